@@ -1,0 +1,27 @@
+"""The waiter's page."""
+
+from __future__ import annotations
+
+from flask import Blueprint, render_template
+
+from ..extension import Extension
+from ..pages import secured
+
+
+def blueprint(extension: Extension) -> Blueprint:
+    """`GET /waiter`."""
+    doors = Blueprint(
+        "csapp_console",
+        __name__,
+        template_folder="templates",
+        static_folder="static",
+        static_url_path="/csapp-static/console",
+    )
+    doors.after_request(secured)
+
+    @doors.get("/waiter")
+    def waiter() -> str:
+        """A waiter's side: ready, several users side by side, reply."""
+        return render_template("csapp/waiter.html")
+
+    return doors

@@ -1,0 +1,42 @@
+"""What `app.extensions["csapp"]` holds, and how doors reach it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Request, Response, jsonify
+
+from services.identity import Identity
+from services.server import ChatServer
+from services.wire.codes import ErrorCode
+
+#: what a host's callback may return
+Who = Identity | str | None
+
+
+@dataclass(slots=True)
+class Callbacks:
+    """How a host application says who is who; None: everybody is a stranger."""
+
+    visitor: Callable[[Request], Who] | None = None
+    waiter: Callable[[Request], Who] | None = None
+
+
+@dataclass(slots=True)
+class Extension:
+    """The state of one application."""
+
+    server: ChatServer
+    callbacks: Callbacks
+
+
+def problem(
+    status: int, code: ErrorCode, message: str, headers: dict[str, Any] | None = None
+) -> Response:
+    """An HTTP error as JSON: `{"code", "message"}`."""
+    response = jsonify(code=code.value, message=message)
+    response.status_code = status
+    response.headers.update(headers or {})
+    return response

@@ -1,0 +1,17 @@
+"""Which doors an application gets."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from . import api, auth, commands, ops, sockets
+from .console import pages as console
+from .extension import Extension
+from .widget import pages as widget
+
+
+def register(app: Flask, extension: Extension, url_prefix: str) -> None:
+    """Hang all doors into *app* under *url_prefix* (empty: the root)."""
+    for door in (sockets, auth, api, ops, widget, console):
+        app.register_blueprint(door.blueprint(extension), url_prefix=url_prefix or None)
+    app.cli.add_command(commands.chat)

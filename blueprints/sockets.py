@@ -1,0 +1,130 @@
+"""The two WebSocket doors: accept, run the blocking loop, leave.
+
+`ChatSock` is flask-sock on csapp's transport. The conversation runs while the
+web server iterates over the WSGI response, not inside the view: by then Flask
+has torn the request down, so a host's database session goes back to its pool
+when the chat begins instead of when it ends, hours later.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, Response, request
+from flask_sock import Sock
+
+from services.desk.port import Role
+from services.origin import client_address, origin_allowed, public_host
+from services.server import ChatServer, Refused
+from services.transport import handshake
+from services.transport.connection import Connection
+from services.wire.codes import ErrorCode
+
+from .extension import Extension, problem
+
+log = logging.getLogger("csapp.sockets")
+
+Environ = dict[str, Any]
+
+
+class Conversation(Response):
+    """A response whose body is a whole WebSocket conversation."""
+
+    def __init__(self, converse: Callable[[Environ], None]) -> None:
+        super().__init__(status=101)
+        self._converse = converse
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        start_response("101 Switching Protocols", [])  # for access logs; nothing is sent
+        return _Talking(self._converse, environ)
+
+
+class _Talking:
+    """The body: its first piece is the conversation, and there is no second one."""
+
+    def __init__(self, converse: Callable[[Environ], None], environ: Environ) -> None:
+        self._converse = converse
+        self._environ = environ
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        try:
+            self._converse(self._environ)
+        except Exception:  # whatever it is, no HTTP bytes may follow in this stream
+            log.exception("a conversation failed")
+        # Each web server takes this for a client that went away, and writes nothing.
+        raise ConnectionResetError(errno.ECONNRESET, "the WebSocket has ended")
+
+
+class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
+    """Registers WebSocket routes on csapp's transport; a host's own `Sock` is not concerned.
+
+    *check* judges a request while it can still be answered with HTTP: it
+    raises `handshake.HandshakeError` or `Refused`. *accept* then makes the
+    connection. A handler gets it and runs until it ends.
+    """
+
+    def __init__(
+        self, check: Callable[[Environ], None], accept: Callable[[Environ], Connection]
+    ) -> None:
+        super().__init__()
+        self._check = check
+        self._accept = accept
+
+    def route(
+        self, path: str, bp: Any = None, **options: Any
+    ) -> Callable[[Callable[..., None]], Callable[..., Response]]:
+        """Decorator for a handler `f(connection, **url_variables)` on the blueprint or app *bp*."""
+
+        def decorator(handler: Callable[..., None]) -> Callable[..., Response]:
+            @wraps(handler)
+            def open_socket(**variables: Any) -> Response:
+                try:
+                    handshake.check(request.environ)
+                    self._check(request.environ)
+                except handshake.HandshakeError as error:
+                    code = ErrorCode.INVALID_MESSAGE
+                    return problem(error.status, code, error.message, error.headers)
+                except Refused as refused:
+                    return problem(refused.status, refused.code, refused.message, refused.headers)
+                return Conversation(lambda environ: handler(self._accept(environ), **variables))
+
+            # Werkzeug routes what is not quite an upgrade as plain HTTP: told why, not 400 or 404.
+            host = bp or self.app
+            endpoint = options.pop("endpoint", handler.__name__)
+            host.route(path, endpoint=endpoint, websocket=True, **options)(open_socket)
+            host.route(path, endpoint=f"{endpoint}_http", **options)(open_socket)
+            return open_socket
+
+        return decorator
+
+
+def blueprint(extension: Extension) -> Blueprint:
+    """`/v1/ws/user/connect` and `/v1/ws/waiter/connect`."""
+    server = extension.server
+    doors = Blueprint("csapp_sockets", __name__)
+    sock = ChatSock(lambda environ: _check(environ, server), server.accept)
+
+    @sock.route("/v1/ws/user/connect", doors)
+    def user_connect(connection: Connection) -> None:
+        server.serve(connection, Role.USER)
+
+    @sock.route("/v1/ws/waiter/connect", doors)
+    def waiter_connect(connection: Connection) -> None:
+        server.serve(connection, Role.WAITER)
+
+    return doors
+
+
+def _check(environ: Environ, server: ChatServer) -> None:
+    settings = server.settings
+    host = public_host(environ, settings.trusted_proxies)
+    if not origin_allowed(environ.get("HTTP_ORIGIN"), host, settings.allowed_origins):
+        raise Refused(403, ErrorCode.FORBIDDEN, "pages of this origin may not connect here")
+    server.admit(environ, client_address(environ, settings.trusted_proxies))

@@ -1,0 +1,45 @@
+"""gunicorn with gevent workers. `-b` and `-w` on the command line win over this file."""
+
+import os
+import resource
+
+from gevent import monkey
+
+monkey.patch_all()
+
+from csapp import drain_on_exit  # noqa: E402  # patched first
+
+bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
+workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
+worker_class = "gevent"
+worker_connections = 65_536  # gunicorn hangs the next client silently; csapp refuses earlier
+preload_app = False  # fork first, connect after
+control_socket_disable = True  # its default path is shared by all of a user's instances
+keepalive = 5  # s: also the time that request headers may take
+graceful_timeout = 30  # s: outboxes are flushed within half of it
+limit_request_line = 8190
+loglevel = os.environ.get("CSAPP_LOG_LEVEL", "info")
+
+post_worker_init = drain_on_exit
+
+
+def on_starting(server):
+    """Refuse what cannot work; allow as many sockets as the system lets us have."""
+    _refuse_workers(server.cfg.workers)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def nworkers_changed(server, new_value, old_value):
+    """Signal TTIN would add a worker with a desk of its own."""
+    if new_value > 1 and not os.environ.get("CSAPP_REDIS_URL"):
+        server.log.error("csapp stays at one worker: more need CSAPP_REDIS_URL")
+        server.num_workers = 1
+
+
+def _refuse_workers(workers):
+    if workers > 1 and not os.environ.get("CSAPP_REDIS_URL"):
+        raise SystemExit(
+            f"csapp: {workers} workers without CSAPP_REDIS_URL would be {workers} separate desks: "
+            "visitors and waiters on different workers would never meet. Use -w 1."
+        )

@@ -1,0 +1,262 @@
+"""The desk of one process: a waiter pool and a user queue behind one lock.
+
+Nothing here waits, sends or logs. Every public method takes the lock, decides,
+and leaves events behind; `take_events` hands them over in the order in which
+they were decided.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import port
+from .port import Arrival, Departed, Event, Figures, Matched, Parted, Queued, QueueFull, Role
+from .user_queue import UserQueue
+from .waiter_pool import Waiter, WaiterPool
+
+TELL_PLACES = 1.0  # s between two rounds of places in line (`protocol.md`: at most once a second)
+
+#: places told in one round. The foremost are always told; further back a change
+#: of one in thousands matters less than the loop's time, so they take turns.
+PLACES_A_ROUND = 1000
+
+
+@dataclass(slots=True, eq=False)
+class User:
+    """A user as the desk knows it."""
+
+    uuid: str
+    subject: str
+    waiter: str | None = None
+    present: bool = True
+    #: the place in line that it was last told, while it waits
+    told: int = 0
+    #: when it joined the line, on the desk's clock
+    since: float = 0.0
+
+
+class MemoryDesk:
+    """`port.Desk` in memory. *now* counts seconds, monotonic."""
+
+    def __init__(
+        self, *, capacity: int, max_queue: int, grace: float, now: Callable[[], float]
+    ) -> None:
+        self._capacity = capacity
+        self._max_queue = max_queue
+        self._grace = grace
+        self._now = now
+        self._lock = threading.Lock()
+        self._pool = WaiterPool()
+        self._queue = UserQueue()
+        self._users: dict[str, User] = {}
+        self._waiters: dict[str, Waiter] = {}
+        self._standing: dict[tuple[Role, str], str] = {}
+        self._absent: dict[str, float] = {}  # participant → when its grace ends, soonest first
+        self._served = 0
+        self._places_changed = False
+        self._told_at = 0.0
+        self._turn = 0  # where the next round of places goes on behind the foremost
+        self._events: list[Event] = []
+
+    # ---- coming and going ----------------------------------------------
+
+    def arrive(self, role: Role, subject: str, uuid: str) -> Arrival:
+        with self._lock:
+            standing = self._standing.get((role, subject))
+            if standing is not None:
+                self._return(standing)
+                return Arrival(standing, True)
+            self._standing[role, subject] = uuid
+            if role is Role.USER:
+                self._users[uuid] = User(uuid, subject)
+            else:
+                self._waiters[uuid] = Waiter(uuid, subject, self._capacity)
+            return Arrival(uuid, False)
+
+    def _return(self, uuid: str) -> None:
+        if self._absent.pop(uuid, None) is None:
+            return
+        if uuid in self._users:
+            self._users[uuid].present = True
+            self._queue.back(uuid)
+        else:
+            waiter = self._waiters[uuid]
+            waiter.present = True
+            self._pool.refresh(waiter)
+        self._match()
+
+    def drop(self, participant: str) -> None:
+        with self._lock:
+            person = self._users.get(participant) or self._waiters.get(participant)
+            if person is None or not person.present:
+                return
+            person.present = False
+            self._absent[participant] = self._now() + self._grace
+            if isinstance(person, Waiter):
+                self._pool.refresh(person)
+            else:
+                self._queue.away(participant)
+
+    def leave(self, participant: str) -> None:
+        with self._lock:
+            self._depart(participant, requeue=False)
+
+    def _depart(self, participant: str, *, requeue: bool) -> None:
+        self._absent.pop(participant, None)
+        if user := self._users.pop(participant, None):
+            del self._standing[Role.USER, user.subject]
+            self._strike(participant)
+            if user.waiter is not None:
+                self._part(user, self._waiters[user.waiter], gone=participant)
+        elif waiter := self._waiters.pop(participant, None):
+            del self._standing[Role.WAITER, waiter.subject]
+            self._pool.remove(waiter)
+            self._lose(waiter, requeue=requeue)
+        else:
+            return
+        self._events.append(Departed(participant))
+        self._match()
+
+    def _lose(self, waiter: Waiter, *, requeue: bool) -> None:
+        """The users of a waiter who is no more are told, and queued again where it was lost."""
+        users = [self._users[uuid] for uuid in waiter.users]
+        for user in users:
+            user.waiter = None
+            self._served -= 1
+            self._events.append(Parted(user.uuid, waiter.uuid, waiter.uuid))
+        if not requeue or not users:
+            return
+        self._queue.join_front(user.uuid for user in users)
+        self._places_changed = True
+        for user in users:
+            user.since = self._now()
+            user.told = -1
+            if not user.present:
+                self._queue.away(user.uuid)
+        self._match()
+        for place, user in enumerate(u for u in users if u.waiter is None):
+            user.told = place
+            self._events.append(Queued(user.uuid, place))
+
+    # ---- matching ------------------------------------------------------
+
+    def connect(self, user: str) -> None:
+        with self._lock:
+            person = self._users[user]
+            if person.waiter is not None or user in self._queue:
+                return
+            if not len(self._pool) and len(self._queue) >= self._max_queue:
+                raise QueueFull
+            person.told = self._queue.join(user)
+            person.since = self._now()
+            self._match()
+            if person.waiter is None:
+                self._events.append(Queued(user, person.told))
+
+    def ready(self, waiter: str, capacity: int | None = None) -> None:
+        with self._lock:
+            person = self._waiters[waiter]
+            person.ready = True
+            person.capacity = capacity or person.capacity
+            self._pool.refresh(person)
+            self._match()
+
+    def _match(self) -> None:
+        """Bring free waiters and waiting users together until one of them runs out."""
+        while (waiter := self._pool.next()) is not None:
+            uuid = self._queue.take()
+            if uuid is None:
+                return
+            self._places_changed = True
+            self._users[uuid].waiter = waiter.uuid
+            waiter.users[uuid] = None
+            self._served += 1
+            self._pool.refresh(waiter)
+            self._events.append(Matched(uuid, waiter.uuid))
+
+    # ---- parting -------------------------------------------------------
+
+    def part(self, user: str, waiter: str, gone: str) -> bool:
+        with self._lock:
+            person = self._users.get(user)
+            if person is None or person.waiter != waiter:
+                return False
+            self._part(person, self._waiters[waiter], gone)
+            self._match()
+            return True
+
+    def _part(self, user: User, waiter: Waiter, gone: str) -> None:
+        user.waiter = None
+        del waiter.users[user.uuid]
+        self._served -= 1
+        self._pool.refresh(waiter)
+        self._events.append(Parted(user.uuid, waiter.uuid, gone))
+
+    def withdraw(self, user: str) -> bool:
+        with self._lock:
+            return self._strike(user)
+
+    def _strike(self, user: str) -> bool:
+        left = self._queue.leave(user)
+        self._places_changed |= left
+        return left
+
+    # ---- time ----------------------------------------------------------
+
+    def tick(self) -> None:
+        with self._lock:
+            now = self._now()
+            while self._absent and (first := next(iter(self._absent.items())))[1] <= now:
+                self._depart(first[0], requeue=True)
+            if self._places_changed and now - self._told_at >= TELL_PLACES:
+                self._told_at = now
+                self._tell_places()
+
+    def _tell_places(self) -> None:
+        """Tell those whose place has changed: the foremost always, the others in turns."""
+        line = list(self._queue.places())
+        foremost = PLACES_A_ROUND // 2
+        turn = self._turn if foremost < self._turn < len(line) else foremost
+        told = 0
+        for place in (
+            *range(min(foremost, len(line))),
+            *range(turn, len(line)),
+            *range(foremost, min(turn, len(line))),
+        ):
+            user = self._users[line[place]]
+            if user.told == place:
+                continue
+            if told == PLACES_A_ROUND:
+                self._turn = place
+                return  # the rest changes next time
+            told += 1
+            user.told = place
+            self._events.append(Queued(user.uuid, place))
+        self._places_changed = False
+
+    # ---- what others see -----------------------------------------------
+
+    def take_events(self) -> list[Event]:
+        with self._lock:
+            events, self._events = self._events, []
+            return events
+
+    def location(self, user: str) -> int:
+        """The place in line that *user* was last told."""
+        return self._users[user].told
+
+    def figures(self) -> Figures:
+        with self._lock:
+            first = self._queue.first()
+            return Figures(
+                waiters=len(self._waiters),
+                waiters_ready=sum(one.ready and one.present for one in self._waiters.values()),
+                users_served=self._served,
+                queue_length=len(self._queue),
+                longest_wait=0.0 if first is None else self._now() - self._users[first].since,
+            )
+
+
+_: type[port.Desk] = MemoryDesk

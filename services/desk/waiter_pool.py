@@ -1,0 +1,74 @@
+"""Which waiter is next: least load first, then longest idle. Every operation is O(1).
+
+Waiters that can take a user stand in buckets by load; a bucket keeps them in
+the order in which they came into it, so its first is the longest idle. An
+integer's bits say which buckets hold anybody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, eq=False)
+class Waiter:
+    """A waiter as the desk knows it."""
+
+    uuid: str
+    subject: str
+    #: users at once
+    capacity: int
+    #: users served, in the order in which they were matched
+    users: dict[str, None] = field(default_factory=dict)
+    ready: bool = False
+    #: has a line to it; an absent waiter keeps its users and gets no more
+    present: bool = True
+
+    @property
+    def free(self) -> bool:
+        """Can take one more user now."""
+        return self.ready and self.present and len(self.users) < self.capacity
+
+
+class WaiterPool:
+    """The free waiters of one desk. Not locked: the desk's lock is held around every call."""
+
+    def __init__(self) -> None:
+        self._buckets: list[dict[str, Waiter]] = []
+        self._occupied = 0  # bit n: bucket n holds somebody
+        self._load: dict[str, int] = {}  # the bucket each free waiter stands in
+
+    def __len__(self) -> int:
+        return len(self._load)
+
+    def refresh(self, waiter: Waiter) -> None:
+        """Put *waiter* where it belongs now; behind its equals if its load has changed."""
+        load = len(waiter.users) if waiter.free else None
+        standing = self._load.get(waiter.uuid)
+        if load == standing:
+            return
+        if standing is not None:
+            self.remove(waiter)
+        if load is not None:
+            while len(self._buckets) <= load:
+                self._buckets.append({})
+            self._buckets[load][waiter.uuid] = waiter
+            self._load[waiter.uuid] = load
+            self._occupied |= 1 << load
+
+    def remove(self, waiter: Waiter) -> None:
+        """Take *waiter* out, if it is in."""
+        load = self._load.pop(waiter.uuid, None)
+        if load is None:
+            return
+        bucket = self._buckets[load]
+        del bucket[waiter.uuid]
+        if not bucket:
+            self._occupied &= ~(1 << load)
+
+    def next(self) -> Waiter | None:
+        """The waiter whose turn it is; it stays in the pool."""
+        if not self._occupied:
+            return None
+        lowest = (self._occupied & -self._occupied).bit_length() - 1
+        return next(iter(self._buckets[lowest].values()))

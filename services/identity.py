@@ -1,0 +1,123 @@
+"""Tokens: who is who (itsdangerous timed signatures).
+
+One salt per role, so that a token of one role is worth nothing at the door of
+another. Keys are a list: the newest signs, all verify, so keys rotate without
+anybody being logged out. Every token carries `sub`, `name`, `role`, `sid` and
+its lifetime in seconds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from itsdangerous import BadSignature, URLSafeTimedSerializer
+
+from .errors import CSAppError
+from .wire.codes import ErrorCode
+
+MAX_SUBJECT = 200  # characters
+MAX_NAME = 200  # characters
+
+
+class TokenRole(StrEnum):
+    """What a token lets its bearer be."""
+
+    USER = "user"
+    WAITER = "waiter"
+    ADMIN = "admin"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who somebody is, as a token says or a host application's callback returns.
+
+    *subject* is stable for a person (a user id); *name* is what others see.
+    """
+
+    subject: str
+    name: str = ""
+    role: TokenRole = TokenRole.USER
+    #: one login; a newer login of the same waiter replaces an older one
+    sid: str = ""
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.subject, str) or not 0 < len(self.subject) <= MAX_SUBJECT:
+            raise ValueError(f"subject: a string of 1 to {MAX_SUBJECT} characters is required")
+        if not isinstance(self.name, str) or len(self.name) > MAX_NAME:
+            raise ValueError(f"name: a string of at most {MAX_NAME} characters is required")
+
+
+class TokenError(CSAppError):
+    """A token is refused; *code* says why."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+class Tokens:
+    """Signs and verifies with *keys* (oldest first). *now* is the wall clock in seconds."""
+
+    def __init__(
+        self, keys: Sequence[str], lifetime: float, now: Callable[[], float] = time.time
+    ) -> None:
+        self.lifetime = lifetime
+        self._now = now
+        self._serializers = {role: _serializer(keys, role) for role in TokenRole}
+
+    def sign(self, identity: Identity, lifetime: float | None = None) -> str:
+        """A token for *identity*, good for *lifetime* seconds (the setting where None)."""
+        return str(
+            self._serializers[identity.role].dumps(
+                {
+                    "sub": identity.subject,
+                    "name": identity.name,
+                    "role": identity.role.value,
+                    "sid": identity.sid or secrets.token_urlsafe(9),
+                    "life": lifetime if lifetime is not None else self.lifetime,
+                }
+            )
+        )
+
+    def verify(self, token: str, role: TokenRole) -> Identity:
+        """Who bears *token*. Raises `TokenError`: expired, of another role, or not ours."""
+        try:
+            claims, signed = self._serializers[role].loads(token, return_timestamp=True)
+        except BadSignature:
+            raise self._refusal(token, role) from None
+        identity = _identity(claims, role)
+        # Not itsdangerous' max_age: it refuses tokens from "the future", and
+        # would log everybody out when the clock is set back.
+        if self._now() > signed.timestamp() + claims["life"]:
+            raise TokenError(ErrorCode.EXPIRED_TOKEN, "payload.token: the token has expired")
+        return identity
+
+    def _refusal(self, token: str, role: TokenRole) -> TokenError:
+        for other, serializer in self._serializers.items():
+            if other is role:
+                continue
+            try:
+                serializer.loads(token)
+            except BadSignature:
+                continue
+            return TokenError(ErrorCode.FORBIDDEN, f"payload.token: this is a token of a {other}")
+        return TokenError(ErrorCode.INVALID_TOKEN, "payload.token: the token is not valid")
+
+
+def _serializer(keys: Sequence[str], role: TokenRole) -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(
+        list(keys),
+        salt=f"csapp.token.{role}",
+        signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
+    )
+
+
+def _identity(claims: Any, role: TokenRole) -> Identity:
+    return Identity(claims["sub"], claims["name"], role, claims["sid"])

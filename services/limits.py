@@ -1,0 +1,102 @@
+"""How much one connection, one address and one worker may ask for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+
+
+class TokenBucket:
+    """*rate* takings a second, *burst* at once; refilled by a monotonic clock."""
+
+    __slots__ = ("_clock", "_last", "_left", "burst", "rate")
+
+    def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
+        self.rate = rate
+        self.burst = burst
+        self._clock = clock
+        self._left = burst
+        self._last = clock()
+
+    def take(self) -> bool:
+        """True when one more is within the limit."""
+        now = self._clock()
+        self._left = min(self.burst, self._left + (now - self._last) * self.rate)
+        self._last = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+    @property
+    def left(self) -> float:
+        """What was left after the last taking."""
+        return self._left
+
+    @property
+    def full(self) -> bool:
+        """Nothing was taken for so long that forgetting this bucket changes nothing."""
+        return self._left + (self._clock() - self._last) * self.rate >= self.burst
+
+
+class KeyedBuckets:
+    """One token bucket for each key (an address); idle ones are forgotten."""
+
+    #: buckets held before the full ones are swept out
+    SWEEP_AT = 10_000
+
+    def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
+        self._make = partial(TokenBucket, rate, burst, clock)
+        self._buckets: dict[str, TokenBucket] = {}
+        self._lock = threading.Lock()
+
+    def take(self, key: str) -> bool:
+        with self._lock:
+            bucket = self._buckets.get(key)
+            if bucket is None:
+                if len(self._buckets) >= self.SWEEP_AT:
+                    self._buckets = {k: b for k, b in self._buckets.items() if not b.full}
+                bucket = self._buckets[key] = self._make()
+            return bucket.take()
+
+
+class ConnectionCount:
+    """Open connections: in all, and from each address."""
+
+    def __init__(self, most: int, most_per_address: int) -> None:
+        self._most = most
+        self._most_per_address = most_per_address
+        self._by_address: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self.total = 0
+
+    def refusal(self, address: str) -> str:
+        """Why no connection from *address* may come in: `full`, `address`, or `""` if it may.
+
+        An unknown address (a Unix socket) has no limit of its own.
+        """
+        if self.total >= self._most:
+            return "full"
+        mine = self._by_address.get(address, 0)
+        if self._most_per_address and address and mine >= self._most_per_address:
+            return "address"
+        return ""
+
+    def enter(self, address: str) -> str:
+        """Count a connection in, unless it is refused; returns the refusal."""
+        with self._lock:
+            refusal = self.refusal(address)
+            if not refusal:
+                self._by_address[address] = self._by_address.get(address, 0) + 1
+                self.total += 1
+            return refusal
+
+    def leave(self, address: str) -> None:
+        with self._lock:
+            self.total -= 1
+            mine = self._by_address[address] - 1
+            if mine:
+                self._by_address[address] = mine
+            else:
+                del self._by_address[address]

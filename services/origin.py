@@ -1,0 +1,63 @@
+"""Where a request comes from: its client's address, and the page that sent it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+
+def client_address(environ: Mapping[str, Any], hops: int) -> str:
+    """The client's address as limits count it; empty where it is not known.
+
+    *hops* proxies are believed; what a client itself writes into
+    `X-Forwarded-For` stands further to the left and is never looked at. IPv6
+    clients are counted by their /64, of which each has one to itself.
+    """
+    address = forwarded(environ.get("HTTP_X_FORWARDED_FOR"), hops)
+    address = address or environ.get("REMOTE_ADDR", "")
+    try:
+        parsed = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+def public_host(environ: Mapping[str, Any], hops: int) -> str:
+    """The host, with its port, under which the client reached this server."""
+    return forwarded(environ.get("HTTP_X_FORWARDED_HOST"), hops) or environ.get("HTTP_HOST", "")
+
+
+def forwarded(header: str | None, hops: int) -> str:
+    """The value that the outermost of *hops* trusted proxies added; empty without one."""
+    if not hops or not header:
+        return ""
+    values = [value.strip() for value in header.split(",")]
+    return values[-hops] if len(values) >= hops else ""
+
+
+def origin_allowed(origin: str | None, host: str, allowed: Collection[str]) -> bool:
+    """Whether a page of *origin* may connect to this server, reached as *host*.
+
+    No Origin at all is no browser, and is let in: it has no cookies to abuse.
+    """
+    if origin is None or "*" in allowed:
+        return True
+    origin = origin.lower()
+    if origin in allowed:
+        return True
+    parts = urlsplit(origin)
+    if parts.scheme not in _DEFAULT_PORTS or not parts.netloc or "@" in parts.netloc:
+        return False
+    return not allowed and _netloc(parts.scheme, parts.netloc) == _netloc(parts.scheme, host)
+
+
+def _netloc(scheme: str, netloc: str) -> str:
+    return netloc.lower().removesuffix(f":{_DEFAULT_PORTS[scheme]}")

@@ -1,0 +1,225 @@
+"""The only place that knows gevent from plain threads.
+
+Everything else uses `threading` primitives, which gevent patches, and what a
+`Runtime` offers. So the same code runs under gunicorn with gevent workers,
+under the Flask development server and inside somebody's Flask application.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+import ssl
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+log = logging.getLogger("csapp")
+
+#: what a non-blocking call raises instead of waiting
+WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+
+
+class Readiness(Protocol):
+    """Waits for one non-blocking socket. One greenlet or thread waits for reading at a time."""
+
+    def wait_readable(self, timeout: float | None = None) -> None:
+        """Return when there may be something to read: also after `wake` or *timeout* seconds."""
+
+    def wake(self) -> None:
+        """Make `wait_readable` return, soon."""
+
+    def wait_writable(self, timeout: float) -> bool:
+        """Return True when the socket takes bytes again, False after *timeout* seconds."""
+
+    def close(self) -> None:
+        """Let go of the socket; before the socket itself is closed."""
+
+
+class Runtime(Protocol):
+    """What differs between greenlets and threads."""
+
+    #: how it is named in `/v1/status` and in the log
+    name: str
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> None:
+        """Run *function* in a greenlet or daemon thread of its own."""
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Run *function* once this round of the event loop has read every ready socket.
+
+        It must not wait for anything.
+        """
+
+    def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+        """Run a driver call that would stop the loop in a native thread; returns its result."""
+
+    def readiness(self, sock: socket.socket) -> Readiness:
+        """Watch a non-blocking socket."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let others run for *seconds*."""
+
+    #: seconds, monotonic: the wall clock may jump (`faults.md`, row 35)
+    now: Callable[[], float]
+
+
+def current() -> Runtime:
+    """The runtime of this process: gevent where sockets are patched, threads otherwise."""
+    try:
+        from gevent import monkey
+    except ImportError:  # the development server needs no gevent
+        return ThreadRuntime()
+    return GeventRuntime() if monkey.is_module_patched("socket") else ThreadRuntime()
+
+
+class GeventRuntime:
+    """Greenlets on gevent's hub."""
+
+    name = "gevent"
+
+    def __init__(self) -> None:
+        import gevent
+        import gevent.socket
+
+        self._gevent = gevent
+        self._hub = gevent.get_hub()
+        self.now = time.monotonic
+        self.sleep = gevent.sleep
+        self.call_soon = self._hub.loop.run_callback
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> None:
+        self._gevent.spawn(function, *args)
+
+    def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+        return self._hub.threadpool.apply(function, args)
+
+    def readiness(self, sock: socket.socket) -> Readiness:
+        return _HubReadiness(self._gevent, self._hub, sock)
+
+
+class _HubReadiness:
+    """A read watcher that stays started.
+
+    gevent's own `wait` starts and stops a watcher and makes a waiter object
+    for each wait, and its `recv` tries the socket before it waits. One watcher
+    that switches straight into the waiting greenlet needs none of that.
+    """
+
+    __slots__ = ("_fd", "_getcurrent", "_hub", "_started", "_wait_write", "_waiting", "_watcher")
+
+    def __init__(self, gevent: Any, hub: Any, sock: socket.socket) -> None:
+        self._hub = hub
+        self._getcurrent = gevent.getcurrent
+        self._wait_write = gevent.socket.wait_write
+        self._fd = sock.fileno()
+        self._watcher = hub.loop.io(self._fd, 1)
+        self._started = False
+        self._waiting: Any = None
+
+    def wait_readable(self, timeout: float | None = None) -> None:
+        if not self._started:
+            self._started = True
+            self._watcher.start(self._ready)
+        timer = None
+        if timeout is not None:
+            timer = self._hub.loop.timer(timeout)
+            timer.start(self._ready)
+        self._waiting = self._getcurrent()
+        try:
+            self._hub.switch()
+        finally:
+            self._waiting = None
+            if timer is not None:
+                timer.close()
+
+    def wake(self) -> None:
+        self._hub.loop.run_callback(self._ready)
+
+    def _ready(self) -> None:
+        waiting = self._waiting
+        if waiting is not None:
+            waiting.switch()
+        else:  # level-triggered: without a reader it would call for ever
+            self._started = False
+            self._watcher.stop()
+
+    def wait_writable(self, timeout: float) -> bool:
+        try:
+            self._wait_write(self._fd, timeout=timeout)
+        except TimeoutError:
+            return False
+        return True
+
+    def close(self) -> None:
+        self._watcher.stop()
+        self._watcher.close()
+
+
+class ThreadRuntime:
+    """Plain threads: the Flask development server, and hosts without gevent."""
+
+    name = "threads"
+
+    def __init__(self) -> None:
+        self.now = time.monotonic
+        self.sleep = time.sleep
+        self._calls: deque[Callable[[], None]] = deque()
+        self._called = threading.Event()
+        threading.Thread(target=self._run_calls, name="csapp-loop", daemon=True).start()
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> None:
+        threading.Thread(target=function, args=args, daemon=True).start()
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        self._calls.append(function)
+        self._called.set()
+
+    def _run_calls(self) -> None:
+        while True:
+            self._called.wait()
+            self._called.clear()
+            while self._calls:
+                try:
+                    self._calls.popleft()()
+                except Exception:
+                    log.exception("a call of the loop failed")
+
+    def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+        return function(*args)
+
+    def readiness(self, sock: socket.socket) -> Readiness:
+        return _PollReadiness(sock)
+
+
+class _PollReadiness:
+    __slots__ = ("_fd", "_read", "_woken")
+
+    LOOK = 0.25  # s between two looks for a `wake`: a poll cannot be interrupted
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._fd = sock.fileno()
+        self._woken = False
+        self._read = select.poll()
+        self._read.register(self._fd, select.POLLIN)
+
+    def wait_readable(self, timeout: float | None = None) -> None:
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self._woken and not self._read.poll(self.LOOK * 1000):
+            if end is not None and time.monotonic() >= end:
+                break
+        self._woken = False
+
+    def wake(self) -> None:
+        self._woken = True
+
+    def wait_writable(self, timeout: float) -> bool:
+        write = select.poll()
+        write.register(self._fd, select.POLLOUT)
+        return bool(write.poll(timeout * 1000))
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,212 @@
+"""One csapp: the parts put together, and what the doors ask of them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from . import runtime as runtimes
+from .desk.memory import MemoryDesk
+from .desk.port import Figures, Role
+from .errors import CSAppError
+from .identity import Tokens
+from .limits import ConnectionCount, KeyedBuckets
+from .origin import client_address
+from .session import House, Session
+from .settings import Settings
+from .switchboard import Switchboard
+from .timers import Wheel
+from .transport.connection import Connection, Context, Limits
+from .transport.outbox import Flusher
+from .wire.codes import CloseCode, ErrorCode
+
+log = logging.getLogger("csapp.sockets")
+
+#: tokens handed out to one address: a second, and at once
+TOKEN_RATE = 1.0
+TOKEN_BURST = 30
+
+#: every server of this process, for whoever must drain them at a shutdown
+servers: weakref.WeakSet[ChatServer] = weakref.WeakSet()
+
+#: what a client is told with a 429 or 503
+RETRY = {"Retry-After": "5"}
+
+#: s over which clients spread their return after a restart
+RETURN_SPREAD = 5.0
+
+
+class Refused(CSAppError):
+    """A connection is not let in: HTTP *status* with *code* and *message*."""
+
+    def __init__(
+        self, status: int, code: ErrorCode, message: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = dict(headers or {})
+
+
+class ChatServer:
+    """State of one process. Threads and greenlets start with the first connection."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.tokens = Tokens(settings.secret_key, settings.token_lifetime)
+        self.connections = ConnectionCount(settings.max_connections, settings.connections_per_ip)
+        self._token_rate = KeyedBuckets(TOKEN_RATE, TOKEN_BURST, time.monotonic)
+        self.draining = False
+        self._open: set[Connection] = set()
+        self._open_by_role = dict.fromkeys(Role, 0)
+        self._lock = threading.Lock()
+        self._started: House | None = None
+        servers.add(self)
+
+    # ---- starting ------------------------------------------------------
+
+    @property
+    def house(self) -> House:
+        """What all sessions share; made at first use, which is after any fork."""
+        if self._started is None:
+            with self._lock:
+                if self._started is None:
+                    self._started = self._start()
+        return self._started
+
+    def _start(self) -> House:
+        settings = self.settings
+        runtime = runtimes.current()
+        wheel = Wheel(runtime)
+        desk = MemoryDesk(
+            capacity=settings.max_users_per_waiter,
+            max_queue=settings.max_queue,
+            grace=settings.grace,
+            now=lambda: wheel.lived,
+        )
+        switchboard = Switchboard(desk, most_parked=settings.outbox_bytes)
+
+        def tick() -> None:
+            desk.tick()
+            switchboard.carry_out()
+
+        wheel.every_tick(tick)
+        wheel.start()
+        self.context = Context(
+            runtime,
+            Flusher(runtime),
+            wheel,
+            Limits(
+                max_frame=settings.max_frame,
+                outbox_bytes=settings.outbox_bytes,
+                outbox_seconds=settings.outbox_seconds,
+                heartbeat=settings.heartbeat,
+            ),
+        )
+        return House(settings, runtime, wheel, self.tokens, switchboard)
+
+    # ---- connections ---------------------------------------------------
+
+    def admit(self, environ: Mapping[str, Any], address: str) -> None:
+        """Judge a request for a connection from *address* before it is answered.
+
+        Raises `Refused`: 503 while draining, when full, or under a web server
+        that cannot carry a chat; 429 for too many from one address.
+        """
+        if self.draining:
+            raise Refused(503, ErrorCode.UNAVAILABLE, "the server restarts", RETRY)
+        self._check_web_server(environ)
+        full = self.connections.refusal(address)
+        if full == "address":
+            what = "too many connections from this address"
+            raise Refused(429, ErrorCode.RATE_LIMITED, what, RETRY)
+        if full:
+            raise Refused(503, ErrorCode.UNAVAILABLE, "this server is full", RETRY)
+
+    def _check_web_server(self, environ: Mapping[str, Any]) -> None:
+        if environ.get("wsgi.multiprocess"):
+            what = "several workers without CSAPP_REDIS_URL are separate desks; run one worker"
+        elif not environ.get("wsgi.multithread"):
+            what = "this web server serves one request at a time; use gunicorn -k gevent"
+        else:
+            return
+        log.critical("no chat is possible: %s", what)
+        raise Refused(503, ErrorCode.UNAVAILABLE, what)
+
+    def accept(self, environ: Mapping[str, Any]) -> Connection:
+        """Accept a WebSocket. Raises `handshake.HandshakeError`."""
+        address = client_address(environ, self.settings.trusted_proxies)
+        self.house  # noqa: B018  # started before the first connection needs its context
+        return Connection(environ, self.context, address)
+
+    def serve(self, connection: Connection, role: Role) -> None:
+        """Run *connection* at the door of *role* until it ends. Waits."""
+        if self.connections.enter(connection.address):
+            connection.close(CloseCode.FULL, "this server is full")
+            connection.hang_up()
+            return
+        self._enter(connection, role)
+        try:
+            Session(connection, role, self.house).run()
+        finally:
+            self._leave(connection, role)
+            connection.hang_up()
+
+    def _enter(self, connection: Connection, role: Role) -> None:
+        with self._lock:
+            self._open.add(connection)
+            self._open_by_role[role] += 1
+            count = self._open_by_role[role]
+        log.info("connect role=%s open=%d", role, count)
+        if self.draining:  # it was accepted while the others were told
+            connection.close(CloseCode.RESTART, "the server restarts")
+
+    def _leave(self, connection: Connection, role: Role) -> None:
+        with self._lock:
+            self._open.discard(connection)
+            self.connections.leave(connection.address)
+            self._open_by_role[role] -= 1
+            count = self._open_by_role[role]
+        log.info(
+            "disconnect role=%s code=%d by=%s seconds=%.1f received=%d sent_bytes=%d open=%d",
+            role,
+            connection.code or CloseCode.ABNORMAL,
+            connection.ended_by,
+            self.house.runtime.now() - connection.opened,
+            connection.received,
+            connection.sent,
+            count,
+        )
+
+    def drain(self) -> None:
+        """Accept nothing more and close every connection with 1012.
+
+        The reason carries `retry_after=S`, spread out so that clients do not
+        all come back at once.
+        """
+        self.draining = True
+        if self._started is None:
+            return
+        with self._lock:
+            going = list(self._open)
+        for number, connection in enumerate(going):
+            pause = RETURN_SPREAD * (number + 1) / len(going)
+            connection.close(CloseCode.RESTART, f"the server restarts; retry_after={pause:.1f}")
+
+    def may_have_token(self, address: str) -> bool:
+        """Whether *address* may be given one more token now."""
+        return self._token_rate.take(address)
+
+    @property
+    def open_connections(self) -> int:
+        """WebSockets open now."""
+        return len(self._open)
+
+    def figures(self) -> Figures:
+        """How busy the desk is."""
+        return self.house.switchboard.desk.figures()

@@ -1,0 +1,228 @@
+"""All settings, each once: key, default, unit, reason, what is allowed.
+
+`Settings` is frozen: what the process started with is what it runs with. The
+blueprints read the Flask config and hand a plain mapping to `load`; nothing
+below them knows where a value came from. `docs/reference.md` lists the same
+table and a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from .errors import SettingsError
+
+PREFIX = "CSAPP_"
+
+#: file in the instance folder that keeps the generated secret, mode 0600
+SECRET_FILE = "csapp-secret"  # noqa: S105  # a file name
+
+#: shorter keys can be guessed; itsdangerous signs with any length
+MIN_SECRET_CHARS = 16
+
+
+def _whole(minimum: int, maximum: int) -> Callable[[str, Any], int]:
+    def parse(key: str, value: Any) -> int:
+        allowed = f"a whole number from {minimum} to {maximum}"
+        try:
+            number = int(value) if isinstance(value, str) else value
+        except ValueError:
+            raise SettingsError(key, value, allowed) from None
+        if type(number) is not int or not minimum <= number <= maximum:
+            raise SettingsError(key, value, allowed)
+        return number
+
+    return parse
+
+
+def _seconds(minimum: float, maximum: float) -> Callable[[str, Any], float]:
+    def parse(key: str, value: Any) -> float:
+        allowed = f"a number of seconds from {minimum:g} to {maximum:g}"
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            raise SettingsError(key, value, allowed) from None
+        if isinstance(value, bool) or not minimum <= number <= maximum:
+            raise SettingsError(key, value, allowed)
+        return number
+
+    return parse
+
+
+def _rate(key: str, value: Any) -> float:
+    allowed = "a number of messages a second, 0 for no limit"
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        raise SettingsError(key, value, allowed) from None
+    if isinstance(value, bool) or not 0 <= number < 1e9:
+        raise SettingsError(key, value, allowed)
+    return number
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    items = value.split(",") if isinstance(value, str) else value
+    return tuple(item.strip() for item in items if item.strip())
+
+
+def _secret_keys(key: str, value: Any) -> tuple[str, ...]:
+    allowed = f"a comma-separated list of secrets of at least {MIN_SECRET_CHARS} characters"
+    if not isinstance(value, str | list | tuple) or not all(isinstance(v, str) for v in value):
+        raise SettingsError(key, "…", allowed)
+    keys = _words(value)
+    if not keys or any(len(one) < MIN_SECRET_CHARS for one in keys):
+        raise SettingsError(key, "…", allowed)  # the value stays out of logs
+    return keys
+
+
+def _database_url(key: str, value: Any) -> str:
+    if value != "off":
+        raise SettingsError(
+            key, value, "only 'off' (relay without history); this release keeps no history yet"
+        )
+    return "off"
+
+
+def _redis_url(key: str, value: Any) -> None:
+    if value in (None, ""):
+        return
+    raise SettingsError(
+        key, value, "nothing: this release runs one worker and cannot share a desk over Redis yet"
+    )
+
+
+def _origins(key: str, value: Any) -> tuple[str, ...]:
+    allowed = "a comma-separated list of origins such as https://shop.example, or *"
+    if not isinstance(value, str | list | tuple) or not all(isinstance(v, str) for v in value):
+        raise SettingsError(key, value, allowed)
+    origins = _words(value)
+    for origin in origins:
+        if origin == "*":
+            continue
+        parts = urlsplit(origin)
+        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
+            raise SettingsError(key, origin, allowed)
+    return tuple(origin.rstrip("/").lower() for origin in origins)
+
+
+def _url_prefix(key: str, value: Any) -> str:
+    if value in (None, "", "/"):
+        return ""
+    if not isinstance(value, str) or not value.startswith("/") or value != value.strip():
+        raise SettingsError(key, value, "a path that begins with /, such as /support")
+    return value.rstrip("/")
+
+
+def _setting(parse: Callable[[str, Any], Any], default: Any = MISSING) -> Any:
+    return field(default=default, metadata={"parse": parse})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What one csapp runs with. `CSAPP_` + the field's name in capitals is its key."""
+
+    #: signing keys, oldest first; the newest signs, all verify (rotation without logouts)
+    secret_key: tuple[str, ...] = _setting(_secret_keys)
+    #: where history is kept; `off` relays only
+    database_url: str = _setting(_database_url, "off")
+    #: where several workers meet; none: one worker
+    redis_url: None = _setting(_redis_url, None)
+    #: chats one waiter holds at once
+    max_users_per_waiter: int = _setting(_whole(1, 1000), 5)
+    #: visitors in line; the next one is told `queue_full`
+    max_queue: int = _setting(_whole(0, 10_000_000), 10_000)
+    #: s an absent side is waited for: a phone changing from Wi-Fi to mobile, a reload
+    grace: float = _setting(_seconds(0, 86_400), 20.0)
+    #: s a connection may stay without a successful `auth`
+    auth_timeout: float = _setting(_seconds(0.1, 3600), 10.0)
+    #: s between pings: under the 30–60 s at which proxies cut idle connections
+    heartbeat: float = _setting(_seconds(1, 3600), 25.0)
+    #: bytes of one frame or fragmented message
+    max_frame: int = _setting(_whole(1024, 64 * 1024 * 1024), 65_536)
+    #: characters of one text message
+    max_text: int = _setting(_whole(1, 1_000_000), 4096)
+    #: bytes that may wait for a slow reader before it is cut off (4413)
+    outbox_bytes: int = _setting(_whole(65_536, 1 << 30), 1_048_576)
+    #: s that bytes may wait for a slow reader before it is cut off (4413)
+    outbox_seconds: float = _setting(_seconds(1, 3600), 10.0)
+    #: frames a second from one connection, sustained; 0: no limit
+    message_rate: float = _setting(_rate, 10.0)
+    #: frames from one connection at once, on top of the rate
+    message_burst: int = _setting(_whole(1, 1_000_000), 30)
+    #: malformed frames a minute before a connection is closed (4400)
+    bad_frames: int = _setting(_whole(1, 1_000_000), 10)
+    #: connections from one client address; 0: no limit
+    connections_per_ip: int = _setting(_whole(0, 10_000_000), 100)
+    #: connections one worker accepts before it answers 503
+    max_connections: int = _setting(_whole(1, 10_000_000), 15_000)
+    #: origins whose pages may connect; none: the page's own host
+    allowed_origins: tuple[str, ...] = _setting(_origins, ())
+    #: hops of `X-Forwarded-*` to believe, counted from this server outwards
+    trusted_proxies: int = _setting(_whole(0, 32), 0)
+    #: s a token is good for
+    token_lifetime: int = _setting(_whole(1, 10 * 365 * 86_400), 43_200)
+    #: where the blueprints hang
+    url_prefix: str = _setting(_url_prefix, "")
+
+    @classmethod
+    def load(cls, config: Mapping[str, Any], instance: Path | None = None) -> Settings:
+        """Read and check every `CSAPP_` key of *config*.
+
+        *instance* is the folder that keeps the generated secret when no
+        `CSAPP_SECRET_KEY` is given. Raises `SettingsError` for the first value
+        that cannot be used and for a `CSAPP_` key that does not exist.
+        """
+        known = cls.keys()
+        for key in config:
+            if key.startswith(PREFIX) and key not in known:
+                near = difflib.get_close_matches(key, known, 1)
+                hint = (
+                    f"there is no such setting; did you mean {near[0]}?"
+                    if near
+                    else ("there is no such setting; docs/reference.md lists them all")
+                )
+                raise SettingsError(key, config[key], hint)
+        values = {
+            one.name: one.metadata["parse"](key, config[key])
+            for key, one in known.items()
+            if config.get(key) is not None
+        }
+        if "secret_key" not in values:
+            if instance is None:
+                raise SettingsError(
+                    "CSAPP_SECRET_KEY", None, "a secret is needed where there is no instance folder"
+                )
+            values["secret_key"] = (_instance_secret(instance),)
+        return cls(**values)
+
+    @classmethod
+    def keys(cls) -> dict[str, Any]:
+        """Every config key with its dataclass field."""
+        return {PREFIX + one.name.upper(): one for one in fields(cls)}
+
+
+def _instance_secret(instance: Path) -> str:
+    """The generated secret of this instance folder, made once, mode 0600."""
+    path = instance / SECRET_FILE
+    instance.mkdir(parents=True, exist_ok=True)
+    draft = instance / f"{SECRET_FILE}.{os.getpid()}.{secrets.token_hex(4)}"
+    if not path.exists():
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        try:
+            os.link(draft, path)  # fails where another worker was first: its secret stands
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    secret = path.read_text().strip()
+    if len(secret) < MIN_SECRET_CHARS:
+        raise SettingsError("CSAPP_SECRET_KEY", str(path), "the generated secret file is damaged")
+    return secret

@@ -1,0 +1,99 @@
+"""One timer wheel for everything that is counted in seconds.
+
+It counts the time it has *lived*: after a stall of the loop, or a machine put
+to sleep, it goes on by one tick rather than by the time that was lost, so that
+a stall never ends ten thousand connections at once (`faults.md`, row 26).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable
+
+from .runtime import Runtime
+
+log = logging.getLogger("csapp")
+
+TICK = 0.1  # s: fine enough that a grace of one second is one second; costs nothing
+
+
+class Timer:
+    """A call that is due; `cancel` takes it back."""
+
+    __slots__ = ("_call", "_slot")
+
+    def __init__(self, call: Callable[[], None], slot: set[Timer]) -> None:
+        self._call = call
+        self._slot = slot
+        slot.add(self)
+
+    def cancel(self) -> None:
+        self._slot.discard(self)
+
+    def fire(self) -> None:
+        self._call()
+
+
+class Wheel:
+    """Timers in slots of one tick; starting, stopping and firing one costs O(1)."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._slots: dict[int, set[Timer]] = {}
+        self._every: list[Callable[[], None]] = []
+        self._lock = threading.Lock()
+        self._running = False
+        self._ticks = 0
+
+    def after(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Call once, *seconds* from now or up to two ticks (and any stall) later."""
+        with self._lock:
+            due = self._ticks + math.ceil(seconds / TICK) + 1
+            slot = self._slots.setdefault(due, set())
+            timer = Timer(call, slot)
+        self.start()
+        return timer
+
+    def every_tick(self, call: Callable[[], None]) -> None:
+        """Call at each tick, after the timers that are due."""
+        self._every.append(call)
+
+    def start(self) -> None:
+        """Begin to tick; at the first connection, so that a fork comes first."""
+        if not self._running:
+            self._running = True
+            self._runtime.spawn(self._run)
+
+    def stop(self) -> None:
+        """Tick no more."""
+        self._running = False
+
+    @property
+    def lived(self) -> float:
+        """Seconds lived since the start."""
+        return self._ticks * TICK
+
+    def _run(self) -> None:
+        while self._running:
+            self._runtime.sleep(TICK)
+            # What was ready to be read is read before anybody is judged for silence.
+            self._runtime.call_soon(self.tick)
+
+    def tick(self) -> None:
+        """Live one tick on."""
+        with self._lock:
+            self._ticks += 1
+            due = self._slots.pop(self._ticks, set())
+        for timer in tuple(due):
+            if timer in due:  # not cancelled by one before it
+                self._call(timer.fire)
+        for call in self._every:
+            self._call(call)
+
+    def _call(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception:
+            log.exception("a timer failed")

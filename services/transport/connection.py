@@ -1,0 +1,329 @@
+"""One WebSocket connection: a simple-websocket `Server` with a fast lane and an outbox.
+
+It keeps what is good in simple-websocket (finding the socket in the WSGI
+environment of each web server; `receive`, `send`, `close`; `ConnectionClosed`)
+and replaces what fails under load. See *Traps* in `docs/architecture.md`.
+
+One greenlet or thread, the handler's own, reads. It never sends: everything
+that goes out goes through the outbox.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simple_websocket import ConnectionClosed, Server
+from wsproto.events import CloseConnection, Ping
+
+from ..limits import TokenBucket
+from ..runtime import WOULD_BLOCK, Runtime
+from ..timers import Timer, Wheel
+from ..wire.codes import CloseCode
+from . import frames, handshake
+from .outbox import Flusher, Outbox
+
+RECEIVE = 65_536  # bytes read at once
+ANSWER = 10.0  # s within which a ping must be answered
+CLOSING = 2.0  # s that the other side has to hang up after the close frame went out
+SEND_AHEAD = 262_144  # bytes that a handler of the compatible API may be ahead of its reader
+
+CONTROL_RATE = 50.0  # pings and pongs a second: ours is one in 25 s, the rest is noise
+CONTROL_BURST = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The bounds of one connection; the fields are those of `Settings`."""
+
+    max_frame: int
+    outbox_bytes: int
+    outbox_seconds: float
+    heartbeat: float
+    binary: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What the connections of a process share."""
+
+    runtime: Runtime
+    flusher: Flusher
+    wheel: Wheel
+    limits: Limits
+
+
+class _NoThread:
+    """Stands where simple-websocket would start its reading thread."""
+
+    name = ""
+
+    def __init__(self, target: object) -> None: ...
+
+    def start(self) -> None: ...
+
+
+class _NoEvent:
+    """Stands where simple-websocket would wait for its reading thread."""
+
+
+class Connection(Server):  # type: ignore[misc]  # the library has no types
+    """Made from a WSGI environment; the 101 is queued by the constructor.
+
+    Raises `handshake.HandshakeError` before anything is answered when the
+    request is not an opening handshake.
+    """
+
+    def __init__(self, environ: Mapping[str, Any], context: Context, address: str = "") -> None:
+        #: the client's address, as limits count it
+        self.address = address
+        self.environ: Any = None  # the request, during the handshake
+        self._accepting = handshake.check(environ)
+        self._context = context
+        self._gone: threading.Event | None = None
+        self._line_dead = False
+        self._timer: Timer | None = None
+        self._heard = True
+        self._early = b""
+        self._waiting: deque[bytes] = deque()
+        self._control = TokenBucket(CONTROL_RATE, CONTROL_BURST, context.runtime.now)
+        self._reader = frames.FrameReader(context.limits.max_frame, context.limits.binary)
+        #: the code this connection ends with; None while it is open
+        self.code: int | None = None
+        #: who ended it: `client`, `server`, or `line` when it just went away
+        self.ended_by = ""
+        #: messages received
+        self.received = 0
+        #: when it was opened, on the runtime's clock
+        self.opened = context.runtime.now()
+        super().__init__(environ, thread_class=_NoThread, event_class=_NoEvent)
+
+    # ---- opening -------------------------------------------------------
+
+    def handshake(self) -> None:
+        """Take the socket over and accept. Called by the library's constructor."""
+        self.ws = None  # its machine is made when a frame needs one
+        limits, runtime = self._context.limits, self._context.runtime
+        self.sock.setblocking(False)
+        _tune(self.sock, limits)
+        self._early = handshake.early_bytes(self.environ)
+        self._tls = hasattr(self.sock, "pending")
+        self._readiness = runtime.readiness(self.sock)
+        self._outbox = Outbox(
+            self.sock,
+            self._readiness,
+            runtime,
+            self._context.flusher,
+            limits.outbox_bytes,
+            limits.outbox_seconds,
+            overflowed=self._overflowed,
+            broken=self._broken,
+            finished=self._finished,
+        )
+        self._outbox.put(self._accepting)
+        #: queue an encoded frame; never waits, does nothing once the connection is closing
+        self.put = self._outbox.put
+        self._timer = self._context.wheel.after(self._rest, self._beat)
+        self.connected = True
+        self.environ = None  # nothing below needs the request any more
+
+    # ---- reading -------------------------------------------------------
+
+    def receive_batch(self) -> list[bytes]:
+        """Every message that has come in, in order; waits for the first.
+
+        Text messages are `bytes` of valid UTF-8, binary ones `frames.Binary`.
+        Raises `ConnectionClosed` once the connection has ended.
+        """
+        while True:
+            messages = self._reader.feed(self._read())
+            if self._reader.controls:
+                self._answer_controls()
+            if self._reader.failed is not None and self.code is None:
+                self._end(self._reader.failed.code, self._reader.failed.reason)
+            if messages:
+                self.received += len(messages)
+                return messages
+
+    def _read(self) -> bytes:
+        """The next bytes from the line."""
+        if self._early:
+            data, self._early = self._early, b""
+            return data
+        if not self.connected:
+            raise ConnectionClosed(self.code or CloseCode.ABNORMAL)
+        if not (self._tls and self.sock.pending()):
+            self._readiness.wait_readable()
+        while self.connected:
+            try:
+                data = self.sock.recv(RECEIVE)
+            except WOULD_BLOCK:
+                self._readiness.wait_readable()
+                continue
+            except OSError:
+                data = b""
+            if data:
+                self._heard = True
+                return data
+            self._lost()
+        raise ConnectionClosed(self.code or CloseCode.ABNORMAL)
+
+    def receive(self, timeout: float | None = None) -> str | bytes:
+        """The next message, as `str` or `bytes` (the library's interface; no time-outs)."""
+        if timeout is not None:
+            raise NotImplementedError("a connection is read without a timeout")
+        while not self._waiting:
+            self._waiting.extend(self.receive_batch())
+        message = self._waiting.popleft()
+        return bytes(message) if isinstance(message, frames.Binary) else message.decode()
+
+    def _answer_controls(self) -> None:
+        controls, self._reader.controls = self._reader.controls, []
+        for event in controls:
+            if isinstance(event, CloseConnection):
+                if self.code is None:
+                    self.ended_by = "client"
+                    self._end(int(event.code))
+            elif not self._control.take():
+                self._end(CloseCode.RATE, "too many control frames")
+            elif isinstance(event, Ping):
+                self.put(frames.pong(bytes(event.payload)))
+
+    # ---- writing -------------------------------------------------------
+
+    def send(self, data: str | bytes) -> None:
+        """Queue a message (the library's interface).
+
+        Waits while the reader is far behind. Raises `ConnectionClosed` when
+        the connection has ended.
+        """
+        if not self.connected:
+            raise ConnectionClosed(self.code or CloseCode.ABNORMAL)
+        if isinstance(data, bytes):
+            self.put(frames.binary_frame(data))
+        else:
+            self.put(frames.frame(data.encode()))
+        self._outbox.wait_below(SEND_AHEAD)
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that the other side has not taken."""
+        return self._outbox.backlog
+
+    @property
+    def sent(self) -> int:
+        """Bytes handed to the kernel."""
+        return self._outbox.sent
+
+    # ---- heartbeat -----------------------------------------------------
+
+    @property
+    def _rest(self) -> float:
+        """s from a judged answer to the next ping, so that pings are a heartbeat apart."""
+        return max(0.5, self._context.limits.heartbeat - 0.5)  # 0.5: the wheel rounds up
+
+    def _beat(self) -> None:
+        self._heard = False
+        self.put(frames.ping())
+        self._timer = self._context.wheel.after(ANSWER - 0.5, self._judge)
+
+    def _judge(self) -> None:
+        if not self._heard:
+            self._end(CloseCode.TIMEOUT, "no answer to a ping")
+            return
+        self._timer = self._context.wheel.after(max(0.5, self._rest - ANSWER), self._beat)
+
+    # ---- ending --------------------------------------------------------
+
+    def close(self, reason: int | None = None, message: str | None = None) -> None:
+        """Say goodbye with code *reason*; the handler's next `receive` raises. Never waits."""
+        if self.code is None:
+            self._end(reason or CloseCode.NORMAL, message or "")
+
+    def _end(self, code: int, reason: str = "") -> None:
+        if self.code is not None:
+            return
+        self.code = int(code)
+        self.ended_by = self.ended_by or "server"
+        self.connected = False
+        self._outbox.finish(frames.close(code, reason))
+        self._stop()
+
+    def _lost(self) -> None:
+        """The line is gone without a close frame."""
+        if self.code is None:
+            self.code, self.ended_by = int(CloseCode.ABNORMAL), "line"
+        self.connected = False
+        self._line_dead = True
+        self._outbox.abort()
+        self._stop()
+
+    def _stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._readiness.wake()
+
+    def _overflowed(self) -> None:
+        self._end(CloseCode.SLOW_CONSUMER, "reading too slowly")
+
+    def _broken(self) -> None:
+        self._lost()
+        self._announce_end()
+
+    def _finished(self) -> None:
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+        self._announce_end()
+
+    def _announce_end(self) -> None:
+        self._line_dead = True
+        if self._gone is not None:
+            self._gone.set()
+
+    def hang_up(self) -> None:
+        """Let the close frame go out, wait for the other side to hang up, let go of the socket.
+
+        Called by the handler, once, when it is done. Closing a socket that
+        still has something to read resets the line and may take our close
+        frame with it, so what comes is read and thrown away for a while.
+        """
+        if self.code is None:
+            self._end(CloseCode.NORMAL)
+        if not self._line_dead:
+            self._gone = threading.Event()
+            if not self._line_dead:
+                self._gone.wait(self._context.limits.outbox_seconds + CLOSING)
+        if self.ended_by != "line":
+            self._discard()
+        self._readiness.close()
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+        if self.mode == "gevent":  # the library made a duplicate of its own
+            self.sock.close()
+
+    def _discard(self) -> None:
+        now = self._context.runtime.now
+        end = now() + CLOSING
+        while now() < end:
+            try:
+                if not self.sock.recv(RECEIVE):
+                    return
+            except WOULD_BLOCK:
+                self._readiness.wait_readable(end - now())
+            except OSError:
+                return
+
+
+def _tune(sock: socket.socket, limits: Limits) -> None:
+    """No Nagle (we coalesce ourselves); a dead line is noticed by the kernel as well."""
+    with contextlib.suppress(OSError):  # not TCP: a Unix socket behind a proxy
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            milliseconds = int((limits.heartbeat + ANSWER) * 1000)
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)

@@ -1,0 +1,272 @@
+"""What waits to be sent on one connection, and the flusher that sends it.
+
+Rules of this file:
+
+1. Nobody but the outbox calls `send`, and only one flow does at a time: the
+   flusher while the kernel takes everything, a writer greenlet from the first
+   short send until the queue is empty again.
+2. `put` never waits and never fails. It appends; the flusher sends each dirty
+   outbox once per round of the event loop, everything in one call.
+3. The queue is bounded in bytes and in time. Past either bound the reader on
+   the other side counts as gone: the queue is freed and the connection ends
+   with 4413.
+4. A frame that was begun is finished before the close frame, so that a reader
+   that wakes up late still finds an intact stream and learns why it ended.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from ..runtime import WOULD_BLOCK, Readiness, Runtime
+
+#: bytes by which a slow reader must get on within the time bound
+PROGRESS = 65_536
+
+
+class Flusher:
+    """Sends what all outboxes of a process have queued, once per loop round."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._call_soon = runtime.call_soon
+        self._dirty: deque[Outbox] = deque()
+        self._scheduled = False
+        #: held where a writer and the flusher may meet, that is only around blocked sockets
+        self.lock = threading.Lock()
+
+    def mark(self, outbox: Outbox) -> None:
+        """Flush *outbox* at the end of this round."""
+        self._dirty.append(outbox)
+        if not self._scheduled:
+            self._scheduled = True
+            self._call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        dirty = self._dirty
+        while dirty:
+            dirty.popleft().flush()
+
+
+class Outbox:
+    """The sending half of one connection.
+
+    *most* bytes may wait, for *seconds* without progress. `overflowed` is
+    called once when either bound is passed, `broken` once when the line turns
+    out to be dead, `finished` once when the close frame has gone out.
+    """
+
+    __slots__ = (
+        "_backlog",
+        "_broken",
+        "_closing",
+        "_drained",
+        "_finished",
+        "_flusher",
+        "_head",
+        "_marked",
+        "_most",
+        "_offset",
+        "_overflowed",
+        "_progress",
+        "_queue",
+        "_readiness",
+        "_runtime",
+        "_seconds",
+        "_since",
+        "_sock",
+        "_writing",
+        "sent",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        readiness: Readiness,
+        runtime: Runtime,
+        flusher: Flusher,
+        most: int,
+        seconds: float,
+        *,
+        overflowed: Callable[[], None],
+        broken: Callable[[], None],
+        finished: Callable[[], None],
+    ) -> None:
+        self._sock = sock
+        self._readiness = readiness
+        self._runtime = runtime
+        self._flusher = flusher
+        self._most = most
+        self._seconds = seconds
+        self._overflowed = overflowed
+        self._broken = broken
+        self._finished = finished
+        self._queue: deque[bytes] = deque()  # frames put since the last flush
+        self._head = b""  # frames of which the kernel took the first _offset bytes
+        self._offset = 0
+        self._backlog = 0  # bytes that the kernel has refused so far, queue included
+        self._marked = False
+        self._writing = False
+        self._closing = False
+        self._drained: threading.Event | None = None
+        self._since = 0.0  # when the other side last got on by PROGRESS
+        self._progress = 0
+        #: bytes handed to the kernel
+        self.sent = 0
+
+    def put(self, frame: bytes) -> None:
+        """Send *frame* in its turn. Does nothing once the outbox is closing."""
+        if self._closing:
+            return
+        self._queue.append(frame)
+        if not self._marked:
+            self._marked = True
+            self._flusher.mark(self)
+
+    def finish(self, close_frame: bytes) -> None:
+        """Send what is queued, then *close_frame*, then nothing more."""
+        if not self._closing:
+            self._closing = True
+            self._queue.append(close_frame)
+            self._flusher.mark(self)
+
+    def abort(self) -> None:
+        """Forget what is queued: the line is dead."""
+        self._closing = True
+        self._queue.clear()
+        self._head = b""
+        self._offset = self._backlog = 0
+        if self._drained is not None:
+            self._drained.set()
+
+    @property
+    def backlog(self) -> int:
+        """Bytes that the kernel did not take."""
+        return self._backlog
+
+    def wait_below(self, most: int) -> None:
+        """Wait until at most *most* bytes are left, or the outbox has closed.
+
+        For handlers that answer with more than they were given: back-pressure
+        instead of an overflow.
+        """
+        while self._backlog > most and not self._closing:
+            if self._drained is None:
+                self._drained = threading.Event()
+            self._drained.clear()
+            if self._backlog > most and not self._closing:
+                self._drained.wait()
+
+    def flush(self) -> None:
+        """Send all that is queued in one call; called by the flusher alone."""
+        self._marked = False
+        queue = self._queue
+        if self._writing:
+            with self._flusher.lock:
+                self._check_bytes()
+            return
+        if not queue:
+            return
+        data = queue.popleft() if len(queue) == 1 else self._take()
+        try:
+            sent = self._sock.send(data)
+        except WOULD_BLOCK:
+            sent = 0
+        except OSError:
+            self._die()
+            return
+        self.sent += sent
+        if sent < len(data):
+            self._block(data, sent)
+        elif self._closing:
+            self._finished()
+
+    def _take(self) -> bytes:
+        """The queue in one piece; popping one by one loses nothing to another thread's `put`."""
+        queue = self._queue
+        return b"".join([queue.popleft() for _ in range(len(queue))])
+
+    def _block(self, data: bytes, sent: int) -> None:
+        """The kernel's buffer is full: a writer takes over until the queue is empty."""
+        self._head, self._offset = data, sent
+        self._since = self._runtime.now()
+        self._progress = 0
+        self._writing = True
+        self._check_bytes()
+        self._runtime.spawn(self._write_on)
+
+    def _check_bytes(self) -> None:
+        self._backlog = len(self._head) - self._offset + sum(map(len, self._queue))
+        if self._backlog > self._most and not self._closing:
+            self._overflow()
+
+    def _write_on(self) -> None:
+        while self._writing:
+            left = self._since + self._seconds - self._runtime.now()
+            writable = left > 0 and self._readiness.wait_writable(left)
+            with self._flusher.lock:
+                if writable:
+                    self._write_once()
+                elif self._writing and not self._closing:
+                    self._overflow()
+                elif self._writing:
+                    self._die()
+
+    def _write_once(self) -> None:
+        if self._offset == len(self._head):
+            self._head, self._offset = self._take(), 0
+        try:
+            sent = self._sock.send(memoryview(self._head)[self._offset :])
+        except WOULD_BLOCK:
+            return
+        except OSError:
+            self._die()
+            return
+        self.sent += sent
+        self._offset += sent
+        self._progress += sent
+        if self._progress >= PROGRESS:
+            self._progress = 0
+            self._since = self._runtime.now()
+        self._backlog = len(self._head) - self._offset + sum(map(len, self._queue))
+        if self._drained is not None:
+            self._drained.set()
+        if not self._backlog:
+            self._head, self._offset = b"", 0
+            self._writing = False
+            if self._closing:
+                self._finished()
+            elif self._queue:  # put by another thread since the count
+                self._flusher.mark(self)
+
+    def _overflow(self) -> None:
+        """Free the queue; keep the rest of a begun frame, for what `finish` appends."""
+        self._head, self._offset = _rest_of_frame(self._head, self._offset), 0
+        self._queue.clear()
+        self._backlog = len(self._head)
+        self._since = self._runtime.now()
+        self._overflowed()
+        if self._drained is not None:
+            self._drained.set()
+
+    def _die(self) -> None:
+        self._writing = False
+        self.abort()
+        self._broken()
+
+
+def _rest_of_frame(data: bytes, offset: int) -> bytes:
+    """What is left of the frame that *offset* cuts; *data* begins with a frame of ours."""
+    position = 0
+    while position < offset:
+        short = data[position + 1]
+        if short < 126:
+            position += 2 + short
+        elif short == 126:
+            position += 4 + int.from_bytes(data[position + 2 : position + 4], "big")
+        else:
+            position += 10 + int.from_bytes(data[position + 2 : position + 10], "big")
+    return data[offset:position]

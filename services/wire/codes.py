@@ -1,0 +1,95 @@
+"""Error codes and close codes, each defined once (`docs/reference.md` repeats them)."""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+from ..errors import CSAppError
+
+
+class ErrorCode(StrEnum):
+    """`payload.code` of an `error` frame, and `code` of an HTTP error."""
+
+    INVALID_JSON = "invalid_json"
+    INVALID_MESSAGE = "invalid_message"
+    UNKNOWN_TYPE = "unknown_type"
+    TOO_LARGE = "too_large"
+    UNAUTHENTICATED = "unauthenticated"
+    INVALID_TOKEN = "invalid_token"
+    EXPIRED_TOKEN = "expired_token"
+    FORBIDDEN = "forbidden"
+    NOT_CONNECTED = "not_connected"
+    NO_SUCH_USER = "no_such_user"
+    NOT_READY = "not_ready"
+    ID_CONFLICT = "id_conflict"
+    RATE_LIMITED = "rate_limited"
+    QUEUE_FULL = "queue_full"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
+
+
+#: frames that break the protocol: ten in a minute close the connection (4400)
+MALFORMED = frozenset({ErrorCode.INVALID_JSON, ErrorCode.INVALID_MESSAGE, ErrorCode.UNKNOWN_TYPE})
+
+
+class CloseCode(IntEnum):
+    """WebSocket close codes that csapp sends or understands."""
+
+    NORMAL = 1000
+    GOING_AWAY = 1001
+    PROTOCOL_ERROR = 1002
+    UNSUPPORTED_DATA = 1003
+    NO_STATUS = 1005  # never sent: a close frame without a code
+    ABNORMAL = 1006  # never sent: the line went away without a close frame
+    INVALID_UTF8 = 1007
+    POLICY_VIOLATION = 1008
+    TOO_BIG = 1009
+    INTERNAL_ERROR = 1011
+    RESTART = 1012
+    FULL = 1013
+    BAD_FRAMES = 4400
+    UNAUTHENTICATED = 4401
+    WRONG_ROLE = 4403
+    TIMEOUT = 4408
+    REPLACED = 4409
+    BANNED = 4410
+    SLOW_CONSUMER = 4413
+    RATE = 4429
+
+
+#: closes after which a client connects again; after any other it stops and says why
+RECONNECT = frozenset(
+    {
+        CloseCode.GOING_AWAY,
+        CloseCode.ABNORMAL,
+        CloseCode.INTERNAL_ERROR,
+        CloseCode.RESTART,
+        CloseCode.FULL,
+        CloseCode.TIMEOUT,
+        CloseCode.SLOW_CONSUMER,
+    }
+)
+
+#: closes by which a participant leaves on purpose; any other starts the grace period
+DELIBERATE = frozenset({CloseCode.NORMAL, CloseCode.NO_STATUS})
+
+
+class Refusal(CSAppError):
+    """A frame is answered with `error`; the connection goes on."""
+
+    def __init__(self, code: ErrorCode, message: str, reply_id: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        #: what is wrong, in words a developer can act on
+        self.message = message
+        #: the `id` of the refused frame, where it could be read
+        self.reply_id = reply_id
+
+
+class Farewell(CSAppError):
+    """The connection is closed with a code."""
+
+    def __init__(self, code: CloseCode, reason: str = "") -> None:
+        super().__init__(f"{int(code)} {reason}")
+        self.code = code
+        self.reason = reason

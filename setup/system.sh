@@ -1,0 +1,24 @@
+#!/bin/sh
+# What the tests need beside Python: Chromium, Node and its `ws` client. Through
+# apt where that is allowed; otherwise it says exactly what is missing.
+set -eu
+venv=$1
+
+missing=""
+command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+command -v node >/dev/null 2>&1 || missing="$missing nodejs"
+command -v npm >/dev/null 2>&1 || missing="$missing npm"
+
+if [ -n "$missing" ]; then
+    as_root=""
+    [ "$(id -u)" = 0 ] || as_root="sudo -n"
+    echo "csapp set-up: installing$missing"
+    # shellcheck disable=SC2086  # a list of packages
+    if ! { $as_root apt-get update -qq &&
+        DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y -qq --no-install-recommends $missing; } >/dev/null; then
+        echo "csapp set-up: missing; run as root: apt-get install$missing" >&2
+        exit 1
+    fi
+fi
+
+npm install --silent --no-audit --no-fund --no-save --prefix "$venv/node" ws@8.23.0 >/dev/null

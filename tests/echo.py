@@ -1,0 +1,50 @@
+"""A WebSocket echo on the production transport, for conformance suites.
+
+    gunicorn -c gunicorn.conf.py tests.echo:app
+
+`/echo` gives back text and binary messages up to 16 MiB.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from flask import Flask
+
+from blueprints.sockets import ChatSock
+from services import runtime
+from services.timers import Wheel
+from services.transport.connection import Connection, Context, Limits
+from services.transport.outbox import Flusher
+
+MIB = 1024 * 1024
+
+
+@cache
+def context() -> Context:
+    """What the connections share; made with the first one, after the fork."""
+    here = runtime.current()
+    wheel = Wheel(here)
+    wheel.start()
+    limits = Limits(
+        max_frame=16 * MIB,
+        outbox_bytes=64 * MIB,
+        outbox_seconds=10.0,
+        heartbeat=25.0,
+        binary=True,
+    )
+    return Context(here, Flusher(here), wheel, limits)
+
+
+app = Flask(__name__)
+sock = ChatSock(lambda environ: None, lambda environ: Connection(environ, context()))
+
+
+@sock.route("/echo", app)
+def echo(connection: Connection) -> None:
+    """Send back whatever comes, until the other side has enough."""
+    try:
+        while True:
+            connection.send(connection.receive())
+    finally:
+        connection.hang_up()

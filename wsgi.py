@@ -1,0 +1,13 @@
+"""Production entry: `gunicorn -c gunicorn.conf.py wsgi:app`.
+
+Patches before anything else is imported: drivers and locks choose between
+threads and greenlets when they are imported.
+"""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+from csapp import create_app  # noqa: E402  # patched first
+
+app = create_app()
