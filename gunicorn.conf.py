@@ -32,7 +32,7 @@ def on_starting(server):
 
 def nworkers_changed(server, new_value, old_value):
     """Signal TTIN would add a worker with a desk of its own."""
-    if new_value > 1 and not os.environ.get("CSAPP_REDIS_URL"):
+    if old_value and new_value > 1 and not os.environ.get("CSAPP_REDIS_URL"):
         server.log.error("csapp stays at one worker: more need CSAPP_REDIS_URL")
         server.num_workers = 1
 

@@ -19,7 +19,7 @@ from .origin import client_address
 from .session import House, Session
 from .settings import Settings
 from .switchboard import Switchboard
-from .timers import Wheel
+from .timers import TICK, Wheel
 from .transport.connection import Connection, Context, Limits
 from .transport.outbox import Flusher
 from .wire.codes import CloseCode, ErrorCode
@@ -86,7 +86,7 @@ class ChatServer:
         desk = MemoryDesk(
             capacity=settings.max_users_per_waiter,
             max_queue=settings.max_queue,
-            grace=settings.grace,
+            grace=settings.grace + TICK,  # the wheel's time stands still for up to a tick
             now=lambda: wheel.lived,
         )
         switchboard = Switchboard(desk, most_parked=settings.outbox_bytes)

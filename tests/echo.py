@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 from flask import Flask
+from simple_websocket import ConnectionClosed
 
 from blueprints.sockets import ChatSock
 from services import runtime
@@ -40,11 +41,19 @@ app = Flask(__name__)
 sock = ChatSock(lambda environ: None, lambda environ: Connection(environ, context()))
 
 
+@app.get("/")
+def hint() -> str:
+    return "a WebSocket echo is at /echo"
+
+
 @sock.route("/echo", app)
 def echo(connection: Connection) -> None:
     """Send back whatever comes, until the other side has enough."""
     try:
         while True:
             connection.send(connection.receive())
+    except ConnectionClosed:
+        pass
     finally:
+        print(f"echo ended code={connection.code}", flush=True)
         connection.hang_up()

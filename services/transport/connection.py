@@ -29,6 +29,7 @@ from . import frames, handshake
 from .outbox import Flusher, Outbox
 
 RECEIVE = 65_536  # bytes read at once
+PIECEMEAL = 4096  # the same from a sender of many fragments: each costs 50 µs, others wait
 ANSWER = 10.0  # s within which a ping must be answered
 CLOSING = 2.0  # s that the other side has to hang up after the close frame went out
 SEND_AHEAD = 262_144  # bytes that a handler of the compatible API may be ahead of its reader
@@ -90,6 +91,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._timer: Timer | None = None
         self._heard = True
         self._early = b""
+        self._goodbye: int | None = None  # the code of the other side's close frame
         self._waiting: deque[bytes] = deque()
         self._control = TokenBucket(CONTROL_RATE, CONTROL_BURST, context.runtime.now)
         self._reader = frames.FrameReader(context.limits.max_frame, context.limits.binary)
@@ -141,11 +143,10 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         Raises `ConnectionClosed` once the connection has ended.
         """
         while True:
+            self._end_as_read()
             messages = self._reader.feed(self._read())
             if self._reader.controls:
                 self._answer_controls()
-            if self._reader.failed is not None and self.code is None:
-                self._end(self._reader.failed.code, self._reader.failed.reason)
             if messages:
                 self.received += len(messages)
                 return messages
@@ -161,7 +162,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
             self._readiness.wait_readable()
         while self.connected:
             try:
-                data = self.sock.recv(RECEIVE)
+                data = self.sock.recv(PIECEMEAL if self._reader.piecemeal else RECEIVE)
             except WOULD_BLOCK:
                 self._readiness.wait_readable()
                 continue
@@ -186,13 +187,21 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         controls, self._reader.controls = self._reader.controls, []
         for event in controls:
             if isinstance(event, CloseConnection):
-                if self.code is None:
-                    self.ended_by = "client"
-                    self._end(int(event.code))
+                self._goodbye = int(event.code)
             elif not self._control.take():
                 self._end(CloseCode.RATE, "too many control frames")
             elif isinstance(event, Ping):
                 self.put(frames.pong(bytes(event.payload)))
+
+    def _end_as_read(self) -> None:
+        """End as the other side asked or deserved, once what it sent before is answered."""
+        if self.code is not None:
+            return
+        if self._goodbye is not None:
+            self.ended_by = "client"
+            self._end(self._goodbye)
+        elif self._reader.failed is not None:
+            self._end(self._reader.failed.code, self._reader.failed.reason)
 
     # ---- writing -------------------------------------------------------
 
@@ -242,8 +251,8 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
 
     def close(self, reason: int | None = None, message: str | None = None) -> None:
         """Say goodbye with code *reason*; the handler's next `receive` raises. Never waits."""
-        if self.code is None:
-            self._end(reason or CloseCode.NORMAL, message or "")
+        self._end_as_read()  # a goodbye that came first stands
+        self._end(reason or CloseCode.NORMAL, message or "")
 
     def _end(self, code: int, reason: str = "") -> None:
         if self.code is not None:
@@ -293,8 +302,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         still has something to read resets the line and may take our close
         frame with it, so what comes is read and thrown away for a while.
         """
-        if self.code is None:
-            self._end(CloseCode.NORMAL)
+        self.close()
         if not self._line_dead:
             self._gone = threading.Event()
             if not self._line_dead:

@@ -47,6 +47,9 @@ PATIENCE = 4096
 MANY_FRAGMENTS = 1024
 TINY = 16  # bytes
 
+#: fragments of one message from which on it is read in smaller pieces
+PIECES = 16
+
 
 class Binary(bytes):
     """A binary message; text messages are plain `bytes` of valid UTF-8."""
@@ -102,6 +105,11 @@ class FrameReader:
         self.controls: list[Control] = []
         #: set once the stream is beyond repair
         self.failed: Failed | None = None
+
+    @property
+    def piecemeal(self) -> bool:
+        """A message is coming in many fragments: read less at once, for the others' sake."""
+        return self._fragments > PIECES
 
     def feed(self, data: bytes) -> list[bytes]:
         """All messages that *data* completes, in order."""

@@ -64,6 +64,7 @@ class Outbox:
         "_broken",
         "_closing",
         "_drained",
+        "_ended",
         "_finished",
         "_flusher",
         "_head",
@@ -111,6 +112,7 @@ class Outbox:
         self._marked = False
         self._writing = False
         self._closing = False
+        self._ended = False
         self._drained: threading.Event | None = None
         self._since = 0.0  # when the other side last got on by PROGRESS
         self._progress = 0
@@ -129,13 +131,14 @@ class Outbox:
     def finish(self, close_frame: bytes) -> None:
         """Send what is queued, then *close_frame*, then nothing more."""
         if not self._closing:
-            self._closing = True
+            # In this order: whoever sees the flag finds the frame in the queue.
             self._queue.append(close_frame)
+            self._closing = True
             self._flusher.mark(self)
 
     def abort(self) -> None:
         """Forget what is queued: the line is dead."""
-        self._closing = True
+        self._closing = self._ended = True
         self._queue.clear()
         self._head = b""
         self._offset = self._backlog = 0
@@ -168,7 +171,10 @@ class Outbox:
             with self._flusher.lock:
                 self._check_bytes()
             return
+        closing = self._closing  # looked at before the queue is taken
         if not queue:
+            if closing:
+                self._finish()
             return
         data = queue.popleft() if len(queue) == 1 else self._take()
         try:
@@ -181,7 +187,13 @@ class Outbox:
         self.sent += sent
         if sent < len(data):
             self._block(data, sent)
-        elif self._closing:
+        elif closing:
+            self._finish()
+
+    def _finish(self) -> None:
+        """The close frame has gone out."""
+        if not self._ended:
+            self._ended = True
             self._finished()
 
     def _take(self) -> bytes:
@@ -231,14 +243,15 @@ class Outbox:
         if self._progress >= PROGRESS:
             self._progress = 0
             self._since = self._runtime.now()
+        closing = self._closing  # looked at before the queue is counted
         self._backlog = len(self._head) - self._offset + sum(map(len, self._queue))
         if self._drained is not None:
             self._drained.set()
         if not self._backlog:
             self._head, self._offset = b"", 0
             self._writing = False
-            if self._closing:
-                self._finished()
+            if closing:
+                self._finish()
             elif self._queue:  # put by another thread since the count
                 self._flusher.mark(self)
 

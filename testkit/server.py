@@ -1,0 +1,191 @@
+"""A real server in a process of its own, on a free port of the loopback."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from services.identity import Identity, TokenRole, Tokens
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRET = "a-secret-for-tests-only-0123456789"
+PATIENCE = 30.0  # s until a wait for something that must happen is given up
+
+
+class LiveServer:
+    """Starts *command* (`{port}` is filled in) and is ready when it answers.
+
+    A context manager; leaving it stops the server with SIGTERM. *env* adds to
+    this process's environment, of which `CSAPP_*` variables are left out.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        *,
+        prefix: str = "",
+        tls: ssl.SSLContext | None = None,
+        cwd: Path = ROOT,
+        health: str = "/healthz",
+    ) -> None:
+        self.port = free_port()
+        #: what a client needs to trust a TLS server; None: plain
+        self.tls = tls
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}{prefix}"
+        self.ws_url = self.url.replace("http", "ws", 1)
+        #: everything the server has written so far
+        self.lines: list[str] = []
+        self._changed = threading.Condition()
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith("CSAPP_")}
+        paths = os.pathsep.join([str(ROOT), inherited.get("PYTHONPATH", "")])
+        self.process = subprocess.Popen(
+            [part.replace("{port}", str(self.port)) for part in command],
+            cwd=cwd,
+            env={
+                **inherited,
+                "PYTHONPATH": paths,
+                "PYTHONUNBUFFERED": "1",
+                "CSAPP_SECRET_KEY": SECRET,
+                **(env or {}),
+            },
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+        try:
+            self.wait_for_line(r"Listening at|Running on")
+            self.get(health)
+        except BaseException:
+            self.process.kill()
+            raise
+
+    @classmethod
+    def gunicorn(
+        cls,
+        app: str = "wsgi:app",
+        env: Mapping[str, str] | None = None,
+        args: Sequence[str] = (),
+        **options: Any,
+    ) -> LiveServer:
+        """gunicorn with this project's configuration."""
+        command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]
+        return cls([*command, "-b", "127.0.0.1:{port}", *args, app], env, **options)
+
+    @classmethod
+    def flask(
+        cls, app: str = "csapp", env: Mapping[str, str] | None = None, **options: Any
+    ) -> LiveServer:
+        """The Flask development server: threads."""
+        command = [sys.executable, "-m", "flask", "--app", app, "run", "--port", "{port}"]
+        return cls(command, env, **options)
+
+    def __enter__(self) -> LiveServer:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.stop()
+
+    # ---- asking --------------------------------------------------------
+
+    def get(self, path: str, **headers: str) -> str:
+        """The body of a GET. Raises `urllib.error.HTTPError`."""
+        return self.request("GET", path, **headers)
+
+    def post(self, path: str, **headers: str) -> str:
+        """The body of a POST without a body. Raises `urllib.error.HTTPError`."""
+        return self.request("POST", path, **headers)
+
+    def request(self, method: str, path: str, **headers: str) -> str:
+        """Header names are given with `_` for `-`."""
+        asked = urllib.request.Request(
+            self.url + path,
+            method=method,
+            headers={name.replace("_", "-"): value for name, value in headers.items()},
+        )
+        with urllib.request.urlopen(asked, timeout=PATIENCE, context=self.tls) as response:
+            body: bytes = response.read()
+            return body.decode()
+
+    def token(self, role: str, sub: str, name: str = "", lifetime: float | None = None) -> str:
+        """A token that this server accepts."""
+        return Tokens([SECRET], 3600).sign(Identity(sub, name, TokenRole(role)), lifetime)
+
+    # ---- watching ------------------------------------------------------
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            with self._changed:
+                self.lines.append(line.rstrip("\n"))
+                self._changed.notify_all()
+        self.process.stdout.close()
+        with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def log(self) -> str:
+        """All it has written."""
+        return "\n".join(self.lines)
+
+    def wait_for_line(self, pattern: str, count: int = 1) -> str:
+        """Wait until *count* lines match; the latest of them. Fails when the server ends first."""
+
+        def found() -> list[str]:
+            return [line for line in self.lines if re.search(pattern, line)]
+
+        with self._changed:
+            self._changed.wait_for(
+                lambda: len(found()) >= count or not self._reader.is_alive(), PATIENCE
+            )
+            if len(found()) < count:
+                raise AssertionError(f"no line {pattern!r} ({count}) from the server:\n{self.log}")
+            return found()[-1]
+
+    @property
+    def worker_pid(self) -> int:
+        """The process that holds the connections (gunicorn's worker; itself otherwise)."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
+        return int(children.split()[0]) if children.strip() else self.process.pid
+
+    # ---- stopping ------------------------------------------------------
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the server's first process."""
+        self.process.send_signal(number)
+
+    def stop(self) -> int:
+        """SIGTERM; the exit status. SIGKILL after a long while, which is a failure."""
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def wait(self) -> int:
+        """Wait for the end; the exit status."""
+        try:
+            status = self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError(f"the server does not stop:\n{self.log}") from None
+        self._reader.join(PATIENCE)
+        return status
+
+
+def free_port() -> int:
+    """A port of the loopback that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port

@@ -1,0 +1,101 @@
+"""The servers that the tests share: the three ways of running, and TLS."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from testkit import LiveServer
+
+pytest_plugins = ["testkit.plugin"]
+
+#: quick enough to wait for, slow enough to return in
+SETTINGS = {
+    "CSAPP_GRACE": "3",
+    "CSAPP_AUTH_TIMEOUT": "1",
+    "CSAPP_MESSAGE_RATE": "0",
+    "CSAPP_CONNECTIONS_PER_IP": "0",
+    "CSAPP_MAX_USERS_PER_WAITER": "2",
+}
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A self-signed certificate for 127.0.0.1, with its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    loopback = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([loopback]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "certificate.pem"
+    pem = serialization.Encoding.PEM
+    path.write_bytes(
+        signed.public_bytes(pem)
+        + key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return path
+
+
+def trusting(certificate: Path) -> ssl.SSLContext:
+    """A client's context that trusts *certificate*."""
+    return ssl.create_default_context(cafile=str(certificate))
+
+
+@pytest.fixture(scope="session")
+def serve(certificate: Path) -> Iterator[Callable[[str], LiveServer]]:
+    """`serve("gunicorn")`: the server run in that way, started once."""
+    files = ["--certfile", str(certificate), "--keyfile", str(certificate)]
+    ways: dict[str, Callable[[], LiveServer]] = {
+        "gunicorn": lambda: LiveServer.gunicorn(env=SETTINGS),
+        "tls": lambda: LiveServer.gunicorn(env=SETTINGS, args=files, tls=trusting(certificate)),
+        "flask": lambda: LiveServer.flask(env=SETTINGS),
+        "embedded": lambda: LiveServer.gunicorn("tests.host:app", SETTINGS, prefix="/support"),
+    }
+    running: dict[str, LiveServer] = {}
+    with ExitStack() as stack:
+
+        def started(way: str) -> LiveServer:
+            if way not in running:
+                running[way] = stack.enter_context(ways[way]())
+            return running[way]
+
+        yield started
+
+
+@pytest.fixture(scope="session")
+def live_server(serve: Callable[[str], LiveServer]) -> LiveServer:
+    """The one that most tests use: gunicorn with a gevent worker."""
+    return serve("gunicorn")
+
+
+@pytest.fixture(params=["gunicorn", "tls", "flask", "embedded"])
+def any_server(request: pytest.FixtureRequest, serve: Callable[[str], LiveServer]) -> LiveServer:
+    """Each way of running in turn."""
+    return serve(request.param)
+
+
+@pytest.fixture(scope="session")
+def echo_server() -> Iterator[LiveServer]:
+    """The echo application."""
+    with LiveServer.gunicorn("tests.echo:app", health="/") as server:
+        yield server

@@ -1,0 +1,119 @@
+"""What is written is what is there: the reference page against the code."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import MISSING
+from typing import get_args
+
+import click
+import pytest
+from flask import Flask
+
+from blueprints.commands import chat
+from csapp import create_app
+from services.settings import Settings
+from services.wire import frames
+from services.wire.codes import RECONNECT, CloseCode, ErrorCode
+from testkit.server import ROOT, SECRET
+
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+
+
+def rows(section: str) -> list[list[str]]:
+    """The table of a section: a list of cells for each row, without the head."""
+    text = re.split(rf"^## {section}$", REFERENCE, flags=re.MULTILINE)[1]
+    text = re.split(r"^## ", text, flags=re.MULTILINE)[0]
+    lines = [line for line in text.splitlines() if line.startswith("|")][2:]
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def first_cells(section: str) -> list[str]:
+    return [row[0].strip("`") for row in rows(section)]
+
+
+@pytest.fixture(scope="module")
+def app() -> Flask:
+    return create_app({"CSAPP_SECRET_KEY": SECRET})
+
+
+def test_every_setting_with_its_default():
+    documented = {row[0].strip("`"): row[1].strip("`") for row in rows("Settings")}
+    keys = Settings.keys()
+    assert list(documented) == list(keys), "the same keys in the same order"
+    words = {"generated": MISSING, "none": (None, ""), "same origin": ()}
+    for key, text in documented.items():
+        default = keys[key].default
+        if text in words:
+            expected = words[text]
+            assert default == expected or default in (expected or ((),)), key
+        else:
+            assert str(default).removesuffix(".0") == text, key
+
+
+def test_every_frame_type_with_who_sends_it():
+    senders: dict[str, set[str]] = {}
+    for union, who in [
+        (frames.FromUser, "user"),
+        (frames.FromWaiter, "waiter"),
+        (frames.ToUser, "server"),
+        (frames.ToWaiter, "server"),
+    ]:
+        for member in get_args(union):
+            senders.setdefault(member.__struct_config__.tag, set()).add(who)
+    documented = {row[0].strip("`"): set(row[1].split(", ")) for row in rows("Frames")}
+    assert documented == senders
+
+
+def test_every_error_code():
+    assert first_cells("Error codes") == [code.value for code in ErrorCode]
+
+
+def test_every_close_code_with_what_a_client_does():
+    documented = [(int(row[0]), row[1].strip("`"), row[3]) for row in rows("Close codes")]
+    expected = [
+        (int(code), code.name, "comes back" if code in RECONNECT else "stops") for code in CloseCode
+    ]
+    assert documented == expected
+
+
+def test_every_address(app: Flask):
+    documented = {
+        cell.removeprefix("GET ").removeprefix("POST ") for cell in first_cells("Addresses")
+    }
+    there = {
+        rule.rule for rule in app.url_map.iter_rules() if not rule.endpoint.endswith(".static")
+    }
+    assert documented == there
+
+
+def test_every_command_with_its_options():
+    documented = {row[0].strip("`").split()[-1]: row[1] for row in rows("Commands")}
+    assert set(documented) == set(chat.commands)
+    for name, command in chat.commands.items():
+        options = {f"`{p.opts[-1]}`" for p in command.params if isinstance(p, click.Option)}
+        assert set(re.findall(r"`--[\w-]+`", documented[name])) == options
+        assert command.help
+
+
+def test_links_lead_somewhere():
+    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
+            if "://" not in target:
+                assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readme_names_targets_that_exist():
+    targets = set(re.findall(r"make (\w+)", (ROOT / "README.md").read_text()))
+    makefile = (ROOT / "Makefile").read_text()
+    assert targets
+    for target in targets:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_trap_named_in_the_architecture_has_its_test():
+    text = (ROOT / "docs" / "architecture.md").read_text().split("## Traps of the stack")[1]
+    numbers = set(re.findall(r"^(\d+)\. ", text, re.MULTILINE))
+    tests = (ROOT / "tests" / "test_traps.py").read_text()
+    tested = set(re.findall(r"def test_(\d+)_", tests)) | set(re.findall(r"_and_(\d+)_", tests))
+    assert numbers == tested

@@ -1,0 +1,94 @@
+"""Tokens: signed, verified, rotated, expired; one role's is worth nothing at another's door."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from services.identity import Identity, TokenError, TokenRole, Tokens
+from services.wire.codes import ErrorCode
+
+OLD, NEW, OTHER = (f"key-number-{n}-long-enough" for n in range(3))
+ANN = Identity("ann", "Ann", TokenRole.USER, "login-1")
+
+
+def refused(tokens: Tokens, token: str, role: TokenRole = TokenRole.USER) -> ErrorCode:
+    with pytest.raises(TokenError) as error:
+        tokens.verify(token, role)
+    return error.value.code
+
+
+def test_a_token_says_who_it_is():
+    tokens = Tokens([OLD], 60)
+    assert tokens.verify(tokens.sign(ANN), TokenRole.USER) == ANN
+
+
+def test_every_token_has_a_login_of_its_own_unless_given():
+    tokens = Tokens([OLD], 60)
+    sids = {tokens.verify(tokens.sign(Identity("ann")), TokenRole.USER).sid for _ in range(2)}
+    assert len(sids) == 2
+    assert "" not in sids
+
+
+def test_keys_rotate_without_logging_anybody_out():
+    before = Tokens([OLD], 60).sign(ANN)
+    rotated = Tokens([OLD, NEW], 60)
+    assert rotated.verify(before, TokenRole.USER) == ANN
+    after = rotated.sign(ANN)
+    assert Tokens([NEW], 60).verify(after, TokenRole.USER) == ANN, "the newest signs"
+    assert refused(Tokens([NEW], 60), before) is ErrorCode.INVALID_TOKEN, "withdrawn"
+
+
+@pytest.mark.parametrize("signed", list(TokenRole))
+@pytest.mark.parametrize("door", list(TokenRole))
+def test_a_role_has_its_own_door(signed, door):
+    tokens = Tokens([OLD], 60)
+    token = tokens.sign(Identity("x", "", signed))
+    if signed is door:
+        assert tokens.verify(token, door).role is door
+    else:
+        assert refused(tokens, token, door) is ErrorCode.FORBIDDEN
+
+
+def test_tokens_expire_by_their_own_lifetime():
+    now = [1_000_000_000.0]
+    tokens = Tokens([OLD], 60, now=lambda: now[0])
+    now[0] = time.time()
+    default, short = tokens.sign(ANN), tokens.sign(ANN, 10)
+    now[0] += 30
+    assert tokens.verify(default, TokenRole.USER) == ANN
+    assert refused(tokens, short) is ErrorCode.EXPIRED_TOKEN
+    now[0] += 40
+    assert refused(tokens, default) is ErrorCode.EXPIRED_TOKEN
+
+
+def test_a_clock_set_back_logs_nobody_out():
+    tokens = Tokens([OLD], 60, now=lambda: time.time() - 3600)
+    assert tokens.verify(tokens.sign(ANN), TokenRole.USER) == ANN
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda t: "",
+        lambda t: t[:-1],
+        lambda t: t + "x",
+        lambda t: "." + t,
+        lambda t: t.swapcase(),
+        lambda t: t.split(".")[0],
+        lambda t: "\x00" + t,
+        lambda t: t * 100,
+        lambda t: "é" + t,
+    ],
+)
+def test_what_is_not_ours_is_not_valid(spoil):
+    tokens = Tokens([OLD], 60)
+    assert refused(tokens, spoil(tokens.sign(ANN))) is ErrorCode.INVALID_TOKEN
+    assert refused(tokens, Tokens([OTHER], 60).sign(ANN)) is ErrorCode.INVALID_TOKEN
+
+
+@pytest.mark.parametrize("subject", ["", "x" * 201, None, 5])
+def test_a_subject_is_a_short_string(subject):
+    with pytest.raises(ValueError, match="subject"):
+        Identity(subject)

@@ -1,0 +1,57 @@
+"""Buckets and counters, with a clock of their own."""
+
+from __future__ import annotations
+
+from services.limits import ConnectionCount, KeyedBuckets, TokenBucket
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_burst_then_the_rate():
+    clock = Clock()
+    bucket = TokenBucket(2, 5, clock)
+    assert [bucket.take() for _ in range(6)] == [True] * 5 + [False]
+    clock.now += 0.5
+    assert [bucket.take() for _ in range(2)] == [True, False]
+    clock.now += 1000
+    assert [bucket.take() for _ in range(6)] == [True] * 5 + [False]
+
+
+def test_each_key_has_its_own_bucket_and_full_ones_are_forgotten():
+    clock = Clock()
+    buckets = KeyedBuckets(1, 2, clock)
+    assert [buckets.take("a") for _ in range(3)] == [True, True, False]
+    assert buckets.take("b")
+    for number in range(KeyedBuckets.SWEEP_AT):
+        buckets.take(str(number))
+    assert not buckets.take("a"), "an empty bucket is remembered"
+    clock.now += 10
+    buckets.take("somebody new")
+    assert len(buckets._buckets) < 10
+    assert buckets.take("a")
+
+
+def test_connections_are_counted_in_and_out():
+    count = ConnectionCount(most=3, most_per_address=2)
+    assert [count.enter("a"), count.enter("a"), count.enter("a")] == ["", "", "address"]
+    assert count.enter("b") == ""
+    assert count.enter("c") == "full"
+    count.leave("a")
+    assert count.enter("a") == ""
+    for address in ("a", "a", "b"):
+        count.leave(address)
+    assert count.total == 0
+    assert count._by_address == {}
+
+
+def test_no_limit_and_unknown_addresses():
+    count = ConnectionCount(most=100, most_per_address=0)
+    assert all(count.enter("a") == "" for _ in range(50))
+    count = ConnectionCount(most=100, most_per_address=1)
+    assert all(count.enter("") == "" for _ in range(50))

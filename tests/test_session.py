@@ -1,0 +1,32 @@
+"""The table is complete: every phase knows every frame type of its role."""
+
+from __future__ import annotations
+
+from typing import get_args
+
+import pytest
+
+from services.session import TABLE
+from services.switchboard import Phase
+from services.wire import frames
+
+USER_PHASES = {Phase.IDLE, Phase.QUEUED, Phase.SERVED}
+WAITER_PHASES = {Phase.OFF_DUTY, Phase.ON_DUTY}
+
+
+def test_every_phase_is_in_the_table():
+    assert set(TABLE) == set(Phase) == {Phase.GREETED} | USER_PHASES | WAITER_PHASES
+
+
+@pytest.mark.parametrize("phase", sorted(USER_PHASES))
+def test_users(phase):
+    assert set(TABLE[phase]) == set(get_args(frames.FromUser))
+
+
+@pytest.mark.parametrize("phase", sorted(WAITER_PHASES))
+def test_waiters(phase):
+    assert set(TABLE[phase]) == set(get_args(frames.FromWaiter))
+
+
+def test_before_auth_there_is_only_auth():
+    assert set(TABLE[Phase.GREETED]) == {frames.Auth}

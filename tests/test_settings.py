@@ -1,0 +1,103 @@
+"""Settings: defaults, every bad value named, nothing secret shown."""
+
+from __future__ import annotations
+
+import stat
+from dataclasses import FrozenInstanceError
+
+import pytest
+
+from services.errors import SettingsError
+from services.settings import SECRET_FILE, Settings
+
+SECRET = {"CSAPP_SECRET_KEY": "0123456789abcdef"}
+
+
+def test_defaults_are_those_of_the_interface():
+    settings = Settings.load(SECRET)
+    assert (settings.max_users_per_waiter, settings.max_queue, settings.grace) == (5, 10_000, 20)
+    assert (settings.auth_timeout, settings.heartbeat) == (10, 25)
+    assert (settings.max_frame, settings.max_text) == (65_536, 4096)
+    assert (settings.outbox_bytes, settings.outbox_seconds) == (1_048_576, 10)
+    assert (settings.message_rate, settings.message_burst) == (10, 30)
+    assert (settings.connections_per_ip, settings.trusted_proxies) == (100, 0)
+    assert (settings.token_lifetime, settings.url_prefix) == (43_200, "")
+    assert settings.database_url == "off"
+    assert settings.allowed_origins == ()
+
+
+def test_strings_of_the_environment_and_values_of_a_config_are_the_same():
+    text = Settings.load({**SECRET, "CSAPP_GRACE": "1.5", "CSAPP_MAX_QUEUE": "7"})
+    typed = Settings.load({**SECRET, "CSAPP_GRACE": 1.5, "CSAPP_MAX_QUEUE": 7})
+    assert text == typed
+
+
+def test_lists():
+    keys = "oldest-key-of-all, newer-key-than-that"
+    settings = Settings.load(
+        {
+            "CSAPP_SECRET_KEY": keys,
+            "CSAPP_ALLOWED_ORIGINS": "https://A.example/, http://b.example:8",
+        }
+    )
+    assert settings.secret_key == ("oldest-key-of-all", "newer-key-than-that")
+    assert settings.allowed_origins == ("https://a.example", "http://b.example:8")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("MAX_QUEUE", "many"),
+        ("MAX_QUEUE", "-1"),
+        ("MAX_QUEUE", 1.5),
+        ("MAX_QUEUE", True),
+        ("GRACE", "-1"),
+        ("GRACE", "nan"),
+        ("GRACE", "inf"),
+        ("GRACE", []),
+        ("GRACE", True),
+        ("MESSAGE_RATE", "fast"),
+        ("MESSAGE_RATE", "-1"),
+        ("MESSAGE_RATE", "nan"),
+        ("MAX_FRAME", "10"),
+        ("DATABASE_URL", "sqlite://"),
+        ("REDIS_URL", "redis://x"),
+        ("ALLOWED_ORIGINS", "shop"),
+        ("ALLOWED_ORIGINS", "https://a.example/path"),
+        ("ALLOWED_ORIGINS", 5),
+        ("URL_PREFIX", "x"),
+        ("URL_PREFIX", 5),
+    ],
+)
+def test_a_bad_value_is_named_with_its_key_and_what_is_allowed(key, value):
+    with pytest.raises(SettingsError) as error:
+        Settings.load({**SECRET, f"CSAPP_{key}": value})
+    assert error.value.key == f"CSAPP_{key}"
+    assert f"CSAPP_{key}={value!r} cannot be used: " in str(error.value)
+
+
+def test_an_unknown_key_is_a_typing_error():
+    with pytest.raises(SettingsError, match="did you mean CSAPP_GRACE"):
+        Settings.load({**SECRET, "CSAPP_GRAEC": "1"})
+
+
+@pytest.mark.parametrize("value", ["", "short", "long-enough-to-be-a-key,short", 5, [5]])
+def test_a_weak_secret_is_refused_and_not_shown(value):
+    with pytest.raises(SettingsError) as error:
+        Settings.load({"CSAPP_SECRET_KEY": value})
+    assert "short" not in str(error.value)
+
+
+def test_the_generated_secret_is_made_once_and_private(tmp_path):
+    first = Settings.load({}, tmp_path / "instance")
+    path = tmp_path / "instance" / SECRET_FILE
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert Settings.load({}, tmp_path / "instance") == first
+    path.write_text("")
+    with pytest.raises(SettingsError, match="damaged"):
+        Settings.load({}, tmp_path / "instance")
+
+
+def test_settings_are_frozen():
+    with pytest.raises(FrozenInstanceError):
+        Settings.load(SECRET).grace = 1

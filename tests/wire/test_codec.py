@@ -1,0 +1,142 @@
+"""Words in and out: what is read, what is refused and how it is named."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.transport.frames import HEADS
+from services.wire import codec, frames
+from services.wire.codes import ErrorCode, Refusal
+
+user = codec.Decoder(frames.FromUser)
+waiter = codec.Decoder(frames.FromWaiter)
+
+
+def refusal(data: bytes | str, decoder: codec.Decoder = user) -> Refusal:
+    with pytest.raises(Refusal) as refused:
+        decoder.decode(data.encode() if isinstance(data, str) else data)
+    return refused.value
+
+
+def test_each_role_has_its_own_words():
+    assert type(user.decode(b'{"type":"connect"}')) is frames.Connect
+    assert type(waiter.decode(b'{"type":"ready","payload":null}')) is frames.Ready
+    assert refusal('{"type":"ready"}', user).code is ErrorCode.UNKNOWN_TYPE
+    assert refusal('{"type":"connect"}', waiter).code is ErrorCode.UNKNOWN_TYPE
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "field"),
+    [
+        ("", "invalid_json", ""),
+        ("{", "invalid_json", ""),
+        ('{"type":"connect"} {}', "invalid_json", ""),
+        ('{"type":"connect","x":NaN}', "invalid_json", ""),
+        ('{"type":"connect","x":1e999}', "invalid_json", ""),
+        ('{"type":"connect","x":"\\udc00"}', "invalid_json", ""),
+        ('{"type":"connect","x":' + "[" * 10_000 + "]" * 10_000 + "}", "invalid_json", "deep"),
+        ('{"type":"connect","x":' + "7" * 5000 + "}", "invalid_json", ""),
+        ("[]", "invalid_message", "frame:"),
+        ("{}", "invalid_message", "type:"),
+        ('{"type":null}', "invalid_message", "type:"),
+        ('{"type":"no-such-type"}', "unknown_type", "type:"),
+        ('{"type":"connect","id":null}', "invalid_message", "id:"),
+        ('{"type":"connect","id":""}', "invalid_message", "id:"),
+        ('{"type":"connect","to":5}', "invalid_message", "to:"),
+        ('{"type":"connect","payload":5}', "invalid_message", "payload:"),
+        ('{"type":"message_text"}', "invalid_message", "payload:"),
+        ('{"type":"message_text","payload":null}', "invalid_message", "payload:"),
+        ('{"type":"message_text","payload":{}}', "invalid_message", "payload.message:"),
+        ('{"type":"message_text","payload":{"message":[]}}', "invalid_message", "payload.message:"),
+        ('{"type":"auth","payload":{"token":1}}', "invalid_message", "payload.token:"),
+    ],
+)
+def test_what_is_wrong_is_named(data, code, field):
+    refused = refusal(data)
+    assert refused.code == code
+    assert field in refused.message
+
+
+def test_the_id_of_a_refused_frame_is_found_wherever_it_can_be():
+    assert refusal('{"id":"7","type":"nonsense"}').reply_id == "7"
+    assert refusal('{"type":"message_text","payload":{"message":1},"id":"8"}').reply_id == "8"
+    assert refusal('{"id":8,"type":"nonsense"}').reply_id is None
+    assert refusal('{"id":"' + "x" * 65 + '","type":"nonsense"}').reply_id is None
+
+
+def test_unknown_fields_are_ignored_at_every_level():
+    read = user.decode(b'{"type":"message_text","x":[{}],"payload":{"message":"m","y":1},"id":"1"}')
+    assert read == frames.MessageText(id="1", payload=frames.TextPayload("m"))
+    assert user.decode(b'{"type":"connect","payload":{"ticket":"later"}}').payload is not None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"type":"connect","type":"message_text","payload":{"message":"m"}}',
+        b'{"payload":{"message":"1"},"type":"message_text","payload":{"message":"m"}}',
+        b'{"type":"message_text","payload":{"message":"1","message":"m"}}',
+        b'{"type":"message_text","payload":5,"payload":{"message":"m"}}',
+    ],
+)
+def test_of_a_repeated_key_the_last_counts(data):
+    assert user.decode(data).payload.message == "m"
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_do_anything_but_decode_or_be_refused(data):
+    for decoder in (user, waiter):
+        with suppress(Refusal):
+            decoder.decode(data)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"type": st.sampled_from(["connect", "message_text", "auth", "disconnect", "x"])},
+        optional={"id": json_values, "to": json_values, "payload": json_values, "x": json_values},
+    )
+)
+def test_no_json_does_anything_but_decode_or_be_refused(value):
+    try:
+        frame = user.decode(json.dumps(value).encode())
+    except Refusal:
+        return
+    assert type(frame) in {frames.Connect, frames.MessageText, frames.Auth, frames.Disconnect}
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=2000))
+def test_the_hot_path_writes_what_the_struct_would(message):
+    common = codec.voice("sender", "receiver")
+    fast = json.loads(codec.text(common, message))
+    slow = frames.Text(
+        id=fast["id"], to="receiver", from_="sender", payload=frames.TextPayload(message)
+    )
+    assert fast == json.loads(codec.encode(slow))
+    framed = codec.text(common, message, HEADS)
+    if framed[0] == 0x81:
+        head = 2 if framed[1] < 126 else 4
+        assert json.loads(framed[head:])["payload"] == {"message": message}
+        assert len(framed) - head < len(HEADS)
+
+
+def test_optional_fields_are_left_out():
+    bare = json.loads(codec.encode(frames.Initialize(id="1", to="u")))
+    assert bare == {"type": "initialize", "id": "1", "to": "u"}
+
+
+def test_ids_are_never_used_twice():
+    assert len({codec.new_id() for _ in range(10_000)}) == 10_000
