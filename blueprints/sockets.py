@@ -30,6 +30,12 @@ log = logging.getLogger("csapp.sockets")
 
 Environ = dict[str, Any]
 
+#: what access logs say of a request
+LOGGED = (
+    "HTTP_REFERER", "HTTP_USER_AGENT", "PATH_INFO", "QUERY_STRING", "RAW_URI", "REMOTE_ADDR",
+    "REQUEST_METHOD", "SCRIPT_NAME", "SERVER_PROTOCOL",
+)  # fmt: skip
+
 
 class Conversation(Response):
     """A response whose body is a whole WebSocket conversation."""
@@ -54,8 +60,9 @@ class _Talking:
         return self
 
     def __next__(self) -> bytes:
+        environ, self._environ = self._environ, {}
         try:
-            self._converse(self._environ)
+            self._converse(environ)
         except Exception:  # whatever it is, no HTTP bytes may follow in this stream
             log.exception("a conversation failed")
         # Each web server takes this for a client that went away, and writes nothing.
@@ -93,7 +100,7 @@ class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
                     return problem(error.status, code, error.message, error.headers)
                 except Refused as refused:
                     return problem(refused.status, refused.code, refused.message, refused.headers)
-                return Conversation(lambda environ: handler(self._accept(environ), **variables))
+                return Conversation(lambda environ: self._talk(handler, environ, variables))
 
             # Werkzeug routes what is not quite an upgrade as plain HTTP: told why, not 400 or 404.
             host = bp or self.app
@@ -103,6 +110,20 @@ class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
             return open_socket
 
         return decorator
+
+    def _talk(
+        self, handler: Callable[..., None], environ: Environ, variables: dict[str, Any]
+    ) -> None:
+        connection = self._accept(environ)
+        _forget_request(environ)
+        handler(connection, **variables)
+
+
+def _forget_request(environ: Environ) -> None:
+    """Keep of a request what access logs name: the web server holds on to it for hours."""
+    kept = {name: environ[name] for name in LOGGED if name in environ}
+    environ.clear()
+    environ.update(kept)
 
 
 def blueprint(extension: Extension) -> Blueprint:

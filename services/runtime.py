@@ -24,10 +24,16 @@ WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Readiness(Protocol):
-    """Waits for one non-blocking socket. One greenlet or thread waits for reading at a time."""
+    """Waits for one socket. One greenlet or thread waits for reading at a time."""
 
-    def wait_readable(self, timeout: float | None = None) -> None:
-        """Return when there may be something to read: also after `wake` or *timeout* seconds."""
+    #: the socket to read and write: its calls never wait, they raise one of `WOULD_BLOCK`
+    sock: Any
+
+    def wait(self) -> None:
+        """Return when there may be something to read: also after `wake`, rarely for nothing."""
+
+    def wait_readable(self, timeout: float) -> None:
+        """The same, for at most *timeout* seconds."""
 
     def wake(self) -> None:
         """Make `wait_readable` return, soon."""
@@ -36,7 +42,7 @@ class Readiness(Protocol):
         """Return True when the socket takes bytes again, False after *timeout* seconds."""
 
     def close(self) -> None:
-        """Let go of the socket; before the socket itself is closed."""
+        """Let go of the socket, which stays open; before the socket itself is closed."""
 
 
 class Runtime(Protocol):
@@ -58,7 +64,7 @@ class Runtime(Protocol):
         """Run a driver call that would stop the loop in a native thread; returns its result."""
 
     def readiness(self, sock: socket.socket) -> Readiness:
-        """Watch a non-blocking socket."""
+        """Watch *sock*, which does not block from now on."""
 
     def sleep(self, seconds: float) -> None:
         """Let others run for *seconds*."""
@@ -102,50 +108,59 @@ class GeventRuntime:
 
 
 class _HubReadiness:
-    """A read watcher that stays started.
+    """A read watcher that stays started, and the bare socket under gevent's.
 
-    gevent's own `wait` starts and stops a watcher and makes a waiter object
-    for each wait, and its `recv` tries the socket before it waits. One watcher
-    that switches straight into the waiting greenlet needs none of that.
+    gevent's own `recv` tries the socket before it waits, and its wait starts
+    and stops a watcher and makes a waiter object each time. One watcher that
+    switches straight into the waiting greenlet needs none of that.
     """
 
-    __slots__ = ("_fd", "_getcurrent", "_hub", "_started", "_wait_write", "_waiting", "_watcher")
+    __slots__ = (
+        "_fd", "_getcurrent", "_hub", "_reader", "_started", "_switch", "_wait_write", "_waiting",
+        "_watcher", "sock",
+    )  # fmt: skip
 
     def __init__(self, gevent: Any, hub: Any, sock: socket.socket) -> None:
+        from greenlet import greenlet
+
+        sock.setblocking(False)
+        self._fd = sock.fileno()
+        self.sock: Any = sock if isinstance(sock, ssl.SSLSocket) else _bare(sock)
         self._hub = hub
+        self._switch = greenlet.switch
         self._getcurrent = gevent.getcurrent
         self._wait_write = gevent.socket.wait_write
-        self._fd = sock.fileno()
         self._watcher = hub.loop.io(self._fd, 1)
         self._started = False
-        self._waiting: Any = None
+        self._waiting = False
+        self._reader: Any = None
 
-    def wait_readable(self, timeout: float | None = None) -> None:
+    def wait(self) -> None:
         if not self._started:
             self._started = True
+            self._reader = self._getcurrent()
             self._watcher.start(self._ready)
-        timer = None
-        if timeout is not None:
-            timer = self._hub.loop.timer(timeout)
-            timer.start(self._ready)
-        self._waiting = self._getcurrent()
-        try:
-            self._hub.switch()
-        finally:
-            self._waiting = None
-            if timer is not None:
-                timer.close()
-
-    def wake(self) -> None:
-        self._hub.loop.run_callback(self._ready)
+        self._waiting = True
+        self._switch(self._hub)
 
     def _ready(self) -> None:
-        waiting = self._waiting
-        if waiting is not None:
-            waiting.switch()
+        if self._waiting:
+            self._waiting = False
+            self._reader.switch()
         else:  # level-triggered: without a reader it would call for ever
             self._started = False
             self._watcher.stop()
+
+    def wait_readable(self, timeout: float) -> None:
+        timer = self._hub.loop.timer(timeout)
+        timer.start(self._ready)
+        try:
+            self.wait()
+        finally:
+            timer.close()
+
+    def wake(self) -> None:
+        self._hub.loop.run_callback(self._ready)
 
     def wait_writable(self, timeout: float) -> bool:
         try:
@@ -157,6 +172,18 @@ class _HubReadiness:
     def close(self) -> None:
         self._watcher.stop()
         self._watcher.close()
+        if not isinstance(self.sock, ssl.SSLSocket):
+            self.sock.detach()  # the descriptor belongs to gevent's socket
+
+
+def _bare(sock: socket.socket) -> Any:
+    """The standard library's socket on the descriptor of one of gevent's."""
+    from gevent import monkey
+
+    plain = monkey.get_original("socket", "socket")
+    bare = plain(sock.family, sock.type, sock.proto, fileno=sock.fileno())
+    bare.setblocking(False)
+    return bare
 
 
 class ThreadRuntime:
@@ -196,20 +223,27 @@ class ThreadRuntime:
 
 
 class _PollReadiness:
-    __slots__ = ("_fd", "_read", "_woken")
+    __slots__ = ("_fd", "_read", "_woken", "sock")
 
     LOOK = 0.25  # s between two looks for a `wake`: a poll cannot be interrupted
 
     def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self.sock: Any = sock
         self._fd = sock.fileno()
         self._woken = False
         self._read = select.poll()
         self._read.register(self._fd, select.POLLIN)
 
-    def wait_readable(self, timeout: float | None = None) -> None:
-        end = None if timeout is None else time.monotonic() + timeout
+    def wait(self) -> None:
         while not self._woken and not self._read.poll(self.LOOK * 1000):
-            if end is not None and time.monotonic() >= end:
+            pass
+        self._woken = False
+
+    def wait_readable(self, timeout: float) -> None:
+        end = time.monotonic() + timeout
+        while not self._woken and time.monotonic() < end:
+            if self._read.poll(self.LOOK * 1000):
                 break
         self._woken = False
 

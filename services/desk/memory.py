@@ -8,6 +8,8 @@ they were decided.
 from __future__ import annotations
 
 import threading
+from bisect import bisect_left
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -53,11 +55,12 @@ class MemoryDesk:
         self._users: dict[str, User] = {}
         self._waiters: dict[str, Waiter] = {}
         self._standing: dict[tuple[Role, str], str] = {}
-        self._absent: dict[str, float] = {}  # participant → when its grace ends, soonest first
+        # participant → when its grace ends, soonest first; ordered, so that the first is at hand
+        self._absent: OrderedDict[str, float] = OrderedDict()
         self._served = 0
         self._places_changed = False
         self._told_at = 0.0
-        self._turn = 0  # where the next round of places goes on behind the foremost
+        self._turn = 0  # the ticket at which the next round of places goes on behind the foremost
         self._events: list[Event] = []
 
     # ---- coming and going ----------------------------------------------
@@ -217,19 +220,15 @@ class MemoryDesk:
     def _tell_places(self) -> None:
         """Tell those whose place has changed: the foremost always, the others in turns."""
         line = list(self._queue.places())
-        foremost = PLACES_A_ROUND // 2
-        turn = self._turn if foremost < self._turn < len(line) else foremost
+        foremost = min(PLACES_A_ROUND // 2, len(line))
+        turn = max(foremost, bisect_left(line, self._turn, key=self._queue.ticket))
         told = 0
-        for place in (
-            *range(min(foremost, len(line))),
-            *range(turn, len(line)),
-            *range(foremost, min(turn, len(line))),
-        ):
+        for place in (*range(foremost), *range(turn, len(line)), *range(foremost, turn)):
             user = self._users[line[place]]
             if user.told == place:
                 continue
             if told == PLACES_A_ROUND:
-                self._turn = place
+                self._turn = self._queue.ticket(user.uuid)
                 return  # the rest changes next time
             told += 1
             user.told = place

@@ -88,8 +88,9 @@ class UserQueue:
         """The foremost of all who wait, the absent included."""
         while self._line and not self._waits(self._line[0]):
             self._line.popleft()
+        while self._returned and not self._waits(self._returned[0]):
+            heapq.heappop(self._returned)
         heads = [*self._returned[:1], *((self._tickets[user], user) for user in self._passed)]
-        heads = [entry for entry in heads if self._waits(entry)]
         if self._line:
             heads.append(self._line[0])
         return min(heads)[1] if heads else None
@@ -107,6 +108,10 @@ class UserQueue:
             self._passed.add(entry[1])
             return False
         return True
+
+    def ticket(self, user: str) -> int:
+        """The number that *user*, who waits, stands in line by."""
+        return self._tickets[user]
 
     def places(self) -> Iterator[str]:
         """All who wait, in order, the absent included: they keep their places."""

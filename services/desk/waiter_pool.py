@@ -1,12 +1,14 @@
 """Which waiter is next: least load first, then longest idle. Every operation is O(1).
 
 Waiters that can take a user stand in buckets by load; a bucket keeps them in
-the order in which they came into it, so its first is the longest idle. An
-integer's bits say which buckets hold anybody.
+the order in which they came into it, so its first is the longest idle. (An
+`OrderedDict`: the first of a `dict` is found by walking over all that were
+deleted before it.) An integer's bits say which buckets hold anybody.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass, field
 
 
@@ -34,7 +36,7 @@ class WaiterPool:
     """The free waiters of one desk. Not locked: the desk's lock is held around every call."""
 
     def __init__(self) -> None:
-        self._buckets: list[dict[str, Waiter]] = []
+        self._buckets: list[OrderedDict[str, Waiter]] = []
         self._occupied = 0  # bit n: bucket n holds somebody
         self._load: dict[str, int] = {}  # the bucket each free waiter stands in
 
@@ -51,7 +53,7 @@ class WaiterPool:
             self.remove(waiter)
         if load is not None:
             while len(self._buckets) <= load:
-                self._buckets.append({})
+                self._buckets.append(OrderedDict())
             self._buckets[load][waiter.uuid] = waiter
             self._load[waiter.uuid] = load
             self._occupied |= 1 << load

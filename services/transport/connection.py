@@ -73,12 +73,23 @@ class _NoEvent:
     """Stands where simple-websocket would wait for its reading thread."""
 
 
+#: Our attributes stand beside the library's, which live in a dictionary: with
+#: ours it would be too large to share its keys, and each connection 2 KiB larger.
+_OURS = (
+    "_accepting", "_context", "_control", "_early", "_gone", "_goodbye", "_heard", "_line_dead",
+    "_outbox", "_reader", "_readiness", "_recv", "_timer", "_tls", "_wait", "_waiting",
+    "address", "code", "ended_by", "opened", "put", "received",
+)  # fmt: skip
+
+
 class Connection(Server):  # type: ignore[misc]  # the library has no types
     """Made from a WSGI environment; the 101 is queued by the constructor.
 
     Raises `handshake.HandshakeError` before anything is answered when the
     request is not an opening handshake.
     """
+
+    __slots__ = _OURS
 
     def __init__(self, environ: Mapping[str, Any], context: Context, address: str = "") -> None:
         #: the client's address, as limits count it
@@ -92,8 +103,8 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._heard = True
         self._early = b""
         self._goodbye: int | None = None  # the code of the other side's close frame
-        self._waiting: deque[bytes] = deque()
-        self._control = TokenBucket(CONTROL_RATE, CONTROL_BURST, context.runtime.now)
+        self._waiting: deque[bytes] | None = None  # for `receive`: the rest of a batch
+        self._control: TokenBucket | None = None
         self._reader = frames.FrameReader(context.limits.max_frame, context.limits.binary)
         #: the code this connection ends with; None while it is open
         self.code: int | None = None
@@ -111,21 +122,19 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         """Take the socket over and accept. Called by the library's constructor."""
         self.ws = None  # its machine is made when a frame needs one
         limits, runtime = self._context.limits, self._context.runtime
-        self.sock.setblocking(False)
+        self._readiness = runtime.readiness(self.sock)
         _tune(self.sock, limits)
         self._early = handshake.early_bytes(self.environ)
         self._tls = hasattr(self.sock, "pending")
-        self._readiness = runtime.readiness(self.sock)
+        self._wait, self._recv = self._readiness.wait, self._readiness.sock.recv
         self._outbox = Outbox(
-            self.sock,
+            self._readiness.sock,
             self._readiness,
             runtime,
             self._context.flusher,
             limits.outbox_bytes,
             limits.outbox_seconds,
-            overflowed=self._overflowed,
-            broken=self._broken,
-            finished=self._finished,
+            self,
         )
         self._outbox.put(self._accepting)
         #: queue an encoded frame; never waits, does nothing once the connection is closing
@@ -142,10 +151,12 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         Text messages are `bytes` of valid UTF-8, binary ones `frames.Binary`.
         Raises `ConnectionClosed` once the connection has ended.
         """
+        reader = self._reader
         while True:
-            self._end_as_read()
-            messages = self._reader.feed(self._read())
-            if self._reader.controls:
+            if self._goodbye is not None or reader.failed is not None:
+                self._end_as_read()
+            messages = reader.feed(self._read())
+            if reader.controls:
                 self._answer_controls()
             if messages:
                 self.received += len(messages)
@@ -154,17 +165,15 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
     def _read(self) -> bytes:
         """The next bytes from the line."""
         if self._early:
-            data, self._early = self._early, b""
-            return data
-        if not self.connected:
-            raise ConnectionClosed(self.code or CloseCode.ABNORMAL)
-        if not (self._tls and self.sock.pending()):
-            self._readiness.wait_readable()
+            early, self._early = self._early, b""
+            return early
+        if self.connected and not (self._tls and self.sock.pending()):
+            self._wait()
         while self.connected:
             try:
-                data = self.sock.recv(PIECEMEAL if self._reader.piecemeal else RECEIVE)
+                data: bytes = self._recv(PIECEMEAL if self._reader.piecemeal else RECEIVE)
             except WOULD_BLOCK:
-                self._readiness.wait_readable()
+                self._wait()
                 continue
             except OSError:
                 data = b""
@@ -179,7 +188,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         if timeout is not None:
             raise NotImplementedError("a connection is read without a timeout")
         while not self._waiting:
-            self._waiting.extend(self.receive_batch())
+            self._waiting = deque(self.receive_batch())
         message = self._waiting.popleft()
         return bytes(message) if isinstance(message, frames.Binary) else message.decode()
 
@@ -188,10 +197,16 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         for event in controls:
             if isinstance(event, CloseConnection):
                 self._goodbye = int(event.code)
-            elif not self._control.take():
+            elif not self._may_control():
                 self._end(CloseCode.RATE, "too many control frames")
             elif isinstance(event, Ping):
                 self.put(frames.pong(bytes(event.payload)))
+
+    def _may_control(self) -> bool:
+        """Whether one more control frame is within the limit."""
+        if self._control is None:
+            self._control = TokenBucket(CONTROL_RATE, CONTROL_BURST, self._context.runtime.now)
+        return self._control.take()
 
     def _end_as_read(self) -> None:
         """End as the other side asked or deserved, once what it sent before is answered."""
@@ -278,14 +293,17 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
             self._timer = None
         self._readiness.wake()
 
-    def _overflowed(self) -> None:
+    def overflowed(self) -> None:
+        """For the outbox: the other side reads too slowly."""
         self._end(CloseCode.SLOW_CONSUMER, "reading too slowly")
 
-    def _broken(self) -> None:
+    def broken(self) -> None:
+        """For the outbox: the line is dead."""
         self._lost()
         self._announce_end()
 
-    def _finished(self) -> None:
+    def finished(self) -> None:
+        """For the outbox: the close frame is out; nothing follows it."""
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_WR)
         self._announce_end()
@@ -309,9 +327,9 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
                 self._gone.wait(self._context.limits.outbox_seconds + CLOSING)
         if self.ended_by != "line":
             self._discard()
-        self._readiness.close()
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
+        self._readiness.close()
         if self.mode == "gevent":  # the library made a duplicate of its own
             self.sock.close()
 
@@ -320,10 +338,10 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         end = now() + CLOSING
         while now() < end:
             try:
-                if not self.sock.recv(RECEIVE):
+                if not self._recv(RECEIVE):
                     return
             except WOULD_BLOCK:
-                self._readiness.wait_readable(end - now())
+                self._readiness.wait_readable(max(0.0, end - now()))
             except OSError:
                 return
 

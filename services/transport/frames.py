@@ -88,6 +88,7 @@ class FrameReader:
         "_tail",
         "controls",
         "failed",
+        "piecemeal",
     )
 
     def __init__(self, most: int, binary: bool = False) -> None:
@@ -100,16 +101,13 @@ class FrameReader:
         self._parts: list[str | bytes | bytearray] = []
         self._size = 0  # bytes announced for the open message
         self._fragments = 0
+        #: a message is coming in many fragments: read less at once, for the others' sake
+        self.piecemeal = False
         self._closed = False  # the peer's close frame came: nothing after it counts
         #: control frames in their order, for the connection to take out and answer
         self.controls: list[Control] = []
         #: set once the stream is beyond repair
         self.failed: Failed | None = None
-
-    @property
-    def piecemeal(self) -> bool:
-        """A message is coming in many fragments: read less at once, for the others' sake."""
-        return self._fragments > PIECES
 
     def feed(self, data: bytes) -> list[bytes]:
         """All messages that *data* completes, in order."""
@@ -199,6 +197,7 @@ class FrameReader:
             return False
         self._size += length
         self._fragments += 1
+        self.piecemeal = self._fragments > PIECES
         if self._size > self._most:
             reason = f"a message may have {self._most} bytes"
             self.failed = Failed(CloseCode.TOO_BIG, reason)
@@ -214,6 +213,7 @@ class FrameReader:
                 out.append(_whole(self._parts))
                 self._parts = []
                 self._size = self._fragments = 0
+                self.piecemeal = False
         elif isinstance(event, CloseConnection) and self._machine_failed():
             self.failed = Failed(event.code, event.reason or "")
         elif isinstance(event, Ping | Pong | CloseConnection):

@@ -19,7 +19,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable
+from typing import Protocol
 
 from ..runtime import WOULD_BLOCK, Readiness, Runtime
 
@@ -51,27 +51,33 @@ class Flusher:
             dirty.popleft().flush()
 
 
-class Outbox:
-    """The sending half of one connection.
+class Owner(Protocol):
+    """Whom an outbox tells what became of its line; each call comes once at most."""
 
-    *most* bytes may wait, for *seconds* without progress. `overflowed` is
-    called once when either bound is passed, `broken` once when the line turns
-    out to be dead, `finished` once when the close frame has gone out.
-    """
+    def overflowed(self) -> None:
+        """Too much waits, or for too long: `finish` the outbox."""
+
+    def broken(self) -> None:
+        """The line is dead and the queue forgotten."""
+
+    def finished(self) -> None:
+        """The close frame has gone out."""
+
+
+class Outbox:
+    """The sending half of one connection; *most* bytes may wait, *seconds* without progress."""
 
     __slots__ = (
         "_backlog",
-        "_broken",
         "_closing",
         "_drained",
         "_ended",
-        "_finished",
         "_flusher",
         "_head",
         "_marked",
         "_most",
         "_offset",
-        "_overflowed",
+        "_owner",
         "_progress",
         "_queue",
         "_readiness",
@@ -91,10 +97,7 @@ class Outbox:
         flusher: Flusher,
         most: int,
         seconds: float,
-        *,
-        overflowed: Callable[[], None],
-        broken: Callable[[], None],
-        finished: Callable[[], None],
+        owner: Owner,
     ) -> None:
         self._sock = sock
         self._readiness = readiness
@@ -102,10 +105,8 @@ class Outbox:
         self._flusher = flusher
         self._most = most
         self._seconds = seconds
-        self._overflowed = overflowed
-        self._broken = broken
-        self._finished = finished
-        self._queue: deque[bytes] = deque()  # frames put since the last flush
+        self._owner = owner
+        self._queue: list[bytes] = []  # frames put since the last flush
         self._head = b""  # frames of which the kernel took the first _offset bytes
         self._offset = 0
         self._backlog = 0  # bytes that the kernel has refused so far, queue included
@@ -176,7 +177,7 @@ class Outbox:
             if closing:
                 self._finish()
             return
-        data = queue.popleft() if len(queue) == 1 else self._take()
+        data = self._take()
         try:
             sent = self._sock.send(data)
         except WOULD_BLOCK:
@@ -194,12 +195,15 @@ class Outbox:
         """The close frame has gone out."""
         if not self._ended:
             self._ended = True
-            self._finished()
+            self._owner.finished()
 
     def _take(self) -> bytes:
-        """The queue in one piece; popping one by one loses nothing to another thread's `put`."""
+        """The queue in one piece. Another thread's `put` meanwhile stays behind its cut."""
         queue = self._queue
-        return b"".join([queue.popleft() for _ in range(len(queue))])
+        count = len(queue)
+        data = queue[0] if count == 1 else b"".join(queue[:count])
+        del queue[:count]
+        return data
 
     def _block(self, data: bytes, sent: int) -> None:
         """The kernel's buffer is full: a writer takes over until the queue is empty."""
@@ -261,14 +265,14 @@ class Outbox:
         self._queue.clear()
         self._backlog = len(self._head)
         self._since = self._runtime.now()
-        self._overflowed()
+        self._owner.overflowed()
         if self._drained is not None:
             self._drained.set()
 
     def _die(self) -> None:
         self._writing = False
         self.abort()
-        self._broken()
+        self._owner.broken()
 
 
 def _rest_of_frame(data: bytes, offset: int) -> bytes:

@@ -34,16 +34,21 @@ class Line:
             self.flusher,
             most,
             seconds,
-            overflowed=lambda: self.note("overflowed"),
-            broken=lambda: self.note("broken"),
-            finished=lambda: self.note("finished"),
+            self,
         )
 
+    def overflowed(self) -> None:
+        self.outbox.finish(frames.close(4413))
+        self.note("overflowed")
+
+    def broken(self) -> None:
+        self.note("broken")
+
+    def finished(self) -> None:
+        self.near.shutdown(socket.SHUT_WR)
+        self.note("finished")
+
     def note(self, what: str) -> None:
-        if what == "overflowed":
-            self.outbox.finish(frames.close(4413))
-        if what == "finished":
-            self.near.shutdown(socket.SHUT_WR)
         self.happened.append(what)
         self.event.set()
 
