@@ -18,7 +18,6 @@ control_socket_disable = True  # its default path is shared by all of a user's i
 keepalive = 5  # s: also the time that request headers may take
 graceful_timeout = 30  # s: outboxes are flushed within half of it
 limit_request_line = 8190
-loglevel = os.environ.get("CSAPP_LOG_LEVEL", "info")
 
 post_worker_init = drain_on_exit
 
