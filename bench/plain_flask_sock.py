@@ -21,6 +21,13 @@ from services.identity import TokenRole, Tokens
 MAX_USERS = 5
 
 app = Flask(__name__)
+
+
+@app.get("/")
+def index() -> str:
+    return "plain"
+
+
 sock = Sock(app)
 tokens = Tokens(os.environ["CSAPP_SECRET_KEY"].split(","), 43_200)
 waiters: dict[str, Any] = {}

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, jsonify, request
+
+from services.metrics import Metrics
 
 from .extension import Extension
 
 
 def blueprint(extension: Extension) -> Blueprint:
-    """`GET /healthz`."""
+    """`GET /healthz`, `GET /readyz` and `GET /metrics`."""
+    server = extension.server
+    metrics = Metrics(server.meters, server.readings)
     doors = Blueprint("csapp_ops", __name__)
 
     @doors.get("/healthz")
     def healthz() -> Response:
         """The process lives and its loop turns."""
         return jsonify(status="ok")
+
+    @doors.get("/readyz")
+    def readyz() -> tuple[Response, int]:
+        """New chats may come here."""
+        if server.draining:
+            return jsonify(status="draining"), 503
+        if reason := server.unfit(request.environ):
+            return jsonify(status="unfit", reason=reason), 503
+        return jsonify(status="ready"), 200
+
+    @doors.get("/metrics")
+    def exposition() -> Response:
+        """For Prometheus; no personal data."""
+        return Response(metrics.exposition(), content_type=metrics.content_type)
 
     return doors

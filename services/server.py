@@ -15,6 +15,7 @@ from .desk.port import Figures, Role
 from .errors import CSAppError
 from .identity import Tokens
 from .limits import ConnectionCount, KeyedBuckets
+from .metrics import MeasuredDesk, Meters, Readings
 from .origin import client_address
 from .session import House, Session
 from .settings import Settings
@@ -62,8 +63,10 @@ class ChatServer:
         self.connections = ConnectionCount(settings.max_connections, settings.connections_per_ip)
         self._token_rate = KeyedBuckets(TOKEN_RATE, TOKEN_BURST, time.monotonic)
         self.draining = False
-        self._open: set[Connection] = set()
+        self.meters = Meters(time.monotonic)
+        self._open: dict[Connection, Session] = {}
         self._open_by_role = dict.fromkeys(Role, 0)
+        self._received_before = self._relayed_before = 0  # by connections that have ended
         self._lock = threading.Lock()
         self._started: House | None = None
         servers.add(self)
@@ -89,12 +92,15 @@ class ChatServer:
             grace=settings.grace + TICK,  # the wheel's time stands still for up to a tick
             now=lambda: wheel.lived,
         )
-        switchboard = Switchboard(desk, most_parked=settings.outbox_bytes)
+        switchboard = Switchboard(
+            MeasuredDesk(desk, self.meters), most_parked=settings.outbox_bytes
+        )
 
         def tick() -> None:
             desk.tick()
             switchboard.carry_out()
 
+        wheel.every_tick(self.meters.lag.tick)
         wheel.every_tick(tick)
         wheel.start()
         self.context = Context(
@@ -108,7 +114,7 @@ class ChatServer:
                 heartbeat=settings.heartbeat,
             ),
         )
-        return House(settings, runtime, wheel, self.tokens, switchboard)
+        return House(settings, runtime, wheel, self.tokens, switchboard, self.meters)
 
     # ---- connections ---------------------------------------------------
 
@@ -129,14 +135,17 @@ class ChatServer:
             raise Refused(503, ErrorCode.UNAVAILABLE, "this server is full", RETRY)
 
     def _check_web_server(self, environ: Mapping[str, Any]) -> None:
+        if what := self.unfit(environ):
+            log.critical("no chat is possible: %s", what)
+            raise Refused(503, ErrorCode.UNAVAILABLE, what)
+
+    def unfit(self, environ: Mapping[str, Any]) -> str:
+        """Why the web server that made *environ* cannot carry a chat; `""` if it can."""
         if environ.get("wsgi.multiprocess"):
-            what = "several workers without CSAPP_REDIS_URL are separate desks; run one worker"
-        elif not environ.get("wsgi.multithread"):
-            what = "this web server serves one request at a time; use gunicorn -k gevent"
-        else:
-            return
-        log.critical("no chat is possible: %s", what)
-        raise Refused(503, ErrorCode.UNAVAILABLE, what)
+            return "several workers without CSAPP_REDIS_URL are separate desks; run one worker"
+        if not environ.get("wsgi.multithread"):
+            return "this web server serves one request at a time; use gunicorn -k gevent"
+        return ""
 
     def accept(self, environ: Mapping[str, Any]) -> Connection:
         """Accept a WebSocket. Raises `handshake.HandshakeError`."""
@@ -148,18 +157,20 @@ class ChatServer:
         """Run *connection* at the door of *role* until it ends. Waits."""
         if self.connections.enter(connection.address):
             connection.close(CloseCode.FULL, "this server is full")
+            self.meters.closed(CloseCode.FULL, "server")
             connection.hang_up()
             return
-        self._enter(connection, role)
+        session = Session(connection, role, self.house)
+        self._enter(connection, role, session)
         try:
-            Session(connection, role, self.house).run()
+            session.run()
         finally:
             self._leave(connection, role)
             connection.hang_up()
 
-    def _enter(self, connection: Connection, role: Role) -> None:
+    def _enter(self, connection: Connection, role: Role, session: Session) -> None:
         with self._lock:
-            self._open.add(connection)
+            self._open[connection] = session
             self._open_by_role[role] += 1
             count = self._open_by_role[role]
         log.info("connect role=%s open=%d", role, count)
@@ -168,14 +179,17 @@ class ChatServer:
 
     def _leave(self, connection: Connection, role: Role) -> None:
         with self._lock:
-            self._open.discard(connection)
+            self._relayed_before += self._open.pop(connection).relayed
+            self._received_before += connection.received
             self.connections.leave(connection.address)
             self._open_by_role[role] -= 1
             count = self._open_by_role[role]
+        code = connection.code or CloseCode.ABNORMAL
+        self.meters.closed(code, connection.ended_by)
         log.info(
             "disconnect role=%s code=%d by=%s seconds=%.1f received=%d sent_bytes=%d open=%d",
             role,
-            connection.code or CloseCode.ABNORMAL,
+            code,
             connection.ended_by,
             self.house.runtime.now() - connection.opened,
             connection.received,
@@ -210,3 +224,14 @@ class ChatServer:
     def figures(self) -> Figures:
         """How busy the desk is."""
         return self.house.switchboard.desk.figures()
+
+    def readings(self) -> Readings:
+        """What the metrics ask for. Looks at every open connection, once."""
+        desk = self.figures()
+        with self._lock:
+            received, relayed, waiting = self._received_before, self._relayed_before, 0
+            for connection, session in self._open.items():
+                received += connection.received
+                relayed += session.relayed
+                waiting += connection.backlog
+            return Readings(dict(self._open_by_role), received, relayed, waiting, desk)

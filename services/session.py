@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ from simple_websocket import ConnectionClosed
 from .desk.port import Arrival, QueueFull, Role
 from .identity import Identity, TokenError, TokenRole, Tokens
 from .limits import TokenBucket
+from .metrics import Meters
 from .runtime import Runtime
 from .settings import Settings
 from .switchboard import (
@@ -67,6 +68,7 @@ class House:
     wheel: Wheel
     tokens: Tokens
     switchboard: Switchboard
+    meters: Meters
 
 
 class Session:
@@ -88,6 +90,7 @@ class Session:
         "_timer",
         "_uuid",
         "put",
+        "relayed",
     )
 
     def __init__(self, connection: Connection, role: Role, house: House) -> None:
@@ -109,6 +112,8 @@ class Session:
             if settings.message_rate
             else None
         )
+        #: texts passed on to the other side
+        self.relayed = 0
         #: queue framed bytes for this connection; never waits
         self.put: Callable[[bytes], None] = connection.put
         self._timer = house.wheel.after(settings.auth_timeout, self._too_late)
@@ -139,12 +144,10 @@ class Session:
         receive = self._connection.receive_batch
         bucket = self._bucket
         while True:
-            for data in receive():
+            for frame in self._read(receive()):
                 try:
-                    try:
-                        frame = self._decoder.fast(data)
-                    except _AUTH.REFUSED:
-                        frame = self._decoder.slow(data)
+                    if type(frame) is Refusal:
+                        raise frame
                     if bucket is not None and not bucket.take():
                         raise self._too_fast(frame)
                     me = self._participant
@@ -153,12 +156,20 @@ class Session:
                 except Refusal as refusal:
                     self._refuse(refusal)
 
+    def _read(self, batch: list[bytes]) -> Iterable[Any]:
+        """The frames of *batch*; a `Refusal` stands where one cannot be read."""
+        if self._participant is not None:
+            return self._decoder.decode_batch(batch)
+        # One by one: a good `auth` changes what is understood after it.
+        return (frame for data in batch for frame in self._decoder.decode_batch([data]))
+
     # ---- refusing ------------------------------------------------------
 
     def _refuse(self, refusal: Refusal) -> None:
         code, message = refusal.code, refusal.message
         if self._participant is None and code is ErrorCode.UNKNOWN_TYPE:
             code, message = ErrorCode.UNAUTHENTICATED, "send auth first"
+        self._house.meters.errors.add(code)
         frame = frames.Error(id=codec.new_id(), to=self._uuid, payload=frames.TextPayload(message))
         if refusal.reply_id is not None:
             frame.reply_id = refusal.reply_id
@@ -293,22 +304,23 @@ class Session:
 
     def _relay(self, frame: frames.MessageText, line: Line) -> None:
         message = frame.payload.message
-        if "\0" in message:  # some stores cannot keep it
-            raise Refusal(
-                ErrorCode.INVALID_MESSAGE, "payload.message: NUL is not allowed", frame.reply_id
-            )
-        if len(message) > self._max_text:
-            raise Refusal(
-                ErrorCode.TOO_LARGE,
-                f"payload.message: at most {self._max_text} characters",
-                frame.reply_id,
-            )
+        if len(message) > self._max_text or "\0" in message:
+            raise self._unfit(frame)
         if not self._switchboard.relay(line, message):
             raise Refusal(
                 ErrorCode.UNAVAILABLE,
                 "the other side is away and no more can be kept for it; try again later",
                 frame.reply_id,
             )
+        self.relayed += 1
+
+    def _unfit(self, frame: frames.MessageText) -> Refusal:
+        """Why a text may not be relayed."""
+        if "\0" in frame.payload.message:  # some stores cannot keep it
+            code, what = ErrorCode.INVALID_MESSAGE, "NUL is not allowed"
+        else:
+            code, what = ErrorCode.TOO_LARGE, f"at most {self._max_text} characters"
+        return Refusal(code, f"payload.message: {what}", frame.reply_id)
 
     def refuse_unconnected(self, frame: frames.MessageText, me: Participant) -> None:
         """A text of a user who has no waiter."""

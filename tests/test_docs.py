@@ -18,11 +18,12 @@ from services.wire.codes import RECONNECT, CloseCode, ErrorCode
 from testkit.server import ROOT, SECRET
 
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 
 
-def rows(section: str) -> list[list[str]]:
+def rows(section: str, page: str = REFERENCE) -> list[list[str]]:
     """The table of a section: a list of cells for each row, without the head."""
-    text = re.split(rf"^## {section}$", REFERENCE, flags=re.MULTILINE)[1]
+    text = re.split(rf"^## {section}$", page, flags=re.MULTILINE)[1]
     text = re.split(r"^## ", text, flags=re.MULTILINE)[0]
     lines = [line for line in text.splitlines() if line.startswith("|")][2:]
     return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
@@ -94,6 +95,30 @@ def test_every_command_with_its_options():
         options = {f"`{p.opts[-1]}`" for p in command.params if isinstance(p, click.Option)}
         assert set(re.findall(r"`--[\w-]+`", documented[name])) == options
         assert command.help
+
+
+def test_every_metric_with_its_type_and_labels(app: Flask):
+    text = app.test_client().get("/metrics").text
+    there = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    assert {row[0].strip("`"): row[1] for row in rows("Metrics", OPERATIONS)} == there
+    for name, _, labels, _ in rows("Metrics", OPERATIONS):
+        samples = re.findall(rf"^{name.strip('`')}(?:_bucket)?(?:{{(.*)}})? ", text, re.MULTILINE)
+        assert samples, name
+        for sample in samples:
+            used = set(re.findall(r'(\w+)="', sample)) - {"le"}
+            assert used == set(re.findall(r"`(\w+)`", labels)), name
+
+
+def test_operations_names_only_metrics_that_exist():
+    table = {row[0].strip("`") for row in rows("Metrics", OPERATIONS)}
+    named = set(re.findall(r"\b(?:csapp|process)_\w+", OPERATIONS))
+    assert {re.sub("_(bucket|count|sum)$", "", name) for name in named} <= table
+
+
+def test_operations_names_every_health_address():
+    assert set(first_cells("Addresses")) >= {
+        row[0].strip("`") for row in rows("Health", OPERATIONS)
+    }
 
 
 def test_links_lead_somewhere():

@@ -8,6 +8,7 @@ import re
 import stat
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections import deque
@@ -15,6 +16,7 @@ from itertools import repeat
 from pathlib import Path
 
 import pytest
+import websocket
 
 from testkit import Client, LiveServer, assert_receives
 from testkit.server import ROOT, SECRET
@@ -269,6 +271,24 @@ def test_a_client_that_sends_too_fast_is_refused_and_then_closed():
         assert user.closed() == 4429
 
 
+def test_leaving_on_purpose_does_not_wait_for_the_grace_period():
+    env = {"CSAPP_GRACE": "3600"}
+    with LiveServer.gunicorn(env=env) as server, Client.waiter(server, "w") as waiter:
+        waiter.ready()
+        users = [Client.user(server, name) for name in ("leaves", "closes", "stays")]
+        for user in users:
+            user.say("connect")
+            assert_receives(user, "connect_success")
+            assert_receives(waiter, "new_connection")
+        leaves, closes, stays = users
+        leaves.leave()
+        assert_receives(waiter, "disconnected", from_=leaves.uuid)
+        closes.ws.send(b"", opcode=8)  # no code at all
+        assert_receives(waiter, "disconnected", from_=closes.uuid)
+        waiter.leave()
+        assert_receives(stays, "disconnected", from_=waiter.uuid)
+
+
 def test_messages_for_an_absent_side_are_kept_up_to_a_bound():
     env = {"CSAPP_OUTBOX_BYTES": "65536", "CSAPP_MESSAGE_RATE": "0"}
     with LiveServer.gunicorn(env=env) as server, Client.waiter(server, "w") as waiter:
@@ -370,9 +390,20 @@ def test_a_restarting_server_is_healed_by_clients_that_come_back():
         client = Client.user(server, "u")
         server.signal(1)  # HUP: a new worker takes over, the old one drains
         assert client.closed() == 1012
-        with Client.user(server, "u") as again:
+        with come_back(server) as again:
             again.say("connect")
             assert_receives(again, "connect_queue", location=0)
+
+
+def come_back(server: LiveServer) -> Client:
+    """What every client does after 1012: try again while the old worker still says 503."""
+    while True:
+        try:
+            return Client.user(server, "u")
+        except websocket.WebSocketBadStatusException as refused:
+            if refused.status_code != 503:
+                raise
+            threading.Event().wait(0.1)  # the pause of a client, not of the test
 
 
 def test_the_generated_secret_is_private_and_stays(tmp_path):

@@ -173,11 +173,12 @@ class MemoryDesk:
             if uuid is None:
                 return
             self._places_changed = True
-            self._users[uuid].waiter = waiter.uuid
+            user = self._users[uuid]
+            user.waiter = waiter.uuid
             waiter.users[uuid] = None
             self._served += 1
             self._pool.refresh(waiter)
-            self._events.append(Matched(uuid, waiter.uuid))
+            self._events.append(Matched(uuid, waiter.uuid, self._now() - user.since))
 
     # ---- parting -------------------------------------------------------
 

@@ -13,7 +13,7 @@ nobody is lost.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
@@ -37,6 +37,8 @@ class Matched:
 
     user: str
     waiter: str
+    #: s from joining the line to this moment, for the metrics; no part of the decision
+    waited: float = field(default=0.0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

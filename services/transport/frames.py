@@ -116,55 +116,63 @@ class FrameReader:
             self._tail = b""
         out: list[bytes] = []
         position, end = 0, len(data)
+        most = self._most
         while position < end and self.failed is None and not self._closed:
-            if self._left or self._open or data[position] != TEXT:
-                position = self._feed_slowly(data, position, end, out)
+            # A whole header of the two shorter forms has at most eight bytes.
+            if end - position < 8 or self._left or self._open or data[position] != TEXT:
+                position = self._feed_carefully(data, position, end, out)
                 continue
-            if end - position < 6:
-                if end - position > 1 and not data[position + 1] & MASKED:
-                    position = self._feed_slowly(data, position, end, out)
-                    continue
-                self._tail = data[position:]
-                break
-            # the fast lane
-            length = data[position + 1]
-            if length < 126 + MASKED:
-                key = position + 2
-                length -= MASKED
-            elif length == 126 + MASKED:
-                key = position + 4
+            length = data[position + 1] - MASKED
+            key = position + 2
+            if length == 126:
                 length = data[position + 2] << 8 | data[position + 3]
-            else:
-                length = -1
-            if (length < 126 and (length < 0 or key - position == 4)) or length > self._most:
-                position = self._feed_slowly(data, position, end, out)
-                continue
+                key = position + 4
+                if length < 126:
+                    length = -1
             start = key + 4
             stop = start + length
-            if stop > end:
-                if end - position > PATIENCE:
-                    position = self._feed_slowly(data, position, end, out)
-                else:
-                    self._keep(data[position:], start - position)
-                    break
+            if stop > end or not 0 <= length <= most or (length == 127 and key - position == 2):
+                position = self._feed_carefully(data, position, end, out)
                 continue
-            payload = apply_mask(data[start:stop], data[key:start]) if length else b""
-            if not payload.isascii() and not _is_utf8(payload):
-                self.failed = Failed(CloseCode.INVALID_UTF8, "text must be UTF-8")
-                break
-            out.append(payload)
+            payload = apply_mask(data[start:stop], data[key:start])
+            if payload.isascii() or self._is_utf8(payload):
+                out.append(payload)
             position = stop
         return out
 
-    def _keep(self, tail: bytes, start: int) -> None:
-        """Wait for the rest of a frame, unless what is there cannot become valid UTF-8."""
-        self._tail = tail
-        if len(tail) > start:
-            begun = apply_mask(tail[start:], tail[start - 4 : start])
-            try:
-                codecs.utf_8_decode(begun, "strict", False)
-            except UnicodeDecodeError:
-                self.failed = Failed(CloseCode.INVALID_UTF8, "text must be UTF-8")
+    def _feed_carefully(self, data: bytes, position: int, end: int, out: list[bytes]) -> int:
+        """What the fast lane does not take at once: a short, partial or other frame.
+
+        Returns where the next frame begins.
+        """
+        if self._left or self._open or data[position] != TEXT:
+            return self._feed_slowly(data, position, end, out)
+        size = _frame_size(data, position, end)
+        if size is None:
+            self._tail = data[position:]
+            return end
+        head = _header_size(data, position)
+        start, stop = position + head, position + size
+        whole = stop <= end
+        too_long = not whole and end - position > PATIENCE
+        if not size or size - head > self._most or too_long:
+            return self._feed_slowly(data, position, end, out)
+        payload = apply_mask(data[start:stop], data[start - 4 : start])
+        if self._is_utf8(payload, whole):
+            if whole:
+                out.append(payload)
+            else:
+                self._tail = data[position:]
+        return min(stop, end)
+
+    def _is_utf8(self, payload: bytes, whole: bool = True) -> bool:
+        """Whether *payload* is UTF-8, or may become it; the connection has failed otherwise."""
+        try:
+            codecs.utf_8_decode(payload, "strict", whole)
+        except UnicodeDecodeError:
+            self.failed = Failed(CloseCode.INVALID_UTF8, "text must be UTF-8")
+            return False
+        return True
 
     def _feed_slowly(self, data: bytes, position: int, end: int, out: list[bytes]) -> int:
         """Give the library's machine the rest of the frame at *position*; where that ends."""
@@ -231,14 +239,6 @@ def _whole(parts: list[str | bytes | bytearray]) -> bytes:
     return Binary(b"".join(parts))  # type: ignore[arg-type]
 
 
-def _is_utf8(payload: bytes) -> bool:
-    try:
-        payload.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _header_size(data: bytes, position: int) -> int:
     short = data[position + 1] & 0x7F
     return 6 + (2 if short == 126 else 8 if short == 127 else 0)
@@ -255,11 +255,13 @@ def _frame_size(data: bytes, position: int, end: int) -> int | None:
     first, second = data[position], data[position + 1]
     short = second & 0x7F
     opcode = first & 0x0F
-    if not second & MASKED or first & 0x70 or 2 < opcode < 8 or opcode > 10:
+    if 2 < opcode < 8 or opcode > 10:
         return 0
     if first & CONTROL and (short > 125 or not first & 0x80):
         return 0
     size = _header_size(data, position)
+    if not second & MASKED or first & 0x70:  # refused once its length is there
+        return 0 if end - position >= size - 4 else None
     if end - position < size:
         return None
     if short < 126:

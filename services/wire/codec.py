@@ -93,33 +93,53 @@ class _Known:
 
 
 class Decoder:
-    """From the UTF-8 bytes of one frame to a member of *union*.
+    """From UTF-8 bytes to members of *union*, the frames that one role may send.
 
-    `fast` is a single C call. What it refuses, with any of `REFUSED`, goes to
-    `slow`, which finds the frame after all or raises `Refusal` with
-    `invalid_json`, `unknown_type` or `invalid_message`, the name of the field,
-    and the frame's `id` wherever one could be read. Source: `protocol.md`,
-    *Frames*.
+    What the fast lane refuses goes to the slow one, which finds the frame
+    after all or raises `Refusal` with `invalid_json`, `unknown_type` or
+    `invalid_message`, the name of the field, and the frame's `id` wherever one
+    could be read. Source: `protocol.md`, *Frames*.
     """
 
-    #: how `fast` fails
-    REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+    #: how the fast lane fails
+    _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
     def __init__(self, union: UnionType | type[frames.ClientFrame]) -> None:
         members: tuple[Any, ...] = get_args(union) or (union,)
         self._known = {one.__struct_config__.tag: _Known(one) for one in members}
-        self.fast: Callable[[bytes], Any] = msgspec.json.Decoder(union).decode
-
-    def slow(self, data: bytes) -> Any:
-        """Read *data* generically. Raises `Refusal`."""
-        return _decode_slowly(data, self._known)
+        fast: Any = msgspec.json.Decoder(union)
+        self._fast: Callable[[bytes], Any] = fast.decode
+        self._fast_lines: Callable[[bytes], list[Any]] = fast.decode_lines
 
     def decode(self, data: bytes) -> Any:
-        """Both lanes. Raises `Refusal`."""
+        """One frame. Raises `Refusal`."""
         try:
-            return self.fast(data)
-        except self.REFUSED:
-            return self.slow(data)
+            return self._fast(data)
+        except self._REFUSED:
+            return _decode_slowly(data, self._known)
+
+    def decode_batch(self, batch: list[bytes]) -> list[Any]:
+        """The frames of *batch*; a `Refusal` stands where one is refused.
+
+        Many are read in one call, as lines: as long as none holds a line break
+        of its own, each line is one frame and nothing else.
+        """
+        if len(batch) > 1:
+            lines = b"\n".join(batch)
+            if lines.count(b"\n") == len(batch) - 1:
+                try:
+                    read = self._fast_lines(lines)
+                except self._REFUSED:
+                    read = []
+                if len(read) == len(batch):
+                    return read
+        return [self._decode_or_refuse(data) for data in batch]
+
+    def _decode_or_refuse(self, data: bytes) -> Any:
+        try:
+            return self.decode(data)
+        except Refusal as refusal:
+            return refusal
 
 
 def _decode_slowly(data: bytes, known: dict[Any, _Known]) -> Any:

@@ -152,6 +152,16 @@ def test_an_ordinary_text_never_touches_the_machine(monkeypatch):
     assert reader.feed(frame(b"one") + frame(b"x" * 300) + frame(b"")) == [b"one", b"x" * 300, b""]
 
 
+def test_a_long_frame_in_small_pieces_is_streamed_not_collected():
+    reader = FrameReader(LIMIT)
+    data = frame(b"x" * 60_000)
+    found = []
+    for position in range(0, len(data), 100):
+        found += reader.feed(data[position : position + 100])
+        assert len(reader._tail) <= frames.PATIENCE + 100
+    assert found == [b"x" * 60_000]
+
+
 def test_the_machine_is_thrown_away_at_rest():
     reader = fed(frame(b"", PING) + frame(b"a", fin=False) + frame(b"b", CONTINUATION))
     assert reader._machine is None

@@ -118,6 +118,41 @@ def test_no_json_does_anything_but_decode_or_be_refused(value):
     assert type(frame) in {frames.Connect, frames.MessageText, frames.Auth, frames.Disconnect}
 
 
+pieces = st.one_of(
+    st.sampled_from(
+        [
+            b'{"type":"connect","id":"1"}',
+            b'{"type":"message_text","payload":{"message":"m"}}',
+            b'{"type":"connect"}\n{"type":"connect"}',
+            b'{"type":\n"connect"}',
+            b'{"type":"connect"',
+            b"}",
+            b"",
+            b" ",
+            b"\n",
+            b'{"type":"nonsense","id":"2"}',
+        ]
+    ),
+    st.binary(max_size=20),
+)
+
+
+@given(st.lists(pieces, max_size=6))
+def test_a_batch_is_read_as_its_frames_are_one_by_one(batch):
+    together = user.decode_batch(batch)
+    assert len(together) == len(batch)
+    for data, found in zip(batch, together, strict=True):
+        if isinstance(found, Refusal):
+            alone = refusal(data)
+            assert (alone.code, alone.message, alone.reply_id) == (
+                found.code,
+                found.message,
+                found.reply_id,
+            )
+        else:
+            assert user.decode(data) == found
+
+
 @given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=2000))
 def test_the_hot_path_writes_what_the_struct_would(message):
     common = codec.voice("sender", "receiver")

@@ -1,0 +1,358 @@
+"""The load driver: one process, one epoll loop, no asyncio, as little Python as it takes.
+
+Users talk, waiters echo. It checks the order, the loss and the repeats of
+every message while it measures, and says how much of its own core it used: at
+0.9 and more it, not the server, was the limit.
+
+Frames to the server are masked with a zero key, which RFC 6455 allows: the
+server unmasks as ever, and the driver has nothing to compute. Frames from the
+server are found by their text marker rather than by parsing each header.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
+PIECE = 262_144  # bytes read at once
+PADDING = "x" * 32
+PATIENCE = 20.0  # s of silence before a run is given up
+
+
+class Failed(Exception):
+    """The run could not be done, or the server answered wrongly."""
+
+
+def frame(text: str) -> bytes:
+    """A client's text frame with a zero mask."""
+    data = text.encode()
+    length = len(data)
+    if length < 126:
+        head = bytes((0x81, 0x80 | length))
+    else:
+        head = bytes((0x81, 0xFE, length >> 8, length & 0xFF))
+    return head + b"\0\0\0\0" + data
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Line:
+    """One WebSocket connection."""
+
+    def __init__(self, port: int, path: str, source: int = 0) -> None:
+        self.sock = socket.socket()
+        if source:
+            self.sock.bind((f"127.0.0.{2 + source % 200}", 0))
+        self.sock.settimeout(PATIENCE)
+        self.sock.connect(("127.0.0.1", port))
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.rest = b""
+        self.out: list[bytes] = []
+        self.uuid = ""
+        self.peer = ""
+        self.sock.sendall(
+            f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\n"
+            "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n".encode()
+            + b"Sec-WebSocket-Key: "
+            + KEY
+            + b"\r\n\r\n"
+        )
+        while b"\r\n\r\n" not in self.rest:
+            self.more()
+        head, self.rest = self.rest.split(b"\r\n\r\n", 1)
+        if b" 101 " not in head:
+            raise Failed(head.decode())
+
+    def more(self) -> None:
+        data = self.sock.recv(PIECE)
+        if not data:
+            raise Failed("the server hung up")
+        self.rest += data
+
+    def say(self, type_: str, payload: Any = None) -> None:
+        self.sock.sendall(frame(json.dumps({"id": "s", "type": type_, "payload": payload})))
+
+    def frames(self) -> Iterator[bytes]:
+        """Payloads of text frames, one by one: for setting up."""
+        while True:
+            while len(self.rest) < 2 or len(self.rest) < self._size():
+                self.more()
+            size = self._size()
+            whole, self.rest = self.rest[:size], self.rest[size:]
+            if whole[0] == 0x81:
+                yield whole[4 if whole[1] == 126 else 2 :]
+
+    def _size(self) -> int:
+        short = self.rest[1]
+        if short < 126:
+            return 2 + short
+        return 4 + int.from_bytes(self.rest[2:4], "big") if len(self.rest) >= 4 else 1 << 30
+
+    def until(self, type_: str) -> dict[str, Any]:
+        """Skip to a frame of this type."""
+        for data in self.frames():
+            found: dict[str, Any] = json.loads(data)
+            if found["type"] == "initialize":
+                self.uuid = found["to"]
+            if found["type"] == type_:
+                return found
+            if found["type"] == "error":
+                raise Failed(data.decode())
+        raise AssertionError
+
+    def flush(self) -> None:
+        """Send all that is queued; a full buffer is waited for."""
+        data = b"".join(self.out)
+        self.out.clear()
+        while data:
+            try:
+                data = data[self.sock.send(data) :]
+            except BlockingIOError:
+                select.select([], [self.sock], [], PATIENCE)
+
+
+@dataclass
+class Result:
+    """One measured stretch."""
+
+    relays: int = 0
+    seconds: float = 0.0
+    rtts: list[float] = field(default_factory=list)
+    driver_cpu: float = 0.0
+    server_cpu: float = 0.0
+    problems: list[str] = field(default_factory=list)
+
+    def report(self) -> dict[str, Any]:
+        self.rtts.sort()
+
+        def quantile(share: float) -> float:
+            if not self.rtts:
+                return 0.0
+            return self.rtts[min(len(self.rtts) - 1, int(share * len(self.rtts)))] * 1e3
+
+        return {
+            "relays_per_s": self.relays / self.seconds,
+            "relays": self.relays,
+            "seconds": self.seconds,
+            "rtt_p50_ms": quantile(0.5),
+            "rtt_p99_ms": quantile(0.99),
+            "driver_cpu": self.driver_cpu / self.seconds,
+            "server_us": self.server_cpu / max(1, self.relays) * 1e6,
+            "problems": self.problems,
+        }
+
+
+class Crowd:
+    """Users and their echoing waiters on one server."""
+
+    def __init__(
+        self, port: int, tokens: dict[str, list[str]], users: int, waiters: int, spaced: bool
+    ) -> None:
+        self.waiters = []
+        for number in range(waiters):
+            line = Line(port, "/v1/ws/waiter/connect", number)
+            line.until("initialize")
+            line.say("auth", {"token": tokens["waiter"][number]})
+            line.say("ready")
+            self.waiters.append(line)
+        time.sleep(0.3)  # version 1 does not answer `ready`
+        self.users = []
+        for number in range(users):
+            line = Line(port, "/v1/ws/user/connect", number)
+            line.until("initialize")
+            line.say("auth", {"token": tokens["user"][number]})
+            line.say("connect")
+            line.peer = line.until("connect_success")["payload"]["uuid"]
+            self.users.append(line)
+        #: json.dumps puts a space behind a colon
+        self.marker = b'"message": "' if spaced else b'"message":"'
+        self.epoll = select.epoll()
+        self.by_fd: dict[int, tuple[socket.socket, Callable[[bytes], None]]] = {}
+        self.result = Result()
+        self.sent = [0] * users
+        self.got = [0] * users
+        self.measuring = False
+        self.running = True
+        by_uuid = {line.uuid: number for number, line in enumerate(self.users)}
+        for line in self.waiters:
+            self._listen(line, self._echo(line))
+        for line in self.users:
+            self._listen(line, self._check(line, by_uuid[line.uuid]))
+
+    def _listen(self, line: Line, on_text: Callable[[list[bytes]], None]) -> None:
+        line.sock.setblocking(False)
+        self.epoll.register(line.sock, select.EPOLLIN)
+
+        def readable(data: bytes) -> None:
+            pieces = (line.rest + data).split(self.marker)
+            last = pieces[-1]
+            # `from` is the last field of a text on both servers: with it the frame is whole.
+            if len(pieces) > 1 and b'"from"' in last and last.endswith(b"}"):
+                line.rest = b""
+                on_text(pieces[1:])
+            else:
+                line.rest = self.marker + last if len(pieces) > 1 else last
+                on_text(pieces[1:-1])
+            if line.out:
+                line.flush()
+
+        self.by_fd[line.sock.fileno()] = line.sock, readable
+
+    def _echo(self, line: Line) -> Callable[[list[bytes]], None]:
+        """A waiter: every text goes back to the user whose number stands in it."""
+        heads = [
+            '{"id":"w","to":"' + user.uuid + '","type":"message_text","payload":{"message":"'
+            for user in self.users
+        ]
+
+        def on_text(pieces: list[bytes]) -> None:
+            self.result.relays += len(pieces) * self.measuring
+            for piece in pieces:
+                text = piece[: piece.index(b'"')].decode()
+                line.out.append(frame(heads[int(text[: text.index("@")])] + text + '"}}'))
+
+        return on_text
+
+    def _check(self, line: Line, number: int) -> Callable[[list[bytes]], None]:
+        """A user: the echo must be the next one of its own; then it asks again."""
+
+        def on_text(pieces: list[bytes]) -> None:
+            now = time.perf_counter()
+            self.result.relays += len(pieces) * self.measuring
+            for piece in pieces:
+                who, sequence, at, _ = piece.split(b"@", 3)
+                if int(who) != number or int(sequence) != self.got[number]:
+                    self.result.problems.append(
+                        f"user {number}: expected {self.got[number]}, got {piece[:60]!r}"
+                    )
+                self.got[number] = int(sequence) + 1
+                if self.measuring:
+                    self.result.rtts.append(now - float(at))
+                if self.running:
+                    self.ask(line, number)
+
+        return on_text
+
+    def ask(self, line: Line, number: int) -> None:
+        """Queue the next message of a user: who@sequence@time@padding."""
+        text = f"{number}@{self.sent[number]}@{time.perf_counter()}@{PADDING}"
+        line.out.append(
+            frame('{"id":"u","type":"message_text","payload":{"message":"' + text + '"}}')
+        )
+        self.sent[number] += 1
+
+    def turn(self, timeout: float) -> bool:
+        """One round of the loop; False when nothing came."""
+        ready = self.epoll.poll(timeout)
+        for fd, _ in ready:
+            sock, readable = self.by_fd[fd]
+            data = sock.recv(PIECE)
+            if not data:
+                raise Failed("the server hung up")
+            readable(data)
+        return bool(ready)
+
+    def run(self, server: int, window: int, warm: float, seconds: float) -> Result:
+        """Talk for *seconds* after *warm*, then let everything come home.
+
+        *server* is the process id whose CPU time is measured meanwhile.
+        """
+        for number, line in enumerate(self.users):
+            for _ in range(window):
+                self.ask(line, number)
+            line.flush()
+        self._live(warm)
+        self.measuring = True
+        begun, cpu, server_cpu = time.perf_counter(), time.process_time(), cpu_seconds(server)
+        self._live(seconds)
+        self.measuring = False
+        self.result.seconds = time.perf_counter() - begun
+        self.result.driver_cpu = time.process_time() - cpu
+        self.result.server_cpu = cpu_seconds(server) - server_cpu
+        self.running = False
+        end = time.perf_counter() + PATIENCE
+        while self.got != self.sent and time.perf_counter() < end:
+            self.turn(0.1)
+        self.turn(0.1)  # a repeated message would come now
+        for number, (sent, got) in enumerate(zip(self.sent, self.got, strict=True)):
+            if sent != got:
+                self.result.problems.append(f"user {number}: {sent} sent, {got} came back")
+        return self.result
+
+    def _live(self, seconds: float) -> None:
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            if not self.turn(PATIENCE):
+                raise Failed(f"nothing came for {PATIENCE} s")
+
+    def close(self) -> None:
+        for line in (*self.users, *self.waiters):
+            line.sock.setblocking(True)
+            line.sock.sendall(b"\x88\x82\0\0\0\0\x03\xe8")
+            line.sock.close()
+
+
+def open_users(port: int, tokens: list[str]) -> tuple[list[Line], float]:
+    """Open a user for each token, sixteen at a time; they and the seconds it took."""
+
+    def one(number: int) -> Line:
+        line = Line(port, "/v1/ws/user/connect", number)
+        line.until("initialize")
+        line.say("auth", {"token": tokens[number]})
+        return line
+
+    begun = time.perf_counter()
+    with ThreadPoolExecutor(16) as pool:
+        lines = list(pool.map(one, range(len(tokens))))
+    return lines, time.perf_counter() - begun
+
+
+def answer_pings(lines: list[Line]) -> None:
+    """Hold idle connections until this process is ended."""
+    poll = select.poll()
+    by_fd = {line.sock.fileno(): line for line in lines}
+    for fd in by_fd:
+        poll.register(fd, select.POLLIN)
+    while True:
+        for fd, _ in poll.poll():
+            line = by_fd[fd]
+            line.more()
+            while len(line.rest) >= 2 and len(line.rest) >= 2 + line.rest[1]:
+                size = 2 + line.rest[1]
+                ping, line.rest = line.rest[:size], line.rest[size:]
+                if ping[0] == 0x89:
+                    head = bytes((0x8A, 0x80 | ping[1])) + b"\0\0\0\0"
+                    line.sock.sendall(head + ping[2:])
+
+
+def main() -> None:
+    """Driven by `bench.__main__`: a JSON request on stdin, a JSON answer on stdout."""
+    asked = json.loads(sys.stdin.readline())
+    if asked["cpu"] is not None:
+        os.sched_setaffinity(0, {asked["cpu"]})
+    if asked["scenario"] == "idle":
+        lines, seconds = open_users(asked["port"], asked["tokens"]["user"])
+        print(json.dumps({"opened": len(lines), "seconds": seconds}), flush=True)
+        answer_pings(lines)
+    crowd = Crowd(asked["port"], asked["tokens"], asked["users"], asked["waiters"], asked["spaced"])
+    result = crowd.run(asked["pid"], asked["window"], asked["warm"], asked["seconds"])
+    crowd.close()
+    print(json.dumps(result.report()))
+
+
+if __name__ == "__main__":
+    main()

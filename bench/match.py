@@ -1,0 +1,39 @@
+"""What a match costs the desk, alone, at growing sizes."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+from services.desk.memory import MemoryDesk
+from services.desk.port import Role
+
+SIZES = [(10, 100), (100, 1000), (1000, 10_000), (10_000, 100_000)]
+MATCHES = 2000
+
+
+def match_cost(rounds: int) -> dict[str, float]:
+    """Median µs a match (a chat ends, the next in line is served) by size of the desk."""
+    return {
+        f"{waiters:,} waiters, {queued:,} queued": statistics.median(
+            _one(waiters, queued) for _ in range(rounds)
+        )
+        for waiters, queued in SIZES
+    }
+
+
+def _one(waiters: int, queued: int) -> float:
+    desk = MemoryDesk(capacity=5, max_queue=10**9, grace=20, now=time.monotonic)
+    for number in range(waiters):
+        desk.arrive(Role.WAITER, f"w{number}", f"w{number}")
+        desk.ready(f"w{number}")
+    for number in range(waiters * 5 + queued):
+        desk.arrive(Role.USER, f"u{number}", f"u{number}")
+        desk.connect(f"u{number}")
+    served = {event.user: event.waiter for event in desk.take_events() if hasattr(event, "waiter")}
+    ending = list(served.items())[: min(MATCHES, queued, len(served))]
+    begun = time.perf_counter()
+    for user, waiter in ending:
+        desk.part(user, waiter, user)
+        desk.take_events()
+    return (time.perf_counter() - begun) / len(ending) * 1e6

@@ -1,0 +1,285 @@
+"""What operators' machines read at `GET /metrics`, in Prometheus' text format.
+
+Rules of this file:
+
+1. Nothing is counted that can be read: figures, connections and backlogs are
+   looked at when somebody asks, and cost nothing until then.
+2. Nothing here stands in the way of a message: what a message adds to is a
+   whole number of its own session. Histograms hear of matches and ticks only.
+3. The values of labels come from closed lists, never from a client, and no
+   name, token or address is among them.
+
+The families are made at the moment of reading, in a registry of each
+application's own: prometheus_client's ready-made counters would share their
+values between applications, and with the host's, where the host collects from
+several processes.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Generic, TypeVar
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from .desk.port import Desk, Event, Figures, Matched, Role
+from .timers import TICK
+from .wire.codes import CloseCode, ErrorCode
+
+#: upper bounds in s: a person's patience; the loop's punctuality; the desk's work
+WAITS = (0.5, 1, 5, 15, 30, 60, 120, 300, 600, 1800, 3600)
+LAGS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+MATCHES = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.01, 0.1, 1)
+
+#: what the newest lag is the worst of
+LAG_WINDOW = 1.0  # s
+
+CODES = frozenset(map(int, CloseCode))
+
+Key = TypeVar("Key", bound=Hashable)
+
+
+# ---- what is counted while it happens ----------------------------------
+
+
+class Tally(Generic[Key]):
+    """How often each of *keys*, and whatever else turns up, has happened."""
+
+    def __init__(self, *keys: Key) -> None:
+        self._lock = threading.Lock()
+        self._counts = dict.fromkeys(keys, 0)
+
+    def add(self, key: Key) -> None:
+        with self._lock:
+            self._counts[key] = self._counts.get(key, 0) + 1
+
+    def read(self) -> dict[Key, int]:
+        with self._lock:
+            return dict(self._counts)
+
+
+class Histogram:
+    """How many values lay below each of *bounds*, and their sum."""
+
+    def __init__(self, bounds: tuple[float, ...]) -> None:
+        self._lock = threading.Lock()
+        self._bounds = bounds
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+
+    def observe(self, value: float) -> None:
+        with self._lock:
+            self._counts[bisect_left(self._bounds, value)] += 1
+            self._sum += value
+
+    def read(self) -> tuple[list[tuple[str, float]], float]:
+        """Bounds with how many values are at or below them, and the sum of all."""
+        with self._lock:
+            counts, total = list(self._counts), self._sum
+        names = [*(str(float(bound)) for bound in self._bounds), "+Inf"]
+        return list(zip(names, accumulate(counts), strict=True)), total
+
+
+class LoopLag:
+    """How late the wheel's ticks come: what everything else in the loop waits as well."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self._now = now
+        self._due: float | None = None
+        self._recent = deque([0.0], maxlen=round(LAG_WINDOW / TICK))
+        self.all = Histogram(LAGS)
+
+    def tick(self) -> None:
+        """A tick is here."""
+        now = self._now()
+        if self._due is not None:
+            late = max(0.0, now - self._due)
+            self._recent.append(late)
+            self.all.observe(late)
+        self._due = now + TICK
+
+    @property
+    def worst(self) -> float:
+        """The latest tick of the last second, one that is still overdue included."""
+        overdue = 0.0 if self._due is None else self._now() - self._due
+        return max(overdue, *self._recent.copy())
+
+
+class Meters:
+    """What one server must count while it happens. *now* counts seconds, monotonic."""
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        self.lag = LoopLag(now)
+        self.waits = Histogram(WAITS)
+        self.matching = Histogram(MATCHES)
+        self.errors = Tally(*ErrorCode)
+        self._closes = Tally(*((str(int(code)), "server") for code in CloseCode))
+
+    def closed(self, code: int, by: str) -> None:
+        """A connection has ended with *code*; *by* is its `ended_by`.
+
+        A client may close with any of four thousand codes: those that are not
+        ours are one.
+        """
+        self._closes.add((str(code) if code in CODES else "other", by or "line"))
+
+    def closes(self) -> dict[tuple[str, str], int]:
+        """How many connections have ended, by code and by whom."""
+        return self._closes.read()
+
+
+class MeasuredDesk:
+    """*desk* with a watch in its hand: a desk that takes down times."""
+
+    def __init__(self, desk: Desk, meters: Meters) -> None:
+        self._desk = desk
+        self._meters = meters
+        self.arrive = desk.arrive
+        self.part = desk.part
+        self.withdraw = desk.withdraw
+        self.leave = desk.leave
+        self.drop = desk.drop
+        self.tick = desk.tick
+        self.location = desk.location
+        self.figures = desk.figures
+
+    def connect(self, user: str) -> None:
+        began = time.perf_counter()
+        try:
+            self._desk.connect(user)
+        finally:
+            self._meters.matching.observe(time.perf_counter() - began)
+
+    def ready(self, waiter: str, capacity: int | None = None) -> None:
+        began = time.perf_counter()
+        try:
+            self._desk.ready(waiter, capacity)
+        finally:
+            self._meters.matching.observe(time.perf_counter() - began)
+
+    def take_events(self) -> list[Event]:
+        events = self._desk.take_events()
+        for event in events:
+            if type(event) is Matched:
+                self._meters.waits.observe(event.waited)
+        return events
+
+
+_: type[Desk] = MeasuredDesk
+
+
+# ---- what is read when somebody asks -----------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """How a server stands at one moment; the totals are since its start."""
+
+    connections: Mapping[Role, int]
+    received: int
+    relayed: int
+    #: bytes that readers have not taken
+    outbox_bytes: int
+    desk: Figures
+
+
+class Metrics:
+    """One application's metrics. *read* is asked at each reading."""
+
+    def __init__(self, meters: Meters, read: Callable[[], Readings]) -> None:
+        self._registry = CollectorRegistry()
+        self._registry.register(_ChatCollector(meters, read))
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self._registry)
+
+    #: of what `exposition` returns; every version of Prometheus reads it
+    content_type = CONTENT_TYPE_PLAIN_0_0_4
+
+    def exposition(self) -> bytes:
+        """All metrics as they are now."""
+        return generate_latest(self._registry)
+
+
+class _ChatCollector(Collector):
+    """Our own families. `docs/operations.md` has the same list and a test holds it to this one."""
+
+    def __init__(self, meters: Meters, read: Callable[[], Readings]) -> None:
+        self._meters = meters
+        self._read = read
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._read()
+        yield from self._lines(now)
+        yield from self._desk(now.desk)
+        yield from self._loop()
+
+    def _lines(self, now: Readings) -> Iterator[Metric]:
+        connections = GaugeMetricFamily(
+            "csapp_connections", "WebSockets open now.", labels=["role"]
+        )
+        for role, count in now.connections.items():
+            connections.add_metric([role], count)
+        yield connections
+        closes = CounterMetricFamily(
+            "csapp_closes", "Connections that have ended.", labels=["code", "by"]
+        )
+        for (code, by), count in sorted(self._meters.closes().items()):
+            closes.add_metric([code, by], count)
+        yield closes
+        errors = CounterMetricFamily("csapp_errors", "Error frames sent.", labels=["code"])
+        for error, count in self._meters.errors.read().items():
+            errors.add_metric([error], count)
+        yield errors
+        yield CounterMetricFamily(
+            "csapp_messages_received", "Messages of clients, of any type.", now.received
+        )
+        yield CounterMetricFamily(
+            "csapp_messages_relayed", "Texts passed on to the other side.", now.relayed
+        )
+        yield GaugeMetricFamily(
+            "csapp_outbox_bytes", "Bytes that wait for slow readers.", now.outbox_bytes
+        )
+
+    def _desk(self, desk: Figures) -> Iterator[Metric]:
+        yield GaugeMetricFamily("csapp_waiters", "Waiters here or waited for.", desk.waiters)
+        yield GaugeMetricFamily(
+            "csapp_waiters_ready", "Waiters here who take users.", desk.waiters_ready
+        )
+        yield GaugeMetricFamily("csapp_users_served", "Users with a waiter.", desk.users_served)
+        yield GaugeMetricFamily("csapp_queue_length", "Users in line.", desk.queue_length)
+        yield GaugeMetricFamily(
+            "csapp_queue_longest_wait_seconds", "The first in line waits.", desk.longest_wait
+        )
+        yield HistogramMetricFamily(
+            "csapp_queue_wait_seconds",
+            "From joining the line to being matched; 0 without a line.",
+            *self._meters.waits.read(),
+        )
+        yield HistogramMetricFamily(
+            "csapp_match_seconds",
+            "What the desk takes for a connect or a ready.",
+            *self._meters.matching.read(),
+        )
+
+    def _loop(self) -> Iterator[Metric]:
+        lag = self._meters.lag
+        yield GaugeMetricFamily(
+            "csapp_loop_lag_max_seconds", "The latest tick of the last second.", lag.worst
+        )
+        yield HistogramMetricFamily(
+            "csapp_loop_lag_seconds", "How late the ticks of the wheel come.", *lag.all.read()
+        )

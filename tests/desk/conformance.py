@@ -1,0 +1,813 @@
+"""What `services.desk.port` promises, as one suite that every desk passes.
+
+A desk's own test module subclasses `DeskConformance` and says in `make` how
+such a desk is opened. Time is a `Clock` that the tests set; nothing sleeps.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from services.desk.port import (
+    Arrival,
+    Departed,
+    Desk,
+    Figures,
+    Matched,
+    Parted,
+    Queued,
+    QueueFull,
+    Role,
+)
+
+from .crowd import Crowd
+from .helpers import (
+    Clock,
+    Ledger,
+    arrives,
+    assert_events,
+    assert_silent,
+    forget_events,
+    returns,
+    time_passes,
+    users_arrive,
+    users_connect,
+    waiters_arrive,
+    waiters_get_ready,
+)
+
+GRACE = 20.0
+USUAL = {"capacity": 5, "max_queue": 100, "grace": GRACE}
+
+
+class DeskConformance:
+    """The promises of a desk. Subclass it and say how to make one."""
+
+    #: what each thread does in the threads test; a desk with a longer way may do less
+    rush_visits = 3000
+
+    def make(self, clock: Clock, **settings: float) -> Desk:
+        """An empty desk that reads its time off *clock*."""
+        raise NotImplementedError
+
+    def open(self, clock: Clock, **settings: float) -> Desk:
+        """A desk with the usual settings, but for those that are named."""
+        return self.make(clock, **(USUAL | settings))
+
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    @pytest.fixture
+    def desk(self, clock: Clock) -> Desk:
+        return self.open(clock)
+
+    @pytest.fixture
+    def small_desk(self, clock: Clock) -> Desk:
+        """Every waiter serves one user at a time."""
+        return self.open(clock, capacity=1)
+
+    # ---- matching ------------------------------------------------------
+
+    def test_a_user_is_matched_at_once_when_a_waiter_is_free(self, desk: Desk) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        assert_events(desk, Matched("Ann", "Wanda"))
+
+    def test_arriving_is_not_asking(self, desk: Desk) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_arrive(desk, "Ann")
+        assert_silent(desk)
+
+    def test_a_waiter_who_is_not_ready_gets_nobody(self, desk: Desk) -> None:
+        waiters_arrive(desk, "Wanda")
+        users_connect(desk, "Ann")
+        assert_events(desk, Queued("Ann", 0))
+
+    def test_a_waiter_who_gets_ready_takes_all_it_can_in_the_order_of_the_line(
+        self, clock: Clock
+    ) -> None:
+        desk = self.open(clock, capacity=2)
+        users_connect(desk, "Ann", "Bob", "Cid")
+        forget_events(desk)
+        waiters_get_ready(desk, "Wanda")
+        assert_events(desk, Matched("Ann", "Wanda"), Matched("Bob", "Wanda"))
+
+    def test_a_waiter_never_serves_more_than_its_capacity(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=2)
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann", "Bob", "Cid")
+        assert_events(desk, Matched("Ann", "Wanda"), Matched("Bob", "Wanda"), Queued("Cid", 0))
+
+    def test_the_capacity_that_a_waiter_names_is_the_one_that_counts(self, desk: Desk) -> None:
+        waiters_arrive(desk, "Wanda")
+        desk.ready("Wanda", 1)
+        users_connect(desk, "Ann", "Bob")
+        assert_events(desk, Matched("Ann", "Wanda"), Queued("Bob", 0))
+
+    def test_ready_without_a_capacity_keeps_the_one_named_before(self, small_desk: Desk) -> None:
+        waiters_arrive(small_desk, "Wanda")
+        small_desk.ready("Wanda", 2)
+        small_desk.ready("Wanda")
+        users_connect(small_desk, "Ann", "Bob", "Cid")
+        assert_events(
+            small_desk, Matched("Ann", "Wanda"), Matched("Bob", "Wanda"), Queued("Cid", 0)
+        )
+
+    def test_a_waiter_who_raises_its_capacity_takes_more_at_once(self, small_desk: Desk) -> None:
+        waiters_get_ready(small_desk, "Wanda")
+        users_connect(small_desk, "Ann", "Bob", "Cid")
+        forget_events(small_desk)
+        small_desk.ready("Wanda", 3)
+        assert_events(small_desk, Matched("Bob", "Wanda"), Matched("Cid", "Wanda"))
+
+    def test_a_waiter_who_lowers_its_capacity_keeps_its_users_and_gets_no_more(
+        self, desk: Desk
+    ) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann", "Bob")
+        desk.ready("Wanda", 1)
+        forget_events(desk)
+        users_connect(desk, "Cid")
+        assert_events(desk, Queued("Cid", 0))
+        desk.part("Ann", "Wanda", "Ann")
+        assert_events(desk, Parted("Ann", "Wanda", "Ann"))
+        desk.part("Bob", "Wanda", "Bob")
+        assert_events(desk, Parted("Bob", "Wanda", "Bob"), Matched("Cid", "Wanda"))
+
+    def test_connect_while_served_or_queued_is_harmless(self, small_desk: Desk) -> None:
+        waiters_get_ready(small_desk, "Wanda")
+        users_connect(small_desk, "Ann", "Bob", "Cid")
+        forget_events(small_desk)
+        for user in ("Ann", "Bob", "Cid"):
+            small_desk.connect(user)
+        assert_silent(small_desk)
+        small_desk.part("Ann", "Wanda", "Wanda")
+        assert_events(small_desk, Parted("Ann", "Wanda", "Wanda"), Matched("Bob", "Wanda"))
+
+    def test_ready_twice_is_harmless(self, desk: Desk) -> None:
+        waiters_get_ready(desk, "Wanda", "Will")
+        desk.ready("Wanda")
+        users_connect(desk, "Ann")
+        desk.ready("Wanda")
+        assert_events(desk, Matched("Ann", "Wanda"))
+
+    # ---- whose turn it is ----------------------------------------------
+
+    def test_the_least_loaded_waiter_is_next(self, desk: Desk) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann", "Bob")
+        forget_events(desk)
+        waiters_get_ready(desk, "Will")
+        users_connect(desk, "Cid")
+        assert_events(desk, Matched("Cid", "Will"))
+
+    def test_of_equals_the_longest_idle_is_next(self, desk: Desk) -> None:
+        waiters_get_ready(desk, "Wanda", "Will", "Wu")
+        users_connect(desk, "Ann", "Bob", "Cid", "Dee")
+        assert_events(
+            desk,
+            Matched("Ann", "Wanda"),
+            Matched("Bob", "Will"),
+            Matched("Cid", "Wu"),
+            Matched("Dee", "Wanda"),
+        )
+
+    def test_who_has_just_ended_a_chat_is_behind_its_equals(self, desk: Desk) -> None:
+        waiters_get_ready(desk, "Wanda", "Will")
+        users_connect(desk, "Ann")
+        desk.part("Ann", "Wanda", "Ann")
+        forget_events(desk)
+        users_connect(desk, "Bob", "Cid")
+        assert_events(desk, Matched("Bob", "Will"), Matched("Cid", "Wanda"))
+
+    def test_least_load_and_longest_idle_over_a_day(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=2)
+        waiters_get_ready(desk, "Wanda", "Will", "Wu")
+        users_connect(desk, "Ann", "Bob", "Cid")  # one each
+        desk.part("Bob", "Will", "Will")  # Will has none
+        desk.part("Ann", "Wanda", "Ann")  # Wanda has none, and less long than Will
+        forget_events(desk)
+        users_connect(desk, "Dee", "Eve", "Fay", "Gus", "Hal", "Ida")
+        assert_events(
+            desk,
+            Matched("Dee", "Will"),
+            Matched("Eve", "Wanda"),
+            Matched("Fay", "Wu"),  # one each again, Wu's the oldest
+            Matched("Gus", "Will"),
+            Matched("Hal", "Wanda"),
+            Queued("Ida", 0),  # all have two
+        )
+        desk.part("Hal", "Wanda", "Hal")
+        assert_events(desk, Parted("Hal", "Wanda", "Hal"), Matched("Ida", "Wanda"))
+
+    # ---- the line ------------------------------------------------------
+
+    def test_the_place_in_line_is_the_number_of_users_ahead(self, desk: Desk) -> None:
+        users_connect(desk, "Ann", "Bob", "Cid")
+        assert_events(desk, Queued("Ann", 0), Queued("Bob", 1), Queued("Cid", 2))
+        assert [desk.location(user) for user in ("Ann", "Bob", "Cid")] == [0, 1, 2]
+
+    def test_changed_places_are_told_when_time_passes(self, desk: Desk, clock: Clock) -> None:
+        users_connect(desk, "Ann", "Bob", "Cid")
+        forget_events(desk)
+        desk.withdraw("Ann")
+        assert_silent(desk)
+        assert desk.location("Cid") == 2  # as last told
+        time_passes(desk, clock, 1.0)
+        assert_events(desk, Queued("Bob", 0), Queued("Cid", 1))
+        assert desk.location("Cid") == 1
+
+    def test_only_changed_places_are_told(self, desk: Desk, clock: Clock) -> None:
+        users_connect(desk, "Ann", "Bob", "Cid", "Dee")
+        forget_events(desk)
+        desk.withdraw("Cid")
+        time_passes(desk, clock, 1.0)
+        assert_events(desk, Queued("Dee", 2))
+        desk.withdraw("Dee")
+        time_passes(desk, clock, 1.0)
+        assert_silent(desk)
+
+    def test_places_are_told_at_most_once_a_second(self, desk: Desk, clock: Clock) -> None:
+        users_connect(desk, "Ann", "Bob", "Cid", "Dee")
+        desk.withdraw("Ann")
+        time_passes(desk, clock, 1.0)
+        forget_events(desk)
+        desk.withdraw("Bob")
+        time_passes(desk, clock, 0.5)
+        desk.withdraw("Cid")
+        time_passes(desk, clock, 0.25)
+        assert_silent(desk)
+        time_passes(desk, clock, 0.25)
+        assert_events(desk, Queued("Dee", 0))
+
+    def test_places_are_told_when_the_first_in_line_is_served(
+        self, small_desk: Desk, clock: Clock
+    ) -> None:
+        users_connect(small_desk, "Ann", "Bob", "Cid")
+        forget_events(small_desk)
+        waiters_get_ready(small_desk, "Wanda")
+        time_passes(small_desk, clock, 1.0)
+        assert_events(small_desk, Matched("Ann", "Wanda"), Queued("Bob", 0), Queued("Cid", 1))
+
+    def test_time_alone_changes_nothing(self, desk: Desk, clock: Clock) -> None:
+        users_connect(desk, "Ann", "Bob")
+        forget_events(desk)
+        for _ in range(10):
+            time_passes(desk, clock, GRACE)
+        assert_silent(desk)
+
+    def test_a_full_line_refuses_and_nothing_has_changed(self, clock: Clock) -> None:
+        desk = self.open(clock, max_queue=2)
+        users_connect(desk, "Ann", "Bob")
+        users_arrive(desk, "Cid")
+        forget_events(desk)
+        for _ in range(2):
+            with pytest.raises(QueueFull):
+                desk.connect("Cid")
+        assert_silent(desk)
+        assert desk.figures().queue_length == 2
+        desk.connect("Ann")  # who is in line is in line
+        desk.withdraw("Ann")
+        desk.connect("Cid")
+        assert_events(desk, Queued("Cid", 1))
+
+    def test_without_a_line_a_user_is_served_at_once_or_refused(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=1, max_queue=0)
+        users_arrive(desk, "Ann", "Bob")
+        with pytest.raises(QueueFull):
+            desk.connect("Ann")
+        waiters_get_ready(desk, "Wanda")
+        assert_silent(desk)
+        desk.connect("Ann")
+        assert_events(desk, Matched("Ann", "Wanda"))
+        with pytest.raises(QueueFull):
+            desk.connect("Bob")
+
+    def test_who_is_away_holds_its_place_in_a_full_line(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=1, max_queue=1)
+        users_connect(desk, "Ann")
+        users_arrive(desk, "Bob")
+        desk.drop("Ann")
+        with pytest.raises(QueueFull):
+            desk.connect("Bob")
+        waiters_get_ready(desk, "Wanda")
+        forget_events(desk)
+        desk.connect("Bob")  # needs no place in line
+        assert_events(desk, Matched("Bob", "Wanda"))
+
+    # ---- parting -------------------------------------------------------
+
+    @pytest.mark.parametrize("gone", ["Ann", "Wanda"])
+    def test_either_side_ends_a_chat_and_the_user_is_not_queued_again(
+        self, desk: Desk, gone: str
+    ) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        forget_events(desk)
+        assert desk.part("Ann", "Wanda", gone)
+        assert_events(desk, Parted("Ann", "Wanda", gone))
+        assert desk.figures().queue_length == 0
+        desk.connect("Ann")
+        assert_events(desk, Matched("Ann", "Wanda"))
+
+    def test_a_freed_waiter_takes_the_next_in_line(self, small_desk: Desk) -> None:
+        waiters_get_ready(small_desk, "Wanda")
+        users_connect(small_desk, "Ann", "Bob", "Cid")
+        forget_events(small_desk)
+        small_desk.part("Ann", "Wanda", "Wanda")
+        assert_events(small_desk, Parted("Ann", "Wanda", "Wanda"), Matched("Bob", "Wanda"))
+
+    def test_who_does_not_talk_cannot_part(self, desk: Desk) -> None:
+        waiters_arrive(desk, "Will")
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        users_arrive(desk, "Bob")
+        forget_events(desk)
+        assert not desk.part("Ann", "Will", "Will")
+        assert not desk.part("Bob", "Wanda", "Wanda")
+        assert not desk.part("nobody", "Wanda", "Wanda")
+        assert not desk.part("Ann", "nobody", "Ann")
+        assert_silent(desk)
+        assert desk.part("Ann", "Wanda", "Ann")
+        assert not desk.part("Ann", "Wanda", "Ann")
+        assert_events(desk, Parted("Ann", "Wanda", "Ann"))
+
+    def test_a_user_withdraws_and_is_at_the_back_when_it_comes_again(self, desk: Desk) -> None:
+        users_connect(desk, "Ann", "Bob")
+        forget_events(desk)
+        assert desk.withdraw("Ann")
+        assert_silent(desk)
+        desk.connect("Ann")
+        assert_events(desk, Queued("Ann", 1))
+        waiters_get_ready(desk, "Wanda")
+        assert_events(desk, Matched("Bob", "Wanda"), Matched("Ann", "Wanda"))
+
+    def test_who_does_not_wait_cannot_withdraw(self, desk: Desk) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        users_arrive(desk, "Bob")
+        forget_events(desk)
+        assert not desk.withdraw("Ann")
+        assert not desk.withdraw("Bob")
+        assert not desk.withdraw("nobody")
+        assert_silent(desk)
+        assert desk.figures().users_served == 1
+
+    # ---- leaving on purpose --------------------------------------------
+
+    def test_a_user_who_leaves_a_chat_makes_room_for_the_next(self, small_desk: Desk) -> None:
+        waiters_get_ready(small_desk, "Wanda")
+        users_connect(small_desk, "Ann", "Bob")
+        forget_events(small_desk)
+        small_desk.leave("Ann")
+        assert_events(
+            small_desk, Parted("Ann", "Wanda", "Ann"), Departed("Ann"), Matched("Bob", "Wanda")
+        )
+
+    def test_a_user_who_leaves_the_line_is_in_nobodys_way(self, desk: Desk, clock: Clock) -> None:
+        users_connect(desk, "Ann", "Bob")
+        forget_events(desk)
+        desk.leave("Ann")
+        assert_events(desk, Departed("Ann"))
+        time_passes(desk, clock, 1.0)
+        assert_events(desk, Queued("Bob", 0))
+        waiters_get_ready(desk, "Wanda")
+        assert_events(desk, Matched("Bob", "Wanda"))
+
+    def test_users_of_a_waiter_who_leaves_are_told_and_not_queued_again(self, desk: Desk) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann", "Bob")
+        waiters_get_ready(desk, "Will")
+        forget_events(desk)
+        desk.leave("Wanda")
+        assert_events(
+            desk,
+            Parted("Ann", "Wanda", "Wanda"),
+            Parted("Bob", "Wanda", "Wanda"),
+            Departed("Wanda"),
+        )
+        assert desk.figures() == Figures(1, 1, 0, 0, 0.0)
+        desk.connect("Bob")
+        assert_events(desk, Matched("Bob", "Will"))
+
+    def test_a_waiter_who_has_left_gets_nobody(self, desk: Desk) -> None:
+        waiters_get_ready(desk, "Wanda")
+        desk.leave("Wanda")
+        users_connect(desk, "Ann")
+        assert_events(desk, Departed("Wanda"), Queued("Ann", 0))
+
+    def test_who_is_no_more_can_do_no_harm(self, desk: Desk, clock: Clock) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        desk.leave("Ann")
+        desk.leave("Wanda")
+        forget_events(desk)
+        for gone in ("Ann", "Wanda", "nobody"):
+            desk.leave(gone)
+            desk.drop(gone)
+        time_passes(desk, clock, GRACE)
+        assert_silent(desk)
+
+    # ---- away for a while ----------------------------------------------
+
+    def test_nobody_hears_of_a_drop_that_is_mended_in_time(self, desk: Desk, clock: Clock) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        forget_events(desk)
+        for role, name in ((Role.USER, "Ann"), (Role.WAITER, "Wanda")):
+            desk.drop(name)
+            time_passes(desk, clock, GRACE - 0.25)
+            returns(desk, role, name)
+        time_passes(desk, clock, GRACE)
+        assert_silent(desk)
+        assert desk.part("Ann", "Wanda", "Ann")
+
+    def test_every_drop_has_a_whole_grace_period(self, desk: Desk, clock: Clock) -> None:
+        users_arrive(desk, "Ann")
+        desk.drop("Ann")
+        time_passes(desk, clock, GRACE - 1.0)
+        returns(desk, Role.USER, "Ann")
+        desk.drop("Ann")
+        time_passes(desk, clock, GRACE - 1.0)
+        assert_silent(desk)
+        time_passes(desk, clock, 1.0)
+        assert_events(desk, Departed("Ann"))
+
+    def test_dropping_twice_does_not_prolong_the_grace_period(
+        self, desk: Desk, clock: Clock
+    ) -> None:
+        users_arrive(desk, "Ann")
+        desk.drop("Ann")
+        time_passes(desk, clock, GRACE / 2)
+        desk.drop("Ann")
+        time_passes(desk, clock, GRACE / 2)
+        assert_events(desk, Departed("Ann"))
+
+    def test_grace_periods_end_in_the_order_in_which_they_began(
+        self, desk: Desk, clock: Clock
+    ) -> None:
+        users_arrive(desk, "Ann", "Bob", "Cid")
+        for user in ("Bob", "Cid", "Ann"):
+            desk.drop(user)
+            clock.passes(1.0)
+        time_passes(desk, clock, GRACE - 2.0)
+        assert_events(desk, Departed("Bob"), Departed("Cid"))
+        time_passes(desk, clock, 1.0)
+        assert_events(desk, Departed("Ann"))
+
+    def test_leaving_while_away_ends_the_grace_period(self, desk: Desk, clock: Clock) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        desk.drop("Ann")
+        forget_events(desk)
+        desk.leave("Ann")
+        assert_events(desk, Parted("Ann", "Wanda", "Ann"), Departed("Ann"))
+        time_passes(desk, clock, GRACE)
+        assert_silent(desk)
+
+    def test_a_user_lost_in_a_chat_makes_room_for_the_next(
+        self, small_desk: Desk, clock: Clock
+    ) -> None:
+        waiters_get_ready(small_desk, "Wanda")
+        users_connect(small_desk, "Ann", "Bob")
+        forget_events(small_desk)
+        small_desk.drop("Ann")
+        time_passes(small_desk, clock, GRACE - 0.25)
+        assert_silent(small_desk)
+        time_passes(small_desk, clock, 0.25)
+        assert_events(
+            small_desk, Parted("Ann", "Wanda", "Ann"), Departed("Ann"), Matched("Bob", "Wanda")
+        )
+
+    def test_a_user_lost_in_line_is_struck_off(self, desk: Desk, clock: Clock) -> None:
+        users_connect(desk, "Ann", "Bob")
+        forget_events(desk)
+        desk.drop("Ann")
+        time_passes(desk, clock, GRACE)
+        assert_events(desk, Departed("Ann"), Queued("Bob", 0))
+        assert desk.figures().queue_length == 1
+
+    def test_who_is_away_can_still_be_parted_from(self, desk: Desk, clock: Clock) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        desk.drop("Ann")
+        forget_events(desk)
+        assert desk.part("Ann", "Wanda", "Wanda")
+        assert_events(desk, Parted("Ann", "Wanda", "Wanda"))
+        time_passes(desk, clock, GRACE)
+        assert_events(desk, Departed("Ann"))
+
+    # ---- users away in line --------------------------------------------
+
+    def test_a_user_away_in_line_is_passed_over(self, small_desk: Desk) -> None:
+        users_connect(small_desk, "Ann", "Bob")
+        small_desk.drop("Ann")
+        forget_events(small_desk)
+        waiters_get_ready(small_desk, "Wanda", "Will")
+        assert_events(small_desk, Matched("Bob", "Wanda"))
+
+    def test_a_user_back_in_line_has_its_old_place(self, small_desk: Desk) -> None:
+        users_connect(small_desk, "Ann", "Bob", "Cid")
+        small_desk.drop("Ann")
+        waiters_get_ready(small_desk, "Wanda")  # takes Bob
+        forget_events(small_desk)
+        returns(small_desk, Role.USER, "Ann")
+        assert_silent(small_desk)
+        small_desk.part("Bob", "Wanda", "Bob")
+        assert_events(small_desk, Parted("Bob", "Wanda", "Bob"), Matched("Ann", "Wanda"))
+
+    def test_a_user_back_in_line_is_matched_when_a_waiter_is_free(self, desk: Desk) -> None:
+        users_connect(desk, "Ann")
+        desk.drop("Ann")
+        waiters_get_ready(desk, "Wanda")
+        forget_events(desk)
+        returns(desk, Role.USER, "Ann")
+        assert_events(desk, Matched("Ann", "Wanda"))
+
+    def test_a_user_away_in_line_counts_for_the_places_of_others(
+        self, small_desk: Desk, clock: Clock
+    ) -> None:
+        users_connect(small_desk, "Ann", "Bob", "Cid")
+        small_desk.drop("Ann")
+        forget_events(small_desk)
+        waiters_get_ready(small_desk, "Wanda")
+        time_passes(small_desk, clock, 1.0)
+        assert_events(small_desk, Matched("Bob", "Wanda"), Queued("Cid", 1))
+
+    # ---- a waiter away -------------------------------------------------
+
+    def test_an_absent_waiter_keeps_its_users_and_gets_no_more(self, desk: Desk) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        desk.drop("Wanda")
+        forget_events(desk)
+        users_connect(desk, "Bob")
+        assert_events(desk, Queued("Bob", 0))
+        desk.part("Ann", "Wanda", "Ann")
+        assert_events(desk, Parted("Ann", "Wanda", "Ann"))
+
+    def test_a_waiter_who_returns_takes_those_who_wait(self, desk: Desk) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        desk.drop("Wanda")
+        users_connect(desk, "Bob")
+        forget_events(desk)
+        returns(desk, Role.WAITER, "Wanda")
+        assert_events(desk, Matched("Bob", "Wanda"))
+
+    def test_a_waiter_who_was_not_ready_is_not_ready_on_return(self, desk: Desk) -> None:
+        waiters_arrive(desk, "Wanda")
+        desk.drop("Wanda")
+        returns(desk, Role.WAITER, "Wanda")
+        users_connect(desk, "Ann")
+        assert_events(desk, Queued("Ann", 0))
+
+    def test_a_waiter_who_returns_is_behind_its_equals(self, desk: Desk) -> None:
+        waiters_get_ready(desk, "Wanda", "Will")
+        desk.drop("Wanda")
+        returns(desk, Role.WAITER, "Wanda")
+        users_connect(desk, "Ann", "Bob")
+        assert_events(desk, Matched("Ann", "Will"), Matched("Bob", "Wanda"))
+
+    def test_users_of_a_lost_waiter_are_queued_first_in_the_order_of_service(
+        self, clock: Clock
+    ) -> None:
+        desk = self.open(clock, capacity=3)
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Cid", "Ann", "Bob", "Zoe")
+        desk.part("Cid", "Wanda", "Cid")  # Zoe is served, after Ann and Bob
+        users_connect(desk, "Dee", "Eve")
+        forget_events(desk)
+        desk.drop("Wanda")
+        time_passes(desk, clock, GRACE)
+        assert_events(
+            desk,
+            Parted("Ann", "Wanda", "Wanda"),
+            Parted("Bob", "Wanda", "Wanda"),
+            Parted("Zoe", "Wanda", "Wanda"),
+            Queued("Ann", 0),
+            Queued("Bob", 1),
+            Queued("Zoe", 2),
+            Departed("Wanda"),
+            Queued("Dee", 3),
+            Queued("Eve", 4),
+        )
+        waiters_get_ready(desk, "Will")
+        assert_events(desk, *(Matched(user, "Will") for user in ("Ann", "Bob", "Zoe")))
+
+    def test_users_of_a_lost_waiter_who_find_another_are_told_that_instead(
+        self, clock: Clock
+    ) -> None:
+        desk = self.open(clock, capacity=2)
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann", "Bob")
+        waiters_arrive(desk, "Will")
+        desk.ready("Will", 1)
+        forget_events(desk)
+        desk.drop("Wanda")
+        time_passes(desk, clock, GRACE)
+        assert_events(
+            desk,
+            Parted("Ann", "Wanda", "Wanda"),
+            Parted("Bob", "Wanda", "Wanda"),
+            Matched("Ann", "Will"),
+            Queued("Bob", 0),
+            Departed("Wanda"),
+        )
+
+    def test_a_full_line_turns_no_user_of_a_lost_waiter_away(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=1, max_queue=1)
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann", "Bob")
+        desk.drop("Wanda")
+        time_passes(desk, clock, GRACE)
+        assert desk.figures().queue_length == 2
+        forget_events(desk)
+        waiters_get_ready(desk, "Will")
+        assert_events(desk, Matched("Ann", "Will"))
+
+    def test_an_absent_user_of_a_lost_waiter_waits_but_is_passed_over(
+        self, small_desk: Desk, clock: Clock
+    ) -> None:
+        waiters_get_ready(small_desk, "Wanda")
+        users_connect(small_desk, "Ann", "Bob")
+        small_desk.drop("Wanda")
+        clock.passes(1.0)
+        small_desk.drop("Ann")
+        forget_events(small_desk)
+        time_passes(small_desk, clock, GRACE - 1.0)
+        assert_events(
+            small_desk,
+            Parted("Ann", "Wanda", "Wanda"),
+            Queued("Ann", 0),
+            Departed("Wanda"),
+            Queued("Bob", 1),
+        )
+        waiters_get_ready(small_desk, "Will")
+        assert_events(small_desk, Matched("Bob", "Will"))
+        returns(small_desk, Role.USER, "Ann")
+        small_desk.part("Bob", "Will", "Bob")
+        assert_events(small_desk, Parted("Bob", "Will", "Bob"), Matched("Ann", "Will"))
+
+    # ---- standing ------------------------------------------------------
+
+    def test_a_subject_has_one_uuid_for_as_long_as_it_is_here(self, desk: Desk) -> None:
+        assert desk.arrive(Role.USER, "sub", "first") == Arrival("first", False)
+        assert desk.arrive(Role.USER, "sub", "second") == Arrival("first", True)
+        desk.drop("first")
+        assert desk.arrive(Role.USER, "sub", "third") == Arrival("first", True)
+
+    def test_one_subject_may_be_a_user_and_a_waiter(self, desk: Desk) -> None:
+        assert desk.arrive(Role.USER, "sub", "Ann") == Arrival("Ann", False)
+        assert desk.arrive(Role.WAITER, "sub", "Wanda") == Arrival("Wanda", False)
+        desk.leave("Ann")
+        assert desk.arrive(Role.WAITER, "sub", "other") == Arrival("Wanda", True)
+        assert desk.arrive(Role.USER, "sub", "other") == Arrival("other", False)
+
+    @pytest.mark.parametrize("role", Role)
+    def test_who_has_left_comes_back_as_somebody_new(self, desk: Desk, role: Role) -> None:
+        desk.arrive(role, "sub", "first")
+        desk.leave("first")
+        assert desk.arrive(role, "sub", "second") == Arrival("second", False)
+
+    @pytest.mark.parametrize("role", Role)
+    def test_who_returns_too_late_comes_back_as_somebody_new(
+        self, desk: Desk, clock: Clock, role: Role
+    ) -> None:
+        desk.arrive(role, "sub", "first")
+        desk.drop("first")
+        time_passes(desk, clock, GRACE)
+        assert_events(desk, Departed("first"))
+        assert desk.arrive(role, "sub", "second") == Arrival("second", False)
+        assert_silent(desk)
+
+    def test_a_waiter_who_comes_back_as_somebody_new_is_not_ready(self, desk: Desk) -> None:
+        waiters_get_ready(desk, "Wanda")
+        desk.leave("Wanda")
+        arrives(desk, Role.WAITER, "Wanda")
+        users_connect(desk, "Ann")
+        assert_events(desk, Departed("Wanda"), Queued("Ann", 0))
+
+    # ---- events and figures --------------------------------------------
+
+    def test_events_are_handed_over_once(self, desk: Desk) -> None:
+        users_connect(desk, "Ann")
+        assert_events(desk, Queued("Ann", 0))
+        assert_silent(desk)
+
+    def test_events_come_in_the_order_of_the_decisions(self, small_desk: Desk) -> None:
+        users_connect(small_desk, "Ann", "Bob")
+        waiters_get_ready(small_desk, "Wanda")
+        small_desk.part("Ann", "Wanda", "Ann")
+        small_desk.connect("Ann")
+        small_desk.leave("Bob")
+        assert_events(
+            small_desk,
+            Queued("Ann", 0),
+            Queued("Bob", 1),
+            Matched("Ann", "Wanda"),
+            Parted("Ann", "Wanda", "Ann"),
+            Matched("Bob", "Wanda"),
+            Queued("Ann", 0),
+            Parted("Bob", "Wanda", "Bob"),
+            Departed("Bob"),
+            Matched("Ann", "Wanda"),
+        )
+
+    def test_the_figures_of_an_empty_desk(self, desk: Desk) -> None:
+        assert desk.figures() == Figures(0, 0, 0, 0, 0.0)
+
+    def test_the_figures_of_a_busy_desk(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=1)
+        waiters_arrive(desk, "Walt")
+        waiters_get_ready(desk, "Wanda", "Will")
+        desk.drop("Will")
+        users_connect(desk, "Ann", "Bob")
+        clock.passes(3.0)
+        users_connect(desk, "Cid")
+        clock.passes(2.0)
+        assert desk.figures() == Figures(
+            waiters=3, waiters_ready=1, users_served=1, queue_length=2, longest_wait=5.0
+        )
+        desk.part("Ann", "Wanda", "Ann")
+        assert desk.figures() == Figures(3, 1, 1, 1, 2.0)
+
+    def test_the_longest_wait_is_that_of_the_first_in_line_away_or_not(
+        self, small_desk: Desk, clock: Clock
+    ) -> None:
+        for user in ("Ann", "Bob", "Cid", "Dee"):
+            users_connect(small_desk, user)
+            clock.passes(1.0)
+        small_desk.drop("Ann")
+        small_desk.drop("Bob")
+        waiters_get_ready(small_desk, "Wanda")  # passes Ann and Bob over, takes Cid
+        assert small_desk.figures().longest_wait == 4.0
+        returns(small_desk, Role.USER, "Ann")
+        returns(small_desk, Role.USER, "Bob")
+        assert small_desk.figures().longest_wait == 4.0
+        small_desk.withdraw("Ann")
+        assert small_desk.figures().longest_wait == 3.0
+        small_desk.withdraw("Bob")
+        assert small_desk.figures().longest_wait == 1.0
+
+    def test_a_match_says_how_long_the_user_has_waited(
+        self, small_desk: Desk, clock: Clock
+    ) -> None:
+        users_connect(small_desk, "Ann")
+        clock.passes(3.0)
+        waiters_get_ready(small_desk, "Wanda", "Will")
+        users_connect(small_desk, "Bob")
+        small_desk.drop("Wanda")
+        time_passes(small_desk, clock, GRACE)  # Ann waits again, from now on
+        clock.passes(2.0)
+        small_desk.leave("Bob")
+        matches = [event for event in small_desk.take_events() if isinstance(event, Matched)]
+        assert [(match.user, match.waited) for match in matches] == [
+            ("Ann", 3.0),
+            ("Bob", 0.0),
+            ("Ann", 2.0),
+        ]
+
+    def test_who_is_queued_again_begins_to_wait_again(self, small_desk: Desk, clock: Clock) -> None:
+        waiters_get_ready(small_desk, "Wanda")
+        users_connect(small_desk, "Ann")
+        small_desk.drop("Wanda")
+        time_passes(small_desk, clock, GRACE)
+        clock.passes(2.0)
+        assert small_desk.figures().longest_wait == 2.0
+
+    # ---- many threads --------------------------------------------------
+
+    @pytest.mark.usefixtures("hasty_threads")
+    def test_many_threads_at_one_desk(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=2)
+        crowd = Crowd(desk, users=12, waiters=4)
+        crowd.rush(threads=6, visits=self.rush_visits)
+        ledger = Ledger(lambda waiter: 2)
+        ledger.record(desk.take_events())
+
+        crowd.all_ask()
+        ledger.record(desk.take_events())
+        assert desk.figures() == Figures(4, 4, users_served=8, queue_length=4, longest_wait=0.0)
+        assert len(ledger.chats) == 8
+
+        served = set()
+        while ledger.chats:  # nobody was lost: every one of them gets its turn
+            user, waiter = next(iter(ledger.chats.items()))
+            served.add(user)
+            assert desk.part(user, waiter, waiter)
+            ledger.record(desk.take_events())
+        assert served == crowd.users()
+        assert desk.figures() == Figures(4, 4, 0, 0, 0.0)
+
+    @pytest.fixture
+    def hasty_threads(self) -> Iterator[None]:
+        """Threads take turns thousands of times more often than they would."""
+        usual = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        yield
+        sys.setswitchinterval(usual)

@@ -1,0 +1,293 @@
+"""Random lives at a desk, each decision compared with the model's (`model.py`).
+
+A desk's own test module subclasses `DeskMachine` and says in `make` how such a
+desk is opened.
+"""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from services.desk.port import Arrival, Desk, QueueFull, Role
+
+from .helpers import Clock, Ledger
+from .model import Model, Person, PlainUser, PlainWaiter
+
+GRACE = 4.0  # s: short beside the steps of time, so that both ends of it are met
+QUARTER = 0.25  # s; sums of it are exact
+
+USERS = [f"user {letter}" for letter in "ABCDEFGH"]
+WAITERS = [f"waiter {letter}" for letter in "XYZ"]
+
+roles = st.sampled_from(Role)
+picks = st.integers(0, 839)  # 840 is divided by every number of people up to 8
+
+
+def some(kind: str):
+    """A precondition: there is one of this kind to pick from."""
+    return precondition(lambda machine: getattr(machine, kind)())
+
+
+class DeskMachine(RuleBasedStateMachine):
+    """The desk and the model live the same life."""
+
+    def make(self, clock: Clock, **settings: float) -> Desk:
+        """An empty desk that reads its time off *clock*."""
+        raise NotImplementedError
+
+    @initialize(
+        capacity=st.integers(1, 3),
+        max_queue=st.sampled_from([100, 100, 3, 0]),
+        ready=st.integers(0, 2),
+        asking=st.integers(0, 8),
+    )
+    def open(self, capacity: int, max_queue: int, ready: int, asking: int) -> None:
+        """The day begins, in the middle of things if need be."""
+        settings = {"capacity": capacity, "max_queue": max_queue, "grace": GRACE}
+        self.clock = Clock()
+        self.desk = self.make(self.clock, **settings)
+        self.model = Model(**settings)
+        self.wait(0)
+        self.capacities: dict[str, int] = {}
+        self.ledger = Ledger(lambda waiter: self.capacities.get(waiter, capacity))
+        self.visits = 0
+        for waiter in WAITERS[:ready]:
+            self.arrive(Role.WAITER, waiter)
+            self.get_ready(self.model.waiters[-1], None)
+        for user in USERS[:asking]:
+            self.arrive(Role.USER, user)
+            self.connect(self.model.users[-1])
+            self.wait(1)
+
+    # ---- whom a rule can pick ------------------------------------------
+
+    def users_to_come(self) -> list[str]:
+        return [name for name in USERS if self.model.standing(Role.USER, name) is None]
+
+    def users(self) -> list[PlainUser]:
+        return self.model.users
+
+    def waiters(self) -> list[PlainWaiter]:
+        return self.model.waiters
+
+    def present_users(self) -> list[PlainUser]:
+        return [user for user in self.model.users if user.present]
+
+    def idle_users(self) -> list[PlainUser]:
+        busy = [*self.chatting(), *self.waiting()]
+        return [user for user in self.present_users() if user not in busy]
+
+    def chatting(self) -> list[PlainUser]:
+        return [user for user in self.model.users if user.waiter is not None]
+
+    def waiting(self) -> list[PlainUser]:
+        return self.model.line
+
+    def everybody(self) -> list[Person]:
+        return [*self.model.users, *self.model.waiters]
+
+    def absent(self) -> list[Person]:
+        return self.model.absent
+
+    # ---- coming and going ----------------------------------------------
+
+    @rule(role=roles, pick=picks)
+    def comes_or_is_here(self, role: Role, pick: int) -> None:
+        self.arrive(role, picked(USERS if role is Role.USER else WAITERS, pick))
+
+    @some("users_to_come")
+    @rule(pick=picks)
+    def comes_and_asks(self, pick: int) -> None:
+        self.arrive(Role.USER, picked(self.users_to_come(), pick))
+        self.connect(self.model.users[-1])
+
+    @some("absent")
+    @rule(pick=picks)
+    def returns(self, pick: int) -> None:
+        person = picked(self.absent(), pick)
+        role = Role.USER if isinstance(person, PlainUser) else Role.WAITER
+        self.arrive(role, person.subject)
+
+    @some("absent")
+    @rule()
+    def all_return(self) -> None:
+        """A network is up again."""
+        for person in [*self.absent()]:
+            role = Role.USER if isinstance(person, PlainUser) else Role.WAITER
+            self.arrive(role, person.subject)
+
+    def arrive(self, role: Role, subject: str) -> None:
+        self.visits += 1
+        uuid = f"{subject} {self.visits}"
+        standing = self.model.standing(role, subject) is not None
+        arrival = Arrival(self.model.arrive(role, subject, uuid), standing)
+        assert self.desk.arrive(role, subject, uuid) == arrival
+        self.agree()
+
+    @some("everybody")
+    @rule(pick=picks)
+    def drops(self, pick: int) -> None:
+        self.drop(picked(self.everybody(), pick))
+
+    @some("waiting")
+    @rule(many=st.integers(1, 3))
+    def foremost_drop(self, many: int) -> None:
+        for user in self.waiting()[:many]:
+            self.drop(user)
+
+    @some("chatting")
+    @rule(pick=picks, user_too=st.booleans())
+    def waiter_is_lost(self, pick: int, user_too: bool) -> None:
+        """Its grace period passes; the user may drop and still be waited for then."""
+        user = picked(self.chatting(), pick)
+        self.drop(user.waiter)
+        self.wait(1)
+        if user_too:
+            self.drop(user)
+        self.time_passes(round(GRACE / QUARTER) - 1)
+
+    def drop(self, person: Person) -> None:
+        if person.present:
+            self.model.drop(person)
+            self.desk.drop(person.uuid)
+            self.agree()
+
+    @some("everybody")
+    @rule(pick=picks)
+    def leaves(self, pick: int) -> None:
+        person = picked(self.everybody(), pick)
+        self.model.leave(person)
+        self.desk.leave(person.uuid)
+        self.agree()
+
+    @rule(quarters=st.sampled_from([0, 1, 2, 4, 7, 15, 16]))  # 16 are the grace period
+    def waits(self, quarters: int) -> None:
+        self.time_passes(quarters)
+
+    def time_passes(self, quarters: int) -> None:
+        self.wait(quarters)
+        self.model.tick()
+        self.desk.tick()
+        self.agree(after_tick=True)
+
+    def wait(self, quarters: int) -> None:
+        """Time goes on before anybody looks."""
+        self.clock.passes(quarters * QUARTER)
+        self.model.now = self.clock()
+
+    # ---- asking and parting --------------------------------------------
+
+    @some("idle_users")
+    @rule(pick=picks)
+    def connects(self, pick: int) -> None:
+        self.connect(picked(self.idle_users(), pick))
+
+    def connect(self, user: PlainUser) -> None:
+        try:
+            self.model.connect(user)
+        except QueueFull:
+            with pytest.raises(QueueFull):
+                self.desk.connect(user.uuid)
+        else:
+            self.desk.connect(user.uuid)
+        self.agree()
+
+    @some("waiters")
+    @rule(pick=picks, capacity=st.none() | st.integers(1, 2))
+    def gets_ready(self, pick: int, capacity: int | None) -> None:
+        self.get_ready(picked(self.waiters(), pick), capacity)
+
+    def get_ready(self, waiter: PlainWaiter, capacity: int | None) -> None:
+        if capacity is not None:
+            self.capacities[waiter.uuid] = capacity
+        self.model.ready(waiter, capacity)
+        self.desk.ready(waiter.uuid, capacity)
+        self.agree()
+
+    @some("chatting")
+    @rule(pick=picks, by_user=st.booleans())
+    def parts(self, pick: int, by_user: bool) -> None:
+        self.part(picked(self.chatting(), pick), by_user=by_user)
+
+    @some("chatting")
+    @rule()
+    def all_part(self) -> None:
+        """The next in line have their turn."""
+        for user in self.chatting():
+            self.part(user, by_user=False)
+
+    def part(self, user: PlainUser, *, by_user: bool) -> None:
+        waiter = user.waiter
+        gone = user if by_user else waiter
+        self.model.part(user, gone)
+        assert self.desk.part(user.uuid, waiter.uuid, gone.uuid)
+        self.agree()
+
+    @some("waiting")
+    @rule(pick=st.integers(0, 2))  # the foremost matter most
+    def withdraws(self, pick: int) -> None:
+        user = picked(self.waiting(), pick)
+        assert self.model.withdraw(user)
+        assert self.desk.withdraw(user.uuid)
+        self.agree()
+
+    @rule()
+    def nothing_comes_of_it(self) -> None:
+        """All that is refused or harmless, by everybody at once."""
+        for user in self.users():
+            if user.present and user not in self.idle_users():
+                self.desk.connect(user.uuid)
+            for waiter in self.waiters():
+                if user.waiter is not waiter:
+                    assert not self.desk.part(user.uuid, waiter.uuid, waiter.uuid)
+            if user not in self.waiting():
+                assert not self.desk.withdraw(user.uuid)
+        for waiter in self.waiters():
+            if waiter.ready:
+                self.desk.ready(waiter.uuid)
+        for person in self.absent():
+            self.desk.drop(person.uuid)
+        for gone in self.ledger.departed:
+            self.desk.leave(gone)
+            self.desk.drop(gone)
+        self.agree()
+
+    # ---- agreeing ------------------------------------------------------
+
+    def agree(self, *, after_tick: bool = False) -> None:
+        """The desk has decided what the model has decided, in the same order."""
+        decided, self.model.events = self.model.events, []
+        events = self.desk.take_events()
+        self.ledger.record(events)
+        assert events[: len(decided)] == decided
+        told = events[len(decided) :]
+        assert told in (self.model.rounds() if after_tick else [[]])
+        self.model.hear(told)
+
+    @invariant()
+    def no_waiter_is_free_while_a_present_user_waits(self) -> None:
+        free = [
+            waiter
+            for waiter in self.model.waiters
+            if waiter.ready and waiter.present and self.ledger.load(waiter.uuid) < waiter.capacity
+        ]
+        assert not free or not any(user.present for user in self.model.line)
+
+    @invariant()
+    def nobody_is_lost(self) -> None:
+        for user in self.model.users:
+            served = self.ledger.chats.get(user.uuid)
+            assert served == (user.waiter.uuid if user.waiter is not None else None)
+        assert self.desk.figures() == self.model.figures()
+
+    @invariant()
+    def everybody_in_line_can_ask_for_its_place(self) -> None:
+        for user in self.model.line:
+            assert self.desk.location(user.uuid) == user.told
+
+
+def picked(people: list, pick: int):
+    """One of *people*; the same number means the same place in the list."""
+    return people[pick % len(people)]

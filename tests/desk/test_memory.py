@@ -1,0 +1,119 @@
+"""The desk of one process keeps the promises of every desk, and some of its own."""
+
+from __future__ import annotations
+
+from hypothesis import settings
+
+from services.desk import memory
+from services.desk.memory import MemoryDesk
+from services.desk.port import Event, Figures, Matched, Queued, Role
+
+from .conformance import GRACE, DeskConformance
+from .helpers import Clock, forget_events, returns, time_passes, users_connect, waiters_get_ready
+from .stateful import DeskMachine
+
+
+class TestMemoryDesk(DeskConformance):
+    """The suite of all desks."""
+
+    def make(self, clock: Clock, **settings: float) -> MemoryDesk:
+        return MemoryDesk(**settings, now=clock)
+
+
+class MemoryDeskMachine(DeskMachine):
+    """Random lives of all desks."""
+
+    def make(self, clock: Clock, **settings: float) -> MemoryDesk:
+        return MemoryDesk(**settings, now=clock)
+
+
+TestMemoryDeskLives = MemoryDeskMachine.TestCase
+TestMemoryDeskLives.settings = settings(max_examples=250, stateful_step_count=50, deadline=None)
+
+
+# ---- a long line -------------------------------------------------------
+
+
+def told(events: list[Event]) -> dict[str, int]:
+    """Who was told which place in line."""
+    return {event.user: event.location for event in events if isinstance(event, Queued)}
+
+
+def test_a_long_line_is_told_in_turns_and_the_foremost_always() -> None:
+    clock = Clock()
+    desk = MemoryDesk(capacity=1, max_queue=10_000, grace=GRACE, now=clock)
+    line = [f"user {number}" for number in range(3_000)]
+    users_connect(desk, *line)
+    knows = told(desk.take_events())
+    for _ in range(6):
+        desk.leave(line.pop(0))
+        time_passes(desk, clock, 1.0)
+        news = told(desk.take_events())
+        assert len(news) <= memory.PLACES_A_ROUND
+        knows |= news
+        foremost = line[: memory.PLACES_A_ROUND // 2]
+        assert [knows[user] for user in foremost] == [*range(len(foremost))]
+    for _ in range(6):  # nothing happens any more, and the news reaches everybody
+        time_passes(desk, clock, 1.0)
+        knows |= told(desk.take_events())
+    assert [knows[user] for user in line] == [*range(len(line))]
+    time_passes(desk, clock, 1.0)
+    assert desk.take_events() == []
+
+
+def test_nobody_is_forgotten_while_a_long_line_moves_on() -> None:
+    clock = Clock()
+    desk = MemoryDesk(capacity=1, max_queue=10_000, grace=GRACE, now=clock)
+    line = [f"user {number}" for number in range(3_000)]
+    users_connect(desk, *line)
+    forget_events(desk)
+    heard: set[str] = set()
+    for _ in range(6):
+        desk.leave(line.pop(0))
+        time_passes(desk, clock, 1.0)
+        heard |= told(desk.take_events()).keys()
+    assert heard.issuperset(line)
+
+
+# ---- what it keeps -----------------------------------------------------
+
+
+def entries(desk: MemoryDesk) -> int:
+    """How much the desk remembers of whom, all told."""
+    kept = (desk._users, desk._waiters, desk._standing, desk._absent, desk._events)
+    queue = (desk._queue._line, desk._queue._returned, desk._queue._away, desk._queue._passed)
+    return sum(len(one) for one in (*kept, *queue)) + len(desk._queue) + len(desk._pool)
+
+
+def test_nothing_is_kept_of_those_who_have_gone() -> None:
+    clock = Clock()
+    desk = MemoryDesk(capacity=2, max_queue=10, grace=GRACE, now=clock)
+    for day in range(200):
+        waiters_get_ready(desk, f"Wanda {day}")
+        users_connect(desk, *(f"{name} {day}" for name in ("Ann", "Bob", "Cid", "Dee")))
+        desk.drop(f"Cid {day}")
+        desk.part(f"Ann {day}", f"Wanda {day}", f"Ann {day}")
+        desk.drop(f"Wanda {day}")
+        returns(desk, Role.USER, f"Cid {day}")
+        desk.withdraw(f"Cid {day}")
+        time_passes(desk, clock, GRACE)
+        for name in ("Ann", "Bob", "Cid"):
+            desk.leave(f"{name} {day}")
+        desk.drop(f"Dee {day}")
+        time_passes(desk, clock, GRACE)
+        forget_events(desk)
+        assert desk.figures() == Figures(0, 0, 0, 0, 0.0)
+        assert entries(desk) <= 64  # what the line strikes off later
+    assert sum(len(bucket) for bucket in desk._pool._buckets) == 0
+
+
+def test_a_matched_user_who_asks_again_counts_once() -> None:
+    clock = Clock()
+    desk = MemoryDesk(capacity=2, max_queue=10, grace=GRACE, now=clock)
+    waiters_get_ready(desk, "Wanda")
+    users_connect(desk, "Ann")
+    for _ in range(100):
+        desk.connect("Ann")
+        desk.ready("Wanda")
+    assert desk.take_events() == [Matched("Ann", "Wanda")]
+    assert desk.figures().users_served == 1
