@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,7 +144,9 @@ class Session:
         receive = self._connection.receive_batch
         bucket = self._bucket
         while True:
-            for frame in self._read(receive()):
+            batch = receive()
+            known = self._participant is not None
+            for frame in self._decoder.decode_batch(batch) if known else self._one_by_one(batch):
                 try:
                     if type(frame) is Refusal:
                         raise frame
@@ -156,12 +158,10 @@ class Session:
                 except Refusal as refusal:
                     self._refuse(refusal)
 
-    def _read(self, batch: list[bytes]) -> Iterable[Any]:
-        """The frames of *batch*; a `Refusal` stands where one cannot be read."""
-        if self._participant is not None:
-            return self._decoder.decode_batch(batch)
-        # One by one: a good `auth` changes what is understood after it.
-        return (frame for data in batch for frame in self._decoder.decode_batch([data]))
+    def _one_by_one(self, batch: list[bytes]) -> Iterator[Any]:
+        """The frames of *batch*, where a good `auth` changes what is understood after it."""
+        for data in batch:
+            yield from self._decoder.decode_batch([data])
 
     # ---- refusing ------------------------------------------------------
 

@@ -17,10 +17,9 @@ from typing import Protocol
 
 from .desk.port import Arrival, Departed, Desk, Matched, Parted, Queued, Role
 from .identity import Identity
-from .transport.frames import HEADS, TEXT
 from .transport.frames import frame as framed
+from .transport.frames import text_head
 from .wire import codec, frames
-from .wire.codec import text
 
 
 class Phase(StrEnum):
@@ -51,13 +50,14 @@ class Socket(Protocol):
 
 
 class Line:
-    """One direction of a chat: who hears, and what all texts to it have in common."""
+    """One direction of a chat: who hears, and the voice in which it is spoken to."""
 
-    __slots__ = ("common", "to")
+    __slots__ = ("text", "to")
 
     def __init__(self, sender: Participant, to: Participant) -> None:
         self.to = to
-        self.common = codec.voice(sender.uuid, to.uuid)
+        #: from a message to its framed bytes
+        self.text = codec.Voice(sender.uuid, to.uuid, text_head).text
 
 
 class Participant:
@@ -143,9 +143,7 @@ class Switchboard:
 
     def relay(self, line: Line, message: str) -> bool:
         """Deliver a text: encoded once, to every socket. False when no more can be parked."""
-        data = text(line.common, message, HEADS)
-        if data[0] != TEXT:  # longer than the headers that are made ahead
-            data = framed(data)
+        data = line.text(message)
         sockets = line.to.sockets
         if not sockets:
             with self._lock:

@@ -111,34 +111,57 @@ class FrameReader:
 
     def feed(self, data: bytes) -> list[bytes]:
         """All messages that *data* completes, in order."""
+        if self._over():
+            return []
         if self._tail:
             data = self._tail + data
             self._tail = b""
         out: list[bytes] = []
-        position, end = 0, len(data)
-        most = self._most
-        while position < end and self.failed is None and not self._closed:
+        sound = 0  # so many of them are known to be UTF-8
+        position, end, most = 0, len(data), self._most
+        fast = not (self._left or self._open)
+        while position < end:
             # A whole header of the two shorter forms has at most eight bytes.
-            if end - position < 8 or self._left or self._open or data[position] != TEXT:
-                position = self._feed_carefully(data, position, end, out)
-                continue
-            length = data[position + 1] - MASKED
-            key = position + 2
-            if length == 126:
-                length = data[position + 2] << 8 | data[position + 3]
-                key = position + 4
-                if length < 126:
-                    length = -1
-            start = key + 4
-            stop = start + length
-            if stop > end or not 0 <= length <= most or (length == 127 and key - position == 2):
-                position = self._feed_carefully(data, position, end, out)
-                continue
-            payload = apply_mask(data[start:stop], data[key:start])
-            if payload.isascii() or self._is_utf8(payload):
-                out.append(payload)
-            position = stop
+            if fast and end - position >= 8 and data[position] == TEXT:
+                length = data[position + 1] - MASKED
+                start = position + 6
+                if length >= 126:
+                    start += 2
+                    wide = length == 126
+                    length = data[position + 2] << 8 | data[position + 3]
+                    if not wide or length < 126:
+                        length = -1
+                stop = start + length
+                if stop <= end and 0 <= length <= most:
+                    out.append(apply_mask(data[start:stop], data[start - 4 : start]))
+                    position = stop
+                    continue
+            if not self._are_utf8(out, sound):
+                return out
+            position = self._feed_carefully(data, position, end, out)
+            if self._over():
+                return out
+            sound = len(out)
+            fast = not (self._left or self._open)
+        self._are_utf8(out, sound)
         return out
+
+    def _over(self) -> bool:
+        """Nothing that comes now counts."""
+        return self.failed is not None or self._closed
+
+    def _are_utf8(self, messages: list[bytes], sound: int) -> bool:
+        """Whether all are UTF-8, *sound* of them known to be; what comes with the first is cut."""
+        if len(messages) == 1:
+            if messages[0].isascii():
+                return True
+        elif b"".join(messages[sound:]).isascii():
+            return True
+        for number in range(sound, len(messages)):
+            if not self._is_utf8(messages[number]):
+                del messages[number:]
+                return False
+        return True
 
     def _feed_carefully(self, data: bytes, position: int, end: int, out: list[bytes]) -> int:
         """What the fast lane does not take at once: a short, partial or other frame.
@@ -284,16 +307,18 @@ def _head(opcode: int, length: int) -> bytes:
     return bytes((opcode, 127)) + length.to_bytes(8, "big")
 
 
-#: the headers of all text frames of ordinary length, made once
+#: the headers of text frames of every length up to the longest ordinary one, made once
 HEADS = tuple(_head(TEXT, length) for length in range(1024))
+
+
+def text_head(length: int) -> bytes:
+    """The header of a whole, unmasked text frame of *length* bytes."""
+    return HEADS[length] if length < len(HEADS) else _head(TEXT, length)
 
 
 def frame(payload: bytes) -> bytes:
     """A whole, unmasked text frame: encoded once, sent to many."""
-    length = len(payload)
-    if length < 1024:
-        return HEADS[length] + payload
-    return _head(TEXT, length) + payload
+    return text_head(len(payload)) + payload
 
 
 def binary_frame(payload: bytes) -> bytes:
