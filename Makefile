@@ -1,9 +1,10 @@
-# demo · test · check · bench: everything is set up on the way, into .venv/ only.
+# demo · test · check · bench · fuzz: everything is set up on the way, into .venv/ only.
 PORT ?= 8000
+SECONDS ?= 3600
 PYTHON := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check bench fix clean
+.PHONY: demo test check bench fuzz fix clean
 
 demo: .venv/runtime.stamp
 	@$(PYTHON) -m flask --app csapp chat demo --port $(PORT)
@@ -21,6 +22,15 @@ check: .venv/dev.stamp
 bench: .venv/dev.stamp
 	$(PYTHON) -m bench $(ARGS)
 
+# Coverage-guided, SECONDS for each target; what was learnt is kept in .fuzz/.
+fuzz: .venv/dev.stamp
+	@mkdir -p .fuzz
+	@for target in decoder frames session; do \
+		echo "fuzz: $$target for $(SECONDS) s" && \
+		$(PYTHON) -m tests.fuzz.fuzz_$$target -max_total_time=$(SECONDS) \
+			-artifact_prefix=.fuzz/$$target- .fuzz/$$target || exit 1; \
+	done
+
 fix: .venv/dev.stamp
 	$(PYTHON) -m ruff check --fix .
 	$(PYTHON) -m ruff format .
@@ -35,7 +45,7 @@ $(PYTHON):
 	$(PYTHON) -m pip install -q -r requirements.txt
 	@touch $@
 
-.venv/dev.stamp: .venv/runtime.stamp requirements-dev.txt
+.venv/dev.stamp: .venv/runtime.stamp requirements-dev.txt requirements-fuzz.txt
 	$(PYTHON) -m pip install -q -r requirements-dev.txt
 	@touch $@
 

@@ -147,22 +147,24 @@ class Switchboard:
         sockets = line.to.sockets
         if not sockets:
             with self._lock:
-                if not self._deliver(line.to, data):
+                if self._is_full(line.to, data):
                     return False
+                self._deliver(line.to, data)
         for sock in sockets:
             sock.put(data)
         return True
 
-    def _deliver(self, to: Participant, data: bytes) -> bool:
-        """Send *data* to every socket, or park it. The lock is held."""
+    def _is_full(self, to: Participant, data: bytes) -> bool:
+        """Whether *to* is away and no more texts can be kept for it."""
+        return not to.sockets and to.parked_bytes + len(data) > self._most_parked
+
+    def _deliver(self, to: Participant, data: bytes) -> None:
+        """Send *data* to every socket, or park it; what the desk decides is never too much."""
         if not to.sockets:
-            if to.parked_bytes + len(data) > self._most_parked:
-                return False
             to.parked.append(data)
             to.parked_bytes += len(data)
         for sock in to.sockets:
             sock.put(data)
-        return True
 
     # ---- the desk's decisions ------------------------------------------
 

@@ -19,6 +19,7 @@ import pytest
 import websocket
 
 from testkit import Client, LiveServer, assert_receives
+from testkit.client import assert_quiet
 from testkit.server import ROOT, SECRET
 
 from .raw import Raw, frame, request
@@ -309,6 +310,26 @@ def test_messages_for_an_absent_side_are_kept_up_to_a_bound():
             assert len(kept) + len(refused) == 30
             numbers = [int(frame["payload"]["message"][:2]) for frame in kept]
             assert numbers == list(range(len(kept)))
+
+
+def test_that_the_chat_is_over_is_kept_however_much_was_kept_before():
+    env = {"CSAPP_OUTBOX_BYTES": "65536", "CSAPP_MESSAGE_RATE": "0"}
+    with LiveServer.gunicorn(env=env) as server, Client.waiter(server, "w") as waiter:
+        waiter.ready()
+        user = Client.user(server, "u")
+        user.say("connect")
+        assert_receives(waiter, "new_connection")
+        user.drop()
+        server.wait_for_line("disconnect role=user")
+        text = "x" * 4000
+        while not any(frame["type"] == "error" for frame in waiter.receive_all()):
+            waiter.text(text, to=user.uuid)
+            text = text[: len(text) // 2] or text  # fill it to the last byte
+        waiter.say("disconnect", {"uuid": user.uuid})
+        assert_quiet(waiter)
+        with Client.user(server, "u") as user:
+            assert_receives(user, "initialize")
+            assert user.receive_all()[-1]["type"] == "disconnected"
 
 
 # ---- starting and stopping -------------------------------------------------

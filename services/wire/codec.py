@@ -125,13 +125,15 @@ class Decoder:
         """The frames of *batch*; a `Refusal` stands where one is refused.
 
         Many are read in one call, as lines: as long as none holds a line break
-        of its own, each line is one frame and nothing else.
+        of its own and each begins with a brace, none is empty, and as many
+        objects as frames means one in each.
         """
         try:
             if len(batch) == 1:
                 return [self._fast(batch[0])]
             lines = b"\n".join(batch)
-            if lines.count(b"\n") == len(batch) - 1:
+            breaks = lines.count(b"\n")
+            if breaks == len(batch) - 1 == lines.count(b"\n{") and lines.startswith(b"{"):
                 read = self._fast_lines(lines)
                 if len(read) == len(batch):
                     return read

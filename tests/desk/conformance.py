@@ -581,6 +581,7 @@ class DeskConformance:
         users_connect(desk, "Cid", "Ann", "Bob", "Zoe")
         desk.part("Cid", "Wanda", "Cid")  # Zoe is served, after Ann and Bob
         users_connect(desk, "Dee", "Eve")
+        time_passes(desk, clock, 1.0)  # nothing is left to be told
         forget_events(desk)
         desk.drop("Wanda")
         time_passes(desk, clock, GRACE)
@@ -785,24 +786,24 @@ class DeskConformance:
     @pytest.mark.usefixtures("hasty_threads")
     def test_many_threads_at_one_desk(self, clock: Clock) -> None:
         desk = self.open(clock, capacity=2)
-        crowd = Crowd(desk, users=12, waiters=4)
-        crowd.rush(threads=6, visits=self.rush_visits)
+        crowd = Crowd(desk, users=6, waiters=2)
+        crowd.rush(threads=4, visits=self.rush_visits)
         ledger = Ledger(lambda waiter: 2)
         ledger.record(desk.take_events())
 
         crowd.all_ask()
         ledger.record(desk.take_events())
-        assert desk.figures() == Figures(4, 4, users_served=8, queue_length=4, longest_wait=0.0)
-        assert len(ledger.chats) == 8
+        assert desk.figures() == Figures(2, 2, users_served=4, queue_length=2, longest_wait=0.0)
+        assert len(ledger.chats) == 4
 
         served = set()
-        while ledger.chats:  # nobody was lost: every one of them gets its turn
+        for _ in range(6):  # nobody was lost: every one of them gets its turn
             user, waiter = next(iter(ledger.chats.items()))
             served.add(user)
             assert desk.part(user, waiter, waiter)
             ledger.record(desk.take_events())
         assert served == crowd.users()
-        assert desk.figures() == Figures(4, 4, 0, 0, 0.0)
+        assert desk.figures() == Figures(2, 2, 0, 0, 0.0)
 
     @pytest.fixture
     def hasty_threads(self) -> Iterator[None]:

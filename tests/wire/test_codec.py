@@ -6,7 +6,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.wire import codec, frames
@@ -123,6 +123,7 @@ pieces = st.one_of(
             b'{"type":"connect","id":"1"}',
             b'{"type":"message_text","payload":{"message":"m"}}',
             b'{"type":"connect"}\n{"type":"connect"}',
+            b'{"type":"connect"}{"type":"connect"}',
             b'{"type":\n"connect"}',
             b'{"type":"connect"',
             b"}",
@@ -137,6 +138,8 @@ pieces = st.one_of(
 
 
 @given(st.lists(pieces, max_size=6))
+@example([b'{"type":"connect"}{"type":"connect"}', b""])
+@example([b" ", b'{"type":"connect"}{"type":"connect"}'])
 def test_a_batch_is_read_as_its_frames_are_one_by_one(batch):
     together = user.decode_batch(batch)
     assert len(together) == len(batch)
