@@ -47,7 +47,7 @@ class DeskConformance:
     """The promises of a desk. Subclass it and say how to make one."""
 
     #: what each thread does in the threads test; a desk with a longer way may do less
-    rush_visits = 3000
+    rush_visits = 10_000
 
     def make(self, clock: Clock, **settings: float) -> Desk:
         """An empty desk that reads its time off *clock*."""

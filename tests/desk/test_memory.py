@@ -28,7 +28,7 @@ class MemoryDeskMachine(DeskMachine):
 
 
 TestMemoryDeskLives = MemoryDeskMachine.TestCase
-TestMemoryDeskLives.settings = settings(max_examples=250, stateful_step_count=50, deadline=None)
+TestMemoryDeskLives.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
 
 
 # ---- a long line -------------------------------------------------------
