@@ -140,11 +140,14 @@ class LiveServer:
         """All it has written."""
         return "\n".join(self.lines)
 
-    def wait_for_line(self, pattern: str, count: int = 1) -> str:
-        """Wait until *count* lines match; the latest of them. Fails when the server ends first."""
+    def wait_for_line(self, pattern: str, count: int = 1, after: int = 0) -> str:
+        """Wait until *count* lines match; the latest of them. Fails when the server ends first.
+
+        The first *after* lines of the log do not count.
+        """
 
         def found() -> list[str]:
-            return [line for line in self.lines if re.search(pattern, line)]
+            return [line for line in self.lines[after:] if re.search(pattern, line)]
 
         with self._changed:
             self._changed.wait_for(

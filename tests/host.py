@@ -6,6 +6,7 @@ its own, none of which the chat may touch.
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import Any
 
@@ -14,6 +15,7 @@ from flask_sock import Sock
 
 from csapp import CSApp, Identity
 
+logging.basicConfig(level=logging.INFO)
 app = Flask(__name__)
 app.secret_key = "the host's own key"
 app.config["SOCK_SERVER_OPTIONS"] = {"ping_interval": 7}

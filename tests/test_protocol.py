@@ -332,11 +332,24 @@ def test_users_of_a_waiter_who_leaves_deliberately_are_told_and_not_queued(pair)
 # ---- grace -----------------------------------------------------------------
 
 
+def lost(client: Client, code: int | None = None) -> None:
+    """The only one of its role is gone, and the server has noticed.
+
+    What is sent to it before that goes down with the line: version 1 has no receipts.
+    """
+    lines = len(client.server.lines)
+    if code is None:
+        client.drop()
+    else:
+        client.leave(code)
+    client.server.wait_for_line(rf"disconnect role={client.role} .*open=0$", after=lines)
+
+
 @pytest.mark.parametrize("how", ["reload", "lost line"])
 def test_a_user_who_drops_and_returns_misses_nothing(pair, name, how):
     user, waiter = pair
     server, standing = user.server, user.uuid
-    user.leave(1001) if how == "reload" else user.drop()
+    lost(user, 1001 if how == "reload" else None)
     waiter.text("are you there?", to=standing)
     waiter.text("hello?", to=standing)
     user = Client.user(server, f"u-{name}")
@@ -360,7 +373,7 @@ def test_a_user_who_stays_away_is_gone(pair):
 def test_a_waiter_who_drops_and_returns_keeps_its_users(pair, name):
     user, waiter = pair
     server, standing = waiter.server, waiter.uuid
-    waiter.drop()
+    lost(waiter)
     user.text("are you there?")
     waiter = Client.waiter(server, f"w-{name}")
     assert_receives(waiter, "initialize", to=standing)
@@ -372,17 +385,17 @@ def test_a_waiter_who_drops_and_returns_keeps_its_users(pair, name):
 
 
 def test_users_of_a_lost_waiter_are_queued_again_at_the_front_in_their_order(any_server, name):
-    lost = Client.waiter(any_server, f"lost-{name}")
-    lost.ready()
+    gone = Client.waiter(any_server, f"lost-{name}")
+    gone.ready()
     served = [Client.user(any_server, f"served{number}-{name}") for number in range(2)]
     for user in served:
-        connected(user, lost)
+        connected(user, gone)
     with Client.user(any_server, f"waiting-{name}") as waiting:
         waiting.say("connect")
         assert_receives(waiting, "connect_queue", location=0)
-        lost.drop()
+        gone.drop()
         for place, user in enumerate(served):
-            assert_receives(user, "disconnected", from_=lost.uuid)
+            assert_receives(user, "disconnected", from_=gone.uuid)
             assert_receives(user, "connect_queue", location=place, reply_id=None)
         assert_receives(waiting, "connect_queue", location=2)
         with Client.waiter(any_server, f"next-{name}") as next_waiter:
