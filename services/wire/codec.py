@@ -110,9 +110,7 @@ class Decoder:
     def __init__(self, union: UnionType | type[frames.ClientFrame]) -> None:
         members: tuple[Any, ...] = get_args(union) or (union,)
         self._known = {one.__struct_config__.tag: _Known(one) for one in members}
-        fast: Any = msgspec.json.Decoder(union)
-        self._fast: Callable[[bytes], Any] = fast.decode
-        self._fast_lines: Callable[[bytes], list[Any]] = fast.decode_lines
+        self._fast: Callable[[bytes], Any] = msgspec.json.Decoder(union).decode
 
     def decode(self, data: bytes) -> Any:
         """One frame. Raises `Refusal`."""
@@ -122,24 +120,11 @@ class Decoder:
             return _decode_slowly(data, self._known)
 
     def decode_batch(self, batch: list[bytes]) -> list[Any]:
-        """The frames of *batch*; a `Refusal` stands where one is refused.
-
-        Many are read in one call, as lines: as long as none holds a line break
-        of its own and each begins with a brace, none is empty, and as many
-        objects as frames means one in each.
-        """
+        """The frames of *batch*; a `Refusal` stands where one is refused."""
         try:
-            if len(batch) == 1:
-                return [self._fast(batch[0])]
-            lines = b"\n".join(batch)
-            breaks = lines.count(b"\n")
-            if breaks == len(batch) - 1 == lines.count(b"\n{") and lines.startswith(b"{"):
-                read = self._fast_lines(lines)
-                if len(read) == len(batch):
-                    return read
+            return list(map(self._fast, batch))
         except self._REFUSED:
-            pass
-        return [self._decode_or_refuse(data) for data in batch]
+            return [self._decode_or_refuse(data) for data in batch]
 
     def _decode_or_refuse(self, data: bytes) -> Any:
         try:

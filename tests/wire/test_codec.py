@@ -139,7 +139,13 @@ pieces = st.one_of(
 
 @given(st.lists(pieces, max_size=6))
 @example([b'{"type":"connect"}{"type":"connect"}', b""])
-@example([b" ", b'{"type":"connect"}{"type":"connect"}'])
+@example(
+    [
+        b'{"type":"message_text","payload":',
+        b'{"message":"a"}}',
+        b'{"type":"connect"}{"type":"connect"}',
+    ]
+)
 def test_a_batch_is_read_as_its_frames_are_one_by_one(batch):
     together = user.decode_batch(batch)
     assert len(together) == len(batch)
