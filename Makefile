@@ -4,7 +4,7 @@ SECONDS ?= 3600
 PYTHON := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check bench fuzz fix clean
+.PHONY: demo test check bench faults fuzz fix clean
 
 demo: .venv/runtime.stamp
 	@$(PYTHON) -m flask --app csapp chat demo --port $(PORT)
@@ -21,6 +21,9 @@ check: .venv/dev.stamp
 
 bench: .venv/dev.stamp
 	$(PYTHON) -m bench $(ARGS)
+
+faults: .venv/dev.stamp .venv/system.stamp
+	$(PYTHON) -m pytest tests/faults $(ARGS)
 
 # Coverage-guided, SECONDS for each target; what was learnt is kept in .fuzz/.
 fuzz: .venv/dev.stamp

@@ -20,6 +20,8 @@ from ..errors import CSAppError
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PARAMETER = rf"\s*;\s*{_NAME}(?:\s*=\s*(?:{_NAME}|\"{_NAME}\"))?"
+#: a name, an IPv4 or a bracketed IPv6 address, and perhaps a port (RFC 9110, section 7.2)
+_HOST = re.compile(r"(?:[\w.~%!$&'()*+;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
 _EXTENSIONS = re.compile(rf"\s*{_NAME}(?:{_PARAMETER})*(?:\s*,\s*{_NAME}(?:{_PARAMETER})*)*\s*")
 
 
@@ -43,8 +45,8 @@ def check(environ: Mapping[str, Any]) -> bytes:
         raise HandshakeError(426, "this address speaks WebSocket", {"Upgrade": "websocket"})
     if "upgrade" not in _tokens(environ, "HTTP_CONNECTION"):
         raise HandshakeError(400, "the header Connection must name Upgrade")
-    if not environ.get("HTTP_HOST"):
-        raise HandshakeError(400, "the header Host is missing")
+    if not _HOST.fullmatch(environ.get("HTTP_HOST", "")):
+        raise HandshakeError(400, "the header Host is missing or cannot be read")
     if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
         version = {"Sec-WebSocket-Version": "13"}
         raise HandshakeError(426, "the header Sec-WebSocket-Version must be 13", version)

@@ -139,7 +139,8 @@ def _decode_slowly(data: bytes, known: dict[Any, _Known]) -> Any:
     except RecursionError:
         raise Refusal(ErrorCode.INVALID_JSON, "the JSON is nested too deeply") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Refusal(ErrorCode.INVALID_JSON, f"not valid JSON: {error}") from None
+        what = _AT.sub("", str(error))  # the path may be as deep as the frame is long
+        raise Refusal(ErrorCode.INVALID_JSON, f"not valid JSON: {what}") from None
     if not isinstance(generic, dict):
         raise Refusal(ErrorCode.INVALID_MESSAGE, "frame: a JSON object is required")
     reply_id = _readable_id(generic.get("id"))

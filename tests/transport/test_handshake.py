@@ -31,6 +31,11 @@ def test_a_good_handshake_is_accepted_without_extensions():
         assert answer.endswith(b"\r\n\r\n")
 
 
+@pytest.mark.parametrize("host", ["shop.example:8000", "127.0.0.1", "[::1]:80", "xn--caf-dma.fr"])
+def test_hosts(host):
+    handshake.check({**GOOD, "HTTP_HOST": host})
+
+
 def test_tokens_are_lists_and_know_no_case():
     handshake.check(
         {**GOOD, "HTTP_UPGRADE": "h2c, WebSocket", "HTTP_CONNECTION": "keep-alive, upgrade"}
@@ -46,6 +51,8 @@ def test_tokens_are_lists_and_know_no_case():
         ({"HTTP_UPGRADE": "h2c"}, 426),
         ({"HTTP_CONNECTION": "close"}, 400),
         ({"HTTP_HOST": ""}, 400),
+        ({"HTTP_HOST": "two words"}, 400),
+        ({"HTTP_HOST": "a.example,b.example"}, 400),
         ({"HTTP_SEC_WEBSOCKET_VERSION": ""}, 426),
         ({"HTTP_SEC_WEBSOCKET_VERSION": "8"}, 426),
         ({"HTTP_SEC_WEBSOCKET_VERSION": "13, 8"}, 426),

@@ -1,0 +1,721 @@
+"""Sessions of users and waiters, in one thread, on lines that only remember.
+
+A fuzzer's bytes say what everybody does. Desk, switchboard, tokens, sessions
+and the timer wheel are real; the wheel is ticked by hand. After each step the
+world is compared with what the desk has decided:
+
+1. nothing but `Refusal` and `Farewell` ever leaves a handler;
+2. every frame put is a frame of version 1, for its role, addressed to its receiver;
+3. a text reaches every socket of the right peer, once, in order, and nobody else,
+   or is refused to its sender; what is parked follows when the peer returns;
+4. an answer goes to whoever asked;
+5. what a client was told agrees with what the desk decided;
+6. when everybody has left, nothing is left.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+from collections import deque
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+from uuid import UUID
+
+from greenlet import getcurrent, greenlet
+from simple_websocket import ConnectionClosed
+
+from services.desk.memory import MemoryDesk
+from services.desk.port import Role
+from services.identity import Identity, TokenRole, Tokens
+from services.metrics import Meters
+from services.session import House, Session
+from services.settings import Settings
+from services.switchboard import Participant, Phase, Switchboard
+from services.timers import TICK, Wheel
+from services.wire.codes import CloseCode
+from tests.fuzz.choices import Choices
+from tests.fuzz.letter import check_letter, unframed
+
+KEYS = ("an old key of the fuzzer", "the new key of the fuzzer")
+FOREIGN = ("a key that nobody here knows",)
+
+#: sockets open at once
+MOST_SOCKETS = 9
+
+SUBJECTS = {Role.USER: ("ann", "ben", "cho"), Role.WAITER: ("wim", "xia")}
+SIDS = ("s1", "s2")
+
+#: close codes of a client
+GOODBYES = (1000, 1005, 1001, 4000, 3999)
+
+
+def _signed() -> dict[tuple[Role, str, str], str]:
+    """Tokens of all subjects and logins, half of them signed with the rotated key."""
+    tokens = {sid: Tokens(KEYS[:number], 10**9) for number, sid in enumerate(SIDS, 1)}
+    return {
+        (role, subject, sid): tokens[sid].sign(
+            Identity(subject, f"{subject} of {sid}", TokenRole(role), sid)
+        )
+        for role, subjects in SUBJECTS.items()
+        for subject in subjects
+        for sid in SIDS
+    }
+
+
+TOKENS = _signed()
+
+
+def _bad(role: Role) -> tuple[str, ...]:
+    """What is no token at the door of *role*."""
+    mine, others = TokenRole(role), next(one for one in Role if one is not role)
+    subject = SUBJECTS[role][0]
+    token = TOKENS[role, subject, SIDS[0]]
+    return (
+        "",
+        "rubbish",
+        "a.b.c",
+        "é.🙂",
+        "." * 300,
+        "\0" + token,
+        token[:-4],
+        token[3:],
+        token.replace(".", ".e", 1),
+        Tokens(FOREIGN, 10**9).sign(Identity(subject, "", mine, "s1")),
+        Tokens(KEYS, -10.0).sign(Identity(subject, "", mine, "s1")),
+        Tokens(KEYS, 10**9).sign(Identity("eve", "", TokenRole.ADMIN, "s1")),
+        *(one for (whose, _, _), one in TOKENS.items() if whose is others),
+    )
+
+
+BAD_TOKENS = {role: _bad(role) for role in Role}
+
+#: bytes that no well-behaved client sends
+RUBBISH = (
+    b"",
+    b"{",
+    b"[]",
+    b"null",
+    b"\xff",
+    b'{"type":"no-such-type","id":"r"}',
+    b'{"type":["connect"]}',
+    b'{"type":"connect","x":NaN}',
+    b'{"type":"message_text","payload":{"message":5},"id":"r"}',
+    b'{"type":"message_text","payload":{"message":"\\ud800"}}',
+    b'{"type":"connect","payload":[]}',
+    b'{"type":"connect","id":""}',
+    b"[" * 5000,
+    b'{"type":"disconnect","payload":{"uuid":null}}',
+)
+
+UNKNOWN = "unknown"  # what a client thinks of its peer before it was told
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a client whose line is gone remembers until it comes back."""
+
+    uuid: str
+    peer: str | None
+    users: frozenset[str]
+
+
+@dataclass(eq=False)
+class Batch:
+    """What a client sends at once."""
+
+    frames: list[bytes] = field(default_factory=list)
+    texts: list[Text] = field(default_factory=list)
+    #: a `disconnect`, the last of the frames: its id and who is named in it
+    leaving: tuple[str | None, str | None] | None = None
+    #: frames that must be refused
+    bad: set[str] = field(default_factory=set)
+
+
+class Line:
+    """Stands where a `Connection` would: it remembers what was put, and never waits."""
+
+    def __init__(self, world: World, role: Role, number: int) -> None:
+        self.world = world
+        self.role = role
+        self.number = number
+        self.code: int | None = None
+        self.ended_by = ""
+        self.goodbye: int | None = None
+        #: messages received, as sessions count them
+        self.received = 0
+        self.batches: deque[Batch] = deque()
+        #: what its session has in hand
+        self.batch = Batch()
+        #: what its client knows
+        self.uuid = ""
+        self.peer: str | None = UNKNOWN
+        self.users: set[str] = set()
+        self.accepted = 0  # texts of which nothing bad was heard
+        self.unsure = 0  # texts that may have been dropped when it ended
+        #: something was sent to it after it had ended
+        self.missed = False
+        #: it knows that its client is known
+        self.recognised = False
+        #: who its client has said it is
+        self.subject = ""
+        self.session: Session
+        self.handler: greenlet
+
+    # ---- what a session uses ---------------------------------------------
+
+    def put(self, data: bytes) -> None:
+        if self.code is None:
+            self.world.heard(self, data)
+        else:
+            self.missed = True
+
+    def receive_batch(self) -> list[bytes]:
+        self.world.settle(self)
+        while self.code is None:
+            if self.batches:
+                self.batch = self.batches.popleft()
+                self.received += len(self.batch.frames)
+                return self.batch.frames
+            if self.goodbye is not None:
+                self._end_as_read()
+            else:
+                getcurrent().parent.switch()
+        raise ConnectionClosed(self.code)
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        self._end_as_read()
+        if self.code is None:
+            assert len(reason.encode()) <= 123, "too long for a close frame"
+            self.code, self.ended_by = int(code), "server"
+
+    # ---- what the world uses ---------------------------------------------
+
+    def _end_as_read(self) -> None:
+        if self.code is None and self.goodbye is not None:
+            self.code, self.ended_by = self.goodbye, "client"
+
+    def lose(self) -> None:
+        if self.code is None:
+            self.code, self.ended_by = int(CloseCode.ABNORMAL), "line"
+
+    @property
+    def participant(self) -> Participant | None:
+        return self.session._participant
+
+    def __repr__(self) -> str:
+        return f"<{self.role} {self.number} {self.subject} code={self.code}>"
+
+
+@dataclass(eq=False)
+class Text:
+    """A text under way, and what has come of it."""
+
+    line: Line
+    id: str | None
+    #: whom a waiter has named
+    to: object
+    heard: set[Line] = field(default_factory=set)
+    #: who must hear it, once the first has
+    due: set[Line] = field(default_factory=set)
+    sender: str = ""
+    refused: bool = False
+    parked: bool = False
+
+
+class _Errors(logging.Handler):
+    """Keeps what must never be logged."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
+class World:
+    """All of it; `step` does the next thing that *choices* say."""
+
+    def __init__(self, choices: Choices) -> None:
+        self.choices = choices
+        self.settings = _settings(choices)
+        self.time = 1000.0
+        runtime: Any = SimpleNamespace(
+            name="fuzz", now=lambda: self.time, spawn=lambda *_: None, sleep=lambda _: None
+        )
+        self.wheel = Wheel(runtime)
+        settings = self.settings
+        self.desk = MemoryDesk(
+            capacity=settings.max_users_per_waiter,
+            max_queue=settings.max_queue,
+            grace=settings.grace + TICK,
+            now=lambda: self.wheel.lived,
+        )
+        self.switchboard = Switchboard(self.desk, most_parked=settings.outbox_bytes)
+        self.wheel.every_tick(self.desk.tick)
+        self.wheel.every_tick(self.switchboard.carry_out)
+        tokens, meters = Tokens(KEYS, 10**9), Meters(runtime.now)
+        self.house = House(settings, runtime, self.wheel, tokens, self.switchboard, meters)
+        self.lines: list[Line] = []
+        self.sockets = 0  # ever
+        self.frames = 0  # ever sent by clients
+        self.ids: dict[str, Any] = {}  # frames from the server
+        self.asked: dict[str, Line] = {}  # ids of frames from clients
+        self.texts: dict[str, Text] = {}
+        self.parked: dict[str, list[str]] = {}  # texts, by the receiver's UUID
+        self.running: Line | None = None
+        self.anonymous = 0  # errors without a `reply_id` in this batch
+        self.memories: dict[tuple[Role, str], Memory] = {}
+        self.errors = _Errors()
+
+    # ---- what a client sees ----------------------------------------------
+
+    def heard(self, line: Line, data: bytes) -> None:
+        """*data* was put for *line*."""
+        frame = unframed(data)
+        check_letter(line.role, frame)
+        assert self.ids.setdefault(frame["id"], frame) == frame, "an id was used twice"
+        if frame["type"] == "initialize":
+            line.uuid = frame["to"]
+        if not line.recognised and line.participant is not None:
+            self._recognise(line, line.participant)
+        assert frame["to"] == line.uuid, (line, frame)
+        if "reply_id" in frame:
+            assert self.asked.get(frame["reply_id"], line) is line, "somebody else's answer"
+        match frame["type"]:
+            case "connect_success":
+                line.peer = frame["payload"]["uuid"]
+            case "connect_queue":
+                assert frame["payload"]["location"] >= 0
+                line.peer = None
+            case "new_connection":
+                line.users.add(frame["payload"]["uuid"])
+            case "disconnected" if line is self.running and self._has_joined(line):
+                raise AssertionError("told what it did itself")
+            case "disconnected" if line.role is Role.USER:
+                assert line.peer in (UNKNOWN, frame["from"]), (line, frame)
+                line.peer = None
+            case "disconnected":
+                line.users.discard(frame["from"])
+            case "error":
+                self._refused(line, frame.get("reply_id"))
+            case "message_text":
+                self._text_heard(line, frame)
+
+    def _has_joined(self, line: Line) -> bool:
+        """It has been welcomed and has got what was parked."""
+        return line.participant is not None and line.session in line.participant.sockets
+
+    def _recognise(self, line: Line, me: Participant) -> None:
+        """The client of *line* remembers what it knew, unless something else was open."""
+        line.recognised = True
+        memory = self.memories.pop((line.role, me.identity.subject), None)
+        if memory is not None and memory.uuid == me.uuid and not me.sockets:
+            line.peer = memory.peer
+            line.users = set(memory.users)
+
+    def _remember(self, line: Line) -> None:
+        """*line* has ended: its client keeps what it knew."""
+        me = line.participant
+        if me is None:
+            return
+        place = line.role, me.identity.subject
+        self.memories.pop(place, None)
+        if not line.missed and not me.sockets:
+            self.memories[place] = Memory(me.uuid, line.peer, frozenset(line.users))
+
+    def _refused(self, line: Line, reply_id: str | None) -> None:
+        assert line is self.running, "an error that nobody asked for"
+        if reply_id is None:
+            self.anonymous += 1
+        else:
+            line.batch.bad.discard(reply_id)
+            for text in line.batch.texts:
+                text.refused |= text.id == reply_id
+            if line.batch.leaving is not None and line.batch.leaving[0] == reply_id:
+                line.batch.leaving = None
+
+    def _text_heard(self, line: Line, frame: dict[str, Any]) -> None:
+        message = frame["payload"]["message"]
+        text = self.texts[message]
+        if text.parked:
+            assert self.parked[line.uuid].pop(0) == message, "not in order"
+            assert frame["from"] == text.sender, "from somebody else"
+            text.parked = False
+            return
+        assert text.line is self.running, "a text out of nothing"
+        assert text in text.line.batch.texts, "a text comes back"
+        assert self._receiver(text) == line.uuid, "leaked to a stranger"
+        assert frame["from"] == text.line.uuid, "from somebody else"
+        assert line not in text.heard, "heard twice"
+        if not text.heard:
+            text.due = self._open_lines(line.uuid)
+        text.heard.add(line)
+
+    def _receiver(self, text: Text) -> str | None:
+        """Who must hear *text*: as the desk says, not the switchboard."""
+        me = text.line.participant
+        if me is None:
+            return None
+        if text.line.role is Role.USER:
+            return self.desk._users[me.uuid].waiter
+        users = self.desk._waiters[me.uuid].users
+        return text.to if isinstance(text.to, str) and text.to in users else None
+
+    def _open_lines(self, uuid: str) -> set[Line]:
+        sockets = self.switchboard._participants[uuid].sockets
+        return {one for one in self.lines if one.session in sockets and one.code is None}
+
+    # ---- one batch at a time ---------------------------------------------
+
+    def settle(self, line: Line) -> None:
+        """The session of *line* has handled what it got."""
+        self._note_parked()
+        unknown = 0
+        for text in line.batch.texts:
+            assert text.heard == text.due
+            assert text.refused + bool(text.heard) + text.parked <= 1, "two things at once"
+            if text.heard or text.parked:
+                line.accepted += 1
+            elif not text.refused:
+                unknown += 1
+        if line.code is None and line.session._participant is not None:
+            # Without an id, an error cannot be told from another's; and who is about
+            # to end, and does not know it yet, hears nothing more.
+            assert unknown <= self.anonymous or self._ending(), "neither delivered nor refused"
+        assert not line.batch.bad or line.code is not None, "a bad token was taken"
+        line.unsure += unknown
+        relayed = line.session.relayed
+        assert line.accepted <= relayed <= line.accepted + line.unsure, "counted wrong"
+        self._note_leaving(line)
+        line.batch, self.anonymous = Batch(), 0
+
+    def _note_leaving(self, line: Line) -> None:
+        """Who ends a chat knows it, and is not told."""
+        if line.batch.leaving is None:
+            return
+        if line.code is not None:  # it may have ended before that frame
+            line.missed = True
+        frame_id, named = line.batch.leaving
+        if frame_id is None and self.anonymous:  # refused or not, who can say
+            line.peer, line.users = UNKNOWN, self._users(line)
+        else:
+            line.peer = None
+            line.users.discard(named or "")
+
+    def _users(self, line: Line) -> set[str]:
+        me = line.participant
+        return (
+            set()
+            if me is None or line.role is Role.USER
+            else set(self.desk._waiters[me.uuid].users)
+        )
+
+    def _ending(self) -> bool:
+        return any(one.code is not None for one in self.lines)
+
+    def _note_parked(self) -> None:
+        for uuid in self.parked.keys() - self.switchboard._participants.keys():
+            del self.parked[uuid]
+        for uuid, participant in self.switchboard._participants.items():
+            parked = [unframed(data) for data in participant.parked]
+            texts = [one["payload"]["message"] for one in parked if one["type"] == "message_text"]
+            known = self.parked.setdefault(uuid, [])
+            assert texts[: len(known)] == known
+            for message in texts[len(known) :]:
+                text = self.texts[message]
+                assert text.line is self.running
+                assert text in text.line.batch.texts
+                text.parked, text.sender = True, text.line.uuid
+            self.parked[uuid] = texts
+
+    def _check_log(self) -> None:
+        if self.errors.records:
+            record = self.errors.records[0]
+            error = record.exc_info[1] if record.exc_info else None
+            raise AssertionError(record.getMessage()) from error
+
+    def check(self) -> None:
+        """What was told agrees with what was decided."""
+        self._check_log()
+        desk, board = self.desk, self.switchboard
+        assert not desk._events, "decided and not carried out"
+        assert set(board._participants) == set(desk._users) | set(desk._waiters)
+        for uuid, user in desk._users.items():
+            participant = board._participants[uuid]
+            peer = participant.line.to.uuid if participant.line else None
+            assert peer == user.waiter
+            phase = Phase.SERVED if peer else Phase.QUEUED if uuid in desk._queue else Phase.IDLE
+            assert participant.phase is phase, (participant.phase, phase)
+            assert user.present == bool(participant.sockets)
+        for uuid, waiter in desk._waiters.items():
+            participant = board._participants[uuid]
+            assert list(participant.lines) == list(waiter.users)
+            assert all(line.to.uuid == user for user, line in participant.lines.items())
+            assert len(waiter.users) <= waiter.capacity
+            assert all(desk._users[user].waiter == uuid for user in waiter.users)
+            assert waiter.present == bool(participant.sockets)
+            phase = Phase.ON_DUTY if waiter.ready else Phase.OFF_DUTY
+            assert participant.phase is phase
+        waiting = [uuid for uuid in desk._queue.places() if desk._users[uuid].present]
+        free = {uuid for uuid, waiter in desk._waiters.items() if waiter.free}
+        assert not (waiting and free), "a free waiter while a user waits"
+        assert free == set(desk._pool._load)
+        for participant in board._participants.values():
+            assert participant.parked_bytes == sum(map(len, participant.parked))
+            texts = [data for data in participant.parked if b'"message_text"' in data[:40]]
+            assert sum(map(len, texts)) <= self.settings.outbox_bytes
+        for line in self.lines:
+            self._check_line(line)
+
+    def _check_line(self, line: Line) -> None:
+        me = line.participant
+        if line.code is not None or me is None:
+            return
+        assert line.session in me.sockets, "open and forgotten"
+        assert line.uuid == me.uuid
+        if line.role is Role.WAITER:
+            assert line.users == self._users(line), line
+        elif line.peer != UNKNOWN:
+            assert line.peer == self.desk._users[me.uuid].waiter, line
+
+    # ---- what happens ----------------------------------------------------
+
+    def step(self) -> None:
+        """The next thing."""
+        verb = self.choices.byte()
+        who, what = self.choices.byte(), self.choices.byte()
+        if verb % 16 < 2 or not self.lines:
+            self._opens((Role.USER, Role.WAITER)[verb & 1], what)
+            return
+        line = self.lines[who % len(self.lines)]
+        match verb % 16:
+            case 2:
+                self._ticks(1 + what % 32)
+            case 3:
+                line.goodbye = GOODBYES[what % len(GOODBYES)]
+            case 4:
+                line.lose()
+            case _:
+                batch = Batch()
+                self._add_frame(line, batch, verb, what)
+                while self.choices.more and len(batch.frames) <= verb >> 6 and not batch.leaving:
+                    self._add_frame(line, batch, self.choices.byte(), self.choices.byte())
+                line.batches.append(batch)
+        if verb & 0x30 == 0x30:  # its handler is slow to notice
+            return
+        self._run(line)
+        self._run_all()
+
+    def _opens(self, role: Role, what: int) -> None:
+        if len(self.lines) >= MOST_SOCKETS:
+            return
+        self.sockets += 1
+        line = Line(self, role, self.sockets)
+        line.session = Session(line, role, self.house)  # type: ignore[arg-type]
+        line.handler = greenlet(line.session.run)
+        self.lines.append(line)
+        if what & 1:
+            self.asked[f"o{self.sockets}"] = line
+            line.batches.append(Batch([self._auth(line, what >> 1, f"o{self.sockets}")]))
+        self._run(line)
+        if what & 1:
+            assert line.participant is not None, "a good token was refused"
+            assert line.participant.identity.subject == line.subject
+
+    def _auth(self, line: Line, what: int, frame_id: str) -> bytes:
+        subjects = SUBJECTS[line.role]
+        line.subject = subject = subjects[what % len(subjects)]
+        token = TOKENS[line.role, subject, SIDS[what >> 2 & 1]]
+        return _encoded({"type": "auth", "id": frame_id, "payload": {"token": token}})
+
+    def _add_frame(self, line: Line, batch: Batch, verb: int, what: int) -> None:
+        batch.frames.append(self._frame(line, batch, verb, what))
+
+    def _frame(self, line: Line, batch: Batch, verb: int, what: int) -> bytes:
+        """Something that the client of *line* sends."""
+        self.frames += 1
+        frame_id = f"f{self.frames}"
+        self.asked[frame_id] = line
+        frame: dict[str, Any] = {"id": frame_id}
+        match verb % 16:
+            case 5:
+                return self._auth(line, what, frame_id)
+            case 6:
+                token = BAD_TOKENS[line.role][what % len(BAD_TOKENS[line.role])]
+                batch.bad.add(frame_id)
+                frame |= {"type": "auth", "payload": {"token": token}}
+            case 7:
+                return RUBBISH[what % len(RUBBISH)]
+            case 8:
+                return self.choices.take(what & 31)
+            case 9 | 10:
+                kind = "connect" if line.role is Role.USER else "ready"
+                frame |= {"type": kind, "payload": (None, {}, {"x": 1})[what % 3]}
+            case 11:
+                frame |= {"type": "disconnect", "payload": self._named(line, what)}
+                if what & 0x40:
+                    frame["to"] = self._somebody(line, what)
+            case _:
+                text = f"{self.frames} " + ("", "é", "🙂" * 8, "\0", "x" * 60)[what >> 4 & 7 & 4]
+                if what & 0x80:
+                    text += ("\0", "x" * 5000, '"\\\n\u2028', "🙂" * 30)[what & 3]
+                frame |= {"type": "message_text", "payload": {"message": text}}
+                frame["to"] = self._somebody(line, what)
+        if what & 0x48 == 0x48:
+            batch.bad.discard(frame.pop("id"))
+        if frame["type"] == "disconnect":
+            named = (frame["payload"] or {}).get("uuid", frame.get("to"))
+            batch.leaving = frame.get("id"), named
+        if frame["type"] == "message_text":
+            self.texts[text] = sent = Text(line, frame.get("id"), frame["to"])
+            batch.texts.append(sent)
+        if what & 0x20:  # forged, and ignored
+            frame |= {"from": self._somebody(line, what >> 1), "role": "waiter", "uuid": "x"}
+        return _encoded(frame)
+
+    def _named(self, line: Line, what: int) -> dict[str, str] | None:
+        named = self._somebody(line, what)
+        return None if named is None or what & 0x10 else {"uuid": named}
+
+    def _somebody(self, line: Line, what: int) -> str | None:
+        """A UUID to name: mostly one of its users."""
+        users = sorted(line.users)
+        if users and what & 7 < 5:
+            return users[what % len(users)]
+        others = [None, "nobody", "", line.uuid, *self.desk._users, *self.desk._waiters]
+        return others[what % len(others)]
+
+    def _ticks(self, count: int) -> None:
+        for _ in range(count):
+            self.time += TICK
+            self.wheel.tick()
+        self.check()
+
+    # ---- greenlets -------------------------------------------------------
+
+    def _run(self, line: Line) -> None:
+        """Let the handler of *line* go on until it waits or ends."""
+        self.running = line
+        line.handler.switch()
+        self._check_log()
+        if line.handler.dead:
+            self.settle(line)
+            self.lines.remove(line)
+            self._remember(line)
+            assert line.code is not None, "ended and left the line open"
+            assert line.code != CloseCode.INTERNAL_ERROR
+        self.running = None
+        self.check()
+
+    def _run_all(self) -> None:
+        """Let every handler notice that its line has ended."""
+        while ended := [one for one in self.lines if one.code is not None]:
+            self._run(ended[0])
+
+    # ---- the end ---------------------------------------------------------
+
+    def end(self) -> None:
+        """Everybody leaves; then nothing may be left."""
+        for line in list(self.lines):
+            if self.choices.byte() & 1:
+                line.lose()
+            else:
+                line.goodbye = GOODBYES[self.choices.byte() % len(GOODBYES)]
+            if line in self.lines:
+                self._run(line)
+            self._run_all()
+        assert not any(self.wheel._slots.values()), "a timer was left"
+        settings = self.settings
+        self._ticks(int((settings.grace + settings.auth_timeout) / TICK) + 10)
+        desk = self.desk
+        assert not self.lines
+        assert not self.switchboard._participants
+        assert not desk._users
+        assert not desk._waiters
+        assert not desk._standing
+        assert not desk._absent
+        assert not desk._queue._tickets
+        assert not desk._queue._away
+        assert not desk._queue._passed
+        assert not len(desk._pool)
+        assert not desk._served
+        figures = desk.figures()
+        assert (figures.waiters, figures.users_served, figures.queue_length) == (0, 0, 0)
+        assert not self.wheel._slots, "a timer was left"
+
+
+def _settings(choices: Choices) -> Settings:
+    small, rare = choices.byte(), choices.byte()
+    return Settings(
+        secret_key=KEYS,
+        max_users_per_waiter=2 - (small & 1),
+        max_queue=3 - (small >> 1 & 3),
+        grace=(2.0, 1.0, 0.5, 0.0)[small >> 3 & 3],
+        auth_timeout=1.0 if small & 0x20 else 5.0,
+        max_text=(4096, 20)[small >> 6 & 1],
+        bad_frames=(10, 3)[small >> 7],
+        message_rate=(0.0, 5.0)[rare & 1],
+        message_burst=4,
+        outbox_bytes=(1 << 20, 450)[rare >> 1 & 1],
+    )
+
+
+def _encoded(frame: dict[str, Any]) -> bytes:
+    return json.dumps(frame).encode()
+
+
+def run_script(data: bytes) -> None:
+    """Live through what a fuzzer's bytes say. Raises `AssertionError`."""
+    choices = Choices(data)
+    world = World(choices)
+    numbers = itertools.count(1)
+
+    def next_uuid() -> UUID:
+        return UUID(int=next(numbers), version=4)
+
+    log = logging.getLogger("csapp")
+    propagate, log.propagate = log.propagate, False
+    log.addHandler(world.errors)
+    try:
+        # The same bytes are the same life again.
+        with mock.patch("uuid.uuid4", next_uuid):
+            while choices.more:
+                world.step()
+            world.end()
+    finally:
+        log.removeHandler(world.errors)
+        log.propagate = propagate
+
+
+#: two users and two waiters come, ask for each other and talk
+MEETING = bytes(
+    byte
+    for step in (
+        *((0, 0, 1), (1, 0, 1), (0, 0, 3), (1, 0, 3)),
+        *((9, 0, 0), (9, 1, 0), (9, 2, 0), (9, 3, 0)),
+        *((12, 0, 0), (12, 1, 0), (12, 2, 0), (12, 3, 0)),
+    )
+    for byte in step
+)
+
+#: what may come of it
+SCENES = tuple(
+    bytes(scene)
+    for scene in (
+        (11, 0, 0, 11, 1, 0),
+        (4, 0, 0, 12, 0, 0, 12, 0, 0x40, 0, 0, 1),  # a user is away, and back
+        (4, 1, 0, 12, 0, 0, 12, 0, 0x40, 1, 0, 1),  # a waiter
+        (4, 1, 0, 2, 0, 31),  # a waiter is lost, its users go to the other
+        (3, 1, 0, 2, 0, 31),
+        (1, 0, 9, 12, 0, 0),  # a newer login
+        (0, 0, 1, 12, 1, 0, 9, 4, 0),  # another tab
+        (0x40 | 12, 0, 0, 7, 0, 0x80 | 12, 1, 0, 11, 0, 8, 5),
+    )
+)
+
+SEEDS = tuple(bytes((0, rare)) + MEETING + scene for rare in (0, 2) for scene in SCENES)
