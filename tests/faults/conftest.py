@@ -15,6 +15,7 @@ import pytest
 import websocket
 
 from testkit import Client, LiveServer, assert_receives
+from testkit.client import assert_quiet
 from testkit.server import SECRET
 
 from ..raw import Raw
@@ -164,6 +165,30 @@ def meet(user: Client, waiter: Client) -> tuple[Client, Client]:
     assert_receives(user, "connect_success", uuid=waiter.uuid)
     assert_receives(waiter, "new_connection", uuid=user.uuid)
     return user, waiter
+
+
+def flood(talker: Client, reader: Client, until: Callable[[], object]) -> list[str]:
+    """Say more to *reader* than it reads, *until*; what was said."""
+    said: list[str] = []
+    while not until():
+        for _ in range(FLOOD):
+            said.append(f"{len(said)} {'€' * 4000}")
+            talker.text(said[-1], to=reader.uuid)
+        assert len(said) < 10_000
+    return said
+
+
+FLOOD = 40  # texts of 12 kB: less than may wait for a reader (`CSAPP_OUTBOX_BYTES`)
+
+
+def clog(talker: Client, reader: Client) -> list[str]:
+    """Say just so much that some of it waits in the server for *reader*; what was said."""
+
+    def clogged() -> bool:
+        assert_quiet(talker)  # all of it was taken
+        return figures(talker.server)["backlog"] > 0
+
+    return flood(talker, reader, clogged)
 
 
 def row(number: int, name: str, *values: object) -> pytest.ParameterSet:

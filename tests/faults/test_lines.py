@@ -24,8 +24,9 @@ from .conftest import (
     Join,
     Scenario,
     assert_back,
-    figures,
+    clog,
     figures_at_rest,
+    flood,
     joining,
     meanwhile,
     meet,
@@ -124,32 +125,19 @@ def test_row23_whose_line_is_half_open_is_gone_after_a_heartbeat(impatient, come
 # ---- row 24: a reader that stops -------------------------------------------
 
 
-def flood(waiter: Client, user: Client, done: Callable[[], bool]) -> list[str]:
-    """Say more than *user* reads, until it is *done*; what was said."""
-    said: list[str] = []
-    while not done():
-        for _ in range(50):
-            said.append(f"{len(said)} {'€' * 4000}")
-            waiter.text(said[-1], to=user.uuid)
-        assert len(said) < 10_000
-    return said
-
-
 @pytest.mark.parametrize(
     "bound", [row(24, "within-10-s", "time"), row(24, "within-1-MiB", "bytes")]
 )
 def test_a_reader_that_stops_is_closed_and_its_stream_is_intact(impatient, come, bound):
     slow_before = impatient.log.count("code=4413")
 
-    def done() -> bool:
-        if bound == "time":
-            return figures(impatient)["backlog"] > 0
+    def closed() -> bool:
         return impatient.log.count("code=4413") > slow_before
 
     with FaultProxy(impatient) as line:
         user, waiter = meet(Client.user(line, f"stops-{bound}"), come("waiter"))
         line.throttle(0, TO_CLIENT)
-        said = flood(waiter, user, done)
+        said = clog(waiter, user) if bound == "time" else flood(waiter, user, closed)
         started = time.monotonic()
         impatient.wait_for_line("disconnect role=user code=4413 by=server", slow_before + 1)
         assert time.monotonic() - started < OUTBOX_SECONDS + SLOW
@@ -200,7 +188,7 @@ def stall() -> Failures:
         idle = [join("user") for _ in range(30)]
         pings = [(client, ping(client)) for client in idle]  # not answered
         line.throttle(0, TO_CLIENT)
-        said = flood(talker, reader, lambda: figures(server)["backlog"] > 0)
+        said = clog(talker, reader)
         away.drop()
         server.wait_for_line("disconnect role=user code=1006")
         with stopped(server):

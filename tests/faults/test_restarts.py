@@ -15,9 +15,19 @@ from testkit.client import Closed, assert_quiet
 from testkit.proxy import TO_CLIENT, FaultProxy
 from testkit.server import ROOT
 
-from ..raw import CLOSE, PING, TEXT, Raw, frame, request
+from ..raw import CLOSE, PING, PONG, TEXT, Raw, frame, request
 from .bystanders import Bystanders
-from .conftest import SETTINGS, Scenario, joining, meanwhile, meet, quit_now, row, running
+from .conftest import (
+    SETTINGS,
+    Scenario,
+    clog,
+    joining,
+    meanwhile,
+    meet,
+    quit_now,
+    row,
+    running,
+)
 
 DOORS = {"user": "/v1/ws/user/connect", "waiter": "/v1/ws/waiter/connect"}
 
@@ -140,7 +150,7 @@ def use_up(server: LiveServer) -> None:
 @pytest.fixture(scope="module")
 def going() -> Iterator[LiveServer]:
     """A server that is made to go in every way; the last one ends it."""
-    args = ("--max-requests", "30")
+    args = ("--max-requests", "200")
     with LiveServer.gunicorn("tests.faults.inspected:app", SETTINGS, args) as server:
         yield server
         assert "graceful timeout" not in server.log
@@ -158,25 +168,21 @@ def going() -> Iterator[LiveServer]:
 def test_what_was_accepted_arrives_and_everybody_is_told(going, go):
     exits = going.log.count("Worker exiting")
     with FaultProxy(going) as line, joining(going) as join:
-        users = [join("user") for _ in range(2)]
-        waiters = [Client.waiter(line, f"reads-late-{number}") for number in range(2)]
-        for user, waiter in zip(users, waiters, strict=True):
-            meet(user, waiter)
+        talker, reads_late = meet(join("user"), Client.waiter(line, f"reads-late-{go.__name__}"))
+        user, waiter = meet(join("user"), join("waiter"))
         idle, nobody = join("user"), Client(going, "waiter")
         line.throttle(0, TO_CLIENT)
-        for number in range(250):
-            for user in users:
-                user.text(f"{number} {'x' * 3900}")
-        for user in users:
-            assert_quiet(user)  # all of it is accepted, and nothing refused
+        said = clog(talker, reads_late)
+        user.text("the last")
+        assert_quiet(talker)  # all of it is accepted, and nothing refused
+        assert_quiet(user)
         go(going)
-        ends = [goodbye(client) for client in (*users, idle, nobody)]
+        assert_receives(waiter, "message_text", message="the last")
+        ends = [goodbye(client) for client in (talker, user, waiter, idle, nobody)]
         line.heal()
-        for waiter in waiters:
-            for number in range(250):
-                heard = assert_receives(waiter, "message_text")["payload"]["message"]
-                assert heard.startswith(f"{number} ")
-            ends.append(goodbye(waiter))
+        for text in said:
+            assert_receives(reads_late, "message_text", message=text)
+        ends.append(goodbye(reads_late))
     assert all(re.search(r"retry_after=\d+\.\d$", end.reason) for end in ends)
     if go is terminate:
         assert going.wait() == 0
@@ -239,6 +245,7 @@ def clock() -> Iterator[LiveServer]:
     command = [sys.executable, "-m", "tests.faults.clock", "-c", str(ROOT / "gunicorn.conf.py")]
     command += ["-b", "127.0.0.1:{port}", "tests.faults.inspected:app"]
     settings = {"CSAPP_AUTH_TIMEOUT": "30", "CSAPP_GRACE": "30", "CSAPP_HEARTBEAT": "2"}
+    settings |= {"CSAPP_MESSAGE_RATE": "1000", "CSAPP_MESSAGE_BURST": "1000"}
     server = LiveServer(command, {**SETTINGS, **settings})
     try:
         yield server
@@ -264,6 +271,9 @@ def test_a_clock_that_jumps_changes_nothing(clock, jump):
         waiter.text("who knows", to=user.uuid)
         assert_receives(user, "message_text", message="who knows")
         assert_ping(queued)
+        user.ws.ping("still there?")
+        while user.ws.recv_frame().opcode != PONG:
+            pass  # the server's own
         nobody.auth(visitor)
         assert_receives(nobody, "connect_queue", location=1, reply_id=nobody.say("connect"))
         for role, token in tokens.items():
