@@ -104,11 +104,12 @@ def _log_to_stderr() -> None:
 def drain_on_exit(worker: Any) -> None:
     """For gunicorn's `post_worker_init`: say goodbye (1012) when the worker is told to stop.
 
-    gunicorn closes sockets at SIGTERM without a close frame and has no hook
-    for "stop accepting"; a worker that stops, for whatever reason, is not
-    `alive` any more.
+    gunicorn has no hook for "stop accepting", and does not know of chats, which
+    have left its greenlets; a worker that stops, for whatever reason, is not
+    `alive` any more, and its `run` returns.
     """
     runtime = runtimes.current()
+    serve = worker.run
 
     def watch() -> None:
         while worker.alive:
@@ -116,4 +117,13 @@ def drain_on_exit(worker: Any) -> None:
         for server in list(servers):
             server.drain()
 
+    def run() -> None:
+        serve()
+        end = runtime.now() + worker.cfg.graceful_timeout
+        while any(server.lines for server in list(servers)) and runtime.now() < end:
+            worker.notify()
+            runtime.sleep(0.1)
+        runtime.sleep(0)  # the last lines of the log
+
+    worker.run = run
     runtime.spawn(watch)

@@ -3,7 +3,7 @@
 import os
 import resource
 
-from gevent import monkey
+from gevent import GreenletExit, monkey
 
 monkey.patch_all()
 
@@ -20,6 +20,24 @@ graceful_timeout = 30  # s: outboxes are flushed within half of it
 limit_request_line = 8190
 
 post_worker_init = drain_on_exit
+
+
+def ssl_context(config, default_ssl_context_factory):
+    """A TLS handshake may take as long as request headers may; gevent would wait for ever."""
+    context = default_ssl_context_factory()
+    wrap = context.wrap_socket
+
+    def wrap_in_time(sock, **options):
+        sock.settimeout(config.keepalive)
+        try:
+            wrapped = wrap(sock, **options)
+        except OSError:  # too late, or no TLS at all: nothing that needs a traceback
+            raise GreenletExit from None
+        wrapped.settimeout(None)
+        return wrapped
+
+    context.wrap_socket = wrap_in_time
+    return context
 
 
 def on_starting(server):

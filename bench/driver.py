@@ -17,6 +17,7 @@ import select
 import socket
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -25,7 +26,7 @@ from typing import Any
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
 PIECE = 262_144  # bytes read at once
-PADDING = "x" * 32
+PADDING = b"x" * 32
 PATIENCE = 20.0  # s of silence before a run is given up
 
 
@@ -33,15 +34,23 @@ class Failed(Exception):
     """The run could not be done, or the server answered wrongly."""
 
 
-def frame(text: str) -> bytes:
-    """A client's text frame with a zero mask."""
-    data = text.encode()
-    length = len(data)
+def header(length: int) -> bytes:
+    """Of a client's text frame, with a zero mask."""
     if length < 126:
-        head = bytes((0x81, 0x80 | length))
-    else:
-        head = bytes((0x81, 0xFE, length >> 8, length & 0xFF))
-    return head + b"\0\0\0\0" + data
+        return bytes((0x81, 0x80 | length, 0, 0, 0, 0))
+    return bytes((0x81, 0xFE, length >> 8, length & 0xFF, 0, 0, 0, 0))
+
+
+HEADERS = tuple(map(header, range(1024)))
+
+#: what stands around the text of a user's message, and of a waiter's behind it
+HEAD, TAIL = b'{"id":"u","type":"message_text","payload":{"message":"', b'"}}'
+
+
+def frame(text: str) -> bytes:
+    """A client's text frame."""
+    data = text.encode()
+    return header(len(data)) + data
 
 
 def cpu_seconds(pid: int) -> float:
@@ -185,6 +194,7 @@ class Crowd:
         self.result = Result()
         self.sent = [0] * users
         self.got = [0] * users
+        self.asked: list[deque[float]] = [deque() for _ in range(users)]
         self.measuring = False
         self.running = True
         by_uuid = {line.uuid: number for number, line in enumerate(self.users)}
@@ -197,63 +207,78 @@ class Crowd:
         line.sock.setblocking(False)
         self.epoll.register(line.sock, select.EPOLLIN)
 
+        marker = self.marker
+
         def readable(data: bytes) -> None:
-            pieces = (line.rest + data).split(self.marker)
+            pieces = (line.rest + data if line.rest else data).split(marker)
             last = pieces[-1]
             # `from` is the last field of a text on both servers: with it the frame is whole.
-            if len(pieces) > 1 and b'"from"' in last and last.endswith(b"}"):
+            if len(pieces) > 1 and last[-1:] == b"}" and b'"from"' in last:
                 line.rest = b""
                 on_text(pieces[1:])
             else:
-                line.rest = self.marker + last if len(pieces) > 1 else last
+                line.rest = marker + last if len(pieces) > 1 else last
                 on_text(pieces[1:-1])
-            if line.out:
-                line.flush()
+            out = line.out
+            if out:
+                data = out[0] if len(out) == 1 else b"".join(out)
+                try:
+                    if line.sock.send(data) == len(data):
+                        out.clear()
+                        return
+                except BlockingIOError:
+                    pass
+                raise Failed("the server does not read")
 
         self.by_fd[line.sock.fileno()] = line.sock, readable
 
     def _echo(self, line: Line) -> Callable[[list[bytes]], None]:
         """A waiter: every text goes back to the user whose number stands in it."""
         heads = [
-            '{"id":"w","to":"' + user.uuid + '","type":"message_text","payload":{"message":"'
+            b'{"id":"w","to":"%b","type":"message_text","payload":{"message":"' % user.uuid.encode()
             for user in self.users
         ]
+        fixed = len(heads[0]) + len(TAIL)
+        out = line.out
 
         def on_text(pieces: list[bytes]) -> None:
-            self.result.relays += len(pieces) * self.measuring
+            self.result.relays += len(pieces)
             for piece in pieces:
-                text = piece[: piece.index(b'"')].decode()
-                line.out.append(frame(heads[int(text[: text.index("@")])] + text + '"}}'))
+                text = piece[: piece.index(b'"')]
+                head = heads[int(text[: text.index(b"@")])]
+                out.append(b"".join((HEADERS[fixed + len(text)], head, text, TAIL)))
 
         return on_text
 
     def _check(self, line: Line, number: int) -> Callable[[list[bytes]], None]:
         """A user: the echo must be the next one of its own; then it asks again."""
+        asked, result = self.asked[number], self.result
+        mine = b"%d@%%d@" % number
 
         def on_text(pieces: list[bytes]) -> None:
             now = time.perf_counter()
-            self.result.relays += len(pieces) * self.measuring
+            result.relays += len(pieces)
             for piece in pieces:
-                who, sequence, at, _ = piece.split(b"@", 3)
-                if int(who) != number or int(sequence) != self.got[number]:
-                    self.result.problems.append(
-                        f"user {number}: expected {self.got[number]}, got {piece[:60]!r}"
+                expected = mine % self.got[number]
+                if not piece.startswith(expected):
+                    result.problems.append(
+                        f"user {number}: {expected!r} expected, got {piece[:60]!r}"
                     )
-                self.got[number] = int(sequence) + 1
+                self.got[number] += 1
+                at = asked.popleft() if asked else 0.0  # a repeat was never asked for
                 if self.measuring:
-                    self.result.rtts.append(now - float(at))
+                    result.rtts.append(now - at)
                 if self.running:
                     self.ask(line, number)
 
         return on_text
 
     def ask(self, line: Line, number: int) -> None:
-        """Queue the next message of a user: who@sequence@time@padding."""
-        text = f"{number}@{self.sent[number]}@{time.perf_counter()}@{PADDING}"
-        line.out.append(
-            frame('{"id":"u","type":"message_text","payload":{"message":"' + text + '"}}')
-        )
+        """Queue the next message of a user: who@sequence@padding."""
+        text = b"%d@%d@%b" % (number, self.sent[number], PADDING)
+        line.out.append(b"".join((HEADERS[len(HEAD) + len(text) + len(TAIL)], HEAD, text, TAIL)))
         self.sent[number] += 1
+        self.asked[number].append(time.perf_counter())
 
     def turn(self, timeout: float) -> bool:
         """One round of the loop; False when nothing came."""
@@ -276,10 +301,10 @@ class Crowd:
                 self.ask(line, number)
             line.flush()
         self._live(warm)
-        self.measuring = True
+        self.measuring, before = True, self.result.relays
         begun, cpu, server_cpu = time.perf_counter(), time.process_time(), cpu_seconds(server)
         self._live(seconds)
-        self.measuring = False
+        self.measuring, self.result.relays = False, self.result.relays - before
         self.result.seconds = time.perf_counter() - begun
         self.result.driver_cpu = time.process_time() - cpu
         self.result.server_cpu = cpu_seconds(server) - server_cpu

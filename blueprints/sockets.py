@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -41,7 +41,8 @@ class Conversation(Response):
     """A response whose body is a whole WebSocket conversation."""
 
     def __init__(self, converse: Callable[[Environ], None]) -> None:
-        super().__init__(status=101)
+        # A content type, though no header goes out: looking for one costs a slow exception.
+        super().__init__(status=101, content_type="application/octet-stream")
         self._converse = converse
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
@@ -93,7 +94,7 @@ class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
             @wraps(handler)
             def open_socket(**variables: Any) -> Response:
                 try:
-                    handshake.check(request.environ)
+                    request.environ[handshake.ACCEPTING] = handshake.check(request.environ)
                     self._check(request.environ)
                 except handshake.HandshakeError as error:
                     code = ErrorCode.INVALID_MESSAGE
@@ -116,7 +117,7 @@ class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
     ) -> None:
         connection = self._accept(environ)
         _forget_request(environ)
-        handler(connection, **variables)
+        connection.run(partial(handler, **variables) if variables else handler)
 
 
 def _forget_request(environ: Environ) -> None:

@@ -9,14 +9,16 @@ its lifetime in seconds.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from typing import Any
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer, want_bytes
 
 from .errors import CSAppError
 from .wire.codes import ErrorCode
@@ -111,11 +113,26 @@ class Tokens:
         return TokenError(ErrorCode.INVALID_TOKEN, "payload.token: the token is not valid")
 
 
+@cache
+def _derived(secret: bytes, salt: bytes) -> bytes:
+    return hmac.digest(secret, salt, hashlib.sha256)
+
+
+class _Signer(TimestampSigner):
+    """Remembers derived keys: deriving one costs as much as verifying a token."""
+
+    def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
+        """As itsdangerous derives it with `key_derivation="hmac"`."""
+        secret = self.secret_keys[-1] if secret_key is None else secret_key
+        return _derived(want_bytes(secret), self.salt)
+
+
 def _serializer(keys: Sequence[str], role: TokenRole) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(
         list(keys),
         salt=f"csapp.token.{role}",
-        signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
+        signer=_Signer,
+        signer_kwargs={"digest_method": hashlib.sha256},
     )
 
 

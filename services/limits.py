@@ -19,14 +19,14 @@ class TokenBucket:
         self._left = burst
         self._last = clock()
 
-    def take(self) -> bool:
-        """True when one more is within the limit."""
+    def take(self, count: int = 1) -> bool:
+        """True when *count* more are within the limit; otherwise none is taken."""
         now = self._clock()
         self._left = min(self.burst, self._left + (now - self._last) * self.rate)
         self._last = now
-        if self._left < 1:
+        if self._left < count:
             return False
-        self._left -= 1
+        self._left -= count
         return True
 
     @property

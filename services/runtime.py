@@ -8,6 +8,7 @@ under the Flask development server and inside somebody's Flask application.
 from __future__ import annotations
 
 import logging
+import os
 import select
 import socket
 import ssl
@@ -15,6 +16,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import cache, partial
 from typing import Any, Protocol
 
 log = logging.getLogger("csapp")
@@ -63,6 +65,19 @@ class Runtime(Protocol):
     def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         """Run a driver call that would stop the loop in a native thread; returns its result."""
 
+    def aside(self, function: Callable[..., Any], *args: Any) -> None:
+        """Run *function* soon in the one greenlet or thread for such calls; they keep their order.
+
+        For what must not cost each connection something, like a log record: it
+        asks for the current thread, which gevent then makes for each greenlet.
+        """
+
+    def own(self, sock: Any) -> socket.socket | None:
+        """A second socket on the line of *sock*, so that whoever gave it may close his.
+
+        None where a conversation has to stay in the greenlet or thread it came with.
+        """
+
     def readiness(self, sock: socket.socket) -> Readiness:
         """Watch *sock*, which does not block from now on."""
 
@@ -90,15 +105,31 @@ class GeventRuntime:
     def __init__(self) -> None:
         import gevent
         import gevent.socket
+        from greenlet import greenlet
 
         self._gevent = gevent
+        self._greenlet = greenlet
         self._hub = gevent.get_hub()
+        self._aside: Calls | None = None
         self.now = time.monotonic
         self.sleep = gevent.sleep
         self.call_soon = self._hub.loop.run_callback
 
     def spawn(self, function: Callable[..., Any], *args: Any) -> None:
-        self._gevent.spawn(function, *args)
+        # Bare greenlets: gevent's own keep a dictionary and where they came from, 1 KiB each.
+        bare = self._greenlet(_guarded, self._hub)
+        self.call_soon(bare.switch, function, args)
+
+    def aside(self, function: Callable[..., Any], *args: Any) -> None:
+        if self._aside is None:
+            self._aside = Calls()
+            self._gevent.spawn(self._aside.run)
+        self._aside.append(partial(function, *args))
+
+    def own(self, sock: Any) -> socket.socket | None:
+        if isinstance(sock, ssl.SSLSocket):
+            return None  # what it has read ahead cannot be shared
+        return _bare(sock, os.dup(sock.fileno()))
 
     def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return self._hub.threadpool.apply(function, args)
@@ -116,8 +147,8 @@ class _HubReadiness:
     """
 
     __slots__ = (
-        "_fd", "_getcurrent", "_hub", "_reader", "_started", "_switch", "_wait_write", "_waiting",
-        "_watcher", "sock",
+        "_borrowed", "_fd", "_getcurrent", "_hub", "_reader", "_started", "_switch", "_wait_write",
+        "_waiting", "_watcher", "sock",
     )  # fmt: skip
 
     def __init__(self, gevent: Any, hub: Any, sock: socket.socket) -> None:
@@ -125,7 +156,9 @@ class _HubReadiness:
 
         sock.setblocking(False)
         self._fd = sock.fileno()
-        self.sock: Any = sock if isinstance(sock, ssl.SSLSocket) else _bare(sock)
+        #: gevent's own socket: its descriptor is read beside it, and stays open
+        self._borrowed = hasattr(sock, "hub") and not isinstance(sock, ssl.SSLSocket)
+        self.sock: Any = _bare(sock, self._fd) if self._borrowed else sock
         self._hub = hub
         self._switch = greenlet.switch
         self._getcurrent = gevent.getcurrent
@@ -172,18 +205,58 @@ class _HubReadiness:
     def close(self) -> None:
         self._watcher.stop()
         self._watcher.close()
-        if not isinstance(self.sock, ssl.SSLSocket):
+        if self._borrowed:
             self.sock.detach()  # the descriptor belongs to gevent's socket
 
 
-def _bare(sock: socket.socket) -> Any:
-    """The standard library's socket on the descriptor of one of gevent's."""
-    from gevent import monkey
-
-    plain = monkey.get_original("socket", "socket")
-    bare = plain(sock.family, sock.type, sock.proto, fileno=sock.fileno())
+def _bare(sock: socket.socket, descriptor: int) -> socket.socket:
+    """The standard library's socket on *descriptor*, which is one of the line of *sock*."""
+    bare: socket.socket = _plain_socket()(sock.family, sock.type, sock.proto, fileno=descriptor)
     bare.setblocking(False)
     return bare
+
+
+@cache
+def _plain_socket() -> type[socket.socket]:
+    from gevent import monkey
+
+    plain: type[socket.socket] = monkey.get_original("socket", "socket")
+    return plain
+
+
+def _guarded(function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+    """An exception that leaves a bare greenlet would stop the hub."""
+    try:
+        if len(args) == 1:  # called in Python, it takes no C stack, of which each switch copies
+            function(args[0])
+        else:
+            function(*args)
+    except Exception:
+        log.exception("a greenlet failed")
+
+
+class Calls:
+    """Calls that one greenlet or thread makes in turn."""
+
+    def __init__(self) -> None:
+        self._calls: deque[Callable[[], Any]] = deque()
+        self._called = threading.Event()
+
+    def append(self, call: Callable[[], Any]) -> None:
+        """Let it be made."""
+        self._calls.append(call)
+        self._called.set()
+
+    def run(self) -> None:
+        """Make them, for ever."""
+        while True:
+            self._called.wait()
+            self._called.clear()
+            while self._calls:
+                try:
+                    self._calls.popleft()()
+                except Exception:
+                    log.exception("a call of the loop failed")
 
 
 class ThreadRuntime:
@@ -194,26 +267,18 @@ class ThreadRuntime:
     def __init__(self) -> None:
         self.now = time.monotonic
         self.sleep = time.sleep
-        self._calls: deque[Callable[[], None]] = deque()
-        self._called = threading.Event()
-        threading.Thread(target=self._run_calls, name="csapp-loop", daemon=True).start()
+        calls = Calls()
+        self.call_soon = calls.append
+        threading.Thread(target=calls.run, name="csapp-loop", daemon=True).start()
 
     def spawn(self, function: Callable[..., Any], *args: Any) -> None:
         threading.Thread(target=function, args=args, daemon=True).start()
 
-    def call_soon(self, function: Callable[[], None]) -> None:
-        self._calls.append(function)
-        self._called.set()
+    def aside(self, function: Callable[..., Any], *args: Any) -> None:
+        function(*args)
 
-    def _run_calls(self) -> None:
-        while True:
-            self._called.wait()
-            self._called.clear()
-            while self._calls:
-                try:
-                    self._calls.popleft()()
-                except Exception:
-                    log.exception("a call of the loop failed")
+    def own(self, sock: Any) -> socket.socket | None:
+        return None
 
     def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)

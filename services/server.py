@@ -90,7 +90,7 @@ class ChatServer:
             capacity=settings.max_users_per_waiter,
             max_queue=settings.max_queue,
             grace=settings.grace + TICK,  # the wheel's time stands still for up to a tick
-            now=lambda: wheel.lived,
+            now=wheel.lived,
         )
         switchboard = Switchboard(
             MeasuredDesk(desk, self.meters), most_parked=settings.outbox_bytes
@@ -105,7 +105,7 @@ class ChatServer:
         wheel.start()
         self.context = Context(
             runtime,
-            Flusher(runtime),
+            Flusher(runtime, wheel.lived),
             wheel,
             Limits(
                 max_frame=settings.max_frame,
@@ -148,17 +148,18 @@ class ChatServer:
         return ""
 
     def accept(self, environ: Mapping[str, Any]) -> Connection:
-        """Accept a WebSocket. Raises `handshake.HandshakeError`."""
+        """Accept a WebSocket, and count it. Raises `handshake.HandshakeError`."""
         address = client_address(environ, self.settings.trusted_proxies)
         self.house  # noqa: B018  # started before the first connection needs its context
-        return Connection(environ, self.context, address)
+        connection = Connection(environ, self.context, address)
+        if self.connections.enter(address):  # others came while the host looked at the response
+            connection.close(CloseCode.FULL, "this server is full")
+            self.meters.closed(CloseCode.FULL, "server")
+        return connection
 
     def serve(self, connection: Connection, role: Role) -> None:
         """Run *connection* at the door of *role* until it ends. Waits."""
-        if self.connections.enter(connection.address):
-            connection.close(CloseCode.FULL, "this server is full")
-            self.meters.closed(CloseCode.FULL, "server")
-            connection.hang_up()
+        if connection.code is not None:
             return
         session = Session(connection, role, self.house)
         self._enter(connection, role, session)
@@ -166,14 +167,13 @@ class ChatServer:
             session.run()
         finally:
             self._leave(connection, role)
-            connection.hang_up()
 
     def _enter(self, connection: Connection, role: Role, session: Session) -> None:
         with self._lock:
             self._open[connection] = session
             self._open_by_role[role] += 1
             count = self._open_by_role[role]
-        log.info("connect role=%s open=%d", role, count)
+        self.house.runtime.aside(log.info, "connect role=%s open=%d", role, count)
         if self.draining:  # it was accepted while the others were told
             connection.close(CloseCode.RESTART, "the server restarts")
 
@@ -186,7 +186,8 @@ class ChatServer:
             count = self._open_by_role[role]
         code = connection.code or CloseCode.ABNORMAL
         self.meters.closed(code, connection.ended_by)
-        log.info(
+        self.house.runtime.aside(
+            log.info,
             "disconnect role=%s code=%d by=%s seconds=%.1f received=%d sent_bytes=%d open=%d",
             role,
             code,
@@ -220,6 +221,11 @@ class ChatServer:
     def open_connections(self) -> int:
         """WebSockets open now."""
         return len(self._open)
+
+    @property
+    def lines(self) -> int:
+        """Sockets not let go of yet: open ones, and those whose last bytes are on their way."""
+        return len(self.context.lines) if self._started else 0
 
     def figures(self) -> Figures:
         """How busy the desk is."""

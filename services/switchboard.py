@@ -17,8 +17,8 @@ from typing import Protocol
 
 from .desk.port import Arrival, Departed, Desk, Matched, Parted, Queued, Role
 from .identity import Identity
+from .transport.frames import HEADS
 from .transport.frames import frame as framed
-from .transport.frames import text_head
 from .wire import codec, frames
 
 
@@ -52,12 +52,12 @@ class Socket(Protocol):
 class Line:
     """One direction of a chat: who hears, and the voice in which it is spoken to."""
 
-    __slots__ = ("text", "to")
+    __slots__ = ("texts", "to")
 
     def __init__(self, sender: Participant, to: Participant) -> None:
         self.to = to
-        #: from a message to its framed bytes
-        self.text = codec.Voice(sender.uuid, to.uuid, text_head).text
+        #: from messages to their framed bytes, in one piece
+        self.texts = codec.Voice(sender.uuid, to.uuid, HEADS).texts
 
 
 class Participant:
@@ -141,9 +141,12 @@ class Switchboard:
 
     # ---- messages ------------------------------------------------------
 
-    def relay(self, line: Line, message: str) -> bool:
-        """Deliver a text: encoded once, to every socket. False when no more can be parked."""
-        data = line.text(message)
+    def relay(self, line: Line, messages: list[str]) -> bool:
+        """Deliver texts: encoded once, to every socket. False, for all, when they cannot be parked.
+
+        A socket gets them as one piece: what is said at once costs one call each.
+        """
+        data = line.texts(messages)
         sockets = line.to.sockets
         if not sockets:
             with self._lock:

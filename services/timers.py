@@ -70,7 +70,6 @@ class Wheel:
         """Tick no more."""
         self._running = False
 
-    @property
     def lived(self) -> float:
         """Seconds lived since the start."""
         return self._ticks * TICK

@@ -34,7 +34,7 @@ def context() -> Context:
         heartbeat=25.0,
         binary=True,
     )
-    return Context(here, Flusher(here), wheel, limits)
+    return Context(here, Flusher(here, wheel.lived), wheel, limits)
 
 
 app = Flask(__name__)
@@ -56,4 +56,3 @@ def echo(connection: Connection) -> None:
         pass
     finally:
         print(f"echo ended code={connection.code}", flush=True)
-        connection.hang_up()

@@ -14,8 +14,8 @@ import contextlib
 import socket
 import threading
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from simple_websocket import ConnectionClosed, Server
@@ -32,6 +32,7 @@ RECEIVE = 65_536  # bytes read at once
 PIECEMEAL = 4096  # the same from a sender of many fragments: each costs 50 µs, others wait
 ANSWER = 10.0  # s within which a ping must be answered
 CLOSING = 2.0  # s that the other side has to hang up after the close frame went out
+UNSENT = 131_072  # bytes that the kernel queues beyond what the reader's window takes
 SEND_AHEAD = 262_144  # bytes that a handler of the compatible API may be ahead of its reader
 
 CONTROL_RATE = 50.0  # pings and pongs a second: ours is one in 25 s, the rest is noise
@@ -57,6 +58,8 @@ class Context:
     flusher: Flusher
     wheel: Wheel
     limits: Limits
+    #: connections that have not let go of their sockets yet
+    lines: set[Connection] = field(default_factory=set)
 
 
 class _NoThread:
@@ -78,7 +81,7 @@ class _NoEvent:
 _OURS = (
     "_accepting", "_context", "_control", "_early", "_gone", "_goodbye", "_heard", "_line_dead",
     "_outbox", "_reader", "_readiness", "_recv", "_timer", "_tls", "_wait", "_waiting",
-    "address", "code", "ended_by", "opened", "put", "received",
+    "address", "apart", "code", "ended_by", "opened", "put", "received",
 )  # fmt: skip
 
 
@@ -95,7 +98,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         #: the client's address, as limits count it
         self.address = address
         self.environ: Any = None  # the request, during the handshake
-        self._accepting = handshake.check(environ)
+        self._accepting = environ.get(handshake.ACCEPTING) or handshake.check(environ)
         self._context = context
         self._gone: threading.Event | None = None
         self._line_dead = False
@@ -122,6 +125,12 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         """Take the socket over and accept. Called by the library's constructor."""
         self.ws = None  # its machine is made when a frame needs one
         limits, runtime = self._context.limits, self._context.runtime
+        self.sock: Any
+        own = runtime.own(self.sock) if self.mode == "gunicorn" else None
+        if own is not None:
+            self.sock = own
+        #: it does not need the web server's greenlet any more, nor its socket
+        self.apart = own is not None
         self._readiness = runtime.readiness(self.sock)
         _tune(self.sock, limits)
         self._early = handshake.early_bytes(self.environ)
@@ -142,6 +151,27 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._timer = self._context.wheel.after(self._rest, self._beat)
         self.connected = True
         self.environ = None  # nothing below needs the request any more
+
+    # ---- running -------------------------------------------------------
+
+    def run(self, handler: Callable[[Connection], None]) -> None:
+        """Run *handler*, which reads until the connection ends, and hang up after it.
+
+        Returns at once where the connection has a socket of its own: the web
+        server's greenlet, its deep stack and the request can go, 10 KiB of them.
+        """
+        self._context.lines.add(self)
+        if self.apart:
+            self._context.runtime.spawn(self._run, handler)
+        else:
+            self._run(handler)
+
+    def _run(self, handler: Callable[[Connection], None]) -> None:
+        try:
+            handler(self)
+        finally:
+            self._hang_up()
+            self._context.lines.discard(self)
 
     # ---- reading -------------------------------------------------------
 
@@ -313,12 +343,12 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         if self._gone is not None:
             self._gone.set()
 
-    def hang_up(self) -> None:
+    def _hang_up(self) -> None:
         """Let the close frame go out, wait for the other side to hang up, let go of the socket.
 
-        Called by the handler, once, when it is done. Closing a socket that
-        still has something to read resets the line and may take our close
-        frame with it, so what comes is read and thrown away for a while.
+        Closing a socket that still has something to read resets the line and
+        may take our close frame with it, so what comes is read and thrown away
+        for a while.
         """
         self.close()
         if not self._line_dead:
@@ -330,7 +360,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
         self._readiness.close()
-        if self.mode == "gevent":  # the library made a duplicate of its own
+        if self.apart or self.mode == "gevent":  # there the library made a duplicate
             self.sock.close()
 
     def _discard(self) -> None:
@@ -347,9 +377,15 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
 
 
 def _tune(sock: socket.socket, limits: Limits) -> None:
-    """No Nagle (we coalesce ourselves); a dead line is noticed by the kernel as well."""
+    """No Nagle (we coalesce ourselves); a dead line is noticed by the kernel as well.
+
+    And no megabytes in the kernel for whoever does not read: a hundred such
+    readers use up its memory for TCP, and then it is the others who wait.
+    """
     with contextlib.suppress(OSError):  # not TCP: a Unix socket behind a proxy
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             milliseconds = int((limits.heartbeat + ANSWER) * 1000)
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)

@@ -17,6 +17,9 @@ from typing import Any
 
 from ..errors import CSAppError
 
+#: where the WSGI environment of a request that was checked has the bytes that accept it
+ACCEPTING = "csapp.accepting"
+
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 _NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _PARAMETER = rf"\s*;\s*{_NAME}(?:\s*=\s*(?:{_NAME}|\"{_NAME}\"))?"

@@ -19,6 +19,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol
 
 from ..runtime import WOULD_BLOCK, Readiness, Runtime
@@ -28,9 +29,14 @@ PROGRESS = 65_536
 
 
 class Flusher:
-    """Sends what all outboxes of a process have queued, once per loop round."""
+    """Sends what all outboxes of a process have queued, once per loop round.
 
-    def __init__(self, runtime: Runtime) -> None:
+    *clock* gives the seconds that this process has lived: a stall of the loop
+    is not held against a reader, which could not be served meanwhile.
+    """
+
+    def __init__(self, runtime: Runtime, clock: Callable[[], float]) -> None:
+        self.clock = clock
         self._call_soon = runtime.call_soon
         self._dirty: deque[Outbox] = deque()
         self._scheduled = False
@@ -70,6 +76,7 @@ class Outbox:
     __slots__ = (
         "_backlog",
         "_closing",
+        "_counted",
         "_drained",
         "_ended",
         "_flusher",
@@ -85,6 +92,7 @@ class Outbox:
         "_seconds",
         "_since",
         "_sock",
+        "_waiting",
         "_writing",
         "sent",
     )
@@ -110,6 +118,8 @@ class Outbox:
         self._head = b""  # frames of which the kernel took the first _offset bytes
         self._offset = 0
         self._backlog = 0  # bytes that the kernel has refused so far, queue included
+        self._counted = 0  # frames of the queue that are counted in, while the kernel refuses
+        self._waiting = 0  # and their bytes
         self._marked = False
         self._writing = False
         self._closing = False
@@ -142,7 +152,7 @@ class Outbox:
         self._closing = self._ended = True
         self._queue.clear()
         self._head = b""
-        self._offset = self._backlog = 0
+        self._offset = self._backlog = self._counted = self._waiting = 0
         if self._drained is not None:
             self._drained.set()
 
@@ -208,24 +218,34 @@ class Outbox:
     def _block(self, data: bytes, sent: int) -> None:
         """The kernel's buffer is full: a writer takes over until the queue is empty."""
         self._head, self._offset = data, sent
-        self._since = self._runtime.now()
+        self._since = self._flusher.clock()
         self._progress = 0
+        self._counted = self._waiting = 0
         self._writing = True
         self._check_bytes()
         self._runtime.spawn(self._write_on)
 
+    def _count(self) -> None:
+        """Bring the backlog up to date. What was counted before is not looked at again."""
+        new = self._queue[self._counted :]
+        self._counted += len(new)
+        self._waiting += sum(map(len, new))
+        self._backlog = len(self._head) - self._offset + self._waiting
+
     def _check_bytes(self) -> None:
-        self._backlog = len(self._head) - self._offset + sum(map(len, self._queue))
+        self._count()
         if self._backlog > self._most and not self._closing:
             self._overflow()
 
     def _write_on(self) -> None:
         while self._writing:
-            left = self._since + self._seconds - self._runtime.now()
+            left = self._since + self._seconds - self._flusher.clock()
             writable = left > 0 and self._readiness.wait_writable(left)
             with self._flusher.lock:
                 if writable:
                     self._write_once()
+                elif left > 0:
+                    continue  # the clock, not the wait, says when it is too late
                 elif self._writing and not self._closing:
                     self._overflow()
                 elif self._writing:
@@ -234,6 +254,7 @@ class Outbox:
     def _write_once(self) -> None:
         if self._offset == len(self._head):
             self._head, self._offset = self._take(), 0
+            self._counted = self._waiting = 0
         try:
             sent = self._sock.send(memoryview(self._head)[self._offset :])
         except WOULD_BLOCK:
@@ -246,9 +267,9 @@ class Outbox:
         self._progress += sent
         if self._progress >= PROGRESS:
             self._progress = 0
-            self._since = self._runtime.now()
+            self._since = self._flusher.clock()
         closing = self._closing  # looked at before the queue is counted
-        self._backlog = len(self._head) - self._offset + sum(map(len, self._queue))
+        self._count()
         if self._drained is not None:
             self._drained.set()
         if not self._backlog:
@@ -263,8 +284,9 @@ class Outbox:
         """Free the queue; keep the rest of a begun frame, for what `finish` appends."""
         self._head, self._offset = _rest_of_frame(self._head, self._offset), 0
         self._queue.clear()
+        self._counted = self._waiting = 0
         self._backlog = len(self._head)
-        self._since = self._runtime.now()
+        self._since = self._flusher.clock()
         self._owner.overflowed()
         if self._drained is not None:
             self._drained.set()

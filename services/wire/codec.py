@@ -12,7 +12,7 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from types import UnionType
 from typing import Any, get_args, get_type_hints
 
@@ -45,23 +45,40 @@ def encode(frame: frames.ServerFrame) -> bytes:
 class Voice:
     """Writes the texts of one sender to one receiver: the hot path of the whole server.
 
-    It joins what never changes, made once for the two, with the text and a
-    new id. *head* gives the transport's header for a length in bytes.
+    It joins what never changes, made once for the two, with the texts and new
+    ids. *heads* has the transport's header for each length in bytes.
     """
 
-    __slots__ = ("_after", "_fixed", "_head")
+    __slots__ = ("_after", "_fixed", "_heads")
 
-    def __init__(self, sender: str, to: str, head: Callable[[int], bytes]) -> None:
+    def __init__(self, sender: str, to: str, heads: Mapping[int, bytes]) -> None:
         self._after = _text_parts(sender, to)[2]
         self._fixed = len(_TEXT_BEGIN) + len(_TEXT_ID) + len(self._after)
-        self._head = head
+        self._heads = heads
 
-    def text(self, message: str) -> bytes:
-        """A `frames.Text` with *message*, encoded, behind its header."""
-        encoded = _encode(message)
+    def texts(self, messages: list[str]) -> bytes:
+        """A `frames.Text` for each of *messages*, encoded, each behind its header, in one piece."""
         number = b"%x" % _count()
-        head = self._head(self._fixed + len(encoded) + len(number))
-        return _join((head, _TEXT_BEGIN, encoded, _TEXT_ID, number, self._after))
+        fixed, heads, after = self._fixed + len(number), self._heads, self._after
+        if len(messages) == 1:
+            encoded = _encode(messages[0])
+            head = heads[fixed + len(encoded)]
+            return _join((head, _TEXT_BEGIN, encoded, _TEXT_ID, number, after))
+        parts: list[bytes] = []
+        for encoded, suffix in zip(map(_encode, messages), _suffixes(len(messages)), strict=True):
+            head = heads[fixed + len(encoded) + len(suffix)]
+            parts += head, _TEXT_BEGIN, encoded, _TEXT_ID, number, suffix, after
+        return _join(parts)
+
+
+#: they tell the ids of one run of texts apart, which share a number
+_SUFFIXES = tuple(b".%x" % number for number in range(256))
+
+
+def _suffixes(count: int) -> Iterable[bytes]:
+    if count <= len(_SUFFIXES):
+        return _SUFFIXES[:count]
+    return (b".%x" % number for number in range(count))
 
 
 def _text_parts(sender: str, to: str) -> tuple[bytes, bytes, bytes]:

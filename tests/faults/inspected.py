@@ -17,8 +17,7 @@ import gevent
 from flask import request
 from greenlet import greenlet
 
-from services.session import Session
-from services.switchboard import Participant
+from services.switchboard import Participant, Switchboard
 from services.transport.connection import Connection
 from tests.echo import echo
 from wsgi import app
@@ -26,16 +25,16 @@ from wsgi import app
 PLANTED = "a bug is planted here"
 PATIENCE = 25.0  # s that an answer is waited for: less than a test waits
 
-relay = Session._relay
+relay = Switchboard.relay
 
 
-def buggy_relay(self: Session, frame: Any, line: Any) -> None:
-    if frame.payload.message == PLANTED:
+def buggy_relay(self: Switchboard, line: Any, messages: list[str]) -> bool:
+    if PLANTED in messages:
         raise RuntimeError("planted in a handler")
-    relay(self, frame, line)
+    return relay(self, line, messages)
 
 
-Session._relay = buggy_relay  # type: ignore[method-assign]
+Switchboard.relay = buggy_relay  # type: ignore[method-assign]
 app.add_url_rule("/echo", view_func=echo, websocket=True)
 
 

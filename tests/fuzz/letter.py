@@ -28,22 +28,25 @@ LETTER: dict[Role, dict[str, tuple[set[str], dict[str, type] | None]]] = {
 }
 
 
-def unframed(data: bytes) -> dict[str, Any]:
-    """The JSON object in one unmasked text frame with the shortest header."""
+def unframed(data: bytes) -> list[dict[str, Any]]:
+    """The JSON objects in *data*, each in an unmasked text frame with the shortest header."""
     assert type(data) is bytes
-    assert data[0] == 0x81
-    if data[1] < 126:
-        length, head = data[1], 2
-    elif data[1] == 126:
-        length, head = int.from_bytes(data[2:4], "big"), 4
-        assert length > 125
-    else:
-        assert data[1] == 127
-        length, head = int.from_bytes(data[2:10], "big"), 10
-        assert length > 65_535
-    assert len(data) == head + length
-    found = json.loads(data[head:].decode())
-    assert type(found) is dict
+    found = []
+    while data:
+        assert data[0] == 0x81
+        if data[1] < 126:
+            length, head = data[1], 2
+        elif data[1] == 126:
+            length, head = int.from_bytes(data[2:4], "big"), 4
+            assert length > 125
+        else:
+            assert data[1] == 127
+            length, head = int.from_bytes(data[2:10], "big"), 10
+            assert length > 65_535
+        assert len(data) >= head + length
+        found.append(json.loads(data[head : head + length].decode()))
+        assert type(found[-1]) is dict
+        data = data[head + length :]
     return found
 
 

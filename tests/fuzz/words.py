@@ -212,9 +212,9 @@ def _check_relayed(message: str) -> None:
     receiver = Participant("receiver", Role.WAITER, Identity("wim"))
     put: list[bytes] = []
     receiver.sockets = (SimpleNamespace(put=put.append),)  # type: ignore[assignment]
-    assert _SWITCHBOARD.relay(Line(sender, receiver), message)
+    assert _SWITCHBOARD.relay(Line(sender, receiver), [message])
     (data,) = put
-    said = unframed(data)
+    (said,) = unframed(data)
     check_letter(Role.WAITER, said)
     assert said["payload"]["message"] == message
     assert (said["type"], said["from"], said["to"]) == ("message_text", "sender", "receiver")

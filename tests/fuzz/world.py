@@ -169,7 +169,8 @@ class Line:
 
     def put(self, data: bytes) -> None:
         if self.code is None:
-            self.world.heard(self, data)
+            for frame in unframed(data):
+                self.world.heard(self, frame)
         else:
             self.missed = True
 
@@ -253,7 +254,7 @@ class World:
             capacity=settings.max_users_per_waiter,
             max_queue=settings.max_queue,
             grace=settings.grace + TICK,
-            now=lambda: self.wheel.lived,
+            now=self.wheel.lived,
         )
         self.switchboard = Switchboard(self.desk, most_parked=settings.outbox_bytes)
         self.wheel.every_tick(self.desk.tick)
@@ -274,9 +275,8 @@ class World:
 
     # ---- what a client sees ----------------------------------------------
 
-    def heard(self, line: Line, data: bytes) -> None:
-        """*data* was put for *line*."""
-        frame = unframed(data)
+    def heard(self, line: Line, frame: dict[str, Any]) -> None:
+        """*frame* was put for *line*."""
         check_letter(line.role, frame)
         assert self.ids.setdefault(frame["id"], frame) == frame, "an id was used twice"
         if frame["type"] == "initialize":
@@ -422,7 +422,7 @@ class World:
         for uuid in self.parked.keys() - self.switchboard._participants.keys():
             del self.parked[uuid]
         for uuid, participant in self.switchboard._participants.items():
-            parked = [unframed(data) for data in participant.parked]
+            parked = [one for data in participant.parked for one in unframed(data)]
             texts = [one["payload"]["message"] for one in parked if one["type"] == "message_text"]
             known = self.parked.setdefault(uuid, [])
             assert texts[: len(known)] == known

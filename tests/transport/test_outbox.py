@@ -26,7 +26,7 @@ class Line:
         self.runtime = ThreadRuntime()
         self.happened: list[str] = []
         self.event = threading.Event()
-        self.flusher = Flusher(self.runtime)
+        self.flusher = Flusher(self.runtime, self.runtime.now)
         self.outbox = Outbox(
             self.near,
             self.runtime.readiness(self.near),

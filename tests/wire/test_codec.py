@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import suppress
 
 import pytest
@@ -161,22 +162,31 @@ def test_a_batch_is_read_as_its_frames_are_one_by_one(batch):
             assert user.decode(data) == found
 
 
-@given(st.text(alphabet=st.characters(exclude_categories=["Cs"]), max_size=2000))
-def test_the_hot_path_writes_what_the_struct_would(message):
-    announced = []
+class Heads(dict[int, bytes]):
+    """Headers of three bytes."""
 
-    def head(length: int) -> bytes:
-        announced.append(length)
-        return b"HEAD"
+    def __missing__(self, length: int) -> bytes:
+        return length.to_bytes(3, "big")
 
-    written = codec.Voice("sender", "receiver", head).text(message)
-    assert written.startswith(b"HEAD")
-    assert announced == [len(written) - 4]
-    fast = json.loads(written[4:])
-    slow = frames.Text(
-        id=fast["id"], to="receiver", from_="sender", payload=frames.TextPayload(message)
-    )
-    assert fast == json.loads(codec.encode(slow))
+
+@given(st.lists(st.text(alphabet=st.characters(exclude_categories=["Cs"])), min_size=1, max_size=9))
+def test_the_hot_path_writes_what_the_structs_would(messages):
+    rest = codec.Voice("sender", "receiver", Heads()).texts(messages)
+    ids = set()
+    for message in messages:
+        length = int.from_bytes(rest[:3], "big")
+        fast, rest = json.loads(rest[3 : 3 + length]), rest[3 + length :]
+        payload = frames.TextPayload(message)
+        slow = frames.Text(id=fast["id"], to="receiver", from_="sender", payload=payload)
+        assert fast == json.loads(codec.encode(slow))
+        ids.add(fast["id"])
+    assert not rest
+    assert len(ids) == len(messages)
+
+
+def test_a_run_of_any_length_has_ids_of_its_own():
+    written = codec.Voice("sender", "receiver", Heads()).texts(["x"] * 1000)
+    assert len(set(re.findall(rb'"id":"([^"]+)"', written))) == 1000
 
 
 def test_optional_fields_are_left_out():

@@ -1,0 +1,191 @@
+"""What a store of conversations promises, whichever database keeps it.
+
+A conversation is a *chat*: it begins when a user is first matched and goes on
+through reconnects, requeues and restarts until a side leaves for good. In one
+chat `seq` counts 1, 2, 3 … without gaps; `(chat, seq)` is the referee between
+writers, `(chat, side, client id)` between a message and its repeat.
+
+Everything here blocks and is called from native threads only, so that a locked
+or slow database never stops the loop. Times are whole milliseconds since 1970,
+UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NamedTuple, Protocol
+
+from ..errors import CSAppError
+
+
+class Side(IntEnum):
+    """Who said something, as stored."""
+
+    USER = 1
+    WAITER = 2
+
+
+class Kind(IntEnum):
+    """What was said, as stored; named on the wire as in `KINDS`."""
+
+    TEXT = 1
+
+
+#: the frame type of each kind
+KINDS = {Kind.TEXT: "message_text"}
+
+
+class Message(NamedTuple):
+    """One row of a chat."""
+
+    chat: int
+    seq: int
+    side: int
+    #: the subject who said it: a chat may have had several waiters
+    author: str
+    #: the `id` of the frame, in version 2; None: never taken for a repeat
+    client_id: str | None
+    kind: int
+    #: the text
+    body: str
+    date: int
+
+
+@dataclass(slots=True)
+class Chat:
+    """A conversation and its two sides."""
+
+    #: 63 bits, growing with time, so that new rows stand together
+    key: int
+    user: str  # the participant's UUID
+    user_subject: str
+    user_name: str = ""
+    #: None: the user waits to be served again
+    waiter: str | None = None
+    waiter_subject: str | None = None
+    waiter_name: str = ""
+    opened: int = 0
+    #: None: it is open
+    ended: int | None = None
+    department: str = ""
+    #: where the visitor was when it asked
+    page: str = ""
+    #: the last `seq` that each side has read
+    user_read: int = 0
+    waiter_read: int = 0
+    rating: int | None = None
+    comment: str = ""
+    #: the highest `seq` of its messages; filled in when read, never written
+    last_seq: int = 0
+
+
+@dataclass(slots=True)
+class Duty:
+    """How a waiter was last: readiness and capacity outlive reloads and restarts."""
+
+    subject: str
+    uuid: str
+    ready: bool
+    capacity: int
+
+
+class Note(NamedTuple):
+    """What waiters write about a chat for each other."""
+
+    chat: int
+    author: str
+    text: str
+    date: int
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one commit brings: all of it or nothing.
+
+    *chats* and *duties* are written as they are now (insert or update);
+    *messages* are new, sorted by chat and `seq`.
+    """
+
+    chats: list[Chat] = field(default_factory=list)
+    duties: list[Duty] = field(default_factory=list)
+    messages: list[Message] = field(default_factory=list)
+
+
+class StoreError(CSAppError):
+    """The store could not do it, and has done nothing."""
+
+
+class Conflict(StoreError):
+    """A `seq` or a client id of the batch is there already. Nothing was written."""
+
+
+class OutcomeUnknown(CSAppError):
+    """The line broke while it committed: the batch is there as a whole, or not at all."""
+
+
+class Store(Protocol):
+    """Where chats are kept. Every method blocks; raises `StoreError`."""
+
+    #: how it is named in the log and in `/v1/status`: `sqlite` or `postgresql`
+    name: str
+
+    def migrate(self) -> None:
+        """Bring the schema up to date (Alembic)."""
+
+    def check(self) -> None:
+        """Raise `StoreError` unless it can be written to and its schema is the newest."""
+
+    def commit(self, batch: Batch) -> None:
+        """Write *batch* durably. Raises `Conflict`, `StoreError` or `OutcomeUnknown`.
+
+        Called by one thread at a time. Writing the same chats and duties
+        again is harmless; messages that are there already are a `Conflict`.
+        """
+
+    def find(self, chat: int, side: int, client_ids: Sequence[str]) -> list[Message]:
+        """The messages of a side of a chat that bear one of *client_ids*."""
+
+    def messages(
+        self,
+        chat: int,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        limit: int = 50,
+        newest: bool = True,
+    ) -> list[Message]:
+        """Messages with `after < seq < before`, in order; at most *limit* of them.
+
+        The last ones where there are more, or the first ones unless *newest*.
+        """
+
+    def chat(self, key: int) -> Chat | None:
+        """One chat."""
+
+    def open_chats(self) -> list[Chat]:
+        """Every chat that has not ended, oldest first."""
+
+    def chats_of(
+        self, side: int, subject: str, *, before: int | None = None, limit: int = 50
+    ) -> list[Chat]:
+        """The chats that *subject* was a side of, newest first, with keys below *before*."""
+
+    def duties(self) -> list[Duty]:
+        """Every waiter's last readiness."""
+
+    def add_note(self, note: Note) -> None:
+        """Keep a note."""
+
+    def notes(self, chat: int) -> list[Note]:
+        """The notes on a chat, oldest first."""
+
+    def revoke(self, *, sid: str = "", subject: str = "", now: int) -> None:
+        """Let nobody in with a token of login *sid*, or one of *subject* signed until *now*."""
+
+    def revoked(self, after: int) -> Iterator[tuple[int, str, str, int]]:
+        """Revocations numbered above *after*: number, sid, subject, when."""
+
+    def close(self) -> None:
+        """Let go of every connection to the database."""

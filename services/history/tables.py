@@ -1,0 +1,119 @@
+"""The tables, once for both databases.
+
+`message` is written in the order of arrival and found by `(chat, seq)`: on a
+busy server the rows of a thousand chats then share a few pages, and a commit
+writes those instead of a page for each chat.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    false,
+    text,
+)
+
+metadata = MetaData()
+
+#: SQLite counts rows by itself only in a column that is called INTEGER
+Number = BigInteger().with_variant(Integer, "sqlite")
+
+chat = Table(
+    "chat",
+    metadata,
+    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("user", Text, nullable=False),
+    Column("user_subject", Text, nullable=False),
+    Column("user_name", Text, nullable=False, server_default=""),
+    Column("waiter", Text),
+    Column("waiter_subject", Text),
+    Column("waiter_name", Text, nullable=False, server_default=""),
+    Column("opened", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+    Column("department", Text, nullable=False, server_default=""),
+    Column("page", Text, nullable=False, server_default=""),
+    Column("user_read", Integer, nullable=False, server_default="0"),
+    Column("waiter_read", Integer, nullable=False, server_default="0"),
+    Column("rating", SmallInteger),
+    Column("comment", Text, nullable=False, server_default=""),
+)
+Index("chat_user", chat.c.user_subject, chat.c.key)
+Index("chat_waiter", chat.c.waiter_subject, chat.c.key)
+Index(
+    "chat_open",
+    chat.c.key,
+    sqlite_where=text("ended IS NULL"),
+    postgresql_where=text("ended IS NULL"),
+)
+
+message = Table(
+    "message",
+    metadata,
+    Column("n", Number, primary_key=True, autoincrement=True),
+    Column("chat", BigInteger, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("side", SmallInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("client_id", Text),
+    Column("kind", SmallInteger, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("date", BigInteger, nullable=False),
+    sqlite_autoincrement=False,
+)
+Index("message_seq", message.c.chat, message.c.seq, unique=True)
+Index(
+    "message_client_id",
+    message.c.chat,
+    message.c.side,
+    message.c.client_id,
+    unique=True,
+    sqlite_where=text("client_id IS NOT NULL"),
+    postgresql_where=text("client_id IS NOT NULL"),
+)
+
+duty = Table(
+    "duty",
+    metadata,
+    Column("subject", Text, primary_key=True),
+    Column("uuid", Text, nullable=False),
+    Column("ready", Boolean, nullable=False),
+    Column("capacity", Integer, nullable=False),
+)
+
+note = Table(
+    "note",
+    metadata,
+    Column("n", Number, primary_key=True, autoincrement=True),
+    Column("chat", BigInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("date", BigInteger, nullable=False),
+)
+Index("note_chat", note.c.chat, note.c.n)
+
+account = Table(
+    "account",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("display_name", Text, nullable=False),
+    Column("password", Text, nullable=False),
+    Column("disabled", Boolean, nullable=False, server_default=false()),
+    Column("created", BigInteger, nullable=False),
+)
+
+revoked = Table(
+    "revoked",
+    metadata,
+    Column("n", Number, primary_key=True, autoincrement=True),
+    Column("sid", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
