@@ -120,7 +120,7 @@ def drain_on_exit(worker: Any) -> None:
     def run() -> None:
         serve()
         end = runtime.now() + worker.cfg.graceful_timeout
-        while any(server.lines for server in list(servers)) and runtime.now() < end:
+        while not all(server.settled for server in list(servers)) and runtime.now() < end:
             worker.notify()
             runtime.sleep(0.1)
         runtime.sleep(0)  # the last lines of the log

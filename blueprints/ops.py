@@ -27,6 +27,8 @@ def blueprint(extension: Extension) -> Blueprint:
             return jsonify(status="draining"), 503
         if reason := server.unfit(request.environ):
             return jsonify(status="unfit", reason=reason), 503
+        if not server.keeps:
+            return jsonify(status="unavailable", reason="the history cannot be stored"), 503
         return jsonify(status="ready"), 200
 
     @doors.get("/metrics")

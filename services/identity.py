@@ -72,7 +72,8 @@ class Tokens:
     ) -> None:
         self.lifetime = lifetime
         self._now = now
-        self._serializers = {role: _serializer(keys, role) for role in TokenRole}
+        self._serializers = {role: _serializer(keys, f"token.{role}") for role in TokenRole}
+        self._tickets = _serializer(keys, "ticket")
 
     def sign(self, identity: Identity, lifetime: float | None = None) -> str:
         """A token for *identity*, good for *lifetime* seconds (the setting where None)."""
@@ -101,6 +102,18 @@ class Tokens:
             raise TokenError(ErrorCode.EXPIRED_TOKEN, "payload.token: the token has expired")
         return identity
 
+    def sign_ticket(self, subject: str, place: int) -> str:
+        """A place in line that only *subject* can take again."""
+        return str(self._tickets.dumps([subject, place]))
+
+    def read_ticket(self, ticket: str, subject: str) -> int | None:
+        """The place that *ticket* holds for *subject*; None where it holds none."""
+        try:
+            bearer, place = self._tickets.loads(ticket, max_age=None)
+        except (BadSignature, TypeError, ValueError):
+            return None
+        return place if bearer == subject and type(place) is int else None
+
     def _refusal(self, token: str, role: TokenRole) -> TokenError:
         for other, serializer in self._serializers.items():
             if other is role:
@@ -127,10 +140,10 @@ class _Signer(TimestampSigner):
         return _derived(want_bytes(secret), self.salt)
 
 
-def _serializer(keys: Sequence[str], role: TokenRole) -> URLSafeTimedSerializer:
+def _serializer(keys: Sequence[str], use: str) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(
         list(keys),
-        salt=f"csapp.token.{role}",
+        salt=f"csapp.{use}",
         signer=_Signer,
         signer_kwargs={"digest_method": hashlib.sha256},
     )

@@ -149,6 +149,10 @@ class MeasuredDesk:
         self._desk = desk
         self._meters = meters
         self.arrive = desk.arrive
+        self.restore = desk.restore
+        self.unready = desk.unready
+        self.capacity = desk.capacity
+        self.ticket = desk.ticket
         self.part = desk.part
         self.withdraw = desk.withdraw
         self.leave = desk.leave
@@ -157,10 +161,10 @@ class MeasuredDesk:
         self.location = desk.location
         self.figures = desk.figures
 
-    def connect(self, user: str) -> None:
+    def connect(self, user: str, ticket: int | None = None) -> None:
         began = time.perf_counter()
         try:
-            self._desk.connect(user)
+            self._desk.connect(user, ticket)
         finally:
             self._meters.matching.observe(time.perf_counter() - began)
 

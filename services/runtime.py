@@ -14,12 +14,16 @@ import socket
 import ssl
 import threading
 import time
+from _queue import SimpleQueue
 from collections import deque
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any, Protocol
 
 log = logging.getLogger("csapp")
+
+#: called with what went wrong, or None
+Done = Callable[[BaseException | None], None]
 
 #: what a non-blocking call raises instead of waiting
 WOULD_BLOCK = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
@@ -70,6 +74,13 @@ class Runtime(Protocol):
 
         For what must not cost each connection something, like a log record: it
         asks for the current thread, which gevent then makes for each greenlet.
+        """
+
+    def native(self) -> Callable[[Callable[[], Any], Done], None]:
+        """A native thread of its own, and how to use it: `run(function, done)`.
+
+        It makes one call after the other; then *done* is called on the loop
+        with the exception that *function* has raised, or None.
         """
 
     def own(self, sock: Any) -> socket.socket | None:
@@ -125,6 +136,15 @@ class GeventRuntime:
             self._aside = Calls()
             self._gevent.spawn(self._aside.run)
         self._aside.append(partial(function, *args))
+
+    def native(self) -> Callable[[Callable[[], Any], Done], None]:
+        from gevent import monkey
+
+        waker = self._hub.loop.async_()
+        thread = _NativeThread(waker.send)
+        waker.start(thread.deliver)
+        monkey.get_original("_thread", "start_new_thread")(thread.work, ())
+        return thread.run
 
     def own(self, sock: Any) -> socket.socket | None:
         if isinstance(sock, ssl.SSLSocket):
@@ -259,6 +279,38 @@ class Calls:
                     log.exception("a call of the loop failed")
 
 
+class _NativeThread:
+    """Makes calls in a thread that no event loop runs in; *wake* makes the loop `deliver`."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        # The C one, which gevent leaves alone: it waits without a loop.
+        self._jobs: SimpleQueue[tuple[Callable[[], Any], Done]] = SimpleQueue()
+        self._results: deque[tuple[Done, BaseException | None]] = deque()
+        self._wake = wake
+
+    def run(self, function: Callable[[], Any], done: Done) -> None:
+        self._jobs.put((function, done))
+
+    def work(self) -> None:
+        while True:
+            function, done = self._jobs.get()
+            error: BaseException | None = None
+            try:
+                function()
+            except BaseException as raised:  # whatever it is, somebody waits for the answer
+                error = raised
+            self._results.append((done, error))
+            self._wake()
+
+    def deliver(self) -> None:
+        while self._results:
+            done, error = self._results.popleft()
+            try:
+                done(error)
+            except Exception:
+                log.exception("an answer of a native thread could not be used")
+
+
 class ThreadRuntime:
     """Plain threads: the Flask development server, and hosts without gevent."""
 
@@ -276,6 +328,11 @@ class ThreadRuntime:
 
     def aside(self, function: Callable[..., Any], *args: Any) -> None:
         function(*args)
+
+    def native(self) -> Callable[[Callable[[], Any], Done], None]:
+        thread = _NativeThread(lambda: self.call_soon(thread.deliver))
+        threading.Thread(target=thread.work, name="csapp-native", daemon=True).start()
+        return thread.run
 
     def own(self, sock: Any) -> socket.socket | None:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -13,6 +14,9 @@ from . import runtime as runtimes
 from .desk.memory import MemoryDesk
 from .desk.port import Figures, Role
 from .errors import CSAppError
+from .history.port import Store, StoreError
+from .history.sql import open_store
+from .history.writer import Writer
 from .identity import Tokens
 from .limits import ConnectionCount, KeyedBuckets
 from .metrics import MeasuredDesk, Meters, Readings
@@ -36,6 +40,8 @@ servers: weakref.WeakSet[ChatServer] = weakref.WeakSet()
 
 #: what a client is told with a 429 or 503
 RETRY = {"Retry-After": "5"}
+
+TICKS_A_SECOND = round(1 / TICK)
 
 #: s over which clients spread their return after a restart
 RETURN_SPREAD = 5.0
@@ -69,6 +75,7 @@ class ChatServer:
         self._received_before = self._relayed_before = 0  # by connections that have ended
         self._lock = threading.Lock()
         self._started: House | None = None
+        self._writer: Writer | None = None
         servers.add(self)
 
     # ---- starting ------------------------------------------------------
@@ -92,13 +99,24 @@ class ChatServer:
             grace=settings.grace + TICK,  # the wheel's time stands still for up to a tick
             now=wheel.lived,
         )
+        store = self._open_store(runtime)
+        self._writer = Writer(store, runtime, time.time) if store is not None else None
         switchboard = Switchboard(
-            MeasuredDesk(desk, self.meters), most_parked=settings.outbox_bytes
+            MeasuredDesk(desk, self.meters),
+            settings.outbox_bytes,
+            store,
+            self._writer,
+            self.tokens.sign_ticket,
         )
+        if store is not None:
+            switchboard.restore(runtime.blocking(store.open_chats), runtime.blocking(store.duties))
+        ticks = itertools.count()
 
         def tick() -> None:
             desk.tick()
             switchboard.carry_out()
+            if next(ticks) % TICKS_A_SECOND == 0:
+                switchboard.tell_queue()
 
         wheel.every_tick(self.meters.lag.tick)
         wheel.every_tick(tick)
@@ -116,6 +134,21 @@ class ChatServer:
         )
         return House(settings, runtime, wheel, self.tokens, switchboard, self.meters)
 
+    def _open_store(self, runtime: runtimes.Runtime) -> Store | None:
+        url = self.settings.database_url
+        if url == "off":
+            return None
+        store = open_store(url)
+        if store.name == "sqlite":
+            runtime.blocking(store.migrate)
+        runtime.blocking(store.check)
+        return store
+
+    @property
+    def keeps(self) -> bool:
+        """What is said can be stored, or need not be."""
+        return self._writer is None or self._writer.available
+
     # ---- connections ---------------------------------------------------
 
     def admit(self, environ: Mapping[str, Any], address: str) -> None:
@@ -127,6 +160,12 @@ class ChatServer:
         if self.draining:
             raise Refused(503, ErrorCode.UNAVAILABLE, "the server restarts", RETRY)
         self._check_web_server(environ)
+        try:
+            self.house  # noqa: B018  # started before the first connection needs it
+        except StoreError as error:
+            log.error("no chat is possible: %s", error)
+            what = "the history is not available"
+            raise Refused(503, ErrorCode.UNAVAILABLE, what, RETRY) from None
         full = self.connections.refusal(address)
         if full == "address":
             what = "too many connections from this address"
@@ -150,7 +189,6 @@ class ChatServer:
     def accept(self, environ: Mapping[str, Any]) -> Connection:
         """Accept a WebSocket, and count it. Raises `handshake.HandshakeError`."""
         address = client_address(environ, self.settings.trusted_proxies)
-        self.house  # noqa: B018  # started before the first connection needs its context
         connection = Connection(environ, self.context, address)
         if self.connections.enter(address):  # others came while the host looked at the response
             connection.close(CloseCode.FULL, "this server is full")
@@ -226,6 +264,11 @@ class ChatServer:
     def lines(self) -> int:
         """Sockets not let go of yet: open ones, and those whose last bytes are on their way."""
         return len(self.context.lines) if self._started else 0
+
+    @property
+    def settled(self) -> bool:
+        """Nothing is under way any more: no line is open, everything is stored."""
+        return not self.lines and (self._writer is None or self._writer.idle)
 
     def figures(self) -> Figures:
         """How busy the desk is."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -83,11 +84,12 @@ def _secret_keys(key: str, value: Any) -> tuple[str, ...]:
 
 
 def _database_url(key: str, value: Any) -> str:
-    if value != "off":
-        raise SettingsError(
-            key, value, "only 'off' (relay without history); this release keeps no history yet"
-        )
-    return "off"
+    if not isinstance(value, str) or not re.match(
+        r"off$|sqlite:///.|postgresql(\+\w+)?://.", value
+    ):
+        shown = "…" if "@" in str(value) else value  # it may hold a password
+        raise SettingsError(key, shown, "a sqlite:// or postgresql:// URL, or off (relay only)")
+    return value
 
 
 def _redis_url(key: str, value: Any) -> None:
@@ -131,7 +133,7 @@ class Settings:
     #: signing keys, oldest first; the newest signs, all verify (rotation without logouts)
     secret_key: tuple[str, ...] = _setting(_secret_keys)
     #: where history is kept; `off` relays only
-    database_url: str = _setting(_database_url, "off")
+    database_url: str = _setting(_database_url, "sqlite:///instance/csapp.db")
     #: where several workers meet; none: one worker
     redis_url: None = _setting(_redis_url, None)
     #: chats one waiter holds at once

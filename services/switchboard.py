@@ -2,24 +2,42 @@
 
 A participant may have several sockets (tabs) or, for the length of a grace
 period, none: what arrives then is parked and follows when it returns. The
-switchboard mirrors the desk's decisions on the participants (`peer`, `users`,
+switchboard mirrors the desk's decisions on the participants (`line`, `lines`,
 `phase`), so that a message finds its way without asking the desk and without
 a lock.
+
+With a history, what is said is stored first: `say` hands it to the writer, and
+what comes back stored is delivered, in the order of `seq`.
 """
 
 from __future__ import annotations
 
+import logging
+import secrets
 import threading
+import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
-from .desk.port import Arrival, Departed, Desk, Matched, Parted, Queued, Role
-from .identity import Identity
+from .desk.port import Arrival, Departed, Desk, Matched, Parted, Queued, Role, Standing
+from .history.port import Chat, Duty, Side, Store
+from .history.writer import Saying, Talk, Writer
+from .identity import Identity, TokenRole
 from .transport.frames import HEADS
 from .transport.frames import frame as framed
 from .wire import codec, frames
+from .wire.dialect import DIALECTS, Dialect, Peer, rfc3339
+
+log = logging.getLogger("csapp.sockets")
+
+_PLAIN, _FULL = DIALECTS[1], DIALECTS[2]
+
+#: client ids of texts that were said at once; None in version 1
+Ids = Sequence[str | None] | None
+
+SIDES = {Role.USER: Side.USER, Role.WAITER: Side.WAITER}
 
 
 class Phase(StrEnum):
@@ -36,8 +54,20 @@ class Phase(StrEnum):
 class Socket(Protocol):
     """One connection of a participant, as a session shows it to the switchboard."""
 
+    #: the version it speaks
+    dialect: Dialect
+
     def put(self, frame: bytes, /) -> None:
         """Queue framed bytes; never waits."""
+
+    def hear(self, spoken: Spoken) -> None:
+        """Stored texts for it, or echoes of its participant's own; never waits."""
+
+    def stored(self, spoken: Spoken) -> None:
+        """What it has said is stored, or will not be."""
+
+    def meet(self, line: Line, frame: bytes) -> None:
+        """*frame* says who is at the other end of *line*; its history comes before all else."""
 
     def replace(self) -> None:
         """A newer login takes its place: close it."""
@@ -50,14 +80,65 @@ class Socket(Protocol):
 
 
 class Line:
-    """One direction of a chat: who hears, and the voice in which it is spoken to."""
+    """One direction of a chat: who speaks, who hears, and the voices in which it is spoken."""
 
-    __slots__ = ("texts", "to")
+    __slots__ = ("_echo", "_full", "sender", "talk", "texts", "to")
 
-    def __init__(self, sender: Participant, to: Participant) -> None:
+    def __init__(self, sender: Participant, to: Participant, talk: Talk) -> None:
+        self.sender = sender
         self.to = to
-        #: from messages to their framed bytes, in one piece
+        self.talk = talk
+        #: from messages to their framed bytes in version 1, in one piece
         self.texts = codec.Voice(sender.uuid, to.uuid, HEADS).texts
+        self._full: codec.FullVoice | None = None
+        self._echo: codec.FullVoice | None = None
+
+    @property
+    def full(self) -> codec.FullVoice:
+        """Version 2, to the other side."""
+        if self._full is None:
+            self._full = codec.FullVoice(self.sender.uuid, self.to.uuid, self.talk.id, HEADS)
+        return self._full
+
+    @property
+    def echo(self) -> codec.FullVoice:
+        """Version 2, to the sender's own other sockets."""
+        if self._echo is None:
+            self._echo = codec.FullVoice(self.sender.uuid, self.sender.uuid, self.talk.id, HEADS)
+        return self._echo
+
+
+class Spoken(Saying):
+    """Texts under way on *line*, said on *sock*; encoded once for each version."""
+
+    __slots__ = ("_echo", "_full", "_plain", "line", "sock")
+
+    line: Line
+    sock: Socket
+    _plain: bytes | None
+    _full: bytes | None
+    _echo: bytes | None
+
+    def plain(self) -> bytes:
+        """Version 1, to the other side."""
+        if self._plain is None:
+            self._plain = self.line.texts(self.texts)
+        return self._plain
+
+    def full(self, own: bool, beyond: int = 0) -> bytes:
+        """Version 2, to the other side or to one's *own* sockets; only numbers above *beyond*."""
+        voice = self.line.echo if own else self.line.full
+        if beyond >= self.seqs[0]:
+            numbered = zip(self.texts, self.seqs, strict=True)
+            texts, seqs = zip(*(one for one in numbered if one[1] > beyond), strict=True)
+            return voice.texts(list(texts), seqs, rfc3339(self.date))
+        if own:
+            if self._echo is None:
+                self._echo = voice.texts(self.texts, self.seqs, rfc3339(self.date))
+            return self._echo
+        if self._full is None:
+            self._full = voice.texts(self.texts, self.seqs, rfc3339(self.date))
+        return self._full
 
 
 class Participant:
@@ -67,12 +148,15 @@ class Participant:
         "identity",
         "line",
         "lines",
+        "page",
         "parked",
         "parked_bytes",
         "phase",
         "role",
         "sockets",
+        "talk",
         "uuid",
+        "version",
     )
 
     def __init__(self, uuid: str, role: Role, identity: Identity) -> None:
@@ -81,23 +165,91 @@ class Participant:
         self.identity = identity
         self.phase = Phase.IDLE if role is Role.USER else Phase.OFF_DUTY
         self.sockets: tuple[Socket, ...] = ()
+        #: what its newest socket speaks: for version 1 texts are parked, version 2 reads them
+        self.version = 1
         #: to a user's waiter
         self.line: Line | None = None
         #: to a waiter's users by their UUIDs, in the order in which they were matched
         self.lines: dict[str, Line] = {}
-        #: framed bytes that wait for it to return
-        self.parked: deque[bytes] = deque()
+        #: a user's conversation, also while it waits to be served again
+        self.talk: Talk | None = None
+        #: where a user was when it asked
+        self.page = ("", "")
+        #: what waits for it to return, for each version
+        self.parked: deque[tuple[bytes, bytes]] = deque()
         self.parked_bytes = 0
 
 
 class Switchboard:
-    """All participants of this process. *most_parked*: bytes kept for an absent one."""
+    """All participants of this process. *most_parked*: bytes kept for an absent one.
 
-    def __init__(self, desk: Desk, most_parked: int) -> None:
+    *store* and *writer* are None where nothing is kept.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        most_parked: int,
+        store: Store | None = None,
+        writer: Writer | None = None,
+        sign_ticket: Callable[[str, int], str] = lambda subject, place: "",
+    ) -> None:
         self.desk = desk
+        self.store = store
+        self.writer = writer
         self._most_parked = most_parked
+        self._sign_ticket = sign_ticket
         self._participants: dict[str, Participant] = {}
         self._lock = threading.Lock()  # who has which sockets, and the order of events
+        self._told_queue = (0, 0.0)
+
+    # ---- a restart -----------------------------------------------------
+
+    def restore(self, chats: list[Chat], duties: list[Duty]) -> None:
+        """Take up the open *chats* where they stood; both sides are waited for."""
+        standings: dict[str, Standing] = {}
+        ready = {one.subject: one for one in duties}
+        for duty in duties:
+            if duty.ready:
+                standings[duty.uuid] = self._waiter(duty.subject, duty.uuid, "", duty)
+        for chat in chats:
+            if chat.waiter is not None and chat.waiter_subject is not None:
+                duty_of = ready.get(chat.waiter_subject)
+                if chat.waiter not in standings and not any(
+                    one.role is Role.WAITER and one.subject == chat.waiter_subject
+                    for one in standings.values()
+                ):
+                    standings[chat.waiter] = self._waiter(
+                        chat.waiter_subject, chat.waiter, chat.waiter_name, duty_of
+                    )
+        subjects = {one.subject: one.uuid for one in standings.values() if one.role is Role.WAITER}
+        users: dict[str, Chat] = {}
+        for chat in chats:
+            older = users.get(chat.user_subject)
+            if older is not None:  # one user has one conversation: the newest
+                self._end(older)
+            users[chat.user_subject] = chat
+        for chat in users.values():
+            server = subjects.get(chat.waiter_subject or "")
+            standings[chat.user] = Standing(Role.USER, chat.user_subject, chat.user, server)
+            user = Participant(chat.user, Role.USER, Identity(chat.user_subject, chat.user_name))
+            user.talk = Talk(chat)
+            self._participants[chat.user] = user
+            if server is None:
+                user.phase = Phase.QUEUED
+            else:
+                chat.waiter = server
+                self._join(user, self._participants[server], user.talk)
+        self.desk.restore(list(standings.values()))
+
+    def _waiter(self, subject: str, uuid: str, name: str, duty: Duty | None) -> Standing:
+        participant = Participant(uuid, Role.WAITER, Identity(subject, name, TokenRole.WAITER))
+        is_ready = duty is not None and duty.ready
+        participant.phase = Phase.ON_DUTY if is_ready else Phase.OFF_DUTY
+        self._participants[uuid] = participant
+        return Standing(
+            Role.WAITER, subject, uuid, ready=is_ready, capacity=duty.capacity if duty else None
+        )
 
     # ---- coming and going ----------------------------------------------
 
@@ -118,11 +270,18 @@ class Switchboard:
                 replaced = list(participant.sockets)
                 participant.sockets = ()
             participant.identity = identity
+            back = arrival.standing and not participant.sockets
+            participant.version = sock.dialect.version
             sock.welcome(participant, arrival)
+            plainly = sock.dialect.version == 1
             while participant.parked:
-                sock.put(participant.parked.popleft())
+                plain, full = participant.parked.popleft()
+                if data := plain if plainly else full:
+                    sock.put(data)
             participant.parked_bytes = 0
             participant.sockets += (sock,)
+            if back:
+                self._show(participant, "online")
         self.carry_out()
         return replaced
 
@@ -137,14 +296,25 @@ class Switchboard:
                     self.desk.leave(participant.uuid)
                 else:
                     self.desk.drop(participant.uuid)
+                    self._show(participant, "away")
         self.carry_out()
+
+    def _show(self, participant: Participant, state: str) -> None:
+        """Tell the other sides that *participant* has come or is away."""
+        lines = [participant.line] if participant.line else list(participant.lines.values())
+        for line in lines:
+            for sock in line.to.sockets:
+                frame = sock.dialect.presence(line.to.uuid, participant.uuid, line.talk.id, state)
+                if frame is not None:
+                    sock.put(sealed(frame))
 
     # ---- messages ------------------------------------------------------
 
     def relay(self, line: Line, messages: list[str]) -> bool:
-        """Deliver texts: encoded once, to every socket. False, for all, when they cannot be parked.
+        """Deliver texts without keeping them: encoded once, to every socket.
 
-        A socket gets them as one piece: what is said at once costs one call each.
+        A socket gets them as one piece: what is said at once costs one call
+        each. False, for all, when they cannot be parked.
         """
         data = line.texts(messages)
         sockets = line.to.sockets
@@ -152,22 +322,76 @@ class Switchboard:
             with self._lock:
                 if self._is_full(line.to, data):
                     return False
-                self._deliver(line.to, data)
+                self._park(line.to, data, b"")
         for sock in sockets:
             sock.put(data)
         return True
+
+    def say(self, line: Line, sock: Socket, texts: list[str], ids: Ids) -> bool:
+        """Store texts and then deliver them. False, for all, while that is not possible.
+
+        *sock* is told by `stored`.
+        """
+        if self.writer is None:
+            return self._number(line, sock, texts, ids)
+        to = line.to
+        if not to.sockets and to.version == 1 and to.parked_bytes > self._most_parked:
+            return False
+        return self.writer.say(self._spoken(line, sock, texts, ids))
+
+    def _spoken(self, line: Line, sock: Socket, texts: list[str], ids: Ids) -> Spoken:
+        sender = line.sender
+        spoken = Spoken(
+            line.talk, SIDES[sender.role], sender.identity.subject, texts, ids, self._told
+        )
+        spoken.line, spoken.sock = line, sock
+        spoken._plain = spoken._full = spoken._echo = None
+        return spoken
+
+    def _number(self, line: Line, sock: Socket, texts: list[str], ids: Ids) -> bool:
+        """Without a history: numbered as if it were stored, delivered at once."""
+        spoken = self._spoken(line, sock, texts, ids)
+        talk = line.talk
+        spoken.seqs = range(talk.last_seq + 1, talk.last_seq + 1 + len(texts))
+        talk.given = talk.last_seq = spoken.seqs[-1]
+        spoken.date = int(time.time() * 1000)
+        spoken.stored = True
+        self._told(spoken)
+        return True
+
+    def _told(self, saying: Any) -> None:
+        """A `Spoken` is stored, or will not be. Called on the loop."""
+        line, sock = saying.line, saying.sock
+        if saying.stored and saying.texts:
+            to = line.to
+            if to.sockets:
+                for one in to.sockets:
+                    one.hear(saying)
+            elif to.version == 1:
+                with self._lock:
+                    if not to.sockets:
+                        self._park(to, saying.plain(), b"")
+            for one in line.sender.sockets:
+                if one is not sock and one.dialect.version > 1:
+                    one.hear(saying)
+        sock.stored(saying)
 
     def _is_full(self, to: Participant, data: bytes) -> bool:
         """Whether *to* is away and no more texts can be kept for it."""
         return not to.sockets and to.parked_bytes + len(data) > self._most_parked
 
-    def _deliver(self, to: Participant, data: bytes) -> None:
-        """Send *data* to every socket, or park it; what the desk decides is never too much."""
-        if not to.sockets:
-            to.parked.append(data)
-            to.parked_bytes += len(data)
-        for sock in to.sockets:
-            sock.put(data)
+    def _park(self, to: Participant, plain: bytes, full: bytes) -> None:
+        to.parked.append((plain, full))
+        to.parked_bytes += len(plain)
+
+    def pass_on(
+        self, line: Line, make: Callable[[Dialect, str, str], frames.ServerFrame | None]
+    ) -> None:
+        """To every socket of the other side that knows the word: typing, read marks."""
+        for sock in line.to.sockets:
+            frame = make(sock.dialect, line.to.uuid, line.sender.uuid)
+            if frame is not None:
+                sock.put(sealed(frame))
 
     # ---- the desk's decisions ------------------------------------------
 
@@ -179,42 +403,152 @@ class Switchboard:
 
     def _matched(self, event: Matched) -> None:
         user, waiter = self._participants[event.user], self._participants[event.waiter]
-        user.line = Line(user, waiter)
+        resumed = user.talk is not None
+        talk = user.talk = user.talk or Talk(self._new_chat(user))
+        record = talk.record
+        record.waiter, record.waiter_subject = waiter.uuid, waiter.identity.subject
+        record.waiter_name = waiter.identity.name
+        self._save(record)
+        to_waiter, to_user = self._join(user, waiter, talk)
+        self._meet(user, to_waiter, resumed, asked=True)
+        self._meet(waiter, to_user, resumed, asked=False)
+
+    def _join(self, user: Participant, waiter: Participant, talk: Talk) -> tuple[Line, Line]:
+        user.line = Line(user, waiter, talk)
         user.phase = Phase.SERVED
-        waiter.lines[user.uuid] = Line(waiter, user)
-        self._answer(user, lambda to: connect_success(to, waiter.uuid))
-        self._deliver(waiter, sealed(new_connection(waiter.uuid, user.uuid)))
+        waiter.lines[user.uuid] = Line(waiter, user, talk)
+        return user.line, waiter.lines[user.uuid]
+
+    def _meet(self, me: Participant, line: Line, resumed: bool, asked: bool) -> None:
+        for sock in me.sockets:
+            frame = self.introduce(me, line, resumed, sock.dialect)
+            question = sock.take_question() if asked else None
+            if question is not None:
+                frame.reply_id = question.id
+            sock.meet(line, sealed(frame))
+        if not me.sockets:
+            plain = sealed(self.introduce(me, line, resumed, _PLAIN))
+            self._park(me, plain, b"")  # version 2 is told when it returns
+
+    def introduce(
+        self, me: Participant, line: Line, resumed: bool, dialect: Dialect
+    ) -> frames.ServerFrame:
+        """Who is at the other end of *line*."""
+        other, talk = line.to, line.talk
+        peer = Peer(other.uuid, other.identity.name, talk.id, talk.last_seq, resumed)
+        if me.role is Role.USER:
+            return dialect.connect_success(me.uuid, peer)
+        return dialect.new_connection(me.uuid, peer)
 
     def _queued(self, event: Queued) -> None:
         user = self._participants[event.user]
         user.phase = Phase.QUEUED
-        if user.sockets:  # a place in line is worth nothing later
-            self._answer(user, lambda to: connect_queue(to, event.location))
-
-    def _parted(self, event: Parted) -> None:
-        user, waiter = self._participants[event.user], self._participants[event.waiter]
-        user.line = None
-        user.phase = Phase.IDLE
-        waiter.lines.pop(user.uuid, None)
-        told, gone = (waiter, user) if event.gone == user.uuid else (user, waiter)
-        self._deliver(told, sealed(disconnected(told.uuid, gone.uuid)))
-        for sock in gone.sockets:  # its other tabs; the one that ended it knows
-            if sock.take_question() is None:
-                sock.put(sealed(disconnected(gone.uuid, told.uuid)))
-
-    def _departed(self, event: Departed) -> None:
-        self._participants.pop(event.participant)
-
-    def _answer(self, to: Participant, make: Callable[[str], frames.ServerFrame]) -> None:
-        """Tell *to*; the socket that asked gets `reply_id` as well."""
-        if not to.sockets:
-            self._deliver(to, sealed(make(to.uuid)))
-        for sock in to.sockets:
-            frame = make(to.uuid)
+        for sock in user.sockets:  # a place in line is worth nothing later
+            frame = self.place(user, event.location, sock.dialect)
             question = sock.take_question()
             if question is not None:
                 frame.reply_id = question.id
             sock.put(sealed(frame))
+
+    def place(self, user: Participant, location: int, dialect: Dialect) -> frames.ServerFrame:
+        """How many are ahead of the queued *user*."""
+        ticket = ""
+        if dialect.version > 1:
+            ticket = self._sign_ticket(user.identity.subject, self.desk.ticket(user.uuid))
+        return dialect.connect_queue(user.uuid, location, ticket)
+
+    def _parted(self, event: Parted) -> None:
+        user, waiter = self._participants[event.user], self._participants[event.waiter]
+        talk = user.talk
+        user.line = None
+        user.phase = Phase.IDLE
+        waiter.lines.pop(user.uuid, None)
+        if talk is not None:
+            if event.requeued:
+                talk.record.waiter = talk.record.waiter_subject = None
+                self._save(talk.record)
+            else:
+                user.talk = None
+                self._end(talk.record)
+        conversation = talk.id if talk is not None else ""
+        told, gone = (waiter, user) if event.gone == user.uuid else (user, waiter)
+        if not told.sockets:
+            plain, full = (
+                sealed(dialect.disconnected(told.uuid, gone.uuid, conversation))
+                for dialect in (_PLAIN, _FULL)
+            )
+            self._park(told, plain, full)
+        for sock in told.sockets:
+            frame = sock.dialect.disconnected(told.uuid, gone.uuid, conversation)
+            sock.put(sealed(frame))
+        for sock in gone.sockets:  # its other tabs; in version 1 the one that ended it knows
+            frame = sock.dialect.disconnected(gone.uuid, told.uuid, conversation)
+            question = sock.take_question()
+            if question is None or sock.dialect.version > 1:
+                if question is not None:
+                    frame.reply_id = question.id
+                sock.put(sealed(frame))
+
+    def _departed(self, event: Departed) -> None:
+        gone = self._participants.pop(event.participant)
+        if gone.talk is not None:
+            self._end(gone.talk.record)
+            gone.talk = None
+        if gone.role is Role.WAITER and gone.phase is Phase.ON_DUTY:
+            self.keep_duty(gone, ready=False, capacity=None)
+
+    # ---- what is kept --------------------------------------------------
+
+    def _new_chat(self, user: Participant) -> Chat:
+        now = int(time.time() * 1000)
+        department, page = user.page
+        return Chat(
+            key=now << 20 | secrets.randbits(20),  # 63 bits until the year 2248
+            user=user.uuid,
+            user_subject=user.identity.subject,
+            user_name=user.identity.name,
+            opened=now,
+            department=department,
+            page=page,
+        )
+
+    def _end(self, chat: Chat) -> None:
+        chat.ended = int(time.time() * 1000)
+        self._save(chat)
+
+    def _save(self, chat: Chat) -> None:
+        if self.writer is not None:
+            self.writer.save(chat)
+
+    def keep_duty(self, waiter: Participant, *, ready: bool, capacity: int | None) -> None:
+        """Readiness outlives reloads and restarts."""
+        if self.writer is not None:
+            capacity = capacity or 0
+            self.writer.save_duty(Duty(waiter.identity.subject, waiter.uuid, ready, capacity))
+
+    def read_by(self, line: Line, seq: int) -> None:
+        """The speaker of *line* has read up to *seq*."""
+        record = line.talk.record
+        seq = min(seq, line.talk.last_seq)
+        if line.sender.role is Role.USER:
+            record.user_read = max(record.user_read, seq)
+        else:
+            record.waiter_read = max(record.waiter_read, seq)
+        self._save(record)
+
+    def tell_queue(self) -> None:
+        """Tell waiters how long the line is, when that has changed. At most once a second."""
+        figures = self.desk.figures()
+        now = figures.queue_length, figures.longest_wait
+        if now[0] == self._told_queue[0]:
+            return
+        self._told_queue = now
+        for participant in list(self._participants.values()):
+            if participant.role is Role.WAITER:
+                for sock in participant.sockets:
+                    frame = sock.dialect.queue_status(participant.uuid, *now)
+                    if frame is not None:
+                        sock.put(sealed(frame))
 
 
 _CARRY_OUT: dict[type, Callable[..., None]] = {
@@ -228,19 +562,3 @@ _CARRY_OUT: dict[type, Callable[..., None]] = {
 def sealed(frame: frames.ServerFrame) -> bytes:
     """*frame* as it goes over the line."""
     return framed(codec.encode(frame))
-
-
-def connect_success(to: str, waiter: str) -> frames.ServerFrame:
-    return frames.ConnectSuccess(id=codec.new_id(), to=to, payload=frames.UuidPayload(waiter))
-
-
-def connect_queue(to: str, location: int) -> frames.ServerFrame:
-    return frames.ConnectQueue(id=codec.new_id(), to=to, payload=frames.LocationPayload(location))
-
-
-def new_connection(to: str, user: str) -> frames.ServerFrame:
-    return frames.NewConnection(id=codec.new_id(), to=to, payload=frames.UuidPayload(user))
-
-
-def disconnected(to: str, gone: str) -> frames.ServerFrame:
-    return frames.Disconnected(id=codec.new_id(), to=to, from_=gone)

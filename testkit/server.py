@@ -57,6 +57,7 @@ class LiveServer:
                 "PYTHONPATH": paths,
                 "PYTHONUNBUFFERED": "1",
                 "CSAPP_SECRET_KEY": SECRET,
+                "CSAPP_DATABASE_URL": "off",
                 **(env or {}),
             },
             stdout=subprocess.PIPE,

@@ -59,6 +59,10 @@ def test_every_frame_type_with_who_sends_it():
         (frames.FromWaiter, "waiter"),
         (frames.ToUser, "server"),
         (frames.ToWaiter, "server"),
+        (frames.FromUser2, "user"),
+        (frames.FromWaiter2, "waiter"),
+        (frames.ToUser2, "server"),
+        (frames.ToWaiter2, "server"),
     ]:
         for member in get_args(union):
             senders.setdefault(member.__struct_config__.tag, set()).add(who)

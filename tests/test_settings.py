@@ -22,7 +22,7 @@ def test_defaults_are_those_of_the_interface():
     assert (settings.message_rate, settings.message_burst) == (10, 30)
     assert (settings.connections_per_ip, settings.trusted_proxies) == (100, 0)
     assert (settings.token_lifetime, settings.url_prefix) == (43_200, "")
-    assert settings.database_url == "off"
+    assert settings.database_url == "sqlite:///instance/csapp.db"
     assert settings.allowed_origins == ()
 
 

@@ -8,13 +8,25 @@ they were decided.
 from __future__ import annotations
 
 import threading
+import time
 from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from . import port
-from .port import Arrival, Departed, Event, Figures, Matched, Parted, Queued, QueueFull, Role
+from .port import (
+    Arrival,
+    Departed,
+    Event,
+    Figures,
+    Matched,
+    Parted,
+    Queued,
+    QueueFull,
+    Role,
+    Standing,
+)
 from .user_queue import UserQueue
 from .waiter_pool import Waiter, WaiterPool
 
@@ -40,15 +52,22 @@ class User:
 
 
 class MemoryDesk:
-    """`port.Desk` in memory. *now* counts seconds, monotonic."""
+    """`port.Desk` in memory. *now* counts seconds, monotonic; *wall* since 1970, for tickets."""
 
     def __init__(
-        self, *, capacity: int, max_queue: int, grace: float, now: Callable[[], float]
+        self,
+        *,
+        capacity: int,
+        max_queue: int,
+        grace: float,
+        now: Callable[[], float],
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self._capacity = capacity
         self._max_queue = max_queue
         self._grace = grace
         self._now = now
+        self._wall = wall
         self._lock = threading.Lock()
         self._pool = WaiterPool()
         self._queue = UserQueue()
@@ -128,7 +147,7 @@ class MemoryDesk:
         for user in users:
             user.waiter = None
             self._served -= 1
-            self._events.append(Parted(user.uuid, waiter.uuid, waiter.uuid))
+            self._events.append(Parted(user.uuid, waiter.uuid, waiter.uuid, requeue))
         if not requeue or not users:
             return
         self._queue.join_front(user.uuid for user in users)
@@ -145,14 +164,45 @@ class MemoryDesk:
 
     # ---- matching ------------------------------------------------------
 
-    def connect(self, user: str) -> None:
+    def restore(self, standings: list[Standing]) -> None:
+        with self._lock:
+            end = self._now() + self._grace
+            queued = []
+            for one in standings:
+                self._standing[one.role, one.subject] = one.uuid
+                self._absent[one.uuid] = end
+                if one.role is Role.WAITER:
+                    capacity = one.capacity or self._capacity
+                    waiter = Waiter(one.uuid, one.subject, capacity, present=False)
+                    waiter.ready = one.ready
+                    self._waiters[one.uuid] = waiter
+                    continue
+                user = User(one.uuid, one.subject, present=False, since=self._now())
+                self._users[one.uuid] = user
+                server = self._waiters.get(one.waiter or "")
+                if server is None:
+                    queued.append(one.uuid)
+                else:
+                    user.waiter = server.uuid
+                    server.users[one.uuid] = None
+                    self._served += 1
+            self._queue.join_front(queued)
+            for uuid in queued:
+                self._queue.away(uuid)
+
+    def connect(self, user: str, ticket: int | None = None) -> None:
         with self._lock:
             person = self._users[user]
             if person.waiter is not None or user in self._queue:
                 return
             if not len(self._pool) and len(self._queue) >= self._max_queue:
                 raise QueueFull
-            person.told = self._queue.join(user)
+            at = int(self._wall() * 1e6)
+            if ticket is None:
+                person.told = self._queue.join(user, at)
+            else:
+                person.told = self._queue.rejoin(user, min(ticket, at))
+                self._places_changed = True
             person.since = self._now()
             self._match()
             if person.waiter is None:
@@ -165,6 +215,15 @@ class MemoryDesk:
             person.capacity = capacity or person.capacity
             self._pool.refresh(person)
             self._match()
+
+    def unready(self, waiter: str) -> None:
+        with self._lock:
+            person = self._waiters[waiter]
+            person.ready = False
+            self._pool.refresh(person)
+
+    def capacity(self, waiter: str) -> int:
+        return self._waiters[waiter].capacity
 
     def _match(self) -> None:
         """Bring free waiters and waiting users together until one of them runs out."""
@@ -246,6 +305,10 @@ class MemoryDesk:
     def location(self, user: str) -> int:
         """The place in line that *user* was last told."""
         return self._users[user].told
+
+    def ticket(self, user: str) -> int:
+        with self._lock:
+            return self._queue.ticket(user)
 
     def figures(self) -> Figures:
         with self._lock:

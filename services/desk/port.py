@@ -59,6 +59,8 @@ class Parted:
     user: str
     waiter: str
     gone: str
+    #: the user is queued again: for it the conversation goes on
+    requeued: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,20 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A participant as it was before a restart, absent for now."""
+
+    role: Role
+    subject: str
+    uuid: str
+    #: of a user: who served it; None puts it at the front of the line
+    waiter: str | None = None
+    #: of a waiter
+    ready: bool = False
+    capacity: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Figures:
     """How busy the desk is; no personal data."""
 
@@ -99,14 +115,29 @@ class Desk(Protocol):
     def arrive(self, role: Role, subject: str, uuid: str) -> Arrival:
         """*subject* is here: a new participant under *uuid*, or back as its standing one."""
 
-    def connect(self, user: str) -> None:
+    def restore(self, standings: list[Standing]) -> None:
+        """Take up what stood before a restart; everybody is absent and has a grace period.
+
+        Waiters come before their users. A user whose waiter is not among them is queued.
+        """
+
+    def connect(self, user: str, ticket: int | None = None) -> None:
         """Match *user* or queue it. Nothing happens while it is served or queued already.
 
-        Raises `QueueFull`.
+        *ticket* is a place that it had before, as `ticket` told. Raises `QueueFull`.
         """
+
+    def ticket(self, user: str) -> int:
+        """What the queued *user* comes back to its place with: µs since 1970, or negative."""
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
         """*waiter* takes users, up to *capacity* at once. Twice is harmless."""
+
+    def unready(self, waiter: str) -> None:
+        """*waiter* keeps its users and gets no more."""
+
+    def capacity(self, waiter: str) -> int:
+        """How many users *waiter* takes at once."""
 
     def part(self, user: str, waiter: str, gone: str) -> bool:
         """End this chat because *gone* (one of the two) ends it; nobody is queued again.

@@ -1,7 +1,8 @@
 """The users who wait, in the order of their tickets.
 
-Tickets are whole numbers: the back of the line counts up, the front counts
-down for users whose waiter was lost. A deque holds the line; who leaves is
+Tickets are whole numbers: the moment of joining, growing at the back; the
+front counts down from 0 for users whose waiter was lost. Who comes back with an
+old number (after a restart, say) stands by it again. A deque holds the line; who leaves is
 only struck off and passed over later (lazy removal), so joining, leaving and
 taking the next cost O(1). A user whose line is down keeps its place without
 standing in the way of those behind: it is set aside and comes back by ticket.
@@ -32,12 +33,21 @@ class UserQueue:
     def __contains__(self, user: str) -> bool:
         return user in self._tickets
 
-    def join(self, user: str) -> int:
-        """Stand at the back; returns how many are ahead."""
+    def join(self, user: str, at: int = 0) -> int:
+        """Stand at the back, with a number of at least *at*; returns how many are ahead."""
         ahead = len(self._tickets)
-        self._back += 1
+        self._back = max(self._back + 1, at)
         self._tickets[user] = self._back
         self._line.append((self._back, user))
+        return ahead
+
+    def rejoin(self, user: str, ticket: int) -> int:
+        """Stand where *ticket* says; returns how many are ahead."""
+        if ticket > self._back:
+            return self.join(user, ticket)
+        ahead = sum(one < ticket for one in self._tickets.values())
+        self._tickets[user] = ticket
+        heapq.heappush(self._returned, (ticket, user))
         return ahead
 
     def join_front(self, users: Iterable[str]) -> None:

@@ -10,6 +10,7 @@ field that is wrong together with the `id` to answer.
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import secrets
 from collections.abc import Callable, Iterable, Mapping
@@ -71,6 +72,39 @@ class Voice:
         return _join(parts)
 
 
+class FullVoice:
+    """The same in version 2, for one conversation."""
+
+    __slots__ = ("_after", "_fixed", "_heads")
+
+    def __init__(self, sender: str, to: str, conversation: str, heads: Mapping[int, bytes]) -> None:
+        payload = frames.TextPayload("<message>")
+        whole = _encode(
+            frames.Text2(
+                id="<id>", to=to, from_=sender, conversation=conversation, seq=_SEQ, payload=payload
+            )
+        )
+        rest = whole.split(b"<id>")[1]
+        self._after = rest.removesuffix(b"%d}" % _SEQ)
+        self._fixed = len(_TEXT_BEGIN) + len(_TEXT_ID) + len(self._after)
+        self._heads = heads
+
+    def texts(self, messages: list[str], seqs: Iterable[int], date: str) -> bytes:
+        """A `frames.Text2` for each of *messages*, with its number of *seqs*, in one piece."""
+        number = b"%x" % _count()
+        heads, after, end = self._heads, self._after, b',"date":"%b"}' % date.encode()
+        fixed = self._fixed + len(number) + len(end)
+        parts: list[bytes] = []
+        suffixes = _suffixes(len(messages))
+        for encoded, suffix, seq in zip(map(_encode, messages), suffixes, seqs, strict=True):
+            place = b"%d" % seq
+            head = heads[fixed + len(encoded) + len(suffix) + len(place)]
+            parts += head, _TEXT_BEGIN, encoded, _TEXT_ID, number, suffix, after, place, end
+        return _join(parts)
+
+
+_SEQ = 1_234_567  # stands where the number belongs
+
 #: they tell the ids of one run of texts apart, which share a number
 _SUFFIXES = tuple(b".%x" % number for number in range(256))
 
@@ -92,6 +126,16 @@ def _text_parts(sender: str, to: str) -> tuple[bytes, bytes, bytes]:
 
 _join = b"".join
 _TEXT_BEGIN, _TEXT_ID, _ = _text_parts("", "")
+
+
+def _renew() -> None:
+    """A forked worker is another process than the one that imported this module."""
+    global _PROCESS, _TEXT_ID  # noqa: PLW0603
+    _PROCESS = secrets.token_hex(4)
+    _TEXT_ID = _text_parts("", "")[1]
+
+
+os.register_at_fork(after_in_child=_renew)
 
 
 class _Known:

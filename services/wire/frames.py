@@ -2,14 +2,14 @@
 
 `wire/` knows nobody: it does not know who is connected or what a frame leads
 to. Clients' frames are decoded into the unions at the bottom of each section;
-the server's frames are built here and nowhere else. The rule of version 1: a
-frame of this file carries no type, payload key or field that the founding
-document does not list.
+the server's frames are built here and nowhere else. The rule of version 1: what
+a client of version 1 is sent carries no type, payload key or field that the
+founding document does not list; everything beyond it stands under *Version 2*.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
@@ -28,8 +28,18 @@ class ClientStruct(Struct, forbid_unknown_fields=True, gc=False):
     """
 
 
+#: `seq` of a message, or of none yet
+Seq = Annotated[int, Meta(ge=0, le=1 << 53)]
+
+
 class TokenPayload(ClientStruct):
+    """`version`, `resume` and `locale` make it version 2."""
+
     token: str
+    version: Literal[1, 2] = 1
+    #: conversation → the last `seq` seen
+    resume: Annotated[dict[str, Seq], Meta(max_length=100)] | UnsetType = UNSET
+    locale: Annotated[str, Meta(max_length=35)] | UnsetType = UNSET
 
 
 class TextPayload(ClientStruct):
@@ -77,6 +87,78 @@ class Disconnect(ClientFrame, tag="disconnect"):
 
 FromUser = Auth | Connect | MessageText | Disconnect
 FromWaiter = Auth | Ready | MessageText | Disconnect
+
+
+# ---- client → server, version 2 ----------------------------------------------
+
+#: a conversation's id
+Conversation = Annotated[str, Meta(min_length=1, max_length=32)]
+
+
+class ConnectPayload(ClientStruct):
+    ticket: Annotated[str, Meta(max_length=500)] | UnsetType = UNSET
+    department: Annotated[str, Meta(max_length=200)] = ""
+    page: Annotated[str, Meta(max_length=2000)] = ""
+    fields: dict[str, Any] | UnsetType = UNSET
+
+
+class Connect2(ClientFrame, tag="connect"):
+    payload: ConnectPayload | None = None
+
+
+class DutyPayload(ClientStruct):
+    capacity: Annotated[int, Meta(ge=1, le=1000)] | UnsetType = UNSET
+
+
+class Ready2(ClientFrame, tag="ready"):
+    payload: DutyPayload | None = None
+
+
+class Unready(ClientFrame, tag="unready"):
+    payload: DutyPayload | None = None
+
+
+class OnPayload(ClientStruct):
+    on: bool
+
+
+class Typing(ClientFrame, tag="typing", kw_only=True):
+    payload: OnPayload
+
+
+class SeqPayload(ClientStruct):
+    seq: Seq
+
+
+class Read(ClientFrame, tag="read", kw_only=True):
+    payload: SeqPayload
+
+
+class PagePayload(ClientStruct):
+    conversation: Conversation | UnsetType = UNSET
+    before: Seq | UnsetType = UNSET
+    after: Seq | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+class GetHistory(ClientFrame, tag="get_history"):
+    payload: PagePayload | None = None
+
+
+class SessionsPayload(ClientStruct):
+    before: Conversation | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=200)] = 50
+
+
+class GetHistorySession(ClientFrame, tag="get_history_session"):
+    payload: SessionsPayload | None = None
+
+
+FromUser2 = Auth | Connect2 | MessageText | Disconnect | Typing | Read | GetHistory
+FromWaiter2 = (
+    Auth | Ready2 | Unready | MessageText | Disconnect | Typing | Read | GetHistory
+    | GetHistorySession
+)  # fmt: skip
 
 
 # ---- server → client -------------------------------------------------------
@@ -131,3 +213,190 @@ class Text(ServerFrame, tag="message_text"):
 
 ToUser = Initialize | ConnectSuccess | ConnectQueue | Disconnected | Error | Text
 ToWaiter = Initialize | NewConnection | Disconnected | Error | Text
+
+
+# ---- server → client, version 2 ----------------------------------------------
+
+
+class ServerFrame2(ServerFrame, kw_only=True):
+    """`conversation`, `seq` and `date` stand wherever a frame belongs to a chat or a message."""
+
+    conversation: str | UnsetType = UNSET
+    seq: int | UnsetType = UNSET
+    date: str | UnsetType = UNSET
+
+
+class SelfPayload(Struct, gc=False):
+    uuid: str
+    sub: str
+    name: str
+    avatar: str
+    role: str
+
+
+class AuthSuccess(ServerFrame2, tag="auth_success"):
+    """Who one is."""
+
+    payload: SelfPayload
+
+
+class PeerPayload(Struct, gc=False):
+    uuid: str
+    name: str
+    avatar: str
+    conversation: str
+    last_seq: int
+    #: this conversation was there before: a return, or another waiter
+    resumed: bool
+
+
+class ConnectSuccess2(ServerFrame2, tag="connect_success"):
+    payload: PeerPayload
+
+
+class NewConnection2(ServerFrame2, tag="new_connection"):
+    payload: PeerPayload
+
+
+class TicketPayload(Struct, gc=False, omit_defaults=True):
+    location: int
+    #: the place can be taken again with it
+    ticket: str
+    #: s that those who were matched lately have waited
+    wait: float | UnsetType = UNSET
+
+
+class ConnectQueue2(ServerFrame2, tag="connect_queue"):
+    payload: TicketPayload
+
+
+class ErrorPayload(Struct, gc=False, omit_defaults=True):
+    message: str
+    code: str
+    #: s after which the same may be asked again
+    retry_after: float | UnsetType = UNSET
+
+
+class Error2(ServerFrame2, tag="error"):
+    payload: ErrorPayload
+
+
+class Text2(ServerFrame2, tag="message_text"):
+    """To the other side, and to the sender's own other sockets."""
+
+    payload: TextPayload
+
+
+class ReceiptPayload(Struct, gc=False):
+    seq: int
+    date: str
+
+
+class Receipt(ServerFrame2, tag="message_text_success"):
+    """The message of `reply_id` is durable."""
+
+    payload: ReceiptPayload
+
+
+class Item(Struct, omit_defaults=True, gc=False):
+    """A message of the past; `client_id` is its sender's `id`, on one's own."""
+
+    seq: int
+    type: str
+    from_: str = field(name="from")
+    date: str
+    payload: TextPayload
+    client_id: str | UnsetType = UNSET
+
+
+class HistoryPayload(Struct, omit_defaults=True):
+    conversation: str
+    messages: list[Item]
+    #: nothing is left out between these messages and what was asked for
+    complete: bool
+    state: str
+    last_seq: int
+
+
+class MessageHistory(ServerFrame2, tag="message_history"):
+    payload: HistoryPayload
+
+
+class SessionItem(Struct, omit_defaults=True, gc=False):
+    conversation: str
+    name: str
+    sub: str
+    state: str
+    opened: str
+    last_seq: int
+    read: int
+    ended: str | UnsetType = UNSET
+    page: str = ""
+
+
+class SessionsFound(Struct):
+    sessions: list[SessionItem]
+    complete: bool
+
+
+class SessionHistory(ServerFrame2, tag="session_history"):
+    payload: SessionsFound
+
+
+class CapacityPayload(Struct, gc=False):
+    capacity: int
+
+
+class ReadySuccess(ServerFrame2, tag="ready"):
+    payload: CapacityPayload
+
+
+class UnreadySuccess(ServerFrame2, tag="unready"):
+    payload: CapacityPayload
+
+
+class TypingOn(ServerFrame2, tag="typing"):
+    payload: OnPayload
+
+
+class ReadTo(ServerFrame2, tag="read"):
+    payload: SeqPayload
+
+
+class PresencePayload(Struct, gc=False):
+    state: str
+
+
+class Presence(ServerFrame2, tag="presence"):
+    """The other side is `online` or `away`."""
+
+    payload: PresencePayload
+
+
+class QueueStatusPayload(Struct, gc=False):
+    length: int
+    #: s that the first in line has waited
+    longest_wait: float
+
+
+class QueueStatus(ServerFrame2, tag="queue_status"):
+    payload: QueueStatusPayload
+
+
+class Disconnected2(ServerFrame2, tag="disconnected"):
+    """`from` is the side that is gone."""
+
+
+class Kickout(ServerFrame2, tag="kickout"):
+    """A newer login takes this one's place; the close (4409) follows."""
+
+
+BothHear2 = (
+    AuthSuccess | Error2 | Text2 | Receipt | MessageHistory | TypingOn | ReadTo | Presence
+    | Disconnected2 | Kickout
+)  # fmt: skip
+ToUser2 = Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2
+ToWaiter2 = (
+    Initialize | BothHear2 | NewConnection2 | SessionHistory | ReadySuccess | UnreadySuccess
+    | QueueStatus
+)  # fmt: skip

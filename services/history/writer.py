@@ -1,0 +1,312 @@
+"""Group commit: what came in while the last commit ran is committed together.
+
+Rules of this file:
+
+1. Nothing here waits. One native thread commits; the loop collects meanwhile.
+2. One batch is under way at a time, so `seq` is given out when a batch is made
+   and taken back when it has failed: numbers have no gaps.
+3. Whoever said something is told exactly once, on the loop: stored, or not.
+4. The usual batch is one attempt. Only what the store calls a `Conflict` is
+   looked at text by text: a repeat finds its first receipt, a number taken by
+   another worker is given up for the next one.
+5. While the store is down everything is refused at once, and what was refused
+   is forgotten: memory stays bounded. Of a commit whose outcome is not known
+   nobody is told anything until it is.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from ..runtime import Runtime
+from .port import Batch, Chat, Conflict, Duty, Kind, Message, OutcomeUnknown, Store, StoreError
+
+log = logging.getLogger("csapp.history")
+
+#: texts in one commit
+MOST = 2048
+
+#: texts that may wait for their commit; more are refused
+WAITING = 50_000
+
+RETRY = 0.5  # s between two looks at a store that is down
+ATTEMPTS = 20  # at a batch that meets other workers' numbers
+
+
+class Talk:
+    """A conversation as this process knows it."""
+
+    __slots__ = ("given", "id", "last_seq", "record")
+
+    def __init__(self, record: Chat) -> None:
+        #: what is stored of it besides the messages
+        self.record = record
+        #: its public name
+        self.id = f"{record.key:x}"
+        #: the highest number that is stored, and delivered
+        self.last_seq = record.last_seq
+        #: the highest number given out
+        self.given = record.last_seq
+
+
+class Saying:
+    """Texts that one side of a talk said at once; *client_ids* in version 2."""
+
+    __slots__ = (
+        "author", "client_ids", "date", "repeats", "seqs", "side", "stored", "talk", "texts",
+        "told",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        talk: Talk,
+        side: int,
+        author: str,
+        texts: list[str],
+        client_ids: Sequence[str | None] | None,
+        told: Callable[[Saying], None],
+    ) -> None:
+        self.talk = talk
+        self.side = side
+        self.author = author
+        #: new ones only, once it is stored
+        self.texts = texts
+        self.client_ids = client_ids
+        #: called on the loop when it is stored, or will not be
+        self.told = told
+        self.date = 0
+        self.seqs: Sequence[int] = ()
+        self.stored = False
+        #: client ids that were there before, with their messages; None: it said something else
+        self.repeats: list[tuple[str, Message | None]] = []
+
+    def rows(self) -> list[Message]:
+        """What is to be stored."""
+        key, side, author, date = self.talk.record.key, self.side, self.author, self.date
+        kind = Kind.TEXT.value
+        ids = self.client_ids or (None,) * len(self.texts)
+        return [
+            Message(key, seq, side, author, client_id, kind, text, date)
+            for seq, client_id, text in zip(self.seqs, ids, self.texts, strict=True)
+        ]
+
+
+class Writer:
+    """Stores what is said. *now* is the wall clock in seconds."""
+
+    def __init__(self, store: Store, runtime: Runtime, now: Callable[[], float]) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._now = now
+        self._run = runtime.native()
+        self._pending: deque[Saying] = deque()
+        self._waiting = 0  # texts in `_pending`
+        self._chats: dict[int, Chat] = {}
+        self._duties: dict[str, Duty] = {}
+        self._scheduled = False
+        self._busy = False
+        self._unsure: tuple[list[Saying], Batch] | None = None
+        #: the last commit succeeded
+        self.available = True
+        #: commits, and texts in them
+        self.commits = 0
+        self.stored = 0
+
+    # ---- what is asked of it -------------------------------------------
+
+    def say(self, saying: Saying) -> bool:
+        """Store *saying*; False, and nothing happens, while that is not possible."""
+        if not self.available or self._waiting >= WAITING:
+            return False
+        self._pending.append(saying)
+        self._waiting += len(saying.texts)
+        self._schedule()
+        return True
+
+    def save(self, chat: Chat) -> None:
+        """Store *chat* as it will be when the next batch is made."""
+        self._chats[chat.key] = chat
+        self._schedule()
+
+    def save_duty(self, duty: Duty) -> None:
+        """Store a waiter's readiness."""
+        self._duties[duty.subject] = duty
+        self._schedule()
+
+    @property
+    def idle(self) -> bool:
+        """Everything is stored."""
+        return not (self._busy or self._pending or self._chats or self._duties)
+
+    # ---- the loop's side -----------------------------------------------
+
+    def _schedule(self) -> None:
+        if not self._scheduled and not self._busy and self.available:
+            self._scheduled = True
+            self._runtime.call_soon(self._start)
+
+    def _start(self) -> None:
+        self._scheduled = False
+        if self._busy or not self.available:
+            return
+        sayings = self._next_sayings()
+        chats, self._chats = self._chats, {}
+        duties, self._duties = self._duties, {}
+        if not (sayings or chats or duties):
+            return
+        batch = Batch([dataclasses.replace(one) for one in chats.values()], list(duties.values()))
+        self._busy = True
+        self._run(partial(self._commit, sayings, batch), partial(self._done, sayings, batch))
+
+    def _next_sayings(self) -> list[Saying]:
+        date = int(self._now() * 1000)
+        sayings: list[Saying] = []
+        count = 0
+        while self._pending and count < MOST:
+            saying = self._pending.popleft()
+            talk = saying.talk
+            first = talk.given + 1
+            talk.given += len(saying.texts)
+            saying.seqs = range(first, talk.given + 1)
+            saying.date = date
+            count += len(saying.texts)
+            sayings.append(saying)
+        self._waiting -= count
+        return sayings
+
+    def _done(self, sayings: list[Saying], batch: Batch, error: BaseException | None) -> None:
+        self._busy = False
+        if error is None:
+            self._unsure = None
+            if not self.available:
+                log.warning("the history is stored again")
+            self.available = True
+            self.commits += 1
+            self._tell(sayings, stored=True)
+            for saying in sayings:  # a repeat has given its number back
+                saying.talk.given = saying.talk.last_seq
+            if not self.idle:
+                self._schedule()
+            return
+        if self.available:
+            log.error("the history cannot be stored: %s", error)
+        self.available = False
+        if isinstance(error, OutcomeUnknown):
+            self._unsure = sayings, batch
+        else:
+            self._keep(batch)
+            self._tell(sayings, stored=False)
+            for saying in sayings:
+                saying.talk.given = saying.talk.last_seq
+        refused, self._pending, self._waiting = list(self._pending), deque(), 0
+        self._tell(refused, stored=False)
+        self._runtime.spawn(self._try_again)
+
+    def _keep(self, batch: Batch) -> None:
+        """Chats and duties are written later, unless they have changed meanwhile."""
+        for chat in batch.chats:
+            self._chats.setdefault(chat.key, chat)
+        for duty in batch.duties:
+            self._duties.setdefault(duty.subject, duty)
+
+    def _tell(self, sayings: list[Saying], *, stored: bool) -> None:
+        for saying in sayings:
+            talk = saying.talk
+            saying.stored = stored
+            if stored:
+                self.stored += len(saying.texts)
+                if saying.seqs:
+                    talk.last_seq = max(talk.last_seq, saying.seqs[-1])
+            try:
+                saying.told(saying)
+            except Exception:
+                log.exception("a stored message could not be delivered")
+
+    def _try_again(self) -> None:
+        self._runtime.sleep(RETRY)
+        self._busy = True
+        if self._unsure is not None:
+            sayings, batch = self._unsure
+            self._run(partial(self._settle, sayings, batch), partial(self._done, sayings, batch))
+        else:
+            empty = Batch()
+            self._run(self._store.check, partial(self._done, [], empty))
+
+    # ---- the native thread's side --------------------------------------
+
+    def _commit(self, sayings: list[Saying], batch: Batch) -> None:
+        rows = [row for saying in sayings for row in saying.rows()]
+        rows.sort()
+        batch.messages = rows
+        try:
+            self._store.commit(batch)
+        except Conflict:
+            self._commit_carefully(sayings, batch)
+
+    def _settle(self, sayings: list[Saying], batch: Batch) -> None:
+        """Find out whether *batch* is stored, and store it if not."""
+        if sayings:
+            first = sayings[0].rows()[0]
+            found = self._store.messages(first.chat, after=first.seq - 1, before=first.seq + 1)
+            if found == [first]:
+                return
+        self._commit(sayings, batch)
+
+    def _commit_carefully(self, sayings: list[Saying], batch: Batch) -> None:
+        for _ in range(ATTEMPTS):
+            ends: dict[int, int] = {}
+            new: dict[tuple[int, int, str], Message] = {}
+            for saying in sayings:
+                self._look(saying, ends, new)
+            batch.messages = sorted(row for saying in sayings for row in saying.rows())
+            try:
+                self._store.commit(batch)
+            except Conflict:
+                continue  # another worker was faster once more
+            return
+        raise StoreError("other workers were faster each time")
+
+    def _look(
+        self, saying: Saying, ends: dict[int, int], new: dict[tuple[int, int, str], Message]
+    ) -> None:
+        """Leave of *saying* what is new, and number it behind what is stored."""
+        key = saying.talk.record.key
+        if key not in ends:
+            last = self._store.messages(key, limit=1)
+            ends[key] = last[0].seq if last else 0
+        if saying.client_ids is not None:
+            self._set_repeats_apart(saying, ends, new)
+            return
+        saying.seqs = range(ends[key] + 1, ends[key] + 1 + len(saying.texts))
+        ends[key] += len(saying.texts)
+
+    def _set_repeats_apart(
+        self, saying: Saying, ends: dict[int, int], new: dict[tuple[int, int, str], Message]
+    ) -> None:
+        key, side = saying.talk.record.key, saying.side
+        ids = saying.client_ids or []
+        asked = [one for one in ids if one is not None]
+        known = {one.client_id: one for one in self._store.find(key, side, asked)}
+        texts: list[str] = []
+        kept: list[str | None] = []
+        seqs: list[int] = []
+        for client_id, text in zip(ids, saying.texts, strict=True):
+            first = None
+            if client_id is not None:
+                first = known.get(client_id) or new.get((key, side, client_id))
+            if first is not None and client_id is not None:
+                saying.repeats.append((client_id, first if first.body == text else None))
+                continue
+            ends[key] += 1
+            if client_id is not None:
+                new[key, side, client_id] = Message(
+                    key, ends[key], side, saying.author, client_id, Kind.TEXT, text, saying.date
+                )
+            texts.append(text)
+            kept.append(client_id)
+            seqs.append(ends[key])
+        saying.texts, saying.client_ids, saying.seqs = texts, kept, seqs

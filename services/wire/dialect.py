@@ -1,0 +1,142 @@
+"""The same decisions, said in version 1 or in version 2.
+
+A participant may have sockets of both versions at once. What version 1 has no
+word for, it is not told: those methods return None.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from msgspec import UNSET
+
+from . import frames
+from .codec import new_id
+from .codes import ErrorCode
+
+#: s after which a request that failed for no fault of its own may be repeated
+RETRY_AFTER = {ErrorCode.UNAVAILABLE: 1.0, ErrorCode.RATE_LIMITED: 1.0, ErrorCode.QUEUE_FULL: 10.0}
+
+
+def rfc3339(milliseconds: int) -> str:
+    """UTC with milliseconds, as version 2 writes dates."""
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """The other side of a conversation, as one is told of it."""
+
+    uuid: str
+    name: str
+    conversation: str
+    last_seq: int
+    resumed: bool
+
+    def payload(self) -> frames.PeerPayload:
+        return frames.PeerPayload(
+            self.uuid, self.name, "", self.conversation, self.last_seq, self.resumed
+        )
+
+
+class V1:
+    """The founding document, to the letter."""
+
+    version = 1
+
+    def connect_success(self, to: str, peer: Peer) -> frames.ServerFrame:
+        return frames.ConnectSuccess(id=new_id(), to=to, payload=frames.UuidPayload(peer.uuid))
+
+    def connect_queue(self, to: str, location: int, ticket: str) -> frames.ServerFrame:
+        payload = frames.LocationPayload(location)
+        return frames.ConnectQueue(id=new_id(), to=to, payload=payload)
+
+    def new_connection(self, to: str, peer: Peer) -> frames.ServerFrame:
+        return frames.NewConnection(id=new_id(), to=to, payload=frames.UuidPayload(peer.uuid))
+
+    def disconnected(self, to: str, gone: str, conversation: str) -> frames.ServerFrame:
+        return frames.Disconnected(id=new_id(), to=to, from_=gone)
+
+    def error(self, to: str, code: ErrorCode, message: str) -> frames.ServerFrame:
+        return frames.Error(id=new_id(), to=to, payload=frames.TextPayload(message))
+
+    def presence(
+        self, to: str, whose: str, conversation: str, state: str
+    ) -> frames.ServerFrame | None:
+        return None
+
+    def typing(self, to: str, who: str, conversation: str, on: bool) -> frames.ServerFrame | None:
+        return None
+
+    def read(self, to: str, who: str, conversation: str, seq: int) -> frames.ServerFrame | None:
+        return None
+
+    def queue_status(self, to: str, length: int, longest: float) -> frames.ServerFrame | None:
+        return None
+
+    def kickout(self, to: str) -> frames.ServerFrame | None:
+        return None
+
+
+class V2:
+    """What a demanding team expects on top."""
+
+    version = 2
+
+    def connect_success(self, to: str, peer: Peer) -> frames.ServerFrame:
+        return frames.ConnectSuccess2(
+            id=new_id(), to=to, conversation=peer.conversation, payload=peer.payload()
+        )
+
+    def connect_queue(self, to: str, location: int, ticket: str) -> frames.ServerFrame:
+        payload = frames.TicketPayload(location, ticket)
+        return frames.ConnectQueue2(id=new_id(), to=to, payload=payload)
+
+    def new_connection(self, to: str, peer: Peer) -> frames.ServerFrame:
+        return frames.NewConnection2(
+            id=new_id(), to=to, conversation=peer.conversation, payload=peer.payload()
+        )
+
+    def disconnected(self, to: str, gone: str, conversation: str) -> frames.ServerFrame:
+        return frames.Disconnected2(
+            id=new_id(), to=to, from_=gone, conversation=conversation or UNSET
+        )
+
+    def error(self, to: str, code: ErrorCode, message: str) -> frames.ServerFrame:
+        retry = RETRY_AFTER.get(code, UNSET)
+        payload = frames.ErrorPayload(message, code.value, retry)
+        return frames.Error2(id=new_id(), to=to, payload=payload)
+
+    def presence(
+        self, to: str, whose: str, conversation: str, state: str
+    ) -> frames.ServerFrame | None:
+        payload = frames.PresencePayload(state)
+        return frames.Presence(
+            id=new_id(), to=to, from_=whose, conversation=conversation, payload=payload
+        )
+
+    def typing(self, to: str, who: str, conversation: str, on: bool) -> frames.ServerFrame | None:
+        payload = frames.OnPayload(on)
+        return frames.TypingOn(
+            id=new_id(), to=to, from_=who, conversation=conversation, payload=payload
+        )
+
+    def read(self, to: str, who: str, conversation: str, seq: int) -> frames.ServerFrame | None:
+        payload = frames.SeqPayload(seq)
+        return frames.ReadTo(
+            id=new_id(), to=to, from_=who, conversation=conversation, payload=payload
+        )
+
+    def queue_status(self, to: str, length: int, longest: float) -> frames.ServerFrame | None:
+        payload = frames.QueueStatusPayload(length, round(longest, 1))
+        return frames.QueueStatus(id=new_id(), to=to, payload=payload)
+
+    def kickout(self, to: str) -> frames.ServerFrame | None:
+        return frames.Kickout(id=new_id(), to=to)
+
+
+Dialect = V1 | V2
+
+DIALECTS: dict[int, Dialect] = {1: V1(), 2: V2()}
