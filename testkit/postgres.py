@@ -1,0 +1,220 @@
+"""A real PostgreSQL on a free port of the loopback, with its data in a directory of its own.
+
+    with Postgres() as server:
+        url = server.database()
+        server.pause()
+
+It writes to the disk as in production (fsync is on), and can be stopped,
+killed and paused while it runs. Debian's packages are enough; no cluster of
+theirs is touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+
+from .server import PATIENCE, free_port
+
+#: small and quick to start; nothing that weakens what a commit promises
+OPTIONS = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "shared_buffers": "32MB",
+    "max_connections": "60",
+    "fsync": "on",
+    "synchronous_commit": "on",
+    "full_page_writes": "on",
+    "autovacuum": "off",
+    "logging_collector": "off",
+}
+
+
+def programs() -> Path | None:
+    """The newest PostgreSQL of this machine; None where there is none."""
+    found = sorted(
+        Path("/usr/lib/postgresql").glob("*/bin/postgres"),
+        key=lambda path: float(path.parent.parent.name),
+    )
+    if found:
+        return found[-1].parent
+    elsewhere = shutil.which("postgres")
+    return Path(elsewhere).resolve().parent if elsewhere else None
+
+
+class Postgres:
+    """Runs while it is used as a context manager, or from `start` until `stop`."""
+
+    def __init__(self) -> None:
+        bin_ = programs()
+        if bin_ is None:
+            raise FileNotFoundError("PostgreSQL is missing: apt-get install postgresql")
+        self.bin = bin_
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._names = itertools.count(1)
+        # PostgreSQL refuses to run as root
+        self._owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+        self.directory = Path(tempfile.mkdtemp(prefix="csapp-postgres-"))
+        try:
+            if self._owner:
+                os.chown(self.directory, self._owner.pw_uid, self._owner.pw_gid)
+            self._run("initdb", "-U", "csapp", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+        except BaseException:
+            shutil.rmtree(self.directory)
+            raise
+
+    def __enter__(self) -> Postgres:
+        self.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    @property
+    def url(self) -> str:
+        """The database that is always there."""
+        return self.url_of("postgres")
+
+    def url_of(self, name: str, port: int | None = None) -> str:
+        """The URL of database *name*; on another *port* when a proxy stands before it."""
+        return f"postgresql+psycopg://csapp@127.0.0.1:{port or self.port}/{name}"
+
+    def database(self) -> str:
+        """Make an empty database; its URL."""
+        name = f"test_{next(self._names)}"
+        self.execute(f'CREATE DATABASE "{name}"')
+        return self.url_of(name)
+
+    def execute(self, statement: str, database: str = "postgres") -> list[tuple[object, ...]]:
+        """Run one statement beside everybody else; its rows."""
+        with psycopg.connect(
+            f"host=127.0.0.1 port={self.port} user=csapp dbname={database} connect_timeout=30",
+            autocommit=True,
+        ) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    # ---- starting and ending -------------------------------------------
+
+    def start(self) -> None:
+        """Start it, on the same port and data as before; returns when it answers."""
+        options = [f"-c{name}={value}" for name, value in OPTIONS.items()]
+        with (self.directory / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self.bin / "postgres", "-D", self.directory / "data", f"-p{self.port}", *options],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=self.directory,
+                **self._as_owner(),
+            )
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                self.execute("SELECT 1")
+            except psycopg.OperationalError as error:
+                if self._process.poll() is not None or time.monotonic() > end:
+                    raise AssertionError(f"PostgreSQL does not start:\n{self.log}") from error
+                time.sleep(0.02)
+            else:
+                return
+
+    def stop(self) -> None:
+        """Stop it as an operator would, in a hurry (fast): sessions are cut off, data is safe."""
+        self._end(signal.SIGINT)
+
+    def kill(self) -> None:
+        """SIGKILL all of it, as when the machine loses its power."""
+        for pid in self.pids():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._end(signal.SIGKILL)
+
+    def close(self) -> None:
+        """End it, and leave nothing behind."""
+        self.resume()
+        try:
+            self._end(signal.SIGQUIT)
+        finally:
+            shutil.rmtree(self.directory)
+
+    def _end(self, number: int) -> None:
+        process, self._process = self._process, None
+        if process is None:
+            return
+        if process.poll() is None:
+            process.send_signal(number)
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            raise AssertionError(f"PostgreSQL does not stop:\n{self.log}") from None
+
+    # ---- standing still ------------------------------------------------
+
+    def pids(self) -> list[int]:
+        """Its processes, the first one first."""
+        if self._process is None or self._process.poll() is not None:
+            return []
+        first = self._process.pid
+        children = Path(f"/proc/{first}/task/{first}/children").read_text()
+        return [first, *map(int, children.split())]
+
+    def pause(self) -> None:
+        """Have all of it stand still; the kernel still takes in what clients send."""
+        self._signal_all(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on."""
+        self._signal_all(signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """`pause`, and `resume` in the end."""
+        self.pause()
+        try:
+            yield
+        finally:
+            self.resume()
+
+    def _signal_all(self, number: int) -> None:
+        for pid in self.pids():  # the first one first: it starts no more of them
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    # ---- the rest ------------------------------------------------------
+
+    @property
+    def log(self) -> str:
+        """All it has written."""
+        return (self.directory / "log").read_text()
+
+    def _run(self, program: str, *args: str) -> None:
+        done = subprocess.run(
+            [self.bin / program, "-D", self.directory / "data", *args],
+            check=False,
+            cwd=self.directory,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            **self._as_owner(),
+        )
+        if done.returncode:
+            raise AssertionError(f"{program} has failed:\n{done.stdout}{done.stderr}")
+
+    def _as_owner(self) -> dict[str, int]:
+        if self._owner is None:
+            return {}
+        return {"user": self._owner.pw_uid, "group": self._owner.pw_gid}
