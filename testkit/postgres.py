@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -214,7 +215,7 @@ class Postgres:
         if done.returncode:
             raise AssertionError(f"{program} has failed:\n{done.stdout}{done.stderr}")
 
-    def _as_owner(self) -> dict[str, int]:
+    def _as_owner(self) -> dict[str, Any]:
         if self._owner is None:
             return {}
         return {"user": self._owner.pw_uid, "group": self._owner.pw_gid}

@@ -1,117 +1,94 @@
-"""`port.Store` on SQLAlchemy Core: SQLite in WAL mode, or PostgreSQL through psycopg 3.
+"""`port.Store` on SQLAlchemy Core: what `sqlite.py` and `postgres.py` have in common.
 
-Rules of this file:
+Rules of these files:
 
 1. One connection writes, in one thread at a time; reads use a small pool.
 2. A commit is a handful of statements, however many rows it has: the database
    works with the interpreter's lock released, and a statement for each row
    would queue for that lock as often.
-3. Whatever fails before COMMIT has done nothing. What fails at COMMIT on a
-   line to a server may have been done: `OutcomeUnknown`.
+3. Whatever fails before COMMIT has done nothing, and may be tried again where
+   the line was stale. What fails at COMMIT on a line to a server may have been
+   done: `OutcomeUnknown`.
+4. Rows go in sorted by their keys, so that two workers never wait for each
+   other in a circle.
+5. Errors are told without the values of the statement: those are people's words.
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
 from collections.abc import Callable, Iterator, Sequence
+from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from . import port, tables
 from .port import Batch, Chat, Conflict, Duty, Message, Note, OutcomeUnknown, StoreError
 
-log = logging.getLogger("csapp.history")
-
 #: s that a statement waits for somebody else's lock before it fails
 LOCK_WAIT = 5.0
 
-#: rows in one INSERT of SQLite; the rest goes in a shorter one
-ROWS = 256
+#: s that a server may take for one answer; then it counts as gone
+ANSWER_WAIT = 10.0
+
+#: s that a migration waits for another process's
+MIGRATION_WAIT = 600.0
+
+#: client ids in one query: SQLite takes 32,766 values, PostgreSQL 65,535
+FOUND_AT_ONCE = 1000
 
 _MESSAGE = tuple(Message._fields)
 _CHAT = tuple(column.name for column in tables.chat.columns)
 _DUTY = tuple(column.name for column in tables.duty.columns)
 
+_chat_row = attrgetter(*_CHAT)
+_duty_row = attrgetter(*_DUTY)
 
-def open_store(url: str) -> SQLStore:
+T = TypeVar("T")
+
+
+def open_store(
+    url: str, *, lock_wait: float = LOCK_WAIT, answer_wait: float = ANSWER_WAIT
+) -> SQLStore:
     """The store at *url* (SQLAlchemy's form). Nothing is opened yet. Raises `StoreError`."""
     try:
         parsed = sa.make_url(url)
-    except SQLAlchemyError as error:
-        raise StoreError(f"not a database URL: {error}") from None
-    kind = parsed.get_backend_name()
-    if kind == "sqlite":
-        return SQLiteStore(parsed)
-    if kind == "postgresql":
-        return PostgresStore(parsed.set(drivername="postgresql+psycopg"))
+        kind = parsed.get_backend_name()
+        if kind == "sqlite":
+            from .sqlite import SQLiteStore
+
+            return SQLiteStore(parsed, lock_wait=lock_wait)
+        if kind == "postgresql":
+            from .postgres import PostgresStore
+
+            return PostgresStore(parsed, lock_wait=lock_wait, answer_wait=answer_wait)
+    except (SQLAlchemyError, ValueError, TypeError) as error:
+        raise StoreError(f"not a database URL: {type(error).__name__}") from None
     raise StoreError(f"{kind}: only sqlite and postgresql can keep the history")
 
 
 class SQLStore:
-    """What both databases have in common; see `port.Store`."""
+    """See `port.Store`."""
 
     name = ""
 
     def __init__(self, engine: sa.Engine) -> None:
         self.engine = engine
+        self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writing: sa.Connection | None = None
 
-    # ---- schema --------------------------------------------------------
+    # ---- what differs --------------------------------------------------
 
-    def migrate(self) -> None:
-        with self._reading(), self.engine.begin() as connection:
-            config = _alembic()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-
-    def check(self) -> None:
-        with self._reading(), self.engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-        newest = ScriptDirectory.from_config(_alembic()).get_current_head()
-        if found != newest:
-            raise StoreError(
-                f"the database's schema is {found or 'empty'}, this csapp needs {newest}: "
-                "run 'flask --app csapp chat migrate'"
-            )
-
-    # ---- writing -------------------------------------------------------
-
-    def commit(self, batch: Batch) -> None:
-        try:
-            connection = self._writing or self._open()
-            self._begin(connection)
-            if batch.chats:
-                self._upsert(
-                    connection, tables.chat, _CHAT, [_row(one, _CHAT) for one in batch.chats]
-                )
-            if batch.duties:
-                self._upsert(
-                    connection, tables.duty, _DUTY, [_row(one, _DUTY) for one in batch.duties]
-                )
-            if batch.messages:
-                self._insert(connection, batch.messages)
-        except IntegrityError as error:
-            self._undo()
-            raise Conflict(str(error.orig)) from None
-        except SQLAlchemyError as error:
-            self._undo()
-            raise StoreError(_say(error)) from None
-        try:
-            self._commit(connection)
-        except SQLAlchemyError as error:
-            self._fail_at_commit(error)
-
-    def _open(self) -> sa.Connection:
-        self._writing = self.engine.connect()
-        return self._writing
+    def _migrating(self) -> contextlib.AbstractContextManager[sa.Connection]:
+        """A connection in a transaction that no other migration is in; commits in the end."""
+        raise NotImplementedError
 
     def _begin(self, connection: sa.Connection) -> None:
         raise NotImplementedError
@@ -119,59 +96,204 @@ class SQLStore:
     def _commit(self, connection: sa.Connection) -> None:
         raise NotImplementedError
 
-    def _insert(self, connection: sa.Connection, messages: list[Message]) -> None:
-        raise NotImplementedError
-
-    def _fail_at_commit(self, error: SQLAlchemyError) -> None:
-        raise NotImplementedError
-
-    def _upsert(
-        self, connection: sa.Connection, table: sa.Table, names: tuple[str, ...], rows: list[Any]
-    ) -> None:
-        columns = ", ".join(f'"{name}"' for name in names)
-        marks = ", ".join([self._mark] * len(names))
-        changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names[1:])
-        connection.exec_driver_sql(
-            f'INSERT INTO "{table.name}" ({columns}) VALUES ({marks}) '
-            f'ON CONFLICT ("{names[0]}") DO UPDATE SET {changes}',
-            rows,
-        )
-
-    _mark = ""
-
-    def _undo(self) -> None:
-        """Give the writing connection up: nothing of what it has begun stays."""
-        connection, self._writing = self._writing, None
-        if connection is not None:
-            with contextlib.suppress(Exception):
-                self._roll_back(connection)
-            with contextlib.suppress(Exception):
-                connection.invalidate()
-            with contextlib.suppress(Exception):
-                connection.close()
-
     def _roll_back(self, connection: sa.Connection) -> None:
         raise NotImplementedError
 
-    # ---- reading -------------------------------------------------------
+    def _put(
+        self, connection: sa.Connection, table: sa.Table, rows: list[tuple[Any, ...]], changes: str
+    ) -> None:
+        """Insert *rows* of all columns but a counted one; *changes* follows: ON CONFLICT …"""
+        raise NotImplementedError
+
+    def _is_repeat(self, cause: Any) -> bool:
+        """Whether the driver's error *cause* says that a key is there already."""
+        raise NotImplementedError
+
+    def _again(self, error: DBAPIError) -> bool:
+        """Whether what failed before COMMIT with *error* may go well on a new line."""
+        return False
+
+    def _unknown(self, error: Exception) -> bool:
+        """Whether a COMMIT that failed with *error* may have been done."""
+        raise NotImplementedError
+
+    def _usable(self, connection: sa.Connection) -> bool:
+        """Whether the connection that writes still leads to the database."""
+        return True
+
+    def _words(self, cause: Any) -> str:
+        """The driver's error *cause* in words, none of which are people's."""
+        raise NotImplementedError
+
+    def _numbered(self, connection: sa.Connection) -> None:
+        """From here to the end of the transaction, nobody else is given numbers."""
+
+    # ---- schema --------------------------------------------------------
+
+    def migrate(self) -> None:
+        with self._failing(), self._migrating() as connection:
+            self._known(_revision(connection))
+            config = _alembic()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def check(self) -> None:
+        self._read(self._check)
+
+    def _check(self, connection: sa.Connection) -> None:
+        found = _revision(connection)
+        self._known(found)
+        newest = _scripts().get_current_head()
+        if found != newest:
+            raise StoreError(
+                f"the database's schema is {found or 'empty'}, this csapp needs {newest}: "
+                "run 'flask --app csapp chat migrate'"
+            )
+        self._begin(connection)
+        try:
+            connection.exec_driver_sql("INSERT INTO duty SELECT * FROM duty WHERE 1 = 0")
+        finally:
+            self._roll_back(connection)
+
+    def _known(self, revision: str | None) -> None:
+        if revision is not None and revision not in {one.revision for one in _all_scripts()}:
+            raise StoreError(
+                f"the database's schema is {revision}, which is newer than this csapp: "
+                "upgrade csapp, or give it another database"
+            )
+
+    # ---- writing -------------------------------------------------------
+
+    def commit(self, batch: Batch) -> None:
+        rows = _sorted(batch)
+        try:
+            try:
+                connection = self._write(rows)
+            except DBAPIError as error:
+                self._undo(error)
+                if not self._again(error):
+                    raise
+                connection = self._write(rows)
+        except SQLAlchemyError as error:
+            self._undo(error)
+            raise self._error(error) from None
+        except Exception as error:  # a value that the driver does not take
+            self._undo()
+            raise StoreError(f"cannot be written: {type(error).__name__}") from error
+        except BaseException:
+            self._undo()
+            raise
+        try:
+            self._commit(connection)
+        except BaseException as error:
+            self._undo()
+            if not isinstance(error, Exception):
+                raise
+            raise self._error_at_commit(error) from None
+
+    def _write(self, rows: list[tuple[sa.Table, list[tuple[Any, ...]], str]]) -> sa.Connection:
+        """Everything but COMMIT; the connection that has done it."""
+        if self._writing is not None and not self._usable(self._writing):
+            self._undo()
+        if self._writing is None:
+            self._writing = self.engine.connect()
+        self._begin(self._writing)
+        for table, some, changes in rows:
+            self._put(self._writing, table, some, changes)
+        return self._writing
+
+    def _undo(self, error: SQLAlchemyError | None = None) -> None:
+        """Nothing of what was begun stays; after a mere `Conflict` the connection does."""
+        connection, self._writing = self._writing, None
+        if connection is None:
+            return
+        try:
+            self._roll_back(connection)
+            if isinstance(error, IntegrityError):
+                self._writing = connection
+                return
+        except Exception:  # noqa: S110  # the line is gone: the database has undone it
+            pass
+        for let_go in (connection.invalidate, connection.close):
+            with contextlib.suppress(Exception):
+                let_go()
+
+    def _transact(self, *statements: sa.Executable) -> None:
+        """Beside the batches, on a connection of its own."""
+
+        def run(connection: sa.Connection) -> None:
+            self._begin(connection)
+            try:
+                self._numbered(connection)
+                for statement in statements:
+                    connection.execute(statement)
+            except BaseException:
+                with contextlib.suppress(Exception):
+                    self._roll_back(connection)
+                raise
+            try:
+                self._commit(connection)
+            except Exception as error:
+                with contextlib.suppress(Exception):
+                    self._roll_back(connection)
+                raise self._error_at_commit(error) from None
+
+        self._read(run, self.engine)
+
+    # ---- errors --------------------------------------------------------
 
     @contextlib.contextmanager
-    def _reading(self) -> Iterator[None]:
+    def _failing(self) -> Iterator[None]:
         try:
             yield
         except SQLAlchemyError as error:
-            raise StoreError(_say(error)) from None
+            raise self._error(error) from None
 
-    def _select(self, query: sa.Select[Any]) -> list[Any]:
-        with self._reading(), self.engine.connect() as connection:
-            return list(connection.execute(query))
+    def _error(self, error: SQLAlchemyError) -> StoreError:
+        cause = getattr(error, "orig", None)
+        if isinstance(error, IntegrityError) and self._is_repeat(cause):
+            return Conflict(self._say(error))
+        return StoreError(self._say(error))
+
+    def _error_at_commit(self, error: Exception) -> StoreError | OutcomeUnknown:
+        kind = OutcomeUnknown if self._unknown(error) else StoreError
+        return kind(self._say(error))
+
+    def _say(self, error: Exception) -> str:
+        """One line."""
+        cause = getattr(error, "orig", None)
+        if cause is not None:
+            words = self._words(cause)
+        else:
+            words = str(error) if isinstance(error, sa.exc.TimeoutError) else type(error).__name__
+        return " ".join(words.split())[:300]
+
+    # ---- reading -------------------------------------------------------
+
+    def _read(self, work: Callable[[sa.Connection], T], engine: sa.Engine | None = None) -> T:
+        """What *work* makes of a connection; once more where its line was stale."""
+        engine = engine or self._reader
+        with self._failing():
+            try:
+                with engine.connect() as connection:
+                    return work(connection)
+            except DBAPIError as error:
+                if not self._again(error):
+                    raise
+            with engine.connect() as connection:
+                return work(connection)
+
+    def _select(self, query: sa.Select[Any]) -> Sequence[Any]:
+        return self._read(lambda connection: connection.execute(query).fetchall())
 
     def find(self, chat: int, side: int, client_ids: Sequence[str]) -> list[Message]:
         table = tables.message.c
-        query = _messages().where(
-            table.chat == chat, table.side == side, table.client_id.in_(client_ids)
-        )
-        return [Message(*row) for row in self._select(query)]
+        query = _messages().where(table.chat == chat, table.side == side)
+        found: list[Message] = []
+        for start in range(0, len(client_ids), FOUND_AT_ONCE):
+            some = table.client_id.in_(client_ids[start : start + FOUND_AT_ONCE])
+            found += [Message(*row) for row in self._select(query.where(some))]
+        return sorted(found, key=attrgetter("seq"))
 
     def messages(
         self,
@@ -182,54 +304,36 @@ class SQLStore:
         limit: int = 50,
         newest: bool = True,
     ) -> list[Message]:
-        table = tables.message.c
-        query = _messages().where(table.chat == chat, table.seq > after).limit(limit)
-        if before is not None:
-            query = query.where(table.seq < before)
-        query = query.order_by(table.seq.desc() if newest else table.seq)
+        query = latest_messages(chat, after, before, limit, newest)
         found = [Message(*row) for row in self._select(query)]
         return found[::-1] if newest else found
 
     def chat(self, key: int) -> Chat | None:
-        found = self._chats(sa.select(tables.chat).where(tables.chat.c.key == key))
+        found = self._chats(_chats().where(tables.chat.c.key == key))
         return found[0] if found else None
 
     def open_chats(self) -> list[Chat]:
-        table = tables.chat.c
-        return self._chats(sa.select(tables.chat).where(table.ended.is_(None)).order_by(table.key))
+        return self._chats(open_chats())
 
     def chats_of(
         self, side: int, subject: str, *, before: int | None = None, limit: int = 50
     ) -> list[Chat]:
-        table = tables.chat.c
-        mine = table.user_subject if side == port.Side.USER else table.waiter_subject
-        query = sa.select(tables.chat).where(mine == subject)
-        if before is not None:
-            query = query.where(table.key < before)
-        return self._chats(query.order_by(table.key.desc()).limit(limit))
+        return self._chats(latest_chats(side, subject, before, limit))
 
     def _chats(self, query: sa.Select[Any]) -> list[Chat]:
-        last = (
-            sa.select(sa.func.max(tables.message.c.seq))
-            .where(tables.message.c.chat == tables.chat.c.key)
-            .scalar_subquery()
-        )
-        rows = self._select(query.add_columns(sa.func.coalesce(last, 0)))
-        return [Chat(**dict(zip(_CHAT, row[:-1], strict=True)), last_seq=row[-1]) for row in rows]
+        return [
+            Chat(**dict(zip(_CHAT, row[:-1], strict=True)), last_seq=row[-1])
+            for row in self._select(query)
+        ]
 
     def duties(self) -> list[Duty]:
-        return [Duty(*row) for row in self._select(sa.select(tables.duty))]
+        table = tables.duty
+        return [Duty(*row) for row in self._select(sa.select(table).order_by(table.c.subject))]
 
     # ---- notes and revocations -----------------------------------------
 
-    def _execute(self, *statements: sa.Executable) -> None:
-        """Beside the batches, on a connection of its own."""
-        with self._reading(), self.engine.begin() as connection:
-            for statement in statements:
-                connection.execute(statement)
-
     def add_note(self, note: Note) -> None:
-        self._execute(sa.insert(tables.note).values(**note._asdict()))
+        self._transact(sa.insert(tables.note).values(**note._asdict()))
 
     def notes(self, chat: int) -> list[Note]:
         table = tables.note.c
@@ -239,159 +343,116 @@ class SQLStore:
         ]
 
     def revoke(self, *, sid: str = "", subject: str = "", now: int) -> None:
-        self._execute(sa.insert(tables.revoked).values(sid=sid, subject=subject, at=now))
+        self._transact(sa.insert(tables.revoked).values(sid=sid, subject=subject, at=now))
 
     def revoked(self, after: int) -> Iterator[tuple[int, str, str, int]]:
+        # Not a generator: it would ask the database where it is iterated, on the loop.
         table = tables.revoked.c
         query = sa.select(table.n, table.sid, table.subject, table.at)
-        for row in self._select(query.where(table.n > after).order_by(table.n)):
-            yield row[0], row[1], row[2], row[3]
+        rows = self._select(query.where(table.n > after).order_by(table.n))
+        return iter([(row[0], row[1], row[2], row[3]) for row in rows])
 
     def close(self) -> None:
-        connection, self._writing = self._writing, None
-        if connection is not None:
-            connection.close()
+        self._undo()
         self.engine.dispose()
 
 
-class SQLiteStore(SQLStore):
-    """WAL, and every commit on the disk before it is acknowledged (`synchronous=FULL`)."""
-
-    name = "sqlite"
-    _mark = "?"
-
-    def __init__(self, url: sa.URL) -> None:
-        if url.database and url.database != ":memory:":
-            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        engine = sa.create_engine(
-            url,
-            isolation_level="AUTOCOMMIT",  # the module's own transactions begin too late
-            connect_args={"timeout": LOCK_WAIT, "cached_statements": ROWS + 64,
-                          "check_same_thread": False},
-            pool_size=8,
-            max_overflow=8,
-        )  # fmt: skip
-        sa.event.listen(engine, "connect", _set_up_sqlite)
-        super().__init__(engine)
-
-    def _begin(self, connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    def _commit(self, connection: sa.Connection) -> None:
-        connection.exec_driver_sql("COMMIT")
-
-    def _roll_back(self, connection: sa.Connection) -> None:
-        connection.exec_driver_sql("ROLLBACK")
-
-    def _insert(self, connection: sa.Connection, messages: list[Message]) -> None:
-        for start in range(0, len(messages), ROWS):
-            some = messages[start : start + ROWS]
-            values = tuple(value for message in some for value in message)
-            connection.exec_driver_sql(_insert_rows(len(some)), values)
-
-    def _fail_at_commit(self, error: SQLAlchemyError) -> None:
-        self._undo()  # SQLite knows what it did: rolled back, it has done nothing
-        raise StoreError(_say(error)) from None
-
-    def _execute(self, *statements: sa.Executable) -> None:
-        with self._reading(), self.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                for statement in statements:
-                    connection.execute(statement)
-                connection.exec_driver_sql("COMMIT")
-            except BaseException:
-                with contextlib.suppress(SQLAlchemyError):
-                    connection.exec_driver_sql("ROLLBACK")
-                raise
-
-    def check(self) -> None:
-        super().check()
-        with self._reading(), self.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            connection.exec_driver_sql("ROLLBACK")
+# ---- queries -----------------------------------------------------------
 
 
-def _set_up_sqlite(connection: Any, _record: object) -> None:
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "cache_size = -32768"):
-        connection.execute(f"PRAGMA {pragma}")
+def latest_messages(
+    chat: int, after: int = 0, before: int | None = None, limit: int = 50, newest: bool = True
+) -> sa.Select[Any]:
+    """See `port.Store.messages`; the newest come first where they are asked for."""
+    table = tables.message.c
+    query = _messages().where(table.chat == chat, table.seq > after).limit(limit)
+    if before is not None:
+        query = query.where(table.seq < before)
+    return query.order_by(table.seq.desc() if newest else table.seq)
 
 
-_rows: dict[int, str] = {}
+def latest_chats(
+    side: int, subject: str, before: int | None = None, limit: int = 50
+) -> sa.Select[Any]:
+    """See `port.Store.chats_of`."""
+    table = tables.chat.c
+    mine = table.user_subject if side == port.Side.USER else table.waiter_subject
+    query = _chats().where(mine == subject)
+    if before is not None:
+        query = query.where(table.key < before)
+    return query.order_by(table.key.desc()).limit(limit)
 
 
-def _insert_rows(count: int) -> str:
-    """The INSERT of SQLite for so many messages, always the same text for the statement cache."""
-    if count not in _rows:
-        marks = f"({', '.join('?' * len(_MESSAGE))})"
-        names = ", ".join(_MESSAGE)
-        _rows[count] = f"INSERT INTO message ({names}) VALUES {', '.join([marks] * count)}"
-    return _rows[count]
+def open_chats() -> sa.Select[Any]:
+    """See `port.Store.open_chats`."""
+    return _chats().where(tables.chat.c.ended.is_(None)).order_by(tables.chat.c.key)
 
 
-class PostgresStore(SQLStore):
-    """One statement for each table: the rows travel as arrays."""
-
-    name = "postgresql"
-    _mark = "%s"
-
-    def __init__(self, url: sa.URL) -> None:
-        engine = sa.create_engine(
-            url,
-            pool_size=8,
-            max_overflow=8,
-            pool_pre_ping=True,
-            connect_args={"connect_timeout": 5, "options": "-c lock_timeout=5000",
-                          "keepalives_idle": 10, "keepalives_interval": 5,
-                          "keepalives_count": 3, "tcp_user_timeout": 15_000},
-        )  # fmt: skip
-        super().__init__(engine)
-
-    def _begin(self, connection: sa.Connection) -> None:
-        if not connection.in_transaction():
-            connection.begin()
-
-    def _commit(self, connection: sa.Connection) -> None:
-        connection.commit()
-
-    def _roll_back(self, connection: sa.Connection) -> None:
-        connection.rollback()
-
-    def _insert(self, connection: sa.Connection, messages: list[Message]) -> None:
-        columns = [list(column) for column in zip(*messages, strict=True)]
-        connection.exec_driver_sql(_INSERT_ARRAYS, tuple(columns))
-
-    def _fail_at_commit(self, error: SQLAlchemyError) -> None:
-        self._undo()
-        raise OutcomeUnknown(_say(error)) from None
-
-
-_TYPES = ("bigint", "integer", "smallint", "text", "text", "smallint", "text", "bigint")
-_INSERT_ARRAYS = (
-    f"INSERT INTO message ({', '.join(_MESSAGE)}) SELECT * FROM unnest("
-    + ", ".join(f"%s::{kind}[]" for kind in _TYPES)
-    + ")"
-)
+def _chats() -> sa.Select[Any]:
+    last = (
+        sa.select(sa.func.max(tables.message.c.seq))
+        .where(tables.message.c.chat == tables.chat.c.key)
+        .scalar_subquery()
+    )
+    return sa.select(tables.chat, sa.func.coalesce(last, 0))
 
 
 def _messages() -> sa.Select[Any]:
     return sa.select(*(tables.message.c[name] for name in _MESSAGE))
 
 
-def _row(one: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(getattr(one, name) for name in names)
+# ---- rows --------------------------------------------------------------
+
+
+def _sorted(batch: Batch) -> list[tuple[sa.Table, list[tuple[Any, ...]], str]]:
+    """Table by table, the rows of *batch* in the order of their keys; of two states the later."""
+    chats = {one.key: _chat_row(one) for one in batch.chats}
+    duties = {one.subject: _duty_row(one) for one in batch.duties}
+    rows: list[tuple[sa.Table, list[tuple[Any, ...]], str]] = [
+        (tables.chat, [chats[key] for key in sorted(chats)], _update(_CHAT)),
+        (tables.duty, [duties[key] for key in sorted(duties)], _update(_DUTY)),
+        (tables.message, sorted(batch.messages, key=itemgetter(0, 1)), ""),
+    ]
+    return [one for one in rows if one[1]]
+
+
+def _update(names: tuple[str, ...]) -> str:
+    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names[1:])
+    return f' ON CONFLICT ("{names[0]}") DO UPDATE SET {changes}'
+
+
+def written(table: sa.Table) -> list[sa.Column[Any]]:
+    """The columns of *table* that a row brings: all that the database does not count itself."""
+    return [column for column in table.columns if column.autoincrement is not True]
+
+
+def into(table: sa.Table) -> str:
+    """The beginning of an INSERT of such rows."""
+    names = ", ".join(f'"{column.name}"' for column in written(table))
+    return f'INSERT INTO "{table.name}" ({names}) '
+
+
+# ---- alembic -----------------------------------------------------------
 
 
 def _alembic() -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    # `%` begins a reference to another option
+    location = str(Path(__file__).parent / "migrations").replace("%", "%%")
+    config.set_main_option("script_location", location)
     return config
 
 
-def _say(error: SQLAlchemyError) -> str:
-    """One line without the statement and its values, which are people's words."""
-    cause = getattr(error, "orig", None) or error
-    return " ".join(str(cause).split())[:300]
+def _scripts() -> ScriptDirectory:
+    return ScriptDirectory.from_config(_alembic())
+
+
+def _all_scripts() -> list[Any]:
+    return list(_scripts().walk_revisions())
+
+
+def _revision(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
 
 
 _: Callable[[str], port.Store] = open_store

@@ -29,7 +29,7 @@ Number = BigInteger().with_variant(Integer, "sqlite")
 chat = Table(
     "chat",
     metadata,
-    Column("key", BigInteger, primary_key=True, autoincrement=False),
+    Column("key", Number, primary_key=True, autoincrement=False),
     Column("user", Text, nullable=False),
     Column("user_subject", Text, nullable=False),
     Column("user_name", Text, nullable=False, server_default=""),
@@ -66,7 +66,7 @@ message = Table(
     Column("kind", SmallInteger, nullable=False),
     Column("body", Text, nullable=False),
     Column("date", BigInteger, nullable=False),
-    sqlite_autoincrement=False,
+    sqlite_autoincrement=True,  # a number is never given again: search goes on behind the last
 )
 Index("message_seq", message.c.chat, message.c.seq, unique=True)
 Index(
@@ -116,4 +116,5 @@ revoked = Table(
     Column("sid", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,  # workers read on behind the last
 )

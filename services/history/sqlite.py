@@ -1,0 +1,152 @@
+"""The history in one file: SQLite in WAL mode."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import sqlalchemy as sa
+
+from .port import StoreError
+from .sql import MIGRATION_WAIT, SQLStore, into, written
+
+#: rows in one INSERT; the rest goes in a shorter one
+ROWS = 256
+
+#: KiB of pages that a connection remembers: one writes, eight read
+WRITER_CACHE, READER_CACHE = 32_768, 4096
+
+#: bytes that the journal may stay long once it was: readers in turn can keep it from ending
+JOURNAL = 67_108_864
+
+_UNIQUE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID")
+
+
+class SQLiteStore(SQLStore):
+    """Every commit is on the disk before it is acknowledged (`synchronous=FULL`)."""
+
+    name = "sqlite"
+
+    def __init__(self, url: sa.URL, *, lock_wait: float) -> None:
+        if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
+            raise StoreError("the history needs a plain path: sqlite:///history.db")
+        self.path = os.path.abspath(url.database)
+        #: only `migrate` makes the file: one that vanishes must not be replaced by an empty one
+        self._url = url.set(
+            drivername="sqlite", database=f"file:{quote(self.path)}"
+        ).update_query_dict({"mode": "rw", "uri": "true"})
+        super().__init__(self._engine(lock_wait, pool_size=4, max_overflow=5))
+
+    def _engine(self, lock_wait: float, **options: Any) -> sa.Engine:
+        engine = sa.create_engine(
+            self._url,
+            isolation_level="AUTOCOMMIT",  # the module's own transactions begin too late
+            hide_parameters=True,
+            connect_args={
+                "timeout": lock_wait,
+                "cached_statements": 3 * ROWS,
+                "check_same_thread": False,
+            },
+            **options,
+        )
+        sa.event.listen(engine, "connect", self._set_up)
+        sa.event.listen(engine, "checkout", self._check_out)
+        return engine
+
+    def _set_up(self, connection: Any, record: Any) -> None:
+        record.info["file"] = self._file()
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if mode != "wal":
+            raise StoreError(f"SQLite cannot write ahead here (journal_mode is {mode})")
+        for pragma in (
+            "synchronous = FULL",
+            f"cache_size = -{READER_CACHE}",
+            f"journal_size_limit = {JOURNAL}",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    # ---- the file ------------------------------------------------------
+
+    def _file(self) -> tuple[int, int] | None:
+        """Which file is there now."""
+        try:
+            found = os.stat(self.path)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+    def _check_out(self, _connection: Any, record: Any, _proxy: Any) -> None:
+        if record.info["file"] != self._file():  # SQLite would go on with the one that is gone
+            raise sa.exc.InvalidatePoolError("the file is another one")
+
+    def _usable(self, connection: sa.Connection) -> bool:
+        return not connection.closed and connection.info.get("file") == self._file()
+
+    @contextlib.contextmanager
+    def _migrating(self) -> Iterator[sa.Connection]:
+        try:
+            os.makedirs(os.path.dirname(self.path), exist_ok=True)
+            Path(self.path).touch(mode=0o600)  # people's words
+        except OSError as error:
+            raise StoreError(f"{self.path}: {error.strerror}") from None
+        engine = self._engine(MIGRATION_WAIT, poolclass=sa.NullPool)
+        with engine.connect() as connection:
+            self._begin(connection)
+            try:
+                yield connection
+                self._commit(connection)
+            except BaseException:
+                with contextlib.suppress(sa.exc.SQLAlchemyError):
+                    self._roll_back(connection)
+                raise
+
+    # ---- transactions --------------------------------------------------
+
+    def _begin(self, connection: sa.Connection) -> None:
+        if connection is self._writing and "writes" not in connection.info:
+            connection.exec_driver_sql(f"PRAGMA cache_size = -{WRITER_CACHE}")
+            connection.info["writes"] = True
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def _commit(self, connection: sa.Connection) -> None:
+        connection.exec_driver_sql("COMMIT")
+
+    def _roll_back(self, connection: sa.Connection) -> None:
+        connection.exec_driver_sql("ROLLBACK")
+
+    def _put(
+        self, connection: sa.Connection, table: sa.Table, rows: list[tuple[Any, ...]], changes: str
+    ) -> None:
+        for start in range(0, len(rows), ROWS):
+            some = rows[start : start + ROWS]
+            values = tuple(value for row in some for value in row)
+            connection.exec_driver_sql(_insert(table, len(some), changes), values)
+
+    # ---- errors --------------------------------------------------------
+
+    def _is_repeat(self, cause: Any) -> bool:
+        return getattr(cause, "sqlite_errorname", "") in _UNIQUE
+
+    def _unknown(self, error: Exception) -> bool:
+        # The disk did not confirm what was written: it may be found there after a crash.
+        name = getattr(getattr(error, "orig", None), "sqlite_errorname", "SQLITE_IOERR")
+        return name.startswith("SQLITE_IOERR")
+
+    def _words(self, cause: Any) -> str:
+        return f"{self.path}: {cause}"
+
+
+_inserts: dict[tuple[str, int], str] = {}
+
+
+def _insert(table: sa.Table, count: int, changes: str) -> str:
+    """The INSERT of so many rows, always the same text for the statement cache."""
+    key = table.name, count
+    if key not in _inserts:
+        marks = f"({', '.join('?' * len(written(table)))})"
+        _inserts[key] = f"{into(table)}VALUES {', '.join([marks] * count)}{changes}"
+    return _inserts[key]

@@ -1,0 +1,360 @@
+"""Every promise of `port.Store`, on both databases."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+
+from services.history.port import Batch, Conflict, Duty, Kind, Message, Note, Side, StoreError
+from services.history.sql import latest_chats, latest_messages, open_chats, open_store
+
+from .conftest import chat, text, texts
+
+GREATEST = 2**63 - 1
+
+
+def everything(store):
+    """All that a batch can leave behind."""
+    return store.open_chats(), store.duties(), store.messages(1, limit=9999)
+
+
+# ---- a batch -----------------------------------------------------------
+
+
+def test_what_is_committed_is_there_in_another_store(store, opened):
+    batch = Batch([chat(1)], [Duty("bob", "u-1", True, 3)], [text(1, 1), text(1, 2)])
+    store.commit(batch)
+    batch.chats[0].last_seq = 2
+    assert everything(opened()) == (batch.chats, batch.duties, batch.messages)
+
+
+def test_every_field_comes_back_as_it_was(store):
+    full = chat(
+        GREATEST, waiter_name="Bob", user_name="Ann", waiter="w-1", ended=GREATEST, page="/a?b",
+        department="sales", user_read=2**31 - 1, waiter_read=7, rating=5, comment="fine",
+    )  # fmt: skip
+    message = Message(GREATEST, 2**31 - 1, Side.WAITER, "bob", "id", Kind.TEXT, "ok", GREATEST)
+    store.commit(Batch([full], messages=[message]))
+    full.last_seq = 2**31 - 1
+    assert store.chat(GREATEST) == full
+    assert store.messages(GREATEST) == [message]
+    assert [type(value) for value in store.messages(GREATEST)[0]] == [
+        int, int, int, str, str, int, str, int,
+    ]  # fmt: skip
+
+
+def test_an_empty_batch_is_nothing(store):
+    store.commit(Batch())
+    assert everything(store) == ([], [], [])
+
+
+def test_chats_and_duties_may_be_written_again_and_changed(store):
+    one, duty = chat(1), Duty("bob", "u-1", True, 3)
+    store.commit(Batch([one], [duty]))
+    store.commit(Batch([one], [duty]))
+    one.waiter_subject, one.user_read, duty.ready = None, 5, False
+    store.commit(Batch([one], [duty]))
+    assert everything(store) == ([one], [duty], [])
+
+
+def test_of_two_states_in_one_batch_the_later_counts(store):
+    store.commit(Batch([chat(1, page="old"), chat(1, page="new")]))
+    assert store.chat(1).page == "new"
+
+
+@pytest.mark.parametrize(
+    "taken", [text(1, 2, client_id="new"), text(1, 4, client_id="id-1")], ids=["seq", "client id"]
+)
+def test_what_is_taken_is_a_conflict_and_nothing_is_written(store, taken):
+    store.commit(texts(1, 1, 2))
+    before = everything(store)
+    with pytest.raises(Conflict):
+        store.commit(Batch([chat(1)], [Duty("bob", "u", True, 1)], [text(1, 3), taken]))
+    assert everything(store) == before
+    store.commit(texts(1, 3, 3))
+
+
+def test_a_conflict_inside_of_a_batch(store):
+    with pytest.raises(Conflict):
+        store.commit(Batch(messages=[text(1, 1), text(1, 1)]))
+    assert store.messages(1) == []
+
+
+def test_client_ids_of_other_chats_and_sides_and_none_do_not_collide(store):
+    first = text(1, 1, client_id="a")
+    other_side = first._replace(seq=2, side=Side.WAITER)
+    store.commit(Batch(messages=[first, other_side, text(1, 3), text(1, 4)]))
+    store.commit(Batch(messages=[first._replace(chat=2)]))
+    assert len(store.messages(1)) == 4
+
+
+def test_a_missing_value_is_no_conflict_and_not_told(store):
+    with pytest.raises(StoreError) as error:
+        store.commit(Batch(messages=[text(1, 1, "our secret")._replace(author=None)]))
+    assert not isinstance(error.value, Conflict)
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        text(1, 2**80, "our secret"),
+        text(2**80, 1, "our secret"),
+        text(1, 1, "our secret \ud800"),
+        text(1, "1x", "our secret"),
+    ],
+    ids=["seq", "key", "surrogate", "no number"],
+)
+def test_what_no_database_takes_is_an_error_without_its_words(store, message):
+    """… and stops nobody who comes later."""
+    try:
+        store.commit(Batch(messages=[message]))
+    except StoreError as error:
+        assert "secret" not in str(error)
+    else:  # SQLite keeps what cannot be made a number
+        assert store.name == "sqlite"
+    store.commit(texts(3, 1, 1))
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", " ", "'\";--\\", "\\N", "{}", "%s ? :a", "\x01\x7f", "é e\u0301", "€", "𝄞😀", "\uffff\U0010ffff",
+     "שלום \u202e", "line\r\nline\u2028", "x" * 300_000],
+)  # fmt: skip
+def test_texts_come_back_as_they_were(store, body):
+    said = text(1, 1, body, client_id=body[:64] or None)
+    store.commit(Batch([chat(1, user_name=body)], messages=[said]))
+    assert store.messages(1) == [said]
+    assert store.find(1, Side.USER, [body[:64]]) == ([said] if body else [])
+    assert store.chat(1).user_name == body
+
+
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 2000])
+def test_batches_of_every_size(store, count):
+    batch = texts(1, 1, count)
+    batch.chats = [chat(key) for key in range(1, count + 1)]
+    batch.duties = [Duty(f"w-{key:04}", "u", key % 2 == 0, key) for key in range(count)]
+    store.commit(batch)
+    assert store.messages(1, limit=9999) == batch.messages
+    assert len(store.open_chats()) == count
+    assert store.duties() == batch.duties
+
+
+# ---- reading -----------------------------------------------------------
+
+
+def test_find_by_client_id(store):
+    batch = texts(1, 1, 3)
+    store.commit(batch)
+    store.commit(Batch(messages=[text(2, 1, client_id="id-1")]))
+    assert store.find(1, Side.USER, ["id-3", "none", "id-1"]) == batch.messages[::2]
+    assert store.find(1, Side.WAITER, ["id-1"]) == []
+    assert store.find(1, Side.USER, []) == []
+    many = [f"id-{number}" for number in range(70_000)]
+    assert store.find(1, Side.USER, many) == batch.messages
+
+
+@pytest.mark.parametrize(
+    ("asked", "seqs"),
+    [
+        ({}, range(51, 101)),
+        ({"limit": 3}, [98, 99, 100]),
+        ({"limit": 3, "newest": False}, [1, 2, 3]),
+        ({"before": 10, "limit": 3}, [7, 8, 9]),
+        ({"after": 10, "limit": 3}, [98, 99, 100]),
+        ({"after": 10, "limit": 3, "newest": False}, [11, 12, 13]),
+        ({"after": 10, "before": 13}, [11, 12]),
+        ({"after": 10, "before": 11}, []),
+        ({"after": 100}, []),
+        ({"before": 1}, []),
+        ({"limit": 0}, []),
+    ],
+)
+def test_messages_are_in_order_and_the_ones_asked_for(store, asked, seqs):
+    store.commit(texts(1, 1, 100))
+    store.commit(texts(2, 1, 3))
+    assert [message.seq for message in store.messages(1, **asked)] == list(seqs)
+
+
+def test_a_chat_that_is_not_there(store):
+    assert store.chat(1) is None
+    assert store.messages(1) == []
+    assert store.chats_of(Side.USER, "nobody") == []
+
+
+def test_open_chats_are_the_oldest_first_with_their_last_seq(store):
+    store.commit(Batch([chat(3), chat(1), chat(2, ended=5)], messages=texts(1, 1, 7).messages))
+    assert [(one.key, one.last_seq) for one in store.open_chats()] == [(1, 7), (3, 0)]
+
+
+def test_chats_of_a_side_are_the_newest_first(store):
+    chats = [chat(key, user=f"u-{key % 2}", waiter=f"w-{key % 3}") for key in range(1, 13)]
+    chats[11].ended = 5
+    store.commit(Batch(chats, messages=texts(10, 1, 2).messages))
+
+    def keys(*asked, **more):
+        return [one.key for one in store.chats_of(*asked, **more)]
+
+    assert keys(Side.USER, "u-0") == [12, 10, 8, 6, 4, 2]
+    assert keys(Side.USER, "u-0", before=8, limit=2) == [6, 4]
+    assert keys(Side.WAITER, "w-0") == [12, 9, 6, 3]
+    assert keys(Side.USER, "w-0") == []
+    assert store.chats_of(Side.WAITER, "w-1")[0].last_seq == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (latest_messages(7), "message_seq"),
+        (latest_messages(7, after=3, newest=False), "message_seq"),
+        (latest_chats(Side.USER, "u-7"), "chat_user"),
+        (latest_chats(Side.WAITER, "w-7", before=9), "chat_waiter"),
+        (open_chats(), "chat_open"),
+    ],
+)
+def test_queries_use_their_index_and_sort_nothing(store, query, index):
+    store.commit(Batch([chat(key, f"u-{key}", f"w-{key % 40}", ended=1) for key in range(4000)]))
+    for key in range(4):
+        store.commit(texts(key, 1, 2000))
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("ANALYZE")
+        plan = explain(connection, query)
+    assert index in plan
+    assert "message_seq" in plan  # for `last_seq`, too
+    assert "Seq Scan" not in plan
+    assert "SCAN message" not in plan
+    assert "Sort" not in plan
+    assert "TEMP B-TREE" not in plan
+
+
+def explain(connection, query):
+    how = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+    compiled = query.compile(connection, compile_kwargs={"literal_binds": True})
+    return "\n".join(str(row[-1]) for row in connection.execute(sa.text(f"{how} {compiled}")))
+
+
+# ---- notes and revocations ---------------------------------------------
+
+
+def test_notes_are_kept_in_order(store):
+    notes = [Note(1, "bob", "first 😀", 5), Note(1, "eve", "second", 4)]
+    for note in [*notes, Note(2, "bob", "elsewhere", 6)]:
+        store.add_note(note)
+    assert store.notes(1) == notes
+
+
+def test_revocations_are_numbered(store):
+    store.revoke(sid="s-1", now=5)
+    store.revoke(subject="ann", now=6)
+    (first, *one), (second, *two) = store.revoked(0)
+    assert (one, two) == (["s-1", "", 5], ["", "ann", 6])
+    assert list(store.revoked(first)) == [(second, "", "ann", 6)]
+    assert list(store.revoked(second)) == []
+
+
+def test_revocations_are_read_where_they_are_asked_for_not_where_they_are_iterated(store):
+    store.revoke(sid="s-1", now=5)
+    found = store.revoked(0)
+    store.close()
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("DELETE FROM revoked")
+        connection.commit()
+    assert len(list(found)) == 1
+
+
+def test_a_revocation_never_becomes_visible_after_a_later_one(store, opened):
+    """Who reads on from the greatest number misses none."""
+    writers = [opened(lock_wait=5) for _ in range(4)]
+    seen, last, done = [], 0, threading.Event()
+
+    def write(writer):
+        for number in range(25):
+            writer.revoke(sid=f"{id(writer)}-{number}", now=1)
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(write, writer) for writer in writers]
+        while not done.is_set():
+            if all(job.done() for job in jobs):
+                done.set()
+            for number, sid, *_ in store.revoked(last):
+                last = number
+                seen.append(sid)
+    for job in jobs:
+        job.result()
+    assert len(set(seen)) == len(seen) == 100
+
+
+# ---- writers beside each other -----------------------------------------
+
+
+def test_the_referee_lets_two_writers_share_chats(store, opened):
+    """Each guesses, loses, reads and tries again; nobody waits in a circle; no gap, no repeat."""
+    chats = [1, 2, 3]
+    names = ["left", "right"]
+
+    def write(name, writer):
+        for round_ in range(30):
+            while True:
+                heads = {key: len(writer.messages(key, limit=9999)) for key in chats}
+                messages = [text(key, heads[key] + 1, f"{name}-{round_}") for key in chats]
+                turn = messages if name == "left" else messages[::-1]
+                try:
+                    writer.commit(Batch([chat(m.chat) for m in turn], messages=turn))
+                except Conflict:
+                    continue
+                break
+
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(write, name, opened(lock_wait=10, answer_wait=10)) for name in names]
+    for job in jobs:
+        job.result()
+    for key in chats:
+        said = store.messages(key, limit=9999)
+        assert [message.seq for message in said] == list(range(1, 61))
+        expected = {f"{name}-{number}" for name in names for number in range(30)}
+        assert {message.body for message in said} == expected
+
+
+def test_many_read_while_one_writes(store):
+    store.commit(texts(1, 1, 50))
+    stop = threading.Event()
+
+    def read():
+        while not stop.is_set():
+            seqs = [message.seq for message in store.messages(1)]
+            assert seqs == list(range(seqs[0], seqs[0] + 50))
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        jobs = [pool.submit(read) for _ in range(4)]
+        for seq in range(51, 151):
+            store.commit(Batch(messages=[text(1, seq)]))
+        stop.set()
+    assert all(job.result() for job in jobs)
+    assert store.messages(1)[-1].seq == 150
+
+
+# ---- opening -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "x", "mysql://u:secret@h/d", "sqlite://", "sqlite:///:memory:", "sqlite:///file:x?uri=true",
+     "postgresql://u:secret@h:port/d"],
+)  # fmt: skip
+def test_what_cannot_keep_a_history_is_refused_without_its_password(url):
+    with pytest.raises(StoreError) as error:
+        open_store(url)
+    assert "secret" not in str(error.value)
+
+
+def test_a_closed_store_opens_again(store):
+    store.commit(texts(1, 1, 1))
+    store.close()
+    store.commit(texts(1, 2, 2))
+    assert len(store.messages(1)) == 2
+    store.close()
+    store.close()
