@@ -4,8 +4,9 @@
         url = server.database()
         server.pause()
 
-It writes to the disk as in production (fsync is on), and can be stopped,
-killed and paused while it runs. Debian's packages are enough; no cluster of
+It writes as in production (fsync is on), and can be stopped, killed and paused
+while it runs. Its files are in memory where there is room: a new database for
+each test is many small files. Debian's packages are enough; no cluster of
 theirs is touched.
 """
 
@@ -41,6 +42,9 @@ OPTIONS = {
     "logging_collector": "off",
 }
 
+#: bytes: a database takes 8 MB, and the journal
+ROOM = 4 << 30
+
 
 def programs() -> Path | None:
     """The newest PostgreSQL of this machine; None where there is none."""
@@ -52,6 +56,14 @@ def programs() -> Path | None:
         return found[-1].parent
     elsewhere = shutil.which("postgres")
     return Path(elsewhere).resolve().parent if elsewhere else None
+
+
+def _place() -> str | None:
+    """Where its files go; None: where temporary files do."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage("/dev/shm").free > ROOM:
+            return "/dev/shm"
+    return None
 
 
 class Postgres:
@@ -67,7 +79,7 @@ class Postgres:
         self._names = itertools.count(1)
         # PostgreSQL refuses to run as root
         self._owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-        self.directory = Path(tempfile.mkdtemp(prefix="csapp-postgres-"))
+        self.directory = Path(tempfile.mkdtemp(prefix="csapp-postgres-", dir=_place()))
         try:
             if self._owner:
                 os.chown(self.directory, self._owner.pw_uid, self._owner.pw_gid)

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from .port import StoreError
 from .sql import MIGRATION_WAIT, SQLStore, into, written
@@ -24,6 +25,7 @@ WRITER_CACHE, READER_CACHE = 32_768, 4096
 JOURNAL = 67_108_864
 
 _UNIQUE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID")
+_STALE = ("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_CORRUPT")
 
 
 class SQLiteStore(SQLStore):
@@ -131,10 +133,17 @@ class SQLiteStore(SQLStore):
     def _is_repeat(self, cause: Any) -> bool:
         return getattr(cause, "sqlite_errorname", "") in _UNIQUE
 
+    def _again(self, error: DBAPIError) -> bool:
+        # A connection stays as it was opened: of a file that could only be read, say.
+        stale = str(getattr(error.orig, "sqlite_errorname", "")).startswith(_STALE)
+        if stale:
+            self.engine.dispose()
+        return stale
+
     def _unknown(self, error: Exception) -> bool:
         # The disk did not confirm what was written: it may be found there after a crash.
         name = getattr(getattr(error, "orig", None), "sqlite_errorname", "SQLITE_IOERR")
-        return name.startswith("SQLITE_IOERR")
+        return str(name).startswith("SQLITE_IOERR")
 
     def _words(self, cause: Any) -> str:
         return f"{self.path}: {cause}"

@@ -110,19 +110,18 @@ def test_a_missing_value_is_no_conflict_and_not_told(store):
 )
 def test_what_no_database_takes_is_an_error_without_its_words(store, message):
     """… and stops nobody who comes later."""
-    try:
+    if store.name == "sqlite" and message.seq == "1x":
+        pytest.skip("SQLite keeps it")
+    with pytest.raises(StoreError) as error:
         store.commit(Batch(messages=[message]))
-    except StoreError as error:
-        assert "secret" not in str(error)
-    else:  # SQLite keeps what cannot be made a number
-        assert store.name == "sqlite"
+    assert "secret" not in str(error.value)
     store.commit(texts(3, 1, 1))
 
 
 @pytest.mark.parametrize(
     "body",
-    ["", " ", "'\";--\\", "\\N", "{}", "%s ? :a", "\x01\x7f", "é e\u0301", "€", "𝄞😀", "\uffff\U0010ffff",
-     "שלום \u202e", "line\r\nline\u2028", "x" * 300_000],
+    ["", " ", "'\";--\\", "\\N", "{}", "%s ? :a", "\x01\x7f", "é e\u0301", "€", "𝄞😀",
+     "\uffff\U0010ffff", "שלום \u202e", "line\r\nline\u2028", "x" * 300_000],
 )  # fmt: skip
 def test_texts_come_back_as_they_were(store, body):
     said = text(1, 1, body, client_id=body[:64] or None)

@@ -1,0 +1,91 @@
+"""The schema: from nothing, again, side by side, too new; and the models agree with it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from services.history import tables
+from services.history.port import Batch, StoreError
+from testkit.server import ROOT
+
+from .conftest import chat, texts
+
+MIGRATE = (
+    "import sys; from services.history.sql import open_store; open_store(sys.argv[1]).migrate()"
+)
+
+
+def test_migrating_again_changes_nothing(store):
+    store.commit(Batch([chat(1)], messages=texts(1, 1, 2).messages))
+    store.migrate()
+    store.check()
+    assert len(store.messages(1)) == 2
+
+
+def test_an_empty_database_is_told_what_it_needs(opened):
+    store = opened()
+    with pytest.raises(StoreError, match=r"empty.*chat migrate|unable to open"):
+        store.check()
+    with pytest.raises(StoreError):
+        store.commit(texts(1, 1, 1))
+    with pytest.raises(StoreError):
+        store.open_chats()
+    store.migrate()
+    store.check()
+    store.commit(texts(1, 1, 1))
+
+
+@pytest.mark.parametrize("call", ["check", "migrate"])
+def test_a_newer_schema_is_named(store, call):
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(StoreError, match=r"9999.*newer than this csapp: upgrade"):
+        getattr(store, call)()
+
+
+def test_a_migration_that_fails_leaves_nothing(opened, monkeypatch):
+    from services.history.migrations.versions import v0001_first
+
+    store = opened()
+    assert v0001_first.TABLES
+
+    def broken(*args, **kwargs):
+        raise RuntimeError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("services.history.tables.metadata", None)
+        patch.setattr("alembic.op.execute", broken)  # after the tables
+        with pytest.raises(RuntimeError):
+            store.migrate()
+    with pytest.raises(StoreError, match="empty"):
+        store.check()
+    store.migrate()
+    store.check()
+
+
+def test_processes_that_migrate_at_the_same_time_do_no_harm(url, opened):
+    running = [
+        subprocess.Popen([sys.executable, "-c", MIGRATE, url], cwd=ROOT, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    for process in running:
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors.decode()
+    opened().check()
+
+
+def test_models_and_migrations_agree(store):
+    def ours(thing, name, kind, reflected, _other):
+        return not (reflected and str(name).startswith("message_words"))
+
+    with store.engine.connect() as connection:
+        context = MigrationContext.configure(
+            connection,
+            opts={"include_object": ours, "compare_server_default": store.name == "postgresql"},
+        )
+        assert compare_metadata(context, tables.metadata) == []

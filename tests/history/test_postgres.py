@@ -1,0 +1,395 @@
+"""What is special about a server: it stops, dies, stands still, and the line to it breaks."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import threading
+import time
+from types import SimpleNamespace
+
+import pytest
+import sqlalchemy as sa
+
+from services.history.port import Batch, Conflict, Note, OutcomeUnknown, StoreError
+from testkit.proxy import TO_CLIENT, FaultProxy
+from testkit.server import ROOT
+
+from .conftest import ANSWER_WAIT, chat, text, texts
+
+
+@pytest.fixture
+def url(postgres):
+    return postgres.database()
+
+
+@pytest.fixture
+def name(url):
+    """The database of the test."""
+    return url.rpartition("/")[2]
+
+
+@pytest.fixture
+def line(postgres):
+    """A line to the server that can be cut."""
+    around = SimpleNamespace(port=postgres.port, url=postgres.url, ws_url="", tls=None, token=None)
+    with FaultProxy(around) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def far(store, opened, line, postgres, name):
+    """A store at the end of that line."""
+    return opened(postgres.url_of(name, line.port))
+
+
+def seqs(store):
+    return [message.seq for message in store.messages(1, limit=9999)]
+
+
+def refused(store):
+    """Every call is refused; none of them says something else."""
+    for call in (
+        lambda: store.commit(texts(1, 2, 2)),
+        lambda: store.messages(1),
+        lambda: store.add_note(Note(1, "bob", "x", 1)),
+        store.open_chats,
+        store.check,
+    ):
+        with pytest.raises(StoreError) as error:
+            call()
+        assert not isinstance(error.value, Conflict)
+
+
+def works(store):
+    store.check()
+    store.commit(texts(1, 2, 2))
+    assert seqs(store) == [1, 2]
+
+
+# ---- the server goes and comes back ------------------------------------
+
+
+@pytest.mark.parametrize("way", ["stop", "kill"])
+def test_a_server_that_is_gone_is_an_error_and_is_found_again(store, postgres, way):
+    store.commit(texts(1, 1, 1))
+    getattr(postgres, way)()
+    try:
+        refused(store)
+    finally:
+        postgres.start()
+    works(store)
+
+
+@pytest.mark.parametrize("way", ["stop", "kill"])
+def test_a_server_that_was_away_between_two_calls_is_not_noticed(store, postgres, way):
+    """The lines are stale; what was not yet committed is tried on a new one."""
+    store.commit(texts(1, 1, 1))
+    assert seqs(store) == [1]
+    getattr(postgres, way)()
+    postgres.start()
+    store.commit(texts(1, 2, 2))
+    store.add_note(Note(1, "bob", "x", 1))
+    assert seqs(store) == [1, 2]
+    assert len(store.notes(1)) == 1
+
+
+def test_what_is_acknowledged_survives_a_kill(store, postgres):
+    store.commit(texts(1, 1, 300))
+    postgres.kill()
+    postgres.start()
+    assert len(seqs(store)) == 300
+
+
+def test_backends_that_are_ended_are_not_noticed(store, postgres, name):
+    store.commit(texts(1, 1, 1))
+    assert seqs(store) == [1]
+    end = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+    assert len(postgres.execute(end)) == 2
+    works(store)
+
+
+def test_a_server_that_stands_still_is_given_up_in_time(store, postgres):
+    store.commit(texts(1, 1, 1))
+    assert seqs(store) == [1]
+    with postgres.paused():
+        for call in (lambda: store.commit(texts(1, 2, 2)), lambda: store.messages(1)):
+            before = time.monotonic()
+            with pytest.raises(StoreError, match="no answer within 1 s"):
+                call()
+            assert time.monotonic() - before < ANSWER_WAIT + 2
+    works(store)
+
+
+def test_a_server_that_only_reads(store, postgres, name):
+    store.commit(texts(1, 1, 1))
+    postgres.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    store.close()
+    for write in (
+        lambda: store.commit(texts(1, 2, 2)),
+        lambda: store.revoke(sid="x", now=1),
+        store.check,
+    ):
+        with pytest.raises(StoreError, match="read-only transaction"):
+            write()
+    assert seqs(store) == [1]
+    postgres.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = off")
+    store.close()
+    works(store)
+
+
+def test_a_server_that_only_reads_for_a_while_needs_no_restart(store, postgres, name):
+    """As when a line leads to a standby that is then promoted."""
+    store.commit(texts(1, 1, 1))
+    store._writing.exec_driver_sql("SET default_transaction_read_only = on")
+    store._writing.commit()
+    with pytest.raises(StoreError, match="read-only"):
+        store.commit(texts(1, 2, 2))
+    works(store)
+
+
+def test_a_lock_of_somebody_else_is_waited_for_and_then_refused(store):
+    store.commit(texts(1, 1, 1))
+    with store.engine.connect() as other:
+        other.exec_driver_sql("LOCK TABLE message IN SHARE MODE")
+        with pytest.raises(StoreError, match="lock timeout"):
+            store.commit(texts(1, 2, 2))
+        assert seqs(store) == [1]
+    works(store)
+
+
+def test_another_encoding_is_named(postgres, opened):
+    postgres.execute("CREATE DATABASE latin ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+    store = opened(postgres.url_of("latin"))
+    store.migrate()
+    with pytest.raises(StoreError, match="LATIN1"):
+        store.check()
+
+
+def test_no_error_tells_the_password(opened):
+    store = opened("postgresql://csapp:hidden@127.0.0.1:1/x")
+    with pytest.raises(StoreError) as error:
+        store.messages(1)
+    assert "hidden" not in str(error.value)
+
+
+def test_commits_are_on_the_disk_whatever_the_server_thinks(store, postgres, name):
+    postgres.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
+    store.close()
+    with store.engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW synchronous_commit").scalar_one() == "on"
+
+
+def test_options_of_the_operator_come_last(opened, url, store):
+    other = opened(url + "?options=-c%20lock_timeout%3D77&application_name=mine")
+    with other.engine.connect() as connection:
+        assert connection.exec_driver_sql("SHOW lock_timeout").scalar_one() == "77ms"
+        assert connection.exec_driver_sql("SHOW application_name").scalar_one() == "mine"
+        assert connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == "1s"
+
+
+def test_two_writers_that_wait_for_each_other_are_told_apart(store, opened):
+    """The server ends one of them; it is tried again and finds the other's."""
+    other = opened(lock_wait=10, answer_wait=10)
+    mine = opened(lock_wait=10, answer_wait=10)
+    started = threading.Barrier(2, timeout=20)
+    put = type(store)._put
+
+    def in_turn(this):
+        def put_one_by_one(connection, table, rows, changes):
+            for row in rows:
+                put(this, connection, table, [row], changes)
+                with contextlib.suppress(threading.BrokenBarrierError):
+                    started.wait()
+                started.abort()
+
+        this._put = put_one_by_one
+
+    in_turn(other)
+    in_turn(mine)
+    found = []
+
+    def commit(this, seqs):
+        batch = Batch(messages=[text(1, seq) for seq in seqs])
+        batch.messages.sort(key=lambda message: message.seq)
+        # what sorting cannot help: the client ids are in another order
+        ids = ["a", "b"] if seqs[0] == 1 else ["b", "a"]
+        batch.messages = [m._replace(client_id=i) for m, i in zip(batch.messages, ids, strict=True)]
+        try:
+            this.commit(batch)
+            found.append("done")
+        except Conflict:
+            found.append("conflict")
+
+    threads = [
+        threading.Thread(target=commit, args=(other, [1, 2])),
+        threading.Thread(target=commit, args=(mine, [3, 4])),
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == ["conflict", "done"]
+
+
+# ---- the line breaks ---------------------------------------------------
+
+
+def cut_at_commit(store, fault):
+    """Have *fault* happen when all but COMMIT is done."""
+    commit = store._commit
+
+    def cut(connection):
+        store._commit = commit
+        fault()
+        commit(connection)
+
+    store._commit = cut
+
+
+def test_a_line_that_is_cut_before_commit_has_done_nothing(far, store, line):
+    """And the batch goes over a new line without anybody noticing."""
+    far.commit(texts(1, 1, 1))
+    assert line.reset() >= 1
+    far.commit(texts(1, 2, 2))
+    assert seqs(store) == [1, 2]
+
+
+def test_a_line_that_is_cut_at_commit_leaves_the_outcome_open(far, store, line):
+    far.commit(texts(1, 1, 1))
+    cut_at_commit(far, line.reset)
+    with pytest.raises(OutcomeUnknown):
+        far.commit(texts(1, 2, 3))
+    assert seqs(store) == [1]
+    far.commit(texts(1, 2, 3))
+    assert seqs(store) == [1, 2, 3]
+
+
+def test_a_commit_that_is_done_but_not_confirmed_is_a_conflict_when_it_is_repeated(
+    far, store, line
+):
+    far.commit(texts(1, 1, 1))
+    cut_at_commit(far, lambda: line.black_hole(TO_CLIENT))
+    with pytest.raises(OutcomeUnknown, match="no answer"):
+        far.commit(Batch([chat(1)], messages=texts(1, 2, 3).messages))
+    assert seqs(store) == [1, 2, 3]
+    line.heal()
+    with pytest.raises(Conflict):
+        far.commit(texts(1, 2, 3))
+    far.commit(texts(1, 4, 4))
+    assert seqs(store) == [1, 2, 3, 4]
+
+
+def test_a_server_that_stands_still_at_commit_leaves_the_outcome_open(store, postgres):
+    """A repeat waits for what the first may still be doing."""
+    store.commit(texts(1, 1, 1))
+    cut_at_commit(store, postgres.pause)
+    try:
+        with pytest.raises(OutcomeUnknown):
+            store.commit(texts(1, 2, 2))
+    finally:
+        postgres.resume()
+    with contextlib.suppress(Conflict):
+        store.commit(texts(1, 2, 2))
+    assert seqs(store) == [1, 2]
+
+
+def test_a_note_whose_commit_breaks_is_not_written_twice(far, store, line):
+    cut_at_commit(far, line.reset)
+    with pytest.raises(OutcomeUnknown):
+        far.add_note(Note(1, "bob", "x", 1))
+    assert len(store.notes(1)) <= 1
+
+
+# ---- beside an event loop ----------------------------------------------
+
+
+LOOP = """
+from gevent import monkey; monkey.patch_all()
+import sys, time, gevent
+from services.history.port import Batch, Message, StoreError
+from services.history.sql import open_store
+from services import runtime
+
+loop = runtime.current()
+store = open_store(sys.argv[1], answer_wait=1.0)
+gaps = [0.0]
+
+def tick():
+    last = time.monotonic()
+    while True:
+        gevent.sleep(0.005)
+        now = time.monotonic()
+        gaps[0], last = max(gaps[0], now - last), now
+
+def commit(seq):
+    message = Message(1, seq, 1, "ann", None, 1, "hello", 1)
+    loop.blocking(store.commit, Batch(messages=[message]))
+
+commit(1)
+loop.blocking(store.messages, 1)
+gevent.spawn(tick)
+print("ready", flush=True)
+for line in sys.stdin:
+    gaps[0] = 0.0
+    if line == "crowd\\n":
+        def read():
+            for _ in range(40):
+                loop.blocking(store.messages, 1)
+        readers = [gevent.spawn(read) for _ in range(20)]
+        for seq in range(10, 60):
+            commit(seq)
+        gevent.joinall(readers, timeout=60, raise_error=True)
+        assert all(reader.ready() for reader in readers)
+        print("done", round(gaps[0], 3), flush=True)
+        continue
+    try:
+        jobs = [gevent.spawn(loop.blocking, store.messages, 1) for _ in range(3)]
+        commit(int(line))
+        gevent.joinall(jobs, raise_error=True)
+        print("done", round(gaps[0], 3), flush=True)
+    except StoreError as error:
+        gevent.joinall(jobs)
+        print("refused", round(gaps[0], 3), error, flush=True)
+"""
+
+
+@pytest.fixture
+def loop(store, url):
+    """A patched process; `ask("2")` has it commit number 2 and read: what came of it, and the
+    longest time (s) that its loop stood still."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOOP, url],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+
+    def ask(what):
+        process.stdin.write(f"{what}\n")
+        result, gap, *_ = process.stdout.readline().split()
+        return result, float(gap)
+
+    yield ask
+    process.stdin.close()
+    process.stdout.close()
+    assert process.wait(30) == 0
+
+
+def test_the_loop_goes_on_while_the_server_stands_still(loop, postgres):
+    assert loop("2")[0] == "done"
+    with postgres.paused():
+        result, gap = loop("3")
+    assert result == "refused"
+    assert gap < 0.1
+    assert loop("4")[0] == "done"
+
+
+def test_native_threads_of_a_patched_process_share_the_pool(loop):
+    """More readers than connections: gevent's locks are asked from many threads."""
+    assert loop("crowd")[0] == "done"
+
+
+def test_a_statement_that_lasts_too_long_is_ended(store):
+    with pytest.raises(StoreError, match="timeout|no answer"):
+        store._select(sa.select(sa.func.pg_sleep(30)))
