@@ -58,7 +58,7 @@ class PostgresStore(SQLStore):
         ours = " ".join(f"-c {name}={value}" for name, value in session.items())
         theirs = self._url.query.get("options", "")
         defaults = {
-            "connect_timeout": 5,
+            "connect_timeout": min(5, int(answer_wait or 5) + 1),
             "application_name": "csapp",
             "keepalives_idle": 10,
             "keepalives_interval": 5,
