@@ -1,0 +1,460 @@
+"""Names what went wrong in a conversation that many clients had with a server.
+
+    anomalies = check(journal, Truth({"c1": Conversation({"ann", "wim"}, items)}))
+
+The *journal* is what the clients did and saw, the *truth* what the history
+holds when all is quiet. Each class of anomaly says what is promised, and where
+(`protocol.md`, *The message contract*, by number). Nothing is said about what
+may happen: an unacknowledged message may be lost, a line may drop at any time.
+
+How it is read:
+
+1. A socket's *stream* is what the server tells it unasked, in order: the page
+   after it entered, messages, receipts for its own. The contract is about
+   streams. Pages that were asked for bridge a gap and count as seen, no more.
+2. A receipt for a message that this stream has told already, or that was sent
+   before, is the same receipt again, and tells nothing new.
+3. Who said what is compared by participant, since UUIDs change.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from .journal import (
+    Acknowledged,
+    Closed,
+    Entered,
+    Event,
+    Item,
+    Journal,
+    Opened,
+    Page,
+    Refused,
+    Seen,
+    Sent,
+)
+from .record import Conversation, Letter, Record, Socket, Stream, Truth
+
+__all__ = ["Anomaly", "Conversation", "Truth", "check", "count", "story"]
+
+
+@dataclass(frozen=True, slots=True)
+class Anomaly:
+    """A broken promise. `""`, 0: does not apply."""
+
+    conversation: str
+    story: str
+    socket: str = ""
+    seq: int = 0
+    participant: str = ""
+    client_id: str = ""
+
+    @property
+    def kind(self) -> str:
+        """`lost`, `doubled` …"""
+        return type(self).__name__.lower()
+
+    def __str__(self) -> str:
+        about = [f"{self.conversation}/{self.seq}" if self.seq else self.conversation]
+        about += [one for one in (self.socket, self.participant, self.client_id) if one]
+        return f"{self.kind}: {self.story} ({', '.join(about)})"
+
+
+class Lost(Anomaly):
+    """Acknowledged and not in the history, or never told to a socket that was there for it.
+
+    (1) "A receipt means durable: no acknowledged message is ever lost." (3)
+    "every socket in it sees every seq": those that are open in the end have
+    been told everything after the point that they resumed from.
+    """
+
+
+class Doubled(Anomaly):
+    """Told twice by one stream, or twice in the history.
+
+    (3) "every socket in it sees every `seq` exactly once"; (4) "The same `id`
+    from the same sender in the same conversation is the same message: same
+    receipt, one row, one delivery". In version 1 each time that it was sent
+    may be a row, but no more.
+    """
+
+
+class Reordered(Anomaly):
+    """A stream's `seq` does not grow, or a sender's messages changed places.
+
+    (3) "`seq` counts 1, 2, 3 …, and every socket in it sees every seq exactly
+    once and in order", also in version 1. What one socket sends, one after
+    the other and not refused, is one after the other in the history.
+    """
+
+
+class Skipped(Anomaly):
+    """A stream left out a `seq`, and the client did not ask for it; or the history did.
+
+    (3) "So the last `seq` seen is all that a client must remember." A page
+    that says `"complete": false` may leave out what comes before it; a client
+    that has a resume point asks for it with `get_history`.
+    """
+
+
+class Leaked(Anomaly):
+    """A frame of a conversation went to somebody who is no side of it.
+
+    *Version 2*: `get_history` tells users of their own conversations, waiters
+    of those of users they serve or served; nothing tells anybody more.
+    """
+
+
+class Unacknowledged(Anomaly):
+    """Sent, and neither acknowledged nor refused, though its sender is back.
+
+    (4) a repeat gets the same receipt, "A history item of one's own carries
+    that id as `client_id`", which is as good as a receipt; (5) "When the store
+    is down the sender gets `unavailable`". So no message stays in the dark.
+    """
+
+
+class Phantom(Anomaly):
+    """Somebody was told a message that the history does not hold.
+
+    (2) "Nobody sees a message that is not durable." In both versions.
+    """
+
+
+class Conflict(Anomaly):
+    """One thing told in two ways.
+
+    Two texts, senders or dates under one `seq`; one client id with two
+    receipts (4); refused each time, and yet in the history: (5) "nothing is
+    half-done"; or a message in the history that its sender never sent.
+    """
+
+
+def check(journal: Journal, truth: Truth) -> list[Anomaly]:
+    """Every anomaly, in the order of the journal's sockets; empty: all promises were kept."""
+    record = Record(journal, truth)
+    found: dict[tuple[str, str, str, int, str], Anomaly] = {}
+    for anomaly in _all(record):
+        key = (
+            anomaly.kind,
+            anomaly.conversation,
+            anomaly.socket,
+            anomaly.seq,
+            anomaly.participant + anomaly.client_id,
+        )
+        found.setdefault(key, anomaly)
+    return list(found.values())
+
+
+def count(anomalies: Sequence[Anomaly]) -> dict[str, int]:
+    """How many of each kind, all kinds in a fixed order."""
+    numbers = Counter(anomaly.kind for anomaly in anomalies)
+    kinds = (Lost, Doubled, Reordered, Skipped, Leaked, Unacknowledged, Phantom, Conflict)
+    return {kind.__name__.lower(): numbers[kind.__name__.lower()] for kind in kinds}
+
+
+def story(journal: Journal, anomaly: Anomaly) -> list[Event]:
+    """The events that *anomaly* is about: its socket's life, its message, nothing else."""
+    texts = {
+        event.text
+        for event in journal.events
+        if isinstance(event, Sent) and event.client_id == anomaly.client_id
+    }
+    return [event for event in journal.events if _concerns(event, anomaly, texts)]
+
+
+def _concerns(event: Event, anomaly: Anomaly, texts: set[str]) -> bool:
+    match event:
+        case Opened() | Closed() | Entered():
+            return event.socket == anomaly.socket
+        case Page():
+            return event.conversation == anomaly.conversation and (
+                event.socket == anomaly.socket or any(i.seq == anomaly.seq for i in event.items)
+            )
+        case Sent() | Refused():
+            return bool(anomaly.client_id) and event.client_id == anomaly.client_id
+        case Acknowledged() | Seen():
+            same_seq = bool(anomaly.seq) and event.seq == anomaly.seq
+            same_place = event.conversation == anomaly.conversation
+            same_text = isinstance(event, Seen) and event.text in texts
+            return (same_seq and same_place) or same_text
+
+
+# ---- the judgements -----------------------------------------------------------
+
+
+def _all(record: Record) -> Iterator[Anomaly]:
+    for socket in record.sockets.values():
+        for conversation, stream in socket.streams.items():
+            chat = record.truth.get(conversation)
+            if chat is not None and socket.participant not in chat.sides:
+                yield from _leaks(socket, conversation, stream)
+                continue
+            yield from _order(socket, conversation, stream)
+            yield from _substance(record, socket, conversation, stream)
+            if socket.promises.complete:
+                yield from _gaps(socket, conversation, stream)
+                if socket.open and chat is not None and not chat.ended:
+                    yield from _end(record, socket, conversation, stream)
+    for conversation, chat in record.truth.items():
+        yield from _history(record, conversation, chat)
+        yield from _views(conversation, chat)
+        yield from _sides(record, conversation, chat)
+    for letter in record.letters.values():
+        yield from _answers(record, letter)
+    yield from _senders(record)
+
+
+def _leaks(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomaly]:
+    for told in stream.told:
+        yield Leaked(
+            conversation, f"a {told.kind} went to a stranger", socket.name, told.seq,
+            socket.participant,
+        )  # fmt: skip
+    if stream.entered and not stream.told:
+        yield Leaked(conversation, "a stranger was let in", socket.name, 0, socket.participant)
+
+
+def _order(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomaly]:
+    """Told once, and upwards."""
+    seen: set[int] = set()
+    last = stream.after or 0
+    for told in stream.told:
+        if told.repeat or told.kind == "asked" or not told.seq:
+            continue
+        about = (socket.name, told.seq, socket.participant, told.client_id or "")
+        if told.seq in seen:
+            yield Doubled(conversation, f"{told.kind} of what was told before", *about)
+        elif told.seq <= (stream.after or 0):
+            yield Doubled(
+                conversation, f"{told.kind} of what was seen before {stream.after}", *about
+            )
+        elif told.seq < last:
+            yield Reordered(conversation, f"{told.kind} after {last}", *about)
+        seen.add(told.seq)
+        last = max(last, told.seq)
+
+
+def _substance(
+    record: Record, socket: Socket, conversation: str, stream: Stream
+) -> Iterator[Anomaly]:
+    """What was told is what the history holds."""
+    rows = record.rows.get(conversation, {})
+    for told in stream.told:
+        about = (socket.name, told.seq, socket.participant, told.client_id or "")
+        row = rows.get(told.seq)
+        if row is None:
+            if told.kind != "receipt":  # of a receipt without a row: `Lost`
+                yield Phantom(
+                    conversation, f"was told {told.text!r}, which the history lacks", *about
+                )
+            continue
+        if told.text is not None and told.text != row.text:
+            yield Conflict(
+                conversation, f"was told {told.text!r}, the history has {row.text!r}", *about
+            )
+        elif told.sender != record.who(row.sender):
+            yield Conflict(
+                conversation,
+                f"{told.sender} was named, the history has {record.who(row.sender)}",
+                *about,
+            )
+        elif told.date and row.date and told.date != row.date:
+            yield Conflict(
+                conversation, f"was told {told.date}, the history has {row.date}", *about
+            )
+        elif told.client_id and row.client_id and told.client_id != row.client_id:
+            yield Conflict(
+                conversation, f"for {told.client_id}, the history has {row.client_id}", *about
+            )
+
+
+def _gaps(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomaly]:
+    """From where it resumed, or from the first that it was told, nothing is left out."""
+    told = sorted(stream.seqs)
+    last = told[0] - 1 if told and stream.after is None else stream.after or 0
+    for seq in told:
+        missing = [gap for gap in range(last + 1, seq) if gap not in stream.bridged]
+        if missing:
+            yield Skipped(
+                conversation, f"{_span(missing)} left out before it", socket.name, seq,
+                socket.participant,
+            )  # fmt: skip
+        last = max(last, seq)
+
+
+def _end(record: Record, socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomaly]:
+    """Whoever is there in the end has been told the end."""
+    if not stream.entered:
+        return
+    last = max(stream.seqs, default=stream.after or 0)
+    for seq in record.rows[conversation]:
+        if seq > last and seq not in stream.bridged:
+            yield Lost(
+                conversation, f"not told after {last}, though it is there", socket.name, seq,
+                socket.participant,
+            )  # fmt: skip
+
+
+def _history(record: Record, conversation: str, chat: Conversation) -> Iterator[Anomaly]:
+    """The history is 1, 2, 3 …, each message once, each one that somebody sent."""
+    rows = [item.seq for item in chat.items]
+    for seq, times in Counter(rows).items():
+        if times > 1:
+            yield Doubled(conversation, "two messages under one seq in the history", seq=seq)
+    missing = sorted(set(range(1, max(rows, default=0) + 1)) - set(rows))
+    if missing:
+        yield Skipped(conversation, f"{_span(missing)} not in the history", seq=missing[0])
+    ids: dict[tuple[str, str], int] = {}
+    for item in sorted(chat.items):
+        who = record.who(item.sender)
+        if item.client_id is not None:
+            first = ids.setdefault((who, item.client_id), item.seq)
+            if first != item.seq:
+                yield Doubled(
+                    conversation, f"in the history as {first} too", seq=item.seq,
+                    participant=who, client_id=item.client_id,
+                )  # fmt: skip
+    yield from _copies(record, conversation, chat)
+
+
+def _copies(record: Record, conversation: str, chat: Conversation) -> Iterator[Anomaly]:
+    """Not more messages of one text than were sent; by text, for rows that bear no id."""
+    senders = {socket.participant: socket.promises for socket in record.sockets.values()}
+    sent: Counter[tuple[str, str]] = Counter()
+    for letter in record.letters.values():
+        if letter.conversation == conversation:
+            times = 1 if senders[letter.sender].receipts else len(letter.sent)
+            sent[letter.sender, letter.text] += times
+    held: dict[tuple[str, str], list[Item]] = defaultdict(list)
+    for item in sorted(chat.items):
+        held[record.who(item.sender), item.text].append(item)
+    for (who, text), items in held.items():
+        if who not in senders:
+            continue
+        about = {"participant": who, "client_id": items[-1].client_id or ""}
+        if not sent[who, text]:
+            yield Conflict(
+                conversation, f"the history has {text!r}, which was never sent",
+                seq=items[-1].seq, **about,
+            )  # fmt: skip
+        elif len(items) > sent[who, text]:
+            yield Doubled(
+                conversation, f"{text!r} is in the history {len(items)} times",
+                seq=items[-1].seq, **about,
+            )  # fmt: skip
+
+
+def _views(conversation: str, chat: Conversation) -> Iterator[Anomaly]:
+    """Everybody reads the same history."""
+    rows = {item.seq: item for item in chat.items}
+    for name, items in chat.views.items():
+        view = {item.seq: item for item in items}
+        if len(view) < len(items):
+            yield Doubled(conversation, "twice on the pages that were read", participant=name)
+        for seq in sorted(rows.keys() | view.keys()):
+            if seq not in view:
+                yield Lost(conversation, "not on the pages that were read", "", seq, name)
+            elif seq not in rows:
+                yield Phantom(conversation, "only on the pages that were read", "", seq, name)
+            elif rows[seq].text != view[seq].text:
+                yield Conflict(conversation, "another text on the pages read", "", seq, name)
+
+
+def _sides(record: Record, conversation: str, chat: Conversation) -> Iterator[Anomaly]:
+    """Each side that is back has seen every message on one socket or another."""
+    for side in chat.sides:
+        sockets = [one for one in record.sockets.values() if one.participant == side]
+        complete = [one for one in sockets if one.promises.complete]
+        streams = [one.streams[conversation] for one in sockets if conversation in one.streams]
+        back = [one for one in sockets if one.open and conversation in one.streams]
+        if not back or len(complete) < len(sockets) or chat.ended:
+            continue
+        seen = {told.seq for stream in streams for told in stream.told}
+        for seq in record.rows[conversation]:
+            if seq not in seen and seq > min(seen, default=0):  # a new waiter begins somewhere
+                yield Lost(conversation, "never told to this side", "", seq, side)
+
+
+def _answers(record: Record, letter: Letter) -> Iterator[Anomaly]:
+    """A receipt is kept and is always the same; every message has an answer."""
+    rows = record.rows.get(letter.conversation, {})
+    about = {"participant": letter.sender, "client_id": letter.client_id}
+    receipts = {receipt.seq for receipt in letter.receipts}
+    if len(receipts) > 1:
+        yield Conflict(
+            letter.conversation, f"receipts for {sorted(receipts)}", seq=max(receipts), **about
+        )
+    for seq in sorted(receipts - rows.keys()):
+        yield Lost(
+            letter.conversation, f"{letter.text!r} was acknowledged, the history lacks it",
+            seq=seq, **about,
+        )  # fmt: skip
+    if not letter.sent or not record.sockets[letter.sent[-1][1]].promises.receipts:
+        return
+    held = record.row_of(letter)
+    if held is not None and not receipts and len(letter.refused) >= len(letter.sent):
+        code = letter.refused[-1][1].code
+        yield Conflict(
+            letter.conversation, f"refused ({code}), and yet in the history", seq=held, **about
+        )
+    if letter.known is None and _in_the_dark(record, letter, held):
+        yield Unacknowledged(
+            letter.conversation,
+            f"{letter.text!r} is {'not ' if held is None else ''}in the history,"
+            " and its sender does not know",
+            seq=held or 0, **about,
+        )  # fmt: skip
+
+
+def _in_the_dark(record: Record, letter: Letter, held: int | None) -> bool:
+    """Its last sending has no answer, though there is a socket that could have told it."""
+    if letter.refused and letter.refused[-1][0] > letter.sent[-1][0]:
+        return False
+    if record.sockets[letter.sent[-1][1]].open:
+        return True
+    return held is not None and any(
+        one.participant == letter.sender and one.open and letter.conversation in one.streams
+        for one in record.sockets.values()
+    )
+
+
+def _senders(record: Record) -> Iterator[Anomaly]:
+    """Messages stand in the history in the order in which each sender sent them."""
+    said: dict[tuple[str, str], list[tuple[int, Letter]]] = defaultdict(list)
+    for letter in record.letters.values():
+        seq = record.row_of(letter)
+        if seq is not None and letter.sent:
+            said[letter.conversation, letter.sender].append((seq, letter))
+    for (conversation, sender), letters in said.items():
+        for (seq, letter), (next_seq, next_letter) in itertools.pairwise(letters):
+            if next_seq < seq and _must_precede(letter, next_letter):
+                yield Reordered(
+                    conversation, f"{next_letter.text!r} was sent after {letter.text!r}, as {seq}",
+                    seq=next_seq, participant=sender, client_id=next_letter.client_id,
+                )  # fmt: skip
+
+
+def _must_precede(one: Letter, other: Letter) -> bool:
+    """However *other* came into the history, *one* was there before.
+
+    For each time that *other* was sent, *one* was known to be stored, or had
+    been sent on the same socket and was not refused there.
+    """
+    for at, socket in other.sent:
+        if one.known is not None and one.known < at:
+            continue
+        before = any(place < at and name == socket for place, name in one.sent)
+        refused = any(error.socket == socket for _, error in one.refused)
+        if not before or refused:
+            return False
+    return True
+
+
+def _span(numbers: Sequence[int]) -> str:
+    first, last = numbers[0], numbers[-1]
+    return str(first) if first == last else f"{first}–{last} ({len(numbers)})"

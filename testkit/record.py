@@ -1,0 +1,255 @@
+"""The journal sorted by what it is about: sockets, their streams, and messages.
+
+For `checker.py`, which judges what stands here; nothing is judged in this file.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from .journal import (
+    Acknowledged,
+    Closed,
+    Entered,
+    Event,
+    Item,
+    Journal,
+    Opened,
+    Page,
+    Refused,
+    Seen,
+    Sent,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """What the history holds of one: its two sides (and earlier waiters) and its messages."""
+
+    sides: AbstractSet[str]
+    items: Sequence[Item]
+    #: how others read the same history, by name: each must be equal to *items*
+    views: Mapping[str, Sequence[Item]] = field(default_factory=dict)
+    #: nobody is told of it any more
+    ended: bool = False
+
+
+#: the conversations by name
+Truth = Mapping[str, Conversation]
+
+
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """What a version of the protocol promises to its sockets (end of *The message contract*)."""
+
+    #: (3): every `seq` exactly once, so no gaps; and told to the end
+    complete: bool = True
+    #: (1), (4): receipts, and repeats that are known by their id
+    receipts: bool = True
+
+
+#: both versions promise (2), order, and that a frame is for one's own conversation
+PROMISES = {1: Promises(complete=False, receipts=False), 2: Promises()}
+
+
+@dataclass(slots=True)
+class Told:
+    """One thing that a stream told."""
+
+    seq: int
+    kind: str  # page, asked, message, receipt
+    sender: str = ""
+    text: str | None = None  # a receipt repeats none
+    client_id: str | None = None
+    date: str | None = None
+    #: the same receipt again: tells nothing new
+    repeat: bool = False
+
+
+@dataclass(slots=True)
+class Stream:
+    """What one socket was told of one conversation."""
+
+    #: the last `seq` seen before; None: it began with the latest page
+    after: int | None
+    entered: bool = False
+    told: list[Told] = field(default_factory=list)
+    #: the `seq` of what the server told by itself
+    seqs: set[int] = field(default_factory=set)
+    #: … and of what was asked for
+    bridged: set[int] = field(default_factory=set)
+
+    def tell(self, told: Told) -> None:
+        """Append *told*."""
+        self.told.append(told)
+        if told.kind == "asked":
+            self.bridged.add(told.seq)
+        elif not told.repeat:
+            self.seqs.add(told.seq)
+
+    def is_old(self, seq: int) -> bool:
+        """It was told before, or lies before the beginning."""
+        if self.after is not None:
+            return seq <= self.after or seq in self.seqs
+        return seq in self.seqs or (bool(self.seqs) and seq < min(self.seqs))
+
+
+@dataclass(slots=True)
+class Socket:
+    """One connection from its `auth` on."""
+
+    name: str
+    participant: str
+    promises: Promises
+    resume: Mapping[str, int]
+    open: bool = True
+    streams: dict[str, Stream] = field(default_factory=dict)
+
+    def stream(self, conversation: str) -> Stream:
+        """What it was told of *conversation*."""
+        return self.streams.setdefault(conversation, Stream(self.resume.get(conversation)))
+
+
+@dataclass(slots=True)
+class Letter:
+    """One message of one sender: every time that it was sent, and what came of it."""
+
+    conversation: str
+    sender: str
+    client_id: str
+    text: str
+    #: each time: place in the journal, socket
+    sent: list[tuple[int, str]] = field(default_factory=list)
+    receipts: list[Acknowledged] = field(default_factory=list)
+    #: each time: place in the journal, the `error`
+    refused: list[tuple[int, Refused]] = field(default_factory=list)
+    #: where in the journal its sender knew first that it is durable
+    known: int | None = None
+
+
+class Record:
+    """Reads the journal once."""
+
+    def __init__(self, journal: Journal, truth: Truth) -> None:
+        self.who = journal.who
+        self.truth = truth
+        #: conversation → seq → what the history holds
+        self.rows = {name: {item.seq: item for item in chat.items} for name, chat in truth.items()}
+        self.sockets: dict[str, Socket] = {}
+        #: by conversation, sender and client id, in the order of their first sending
+        self.letters: dict[tuple[str, str, str], Letter] = {}
+        self._latest: dict[tuple[str, str], Letter] = {}
+        self._ids: dict[tuple[str, str, str], int] = {}
+        self._texts: dict[tuple[str, str, str], int] = {}
+        self._index()
+        self._of_version_1 = _Resolver(self)
+        for at, event in enumerate(journal.events):
+            self._read(at, event)
+
+    def row_of(self, letter: Letter) -> int | None:
+        """The first `seq` under which the history holds *letter*."""
+        place = (letter.conversation, letter.sender)
+        found = self._ids.get((*place, letter.client_id))
+        return found if found is not None else self._texts.get((*place, letter.text))
+
+    def _index(self) -> None:
+        for conversation, chat in self.truth.items():
+            for item in sorted(chat.items):
+                place = (conversation, self.who(item.sender))
+                if item.client_id is not None:
+                    self._ids.setdefault((*place, item.client_id), item.seq)
+                else:
+                    self._texts.setdefault((*place, item.text), item.seq)
+
+    def _read(self, at: int, event: Event) -> None:
+        if isinstance(event, Opened):
+            self.sockets[event.socket] = Socket(
+                event.socket, event.participant, PROMISES[event.version], event.resume
+            )
+            return
+        socket = self.sockets[event.socket]
+        match event:
+            case Closed():
+                socket.open = False
+            case Entered():
+                socket.stream(event.conversation).entered = True
+            case Sent():
+                self._send(at, event)
+            case Acknowledged():
+                self._acknowledge(at, socket, event)
+            case Refused():
+                self._latest[event.sender, event.client_id].refused.append((at, event))
+            case Seen():
+                self._see(socket, event)
+            case Page():
+                self._turn(at, socket, event)
+
+    def _send(self, at: int, event: Sent) -> None:
+        key = (event.conversation, event.sender, event.client_id)
+        letter = self.letters.setdefault(key, Letter(*key, event.text))
+        letter.sent.append((at, event.socket))
+        self._latest[event.sender, event.client_id] = letter
+
+    def _acknowledge(self, at: int, socket: Socket, event: Acknowledged) -> None:
+        key = (event.conversation, event.sender, event.client_id)
+        letter = self.letters.setdefault(key, Letter(*key, ""))
+        stream = socket.stream(event.conversation)
+        sent = sum(name == event.socket for _, name in letter.sent)
+        answered = sum(receipt.socket == event.socket for receipt in letter.receipts)
+        repeat = len(letter.sent) > 1 and answered < sent and stream.is_old(event.seq)
+        stream.tell(
+            Told(
+                event.seq, "receipt", event.sender, letter.text or None, event.client_id,
+                event.date, repeat,
+            )
+        )  # fmt: skip
+        letter.receipts.append(event)
+        letter.known = at if letter.known is None else letter.known
+
+    def _see(self, socket: Socket, event: Seen) -> None:
+        sender = self.who(event.sender)
+        conversation, seq = event.conversation, event.seq
+        if conversation is None or seq is None:
+            conversation, seq = self._of_version_1.find(socket, sender, event.text)
+        told = Told(seq, "message", sender, event.text, None, event.date)
+        socket.stream(conversation).tell(told)
+
+    def _turn(self, at: int, socket: Socket, event: Page) -> None:
+        stream = socket.stream(event.conversation)
+        kind = "asked" if event.asked else "page"
+        for item in event.items:
+            sender = self.who(item.sender)
+            stream.tell(Told(item.seq, kind, sender, item.text, item.client_id, item.date))
+            if item.client_id is not None:
+                letter = self.letters.get((event.conversation, sender, item.client_id))
+                if letter is not None and letter.known is None:
+                    letter.known = at
+
+
+class _Resolver:
+    """Finds the `seq` of what version 1 is told without one: by sender and text.
+
+    The same text twice is told in its order.
+    """
+
+    def __init__(self, record: Record) -> None:
+        self._truth = record.truth
+        self._rows: dict[tuple[str, str], list[tuple[str, int]]] = defaultdict(list)
+        for name, chat in record.truth.items():
+            for item in sorted(chat.items):
+                self._rows[record.who(item.sender), item.text].append((name, item.seq))
+        self._taken: Counter[tuple[str, str, str]] = Counter()
+
+    def find(self, socket: Socket, sender: str, text: str) -> tuple[str, int]:
+        """Its conversation, one of the socket's own before others', and `seq`; 0: nowhere."""
+        rows = self._rows.get((sender, text), [])
+        own = [row for row in rows if socket.participant in self._truth[row[0]].sides]
+        rows = own or rows
+        if not rows:
+            return "", 0
+        turn = self._taken[socket.name, sender, text]
+        self._taken[socket.name, sender, text] += 1
+        return rows[min(turn, len(rows) - 1)]
