@@ -89,6 +89,11 @@ class Chat:
             letter.sent = False
             letter.due = 0.0
 
+    def give_up(self) -> None:
+        """What is missing will not come."""
+        self.last_seq = min(self.ahead) - 1
+        self.saw(min(self.ahead))
+
     def saw(self, seq: int) -> None:
         """*seq* was seen."""
         if self.last_seq is None:
@@ -323,6 +328,9 @@ class Manners:
                 chat.outbox.pop(item.client_id, None)
         if chat.last_seq is None:
             chat.last_seq = 0  # it has just begun
+        if chat.ahead and bridge and not items:
+            self.problems.append(f"nobody knows what came after {chat.last_seq}: {frame}")
+            chat.give_up()
         if chat.ahead:
             yield self._bridge(chat, frame)
         if bridge:

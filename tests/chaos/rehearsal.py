@@ -1,0 +1,130 @@
+"""`Manners` and `Model` against each other in one thread: lines that hold frames back.
+
+Nothing moves by itself: each step says who speaks, what arrives, what becomes
+durable, whose line drops, and when the server crashes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+
+from testkit.checker import Conversation, Truth
+from testkit.journal import Item, Journal
+from testkit.v2 import Manners
+
+from .model import Bug, Frame, Line, Model
+
+#: two users, one of them with two devices, and their waiters
+CAST = [("waiter", "wim", "1"), ("user", "ann", "1"), ("user", "ann", "2"), ("user", "bob", "1")]
+
+
+class Player:
+    """A client, and the frames on their way to it and from it."""
+
+    def __init__(self, model: Model, journal: Journal, role: str, sub: str, device: str) -> None:
+        self.model = model
+        self.manners = Manners(
+            role, sub, lambda: "token", journal, device=device, clock=lambda: 0.0
+        )
+        self.up: deque[Frame] = deque()
+        self.down: deque[Frame] = deque()
+        self.line: Line | None = None
+
+    def back(self) -> None:
+        """Open a line if there is none."""
+        if self.line is None:
+            self.up.clear()
+            self.down.clear()
+            self.up.extend(self.manners.opened())
+            self.line = self.model.open(
+                self.manners.role, lambda frame: self.down.append(json.loads(json.dumps(frame)))
+            )
+
+    def drop(self) -> None:
+        """Lose the line, and all that is on it."""
+        if self.line is not None:
+            self.model.lose(self.line)
+            self.line = None
+            self.manners.closed(1006)
+
+    def speak(self, text: str) -> None:
+        """Say it, if there is anybody to say it to."""
+        if self.manners.chats:
+            names = list(self.manners.chats)
+            self.up.extend(self.manners.say(text, names[len(text) % len(names)]))
+
+    def arrive(self) -> bool:
+        """The server gets one frame. False: there is none."""
+        if self.line is None or not self.up:
+            return False
+        self.model.receive(self.line, self.up.popleft(), self.manners.sub)
+        return True
+
+    def hear(self) -> bool:
+        """The client gets one frame. False: there is none."""
+        if self.line is None or not self.down:
+            return False
+        self.up.extend(self.manners.received(self.down.popleft()))
+        return True
+
+
+class Rehearsal:
+    """All players, and one server."""
+
+    def __init__(self, *bugs: Bug) -> None:
+        self.journal = Journal()
+        self.model = Model(frozenset(bugs))
+        self.players = [Player(self.model, self.journal, *who) for who in CAST]
+        self._said = 0
+        for player in self.players:
+            player.back()
+            self.settle()
+
+    def step(self, what: str, who: int = 0) -> None:
+        """One thing happens; *who* is taken modulo the players."""
+        player = self.players[who % len(self.players)]
+        if what == "say":
+            self._said += 1
+            player.speak(f"{player.manners.name} says {self._said}")
+        elif what == "commit":
+            self.model.commit()
+        elif what == "crash":
+            self.crash()
+        else:
+            getattr(player, what)()
+
+    def crash(self) -> None:
+        """The server loses all that is not durable, and everybody's line."""
+        self.model.crash()
+        for player in self.players:
+            player.drop()
+
+    def settle(self) -> None:
+        """Whatever is on its way arrives."""
+        moving = True
+        while moving:
+            moving = False
+            for player in self.players:
+                while player.arrive() or player.hear():
+                    moving = True
+            if self.model.pending:
+                self.model.commit()
+                moving = True
+
+    def recover(self) -> None:
+        """Everybody comes back, and all is quiet."""
+        for player in self.players:
+            player.back()
+        self.settle()
+
+    @property
+    def truth(self) -> Truth:
+        """What the model has kept."""
+        return {
+            chat.name: Conversation(
+                frozenset({chat.user, chat.waiter}),
+                [Item(row.seq, row.sender, row.text, row.client_id, row.date) for row in chat.rows],
+            )
+            for chat in self.model.chats.values()
+        }
