@@ -202,7 +202,7 @@ def _all(record: Record) -> Iterator[Anomaly]:
                     yield from _end(record, socket, conversation, stream)
     for conversation, chat in record.truth.items():
         yield from _history(record, conversation, chat)
-        yield from _views(conversation, chat)
+        yield from _views(record, conversation, chat)
         yield from _sides(record, conversation, chat)
     for letter in record.letters.values():
         yield from _answers(record, letter)
@@ -349,7 +349,7 @@ def _copies(record: Record, conversation: str, chat: Conversation) -> Iterator[A
             )  # fmt: skip
 
 
-def _views(conversation: str, chat: Conversation) -> Iterator[Anomaly]:
+def _views(record: Record, conversation: str, chat: Conversation) -> Iterator[Anomaly]:
     """Everybody reads the same history."""
     rows = {item.seq: item for item in chat.items}
     for name, items in chat.views.items():
@@ -361,8 +361,12 @@ def _views(conversation: str, chat: Conversation) -> Iterator[Anomaly]:
                 yield Lost(conversation, "not on the pages that were read", "", seq, name)
             elif seq not in rows:
                 yield Phantom(conversation, "only on the pages that were read", "", seq, name)
-            elif rows[seq].text != view[seq].text:
-                yield Conflict(conversation, "another text on the pages read", "", seq, name)
+            elif _said(record, rows[seq]) != _said(record, view[seq]):
+                yield Conflict(conversation, "told otherwise on the pages read", "", seq, name)
+
+
+def _said(record: Record, item: Item) -> tuple[str, str]:
+    return record.who(item.sender), item.text
 
 
 def _sides(record: Record, conversation: str, chat: Conversation) -> Iterator[Anomaly]:
@@ -382,21 +386,26 @@ def _sides(record: Record, conversation: str, chat: Conversation) -> Iterator[An
 
 def _answers(record: Record, letter: Letter) -> Iterator[Anomaly]:
     """A receipt is kept and is always the same; every message has an answer."""
-    rows = record.rows.get(letter.conversation, {})
     about = {"participant": letter.sender, "client_id": letter.client_id}
     receipts = {receipt.seq for receipt in letter.receipts}
     if len(receipts) > 1:
         yield Conflict(
             letter.conversation, f"receipts for {sorted(receipts)}", seq=max(receipts), **about
         )
-    for seq in sorted(receipts - rows.keys()):
-        yield Lost(
-            letter.conversation, f"{letter.text!r} was acknowledged, the history lacks it",
-            seq=seq, **about,
-        )  # fmt: skip
+    held = record.row_of(letter)
+    for seq in sorted(receipts - {held}):
+        if held is None:
+            yield Lost(
+                letter.conversation, f"{letter.text!r} was acknowledged, the history lacks it",
+                seq=seq, **about,
+            )  # fmt: skip
+        else:
+            yield Conflict(
+                letter.conversation, f"a receipt for {seq}, the history has it as {held}",
+                seq=seq, **about,
+            )  # fmt: skip
     if not letter.sent or not record.sockets[letter.sent[-1][1]].promises.receipts:
         return
-    held = record.row_of(letter)
     if held is not None and not receipts and len(letter.refused) >= len(letter.sent):
         code = letter.refused[-1][1].code
         yield Conflict(

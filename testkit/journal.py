@@ -7,7 +7,7 @@ servers; a *socket* by any name that is used once. `checker.check` reads it.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -142,7 +142,7 @@ class Journal:
     def __len__(self) -> int:
         return len(self._events)
 
-    def wait_for(self, condition: Callable[[], bool], patience: float) -> bool:
-        """Wait until *condition* holds; asked again after each event. False: out of patience."""
+    def wait_for_length(self, length: int, patience: float) -> bool:
+        """Wait until so many events are written down. False: out of patience."""
         with self._changed:
-            return self._changed.wait_for(condition, patience)
+            return self._changed.wait_for(lambda: len(self._events) >= length, patience)

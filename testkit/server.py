@@ -23,7 +23,7 @@ PATIENCE = 30.0  # s until a wait for something that must happen is given up
 
 
 class LiveServer:
-    """Starts *command* (`{port}` is filled in) and is ready when it answers.
+    """Starts *command* (`{port}` is filled in) and is ready when it answers; *port* is a free one.
 
     A context manager; leaving it stops the server with SIGTERM. *env* adds to
     this process's environment, of which `CSAPP_*` variables are left out.
@@ -38,8 +38,9 @@ class LiveServer:
         tls: ssl.SSLContext | None = None,
         cwd: Path = ROOT,
         health: str = "/healthz",
+        port: int | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         #: what a client needs to trust a TLS server; None: plain
         self.tls = tls
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}{prefix}"

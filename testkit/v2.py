@@ -115,7 +115,7 @@ class Manners:
         self,
         role: str,
         sub: str,
-        token: Callable[[], str],
+        token: str,
         journal: Journal,
         *,
         device: str = "1",
@@ -262,7 +262,7 @@ class Manners:
                 if chat.last_seq is not None and not chat.ended
             }
             self._journal.write(Opened(self.socket, self.sub, 2, resume))
-            payload: Frame = {"token": self._token(), "version": 2}
+            payload: Frame = {"token": self._token, "version": 2}
             if resume:
                 payload["resume"] = resume
             yield self._request("auth", payload)
@@ -433,7 +433,8 @@ class Device:
         device: str = "1",
         seed: int = 0,
     ) -> None:
-        self.manners = Manners(role, sub, lambda: server.token(role, sub), journal, device=device)
+        token = server.token(role, sub)  # one login for all of its life
+        self.manners = Manners(role, sub, token, journal, device=device)
         self.journal = journal
         self._url = f"{server.ws_url}/v1/ws/{role}/connect"
         self._random = random.Random(seed)
@@ -442,6 +443,7 @@ class Device:
         os.set_blocking(self._wake_in, False)
         self._mail: list[Frame] = []
         self._end: int | None = None  # the code to leave with; 1006: without a word
+        self._cut = False  # the line is to be lost
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=self.manners.name, daemon=True)
         self._thread.start()
@@ -502,6 +504,12 @@ class Device:
         if not self.wait(lambda manners: request["id"] in manners.pages):
             raise AssertionError(f"{self.name}: no answer to {request}")
         return self.manners.pages.pop(request["id"])
+
+    def lose(self) -> None:
+        """Lose the line, and come back."""
+        with self._changed:
+            self._cut = True
+        self._wake()
 
     def leave(self, code: int = 1000) -> None:
         """Close with a close frame."""
@@ -586,6 +594,9 @@ class Device:
                 if self._end != 1006:
                     line.close(status=self._end, timeout=int(PATIENCE))
                 return self._end
+            if self._cut:
+                self._cut = False
+                return 1006
             for frame in mail:
                 line.send(json.dumps(frame))
             wait = None if due is None else max(0.0, due - time.monotonic())

@@ -15,6 +15,8 @@ from typing import Any, NamedTuple
 
 Frame = dict[str, Any]
 
+DATE = "1970-01-01T00:00:00.000Z"  # of every message
+
 LATEST = 50  # messages on the page of somebody who remembers nothing
 
 
@@ -130,9 +132,7 @@ class Model:
         batch, self.pending = self.pending, []
         rows = []
         for one in batch:
-            row = Row(
-                len(one.chat.rows) + 1, one.sender, one.client_id, one.text, f"d{len(self.chats)}"
-            )
+            row = Row(len(one.chat.rows) + 1, one.sender, one.client_id, one.text, DATE)
             one.chat.rows.append(row)
             rows.append((one.chat, row))
         if rows:
@@ -187,12 +187,12 @@ class Model:
             if chat.waiter == line.sub:
                 self._enter(line, chat)
         for user in list(self._queue):
-            chat = self._match(user)
-            if chat is not None:
+            matched = self._match(user)
+            if matched is not None:
                 self._queue.remove(user)
                 for other in list(self.lines):
                     if other.sub == user:
-                        self._enter(other, chat)
+                        self._enter(other, matched)
 
     def _enter(self, line: Line, chat: Chat, reply_id: str | None = None) -> None:
         if chat.name in line.chats:
@@ -238,14 +238,12 @@ class Model:
 
     def _message(self, line: Line, frame: Frame) -> None:
         other = frame.get("to")
-        chat = next(
-            (
-                one
-                for one in self.chats.values()
-                if line.sub == one.user or (line.sub == one.waiter and other == uuid_of(one.user))
-            ),
-            None,
+        mine = (
+            one
+            for one in self.chats.values()
+            if line.sub == one.user or (line.sub == one.waiter and other == uuid_of(one.user))
         )
+        chat = next(mine, None)
         if chat is None:
             error = {"message": "not connected", "code": "not_connected"}
             self._tell(line, "error", error, reply_id=frame["id"])
@@ -264,7 +262,7 @@ class Model:
         self.pending.append(pending)
         if Bug.RECEIPT_BEFORE_COMMIT in self.bugs:
             seq = len(chat.rows) + sum(one.chat is chat for one in self.pending)
-            self._receipt(line, chat, Row(seq, line.sub, frame["id"], "", f"d{len(self.chats)}"))
+            self._receipt(line, chat, Row(seq, line.sub, frame["id"], "", DATE))
 
     def _deliver(self, line: Line, one: Pending, row: Row) -> None:
         receipts = one.lines.count(line)

@@ -24,9 +24,7 @@ class Player:
 
     def __init__(self, model: Model, journal: Journal, role: str, sub: str, device: str) -> None:
         self.model = model
-        self.manners = Manners(
-            role, sub, lambda: "token", journal, device=device, clock=lambda: 0.0
-        )
+        self.manners = Manners(role, sub, "token", journal, device=device, clock=lambda: 0.0)
         self.up: deque[Frame] = deque()
         self.down: deque[Frame] = deque()
         self.line: Line | None = None

@@ -1,0 +1,47 @@
+"""`make chaos`: `python -m tests.chaos --kills 500 [--postgres]`."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+from .model import Bug
+from .scenario import Scenario
+from .victim import model, real
+
+
+def main() -> int:
+    """0 when every promise was kept."""
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
+    parser.add_argument("--kills", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--users", type=int, default=6)
+    parser.add_argument("--postgres", action="store_true", help="instead of SQLite")
+    parser.add_argument("--model", action="store_true", help="the model instead of csapp")
+    parser.add_argument("--bug", choices=[bug.name for bug in Bug], help="of the model")
+    parser.add_argument("--log", type=Path, help="where to write what the server wrote")
+    args = parser.parse_args()
+    with ExitStack() as stack:
+        if args.postgres:
+            from testkit.postgres import Postgres
+
+            database = stack.enter_context(Postgres()).database()
+        else:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            database = f"sqlite:///{folder}/chaos.db"
+        bugs = [args.bug] if args.bug else []
+        start = model(database, *bugs) if args.model or bugs else real(database)
+        scenario = Scenario(start, database, args.kills, args.seed, args.users)
+        report = scenario.run()
+        if args.log:
+            args.log.write_text(scenario.victim.log)
+    for line in [*report.stories, *report.problems[:20]]:
+        print(line)
+    print(report)
+    return 0 if report.ok else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

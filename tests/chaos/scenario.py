@@ -1,0 +1,230 @@
+"""Users and waiters talk at random, the server is killed at random moments, a checker judges.
+
+1. *Live*: everybody says numbered texts, as many at a time as a window lets.
+   After a random number of events (some while people are still coming back)
+   the worker, or the whole server, is killed. Lines drop now and then besides.
+2. *Quiet*: nobody says anything new; everybody comes back and gets rid of what
+   is in the outbox.
+3. *Judgement*: the history as the store holds it, and as each device reads it
+   with `get_history`, against the journal.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from services.history.port import Chat, Side, Store
+from services.history.sql import open_store
+from testkit.checker import Anomaly, Conversation, Truth, check, count, story
+from testkit.journal import Acknowledged, Item, Journal, Page, Sent
+from testkit.server import PATIENCE
+from testkit.v2 import Device, Manners
+
+from .victim import Start, Victim
+
+WINDOW = 20  # texts of one device that may be without a receipt
+MOMENTS = 400  # events at most between two kills
+STORM = 40  # … where the kill is to meet people who are coming back
+PADDING = "·数 " * 100
+
+
+@dataclass
+class Report:
+    """What came of it."""
+
+    kills: int
+    seconds: float
+    sent: int
+    acknowledged: int
+    anomalies: list[Anomaly]
+    #: what the clients stumbled over
+    problems: list[str]
+    #: an anomaly with the events that it is about
+    stories: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Every promise was kept, and there was something to promise."""
+        return not self.anomalies and not self.problems and self.acknowledged > 0
+
+    def __str__(self) -> str:
+        found = ", ".join(f"{number} {kind}" for kind, number in count(self.anomalies).items())
+        return (
+            f"{self.kills} kills: {self.sent} sent, {self.acknowledged} acknowledged, {found}"
+            f" ({self.seconds:.0f} s)"
+        )
+
+
+@dataclass
+class Scenario:
+    """One run; *database* is what *start*'s server keeps its history in."""
+
+    start: Start
+    database: str
+    kills: int
+    seed: int = 0
+    users: int = 6
+    #: one in so many kills is of the whole server
+    servers: int = 10
+
+    def run(self) -> Report:
+        """Play it."""
+        began = time.monotonic()
+        self.random = random.Random(self.seed)
+        self.journal = Journal()
+        self._said = 0
+        with ExitStack() as stack:
+            self.victim = stack.enter_context(Victim(self.start))
+            self.devices = self._gather(stack)
+            for _ in range(self.kills):
+                self._live()
+                self._kill()
+            problems = self._quiet()
+            truth = self._truth()
+            anomalies = check(self.journal, truth)
+            problems += [one for device in self.devices for one in device.problems]
+            return self._report(began, anomalies, problems)
+
+    # ---- the play ------------------------------------------------------
+
+    def _gather(self, stack: ExitStack) -> list[Device]:
+        """A waiter for two users; every third user has two devices."""
+        devices: list[Device] = []
+
+        def come(role: str, sub: str, device: str = "1") -> Device:
+            one = Device(
+                self.victim.server, role, sub, self.journal, device=device,
+                seed=self.random.randrange(1 << 32),
+            )  # fmt: skip
+            stack.callback(one.drop)
+            devices.append(one)
+            return one
+
+        for number in range((self.users + 1) // 2):
+            come("waiter", f"waiter-{number}")
+        for number in range(self.users):
+            user = come("user", f"user-{number}")
+            if not user.wait(_serves):
+                raise AssertionError(f"{user.name} is not served: {user.problems}")
+            if number % 3 == 0:
+                come("user", f"user-{number}", "2")
+        for device in devices:
+            if not device.wait(_serves):
+                raise AssertionError(f"{device.name} has no chat: {device.problems}")
+        return devices
+
+    def _live(self) -> None:
+        moment = self.random.choice([STORM, MOMENTS, MOMENTS])
+        end = len(self.journal) + self.random.randrange(moment)
+        patience = time.monotonic() + PATIENCE
+        while len(self.journal) < end and time.monotonic() < patience:
+            self._say()
+            if self.random.random() < 0.02:
+                self.random.choice(self.devices).lose()
+            step = self.random.randint(1, 10)
+            self.journal.wait_for_length(min(end, len(self.journal) + step), 0.05)
+
+    def _say(self) -> None:
+        device = self.random.choice(self.devices)
+        for _ in range(self.random.randint(1, 5)):
+            if device.look(lambda manners: manners.pending) >= WINDOW:
+                return
+            self._said += 1
+            padding = PADDING[: self.random.choice([0, 0, 10, 300])]
+            chats = device.look(lambda manners: list(manners.chats))
+            device.say(f"{device.name} {self._said}{padding}", self.random.choice(chats))
+
+    def _kill(self) -> None:
+        if self.random.randrange(self.servers) == 0:
+            self.victim.kill_server()
+        else:
+            self.victim.kill_worker()
+
+    # ---- the end -------------------------------------------------------
+
+    def _quiet(self) -> list[str]:
+        """Everybody is back and has said all, and has heard it; else what is missing."""
+        end = time.monotonic() + PATIENCE
+        restless = [
+            f"{device.name} does not come to rest: {device.look(_state)}"
+            for device in self.devices
+            if not device.wait(lambda manners: manners.settled, end - time.monotonic())
+        ]
+        ends: dict[str, int] = {}
+        for device in self.devices:
+            for name, seq in device.look(_ends).items():
+                ends[name] = max(seq, ends.get(name, 0))
+
+        def heard(manners: Manners) -> bool:
+            return all(seq >= ends[name] for name, seq in _ends(manners).items())
+
+        return restless + [
+            f"{device.name} has heard {device.look(_ends)} of {ends}"
+            for device in self.devices
+            if not device.wait(heard, end - time.monotonic())
+        ]
+
+    def _truth(self) -> Truth:
+        store = open_store(self.database)
+        try:
+            truth: dict[str, Conversation] = {}
+            for sub in sorted(
+                {one.manners.sub for one in self.devices if one.manners.role == "user"}
+            ):
+                for chat in store.chats_of(Side.USER, sub):
+                    truth[f"{chat.key:x}"] = self._conversation(store, chat)
+            return truth
+        finally:
+            store.close()
+
+    def _conversation(self, store: Store, chat: Chat) -> Conversation:
+        rows = store.messages(chat.key, limit=10_000_000, newest=False)
+        items = [
+            Item(row.seq, row.author, row.body, row.client_id, _rfc3339(row.date)) for row in rows
+        ]
+        name = f"{chat.key:x}"
+        sides = {chat.user_subject, chat.waiter_subject or "", *(row.author for row in rows)}
+        views: dict[str, Sequence[Item]] = {
+            device.name: device.history(name)
+            for device in self.devices
+            if name in device.look(lambda manners: set(manners.chats))
+        }
+        return Conversation(sides, items, views, ended=chat.ended is not None)
+
+    def _report(self, began: float, anomalies: list[Anomaly], problems: list[str]) -> Report:
+        events = self.journal.events
+        sent = {(one.sender, one.client_id) for one in events if isinstance(one, Sent)}
+        known = {(one.sender, one.client_id) for one in events if isinstance(one, Acknowledged)}
+        for page in events:
+            if isinstance(page, Page):
+                known |= {(self.journal.who(one.sender), one.client_id or "") for one in page.items}
+        stories = [
+            "\n    ".join([str(one), *map(str, story(self.journal, one))]) for one in anomalies[:10]
+        ]
+        seconds = time.monotonic() - began
+        return Report(
+            self.kills, seconds, len(sent), len(sent & known), anomalies, problems, stories
+        )
+
+
+def _serves(manners: Manners) -> bool:
+    return any(chat.here for chat in manners.chats.values())
+
+
+def _ends(manners: Manners) -> dict[str, int]:
+    return {chat.name: chat.last_seq or 0 for chat in manners.chats.values()}
+
+
+def _state(manners: Manners) -> str:
+    chats = {chat.name: (chat.here, len(chat.outbox)) for chat in manners.chats.values()}
+    return f"socket {manners.socket or 'none'}, chats {chats}, problems {manners.problems[-3:]}"
+
+
+def _rfc3339(milliseconds: int) -> str:
+    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"

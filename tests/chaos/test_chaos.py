@@ -1,0 +1,37 @@
+"""Row 31: killed at random moments, and every promise of the message contract is kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .scenario import Report, Scenario
+from .victim import model, real
+
+KILLS = 50
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/chaos.db"
+
+
+def assert_kept(report: Report) -> None:
+    assert report.ok, "\n".join([str(report), *report.stories, *report.problems])
+
+
+@pytest.mark.timeout(300)
+def test_killed_at_random_moments_everybody_has_everything(database):
+    report = Scenario(real(database), database, KILLS).run()
+    print(report)
+    assert_kept(report)
+
+
+def test_the_harness_finds_nothing_with_a_model_that_keeps_its_promises(database):
+    assert_kept(Scenario(model(database), database, kills=3, users=2).run())
+
+
+def test_the_harness_finds_a_bug_of_the_model(database):
+    report = Scenario(model(database, "NO_DEDUPE"), database, kills=3, users=2).run()
+    assert {anomaly.kind for anomaly in report.anomalies} >= {"doubled"}
