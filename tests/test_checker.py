@@ -248,6 +248,14 @@ FOUND = {
          seen(1, ANN)],
         holds(row(1)),
     ),
+    "conflict: another date": (
+        "conflict", [*BOTH, sent(1), receipt(1), Seen(WIM, "ann", "text 1", "c", 1, "noon")],
+        holds(Item(1, "ann", "text 1", "a1", "one o'clock")),
+    ),
+    "lost: its number is another's now": (
+        "lost", [*BOTH, sent(1), receipt(1), sent(2), receipt(1, client_id="a2")],
+        holds(row(1, text="text 2", client_id="a2")),
+    ),
     "conflict: never sent": (
         "conflict", [*BOTH, seen(1), seen(1, ANN)], holds(row(1)),
     ),
