@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer, want_bytes
 
@@ -55,6 +55,16 @@ class Identity:
             raise ValueError(f"name: a string of at most {MAX_NAME} characters is required")
 
 
+class Shown(NamedTuple):
+    """What a valid token says."""
+
+    identity: Identity
+    #: ms since 1970, UTC: when it was signed
+    signed: int
+    #: ms since 1970, UTC: when it runs out
+    expires: int
+
+
 class TokenError(CSAppError):
     """A token is refused; *code* says why."""
 
@@ -85,12 +95,18 @@ class Tokens:
                     "role": identity.role.value,
                     "sid": identity.sid or secrets.token_urlsafe(9),
                     "life": lifetime if lifetime is not None else self.lifetime,
+                    # itsdangerous counts in seconds; revoking must tell before from after
+                    "at": int(self._now() * 1000),
                 }
             )
         )
 
     def verify(self, token: str, role: TokenRole) -> Identity:
         """Who bears *token*. Raises `TokenError`: expired, of another role, or not ours."""
+        return self.inspect(token, role).identity
+
+    def inspect(self, token: str, role: TokenRole) -> Shown:
+        """The same, with the times that revoking asks for."""
         try:
             claims, signed = self._serializers[role].loads(token, return_timestamp=True)
         except BadSignature:
@@ -98,9 +114,22 @@ class Tokens:
         identity = _identity(claims, role)
         # Not itsdangerous' max_age: it refuses tokens from "the future", and
         # would log everybody out when the clock is set back.
-        if self._now() > signed.timestamp() + claims["life"]:
+        seconds = signed.timestamp()
+        expires = seconds + claims["life"]
+        if self._now() > expires:
             raise TokenError(ErrorCode.EXPIRED_TOKEN, "payload.token: the token has expired")
-        return identity
+        # Tokens of before this claim: the beginning of their second, so that none slips through.
+        return Shown(identity, claims.get("at") or int(seconds * 1000), int(expires * 1000))
+
+    def inspect_any(self, token: str) -> Shown:
+        """The same for a token of whichever role."""
+        for role, serializer in self._serializers.items():
+            try:
+                serializer.loads(token)
+            except BadSignature:
+                continue
+            return self.inspect(token, role)
+        raise TokenError(ErrorCode.INVALID_TOKEN, "payload.token: the token is not valid")
 
     def sign_ticket(self, subject: str, place: int) -> str:
         """A place in line that only *subject* can take again."""

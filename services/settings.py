@@ -83,13 +83,41 @@ def _secret_keys(key: str, value: Any) -> tuple[str, ...]:
     return keys
 
 
+#: a SQLite URL that names a file; what follows a fourth slash is absolute
+_SQLITE = re.compile(r"sqlite:///(?!:memory:|file:)(?P<file>[^?]+)(?P<rest>\?.*)?")
+_POSTGRESQL = re.compile(r"postgresql(\+psycopg)?://[^/?#]*/?[^/#]*")
+
+
 def _database_url(key: str, value: Any) -> str:
-    if not isinstance(value, str) or not re.match(
-        r"off$|sqlite:///.|postgresql(\+\w+)?://.", value
-    ):
-        shown = "…" if "@" in str(value) else value  # it may hold a password
-        raise SettingsError(key, shown, "a sqlite:// or postgresql:// URL, or off (relay only)")
+    allowed = (
+        "sqlite:///FILE, postgresql://USER:PASSWORD@HOST:PORT/DATABASE "
+        "or 'off' (relay without history or accounts)"
+    )
+    if not isinstance(value, str):
+        raise SettingsError(key, value, allowed)
+    if value == "off" or _SQLITE.fullmatch(value):
+        return value
+    try:
+        fits = _POSTGRESQL.fullmatch(value) and urlsplit(value).port != 0
+    except ValueError:  # a port that is no number
+        fits = False
+    if not fits:
+        raise SettingsError(key, _without_password(value), allowed)
     return value
+
+
+def _without_password(url: str) -> str:
+    """What may be shown of a database URL that cannot be used."""
+    secret = "@" in url or "password" in url.lower()
+    return re.split(r"[^\w+]", url)[0] + "…" if secret else url
+
+
+def _beside(url: str, folder: Path) -> str:
+    """*url* with the file of a relative SQLite URL found from *folder*."""
+    match = _SQLITE.fullmatch(url)
+    if match is None:
+        return url
+    return f"sqlite:///{folder / match['file']}{match['rest'] or ''}"
 
 
 def _redis_url(key: str, value: Any) -> None:
@@ -132,7 +160,7 @@ class Settings:
 
     #: signing keys, oldest first; the newest signs, all verify (rotation without logouts)
     secret_key: tuple[str, ...] = _setting(_secret_keys)
-    #: where history is kept; `off` relays only
+    #: where history and accounts are kept; `off` relays only
     database_url: str = _setting(_database_url, "sqlite:///instance/csapp.db")
     #: where several workers meet; none: one worker
     redis_url: None = _setting(_redis_url, None)
@@ -178,7 +206,8 @@ class Settings:
         """Read and check every `CSAPP_` key of *config*.
 
         *instance* is the folder that keeps the generated secret when no
-        `CSAPP_SECRET_KEY` is given. Raises `SettingsError` for the first value
+        `CSAPP_SECRET_KEY` is given; a relative SQLite file is found from the
+        folder that it is in. Raises `SettingsError` for the first value
         that cannot be used and for a `CSAPP_` key that does not exist.
         """
         known = cls.keys()
@@ -202,6 +231,9 @@ class Settings:
                     "CSAPP_SECRET_KEY", None, "a secret is needed where there is no instance folder"
                 )
             values["secret_key"] = (_instance_secret(instance),)
+        if instance is not None:
+            url = values.get("database_url", known["CSAPP_DATABASE_URL"].default)
+            values["database_url"] = _beside(url, instance.absolute().parent)
         return cls(**values)
 
     @classmethod

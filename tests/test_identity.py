@@ -68,6 +68,37 @@ def test_a_clock_set_back_logs_nobody_out():
     assert tokens.verify(tokens.sign(ANN), TokenRole.USER) == ANN
 
 
+def test_a_token_says_when_it_was_signed_and_runs_out():
+    now = [time.time()]
+    tokens = Tokens([OLD], 60, now=lambda: now[0])
+    shown = tokens.inspect(tokens.sign(ANN, 10), TokenRole.USER)
+    assert shown.identity == ANN
+    assert shown.signed == int(now[0] * 1000), "to the millisecond"
+    assert 9_000 <= shown.expires - shown.signed <= 11_000, "itsdangerous counts in seconds"
+
+
+def test_a_token_without_milliseconds_counts_from_the_beginning_of_its_second():
+    tokens = Tokens([OLD], 60)
+    serializer = tokens._serializers[TokenRole.USER]
+    old = serializer.dumps({"sub": "ann", "name": "", "role": "user", "sid": "s", "life": 60})
+    shown = tokens.inspect(old, TokenRole.USER)
+    assert shown.signed % 1000 == 0
+    assert 0 <= time.time() * 1000 - shown.signed < 2000
+
+
+@pytest.mark.parametrize("role", list(TokenRole))
+def test_a_token_of_any_role_can_be_read(role):
+    tokens = Tokens([OLD], 60)
+    identity = Identity("x", "", role, "s")
+    assert tokens.inspect_any(tokens.sign(identity)).identity == identity
+    with pytest.raises(TokenError) as error:
+        tokens.inspect_any(tokens.sign(identity, -5))
+    assert error.value.code is ErrorCode.EXPIRED_TOKEN
+    with pytest.raises(TokenError) as error:
+        tokens.inspect_any(Tokens([OTHER], 60).sign(identity))
+    assert error.value.code is ErrorCode.INVALID_TOKEN
+
+
 @pytest.mark.parametrize(
     "spoil",
     [

@@ -60,7 +60,16 @@ def test_lists():
         ("MESSAGE_RATE", "-1"),
         ("MESSAGE_RATE", "nan"),
         ("MAX_FRAME", "10"),
+        ("DATABASE_URL", ""),
+        ("DATABASE_URL", 5),
+        ("DATABASE_URL", "Off"),
+        ("DATABASE_URL", "csapp.db"),
         ("DATABASE_URL", "sqlite://"),
+        ("DATABASE_URL", "sqlite:///"),
+        ("DATABASE_URL", "sqlite:///:memory:"),
+        ("DATABASE_URL", "mysql://host/csapp"),
+        ("DATABASE_URL", "postgresql://host:port/csapp"),
+        ("DATABASE_URL", "postgresql+psycopg2://host/csapp"),
         ("REDIS_URL", "redis://x"),
         ("ALLOWED_ORIGINS", "shop"),
         ("ALLOWED_ORIGINS", "https://a.example/path"),
@@ -74,6 +83,47 @@ def test_a_bad_value_is_named_with_its_key_and_what_is_allowed(key, value):
         Settings.load({**SECRET, f"CSAPP_{key}": value})
     assert error.value.key == f"CSAPP_{key}"
     assert f"CSAPP_{key}={value!r} cannot be used: " in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "off",
+        "sqlite:////var/lib/csapp/csapp.db",
+        "postgresql:///csapp",
+        "postgresql://csapp:word@db.example:5432/csapp?sslmode=require",
+        "postgresql+psycopg://csapp@[::1]/csapp",
+    ],
+)
+def test_databases(url, tmp_path):
+    settings = Settings.load({**SECRET, "CSAPP_DATABASE_URL": url}, tmp_path / "instance")
+    assert settings.database_url == url
+
+
+def test_a_relative_database_file_is_beside_the_instance_folder(tmp_path):
+    settings = Settings.load(SECRET, tmp_path / "instance")
+    assert settings.database_url == f"sqlite:///{tmp_path}/instance/csapp.db"
+    other = {**SECRET, "CSAPP_DATABASE_URL": "sqlite:///data/x.db?timeout=1"}
+    settings = Settings.load(other, tmp_path / "instance")
+    assert settings.database_url == f"sqlite:///{tmp_path}/data/x.db?timeout=1"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mysql://csapp:open-sesame@host/csapp",
+        "postgresql//csapp:open-sesame@host/csapp",
+        "postgresql://csapp:open-sesame@host:port/csapp",
+        "csapp:open-sesame@host",
+        "postgresql+psycopg2://host/csapp?password=open-sesame",
+        "postgres://csapp:open@sesame@host/csapp",
+    ],
+)
+def test_no_password_of_a_database_is_shown(url):
+    with pytest.raises(SettingsError) as error:
+        Settings.load({**SECRET, "CSAPP_DATABASE_URL": url})
+    assert "sesame" not in f"{error.value} {error.value.value}"
+    assert "postgresql://USER" in str(error.value)
 
 
 def test_an_unknown_key_is_a_typing_error():

@@ -1,0 +1,247 @@
+"""Revoked logins and subjects: known at once here, within a look elsewhere, forgotten in time."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from services.history.port import StoreError
+from services.history.sql import open_store
+from services.identity import Identity, TokenRole
+from services.revocation import FORGET, LOOK, WEEK, Revocations, date
+from services.timers import TICK, Wheel
+
+ANN = Identity("ann", "Ann", TokenRole.USER, "login-1")
+START = 1_800_000_000_000  # ms
+
+
+class Hand:
+    """A runtime that does everything at once, and a wall clock moved by hand."""
+
+    name = "hand"
+
+    def __init__(self) -> None:
+        self.ms = START
+        self.off_the_loop = 0
+        self.wheel = Wheel(self)
+        self.wheel._running = True  # nobody ticks it but `live`
+
+    def spawn(self, function, *args) -> None:
+        function(*args)
+
+    def blocking(self, function, *args):
+        self.off_the_loop += 1
+        return function(*args)
+
+    def now(self) -> float:
+        return self.ms / 1000
+
+    def live(self, seconds: float) -> None:
+        for _ in range(round(seconds / TICK)):
+            self.ms += round(TICK * 1000)
+            self.wheel.tick()
+
+
+class Stub:
+    """What `Revocations` asks of a store."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, str, str, int]] = []
+        self.down = False
+        self.asked: list[int] = []
+
+    def revoke(self, *, sid="", subject="", now) -> None:
+        if self.down:
+            raise StoreError("no line")
+        self.rows.append((len(self.rows) + 1, sid, subject, now))
+
+    def revoked(self, after):
+        if self.down:
+            raise StoreError("no line")
+        self.asked.append(after)
+        yield from sorted(row for row in self.rows if row[0] > after)
+
+
+@pytest.fixture
+def hand() -> Hand:
+    return Hand()
+
+
+@pytest.fixture(params=["stub", "sqlite"])
+def store(request, tmp_path):
+    if request.param == "stub":
+        yield Stub()
+        return
+    real = open_store(f"sqlite:///{tmp_path}/csapp.db")
+    real.migrate()
+    yield real
+    real.close()
+
+
+def revocations(hand: Hand, store) -> tuple[Revocations, list[tuple[str, str, int]]]:
+    closed: list[tuple[str, str, int]] = []
+    return Revocations(
+        store, hand, hand.wheel, lambda *news: closed.append(news), now=hand.now
+    ), closed
+
+
+def started(hand: Hand, store) -> tuple[Revocations, list[tuple[str, str, int]]]:
+    made, closed = revocations(hand, store)
+    made.start()
+    return made, closed
+
+
+def test_a_login_is_revoked_whenever_it_was_signed(hand, store):
+    store.revoke(sid="login-1", now=START)
+    one, _ = started(hand, store)
+    assert one.is_revoked(ANN, START - 1)
+    assert one.is_revoked(ANN, START + 1)
+    assert not one.is_revoked(Identity("ann", sid="login-2"), START - 1), "another login"
+
+
+def test_a_subject_is_revoked_until_that_moment(hand, store):
+    store.revoke(subject="ann", now=START)
+    one, _ = started(hand, store)
+    assert one.is_revoked(ANN, START)
+    assert not one.is_revoked(ANN, START + 1), "signed in again"
+    assert not one.is_revoked(Identity("bob"), START)
+
+
+def test_an_earlier_word_about_a_subject_takes_nothing_back(hand, store):
+    store.revoke(subject="ann", now=START)
+    store.revoke(subject="ann", now=START - 500)
+    one, closed = started(hand, store)
+    assert one.is_revoked(ANN, START)
+    assert closed == [("", "ann", START)]
+
+
+def test_no_login_and_no_subject_mean_nobody(hand, store):
+    store.revoke(sid="login-9", now=START)
+    store.revoke(subject="zoe", now=START)
+    one, _ = started(hand, store)
+    assert not one.is_revoked(Identity("ann", sid=""), START)
+
+
+def test_what_another_process_revokes_is_heard_within_a_look_and_once(hand, store):
+    one, closed = started(hand, store)
+    store.revoke(sid="login-1", now=hand.ms)
+    store.revoke(subject="bob", now=START + 7)
+    assert not one.is_revoked(ANN, START)
+    hand.live(LOOK + 3 * TICK)
+    assert one.is_revoked(ANN, START)
+    assert closed == [("login-1", "", START), ("", "bob", START + 7)]
+    hand.live(60)
+    assert len(closed) == 2
+    store.revoke(sid="login-2", now=hand.ms)
+    hand.live(LOOK + 3 * TICK)
+    assert closed[2:] == [("login-2", "", START + 62_300)]
+
+
+def test_what_is_revoked_here_holds_at_once_and_elsewhere_soon(hand, store):
+    one, closed = started(hand, store)
+    other, elsewhere = started(hand, store)
+    one.revoke(sid="login-1", at=hand.ms)
+    assert one.is_revoked(ANN, START)
+    hand.live(LOOK + 3 * TICK)
+    assert other.is_revoked(ANN, START)
+    assert closed == elsewhere == [("login-1", "", START)]
+
+
+def test_the_loop_never_asks_the_store_itself(hand, store):
+    one, _ = started(hand, store)
+    assert hand.off_the_loop == 1
+    hand.live(10)
+    one.revoke(sid="login-1", at=hand.ms)
+    looks = hand.off_the_loop - 2
+    assert looks in (4, 5)
+
+
+def test_a_number_that_appears_late_is_not_missed(hand):
+    store = Stub()
+    store.rows = [(number, f"old-{number}", "", START) for number in range(1, 301)]
+    one, closed = started(hand, store)
+    store.rows.append((302, "login-2", "", START))
+    hand.live(LOOK + 3 * TICK)
+    store.rows.append((301, "login-1", "", START))  # begun before, committed after
+    hand.live(LOOK + 3 * TICK)
+    assert one.is_revoked(ANN, START)
+    assert len(closed) == 302
+    assert store.asked[1] == 200, "not everything again"
+    hand.live(60)
+    assert store.asked[-1] == 302
+
+
+def test_a_store_that_is_down_is_survived_and_read_again(hand, caplog):
+    caplog.set_level(logging.INFO, "csapp")
+    logging.getLogger("csapp").propagate = True
+    store = Stub()
+    store.revoke(sid="login-1", now=START)
+    store.down = True
+    one, closed = started(hand, store)
+    assert not one.loaded
+    assert not one.is_revoked(ANN, START)
+    hand.live(10)
+    store.down = False
+    hand.live(LOOK + 3 * TICK)
+    assert one.loaded
+    assert one.is_revoked(ANN, START)
+    assert closed == [("login-1", "", START)], "whoever slipped in meanwhile"
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"], "not each time"
+
+
+def test_a_bug_of_the_store_does_not_end_the_looking(hand, monkeypatch):
+    store = Stub()
+    one, _ = started(hand, store)
+    with monkeypatch.context() as broken:
+        broken.setattr(store, "revoked", lambda after: [("no", "row")])
+        hand.live(5)
+    store.revoke(sid="login-1", now=START)
+    hand.live(LOOK + 3 * TICK)
+    assert one.is_revoked(ANN, START)
+
+
+def test_revoking_while_the_store_is_down_holds_here_and_is_reported(hand):
+    store = Stub()
+    one, closed = started(hand, store)
+    store.down = True
+    with pytest.raises(StoreError):
+        one.revoke(sid="login-1", at=START)
+    assert one.is_revoked(ANN, START)
+    assert closed == [("login-1", "", START)]
+
+
+def test_without_a_store_this_process_remembers(hand):
+    one, closed = started(hand, None)
+    one.revoke(subject="ann", at=START)
+    hand.live(10)
+    assert one.loaded
+    assert one.is_revoked(ANN, START)
+    assert closed == [("", "ann", START)]
+    assert hand.off_the_loop == 0
+
+
+def test_logins_are_forgotten_when_their_tokens_have_run_out(hand):
+    store = Stub()
+    one, _ = started(hand, store)
+    one.revoke(sid="short", at=date(START, expires=START + 3_600_000))
+    one.revoke(sid="long", at=date(START, expires=START + 3 * WEEK))
+    one.revoke(subject="ann", at=START)
+    hand.ms += WEEK + 1000
+    hand.live((FORGET + 2) * (LOOK + 2 * TICK))
+    assert set(one._sids) == {"long"}
+    assert one.is_revoked(ANN, START), "subjects are kept"
+    later, news = started(hand, store)
+    assert set(later._sids) == {"long"}
+    assert ("short", "", START) not in news
+    hand.ms += 2 * WEEK
+    hand.live((FORGET + 2) * (LOOK + 2 * TICK))
+    assert one._sids == {}
+
+
+def test_it_stops(hand):
+    store = Stub()
+    one, _ = started(hand, store)
+    one.stop()
+    hand.live(10)
+    assert len(store.asked) == 1
