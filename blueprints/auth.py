@@ -1,22 +1,36 @@
-"""Tokens over HTTP: for visitors, and for waiters whom the host application knows."""
+"""Tokens over HTTP: for visitors, for waiters whom the host knows, and for those with accounts."""
 
 from __future__ import annotations
 
+import logging
 import secrets
+import time
 
 from flask import Blueprint, Request, Response, jsonify, request
 
-from services.identity import Identity, TokenRole
+from services.history.port import StoreError
+from services.identity import Identity, TokenError, TokenRole
+from services.limits import KeyedBuckets
 from services.origin import client_address, origin_allowed, public_host
+from services.revocation import date
 from services.server import ChatServer
 from services.wire.codes import ErrorCode
 
 from .extension import Extension, Who, problem
+from .login import Login, LoginError
+
+log = logging.getLogger("csapp")
+
+#: signing out one login: a second, and at once; it is a row in the database each time
+SIGN_OUT_RATE = 0.1
+SIGN_OUT_BURST = 3
 
 
 def blueprint(extension: Extension) -> Blueprint:
-    """`POST /v1/visitor/token` and `POST /v1/waiter/login`."""
+    """`POST /v1/visitor/token`, `POST /v1/waiter/login` and `POST /v1/waiter/logout`."""
     server, callbacks = extension.server, extension.callbacks
+    login = Login(extension)
+    sign_outs = KeyedBuckets(SIGN_OUT_RATE, SIGN_OUT_BURST, time.monotonic)
     doors = Blueprint("csapp_auth", __name__)
 
     @doors.post("/v1/visitor/token")
@@ -30,14 +44,44 @@ def blueprint(extension: Extension) -> Blueprint:
 
     @doors.post("/v1/waiter/login")
     def waiter_login() -> Response:
-        """A token for the waiter that the host recognises in this request."""
+        """A token for the waiter with this name and password, or whom the host recognises."""
         if (refusal := _refusal(request, server)) is not None:
             return refusal
+        if _has_body(request):
+            try:
+                token, identity = login.check(request)
+            except LoginError as error:
+                return error.response
+            return _answer(server, token, identity)
         who = callbacks.waiter(request) if callbacks.waiter else None
         if who is None:
-            what = "nobody is signed in here; use a token of `flask chat token --role waiter`"
+            what = "nobody is signed in here; send a name and a password"
             return problem(401, ErrorCode.UNAUTHENTICATED, what)
         return _token(server, _identity(who, TokenRole.WAITER))
+
+    @doors.post("/v1/waiter/logout")
+    def logout() -> Response:
+        """The login of the token shown is over, everywhere."""
+        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        try:
+            if kind.lower() != "bearer":
+                raise TokenError(ErrorCode.UNAUTHENTICATED, "Authorization: Bearer TOKEN is needed")
+            shown = server.tokens.inspect_any(token.strip())
+        except TokenError as error:
+            what = error.message.removeprefix("payload.token: ")
+            return problem(401, error.code, what, {"WWW-Authenticate": "Bearer"})
+        if not sign_outs.take(shown.identity.sid):
+            what = "this login was signed out again and again"
+            return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "10"})
+        try:
+            extension.revoke(
+                sid=shown.identity.sid, at=date(int(time.time() * 1000), shown.expires)
+            )
+        except StoreError as error:
+            log.warning("a sign-out cannot be kept: %s", error)
+            what = "the sign-out cannot be kept just now; try again in a moment"
+            return problem(503, ErrorCode.UNAVAILABLE, what, {"Retry-After": "5"})
+        return Response(status=204)
 
     return doors
 
@@ -60,9 +104,17 @@ def _identity(who: Who, role: TokenRole) -> Identity:
     return Identity(str(who), "", role)
 
 
+def _has_body(asked: Request) -> bool:
+    return bool(asked.content_length) or "Transfer-Encoding" in asked.headers
+
+
 def _token(server: ChatServer, identity: Identity) -> Response:
+    return _answer(server, server.tokens.sign(identity), identity)
+
+
+def _answer(server: ChatServer, token: str, identity: Identity) -> Response:
     response = jsonify(
-        token=server.tokens.sign(identity),
+        token=token,
         expires_in=server.settings.token_lifetime,
         sub=identity.subject,
         name=identity.name,

@@ -17,6 +17,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from services.identity import Identity, TokenRole, Tokens
+from services.settings import MAX_LIFETIME
 
 #: what `status` shows, with units: the fields of `GET /v1/status`
 FIGURES = {
@@ -42,7 +43,11 @@ def _tokens() -> Tokens:
 @click.option("--sub", "subject", required=True, help="Who it is: a user id of your application.")
 @click.option("--name", default="", help="The name that others see.")
 @click.option("--count", type=click.IntRange(1), help="Make many, for SUB-0, SUB-1, …")
-@click.option("--lifetime", type=click.IntRange(1), help="Seconds; CSAPP_TOKEN_LIFETIME if absent.")
+@click.option(
+    "--lifetime",
+    type=click.IntRange(1, MAX_LIFETIME),
+    help="Seconds; CSAPP_TOKEN_LIFETIME if absent.",
+)
 def token(role: str, subject: str, name: str, count: int | None, lifetime: int | None) -> None:
     """Print one token a line."""
     subjects = [subject] if count is None else [f"{subject}-{number}" for number in range(count)]
@@ -52,25 +57,6 @@ def token(role: str, subject: str, name: str, count: int | None, lifetime: int |
         except ValueError as error:
             raise click.ClickException(str(error)) from None
         click.echo(_tokens().sign(identity, lifetime))
-
-
-@chat.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-def demo(port: int) -> None:
-    """Run the production server on one worker, with two waiters to log in as."""
-    address = f"http://127.0.0.1:{port}"
-    prefix = current_app.extensions["csapp"].server.settings.url_prefix
-    click.echo(f"Visitor   {address}{prefix}/")
-    for number, name in enumerate(("Ada", "Lin"), 1):
-        identity = Identity(f"demo-waiter-{number}", name, TokenRole.WAITER)
-        # In the fragment: it stays in the browser and out of every log.
-        click.echo(f"{name:<9} {address}{prefix}/waiter#token={_tokens().sign(identity)}")
-    click.echo("Open a waiter's link, press Ready, then open the visitor's page. Ctrl-C stops.")
-    sys.stdout.flush()
-    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-w", "1"]
-    os.execv(  # noqa: S606  # our own interpreter, no shell
-        sys.executable, [*command, "-b", f"127.0.0.1:{port}", "wsgi:app"]
-    )
 
 
 @chat.command()

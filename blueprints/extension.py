@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Request, Response, jsonify
 
+from services.history.sql import SQLStore, open_store
 from services.identity import Identity
 from services.server import ChatServer
 from services.wire.codes import ErrorCode
@@ -30,6 +32,38 @@ class Extension:
 
     server: ChatServer
     callbacks: Callbacks
+    _store: SQLStore | None = None
+    _opening: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def has_store(self) -> bool:
+        """Whether there is a database: without one there are no accounts."""
+        return self.server.settings.database_url != "off"
+
+    def store(self) -> SQLStore:
+        """The database, opened at first use, which is after any fork.
+
+        The embedded SQLite gets its tables by itself, PostgreSQL by `chat
+        migrate`. Blocks: to be called off the loop. Raises `StoreError`.
+        """
+        with self._opening:
+            if self._store is None:
+                store = self.open_store()
+                if store.name == "sqlite":
+                    store.migrate()
+                else:
+                    store.check()
+                self._store = store
+        return self._store
+
+    def open_store(self) -> SQLStore:
+        """The database as it is found: perhaps without its tables. Raises `StoreError`."""
+        return open_store(self.server.settings.database_url)
+
+    def revoke(self, *, sid: str, at: int) -> None:
+        """Let a login in no more from now on. Waits. Raises `StoreError`."""
+        if self.has_store:
+            self.server.house.runtime.blocking(lambda: self.store().revoke(sid=sid, now=at))
 
 
 def problem(

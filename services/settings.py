@@ -25,6 +25,8 @@ PREFIX = "CSAPP_"
 #: file in the instance folder that keeps the generated secret, mode 0600
 SECRET_FILE = "csapp-secret"  # noqa: S105  # a file name
 
+MAX_LIFETIME = 10 * 365 * 86_400  # s: of any token
+
 #: shorter keys can be guessed; itsdangerous signs with any length
 MIN_SECRET_CHARS = 16
 
@@ -197,7 +199,7 @@ class Settings:
     #: hops of `X-Forwarded-*` to believe, counted from this server outwards
     trusted_proxies: int = _setting(_whole(0, 32), 0)
     #: s a token is good for
-    token_lifetime: int = _setting(_whole(1, 10 * 365 * 86_400), 43_200)
+    token_lifetime: int = _setting(_whole(1, MAX_LIFETIME), 43_200)
     #: where the blueprints hang
     url_prefix: str = _setting(_url_prefix, "")
 

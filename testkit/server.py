@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -110,16 +111,17 @@ class LiveServer:
         """The body of a POST without a body. Raises `urllib.error.HTTPError`."""
         return self.request("POST", path, **headers)
 
-    def request(self, method: str, path: str, **headers: str) -> str:
-        """Header names are given with `_` for `-`."""
+    def request(self, method: str, path: str, body: Any = None, **headers: str) -> str:
+        """Header names are given with `_` for `-`; a *body* goes as JSON."""
         asked = urllib.request.Request(
             self.url + path,
+            None if body is None else json.dumps(body).encode(),
             method=method,
             headers={name.replace("_", "-"): value for name, value in headers.items()},
         )
         with urllib.request.urlopen(asked, timeout=PATIENCE, context=self.tls) as response:
-            body: bytes = response.read()
-            return body.decode()
+            answer: bytes = response.read()
+            return answer.decode()
 
     def token(self, role: str, sub: str, name: str = "", lifetime: float | None = None) -> str:
         """A token that this server accepts."""

@@ -93,11 +93,20 @@ def test_every_address(app: Flask):
 
 
 def test_every_command_with_its_options():
-    documented = {row[0].strip("`").split()[-1]: row[1] for row in rows("Commands")}
-    assert set(documented) == set(chat.commands)
+    documented = {row[0].strip("`").split(" chat ")[1]: row[1] for row in rows("Commands")}
+    there: dict[str, click.Command] = {}
     for name, command in chat.commands.items():
+        if isinstance(command, click.Group):
+            there.update({f"{name} {inner}": one for inner, one in command.commands.items()})
+        else:
+            there[name] = command
+    assert {" ".join(w for w in name.split() if w.islower()) for name in documented} == set(there)
+    for name, text in documented.items():
+        command = there[" ".join(word for word in name.split() if word.islower())]
         options = {f"`{p.opts[-1]}`" for p in command.params if isinstance(p, click.Option)}
-        assert set(re.findall(r"`--[\w-]+`", documented[name])) == options
+        assert set(re.findall(r"`--[\w-]+`", text)) == options
+        arguments = [p.human_readable_name for p in command.params if isinstance(p, click.Argument)]
+        assert [word for word in name.split() if word.isupper()] == arguments
         assert command.help
 
 

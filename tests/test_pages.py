@@ -12,14 +12,16 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect, sync_playwright
 
+from csapp import create_app
 from services.wire.codes import RECONNECT, CloseCode
 from testkit import LiveServer
-from testkit.server import ROOT
+from testkit.server import ROOT, SECRET
 
 pytestmark = pytest.mark.browser
 
@@ -479,6 +481,7 @@ def test_waiter_token_expires(run: Run, visit: Visit) -> None:
 
 def test_waiter_signs_in_by_hand(server: LiveServer, visit: Visit) -> None:
     page = visit(f"{server.url}/waiter")
+    page.get_by_text("Sign in with a token").click()
     field = page.get_by_label("Token")
     field.fill("not a token")
     field.press("Enter")
@@ -493,9 +496,58 @@ def test_waiter_signs_in_by_hand(server: LiveServer, visit: Visit) -> None:
     page.reload()
     expect(page.get_by_text("Ready for visitors")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
-    expect(field).to_be_focused()
+    expect(page.get_by_label("Name")).to_be_focused()
     page.reload()
-    expect(field).to_be_visible()
+    expect(page.get_by_label("Name")).to_be_focused()
+
+
+@pytest.fixture
+def with_accounts(run: Run, tmp_path: Path) -> LiveServer:
+    """A server with a database of its own, and an account for Ada."""
+    env = {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
+    command = ("chat", "waiter", "add", "ada", "--display-name", "Ada", "--password-stdin")
+    app = create_app({"CSAPP_SECRET_KEY": SECRET, **env})
+    made = app.test_cli_runner().invoke(args=command, input="correct horse\n")
+    assert made.exit_code == 0, made.output
+    return run(env=env)
+
+
+def test_waiter_signs_in_with_a_password(with_accounts: LiveServer, visit: Visit) -> None:
+    """With the keyboard alone: wrong, then right; and signed out it is out."""
+    page = visit(f"{with_accounts.url}/waiter")
+    alert = page.get_by_role("alert").filter(visible=True)
+    expect(page.get_by_label("Name")).to_be_focused()
+    page.keyboard.type("Ada")
+    page.keyboard.press("Tab")
+    page.keyboard.type("wrong horse")
+    page.keyboard.press("Enter")
+    expect(alert).to_have_text("Name or password is wrong.")
+    expect(page.get_by_label("Password")).to_be_focused()
+    page.keyboard.type("correct horse")  # over the wrong one, which is selected
+    page.keyboard.press("Enter")
+    get_ready(page)
+    expect_no_sideways_scrolling(page)
+    ann = start_chat(visit(f"{with_accounts.url}/"))
+    say(ann, "Your message", "Hello?")
+    expect(column(page, 1)).to_contain_text("Hello?")
+    page.reload()
+    expect(page.get_by_text("Ready for visitors")).to_be_visible()
+    page.once("dialog", lambda dialog: dialog.accept())
+    with page.expect_response("**/v1/waiter/logout") as answer:
+        page.get_by_role("button", name="Sign out").click()
+    assert answer.value.status == 204
+    expect(page.get_by_label("Name")).to_be_focused()
+    expect(page.get_by_label("Name")).to_have_value("")
+    page.reload()
+    expect(page.get_by_label("Password")).to_be_visible()
+    expect_no_sideways_scrolling(page)
+
+
+def test_no_accounts_no_form_for_them(run: Run, visit: Visit) -> None:
+    server = run(env={"CSAPP_DATABASE_URL": "off"})
+    page = visit(f"{server.url}/waiter")
+    expect(page.get_by_label("Token")).to_be_focused()
+    expect(page.get_by_label("Password")).to_have_count(0)
 
 
 def test_waiter_signs_in_elsewhere(server: LiveServer, visit: Visit) -> None:

@@ -22,6 +22,6 @@ def blueprint(extension: Extension) -> Blueprint:
     @doors.get("/waiter")
     def waiter() -> str:
         """A waiter's side: ready, several users side by side, reply."""
-        return render_template("csapp/waiter.html")
+        return render_template("csapp/waiter.html", accounts=extension.has_store)
 
     return doors

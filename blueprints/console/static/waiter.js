@@ -258,7 +258,33 @@ async function askHost(why = "") {
 function openDoor(why) {
   show("door");
   at("refusal").textContent = why;
-  at("token").focus();
+  at(at("by-token").open ? "token" : "name").focus();
+}
+
+/** Sign in with a name and a password. */
+async function knock() {
+  const button = at("login").querySelector("button");
+  if (button.getAttribute("aria-disabled")) return; // under way: a button that is disabled loses the focus
+  button.setAttribute("aria-disabled", "true");
+  at("refusal").textContent = ""; // so that the same sentence is read out again
+  try {
+    const login = { name: at("name").value, password: at("password").value };
+    const { token, sub } = await fetchToken("v1/waiter/login", login);
+    at("login").reset();
+    given = performance.now();
+    signIn(token, sub);
+  } catch (error) {
+    at("refusal").textContent = error.message;
+    at("password").select();
+  } finally {
+    button.removeAttribute("aria-disabled");
+  }
+}
+
+/** What this tab was let in with is worth nothing from now on, wherever it got to. */
+function revoke(token) {
+  const headers = { Authorization: `Bearer ${token}` };
+  fetch("v1/waiter/logout", { method: "POST", headers, keepalive: true }).catch(() => {});
 }
 
 function refused(why) {
@@ -293,6 +319,11 @@ at("door").addEventListener("submit", (event) => {
   signIn(token);
 });
 
+at("login")?.addEventListener("submit", (event) => {
+  event.preventDefault();
+  knock();
+});
+
 at("ready").addEventListener("click", () => {
   ready = chat.send("ready") !== null;
   showCounts();
@@ -306,6 +337,7 @@ at("out").addEventListener("click", () => {
   if (open && !confirm(`Sign out and end ${chats}?`)) return;
   chat.close();
   forget();
+  revoke(memory.get("token"));
   memory.set("token", null);
   openDoor("");
 });

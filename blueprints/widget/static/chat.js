@@ -162,11 +162,15 @@ export class Chat {
   }
 }
 
-/** Fetch `{token, sub, name}`. Throws an Error whose message can be shown. */
-export async function fetchToken(path) {
+/**
+ * Fetch `{token, sub, name}`; *login* is `{name, password}` where somebody signs
+ * in. Throws an Error whose message can be shown.
+ */
+export async function fetchToken(path, login) {
   let response;
   try {
-    response = await fetch(path, { method: "POST" });
+    const body = login && { body: JSON.stringify(login), headers: { "Content-Type": "application/json" } };
+    response = await fetch(path, { method: "POST", ...body });
   } catch {
     throw new Error("The server cannot be reached.");
   }

@@ -1,0 +1,214 @@
+"""`flask … chat waiter …`, `chat revoke`, `chat migrate` and `chat demo`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import wraps
+from typing import Any
+
+import click
+from flask import current_app
+from flask.cli import AppGroup
+
+from services.history.accounts import Account, AccountError, Accounts
+from services.history.port import StoreError
+from services.identity import MAX_SUBJECT, Identity, TokenRole
+from services.settings import MAX_LIFETIME
+
+from .commands import chat
+from .extension import Extension
+from .login import HASHING, NO_DATABASE
+
+__all__ = ["accounts", "chat"]
+
+CLOSED = "Live connections are closed within 5 s."
+
+#: who may sign in at the demo, with which password: known to everybody, as this is
+DEMO = {"demo-ada": ("Ada", "ada-at-the-desk"), "demo-lin": ("Lin", "lin-at-the-desk")}
+
+waiters = AppGroup("waiter", help="The waiters who sign in with a name and a password.")
+chat.add_command(waiters)
+
+
+def _extension() -> Extension:
+    extension: Extension = current_app.extensions["csapp"]
+    if not extension.has_store:
+        raise click.ClickException(NO_DATABASE)
+    return extension
+
+
+def accounts() -> Accounts:
+    """The accounts that the settings name. Raises `StoreError`."""
+    return Accounts(_extension().store(), HASHING)
+
+
+def _told(command: Callable[..., None]) -> Callable[..., None]:
+    """What goes wrong on purpose is said in one line."""
+
+    @wraps(command)
+    def telling(*args: Any, **options: Any) -> None:
+        try:
+            command(*args, **options)
+        except (AccountError, StoreError) as error:
+            raise click.ClickException(str(error)) from None
+
+    return telling
+
+
+def _password_options(command: Callable[..., None]) -> Callable[..., None]:
+    from_stdin = click.option(
+        "--password-stdin", "from_stdin", is_flag=True, help="Take the first line of the input."
+    )
+    generate = click.option("--generate", is_flag=True, help="Make one, and print it once.")
+    return from_stdin(generate(command))
+
+
+def _password(from_stdin: bool, generate: bool) -> str:
+    if from_stdin and generate:
+        raise click.UsageError("--password-stdin or --generate, not both")
+    if generate:
+        return secrets.token_urlsafe(12)
+    if from_stdin:
+        line: str = sys.stdin.readline()
+        return line.rstrip("\r\n")
+    typed: str = click.prompt("Password", hide_input=True, confirmation_prompt=True)
+    return typed
+
+
+@waiters.command()
+@click.argument("name")
+@click.option("--display-name", default="", help="The name that visitors see; NAME if absent.")
+@_password_options
+@_told
+def add(name: str, display_name: str, from_stdin: bool, generate: bool) -> None:
+    """Let NAME sign in with a password, which is asked for."""
+    here = accounts()
+    password = _password(from_stdin, generate)
+    made = here.add(name, password, display_name)
+    click.echo(f"{made.name} may sign in, and is {made.display_name} to visitors.")
+    if generate:
+        click.echo(f"Password: {password}")
+
+
+@waiters.command("list")
+@_told
+def list_() -> None:
+    """Show all accounts."""
+    found = accounts().all()
+    if not found:
+        click.echo("There are no accounts yet: chat waiter add NAME makes one.")
+        return
+    head = ("NAME", "DISPLAY NAME", "DISABLED", "CREATED")
+    table = [head, *map(_row, found)]
+    widths = [max(len(row[column]) for row in table) for column in range(len(head))]
+    for row in table:
+        click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+
+
+def _row(account: Account) -> tuple[str, str, str, str]:
+    created = datetime.fromtimestamp(account.created / 1000, UTC)
+    disabled = "yes" if account.disabled else "no"
+    return account.name, account.display_name, disabled, f"{created:%Y-%m-%d %H:%M}Z"
+
+
+@waiters.command()
+@click.argument("name")
+@_told
+def disable(name: str) -> None:
+    """Let NAME in no more, and sign it out everywhere."""
+    click.echo(f"{accounts().disable(name).name} is disabled. {CLOSED}")
+
+
+@waiters.command()
+@click.argument("name")
+@_told
+def enable(name: str) -> None:
+    """Let NAME sign in again."""
+    click.echo(f"{accounts().enable(name).name} may sign in.")
+
+
+@waiters.command()
+@click.argument("name")
+@_password_options
+@_told
+def password(name: str, from_stdin: bool, generate: bool) -> None:
+    """Give NAME another password, which is asked for, and sign it out everywhere."""
+    here = accounts()
+    if here.get(name) is None:  # before anybody thinks of a password
+        raise AccountError(f"name: there is no account {name}")
+    chosen = _password(from_stdin, generate)
+    click.echo(f"{here.set_password(name, chosen).name} has another password. {CLOSED}")
+    if generate:
+        click.echo(f"Password: {chosen}")
+
+
+@chat.command()
+@click.option("--sid", help="One login: the `sid` of its token.")
+@click.option("--sub", "subject", help="All that this user id was given until now.")
+@_told
+def revoke(sid: str | None, subject: str | None) -> None:
+    """Make tokens worthless before they run out."""
+    if (sid is None) == (subject is None):
+        raise click.UsageError("one of --sid and --sub is needed")
+    who = sid or subject or ""
+    if not 0 < len(who) <= MAX_SUBJECT or not who.isprintable():
+        raise click.UsageError(f"--sid, --sub: 1 to {MAX_SUBJECT} characters that can be printed")
+    now = int(time.time() * 1000)
+    store = _extension().store()
+    if sid:  # its token may have the longest lifetime there is
+        store.revoke(sid=sid, now=now + MAX_LIFETIME * 1000)
+    else:
+        store.revoke(subject=who, now=now)
+    click.echo(f"{'The login' if sid else 'Every token of'} {who} is revoked. {CLOSED}")
+
+
+@chat.command()
+@_told
+def migrate() -> None:
+    """Bring the database's tables up to date."""
+    store = _extension().open_store()
+    store.migrate()
+    click.echo(f"The {store.name} database is up to date.")
+
+
+@chat.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@_told
+def demo(port: int) -> None:
+    """Run the production server on one worker, with two waiters to sign in as."""
+    extension: Extension = current_app.extensions["csapp"]
+    address = f"http://127.0.0.1:{port}{extension.server.settings.url_prefix}"
+    click.echo(f"Visitor   {address}/")
+    # Passwords that everybody knows belong into no database but the embedded one.
+    if extension.has_store and extension.open_store().name == "sqlite":
+        click.echo(f"Waiters   {address}/waiter")
+        for name, password in _demo_accounts():
+            click.echo(f"          name {name}, password {password}")
+        click.echo("Sign in as a waiter, press Ready, then open the visitor's page. Ctrl-C stops.")
+        click.echo("Before others can reach this database: chat waiter disable NAME for both.")
+    else:
+        for name, (shown, _) in DEMO.items():
+            # In the fragment: it stays in the browser and out of every log.
+            token = extension.server.tokens.sign(Identity(name, shown, TokenRole.WAITER))
+            click.echo(f"{shown:<9} {address}/waiter#token={token}")
+        click.echo("Open a waiter's link, press Ready, then the visitor's page. Ctrl-C stops.")
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-w", "1"]
+    os.execv(  # noqa: S606  # our own interpreter, no shell
+        sys.executable, [*command, "-b", f"127.0.0.1:{port}", "wsgi:app"]
+    )
+
+
+def _demo_accounts() -> Iterator[tuple[str, str]]:
+    """Name and password of each, made if it is missing."""
+    here = accounts()
+    for name, (shown, password) in DEMO.items():
+        if here.get(name) is None:
+            here.add(name, password, shown)
+        known = here.verify(name, password) is not None
+        yield name, password if known else "of your own, or it is disabled"

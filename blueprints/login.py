@@ -1,0 +1,122 @@
+"""Waiters who sign in with a name and a password."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+import msgspec
+from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from services.errors import CSAppError
+from services.history.accounts import AccountError, Accounts, Hashing, folded, is_text
+from services.history.port import StoreError
+from services.identity import Identity, TokenRole
+from services.limits import KeyedBuckets
+from services.wire.codes import ErrorCode
+
+from .extension import Extension, problem
+
+log = logging.getLogger("csapp")
+
+#: scrypt: slow on purpose, and salted
+HASHING = Hashing(generate_password_hash, check_password_hash)
+
+MAX_BODY = 16 * 1024  # bytes: a name and a password
+NAME_PAUSE = 6.0  # s between two attempts at one account
+NAME_BURST = 10  # attempts at once
+HASHES = 2  # at once: each takes a core and 32 MiB, and the database needs the same threads
+WAITING = 50  # logins that may wait for their turn; they take some 3 s
+
+NO_DATABASE = (
+    "there are no accounts without a database: set CSAPP_DATABASE_URL, "
+    "then 'flask --app csapp chat waiter add NAME'"
+)
+
+
+class LoginError(CSAppError):
+    """The answer to a login that is refused."""
+
+    def __init__(self, status: int, code: ErrorCode, message: str, retry: int = 0) -> None:
+        super().__init__(message)
+        self.response = problem(status, code, message, {"Retry-After": retry} if retry else None)
+
+
+class Login:
+    """Checks names and passwords for one application."""
+
+    def __init__(self, extension: Extension) -> None:
+        self._extension = extension
+        self._accounts: Accounts | None = None
+        self._attempts = KeyedBuckets(1 / NAME_PAUSE, NAME_BURST, time.monotonic)
+        self._turns = threading.BoundedSemaphore(HASHES)
+        self._waiting = 0
+
+    def check(self, asked: Request) -> tuple[str, Identity]:
+        """A token for the waiter whose name and password are in *asked*. Raises `LoginError`."""
+        name, password = _credentials(asked)
+        if not self._extension.has_store:
+            raise LoginError(503, ErrorCode.UNAVAILABLE, NO_DATABASE)
+        if not self._attempts.take(name):  # of names that do not exist as well
+            what = "too many attempts for this name; try again in a moment"
+            raise LoginError(429, ErrorCode.RATE_LIMITED, what, round(NAME_PAUSE))
+        try:
+            signed = self._in_turn(name, password)
+        except StoreError as error:
+            log.warning("no waiter can sign in: %s", error)
+            what = "the accounts cannot be read just now; try again in a moment"
+            raise LoginError(503, ErrorCode.UNAVAILABLE, what, 5) from None
+        if signed is None:
+            raise LoginError(401, ErrorCode.UNAUTHENTICATED, "name or password is wrong")
+        return signed
+
+    def _in_turn(self, name: str, password: str) -> tuple[str, Identity] | None:
+        runtime = self._extension.server.house.runtime
+        if self._waiting >= WAITING:
+            what = "too many people sign in at once; try again in a moment"
+            raise LoginError(503, ErrorCode.UNAVAILABLE, what, 5)
+        self._waiting += 1
+        try:
+            with self._turns:
+                found: tuple[str, Identity] | None = runtime.blocking(self._sign_in, name, password)
+                return found
+        finally:
+            self._waiting -= 1
+
+    def _sign_in(self, name: str, password: str) -> tuple[str, Identity] | None:
+        """In a native thread."""
+        if self._accounts is None:
+            self._accounts = Accounts(self._extension.store(), HASHING)
+        account = self._accounts.verify(name, password)
+        if account is None:
+            return None
+        identity = Identity(account.name, account.display_name, TokenRole.WAITER)
+        token = self._extension.server.tokens.sign(identity)
+        return (token, identity) if self._accounts.stands(account) else None
+
+
+def _credentials(asked: Request) -> tuple[str, str]:
+    """Name (folded) and password of the body. Raises `LoginError`, which names the field."""
+    asked.max_content_length = MAX_BODY
+    try:
+        body = msgspec.json.decode(asked.get_data())
+    except RequestEntityTooLarge:
+        what = f"the body: at most {MAX_BODY} bytes"
+        raise LoginError(413, ErrorCode.TOO_LARGE, what) from None
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        what = 'the body: JSON is expected, {"name": …, "password": …}'
+        raise LoginError(400, ErrorCode.INVALID_JSON, what) from None
+    if not isinstance(body, dict):
+        what = 'the body: an object is expected, {"name": …, "password": …}'
+        raise LoginError(400, ErrorCode.INVALID_MESSAGE, what)
+    for field in ("name", "password"):
+        if not isinstance(body.get(field), str) or not body[field] or not is_text(body[field]):
+            what = f"{field}: a string is required"
+            raise LoginError(400, ErrorCode.INVALID_MESSAGE, what)
+    try:
+        return folded(body["name"]), body["password"]
+    except AccountError as error:
+        raise LoginError(400, ErrorCode.INVALID_MESSAGE, str(error)) from None
