@@ -12,7 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from services.errors import CSAppError
-from services.history.accounts import AccountError, Accounts, Hashing, folded, is_text
+from services.history.accounts import AccountError, Accounts, Hashing, folded
 from services.history.port import StoreError
 from services.identity import Identity, TokenRole
 from services.limits import KeyedBuckets
@@ -29,7 +29,7 @@ MAX_BODY = 16 * 1024  # bytes: a name and a password
 NAME_PAUSE = 6.0  # s between two attempts at one account
 NAME_BURST = 10  # attempts at once
 HASHES = 2  # at once: each takes a core and 32 MiB, and the database needs the same threads
-WAITING = 50  # logins that may wait for their turn; they take some 3 s
+WAITING = 50  # logins at work or waiting for their turn; they take some 3 s
 
 NO_DATABASE = (
     "there are no accounts without a database: set CSAPP_DATABASE_URL, "
@@ -53,7 +53,7 @@ class Login:
         self._accounts: Accounts | None = None
         self._attempts = KeyedBuckets(1 / NAME_PAUSE, NAME_BURST, time.monotonic)
         self._turns = threading.BoundedSemaphore(HASHES)
-        self._waiting = 0
+        self._room = threading.BoundedSemaphore(WAITING)
 
     def check(self, asked: Request) -> tuple[str, Identity]:
         """A token for the waiter whose name and password are in *asked*. Raises `LoginError`."""
@@ -75,16 +75,15 @@ class Login:
 
     def _in_turn(self, name: str, password: str) -> tuple[str, Identity] | None:
         runtime = self._extension.server.house.runtime
-        if self._waiting >= WAITING:
+        if not self._room.acquire(blocking=False):
             what = "too many people sign in at once; try again in a moment"
             raise LoginError(503, ErrorCode.UNAVAILABLE, what, 5)
-        self._waiting += 1
         try:
             with self._turns:
                 found: tuple[str, Identity] | None = runtime.blocking(self._sign_in, name, password)
                 return found
         finally:
-            self._waiting -= 1
+            self._room.release()
 
     def _sign_in(self, name: str, password: str) -> tuple[str, Identity] | None:
         """In a native thread."""
@@ -113,7 +112,7 @@ def _credentials(asked: Request) -> tuple[str, str]:
         what = 'the body: an object is expected, {"name": …, "password": …}'
         raise LoginError(400, ErrorCode.INVALID_MESSAGE, what)
     for field in ("name", "password"):
-        if not isinstance(body.get(field), str) or not body[field] or not is_text(body[field]):
+        if not isinstance(body.get(field), str) or not body[field]:
             what = f"{field}: a string is required"
             raise LoginError(400, ErrorCode.INVALID_MESSAGE, what)
     try:

@@ -74,11 +74,6 @@ def _composed(password: str) -> str:
     return unicodedata.normalize("NFKC", password)
 
 
-def is_text(password: str) -> bool:
-    """Whether *password* can be hashed at all; JSON may hold half a character."""
-    return not any("\ud800" <= letter <= "\udfff" for letter in password)
-
-
 class Accounts:
     """The accounts of *store*. All methods raise `StoreError` while it is down.
 
@@ -184,8 +179,8 @@ class Accounts:
         password = _composed(password)
         if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
             raise AccountError(f"password: {MIN_PASSWORD} to {MAX_PASSWORD} characters")
-        if not is_text(password):
-            raise AccountError("password: characters that are none")
+        if any("\ud800" <= letter <= "\udfff" for letter in password):  # bytes of a terminal
+            raise AccountError("password: it is not in UTF-8")
         return self._hashing.make(password)
 
     def _ms(self) -> int:
