@@ -23,6 +23,19 @@ from sqlalchemy import (
 
 metadata = MetaData()
 
+#: scripts written without spaces: Thai, Lao, Burmese, Khmer, Japanese, Chinese, Korean
+UNSPACED = (
+    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+)
+#: characters of a message that can be found: PostgreSQL refuses to index a very long one
+MAX_INDEXED = 65_536
+#: what PostgreSQL indexes of a message; `search` says why
+WORDS = (
+    f"to_tsvector('simple', regexp_replace(left(body, {MAX_INDEXED}), "
+    f"'([{UNSPACED}])', ' \\1 ', 'g'))"
+)
+
 #: SQLite counts rows by itself only in a column that is called INTEGER
 Number = BigInteger().with_variant(Integer, "sqlite")
 

@@ -97,12 +97,12 @@ def upgrade() -> None:
     if op.get_bind().dialect.name == "sqlite":
         op.execute(
             "CREATE VIRTUAL TABLE message_words USING fts5("
-            "body, content='message', content_rowid='n', tokenize='unicode61')"
+            "body, content='', columnsize=0, tokenize='unicode61')"
         )
         op.execute("CREATE TABLE message_words_done (n INTEGER NOT NULL)")
         op.execute("INSERT INTO message_words_done VALUES (0)")
     else:
-        op.execute("CREATE INDEX message_words ON message USING gin (to_tsvector('simple', body))")
+        op.execute(f"CREATE INDEX message_words ON message USING gin ({tables.WORDS})")
 
 
 def downgrade() -> None:

@@ -1,0 +1,270 @@
+"""What a keeper of people's words owes them: to show them all, and to forget them.
+
+A *person* is a subject: whoever chatted as a visitor under it, and whoever
+served or wrote under it as a waiter. Everything goes over the store in slices
+(`slices`): neither memory nor the write lock is held for long, however much
+there is. All of it blocks: native threads and commands only.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from . import search, slices, tables
+from .port import Chat, Message, Note
+from .slices import BATCH, PAUSE, SLICE, Pause, reading, windows, writing
+from .sql import SQLStore
+
+DAY = 86_400_000  # ms
+
+#: times to ask readers to let go of the write-ahead log, half a second apart
+TRIES = 20
+
+_chat, _message, _note = tables.chat.c, tables.message.c, tables.note.c
+
+
+# ---- reading ---------------------------------------------------------------
+
+
+def find_chat(store: SQLStore, key: int) -> Iterator[Chat]:
+    """The chat with this key, or nothing."""
+    with reading(store) as connection:
+        row = connection.execute(sa.select(tables.chat).where(_chat.key == key)).one_or_none()
+    if row is not None:
+        yield Chat(**row._mapping)
+
+
+def chats_of_person(store: SQLStore, subject: str) -> Iterator[Chat]:
+    """Every chat of *subject*, as a visitor or as a waiter, oldest first.
+
+    A chat may have had several waiters, and an author has no index (it would
+    cost every message something): this looks through the whole store once.
+    """
+    wrote = sa.exists().where(_message.chat == _chat.key, _message.author == subject)
+    noted = sa.exists().where(_note.chat == _chat.key, _note.author == subject)
+    theirs = sa.or_(_chat.user_subject == subject, _chat.waiter_subject == subject, wrote, noted)
+    last = -1
+    while True:
+        with reading(store) as connection:
+            keys = connection.scalars(
+                sa.select(_chat.key).where(_chat.key > last).order_by(_chat.key).limit(BATCH)
+            ).all()
+            if not keys:
+                return
+            query = sa.select(tables.chat).where(_chat.key.between(keys[0], keys[-1]), theirs)
+            found = [Chat(**row._mapping) for row in connection.execute(query.order_by(_chat.key))]
+        yield from found
+        last = keys[-1]
+
+
+def messages_of(store: SQLStore, chat: int) -> Iterator[Message]:
+    """Every message of a chat, in order."""
+    last = 0
+    while some := store.messages(chat, after=last, limit=BATCH, newest=False):
+        yield from some
+        last = some[-1].seq
+
+
+def notes_of(store: SQLStore, chat: int) -> Iterator[Note]:
+    """Every note on a chat, oldest first."""
+    last = 0
+    columns = (_note.n, _note.chat, _note.author, _note.text, _note.date)
+    while True:
+        query = sa.select(*columns).where(_note.chat == chat, _note.n > last)
+        with reading(store) as connection:
+            some = connection.execute(query.order_by(_note.n).limit(BATCH)).all()
+        if not some:
+            return
+        for row in some:
+            yield Note(*row[1:])
+        last = some[-1].n
+
+
+# ---- forgetting ------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Removed:
+    """What is gone: so many rows of each."""
+
+    chats: int = 0
+    messages: int = 0
+    notes: int = 0
+
+
+@dataclass(slots=True)
+class Erased(Removed):
+    """What an erasure did."""
+
+    #: chats among `chats` that had not ended: a running server may write those again
+    open_chats: int = 0
+    #: chats of others in which a waiter's name was replaced
+    renamed_chats: int = 0
+    #: messages and notes whose author was replaced
+    renamed_texts: int = 0
+    #: a waiter's duty and account
+    accounts: int = 0
+    #: revocations whose subject was replaced
+    revocations: int = 0
+
+    @property
+    def anything(self) -> bool:
+        """There was somebody of that name."""
+        return any(getattr(self, name) for name in (*Removed.__slots__, *Erased.__slots__))
+
+
+def erase(
+    store: SQLStore, subject: str, *, vacuum: bool = True, pause: Pause = slices.sleep
+) -> Erased:
+    """Forget *subject*, for good. Raises `StoreError`; then it may be called again.
+
+    - As a visitor: its chats go with all that was said in them by either side,
+      the notes on them, and their words in the search index.
+    - As a waiter: the chats are their visitors' and stay. Its subject and name
+      are replaced there by a pseudonym, a new one for each erasure; so are they
+      as the author of messages and notes, and in revocations. Its duty and its
+      account go. What it *wrote* stays, even where it wrote its own name.
+
+    In SQLite the words leave the search index, freed room is overwritten, and
+    with *vacuum* the file is written anew and the write-ahead log emptied, so
+    that no byte of it is left in the files. Vacuuming holds the write lock, as
+    the only step that does, for about a second for each 100 MB. PostgreSQL
+    vacuums beside the others' work. Backups are for somebody else to erase.
+    """
+    erased = Erased()
+    with reading(store) as connection:
+        mine = sa.select(sa.func.count()).where(
+            _chat.user_subject == subject, _chat.ended.is_(None)
+        )
+        erased.open_chats = connection.execute(mine).scalar_one()
+    while keys := _some_keys(store, _chat.user_subject == subject):
+        _remove(store, keys, erased, pause)
+    _forget_waiter(store, subject, erased, pause)
+    if erased.anything:
+        clean(store, vacuum=vacuum, pause=pause)
+    return erased
+
+
+def sweep(store: SQLStore, older_than_ms: int, now: int, *, pause: Pause = slices.sleep) -> Removed:
+    """Delete the chats that ended more than *older_than_ms* before *now*. Raises `StoreError`.
+
+    Open chats stay, however old. The room is used again, but the file does not shrink.
+    """
+    removed = Removed()
+    while keys := _some_keys(store, _chat.ended < now - older_than_ms):
+        _remove(store, keys, removed, pause)
+    return removed
+
+
+def daily(
+    store: SQLStore, retention_days: int, now: int, *, pause: Pause = slices.sleep
+) -> Removed:
+    """What a server does once a day, off the loop: sweep, where chats are not kept for ever."""
+    if retention_days <= 0:
+        return Removed()
+    return sweep(store, retention_days * DAY, now, pause=pause)
+
+
+def clean(store: SQLStore, *, vacuum: bool = True, pause: Pause = slices.sleep) -> None:
+    """Leave nothing of what was deleted in the files; see `erase`. Raises `StoreError`."""
+    search.merge(store, pause=pause)
+    with reading(store) as connection:
+        if store.name == "postgresql":
+            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
+            for table in ("message", "chat", "note", "duty", "account", "revoked"):
+                alone.exec_driver_sql(f"VACUUM {table}")
+            return
+        if vacuum:
+            connection.exec_driver_sql("PRAGMA secure_delete = ON")
+            connection.exec_driver_sql("VACUUM")
+        for _ in range(TRIES):
+            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
+            if not busy:
+                return
+            pause(0.5)
+
+
+def _some_keys(store: SQLStore, which: sa.ColumnElement[bool]) -> list[int]:
+    query = sa.select(_chat.key).where(which).limit(BATCH)
+    with reading(store) as connection:
+        return list(connection.scalars(query))
+
+
+def _remove(store: SQLStore, keys: list[int], removed: Removed, pause: Pause) -> None:
+    """Delete chats with all that belongs to them; the chats last, so that it can be resumed."""
+    some = sa.select(_message.n).where(_message.chat.in_(keys)).limit(SLICE)
+    while True:
+        with writing(store) as connection:
+            numbers = list(connection.scalars(some))
+            if numbers:
+                search.delete_messages(connection, numbers)
+            last = len(numbers) < SLICE
+            notes = chats = 0
+            if last:
+                notes = _delete(connection, tables.note, _note.chat.in_(keys))
+                chats = _delete(connection, tables.chat, _chat.key.in_(keys))
+        removed.messages += len(numbers)
+        removed.notes += notes
+        removed.chats += chats
+        pause(PAUSE)
+        if last:
+            return
+
+
+def _delete(connection: sa.Connection, table: sa.Table, which: sa.ColumnElement[bool]) -> int:
+    return connection.execute(sa.delete(table).where(which)).rowcount
+
+
+def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) -> None:
+    pseudonym = f"erased-{secrets.token_hex(4)}"
+    somebody = str(UUID(bytes=secrets.token_bytes(16), version=4))
+    served = {
+        "waiter_subject": pseudonym,
+        "waiter_name": pseudonym,
+        # the UUID of an open chat is a server's to change
+        "waiter": sa.case((_chat.ended.is_(None), _chat.waiter), else_=somebody),
+    }
+    while keys := _some_keys(store, _chat.waiter_subject == subject):
+        with writing(store) as connection:
+            change = sa.update(tables.chat).where(
+                _chat.key.in_(keys), _chat.waiter_subject == subject
+            )
+            erased.renamed_chats += connection.execute(change.values(served)).rowcount
+        pause(PAUSE)
+    author = {"author": pseudonym}
+    erased.renamed_texts += _rename(store, tables.message, "author", subject, author, pause)
+    erased.renamed_texts += _rename(store, tables.note, "author", subject, author, pause)
+    erased.revocations += _rename(
+        store, tables.revoked, "subject", subject, {"subject": pseudonym}, pause
+    )
+    with writing(store) as connection:
+        erased.accounts += _delete(connection, tables.duty, tables.duty.c.subject == subject)
+        erased.accounts += _delete(connection, tables.account, tables.account.c.name == subject)
+
+
+def _rename(
+    store: SQLStore,
+    table: sa.Table,
+    column: str,
+    subject: str,
+    values: dict[str, Any],
+    pause: Pause,
+) -> int:
+    """Replace *subject* in a column without an index, stretch by stretch."""
+    renamed = 0
+    for first, last in windows(store, table.c.n):
+        which = sa.and_(table.c.n.between(first, last), table.c[column] == subject)
+        with reading(store) as connection:
+            there = connection.execute(sa.select(sa.exists().where(which))).scalar_one()
+        if there:
+            with writing(store) as connection:
+                change = sa.update(table).where(which).values(values)
+                renamed += connection.execute(change).rowcount
+            pause(PAUSE)
+    return renamed

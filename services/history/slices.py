@@ -1,0 +1,91 @@
+"""Short turns at the store, for work that goes over much of it.
+
+Whoever reads or changes a million rows does it in slices by key: nothing big is
+ever in memory, no transaction holds the write lock for longer than some tens of
+milliseconds, and between two of them there is a pause in which the server's
+writer gets its turn (SQLite's lock is not fair).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from .port import StoreError
+from .sql import SQLStore
+
+#: rows that one transaction changes: some 10 ms on a slow disk
+SLICE = 500
+
+#: rows that one reading takes: 200 texts of the longest that is usual are 1 MB
+BATCH = 200
+
+#: numbers of rows that one reading looks through for a few of them
+WINDOW = 5000
+
+#: s between two transactions
+PAUSE = 0.01
+
+#: `time.sleep`, or what stands for it in a test
+Pause = Callable[[float], None]
+sleep: Pause = time.sleep
+
+
+@contextlib.contextmanager
+def reading(store: SQLStore) -> Iterator[sa.Connection]:
+    """A connection to read with, for one short query or two. Raises `StoreError`."""
+    try:
+        with store.engine.connect() as connection:
+            yield connection
+    except SQLAlchemyError as error:
+        raise StoreError(_say(error)) from None
+
+
+@contextlib.contextmanager
+def writing(store: SQLStore) -> Iterator[sa.Connection]:
+    """One short transaction: all of it or nothing. Raises `StoreError`.
+
+    In SQLite it has the write lock from its beginning, and what it deletes is
+    overwritten with zeros.
+    """
+    try:
+        if store.name == "sqlite":
+            with store.engine.connect() as connection, _immediately(connection):
+                yield connection
+        else:
+            with store.engine.begin() as connection:
+                yield connection
+    except SQLAlchemyError as error:
+        raise StoreError(_say(error)) from None
+
+
+@contextlib.contextmanager
+def _immediately(connection: sa.Connection) -> Iterator[None]:
+    connection.exec_driver_sql("PRAGMA secure_delete = ON")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.exec_driver_sql("COMMIT")
+    except BaseException:
+        with contextlib.suppress(SQLAlchemyError):
+            connection.exec_driver_sql("ROLLBACK")
+        raise
+
+
+def windows(store: SQLStore, number: sa.ColumnElement[int]) -> Iterator[tuple[int, int]]:
+    """`(first, last)` of stretches of a numbered table, which together hold all its rows."""
+    with reading(store) as connection:
+        row = connection.execute(sa.select(sa.func.min(number), sa.func.max(number))).one()
+    if row[0] is not None:
+        for first in range(row[0], row[1] + 1, WINDOW):
+            yield first, first + WINDOW - 1
+
+
+def _say(error: SQLAlchemyError) -> str:
+    """One line without the statement and its values, which are people's words."""
+    cause = getattr(error, "orig", None) or error
+    return " ".join(str(cause).split())[:300]
