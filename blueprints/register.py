@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import accounts, api, auth, ops, sockets
+from . import accounts, api, auth, care, ops, sockets
 from .console import pages as console
 from .extension import Extension
 from .widget import pages as widget
@@ -14,4 +14,6 @@ def register(app: Flask, extension: Extension, url_prefix: str) -> None:
     """Hang all doors into *app* under *url_prefix* (empty: the root)."""
     for door in (sockets, auth, api, ops, widget, console):
         app.register_blueprint(door.blueprint(extension), url_prefix=url_prefix or None)
-    app.cli.add_command(accounts.chat)  # those of commands.py are in the same group
+    # One group, made in commands.py; both modules add to it.
+    app.cli.add_command(accounts.chat)
+    app.cli.add_command(care.chat)

@@ -164,6 +164,8 @@ class Settings:
     secret_key: tuple[str, ...] = _setting(_secret_keys)
     #: where history and accounts are kept; `off` relays only
     database_url: str = _setting(_database_url, "sqlite:///instance/csapp.db")
+    #: days after its end that a chat is deleted; 0: it is kept for ever
+    retention_days: int = _setting(_whole(0, 36_500), 0)
     #: where several workers meet; none: one worker
     redis_url: None = _setting(_redis_url, None)
     #: chats one waiter holds at once

@@ -9,14 +9,15 @@ writer gets its turn (SQLite's lock is not fair).
 from __future__ import annotations
 
 import contextlib
+import random
 import time
 from collections.abc import Callable, Iterator
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from .port import StoreError
-from .sql import SQLStore
+from .sql import LOCK_WAIT, SQLStore
 
 #: rows that one transaction changes: some 10 ms on a slow disk
 SLICE = 500
@@ -29,6 +30,11 @@ WINDOW = 5000
 
 #: s between two transactions
 PAUSE = 0.01
+
+#: s that it waits for SQLite's write lock: it has more time than a visitor's message
+PATIENCE = 60.0
+
+BUSY = 5  # SQLITE_BUSY
 
 #: `time.sleep`, or what stands for it in a test
 Pause = Callable[[float], None]
@@ -66,7 +72,7 @@ def writing(store: SQLStore) -> Iterator[sa.Connection]:
 @contextlib.contextmanager
 def _immediately(connection: sa.Connection) -> Iterator[None]:
     connection.exec_driver_sql("PRAGMA secure_delete = ON")
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    _lock(connection)
     try:
         yield
         connection.exec_driver_sql("COMMIT")
@@ -74,6 +80,31 @@ def _immediately(connection: sa.Connection) -> Iterator[None]:
         with contextlib.suppress(SQLAlchemyError):
             connection.exec_driver_sql("ROLLBACK")
         raise
+
+
+def _lock(connection: sa.Connection) -> None:
+    """Take SQLite's write lock.
+
+    Its own waiting looks ten times a second, and a busy server leaves the lock
+    alone for less than a millisecond at a time: it would never find it free.
+    """
+    end = time.monotonic() + PATIENCE
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
+            except OperationalError as error:
+                if _code(error) != BUSY or time.monotonic() > end:
+                    raise
+            time.sleep(random.uniform(0.0002, 0.002))  # noqa: S311  # not in step with the writer
+    finally:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {LOCK_WAIT * 1000:.0f}")
+
+
+def _code(error: OperationalError) -> int:
+    return getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
 
 
 def windows(store: SQLStore, number: sa.ColumnElement[int]) -> Iterator[tuple[int, int]]:

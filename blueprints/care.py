@@ -1,0 +1,238 @@
+"""Commands that look after what is kept: `flask … chat export`, `erase`, `search`, `sweep`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from flask import Flask, current_app
+
+from services.history import care, export, search
+from services.history.port import Chat, StoreError
+from services.history.sql import SQLStore, open_store
+
+from .commands import chat
+
+__all__ = ["chat", "store_of"]
+
+#: characters that go to the disk or the terminal at once
+PIECE = 65_536
+
+_UNWRITTEN = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD)
+
+
+def _settings_of(app: Flask) -> tuple[str, int]:
+    settings = app.extensions["csapp"].server.settings
+    return settings.database_url, settings.retention_days
+
+
+def store_of(app: Flask) -> SQLStore:
+    """The store that *app* is configured with, checked. Raises `ClickException`."""
+    url, _ = _settings_of(app)
+    if url == "off":
+        raise click.ClickException("no history is kept: CSAPP_DATABASE_URL is 'off'")
+    store = open_store(url)
+    store.check()
+    return store
+
+
+@contextlib.contextmanager
+def _store() -> Iterator[SQLStore]:
+    store = None
+    try:
+        store = store_of(current_app._get_current_object())  # type: ignore[attr-defined]
+        yield store
+    except StoreError as error:
+        raise click.ClickException(f"the history cannot be used: {error}") from None
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _one_line(text: str) -> str:
+    """*text* for a terminal: it moves no cursor and turns no direction."""
+    return " ".join(export.visible(text).split()).translate(_UNWRITTEN)
+
+
+# ---- export ----------------------------------------------------------------
+
+
+@chat.command("export")
+@click.option("--conversation", metavar="ID", help="A conversation, by its id.")
+@click.option("--person", metavar="SUBJECT", help="All conversations of a visitor or waiter.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(export.FORMATS)),
+    default="json",
+    show_default=True,
+    help="JSON with everything, a table, or a page to read.",
+)
+@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Not to stdout.")
+@click.option("--force", is_flag=True, help="Overwrite the file.")
+def export_(
+    conversation: str | None, person: str | None, form: str, output: Path | None, force: bool
+) -> None:
+    """Write out a conversation, or all of a person's."""
+    if (conversation is None) == (person is None):
+        raise click.UsageError("say either --conversation or --person")
+    if output is not None and output.exists() and not force:
+        raise click.ClickException(f"{output} exists; --force overwrites it")
+    with _store() as store:
+        if conversation is not None:
+            chats = care.find_chat(store, _key(conversation))
+            title = f"Conversation {conversation}"
+        else:
+            chats = care.chats_of_person(store, person or "")
+            title = f"Conversations of {person}"
+        first = next(chats, None)
+        if first is None:
+            raise click.ClickException(
+                f"there is no conversation {_one_line(conversation)}"
+                if conversation is not None
+                else f"nobody called {_one_line(person or '')} has a conversation"
+            )
+        what = export.Export(title, _now(), _after(first, chats))
+        pieces = export.FORMATS[form](store, what)
+        if output is None:
+            _write(sys.stdout.buffer.write, pieces)
+        else:
+            _write_file(output, pieces, force)
+
+
+def _key(conversation: str) -> int:
+    try:
+        key = int(conversation, 16)
+    except ValueError:
+        key = -1
+    if not 0 <= key < 1 << 63:
+        raise click.ClickException(f"{_one_line(conversation)}: no conversation has such an id")
+    return key
+
+
+def _after(first: Chat, rest: Iterator[Chat]) -> Iterator[Chat]:
+    yield first
+    yield from rest
+
+
+def _write(write: Callable[[bytes], Any], pieces: Iterable[str]) -> None:
+    waiting: list[str] = []
+    size = 0
+    for piece in pieces:
+        waiting.append(piece)
+        size += len(piece)
+        if size >= PIECE:
+            write("".join(waiting).encode())
+            waiting, size = [], 0
+    write("".join(waiting).encode())
+
+
+def _write_file(path: Path, pieces: Iterable[str], force: bool) -> None:
+    """All of it or no file: nobody else may read it (0600), as it is people's words."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        try:
+            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                _write(file.write, pieces)
+                file.flush()
+                os.fsync(file.fileno())
+            if force:
+                draft.replace(path)
+            else:
+                os.link(draft, path)  # fails where somebody was faster
+        finally:
+            draft.unlink(missing_ok=True)
+    except FileExistsError:
+        raise click.ClickException(f"{path} exists; --force overwrites it") from None
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from None
+
+
+# ---- erase, search, sweep --------------------------------------------------
+
+
+@chat.command()
+@click.option("--person", metavar="SUBJECT", required=True, help="A visitor's or waiter's id.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--no-vacuum", is_flag=True, help="Leave the file's size, and traces in free room.")
+def erase(person: str, yes: bool, no_vacuum: bool) -> None:
+    """Forget a person, for good."""
+    with _store() as store:
+        if not yes:
+            click.confirm(f"Erase {_one_line(person)}? It cannot be undone", abort=True)
+        erased = care.erase(store, person, vacuum=not no_vacuum)
+    if not erased.anything:
+        raise click.ClickException(f"there is nobody called {_one_line(person)}")
+    click.echo(
+        f"Erased {erased.chats} conversations, {erased.messages} messages, {erased.notes} notes.\n"
+        f"Replaced the name in {erased.renamed_chats} conversations and "
+        f"{erased.renamed_texts} texts of others.\n"
+        f"Removed {erased.accounts} of duty and account."
+    )
+    if erased.open_chats:
+        click.echo(
+            f"{erased.open_chats} of the conversations were open: a running server may write them "
+            "again. Erase once more when they have ended.",
+            err=True,
+        )
+
+
+@chat.command("search")
+@click.argument("words", nargs=-1, required=True)
+@click.option("--served-by", metavar="SUBJECT", help="Only where this waiter took part.")
+@click.option(
+    "--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="Newest first."
+)
+def search_(words: tuple[str, ...], served_by: str | None, limit: int) -> None:
+    """Find messages that hold all of the words, newest first."""
+    with _store() as store:
+        before = None
+        shown = 0
+        while True:
+            found = search.search(
+                store, " ".join(words), served_by=served_by, before=before, limit=limit - shown
+            )
+            for hit in found.hits:
+                click.echo(
+                    f"{export.when(hit.date)}  {export.public_id(hit.chat)} {hit.seq}  "
+                    f"{_one_line(hit.author)}: {_one_line(hit.snippet)}"
+                )
+            shown += len(found.hits)
+            before = found.next
+            if shown >= limit or before is None:
+                break
+    if not shown:
+        click.echo("Nothing was found.", err=True)
+        sys.exit(1)
+
+
+@chat.command()
+@click.option(
+    "--older-than",
+    type=click.IntRange(0, 36_500),
+    metavar="DAYS",
+    help="CSAPP_RETENTION_DAYS if absent.",
+)
+def sweep(older_than: int | None) -> None:
+    """Delete conversations that ended long ago."""
+    if older_than is None:
+        _, older_than = _settings_of(current_app)
+        if not older_than:
+            raise click.ClickException(
+                "CSAPP_RETENTION_DAYS is 0 (keep for ever); say --older-than DAYS"
+            )
+    with _store() as store:
+        gone = care.sweep(store, older_than * care.DAY, _now())
+    click.echo(f"Deleted {gone.chats} conversations, {gone.messages} messages, {gone.notes} notes.")

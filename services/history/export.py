@@ -1,0 +1,297 @@
+"""What was said, for people and their programs: JSON, CSV and a page to read.
+
+Each form is an iterator of pieces of text, so that a million messages pass
+through a few kilobytes. What people wrote is data in all of them: no cell is a
+formula, no text is markup, no control character reaches a terminal. JSON loses
+nothing; the other two show control characters as pictures and every end of a
+line as LF. Times are RFC 3339, UTC, with milliseconds.
+"""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from . import care
+from .port import KINDS, Chat, Message, Note, Side
+from .sql import SQLStore
+
+SIDES: dict[int, str] = {Side.USER: "user", Side.WAITER: "waiter"}
+_KINDS: dict[int, str] = {int(kind): name for kind, name in KINDS.items()}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Export(NamedTuple):
+    """What to export."""
+
+    #: what it is, for whoever reads it
+    title: str
+    #: ms
+    made: int
+    chats: Iterable[Chat]
+
+
+def public_id(chat: int) -> str:
+    """How a chat is called outside."""
+    return f"{chat:x}"
+
+
+def when(ms: int) -> str:
+    """A time in RFC 3339, UTC."""
+    try:
+        moment = _EPOCH + timedelta(milliseconds=ms)
+    except OverflowError:  # nobody's clock; but an export does not fail for it
+        return f"{ms} ms"
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_PICTURES = {code: 0x2400 + code for code in range(32) if code not in b"\t\n"}
+_PICTURES |= {0x7F: 0x2421} | dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+
+
+def visible(text: str) -> str:
+    """*text* with control characters as pictures (␛), but tabs and ends of lines as they are."""
+    if not _CONTROL.search(text):  # most are plain, and translating is slow
+        return text
+    return text.replace("\r\n", "\n").replace("\r", "\n").translate(_PICTURES)
+
+
+# ---- JSON ------------------------------------------------------------------
+
+#: what json leaves as it is, and a terminal, an editor or a script may not
+_SPECIAL = re.compile("[\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return _SPECIAL.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def as_json(store: SQLStore, export: Export) -> Iterator[str]:
+    """One document: `exported`, `title` and `conversations`, each with `messages` and `notes`."""
+    yield f'{{"exported": {_json(when(export.made))}, "title": {_json(export.title)},\n'
+    yield '"conversations": ['
+    for number, chat in enumerate(export.chats):
+        yield ",\n" if number else "\n"
+        yield _json(_about(chat))[:-1] + ',\n "messages": ['
+        yield from _list(_said(message) for message in care.messages_of(store, chat.key))
+        yield '],\n "notes": ['
+        yield from _list(_noted(note) for note in care.notes_of(store, chat.key))
+        yield "]}"
+    yield "\n]}\n"
+
+
+def _list(values: Iterable[dict[str, Any]]) -> Iterator[str]:
+    for number, value in enumerate(values):
+        yield (",\n  " if number else "\n  ") + _json(value)
+
+
+def _about(chat: Chat) -> dict[str, Any]:
+    user = {"uuid": chat.user, "subject": chat.user_subject, "name": chat.user_name}
+    waiter = {"uuid": chat.waiter, "subject": chat.waiter_subject, "name": chat.waiter_name}
+    return {
+        "id": public_id(chat.key),
+        "opened": when(chat.opened),
+        "ended": None if chat.ended is None else when(chat.ended),
+        "department": chat.department,
+        "page": chat.page,
+        "user": user | {"read": chat.user_read},
+        "waiter": waiter | {"read": chat.waiter_read},
+        "rating": chat.rating,
+        "comment": chat.comment,
+    }
+
+
+def _said(message: Message) -> dict[str, Any]:
+    return {
+        "seq": message.seq,
+        "date": when(message.date),
+        "from": _side(message.side),
+        "author": message.author,
+        "id": message.client_id,
+        "type": _kind(message.kind),
+        "text": message.body,
+    }
+
+
+def _noted(note: Note) -> dict[str, Any]:
+    return {"date": when(note.date), "author": note.author, "text": note.text}
+
+
+def _side(side: int) -> str:
+    return SIDES.get(side, str(side))
+
+
+def _kind(kind: int) -> str:
+    return _KINDS.get(kind, str(kind))
+
+
+# ---- CSV -------------------------------------------------------------------
+
+COLUMNS = (
+    "conversation", "opened", "ended", "department", "page", "user_subject", "user_name",
+    "waiter_subject", "waiter_name", "rating", "comment", "what", "seq", "date", "from",
+    "author", "text",
+)  # fmt: skip
+
+#: a spreadsheet takes a cell for a formula by its first character, blanks before it or not,
+#: and in some countries' versions by the wide form of it
+_FORMULA = re.compile(r"[\t\r\n]|\s*[=+\-@＝＋－＠]")
+
+
+def cell(value: object) -> object:
+    """*value* so that no spreadsheet takes it for a formula: a text gets an apostrophe in front."""
+    if not isinstance(value, str):
+        return value
+    return ("'" if _FORMULA.match(value) else "") + visible(value)
+
+
+def as_csv(store: SQLStore, export: Export) -> Iterator[str]:
+    """A row for each message and note, with its conversation's columns repeated (RFC 4180)."""
+    yield "\ufeff" + _row(COLUMNS)  # the mark tells a spreadsheet that it is UTF-8
+    for chat in export.chats:
+        about = (
+            public_id(chat.key), when(chat.opened), "" if chat.ended is None else when(chat.ended),
+            chat.department, chat.page, chat.user_subject, chat.user_name,
+            chat.waiter_subject or "", chat.waiter_name, chat.rating, chat.comment,
+        )  # fmt: skip
+        silent = True
+        for m in care.messages_of(store, chat.key):
+            silent = False
+            said = (_kind(m.kind), m.seq, when(m.date), _side(m.side), m.author, m.body)
+            yield _row(about + said)
+        for note in care.notes_of(store, chat.key):
+            silent = False
+            yield _row((*about, "note", "", when(note.date), "waiter", note.author, note.text))
+        if silent:
+            yield _row((*about, "", "", "", "", "", ""))
+
+
+def _row(cells: Iterable[object]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\r\n").writerow([cell(one) for one in cells])
+    return line.getvalue()
+
+
+# ---- HTML ------------------------------------------------------------------
+
+_HEAD = """<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" \
+content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>{title}</title>
+<style>
+:root {{ color-scheme: light dark; --page: #f6f6f3; --ink: #1d1f21; --soft: #5f656b;
+  --line: #d9dad5; --user: #ffffff; --waiter: #e3eefb; --note: #fdf3d0; }}
+@media (prefers-color-scheme: dark) {{ :root {{ --page: #16181b; --ink: #e6e7e9; --soft: #a0a6ad;
+  --line: #33373c; --user: #22262b; --waiter: #1d3350; --note: #3d351c; }} }}
+* {{ box-sizing: border-box; }}
+body {{ margin: 0 auto; max-width: 46rem; padding: 2.5rem 1.25rem 4rem; background: var(--page);
+  color: var(--ink); font: 1rem/1.55 system-ui, "Noto Sans", "Noto Sans CJK SC", sans-serif; }}
+h1 {{ margin: 0; font-size: 1.6rem; line-height: 1.25; overflow-wrap: anywhere; }}
+h2 {{ margin: 0; font-size: 1.15rem; overflow-wrap: anywhere; }}
+.soft, dt, time {{ color: var(--soft); font-size: .85rem; font-variant-numeric: tabular-nums; }}
+section {{ margin-top: 2.5rem; padding-top: 1.5rem; border-top: 1px solid var(--line); }}
+dl {{ display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem;
+  margin: .6rem 0 1.2rem; }}
+dd {{ margin: 0; font-size: .92rem; overflow-wrap: anywhere; }}
+article {{ width: fit-content; max-width: 85%; margin: .7rem 0; padding: .55rem .85rem .6rem;
+  border: 1px solid var(--line); border-radius: .8rem; background: var(--user); }}
+article.waiter {{ margin-left: auto; background: var(--waiter); }}
+article.note {{ max-width: none; width: auto; background: var(--note); }}
+article header {{ display: flex; flex-wrap: wrap; gap: 0 .8rem; align-items: baseline;
+  justify-content: space-between; }}
+article b {{ font-size: .85rem; font-weight: 600; overflow-wrap: anywhere; }}
+article p {{ margin: .15rem 0 0; white-space: pre-wrap; overflow-wrap: anywhere; }}
+@media print {{ body {{ max-width: none; padding: 0; background: none; }}
+  article {{ break-inside: avoid; }} }}
+</style>
+</head>
+<body>
+<h1 dir="auto">{title}</h1>
+<p class="soft">Exported {made}. All times are UTC.</p>
+"""
+
+
+def as_html(store: SQLStore, export: Export) -> Iterator[str]:
+    """One page that needs nothing else and runs nothing."""
+    yield _HEAD.format(title=_text(export.title), made=_readable(export.made))
+    empty = True
+    for chat in export.chats:
+        empty = False
+        yield _section(chat)
+        names = {Side.USER: chat.user_name, Side.WAITER: chat.waiter_name}
+        for m in care.messages_of(store, chat.key):
+            # a name is known only of the last waiter
+            known = m.side == Side.USER or m.author == chat.waiter_subject
+            name = names.get(Side(m.side), "") if m.side in SIDES and known else ""
+            yield _article(_side(m.side), name or m.author, m.date, m.body)
+        for note in care.notes_of(store, chat.key):
+            yield _article("note", f"Note by {note.author}", note.date, note.text)
+        yield "</section>\n"
+    if empty:
+        yield "<p>There is nothing.</p>\n"
+    yield "</body>\n</html>\n"
+
+
+def _section(chat: Chat) -> str:
+    rows = [
+        ("Visitor", _person(chat.user_name, chat.user_subject)),
+        ("Waiter", _person(chat.waiter_name, chat.waiter_subject or "")),
+        ("Began", _time(chat.opened)),
+        ("Ended", "open" if chat.ended is None else _time(chat.ended)),
+        ("Department", _bdi(chat.department)),
+        ("Page", _bdi(chat.page)),
+        ("Rating", "" if chat.rating is None else str(chat.rating)),
+        ("Comment", _bdi(chat.comment)),
+    ]
+    shown = "".join(f"<dt>{name}</dt><dd>{value}</dd>\n" for name, value in rows if value)
+    return f"<section>\n<h2>Conversation {public_id(chat.key)}</h2>\n<dl>\n{shown}</dl>\n"
+
+
+def _article(kind: str, name: str, date: int, text: str) -> str:
+    return (
+        f'<article class="{html.escape(kind)}"><header><b dir="auto">{_text(name)}</b> '
+        f'{_time(date)}</header><p dir="auto">{_text(text)}</p></article>\n'
+    )
+
+
+def _person(name: str, subject: str) -> str:
+    if not name or name == subject:
+        return _bdi(subject)
+    return f'{_bdi(name)} <span class="soft">{_bdi(subject)}</span>'
+
+
+def _bdi(text: str) -> str:
+    return f"<bdi>{_text(text)}</bdi>" if text else ""
+
+
+def _text(text: str) -> str:
+    return html.escape(visible(text))
+
+
+def _time(ms: int) -> str:
+    return f'<time datetime="{when(ms)}">{_readable(ms)}</time>'
+
+
+def _readable(ms: int) -> str:
+    return re.sub(r"\.\d+Z$", "", when(ms)).replace("T", " ")
+
+
+FORMATS: dict[str, Callable[[SQLStore, Export], Iterator[str]]] = {
+    "json": as_json,
+    "csv": as_csv,
+    "html": as_html,
+}

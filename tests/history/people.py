@@ -1,0 +1,59 @@
+"""Chats to keep: who said what, in few words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from services.history.port import Batch, Chat, Duty, Kind, Message, Note, Side
+from services.history.sql import SQLStore
+
+#: 2026-01-02T03:04:05Z
+BEGAN = 1_767_323_045_000
+
+
+def no_pause(_: float) -> None:
+    """Instead of `time.sleep`."""
+
+
+def keep(  # noqa: PLR0913
+    store: SQLStore,
+    key: int,
+    texts: Sequence[str] = ("Hello", "Good day"),
+    *,
+    user: str = "ada",
+    waiter: str | None = "wim",
+    authors: Sequence[str] = (),
+    ended: int | None = BEGAN + 60_000,
+    notes: Sequence[str] = (),
+    **more: Any,
+) -> Chat:
+    """A chat in which both sides speak in turn, the visitor first."""
+    chat = Chat(
+        key=key,
+        user=f"uuid-of-{user}",
+        user_subject=user,
+        user_name=more.pop("user_name", user.title()),
+        waiter=f"uuid-of-{waiter}",
+        waiter_subject=waiter,
+        waiter_name=more.pop("waiter_name", (waiter or "").title()),
+        opened=more.pop("opened", BEGAN),
+        ended=ended,
+        **more,
+    )
+    messages = []
+    for seq, text in enumerate(texts, 1):
+        side = Side.USER if seq % 2 else Side.WAITER
+        speaker = user if side == Side.USER else (waiter or "")
+        author = authors[seq - 1] if authors else speaker
+        date = BEGAN + seq * 1000
+        messages.append(Message(key, seq, side, author, f"id-{key}-{seq}", Kind.TEXT, text, date))
+    store.commit(Batch(chats=[chat], messages=messages))
+    for text in notes:
+        store.add_note(Note(key, waiter or "", text, BEGAN))
+    return chat
+
+
+def duty(store: SQLStore, subject: str) -> None:
+    """*subject* has been on duty."""
+    store.commit(Batch(duties=[Duty(subject, f"uuid-of-{subject}", True, 5)]))

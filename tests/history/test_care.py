@@ -1,0 +1,259 @@
+"""Erasing a person, sweeping, and reading all of a store in slices."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from services.history import care, search, slices, tables
+from services.history.port import Batch, Chat, Kind, Message, Note, Side, StoreError
+from services.history.sql import SQLStore, open_store
+
+from .people import BEGAN, duty, keep, no_pause
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SLICE": 4, "BATCH": 3, "WINDOW": 5}.items():
+        for module in (care, search, slices):
+            if hasattr(module, name):
+                monkeypatch.setattr(module, name, value)
+
+
+def everything(store: SQLStore) -> dict[str, list[tuple[object, ...]]]:
+    """All rows of all tables."""
+    with store.engine.connect() as connection:
+        return {
+            name: [tuple(row) for row in connection.execute(sa.select(table))]
+            for name, table in tables.metadata.tables.items()
+        }
+
+
+# ---- reading -----------------------------------------------------------
+
+
+def test_every_message_and_note_in_order_over_many_batches(store: SQLStore):
+    keep(store, 1, [f"text {n}" for n in range(20)], notes=[f"note {n}" for n in range(8)])
+    keep(store, 2, ["other"], notes=["other"])
+    assert [m.body for m in care.messages_of(store, 1)] == [f"text {n}" for n in range(20)]
+    assert [n.text for n in care.notes_of(store, 1)] == [f"note {n}" for n in range(8)]
+    assert list(care.messages_of(store, 3)) == []
+
+
+def test_a_persons_chats_are_all_it_took_part_in(store: SQLStore):
+    for key in range(1, 20):
+        keep(store, key, user=f"user-{key}", waiter="zoe")
+    keep(store, 20, user="pat", waiter="zoe")
+    keep(store, 21, user="bob", waiter="pat")
+    keep(store, 22, ["Hi", "I hand you over", "Hi", "Hello"], user="bob", waiter="zoe",
+         authors=["bob", "pat", "bob", "zoe"])  # fmt: skip
+    keep(store, 23, user="bob", waiter="zoe")
+    store.add_note(Note(23, "pat", "I know him", BEGAN))
+    assert [chat.key for chat in care.chats_of_person(store, "pat")] == [20, 21, 22, 23]
+    assert [chat.key for chat in care.chats_of_person(store, "user-7")] == [7]
+    assert list(care.chats_of_person(store, "nobody")) == []
+    assert [chat.user_subject for chat in care.find_chat(store, 21)] == ["bob"]
+    assert list(care.find_chat(store, 99)) == []
+
+
+# ---- erasing -----------------------------------------------------------
+
+
+def test_a_visitor_goes_with_all_its_chats_and_nobody_elses(store: SQLStore):
+    keep(store, 1, ["mine"] * 9, user="ada", notes=["about ada"])
+    keep(store, 2, ["yours"] * 9, user="bob", notes=["about bob"])
+    keep(store, 3, ["open"], user="ada", ended=None)
+    keep(store, 4, ["hers"], user="adam")
+    erased = care.erase(store, "ada", pause=no_pause)
+    assert (erased.chats, erased.messages, erased.notes, erased.open_chats) == (2, 10, 1, 1)
+    assert (erased.renamed_chats, erased.renamed_texts, erased.accounts) == (0, 0, 0)
+    there = everything(store)
+    assert [row[0] for row in there["chat"]] == [2, 4]
+    assert {row[1] for row in there["message"]} == {2, 4}
+    assert len(there["message"]) == 10
+    assert [row[1] for row in there["note"]] == [2]
+
+
+def test_a_waiter_becomes_somebody_in_the_chats_of_others(store: SQLStore):
+    keep(store, 1, ["Hi", "Good day"] * 6, user="bob", waiter="pat", notes=["rude"])
+    keep(store, 2, ["Hi", "Moment", "Hi", "Hello"], user="bob", waiter="zoe",
+         authors=["bob", "pat", "bob", "zoe"])  # fmt: skip
+    keep(store, 3, ["Hi", "Hello"], user="bob", waiter="pat", ended=None)
+    duty(store, "pat")
+    duty(store, "zoe")
+    store.revoke(subject="pat", now=BEGAN)
+    account = {"name": "pat", "display_name": "Pat", "password": "x", "created": BEGAN}
+    with slices.writing(store) as connection:
+        connection.execute(sa.insert(tables.account).values(**account))
+    erased = care.erase(store, "pat", pause=no_pause)
+    assert (erased.chats, erased.messages, erased.notes) == (0, 0, 0)
+    assert (erased.renamed_chats, erased.renamed_texts, erased.accounts) == (2, 9, 2)
+    assert erased.revocations == 1
+    one, two, three = care.chats_of_person(store, "bob")
+    pseudonym = one.waiter_subject
+    assert pseudonym.startswith("erased-")
+    assert one.waiter_name == three.waiter_name == three.waiter_subject == pseudonym
+    assert one.waiter != "uuid-of-pat"
+    assert (two.waiter_subject, two.waiter_name) == ("zoe", "Zoe")
+    authors = [m.author for key in (1, 2, 3) for m in care.messages_of(store, key)]
+    assert authors == ["bob", pseudonym] * 6 + ["bob", pseudonym, "bob", "zoe", "bob", pseudonym]
+    assert [note.author for note in care.notes_of(store, 1)] == [pseudonym]
+    assert [one.subject for one in store.duties()] == ["zoe"]
+    assert [row[2] for row in store.revoked(0)] == [pseudonym]
+
+
+def test_who_was_both_is_forgotten_as_both(store: SQLStore):
+    keep(store, 1, user="pat", waiter="zoe")
+    keep(store, 2, user="bob", waiter="pat")
+    erased = care.erase(store, "pat", pause=no_pause)
+    assert (erased.chats, erased.renamed_chats, erased.renamed_texts) == (1, 1, 1)
+    assert list(care.chats_of_person(store, "pat")) == []
+
+
+def test_nobody_of_that_name(store: SQLStore):
+    keep(store, 1)
+    before = everything(store)
+    for subject in ("nobody", "", "ADA", "%", "ad_", "ada\x01"):
+        assert not care.erase(store, subject, pause=no_pause).anything
+    assert everything(store) == before
+    care.erase(store, "ada", pause=no_pause)
+    assert not care.erase(store, "ada", pause=no_pause).anything
+
+
+def test_what_breaks_in_the_middle_is_finished_by_the_next_try(
+    store: SQLStore, monkeypatch: pytest.MonkeyPatch
+):
+    keep(store, 1, ["word"] * 20, user="ada", notes=["note"])
+    calls = 0
+
+    def lose_the_line(_: float) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2:
+            raise StoreError("the line is lost")
+
+    with pytest.raises(StoreError):
+        care.erase(store, "ada", pause=lose_the_line)
+    left = len(list(care.messages_of(store, 1)))
+    assert 0 < left < 20
+    erased = care.erase(store, "ada", pause=no_pause)
+    assert (erased.chats, erased.messages, erased.notes) == (1, left, 1)
+
+
+# ---- no byte is left (SQLite) --------------------------------------------
+
+
+def test_no_byte_of_an_erased_person_is_left_in_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Hundreds of chats that change as they do in life; then one after the other is erased."""
+    monkeypatch.setattr(care, "SLICE", 50)
+    monkeypatch.setattr(search, "SLICE", 50)
+    path = tmp_path / "csapp.db"
+    store = open_store(f"sqlite:///{path}")
+    sa.event.listen(store.engine, "connect", _hurry)
+    store.migrate()
+    dice = random.Random(38)  # noqa: S311
+    people = [f"subject-{number:03}-{dice.randbytes(6).hex()}" for number in range(60)]
+    waiters = ["wim", "zoe", "secretwaiter"]
+    traces: dict[str, list[str]] = {one: [one] for one in people}
+    seqs: dict[int, int] = {}
+    key = 0
+    for turn in range(400):
+        user = dice.choice(people)
+        key += 1
+        name, uuid, page = (f"{what}{dice.randbytes(8).hex()}" for what in ("nm", "uu", "pg"))
+        chat = Chat(key, uuid, user, user_name=name, page=page, opened=BEGAN)
+        store.commit(Batch(chats=[chat]))
+        messages = []
+        for _ in range(dice.randrange(1, 12)):
+            seqs[key] = seqs.get(key, 0) + 1
+            word, identity = f"wd{dice.randbytes(5).hex()}", f"id{dice.randbytes(6).hex()}"
+            traces[user] += [word, identity]
+            body = f"{word} {'x' * dice.choice([0, 30, 3000, 9000])} 订{word}"
+            messages.append(
+                Message(key, seqs[key], Side.USER, user, identity, Kind.TEXT, body, BEGAN)
+            )
+        store.commit(Batch(messages=messages))
+        chat.waiter, chat.waiter_subject = "w-uuid", dice.choice(waiters)
+        chat.waiter_name, chat.ended = chat.waiter_subject.title(), BEGAN + turn
+        chat.comment = f"cm{dice.randbytes(20).hex()}" * dice.randrange(4)
+        noted = f"nt{dice.randbytes(8).hex()}"
+        store.commit(Batch(chats=[chat]))
+        store.add_note(Note(key, chat.waiter_subject, noted, BEGAN))
+        traces[user] += [name, uuid, page, noted, *([chat.comment[:40]] if chat.comment else [])]
+        if turn % 25 == 0:
+            search.index_more(store, 200, pause=no_pause)
+    search.index_more(store, pause=no_pause)
+
+    def left(needles: list[str]) -> list[str]:
+        files = b"".join(file.read_bytes().lower() for file in tmp_path.iterdir() if file.is_file())
+        return [needle for needle in needles if needle.lower().encode() in files]
+
+    assert left(traces[people[0]]), "the search for bytes finds what is there"
+    for one in people[:6]:
+        assert care.erase(store, one, pause=no_pause).chats
+        assert left(traces[one]) == []
+    care.erase(store, "secretwaiter", pause=no_pause)
+    assert left(["secretwaiter"]) == []
+    assert left(traces[people[50]]), "the others are still there"
+    store.close()
+
+
+def _hurry(connection: sqlite3.Connection, _record: object) -> None:
+    connection.execute("PRAGMA synchronous = OFF")
+
+
+# ---- sweeping ------------------------------------------------------------
+
+
+def test_a_sweep_takes_what_ended_before_the_limit(store: SQLStore):
+    now = BEGAN + 100 * care.DAY
+    for key, ended in enumerate(
+        [now - 31 * care.DAY, now - 30 * care.DAY, now - 30 * care.DAY - 1, now, None], 1
+    ):
+        keep(store, key, ["word"] * 6, ended=ended, notes=["note"])
+    removed = care.sweep(store, 30 * care.DAY, now, pause=no_pause)
+    assert (removed.chats, removed.messages, removed.notes) == (2, 12, 2)
+    there = everything(store)
+    assert [row[0] for row in there["chat"]] == [2, 4, 5]
+    assert {row[1] for row in there["message"]} == {2, 4, 5}
+    assert {row[1] for row in there["note"]} == {2, 4, 5}
+    again = care.sweep(store, 30 * care.DAY, now, pause=no_pause)
+    assert (again.chats, again.messages, again.notes) == (0, 0, 0)
+
+
+def test_daily_keeps_for_ever_unless_told_otherwise(store: SQLStore):
+    keep(store, 1)
+    assert care.daily(store, 0, BEGAN + 10_000 * care.DAY, pause=no_pause).chats == 0
+    assert care.daily(store, 7, BEGAN + 6 * care.DAY, pause=no_pause).chats == 0
+    assert care.daily(store, 7, BEGAN + 8 * care.DAY, pause=no_pause).chats == 1
+
+
+def test_the_servers_writer_gets_its_turn_during_a_sweep(
+    store: SQLStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(care, "SLICE", 500)
+    monkeypatch.setattr(slices, "SLICE", 500)
+    for key in range(1, 21):
+        keep(store, key, ["some words to be swept away"] * 200)
+    search.index_more(store, pause=no_pause)
+    sweeping = threading.Thread(target=care.sweep, args=(store, 0, BEGAN + care.DAY), daemon=True)
+    waits = []
+    sweeping.start()
+    key = 1000
+    while sweeping.is_alive():
+        key += 1
+        begin = time.monotonic()
+        keep(store, key, ended=None)
+        waits.append(time.monotonic() - begin)
+    sweeping.join()
+    assert len(waits) > 3
+    assert max(waits) < 2.0, "far below the five seconds after which a writer gives up"
+    assert {row[0] for row in everything(store)["chat"]} == set(range(1001, key + 1))
