@@ -16,7 +16,7 @@ def no_pause(_: float) -> None:
     """Instead of `time.sleep`."""
 
 
-def keep(  # noqa: PLR0913
+def keep(
     store: SQLStore,
     key: int,
     texts: Sequence[str] = ("Hello", "Good day"),

@@ -159,15 +159,14 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(
     store = open_store(f"sqlite:///{path}")
     sa.event.listen(store.engine, "connect", _hurry)
     store.migrate()
-    dice = random.Random(38)  # noqa: S311
+    dice = random.Random(38)
     people = [f"subject-{number:03}-{dice.randbytes(6).hex()}" for number in range(60)]
     waiters = ["wim", "zoe", "secretwaiter"]
     traces: dict[str, list[str]] = {one: [one] for one in people}
     seqs: dict[int, int] = {}
-    key = 0
     for turn in range(400):
         user = dice.choice(people)
-        key += 1
+        key = turn + 1
         name, uuid, page = (f"{what}{dice.randbytes(8).hex()}" for what in ("nm", "uu", "pg"))
         chat = Chat(key, uuid, user, user_name=name, page=page, opened=BEGAN)
         store.commit(Batch(chats=[chat]))

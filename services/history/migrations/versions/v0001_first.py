@@ -11,6 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from services.history.tables import WORDS  # what a search must say again, word for word
+
 revision = "0001"
 down_revision = None
 
@@ -102,7 +104,7 @@ def upgrade() -> None:
         op.execute("CREATE TABLE message_words_done (n INTEGER NOT NULL)")
         op.execute("INSERT INTO message_words_done VALUES (0)")
     else:
-        op.execute(f"CREATE INDEX message_words ON message USING gin ({tables.WORDS})")
+        op.execute(f"CREATE INDEX message_words ON message USING gin ({WORDS})")
 
 
 def downgrade() -> None:
