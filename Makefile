@@ -1,10 +1,11 @@
 # demo · test · check · bench · fuzz: everything is set up on the way, into .venv/ only.
 PORT ?= 8000
 SECONDS ?= 3600
+KILLS ?= 500
 PYTHON := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check bench faults fuzz fix clean
+.PHONY: demo test check bench faults chaos fuzz fix clean
 
 demo: .venv/runtime.stamp
 	@$(PYTHON) -m flask --app csapp chat demo --port $(PORT)
@@ -24,6 +25,10 @@ bench: .venv/dev.stamp
 
 faults: .venv/dev.stamp .venv/system.stamp
 	$(PYTHON) -m pytest tests/faults $(ARGS)
+
+# KILLS at random moments while people talk; ARGS=--postgres for the other database.
+chaos: .venv/dev.stamp
+	$(PYTHON) -m tests.chaos --kills $(KILLS) $(ARGS)
 
 # Coverage-guided, SECONDS for each target; what was learnt is kept in .fuzz/.
 fuzz: .venv/dev.stamp

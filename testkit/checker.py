@@ -22,7 +22,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .journal import (
     Acknowledged,
@@ -158,13 +158,25 @@ def count(anomalies: Sequence[Anomaly]) -> dict[str, int]:
 
 
 def story(journal: Journal, anomaly: Anomaly) -> list[Event]:
-    """The events that *anomaly* is about: its socket's life, its message, nothing else."""
+    """The events that *anomaly* is about: its socket's life, its message, nothing else.
+
+    Of pages the message concerned, and the first and the last one.
+    """
+    events = journal.events
     texts = {
         event.text
-        for event in journal.events
+        for event in events
         if isinstance(event, Sent) and event.client_id == anomaly.client_id
     }
-    return [event for event in journal.events if _concerns(event, anomaly, texts)]
+    return [_brief(event, anomaly) for event in events if _concerns(event, anomaly, texts)]
+
+
+def _brief(event: Event, anomaly: Anomaly) -> Event:
+    if not isinstance(event, Page):
+        return event
+    ends = event.items[:1] + event.items[-1:]
+    items = [one for one in event.items if one.seq == anomaly.seq or one in ends]
+    return replace(event, items=tuple(items))
 
 
 def _concerns(event: Event, anomaly: Anomaly, texts: set[str]) -> bool:

@@ -28,9 +28,9 @@ from testkit.v2 import Device, Manners
 from .victim import Start, Victim
 
 WINDOW = 20  # texts of one device that may be without a receipt
-MOMENTS = 400  # events at most between two kills
-STORM = 40  # … where the kill is to meet people who are coming back
-PADDING = "·数 " * 100
+MOMENTS = 1000  # events at most between two kills
+STORM = 100  # … where the kill is to meet people who are coming back
+PADDING = " 数" * 100
 
 
 @dataclass
@@ -78,6 +78,9 @@ class Scenario:
         self.random = random.Random(self.seed)
         self.journal = Journal()
         self._said = 0
+        store = open_store(self.database)
+        store.migrate()  # for PostgreSQL it is the operator's job
+        store.close()
         with ExitStack() as stack:
             self.victim = stack.enter_context(Victim(self.start))
             self.devices = self._gather(stack)
@@ -109,14 +112,16 @@ class Scenario:
             come("waiter", f"waiter-{number}")
         for number in range(self.users):
             user = come("user", f"user-{number}")
-            if not user.wait(_serves):
-                raise AssertionError(f"{user.name} is not served: {user.problems}")
+            self._assert_served(user)
             if number % 3 == 0:
                 come("user", f"user-{number}", "2")
         for device in devices:
-            if not device.wait(_serves):
-                raise AssertionError(f"{device.name} has no chat: {device.problems}")
+            self._assert_served(device)
         return devices
+
+    def _assert_served(self, device: Device) -> None:
+        if not device.wait(_serves):
+            raise AssertionError(f"{device.name}: {device.look(_state)}\n{self.victim.log}")
 
     def _live(self) -> None:
         moment = self.random.choice([STORM, MOMENTS, MOMENTS])
@@ -126,12 +131,12 @@ class Scenario:
             self._say()
             if self.random.random() < 0.02:
                 self.random.choice(self.devices).lose()
-            step = self.random.randint(1, 10)
+            step = self.random.randint(1, 20)
             self.journal.wait_for_length(min(end, len(self.journal) + step), 0.05)
 
     def _say(self) -> None:
         device = self.random.choice(self.devices)
-        for _ in range(self.random.randint(1, 5)):
+        for _ in range(self.random.randint(1, 10)):
             if device.look(lambda manners: manners.pending) >= WINDOW:
                 return
             self._said += 1
