@@ -62,8 +62,7 @@ class Extension:
 
     def revoke(self, *, sid: str, at: int) -> None:
         """Let a login in no more from now on. Waits. Raises `StoreError`."""
-        if self.has_store:
-            self.server.house.runtime.blocking(lambda: self.store().revoke(sid=sid, now=at))
+        self.server.house.revocations.revoke(sid=sid, at=at)
 
 
 def problem(

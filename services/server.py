@@ -14,13 +14,15 @@ from . import runtime as runtimes
 from .desk.memory import MemoryDesk
 from .desk.port import Figures, Role
 from .errors import CSAppError
-from .history.port import Store, StoreError
-from .history.sql import open_store
+from .history import care
+from .history.port import StoreError
+from .history.sql import SQLStore, open_store
 from .history.writer import Writer
 from .identity import Tokens
 from .limits import ConnectionCount, KeyedBuckets
 from .metrics import MeasuredDesk, Meters, Readings
 from .origin import client_address
+from .revocation import Revocations
 from .session import House, Session
 from .settings import Settings
 from .switchboard import Switchboard
@@ -40,6 +42,10 @@ servers: weakref.WeakSet[ChatServer] = weakref.WeakSet()
 
 #: what a client is told with a 429 or 503
 RETRY = {"Retry-After": "5"}
+
+#: s between two sweeps, and before the first
+DAY = 86_400.0
+FIRST_SWEEP = 60.0
 
 TICKS_A_SECOND = round(1 / TICK)
 
@@ -132,9 +138,40 @@ class ChatServer:
                 heartbeat=settings.heartbeat,
             ),
         )
-        return House(settings, runtime, wheel, self.tokens, switchboard, self.meters)
+        if store is not None and settings.retention_days:
+            self._sweep_daily(store, runtime, wheel)
+        revocations = Revocations(store, runtime, wheel, self._sign_out)
+        revocations.start()
+        return House(settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations)
 
-    def _open_store(self, runtime: runtimes.Runtime) -> Store | None:
+    def _sweep_daily(self, store: SQLStore, runtime: runtimes.Runtime, wheel: Wheel) -> None:
+        """Delete what is older than the settings allow, now and once a day from now on."""
+
+        def sweep() -> None:
+            now = int(time.time() * 1000)
+            try:
+                removed = runtime.blocking(care.daily, store, self.settings.retention_days, now)
+                log.info("swept what is too old: %s", removed)
+            except StoreError as error:
+                log.warning("what is too old could not be swept: %s", error)
+            wheel.after(DAY, lambda: runtime.spawn(sweep))
+
+        wheel.after(FIRST_SWEEP, lambda: runtime.spawn(sweep))
+
+    def _sign_out(self, sid: str, subject: str, at: int) -> None:
+        """Close the connections of a login, or of a subject by tokens signed until *at*."""
+        with self._lock:
+            found = list(self._open.items())
+        for connection, session in found:
+            who = session.identity
+            if who is None:
+                continue
+            if (sid and who.sid == sid) or (
+                subject and who.subject == subject and session.signed <= at
+            ):
+                connection.close(CloseCode.UNAUTHENTICATED, "signed out")
+
+    def _open_store(self, runtime: runtimes.Runtime) -> SQLStore | None:
         url = self.settings.database_url
         if url == "off":
             return None

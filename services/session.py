@@ -30,6 +30,7 @@ from .history.writer import RETRY, Talk
 from .identity import Identity, TokenError, TokenRole, Tokens
 from .limits import TokenBucket
 from .metrics import Meters
+from .revocation import Revocations
 from .runtime import Runtime
 from .settings import Settings
 from .switchboard import (
@@ -85,6 +86,7 @@ class House:
     tokens: Tokens
     switchboard: Switchboard
     meters: Meters
+    revocations: Revocations
 
 
 class Session:
@@ -99,6 +101,7 @@ class Session:
         "_decoder",
         "_failed_auths",
         "_house",
+        "_identity",
         "_in_flight",
         "_max_text",
         "_participant",
@@ -113,6 +116,7 @@ class Session:
         "dialect",
         "put",
         "relayed",
+        "signed",
     )
 
     def __init__(self, connection: Connection, role: Role, house: House) -> None:
@@ -121,6 +125,9 @@ class Session:
         self._house = house
         self._uuid = str(uuid.uuid4())
         self._participant: Participant | None = None
+        self._identity: Identity | None = None
+        #: when its token was signed, in ms since 1970
+        self.signed = 0
         self._asking: frames.ClientFrame | None = None
         self._switchboard = house.switchboard
         self._max_text = house.settings.max_text
@@ -535,7 +542,7 @@ class Session:
     def authenticate(self, frame: frames.Auth, me: None) -> None:
         """Take the token; the third bad one ends the connection."""
         try:
-            identity = self._identify(frame)
+            identity, self.signed = self._identify(frame)
         except TokenError as error:
             self._failed_auths += 1
             refusal = Refusal(error.code, error.message, frame.reply_id)
@@ -545,6 +552,7 @@ class Session:
             wrong_role = error.code is ErrorCode.FORBIDDEN
             code = CloseCode.WRONG_ROLE if wrong_role else CloseCode.UNAUTHENTICATED
             raise Farewell(code, "no valid token") from None
+        self._identity = identity
         self.dialect = DIALECTS[frame.payload.version]
         if self.dialect.version > 1:
             self._asking = frame
@@ -552,8 +560,18 @@ class Session:
         for older in self._switchboard.enter(self._role, identity, self._uuid, self):
             older.replace()
 
-    def _identify(self, frame: frames.Auth) -> Identity:
-        return self._house.tokens.verify(frame.payload.token, TokenRole(self._role))
+    def _identify(self, frame: frames.Auth) -> tuple[Identity, int]:
+        """Who bears the token of *frame*, and when it was signed (ms). Raises `TokenError`."""
+        shown = self._house.tokens.inspect(frame.payload.token, TokenRole(self._role))
+        if self._house.revocations.is_revoked(shown.identity, shown.signed):
+            what = "payload.token: it has been revoked"
+            raise TokenError(ErrorCode.INVALID_TOKEN, what)
+        return shown.identity, shown.signed
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who has shown a token here."""
+        return self._identity
 
     def replace(self) -> None:
         """A newer login takes this one's place."""
@@ -565,7 +583,7 @@ class Session:
     def confirm(self, frame: frames.Auth, me: Participant) -> None:
         """`auth` once more: harmless for the same subject, refused for another."""
         try:
-            identity = self._identify(frame)
+            identity, _ = self._identify(frame)
         except TokenError as error:
             raise Refusal(error.code, error.message, frame.reply_id) from None
         if identity.subject != me.identity.subject:

@@ -53,6 +53,10 @@ SIDS = ("s1", "s2")
 GOODBYES = (1000, 1005, 1001, 4000, 3999)
 
 
+#: nobody is signed out here
+NOBODY: Any = SimpleNamespace(is_revoked=lambda identity, signed: False)
+
+
 def _signed() -> dict[tuple[Role, str, str], str]:
     """Tokens of all subjects and logins, half of them signed with the rotated key."""
     tokens = {sid: Tokens(KEYS[:number], 10**9) for number, sid in enumerate(SIDS, 1)}
@@ -260,7 +264,7 @@ class World:
         self.wheel.every_tick(self.desk.tick)
         self.wheel.every_tick(self.switchboard.carry_out)
         tokens, meters = Tokens(KEYS, 10**9), Meters(runtime.now)
-        self.house = House(settings, runtime, self.wheel, tokens, self.switchboard, meters)
+        self.house = House(settings, runtime, self.wheel, tokens, self.switchboard, meters, NOBODY)
         self.lines: list[Line] = []
         self.sockets = 0  # ever
         self.frames = 0  # ever sent by clients
