@@ -330,37 +330,31 @@ def test_a_database_that_is_down_is_no_wrong_password(app, tmp_path):
 
 
 def test_hashes_wait_for_their_turn_and_not_without_end(tmp_path, monkeypatch):
-    most, now, gate = [0], [0], threading.Event()
-    lock, answered = threading.Lock(), threading.Semaphore(0)
+    begun, answered, gate = threading.Semaphore(0), threading.Semaphore(0), threading.Event()
+    codes: list[int] = []
 
     def check(kept: str, password: str) -> bool:
-        with lock:
-            now[0] += 1
-            most[0] = max(most[0], now[0])
-        gate.wait(30)
-        with lock:
-            now[0] -= 1
-        return False
-
-    monkeypatch.setattr(login, "HASHING", Hashing(str, check))
-    monkeypatch.setattr(login, "WAITING", 6)
-    url = f"sqlite:///{tmp_path}/csapp.db"
-    app = create_app({"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": url})
-    codes: list[int] = []
+        begun.release()
+        return not gate.wait(30)
 
     def ask(number: int) -> None:
         codes.append(post_login(app, {"name": f"n{number}", "password": "x"}).status_code)
         answered.release()
 
+    monkeypatch.setattr(login, "HASHING", Hashing(str, check))
+    monkeypatch.setattr(login, "WAITING", 6)
+    url = f"sqlite:///{tmp_path}/csapp.db"
+    app = create_app({"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": url})
     asking = [threading.Thread(target=ask, args=(number,)) for number in range(9)]
     for one in asking:
         one.start()
     assert all(answered.acquire(timeout=30) for _ in range(3)), "those without room"
+    assert all(begun.acquire(timeout=30) for _ in range(2))
+    assert not begun.acquire(timeout=0.3), "a third hash at once"
     gate.set()
     for one in asking:
         one.join()
     assert sorted(codes) == [401] * 6 + [503] * 3
-    assert most[0] <= 2
 
 
 def test_shut_out_while_the_hash_was_checked(app, monkeypatch):
