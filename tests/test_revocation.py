@@ -174,7 +174,6 @@ def test_a_number_that_appears_late_is_not_missed(hand):
 
 def test_a_store_that_is_down_is_survived_and_read_again(hand, caplog):
     caplog.set_level(logging.INFO, "csapp")
-    logging.getLogger("csapp").propagate = True
     store = Stub()
     store.revoke(sid="login-1", now=START)
     store.down = True
