@@ -105,7 +105,7 @@ class Batch:
     """What one commit brings: all of it or nothing.
 
     *chats* and *duties* are written as they are now (insert or update);
-    *messages* are new, sorted by chat and `seq`.
+    *messages* are new. The store sorts what it writes.
     """
 
     chats: list[Chat] = field(default_factory=list)
@@ -132,7 +132,10 @@ class Store(Protocol):
     name: str
 
     def migrate(self) -> None:
-        """Bring the schema up to date (Alembic)."""
+        """Bring the schema up to date (Alembic), all of it or nothing; make the file of SQLite.
+
+        Processes that do it at the same time wait for each other.
+        """
 
     def check(self) -> None:
         """Raise `StoreError` unless it can be written to and its schema is the newest."""
@@ -145,7 +148,7 @@ class Store(Protocol):
         """
 
     def find(self, chat: int, side: int, client_ids: Sequence[str]) -> list[Message]:
-        """The messages of a side of a chat that bear one of *client_ids*."""
+        """The messages of a side of a chat that bear one of *client_ids*, in order."""
 
     def messages(
         self,
@@ -176,16 +179,23 @@ class Store(Protocol):
         """Every waiter's last readiness."""
 
     def add_note(self, note: Note) -> None:
-        """Keep a note."""
+        """Keep a note. Raises `StoreError`, or `OutcomeUnknown`: then it may be there."""
 
     def notes(self, chat: int) -> list[Note]:
         """The notes on a chat, oldest first."""
 
     def revoke(self, *, sid: str = "", subject: str = "", now: int) -> None:
-        """Let nobody in with a token of login *sid*, or one of *subject* signed until *now*."""
+        """Let nobody in with a token of login *sid*, or one of *subject* signed until *now*.
+
+        Raises `StoreError` or `OutcomeUnknown`; doing it again is harmless.
+        """
 
     def revoked(self, after: int) -> Iterator[tuple[int, str, str, int]]:
-        """Revocations numbered above *after*: number, sid, subject, when."""
+        """Revocations numbered above *after*: number, sid, subject, when.
+
+        They are read when it is called, not when they are iterated. None becomes
+        visible after one with a greater number, so who goes on from the last misses none.
+        """
 
     def close(self) -> None:
         """Let go of every connection to the database."""

@@ -189,23 +189,37 @@ def test_a_full_disk(store):
     store.commit(texts(1, 2, 2000))
 
 
-@pytest.mark.parametrize("open_before", [False, True])
-def test_a_file_that_may_only_be_read(opened, path, open_before):
+def test_a_file_that_may_only_be_read(opened, path):
     maker = opened()
     maker.migrate()
     maker.close()
     path.chmod(0o444)
     store = opened()
     with as_nobody():
-        if open_before:
-            with contextlib.suppress(StoreError):
-                store.messages(1)
         refused(store)
     for file in path.parent.iterdir():  # the journal, made meanwhile, is like the file
         file.chmod(0o666)
     with as_nobody():
         works(store)
         store.close()
+
+
+def test_a_connection_that_was_opened_while_the_file_could_only_be_read_does_not_stay(
+    store, opened, path
+):
+    path.chmod(0o666)
+    store.close()
+    store.commit(texts(1, 1, 1))  # its journal is there, and may be written
+    path.chmod(0o444)
+    other = opened()
+    with as_nobody():
+        assert len(other.messages(1)) == 1
+        refused(other, "readonly")
+    path.chmod(0o666)
+    with as_nobody():
+        other.add_note(Note(1, "bob", "x", 1))
+        works(other)
+        other.close()
 
 
 def test_a_directory_that_may_only_be_read(opened, path):

@@ -317,6 +317,18 @@ def test_the_referee_lets_two_writers_share_chats(store, opened):
         assert {message.body for message in said} == expected
 
 
+def test_rows_are_written_in_the_order_of_their_keys(store, monkeypatch):
+    """So that two workers never wait for each other in a circle."""
+    rows = {}
+    monkeypatch.setattr(store, "_put", lambda _c, table, some, _u: rows.update({table.name: some}))
+    duties = [Duty(subject, "u", True, 1) for subject in "cab"]
+    messages = [text(2, 2), text(2, 1), text(1, 9)]
+    store.commit(Batch([chat(3), chat(1), chat(2)], duties, messages))
+    assert [row[0] for row in rows["chat"]] == [1, 2, 3]
+    assert [row[0] for row in rows["duty"]] == ["a", "b", "c"]
+    assert [row[:2] for row in rows["message"]] == [(1, 9), (2, 1), (2, 2)]
+
+
 def test_many_read_while_one_writes(store):
     store.commit(texts(1, 1, 50))
     stop = threading.Event()
