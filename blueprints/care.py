@@ -181,6 +181,10 @@ def erase(person: str, yes: bool, no_vacuum: bool) -> None:
         f"{erased.renamed_texts} texts of others.\n"
         f"Removed {erased.accounts} of duty and account."
     )
+    if not erased.log_emptied:
+        click.echo(
+            "Readers keep the write-ahead log busy: traces stay in it for a while.", err=True
+        )
     if erased.open_chats:
         click.echo(
             f"{erased.open_chats} of the conversations were open: a running server may write them "

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
@@ -112,11 +112,13 @@ class Erased(Removed):
     accounts: int = 0
     #: revocations whose subject was replaced
     revocations: int = 0
+    #: False: traces are left in SQLite's write-ahead log until it is used again
+    log_emptied: bool = True
 
     @property
     def anything(self) -> bool:
         """There was somebody of that name."""
-        return any(getattr(self, name) for name in (*Removed.__slots__, *Erased.__slots__))
+        return any(value for name, value in asdict(self).items() if name != "log_emptied")
 
 
 def erase(
@@ -147,7 +149,7 @@ def erase(
         _remove(store, keys, erased, pause)
     _forget_waiter(store, subject, erased, pause)
     if erased.anything:
-        clean(store, vacuum=vacuum, pause=pause)
+        erased.log_emptied = clean(store, vacuum=vacuum, pause=pause)
     return erased
 
 
@@ -171,23 +173,27 @@ def daily(
     return sweep(store, retention_days * DAY, now, pause=pause)
 
 
-def clean(store: SQLStore, *, vacuum: bool = True, pause: Pause = slices.sleep) -> None:
-    """Leave nothing of what was deleted in the files; see `erase`. Raises `StoreError`."""
+def clean(store: SQLStore, *, vacuum: bool = True, pause: Pause = slices.sleep) -> bool:
+    """Leave nothing of what was deleted in the files; see `erase`. Raises `StoreError`.
+
+    False: others have read without a break, and the write-ahead log could not be emptied.
+    """
     search.merge(store, pause=pause)
     with reading(store) as connection:
         if store.name == "postgresql":
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
             for table in ("message", "chat", "note", "duty", "account", "revoked"):
                 alone.exec_driver_sql(f"VACUUM {table}")
-            return
+            return True
         if vacuum:
             connection.exec_driver_sql("PRAGMA secure_delete = ON")
-            connection.exec_driver_sql("VACUUM")
+            slices.insist(connection, "VACUUM")
         for _ in range(TRIES):
             busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
             if not busy:
-                return
+                return True
             pause(0.5)
+    return False
 
 
 def _some_keys(store: SQLStore, which: sa.ColumnElement[bool]) -> list[int]:

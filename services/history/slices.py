@@ -72,7 +72,7 @@ def writing(store: SQLStore) -> Iterator[sa.Connection]:
 @contextlib.contextmanager
 def _immediately(connection: sa.Connection) -> Iterator[None]:
     connection.exec_driver_sql("PRAGMA secure_delete = ON")
-    _lock(connection)
+    insist(connection, "BEGIN IMMEDIATE")
     try:
         yield
         connection.exec_driver_sql("COMMIT")
@@ -82,8 +82,8 @@ def _immediately(connection: sa.Connection) -> Iterator[None]:
         raise
 
 
-def _lock(connection: sa.Connection) -> None:
-    """Take SQLite's write lock.
+def insist(connection: sa.Connection, statement: str) -> None:
+    """Run what takes SQLite's write lock.
 
     Its own waiting looks ten times a second, and a busy server leaves the lock
     alone for less than a millisecond at a time: it would never find it free.
@@ -93,7 +93,7 @@ def _lock(connection: sa.Connection) -> None:
     try:
         while True:
             try:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                connection.exec_driver_sql(statement)
                 return
             except OperationalError as error:
                 if _code(error) != BUSY or time.monotonic() > end:

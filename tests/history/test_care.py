@@ -164,9 +164,8 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(
     waiters = ["wim", "zoe", "secretwaiter"]
     traces: dict[str, list[str]] = {one: [one] for one in people}
     seqs: dict[int, int] = {}
-    for turn in range(400):
+    for key in range(1, 401):
         user = dice.choice(people)
-        key = turn + 1
         name, uuid, page = (f"{what}{dice.randbytes(8).hex()}" for what in ("nm", "uu", "pg"))
         chat = Chat(key, uuid, user, user_name=name, page=page, opened=BEGAN)
         store.commit(Batch(chats=[chat]))
@@ -181,13 +180,13 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(
             )
         store.commit(Batch(messages=messages))
         chat.waiter, chat.waiter_subject = "w-uuid", dice.choice(waiters)
-        chat.waiter_name, chat.ended = chat.waiter_subject.title(), BEGAN + turn
+        chat.waiter_name, chat.ended = chat.waiter_subject.title(), BEGAN + key
         chat.comment = f"cm{dice.randbytes(20).hex()}" * dice.randrange(4)
         noted = f"nt{dice.randbytes(8).hex()}"
         store.commit(Batch(chats=[chat]))
         store.add_note(Note(key, chat.waiter_subject, noted, BEGAN))
         traces[user] += [name, uuid, page, noted, *([chat.comment[:40]] if chat.comment else [])]
-        if turn % 25 == 0:
+        if key % 25 == 0:
             search.index_more(store, 200, pause=no_pause)
     search.index_more(store, pause=no_pause)
 
@@ -207,6 +206,22 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(
 
 def _hurry(connection: sqlite3.Connection, _record: object) -> None:
     connection.execute("PRAGMA synchronous = OFF")
+
+
+def test_a_reader_that_stays_is_said_to_keep_traces(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    store = open_store(f"sqlite:///{tmp_path / 'csapp.db'}")
+    store.migrate()
+    keep(store, 1, user="ada")
+    monkeypatch.setattr(care, "TRIES", 2)
+    with sqlite3.connect(tmp_path / "csapp.db") as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM chat").fetchone()
+        assert not care.erase(store, "ada", vacuum=False, pause=no_pause).log_emptied
+    reader.close()
+    assert care.clean(store, pause=no_pause)
+    store.close()
 
 
 # ---- sweeping ------------------------------------------------------------
