@@ -8,7 +8,7 @@ import sys
 import pytest
 from sqlalchemy import event
 
-from services.history import care, search, slices
+from services.history import care, search, slices, tables
 from services.history.sql import SQLStore
 
 from .people import keep, no_pause
@@ -149,6 +149,19 @@ def test_erased_and_swept_chats_are_not_found(store: SQLStore):
     assert {chat for chat, _ in found(store, "word")} == {2}
     care.sweep(store, 0, sys.maxsize, pause=no_pause)
     assert found(store, "word") == []
+
+
+def test_the_index_is_of_what_is_looked_for(store: SQLStore):
+    """PostgreSQL finds its index only by the very same expression."""
+    if store.name != "postgresql":
+        pytest.skip("SQLite has a table of its own")
+    with store.engine.connect() as connection:
+        connection.exec_driver_sql("SET enable_seqscan = off")
+        connection.exec_driver_sql("SET enable_indexscan = off")
+        plan = connection.exec_driver_sql(
+            f"EXPLAIN SELECT n FROM message WHERE {tables.WORDS} @@ 'word'::tsquery"
+        )
+        assert "message_words" in str(plan.all())
 
 
 # ---- the index of SQLite -----------------------------------------------

@@ -16,6 +16,14 @@ from services.history.tables import WORDS  # what a search must say again, word 
 revision = "0001"
 down_revision = None
 
+#: what PostgreSQL indexes of a message: `services/history/search.py` says why
+WORDS = (
+    "to_tsvector('simple', regexp_replace(left(body, 65536), '(["
+    "\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf"
+    "\u4e00-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff"
+    "])', ' \\1 ', 'g'))"
+)
+
 TABLES = ("chat", "message", "duty", "note", "account", "revoked")
 
 Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
