@@ -368,14 +368,16 @@ class Session:
             self.put(frame)
             return
         talk = line.talk
-        after = self._seen.get(talk.id, self._resume.pop(talk.id, None))
-        if self._actions is None and talk.last_seq == (after or 0):
-            self._introduce(talk, frame, after)
+        known = self._seen.get(talk.id, self._resume.get(talk.id, 0))
+        if self._actions is None and talk.last_seq == known:
+            self._introduce(talk, frame)
         else:
-            self._in_turn(partial(self._introduce, talk, frame, after))
+            self._in_turn(partial(self._introduce, talk, frame))
 
-    def _introduce(self, talk: Talk, frame: bytes, after: int | None) -> None:
+    def _introduce(self, talk: Talk, frame: bytes) -> None:
         self._connection.put(frame)
+        resumed = self._resume.pop(talk.id, None)
+        after = self._seen.get(talk.id, resumed)
         if after is not None and after > talk.last_seq:
             what = f"payload.resume: {talk.id} ends at {talk.last_seq}"
             self._refuse(Refusal(ErrorCode.INVALID_MESSAGE, what))
@@ -515,9 +517,10 @@ class Session:
         for line in lines:
             frame = self._switchboard.introduce(participant, line, True, self.dialect)
             self.meet(line, sealed(frame))
-        for conversation, after in self._resume.items():
+        here = {line.talk.id for line in lines}
+        for conversation in [one for one in self._resume if one not in here]:
+            after = self._resume.pop(conversation)
             self._in_turn(partial(self._bring_other, conversation, after))
-        self._resume = {}
 
     def _tell_self(self, identity: Identity) -> None:
         payload = frames.SelfPayload(

@@ -11,8 +11,6 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from services.history.tables import WORDS  # what a search must say again, word for word
-
 revision = "0001"
 down_revision = None
 
