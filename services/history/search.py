@@ -238,10 +238,12 @@ _SEARCH = (
     "SELECT m.n, m.chat, m.seq, m.date, m.side, m.author, m.body "
     "FROM found JOIN message m ON m.n = found.n {only} ORDER BY m.n DESC LIMIT :limit"
 )
+# Each chat is looked through once, not once for each of its messages that was found.
 _ONLY = (
-    "JOIN chat c ON c.key = m.chat WHERE c.waiter_subject = :subject OR EXISTS ("
-    "SELECT 1 FROM message w WHERE w.chat = m.chat AND w.author = :subject "
-    f"AND w.side = {int(Side.WAITER)})"
+    "WHERE m.chat IN (SELECT c.key FROM chat c WHERE c.key IN ("
+    "SELECT f.chat FROM message f JOIN found ON found.n = f.n) "
+    "AND (c.waiter_subject = :subject OR EXISTS (SELECT 1 FROM message w "
+    f"WHERE w.chat = c.key AND w.author = :subject AND w.side = {int(Side.WAITER)})))"
 )
 _LAST_TRIED = "SELECT count(*), min(n) FROM ({find}) AS found"
 
