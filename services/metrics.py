@@ -199,6 +199,10 @@ class Readings:
     #: bytes that readers have not taken
     outbox_bytes: int
     desk: Figures
+    #: commits of the history, texts in them, texts that wait; None where nothing is kept
+    history: tuple[int, int, int] | None = None
+    #: what is said can be stored
+    available: bool = True
 
 
 class Metrics:
@@ -229,6 +233,7 @@ class _ChatCollector(Collector):
         now = self._read()
         yield from self._lines(now)
         yield from self._desk(now.desk)
+        yield from self._history(now)
         yield from self._loop()
 
     def _lines(self, now: Readings) -> Iterator[Metric]:
@@ -277,6 +282,15 @@ class _ChatCollector(Collector):
             "csapp_match_seconds",
             "What the desk takes for a connect or a ready.",
             *self._meters.matching.read(),
+        )
+
+    def _history(self, now: Readings) -> Iterator[Metric]:
+        commits, stored, waiting = now.history or (0, 0, 0)
+        yield CounterMetricFamily("csapp_history_commits", "Commits of the history.", commits)
+        yield CounterMetricFamily("csapp_history_messages", "Texts stored.", stored)
+        yield GaugeMetricFamily("csapp_history_waiting", "Texts that wait to be stored.", waiting)
+        yield GaugeMetricFamily(
+            "csapp_history_available", "1 while what is said can be stored.", float(now.available)
         )
 
     def _loop(self) -> Iterator[Metric]:

@@ -320,4 +320,12 @@ class ChatServer:
                 received += connection.received
                 relayed += session.relayed
                 waiting += connection.backlog
-            return Readings(dict(self._open_by_role), received, relayed, waiting, desk)
+            return Readings(
+                dict(self._open_by_role),
+                received,
+                relayed,
+                waiting,
+                desk,
+                self._writer.figures if self._writer is not None else None,
+                self.keeps,
+            )

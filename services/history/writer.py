@@ -138,6 +138,11 @@ class Writer:
         self._schedule()
 
     @property
+    def figures(self) -> tuple[int, int, int]:
+        """Commits, texts in them, and texts that wait."""
+        return self.commits, self.stored, self._waiting
+
+    @property
     def idle(self) -> bool:
         """Everything is stored."""
         return not (self._busy or self._pending or self._chats or self._duties)
