@@ -795,11 +795,13 @@ class Session:
         """A user ends its chat, or leaves the line; it may `connect` again."""
         switchboard = self._switchboard
         self._asking = frame
-        if me.line is not None:
-            switchboard.desk.part(self._uuid, me.line.to.uuid, self._uuid)
-        elif switchboard.desk.withdraw(self._uuid):
+        if me.line is None and switchboard.desk.withdraw(self._uuid):
             me.phase = Phase.IDLE
         switchboard.carry_out()
+        line = me.line  # or another thread has matched it just now
+        if line is not None:
+            switchboard.desk.part(self._uuid, line.to.uuid, self._uuid)
+            switchboard.carry_out()
         self._asking = None
 
     def end_chat(self, frame: frames.Disconnect, me: Participant) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -280,12 +282,21 @@ def at_once(server: LiveServer, said: list[tuple[Client, str]]) -> None:
 
 
 def hear_all(clients: list[Client]) -> dict[str, list[tuple[str, str]]]:
-    """What has come for each (by its UUID): types, and whom they are about."""
-    first = [client.receive_all() for client in clients]  # when all this is answered …
-    rest = [client.receive_all() for client in clients]  # … nothing is on its way any more
+    """What has come for each (by its UUID): types, and whom they are about.
+
+    A thread that tells both sides of a match may be set aside between the two,
+    so all are asked again until nobody has heard anything new.
+    """
+    heard: dict[Client, list[dict[str, Any]]] = {client: [] for client in clients}
+    for quiet in itertools.count():
+        news = {client: client.receive_all() for client in clients}
+        for client, found in news.items():
+            heard[client] += found
+        if quiet and not any(news.values()):
+            break
     return {
-        client.uuid: [(f["type"], (f.get("payload") or {}).get("uuid", "")) for f in (*one, *two)]
-        for client, one, two in zip(clients, first, rest, strict=True)
+        client.uuid: [(f["type"], (f.get("payload") or {}).get("uuid", "")) for f in found]
+        for client, found in heard.items()
     }
 
 

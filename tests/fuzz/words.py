@@ -16,6 +16,8 @@ from typing import Any
 from msgspec import UNSET
 
 from services.desk.port import Role
+from services.history.port import Chat
+from services.history.writer import Talk
 from services.identity import Identity
 from services.switchboard import Line, Participant, Switchboard
 from services.wire import codec, frames
@@ -212,7 +214,7 @@ def _check_relayed(message: str) -> None:
     receiver = Participant("receiver", Role.WAITER, Identity("wim"))
     put: list[bytes] = []
     receiver.sockets = (SimpleNamespace(put=put.append),)  # type: ignore[assignment]
-    assert _SWITCHBOARD.relay(Line(sender, receiver), [message])
+    assert _SWITCHBOARD.relay(Line(sender, receiver, Talk(Chat(1, "sender", "ann"))), [message])
     (data,) = put
     (said,) = unframed(data)
     check_letter(Role.WAITER, said)
