@@ -94,12 +94,11 @@ class PostgresStore(SQLStore):
             connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(self._lock_wait * 1000)}")
+            _check_encoding(connection)
             yield connection
 
     def _check(self, connection: sa.Connection) -> None:
-        encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
-        if encoding != "UTF8":
-            raise StoreError(f"the database's encoding is {encoding}, csapp needs UTF8")
+        _check_encoding(connection)
         super()._check(connection)
 
     # ---- transactions --------------------------------------------------
@@ -185,3 +184,9 @@ def _insert(table: sa.Table) -> str:
         rows = "FROM json_array_elements(%s::json) AS one"
         _inserts[table.name] = f"{into(table)}SELECT {values} {rows}"
     return _inserts[table.name]
+
+
+def _check_encoding(connection: sa.Connection) -> None:
+    encoding = connection.exec_driver_sql("SHOW server_encoding").scalar_one()
+    if encoding != "UTF8":
+        raise StoreError(f"the database's encoding is {encoding}, csapp needs UTF8")
