@@ -51,7 +51,10 @@ class Entered:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """About to be written to *socket*; again with the same client id: a repeat."""
+    """About to be written to *socket*; again with the same client id: a repeat.
+
+    Version 1 does not know the conversation: `""`.
+    """
 
     socket: str
     conversation: str

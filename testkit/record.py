@@ -144,6 +144,8 @@ class Record:
         self._latest: dict[tuple[str, str], Letter] = {}
         self._ids: dict[tuple[str, str, str], int] = {}
         self._texts: dict[tuple[str, str, str], int] = {}
+        #: where the history holds what version 1 said, by sender and text
+        self._where: dict[tuple[str, str], str] = {}
         self._index()
         self._of_version_1 = _Resolver(self)
         for at, event in enumerate(journal.events):
@@ -159,6 +161,7 @@ class Record:
         for conversation, chat in self.truth.items():
             for item in sorted(chat.items):
                 place = (conversation, self.who(item.sender))
+                self._where.setdefault((place[1], item.text), conversation)
                 if item.client_id is not None:
                     self._ids.setdefault((*place, item.client_id), item.seq)
                 else:
@@ -181,14 +184,17 @@ class Record:
             case Acknowledged():
                 self._acknowledge(at, socket, event)
             case Refused():
-                self._latest[event.sender, event.client_id].refused.append((at, event))
+                letter = self._latest.get((event.sender, event.client_id))
+                if letter is not None:  # else it was no message
+                    letter.refused.append((at, event))
             case Seen():
                 self._see(socket, event)
             case Page():
                 self._turn(at, socket, event)
 
     def _send(self, at: int, event: Sent) -> None:
-        key = (event.conversation, event.sender, event.client_id)
+        conversation = event.conversation or self._where.get((event.sender, event.text), "")
+        key = (conversation, event.sender, event.client_id)
         letter = self.letters.setdefault(key, Letter(*key, event.text))
         letter.sent.append((at, event.socket))
         self._latest[event.sender, event.client_id] = letter

@@ -431,10 +431,11 @@ class Device:
         journal: Journal,
         *,
         device: str = "1",
+        manners: type[Manners] = Manners,
         seed: int = 0,
     ) -> None:
         token = server.token(role, sub)  # one login for all of its life
-        self.manners = Manners(role, sub, token, journal, device=device)
+        self.manners = manners(role, sub, token, journal, device=device)
         self.journal = journal
         self._url = f"{server.ws_url}/v1/ws/{role}/connect"
         self._random = random.Random(seed)

@@ -33,7 +33,8 @@ def main() -> int:
             database = f"sqlite:///{folder}/chaos.db"
         bugs = [args.bug] if args.bug else []
         start = model(database, *bugs) if args.model or bugs else real(database)
-        scenario = Scenario(start, database, args.kills, args.seed, args.users)
+        version_1 = not (args.model or bugs)
+        scenario = Scenario(start, database, args.kills, args.seed, args.users, version_1=version_1)
         report = scenario.run()
         if args.log:
             args.log.write_text(scenario.victim.log)

@@ -17,12 +17,14 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from services.history.port import Chat, Side, Store
 from services.history.sql import open_store
 from testkit.checker import Anomaly, Conversation, Truth, check, count, story
 from testkit.journal import Acknowledged, Item, Journal, Page, Sent
 from testkit.server import PATIENCE
+from testkit.v1 import PlainManners
 from testkit.v2 import Device, Manners
 
 from .victim import Start, Victim
@@ -71,6 +73,8 @@ class Scenario:
     users: int = 6
     #: one in so many kills is of the whole server
     servers: int = 10
+    #: the last user speaks version 1
+    version_1: bool = True
 
     def run(self) -> Report:
         """Play it."""
@@ -99,11 +103,11 @@ class Scenario:
         """A waiter for two users; every third user has two devices."""
         devices: list[Device] = []
 
-        def come(role: str, sub: str, device: str = "1") -> Device:
+        def come(role: str, sub: str, device: str = "1", **options: Any) -> Device:
+            seed = self.random.randrange(1 << 32)
             one = Device(
-                self.victim.server, role, sub, self.journal, device=device,
-                seed=self.random.randrange(1 << 32),
-            )  # fmt: skip
+                self.victim.server, role, sub, self.journal, device=device, seed=seed, **options
+            )
             stack.callback(one.drop)
             devices.append(one)
             return one
@@ -111,7 +115,9 @@ class Scenario:
         for number in range((self.users + 1) // 2):
             come("waiter", f"waiter-{number}")
         for number in range(self.users):
-            user = come("user", f"user-{number}")
+            last = number == self.users - 1
+            options = {"manners": PlainManners} if last and self.version_1 else {}
+            user = come("user", f"user-{number}", **options)
             self._assert_served(user)
             if number % 3 == 0:
                 come("user", f"user-{number}", "2")

@@ -29,9 +29,11 @@ def test_killed_at_random_moments_everybody_has_everything(database):
 
 
 def test_the_harness_finds_nothing_with_a_model_that_keeps_its_promises(database):
-    assert_kept(Scenario(model(database), database, kills=3, users=2).run())
+    assert_kept(Scenario(model(database), database, kills=3, users=2, version_1=False).run())
 
 
 def test_the_harness_finds_a_bug_of_the_model(database):
-    report = Scenario(model(database, "NO_DEDUPE"), database, kills=3, users=2).run()
+    report = Scenario(
+        model(database, "NO_DEDUPE"), database, kills=3, users=2, version_1=False
+    ).run()
     assert {anomaly.kind for anomaly in report.anomalies} >= {"doubled"}

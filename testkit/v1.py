@@ -1,0 +1,56 @@
+"""A version-1 client that writes what it does and sees into a `Journal`, for `v2.Device`.
+
+Version 1 knows neither conversations nor numbers nor receipts: it says a text
+once, while it is served, and what becomes of it nobody tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .journal import Opened, Refused, Seen, Sent
+from .v2 import Chat, Frame, Manners
+
+
+class PlainManners(Manners):
+    """A chat is named by the other side's UUID."""
+
+    def say(self, text: str, conversation: str | None = None) -> list[Frame]:
+        """Send *text*, if that is possible now."""
+        chat = self.chats[conversation or next(reversed(self.chats))]
+        if not chat.here:
+            return []
+        frame = self._frame("message_text", {"message": text})
+        if self.role == "waiter":
+            frame["to"] = chat.peer
+        self._journal.write(Sent(self.socket, "", self.sub, frame["id"], text))
+        return [frame]
+
+    def _frame(self, type_: str, payload: object = None) -> Frame:
+        frame: Frame = {"id": next(self._ids), "type": type_}
+        return frame if payload is None else {**frame, "payload": payload}
+
+    def _on_initialize(self, frame: Frame, _: Frame | None) -> Iterator[Frame]:
+        first = not self.uuid
+        self.uuid = frame["to"]
+        self._journal.name(self.uuid, self.sub)
+        if first:
+            self._journal.write(Opened(self.socket, self.sub, 1))
+            yield self._frame("auth", {"token": self._token})
+            yield self._frame("connect" if self.role == "user" else "ready")
+
+    def _enter(self, frame: Frame) -> Iterator[Frame]:
+        peer = frame["payload"]["uuid"]
+        if self.role == "user":
+            self.chats.clear()  # it has one at a time
+        self.chats[peer] = Chat(peer, peer, here=True)
+        return iter(())
+
+    def _on_message_text(self, frame: Frame, _: Frame | None) -> Iterator[Frame]:
+        self._journal.write(Seen(self.socket, frame["from"], frame["payload"]["message"]))
+        return iter(())
+
+    def _on_error(self, frame: Frame, _: Frame | None) -> Iterator[Frame]:
+        reply, message = frame.get("reply_id", ""), frame["payload"]["message"]
+        self._journal.write(Refused(self.socket, self.sub, reply, message))
+        return iter(())
