@@ -120,7 +120,8 @@ CLEAN = {
         [*BOTH, *there("ann#b"), *said(1), seen(1, "ann#b")], holds(row(1)),
     ),
     "version 1: no receipts, and a repeat is a new message": (
-        [*there(ANN, version=1), *there(WIM, version=1), *[Sent(ANN, "", "ann", "a1", "text 1")] * 2,
+        [*there(ANN, version=1), *there(WIM, version=1),
+         Sent(ANN, "", "ann", "a1", "text 1"), Sent(ANN, "", "ann", "a1", "text 1"),
          Seen(WIM, "ann", "text 1"), Seen(WIM, "ann", "text 1")],
         holds(row(1, client_id=""), Item(2, "ann", "text 1")),
     ),
