@@ -152,6 +152,12 @@ class Manners:
         chat.outbox[letter.client_id] = letter
         return list(self._speak(chat))
 
+    def repeat(self) -> list[Frame]:
+        """Ask once more for what has been asked on this connection already: harmless."""
+        if not any(chat.here for chat in self.chats.values()):
+            return []
+        return [self._request("connect" if self.role == "user" else "ready")]
+
     def ask(self, conversation: str, **payload: int) -> Frame:
         """A `get_history`; its answer will be in `pages`."""
         return self._request("get_history", {"conversation": conversation, **payload})
@@ -340,7 +346,6 @@ class Manners:
             chat.outbox.clear()
             return
         chat.here = True
-        chat.unsent()
         yield from self._speak(chat)
 
     def _bridge(self, chat: Chat, frame: Frame) -> Frame:
@@ -470,8 +475,12 @@ class Device:
 
     def say(self, text: str, conversation: str | None = None) -> None:
         """Put *text* into the outbox."""
+        self.do(lambda manners: manners.say(text, conversation))
+
+    def do(self, what: Callable[[Manners], list[Frame]]) -> None:
+        """Send what *what* returns."""
         with self._changed:
-            self._mail += self.manners.say(text, conversation)
+            self._mail += what(self.manners)
         self._wake()
 
     def wait(self, condition: Callable[[Manners], bool], patience: float = PATIENCE) -> bool:

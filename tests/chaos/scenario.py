@@ -2,7 +2,8 @@
 
 1. *Live*: everybody says numbered texts, as many at a time as a window lets.
    After a random number of events (some while people are still coming back)
-   the worker, or the whole server, is killed. Lines drop now and then besides.
+   the worker, or the whole server, is killed. Now and then a line drops, or
+   somebody asks for its chat once more.
 2. *Quiet*: nobody says anything new; everybody comes back and gets rid of what
    is in the outbox.
 3. *Judgement*: the history as the store holds it, and as each device reads it
@@ -139,6 +140,8 @@ class Scenario:
             self._say()
             if self.random.random() < 0.02:
                 self.random.choice(self.devices).lose()
+            if self.random.random() < 0.02:
+                self.random.choice(self.devices).do(lambda manners: manners.repeat())
             step = self.random.randint(1, 20)
             self.journal.wait_for_length(min(end, len(self.journal) + step), 0.05)
 
