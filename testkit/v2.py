@@ -168,13 +168,16 @@ class Manners:
         return sum(len(chat.outbox) for chat in self.chats.values())
 
     @property
+    def answered(self) -> bool:
+        """It is connected, and all that it has asked for has an answer."""
+        return bool(self.uuid) and not self._asked and not self._later
+
+    @property
     def settled(self) -> bool:
         """All is said, and nothing is on its way that this client knows of."""
         return (
-            bool(self.socket)
+            self.answered
             and not self.pending
-            and not self._asked
-            and not self._later
             and all(chat.here or chat.ended for chat in self.chats.values())
         )
 
