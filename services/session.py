@@ -362,10 +362,10 @@ class Session:
                 self._house.runtime.sleep(RETRY)
         return None
 
-    def meet(self, line: Line, frame: bytes) -> None:
+    def meet(self, line: Line, frame: frames.ServerFrame) -> None:
         """Say who is at the other end of *line*, and what this socket has missed of their talk."""
         if self.dialect.version == 1:
-            self.put(frame)
+            self.put(sealed(frame))
             return
         talk = line.talk
         known = self._seen.get(talk.id, self._resume.get(talk.id, 0))
@@ -374,27 +374,29 @@ class Session:
         else:
             self._in_turn(partial(self._introduce, talk, frame))
 
-    def _introduce(self, talk: Talk, frame: bytes) -> None:
-        self._connection.put(frame)
+    def _introduce(self, talk: Talk, frame: Any) -> None:
+        last = frame.payload.last_seq = talk.last_seq  # now, in its turn
+        self._connection.put(sealed(frame))
         resumed = self._resume.pop(talk.id, None)
-        after = self._seen.get(talk.id, resumed)
-        if after is not None and after > talk.last_seq:
-            what = f"payload.resume: {talk.id} ends at {talk.last_seq}"
+        if resumed is not None and resumed > last:
+            what = f"payload.resume: {talk.id} ends at {last}"
             self._refuse(Refusal(ErrorCode.INVALID_MESSAGE, what))
-            after = None
-        self._bring(talk.record, talk.last_seq, after)
+            resumed = None
+        self._bring(talk.record, last, self._seen.get(talk.id, resumed))
 
     def _bring(self, chat: Chat, last: int, after: int | None) -> None:
         """One `message_history` with what comes after *after*, or the latest."""
         found: list[Message] | None = []
         store = self._switchboard.store
-        if store is not None and last != (after or 0):
+        if store is not None and last > (after or 0):
+            before = last + 1  # what is stored beyond it is still to be delivered
             if after is not None:
                 found = self._read(
-                    store.messages, chat.key, after=after, limit=MISSED + 1, newest=False
-                )
+                    store.messages, chat.key, after=after, before=before, limit=MISSED + 1,
+                    newest=False,
+                )  # fmt: skip
             if after is None or found is None or len(found) > MISSED:
-                found = self._read(store.messages, chat.key, limit=LATEST)
+                found = self._read(store.messages, chat.key, before=before, limit=LATEST)
         if found is None:  # nobody waits for it any more
             return
         begin = found[0].seq if found else last + 1
@@ -449,12 +451,13 @@ class Session:
             self._refuse(Refusal(ErrorCode.FORBIDDEN, what))
             return
         talk = me.talk if me is not None else None
+        last = chat.last_seq
         if talk is not None and talk.record.key == chat.key:
-            chat = talk.record
-        if after > chat.last_seq:
-            what = f"payload.resume: {conversation} ends at {chat.last_seq}"
+            chat, last = talk.record, talk.last_seq  # the record's own is as old as the record
+        if after > last:
+            what = f"payload.resume: {conversation} ends at {last}"
             self._refuse(Refusal(ErrorCode.INVALID_MESSAGE, what))
-        self._bring(chat, chat.last_seq, min(after, chat.last_seq))
+        self._bring(chat, last, min(after, last))
 
     def _was_in(self, chat: Chat) -> bool:
         me = self._participant
@@ -516,7 +519,7 @@ class Session:
             lines.append(participant.line)
         for line in lines:
             frame = self._switchboard.introduce(participant, line, True, self.dialect)
-            self.meet(line, sealed(frame))
+            self.meet(line, frame)
         here = {line.talk.id for line in lines}
         for conversation in [one for one in self._resume if one not in here]:
             after = self._resume.pop(conversation)
@@ -620,7 +623,7 @@ class Session:
         if line is not None:
             answer = switchboard.introduce(me, line, True, self.dialect)
             answer.reply_id = frame.id
-            self.meet(line, sealed(answer))
+            self.meet(line, answer)
         else:
             location = switchboard.desk.location(self._uuid)
             answer = switchboard.place(me, location, self.dialect)

@@ -66,7 +66,7 @@ class Socket(Protocol):
     def stored(self, spoken: Spoken) -> None:
         """What it has said is stored, or will not be."""
 
-    def meet(self, line: Line, frame: bytes) -> None:
+    def meet(self, line: Line, frame: frames.ServerFrame) -> None:
         """*frame* says who is at the other end of *line*; its history comes before all else."""
 
     def replace(self) -> None:
@@ -425,7 +425,7 @@ class Switchboard:
             question = sock.take_question() if asked else None
             if question is not None:
                 frame.reply_id = question.id
-            sock.meet(line, sealed(frame))
+            sock.meet(line, frame)
         if not me.sockets:
             plain = sealed(self.introduce(me, line, resumed, _PLAIN))
             self._park(me, plain, b"")  # version 2 is told when it returns

@@ -1,0 +1,63 @@
+"""A user who waits to be served again goes on from the last message that it has seen."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from services.history.port import Side
+from services.history.sql import open_store
+from testkit import LiveServer
+from testkit.checker import Conversation, check
+from testkit.journal import Item, Journal
+from testkit.v2 import Device, Manners
+
+SETTINGS = {"CSAPP_GRACE": "1", "CSAPP_MESSAGE_RATE": "0"}
+
+
+def is_served(manners: Manners) -> bool:
+    return any(chat.here for chat in manners.chats.values())
+
+
+def is_queued(manners: Manners) -> bool:
+    return bool(manners.ticket)
+
+
+def test_a_user_whose_waiter_is_lost_returns_to_the_line_and_to_its_chat(tmp_path: Path):
+    database = f"sqlite:///{tmp_path}/returns.db"
+    journal = Journal()
+    with ExitStack() as stack:
+        server = stack.enter_context(
+            LiveServer.gunicorn(env={**SETTINGS, "CSAPP_DATABASE_URL": database})
+        )
+
+        def come(role: str, sub: str) -> Device:
+            device = Device(server, role, sub, journal)
+            stack.callback(device.drop)
+            return device
+
+        wim, ann = come("waiter", "wim"), come("user", "ann")
+        assert ann.wait(is_served)
+        for number in range(3):
+            ann.say(f"text {number}")
+        assert ann.wait(lambda manners: manners.settled)
+        wim.drop()
+        assert ann.wait(is_queued)
+        line = ann.look(lambda manners: manners.socket)
+        ann.lose()
+        assert ann.wait(lambda manners: manners.socket not in ("", line) and manners.answered)
+        zoe = come("waiter", "zoe")
+        assert ann.wait(is_served)
+        assert zoe.wait(is_served)
+        ann.say("text 3")
+        assert ann.wait(lambda manners: manners.settled)
+        assert zoe.wait(lambda manners: [c.last_seq for c in manners.chats.values()] == [4])
+
+        store = open_store(database)
+        stack.callback(store.close)
+        (chat,) = store.chats_of(Side.USER, "ann")
+        rows = store.messages(chat.key)
+        items = [Item(row.seq, row.author, row.body, row.client_id) for row in rows]
+        truth = {f"{chat.key:x}": Conversation({"ann", "wim", "zoe"}, items)}
+        assert check(journal, truth) == []
+        assert ann.problems + zoe.problems == []
