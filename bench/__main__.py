@@ -10,14 +10,17 @@ how to read them.
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import os
 import platform
 import resource
+import shutil
 import statistics
 import subprocess
 import sys
 import sysconfig
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -39,6 +42,7 @@ RELAY = {"closed": 1, "pipelined": 16}
 WANTED = {
     ("closed", "relays_per_s"): 6.0,
     ("pipelined", "relays_per_s"): 14.0,
+    ("durable", "relays_per_s"): 4.0,
     ("idle", "opens_per_s"): 2.0,
 }
 
@@ -46,12 +50,16 @@ WANTED = {
 class Peer:
     """A server under test."""
 
-    def __init__(self, name: str, app: str, args: list[str], spaced: bool) -> None:
+    def __init__(
+        self, name: str, app: str, args: list[str], spaced: bool, database: bool = False
+    ) -> None:
         self.name = name
         self.app = app
         self.args = args
         #: its frames have a space behind each colon
         self.spaced = spaced
+        #: it stores each message before it delivers it
+        self.database = database
 
     def start(self) -> LiveServer:
         command = [sys.executable, "-m", "gunicorn", *self.args, "-b", "127.0.0.1:{port}", self.app]
@@ -60,12 +68,17 @@ class Peer:
             "CSAPP_CONNECTIONS_PER_IP": "0",
             "CSAPP_HEARTBEAT": "3600",  # no ping gets between two texts; the idle run has its own
         }
+        if self.database:
+            folder = tempfile.mkdtemp(prefix="csapp-bench-", dir=ROOT / "instance")
+            atexit.register(shutil.rmtree, folder, ignore_errors=True)
+            env["CSAPP_DATABASE_URL"] = f"sqlite:///{folder}/bench.db"
         server = LiveServer(command, env, health="/")
         os.sched_setaffinity(server.worker_pid, {SERVER_CPU})
         return server
 
 
 CSAPP = Peer("csapp", "wsgi:app", ["-c", "gunicorn.conf.py", "-w", "1"], spaced=False)
+KEEPING = Peer("csapp", CSAPP.app, CSAPP.args, spaced=False, database=True)
 PLAIN = Peer(
     "flask-sock",
     "bench.plain_flask_sock:app",
@@ -184,6 +197,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 print(f"round {number + 1}: {scenario}, {peer.name} …", file=sys.stderr)
                 found = relay(peer, window, options.seconds)
                 rounds.setdefault(scenario, {}).setdefault(peer.name, []).append(found)
+            if peer is CSAPP:
+                print(f"round {number + 1}: durable, {peer.name} …", file=sys.stderr)
+                found = relay(KEEPING, RELAY["pipelined"], options.seconds)
+                kept = rounds.setdefault("durable", {})
+                kept["flask-sock"] = rounds["pipelined"]["flask-sock"]  # which keeps nothing
+                kept.setdefault(peer.name, []).append(found)
             if options.idle:
                 print(f"round {number + 1}: idle, {peer.name} …", file=sys.stderr)
                 found = idle(peer, options.idle)

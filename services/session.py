@@ -72,6 +72,9 @@ IN_FLIGHT = 512
 MISSED = 1000
 LATEST = 50
 
+#: held while an action is queued or taken: only while a history is being read
+_turns = threading.Lock()
+
 #: s that a connection's end waits for what it has said to be stored
 LAST_WORDS = 10.0
 
@@ -293,7 +296,7 @@ class Session:
         for client_id, first in spoken.repeats:
             if first is None:
                 what = "id: it stands for another message of this conversation"
-                self._refuse(Refusal(ErrorCode.ID_CONFLICT, what, client_id))
+                self._object(ErrorCode.ID_CONFLICT, what, client_id)
             else:
                 self._send_receipt(talk, client_id, first.seq, rfc3339(first.date))
 
@@ -327,31 +330,47 @@ class Session:
 
     def _do(self, action: Callable[[], None]) -> None:
         """Now; or in its turn, where a history is being read that comes before it."""
-        if self._actions is None:
-            action()
-        else:
-            self._actions.append(action)
+        if self._actions is not None:
+            with _turns:
+                if self._actions is not None:
+                    self._actions.append(action)
+                    return
+        action()
 
     def _in_turn(self, action: Callable[[], None]) -> None:
         """The same for what may wait for the store."""
-        if self._actions is None:
-            self._actions = deque()
+        with _turns:
+            if self._actions is not None:
+                self._actions.append(action)
+                return
+            self._actions = deque([action])
             self.put = self._put_in_turn
-            self._house.runtime.spawn(self._act)
-        self._actions.append(action)
+        self._house.runtime.spawn(self._act)
 
     def _put_in_turn(self, frame: bytes) -> None:
         self._do(partial(self._connection.put, frame))
 
     def _act(self) -> None:
-        actions = self._actions
-        while actions and self._connection.code is None:
+        while True:
+            with _turns:
+                if not self._actions or self._connection.code is not None:
+                    self._actions = None
+                    self.put = self._connection.put
+                    return
+                action = self._actions.popleft()
             try:
-                actions.popleft()()
-            except Farewell as farewell:
-                self._connection.close(farewell.code, farewell.reason)
-        self._actions = None
-        self.put = self._connection.put
+                action()
+            except Exception:
+                log.exception("a history could not be sent")
+                self._connection.close(CloseCode.INTERNAL_ERROR)
+
+    def _object(self, code: ErrorCode, message: str, reply_id: str | None = None) -> None:
+        """An error in its turn: what is put now would come behind what waits."""
+        self._house.meters.errors.add(code)
+        frame = self.dialect.error(self._uuid, code, message)
+        if reply_id is not None:
+            frame.reply_id = reply_id
+        self._connection.put(sealed(frame))
 
     def _read(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Ask the store, again and again while it is down; None once nobody waits any more."""
@@ -380,7 +399,7 @@ class Session:
         resumed = self._resume.pop(talk.id, None)
         if resumed is not None and resumed > last:
             what = f"payload.resume: {talk.id} ends at {last}"
-            self._refuse(Refusal(ErrorCode.INVALID_MESSAGE, what))
+            self._object(ErrorCode.INVALID_MESSAGE, what)
             resumed = None
         self._bring(talk.record, last, self._seen.get(talk.id, resumed))
 
@@ -448,7 +467,7 @@ class Session:
             chat = self._read(store.chat, key)
         if chat is None or not self._was_in(chat):
             what = f"payload.resume: {conversation} is no conversation of yours"
-            self._refuse(Refusal(ErrorCode.FORBIDDEN, what))
+            self._object(ErrorCode.FORBIDDEN, what)
             return
         talk = me.talk if me is not None else None
         last = chat.last_seq
@@ -456,7 +475,7 @@ class Session:
             chat, last = talk.record, talk.last_seq  # the record's own is as old as the record
         if after > last:
             what = f"payload.resume: {conversation} ends at {last}"
-            self._refuse(Refusal(ErrorCode.INVALID_MESSAGE, what))
+            self._object(ErrorCode.INVALID_MESSAGE, what)
         self._bring(chat, last, min(after, last))
 
     def _was_in(self, chat: Chat) -> bool:

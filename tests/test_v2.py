@@ -1,0 +1,329 @@
+"""Version 2 on the wire, with a history on SQLite: greenlets and threads."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+
+import pytest
+
+from services.desk.port import Role
+from testkit import Client, LiveServer, assert_receives
+from testkit.client import Closed, assert_quiet
+
+from .fuzz.letter import check_letter
+
+SETTINGS = {"CSAPP_GRACE": "3", "CSAPP_MESSAGE_RATE": "0", "CSAPP_MAX_USERS_PER_WAITER": "3"}
+
+Frame = dict[str, Any]
+Open = Callable[..., Client]
+
+
+@pytest.fixture(params=["gunicorn", "flask"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveServer]:
+    """A server of its own for each test: what it keeps is part of the test."""
+    start = LiveServer.gunicorn if request.param == "gunicorn" else LiveServer.flask
+    with start(env={**SETTINGS, "CSAPP_DATABASE_URL": f"sqlite:///{database(tmp_path)}"}) as server:
+        yield server
+
+
+def database(folder: Path) -> Path:
+    return folder / "csapp.db"
+
+
+@pytest.fixture
+def come(server: LiveServer) -> Iterator[Open]:
+    """Opens clients of version 2, and closes them."""
+    clients: list[Client] = []
+
+    def open_(role: str, sub: str, resume: dict[str, int] | None = None) -> Client:
+        client = Client(server, role)
+        clients.append(client)
+        payload: Frame = {"token": server.token(role, sub, sub.title()), "version": 2}
+        if resume is not None:
+            payload["resume"] = resume
+        answer = client.say("auth", payload)
+        success = until(client, "auth_success", reply_id=answer)
+        client.uuid = success["to"]
+        assert success["payload"]["sub"] == sub
+        return client
+
+    yield open_
+    for client in clients:
+        client.drop()
+
+
+def until(client: Client, type_: str, **fields: Any) -> Frame:
+    """The next frame of this type; others before it are not this test's concern."""
+    while (frame := client.receive())["type"] != type_:
+        pass
+    found = {**frame.get("payload", {}), **frame}
+    assert {name: found.get(name) for name in fields} == fields
+    return frame
+
+
+def meet(user: Client, waiter: Client) -> str:
+    """Bring them together; the conversation."""
+    waiter.say("ready")
+    assert_receives(waiter, "ready")
+    asked = user.say("connect")
+    success = assert_receives(user, "connect_success", reply_id=asked)
+    history = assert_receives(user, "message_history")
+    assert history["payload"]["messages"] == []
+    assert_receives(waiter, "new_connection")
+    assert_receives(waiter, "message_history")
+    conversation: str = success["payload"]["conversation"]
+    return conversation
+
+
+def say(client: Client, text: str, to: str | None = None, **fields: Any) -> Frame:
+    """Send a text and wait for its receipt."""
+    asked = client.say("message_text", {"message": text}, to=to, **fields)
+    return until(client, "message_text_success", reply_id=asked)
+
+
+def texts(history: Frame) -> list[tuple[int, str]]:
+    return [(one["seq"], one["payload"]["message"]) for one in history["payload"]["messages"]]
+
+
+def test_a_receipt_and_a_delivery_bear_the_same_number_and_date(come):
+    user, waiter = come("user", "ann"), come("waiter", "wim")
+    conversation = meet(user, waiter)
+    for seq, (sender, hearer, to) in enumerate(
+        [(user, waiter, None), (waiter, user, user.uuid), (user, waiter, None)], 1
+    ):
+        receipt = say(sender, f"text {seq}", to)
+        heard = assert_receives(hearer, "message_text", message=f"text {seq}")
+        assert receipt["payload"]["seq"] == heard["seq"] == seq
+        assert receipt["payload"]["date"] == heard["date"]
+        assert receipt["conversation"] == heard["conversation"] == conversation
+        assert heard["from"] == sender.uuid
+
+
+def test_the_same_id_is_the_same_message_and_takes_no_number(come):
+    user, waiter = come("user", "ann"), come("waiter", "wim")
+    meet(user, waiter)
+    first = say(user, "once", id="x")
+    again = say(user, "once", id="x")
+    assert again["payload"] == first["payload"]
+    asked = user.say("message_text", {"message": "something else"}, id="x")
+    assert assert_receives(user, "error", reply_id=asked)["payload"]["code"] == "id_conflict"
+    assert say(user, "next")["payload"]["seq"] == 2
+    assert [assert_receives(waiter, "message_text")["payload"]["message"] for _ in range(2)] == [
+        "once", "next",
+    ]  # fmt: skip
+    # The other side's ids are its own.
+    assert say(waiter, "mine", user.uuid, id="x")["payload"]["seq"] == 3
+
+
+def test_another_tab_hears_what_this_one_says(come):
+    user, waiter = come("user", "ann"), come("waiter", "wim")
+    conversation = meet(user, waiter)
+    say(user, "before")
+    tab = come("user", "ann", {conversation: 0})
+    assert_receives(tab, "connect_success", resumed=True, last_seq=1)
+    assert texts(assert_receives(tab, "message_history")) == [(1, "before")]
+    say(user, "after")
+    echo = assert_receives(tab, "message_text", message="after")
+    assert (echo["from"], echo["to"], echo["seq"]) == (tab.uuid, tab.uuid, 2)
+
+
+def test_who_returns_gets_what_it_has_missed_once_and_then_goes_on(come):
+    user, waiter = come("user", "ann"), come("waiter", "wim")
+    conversation = meet(user, waiter)
+    say(user, "one")
+    user.drop()
+    until(waiter, "presence", state="away")
+    for text in ("two", "three"):
+        say(waiter, text, user.uuid)
+    back = come("user", "ann", {conversation: 1})
+    assert_receives(back, "connect_success", resumed=True, last_seq=3)
+    history = assert_receives(back, "message_history", complete=True, state="open")
+    assert texts(history) == [(2, "two"), (3, "three")]
+    until(waiter, "presence", state="online")
+    assert say(waiter, "four", user.uuid)["payload"]["seq"] == 4
+    assert assert_receives(back, "message_text")["seq"] == 4
+
+
+def test_a_resume_that_cannot_be_is_an_error_and_the_present_state(come):
+    ann, bob, waiter = come("user", "ann"), come("user", "bob"), come("waiter", "wim")
+    of_ann, of_bob = meet(ann, waiter), meet(bob, waiter)
+    say(ann, "hello")
+    tab = come("user", "ann", {of_ann: 7, of_bob: 0, "nothing": 1})
+    assert_receives(tab, "connect_success", conversation=of_ann)
+    codes = []
+    while (frame := tab.receive())["type"] == "error":
+        codes.append(frame["payload"]["code"])
+    assert codes == ["invalid_message"]
+    assert texts(frame) == [(1, "hello")]
+    for _ in range(2):
+        assert assert_receives(tab, "error")["payload"]["code"] == "forbidden"
+
+
+def test_history_in_pages_for_its_own_sides_only(come):
+    user, waiter, stranger = come("user", "ann"), come("waiter", "wim"), come("waiter", "zoe")
+    conversation = meet(user, waiter)
+    for number in range(1, 8):
+        say(user, f"text {number}")
+
+    def ask(client: Client, **payload: Any) -> Frame:
+        asked = client.say("get_history", {"conversation": conversation, **payload})
+        while (frame := client.receive()).get("reply_id") != asked:
+            pass
+        return frame
+
+    assert [seq for seq, _ in texts(ask(user, limit=3))] == [5, 6, 7]
+    page = ask(waiter, before=5, limit=3)
+    assert [seq for seq, _ in texts(page)] == [2, 3, 4]
+    assert page["payload"]["complete"] is False
+    page = ask(user, after=5)
+    assert [seq for seq, _ in texts(page)] == [6, 7]
+    assert page["payload"]["complete"] is True
+    assert all("client_id" in one for one in page["payload"]["messages"])
+    assert not any("client_id" in one for one in ask(waiter)["payload"]["messages"])
+    assert ask(stranger)["payload"]["code"] == "forbidden"
+    assert ask(user, limit=0)["payload"]["code"] == "invalid_message"
+    sessions = waiter.say("get_history_session")
+    while (frame := waiter.receive()).get("reply_id") != sessions:
+        pass
+    (one,) = frame["payload"]["sessions"]
+    assert (one["conversation"], one["sub"], one["last_seq"]) == (conversation, "ann", 7)
+
+
+def test_both_versions_in_one_conversation(come, server):
+    waiter = come("waiter", "wim")
+    waiter.say("ready")
+    assert_receives(waiter, "ready")
+    with Client.user(server, "old") as old:
+        old.say("connect")
+        assert_receives(old, "connect_success")
+        heard: list[Frame] = []
+        assert_receives(waiter, "new_connection")
+        assert_receives(waiter, "message_history")
+        old.text("from version 1")
+        assert assert_receives(waiter, "message_text", message="from version 1")["seq"] == 1
+        waiter.say("typing", {"on": True}, to=old.uuid)
+        waiter.say("read", {"seq": 1}, to=old.uuid)
+        assert say(waiter, "from version 2", old.uuid)["payload"]["seq"] == 2
+        heard += old.receive_all()
+        waiter.say("disconnect", {"uuid": old.uuid})
+        assert_receives(waiter, "disconnected")
+        heard += old.receive_all()
+    assert [one["type"] for one in heard] == ["message_text", "disconnected"]
+    for one in heard:
+        check_letter(Role.USER, one)
+
+
+def test_typing_and_reading_are_passed_on(come):
+    user, waiter = come("user", "ann"), come("waiter", "wim")
+    conversation = meet(user, waiter)
+    say(user, "read me")
+    waiter.say("typing", {"on": True}, to=user.uuid)
+    waiter.say("read", {"seq": 1}, to=user.uuid)
+    assert assert_receives(user, "typing", on=True)["conversation"] == conversation
+    assert assert_receives(user, "read", seq=1)["from"] == waiter.uuid
+
+
+def test_ready_with_a_capacity_and_unready(come):
+    waiter, ann, bob = come("waiter", "wim"), come("user", "ann"), come("user", "bob")
+    waiter.say("ready", {"capacity": 1})
+    assert assert_receives(waiter, "ready")["payload"] == {"capacity": 1}
+    ann.say("connect")
+    assert_receives(ann, "connect_success")
+    bob.say("connect")
+    assert_receives(bob, "connect_queue", location=0)
+    waiter.say("unready")
+    until(waiter, "unready")
+    ann.say("disconnect")
+    until(ann, "disconnected")
+    assert_quiet(bob)
+    waiter.say("ready")
+    until(bob, "connect_success")
+
+
+def test_a_newer_login_kicks_the_older_one_out(come):
+    older = come("waiter", "wim")
+    come("waiter", "wim")
+    assert_receives(older, "kickout")
+    with pytest.raises(Closed) as closed:
+        older.receive()
+    assert closed.value.code == 4409
+
+
+# ---- restarts ----------------------------------------------------------------
+
+
+def kill(server: LiveServer) -> None:
+    """The worker dies where it stands; gunicorn starts another."""
+    old = server.worker_pid
+    os.kill(old, signal.SIGKILL)
+    server.wait_for_line(r"Booting worker with pid", count=2)
+
+
+@pytest.mark.parametrize("server", ["gunicorn"], indirect=True)
+def test_a_crash_is_a_pause(come, server):
+    user, waiter = come("user", "ann"), come("waiter", "wim")
+    conversation = meet(user, waiter)
+    say(user, "before")
+    kill(server)
+    user2 = come("user", "ann", {conversation: 0})
+    assert user2.uuid == user.uuid
+    assert_receives(user2, "connect_success", conversation=conversation, resumed=True)
+    assert texts(assert_receives(user2, "message_history")) == [(1, "before")]
+    waiter2 = come("waiter", "wim", {conversation: 1})
+    assert waiter2.uuid == waiter.uuid
+    assert_receives(waiter2, "new_connection", conversation=conversation)
+    assert texts(assert_receives(waiter2, "message_history")) == []
+    assert say(user2, "after")["payload"]["seq"] == 2
+    assert assert_receives(waiter2, "message_text")["seq"] == 2
+    bob = come("user", "bob")  # the waiter is as ready as it was
+    bob.say("connect")
+    assert_receives(bob, "connect_success")
+
+
+@pytest.mark.parametrize("server", ["gunicorn"], indirect=True)
+def test_a_ticket_takes_the_old_place_in_line(come, server):
+    tickets = {}
+    for name in ("ann", "bob"):
+        user = come("user", name)
+        user.say("connect")
+        tickets[name] = assert_receives(user, "connect_queue")["payload"]["ticket"]
+    kill(server)
+    cho, bob, ann = come("user", "cho"), come("user", "bob"), come("user", "ann")
+    cho.say("connect")
+    assert assert_receives(cho, "connect_queue")["payload"]["location"] == 0
+    bob.say("connect", {"ticket": tickets["bob"]})
+    assert assert_receives(bob, "connect_queue")["payload"]["location"] == 0
+    ann.say("connect", {"ticket": tickets["bob"]})  # not hers: the back of the line
+    assert assert_receives(ann, "connect_queue")["payload"]["location"] == 2
+
+
+# ---- a store that is down ----------------------------------------------------
+
+
+@pytest.mark.parametrize("server", ["gunicorn"], indirect=True)
+def test_while_the_store_is_locked_nothing_is_acknowledged_and_nothing_lost(come, server, tmp_path):
+    user, waiter = come("user", "ann"), come("waiter", "wim")
+    meet(user, waiter)
+    say(user, "before")
+    assert_receives(waiter, "message_text", message="before")
+    with sqlite3.connect(database(tmp_path), isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        asked = user.say("message_text", {"message": "meanwhile"}, id="m")
+        error = assert_receives(user, "error", reply_id=asked)["payload"]
+        assert (error["code"], error["retry_after"] > 0) == ("unavailable", True)
+        with pytest.raises(HTTPError, match="503"):
+            server.get("/readyz")
+        other.execute("COMMIT")
+    server.wait_for_line("the history is stored again")
+    assert say(user, "meanwhile", id="m")["payload"]["seq"] == 2
+    assert assert_receives(waiter, "message_text")["seq"] == 2
+    lag = [line for line in server.get("/metrics").splitlines() if "lag_seconds_bucket" in line]
+    within = {line.split('"')[1]: float(line.split()[-1]) for line in lag}
+    assert within["0.1"] == within["+Inf"], json.dumps(within)
