@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from gevent import monkey
 
 from testkit import LiveServer
 
@@ -27,6 +28,12 @@ SETTINGS = {
     "CSAPP_CONNECTIONS_PER_IP": "0",
     "CSAPP_MAX_USERS_PER_WAITER": "2",
 }
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """A test file that imports `wsgi` turns every thread of this process into a greenlet."""
+    if monkey.is_module_patched("socket"):
+        raise pytest.UsageError("something that the tests import has patched this process")
 
 
 @pytest.fixture(scope="session")

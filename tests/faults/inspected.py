@@ -20,9 +20,9 @@ from greenlet import greenlet
 from services.switchboard import Participant, Switchboard
 from services.transport.connection import Connection
 from tests.echo import echo
+from tests.faults.planted import PLANTED
 from wsgi import app
 
-PLANTED = "a bug is planted here"
 PATIENCE = 25.0  # s that an answer is waited for: less than a test waits
 
 relay = Switchboard.relay

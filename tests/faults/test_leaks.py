@@ -14,7 +14,7 @@ from testkit.proxy import TO_SERVER, FaultProxy
 from ..raw import BINARY, CLOSE, PING, Raw, frame, request
 from .bystanders import Bystanders
 from .conftest import assert_back, figures_at_rest, joining, meet, running
-from .inspected import PLANTED
+from .planted import PLANTED
 
 USER = "/v1/ws/user/connect"
 MIB = 1024 * 1024

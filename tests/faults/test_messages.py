@@ -17,7 +17,7 @@ from testkit.server import SECRET
 from ..raw import TEXT, Raw, frame
 from .bystanders import Bystanders
 from .conftest import ROTATED, joining, meet, row, running
-from .inspected import PLANTED
+from .planted import PLANTED
 
 USER = "/v1/ws/user/connect"
 
