@@ -152,7 +152,11 @@ class GeventRuntime:
         return _bare(sock, os.dup(sock.fileno()))
 
     def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
-        return self._hub.threadpool.apply(function, args)
+        # What it raises is brought back by hand: gevent's pool would print it as well.
+        value, error = self._hub.threadpool.apply(_caught, (function, args))
+        if error is not None:
+            raise error
+        return value
 
     def readiness(self, sock: socket.socket) -> Readiness:
         return _HubReadiness(self._gevent, self._hub, sock)
@@ -242,6 +246,15 @@ def _plain_socket() -> type[socket.socket]:
 
     plain: type[socket.socket] = monkey.get_original("socket", "socket")
     return plain
+
+
+def _caught(
+    function: Callable[..., Any], args: tuple[Any, ...]
+) -> tuple[Any, BaseException | None]:
+    try:
+        return function(*args), None
+    except Exception as error:
+        return None, error
 
 
 def _guarded(function: Callable[..., Any], args: tuple[Any, ...]) -> None:

@@ -202,7 +202,8 @@ class Writer:
         self.available = False
         if isinstance(error, OutcomeUnknown):
             self._unsure = sayings, batch
-        else:
+        elif self._unsure is None or not isinstance(error, StoreError):
+            self._unsure = None  # what cannot be looked up is given up, not tried for ever
             self._keep(batch)
             self._tell(sayings, stored=False)
             for saying in sayings:
@@ -254,8 +255,8 @@ class Writer:
 
     def _settle(self, sayings: list[Saying], batch: Batch) -> None:
         """Find out whether *batch* is stored, and store it if not."""
-        if sayings:
-            first = sayings[0].rows()[0]
+        if batch.messages:  # none where all were repeats
+            first = batch.messages[0]
             found = self._store.messages(first.chat, after=first.seq - 1, before=first.seq + 1)
             if found == [first]:
                 return

@@ -1,0 +1,191 @@
+"""The group-commit writer, on a store that does as it is told: no database, no threads."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from services.history.port import (
+    Batch,
+    Chat,
+    Conflict,
+    Message,
+    OutcomeUnknown,
+    Side,
+    StoreError,
+)
+from services.history.writer import Saying, Talk, Writer
+
+
+class Store:
+    """Keeps messages in a dictionary; fails as often as *failing* says, before or after."""
+
+    def __init__(self) -> None:
+        self.rows: dict[tuple[int, int], Message] = {}
+        self.failing: deque[tuple[bool, Exception]] = deque()
+        self.commits = 0
+
+    def commit(self, batch: Batch) -> None:
+        self.commits += 1
+        done, error = self.failing.popleft() if self.failing else (True, None)
+        if done:
+            ids = {(one.chat, one.side, one.client_id) for one in self.rows.values()}
+            for one in batch.messages:
+                if (one.chat, one.seq) in self.rows or (
+                    one.client_id is not None and (one.chat, one.side, one.client_id) in ids
+                ):
+                    raise Conflict
+            self.rows.update({(one.chat, one.seq): one for one in batch.messages})
+        if error is not None:
+            raise error
+
+    def check(self) -> None:
+        if self.failing:
+            raise self.failing.popleft()[1]
+
+    def find(self, chat: int, side: int, client_ids: list[str]) -> list[Message]:
+        return [
+            one
+            for one in self.rows.values()
+            if (one.chat, one.side) == (chat, side) and one.client_id in client_ids
+        ]
+
+    def messages(self, chat: int, *, after: int = 0, before: int | None = None, **_: Any) -> Any:
+        found = sorted(one for one in self.rows.values() if one.chat == chat and one.seq > after)
+        return [one for one in found if before is None or one.seq < before][-1:]
+
+
+class Loop:
+    """A runtime whose loop turns when it is told to, and whose native thread is the loop."""
+
+    def __init__(self) -> None:
+        self.calls: deque[Callable[[], Any]] = deque()
+
+    def call_soon(self, call: Callable[[], Any]) -> None:
+        self.calls.append(call)
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> None:
+        self.calls.append(lambda: function(*args))
+
+    def sleep(self, seconds: float) -> None:
+        pass
+
+    def native(self) -> Callable[..., None]:
+        def run(function: Callable[[], Any], done: Callable[..., None]) -> None:
+            error = None
+            try:
+                function()
+            except Exception as raised:
+                error = raised
+            self.calls.append(lambda: done(error))
+
+        return run
+
+    def turn(self, most: int = 50) -> None:
+        while self.calls and most:
+            self.calls.popleft()()
+            most -= 1
+
+
+@pytest.fixture
+def store() -> Store:
+    return Store()
+
+
+@pytest.fixture
+def loop() -> Loop:
+    return Loop()
+
+
+@pytest.fixture
+def writer(store: Any, loop: Any) -> Writer:
+    return Writer(store, loop, lambda: 1000.0)
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk(Chat(7, "uuid", "ann"))
+
+
+def say(talk: Talk, told: list[Saying], *texts: str, ids: list[str] | None = None) -> Saying:
+    return Saying(talk, Side.USER, "ann", list(texts), ids, told.append)
+
+
+def test_what_came_meanwhile_is_committed_together(writer, store, loop, talk):
+    told: list[Saying] = []
+    for number in range(5):
+        assert writer.say(say(talk, told, f"a{number}", f"b{number}"))
+    loop.turn()
+    assert store.commits == 1
+    assert [list(one.seqs) for one in told] == [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]]
+    assert talk.last_seq == 10
+    assert writer.idle
+
+
+def test_a_failed_batch_gives_its_numbers_back(writer, store, loop, talk):
+    told: list[Saying] = []
+    store.failing.append((False, StoreError("full")))
+    writer.say(say(talk, told, "lost", ids=["1"]))
+    loop.turn(2)
+    assert [one.stored for one in told] == [False]
+    assert not writer.available
+    assert not writer.say(say(talk, told, "refused", ids=["2"]))
+    loop.turn()
+    assert writer.available
+    writer.say(say(talk, told, "again", ids=["1"]))
+    loop.turn()
+    assert (told[-1].stored, list(told[-1].seqs)) == (True, [1])
+
+
+def test_a_repeat_gets_its_first_receipt_and_takes_no_number(writer, store, loop, talk):
+    told: list[Saying] = []
+    writer.say(say(talk, told, "one", "two", ids=["1", "2"]))
+    loop.turn()
+    writer.say(say(talk, told, "two", "other", "three", ids=["2", "1", "3"]))
+    loop.turn()
+    again = told[-1]
+    assert [(one, first and first.seq) for one, first in again.repeats] == [("2", 2), ("1", None)]
+    assert (again.texts, list(again.seqs)) == (["three"], [3])
+    writer.say(say(talk, told, "four", ids=["4"]))
+    loop.turn()
+    assert list(told[-1].seqs) == [4]
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_of_an_unknown_outcome_nobody_is_told_before_it_is_known(writer, store, loop, talk, done):
+    told: list[Saying] = []
+    store.failing += [(done, OutcomeUnknown("cut"))]
+    writer.say(say(talk, told, "one"))
+    loop.turn(2)
+    assert told == []
+    assert not writer.available
+    loop.turn()
+    assert [(one.stored, list(one.seqs)) for one in told] == [(True, [1])]
+    assert [one.body for one in store.rows.values()] == ["one"]
+    assert writer.available
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_an_unknown_outcome_of_nothing_but_repeats(writer, store, loop, talk, done):
+    told: list[Saying] = []
+    writer.say(say(talk, told, "one", ids=["1"]))
+    loop.turn()
+    store.failing += [(True, None), (done, OutcomeUnknown("cut"))]  # type: ignore[arg-type]
+    writer.say(say(talk, told, "one", ids=["1"]))
+    loop.turn()
+    assert writer.available
+    assert [(one.stored, len(one.repeats)) for one in told[1:]] == [(True, 1)]
+    writer.say(say(talk, told, "two", ids=["2"]))
+    loop.turn()
+    assert list(told[-1].seqs) == [2]
+
+
+def test_another_worker_was_faster(writer, store, loop, talk):
+    told: list[Saying] = []
+    store.rows[7, 1] = Message(7, 1, Side.WAITER, "wim", None, 1, "from elsewhere", 5)
+    writer.say(say(talk, told, "mine"))
+    loop.turn()
+    assert (told[0].stored, list(told[0].seqs)) == (True, [2])
