@@ -589,7 +589,7 @@ class Session:
         """Who bears the token of *frame*, and when it was signed (ms). Raises `TokenError`."""
         shown = self._house.tokens.inspect(frame.payload.token, TokenRole(self._role))
         if self._house.revocations.is_revoked(shown.identity, shown.signed):
-            what = "payload.token: it has been revoked"
+            what = "payload.token: this login was signed out"
             raise TokenError(ErrorCode.INVALID_TOKEN, what)
         return shown.identity, shown.signed
 

@@ -19,7 +19,9 @@ from services.history.accounts import AccountError, Accounts, Hashing, folded
 from services.history.port import StoreError
 from services.history.sql import SQLStore, open_store
 from services.identity import Identity, TokenRole
-from testkit import Client, LiveServer
+from services.wire.codes import CloseCode
+from testkit import Client, LiveServer, assert_receives
+from testkit.client import assert_quiet
 from testkit.server import SECRET
 
 WORD = "correct horse"
@@ -541,18 +543,49 @@ def test_demo_puts_known_passwords_into_no_other_database(monkeypatch):
 
 
 @pytest.mark.parametrize("way", ["gunicorn", "flask"])
-def test_signing_in_and_out_of_a_real_server(tmp_path, way):
+def test_whoever_is_signed_out_is_closed_in_five_seconds(tmp_path, way):
     env = {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
     app = create_app({"CSAPP_SECRET_KEY": SECRET, **env})
-    added(app)
+    added(app, "ada")
+    added(app, "lin")
     with getattr(LiveServer, way)(env=env) as server:
-        said = json.loads(
-            server.request("POST", "/v1/waiter/login", body={"name": "ada", "password": WORD})
-        )
-        with Client(server, "waiter") as ada:
-            ada.auth(said["token"])
-            ada.ready()
-            server.post("/v1/waiter/logout", Authorization=f"Bearer {said['token']}")
-        assert len(revoked(app)) == 1
+
+        def signed_in(name: str) -> tuple[Client, str]:
+            body = {"name": name, "password": WORD}
+            token = json.loads(server.request("POST", "/v1/waiter/login", body=body))["token"]
+            client = Client(server, "waiter")
+            client.auth(token)
+            client.say("ready")
+            client.receive_all()  # within the grace period: its standing UUID
+            return client, token
+
+        def gone(client: Client) -> float:
+            begun = time.monotonic()
+            assert client.closed() == CloseCode.UNAUTHENTICATED
+            return time.monotonic() - begun
+
+        (ada, first), (lin, other) = signed_in("ada"), signed_in("lin")
+        server.post("/v1/waiter/logout", Authorization=f"Bearer {first}")
+        assert gone(ada) < 1, "by the process that it was said to"
+        ada, _ = signed_in("ada")
+        chat(app, "waiter", "disable", "lin")
+        assert gone(lin) < 5
+        sid = app.extensions["csapp"].server.tokens.inspect_any(
+            json.loads(server.request("POST", "/v1/waiter/login",
+                                      body={"name": "ada", "password": WORD}))["token"]
+        ).identity.sid  # fmt: skip
+        chat(app, "revoke", "--sid", sid)
+        chat(app, "revoke", "--sub", "nobody")
+        for token in (first, other):
+            late = Client(server, "waiter")
+            late.auth(token)
+            assert_receives(late, "error", message="payload.token: this login was signed out")
+            late.drop()
+        assert_quiet(ada)
+        chat(app, "revoke", "--sub", "ada")
+        assert gone(ada) < 5
+        again, _ = signed_in("ada")
+        assert_quiet(again)
+        again.drop()
         assert WORD not in server.log
-        assert said["token"] not in server.log
+        assert first not in server.log
