@@ -80,6 +80,7 @@ class ChatServer:
         self._open_by_role = dict.fromkeys(Role, 0)
         self._received_before = self._relayed_before = 0  # by connections that have ended
         self._lock = threading.Lock()
+        self._starting = threading.Lock()
         self._started: House | None = None
         self._writer: Writer | None = None
         servers.add(self)
@@ -90,7 +91,7 @@ class ChatServer:
     def house(self) -> House:
         """What all sessions share; made at first use, which is after any fork."""
         if self._started is None:
-            with self._lock:
+            with self._starting:  # not the other lock: what is revoked closes connections
                 if self._started is None:
                     self._started = self._start()
         return self._started
