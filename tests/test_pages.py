@@ -481,7 +481,6 @@ def test_waiter_token_expires(run: Run, visit: Visit) -> None:
 
 def test_waiter_signs_in_by_hand(server: LiveServer, visit: Visit) -> None:
     page = visit(f"{server.url}/waiter")
-    page.get_by_text("Sign in with a token").click()
     field = page.get_by_label("Token")
     field.fill("not a token")
     field.press("Enter")
@@ -496,9 +495,9 @@ def test_waiter_signs_in_by_hand(server: LiveServer, visit: Visit) -> None:
     page.reload()
     expect(page.get_by_text("Ready for visitors")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_label("Name")).to_be_focused()
+    expect(page.get_by_label("Token")).to_be_focused()
     page.reload()
-    expect(page.get_by_label("Name")).to_be_focused()
+    expect(page.get_by_label("Token")).to_be_focused()
 
 
 @pytest.fixture

@@ -21,8 +21,11 @@ ROWS = 256
 #: KiB of pages that a connection remembers: one writes, eight read
 WRITER_CACHE, READER_CACHE = 32_768, 4096
 
-#: bytes that the journal may stay long once it was: readers in turn can keep it from ending
-JOURNAL = 67_108_864
+#: bytes of journal after which readers are waited for: in turn, they can keep it from ending
+JOURNAL = 16_777_216
+
+#: s that the writer waits for readers then; past it, it goes on with a journal twice as long
+READERS_WAIT = 0.5
 
 _UNIQUE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID")
 _STALE = ("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_CORRUPT")
@@ -41,6 +44,8 @@ class SQLiteStore(SQLStore):
         self._url = url.set(
             drivername="sqlite", database=f"file:{quote(self.path)}"
         ).update_query_dict({"mode": "rw", "uri": "true"})
+        self._lock_wait = lock_wait
+        self._journal = JOURNAL
         super().__init__(self._engine(lock_wait, pool_size=4, max_overflow=5))
 
     def _engine(self, lock_wait: float, **options: Any) -> sa.Engine:
@@ -116,6 +121,19 @@ class SQLiteStore(SQLStore):
 
     def _commit(self, connection: sa.Connection) -> None:
         connection.exec_driver_sql("COMMIT")
+        with contextlib.suppress(OSError, sa.exc.DBAPIError):  # what is committed stays so
+            self._empty_journal(connection)
+
+    def _empty_journal(self, connection: sa.Connection) -> None:
+        """SQLite's own checkpoints wait for nobody: where somebody always reads, none ends."""
+        if os.stat(f"{self.path}-wal").st_size < self._journal:
+            return
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(READERS_WAIT * 1000)}")
+        try:
+            found = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(self._lock_wait * 1000)}")
+        self._journal = JOURNAL if not found[0] else 2 * self._journal
 
     def _roll_back(self, connection: sa.Connection) -> None:
         connection.exec_driver_sql("ROLLBACK")

@@ -116,7 +116,9 @@ def test_a_place_where_nothing_can_be_written_ahead_is_refused(store):
         store._set_up(Elsewhere(), SimpleNamespace(info={}))
 
 
-def test_readers_in_turn_do_not_let_the_journal_grow_for_ever(store, path):
+def test_readers_in_turn_do_not_let_the_journal_grow_for_ever(store, path, monkeypatch):
+    monkeypatch.setattr(store, "_journal", 1_000_000)
+    monkeypatch.setattr("services.history.sqlite.JOURNAL", 1_000_000)
     store.commit(texts(1, 1, 50))
     stop = threading.Event()
 
@@ -127,16 +129,32 @@ def test_readers_in_turn_do_not_let_the_journal_grow_for_ever(store, path):
     readers = [threading.Thread(target=read) for _ in range(3)]
     for reader in readers:
         reader.start()
-    written = 0
+    longest = 0
     try:
-        for seq in range(51, 451):
+        for seq in range(51, 451):  # 16 MB
             store.commit(Batch(messages=[text(2, seq, "x" * 40_000)]))
-            written += 40_000
+            longest = max(longest, Path(f"{path}-wal").stat().st_size)
     finally:
         stop.set()
         for reader in readers:
             reader.join()
-    assert Path(f"{path}-wal").stat().st_size < written * 0.75
+    assert longest < 5_000_000
+
+
+def test_a_reader_that_stays_is_waited_for_ever_less_often(store, path, monkeypatch):
+    monkeypatch.setattr(store, "_journal", 100_000)
+    monkeypatch.setattr("services.history.sqlite.READERS_WAIT", 0)
+    monkeypatch.setattr("services.history.sqlite.JOURNAL", 100_000)
+    store.commit(texts(1, 1, 1))
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM message").fetchall()
+        for seq in range(2, 22):
+            store.commit(Batch(messages=[text(1, seq, "x" * 40_000)]))
+        assert store._journal > 400_000
+    store.commit(Batch(messages=[text(1, 22, "x" * 4_000_000)]))
+    assert store._journal == 100_000
+    assert len(store.messages(1, limit=99)) == 22
 
 
 # ---- faults ------------------------------------------------------------
