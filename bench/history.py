@@ -32,6 +32,8 @@ CHATS = (
     "CASE WHEN i > {count} - 1000 THEN NULL ELSE i END FROM c"
 )
 
+SERVICES = "INSERT INTO service (waiter, chat) SELECT waiter_subject, key FROM chat"
+
 #: in the order of arrival: the messages of a chat lie far from each other
 MESSAGES = (
     NUMBERS + " INSERT INTO message (chat, seq, side, author, client_id, kind, body, date) "
@@ -48,6 +50,7 @@ def fill(store: SQLStore, messages: int, chats: int) -> None:
         connection.exec_driver_sql("BEGIN" if store.name == "sqlite" else "SELECT 1")
         for statement in (
             CHATS.format(count=chats, users=chats // 4 or 1, waiters=WAITERS),
+            SERVICES,
             MESSAGES.format(count=messages, chats=chats),
         ):
             connection.execute(sa.text(statement))

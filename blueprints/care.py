@@ -15,8 +15,9 @@ import click
 from flask import Flask, current_app
 
 from services.history import care, export, search
-from services.history.port import Chat, StoreError
+from services.history.port import Chat, StoreError, key_of, public_id
 from services.history.sql import SQLStore, open_store
+from services.wire.dates import rfc3339
 
 from .commands import chat
 
@@ -112,11 +113,8 @@ def export_(
 
 
 def _key(conversation: str) -> int:
-    try:
-        key = int(conversation, 16)
-    except ValueError:
-        key = -1
-    if not 0 <= key < 1 << 63:
+    key = key_of(conversation)
+    if key is None:
         raise click.ClickException(f"{_one_line(conversation)}: no conversation has such an id")
     return key
 
@@ -210,7 +208,7 @@ def search_(words: tuple[str, ...], served_by: str | None, limit: int) -> None:
             )
             for hit in found.hits:
                 click.echo(
-                    f"{export.when(hit.date)}  {export.public_id(hit.chat)} {hit.seq}  "
+                    f"{rfc3339(hit.date)}  {public_id(hit.chat)} {hit.seq}  "
                     f"{_one_line(hit.author)}: {_one_line(hit.snippet)}"
                 )
             shown += len(found.hits)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from flask import Request, Response, jsonify
 
-from services.history.sql import SQLStore, open_store
+from services.history.sql import SQLStore, open_store, prepared_store
 from services.identity import Identity
 from services.server import ChatServer
 from services.wire.codes import ErrorCode
@@ -32,8 +31,6 @@ class Extension:
 
     server: ChatServer
     callbacks: Callbacks
-    _store: SQLStore | None = None
-    _opening: threading.Lock = field(default_factory=threading.Lock)
 
     @property
     def has_store(self) -> bool:
@@ -41,20 +38,11 @@ class Extension:
         return self.server.settings.database_url != "off"
 
     def store(self) -> SQLStore:
-        """The database, opened at first use, which is after any fork.
+        """The database, ready for use by a command; a server has its own (`server.store`).
 
-        The embedded SQLite gets its tables by itself, PostgreSQL by `chat
-        migrate`. Blocks: to be called off the loop. Raises `StoreError`.
+        Blocks. Raises `StoreError`.
         """
-        with self._opening:
-            if self._store is None:
-                store = self.open_store()
-                if store.name == "sqlite":
-                    store.migrate()
-                else:
-                    store.check()
-                self._store = store
-        return self._store
+        return prepared_store(self.server.settings.database_url)
 
     def open_store(self) -> SQLStore:
         """The database as it is found: perhaps without its tables. Raises `StoreError`."""

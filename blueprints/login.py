@@ -88,7 +88,9 @@ class Login:
     def _sign_in(self, name: str, password: str) -> tuple[str, Identity] | None:
         """In a native thread."""
         if self._accounts is None:
-            self._accounts = Accounts(self._extension.store(), HASHING)
+            store = self._extension.server.store
+            assert store is not None  # whoever signs in, signs in to accounts  # noqa: S101
+            self._accounts = Accounts(store, HASHING)
         account = self._accounts.verify(name, password)
         if account is None:
             return None

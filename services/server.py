@@ -16,14 +16,15 @@ from .desk.port import Figures, Role
 from .errors import CSAppError
 from .history import care
 from .history.port import StoreError
-from .history.sql import SQLStore, open_store
+from .history.sql import SQLStore, prepared_store
 from .history.writer import Writer
+from .house import House
 from .identity import Tokens
 from .limits import ConnectionCount, KeyedBuckets
 from .metrics import MeasuredDesk, Meters, Readings
 from .origin import client_address
 from .revocation import Revocations
-from .session import House, Session
+from .session import Session
 from .settings import Settings
 from .switchboard import Switchboard
 from .timers import TICK, Wheel
@@ -83,6 +84,8 @@ class ChatServer:
         self._starting = threading.Lock()
         self._started: House | None = None
         self._writer: Writer | None = None
+        #: what is said is kept here, once the server has started; None: nothing is
+        self.store: SQLStore | None = None
         servers.add(self)
 
     # ---- starting ------------------------------------------------------
@@ -106,7 +109,7 @@ class ChatServer:
             grace=settings.grace + TICK,  # the wheel's time stands still for up to a tick
             now=wheel.lived,
         )
-        store = self._open_store(runtime)
+        store = self.store = self._open_store(runtime)
         self._writer = Writer(store, runtime, time.time) if store is not None else None
         switchboard = Switchboard(
             MeasuredDesk(desk, self.meters),
@@ -176,10 +179,7 @@ class ChatServer:
         url = self.settings.database_url
         if url == "off":
             return None
-        store = open_store(url)
-        if store.name == "sqlite":
-            runtime.blocking(store.migrate)
-        runtime.blocking(store.check)
+        store: SQLStore = runtime.blocking(prepared_store, url)
         return store
 
     @property

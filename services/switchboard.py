@@ -12,172 +12,28 @@ what comes back stored is delivered, in the order of `seq`.
 
 from __future__ import annotations
 
-import logging
 import secrets
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
-from enum import StrEnum
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any
 
-from .desk.port import Arrival, Departed, Desk, Matched, Parted, Queued, Role, Standing
-from .history.port import Chat, Duty, Side, Store
-from .history.writer import Saying, Talk, Writer
+from .desk.port import Departed, Desk, Figures, Matched, Parted, Queued, Role, Standing
+from .history.port import Chat, Duty, Store
+from .history.writer import Talk, Writer
 from .identity import Identity, TokenRole
-from .transport.frames import HEADS
-from .transport.frames import frame as framed
-from .wire import codec, frames
-from .wire.dialect import DIALECTS, Dialect, Peer, rfc3339
-
-log = logging.getLogger("csapp.sockets")
+from .participants import SIDES, Ids, Line, Participant, Phase, Socket, Spoken, sealed
+from .wire import frames
+from .wire.dialect import DIALECTS, Dialect, Peer
 
 _PLAIN, _FULL = DIALECTS[1], DIALECTS[2]
 
-#: client ids of texts that were said at once; None in version 1
-Ids = Sequence[str | None] | None
 
-SIDES = {Role.USER: Side.USER, Role.WAITER: Side.WAITER}
+#: s by which the beginning of a wait may seem to move, and is still the same visitor's
+SAME_FIRST = 0.5
 
-
-class Phase(StrEnum):
-    """How far a participant has got; with the frame's type it decides what happens."""
-
-    GREETED = "greeted"  # a socket before `auth`
-    IDLE = "idle"  # a user who has not asked for a waiter
-    QUEUED = "queued"
-    SERVED = "served"
-    OFF_DUTY = "off_duty"  # a waiter who takes no users
-    ON_DUTY = "on_duty"
-
-
-class Socket(Protocol):
-    """One connection of a participant, as a session shows it to the switchboard."""
-
-    #: the version it speaks
-    dialect: Dialect
-
-    def put(self, frame: bytes, /) -> None:
-        """Queue framed bytes; never waits."""
-
-    def hear(self, spoken: Spoken) -> None:
-        """Stored texts for it, or echoes of its participant's own; never waits."""
-
-    def stored(self, spoken: Spoken) -> None:
-        """What it has said is stored, or will not be."""
-
-    def meet(self, line: Line, frame: frames.ServerFrame) -> None:
-        """*frame* says who is at the other end of *line*; its history comes before all else."""
-
-    def replace(self) -> None:
-        """A newer login takes its place: close it."""
-
-    def welcome(self, participant: Participant, arrival: Arrival) -> None:
-        """It belongs to *participant* now; what was parked follows."""
-
-    def take_question(self) -> frames.ClientFrame | None:
-        """The frame that this socket waits to have answered, once; None otherwise."""
-
-
-class Line:
-    """One direction of a chat: who speaks, who hears, and the voices in which it is spoken."""
-
-    __slots__ = ("_echo", "_full", "sender", "talk", "texts", "to")
-
-    def __init__(self, sender: Participant, to: Participant, talk: Talk) -> None:
-        self.sender = sender
-        self.to = to
-        self.talk = talk
-        #: from messages to their framed bytes in version 1, in one piece
-        self.texts = codec.Voice(sender.uuid, to.uuid, HEADS).texts
-        self._full: codec.FullVoice | None = None
-        self._echo: codec.FullVoice | None = None
-
-    @property
-    def full(self) -> codec.FullVoice:
-        """Version 2, to the other side."""
-        if self._full is None:
-            self._full = codec.FullVoice(self.sender.uuid, self.to.uuid, self.talk.id, HEADS)
-        return self._full
-
-    @property
-    def echo(self) -> codec.FullVoice:
-        """Version 2, to the sender's own other sockets."""
-        if self._echo is None:
-            self._echo = codec.FullVoice(self.sender.uuid, self.sender.uuid, self.talk.id, HEADS)
-        return self._echo
-
-
-class Spoken(Saying):
-    """Texts under way on *line*, said on *sock*; encoded once for each version."""
-
-    __slots__ = ("_echo", "_full", "_plain", "line", "sock")
-
-    line: Line
-    sock: Socket
-    _plain: bytes | None
-    _full: bytes | None
-    _echo: bytes | None
-
-    def plain(self) -> bytes:
-        """Version 1, to the other side."""
-        if self._plain is None:
-            self._plain = self.line.texts(self.texts)
-        return self._plain
-
-    def full(self, own: bool, beyond: int = 0) -> bytes:
-        """Version 2, to the other side or to one's *own* sockets; only numbers above *beyond*."""
-        voice = self.line.echo if own else self.line.full
-        if beyond >= self.seqs[0]:
-            numbered = zip(self.texts, self.seqs, strict=True)
-            texts, seqs = zip(*(one for one in numbered if one[1] > beyond), strict=True)
-            return voice.texts(list(texts), seqs, rfc3339(self.date))
-        if own:
-            if self._echo is None:
-                self._echo = voice.texts(self.texts, self.seqs, rfc3339(self.date))
-            return self._echo
-        if self._full is None:
-            self._full = voice.texts(self.texts, self.seqs, rfc3339(self.date))
-        return self._full
-
-
-class Participant:
-    """A visitor session or a waiter on duty, as this process knows it."""
-
-    __slots__ = (
-        "identity",
-        "line",
-        "lines",
-        "page",
-        "parked",
-        "parked_bytes",
-        "phase",
-        "role",
-        "sockets",
-        "talk",
-        "uuid",
-        "version",
-    )
-
-    def __init__(self, uuid: str, role: Role, identity: Identity) -> None:
-        self.uuid = uuid
-        self.role = role
-        self.identity = identity
-        self.phase = Phase.IDLE if role is Role.USER else Phase.OFF_DUTY
-        self.sockets: tuple[Socket, ...] = ()
-        #: what its newest socket speaks: for version 1 texts are parked, version 2 reads them
-        self.version = 1
-        #: to a user's waiter
-        self.line: Line | None = None
-        #: to a waiter's users by their UUIDs, in the order in which they were matched
-        self.lines: dict[str, Line] = {}
-        #: a user's conversation, also while it waits to be served again
-        self.talk: Talk | None = None
-        #: where a user was when it asked
-        self.page = ("", "")
-        #: what waits for it to return, for each version
-        self.parked: deque[tuple[bytes, bytes]] = deque()
-        self.parked_bytes = 0
+#: how much the latest wait counts in what is said of waits
+RECENCY = 0.2
 
 
 class Switchboard:
@@ -201,28 +57,31 @@ class Switchboard:
         self._sign_ticket = sign_ticket
         self._participants: dict[str, Participant] = {}
         self._lock = threading.Lock()  # who has which sockets, and the order of events
+        #: how many wait, and since when the first one does, as waiters were told
         self._told_queue = (0, 0.0)
+        #: s that those who were matched lately have waited, the latest counting most
+        self._waited: float | None = None
 
     # ---- a restart -----------------------------------------------------
 
     def restore(self, chats: list[Chat], duties: list[Duty]) -> None:
         """Take up the open *chats* where they stood; both sides are waited for."""
         standings: dict[str, Standing] = {}
-        ready = {one.subject: one for one in duties}
+        waiters: dict[str, str] = {}  # subject → UUID
+        known = {one.subject: one for one in duties}
+
+        def stand(subject: str, uuid: str, name: str) -> None:
+            waiters[subject] = uuid
+            standings[uuid] = self._waiter(subject, uuid, name, known.get(subject))
+
         for duty in duties:
             if duty.ready:
-                standings[duty.uuid] = self._waiter(duty.subject, duty.uuid, "", duty)
+                stand(duty.subject, duty.uuid, "")
         for chat in chats:
-            if chat.waiter is not None and chat.waiter_subject is not None:
-                duty_of = ready.get(chat.waiter_subject)
-                if chat.waiter not in standings and not any(
-                    one.role is Role.WAITER and one.subject == chat.waiter_subject
-                    for one in standings.values()
-                ):
-                    standings[chat.waiter] = self._waiter(
-                        chat.waiter_subject, chat.waiter, chat.waiter_name, duty_of
-                    )
-        subjects = {one.subject: one.uuid for one in standings.values() if one.role is Role.WAITER}
+            if chat.waiter is None or chat.waiter_subject is None:
+                continue
+            if chat.waiter_subject not in waiters:
+                stand(chat.waiter_subject, chat.waiter, chat.waiter_name)
         users: dict[str, Chat] = {}
         for chat in chats:
             older = users.get(chat.user_subject)
@@ -230,7 +89,7 @@ class Switchboard:
                 self._end(older)
             users[chat.user_subject] = chat
         for chat in users.values():
-            server = subjects.get(chat.waiter_subject or "")
+            server = waiters.get(chat.waiter_subject or "")
             standings[chat.user] = Standing(Role.USER, chat.user_subject, chat.user, server)
             user = Participant(chat.user, Role.USER, Identity(chat.user_subject, chat.user_name))
             user.talk = Talk(chat)
@@ -403,6 +262,8 @@ class Switchboard:
 
     def _matched(self, event: Matched) -> None:
         user, waiter = self._participants[event.user], self._participants[event.waiter]
+        lately = event.waited if self._waited is None else self._waited
+        self._waited = lately + (event.waited - lately) * RECENCY
         resumed = user.talk is not None
         talk = user.talk = user.talk or Talk(self._new_chat(user))
         record = talk.record
@@ -435,7 +296,14 @@ class Switchboard:
     ) -> frames.ServerFrame:
         """Who is at the other end of *line*."""
         other, talk = line.to, line.talk
-        peer = Peer(other.uuid, other.identity.name, talk.id, talk.last_seq, resumed)
+        record = talk.record
+        marks = record.user_read, record.waiter_read
+        if me.role is Role.WAITER:
+            marks = marks[::-1]
+        peer = Peer(
+            other.uuid, other.identity.subject, other.identity.name, talk.id, talk.last_seq,
+            resumed, *marks, record.page, record.opened,
+        )  # fmt: skip
         if me.role is Role.USER:
             return dialect.connect_success(me.uuid, peer)
         return dialect.new_connection(me.uuid, peer)
@@ -455,7 +323,7 @@ class Switchboard:
         ticket = ""
         if dialect.version > 1:
             ticket = self._sign_ticket(user.identity.subject, self.desk.ticket(user.uuid))
-        return dialect.connect_queue(user.uuid, location, ticket)
+        return dialect.connect_queue(user.uuid, location, ticket, self._waited)
 
     def _parted(self, event: Parted) -> None:
         user, waiter = self._participants[event.user], self._participants[event.waiter]
@@ -539,16 +407,21 @@ class Switchboard:
     def tell_queue(self) -> None:
         """Tell waiters how long the line is, when that has changed. At most once a second."""
         figures = self.desk.figures()
-        now = figures.queue_length, figures.longest_wait
-        if now[0] == self._told_queue[0]:
+        now = figures.queue_length, time.monotonic() - figures.longest_wait
+        before, self._told_queue = self._told_queue, now
+        if now[0] == before[0] and (not now[0] or now[1] - before[1] < SAME_FIRST):
             return
-        self._told_queue = now
         for participant in list(self._participants.values()):
             if participant.role is Role.WAITER:
                 for sock in participant.sockets:
-                    frame = sock.dialect.queue_status(participant.uuid, *now)
-                    if frame is not None:
-                        sock.put(sealed(frame))
+                    self.tell_line(participant, sock, figures)
+
+    def tell_line(self, waiter: Participant, sock: Socket, figures: Figures | None = None) -> None:
+        """Tell a socket of *waiter* how long the line is."""
+        figures = figures or self.desk.figures()
+        frame = sock.dialect.queue_status(waiter.uuid, figures.queue_length, figures.longest_wait)
+        if frame is not None:
+            sock.put(sealed(frame))
 
 
 _CARRY_OUT: dict[type, Callable[..., None]] = {
@@ -557,8 +430,3 @@ _CARRY_OUT: dict[type, Callable[..., None]] = {
     Parted: Switchboard._parted,
     Departed: Switchboard._departed,
 }
-
-
-def sealed(frame: frames.ServerFrame) -> bytes:
-    """*frame* as it goes over the line."""
-    return framed(codec.encode(frame))

@@ -17,6 +17,7 @@ from cryptography.x509.oid import NameOID
 from gevent import monkey
 
 from testkit import LiveServer
+from testkit.postgres import Postgres
 
 pytest_plugins = ["testkit.plugin"]
 
@@ -105,4 +106,11 @@ def any_server(request: pytest.FixtureRequest, serve: Callable[[str], LiveServer
 def echo_server() -> Iterator[LiveServer]:
     """The echo application."""
     with LiveServer.gunicorn("tests.echo:app", health="/") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The server that the tests share; who breaks it mends it."""
+    with Postgres() as server:
         yield server

@@ -6,8 +6,8 @@ from typing import get_args
 
 import pytest
 
+from services.participants import Phase
 from services.session import TABLE
-from services.switchboard import Phase
 from services.wire import frames
 
 USER_PHASES = {Phase.IDLE, Phase.QUEUED, Phase.SERVED}

@@ -27,6 +27,7 @@ DAY = 86_400_000  # ms
 TRIES = 20
 
 _chat, _message, _note = tables.chat.c, tables.message.c, tables.note.c
+_service = tables.service.c
 
 
 # ---- reading ---------------------------------------------------------------
@@ -48,7 +49,8 @@ def chats_of_person(store: SQLStore, subject: str) -> Iterator[Chat]:
     """
     wrote = sa.exists().where(_message.chat == _chat.key, _message.author == subject)
     noted = sa.exists().where(_note.chat == _chat.key, _note.author == subject)
-    theirs = sa.or_(_chat.user_subject == subject, _chat.waiter_subject == subject, wrote, noted)
+    served = sa.exists().where(_service.chat == _chat.key, _service.waiter == subject)
+    theirs = sa.or_(_chat.user_subject == subject, served, wrote, noted)
     last = -1
     while True:
         with reading(store) as connection:
@@ -182,7 +184,7 @@ def clean(store: SQLStore, *, vacuum: bool = True, pause: Pause = slices.sleep) 
     with reading(store) as connection:
         if store.name == "postgresql":
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for table in ("message", "chat", "note", "duty", "account", "revoked"):
+            for table in ("message", "chat", "service", "note", "duty", "account", "revoked"):
                 alone.exec_driver_sql(f"VACUUM {table}")
             return True
         if vacuum:
@@ -196,8 +198,10 @@ def clean(store: SQLStore, *, vacuum: bool = True, pause: Pause = slices.sleep) 
     return False
 
 
-def _some_keys(store: SQLStore, which: sa.ColumnElement[bool]) -> list[int]:
-    query = sa.select(_chat.key).where(which).limit(BATCH)
+def _some_keys(
+    store: SQLStore, which: sa.ColumnElement[bool], key: sa.Column[int] = _chat.key
+) -> list[int]:
+    query = sa.select(key).where(which).limit(BATCH)
     with reading(store) as connection:
         return list(connection.scalars(query))
 
@@ -214,6 +218,7 @@ def _remove(store: SQLStore, keys: list[int], removed: Removed, pause: Pause) ->
             notes = chats = 0
             if last:
                 notes = _delete(connection, tables.note, _note.chat.in_(keys))
+                _delete(connection, tables.service, _service.chat.in_(keys))
                 chats = _delete(connection, tables.chat, _chat.key.in_(keys))
         removed.messages += len(numbers)
         removed.notes += notes
@@ -236,12 +241,13 @@ def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) 
         # the UUID of an open chat is a server's to change
         "waiter": sa.case((_chat.ended.is_(None), _chat.waiter), else_=somebody),
     }
-    while keys := _some_keys(store, _chat.waiter_subject == subject):
+    while keys := _some_keys(store, _service.waiter == subject, _service.chat):
         with writing(store) as connection:
-            change = sa.update(tables.chat).where(
-                _chat.key.in_(keys), _chat.waiter_subject == subject
-            )
-            erased.renamed_chats += connection.execute(change.values(served)).rowcount
+            last = _chat.key.in_(keys), _chat.waiter_subject == subject
+            connection.execute(sa.update(tables.chat).where(*last).values(served))
+            ever = _service.chat.in_(keys), _service.waiter == subject
+            change = sa.update(tables.service).where(*ever).values(waiter=pseudonym)
+            erased.renamed_chats += connection.execute(change).rowcount
         pause(PAUSE)
     author = {"author": pseudonym}
     erased.renamed_texts += _rename(store, tables.message, "author", subject, author, pause)

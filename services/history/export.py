@@ -15,16 +15,15 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from ..wire.dates import rfc3339
 from . import care
-from .port import KINDS, Chat, Message, Note, Side
+from .port import KINDS, Chat, Message, Note, Side, public_id
 from .sql import SQLStore
 
 SIDES: dict[int, str] = {Side.USER: "user", Side.WAITER: "waiter"}
 _KINDS: dict[int, str] = {int(kind): name for kind, name in KINDS.items()}
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Export(NamedTuple):
@@ -35,20 +34,6 @@ class Export(NamedTuple):
     #: ms
     made: int
     chats: Iterable[Chat]
-
-
-def public_id(chat: int) -> str:
-    """How a chat is called outside."""
-    return f"{chat:x}"
-
-
-def when(ms: int) -> str:
-    """A time in RFC 3339, UTC."""
-    try:
-        moment = _EPOCH + timedelta(milliseconds=ms)
-    except OverflowError:  # nobody's clock; but an export does not fail for it
-        return f"{ms} ms"
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -76,7 +61,7 @@ def _json(value: Any) -> str:
 
 def as_json(store: SQLStore, export: Export) -> Iterator[str]:
     """One document: `exported`, `title` and `conversations`, each with `messages` and `notes`."""
-    yield f'{{"exported": {_json(when(export.made))}, "title": {_json(export.title)},\n'
+    yield f'{{"exported": {_json(rfc3339(export.made))}, "title": {_json(export.title)},\n'
     yield '"conversations": ['
     for number, chat in enumerate(export.chats):
         yield ",\n" if number else "\n"
@@ -98,8 +83,8 @@ def _about(chat: Chat) -> dict[str, Any]:
     waiter = {"uuid": chat.waiter, "subject": chat.waiter_subject, "name": chat.waiter_name}
     return {
         "id": public_id(chat.key),
-        "opened": when(chat.opened),
-        "ended": None if chat.ended is None else when(chat.ended),
+        "opened": rfc3339(chat.opened),
+        "ended": None if chat.ended is None else rfc3339(chat.ended),
         "department": chat.department,
         "page": chat.page,
         "user": user | {"read": chat.user_read},
@@ -112,7 +97,7 @@ def _about(chat: Chat) -> dict[str, Any]:
 def _said(message: Message) -> dict[str, Any]:
     return {
         "seq": message.seq,
-        "date": when(message.date),
+        "date": rfc3339(message.date),
         "from": _side(message.side),
         "author": message.author,
         "id": message.client_id,
@@ -122,7 +107,7 @@ def _said(message: Message) -> dict[str, Any]:
 
 
 def _noted(note: Note) -> dict[str, Any]:
-    return {"date": when(note.date), "author": note.author, "text": note.text}
+    return {"date": rfc3339(note.date), "author": note.author, "text": note.text}
 
 
 def _side(side: int) -> str:
@@ -158,18 +143,19 @@ def as_csv(store: SQLStore, export: Export) -> Iterator[str]:
     yield "\ufeff" + _row(COLUMNS)  # the mark tells a spreadsheet that it is UTF-8
     for chat in export.chats:
         about = (
-            public_id(chat.key), when(chat.opened), "" if chat.ended is None else when(chat.ended),
+            public_id(chat.key), rfc3339(chat.opened),
+            "" if chat.ended is None else rfc3339(chat.ended),
             chat.department, chat.page, chat.user_subject, chat.user_name,
             chat.waiter_subject or "", chat.waiter_name, chat.rating, chat.comment,
         )  # fmt: skip
         silent = True
         for m in care.messages_of(store, chat.key):
             silent = False
-            said = (_kind(m.kind), m.seq, when(m.date), _side(m.side), m.author, m.body)
+            said = (_kind(m.kind), m.seq, rfc3339(m.date), _side(m.side), m.author, m.body)
             yield _row(about + said)
         for note in care.notes_of(store, chat.key):
             silent = False
-            yield _row((*about, "note", "", when(note.date), "waiter", note.author, note.text))
+            yield _row((*about, "note", "", rfc3339(note.date), "waiter", note.author, note.text))
         if silent:
             yield _row((*about, "", "", "", "", "", ""))
 
@@ -283,11 +269,11 @@ def _text(text: str) -> str:
 
 
 def _time(ms: int) -> str:
-    return f'<time datetime="{when(ms)}">{_readable(ms)}</time>'
+    return f'<time datetime="{rfc3339(ms)}">{_readable(ms)}</time>'
 
 
 def _readable(ms: int) -> str:
-    return re.sub(r"\.\d+Z$", "", when(ms)).replace("T", " ")
+    return re.sub(r"\.\d+Z$", "", rfc3339(ms)).replace("T", " ")
 
 
 FORMATS: dict[str, Callable[[SQLStore, Export], Iterator[str]]] = {

@@ -37,6 +37,20 @@ class Kind(IntEnum):
 KINDS = {Kind.TEXT: "message_text"}
 
 
+def public_id(chat: int) -> str:
+    """How the chat with this key is called outside."""
+    return f"{chat:x}"
+
+
+def key_of(conversation: str) -> int | None:
+    """The key of the chat that is called *conversation* outside; None: there can be none."""
+    try:
+        key = int(conversation, 16)
+    except ValueError:
+        return None
+    return key if 0 < key < 1 << 63 else None
+
+
 class Message(NamedTuple):
     """One row of a chat."""
 
@@ -173,7 +187,13 @@ class Store(Protocol):
     def chats_of(
         self, side: int, subject: str, *, before: int | None = None, limit: int = 50
     ) -> list[Chat]:
-        """The chats that *subject* was a side of, newest first, with keys below *before*."""
+        """The chats that *subject* was a side of, newest first, with keys below *before*.
+
+        For a waiter also those that others have taken over since.
+        """
+
+    def knows(self, waiter: str, user: str) -> bool:
+        """Whether *waiter* has served *user* in any chat, both by their subjects."""
 
     def duties(self) -> list[Duty]:
         """Every waiter's last readiness."""

@@ -17,6 +17,7 @@ Rules of these files:
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -45,11 +46,14 @@ MIGRATION_WAIT = 600.0
 FOUND_AT_ONCE = 1000
 
 _MESSAGE = tuple(Message._fields)
-_CHAT = tuple(column.name for column in tables.chat.columns)
+_CHAT = tuple(field.name for field in dataclasses.fields(Chat))[:-1]  # `last_seq` is counted
 _DUTY = tuple(column.name for column in tables.duty.columns)
 
 _chat_row = attrgetter(*_CHAT)
 _duty_row = attrgetter(*_DUTY)
+
+#: the revision that databases are brought to
+_TARGET = "head"
 
 T = TypeVar("T")
 
@@ -72,6 +76,18 @@ def open_store(
     except (SQLAlchemyError, ValueError, TypeError) as error:
         raise StoreError(f"not a database URL: {type(error).__name__}") from None
     raise StoreError(f"{kind}: only sqlite and postgresql can keep the history")
+
+
+def prepared_store(url: str) -> SQLStore:
+    """The store at *url*, ready for use. Blocks. Raises `StoreError`.
+
+    The embedded SQLite gets its tables by itself, PostgreSQL by `chat migrate`.
+    """
+    store = open_store(url)
+    if store.name == "sqlite":
+        store.migrate()
+    store.check()
+    return store
 
 
 class SQLStore:
@@ -135,7 +151,7 @@ class SQLStore:
             self._known(_revision(connection))
             config = _alembic()
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            command.upgrade(config, _TARGET)
 
     def check(self) -> None:
         self._read(self._check)
@@ -321,10 +337,14 @@ class SQLStore:
         return self._chats(latest_chats(side, subject, before, limit))
 
     def _chats(self, query: sa.Select[Any]) -> list[Chat]:
-        return [
-            Chat(**dict(zip(_CHAT, row[:-1], strict=True)), last_seq=row[-1])
-            for row in self._select(query)
-        ]
+        return [Chat(*row) for row in self._select(query)]
+
+    def knows(self, waiter: str, user: str) -> bool:
+        served, chats = tables.service.c, tables.chat.c
+        query = sa.select(chats.key).where(chats.user_subject == user).where(
+            sa.exists().where(served.chat == chats.key, served.waiter == waiter)
+        )  # fmt: skip
+        return bool(self._select(query.limit(1)))
 
     def duties(self) -> list[Duty]:
         table = tables.duty
@@ -375,12 +395,17 @@ def latest_chats(
     side: int, subject: str, before: int | None = None, limit: int = 50
 ) -> sa.Select[Any]:
     """See `port.Store.chats_of`."""
-    table = tables.chat.c
-    mine = table.user_subject if side == port.Side.USER else table.waiter_subject
-    query = _chats().where(mine == subject)
+    query, key = _chats(), tables.chat.c.key
+    if side == port.Side.USER:
+        query = query.where(tables.chat.c.user_subject == subject)
+    else:
+        key = tables.service.c.chat
+        served = tables.chat.c.key == key
+        query = query.join_from(tables.chat, tables.service, served)
+        query = query.where(tables.service.c.waiter == subject)
     if before is not None:
-        query = query.where(table.key < before)
-    return query.order_by(table.key.desc()).limit(limit)
+        query = query.where(key < before)
+    return query.order_by(key.desc()).limit(limit)
 
 
 def open_chats() -> sa.Select[Any]:
@@ -394,7 +419,7 @@ def _chats() -> sa.Select[Any]:
         .where(tables.message.c.chat == tables.chat.c.key)
         .scalar_subquery()
     )
-    return sa.select(tables.chat, sa.func.coalesce(last, 0))
+    return sa.select(*(tables.chat.c[name] for name in _CHAT), sa.func.coalesce(last, 0))
 
 
 def _messages() -> sa.Select[Any]:
@@ -408,7 +433,9 @@ def _sorted(batch: Batch) -> list[tuple[sa.Table, list[tuple[Any, ...]], str]]:
     """Table by table, the rows of *batch* in the order of their keys; of two states the later."""
     chats = {one.key: _chat_row(one) for one in batch.chats}
     duties = {one.subject: _duty_row(one) for one in batch.duties}
+    served = {(one.waiter_subject, one.key) for one in batch.chats if one.waiter_subject}
     rows: list[tuple[sa.Table, list[tuple[Any, ...]], str]] = [
+        (tables.service, sorted(served), " ON CONFLICT DO NOTHING"),
         (tables.chat, [chats[key] for key in sorted(chats)], _update(_CHAT)),
         (tables.duty, [duties[key] for key in sorted(duties)], _update(_DUTY)),
         (tables.message, sorted(batch.messages, key=itemgetter(0, 1)), ""),

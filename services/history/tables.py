@@ -59,13 +59,21 @@ chat = Table(
     Column("comment", Text, nullable=False, server_default=""),
 )
 Index("chat_user", chat.c.user_subject, chat.c.key)
-Index("chat_waiter", chat.c.waiter_subject, chat.c.key)
 Index(
     "chat_open",
     chat.c.key,
     sqlite_where=text("ended IS NULL"),
     postgresql_where=text("ended IS NULL"),
 )
+
+#: who has served in which chat, by the waiter's subject: a chat may have had several
+service = Table(
+    "service",
+    metadata,
+    Column("waiter", Text, primary_key=True),
+    Column("chat", BigInteger, primary_key=True),
+)
+Index("service_chat", service.c.chat)
 
 message = Table(
     "message",

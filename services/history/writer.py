@@ -23,7 +23,18 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from ..runtime import Runtime
-from .port import Batch, Chat, Conflict, Duty, Kind, Message, OutcomeUnknown, Store, StoreError
+from .port import (
+    Batch,
+    Chat,
+    Conflict,
+    Duty,
+    Kind,
+    Message,
+    OutcomeUnknown,
+    Store,
+    StoreError,
+    public_id,
+)
 
 log = logging.getLogger("csapp.history")
 
@@ -46,7 +57,7 @@ class Talk:
         #: what is stored of it besides the messages
         self.record = record
         #: its public name
-        self.id = f"{record.key:x}"
+        self.id = public_id(record.key)
         #: the highest number that is stored, and delivered
         self.last_seq = record.last_seq
         #: the highest number given out

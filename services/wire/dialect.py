@@ -7,22 +7,16 @@ word for, it is not told: those methods return None.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from msgspec import UNSET
 
 from . import frames
 from .codec import new_id
 from .codes import ErrorCode
+from .dates import rfc3339
 
 #: s after which a request that failed for no fault of its own may be repeated
 RETRY_AFTER = {ErrorCode.UNAVAILABLE: 1.0, ErrorCode.RATE_LIMITED: 1.0, ErrorCode.QUEUE_FULL: 10.0}
-
-
-def rfc3339(milliseconds: int) -> str:
-    """UTC with milliseconds, as version 2 writes dates."""
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +24,16 @@ class Peer:
     """The other side of a conversation, as one is told of it."""
 
     uuid: str
+    subject: str
     name: str
     conversation: str
     last_seq: int
     resumed: bool
-
-    def payload(self) -> frames.PeerPayload:
-        return frames.PeerPayload(
-            self.uuid, self.name, "", self.conversation, self.last_seq, self.resumed
-        )
+    #: read up to here by oneself, and by the other side
+    read: int
+    peer_read: int
+    page: str
+    opened: int
 
 
 class V1:
@@ -49,7 +44,9 @@ class V1:
     def connect_success(self, to: str, peer: Peer) -> frames.ServerFrame:
         return frames.ConnectSuccess(id=new_id(), to=to, payload=frames.UuidPayload(peer.uuid))
 
-    def connect_queue(self, to: str, location: int, ticket: str) -> frames.ServerFrame:
+    def connect_queue(
+        self, to: str, location: int, ticket: str, wait: float | None
+    ) -> frames.ServerFrame:
         payload = frames.LocationPayload(location)
         return frames.ConnectQueue(id=new_id(), to=to, payload=payload)
 
@@ -86,17 +83,28 @@ class V2:
     version = 2
 
     def connect_success(self, to: str, peer: Peer) -> frames.ServerFrame:
+        payload = frames.PeerPayload(
+            peer.uuid, peer.name, "", peer.conversation, peer.last_seq, peer.resumed, peer.read,
+            peer.peer_read,
+        )  # fmt: skip
         return frames.ConnectSuccess2(
-            id=new_id(), to=to, conversation=peer.conversation, payload=peer.payload()
+            id=new_id(), to=to, conversation=peer.conversation, payload=payload
         )
 
-    def connect_queue(self, to: str, location: int, ticket: str) -> frames.ServerFrame:
-        payload = frames.TicketPayload(location, ticket)
+    def connect_queue(
+        self, to: str, location: int, ticket: str, wait: float | None
+    ) -> frames.ServerFrame:
+        lately = UNSET if wait is None else round(wait, 1)
+        payload = frames.TicketPayload(location, ticket, lately)
         return frames.ConnectQueue2(id=new_id(), to=to, payload=payload)
 
     def new_connection(self, to: str, peer: Peer) -> frames.ServerFrame:
+        payload = frames.VisitorPayload(
+            peer.uuid, peer.name, "", peer.conversation, peer.last_seq, peer.resumed, peer.read,
+            peer.peer_read, peer.subject, peer.page, rfc3339(peer.opened),
+        )  # fmt: skip
         return frames.NewConnection2(
-            id=new_id(), to=to, conversation=peer.conversation, payload=peer.payload()
+            id=new_id(), to=to, conversation=peer.conversation, payload=payload
         )
 
     def disconnected(self, to: str, gone: str, conversation: str) -> frames.ServerFrame:

@@ -147,6 +147,8 @@ class GetHistory(ClientFrame, tag="get_history"):
 
 class SessionsPayload(ClientStruct):
     before: Conversation | UnsetType = UNSET
+    #: a visitor's, instead of one's own
+    sub: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 
 
@@ -248,6 +250,17 @@ class PeerPayload(Struct, gc=False):
     last_seq: int
     #: this conversation was there before: a return, or another waiter
     resumed: bool
+    #: the last `seq` that one has read oneself, and that the other side has
+    read: int
+    peer_read: int
+
+
+class VisitorPayload(PeerPayload, gc=False):
+    """What a waiter is told of a user."""
+
+    sub: str
+    page: str
+    opened: str
 
 
 class ConnectSuccess2(ServerFrame2, tag="connect_success"):
@@ -255,7 +268,7 @@ class ConnectSuccess2(ServerFrame2, tag="connect_success"):
 
 
 class NewConnection2(ServerFrame2, tag="new_connection"):
-    payload: PeerPayload
+    payload: VisitorPayload
 
 
 class TicketPayload(Struct, gc=False, omit_defaults=True):
@@ -307,6 +320,8 @@ class Item(Struct, omit_defaults=True, gc=False):
     date: str
     payload: TextPayload
     client_id: str | UnsetType = UNSET
+    #: to waiters: the subject of the colleague who said it
+    author: str | UnsetType = UNSET
 
 
 class HistoryPayload(Struct, omit_defaults=True):

@@ -17,7 +17,8 @@ import gevent
 from flask import request
 from greenlet import greenlet
 
-from services.switchboard import Participant, Switchboard
+from services.participants import Participant
+from services.switchboard import Switchboard
 from services.transport.connection import Connection
 from tests.echo import echo
 from tests.faults.planted import PLANTED

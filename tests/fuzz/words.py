@@ -19,7 +19,8 @@ from services.desk.port import Role
 from services.history.port import Chat
 from services.history.writer import Talk
 from services.identity import Identity
-from services.switchboard import Line, Participant, Switchboard
+from services.participants import Line, Participant
+from services.switchboard import Switchboard
 from services.wire import codec, frames
 from services.wire.codes import MALFORMED, ErrorCode, Refusal
 from tests.fuzz.choices import Choices

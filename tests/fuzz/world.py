@@ -30,11 +30,13 @@ from simple_websocket import ConnectionClosed
 
 from services.desk.memory import MemoryDesk
 from services.desk.port import Role
+from services.house import House
 from services.identity import Identity, TokenRole, Tokens
 from services.metrics import Meters
-from services.session import House, Session
+from services.participants import Participant, Phase
+from services.session import Session
 from services.settings import Settings
-from services.switchboard import Participant, Phase, Switchboard
+from services.switchboard import Switchboard
 from services.timers import TICK, Wheel
 from services.wire.codes import CloseCode
 from tests.fuzz.choices import Choices
@@ -209,7 +211,7 @@ class Line:
 
     @property
     def participant(self) -> Participant | None:
-        return self.session._participant
+        return self.session.participant
 
     def __repr__(self) -> str:
         return f"<{self.role} {self.number} {self.subject} code={self.code}>"
@@ -387,7 +389,7 @@ class World:
                 line.accepted += 1
             elif not text.refused:
                 unknown += 1
-        if line.code is None and line.session._participant is not None:
+        if line.code is None and line.session.participant is not None:
             # Without an id, an error cannot be told from another's; and who is about
             # to end, and does not know it yet, hears nothing more.
             assert unknown <= self.anonymous or self._ending(), "neither delivered nor refused"

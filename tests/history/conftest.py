@@ -20,13 +20,6 @@ LOCK_WAIT, ANSWER_WAIT = 0.2, 1.0
 Opened = Callable[..., SQLStore]
 
 
-@pytest.fixture(scope="session")
-def postgres() -> Iterator[Postgres]:
-    """The server that the tests share; who breaks it mends it."""
-    with Postgres() as server:
-        yield server
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database."""

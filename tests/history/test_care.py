@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 import sqlite3
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,9 @@ import sqlalchemy as sa
 
 from services.history import care, search, slices, tables
 from services.history.port import Batch, Chat, Kind, Message, Note, Side, StoreError
-from services.history.sql import SQLStore, open_store
+from services.history.sql import LOCK_WAIT, SQLStore, open_store
 
+from .conftest import Opened
 from .people import BEGAN, duty, keep, no_pause
 
 
@@ -251,23 +251,21 @@ def test_daily_keeps_for_ever_unless_told_otherwise(store: SQLStore):
 
 
 def test_the_servers_writer_gets_its_turn_during_a_sweep(
-    store: SQLStore, monkeypatch: pytest.MonkeyPatch
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
 ):
+    store = opened(lock_wait=LOCK_WAIT)  # a server's own patience
+    store.migrate()
     monkeypatch.setattr(care, "SLICE", 500)
     monkeypatch.setattr(slices, "SLICE", 500)
     for key in range(1, 21):
         keep(store, key, ["some words to be swept away"] * 200)
     search.index_more(store, pause=no_pause)
     sweeping = threading.Thread(target=care.sweep, args=(store, 0, BEGAN + care.DAY), daemon=True)
-    waits = []
     sweeping.start()
     key = 1000
     while sweeping.is_alive():
         key += 1
-        begin = time.monotonic()
         keep(store, key, ended=None)
-        waits.append(time.monotonic() - begin)
     sweeping.join()
-    assert len(waits) > 3
-    assert max(waits) < 2.0, "far below the five seconds after which a writer gives up"
+    assert key > 1003
     assert {row[0] for row in everything(store)["chat"]} == set(range(1001, key + 1))

@@ -23,6 +23,7 @@ from csapp import create_app
 from services.history import care, export
 from services.history.port import Chat
 from services.history.sql import SQLStore, open_store
+from services.wire.dates import rfc3339
 from testkit.server import ROOT, SECRET
 from tests.test_pages import CHROMIUM, FLAGS
 
@@ -177,10 +178,10 @@ def test_the_page_in_a_browser(tmp_path: Path, nasty: tuple[SQLStore, list[Chat]
 
 
 def test_times_are_rfc_3339():
-    assert export.when(0) == "1970-01-01T00:00:00.000Z"
-    assert export.when(BEGAN + 7) == "2026-01-02T03:04:05.007Z"
-    assert export.when(-1) == "1969-12-31T23:59:59.999Z"
-    assert export.when(2**62) == f"{2**62} ms"
+    assert rfc3339(0) == "1970-01-01T00:00:00.000Z"
+    assert rfc3339(BEGAN + 7) == "2026-01-02T03:04:05.007Z"
+    assert rfc3339(-1) == "1969-12-31T23:59:59.999Z"
+    assert rfc3339(2**62) == f"{2**62} ms"
 
 
 def test_nothing_at_all(store: SQLStore):

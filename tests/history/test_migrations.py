@@ -10,7 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from services.history import tables
-from services.history.port import Batch, StoreError
+from services.history.port import Batch, Side, StoreError
 from testkit.server import ROOT
 
 from .conftest import chat, texts
@@ -89,3 +89,25 @@ def test_models_and_migrations_agree(store):
             opts={"include_object": ours, "compare_server_default": store.name == "postgresql"},
         )
         assert compare_metadata(context, tables.metadata) == []
+
+
+def test_who_has_served_is_found_in_what_an_older_csapp_has_stored(opened, monkeypatch):
+    store = opened()
+    with monkeypatch.context() as patch:
+        patch.setattr("services.history.sql._TARGET", "0001")
+        store.migrate()
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            """INSERT INTO chat (key, "user", user_subject, waiter_subject, opened)
+            VALUES (7, 'uuid', 'ann', 'bob', 1), (8, 'uuid', 'ann', NULL, 2)"""
+        )
+        connection.exec_driver_sql(
+            """INSERT INTO message (chat, seq, side, author, kind, body, date)
+            VALUES (7, 1, 2, 'ada', 1, 'hi', 3), (7, 2, 2, 'ada', 1, 'ho', 4),
+                   (8, 1, 1, 'ann', 1, 'hi', 5)"""
+        )
+    store.migrate()
+    for waiter in ("ada", "bob"):
+        assert [one.key for one in store.chats_of(Side.WAITER, waiter)] == [7]
+        assert store.knows(waiter, "ann")
+    assert not store.knows("ann", "ann")

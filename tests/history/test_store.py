@@ -210,7 +210,7 @@ def test_chats_of_a_side_are_the_newest_first(store):
         (latest_messages(7), "message_seq"),
         (latest_messages(7, after=3, newest=False), "message_seq"),
         (latest_chats(Side.USER, "u-7"), "chat_user"),
-        (latest_chats(Side.WAITER, "w-7", before=9), "chat_waiter"),
+        (latest_chats(Side.WAITER, "w-7", before=9), "service"),
         (open_chats(), "chat_open"),
     ],
 )

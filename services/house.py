@@ -1,0 +1,26 @@
+"""What all sessions of a process share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .identity import Tokens
+from .metrics import Meters
+from .revocation import Revocations
+from .runtime import Runtime
+from .settings import Settings
+from .switchboard import Switchboard
+from .timers import Wheel
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One of each, made when the first connection comes."""
+
+    settings: Settings
+    runtime: Runtime
+    wheel: Wheel
+    tokens: Tokens
+    switchboard: Switchboard
+    meters: Meters
+    revocations: Revocations

@@ -1,0 +1,175 @@
+"""Who takes part in chats here, over which sockets, and how one speaks to another."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Protocol
+
+from .desk.port import Arrival, Role
+from .history.port import Side
+from .history.writer import Saying, Talk
+from .identity import Identity
+from .transport.frames import HEADS
+from .transport.frames import frame as framed
+from .wire import codec, frames
+from .wire.dates import rfc3339
+from .wire.dialect import Dialect
+
+#: client ids of texts that were said at once; None in version 1
+Ids = Sequence[str | None] | None
+
+SIDES = {Role.USER: Side.USER, Role.WAITER: Side.WAITER}
+
+
+class Phase(StrEnum):
+    """How far a participant has got; with the frame's type it decides what happens."""
+
+    GREETED = "greeted"  # a socket before `auth`
+    IDLE = "idle"  # a user who has not asked for a waiter
+    QUEUED = "queued"
+    SERVED = "served"
+    OFF_DUTY = "off_duty"  # a waiter who takes no users
+    ON_DUTY = "on_duty"
+
+
+class Socket(Protocol):
+    """One connection of a participant, as a session shows it to the switchboard."""
+
+    #: the version it speaks
+    dialect: Dialect
+
+    def put(self, frame: bytes, /) -> None:
+        """Queue framed bytes; never waits."""
+
+    def hear(self, spoken: Spoken) -> None:
+        """Stored texts for it, or echoes of its participant's own; never waits."""
+
+    def stored(self, spoken: Spoken) -> None:
+        """What it has said is stored, or will not be."""
+
+    def meet(self, line: Line, frame: frames.ServerFrame) -> None:
+        """*frame* says who is at the other end of *line*; its history comes before all else."""
+
+    def replace(self) -> None:
+        """A newer login takes its place: close it."""
+
+    def welcome(self, participant: Participant, arrival: Arrival) -> None:
+        """It belongs to *participant* now; what was parked follows."""
+
+    def take_question(self) -> frames.ClientFrame | None:
+        """The frame that this socket waits to have answered, once; None otherwise."""
+
+
+class Line:
+    """One direction of a chat: who speaks, who hears, and the voices in which it is spoken."""
+
+    __slots__ = ("_echo", "_full", "sender", "talk", "texts", "to")
+
+    def __init__(self, sender: Participant, to: Participant, talk: Talk) -> None:
+        self.sender = sender
+        self.to = to
+        self.talk = talk
+        #: from messages to their framed bytes in version 1, in one piece
+        self.texts = codec.Voice(sender.uuid, to.uuid, HEADS).texts
+        self._full: codec.FullVoice | None = None
+        self._echo: codec.FullVoice | None = None
+
+    @property
+    def full(self) -> codec.FullVoice:
+        """Version 2, to the other side."""
+        if self._full is None:
+            self._full = codec.FullVoice(self.sender.uuid, self.to.uuid, self.talk.id, HEADS)
+        return self._full
+
+    @property
+    def echo(self) -> codec.FullVoice:
+        """Version 2, to the sender's own other sockets."""
+        if self._echo is None:
+            self._echo = codec.FullVoice(self.sender.uuid, self.sender.uuid, self.talk.id, HEADS)
+        return self._echo
+
+
+class Spoken(Saying):
+    """Texts under way on *line*, said on *sock*; encoded once for each version."""
+
+    __slots__ = ("_echo", "_full", "_plain", "line", "sock")
+
+    line: Line
+    sock: Socket
+    _plain: bytes | None
+    _full: bytes | None
+    _echo: bytes | None
+
+    def plain(self) -> bytes:
+        """Version 1, to the other side."""
+        if self._plain is None:
+            self._plain = self.line.texts(self.texts)
+        return self._plain
+
+    def full(self, own: bool, beyond: int = 0) -> bytes:
+        """Version 2, to the other side or to one's *own* sockets; only numbers above *beyond*."""
+        voice = self.line.echo if own else self.line.full
+        if beyond >= self.seqs[0]:
+            numbered = zip(self.texts, self.seqs, strict=True)
+            texts, seqs = zip(*(one for one in numbered if one[1] > beyond), strict=True)
+            return voice.texts(list(texts), seqs, rfc3339(self.date))
+        if own:
+            if self._echo is None:
+                self._echo = voice.texts(self.texts, self.seqs, rfc3339(self.date))
+            return self._echo
+        if self._full is None:
+            self._full = voice.texts(self.texts, self.seqs, rfc3339(self.date))
+        return self._full
+
+
+class Participant:
+    """A visitor session or a waiter on duty, as this process knows it."""
+
+    __slots__ = (
+        "identity",
+        "line",
+        "lines",
+        "page",
+        "parked",
+        "parked_bytes",
+        "phase",
+        "role",
+        "sockets",
+        "talk",
+        "uuid",
+        "version",
+    )
+
+    def __init__(self, uuid: str, role: Role, identity: Identity) -> None:
+        self.uuid = uuid
+        self.role = role
+        self.identity = identity
+        self.phase = Phase.IDLE if role is Role.USER else Phase.OFF_DUTY
+        self.sockets: tuple[Socket, ...] = ()
+        #: what its newest socket speaks: for version 1 texts are parked, version 2 reads them
+        self.version = 1
+        #: to a user's waiter
+        self.line: Line | None = None
+        #: to a waiter's users by their UUIDs, in the order in which they were matched
+        self.lines: dict[str, Line] = {}
+        #: a user's conversation, also while it waits to be served again
+        self.talk: Talk | None = None
+        #: where a user was when it asked
+        self.page = ("", "")
+        #: what waits for it to return, for each version
+        self.parked: deque[tuple[bytes, bytes]] = deque()
+        self.parked_bytes = 0
+
+    @property
+    def only_talk(self) -> Talk | None:
+        """The conversation that need not be named: a user's, or that of a waiter's only user."""
+        if self.talk is not None or len(self.lines) != 1:
+            return self.talk
+        return next(iter(self.lines.values())).talk
+
+
+def sealed(frame: frames.ServerFrame) -> bytes:
+    """*frame* as it goes over the line."""
+    return framed(codec.encode(frame))

@@ -1,0 +1,388 @@
+"""What one version-2 socket has seen, and what it is still to see: every `seq` once, in order.
+
+Rules of this file:
+
+1. While a history is being read for this socket, all that is meant for it
+   waits behind it: `do` puts an action in its turn. Nobody else waits.
+2. What a socket is brought ends at a `seq` that was delivered when it was asked
+   for; what is stored beyond it comes live, in its turn.
+3. Reading the past blocks the connection that asks for it, or a greenlet of
+   its own, and never the loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Protocol
+
+from msgspec import UNSET
+
+from .desk.port import Role
+from .history.port import KINDS, Chat, Kind, Message, Side, Store, StoreError, key_of, public_id
+from .history.writer import RETRY
+from .house import House
+from .participants import SIDES, Line, Participant, Spoken, sealed
+from .transport.connection import Connection
+from .wire import codec, frames
+from .wire.codes import CloseCode, ErrorCode, Refusal
+from .wire.dates import rfc3339
+from .wire.dialect import Dialect
+
+log = logging.getLogger("csapp.sockets")
+
+#: messages that a returning client is sent at once; with more it gets the latest and asks
+MISSED = 1000
+LATEST = 50
+
+#: held while an action is queued or taken: only while a history is being read
+_turns = threading.Lock()
+
+
+class Reader(Protocol):
+    """The session that a transcript belongs to."""
+
+    connection: Connection
+    house: House
+    dialect: Dialect
+    #: None before `auth`
+    participant: Participant | None
+    uuid: str
+    #: queues framed bytes for its connection
+    put: Callable[[bytes], None]
+
+    def error(
+        self, code: ErrorCode, message: str, reply_id: str | None = None
+    ) -> frames.ServerFrame:
+        """An `error` frame for it, counted."""
+
+
+class Transcript:
+    """The conversations of one *session*; *resume*: what its client says it has seen."""
+
+    __slots__ = ("_actions", "_connection", "_resume", "_seen", "_session")
+
+    def __init__(self, session: Reader, resume: dict[str, int]) -> None:
+        self._session = session
+        self._connection = session.connection
+        #: conversation → the last `seq` sent to this socket
+        self._seen: dict[str, int] = {}
+        self._resume = resume
+        #: what must wait until a history has been read; None: nothing waits
+        self._actions: deque[Callable[[], None]] | None = None
+
+    # ---- taking turns --------------------------------------------------
+
+    def do(self, action: Callable[[], None]) -> None:
+        """Now; or in its turn, where a history is being read that comes before it."""
+        if self._actions is not None:
+            with _turns:
+                if self._actions is not None:
+                    self._actions.append(action)
+                    return
+        action()
+
+    def _in_turn(self, action: Callable[[], None]) -> None:
+        """The same for what may wait for the store."""
+        with _turns:
+            if self._actions is not None:
+                self._actions.append(action)
+                return
+            self._actions = deque([action])
+            self._session.put = self._put_in_turn
+        self._session.house.runtime.spawn(self._act)
+
+    def _put_in_turn(self, frame: bytes) -> None:
+        self.do(partial(self._connection.put, frame))
+
+    def _act(self) -> None:
+        while True:
+            with _turns:
+                if not self._actions or self._connection.code is not None:
+                    self._actions = None
+                    self._session.put = self._connection.put
+                    return
+                action = self._actions.popleft()
+            try:
+                action()
+            except Exception:
+                log.exception("a history could not be sent")
+                self._connection.close(CloseCode.INTERNAL_ERROR)
+
+    # ---- live ----------------------------------------------------------
+
+    def acknowledge(self, spoken: Spoken) -> None:
+        """What was said on this socket is stored: receipts."""
+        self.do(partial(self._acknowledge, spoken))
+
+    def _acknowledge(self, spoken: Spoken) -> None:
+        talk, date = spoken.talk.id, rfc3339(spoken.date)
+        for client_id, seq in zip(spoken.client_ids or (), spoken.seqs, strict=True):
+            self._seen[talk] = max(self._seen.get(talk, 0), seq)
+            if client_id is not None:
+                self._send_receipt(talk, client_id, seq, date)
+        for client_id, first in spoken.repeats:
+            if first is None:
+                what = "id: it stands for another message of this conversation"
+                self._object(ErrorCode.ID_CONFLICT, what, client_id)
+            else:
+                self._send_receipt(talk, client_id, first.seq, rfc3339(first.date))
+
+    def _send_receipt(self, talk: str, client_id: str, seq: int, date: str) -> None:
+        self._send(
+            frames.Receipt(
+                id=codec.new_id(), to=self._session.uuid, reply_id=client_id, conversation=talk,
+                seq=seq, date=date, payload=frames.ReceiptPayload(seq, date),
+            )
+        )  # fmt: skip
+
+    def hear(self, spoken: Spoken) -> None:
+        """Stored texts: for this participant, or its own said on another socket."""
+        self.do(partial(self._hear, spoken))
+
+    def _hear(self, spoken: Spoken) -> None:
+        talk = spoken.talk.id
+        seen = self._seen.get(talk, 0)
+        last = spoken.seqs[-1]
+        if last > seen:
+            self._seen[talk] = last
+            own = spoken.line.sender is self._session.participant
+            self._connection.put(spoken.full(own, seen))
+
+    # ---- meeting again -------------------------------------------------
+
+    def meet(self, line: Line, frame: frames.ServerFrame) -> None:
+        """Say who is at the other end of *line*, and what this socket has missed of their talk."""
+        talk = line.talk
+        known = self._seen.get(talk.id, self._resume.get(talk.id, 0))
+        if self._actions is None and talk.last_seq == known:
+            self._introduce(line, frame)
+        else:
+            self._in_turn(partial(self._introduce, line, frame))
+
+    def _introduce(self, line: Line, frame: Any) -> None:
+        talk = line.talk
+        last = frame.payload.last_seq = talk.last_seq  # now, in its turn
+        self._send(frame)
+        resumed = self._resume.pop(talk.id, None)
+        if resumed is not None and resumed > last:
+            what = f"payload.resume: {talk.id} ends at {last}"
+            self._object(ErrorCode.INVALID_MESSAGE, what)
+            resumed = None
+        self._bring(talk.record, last, self._seen.get(talk.id, resumed))
+        if not line.to.sockets:
+            dialect, me = self._session.dialect, line.sender.uuid
+            presence = dialect.presence(me, line.to.uuid, talk.id, "away")
+            if presence is not None:
+                self._send(presence)
+
+    def resume_others(self, here: set[str]) -> None:
+        """What is missed of conversations that are not *here*: over, or without a waiter."""
+        for conversation in [one for one in self._resume if one not in here]:
+            after = self._resume.pop(conversation)
+            self._in_turn(partial(self._bring_other, conversation, after))
+
+    def _bring_other(self, conversation: str, after: int) -> None:
+        me, store = self._session.participant, self._session.house.switchboard.store
+        chat = None
+        if store is not None and (key := key_of(conversation)) is not None:
+            chat = self._insist(store.chat, key)
+        if chat is None or store is None or not self._insist(self._may_read, store, chat):
+            what = f"payload.resume: {conversation} is no conversation of yours"
+            self._object(ErrorCode.FORBIDDEN, what)
+            return
+        talk = me.talk if me is not None else None
+        last = chat.last_seq
+        if talk is not None and talk.record.key == chat.key:
+            chat, last = talk.record, talk.last_seq  # the record's own is as old as the record
+        if after > last:
+            what = f"payload.resume: {conversation} ends at {last}"
+            self._object(ErrorCode.INVALID_MESSAGE, what)
+        self._bring(chat, last, min(after, last))
+
+    def _bring(self, chat: Chat, last: int, after: int | None) -> None:
+        """One `message_history` with what comes after *after*, or the latest."""
+        found: list[Message] | None = []
+        store = self._session.house.switchboard.store
+        if store is not None and last > (after or 0):
+            before = last + 1  # what is stored beyond it is still to be delivered
+            if after is not None:
+                found = self._insist(
+                    store.messages, chat.key, after=after, before=before, limit=MISSED + 1,
+                    newest=False,
+                )  # fmt: skip
+            if after is None or found is None or len(found) > MISSED:
+                found = self._insist(store.messages, chat.key, before=before, limit=LATEST)
+        if found is None:  # nobody waits for it any more
+            return
+        begin = found[0].seq if found else last + 1
+        complete = begin <= (after or 0) + 1
+        last = found[-1].seq if found else last
+        self._seen[public_id(chat.key)] = last
+        self._send_history(chat, found, complete, last)
+
+    def _insist(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Ask the store, again and again while it is down; None once nobody waits any more."""
+        runtime = self._session.house.runtime
+        while self._connection.code is None:
+            try:
+                return runtime.blocking(partial(function, *args, **options))
+            except StoreError:
+                runtime.sleep(RETRY)
+        return None
+
+    # ---- asked for -----------------------------------------------------
+
+    def get_history(self, frame: frames.GetHistory, me: Participant) -> None:
+        """Older or newer messages of a conversation that one may read. Raises `Refusal`."""
+        asked = frame.payload or frames.PagePayload()
+        store = self._store(frame)
+        key = key_of(asked.conversation) if isinstance(asked.conversation, str) else None
+        if asked.conversation is UNSET:
+            talk = me.only_talk
+            if talk is None:
+                what = "payload.conversation: is required"
+                raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
+            key = talk.record.key
+        chat = None if key is None else self._ask(frame, store.chat, key)
+        if chat is None or not self._ask(frame, self._may_read, store, chat):
+            what = "payload.conversation: no such conversation of yours"
+            raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
+        before = asked.before if isinstance(asked.before, int) else None
+        after = asked.after if isinstance(asked.after, int) else 0
+        forward = isinstance(asked.after, int) and before is None
+        found = self._ask(
+            frame, store.messages, chat.key, after=after, before=before, limit=asked.limit + 1,
+            newest=not forward,
+        )  # fmt: skip
+        complete = len(found) <= asked.limit
+        found = found[: asked.limit] if forward else found[-asked.limit :]
+        self.do(partial(self._send_history, chat, found, complete, chat.last_seq, frame.reply_id))
+
+    def get_history_session(self, frame: frames.GetHistorySession, me: Participant) -> None:
+        """The conversations that this waiter has had, or those of one visitor; newest first."""
+        asked = frame.payload or frames.SessionsPayload()
+        store = self._store(frame)
+        before = key_of(asked.before) if isinstance(asked.before, str) else None
+        side, subject = Side.WAITER, me.identity.subject
+        if isinstance(asked.sub, str):
+            side, subject = Side.USER, asked.sub
+            if not self._ask(frame, self._knows, store, subject):
+                what = "payload.sub: you have served no such visitor"
+                raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
+        found = self._ask(
+            frame, store.chats_of, side, subject, before=before, limit=asked.limit + 1
+        )
+        answer = frames.SessionHistory(
+            id=codec.new_id(),
+            to=self._session.uuid,
+            payload=frames.SessionsFound(
+                [_session_item(one) for one in found[: asked.limit]], len(found) <= asked.limit
+            ),
+        )
+        answer.reply_id = frame.id
+        self.do(partial(self._send, answer))
+
+    def _store(self, frame: frames.ClientFrame) -> Store:
+        store = self._session.house.switchboard.store
+        if store is None:
+            what = "this server keeps no history"
+            raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id)
+        return store
+
+    def _ask(
+        self, frame: frames.ClientFrame, function: Callable[..., Any], *args: Any, **options: Any
+    ) -> Any:
+        """Ask the store once. Raises `Refusal`."""
+        try:
+            return self._session.house.runtime.blocking(partial(function, *args, **options))
+        except StoreError:
+            what = "the history cannot be read at the moment; try again"
+            raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id) from None
+
+    def _may_read(self, store: Store, chat: Chat) -> bool:
+        """A user reads its own; a waiter, all of users whom it serves or served. Blocks."""
+        me = self._session.participant
+        if me is None:
+            return False
+        if me.role is Role.USER:
+            return chat.user_subject == me.identity.subject
+        return self._knows(store, chat.user_subject)
+
+    def _knows(self, store: Store, user: str) -> bool:
+        me = self._session.participant
+        if me is None:
+            return False
+        served = any(line.to.identity.subject == user for line in list(me.lines.values()))
+        return served or store.knows(me.identity.subject, user)
+
+    # ---- sending -------------------------------------------------------
+
+    def _send_history(
+        self,
+        chat: Chat,
+        found: list[Message],
+        complete: bool,
+        last: int,
+        reply_id: str | None = None,
+    ) -> None:
+        frame = frames.MessageHistory(
+            id=codec.new_id(),
+            to=self._session.uuid,
+            conversation=public_id(chat.key),
+            payload=frames.HistoryPayload(
+                conversation=public_id(chat.key),
+                messages=[self._item(chat, one) for one in found],
+                complete=complete,
+                state=_state(chat),
+                last_seq=last,
+            ),
+        )
+        if reply_id is not None:
+            frame.reply_id = reply_id
+        self._send(frame)
+
+    def _item(self, chat: Chat, one: Message) -> frames.Item:
+        me = self._session.participant
+        mine = me is not None and (one.side, one.author) == (SIDES[me.role], me.identity.subject)
+        colleague = not mine and one.side == Side.WAITER and me is not None and (
+            me.role is Role.WAITER
+        )  # fmt: skip
+        uuid = chat.user if one.side == Side.USER else chat.waiter or ""
+        return frames.Item(
+            seq=one.seq,
+            type=KINDS[Kind(one.kind)],
+            from_=self._session.uuid if mine else "" if colleague else uuid,
+            date=rfc3339(one.date),
+            payload=frames.TextPayload(one.body),
+            client_id=one.client_id if mine and one.client_id is not None else UNSET,
+            author=one.author if colleague else UNSET,
+        )
+
+    def _object(self, code: ErrorCode, message: str, reply_id: str | None = None) -> None:
+        """An error in its turn: what is put now would come behind what waits."""
+        self._send(self._session.error(code, message, reply_id))
+
+    def _send(self, frame: frames.ServerFrame) -> None:
+        self._connection.put(sealed(frame))
+
+
+def _session_item(chat: Chat) -> frames.SessionItem:
+    return frames.SessionItem(
+        conversation=public_id(chat.key),
+        name=chat.user_name,
+        sub=chat.user_subject,
+        state=_state(chat),
+        opened=rfc3339(chat.opened),
+        last_seq=chat.last_seq,
+        read=chat.waiter_read,
+        ended=UNSET if chat.ended is None else rfc3339(chat.ended),
+        page=chat.page,
+    )
+
+
+def _state(chat: Chat) -> str:
+    return "open" if chat.ended is None else "ended"
