@@ -67,6 +67,10 @@ class Message(NamedTuple):
     date: int
 
 
+#: a `Message`, or what it is made of: the latter costs less, of which there are many
+Row = tuple[int, int, int, str, str | None, int, str, int]
+
+
 @dataclass(slots=True)
 class Chat:
     """A conversation and its two sides."""
@@ -124,7 +128,7 @@ class Batch:
 
     chats: list[Chat] = field(default_factory=list)
     duties: list[Duty] = field(default_factory=list)
-    messages: list[Message] = field(default_factory=list)
+    messages: Sequence[Row] = ()
 
 
 class StoreError(CSAppError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -143,7 +144,7 @@ class SQLiteStore(SQLStore):
     ) -> None:
         for start in range(0, len(rows), ROWS):
             some = rows[start : start + ROWS]
-            values = tuple(value for row in some for value in row)
+            values = tuple(chain.from_iterable(some))
             connection.exec_driver_sql(_insert(table, len(some), changes), values)
 
     # ---- errors --------------------------------------------------------

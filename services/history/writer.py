@@ -19,8 +19,9 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain, repeat
 
 from ..runtime import Runtime
 from .port import (
@@ -31,6 +32,7 @@ from .port import (
     Kind,
     Message,
     OutcomeUnknown,
+    Row,
     Store,
     StoreError,
     public_id,
@@ -95,15 +97,19 @@ class Saying:
         #: client ids that were there before, with their messages; None: it said something else
         self.repeats: list[tuple[str, Message | None]] = []
 
-    def rows(self) -> list[Message]:
+    def rows(self) -> Iterator[Row]:
         """What is to be stored."""
-        key, side, author, date = self.talk.record.key, self.side, self.author, self.date
-        kind = Kind.TEXT.value
-        ids = self.client_ids or (None,) * len(self.texts)
-        return [
-            Message(key, seq, side, author, client_id, kind, text, date)
-            for seq, client_id, text in zip(self.seqs, ids, self.texts, strict=True)
-        ]
+        return zip(
+            repeat(self.talk.record.key),
+            self.seqs,
+            repeat(self.side),
+            repeat(self.author),
+            repeat(None) if self.client_ids is None else self.client_ids,
+            repeat(Kind.TEXT.value),
+            self.texts,
+            repeat(self.date),
+            strict=False,
+        )
 
 
 class Writer:
@@ -256,9 +262,7 @@ class Writer:
     # ---- the native thread's side --------------------------------------
 
     def _commit(self, sayings: list[Saying], batch: Batch) -> None:
-        rows = [row for saying in sayings for row in saying.rows()]
-        rows.sort()
-        batch.messages = rows
+        batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
         try:
             self._store.commit(batch)
         except Conflict:
@@ -267,7 +271,7 @@ class Writer:
     def _settle(self, sayings: list[Saying], batch: Batch) -> None:
         """Find out whether *batch* is stored, and store it if not."""
         if batch.messages:  # none where all were repeats
-            first = batch.messages[0]
+            first = Message(*batch.messages[0])
             found = self._store.messages(first.chat, after=first.seq - 1, before=first.seq + 1)
             if found == [first]:
                 return
@@ -279,7 +283,7 @@ class Writer:
             new: dict[tuple[int, int, str], Message] = {}
             for saying in sayings:
                 self._look(saying, ends, new)
-            batch.messages = sorted(row for saying in sayings for row in saying.rows())
+            batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
             try:
                 self._store.commit(batch)
             except Conflict:

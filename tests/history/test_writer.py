@@ -33,12 +33,13 @@ class Store:
         done, error = self.failing.popleft() if self.failing else (True, None)
         if done:
             ids = {(one.chat, one.side, one.client_id) for one in self.rows.values()}
-            for one in batch.messages:
+            messages = [Message(*row) for row in batch.messages]
+            for one in messages:
                 if (one.chat, one.seq) in self.rows or (
                     one.client_id is not None and (one.chat, one.side, one.client_id) in ids
                 ):
                     raise Conflict
-            self.rows.update({(one.chat, one.seq): one for one in batch.messages})
+            self.rows.update({(one.chat, one.seq): one for one in messages})
         if error is not None:
             raise error
 
