@@ -1,5 +1,5 @@
 #!/bin/sh
-# What the tests need beside Python: Chromium, Node and its `ws` client, PostgreSQL. Through
+# What the tests need beside Python: Chromium, Node and its `ws` client, PostgreSQL, Redis. Through
 # apt where that is allowed; otherwise it says exactly what is missing.
 set -eu
 venv=$1
@@ -9,6 +9,7 @@ command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
+command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 
 if [ -n "$missing" ]; then
     as_root=""
