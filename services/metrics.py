@@ -161,10 +161,10 @@ class MeasuredDesk:
         self.location = desk.location
         self.figures = desk.figures
 
-    def connect(self, user: str, ticket: int | None = None) -> None:
+    def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
         began = time.perf_counter()
         try:
-            self._desk.connect(user, ticket)
+            self._desk.connect(user, ticket, talk)
         finally:
             self._meters.matching.observe(time.perf_counter() - began)
 

@@ -90,7 +90,9 @@ class Switchboard:
             users[chat.user_subject] = chat
         for chat in users.values():
             server = waiters.get(chat.waiter_subject or "")
-            standings[chat.user] = Standing(Role.USER, chat.user_subject, chat.user, server)
+            standings[chat.user] = Standing(
+                Role.USER, chat.user_subject, chat.user, chat.user_name, chat.key, server
+            )
             user = Participant(chat.user, Role.USER, Identity(chat.user_subject, chat.user_name))
             user.talk = Talk(chat)
             self._participants[chat.user] = user
@@ -106,9 +108,8 @@ class Switchboard:
         is_ready = duty is not None and duty.ready
         participant.phase = Phase.ON_DUTY if is_ready else Phase.OFF_DUTY
         self._participants[uuid] = participant
-        return Standing(
-            Role.WAITER, subject, uuid, ready=is_ready, capacity=duty.capacity if duty else None
-        )
+        capacity = duty.capacity if duty else None
+        return Standing(Role.WAITER, subject, uuid, name, ready=is_ready, capacity=capacity)
 
     # ---- coming and going ----------------------------------------------
 

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 from . import port
 from .port import (
+    PLACES_A_ROUND,
+    TELL_PLACES,
     Arrival,
     Departed,
     Event,
@@ -30,12 +32,6 @@ from .port import (
 from .user_queue import UserQueue
 from .waiter_pool import Waiter, WaiterPool
 
-TELL_PLACES = 1.0  # s between two rounds of places in line (`protocol.md`: at most once a second)
-
-#: places told in one round. The foremost are always told; further back a change
-#: of one in thousands matters less than the loop's time, so they take turns.
-PLACES_A_ROUND = 1000
-
 
 @dataclass(slots=True, eq=False)
 class User:
@@ -44,6 +40,8 @@ class User:
     uuid: str
     subject: str
     waiter: str | None = None
+    #: the number of its conversation, from asking until it has parted
+    talk: int = 0
     present: bool = True
     #: the place in line that it was last told, while it waits
     told: int = 0
@@ -84,7 +82,7 @@ class MemoryDesk:
 
     # ---- coming and going ----------------------------------------------
 
-    def arrive(self, role: Role, subject: str, uuid: str) -> Arrival:
+    def arrive(self, role: Role, subject: str, uuid: str, name: str = "") -> Arrival:
         with self._lock:
             standing = self._standing.get((role, subject))
             if standing is not None:
@@ -147,7 +145,9 @@ class MemoryDesk:
         for user in users:
             user.waiter = None
             self._served -= 1
-            self._events.append(Parted(user.uuid, waiter.uuid, waiter.uuid, requeue))
+            self._events.append(
+                Parted(user.uuid, waiter.uuid, waiter.uuid, requeue, self._talk(user, requeue))
+            )
         if not requeue or not users:
             return
         self._queue.join_front(user.uuid for user in users)
@@ -160,7 +160,7 @@ class MemoryDesk:
         self._match()
         for place, user in enumerate(u for u in users if u.waiter is None):
             user.told = place
-            self._events.append(Queued(user.uuid, place))
+            self._events.append(Queued(user.uuid, place, self._queue.ticket(user.uuid)))
 
     # ---- matching ------------------------------------------------------
 
@@ -177,7 +177,7 @@ class MemoryDesk:
                     waiter.ready = one.ready
                     self._waiters[one.uuid] = waiter
                     continue
-                user = User(one.uuid, one.subject, present=False, since=self._now())
+                user = User(one.uuid, one.subject, None, one.talk, False, since=self._now())
                 self._users[one.uuid] = user
                 server = self._waiters.get(one.waiter or "")
                 if server is None:
@@ -190,7 +190,7 @@ class MemoryDesk:
             for uuid in queued:
                 self._queue.away(uuid)
 
-    def connect(self, user: str, ticket: int | None = None) -> None:
+    def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
         with self._lock:
             person = self._users[user]
             if person.waiter is not None or user in self._queue:
@@ -204,9 +204,10 @@ class MemoryDesk:
                 person.told = self._queue.rejoin(user, min(ticket, at))
                 self._places_changed = True
             person.since = self._now()
+            person.talk = person.talk or talk
             self._match()
             if person.waiter is None:
-                self._events.append(Queued(user, person.told))
+                self._events.append(Queued(user, person.told, self._queue.ticket(user)))
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
         with self._lock:
@@ -237,7 +238,8 @@ class MemoryDesk:
             waiter.users[uuid] = None
             self._served += 1
             self._pool.refresh(waiter)
-            self._events.append(Matched(uuid, waiter.uuid, self._now() - user.since))
+            waited = self._now() - user.since
+            self._events.append(Matched(uuid, waiter.uuid, waited, user.talk))
 
     # ---- parting -------------------------------------------------------
 
@@ -255,7 +257,14 @@ class MemoryDesk:
         del waiter.users[user.uuid]
         self._served -= 1
         self._pool.refresh(waiter)
-        self._events.append(Parted(user.uuid, waiter.uuid, gone))
+        self._events.append(Parted(user.uuid, waiter.uuid, gone, talk=self._talk(user, False)))
+
+    def _talk(self, user: User, goes_on: bool) -> int:
+        """The conversation that *user* parts from, or that goes on while it waits again."""
+        talk = user.talk
+        if not goes_on:
+            user.talk = 0
+        return talk
 
     def withdraw(self, user: str) -> bool:
         with self._lock:
@@ -292,7 +301,7 @@ class MemoryDesk:
                 return  # the rest changes next time
             told += 1
             user.told = place
-            self._events.append(Queued(user.uuid, place))
+            self._events.append(Queued(user.uuid, place, self._queue.ticket(user.uuid)))
         self._places_changed = False
 
     # ---- what others see -----------------------------------------------

@@ -5,6 +5,12 @@ a socket, a frame or a message. Its decisions come out as events, in the order
 in which they were made; whoever takes them delivers them after the desk's lock
 is released.
 
+A desk may be shared by several workers (processes). Then each of them hears of
+the decisions that concern it: those about participants whose sockets it holds,
+or was the last to hold. `people` on an event says how the participants are
+known elsewhere, and exactly one of the workers that hear of a decision is to
+write it down (`keeps`).
+
 Invariants, which the property test holds every desk to: a waiter never serves
 more users than its capacity; a user never has two waiters; no waiter is free
 while a present user waits; users are matched in the order of their tickets;
@@ -27,30 +33,73 @@ class Role(StrEnum):
     WAITER = "waiter"
 
 
+#: s between two rounds of places in line (`protocol.md`: at most once a second)
+TELL_PLACES = 1.0
+
+#: places told in one round. The foremost are always told; further back a change
+#: of one in thousands matters less than the loop's time, so they take turns.
+PLACES_A_ROUND = 1000
+
+
 class QueueFull(CSAppError):
     """The line has reached its bound; nothing has changed."""
 
 
+class DeskUnavailable(CSAppError):
+    """A shared desk cannot be reached. Whether the change was made is not known.
+
+    It recovers by itself; what was decided meanwhile comes as events.
+    """
+
+
 @dataclass(frozen=True, slots=True)
-class Matched:
+class Known:
+    """A participant as other workers know it."""
+
+    uuid: str
+    role: Role
+    subject: str
+    name: str
+    #: the workers that hold sockets of it; none while it is away
+    workers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What all events of a shared desk carry besides; no part of the decision."""
+
+    #: grows with each decision; the same on every worker that hears of it
+    number: int = field(default=0, compare=False)
+    #: of all who hear of it, this worker writes it to the history
+    keeps: bool = field(default=True, compare=False)
+    #: those it is about, as far as they are still there; empty from a desk of one process
+    people: tuple[Known, ...] = field(default=(), compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Matched(Decision):
     """*waiter* serves *user* from now on."""
 
     user: str
     waiter: str
     #: s from joining the line to this moment, for the metrics; no part of the decision
     waited: float = field(default=0.0, compare=False)
+    #: the number of their conversation, as `connect` was given it
+    talk: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Queued:
+class Queued(Decision):
     """*user* waits and has *location* users ahead; sent on entering and on change."""
 
     user: str
     location: int
+    #: what it comes back to its place with, as `Desk.ticket` tells
+    ticket: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Parted:
+class Parted(Decision):
     """The chat of *user* and *waiter* has ended because *gone* left.
 
     The other side is told; *gone* itself is not.
@@ -61,16 +110,55 @@ class Parted:
     gone: str
     #: the user is queued again: for it the conversation goes on
     requeued: bool = field(default=False, compare=False)
+    #: the number of their conversation
+    talk: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
-class Departed:
+class Departed(Decision):
     """*participant* is no more: nothing will come for it or from it."""
 
     participant: str
 
 
-Event = Matched | Queued | Parted | Departed
+@dataclass(frozen=True, slots=True)
+class Moved(Decision):
+    """Another worker has got the first socket of *participant* there, or lost the last one.
+
+    `people` holds it with the workers that hold sockets of it now. Told to the
+    workers of those it talks with and to its own, but not to the one that
+    caused it; never by a desk of one process. A worker without a socket of it
+    may forget what it has of it, once another has one.
+    """
+
+    participant: str
+
+
+Event = Matched | Queued | Parted | Departed | Moved
+
+
+@dataclass(frozen=True, slots=True)
+class Chatting:
+    """A chat under way, as seen from one side."""
+
+    other: Known
+    talk: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """How a participant stands of whom this worker has known nothing until now."""
+
+    #: with a user's waiter, or a waiter's users in the order in which they were matched
+    chats: tuple[Chatting, ...] = ()
+    #: of a user who is to be served (again): the number of its conversation
+    talk: int = 0
+    #: of a user in line: what `Desk.ticket` and `Desk.location` tell; None: it is not in line
+    ticket: int | None = None
+    location: int = 0
+    #: of a waiter
+    ready: bool = False
+    capacity: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +169,10 @@ class Arrival:
     uuid: str
     #: it was here already, or away for less than the grace period
     standing: bool
+    #: how it stood before; None where this worker knows that, or nothing is known
+    place: Place | None = field(default=None, compare=False)
+    #: the other workers that hold sockets of it
+    elsewhere: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +182,9 @@ class Standing:
     role: Role
     subject: str
     uuid: str
+    name: str = ""
+    #: of a user: the number of its conversation
+    talk: int = 0
     #: of a user: who served it; None puts it at the front of the line
     waiter: str | None = None
     #: of a waiter
@@ -110,21 +205,32 @@ class Figures:
 
 
 class Desk(Protocol):
-    """Who talks to whom. Every method is safe from any greenlet or thread."""
+    """Who talks to whom. Every method is safe from any greenlet or thread.
 
-    def arrive(self, role: Role, subject: str, uuid: str) -> Arrival:
-        """*subject* is here: a new participant under *uuid*, or back as its standing one."""
+    On a shared desk all but `take_events` wait for an answer, and all but `drop`,
+    `leave` and `tick` raise `DeskUnavailable` where none comes.
+    """
+
+    def arrive(self, role: Role, subject: str, uuid: str, name: str = "") -> Arrival:
+        """*subject* is here: a new participant under *uuid*, or back as its standing one.
+
+        *name* is what others know it by.
+        """
 
     def restore(self, standings: list[Standing]) -> None:
         """Take up what stood before a restart; everybody is absent and has a grace period.
 
-        Waiters come before their users. A user whose waiter is not among them is queued.
+        Waiters come before their users. A user whose waiter is not among them
+        is queued. Of the workers that share a desk the first does it; it is
+        nothing to the others.
         """
 
-    def connect(self, user: str, ticket: int | None = None) -> None:
+    def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
         """Match *user* or queue it. Nothing happens while it is served or queued already.
 
-        *ticket* is a place that it had before, as `ticket` told. Raises `QueueFull`.
+        *ticket* is a place that it had before, as `ticket` told. *talk* is the
+        number of the conversation that begins with it, unless one goes on.
+        Raises `QueueFull`.
         """
 
     def ticket(self, user: str) -> int:
@@ -149,11 +255,15 @@ class Desk(Protocol):
         """*user* leaves the queue; False when it was not in it."""
 
     def leave(self, participant: str) -> None:
-        """*participant* goes on purpose: the other sides are told at once, nobody is requeued."""
+        """*participant* goes on purpose: the other sides are told at once, nobody is requeued.
+
+        While other workers hold sockets of it, this one alone has lost it.
+        """
 
     def drop(self, participant: str) -> None:
         """The line of *participant* is gone: it is waited for during the grace period.
 
+        While other workers hold sockets of it, this one alone has lost it.
         When that has passed it leaves; the users of a waiter lost in this way
         are queued again, at the front, in the order in which they were served.
         """

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import pytest
 
 from services.desk.port import (
+    PLACES_A_ROUND,
     Arrival,
     Departed,
     Desk,
@@ -21,6 +22,7 @@ from services.desk.port import (
     Queued,
     QueueFull,
     Role,
+    Standing,
 )
 
 from .crowd import Crowd
@@ -31,6 +33,7 @@ from .helpers import (
     assert_events,
     assert_silent,
     forget_events,
+    places,
     returns,
     time_passes,
     users_arrive,
@@ -298,6 +301,134 @@ class DeskConformance:
         forget_events(desk)
         desk.connect("Bob")  # needs no place in line
         assert_events(desk, Matched("Bob", "Wanda"))
+
+    # ---- a long line ---------------------------------------------------
+
+    def test_a_long_line_is_told_in_turns_and_the_foremost_always(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=1, max_queue=10_000)
+        line = [f"user {number}" for number in range(3_000)]
+        users_connect(desk, *line)
+        knows = places(desk.take_events())
+        for _ in range(6):
+            desk.leave(line.pop(0))
+            time_passes(desk, clock, 1.0)
+            news = places(desk.take_events())
+            assert len(news) <= PLACES_A_ROUND
+            knows |= news
+            foremost = line[: PLACES_A_ROUND // 2]
+            assert [knows[user] for user in foremost] == [*range(len(foremost))]
+        for _ in range(6):  # nothing happens any more, and the news reaches everybody
+            time_passes(desk, clock, 1.0)
+            knows |= places(desk.take_events())
+        assert [knows[user] for user in line] == [*range(len(line))]
+        time_passes(desk, clock, 1.0)
+        assert_silent(desk)
+
+    def test_nobody_is_forgotten_while_a_long_line_moves_on(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=1, max_queue=10_000)
+        line = [f"user {number}" for number in range(3_000)]
+        users_connect(desk, *line)
+        forget_events(desk)
+        heard: set[str] = set()
+        for _ in range(6):
+            desk.leave(line.pop(0))
+            time_passes(desk, clock, 1.0)
+            heard |= places(desk.take_events()).keys()
+        assert heard.issuperset(line)
+
+    # ---- tickets and talks ---------------------------------------------
+
+    def test_a_ticket_takes_the_place_in_line_again(self, desk: Desk, clock: Clock) -> None:
+        users_connect(desk, "Ann", "Bob")
+        ticket = desk.ticket("Ann")
+        queued = [event for event in desk.take_events() if isinstance(event, Queued)]
+        assert queued[0].ticket == ticket < queued[1].ticket
+        desk.leave("Ann")
+        clock.passes(5.0)
+        users_connect(desk, "Cid")
+        forget_events(desk)
+        users_arrive(desk, "Ann")
+        desk.connect("Ann", ticket)
+        assert_events(desk, Queued("Ann", 0))
+        assert desk.ticket("Ann") == ticket
+        time_passes(desk, clock, 1.0)
+        assert_events(desk, Queued("Cid", 2))
+
+    def test_tickets_are_microseconds_and_negative_at_the_front(
+        self, small_desk: Desk, clock: Clock
+    ) -> None:
+        waiters_get_ready(small_desk, "Wanda")
+        users_connect(small_desk, "Ann", "Bob", "Cid")
+        assert small_desk.ticket("Bob") > 0
+        small_desk.drop("Wanda")
+        time_passes(small_desk, clock, GRACE)
+        assert small_desk.ticket("Ann") < 0 < small_desk.ticket("Bob") < small_desk.ticket("Cid")
+
+    def test_a_ticket_from_the_future_is_worth_a_place_at_the_back(self, desk: Desk) -> None:
+        users_connect(desk, "Ann")
+        users_arrive(desk, "Bob")
+        desk.connect("Bob", 1 << 52)
+        users_connect(desk, "Cid")
+        assert_events(desk, Queued("Ann", 0), Queued("Bob", 1), Queued("Cid", 2))
+        assert desk.ticket("Bob") < desk.ticket("Cid") < 1 << 52
+
+    def test_a_talk_goes_on_while_its_user_is_queued_again(
+        self, small_desk: Desk, clock: Clock
+    ) -> None:
+        talk = (1 << 62) + 1  # more than a float holds
+        waiters_get_ready(small_desk, "Wanda")
+        users_arrive(small_desk, "Ann")
+        small_desk.connect("Ann", talk=talk)
+        small_desk.drop("Wanda")
+        time_passes(small_desk, clock, GRACE)
+        waiters_get_ready(small_desk, "Will")
+        small_desk.part("Ann", "Will", "Ann")
+        small_desk.connect("Ann", talk=7)
+        assert [
+            (type(event), event.talk)
+            for event in small_desk.take_events()
+            if isinstance(event, Matched | Parted)
+        ] == [
+            (Matched, talk),
+            (Parted, talk),
+            (Matched, talk),
+            (Parted, talk),
+            (Matched, 7),
+        ]
+
+    # ---- a restart -----------------------------------------------------
+
+    def test_what_stood_before_a_restart_stands_again(self, small_desk: Desk, clock: Clock) -> None:
+        small_desk.restore(
+            [
+                Standing(Role.WAITER, "subject of Wanda", "Wanda", ready=True, capacity=2),
+                Standing(Role.USER, "subject of Ann", "Ann", waiter="Wanda", talk=7),
+                Standing(Role.USER, "subject of Bob", "Bob", waiter="nobody"),
+            ]
+        )
+        assert_silent(small_desk)
+        assert small_desk.figures() == Figures(1, 0, 1, 1, 0.0)
+        users_connect(small_desk, "Cid")
+        returns(small_desk, Role.WAITER, "Wanda")
+        assert_events(small_desk, Queued("Cid", 1), Matched("Cid", "Wanda"))
+        returns(small_desk, Role.USER, "Ann")
+        assert small_desk.part("Ann", "Wanda", "Ann")
+        assert_events(small_desk, Parted("Ann", "Wanda", "Ann"))
+        time_passes(small_desk, clock, GRACE)
+        assert_events(small_desk, Departed("Bob"))
+
+    def test_a_waiter_who_does_not_come_back_after_a_restart_is_lost(
+        self, desk: Desk, clock: Clock
+    ) -> None:
+        desk.restore(
+            [
+                Standing(Role.WAITER, "subject of Wanda", "Wanda", ready=True),
+                Standing(Role.USER, "subject of Ann", "Ann", waiter="Wanda"),
+            ]
+        )
+        returns(desk, Role.USER, "Ann")
+        time_passes(desk, clock, GRACE)
+        assert_events(desk, Parted("Ann", "Wanda", "Wanda"), Queued("Ann", 0), Departed("Wanda"))
 
     # ---- parting -------------------------------------------------------
 

@@ -80,6 +80,11 @@ def forget_events(desk: Desk) -> None:
     desk.take_events()
 
 
+def places(events: Iterable[Event]) -> dict[str, int]:
+    """Who was told which place in line, at last."""
+    return {event.user: event.location for event in events if isinstance(event, Queued)}
+
+
 class Ledger:
     """Keeps the books by the events alone and refuses what no desk may ever decide.
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-from services.desk import memory
 from services.desk.memory import MemoryDesk
-from services.desk.port import Event, Figures, Matched, Queued, Role
+from services.desk.port import Figures, Matched, Role
 
 from .conformance import GRACE, DeskConformance
 from .helpers import Clock, forget_events, returns, time_passes, users_connect, waiters_get_ready
@@ -29,50 +28,6 @@ class MemoryDeskMachine(DeskMachine):
 
 TestMemoryDeskLives = MemoryDeskMachine.TestCase
 TestMemoryDeskLives.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
-
-
-# ---- a long line -------------------------------------------------------
-
-
-def told(events: list[Event]) -> dict[str, int]:
-    """Who was told which place in line."""
-    return {event.user: event.location for event in events if isinstance(event, Queued)}
-
-
-def test_a_long_line_is_told_in_turns_and_the_foremost_always() -> None:
-    clock = Clock()
-    desk = MemoryDesk(capacity=1, max_queue=10_000, grace=GRACE, now=clock)
-    line = [f"user {number}" for number in range(3_000)]
-    users_connect(desk, *line)
-    knows = told(desk.take_events())
-    for _ in range(6):
-        desk.leave(line.pop(0))
-        time_passes(desk, clock, 1.0)
-        news = told(desk.take_events())
-        assert len(news) <= memory.PLACES_A_ROUND
-        knows |= news
-        foremost = line[: memory.PLACES_A_ROUND // 2]
-        assert [knows[user] for user in foremost] == [*range(len(foremost))]
-    for _ in range(6):  # nothing happens any more, and the news reaches everybody
-        time_passes(desk, clock, 1.0)
-        knows |= told(desk.take_events())
-    assert [knows[user] for user in line] == [*range(len(line))]
-    time_passes(desk, clock, 1.0)
-    assert desk.take_events() == []
-
-
-def test_nobody_is_forgotten_while_a_long_line_moves_on() -> None:
-    clock = Clock()
-    desk = MemoryDesk(capacity=1, max_queue=10_000, grace=GRACE, now=clock)
-    line = [f"user {number}" for number in range(3_000)]
-    users_connect(desk, *line)
-    forget_events(desk)
-    heard: set[str] = set()
-    for _ in range(6):
-        desk.leave(line.pop(0))
-        time_passes(desk, clock, 1.0)
-        heard |= told(desk.take_events()).keys()
-    assert heard.issuperset(line)
 
 
 # ---- what it keeps -----------------------------------------------------
