@@ -364,8 +364,11 @@ class DeskConformance:
         time_passes(small_desk, clock, GRACE)
         assert small_desk.ticket("Ann") < 0 < small_desk.ticket("Bob") < small_desk.ticket("Cid")
 
-    def test_a_ticket_from_the_future_is_worth_a_place_at_the_back(self, desk: Desk) -> None:
+    def test_a_ticket_from_the_future_is_worth_a_place_at_the_back(
+        self, desk: Desk, clock: Clock
+    ) -> None:
         users_connect(desk, "Ann")
+        clock.passes(1.0)
         users_arrive(desk, "Bob")
         desk.connect("Bob", 1 << 52)
         users_connect(desk, "Cid")

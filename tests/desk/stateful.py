@@ -25,6 +25,15 @@ roles = st.sampled_from(Role)
 picks = st.integers(0, 839)  # 840 is divided by every number of people up to 8
 
 
+#: how a day begins
+DAY = {
+    "capacity": st.integers(1, 3),
+    "max_queue": st.sampled_from([100, 100, 3, 0]),
+    "ready": st.integers(0, 2),
+    "asking": st.integers(0, 8),
+}
+
+
 def some(kind: str):
     """A precondition: there is one of this kind to pick from."""
     return precondition(lambda machine: getattr(machine, kind)())
@@ -37,12 +46,7 @@ class DeskMachine(RuleBasedStateMachine):
         """An empty desk that reads its time off *clock*."""
         raise NotImplementedError
 
-    @initialize(
-        capacity=st.integers(1, 3),
-        max_queue=st.sampled_from([100, 100, 3, 0]),
-        ready=st.integers(0, 2),
-        asking=st.integers(0, 8),
-    )
+    @initialize(**DAY)
     def open(self, capacity: int, max_queue: int, ready: int, asking: int) -> None:
         """The day begins, in the middle of things if need be."""
         settings = {"capacity": capacity, "max_queue": max_queue, "grace": GRACE}
@@ -106,17 +110,17 @@ class DeskMachine(RuleBasedStateMachine):
     @some("absent")
     @rule(pick=picks)
     def returns(self, pick: int) -> None:
-        person = picked(self.absent(), pick)
-        role = Role.USER if isinstance(person, PlainUser) else Role.WAITER
-        self.arrive(role, person.subject)
+        self.arrive_again(picked(self.absent(), pick))
 
     @some("absent")
     @rule()
     def all_return(self) -> None:
         """A network is up again."""
         for person in [*self.absent()]:
-            role = Role.USER if isinstance(person, PlainUser) else Role.WAITER
-            self.arrive(role, person.subject)
+            self.arrive_again(person)
+
+    def arrive_again(self, person: Person) -> None:
+        self.arrive(Role.USER if isinstance(person, PlainUser) else Role.WAITER, person.subject)
 
     def arrive(self, role: Role, subject: str) -> None:
         self.visits += 1

@@ -16,14 +16,14 @@ class TestMemoryDesk(DeskConformance):
     """The suite of all desks."""
 
     def make(self, clock: Clock, **settings: float) -> MemoryDesk:
-        return MemoryDesk(**settings, now=clock)
+        return MemoryDesk(**settings, now=clock, wall=clock)
 
 
 class MemoryDeskMachine(DeskMachine):
     """Random lives of all desks."""
 
     def make(self, clock: Clock, **settings: float) -> MemoryDesk:
-        return MemoryDesk(**settings, now=clock)
+        return MemoryDesk(**settings, now=clock, wall=clock)
 
 
 TestMemoryDeskLives = MemoryDeskMachine.TestCase

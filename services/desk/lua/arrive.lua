@@ -1,0 +1,44 @@
+-- A subject is here, with a socket at the calling worker.
+-- ARGV[8] role  [9] subject  [10] the UUID of somebody new  [11] name
+-- Answers: its UUID, 1 if it stood already, its place as JSON ('' if the worker knows it or
+-- there is none), the other workers that hold sockets of it.
+
+local refused = open()
+if refused then
+    return refused
+end
+local role, subject, uuid, name = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local standing = call('HGET', STANDING, role .. ':' .. subject)
+if not standing then
+    gain(create(role, subject, uuid, name), me)
+    return close({ uuid, 0, '', '' })
+end
+
+local one = person(standing)
+local elsewhere, place, former_home = {}, '', one.home
+if one.name ~= name then
+    set(one, 'name', name)
+end
+for _, worker in ipairs(words(one.at)) do
+    if worker ~= me then
+        elsewhere[#elsewhere + 1] = worker
+    end
+end
+if not holds(one, me) then
+    if one.home ~= me or here(one) then -- otherwise this worker has known it all the time
+        local chats, ticket, told = {}, false, false
+        for i, other in ipairs(others(one)) do
+            local talk = one.role == 'waiter' and other.talk or one.talk
+            chats[i] = { other.uuid, other.role, other.subject, other.name, other.at, talk }
+        end
+        if role == 'user' then
+            ticket, told = waits(one), call('HGET', TOLD, standing)
+        end
+        place = cjson.encode({ chats = chats, talk = one.talk, ticket = ticket or '',
+            location = told or '0', ready = one.ready == '1', capacity = one.capacity })
+    end
+    gain(one, me)
+    tell_move(one, me, former_home ~= '' and former_home or nil)
+    match()
+end
+return close({ standing, 1, place, table.concat(elsewhere, ' ') })

@@ -1,0 +1,27 @@
+-- A user asks for a waiter: it is matched, or takes its place in line.
+-- ARGV[8] user  [9] the ticket of a place that it had, or ''  [10] its conversation, or ''
+-- Answers: 'full' when the line is. An error NOBODY when there is no such user.
+
+local refused = open()
+if refused then
+    return refused
+end
+local user = person(ARGV[8])
+if not user or user.role ~= 'user' then
+    return redis.error_reply('NOBODY no such user')
+end
+if user.waiter ~= '' or waits(user) then
+    return close({})
+end
+if call('ZCARD', FREE) == 0 and call('ZCARD', LINE) >= max_queue then
+    return close({ 'full' })
+end
+if user.talk == '' then
+    set(user, 'talk', ARGV[10])
+end
+local ahead = stand(user, tonumber(ARGV[9]))
+match()
+if user.waiter == '' then
+    tell_place(user, ahead, waits(user))
+end
+return close({})

@@ -1,0 +1,13 @@
+-- The calling worker has no socket of a participant any more; with the last one it is away.
+-- ARGV[8] participant
+
+local refused = open()
+if refused then
+    return refused
+end
+local one = person(ARGV[8])
+if one and holds(one, me) then
+    lose(one, me)
+    tell_move(one, me)
+end
+return close({})

@@ -1,0 +1,143 @@
+-- A worker takes a lease, with an empty mailbox: a new one, or one that has been out of reach
+-- or given up. Of those it remembers, the desk learns what it does not know, and the worker
+-- what is no longer true.
+-- ARGV[8] the lease in ms  [9] the generation it has known, or ''  [10] its memory
+-- Answers: the generation, the number of its last letter, where its mailbox begins.
+--
+-- A generation ends when Redis has lost everything, or has come back with what it knew some
+-- time ago (another run_id): then the workers' memories are the truth, and the desk matches
+-- nobody for a moment, until all of them have joined. Otherwise the desk is the truth.
+
+local SETTLE = 1000000 -- µs from a generation's birth until matching begins
+
+-- Forget the whole desk.
+local function wipe()
+    local keys = { DESK, STANDING, WORKERS, DYING, LINE, TAKEABLE, TOLD, GRACE, FREE }
+    for _, uuid in ipairs(call('HVALS', STANDING)) do
+        call('DEL', PREFIX .. 'p:' .. uuid, PREFIX .. 'users:' .. uuid)
+    end
+    for _, set_of in ipairs({ call('ZRANGE', WORKERS, 0, -1), call('SMEMBERS', DYING) }) do
+        for _, worker in ipairs(set_of) do
+            call('DEL', PREFIX .. 'of:' .. worker, PREFIX .. 'box:' .. worker)
+        end
+    end
+    call('DEL', unpack(keys))
+end
+
+local run = string.match(call('INFO', 'server'), 'run_id:(%x+)') or ''
+local stored = call('HMGET', DESK, 'run', 'generation')
+if stored[1] and stored[1] ~= run then
+    wipe()
+    stored = {}
+end
+open(true)
+unread = {}
+local generation = stored[2]
+if not generation then
+    generation = me .. ' ' .. text(wall)
+    call('HSET', DESK, 'run', run, 'generation', generation)
+    desk.born = desk.time
+end
+local lost = ARGV[9] ~= '' and ARGV[9] ~= generation
+if lost then
+    desk.settles = desk.born + SETTLE
+end
+
+-- Numbers of letters begin above all that a worker of this name was ever sent.
+local number = math.max(wall, tonumber(call('HGET', DESK, 'sent:' .. me) or 0))
+call('ZADD', WORKERS, desk.time + tonumber(ARGV[8]) * 1000, me)
+call('SREM', DYING, me)
+call('HSET', DESK, 'sent:' .. me, text(number))
+call('DEL', PREFIX .. 'box:' .. me)
+local first = call('XADD', PREFIX .. 'box:' .. me, '*', 'f', '', 'n', 0, 'b', '')
+
+-- Tell the caller alone what it does not know.
+local function confide(kind, about, fields)
+    write(kind, about, fields, { me })
+end
+
+local memory = cjson.decode(ARGV[10])
+local own, present, claimed = {}, {}, {}
+
+for _, one in ipairs(memory.people) do
+    local uuid, role, subject, name, is_present, is_own, ready, most = unpack(one)
+    local standing = call('HGET', STANDING, role .. ':' .. subject)
+    if standing and standing ~= uuid then
+        if is_own then -- its subject has come elsewhere meanwhile, as somebody new
+            confide('D', { { uuid = uuid, role = role, subject = subject, name = name, at = '' } },
+                { uuid })
+        end
+    else
+        if not standing and (is_own or lost) then
+            take_up_person(one)
+        end
+        local known = person(uuid)
+        if known and is_own then
+            own[#own + 1] = one
+            present[uuid] = is_present
+            if is_present and not holds(known, me) then
+                gain(known, me)
+                tell_move(known, me)
+            elseif known.home == '' then
+                set(known, 'home', me)
+            end
+            if role == 'waiter' then
+                local duty = on_duty(known)
+                set(known, 'ready', ready and '1' or '')
+                set(known, 'capacity', most ~= '' and most or capacity)
+                count_duty(known, duty)
+                refresh(known)
+            elseif known.talk == '' then
+                set(known, 'talk', one[10])
+            end
+        end
+    end
+end
+
+for _, uuid in ipairs(call('SMEMBERS', PREFIX .. 'of:' .. me)) do
+    if not present[uuid] then
+        lose(person(uuid), me)
+        tell_move(person(uuid), me)
+    end
+end
+
+for _, chat in ipairs(memory.chats) do
+    local user, waiter = person(chat[1]), person(chat[2])
+    if lost then
+        take_up_chat(user, waiter)
+    end
+    if user and user.waiter == chat[2] then
+        claimed[chat[1] .. chat[2]] = true
+    else
+        local about = {}
+        about[1] = user or waiter or nil
+        about[2] = user and waiter or nil
+        local gone = present[chat[1]] ~= nil and chat[2] or chat[1] -- not the caller's own side
+        local goes_on = user and user.talk == chat[3] or false
+        confide('P', about, { chat[1], chat[2], gone, goes_on, chat[3] })
+    end
+end
+begin_their_grace()
+
+for _, one in ipairs(own) do
+    local known = person(one[1])
+    if known.role == 'user' and known.waiter == '' and one[9] ~= '' and not waits(known) then
+        local ticket = tonumber(one[9])
+        desk.front = math.min(desk.front, ticket)
+        stand(known, ticket)
+    end
+    for _, other in ipairs(others(known)) do
+        local user = known.role == 'user' and known or other
+        local waiter = known.role == 'user' and other or known
+        if not claimed[user.uuid .. waiter.uuid] then
+            claimed[user.uuid .. waiter.uuid] = true
+            confide('M', { user, waiter }, { user.uuid, waiter.uuid, '0', user.talk })
+        end
+    end
+    if known.role == 'user' and waits(known) then
+        confide('Q', { known }, { known.uuid, tonumber(call('HGET', TOLD, known.uuid)),
+            text(tonumber(waits(known))) })
+    end
+end
+match()
+return close({ generation, text(number), first })

@@ -1,0 +1,17 @@
+-- A participant goes on purpose, unless other workers still hold sockets of it.
+-- ARGV[8] participant
+
+local refused = open()
+if refused then
+    return refused
+end
+local one = person(ARGV[8])
+if one then
+    if one.at == me or not here(one) then
+        depart(one, false)
+    elseif holds(one, me) then
+        lose(one, me)
+        tell_move(one, me)
+    end
+end
+return close({})

@@ -1,0 +1,40 @@
+-- Stands behind the prelude in `join` and `restore`: take up people and chats as somebody
+-- remembers them. Every step leaves alone what the desk knows already.
+--
+-- A memory is { people = [[uuid, role, subject, name, present, own, ready, capacity, ticket,
+-- talk], …], chats = [[user, waiter, talk], …] }: *present*, it has sockets at the caller;
+-- *own*, the caller speaks for it, and not only of it. Numbers are text, '' for none.
+
+local taken_up = {} -- those who were not known before
+
+local function take_up_person(one)
+    local uuid, role, subject, name, _, own, ready, most = unpack(one)
+    create(role, subject, uuid, name)
+    taken_up[#taken_up + 1] = person(uuid)
+    if role == 'user' then
+        set(person(uuid), 'talk', one[10])
+    elseif own then
+        set(person(uuid), 'ready', ready and '1' or '')
+        set(person(uuid), 'capacity', most ~= '' and most or capacity)
+    else
+        set(person(uuid), 'capacity', '') -- until its own worker says it: so many as come
+    end
+end
+
+-- A chat that was under way goes on, if both sides are there and free for it.
+local function take_up_chat(user, waiter)
+    if not user or not waiter or user.waiter ~= '' or waits(user) then
+        return
+    end
+    if waiter.capacity == '' or tonumber(waiter.load) < tonumber(waiter.capacity) then
+        link(user, waiter)
+    end
+end
+
+local function begin_their_grace()
+    for _, one in ipairs(taken_up) do
+        if not here(one) then
+            begin_grace(one)
+        end
+    end
+end

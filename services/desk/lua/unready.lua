@@ -1,0 +1,17 @@
+-- A waiter keeps its users and gets no more.
+-- ARGV[8] waiter
+-- An error NOBODY when there is no such waiter.
+
+local refused = open()
+if refused then
+    return refused
+end
+local waiter = person(ARGV[8])
+if not waiter or waiter.role ~= 'waiter' then
+    return redis.error_reply('NOBODY no such waiter')
+end
+local duty = on_duty(waiter)
+set(waiter, 'ready', '')
+count_duty(waiter, duty)
+refresh(waiter)
+return close({})

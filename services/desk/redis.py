@@ -1,0 +1,544 @@
+"""The desk of many workers: its state is in Redis, every change is one Lua script.
+
+Rules of this file:
+
+1. The script that changes the desk also posts the letters (`lua/prelude.lua`):
+   state and notice cannot part. What the caller has itself decided comes back
+   as the script's answer, together with every letter that it has not heard
+   yet, so that events keep the order of the decisions on every worker.
+2. One call at a time and one connection for all of them. Its sockets have
+   timeouts; nothing here is ever interrupted from outside.
+3. After a failure every call is refused at once, until `tick` has reached
+   Redis again. Whether the change was made is not known then.
+4. This worker remembers its own people. After a failure, a new connection, or
+   a flush it joins again with what it remembers: desk and worker tell each
+   other what they do not know.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from . import port
+from .port import (
+    Arrival,
+    Chatting,
+    Departed,
+    DeskUnavailable,
+    Event,
+    Figures,
+    Known,
+    Matched,
+    Moved,
+    Parted,
+    Place,
+    Queued,
+    QueueFull,
+    Role,
+    Standing,
+)
+
+log = logging.getLogger("csapp.desk")
+
+TIMEOUT = 2.0  # s: an answer takes a millisecond; what takes longer is not there
+RESTORE_TIMEOUT = 60.0  # s: a hundred thousand open chats take seconds, once
+LEASE = 10.0  # s without a tick until a worker is given up
+BEAT = 0.5  # s between two ticks
+
+_FOLDER = Path(__file__).with_name("lua")
+_PRELUDE = (_FOLDER / "prelude.lua").read_text()
+_TAKING_UP = (_FOLDER / "taking_up.lua").read_text()
+_WITH_MEMORY = ("join", "restore")
+
+
+def source(name: str) -> str:
+    """The whole of a script."""
+    shared = _PRELUDE + _TAKING_UP if name in _WITH_MEMORY else _PRELUDE
+    return shared + (_FOLDER / f"{name}.lua").read_text()
+
+
+SCRIPTS = {
+    path.stem: source(path.stem)
+    for path in _FOLDER.glob("*.lua")
+    if path.stem not in ("prelude", "taking_up")
+}
+
+
+def client(url: str, timeout: float, **options: Any) -> redis.Redis:
+    """A client that never tries twice: a repeated script would be a second change."""
+    return redis.Redis.from_url(
+        url,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        retry=Retry(NoBackoff(), 0),
+        protocol=2,
+        **options,
+    )
+
+
+class _NewLine(redis.ConnectionError):
+    """The connection is another one than before: what was behind the old one may be gone."""
+
+
+@dataclass(slots=True)
+class _Own:
+    """A participant that this worker speaks for: it has sockets of it, or was the last to."""
+
+    role: Role
+    subject: str
+    name: str
+    capacity: int
+    present: bool = True
+    ready: bool = False
+    talk: int = 0
+    ticket: int | None = None
+    location: int = 0
+    #: those it talks with
+    chats: dict[str, Chatting] = field(default_factory=dict)
+
+
+class RedisDesk:
+    """`port.Desk` for all workers that name the same *desk* on the same Redis.
+
+    *worker* is the name of this process and never used again by another. *now*
+    (seconds) is for tests; None: Redis's own clock, which all workers share.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        worker: str,
+        capacity: int,
+        max_queue: int,
+        grace: float,
+        desk: str = "main",
+        lease: float = LEASE,
+        timeout: float = TIMEOUT,
+        now: Callable[[], float] | None = None,
+    ) -> None:
+        self.worker = worker
+        self.url = url
+        #: before each key; the part in braces puts all of them into one slot of a cluster
+        self.prefix = f"csapp:{{{desk}}}:"
+        self._capacity = capacity
+        self._settings = (round(grace * 1000), capacity, max_queue)
+        self._lease = round(lease * 1000)
+        self._now = now
+        self._client = client(url, timeout, redis_connect_func=self._connected)
+        self._scripts = {name: self._client.register_script(SCRIPTS[name]) for name in SCRIPTS}
+        self._turn = threading.Lock()  # one call at a time, with its answer
+        self._away = False
+        self._joined = False
+        self._joining = False
+        self._generation = ""
+        #: how often it has joined; more than once: letters may have been lost
+        self.joins = 0
+        #: where the mailbox began when it joined
+        self.mailbox_start = "0-0"
+        #: how far the mailbox has been read; its reader moves it on
+        self.mailbox_read = "0-0"
+        self._closed = False
+        self._inner = threading.Lock()  # of what follows; never held while anything is waited for
+        self._heard = 0
+        self._missed = False
+        self._events: deque[Event] = deque()
+        self._own: dict[str, _Own] = {}
+        self._leaving: set[str] = set()
+
+    # ---- calls ---------------------------------------------------------
+
+    def _connected(self, connection: Any) -> None:
+        connection.on_connect()
+        self._joined = False
+        if not self._joining:
+            raise _NewLine("a new connection")
+
+    def _call(
+        self, name: str, *args: str | int, settle: Callable[[list[Any]], None] | None = None
+    ) -> list[Any]:
+        """Run a script; its answers. *settle* is called with them before its events count."""
+        if self._away:
+            raise DeskUnavailable("the desk cannot be reached")
+        with self._turn:
+            if self._away:
+                raise DeskUnavailable("the desk cannot be reached")
+            answers: list[Any] = self._attempt(lambda: self._run(name, args, settle))
+            return answers
+
+    def _attempt(self, work: Callable[[], Any]) -> Any:
+        """Do *work*, after joining if need be; `_turn` is held.
+
+        Raises `DeskUnavailable`, and `KeyError` for somebody who is not there.
+        """
+        while True:
+            try:
+                if self._missed or not self._joined:
+                    self._join()
+                found = work()
+            except _NewLine:
+                continue  # it is joined, which may use a new connection
+            except redis.RedisError as error:
+                reason = str(error)
+                code = reason.partition(" ")[0]
+                if code == "STRANGER":  # it was given up, or Redis has lost everything
+                    self._joined = False
+                elif code == "NOBODY":
+                    raise KeyError(reason) from None
+                elif isinstance(error, redis.ResponseError) and not code.isupper():
+                    raise  # a fault of ours; what Redis cannot do has a code (OOM, READONLY …)
+                else:
+                    self._fail(error)
+                    raise DeskUnavailable(f"the desk cannot be reached: {reason}") from error
+            else:
+                if self._away:
+                    log.info("the desk is reached again")
+                self._away = False
+                return found
+
+    def _fail(self, error: Exception) -> None:
+        if not self._away:
+            log.warning("the desk cannot be reached: %s", error)
+        self._away, self._joined = True, False
+        self._client.connection_pool.disconnect()
+
+    def _run(
+        self,
+        name: str,
+        args: Sequence[str | bytes | int],
+        settle: Callable[[list[Any]], None] | None = None,
+        run: Callable[..., Any] | None = None,
+    ) -> list[Any]:
+        clock = "" if self._now is None else round(self._now() * 1_000_000)
+        head = (self.worker, self._heard, self.mailbox_read, clock, *self._settings)
+        script = run or self._scripts[name]
+        answers, unread, number, own = script(keys=[f"{self.prefix}desk"], args=[*head, *args])
+        with self._inner:
+            for count, letter in zip(unread[::2], unread[1::2], strict=True):
+                self._hear(int(count), letter)
+            if settle is not None:
+                settle(answers)
+            if number:
+                self._hear(number, own)
+        return list(answers)
+
+    def _join(self) -> None:
+        self._joining = True
+        try:
+            self._run("join", (self._lease, self._generation, self._memory()), self._settle_join)
+        finally:
+            self._joining = False
+        self._joined = True
+        for participant in tuple(self._leaving):
+            self._run("leave", (participant,))
+            self._leaving.discard(participant)
+
+    def _settle_join(self, answers: list[Any]) -> None:
+        generation, number, start = answers
+        self._generation = generation.decode()
+        self._heard = int(number)
+        self.mailbox_start = self.mailbox_read = start.decode()
+        self.joins += 1
+        self._missed = False
+
+    def _memory(self) -> bytes:
+        """What this worker remembers, as `taking_up.lua` reads it."""
+        people: list[Sequence[object]] = []
+        chats: dict[tuple[str, str], str] = {}
+        others: dict[str, Known] = {}
+        with self._inner:
+            for uuid, own in self._own.items():
+                ticket = "" if own.ticket is None else str(own.ticket)
+                people.append(
+                    (uuid, own.role, own.subject, own.name, own.present, True, own.ready,
+                     str(own.capacity), ticket, _number(own.talk))
+                )  # fmt: skip
+                for other, chat in own.chats.items():
+                    user, waiter = (uuid, other) if own.role is Role.USER else (other, uuid)
+                    chats[user, waiter] = _number(chat.talk)
+                    if other not in self._own:
+                        others[other] = chat.other
+            for uuid, one in others.items():
+                talk = next((t for (user, _), t in chats.items() if user == uuid), "")
+                people.append(
+                    (uuid, one.role, one.subject, one.name, False, False, False, "", "", talk)
+                )
+        pairs = [(user, waiter, talk) for (user, waiter), talk in chats.items()]
+        return msgspec.json.encode({"people": people, "chats": pairs})
+
+    # ---- letters -------------------------------------------------------
+
+    def hear(self, letters: Iterable[tuple[int, bytes]]) -> None:
+        """Letters of the desk that were in the mailbox, with their numbers."""
+        for number, letter in letters:
+            if number > self._heard + 1:
+                with self._turn:  # what comes before may be the answer of a call under way
+                    pass
+            with self._inner:
+                self._hear(number, letter)
+
+    def _hear(self, number: int, letter: bytes) -> None:
+        if number <= self._heard:
+            return
+        self._missed |= number > self._heard + 1
+        self._heard = number
+        for raw in msgspec.json.decode(letter):
+            event = _event(*raw)
+            self._remember(event)
+            self._events.append(event)
+
+    def _remember(self, event: Event) -> None:
+        match event:
+            case Matched(user, waiter):
+                known = {one.uuid: one for one in event.people}
+                for uuid, other in ((user, waiter), (waiter, user)):
+                    if (own := self._own.get(uuid)) and other in known:
+                        own.ticket = None
+                        own.talk = event.talk if own.role is Role.USER else 0
+                        own.chats[other] = Chatting(known[other], event.talk)
+            case Parted(user, waiter):
+                for uuid, other in ((user, waiter), (waiter, user)):
+                    if own := self._own.get(uuid):
+                        own.chats.pop(other, None)
+                        own.talk = own.talk if event.requeued else 0
+            case Queued(user, location):
+                if own := self._own.get(user):
+                    own.ticket, own.location = event.ticket, location
+            case Departed(participant):
+                self._own.pop(participant, None)
+            case Moved(participant):
+                workers = event.people[0].workers
+                own = self._own.get(participant)
+                if own and not own.present and workers and self.worker not in workers:
+                    del self._own[participant]
+
+    def take_events(self) -> list[Event]:
+        with self._inner:
+            events = list(self._events)
+            self._events.clear()
+            return events
+
+    # ---- coming and going ----------------------------------------------
+
+    def arrive(self, role: Role, subject: str, uuid: str, name: str = "") -> Arrival:
+        arrivals: list[Arrival] = []
+
+        def settle(answers: list[Any]) -> None:
+            arrival = _arrival(*answers)
+            arrivals.append(arrival)
+            own = self._own.setdefault(arrival.uuid, _Own(role, subject, name, self._capacity))
+            own.present, own.name = True, name
+            self._leaving.discard(arrival.uuid)
+            if (place := arrival.place) is not None:
+                own.ready, own.capacity = place.ready, place.capacity or self._capacity
+                own.talk, own.ticket, own.location = place.talk, place.ticket, place.location
+                own.chats = {chat.other.uuid: chat for chat in place.chats}
+
+        self._call("arrive", role, subject, uuid, name, settle=settle)
+        return arrivals[0]
+
+    def drop(self, participant: str) -> None:
+        with self._inner:
+            if own := self._own.get(participant):
+                own.present = False
+        with contextlib.suppress(DeskUnavailable):  # it is told when this worker joins again
+            self._call("drop", participant)
+
+    def leave(self, participant: str) -> None:
+        with self._inner:
+            if own := self._own.get(participant):
+                own.present = False
+                self._leaving.add(participant)
+        try:
+            self._call("leave", participant)
+        except DeskUnavailable:
+            return  # the desk is told when this worker joins again
+        self._leaving.discard(participant)
+
+    def restore(self, standings: list[Standing]) -> None:
+        people = [
+            (one.uuid, one.role, one.subject, one.name, False, True, one.ready,
+             str(one.capacity or ""), "", _number(one.talk))
+            for one in standings
+        ]  # fmt: skip
+        chats = [(one.uuid, one.waiter, _number(one.talk)) for one in standings if one.waiter]
+        memory = msgspec.json.encode({"people": people, "chats": chats})
+
+        def work() -> None:
+            patient = client(self.url, RESTORE_TIMEOUT)
+            try:
+                script = patient.register_script(SCRIPTS["restore"])
+                self._run("restore", (memory,), run=script)
+            finally:
+                patient.close()
+
+        with self._turn:
+            self._attempt(work)
+
+    # ---- asking and parting --------------------------------------------
+
+    def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
+        def settle(answers: list[Any]) -> None:
+            if not answers and (own := self._own.get(user)):
+                own.talk = own.talk or talk
+
+        place = "" if ticket is None else ticket
+        if self._call("connect", user, place, _number(talk), settle=settle):
+            raise QueueFull
+
+    def ready(self, waiter: str, capacity: int | None = None) -> None:
+        def settle(answers: list[Any]) -> None:
+            if own := self._own.get(waiter):
+                own.ready, own.capacity = True, int(answers[0])
+
+        self._call("ready", waiter, capacity or "", settle=settle)
+
+    def unready(self, waiter: str) -> None:
+        def settle(answers: list[Any]) -> None:
+            if own := self._own.get(waiter):
+                own.ready = False
+
+        self._call("unready", waiter, settle=settle)
+
+    def part(self, user: str, waiter: str, gone: str) -> bool:
+        return bool(self._call("part", user, waiter, gone)[0])
+
+    def withdraw(self, user: str) -> bool:
+        def settle(answers: list[Any]) -> None:
+            if own := self._own.get(user):
+                own.ticket = None
+
+        return bool(self._call("withdraw", user, settle=settle)[0])
+
+    # ---- what others see -----------------------------------------------
+
+    def ticket(self, user: str) -> int:
+        own = self._own.get(user)
+        if own is not None and own.ticket is not None:
+            return own.ticket
+        score = self._read("ZSCORE", "line", user)
+        if score is None:
+            raise KeyError(user)
+        return int(float(score))
+
+    def location(self, user: str) -> int:
+        own = self._own.get(user)
+        if own is not None:
+            return own.location
+        return int(self._read("HGET", "told", user) or 0)
+
+    def capacity(self, waiter: str) -> int:
+        own = self._own.get(waiter)
+        if own is not None:
+            return own.capacity
+        found = self._read("HGET", f"p:{waiter}", "capacity")
+        if found is None:
+            raise KeyError(waiter)
+        return int(found)
+
+    def _read(self, command: str, key: str, field: str) -> Any:
+        if self._away:
+            raise DeskUnavailable("the desk cannot be reached")
+        with self._turn:
+            return self._attempt(
+                lambda: self._client.execute_command(command, self.prefix + key, field)
+            )
+
+    def figures(self) -> Figures:
+        waiters, ready, served, length, wait = self._call("figures")
+        return Figures(waiters, ready, served, length, wait / 1_000_000)
+
+    # ---- time ----------------------------------------------------------
+
+    def tick(self) -> None:
+        """Let time pass, renew the lease; while the desk is out of reach, try to reach it."""
+        with self._turn, contextlib.suppress(DeskUnavailable):
+            self._attempt(lambda: self._run("tick", (self._lease,)))
+
+    def live(self, sleep: Callable[[float], None], told: Callable[[], None]) -> None:
+        """Tick until `close`, in a greenlet or thread of its own.
+
+        *told* is called when there are events to take.
+        """
+        while not self._closed:
+            try:
+                self.tick()
+                if self._events:
+                    told()
+            except Exception:
+                log.exception("a tick of the desk failed")
+            sleep(BEAT)
+
+    def close(self) -> None:
+        """Give the lease back: who has sockets here is away from now on."""
+        self._closed = True
+        with self._turn:
+            if self._joined and not self._away:
+                try:
+                    self._run("quit", ())
+                except redis.RedisError as error:
+                    log.info("the lease runs out by itself: %s", error)
+            self._client.close()
+
+
+def _number(talk: int) -> str:
+    """A conversation's number as the scripts keep it: Lua's own are not long enough."""
+    return str(talk) if talk else ""
+
+
+def _known(uuid: str, role: str, subject: str, name: str, workers: str) -> Known:
+    return Known(uuid, Role(role), subject, name, tuple(workers.split()))
+
+
+def _event(kind: str, number: int, keeps: bool, *rest: Any) -> Event:
+    """An event as `prelude.lua` writes it."""
+    *fields, about = rest
+    heads: dict[str, Any] = {
+        "number": number,
+        "keeps": keeps,
+        "people": tuple(_known(*one) for one in about),
+    }
+    match kind:
+        case "M":
+            user, waiter, waited, talk = fields
+            return Matched(user, waiter, int(waited) / 1_000_000, int(talk or 0), **heads)
+        case "Q":
+            user, location, ticket = fields
+            return Queued(user, location, int(ticket), **heads)
+        case "P":
+            user, waiter, gone, requeued, talk = fields
+            return Parted(user, waiter, gone, requeued, int(talk or 0), **heads)
+        case "D":
+            return Departed(*fields, **heads)
+        case _:
+            return Moved(*fields, **heads)
+
+
+def _arrival(uuid: bytes, standing: int, place: bytes, elsewhere: bytes) -> Arrival:
+    found: Place | None = None
+    if place:
+        raw = msgspec.json.decode(place)
+        found = Place(
+            chats=tuple(Chatting(_known(*known), int(talk or 0)) for *known, talk in raw["chats"]),
+            talk=int(raw["talk"] or 0),
+            ticket=int(float(raw["ticket"])) if raw["ticket"] else None,
+            location=int(raw["location"]),
+            ready=raw["ready"],
+            capacity=int(raw["capacity"] or 0),
+        )
+    return Arrival(uuid.decode(), bool(standing), found, tuple(elsewhere.decode().split()))
+
+
+_: type[port.Desk] = RedisDesk

@@ -1,0 +1,171 @@
+"""Several workers at one desk, as if they were one desk.
+
+Whatever is asked is asked by a worker picked by chance; what the workers hear is
+read from their mailboxes and put together by the number of the decision. On
+the way it is checked that every worker hears in order what concerns it and
+misses nothing, and that exactly one of them writes each decision down.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections import defaultdict
+
+import redis
+
+from services.desk.port import Arrival, Departed, Event, Figures, Moved, Role, Standing
+from services.desk.redis import RedisDesk
+
+from .helpers import Clock
+
+#: s; longer than any test lives: who dies, dies by `kill`
+LEASE = 1_000_000.0
+
+_names = itertools.count()
+
+
+def desk_name() -> str:
+    """Of a desk that nobody has used."""
+    return f"d{next(_names)}"
+
+
+def read_mailbox(client: redis.Redis, desk: RedisDesk) -> None:
+    """Hand *desk* what is in its mailbox, as its reader would."""
+    entries = client.xrange(f"{desk.prefix}box:{desk.worker}", f"({desk.mailbox_read}")
+    for place, entry in entries:
+        if entry[b"f"] == b"#":
+            desk.hear([(int(entry[b"n"]), entry[b"b"])])
+        desk.mailbox_read = place.decode()
+
+
+class Crew:
+    """`port.Desk` by *workers* desks on one Redis. *seed*: of all that chance decides."""
+
+    def __init__(self, url: str, clock: Clock, workers: int, seed: int, **settings: float) -> None:
+        self._options = {"url": url, "desk": desk_name(), "now": clock, "lease": LEASE, **settings}
+        self._client = redis.Redis.from_url(url, protocol=2)
+        self._chance = random.Random(seed)
+        self.desks: dict[str, RedisDesk] = {}
+        #: participant → the workers that hold sockets of it
+        self.holders: defaultdict[str, set[str]] = defaultdict(set)
+        self._heard: defaultdict[str, int] = defaultdict(int)
+        for _ in range(workers):
+            self.hire()
+
+    def hire(self) -> None:
+        """One more worker begins."""
+        desk = RedisDesk(worker=f"w{next(_names)}", **self._options)
+        self.desks[desk.worker] = desk
+        desk.figures()  # joins
+
+    def close(self) -> None:
+        """All of them go."""
+        for desk in self.desks.values():
+            desk.close()
+        self._client.close()
+
+    def any(self) -> RedisDesk:
+        """A worker picked by chance."""
+        return self._chance.choice(list(self.desks.values()))
+
+    # ---- coming and going ----------------------------------------------
+
+    def arrive(self, role: Role, subject: str, uuid: str, name: str = "") -> Arrival:
+        desk = self.any()
+        arrival = desk.arrive(role, subject, uuid, name)
+        assert set(arrival.elsewhere) == self.holders[arrival.uuid] - {desk.worker}
+        self.holders[arrival.uuid].add(desk.worker)
+        return arrival
+
+    def drop(self, participant: str) -> None:
+        for worker in sorted(self.holders.pop(participant, ())):
+            self.desks[worker].drop(participant)
+
+    def lose_one_socket(self, participant: str) -> None:
+        """One of several workers loses its sockets of *participant*."""
+        worker = self._chance.choice(sorted(self.holders[participant]))
+        self.holders[participant].discard(worker)
+        self.desks[worker].drop(participant)
+
+    def leave(self, participant: str) -> None:
+        workers = sorted(self.holders.pop(participant, ())) or [self.any().worker]
+        for worker in workers:
+            self.desks[worker].leave(participant)
+
+    def kill(self) -> list[str]:
+        """A worker dies, its lease ends and all others tick; who is away for it, in order."""
+        worker = self._chance.choice(list(self.desks))
+        dead = self.desks.pop(worker)
+        orphans = {who for who, held in self.holders.items() if held == {worker}}
+        for held in self.holders.values():
+            held.discard(worker)
+        self._client.zadd(f"{dead.prefix}workers", {worker: 0})
+        self.tick()
+        order = [who.decode() for who in self._client.zrange(f"{dead.prefix}grace", 0, -1)]
+        assert orphans <= {*order}
+        return [who for who in order if who in orphans]
+
+    # ---- all the rest --------------------------------------------------
+
+    def restore(self, standings: list[Standing]) -> None:
+        self.any().restore(standings)
+
+    def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
+        self.any().connect(user, ticket, talk)
+
+    def ticket(self, user: str) -> int:
+        return self.any().ticket(user)
+
+    def ready(self, waiter: str, capacity: int | None = None) -> None:
+        self.any().ready(waiter, capacity)
+
+    def unready(self, waiter: str) -> None:
+        self.any().unready(waiter)
+
+    def capacity(self, waiter: str) -> int:
+        return self.any().capacity(waiter)
+
+    def part(self, user: str, waiter: str, gone: str) -> bool:
+        return self.any().part(user, waiter, gone)
+
+    def withdraw(self, user: str) -> bool:
+        return self.any().withdraw(user)
+
+    def tick(self) -> None:
+        """All of them tick, in any order."""
+        for desk in self._chance.sample([*self.desks.values()], len(self.desks)):
+            desk.tick()
+
+    def location(self, user: str) -> int:
+        return self.any().location(user)
+
+    def figures(self) -> Figures:
+        return self.any().figures()
+
+    # ---- what they hear ------------------------------------------------
+
+    def take_events(self) -> list[Event]:
+        decisions: dict[int, Event] = {}
+        kept: list[int] = []
+        hearers: defaultdict[int, set[str]] = defaultdict(set)
+        for worker, desk in self.desks.items():
+            read_mailbox(self._client, desk)
+            for event in desk.take_events():
+                assert event.number > self._heard[worker], "in order, and once"
+                self._heard[worker] = event.number
+                assert decisions.setdefault(event.number, event) == event
+                hearers[event.number].add(worker)
+                kept += [event.number] * event.keeps
+            assert desk.joins == 1, "no letter was missed"
+        assert sorted(kept) == sorted(decisions), "one of them writes each decision down"
+        in_order = [decisions[number] for number in sorted(decisions)]
+        last = {e.participant: e for e in in_order if isinstance(e, Moved | Departed)}
+        for who, event in last.items():
+            if isinstance(event, Moved):
+                assert {*event.people[0].workers} == self.holders.get(who, set())
+        decided = [event for event in in_order if not isinstance(event, Moved)]
+        for event in decided:
+            for one in event.people:
+                assert {*one.workers} <= hearers[event.number], "all concerned hear of it"
+        return decided
