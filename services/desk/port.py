@@ -126,15 +126,31 @@ class Moved(Decision):
     """Another worker has got the first socket of *participant* there, or lost the last one.
 
     `people` holds it with the workers that hold sockets of it now. Told to the
-    workers of those it talks with and to its own, but not to the one that
-    caused it; never by a desk of one process. A worker without a socket of it
-    may forget what it has of it, once another has one.
+    workers of those it talks with and to its own; never by a desk of one
+    process. A worker without a socket of it may forget what it has of it, as
+    soon as another has one.
     """
 
     participant: str
 
 
-Event = Matched | Queued | Parted | Departed | Moved
+@dataclass(frozen=True, slots=True)
+class Withdrawn(Decision):
+    """*user* has left the line by another worker. Only for the others with sockets of it."""
+
+    user: str
+
+
+@dataclass(frozen=True, slots=True)
+class OnDuty(Decision):
+    """*waiter* has got ready or unready by another worker. Only for the others with its sockets."""
+
+    waiter: str
+    ready: bool
+    capacity: int
+
+
+Event = Matched | Queued | Parted | Departed | Moved | Withdrawn | OnDuty
 
 
 @dataclass(frozen=True, slots=True)

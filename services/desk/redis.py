@@ -22,33 +22,16 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from . import port
-from .port import (
-    Arrival,
-    Chatting,
-    Departed,
-    DeskUnavailable,
-    Event,
-    Figures,
-    Known,
-    Matched,
-    Moved,
-    Parted,
-    Place,
-    Queued,
-    QueueFull,
-    Role,
-    Standing,
-)
+from . import letters, port
+from .own_people import Own, OwnPeople
+from .port import Arrival, DeskUnavailable, Event, Figures, QueueFull, Role, Standing
 
 log = logging.getLogger("csapp.desk")
 
@@ -90,23 +73,6 @@ def client(url: str, timeout: float, **options: Any) -> redis.Redis:
 
 class _NewLine(redis.ConnectionError):
     """The connection is another one than before: what was behind the old one may be gone."""
-
-
-@dataclass(slots=True)
-class _Own:
-    """A participant that this worker speaks for: it has sockets of it, or was the last to."""
-
-    role: Role
-    subject: str
-    name: str
-    capacity: int
-    present: bool = True
-    ready: bool = False
-    talk: int = 0
-    ticket: int | None = None
-    location: int = 0
-    #: those it talks with
-    chats: dict[str, Chatting] = field(default_factory=dict)
 
 
 class RedisDesk:
@@ -155,7 +121,7 @@ class RedisDesk:
         self._heard = 0
         self._missed = False
         self._events: deque[Event] = deque()
-        self._own: dict[str, _Own] = {}
+        self._own = OwnPeople(worker)
         self._leaving: set[str] = set()
 
     # ---- calls ---------------------------------------------------------
@@ -236,8 +202,10 @@ class RedisDesk:
 
     def _join(self) -> None:
         self._joining = True
+        with self._inner:
+            memory = self._own.memory()
         try:
-            self._run("join", (self._lease, self._generation, self._memory()), self._settle_join)
+            self._run("join", (self._lease, self._generation, memory), self._settle_join)
         finally:
             self._joining = False
         self._joined = True
@@ -253,36 +221,11 @@ class RedisDesk:
         self.joins += 1
         self._missed = False
 
-    def _memory(self) -> bytes:
-        """What this worker remembers, as `taking_up.lua` reads it."""
-        people: list[Sequence[object]] = []
-        chats: dict[tuple[str, str], str] = {}
-        others: dict[str, Known] = {}
-        with self._inner:
-            for uuid, own in self._own.items():
-                ticket = "" if own.ticket is None else str(own.ticket)
-                people.append(
-                    (uuid, own.role, own.subject, own.name, own.present, True, own.ready,
-                     str(own.capacity), ticket, _number(own.talk))
-                )  # fmt: skip
-                for other, chat in own.chats.items():
-                    user, waiter = (uuid, other) if own.role is Role.USER else (other, uuid)
-                    chats[user, waiter] = _number(chat.talk)
-                    if other not in self._own:
-                        others[other] = chat.other
-            for uuid, one in others.items():
-                talk = next((t for (user, _), t in chats.items() if user == uuid), "")
-                people.append(
-                    (uuid, one.role, one.subject, one.name, False, False, False, "", "", talk)
-                )
-        pairs = [(user, waiter, talk) for (user, waiter), talk in chats.items()]
-        return msgspec.json.encode({"people": people, "chats": pairs})
-
     # ---- letters -------------------------------------------------------
 
-    def hear(self, letters: Iterable[tuple[int, bytes]]) -> None:
+    def hear(self, found: Iterable[tuple[int, bytes]]) -> None:
         """Letters of the desk that were in the mailbox, with their numbers."""
-        for number, letter in letters:
+        for number, letter in found:
             if number > self._heard + 1:
                 with self._turn:  # what comes before may be the answer of a call under way
                     pass
@@ -294,35 +237,9 @@ class RedisDesk:
             return
         self._missed |= number > self._heard + 1
         self._heard = number
-        for raw in msgspec.json.decode(letter):
-            event = _event(*raw)
-            self._remember(event)
+        for event in letters.events(letter):
+            self._own.hear(event)
             self._events.append(event)
-
-    def _remember(self, event: Event) -> None:
-        match event:
-            case Matched(user, waiter):
-                known = {one.uuid: one for one in event.people}
-                for uuid, other in ((user, waiter), (waiter, user)):
-                    if (own := self._own.get(uuid)) and other in known:
-                        own.ticket = None
-                        own.talk = event.talk if own.role is Role.USER else 0
-                        own.chats[other] = Chatting(known[other], event.talk)
-            case Parted(user, waiter):
-                for uuid, other in ((user, waiter), (waiter, user)):
-                    if own := self._own.get(uuid):
-                        own.chats.pop(other, None)
-                        own.talk = own.talk if event.requeued else 0
-            case Queued(user, location):
-                if own := self._own.get(user):
-                    own.ticket, own.location = event.ticket, location
-            case Departed(participant):
-                self._own.pop(participant, None)
-            case Moved(participant):
-                workers = event.people[0].workers
-                own = self._own.get(participant)
-                if own and not own.present and workers and self.worker not in workers:
-                    del self._own[participant]
 
     def take_events(self) -> list[Event]:
         with self._inner:
@@ -336,15 +253,13 @@ class RedisDesk:
         arrivals: list[Arrival] = []
 
         def settle(answers: list[Any]) -> None:
-            arrival = _arrival(*answers)
+            arrival = letters.arrival(*answers)
             arrivals.append(arrival)
-            own = self._own.setdefault(arrival.uuid, _Own(role, subject, name, self._capacity))
+            own = self._own.setdefault(arrival.uuid, Own(role, subject, name, self._capacity))
             own.present, own.name = True, name
             self._leaving.discard(arrival.uuid)
-            if (place := arrival.place) is not None:
-                own.ready, own.capacity = place.ready, place.capacity or self._capacity
-                own.talk, own.ticket, own.location = place.talk, place.ticket, place.location
-                own.chats = {chat.other.uuid: chat for chat in place.chats}
+            if arrival.place is not None:
+                own.take(arrival.place)
 
         self._call("arrive", role, subject, uuid, name, settle=settle)
         return arrivals[0]
@@ -368,13 +283,15 @@ class RedisDesk:
         self._leaving.discard(participant)
 
     def restore(self, standings: list[Standing]) -> None:
-        people = [
-            (one.uuid, one.role, one.subject, one.name, False, True, one.ready,
-             str(one.capacity or ""), "", _number(one.talk))
-            for one in standings
-        ]  # fmt: skip
-        chats = [(one.uuid, one.waiter, _number(one.talk)) for one in standings if one.waiter]
-        memory = msgspec.json.encode({"people": people, "chats": chats})
+        talks = {one.uuid: letters.number(one.talk) for one in standings}
+        memory = letters.memory(
+            [
+                (one.uuid, one.role, one.subject, one.name, False, True, one.ready,
+                 letters.number(one.capacity), "", talks[one.uuid])
+                for one in standings
+            ],
+            [(one.uuid, one.waiter, talks[one.uuid]) for one in standings if one.waiter],
+        )  # fmt: skip
 
         def work() -> None:
             patient = client(self.url, RESTORE_TIMEOUT)
@@ -395,7 +312,7 @@ class RedisDesk:
                 own.talk = own.talk or talk
 
         place = "" if ticket is None else ticket
-        if self._call("connect", user, place, _number(talk), settle=settle):
+        if self._call("connect", user, place, letters.number(talk), settle=settle):
             raise QueueFull
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
@@ -491,54 +408,6 @@ class RedisDesk:
                 except redis.RedisError as error:
                     log.info("the lease runs out by itself: %s", error)
             self._client.close()
-
-
-def _number(talk: int) -> str:
-    """A conversation's number as the scripts keep it: Lua's own are not long enough."""
-    return str(talk) if talk else ""
-
-
-def _known(uuid: str, role: str, subject: str, name: str, workers: str) -> Known:
-    return Known(uuid, Role(role), subject, name, tuple(workers.split()))
-
-
-def _event(kind: str, number: int, keeps: bool, *rest: Any) -> Event:
-    """An event as `prelude.lua` writes it."""
-    *fields, about = rest
-    heads: dict[str, Any] = {
-        "number": number,
-        "keeps": keeps,
-        "people": tuple(_known(*one) for one in about),
-    }
-    match kind:
-        case "M":
-            user, waiter, waited, talk = fields
-            return Matched(user, waiter, int(waited) / 1_000_000, int(talk or 0), **heads)
-        case "Q":
-            user, location, ticket = fields
-            return Queued(user, location, int(ticket), **heads)
-        case "P":
-            user, waiter, gone, requeued, talk = fields
-            return Parted(user, waiter, gone, requeued, int(talk or 0), **heads)
-        case "D":
-            return Departed(*fields, **heads)
-        case _:
-            return Moved(*fields, **heads)
-
-
-def _arrival(uuid: bytes, standing: int, place: bytes, elsewhere: bytes) -> Arrival:
-    found: Place | None = None
-    if place:
-        raw = msgspec.json.decode(place)
-        found = Place(
-            chats=tuple(Chatting(_known(*known), int(talk or 0)) for *known, talk in raw["chats"]),
-            talk=int(raw["talk"] or 0),
-            ticket=int(float(raw["ticket"])) if raw["ticket"] else None,
-            location=int(raw["location"]),
-            ready=raw["ready"],
-            capacity=int(raw["capacity"] or 0),
-        )
-    return Arrival(uuid.decode(), bool(standing), found, tuple(elsewhere.decode().split()))
 
 
 _: type[port.Desk] = RedisDesk

@@ -14,7 +14,17 @@ from collections import defaultdict
 
 import redis
 
-from services.desk.port import Arrival, Departed, Event, Figures, Moved, Role, Standing
+from services.desk.port import (
+    Arrival,
+    Departed,
+    Event,
+    Figures,
+    Moved,
+    OnDuty,
+    Role,
+    Standing,
+    Withdrawn,
+)
 from services.desk.redis import RedisDesk
 
 from .helpers import Clock
@@ -162,9 +172,10 @@ class Crew:
         in_order = [decisions[number] for number in sorted(decisions)]
         last = {e.participant: e for e in in_order if isinstance(e, Moved | Departed)}
         for who, event in last.items():
-            if isinstance(event, Moved):
-                assert {*event.people[0].workers} == self.holders.get(who, set())
-        decided = [event for event in in_order if not isinstance(event, Moved)]
+            if isinstance(event, Moved) and self.holders.get(who):
+                assert {*event.people[0].workers} == self.holders[who]
+        between_workers = Moved | Withdrawn | OnDuty
+        decided = [event for event in in_order if not isinstance(event, between_workers)]
         for event in decided:
             for one in event.people:
                 assert {*one.workers} <= hearers[event.number], "all concerned hear of it"

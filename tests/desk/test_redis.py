@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import initialize, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 
 from services.desk.redis import RedisDesk
 from testkit.redis import RedisServer
@@ -15,6 +13,7 @@ from testkit.redis import RedisServer
 from .conformance import DeskConformance
 from .crew import Crew, desk_name
 from .helpers import Clock
+from .model import PlainUser
 from .stateful import DAY, DeskMachine, picked, picks, some
 
 
@@ -32,10 +31,9 @@ class TestRedisDesk(DeskConformance):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def lives_on(server: RedisServer) -> Iterator[None]:
+def lives_on(server: RedisServer) -> None:
     """Where the random lives are lived: hypothesis makes its machines by itself."""
     RedisDeskMachine.url = server.url
-    yield
 
 
 class RedisDeskMachine(DeskMachine):
@@ -90,6 +88,30 @@ class RedisDeskMachine(DeskMachine):
         self.desk.hire()
         self.agree()
 
+    @invariant()
+    def every_worker_remembers_its_own(self) -> None:
+        """What it would tell a desk that has lost everything is true."""
+        people = {person.uuid: person for person in self.everybody()}
+        for worker, desk in self.desk.desks.items():
+            here = {uuid for uuid, own in desk._own.items() if own.present}
+            assert here == {who for who, held in self.desk.holders.items() if worker in held}
+            for uuid, own in desk._own.items():
+                person = people[uuid]
+                if isinstance(person, PlainUser):
+                    chats = {person.waiter.uuid} if person.waiter else set()
+                    assert (own.ticket is not None) == (person in self.model.line)
+                    assert own.ticket is None or own.location == person.told
+                else:
+                    chats = {user.uuid for user in person.users}
+                    assert (own.ready, own.capacity) == (person.ready, person.capacity)
+                assert own.chats.keys() == chats
+                assert all(chat.other.uuid == other for other, chat in own.chats.items())
+
 
 TestRedisDeskLives = RedisDeskMachine.TestCase
-TestRedisDeskLives.settings = settings(max_examples=60, stateful_step_count=50, deadline=None)
+TestRedisDeskLives.settings = settings(
+    max_examples=60,
+    stateful_step_count=50,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking would take minutes
+)

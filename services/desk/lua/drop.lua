@@ -7,7 +7,6 @@ if refused then
 end
 local one = person(ARGV[8])
 if one and holds(one, me) then
-    lose(one, me)
-    tell_move(one, me)
+    lose_here(one)
 end
 return close({})

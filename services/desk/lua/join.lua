@@ -96,8 +96,7 @@ end
 
 for _, uuid in ipairs(call('SMEMBERS', PREFIX .. 'of:' .. me)) do
     if not present[uuid] then
-        lose(person(uuid), me)
-        tell_move(person(uuid), me)
+        lose_here(person(uuid))
     end
 end
 

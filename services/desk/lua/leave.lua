@@ -10,8 +10,7 @@ if one then
     if one.at == me or not here(one) then
         depart(one, false)
     elseif holds(one, me) then
-        lose(one, me)
-        tell_move(one, me)
+        lose_here(one)
     end
 end
 return close({})

@@ -250,6 +250,19 @@ local function tell(kind, about, fields)
     write(kind, about, fields, #workers > 0 and workers or { me })
 end
 
+-- Tell the other workers that speak for *one* what the caller has changed.
+local function tell_siblings(kind, one, fields)
+    local workers = {}
+    for _, worker in ipairs(hearers(one)) do
+        if worker ~= me then
+            workers[#workers + 1] = worker
+        end
+    end
+    if #workers > 0 then
+        write(kind, { one }, fields, workers)
+    end
+end
+
 -- Tell where the sockets of *one* are now; not the worker that has *caused* it.
 local function tell_move(one, caused, former_home)
     local workers, known = {}, { [caused] = true }
@@ -516,6 +529,16 @@ local function lose(one, worker)
         refresh(one)
     else
         call('ZREM', TAKEABLE, one.uuid)
+    end
+end
+
+-- The caller has no socket of *one* any more. It is told who has: then it may forget it.
+local function lose_here(one)
+    lose(one, me)
+    if here(one) then
+        tell_move(one, '', me)
+    else
+        tell_move(one, me)
     end
 end
 

@@ -17,5 +17,6 @@ if ARGV[9] ~= '' then
 end
 count_duty(waiter, duty)
 refresh(waiter)
+tell_siblings('R', waiter, { waiter.uuid, true, waiter.capacity })
 match()
 return close({ waiter.capacity })

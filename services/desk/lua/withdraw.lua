@@ -7,4 +7,8 @@ if refused then
     return refused
 end
 local user = person(ARGV[8])
-return close({ user and strike(user) and 1 or 0 })
+if not user or not strike(user) then
+    return close({ 0 })
+end
+tell_siblings('W', user, { user.uuid })
+return close({ 1 })

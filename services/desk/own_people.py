@@ -1,0 +1,122 @@
+"""The participants that one of several workers speaks for, as it was told of them.
+
+It has sockets of them, or was the last to have any. What it remembers is what
+a shared desk is told when it has lost everything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from . import letters
+from .port import (
+    Chatting,
+    Departed,
+    Event,
+    Known,
+    Matched,
+    Moved,
+    OnDuty,
+    Parted,
+    Place,
+    Queued,
+    Role,
+    Withdrawn,
+)
+
+
+@dataclass(slots=True)
+class Own:
+    """One of them."""
+
+    role: Role
+    subject: str
+    name: str
+    capacity: int
+    #: has sockets here
+    present: bool = True
+    ready: bool = False
+    talk: int = 0
+    #: of a user in line
+    ticket: int | None = None
+    location: int = 0
+    #: those it talks with, by their UUIDs
+    chats: dict[str, Chatting] = field(default_factory=dict)
+
+    def take(self, place: Place) -> None:
+        """Stand as the desk says."""
+        self.ready = place.ready
+        self.capacity = place.capacity or self.capacity
+        self.talk, self.ticket, self.location = place.talk, place.ticket, place.location
+        self.chats = {chat.other.uuid: chat for chat in place.chats}
+
+
+class OwnPeople(dict[str, Own]):
+    """UUID → what is remembered. Not locked. *worker* is whose they are."""
+
+    def __init__(self, worker: str) -> None:
+        super().__init__()
+        self._worker = worker
+
+    def hear(self, event: Event) -> None:
+        """*event* has happened."""
+        match event:
+            case Matched(user, waiter):
+                known = {one.uuid: one for one in event.people}
+                self._match(user, known.get(waiter), event.talk)
+                self._match(waiter, known.get(user), event.talk)
+            case Parted(user, waiter):
+                self._part(user, waiter, event.requeued)
+                self._part(waiter, user, event.requeued)
+            case Queued(user, location):
+                if own := self.get(user):
+                    own.ticket, own.location = event.ticket, location
+            case Withdrawn(user):
+                if own := self.get(user):
+                    own.ticket = None
+            case OnDuty(waiter, ready, capacity):
+                if own := self.get(waiter):
+                    own.ready, own.capacity = ready, capacity
+            case Moved(participant):
+                self._move(participant, event.people[0].workers)
+            case Departed(participant):
+                self.pop(participant, None)
+
+    def _match(self, uuid: str, other: Known | None, talk: int) -> None:
+        if (own := self.get(uuid)) and other:
+            own.ticket = None
+            own.chats[other.uuid] = Chatting(other, talk)
+            if own.role is Role.USER:
+                own.talk = talk
+
+    def _part(self, uuid: str, other: str, requeued: bool) -> None:
+        if own := self.get(uuid):
+            own.chats.pop(other, None)
+            if not requeued:
+                own.talk = 0
+
+    def _move(self, uuid: str, workers: tuple[str, ...]) -> None:
+        own = self.get(uuid)
+        if own and not own.present and workers and self._worker not in workers:
+            del self[uuid]
+
+    def memory(self) -> bytes:
+        """All of it, and of those they talk with what is known, as `taking_up.lua` reads it."""
+        people: list[letters.Remembered] = []
+        chats: dict[tuple[str, str], str] = {}
+        others: dict[str, letters.Remembered] = {}
+        for uuid, own in self.items():
+            people.append(
+                (uuid, own.role, own.subject, own.name, own.present, True, own.ready,
+                 str(own.capacity), letters.number(own.ticket), letters.number(own.talk))
+            )  # fmt: skip
+            for chat in own.chats.values():
+                one, talk = chat.other, letters.number(chat.talk)
+                pair = (uuid, one.uuid) if own.role is Role.USER else (one.uuid, uuid)
+                chats[pair] = talk
+                if one.uuid not in self:
+                    others[one.uuid] = (
+                        one.uuid, one.role, one.subject, one.name, False, False, False,
+                        "", "", talk if one.role is Role.USER else "",
+                    )  # fmt: skip
+        return letters.memory([*people, *others.values()], [(*k, t) for k, t in chats.items()])
