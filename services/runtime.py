@@ -34,6 +34,9 @@ class Readiness(Protocol):
 
     #: the socket to read and write: its calls never wait, they raise one of `WOULD_BLOCK`
     sock: Any
+    #: asked on the loop, when there may be something to read, before whoever waits is woken:
+    #: True if nothing is left for it to do. Never asked where there is no loop
+    in_passing: Callable[[], bool] | None
 
     def wait(self) -> None:
         """Return when there may be something to read: also after `wake`, rarely for nothing."""
@@ -172,7 +175,7 @@ class _HubReadiness:
 
     __slots__ = (
         "_borrowed", "_fd", "_getcurrent", "_hub", "_reader", "_started", "_switch", "_wait_write",
-        "_waiting", "_watcher", "sock",
+        "_waiting", "_watcher", "in_passing", "sock",
     )  # fmt: skip
 
     def __init__(self, gevent: Any, hub: Any, sock: socket.socket) -> None:
@@ -191,6 +194,7 @@ class _HubReadiness:
         self._started = False
         self._waiting = False
         self._reader: Any = None
+        self.in_passing: Callable[[], bool] | None = None
 
     def wait(self) -> None:
         if not self._started:
@@ -202,6 +206,8 @@ class _HubReadiness:
 
     def _ready(self) -> None:
         if self._waiting:
+            if self.in_passing is not None and self.in_passing():
+                return
             self._waiting = False
             self._reader.switch()
         else:  # level-triggered: without a reader it would call for ever
@@ -209,6 +215,7 @@ class _HubReadiness:
             self._watcher.stop()
 
     def wait_readable(self, timeout: float) -> None:
+        self.in_passing = None
         timer = self._hub.loop.timer(timeout)
         timer.start(self._ready)
         try:
@@ -358,13 +365,14 @@ class ThreadRuntime:
 
 
 class _PollReadiness:
-    __slots__ = ("_fd", "_read", "_woken", "sock")
+    __slots__ = ("_fd", "_read", "_woken", "in_passing", "sock")
 
     LOOK = 0.25  # s between two looks for a `wake`: a poll cannot be interrupted
 
     def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self.sock: Any = sock
+        self.in_passing: Callable[[], bool] | None = None
         self._fd = sock.fileno()
         self._woken = False
         self._read = select.poll()

@@ -147,6 +147,7 @@ class Session:
 
     def _serve(self) -> None:
         receive = self.connection.receive_batch
+        self.connection.take_in_passing(self._take)
         while True:
             batch = receive()
             me = self.participant
@@ -157,6 +158,19 @@ class Session:
                 self._handle(rest)
             if self._in_flight > IN_FLIGHT:
                 self._settle()
+
+    def _take(self, batch: list[bytes]) -> list[bytes]:
+        """Relay the plain texts that *batch* begins with, on the loop; returns what is left."""
+        me = self.participant
+        if me is None or self._in_flight > IN_FLIGHT:
+            return batch
+        try:
+            rest = self._relay_texts(self._decoder.decode_batch(batch), me)
+        except Exception:
+            log.exception("a session failed")
+            self.connection.close(CloseCode.INTERNAL_ERROR)
+            return []
+        return batch[len(batch) - len(rest) :]
 
     def _handle(self, batch: list[Any]) -> None:
         """Each frame, or the `Refusal` in its place, by the table."""

@@ -19,6 +19,7 @@ import itertools
 import json
 import logging
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -170,6 +171,9 @@ class Line:
         self.subject = ""
         self.session: Session
         self.handler: greenlet
+        self.take: Callable[[list[bytes]], list[bytes]]
+        #: batches so far: every second one is taken in passing
+        self.turns = 0
 
     # ---- what a session uses ---------------------------------------------
 
@@ -180,14 +184,21 @@ class Line:
         else:
             self.missed = True
 
+    def take_in_passing(self, take: Callable[[list[bytes]], list[bytes]]) -> None:
+        self.take = take
+
     def receive_batch(self) -> list[bytes]:
         self.world.settle(self)
         while self.code is None:
             if self.batches:
                 self.batch = self.batches.popleft()
                 self.received += len(self.batch.frames)
-                return self.batch.frames
-            if self.goodbye is not None:
+                self.turns += 1
+                left = self.take(self.batch.frames) if self.turns % 2 else self.batch.frames
+                if left or not self.batch.frames:
+                    return left
+                self.world.settle(self)
+            elif self.goodbye is not None:
                 self._end_as_read()
             else:
                 getcurrent().parent.switch()
