@@ -1,0 +1,1319 @@
+/**
+ * csapp's protocol, version 2, for visitors and waiters: no page, no dependencies.
+ *
+ * 1. A text stays in the outbox until its receipt, and is sent again with the
+ *    same id on each return. One of a chat is under way at a time: what is
+ *    refused for a while can then never be overtaken by what was said after it.
+ * 2. `messages` of a chat holds each `seq` once, in order and without a hole;
+ *    what has no `seq` yet stands at the end.
+ * 3. The server's word is the truth. Storage only bridges reloads; whatever it
+ *    holds, or if it throws, nothing breaks.
+ *
+ * @typedef {{id: string, conversation: string, text: string, own: boolean, date: string,
+ *   state: "sending"|"sent"|"failed", seq?: number, error?: {code: string, message: string}}} Message
+ * @typedef {{state: "stopped"|"connecting"|"online"|"waiting"|"ended", code?: number,
+ *   reason?: string, retryAt?: number}} Status
+ */
+
+const close = (reconnect, text) => ({ reconnect, text });
+
+/** What a client does after each close code, and why the connection ended. */
+export const CLOSE_CODES = {
+  1000: close(false, "The connection was closed."),
+  1001: close(true, "The server went away."),
+  1002: close(false, "The connection broke the protocol."),
+  1003: close(false, "The server does not take this kind of data."),
+  1005: close(false, "The connection was closed."),
+  1006: close(true, "The connection was lost."),
+  1007: close(false, "The server could not read the text."),
+  1008: close(false, "The server refused the connection."),
+  1009: close(false, "That was too long for the server."),
+  1011: close(true, "The server had a problem."),
+  1012: close(true, "The server restarts."),
+  1013: close(true, "The server is full."),
+  4400: close(false, "The server did not understand this page."),
+  4401: close(false, "The sign-in is not valid any more."),
+  4403: close(false, "This sign-in is for the other side of the chat."),
+  4408: close(true, "The connection took too long."),
+  4409: close(false, "Signed in again somewhere else."),
+  4410: close(false, "This chat is closed to you."),
+  4413: close(true, "The connection was too slow."),
+  4429: close(false, "Too many messages in too short a time."),
+};
+
+const ABANDONED = 4000; // our own close code: 1000 would say that we leave for good
+const OPENING = 15_000; // ms for a connection to come about, sign-in included
+const FIRST_PAUSE = 1000; // ms before coming back, doubled by each failure …
+const LONGEST_PAUSE = 15_000; // … up to this
+const STEADY = 10_000; // ms after which a connection counts as good
+const OVERDUE = 8000; // ms without any data after a question until we probe the line
+const QUIET = 60_000; // … and without a question: browsers hide the server's pings from us
+const STALE = 5000; // … and when the page is looked at again
+const PATIENCE = 7000; // ms for the answer to a probe; then the line is dead
+const TYPING = 3000; // ms between repeats while somebody types
+const TYPED = 6000; // ms without a repeat after which nobody types any more
+const KEPT = 600_000; // ms that a wish outlives its page: a reload, not a night
+const LATEST = 50; // messages brought back after a reload
+const PAGE = 200; // messages asked for at once, the most a server gives
+const RESUMED = 100; // conversations that `auth` may name
+const MOST = 60_000; // bytes of a text that a frame surely holds
+const OVER = { code: "not_connected", message: "The chat is over." };
+const TOO_LONG = { code: "too_large", message: "The message is too long." };
+const WAIT = new Set(["not_connected", "no_such_user", "not_ready", "unauthenticated"]);
+
+/** A refused or impossible request; `code` is the server's, or `stopped`. */
+export class ChatError extends Error {
+  constructor({ code, message, retry_after: retryAfter }) {
+    super(message);
+    this.code = code;
+    this.retryAfter = retryAfter;
+  }
+}
+
+/** One conversation. What begins with `_` is the client's own. */
+class Chat {
+  peer = { uuid: "", name: "", avatar: "" };
+  /** @type {Message[]} */
+  messages = [];
+  lastSeq = 0;
+  readByPeer = 0;
+  unread = 0;
+  /** @type {"online"|"away"} */
+  presence = "online";
+  typing = false;
+  /** @type {"open"|"ended"} */
+  state = "open";
+
+  _floor = 1; // the first `seq` in `messages`, or that of the next to come
+  _newest = 0; // the highest ever seen, also before a reload
+  _read = 0;
+  _readSent = 0;
+  _met = false; // on this connection, the server has said who is at the other end …
+  _here = false; // … and what was missed
+  _paged = false;
+  _leaving = false; // to be ended when the server can be told
+  _ahead = new Map(); // seq → what came after a gap
+  _asking = false;
+  _typed = -Infinity;
+
+  constructor(conversation) {
+    this.conversation = conversation;
+  }
+
+  /** Nothing older is left on the server. */
+  get complete() {
+    return this._floor <= 1;
+  }
+
+  /** Put *message* where it belongs. */
+  _place(message) {
+    const list = this.messages;
+    this._remove(message);
+    let at = list.length;
+    while (at && rank(list[at - 1]) > rank(message)) at -= 1;
+    list.splice(at, 0, message);
+  }
+
+  _remove(message) {
+    const at = this.messages.lastIndexOf(message);
+    if (at >= 0) this.messages.splice(at, 1);
+  }
+
+  _count() {
+    this.unread = this.messages.filter((one) => !one.own && one.seq > this._read).length;
+  }
+}
+
+const rank = (message) => message.seq ?? (message.after === undefined ? Infinity : message.after + 0.5);
+
+export class ChatClient {
+  #url;
+  #role;
+  #token;
+  #locale;
+  #env;
+  #store;
+  #tab = uuid();
+  #listeners = new Map();
+  #dirty = false;
+  #timers = new Map();
+  #away = null; // ends what `start` has begun: listeners, locks
+
+  #socket = null;
+  #attempt = null;
+  #shown = ""; // the token in use
+  #refreshed = false;
+  #failures = 0;
+  #since = 0; // when this connection was good
+  #heard = 0;
+  #overdue = false;
+  #probed = false;
+  #uuid = "";
+  #asked = new Map(); // id → a request without an answer
+  #count = 0;
+
+  #outbox = new Map(); // id → {message, sent, due, tries}
+  #drafts = {};
+  #sub = "";
+  #current = ""; // a user's conversation, the latest
+  #want = null; // user: what to `connect` with; waiter: {ready, capacity}
+  #ticket;
+  #leaving = false; // a user leaves, and the server has not confirmed it
+  #watched = new Set(); // tabs whose outbox we inherit
+
+  /** @type {Status} */
+  status = { state: "stopped" };
+  /** Who we are: the payload of `auth_success`. */
+  me = null;
+  /** User: `idle`, `queued` or `served`. */
+  phase = "idle";
+  /** User: `{location, wait, ticket}` while in line. */
+  queue = null;
+  /** Waiter: `{ready, capacity}`, null before it is known. */
+  duty = null;
+  /** Waiter: `{length, longest_wait}` of the queue, null before it is known. */
+  line = null;
+  /** @type {Map<string, Chat>} by conversation; "": what a user says before it has one. */
+  chats = new Map();
+
+  constructor({ url, role, token, storage, key = "csapp", locale, environment = {} }) {
+    const page = globalThis;
+    this.#env = {
+      WebSocket: page.WebSocket,
+      setTimeout: (...args) => page.setTimeout(...args),
+      clearTimeout: (timer) => page.clearTimeout(timer),
+      random: Math.random,
+      now: Date.now,
+      addEventListener: (...args) => page.addEventListener?.(...args),
+      online: () => page.navigator?.onLine !== false,
+      visible: () => page.document?.visibilityState !== "hidden",
+      locks: page.navigator?.locks,
+      ...environment,
+    };
+    this.#url = new URL(url, page.document?.baseURI);
+    this.#url.protocol = this.#url.protocol.replace("http", "ws");
+    this.#role = role;
+    this.#token = token;
+    this.#locale = locale?.slice(0, 35);
+    this.#store = new Store(storage, `${key}:${role}:`);
+    this.#restore();
+  }
+
+  // ---- the page's side ---------------------------------------------------
+
+  /** User: the current or last chat. */
+  get chat() {
+    return this.chats.get("") ?? this.chats.get(this.#current) ?? null;
+  }
+
+  /** User: a waiter is wished for, or there already. */
+  get wanted() {
+    return this.#role === "user" && this.#want !== null;
+  }
+
+  /** Call `fn(detail)` on events of *type*. Returns a function that ends it. */
+  on(type, fn) {
+    if (!this.#listeners.has(type)) this.#listeners.set(type, new Set());
+    this.#listeners.get(type).add(fn);
+    return () => this.off(type, fn);
+  }
+
+  off(type, fn) {
+    this.#listeners.get(type)?.delete(fn);
+  }
+
+  /** Connect, and come back whenever the connection is lost. */
+  start() {
+    if (this.#away) return;
+    this.#away = new AbortController();
+    this.#failures = 0;
+    this.#listen();
+    this.#inherit();
+    this.#connect();
+  }
+
+  /** Close. `{leave: false}`: the chat goes on when the client is started again in time. */
+  stop({ leave = true } = {}) {
+    const told = leave && this.status.state === "online";
+    if (leave) {
+      this.#leaving = !told && this.phase !== "idle";
+      this.#depart();
+    }
+    this.#drop(told ? 1000 : ABANDONED);
+    this.#quit({ state: "stopped" });
+    this.#save();
+  }
+
+  /** Connect now, whatever went before. */
+  reconnect() {
+    this.#drop(ABANDONED);
+    this.#failures = 0;
+    this.#refreshed = false;
+    if (this.#away) this.#connect();
+    else this.start();
+  }
+
+  /** Stop and remove all that is stored. */
+  forget() {
+    this.stop();
+    this.#clear();
+    this.#store.clear();
+  }
+
+  /** User: ask for a waiter, now and after each return, until the chat or the wish ends. */
+  connect({ page, department, fields } = {}) {
+    this.#want = { page: page?.slice(0, 2000), department: department?.slice(0, 200), fields };
+    this.#changed();
+    if (this.status.state === "online" && this.phase === "idle" && !this.#leaving) this.#join();
+  }
+
+  /** End a chat, or leave the line. */
+  disconnect(conversation) {
+    const chat = this.#find(conversation);
+    if (chat) this.#speak(chat, true);
+    if (this.#role === "user") {
+      this.#leaving = true;
+      this.#depart();
+      if (this.status.state === "online") this.#leave();
+    } else if (chat?.state === "open") {
+      chat._leaving = true;
+      if (chat._met) this.#dismiss(chat);
+      this.#end(chat);
+    }
+  }
+
+  /** Waiter: take users from now on. */
+  ready({ capacity } = {}) {
+    this.#wish({ ready: true, capacity });
+  }
+
+  /** Waiter: get no more users; the present ones stay. */
+  unready() {
+    this.#wish({ ready: false });
+  }
+
+  /** Say *text*. A user without a chat says it when there is one. @returns {Message} */
+  send(text, conversation) {
+    const chat = this.#addressee(conversation);
+    if (!chat) throw new ChatError({ code: "not_connected", message: "There is no such chat." });
+    const date = new Date(this.#env.now()).toISOString();
+    const message = { id: uuid(), conversation: chat.conversation, text, own: true, date, state: "sending" };
+    chat._typed = -Infinity; // a message says as much
+    this.#alarm(`typing ${chat.conversation}`);
+    this.#post(message);
+    this.#emit("message", { chat, message, live: false });
+    return message;
+  }
+
+  /** Send a failed message again: in its chat, or in the present one. */
+  retry(id) {
+    const entry = this.#outbox.get(id);
+    if (entry?.message.state !== "failed") return;
+    const { message } = entry;
+    this.discard(id);
+    const chat = this.chats.get(message.conversation);
+    if (chat?.state !== "open" && this.#role === "user") {
+      message.conversation = this.#addressee().conversation;
+    }
+    if (message.error.code === "id_conflict") message.id = uuid();
+    message.state = "sending";
+    delete message.error;
+    delete message.after;
+    this.#post(message);
+  }
+
+  /** Remove a message that failed. */
+  discard(id) {
+    const entry = this.#outbox.get(id);
+    if (entry?.message.state !== "failed") return;
+    this.#outbox.delete(id);
+    this.chats.get(entry.message.conversation)?._remove(entry.message);
+    this.#saveOutbox();
+    this.#changed();
+  }
+
+  /** Tell the other side whether one types; to be called with each key, repeats are held back. */
+  typing(on, conversation) {
+    const chat = this.#find(conversation);
+    const name = `typing ${chat?.conversation}`;
+    if (on) this.#alarm(name, TYPED - 1000, () => this.typing(false, conversation));
+    else this.#alarm(name);
+    const now = this.#env.now();
+    if (!chat?._here || (on ? now - chat._typed < TYPING : chat._typed === -Infinity)) return;
+    chat._typed = on ? now : -Infinity;
+    this.#put("typing", { on }, chat);
+  }
+
+  /** All up to *seq*, or to the last, has been read. */
+  read(seq, conversation) {
+    const chat = this.#find(conversation);
+    if (!chat) return;
+    const upTo = Math.min(seq ?? chat.lastSeq, chat.lastSeq);
+    if (upTo <= chat._read) return;
+    chat._read = upTo;
+    chat._count();
+    this.#tellRead(chat);
+    this.#emit("read", { chat });
+  }
+
+  /** The unsent text of a chat, or of the next one. */
+  draft(conversation = this.#current) {
+    return this.#drafts[conversation] ?? "";
+  }
+
+  /** Keep it, over reloads too. */
+  setDraft(text, conversation = this.#current) {
+    if (text) this.#drafts[conversation] = text;
+    else delete this.#drafts[conversation];
+    this.#store.set("drafts", this.#drafts);
+  }
+
+  /** Messages before *before*, by default the oldest here; they join the chat's. */
+  async history({ conversation = this.#current, before, limit = LATEST } = {}) {
+    const known = this.chats.get(conversation);
+    const end = before ?? (known?.lastSeq ? known._floor : undefined);
+    if (end !== undefined && end <= 1) return { messages: [], complete: true };
+    const { payload } = await this.#question("get_history", { conversation, before: end, limit });
+    const chat = this.#chat(conversation);
+    if (!known) chat.state = "ended"; // or it would have been told of, not asked for
+    const fits = !chat.lastSeq || end === chat._floor;
+    const found = payload.messages.map((item) => this.#message(chat, fromHistory(item, this.#uuid)));
+    if (fits && found.length) {
+      found.forEach((message) => chat._place(message));
+      chat._floor = found[0].seq;
+      chat.lastSeq = chat._newest = Math.max(chat.lastSeq, found.at(-1).seq);
+    }
+    if (fits && payload.complete) chat._floor = 1;
+    chat._count();
+    this.#emit("chat", { chat, change: "changed" });
+    return { messages: found, complete: payload.complete };
+  }
+
+  /** Waiter: conversations of the past, newest first: `{sessions, complete}`. */
+  async sessions({ before, limit, sub } = {}) {
+    return (await this.#question("get_history_session", { before, limit, sub })).payload;
+  }
+
+  // ---- connection --------------------------------------------------------
+
+  async #connect() {
+    const attempt = (this.#attempt = {});
+    this.#setStatus({ state: "connecting" });
+    this.#alarm("line", OPENING, () => this.#lose(ABANDONED, "no connection in time"));
+    const token = await this.#bearer(attempt, this.#refreshed);
+    if (token === null) return;
+    this.#shown = token;
+    let socket;
+    try {
+      socket = new this.#env.WebSocket(this.#url.href);
+    } catch (error) {
+      this.#lose(ABANDONED, error.message);
+      return;
+    }
+    this.#socket = socket;
+    socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(data);
+    socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
+    socket.onerror = () => {}; // `close` follows and says more
+  }
+
+  /** The token to show, or null when this *attempt* is over. */
+  async #bearer(attempt, refresh) {
+    try {
+      const token = typeof this.#token === "function" ? await this.#token({ refresh }) : this.#token;
+      return attempt === this.#attempt ? token : null;
+    } catch (error) {
+      if (attempt === this.#attempt) {
+        this.#emit("error", { code: "token", message: error.message });
+        this.#lose(ABANDONED, error.message);
+      }
+      return null;
+    }
+  }
+
+  #authenticate() {
+    const resumed = this.#resumed();
+    const resume = Object.fromEntries(resumed.map((chat) => [chat.conversation, chat.lastSeq]));
+    const payload = { token: this.#shown, version: 2, locale: this.#locale, resume };
+    this.#ask("auth", payload, (error) => {
+      if (error) this.#unauthenticated(error);
+      else this.#welcome(resumed);
+    });
+  }
+
+  async #unauthenticated({ code, message }) {
+    if (!["invalid_token", "expired_token", "forbidden"].includes(code)) {
+      this.#lose(ABANDONED, message);
+    } else if (typeof this.#token !== "function" || this.#refreshed) {
+      this.#finish(code === "forbidden" ? 4403 : 4401, message);
+    } else {
+      this.#refreshed = true;
+      const token = await this.#bearer(this.#attempt, true);
+      if (token === null) return;
+      this.#shown = token;
+      this.#authenticate();
+    }
+  }
+
+  #welcome(resumed) {
+    this.#alarm("line", STEADY, () => {
+      this.#failures = 0;
+      this.#refreshed = false;
+    });
+    this.#setStatus({ state: "online" });
+    for (const [id, { type, payload, keep }] of this.#asked) if (keep) this.#put(type, payload, null, id);
+    if (this.#role === "waiter" && this.#want) this.#report();
+    if (this.#leaving) this.#leave();
+    else if (resumed.length) this.#barrier(() => this.#takeStock(resumed));
+    else if (this.wanted) this.#join();
+    else if (this.#role === "user") this.#setPhase("idle");
+  }
+
+  /** The server has said all that it knows of the chats that we have *resumed*. */
+  #takeStock(resumed) {
+    const want = this.#want;
+    for (const chat of resumed) {
+      const waits = this.#role === "user" && chat._paged && chat.state === "open";
+      if (!chat._met && !waits) this.#end(chat, true);
+      if (!chat._paged) this.#want = want; // nobody has ended it: it is forgotten
+    }
+    if (this.phase === "served" && !this.chats.get(this.#current)?._met) this.#setPhase("idle");
+    if (this.phase !== "served" && (this.wanted || this.#isOpen())) this.#join();
+  }
+
+  #closed(code, reason) {
+    const known = CLOSE_CODES[code];
+    if (code === 4401 && typeof this.#token === "function" && !this.#refreshed) {
+      this.#refreshed = true;
+      this.#lose(code, reason);
+    } else if (known?.reconnect) {
+      this.#lose(code, reason);
+    } else {
+      this.#finish(code, reason || known?.text || `The server closed the connection (${code}).`);
+    }
+  }
+
+  /** The line is gone; come back after a pause. */
+  #lose(code, reason = "") {
+    this.#drop(ABANDONED);
+    const asked = /retry_after=(\d+(?:\.\d+)?)/.exec(reason);
+    const longest = this.#env.online() ? FIRST_PAUSE * 2 ** this.#failures : Infinity;
+    const spread = 0.3 + 0.7 * this.#env.random();
+    const pause = asked
+      ? Number(asked[1]) * 1000 + FIRST_PAUSE * spread
+      : Math.min(LONGEST_PAUSE, longest) * spread;
+    this.#failures += 1;
+    this.#setStatus({ state: "waiting", code, reason, retryAt: this.#env.now() + pause });
+    this.#alarm("line", pause, () => this.#connect());
+  }
+
+  /** There will be no other attempt. */
+  #finish(code, reason) {
+    this.#drop(ABANDONED);
+    if (this.#role === "waiter") this.#want = null; // a later login decides anew
+    this.#quit({ state: "ended", code, reason });
+  }
+
+  #quit(status) {
+    this.#away?.abort();
+    this.#away = null;
+    this.#watched.clear();
+    for (const { then } of this.#asked.values()) then?.({ code: "stopped", message: "The client has stopped." });
+    this.#asked.clear();
+    this.#setStatus(status);
+  }
+
+  /** Let go of the socket, and of all that was true on it only. */
+  #drop(code) {
+    const socket = this.#socket;
+    this.#socket = this.#attempt = null;
+    this.#uuid = "";
+    this.#overdue = this.#probed = false;
+    for (const timer of this.#timers.values()) this.#env.clearTimeout(timer);
+    this.#timers.clear();
+    for (const [id, { keep }] of this.#asked) if (!keep) this.#asked.delete(id);
+    for (const chat of this.chats.values()) {
+      chat._met = chat._here = chat._paged = chat._asking = chat.typing = false;
+      chat._readSent = 0;
+      chat._typed = -Infinity;
+      chat._ahead.clear();
+    }
+    for (const entry of this.#outbox.values()) Object.assign(entry, { sent: false, due: 0, tries: 0 });
+    if (socket && socket.readyState < 2) socket.close(code);
+  }
+
+  #setStatus(status) {
+    this.status = status;
+    this.#emit("status", status);
+  }
+
+  // ---- is the line alive? ------------------------------------------------
+
+  #listen() {
+    const { addEventListener, online, visible } = this.#env;
+    const options = { signal: this.#away.signal };
+    const wake = () => this.#wake();
+    addEventListener("online", wake, options);
+    addEventListener("offline", () => online() || this.#doubtLine(0), options);
+    addEventListener("pageshow", wake, options);
+    addEventListener("visibilitychange", () => visible() && wake(), options);
+    addEventListener("pagehide", () => this.#save(), options);
+    addEventListener("storage", (event) => this.#elsewhere(event), options);
+  }
+
+  /** The page is looked at again, or the network is back. */
+  #wake() {
+    if (this.status.state === "waiting") {
+      this.#failures = 0;
+      this.#connect();
+    } else {
+      this.#doubtLine(STALE);
+    }
+  }
+
+  #doubtLine(silence) {
+    if (this.status.state !== "online" || this.#probed) return;
+    if (this.#env.now() - this.#heard >= silence) this.#probe();
+  }
+
+  /** An answer is due. */
+  #expect() {
+    if (this.#overdue || this.#probed || this.status.state !== "online") return;
+    this.#overdue = true;
+    this.#alarm("watch", OVERDUE, () => this.#probe());
+  }
+
+  #heardIt() {
+    this.#heard = this.#env.now();
+    this.#overdue = this.#probed = false;
+    const matters = this.#role === "waiter" || this.phase !== "idle";
+    this.#alarm("watch", matters ? QUIET : undefined, () => this.#probe());
+  }
+
+  /** Ask something harmless; without any answer the line is dead. */
+  #probe() {
+    this.#probed = true;
+    this.#alarm("watch", PATIENCE, () => this.#lose(ABANDONED, "no answer"));
+    this.#barrier();
+  }
+
+  /** `then` runs when the server has answered all that was asked before. */
+  #barrier(then) {
+    const chat = this.chats.get(this.#current) ?? [...this.chats.values()].find((one) => one._met);
+    this.#ask("get_history", { conversation: chat?.conversation || "0", before: 1, limit: 1 }, then);
+  }
+
+  // ---- frames ------------------------------------------------------------
+
+  #put(type, payload, chat, id = this.#id()) {
+    const to = this.#role === "waiter" ? chat?.peer.uuid : undefined;
+    this.#socket.send(JSON.stringify({ id, to, type, payload }));
+  }
+
+  #id() {
+    this.#count += 1;
+    return `${this.#tab}.${this.#count}`;
+  }
+
+  /** Ask; `then(error, frame)`. *keep*: ask again on the next connection rather than never. */
+  #ask(type, payload, then, keep = false) {
+    const id = this.#id();
+    this.#asked.set(id, { type, payload, then, keep });
+    if (this.#uuid && (!keep || this.status.state === "online")) this.#put(type, payload, null, id);
+    this.#expect();
+  }
+
+  #question(type, payload) {
+    return new Promise((resolve, reject) => {
+      const then = (error, frame) => (error ? reject(new ChatError(error)) : resolve(frame));
+      if (this.#away) this.#ask(type, payload, then, true);
+      else then({ code: "stopped", message: "The client is not started." });
+    });
+  }
+
+  #receive(data) {
+    let frame;
+    try {
+      frame = JSON.parse(data);
+    } catch {
+      return;
+    }
+    this.#heardIt();
+    const request = this.#asked.get(frame.reply_id);
+    this.#asked.delete(frame.reply_id);
+    const error = frame.type === "error" ? frame.payload : null;
+    if (!error) this.#on[frame.type]?.(frame, request);
+    else if (!request) this.#refused(frame);
+    request?.then?.(error, frame);
+    this.#changed();
+  }
+
+  /** What each frame does; unknown ones are left alone. */
+  #on = {
+    __proto__: null,
+    initialize: ({ to }) => {
+      const first = !this.#uuid;
+      this.#uuid = to;
+      if (first) this.#authenticate();
+    },
+    auth_success: ({ payload }) => {
+      if (this.#sub && this.#sub !== payload.sub) this.#clear(); // it was somebody else's
+      this.#sub = payload.sub;
+      this.me = payload;
+    },
+    connect_queue: ({ payload }) => {
+      if (this.#leaving) return;
+      const chat = this.chats.get(this.#current);
+      if (chat) chat._met = chat._here = false;
+      this.#want ??= {};
+      this.#ticket = payload.ticket;
+      this.queue = payload;
+      this.#setPhase("queued");
+      this.#emit("queue", payload);
+    },
+    connect_success: (frame) => {
+      if (!this.#leaving) this.#enter(frame);
+    },
+    new_connection: (frame) => this.#enter(frame),
+    message_history: ({ payload, reply_id: reply }) => {
+      if (reply === undefined) this.#page(payload);
+    },
+    message_text: (frame) => {
+      const chat = this.chats.get(frame.conversation);
+      if (!chat) return;
+      const item = fromHistory(frame, this.#uuid);
+      if (!item.own) this.#setTyping(chat, false);
+      this.#take(chat, item);
+    },
+    message_text_success: ({ reply_id: id, conversation, payload }) => {
+      const chat = this.chats.get(conversation);
+      const text = this.#outbox.get(id)?.message.text;
+      if (chat) this.#take(chat, { ...payload, id, text, own: true });
+    },
+    disconnected: ({ conversation }, request) => {
+      const chat = this.chats.get(conversation);
+      if (chat?.state !== "open") return;
+      if (this.#role === "waiter" || request) this.#end(chat);
+      else this.#doubt(chat); // a lost waiter's users are queued again, and told at once
+    },
+    ready: ({ payload }) => this.#setDuty({ ready: true, ...payload }),
+    unready: ({ payload }) => this.#setDuty({ ready: false, ...payload }),
+    queue_status: ({ payload }) => {
+      this.line = payload;
+      this.#emit("line", payload);
+    },
+    typing: ({ conversation, payload }) => {
+      const chat = this.chats.get(conversation);
+      if (chat) this.#setTyping(chat, payload.on);
+    },
+    read: ({ conversation, payload }) => {
+      const chat = this.chats.get(conversation);
+      if (!chat) return;
+      chat.readByPeer = Math.max(chat.readByPeer, payload.seq);
+      this.#emit("read", { chat });
+    },
+    presence: ({ conversation, payload }) => {
+      const chat = this.chats.get(conversation);
+      if (!chat) return;
+      chat.presence = payload.state;
+      this.#emit("presence", { chat });
+    },
+  };
+
+  #refused({ payload, reply_id: reply }) {
+    const entry = this.#outbox.get(reply);
+    if (entry) this.#sentBack(entry, payload);
+    else if (!payload.message.startsWith("payload.resume")) this.#complain(payload, reply);
+  }
+
+  #complain({ code, message, retry_after: retryAfter }, reply) {
+    this.#emit("error", { code, message, retryAfter, reply });
+  }
+
+  // ---- asking for a waiter, being one ------------------------------------
+
+  #join() {
+    if ([...this.#asked.values()].some(({ type }) => type === "connect")) return;
+    this.#ask("connect", { ...this.#want, ticket: this.#ticket }, (error) => {
+      if (error) this.#later(error, () => this.wanted && this.phase === "idle" && this.#join());
+    });
+  }
+
+  #wish(want) {
+    this.#want = want;
+    this.#changed();
+    if (this.status.state === "online") this.#report();
+  }
+
+  #report() {
+    const { ready, capacity } = this.#want;
+    this.#ask(ready ? "ready" : "unready", { capacity }, (error) => {
+      if (error) this.#later(error, () => this.#want && this.#report());
+    });
+  }
+
+  /** A wish was refused: say so, and repeat it where that may help. */
+  #later(error, again) {
+    this.#complain(error);
+    if (error.retry_after === undefined) this.#want = null;
+    else this.#alarm("wish", error.retry_after * 1000 * (1 + this.#env.random()), again);
+  }
+
+  #setPhase(phase) {
+    if (phase !== "queued") this.queue = null;
+    if (phase === this.phase) return;
+    this.phase = phase;
+    this.#emit("phase", phase);
+  }
+
+  #setDuty(duty) {
+    this.duty = duty;
+    this.#emit("duty", duty);
+  }
+
+  /** All that leaving means on this side. */
+  #depart() {
+    this.#want = this.duty = null;
+    this.#ticket = undefined;
+    for (const chat of this.chats.values()) if (chat.state === "open") this.#end(chat);
+    this.#setPhase("idle");
+  }
+
+  /** Tell the server that a user leaves; what it has said before is void. */
+  #leave() {
+    this.#ask("disconnect", {});
+    this.#barrier(() => {
+      this.#leaving = false;
+      if (this.wanted) this.#join();
+    });
+  }
+
+  /** Tell the server that a waiter ends *chat*. */
+  #dismiss(chat) {
+    const done = () => {
+      chat._leaving = false;
+    };
+    this.#ask("disconnect", { uuid: chat.peer.uuid }, done);
+  }
+
+  // ---- conversations -----------------------------------------------------
+
+  #find(conversation = this.#current) {
+    return this.chats.get(conversation);
+  }
+
+  #chat(conversation) {
+    if (!this.chats.has(conversation)) this.chats.set(conversation, new Chat(conversation));
+    return this.chats.get(conversation);
+  }
+
+  #isOpen() {
+    return this.#current !== "" && this.chats.get(this.#current)?.state === "open";
+  }
+
+  /** Where a new message goes. */
+  #addressee(conversation) {
+    if (conversation !== undefined || this.#role === "waiter") return this.chats.get(conversation);
+    if (this.#isOpen()) return this.chats.get(this.#current);
+    const early = this.#chat("");
+    early.state = "open";
+    return early;
+  }
+
+  /** Chats whose rest we want to hear after a return. */
+  #resumed() {
+    const kept = [...this.chats.values()].filter((chat) => chat.conversation && this.#isKept(chat));
+    return kept.sort((a, b) => (b.state === "open") - (a.state === "open")).slice(0, RESUMED);
+  }
+
+  #isKept(chat) {
+    return chat.state === "open" || chat.conversation === this.#current || this.#entries(chat).length > 0;
+  }
+
+  #enter({ payload }) {
+    const { conversation, last_seq: last, resumed, ...peer } = payload;
+    const known = this.chats.get(conversation);
+    const chat = this.#chat(conversation);
+    chat.peer = { ...chat.peer, ...peer };
+    chat._met = true;
+    chat._here = false; // until the page that follows
+    if (chat._leaving) {
+      this.#dismiss(chat);
+      return;
+    }
+    if (last < chat.lastSeq) this.#rewind(chat, last);
+    const change = known?.state === "open" ? "changed" : "opened";
+    chat.state = "open";
+    if (this.#role === "user") this.#serve(chat);
+    this.#emit("chat", { chat, change });
+  }
+
+  #serve(chat) {
+    const before = this.chats.get(this.#current);
+    this.#current = chat.conversation;
+    if (before?.conversation && before !== chat) this.#end(before, true);
+    this.#want ??= {};
+    this.#ticket = undefined;
+    const early = this.chats.get("");
+    this.chats.delete("");
+    for (const message of early?.messages ?? []) {
+      message.conversation = chat.conversation;
+      chat._place(message);
+    }
+    if (this.#drafts[""] !== undefined) {
+      this.setDraft(this.#drafts[""], chat.conversation);
+      this.setDraft("", "");
+    }
+    this.#saveOutbox();
+    this.#setPhase("served");
+  }
+
+  /** The server has lost what came after *last*: a restored backup. */
+  #rewind(chat, last) {
+    chat.messages = chat.messages.filter(({ seq }) => seq === undefined || seq <= last);
+    chat.lastSeq = chat._newest = last;
+    chat._floor = Math.min(chat._floor, last + 1);
+  }
+
+  /** What was missed. */
+  #page({ conversation, messages, complete, state, last_seq: last }) {
+    const chat = this.#chat(conversation);
+    const items = messages.map((item) => fromHistory(item, this.#uuid));
+    const first = chat._newest === 0;
+    chat._paged = true;
+    if (!complete) {
+      const begin = items[0]?.seq ?? last + 1;
+      if (items.length) chat.messages = chat.messages.filter(({ seq }) => seq === undefined);
+      if (!chat.messages.some(({ seq }) => seq)) chat._floor = begin;
+      chat.lastSeq = begin - 1;
+    }
+    // who has answered has read what was asked
+    if (first) chat._read = Math.max(chat._read, ...items.filter(({ own }) => own).map(({ seq }) => seq));
+    for (const item of items) this.#take(chat, item);
+    chat.lastSeq = Math.max(chat.lastSeq, last);
+    this.#emit("chat", { chat, change: "changed" });
+    if (state === "ended") {
+      this.#end(chat, true);
+    } else if (chat._met && chat.state === "open") {
+      chat._here = true;
+      this.#speak(chat);
+      this.#tellRead(chat);
+    }
+  }
+
+  /** A numbered message of *chat*: shown if it is the next, kept while others are missing. */
+  #take(chat, item) {
+    if (item.seq <= chat.lastSeq) {
+      this.#settle(chat, item);
+    } else if (item.seq > chat.lastSeq + 1 || item.text === undefined) {
+      if (item.text !== undefined) chat._ahead.set(item.seq, item);
+      if (chat._asking) return;
+      chat._asking = true;
+      this.#catchUp(chat);
+    } else {
+      const live = item.seq > chat._newest;
+      chat.lastSeq = item.seq;
+      chat._newest = Math.max(chat._newest, item.seq);
+      const pending = this.#isPending(chat, item);
+      const message = this.#message(chat, item);
+      chat._place(message);
+      chat._count();
+      if (pending) this.#receipt(chat, message);
+      else this.#emit("message", { chat, message, live });
+      const next = chat._ahead.get(item.seq + 1);
+      chat._ahead.delete(item.seq + 1);
+      if (next) this.#take(chat, next);
+    }
+  }
+
+  /** Ask for all after the last; then give up what nobody knows. */
+  #catchUp(chat, then) {
+    const after = chat.lastSeq;
+    this.#ask("get_history", { conversation: chat.conversation, after, limit: PAGE }, (error, frame) => {
+      for (const item of frame.payload.messages ?? []) this.#take(chat, fromHistory(item, this.#uuid));
+      for (const seq of chat._ahead.keys()) if (seq <= chat.lastSeq) chat._ahead.delete(seq);
+      const more = !error && (chat._ahead.size > 0 || !frame.payload.complete);
+      if (more && chat.lastSeq > after) {
+        this.#catchUp(chat, then);
+        return;
+      }
+      chat._asking = false;
+      const next = Math.min(...chat._ahead.keys());
+      if (next < Infinity) {
+        const item = chat._ahead.get(next);
+        chat._ahead.delete(next);
+        chat.lastSeq = next - 1;
+        this.#take(chat, item);
+      }
+      then?.();
+    });
+  }
+
+  /** Something speaks against being served: unless the server says what goes on, *chat* is over. */
+  #doubt(chat) {
+    chat._met = chat._here = false;
+    this.#catchUp(chat, () => {
+      const waits = this.#role === "user" && this.phase === "queued";
+      if (!chat._met && !waits) this.#end(chat, true);
+    });
+  }
+
+  /** *final*: what is under way will not be answered any more. */
+  #end(chat, final = false) {
+    chat._met = chat._here = false;
+    if (chat.state === "open") {
+      chat.state = "ended";
+      chat.typing = false;
+      this.#emit("chat", { chat, change: "ended" });
+      if (this.#role === "user" && chat.conversation === this.#current) {
+        this.#want = null;
+        this.#ticket = undefined;
+        this.#setPhase("idle");
+      }
+    }
+    for (const entry of this.#entries(chat)) {
+      if (entry.message.state === "sending" && (final || !entry.sent)) this.#fail(entry, OVER);
+    }
+  }
+
+  #setTyping(chat, on) {
+    this.#alarm(`typed ${chat.conversation}`, on ? TYPED : undefined, () => this.#setTyping(chat, false));
+    if (chat.typing === on) return;
+    chat.typing = on;
+    this.#emit("typing", { chat });
+  }
+
+  #tellRead(chat) {
+    if (!chat._here || chat._read <= chat._readSent) return;
+    chat._readSent = chat._read;
+    this.#put("read", { seq: chat._read }, chat);
+  }
+
+  // ---- outbox ------------------------------------------------------------
+
+  #entries(chat) {
+    return [...this.#outbox.values()].filter(({ message }) => message.conversation === chat.conversation);
+  }
+
+  #isPending(chat, { id }) {
+    return this.#outbox.get(id)?.message.conversation === chat.conversation;
+  }
+
+  #enlist(message) {
+    const entry = { message, sent: false, due: 0, tries: 0 };
+    this.#outbox.set(message.id, entry);
+    this.#chat(message.conversation)._place(message);
+    this.#changed();
+    return entry;
+  }
+
+  #post(message) {
+    const entry = this.#enlist(message);
+    const chat = this.chats.get(message.conversation);
+    if (chat.state === "ended") this.#fail(entry, OVER);
+    else if (new TextEncoder().encode(JSON.stringify(message.text)).length > MOST) this.#fail(entry, TOO_LONG);
+    this.#saveOutbox();
+    this.#speak(chat);
+  }
+
+  /** Send the next of *chat*'s outbox, or *all*, where it may be sent now. */
+  #speak(chat, all = false) {
+    if (!chat._here) return;
+    for (const entry of this.#entries(chat)) {
+      const { message } = entry;
+      if (message.state !== "sending") continue;
+      if (entry.sent && !all) return;
+      const wait = entry.due - this.#env.now();
+      if (wait > 0 && !all) {
+        this.#alarm(`speak ${chat.conversation}`, wait, () => this.#speak(chat));
+        return;
+      }
+      if (entry.sent) continue;
+      entry.sent = true;
+      this.#put("message_text", { message: message.text }, chat, message.id);
+      this.#expect();
+      if (!all) return;
+    }
+  }
+
+  #sentBack(entry, error) {
+    const chat = this.chats.get(entry.message.conversation);
+    entry.sent = false;
+    if (error.retry_after !== undefined || error.code === "internal") {
+      const pause = (error.retry_after ?? 1) * 1000 * 2 ** Math.min(entry.tries, 4);
+      entry.tries += 1;
+      entry.due = this.#env.now() + Math.min(pause, LONGEST_PAUSE) * (1 + this.#env.random() / 2);
+      this.#speak(chat);
+    } else if (!WAIT.has(error.code)) {
+      this.#fail(entry, error);
+      this.#speak(chat);
+    } else if (chat.state === "ended") {
+      this.#fail(entry, OVER);
+    } else if (chat._met) {
+      this.#doubt(chat);
+    }
+  }
+
+  #fail({ message }, { code, message: why }) {
+    const chat = this.chats.get(message.conversation);
+    message.state = "failed";
+    message.error = { code, message: why };
+    message.after = chat.lastSeq; // it stays where it is
+    chat._place(message);
+    this.#saveOutbox();
+    this.#emit("receipt", { chat, message });
+  }
+
+  /** The message that *item* stands for: a pending one of ours, which is settled by it, or a new one. */
+  #message(chat, { id, seq, date, text, own }) {
+    if (!this.#isPending(chat, { id })) {
+      return { id: id ?? `${chat.conversation}.${seq}`, conversation: chat.conversation, text, own, date, state: "sent", seq };
+    }
+    const { message } = this.#outbox.get(id);
+    this.#outbox.delete(id);
+    this.#saveOutbox();
+    chat._remove(message);
+    delete message.error;
+    delete message.after;
+    return Object.assign(message, { seq, date, state: "sent" });
+  }
+
+  /** A receipt for what has been seen already: as an echo of another tab, or in a page. */
+  #settle(chat, item) {
+    if (!this.#isPending(chat, item)) return;
+    const message = this.#message(chat, item);
+    chat.messages = chat.messages.filter(({ seq }) => seq !== item.seq);
+    if (item.seq >= chat._floor) chat._place(message);
+    this.#receipt(chat, message);
+  }
+
+  #receipt(chat, message) {
+    this.#emit("receipt", { chat, message });
+    this.#speak(chat);
+  }
+
+  // ---- storage -----------------------------------------------------------
+
+  #restore() {
+    const state = record(this.#store.get("state"));
+    const isFresh = this.#env.now() - seqOf(state.at) < KEPT;
+    this.#sub = string(state.sub);
+    this.#current = string(state.current);
+    this.#leaving = state.leaving === true;
+    this.#drafts = record(this.#store.get("drafts"));
+    if (isFresh) this.#restoreWish(state);
+    for (const [conversation, stored] of Object.entries(record(state.chats)).slice(0, RESUMED)) {
+      if (!conversation || conversation.length > 32) continue;
+      this.#restoreChat(this.#chat(conversation), record(stored));
+    }
+    if (this.#role === "user" && this.#isOpen()) this.phase = "served";
+  }
+
+  #restoreWish({ want, ticket }) {
+    if (typeof want !== "object" || !want) return;
+    const { page, department, fields, ready, capacity } = want;
+    if (this.#role === "waiter") {
+      this.#want = { ready: ready === true, capacity: seqOf(capacity) || undefined };
+    } else {
+      this.#want = { page: string(page), department: string(department), fields: record(fields) };
+      this.#ticket = string(ticket).slice(0, 500) || undefined;
+    }
+  }
+
+  #restoreChat(chat, stored) {
+    const { uuid: id, name, avatar } = record(stored.peer);
+    chat.peer = { ...record(stored.peer), uuid: string(id), name: string(name), avatar: string(avatar) };
+    chat.state = stored.state === "ended" ? "ended" : "open";
+    chat._newest = seqOf(stored.last);
+    chat._read = seqOf(stored.read);
+    chat.readByPeer = seqOf(stored.readByPeer);
+    chat._leaving = stored.leaving === true;
+    chat.lastSeq = Math.max(0, chat._newest - LATEST);
+    chat._floor = chat.lastSeq + 1;
+  }
+
+  #save() {
+    const chats = {};
+    for (const chat of this.chats.values()) {
+      if (!chat.conversation || !(this.#isKept(chat) || chat._leaving)) continue;
+      const { peer, _newest: last, _read: read, readByPeer, state, _leaving: leaving } = chat;
+      chats[chat.conversation] = { peer, last, read, readByPeer, state, leaving };
+    }
+    const busy = this.wanted || this.#isOpen() || this.#leaving || this.#outbox.size > 0;
+    this.#store.set("state", {
+      busy, chats, sub: this.#sub, current: this.#current, want: this.#want, ticket: this.#ticket,
+      leaving: this.#leaving, at: this.#env.now(),
+    });
+  }
+
+  /** Write down this tab's outbox, beside those of the others; *inherited* has become ours. */
+  #saveOutbox(inherited) {
+    const others = this.#stored().filter(({ tab }) => tab !== this.#tab && tab !== inherited);
+    const mine = [...this.#outbox.values()].map(({ message }) => ({ ...message, tab: this.#tab }));
+    this.#store.set("outbox", [...others, ...mine]);
+  }
+
+  #stored() {
+    const found = this.#store.get("outbox");
+    return Array.isArray(found) ? found.map(record) : [];
+  }
+
+  /**
+   * Take over the outboxes of tabs that are gone. A lock tells when; without
+   * locks at once: a message sent twice with one id is one message.
+   */
+  #inherit() {
+    const { locks } = this.#env;
+    const { signal } = this.#away;
+    const hold = (tab, fn) => locks.request(`csapp ${tab}`, { signal }, fn).catch(() => {});
+    if (locks && !this.#watched.size) {
+      hold(this.#tab, () => new Promise((resolve) => signal.addEventListener("abort", resolve)));
+    }
+    this.#watched.add(this.#tab);
+    for (const { tab } of this.#stored()) {
+      if (this.#watched.has(tab)) continue;
+      this.#watched.add(tab);
+      if (locks) hold(tab, () => this.#adopt(tab));
+      else this.#adopt(tab);
+    }
+  }
+
+  #adopt(heir) {
+    const chats = new Set();
+    for (const { tab, id, conversation, text, date, state, error, after } of this.#stored()) {
+      const sound = [id, conversation, text].every((one) => typeof one === "string");
+      if (tab !== heir || !sound || !id || id.length > 64 || conversation.length > 32 || this.#outbox.has(id)) continue;
+      if (!conversation && this.#role === "waiter") continue;
+      const message = { id, conversation, text, own: true, date: string(date), state: "sending" };
+      if (state === "failed") Object.assign(message, { state, error: { code: "", message: "", ...record(error) }, after: seqOf(after) });
+      this.#enlist(message);
+      chats.add(this.chats.get(conversation));
+    }
+    this.#saveOutbox(heir);
+    for (const chat of chats) {
+      if (this.status.state === "online" && chat.conversation && !chat._met) this.#doubt(chat);
+      else this.#speak(chat);
+    }
+  }
+
+  /** Another tab has written. */
+  #elsewhere({ key }) {
+    if (key === this.#store.name("outbox")) this.#inherit();
+    if (key !== this.#store.name("state")) return;
+    const { want, sub } = record(this.#store.get("state"));
+    if (sub !== this.#sub) return;
+    if (this.#role === "user" && want === null && this.phase === "queued") {
+      this.#want = null; // it has left the line, of which the server tells nobody
+      this.#setPhase("idle");
+    } else if (this.#role === "waiter" && want && want.ready !== this.#want?.ready) {
+      this.#wish({ ready: want.ready === true, capacity: want.capacity });
+    }
+  }
+
+  #clear() {
+    this.chats.clear();
+    this.#outbox.clear();
+    this.#drafts = {};
+    this.#current = this.#sub = "";
+    this.#ticket = undefined;
+    this.#leaving = false;
+    if (this.#role === "waiter") this.#want = null;
+    this.#setPhase("idle");
+    this.#store.set("drafts", this.#drafts);
+    this.#saveOutbox();
+  }
+
+  // ---- small things ------------------------------------------------------
+
+  #alarm(name, ms, fn) {
+    this.#env.clearTimeout(this.#timers.get(name));
+    this.#timers.delete(name);
+    if (ms === undefined) return;
+    const ring = () => {
+      this.#timers.delete(name);
+      fn();
+    };
+    this.#timers.set(name, this.#env.setTimeout(ring, ms));
+  }
+
+  #emit(type, detail) {
+    for (const fn of [...(this.#listeners.get(type) ?? [])]) {
+      try {
+        fn(detail);
+      } catch (error) {
+        queueMicrotask(() => {
+          throw error; // the page's own; it must not stop us
+        });
+      }
+    }
+    if (type !== "change") this.#changed();
+  }
+
+  #changed() {
+    if (this.#dirty) return;
+    this.#dirty = true;
+    queueMicrotask(() => {
+      this.#dirty = false;
+      this.#save();
+      this.#emit("change");
+    });
+  }
+}
+
+/** What outlives the page, or nothing where that is impossible. */
+class Store {
+  #storage;
+  #prefix;
+
+  constructor(storage, prefix) {
+    this.#prefix = prefix;
+    try {
+      this.#storage = storage === undefined ? globalThis.localStorage : storage;
+    } catch {
+      // forbidden
+    }
+  }
+
+  name(key) {
+    return this.#prefix + key;
+  }
+
+  get(key) {
+    try {
+      return JSON.parse(this.#storage.getItem(this.name(key)));
+    } catch {
+      return null;
+    }
+  }
+
+  set(key, value) {
+    try {
+      this.#storage.setItem(this.name(key), JSON.stringify(value));
+    } catch {
+      // full or forbidden: then it is forgotten at the next reload
+    }
+  }
+
+  clear() {
+    for (const key of ["state", "outbox", "drafts"]) {
+      try {
+        this.#storage.removeItem(this.name(key));
+      } catch {
+        // as above
+      }
+    }
+  }
+}
+
+const record = (value) => (value && typeof value === "object" && !Array.isArray(value) ? value : {});
+const string = (value) => (typeof value === "string" ? value : "");
+const seqOf = (value) => (Number.isSafeInteger(value) && value > 0 ? value : 0);
+
+function fromHistory({ seq, date, from, payload, client_id: id }, self) {
+  return { seq, date, id, text: payload.message ?? "", own: from === self || id !== undefined };
+}
+
+/** crypto.randomUUID, which is missing on plain http, except on localhost. */
+function uuid() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
