@@ -297,7 +297,8 @@ export class ChatClient {
     const chat = this.#addressee(conversation);
     if (!chat) throw new ChatError({ code: "not_connected", message: "There is no such chat." });
     const date = new Date(this.#env.now()).toISOString();
-    const message = { id: uuid(), conversation: chat.conversation, text, own: true, date, state: "sending" };
+    const whole = String(text).replace(/\p{Surrogate}/gu, "\ufffd"); // half a pair would spoil the frame
+    const message = { id: uuid(), conversation: chat.conversation, text: whole, own: true, date, state: "sending" };
     chat._typed = -Infinity; // a message says as much
     this.#alarm(`typing ${chat.conversation}`);
     this.#post(message);
@@ -585,8 +586,7 @@ export class ChatClient {
   #heardIt() {
     this.#heard = this.#env.now();
     this.#overdue = this.#probed = false;
-    const matters = this.#role === "waiter" || this.phase !== "idle";
-    this.#alarm("watch", matters ? QUIET : undefined, () => this.#probe());
+    this.#alarm("watch", QUIET, () => (this.#role === "waiter" || this.phase !== "idle") && this.#probe());
   }
 
   /** Ask something harmless; without any answer the line is dead. */

@@ -1,0 +1,303 @@
+// Conversations: order, gaps, ends, places in line, what is kept.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { item, Stage, Storage } from "./stage.mjs";
+
+const texts = (from, to) => Array.from({ length: to - from + 1 }, (_, index) => `text ${from + index}`);
+const items = (from, to) => texts(from, to).map((text, index) => item(from + index, text));
+
+test("each number is shown once", async () => {
+  const stage = new Stage();
+  await stage.serve(items(1, 3));
+  await stage.hear(3);
+  await stage.hear(4);
+  await stage.hear(4);
+  assert.deepEqual(stage.shown, texts(1, 4));
+});
+
+test("a gap is filled from the history before anything behind it is shown", async () => {
+  const stage = new Stage();
+  await stage.serve(items(1, 2));
+  await stage.hear(5);
+  await stage.hear(6);
+  assert.deepEqual(stage.shown, texts(1, 2));
+  assert.equal(stage.sent("get_history").length, 1);
+  assert.equal(stage.sent("get_history")[0].payload.after, 2);
+  await stage.answer("get_history", "message_history", { conversation: "c1", messages: items(3, 5), complete: true });
+  if (stage.sent("get_history").length > 1) {
+    await stage.answer("get_history", "message_history", { conversation: "c1", messages: items(6, 6), complete: true });
+  }
+  assert.deepEqual(stage.shown, texts(1, 6));
+});
+
+test("when more was missed than a page brings, the older ones are asked for later", async () => {
+  const stage = new Stage();
+  await stage.serve(items(1, 3));
+  await stage.close(1006);
+  await stage.pass(1000);
+  await stage.enter();
+  await stage.introduce(items(2001, 2050), "c1", false);
+  assert.deepEqual(stage.shown, texts(2001, 2050));
+  assert.equal(stage.client.chat.complete, false);
+  const older = stage.client.history();
+  assert.deepEqual(stage.sent("get_history").at(-1).payload, { conversation: "c1", before: 2001, limit: 50 });
+  await stage.answer("get_history", "message_history", { conversation: "c1", messages: items(1951, 2000), complete: false });
+  await older;
+  assert.deepEqual(stage.shown, texts(1951, 2050));
+});
+
+test("after a reload the latest are brought back", async () => {
+  const storage = new Storage();
+  const before = new Stage({ storage });
+  await before.serve(items(1, 80));
+  before.client.read();
+  await before.pass(0);
+  const after = new Stage({ storage });
+  assert.equal(after.client.phase, "served");
+  await after.enter();
+  assert.deepEqual(after.sent("auth")[0].payload.resume, { c1: 30 });
+  await after.introduce(items(31, 82));
+  assert.deepEqual(after.shown, texts(31, 82));
+  assert.equal(after.client.chat.unread, 2);
+  assert.equal(after.client.chat.complete, false);
+  const live = after.heard.filter(([type, { live }]) => type === "message" && live).map(([, { message }]) => message.seq);
+  assert.deepEqual(live, [81, 82], "only these are news");
+});
+
+test("a place in line is taken again with its ticket", async () => {
+  const storage = new Storage();
+  const before = new Stage({ storage });
+  before.client.connect({ page: "/shop" });
+  await before.enter();
+  await before.answer("connect", "connect_queue", { location: 2, ticket: "place" });
+  assert.equal(before.client.queue.location, 2);
+  const after = new Stage({ storage });
+  assert.equal(after.client.wanted, true);
+  await after.enter();
+  assert.equal(after.sent("connect")[0].payload.ticket, "place");
+  assert.equal(after.sent("connect")[0].payload.page, "/shop");
+});
+
+test("a wish outlives a reload, not a night", async () => {
+  const storage = new Storage();
+  const before = new Stage({ storage });
+  before.client.connect();
+  await before.enter();
+  const after = new Stage({ storage, environment: { now: () => before.now + 700_000 } });
+  assert.equal(after.client.wanted, false);
+});
+
+test("a full queue is asked again after its pause", async () => {
+  const stage = new Stage();
+  stage.luck = 0;
+  stage.client.connect();
+  await stage.enter();
+  await stage.refuse("connect", "queue_full", 10);
+  assert.equal(stage.heard.at(-1)[1].code, "queue_full");
+  await stage.pass(10_000);
+  assert.equal(stage.sent("connect").length, 2);
+});
+
+test("a user whose waiter is lost keeps its chat", async () => {
+  const stage = new Stage();
+  await stage.serve(items(1, 1));
+  const message = stage.client.send("still there?");
+  await stage.say("disconnected", undefined, { from: "wim", conversation: "c1" });
+  await stage.refuse("message_text", "not_connected");
+  await stage.say("connect_queue", { location: 0, ticket: "t" });
+  await stage.answer("get_history", "message_history", { conversation: "c1", messages: [], complete: true });
+  assert.equal(stage.client.phase, "queued");
+  assert.equal(stage.client.chat.state, "open");
+  assert.equal(message.state, "sending");
+  await stage.introduce();
+  assert.equal(stage.sent("message_text").length, 2);
+});
+
+test("a chat that the waiter ends is over, and the wish with it", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  const message = stage.client.send("bye?");
+  await stage.say("disconnected", undefined, { from: "wim", conversation: "c1" });
+  await stage.refuse("message_text", "not_connected");
+  assert.equal(stage.client.chat.state, "open", "it may go on with another waiter");
+  await stage.answer("get_history", "message_history", { conversation: "c1", messages: [], complete: true });
+  assert.equal(stage.client.chat.state, "ended");
+  assert.equal(stage.client.phase, "idle");
+  assert.equal(stage.client.wanted, false);
+  assert.equal(message.state, "failed");
+});
+
+test("ending a chat sends what was said before", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  stage.client.send("one");
+  stage.client.send("two");
+  stage.client.disconnect();
+  const types = stage.socket.sent.map(({ type }) => type);
+  assert.deepEqual(types.slice(-4), ["message_text", "message_text", "disconnect", "get_history"]);
+  assert.equal(stage.client.phase, "idle");
+  assert.equal(stage.client.chat.state, "ended");
+});
+
+test("leaving in the tunnel is told on the way out", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  await stage.close(1006);
+  stage.client.disconnect();
+  await stage.pass(1000);
+  await stage.enter();
+  await stage.introduce();
+  assert.equal(stage.sent("disconnect").length, 1);
+  assert.equal(stage.sent("connect").length, 0);
+  assert.equal(stage.client.phase, "idle");
+  stage.client.connect();
+  assert.equal(stage.sent("connect").length, 0, "first the end is confirmed");
+  await stage.refuse("get_history", "forbidden");
+  assert.equal(stage.sent("connect").length, 1);
+});
+
+test("what the server does not know any more is over, but the wish stands", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  await stage.close(1006);
+  await stage.pass(1000);
+  await stage.enter();
+  await stage.say("error", { code: "forbidden", message: "payload.resume: c1 is no conversation of yours" });
+  assert.equal(stage.sent("connect").length, 0);
+  await stage.refuse("get_history", "forbidden");
+  assert.equal(stage.client.chat.state, "ended");
+  assert.equal(stage.sent("connect").length, 1);
+  assert.deepEqual(stage.heard.filter(([type]) => type === "error"), []);
+});
+
+test("typing is repeated every three seconds, and ends by itself", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  for (let key = 0; key < 50; key += 1) {
+    stage.client.typing(true);
+    await stage.pass(100);
+  }
+  const told = () => stage.sent("typing").map(({ payload }) => payload.on);
+  assert.deepEqual(told(), [true, true]);
+  await stage.pass(5000);
+  assert.deepEqual(told(), [true, true, false]);
+  stage.client.typing(false);
+  assert.deepEqual(told(), [true, true, false]);
+});
+
+test("who has stopped to say that it types does not type", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  const say = (on) => stage.say("typing", { on }, { from: "wim", conversation: "c1" });
+  await say(true);
+  assert.equal(stage.client.chat.typing, true);
+  await stage.pass(6000);
+  assert.equal(stage.client.chat.typing, false);
+  await say(true);
+  await stage.hear(1);
+  assert.equal(stage.client.chat.typing, false);
+});
+
+test("read marks are told once, and again after a return", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  await stage.hear(1);
+  assert.equal(stage.client.chat.unread, 1);
+  stage.client.read();
+  stage.client.read(9);
+  assert.equal(stage.client.chat.unread, 0);
+  assert.deepEqual(stage.sent("read").map(({ payload }) => payload.seq), [1]);
+});
+
+for (const [name, storage] of [
+  ["is forbidden", { getItem: () => { throw new Error("forbidden"); }, setItem: () => { throw new Error("full"); }, removeItem: () => { throw new Error("no"); } }],
+  ["is none", null],
+]) {
+  test(`storage that ${name} breaks nothing`, async () => {
+    const stage = new Stage({ storage });
+    await stage.serve();
+    stage.client.send("one");
+    stage.client.setDraft("half a th");
+    await stage.receive(1);
+    assert.deepEqual(stage.shown, ["one"]);
+    assert.equal(stage.client.draft(), "half a th");
+    stage.client.forget();
+  });
+}
+
+const garbage = [
+  "", "{", "null", "[]", "7", '"x"', '{"chats":[1]}', '{"chats":{"c1":7,"":{},"c2":{"last":"x","peer":[]}}}',
+  '{"chats":{"c1":{"last":-3,"read":1e99,"state":4}},"want":{"page":7,"fields":"x"},"at":1800000000000,"ticket":{}}',
+  '[{"tab":"x","id":7},{"tab":"x","id":"i","conversation":"c1","text":{}},null,3]',
+  '[{"tab":{},"id":"i","conversation":"c1","text":"t","state":"failed","error":7,"after":"x"}]',
+];
+for (const text of garbage) {
+  test(`storage edited by hand breaks nothing: ${text}`, async () => {
+    const storage = new Storage();
+    for (const key of ["state", "outbox", "drafts"]) storage.setItem(`csapp:user:${key}`, text);
+    const stage = new Stage({ storage });
+    await stage.serve();
+    const { resume } = stage.sent("auth")[0].payload;
+    assert.ok(Object.entries(resume).every(([name, seq]) => name && Number.isSafeInteger(seq) && seq >= 0));
+    for (const { payload } of stage.sent("connect")) {
+      assert.ok([payload.page, payload.ticket].every((one) => one === undefined || typeof one === "string"));
+    }
+    stage.client.setDraft("draft");
+    stage.client.send("one");
+    assert.ok(stage.sent("message_text").length > 0);
+  });
+}
+
+test("another person on this computer finds nothing of the one before", async () => {
+  const storage = new Storage();
+  const before = new Stage({ storage });
+  await before.serve();
+  before.client.send("secret");
+  before.client.setDraft("more secrets");
+  const after = new Stage({ storage });
+  await after.enter("eve");
+  assert.equal(after.client.chats.size, 0);
+  assert.equal(after.client.draft("c1"), "");
+  after.client.connect();
+  await after.introduce([], "c2");
+  assert.equal(after.sent("message_text").length, 0);
+  assert.ok(![...storage.kept.values()].join().includes("secret"));
+});
+
+test("a place in line that was left in another tab is left in this one", async () => {
+  const storage = new Storage();
+  const [first, second] = [new Stage({ storage }), new Stage({ storage })];
+  for (const stage of [first, second]) {
+    stage.client.connect();
+    await stage.enter();
+    await stage.answer("connect", "connect_queue", { location: 0, ticket: "t" });
+  }
+  first.client.disconnect();
+  await first.pass(0);
+  await second.happen("storage", { key: "csapp:user:state" });
+  assert.equal(second.client.phase, "idle");
+  assert.equal(second.client.wanted, false);
+});
+
+test("ids are made on plain http too", async () => {
+  const made = crypto.randomUUID;
+  Object.defineProperty(crypto, "randomUUID", { value: undefined, configurable: true });
+  try {
+    const stage = new Stage();
+    await stage.serve();
+    assert.match(stage.client.send("one").id, /^[0-9a-f]{32}$/);
+  } finally {
+    Object.defineProperty(crypto, "randomUUID", { value: made, configurable: true });
+  }
+});
+
+test("changes are told once for all that happens at once", async () => {
+  const stage = new Stage();
+  let changes = 0;
+  stage.client.on("change", () => (changes += 1));
+  stage.client.connect();
+  stage.client.setDraft("x");
+  stage.client.send("one");
+  await stage.pass(0);
+  assert.equal(changes, 1);
+});

@@ -1,0 +1,245 @@
+// When it connects, when it comes back, and when it gives up.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ChatClient, CLOSE_CODES, Stage } from "./stage.mjs";
+
+const states = (stage) => stage.heard.filter(([type]) => type === "status").map(([, { state }]) => state);
+
+test("addresses of pages become those of sockets", async () => {
+  for (const url of ["https://shop.example/v1/ws", "wss://shop.example/v1/ws"]) {
+    const stage = new Stage({ url });
+    stage.client.start();
+    await stage.pass(0);
+    assert.equal(stage.socket.url, "wss://shop.example/v1/ws");
+  }
+});
+
+test("it shows its token, its version and its locale, and is online when that is taken", async () => {
+  const stage = new Stage({ locale: "zh-CN" });
+  await stage.enter();
+  assert.deepEqual(stage.sent("auth")[0].payload, { token: "a-token", version: 2, locale: "zh-CN", resume: {} });
+  assert.deepEqual(states(stage), ["connecting", "online"]);
+  assert.equal(stage.client.me.sub, "ann");
+});
+
+test("the newest initialize wins", async () => {
+  const stage = new Stage();
+  stage.client.connect();
+  stage.client.start();
+  await stage.pass(0);
+  await stage.say("initialize", undefined, { to: "fresh" });
+  await stage.say("initialize", undefined, { to: "standing" });
+  assert.equal(stage.sent("auth").length, 1);
+  await stage.answer("auth", "auth_success", { uuid: "standing", sub: "ann" });
+  await stage.introduce();
+  await stage.hear(1, "from another tab", "standing");
+  assert.equal(stage.client.chat.messages[0].own, true);
+});
+
+test("pauses double up to 15 s, are spread out, and begin anew after a steady connection", async () => {
+  for (const [luck, share] of [[1, 1], [0, 0.3]]) {
+    const stage = new Stage();
+    stage.luck = luck;
+    stage.client.start();
+    await stage.pass(0);
+    for (const pause of [1000, 2000, 4000, 8000, 15_000, 15_000]) {
+      await stage.close(1006);
+      assert.equal(stage.client.status.state, "waiting");
+      assert.equal(stage.client.status.retryAt, stage.now + pause * share);
+      await stage.pass(pause * share - 1);
+      assert.equal(stage.client.status.state, "waiting");
+      await stage.pass(1);
+      assert.equal(stage.client.status.state, "connecting");
+    }
+    await stage.enter();
+    await stage.pass(10_000);
+    await stage.close(1006);
+    assert.equal(stage.next, 1000 * share);
+  }
+});
+
+test("it comes back no sooner than a restarting server asks for", async () => {
+  const stage = new Stage();
+  stage.luck = 0;
+  await stage.enter();
+  await stage.close(1012, "the server restarts; retry_after=4.5");
+  assert.equal(stage.next, 4800);
+});
+
+for (const [code, { reconnect, text }] of Object.entries(CLOSE_CODES)) {
+  test(`after ${code} it ${reconnect ? "comes back" : "stops and says why"}`, async () => {
+    const stage = new Stage();
+    await stage.enter();
+    await stage.close(Number(code));
+    await stage.pass(20_000);
+    assert.equal(stage.sockets.length, reconnect ? 3 : 1); // the second gave up after 15 s
+    if (!reconnect) assert.deepEqual(stage.client.status, { state: "ended", code: Number(code), reason: text });
+    await stage.happen("online");
+    assert.equal(stage.client.status.state === "ended", !reconnect);
+  });
+}
+
+test("what has ended can be started again", async () => {
+  const stage = new Stage();
+  await stage.enter();
+  await stage.close(4400);
+  stage.client.reconnect();
+  await stage.enter();
+  assert.equal(stage.client.status.state, "online");
+});
+
+test("a refused token is refreshed once", async () => {
+  const asked = [];
+  const token = async ({ refresh }) => `${asked.push(refresh)}`;
+  const stage = new Stage({ token });
+  stage.client.start();
+  await stage.pass(0);
+  await stage.say("initialize");
+  await stage.refuse("auth", "expired_token");
+  assert.deepEqual(stage.sent("auth").map(({ payload }) => payload.token), ["1", "2"]);
+  await stage.refuse("auth", "expired_token");
+  assert.deepEqual(asked, [false, true]);
+  assert.deepEqual(stage.client.status, { state: "ended", code: 4401, reason: "no: expired_token" });
+});
+
+test("a login that was revoked is renewed once", async () => {
+  const asked = [];
+  const stage = new Stage({ token: async ({ refresh }) => `${asked.push(refresh)}` });
+  await stage.enter();
+  await stage.close(4401);
+  await stage.pass(1000);
+  assert.deepEqual(asked, [false, true]);
+  await stage.close(4401);
+  assert.equal(stage.client.status.state, "ended");
+});
+
+test("a token that cannot be had is asked for again", async () => {
+  let answer = () => Promise.reject(new Error("no network"));
+  const stage = new Stage({ token: () => answer() });
+  stage.client.start();
+  await stage.pass(0);
+  assert.equal(stage.client.status.state, "waiting");
+  assert.equal(stage.heard.find(([type]) => type === "error")[1].message, "no network");
+  answer = () => Promise.resolve("at last");
+  await stage.pass(1000);
+  assert.equal(stage.sockets.length, 1);
+});
+
+test("a connection that does not come about is given up", async () => {
+  const stage = new Stage();
+  stage.client.start();
+  await stage.pass(15_000);
+  assert.equal(stage.socket.code, 4000);
+  assert.equal(stage.client.status.state, "waiting");
+});
+
+test("a receipt that does not come makes it probe the line, and leave it", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  stage.client.send("anybody there?");
+  await stage.pass(8000);
+  assert.equal(stage.sent("get_history").length, 1, "the probe");
+  await stage.pass(7000);
+  assert.equal(stage.socket.code, 4000);
+  assert.equal(stage.client.status.state, "waiting");
+});
+
+test("an answer to the probe keeps the line", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  stage.client.send("slow");
+  await stage.pass(8000);
+  await stage.refuse("get_history", "unavailable", 1);
+  await stage.pass(30_000);
+  assert.equal(stage.sockets.length, 1);
+  assert.equal(stage.client.status.state, "online");
+});
+
+test("a chat in which nothing happens is probed once a minute, an idle page never", async () => {
+  const stage = new Stage();
+  await stage.enter();
+  await stage.pass(600_000);
+  assert.equal(stage.sent("get_history").length, 0);
+  stage.client.connect();
+  await stage.answer("connect", "connect_queue", { location: 3, ticket: "t" });
+  await stage.pass(60_000);
+  assert.equal(stage.sent("get_history").length, 1);
+});
+
+test("back online, it does not wait", async () => {
+  const stage = new Stage();
+  await stage.enter();
+  stage.isOnline = false;
+  await stage.close(1006);
+  assert.equal(stage.next, 15_000, "without a network there is no hurry");
+  await stage.happen("online");
+  assert.equal(stage.client.status.state, "connecting");
+});
+
+for (const type of ["online", "pageshow", "visibilitychange"]) {
+  test(`${type} makes it probe a line that has been silent`, async () => {
+    const stage = new Stage();
+    await stage.serve();
+    await stage.pass(4999);
+    await stage.happen(type);
+    assert.equal(stage.sent("get_history").length, 0);
+    await stage.pass(1);
+    await stage.happen(type);
+    assert.equal(stage.sent("get_history").length, 1);
+    await stage.pass(7000);
+    assert.equal(stage.client.status.state, "waiting");
+  });
+}
+
+test("offline makes it probe the line at once", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  stage.isOnline = false;
+  await stage.happen("offline");
+  assert.equal(stage.sent("get_history").length, 1);
+});
+
+test("leaving is a close with 1000; staying is not", async () => {
+  for (const [options, code] of [[{}, 1000], [{ leave: false }, 4000]]) {
+    const stage = new Stage();
+    await stage.serve();
+    stage.client.stop(options);
+    assert.equal(stage.socket.code, code);
+    assert.equal(stage.client.chat.state, code === 1000 ? "ended" : "open");
+    await stage.pass(100_000);
+    assert.equal(stage.sockets.length, 1);
+  }
+});
+
+test("requests are asked again on the next connection, and rejected by a stop", async () => {
+  const stage = new Stage();
+  await stage.serve([{ seq: 61, type: "message_text", from: "wim", date: "d", payload: { message: "" } }]);
+  const found = stage.client.history({ before: 61 });
+  await stage.close(1006);
+  await stage.pass(1000);
+  await stage.enter();
+  assert.equal(stage.sent("get_history").filter(({ payload }) => payload.before === 61).length, 1);
+  stage.client.stop();
+  await assert.rejects(found, { code: "stopped" });
+  await assert.rejects(stage.client.sessions(), { code: "stopped" });
+});
+
+test("a handler that throws stops nobody", async () => {
+  const stage = new Stage();
+  const thrown = new Promise((resolve) => process.once("uncaughtException", resolve));
+  stage.client.on("status", () => {
+    throw new Error("the page's own");
+  });
+  await stage.enter();
+  assert.equal((await thrown).message, "the page's own");
+  assert.equal(stage.client.status.state, "online");
+});
+
+test("handlers are taken off", () => {
+  const client = new ChatClient({ url: "ws://x", role: "user", token: "", storage: null });
+  let calls = 0;
+  const off = client.on("phase", () => (calls += 1));
+  off();
+  client.connect();
+  assert.equal(calls, 0);
+});
