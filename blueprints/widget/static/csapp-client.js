@@ -1240,9 +1240,7 @@ export class ChatClient {
       try {
         fn(detail);
       } catch (error) {
-        queueMicrotask(() => {
-          throw error; // the page's own; it must not stop us
-        });
+        (globalThis.reportError ?? console.error)(error); // the page's own; it must not stop us
       }
     }
     if (type !== "change") this.#changed();
