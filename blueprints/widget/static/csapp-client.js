@@ -1,44 +1,44 @@
 /**
- * csapp's protocol, version 2, for visitors and waiters: no page, no dependencies.
+ * csapp's protocol, version 2, for visitors and waiters; see docs/client.md.
  *
  * 1. A text stays in the outbox until its receipt, and is sent again with the
  *    same id on each return. One of a chat is under way at a time: what is
- *    refused for a while can then never be overtaken by what was said after it.
- * 2. `messages` of a chat holds each `seq` once, in order and without a hole;
- *    what has no `seq` yet stands at the end.
- * 3. The server's word is the truth. Storage only bridges reloads; whatever it
- *    holds, or if it throws, nothing breaks.
+ *    refused for a while is never overtaken by what was said after it.
+ * 2. `messages` of a chat holds each `seq` once and in order; what has none yet
+ *    stands at the end.
+ * 3. The server's word is the truth. Storage only bridges reloads: it may hold
+ *    anything, or throw.
  *
  * @typedef {{id: string, conversation: string, text: string, own: boolean, date: string,
- *   state: "sending"|"sent"|"failed", seq?: number, error?: {code: string, message: string}}} Message
- * @typedef {{state: "stopped"|"connecting"|"online"|"waiting"|"ended", code?: number,
- *   reason?: string, retryAt?: number}} Status
+ *   state: "sending"|"sent"|"failed", seq?: number, author?: string,
+ *   error?: {code: string, message: string}}} Message
  */
 
-const close = (reconnect, text) => ({ reconnect, text });
+const back = (text) => ({ reconnect: true, text });
+const stop = (text) => ({ reconnect: false, text });
 
 /** What a client does after each close code, and why the connection ended. */
 export const CLOSE_CODES = {
-  1000: close(false, "The connection was closed."),
-  1001: close(true, "The server went away."),
-  1002: close(false, "The connection broke the protocol."),
-  1003: close(false, "The server does not take this kind of data."),
-  1005: close(false, "The connection was closed."),
-  1006: close(true, "The connection was lost."),
-  1007: close(false, "The server could not read the text."),
-  1008: close(false, "The server refused the connection."),
-  1009: close(false, "That was too long for the server."),
-  1011: close(true, "The server had a problem."),
-  1012: close(true, "The server restarts."),
-  1013: close(true, "The server is full."),
-  4400: close(false, "The server did not understand this page."),
-  4401: close(false, "The sign-in is not valid any more."),
-  4403: close(false, "This sign-in is for the other side of the chat."),
-  4408: close(true, "The connection took too long."),
-  4409: close(false, "Signed in again somewhere else."),
-  4410: close(false, "This chat is closed to you."),
-  4413: close(true, "The connection was too slow."),
-  4429: close(false, "Too many messages in too short a time."),
+  1000: stop("The connection was closed."),
+  1001: back("The server went away."),
+  1002: stop("The connection broke the protocol."),
+  1003: stop("The server does not take such data."),
+  1005: stop("The connection was closed."),
+  1006: back("The connection was lost."),
+  1007: stop("The server could not read the text."),
+  1008: stop("The server refused the connection."),
+  1009: stop("That was too long for the server."),
+  1011: back("The server had a problem."),
+  1012: back("The server restarts."),
+  1013: back("The server is full."),
+  4400: stop("The server did not understand this page."),
+  4401: stop("The sign-in is not valid any more."),
+  4403: stop("This sign-in is for the other side of the chat."),
+  4408: back("The connection took too long."),
+  4409: stop("Signed in again somewhere else."),
+  4410: stop("This chat is closed to you."),
+  4413: back("The connection was too slow."),
+  4429: stop("Too many messages in too short a time."),
 };
 
 const ABANDONED = 4000; // our own close code: 1000 would say that we leave for good
@@ -51,15 +51,15 @@ const QUIET = 60_000; // … and without a question: browsers hide the server's 
 const STALE = 5000; // … and when the page is looked at again
 const PATIENCE = 7000; // ms for the answer to a probe; then the line is dead
 const TYPING = 3000; // ms between repeats while somebody types
-const TYPED = 6000; // ms without a repeat after which nobody types any more
+const TYPED = 6000; // ms after which nobody types any more
 const KEPT = 600_000; // ms that a wish outlives its page: a reload, not a night
 const LATEST = 50; // messages brought back after a reload
-const PAGE = 200; // messages asked for at once, the most a server gives
-const RESUMED = 100; // conversations that `auth` may name
+const PAGE = 200; // messages, the most a server gives at once
+const RESUMED = 100; // conversations, the most that `auth` may name
 const MOST = 60_000; // bytes of a text that a frame surely holds
 const OVER = { code: "not_connected", message: "The chat is over." };
 const TOO_LONG = { code: "too_large", message: "The message is too long." };
-const WAIT = new Set(["not_connected", "no_such_user", "not_ready", "unauthenticated"]);
+const WAIT = ["not_connected", "no_such_user", "not_ready", "unauthenticated"]; // for the chat
 
 /** A refused or impossible request; `code` is the server's, or `stopped`. */
 export class ChatError extends Error {
@@ -70,7 +70,7 @@ export class ChatError extends Error {
   }
 }
 
-/** One conversation. What begins with `_` is the client's own. */
+/** One conversation; what begins with `_` is the client's own. */
 class Chat {
   peer = { uuid: "", name: "", avatar: "" };
   /** @type {Message[]} */
@@ -78,22 +78,20 @@ class Chat {
   lastSeq = 0;
   readByPeer = 0;
   unread = 0;
-  /** @type {"online"|"away"} */
-  presence = "online";
+  presence = "online"; // or "away"
   typing = false;
-  /** @type {"open"|"ended"} */
-  state = "open";
+  state = "open"; // or "ended"
 
   _floor = 1; // the first `seq` in `messages`, or that of the next to come
   _newest = 0; // the highest ever seen, also before a reload
+  _top = 0; // … or heard of
+  _asking = false; // for what is missing below it
   _read = 0;
   _readSent = 0;
   _met = false; // on this connection, the server has said who is at the other end …
   _here = false; // … and what was missed
   _paged = false;
   _leaving = false; // to be ended when the server can be told
-  _ahead = new Map(); // seq → what came after a gap
-  _asking = false;
   _typed = -Infinity;
 
   constructor(conversation) {
@@ -105,7 +103,6 @@ class Chat {
     return this._floor <= 1;
   }
 
-  /** Put *message* where it belongs. */
   _place(message) {
     const list = this.messages;
     this._remove(message);
@@ -120,11 +117,13 @@ class Chat {
   }
 
   _count() {
-    this.unread = this.messages.filter((one) => !one.own && one.seq > this._read).length;
+    const { messages, _read: read } = this;
+    this.unread = messages.filter(({ own, author, seq }) => !own && !author && seq > read).length;
   }
 }
 
-const rank = (message) => message.seq ?? (message.after === undefined ? Infinity : message.after + 0.5);
+/** Failed messages stay where they have failed. */
+const rank = ({ seq, after }) => seq ?? (after === undefined ? Infinity : after + 0.5);
 
 export class ChatClient {
   #url;
@@ -144,8 +143,7 @@ export class ChatClient {
   #shown = ""; // the token in use
   #refreshed = false;
   #failures = 0;
-  #since = 0; // when this connection was good
-  #heard = 0;
+  #heard = 0; // when
   #overdue = false;
   #probed = false;
   #uuid = "";
@@ -161,7 +159,7 @@ export class ChatClient {
   #leaving = false; // a user leaves, and the server has not confirmed it
   #watched = new Set(); // tabs whose outbox we inherit
 
-  /** @type {Status} */
+  /** `{state, code, reason, retryAt}`; `stopped`, `connecting`, `online`, `waiting` or `ended`. */
   status = { state: "stopped" };
   /** Who we are: the payload of `auth_success`. */
   me = null;
@@ -257,7 +255,7 @@ export class ChatClient {
   forget() {
     this.stop();
     this.#clear();
-    this.#store.clear();
+    for (const key of ["state", "outbox", "drafts"]) this.#store.set(key);
   }
 
   /** User: ask for a waiter, now and after each return, until the chat or the wish ends. */
@@ -378,9 +376,9 @@ export class ChatClient {
     const chat = this.#chat(conversation);
     if (!known) chat.state = "ended"; // or it would have been told of, not asked for
     const fits = !chat.lastSeq || end === chat._floor;
-    const found = payload.messages.map((item) => this.#message(chat, fromHistory(item, this.#uuid)));
+    const found = payload.messages.map((item) => this.#message(chat, this.#item(item)));
     if (fits && found.length) {
-      found.forEach((message) => chat._place(message));
+      for (const message of found) chat._place(message);
       chat._floor = found[0].seq;
       chat.lastSeq = chat._newest = Math.max(chat.lastSeq, found.at(-1).seq);
     }
@@ -534,9 +532,8 @@ export class ChatClient {
     for (const [id, { keep }] of this.#asked) if (!keep) this.#asked.delete(id);
     for (const chat of this.chats.values()) {
       chat._met = chat._here = chat._paged = chat._asking = chat.typing = false;
-      chat._readSent = 0;
+      chat._top = 0;
       chat._typed = -Infinity;
-      chat._ahead.clear();
     }
     for (const entry of this.#outbox.values()) Object.assign(entry, { sent: false, due: 0, tries: 0 });
     if (socket && socket.readyState < 2) socket.close(code);
@@ -641,7 +638,7 @@ export class ChatClient {
     const request = this.#asked.get(frame.reply_id);
     this.#asked.delete(frame.reply_id);
     const error = frame.type === "error" ? frame.payload : null;
-    if (!error) this.#on[frame.type]?.(frame, request);
+    if (!error) this.#on[frame.type]?.(frame.payload, frame, this.chats.get(frame.conversation), request);
     else if (!request) this.#refused(frame);
     request?.then?.(error, frame);
     this.#changed();
@@ -650,71 +647,59 @@ export class ChatClient {
   /** What each frame does; unknown ones are left alone. */
   #on = {
     __proto__: null,
-    initialize: ({ to }) => {
+    initialize: (_, { to }) => {
       const first = !this.#uuid;
       this.#uuid = to;
       if (first) this.#authenticate();
     },
-    auth_success: ({ payload }) => {
-      if (this.#sub && this.#sub !== payload.sub) this.#clear(); // it was somebody else's
-      this.#sub = payload.sub;
-      this.me = payload;
+    auth_success: (me) => {
+      if (this.#sub && this.#sub !== me.sub) this.#clear(); // it was somebody else's
+      this.#sub = me.sub;
+      this.me = me;
     },
-    connect_queue: ({ payload }) => {
+    connect_queue: (place) => {
       if (this.#leaving) return;
       const chat = this.chats.get(this.#current);
       if (chat) chat._met = chat._here = false;
       this.#want ??= {};
-      this.#ticket = payload.ticket;
-      this.queue = payload;
+      this.#ticket = place.ticket;
+      this.queue = place;
       this.#setPhase("queued");
-      this.#emit("queue", payload);
+      this.#emit("queue", place);
     },
-    connect_success: (frame) => {
-      if (!this.#leaving) this.#enter(frame);
-    },
-    new_connection: (frame) => this.#enter(frame),
-    message_history: ({ payload, reply_id: reply }) => {
-      if (reply === undefined) this.#page(payload);
-    },
-    message_text: (frame) => {
-      const chat = this.chats.get(frame.conversation);
+    connect_success: (peer) => this.#leaving || this.#enter(peer),
+    new_connection: (peer) => this.#enter(peer),
+    message_history: (page, { reply_id: reply }) => reply === undefined && this.#page(page),
+    message_text: (_, frame, chat) => {
       if (!chat) return;
-      const item = fromHistory(frame, this.#uuid);
+      const item = this.#item(frame);
       if (!item.own) this.#setTyping(chat, false);
       this.#take(chat, item);
     },
-    message_text_success: ({ reply_id: id, conversation, payload }) => {
-      const chat = this.chats.get(conversation);
+    message_text_success: (receipt, { reply_id: id }, chat) => {
       const text = this.#outbox.get(id)?.message.text;
-      if (chat) this.#take(chat, { ...payload, id, text, own: true });
+      if (chat) this.#take(chat, { ...receipt, id, text, own: true });
     },
-    disconnected: ({ conversation }, request) => {
-      const chat = this.chats.get(conversation);
+    disconnected: (_, __, chat, request) => {
       if (chat?.state !== "open") return;
       if (this.#role === "waiter" || request) this.#end(chat);
       else this.#doubt(chat); // a lost waiter's users are queued again, and told at once
     },
-    ready: ({ payload }) => this.#setDuty({ ready: true, ...payload }),
-    unready: ({ payload }) => this.#setDuty({ ready: false, ...payload }),
-    queue_status: ({ payload }) => {
-      this.line = payload;
-      this.#emit("line", payload);
+    ready: ({ capacity }) => this.#setDuty({ ready: true, capacity }),
+    unready: ({ capacity }) => this.#setDuty({ ready: false, capacity }),
+    queue_status: (line) => {
+      this.line = line;
+      this.#emit("line", line);
     },
-    typing: ({ conversation, payload }) => {
-      const chat = this.chats.get(conversation);
-      if (chat) this.#setTyping(chat, payload.on);
-    },
-    read: ({ conversation, payload }) => {
-      const chat = this.chats.get(conversation);
+    typing: ({ on }, _, chat) => chat && this.#setTyping(chat, on),
+    read: ({ seq }, _, chat) => {
       if (!chat) return;
-      chat.readByPeer = Math.max(chat.readByPeer, payload.seq);
+      chat.readByPeer = Math.max(chat.readByPeer, seq);
       this.#emit("read", { chat });
     },
-    presence: ({ conversation, payload }) => {
-      const chat = this.chats.get(conversation);
+    presence: ({ state }, _, chat) => {
       if (!chat) return;
-      chat.presence = payload.state;
+      chat.presence = state;
       this.#emit("presence", { chat });
     },
   };
@@ -829,11 +814,11 @@ export class ChatClient {
     return chat.state === "open" || chat.conversation === this.#current || this.#entries(chat).length > 0;
   }
 
-  #enter({ payload }) {
-    const { conversation, last_seq: last, resumed, ...peer } = payload;
+  #enter({ conversation, last_seq: last, resumed, read = 0, peer_read: readByPeer = 0, ...peer }) {
     const known = this.chats.get(conversation);
     const chat = this.#chat(conversation);
-    chat.peer = { ...chat.peer, ...peer };
+    chat.peer = peer;
+    chat.presence = "online"; // or it is told after the page
     chat._met = true;
     chat._here = false; // until the page that follows
     if (chat._leaving) {
@@ -841,6 +826,9 @@ export class ChatClient {
       return;
     }
     if (last < chat.lastSeq) this.#rewind(chat, last);
+    chat._readSent = read;
+    chat._read = Math.max(chat._read, read);
+    chat.readByPeer = readByPeer;
     const change = known?.state === "open" ? "changed" : "opened";
     chat.state = "open";
     if (this.#role === "user") this.#serve(chat);
@@ -877,18 +865,12 @@ export class ChatClient {
   /** What was missed. */
   #page({ conversation, messages, complete, state, last_seq: last }) {
     const chat = this.#chat(conversation);
-    const items = messages.map((item) => fromHistory(item, this.#uuid));
-    const first = chat._newest === 0;
     chat._paged = true;
     if (!complete) {
-      const begin = items[0]?.seq ?? last + 1;
-      if (items.length) chat.messages = chat.messages.filter(({ seq }) => seq === undefined);
-      if (!chat.messages.some(({ seq }) => seq)) chat._floor = begin;
-      chat.lastSeq = begin - 1;
+      if (messages.length) chat.messages = chat.messages.filter(({ seq }) => seq === undefined);
+      if (!chat.messages.some(({ seq }) => seq)) chat._floor = messages[0]?.seq ?? last + 1;
     }
-    // who has answered has read what was asked
-    if (first) chat._read = Math.max(chat._read, ...items.filter(({ own }) => own).map(({ seq }) => seq));
-    for (const item of items) this.#take(chat, item);
+    this.#bring(chat, messages);
     chat.lastSeq = Math.max(chat.lastSeq, last);
     this.#emit("chat", { chat, change: "changed" });
     if (state === "ended") {
@@ -900,51 +882,45 @@ export class ChatClient {
     }
   }
 
-  /** A numbered message of *chat*: shown if it is the next, kept while others are missing. */
+  /** What the history knows; what it leaves out, nobody does. */
+  #bring(chat, messages) {
+    for (const message of messages) {
+      chat.lastSeq = Math.max(chat.lastSeq, message.seq - 1);
+      this.#take(chat, this.#item(message));
+    }
+  }
+
+  /** A numbered message: shown if it is the next; otherwise, the history knows it and the others. */
   #take(chat, item) {
     if (item.seq <= chat.lastSeq) {
       this.#settle(chat, item);
     } else if (item.seq > chat.lastSeq + 1 || item.text === undefined) {
-      if (item.text !== undefined) chat._ahead.set(item.seq, item);
-      if (chat._asking) return;
-      chat._asking = true;
-      this.#catchUp(chat);
+      chat._top = Math.max(chat._top, item.seq);
+      if (!chat._asking) this.#catchUp(chat);
     } else {
       const live = item.seq > chat._newest;
       chat.lastSeq = item.seq;
       chat._newest = Math.max(chat._newest, item.seq);
-      const pending = this.#isPending(chat, item);
+      const isReceipt = this.#isPending(chat, item);
       const message = this.#message(chat, item);
       chat._place(message);
       chat._count();
-      if (pending) this.#receipt(chat, message);
+      if (isReceipt) this.#receipt(chat, message);
       else this.#emit("message", { chat, message, live });
-      const next = chat._ahead.get(item.seq + 1);
-      chat._ahead.delete(item.seq + 1);
-      if (next) this.#take(chat, next);
     }
   }
 
-  /** Ask for all after the last; then give up what nobody knows. */
+  /** Ask for all after the last. */
   #catchUp(chat, then) {
     const after = chat.lastSeq;
-    this.#ask("get_history", { conversation: chat.conversation, after, limit: PAGE }, (error, frame) => {
-      for (const item of frame.payload.messages ?? []) this.#take(chat, fromHistory(item, this.#uuid));
-      for (const seq of chat._ahead.keys()) if (seq <= chat.lastSeq) chat._ahead.delete(seq);
-      const more = !error && (chat._ahead.size > 0 || !frame.payload.complete);
-      if (more && chat.lastSeq > after) {
-        this.#catchUp(chat, then);
-        return;
-      }
+    chat._asking = true;
+    this.#ask("get_history", { conversation: chat.conversation, after, limit: PAGE }, (error, { payload }) => {
       chat._asking = false;
-      const next = Math.min(...chat._ahead.keys());
-      if (next < Infinity) {
-        const item = chat._ahead.get(next);
-        chat._ahead.delete(next);
-        chat.lastSeq = next - 1;
-        this.#take(chat, item);
-      }
-      then?.();
+      if (!error) this.#bring(chat, payload.messages);
+      const isMore = chat.lastSeq < chat._top || payload.complete === false;
+      if (isMore && chat.lastSeq > after) this.#catchUp(chat, then);
+      else if (isMore) this.#lose(ABANDONED, "a gap"); // the next connection brings it
+      else then?.();
     });
   }
 
@@ -1043,7 +1019,7 @@ export class ChatClient {
       entry.tries += 1;
       entry.due = this.#env.now() + Math.min(pause, LONGEST_PAUSE) * (1 + this.#env.random() / 2);
       this.#speak(chat);
-    } else if (!WAIT.has(error.code)) {
+    } else if (!WAIT.includes(error.code)) {
       this.#fail(entry, error);
       this.#speak(chat);
     } else if (chat.state === "ended") {
@@ -1063,11 +1039,16 @@ export class ChatClient {
     this.#emit("receipt", { chat, message });
   }
 
-  /** The message that *item* stands for: a pending one of ours, which is settled by it, or a new one. */
-  #message(chat, { id, seq, date, text, own }) {
-    if (!this.#isPending(chat, { id })) {
-      return { id: id ?? `${chat.conversation}.${seq}`, conversation: chat.conversation, text, own, date, state: "sent", seq };
-    }
+  /** A frame or an entry of a history, as we see it. */
+  #item({ seq, date, from, payload, client_id: id, author }) {
+    const own = from === this.#uuid || id !== undefined;
+    return { seq, date, id, text: payload.message ?? "", own, author };
+  }
+
+  /** The message that an item stands for: a pending one of ours, which is settled, or a new one. */
+  #message(chat, item) {
+    const { id = `${chat.conversation}.${item.seq}`, seq, date } = item;
+    if (!this.#isPending(chat, item)) return { ...item, id, conversation: chat.conversation, state: "sent" };
     const { message } = this.#outbox.get(id);
     this.#outbox.delete(id);
     this.#saveOutbox();
@@ -1139,10 +1120,9 @@ export class ChatClient {
       chats[chat.conversation] = { peer, last, read, readByPeer, state, leaving };
     }
     const busy = this.wanted || this.#isOpen() || this.#leaving || this.#outbox.size > 0;
-    this.#store.set("state", {
-      busy, chats, sub: this.#sub, current: this.#current, want: this.#want, ticket: this.#ticket,
-      leaving: this.#leaving, at: this.#env.now(),
-    });
+    const [sub, current, want, ticket] = [this.#sub, this.#current, this.#want, this.#ticket];
+    const state = { busy, chats, sub, current, want, ticket, leaving: this.#leaving, at: this.#env.now() };
+    this.#store.set("state", busy || sub ? state : undefined);
   }
 
   /** Write down this tab's outbox, beside those of the others; *inherited* has become ours. */
@@ -1283,21 +1263,13 @@ class Store {
     }
   }
 
+  /** undefined: remove it. */
   set(key, value) {
     try {
-      this.#storage.setItem(this.name(key), JSON.stringify(value));
+      if (value === undefined) this.#storage.removeItem(this.name(key));
+      else this.#storage.setItem(this.name(key), JSON.stringify(value));
     } catch {
       // full or forbidden: then it is forgotten at the next reload
-    }
-  }
-
-  clear() {
-    for (const key of ["state", "outbox", "drafts"]) {
-      try {
-        this.#storage.removeItem(this.name(key));
-      } catch {
-        // as above
-      }
     }
   }
 }
@@ -1305,10 +1277,6 @@ class Store {
 const record = (value) => (value && typeof value === "object" && !Array.isArray(value) ? value : {});
 const string = (value) => (typeof value === "string" ? value : "");
 const seqOf = (value) => (Number.isSafeInteger(value) && value > 0 ? value : 0);
-
-function fromHistory({ seq, date, from, payload, client_id: id }, self) {
-  return { seq, date, id, text: payload.message ?? "", own: from === self || id !== undefined };
-}
 
 /** crypto.randomUUID, which is missing on plain http, except on localhost. */
 function uuid() {
