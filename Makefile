@@ -5,7 +5,7 @@ KILLS ?= 500
 PYTHON := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test check bench faults chaos fuzz fix clean
+.PHONY: demo test check bench faults chaos fuzz pictures fix clean
 
 demo: .venv/runtime.stamp
 	@$(PYTHON) -m flask --app csapp chat demo --port $(PORT)
@@ -38,6 +38,10 @@ fuzz: .venv/dev.stamp
 		$(PYTHON) -m tests.fuzz.fuzz_$$target -max_total_time=$(SECONDS) \
 			-artifact_prefix=.fuzz/$$target- .fuzz/$$target || exit 1; \
 	done
+
+# The documentation's pictures, taken anew by the tests in a real browser.
+pictures: .venv/dev.stamp .venv/system.stamp
+	PICTURES=1 $(PYTHON) -m pytest tests/browser -m browser $(ARGS)
 
 fix: .venv/dev.stamp
 	$(PYTHON) -m ruff check --fix .

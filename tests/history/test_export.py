@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from flask import Flask
-from playwright.sync_api import sync_playwright
 
 from csapp import create_app
 from services.history import care, export
@@ -25,7 +24,7 @@ from services.history.port import Chat
 from services.history.sql import SQLStore, open_store
 from services.wire.dates import rfc3339
 from testkit.server import ROOT, SECRET
-from tests.test_pages import CHROMIUM, FLAGS
+from tests.browser.chromium import launched
 
 from .people import BEGAN, keep
 
@@ -165,15 +164,13 @@ def test_the_page_in_a_browser(tmp_path: Path, nasty: tuple[SQLStore, list[Chat]
     path = tmp_path / "page.html"
     path.write_text(text_of(store, "html", *chats), encoding="utf-8")
     asked = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    with launched() as browser:
         page = browser.new_page(viewport={"width": 390, "height": 844})
         page.on("request", lambda request: asked.append(request.url))
         page.goto(path.as_uri())
         assert page.title() == f"About {SCRIPT}"
         assert page.locator("article").count() == 3 * len(NASTY)
         assert page.evaluate("document.documentElement.scrollWidth") <= 390
-        browser.close()
     assert asked == [path.as_uri()]
 
 

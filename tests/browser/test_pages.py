@@ -1,114 +1,29 @@
-"""The two pages in a real browser: the whole demo, and what happens when things go wrong.
-
-`CSAPP_SCREENSHOTS=1` also saves the README's picture, `docs/images/demo.png`.
-"""
+"""The two pages in a real browser: the whole demo, and what happens when things go wrong."""
 
 from __future__ import annotations
 
-import base64
 import datetime
 import json
-import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect, sync_playwright
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from csapp import create_app
 from services.wire.codes import RECONNECT, CloseCode
 from testkit import LiveServer
-from testkit.server import ROOT, SECRET
+from testkit.server import SECRET
+
+from .conftest import PHONE, Picture, Run, Visit
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = "/usr/bin/chromium"
-#: it runs as root in containers, and has no business outside this machine
-FLAGS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 MARKUP = [
     "<script>document.title = 'owned'</script>",
     "<img src=x onerror=\"document.title = 'owned'\">",
     "</p><svg onload=\"document.title = 'owned'\">",
 ]
-PHONE = {"width": 390, "height": 844}
-
-#: `run(app, env=…)`: a server that ends with the test
-Run = Callable[..., LiveServer]
-#: `visit(url)`: a page in a browser session of its own
-Visit = Callable[..., Page]
-
-expect.set_options(timeout=15_000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield launched
-        launched.close()
-
-
-@pytest.fixture
-def run() -> Iterator[Run]:
-    """Starts servers with a desk of their own: nobody else is in line."""
-    with ExitStack() as stack:
-
-        def started(app: str = "wsgi:app", **options: Any) -> LiveServer:
-            return stack.enter_context(LiveServer.gunicorn(app, **options))
-
-        yield started
-
-
-@pytest.fixture
-def server(run: Run) -> LiveServer:
-    """The standalone application as it comes."""
-    return run()
-
-
-@pytest.fixture
-def visit(browser: Browser, run: Run) -> Iterator[Visit]:
-    """Opens pages; none of them may have had an error or broken the policy.
-
-    They are closed before the servers of `run` end, or they would miss them.
-    """
-    complaints: list[str] = []
-    contexts = []
-
-    def heard(kind: str, text: str) -> None:
-        # Chromium reports violations of the policy here as well. The waiter's page
-        # asks who is signed in, and "nobody" is a 401.
-        if kind in ("error", "warning") and "status of 401" not in text:
-            complaints.append(text)
-
-    def visited(url: str, **options: Any) -> Page:
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: heard(message.type, message.text))
-        page.on("pageerror", lambda error: heard("error", str(error)))
-        page.goto(url)
-        return page
-
-    yield visited
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-@pytest.fixture(scope="module")
-def bystander() -> Iterator[LiveServer]:
-    """For tests that leave nothing behind at its desk."""
-    with LiveServer.gunicorn() as started:
-        yield started
 
 
 def waiter_link(server: LiveServer, sub: str = "ada") -> str:
@@ -150,7 +65,7 @@ def expect_no_sideways_scrolling(page: Page) -> None:
 
 
 def test_demo(  # noqa: PLR0915  # it is a story
-    server: LiveServer, visit: Visit, browser: Browser
+    server: LiveServer, visit: Visit, picture: Picture
 ) -> None:
     """Three visitors and a waiter, from the first click to the end of a chat."""
     sharp = {"device_scale_factor": 2, "reduced_motion": "reduce"}
@@ -198,7 +113,7 @@ def test_demo(  # noqa: PLR0915  # it is a story
     expect_no_sideways_scrolling(ada)
     expect_no_sideways_scrolling(ann)
     ada.get_by_label("Reply to Visitor 2").fill("Shipping to Norway is free above")
-    save_picture(browser, ann, ada)
+    picture("demo", ann, ada)
 
     ann.reload()
     expect(log(ann)).to_contain_text("let me look that up")
@@ -220,25 +135,6 @@ def test_demo(  # noqa: PLR0915  # it is a story
     ann.get_by_role("button", name="Start a new chat").click()
     expect(column(ada, 1)).to_contain_text("The visitor is back.")
     expect(log(ann)).not_to_contain_text("One more thing.")
-
-
-def save_picture(browser: Browser, visitor: Page, waiter: Page) -> None:
-    """Both pages side by side, as docs/images/demo.png, when asked for."""
-    if os.environ.get("CSAPP_SCREENSHOTS") != "1":
-        return
-    shots = [base64.b64encode(page.screenshot()).decode() for page in (visitor, waiter)]
-    page = browser.new_page(device_scale_factor=2, viewport={"width": 1600, "height": 800})
-    page.set_content(
-        """<style>
-        main { display: flex; gap: 24px; padding: 24px; width: max-content; background: #dfe3ea }
-        img { height: 640px; border-radius: 16px; box-shadow: 0 8px 32px rgb(16 24 40 / 16%) }
-        body { margin: 0 }
-        </style><main>"""
-        + "".join(f'<img src="data:image/png;base64,{shot}">' for shot in shots)
-    )
-    page.locator("img").last.evaluate("image => image.decode()")
-    page.locator("main").screenshot(path=ROOT / "docs" / "images" / "demo.png")
-    page.close()
 
 
 def test_embedded_under_a_prefix(run: Run, visit: Visit) -> None:

@@ -1,0 +1,76 @@
+"""Host applications whose pages make it hard for a guest.
+
+Served as `tests.browser.hosts:strict` and `tests.browser.hosts:hostile`.
+Each has two pages, `/` and `/second`, with the widget on both, and the chat
+under `/support`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from flask import Flask, Response, render_template_string
+
+from csapp import CSApp
+
+#: nothing inline, nothing from elsewhere
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'"
+)
+
+PAGE = """<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8">
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>{{ title }}</title>
+    <link rel="icon" href="data:,">
+    {% if sheet %}<link rel="stylesheet" href="{{ url_for('sheet') }}">{% endif %}
+  </head>
+  <body>
+    <main>
+      <h1>{{ title }}</h1>
+      <p>The host's own words. <a href="{{ url_for('first') }}">First page</a>
+        <a href="{{ url_for('second') }}">Second page</a></p>
+    </main>
+    {{ csapp_widget() }}
+  </body>
+</html>
+"""
+
+
+def _host(title: str, *, policy: str = "", sheet: str = "") -> Flask:
+    app = Flask(f"{__name__}.{title}")
+    for key, value in os.environ.items():
+        if key.startswith("CSAPP_"):
+            app.config[key] = value
+    CSApp(app, url_prefix="/support")
+
+    def page() -> str:
+        return render_template_string(PAGE, title=title, sheet=sheet)
+
+    app.add_url_rule("/", "first", page)
+    app.add_url_rule("/second", "second", page)
+    app.add_url_rule("/host.css", "sheet", lambda: Response(sheet, mimetype="text/css"))
+
+    @app.after_request
+    def guarded(response: Response) -> Response:
+        if policy:
+            response.headers.setdefault("Content-Security-Policy", policy)
+        return response
+
+    return app
+
+
+#: no inline script or style gets past it
+strict = _host("A strict house", policy=POLICY)
+
+#: its style sheet is at everybody, wherever it can get in
+hostile = _host(
+    "A hostile house",
+    sheet="""
+    * { all: revert; display: block !important }
+    * { color: rgb(255 0 255) !important; font: 40px serif !important; float: right !important }
+    * { position: static !important; z-index: -1 !important; opacity: .5 !important }
+    """,
+)

@@ -1,0 +1,33 @@
+"""The rig itself: what it must catch, it catches."""
+
+from __future__ import annotations
+
+import pytest
+
+from testkit import LiveServer
+
+from .conftest import Axe, View, Visit
+
+pytestmark = pytest.mark.browser
+
+
+def test_axe_sees_into_shadow_roots_under_the_strict_policy(
+    bystander: LiveServer, visit: Visit, axe: Axe, view: View
+) -> None:
+    page = visit(f"{bystander.url}/waiter", **view)
+    page.evaluate(
+        """() => {
+            const host = document.querySelector("main").appendChild(document.createElement("div"));
+            host.id = "guest";
+            host.attachShadow({ mode: "open" }).append(document.createElement("button"));
+        }"""
+    )
+    with pytest.raises(pytest.fail.Exception, match=r"button-name .*\n  #guest >>> button"):
+        axe(page)
+
+
+def test_a_policy_that_is_broken_is_heard(bystander: LiveServer, visit: Visit) -> None:
+    page = visit(f"{bystander.url}/waiter", expected=("Content Security Policy",))
+    with page.expect_console_message(lambda said: "Content Security Policy" in said.text):
+        page.evaluate("document.head.append(document.createElement('style'))")
+        page.evaluate("document.querySelector('style').textContent = 'p { color: red }'")
