@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
+from .cors import shared
 from .extension import Extension
 
 
 def blueprint(extension: Extension) -> Blueprint:
     """`GET /v1/status`."""
     doors = Blueprint("csapp_api", __name__)
+    doors.after_request(shared(extension.server, "status"))
 
     @doors.get("/v1/status")
     def status() -> Response:

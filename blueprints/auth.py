@@ -16,10 +16,18 @@ from services.revocation import date
 from services.server import ChatServer
 from services.wire.codes import ErrorCode
 
+from .cors import shared
 from .extension import Extension, Who, problem
 from .login import Login, LoginError
 
 log = logging.getLogger("csapp")
+
+#: subjects of visitors whom nobody knows; a host's own user ids do not begin like this
+STRANGER = "anonymous-"
+
+#: s after its end that a stranger's token still gets its bearer another one: who comes back
+#: within a week is the same visitor
+RENEWAL = 7 * 86_400
 
 #: signing out one login: a second, and at once; it is a row in the database each time
 SIGN_OUT_RATE = 0.1
@@ -32,15 +40,25 @@ def blueprint(extension: Extension) -> Blueprint:
     login = Login(extension)
     sign_outs = KeyedBuckets(SIGN_OUT_RATE, SIGN_OUT_BURST, time.monotonic)
     doors = Blueprint("csapp_auth", __name__)
+    doors.after_request(shared(server, "visitor_token"))
 
     @doors.post("/v1/visitor/token")
     def visitor_token() -> Response:
-        """A token for whoever the host says is visiting, or for a stranger."""
+        """A token for whoever the host says is visiting, or for a stranger.
+
+        A stranger who shows an older token stays the same one.
+        """
         if (refusal := _refusal(request, server)) is not None:
             return refusal
         who = callbacks.visitor(request) if callbacks.visitor else None
-        stranger = f"anonymous-{secrets.token_urlsafe(12)}"
-        return _token(server, _identity(who if who is not None else stranger, TokenRole.USER))
+        try:
+            known = who if who is not None else _returning(request, server)
+        except StoreError as error:
+            log.warning("a visitor's token cannot be renewed: %s", error)
+            what = "tokens cannot be renewed just now; try again in a moment"
+            return problem(503, ErrorCode.UNAVAILABLE, what, {"Retry-After": "5"})
+        new = f"{STRANGER}{secrets.token_urlsafe(12)}"
+        return _token(server, _identity(known if known is not None else new, TokenRole.USER))
 
     @doors.post("/v1/waiter/login")
     def waiter_login() -> Response:
@@ -62,11 +80,11 @@ def blueprint(extension: Extension) -> Blueprint:
     @doors.post("/v1/waiter/logout")
     def logout() -> Response:
         """The login of the token shown is over, everywhere."""
-        kind, _, token = request.headers.get("Authorization", "").partition(" ")
+        token = _bearer(request)
         try:
-            if kind.lower() != "bearer":
+            if not token:
                 raise TokenError(ErrorCode.UNAUTHENTICATED, "Authorization: Bearer TOKEN is needed")
-            shown = server.tokens.inspect_any(token.strip())
+            shown = server.tokens.inspect_any(token)
         except TokenError as error:
             what = error.message.removeprefix("payload.token: ")
             return problem(401, error.code, what, {"WWW-Authenticate": "Bearer"})
@@ -74,9 +92,10 @@ def blueprint(extension: Extension) -> Blueprint:
             what = "this login was signed out again and again"
             return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "10"})
         try:
-            extension.revoke(
-                sid=shown.identity.sid, at=date(int(time.time() * 1000), shown.expires)
-            )
+            now = int(time.time() * 1000)
+            # what this token was, or will be, renewed to is of the same login
+            last = max(shown.expires, now + server.settings.token_lifetime * 1000)
+            extension.revoke(sid=shown.identity.sid, at=date(now, last + RENEWAL * 1000))
         except StoreError as error:
             log.warning("a sign-out cannot be kept: %s", error)
             what = "the sign-out cannot be kept just now; try again in a moment"
@@ -96,6 +115,27 @@ def _refusal(asked: Request, server: ChatServer) -> Response | None:
         what = "too many tokens for this address; try again in a moment"
         return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "5"})
     return None
+
+
+def _returning(asked: Request, server: ChatServer) -> Identity | None:
+    """The stranger whose token *asked* shows; None for anybody else. Raises `StoreError`."""
+    token = _bearer(asked)
+    if not token:
+        return None
+    try:
+        shown = server.tokens.inspect(token, TokenRole.USER, RENEWAL)
+    except TokenError:
+        return None
+    if not shown.identity.subject.startswith(STRANGER):
+        return None  # the host says whom it knows, on every request anew
+    revoked = server.house.revocations.is_revoked(shown.identity, shown.signed)
+    return None if revoked else shown.identity
+
+
+def _bearer(asked: Request) -> str:
+    """The token of the Authorization header; empty without one."""
+    kind, _, token = asked.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
 
 
 def _identity(who: Who, role: TokenRole) -> Identity:

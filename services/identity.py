@@ -105,8 +105,8 @@ class Tokens:
         """Who bears *token*. Raises `TokenError`: expired, of another role, or not ours."""
         return self.inspect(token, role).identity
 
-    def inspect(self, token: str, role: TokenRole) -> Shown:
-        """The same, with the times that revoking asks for."""
+    def inspect(self, token: str, role: TokenRole, grace: float = 0) -> Shown:
+        """The same, with the times that revoking asks for; it may have run out *grace* s ago."""
         try:
             claims, signed = self._serializers[role].loads(token, return_timestamp=True)
         except BadSignature:
@@ -116,7 +116,7 @@ class Tokens:
         # would log everybody out when the clock is set back.
         seconds = signed.timestamp()
         expires = seconds + claims["life"]
-        if self._now() > expires:
+        if self._now() > expires + grace:
             raise TokenError(ErrorCode.EXPIRED_TOKEN, "payload.token: the token has expired")
         # Tokens of before this claim: the beginning of their second, so that none slips through.
         return Shown(identity, claims.get("at") or int(seconds * 1000), int(expires * 1000))

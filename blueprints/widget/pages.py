@@ -1,27 +1,34 @@
-"""The visitor's try-out page."""
+"""The widget: its script, its files, the tag that puts it into a page, and a page that has it."""
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, render_template
 
 from ..extension import Extension
 from ..pages import secured
+from .assets import send
+from .tag import tag
 
 
 def blueprint(extension: Extension) -> Blueprint:
-    """`GET /`."""
-    doors = Blueprint(
-        "csapp_widget",
-        __name__,
-        template_folder="templates",
-        static_folder="static",
-        static_url_path="/csapp-static/widget",
-    )
+    """`GET /widget.js`, `GET /`, and `csapp_widget()` in every template of the application."""
+    doors = Blueprint("csapp_widget", __name__, template_folder="templates")
     doors.after_request(secured)
+    doors.add_app_template_global(tag(extension), "csapp_widget")
+
+    @doors.get("/widget.js")
+    def script() -> Response:
+        """The launcher."""
+        return send("widget.js")
+
+    @doors.get("/csapp-static/widget/<path:filename>")
+    def static(filename: str) -> Response:
+        """What the launcher loads, and what belongs to the pages."""
+        return send(filename)
 
     @doors.get("/")
-    def tryout() -> str:
-        """A visitor's side of a chat."""
-        return render_template("csapp/tryout.html")
+    def visitor() -> str:
+        """A page with the widget on it."""
+        return render_template("csapp/visitor.html")
 
     return doors

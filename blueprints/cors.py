@@ -1,0 +1,39 @@
+"""What pages of other origins may read: the widget's own files, its token, how busy the desk is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Response, request
+
+from services.server import ChatServer
+
+#: s that a browser remembers what it may ask
+REMEMBERED = "600"
+
+
+def shared(server: ChatServer, *views: str) -> Callable[[Response], Response]:
+    """For `Blueprint.after_request`: answers of *views* may be read by `CSAPP_ALLOWED_ORIGINS`.
+
+    Cookies go along for origins that are listed by name, never for `*`.
+    """
+    allowed = server.settings.allowed_origins
+
+    def share(response: Response) -> Response:
+        if not allowed or (request.endpoint or "").rpartition(".")[2] not in views:
+            return response
+        response.vary.add("Origin")
+        origin = request.headers.get("Origin", "")
+        if origin.lower() in allowed:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Allow-Credentials"] = "true"
+        elif "*" in allowed:
+            response.headers["Access-Control-Allow-Origin"] = "*"
+        else:
+            return response
+        if request.method == "OPTIONS":
+            response.headers["Access-Control-Allow-Headers"] = "Authorization"
+            response.headers["Access-Control-Max-Age"] = REMEMBERED
+        return response
+
+    return share

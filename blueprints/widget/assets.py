@@ -1,0 +1,73 @@
+"""Scripts and sheets as browsers get them.
+
+The files in `static/` are written to be read, and there is no build step: they
+lose their comments and their indentation on the way out, and travel packed. So
+the budgets of `docs/widget.md` hold behind any web server. Line by line, and
+nothing cleverer: what stays is what was written.
+"""
+
+from __future__ import annotations
+
+import gzip
+import mimetypes
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Response, abort, request
+
+STATIC = Path(__file__).parent / "static"
+
+#: what is written to be read
+TEXTS = (".js", ".css", ".json")
+
+#: a comment behind code; what has a quote in it may be a string, and stays
+_BEHIND = re.compile(r"(?<=[;,{(\[]) +(?://[^\"'`]*|/\*[^\"'`*]*\*/)$")
+
+
+def lean(text: str) -> str:
+    """*text* without comments on lines of their own or behind code, and without indentation."""
+    kept: list[str] = []
+    inside = False
+    for line in map(str.strip, text.splitlines()):
+        inside = inside or line.startswith("/*")
+        if not inside and line and not line.startswith("//"):
+            kept.append(_BEHIND.sub("", line))
+        inside = inside and not line.endswith("*/")
+    return "\n".join(kept) + "\n"
+
+
+def asset(name: str) -> tuple[bytes, bytes]:
+    """The file *name* of `static/`, as it is and gzipped. Raises `FileNotFoundError`."""
+    path = (STATIC / name).resolve()
+    if STATIC not in path.parents or not path.is_file():
+        raise FileNotFoundError(name)
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, changed: int) -> tuple[bytes, bytes]:
+    data = path.read_bytes()
+    if path.suffix in TEXTS:
+        data = lean(data.decode()).encode()
+    return data, gzip.compress(data, 9, mtime=0)
+
+
+def send(name: str) -> Response:
+    """*name*, packed where the browser takes it so, or 304 where it has it already."""
+    try:
+        plain, packed = asset(name)
+    except FileNotFoundError:
+        abort(404)
+    takes = request.accept_encodings["gzip"] > 0
+    response = Response(packed if takes else plain, mimetype=mimetypes.guess_type(name)[0])
+    if takes:
+        response.content_encoding = "gzip"
+    response.vary.add("Accept-Encoding")
+    response.add_etag()
+    # Launcher and panel are always of the same release, whatever the host lets be cached.
+    response.cache_control.no_cache = True
+    response.headers["Access-Control-Allow-Origin"] = "*"  # it is the same for everybody
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    response.make_conditional(request)
+    return response

@@ -1,0 +1,45 @@
+/** Elements, without markup in strings: what people write goes in as text only. */
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Shapes on 24 × 24. */
+export const ICONS = {
+  down: "M5 8.5 6.4 7.1 12 12.7l5.6-5.6L19 8.5l-7 7z",
+  send: "M3 20.5v-7L12 12l-9-1.5v-7L22 12z",
+  sound: "M4 9v6h4l5 5V4L8 9zM15.5 8v8a4.5 4.5 0 0 0 0-8zM15 4.2v2.1a6 6 0 0 1 0 11.4v2.1a8 8 0 0 0 0-15.6z",
+  muted: "M4 9v6h4l5 5V4L8 9zM21.5 9.9l-1.4-1.4-2.1 2.1-2.1-2.1-1.4 1.4 2.1 2.1-2.1 2.1 1.4 1.4 2.1-2.1 2.1 2.1 1.4-1.4-2.1-2.1z",
+};
+
+/** An element with a class, a text, and attributes; a class is also its `part` if *part*. */
+export function element(tag, className = "", text = "", attributes = {}) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text) made.textContent = text;
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+  return made;
+}
+
+/** A button that calls *press*. */
+export function button(className, text, press) {
+  const made = element("button", className, text, { type: "button" });
+  made.addEventListener("click", press);
+  return made;
+}
+
+/** A button that shows one of `ICONS`; `name` and `shape` change it. */
+export function iconButton(className, press) {
+  const made = button(`icon ${className}`, "", press);
+  const svg = document.createElementNS(SVG, "svg");
+  const path = document.createElementNS(SVG, "path");
+  svg.setAttribute("viewBox", "0 0 24 24");
+  svg.setAttribute("aria-hidden", "true");
+  path.setAttribute("fill", "currentColor");
+  svg.append(path);
+  made.append(svg);
+  made.look = (name, shape) => {
+    made.setAttribute("aria-label", name);
+    made.title = name;
+    path.setAttribute("d", ICONS[shape]);
+  };
+  return made;
+}

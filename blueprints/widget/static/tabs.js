@@ -1,0 +1,44 @@
+/**
+ * The tabs of one browser agree: one of them makes the sound, all show the same
+ * count. The one that speaks is the one that was last looked at; its name is in
+ * storage, where all read the same.
+ */
+
+export class Tabs {
+  #name = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+  #place;
+  #channel;
+
+  /** *key*: what the tabs have in common. *heard(message)*: another tab has told something. */
+  constructor(key, heard) {
+    this.#place = `${key}:tab`;
+    this.#channel = new BroadcastChannel(key);
+    this.#channel.onmessage = ({ data }) => (data === "gone" ? this.#claim() : heard(data));
+    addEventListener("focus", () => this.#claim());
+    document.addEventListener("visibilitychange", () => !document.hidden && this.#claim());
+    addEventListener("pagehide", () => this.speaks && this.#channel.postMessage("gone"));
+    if (!document.hidden) this.#claim();
+  }
+
+  /** Whether this is the tab that makes the sound. */
+  get speaks() {
+    try {
+      return (localStorage.getItem(this.#place) ?? this.#name) === this.#name;
+    } catch {
+      return true;
+    }
+  }
+
+  /** Tell the other tabs. */
+  tell(message) {
+    this.#channel.postMessage(message);
+  }
+
+  #claim() {
+    try {
+      localStorage.setItem(this.#place, this.#name);
+    } catch {
+      // full or forbidden: then each tab is by itself
+    }
+  }
+}

@@ -1,0 +1,60 @@
+"""`{{ csapp_widget() }}`: the script tag of the widget."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Protocol
+
+from flask import request, url_for
+from markupsafe import Markup
+
+from services.identity import Identity
+
+from ..extension import Extension
+
+
+class Tag(Protocol):
+    """What templates call; `docs/widget.md` says what each option does."""
+
+    def __call__(
+        self,
+        *,
+        nonce: str | None = None,
+        locale: str | None = None,
+        catalogue: str | None = None,
+        theme: str | None = None,
+        position: str | None = None,
+        title: str | None = None,
+        greeting: str | None = None,
+    ) -> Markup: ...
+
+
+def tag(extension: Extension) -> Tag:
+    """The function for the templates of an application that has *extension*."""
+
+    def csapp_widget(*, nonce: str | None = None, **options: str | None) -> Markup:
+        if extension.callbacks.visitor is not None:
+            options["visitor"] = _mark(extension)
+        attributes = {"src": url_for("csapp_widget.script"), "nonce": nonce}
+        attributes |= {f"data-{name}": value for name, value in options.items()}
+        written = (
+            Markup(' {}="{}"').format(name, value)
+            for name, value in attributes.items()
+            if value is not None
+        )
+        return Markup("<script async{}></script>").format(Markup("").join(written))
+
+    return csapp_widget
+
+
+def _mark(extension: Extension) -> str:
+    """Tells one visitor from the next at the same browser; says nothing of who it is.
+
+    Empty for a stranger. What a browser keeps of a chat is for the visitor who had it.
+    """
+    callback = extension.callbacks.visitor
+    who = callback(request) if callback else None
+    if who is None:
+        return ""
+    subject = who.subject if isinstance(who, Identity) else str(who)
+    return hashlib.sha256(subject.encode()).hexdigest()[:16]
