@@ -243,7 +243,7 @@ export class Panel {
     if (this.#place.textContent !== place) this.#place.textContent = place; // it is announced
     const minutes = Math.round((client.queue?.wait ?? 0) / 60);
     const wait = client.queue?.wait && (minutes ? t("wait", { n: minutes }) : t("wait_short"));
-    this.#wait.textContent = desk && !desk.ready ? t("offline") + " " + t("offline_hint") : wait || t("queue_hint");
+    this.#wait.textContent = desk && !desk.ready ? t("offline_queue") : wait || t("queue_hint");
   }
 
   #showTyping(on) {

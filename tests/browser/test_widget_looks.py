@@ -1,0 +1,95 @@
+"""Every state of the widget, on phone and desk, light and dark: axe-core, and screenshots."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Request, Route, expect
+
+from testkit import LiveServer
+
+from .conftest import Axe, Run, Screenshot, View, Visit
+from .waiter import Waiter
+
+pytestmark = pytest.mark.browser
+
+#: cutting the network says so on the console
+CUT = ("ERR_INTERNET_DISCONNECTED",)
+
+
+@pytest.fixture
+def shop(run: Run, tmp_path: Path) -> LiveServer:
+    """A server that keeps what is said."""
+    return run(env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
+
+
+def opened(page: Page) -> Page:
+    page.get_by_role("button", name="Open chat").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    return page
+
+
+def ask(page: Page, text: str) -> None:
+    page.get_by_role("textbox").fill(text)
+    page.get_by_role("textbox").press("Enter")
+
+
+def test_every_state(
+    shop: LiveServer, visit: Visit, view: View, axe: Axe, screenshot: Screenshot
+) -> None:
+    page = visit(f"{shop.url}/", expected=CUT, **view)
+
+    def looks(name: str) -> None:
+        axe(page)
+        screenshot(page, name)
+
+    expect(page.get_by_role("button", name="Open chat")).to_be_visible()
+    looks("closed")
+    opened(page)
+    expect(page.get_by_text("Nobody is here right now.", exact=True)).to_be_visible()
+    looks("start-offline")
+    ask(page, "Hello! My order 1042 has not arrived. Can you see where it is?")
+    expect(page.get_by_text("You are next in line")).to_be_visible()
+    looks("queued")
+    with Waiter(shop) as ada:
+        ada.meets()
+        assert ada.reads().startswith("Hello! My order")
+        expect(page.get_by_role("heading", name="Ada")).to_be_visible()
+        expect(page.get_by_text("Sent")).to_be_visible()
+        ada.tells("typing", on=True)
+        expect(page.get_by_text("Ada is typing")).to_be_visible()
+        looks("typing")
+        ada.writes("Hello! Let me look that up for you.")
+        ada.writes("It left our warehouse this morning: https://parcels.example/1042")
+        ask(page, "Wonderful, thank you.\nWill it come before noon?")
+        ada.reads()
+        ada.tells("read", seq=4)
+        expect(page.get_by_text("Read", exact=True)).to_be_visible()
+        looks("served")
+        ask(page, "x" * 5000)
+        expect(page.get_by_text("Not sent. This is too long.")).to_be_visible()
+        page.get_by_role("log").evaluate("log => log.scrollTop = log.scrollHeight")
+        looks("failed")
+        page.get_by_role("button", name="Discard").click()
+        page.get_by_role("button", name="End chat").click()
+        expect(page.get_by_text("End this chat?")).to_be_visible()
+        looks("end-question")
+        page.get_by_role("button", name="Keep chatting").click()
+        page.context.set_offline(True)
+        ask(page, "One more thing.")
+        page.evaluate("dispatchEvent(new Event('offline'))")
+        expect(page.get_by_text("The connection is lost.")).to_be_visible(timeout=30_000)
+        looks("lost")
+        page.context.set_offline(False)
+        expect(page.get_by_text("The connection is lost.")).to_be_hidden()
+        assert ada.reads() == "One more thing."
+        ada.ends()
+        expect(page.get_by_role("button", name="Start a new chat")).to_be_visible()
+        looks("ended")
+        page.get_by_role("button", name="Start a new chat").click()
+        expect(page.get_by_text("Somebody is here for you.")).to_be_visible()
+        looks("start")

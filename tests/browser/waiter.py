@@ -1,0 +1,60 @@
+"""A waiter without a page, for tests that look at the visitor's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from testkit import Client, LiveServer
+
+Frame = dict[str, Any]
+
+
+class Waiter:
+    """On duty from the beginning, in version 2; a context manager that lets the line go.
+
+    Frames are taken in order: what a method waits for must come, and what
+    comes before it is left out.
+    """
+
+    def __init__(self, server: LiveServer, sub: str = "ada", name: str = "Ada") -> None:
+        self.client = Client(server, "waiter")
+        self.client.say("auth", {"token": server.token("waiter", sub, name), "version": 2})
+        self.client.say("ready")
+        self.hears("ready")
+        self.user = ""
+
+    def __enter__(self) -> Waiter:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.client.drop()
+
+    def hears(self, type_: str) -> Frame:
+        """The next frame of *type_*."""
+        while (frame := self.client.receive())["type"] != type_:
+            pass
+        return frame
+
+    def meets(self) -> str:
+        """The next visitor, to whom all else is said from now on; the conversation."""
+        payload = self.hears("new_connection")["payload"]
+        self.user = payload["uuid"]
+        return str(payload["conversation"])
+
+    def reads(self) -> str:
+        """The next text."""
+        return str(self.hears("message_text")["payload"]["message"])
+
+    def writes(self, text: str) -> None:
+        """Say *text*, and wait until it is stored."""
+        self.client.text(text, self.user)
+        self.hears("message_text_success")
+
+    def tells(self, type_: str, **payload: Any) -> None:
+        """Send any other frame about the visitor."""
+        self.client.say(type_, payload, to=self.user)
+
+    def ends(self) -> None:
+        """End the chat."""
+        self.tells("disconnect", uuid=self.user)
+        self.hears("disconnected")
