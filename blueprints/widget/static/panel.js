@@ -175,8 +175,8 @@ export class Panel {
     const messages = chat?.messages ?? [];
     this.#title.textContent = served ? visit.name : (option("title") ?? t("title"));
     this.#state.hidden = !served;
-    this.#state.dataset.state = chat?.presence === "away" ? "away" : "here";
-    this.#state.textContent = t(this.#state.dataset.state);
+    this.#state.dataset.state = visit.lost ? "unknown" : chat?.presence === "away" ? "away" : "here";
+    this.#state.textContent = t(visit.lost ? "away" : this.#state.dataset.state);
     this.#mute.look(t(visit.muted ? "unmute" : "mute"), visit.muted ? "muted" : "sound");
     this.#start.hidden = phase !== "start";
     this.#log.element.hidden = phase === "start";

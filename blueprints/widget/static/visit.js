@@ -202,7 +202,7 @@ export class Visit {
   }
 
   #error({ code, message }) {
-    this.problem = code === "queue_full" ? "full" : "trouble";
+    if (code !== "token") this.problem = code === "queue_full" ? "full" : "trouble"; // it comes back by itself
     this.#widget.emit("error", { code, message });
   }
 
