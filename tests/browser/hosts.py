@@ -1,7 +1,7 @@
 """Host applications whose pages make it hard for a guest.
 
-Served as `tests.browser.hosts:strict` and `tests.browser.hosts:hostile`.
-Each has two pages, `/` and `/second`, with the widget on both, and the chat
+Served as `tests.browser.hosts:strict` and `…:hostile`; and one that knows its
+visitors, `…:shop`. Each has two pages, `/` and `/second`, with the widget on both, and the chat
 under `/support`.
 """
 
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 
-from flask import Flask, Response, render_template_string
+from flask import Flask, Request, Response, redirect, render_template_string, session, url_for
 
-from csapp import CSApp
+from csapp import CSApp, Identity
 
 #: nothing inline, nothing from elsewhere
 POLICY = (
@@ -44,7 +44,7 @@ def _host(title: str, *, policy: str = "", sheet: str = "") -> Flask:
     for key, value in os.environ.items():
         if key.startswith("CSAPP_"):
             app.config[key] = value
-    CSApp(app, url_prefix="/support")
+    app.extensions["chat"] = CSApp(app, url_prefix="/support")
 
     def page() -> str:
         return render_template_string(PAGE, title=title, sheet=sheet)
@@ -74,3 +74,20 @@ hostile = _host(
     * { position: static !important; z-index: -1 !important; opacity: .5 !important }
     """,
 )
+
+
+#: people sign in here, one after the other at the same browser
+shop = _host("A shop")
+shop.secret_key = "the shop's own key"
+
+
+@shop.extensions["chat"].identify_visitor
+def who(request: Request) -> Identity | None:
+    name = session.get("name")
+    return Identity(f"customer-{name}", name) if name else None
+
+
+@shop.get("/sign-in/<name>")
+def sign_in(name: str) -> Response:
+    session["name"] = name
+    return redirect(url_for("first"))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import expect
 
 from testkit import LiveServer
 
 from .conftest import Axe, Run, Screenshot, View, Visit
+from .visitor import open_chat, write
 from .waiter import Waiter
 
 pytestmark = pytest.mark.browser
@@ -27,17 +25,6 @@ def shop(run: Run, tmp_path: Path) -> LiveServer:
     return run(env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
 
 
-def opened(page: Page) -> Page:
-    page.get_by_role("button", name="Open chat").click()
-    expect(page.get_by_role("dialog")).to_be_visible()
-    return page
-
-
-def ask(page: Page, text: str) -> None:
-    page.get_by_role("textbox").fill(text)
-    page.get_by_role("textbox").press("Enter")
-
-
 def test_every_state(
     shop: LiveServer, visit: Visit, view: View, axe: Axe, screenshot: Screenshot
 ) -> None:
@@ -49,10 +36,10 @@ def test_every_state(
 
     expect(page.get_by_role("button", name="Open chat")).to_be_visible()
     looks("closed")
-    opened(page)
+    open_chat(page)
     expect(page.get_by_text("Nobody is here right now.", exact=True)).to_be_visible()
     looks("start-offline")
-    ask(page, "Hello! My order 1042 has not arrived. Can you see where it is?")
+    write(page, "Hello! My order 1042 has not arrived. Can you see where it is?")
     expect(page.get_by_text("You are next in line")).to_be_visible()
     looks("queued")
     with Waiter(shop) as ada:
@@ -65,12 +52,12 @@ def test_every_state(
         looks("typing")
         ada.writes("Hello! Let me look that up for you.")
         ada.writes("It left our warehouse this morning: https://parcels.example/1042")
-        ask(page, "Wonderful, thank you.\nWill it come before noon?")
+        write(page, "Wonderful, thank you.\nWill it come before noon?")
         ada.reads()
         ada.tells("read", seq=4)
         expect(page.get_by_text("Read", exact=True)).to_be_visible()
         looks("served")
-        ask(page, "x" * 5000)
+        write(page, "x" * 5000)
         expect(page.get_by_text("Not sent. This is too long.")).to_be_visible()
         page.get_by_role("log").evaluate("log => log.scrollTop = log.scrollHeight")
         looks("failed")
@@ -80,7 +67,7 @@ def test_every_state(
         looks("end-question")
         page.get_by_role("button", name="Keep chatting").click()
         page.context.set_offline(True)
-        ask(page, "One more thing.")
+        write(page, "One more thing.")
         page.evaluate("dispatchEvent(new Event('offline'))")
         expect(page.get_by_text("The connection is lost.")).to_be_visible(timeout=30_000)
         looks("lost")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 from testkit import Client, LiveServer
 
 Frame = dict[str, Any]
+
+PATIENCE = 15.0  # s without a byte, the server's pings included: they come every 25 s
 
 
 class Waiter:
@@ -18,6 +21,7 @@ class Waiter:
 
     def __init__(self, server: LiveServer, sub: str = "ada", name: str = "Ada") -> None:
         self.client = Client(server, "waiter")
+        self.client.ws.settimeout(PATIENCE)
         self.client.say("auth", {"token": server.token("waiter", sub, name), "version": 2})
         self.client.say("ready")
         self.hears("ready")
@@ -47,12 +51,17 @@ class Waiter:
 
     def writes(self, text: str) -> None:
         """Say *text*, and wait until it is stored."""
-        self.client.text(text, self.user)
+        self.sends(text)
         self.hears("message_text_success")
+
+    def sends(self, text: str) -> None:
+        """Say *text*."""
+        self.tells("message_text", message=text)
 
     def tells(self, type_: str, **payload: Any) -> None:
         """Send any other frame about the visitor."""
-        self.client.say(type_, payload, to=self.user)
+        # two waiters of one conversation must not use the same id
+        self.client.say(type_, payload, to=self.user, id=str(uuid4()))
 
     def ends(self) -> None:
         """End the chat."""

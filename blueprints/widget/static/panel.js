@@ -44,7 +44,7 @@ export class Panel {
     this.#visit = new Visit(widget, this);
     const visit = this.#visit;
     this.#log = new Log({
-      retry: (id) => visit.client.retry(id),
+      retry: (id) => visit.retry(id),
       discard: (id) => visit.client.discard(id),
       older: () => visit.older(),
       scrolled: () => visit.seen(),
@@ -53,7 +53,8 @@ export class Panel {
     this.#listen();
     this.relabel();
     widget.frame.append(this.#dialog, this.#outside);
-    if (widget.store.get().phase !== "idle") visit.begin();
+    visit.changed();
+    if (visit.phase === "queued" || visit.phase === "served") visit.begin();
   }
 
   get isOpen() {
@@ -85,14 +86,24 @@ export class Panel {
     this.#widget.closed(focused);
   }
 
+  follow() {
+    this.#visit.follow();
+  }
+
   identify() {
     this.#visit.identify();
   }
 
   reset() {
+    this.#box.value = "";
     this.close();
     this.#visit.reset();
-    this.#box.value = "";
+  }
+
+  /** What was not heard by anybody is to be written again. */
+  takeBack(text) {
+    this.#box.value = [text, this.#box.value].filter(Boolean).join("\n");
+    this.#keepDraft();
   }
 
   // ---- building -----------------------------------------------------------
@@ -184,7 +195,7 @@ export class Panel {
     this.#end.hidden = !served;
     this.#asking &&= served;
     this.#form.hidden = phase === "ended" || this.#asking;
-    this.#problem.hidden = !visit.problem;
+    this.#problem.hidden = phase === "queued" || !visit.problem;
     this.#problem.textContent = visit.problem && t(visit.problem);
     this.#showLine();
     this.#showDesk();
@@ -239,7 +250,7 @@ export class Panel {
   #showPlace() {
     const { client, desk } = this.#visit;
     const { t } = this.#words();
-    const place = client.queue ? t("ahead", { n: client.queue.location }) : t("finding");
+    const place = client.queue ? t("ahead", { n: client.queue.location }) : t(this.#visit.problem || "finding");
     if (this.#place.textContent !== place) this.#place.textContent = place; // it is announced
     const minutes = Math.round((client.queue?.wait ?? 0) / 60);
     const wait = client.queue?.wait && (minutes ? t("wait", { n: minutes }) : t("wait_short"));

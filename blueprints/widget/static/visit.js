@@ -56,16 +56,26 @@ export class Visit {
 
   /** `start`, `queued`, `served` or `ended`. */
   get phase() {
-    const { client, chat } = this;
-    if (client.phase === "served") return "served";
-    if (client.phase === "queued" || client.wanted) return chat?.state === "open" && this.lost ? "served" : "queued";
-    return chat?.state === "ended" ? "ended" : "start";
+    const { phase, wanted } = this.client;
+    if (phase !== "idle" || wanted) return phase === "served" ? phase : "queued";
+    return this.chat?.state === "ended" ? "ended" : "start";
+  }
+
+  get #isIdle() {
+    return this.phase === "start" || this.phase === "ended";
+  }
+
+  /** What was said before there is a conversation. */
+  get #early() {
+    return this.client.chats.get("")?.messages ?? [];
   }
 
   /** The chat that is shown: none once the visitor has turned over a new leaf. */
   get chat() {
-    const { chat } = this.client;
-    return chat && chat.conversation !== (this.#widget.store.get().left ?? null) ? chat : null;
+    const { chats } = this.client;
+    if (this.#early.length) return chats.get("");
+    const last = [...chats.values()].findLast((one) => one.conversation);
+    return last && last.conversation !== this.#widget.store.get().left ? last : null;
   }
 
   get name() {
@@ -80,36 +90,53 @@ export class Visit {
 
   /** Connect; and look how busy the desk is. */
   begin() {
+    if (this.#isIdle) this.#widget.store.set({ given: Boolean(this.#widget.given) });
     this.client.start();
     this.look();
+  }
+
+  /** Another tab has begun a chat, and has written down which. */
+  follow() {
+    if (this.client.status.state !== "stopped") return;
+    this.#make();
+    this.begin();
   }
 
   /** The panel is closed: without a chat there is nothing to be connected for. */
   rest() {
     clearTimeout(this.#timer);
-    if (this.phase === "start" || this.phase === "ended") this.client.stop({ leave: false });
+    if (this.#isIdle) this.client.stop({ leave: false });
   }
 
   say(text) {
-    this.problem = "";
-    if (this.phase === "start") {
-      this.client.connect({ page: location.origin + location.pathname });
-    }
+    this.#wish();
     this.client.send(text);
     this.#widget.emit("message", { text, own: true });
-    this.changed();
   }
 
-  /** End the chat, or leave the line; the other tabs do, too. */
+  retry(id) {
+    this.#wish();
+    this.client.retry(id);
+  }
+
+  #wish() {
+    this.problem = "";
+    if (this.#isIdle) this.client.connect({ page: location.origin + location.pathname });
+  }
+
+  /** End the chat, or leave the line: what nobody has heard goes back to be written. */
   leave() {
+    const unheard = [...this.#early];
     this.client.disconnect();
-    this.changed();
+    for (const { id } of unheard) this.client.discard(id);
+    this.#panel.takeBack(unheard.map(({ text }) => text).join("\n"));
   }
 
   /** Put the ended chat away. */
   renew() {
     this.#widget.store.set({ left: this.chat?.conversation });
-    this.look();
+    this.#tabs.tell({});
+    this.begin();
     this.changed();
   }
 
@@ -134,27 +161,31 @@ export class Visit {
     this.#paging = false;
   }
 
-  /** The page says who it is, from now on. */
+  /** The page says who the visitor is: from the next chat on, unless it has said so before. */
   identify() {
-    if (this.phase === "start" || this.phase === "ended") this.reset();
+    const { state } = this.client.status;
+    if (state === "stopped" || (!this.#isIdle && state === "online")) return;
+    this.client.stop({ leave: false });
+    this.begin();
   }
 
   /** Forget everything. */
   reset() {
     this.client.forget();
-    this.#widget.store.clear();
     this.problem = "";
-    this.changed();
   }
 
   // ---- the token ---------------------------------------------------------------
 
   async #token({ refresh } = {}) {
     const { base, store, given } = this.#widget;
-    if (given) return given;
     const state = store.get();
+    if (state.given) {
+      if (given) return given;
+      throw new Error("the page has not said who the visitor is");
+    }
     const visitor = this.#widget.option("visitor");
-    const same = visitor === undefined || visitor === state.visitor || this.client.wanted;
+    const same = visitor === undefined || visitor === state.visitor || !this.#isIdle;
     if (state.token && !refresh && same && Date.now() < state.renew) return state.token;
     const answer = await fetch(new URL("v1/visitor/token", base), {
       method: "POST",
@@ -163,7 +194,7 @@ export class Visit {
     });
     const { token, expires_in: life, message } = await answer.json();
     if (!answer.ok) throw new Error(message);
-    store.set({ token, visitor, renew: Date.now() + life * 500 });
+    store.set({ token, visitor, renew: Date.now() + life * 500 }); // at half its life
     return token;
   }
 
@@ -196,13 +227,16 @@ export class Visit {
   #message({ chat, message, live }) {
     if (!live || message.own) return;
     const { t, emit } = this.#widget;
-    this.#panel.announce(t("says", { name: chat.peer.name || t("somebody"), text: message.text }));
-    if (!this.#panel.isLookedAt && !this.muted && this.#tabs.speaks) chime();
-    emit("message", { text: message.text, own: false, name: chat.peer.name, date: message.date });
+    const { text, date } = message;
+    this.#panel.announce(t("says", { name: this.name, text }));
+    const noticed = this.#panel.isLookedAt && document.hasFocus();
+    if (!noticed && !this.muted && this.#tabs.speaks) chime();
+    emit("message", { text, own: false, name: chat.peer.name, date });
   }
 
   #error({ code, message }) {
-    if (code !== "token") this.problem = code === "queue_full" ? "full" : "trouble"; // it comes back by itself
+    // what has no token, or no line, comes back by itself
+    if (code !== "token") this.problem = code === "queue_full" ? "full" : "trouble";
     this.#widget.emit("error", { code, message });
   }
 
@@ -215,7 +249,9 @@ export class Visit {
   changed() {
     const { client, phase, chat } = this;
     const { store, emit } = this.#widget;
-    const kept = phase === "queued" || phase === "served" ? phase : "idle";
+    if (phase === "start" && this.#early.length) this.leave(); // nobody will ever come for it
+    if (phase === "served" || client.queue) this.problem = "";
+    const kept = this.#isIdle ? "idle" : phase;
     if ((store.get().phase ?? "idle") !== kept) store.set({ phase: kept });
     this.#widget.unread = chat?.unread ?? 0;
     const status = { phase, connection: client.status.state, name: phase === "served" ? chat?.peer.name : "" };
@@ -224,5 +260,6 @@ export class Visit {
     this.#told = told;
     this.#panel.show();
     this.seen();
+    if (this.#isIdle && !this.#panel.isOpen && client.status.state === "online") this.rest();
   }
 }

@@ -238,7 +238,7 @@
       this.#begin();
       addEventListener("storage", (event) => {
         // another tab has begun a chat: this one is to show what is unread, too
-        if (event.key === KEY && underWay()) this.#load().catch(() => {});
+        if (event.key === KEY && underWay()) this.#load().then(() => this.#panel.follow(), () => {});
       });
     }
 

@@ -1,0 +1,34 @@
+"""What a visitor does with the widget."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+
+
+def open_chat(page: Page) -> Page:
+    """Click the launcher, and wait for the panel."""
+    page.get_by_role("button", name="Open chat").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    return page
+
+
+def write(page: Page, text: str) -> None:
+    """Write *text* and send it; from the start screen that asks for somebody."""
+    page.get_by_role("textbox").fill(text)
+    page.get_by_role("textbox").press("Enter")
+
+
+def ask(page: Page, text: str) -> Page:
+    """Open the panel and ask."""
+    write(open_chat(page), text)
+    return page
+
+
+def log(page: Page) -> Locator:
+    """Where messages are."""
+    return page.get_by_role("log")
+
+
+def texts(page: Page) -> list[str]:
+    """What was said, as it stands on the page: own texts begin with `You: `."""
+    return log(page).locator(".bubble").all_text_contents()
