@@ -15,7 +15,7 @@ from csapp import CSApp, Identity
 
 #: nothing inline, nothing from elsewhere
 POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:"
 )
 
 PAGE = """<!doctype html>
@@ -91,3 +91,15 @@ def who(request: Request) -> Identity | None:
 def sign_in(name: str) -> Response:
     session["name"] = name
     return redirect(url_for("first"))
+
+
+#: has no chat of its own: the widget comes from the server named in `CHAT`
+elsewhere = Flask(f"{__name__}.elsewhere")
+
+
+@elsewhere.get("/")
+def front() -> str:
+    return (
+        "<!doctype html><html lang=en><title>Elsewhere</title><link rel=icon href=data:,>"
+        f"<h1>Elsewhere</h1><script async src={os.environ['CHAT']}/widget.js></script>"
+    )

@@ -12,6 +12,13 @@ def open_chat(page: Page) -> Page:
     return page
 
 
+def close_chat(page: Page) -> None:
+    """Click what is in the panel for it."""
+    panel = page.get_by_role("dialog")
+    panel.get_by_role("button", name="Close chat").click()
+    expect(panel).to_be_hidden()
+
+
 def write(page: Page, text: str) -> None:
     """Write *text* and send it; from the start screen that asks for somebody."""
     page.get_by_role("textbox").fill(text)

@@ -22,9 +22,11 @@ class Waiter:
     def __init__(self, server: LiveServer, sub: str = "ada", name: str = "Ada") -> None:
         self.client = Client(server, "waiter")
         self.client.ws.settimeout(PATIENCE)
+        self._kept: list[Frame] = []
         self.client.say("auth", {"token": server.token("waiter", sub, name), "version": 2})
         self.client.say("ready")
-        self.hears("ready")
+        while (frame := self.client.receive())["type"] != "ready":
+            self._kept.append(frame)  # who comes back is told of its chats first
         self.user = ""
 
     def __enter__(self) -> Waiter:
@@ -35,9 +37,12 @@ class Waiter:
 
     def hears(self, type_: str) -> Frame:
         """The next frame of *type_*."""
-        while (frame := self.client.receive())["type"] != type_:
+        while (frame := self._next())["type"] != type_:
             pass
         return frame
+
+    def _next(self) -> Frame:
+        return self._kept.pop(0) if self._kept else self.client.receive()
 
     def meets(self) -> str:
         """The next visitor, to whom all else is said from now on; the conversation."""

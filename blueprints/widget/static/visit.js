@@ -105,7 +105,8 @@ export class Visit {
   /** The panel is closed: without a chat there is nothing to be connected for. */
   rest() {
     clearTimeout(this.#timer);
-    if (this.#isIdle) this.client.stop({ leave: false });
+    // a line that is about to come would complain of being cut; `changed` sees to it
+    if (this.#isIdle && this.client.status.state !== "connecting") this.client.stop({ leave: false });
   }
 
   say(text) {
