@@ -26,12 +26,14 @@ export class Visit {
   #timer = 0;
   #paging = false;
   #told = "";
+  #kept;
 
   /** *panel* has `show()`, `announce(text)`, and `isLookedAt`. */
   constructor(widget, panel) {
     this.#widget = widget;
     this.#panel = panel;
-    this.#tabs = new Tabs(widget.store.key, (message) => this.#hear(message));
+    this.#kept = widget.store.get().phase ?? "idle";
+    this.#tabs = new Tabs(widget.store.key, ({ read, seq }) => this.client.read(seq, read));
     this.#make();
   }
 
@@ -95,11 +97,14 @@ export class Visit {
     this.look();
   }
 
-  /** Another tab has begun a chat, and has written down which. */
+  /** Another tab has written something down: perhaps that it has begun a chat. */
   follow() {
-    if (this.client.status.state !== "stopped") return;
-    this.#make();
-    this.begin();
+    const begun = ["queued", "served"].includes(this.#widget.store.get().phase);
+    if (begun && this.client.status.state === "stopped") {
+      this.#make();
+      this.begin();
+    }
+    this.changed();
   }
 
   /** The panel is closed: without a chat there is nothing to be connected for. */
@@ -136,14 +141,12 @@ export class Visit {
   /** Put the ended chat away. */
   renew() {
     this.#widget.store.set({ left: this.chat?.conversation });
-    this.#tabs.tell({});
     this.begin();
     this.changed();
   }
 
   mute(yes) {
     this.#widget.store.set({ muted: yes });
-    this.#tabs.tell({});
     this.changed();
   }
 
@@ -241,11 +244,6 @@ export class Visit {
     this.#widget.emit("error", { code, message });
   }
 
-  #hear({ read, seq }) {
-    if (read) this.client.read(seq, read);
-    this.changed();
-  }
-
   /** Tell the panel, the page, and the next page. */
   changed() {
     const { client, phase, chat } = this;
@@ -253,7 +251,8 @@ export class Visit {
     if (phase === "start" && this.#early.length) this.leave(); // nobody will ever come for it
     if (phase === "served" || client.queue) this.problem = "";
     const kept = this.#isIdle ? "idle" : phase;
-    if ((store.get().phase ?? "idle") !== kept) store.set({ phase: kept });
+    if (kept !== this.#kept) store.set({ phase: kept }); // what other tabs have written stands
+    this.#kept = kept;
     this.#widget.unread = chat?.unread ?? 0;
     const status = { phase, connection: client.status.state, name: phase === "served" ? chat?.peer.name : "" };
     const told = JSON.stringify(status);

@@ -236,9 +236,10 @@
       root.append(this.frame);
       this.#forgetOthers();
       this.#begin();
-      addEventListener("storage", (event) => {
-        // another tab has begun a chat: this one is to show what is unread, too
-        if (event.key === KEY && underWay()) this.#load().then(() => this.#panel.follow(), () => {});
+      addEventListener("storage", async (event) => {
+        if (event.key !== KEY) return;
+        if (underWay()) await this.#load().catch(() => {}); // another tab has begun a chat
+        this.#panel?.follow();
       });
     }
 
