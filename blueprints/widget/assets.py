@@ -21,8 +21,8 @@ STATIC = Path(__file__).parent / "static"
 #: what is written to be read
 TEXTS = (".js", ".css", ".json")
 
-#: a comment behind code; what has a quote in it may be a string, and stays
-_BEHIND = re.compile(r"(?<=[;,{(\[]) +(?://[^\"'`]*|/\*[^\"'`*]*\*/)$")
+_BEHIND = re.compile(r" // | /\* .* \*/$")
+_QUOTES = "\"'`"
 
 
 def lean(text: str) -> str:
@@ -32,9 +32,16 @@ def lean(text: str) -> str:
     for line in map(str.strip, text.splitlines()):
         inside = inside or line.startswith("/*")
         if not inside and line and not line.startswith("//"):
-            kept.append(_BEHIND.sub("", line))
+            kept.append(_code(line))
         inside = inside and not line.endswith("*/")
     return "\n".join(kept) + "\n"
+
+
+def _code(line: str) -> str:
+    """*line* without the comment behind it; where that may be inside of a string, all of it."""
+    found = _BEHIND.search(line)
+    code = line[: found.start()] if found else line
+    return line if any(code.count(quote) % 2 for quote in _QUOTES) else code.rstrip()
 
 
 def asset(name: str) -> tuple[bytes, bytes]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Protocol
+from collections.abc import Callable
 
 from flask import request, url_for
 from markupsafe import Markup
@@ -13,26 +13,17 @@ from services.identity import Identity
 from ..extension import Extension
 
 
-class Tag(Protocol):
-    """What templates call; `docs/widget.md` says what each option does."""
-
-    def __call__(
-        self,
-        *,
-        nonce: str | None = None,
-        locale: str | None = None,
-        catalogue: str | None = None,
-        theme: str | None = None,
-        position: str | None = None,
-        title: str | None = None,
-        greeting: str | None = None,
-    ) -> Markup: ...
+#: `docs/widget.md` says what each does
+OPTIONS = ("locale", "catalogue", "theme", "position", "title", "greeting", "credentials")
 
 
-def tag(extension: Extension) -> Tag:
+def tag(extension: Extension) -> Callable[..., Markup]:
     """The function for the templates of an application that has *extension*."""
 
     def csapp_widget(*, nonce: str | None = None, **options: str | None) -> Markup:
+        """The script tag. Raises `TypeError` for an option that there is not."""
+        if unknown := options.keys() - set(OPTIONS):
+            raise TypeError(f"csapp_widget: there is no option {', '.join(sorted(unknown))}")
         if extension.callbacks.visitor is not None:
             options["visitor"] = _mark(extension)
         attributes = {"src": url_for("csapp_widget.script"), "nonce": nonce}

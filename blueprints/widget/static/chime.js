@@ -1,16 +1,13 @@
-/** The sound of a message: two soft tones, made here, so that nothing is loaded. */
+/** The sound of a message: two soft tones, made here. */
 
 const TONES = [660, 880]; // Hz
 const LENGTH = 0.16; // s of each
 const LOUD = 0.08;
 
-let context = null;
+const context = new AudioContext();
 
-/** Play it, if the browser lets this page be heard. */
+/** Play it. */
 export function chime() {
-  // before the first click or key on the page a browser plays nothing, and says so
-  if (navigator.userActivation && !navigator.userActivation.hasBeenActive) return;
-  context ??= new AudioContext();
   TONES.forEach((tone, index) => {
     const start = context.currentTime + index * LENGTH;
     const oscillator = context.createOscillator();

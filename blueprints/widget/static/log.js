@@ -19,7 +19,6 @@ export class Log {
   #t;
   #time;
   #day;
-  #soon;
 
   /** *on* has `retry(id)`, `discard(id)`, `older()` when the beginning is near, `scrolled()`. */
   constructor(on) {
@@ -34,7 +33,6 @@ export class Log {
     this.#t = t;
     this.#time = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
     this.#day = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
-    this.#soon = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
     this.element.setAttribute("aria-label", t("messages"));
     this.#older.setAttribute("aria-label", t("earlier"));
     this.element.replaceChildren();
@@ -78,7 +76,8 @@ export class Log {
     messages.forEach((message, index) => {
       const [before, after] = [messages[index - 1], messages[index + 1]];
       const day = dayOf(message);
-      if (!before || dayOf(before) !== day) nodes.push(this.#separator(message, day));
+      // of today alone nothing need be said
+      if (before ? dayOf(before) !== day : day !== dayOf({ date: Date.now() })) nodes.push(this.#separator(day));
       const row = this.#rows.get(message.id) ?? this.#row(message);
       rows.set(message.id, row);
       this.#update(row, message, { ...about, first: !together(before, message), last: !together(message, after) });
@@ -102,12 +101,8 @@ export class Log {
     }
   }
 
-  #separator(message, day) {
-    if (!this.#days.has(day)) {
-      const ago = Math.round((startOf(message.date) - startOf(Date.now())) / 86_400_000);
-      const name = ago > -2 && ago < 1 ? this.#soon.format(ago, "day") : this.#day.format(new Date(message.date));
-      this.#days.set(day, element("p", "day", name));
-    }
+  #separator(day) {
+    if (!this.#days.has(day)) this.#days.set(day, element("p", "day", this.#day.format(day)));
     return this.#days.get(day);
   }
 
@@ -177,9 +172,5 @@ function together(one, next) {
 }
 
 function dayOf(message) {
-  return startOf(message.date).getTime();
-}
-
-function startOf(date) {
-  return new Date(new Date(date).setHours(0, 0, 0, 0));
+  return new Date(message.date).setHours(0, 0, 0, 0);
 }

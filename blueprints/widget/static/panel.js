@@ -57,6 +57,10 @@ export class Panel {
     if (visit.phase === "queued" || visit.phase === "served") visit.begin();
   }
 
+  get #t() {
+    return this.#widget.t;
+  }
+
   get isOpen() {
     return this.#dialog.open;
   }
@@ -158,9 +162,9 @@ export class Panel {
 
   /** Say everything in another language. */
   relabel() {
-    const { t, locale, option } = this.#words();
-    this.#log.relabel(t, locale);
-    this.#greeting.textContent = option("greeting") ?? t("greeting");
+    const t = this.#t;
+    this.#log.relabel(t, this.#widget.locale);
+    this.#greeting.textContent = this.#widget.option("greeting") ?? t("greeting");
     this.#invitation.textContent = t("invitation");
     this.#end.textContent = t("end");
     this.#leave.textContent = t("leave_line");
@@ -171,24 +175,18 @@ export class Panel {
     this.show();
   }
 
-  #words() {
-    const widget = this.#widget;
-    return { t: widget.t, locale: widget.locale, option: (name) => widget.option(name) };
-  }
-
   // ---- showing --------------------------------------------------------------
 
   show() {
     const visit = this.#visit;
     const { phase, chat } = visit;
-    const { t, option } = this.#words();
     const served = phase === "served";
     const messages = chat?.messages ?? [];
-    this.#title.textContent = served ? visit.name : (option("title") ?? t("title"));
+    this.#title.textContent = served ? visit.name : (this.#widget.option("title") ?? this.#t("title"));
     this.#state.hidden = !served;
     this.#state.dataset.state = visit.lost ? "unknown" : chat?.presence === "away" ? "away" : "here";
-    this.#state.textContent = t(visit.lost ? "away" : this.#state.dataset.state);
-    this.#mute.look(t(visit.muted ? "unmute" : "mute"), visit.muted ? "muted" : "sound");
+    this.#state.textContent = this.#t(visit.lost ? "away" : this.#state.dataset.state);
+    this.#mute.look(this.#t(visit.muted ? "unmute" : "mute"), visit.muted ? "muted" : "sound");
     this.#start.hidden = phase !== "start";
     this.#log.element.hidden = phase === "start";
     this.#queue.hidden = phase !== "queued";
@@ -196,7 +194,7 @@ export class Panel {
     this.#asking &&= served;
     this.#form.hidden = phase === "ended" || this.#asking;
     this.#problem.hidden = phase === "queued" || !visit.problem;
-    this.#problem.textContent = visit.problem && t(visit.problem);
+    this.#problem.textContent = visit.problem && this.#t(visit.problem);
     this.#showLine();
     this.#showDesk();
     this.#showPlace();
@@ -210,73 +208,69 @@ export class Panel {
   /** The phase is another: say so, and keep the focus in the panel. */
   #turn(phase) {
     if (phase === this.#shown) return;
-    const [before, { t }] = [this.#shown, this.#words()];
+    const before = this.#shown;
     this.#shown = phase;
     if (!before) this.#box.value = this.#visit.client.draft(this.#draftOf()) || this.#box.value;
     else this.#keepDraft();
-    const ask = t(phase === "start" ? "ask" : "write");
+    const ask = this.#t(phase === "start" ? "ask" : "write");
     this.#box.placeholder = ask;
     this.#box.setAttribute("aria-label", ask);
-    if (before && phase === "served") this.announce(t("connected", { name: this.#visit.name }));
-    if (before && phase === "ended") this.announce(t("ended"));
+    if (before && phase === "served") this.announce(this.#t("connected", { name: this.#visit.name }));
+    if (before && phase === "ended") this.announce(this.#t("ended"));
     const root = this.#dialog.getRootNode();
     if (before && this.isOpen && (!root.activeElement || root.activeElement.closest("[hidden]"))) this.#focus();
   }
 
   #showLine() {
     const { client, lost } = this.#visit;
-    const { t } = this.#words();
     const { state, code } = client.status;
     const over = state === "ended";
     this.#banner.hidden = !over && !lost;
-    this.#banner.firstChild.textContent = t(over ? (code === 4410 ? "refused" : "stopped") : "reconnecting");
+    this.#banner.firstChild.textContent = this.#t(over ? (code === 4410 ? "refused" : "stopped") : "reconnecting");
   }
 
   #showDesk() {
     const { desk } = this.#visit;
-    const { t } = this.#words();
     if (!desk) {
       if (!this.#desk.querySelector(".skeleton")) this.#desk.replaceChildren(element("i", "skeleton"));
       return;
     }
     const offline = !desk.ready;
-    const text = offline ? t("offline") : desk.length ? t("busy", { n: desk.length }) : t("free");
+    const text = offline ? this.#t("offline") : desk.length ? this.#t("busy", { n: desk.length }) : this.#t("free");
     if (this.#desk.firstChild?.textContent === text) return;
     const state = element("p", "state", text);
     state.dataset.state = offline ? "away" : "here";
-    this.#desk.replaceChildren(state, ...(offline ? [element("p", "", t("offline_hint"))] : []));
+    this.#desk.replaceChildren(state, ...(offline ? [element("p", "", this.#t("offline_hint"))] : []));
   }
 
   #showPlace() {
     const { client, desk } = this.#visit;
-    const { t } = this.#words();
-    const place = client.queue ? t("ahead", { n: client.queue.location }) : t(this.#visit.problem || "finding");
+    const place = client.queue ? this.#t("ahead", { n: client.queue.location }) : this.#t(this.#visit.problem || "finding");
     if (this.#place.textContent !== place) this.#place.textContent = place; // it is announced
     const minutes = Math.round((client.queue?.wait ?? 0) / 60);
-    const wait = client.queue?.wait && (minutes ? t("wait", { n: minutes }) : t("wait_short"));
-    this.#wait.textContent = desk && !desk.ready ? t("offline_queue") : wait || t("queue_hint");
+    const wait = client.queue?.wait && (minutes ? this.#t("wait", { n: minutes }) : this.#t("wait_short"));
+    this.#wait.textContent = desk && !desk.ready ? this.#t("offline_queue") : wait || this.#t("queue_hint");
   }
 
   #showTyping(on) {
-    const name = on ? this.#words().t("typing", { name: this.#visit.name }) : "";
+    const name = on ? this.#t("typing", { name: this.#visit.name }) : "";
     if (this.#typing.textContent === name) return;
     this.#typing.replaceChildren(...(on ? [element("i"), element("i"), element("i"), name] : []));
   }
 
   #showFoot(phase) {
-    const { t } = this.#words();
     const what = phase === "ended" ? "ended" : this.#asking ? "asking" : "";
     this.#foot.hidden = !what;
-    const said = what && what + t("end");
+    const said = what && what + this.#t("end");
     if (this.#foot.dataset.said === said) return;
     this.#foot.dataset.said = said;
     const parts =
       what === "ended"
-        ? [element("p", "", t("ended")), button("primary", t("again"), () => this.#visit.renew())]
+        ? [element("p", "", this.#t("ended")), button("primary", this.#t("again"), () => this.#visit.renew())]
         : [
-            element("p", "", t("end_question")),
-            button("primary", t("end"), () => this.#visit.leave()),
-            button("", t("keep"), () => this.#ask(false)),
+            element("p", "", this.#t("end_question")),
+            button("primary", this.#t("end"), () => this.#visit.leave()),
+            button("", this.#t("keep"), () => this.#ask(false)),
           ];
     this.#foot.replaceChildren(...(what ? parts : []));
   }

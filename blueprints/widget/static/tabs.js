@@ -1,7 +1,7 @@
 /**
- * The tabs of one browser agree: one of them makes the sound, all show the same
- * count. The one that speaks is the one that was last looked at; its name is in
- * storage, where all read the same.
+ * The tabs of one browser agree: what is read in one is read in all, and one of
+ * them makes the sound: the one that was last looked at. Its name is in storage,
+ * where all read the same.
  */
 
 export class Tabs {
@@ -16,12 +16,19 @@ export class Tabs {
     this.#channel.onmessage = ({ data }) => (data === "gone" ? this.#claim() : heard(data));
     addEventListener("focus", () => this.#claim());
     document.addEventListener("visibilitychange", () => !document.hidden && this.#claim());
-    addEventListener("pagehide", () => this.speaks && this.#channel.postMessage("gone"));
+    addEventListener("pagehide", () => this.#speaks && this.#channel.postMessage("gone"));
     if (!document.hidden) this.#claim();
   }
 
-  /** Whether this is the tab that makes the sound. */
-  get speaks() {
+  /** Make the sound of a message, in one of the tabs; what makes it is loaded with the first. */
+  async chime() {
+    // before the first click or key on the page a browser plays nothing, and says so
+    if (!this.#speaks || navigator.userActivation?.hasBeenActive === false) return;
+    const { chime } = await import("./chime.js");
+    chime();
+  }
+
+  get #speaks() {
     try {
       return (localStorage.getItem(this.#place) ?? this.#name) === this.#name;
     } catch {

@@ -3,7 +3,6 @@
  * agreement with the other tabs. It knows the launcher and no element of the panel.
  */
 
-import { chime } from "./chime.js";
 import { ChatClient } from "./csapp-client.js";
 import { Tabs } from "./tabs.js";
 
@@ -211,8 +210,8 @@ export class Visit {
     if (this.phase === "served" || document.hidden) return;
     try {
       const answer = await fetch(new URL("v1/status", this.#widget.base));
-      const { waiters_ready: ready, queue_length: length, users_served: served } = await answer.json();
-      this.desk = { ready, length, served };
+      const { waiters_ready: ready, queue_length: length } = await answer.json();
+      this.desk = { ready, length };
     } catch {
       this.desk = null;
     }
@@ -234,7 +233,7 @@ export class Visit {
     const { text, date } = message;
     this.#panel.announce(t("says", { name: this.name, text }));
     const noticed = this.#panel.isLookedAt && document.hasFocus();
-    if (!noticed && !this.muted && this.#tabs.speaks) chime();
+    if (!noticed && !this.muted) this.#tabs.chime().catch(() => {});
     emit("message", { text, own: false, name: chat.peer.name, date });
   }
 

@@ -1,0 +1,196 @@
+"""The widget's files, its tag, and what pages of other origins may ask."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from typing import Any
+
+import pytest
+from flask import Flask, render_template_string
+from flask.testing import FlaskClient
+
+from blueprints import auth
+from csapp import CSApp, Identity, create_app
+from services.identity import Tokens
+from testkit.server import SECRET
+
+WEEK = 7 * 86_400
+
+
+def host(**config: Any) -> tuple[Flask, CSApp]:
+    app = Flask(__name__)
+    app.config.update(CSAPP_SECRET_KEY=SECRET, CSAPP_DATABASE_URL="off", **config)
+    chat = CSApp(app, url_prefix="/support")
+    return app, chat
+
+
+@pytest.fixture
+def client() -> FlaskClient:
+    return host()[0].test_client()
+
+
+# ---- files -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["widget.js", "csapp-static/widget/panel.js"])
+def test_files_are_asked_for_anew_and_travel_packed(client: FlaskClient, name: str):
+    plain = client.get(f"/support/{name}")
+    assert plain.status_code == 200
+    assert plain.mimetype == "text/javascript"
+    assert plain.headers["Cache-Control"] == "no-cache"
+    assert plain.headers["Vary"] == "Accept-Encoding"
+    packed = client.get(f"/support/{name}", headers={"Accept-Encoding": "br, gzip"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(packed.data) == plain.data
+    assert packed.headers["ETag"] != plain.headers["ETag"]
+    again = client.get(
+        f"/support/{name}",
+        headers={"Accept-Encoding": "gzip", "If-None-Match": packed.headers["ETag"]},
+    )
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_files_may_be_loaded_by_any_page(client: FlaskClient):
+    """They are the same for everybody, and modules of another origin need the header."""
+    answer = client.get("/support/csapp-static/widget/panel.js")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "../pages.py", "..%2fpages.py", "locales"])
+def test_nothing_else_is_there(client: FlaskClient, name: str):
+    assert client.get(f"/support/csapp-static/widget/{name}").status_code == 404
+
+
+# ---- the tag -----------------------------------------------------------------
+
+
+def tag(app: Flask, call: str = "csapp_widget()") -> str:
+    with app.test_request_context():
+        return render_template_string("{{ " + call + " }}")
+
+
+def test_a_tag_in_any_template():
+    app, _ = host()
+    assert tag(app) == '<script async src="/support/widget.js"></script>'
+
+
+def test_a_tag_with_options():
+    app, _ = host()
+    written = tag(app, """csapp_widget(nonce="a1", locale="zh", title='"><script>')""")
+    assert written == (
+        '<script async src="/support/widget.js" nonce="a1" data-locale="zh" '
+        'data-title="&#34;&gt;&lt;script&gt;"></script>'
+    )
+
+
+def test_a_tag_with_an_option_that_there_is_not():
+    app, _ = host()
+    with pytest.raises(TypeError, match="colour"):
+        tag(app, "csapp_widget(colour='red')")
+
+
+def test_a_tag_tells_visitors_apart_and_does_not_name_them():
+    app, chat = host()
+    known: list[Identity | str | None] = ["user-1", Identity("user-1", "Ann"), "user-2", None]
+    chat.identify_visitor(lambda request: known.pop(0))
+    tags = [tag(app) for _ in range(4)]
+    assert tags[0] == tags[1] != tags[2]
+    assert "user-1" not in tags[0]
+    assert 'data-visitor=""' in tags[3]
+
+
+# ---- pages of other origins -----------------------------------------------------
+
+THERE = "https://shop.example"
+
+
+def asked(method: str, path: str, **config: Any) -> dict[str, str]:
+    """The CORS headers of the answer to a page of `THERE`."""
+    client = host(**config)[0].test_client()
+    answer = client.open(f"/support/{path}", method=method, headers={"Origin": THERE})
+    prefix = "Access-Control-"
+    return {name[len(prefix) :]: value for name, value in answer.headers if prefix in name}
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "v1/visitor/token"), ("GET", "v1/status")])
+def test_listed_origins_may_read_the_answer(method: str, path: str):
+    expected = {"Allow-Origin": THERE, "Allow-Credentials": "true"}
+    assert asked(method, path, CSAPP_ALLOWED_ORIGINS=f"https://a.example,{THERE}") == expected
+    assert asked(method, path, CSAPP_ALLOWED_ORIGINS="https://a.example") == {}
+    assert asked(method, path) == {}
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "v1/visitor/token"), ("GET", "v1/status")])
+def test_any_origin_may_but_never_with_cookies(method: str, path: str):
+    assert asked(method, path, CSAPP_ALLOWED_ORIGINS="*") == {"Allow-Origin": "*"}
+
+
+def test_they_may_show_a_token():
+    answer = asked("OPTIONS", "v1/visitor/token", CSAPP_ALLOWED_ORIGINS=THERE)
+    assert answer["Allow-Headers"] == "Authorization"
+    assert answer["Allow-Origin"] == THERE
+
+
+def test_waiters_sign_in_on_pages_of_ours_alone():
+    assert asked("POST", "v1/waiter/login", CSAPP_ALLOWED_ORIGINS=THERE) == {}
+
+
+# ---- the same stranger ------------------------------------------------------------
+
+
+def fetched(app: Flask, token: str = "") -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer: dict[str, Any] = app.test_client().post("/v1/visitor/token", headers=headers).json
+    return answer
+
+
+@pytest.fixture
+def alone() -> Flask:
+    return create_app({"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": "off"})
+
+
+def signed(sub: str, *, ago: float = 0, lifetime: float = 3600, sid: str = "") -> str:
+    tokens = Tokens([SECRET], lifetime, now=lambda: time.time() - ago)
+    # itsdangerous takes its own time; what has run out has a life that ended
+    return tokens.sign(Identity(sub, sid=sid), lifetime - ago)
+
+
+def test_a_stranger_stays_the_same_with_another_token(alone: Flask):
+    first = fetched(alone)
+    second = fetched(alone, first["token"])
+    assert second["sub"] == first["sub"]
+    assert second["token"] != first["token"]
+    assert fetched(alone)["sub"] != first["sub"]
+
+
+def test_a_token_that_has_run_out_is_good_for_that_for_a_week(alone: Flask):
+    late = signed("anonymous-ann", lifetime=0, ago=WEEK - 60)
+    assert fetched(alone, late)["sub"] == "anonymous-ann"
+    too_late = signed("anonymous-ann", lifetime=0, ago=WEEK + 60)
+    assert fetched(alone, too_late)["sub"] != "anonymous-ann"
+    assert auth.RENEWAL == WEEK
+
+
+@pytest.mark.parametrize("token", ["nonsense", signed("user-1"), signed("user-1")[:-1]])
+def test_nobody_else_is_renewed(alone: Flask, token: str):
+    """Whom the host knows it says itself, on every request anew."""
+    assert fetched(alone, token)["sub"].startswith("anonymous-")
+    assert fetched(alone, token)["sub"] != "user-1"
+
+
+def test_who_is_signed_out_is_somebody_new(alone: Flask):
+    first = fetched(alone)
+    client = alone.test_client()
+    headers = {"Authorization": f"Bearer {first['token']}"}
+    assert client.post("/v1/waiter/logout", headers=headers).status_code == 204
+    assert fetched(alone, first["token"])["sub"] != first["sub"]
+
+
+def test_what_was_renewed_is_signed_out_with_what_it_was(alone: Flask):
+    first = fetched(alone)
+    second = fetched(alone, first["token"])
+    headers = {"Authorization": f"Bearer {first['token']}"}
+    alone.test_client().post("/v1/waiter/logout", headers=headers)
+    assert fetched(alone, second["token"])["sub"] != first["sub"]
