@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import re
 import time
 from typing import Any
 
@@ -11,9 +13,11 @@ from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 
 from blueprints import auth
+from blueprints.widget.assets import asset
+from blueprints.widget.tag import OPTIONS
 from csapp import CSApp, Identity, create_app
 from services.identity import Tokens
-from testkit.server import SECRET
+from testkit.server import ROOT, SECRET
 
 WEEK = 7 * 86_400
 
@@ -99,6 +103,22 @@ def test_a_tag_tells_visitors_apart_and_does_not_name_them():
     assert tags[0] == tags[1] != tags[2]
     assert "user-1" not in tags[0]
     assert 'data-visitor=""' in tags[3]
+
+
+def test_the_documentation_names_all_of_it():
+    page = (ROOT / "docs" / "widget.md").read_text()
+    launcher = asset("widget.js")[0].decode()
+    options = set(re.findall(r"^\| `data-([a-z]+)`", page, re.MULTILINE))
+    assert options == {*OPTIONS, "visitor"}
+    commands = re.search(r"COMMANDS = (\[.*?\]);", launcher)
+    assert commands
+    table = page.split("| command | what |")[1].split("| event |")[0]
+    cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert set(re.findall(r"`(\w+)`", "".join(cells))) == set(json.loads(commands[1]))
+    styles = launcher + asset("panel.css")[0].decode()
+    assert set(re.findall(r"`(--csapp-[\w-]+)`", page)) == set(
+        re.findall(r"var\((--csapp-[\w-]+)", styles)
+    )
 
 
 # ---- pages of other origins -----------------------------------------------------

@@ -12,7 +12,6 @@ from services.identity import Identity
 
 from ..extension import Extension
 
-
 #: `docs/widget.md` says what each does
 OPTIONS = ("locale", "catalogue", "theme", "position", "title", "greeting", "credentials")
 
