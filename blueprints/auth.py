@@ -9,16 +9,17 @@ import time
 from flask import Blueprint, Request, Response, jsonify, request
 
 from services.history.port import StoreError
-from services.identity import Identity, TokenError, TokenRole
+from services.identity import Identity, TokenRole
 from services.limits import KeyedBuckets
 from services.origin import client_address, origin_allowed, public_host
 from services.revocation import date
 from services.server import ChatServer
 from services.wire.codes import ErrorCode
 
+from .asked import Denied, bearer, denied, token_of
 from .cors import shared
 from .extension import Extension, Who, problem
-from .login import Login, LoginError
+from .login import Login
 
 log = logging.getLogger("csapp")
 
@@ -41,6 +42,7 @@ def blueprint(extension: Extension) -> Blueprint:
     sign_outs = KeyedBuckets(SIGN_OUT_RATE, SIGN_OUT_BURST, time.monotonic)
     doors = Blueprint("csapp_auth", __name__)
     doors.after_request(shared(server, "visitor_token"))
+    doors.register_error_handler(Denied, denied)
 
     @doors.post("/v1/visitor/token")
     def visitor_token() -> Response:
@@ -66,10 +68,7 @@ def blueprint(extension: Extension) -> Blueprint:
         if (refusal := _refusal(request, server)) is not None:
             return refusal
         if _has_body(request):
-            try:
-                token, identity = login.check(request)
-            except LoginError as error:
-                return error.response
+            token, identity = login.check(request)
             return _answer(server, token, identity)
         who = callbacks.waiter(request) if callbacks.waiter else None
         if who is None:
@@ -80,14 +79,7 @@ def blueprint(extension: Extension) -> Blueprint:
     @doors.post("/v1/waiter/logout")
     def logout() -> Response:
         """The login of the token shown is over, everywhere."""
-        token = _bearer(request)
-        try:
-            if not token:
-                raise TokenError(ErrorCode.UNAUTHENTICATED, "Authorization: Bearer TOKEN is needed")
-            shown = server.tokens.inspect_any(token)
-        except TokenError as error:
-            what = error.message.removeprefix("payload.token: ")
-            return problem(401, error.code, what, {"WWW-Authenticate": "Bearer"})
+        shown = bearer(request, server.tokens.inspect_any)
         if not sign_outs.take(shown.identity.sid):
             what = "this login was signed out again and again"
             return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "10"})
@@ -119,7 +111,7 @@ def _refusal(asked: Request, server: ChatServer) -> Response | None:
 
 def _returning(asked: Request, server: ChatServer) -> Identity | None:
     """The stranger whose token *asked* shows; None for anybody else. Raises `StoreError`."""
-    token = _bearer(asked)
+    token = token_of(asked)
     if not token:
         return None
     try:
@@ -130,12 +122,6 @@ def _returning(asked: Request, server: ChatServer) -> Identity | None:
         return None  # the host says whom it knows, on every request anew
     revoked = server.house.revocations.is_revoked(shown.identity, shown.signed)
     return None if revoked else shown.identity
-
-
-def _bearer(asked: Request) -> str:
-    """The token of the Authorization header; empty without one."""
-    kind, _, token = asked.headers.get("Authorization", "").partition(" ")
-    return token.strip() if kind.lower() == "bearer" else ""
 
 
 def _identity(who: Who, role: TokenRole) -> Identity:

@@ -6,19 +6,17 @@ import logging
 import threading
 import time
 
-import msgspec
 from flask import Request
-from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.security import check_password_hash, generate_password_hash
 
-from services.errors import CSAppError
 from services.history.accounts import AccountError, Accounts, Hashing, folded
 from services.history.port import StoreError
 from services.identity import Identity, TokenRole
 from services.limits import KeyedBuckets
 from services.wire.codes import ErrorCode
 
-from .extension import Extension, problem
+from .asked import Denied, json_object
+from .extension import Extension
 
 log = logging.getLogger("csapp")
 
@@ -37,14 +35,6 @@ NO_DATABASE = (
 )
 
 
-class LoginError(CSAppError):
-    """The answer to a login that is refused."""
-
-    def __init__(self, status: int, code: ErrorCode, message: str, retry: int = 0) -> None:
-        super().__init__(message)
-        self.response = problem(status, code, message, {"Retry-After": retry} if retry else None)
-
-
 class Login:
     """Checks names and passwords for one application."""
 
@@ -56,28 +46,29 @@ class Login:
         self._room = threading.BoundedSemaphore(WAITING)
 
     def check(self, asked: Request) -> tuple[str, Identity]:
-        """A token for the waiter whose name and password are in *asked*. Raises `LoginError`."""
+        """A token for the waiter whose name and password are in *asked*. Raises `Denied`."""
         name, password = _credentials(asked)
         if not self._extension.has_store:
-            raise LoginError(503, ErrorCode.UNAVAILABLE, NO_DATABASE)
+            raise Denied(503, ErrorCode.UNAVAILABLE, NO_DATABASE)
         if not self._attempts.take(name):  # of names that do not exist as well
             what = "too many attempts for this name; try again in a moment"
-            raise LoginError(429, ErrorCode.RATE_LIMITED, what, round(NAME_PAUSE))
+            retry = {"Retry-After": str(round(NAME_PAUSE))}
+            raise Denied(429, ErrorCode.RATE_LIMITED, what, retry)
         try:
             signed = self._in_turn(name, password)
         except StoreError as error:
             log.warning("no waiter can sign in: %s", error)
             what = "the accounts cannot be read just now; try again in a moment"
-            raise LoginError(503, ErrorCode.UNAVAILABLE, what, 5) from None
+            raise Denied(503, ErrorCode.UNAVAILABLE, what, {"Retry-After": "5"}) from None
         if signed is None:
-            raise LoginError(401, ErrorCode.UNAUTHENTICATED, "name or password is wrong")
+            raise Denied(401, ErrorCode.UNAUTHENTICATED, "name or password is wrong")
         return signed
 
     def _in_turn(self, name: str, password: str) -> tuple[str, Identity] | None:
         runtime = self._extension.server.house.runtime
         if not self._room.acquire(blocking=False):
             what = "too many people sign in at once; try again in a moment"
-            raise LoginError(503, ErrorCode.UNAVAILABLE, what, 5)
+            raise Denied(503, ErrorCode.UNAVAILABLE, what, {"Retry-After": "5"})
         try:
             with self._turns:
                 found: tuple[str, Identity] | None = runtime.blocking(self._sign_in, name, password)
@@ -100,24 +91,13 @@ class Login:
 
 
 def _credentials(asked: Request) -> tuple[str, str]:
-    """Name (folded) and password of the body. Raises `LoginError`, which names the field."""
-    asked.max_content_length = MAX_BODY
-    try:
-        body = msgspec.json.decode(asked.get_data())
-    except RequestEntityTooLarge:
-        what = f"the body: at most {MAX_BODY} bytes"
-        raise LoginError(413, ErrorCode.TOO_LARGE, what) from None
-    except (msgspec.DecodeError, RecursionError, ValueError):
-        what = 'the body: JSON is expected, {"name": …, "password": …}'
-        raise LoginError(400, ErrorCode.INVALID_JSON, what) from None
-    if not isinstance(body, dict):
-        what = 'the body: an object is expected, {"name": …, "password": …}'
-        raise LoginError(400, ErrorCode.INVALID_MESSAGE, what)
+    """Name (folded) and password of the body. Raises `Denied`, which names the field."""
+    body = json_object(asked, '{"name": …, "password": …}', MAX_BODY)
     for field in ("name", "password"):
         if not isinstance(body.get(field), str) or not body[field]:
             what = f"{field}: a string is required"
-            raise LoginError(400, ErrorCode.INVALID_MESSAGE, what)
+            raise Denied(400, ErrorCode.INVALID_MESSAGE, what)
     try:
         return folded(body["name"]), body["password"]
     except AccountError as error:
-        raise LoginError(400, ErrorCode.INVALID_MESSAGE, str(error)) from None
+        raise Denied(400, ErrorCode.INVALID_MESSAGE, str(error)) from None

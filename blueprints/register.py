@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import accounts, api, auth, care, ops, sockets
+from . import accounts, api, auth, canned, care, ops, search, sockets
 from .console import pages as console
 from .extension import Extension
 from .widget import pages as widget
@@ -12,7 +12,7 @@ from .widget import pages as widget
 
 def register(app: Flask, extension: Extension, url_prefix: str) -> None:
     """Hang all doors into *app* under *url_prefix* (empty: the root)."""
-    for door in (sockets, auth, api, ops, widget, console):
+    for door in (sockets, auth, api, canned, search, ops, widget, console):
         app.register_blueprint(door.blueprint(extension), url_prefix=url_prefix or None)
     # One group, made in commands.py; both modules add to it.
     app.cli.add_command(accounts.chat)

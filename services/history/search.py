@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -78,6 +78,15 @@ class Found(NamedTuple):
     hits: list[Hit]
     #: `before` of the search that goes on from here; None: that was all
     next: int | None
+
+
+class Visitor(NamedTuple):
+    """With whom a chat was."""
+
+    name: str
+    subject: str
+    #: when the chat ended; None: it goes on
+    ended: int | None
 
 
 def spaced(text: str) -> str:
@@ -223,6 +232,15 @@ def search(
         # All that were tried are used up: were those all there are?
         tried = connection.execute(sa.text(_LAST_TRIED.format(find=find)), values).one()
     return Found(hits, tried[1] if tried[0] == MAX_TRIED else None)
+
+
+def visitors(store: SQLStore, chats: Collection[int]) -> dict[int, Visitor]:
+    """With whom each of *chats*, those of some hits, was or is. Raises `StoreError`."""
+    chat = tables.chat.c
+    query = sa.select(chat.key, chat.user_name, chat.user_subject, chat.ended)
+    with reading(store) as connection:
+        rows = connection.execute(query.where(chat.key.in_(chats)))
+        return {row[0]: Visitor(*row[1:]) for row in rows}
 
 
 _FIND_SQLITE = (

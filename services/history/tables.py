@@ -139,3 +139,13 @@ revoked = Table(
     Column("at", BigInteger, nullable=False),
     sqlite_autoincrement=True,  # workers read on behind the last
 )
+
+canned = Table(
+    "canned",
+    metadata,
+    Column("n", Number, primary_key=True, autoincrement=True),
+    Column("owner", Text, nullable=False),
+    Column("shortcut", Text, nullable=False),
+    Column("text", Text, nullable=False),
+)
+Index("canned_owner", canned.c.owner, canned.c.shortcut, unique=True)

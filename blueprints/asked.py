@@ -1,0 +1,137 @@
+"""What HTTP requests say: who asks, and for what; and how they are denied."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from flask import Request, Response
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from services.errors import CSAppError
+from services.history.port import StoreError
+from services.history.sql import SQLStore
+from services.identity import Shown, TokenError, TokenRole
+from services.limits import KeyedBuckets
+from services.wire.codes import ErrorCode
+
+from .extension import Extension, problem
+
+log = logging.getLogger("csapp")
+
+AT_WORK = 2  # questions at the database at once: logins and messages need the same threads
+WAITING = 30  # questions at work or waiting for their turn
+
+T = TypeVar("T")
+
+
+class Denied(CSAppError):
+    """The answer to a request that is refused."""
+
+    def __init__(
+        self, status: int, code: ErrorCode, message: str, headers: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message)
+        self.response = problem(status, code, message, headers)
+
+
+def denied(error: Denied) -> Response:
+    """For `Blueprint.register_error_handler`."""
+    return error.response
+
+
+def json_object(asked: Request, expected: str, most: int) -> dict[str, Any]:
+    """The body, an object of at most *most* bytes; *expected* is an example of it.
+
+    Raises `Denied`.
+    """
+    asked.max_content_length = most
+    try:
+        body = msgspec.json.decode(asked.get_data())
+    except RequestEntityTooLarge:
+        what = f"the body: at most {most} bytes"
+        raise Denied(413, ErrorCode.TOO_LARGE, what) from None
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        what = f"the body: JSON is expected, {expected}"
+        raise Denied(400, ErrorCode.INVALID_JSON, what) from None
+    if not isinstance(body, dict):
+        what = f"the body: an object is expected, {expected}"
+        raise Denied(400, ErrorCode.INVALID_MESSAGE, what)
+    return body
+
+
+def token_of(asked: Request) -> str:
+    """The token of the Authorization header; empty without one."""
+    kind, _, token = asked.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def bearer(asked: Request, inspect: Callable[[str], Shown]) -> Shown:
+    """Who shows which token, as *inspect* judges it. Raises `Denied`."""
+    token = token_of(asked)
+    try:
+        if not token:
+            raise TokenError(ErrorCode.UNAUTHENTICATED, "Authorization: Bearer TOKEN is needed")
+        return inspect(token)
+    except TokenError as error:
+        what = error.message.removeprefix("payload.token: ")
+        raise Denied(401, error.code, what, {"WWW-Authenticate": "Bearer"}) from None
+
+
+class Reception:
+    """Takes waiters' questions to the database: *rate* a second from each, *burst* at once."""
+
+    def __init__(self, extension: Extension, rate: float, burst: int) -> None:
+        self._extension = extension
+        self._asked = KeyedBuckets(rate, burst, time.monotonic)
+        self._pause = max(1, round(1 / rate))
+        self._turns = threading.BoundedSemaphore(AT_WORK)
+        self._room = threading.BoundedSemaphore(WAITING)
+
+    def ask(self, asked: Request, work: Callable[[SQLStore, str], T]) -> T:
+        """What `work(store, subject)` returns, called in a native thread. Raises `Denied`."""
+        if not self._extension.has_store:
+            what = "this server keeps nothing: CSAPP_DATABASE_URL is off"
+            raise Denied(404, ErrorCode.UNAVAILABLE, what)
+        subject = self._subject(asked)
+        if not self._asked.take(subject):
+            what = "too many questions in too short a time; try again in a moment"
+            raise Denied(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": str(self._pause)})
+        try:
+            return self._in_turn(work, subject)
+        except StoreError as error:
+            log.warning("a waiter's question cannot be answered: %s", error)
+            what = "the database does not answer just now; try again in a moment"
+            raise self._unavailable(what) from None
+
+    def _subject(self, asked: Request) -> str:
+        server = self._extension.server
+        shown = bearer(asked, lambda token: server.tokens.inspect(token, TokenRole.WAITER))
+        try:
+            revocations = server.house.revocations
+        except StoreError as error:
+            log.warning("nobody can be asked who is signed out: %s", error)
+            what = "the database does not answer just now; try again in a moment"
+            raise self._unavailable(what) from None
+        if revocations.is_revoked(shown.identity, shown.signed):
+            what = "this login was signed out"
+            raise Denied(401, ErrorCode.INVALID_TOKEN, what, {"WWW-Authenticate": "Bearer"})
+        return shown.identity.subject
+
+    def _in_turn(self, work: Callable[[SQLStore, str], T], subject: str) -> T:
+        if not self._room.acquire(blocking=False):
+            raise self._unavailable("too many waiters ask at once; try again in a moment")
+        try:
+            with self._turns:
+                runtime = self._extension.server.house.runtime
+                answer: T = runtime.blocking(lambda: work(self._extension.store(), subject))
+                return answer
+        finally:
+            self._room.release()
+
+    def _unavailable(self, what: str) -> Denied:
+        return Denied(503, ErrorCode.UNAVAILABLE, what, {"Retry-After": "5"})

@@ -1,0 +1,72 @@
+"""Search over HTTP: what was said in the chats of the waiter who asks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from services.history.port import Side
+from services.history.search import MAX_QUERY, Hit, Visitor, search, visitors
+from services.history.sql import SQLStore
+from services.wire.codes import ErrorCode
+from services.wire.dialect import rfc3339
+
+from .asked import Denied, Reception, denied
+from .extension import Extension
+
+RATE = 2.0  # a second, from one waiter: whoever types asks again and again
+BURST = 10
+
+HITS = 30  # in one answer
+
+
+def blueprint(extension: Extension) -> Blueprint:
+    """`GET /v1/search`."""
+    reception = Reception(extension, RATE, BURST)
+    doors = Blueprint("csapp_search", __name__)
+    doors.register_error_handler(Denied, denied)
+
+    @doors.get("/v1/search")
+    def find() -> Response:
+        """Messages that hold every word of `q`, newest first."""
+        words, before = _words(request.args.get("q", "")), _before(request.args.get("before"))
+
+        def work(store: SQLStore, subject: str) -> dict[str, Any]:
+            found = search(store, words, served_by=subject, before=before, limit=HITS)
+            who = visitors(store, {hit.chat for hit in found.hits})
+            hits = [_shown(hit, who[hit.chat]) for hit in found.hits if hit.chat in who]
+            return {"hits": hits, "next": found.next}
+
+        response = jsonify(reception.ask(request, work))
+        response.cache_control.no_store = True
+        return response
+
+    return doors
+
+
+def _words(query: str) -> str:
+    if not query.strip() or len(query) > MAX_QUERY:
+        raise Denied(400, ErrorCode.INVALID_MESSAGE, f"q: 1 to {MAX_QUERY} characters")
+    return query
+
+
+def _before(number: str | None) -> int | None:
+    if number is None:
+        return None
+    if not (number.isascii() and number.isdecimal() and len(number) <= 18):
+        raise Denied(400, ErrorCode.INVALID_MESSAGE, "before: `next` of an earlier answer")
+    return int(number)
+
+
+def _shown(hit: Hit, visitor: Visitor) -> dict[str, Any]:
+    return {
+        "conversation": f"{hit.chat:x}",
+        "seq": hit.seq,
+        "date": rfc3339(hit.date),
+        "from": "visitor" if hit.side == Side.USER else "waiter",
+        "snippet": hit.snippet,
+        "name": visitor.name,
+        "sub": visitor.subject,
+        "state": "open" if visitor.ended is None else "ended",
+    }

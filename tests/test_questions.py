@@ -1,0 +1,228 @@
+"""What a waiter asks over HTTP: canned replies, and search in what was said."""
+
+from __future__ import annotations
+
+import json
+import threading
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from blueprints import asked
+from csapp import create_app
+from services.identity import Identity, TokenRole
+from testkit.server import SECRET
+from tests.history.people import keep
+
+ADDRESSES = [("get", "/v1/canned"), ("post", "/v1/canned"), ("put", "/v1/canned/1"),
+             ("delete", "/v1/canned/1"), ("get", "/v1/search?q=word")]  # fmt: skip
+REPLY = {"shortcut": "bye", "text": "Goodbye!"}
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Flask:
+    url = f"sqlite:///{tmp_path}/csapp.db"
+    return create_app({"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": url})
+
+
+def ask(
+    app: Flask,
+    method: str,
+    address: str,
+    body: object = None,
+    who: str = "wim",
+    role: str = "waiter",
+):
+    token = app.extensions["csapp"].server.tokens.sign(Identity(who, "", TokenRole(role)))
+    data = body if isinstance(body, bytes) else json.dumps(body)
+    client = app.test_client()
+    return client.open(
+        address, method=method.upper(), data=data, headers={"Authorization": f"Bearer {token}"}
+    )
+
+
+# ---- who may ask -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(("method", "address"), ADDRESSES)
+def test_only_waiters_may_ask(app, method, address):
+    without = app.test_client().open(address, method=method.upper(), json=REPLY)
+    assert (without.status_code, without.get_json()["code"]) == (401, "unauthenticated")
+    assert without.headers["WWW-Authenticate"] == "Bearer"
+    for role in ("user", "admin"):
+        answer = ask(app, method, address, REPLY, role=role)
+        assert (answer.status_code, answer.get_json()["code"]) == (401, "forbidden")
+
+
+@pytest.mark.parametrize(("method", "address"), ADDRESSES)
+def test_whoever_is_signed_out_may_not(app, method, address):
+    tokens = app.extensions["csapp"].server.tokens
+    header = {"Authorization": f"Bearer {tokens.sign(Identity('wim', '', TokenRole.WAITER))}"}
+    client = app.test_client()
+    assert client.get("/v1/canned", headers=header).status_code == 200
+    assert client.post("/v1/waiter/logout", headers=header).status_code == 204
+    answer = client.open(address, method=method.upper(), headers=header, json=REPLY)
+    assert (answer.status_code, answer.get_json()["code"]) == (401, "invalid_token")
+
+
+@pytest.mark.parametrize(("method", "address"), ADDRESSES)
+def test_without_a_database_there_is_nothing_to_ask(method, address):
+    app = create_app({"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": "off"})
+    answer = ask(app, method, address, REPLY)
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "unavailable")
+
+
+@pytest.mark.parametrize(("method", "address"), ADDRESSES)
+def test_a_database_that_is_down_is_said_to_be(app, tmp_path, method, address):
+    (tmp_path / "csapp.db").mkdir()
+    answer = ask(app, method, address, REPLY)
+    assert (answer.status_code, answer.get_json()["code"]) == (503, "unavailable")
+    assert answer.headers["Retry-After"]
+    assert str(tmp_path) not in answer.text
+    (tmp_path / "csapp.db").rmdir()
+    assert ask(app, method, address, REPLY).status_code != 503, "back by itself"
+
+
+def test_questions_wait_for_their_turn_and_not_without_end(app, monkeypatch):
+    begun, finished = threading.Semaphore(0), threading.Semaphore(0)
+    gate = threading.Event()
+    codes: list[int] = []
+    monkeypatch.setattr(asked, "WAITING", 3)
+    reception = asked.Reception(app.extensions["csapp"], 100, 100)
+    app.extensions["csapp"].server.house  # noqa: B018  # made before several threads need it
+
+    def work(store: object, subject: str) -> None:
+        begun.release()
+        gate.wait(30)
+
+    def one() -> None:
+        token = app.extensions["csapp"].server.tokens.sign(Identity("wim", "", TokenRole.WAITER))
+        with app.test_request_context(headers={"Authorization": f"Bearer {token}"}) as context:
+            try:
+                reception.ask(context.request, work)
+                codes.append(200)
+            except asked.Denied as denied:
+                codes.append(denied.response.status_code)
+        finished.release()
+
+    threads = [threading.Thread(target=one) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert begun.acquire(timeout=30)
+    assert begun.acquire(timeout=30)
+    assert not begun.acquire(blocking=False), "only two are at work"
+    assert finished.acquire(timeout=30)
+    assert codes == [503], "the fourth does not wait"
+    gate.set()
+    for thread in threads:
+        thread.join(30)
+    assert sorted(codes) == [200, 200, 200, 503]
+
+
+# ---- canned replies --------------------------------------------------------
+
+
+def test_a_reply_from_its_making_to_its_end(app):
+    made = ask(app, "post", "/v1/canned", {**REPLY, "shared": True})
+    assert made.status_code == 201
+    reply = made.get_json()
+    assert reply == {**REPLY, "id": reply["id"], "shared": True}
+    listed = ask(app, "get", "/v1/canned", who="zoe")
+    assert listed.get_json() == {"replies": [reply]}
+    assert listed.headers["Cache-Control"] == "no-store"
+    address = f"/v1/canned/{reply['id']}"
+    changed = ask(app, "put", address, {"shortcut": "Tschüss", "text": " Tschüss! "})
+    assert changed.get_json() == {
+        "id": reply["id"], "shortcut": "tschüss", "text": "Tschüss!", "shared": False,
+    }  # fmt: skip
+    assert ask(app, "get", "/v1/canned", who="zoe").get_json() == {"replies": []}
+    assert ask(app, "delete", address, who="zoe").status_code == 404
+    assert ask(app, "delete", address).status_code == 204
+    assert ask(app, "delete", address).status_code == 404
+    assert ask(app, "put", address, REPLY).status_code == 404
+
+
+def test_a_shortcut_that_is_taken(app):
+    assert ask(app, "post", "/v1/canned", REPLY).status_code == 201
+    again = ask(app, "post", "/v1/canned", {**REPLY, "shortcut": "BYE"})
+    assert (again.status_code, again.get_json()["code"]) == (409, "id_conflict")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "named"),
+    [
+        (b"shortcut=a", 400, "invalid_json", "the body"),
+        (b"[" * 10_000, 400, "invalid_json", "the body"),
+        (b'{"shortcut": "a", "text": "\\ud800"}', 400, "invalid_json", "the body"),
+        (b"[]", 400, "invalid_message", "the body"),
+        (b"{}", 400, "invalid_message", "shortcut"),
+        (b'{"shortcut": 5, "text": "x"}', 400, "invalid_message", "shortcut"),
+        (b'{"shortcut": "a b", "text": "x"}', 400, "invalid_message", "shortcut"),
+        (b'{"shortcut": "a"}', 400, "invalid_message", "text"),
+        (b'{"shortcut": "a", "text": null}', 400, "invalid_message", "text"),
+        (b'{"shortcut": "a", "text": " "}', 400, "invalid_message", "text"),
+        (b'{"shortcut": "a", "text": "%s"}' % (b"x" * 4097), 400, "invalid_message", "text"),
+        (b'{"shortcut": "a", "text": "x", "shared": 1}', 400, "invalid_message", "shared"),
+        (b" " * 70_000, 413, "too_large", "the body"),
+    ],
+)
+def test_what_is_no_reply_is_named(app, body, status, code, named):
+    for method, address in (("post", "/v1/canned"), ("put", "/v1/canned/1")):
+        answer = ask(app, method, address, body)
+        assert (answer.status_code, answer.get_json()["code"]) == (status, code)
+        assert answer.get_json()["message"].startswith(f"{named}: ")
+
+
+def test_many_questions_at_once_are_refused(app):
+    codes = [ask(app, "get", "/v1/canned").status_code for _ in range(40)]
+    assert codes[:30] == [200] * 30
+    assert 429 in codes
+    assert ask(app, "get", "/v1/canned", who="zoe").status_code == 200
+
+
+# ---- search ----------------------------------------------------------------
+
+
+def test_search_finds_in_chats_of_the_waiter_who_asks(app):
+    store = app.extensions["csapp"].store()
+    keep(store, 0x1F, ["Where is my parcel?", "On its way"], user="ada", waiter="wim")
+    keep(store, 0x2F, ["A parcel for me?"], user="bob", waiter="wim", ended=None)
+    keep(store, 0x3F, ["No parcel here"], user="eve", waiter="zoe")
+    answer = ask(app, "get", "/v1/search?q=parcel")
+    assert answer.headers["Cache-Control"] == "no-store"
+    found = answer.get_json()
+    assert found["next"] is None
+    assert [(hit["conversation"], hit["name"], hit["state"]) for hit in found["hits"]] == [
+        ("2f", "Bob", "open"), ("1f", "Ada", "ended"),
+    ]  # fmt: skip
+    assert found["hits"][1] == {
+        "conversation": "1f", "seq": 1, "date": "2026-01-02T03:04:06.000Z", "from": "visitor",
+        "snippet": "Where is my parcel?", "name": "Ada", "sub": "ada", "state": "ended",
+    }  # fmt: skip
+    assert ask(app, "get", "/v1/search?q=way").get_json()["hits"][0]["from"] == "waiter"
+    assert ask(app, "get", "/v1/search?q=parcel", who="nobody").get_json()["hits"] == []
+
+
+def test_search_goes_on_where_it_stopped(app):
+    keep(app.extensions["csapp"].store(), 1, [f"word {number}" for number in range(40)])
+    first = ask(app, "get", "/v1/search?q=word").get_json()
+    rest = ask(app, "get", f"/v1/search?q=word&before={first['next']}").get_json()
+    seqs = [hit["seq"] for page in (first, rest) for hit in page["hits"]]
+    assert seqs == list(range(40, 0, -1))
+    assert rest["next"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [("", "q"), ("q=", "q"), ("q=%20", "q"), (f"q={'x' * 201}", "q"), ("q=a&before=x", "before"),
+     ("q=a&before=-1", "before"), (f"q=a&before={'9' * 30}", "before"), ("q=a&before=", "before")],
+)  # fmt: skip
+def test_what_is_no_question_is_named(app, query, named):
+    answer = ask(app, "get", f"/v1/search?{query}")
+    assert (answer.status_code, answer.get_json()["code"]) == (400, "invalid_message")
+    assert answer.get_json()["message"].startswith(f"{named}: ")
+
+
+def test_words_without_sense_find_nothing(app):
+    assert ask(app, "get", "/v1/search?q=%22%00").get_json() == {"hits": [], "next": None}
