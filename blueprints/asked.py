@@ -97,11 +97,11 @@ class Reception:
         if not self._extension.has_store:
             what = "this server keeps nothing: CSAPP_DATABASE_URL is off"
             raise Denied(404, ErrorCode.UNAVAILABLE, what)
-        subject = self._subject(asked)
-        if not self._asked.take(subject):
-            what = "too many questions in too short a time; try again in a moment"
-            raise Denied(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": str(self._pause)})
         try:
+            subject = self._subject(asked)
+            if not self._asked.take(subject):
+                what = "too many questions in too short a time; try again in a moment"
+                raise Denied(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": str(self._pause)})
             return self._in_turn(work, subject)
         except StoreError as error:
             log.warning("a waiter's question cannot be answered: %s", error)
@@ -111,13 +111,7 @@ class Reception:
     def _subject(self, asked: Request) -> str:
         server = self._extension.server
         shown = bearer(asked, lambda token: server.tokens.inspect(token, TokenRole.WAITER))
-        try:
-            revocations = server.house.revocations
-        except StoreError as error:
-            log.warning("nobody can be asked who is signed out: %s", error)
-            what = "the database does not answer just now; try again in a moment"
-            raise self._unavailable(what) from None
-        if revocations.is_revoked(shown.identity, shown.signed):
+        if server.house.revocations.is_revoked(shown.identity, shown.signed):
             what = "this login was signed out"
             raise Denied(401, ErrorCode.INVALID_TOKEN, what, {"WWW-Authenticate": "Bearer"})
         return shown.identity.subject
@@ -127,8 +121,8 @@ class Reception:
             raise self._unavailable("too many waiters ask at once; try again in a moment")
         try:
             with self._turns:
-                runtime = self._extension.server.house.runtime
-                answer: T = runtime.blocking(lambda: work(self._extension.store(), subject))
+                server = self._extension.server
+                answer: T = server.house.runtime.blocking(work, server.store, subject)
                 return answer
         finally:
             self._room.release()

@@ -9,7 +9,7 @@ import time
 from flask import Blueprint, Request, Response, jsonify, request
 
 from services.history.port import StoreError
-from services.identity import Identity, TokenRole
+from services.identity import Identity, TokenError, TokenRole
 from services.limits import KeyedBuckets
 from services.origin import client_address, origin_allowed, public_host
 from services.revocation import date

@@ -10,7 +10,7 @@ from services.history.port import Side
 from services.history.search import MAX_QUERY, Hit, Visitor, search, visitors
 from services.history.sql import SQLStore
 from services.wire.codes import ErrorCode
-from services.wire.dialect import rfc3339
+from services.wire.dates import rfc3339
 
 from .asked import Denied, Reception, denied
 from .extension import Extension
@@ -33,7 +33,7 @@ def blueprint(extension: Extension) -> Blueprint:
         words, before = _words(request.args.get("q", "")), _before(request.args.get("before"))
 
         def work(store: SQLStore, subject: str) -> dict[str, Any]:
-            found = search(store, words, served_by=subject, before=before, limit=HITS)
+            found = search(store, words, readable_by=subject, before=before, limit=HITS)
             who = visitors(store, {hit.chat for hit in found.hits})
             hits = [_shown(hit, who[hit.chat]) for hit in found.hits if hit.chat in who]
             return {"hits": hits, "next": found.next}

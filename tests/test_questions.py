@@ -184,19 +184,20 @@ def test_many_questions_at_once_are_refused(app):
 # ---- search ----------------------------------------------------------------
 
 
-def test_search_finds_in_chats_of_the_waiter_who_asks(app):
+def test_search_finds_in_chats_of_visitors_whom_the_waiter_served(app):
     store = app.extensions["csapp"].store()
     keep(store, 0x1F, ["Where is my parcel?", "On its way"], user="ada", waiter="wim")
     keep(store, 0x2F, ["A parcel for me?"], user="bob", waiter="wim", ended=None)
     keep(store, 0x3F, ["No parcel here"], user="eve", waiter="zoe")
+    keep(store, 0x4F, ["Another parcel"], user="ada", waiter="zoe")
     answer = ask(app, "get", "/v1/search?q=parcel")
     assert answer.headers["Cache-Control"] == "no-store"
     found = answer.get_json()
     assert found["next"] is None
     assert [(hit["conversation"], hit["name"], hit["state"]) for hit in found["hits"]] == [
-        ("2f", "Bob", "open"), ("1f", "Ada", "ended"),
+        ("4f", "Ada", "ended"), ("2f", "Bob", "open"), ("1f", "Ada", "ended"),
     ]  # fmt: skip
-    assert found["hits"][1] == {
+    assert found["hits"][2] == {
         "conversation": "1f", "seq": 1, "date": "2026-01-02T03:04:06.000Z", "from": "visitor",
         "snippet": "Where is my parcel?", "name": "Ada", "sub": "ada", "state": "ended",
     }  # fmt: skip

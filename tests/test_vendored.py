@@ -23,19 +23,23 @@ def test_there_are_some():
     assert ROOT / "blueprints" / "console" / "static" / "vendor" in FOLDERS
 
 
+def files(folder: Path) -> dict[str, Path]:
+    found = {str(path.relative_to(folder)): path for path in folder.rglob("*") if path.is_file()}
+    return {name: path for name, path in found.items() if name not in OURS}
+
+
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(ROOT)))
 def test_every_file_has_its_hash(folder: Path):
     listed = dict(line.split()[::-1] for line in (folder / "HASHES").read_text().splitlines())
     there = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.iterdir()
-        if path.name not in OURS
+        name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in files(folder).items()
     }
     assert there == listed
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(ROOT)))
-def test_every_package_has_its_licence(folder: Path):
-    names = {path.name for path in folder.iterdir()}
-    scripts = {name.removesuffix(".js") for name in names if name.endswith(".js")}
-    assert scripts <= {name.removesuffix(".LICENSE") for name in names}
+def test_every_script_has_its_licence(folder: Path):
+    for name, path in files(folder).items():
+        if path.suffix == ".js":
+            own, common = path.with_suffix(".LICENSE"), path.with_name("LICENSE")
+            assert own.exists() or common.exists(), name

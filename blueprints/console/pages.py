@@ -1,4 +1,4 @@
-"""The waiter's page."""
+"""The waiters' console."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ def blueprint(extension: Extension) -> Blueprint:
 
     @doors.get("/waiter")
     def waiter() -> str:
-        """A waiter's side: ready, several users side by side, reply."""
-        return render_template("csapp/waiter.html", accounts=extension.has_store)
+        """The console: my chats, the line, a conversation, who this is."""
+        return render_template(
+            "csapp/waiter.html",
+            accounts=extension.has_store,
+            capacity=extension.server.settings.max_users_per_waiter,
+        )
 
     return doors

@@ -91,6 +91,10 @@ def notes_of(store: SQLStore, chat: int) -> Iterator[Note]:
 # ---- forgetting ------------------------------------------------------------
 
 
+#: the tables of which something is deleted
+VACUUMED = ("message", "chat", "service", "note", "duty", "account", "canned", "revoked")
+
+
 @dataclass(slots=True)
 class Removed:
     """What is gone: so many rows of each."""
@@ -132,8 +136,9 @@ def erase(
       the notes on them, and their words in the search index.
     - As a waiter: the chats are their visitors' and stay. Its subject and name
       are replaced there by a pseudonym, a new one for each erasure; so are they
-      as the author of messages and notes, and in revocations. Its duty and its
-      account go. What it *wrote* stays, even where it wrote its own name.
+      as the author of messages and notes, and in revocations. Its duty, its
+      account and its own canned replies go. What it *wrote* stays, even where
+      it wrote its own name.
 
     In SQLite the words leave the search index, freed room is overwritten, and
     with *vacuum* the file is written anew and the write-ahead log emptied, so
@@ -184,7 +189,16 @@ def clean(store: SQLStore, *, vacuum: bool = True, pause: Pause = slices.sleep) 
     with reading(store) as connection:
         if store.name == "postgresql":
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for table in ("message", "chat", "service", "note", "duty", "account", "revoked"):
+            for table in (
+                "message",
+                "chat",
+                "service",
+                "note",
+                "duty",
+                "account",
+                "canned",
+                "revoked",
+            ):
                 alone.exec_driver_sql(f"VACUUM {table}")
             return True
         if vacuum:
@@ -258,6 +272,7 @@ def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) 
     with writing(store) as connection:
         erased.accounts += _delete(connection, tables.duty, tables.duty.c.subject == subject)
         erased.accounts += _delete(connection, tables.account, tables.account.c.name == subject)
+        _delete(connection, tables.canned, tables.canned.c.owner == subject)
 
 
 def _rename(

@@ -195,6 +195,7 @@ def search(
     query: str,
     *,
     served_by: str | None = None,
+    readable_by: str | None = None,
     before: int | None = None,
     limit: int = 50,
     pause: Pause = slices.sleep,
@@ -202,7 +203,8 @@ def search(
     """Messages that hold every word of *query*, newest first, with numbers below *before*.
 
     With *served_by*, a waiter's subject, only of chats which that waiter serves,
-    served, or wrote in. At most *limit* (1 to 200) hits and `MAX_TRIED` tries:
+    served, or wrote in; with *readable_by*, of all chats of the users whom that
+    waiter serves or served. At most *limit* (1 to 200) hits and `MAX_TRIED` tries:
     `Found.next` says where to go on. What has arrived last may be missing while
     the index has more than `CATCH_UP` messages to catch up with. Raises
     `StoreError`.
@@ -217,15 +219,14 @@ def search(
         "before": before if before is not None else 2**63 - 1,
         "tried": MAX_TRIED,
         "limit": limit,
-        "subject": served_by,
+        "subject": served_by if readable_by is None else readable_by,
     }
+    only = _SERVED if served_by is not None else _READABLE if readable_by is not None else ""
     find = _FIND_SQLITE if store.name == "sqlite" else _FIND_POSTGRES
     with reading(store) as connection:
         if store.name == "postgresql":
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {PATIENCE}")
-        rows = connection.execute(
-            sa.text(_SEARCH.format(find=find, only=_ONLY if served_by is not None else "")), values
-        )
+        rows = connection.execute(sa.text(_SEARCH.format(find=find, only=only)), values)
         hits = [Hit._make((*row[:6], snippet(row[6], wanted))) for row in rows]
         if len(hits) == limit:
             return Found(hits, hits[-1].n)
@@ -259,9 +260,15 @@ _SEARCH = (
 # Each chat is looked through once, not once for each of its messages that was found.
 _ONLY = (
     "WHERE m.chat IN (SELECT c.key FROM chat c WHERE c.key IN ("
-    "SELECT f.chat FROM message f JOIN found ON found.n = f.n) "
-    "AND (c.waiter_subject = :subject OR EXISTS (SELECT 1 FROM message w "
-    f"WHERE w.chat = c.key AND w.author = :subject AND w.side = {int(Side.WAITER)})))"
+    "SELECT f.chat FROM message f JOIN found ON found.n = f.n) AND ({}))"
+)
+_SERVED = _ONLY.format(
+    "c.waiter_subject = :subject OR EXISTS (SELECT 1 FROM message w "
+    f"WHERE w.chat = c.key AND w.author = :subject AND w.side = {int(Side.WAITER)})"
+)
+_READABLE = _ONLY.format(
+    "EXISTS (SELECT 1 FROM chat o JOIN service s ON s.chat = o.key "
+    "WHERE o.user_subject = c.user_subject AND s.waiter = :subject)"
 )
 _LAST_TRIED = "SELECT count(*), min(n) FROM ({find}) AS found"
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from services.history import canned
+from services.history import canned, care
 from services.history.canned import CannedError, CannedReplies, Reply, Taken, Unknown
 from services.history.port import StoreError
 from services.history.sql import SQLStore
+
+from .people import no_pause
 
 MAX_TEXT = 100
 
@@ -95,6 +97,15 @@ def test_there_is_an_end_of_them(replies, monkeypatch):
         replies.add("ada", "c", "text")
     replies.add("lin", "c", "text")
     replies.add("ada", "c", "text", shared=True)
+
+
+def test_a_waiter_who_is_erased_leaves_the_shared_ones(replies, store):
+    replies.add("ada", "own", "text")
+    replies.add("ada", "all", "text", shared=True)
+    replies.add("lin", "own", "text")
+    care.erase(store, "ada", vacuum=False, pause=no_pause)
+    assert shortcuts(replies, "ada") == [("all", "")]
+    assert shortcuts(replies, "lin") == [("all", ""), ("own", "lin")]
 
 
 def test_a_store_that_is_down_is_said_to_be(opened):

@@ -82,6 +82,19 @@ def test_a_waiter_finds_only_in_chats_it_served(store: SQLStore):
     assert len(found(store, "secret")) == 5
 
 
+def test_a_waiter_may_read_all_of_the_users_whom_it_served(store: SQLStore):
+    keep(store, 1, ["secret"], user="ada", waiter="wim")
+    keep(store, 2, ["secret"], user="ada", waiter="zoe")
+    keep(store, 3, ["secret"], user="bob", waiter="zoe")
+    keep(store, 4, ["secret"], user="eve", waiter="wim")
+    keep(store, 4, [], user="eve", waiter="zoe")  # taken over
+    keep(store, 5, ["secret"], user="eve", waiter=None)
+    assert found(store, "secret", readable_by="wim") == [(5, 1), (4, 1), (2, 1), (1, 1)]
+    assert found(store, "secret", readable_by="zoe") == [(5, 1), (4, 1), (3, 1), (2, 1), (1, 1)]
+    assert found(store, "secret", readable_by="ada") == []
+    assert found(store, "secret", readable_by="") == []
+
+
 def test_a_filter_that_lets_little_through_gives_up_and_can_go_on(
     store: SQLStore, monkeypatch: pytest.MonkeyPatch
 ):

@@ -1,0 +1,122 @@
+/**
+ * Sounds and desktop notifications, for what a waiter must not miss. Of several
+ * tabs only one calls: the one that was looked at last.
+ */
+
+import { count } from "./format.js";
+import { audible, enableSound, play } from "./sound.js";
+import { common, onShared, shared } from "./storage.js";
+
+/** What there are alerts for, as the settings name it. */
+export const KINDS = {
+  queued: "Somebody joins the line",
+  chat: "A chat begins",
+  message: "A message comes",
+};
+
+const DEFAULT = { sound: true, notify: true };
+
+export class Alerts {
+  #calls = !navigator.locks; // without locks, which need https, each tab calls
+  #changed;
+  #open;
+
+  /** *changed()*: a setting is another one. *open(conversation)*: a notification was clicked. */
+  constructor({ changed, open }) {
+    this.#changed = changed;
+    this.#open = open;
+    onShared("alerts", changed);
+    if (navigator.locks) this.#queueUp();
+    addEventListener("focus", () => this.#queueUp({ steal: true }));
+    // Whoever has enabled the sound before need not do it again: the first click or key will do.
+    const wake = () => this.settings.enabled && !audible() && enableSound().then(changed);
+    for (const type of ["pointerdown", "keydown"]) addEventListener(type, wake, { passive: true });
+  }
+
+  /** `{enabled, queued: {sound, notify}, chat: …, message: …}` */
+  get settings() {
+    const kept = shared.get("alerts") ?? {};
+    const kinds = Object.keys(KINDS).map((kind) => [kind, { ...DEFAULT, ...kept[kind] }]);
+    return { enabled: kept.enabled ?? false, ...Object.fromEntries(kinds) };
+  }
+
+  /** Set one switch: *what* is `sound` or `notify`. */
+  set(kind, what, on) {
+    const { settings } = this;
+    shared.set("alerts", { ...settings, [kind]: { ...settings[kind], [what]: on } });
+    this.#changed();
+  }
+
+  /** Whether sounds can be heard now. */
+  get audible() {
+    return this.settings.enabled && audible();
+  }
+
+  /** `default`, `granted`, `denied`; or `missing` where the browser has none. */
+  get permission() {
+    return "Notification" in window ? Notification.permission : "missing";
+  }
+
+  /** On a click: make sounds possible, and ask for notifications. */
+  async enable() {
+    shared.set("alerts", { ...this.settings, enabled: true });
+    await enableSound();
+    if (this.permission === "default") await Notification.requestPermission();
+    play("message"); // so that somebody knows how it sounds
+    this.#changed();
+  }
+
+  disable() {
+    shared.set("alerts", { ...this.settings, enabled: false });
+    this.#changed();
+  }
+
+  /** The line has *length* people in it now. Only more than *before* is news. */
+  line(before, length) {
+    if (length > before) this.#call("queued", "Somebody is waiting", `${count(length, "visitor")} in line`);
+  }
+
+  chat(name, conversation) {
+    this.#call("chat", name, "A new chat has begun.", conversation);
+  }
+
+  message(name, text, conversation) {
+    this.#call("message", name, text, conversation);
+  }
+
+  #call(kind, title, body, conversation) {
+    const { enabled, [kind]: wished } = this.settings;
+    if (!enabled || !this.#calls) return;
+    if (wished.sound) play(kind);
+    if (wished.notify && this.permission === "granted" && document.hidden) {
+      this.#notify(title, body, conversation);
+    }
+  }
+
+  #notify(title, body, conversation) {
+    let shown;
+    try {
+      shown = new Notification(title, { body, tag: common(conversation ?? "line"), renotify: true });
+    } catch {
+      return; // phones have them from service workers only
+    }
+    shown.onclick = () => {
+      window.focus();
+      shown.close();
+      if (conversation) this.#open(conversation);
+    };
+  }
+
+  /** Be the one that calls: when all before have gone, or at once. */
+  #queueUp(options = {}) {
+    if (!navigator.locks || (options.steal && this.#calls)) return;
+    const held = () => {
+      this.#calls = true;
+      return new Promise(() => {}); // until the page ends, or another tab takes it
+    };
+    navigator.locks.request(common("calls"), options, held).catch(() => {
+      this.#calls = false;
+      this.#queueUp();
+    });
+  }
+}

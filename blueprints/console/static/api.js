@@ -1,0 +1,66 @@
+/** Questions to the server over HTTP. */
+
+import { sentence } from "./format.js";
+
+/** What went wrong, in a sentence that can be shown; `status` is that of HTTP, 0 without an answer. */
+export class ApiError extends Error {
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Ask *path*; the answer's JSON, or null where there is none. Throws `ApiError`. */
+export async function ask(method, path, { body, token, signal, keepalive } = {}) {
+  const headers = {};
+  if (body !== undefined) headers["Content-Type"] = "application/json";
+  if (token) headers.Authorization = `Bearer ${token}`;
+  let response;
+  try {
+    response = await fetch(path, {
+      method, headers, signal, keepalive, body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new ApiError("The server cannot be reached.");
+  }
+  const answer = response.status === 204 ? null : await response.json().catch(() => ({}));
+  if (!response.ok) {
+    const what = answer?.message ?? `the server answered ${response.status}`;
+    throw new ApiError(sentence(what), response.status);
+  }
+  return answer;
+}
+
+/** The canned replies and the search of the waiter whom *token()* names. */
+export class Desktop {
+  #token;
+
+  constructor(token) {
+    this.#token = token;
+  }
+
+  #ask(method, path, options) {
+    return ask(method, path, { ...options, token: this.#token() });
+  }
+
+  replies() {
+    return this.#ask("GET", "v1/canned").then(({ replies }) => replies);
+  }
+
+  /** Make a reply, or change the one with this `id`. */
+  saveReply({ id, ...reply }) {
+    return id ? this.#ask("PUT", `v1/canned/${id}`, { body: reply }) : this.#ask("POST", "v1/canned", { body: reply });
+  }
+
+  removeReply(id) {
+    return this.#ask("DELETE", `v1/canned/${id}`);
+  }
+
+  /** `{hits, next}` */
+  search(words, { before, signal } = {}) {
+    const query = new URLSearchParams({ q: words });
+    if (before) query.set("before", before);
+    return this.#ask("GET", `v1/search?${query}`, { signal });
+  }
+}

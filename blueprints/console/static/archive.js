@@ -1,0 +1,50 @@
+/** What was said before: other conversations of a visitor, and the beginning of this one. */
+
+const EARLIER = 20; // conversations of a visitor shown at once
+const PAGE = 200; // messages, the most a server gives
+
+export class Archive {
+  #client;
+  #changed;
+  #earlier = new Map();
+
+  /** *changed()* is called when something has come. */
+  constructor(client, changed) {
+    this.#client = client;
+    this.#changed = changed;
+  }
+
+  /** Conversations of a chat's visitor: `{sessions, error}`; null while they are fetched. */
+  earlier({ conversation, peer: { sub }, state }) {
+    if (!sub) return { sessions: [] };
+    const key = `${conversation} ${state}`;
+    if (!this.#earlier.has(key)) this.#fetch(key, sub);
+    return this.#earlier.get(key);
+  }
+
+  /** Ask again where there was no answer. */
+  retry() {
+    this.#earlier.clear();
+    this.#changed();
+  }
+
+  async #fetch(key, sub) {
+    this.#earlier.set(key, null);
+    try {
+      this.#earlier.set(key, await this.#client.sessions({ sub, limit: EARLIER }));
+    } catch (error) {
+      this.#earlier.set(key, { sessions: [], error: error.message });
+    }
+    this.#changed();
+  }
+
+  /** Have the latest messages of a conversation here; with *seq*, all back to that one. Throws. */
+  async bring(conversation, seq = Infinity) {
+    for (;;) {
+      const chat = this.#client.chats.get(conversation);
+      const first = chat?.messages.find((one) => one.seq)?.seq;
+      if (chat && (chat.complete || (first && (first <= seq || seq === Infinity)))) return;
+      await this.#client.history({ conversation, limit: PAGE });
+    }
+  }
+}

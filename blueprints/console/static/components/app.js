@@ -1,0 +1,128 @@
+/** The whole console: the door, or the desk. */
+
+import { count } from "../format.js";
+import { NARROW } from "../desk.js";
+import { Component, html } from "../lib.js";
+import { listen } from "../shortcuts.js";
+import { tab } from "../storage.js";
+import { Banners } from "./banner.js";
+import { Conversation } from "./conversation.js";
+import { Dialog } from "./dialog.js";
+import { Door } from "./door.js";
+import { Finder } from "./finder.js";
+import { Help } from "./help.js";
+import { IconButton } from "./icons.js";
+import { Replies } from "./replies.js";
+import { Settings } from "./settings.js";
+import { Sidebar } from "./sidebar.js";
+import { Visitor } from "./visitor.js";
+
+const STATES = {
+  connecting: "Connecting…", online: "Connected", waiting: "Reconnecting…", ended: "Disconnected", stopped: "",
+};
+
+/** No room for a third column. */
+const COMPACT = "(max-width: 1099px)";
+
+/** *session*, *alerts*, *desk* (null: signed out), *accounts*; *icon* is the address of the sign. */
+export class App extends Component {
+  #narrow = matchMedia(NARROW);
+  #compact = matchMedia(COMPACT);
+  state = { dialog: null, later: tab.get("later") ?? false };
+
+  componentDidMount() {
+    for (const one of [this.#narrow, this.#compact]) one.addEventListener("change", () => this.forceUpdate());
+    const at = (act) => (how) => this.props.desk && act(this.props.desk, how);
+    listen({
+      next: at((desk, how) => desk.step(1, how)),
+      previous: at((desk, how) => desk.step(-1, how)),
+      write: at(() => document.getElementById("composer")?.focus()),
+      end: at((desk) => desk.chat && !desk.past && desk.end(desk.selected)),
+      undo: at((desk) => desk.undo(desk.selected)),
+      ready: at((desk) => desk.setReady(!(desk.wished ?? desk.ready))),
+      find: at(() => this.#open("find")),
+      help: at(() => this.#open("help")),
+      escape: at((desk) => (desk.past ? desk.closePast() : this.#narrow.matches && desk.select(null))),
+    });
+  }
+
+  #open = (dialog) => this.setState({ dialog });
+  #close = () => this.setState({ dialog: null });
+
+  #later = () => {
+    tab.set("later", true);
+    this.setState({ later: true });
+  };
+
+  #leave = () => {
+    this.#close();
+    this.props.leave();
+  };
+
+  render({ session, desk, accounts, icon }) {
+    return html`
+      <header class="bar">
+        <img src=${icon} alt="" width="32" height="32" />
+        <h1>Console</h1>
+        ${desk && this.#tools()}
+      </header>
+      ${session.state === "out" && html`<${Door} key="door" session=${session} accounts=${accounts} />`}
+      ${session.state === "asking" && html`<main class="door"><div class="skeletons" role="img" aria-label="Signing in"><i class="bone row"></i></div></main>`}
+      ${desk && this.#desk()}
+    `;
+  }
+
+  #tools() {
+    const { desk, alerts } = this.props;
+    const { state } = desk.client.status;
+    const quiet = !alerts.settings.enabled || !alerts.audible;
+    return html`
+      <p class="state ${state}" role="status">${STATES[state]}</p>
+      <p class="me" dir="auto">${desk.client.me?.name || desk.client.me?.sub}</p>
+      <div class="tools" role="toolbar" aria-label="Tools">
+        <${IconButton} icon="search" label="Find" keys="Ctrl K" onClick=${() => this.#open("find")} />
+        ${desk.keeps && html`<${IconButton} icon="replies" label="Canned replies" onClick=${() => this.#open("replies")} />`}
+        <${IconButton} icon=${quiet ? "silent" : "bell"} label=${quiet ? "Alerts, silent now" : "Alerts"} onClick=${() => this.#open("settings")} />
+        <${IconButton} icon="help" label="Keyboard" keys="?" onClick=${() => this.#open("help")} />
+        <${IconButton} icon="out" label="Sign out" onClick=${() => (desk.open.length ? this.#open("leave") : this.#leave())} />
+      </div>
+    `;
+  }
+
+  #desk() {
+    const { desk, alerts } = this.props;
+    const { matches: narrow } = this.#narrow;
+    const inside = desk.chat || desk.past;
+    return html`
+      <${Banners} desk=${desk} alerts=${alerts} later=${this.state.later ? null : this.#later} />
+      <div class="desk" role=${narrow && !inside ? "main" : undefined}>
+        ${(!narrow || !inside) && html`<${Sidebar} desk=${desk} />`}
+        ${(!narrow || inside) && html`
+          <${Conversation} desk=${desk} narrow=${narrow} back=${() => desk.select(null)} about=${() => this.#open("about")} />`}
+        ${!this.#compact.matches && desk.chat && html`<aside aria-label="Visitor"><${Visitor} desk=${desk} chat=${desk.chat} /></aside>`}
+      </div>
+      ${this.#dialog()}
+    `;
+  }
+
+  #dialog() {
+    const { desk, alerts } = this.props;
+    switch (this.state.dialog) {
+      case "find": return html`<${Finder} desk=${desk} close=${this.#close} />`;
+      case "replies": return html`<${Replies} desk=${desk} close=${this.#close} />`;
+      case "settings": return html`<${Settings} alerts=${alerts} close=${this.#close} />`;
+      case "help": return html`<${Help} close=${this.#close} />`;
+      case "about": return desk.chat && html`
+        <${Dialog} title="Visitor" name="about" close=${this.#close}><${Visitor} desk=${desk} chat=${desk.chat} /><//>`;
+      case "leave": return html`
+        <${Dialog} title="Sign out?" name="leave" close=${this.#close}>
+          <p>${count(desk.open.length, "chat")} of yours will end.</p>
+          <footer>
+            <button type="button" onClick=${this.#close}>Stay</button>
+            <button type="button" class="primary" onClick=${this.#leave}>Sign out and end them</button>
+          </footer>
+        <//>`;
+      default: return null;
+    }
+  }
+}

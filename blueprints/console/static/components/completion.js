@@ -1,0 +1,43 @@
+/** The list of canned replies above the box. */
+
+import { Component, createRef, html } from "../lib.js";
+
+const MOST = 50; // in the list; more letters narrow it down
+
+/** The replies that *query* may mean: by shortcut first, then by what they say. */
+export function listed(replies, query) {
+  const wanted = query.toLowerCase();
+  const begins = replies.filter(({ shortcut }) => shortcut.startsWith(wanted));
+  const holds = replies.filter(
+    (one) => !begins.includes(one) && `${one.shortcut} ${one.text}`.toLowerCase().includes(wanted),
+  );
+  return [...begins, ...holds].slice(0, MOST);
+}
+
+/** *found* with the one at *picked* chosen; `insert(reply)` takes one by mouse. */
+export class Completion extends Component {
+  #list = createRef();
+
+  componentDidMount() {
+    this.componentDidUpdate();
+  }
+
+  componentDidUpdate() {
+    this.#list.current.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
+  }
+
+  render({ found, picked, insert }) {
+    return html`
+      <ul class="completion" id="completion" role="listbox" aria-label="Canned replies" ref=${this.#list}>
+        ${found.map((reply, at) => html`
+          <li key=${reply.id} id=${`canned-${reply.id}`} role="option" aria-selected=${String(at === picked)}
+              onMouseDown=${(event) => {
+                event.preventDefault(); // the box keeps the focus
+                insert(reply);
+              }}>
+            <b>/${reply.shortcut}</b> <span>${reply.text}</span>
+          </li>`)}
+      </ul>
+    `;
+  }
+}

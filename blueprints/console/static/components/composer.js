@@ -1,0 +1,122 @@
+/** Where a reply is written: kept as it is typed, with canned replies behind a slash. */
+
+import { Component, createRef, html } from "../lib.js";
+import { Completion, listed } from "./completion.js";
+import { Icon } from "./icons.js";
+
+const MOST = 4096; // characters; the server says so, too
+
+// The word under the cursor, where it begins with a slash.
+const SLASH = /(?:^|\s)\/([^\s/]*)$/;
+
+// Keys that move the cursor and change nothing.
+const MOVES = /^(Arrow|Home|End|Page)/;
+
+/**
+ * *desk* and the *chat* it writes to. Give it a `key` of the conversation: each
+ * chat has a box of its own.
+ */
+export class Composer extends Component {
+  #box = createRef();
+  state = { text: this.props.desk.drafts.get(this.props.chat.conversation), query: null, picked: 0 };
+
+  componentDidMount() {
+    const box = this.#box.current;
+    box.setSelectionRange(box.value.length, box.value.length);
+    if (this.props.focused) box.focus({ preventScroll: true });
+  }
+
+  componentWillUnmount() {
+    this.#typing(false);
+  }
+
+  #typing(on) {
+    this.props.desk.client.typing(on, this.props.chat.conversation);
+  }
+
+  #found() {
+    const { query } = this.state;
+    return query === null ? [] : listed(this.props.desk.replies ?? [], query);
+  }
+
+  #put(text) {
+    this.props.desk.drafts.set(this.props.chat.conversation, text);
+    this.setState({ text });
+  }
+
+  #typed = ({ target }) => {
+    this.#put(target.value);
+    this.#typing(target.value !== "");
+    this.#lookForSlash();
+  };
+
+  /** The list is open while the cursor stands behind a slash and its word. */
+  #lookForSlash = () => {
+    const { value, selectionStart, selectionEnd } = this.#box.current;
+    const slash = selectionStart === selectionEnd && SLASH.exec(value.slice(0, selectionStart));
+    const query = slash ? slash[1] : null;
+    if (query !== this.state.query) this.setState({ query, picked: 0 });
+  };
+
+  #insert(reply) {
+    const box = this.#box.current;
+    const end = box.selectionStart;
+    const start = end - this.state.query.length - 1;
+    this.#put(box.value.slice(0, start) + reply.text + box.value.slice(end));
+    this.setState({ query: null }, () => {
+      box.focus();
+      box.setSelectionRange(start + reply.text.length, start + reply.text.length);
+    });
+  }
+
+  #send = (event) => {
+    event?.preventDefault();
+    const text = this.state.text.trim();
+    if (!text) return;
+    this.props.desk.send(text, this.props.chat.conversation);
+    this.setState({ text: "", query: null });
+    this.#box.current.focus();
+  };
+
+  #key = (event) => {
+    if (event.isComposing) return; // Enter picks a candidate of an input method
+    const found = this.#found();
+    if (found.length && this.#choose(event, found)) {
+      event.preventDefault();
+      event.stopPropagation();
+    } else if (event.key === "Enter" && !event.shiftKey) {
+      this.#send(event);
+    }
+  };
+
+  /** Keys of the list; whether it took this one. */
+  #choose({ key, shiftKey }, found) {
+    const { picked } = this.state;
+    const steps = { ArrowDown: 1, ArrowUp: -1 }[key];
+    if (steps) this.setState({ picked: (picked + steps + found.length) % found.length });
+    else if ((key === "Enter" && !shiftKey) || key === "Tab") this.#insert(found[picked]);
+    else if (key === "Escape") this.setState({ query: null });
+    else return false;
+    return true;
+  }
+
+  render({ chat, name }, { text, query, picked }) {
+    const found = this.#found();
+    const open = query !== null && found.length > 0;
+    return html`
+      <form class="composer" onSubmit=${this.#send}>
+        ${open && html`<${Completion} found=${found} picked=${picked} insert=${(one) => this.#insert(one)} />`}
+        <p class="unseen" role="status">${open ? `${found.length} canned replies, up and down choose, Enter takes one` : ""}</p>
+        <textarea ref=${this.#box} rows="1" value=${text} maxlength=${MOST} enterkeyhint="send"
+          id="composer" aria-label=${`Reply to ${name}`} aria-autocomplete="list" aria-haspopup="listbox"
+          aria-controls=${open ? "completion" : undefined}
+          aria-activedescendant=${open ? `canned-${found[picked].id}` : undefined}
+          placeholder=${this.props.desk.keeps ? "Write a reply, / for canned ones" : "Write a reply"}
+          onInput=${this.#typed} onKeyDown=${this.#key} onClick=${this.#lookForSlash}
+          onKeyUp=${({ key }) => MOVES.test(key) && this.#lookForSlash()} onBlur=${() => this.setState({ query: null })}></textarea>
+        <button type="submit" class="primary send" aria-label="Send" disabled=${!text.trim()}>
+          <${Icon} name="send" /></button>
+      </form>
+    `;
+  }
+}

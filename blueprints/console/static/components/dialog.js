@@ -1,0 +1,37 @@
+/** A dialog: the rest of the page is out of reach while it is open, and Esc closes it. */
+
+import { Component, createRef, html } from "../lib.js";
+import { IconButton } from "./icons.js";
+
+/** *close()* is called when it has closed; *name* is a class. */
+export class Dialog extends Component {
+  #dialog = createRef();
+
+  componentDidMount() {
+    this.#dialog.current.showModal();
+  }
+
+  componentWillUnmount() {
+    this.#dialog.current.close(); // the focus goes back to where it was
+  }
+
+  // A press that begins and ends on the backdrop; one that selects text may end there.
+  #pressed = ({ target }) => {
+    if (target === this.#dialog.current) this.props.close();
+  };
+
+  render({ title, name, close, children }) {
+    return html`
+      <dialog ref=${this.#dialog} class=${name} aria-label=${title} onMouseDown=${this.#pressed}
+              onCancel=${(event) => {
+                event.preventDefault();
+                close();
+              }}>
+        <div class="sheet">
+          <header><h2>${title}</h2><${IconButton} icon="close" label="Close" onClick=${close} /></header>
+          ${children}
+        </div>
+      </dialog>
+    `;
+  }
+}

@@ -1,0 +1,63 @@
+/** Signing in: with a name and a password, or with a token. */
+
+import { Component, createRef, html } from "../lib.js";
+
+/** *accounts*: there are names and passwords here. */
+export class Door extends Component {
+  #first = createRef();
+  #password = createRef();
+  state = { name: "", password: "", token: "", why: this.props.session.why, busy: false };
+
+  componentDidMount() {
+    this.#first.current.focus();
+  }
+
+  #enter = async (event) => {
+    event.preventDefault();
+    const { name, password, busy } = this.state;
+    if (busy) return;
+    this.setState({ busy: true, why: "" }); // so that the same sentence is read out again
+    try {
+      await this.props.session.enterAs(name, password);
+    } catch (error) {
+      this.setState({ busy: false, why: error.message }, () => this.#password.current?.select());
+    }
+  };
+
+  #show = (event) => {
+    event.preventDefault();
+    const token = this.state.token.trim();
+    if (token) this.props.session.enterWith(token);
+  };
+
+  render({ accounts }, { name, password, token, why, busy }) {
+    return html`
+      <main class="door">
+        <h2>Sign in</h2>
+        <p class="problem" role="alert">${why}</p>
+        ${accounts && html`
+          <form onSubmit=${this.#enter}>
+            <label for="name">Name</label>
+            <input id="name" ref=${this.#first} value=${name} autocomplete="username" autocapitalize="none"
+                   spellcheck=${false} maxlength="200" required onInput=${({ target }) => this.setState({ name: target.value })} />
+            <label for="password">Password</label>
+            <input id="password" ref=${this.#password} type="password" value=${password} required
+                   autocomplete="current-password" onInput=${({ target }) => this.setState({ password: target.value })} />
+            <button type="submit" class="primary" aria-disabled=${busy ? "true" : undefined}>${busy ? "Signing in…" : "Sign in"}</button>
+          </form>`}
+        <details open=${!accounts}>
+          <summary>Sign in with a token</summary>
+          <form onSubmit=${this.#show}>
+            <label for="token">Token</label>
+            <input id="token" ref=${accounts ? undefined : this.#first} value=${token} autocomplete="off" autocapitalize="none"
+                   spellcheck=${false} required aria-describedby="token-help"
+                   onInput=${({ target }) => this.setState({ token: target.value })} />
+            <p class="none" id="token-help">Whoever runs this chat makes one for you:
+              <code>flask chat token --role waiter --sub YOU</code></p>
+            <button type="submit" class=${accounts ? "" : "primary"}>Use token</button>
+          </form>
+        </details>
+      </main>
+    `;
+  }
+}

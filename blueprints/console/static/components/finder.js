@@ -1,0 +1,115 @@
+/** Search in one's chats and in all that was said in them. */
+
+import { visitorName, when } from "../format.js";
+import { Component, createRef, html } from "../lib.js";
+import { Dialog } from "./dialog.js";
+
+const PAUSE = 250; // ms without a key until the server is asked
+
+/** *desk* is searched; *close()* when something was chosen. */
+export class Finder extends Component {
+  #box = createRef();
+  #list = createRef();
+  #timer = 0;
+  #asking = null;
+  state = { words: "", hits: [], next: null, error: "", busy: false, picked: 0 };
+
+  componentDidMount() {
+    this.#box.current.focus();
+  }
+
+  componentDidUpdate() {
+    this.#list.current?.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
+  }
+
+  componentWillUnmount() {
+    clearTimeout(this.#timer);
+    this.#asking?.abort();
+  }
+
+  #typed = ({ target }) => {
+    clearTimeout(this.#timer);
+    this.#asking?.abort();
+    const words = target.value;
+    const asks = words.trim() !== "" && this.props.desk.keeps;
+    this.setState({ words, hits: [], next: null, error: "", busy: asks, picked: 0 });
+    if (asks) this.#timer = setTimeout(() => this.#ask(), PAUSE);
+  };
+
+  async #ask(before) {
+    const asking = (this.#asking = new AbortController());
+    try {
+      const { words, hits } = this.state;
+      const found = await this.props.desk.api.search(words.trim(), { before, signal: asking.signal });
+      this.setState({ hits: [...hits, ...found.hits], next: found.next, busy: false });
+    } catch (error) {
+      if (asking === this.#asking && error.name !== "AbortError") this.setState({ error: error.message, busy: false });
+    }
+  }
+
+  /** What can be chosen: chats by name, then messages, then more of them. */
+  #choices() {
+    const { words, hits, next } = this.state;
+    const wanted = words.trim().toLowerCase();
+    const chats = this.props.desk.chats
+      .map((chat) => ({ conversation: chat.conversation, name: visitorName(chat.peer) }))
+      .filter(({ name }) => name.toLowerCase().includes(wanted));
+    return [
+      ...chats.map((chat) => ({ kind: "chat", ...chat })),
+      ...hits.map((hit) => ({ kind: "hit", ...hit, name: visitorName(hit) })),
+      ...(next ? [{ kind: "more", name: "Show more" }] : []),
+    ];
+  }
+
+  #choose(choice) {
+    if (choice.kind === "more") {
+      this.setState({ busy: true, next: null });
+      this.#ask(this.state.next);
+      return;
+    }
+    this.props.close();
+    if (choice.kind === "chat") this.props.desk.select(choice.conversation, { write: true });
+    else this.props.desk.openPast(choice);
+  }
+
+  #key = (event) => {
+    const choices = this.#choices();
+    const steps = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (event.isComposing || !choices.length || (!steps && event.key !== "Enter")) return;
+    event.preventDefault();
+    const { picked } = this.state;
+    if (steps) this.setState({ picked: (picked + steps + choices.length) % choices.length });
+    else this.#choose(choices[picked]);
+  };
+
+  render({ desk, close }, { words, error, busy, picked }) {
+    const choices = this.#choices();
+    const asked = words.trim() !== "";
+    return html`
+      <${Dialog} title="Find" name="finder" close=${close}>
+        <input ref=${this.#box} type="text" role="combobox" aria-label="Find in chats" value=${words}
+          maxlength="200" autocomplete="off" spellcheck=${false}
+          placeholder=${desk.keeps ? "A name, or words that were said" : "A name"}
+          aria-expanded=${String(choices.length > 0)} aria-controls="found" aria-autocomplete="list"
+          aria-activedescendant=${choices.length ? `found-${picked}` : undefined}
+          onInput=${this.#typed} onKeyDown=${this.#key} />
+        <ul id="found" role="listbox" aria-label="Found" ref=${this.#list} hidden=${!choices.length}>
+          ${choices.map((choice, at) => html`
+            <li key=${`${choice.kind} ${choice.conversation} ${choice.seq}`} id=${`found-${at}`} role="option"
+                aria-selected=${String(at === picked)} class=${choice.kind} onClick=${() => this.#choose(choice)}>
+              <b dir="auto">${choice.name}</b>
+              ${choice.kind === "chat" && html`<span class="when">One of your chats</span>`}
+              ${choice.kind === "hit" && html`
+                <time class="when" datetime=${choice.date}>${when(choice.date)}</time>
+                <span class="snippet" dir="auto">${choice.from === "waiter" ? "Answer: " : ""}${choice.snippet}</span>`}
+            </li>`)}
+        </ul>
+        ${busy && html`<div class="skeletons" role="img" aria-label="Searching"><i class="bone row"></i><i class="bone row"></i></div>`}
+        <p class="none" role="status">
+          ${error || (asked && !busy && !choices.length && "Nothing was found in your chats.")
+            || (!asked && !choices.length && "What was said in chats that you serve or served.")}
+        </p>
+      <//>
+    `;
+  }
+}

@@ -1,0 +1,100 @@
+/** The canned replies, to be read and changed. */
+
+import { Component, createRef, html } from "../lib.js";
+import { Dialog } from "./dialog.js";
+
+const EMPTY = { shortcut: "", text: "", shared: false };
+
+/** *desk* keeps them. */
+export class Replies extends Component {
+  #first = createRef();
+  state = { edited: null, error: "", busy: false, doomed: null };
+
+  componentDidMount() {
+    this.#try(() => this.props.desk.loadReplies());
+  }
+
+  componentDidUpdate(_props, { edited }) {
+    if (this.state.edited && !edited) this.#first.current?.focus();
+  }
+
+  async #try(work) {
+    this.setState({ busy: true, error: "" });
+    try {
+      await work();
+      this.setState({ busy: false });
+      return true;
+    } catch (error) {
+      this.setState({ busy: false, error: error.message });
+      return false;
+    }
+  }
+
+  #save = async (event) => {
+    event.preventDefault();
+    const { edited, busy } = this.state;
+    if (!busy && (await this.#try(() => this.props.desk.saveReply(edited)))) this.setState({ edited: null });
+  };
+
+  /** The first press asks, the second deletes. */
+  #remove(id) {
+    if (this.state.doomed !== id) this.setState({ doomed: id });
+    else this.#try(() => this.props.desk.removeReply(id)).then(() => this.setState({ doomed: null }));
+  }
+
+  #change(what) {
+    this.setState(({ edited }) => ({ edited: { ...edited, ...what } }));
+  }
+
+  render({ desk, close }, { edited, error }) {
+    return html`
+      <${Dialog} title="Canned replies" name="replies" close=${close}>
+        ${error && html`<p class="problem" role="alert">${error}</p>`}
+        ${edited ? this.#form(edited) : this.#list(desk.replies)}
+      <//>
+    `;
+  }
+
+  #list(replies) {
+    return html`
+      <p class="none">Type <kbd>/</kbd> and a few letters while you write, and choose one.</p>
+      ${replies === null && !this.state.error && html`
+        <div class="skeletons" role="img" aria-label="Loading"><i class="bone row"></i><i class="bone row"></i></div>`}
+      ${replies?.length === 0 && html`
+        <div class="trouble"><h3>No canned replies yet</h3><p>What you say every day needs to be written only once.</p></div>`}
+      <ul class="cards">
+        ${replies?.map((reply) => html`
+          <li key=${reply.id}>
+            <p><b>/${reply.shortcut}</b> ${reply.shared && html`<span class="tag">Shared</span>`}</p>
+            <p class="text" dir="auto">${reply.text}</p>
+            <p class="actions">
+              <button type="button" class="link" aria-label=${`Edit /${reply.shortcut}`}
+                      onClick=${() => this.setState({ edited: reply, error: "", doomed: null })}>Edit</button>
+              <button type="button" class="link bad" aria-label=${`Delete /${reply.shortcut}`}
+                      onClick=${() => this.#remove(reply.id)}>${this.state.doomed === reply.id ? "Really delete?" : "Delete"}</button>
+            </p>
+          </li>`)}
+      </ul>
+      <footer><button type="button" class="primary" onClick=${() => this.setState({ edited: EMPTY, error: "" })}>New reply</button></footer>
+    `;
+  }
+
+  #form({ shortcut, text, shared }) {
+    return html`
+      <form onSubmit=${this.#save}>
+        <label for="shortcut">Shortcut</label>
+        <input id="shortcut" ref=${this.#first} value=${shortcut} maxlength="32" required autocomplete="off"
+               autocapitalize="none" spellcheck=${false} onInput=${({ target }) => this.#change({ shortcut: target.value.replace(/^\//, "") })} />
+        <label for="canned-text">Text</label>
+        <textarea id="canned-text" rows="6" maxlength="4096" required value=${text}
+                  onInput=${({ target }) => this.#change({ text: target.value })}></textarea>
+        <label class="check"><input type="checkbox" checked=${shared}
+               onChange=${({ target }) => this.#change({ shared: target.checked })} /> Shared with all waiters</label>
+        <footer>
+          <button type="button" onClick=${() => this.setState({ edited: null, error: "" })}>Cancel</button>
+          <button type="submit" class="primary">Save</button>
+        </footer>
+      </form>
+    `;
+  }
+}

@@ -1,0 +1,65 @@
+/** The waiter's console starts here. */
+
+import { Alerts } from "./alerts.js";
+import { showCount } from "./badge.js";
+import { App } from "./components/app.js";
+import { Desk } from "./desk.js";
+import { sentence } from "./format.js";
+import { html, render } from "./lib.js";
+import { Session } from "./session.js";
+
+const root = document.getElementById("console");
+const accounts = "accounts" in root.dataset; // the server keeps things: accounts, and a history
+const icon = document.querySelector("link[rel=icon]").href;
+
+let desk = null;
+let dirty = false;
+
+const session = new Session(signed);
+const alerts = new Alerts({ changed, open: (conversation) => desk?.select(conversation, { write: true }) });
+
+/** Show everything anew, once for whatever has happened just now. */
+function changed() {
+  if (dirty) return;
+  dirty = true;
+  queueMicrotask(() => {
+    dirty = false;
+    show();
+  });
+}
+
+function show() {
+  showCount(desk?.news ?? 0);
+  render(html`<${App} session=${session} alerts=${alerts} desk=${desk} accounts=${accounts} icon=${icon} leave=${leave} />`, root);
+}
+
+/** Somebody is in, or out. */
+function signed() {
+  if (session.state === "in" && !desk) {
+    desk = new Desk({ session, alerts, changed, keeps: accounts, capacity: Number(root.dataset.capacity) });
+    desk.client.on("status", shutOut);
+  } else if (session.state === "out" && desk) {
+    desk.close();
+    desk = null;
+  }
+  changed();
+}
+
+/** What the server does not let in stands at the door again. */
+function shutOut({ state, code, reason }) {
+  if (state === "ended" && (code === 4401 || code === 4403)) {
+    queueMicrotask(() => session.expel(sentence(reason)));
+  }
+}
+
+function leave() {
+  desk.leave();
+  session.leave();
+}
+
+addEventListener("focus", () => desk?.look());
+document.addEventListener("visibilitychange", () => desk?.look());
+addEventListener("hashchange", () => location.reload()); // another waiter's link in this tab
+root.replaceChildren();
+show();
+session.start();
