@@ -337,6 +337,8 @@ class Session:
         if self._transcript is not None:
             self._tell_self(participant.identity)
             if self._role is Role.WAITER:
+                if participant.phase is Phase.ON_DUTY:
+                    self._tell_duty(participant)
                 self._switchboard.tell_line(participant, self)
             if participant.line is not None:
                 lines.append(participant.line)
@@ -457,13 +459,9 @@ class Session:
         asked = frame.payload.capacity if isinstance(frame.payload, frames.DutyPayload) else UNSET
         me.phase = Phase.ON_DUTY
         switchboard.desk.ready(self.uuid, asked if isinstance(asked, int) else None)
-        capacity = switchboard.desk.capacity(self.uuid)
-        switchboard.keep_duty(me, ready=True, capacity=capacity)
+        switchboard.keep_duty(me, ready=True, capacity=switchboard.desk.capacity(self.uuid))
         if isinstance(frame, frames.Ready2):
-            payload = frames.CapacityPayload(capacity)
-            answer = frames.ReadySuccess(id=codec.new_id(), to=self.uuid, payload=payload)
-            answer.reply_id = frame.id
-            self._send(answer)
+            self._tell_duty(me, frame)
         switchboard.carry_out()
 
     def unready(self, frame: frames.Unready, me: Participant) -> None:
@@ -471,12 +469,17 @@ class Session:
         desk = self._switchboard.desk
         me.phase = Phase.OFF_DUTY
         desk.unready(self.uuid)
-        capacity = desk.capacity(self.uuid)
-        self._switchboard.keep_duty(me, ready=False, capacity=capacity)
-        payload = frames.CapacityPayload(capacity)
-        answer = frames.UnreadySuccess(id=codec.new_id(), to=self.uuid, payload=payload)
-        answer.reply_id = frame.id
-        self._send(answer)
+        self._switchboard.keep_duty(me, ready=False, capacity=desk.capacity(self.uuid))
+        self._tell_duty(me, frame)
+
+    def _tell_duty(self, me: Participant, frame: frames.ClientFrame | None = None) -> None:
+        """Whether a waiter takes users; it may have said so in another window, long ago."""
+        success = frames.ReadySuccess if me.phase is Phase.ON_DUTY else frames.UnreadySuccess
+        payload = frames.CapacityPayload(self._switchboard.desk.capacity(self.uuid))
+        told = success(id=codec.new_id(), to=self.uuid, payload=payload)
+        if frame is not None:
+            told.reply_id = frame.id
+        self._send(told)
 
     def _line(self, frame: frames.ClientFrame, me: Participant) -> Line:
         """Whom a frame is for. Raises `Refusal`."""

@@ -75,7 +75,11 @@ def come(server: LiveServer) -> Iterator[Open]:
         client.uuid = success["to"]
         assert success["payload"]["sub"] == sub
         if role == "waiter":
-            client.line = assert_receives(client, "queue_status")["payload"]["length"]
+            told = client.receive()
+            client.duty = told["payload"]["capacity"] if told["type"] == "ready" else None
+            told = told if client.duty is None else client.receive()
+            assert told["type"] == "queue_status"
+            client.line = told["payload"]["length"]
         return client
 
     yield open_
@@ -252,6 +256,18 @@ def test_typing_and_reading_are_passed_on(come):
     waiter.say("read", {"seq": 1}, to=user.uuid)
     assert assert_receives(user, "typing", on=True)["conversation"] == conversation
     assert assert_receives(user, "read", seq=1)["from"] == waiter.uuid
+
+
+def test_a_waiter_who_returns_is_told_its_duty(come):
+    first = come("waiter", "wim")
+    assert first.duty is None
+    first.say("ready", {"capacity": 3})
+    assert_receives(first, "ready")
+    second = come("waiter", "wim")  # a newer login
+    assert second.duty == 3
+    second.say("unready")
+    assert_receives(second, "unready")
+    assert come("waiter", "wim").duty is None
 
 
 def test_ready_with_a_capacity_and_unready(come):
