@@ -48,6 +48,7 @@ export class Desk {
   #mine = new Set(tab.get("mine") ?? []);
   #known = shared.get("known") ?? [];
   #timers = new Map();
+  #dutyKnown = false;
   #wishedCapacity = null;
   #usual;
   #others = "BroadcastChannel" in window ? new BroadcastChannel(common("desk")) : null;
@@ -192,7 +193,7 @@ export class Desk {
 
   /** Whether visitors are taken, or null before that is known. */
   get ready() {
-    return this.client.duty?.ready ?? null;
+    return this.#dutyKnown ? (this.client.duty?.ready ?? null) : null;
   }
 
   get capacity() {
@@ -268,6 +269,7 @@ export class Desk {
     client.on("change", () => this.#changed());
     client.on("status", () => this.#status());
     client.on("duty", () => {
+      this.#dutyKnown = true;
       this.#wishedCapacity = null;
       if (this.wished === this.ready) this.wished = null;
     });
@@ -289,6 +291,7 @@ export class Desk {
       return;
     }
     this.inLine = this.lineSince = null;
+    if (this.client.status.state === "ended") this.#dutyKnown = false; // another window decides now
   }
 
   /** The server tells of changes only: what they begin with must be asked for. */

@@ -7,7 +7,7 @@ import { Text } from "./text.js";
 const NEAR = 64; // px from an end that count as being there
 
 /**
- * *chat* is shown; *retry(id)*, *discard(id)* for what was not sent, *older()*
+ * *chat* is shown (give it a `key` of the conversation); *retry(id)*, *discard(id)* for what was not sent, *older()*
  * fetches more (a promise), *look()* is called when the newest is in sight, and
  * *target* is the `seq` of a message to go to.
  */
@@ -16,6 +16,7 @@ export class Messages extends Component {
   #follows = true; // the newest message is in sight, and stays there
   #asking = false;
   #shown = null; // the target that was gone to
+  state = { trouble: false };
   #size = new ResizeObserver(() => this.#follows && this.#toEnd());
 
   componentDidMount() {
@@ -32,13 +33,10 @@ export class Messages extends Component {
     return { fromEnd: scrollHeight - scrollTop };
   }
 
-  componentDidUpdate({ chat }, _state, { fromEnd }) {
+  componentDidUpdate(_props, _state, { fromEnd }) {
     const log = this.#log.current;
     const first = this.props.chat.messages[0]?.id;
-    if (chat !== this.props.chat) {
-      this.#follows = true;
-      this.#asking = false;
-    } else if (first !== this.first && !this.#follows) {
+    if (first !== this.first && !this.#follows) {
       log.scrollTop = log.scrollHeight - fromEnd; // older ones came: the eye stays where it is
     }
     this.first = first;
@@ -80,20 +78,21 @@ export class Messages extends Component {
   async #fill() {
     const { chat, older } = this.props;
     const log = this.#log.current;
-    if (this.#asking || chat.complete || !chat.messages.length || log.scrollTop > NEAR) return;
+    if (this.#asking || this.state.trouble || chat.complete || !chat.messages.length || log.scrollTop > NEAR) return;
     this.#asking = true;
     try {
       await older();
-      if (this.props.chat === chat) this.#asking = false;
+      this.setState({}); // there may be room for more, once these are in their place
     } catch {
-      // the line is down, or the history is: a scroll asks again, nothing else does
-      if (this.props.chat === chat) this.#asking = false;
-      return;
+      this.setState({ trouble: true });
+    } finally {
+      this.#asking = false;
     }
-    if (this.#log.current) this.#fill();
   }
 
-  render({ chat, label, name, target, retry, discard }) {
+  #again = () => this.setState({ trouble: false }); // and what is shown anew is filled
+
+  render({ chat, label, name, target, retry, discard }, { trouble }) {
     const { messages } = chat;
     this.first ??= messages[0]?.id;
     const read = messages.findLast((one) => one.own && one.seq && one.seq <= chat.readByPeer);
@@ -101,7 +100,10 @@ export class Messages extends Component {
       <div class="log" role="log" aria-live="polite" aria-label=${label} tabindex="0"
            ref=${this.#log} onScroll=${this.#scrolled}>
         <div class="older">
-          ${!chat.complete && html`<${Skeletons} />`}
+          ${!chat.complete && !trouble && html`<${Skeletons} />`}
+          ${!chat.complete && trouble && html`
+            <p class="note">Earlier messages cannot be read just now.
+              <button type="button" class="link" onClick=${this.#again}>Try again</button></p>`}
           ${chat.complete && !messages.length && html`<p class="note">Nothing has been said yet.</p>`}
         </div>
         ${messages.map((message, at) => html`
