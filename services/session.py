@@ -370,6 +370,7 @@ class Session:
 
     def authenticate(self, frame: frames.Auth, me: None) -> None:
         """Take the token; the third bad one ends the connection."""
+        self.dialect = DIALECTS[frame.payload.version]
         try:
             identity, self.signed = self._identify(frame)
         except TokenError as error:
@@ -382,7 +383,6 @@ class Session:
             code = CloseCode.WRONG_ROLE if wrong_role else CloseCode.UNAUTHENTICATED
             raise Farewell(code, "no valid token") from None
         self._identity = identity
-        self.dialect = DIALECTS[frame.payload.version]
         if self.dialect.version > 1:
             self._asking = frame
             self._transcript = Transcript(self, dict(frame.payload.resume or {}))

@@ -258,6 +258,17 @@ def test_typing_and_reading_are_passed_on(come):
     assert assert_receives(user, "read", seq=1)["from"] == waiter.uuid
 
 
+@pytest.mark.parametrize("running", ["gunicorn"], indirect=True)
+def test_a_token_that_is_not_taken_is_answered_in_the_version_that_was_asked_for(server):
+    client = Client(server, "user")
+    token = server.token("user", "ann", lifetime=-1)
+    client.say("auth", {"token": token, "version": 2})
+    assert_receives(client, "error", code="expired_token")
+    client.say("auth", {"token": token})
+    assert "code" not in assert_receives(client, "error")["payload"]
+    client.drop()
+
+
 def test_a_waiter_who_returns_is_told_its_duty(come):
     first = come("waiter", "wim")
     assert first.duty is None

@@ -97,7 +97,7 @@ def test_canned_replies_from_their_making_to_their_use(desk: LiveServer, visit: 
     with Guest(desk, "cleo", "Cleo") as cleo:
         cleo.is_served()
         expect_chosen(ada, "Cleo")
-        ada.keyboard.press("Enter")
+        box(ada, "Cleo").click()
         ada.keyboard.type("Hi! 1/2 /")
         options = ada.get_by_role("option")
         expect(options).to_have_count(2)
@@ -180,9 +180,9 @@ def test_earlier_conversations(desk: LiveServer, visit: Visit) -> None:
 
 def test_sounds_and_notifications(desk: LiveServer, visit: Visit) -> None:
     """For who joins the line, for a chat, for a message: each as it is wished."""
-    page = visit(f"{desk.url}/healthz", permissions=["notifications"])
+    page = visit(link(desk), permissions=["notifications"])
     page.add_init_script(EAR)
-    page.goto(link(desk))
+    page.reload()
     page.get_by_role("button", name="Enable sound").click()
     expect(page.get_by_role("button", name="Alerts", exact=True)).to_be_visible()
     assert page.evaluate("played") == 1  # how it sounds
@@ -221,9 +221,9 @@ def test_sounds_and_notifications(desk: LiveServer, visit: Visit) -> None:
 
 
 def test_a_click_on_a_notification_opens_the_chat(desk: LiveServer, visit: Visit) -> None:
-    page = visit(f"{desk.url}/healthz", permissions=["notifications"])
+    page = visit(link(desk), permissions=["notifications"])
     page.add_init_script(EAR)
-    page.goto(link(desk))
+    page.reload()
     page.get_by_role("button", name="Enable sound").click()
     get_ready(page)
     with Guest(desk, "ann", "Ann") as ann, Guest(desk, "bob", "Bob") as bob:
@@ -238,9 +238,9 @@ def test_a_click_on_a_notification_opens_the_chat(desk: LiveServer, visit: Visit
 
 
 def test_of_two_tabs_one_calls(desk: LiveServer, visit: Visit) -> None:
-    first = visit(f"{desk.url}/healthz", permissions=["notifications"])
+    first = visit(link(desk), permissions=["notifications"])
     first.context.add_init_script(EAR)
-    first.goto(link(desk))
+    first.reload()
     first.get_by_role("button", name="Enable sound").click()
     second = first.context.new_page()
     second.goto(f"{desk.url}/waiter")

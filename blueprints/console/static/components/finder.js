@@ -93,7 +93,8 @@ export class Finder extends Component {
           aria-expanded=${String(choices.length > 0)} aria-controls="found" aria-autocomplete="list"
           aria-activedescendant=${choices.length ? `found-${picked}` : undefined}
           onInput=${this.#typed} onKeyDown=${this.#key} />
-        <ul id="found" role="listbox" aria-label="Found" ref=${this.#list} hidden=${!choices.length}>
+        <ul id="found" role="listbox" aria-label="Found" ref=${this.#list} hidden=${!choices.length}
+            onMouseDown=${(event) => event.preventDefault() /* the box keeps the focus */}>
           ${choices.map((choice, at) => html`
             <li key=${`${choice.kind} ${choice.conversation} ${choice.seq}`} id=${`found-${at}`} role="option"
                 aria-selected=${String(at === picked)} class=${choice.kind} onClick=${() => this.#choose(choice)}>

@@ -1,0 +1,159 @@
+"""Every state of the console, on a phone and a desk, in light and dark, looked at by axe-core."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from testkit import LiveServer
+
+from .conftest import Axe, Picture, Run, Screenshot, View, Visit
+from .console import box, chat, chats, duty, expect_dialog, link, log, reply
+from .guest import Guest
+
+pytestmark = pytest.mark.browser
+
+REPLIES = [
+    ("hello", "Good day! How can I help you?", True),
+    ("thanks", "Thank you for writing to us.", False),
+    ("shipping", "Shipping takes two to three working days within Europe.", True),
+]
+
+
+@pytest.fixture
+def desk(run: Run, tmp_path: Path) -> LiveServer:
+    return run(env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
+
+
+def can(server: LiveServer, page: Page) -> None:
+    """Keep the canned replies."""
+    header = {"Authorization": f"Bearer {server.token('waiter', 'ada')}"}
+    for shortcut, text, shared in REPLIES:
+        data = {"shortcut": shortcut, "text": text, "shared": shared}
+        answer = page.request.post(f"{server.url}/v1/canned", data=data, headers=header)
+        assert answer.status == 201
+
+
+def talk(server: LiveServer, stack: ExitStack, page: Page) -> None:
+    """A desk with much to do on *page*: Ann is answered, the others wait."""
+    guests = [
+        ("cust-1", "Ann Berg", "https://shop.example/tables/oak"),
+        ("anonymous-3fQ7Kq2x", "", "https://shop.example/delivery"),
+        ("cust-3", "李明", "https://shop.example/cn/sizes"),
+        ("cust-4", "Sam Okafor", ""),
+        ("cust-5", "Maria dos Santos", ""),
+        ("cust-6", "Next", ""),
+    ]
+    ann, two, three, sam, *_ = (stack.enter_context(Guest(server, *who)) for who in guests)
+    for guest in (ann, two, three, sam):
+        guest.is_served()
+    ann.writes(
+        "Hello! My order 1042 has not arrived. Can you see where it is?",
+        "The page https://shop.example/orders/1042 says nothing.",
+    )
+    two.writes("Do you deliver to Norway?")
+    three.writes("您好，请问可以换尺码吗？")
+    expect(chats(page)).to_have_count(5)
+    if page.get_by_role("log").count() == 0:
+        chat(page, "Ann Berg").click()
+    expect(log(page)).to_contain_text("says nothing")
+    reply(page, "Ann Berg", "Hello Ann, let me look that up for you.")
+    reply(page, "Ann Berg", "It left our warehouse this morning.\nYou will have it before noon.")
+    assert [ann.reads(), ann.reads()][0].startswith("Hello Ann")
+    ann.tells("read", seq=4)
+    expect(log(page).get_by_text("Read", exact=True)).to_be_visible()
+    two.tells("typing", on=True)
+
+
+def test_every_state(desk: LiveServer, visit: Visit, axe: Axe, screenshot: Screenshot, view: View):
+    """From the door to the last dialog."""
+    page = visit(f"{desk.url}/waiter", **view)
+    expect(page.get_by_label("Name")).to_be_visible()
+    look(page, axe, screenshot, "door")
+    page.goto("about:blank")
+    page.goto(link(desk, name="Ada Lovelace"))
+    can(desk, page)
+    expect(page.get_by_text("Nobody is waiting")).to_be_visible()
+    look(page, axe, screenshot, "away")
+    page.get_by_role("button", name="Not now").click()
+    page.get_by_role("button", name="Ready", exact=True).click()
+    expect(duty(page, "Ready")).to_be_visible()
+    page.reload()
+    expect(duty(page, "Ready")).to_be_visible()
+    with ExitStack() as stack:
+        talk(desk, stack, page)
+        look(page, axe, screenshot, "chat")
+        back = page.get_by_role("button", name="Back to my chats")
+        if back.is_visible():
+            back.click()
+            look(page, axe, screenshot, "list")
+            chat(page, "Ann Berg").click()
+        box(page, "Ann Berg").fill("One more thing: /")
+        expect(page.get_by_role("option")).to_have_count(3)
+        look(page, axe, screenshot, "canned")
+        page.keyboard.press("Escape")
+        page.keyboard.press("Escape")
+        page.keyboard.press("e")
+        expect(page.get_by_text("This chat ends in")).to_be_visible()
+        look(page, axe, screenshot, "ending")
+        page.keyboard.press("u")
+        for name, dialog in [
+            ("Canned replies", "Canned replies"),
+            ("Alerts", "Alerts"),
+            ("Keyboard", "Keyboard"),
+            ("Sign out", "Sign out?"),
+        ]:
+            page.get_by_role("toolbar").get_by_role("button", name=name).click()
+            shown = expect_dialog(page, dialog)
+            look(page, axe, screenshot, name.lower().replace(" ", "-"))
+            if name == "Canned replies":
+                shown.get_by_role("button", name="New reply").click()
+                look(page, axe, screenshot, "new-reply")
+            page.keyboard.press("Escape")
+            expect(shown).to_be_hidden()
+        page.keyboard.press("Control+k")
+        page.keyboard.type("order")
+        expect(page.get_by_role("option")).to_have_count(1)
+        look(page, axe, screenshot, "find")
+        page.keyboard.press("Enter")
+        expect(page.locator(".aimed")).to_contain_text("My order 1042")
+        look(page, axe, screenshot, "found")
+
+
+def test_a_line_that_is_lost(
+    run: Run, visit: Visit, axe: Axe, screenshot: Screenshot, view: View
+) -> None:
+    """The server is gone, and says what becomes of what one writes."""
+    server = run()
+    page = visit(link(server), expected=("ERR_CONNECTION", "WebSocket connection to"), **view)
+    page.get_by_role("button", name="Ready", exact=True).click()
+    expect(duty(page, "Ready")).to_be_visible()
+    server.stop()
+    expect(page.get_by_text("The server is being restarted.")).to_be_visible()
+    look(page, axe, screenshot, "lost")
+
+
+def test_picture(desk: LiveServer, visit: Visit, picture: Picture) -> None:
+    """The one in docs/console.md."""
+    page = visit(
+        link(desk, name="Ada Lovelace"),
+        viewport={"width": 1280, "height": 800},
+        device_scale_factor=2,
+        reduced_motion="reduce",
+    )
+    can(desk, page)
+    page.get_by_role("button", name="Not now").click()
+    page.get_by_role("button", name="Ready", exact=True).click()
+    expect(duty(page, "Ready")).to_be_visible()
+    with ExitStack() as stack:
+        talk(desk, stack, page)
+        box(page, "Ann Berg").press_sequentially("Is there any")
+        picture("console", page)
+
+
+def look(page: Page, axe: Axe, screenshot: Screenshot, name: str) -> None:
+    screenshot(page, f"console-{name}")
+    axe(page)
