@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import ExitStack
 from pathlib import Path
 from signal import SIGKILL
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 from testkit import LiveServer
 from testkit.server import free_port
@@ -303,6 +304,41 @@ def test_a_message_that_cannot_be_sent(run: Run, env: dict[str, str], visit: Vis
         failed.get_by_role("button", name="Discard").click()
         expect(failed).to_have_count(0)
         assert texts(ada) == ["Short."]
+
+
+@pytest.mark.parametrize(
+    ("code", "what", "button"),
+    [
+        (1001, "The connection is lost. What you write is kept", "Try now"),
+        (1012, "The server is being restarted. What you write is kept", "Try now"),
+        (1013, "The server is full just now. What you write is kept", "Try now"),
+        (4408, "The connection took too long to answer. What you write is kept", "Try now"),
+        (4413, "The connection was too slow. What you write is kept", "Try now"),
+        (4400, "The server did not understand this page.", "Connect again"),
+        (
+            4409,
+            "You have signed in somewhere else, and this window has stopped.",
+            "Use this window",
+        ),
+        (4410, "This console is closed to you.", "Connect again"),
+        (4429, "This window has sent too much in too short a time", "Connect again"),
+    ],
+)
+def test_whatever_ends_a_line_says_what_to_do(
+    bystander: LiveServer, visit: Visit, code: int, what: str, button: str
+) -> None:
+    """A stand-in says hello, and nothing but goodbye to what it is told then."""
+    page = visit(f"{bystander.url}/waiter")
+
+    def connected(connection: WebSocketRoute) -> None:
+        connection.on_message(lambda _: connection.close(code=code, reason=""))
+        connection.send('{"id": "1", "to": "me", "type": "initialize"}')
+
+    page.route_web_socket(re.compile("/v1/ws/"), connected)
+    page.goto("about:blank")
+    page.goto(link(bystander))
+    expect(page.get_by_role("alert")).to_contain_text(what)
+    expect(page.get_by_role("button", name=button)).to_be_visible()
 
 
 # ---- several windows -------------------------------------------------------

@@ -132,7 +132,7 @@ def test_a_line_that_is_lost(
     page.get_by_role("button", name="Ready", exact=True).click()
     expect(duty(page, "Ready")).to_be_visible()
     server.stop()
-    expect(page.get_by_text("The server is being restarted.")).to_be_visible()
+    expect(page.get_by_text("What you write is kept")).to_be_visible()
     look(page, axe, screenshot, "lost")
 
 

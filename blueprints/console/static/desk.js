@@ -225,7 +225,8 @@ export class Desk {
       await this.archive.bring(conversation, seq);
       if (seq) this.target = { conversation, seq };
     } catch (error) {
-      if (past) past.error = error.message;
+      if (past) past.error = sentence(error.message);
+      else this.complain(sentence(error.message));
     }
     this.#changed();
   }
@@ -274,7 +275,9 @@ export class Desk {
       if (this.wished === this.ready) this.wished = null;
     });
     client.on("line", (line) => this.#line(line));
-    client.on("error", ({ message }) => this.complain(sentence(message)));
+    client.on("error", ({ code, message }) => {
+      if (code !== "token") this.complain(sentence(message)); // that the line is down is said anyway
+    });
     client.on("chat", ({ chat }) => this.#meet(chat));
     client.on("message", ({ chat, message, live }) => this.#hear(chat, message, live));
     this.#others?.addEventListener("message", ({ data }) => {
