@@ -1,5 +1,6 @@
 # demo · test · check · bench · fuzz: everything is set up on the way, into .venv/ only.
 PORT ?= 8000
+VISITORS ?= 0
 SECONDS ?= 3600
 KILLS ?= 500
 PYTHON := .venv/bin/python
@@ -8,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 .PHONY: demo test check bench faults chaos fuzz pictures fix clean
 
 demo: .venv/runtime.stamp
-	@$(PYTHON) -m flask --app csapp chat demo --port $(PORT)
+	@$(PYTHON) -m flask --app csapp chat demo --port $(PORT) --visitors $(VISITORS)
 
 test: .venv/dev.stamp .venv/system.stamp
 	$(PYTHON) -m pytest $(ARGS)

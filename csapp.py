@@ -18,6 +18,7 @@ from typing import Any
 from flask import Flask, Request
 
 from blueprints import register
+from blueprints.demo import shop
 from blueprints.extension import Callbacks, Extension, Who
 from services import runtime as runtimes
 from services.identity import Identity
@@ -75,6 +76,20 @@ class CSApp:
 
 def create_app(config: dict[str, Any] | None = None) -> Flask:
     """The standalone application. *config* wins over the environment's `CSAPP_*` keys."""
+    app = _standalone(config)
+    CSApp(app)
+    return app
+
+
+def create_demo(config: dict[str, Any] | None = None) -> Flask:
+    """The same with a shop in front (`flask --app csapp chat demo`)."""
+    app = _standalone(config)
+    app.register_blueprint(shop.blueprint())  # its page `/` comes before the chat's own
+    CSApp(app)
+    return app
+
+
+def _standalone(config: dict[str, Any] | None) -> Flask:
     app = Flask(
         "csapp_standalone",
         static_folder=None,
@@ -86,7 +101,6 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
             app.config[key] = value
     app.config.update(config or {})
     _log_to_stderr()
-    CSApp(app)
     return app
 
 

@@ -1,12 +1,11 @@
-"""`flask … chat waiter …`, `chat revoke`, `chat migrate` and `chat demo`."""
+"""`flask … chat waiter …`, `chat revoke` and `chat migrate`."""
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import wraps
 from typing import Any
@@ -17,19 +16,16 @@ from flask.cli import AppGroup
 
 from services.history.accounts import Account, AccountError, Accounts
 from services.history.port import StoreError
-from services.identity import MAX_SUBJECT, Identity, TokenRole
+from services.identity import MAX_SUBJECT
 from services.settings import MAX_LIFETIME
 
 from .commands import chat
 from .extension import Extension
 from .login import HASHING, NO_DATABASE
 
-__all__ = ["accounts", "chat"]
+__all__ = ["accounts", "chat", "told"]
 
 CLOSED = "Live connections are closed within 5 s."
-
-#: who may sign in at the demo, with which password: known to everybody, as this is
-DEMO = {"demo-ada": ("Ada", "ada-at-the-desk"), "demo-lin": ("Lin", "lin-at-the-desk")}
 
 waiters = AppGroup("waiter", help="The waiters who sign in with a name and a password.")
 chat.add_command(waiters)
@@ -47,8 +43,8 @@ def accounts() -> Accounts:
     return Accounts(_extension().store(), HASHING)
 
 
-def _told(command: Callable[..., None]) -> Callable[..., None]:
-    """What goes wrong on purpose is said in one line."""
+def told(command: Callable[..., None]) -> Callable[..., None]:
+    """Decorator: what goes wrong on purpose is said in one line."""
 
     @wraps(command)
     def telling(*args: Any, **options: Any) -> None:
@@ -84,7 +80,7 @@ def _password(from_stdin: bool, generate: bool) -> str:
 @click.argument("name")
 @click.option("--display-name", default="", help="The name that visitors see; NAME if absent.")
 @_password_options
-@_told
+@told
 def add(name: str, display_name: str, from_stdin: bool, generate: bool) -> None:
     """Let NAME sign in with a password, which is asked for."""
     here = accounts()
@@ -96,7 +92,7 @@ def add(name: str, display_name: str, from_stdin: bool, generate: bool) -> None:
 
 
 @waiters.command("list")
-@_told
+@told
 def list_() -> None:
     """Show all accounts."""
     found = accounts().all()
@@ -118,7 +114,7 @@ def _row(account: Account) -> tuple[str, str, str, str]:
 
 @waiters.command()
 @click.argument("name")
-@_told
+@told
 def disable(name: str) -> None:
     """Let NAME in no more, and sign it out everywhere."""
     click.echo(f"{accounts().disable(name).name} is disabled. {CLOSED}")
@@ -126,7 +122,7 @@ def disable(name: str) -> None:
 
 @waiters.command()
 @click.argument("name")
-@_told
+@told
 def enable(name: str) -> None:
     """Let NAME sign in again."""
     click.echo(f"{accounts().enable(name).name} may sign in.")
@@ -135,7 +131,7 @@ def enable(name: str) -> None:
 @waiters.command()
 @click.argument("name")
 @_password_options
-@_told
+@told
 def password(name: str, from_stdin: bool, generate: bool) -> None:
     """Give NAME another password, which is asked for, and sign it out everywhere."""
     here = accounts()
@@ -150,7 +146,7 @@ def password(name: str, from_stdin: bool, generate: bool) -> None:
 @chat.command()
 @click.option("--sid", help="One login: the `sid` of its token.")
 @click.option("--sub", "subject", help="All that this user id was given until now.")
-@_told
+@told
 def revoke(sid: str | None, subject: str | None) -> None:
     """Make tokens worthless before they run out."""
     if (sid is None) == (subject is None):
@@ -168,47 +164,9 @@ def revoke(sid: str | None, subject: str | None) -> None:
 
 
 @chat.command()
-@_told
+@told
 def migrate() -> None:
     """Bring the database's tables up to date."""
     store = _extension().open_store()
     store.migrate()
     click.echo(f"The {store.name} database is up to date.")
-
-
-@chat.command()
-@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
-@_told
-def demo(port: int) -> None:
-    """Run the production server on one worker, with two waiters to sign in as."""
-    extension: Extension = current_app.extensions["csapp"]
-    address = f"http://127.0.0.1:{port}{extension.server.settings.url_prefix}"
-    click.echo(f"Visitor   {address}/")
-    # Passwords that everybody knows belong into no database but the embedded one.
-    if extension.has_store and extension.open_store().name == "sqlite":
-        click.echo(f"Waiters   {address}/waiter")
-        for name, password in _demo_accounts():
-            click.echo(f"          name {name}, password {password}")
-        click.echo("Sign in as a waiter, press Ready, then open the visitor's page. Ctrl-C stops.")
-        click.echo("Before others can reach this database: chat waiter disable NAME for both.")
-    else:
-        for name, (shown, _) in DEMO.items():
-            # In the fragment: it stays in the browser and out of every log.
-            token = extension.server.tokens.sign(Identity(name, shown, TokenRole.WAITER))
-            click.echo(f"{shown:<9} {address}/waiter#token={token}")
-        click.echo("Open a waiter's link, press Ready, then the visitor's page. Ctrl-C stops.")
-    sys.stdout.flush()
-    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-w", "1"]
-    os.execv(  # noqa: S606  # our own interpreter, no shell
-        sys.executable, [*command, "-b", f"127.0.0.1:{port}", "wsgi:app"]
-    )
-
-
-def _demo_accounts() -> Iterator[tuple[str, str]]:
-    """Name and password of each, made if it is missing."""
-    here = accounts()
-    for name, (shown, password) in DEMO.items():
-        if here.get(name) is None:
-            here.add(name, password, shown)
-        known = here.verify(name, password) is not None
-        yield name, password if known else "of your own, or it is disabled"

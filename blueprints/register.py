@@ -6,6 +6,7 @@ from flask import Flask
 
 from . import accounts, api, auth, canned, care, ops, search, sockets
 from .console import pages as console
+from .demo import command as demo
 from .extension import Extension
 from .widget import pages as widget
 
@@ -14,6 +15,6 @@ def register(app: Flask, extension: Extension, url_prefix: str) -> None:
     """Hang all doors into *app* under *url_prefix* (empty: the root)."""
     for door in (sockets, auth, api, canned, search, ops, widget, console):
         app.register_blueprint(door.blueprint(extension), url_prefix=url_prefix or None)
-    # One group, made in commands.py; both modules add to it.
-    app.cli.add_command(accounts.chat)
-    app.cli.add_command(care.chat)
+    # One group, made in commands.py; the other modules add to it.
+    for commands in (accounts, care, demo):
+        app.cli.add_command(commands.chat)

@@ -514,31 +514,6 @@ def test_migrate_twice(app):
         assert "sqlite" in made.output
 
 
-def test_demo_makes_two_waiters_and_tells_how_they_sign_in(app, monkeypatch):
-    started: list[list[str]] = []
-    monkeypatch.setattr("os.execv", lambda path, command: started.append(command))
-    first = chat(app, "demo", "--port", "8123").output
-    logins = re.findall(r"name (\S+), password (.+)", first)
-    assert len(logins) == 2
-    for name, word in logins:
-        assert post_login(app, {"name": name, "password": word}).status_code == 200
-    assert "http://127.0.0.1:8123/waiter\n" in first
-    assert chat(app, "demo", "--port", "8123").output == first
-    assert started[0][-3:] == ["-b", "127.0.0.1:8123", "wsgi:app"]
-    chat(app, "waiter", "disable", logins[0][0])
-    assert logins[0][1] not in chat(app, "demo").output
-
-
-def test_demo_puts_known_passwords_into_no_other_database(monkeypatch):
-    monkeypatch.setattr("os.execv", lambda path, command: None)
-    for url in ("off", "postgresql://127.0.0.1:1/csapp"):
-        app = create_app({"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": url})
-        said = chat(app, "demo")
-        assert said.exit_code == 0, said.output
-        assert "password" not in said.output
-        assert said.output.count("/waiter#token=") == 2
-
-
 # ---- in a real server ------------------------------------------------------
 
 

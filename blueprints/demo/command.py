@@ -1,0 +1,102 @@
+"""`flask … chat demo`: the shop, two waiters to sign in as, and visitors who talk by themselves."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import click
+from flask import current_app
+
+from services.history.accounts import Accounts
+from services.identity import Identity, TokenRole
+
+from ..accounts import accounts, told
+from ..commands import chat
+from ..extension import Extension
+from .people import people
+from .waiters import SHOWN, WAITERS, Waiter
+
+#: one address may have 100 connections, and the demo's own windows come from it as well
+MOST_VISITORS = 80
+
+LIFETIME = 30 * 86_400  # s: of the simulated visitors' tokens; a demo may be left running
+
+
+@chat.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=8000, show_default=True)
+@click.option(
+    "--visitors",
+    type=click.IntRange(0, MOST_VISITORS),
+    default=0,
+    show_default=True,
+    help="So many come, ask and go by themselves.",
+)
+@told
+def demo(port: int, visitors: int) -> None:
+    """Run the production server on one worker: a shop, and two waiters to sign in as."""
+    extension: Extension = current_app.extensions["csapp"]
+    address = f"http://127.0.0.1:{port}"
+    chat_address = f"{address}{extension.server.settings.url_prefix}"
+    click.echo(f"Shop      {address}/")
+    good = _tell_logins(extension, f"{chat_address}/waiter")
+    if visitors:
+        _let_in(visitors, extension, chat_address, address)
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-w", "1"]
+    os.execve(  # noqa: S606  # our own interpreter, no shell
+        sys.executable,
+        [*command, "-b", f"127.0.0.1:{port}", "csapp:create_demo()"],
+        {**os.environ, SHOWN: " ".join(good)},
+    )
+
+
+def _tell_logins(extension: Extension, console: str) -> list[str]:
+    """Say how waiters sign in; the names of those whose passwords the shop may show."""
+    # Passwords that everybody knows belong into no database but the embedded one.
+    if not extension.has_store or extension.open_store().name != "sqlite":
+        for waiter in WAITERS:
+            # In the fragment: it stays in the browser and out of every log.
+            identity = Identity(waiter.name, waiter.display_name, TokenRole.WAITER)
+            token = extension.server.tokens.sign(identity)
+            click.echo(f"{waiter.display_name:<9} {console}#token={token}")
+        click.echo("Open a waiter's link, press Ready, then the shop's chat. Ctrl-C stops.")
+        return []
+    click.echo(f"Waiters   {console}")
+    good = []
+    for waiter, is_good in _made(accounts()):
+        password = waiter.password if is_good else "of your own, or it is disabled"
+        click.echo(f"          name {waiter.name}, password {password}")
+        if is_good:
+            good.append(waiter.name)
+    click.echo("Sign in as a waiter, press Ready, then open the shop's chat. Ctrl-C stops.")
+    click.echo("Before others can reach this database: chat waiter disable NAME for both.")
+    return good
+
+
+def _made(here: Accounts) -> Iterator[tuple[Waiter, bool]]:
+    """Each of the demo's waiters, made if it is missing, and whether its password is good."""
+    for waiter in WAITERS:
+        if here.get(waiter.name) is None:
+            here.add(waiter.name, waiter.password, waiter.display_name)
+        yield waiter, here.verify(waiter.name, waiter.password) is not None
+
+
+def _let_in(count: int, extension: Extension, chat_address: str, shop: str) -> None:
+    """Start the visitors in a process of their own.
+
+    What becomes of this process is their server: it keeps the writing end of a
+    pipe, and when it is gone, however it went, they see the end of the pipe.
+    """
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "blueprints.demo.visitors", chat_address, shop, str(count)]
+    subprocess.Popen(command, stdin=reading)  # noqa: S603  # our own
+    os.close(reading)
+    with os.fdopen(os.dup(writing), "w") as tokens:
+        for identity in people(3 * count):
+            tokens.write(f"{extension.server.tokens.sign(identity, LIFETIME)}\n")
+        tokens.write("\n")
+    os.set_inheritable(writing, True)
+    click.echo(f"Visitors  {count} come, ask and go by themselves.")

@@ -1,0 +1,252 @@
+"""Simulated visitors of the demo: `python -m blueprints.demo.visitors CHAT SHOP COUNT`.
+
+They are clients like any other, over real WebSockets in version 2 of the
+protocol: they come one after the other, stand in line, ask, answer what the
+waiter says, lose the line now and then, go, and come back as somebody else.
+
+Their tokens are read from the standard input, one a line, up to an empty
+line. When the input ends after that, their server is gone, and so are they.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import secrets
+import sys
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from itertools import count as counting
+from random import Random
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake
+
+from services.wire.codes import RECONNECT, CloseCode
+
+from .people import STILL_THERE, TOPICS, Topic
+
+Frame = dict[str, Any]
+#: s, at least and at most
+Span = tuple[float, float]
+
+ARRIVAL = (1.0, 60.0)  # until somebody comes for the first time
+AWAY = (15.0, 90.0)  # until somebody else comes
+WAIT = (180.0, 600.0)  # in line, before giving up
+READING = (1.5, 6.0)  # before an answer
+TYPING = (0.04, 0.09)  # for each character
+SILENCE = (45.0, 120.0)  # of the waiter, before asking whether it is there
+OFFLINE = (2.0, 8.0)  # in a tunnel
+
+TUNNELS = 0.08  # of all answers are followed by one
+PROMPT = 30.0  # s: the server itself is quicker
+REQUEUED = 5.0  # s: whose waiter is lost is in line again by then
+
+
+class _Over(Exception):
+    """There is nothing left to wait for."""
+
+
+class State(StrEnum):
+    """How far a visitor has come."""
+
+    NEW = "new"
+    GREETED = "greeted"
+    KNOWN = "known"
+    QUEUED = "queued"
+    SERVED = "served"
+    LEFT = "left"  # by the waiter: for good, unless it is in line again in a moment
+
+
+#: the frame after which it is so
+STATES = {
+    "initialize": State.GREETED,
+    "auth_success": State.KNOWN,
+    "connect_queue": State.QUEUED,
+    "connect_success": State.SERVED,
+    "disconnected": State.LEFT,
+}
+
+
+class Visit:
+    """One person in the shop, from the first question to the last word.
+
+    *chat* and *shop* are addresses; *pace* multiplies every pause.
+    """
+
+    def __init__(
+        self, chat: str, shop: str, token: str, topic: Topic, chance: Random, pace: float = 1.0
+    ) -> None:
+        self._door = f"{chat.replace('http', 'ws', 1)}/v1/ws/user/connect"
+        self._page = f"{shop}{topic.page}"
+        self._token = token
+        self._chance = chance
+        self._pace = pace
+        self._lines = deque([topic.question, *topic.replies])
+        visit = secrets.token_hex(4)
+        self._ids = (f"{visit}-{number}" for number in counting(1))
+        self._state = State.NEW
+        self._seen: dict[str, int] = {}  # conversation → its last `seq`
+        self._heard: Frame | None = None  # the waiter's last words that have no answer yet
+        self._asked = False
+        self._nudged = False
+
+    async def run(self) -> None:
+        """Until they leave. Raises `OSError` and `InvalidHandshake` where nobody opens."""
+        with suppress(_Over):
+            while True:
+                try:
+                    async with connect(self._door, proxy=None, close_timeout=1) as line:
+                        await self._enter(line)
+                        await self._talk(line)
+                        return
+                except ConnectionClosed as closed:
+                    if (closed.rcvd.code if closed.rcvd else CloseCode.ABNORMAL) not in RECONNECT:
+                        return
+                await self._pause(OFFLINE)
+
+    async def _enter(self, line: ClientConnection) -> None:
+        self._state = State.NEW
+        await self._become(line, State.GREETED, PROMPT)
+        auth: Frame = {"token": self._token, "version": 2}
+        if self._seen:
+            auth["resume"] = self._seen
+        await self._send(line, "auth", auth)
+        await self._become(line, State.KNOWN, PROMPT)
+        await self._send(line, "connect", {"page": self._page})
+
+    async def _talk(self, line: ClientConnection) -> None:
+        """Ask and answer until all is said. Raises `ConnectionClosed` in a tunnel."""
+        while self._lines:
+            await self._become(line, State.SERVED, self._seconds(WAIT))
+            if not self._asked or await self._answered(line):
+                await self._say(line, self._lines[0])
+                self._lines.popleft()
+                self._asked = True
+                if self._lines and self._chance.random() < TUNNELS:
+                    line.transport.abort()
+            elif self._state is State.SERVED:
+                if self._nudged:
+                    raise _Over
+                self._nudged = True
+                await self._say(line, self._chance.choice(STILL_THERE))
+        await self._pause(READING)
+
+    async def _answered(self, line: ClientConnection) -> bool:
+        """Whether the waiter says something, before patience or the chat ends."""
+        await self._until(
+            line, lambda: self._heard or self._state is not State.SERVED, self._seconds(SILENCE)
+        )
+        if not self._heard or self._state is not State.SERVED:
+            return False
+        if "seq" in self._heard:  # not where nothing is kept
+            await self._send(line, "read", {"seq": self._heard["seq"]})
+        self._heard = None
+        return True
+
+    async def _say(self, line: ClientConnection, text: str) -> None:
+        await self._pause(READING)
+        await self._send(line, "typing", {"on": True})
+        await self._pause(TYPING, len(text))
+        await self._send(line, "message_text", {"message": text})
+
+    async def _send(self, line: ClientConnection, type_: str, payload: Frame | None = None) -> None:
+        frame: Frame = {"id": next(self._ids), "type": type_}
+        if payload is not None:
+            frame["payload"] = payload
+        await line.send(json.dumps(frame))
+
+    # ---- hearing -------------------------------------------------------
+
+    async def _become(self, line: ClientConnection, state: State, patience: float) -> None:
+        """Wait for *state*. Raises `_Over` when patience ends, or the chat."""
+        while self._state is not state:
+            moved = self._state
+            longest = REQUEUED if moved is State.LEFT else patience
+            if not await self._until(line, lambda: self._state is not moved, longest):  # noqa: B023
+                raise _Over
+
+    async def _until(
+        self, line: ClientConnection, condition: Callable[[], object], patience: float
+    ) -> bool:
+        try:
+            async with asyncio.timeout(patience):
+                while not condition():
+                    self._take(json.loads(await line.recv()))
+        except TimeoutError:
+            return False
+        return True
+
+    def _take(self, frame: Frame) -> None:
+        self._state = STATES.get(frame["type"], self._state)
+        if frame["type"] == "message_text":
+            self._heard = frame
+        if frame["type"] == "message_history":
+            for item in frame["payload"]["messages"]:
+                if "client_id" not in item:
+                    self._heard = item
+                self._seen[frame["payload"]["conversation"]] = item["seq"]
+        if "seq" in frame:
+            self._seen[frame["conversation"]] = frame["seq"]
+
+    # ---- time ----------------------------------------------------------
+
+    async def _pause(self, between: Span, times: int = 1) -> None:
+        await asyncio.sleep(times * self._seconds(between))
+
+    def _seconds(self, between: Span) -> float:
+        return self._chance.uniform(*between) * self._pace
+
+
+async def crowd(chat: str, shop: str, tokens: Sequence[str], count: int, pace: float) -> None:
+    """Keep *count* people coming and going, for ever. Nobody is there twice."""
+    chance = Random()  # noqa: S311  # who asks what is no secret
+    outside = list(tokens)
+
+    async def keep_coming() -> None:
+        await asyncio.sleep(chance.uniform(*ARRIVAL) * pace)
+        while True:
+            token = outside.pop(chance.randrange(len(outside)))
+            with suppress(OSError, InvalidHandshake):  # closed just now
+                await Visit(chat, shop, token, chance.choice(TOPICS), chance, pace).run()
+            outside.append(token)
+            await asyncio.sleep(chance.uniform(*AWAY) * pace)
+
+    async with asyncio.TaskGroup() as everybody:
+        for _ in range(count):
+            everybody.create_task(keep_coming())
+
+
+async def open_hours(people: Coroutine[Any, Any, None]) -> None:
+    """Run *people* until the standard input ends."""
+    loop = asyncio.get_running_loop()
+    coming = loop.create_task(people)
+    loop.add_reader(
+        sys.stdin.fileno(), lambda: os.read(sys.stdin.fileno(), 4096) or coming.cancel()
+    )
+    with suppress(asyncio.CancelledError):
+        await coming
+
+
+def main() -> None:
+    """Read the tokens and begin."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("chat", help="where the chat is")
+    parser.add_argument("shop", help="where the shop is")
+    parser.add_argument("count", type=int, help="how many are there at once")
+    parser.add_argument("--pace", type=float, default=1.0, help="multiplies every pause")
+    options = parser.parse_args()
+    with suppress(KeyboardInterrupt):
+        tokens = [line.strip() for line in iter(sys.stdin.readline, "\n") if line]
+        asyncio.run(
+            open_hours(crowd(options.chat, options.shop, tokens, options.count, options.pace))
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,22 @@
+"""Who may sign in at the demo, with passwords that everybody knows, as this is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+#: environment variable: the names of those whose passwords are good, for the shop's pages
+SHOWN = "DEMO_WAITERS"
+
+
+class Waiter(NamedTuple):
+    """A ready-made login."""
+
+    name: str
+    display_name: str
+    password: str
+
+
+WAITERS = (
+    Waiter("demo-ada", "Ada", "ada-at-the-desk"),
+    Waiter("demo-lin", "Lin", "lin-at-the-desk"),
+)
