@@ -115,7 +115,7 @@ export class Panel {
   #build() {
     const who = element("div", "who");
     who.append(this.#title, this.#state);
-    const head = element("header", "head", "", { part: "header" });
+    const head = element("div", "head", "", { part: "header" });
     head.append(who, this.#end, this.#mute, this.#down);
     this.#start.append(this.#greeting, this.#invitation, this.#desk);
     this.#banner.append(element("span"), this.#retry);
