@@ -19,6 +19,8 @@ from testkit.server import ROOT, SECRET
 
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+EMBEDDING = (ROOT / "docs" / "embedding.md").read_text()
+EXAMPLE = ROOT / "examples" / "flask_login_shop"
 
 
 def rows(section: str, page: str = REFERENCE) -> list[list[str]]:
@@ -132,6 +134,19 @@ def test_operations_names_every_health_address():
     assert set(first_cells("Addresses")) >= {
         row[0].strip("`") for row in rows("Health", OPERATIONS)
     }
+
+
+def test_every_step_of_embedding_is_in_the_example():
+    """Code blocks word for word; the tests run that example in a browser."""
+    steps = EMBEDDING.split("## Step by step")[1].split("\n## ")[0]
+    blocks = re.findall(r"^```(python|html)\n(.*?)^```", steps, re.MULTILINE | re.DOTALL)
+    sources = {
+        "python": (EXAMPLE / "app.py").read_text(),
+        "html": (EXAMPLE / "templates" / "base.html").read_text(),
+    }
+    assert len(blocks) >= 6
+    for language, block in blocks:
+        assert f"\n{block}" in sources[language], block
 
 
 def test_links_lead_somewhere():
