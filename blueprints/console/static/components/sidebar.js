@@ -77,7 +77,7 @@ const Row = ({ chat, desk }) => {
   const over = state === "ended";
   return html`
     <li>
-      <button type="button" class="row ${over ? "over" : ""} ${unread || fresh ? "new" : ""}"
+      <button type="button" class="row ${over ? "gone" : ""} ${unread || fresh ? "new" : ""}"
               aria-current=${String(desk.selected === conversation && !desk.past)}
               onClick=${() => desk.select(conversation, { write: true })}>
         <span class="face ${over ? "" : presence}" aria-hidden="true">${initials(name)}</span>
