@@ -60,8 +60,12 @@ def at_the_desk(shop: LiveServer, visit: Visit, name: str) -> Page:
 def test_two_visitors_and_two_waiters(  # noqa: PLR0915  # it is a story
     shop: LiveServer, visit: Visit, screenshot: Screenshot, picture: Picture
 ) -> None:
-    ann = visit(f"{shop.url}/pieces/harbour-teapot", **WINDOW)
-    ann.evaluate("token => csapp('identify', token)", shop.token("user", "ann", "Ann Moreau"))
+    ann = visit(f"{shop.url}/", **WINDOW)
+    token = shop.token("user", "ann", "Ann Moreau")
+    ann.add_init_script(
+        f"window.csapp = (...c) => (csapp.q ??= []).push(c); csapp('identify', '{token}')"
+    )
+    ann.goto(f"{shop.url}/pieces/harbour-teapot")
     ann.get_by_role("button", name="Ask about it").click()
     expect(ann.get_by_text("Nobody is here right now.", exact=True)).to_be_visible()
     write(ann, "Hello! Does the teapot come with a strainer?")
