@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 
 from gevent import GreenletExit, monkey
 
@@ -19,7 +20,11 @@ keepalive = 5  # s: also the time that request headers may take
 graceful_timeout = 30  # s: outboxes are flushed within half of it
 limit_request_line = 8190
 
-post_worker_init = drain_on_exit
+
+def post_worker_init(worker):
+    """Ctrl-C reaches master and worker, and the master tells the worker to stop: once will do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    drain_on_exit(worker)
 
 
 def ssl_context(config, default_ssl_context_factory):

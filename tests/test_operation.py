@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -425,6 +426,19 @@ def come_back(server: LiveServer) -> Client:
             if refused.status_code != 503:
                 raise
             threading.Event().wait(0.1)  # the pause of a client, not of the test
+
+
+def test_ctrl_c_is_for_the_master():
+    """A terminal sends it to every process in it; only its master tells the worker to stop."""
+    with LiveServer.gunicorn() as server:
+        status = Path(f"/proc/{server.worker_pid}/status").read_text()
+        ignored = int(re.findall(r"^SigIgn:\s+(\w+)$", status, re.MULTILINE)[0], 16)
+        assert ignored & 1 << (signal.SIGINT - 1)
+        user = Client.user(server, "ann")
+        server.signal(signal.SIGINT)
+        assert user.closed() == 1012
+        assert server.wait() == 0
+    assert "Traceback" not in server.log
 
 
 def test_the_generated_secret_is_private_and_stays(tmp_path):

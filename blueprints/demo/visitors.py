@@ -98,17 +98,17 @@ class Visit:
 
     async def run(self) -> None:
         """Until they leave. Raises `OSError` and `InvalidHandshake` where nobody opens."""
-        with suppress(_Over):
-            while True:
-                try:
-                    async with connect(self._door, proxy=None, close_timeout=1) as line:
+        while True:
+            try:
+                async with connect(self._door, proxy=None, close_timeout=1) as line:
+                    with suppress(_Over):
                         await self._enter(line)
                         await self._talk(line)
-                        return
-                except ConnectionClosed as closed:
-                    if (closed.rcvd.code if closed.rcvd else CloseCode.ABNORMAL) not in RECONNECT:
-                        return
-                await self._pause(OFFLINE)
+                    return  # which closes with 1000: they leave on purpose
+            except ConnectionClosed as closed:
+                if (closed.rcvd.code if closed.rcvd else CloseCode.ABNORMAL) not in RECONNECT:
+                    return
+            await self._pause(OFFLINE)
 
     async def _enter(self, line: ClientConnection) -> None:
         self._state = State.NEW
