@@ -227,6 +227,7 @@ for (const [name, storage] of [
 
 const garbage = [
   "", "{", "null", "[]", "7", '"x"', '{"chats":[1]}', '{"chats":{"c1":7,"":{},"c2":{"last":"x","peer":[]}}}',
+  '{"chats":{"c1":null}}', '{"chats":{"c1":{"last":{}}},"current":"c1","leaving":7}',
   '{"chats":{"c1":{"last":-3,"read":1e99,"state":4}},"want":{"page":7,"fields":"x"},"at":1800000000000,"ticket":{}}',
   '[{"tab":"x","id":7},{"tab":"x","id":"i","conversation":"c1","text":{}},null,3]',
   '[{"tab":{},"id":"i","conversation":"c1","text":"t","state":"failed","error":7,"after":"x"}]',
@@ -236,15 +237,23 @@ for (const text of garbage) {
     const storage = new Storage();
     for (const key of ["state", "outbox", "drafts"]) storage.setItem(`csapp:user:${key}`, text);
     const stage = new Stage({ storage });
-    await stage.serve();
-    const { resume } = stage.sent("auth")[0].payload;
-    assert.ok(Object.entries(resume).every(([name, seq]) => name && Number.isSafeInteger(seq) && seq >= 0));
-    for (const { payload } of stage.sent("connect")) {
-      assert.ok([payload.page, payload.ticket].every((one) => one === undefined || typeof one === "string"));
-    }
+    stage.client.connect();
+    stage.client.start();
+    await stage.pass(0);
+    await stage.say("initialize");
+    const isSeq = (seq) => Number.isSafeInteger(seq) && seq >= 0;
+    const resume = () => Object.entries(stage.sent("auth").at(-1).payload.resume);
+    if (!resume().every(([name, seq]) => name && isSeq(seq))) await stage.refuse("auth", "invalid_message");
+    assert.ok(resume().every(([name, seq]) => name && isSeq(seq)));
+    await stage.answer("auth", "auth_success", { uuid: "me", sub: "ann" });
+    if (stage.sent("get_history").length) await stage.refuse("get_history", "forbidden");
+    const ticket = () => stage.sent("connect").at(-1).payload.ticket;
+    if (typeof ticket() === "object") await stage.refuse("connect", "invalid_message");
+    assert.ok(["string", "undefined"].includes(typeof ticket()));
+    await stage.introduce([], "c9");
     stage.client.setDraft("draft");
     stage.client.send("one");
-    assert.ok(stage.sent("message_text").length > 0);
+    assert.equal(stage.sent("message_text").at(-1).payload.message, "one");
   });
 }
 

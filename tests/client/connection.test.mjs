@@ -163,6 +163,10 @@ test("a chat in which nothing happens is probed once a minute, an idle page neve
   stage.client.connect();
   await stage.answer("connect", "connect_queue", { location: 3, ticket: "t" });
   await stage.pass(60_000);
+  assert.equal(stage.sent("connect").length, 2, "which a place in line answers");
+  await stage.answer("connect", "connect_queue", { location: 2, ticket: "t" });
+  await stage.introduce();
+  await stage.pass(60_000);
   assert.equal(stage.sent("get_history").length, 1);
 });
 

@@ -68,6 +68,7 @@ const methods = {
   reload() {
     client.stop({ leave: false });
     open();
+    show(); // what was shown before is gone when the call returns
   },
 };
 

@@ -6,12 +6,13 @@ import json
 import random
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect, sync_playwright
 
 from services.wire.codes import RECONNECT, CloseCode
 from testkit import LiveServer
@@ -21,6 +22,9 @@ from testkit.server import ROOT
 from ..chaos.victim import SETTINGS, Victim, real
 from .page import Page, State
 
+CHROMIUM = "/usr/bin/chromium"
+#: a page that comes from the test counts as one from outside, which may not reach the loopback
+FLAGS = ["--no-sandbox", "--disable-features=LocalNetworkAccessChecks"]
 HERE = Path(__file__).parent
 CLIENT = ROOT / "blueprints" / "widget" / "static" / "csapp-client.js"
 
@@ -48,6 +52,20 @@ def sent(number: int) -> Any:
 
 def said(page: Page) -> list[tuple[int, str, bool]]:
     return [(one["seq"], one["text"], one["own"]) for one in page.messages]
+
+
+def the_chat(state: State) -> Any:
+    (chat,) = state["chats"].values()
+    return chat
+
+
+def stands(place: int) -> Any:
+    """A condition: it is connected, and in line."""
+    return lambda state: (
+        state["status"]["state"] == "online"
+        and state["queue"] is not None
+        and state["queue"]["location"] == place
+    )
 
 
 class Talk:
@@ -133,6 +151,88 @@ def test_both_roles_talk(server: LiveServer):
             talk.say(talk.user)
             talk.say(talk.waiter)
         talk.assert_told()
+        talk.waiter.call("typing", True, talk.conversation)
+        talk.user.wait(lambda state: the_chat(state)["typing"], "typing")
+        talk.user.call("read")
+        talk.waiter.wait(lambda state: the_chat(state)["readByPeer"] == 10, "read")
+        peer = the_chat(talk.waiter.state)["peer"]
+        assert (peer["sub"], peer["page"]) == ("ann", "/shop")
+
+
+def test_tabs_show_the_same(server: LiveServer):
+    with talking(server) as talk, Page(server, "user", "ann") as tab:
+        tab.wait(lambda state: state["status"]["state"] == "online")
+        tab.call("connect")
+        tab.wait(is_served)
+        for _ in range(5):
+            talk.say(talk.user)
+            talk.say(talk.waiter)
+            tab.call("send", "from the tab")
+        for page in (talk.user, talk.waiter, tab):
+            page.wait(sent(15))
+            assert page.state["problems"] == []
+        assert said(tab) == said(talk.user)
+        assert [text for _, text, _ in said(tab)] == [text for _, text, _ in said(talk.waiter)]
+
+
+def test_texts_keep_their_order_when_the_server_refuses_haste(database: str):
+    limits = {"CSAPP_MESSAGE_RATE": "20", "CSAPP_MESSAGE_BURST": "3"}
+    env = {**SETTINGS, **limits, "CSAPP_DATABASE_URL": database}
+    with LiveServer.gunicorn(env=env) as server, talking(server) as talk:
+        talk.say(talk.user, 20)
+        talk.assert_told()
+        assert "rate_limited" in server.get("/metrics")
+
+
+def test_what_is_said_before_anybody_is_there_arrives(server: LiveServer):
+    with Page(server, "user", "ann") as user, Page(server, "waiter", "wim") as waiter:
+        user.call("send", "anybody?")
+        user.call("connect", {})
+        user.wait(lambda state: state["queue"] and state["queue"]["location"] == 0)
+        waiter.call("ready", {})
+        waiter.wait(sent(1))
+        user.wait(sent(1))
+        assert [text for _, text, _ in said(waiter)] == ["anybody?"]
+
+
+def test_old_messages_come_page_by_page(server: LiveServer):
+    with talking(server) as talk:
+        talk.say(talk.user, 130)
+        talk.assert_told()
+        for page in talk.texts:
+            page.call("reload")
+            page.wait(lambda state: len(the_chat(state)["messages"]) == 50, "the latest")
+            while not page.call("history", {"conversation": talk.conversation})["complete"]:
+                pass
+            page.wait(lambda state: the_chat(state)["complete"], "all")
+        talk.assert_told()
+        answer = talk.waiter.call("sessions", {"sub": "ann"})
+        assert [one["conversation"] for one in answer["sessions"]] == [talk.conversation]
+
+
+@pytest.mark.browser
+def test_the_example_of_the_documentation(server: LiveServer):
+    example = (ROOT / "docs" / "client.md").read_text().split("```html\n")[1].split("```")[0]
+    with sync_playwright() as playwright, Page(server, "waiter", "wim") as waiter:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page()
+        page.route(
+            "**/example", lambda route: route.fulfill(body=example, content_type="text/html")
+        )
+        page.goto(f"{server.url}/example")
+        page.get_by_label("Message").fill("anybody?")
+        page.get_by_role("button").click()
+        expect(page.locator("#state")).to_have_text("0 ahead of you")
+        expect(page.get_by_role("listitem")).to_have_text(["you: anybody? (sending)"])
+        waiter.call("ready", {})
+        waiter.wait(sent(1))
+        expect(page.get_by_role("listitem")).to_have_text(["you: anybody? (sent)"])
+        page.reload()
+        expect(page.get_by_role("listitem")).to_have_text(["you: anybody? (sent)"])
+        waiter.call("send", "me", next(iter(waiter.chats)))
+        expect(page.get_by_role("listitem").last).to_have_text(": me")
+        waiter.wait(lambda state: the_chat(state)["readByPeer"] == 2)
+        browser.close()
 
 
 # ---- the server dies --------------------------------------------------------
@@ -146,6 +246,20 @@ def test_nothing_is_lost_doubled_or_moved_when_the_server_is_killed(database: st
             victim.kill_server()
             talk.say(talk.user, 2)
         talk.assert_told()
+
+
+def test_places_in_line_outlive_the_server(database: str):
+    with ExitStack() as stack:
+        victim = stack.enter_context(Victim(real(database)))
+        users = []
+        for place, sub in enumerate(["ann", "ben", "cid"]):
+            user = stack.enter_context(Page(victim.server, "user", sub))
+            user.call("connect", {})
+            user.wait(stands(place))
+            users.append(user)
+        victim.kill_server()
+        for place, user in enumerate(users):
+            user.wait(stands(place), "the same place as before")
 
 
 # ---- the line dies ----------------------------------------------------------
@@ -183,3 +297,97 @@ def test_nothing_is_lost_doubled_or_moved_on_a_bad_line(server: LiveServer, seed
             talk.say(dice.choice([talk.user, talk.waiter]), dice.randrange(1, 6))
             line.heal()
         talk.assert_told()
+
+
+def test_reloads_without_a_line_lose_nothing(server: LiveServer):
+    with FaultProxy(server) as line, talking(line) as talk:
+        talk.say(talk.user, 3)
+        talk.say(talk.waiter, 3)
+        line.refuse()
+        line.reset()
+        for page in talk.texts:
+            talk.say(page, 3)
+            page.call("reload")
+            talk.say(page, 2)
+        line.heal()
+        talk.assert_told()
+
+
+@contextmanager
+def apart(server: LiveServer) -> Iterator[tuple[Talk, FaultProxy]]:
+    """A chat whose user has no line, until it heals."""
+    with (
+        FaultProxy(server) as line,
+        Page(server, "waiter", "wim") as waiter,
+        Page(line, "user", "ann") as user,
+    ):
+        talk = Talk(user, waiter)
+        line.refuse()
+        line.reset()
+        yield talk, line
+
+
+# ---- people go --------------------------------------------------------------
+
+
+@pytest.fixture
+def hasty(database: str) -> Iterator[LiveServer]:
+    """A server that waits for nobody for long."""
+    env = {**SETTINGS, "CSAPP_DATABASE_URL": database, "CSAPP_GRACE": "1"}
+    with LiveServer.gunicorn(env=env) as server:
+        yield server
+
+
+def test_a_chat_goes_on_with_another_waiter(hasty: LiveServer):
+    with talking(hasty) as talk, Page(hasty, "waiter", "zoe") as zoe:
+        talk.say(talk.user, 2)
+        talk.assert_told()
+        talk.waiter.kill()
+        talk.user.wait(lambda state: state["phase"] == "queued", "back in line")
+        talk.say(talk.user, 2)
+        zoe.call("ready", {})
+        zoe.wait(sent(4))
+        talk.user.wait(sent(4))
+        assert list(talk.user.chats) == list(zoe.chats) == [talk.conversation]
+        assert [text for _, text, _ in said(zoe)] == talk.texts[talk.user]
+
+
+def test_a_chat_that_has_ended_meanwhile_tells_what_was_not_sent(server: LiveServer):
+    with apart(server) as (talk, line):
+        user, waiter = talk.user, talk.waiter
+        late = user.call("send", "too late")
+        waiter.call("disconnect", talk.conversation)
+        waiter.wait(serves(0))
+        line.heal()
+        user.wait(lambda state: the_chat(state)["messages"][0]["state"] == "failed")
+        assert user.state["phase"] == "idle"
+        user.call("connect", {})
+        user.wait(is_served)
+        user.call("retry", late["id"])
+        waiter.wait(sent(1), "in the new chat")
+        assert len(waiter.chats) == 2
+
+
+def test_a_user_who_ends_its_chat_without_a_line_has_ended_it(server: LiveServer):
+    with apart(server) as (talk, line):
+        user, waiter = talk.user, talk.waiter
+        user.call("disconnect")
+        user.call("reload")
+        line.heal()
+        waiter.wait(lambda state: the_chat(state)["state"] == "ended")
+        assert user.state["phase"] == "idle"
+        assert list(waiter.chats) == [talk.conversation]
+
+
+def is_ready(ready: bool) -> Any:
+    """A condition: the server has said so."""
+    return lambda state: state["duty"] is not None and state["duty"]["ready"] is ready
+
+
+def test_a_waiter_stays_ready_over_a_reload_and_away_over_another(server: LiveServer):
+    with Page(server, "waiter", "wim") as waiter:
+        for method, ready in [("ready", True), ("unready", False)]:
+            waiter.call(method)
+            waiter.wait(is_ready(ready))
+            waiter.call("reload")
+            waiter.wait(is_ready(ready))

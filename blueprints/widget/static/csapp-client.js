@@ -1,9 +1,9 @@
 /**
- * csapp's protocol, version 2, for visitors and waiters; see docs/client.md.
+ * csapp's protocol, version 2, for visitors and waiters: see docs/client.md.
  *
- * 1. A text stays in the outbox until its receipt, and is sent again with the
- *    same id on each return. One of a chat is under way at a time: what is
- *    refused for a while is never overtaken by what was said after it.
+ * 1. A text stays in the outbox until its receipt, and is sent again with its id
+ *    on each return. One of a chat is under way at a time: what is refused for a
+ *    while is never overtaken by what was said after it.
  * 2. `messages` of a chat holds each `seq` once and in order; what has none yet
  *    stands at the end.
  * 3. The server's word is the truth. Storage only bridges reloads: it may hold
@@ -11,7 +11,9 @@
  *
  * @typedef {{id: string, conversation: string, text: string, own: boolean, date: string,
  *   state: "sending"|"sent"|"failed", seq?: number, author?: string,
- *   error?: {code: string, message: string}}} Message
+ *   error?: {code: string, message: string}}} Message  `author`: the waiter's colleague who said it
+ * @typedef {{state: "stopped"|"connecting"|"online"|"waiting"|"ended", code?: number,
+ *   reason?: string, retryAt?: number}} Status  `ended`: it does not come back by itself
  */
 
 const back = (text) => ({ reconnect: true, text });
@@ -46,8 +48,8 @@ const OPENING = 15_000; // ms for a connection to come about, sign-in included
 const FIRST_PAUSE = 1000; // ms before coming back, doubled by each failure …
 const LONGEST_PAUSE = 15_000; // … up to this
 const STEADY = 10_000; // ms after which a connection counts as good
-const OVERDUE = 8000; // ms without any data after a question until we probe the line
-const QUIET = 60_000; // … and without a question: browsers hide the server's pings from us
+const OVERDUE = 8000; // ms without any data after a question until we probe the line …
+const QUIET = 60_000; // … and without one: browsers hide the server's pings
 const STALE = 5000; // … and when the page is looked at again
 const PATIENCE = 7000; // ms for the answer to a probe; then the line is dead
 const TYPING = 3000; // ms between repeats while somebody types
@@ -59,28 +61,32 @@ const RESUMED = 100; // conversations, the most that `auth` may name
 const MOST = 60_000; // bytes of a text that a frame surely holds
 const OVER = { code: "not_connected", message: "The chat is over." };
 const TOO_LONG = { code: "too_large", message: "The message is too long." };
+const STOPPED = { code: "stopped", message: "The client is stopped." };
 const WAIT = ["not_connected", "no_such_user", "not_ready", "unauthenticated"]; // for the chat
 
-/** A refused or impossible request; `code` is the server's, or `stopped`. */
+/** Why a request failed; `code` is the server's, or `stopped`. */
 export class ChatError extends Error {
   constructor({ code, message, retry_after: retryAfter }) {
     super(message);
-    this.code = code;
-    this.retryAfter = retryAfter;
+    Object.assign(this, { code, retryAfter });
   }
 }
 
 /** One conversation; what begins with `_` is the client's own. */
 class Chat {
+  /** Whom one talks to; a waiter is also told `sub`, `page` and `opened` of a visitor. */
   peer = { uuid: "", name: "", avatar: "" };
-  /** @type {Message[]} */
+  /** @type {Message[]} in order */
   messages = [];
   lastSeq = 0;
   readByPeer = 0;
   unread = 0;
-  presence = "online"; // or "away"
+  /** @type {"online"|"away"} */
+  presence = "online";
+  /** The other side types. */
   typing = false;
-  state = "open"; // or "ended"
+  /** @type {"open"|"ended"} */
+  state = "open";
 
   _floor = 1; // the first `seq` in `messages`, or that of the next to come
   _newest = 0; // the highest ever seen, also before a reload
@@ -116,13 +122,20 @@ class Chat {
     if (at >= 0) this.messages.splice(at, 1);
   }
 
+  /** Begin at *floor*; what has no number stays. */
+  _begin(floor) {
+    this.messages = this.messages.filter(({ seq }) => !seq);
+    this._floor = floor;
+    this.lastSeq = floor - 1;
+  }
+
   _count() {
     const { messages, _read: read } = this;
     this.unread = messages.filter(({ own, author, seq }) => !own && !author && seq > read).length;
   }
 }
 
-/** Failed messages stay where they have failed. */
+// what has failed stays where it was
 const rank = ({ seq, after }) => seq ?? (after === undefined ? Infinity : after + 0.5);
 
 export class ChatClient {
@@ -133,14 +146,14 @@ export class ChatClient {
   #env;
   #store;
   #tab = uuid();
-  #listeners = new Map();
+  #listeners = {};
   #dirty = false;
   #timers = new Map();
-  #away = null; // ends what `start` has begun: listeners, locks
+  #running = null; // its abort ends what `start` has begun
 
   #socket = null;
   #attempt = null;
-  #shown = ""; // the token in use
+  #shown; // the token
   #refreshed = false;
   #failures = 0;
   #heard = 0; // when
@@ -153,13 +166,13 @@ export class ChatClient {
   #outbox = new Map(); // id → {message, sent, due, tries}
   #drafts = {};
   #sub = "";
-  #current = ""; // a user's conversation, the latest
+  #current = ""; // a user's latest conversation
   #want = null; // user: what to `connect` with; waiter: {ready, capacity}
   #ticket;
-  #leaving = false; // a user leaves, and the server has not confirmed it
+  #leaving = false; // a user leaves, which the server has not confirmed
   #watched = new Set(); // tabs whose outbox we inherit
 
-  /** `{state, code, reason, retryAt}`; `stopped`, `connecting`, `online`, `waiting` or `ended`. */
+  /** @type {Status} */
   status = { state: "stopped" };
   /** Who we are: the payload of `auth_success`. */
   me = null;
@@ -167,19 +180,24 @@ export class ChatClient {
   phase = "idle";
   /** User: `{location, wait, ticket}` while in line. */
   queue = null;
-  /** Waiter: `{ready, capacity}`, null before it is known. */
+  /** Waiter: `{ready, capacity}`; null before it is known. */
   duty = null;
-  /** Waiter: `{length, longest_wait}` of the queue, null before it is known. */
+  /** Waiter: `{length, longest_wait}` of the queue; null before it is known. */
   line = null;
-  /** @type {Map<string, Chat>} by conversation; "": what a user says before it has one. */
+  /** @type {Map<string, Chat>} by conversation; "": what a user says before it has one */
   chats = new Map();
 
-  constructor({ url, role, token, storage, key = "csapp", locale, environment = {} }) {
+  /**
+   * *url* of the door, `wss:` or `https:`; *role* `user` or `waiter`; *token* a string, or a function
+   * of `{refresh}` (the last one was refused) that returns one or a promise of one. *storage*: null
+   * for none, `localStorage` by default; its keys begin with *key*. *environment*: for tests.
+   */
+  constructor({ url, role, token, storage, key = "csapp", locale, environment }) {
     const page = globalThis;
     this.#env = {
       WebSocket: page.WebSocket,
-      setTimeout: (...args) => page.setTimeout(...args),
-      clearTimeout: (timer) => page.clearTimeout(timer),
+      setTimeout: (...args) => setTimeout(...args),
+      clearTimeout: (timer) => clearTimeout(timer),
       random: Math.random,
       now: Date.now,
       addEventListener: (...args) => page.addEventListener?.(...args),
@@ -194,45 +212,48 @@ export class ChatClient {
     this.#token = token;
     this.#locale = locale?.slice(0, 35);
     this.#store = new Store(storage, `${key}:${role}:`);
-    this.#restore();
+    try {
+      this.#restore();
+    } catch {
+      this.#clear(); // edited by hand
+    }
   }
 
   // ---- the page's side ---------------------------------------------------
 
-  /** User: the current or last chat. */
+  /** User: the present or last chat. */
   get chat() {
     return this.chats.get("") ?? this.chats.get(this.#current) ?? null;
   }
 
-  /** User: a waiter is wished for, or there already. */
+  /** User: a waiter is wished for, or there. */
   get wanted() {
     return this.#role === "user" && this.#want !== null;
   }
 
   /** Call `fn(detail)` on events of *type*. Returns a function that ends it. */
   on(type, fn) {
-    if (!this.#listeners.has(type)) this.#listeners.set(type, new Set());
-    this.#listeners.get(type).add(fn);
+    (this.#listeners[type] ??= new Set()).add(fn);
     return () => this.off(type, fn);
   }
 
   off(type, fn) {
-    this.#listeners.get(type)?.delete(fn);
+    this.#listeners[type]?.delete(fn);
   }
 
-  /** Connect, and come back whenever the connection is lost. */
+  /** Connect, and come back whenever the line is lost. */
   start() {
-    if (this.#away) return;
-    this.#away = new AbortController();
+    if (this.#running) return;
+    this.#running = new AbortController();
     this.#failures = 0;
     this.#listen();
     this.#inherit();
     this.#connect();
   }
 
-  /** Close. `{leave: false}`: the chat goes on when the client is started again in time. */
+  /** Leave for good; `{leave: false}`: the chat goes on when the client is started again in time. */
   stop({ leave = true } = {}) {
-    const told = leave && this.status.state === "online";
+    const told = leave && this.#isOnline;
     if (leave) {
       this.#leaving = !told && this.phase !== "idle";
       this.#depart();
@@ -247,11 +268,11 @@ export class ChatClient {
     this.#drop(ABANDONED);
     this.#failures = 0;
     this.#refreshed = false;
-    if (this.#away) this.#connect();
+    if (this.#running) this.#connect();
     else this.start();
   }
 
-  /** Stop and remove all that is stored. */
+  /** Stop, and remove all that is stored. */
   forget() {
     this.stop();
     this.#clear();
@@ -262,7 +283,7 @@ export class ChatClient {
   connect({ page, department, fields } = {}) {
     this.#want = { page: page?.slice(0, 2000), department: department?.slice(0, 200), fields };
     this.#changed();
-    if (this.status.state === "online" && this.phase === "idle" && !this.#leaving) this.#join();
+    if (this.#isOnline && this.phase === "idle" && !this.#leaving) this.#join();
   }
 
   /** End a chat, or leave the line. */
@@ -272,7 +293,7 @@ export class ChatClient {
     if (this.#role === "user") {
       this.#leaving = true;
       this.#depart();
-      if (this.status.state === "online") this.#leave();
+      if (this.#isOnline) this.#leave();
     } else if (chat?.state === "open") {
       chat._leaving = true;
       if (chat._met) this.#dismiss(chat);
@@ -280,7 +301,7 @@ export class ChatClient {
     }
   }
 
-  /** Waiter: take users from now on. */
+  /** Waiter: take users from now on, *capacity* at once; the answer is in `duty`. */
   ready({ capacity } = {}) {
     this.#wish({ ready: true, capacity });
   }
@@ -290,13 +311,17 @@ export class ChatClient {
     this.#wish({ ready: false });
   }
 
-  /** Say *text*. A user without a chat says it when there is one. @returns {Message} */
+  /** Say *text*; a user without a chat says it when there is one. Returns the message. */
   send(text, conversation) {
     const chat = this.#addressee(conversation);
-    if (!chat) throw new ChatError({ code: "not_connected", message: "There is no such chat." });
-    const date = new Date(this.#env.now()).toISOString();
-    const whole = String(text).replace(/\p{Surrogate}/gu, "\ufffd"); // half a pair would spoil the frame
-    const message = { id: uuid(), conversation: chat.conversation, text: whole, own: true, date, state: "sending" };
+    if (!chat) throw new ChatError(OVER);
+    const message = {
+      id: uuid(),
+      conversation: chat.conversation,
+      text: String(text).replace(/\p{Surrogate}/gu, "\ufffd"), // half a pair would spoil the frame
+      own: true,
+      date: new Date(this.#env.now()).toISOString(),
+    };
     chat._typed = -Infinity; // a message says as much
     this.#alarm(`typing ${chat.conversation}`);
     this.#post(message);
@@ -304,66 +329,55 @@ export class ChatClient {
     return message;
   }
 
-  /** Send a failed message again: in its chat, or in the present one. */
+  /** Send what has failed again: in its chat, or in the present one. */
   retry(id) {
-    const entry = this.#outbox.get(id);
-    if (entry?.message.state !== "failed") return;
-    const { message } = entry;
-    this.discard(id);
-    const chat = this.chats.get(message.conversation);
-    if (chat?.state !== "open" && this.#role === "user") {
-      message.conversation = this.#addressee().conversation;
-    }
-    if (message.error.code === "id_conflict") message.id = uuid();
-    message.state = "sending";
-    delete message.error;
-    delete message.after;
+    const message = this.discard(id);
+    if (!message) return;
+    const isOpen = this.chats.get(message.conversation)?.state === "open";
+    if (!isOpen && this.#role === "user") message.conversation = this.#addressee().conversation;
+    if (message.error?.code === "id_conflict") message.id = uuid();
     this.#post(message);
   }
 
-  /** Remove a message that failed. */
+  /** Remove what has failed; returns it. */
   discard(id) {
-    const entry = this.#outbox.get(id);
-    if (entry?.message.state !== "failed") return;
+    const message = this.#outbox.get(id)?.message;
+    if (message?.state !== "failed") return null;
     this.#outbox.delete(id);
-    this.chats.get(entry.message.conversation)?._remove(entry.message);
+    this.#find(message.conversation)._remove(message);
     this.#saveOutbox();
-    this.#changed();
+    return message;
   }
 
-  /** Tell the other side whether one types; to be called with each key, repeats are held back. */
+  /** To be called with each key; repeats are held back. */
   typing(on, conversation) {
     const chat = this.#find(conversation);
-    const name = `typing ${chat?.conversation}`;
-    if (on) this.#alarm(name, TYPED - 1000, () => this.typing(false, conversation));
-    else this.#alarm(name);
+    const alarm = `typing ${chat?.conversation}`;
+    this.#alarm(alarm, on ? TYPED - 1000 : undefined, () => this.typing(false, conversation));
     const now = this.#env.now();
     if (!chat?._here || (on ? now - chat._typed < TYPING : chat._typed === -Infinity)) return;
     chat._typed = on ? now : -Infinity;
     this.#put("typing", { on }, chat);
   }
 
-  /** All up to *seq*, or to the last, has been read. */
-  read(seq, conversation) {
+  /** All up to *seq*, by default the last, has been read. */
+  read(seq = Infinity, conversation) {
     const chat = this.#find(conversation);
-    if (!chat) return;
-    const upTo = Math.min(seq ?? chat.lastSeq, chat.lastSeq);
-    if (upTo <= chat._read) return;
+    const upTo = Math.min(seq, chat?.lastSeq);
+    if (!(upTo > chat?._read)) return;
     chat._read = upTo;
     chat._count();
     this.#tellRead(chat);
     this.#emit("read", { chat });
   }
 
-  /** The unsent text of a chat, or of the next one. */
+  /** The unsent text of a chat, or of the next one; over reloads too. */
   draft(conversation = this.#current) {
     return this.#drafts[conversation] ?? "";
   }
 
-  /** Keep it, over reloads too. */
   setDraft(text, conversation = this.#current) {
-    if (text) this.#drafts[conversation] = text;
-    else delete this.#drafts[conversation];
+    this.#drafts[conversation] = text || undefined;
     this.#store.set("drafts", this.#drafts);
   }
 
@@ -371,86 +385,92 @@ export class ChatClient {
   async history({ conversation = this.#current, before, limit = LATEST } = {}) {
     const known = this.chats.get(conversation);
     const end = before ?? (known?.lastSeq ? known._floor : undefined);
-    if (end !== undefined && end <= 1) return { messages: [], complete: true };
+    if (end <= 1) return { messages: [], complete: true };
     const { payload } = await this.#question("get_history", { conversation, before: end, limit });
     const chat = this.#chat(conversation);
     if (!known) chat.state = "ended"; // or it would have been told of, not asked for
     const fits = !chat.lastSeq || end === chat._floor;
-    const found = payload.messages.map((item) => this.#message(chat, this.#item(item)));
-    if (fits && found.length) {
-      for (const message of found) chat._place(message);
-      chat._floor = found[0].seq;
-      chat.lastSeq = chat._newest = Math.max(chat.lastSeq, found.at(-1).seq);
+    const messages = payload.messages.map((item) => this.#message(chat, this.#item(item)));
+    if (fits && messages.length) {
+      for (const message of messages) chat._place(message);
+      chat._floor = messages[0].seq;
+      chat.lastSeq = chat._newest = Math.max(chat.lastSeq, messages.at(-1).seq);
     }
     if (fits && payload.complete) chat._floor = 1;
     chat._count();
     this.#emit("chat", { chat, change: "changed" });
-    return { messages: found, complete: payload.complete };
+    return { messages, complete: payload.complete };
   }
 
-  /** Waiter: conversations of the past, newest first: `{sessions, complete}`. */
+  /** Waiter: conversations of the past, newest first; with *sub*, those of one visitor. */
   async sessions({ before, limit, sub } = {}) {
     return (await this.#question("get_history_session", { before, limit, sub })).payload;
   }
 
   // ---- connection --------------------------------------------------------
 
+  get #isOnline() {
+    return this.status.state === "online";
+  }
+
   async #connect() {
     const attempt = (this.#attempt = {});
     this.#setStatus({ state: "connecting" });
     this.#alarm("line", OPENING, () => this.#lose(ABANDONED, "no connection in time"));
-    const token = await this.#bearer(attempt, this.#refreshed);
-    if (token === null) return;
-    this.#shown = token;
-    let socket;
+    if (!(await this.#fetchToken(attempt))) return;
     try {
-      socket = new this.#env.WebSocket(this.#url.href);
+      const socket = (this.#socket = new this.#env.WebSocket(this.#url.href));
+      socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(data);
+      socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
+      socket.onerror = () => {}; // `close` follows and says more
     } catch (error) {
       this.#lose(ABANDONED, error.message);
-      return;
     }
-    this.#socket = socket;
-    socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(data);
-    socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
-    socket.onerror = () => {}; // `close` follows and says more
   }
 
-  /** The token to show, or null when this *attempt* is over. */
-  async #bearer(attempt, refresh) {
+  /** False: this *attempt* is over. */
+  async #fetchToken(attempt) {
+    const token = this.#token;
     try {
-      const token = typeof this.#token === "function" ? await this.#token({ refresh }) : this.#token;
-      return attempt === this.#attempt ? token : null;
-    } catch (error) {
+      const shown = typeof token === "function" ? await token({ refresh: this.#refreshed }) : token;
+      if (attempt !== this.#attempt) return false;
+      this.#shown = shown;
+      return true;
+    } catch ({ message }) {
       if (attempt === this.#attempt) {
-        this.#emit("error", { code: "token", message: error.message });
-        this.#lose(ABANDONED, error.message);
+        this.#complain({ code: "token", message });
+        this.#lose(ABANDONED, message);
       }
-      return null;
+      return false;
     }
   }
 
   #authenticate() {
-    const resumed = this.#resumed();
+    const kept = [...this.chats.values()].filter((chat) => chat.conversation && this.#isKept(chat));
+    const resumed = kept.sort((a, b) => (b.state === "open") - (a.state === "open")).slice(0, RESUMED);
     const resume = Object.fromEntries(resumed.map((chat) => [chat.conversation, chat.lastSeq]));
     const payload = { token: this.#shown, version: 2, locale: this.#locale, resume };
-    this.#ask("auth", payload, (error) => {
-      if (error) this.#unauthenticated(error);
-      else this.#welcome(resumed);
-    });
+    this.#ask("auth", payload, (error) => (error ? this.#rejected(error) : this.#welcome(resumed)));
   }
 
-  async #unauthenticated({ code, message }) {
-    if (!["invalid_token", "expired_token", "forbidden"].includes(code)) {
+  async #rejected({ code, message }) {
+    if (code === "invalid_message") {
+      this.#clear(); // storage was edited by hand
+      this.#authenticate();
+    } else if (!["invalid_token", "expired_token", "forbidden"].includes(code)) {
       this.#lose(ABANDONED, message);
-    } else if (typeof this.#token !== "function" || this.#refreshed) {
+    } else if (!this.#mayRefresh()) {
       this.#finish(code === "forbidden" ? 4403 : 4401, message);
-    } else {
-      this.#refreshed = true;
-      const token = await this.#bearer(this.#attempt, true);
-      if (token === null) return;
-      this.#shown = token;
+    } else if (await this.#fetchToken(this.#attempt)) {
       this.#authenticate();
     }
+  }
+
+  /** Once, until a connection was good. */
+  #mayRefresh() {
+    if (typeof this.#token !== "function" || this.#refreshed) return false;
+    this.#refreshed = true;
+    return true;
   }
 
   #welcome(resumed) {
@@ -467,7 +487,7 @@ export class ChatClient {
     else if (this.#role === "user") this.#setPhase("idle");
   }
 
-  /** The server has said all that it knows of the chats that we have *resumed*. */
+  /** The server has said all that it knows of the chats *resumed*. */
   #takeStock(resumed) {
     const want = this.#want;
     for (const chat of resumed) {
@@ -475,34 +495,26 @@ export class ChatClient {
       if (!chat._met && !waits) this.#end(chat, true);
       if (!chat._paged) this.#want = want; // nobody has ended it: it is forgotten
     }
-    if (this.phase === "served" && !this.chats.get(this.#current)?._met) this.#setPhase("idle");
-    if (this.phase !== "served" && (this.wanted || this.#isOpen())) this.#join();
+    if (this.phase === "served" && !this.#find()?._met) this.#setPhase("idle");
+    if (this.phase !== "served" && (this.wanted || this.#isOpen)) this.#join();
   }
 
   #closed(code, reason) {
     const known = CLOSE_CODES[code];
-    if (code === 4401 && typeof this.#token === "function" && !this.#refreshed) {
-      this.#refreshed = true;
-      this.#lose(code, reason);
-    } else if (known?.reconnect) {
-      this.#lose(code, reason);
-    } else {
-      this.#finish(code, reason || known?.text || `The server closed the connection (${code}).`);
-    }
+    if (known?.reconnect || (code === 4401 && this.#mayRefresh())) this.#lose(code, reason);
+    else this.#finish(code, reason || known?.text || `The server closed the connection (${code}).`);
   }
 
   /** The line is gone; come back after a pause. */
   #lose(code, reason = "") {
     this.#drop(ABANDONED);
-    const asked = /retry_after=(\d+(?:\.\d+)?)/.exec(reason);
-    const longest = this.#env.online() ? FIRST_PAUSE * 2 ** this.#failures : Infinity;
+    const asked = /retry_after=(\d+(\.\d+)?)/.exec(reason)?.[1] ?? 0;
+    const pause = this.#env.online() ? FIRST_PAUSE * 2 ** this.#failures : LONGEST_PAUSE;
     const spread = 0.3 + 0.7 * this.#env.random();
-    const pause = asked
-      ? Number(asked[1]) * 1000 + FIRST_PAUSE * spread
-      : Math.min(LONGEST_PAUSE, longest) * spread;
+    const wait = spread * (asked ? FIRST_PAUSE : Math.min(pause, LONGEST_PAUSE)) + asked * 1000;
     this.#failures += 1;
-    this.#setStatus({ state: "waiting", code, reason, retryAt: this.#env.now() + pause });
-    this.#alarm("line", pause, () => this.#connect());
+    this.#setStatus({ state: "waiting", code, reason, retryAt: this.#env.now() + wait });
+    this.#alarm("line", wait, () => this.#connect());
   }
 
   /** There will be no other attempt. */
@@ -513,10 +525,10 @@ export class ChatClient {
   }
 
   #quit(status) {
-    this.#away?.abort();
-    this.#away = null;
+    this.#running?.abort();
+    this.#running = null;
     this.#watched.clear();
-    for (const { then } of this.#asked.values()) then?.({ code: "stopped", message: "The client has stopped." });
+    for (const { then } of this.#asked.values()) then?.(STOPPED);
     this.#asked.clear();
     this.#setStatus(status);
   }
@@ -536,7 +548,7 @@ export class ChatClient {
       chat._typed = -Infinity;
     }
     for (const entry of this.#outbox.values()) Object.assign(entry, { sent: false, due: 0, tries: 0 });
-    if (socket && socket.readyState < 2) socket.close(code);
+    if (socket?.readyState < 2) socket.close(code);
   }
 
   #setStatus(status) {
@@ -548,55 +560,57 @@ export class ChatClient {
 
   #listen() {
     const { addEventListener, online, visible } = this.#env;
-    const options = { signal: this.#away.signal };
+    const { signal } = this.#running;
+    const listen = (type, fn) => addEventListener(type, fn, { signal });
     const wake = () => this.#wake();
-    addEventListener("online", wake, options);
-    addEventListener("offline", () => online() || this.#doubtLine(0), options);
-    addEventListener("pageshow", wake, options);
-    addEventListener("visibilitychange", () => visible() && wake(), options);
-    addEventListener("pagehide", () => this.#save(), options);
-    addEventListener("storage", (event) => this.#elsewhere(event), options);
+    listen("online", wake);
+    listen("pageshow", wake);
+    listen("visibilitychange", () => visible() && wake());
+    listen("offline", () => online() || this.#doubtLine(0));
+    listen("pagehide", () => this.#save());
+    listen("storage", ({ key }) => this.#elsewhere(key));
   }
 
   /** The page is looked at again, or the network is back. */
   #wake() {
-    if (this.status.state === "waiting") {
-      this.#failures = 0;
-      this.#connect();
-    } else {
-      this.#doubtLine(STALE);
-    }
+    this.#doubtLine(STALE);
+    if (this.status.state !== "waiting") return;
+    this.#failures = 0;
+    this.#connect();
   }
 
   #doubtLine(silence) {
-    if (this.status.state !== "online" || this.#probed) return;
-    if (this.#env.now() - this.#heard >= silence) this.#probe();
+    const isSilent = this.#env.now() - this.#heard >= silence;
+    if (this.#isOnline && !this.#probed && isSilent) this.#probe();
   }
 
   /** An answer is due. */
   #expect() {
-    if (this.#overdue || this.#probed || this.status.state !== "online") return;
+    if (this.#overdue || this.#probed || !this.#isOnline) return;
     this.#overdue = true;
     this.#alarm("watch", OVERDUE, () => this.#probe());
   }
 
-  #heardIt() {
+  #hear() {
     this.#heard = this.#env.now();
     this.#overdue = this.#probed = false;
-    this.#alarm("watch", QUIET, () => (this.#role === "waiter" || this.phase !== "idle") && this.#probe());
+    const matters = () => this.#role === "waiter" || this.phase !== "idle";
+    this.#alarm("watch", QUIET, () => matters() && this.#probe());
   }
 
   /** Ask something harmless; without any answer the line is dead. */
   #probe() {
     this.#probed = true;
     this.#alarm("watch", PATIENCE, () => this.#lose(ABANDONED, "no answer"));
-    this.#barrier();
+    if (this.phase === "queued") this.#join();
+    else this.#barrier();
   }
 
   /** `then` runs when the server has answered all that was asked before. */
   #barrier(then) {
-    const chat = this.chats.get(this.#current) ?? [...this.chats.values()].find((one) => one._met);
-    this.#ask("get_history", { conversation: chat?.conversation || "0", before: 1, limit: 1 }, then);
+    const { conversation } = this.#find() ?? [...this.chats.values()].find((chat) => chat._met) ?? {};
+    if (!conversation && this.#role === "waiter") this.#ask("get_history_session", { limit: 1 }, then);
+    else this.#ask("get_history", { conversation: conversation || "0", before: 1, limit: 1 }, then);
   }
 
   // ---- frames ------------------------------------------------------------
@@ -611,45 +625,41 @@ export class ChatClient {
     return `${this.#tab}.${this.#count}`;
   }
 
-  /** Ask; `then(error, frame)`. *keep*: ask again on the next connection rather than never. */
+  /** `then(error, frame)`; *keep*: ask again on the next connection. */
   #ask(type, payload, then, keep = false) {
     const id = this.#id();
     this.#asked.set(id, { type, payload, then, keep });
-    if (this.#uuid && (!keep || this.status.state === "online")) this.#put(type, payload, null, id);
+    if (keep ? this.#isOnline : this.#uuid) this.#put(type, payload, null, id);
     this.#expect();
   }
 
   #question(type, payload) {
     return new Promise((resolve, reject) => {
       const then = (error, frame) => (error ? reject(new ChatError(error)) : resolve(frame));
-      if (this.#away) this.#ask(type, payload, then, true);
-      else then({ code: "stopped", message: "The client is not started." });
+      if (this.#running) this.#ask(type, payload, then, true);
+      else then(STOPPED);
     });
   }
 
   #receive(data) {
-    let frame;
-    try {
-      frame = JSON.parse(data);
-    } catch {
-      return;
-    }
-    this.#heardIt();
-    const request = this.#asked.get(frame.reply_id);
-    this.#asked.delete(frame.reply_id);
-    const error = frame.type === "error" ? frame.payload : null;
-    if (!error) this.#on[frame.type]?.(frame.payload, frame, this.chats.get(frame.conversation), request);
-    else if (!request) this.#refused(frame);
+    const frame = parse(data);
+    this.#hear();
+    const { type, payload, conversation, reply_id: reply } = frame;
+    const request = this.#asked.get(reply);
+    const error = type === "error" ? payload : null;
+    this.#asked.delete(reply);
+    if (!error) this.#on[type]?.(payload, frame, this.chats.get(conversation), request);
+    else if (!request) this.#refused(error, reply);
     request?.then?.(error, frame);
     this.#changed();
   }
 
-  /** What each frame does; unknown ones are left alone. */
+  /** What each frame does; others are left alone. */
   #on = {
     __proto__: null,
     initialize: (_, { to }) => {
       const first = !this.#uuid;
-      this.#uuid = to;
+      this.#uuid = to; // the newest wins
       if (first) this.#authenticate();
     },
     auth_success: (me) => {
@@ -657,24 +667,25 @@ export class ChatClient {
       this.#sub = me.sub;
       this.me = me;
     },
-    connect_queue: (place) => {
+    connect_queue: (queue) => {
       if (this.#leaving) return;
-      const chat = this.chats.get(this.#current);
+      const chat = this.#find();
       if (chat) chat._met = chat._here = false;
       this.#want ??= {};
-      this.#ticket = place.ticket;
-      this.queue = place;
+      this.#ticket = queue.ticket;
+      this.queue = queue;
       this.#setPhase("queued");
-      this.#emit("queue", place);
+      this.#emit("queue", queue);
     },
     connect_success: (peer) => this.#leaving || this.#enter(peer),
     new_connection: (peer) => this.#enter(peer),
-    message_history: (page, { reply_id: reply }) => reply === undefined && this.#page(page),
+    message_history: (page, { reply_id: reply }) => reply || this.#page(page),
     message_text: (_, frame, chat) => {
       if (!chat) return;
       const item = this.#item(frame);
       if (!item.own) this.#setTyping(chat, false);
-      this.#take(chat, item);
+      else if (this.#entries(chat).some(({ message }) => message.text === item.text)) item.text = undefined;
+      this.#take(chat, item); // an echo has no id: if it may be pending here, the history tells
     },
     message_text_success: (receipt, { reply_id: id }, chat) => {
       const text = this.#outbox.get(id)?.message.text;
@@ -704,10 +715,10 @@ export class ChatClient {
     },
   };
 
-  #refused({ payload, reply_id: reply }) {
+  #refused(error, reply) {
     const entry = this.#outbox.get(reply);
-    if (entry) this.#sentBack(entry, payload);
-    else if (!payload.message.startsWith("payload.resume")) this.#complain(payload, reply);
+    if (entry) this.#sentBack(entry, error);
+    else if (!error.message.startsWith("payload.resume")) this.#complain(error, reply);
   }
 
   #complain({ code, message, retry_after: retryAfter }, reply) {
@@ -718,15 +729,21 @@ export class ChatClient {
 
   #join() {
     if ([...this.#asked.values()].some(({ type }) => type === "connect")) return;
-    this.#ask("connect", { ...this.#want, ticket: this.#ticket }, (error) => {
-      if (error) this.#later(error, () => this.wanted && this.phase === "idle" && this.#join());
+    const ticket = this.#ticket;
+    this.#ask("connect", { ...this.#want, ticket }, (error) => {
+      if (error?.code === "invalid_message" && ticket !== undefined) {
+        this.#ticket = undefined; // worth nothing, but no reason to send somebody away
+        this.#join();
+      } else if (error) {
+        this.#later(error, () => this.wanted && this.phase === "idle" && this.#join());
+      }
     });
   }
 
   #wish(want) {
     this.#want = want;
     this.#changed();
-    if (this.status.state === "online") this.#report();
+    if (this.#isOnline) this.#report();
   }
 
   #report() {
@@ -759,7 +776,7 @@ export class ChatClient {
   #depart() {
     this.#want = this.duty = null;
     this.#ticket = undefined;
-    for (const chat of this.chats.values()) if (chat.state === "open") this.#end(chat);
+    for (const chat of this.chats.values()) this.#end(chat);
     this.#setPhase("idle");
   }
 
@@ -774,10 +791,9 @@ export class ChatClient {
 
   /** Tell the server that a waiter ends *chat*. */
   #dismiss(chat) {
-    const done = () => {
+    this.#ask("disconnect", { uuid: chat.peer.uuid }, () => {
       chat._leaving = false;
-    };
-    this.#ask("disconnect", { uuid: chat.peer.uuid }, done);
+    });
   }
 
   // ---- conversations -----------------------------------------------------
@@ -791,85 +807,73 @@ export class ChatClient {
     return this.chats.get(conversation);
   }
 
-  #isOpen() {
-    return this.#current !== "" && this.chats.get(this.#current)?.state === "open";
+  /** User: there is a chat. */
+  get #isOpen() {
+    return this.#current !== "" && this.#find()?.state === "open";
   }
 
   /** Where a new message goes. */
   #addressee(conversation) {
     if (conversation !== undefined || this.#role === "waiter") return this.chats.get(conversation);
-    if (this.#isOpen()) return this.chats.get(this.#current);
+    if (this.#isOpen) return this.#find();
     const early = this.#chat("");
     early.state = "open";
     return early;
   }
 
-  /** Chats whose rest we want to hear after a return. */
-  #resumed() {
-    const kept = [...this.chats.values()].filter((chat) => chat.conversation && this.#isKept(chat));
-    return kept.sort((a, b) => (b.state === "open") - (a.state === "open")).slice(0, RESUMED);
-  }
-
+  /** Whether it matters after a reload, or on another connection. */
   #isKept(chat) {
-    return chat.state === "open" || chat.conversation === this.#current || this.#entries(chat).length > 0;
+    const { state, conversation, _leaving: leaving } = chat;
+    return state === "open" || leaving || conversation === this.#current || this.#entries(chat).length > 0;
   }
 
   #enter({ conversation, last_seq: last, resumed, read = 0, peer_read: readByPeer = 0, ...peer }) {
     const known = this.chats.get(conversation);
     const chat = this.#chat(conversation);
-    chat.peer = peer;
-    chat.presence = "online"; // or it is told after the page
     chat._met = true;
     chat._here = false; // until the page that follows
+    chat.peer = peer;
     if (chat._leaving) {
       this.#dismiss(chat);
       return;
     }
-    if (last < chat.lastSeq) this.#rewind(chat, last);
+    if (last < chat.lastSeq) {
+      chat._begin(1); // the server has lost the rest: a restored backup
+      chat._newest = last;
+    }
+    chat.presence = "online"; // or it is told after the page
+    chat.readByPeer = readByPeer;
     chat._readSent = read;
     chat._read = Math.max(chat._read, read);
-    chat.readByPeer = readByPeer;
     const change = known?.state === "open" ? "changed" : "opened";
     chat.state = "open";
     if (this.#role === "user") this.#serve(chat);
     this.#emit("chat", { chat, change });
   }
 
+  /** A user's chat begins, or goes on. */
   #serve(chat) {
-    const before = this.chats.get(this.#current);
+    const before = this.#current && this.#find();
     this.#current = chat.conversation;
-    if (before?.conversation && before !== chat) this.#end(before, true);
+    if (before && before !== chat) this.#end(before, true);
     this.#want ??= {};
     this.#ticket = undefined;
-    const early = this.chats.get("");
-    this.chats.delete("");
-    for (const message of early?.messages ?? []) {
+    for (const message of this.chats.get("")?.messages ?? []) {
       message.conversation = chat.conversation;
       chat._place(message);
     }
-    if (this.#drafts[""] !== undefined) {
-      this.setDraft(this.#drafts[""], chat.conversation);
-      this.setDraft("", "");
-    }
+    this.chats.delete("");
     this.#saveOutbox();
+    if (this.#drafts[""]) this.setDraft(this.#drafts[""], chat.conversation);
+    this.setDraft("", "");
     this.#setPhase("served");
-  }
-
-  /** The server has lost what came after *last*: a restored backup. */
-  #rewind(chat, last) {
-    chat.messages = chat.messages.filter(({ seq }) => seq === undefined || seq <= last);
-    chat.lastSeq = chat._newest = last;
-    chat._floor = Math.min(chat._floor, last + 1);
   }
 
   /** What was missed. */
   #page({ conversation, messages, complete, state, last_seq: last }) {
     const chat = this.#chat(conversation);
     chat._paged = true;
-    if (!complete) {
-      if (messages.length) chat.messages = chat.messages.filter(({ seq }) => seq === undefined);
-      if (!chat.messages.some(({ seq }) => seq)) chat._floor = messages[0]?.seq ?? last + 1;
-    }
+    if (!complete) chat._begin(messages[0]?.seq ?? last + 1);
     this.#bring(chat, messages);
     chat.lastSeq = Math.max(chat.lastSeq, last);
     this.#emit("chat", { chat, change: "changed" });
@@ -890,7 +894,7 @@ export class ChatClient {
     }
   }
 
-  /** A numbered message: shown if it is the next; otherwise, the history knows it and the others. */
+  /** A numbered message: shown if it is the next. Else the history knows it, and those before it. */
   #take(chat, item) {
     if (item.seq <= chat.lastSeq) {
       this.#settle(chat, item);
@@ -912,15 +916,15 @@ export class ChatClient {
 
   /** Ask for all after the last. */
   #catchUp(chat, then) {
-    const after = chat.lastSeq;
+    const { conversation, lastSeq: after } = chat;
     chat._asking = true;
-    this.#ask("get_history", { conversation: chat.conversation, after, limit: PAGE }, (error, { payload }) => {
+    this.#ask("get_history", { conversation, after, limit: PAGE }, (error, { payload }) => {
       chat._asking = false;
       if (!error) this.#bring(chat, payload.messages);
       const isMore = chat.lastSeq < chat._top || payload.complete === false;
-      if (isMore && chat.lastSeq > after) this.#catchUp(chat, then);
-      else if (isMore) this.#lose(ABANDONED, "a gap"); // the next connection brings it
-      else then?.();
+      if (!isMore) then?.();
+      else if (chat.lastSeq > after) this.#catchUp(chat, then);
+      else this.#lose(ABANDONED, "a gap"); // the next connection brings it
     });
   }
 
@@ -952,7 +956,8 @@ export class ChatClient {
   }
 
   #setTyping(chat, on) {
-    this.#alarm(`typed ${chat.conversation}`, on ? TYPED : undefined, () => this.#setTyping(chat, false));
+    const name = `typed ${chat.conversation}`;
+    this.#alarm(name, on ? TYPED : undefined, () => this.#setTyping(chat, false));
     if (chat.typing === on) return;
     chat.typing = on;
     this.#emit("typing", { chat });
@@ -966,8 +971,8 @@ export class ChatClient {
 
   // ---- outbox ------------------------------------------------------------
 
-  #entries(chat) {
-    return [...this.#outbox.values()].filter(({ message }) => message.conversation === chat.conversation);
+  #entries({ conversation }) {
+    return [...this.#outbox.values()].filter(({ message }) => message.conversation === conversation);
   }
 
   #isPending(chat, { id }) {
@@ -983,10 +988,12 @@ export class ChatClient {
   }
 
   #post(message) {
+    Object.assign(message, { state: "sending", error: undefined, after: undefined });
     const entry = this.#enlist(message);
-    const chat = this.chats.get(message.conversation);
-    if (chat.state === "ended") this.#fail(entry, OVER);
-    else if (new TextEncoder().encode(JSON.stringify(message.text)).length > MOST) this.#fail(entry, TOO_LONG);
+    const chat = this.#find(message.conversation);
+    const size = new TextEncoder().encode(JSON.stringify(message.text)).length;
+    if (size > MOST) this.#fail(entry, TOO_LONG);
+    else if (chat.state === "ended") this.#fail(entry, OVER);
     this.#saveOutbox();
     this.#speak(chat);
   }
@@ -995,15 +1002,12 @@ export class ChatClient {
   #speak(chat, all = false) {
     if (!chat._here) return;
     for (const entry of this.#entries(chat)) {
-      const { message } = entry;
+      const { message, sent, due } = entry;
       if (message.state !== "sending") continue;
-      if (entry.sent && !all) return;
-      const wait = entry.due - this.#env.now();
-      if (wait > 0 && !all) {
-        this.#alarm(`speak ${chat.conversation}`, wait, () => this.#speak(chat));
-        return;
-      }
-      if (entry.sent) continue;
+      const wait = due - this.#env.now();
+      if (!all && wait > 0) this.#alarm(`speak ${chat.conversation}`, wait, () => this.#speak(chat));
+      if (!all && (sent || wait > 0)) return;
+      if (sent) continue;
       entry.sent = true;
       this.#put("message_text", { message: message.text }, chat, message.id);
       this.#expect();
@@ -1012,40 +1016,38 @@ export class ChatClient {
   }
 
   #sentBack(entry, error) {
-    const chat = this.chats.get(entry.message.conversation);
+    const { code, retry_after: after = code === "internal" ? 1 : 0 } = error;
+    const chat = this.#find(entry.message.conversation);
     entry.sent = false;
-    if (error.retry_after !== undefined || error.code === "internal") {
-      const pause = (error.retry_after ?? 1) * 1000 * 2 ** Math.min(entry.tries, 4);
+    if (after) {
+      const pause = Math.min(after * 1000 * 2 ** entry.tries, LONGEST_PAUSE);
       entry.tries += 1;
-      entry.due = this.#env.now() + Math.min(pause, LONGEST_PAUSE) * (1 + this.#env.random() / 2);
-      this.#speak(chat);
-    } else if (!WAIT.includes(error.code)) {
+      entry.due = this.#env.now() + pause * (1 + this.#env.random() / 2);
+    } else if (!WAIT.includes(code)) {
       this.#fail(entry, error);
-      this.#speak(chat);
     } else if (chat.state === "ended") {
       this.#fail(entry, OVER);
     } else if (chat._met) {
       this.#doubt(chat);
     }
+    this.#speak(chat);
   }
 
   #fail({ message }, { code, message: why }) {
-    const chat = this.chats.get(message.conversation);
-    message.state = "failed";
-    message.error = { code, message: why };
-    message.after = chat.lastSeq; // it stays where it is
+    const chat = this.#find(message.conversation);
+    Object.assign(message, { state: "failed", error: { code, message: why }, after: chat.lastSeq });
     chat._place(message);
     this.#saveOutbox();
     this.#emit("receipt", { chat, message });
   }
 
-  /** A frame or an entry of a history, as we see it. */
+  /** A frame, or an entry of a history. */
   #item({ seq, date, from, payload, client_id: id, author }) {
     const own = from === this.#uuid || id !== undefined;
     return { seq, date, id, text: payload.message ?? "", own, author };
   }
 
-  /** The message that an item stands for: a pending one of ours, which is settled, or a new one. */
+  /** The message that *item* stands for: a pending one of ours, which is settled, or a new one. */
   #message(chat, item) {
     const { id = `${chat.conversation}.${item.seq}`, seq, date } = item;
     if (!this.#isPending(chat, item)) return { ...item, id, conversation: chat.conversation, state: "sent" };
@@ -1053,12 +1055,10 @@ export class ChatClient {
     this.#outbox.delete(id);
     this.#saveOutbox();
     chat._remove(message);
-    delete message.error;
-    delete message.after;
-    return Object.assign(message, { seq, date, state: "sent" });
+    return Object.assign(message, { seq, date, state: "sent", error: undefined });
   }
 
-  /** A receipt for what has been seen already: as an echo of another tab, or in a page. */
+  /** What was shown already, as an echo of another tab or in a page, is acknowledged. */
   #settle(chat, item) {
     if (!this.#isPending(chat, item)) return;
     const message = this.#message(chat, item);
@@ -1074,149 +1074,119 @@ export class ChatClient {
 
   // ---- storage -----------------------------------------------------------
 
+  /** Whatever is wrong with it, the server will say. */
   #restore() {
-    const state = record(this.#store.get("state"));
-    const isFresh = this.#env.now() - seqOf(state.at) < KEPT;
-    this.#sub = string(state.sub);
-    this.#current = string(state.current);
-    this.#leaving = state.leaving === true;
-    this.#drafts = record(this.#store.get("drafts"));
-    if (isFresh) this.#restoreWish(state);
-    for (const [conversation, stored] of Object.entries(record(state.chats)).slice(0, RESUMED)) {
-      if (!conversation || conversation.length > 32) continue;
-      this.#restoreChat(this.#chat(conversation), record(stored));
+    this.#drafts = { ...this.#store.get("drafts") };
+    const { at, sub, current, leaving, want, ticket, chats } = this.#store.get("state") ?? {};
+    this.#sub = sub ?? "";
+    this.#current = current ?? "";
+    this.#leaving = leaving === true;
+    if (this.#env.now() - at < KEPT) [this.#want, this.#ticket] = [want ?? null, ticket];
+    for (const [conversation, stored] of Object.entries(chats ?? {})) {
+      const { peer, last, read, readByPeer, state, leaving: ending } = stored;
+      const chat = this.#chat(conversation);
+      Object.assign(chat, { readByPeer, state, _read: read, _newest: last, _leaving: ending });
+      Object.assign(chat.peer, peer);
+      chat._begin(Math.max(0, last - LATEST) + 1);
     }
-    if (this.#role === "user" && this.#isOpen()) this.phase = "served";
-  }
-
-  #restoreWish({ want, ticket }) {
-    if (typeof want !== "object" || !want) return;
-    const { page, department, fields, ready, capacity } = want;
-    if (this.#role === "waiter") {
-      this.#want = { ready: ready === true, capacity: seqOf(capacity) || undefined };
-    } else {
-      this.#want = { page: string(page), department: string(department), fields: record(fields) };
-      this.#ticket = string(ticket).slice(0, 500) || undefined;
-    }
-  }
-
-  #restoreChat(chat, stored) {
-    const { uuid: id, name, avatar } = record(stored.peer);
-    chat.peer = { ...record(stored.peer), uuid: string(id), name: string(name), avatar: string(avatar) };
-    chat.state = stored.state === "ended" ? "ended" : "open";
-    chat._newest = seqOf(stored.last);
-    chat._read = seqOf(stored.read);
-    chat.readByPeer = seqOf(stored.readByPeer);
-    chat._leaving = stored.leaving === true;
-    chat.lastSeq = Math.max(0, chat._newest - LATEST);
-    chat._floor = chat.lastSeq + 1;
+    if (this.#role === "user" && this.#isOpen) this.phase = "served";
   }
 
   #save() {
     const chats = {};
     for (const chat of this.chats.values()) {
-      if (!chat.conversation || !(this.#isKept(chat) || chat._leaving)) continue;
-      const { peer, _newest: last, _read: read, readByPeer, state, _leaving: leaving } = chat;
-      chats[chat.conversation] = { peer, last, read, readByPeer, state, leaving };
+      if (!chat.conversation || !this.#isKept(chat)) continue;
+      const { conversation, peer, _newest: last, _read: read, readByPeer, state, _leaving: leaving } = chat;
+      chats[conversation] = { peer, last, read, readByPeer, state, leaving };
     }
-    const busy = this.wanted || this.#isOpen() || this.#leaving || this.#outbox.size > 0;
-    const [sub, current, want, ticket] = [this.#sub, this.#current, this.#want, this.#ticket];
-    const state = { busy, chats, sub, current, want, ticket, leaving: this.#leaving, at: this.#env.now() };
+    const [sub, current, want, ticket, leaving] = [this.#sub, this.#current, this.#want, this.#ticket, this.#leaving];
+    const busy = this.wanted || this.#isOpen || leaving || this.#outbox.size > 0;
+    const state = { busy, chats, sub, current, want, ticket, leaving, at: this.#env.now() };
     this.#store.set("state", busy || sub ? state : undefined);
   }
 
-  /** Write down this tab's outbox, beside those of the others; *inherited* has become ours. */
-  #saveOutbox(inherited) {
-    const others = this.#stored().filter(({ tab }) => tab !== this.#tab && tab !== inherited);
+  /** Write down this tab's outbox, beside those of the others; that of *heir* has become ours. */
+  #saveOutbox(heir) {
+    const others = this.#stored().filter(({ tab }) => tab !== this.#tab && tab !== heir);
     const mine = [...this.#outbox.values()].map(({ message }) => ({ ...message, tab: this.#tab }));
     this.#store.set("outbox", [...others, ...mine]);
   }
 
+  /** Of all tabs. */
   #stored() {
+    const isSound = (one) => [one?.tab, one?.id, one?.conversation, one?.text].every((it) => typeof it === "string");
     const found = this.#store.get("outbox");
-    return Array.isArray(found) ? found.map(record) : [];
+    return Array.isArray(found) ? found.filter(isSound) : [];
   }
 
   /**
    * Take over the outboxes of tabs that are gone. A lock tells when; without
-   * locks at once: a message sent twice with one id is one message.
+   * locks at once: what is sent twice with one id is one message.
    */
   #inherit() {
     const { locks } = this.#env;
-    const { signal } = this.#away;
+    const { signal } = this.#running;
     const hold = (tab, fn) => locks.request(`csapp ${tab}`, { signal }, fn).catch(() => {});
-    if (locks && !this.#watched.size) {
-      hold(this.#tab, () => new Promise((resolve) => signal.addEventListener("abort", resolve)));
-    }
-    this.#watched.add(this.#tab);
-    for (const { tab } of this.#stored()) {
+    for (const tab of [this.#tab, ...this.#stored().map((one) => one.tab)]) {
       if (this.#watched.has(tab)) continue;
       this.#watched.add(tab);
-      if (locks) hold(tab, () => this.#adopt(tab));
-      else this.#adopt(tab);
+      const isOurs = tab === this.#tab;
+      if (!locks) isOurs || this.#adopt(tab);
+      else if (isOurs) hold(tab, () => new Promise((resolve) => signal.addEventListener("abort", resolve)));
+      else hold(tab, () => this.#adopt(tab));
     }
   }
 
   #adopt(heir) {
-    const chats = new Set();
-    for (const { tab, id, conversation, text, date, state, error, after } of this.#stored()) {
-      const sound = [id, conversation, text].every((one) => typeof one === "string");
-      if (tab !== heir || !sound || !id || id.length > 64 || conversation.length > 32 || this.#outbox.has(id)) continue;
-      if (!conversation && this.#role === "waiter") continue;
-      const message = { id, conversation, text, own: true, date: string(date), state: "sending" };
-      if (state === "failed") Object.assign(message, { state, error: { code: "", message: "", ...record(error) }, after: seqOf(after) });
+    for (const { tab, ...message } of this.#stored()) {
+      if (tab !== heir || this.#outbox.has(message.id)) continue;
+      message.state = message.state === "failed" ? "failed" : "sending";
       this.#enlist(message);
-      chats.add(this.chats.get(conversation));
-    }
-    this.#saveOutbox(heir);
-    for (const chat of chats) {
-      if (this.status.state === "online" && chat.conversation && !chat._met) this.#doubt(chat);
+      const chat = this.#find(message.conversation);
+      if (this.#isOnline && chat.conversation && !chat._met) this.#doubt(chat);
       else this.#speak(chat);
     }
+    this.#saveOutbox(heir);
   }
 
-  /** Another tab has written. */
-  #elsewhere({ key }) {
+  /** Another tab has written *key*. */
+  #elsewhere(key) {
     if (key === this.#store.name("outbox")) this.#inherit();
     if (key !== this.#store.name("state")) return;
-    const { want, sub } = record(this.#store.get("state"));
+    const { want, sub } = this.#store.get("state") ?? {};
     if (sub !== this.#sub) return;
-    if (this.#role === "user" && want === null && this.phase === "queued") {
+    if (this.#role === "waiter") {
+      if (want && want.ready !== this.#want?.ready) this.#wish(want);
+    } else if (!want && this.phase === "queued") {
       this.#want = null; // it has left the line, of which the server tells nobody
       this.#setPhase("idle");
-    } else if (this.#role === "waiter" && want && want.ready !== this.#want?.ready) {
-      this.#wish({ ready: want.ready === true, capacity: want.capacity });
     }
   }
 
   #clear() {
     this.chats.clear();
     this.#outbox.clear();
-    this.#drafts = {};
     this.#current = this.#sub = "";
     this.#ticket = undefined;
     this.#leaving = false;
     if (this.#role === "waiter") this.#want = null;
     this.#setPhase("idle");
-    this.#store.set("drafts", this.#drafts);
+    this.#drafts = {};
+    this.#store.set("drafts", {});
     this.#saveOutbox();
   }
 
   // ---- small things ------------------------------------------------------
 
+  /** Without *ms*: none. */
   #alarm(name, ms, fn) {
     this.#env.clearTimeout(this.#timers.get(name));
     this.#timers.delete(name);
-    if (ms === undefined) return;
-    const ring = () => {
-      this.#timers.delete(name);
-      fn();
-    };
-    this.#timers.set(name, this.#env.setTimeout(ring, ms));
+    if (ms !== undefined) this.#timers.set(name, this.#env.setTimeout(fn, ms));
   }
 
   #emit(type, detail) {
-    for (const fn of [...(this.#listeners.get(type) ?? [])]) {
+    for (const fn of [...(this.#listeners[type] ?? [])]) {
       try {
         fn(detail);
       } catch (error) {
@@ -1274,11 +1244,15 @@ class Store {
   }
 }
 
-const record = (value) => (value && typeof value === "object" && !Array.isArray(value) ? value : {});
-const string = (value) => (typeof value === "string" ? value : "");
-const seqOf = (value) => (Number.isSafeInteger(value) && value > 0 ? value : 0);
+function parse(data) {
+  try {
+    return JSON.parse(data);
+  } catch {
+    return {};
+  }
+}
 
-/** crypto.randomUUID, which is missing on plain http, except on localhost. */
+/** crypto.randomUUID is missing on plain http, except on localhost. */
 function uuid() {
   if (crypto.randomUUID) return crypto.randomUUID();
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
