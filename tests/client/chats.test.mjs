@@ -23,11 +23,27 @@ test("a gap is filled from the history before anything behind it is shown", asyn
   assert.deepEqual(stage.shown, texts(1, 2));
   assert.equal(stage.sent("get_history").length, 1);
   assert.equal(stage.sent("get_history")[0].payload.after, 2);
-  await stage.answer("get_history", "message_history", { conversation: "c1", messages: items(3, 5), complete: true });
-  if (stage.sent("get_history").length > 1) {
-    await stage.answer("get_history", "message_history", { conversation: "c1", messages: items(6, 6), complete: true });
-  }
+  const answer = (from, to, complete) => (
+    stage.answer("get_history", "message_history", { conversation: "c1", messages: items(from, to), complete })
+  );
+  await answer(3, 4, false);
+  assert.equal(stage.sent("get_history")[1].payload.after, 4);
+  await answer(5, 6, true);
   assert.deepEqual(stage.shown, texts(1, 6));
+  await stage.hear(9);
+  assert.equal(stage.sent("get_history")[2].payload.after, 6);
+});
+
+test("a gap that nobody can fill is left to the next connection", async () => {
+  const stage = new Stage();
+  await stage.serve(items(1, 2));
+  await stage.hear(5);
+  await stage.refuse("get_history", "unavailable", 1);
+  assert.equal(stage.client.status.state, "waiting");
+  await stage.pass(1000);
+  await stage.enter();
+  await stage.introduce([...items(3, 3), ...items(5, 6)]);
+  assert.deepEqual(stage.shown, [...texts(1, 3), ...texts(5, 6)], "4 was erased");
 });
 
 test("when more was missed than a page brings, the older ones are asked for later", async () => {
@@ -154,6 +170,16 @@ test("leaving in the tunnel is told on the way out", async () => {
   assert.equal(stage.sent("connect").length, 0, "first the end is confirmed");
   await stage.refuse("get_history", "forbidden");
   assert.equal(stage.sent("connect").length, 1);
+});
+
+test("a place that comes too late is not taken", async () => {
+  const stage = new Stage();
+  stage.client.connect();
+  await stage.enter();
+  stage.client.disconnect();
+  await stage.answer("connect", "connect_queue", { location: 0, ticket: "t" });
+  assert.equal(stage.client.phase, "idle");
+  assert.equal(stage.client.wanted, false);
 });
 
 test("what the server does not know any more is over, but the wish stands", async () => {

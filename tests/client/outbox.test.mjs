@@ -98,6 +98,28 @@ test("after a return the rest is sent again, with the same ids, behind the page"
   assert.deepEqual(ids(stage), [two.id]);
 });
 
+test("what was under way when the line was lost is sent again, with its id", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  const { id } = stage.client.send("one");
+  await stage.close(1006);
+  await stage.pass(1000);
+  await stage.enter();
+  await stage.introduce();
+  assert.deepEqual(ids(stage), [id]);
+});
+
+test("nothing is said before the page that tells what was missed", async () => {
+  const stage = new Stage();
+  stage.client.connect();
+  await stage.enter();
+  await stage.say("connect_success", { uuid: "wim", name: "Wim", conversation: "c1", last_seq: 0 });
+  stage.client.send("one");
+  assert.deepEqual(texts(stage), []);
+  await stage.introduce();
+  assert.deepEqual(texts(stage), ["one"]);
+});
+
 test("a page's word on a message and its receipt are one message", async () => {
   const stage = new Stage();
   await stage.serve();
@@ -109,11 +131,12 @@ test("a page's word on a message and its receipt are one message", async () => {
   assert.deepEqual(stage.shown, ["one"]);
 });
 
-test("an echo and a receipt are one message", async () => {
+test("an echo and a receipt are one message at every moment", async () => {
   const stage = new Stage();
   await stage.serve();
   const one = stage.client.send("one");
   await stage.hear(1, "one", "me");
+  assert.deepEqual(stage.shown, ["one (sending)"]);
   await stage.receive(1);
   assert.deepEqual(stage.client.chat.messages.map(({ id }) => id), [one.id]);
 });
