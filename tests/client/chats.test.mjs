@@ -307,11 +307,47 @@ test("a place in line that was left in another tab is left in this one", async (
     await stage.enter();
     await stage.answer("connect", "connect_queue", { location: 0, ticket: "t" });
   }
+  second.now += 1000;
+  second.client.send("a tab that writes what it knew"); // must not bring the first one back, or out
+  await second.pass(0);
+  await first.happen("storage", { key: "csapp:user:state" });
+  assert.equal(first.client.phase, "queued");
+  first.now += 2000;
   first.client.disconnect();
   await first.pass(0);
   await second.happen("storage", { key: "csapp:user:state" });
   assert.equal(second.client.phase, "idle");
   assert.equal(second.client.wanted, false);
+});
+
+test("a waiter's tabs agree on what was pressed last", async () => {
+  const storage = new Storage();
+  const [first, second] = [new Stage({ storage, role: "waiter" }), new Stage({ storage, role: "waiter" })];
+  for (const stage of [first, second]) await stage.enter("wim");
+  const told = { key: "csapp:waiter:state" };
+  first.client.ready({ capacity: 3 });
+  await first.pass(0);
+  await second.happen("storage", told);
+  assert.deepEqual(second.sent("ready").map(({ payload }) => payload), [{ capacity: 3 }]);
+  second.now += 1000;
+  second.client.unready();
+  await second.pass(0);
+  await first.say("queue_status", { length: 1, longest_wait: 0 }); // writes, but not what is older
+  assert.equal(first.sent("unready").length, 1);
+  await second.happen("storage", told);
+  assert.deepEqual([second.sent("ready").length, second.sent("unready").length], [1, 1]);
+  assert.deepEqual(JSON.parse(storage.getItem(told.key)).want, { ready: false });
+});
+
+test("a login that was replaced does not come back ready", async () => {
+  const storage = new Storage();
+  const stage = new Stage({ storage, role: "waiter" });
+  await stage.enter("wim");
+  stage.client.ready();
+  await stage.close(4409);
+  const later = new Stage({ storage, role: "waiter" });
+  await later.enter("wim");
+  assert.equal(later.sent("ready").length, 0);
 });
 
 test("ids are made on plain http too", async () => {

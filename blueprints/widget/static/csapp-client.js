@@ -168,6 +168,7 @@ export class ChatClient {
   #sub = "";
   #current = ""; // a user's latest conversation
   #want = null; // user: what to `connect` with; waiter: {ready, capacity}
+  #since = 0; // when that was decided: of several tabs, the latest counts
   #ticket;
   #leaving = false; // a user leaves, which the server has not confirmed
   #watched = new Set(); // tabs whose outbox we inherit
@@ -281,8 +282,7 @@ export class ChatClient {
 
   /** User: ask for a waiter, now and after each return, until the chat or the wish ends. */
   connect({ page, department, fields } = {}) {
-    this.#want = { page: page?.slice(0, 2000), department: department?.slice(0, 200), fields };
-    this.#changed();
+    this.#decide({ page: page?.slice(0, 2000), department: department?.slice(0, 200), fields });
     if (this.#isOnline && this.phase === "idle" && !this.#leaving) this.#join();
   }
 
@@ -479,6 +479,7 @@ export class ChatClient {
       this.#refreshed = false;
     });
     this.#setStatus({ state: "online" });
+    this.#follow();
     for (const [id, { type, payload, keep }] of this.#asked) if (keep) this.#put(type, payload, null, id);
     if (this.#role === "waiter" && this.#want) this.#report();
     if (this.#leaving) this.#leave();
@@ -520,7 +521,7 @@ export class ChatClient {
   /** There will be no other attempt. */
   #finish(code, reason) {
     this.#drop(ABANDONED);
-    if (this.#role === "waiter") this.#want = null; // a later login decides anew
+    if (this.#role === "waiter") this.#decide(null); // a later login begins anew
     this.#quit({ state: "ended", code, reason });
   }
 
@@ -740,9 +741,14 @@ export class ChatClient {
     });
   }
 
-  #wish(want) {
+  #decide(want) {
     this.#want = want;
+    this.#since = this.#env.now();
     this.#changed();
+  }
+
+  #wish(want) {
+    this.#decide(want);
     if (this.#isOnline) this.#report();
   }
 
@@ -774,7 +780,8 @@ export class ChatClient {
 
   /** All that leaving means on this side. */
   #depart() {
-    this.#want = this.duty = null;
+    this.#decide(null);
+    this.duty = null;
     this.#ticket = undefined;
     for (const chat of this.chats.values()) this.#end(chat);
     this.#setPhase("idle");
@@ -1077,10 +1084,11 @@ export class ChatClient {
   /** Whatever is wrong with it, the server will say. */
   #restore() {
     this.#drafts = { ...this.#store.get("drafts") };
-    const { at, sub, current, leaving, want, ticket, chats } = this.#store.get("state") ?? {};
+    const { at, sub, current, leaving, want, since, ticket, chats } = this.#store.get("state") ?? {};
     this.#sub = sub ?? "";
     this.#current = current ?? "";
     this.#leaving = leaving === true;
+    this.#since = since ?? 0;
     if (this.#env.now() - at < KEPT) [this.#want, this.#ticket] = [want ?? null, ticket];
     for (const [conversation, stored] of Object.entries(chats ?? {})) {
       const { peer, last, read, readByPeer, state, leaving: ending } = stored;
@@ -1093,15 +1101,17 @@ export class ChatClient {
   }
 
   #save() {
+    this.#follow(); // not to write over what is newer
     const chats = {};
     for (const chat of this.chats.values()) {
       if (!chat.conversation || !this.#isKept(chat)) continue;
       const { conversation, peer, _newest: last, _read: read, readByPeer, state, _leaving: leaving } = chat;
       chats[conversation] = { peer, last, read, readByPeer, state, leaving };
     }
-    const [sub, current, want, ticket, leaving] = [this.#sub, this.#current, this.#want, this.#ticket, this.#leaving];
+    const [sub, want, since, leaving] = [this.#sub, this.#want, this.#since, this.#leaving];
     const busy = this.wanted || this.#isOpen || leaving || this.#outbox.size > 0;
-    const state = { busy, chats, sub, current, want, ticket, leaving, at: this.#env.now() };
+    const [current, ticket, at] = [this.#current, this.#ticket, this.#env.now()];
+    const state = { busy, chats, sub, current, want, since, ticket, leaving, at };
     this.#store.set("state", busy || sub ? state : undefined);
   }
 
@@ -1152,14 +1162,19 @@ export class ChatClient {
   /** Another tab has written *key*. */
   #elsewhere(key) {
     if (key === this.#store.name("outbox")) this.#inherit();
-    if (key !== this.#store.name("state")) return;
-    const { want, sub } = this.#store.get("state") ?? {};
-    if (sub !== this.#sub) return;
+    if (key === this.#store.name("state")) this.#follow();
+  }
+
+  /** What was decided last, in whichever tab, counts in all. */
+  #follow() {
+    const { want, since, sub } = this.#store.get("state") ?? {};
+    if (sub !== this.#sub || !(since > this.#since)) return;
+    this.#want = want ?? null;
+    this.#since = since;
     if (this.#role === "waiter") {
-      if (want && want.ready !== this.#want?.ready) this.#wish(want);
+      if (want && this.#isOnline) this.#report();
     } else if (!want && this.phase === "queued") {
-      this.#want = null; // it has left the line, of which the server tells nobody
-      this.#setPhase("idle");
+      this.#setPhase("idle"); // it has left the line, of which the server tells nobody
     }
   }
 
