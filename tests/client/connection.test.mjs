@@ -240,6 +240,18 @@ test("a handler that throws stops nobody", async () => {
   assert.equal(stage.client.status.state, "online");
 });
 
+test("a handler may stop it, or ask, the moment it is online", async () => {
+  const stage = new Stage();
+  stage.client.on("status", ({ state }) => state === "online" && stage.client.history({ conversation: "c9" }).catch(() => {}));
+  await stage.enter();
+  assert.equal(stage.sent("get_history").length, 1);
+  await stage.close(1006);
+  await stage.pass(1000);
+  stage.client.on("status", ({ state }) => state === "online" && stage.client.stop());
+  await stage.enter();
+  assert.equal(stage.client.status.state, "stopped");
+});
+
 test("handlers are taken off", () => {
   const client = new ChatClient({ url: "ws://x", role: "user", token: "", storage: null });
   let calls = 0;

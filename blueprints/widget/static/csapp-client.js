@@ -478,9 +478,10 @@ export class ChatClient {
       this.#failures = 0;
       this.#refreshed = false;
     });
-    this.#setStatus({ state: "online" });
-    this.#follow();
     for (const [id, { type, payload, keep }] of this.#asked) if (keep) this.#put(type, payload, null, id);
+    this.#setStatus({ state: "online" });
+    if (!this.#isOnline) return; // a handler has stopped it
+    this.#follow();
     if (this.#role === "waiter" && this.#want) this.#report();
     if (this.#leaving) this.#leave();
     else if (resumed.length) this.#barrier(() => this.#takeStock(resumed));
@@ -503,7 +504,7 @@ export class ChatClient {
   #closed(code, reason) {
     const known = CLOSE_CODES[code];
     if (known?.reconnect || (code === 4401 && this.#mayRefresh())) this.#lose(code, reason);
-    else this.#finish(code, reason || known?.text || `The server closed the connection (${code}).`);
+    else this.#finish(code, reason || (known ?? CLOSE_CODES[1000]).text);
   }
 
   /** The line is gone; come back after a pause. */
