@@ -339,6 +339,17 @@ test("a waiter's tabs agree on what was pressed last", async () => {
   assert.deepEqual(JSON.parse(storage.getItem(told.key)).want, { ready: false });
 });
 
+test("a duty that the server remembers is kept up", async () => {
+  const stage = new Stage({ role: "waiter" });
+  await stage.enter("wim");
+  await stage.say("ready", { capacity: 4 });
+  assert.deepEqual(stage.client.duty, { ready: true, capacity: 4 });
+  await stage.close(1006);
+  await stage.pass(1000);
+  await stage.enter("wim");
+  assert.deepEqual(stage.sent("ready").map(({ payload }) => payload), [{ capacity: 4 }]);
+});
+
 test("a login that was replaced does not come back ready", async () => {
   const storage = new Storage();
   const stage = new Stage({ storage, role: "waiter" });

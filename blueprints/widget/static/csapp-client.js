@@ -698,7 +698,10 @@ export class ChatClient {
       if (this.#role === "waiter" || request) this.#end(chat);
       else this.#doubt(chat); // a lost waiter's users are queued again, and told at once
     },
-    ready: ({ capacity }) => this.#setDuty({ ready: true, capacity }),
+    ready: ({ capacity }) => {
+      this.#want ??= { ready: true, capacity }; // the server remembers: so shall it after a long absence
+      this.#setDuty({ ready: true, capacity });
+    },
     unready: ({ capacity }) => this.#setDuty({ ready: false, capacity }),
     queue_status: (line) => {
       this.line = line;
