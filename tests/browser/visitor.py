@@ -38,4 +38,8 @@ def log(page: Page) -> Locator:
 
 def texts(page: Page) -> list[str]:
     """What was said, as it stands on the page: own texts begin with `You: `."""
-    return log(page).locator(".bubble").all_text_contents()
+    said: list[str] = log(page).evaluate(
+        """log => [...log.querySelectorAll(".line")].map((line) =>
+          [...line.querySelectorAll(".unseen, .bubble")].map((one) => one.textContent).join(" "))"""
+    )
+    return said

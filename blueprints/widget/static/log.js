@@ -109,9 +109,10 @@ export class Log {
   #row(message) {
     const line = element("div", message.own ? "line mine" : "line theirs");
     const bubble = element("p", "bubble", "", { dir: "auto", part: `message ${message.own ? "mine" : "theirs"}` });
-    const who = element("span", "unseen", message.own ? `${this.#t("you")}: ` : "");
-    bubble.append(who, ...linked(message.text));
+    bubble.append(...linked(message.text));
     const meta = element("p", "meta");
+    // not in the bubble, whose direction is that of its first word
+    if (message.own) line.append(element("span", "unseen", `${this.#t("you")}:`));
     line.append(bubble, meta);
     return { line, meta, said: "" };
   }

@@ -175,6 +175,7 @@ export class Visit {
   /** Forget everything. */
   reset() {
     this.client.forget();
+    this.#kept = "idle"; // and nothing is written about it
     this.problem = "";
   }
 
