@@ -414,7 +414,8 @@ def shape(page: Page) -> dict[str, Any]:
             return [x, y, width, height, ...names.map((name) => style[name])];
           };
           const parts = [".launcher", ".panel", ".head", "textarea", ".send", ".bubble", ".meta"];
-          return Object.fromEntries(parts.map((part) => [part, look(root.querySelector(part))]));
+          const looks = parts.map((part) => [part, look(root.querySelector(part))]);
+          return { host: look(root.host), ...Object.fromEntries(looks) };
         }"""
     )
     return measured
