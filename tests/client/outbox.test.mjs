@@ -62,7 +62,11 @@ test("failed messages can be discarded", async () => {
   await stage.serve();
   const { id } = stage.client.send("one");
   await stage.refuse("message_text", "too_large");
+  let changes = 0;
+  stage.client.on("change", () => (changes += 1));
   stage.client.discard(id);
+  await stage.pass(0);
+  assert.equal(changes, 1);
   assert.deepEqual(stage.shown, []);
   assert.deepEqual(stage.storage.of("outbox"), []);
 });

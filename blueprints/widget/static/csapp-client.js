@@ -346,6 +346,7 @@ export class ChatClient {
     this.#outbox.delete(id);
     this.#find(message.conversation)._remove(message);
     this.#saveOutbox();
+    this.#changed();
     return message;
   }
 
