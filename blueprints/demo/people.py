@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
+from math import lcm
 from typing import NamedTuple
 
 from services.identity import Identity
@@ -109,6 +109,8 @@ STILL_THERE = ("Hello?", "Are you still there?", "No hurry, I am just making sur
 
 def people(count: int) -> Iterator[Identity]:
     """*count* different people at most; who comes again has been here before."""
-    names = [f"{first} {last}" for last, first in product(LAST, FIRST)]
-    for number, name in enumerate(names[:count]):
+    for number in range(min(count, len(FIRST) * len(LAST))):
+        # The two lists go round together; each time they meet again, one is a step ahead.
+        step = number // lcm(len(FIRST), len(LAST))
+        name = f"{FIRST[number % len(FIRST)]} {LAST[(number + step) % len(LAST)]}"
         yield Identity(f"demo-visitor-{number}", name)
