@@ -356,8 +356,13 @@ def test_tabs_agree(shop: LiveServer, visit: Visit) -> None:
         for page in (one, two):
             expect(launcher(page)).to_have_accessible_name("Open chat, 1 unread message")
         assert one.evaluate("played") + two.evaluate("played") == 2  # two tones, one sound
+        ada.tells("read", seq=1)  # what the other side reads is not read here
+        ada.tells("typing", on=True)
+        ada.writes("Are you there?")
+        for page in (one, two):
+            expect(launcher(page)).to_have_accessible_name("Open chat, 2 unread messages")
         open_chat(two)
-        assert texts(two) == ["You: Hello?", "Good morning."]
+        assert texts(two) == ["You: Hello?", "Good morning.", "Are you there?"]
         expect(launcher(one)).to_have_accessible_name("Open chat")
         write(two, "Good morning, Ada.")
         assert ada.reads() == "Good morning, Ada."

@@ -48,7 +48,6 @@ export class Visit {
     });
     this.client.on("status", (status) => this.#line(status));
     this.client.on("message", (detail) => this.#message(detail));
-    this.client.on("read", ({ chat }) => this.#tabs.tell({ read: chat.conversation, seq: chat.lastSeq }));
     this.client.on("error", (error) => this.#error(error));
     this.client.on("change", () => this.changed());
   }
@@ -152,7 +151,10 @@ export class Visit {
   /** What was shown has been seen. */
   seen() {
     const { chat } = this;
-    if (chat?.unread && this.#panel.isLookedAt) this.client.read(chat.lastSeq, chat.conversation);
+    if (!chat?.unread || !this.#panel.isLookedAt) return;
+    const { conversation, lastSeq } = chat;
+    this.client.read(lastSeq, conversation);
+    this.#tabs.tell({ read: conversation, seq: lastSeq });
   }
 
   /** Bring older messages of the chat. */
