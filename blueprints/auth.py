@@ -84,10 +84,12 @@ def blueprint(extension: Extension) -> Blueprint:
             what = "this login was signed out again and again"
             return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "10"})
         try:
-            now = int(time.time() * 1000)
-            # what this token was, or will be, renewed to is of the same login
-            last = max(shown.expires, now + server.settings.token_lifetime * 1000)
-            extension.revoke(sid=shown.identity.sid, at=date(now, last + RENEWAL * 1000))
+            now, expires = int(time.time() * 1000), shown.expires
+            if shown.identity.subject.startswith(STRANGER):
+                # what this token was, or will be, renewed to is of the same login
+                last = max(expires, now + server.settings.token_lifetime * 1000)
+                expires = last + RENEWAL * 1000
+            extension.revoke(sid=shown.identity.sid, at=date(now, expires))
         except StoreError as error:
             log.warning("a sign-out cannot be kept: %s", error)
             what = "the sign-out cannot be kept just now; try again in a moment"
