@@ -613,7 +613,7 @@ def test_themes(shop: LiveServer, visit: Visit) -> None:
     )
     expect(launcher(page)).to_have_css("background-color", "rgb(1, 2, 3)")
     expect(panel).to_have_css("width", "360px")
-    expect(page.locator("csapp-widget header")).to_have_css("background-color", "rgb(4, 5, 6)")
+    expect(page.locator("csapp-widget .head")).to_have_css("background-color", "rgb(4, 5, 6)")
 
 
 # ---- the page's own script -----------------------------------------------------------------
