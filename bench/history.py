@@ -97,7 +97,7 @@ def measure(store: SQLStore, messages: int, chats: int) -> dict[str, float]:
         "one chat": median(lambda: store.chat(some())),
         "all 1000 open chats": median(store.open_chats),
         "find 10 client ids": median(
-            lambda: store.find(some(), 1, [f"none-{number}" for number in range(10)])
+            lambda: store.find(some(), 1, "ann", [f"none-{number}" for number in range(10)])
         ),
         "commit 1 message": median(lambda: commit(1)),
         "commit 100 messages": median(lambda: commit(min(100, chats))),

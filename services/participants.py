@@ -135,6 +135,7 @@ class Participant:
         "parked",
         "parked_bytes",
         "phase",
+        "plain",
         "role",
         "sockets",
         "talk",
@@ -148,6 +149,8 @@ class Participant:
         self.identity = identity
         self.phase = Phase.IDLE if role is Role.USER else Phase.OFF_DUTY
         self.sockets: tuple[Socket, ...] = ()
+        #: none of its sockets speaks version 2
+        self.plain = True
         #: what its newest socket speaks: for version 1 texts are parked, version 2 reads them
         self.version = 1
         #: to a user's waiter
@@ -161,6 +164,11 @@ class Participant:
         #: what waits for it to return, for each version
         self.parked: deque[tuple[bytes, bytes]] = deque()
         self.parked_bytes = 0
+
+    def hold(self, sockets: tuple[Socket, ...]) -> None:
+        """These are its sockets from now on."""
+        self.sockets = sockets
+        self.plain = all(sock.dialect.version == 1 for sock in sockets)
 
     @property
     def only_talk(self) -> Talk | None:

@@ -227,7 +227,7 @@ class Session:
 
     def _relay(self, line: Line, run: list[str], ids: list[str | None]) -> bool:
         switchboard = self._switchboard
-        if switchboard.writer is None and self.dialect.version == 1:
+        if switchboard.writer is None and line.sender.plain and line.to.plain:
             if not switchboard.relay(line, run):
                 return False
         else:

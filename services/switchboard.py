@@ -128,7 +128,7 @@ class Switchboard:
                 self._participants[arrival.uuid] = participant
             if role is Role.WAITER and participant.identity.sid != identity.sid:
                 replaced = list(participant.sockets)
-                participant.sockets = ()
+                participant.hold(())
             participant.identity = identity
             back = arrival.standing and not participant.sockets
             participant.version = sock.dialect.version
@@ -139,7 +139,7 @@ class Switchboard:
                 if data := plain if plainly else full:
                     sock.put(data)
             participant.parked_bytes = 0
-            participant.sockets += (sock,)
+            participant.hold((*participant.sockets, sock))
             if back:
                 self._show(participant, "online")
         self.carry_out()
@@ -150,7 +150,7 @@ class Switchboard:
         with self._lock:
             if sock not in participant.sockets:
                 return  # replaced by a newer login
-            participant.sockets = tuple(one for one in participant.sockets if one is not sock)
+            participant.hold(tuple(one for one in participant.sockets if one is not sock))
             if not participant.sockets:
                 if deliberate:
                     self.desk.leave(participant.uuid)
@@ -171,7 +171,7 @@ class Switchboard:
     # ---- messages ------------------------------------------------------
 
     def relay(self, line: Line, messages: list[str]) -> bool:
-        """Deliver texts without keeping them: encoded once, to every socket.
+        """Deliver texts without keeping them, where both sides speak version 1 only.
 
         A socket gets them as one piece: what is said at once costs one call
         each. False, for all, when they cannot be parked.

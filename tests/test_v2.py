@@ -248,6 +248,21 @@ def test_both_versions_in_one_conversation(come, server):
         check_letter(Role.USER, one)
 
 
+def test_both_versions_in_one_conversation_without_a_history():
+    with LiveServer.gunicorn(env=SETTINGS) as server, Client.waiter(server, "ada") as ada:
+        ada.ready()
+        with Client(server, "user") as ann:
+            ann.say("auth", {"token": server.token("user", "ann"), "version": 2})
+            ann.say("connect")
+            chat = until(ann, "connect_success")["payload"]["conversation"]
+            user = assert_receives(ada, "new_connection")["payload"]["uuid"]
+            ada.say("message_text", {"message": "plainly"}, to=user)
+            heard = until(ann, "message_text", message="plainly")
+            assert (heard["conversation"], heard["seq"]) == (chat, 1)
+            assert say(ann, "fully")["seq"] == 2
+            assert_receives(ada, "message_text", message="fully")
+
+
 def test_typing_and_reading_are_passed_on(come):
     user, waiter = come("user", "ann"), come("waiter", "wim")
     conversation = meet(user, waiter)
@@ -336,7 +351,7 @@ def test_a_waiter_reads_on_where_others_have_taken_over(come):
     chat = meet(ann, ada)
     say(ann, "for Ada")
     until(ada, "message_text")
-    say(ada, "from Ada", to=ann.uuid)
+    say(ada, "from Ada", to=ann.uuid, id="waiter-1")
     ada.drop()  # for longer than the grace period: others take over
     until(ann, "connect_queue")
     bob = come("waiter", "bob")
@@ -346,11 +361,13 @@ def test_a_waiter_reads_on_where_others_have_taken_over(come):
     assert [(one["from"], one.get("author")) for one in history] == [(ann.uuid, None), ("", "ada")]
     say(ann, "for Bob")
     until(bob, "message_text")
+    say(bob, "from Bob", to=ann.uuid, id="waiter-1")
+    say(ann, "that Bob's ids are his own", id="user-1")
 
     ada = come("waiter", "ada")
     ada.say("get_history", {"conversation": chat})
     assert [text for _, text in texts(until(ada, "message_history"))] == [
-        "for Ada", "from Ada", "for Bob",
+        "for Ada", "from Ada", "for Bob", "from Bob", "that Bob's ids are his own",
     ]  # fmt: skip
     for payload in ({}, {"sub": "ann"}):
         ada.say("get_history_session", payload)

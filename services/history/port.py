@@ -3,7 +3,7 @@
 A conversation is a *chat*: it begins when a user is first matched and goes on
 through reconnects, requeues and restarts until a side leaves for good. In one
 chat `seq` counts 1, 2, 3 … without gaps; `(chat, seq)` is the referee between
-writers, `(chat, side, client id)` between a message and its repeat.
+writers, `(chat, side, author, client id)` between a message and its repeat.
 
 Everything here blocks and is called from native threads only, so that a locked
 or slow database never stops the loop. Times are whole milliseconds since 1970,
@@ -165,8 +165,8 @@ class Store(Protocol):
         again is harmless; messages that are there already are a `Conflict`.
         """
 
-    def find(self, chat: int, side: int, client_ids: Sequence[str]) -> list[Message]:
-        """The messages of a side of a chat that bear one of *client_ids*, in order."""
+    def find(self, chat: int, side: int, author: str, client_ids: Sequence[str]) -> list[Message]:
+        """The messages of *author* in a chat that bear one of *client_ids*, in order."""
 
     def messages(
         self,

@@ -302,9 +302,10 @@ class SQLStore:
     def _select(self, query: sa.Select[Any]) -> Sequence[Any]:
         return self._read(lambda connection: connection.execute(query).fetchall())
 
-    def find(self, chat: int, side: int, client_ids: Sequence[str]) -> list[Message]:
+    def find(self, chat: int, side: int, author: str, client_ids: Sequence[str]) -> list[Message]:
         table = tables.message.c
-        query = _messages().where(table.chat == chat, table.side == side)
+        sent = table.chat == chat, table.side == side, table.author == author
+        query = _messages().where(*sent)
         found: list[Message] = []
         for start in range(0, len(client_ids), FOUND_AT_ONCE):
             some = table.client_id.in_(client_ids[start : start + FOUND_AT_ONCE])

@@ -94,6 +94,7 @@ Index(
     "message_client_id",
     message.c.chat,
     message.c.side,
+    message.c.author,
     message.c.client_id,
     unique=True,
     sqlite_where=text("client_id IS NOT NULL"),

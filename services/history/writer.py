@@ -280,7 +280,7 @@ class Writer:
     def _commit_carefully(self, sayings: list[Saying], batch: Batch) -> None:
         for _ in range(ATTEMPTS):
             ends: dict[int, int] = {}
-            new: dict[tuple[int, int, str], Message] = {}
+            new: dict[tuple[int, int, str, str], Message] = {}
             for saying in sayings:
                 self._look(saying, ends, new)
             batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
@@ -292,7 +292,7 @@ class Writer:
         raise StoreError("other workers were faster each time")
 
     def _look(
-        self, saying: Saying, ends: dict[int, int], new: dict[tuple[int, int, str], Message]
+        self, saying: Saying, ends: dict[int, int], new: dict[tuple[int, int, str, str], Message]
     ) -> None:
         """Leave of *saying* what is new, and number it behind what is stored."""
         key = saying.talk.record.key
@@ -306,26 +306,27 @@ class Writer:
         ends[key] += len(saying.texts)
 
     def _set_repeats_apart(
-        self, saying: Saying, ends: dict[int, int], new: dict[tuple[int, int, str], Message]
+        self, saying: Saying, ends: dict[int, int], new: dict[tuple[int, int, str, str], Message]
     ) -> None:
-        key, side = saying.talk.record.key, saying.side
+        sender = saying.talk.record.key, saying.side, saying.author
+        key, side, author = sender
         ids = saying.client_ids or []
         asked = [one for one in ids if one is not None]
-        known = {one.client_id: one for one in self._store.find(key, side, asked)}
+        known = {one.client_id: one for one in self._store.find(*sender, asked)}
         texts: list[str] = []
         kept: list[str | None] = []
         seqs: list[int] = []
         for client_id, text in zip(ids, saying.texts, strict=True):
             first = None
             if client_id is not None:
-                first = known.get(client_id) or new.get((key, side, client_id))
+                first = known.get(client_id) or new.get((*sender, client_id))
             if first is not None and client_id is not None:
                 saying.repeats.append((client_id, first if first.body == text else None))
                 continue
             ends[key] += 1
             if client_id is not None:
-                new[key, side, client_id] = Message(
-                    key, ends[key], side, saying.author, client_id, Kind.TEXT, text, saying.date
+                new[(*sender, client_id)] = Message(
+                    key, ends[key], side, author, client_id, Kind.TEXT, text, saying.date
                 )
             texts.append(text)
             kept.append(client_id)

@@ -127,7 +127,7 @@ def test_texts_come_back_as_they_were(store, body):
     said = text(1, 1, body, client_id=body[:64] or None)
     store.commit(Batch([chat(1, user_name=body)], messages=[said]))
     assert store.messages(1) == [said]
-    assert store.find(1, Side.USER, [body[:64]]) == ([said] if body else [])
+    assert store.find(1, Side.USER, "ann", [body[:64]]) == ([said] if body else [])
     assert store.chat(1).user_name == body
 
 
@@ -149,11 +149,12 @@ def test_find_by_client_id(store):
     batch = texts(1, 1, 3)
     store.commit(batch)
     store.commit(Batch(messages=[text(2, 1, client_id="id-1")]))
-    assert store.find(1, Side.USER, ["id-3", "none", "id-1"]) == batch.messages[::2]
-    assert store.find(1, Side.WAITER, ["id-1"]) == []
-    assert store.find(1, Side.USER, []) == []
+    assert store.find(1, Side.USER, "ann", ["id-3", "none", "id-1"]) == batch.messages[::2]
+    assert store.find(1, Side.WAITER, "ann", ["id-1"]) == []
+    assert store.find(1, Side.USER, "bob", ["id-1"]) == []
+    assert store.find(1, Side.USER, "ann", []) == []
     many = [f"id-{number}" for number in range(70_000)]
-    assert store.find(1, Side.USER, many) == batch.messages
+    assert store.find(1, Side.USER, "ann", many) == batch.messages
 
 
 @pytest.mark.parametrize(

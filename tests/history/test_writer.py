@@ -47,11 +47,11 @@ class Store:
         if self.failing:
             raise self.failing.popleft()[1]
 
-    def find(self, chat: int, side: int, client_ids: list[str]) -> list[Message]:
+    def find(self, chat: int, side: int, author: str, client_ids: list[str]) -> list[Message]:
         return [
             one
             for one in self.rows.values()
-            if (one.chat, one.side) == (chat, side) and one.client_id in client_ids
+            if one[:1] + one[2:4] == (chat, side, author) and one.client_id in client_ids
         ]
 
     def messages(self, chat: int, *, after: int = 0, before: int | None = None, **_: Any) -> Any:
