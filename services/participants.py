@@ -97,7 +97,8 @@ class Spoken(Saying):
     __slots__ = ("_echo", "_full", "_plain", "line", "sock")
 
     line: Line
-    sock: Socket
+    #: None where it was said elsewhere
+    sock: Socket | None
     _plain: bytes | None
     _full: bytes | None
     _echo: bytes | None
@@ -128,6 +129,8 @@ class Participant:
     """A visitor session or a waiter on duty, as this process knows it."""
 
     __slots__ = (
+        "elsewhere",
+        "here",
         "identity",
         "line",
         "lines",
@@ -151,6 +154,10 @@ class Participant:
         self.sockets: tuple[Socket, ...] = ()
         #: none of its sockets speaks version 2
         self.plain = True
+        #: other workers that hold sockets of it
+        self.elsewhere: tuple[str, ...] = ()
+        #: this worker speaks for it: has sockets of it, or was the last that had any
+        self.here = True
         #: what its newest socket speaks: for version 1 texts are parked, version 2 reads them
         self.version = 1
         #: to a user's waiter

@@ -25,11 +25,12 @@ from typing import Any
 from msgspec import UNSET
 from simple_websocket import ConnectionClosed
 
-from .desk.port import Arrival, QueueFull, Role
+from .desk.port import Arrival, DeskUnavailable, QueueFull, Role
 from .house import House
 from .identity import Identity, TokenError, TokenRole
 from .limits import TokenBucket
 from .participants import Line, Participant, Phase, Spoken, sealed
+from .switchboard import new_key
 from .transcript import Transcript
 from .transport.connection import Connection
 from .wire import codec, frames
@@ -187,6 +188,9 @@ class Session:
                 TABLE[phase][type(frame)](self, frame, me)
             except Refusal as refusal:
                 self._refuse(refusal)
+            except DeskUnavailable:
+                what = "nobody can be found at the moment; try again"
+                self._refuse(Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id))
 
     # ---- the fast lane -------------------------------------------------
 
@@ -386,7 +390,11 @@ class Session:
         if self.dialect.version > 1:
             self._asking = frame
             self._transcript = Transcript(self, dict(frame.payload.resume or {}))
-        for older in self._switchboard.enter(self._role, identity, self.uuid, self):
+        try:
+            replaced = self._switchboard.enter(self._role, identity, self.uuid, self)
+        except DeskUnavailable:
+            raise Farewell(CloseCode.FULL, "nobody can be found at the moment") from None
+        for older in replaced:
             older.replace()
 
     def _identify(self, frame: frames.Auth) -> tuple[Identity, int]:
@@ -431,7 +439,7 @@ class Session:
                 ticket = self.house.tokens.read_ticket(asked.ticket, me.identity.subject)
         self._asking = frame
         try:
-            switchboard.desk.connect(self.uuid, ticket)
+            switchboard.desk.connect(self.uuid, ticket, new_key())
         except QueueFull:
             self._asking = None
             raise Refusal(
@@ -448,8 +456,9 @@ class Session:
             answer.reply_id = frame.id
             self.meet(line, answer)
         else:
-            location = switchboard.desk.location(self.uuid)
-            answer = switchboard.place(me, location, self.dialect)
+            desk = switchboard.desk
+            place = desk.location(self.uuid), desk.ticket(self.uuid)
+            answer = switchboard.place(me, *place, self.dialect)
             answer.reply_id = frame.id
             self._send(answer)
 
@@ -494,18 +503,13 @@ class Session:
 
     def typing(self, frame: frames.Typing, me: Participant) -> None:
         """One side types, or has stopped: passed on, never stored."""
-        line, on = self._line(frame, me), frame.payload.on
-        self._switchboard.pass_on(
-            line, lambda dialect, to, who: dialect.typing(to, who, line.talk.id, on)
-        )
+        self._switchboard.tell_typing(self._line(frame, me), frame.payload.on)
 
     def read(self, frame: frames.Read, me: Participant) -> None:
         """One side has read so far: passed on and stored."""
         line, seq = self._line(frame, me), frame.payload.seq
         self._switchboard.read_by(line, seq)
-        self._switchboard.pass_on(
-            line, lambda dialect, to, who: dialect.read(to, who, line.talk.id, seq)
-        )
+        self._switchboard.tell_read(line, seq)
 
     def get_history(self, frame: frames.GetHistory, me: Participant) -> None:
         """Older or newer messages of a conversation."""

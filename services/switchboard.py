@@ -18,7 +18,21 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .desk.port import Departed, Desk, Figures, Matched, Parted, Queued, Role, Standing
+from .desk.port import (
+    Arrival,
+    Departed,
+    Desk,
+    Event,
+    Figures,
+    Matched,
+    Moved,
+    OnDuty,
+    Parted,
+    Queued,
+    Role,
+    Standing,
+    Withdrawn,
+)
 from .history.port import Chat, Duty, Store
 from .history.writer import Talk, Writer
 from .identity import Identity, TokenRole
@@ -28,6 +42,9 @@ from .wire.dialect import DIALECTS, Dialect, Peer
 
 _PLAIN, _FULL = DIALECTS[1], DIALECTS[2]
 
+
+#: random bits at the end of a conversation's key; ms since 1970 stand before them
+KEY_BITS = 20
 
 #: s by which the beginning of a wait may seem to move, and is still the same visitor's
 SAME_FIRST = 0.5
@@ -57,6 +74,8 @@ class Switchboard:
         self._sign_ticket = sign_ticket
         self._participants: dict[str, Participant] = {}
         self._lock = threading.Lock()  # who has which sockets, and the order of events
+        self._doors = threading.Lock()  # one comes or goes at a time; held while a desk answers
+        self._newcomer = False  # what is decided about it waits until it is known here
         #: how many wait, and since when the first one does, as waiters were told
         self._told_queue = (0, 0.0)
         #: s that those who were matched lately have waited, the latest counting most
@@ -119,44 +138,61 @@ class Switchboard:
         A waiter's newer login (another `sid`) replaces the older one: the
         older one's sockets are returned, its users stay.
         """
-        replaced: list[Socket] = []
-        with self._lock:
-            arrival = self.desk.arrive(role, identity.subject, uuid)
-            participant = self._participants.get(arrival.uuid)
-            if participant is None:
-                participant = Participant(arrival.uuid, role, identity)
-                self._participants[arrival.uuid] = participant
-            if role is Role.WAITER and participant.identity.sid != identity.sid:
-                replaced = list(participant.sockets)
-                participant.hold(())
-            participant.identity = identity
-            back = arrival.standing and not participant.sockets
-            participant.version = sock.dialect.version
-            sock.welcome(participant, arrival)
-            plainly = sock.dialect.version == 1
-            while participant.parked:
-                plain, full = participant.parked.popleft()
-                if data := plain if plainly else full:
-                    sock.put(data)
-            participant.parked_bytes = 0
-            participant.hold((*participant.sockets, sock))
-            if back:
-                self._show(participant, "online")
+        with self._doors:
+            with self._lock:
+                self._newcomer = True
+            try:
+                arrival = self.desk.arrive(role, identity.subject, uuid, identity.name)
+                with self._lock:
+                    replaced = self._welcome(role, identity, arrival, sock)
+            finally:
+                self._newcomer = False
         self.carry_out()
         return replaced
 
+    def _welcome(
+        self, role: Role, identity: Identity, arrival: Arrival, sock: Socket
+    ) -> list[Socket]:
+        replaced: list[Socket] = []
+        participant = self._participants.get(arrival.uuid)
+        if participant is None:
+            participant = Participant(arrival.uuid, role, identity)
+            self._participants[arrival.uuid] = participant
+        if role is Role.WAITER and participant.identity.sid != identity.sid:
+            replaced = list(participant.sockets)
+            participant.hold(())
+        participant.identity = identity
+        back = arrival.standing and not participant.sockets and not arrival.elsewhere
+        participant.version = sock.dialect.version
+        sock.welcome(participant, arrival)
+        self._put_parked(participant, sock)
+        participant.hold((*participant.sockets, sock))
+        if back:
+            self._show(participant, "online")
+        return replaced
+
+    def _put_parked(self, participant: Participant, sock: Socket) -> None:
+        plainly = sock.dialect.version == 1
+        while participant.parked:
+            plain, full = participant.parked.popleft()
+            if data := plain if plainly else full:
+                sock.put(data)
+        participant.parked_bytes = 0
+
     def exit(self, participant: Participant, sock: Socket, *, deliberate: bool) -> None:
         """*sock* is gone; with the last one its participant leaves or is waited for."""
-        with self._lock:
-            if sock not in participant.sockets:
-                return  # replaced by a newer login
-            participant.hold(tuple(one for one in participant.sockets if one is not sock))
-            if not participant.sockets:
-                if deliberate:
-                    self.desk.leave(participant.uuid)
-                else:
-                    self.desk.drop(participant.uuid)
+        with self._doors:
+            with self._lock:
+                if sock not in participant.sockets:
+                    return  # replaced by a newer login
+                participant.hold(tuple(one for one in participant.sockets if one is not sock))
+                last = not participant.sockets
+                if last and not deliberate and not participant.elsewhere:
                     self._show(participant, "away")
+            if last and deliberate:
+                self.desk.leave(participant.uuid)
+            elif last:
+                self.desk.drop(participant.uuid)
         self.carry_out()
 
     def _show(self, participant: Participant, state: str) -> None:
@@ -199,7 +235,7 @@ class Switchboard:
             return False
         return self.writer.say(self._spoken(line, sock, texts, ids))
 
-    def _spoken(self, line: Line, sock: Socket, texts: list[str], ids: Ids) -> Spoken:
+    def _spoken(self, line: Line, sock: Socket | None, texts: list[str], ids: Ids) -> Spoken:
         sender = line.sender
         spoken = Spoken(
             line.talk, SIDES[sender.role], sender.identity.subject, texts, ids, self._told
@@ -227,14 +263,19 @@ class Switchboard:
             if to.sockets:
                 for one in to.sockets:
                     one.hear(saying)
-            elif to.version == 1:
+            elif to.version == 1 and self._is_absent(to):
                 with self._lock:
                     if not to.sockets:
                         self._park(to, saying.plain(), b"")
             for one in line.sender.sockets:
                 if one is not sock and one.dialect.version > 1:
                     one.hear(saying)
-        sock.stored(saying)
+        if sock is not None:
+            sock.stored(saying)
+
+    def _is_absent(self, participant: Participant) -> bool:
+        """Nobody hears for *participant*, and what it should hear is parked here."""
+        return not participant.sockets
 
     def _is_full(self, to: Participant, data: bytes) -> bool:
         """Whether *to* is away and no more texts can be kept for it."""
@@ -244,33 +285,46 @@ class Switchboard:
         to.parked.append((plain, full))
         to.parked_bytes += len(plain)
 
-    def pass_on(
-        self, line: Line, make: Callable[[Dialect, str, str], frames.ServerFrame | None]
-    ) -> None:
-        """To every socket of the other side that knows the word: typing, read marks."""
+    def tell_typing(self, line: Line, on: bool) -> None:
+        """The speaker of *line* types, or has stopped: passed on, never stored."""
         for sock in line.to.sockets:
-            frame = make(sock.dialect, line.to.uuid, line.sender.uuid)
+            frame = sock.dialect.typing(line.to.uuid, line.sender.uuid, line.talk.id, on)
             if frame is not None:
                 sock.put(sealed(frame))
+
+    def tell_read(self, line: Line, seq: int) -> None:
+        """Tell the other side how far the speaker of *line* has read."""
+        for sock in line.to.sockets:
+            frame = sock.dialect.read(line.to.uuid, line.sender.uuid, line.talk.id, seq)
+            if frame is not None:
+                sock.put(sealed(frame))
+
+    def catch_up(self, talk: Talk) -> None:
+        """Wait until it is known what is stored of *talk*: here it always is."""
 
     # ---- the desk's decisions ------------------------------------------
 
     def carry_out(self) -> None:
         """Deliver what the desk has decided since the last call, in its order."""
         with self._lock:
-            for event in self.desk.take_events():
-                _CARRY_OUT[type(event)](self, event)
+            if not self._newcomer:
+                for event in self.desk.take_events():
+                    getattr(self, _CARRY_OUT[type(event)])(event)
+
+    def _person(self, event: Event, uuid: str) -> Participant:
+        """One of those whom *event* is about."""
+        return self._participants[uuid]
 
     def _matched(self, event: Matched) -> None:
-        user, waiter = self._participants[event.user], self._participants[event.waiter]
+        user, waiter = self._person(event, event.user), self._person(event, event.waiter)
         lately = event.waited if self._waited is None else self._waited
         self._waited = lately + (event.waited - lately) * RECENCY
         resumed = user.talk is not None
-        talk = user.talk = user.talk or Talk(self._new_chat(user))
+        talk = user.talk = user.talk or self._new_talk(user, event.talk)
         record = talk.record
         record.waiter, record.waiter_subject = waiter.uuid, waiter.identity.subject
         record.waiter_name = waiter.identity.name
-        self._save(record)
+        self._keep_match(event, talk, resumed)
         to_waiter, to_user = self._join(user, waiter, talk)
         self._meet(user, to_waiter, resumed, asked=True)
         self._meet(waiter, to_user, resumed, asked=False)
@@ -288,7 +342,7 @@ class Switchboard:
             if question is not None:
                 frame.reply_id = question.id
             sock.meet(line, frame)
-        if not me.sockets:
+        if self._is_absent(me):
             plain = sealed(self.introduce(me, line, resumed, _PLAIN))
             self._park(me, plain, b"")  # version 2 is told when it returns
 
@@ -310,38 +364,38 @@ class Switchboard:
         return dialect.new_connection(me.uuid, peer)
 
     def _queued(self, event: Queued) -> None:
-        user = self._participants[event.user]
+        user = self._person(event, event.user)
         user.phase = Phase.QUEUED
         for sock in user.sockets:  # a place in line is worth nothing later
-            frame = self.place(user, event.location, sock.dialect)
+            frame = self.place(user, event.location, event.ticket, sock.dialect)
             question = sock.take_question()
             if question is not None:
                 frame.reply_id = question.id
             sock.put(sealed(frame))
 
-    def place(self, user: Participant, location: int, dialect: Dialect) -> frames.ServerFrame:
-        """How many are ahead of the queued *user*."""
-        ticket = ""
+    def place(
+        self, user: Participant, location: int, ticket: int, dialect: Dialect
+    ) -> frames.ServerFrame:
+        """How many are ahead of the queued *user*, and the ticket of its place."""
+        signed = ""
         if dialect.version > 1:
-            ticket = self._sign_ticket(user.identity.subject, self.desk.ticket(user.uuid))
-        return dialect.connect_queue(user.uuid, location, ticket, self._waited)
+            signed = self._sign_ticket(user.identity.subject, ticket)
+        return dialect.connect_queue(user.uuid, location, signed, self._waited)
 
     def _parted(self, event: Parted) -> None:
-        user, waiter = self._participants[event.user], self._participants[event.waiter]
+        user, waiter = self._person(event, event.user), self._person(event, event.waiter)
         talk = user.talk
         user.line = None
         user.phase = Phase.IDLE
         waiter.lines.pop(user.uuid, None)
         if talk is not None:
-            if event.requeued:
-                talk.record.waiter = talk.record.waiter_subject = None
-                self._save(talk.record)
-            else:
+            talk.record.waiter = talk.record.waiter_subject = None
+            if not event.requeued:
                 user.talk = None
-                self._end(talk.record)
+            self._keep_parting(event, talk)
         conversation = talk.id if talk is not None else ""
         told, gone = (waiter, user) if event.gone == user.uuid else (user, waiter)
-        if not told.sockets:
+        if self._is_absent(told):
             plain, full = (
                 sealed(dialect.disconnected(told.uuid, gone.uuid, conversation))
                 for dialect in (_PLAIN, _FULL)
@@ -359,27 +413,52 @@ class Switchboard:
                 sock.put(sealed(frame))
 
     def _departed(self, event: Departed) -> None:
-        gone = self._participants.pop(event.participant)
+        gone = self._person(event, event.participant)
+        del self._participants[gone.uuid]
         if gone.talk is not None:
-            self._end(gone.talk.record)
+            self._keep_end(event, gone.talk)
             gone.talk = None
         if gone.role is Role.WAITER and gone.phase is Phase.ON_DUTY:
             self.keep_duty(gone, ready=False, capacity=None)
 
+    def _moved(self, event: Moved) -> None:
+        """Other workers' news: only a shared desk has them."""
+
+    def _withdrawn(self, event: Withdrawn) -> None:
+        self._person(event, event.user).phase = Phase.IDLE
+
+    def _on_duty(self, event: OnDuty) -> None:
+        phase = Phase.ON_DUTY if event.ready else Phase.OFF_DUTY
+        self._person(event, event.waiter).phase = phase
+
     # ---- what is kept --------------------------------------------------
 
-    def _new_chat(self, user: Participant) -> Chat:
-        now = int(time.time() * 1000)
+    def _new_talk(self, user: Participant, key: int) -> Talk:
+        return Talk(self._new_chat(user, key))
+
+    def _new_chat(self, user: Participant, key: int) -> Chat:
         department, page = user.page
         return Chat(
-            key=now << 20 | secrets.randbits(20),  # 63 bits until the year 2248
+            key=key,
             user=user.uuid,
             user_subject=user.identity.subject,
             user_name=user.identity.name,
-            opened=now,
+            opened=key >> KEY_BITS,
             department=department,
             page=page,
         )
+
+    def _keep_match(self, event: Matched, talk: Talk, resumed: bool) -> None:
+        self._save(talk.record)
+
+    def _keep_parting(self, event: Parted, talk: Talk) -> None:
+        if event.requeued:
+            self._save(talk.record)
+        else:
+            self._end(talk.record)
+
+    def _keep_end(self, event: Departed, talk: Talk) -> None:
+        self._end(talk.record)
 
     def _end(self, chat: Chat) -> None:
         chat.ended = int(time.time() * 1000)
@@ -407,7 +486,13 @@ class Switchboard:
 
     def tell_queue(self) -> None:
         """Tell waiters how long the line is, when that has changed. At most once a second."""
-        figures = self.desk.figures()
+        self._tell_queue(self.figures())
+
+    def figures(self) -> Figures:
+        """How busy the desk is."""
+        return self.desk.figures()
+
+    def _tell_queue(self, figures: Figures) -> None:
         now = figures.queue_length, time.monotonic() - figures.longest_wait
         before, self._told_queue = self._told_queue, now
         if now[0] == before[0] and (not now[0] or now[1] - before[1] < SAME_FIRST):
@@ -419,15 +504,24 @@ class Switchboard:
 
     def tell_line(self, waiter: Participant, sock: Socket, figures: Figures | None = None) -> None:
         """Tell a socket of *waiter* how long the line is."""
-        figures = figures or self.desk.figures()
+        figures = figures or self.figures()
         frame = sock.dialect.queue_status(waiter.uuid, figures.queue_length, figures.longest_wait)
         if frame is not None:
             sock.put(sealed(frame))
 
 
-_CARRY_OUT: dict[type, Callable[..., None]] = {
-    Matched: Switchboard._matched,
-    Queued: Switchboard._queued,
-    Parted: Switchboard._parted,
-    Departed: Switchboard._departed,
+def new_key() -> int:
+    """The key of a conversation that begins now: 63 bits, until the year 2248."""
+    return int(time.time() * 1000) << KEY_BITS | secrets.randbits(KEY_BITS)
+
+
+#: by name: a shared switchboard has its own
+_CARRY_OUT = {
+    Matched: "_matched",
+    Queued: "_queued",
+    Parted: "_parted",
+    Departed: "_departed",
+    Moved: "_moved",
+    Withdrawn: "_withdrawn",
+    OnDuty: "_on_duty",
 }

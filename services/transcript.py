@@ -158,13 +158,15 @@ class Transcript:
         """Say who is at the other end of *line*, and what this socket has missed of their talk."""
         talk = line.talk
         known = self._seen.get(talk.id, self._resume.get(talk.id, 0))
-        if self._actions is None and talk.last_seq == known:
+        if self._actions is None and not talk.behind and talk.last_seq == known:
             self._introduce(line, frame)
         else:
             self._in_turn(partial(self._introduce, line, frame))
 
     def _introduce(self, line: Line, frame: Any) -> None:
         talk = line.talk
+        if talk.behind:
+            frame = self._better_known(line, frame)
         last = frame.payload.last_seq = talk.last_seq  # now, in its turn
         self._send(frame)
         resumed = self._resume.pop(talk.id, None)
@@ -178,6 +180,14 @@ class Transcript:
             presence = dialect.presence(me, line.to.uuid, talk.id, "away")
             if presence is not None:
                 self._send(presence)
+
+    def _better_known(self, line: Line, frame: Any) -> Any:
+        """*frame* once it is known what is stored of the talk."""
+        switchboard, dialect = self._session.house.switchboard, self._session.dialect
+        switchboard.catch_up(line.talk)
+        better = switchboard.introduce(line.sender, line, frame.payload.resumed, dialect)
+        better.reply_id = frame.reply_id
+        return better
 
     def resume_others(self, here: set[str]) -> None:
         """What is missed of conversations that are not *here*: over, or without a waiter."""

@@ -59,12 +59,14 @@ def _event(kind: str, count: int, keeps: bool, *rest: Any) -> Event:
         case "R":
             waiter, ready, capacity = fields
             return OnDuty(waiter, ready, int(capacity or 0), **head)
+        case "D":
+            participant, talk = fields
+            return Departed(participant, int(talk or 0), **head)
         case _:
             return _OF_ONE[kind](*fields, **head)
 
 
-_OF_ONE: dict[str, type[Departed | Moved | Withdrawn]] = {
-    "D": Departed,
+_OF_ONE: dict[str, type[Moved | Withdrawn]] = {
     "V": Moved,
     "W": Withdrawn,
 }

@@ -119,6 +119,8 @@ class Departed(Decision):
     """*participant* is no more: nothing will come for it or from it."""
 
     participant: str
+    #: the number of the conversation of a user who waited to be served again
+    talk: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

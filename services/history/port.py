@@ -100,6 +100,21 @@ class Chat:
 
 
 @dataclass(slots=True)
+class Amendment:
+    """What has changed of a chat, where several processes write about it. None: nothing.
+
+    Read marks only grow, and what has ended stays so, whoever writes last.
+    """
+
+    key: int
+    #: UUID, subject and name of who serves it now; all empty: nobody does
+    waiter: tuple[str, str, str] | None = None
+    ended: int | None = None
+    user_read: int | None = None
+    waiter_read: int | None = None
+
+
+@dataclass(slots=True)
 class Duty:
     """How a waiter was last: readiness and capacity outlive reloads and restarts."""
 
@@ -122,13 +137,14 @@ class Note(NamedTuple):
 class Batch:
     """What one commit brings: all of it or nothing.
 
-    *chats* and *duties* are written as they are now (insert or update);
-    *messages* are new. The store sorts what it writes.
+    *chats* and *duties* are written as they are now (insert or update), and the
+    *amendments* after them; *messages* are new. The store sorts what it writes.
     """
 
     chats: list[Chat] = field(default_factory=list)
     duties: list[Duty] = field(default_factory=list)
     messages: Sequence[Row] = ()
+    amendments: list[Amendment] = field(default_factory=list)
 
 
 class StoreError(CSAppError):
@@ -184,6 +200,9 @@ class Store(Protocol):
 
     def chat(self, key: int) -> Chat | None:
         """One chat."""
+
+    def ends(self, keys: Sequence[int]) -> dict[int, int]:
+        """The highest `seq` of each of these chats; 0 for one without a message."""
 
     def open_chats(self) -> list[Chat]:
         """Every chat that has not ended, oldest first."""

@@ -31,7 +31,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from . import port, tables
-from .port import Batch, Chat, Conflict, Duty, Message, Note, OutcomeUnknown, StoreError
+from .port import Amendment, Batch, Chat, Conflict, Duty, Message, Note, OutcomeUnknown, StoreError
 
 #: s that a statement waits for somebody else's lock before it fails
 LOCK_WAIT = 5.0
@@ -182,14 +182,15 @@ class SQLStore:
 
     def commit(self, batch: Batch) -> None:
         rows = _sorted(batch)
+        amending = [one for amendment in batch.amendments for one in _amending(amendment)]
         try:
             try:
-                connection = self._write(rows)
+                connection = self._write(rows, amending)
             except DBAPIError as error:
                 self._undo(error)
                 if not self._again(error):
                     raise
-                connection = self._write(rows)
+                connection = self._write(rows, amending)
         except SQLAlchemyError as error:
             self._undo(error)
             raise self._error(error) from None
@@ -207,7 +208,9 @@ class SQLStore:
                 raise
             raise self._error_at_commit(error) from None
 
-    def _write(self, rows: list[tuple[sa.Table, list[tuple[Any, ...]], str]]) -> sa.Connection:
+    def _write(
+        self, rows: list[tuple[sa.Table, list[tuple[Any, ...]], str]], amending: list[sa.Executable]
+    ) -> sa.Connection:
         """Everything but COMMIT; the connection that has done it."""
         if self._writing is not None and not self._usable(self._writing):
             self._undo()
@@ -216,6 +219,8 @@ class SQLStore:
         self._begin(self._writing)
         for table, some, changes in rows:
             self._put(self._writing, table, some, changes)
+        for statement in amending:
+            self._writing.execute(statement)
         return self._writing
 
     def _undo(self, error: SQLAlchemyError | None = None) -> None:
@@ -328,6 +333,15 @@ class SQLStore:
     def chat(self, key: int) -> Chat | None:
         found = self._chats(_chats().where(tables.chat.c.key == key))
         return found[0] if found else None
+
+    def ends(self, keys: Sequence[int]) -> dict[int, int]:
+        found: dict[int, int] = dict.fromkeys(keys, 0)
+        table = tables.message.c
+        for start in range(0, len(keys), FOUND_AT_ONCE):
+            some = table.chat.in_(keys[start : start + FOUND_AT_ONCE])
+            query = sa.select(table.chat, sa.func.max(table.seq)).where(some).group_by(table.chat)
+            found.update((row[0], row[1]) for row in self._select(query))
+        return found
 
     def open_chats(self) -> list[Chat]:
         return self._chats(open_chats())
@@ -447,6 +461,31 @@ def _sorted(batch: Batch) -> list[tuple[sa.Table, list[tuple[Any, ...]], str]]:
 def _update(names: tuple[str, ...]) -> str:
     changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names[1:])
     return f' ON CONFLICT ("{names[0]}") DO UPDATE SET {changes}'
+
+
+def _amending(one: Amendment) -> Iterator[sa.Executable]:
+    """The statements of an amendment."""
+    table = tables.chat.c
+    values: dict[str, Any] = {}
+    for name in ("user_read", "waiter_read"):
+        if (seq := getattr(one, name)) is not None:
+            values[name] = sa.case((table[name] < seq, seq), else_=table[name])
+    if one.ended is not None:
+        values["ended"] = sa.func.coalesce(table.ended, one.ended)
+    if one.waiter is not None:
+        uuid, subject, name = one.waiter
+        values |= {"waiter": uuid or None, "waiter_subject": subject or None}
+        if subject:
+            values["waiter_name"] = name
+            served = sa.select(tables.service.c.chat).where(
+                tables.service.c.chat == one.key, tables.service.c.waiter == subject
+            )
+            row = sa.select(sa.literal(subject), sa.literal(one.key, sa.BigInteger))
+            yield sa.insert(tables.service).from_select(
+                ["waiter", "chat"], row.where(~served.exists())
+            )
+    if values:
+        yield sa.update(tables.chat).where(table.key == one.key).values(values)
 
 
 def written(table: sa.Table) -> list[sa.Column[Any]]:

@@ -25,6 +25,7 @@ from itertools import chain, repeat
 
 from ..runtime import Runtime
 from .port import (
+    Amendment,
     Batch,
     Chat,
     Conflict,
@@ -55,6 +56,9 @@ class Talk:
 
     __slots__ = ("given", "id", "last_seq", "record")
 
+    #: what is stored of it is not known yet; only where others write to it, too
+    behind = False
+
     def __init__(self, record: Chat) -> None:
         #: what is stored of it besides the messages
         self.record = record
@@ -64,6 +68,14 @@ class Talk:
         self.last_seq = record.last_seq
         #: the highest number given out
         self.given = record.last_seq
+
+    def stored_to(self, seq: int) -> None:
+        """Everything up to *seq* is stored, and is delivered now."""
+        self.last_seq = max(self.last_seq, seq)
+
+    def take_back(self) -> None:
+        """No batch is under way: what was given out and is not stored may be given again."""
+        self.given = self.last_seq
 
 
 class Saying:
@@ -123,6 +135,7 @@ class Writer:
         self._pending: deque[Saying] = deque()
         self._waiting = 0  # texts in `_pending`
         self._chats: dict[int, Chat] = {}
+        self._amendments: dict[int, Amendment] = {}
         self._duties: dict[str, Duty] = {}
         self._scheduled = False
         self._busy = False
@@ -149,6 +162,14 @@ class Writer:
         self._chats[chat.key] = chat
         self._schedule()
 
+    def amend(self, amendment: Amendment) -> None:
+        """Store what has changed of a chat; of what changes again, the latest."""
+        waiting = self._amendments.setdefault(amendment.key, Amendment(amendment.key))
+        for name in ("waiter", "ended", "user_read", "waiter_read"):
+            if (value := getattr(amendment, name)) is not None:
+                setattr(waiting, name, value)
+        self._schedule()
+
     def save_duty(self, duty: Duty) -> None:
         """Store a waiter's readiness."""
         self._duties[duty.subject] = duty
@@ -162,7 +183,8 @@ class Writer:
     @property
     def idle(self) -> bool:
         """Everything is stored."""
-        return not (self._busy or self._pending or self._chats or self._duties)
+        waiting = self._pending or self._chats or self._amendments or self._duties
+        return not (self._busy or waiting)
 
     # ---- the loop's side -----------------------------------------------
 
@@ -177,10 +199,15 @@ class Writer:
             return
         sayings = self._next_sayings()
         chats, self._chats = self._chats, {}
+        amendments, self._amendments = self._amendments, {}
         duties, self._duties = self._duties, {}
-        if not (sayings or chats or duties):
+        if not (sayings or chats or amendments or duties):
             return
-        batch = Batch([dataclasses.replace(one) for one in chats.values()], list(duties.values()))
+        batch = Batch(
+            [dataclasses.replace(one) for one in chats.values()],
+            list(duties.values()),
+            amendments=[amendments[key] for key in sorted(amendments)],
+        )
         self._busy = True
         self._run(partial(self._commit, sayings, batch), partial(self._done, sayings, batch))
 
@@ -210,7 +237,7 @@ class Writer:
             self.commits += 1
             self._tell(sayings, stored=True)
             for saying in sayings:  # a repeat has given its number back
-                saying.talk.given = saying.talk.last_seq
+                saying.talk.take_back()
             if not self.idle:
                 self._schedule()
             return
@@ -224,7 +251,7 @@ class Writer:
             self._keep(batch)
             self._tell(sayings, stored=False)
             for saying in sayings:
-                saying.talk.given = saying.talk.last_seq
+                saying.talk.take_back()
         refused, self._pending, self._waiting = list(self._pending), deque(), 0
         self._tell(refused, stored=False)
         self._runtime.spawn(self._try_again)
@@ -233,6 +260,11 @@ class Writer:
         """Chats and duties are written later, unless they have changed meanwhile."""
         for chat in batch.chats:
             self._chats.setdefault(chat.key, chat)
+        for amendment in batch.amendments:
+            newer = self._amendments.pop(amendment.key, None)
+            self.amend(amendment)
+            if newer is not None:
+                self.amend(newer)
         for duty in batch.duties:
             self._duties.setdefault(duty.subject, duty)
 
@@ -243,7 +275,7 @@ class Writer:
             if stored:
                 self.stored += len(saying.texts)
                 if saying.seqs:
-                    talk.last_seq = max(talk.last_seq, saying.seqs[-1])
+                    talk.stored_to(saying.seqs[-1])
             try:
                 saying.told(saying)
             except Exception:

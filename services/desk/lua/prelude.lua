@@ -557,7 +557,7 @@ local function depart(one, lost)
             part(one, person(one.waiter), one.uuid)
         end
     end
-    tell('D', { one }, { one.uuid })
+    tell('D', { one }, { one.uuid, one.talk })
     for _, worker in ipairs(words(one.at)) do
         call('SREM', PREFIX .. 'of:' .. worker, one.uuid)
     end
