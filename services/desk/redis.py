@@ -37,6 +37,7 @@ log = logging.getLogger("csapp.desk")
 
 TIMEOUT = 2.0  # s: an answer takes a millisecond; what takes longer is not there
 RESTORE_TIMEOUT = 60.0  # s: a hundred thousand open chats take seconds, once
+MOST_LETTERS = 10_000  # in a mailbox; Redis may keep a few more
 LEASE = 10.0  # s without a tick until a worker is given up
 BEAT = 0.5  # s between two ticks
 
@@ -44,12 +45,13 @@ _FOLDER = Path(__file__).with_name("lua")
 _PRELUDE = (_FOLDER / "prelude.lua").read_text()
 _TAKING_UP = (_FOLDER / "taking_up.lua").read_text()
 _WITH_MEMORY = ("join", "restore")
+_NUMBERS = f"local MOST_LETTERS, BATCH = {MOST_LETTERS}, {port.PLACES_A_ROUND // 2}\n"
 
 
 def source(name: str) -> str:
     """The whole of a script."""
     shared = _PRELUDE + _TAKING_UP if name in _WITH_MEMORY else _PRELUDE
-    return shared + (_FOLDER / f"{name}.lua").read_text()
+    return _NUMBERS + shared + (_FOLDER / f"{name}.lua").read_text()
 
 
 SCRIPTS = {
@@ -401,13 +403,10 @@ class RedisDesk:
     def close(self) -> None:
         """Give the lease back: who has sockets here is away from now on."""
         self._closed = True
-        with self._turn:
-            if self._joined and not self._away:
-                try:
-                    self._run("quit", ())
-                except redis.RedisError as error:
-                    log.info("the lease runs out by itself: %s", error)
-            self._client.close()
+        with self._turn, contextlib.suppress(DeskUnavailable):  # then it runs out by itself
+            if not self._away:
+                self._attempt(lambda: self._run("quit", ()))
+        self._client.close()
 
 
 _: type[port.Desk] = RedisDesk

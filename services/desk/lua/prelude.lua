@@ -11,6 +11,9 @@
 -- ARGV[7]  the bound of the line
 -- ARGV[8…] the script's own
 --
+-- Before this file come MOST_LETTERS, in a mailbox, and BATCH, participants that one round of
+-- anything looks after.
+--
 -- A script begins with `open` and ends with `close`, which returns
 --   { answers, letters not heard yet (number, letter, …), number and letter of what it has
 --     itself decided (0 and '' for nothing) }
@@ -34,8 +37,6 @@ local GRACE, FREE = PREFIX .. 'grace', PREFIX .. 'free'
 local me, grace, capacity, max_queue = ARGV[1], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 
 local STRIDE = 3000000 -- µs that the desk's clock goes on at most at once: see `open`
-local MOST_LETTERS = 10000 -- in a mailbox
-local BATCH = 500 -- participants that one round of anything looks after
 local LOAD = 4398046511104 -- 2^42: a free waiter's load weighs more than its turn
 
 -- A whole number as text; Lua's own would round it to 14 digits.

@@ -1,0 +1,267 @@
+"""One bounded stream for each worker: what others have for it.
+
+Two kinds of letters are in it. The desk's own are handed to the desk, which
+puts them in the order of its decisions. The others are what workers `post`:
+hints, of which any may be lost and none is told twice. The writer numbers them
+for each addressee; the reader drops repeats (a pipeline whose outcome was
+unknown is sent again), and a number left out, like anything else that may have
+cost letters, calls `on_gap`.
+
+Three loops, each in a greenlet or thread of its own, started by `start`: one
+reads, one writes, one is the desk's (`RedisDesk.live`).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from itertools import groupby
+from typing import Any, Protocol
+
+import redis
+
+from .redis import MOST_LETTERS, TIMEOUT, RedisDesk, client
+
+log = logging.getLogger("csapp.desk")
+
+BATCH = 500  # letters read at once
+BLOCK = 1.0  # s that a read waits for the first letter
+RETRY = 0.25  # s between two tries while Redis is away
+
+#: what one worker keeps for others while Redis is away
+MOST_WAITING = 10_000  # letters
+MOST_BYTES = 8 << 20
+
+#: workers of whose letters the last number is known; more than ever live at once
+MOST_SENDERS = 4096
+
+
+class Starts(Protocol):
+    """Of a runtime, what is needed here."""
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> None:
+        """Run in a greenlet or thread of its own."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let others run."""
+
+
+#: worker, number, whether it is the first that this one ever sends it, the letter itself
+Numbered = tuple[str, int, bool, bytes]
+
+
+class Mailbox:
+    """The mailbox of *desk*'s worker, and the way to all others'.
+
+    *heard(sender, letters)* gets other workers' letters; *told()* is called
+    when the desk has events to take; *on_gap()* once after letters may have
+    been lost: what depends on them is to be looked up. All three are called in
+    the loops named above and may wait.
+    """
+
+    def __init__(
+        self,
+        desk: RedisDesk,
+        heard: Callable[[str, list[bytes]], None],
+        told: Callable[[], None],
+        on_gap: Callable[[], None],
+        timeout: float = TIMEOUT,
+    ) -> None:
+        self._desk = desk
+        self._heard = heard
+        self._told = told
+        self._on_gap = on_gap
+        self._reads = client(desk.url, BLOCK + timeout)
+        self._writes = client(desk.url, timeout)
+        self._closed = False
+        # reading
+        self._joins = 0
+        self._senders: OrderedDict[str, int | None] = OrderedDict()
+        # writing
+        self._posted = threading.Event()
+        self._sending = threading.Lock()  # one pipeline at a time
+        self._batch: list[Numbered] = []  # under way, or to be sent again
+        self._lock = threading.Lock()  # of what follows; never held while anything is waited for
+        self._waiting: list[tuple[str, bytes]] = []
+        self._bytes = 0
+        #: the number of the last letter to each worker
+        self._numbers: dict[str, int] = {}
+        self._cheated: set[str] = set()  # were to have a first letter that was forgotten
+
+    def start(self, runtime: Starts) -> None:
+        """Begin to read, write and tick. The desk has joined by now."""
+        for loop in (self._read_on, self._write_on):
+            runtime.spawn(loop, runtime.sleep)
+        runtime.spawn(self._desk.live, runtime.sleep, self._told)
+
+    def close(self) -> None:
+        """Write what waits, give the lease back and end the loops."""
+        self.settle()
+        self._closed = True
+        self._posted.set()
+        self._desk.close()
+
+    # ---- writing -------------------------------------------------------
+
+    def post(self, worker: str, letter: bytes) -> None:
+        """Let *worker*, another one, have *letter*, which is not empty. Never waits.
+
+        All that is posted in one round of the loop goes at once.
+        """
+        with self._lock:
+            self._waiting.append((worker, letter))
+            self._bytes += len(letter)
+            if len(self._waiting) > MOST_WAITING or self._bytes > MOST_BYTES:
+                self._forget()
+        self._posted.set()
+
+    def _forget(self) -> None:
+        """Too much waits: forget it. An empty letter and a number left out tell the addressees."""
+        workers = {worker for worker, _ in self._waiting}
+        for worker in workers:
+            if worker in self._numbers:
+                self._numbers[worker] += 1
+            else:
+                self._cheated.add(worker)
+        self._waiting = [(worker, b"") for worker in workers]
+        self._bytes = 0
+
+    def _number(self) -> list[Numbered]:
+        """All that waits, with its numbers."""
+        batch: list[Numbered] = []
+        with self._lock:
+            for worker, letter in self._waiting:
+                last = self._numbers.get(worker)
+                # beginning above all that it was ever sent, should it have been gone meanwhile
+                number = time.time_ns() // 1000 if last is None else last + 1
+                first = last is None and worker not in self._cheated
+                self._cheated.discard(worker)
+                self._numbers[worker] = number
+                batch.append((worker, number, first, letter))
+            self._waiting.clear()
+            self._bytes = 0
+        return batch
+
+    def settle(self) -> None:
+        """Return when all that was posted is in its mailboxes, or cannot be brought there now."""
+        try:
+            self._send()
+        except redis.RedisError as error:
+            _letters_wait(error)
+
+    def _send(self) -> None:
+        """Send what waits, in one pipeline; what fails is sent again with the same numbers."""
+        with self._sending:
+            if self._batch:
+                self._transmit()
+            self._batch = self._number()
+            if self._batch:
+                self._transmit()
+
+    def _transmit(self) -> None:
+        pipeline = self._writes.pipeline(transaction=False)
+        for worker, number, first, letter in self._batch:
+            entry: dict[Any, Any] = {"f": self._desk.worker, "n": number, "b": letter}
+            if first:
+                entry["s"] = 1
+            box = f"{self._desk.prefix}box:{worker}"
+            pipeline.xadd(box, entry, maxlen=MOST_LETTERS, nomkstream=True)
+        for (worker, *_), added in zip(self._batch, pipeline.execute(), strict=True):
+            if added is None:  # that worker is gone
+                self._numbers.pop(worker, None)
+        self._batch = []
+
+    def _write_on(self, sleep: Callable[[float], None]) -> None:
+        while not self._closed:
+            self._posted.wait()
+            self._posted.clear()
+            try:
+                self._send()
+            except redis.RedisError as error:
+                _letters_wait(error)
+                sleep(RETRY)
+                self._posted.set()
+        self._writes.close()
+
+    # ---- reading -------------------------------------------------------
+
+    def _read_on(self, sleep: Callable[[float], None]) -> None:
+        while not self._closed:
+            try:
+                self.read(BLOCK)
+            except redis.RedisError as error:
+                log.info("the mailbox cannot be read: %s", error)
+                sleep(RETRY)
+            except Exception:
+                log.exception("letters could not be read")
+                sleep(RETRY)
+        self._reads.close()
+
+    def read(self, block: float | None) -> None:
+        """Hand on what is in the mailbox, after waiting for up to *block* seconds for it.
+
+        Raises `redis.RedisError`.
+        """
+        desk = self._desk
+        begun, place = desk.joins, desk.mailbox_read
+        self._joins = self._joins or begun
+        found: Any = self._reads.xread(
+            {f"{desk.prefix}box:{desk.worker}": place},
+            count=BATCH,
+            block=None if block is None else round(block * 1000),
+        )
+        entries = found[0][1] if found else []
+        whole = self._begin_again()
+        for sender, some in groupby((entry for _, entry in entries), lambda entry: entry[b"f"]):
+            if sender == b"#":
+                desk.hear([(int(entry[b"n"]), entry[b"b"]) for entry in some])
+                self._told()
+            elif sender:
+                whole &= self._hear(sender.decode(), some)
+        if entries and desk.joins == begun:
+            desk.mailbox_read = entries[-1][0].decode()
+        if not whole:
+            self._on_gap()
+
+    def _hear(self, sender: str, entries: Iterable[dict[bytes, bytes]]) -> bool:
+        """Hand on a sender's letters; whether none is missing."""
+        whole, news = True, []
+        for entry in entries:
+            new, follows = self._is_new(sender, int(entry[b"n"]), first=b"s" in entry)
+            whole &= follows
+            if new and entry[b"b"]:
+                news.append(entry[b"b"])
+        if news:
+            self._heard(sender, news)
+        return whole
+
+    def _begin_again(self) -> bool:
+        """False when the desk has joined once more: then whatever was on its way may be lost."""
+        joins = self._desk.joins
+        again = self._joins != joins
+        if again:
+            for sender in self._senders:
+                self._senders[sender] = None
+        self._joins = joins
+        return not again
+
+    def _is_new(self, sender: str, number: int, *, first: bool) -> tuple[bool, bool]:
+        """Whether this letter has not been heard yet, and whether none before it is missing."""
+        known = sender in self._senders
+        last = self._senders.get(sender)
+        if last is not None and number <= last:
+            return False, True
+        self._senders[sender] = number
+        self._senders.move_to_end(sender)
+        if len(self._senders) > MOST_SENDERS:
+            self._senders.popitem(last=False)
+        if known:
+            return True, last is None or number == last + 1
+        return True, first
+
+
+def _letters_wait(error: redis.RedisError) -> None:
+    log.info("letters wait: %s", type(error).__name__)  # its words hold the letters
