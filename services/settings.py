@@ -109,7 +109,7 @@ def _database_url(key: str, value: Any) -> str:
 
 
 def _without_password(url: str) -> str:
-    """What may be shown of a database URL that cannot be used."""
+    """What may be shown of a URL that cannot be used."""
     secret = "@" in url or "password" in url.lower()
     return re.split(r"[^\w+]", url)[0] + "…" if secret else url
 
@@ -122,12 +122,26 @@ def _beside(url: str, folder: Path) -> str:
     return f"sqlite:///{folder / match['file']}{match['rest'] or ''}"
 
 
-def _redis_url(key: str, value: Any) -> None:
-    if value in (None, ""):
-        return
-    raise SettingsError(
-        key, value, "nothing: this release runs one worker and cannot share a desk over Redis yet"
+_REDIS = re.compile(
+    r"rediss?://([^/?#@]*@)?[^/?#@]+(/\d*)?(\?[^#]*)?|unix://([^/?#@]*@)?/[^?#]+(\?[^#]*)?"
+)
+
+
+def _redis_url(key: str, value: Any) -> str | None:
+    allowed = (
+        "redis://:PASSWORD@HOST:PORT/NUMBER, rediss://… (TLS), unix:///PATH?db=NUMBER or nothing"
     )
+    if value in (None, ""):
+        return None
+    if not isinstance(value, str):
+        raise SettingsError(key, value, allowed)
+    try:
+        fits = _REDIS.fullmatch(value) and urlsplit(value).port != 0
+    except ValueError:  # a port that is no number
+        fits = False
+    if not fits:
+        raise SettingsError(key, _without_password(value), allowed)
+    return value
 
 
 def _origins(key: str, value: Any) -> tuple[str, ...]:
@@ -167,7 +181,7 @@ class Settings:
     #: days after its end that a chat is deleted; 0: it is kept for ever
     retention_days: int = _setting(_whole(0, 36_500), 0)
     #: where several workers meet; none: one worker
-    redis_url: None = _setting(_redis_url, None)
+    redis_url: str | None = _setting(_redis_url, None)
     #: chats one waiter holds at once
     max_users_per_waiter: int = _setting(_whole(1, 1000), 5)
     #: visitors in line; the next one is told `queue_full`

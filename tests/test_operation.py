@@ -342,7 +342,7 @@ def test_that_the_chat_is_over_is_kept_however_much_was_kept_before():
         ("CSAPP_GRACE", "soon"),
         ("CSAPP_MAX_FRAME", "-1"),
         ("CSAPP_DATABASE_URL", "mysql://x/y"),
-        ("CSAPP_REDIS_URL", "redis://127.0.0.1"),
+        ("CSAPP_REDIS_URL", "127.0.0.1:6379"),
         ("CSAPP_ALLOWED_ORIGINS", "shop.example"),
         ("CSAPP_GRCAE", "20"),
         ("CSAPP_URL_PREFIX", "support"),

@@ -70,7 +70,13 @@ def test_lists():
         ("DATABASE_URL", "mysql://host/csapp"),
         ("DATABASE_URL", "postgresql://host:port/csapp"),
         ("DATABASE_URL", "postgresql+psycopg2://host/csapp"),
-        ("REDIS_URL", "redis://x"),
+        ("REDIS_URL", 5),
+        ("REDIS_URL", "localhost:6379"),
+        ("REDIS_URL", "http://localhost"),
+        ("REDIS_URL", "redis://"),
+        ("REDIS_URL", "redis://localhost:port"),
+        ("REDIS_URL", "redis://localhost/first"),
+        ("REDIS_URL", "unix://socket"),
         ("ALLOWED_ORIGINS", "shop"),
         ("ALLOWED_ORIGINS", "https://a.example/path"),
         ("ALLOWED_ORIGINS", 5),
@@ -100,6 +106,25 @@ def test_databases(url, tmp_path):
     assert settings.database_url == url
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://localhost",
+        "redis://localhost:6379/0",
+        "rediss://chat:word@redis.example:6380/1?ssl_ca_certs=/etc/ca.pem",
+        "redis://[::1]:6379",
+        "unix:///run/redis/redis.sock?db=2",
+        "unix://:word@/run/redis.sock",
+    ],
+)
+def test_places_of_redis(url):
+    assert Settings.load({**SECRET, "CSAPP_REDIS_URL": url}).redis_url == url
+
+
+def test_no_redis_is_needed():
+    assert Settings.load({**SECRET, "CSAPP_REDIS_URL": ""}).redis_url is None
+
+
 def test_a_relative_database_file_is_beside_the_instance_folder(tmp_path):
     settings = Settings.load(SECRET, tmp_path / "instance")
     assert settings.database_url == f"sqlite:///{tmp_path}/instance/csapp.db"
@@ -124,6 +149,12 @@ def test_no_password_of_a_database_is_shown(url):
         Settings.load({**SECRET, "CSAPP_DATABASE_URL": url})
     assert "sesame" not in f"{error.value} {error.value.value}"
     assert "postgresql://USER" in str(error.value)
+
+
+def test_no_password_of_redis_is_shown():
+    with pytest.raises(SettingsError) as error:
+        Settings.load({**SECRET, "CSAPP_REDIS_URL": "redis:/:open-sesame@host/0"})
+    assert "sesame" not in f"{error.value} {error.value.value}"
 
 
 def test_an_unknown_key_is_a_typing_error():
