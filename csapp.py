@@ -137,6 +137,8 @@ def drain_on_exit(worker: Any) -> None:
         while not all(server.settled for server in list(servers)) and runtime.now() < end:
             worker.notify()
             runtime.sleep(0.1)
+        for server in list(servers):
+            server.close()
         runtime.sleep(0)  # the last lines of the log
 
     worker.run = run

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import logging
+import os
+import secrets
 import threading
 import time
 import weakref
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import runtime as runtimes
 from .desk.memory import MemoryDesk
-from .desk.port import Figures, Role
+from .desk.port import DeskUnavailable, Figures, Role
 from .errors import CSAppError
 from .history import care
 from .history.port import StoreError
@@ -31,6 +33,9 @@ from .timers import TICK, Wheel
 from .transport.connection import Connection, Context, Limits
 from .transport.outbox import Flusher
 from .wire.codes import CloseCode, ErrorCode
+
+if TYPE_CHECKING:
+    from .desk.mailbox import Mailbox
 
 log = logging.getLogger("csapp.sockets")
 
@@ -84,6 +89,7 @@ class ChatServer:
         self._starting = threading.Lock()
         self._started: House | None = None
         self._writer: Writer | None = None
+        self._mailbox: Mailbox | None = None
         #: what is said is kept here, once the server has started; None: nothing is
         self.store: SQLStore | None = None
         servers.add(self)
@@ -103,33 +109,13 @@ class ChatServer:
         settings = self.settings
         runtime = runtimes.current()
         wheel = Wheel(runtime)
-        desk = MemoryDesk(
-            capacity=settings.max_users_per_waiter,
-            max_queue=settings.max_queue,
-            grace=settings.grace + TICK,  # the wheel's time stands still for up to a tick
-            now=wheel.lived,
-        )
         store = self.store = self._open_store(runtime)
         self._writer = Writer(store, runtime, time.time) if store is not None else None
-        switchboard = Switchboard(
-            MeasuredDesk(desk, self.meters),
-            settings.outbox_bytes,
-            store,
-            self._writer,
-            self.tokens.sign_ticket,
-        )
-        if store is not None:
-            switchboard.restore(runtime.blocking(store.open_chats), runtime.blocking(store.duties))
-        ticks = itertools.count()
-
-        def tick() -> None:
-            desk.tick()
-            switchboard.carry_out()
-            if next(ticks) % TICKS_A_SECOND == 0:
-                switchboard.tell_queue()
-
         wheel.every_tick(self.meters.lag.tick)
-        wheel.every_tick(tick)
+        if settings.redis_url:
+            switchboard = self._share_desk(runtime, wheel)
+        else:
+            switchboard = self._own_desk(runtime, wheel)
         wheel.start()
         self.context = Context(
             runtime,
@@ -147,6 +133,75 @@ class ChatServer:
         revocations = Revocations(store, runtime, wheel, self._sign_out)
         revocations.start()
         return House(settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations)
+
+    def _own_desk(self, runtime: runtimes.Runtime, wheel: Wheel) -> Switchboard:
+        """One worker: the desk is in its memory."""
+        settings = self.settings
+        desk = MemoryDesk(
+            capacity=settings.max_users_per_waiter,
+            max_queue=settings.max_queue,
+            grace=settings.grace + TICK,  # the wheel's time stands still for up to a tick
+            now=wheel.lived,
+        )
+        measured = MeasuredDesk(desk, self.meters)
+        switchboard = Switchboard(
+            measured, settings.outbox_bytes, self.store, self._writer, self.tokens.sign_ticket
+        )
+        self._restore(switchboard, runtime)
+        ticks = itertools.count()
+
+        def tick() -> None:
+            desk.tick()
+            switchboard.carry_out()
+            if next(ticks) % TICKS_A_SECOND == 0:
+                switchboard.tell_queue()
+
+        wheel.every_tick(tick)
+        return switchboard
+
+    def _share_desk(self, runtime: runtimes.Runtime, wheel: Wheel) -> Switchboard:
+        """One of several workers: the desk is in Redis."""
+        from .desk.mailbox import Mailbox  # redis is not loaded where one worker is enough
+        from .desk.redis import RedisDesk
+        from .shared import SharedSwitchboard
+
+        settings, store, writer = self.settings, self.store, self._writer
+        assert store is not None  # noqa: S101  # the settings see to it
+        assert writer is not None  # noqa: S101
+        worker = f"{os.getpid()}-{secrets.token_hex(6)}"
+        desk = RedisDesk(
+            settings.redis_url or "",
+            worker=worker,
+            capacity=settings.max_users_per_waiter,
+            max_queue=settings.max_queue,
+            grace=settings.grace,
+        )
+        switchboard = SharedSwitchboard(
+            MeasuredDesk(desk, self.meters), settings.outbox_bytes, store, writer,
+            self.tokens.sign_ticket, worker=worker, runtime=runtime,
+        )  # fmt: skip
+        mailbox = Mailbox(desk, switchboard.heard, switchboard.carry_out, switchboard.check_all)
+        switchboard.connect(mailbox)
+        self._restore(switchboard, runtime)
+        mailbox.start(runtime)
+        self._mailbox = mailbox
+
+        def look() -> None:
+            try:
+                switchboard.look_at_line()
+            except DeskUnavailable:
+                pass  # the desk says so itself
+            except Exception:
+                log.exception("the line could not be looked at")
+            wheel.after(1.0, lambda: runtime.spawn(look))
+
+        wheel.after(0.0, lambda: runtime.spawn(look))
+        return switchboard
+
+    def _restore(self, switchboard: Switchboard, runtime: runtimes.Runtime) -> None:
+        if self.store is not None:
+            chats = runtime.blocking(self.store.open_chats)
+            switchboard.restore(chats, runtime.blocking(self.store.duties))
 
     def _sweep_daily(self, store: SQLStore, runtime: runtimes.Runtime, wheel: Wheel) -> None:
         """Delete what is older than the settings allow, now and once a day from now on."""
@@ -200,9 +255,9 @@ class ChatServer:
         self._check_web_server(environ)
         try:
             self.house  # noqa: B018  # started before the first connection needs it
-        except StoreError as error:
+        except (StoreError, DeskUnavailable) as error:
             log.error("no chat is possible: %s", error)
-            what = "the history is not available"
+            what = "the history or the desk is not available"
             raise Refused(503, ErrorCode.UNAVAILABLE, what, RETRY) from None
         full = self.connections.refusal(address)
         if full == "address":
@@ -218,7 +273,7 @@ class ChatServer:
 
     def unfit(self, environ: Mapping[str, Any]) -> str:
         """Why the web server that made *environ* cannot carry a chat; `""` if it can."""
-        if environ.get("wsgi.multiprocess"):
+        if environ.get("wsgi.multiprocess") and not self.settings.redis_url:
             return "several workers without CSAPP_REDIS_URL are separate desks; run one worker"
         if not environ.get("wsgi.multithread"):
             return "this web server serves one request at a time; use gunicorn -k gevent"
@@ -289,6 +344,11 @@ class ChatServer:
             pause = RETURN_SPREAD * (number + 1) / len(going)
             connection.close(CloseCode.RESTART, f"the server restarts; retry_after={pause:.1f}")
 
+    def close(self) -> None:
+        """Give the lease of a shared desk back. Everything else ends with the process."""
+        if self._mailbox is not None:
+            self._mailbox.close()
+
     def may_have_token(self, address: str) -> bool:
         """Whether *address* may be given one more token now."""
         return self._token_rate.take(address)
@@ -310,7 +370,7 @@ class ChatServer:
 
     def figures(self) -> Figures:
         """How busy the desk is."""
-        return self.house.switchboard.desk.figures()
+        return self.house.switchboard.figures()
 
     def readings(self) -> Readings:
         """What the metrics ask for. Looks at every open connection, once."""

@@ -252,6 +252,9 @@ class Settings:
         if instance is not None:
             url = values.get("database_url", known["CSAPP_DATABASE_URL"].default)
             values["database_url"] = _beside(url, instance.absolute().parent)
+        if values.get("redis_url") and values.get("database_url") == "off":
+            allowed = "a database: several workers without a history could not keep their order"
+            raise SettingsError("CSAPP_DATABASE_URL", "off", allowed)
         return cls(**values)
 
     @classmethod
