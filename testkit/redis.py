@@ -6,7 +6,8 @@
 
 It can be stopped, killed, paused, emptied and started again while it runs. With
 *keep* it writes down every change before it answers, so that a killed one comes
-back with what it knew; otherwise it comes back empty.
+back with what it knew; otherwise it comes back empty. With *cluster* it is the
+only node of a Redis Cluster.
 """
 
 from __future__ import annotations
@@ -41,13 +42,17 @@ OPTIONS = {
 class RedisServer:
     """Runs while it is used as a context manager, or from `start` until `close`."""
 
-    def __init__(self, *, keep: bool = False) -> None:
+    def __init__(self, *, keep: bool = False, cluster: bool = False) -> None:
         program = shutil.which("redis-server")
         if program is None:
             raise FileNotFoundError("Redis is missing: apt-get install redis-server")
         self.port = free_port()
         self.directory = Path(tempfile.mkdtemp(prefix="csapp-redis-"))
-        options = OPTIONS | {"appendonly": "yes" if keep else "no"}
+        self._cluster = cluster
+        options = OPTIONS | {
+            "appendonly": "yes" if keep else "no",
+            "cluster-enabled": "yes" if cluster else "no",
+        }
         self._command = [program, "--port", str(self.port), "--dir", str(self.directory)]
         for name, value in options.items():
             self._command += [f"--{name}", value]
@@ -100,7 +105,9 @@ class RedisServer:
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                self.execute("PING")
+                if self._cluster and not self.execute("CLUSTER", "SLOTS"):
+                    self.execute("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+                self.execute("EXISTS", "anything")
             except redis.RedisError as error:
                 if self._process.poll() is not None or time.monotonic() > end:
                     raise AssertionError(f"Redis does not start:\n{self.log}") from error

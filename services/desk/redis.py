@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -207,7 +208,8 @@ class RedisDesk:
         with self._inner:
             memory = self._own.memory()
         try:
-            self._run("join", (self._lease, self._generation, memory), self._settle_join)
+            args = (self._lease, self._generation, memory, secrets.token_hex(8))
+            self._run("join", args, self._settle_join)
         finally:
             self._joining = False
         self._joined = True

@@ -2,19 +2,48 @@
 
 from __future__ import annotations
 
+import ast
+import contextlib
+import re
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
+
 import pytest
+import redis
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
-from services.desk.redis import RedisDesk
+from services.desk.mailbox import Mailbox
+from services.desk.port import (
+    Arrival,
+    Chatting,
+    Departed,
+    DeskUnavailable,
+    Event,
+    Figures,
+    Known,
+    Matched,
+    Moved,
+    Parted,
+    Place,
+    Queued,
+    Role,
+    Standing,
+)
+from services.desk.redis import LEASE, RedisDesk
+from testkit.proxy import TO_CLIENT, FaultProxy
 from testkit.redis import RedisServer
 
-from .conformance import DeskConformance
-from .crew import Crew, desk_name
-from .helpers import Clock
+from .conformance import GRACE, DeskConformance
+from .crew import Crew, desk_name, read_mailbox
+from .helpers import Clock, time_passes, users_arrive, users_connect, waiters_get_ready
 from .model import PlainUser
 from .stateful import DAY, DeskMachine, picked, picks, some
+
+TIMEOUT = 0.5  # s that these workers wait for Redis
 
 
 class TestRedisDesk(DeskConformance):
@@ -115,3 +144,484 @@ TestRedisDeskLives.settings = settings(
     deadline=None,
     phases=[Phase.explicit, Phase.reuse, Phase.generate],  # shrinking would take minutes
 )
+
+
+# ---- several workers, by hand -------------------------------------------
+
+
+class Office:
+    """A desk of its own on a Redis, and its workers by name."""
+
+    def __init__(self, url: str, clock: Clock | None = None, **options: float) -> None:
+        usual = {"capacity": 5, "max_queue": 100, "grace": GRACE, "timeout": TIMEOUT}
+        self._options = {"url": url, "desk": desk_name(), "now": clock, **(usual | options)}
+        self.client = redis.Redis.from_url(url, protocol=2)
+        self._desks: list[RedisDesk] = []
+
+    def hire(self, name: str, **options: object) -> RedisDesk:
+        """One more worker, who has joined."""
+        desk = RedisDesk(worker=name, **(self._options | options))
+        desk.figures()
+        self._desks.append(desk)
+        return desk
+
+    def hears(self, desk: RedisDesk) -> list[Event]:
+        """What a worker has been told since the last look."""
+        read_mailbox(self.client, desk)
+        return desk.take_events()
+
+    def close(self) -> None:
+        for desk in self._desks:
+            desk.close()
+        self.client.close()
+
+
+def they_live(clock: Clock, seconds: float, *desks: RedisDesk) -> None:
+    """Time passes, and no lease ends meanwhile."""
+    for _ in range(10):
+        clock.passes(seconds / 10)
+        for desk in desks:
+            desk.tick()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def office(server: RedisServer, clock: Clock) -> Iterator[Office]:
+    office = Office(server.url, clock)
+    yield office
+    office.close()
+
+
+@pytest.fixture
+def own_server() -> Iterator[RedisServer]:
+    """A Redis to be broken."""
+    with RedisServer() as server:
+        yield server
+
+
+def test_whoever_comes_to_another_worker_is_introduced_to_it(office: Office) -> None:
+    a, b, c = (office.hire(name) for name in "abc")
+    a.arrive(Role.WAITER, "wanda", "Wanda", "Wanda W.")
+    a.ready("Wanda", 3)
+    b.arrive(Role.USER, "ann", "Ann", "Ann A.")
+    b.connect("Ann", talk=7)
+    for desk in (a, b):
+        office.hears(desk)
+
+    arrival = c.arrive(Role.USER, "ann", "another", "Ann A.")
+    wanda = Known("Wanda", Role.WAITER, "wanda", "Wanda W.", ("a",))
+    assert arrival == Arrival("Ann", True)
+    assert arrival.elsewhere == ("b",)
+    assert arrival.place == Place(chats=(Chatting(wanda, 7),), talk=7)
+    for desk in (a, b):
+        (moved,) = office.hears(desk)
+        assert moved == Moved("Ann")
+        assert moved.people == (Known("Ann", Role.USER, "ann", "Ann A.", ("b", "c")),)
+    assert office.hears(c) == []
+
+    place = b.arrive(Role.WAITER, "wanda", "another", "Wanda W.").place
+    assert place is not None
+    assert (place.ready, place.capacity) == (True, 3)
+    assert [(chat.other.uuid, chat.other.workers, chat.talk) for chat in place.chats] == [
+        ("Ann", ("b", "c"), 7)
+    ]
+    assert b.arrive(Role.USER, "ann", "another", "Ann A.").place is None, "it knows her"
+
+
+def test_a_place_in_line_is_known_on_another_worker(office: Office) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    users_connect(a, "Ann", "Bob")
+    place = b.arrive(Role.USER, "subject of Bob", "another").place
+    assert place is not None
+    assert (place.ticket, place.location) == (a.ticket("Bob"), 1)
+    assert (b.ticket("Bob"), b.location("Bob")) == (a.ticket("Bob"), 1)
+
+
+def test_who_was_here_last_hears_of_the_absent(office: Office, clock: Clock) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    users_connect(a, "Ann")
+    office.hears(a)
+    a.drop("Ann")
+    they_live(clock, GRACE, b, a)
+    assert office.hears(a) == [Departed("Ann")]
+    assert office.hears(b) == []
+
+
+def test_a_worker_hears_what_others_decided_before_what_it_decides(office: Office) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(a, "Wanda")
+    users_connect(b, "Ann")
+    b.part("Ann", "Wanda", "Ann")
+    users_connect(a, "Bob")  # a has not looked into its mailbox
+    assert a.take_events() == [
+        Matched("Ann", "Wanda"),
+        Parted("Ann", "Wanda", "Ann"),
+        Matched("Bob", "Wanda"),
+    ]
+    assert office.hears(a) == [], "and not again"
+    assert a.joins == 1
+
+
+# ---- leases -------------------------------------------------------------
+
+
+def test_the_people_of_a_dead_worker_are_waited_for_and_then_gone(
+    office: Office, clock: Clock
+) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(a, "Wanda")
+    users_connect(b, "Ann", "Bob")
+    a.arrive(Role.USER, "subject of Bob", "another")
+    for desk in (a, b):
+        office.hears(desk)
+    for _ in range(4):  # b ticks no more
+        time_passes(a, clock, LEASE / 4)
+    moved = [event.people[0] for event in office.hears(a)]
+    assert {one.uuid: one.workers for one in moved} == {"Ann": (), "Bob": ("a",)}
+    assert not office.client.exists(f"{a.prefix}box:b")
+    they_live(clock, GRACE, a)
+    assert office.hears(a) == [Parted("Ann", "Wanda", "Ann"), Departed("Ann")]
+    assert a.figures().users_served == 1
+
+
+def test_a_worker_that_was_given_up_changes_nothing_and_joins_again(
+    office: Office, clock: Clock
+) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(a, "Wanda")
+    users_connect(b, "Ann")
+    b.arrive(Role.USER, "idle", "Ida")
+    for desk in (a, b):
+        office.hears(desk)
+    for _ in range(4):
+        time_passes(a, clock, LEASE / 4)
+    office.hears(a)
+    users_connect(b, "Bob")  # b lives after all: it joins first
+    assert b.joins == 2
+    assert Matched("Bob", "Wanda") in office.hears(b)
+    they_live(clock, GRACE, a, b)
+    assert not any(isinstance(event, Departed) for event in office.hears(a))
+    assert a.figures().users_served == 2
+
+
+def test_a_worker_given_up_for_too_long_learns_what_has_become_of_its_people(
+    office: Office, clock: Clock
+) -> None:
+    a, b = office.hire("a", capacity=1), office.hire("b", capacity=1)
+    waiters_get_ready(a, "Will")
+    users_connect(a, "Bob")
+    waiters_get_ready(b, "Wanda")
+    users_connect(b, "Ann")
+    users_connect(a, "Cid")
+    for desk in (a, b):
+        office.hears(desk)
+    they_live(clock, GRACE + 2 * LEASE, a)
+    office.hears(a)
+    b.tick()
+    assert b.joins == 2
+    events = office.hears(b)
+    assert Parted("Ann", "Wanda", "Wanda") in events, "both are here, and talk no more"
+    assert Matched("Cid", "Wanda") in events, "but Wanda is ready, and Cid was in line"
+    assert b.figures() == Figures(2, 2, 2, 0, 0.0)
+
+
+def test_many_at_once_reap_once(office: Office, clock: Clock) -> None:
+    workers = [office.hire(f"w{number}") for number in range(6)]
+    dead = office.hire("dead")
+    users_arrive(dead, *(f"user {number}" for number in range(50)))
+    for part in (LEASE / 2, LEASE / 2, GRACE):
+        clock.passes(part)
+        with ThreadPoolExecutor(6) as pool:
+            list(pool.map(RedisDesk.tick, workers))
+    departures = [event for desk in workers for event in office.hears(desk)]
+    assert sorted(event.participant for event in departures) == sorted(
+        f"user {number}" for number in range(50)
+    )
+
+
+def test_who_goes_in_order_gives_its_people_back_at_once(office: Office) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(b, "Wanda")
+    b.close()
+    a.tick()
+    assert a.figures().waiters_ready == 0
+    assert a.figures().waiters == 1
+
+
+def test_several_workers_restore_at_once_and_it_is_done_once(office: Office) -> None:
+    standings = [
+        Standing(Role.WAITER, "subject of Wanda", "Wanda", "Wanda W.", ready=True, capacity=2),
+        Standing(Role.USER, "subject of Ann", "Ann", "Ann A.", 7, "Wanda"),
+        Standing(Role.USER, "subject of Bob", "Bob", "Bob B.", 8),
+    ]
+    workers = [office.hire(f"w{number}") for number in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda desk: desk.restore(standings), workers))
+    assert workers[0].figures() == Figures(1, 0, 1, 1, 0.0)
+    place = workers[1].arrive(Role.USER, "subject of Ann", "x").place
+    assert place is not None
+    assert [(chat.other.name, chat.talk) for chat in place.chats] == [("Wanda W.", 7)]
+    place = workers[2].arrive(Role.USER, "subject of Bob", "x").place
+    assert place is not None
+    assert place.talk == 8
+    assert place.ticket is not None
+    workers[3].arrive(Role.WAITER, "subject of Wanda", "x")
+    (match,) = workers[3].take_events()
+    assert (match, match.talk) == (Matched("Bob", "Wanda"), 8)
+
+
+# ---- Redis's own clock ---------------------------------------------------
+
+
+def test_on_redis_own_clock_a_match_says_how_long_it_took(server: RedisServer) -> None:
+    office = Office(server.url)
+    desk = office.hire("a")
+    users_connect(desk, "Ann")
+    ticket = desk.ticket("Ann")
+    assert abs(ticket / 1e6 - time.time()) < 60
+    waiters_get_ready(desk, "Wanda")
+    match = desk.take_events()[-1]
+    assert 0 < match.waited < 60
+    office.close()
+
+
+def test_the_desk_lives_on_when_the_clock_jumps(server: RedisServer) -> None:
+    """An hour ahead or back, or half a minute in which Redis stood still: nobody is given up."""
+    office = Office(server.url)
+    a, b = office.hire("a"), office.hire("b")
+    users_connect(b, "Ann")
+    b.drop("Ann")
+    for seconds in (3600, -3600, 30):
+        seen = int(office.client.hget(f"{a.prefix}desk", "seen"))
+        office.client.hset(f"{a.prefix}desk", "seen", seen - seconds * 1_000_000)
+        a.tick()
+        b.tick()
+    assert a.joins == b.joins == 1
+    assert a.figures().queue_length == 1
+    assert not any(isinstance(event, Departed) for event in office.hears(b))
+    office.close()
+
+
+# ---- Redis fails ---------------------------------------------------------
+
+
+def busy(office: Office) -> tuple[RedisDesk, RedisDesk, Figures]:
+    """Wanda (full) and Will on *a* serve Ann on *b* and Bob on *a*; Cid and Dee wait, on both."""
+    a, b = office.hire("a"), office.hire("b")
+    a.arrive(Role.WAITER, "wanda", "Wanda", "Wanda W.")
+    a.ready("Wanda", 1)
+    a.arrive(Role.WAITER, "will", "Will", "Will W.")
+    a.ready("Will", 1)
+    b.arrive(Role.USER, "ann", "Ann", "Ann A.")
+    b.connect("Ann", talk=1)
+    a.arrive(Role.USER, "bob", "Bob", "Bob B.")
+    a.connect("Bob", talk=2)
+    users_connect(a, "Cid")
+    users_connect(b, "Dee")
+    for desk in (a, b):
+        office.hears(desk)
+    return a, b, a.figures()
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_after_a_flush_the_workers_tell_the_desk_what_it_was(
+    own_server: RedisServer, clock: Clock, first: str
+) -> None:
+    office = Office(own_server.url, clock)
+    a, b, before = busy(office)
+    tickets = [desk.ticket(user) for desk, user in ((a, "Cid"), (b, "Dee"))]
+    own_server.flush()
+    for desk in (a, b) if first == "a" else (b, a):
+        desk.tick()
+    assert a.figures() == before
+    assert (a.joins, b.joins) == (2, 2)
+    for desk in (a, b):
+        assert {type(event) for event in office.hears(desk)} <= {Queued, Moved}
+    assert [a.ticket("Cid"), b.ticket("Dee")] == tickets
+    clock.passes(1.0)  # matching begins again
+    a.tick()
+    assert b.part("Ann", "Wanda", "Ann")
+    events = [*office.hears(b), *office.hears(a)]
+    assert Matched("Cid", "Wanda") in events
+    assert [event.talk for event in events if isinstance(event, Parted)] == [1, 1]
+    office.close()
+
+
+def test_after_a_flush_who_is_not_there_any_more_is_waited_for(
+    own_server: RedisServer, clock: Clock
+) -> None:
+    office = Office(own_server.url, clock)
+    a, _, before = busy(office)
+    own_server.flush()  # and b with it
+    a.tick()
+    assert a.figures().users_served == before.users_served
+    they_live(clock, LEASE + GRACE, a)
+    events = office.hears(a)
+    assert Parted("Ann", "Wanda", "Ann") in events
+    assert Matched("Cid", "Wanda") in events
+    office.close()
+
+
+def test_after_a_flush_nobody_is_matched_before_all_have_joined(
+    own_server: RedisServer, clock: Clock
+) -> None:
+    office = Office(own_server.url, clock)
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(a, "Wanda")
+    users_connect(b, "Ann")
+    for desk in (a, b):
+        office.hears(desk)
+    a.unready("Wanda")
+    users_connect(b, "Bob")
+    clock.passes(5.0)
+    users_connect(a, "Cid")
+    own_server.flush()
+    a.ready("Wanda")
+    assert not any(isinstance(event, Matched) for event in office.hears(a))
+    b.tick()
+    time_passes(a, clock, 1.0)
+    matches = [event for event in office.hears(a) if isinstance(event, Matched)]
+    assert matches == [Matched("Bob", "Wanda"), Matched("Cid", "Wanda")]
+    office.close()
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_a_redis_that_comes_back_as_it_was_some_time_ago_is_not_believed(
+    clock: Clock, keep: bool
+) -> None:
+    with RedisServer(keep=keep) as server:
+        office = Office(server.url, clock)
+        a, b, before = busy(office)
+        server.restart()
+        a.tick()
+        b.tick()
+        for desk in (a, b):
+            assert {type(event) for event in office.hears(desk)} <= {Queued, Moved}
+            assert desk.joins == 2
+        assert a.figures() == before
+        office.close()
+
+
+def test_while_redis_is_away_calls_fail_at_once_and_it_comes_back_by_itself(
+    own_server: RedisServer, clock: Clock
+) -> None:
+    office = Office(own_server.url, clock)
+    a, b, before = busy(office)
+    own_server.kill()
+    for _ in range(100):  # 100 timeouts would be a minute
+        with pytest.raises(DeskUnavailable):
+            a.connect("Cid")
+    with pytest.raises(DeskUnavailable):
+        a.figures()
+    a.drop("Cid")  # the line is gone, whether the desk can be told or not
+    a.leave("Bob")
+    a.tick()
+    own_server.start()
+    with pytest.raises(DeskUnavailable):
+        a.figures()
+    a.tick()
+    b.tick()
+    after = a.figures()
+    assert (after.users_served, after.queue_length) == (1 + 0, 2)
+    assert Departed("Bob") in office.hears(a)
+    they_live(clock, GRACE, a, b)
+    assert Departed("Cid") in office.hears(a)
+    assert before.queue_length == 2
+    office.close()
+
+
+def test_an_answer_that_is_lost_is_made_up_for(server: RedisServer, clock: Clock) -> None:
+    around = SimpleNamespace(port=server.port, tls=None, url=server.url, ws_url="", token=None)
+    with FaultProxy(around) as line:
+        office = Office(server.url, clock)
+        b = office.hire("b")
+        a = office.hire("a", url=line.url)
+        waiters_get_ready(b, "Wanda")
+        users_arrive(a, "Ann")
+        for desk in (a, b):
+            office.hears(desk)
+        line.black_hole(TO_CLIENT)
+        with pytest.raises(DeskUnavailable):
+            a.connect("Ann", talk=7)
+        assert office.hears(b) == [Matched("Ann", "Wanda")], "it has happened"
+        line.heal()
+        line.reset()
+        a.tick()
+        events = office.hears(a)
+        assert events == [Matched("Ann", "Wanda")]
+        assert events[0].talk == 7
+        office.close()
+
+
+# ---- one slot of a cluster ----------------------------------------------
+
+
+@pytest.fixture
+def cluster() -> Iterator[RedisServer]:
+    """A node of a Redis Cluster, which refuses a script that touches two slots."""
+    with RedisServer(cluster=True) as server:
+        yield server
+
+
+def test_all_keys_of_a_desk_are_in_one_slot(cluster: RedisServer, clock: Clock) -> None:
+    """Redis is asked for the keys of every command that the scripts have run."""
+    watcher = cluster.client()
+    office = Office(cluster.url, clock)
+    with watcher.monitor() as monitor:
+        a, b, _ = busy(office)
+        mailbox = Mailbox(a, lambda *_: None, lambda: None, lambda: None)
+        mailbox.post("b", b"hello")
+        mailbox.settle()
+        mailbox.read(None)
+        b.restore([])
+        a.unready("Will")
+        a.withdraw("Cid")
+        b.drop("Ann")
+        a.leave("Wanda")
+        b.close()
+        time_passes(a, clock, GRACE)
+        a.location("nobody")
+        office.client.echo("the end")
+        commands = []
+        while b'"the end"' not in (line := monitor.connection.read_response()):
+            if b" lua]" in line:
+                words = re.findall(rb'"(?:[^"\\]|\\.)*"', line)
+                commands.append([ast.literal_eval(f"b{word.decode()}") for word in words])
+    keys: set[str] = set()
+    for words in commands:
+        with contextlib.suppress(redis.ResponseError):  # commands without keys
+            keys.update(office.client.execute_command("COMMAND GETKEYS", *words))
+    assert len(commands) > 100
+    names = {key.removeprefix(a.prefix).split(":")[0] for key in keys}
+    assert names >= {"desk", "p", "users", "of", "box", "line", "grace", "workers", "dying"}
+    assert all(key.startswith(a.prefix) for key in keys)
+    assert len({cluster.execute("CLUSTER", "KEYSLOT", key) for key in keys}) == 1
+    watcher.close()
+    office.close()
+
+
+# ---- what it keeps ------------------------------------------------------
+
+
+def test_nothing_is_kept_of_those_who_have_gone(office: Office, clock: Clock) -> None:
+    desk = office.hire("a")
+    for day in range(20):
+        waiters_get_ready(desk, f"Wanda {day}")
+        users_connect(desk, *(f"{name} {day}" for name in ("Ann", "Bob", "Cid", "Dee")))
+        desk.part(f"Ann {day}", f"Wanda {day}", f"Ann {day}")
+        for name in ("Wanda", "Dee"):
+            desk.drop(f"{name} {day}")
+        desk.withdraw(f"Cid {day}")
+        time_passes(desk, clock, GRACE)
+        for name in ("Ann", "Bob", "Cid"):
+            desk.leave(f"{name} {day}")
+        time_passes(desk, clock, GRACE)
+        desk.take_events()
+        keys = [key.decode() for key in office.client.keys(f"{desk.prefix}*")]
+        assert {key.removeprefix(desk.prefix) for key in keys} == {"desk", "workers", "box:a"}
+        assert len(desk._own) == 0
+    assert office.client.hlen(f"{desk.prefix}desk") < 30

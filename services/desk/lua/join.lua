@@ -1,7 +1,8 @@
 -- A worker takes a lease, with an empty mailbox: a new one, or one that has been out of reach
 -- or given up. Of those it remembers, the desk learns what it does not know, and the worker
 -- what is no longer true.
--- ARGV[8] the lease in ms  [9] the generation it has known, or ''  [10] its memory
+-- ARGV[8] the lease in ms  [9] the generation it has known, or ''  [10] its memory  [11] the name
+--         of a new generation
 -- Answers: the generation, the number of its last letter, where its mailbox begins.
 --
 -- A generation ends when Redis has lost everything, or has come back with what it knew some
@@ -34,7 +35,7 @@ open(true)
 unread = {}
 local generation = stored[2]
 if not generation then
-    generation = me .. ' ' .. text(wall)
+    generation = ARGV[11]
     call('HSET', DESK, 'run', run, 'generation', generation)
     desk.born = desk.time
 end
@@ -122,8 +123,9 @@ for _, one in ipairs(own) do
     local known = person(one[1])
     if known.role == 'user' and known.waiter == '' and one[9] ~= '' and not waits(known) then
         local ticket = tonumber(one[9])
-        desk.front = math.min(desk.front, ticket)
-        stand(known, ticket)
+        desk.front, desk.back = math.min(desk.front, ticket), math.max(desk.back, ticket)
+        take_place(known, ticket, call('ZCOUNT', LINE, '-inf', '(' .. text(ticket)))
+        desk.stale = 1
     end
     for _, other in ipairs(others(known)) do
         local user = known.role == 'user' and known or other
