@@ -13,11 +13,17 @@ end
 if user.waiter ~= '' or waits(user) then
     return close({})
 end
-if call('ZCARD', FREE) == 0 and call('ZCARD', LINE) >= max_queue then
+local free = call('ZRANGE', FREE, 0, 0)[1]
+if not free and call('ZCARD', LINE) >= max_queue then
     return close({ 'full' })
 end
 if user.talk == '' then
     set(user, 'talk', ARGV[10])
+end
+if free and here(user) and desk.settles <= desk.time and call('ZCARD', TAKEABLE) == 0 then
+    set(user, 'since', desk.time)
+    bring_together(user, person(free)) -- nobody is before it
+    return close({})
 end
 local ahead = stand(user, tonumber(ARGV[9]))
 match()

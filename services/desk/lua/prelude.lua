@@ -355,6 +355,13 @@ local function unlink(user, waiter)
     refresh(waiter)
 end
 
+-- *waiter* serves *user* from now on.
+local function bring_together(user, waiter)
+    link(user, waiter)
+    tell('M', { user, waiter },
+        { user.uuid, waiter.uuid, text(desk.time - tonumber(user.since)), user.talk })
+end
+
 -- Bring free waiters and waiting users together until one of them runs out.
 local function match()
     if desk.settles > desk.time then
@@ -369,10 +376,7 @@ local function match()
         call('ZREM', LINE, uuid)
         call('HDEL', TOLD, uuid)
         desk.stale = 1
-        local user, waiter = person(uuid), person(free)
-        link(user, waiter)
-        tell('M', { user, waiter },
-            { uuid, free, text(desk.time - tonumber(user.since)), user.talk })
+        bring_together(person(uuid), person(free))
     end
 end
 
