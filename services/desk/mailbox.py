@@ -189,11 +189,15 @@ class Mailbox:
     # ---- reading -------------------------------------------------------
 
     def _read_on(self, sleep: Callable[[float], None]) -> None:
+        away = False
         while not self._closed:
             try:
                 self.read(BLOCK)
+                away = False
             except redis.RedisError as error:
-                log.info("the mailbox cannot be read: %s", error)
+                if not away:
+                    log.warning("the mailbox cannot be read: %s", error)
+                away = True
                 sleep(RETRY)
             except Exception:
                 log.exception("letters could not be read")

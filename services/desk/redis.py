@@ -41,6 +41,7 @@ RESTORE_TIMEOUT = 60.0  # s: a hundred thousand open chats take seconds, once
 MOST_LETTERS = 10_000  # in a mailbox; Redis may keep a few more
 LEASE = 10.0  # s without a tick until a worker is given up
 BEAT = 0.5  # s between two ticks
+ATTEMPTS = 4  # at joining, and what it is needed for
 
 _FOLDER = Path(__file__).with_name("lua")
 _PRELUDE = (_FOLDER / "prelude.lua").read_text()
@@ -152,7 +153,7 @@ class RedisDesk:
 
         Raises `DeskUnavailable`, and `KeyError` for somebody who is not there.
         """
-        while True:
+        for _ in range(ATTEMPTS):
             try:
                 if self._missed or not self._joined:
                     self._join()
@@ -176,6 +177,8 @@ class RedisDesk:
                     log.info("the desk is reached again")
                 self._away = False
                 return found
+        self._fail(redis.ConnectionError("it does not let this worker join"))
+        raise DeskUnavailable("the desk does not let this worker join")
 
     def _fail(self, error: Exception) -> None:
         if not self._away:
@@ -199,8 +202,10 @@ class RedisDesk:
                 self._hear(int(count), letter)
             if settle is not None:
                 settle(answers)
-            if number:
-                self._hear(number, own)
+            if own:
+                self._hear(int(number), own)
+            elif int(number) > self._heard:
+                self._missed = True  # the answer of a call that was given up
         return list(answers)
 
     def _join(self) -> None:

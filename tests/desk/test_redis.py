@@ -557,6 +557,27 @@ def test_an_answer_that_is_lost_is_made_up_for(server: RedisServer, clock: Clock
         office.close()
 
 
+def test_a_call_that_is_carried_out_late_is_made_up_for(
+    own_server: RedisServer, clock: Clock
+) -> None:
+    """Redis stands still, the call is given up, and Redis does it after all."""
+    office = Office(own_server.url, clock)
+    a = office.hire("a")
+    waiters_get_ready(a, "Wanda")
+    users_connect(a, "Bob")  # Redis knows the script now
+    a.leave("Bob")
+    users_arrive(a, "Ann")
+    office.hears(a)
+    with own_server.paused(), pytest.raises(DeskUnavailable):
+        a.connect("Ann", talk=7)
+    for _ in range(2):  # whether it joins before or after that
+        a.tick()
+    assert a.figures().users_served == 1
+    assert office.hears(a) == [Matched("Ann", "Wanda")]
+    assert [*a._own["Ann"].chats] == ["Wanda"]
+    office.close()
+
+
 # ---- one slot of a cluster ----------------------------------------------
 
 

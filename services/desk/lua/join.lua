@@ -45,10 +45,10 @@ if lost then
 end
 
 -- Numbers of letters begin above all that a worker of this name was ever sent.
-local number = math.max(wall, tonumber(call('HGET', DESK, 'sent:' .. me) or 0))
+sent = math.max(wall, sent)
 call('ZADD', WORKERS, desk.time + tonumber(ARGV[8]) * 1000, me)
 call('SREM', DYING, me)
-call('HSET', DESK, 'sent:' .. me, text(number))
+call('HSET', DESK, 'sent:' .. me, text(sent))
 call('DEL', PREFIX .. 'box:' .. me)
 local first = call('XADD', PREFIX .. 'box:' .. me, '*', 'f', '', 'n', 0, 'b', '')
 
@@ -141,4 +141,4 @@ for _, one in ipairs(own) do
     end
 end
 match()
-return close({ generation, text(number), first })
+return close({ generation, text(sent), first })

@@ -15,8 +15,8 @@
 -- anything looks after.
 --
 -- A script begins with `open` and ends with `close`, which returns
---   { answers, letters not heard yet (number, letter, …), number and letter of what it has
---     itself decided (0 and '' for nothing) }
+--   { answers, letters not heard yet (number, letter, …), the number of the caller's last
+--     letter, what it has itself decided: the letter of that number, or '' }
 -- and posts the letters of the other workers. A letter is a JSON array of events.
 --
 -- Keys:  desk      hash: the counters below, and sent:WORKER, the number of its last letter
@@ -70,14 +70,16 @@ local COUNTERS = {
 }
 local desk, before = {}, {}
 local wall -- µs since 1970
+local sent = 0 -- the number of the caller's last letter
 local unread = {}
 
-local function catch_up(sent)
+local function catch_up()
     local heard = tonumber(ARGV[2])
     if sent <= heard then
         return
     end
-    for _, entry in ipairs(call('XRANGE', PREFIX .. 'box:' .. me, '(' .. ARGV[3], '+')) do
+    local box, place = PREFIX .. 'box:' .. me, '(' .. ARGV[3]
+    for _, entry in ipairs(call('XRANGE', box, place, '+', 'COUNT', 2 * BATCH)) do
         local from, number, letter = entry[2][2], entry[2][4], entry[2][6]
         if from == '#' and tonumber(number) > heard then
             unread[#unread + 1] = number
@@ -106,7 +108,8 @@ local function open(may_be_stranger)
     end
     desk.seen = wall
     if found[1] then
-        catch_up(tonumber(found[1]))
+        sent = tonumber(found[1])
+        catch_up()
     elseif not may_be_stranger then
         return redis.error_reply('STRANGER this worker holds no lease')
     end
@@ -292,12 +295,12 @@ local function close(answers)
     for uuid, fields in pairs(changes) do
         call('HSET', PREFIX .. 'p:' .. uuid, unpack(fields))
     end
-    local number, own = 0, ''
+    local own = ''
     for _, worker in ipairs(addressees) do
         local letter = '[' .. table.concat(letters[worker], ',') .. ']'
         local count = call('HINCRBY', DESK, 'sent:' .. worker, 1)
         if worker == me then
-            number, own = count, letter
+            sent, own = count, letter
         else
             call('XADD', PREFIX .. 'box:' .. worker, 'NOMKSTREAM', 'MAXLEN', '~', MOST_LETTERS,
                 '*', 'f', '#', 'n', count, 'b', letter)
@@ -313,7 +316,7 @@ local function close(answers)
     if #written > 0 then
         call('HSET', DESK, unpack(written))
     end
-    return { answers, unread, number, own }
+    return { answers, unread, text(sent), own }
 end
 
 -- ---- matching ---------------------------------------------------------------
