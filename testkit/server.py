@@ -164,8 +164,13 @@ class LiveServer:
     @property
     def worker_pid(self) -> int:
         """The process that holds the connections (gunicorn's worker; itself otherwise)."""
+        return self.worker_pids[0]
+
+    @property
+    def worker_pids(self) -> list[int]:
+        """The same where there are several."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text()
-        return int(children.split()[0]) if children.strip() else self.process.pid
+        return [int(child) for child in children.split()] or [self.process.pid]
 
     # ---- stopping ------------------------------------------------------
 

@@ -11,9 +11,14 @@ from collections.abc import Iterator
 from .journal import Opened, Refused, Seen, Sent
 from .v2 import Chat, Frame, Manners
 
+#: s after which it asks once more for the chat that it was refused
+AGAIN = 1.0
+
 
 class PlainManners(Manners):
     """A chat is named by the other side's UUID."""
+
+    _sought = ""  # the id of the frame that asks for a chat
 
     def say(self, text: str, conversation: str | None = None) -> list[Frame]:
         """Send *text*, if that is possible now."""
@@ -30,7 +35,19 @@ class PlainManners(Manners):
         """Ask once more for what has been asked on this connection already: harmless."""
         if not any(chat.here for chat in self.chats.values()):
             return []
-        return [self._frame("connect" if self.role == "user" else "ready")]
+        return [self._seek()]
+
+    def due(self) -> list[Frame]:
+        now = self._clock()
+        ready = [at for at, _ in self._later if at <= now]
+        self._later = [one for one in self._later if one[0] > now]
+        return [self._seek()] if ready else []
+
+    def _seek(self) -> Frame:
+        """Ask for a chat. An answer there need not be, so nobody waits for it."""
+        frame = self._frame("connect" if self.role == "user" else "ready")
+        self._sought = frame["id"]
+        return frame
 
     def _frame(self, type_: str, payload: object = None) -> Frame:
         frame: Frame = {"id": next(self._ids), "type": type_}
@@ -43,7 +60,7 @@ class PlainManners(Manners):
         if first:
             self._journal.write(Opened(self.socket, self.sub, 1))
             yield self._frame("auth", {"token": self._token})
-            yield self._frame("connect" if self.role == "user" else "ready")
+            yield self._seek()
 
     def _enter(self, frame: Frame) -> Iterator[Frame]:
         peer = frame["payload"]["uuid"]
@@ -58,5 +75,8 @@ class PlainManners(Manners):
 
     def _on_error(self, frame: Frame, _: Frame | None) -> Iterator[Frame]:
         reply, message = frame.get("reply_id", ""), frame["payload"]["message"]
+        if reply == self._sought:
+            self._later.append((self._clock() + AGAIN, frame))
+            return iter(())
         self._journal.write(Refused(self.socket, self.sub, reply, message))
         return iter(())

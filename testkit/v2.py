@@ -24,7 +24,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import websocket
 
@@ -40,7 +40,7 @@ from .journal import (
     Seen,
     Sent,
 )
-from .server import PATIENCE, LiveServer
+from .server import PATIENCE
 
 Frame = dict[str, Any]
 
@@ -425,6 +425,17 @@ def _item(one: Frame) -> Item:
     )
 
 
+class Door(Protocol):
+    """What a device needs of a server, or of several: a `LiveServer` has it."""
+
+    @property
+    def ws_url(self) -> str:
+        """Where to connect; asked each time."""
+
+    def token(self, role: str, sub: str) -> str:
+        """One that it accepts."""
+
+
 class Device:
     """`Manners` on a line to *server*, in a thread of its own, until `leave` or `drop`.
 
@@ -433,7 +444,7 @@ class Device:
 
     def __init__(
         self,
-        server: LiveServer,
+        server: Door,
         role: str,
         sub: str,
         journal: Journal,
@@ -445,7 +456,7 @@ class Device:
         token = server.token(role, sub)  # one login for all of its life
         self.manners = manners(role, sub, token, journal, device=device)
         self.journal = journal
-        self._url = f"{server.ws_url}/v1/ws/{role}/connect"
+        self._server = server
         self._random = random.Random(seed)
         self._changed = threading.Condition()
         self._wake_out, self._wake_in = os.pipe()
@@ -573,8 +584,9 @@ class Device:
         return [one for one in ready if one != self._wake_out]
 
     def _connect(self) -> websocket.WebSocket | None:
+        url = f"{self._server.ws_url}/v1/ws/{self.manners.role}/connect"
         try:
-            return websocket.create_connection(self._url, timeout=PATIENCE, suppress_origin=True)
+            return websocket.create_connection(url, timeout=PATIENCE, suppress_origin=True)
         except (OSError, websocket.WebSocketException):
             return None
 

@@ -1,4 +1,4 @@
-"""`make chaos`: `python -m tests.chaos --kills 500 [--postgres]`."""
+"""`make chaos`: `python -m tests.chaos --kills 500 [--postgres] [--redis]`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
+from .fleet import Fleet
 from .model import Bug
-from .scenario import Scenario
-from .victim import model, real
+from .scenario import Scenario, Stage
+from .victim import Victim, model, real
 
 
 def main() -> int:
@@ -19,6 +20,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--users", type=int, default=6)
     parser.add_argument("--postgres", action="store_true", help="instead of SQLite")
+    parser.add_argument("--redis", action="store_true", help="several workers, on one Redis")
+    parser.add_argument("--servers", type=int, default=2, help="with --redis")
+    parser.add_argument("--workers", type=int, default=2, help="of each server, with --redis")
     parser.add_argument("--model", action="store_true", help="the model instead of csapp")
     parser.add_argument("--bug", choices=[bug.name for bug in Bug], help="of the model")
     parser.add_argument("--log", type=Path, help="where to write what the server wrote")
@@ -32,12 +36,18 @@ def main() -> int:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
             database = f"sqlite:///{folder}/chaos.db"
         bugs = [args.bug] if args.bug else []
-        start = model(database, *bugs) if args.model or bugs else real(database)
+        stage: Stage
+        if args.model or bugs:
+            stage = Victim(model(database, *bugs))
+        elif args.redis:
+            stage = Fleet(database, args.servers, args.workers, args.seed)
+        else:
+            stage = Victim(real(database))
         version_1 = not (args.model or bugs)
-        scenario = Scenario(start, database, args.kills, args.seed, args.users, version_1=version_1)
+        scenario = Scenario(stage, database, args.kills, args.seed, args.users, version_1=version_1)
         report = scenario.run()
         if args.log:
-            args.log.write_text(scenario.victim.log)
+            args.log.write_text(stage.log)
     for line in [*report.stories, *report.problems[:20]]:
         print(line)
     print(report)

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol, Self
 
 from services.history.port import Chat, Side, Store
 from services.history.sql import open_store
@@ -27,12 +28,35 @@ from testkit.server import PATIENCE
 from testkit.v1 import PlainManners
 from testkit.v2 import Device, Manners
 
-from .victim import Start, Victim
-
 WINDOW = 20  # texts of one device that may be without a receipt
 MOMENTS = 1000  # events at most between two kills
 STORM = 100  # … where the kill is to meet people who are coming back
 PADDING = " 数" * 100
+
+
+class Stage(Protocol):
+    """Where it is played: a server or several, and whatever they need; a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    @property
+    def ws_url(self) -> str:
+        """Where to connect now."""
+
+    def token(self, role: str, sub: str) -> str:
+        """One that is accepted there."""
+
+    def strike(self, chance: random.Random) -> str:
+        """Kill something; says what."""
+
+    def settle(self) -> list[str]:
+        """Nothing more is done to it. What was wrong, whatever clients have seen."""
+
+    @property
+    def log(self) -> str:
+        """All that was ever written."""
 
 
 @dataclass
@@ -65,15 +89,13 @@ class Report:
 
 @dataclass
 class Scenario:
-    """One run; *database* is what *start*'s server keeps its history in."""
+    """One run; *database* is what the *stage* keeps its history in."""
 
-    start: Start
+    stage: Stage
     database: str
     kills: int
     seed: int = 0
     users: int = 6
-    #: one in so many kills is of the whole server
-    servers: int = 10
     #: the last user speaks version 1
     version_1: bool = True
 
@@ -87,12 +109,12 @@ class Scenario:
         store.migrate()  # for PostgreSQL it is the operator's job
         store.close()
         with ExitStack() as stack:
-            self.victim = stack.enter_context(Victim(self.start))
+            stack.enter_context(self.stage)
             self.devices = self._gather(stack)
             for _ in range(self.kills):
                 self._live()
-                self._kill()
-            problems = self._quiet()
+                self.stage.strike(self.random)
+            problems = self.stage.settle() + self._quiet()
             truth = self._truth()
             anomalies = check(self.journal, truth)
             problems += [one for device in self.devices for one in device.problems]
@@ -108,7 +130,7 @@ class Scenario:
             role: str, sub: str, device: str = "1", manners: type[Manners] = Manners
         ) -> Device:
             one = Device(
-                self.victim.server, role, sub, self.journal, device=device, manners=manners,
+                self.stage, role, sub, self.journal, device=device, manners=manners,
                 seed=self.random.randrange(1 << 32),
             )  # fmt: skip
             stack.callback(one.drop)
@@ -130,7 +152,7 @@ class Scenario:
 
     def _assert_served(self, device: Device) -> None:
         if not device.wait(_serves):
-            raise AssertionError(f"{device.name}: {device.look(_state)}\n{self.victim.log}")
+            raise AssertionError(f"{device.name}: {device.look(_state)}\n{self.stage.log}")
 
     def _live(self) -> None:
         moment = self.random.choice([STORM, MOMENTS, MOMENTS])
@@ -154,12 +176,6 @@ class Scenario:
             padding = PADDING[: self.random.choice([0, 0, 10, 300])]
             chats = device.look(lambda manners: list(manners.chats))
             device.say(f"{device.name} {self._said}{padding}", self.random.choice(chats))
-
-    def _kill(self) -> None:
-        if self.random.randrange(self.servers) == 0:
-            self.victim.kill_server()
-        else:
-            self.victim.kill_worker()
 
     # ---- the end -------------------------------------------------------
 

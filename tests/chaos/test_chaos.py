@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from .scenario import Report, Scenario
-from .victim import model, real
+from .victim import Victim, model, real
 
 KILLS = 50
 
@@ -23,13 +23,15 @@ def assert_kept(report: Report) -> None:
 
 @pytest.mark.timeout(300)
 def test_killed_at_random_moments_everybody_has_everything(database):
-    report = Scenario(real(database), database, KILLS).run()
+    report = Scenario(Victim(real(database)), database, KILLS).run()
     print(report)
     assert_kept(report)
 
 
 def test_the_harness_finds_nothing_with_a_model_that_keeps_its_promises(database):
-    assert_kept(Scenario(model(database), database, kills=3, users=2, version_1=False).run())
+    assert_kept(
+        Scenario(Victim(model(database)), database, kills=3, users=2, version_1=False).run()
+    )
 
 
 def test_the_harness_finds_a_bug_of_the_model(tmp_path):
@@ -37,7 +39,12 @@ def test_the_harness_finds_a_bug_of_the_model(tmp_path):
     for seed in range(10):
         database = f"sqlite:///{tmp_path}/{seed}.db"
         report = Scenario(
-            model(database, "NO_DEDUPE"), database, kills=3, seed=seed, users=2, version_1=False
+            Victim(model(database, "NO_DEDUPE")),
+            database,
+            kills=3,
+            seed=seed,
+            users=2,
+            version_1=False,
         ).run()
         if any(anomaly.kind == "doubled" for anomaly in report.anomalies):
             return

@@ -1,0 +1,179 @@
+"""Several servers of several workers on one Redis; all of them are killed at random, Redis too.
+
+While it runs, a watcher reads the desk again and again: no user may ever have
+two waiters, and no waiter too many users.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from types import SimpleNamespace
+from typing import Any
+
+import redis
+
+from testkit.proxy import BOTH, TO_CLIENT, FaultProxy
+from testkit.redis import RedisServer
+
+from .victim import CAPACITY, SERVERS, Victim, real
+
+#: of so many strikes one is at Redis
+AT_REDIS = 4
+
+#: s that Redis stands still: short of what a worker waits for an answer, and longer
+STILL = (0.3, 4.0)
+
+#: s between two looks at the desk
+LOOK = 0.02
+
+#: waiter and user of every chat, at one instant
+CHATS = """
+local found = {}
+for _, key in ipairs(redis.call('KEYS', 'csapp:*:users:*')) do
+    for _, user in ipairs(redis.call('ZRANGE', key, 0, -1)) do
+        found[#found + 1] = {key, user}
+    end
+end
+return found
+"""
+
+
+class Fleet:
+    """Runs while it is used as a context manager; to a device it is one server of many doors."""
+
+    def __init__(self, database: str, servers: int = 2, workers: int = 2, seed: int = 0) -> None:
+        self._database = database
+        self._servers = servers
+        self._workers = workers
+        self._doors = random.Random(seed)
+        self._waiting = threading.Event()
+        self.redis = RedisServer()
+        self.strikes: Counter[str] = Counter()
+
+    def __enter__(self) -> Fleet:
+        with ExitStack() as stack:
+            stack.enter_context(self.redis)
+            around: Any = SimpleNamespace(
+                port=self.redis.port, tls=None, url="", ws_url="", token=""
+            )
+            self.line = stack.enter_context(FaultProxy(around))
+            start = real(self._database, self._workers, self.redis.url_at(self.line.port))
+            self.victims = [stack.enter_context(Victim(start)) for _ in range(self._servers)]
+            self._watch = stack.enter_context(_Watch(self.redis))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.redis.resume()
+        self._stack.close()
+
+    @property
+    def ws_url(self) -> str:
+        """That of any of the servers."""
+        return self._doors.choice(self.victims).server.ws_url
+
+    def token(self, role: str, sub: str) -> str:
+        """One that every server accepts."""
+        return self.victims[0].token(role, sub)
+
+    # ---- what is done to it --------------------------------------------
+
+    def strike(self, chance: random.Random) -> str:
+        """Kill something, or lame Redis; says what."""
+        if chance.randrange(AT_REDIS) == 0:
+            what = chance.choice([self._kill_redis, self._stop, self._empty, self._cut, self._hole])
+            done = what(chance)
+        elif chance.randrange(SERVERS) == 0:
+            chance.choice(self.victims).kill_server()
+            done = "a server"
+        else:
+            # Nobody waits for the next worker: there are others.
+            pids = chance.choice(self.victims).server.worker_pids
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(chance.choice(pids), signal.SIGKILL)
+            done = "a worker"
+        self.strikes[done] += 1
+        return done
+
+    def _kill_redis(self, chance: random.Random) -> str:
+        self.redis.kill()
+        self._pause(chance)
+        self.redis.start()
+        return "Redis killed"
+
+    def _stop(self, chance: random.Random) -> str:
+        with self.redis.paused():
+            self._pause(chance)
+        return "Redis stopped"
+
+    def _empty(self, chance: random.Random) -> str:
+        self.redis.flush()
+        return "Redis emptied"
+
+    def _cut(self, chance: random.Random) -> str:
+        self.line.reset(chance.choice([TO_CLIENT, BOTH]))
+        return "lines cut"
+
+    def _hole(self, chance: random.Random) -> str:
+        self.line.black_hole(TO_CLIENT)
+        self._pause(chance)
+        self.line.reset()
+        self.line.heal()
+        return "answers lost"
+
+    def _pause(self, chance: random.Random) -> None:
+        self._waiting.wait(chance.uniform(*STILL))
+
+    # ---- the end -------------------------------------------------------
+
+    def settle(self) -> list[str]:
+        """Nothing more is done to it. What was wrong at any instant."""
+        return self._watch.wrong
+
+    @property
+    def log(self) -> str:
+        """All that was ever written."""
+        logs = [f"---- server {i}\n{one.log}" for i, one in enumerate(self.victims)]
+        return "\n".join(logs)
+
+
+class _Watch:
+    """Looks at the desk in a thread of its own."""
+
+    def __init__(self, server: RedisServer) -> None:
+        self._server = server
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self.wrong: list[str] = []
+        self.looks = 0
+
+    def __enter__(self) -> _Watch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        with contextlib.closing(self._server.client()) as client:
+            look: Callable[[], Any] = client.register_script(CHATS)
+            while not self._ended.wait(LOOK):
+                with contextlib.suppress(redis.RedisError):
+                    self._judge(look())
+
+    def _judge(self, chats: list[tuple[bytes, bytes]]) -> None:
+        self.looks += 1
+        for waiter, count in Counter(waiter for waiter, _ in chats).items():
+            if count > CAPACITY:
+                self.wrong.append(f"{waiter!r} serves {count}")
+        for user, count in Counter(user for _, user in chats).items():
+            if count > 1:
+                self.wrong.append(f"{user!r} has {count} waiters")
