@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import contextlib
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -33,7 +35,7 @@ from services.desk.port import (
     Role,
     Standing,
 )
-from services.desk.redis import LEASE, RedisDesk
+from services.desk.redis import LEASE, SCRIPTS, RedisDesk
 from testkit.proxy import TO_CLIENT, FaultProxy
 from testkit.redis import RedisServer
 
@@ -372,6 +374,9 @@ def test_several_workers_restore_at_once_and_it_is_done_once(office: Office) -> 
     workers[3].arrive(Role.WAITER, "subject of Wanda", "x")
     (match,) = workers[3].take_events()
     assert (match, match.talk) == (Matched("Bob", "Wanda"), 8)
+    workers[1].leave("Ann")
+    workers[2].restore(standings)  # as the history had it a moment ago
+    assert workers[0].figures().users_served == 1, "who has gone is not brought back"
 
 
 # ---- Redis's own clock ---------------------------------------------------
@@ -489,20 +494,40 @@ def test_after_a_flush_nobody_is_matched_before_all_have_joined(
     office.close()
 
 
-@pytest.mark.parametrize("keep", [False, True])
 def test_a_redis_that_comes_back_as_it_was_some_time_ago_is_not_believed(
-    clock: Clock, keep: bool
+    clock: Clock, tmp_path: Path
 ) -> None:
-    with RedisServer(keep=keep) as server:
+    with RedisServer(keep=True) as server:
         office = Office(server.url, clock)
-        a, b, before = busy(office)
-        server.restart()
-        a.tick()
-        b.tick()
+        data, then = server.directory / "appendonlydir", tmp_path / "then"
+        a, b = office.hire("a"), office.hire("b")
+        waiters_get_ready(a, "Wanda")
+        users_arrive(b, "Ann", "Bob")
+        server.stop()
+        shutil.copytree(data, then)
+        server.start()
+        for desk in (a, b):
+            desk.tick()
+        clock.passes(1.0)  # matching begins again
+        b.connect("Ann")
+        a.unready("Wanda")
+        b.connect("Bob")
+        b.leave("Bob")
+        before = a.figures()
+        for desk in (a, b):
+            office.hears(desk)
+
+        server.kill()
+        shutil.rmtree(data)
+        shutil.copytree(then, data)
+        server.start()
+        for desk in (a, b):
+            desk.tick()
+        assert a.figures() == before
         for desk in (a, b):
             assert {type(event) for event in office.hears(desk)} <= {Queued, Moved}
-            assert desk.joins == 2
-        assert a.figures() == before
+            assert desk.joins == 3
+        assert b.part("Ann", "Wanda", "Ann")
         office.close()
 
 
@@ -555,6 +580,21 @@ def test_an_answer_that_is_lost_is_made_up_for(server: RedisServer, clock: Clock
         assert events == [Matched("Ann", "Wanda")]
         assert events[0].talk == 7
         office.close()
+
+
+def test_an_answer_that_nobody_got_is_missed_at_the_next_call(office: Office, clock: Clock) -> None:
+    """As when Redis carries a call out after its worker has given it up and joined again."""
+    a = office.hire("a")
+    waiters_get_ready(a, "Wanda")
+    users_arrive(a, "Ann")
+    office.hears(a)
+    script = office.client.register_script(SCRIPTS["connect"])
+    head = ("a", a._heard, a.mailbox_read, int(clock() * 1e6), 20_000, 5, 100)
+    script(keys=[f"{a.prefix}desk"], args=[*head, "Ann", "", "7"])
+    a.tick()
+    a.tick()
+    assert office.hears(a) == [Matched("Ann", "Wanda")]
+    assert a.joins == 2
 
 
 def test_a_call_that_is_carried_out_late_is_made_up_for(
