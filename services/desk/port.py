@@ -72,7 +72,8 @@ class Decision:
     number: int = field(default=0, compare=False)
     #: of all who hear of it, this worker writes it to the history
     keeps: bool = field(default=True, compare=False)
-    #: those it is about, as far as they are still there; empty from a desk of one process
+    #: those it is about, as far as they are still there; empty from a desk of one process,
+    #: and on `Queued`
     people: tuple[Known, ...] = field(default=(), compare=False)
 
 

@@ -116,8 +116,6 @@ class RedisDesk:
         self._generation = ""
         #: how often it has joined; more than once: letters may have been lost
         self.joins = 0
-        #: where the mailbox began when it joined
-        self.mailbox_start = "0-0"
         #: how far the mailbox has been read; its reader moves it on
         self.mailbox_read = "0-0"
         self._closed = False
@@ -153,6 +151,8 @@ class RedisDesk:
 
         Raises `DeskUnavailable`, and `KeyError` for somebody who is not there.
         """
+        if self._closed:
+            raise DeskUnavailable("this worker has left the desk")
         for _ in range(ATTEMPTS):
             try:
                 if self._missed or not self._joined:
@@ -226,7 +226,7 @@ class RedisDesk:
         generation, number, start = answers
         self._generation = generation.decode()
         self._heard = int(number)
-        self.mailbox_start = self.mailbox_read = start.decode()
+        self.mailbox_read = start.decode()
         self.joins += 1
         self._missed = False
 
@@ -409,10 +409,11 @@ class RedisDesk:
 
     def close(self) -> None:
         """Give the lease back: who has sockets here is away from now on."""
-        self._closed = True
-        with self._turn, contextlib.suppress(DeskUnavailable):  # then it runs out by itself
-            if not self._away:
-                self._attempt(lambda: self._run("quit", ()))
+        with self._turn:
+            self._closed = True
+            if self._joined and not self._away:
+                with contextlib.suppress(redis.RedisError):  # then it runs out by itself
+                    self._run("quit", ())
         self._client.close()
 
 

@@ -352,6 +352,10 @@ def test_who_goes_in_order_gives_its_people_back_at_once(office: Office) -> None
     a.tick()
     assert a.figures().waiters_ready == 0
     assert a.figures().waiters == 1
+    b.tick()
+    b.drop("Wanda")
+    assert b.joins == 1, "and stays away"
+    assert not office.client.exists(f"{b.prefix}box:b")
 
 
 def test_several_workers_restore_at_once_and_it_is_done_once(office: Office) -> None:

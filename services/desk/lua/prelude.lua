@@ -239,11 +239,11 @@ local function write(kind, about, fields, workers)
     end
 end
 
--- Tell whom it concerns, the side of the first of *about* before the others; if nobody is
--- left who could hear it, the caller hears it.
-local function tell(kind, about, fields)
+-- Tell whom it concerns, the side of the first of *concerned* before the others; if nobody
+-- is left who could hear it, the caller hears it. *about*: who is described, else all of them.
+local function tell(kind, concerned, fields, about)
     local workers, known = {}, {}
-    for _, one in ipairs(about) do
+    for _, one in ipairs(concerned) do
         for _, worker in ipairs(hearers(one)) do
             if not known[worker] then
                 known[worker] = true
@@ -251,7 +251,7 @@ local function tell(kind, about, fields)
             end
         end
     end
-    write(kind, about, fields, #workers > 0 and workers or { me })
+    write(kind, about or concerned, fields, #workers > 0 and workers or { me })
 end
 
 -- Tell the other workers that speak for *one* what the caller has changed.
@@ -435,8 +435,9 @@ local function strike(user)
     return true
 end
 
+-- A line moves by a thousand at once: its people are told without many words.
 local function tell_place(user, place, ticket)
-    tell('Q', { user }, { user.uuid, place, text(tonumber(ticket)) })
+    tell('Q', { user }, { user.uuid, place, text(tonumber(ticket)) }, {})
 end
 
 -- ---- parting ----------------------------------------------------------------

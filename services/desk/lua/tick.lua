@@ -47,7 +47,12 @@ local function tell_places(first, last)
         if tonumber(told[i]) ~= place then
             news[#news + 1] = uuid
             news[#news + 1] = place
-            tell_place(person(uuid), place, line[2 * i])
+            local user = people[uuid]
+            if not user then -- no more of it than is needed
+                local found = call('HMGET', PREFIX .. 'p:' .. uuid, 'at', 'home')
+                user = { uuid = uuid, at = found[1], home = found[2] }
+            end
+            tell_place(user, place, line[2 * i])
         end
     end
     if #news > 0 then
