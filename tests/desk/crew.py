@@ -53,7 +53,14 @@ class Crew:
     """`port.Desk` by *workers* desks on one Redis. *seed*: of all that chance decides."""
 
     def __init__(self, url: str, clock: Clock, workers: int, seed: int, **settings: float) -> None:
-        self._options = {"url": url, "desk": desk_name(), "now": clock, "lease": LEASE, **settings}
+        self._options = {
+            "url": url,
+            "desk": desk_name(),
+            "now": clock,
+            "lease": LEASE,
+            "timeout": 30.0,
+            **settings,
+        }
         self._client = redis.Redis.from_url(url, protocol=2)
         self._chance = random.Random(seed)
         self.desks: dict[str, RedisDesk] = {}

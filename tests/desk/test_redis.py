@@ -45,7 +45,8 @@ from .helpers import Clock, time_passes, users_arrive, users_connect, waiters_ge
 from .model import PlainUser
 from .stateful import DAY, DeskMachine, picked, picks, some
 
-TIMEOUT = 0.5  # s that these workers wait for Redis
+IMPATIENT = 0.5  # s that a worker waits for a Redis that will not answer
+PATIENT = 30.0  # s that all others wait
 
 
 class TestRedisDesk(DeskConformance):
@@ -58,7 +59,8 @@ class TestRedisDesk(DeskConformance):
         self.url = server.url
 
     def make(self, clock: Clock, **settings: float) -> RedisDesk:
-        return RedisDesk(self.url, desk=desk_name(), worker="w", now=clock, **settings)
+        name = desk_name()
+        return RedisDesk(self.url, desk=name, worker="w", now=clock, timeout=PATIENT, **settings)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -155,7 +157,7 @@ class Office:
     """A desk of its own on a Redis, and its workers by name."""
 
     def __init__(self, url: str, clock: Clock | None = None, **options: float) -> None:
-        usual = {"capacity": 5, "max_queue": 100, "grace": GRACE, "timeout": TIMEOUT}
+        usual = {"capacity": 5, "max_queue": 100, "grace": GRACE, "timeout": PATIENT}
         self._options = {"url": url, "desk": desk_name(), "now": clock, **(usual | options)}
         self.client = redis.Redis.from_url(url, protocol=2)
         self._desks: list[RedisDesk] = []
@@ -568,7 +570,7 @@ def test_an_answer_that_is_lost_is_made_up_for(server: RedisServer, clock: Clock
     with FaultProxy(around) as line:
         office = Office(server.url, clock)
         b = office.hire("b")
-        a = office.hire("a", url=line.url)
+        a = office.hire("a", url=line.url, timeout=IMPATIENT)
         waiters_get_ready(b, "Wanda")
         users_arrive(a, "Ann")
         for desk in (a, b):
@@ -606,7 +608,7 @@ def test_a_call_that_is_carried_out_late_is_made_up_for(
 ) -> None:
     """Redis stands still, the call is given up, and Redis does it after all."""
     office = Office(own_server.url, clock)
-    a = office.hire("a")
+    a = office.hire("a", timeout=IMPATIENT)
     waiters_get_ready(a, "Wanda")
     users_connect(a, "Bob")  # Redis knows the script now
     a.leave("Bob")
