@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from services.identity import Identity, TokenRole, Tokens
+from testkit.redis import RedisServer
 from testkit.server import SECRET, LiveServer
 
 from .driver import cpu_seconds
@@ -47,6 +48,10 @@ WANTED = {
 }
 
 
+#: relays for each CPU second, sender and receiver on different workers
+WORKERS_WANTED = 0.4
+
+
 class Peer:
     """A server under test."""
 
@@ -61,18 +66,18 @@ class Peer:
         #: it stores each message before it delivers it
         self.database = database
 
-    def start(self) -> LiveServer:
+    def start(self, **more: str) -> LiveServer:
         command = [sys.executable, "-m", "gunicorn", *self.args, "-b", "127.0.0.1:{port}", self.app]
         env = {
             "CSAPP_MESSAGE_RATE": "0",
             "CSAPP_CONNECTIONS_PER_IP": "0",
             "CSAPP_HEARTBEAT": "3600",  # no ping gets between two texts; the idle run has its own
         }
-        if self.database:
+        if self.database and not more:
             folder = tempfile.mkdtemp(prefix="csapp-bench-", dir=ROOT / "instance")
             atexit.register(shutil.rmtree, folder, ignore_errors=True)
             env["CSAPP_DATABASE_URL"] = f"sqlite:///{folder}/bench.db"
-        server = LiveServer(command, env, health="/")
+        server = LiveServer(command, {**env, **more}, health="/")
         os.sched_setaffinity(server.worker_pid, {SERVER_CPU})
         return server
 
@@ -139,21 +144,37 @@ def memory_kib(pid: int) -> float:
 def relay(peer: Peer, window: int, seconds: float) -> dict[str, Any]:
     """One stretch of 100 users and 20 waiters."""
     with peer.start() as server:
-        driver = Driver(
-            scenario="relay",
-            port=server.port,
-            pid=server.worker_pid,
-            tokens=tokens(USERS),
-            users=USERS,
-            waiters=WAITERS,
-            window=window,
-            warm=0.7,
-            seconds=seconds,
-            spaced=peer.spaced,
-        )
-        found = driver.answer()
-        driver.process.wait()
-        return found
+        return drive([server], window, seconds, peer.spaced)
+
+
+def drive(servers: list[LiveServer], window: int, seconds: float, spaced: bool) -> dict[str, Any]:
+    """Let users on the first of *servers* talk with waiters on the last."""
+    driver = Driver(
+        scenario="relay",
+        ports=[server.port for server in servers],
+        pids=[server.worker_pid for server in servers],
+        tokens=tokens(USERS),
+        users=USERS,
+        waiters=WAITERS,
+        window=window,
+        warm=0.7,
+        seconds=seconds,
+        spaced=spaced,
+    )
+    found = driver.answer()
+    driver.process.wait()
+    return found
+
+
+def apart(window: int, seconds: float) -> dict[str, Any]:
+    """Users on one worker, waiters on another, one desk in Redis, one history."""
+    with RedisServer() as redis, tempfile.TemporaryDirectory(dir=ROOT / "instance") as folder:
+        shared = {
+            "CSAPP_DATABASE_URL": f"sqlite:///{folder}/bench.db",
+            "CSAPP_REDIS_URL": redis.url,
+        }
+        with KEEPING.start(**shared) as one, KEEPING.start(**shared) as other:
+            return drive([one, other], window, seconds, KEEPING.spaced)
 
 
 def idle(peer: Peer, count: int) -> dict[str, Any]:
@@ -203,6 +224,11 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
                 kept = rounds.setdefault("durable", {})
                 kept["flask-sock"] = rounds["pipelined"]["flask-sock"]  # which keeps nothing
                 kept.setdefault(peer.name, []).append(found)
+                print(f"round {number + 1}: workers …", file=sys.stderr)
+                both = rounds.setdefault("workers", {})
+                both["together"] = kept[peer.name]
+                found = apart(RELAY["pipelined"], options.seconds)
+                both.setdefault("apart", []).append(found)
             if options.idle:
                 print(f"round {number + 1}: idle, {peer.name} …", file=sys.stderr)
                 found = idle(peer, options.idle)
@@ -256,6 +282,8 @@ def table(found: dict[str, Any]) -> str:
         "kib_each": "KiB a connection", "resting_cpu_percent": "% of a core at rest",
     }  # fmt: skip
     for scenario, peers in found["medians"].items():
+        if scenario == "workers":
+            continue
         plain, ours = peers["flask-sock"], peers["csapp"]
         for key, name in names.items():
             if key not in ours:
@@ -271,8 +299,21 @@ def table(found: dict[str, Any]) -> str:
             )
     for size, cost in found["match"].items():
         lines.append(f"{'match, ' + size:40}{cost:12.1f} µs")
-    lines += ["", *warnings(found)]
+    lines += [*of_workers(found["medians"]["workers"]), "", *warnings(found)]
     return "\n".join(lines)
+
+
+def of_workers(peers: dict[str, dict[str, float]]) -> list[str]:
+    """Both sides on one worker against a worker for each, the history on."""
+    together, apart_ = peers["together"], peers["apart"]
+    ratio = together["server_us"] / apart_["server_us"]
+    return [
+        "",
+        f"{'two workers':28}{'together':>12}{'apart':>12}{'ratio':>8}   wanted",
+        f"{'µs of CPU a relay':28}{together['server_us']:12,.1f}{apart_['server_us']:12,.1f}"
+        f"{ratio:7.2f}×   ≥ {WORKERS_WANTED:g}× {'✓' if ratio >= WORKERS_WANTED else '✗'}",
+        f"{'p50 ms':28}{together['rtt_p50_ms']:12,.1f}{apart_['rtt_p50_ms']:12,.1f}",
+    ]
 
 
 def warnings(found: dict[str, Any]) -> list[str]:
@@ -303,6 +344,7 @@ def main() -> None:
         options.rounds, options.seconds, options.idle = 7, 10.0, 9000
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    (ROOT / "instance").mkdir(exist_ok=True)
     found = measure(options)
     for path, text in (
         (options.json, json.dumps(found, indent=1, default=str)),

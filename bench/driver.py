@@ -166,14 +166,14 @@ class Result:
 
 
 class Crowd:
-    """Users and their echoing waiters on one server."""
+    """Users on the first of *ports*, and their echoing waiters on the last."""
 
     def __init__(
-        self, port: int, tokens: dict[str, list[str]], users: int, waiters: int, spaced: bool
+        self, ports: list[int], tokens: dict[str, list[str]], users: int, waiters: int, spaced: bool
     ) -> None:
         self.waiters = []
         for number in range(waiters):
-            line = Line(port, "/v1/ws/waiter/connect", number)
+            line = Line(ports[-1], "/v1/ws/waiter/connect", number)
             line.until("initialize")
             line.say("auth", {"token": tokens["waiter"][number]})
             line.say("ready")
@@ -181,7 +181,7 @@ class Crowd:
         time.sleep(0.3)  # version 1 does not answer `ready`
         self.users = []
         for number in range(users):
-            line = Line(port, "/v1/ws/user/connect", number)
+            line = Line(ports[0], "/v1/ws/user/connect", number)
             line.until("initialize")
             line.say("auth", {"token": tokens["user"][number]})
             line.say("connect")
@@ -291,10 +291,10 @@ class Crowd:
             readable(data)
         return bool(ready)
 
-    def run(self, server: int, window: int, warm: float, seconds: float) -> Result:
+    def run(self, servers: list[int], window: int, warm: float, seconds: float) -> Result:
         """Talk for *seconds* after *warm*, then let everything come home.
 
-        *server* is the process id whose CPU time is measured meanwhile.
+        *servers* are the process ids whose CPU time is measured meanwhile.
         """
         for number, line in enumerate(self.users):
             for _ in range(window):
@@ -302,12 +302,16 @@ class Crowd:
             line.flush()
         self._live(warm)
         self.measuring, before = True, self.result.relays
-        begun, cpu, server_cpu = time.perf_counter(), time.process_time(), cpu_seconds(server)
+        begun, cpu, server_cpu = (
+            time.perf_counter(),
+            time.process_time(),
+            sum(map(cpu_seconds, servers)),
+        )
         self._live(seconds)
         self.measuring, self.result.relays = False, self.result.relays - before
         self.result.seconds = time.perf_counter() - begun
         self.result.driver_cpu = time.process_time() - cpu
-        self.result.server_cpu = cpu_seconds(server) - server_cpu
+        self.result.server_cpu = sum(map(cpu_seconds, servers)) - server_cpu
         self.running = False
         end = time.perf_counter() + PATIENCE
         while self.got != self.sent and time.perf_counter() < end:
@@ -373,8 +377,10 @@ def main() -> None:
         lines, seconds = open_users(asked["port"], asked["tokens"]["user"])
         print(json.dumps({"opened": len(lines), "seconds": seconds}), flush=True)
         answer_pings(lines)
-    crowd = Crowd(asked["port"], asked["tokens"], asked["users"], asked["waiters"], asked["spaced"])
-    result = crowd.run(asked["pid"], asked["window"], asked["warm"], asked["seconds"])
+    crowd = Crowd(
+        asked["ports"], asked["tokens"], asked["users"], asked["waiters"], asked["spaced"]
+    )
+    result = crowd.run(asked["pids"], asked["window"], asked["warm"], asked["seconds"])
     crowd.close()
     print(json.dumps(result.report()))
 
