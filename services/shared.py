@@ -451,7 +451,8 @@ class SharedSwitchboard(Switchboard):
             waiter = self._participants.get(letter.uuid)
             if waiter is None or waiter.identity.sid == letter.sid:
                 return
-            replaced, waiter.sockets = waiter.sockets, ()
+            replaced = waiter.sockets
+            waiter.hold(())
         if replaced:
             self.desk.drop(letter.uuid)
         for sock in replaced:
