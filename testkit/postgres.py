@@ -67,9 +67,13 @@ def _place() -> str | None:
 
 
 class Postgres:
-    """Runs while it is used as a context manager, or from `start` until `stop`."""
+    """Runs while it is used as a context manager, or from `start` until `stop`.
 
-    def __init__(self) -> None:
+    *options* are settings of `postgresql.conf`, instead of or beside `OPTIONS`.
+    """
+
+    def __init__(self, **options: str) -> None:
+        self._options = OPTIONS | options
         bin_ = programs()
         if bin_ is None:
             raise FileNotFoundError("PostgreSQL is missing: apt-get install postgresql")
@@ -123,7 +127,7 @@ class Postgres:
 
     def start(self) -> None:
         """Start it, on the same port and data as before; returns when it answers."""
-        options = [f"-c{name}={value}" for name, value in OPTIONS.items()]
+        options = [f"-c{name}={value}" for name, value in self._options.items()]
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [self.bin / "postgres", "-D", self.directory / "data", f"-p{self.port}", *options],

@@ -18,6 +18,9 @@ from .sql import SQLStore, into, written
 #: advisory locks: any numbers that are always the same
 MIGRATION_LOCK, NUMBER_LOCK = 0x63736170_70000001, 0x63736170_70000002
 
+#: connections kept open, and more of them at busy times
+POOL, OVERFLOW = 4, 5
+
 #: SQLSTATE classes whose first line says nothing of the values
 _SAFE = ("08", "0A", "23", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "XX")
 
@@ -41,7 +44,7 @@ class PostgresStore(SQLStore):
     def __init__(self, url: sa.URL, *, lock_wait: float, answer_wait: float) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
         self._lock_wait = lock_wait
-        super().__init__(self._engine(answer_wait, pool_size=4, max_overflow=5))
+        super().__init__(self._engine(answer_wait, pool_size=POOL, max_overflow=OVERFLOW))
 
     def _engine(self, answer_wait: float | None, **options: Any) -> sa.Engine:
         lock, answer = int(self._lock_wait * 1000), int((answer_wait or 0) * 1000)

@@ -58,6 +58,10 @@ _TARGET = "head"
 T = TypeVar("T")
 
 
+class Outdated(StoreError):
+    """The tables are missing, or older than this csapp."""
+
+
 def open_store(
     url: str, *, lock_wait: float = LOCK_WAIT, answer_wait: float = ANSWER_WAIT
 ) -> SQLStore:
@@ -161,7 +165,7 @@ class SQLStore:
         self._known(found)
         newest = _scripts().get_current_head()
         if found != newest:
-            raise StoreError(
+            raise Outdated(
                 f"the database's schema is {found or 'empty'}, this csapp needs {newest}: "
                 "run 'flask --app csapp chat migrate'"
             )

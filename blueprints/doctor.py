@@ -1,0 +1,124 @@
+"""`flask … chat doctor`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import resource
+import shlex
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import click
+from flask import Flask, current_app
+
+from services.desk import facts as redis
+from services.doctor import Finding, Level, Serving, SetUp, examine
+from services.history import facts as history
+from services.settings import PREFIX
+
+from .commands import chat
+
+__all__ = ["chat"]
+
+#: what gunicorn reads where nobody names another file
+GUNICORN_FILE = "gunicorn.conf.py"
+
+#: s for gunicorn's configuration and the application to be imported
+IMPORT_TIME = 60
+
+_LOOK = Path(__file__).with_name("look_at_gunicorn.py")
+
+
+@chat.command()
+@click.option(
+    "--gunicorn",
+    metavar="ARGS",
+    default="",
+    help="What gunicorn is started with, such as '-c FILE -w 2 wsgi:app'. APP is imported.",
+)
+@click.option("--json", "as_json", is_flag=True, help="For machines.")
+def doctor(gunicorn: str, as_json: bool) -> None:
+    """Look at the whole set-up and name each fault with its remedy.
+
+    Exits with 1 when messages would be lost, strangers let in or chats refused.
+    """
+    findings = examine(_set_up(current_app._get_current_object(), gunicorn))  # type: ignore[attr-defined]
+    sick = any(one.level is Level.FAULT for one in findings)
+    click.echo(_json(findings, sick) if as_json else _text(findings))
+    sys.exit(1 if sick else 0)
+
+
+def _json(findings: list[Finding], sick: bool) -> str:
+    told = {"ok": not sick, "findings": [dataclasses.asdict(one) for one in findings]}
+    return json.dumps(told, indent=2)
+
+
+def _text(findings: list[Finding]) -> str:
+    if not findings:
+        return "Nothing to complain about."
+    width = max(map(len, Level)) + 1
+    lines = [f"{one.level:<{width}} {one.what}\n{'':<{width}} → {one.remedy}\n" for one in findings]
+    counts = Counter(one.level for one in findings)
+    sums = [
+        f"{counts[level]} {level}{'s' * (counts[level] > 1)}" for level in Level if level in counts
+    ]
+    return "\n".join([*lines, ", ".join(sums)])
+
+
+def _set_up(app: Flask, gunicorn: str) -> SetUp:
+    settings = app.extensions["csapp"].server.settings
+    url, redis_url = settings.database_url, settings.redis_url
+    return SetUp(
+        settings=settings,
+        configured={key: value for key, value in app.config.items() if key.startswith(PREFIX)},
+        environment=os.environ,
+        instance=Path(app.instance_path),
+        serving=serving(gunicorn),
+        store=None if url == "off" else history.look(url),
+        redis=None if redis_url is None else redis.look(redis_url),
+        descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
+        clock=time.time(),
+        mounts=_mounts(),
+    )
+
+
+def _mounts() -> str:
+    try:
+        return Path("/proc/self/mounts").read_text()
+    except OSError:  # another system than Linux
+        return ""
+
+
+def serving(arguments: str) -> Serving | str | None:
+    """What gunicorn would do with *arguments*; why it would not start; None: nothing is known.
+
+    Waits for a process that imports gunicorn's configuration, and the
+    application where *arguments* or that file name one.
+    """
+    settled = arguments or os.environ.get("GUNICORN_CMD_ARGS")
+    if not settled and not Path(GUNICORN_FILE).exists():
+        return None
+    try:
+        done = subprocess.run(  # noqa: S603  # our own program, no shell
+            [sys.executable, str(_LOOK), *shlex.split(arguments)],
+            capture_output=True,
+            text=True,
+            timeout=IMPORT_TIME,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"the application is not imported within {IMPORT_TIME} s"
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--gunicorn") from None
+    for line in done.stdout.splitlines():
+        if line.startswith("\0"):
+            found = json.loads(line[1:])
+            return Serving(
+                **{**found, **{name: tuple(found[name]) for name in ("binds", "blocking")}}
+            )
+    return (done.stderr.strip().splitlines() or ["it says nothing"])[-1]

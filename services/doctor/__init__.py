@@ -1,0 +1,12 @@
+"""Looks at a set-up, and names each fault with its remedy.
+
+What there is (`SetUp`) is collected by the caller; a check is a function that
+looks at it and yields findings. A new check is a function in the file of its
+subject, in that file's `CHECKS`. Nothing here opens, changes or starts anything.
+"""
+
+from .examine import examine
+from .finding import Finding, Level
+from .setup import Serving, SetUp
+
+__all__ = ["Finding", "Level", "Serving", "SetUp", "examine"]

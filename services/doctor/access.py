@@ -1,0 +1,150 @@
+"""Who gets in: secrets, file modes, origins, proxies, keys that nobody reads."""
+
+from __future__ import annotations
+
+import ipaddress
+import stat
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ..errors import SettingsError
+from ..settings import PREFIX, SECRET_FILE, Settings
+from .finding import Finding, fault, hint, warning
+from .setup import Check, Serving, SetUp
+
+#: words of examples; in a random key of 64 characters one in ten million has any
+_EXAMPLES = ("change", "default", "example", "password", "secret")
+
+#: different characters that a random key of 16 has hardly ever fewer of, even in hexadecimal
+_FEWEST = 6
+
+NEW_SECRET = "CSAPP_SECRET_KEY=$(openssl rand -hex 32)"  # noqa: S105  # how to make one
+
+
+def secret(setup: SetUp) -> Iterator[Finding]:
+    """Nobody can guess what signs tokens, and every machine has the same."""
+    if any(map(guessable, setup.settings.secret_key)):
+        yield fault(
+            "CSAPP_SECRET_KEY can be guessed: whoever does can be any waiter and any visitor",
+            NEW_SECRET,
+        )
+    if not setup.configured.get("CSAPP_SECRET_KEY") and setup.settings.redis_url:
+        yield warning(
+            "the secret is this machine's own, made in its instance folder: "
+            "another machine of the same desk would refuse its tokens",
+            f"{NEW_SECRET}, the same on all of them",
+        )
+
+
+def guessable(key: str) -> bool:
+    """Whether *key* is an example, a sequence, or a few characters over and over."""
+    small = key.lower()
+    steps = [abs(ord(after) - ord(before)) for before, after in pairwise(key)]
+    in_turn = sum(step <= 1 for step in steps)
+    return (
+        any(word in small for word in _EXAMPLES)
+        or len(set(key)) < _FEWEST
+        or in_turn > 0.75 * len(steps)
+    )
+
+
+def files(setup: SetUp) -> Iterator[Finding]:
+    """Only the owner reads the secret and what people have said."""
+    own = setup.instance / SECRET_FILE
+    if not setup.configured.get("CSAPP_SECRET_KEY") and (mode := _mode(own)) & 0o077:
+        yield fault(
+            f"others may read the secret in {own} (mode {mode:04o}): "
+            "whoever does can be any waiter and any visitor",
+            f"chmod 600 {own}, and make a new one if others use this machine: delete it, restart",
+        )
+    if (mode := _mode(setup.instance)) & 0o022:
+        yield fault(
+            f"others may write to {setup.instance} (mode {mode:04o}), and replace the secret",
+            f"chmod 700 {setup.instance}",
+        )
+    path = setup.store.path if setup.store else None
+    if path and (mode := _mode(path)) & 0o077:
+        yield warning(
+            f"others may read the conversations in {path} (mode {mode:04o})", f"chmod 600 {path}*"
+        )
+
+
+def _mode(path: Path) -> int:
+    """Its permissions; none where there is nothing."""
+    try:
+        return stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return 0
+
+
+def origins(setup: SetUp) -> Iterator[Finding]:
+    """Not every page in the world may open chats."""
+    if "*" in setup.settings.allowed_origins:
+        yield warning(
+            "CSAPP_ALLOWED_ORIGINS is '*': pages of any site may open chats here",
+            "list the origins, such as https://shop.example",
+        )
+
+
+def proxies(setup: SetUp) -> Iterator[Finding]:
+    """As many proxies are believed as there are."""
+    if not isinstance(setup.serving, Serving):
+        return
+    inside = all(map(_is_local, setup.serving.binds))
+    believed, each = setup.settings.trusted_proxies, setup.settings.connections_per_ip
+    if inside and not believed:
+        shared = f" and share its {each} connections (CSAPP_CONNECTIONS_PER_IP)" if each else ""
+        yield hint(
+            "gunicorn is reached from this machine only, so by a proxy; "
+            f"but CSAPP_TRUSTED_PROXIES is 0: all visitors look like one{shared}",
+            "CSAPP_TRUSTED_PROXIES=1, for each proxy one more",
+        )
+    elif believed and not inside:
+        yield hint(
+            f"CSAPP_TRUSTED_PROXIES is {believed}, and gunicorn listens beyond this machine "
+            f"({', '.join(setup.serving.binds)}): who gets past the proxy can claim any address",
+            "listen on 127.0.0.1 or a unix socket, or let a firewall keep others out",
+        )
+
+
+def _is_local(bind: str) -> bool:
+    if bind.startswith("unix:"):
+        return True
+    host = bind.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def keys(setup: SetUp) -> Iterator[Finding]:
+    """What is in the environment is what the application goes by."""
+    known = Settings.keys()
+    for key in sorted(setup.environment):
+        if not key.startswith(PREFIX):
+            continue
+        if key not in known:
+            yield warning(
+                f"{key} is in the environment, and there is no such setting",
+                "docs/reference.md lists them all; take it out",
+            )
+        elif not _same(setup, key, setup.environment[key]):
+            yield warning(
+                f"{key} is in the environment, but the application goes by another value",
+                f"app.config[{key!r}] = os.environ[{key!r}], or take it out of the environment",
+            )
+
+
+def _same(setup: SetUp, key: str, value: Any) -> bool:
+    if setup.configured.get(key) == value:
+        return True
+    one = Settings.keys()[key]
+    try:
+        return bool(one.metadata["parse"](key, value) == getattr(setup.settings, one.name))
+    except SettingsError:
+        return False
+
+
+CHECKS: tuple[Check, ...] = (secret, files, origins, proxies, keys)

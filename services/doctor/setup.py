@@ -1,0 +1,61 @@
+"""What is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..desk.facts import RedisFacts
+from ..history.facts import StoreFacts
+from ..settings import Settings
+from .finding import Finding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Serving:
+    """What gunicorn would do with a command line and its configuration file."""
+
+    workers: int
+    worker_class: str
+    #: gunicorn's own notation: `HOST:PORT`, `unix:PATH`
+    binds: list[str]
+    max_requests: int
+    #: s
+    graceful_timeout: float
+    #: workers say goodbye: `post_worker_init` is `csapp.drain_on_exit`, or calls it
+    drains: bool
+    #: the application is imported after gevent has patched
+    patched_first: bool
+    #: drivers of databases that would stop the event loop with each query
+    blocking: list[str]
+    #: why the application cannot be imported; empty: it can, or none was named
+    app_error: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetUp:
+    """All there is to know, found out beforehand."""
+
+    settings: Settings
+    #: the `CSAPP_` keys as the application has them
+    configured: Mapping[str, Any]
+    environment: Mapping[str, str]
+    #: the folder of the generated secret
+    instance: Path
+    #: text: why gunicorn would not start; None: nothing says how it is run
+    serving: Serving | str | None
+    #: None: there is none
+    store: StoreFacts | None
+    #: None: there is none
+    redis: RedisFacts | None
+    #: open files that a process may have at most
+    descriptors: int
+    #: s since 1970, by this machine's clock
+    clock: float
+    #: lines of `/proc/self/mounts`
+    mounts: str
+
+
+Check = Callable[[SetUp], Iterator[Finding]]

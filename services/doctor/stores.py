@@ -1,0 +1,149 @@
+"""Where things are kept: the database, and Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from .finding import Finding, fault, warning
+from .setup import Check, SetUp
+
+#: PostgreSQL before this one is not looked after any more by those who make it
+OLDEST_POSTGRES = 14
+
+#: streams can be written only where somebody reads (NOMKSTREAM)
+OLDEST_REDIS = (6, 2)
+
+#: s: sign-outs are judged by the time of signing, and that is cut to the second
+MOST_DRIFT = 1.0
+
+#: kinds of file systems whose locks and shared memory SQLite cannot rely on
+_NETWORK = (
+    "9p", "afs", "ceph", "cifs", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "gfs2", "glusterfs",
+    "lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "smb3", "smbfs", "virtiofs",
+)  # fmt: skip
+
+#: kinds that are gone after a restart of the machine
+_MEMORY = ("ramfs", "tmpfs")
+
+#: what weakens a commit, and how it reads where it does not
+_DURABLE = {
+    "fsync": ("on",),
+    "full_page_writes": ("on",),
+    "synchronous_commit": ("on", "local", "remote_write", "remote_apply"),
+}
+
+NTP = "have all machines keep their time by NTP (systemd-timesyncd, chrony)"
+
+
+def database(setup: SetUp) -> Iterator[Finding]:
+    """It can be used, and a commit is a commit."""
+    store = setup.store
+    if store is None:
+        yield warning(
+            "CSAPP_DATABASE_URL is 'off': a restart forgets all chats, and no waiter can sign in",
+            "name a database, if that is not meant so",
+        )
+        return
+    if store.problem:
+        outdated = "chat migrate" in store.problem
+        yield fault(
+            f"the database cannot be used: {store.problem}",
+            "flask --app … chat migrate"
+            if outdated
+            else "see to it that it runs and that CSAPP_DATABASE_URL is right",
+        )
+    for name, good in _DURABLE.items():
+        if name in store.options and store.options[name] not in good:
+            yield fault(
+                f"{name} of PostgreSQL is {store.options[name]}: "
+                "what was acknowledged can be lost when its machine goes down",
+                f"{name} = on",
+            )
+    if store.kind == "postgresql" and 0 < store.version < OLDEST_POSTGRES:
+        yield warning(
+            f"PostgreSQL {store.version} is not maintained any more",
+            f"move to {OLDEST_POSTGRES} or newer",
+        )
+    yield from _drift("the database", store.clock_ahead)
+
+
+def file(setup: SetUp) -> Iterator[Finding]:
+    """SQLite's file is on a disk of this machine."""
+    path = setup.store.path if setup.store else None
+    if path is None:
+        return
+    kind = filesystem(path, setup.mounts)
+    if kind in _NETWORK:
+        yield fault(
+            f"{path} is on a network file system ({kind}), where SQLite loses what was written",
+            "put it on a disk of this machine, or use PostgreSQL",
+        )
+    elif kind in _MEMORY:
+        yield fault(
+            f"{path} is in memory ({kind}): all of it is gone after a restart of the machine",
+            "put it on a disk",
+        )
+
+
+def filesystem(path: Path, mounts: str) -> str:
+    """The kind of file system that *path* is on; *mounts* is as `/proc/self/mounts`."""
+    best, kind = "", ""
+    here = path.resolve()
+    for line in mounts.splitlines():
+        point, found = line.split(" ")[1:3]
+        point = point.encode().decode("unicode_escape")  # a space is \\040
+        if here.is_relative_to(point) and len(point) >= len(best):
+            best, kind = point, found
+    return kind
+
+
+def redis(setup: SetUp) -> Iterator[Finding]:
+    """It can be used, throws nothing away, and comes back with what it knew."""
+    found = setup.redis
+    if found is None:
+        return
+    if found.problem:
+        yield fault(
+            f"Redis cannot be used: {found.problem}",
+            "see to it that it runs and that CSAPP_REDIS_URL is right",
+        )
+        return
+    if found.version < OLDEST_REDIS:
+        yield fault(
+            f"Redis {'.'.join(map(str, found.version))} is too old",
+            f"{'.'.join(map(str, OLDEST_REDIS))} or newer is needed",
+        )
+    if found.replica:
+        yield fault("this Redis is a replica, and takes no changes", "name the primary")
+    if found.max_memory and found.policy != "noeviction":
+        yield fault(
+            f"Redis throws keys away when its memory is full (maxmemory-policy {found.policy}): "
+            "participants and letters vanish",
+            "maxmemory-policy noeviction",
+        )
+    if found.max_memory and found.used_memory > 0.9 * found.max_memory:
+        yield warning(
+            f"Redis uses {100 * found.used_memory // found.max_memory} % of its maxmemory; "
+            "when it is full, no chat can begin",
+            "raise maxmemory, or give csapp a Redis of its own",
+        )
+    if not found.persists:
+        yield warning(
+            "Redis keeps nothing on a disk: after its restart the line is made up again from what "
+            "the workers know, and who was away may have to join anew",
+            "appendonly yes",
+        )
+    yield from _drift("Redis", found.clock_ahead)
+
+
+def _drift(whose: str, ahead: float) -> Iterator[Finding]:
+    if abs(ahead) > MOST_DRIFT:
+        yield warning(
+            f"the clock of {whose} is {abs(ahead):.1f} s {'ahead' if ahead > 0 else 'behind'}: "
+            "sign-outs may let a token through, or end a new one",
+            NTP,
+        )
+
+
+CHECKS: tuple[Check, ...] = (database, file, redis)

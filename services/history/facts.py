@@ -1,0 +1,106 @@
+"""How a database is set up, for those who run it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from .port import StoreError
+from .postgres import OVERFLOW, POOL
+from .slices import reading
+from .sql import LOCK_WAIT, Outdated, SQLStore, open_store
+from .sqlite import SQLiteStore
+
+_OPTIONS = (
+    "fsync", "full_page_writes", "max_connections", "server_version_num",
+    "superuser_reserved_connections", "synchronous_commit",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What could be found out; the rest is empty."""
+
+    #: `sqlite`, `postgresql`
+    kind: str
+    #: why it cannot be used, in one line without values; empty: it can
+    problem: str = ""
+    #: SQLite's file
+    path: Path | None = None
+    #: PostgreSQL's, such as 15
+    version: int = 0
+    #: PostgreSQL's settings, as one of our sessions has them
+    options: Mapping[str, str] = field(default_factory=dict)
+    #: how many an ordinary user may have open, and how many one worker opens at most
+    connections: int = 0
+    connections_per_worker: int = 0
+    #: s by which its clock is before ours
+    clock_ahead: float = 0.0
+
+
+def look(
+    url: str, *, lock_wait: float = LOCK_WAIT, now: Callable[[], float] = time.time
+) -> StoreFacts:
+    """Look at the database at *url*; no table is made or changed. Blocks, for seconds at most.
+
+    That tables of SQLite are missing is no problem: they make themselves.
+    """
+    try:
+        store = open_store(url, lock_wait=lock_wait)
+    except StoreError as error:
+        return StoreFacts("", str(error))
+    try:
+        if isinstance(store, SQLiteStore):
+            return StoreFacts(store.name, _problem_of_file(store), Path(store.path))
+        return _of_server(store, now)
+    finally:
+        store.close()
+
+
+def _problem_of_file(store: SQLiteStore) -> str:
+    if not os.path.exists(store.path):
+        folder = next(one for one in Path(store.path).parents if one.exists())
+        usable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+        return "" if usable else f"{store.path}: it cannot be made in {folder}"
+    try:
+        store.check()
+    except Outdated:
+        pass
+    except StoreError as error:
+        return str(error)
+    return ""
+
+
+def _of_server(store: SQLStore, now: Callable[[], float]) -> StoreFacts:
+    facts = StoreFacts(store.name)
+    try:
+        facts = _asked(store, now)
+        store.check()
+    except StoreError as error:
+        return replace(facts, problem=str(error))
+    return facts
+
+
+def _asked(store: SQLStore, now: Callable[[], float]) -> StoreFacts:
+    settings = sa.table("pg_settings", sa.column("name"), sa.column("setting"))
+    theirs = sa.select(sa.extract("epoch", sa.func.clock_timestamp()))
+    with reading(store) as connection:
+        query = sa.select(settings).where(settings.c.name.in_(_OPTIONS))
+        options = {str(name): str(value) for name, value in connection.execute(query)}
+        before = now()
+        clock = float(connection.scalar(theirs) or 0)
+        ahead = clock - (before + now()) / 2
+    reserved = int(options.pop("superuser_reserved_connections"))
+    return StoreFacts(
+        store.name,
+        version=int(options.pop("server_version_num")) // 10_000,
+        connections=int(options.pop("max_connections")) - reserved,
+        connections_per_worker=POOL + OVERFLOW,
+        options=options,
+        clock_ahead=ahead,
+    )

@@ -1,0 +1,115 @@
+"""Secrets, modes, origins, proxies and keys."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import replace
+
+import pytest
+
+from services.doctor import Level
+from services.doctor.access import guessable
+from services.settings import SECRET_FILE, Settings
+
+from .conftest import SERVING, says
+
+
+def test_nothing_is_wrong_with_a_good_set_up(sick):
+    assert sick() == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "a-secret-for-tests-only-0123456789",
+        "ChangeMe-ChangeMe-ChangeMe",
+        "my.Password.1234",
+        "aaaaaaaaaaaaaaaaaaaaaaaa",
+        "abababababababababababab",
+        "0123456789abcdef",
+        "abcdefghijklmnopqrstuvwxyz",
+        "zyxwvutsrqponmlkjihgfedcba",
+    ],
+)
+def test_a_secret_that_can_be_guessed(sick, key):
+    said = says(sick(secret_key=("9f2c41d07b6e58a3c90d1e4f", key)), Level.FAULT, "can be guessed")
+    assert key not in str(said)
+    assert "openssl rand" in said.remedy
+
+
+def test_random_secrets_are_good():
+    for _ in range(2000):
+        for key in (secrets.token_hex(8), secrets.token_hex(32), secrets.token_urlsafe(48)):
+            assert not guessable(key), key
+
+
+def test_a_generated_secret_where_there_may_be_several_machines(sick, good):
+    configured = {**good.configured, "CSAPP_SECRET_KEY": None}
+    found = sick(configured=configured, environment={}, redis_url="redis://127.0.0.1")
+    says(found, Level.WARNING, "another machine")
+    assert sick(configured=configured, environment={}) == []
+
+
+def test_files_that_others_may_read(sick, good):
+    configured = {**good.configured, "CSAPP_SECRET_KEY": None}
+    Settings.load({}, good.instance)
+    own = good.instance / SECRET_FILE
+    assert sick(configured=configured, environment={}) == []
+    own.chmod(0o640)
+    said = says(sick(configured=configured, environment={}), Level.FAULT, "(mode 0640)")
+    assert f"chmod 600 {own}" in said.remedy
+    assert sick() == [], "a secret of one's own counts, not what is in the file"
+    own.unlink()
+    good.instance.chmod(0o777)
+    says(sick(), Level.FAULT, f"others may write to {good.instance} (mode 0777)")
+    good.instance.chmod(0o700)
+    (good.instance / "csapp.db").touch(mode=0o600)
+    assert sick() == []
+    os.chmod(good.instance / "csapp.db", 0o644)
+    says(sick(), Level.WARNING, "conversations")
+
+
+def test_any_origin(sick):
+    says(sick(allowed_origins=("*",)), Level.WARNING, "CSAPP_ALLOWED_ORIGINS")
+    assert sick(allowed_origins=("https://shop.example",)) == []
+
+
+@pytest.mark.parametrize(
+    "binds",
+    [["unix:/run/x.sock"], ["127.0.0.1:8000"], ["[::1]:8000"], ["localhost:80", "127.0.0.2:1"]],
+)
+def test_a_proxy_that_is_not_believed(sick, binds):
+    serving = replace(SERVING, binds=binds)
+    assert sick(serving=serving) == []
+    said = says(sick(serving=serving, trusted_proxies=0), Level.HINT, "its 100 connections")
+    assert "CSAPP_TRUSTED_PROXIES=1" in said.remedy
+    says(
+        sick(serving=serving, trusted_proxies=0, connections_per_ip=0), Level.HINT, "look like one"
+    )
+
+
+@pytest.mark.parametrize("bind", ["0.0.0.0:8000", "[::]:8000", ":8000", "10.0.0.1:80", "box:80"])
+def test_a_proxy_that_others_get_past(sick, bind):
+    serving = replace(SERVING, binds=["127.0.0.1:8000", bind])
+    says(sick(serving=serving), Level.HINT, bind)
+    assert sick(serving=serving, trusted_proxies=0) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("CSAPP_GRACE", "5", "goes by another value"),
+        ("CSAPP_GRACE", "soon", "goes by another value"),
+        ("CSAPP_REDIS_URL", "redis://127.0.0.1", "goes by another value"),
+        ("CSAPP_PRESENCE", "1", "no such setting"),
+    ],
+)
+def test_keys_in_the_environment_that_the_application_does_not_read(sick, key, value, words):
+    said = says(sick(environment={key: value}), Level.WARNING, words)
+    assert key in said.what
+
+
+def test_values_are_the_same_however_they_are_written(sick):
+    same = {"CSAPP_GRACE": "20.0", "CSAPP_ALLOWED_ORIGINS": "", "CSAPP_TRUSTED_PROXIES": "1"}
+    assert sick(environment=same) == []

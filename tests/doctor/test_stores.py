@@ -1,0 +1,247 @@
+"""Real databases and a real Redis, each with something wrong."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from services.desk import facts as redis
+from services.doctor import Level
+from services.doctor.stores import filesystem
+from services.history import facts as history
+from services.history.sql import open_store
+from testkit.postgres import Postgres
+from testkit.server import free_port
+
+from .conftest import SERVING, says
+
+
+def migrated(url: str) -> str:
+    with closing(open_store(url)) as store:
+        store.migrate()
+    return url
+
+
+@pytest.fixture(scope="module")
+def database(postgres: Postgres) -> str:
+    """One with all its tables."""
+    return migrated(postgres.database())
+
+
+# ---- PostgreSQL ------------------------------------------------------------
+
+
+def test_nothing_is_wrong_with_a_database_in_use(sick, database):
+    facts = history.look(database)
+    assert (facts.kind, facts.problem) == ("postgresql", "")
+    assert facts.version >= 14
+    assert sick(store=facts) == []
+
+
+def test_no_database(sick):
+    says(sick(store=None), Level.WARNING, "forgets all chats")
+
+
+def test_a_database_that_does_not_answer(sick):
+    url = f"postgresql://csapp:open-sesame@127.0.0.1:{free_port()}/csapp"
+    said = says(sick(store=history.look(url)), Level.FAULT, "the database cannot be used")
+    assert "sesame" not in str(said)
+
+
+def test_a_database_without_its_tables(sick, postgres):
+    said = says(sick(store=history.look(postgres.database())), Level.FAULT, "schema is empty")
+    assert "chat migrate" in said.remedy
+
+
+def test_a_database_that_takes_no_changes(sick, database):
+    url = f"{database}?options=-cdefault_transaction_read_only%3Don"
+    says(sick(store=history.look(url)), Level.FAULT, "read-only")
+
+
+def test_a_database_whose_commits_promise_nothing(sick, database):
+    url = f"{database}?options=-csynchronous_commit%3Doff"
+    says(sick(store=history.look(url)), Level.FAULT, "synchronous_commit of PostgreSQL is off")
+    with Postgres(fsync="off", full_page_writes="off") as careless:
+        found = sick(store=history.look(migrated(careless.database())))
+    assert [(one.level, one.remedy) for one in found] == [
+        (Level.FAULT, "fsync = on"),
+        (Level.FAULT, "full_page_writes = on"),
+    ]
+
+
+def test_more_workers_than_the_database_takes(sick, database):
+    facts = history.look(database)
+    few, many = (replace(SERVING, workers=number) for number in (6, 7))
+    there = {"redis_url": "redis://x", "environment": {"CSAPP_REDIS_URL": "redis://x"}}
+    assert sick(store=facts, serving=few, **there) == []
+    says(sick(store=facts, serving=many, **there), Level.WARNING, "63 connections of the database")
+
+
+def test_an_old_server(sick, database):
+    facts = history.look(database)
+    says(sick(store=replace(facts, version=13)), Level.WARNING, "PostgreSQL 13")
+
+
+@pytest.mark.parametrize(("shift", "words"), [(-60, "ahead"), (60, "behind")])
+def test_clocks_that_disagree(sick, database, redis_server, shift, words):
+    now = lambda: time.time() + shift  # noqa: E731
+    assert abs(history.look(database).clock_ahead) < 0.5
+    says(sick(store=history.look(database, now=now)), Level.WARNING, f"60.0 s {words}")
+    facts = redis.look(redis_server.url, now=now)
+    says(sick(redis=facts), Level.WARNING, f"the clock of Redis is 60.0 s {words}")
+
+
+# ---- SQLite ----------------------------------------------------------------
+
+
+def test_a_file_that_is_in_use(sick, good):
+    url = migrated(good.settings.database_url)
+    with closing(open_store(url)) as server:
+        server.check()
+        assert sick(store=history.look(url)) == []
+
+
+def test_older_tables_of_a_file_are_no_fault(sick, good):
+    good.instance.mkdir()
+    good.store.path.touch(mode=0o600)
+    facts = history.look(good.settings.database_url)
+    assert sick(store=facts) == []
+
+
+def test_looking_makes_nothing(good):
+    assert history.look(good.settings.database_url).problem == ""
+    assert not good.instance.exists()
+
+
+def test_tables_that_are_newer(sick, good):
+    url = migrated(good.settings.database_url)
+    with closing(sqlite3.connect(good.store.path, isolation_level=None)) as other:
+        other.execute("UPDATE alembic_version SET version_num = '9999'")
+    says(sick(store=history.look(url)), Level.FAULT, "newer than this csapp")
+
+
+def test_a_file_that_is_no_database(sick, good):
+    good.instance.mkdir()
+    good.store.path.write_bytes(b"something else" * 1000)
+    good.store.path.chmod(0o600)
+    found = sick(store=history.look(good.settings.database_url))
+    says(found, Level.FAULT, "not a database")
+
+
+def test_a_file_that_cannot_write_ahead(sick, good):
+    good.instance.mkdir()
+    good.store.path.touch(mode=0o600)
+    with closing(sqlite3.connect(good.store.path, isolation_level=None)) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute("BEGIN EXCLUSIVE")
+        facts = history.look(good.settings.database_url, lock_wait=0.1)
+    says(sick(store=facts), Level.FAULT, "locked")
+
+
+def test_a_folder_that_is_none(sick, good):
+    good.instance.write_text("not a folder")
+    found = sick(store=history.look(good.settings.database_url))
+    says(found, Level.FAULT, "it cannot be made")
+
+
+def test_a_file_in_memory(sick, good):
+    path = Path("/dev/shm/csapp-doctor/csapp.db")
+    if filesystem(path, good.mounts) != "tmpfs":
+        pytest.skip("/dev/shm of this machine is no tmpfs")
+    found = sick(store=history.look(f"sqlite:///{path}"))
+    says(found, Level.FAULT, "gone after a restart of the machine")
+
+
+@pytest.mark.parametrize("kind", ["nfs4", "cifs", "9p", "fuse.sshfs"])
+def test_a_file_on_a_network(sick, good, kind):
+    beside = f"server:/x {good.instance}-2 {kind} rw 0 0"
+    above = f"server:/x {good.instance.parent} {kind} rw 0 0"
+    assert sick(mounts=f"{good.mounts}{beside}\n") == []
+    said = says(sick(mounts=f"{good.mounts}{above}\n"), Level.FAULT, "network file system")
+    assert kind in said.what
+
+
+def test_the_nearest_mount_counts(tmp_path):
+    folder = tmp_path / "with space" / "x"
+    mounts = (
+        "disk / ext4 rw 0 0\n"
+        f"net {tmp_path}/with\\040space nfs rw 0 0\n"
+        f"disk {tmp_path}/with\\040space/x xfs rw 0 0\n"
+    )
+    assert filesystem(folder / "y.db", mounts) == "xfs"
+    assert filesystem(folder.parent / "y.db", mounts) == "nfs"
+    assert filesystem(tmp_path / "y.db", mounts) == "ext4"
+
+
+# ---- Redis -----------------------------------------------------------------
+
+
+def test_nothing_is_wrong_with_a_redis_that_keeps_everything(sick, redis_server):
+    facts = redis.look(redis_server.url)
+    assert facts.version >= (6, 2)
+    assert sick(redis=facts) == []
+
+
+def test_a_redis_that_does_not_answer(sick):
+    facts = redis.look(f"redis://:open-sesame@127.0.0.1:{free_port()}/0")
+    said = says(sick(redis=facts), Level.FAULT, "Redis cannot be used")
+    assert "sesame" not in str(said)
+
+
+def test_a_redis_that_stands_still(sick, redis_server):
+    with redis_server.paused():
+        facts = redis.look(redis_server.url, timeout=0.1)
+    says(sick(redis=facts), Level.FAULT, "Redis cannot be used: Timeout")
+
+
+def test_a_redis_that_wants_a_password(sick, redis_server):
+    redis_server.execute("ACL", "SETUSER", "chat", "on", ">word", "~*", "+@all", "-config")
+    try:
+        url = f"redis://chat:{{}}@127.0.0.1:{redis_server.port}/0"
+        says(sick(redis=redis.look(url.format("sesame"))), Level.FAULT, "Redis cannot be used")
+        assert sick(redis=redis.look(url.format("word"))) == [], "it need not show its settings"
+    finally:
+        redis_server.execute("ACL", "DELUSER", "chat")
+
+
+def test_a_redis_that_throws_away(sick, redis_server):
+    redis_server.execute("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    try:
+        assert sick(redis=redis.look(redis_server.url)) == [], "there is no limit"
+        redis_server.execute("CONFIG", "SET", "maxmemory", "1gb")
+        said = says(sick(redis=redis.look(redis_server.url)), Level.FAULT, "allkeys-lru")
+        assert said.remedy == "maxmemory-policy noeviction"
+        redis_server.execute("CONFIG", "SET", "maxmemory-policy", "noeviction")
+        assert sick(redis=redis.look(redis_server.url)) == []
+        redis_server.execute("CONFIG", "SET", "maxmemory", "1mb")
+        says(sick(redis=redis.look(redis_server.url)), Level.WARNING, "of its maxmemory")
+    finally:
+        redis_server.execute("CONFIG", "SET", "maxmemory", "0", "maxmemory-policy", "noeviction")
+
+
+def test_a_redis_that_keeps_nothing(sick, redis_server):
+    redis_server.execute("CONFIG", "SET", "appendonly", "no")
+    try:
+        says(sick(redis=redis.look(redis_server.url)), Level.WARNING, "nothing on a disk")
+        redis_server.execute("CONFIG", "SET", "save", "60 1")
+        assert sick(redis=redis.look(redis_server.url)) == []
+    finally:
+        redis_server.execute("CONFIG", "SET", "save", "", "appendonly", "yes")
+
+
+def test_a_redis_that_takes_no_changes(sick, redis_server):
+    redis_server.execute("REPLICAOF", "127.0.0.1", str(free_port()))
+    try:
+        says(sick(redis=redis.look(redis_server.url)), Level.FAULT, "replica")
+    finally:
+        redis_server.execute("REPLICAOF", "NO", "ONE")
+
+
+def test_an_old_redis(sick, redis_server):
+    facts = redis.look(redis_server.url)
+    says(sick(redis=replace(facts, version=(6, 0))), Level.FAULT, "Redis 6.0 is too old")
