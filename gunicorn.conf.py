@@ -8,8 +8,6 @@ from gevent import GreenletExit, monkey
 
 monkey.patch_all()
 
-from csapp import drain_on_exit  # noqa: E402  # patched first
-
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
 worker_class = "gevent"
@@ -22,8 +20,14 @@ limit_request_line = 8190
 
 
 def post_worker_init(worker):
-    """Ctrl-C reaches master and worker, and the master tells the worker to stop: once will do."""
+    """Say goodbye when the worker stops, which gunicorn's first process tells it.
+
+    Ctrl-C reaches both of them: once will do. csapp is imported by the worker, because what
+    the first process has imported would be the code of all workers to come, after SIGHUP too.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from csapp import drain_on_exit
+
     drain_on_exit(worker)
 
 

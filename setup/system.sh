@@ -1,6 +1,6 @@
 #!/bin/sh
-# What the tests need beside Python: Chromium, Node and its `ws` client, PostgreSQL, Redis. Through
-# apt where that is allowed; otherwise it says exactly what is missing.
+# What the tests need beside Python: Chromium, Node and its `ws` client, PostgreSQL, Redis, nginx,
+# Caddy. Through apt where that is allowed; otherwise it says exactly what is missing.
 set -eu
 venv=$1
 
@@ -10,6 +10,8 @@ command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
+[ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1 || missing="$missing nginx"
+command -v caddy >/dev/null 2>&1 || missing="$missing caddy"
 
 if [ -n "$missing" ]; then
     as_root=""

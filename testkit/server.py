@@ -26,6 +26,8 @@ PATIENCE = 30.0  # s until a wait for something that must happen is given up
 class LiveServer:
     """Starts *command* (`{port}` is filled in) and is ready when it answers; *port* is a free one.
 
+    It is asked for *health* once it has written a line that matches *ready*.
+
     A context manager; leaving it stops the server with SIGTERM. *env* adds to
     this process's environment, of which `CSAPP_*` variables are left out.
     """
@@ -40,6 +42,7 @@ class LiveServer:
         cwd: Path = ROOT,
         health: str = "/healthz",
         port: int | None = None,
+        ready: str = r"Listening at|Running on",
     ) -> None:
         self.port = port or free_port()
         #: what a client needs to trust a TLS server; None: plain
@@ -69,7 +72,7 @@ class LiveServer:
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         try:
-            self.wait_for_line(r"Listening at|Running on")
+            self.wait_for_line(ready)
             self.get(health)
         except BaseException:
             self.process.kill()

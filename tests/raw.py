@@ -54,10 +54,13 @@ def request(path: str, host: str = "127.0.0.1", **changed: str | None) -> bytes:
 
 
 class Raw:
-    """A TCP connection to *server*."""
+    """A TCP connection to *server*, from the address *source*."""
 
-    def __init__(self, server: LiveServer, receive_buffer: int = 0) -> None:
+    def __init__(
+        self, server: LiveServer, receive_buffer: int = 0, source: str = "127.0.0.1"
+    ) -> None:
         self.sock = socket.socket()
+        self.sock.bind((source, 0))
         if receive_buffer:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.settimeout(PATIENCE)

@@ -1,0 +1,95 @@
+"""The published proxies in front of a server: real ones, on free ports of the loopback."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import ssl
+from collections.abc import Mapping
+from pathlib import Path
+
+from testkit import LiveServer
+from testkit.server import free_port
+
+from .published import DEPLOY, block, replaced
+
+SOCKET = "unix:/run/csapp/gunicorn.sock"
+
+#: of this machine, around what is published
+NGINX = """\
+daemon off;
+pid {directory}/pid;
+error_log stderr notice;
+{user}
+{main}
+http {{
+    access_log off;
+    client_body_temp_path {directory}/body;
+    proxy_temp_path {directory}/proxy;
+    fastcgi_temp_path {directory}/fastcgi;
+    uwsgi_temp_path {directory}/uwsgi;
+    scgi_temp_path {directory}/scgi;
+    {site}
+}}
+"""
+
+
+def nginx(
+    directory: Path,
+    certificate: Path,
+    trust: ssl.SSLContext,
+    upstreams: str,
+    main: Mapping[str, str] | None = None,
+    prefix: str = "",
+) -> LiveServer:
+    """nginx before *upstreams* (lines of `server …;`); *main* changes what the page says to set."""
+    port, plain = free_port(), free_port()
+    site = replaced(
+        (DEPLOY / "nginx.conf").read_text(),
+        {
+            "listen 80;": f"listen 127.0.0.1:{plain};",
+            "listen [::]:80;": "",
+            "listen 443 ssl;": f"listen 127.0.0.1:{port} ssl;",
+            "listen [::]:443 ssl;": "",
+            "/etc/letsencrypt/live/chat.example/fullchain.pem": str(certificate),
+            "/etc/letsencrypt/live/chat.example/privkey.pem": str(certificate),
+            f"server {SOCKET};": upstreams,
+        },
+    )
+    config = directory / "nginx.conf"
+    config.write_text(
+        NGINX.format(
+            directory=directory,
+            # the socket is where only this user may go
+            user="user root;" if os.geteuid() == 0 else "",
+            main=replaced(block("nginx"), main or {}),
+            site=site,
+        )
+    )
+    program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
+    command = [program, "-p", str(directory), "-c", str(config), "-e", "stderr"]
+    return LiveServer(command, port=port, tls=trust, prefix=prefix, ready="start worker process ")
+
+
+def caddy(directory: Path, upstreams: str, prefix: str = "") -> LiveServer:
+    """Caddy before *upstreams*, without TLS: it would have to be given a certificate."""
+    port = free_port()
+    env = {
+        "CSAPP_SITE": f"http://127.0.0.1:{port}",
+        "CSAPP_UPSTREAMS": upstreams,
+        "CSAPP_URL_PREFIX": prefix,
+        "CADDY_ADMIN": f"127.0.0.1:{free_port()}",
+        "HOME": str(directory),
+        "XDG_CONFIG_HOME": str(directory),
+        "XDG_DATA_HOME": str(directory),
+    }
+    command = ["caddy", "run", "--config", str(DEPLOY / "Caddyfile"), "--adapter", "caddyfile"]
+    return LiveServer(command, env, port=port, prefix=prefix, ready="serving initial configuration")
+
+
+def directive(name: str) -> float:
+    """Seconds of the one nginx directive *name*."""
+    found = re.findall(rf"\b{name} (\d+)s;", (DEPLOY / "nginx.conf").read_text())
+    assert len(found) == 1, name
+    return float(found[0])
