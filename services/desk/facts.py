@@ -9,10 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
-TIMEOUT = 2.0  # s: an answer takes a millisecond
+from .redis import TIMEOUT, client
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,38 +36,30 @@ class RedisFacts:
 def look(url: str, *, timeout: float = TIMEOUT, now: Callable[[], float] = time.time) -> RedisFacts:
     """Look at the Redis at *url*; nothing is changed. Blocks, for some seconds at most."""
     try:
-        client = redis.Redis.from_url(
-            url,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            retry=Retry(NoBackoff(), 0),
-            decode_responses=True,
-            protocol=2,
-        )
-        with contextlib.closing(client):
-            return _asked(client, now)
+        with contextlib.closing(client(url, timeout, decode_responses=True)) as line:
+            return _asked(line, now)
     except (redis.RedisError, ValueError, TypeError) as error:
         return RedisFacts(f"{type(error).__name__}: {error}".splitlines()[0])
 
 
-def _asked(client: Any, now: Callable[[], float]) -> RedisFacts:
-    info = client.info()
+def _asked(line: Any, now: Callable[[], float]) -> RedisFacts:
+    info = line.info()
     before = now()
-    seconds, micros = client.time()
+    seconds, micros = line.time()
     return RedisFacts(
         version=tuple(int(part) for part in str(info["redis_version"]).split(".")[:2]),
         replica=info["role"] != "master",
         max_memory=int(info["maxmemory"]),
         used_memory=int(info["used_memory"]),
         policy=str(info["maxmemory_policy"]),
-        persists=bool(info["aof_enabled"]) or _saves(client),
+        persists=bool(info["aof_enabled"]) or _saves(line),
         clock_ahead=seconds + micros / 1_000_000 - (before + now()) / 2,
     )
 
 
-def _saves(client: Any) -> bool:
+def _saves(line: Any) -> bool:
     """Whether it writes snapshots; taken for granted where it does not say."""
     try:
-        return bool(client.config_get("save").get("save", "taken for granted"))
+        return bool(line.config_get("save").get("save", "taken for granted"))
     except redis.ResponseError:  # an ACL, or a provider's Redis
         return True
