@@ -19,8 +19,16 @@ MARK = "\0"
 
 
 def main() -> None:
-    """Print what is found. Exits with 1 where gunicorn itself would not start."""
+    """Print what is found, or the `problem`. Exits with 1 where gunicorn has said it itself."""
     sys.path[0] = os.getcwd()  # not this folder: its names are not for the application
+    try:
+        found = _look()
+    except Exception as error:
+        found = {"problem": _one_line(error)}
+    print(MARK + json.dumps(found))
+
+
+def _look() -> dict[str, Any]:
     from gunicorn.app.base import Application
 
     class Look(Application):  # type: ignore[misc]  # gunicorn has no types
@@ -31,16 +39,17 @@ def main() -> None:
 
     look = Look()
     cfg, target = look.cfg, look.target or look.cfg.wsgi_app
-    gevent = cfg.worker_class_str == "gevent"
+    kind = _kind(cfg)
+    gevent = kind == "gevent"
     if gevent and not cfg.preload_app:  # its worker does so before it imports the application
         _patch()
     error = _import(target)
-    patched_first = _is_patched()
+    patched_first = not target or _is_patched()
     if gevent:
         _patch()
-    found = {
+    return {
         "workers": cfg.workers,
-        "worker_class": cfg.worker_class_str,
+        "worker_class": kind,
         "binds": cfg.settings["bind"].get(),
         "max_requests": cfg.max_requests,
         "graceful_timeout": cfg.graceful_timeout,
@@ -49,7 +58,16 @@ def main() -> None:
         "blocking": _blocking() if gevent else [],
         "app_error": error,
     }
-    print(MARK + json.dumps(found))
+
+
+def _kind(cfg: Any) -> str:
+    """`gevent` for all that are made of its worker, else what the class is called."""
+    name: str = cfg.worker_class_str
+    if name in ("sync", "gthread"):
+        return name
+    from gunicorn.workers.ggevent import GeventWorker
+
+    return "gevent" if issubclass(cfg.worker_class, GeventWorker) else name
 
 
 def _is_patched() -> bool:
@@ -72,8 +90,12 @@ def _import(target: str | None) -> str:
     try:
         import_app(target)
     except BaseException as error:  # some applications exit
-        return f"{type(error).__name__}: {error}"
+        return _one_line(error)
     return ""
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}".splitlines()[0].strip()
 
 
 def _names(hook: Any) -> tuple[str, ...]:

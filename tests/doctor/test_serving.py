@@ -124,6 +124,8 @@ def test_all_that_a_configuration_can_do_wrong(tmp_path):
     [
         ("-k sync", [("fault", "sync workers cannot carry chats")]),
         ("-k gthread --threads 4", [("warning", "each chat takes one of the gthread worker's")]),
+        ("-k gevent_pywsgi", []),
+        ("-k nonsense", [("fault", "gunicorn would not start: RuntimeError: class uri")]),
         ("nowhere:app", [("fault", "gunicorn could not import the application: ModuleNotFound")]),
         ("-c nowhere.py", [("fault", "gunicorn would not start: Error: 'nowhere.py' doesn't exi")]),
         ("--nonsense", [("fault", "gunicorn would not start: ")]),
