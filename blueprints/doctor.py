@@ -22,6 +22,7 @@ from services.history import facts as history
 from services.settings import PREFIX
 
 from .commands import chat
+from .look_at_gunicorn import MARK
 
 __all__ = ["chat"]
 
@@ -116,9 +117,7 @@ def serving(arguments: str) -> Serving | str | None:
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--gunicorn") from None
     for line in done.stdout.splitlines():
-        if line.startswith("\0"):
-            found = json.loads(line[1:])
-            return Serving(
-                **{**found, **{name: tuple(found[name]) for name in ("binds", "blocking")}}
-            )
+        if line.startswith(MARK):
+            found = json.loads(line.removeprefix(MARK))
+            return str(found["problem"]) if "problem" in found else Serving(**found)
     return (done.stderr.strip().splitlines() or ["it says nothing"])[-1]
