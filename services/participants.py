@@ -52,8 +52,17 @@ class Socket(Protocol):
     def meet(self, line: Line, frame: frames.ServerFrame) -> None:
         """*frame* says who is at the other end of *line*; its history comes before all else."""
 
+    def part(self, talk: Talk | None, frame: frames.ServerFrame, *, over: bool) -> None:
+        """*frame* says that the other side is gone; it comes after what was said before.
+
+        *over*: nothing follows it until this socket asks for something.
+        """
+
     def replace(self) -> None:
         """A newer login takes its place: close it."""
+
+    def send_back(self) -> None:
+        """Its participant is taken for gone: close it, so that its client comes anew."""
 
     def welcome(self, participant: Participant, arrival: Arrival) -> None:
         """It belongs to *participant* now; what was parked follows."""

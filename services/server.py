@@ -53,6 +53,9 @@ RETRY = {"Retry-After": "5"}
 DAY = 86_400.0
 FIRST_SWEEP = 60.0
 
+#: s after which a start that has failed is tried again
+START_AGAIN = 1.0
+
 TICKS_A_SECOND = round(1 / TICK)
 
 #: s over which clients spread their return after a restart
@@ -88,6 +91,8 @@ class ChatServer:
         self._lock = threading.Lock()
         self._starting = threading.Lock()
         self._started: House | None = None
+        #: when it could not start, and why
+        self._failure: tuple[float, StoreError | DeskUnavailable] | None = None
         self._writer: Writer | None = None
         self._mailbox: Mailbox | None = None
         #: what is said is kept here, once the server has started; None: nothing is
@@ -102,15 +107,28 @@ class ChatServer:
         if self._started is None:
             with self._starting:  # not the other lock: what is revoked closes connections
                 if self._started is None:
-                    self._started = self._start()
+                    self._started = self._try_to_start()
         return self._started
+
+    def _try_to_start(self) -> House:
+        """At most once a second: whoever asks meanwhile hears what was wrong."""
+        if self._failure is not None and time.monotonic() < self._failure[0] + START_AGAIN:
+            raise self._failure[1]
+        try:
+            return self._start()
+        except (StoreError, DeskUnavailable) as error:
+            self._failure = time.monotonic(), error
+            raise
 
     def _start(self) -> House:
         settings = self.settings
         runtime = runtimes.current()
         wheel = Wheel(runtime)
-        store = self.store = self._open_store(runtime)
-        self._writer = Writer(store, runtime, time.time) if store is not None else None
+        if self.store is None:  # it may have started before, without a desk
+            self.store = self._open_store(runtime)
+        store = self.store
+        if store is not None and self._writer is None:
+            self._writer = Writer(store, runtime, time.time)
         wheel.every_tick(self.meters.lag.tick)
         if settings.redis_url:
             switchboard = self._share_desk(runtime, wheel)
@@ -147,7 +165,9 @@ class ChatServer:
         switchboard = Switchboard(
             measured, settings.outbox_bytes, self.store, self._writer, self.tokens.sign_ticket
         )
-        self._restore(switchboard, runtime)
+        if self.store is not None:
+            chats = runtime.blocking(self.store.open_chats)
+            switchboard.restore(chats, runtime.blocking(self.store.duties))
         ticks = itertools.count()
 
         def tick() -> None:
@@ -182,7 +202,12 @@ class ChatServer:
         )  # fmt: skip
         mailbox = Mailbox(desk, switchboard.heard, switchboard.carry_out, switchboard.check_all)
         switchboard.connect(mailbox)
-        self._restore(switchboard, runtime)
+        desk.remembered = switchboard.remembered
+        try:
+            switchboard.look_at_line()
+        except DeskUnavailable:
+            desk.close()
+            raise
         mailbox.start(runtime)
         self._mailbox = mailbox
 
@@ -197,11 +222,6 @@ class ChatServer:
 
         wheel.after(0.0, lambda: runtime.spawn(look))
         return switchboard
-
-    def _restore(self, switchboard: Switchboard, runtime: runtimes.Runtime) -> None:
-        if self.store is not None:
-            chats = runtime.blocking(self.store.open_chats)
-            switchboard.restore(chats, runtime.blocking(self.store.duties))
 
     def _sweep_daily(self, store: SQLStore, runtime: runtimes.Runtime, wheel: Wheel) -> None:
         """Delete what is older than the settings allow, now and once a day from now on."""

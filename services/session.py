@@ -26,6 +26,7 @@ from msgspec import UNSET
 from simple_websocket import ConnectionClosed
 
 from .desk.port import Arrival, DeskUnavailable, QueueFull, Role
+from .history.writer import Talk
 from .house import House
 from .identity import Identity, TokenError, TokenRole
 from .limits import TokenBucket
@@ -283,6 +284,21 @@ class Session:
         else:
             self._transcript.meet(line, frame)
 
+    def part(self, talk: Talk | None, frame: frames.ServerFrame, *, over: bool) -> None:
+        """Say that the other side is gone, after all that was said before."""
+        if talk is None or not talk.behind:
+            self.put(sealed(frame))
+        elif self._transcript is not None:
+            self._transcript.part(talk, frame)
+        elif over:
+            self.house.runtime.spawn(self._part, talk, frame)
+        else:  # its place in the line follows, and must
+            self.put(sealed(frame))
+
+    def _part(self, talk: Talk, frame: frames.ServerFrame) -> None:
+        self._switchboard.catch_up(talk)
+        self.put(sealed(frame))
+
     # ---- refusing ------------------------------------------------------
 
     def _refuse(self, refusal: Refusal) -> None:
@@ -416,6 +432,10 @@ class Session:
         if kickout is not None:
             self._send(kickout)
         self.connection.close(CloseCode.REPLACED, "replaced by a newer login")
+
+    def send_back(self) -> None:
+        """Its participant is taken for gone: its client is to come anew."""
+        self.connection.close(CloseCode.RESTART, "come again")
 
     def confirm(self, frame: frames.Auth, me: Participant) -> None:
         """`auth` once more: harmless for the same subject, refused for another."""

@@ -15,6 +15,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -37,12 +38,14 @@ from .desk.port import (
     Moved,
     Parted,
     Role,
+    Standing,
 )
-from .history.port import Amendment, Chat, Duty, Side, Store, StoreError
+from .history.port import Chat, Side, Store, StoreError
 from .history.writer import RETRY, Talk, Writer
 from .identity import Identity, TokenRole
 from .participants import SIDES, Ids, Line, Participant, Phase, Socket, Spoken
 from .runtime import Runtime
+from .standings import standings
 from .switchboard import Switchboard
 
 log = logging.getLogger("csapp.desk")
@@ -50,8 +53,9 @@ log = logging.getLogger("csapp.desk")
 #: s between two looks for what another worker is just about to store
 SOON = 0.01
 
-#: messages read at once to fill a gap
+#: messages read at once to fill a gap, and conversations looked up at once
 PIECE = 500
+CHECKED = 1000
 
 
 # ---- letters -----------------------------------------------------------------
@@ -77,6 +81,13 @@ class Passed(msgspec.Struct, tag="p", array_like=True):
     seq: int | None = None
 
 
+class Reached(msgspec.Struct, tag="r", array_like=True):
+    """So much is stored: for a worker where a side of the talk has just come."""
+
+    talk: int
+    seq: int
+
+
 class NewLogin(msgspec.Struct, tag="l", array_like=True):
     """A waiter has signed in elsewhere: older logins are replaced."""
 
@@ -85,13 +96,14 @@ class NewLogin(msgspec.Struct, tag="l", array_like=True):
 
 
 class Parked(msgspec.Struct, tag="k", array_like=True):
-    """What was kept for somebody who is there now, for each version."""
+    """What was kept for somebody who is there now, for each version, and how far its talks go."""
 
     uuid: str
     frames: list[tuple[bytes, bytes]]
+    ends: list[tuple[int, int]]
 
 
-Letter = Said | Passed | NewLogin | Parked
+Letter = Said | Passed | Reached | NewLogin | Parked
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[Letter]).decode
@@ -108,13 +120,18 @@ class Post(Protocol):
 
 
 class SharedTalk(Talk):
-    """A conversation that other workers may write to. *behind*: what is stored is not known yet."""
+    """A conversation that other workers may write to.
 
-    __slots__ = ("behind", "end", "lines", "under_way", "waiting")
+    *behind*: what is stored of it is to be looked up before anybody new is told.
+    """
+
+    __slots__ = ("behind", "end", "fresh", "lines", "under_way", "waiting")
 
     def __init__(self, record: Chat, *, behind: bool) -> None:
         super().__init__(record)
         self.behind = behind
+        #: nothing of it has been delivered here
+        self.fresh = behind
         #: the highest number that is known to be stored
         self.end = record.last_seq
         self.lines: dict[int, Line] = {}
@@ -131,14 +148,15 @@ class SharedTalk(Talk):
 
     def begin_at(self, found: Chat) -> None:
         """What is stored of it is known now."""
-        if not self.behind:
-            return
         record = self.record
-        record.page, record.department = found.page, found.department
+        record.page = record.page or found.page
+        record.department = record.department or found.department
         record.user_read = max(record.user_read, found.user_read)
         record.waiter_read = max(record.waiter_read, found.waiter_read)
-        # What is on its way here is still to be delivered, above all in version 1.
-        self.last_seq = min([found.last_seq, *(_first(one) - 1 for one in self.waiting or ())])
+        if self.fresh:
+            # What is on its way here is still to be delivered, above all in version 1.
+            self.last_seq = min([found.last_seq, *(_first(one) - 1 for one in self.waiting or ())])
+            self.fresh = False
         self.stored_to(found.last_seq)
         self.given = max(self.given, self.end)
         self.behind = False
@@ -177,6 +195,7 @@ class SharedSwitchboard(Switchboard):
         self._talks: dict[int, SharedTalk] = {}
         self._outgoing: dict[str, list[Letter]] = {}
         self._sending = threading.Lock()
+        self._unchecked: set[int] = set()  # talks that are to be looked up
         self._figures = Figures(0, 0, 0, 0, 0.0)
 
     def connect(self, post: Post) -> None:
@@ -185,10 +204,13 @@ class SharedSwitchboard(Switchboard):
 
     # ---- a restart -----------------------------------------------------
 
-    def restore(self, chats: list[Chat], duties: list[Duty]) -> None:
-        """The desk takes up what no worker had: here nobody is known before it comes."""
-        super().restore(chats, duties)
-        self._participants.clear()
+    def remembered(self) -> list[Standing]:
+        """For a desk that knows nobody. Raises `StoreError`. Waits for the store."""
+        chats = self._runtime.blocking(self.store.open_chats)
+        found, over = standings(chats, self._runtime.blocking(self.store.duties))
+        for chat in over:
+            self._end(chat)
+        return found
 
     # ---- coming and going ----------------------------------------------
 
@@ -197,6 +219,12 @@ class SharedSwitchboard(Switchboard):
     ) -> list[Socket]:
         if arrival.place is not None:
             self._take_place(role, identity, arrival)
+        me = self._participants.get(arrival.uuid)
+        if me is not None and not me.sockets:
+            for talk in _talks_of(me):  # nobody has told this worker of it while it was away
+                talk.behind = True
+                if sock.dialect.version == 1:  # others look it up in their turn
+                    self._runtime.spawn(self.catch_up, talk)
         replaced = super()._welcome(role, identity, arrival, sock)
         participant = self._participants[arrival.uuid]
         participant.here = True
@@ -217,16 +245,17 @@ class SharedSwitchboard(Switchboard):
         for chatting in place.chats:
             other = self._known(chatting.other)
             user, waiter = (me, other) if role is Role.USER else (other, me)
-            user.talk = self._talk(user, chatting.talk)
-            record = user.talk.record
-            record.waiter, record.waiter_subject = waiter.uuid, waiter.identity.subject
-            self._join(user, waiter, user.talk)
+            is_new = me.uuid not in other.lines and other.line is None
+            user.talk = talk = self._talk(user, chatting.talk)
+            talk.record.waiter, talk.record.waiter_subject = waiter.uuid, waiter.identity.subject
+            to_waiter, to_user = self._join(user, waiter, talk)
+            self.writer.amend(talk.record)  # who was to write it may have been killed before
+            if is_new:  # it has not been told yet
+                self._meet(other, to_user if other is waiter else to_waiter, True, asked=False)
         if role is Role.WAITER:
             me.phase = Phase.ON_DUTY if place.ready else Phase.OFF_DUTY
         elif me.line is None:
-            me.talk = (
-                self._talk(me, place.talk) if place.talk and place.ticket is not None else None
-            )
+            me.talk = self._talk(me, place.talk) if place.begun else None
             me.phase = Phase.IDLE if place.ticket is None else Phase.QUEUED
 
     def _known(self, known: Known) -> Participant:
@@ -244,39 +273,60 @@ class SharedSwitchboard(Switchboard):
         for known in event.people:
             if known.uuid == uuid:
                 return self._known(known)
-        return self._participants[uuid]
+        try:
+            return self._participants[uuid]
+        except KeyError:
+            raise _Stranger(uuid) from None
+
+    def _act(self, events: list[Event]) -> None:
+        for event in events:
+            with contextlib.suppress(_Stranger):  # nobody here has to do with it any more
+                super()._act([event])
 
     def _moved(self, event: Moved) -> None:
         """Another worker has got the first socket of somebody, or lost the last one."""
         person = self._participants.get(event.participant)
         if person is None:
             return
-        was_there = bool(person.sockets or person.elsewhere)
+        before = set(person.elsewhere)
+        was_there = bool(person.sockets or before)
         self._person(event, event.participant)
-        is_there = bool(person.sockets or person.elsewhere)
+        now = set(person.elsewhere)
+        is_there = bool(person.sockets or now)
         if was_there != is_there:
             self._show(person, "online" if is_there else "away")
         if person.elsewhere and not person.sockets:
             person.here = False
             if person.parked:
-                self._send(person.elsewhere[:1], Parked(person.uuid, list(person.parked)))
+                ends = [(talk.record.key, talk.end) for talk in _talks_of(person)]
+                self._send(person.elsewhere[:1], Parked(person.uuid, list(person.parked), ends))
                 person.parked.clear()
                 person.parked_bytes = 0
-            self._forget(person)
+        for talk in _talks_of(person):
+            if talk.end:  # what went to where it was before may be missing where it is now
+                self._send(now - before, Reached(talk.record.key, talk.end))
+            if before - now:  # a worker that was killed has not told all that it stored
+                self._check(talk)
+        self._forget(person)
 
     def _forget(self, person: Participant) -> None:
         """Who has no socket here and talks with nobody here is other workers' business."""
-        mates = [person.line] if person.line else list(person.lines.values())
-        if person.here or any(line.to.here for line in mates):
+        lines = _lines_of(person)
+        if person.here or any(line.to.here for line in lines):
             return
         self._participants.pop(person.uuid, None)
-        for line in mates:
-            self._talks.pop(line.talk.record.key, None)
-            if not line.to.here:
-                self._participants.pop(line.to.uuid, None)
+        for talk in _talks_of(person):
+            self._talks.pop(talk.record.key, None)
+        person.line, person.lines, person.talk = None, {}, None
+        for line in lines:
+            _let_go(line.to, person)
+            self._forget(line.to)
 
     def _is_absent(self, participant: Participant) -> bool:
         return not participant.sockets and not participant.elsewhere
+
+    def _is_kept_for(self, participant: Participant) -> bool:
+        return participant.here and self._is_absent(participant)
 
     def _park(self, to: Participant, plain: bytes, full: bytes) -> None:
         if to.parked_bytes + len(plain) <= self._most_parked:  # the history has it all
@@ -338,7 +388,7 @@ class SharedSwitchboard(Switchboard):
         while talk.waiting or talk.last_seq < talk.end or talk.behind:
             waiting = talk.waiting = sorted(talk.waiting or (), key=_first)
             if talk.behind:
-                self.catch_up(talk)
+                self._look_up(talk)
             elif waiting and self._deliver(talk, waiting[0]):
                 talk.waiting.remove(waiting[0])
             elif talk.under_way:  # what is missing may be this worker's own, not told yet
@@ -346,6 +396,11 @@ class SharedSwitchboard(Switchboard):
             else:
                 self._fill(talk, _first(waiting[0]) if waiting else talk.end + 1)
         talk.waiting = None
+
+    def _begin_to_mend(self, talk: SharedTalk) -> None:
+        if talk.last_seq < talk.end and talk.waiting is None:
+            talk.waiting = []
+            self._runtime.spawn(self._mend, talk)
 
     def _fill(self, talk: SharedTalk, before: int) -> None:
         """Deliver from the history what comes before the number *before*."""
@@ -355,8 +410,8 @@ class SharedSwitchboard(Switchboard):
         except StoreError:
             self._runtime.sleep(RETRY)
             return
-        if not found:
-            self._runtime.sleep(SOON)
+        if not found:  # it was stored, and is erased
+            talk.deliver_to(before - 1)
         for (side, author, date), rows in groupby(found, attrgetter("side", "author", "date")):
             some = list(rows)
             texts = [row.body for row in some]
@@ -372,32 +427,52 @@ class SharedSwitchboard(Switchboard):
         return spoken
 
     def catch_up(self, talk: Talk) -> None:
-        while talk.behind and isinstance(talk, SharedTalk):
+        if not isinstance(talk, SharedTalk):
+            return
+        self._look_up(talk)
+        end = talk.end
+        while talk.last_seq < end:
+            self._begin_to_mend(talk)
+            self._runtime.sleep(SOON)
+
+    def _look_up(self, talk: SharedTalk) -> None:
+        """Find out what is stored of *talk*. Waits for the store."""
+        while talk.behind:
             try:
                 found = self._runtime.blocking(self.store.chat, talk.record.key)
             except StoreError:
                 self._runtime.sleep(RETRY)
                 continue
-            if found is None:  # another worker is just about to store it
-                self._runtime.sleep(SOON)
+            if found is None and self._talks.get(talk.record.key) is talk:
+                self._runtime.sleep(SOON)  # this worker, too, is about to store it
             else:
-                talk.begin_at(found)
+                talk.begin_at(found or talk.record)
 
     def check_all(self) -> None:
         """Letters may have been lost: look up every conversation here. Waits for the store."""
-        talks = dict(self._talks)
-        while True:
-            try:
-                ends = self._runtime.blocking(self.store.ends, list(talks))
-                break
-            except StoreError:
-                self._runtime.sleep(RETRY)
-        for key, end in ends.items():
-            talk = talks[key]
-            talk.stored_to(end)
-            if talk.last_seq < end and talk.waiting is None:
-                talk.waiting = []
-                self._runtime.spawn(self._mend, talk)
+        self._unchecked.update(self._talks)
+        self._check_them()
+
+    def _check(self, talk: SharedTalk) -> None:
+        """Soon look up *talk*, and all of which the same is asked until then."""
+        if not self._unchecked:
+            self._runtime.spawn(self._check_them)
+        self._unchecked.add(talk.record.key)
+
+    def _check_them(self) -> None:
+        keys, self._unchecked = list(self._unchecked), set()
+        for start in range(0, len(keys), CHECKED):
+            some = keys[start : start + CHECKED]
+            while True:
+                try:
+                    ends = self._runtime.blocking(self.store.ends, some)
+                    break
+                except StoreError:
+                    self._runtime.sleep(RETRY)
+            for key, end in ends.items():
+                if talk := self._talks.get(key):
+                    talk.stored_to(end)
+                    self._begin_to_mend(talk)
 
     # ---- letters -------------------------------------------------------
 
@@ -446,15 +521,23 @@ class SharedSwitchboard(Switchboard):
         elif letter.on is not None:
             super().tell_typing(line, letter.on)
 
+    def _reached(self, letter: Reached) -> None:
+        if talk := self._talks.get(letter.talk):
+            talk.stored_to(letter.seq)
+            if not talk.behind:
+                self._begin_to_mend(talk)
+
     def _new_login(self, letter: NewLogin) -> None:
-        with self._lock:
-            waiter = self._participants.get(letter.uuid)
-            if waiter is None or waiter.identity.sid == letter.sid:
-                return
-            replaced = waiter.sockets
-            waiter.hold(())
-        if replaced:
-            self.desk.drop(letter.uuid)
+        with self._doors:
+            with self._lock:
+                waiter = self._participants.get(letter.uuid)
+                if waiter is None or waiter.identity.sid == letter.sid:
+                    return
+                replaced = waiter.sockets
+                waiter.hold(())
+            if replaced:
+                self.desk.drop(letter.uuid)
+        self.carry_out()
         for sock in replaced:
             sock.replace()
 
@@ -468,6 +551,10 @@ class SharedSwitchboard(Switchboard):
                 person.parked_bytes += len(plain)
             for sock in person.sockets[-1:]:
                 self._put_parked(person, sock)
+                if sock.dialect.version == 1:
+                    for key, end in letter.ends:
+                        if (talk := self._talks.get(key)) and not talk.behind:
+                            talk.deliver_to(end)
 
     def tell_typing(self, line: Line, on: bool) -> None:
         super().tell_typing(line, on)
@@ -501,31 +588,39 @@ class SharedSwitchboard(Switchboard):
             talk.lines = {Side.USER: to_waiter, Side.WAITER: to_user}
         return to_waiter, to_user
 
+    def _matched(self, event: Matched) -> None:
+        user = self._person(event, event.user)
+        if user.talk is not None and event.talk not in (0, user.talk.record.key):
+            self._talks.pop(user.talk.record.key, None)  # it has ended unheard
+            user.talk = None
+        if user.line is None or user.line.to.uuid != event.waiter:  # or it has been told before
+            super()._matched(event)
+
     def _keep_match(self, event: Matched, talk: Talk, resumed: bool) -> None:
-        record = talk.record
-        if not event.keeps:
-            return
-        if resumed:
-            served = record.waiter or "", record.waiter_subject or "", record.waiter_name
-            self.writer.amend(Amendment(record.key, waiter=served))
-        else:
-            self.writer.save(record)
+        # Each that hears of it writes it down: one of them may be killed before.
+        self.writer.amend(talk.record, served=event.keeps)
 
     def _keep_parting(self, event: Parted, talk: Talk) -> None:
-        if event.keeps:
-            if event.requeued:
-                self.writer.amend(Amendment(talk.record.key, waiter=("", "", "")))
-            else:
-                self.writer.amend(Amendment(talk.record.key, ended=_now()))
         if not event.requeued:
-            self._talks.pop(talk.record.key, None)
+            self._end(talk.record)
+        elif event.keeps:
+            self.writer.amend(talk.record, served=True)
+
+    def _end(self, chat: Chat) -> None:
+        chat.ended = _now()
+        self.writer.amend(chat)
+        self._talks.pop(chat.key, None)
 
     def _parted(self, event: Parted) -> None:
-        user = self._person(event, event.user)
+        user, waiter = self._person(event, event.user), self._person(event, event.waiter)
         if user.talk is None and event.talk:  # nobody who knew them is left
             user.talk = self._talk(user, event.talk)
+        if isinstance(user.talk, SharedTalk) and any(
+            one.elsewhere or not one.here for one in (user, waiter)
+        ):  # what was said before may still be on its way
+            user.talk.behind = True
         super()._parted(event)
-        for person in (user, self._person(event, event.waiter)):
+        for person in (user, waiter):
             self._forget(person)
 
     def _departed(self, event: Departed) -> None:
@@ -533,11 +628,13 @@ class SharedSwitchboard(Switchboard):
         if person.talk is None and event.talk:
             person.talk = self._talk(person, event.talk)
         super()._departed(event)
-
-    def _keep_end(self, event: Departed, talk: Talk) -> None:
-        if event.keeps:
-            self.writer.amend(Amendment(talk.record.key, ended=_now()))
-        self._talks.pop(talk.record.key, None)
+        for line in _lines_of(person):
+            _let_go(line.to, person)
+            self._forget(line.to)
+        sockets = person.sockets
+        person.hold(())
+        for sock in sockets:  # this worker was out of reach for too long
+            sock.send_back()
 
     def _mark(self, line: Line, seq: int) -> None:
         record = line.talk.record
@@ -547,12 +644,8 @@ class SharedSwitchboard(Switchboard):
             record.waiter_read = max(record.waiter_read, seq)
 
     def read_by(self, line: Line, seq: int) -> None:
-        seq = min(seq, line.talk.last_seq)
-        self._mark(line, seq)
-        if line.sender.role is Role.USER:
-            self.writer.amend(Amendment(line.talk.record.key, user_read=seq))
-        else:
-            self.writer.amend(Amendment(line.talk.record.key, waiter_read=seq))
+        self._mark(line, min(seq, line.talk.last_seq))
+        self.writer.amend(line.talk.record)
 
     # ---- the line ------------------------------------------------------
 
@@ -568,9 +661,31 @@ class SharedSwitchboard(Switchboard):
 _HEARD: dict[type, Callable[..., None]] = {
     Said: SharedSwitchboard._said,
     Passed: SharedSwitchboard._passed,
+    Reached: SharedSwitchboard._reached,
     NewLogin: SharedSwitchboard._new_login,
     Parked: SharedSwitchboard._parked,
 }
+
+
+class _Stranger(Exception):
+    """This worker does not know somebody, and need not."""
+
+
+def _lines_of(person: Participant) -> list[Line]:
+    return [person.line] if person.line else list(person.lines.values())
+
+
+def _talks_of(person: Participant) -> list[SharedTalk]:
+    talks = {id(talk): talk for talk in (person.talk, *(one.talk for one in _lines_of(person)))}
+    return [talk for talk in talks.values() if isinstance(talk, SharedTalk)]
+
+
+def _let_go(person: Participant, other: Participant) -> None:
+    """*person* has no line to *other* any more."""
+    person.lines.pop(other.uuid, None)
+    if person.line is not None and person.line.to is other:
+        person.line = person.talk = None
+        person.phase = Phase.IDLE
 
 
 def _first(spoken: Spoken) -> int:

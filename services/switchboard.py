@@ -12,6 +12,7 @@ what comes back stored is delivered, in the order of `seq`.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import threading
 import time
@@ -30,18 +31,19 @@ from .desk.port import (
     Parted,
     Queued,
     Role,
-    Standing,
     Withdrawn,
 )
 from .history.port import Chat, Duty, Store
 from .history.writer import Talk, Writer
 from .identity import Identity, TokenRole
 from .participants import SIDES, Ids, Line, Participant, Phase, Socket, Spoken, sealed
+from .standings import standings
 from .wire import frames
 from .wire.dialect import DIALECTS, Dialect, Peer
 
-_PLAIN, _FULL = DIALECTS[1], DIALECTS[2]
+log = logging.getLogger("csapp.desk")
 
+_PLAIN, _FULL = DIALECTS[1], DIALECTS[2]
 
 #: random bits at the end of a conversation's key; ms since 1970 stand before them
 KEY_BITS = 20
@@ -75,7 +77,8 @@ class Switchboard:
         self._participants: dict[str, Participant] = {}
         self._lock = threading.Lock()  # who has which sockets, and the order of events
         self._doors = threading.Lock()  # one comes or goes at a time; held while a desk answers
-        self._newcomer = False  # what is decided about it waits until it is known here
+        #: somebody comes: what is decided waits until it is known here, and this is set
+        self._newcomer: threading.Event | None = None
         #: how many wait, and since when the first one does, as waiters were told
         self._told_queue = (0, 0.0)
         #: s that those who were matched lately have waited, the latest counting most
@@ -85,50 +88,26 @@ class Switchboard:
 
     def restore(self, chats: list[Chat], duties: list[Duty]) -> None:
         """Take up the open *chats* where they stood; both sides are waited for."""
-        standings: dict[str, Standing] = {}
-        waiters: dict[str, str] = {}  # subject → UUID
-        known = {one.subject: one for one in duties}
-
-        def stand(subject: str, uuid: str, name: str) -> None:
-            waiters[subject] = uuid
-            standings[uuid] = self._waiter(subject, uuid, name, known.get(subject))
-
-        for duty in duties:
-            if duty.ready:
-                stand(duty.subject, duty.uuid, "")
-        for chat in chats:
-            if chat.waiter is None or chat.waiter_subject is None:
+        found, over = standings(chats, duties)
+        for chat in over:
+            self._end(chat)
+        talks = {chat.key: chat for chat in chats}
+        for one in found:
+            token_role = TokenRole.USER if one.role is Role.USER else TokenRole.WAITER
+            identity = Identity(one.subject, one.name, token_role)
+            participant = Participant(one.uuid, one.role, identity)
+            self._participants[one.uuid] = participant
+            if one.role is Role.WAITER:
+                participant.phase = Phase.ON_DUTY if one.ready else Phase.OFF_DUTY
                 continue
-            if chat.waiter_subject not in waiters:
-                stand(chat.waiter_subject, chat.waiter, chat.waiter_name)
-        users: dict[str, Chat] = {}
-        for chat in chats:
-            older = users.get(chat.user_subject)
-            if older is not None:  # one user has one conversation: the newest
-                self._end(older)
-            users[chat.user_subject] = chat
-        for chat in users.values():
-            server = waiters.get(chat.waiter_subject or "")
-            standings[chat.user] = Standing(
-                Role.USER, chat.user_subject, chat.user, chat.user_name, chat.key, server
-            )
-            user = Participant(chat.user, Role.USER, Identity(chat.user_subject, chat.user_name))
-            user.talk = Talk(chat)
-            self._participants[chat.user] = user
-            if server is None:
-                user.phase = Phase.QUEUED
+            chat = talks[one.talk]
+            chat.waiter = one.waiter
+            participant.talk = Talk(chat)
+            if one.waiter is None:
+                participant.phase = Phase.QUEUED
             else:
-                chat.waiter = server
-                self._join(user, self._participants[server], user.talk)
-        self.desk.restore(list(standings.values()))
-
-    def _waiter(self, subject: str, uuid: str, name: str, duty: Duty | None) -> Standing:
-        participant = Participant(uuid, Role.WAITER, Identity(subject, name, TokenRole.WAITER))
-        is_ready = duty is not None and duty.ready
-        participant.phase = Phase.ON_DUTY if is_ready else Phase.OFF_DUTY
-        self._participants[uuid] = participant
-        capacity = duty.capacity if duty else None
-        return Standing(Role.WAITER, subject, uuid, name, ready=is_ready, capacity=capacity)
+                self._join(participant, self._participants[one.waiter], participant.talk)
+        self.desk.restore(found)
 
     # ---- coming and going ----------------------------------------------
 
@@ -139,15 +118,21 @@ class Switchboard:
         older one's sockets are returned, its users stay.
         """
         with self._doors:
+            newcomer = threading.Event()
             with self._lock:
-                self._newcomer = True
+                self._newcomer = newcomer
             try:
                 arrival = self.desk.arrive(role, identity.subject, uuid, identity.name)
                 with self._lock:
+                    events = self.desk.take_events()
+                    self._act(events[: arrival.earlier])
                     replaced = self._welcome(role, identity, arrival, sock)
+                    self._act(events[arrival.earlier :])
             finally:
-                self._newcomer = False
-        self.carry_out()
+                with self._lock:
+                    self._newcomer = None
+                    self._act(self.desk.take_events())
+                newcomer.set()
         return replaced
 
     def _welcome(
@@ -277,6 +262,10 @@ class Switchboard:
         """Nobody hears for *participant*, and what it should hear is parked here."""
         return not participant.sockets
 
+    def _is_kept_for(self, participant: Participant) -> bool:
+        """The same for what the desk decides: of several workers that hear it, one keeps it."""
+        return self._is_absent(participant)
+
     def _is_full(self, to: Participant, data: bytes) -> bool:
         """Whether *to* is away and no more texts can be kept for it."""
         return not to.sockets and to.parked_bytes + len(data) > self._most_parked
@@ -307,9 +296,18 @@ class Switchboard:
     def carry_out(self) -> None:
         """Deliver what the desk has decided since the last call, in its order."""
         with self._lock:
-            if not self._newcomer:
-                for event in self.desk.take_events():
-                    getattr(self, _CARRY_OUT[type(event)])(event)
+            newcomer = self._newcomer
+            if newcomer is None:
+                self._act(self.desk.take_events())
+        if newcomer is not None:
+            newcomer.wait()  # whoever lets it in carries out all that was decided until then
+
+    def _act(self, events: list[Event]) -> None:
+        for event in events:
+            try:
+                getattr(self, _CARRY_OUT[type(event)])(event)
+            except Exception:  # of one must not cost the others
+                log.exception("a decision could not be carried out: %s", type(event).__name__)
 
     def _person(self, event: Event, uuid: str) -> Participant:
         """One of those whom *event* is about."""
@@ -342,7 +340,7 @@ class Switchboard:
             if question is not None:
                 frame.reply_id = question.id
             sock.meet(line, frame)
-        if self._is_absent(me):
+        if self._is_kept_for(me):
             plain = sealed(self.introduce(me, line, resumed, _PLAIN))
             self._park(me, plain, b"")  # version 2 is told when it returns
 
@@ -395,7 +393,7 @@ class Switchboard:
             self._keep_parting(event, talk)
         conversation = talk.id if talk is not None else ""
         told, gone = (waiter, user) if event.gone == user.uuid else (user, waiter)
-        if self._is_absent(told):
+        if self._is_kept_for(told):
             plain, full = (
                 sealed(dialect.disconnected(told.uuid, gone.uuid, conversation))
                 for dialect in (_PLAIN, _FULL)
@@ -403,14 +401,14 @@ class Switchboard:
             self._park(told, plain, full)
         for sock in told.sockets:
             frame = sock.dialect.disconnected(told.uuid, gone.uuid, conversation)
-            sock.put(sealed(frame))
+            sock.part(talk, frame, over=not event.requeued)
         for sock in gone.sockets:  # its other tabs; in version 1 the one that ended it knows
             frame = sock.dialect.disconnected(gone.uuid, told.uuid, conversation)
             question = sock.take_question()
             if question is None or sock.dialect.version > 1:
                 if question is not None:
                     frame.reply_id = question.id
-                sock.put(sealed(frame))
+                sock.part(talk, frame, over=not event.requeued)
 
     def _departed(self, event: Departed) -> None:
         gone = self._person(event, event.participant)

@@ -23,7 +23,7 @@ from msgspec import UNSET
 
 from .desk.port import Role
 from .history.port import KINDS, Chat, Kind, Message, Side, Store, StoreError, key_of, public_id
-from .history.writer import RETRY
+from .history.writer import RETRY, Talk
 from .house import House
 from .participants import SIDES, Line, Participant, Spoken, sealed
 from .transport.connection import Connection
@@ -181,11 +181,20 @@ class Transcript:
             if presence is not None:
                 self._send(presence)
 
+    def part(self, talk: Talk, frame: frames.ServerFrame) -> None:
+        """Say that the other side of *talk* is gone, after all that is stored of it."""
+        self._in_turn(partial(self._part, talk, frame))
+
+    def _part(self, talk: Talk, frame: frames.ServerFrame) -> None:
+        self._session.house.switchboard.catch_up(talk)
+        self.do(partial(self._connection.put, sealed(frame)))  # what has come up is to be heard
+
     def _better_known(self, line: Line, frame: Any) -> Any:
         """*frame* once it is known what is stored of the talk."""
         switchboard, dialect = self._session.house.switchboard, self._session.dialect
         switchboard.catch_up(line.talk)
-        better = switchboard.introduce(line.sender, line, frame.payload.resumed, dialect)
+        resumed = frame.payload.resumed or line.talk.last_seq > 0
+        better = switchboard.introduce(line.sender, line, resumed, dialect)
         better.reply_id = frame.reply_id
         return better
 
@@ -207,6 +216,7 @@ class Transcript:
         talk = me.talk if me is not None else None
         last = chat.last_seq
         if talk is not None and talk.record.key == chat.key:
+            self._session.house.switchboard.catch_up(talk)
             chat, last = talk.record, talk.last_seq  # the record's own is as old as the record
         if after > last:
             what = f"payload.resume: {conversation} ends at {last}"
@@ -231,7 +241,8 @@ class Transcript:
         begin = found[0].seq if found else last + 1
         complete = begin <= (after or 0) + 1
         last = found[-1].seq if found else last
-        self._seen[public_id(chat.key)] = last
+        talk = public_id(chat.key)
+        self._seen[talk] = max(last, self._seen.get(talk, 0))
         self._send_history(chat, found, complete, last)
 
     def _insist(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:

@@ -83,11 +83,18 @@ def arrival(uuid: bytes, standing: int, place: bytes, elsewhere: bytes) -> Arriv
 
 
 def _place(
-    chats: list[list[str]], talk: str, ticket: str, location: str, ready: bool, capacity: str
+    chats: list[list[str]],
+    talk: str,
+    begun: bool,
+    ticket: str,
+    location: str,
+    ready: bool,
+    capacity: str,
 ) -> Place:
     return Place(
         chats=tuple(Chatting(_known(*known), int(its or 0)) for *known, its in chats),
         talk=int(talk or 0),
+        begun=begun,
         ticket=int(float(ticket)) if ticket else None,
         location=int(location),
         ready=ready,

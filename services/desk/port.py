@@ -172,6 +172,8 @@ class Place:
     chats: tuple[Chatting, ...] = ()
     #: of a user who is to be served (again): the number of its conversation
     talk: int = 0
+    #: somebody has served it in this conversation
+    begun: bool = False
     #: of a user in line: what `Desk.ticket` and `Desk.location` tell; None: it is not in line
     ticket: int | None = None
     location: int = 0
@@ -192,6 +194,8 @@ class Arrival:
     place: Place | None = field(default=None, compare=False)
     #: the other workers that hold sockets of it
     elsewhere: tuple[str, ...] = field(default=(), compare=False)
+    #: of the events that wait to be taken, so many were decided before it came
+    earlier: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ import secrets
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from ..errors import CSAppError
 from . import letters, port
 from .own_people import Own, OwnPeople
 from .port import Arrival, DeskUnavailable, Event, Figures, QueueFull, Role, Standing
@@ -114,6 +116,9 @@ class RedisDesk:
         self._joined = False
         self._joining = False
         self._generation = ""
+        self._restored = True
+        #: tells whom a desk that knows nobody is to `restore`; may wait, and raise `CSAppError`
+        self.remembered: Callable[[], list[Standing]] | None = None
         #: how often it has joined; more than once: letters may have been lost
         self.joins = 0
         #: how far the mailbox has been read; its reader moves it on
@@ -217,14 +222,21 @@ class RedisDesk:
             self._run("join", args, self._settle_join)
         finally:
             self._joining = False
+        if not self._restored and self.remembered is not None:
+            try:
+                standings = self.remembered()
+            except CSAppError as error:
+                raise redis.ConnectionError(f"nobody remembers it: {error}") from error
+            self._take_up(standings)  # before anybody comes, who might be among them
         self._joined = True
         for participant in tuple(self._leaving):
             self._run("leave", (participant,))
             self._leaving.discard(participant)
 
     def _settle_join(self, answers: list[Any]) -> None:
-        generation, number, start = answers
+        generation, number, start, restored = answers
         self._generation = generation.decode()
+        self._restored = bool(restored)
         self._heard = int(number)
         self.mailbox_read = start.decode()
         self.joins += 1
@@ -262,7 +274,7 @@ class RedisDesk:
         arrivals: list[Arrival] = []
 
         def settle(answers: list[Any]) -> None:
-            arrival = letters.arrival(*answers)
+            arrival = replace(letters.arrival(*answers), earlier=len(self._events))
             arrivals.append(arrival)
             own = self._own.setdefault(arrival.uuid, Own(role, subject, name, self._capacity))
             own.present, own.name = True, name
@@ -292,6 +304,10 @@ class RedisDesk:
         self._leaving.discard(participant)
 
     def restore(self, standings: list[Standing]) -> None:
+        with self._turn:
+            self._attempt(lambda: self._take_up(standings))
+
+    def _take_up(self, standings: list[Standing]) -> None:
         talks = {one.uuid: letters.number(one.talk) for one in standings}
         memory = letters.memory(
             [
@@ -301,17 +317,11 @@ class RedisDesk:
             ],
             [(one.uuid, one.waiter, talks[one.uuid]) for one in standings if one.waiter],
         )  # fmt: skip
-
-        def work() -> None:
-            patient = client(self.url, RESTORE_TIMEOUT)
-            try:
-                script = patient.register_script(SCRIPTS["restore"])
-                self._run("restore", (memory,), run=script)
-            finally:
-                patient.close()
-
-        with self._turn:
-            self._attempt(work)
+        patient = client(self.url, RESTORE_TIMEOUT)
+        try:
+            self._run("restore", (memory,), run=patient.register_script(SCRIPTS["restore"]))
+        finally:
+            patient.close()
 
     # ---- asking and parting --------------------------------------------
 

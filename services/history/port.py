@@ -101,17 +101,15 @@ class Chat:
 
 @dataclass(slots=True)
 class Amendment:
-    """What has changed of a chat, where several processes write about it. None: nothing.
+    """A chat as one of several processes knows it: put in where it is missing, merged where not.
 
-    Read marks only grow, and what has ended stays so, whoever writes last.
+    Read marks only grow, what has ended stays so, and a name, page or department
+    that this process does not know changes nothing, whoever writes last.
     """
 
-    key: int
-    #: UUID, subject and name of who serves it now; all empty: nobody does
-    waiter: tuple[str, str, str] | None = None
-    ended: int | None = None
-    user_read: int | None = None
-    waiter_read: int | None = None
+    chat: Chat
+    #: who serves it, or that nobody does, is news; otherwise it is left as it is
+    served: bool = False
 
 
 @dataclass(slots=True)
@@ -138,7 +136,7 @@ class Batch:
     """What one commit brings: all of it or nothing.
 
     *chats* and *duties* are written as they are now (insert or update), and the
-    *amendments* after them; *messages* are new. The store sorts what it writes.
+    *amendments* merged; *messages* are new. The store sorts what it writes.
     """
 
     chats: list[Chat] = field(default_factory=list)

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter, itemgetter
 from pathlib import Path
@@ -31,7 +32,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from . import port, tables
-from .port import Amendment, Batch, Chat, Conflict, Duty, Message, Note, OutcomeUnknown, StoreError
+from .port import Batch, Chat, Conflict, Duty, Message, Note, OutcomeUnknown, StoreError
 
 #: s that a statement waits for somebody else's lock before it fails
 LOCK_WAIT = 5.0
@@ -47,6 +48,8 @@ FOUND_AT_ONCE = 1000
 
 _MESSAGE = tuple(Message._fields)
 _CHAT = tuple(field.name for field in dataclasses.fields(Chat))[:-1]  # `last_seq` is counted
+#: of a chat, what some of several workers may not know
+_KNOWN = ("user_name", "waiter_name", "department", "page")
 _DUTY = tuple(column.name for column in tables.duty.columns)
 
 _chat_row = attrgetter(*_CHAT)
@@ -186,15 +189,14 @@ class SQLStore:
 
     def commit(self, batch: Batch) -> None:
         rows = _sorted(batch)
-        amending = [one for amendment in batch.amendments for one in _amending(amendment)]
         try:
             try:
-                connection = self._write(rows, amending)
+                connection = self._write(rows)
             except DBAPIError as error:
                 self._undo(error)
                 if not self._again(error):
                     raise
-                connection = self._write(rows, amending)
+                connection = self._write(rows)
         except SQLAlchemyError as error:
             self._undo(error)
             raise self._error(error) from None
@@ -212,9 +214,7 @@ class SQLStore:
                 raise
             raise self._error_at_commit(error) from None
 
-    def _write(
-        self, rows: list[tuple[sa.Table, list[tuple[Any, ...]], str]], amending: list[sa.Executable]
-    ) -> sa.Connection:
+    def _write(self, rows: list[tuple[sa.Table, list[tuple[Any, ...]], str]]) -> sa.Connection:
         """Everything but COMMIT; the connection that has done it."""
         if self._writing is not None and not self._usable(self._writing):
             self._undo()
@@ -223,8 +223,6 @@ class SQLStore:
         self._begin(self._writing)
         for table, some, changes in rows:
             self._put(self._writing, table, some, changes)
-        for statement in amending:
-            self._writing.execute(statement)
         return self._writing
 
     def _undo(self, error: SQLAlchemyError | None = None) -> None:
@@ -452,44 +450,45 @@ def _sorted(batch: Batch) -> list[tuple[sa.Table, list[tuple[Any, ...]], str]]:
     """Table by table, the rows of *batch* in the order of their keys; of two states the later."""
     chats = {one.key: _chat_row(one) for one in batch.chats}
     duties = {one.subject: _duty_row(one) for one in batch.duties}
-    served = {(one.waiter_subject, one.key) for one in batch.chats if one.waiter_subject}
+    amended = sorted(batch.amendments, key=lambda one: one.chat.key)
+    served = {
+        (one.waiter_subject, one.key)
+        for one in [*batch.chats, *(amendment.chat for amendment in amended)]
+        if one.waiter_subject
+    }
     rows: list[tuple[sa.Table, list[tuple[Any, ...]], str]] = [
         (tables.service, sorted(served), " ON CONFLICT DO NOTHING"),
         (tables.chat, [chats[key] for key in sorted(chats)], _update(_CHAT)),
+        # one after the other where they differ: in the order of their keys no two workers
+        # wait for each other
+        *(
+            (tables.chat, [_chat_row(one.chat) for one in some], _MERGE + (_SERVE if news else ""))
+            for news, some in itertools.groupby(amended, attrgetter("served"))
+        ),
         (tables.duty, [duties[key] for key in sorted(duties)], _update(_DUTY)),
         (tables.message, sorted(batch.messages, key=itemgetter(0, 1)), ""),
     ]
     return [one for one in rows if one[1]]
 
 
+#: of what two workers know of a chat, what counts
+_MERGE = (
+    ' ON CONFLICT ("key") DO UPDATE SET "ended" = coalesce("chat"."ended", excluded."ended")'
+    + "".join(
+        f', "{name}" = CASE WHEN {news} THEN excluded."{name}" ELSE "chat"."{name}" END'
+        for name, news in (
+            ("user_read", 'excluded."user_read" > "chat"."user_read"'),
+            ("waiter_read", 'excluded."waiter_read" > "chat"."waiter_read"'),
+            *((name, f"excluded.\"{name}\" <> ''") for name in _KNOWN),
+        )
+    )
+)
+_SERVE = ', "waiter" = excluded."waiter", "waiter_subject" = excluded."waiter_subject"'
+
+
 def _update(names: tuple[str, ...]) -> str:
     changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names[1:])
     return f' ON CONFLICT ("{names[0]}") DO UPDATE SET {changes}'
-
-
-def _amending(one: Amendment) -> Iterator[sa.Executable]:
-    """The statements of an amendment."""
-    table = tables.chat.c
-    values: dict[str, Any] = {}
-    for name in ("user_read", "waiter_read"):
-        if (seq := getattr(one, name)) is not None:
-            values[name] = sa.case((table[name] < seq, seq), else_=table[name])
-    if one.ended is not None:
-        values["ended"] = sa.func.coalesce(table.ended, one.ended)
-    if one.waiter is not None:
-        uuid, subject, name = one.waiter
-        values |= {"waiter": uuid or None, "waiter_subject": subject or None}
-        if subject:
-            values["waiter_name"] = name
-            served = sa.select(tables.service.c.chat).where(
-                tables.service.c.chat == one.key, tables.service.c.waiter == subject
-            )
-            row = sa.select(sa.literal(subject), sa.literal(one.key, sa.BigInteger))
-            yield sa.insert(tables.service).from_select(
-                ["waiter", "chat"], row.where(~served.exists())
-            )
-    if values:
-        yield sa.update(tables.chat).where(table.key == one.key).values(values)
 
 
 def written(table: sa.Table) -> list[sa.Column[Any]]:

@@ -162,12 +162,13 @@ class Writer:
         self._chats[chat.key] = chat
         self._schedule()
 
-    def amend(self, amendment: Amendment) -> None:
-        """Store what has changed of a chat; of what changes again, the latest."""
-        waiting = self._amendments.setdefault(amendment.key, Amendment(amendment.key))
-        for name in ("waiter", "ended", "user_read", "waiter_read"):
-            if (value := getattr(amendment, name)) is not None:
-                setattr(waiting, name, value)
+    def amend(self, chat: Chat, *, served: bool = False) -> None:
+        """Merge *chat*, as it will be when the next batch is made, into what others write of it.
+
+        *served*: as in `Amendment`.
+        """
+        served = served or (chat.key in self._amendments and self._amendments[chat.key].served)
+        self._amendments[chat.key] = Amendment(chat, served)
         self._schedule()
 
     def save_duty(self, duty: Duty) -> None:
@@ -206,7 +207,9 @@ class Writer:
         batch = Batch(
             [dataclasses.replace(one) for one in chats.values()],
             list(duties.values()),
-            amendments=[amendments[key] for key in sorted(amendments)],
+            amendments=[
+                Amendment(dataclasses.replace(one.chat), one.served) for one in amendments.values()
+            ],
         )
         self._busy = True
         self._run(partial(self._commit, sayings, batch), partial(self._done, sayings, batch))
@@ -261,10 +264,8 @@ class Writer:
         for chat in batch.chats:
             self._chats.setdefault(chat.key, chat)
         for amendment in batch.amendments:
-            newer = self._amendments.pop(amendment.key, None)
-            self.amend(amendment)
-            if newer is not None:
-                self.amend(newer)
+            newer = self._amendments.setdefault(amendment.chat.key, amendment)
+            newer.served |= amendment.served
         for duty in batch.duties:
             self._duties.setdefault(duty.subject, duty)
 

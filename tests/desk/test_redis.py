@@ -220,7 +220,7 @@ def test_whoever_comes_to_another_worker_is_introduced_to_it(office: Office) -> 
     wanda = Known("Wanda", Role.WAITER, "wanda", "Wanda W.", ("a",))
     assert arrival == Arrival("Ann", True)
     assert arrival.elsewhere == ("b",)
-    assert arrival.place == Place(chats=(Chatting(wanda, 7),), talk=7)
+    assert arrival.place == Place(chats=(Chatting(wanda, 7),), talk=7, begun=True)
     for desk in (a, b):
         (moved,) = office.hears(desk)
         assert moved == Moved("Ann")
@@ -477,6 +477,36 @@ def test_after_a_flush_who_is_not_there_any_more_is_waited_for(
     office.close()
 
 
+def test_after_a_flush_a_waiter_of_whom_only_users_know_takes_users_again(
+    own_server: RedisServer, clock: Clock
+) -> None:
+    office = Office(own_server.url, clock)
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(b, "Wanda")
+    users_connect(a, "Ann")
+    own_server.flush()  # and b with it
+    a.tick()
+    assert a.arrive(Role.WAITER, "subject of Wanda", "another").uuid == "Wanda"
+    a.ready("Wanda")
+    assert a.capacity("Wanda") == 5
+    office.close()
+
+
+def test_before_anybody_comes_to_an_empty_desk_the_history_is_asked(
+    own_server: RedisServer, clock: Clock
+) -> None:
+    office = Office(own_server.url, clock)
+    a = office.hire("a")
+    a.remembered = lambda: [Standing(Role.USER, "zoe", "Zoe", "Zoe Z.", 9)]
+    own_server.flush()
+    arrival = a.arrive(Role.USER, "zoe", "another")
+    assert arrival == Arrival("Zoe", True)
+    assert arrival.place is not None
+    assert arrival.place.begun
+    assert a.figures().queue_length == 1
+    office.close()
+
+
 def test_after_a_flush_nobody_is_matched_before_all_have_joined(
     own_server: RedisServer, clock: Clock
 ) -> None:
@@ -583,7 +613,7 @@ def test_an_answer_that_is_lost_is_made_up_for(server: RedisServer, clock: Clock
         line.reset()
         a.tick()
         events = office.hears(a)
-        assert events == [Matched("Ann", "Wanda")]
+        assert events == [Matched("Ann", "Wanda"), Moved("Wanda")], "and where Wanda is now"
         assert events[0].talk == 7
         office.close()
 

@@ -34,7 +34,7 @@ if not holds(one, me) then
         if role == 'user' then
             ticket, told = waits(one), call('HGET', TOLD, standing)
         end
-        place = cjson.encode({ chats = chats, talk = one.talk, ticket = ticket or '',
+        place = cjson.encode({ chats = chats, talk = one.talk, begun = one.begun == '1', ticket = ticket or '',
             location = told or '0', ready = one.ready == '1', capacity = one.capacity })
     end
     gain(one, me)

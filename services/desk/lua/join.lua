@@ -3,7 +3,8 @@
 -- what is no longer true.
 -- ARGV[8] the lease in ms  [9] the generation it has known, or ''  [10] its memory  [11] the name
 --         of a new generation
--- Answers: the generation, the number of its last letter, where its mailbox begins.
+-- Answers: the generation, the number of its last letter, where its mailbox begins, and 1 if what
+-- the history remembers has been taken up.
 --
 -- A generation ends when Redis has lost everything, or has come back with what it knew some
 -- time ago (another run_id): then the workers' memories are the truth, and the desk matches
@@ -59,6 +60,7 @@ end
 
 local memory = cjson.decode(ARGV[10])
 local own, present, claimed = {}, {}, {}
+local departed = {} -- while the caller was out of reach; their chats are over
 
 for _, one in ipairs(memory.people) do
     local uuid, role, subject, name, is_present, is_own, ready, most = unpack(one)
@@ -66,11 +68,12 @@ for _, one in ipairs(memory.people) do
     if standing and standing ~= uuid then
         if is_own then -- its subject has come elsewhere meanwhile, as somebody new
             confide('D', { { uuid = uuid, role = role, subject = subject, name = name, at = '' } },
-                { uuid })
+                { uuid, one[10] })
         end
     else
         if not standing and (is_own or lost) then
             take_up_person(one)
+            departed[uuid] = not lost
         end
         local known = person(uuid)
         if known and is_own then
@@ -88,8 +91,6 @@ for _, one in ipairs(memory.people) do
                 set(known, 'capacity', most ~= '' and most or capacity)
                 count_duty(known, duty)
                 refresh(known)
-            elseif known.talk == '' then
-                set(known, 'talk', one[10])
             end
         end
     end
@@ -113,8 +114,11 @@ for _, chat in ipairs(memory.chats) do
         about[1] = user or waiter or nil
         about[2] = user and waiter or nil
         local gone = present[chat[1]] ~= nil and chat[2] or chat[1] -- not the caller's own side
-        local goes_on = user and user.talk == chat[3] or false
-        confide('P', about, { chat[1], chat[2], gone, goes_on, chat[3] })
+        local goes_on = user and user.talk == chat[3] and not departed[chat[1]]
+        if departed[chat[1]] then
+            set(user, 'talk', '')
+        end
+        confide('P', about, { chat[1], chat[2], gone, goes_on or false, chat[3] })
     end
 end
 begin_their_grace()
@@ -134,6 +138,9 @@ for _, one in ipairs(own) do
             claimed[user.uuid .. waiter.uuid] = true
             confide('M', { user, waiter }, { user.uuid, waiter.uuid, '0', user.talk })
         end
+        if not holds(other, me) then -- it may have moved unheard
+            confide('V', { other }, { other.uuid })
+        end
     end
     if known.role == 'user' and waits(known) then
         confide('Q', { known }, { known.uuid, tonumber(call('HGET', TOLD, known.uuid)),
@@ -141,4 +148,4 @@ for _, one in ipairs(own) do
     end
 end
 match()
-return close({ generation, text(sent), first })
+return close({ generation, text(sent), first, call('HEXISTS', DESK, 'restored') })

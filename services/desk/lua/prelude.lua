@@ -130,6 +130,7 @@ local FIELDS = {
     'at', -- the workers that hold its sockets
     'home', -- the last one to hold any
     'talk', 'waiter', 'since', -- of a user
+    'begun', -- of a user: somebody has served it in this talk
     'ready', 'capacity', 'load', 'bucket', -- of a waiter; bucket: the load it stands in `free` by
 }
 local people, changes = {}, {}
@@ -343,6 +344,7 @@ end
 
 local function link(user, waiter)
     set(user, 'waiter', waiter.uuid)
+    set(user, 'begun', '1')
     desk.matches = desk.matches + 1
     desk.served = desk.served + 1
     call('ZADD', PREFIX .. 'users:' .. waiter.uuid, desk.matches, user.uuid)
@@ -446,6 +448,7 @@ local function tell_part(user, waiter, gone, requeued)
     tell('P', { user, waiter }, { user.uuid, waiter.uuid, gone, requeued, user.talk })
     if not requeued then
         set(user, 'talk', '')
+        set(user, 'begun', '')
     end
 end
 
@@ -493,6 +496,9 @@ end
 -- *one* has sockets at *worker* from now on. Does not match yet.
 local function gain(one, worker)
     local duty, came = on_duty(one), not here(one)
+    if one.role == 'waiter' and one.capacity == '' then -- only its users had told of it
+        set(one, 'capacity', capacity)
+    end
     set(one, 'at', came and worker or (one.at .. ' ' .. worker))
     set(one, 'home', worker)
     call('SADD', PREFIX .. 'of:' .. worker, one.uuid)
@@ -566,7 +572,7 @@ local function depart(one, lost)
             part(one, person(one.waiter), one.uuid)
         end
     end
-    tell('D', { one }, { one.uuid, one.talk })
+    tell('D', { one }, { one.uuid, one.begun == '1' and one.talk or '' })
     for _, worker in ipairs(words(one.at)) do
         call('SREM', PREFIX .. 'of:' .. worker, one.uuid)
     end

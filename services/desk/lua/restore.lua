@@ -21,6 +21,7 @@ end
 local waiting = {}
 for _, one in ipairs(taken_up) do
     if one.role == 'user' and one.waiter == '' then
+        set(one, 'begun', '1')
         waiting[#waiting + 1] = one
     end
 end

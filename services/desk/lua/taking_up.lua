@@ -26,8 +26,21 @@ local function take_up_chat(user, waiter)
     if not user or not waiter or user.waiter ~= '' or waits(user) then
         return
     end
-    if waiter.capacity == '' or tonumber(waiter.load) < tonumber(waiter.capacity) then
-        link(user, waiter)
+    if waiter.capacity ~= '' and tonumber(waiter.load) >= tonumber(waiter.capacity) then
+        return
+    end
+    link(user, waiter)
+    local workers, known = {}, { [me] = true } -- others have joined before, and not known of it
+    for _, one in ipairs({ user, waiter }) do
+        for _, worker in ipairs(hearers(one)) do
+            if not known[worker] then
+                known[worker] = true
+                workers[#workers + 1] = worker
+            end
+        end
+    end
+    if #workers > 0 then
+        write('M', { user, waiter }, { user.uuid, waiter.uuid, '0', user.talk }, workers)
     end
 end
 
