@@ -12,6 +12,7 @@ import pytest
 from services.settings import Settings
 from services.transport.connection import ANSWER
 from testkit import Client, LiveServer, assert_receives
+from testkit.redis import RedisServer
 from tests.conftest import trusting
 from tests.raw import Raw, request
 
@@ -143,6 +144,24 @@ def test_a_reload_of_nginx_leaves_open_chats_alone_for_a_while_and_then_they_com
         assert_receives(back, "new_connection", uuid=user.uuid)
         assert_receives(again, "initialize", to=user.uuid)
         talk(back, again)
+
+
+def test_nginx_before_two_workers_of_one_desk(behind, tmp_path):
+    settings = {
+        "WEB_CONCURRENCY": "2",
+        "CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db",
+        "CSAPP_MAX_USERS_PER_WAITER": "10",
+    }
+    with RedisServer() as redis, ExitStack() as stack:
+        _, front = behind("nginx", CSAPP_REDIS_URL=redis.url, **settings)
+        waiter = stack.enter_context(Client.waiter(front, "w"))
+        waiter.ready()
+        for number in range(6):  # on whichever worker takes them
+            user = stack.enter_context(Client.user(front, f"u{number}"))
+            user.say("connect")
+            assert_receives(user, "connect_success", uuid=waiter.uuid)
+            assert_receives(waiter, "new_connection", uuid=user.uuid)
+            talk(waiter, user)
 
 
 def test_nginx_passes_by_a_machine_that_is_down(tmp_path, certificate):
