@@ -1,0 +1,176 @@
+"""Two servers of one worker each, on one Redis and one database."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.history.sql import open_store
+from testkit import Client, LiveServer
+from testkit.postgres import Postgres
+from testkit.redis import RedisServer
+
+SETTINGS = {
+    "CSAPP_GRACE": "2",
+    "CSAPP_MESSAGE_RATE": "0",
+    "CSAPP_CONNECTIONS_PER_IP": "0",
+    "CSAPP_MAX_USERS_PER_WAITER": "2",
+}
+
+Frame = dict[str, Any]
+Come = Callable[..., Client]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database with its tables."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path / 'csapp.db'}"
+    else:
+        postgres: Postgres = request.getfixturevalue("postgres")
+        url = postgres.database()
+    with closing(open_store(url)) as store:
+        store.migrate()
+    return url
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    """A Redis of its own for each test: what happens to it is part of the test."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def start(database_url: str, redis: RedisServer) -> Iterator[Callable[[], LiveServer]]:
+    """Starts one more server of the desk."""
+    env = {**SETTINGS, "CSAPP_DATABASE_URL": database_url, "CSAPP_REDIS_URL": redis.url}
+    with ExitStack() as stack:
+
+        def start() -> LiveServer:
+            server = LiveServer.gunicorn(env=env)
+            stack.callback(quit_now, server)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def a(start: Callable[[], LiveServer]) -> LiveServer:
+    """One server."""
+    return start()
+
+
+@pytest.fixture
+def b(start: Callable[[], LiveServer]) -> LiveServer:
+    """The other one."""
+    return start()
+
+
+def quit_now(server: LiveServer) -> None:
+    """End *server* without goodbyes, also while its Redis is away."""
+    if server.process.poll() is None:
+        server.signal(signal.SIGQUIT)
+    server.wait()
+
+
+def kill_worker(server: LiveServer) -> None:
+    """SIGKILL; gunicorn starts another one."""
+    seen = len(server.lines)
+    os.kill(server.worker_pid, signal.SIGKILL)
+    server.wait_for_line("Booting worker", after=seen)
+
+
+@pytest.fixture
+def come() -> Iterator[Come]:
+    """`come(server, role, sub)` opens a client of version 2, or of *version*; all are closed."""
+    with ExitStack() as stack:
+        logins: dict[tuple[str, str], str] = {}
+
+        def come(
+            server: LiveServer,
+            role: str,
+            sub: str,
+            version: int = 2,
+            resume: dict[str, int] | None = None,
+            *,
+            anew: bool = False,
+        ) -> Client:
+            client = Client(server, role)
+            stack.callback(drop, client)
+            if anew or (role, sub) not in logins:
+                logins[role, sub] = server.token(role, sub, sub.title())
+            payload: Frame = {"token": logins[role, sub]}
+            if version > 1:
+                payload |= {"version": version} | ({} if resume is None else {"resume": resume})
+            client.say("auth", payload)
+            if version > 1:
+                until(client, "auth_success")
+            else:
+                here(client)
+            return client
+
+        yield come
+
+
+def drop(client: Client) -> None:
+    """Lose the line, if there is one."""
+    with contextlib.suppress(Exception):
+        client.drop()
+
+
+def until(client: Client, type_: str, **fields: Any) -> Frame:
+    """The next frame of *type_* with these fields, `payload_…` of its payload; skips others."""
+    while True:
+        frame = client.receive()
+        found = {**frame, **{f"payload_{k}": v for k, v in frame.get("payload", {}).items()}}
+        if frame["type"] == type_ and all(found.get(k) == v for k, v in fields.items()):
+            return frame
+
+
+def here(client: Client) -> None:
+    """Return when the server has handled all that this client has sent."""
+    marker = client.say("auth", {"token": "have you heard it all?"})
+    while client.receive().get("reply_id") != marker:
+        pass
+
+
+def meet(user: Client, waiter: Client) -> str:
+    """Both come together; the name of their conversation."""
+    asked = waiter.say("ready")
+    until(waiter, "ready", reply_id=asked)
+    user.say("connect")
+    name: str = until(user, "connect_success")["payload"]["conversation"]
+    until(user, "message_history", conversation=name)
+    until(waiter, "message_history", conversation=name)
+    return name
+
+
+def say(client: Client, text: str, to: str | None = None) -> int:
+    """Say *text* and wait for the receipt; its number."""
+    fields = {"id": f"{client.role}-{uuid.uuid4()}"} | ({} if to is None else {"to": to})
+    client.send(json.dumps({"type": "message_text", "payload": {"message": text}, **fields}))
+    seq: int = until(client, "message_text_success", reply_id=fields["id"])["seq"]
+    return seq
+
+
+def hears(client: Client, text: str) -> Frame:
+    """The next text that comes is this one."""
+    frame = until(client, "message_text")
+    assert frame["payload"]["message"] == text, frame
+    return frame
+
+
+def page(client: Client, conversation: str) -> list[str]:
+    """The texts of the next history of *conversation*."""
+    frame = until(client, "message_history", conversation=conversation)
+    return [one["payload"]["message"] for one in frame["payload"]["messages"]]

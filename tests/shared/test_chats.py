@@ -1,0 +1,282 @@
+"""A visitor on one worker and a waiter on another: nobody notices."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import closing
+
+import pytest
+
+from services.history.port import Side
+from services.history.sql import open_store
+from testkit import Client
+from testkit.client import Closed, assert_quiet
+
+from .conftest import hears, here, kill_worker, meet, page, say, until
+
+TEXTS = 100
+
+
+def test_texts_go_both_ways_and_everybody_sees_the_same_order(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    meet(user, waiter)
+    for number in range(TEXTS):  # both at once
+        user.say("message_text", {"message": f"u{number}"}, id=f"u{number}")
+        waiter.say("message_text", {"message": f"w{number}"}, id=f"w{number}", to=user.uuid)
+
+    def numbers(client: Client) -> list[tuple[int, str]]:
+        found = []
+        while len(found) < 2 * TEXTS:
+            frame = client.receive()
+            if frame["type"] == "message_text":
+                found.append((frame["seq"], frame["payload"]["message"]))
+            elif frame["type"] == "message_text_success":
+                found.append((frame["seq"], frame["reply_id"]))
+        return found
+
+    seen = numbers(user)
+    assert seen == numbers(waiter)
+    assert [seq for seq, _ in seen] == list(range(1, 2 * TEXTS + 1))
+
+
+def test_version_1_on_another_worker(a, b, come):
+    waiter, user = come(a, "waiter", "ada", 1), come(b, "user", "ann", 1)
+    waiter.ready()
+    user.say("connect")
+    assert until(user, "connect_success")["payload"]["uuid"] == waiter.uuid
+    assert until(waiter, "new_connection")["payload"]["uuid"] == user.uuid
+    user.text("hi")
+    hears(waiter, "hi")
+    waiter.text("ho", user.uuid)
+    hears(user, "ho")
+    user.say("disconnect")
+    until(waiter, "disconnected", **{"from": user.uuid})
+
+
+def test_typing_read_marks_and_presence_cross_over(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    user.say("typing", {"on": True})
+    assert until(waiter, "typing")["payload"] == {"on": True}
+    say(waiter, "ho", user.uuid)
+    hears(user, "ho")
+    user.say("read", {"seq": 1})
+    assert until(waiter, "read")["payload"] == {"seq": 1}
+    user.drop()
+    assert until(waiter, "presence")["payload"] == {"state": "away"}
+    back = come(a, "user", "ann", resume={name: 1})
+    assert until(waiter, "presence")["payload"] == {"state": "online"}
+    assert until(back, "connect_success")["payload"]["read"] == 1
+
+
+def test_places_in_line_and_tickets_are_the_desks(a, b, come):
+    first, second = come(a, "user", "ann"), come(b, "user", "bob")
+    first.say("connect")
+    assert until(first, "connect_queue")["payload"]["location"] == 0
+    second.say("connect")
+    place = until(second, "connect_queue")["payload"]
+    assert place["location"] == 1
+    second.leave()
+    third = come(a, "user", "cid")
+    third.say("connect")
+    until(third, "connect_queue")
+    back = come(a, "user", "bob")
+    back.say("connect", {"ticket": place["ticket"]})
+    assert until(back, "connect_queue")["payload"]["location"] == 1
+    first.say("disconnect")
+    here(first)
+    assert until(back, "connect_queue", payload_location=0)
+    waiter = come(b, "waiter", "ada")
+    assert until(waiter, "queue_status", payload_length=2)
+    waiter.say("ready", {"capacity": 1})
+    assert until(waiter, "new_connection")["payload"]["sub"] == "bob"
+
+
+def test_who_returns_on_another_worker_goes_on_where_it_was(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(a, "user", "ann")
+    name = meet(user, waiter)
+    say(user, "one")
+    user.drop()
+    until(waiter, "presence", payload_state="away")
+    say(waiter, "two", user.uuid)
+    back = come(b, "user", "ann", resume={name: 1})
+    assert back.uuid == user.uuid
+    assert until(back, "connect_success")["payload"]["last_seq"] == 2
+    assert page(back, name) == ["two"]
+    say(waiter, "three", user.uuid)
+    hears(back, "three")
+    assert say(back, "four") == 4
+
+
+def test_both_return_on_the_others_worker(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    say(user, "one")
+    for client in (waiter, user):
+        client.drop()
+    user, waiter = come(a, "user", "ann", resume={name: 1}), come(b, "waiter", "ada")
+    assert page(user, name) == []
+    assert page(waiter, name) == ["one"]
+    say(user, "two")
+    hears(waiter, "two")
+    say(waiter, "three", user.uuid)
+    hears(user, "three")
+
+
+def test_what_version_1_is_to_hear_follows_it_to_another_worker(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(a, "user", "ann", 1)
+    waiter.say("ready")
+    user.say("connect")
+    until(user, "connect_success")
+    user.drop()
+    until(waiter, "presence", payload_state="away")
+    for text in ("one", "two"):
+        say(waiter, text, user.uuid)
+    back = come(b, "user", "ann", 1)
+    hears(back, "one")
+    hears(back, "two")
+    say(waiter, "three", user.uuid)
+    hears(back, "three")
+
+
+def test_one_participant_on_two_workers_hears_itself(a, b, come):
+    waiter = come(a, "waiter", "ada")
+    here_, there = come(a, "user", "ann"), come(b, "user", "ann")
+    assert here_.uuid == there.uuid
+    meet(here_, waiter)
+    until(there, "connect_success")
+    say(here_, "mine")
+    hears(there, "mine")
+    hears(waiter, "mine")
+    say(waiter, "to both", here_.uuid)
+    for one in (here_, there):
+        hears(one, "to both")
+    here_.leave()
+    say(there, "still here")
+    hears(waiter, "still here")
+
+
+def test_what_one_socket_of_a_waiter_says_of_its_readiness_counts_for_all(a, b, come):
+    here_, there = come(a, "waiter", "ada"), come(b, "waiter", "ada")
+    here_.say("ready")
+    until(here_, "ready")
+    there.say("unready")
+    until(there, "unready")
+    user = come(a, "user", "ann")
+    user.say("connect")
+    assert until(user, "connect_queue")["payload"]["location"] == 0
+    here_.say("ready")
+    until(user, "connect_success")
+    for one in (here_, there):
+        assert until(one, "new_connection")["payload"]["sub"] == "ann"
+
+
+def test_a_newer_login_kicks_out_the_older_one_on_another_worker(a, b, come):
+    older, user = come(a, "waiter", "ada"), come(a, "user", "ann")
+    name = meet(user, older)
+    newer = come(b, "waiter", "ada", anew=True)
+    with pytest.raises(Closed) as closed:
+        until(older, "never")
+    assert closed.value.code == 4409
+    assert page(newer, name) == []
+    say(user, "still there?")
+    hears(newer, "still there?")
+
+
+def test_who_is_signed_out_is_closed_on_every_worker(a, b, come, database_url):
+    clients = [come(server, "waiter", "ada") for server in (a, b)]
+    with closing(open_store(database_url)) as store:
+        store.revoke(subject="ada", now=2**52)
+    assert [client.closed() for client in clients] == [4401, 4401]
+
+
+@pytest.mark.parametrize("leaver", ["user", "waiter"])
+def test_a_chat_that_one_side_ends_is_over_on_both_workers(a, b, come, database_url, leaver):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    if leaver == "user":
+        user.say("message_text", {"message": "bye"}, id="last")
+        user.say("disconnect")
+        stays, gone = waiter, user
+    else:
+        waiter.say("message_text", {"message": "bye"}, id="last", to=user.uuid)
+        waiter.say("disconnect", {"uuid": user.uuid})
+        stays, gone = user, waiter
+    hears(stays, "bye")
+    assert until(stays, "disconnected")["from"] == gone.uuid
+    until(gone, "disconnected")
+    user.say("connect")
+    assert until(user, "connect_success")["payload"]["conversation"] != name
+    with closing(open_store(database_url)) as store:
+        newest, oldest = store.chats_of(Side.USER, "ann")
+        assert oldest.ended
+        assert not newest.ended
+
+
+def test_users_of_a_killed_worker_s_waiter_are_served_again_in_the_same_conversation(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    say(user, "one")
+    hears(waiter, "one")
+    kill_worker(a)
+    assert until(user, "connect_queue")["payload"]["location"] == 0  # lease and grace have ended
+    other = come(a, "waiter", "eve")
+    other.say("ready")
+    assert until(user, "connect_success")["payload"]["conversation"] == name
+    assert page(other, name) == ["one"]
+    say(other, "here I am", user.uuid)
+    hears(user, "here I am")
+
+
+def test_who_comes_back_after_its_worker_was_killed_goes_on(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    say(user, "one")
+    kill_worker(b)
+    back = come(a, "user", "ann", resume={name: 1})
+    assert until(back, "connect_success")["payload"]["last_seq"] == 1
+    say(waiter, "two", back.uuid)
+    hears(back, "two")
+
+
+def test_a_server_that_stops_hands_its_people_over(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    user.say("message_text", {"message": "last words"}, id="last")
+    hears(waiter, "last words")
+    assert b.stop() == 0
+    assert user.closed() == 1012
+    back = come(a, "user", "ann", resume={name: 0})
+    assert page(back, name) == ["last words"]
+    say(waiter, "two", back.uuid)
+    hears(back, "two")
+
+
+def test_figures_are_those_of_the_whole_desk(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    watching = come(b, "waiter", "eve")
+    meet(user, waiter)
+    waiting = [come(a, "user", sub) for sub in ("bob", "cid")]
+    for one in waiting:
+        one.say("connect")
+    until(waiting[0], "connect_success")
+    until(waiting[1], "connect_queue")
+    until(watching, "queue_status", payload_length=1)
+    status = json.loads(b.get("/v1/status"))
+    assert (status["queue_length"], status["users_served"]) == (1, 2)
+    matched = sum(
+        float(found)
+        for server in (a, b)
+        for found in re.findall(r"csapp_queue_wait_seconds_count (\S+)", server.get("/metrics"))
+    )
+    assert matched == 2, "each match is counted by one worker"
+
+
+def test_a_stranger_on_another_worker_hears_nothing(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    stranger = come(b, "user", "eve")
+    meet(user, waiter)
+    say(user, "secret")
+    hears(waiter, "secret")
+    assert_quiet(stranger)
