@@ -27,7 +27,8 @@ bench: .venv/dev.stamp
 faults: .venv/dev.stamp .venv/system.stamp
 	$(PYTHON) -m pytest tests/faults $(ARGS)
 
-# KILLS at random moments while people talk; ARGS=--postgres for the other database.
+# KILLS at random moments while people talk; ARGS=--postgres for the other database,
+# ARGS=--redis for two servers of two workers and a Redis that suffers as well.
 chaos: .venv/dev.stamp
 	$(PYTHON) -m tests.chaos --kills $(KILLS) $(ARGS)
 

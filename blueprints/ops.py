@@ -29,6 +29,8 @@ def blueprint(extension: Extension) -> Blueprint:
             return jsonify(status="unfit", reason=reason), 503
         if not server.keeps:
             return jsonify(status="unavailable", reason="the history cannot be stored"), 503
+        if not server.meets:
+            return jsonify(status="unavailable", reason="the desk cannot be reached"), 503
         return jsonify(status="ready"), 200
 
     @doors.get("/metrics")

@@ -36,6 +36,7 @@ from .wire.codes import CloseCode, ErrorCode
 
 if TYPE_CHECKING:
     from .desk.mailbox import Mailbox
+    from .desk.redis import RedisDesk
 
 log = logging.getLogger("csapp.sockets")
 
@@ -94,6 +95,7 @@ class ChatServer:
         #: when it could not start, and why
         self._failure: tuple[float, StoreError | DeskUnavailable] | None = None
         self._writer: Writer | None = None
+        self._shared: RedisDesk | None = None
         self._mailbox: Mailbox | None = None
         #: what is said is kept here, once the server has started; None: nothing is
         self.store: SQLStore | None = None
@@ -209,7 +211,7 @@ class ChatServer:
             desk.close()
             raise
         mailbox.start(runtime)
-        self._mailbox = mailbox
+        self._shared, self._mailbox = desk, mailbox
 
         def look() -> None:
             try:
@@ -261,6 +263,11 @@ class ChatServer:
     def keeps(self) -> bool:
         """What is said can be stored, or need not be."""
         return self._writer is None or self._writer.available
+
+    @property
+    def meets(self) -> bool:
+        """The desk can be reached, or is here."""
+        return self._shared is None or self._shared.available
 
     # ---- connections ---------------------------------------------------
 

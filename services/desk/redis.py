@@ -131,6 +131,11 @@ class RedisDesk:
         self._own = OwnPeople(worker)
         self._leaving: set[str] = set()
 
+    @property
+    def available(self) -> bool:
+        """The last call has reached Redis."""
+        return not self._away
+
     # ---- calls ---------------------------------------------------------
 
     def _connected(self, connection: Any) -> None:

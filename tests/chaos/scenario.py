@@ -28,6 +28,8 @@ from testkit.server import PATIENCE
 from testkit.v1 import PlainManners
 from testkit.v2 import Device, Manners
 
+from .victim import CAPACITY
+
 WINDOW = 20  # texts of one device that may be without a receipt
 MOMENTS = 1000  # events at most between two kills
 STORM = 100  # … where the kill is to meet people who are coming back
@@ -114,7 +116,7 @@ class Scenario:
             for _ in range(self.kills):
                 self._live()
                 self.stage.strike(self.random)
-            problems = self.stage.settle() + self._quiet()
+            problems = self.stage.settle() + self._quiet() + self._told()
             truth = self._truth()
             anomalies = check(self.journal, truth)
             problems += [one for device in self.devices for one in device.problems]
@@ -200,6 +202,25 @@ class Scenario:
             for device in self.devices
             if not device.wait(heard, end - time.monotonic())
         ]
+
+    def _told(self) -> list[str]:
+        """What clients take for true: one waiter a user, never too many users a waiter."""
+        problems: list[str] = []
+        servers: dict[str, set[str]] = {}  # conversation → waiters
+        for device in self.devices:
+            if not isinstance(device.manners, PlainManners):
+                chats = device.look(
+                    lambda manners: [c.name for c in manners.chats.values() if c.here]
+                )
+                if len(chats) > (CAPACITY if device.manners.role == "waiter" else 1):
+                    problems.append(f"{device.name} takes part in {chats}")
+                if device.manners.role == "waiter":
+                    for chat in chats:
+                        servers.setdefault(chat, set()).add(device.manners.sub)
+        for chat, waiters in servers.items():
+            if len(waiters) > 1:
+                problems.append(f"{waiters} serve {chat}")
+        return problems
 
     def _truth(self) -> Truth:
         store = open_store(self.database)

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from .fleet import Fleet
 from .scenario import Report, Scenario
 from .victim import Victim, model, real
 
 KILLS = 50
+FLEET_KILLS = 20
 
 
 @pytest.fixture
@@ -25,6 +27,14 @@ def assert_kept(report: Report) -> None:
 def test_killed_at_random_moments_everybody_has_everything(database):
     report = Scenario(Victim(real(database)), database, KILLS).run()
     print(report)
+    assert_kept(report)
+
+
+@pytest.mark.timeout(300)
+def test_several_servers_are_killed_and_their_redis_too(database):
+    stage = Fleet(database)
+    report = Scenario(stage, database, FLEET_KILLS).run()
+    print(report, dict(stage.strikes))
     assert_kept(report)
 
 
