@@ -533,6 +533,7 @@ def test_on_a_phone_it_takes_the_screen(shop: LiveServer, visit: Visit) -> None:
     page = visit(f"{shop.url}/", viewport=PHONE, has_touch=True, is_mobile=True)
     open_chat(page)
     panel = page.get_by_role("dialog")
+    panel.evaluate("panel => Promise.all(panel.getAnimations().map(one => one.finished))")
     assert panel.bounding_box() == {"x": 0, "y": 0, **PHONE}
     size = page.get_by_role("textbox").evaluate("box => parseFloat(getComputedStyle(box).fontSize)")
     assert size >= 16

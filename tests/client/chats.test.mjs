@@ -143,6 +143,24 @@ test("a chat that the waiter ends is over, and the wish with it", async () => {
   assert.equal(message.state, "failed");
 });
 
+test("a chat that is ended while one comes back is not begun anew", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  await stage.close(1006);
+  await stage.pass(1000);
+  await stage.enter();
+  const barrier = stage.sent("get_history").at(-1);
+  await stage.introduce();
+  await stage.say("disconnected", undefined, { from: "wim", conversation: "c1" });
+  const history = { conversation: "c1", messages: [], complete: true, state: "ended" };
+  await stage.say("message_history", history, { reply_id: barrier.id });
+  assert.equal(stage.sent("connect").length, 0);
+  await stage.answer("get_history", "message_history", history);
+  assert.equal(stage.client.chat.state, "ended");
+  assert.equal(stage.client.wanted, false);
+  assert.equal(stage.sent("connect").length, 0);
+});
+
 test("ending a chat sends what was said before", async () => {
   const stage = new Stage();
   await stage.serve();

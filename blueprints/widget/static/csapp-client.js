@@ -98,6 +98,7 @@ class Chat {
   _here = false; // … and what was missed
   _paged = false;
   _leaving = false; // to be ended when the server can be told
+  _doubtful = false; // it may be over: the server is being asked
   _typed = -Infinity;
 
   constructor(conversation) {
@@ -499,6 +500,7 @@ export class ChatClient {
       if (!chat._paged) this.#want = want; // nobody has ended it: it is forgotten
     }
     if (this.phase === "served" && !this.#find()?._met) this.#setPhase("idle");
+    if (resumed.some((chat) => chat._doubtful)) return; // nobody asks anew for a chat that was ended
     if (this.phase !== "served" && (this.wanted || this.#isOpen)) this.#join();
   }
 
@@ -546,7 +548,7 @@ export class ChatClient {
     this.#timers.clear();
     for (const [id, { keep }] of this.#asked) if (!keep) this.#asked.delete(id);
     for (const chat of this.chats.values()) {
-      chat._met = chat._here = chat._paged = chat._asking = chat.typing = false;
+      chat._met = chat._here = chat._paged = chat._asking = chat._doubtful = chat.typing = false;
       chat._top = 0;
       chat._typed = -Infinity;
     }
@@ -943,7 +945,9 @@ export class ChatClient {
   /** Something speaks against being served: unless the server says what goes on, *chat* is over. */
   #doubt(chat) {
     chat._met = chat._here = false;
+    chat._doubtful = true;
     this.#catchUp(chat, () => {
+      chat._doubtful = false;
       const waits = this.#role === "user" && this.phase === "queued";
       if (!chat._met && !waits) this.#end(chat, true);
     });
