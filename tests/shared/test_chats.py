@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 from contextlib import closing
 
 import pytest
@@ -245,10 +246,11 @@ def test_a_server_that_stops_hands_its_people_over(a, b, come):
     name = meet(user, waiter)
     user.say("message_text", {"message": "last words"}, id="last")
     hears(waiter, "last words")
-    assert b.stop() == 0
+    b.signal(signal.SIGTERM)
     assert user.closed() == 1012
     back = come(a, "user", "ann", resume={name: 0})
     assert page(back, name) == ["last words"]
+    assert b.wait() == 0
     say(waiter, "two", back.uuid)
     hears(back, "two")
 
@@ -257,11 +259,10 @@ def test_figures_are_those_of_the_whole_desk(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     watching = come(b, "waiter", "eve")
     meet(user, waiter)
-    waiting = [come(a, "user", sub) for sub in ("bob", "cid")]
-    for one in waiting:
-        one.say("connect")
-    until(waiting[0], "connect_success")
-    until(waiting[1], "connect_queue")
+    for sub, answer in (("bob", "connect_success"), ("cid", "connect_queue")):
+        client = come(a, "user", sub)
+        client.say("connect")
+        until(client, answer)
     until(watching, "queue_status", payload_length=1)
     status = json.loads(b.get("/v1/status"))
     assert (status["queue_length"], status["users_served"]) == (1, 2)
