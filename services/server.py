@@ -185,7 +185,7 @@ class ChatServer:
         """One of several workers: the desk is in Redis."""
         from .desk.mailbox import Mailbox  # redis is not loaded where one worker is enough
         from .desk.redis import RedisDesk
-        from .shared import SharedSwitchboard
+        from .shared.switchboard import SharedSwitchboard
 
         settings, store, writer = self.settings, self.store, self._writer
         assert store is not None  # noqa: S101  # the settings see to it

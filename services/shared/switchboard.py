@@ -23,11 +23,9 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
-import msgspec
-
-from .desk.port import (
+from ..desk.port import (
     Arrival,
     Departed,
     Desk,
@@ -40,13 +38,15 @@ from .desk.port import (
     Role,
     Standing,
 )
-from .history.port import Chat, Side, Store, StoreError
-from .history.writer import RETRY, Talk, Writer
-from .identity import Identity, TokenRole
-from .participants import SIDES, Ids, Line, Participant, Phase, Socket, Spoken
-from .runtime import Runtime
-from .standings import standings
-from .switchboard import Switchboard
+from ..history.port import Chat, Side, Store, StoreError
+from ..history.writer import RETRY, Talk, Writer
+from ..identity import Identity, TokenRole
+from ..participants import SIDES, Ids, Line, Participant, Phase, Socket, Spoken
+from ..runtime import Runtime
+from ..standings import standings
+from ..switchboard import Switchboard
+from .letters import Letter, NewLogin, Parked, Passed, Post, Reached, Said, decode, encode
+from .talk import SharedTalk, first_of
 
 log = logging.getLogger("csapp.desk")
 
@@ -56,116 +56,6 @@ SOON = 0.01
 #: messages read at once to fill a gap, and conversations looked up at once
 PIECE = 500
 CHECKED = 1000
-
-
-# ---- letters -----------------------------------------------------------------
-
-
-class Said(msgspec.Struct, tag="s", array_like=True):
-    """Texts that are stored: their talk, who said them, when, and the number of the first."""
-
-    talk: int
-    side: int
-    author: str
-    date: int
-    first: int
-    texts: list[str]
-
-
-class Passed(msgspec.Struct, tag="p", array_like=True):
-    """One side types or has stopped (`on`), or has read up to `seq`: never stored by the reader."""
-
-    talk: int
-    side: int
-    on: bool | None = None
-    seq: int | None = None
-
-
-class Reached(msgspec.Struct, tag="r", array_like=True):
-    """So much is stored: for a worker where a side of the talk has just come."""
-
-    talk: int
-    seq: int
-
-
-class NewLogin(msgspec.Struct, tag="l", array_like=True):
-    """A waiter has signed in elsewhere: older logins are replaced."""
-
-    uuid: str
-    sid: str
-
-
-class Parked(msgspec.Struct, tag="k", array_like=True):
-    """What was kept for somebody who is there now, for each version, and how far its talks go."""
-
-    uuid: str
-    frames: list[tuple[bytes, bytes]]
-    ends: list[tuple[int, int]]
-
-
-Letter = Said | Passed | Reached | NewLogin | Parked
-
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(list[Letter]).decode
-
-
-class Post(Protocol):
-    """The way to the other workers."""
-
-    def post(self, worker: str, letter: bytes) -> None:
-        """Let *worker* have *letter*. Never waits."""
-
-
-# ---- talks -------------------------------------------------------------------
-
-
-class SharedTalk(Talk):
-    """A conversation that other workers may write to.
-
-    *behind*: what is stored of it is to be looked up before anybody new is told.
-    """
-
-    __slots__ = ("behind", "end", "fresh", "lines", "under_way", "waiting")
-
-    def __init__(self, record: Chat, *, behind: bool) -> None:
-        super().__init__(record)
-        self.behind = behind
-        #: nothing of it has been delivered here
-        self.fresh = behind
-        #: the highest number that is known to be stored
-        self.end = record.last_seq
-        self.lines: dict[int, Line] = {}
-        #: sayings that the writer has and has not told of
-        self.under_way = 0
-        #: what cannot be delivered before a gap is filled; None: there is none
-        self.waiting: list[Spoken] | None = None
-
-    def stored_to(self, seq: int) -> None:
-        self.end = max(self.end, seq)
-
-    def take_back(self) -> None:
-        self.given = self.end
-
-    def begin_at(self, found: Chat) -> None:
-        """What is stored of it is known now."""
-        record = self.record
-        record.page = record.page or found.page
-        record.department = record.department or found.department
-        record.user_read = max(record.user_read, found.user_read)
-        record.waiter_read = max(record.waiter_read, found.waiter_read)
-        if self.fresh:
-            # What is on its way here is still to be delivered, above all in version 1.
-            self.last_seq = min([found.last_seq, *(_first(one) - 1 for one in self.waiting or ())])
-            self.fresh = False
-        self.stored_to(found.last_seq)
-        self.given = max(self.given, self.end)
-        self.behind = False
-
-    def deliver_to(self, seq: int) -> None:
-        """Everything up to *seq* is delivered here."""
-        self.last_seq = max(self.last_seq, seq)
-        self.end = max(self.end, seq)
-        self.given = max(self.given, seq)
 
 
 class SharedSwitchboard(Switchboard):
@@ -386,7 +276,7 @@ class SharedSwitchboard(Switchboard):
     def _mend(self, talk: SharedTalk) -> None:
         """Deliver what waits, and what is missing up to what is known to be stored."""
         while talk.waiting or talk.last_seq < talk.end or talk.behind:
-            waiting = talk.waiting = sorted(talk.waiting or (), key=_first)
+            waiting = talk.waiting = sorted(talk.waiting or (), key=first_of)
             if talk.behind:
                 self._look_up(talk)
             elif waiting and self._deliver(talk, waiting[0]):
@@ -394,7 +284,7 @@ class SharedSwitchboard(Switchboard):
             elif talk.under_way:  # what is missing may be this worker's own, not told yet
                 self._runtime.sleep(SOON)
             else:
-                self._fill(talk, _first(waiting[0]) if waiting else talk.end + 1)
+                self._fill(talk, first_of(waiting[0]) if waiting else talk.end + 1)
         talk.waiting = None
 
     def _begin_to_mend(self, talk: SharedTalk) -> None:
@@ -489,12 +379,12 @@ class SharedSwitchboard(Switchboard):
         with self._sending:
             letters = self._outgoing.pop(worker, None)
         if letters and self._post is not None:
-            self._post.post(worker, _encode(letters))
+            self._post.post(worker, encode(letters))
 
     def heard(self, sender: str, pieces: list[bytes]) -> None:
         """Letters of another worker."""
         for piece in pieces:
-            for letter in _decode(piece):
+            for letter in decode(piece):
                 try:
                     _HEARD[type(letter)](self, letter)
                 except Exception:
@@ -686,10 +576,6 @@ def _let_go(person: Participant, other: Participant) -> None:
     if person.line is not None and person.line.to is other:
         person.line = person.talk = None
         person.phase = Phase.IDLE
-
-
-def _first(spoken: Spoken) -> int:
-    return spoken.seqs[0]
 
 
 def _now() -> int:
