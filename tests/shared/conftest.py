@@ -30,10 +30,14 @@ Frame = dict[str, Any]
 Come = Callable[..., Client]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+#: for tests whose outcome the database could change; the others have PostgreSQL
+BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+
+
+@pytest.fixture
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database with its tables."""
-    if request.param == "sqlite":
+    if getattr(request, "param", "postgresql") == "sqlite":
         url = f"sqlite:///{tmp_path / 'csapp.db'}"
     else:
         postgres: Postgres = request.getfixturevalue("postgres")

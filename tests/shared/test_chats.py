@@ -14,11 +14,12 @@ from services.history.sql import open_store
 from testkit import Client
 from testkit.client import Closed, assert_quiet
 
-from .conftest import hears, here, kill_worker, meet, page, say, until
+from .conftest import BOTH, hears, here, kill_worker, meet, page, say, until
 
 TEXTS = 100
 
 
+@BOTH
 def test_texts_go_both_ways_and_everybody_sees_the_same_order(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     meet(user, waiter)
@@ -215,6 +216,7 @@ def test_a_chat_that_one_side_ends_is_over_on_both_workers(a, b, come, database_
         assert not newest.ended
 
 
+@BOTH
 def test_users_of_a_killed_worker_s_waiter_are_served_again_in_the_same_conversation(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
@@ -230,6 +232,7 @@ def test_users_of_a_killed_worker_s_waiter_are_served_again_in_the_same_conversa
     hears(user, "here I am")
 
 
+@BOTH
 def test_who_comes_back_after_its_worker_was_killed_goes_on(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
