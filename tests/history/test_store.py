@@ -8,7 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
-from services.history.port import Batch, Conflict, Duty, Kind, Message, Note, Side, StoreError
+from services.history.port import (
+    Amendment,
+    Batch,
+    Conflict,
+    Duty,
+    Kind,
+    Message,
+    Note,
+    Side,
+    StoreError,
+)
 from services.history.sql import latest_chats, latest_messages, open_chats, open_store
 
 from .conftest import chat, text, texts
@@ -370,3 +380,20 @@ def test_a_closed_store_opens_again(store):
     assert len(store.messages(1)) == 2
     store.close()
     store.close()
+
+
+def test_what_several_workers_know_of_a_chat_is_merged(store):
+    there = Amendment(chat(1, page="/shop", department="sales", user_read=3), served=True)
+    store.commit(Batch(amendments=[there]))
+    late = chat(1, waiter="zoe", waiter_name="Zoe", user_read=1, waiter_read=2, ended=70)
+    store.commit(Batch(amendments=[Amendment(late)]))
+    store.commit(Batch(amendments=[Amendment(chat(1, ended=80))]))
+    found = store.chat(1)
+    assert (found.user_read, found.waiter_read) == (3, 2), "marks only grow"
+    assert (found.page, found.department) == ("/shop", "sales")
+    assert found.ended == 70, "what has ended stays so"
+    assert found.waiter_subject == "bob", "who serves it was no news"
+    store.commit(Batch(amendments=[Amendment(late, served=True), Amendment(chat(2))]))
+    assert store.chat(1).waiter_subject == "zoe"
+    assert store.chat(2) is not None, "put in where it was missing"
+    assert store.knows("zoe", "ann")
