@@ -110,8 +110,8 @@ class SharedSwitchboard(Switchboard):
         if arrival.place is not None:
             self._take_place(role, identity, arrival)
         me = self._participants.get(arrival.uuid)
-        if me is not None and not me.sockets:
-            for talk in _talks_of(me):  # nobody has told this worker of it while it was away
+        if me is not None:
+            for talk in _talks_of(me):  # it may have seen elsewhere what is still on its way here
                 talk.behind = True
                 if sock.dialect.version == 1:  # others look it up in their turn
                     self._runtime.spawn(self.catch_up, talk)
