@@ -20,14 +20,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
-from .server import PATIENCE, free_port
+from .daemon import Daemon
 
 #: small and quick to start; nothing that weakens what a commit promises
 OPTIONS = {
@@ -66,11 +64,12 @@ def _place() -> str | None:
     return None
 
 
-class Postgres:
-    """Runs while it is used as a context manager, or from `start` until `stop`.
+class Postgres(Daemon):
+    """*options* are settings of `postgresql.conf`, instead of or beside `OPTIONS`."""
 
-    *options* are settings of `postgresql.conf`, instead of or beside `OPTIONS`.
-    """
+    program = "PostgreSQL"
+    STOP = signal.SIGINT
+    CLOSE = signal.SIGQUIT
 
     def __init__(self, **options: str) -> None:
         self._options = OPTIONS | options
@@ -78,12 +77,10 @@ class Postgres:
         if bin_ is None:
             raise FileNotFoundError("PostgreSQL is missing: apt-get install postgresql")
         self.bin = bin_
-        self.port = free_port()
-        self._process: subprocess.Popen[bytes] | None = None
         self._names = itertools.count(1)
         # PostgreSQL refuses to run as root
         self._owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
-        self.directory = Path(tempfile.mkdtemp(prefix="csapp-postgres-", dir=_place()))
+        super().__init__(Path(tempfile.mkdtemp(prefix="csapp-postgres-", dir=_place())))
         try:
             if self._owner:
                 os.chown(self.directory, self._owner.pw_uid, self._owner.pw_gid)
@@ -91,13 +88,6 @@ class Postgres:
         except BaseException:
             shutil.rmtree(self.directory)
             raise
-
-    def __enter__(self) -> Postgres:
-        self.start()
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
 
     @property
     def url(self) -> str:
@@ -125,98 +115,20 @@ class Postgres:
 
     # ---- starting and ending -------------------------------------------
 
-    def start(self) -> None:
-        """Start it, on the same port and data as before; returns when it answers."""
+    def command(self) -> list[str | Path]:
+        """How it is started."""
         options = [f"-c{name}={value}" for name, value in self._options.items()]
-        with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [self.bin / "postgres", "-D", self.directory / "data", f"-p{self.port}", *options],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                cwd=self.directory,
-                **self._as_owner(),
-            )
-        end = time.monotonic() + PATIENCE
-        while True:
-            try:
-                self.execute("SELECT 1")
-            except psycopg.OperationalError as error:
-                if self._process.poll() is not None or time.monotonic() > end:
-                    raise AssertionError(f"PostgreSQL does not start:\n{self.log}") from error
-                time.sleep(0.02)
-            else:
-                return
+        return [
+            self.bin / "postgres", "-D", self.directory / "data", f"-p{self.port}", *options,
+        ]  # fmt: skip
 
-    def stop(self) -> None:
-        """Stop it as an operator would, in a hurry (fast): sessions are cut off, data is safe."""
-        self._end(signal.SIGINT)
-
-    def kill(self) -> None:
-        """SIGKILL all of it, as when the machine loses its power."""
-        for pid in self.pids():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        self._end(signal.SIGKILL)
-
-    def close(self) -> None:
-        """End it, and leave nothing behind."""
-        self.resume()
+    def answers(self) -> bool:
+        """Whether it is ready."""
         try:
-            self._end(signal.SIGQUIT)
-        finally:
-            shutil.rmtree(self.directory)
-
-    def _end(self, number: int) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        if process.poll() is None:
-            process.send_signal(number)
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise AssertionError(f"PostgreSQL does not stop:\n{self.log}") from None
-
-    # ---- standing still ------------------------------------------------
-
-    def pids(self) -> list[int]:
-        """Its processes, the first one first."""
-        if self._process is None or self._process.poll() is not None:
-            return []
-        first = self._process.pid
-        children = Path(f"/proc/{first}/task/{first}/children").read_text()
-        return [first, *map(int, children.split())]
-
-    def pause(self) -> None:
-        """Have all of it stand still; the kernel still takes in what clients send."""
-        self._signal_all(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let it go on."""
-        self._signal_all(signal.SIGCONT)
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """`pause`, and `resume` in the end."""
-        self.pause()
-        try:
-            yield
-        finally:
-            self.resume()
-
-    def _signal_all(self, number: int) -> None:
-        for pid in self.pids():  # the first one first: it starts no more of them
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, number)
-
-    # ---- the rest ------------------------------------------------------
-
-    @property
-    def log(self) -> str:
-        """All it has written."""
-        return (self.directory / "log").read_text()
+            self.execute("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _run(self, program: str, *args: str) -> None:
         done = subprocess.run(
@@ -226,12 +138,13 @@ class Postgres:
             capture_output=True,
             text=True,
             timeout=120,
-            **self._as_owner(),
+            **self.options(),
         )
         if done.returncode:
             raise AssertionError(f"{program} has failed:\n{done.stdout}{done.stderr}")
 
-    def _as_owner(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
+        """Whose processes they are."""
         if self._owner is None:
             return {}
         return {"user": self._owner.pw_uid, "group": self._owner.pw_gid}

@@ -14,20 +14,16 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import signal
-import subprocess
 import tempfile
-import time
-from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from .server import PATIENCE, free_port
+from .daemon import Daemon
+from .server import PATIENCE
 
 #: nothing of the machine's own configuration, nothing that leaves the loopback
 OPTIONS = {
@@ -39,15 +35,16 @@ OPTIONS = {
 }
 
 
-class RedisServer:
-    """Runs while it is used as a context manager, or from `start` until `close`."""
+class RedisServer(Daemon):
+    """*keep*: it comes back with what it knew. *cluster*: it is a cluster of one node."""
+
+    program = "Redis"
 
     def __init__(self, *, keep: bool = False, cluster: bool = False) -> None:
         program = shutil.which("redis-server")
         if program is None:
             raise FileNotFoundError("Redis is missing: apt-get install redis-server")
-        self.port = free_port()
-        self.directory = Path(tempfile.mkdtemp(prefix="csapp-redis-"))
+        super().__init__(Path(tempfile.mkdtemp(prefix="csapp-redis-")))
         self._cluster = cluster
         options = OPTIONS | {
             "appendonly": "yes" if keep else "no",
@@ -56,19 +53,6 @@ class RedisServer:
         self._command = [program, "--port", str(self.port), "--dir", str(self.directory)]
         for name, value in options.items():
             self._command += [f"--{name}", value]
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def __enter__(self) -> RedisServer:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     @property
     def url(self) -> str:
@@ -96,82 +80,21 @@ class RedisServer:
 
     # ---- starting and ending -------------------------------------------
 
-    def start(self) -> None:
-        """Start it, on the same port as before; returns when it answers."""
-        with (self.directory / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command, stdout=log, stderr=subprocess.STDOUT, cwd=self.directory
-            )
-        end = time.monotonic() + PATIENCE
-        while True:
-            try:
-                if self._cluster and not self.execute("CLUSTER", "SLOTS"):
-                    self.execute("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
-                self.execute("EXISTS", "anything")
-            except redis.RedisError as error:
-                if self._process.poll() is not None or time.monotonic() > end:
-                    raise AssertionError(f"Redis does not start:\n{self.log}") from error
-                time.sleep(0.02)
-            else:
-                return
+    def command(self) -> list[str]:
+        """How it is started."""
+        return self._command
 
-    def stop(self) -> None:
-        """Stop it as an operator would: SIGTERM."""
-        self._end(signal.SIGTERM)
-
-    def kill(self) -> None:
-        """SIGKILL, as when the machine loses its power."""
-        self._end(signal.SIGKILL)
+    def answers(self) -> bool:
+        """Whether it is ready."""
+        try:
+            if self._cluster and not self.execute("CLUSTER", "SLOTS"):
+                self.execute("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+            self.execute("EXISTS", "anything")
+        except redis.RedisError:
+            return False
+        return True
 
     def restart(self) -> None:
         """Kill it and start it again at once."""
         self.kill()
         self.start()
-
-    def close(self) -> None:
-        """End it, and leave nothing behind."""
-        self.resume()
-        try:
-            self.kill()
-        finally:
-            shutil.rmtree(self.directory)
-
-    def _end(self, number: int) -> None:
-        process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(number)
-        try:
-            process.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            raise AssertionError(f"Redis does not stop:\n{self.log}") from None
-
-    # ---- standing still ------------------------------------------------
-
-    def pause(self) -> None:
-        """Have it stand still (SIGSTOP); the kernel still takes in what clients send."""
-        self._signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let it go on."""
-        self._signal(signal.SIGCONT)
-
-    @contextlib.contextmanager
-    def paused(self) -> Iterator[None]:
-        """`pause`, and `resume` in the end."""
-        self.pause()
-        try:
-            yield
-        finally:
-            self.resume()
-
-    def _signal(self, number: int) -> None:
-        if self._process is not None and self._process.poll() is None:
-            self._process.send_signal(number)
-
-    @property
-    def log(self) -> str:
-        """All it has written."""
-        return (self.directory / "log").read_text()
