@@ -120,8 +120,11 @@ class Transcript:
 
     def _acknowledge(self, spoken: Spoken) -> None:
         talk, date = spoken.talk.id, rfc3339(spoken.date)
+        seen = self._seen.get(talk, 0)
         for client_id, seq in zip(spoken.client_ids or (), spoken.seqs, strict=True):
-            self._seen[talk] = max(self._seen.get(talk, 0), seq)
+            if seq <= seen:
+                continue  # a page that was asked for before has told it, with its id
+            self._seen[talk] = seq
             if client_id is not None:
                 self._send_receipt(talk, client_id, seq, date)
         for client_id, first in spoken.repeats:
