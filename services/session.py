@@ -358,7 +358,7 @@ class Session:
             self._tell_self(participant.identity)
             if self._role is Role.WAITER:
                 if participant.phase is Phase.ON_DUTY:
-                    self._tell_duty(participant)
+                    self._tell_duty(True)
                 self._switchboard.tell_line(participant, self)
             if participant.line is not None:
                 lines.append(participant.line)
@@ -486,24 +486,26 @@ class Session:
         """A waiter takes users from now on; twice is harmless."""
         switchboard = self._switchboard
         asked = frame.payload.capacity if isinstance(frame.payload, frames.DutyPayload) else UNSET
-        me.phase = Phase.ON_DUTY
         switchboard.desk.ready(self.uuid, asked if isinstance(asked, int) else None)
+        me.phase = Phase.ON_DUTY
         switchboard.keep_duty(me, ready=True, capacity=switchboard.desk.capacity(self.uuid))
         if isinstance(frame, frames.Ready2):
-            self._tell_duty(me, frame)
+            self._tell_duty(True, frame)
         switchboard.carry_out()
+        me.phase = Phase.ON_DUTY  # what another worker's socket had said before was carried out
 
     def unready(self, frame: frames.Unready, me: Participant) -> None:
         """A waiter keeps its users and gets no more."""
-        desk = self._switchboard.desk
+        switchboard = self._switchboard
+        switchboard.desk.unready(self.uuid)
+        switchboard.carry_out()
         me.phase = Phase.OFF_DUTY
-        desk.unready(self.uuid)
-        self._switchboard.keep_duty(me, ready=False, capacity=desk.capacity(self.uuid))
-        self._tell_duty(me, frame)
+        switchboard.keep_duty(me, ready=False, capacity=switchboard.desk.capacity(self.uuid))
+        self._tell_duty(False, frame)
 
-    def _tell_duty(self, me: Participant, frame: frames.ClientFrame | None = None) -> None:
+    def _tell_duty(self, ready: bool, frame: frames.ClientFrame | None = None) -> None:
         """Whether a waiter takes users; it may have said so in another window, long ago."""
-        success = frames.ReadySuccess if me.phase is Phase.ON_DUTY else frames.UnreadySuccess
+        success = frames.ReadySuccess if ready else frames.UnreadySuccess
         payload = frames.CapacityPayload(self._switchboard.desk.capacity(self.uuid))
         told = success(id=codec.new_id(), to=self.uuid, payload=payload)
         if frame is not None:
