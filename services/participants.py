@@ -187,6 +187,11 @@ class Participant:
         self.plain = all(sock.dialect.version == 1 for sock in sockets)
 
     @property
+    def all_lines(self) -> list[Line]:
+        """To everybody whom it talks with."""
+        return [self.line] if self.line else list(self.lines.values())
+
+    @property
     def only_talk(self) -> Talk | None:
         """The conversation that need not be named: a user's, or that of a waiter's only user."""
         if self.talk is not None or len(self.lines) != 1:

@@ -93,8 +93,7 @@ class Switchboard:
             self._end(chat)
         talks = {chat.key: chat for chat in chats}
         for one in found:
-            token_role = TokenRole.USER if one.role is Role.USER else TokenRole.WAITER
-            identity = Identity(one.subject, one.name, token_role)
+            identity = Identity(one.subject, one.name, TokenRole(one.role))
             participant = Participant(one.uuid, one.role, identity)
             self._participants[one.uuid] = participant
             if one.role is Role.WAITER:
@@ -182,8 +181,7 @@ class Switchboard:
 
     def _show(self, participant: Participant, state: str) -> None:
         """Tell the other sides that *participant* has come or is away."""
-        lines = [participant.line] if participant.line else list(participant.lines.values())
-        for line in lines:
+        for line in participant.all_lines:
             for sock in line.to.sockets:
                 frame = sock.dialect.presence(line.to.uuid, participant.uuid, line.talk.id, state)
                 if frame is not None:
@@ -474,13 +472,15 @@ class Switchboard:
 
     def read_by(self, line: Line, seq: int) -> None:
         """The speaker of *line* has read up to *seq*."""
+        self._mark(line, min(seq, line.talk.last_seq))
+        self._save(line.talk.record)
+
+    def _mark(self, line: Line, seq: int) -> None:
         record = line.talk.record
-        seq = min(seq, line.talk.last_seq)
         if line.sender.role is Role.USER:
             record.user_read = max(record.user_read, seq)
         else:
             record.waiter_read = max(record.waiter_read, seq)
-        self._save(record)
 
     def tell_queue(self) -> None:
         """Tell waiters how long the line is, when that has changed. At most once a second."""

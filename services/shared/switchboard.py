@@ -18,7 +18,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from itertools import groupby
@@ -152,8 +151,7 @@ class SharedSwitchboard(Switchboard):
         """Somebody as other workers know it, who may be new here."""
         other = self._participants.get(known.uuid)
         if other is None:
-            role = TokenRole.USER if known.role is Role.USER else TokenRole.WAITER
-            identity = Identity(known.subject, known.name, role)
+            identity = Identity(known.subject, known.name, TokenRole(known.role))
             other = self._participants[known.uuid] = Participant(known.uuid, known.role, identity)
             other.here = self._worker in known.workers
         other.elsewhere = tuple(one for one in known.workers if one != self._worker)
@@ -201,7 +199,7 @@ class SharedSwitchboard(Switchboard):
 
     def _forget(self, person: Participant) -> None:
         """Who has no socket here and talks with nobody here is other workers' business."""
-        lines = _lines_of(person)
+        lines = person.all_lines
         if person.here or any(line.to.here for line in lines):
             return
         self._participants.pop(person.uuid, None)
@@ -496,9 +494,11 @@ class SharedSwitchboard(Switchboard):
         elif event.keeps:
             self.writer.amend(talk.record, served=True)
 
+    def _save(self, chat: Chat) -> None:
+        self.writer.amend(chat)  # others write of it, too
+
     def _end(self, chat: Chat) -> None:
-        chat.ended = _now()
-        self.writer.amend(chat)
+        super()._end(chat)
         self._talks.pop(chat.key, None)
 
     def _parted(self, event: Parted) -> None:
@@ -518,24 +518,13 @@ class SharedSwitchboard(Switchboard):
         if person.talk is None and event.talk:
             person.talk = self._talk(person, event.talk)
         super()._departed(event)
-        for line in _lines_of(person):
+        for line in person.all_lines:
             _let_go(line.to, person)
             self._forget(line.to)
         sockets = person.sockets
         person.hold(())
         for sock in sockets:  # this worker was out of reach for too long
             sock.send_back()
-
-    def _mark(self, line: Line, seq: int) -> None:
-        record = line.talk.record
-        if line.sender.role is Role.USER:
-            record.user_read = max(record.user_read, seq)
-        else:
-            record.waiter_read = max(record.waiter_read, seq)
-
-    def read_by(self, line: Line, seq: int) -> None:
-        self._mark(line, min(seq, line.talk.last_seq))
-        self.writer.amend(line.talk.record)
 
     # ---- the line ------------------------------------------------------
 
@@ -561,12 +550,8 @@ class _Stranger(Exception):
     """This worker does not know somebody, and need not."""
 
 
-def _lines_of(person: Participant) -> list[Line]:
-    return [person.line] if person.line else list(person.lines.values())
-
-
 def _talks_of(person: Participant) -> list[SharedTalk]:
-    talks = {id(talk): talk for talk in (person.talk, *(one.talk for one in _lines_of(person)))}
+    talks = {id(talk): talk for talk in (person.talk, *(one.talk for one in person.all_lines))}
     return [talk for talk in talks.values() if isinstance(talk, SharedTalk)]
 
 
@@ -576,7 +561,3 @@ def _let_go(person: Participant, other: Participant) -> None:
     if person.line is not None and person.line.to is other:
         person.line = person.talk = None
         person.phase = Phase.IDLE
-
-
-def _now() -> int:
-    return int(time.time() * 1000)
