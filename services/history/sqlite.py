@@ -168,12 +168,12 @@ class SQLiteStore(SQLStore):
         return f"{self.path}: {cause}"
 
 
-_inserts: dict[tuple[str, int], str] = {}
+_inserts: dict[tuple[str, int, str], str] = {}
 
 
 def _insert(table: sa.Table, count: int, changes: str) -> str:
     """The INSERT of so many rows, always the same text for the statement cache."""
-    key = table.name, count
+    key = table.name, count, changes
     if key not in _inserts:
         marks = f"({', '.join('?' * len(written(table)))})"
         _inserts[key] = f"{into(table)}VALUES {', '.join([marks] * count)}{changes}"

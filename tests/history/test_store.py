@@ -383,6 +383,7 @@ def test_a_closed_store_opens_again(store):
 
 
 def test_what_several_workers_know_of_a_chat_is_merged(store):
+    store.commit(Batch([chat(3)]))  # written otherwise: as it is
     there = Amendment(chat(1, page="/shop", department="sales", user_read=3), served=True)
     store.commit(Batch(amendments=[there]))
     late = chat(1, waiter="zoe", waiter_name="Zoe", user_read=1, waiter_read=2, ended=70)
