@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from .desk.port import Arrival, Role
 from .history.port import Side
@@ -134,6 +134,16 @@ class Spoken(Saying):
         return self._full
 
 
+class Kept(NamedTuple):
+    """What waits for somebody to return, for each version; of texts also their numbers."""
+
+    plain: bytes
+    full: bytes
+    talk: int = 0
+    first: int = 0
+    last: int = 0
+
+
 class Participant:
     """A visitor session or a waiter on duty, as this process knows it."""
 
@@ -177,8 +187,8 @@ class Participant:
         self.talk: Talk | None = None
         #: where a user was when it asked
         self.page = ("", "")
-        #: what waits for it to return, for each version
-        self.parked: deque[tuple[bytes, bytes]] = deque()
+        #: what waits for it to return
+        self.parked: deque[Kept] = deque()
         self.parked_bytes = 0
 
     def hold(self, sockets: tuple[Socket, ...]) -> None:

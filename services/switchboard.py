@@ -36,7 +36,7 @@ from .desk.port import (
 from .history.port import Chat, Duty, Store
 from .history.writer import Talk, Writer
 from .identity import Identity, TokenRole
-from .participants import SIDES, Ids, Line, Participant, Phase, Socket, Spoken, sealed
+from .participants import SIDES, Ids, Kept, Line, Participant, Phase, Socket, Spoken, sealed
 from .standings import standings
 from .wire import frames
 from .wire.dialect import DIALECTS, Dialect, Peer
@@ -158,8 +158,8 @@ class Switchboard:
     def _put_parked(self, participant: Participant, sock: Socket) -> None:
         plainly = sock.dialect.version == 1
         while participant.parked:
-            plain, full = participant.parked.popleft()
-            if data := plain if plainly else full:
+            kept = participant.parked.popleft()
+            if data := kept.plain if plainly else kept.full:
                 sock.put(data)
         participant.parked_bytes = 0
 
@@ -201,7 +201,7 @@ class Switchboard:
             with self._lock:
                 if self._is_full(line.to, data):
                     return False
-                self._park(line.to, data, b"")
+                self._park(line.to, Kept(data, b""))
         for sock in sockets:
             sock.put(data)
         return True
@@ -246,31 +246,29 @@ class Switchboard:
             if to.sockets:
                 for one in to.sockets:
                     one.hear(saying)
-            elif to.version == 1 and self._is_absent(to):
+            elif to.version == 1 and self._is_kept_for(to):
                 with self._lock:
                     if not to.sockets:
-                        self._park(to, saying.plain(), b"")
+                        seqs = saying.seqs
+                        kept = Kept(saying.plain(), b"", line.talk.record.key, seqs[0], seqs[-1])
+                        self._park(to, kept)
             for one in line.sender.sockets:
                 if one is not sock and one.dialect.version > 1:
                     one.hear(saying)
         if sock is not None:
             sock.stored(saying)
 
-    def _is_absent(self, participant: Participant) -> bool:
+    def _is_kept_for(self, participant: Participant) -> bool:
         """Nobody hears for *participant*, and what it should hear is parked here."""
         return not participant.sockets
-
-    def _is_kept_for(self, participant: Participant) -> bool:
-        """The same for what the desk decides: of several workers that hear it, one keeps it."""
-        return self._is_absent(participant)
 
     def _is_full(self, to: Participant, data: bytes) -> bool:
         """Whether *to* is away and no more texts can be kept for it."""
         return not to.sockets and to.parked_bytes + len(data) > self._most_parked
 
-    def _park(self, to: Participant, plain: bytes, full: bytes) -> None:
-        to.parked.append((plain, full))
-        to.parked_bytes += len(plain)
+    def _park(self, to: Participant, kept: Kept) -> None:
+        to.parked.append(kept)
+        to.parked_bytes += len(kept.plain)
 
     def tell_typing(self, line: Line, on: bool) -> None:
         """The speaker of *line* types, or has stopped: passed on, never stored."""
@@ -340,7 +338,7 @@ class Switchboard:
             sock.meet(line, frame)
         if self._is_kept_for(me):
             plain = sealed(self.introduce(me, line, resumed, _PLAIN))
-            self._park(me, plain, b"")  # version 2 is told when it returns
+            self._park(me, Kept(plain, b""))  # version 2 is told when it returns
 
     def introduce(
         self, me: Participant, line: Line, resumed: bool, dialect: Dialect
@@ -396,7 +394,7 @@ class Switchboard:
                 sealed(dialect.disconnected(told.uuid, gone.uuid, conversation))
                 for dialect in (_PLAIN, _FULL)
             )
-            self._park(told, plain, full)
+            self._park(told, Kept(plain, full))
         for sock in told.sockets:
             frame = sock.dialect.disconnected(told.uuid, gone.uuid, conversation)
             sock.part(talk, frame, over=not event.requeued)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from typing import Any
 
 import websocket
@@ -90,8 +91,11 @@ class Client:
     # ---- hearing -------------------------------------------------------
 
     def receive(self) -> dict[str, Any]:
-        """The next frame. Raises `Closed`."""
+        """The next frame. Raises `Closed`, and `TimeoutError` where only pings come."""
+        end = time.monotonic() + PATIENCE
         while True:
+            if time.monotonic() > end:
+                raise TimeoutError(f"no frame for {PATIENCE:g} s")
             try:
                 frame = self.ws.recv_frame()  # type: ignore[no-untyped-call]
             except (websocket.WebSocketConnectionClosedException, ConnectionError):

@@ -6,6 +6,8 @@ from typing import Protocol
 
 import msgspec
 
+from ..participants import Kept
+
 
 class Said(msgspec.Struct, tag="s", array_like=True):
     """Texts that are stored: their talk, who said them, when, and the number of the first."""
@@ -42,11 +44,10 @@ class NewLogin(msgspec.Struct, tag="l", array_like=True):
 
 
 class Parked(msgspec.Struct, tag="k", array_like=True):
-    """What was kept for somebody who is there now, for each version, and how far its talks go."""
+    """What was kept for somebody who is there now."""
 
     uuid: str
-    frames: list[tuple[bytes, bytes]]
-    ends: list[tuple[int, int]]
+    kept: list[Kept]
 
 
 Letter = Said | Passed | Reached | NewLogin | Parked

@@ -2,9 +2,7 @@
 
 Rules of this file:
 
-1. A letter is a hint, the history is the truth. What is stored is delivered in
-   the order of `seq`; what is there already is dropped; what is missing is read
-   from the history before anything behind it goes on.
+1. A letter is a hint, the history is the truth: `order.py` delivers by it.
 2. Whoever stores a text tells the other workers. Whoever finds somebody away
    everywhere keeps for it what version 1 is to hear, and sends it after it.
 3. Of all who hear of a decision one writes it down (`keeps`), and writes only
@@ -20,8 +18,6 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import groupby
-from operator import attrgetter
 from typing import Any
 
 from ..desk.port import (
@@ -37,24 +33,18 @@ from ..desk.port import (
     Role,
     Standing,
 )
-from ..history.port import Chat, Side, Store, StoreError
-from ..history.writer import RETRY, Talk, Writer
+from ..history.port import Chat, Side, Store
+from ..history.writer import Talk, Writer
 from ..identity import Identity, TokenRole
-from ..participants import SIDES, Ids, Line, Participant, Phase, Socket, Spoken
+from ..participants import SIDES, Ids, Kept, Line, Participant, Phase, Socket
 from ..runtime import Runtime
 from ..standings import standings
 from ..switchboard import Switchboard
 from .letters import Letter, NewLogin, Parked, Passed, Post, Reached, Said, decode, encode
-from .talk import SharedTalk, first_of
+from .order import Order
+from .talk import SharedTalk
 
 log = logging.getLogger("csapp.desk")
-
-#: s between two looks for what another worker is just about to store
-SOON = 0.01
-
-#: messages read at once to fill a gap, and conversations looked up at once
-PIECE = 500
-CHECKED = 1000
 
 
 class SharedSwitchboard(Switchboard):
@@ -81,10 +71,9 @@ class SharedSwitchboard(Switchboard):
         self._worker = worker
         self._runtime = runtime
         self._post: Post | None = None
-        self._talks: dict[int, SharedTalk] = {}
+        self._order = Order(store, runtime, super()._told, self._spoken)
         self._outgoing: dict[str, list[Letter]] = {}
         self._sending = threading.Lock()
-        self._unchecked: set[int] = set()  # talks that are to be looked up
         self._figures = Figures(0, 0, 0, 0, 0.0)
 
     def connect(self, post: Post) -> None:
@@ -112,6 +101,8 @@ class SharedSwitchboard(Switchboard):
         if me is not None:
             for talk in _talks_of(me):  # it may have seen elsewhere what is still on its way here
                 talk.behind = True
+                if not me.sockets:
+                    talk.since[role] = talk.last_seq
                 if sock.dialect.version == 1:  # others look it up in their turn
                     self._runtime.spawn(self.catch_up, talk)
         replaced = super()._welcome(role, identity, arrival, sock)
@@ -186,15 +177,14 @@ class SharedSwitchboard(Switchboard):
         if person.elsewhere and not person.sockets:
             person.here = False
             if person.parked:
-                ends = [(talk.record.key, talk.end) for talk in _talks_of(person)]
-                self._send(person.elsewhere[:1], Parked(person.uuid, list(person.parked), ends))
+                self._send(person.elsewhere[:1], Parked(person.uuid, list(person.parked)))
                 person.parked.clear()
                 person.parked_bytes = 0
         for talk in _talks_of(person):
             if talk.end:  # what went to where it was before may be missing where it is now
                 self._send(now - before, Reached(talk.record.key, talk.end))
             if before - now:  # a worker that was killed has not told all that it stored
-                self._check(talk)
+                self._order.check(talk)
         self._forget(person)
 
     def _forget(self, person: Participant) -> None:
@@ -204,21 +194,19 @@ class SharedSwitchboard(Switchboard):
             return
         self._participants.pop(person.uuid, None)
         for talk in _talks_of(person):
-            self._talks.pop(talk.record.key, None)
+            self._order.talks.pop(talk.record.key, None)
         person.line, person.lines, person.talk = None, {}, None
         for line in lines:
             _let_go(line.to, person)
             self._forget(line.to)
 
-    def _is_absent(self, participant: Participant) -> bool:
-        return not participant.sockets and not participant.elsewhere
-
     def _is_kept_for(self, participant: Participant) -> bool:
-        return participant.here and self._is_absent(participant)
+        # Of all that hear of it, the one keeps it where it was last.
+        return participant.here and not participant.sockets and not participant.elsewhere
 
-    def _park(self, to: Participant, plain: bytes, full: bytes) -> None:
-        if to.parked_bytes + len(plain) <= self._most_parked:  # the history has it all
-            super()._park(to, plain, full)
+    def _park(self, to: Participant, kept: Kept) -> None:
+        if to.parked_bytes + len(kept.plain) <= self._most_parked:  # the history has it all
+            super()._park(to, kept)
 
     # ---- messages ------------------------------------------------------
 
@@ -246,121 +234,15 @@ class SharedSwitchboard(Switchboard):
                     saying.texts,
                 ),
             )  # fmt: skip
-        self._in_order(talk, saying)
-
-    def _in_order(self, talk: SharedTalk, spoken: Spoken) -> None:
-        if talk.waiting is not None:
-            talk.waiting.append(spoken)
-        elif not self._deliver(talk, spoken):
-            talk.waiting = [spoken]
-            self._runtime.spawn(self._mend, talk)
-
-    def _deliver(self, talk: SharedTalk, spoken: Spoken) -> bool:
-        """Deliver what is new of *spoken*; False, and nothing, if a number before it is missing."""
-        first, last = spoken.seqs[0], spoken.seqs[-1]
-        if talk.behind or first > talk.last_seq + 1:
-            return False
-        if last <= talk.last_seq:
-            if spoken.sock is not None:
-                spoken.sock.stored(spoken)
-            return True
-        if first <= talk.last_seq:
-            known = talk.last_seq - first + 1
-            spoken.texts, spoken.seqs = spoken.texts[known:], spoken.seqs[known:]
-        talk.deliver_to(last)
-        super()._told(spoken)
-        return True
-
-    def _mend(self, talk: SharedTalk) -> None:
-        """Deliver what waits, and what is missing up to what is known to be stored."""
-        while talk.waiting or talk.last_seq < talk.end or talk.behind:
-            waiting = talk.waiting = sorted(talk.waiting or (), key=first_of)
-            if talk.behind:
-                self._look_up(talk)
-            elif waiting and self._deliver(talk, waiting[0]):
-                talk.waiting.remove(waiting[0])
-            elif talk.under_way:  # what is missing may be this worker's own, not told yet
-                self._runtime.sleep(SOON)
-            else:
-                self._fill(talk, first_of(waiting[0]) if waiting else talk.end + 1)
-        talk.waiting = None
-
-    def _begin_to_mend(self, talk: SharedTalk) -> None:
-        if talk.last_seq < talk.end and talk.waiting is None:
-            talk.waiting = []
-            self._runtime.spawn(self._mend, talk)
-
-    def _fill(self, talk: SharedTalk, before: int) -> None:
-        """Deliver from the history what comes before the number *before*."""
-        read = partial(self.store.messages, talk.record.key, limit=PIECE, newest=False)
-        try:
-            found = self._runtime.blocking(partial(read, after=talk.last_seq, before=before))
-        except StoreError:
-            self._runtime.sleep(RETRY)
-            return
-        if not found:  # it was stored, and is erased
-            talk.deliver_to(before - 1)
-        for (side, author, date), rows in groupby(found, attrgetter("side", "author", "date")):
-            some = list(rows)
-            texts = [row.body for row in some]
-            self._deliver(talk, self._heard_of(talk, side, author, date, some[0].seq, texts))
-
-    def _heard_of(
-        self, talk: SharedTalk, side: int, author: str, date: int, first: int, texts: list[str]
-    ) -> Spoken:
-        """What was said elsewhere, as if it had been said here."""
-        spoken = self._spoken(talk.lines[side], None, texts, None)
-        spoken.author, spoken.date, spoken.stored = author, date, True
-        spoken.seqs = range(first, first + len(texts))
-        return spoken
+        self._order.put(talk, saying)
 
     def catch_up(self, talk: Talk) -> None:
-        if not isinstance(talk, SharedTalk):
-            return
-        self._look_up(talk)
-        end = talk.end
-        while talk.last_seq < end:
-            self._begin_to_mend(talk)
-            self._runtime.sleep(SOON)
-
-    def _look_up(self, talk: SharedTalk) -> None:
-        """Find out what is stored of *talk*. Waits for the store."""
-        while talk.behind:
-            try:
-                found = self._runtime.blocking(self.store.chat, talk.record.key)
-            except StoreError:
-                self._runtime.sleep(RETRY)
-                continue
-            if found is None and self._talks.get(talk.record.key) is talk:
-                self._runtime.sleep(SOON)  # this worker, too, is about to store it
-            else:
-                talk.begin_at(found or talk.record)
+        if isinstance(talk, SharedTalk):
+            self._order.catch_up(talk)
 
     def check_all(self) -> None:
         """Letters may have been lost: look up every conversation here. Waits for the store."""
-        self._unchecked.update(self._talks)
-        self._check_them()
-
-    def _check(self, talk: SharedTalk) -> None:
-        """Soon look up *talk*, and all of which the same is asked until then."""
-        if not self._unchecked:
-            self._runtime.spawn(self._check_them)
-        self._unchecked.add(talk.record.key)
-
-    def _check_them(self) -> None:
-        keys, self._unchecked = list(self._unchecked), set()
-        for start in range(0, len(keys), CHECKED):
-            some = keys[start : start + CHECKED]
-            while True:
-                try:
-                    ends = self._runtime.blocking(self.store.ends, some)
-                    break
-                except StoreError:
-                    self._runtime.sleep(RETRY)
-            for key, end in ends.items():
-                if talk := self._talks.get(key):
-                    talk.stored_to(end)
-                    self._begin_to_mend(talk)
+        self._order.check_all()
 
     # ---- letters -------------------------------------------------------
 
@@ -388,18 +270,8 @@ class SharedSwitchboard(Switchboard):
                 except Exception:
                     log.exception("a letter of %s could not be read", sender)
 
-    def _said(self, letter: Said) -> None:
-        talk = self._talks.get(letter.talk)
-        if talk is not None and letter.side in talk.lines:
-            self._in_order(
-                talk,
-                self._heard_of(
-                    talk, letter.side, letter.author, letter.date, letter.first, letter.texts
-                ),
-            )
-
     def _passed(self, letter: Passed) -> None:
-        talk = self._talks.get(letter.talk)
+        talk = self._order.talks.get(letter.talk)
         line = talk.lines.get(letter.side) if talk is not None else None
         if line is None:
             return
@@ -410,10 +282,8 @@ class SharedSwitchboard(Switchboard):
             super().tell_typing(line, letter.on)
 
     def _reached(self, letter: Reached) -> None:
-        if talk := self._talks.get(letter.talk):
-            talk.stored_to(letter.seq)
-            if not talk.behind:
-                self._begin_to_mend(talk)
+        if talk := self._order.talks.get(letter.talk):
+            self._order.reach(talk, letter.seq)
 
     def _new_login(self, letter: NewLogin) -> None:
         with self._doors:
@@ -434,15 +304,15 @@ class SharedSwitchboard(Switchboard):
             person = self._participants.get(letter.uuid)
             if person is None:
                 return
-            for plain, full in letter.frames:
-                person.parked.append((plain, full))
-                person.parked_bytes += len(plain)
+            for kept in letter.kept:
+                talk = self._order.talks.get(kept.talk)
+                if talk is None or talk.needs(person.role, kept):
+                    person.parked.append(kept)
+                    person.parked_bytes += len(kept.plain)
+                else:
+                    self._order.reach(talk, kept.last)
             for sock in person.sockets[-1:]:
                 self._put_parked(person, sock)
-                if sock.dialect.version == 1:
-                    for key, end in letter.ends:
-                        if (talk := self._talks.get(key)) and not talk.behind:
-                            talk.deliver_to(end)
 
     def tell_typing(self, line: Line, on: bool) -> None:
         super().tell_typing(line, on)
@@ -459,15 +329,15 @@ class SharedSwitchboard(Switchboard):
     def _new_talk(self, user: Participant, key: int) -> Talk:
         if user.here:
             talk = SharedTalk(self._new_chat(user, key), behind=False)
-            self._talks[key] = talk
+            self._order.talks[key] = talk
             return talk
         return self._talk(user, key)
 
     def _talk(self, user: Participant, key: int) -> SharedTalk:
         """A conversation that has gone on elsewhere."""
-        talk = self._talks.get(key)
+        talk = self._order.talks.get(key)
         if talk is None:
-            talk = self._talks[key] = SharedTalk(self._new_chat(user, key), behind=True)
+            talk = self._order.talks[key] = SharedTalk(self._new_chat(user, key), behind=True)
         return talk
 
     def _join(self, user: Participant, waiter: Participant, talk: Talk) -> tuple[Line, Line]:
@@ -479,7 +349,7 @@ class SharedSwitchboard(Switchboard):
     def _matched(self, event: Matched) -> None:
         user = self._person(event, event.user)
         if user.talk is not None and event.talk not in (0, user.talk.record.key):
-            self._talks.pop(user.talk.record.key, None)  # it has ended unheard
+            self._order.talks.pop(user.talk.record.key, None)  # it has ended unheard
             user.talk = None
         if user.line is None or user.line.to.uuid != event.waiter:  # or it has been told before
             super()._matched(event)
@@ -499,7 +369,7 @@ class SharedSwitchboard(Switchboard):
 
     def _end(self, chat: Chat) -> None:
         super()._end(chat)
-        self._talks.pop(chat.key, None)
+        self._order.talks.pop(chat.key, None)
 
     def _parted(self, event: Parted) -> None:
         user, waiter = self._person(event, event.user), self._person(event, event.waiter)
@@ -538,7 +408,7 @@ class SharedSwitchboard(Switchboard):
 
 
 _HEARD: dict[type, Callable[..., None]] = {
-    Said: SharedSwitchboard._said,
+    Said: lambda self, letter: self._order.hear(letter),
     Passed: SharedSwitchboard._passed,
     Reached: SharedSwitchboard._reached,
     NewLogin: SharedSwitchboard._new_login,

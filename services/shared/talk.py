@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ..desk.port import Role
 from ..history.port import Chat
 from ..history.writer import Talk
-from ..participants import Line, Spoken
+from ..participants import Kept, Line, Spoken
 
 
 class SharedTalk(Talk):
@@ -13,7 +14,7 @@ class SharedTalk(Talk):
     *behind*: what is stored of it is to be looked up before anybody new is told.
     """
 
-    __slots__ = ("behind", "end", "fresh", "lines", "under_way", "waiting")
+    __slots__ = ("behind", "end", "fresh", "kept", "lines", "since", "under_way", "waiting")
 
     def __init__(self, record: Chat, *, behind: bool) -> None:
         super().__init__(record)
@@ -23,6 +24,10 @@ class SharedTalk(Talk):
         #: the highest number that is known to be stored
         self.end = record.last_seq
         self.lines: dict[int, Line] = {}
+        #: of those who hear here: what is numbered so and below was told elsewhere, or is kept
+        self.since: dict[Role, int] = {}
+        #: the highest number that was kept elsewhere, and told before all else
+        self.kept = 0
         #: sayings that the writer has and has not told of
         self.under_way = 0
         #: what cannot be delivered before a gap is filled; None: there is none
@@ -43,13 +48,23 @@ class SharedTalk(Talk):
         record.waiter_read = max(record.waiter_read, found.waiter_read)
         if self.fresh:
             # What is on its way here is still to be delivered, above all in version 1.
-            self.last_seq = min(
-                [found.last_seq, *(first_of(one) - 1 for one in self.waiting or ())]
-            )
+            begin = min([found.last_seq, *(first_of(one) - 1 for one in self.waiting or ())])
+            self.last_seq = max(begin, self.kept)
+            self.since = dict.fromkeys(Role, self.last_seq)
             self.fresh = False
         self.stored_to(found.last_seq)
         self.given = max(self.given, self.end)
         self.behind = False
+
+    def needs(self, role: Role, kept: Kept) -> bool:
+        """Whether *kept*, texts that were kept elsewhere for the *role*, are told only if put now.
+
+        Otherwise they have been told here, or are when their turn comes.
+        """
+        if self.fresh:
+            self.kept = max(self.kept, kept.last)
+            return True
+        return kept.last <= self.since.get(role, 0)
 
     def deliver_to(self, seq: int) -> None:
         """Everything up to *seq* is delivered here."""

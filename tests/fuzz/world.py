@@ -439,7 +439,7 @@ class World:
         for uuid in self.parked.keys() - self.switchboard._participants.keys():
             del self.parked[uuid]
         for uuid, participant in self.switchboard._participants.items():
-            parked = [one for data, _ in participant.parked for one in unframed(data)]
+            parked = [one for data, *_ in participant.parked for one in unframed(data)]
             texts = [one["payload"]["message"] for one in parked if one["type"] == "message_text"]
             known = self.parked.setdefault(uuid, [])
             assert texts[: len(known)] == known
@@ -483,7 +483,7 @@ class World:
         assert not (waiting and free), "a free waiter while a user waits"
         assert free == set(desk._pool._load)
         for participant in board._participants.values():
-            assert participant.parked_bytes == sum(len(data) for data, _ in participant.parked)
+            assert participant.parked_bytes == sum(len(data) for data, *_ in participant.parked)
             texts = [data for data in participant.parked if b'"message_text"' in data[:40]]
             assert sum(map(len, texts)) <= self.settings.outbox_bytes
         for line in self.lines:

@@ -1,0 +1,183 @@
+"""The order of what is said, on a worker that learns of it in any order.
+
+What is stored is delivered in the order of `seq`; what is there already is
+dropped; what is missing is read from the history before anything behind it
+goes on. A letter of another worker is a hint, the history is the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import groupby
+from operator import attrgetter
+from typing import Protocol
+
+from ..history.port import Store, StoreError
+from ..history.writer import RETRY
+from ..participants import Ids, Line, Socket, Spoken
+from ..runtime import Runtime
+from .letters import Said
+from .talk import SharedTalk, first_of
+
+#: s between two looks for what another worker is just about to store
+SOON = 0.01
+
+#: messages read at once to fill a gap, and conversations looked up at once
+PIECE = 500
+CHECKED = 1000
+
+
+class Speak(Protocol):
+    """Makes a `Spoken`."""
+
+    def __call__(self, line: Line, sock: Socket | None, texts: list[str], ids: Ids, /) -> Spoken:
+        """Texts under way on *line*."""
+
+
+class Order:
+    """All conversations that this worker knows. *tell* delivers to the sockets that are here."""
+
+    def __init__(
+        self, store: Store, runtime: Runtime, tell: Callable[[Spoken], None], speak: Speak
+    ) -> None:
+        self._store = store
+        self._runtime = runtime
+        self._tell = tell
+        self._speak = speak
+        #: by their keys
+        self.talks: dict[int, SharedTalk] = {}
+        self._unchecked: set[int] = set()
+
+    # ---- what is heard -------------------------------------------------
+
+    def put(self, talk: SharedTalk, spoken: Spoken) -> None:
+        """*spoken* is stored: deliver it when its turn has come."""
+        if talk.waiting is not None:
+            talk.waiting.append(spoken)
+        elif not self._deliver(talk, spoken):
+            talk.waiting = [spoken]
+            self._runtime.spawn(self._mend, talk)
+
+    def hear(self, said: Said) -> None:
+        """Another worker has stored texts."""
+        talk = self.talks.get(said.talk)
+        if talk is not None and said.side in talk.lines:
+            self.put(talk, self._heard_of(talk, said))
+
+    def reach(self, talk: SharedTalk, seq: int) -> None:
+        """So much is stored: what is not here yet is read."""
+        talk.stored_to(seq)
+        if not talk.behind:
+            self._begin_to_mend(talk)
+
+    def _deliver(self, talk: SharedTalk, spoken: Spoken) -> bool:
+        """Deliver what is new of *spoken*; False, and nothing, if a number before it is missing."""
+        first, last = spoken.seqs[0], spoken.seqs[-1]
+        if talk.behind or first > talk.last_seq + 1:
+            return False
+        if last <= talk.last_seq:
+            if spoken.sock is not None:
+                spoken.sock.stored(spoken)
+            return True
+        if first <= talk.last_seq:
+            known = talk.last_seq - first + 1
+            spoken.texts, spoken.seqs = spoken.texts[known:], spoken.seqs[known:]
+        talk.deliver_to(last)
+        self._tell(spoken)
+        return True
+
+    def _heard_of(self, talk: SharedTalk, said: Said) -> Spoken:
+        """What was said elsewhere, as if it had been said here."""
+        spoken = self._speak(talk.lines[said.side], None, said.texts, None)
+        spoken.author, spoken.date, spoken.stored = said.author, said.date, True
+        spoken.seqs = range(said.first, said.first + len(said.texts))
+        return spoken
+
+    # ---- what is missing -----------------------------------------------
+
+    def _begin_to_mend(self, talk: SharedTalk) -> None:
+        if talk.last_seq < talk.end and talk.waiting is None:
+            talk.waiting = []
+            self._runtime.spawn(self._mend, talk)
+
+    def _mend(self, talk: SharedTalk) -> None:
+        """Deliver what waits, and what is missing up to what is known to be stored."""
+        while talk.waiting or talk.last_seq < talk.end or talk.behind:
+            waiting = talk.waiting = sorted(talk.waiting or (), key=first_of)
+            if talk.behind:
+                self._look_up(talk)
+            elif waiting and self._deliver(talk, waiting[0]):
+                talk.waiting.remove(waiting[0])
+            elif talk.under_way:  # what is missing may be this worker's own, not told yet
+                self._runtime.sleep(SOON)
+            else:
+                self._fill(talk, first_of(waiting[0]) if waiting else talk.end + 1)
+        talk.waiting = None
+
+    def _fill(self, talk: SharedTalk, before: int) -> None:
+        """Deliver from the history what comes before the number *before*."""
+        read = partial(self._store.messages, talk.record.key, limit=PIECE, newest=False)
+        try:
+            found = self._runtime.blocking(partial(read, after=talk.last_seq, before=before))
+        except StoreError:
+            self._runtime.sleep(RETRY)
+            return
+        if not found:  # it was stored, and is erased
+            talk.deliver_to(before - 1)
+        for (side, author, date), rows in groupby(found, attrgetter("side", "author", "date")):
+            some = list(rows)
+            texts = [row.body for row in some]
+            said = Said(talk.record.key, side, author, date, some[0].seq, texts)
+            self._deliver(talk, self._heard_of(talk, said))
+
+    def _look_up(self, talk: SharedTalk) -> None:
+        """Find out what is stored of *talk*. Waits for the store."""
+        while talk.behind:
+            try:
+                found = self._runtime.blocking(self._store.chat, talk.record.key)
+            except StoreError:
+                self._runtime.sleep(RETRY)
+                continue
+            if found is None and self.talks.get(talk.record.key) is talk:
+                self._runtime.sleep(SOON)  # this worker, too, is about to store it
+            else:
+                talk.begin_at(found or talk.record)
+
+    def catch_up(self, talk: SharedTalk) -> None:
+        """Return when all that is stored of *talk* by now is delivered. Waits for the store."""
+        self._look_up(talk)
+        end = talk.end
+        while talk.last_seq < end:
+            self._begin_to_mend(talk)
+            self._runtime.sleep(SOON)
+
+    # ---- what may be missing -------------------------------------------
+
+    def check_all(self) -> None:
+        """Letters may have been lost: look up every conversation. Waits for the store."""
+        self._unchecked.update(self.talks)
+        self._check_them()
+
+    def check(self, talk: SharedTalk) -> None:
+        """Soon look up *talk*, and all of which the same is asked until then."""
+        if not self._unchecked:
+            self._runtime.spawn(self._check_them)
+        self._unchecked.add(talk.record.key)
+
+    def _check_them(self) -> None:
+        keys, self._unchecked = list(self._unchecked), set()
+        for key, end in self._ends(keys):
+            if talk := self.talks.get(key):
+                talk.stored_to(end)
+                self._begin_to_mend(talk)
+
+    def _ends(self, keys: list[int]) -> Iterator[tuple[int, int]]:
+        for start in range(0, len(keys), CHECKED):
+            some = keys[start : start + CHECKED]
+            while True:
+                try:
+                    yield from self._runtime.blocking(partial(self._store.ends, some)).items()
+                    break
+                except StoreError:
+                    self._runtime.sleep(RETRY)

@@ -1,0 +1,246 @@
+"""One worker of several, and letters in every order: each text is told once, in its turn.
+
+The other worker is the test: it stores texts and posts letters when it likes.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.desk.memory import MemoryDesk
+from services.desk.port import Known, Moved, Role
+from services.history.port import Batch, Kind, Message, Side
+from services.history.sql import SQLStore, open_store
+from services.history.writer import Writer
+from services.identity import Identity, TokenRole
+from services.participants import Kept
+from services.shared.letters import Parked, Reached, Said, decode, encode
+from services.shared.switchboard import SharedSwitchboard
+from services.switchboard import new_key
+from services.wire.dialect import DIALECTS
+
+GRACE = 60.0
+
+
+class Rounds:
+    """A runtime whose next round comes when a test wants it."""
+
+    def __init__(self) -> None:
+        self._calls: deque[Callable[[], Any]] = deque()
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> None:
+        """Run it in `all`."""
+        self._calls.append(lambda: function(*args))
+
+    def call_soon(self, function: Callable[[], None]) -> None:
+        """Run it in `all`."""
+        self._calls.append(function)
+
+    def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+        """At once."""
+        return function(*args)
+
+    def native(self) -> Callable[..., None]:
+        """At once, too."""
+
+        def run(function: Callable[[], Any], done: Callable[[BaseException | None], None]) -> None:
+            function()
+            done(None)
+
+        return run
+
+    def sleep(self, seconds: float) -> None:
+        """Nobody else would do anything meanwhile."""
+        raise AssertionError("waits for ever")
+
+    def all(self) -> None:
+        """Until nothing is to be done."""
+        while self._calls:
+            self._calls.popleft()()
+
+
+class Ear:
+    """A socket of version 1: remembers what it is told."""
+
+    dialect = DIALECTS[1]
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def put(self, frame: bytes) -> None:
+        """Parked frames: tests give them as bare words."""
+        self.told.append(frame.decode())
+
+    def hear(self, spoken: Any) -> None:
+        """Texts."""
+        self.told += spoken.texts
+
+    def stored(self, spoken: Any) -> None: ...
+
+    def meet(self, line: Any, frame: Any) -> None: ...
+
+    def part(self, talk: Any, frame: Any, *, over: bool) -> None: ...
+
+    def welcome(self, participant: Any, arrival: Any) -> None: ...
+
+    def take_question(self) -> None: ...
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[SQLStore]:
+    """An empty history."""
+    with closing(open_store(f"sqlite:///{tmp_path / 'csapp.db'}")) as store:
+        store.migrate()
+        yield store
+
+
+class Worker:
+    """A worker with ann and ada in a chat; `elsewhere` is what the other one does."""
+
+    def __init__(self, store: SQLStore) -> None:
+        self.store = store
+        self.rounds = Rounds()
+        runtime: Any = self.rounds
+        writer = Writer(store, runtime, lambda: 1.7e9)
+        desk = MemoryDesk(capacity=5, max_queue=5, grace=GRACE, now=lambda: 0.0)
+        self.post = SimpleNamespace(letters=[])
+        self.post.post = lambda *letter: self.post.letters.append(letter)
+        self.switchboard = SharedSwitchboard(
+            desk, 1 << 20, store, writer, lambda *_: "", worker="here", runtime=runtime
+        )
+        self.switchboard.connect(self.post)
+        self.ann, self.ada = Ear(), Ear()
+        self.enter(Role.WAITER, "ada", self.ada)
+        self.enter(Role.USER, "ann", self.ann)
+        desk.ready("uuid-ada")
+        desk.connect("uuid-ann", None, new_key())
+        self.switchboard.carry_out()
+        self.user = self.switchboard._participants["uuid-ann"]
+        talk: Any = self.user.talk
+        self.talk = talk
+        self.key = talk.record.key
+        self.rounds.all()
+
+    def enter(self, role: Role, name: str, ear: Ear) -> None:
+        """*name* comes over a socket of this worker."""
+        identity = Identity(name, name, TokenRole(role))
+        self.switchboard.enter(role, identity, f"uuid-{name}", ear)
+
+    def leave(self, ear: Ear) -> None:
+        """Ann loses the line of *ear*."""
+        self.switchboard.exit(self.user, ear, deliberate=False)
+
+    def moved(self, *workers: str) -> None:
+        """The desk says on which workers ann is."""
+        known = Known("uuid-ann", Role.USER, "ann", "ann", workers)
+        self.switchboard._act([Moved("uuid-ann", people=(known,))])
+        self.rounds.all()
+
+    def stores(self, *texts: str) -> range:
+        """The other worker stores texts of ada's, and has not told of them; their numbers."""
+        first = self.store.ends([self.key])[self.key] + 1
+        rows = [
+            Message(self.key, first + i, Side.WAITER, "ada", None, Kind.TEXT, text, 1)
+            for i, text in enumerate(texts)
+        ]
+        self.store.commit(Batch(messages=rows))
+        return range(first, first + len(texts))
+
+    def said(self, seqs: range, *texts: str) -> None:
+        """A letter with them comes."""
+        self.hears(Said(self.key, Side.WAITER, "ada", 1, seqs[0], list(texts)))
+
+    def parked(self, seqs: range, text: str) -> None:
+        """A letter comes: they were kept for ann there."""
+        self.hears(Parked("uuid-ann", [Kept(text.encode(), b"", self.key, seqs[0], seqs[-1])]))
+
+    def hears(self, *letters: Any) -> None:
+        """Letters come, and what follows from them is done."""
+        self.switchboard.heard("there", [encode(list(letters))])
+        self.rounds.all()
+
+
+@pytest.fixture
+def worker(store: SQLStore) -> Worker:
+    return Worker(store)
+
+
+def test_what_comes_early_waits_for_what_is_missing(worker):
+    worker.stores("one", "two")
+    three = worker.stores("three")
+    worker.said(three, "three")
+    assert worker.ann.told == ["one", "two", "three"]
+
+
+def test_what_comes_twice_is_told_once(worker):
+    both = worker.stores("one", "two")
+    worker.said(both[:1], "one")
+    worker.said(both, "one", "two")
+    worker.said(both, "one", "two")
+    assert worker.ann.told == ["one", "two"]
+
+
+def test_what_was_told_of_in_a_letter_that_is_lost_is_read(worker):
+    worker.stores("one")
+    worker.hears(Reached(worker.key, 1))
+    assert worker.ann.told == ["one"]
+    worker.stores("two")
+    worker.switchboard.check_all()
+    worker.rounds.all()
+    assert worker.ann.told == ["one", "two"]
+
+
+@pytest.mark.parametrize("reached_first", [True, False])
+def test_what_was_kept_elsewhere_and_is_read_here_is_told_once(worker, reached_first):
+    one = worker.stores("one")
+    letters = [
+        Reached(worker.key, 1),
+        Parked("uuid-ann", [Kept(b"one", b"", worker.key, 1, 1)]),
+    ]
+    for letter in letters if reached_first else letters[::-1]:
+        worker.hears(letter)
+    worker.said(one, "one")
+    assert worker.ann.told == ["one"]
+
+
+def test_what_passed_here_while_she_was_elsewhere_is_told_from_what_was_kept(worker):
+    worker.leave(worker.ann)
+    worker.moved("there")
+    worker.moved()  # and lost her line there
+    one = worker.stores("one")
+    worker.said(one, "one")  # for ada, who is here
+    back = Ear()
+    worker.enter(Role.USER, "ann", back)
+    worker.rounds.all()
+    worker.parked(one, "one")
+    two = worker.stores("two")
+    worker.said(two, "two")
+    assert back.told == ["one", "two"]
+
+
+def test_where_nothing_is_known_yet_what_was_kept_comes_first_and_once(worker):
+    worker.talk.behind = worker.talk.fresh = True  # as when both have just come
+    one, two = worker.stores("one"), worker.stores("two")
+    worker.parked(one, "one")
+    worker.said(two, "two")
+    assert worker.ann.told == ["one", "two"]
+
+
+def test_what_this_worker_keeps_goes_where_she_comes_back(worker):
+    worker.leave(worker.ann)
+    one = worker.stores("one")
+    worker.said(one, "one")
+    worker.moved("there")
+    ((addressee, letter),) = worker.post.letters
+    parked, reached = decode(letter)
+    assert addressee == "there"
+    assert [(kept.talk, kept.first, kept.last) for kept in parked.kept] == [(worker.key, 1, 1)]
+    assert b"one" in parked.kept[0].plain
+    assert reached == Reached(worker.key, 1)
