@@ -1,4 +1,4 @@
-"""Several servers of several workers on one Redis; all of them are killed at random, Redis too.
+"""Several servers of several workers on one Redis; all of it is killed or restarted at random.
 
 While it runs, a watcher reads the desk again and again: no user may ever have
 two waiters, and no waiter too many users.
@@ -26,6 +26,9 @@ from .victim import CAPACITY, SERVERS, Victim, real
 
 #: of so many strikes one is at Redis
 AT_REDIS = 4
+
+#: one in so many of the others is no kill but a restart, from worker to worker
+RESTARTS = 5
 
 #: s that Redis stands still: short of what a worker waits for an answer, and longer
 STILL = (0.3, 4.0)
@@ -93,6 +96,9 @@ class Fleet:
         elif chance.randrange(SERVERS) == 0:
             chance.choice(self.victims).kill_server()
             done = "a server"
+        elif chance.randrange(RESTARTS) == 0:
+            chance.choice(self.victims).server.signal(signal.SIGHUP)
+            done = "a rolling restart"
         else:
             # Nobody waits for the next worker: there are others.
             pids = chance.choice(self.victims).server.worker_pids
