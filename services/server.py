@@ -302,6 +302,9 @@ class ChatServer:
         """Why the web server that made *environ* cannot carry a chat; `""` if it can."""
         if environ.get("wsgi.multiprocess") and not self.settings.redis_url:
             return "several workers without CSAPP_REDIS_URL are separate desks; run one worker"
+        if type(environ.get("wsgi.input")).__module__ == "gevent.pywsgi":
+            # simple-websocket would take its socket unpatched, and stop the loop with it
+            return "gevent.pywsgi cannot carry a chat; use gunicorn -k gevent"
         if not environ.get("wsgi.multithread"):
             return "this web server serves one request at a time; use gunicorn -k gevent"
         return ""

@@ -462,7 +462,12 @@ def test_a_draining_server_is_not_ready_and_counts_on():
 
 
 @pytest.mark.parametrize(
-    ("args", "why"), [(["-k", "gevent", "-w", "2"], "CSAPP_REDIS_URL"), (["-k", "sync"], "gevent")]
+    ("args", "why"),
+    [
+        (["-k", "gevent", "-w", "2"], "CSAPP_REDIS_URL"),
+        (["-k", "sync"], "one request at a time"),
+        (["-k", "gevent_pywsgi"], "pywsgi"),
+    ],
 )
 def test_a_web_server_that_cannot_carry_a_chat_is_not_ready(args, why):
     command = [sys.executable, "-m", "gunicorn", "-c", os.devnull, "--no-control-socket"]
