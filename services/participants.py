@@ -52,11 +52,8 @@ class Socket(Protocol):
     def meet(self, line: Line, frame: frames.ServerFrame) -> None:
         """*frame* says who is at the other end of *line*; its history comes before all else."""
 
-    def part(self, talk: Talk | None, frame: frames.ServerFrame, *, over: bool) -> None:
-        """*frame* says that the other side is gone; it comes after what was said before.
-
-        *over*: nothing follows it until this socket asks for something.
-        """
+    def part(self, talk: Talk | None, frame: frames.ServerFrame) -> None:
+        """*frame* says that the other side is gone; it comes after what was said before."""
 
     def replace(self) -> None:
         """A newer login takes its place: close it."""

@@ -34,6 +34,7 @@ from .participants import Line, Participant, Phase, Spoken, sealed
 from .switchboard import new_key
 from .transcript import Transcript
 from .transport.connection import Connection
+from .turns import Turns
 from .wire import codec, frames
 from .wire.codes import DELIBERATE, MALFORMED, CloseCode, ErrorCode, Farewell, Refusal
 from .wire.dialect import DIALECTS, Dialect
@@ -80,6 +81,7 @@ class Session:
         "_switchboard",
         "_timer",
         "_transcript",
+        "_turns",
         "connection",
         "dialect",
         "house",
@@ -120,6 +122,8 @@ class Session:
         self._settled: threading.Event | None = None
         #: in version 2
         self._transcript: Transcript | None = None
+        #: in version 1, once something had to be looked up
+        self._turns: Turns | None = None
         #: queue framed bytes for this connection; never waits
         self.put: Callable[[bytes], None] = connection.put
         self._timer = house.wheel.after(settings.auth_timeout, self._too_late)
@@ -272,10 +276,12 @@ class Session:
 
     def hear(self, spoken: Spoken) -> None:
         """Stored texts: for this participant, or its own said on another socket."""
-        if self._transcript is None:
+        if self._transcript is not None:
+            self._transcript.hear(spoken)
+        elif self._turns is None:
             self.put(spoken.plain())
         else:
-            self._transcript.hear(spoken)
+            self._turns.do(partial(self.connection.put, spoken.plain()), spoken)
 
     def meet(self, line: Line, frame: frames.ServerFrame) -> None:
         """Say who is at the other end of *line*; what was missed of their talk follows."""
@@ -284,20 +290,15 @@ class Session:
         else:
             self._transcript.meet(line, frame)
 
-    def part(self, talk: Talk | None, frame: frames.ServerFrame, *, over: bool) -> None:
+    def part(self, talk: Talk | None, frame: frames.ServerFrame) -> None:
         """Say that the other side is gone, after all that was said before."""
         if talk is None or not talk.behind:
             self.put(sealed(frame))
-        elif self._transcript is not None:
-            self._transcript.part(talk, frame)
-        elif over:
-            self.house.runtime.spawn(self._part, talk, frame)
-        else:  # its place in the line follows, and must
-            self.put(sealed(frame))
-
-    def _part(self, talk: Talk, frame: frames.ServerFrame) -> None:
-        self._switchboard.catch_up(talk)
-        self.put(sealed(frame))
+            return
+        turns = self._transcript or self._turns
+        if turns is None:
+            turns = self._turns = Turns(self)
+        turns.part(talk, sealed(frame))
 
     # ---- refusing ------------------------------------------------------
 

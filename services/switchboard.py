@@ -397,14 +397,14 @@ class Switchboard:
             self._park(told, Kept(plain, full))
         for sock in told.sockets:
             frame = sock.dialect.disconnected(told.uuid, gone.uuid, conversation)
-            sock.part(talk, frame, over=not event.requeued)
+            sock.part(talk, frame)
         for sock in gone.sockets:  # its other tabs; in version 1 the one that ended it knows
             frame = sock.dialect.disconnected(gone.uuid, told.uuid, conversation)
             question = sock.take_question()
             if question is None or sock.dialect.version > 1:
                 if question is not None:
                     frame.reply_id = question.id
-                sock.part(talk, frame, over=not event.requeued)
+                sock.part(talk, frame)
 
     def _departed(self, event: Departed) -> None:
         gone = self._person(event, event.participant)

@@ -3,7 +3,7 @@
 Rules of this file:
 
 1. While a history is being read for this socket, all that is meant for it
-   waits behind it: `do` puts an action in its turn. Nobody else waits.
+   waits behind it (`turns.py`).
 2. What a socket is brought ends at a `seq` that was delivered when it was asked
    for; what is stored beyond it comes live, in its turn.
 3. Reading the past blocks the connection that asks for it, or a greenlet of
@@ -13,8 +13,6 @@ Rules of this file:
 from __future__ import annotations
 
 import logging
-import threading
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
@@ -23,12 +21,11 @@ from msgspec import UNSET
 
 from .desk.port import Role
 from .history.port import KINDS, Chat, Kind, Message, Side, Store, StoreError, key_of, public_id
-from .history.writer import RETRY, Talk
-from .house import House
+from .history.writer import RETRY
 from .participants import SIDES, Line, Participant, Spoken, sealed
-from .transport.connection import Connection
+from .turns import Speaker, Turns
 from .wire import codec, frames
-from .wire.codes import CloseCode, ErrorCode, Refusal
+from .wire.codes import ErrorCode, Refusal
 from .wire.dates import rfc3339
 from .wire.dialect import Dialect
 
@@ -38,21 +35,14 @@ log = logging.getLogger("csapp.sockets")
 MISSED = 1000
 LATEST = 50
 
-#: held while an action is queued or taken: only while a history is being read
-_turns = threading.Lock()
 
-
-class Reader(Protocol):
+class Reader(Speaker, Protocol):
     """The session that a transcript belongs to."""
 
-    connection: Connection
-    house: House
     dialect: Dialect
     #: None before `auth`
     participant: Participant | None
     uuid: str
-    #: queues framed bytes for its connection
-    put: Callable[[bytes], None]
 
     def error(
         self, code: ErrorCode, message: str, reply_id: str | None = None
@@ -60,57 +50,17 @@ class Reader(Protocol):
         """An `error` frame for it, counted."""
 
 
-class Transcript:
+class Transcript(Turns):
     """The conversations of one *session*; *resume*: what its client says it has seen."""
 
-    __slots__ = ("_actions", "_connection", "_resume", "_seen", "_session")
+    __slots__ = ("_resume", "_seen", "_session")
 
     def __init__(self, session: Reader, resume: dict[str, int]) -> None:
+        super().__init__(session)
         self._session = session
-        self._connection = session.connection
         #: conversation → the last `seq` sent to this socket
         self._seen: dict[str, int] = {}
         self._resume = resume
-        #: what must wait until a history has been read; None: nothing waits
-        self._actions: deque[Callable[[], None]] | None = None
-
-    # ---- taking turns --------------------------------------------------
-
-    def do(self, action: Callable[[], None]) -> None:
-        """Now; or in its turn, where a history is being read that comes before it."""
-        if self._actions is not None:
-            with _turns:
-                if self._actions is not None:
-                    self._actions.append(action)
-                    return
-        action()
-
-    def _in_turn(self, action: Callable[[], None]) -> None:
-        """The same for what may wait for the store."""
-        with _turns:
-            if self._actions is not None:
-                self._actions.append(action)
-                return
-            self._actions = deque([action])
-            self._session.put = self._put_in_turn
-        self._session.house.runtime.spawn(self._act)
-
-    def _put_in_turn(self, frame: bytes) -> None:
-        self.do(partial(self._connection.put, frame))
-
-    def _act(self) -> None:
-        while True:
-            with _turns:
-                if not self._actions or self._connection.code is not None:
-                    self._actions = None
-                    self._session.put = self._connection.put
-                    return
-                action = self._actions.popleft()
-            try:
-                action()
-            except Exception:
-                log.exception("a history could not be sent")
-                self._connection.close(CloseCode.INTERNAL_ERROR)
 
     # ---- live ----------------------------------------------------------
 
@@ -144,7 +94,7 @@ class Transcript:
 
     def hear(self, spoken: Spoken) -> None:
         """Stored texts: for this participant, or its own said on another socket."""
-        self.do(partial(self._hear, spoken))
+        self.do(partial(self._hear, spoken), spoken)
 
     def _hear(self, spoken: Spoken) -> None:
         talk = spoken.talk.id
@@ -161,10 +111,10 @@ class Transcript:
         """Say who is at the other end of *line*, and what this socket has missed of their talk."""
         talk = line.talk
         known = self._seen.get(talk.id, self._resume.get(talk.id, 0))
-        if self._actions is None and not talk.behind and talk.last_seq == known:
+        if not self.waits and not talk.behind and talk.last_seq == known:
             self._introduce(line, frame)
         else:
-            self._in_turn(partial(self._introduce, line, frame))
+            self.in_turn(partial(self._introduce, line, frame))
 
     def _introduce(self, line: Line, frame: Any) -> None:
         talk = line.talk
@@ -184,14 +134,6 @@ class Transcript:
             if presence is not None:
                 self._send(presence)
 
-    def part(self, talk: Talk, frame: frames.ServerFrame) -> None:
-        """Say that the other side of *talk* is gone, after all that is stored of it."""
-        self._in_turn(partial(self._part, talk, frame))
-
-    def _part(self, talk: Talk, frame: frames.ServerFrame) -> None:
-        self._session.house.switchboard.catch_up(talk)
-        self.do(partial(self._connection.put, sealed(frame)))  # what has come up is to be heard
-
     def _better_known(self, line: Line, frame: Any) -> Any:
         """*frame* once it is known what is stored of the talk."""
         switchboard, dialect = self._session.house.switchboard, self._session.dialect
@@ -205,7 +147,7 @@ class Transcript:
         """What is missed of conversations that are not *here*: over, or without a waiter."""
         for conversation in [one for one in self._resume if one not in here]:
             after = self._resume.pop(conversation)
-            self._in_turn(partial(self._bring_other, conversation, after))
+            self.in_turn(partial(self._bring_other, conversation, after))
 
     def _bring_other(self, conversation: str, after: int) -> None:
         me, store = self._session.participant, self._session.house.switchboard.store

@@ -1,0 +1,109 @@
+"""What is meant for one socket, in its order, also while something is looked up for it first."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import Protocol
+
+from .history.writer import Talk
+from .house import House
+from .participants import Spoken
+from .transport.connection import Connection
+from .wire.codes import CloseCode
+
+log = logging.getLogger("csapp.sockets")
+
+#: held while an action is queued or taken: only while something is being looked up
+_lock = threading.Lock()
+
+
+#: and the texts that it tells, if it does
+Action = tuple[Callable[[], None], Spoken | None]
+
+
+class Speaker(Protocol):
+    """A session, as it is seen here."""
+
+    connection: Connection
+    house: House
+    #: queues framed bytes for its connection
+    put: Callable[[bytes], None]
+
+
+class Turns:
+    """While an action of `in_turn` runs, whatever else is meant for *session* waits behind it.
+
+    Nobody else waits.
+    """
+
+    __slots__ = ("_actions", "_connection", "_speaker")
+
+    def __init__(self, session: Speaker) -> None:
+        self._speaker = session
+        self._connection = session.connection
+        #: what is to be done, one after the other; None: nothing waits
+        self._actions: deque[Action] | None = None
+
+    def do(self, action: Callable[[], None], spoken: Spoken | None = None) -> None:
+        """Now; or in its turn, where something is being looked up that comes before it.
+
+        *spoken*: what is told by it.
+        """
+        if self._actions is not None:
+            with _lock:
+                if self._actions is not None:
+                    self._actions.append((action, spoken))
+                    return
+        action()
+
+    def in_turn(self, action: Callable[[], None]) -> None:
+        """The same for what may wait; it gets a greenlet of its own."""
+        with _lock:
+            if self._actions is not None:
+                self._actions.append((action, None))
+                return
+            self._actions = deque([(action, None)])
+            self._speaker.put = self._put
+        self._speaker.house.runtime.spawn(self._act)
+
+    @property
+    def waits(self) -> bool:
+        """Whether something is being looked up."""
+        return self._actions is not None
+
+    def part(self, talk: Talk, frame: bytes) -> None:
+        """*frame* says that the other side of *talk* is gone: after all that it has said."""
+        self.in_turn(partial(self._part, talk, frame))
+
+    def _part(self, talk: Talk, frame: bytes) -> None:
+        self._speaker.house.switchboard.catch_up(talk)
+        end = talk.last_seq
+        before: list[Action] = []
+        behind: list[Action] = []
+        with _lock:
+            for one in self._actions or ():
+                spoken = one[1]
+                came_up = spoken is not None and spoken.talk is talk and spoken.seqs[0] <= end
+                (before if came_up else behind).append(one)
+            self._actions = deque([*before, (partial(self._connection.put, frame), None), *behind])
+
+    def _put(self, frame: bytes) -> None:
+        self.do(partial(self._connection.put, frame))
+
+    def _act(self) -> None:
+        while True:
+            with _lock:
+                if not self._actions or self._connection.code is not None:
+                    self._actions = None
+                    self._speaker.put = self._connection.put
+                    return
+                action, _ = self._actions.popleft()
+            try:
+                action()
+            except Exception:
+                log.exception("what a socket is to be told could not be found")
+                self._connection.close(CloseCode.INTERNAL_ERROR)

@@ -1,0 +1,62 @@
+"""What a socket is told while it is looked up what was said before."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.desk.port import Role
+from services.history.port import Chat, Side
+from services.history.writer import Talk
+from services.identity import Identity
+from services.participants import Line, Participant, Spoken, sealed
+from services.session import Session
+from services.transcript import Transcript
+from services.wire.dialect import DIALECTS
+
+
+class LateTalk(Talk):
+    """Something of it is still on its way here."""
+
+    behind = True
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_the_last_words_come_before_the_goodbye_and_the_place_in_line_after_it(version):
+    dialect = DIALECTS[version]
+    ann = Participant("uuid-ann", Role.USER, Identity("ann"))
+    ada = Participant("uuid-ada", Role.WAITER, Identity("ada"))
+    talk = LateTalk(Chat(7, "uuid-ann", "ann"))
+    told: list[dict[str, Any]] = []
+    begun: list[Any] = []
+
+    def catch_up(late: Talk) -> None:
+        spoken = Spoken(late, Side.WAITER, "ada", ["last words"], None, lambda _: None)
+        spoken.line, spoken._plain, spoken._full = Line(ada, ann, late), None, None
+        spoken.seqs = [1]
+        late.stored_to(1)
+        session.hear(spoken)
+
+    house: Any = SimpleNamespace(
+        settings=SimpleNamespace(max_text=100, message_rate=0, auth_timeout=1),
+        runtime=SimpleNamespace(spawn=begun.append, now=lambda: 0.0),
+        wheel=SimpleNamespace(after=lambda *_: None),
+        switchboard=SimpleNamespace(catch_up=catch_up),
+    )
+    connection: Any = SimpleNamespace(
+        put=lambda data: told.append(json.loads(data[data.index(b"{") :])), code=None
+    )
+    session = Session(connection, Role.USER, house)
+    session.dialect = dialect
+    if version > 1:
+        session._transcript = Transcript(session, {})
+
+    session.part(talk, dialect.disconnected("uuid-ann", "uuid-ada", talk.id))
+    session.put(sealed(dialect.connect_queue("uuid-ann", 0, "", None)))
+    assert told == [], "what was said before is looked up first"
+    (look_up,) = begun
+    look_up()
+    assert [one["type"] for one in told] == ["message_text", "disconnected", "connect_queue"]
