@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import signal
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -29,6 +30,12 @@ SETTINGS = {
     "CSAPP_CONNECTIONS_PER_IP": "0",
     "CSAPP_MAX_USERS_PER_WAITER": "2",
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """A run in a shell's background ignores Ctrl-C, and what it starts would, too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
