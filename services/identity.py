@@ -53,6 +53,17 @@ class Identity:
             raise ValueError(f"subject: a string of 1 to {MAX_SUBJECT} characters is required")
         if not isinstance(self.name, str) or len(self.name) > MAX_NAME:
             raise ValueError(f"name: a string of at most {MAX_NAME} characters is required")
+        for what, value in (("subject", self.subject), ("name", self.name)):
+            if "\0" in value or not _is_unicode(value):
+                raise ValueError(f"{what}: NUL and halves of characters are not allowed")
+
+
+def _is_unicode(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 class Shown(NamedTuple):

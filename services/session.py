@@ -240,8 +240,11 @@ class Session:
             if not switchboard.relay(line, run):
                 return False
         else:
+            kept = ids if self.dialect.version > 1 else None
+            if kept is not None and "\0" in "".join(filter(None, kept)):
+                return False
             self._in_flight += len(run)
-            if not switchboard.say(line, self, run, ids if self.dialect.version > 1 else None):
+            if not switchboard.say(line, self, run, kept):
                 self._in_flight -= len(run)
                 return False
         self.relayed += len(run)
@@ -530,7 +533,8 @@ class Session:
 
     def read(self, frame: frames.Read, me: Participant) -> None:
         """One side has read so far: passed on and stored."""
-        line, seq = self._line(frame, me), frame.payload.seq
+        line = self._line(frame, me)
+        seq = min(frame.payload.seq, line.talk.last_seq)
         self._switchboard.read_by(line, seq)
         self._switchboard.tell_read(line, seq)
 
@@ -555,7 +559,7 @@ class Session:
     def _say_alone(self, frame: frames.MessageText, line: Line) -> None:
         """A text that the fast lane has left; mostly because it must be refused."""
         message = frame.payload.message
-        if len(message) > self._max_text or "\0" in message:
+        if len(message) > self._max_text or "\0" in f"{message}{frame.reply_id}":
             raise self._unfit(frame)
         if self._relay(line, [message], [frame.reply_id]):
             return
@@ -569,11 +573,14 @@ class Session:
 
     def _unfit(self, frame: frames.MessageText) -> Refusal:
         """Why a text may not be relayed."""
-        if "\0" in frame.payload.message:  # some stores cannot keep it
-            code, what = ErrorCode.INVALID_MESSAGE, "NUL is not allowed"
+        if "\0" in (frame.reply_id or ""):  # some stores cannot keep it
+            code, what = ErrorCode.INVALID_MESSAGE, "id: NUL is not allowed"
+        elif "\0" in frame.payload.message:
+            code, what = ErrorCode.INVALID_MESSAGE, "payload.message: NUL is not allowed"
         else:
-            code, what = ErrorCode.TOO_LARGE, f"at most {self._max_text} characters"
-        return Refusal(code, f"payload.message: {what}", frame.reply_id)
+            most = self._max_text
+            code, what = ErrorCode.TOO_LARGE, f"payload.message: at most {most} characters"
+        return Refusal(code, what, frame.reply_id)
 
     def refuse_unconnected(self, frame: frames.MessageText, me: Participant) -> None:
         """A text of a user who has no waiter."""

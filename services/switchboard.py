@@ -469,8 +469,8 @@ class Switchboard:
             self.writer.save_duty(Duty(waiter.identity.subject, waiter.uuid, ready, capacity))
 
     def read_by(self, line: Line, seq: int) -> None:
-        """The speaker of *line* has read up to *seq*."""
-        self._mark(line, min(seq, line.talk.last_seq))
+        """The speaker of *line* has read up to *seq*, which is there."""
+        self._mark(line, seq)
         self._save(line.talk.record)
 
     def _mark(self, line: Line, seq: int) -> None:

@@ -20,7 +20,18 @@ from typing import Any, Protocol
 from msgspec import UNSET
 
 from .desk.port import Role
-from .history.port import KINDS, Chat, Kind, Message, Side, Store, StoreError, key_of, public_id
+from .history.port import (
+    KINDS,
+    Chat,
+    Kind,
+    Message,
+    Side,
+    Store,
+    StoreError,
+    Unfit,
+    key_of,
+    public_id,
+)
 from .history.writer import RETRY
 from .participants import SIDES, Line, Participant, Spoken, sealed
 from .turns import Speaker, Turns
@@ -196,6 +207,8 @@ class Transcript(Turns):
         while self._connection.code is None:
             try:
                 return runtime.blocking(partial(function, *args, **options))
+            except Unfit:
+                raise
             except StoreError:
                 runtime.sleep(RETRY)
         return None

@@ -119,7 +119,7 @@ def test_what_is_not_ours_is_not_valid(spoil):
     assert refused(tokens, Tokens([OTHER], 60).sign(ANN)) is ErrorCode.INVALID_TOKEN
 
 
-@pytest.mark.parametrize("subject", ["", "x" * 201, None, 5])
+@pytest.mark.parametrize("subject", ["", "x" * 201, None, 5, "a\0b", "\ud800"])
 def test_a_subject_is_a_short_string(subject):
     with pytest.raises(ValueError, match="subject"):
         Identity(subject)

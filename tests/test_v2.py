@@ -273,6 +273,40 @@ def test_typing_and_reading_are_passed_on(come):
     assert assert_receives(user, "read", seq=1)["from"] == waiter.uuid
 
 
+def test_nobody_has_read_what_is_not_there(come):
+    user, waiter = come("user", "ann"), come("waiter", "wim")
+    meet(user, waiter)
+    say(user, "read me")
+    waiter.say("read", {"seq": 1 << 40}, to=user.uuid)
+    until(user, "read", seq=1)
+    user.say("read", {"seq": 1})
+    until(waiter, "read", seq=1)
+    assert say(waiter, "still kept", to=user.uuid)["seq"] == 2
+    asked = user.say("get_history", {"before": 1 << 53, "after": 1 << 40})
+    assert texts(until(user, "message_history", reply_id=asked)) == []
+
+
+@pytest.mark.parametrize("field", ["page", "department"])
+def test_nul_in_what_is_kept_of_a_chat_is_refused(come, field):
+    user, waiter = come("user", "ann"), come("waiter", "wim")
+    asked = user.say("connect", {field: "a\0b"})
+    error = until(user, "error", reply_id=asked, code="invalid_message")
+    assert error["payload"]["message"] == f"payload.{field}: NUL is not allowed"
+    meet(user, waiter)
+    assert say(waiter, "still kept", to=user.uuid)["seq"] == 1
+
+
+def test_nul_in_an_id_is_refused_and_costs_nobody_else_a_message(come):
+    user, waiter = come("user", "ann"), come("waiter", "wim")
+    meet(user, waiter)
+    user.say("message_text", {"message": "good"}, id="good")
+    user.say("message_text", {"message": "bad"}, id="b\0d")
+    user.say("message_text", {"message": "good, too"}, id="too")
+    answers = {frame["reply_id"]: frame for frame in (user.receive() for _ in range(3))}
+    assert answers["b\0d"]["payload"]["message"] == "id: NUL is not allowed"
+    assert (answers["good"]["seq"], answers["too"]["seq"]) == (1, 2)
+
+
 @pytest.mark.parametrize("running", ["gunicorn"], indirect=True)
 def test_a_token_that_is_not_taken_is_answered_in_the_version_that_was_asked_for(server):
     client = Client(server, "user")

@@ -153,6 +153,10 @@ class Conflict(StoreError):
     """A `seq` or a client id of the batch is there already. Nothing was written."""
 
 
+class Unfit(StoreError):
+    """A value of the batch cannot be kept, now or later. Nothing was written."""
+
+
 class OutcomeUnknown(CSAppError):
     """The line broke while it committed: the batch is there as a whole, or not at all."""
 

@@ -32,7 +32,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from . import port, tables
-from .port import Batch, Chat, Conflict, Duty, Message, Note, OutcomeUnknown, StoreError
+from .port import Batch, Chat, Conflict, Duty, Message, Note, OutcomeUnknown, StoreError, Unfit
 
 #: s that a statement waits for somebody else's lock before it fails
 LOCK_WAIT = 5.0
@@ -202,7 +202,7 @@ class SQLStore:
             raise self._error(error) from None
         except Exception as error:  # a value that the driver does not take
             self._undo()
-            raise StoreError(f"cannot be written: {type(error).__name__}") from error
+            raise Unfit(f"cannot be written: {type(error).__name__}") from error
         except BaseException:
             self._undo()
             raise
@@ -276,6 +276,8 @@ class SQLStore:
         cause = getattr(error, "orig", None)
         if isinstance(error, IntegrityError) and self._is_repeat(cause):
             return Conflict(self._say(error))
+        if isinstance(error, sa.exc.DataError):
+            return Unfit(self._say(error))
         return StoreError(self._say(error))
 
     def _error_at_commit(self, error: Exception) -> StoreError | OutcomeUnknown:
@@ -397,14 +399,18 @@ class SQLStore:
 # ---- queries -----------------------------------------------------------
 
 
+#: no message has a higher number; PostgreSQL compares with none
+_MOST_SEQ = (1 << 31) - 1
+
+
 def latest_messages(
     chat: int, after: int = 0, before: int | None = None, limit: int = 50, newest: bool = True
 ) -> sa.Select[Any]:
     """See `port.Store.messages`; the newest come first where they are asked for."""
     table = tables.message.c
-    query = _messages().where(table.chat == chat, table.seq > after).limit(limit)
+    query = _messages().where(table.chat == chat, table.seq > min(after, _MOST_SEQ)).limit(limit)
     if before is not None:
-        query = query.where(table.seq < before)
+        query = query.where(table.seq < min(before, _MOST_SEQ))
     return query.order_by(table.seq.desc() if newest else table.seq)
 
 

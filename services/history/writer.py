@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, repeat
 
+from ..errors import CSAppError
 from ..runtime import Runtime
 from .port import (
     Amendment,
@@ -36,6 +37,7 @@ from .port import (
     Row,
     Store,
     StoreError,
+    Unfit,
     public_id,
 )
 
@@ -82,8 +84,8 @@ class Saying:
     """Texts that one side of a talk said at once; *client_ids* in version 2."""
 
     __slots__ = (
-        "author", "client_ids", "date", "repeats", "seqs", "side", "stored", "talk", "texts",
-        "told",
+        "author", "client_ids", "date", "refused", "repeats", "seqs", "side", "stored", "talk",
+        "texts", "told",
     )  # fmt: skip
 
     def __init__(
@@ -106,6 +108,8 @@ class Saying:
         self.date = 0
         self.seqs: Sequence[int] = ()
         self.stored = False
+        #: it cannot be kept, though others of its batch are
+        self.refused = False
         #: client ids that were there before, with their messages; None: it said something else
         self.repeats: list[tuple[str, Message | None]] = []
 
@@ -122,6 +126,16 @@ class Saying:
             repeat(self.date),
             strict=False,
         )
+
+
+def _parts(batch: Batch) -> Iterator[Batch]:
+    """Each chat, amendment and duty by itself."""
+    for chat in batch.chats:
+        yield Batch(chats=[chat])
+    for amendment in batch.amendments:
+        yield Batch(amendments=[amendment])
+    for duty in batch.duties:
+        yield Batch(duties=[duty])
 
 
 class Writer:
@@ -272,8 +286,8 @@ class Writer:
     def _tell(self, sayings: list[Saying], *, stored: bool) -> None:
         for saying in sayings:
             talk = saying.talk
-            saying.stored = stored
-            if stored:
+            saying.stored = stored and not saying.refused
+            if saying.stored:
                 self.stored += len(saying.texts)
                 if saying.seqs:
                     talk.stored_to(saying.seqs[-1])
@@ -297,9 +311,31 @@ class Writer:
     def _commit(self, sayings: list[Saying], batch: Batch) -> None:
         batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
         try:
-            self._store.commit(batch)
-        except Conflict:
-            self._commit_carefully(sayings, batch)
+            try:
+                self._store.commit(batch)
+            except Conflict:
+                self._commit_carefully(sayings, batch)
+        except Unfit:
+            self._commit_singly(sayings, batch)
+
+    def _commit_singly(self, sayings: list[Saying], batch: Batch) -> None:
+        """Something cannot be kept: all the rest is; one visitor must not stop everybody."""
+        for part in _parts(batch):
+            try:
+                self._store.commit(part)
+            except Unfit as error:
+                log.error("what is known of a chat or a waiter cannot be kept: %s", error)
+        for number, saying in enumerate(sayings):
+            try:
+                self._commit_carefully([saying], Batch())
+            except Unfit as error:
+                log.error("a message cannot be kept: %s", error)
+                saying.refused = True
+            except CSAppError as error:  # those before it are stored
+                log.error("the history cannot be stored: %s", error)
+                for rest in sayings[number:]:
+                    rest.refused = True
+                return
 
     def _settle(self, sayings: list[Saying], batch: Batch) -> None:
         """Find out whether *batch* is stored, and store it if not."""

@@ -30,6 +30,8 @@ _encode = msgspec.json.Encoder().encode
 _decode_any = msgspec.json.Decoder().decode
 
 _AT = re.compile(r" - at `\$\.?(.*?)`$")
+#: the only pattern in `frames.py`
+_PATTERN = re.compile(r"^Expected `str` matching regex .*")
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 
 
@@ -225,6 +227,7 @@ def _name_field(text: str) -> str:
     path = ""
     if found := _AT.search(text):
         path, text = found[1], text[: found.start()]
+    text = _PATTERN.sub("NUL is not allowed", text)
     if missing := _MISSING.fullmatch(text):
         path, text = f"{path}.{missing[1]}".lstrip("."), "is required"
     return f"{path or 'frame'}: {text}"

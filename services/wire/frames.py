@@ -13,6 +13,9 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
+#: Some databases cannot keep NUL. In texts and ids it is looked for where they are told on.
+_NO_NUL = r"\A[^\x00]*\Z"
+
 #: `id` as a client chooses it
 ClientId = Annotated[str, Meta(min_length=1, max_length=64)]
 
@@ -97,8 +100,8 @@ Conversation = Annotated[str, Meta(min_length=1, max_length=32)]
 
 class ConnectPayload(ClientStruct):
     ticket: Annotated[str, Meta(max_length=500)] | UnsetType = UNSET
-    department: Annotated[str, Meta(max_length=200)] = ""
-    page: Annotated[str, Meta(max_length=2000)] = ""
+    department: Annotated[str, Meta(max_length=200, pattern=_NO_NUL)] = ""
+    page: Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)] = ""
     fields: dict[str, Any] | UnsetType = UNSET
 
 

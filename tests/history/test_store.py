@@ -18,6 +18,7 @@ from services.history.port import (
     Note,
     Side,
     StoreError,
+    Unfit,
 )
 from services.history.sql import latest_chats, latest_messages, open_chats, open_store
 
@@ -357,6 +358,13 @@ def test_many_read_while_one_writes(store):
         stop.set()
     assert all(job.result() for job in jobs)
     assert store.messages(1)[-1].seq == 150
+
+
+def test_a_value_that_no_column_takes_is_unfit_and_leaves_nothing(store):
+    with pytest.raises(Unfit):
+        store.commit(Batch([chat(1), chat(2, user_read=2**70)]))
+    assert store.chat(1) is None
+    store.commit(Batch([chat(1)]))
 
 
 # ---- opening -----------------------------------------------------------

@@ -12,10 +12,12 @@ from services.history.port import (
     Batch,
     Chat,
     Conflict,
+    Duty,
     Message,
     OutcomeUnknown,
     Side,
     StoreError,
+    Unfit,
 )
 from services.history.writer import Saying, Talk, Writer
 
@@ -57,6 +59,17 @@ class Store:
     def messages(self, chat: int, *, after: int = 0, before: int | None = None, **_: Any) -> Any:
         found = sorted(one for one in self.rows.values() if one.chat == chat and one.seq > after)
         return [one for one in found if before is None or one.seq < before][-1:]
+
+
+class Choosy(Store):
+    """Cannot keep what is called bad."""
+
+    def commit(self, batch: Batch) -> None:
+        bodies = [Message(*row).body for row in batch.messages]
+        pages = [chat.page for chat in [*batch.chats, *(one.chat for one in batch.amendments)]]
+        if "bad" in [*bodies, *pages, *(duty.subject for duty in batch.duties)]:
+            raise Unfit("bad")
+        super().commit(batch)
 
 
 class Loop:
@@ -190,3 +203,46 @@ def test_another_worker_was_faster(writer, store, loop, talk):
     writer.say(say(talk, told, "mine"))
     loop.turn()
     assert (told[0].stored, list(told[0].seqs)) == (True, [2])
+
+
+def test_what_cannot_be_kept_costs_nothing_else(loop, talk):
+    store: Any = Choosy()
+    told: list[Saying] = []
+    writer = Writer(store, loop, lambda: 1000.0)
+    other = Talk(Chat(8, "uuid", "bob"))
+    for one in ("a", "bad", "b"):
+        writer.say(say(talk, told, one, ids=[one]))
+    writer.say(say(other, told, "c"))
+    writer.save(Chat(7, "uuid", "ann", page="bad"))
+    writer.amend(Chat(9, "uuid", "cid", page="bad"))
+    writer.save_duty(Duty("bad", "uuid", True, 1))
+    loop.turn()
+    assert [(one.stored, [*one.texts], [*one.seqs]) for one in told if one.stored] == [
+        (True, ["a"], [1]), (True, ["b"], [2]), (True, ["c"], [1]),
+    ]  # fmt: skip
+    assert [one.texts for one in told if not one.stored] == [["bad"]]
+    assert writer.available
+    assert writer.idle, "it is not tried again and again"
+    writer.say(say(talk, told, "d"))
+    loop.turn()
+    assert list(told[-1].seqs) == [3]
+
+
+def test_a_store_that_goes_away_while_one_by_one_is_kept_says_so(loop, talk):
+    store: Any = Choosy()
+    told: list[Saying] = []
+    writer = Writer(store, loop, lambda: 1000.0)
+    for one in ("a", "bad", "b"):
+        writer.say(say(talk, told, one, ids=[one]))
+    kept = store.messages
+
+    def messages(*args: Any, **options: Any) -> Any:
+        if store.rows:
+            raise StoreError("gone")
+        return kept(*args, **options)
+
+    store.messages = messages
+    loop.turn()
+    assert [(one.texts, one.stored) for one in told] == [
+        (["a"], True), (["bad"], False), (["b"], False),
+    ]  # fmt: skip
