@@ -5,141 +5,41 @@
 
 `CSApp` puts the chat into an existing Flask application; `create_app` is the
 same as an application of its own, configured by the environment.
+
+Nothing is imported before it is asked for: gunicorn's configuration, which is
+in here where csapp is installed, patches first, and what gunicorn's first
+process has imported would be the code of all workers to come.
 """
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from flask import Flask, Request
+__all__ = [
+    "CSApp",
+    "Identity",
+    "SettingsError",
+    "TokenRole",
+    "create_app",
+    "create_demo",
+    "drain_on_exit",
+]
 
-from blueprints import register
-from blueprints.demo import shop
-from blueprints.extension import Callbacks, Extension, Who
-from services import runtime as runtimes
-from services.identity import Identity
-from services.server import ChatServer, servers
-from services.settings import PREFIX, Settings
-
-__all__ = ["CSApp", "Identity", "create_app", "drain_on_exit"]
-
-log = logging.getLogger("csapp")
-
-
-class CSApp:
-    """The Flask extension. State is in `app.extensions["csapp"]`; one object serves many apps."""
-
-    def __init__(self, app: Flask | None = None, url_prefix: str | None = None) -> None:
-        self._callbacks = Callbacks()
-        if app is not None:
-            self.init_app(app, url_prefix)
-
-    def init_app(self, app: Flask, url_prefix: str | None = None) -> None:
-        """Hang the chat into *app* under *url_prefix* (or `CSAPP_URL_PREFIX`).
-
-        Reads the `CSAPP_*` keys of `app.config` and writes the defaults of
-        those that are missing. Raises `services.errors.SettingsError` for a
-        value that cannot be used. Touches nothing else of the application: no
-        headers, error handlers, logging, session or `SOCK_SERVER_OPTIONS`.
-        """
-        config = {key: value for key, value in app.config.items() if key.startswith(PREFIX)}
-        if url_prefix is not None:
-            config["CSAPP_URL_PREFIX"] = url_prefix
-        settings = Settings.load(config, Path(app.instance_path))
-        for key, one in Settings.keys().items():
-            if key != "CSAPP_SECRET_KEY":
-                app.config.setdefault(key, getattr(settings, one.name))
-        if "*" in settings.allowed_origins:
-            log.warning("CSAPP_ALLOWED_ORIGINS=*: pages of any site may open chats here")
-        extension = Extension(ChatServer(settings), self._callbacks)
-        app.extensions["csapp"] = extension
-        register(app, extension, settings.url_prefix)
-
-    def identify_visitor(self, callback: Callable[[Request], Who]) -> Callable[[Request], Who]:
-        """Decorator: *callback* says which visitor a request comes from.
-
-        It returns an `Identity`, a subject (a user id as a string), or None
-        for an anonymous visitor.
-        """
-        self._callbacks.visitor = callback
-        return callback
-
-    def identify_waiter(self, callback: Callable[[Request], Who]) -> Callable[[Request], Who]:
-        """Decorator: *callback* says which waiter a request comes from; None: it is nobody's."""
-        self._callbacks.waiter = callback
-        return callback
-
-
-def create_app(config: dict[str, Any] | None = None) -> Flask:
-    """The standalone application. *config* wins over the environment's `CSAPP_*` keys."""
-    app = _standalone(config)
-    CSApp(app)
-    return app
-
-
-def create_demo(config: dict[str, Any] | None = None) -> Flask:
-    """The same with a shop in front (`flask --app csapp chat demo`)."""
-    app = _standalone(config)
-    app.register_blueprint(shop.blueprint())  # its page `/` comes before the chat's own
-    CSApp(app)
-    return app
-
-
-def _standalone(config: dict[str, Any] | None) -> Flask:
-    app = Flask(
-        "csapp_standalone",
-        static_folder=None,
-        template_folder=None,
-        instance_path=os.path.join(os.getcwd(), "instance"),
+if TYPE_CHECKING:
+    from blueprints.app import (
+        CSApp,
+        Identity,
+        SettingsError,
+        TokenRole,
+        create_app,
+        create_demo,
+        drain_on_exit,
     )
-    for key, value in os.environ.items():
-        if key.startswith(PREFIX):
-            app.config[key] = value
-    app.config.update(config or {})
-    _log_to_stderr()
-    return app
+else:
 
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from blueprints import app
 
-def _log_to_stderr() -> None:
-    """Our own log lines, once, where no host has set up logging."""
-    root = logging.getLogger("csapp")
-    if not root.handlers:
-        handler = logging.StreamHandler()
-        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
-        root.addHandler(handler)
-        root.setLevel(logging.INFO)
-        root.propagate = False
-
-
-def drain_on_exit(worker: Any) -> None:
-    """For gunicorn's `post_worker_init`: say goodbye (1012) when the worker is told to stop.
-
-    gunicorn has no hook for "stop accepting", and does not know of chats, which
-    have left its greenlets; a worker that stops, for whatever reason, is not
-    `alive` any more, and its `run` returns.
-    """
-    runtime = runtimes.current()
-    serve = worker.run
-
-    def watch() -> None:
-        while worker.alive:
-            runtime.sleep(0.1)
-        for server in list(servers):
-            server.drain()
-
-    def run() -> None:
-        serve()
-        end = runtime.now() + worker.cfg.graceful_timeout
-        while not all(server.settled for server in list(servers)) and runtime.now() < end:
-            worker.notify()
-            runtime.sleep(0.1)
-        for server in list(servers):
-            server.close()
-        runtime.sleep(0)  # the last lines of the log
-
-    worker.run = run
-    runtime.spawn(watch)
+        return getattr(app, name)

@@ -1,4 +1,4 @@
-"""pytest fixtures: `pytest_plugins = ["testkit.plugin"]`."""
+"""pytest fixtures: name this module in `pytest_plugins`."""
 
 from __future__ import annotations
 

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from services.identity import Identity, TokenRole, Tokens
+from services.place import CONFIGURATION, ROOT, STANDALONE
 
-ROOT = Path(__file__).resolve().parent.parent
 SECRET = "a-secret-for-tests-only-0123456789"
 PATIENCE = 30.0  # s until a wait for something that must happen is given up
 
@@ -29,7 +29,8 @@ class LiveServer:
     It is asked for *health* once it has written a line that matches *ready*.
 
     A context manager; leaving it stops the server with SIGTERM. *env* adds to
-    this process's environment, of which `CSAPP_*` variables are left out.
+    this process's environment, of which `CSAPP_*` variables are left out; it
+    runs in *cwd*, by default where this process does.
     """
 
     def __init__(
@@ -39,7 +40,7 @@ class LiveServer:
         *,
         prefix: str = "",
         tls: ssl.SSLContext | None = None,
-        cwd: Path = ROOT,
+        cwd: Path | None = None,
         health: str = "/healthz",
         port: int | None = None,
         ready: str = r"Listening at|Running on",
@@ -53,13 +54,13 @@ class LiveServer:
         self.lines: list[str] = []
         self._changed = threading.Condition()
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("CSAPP_")}
-        paths = os.pathsep.join([str(ROOT), inherited.get("PYTHONPATH", "")])
+        paths = filter(None, [inherited.get("PYTHONPATH"), str(ROOT)])
         self.process = subprocess.Popen(
             [part.replace("{port}", str(self.port)) for part in command],
             cwd=cwd,
             env={
                 **inherited,
-                "PYTHONPATH": paths,
+                "PYTHONPATH": os.pathsep.join(paths),
                 "PYTHONUNBUFFERED": "1",
                 "CSAPP_SECRET_KEY": SECRET,
                 "CSAPP_DATABASE_URL": "off",
@@ -81,13 +82,13 @@ class LiveServer:
     @classmethod
     def gunicorn(
         cls,
-        app: str = "wsgi:app",
+        app: str = STANDALONE,
         env: Mapping[str, str] | None = None,
         args: Sequence[str] = (),
         **options: Any,
     ) -> LiveServer:
         """gunicorn with this project's configuration."""
-        command = [sys.executable, "-m", "gunicorn", "-c", str(ROOT / "gunicorn.conf.py")]
+        command = [sys.executable, "-m", "gunicorn", "-c", CONFIGURATION]
         return cls([*command, "-b", "127.0.0.1:{port}", *args, app], env, **options)
 
     @classmethod

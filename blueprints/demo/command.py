@@ -12,6 +12,7 @@ from flask import current_app
 
 from services.history.accounts import Accounts
 from services.identity import Identity, TokenRole
+from services.place import CONFIGURATION
 
 from ..accounts import accounts, told
 from ..commands import chat
@@ -45,7 +46,7 @@ def demo(port: int, visitors: int) -> None:
     if visitors:
         _let_in(visitors, extension, chat_address, address)
     sys.stdout.flush()
-    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "-w", "1"]
+    command = [sys.executable, "-m", "gunicorn", "-c", CONFIGURATION, "-w", "1"]
     os.execve(  # noqa: S606  # our own interpreter, no shell
         sys.executable,
         [*command, "-b", f"127.0.0.1:{port}", "csapp:create_demo()"],
@@ -91,7 +92,7 @@ def _let_in(count: int, extension: Extension, chat_address: str, shop: str) -> N
     pipe, and when it is gone, however it went, they see the end of the pipe.
     """
     reading, writing = os.pipe()
-    command = [sys.executable, "-m", "blueprints.demo.visitors", chat_address, shop, str(count)]
+    command = [sys.executable, "-m", f"{__package__}.visitors", chat_address, shop, str(count)]
     subprocess.Popen(command, stdin=reading)  # noqa: S603  # our own
     os.close(reading)
     with os.fdopen(os.dup(writing), "w") as tokens:

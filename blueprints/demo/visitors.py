@@ -1,4 +1,4 @@
-"""Simulated visitors of the demo: `python -m blueprints.demo.visitors CHAT SHOP COUNT`.
+"""Simulated visitors of the demo, a program of its own: `visitors CHAT SHOP COUNT`.
 
 They are clients like any other, over real WebSockets in version 2 of the
 protocol: they come one after the other, stand in line, ask, answer what the

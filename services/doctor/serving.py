@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from ..place import CONFIGURATION
 from .finding import Finding, fault, warning
 from .setup import Check, Serving, SetUp
 
 #: s: clients are asked to come back within five, outboxes are flushed within half of it
 LEAST_GRACE = 10.0
 
-OUR_FILE = "take over the gunicorn.conf.py of csapp (docs/embedding.md, Serving it)"
+OUR_FILE = f"start it with csapp's own: gunicorn -c {CONFIGURATION}"
 
 
 def known(setup: SetUp) -> Iterator[Finding]:

@@ -1,0 +1,1 @@
+"""The host's own: what is behind its pages."""
