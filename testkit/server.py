@@ -87,7 +87,7 @@ class LiveServer:
         args: Sequence[str] = (),
         **options: Any,
     ) -> LiveServer:
-        """gunicorn with this project's configuration."""
+        """gunicorn with csapp's configuration; by default, the standalone application."""
         command = [sys.executable, "-m", "gunicorn", "-c", CONFIGURATION]
         return cls([*command, "-b", "127.0.0.1:{port}", *args, app], env, **options)
 

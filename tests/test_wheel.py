@@ -16,6 +16,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+import csapp
+from blueprints import app
 from testkit.server import ROOT
 
 HOST = Path(__file__).with_name("wheel_host")
@@ -68,6 +70,13 @@ def site(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # ---- what is in it ---------------------------------------------------------
+
+
+def test_what_it_offers_is_there():
+    assert csapp.__all__ == app.__all__
+    assert csapp.CSApp is app.CSApp
+    with pytest.raises(ImportError):
+        from csapp import Chat  # noqa: F401
 
 
 def in_repository() -> Iterator[Path]:
