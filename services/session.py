@@ -595,8 +595,10 @@ class Session:
         switchboard.carry_out()
         line = me.line  # or another thread has matched it just now
         if line is not None:
-            switchboard.desk.part(self.uuid, line.to.uuid, self.uuid)
+            parted = switchboard.desk.part(self.uuid, line.to.uuid, self.uuid)
             switchboard.carry_out()
+            if not parted and switchboard.desk.withdraw(self.uuid):  # its waiter was lost just now
+                me.phase = Phase.IDLE
         self._asking = None
 
     def end_chat(self, frame: frames.Disconnect, me: Participant) -> None:

@@ -301,9 +301,12 @@ class Switchboard:
     def _act(self, events: list[Event]) -> None:
         for event in events:
             try:
-                getattr(self, _CARRY_OUT[type(event)])(event)
+                self._carry(event)
             except Exception:  # of one must not cost the others
                 log.exception("a decision could not be carried out: %s", type(event).__name__)
+
+    def _carry(self, event: Event) -> None:
+        getattr(self, _CARRY_OUT[type(event)])(event)
 
     def _person(self, event: Event, uuid: str) -> Participant:
         """One of those whom *event* is about."""

@@ -103,17 +103,21 @@ class Order:
 
     def _mend(self, talk: SharedTalk) -> None:
         """Deliver what waits, and what is missing up to what is known to be stored."""
-        while talk.waiting or talk.last_seq < talk.end or talk.behind:
-            waiting = talk.waiting = sorted(talk.waiting or (), key=first_of)
-            if talk.behind:
-                self._look_up(talk)
-            elif waiting and self._deliver(talk, waiting[0]):
-                talk.waiting.remove(waiting[0])
-            elif talk.under_way:  # what is missing may be this worker's own, not told yet
-                self._runtime.sleep(SOON)
-            else:
-                self._fill(talk, first_of(waiting[0]) if waiting else talk.end + 1)
-        talk.waiting = None
+        try:
+            while talk.waiting or talk.last_seq < talk.end or talk.behind:
+                waiting = talk.waiting = sorted(talk.waiting or (), key=first_of)
+                if talk.behind:
+                    self._look_up(talk)
+                elif waiting and self._deliver(talk, waiting[0]):
+                    talk.waiting.remove(waiting[0])
+                elif talk.under_way:  # what is missing may be this worker's own, not told yet
+                    self._runtime.sleep(SOON)
+                elif talk.lines:
+                    self._fill(talk, first_of(waiting[0]) if waiting else talk.end + 1)
+                else:  # nobody hears: a user in line
+                    talk.deliver_to(talk.end)
+        finally:
+            talk.waiting = None
 
     def _fill(self, talk: SharedTalk, before: int) -> None:
         """Deliver from the history what comes before the number *before*."""

@@ -18,7 +18,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from ..desk.port import (
     Arrival,
@@ -157,10 +157,9 @@ class SharedSwitchboard(Switchboard):
         except KeyError:
             raise _Stranger(uuid) from None
 
-    def _act(self, events: list[Event]) -> None:
-        for event in events:
-            with contextlib.suppress(_Stranger):  # nobody here has to do with it any more
-                super()._act([event])
+    def _carry(self, event: Event) -> None:
+        with contextlib.suppress(_Stranger):  # nobody here has to do with it any more
+            super()._carry(event)
 
     def _moved(self, event: Moved) -> None:
         """Another worker has got the first socket of somebody, or lost the last one."""
@@ -205,13 +204,17 @@ class SharedSwitchboard(Switchboard):
         return participant.here and not participant.sockets and not participant.elsewhere
 
     def _park(self, to: Participant, kept: Kept) -> None:
-        if to.parked_bytes + len(kept.plain) <= self._most_parked:  # the history has it all
+        if kept.talk and to.parked_bytes + len(kept.plain) > self._most_parked:
+            to.parked_bytes = self._most_parked + 1  # the history has it; here no gaps
+        else:
             super()._park(to, kept)
 
     # ---- messages ------------------------------------------------------
 
     def say(self, line: Line, sock: Socket, texts: list[str], ids: Ids) -> bool:
-        talk: Any = line.talk
+        to, talk = line.to, cast(SharedTalk, line.talk)
+        if self._is_kept_for(to) and to.version == 1 and to.parked_bytes > self._most_parked:
+            return False
         talk.under_way += 1
         if self.writer.say(self._spoken(line, sock, texts, ids)):
             return True

@@ -244,3 +244,27 @@ def test_what_this_worker_keeps_goes_where_she_comes_back(worker):
     assert [(kept.talk, kept.first, kept.last) for kept in parked.kept] == [(worker.key, 1, 1)]
     assert b"one" in parked.kept[0].plain
     assert reached == Reached(worker.key, 1)
+
+
+def test_what_is_kept_has_no_gaps_and_ends_with_what_was_decided(worker):
+    worker.leave(worker.ann)
+    large = "x" * (600 << 10)
+    for text in (large, large, "small"):
+        worker.said(worker.stores(text), text)
+    assert [kept.first for kept in worker.user.parked] == [1]
+    line = worker.switchboard._participants["uuid-ada"].lines["uuid-ann"]
+    assert not worker.switchboard.say(line, worker.ada, ["more"], None), "it could not be kept"
+    worker.switchboard.desk.part("uuid-ann", "uuid-ada", "uuid-ada")
+    worker.switchboard.carry_out()
+    assert b"disconnected" in worker.user.parked[-1].plain
+
+
+def test_what_fails_once_does_not_stop_a_conversation(worker, monkeypatch):
+    one = worker.stores("one")
+    with monkeypatch.context() as broken:
+        broken.setattr(worker.store, "messages", lambda *_, **__: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            worker.hears(Reached(worker.key, 1))
+    worker.hears(Reached(worker.key, 1))
+    worker.said(one, "one")
+    assert worker.ann.told == ["one"]
