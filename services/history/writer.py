@@ -80,6 +80,10 @@ class Talk:
         self.given = self.last_seq
 
 
+class _Outrun(StoreError):
+    """Other workers gave out the numbers first, again and again."""
+
+
 class Saying:
     """Texts that one side of a talk said at once; *client_ids* in version 2."""
 
@@ -315,11 +319,11 @@ class Writer:
                 self._store.commit(batch)
             except Conflict:
                 self._commit_carefully(sayings, batch)
-        except Unfit:
+        except (Unfit, _Outrun):
             self._commit_singly(sayings, batch)
 
     def _commit_singly(self, sayings: list[Saying], batch: Batch) -> None:
-        """Something cannot be kept: all the rest is; one visitor must not stop everybody."""
+        """Something cannot be kept, or not with all of it at once: one must not stop everybody."""
         for part in _parts(batch):
             try:
                 self._store.commit(part)
@@ -358,7 +362,7 @@ class Writer:
             except Conflict:
                 continue  # another worker was faster once more
             return
-        raise StoreError("other workers were faster each time")
+        raise _Outrun("other workers were faster each time")
 
     def _look(
         self, saying: Saying, ends: dict[int, int], new: dict[tuple[int, int, str, str], Message]

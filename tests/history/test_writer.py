@@ -246,3 +246,19 @@ def test_a_store_that_goes_away_while_one_by_one_is_kept_says_so(loop, talk):
     assert [(one.texts, one.stored) for one in told] == [
         (["a"], True), (["bad"], False), (["b"], False),
     ]  # fmt: skip
+
+
+def test_busy_chats_that_never_fit_into_one_batch_are_kept_one_by_one(loop, talk):
+    class Crowded(Store):
+        def commit(self, batch: Batch) -> None:
+            if len({Message(*row).chat for row in batch.messages}) > 1:
+                raise Conflict  # in one of them, others are always faster
+            super().commit(batch)
+
+    store: Any = Crowded()
+    told: list[Saying] = []
+    writer = Writer(store, loop, lambda: 1000.0)
+    for one in (talk, Talk(Chat(8, "uuid", "bob"))):
+        writer.say(say(one, told, "hi"))
+    loop.turn()
+    assert [(one.stored, list(one.seqs)) for one in told] == [(True, [1]), (True, [1])]
