@@ -294,6 +294,8 @@ def test_nul_in_what_is_kept_of_a_chat_is_refused(come, field):
     assert error["payload"]["message"] == f"payload.{field}: NUL is not allowed"
     meet(user, waiter)
     assert say(waiter, "still kept", to=user.uuid)["seq"] == 1
+    asked = waiter.say("get_history_session", {"sub": "a\0b"})
+    until(waiter, "error", reply_id=asked, code="invalid_message")
 
 
 def test_nul_in_an_id_is_refused_and_costs_nobody_else_a_message(come):

@@ -151,7 +151,7 @@ class GetHistory(ClientFrame, tag="get_history"):
 class SessionsPayload(ClientStruct):
     before: Conversation | UnsetType = UNSET
     #: a visitor's, instead of one's own
-    sub: Annotated[str, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+    sub: Annotated[str, Meta(min_length=1, max_length=200, pattern=_NO_NUL)] | UnsetType = UNSET
     limit: Annotated[int, Meta(ge=1, le=200)] = 50
 
 
