@@ -62,6 +62,9 @@ TICKS_A_SECOND = round(1 / TICK)
 #: s over which clients spread their return after a restart
 RETURN_SPREAD = 5.0
 
+#: s that those may take longer than they were asked to
+RETURN_SLACK = 2.0
+
 
 class Refused(CSAppError):
     """A connection is not let in: HTTP *status* with *code* and *message*."""
@@ -92,6 +95,7 @@ class ChatServer:
         self._lock = threading.Lock()
         self._starting = threading.Lock()
         self._started: House | None = None
+        self._returned_by = 0.0  # on the runtime's clock, while draining
         #: when it could not start, and why
         self._failure: tuple[float, StoreError | DeskUnavailable] | None = None
         self._writer: Writer | None = None
@@ -368,6 +372,7 @@ class ChatServer:
         self.draining = True
         if self._started is None:
             return
+        self._returned_by = self._started.runtime.now() + RETURN_SPREAD + RETURN_SLACK
         with self._lock:
             going = list(self._open)
         for number, connection in enumerate(going):
@@ -395,8 +400,17 @@ class ChatServer:
 
     @property
     def settled(self) -> bool:
-        """Nothing is under way any more: no line is open, everything is stored."""
-        return not self.lines and (self._writer is None or self._writer.idle)
+        """Nothing is under way any more: no line is open, everything is stored.
+
+        One of several workers also waits for a while for people of version 1
+        to come back elsewhere: what they are told until then is kept here.
+        """
+        if self.lines or not (self._writer is None or self._writer.idle):
+            return False
+        return self._started is None or not (
+            self._started.runtime.now() < self._returned_by
+            and self._started.switchboard.keeps_for_somebody()
+        )
 
     def figures(self) -> Figures:
         """How busy the desk is."""

@@ -262,6 +262,10 @@ class Switchboard:
         """Nobody hears for *participant*, and what it should hear is parked here."""
         return not participant.sockets
 
+    def keeps_for_somebody(self) -> bool:
+        """Whether what is parked here can still be fetched once this process is about to end."""
+        return False
+
     def _is_full(self, to: Participant, data: bytes) -> bool:
         """Whether *to* is away and no more texts can be kept for it."""
         return not to.sockets and to.parked_bytes + len(data) > self._most_parked

@@ -203,6 +203,12 @@ class SharedSwitchboard(Switchboard):
         # Of all that hear of it, the one keeps it where it was last.
         return participant.here and not participant.sockets and not participant.elsewhere
 
+    def keeps_for_somebody(self) -> bool:
+        return any(
+            one.version == 1 and self._is_kept_for(one) and (one.parked or one.all_lines)
+            for one in list(self._participants.values())
+        )
+
     def _park(self, to: Participant, kept: Kept) -> None:
         if kept.talk and to.parked_bytes + len(kept.plain) > self._most_parked:
             to.parked_bytes = self._most_parked + 1  # the history has it; here no gaps

@@ -258,6 +258,21 @@ def test_a_server_that_stops_hands_its_people_over(a, b, come):
     hears(back, "two")
 
 
+def test_what_version_1_is_to_hear_follows_it_from_a_server_that_stops(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann", 1)
+    waiter.say("ready")
+    user.say("connect")
+    until(user, "connect_success")
+    b.signal(signal.SIGTERM)
+    assert user.closed() == 1012
+    say(waiter, "one", user.uuid)
+    back = come(a, "user", "ann", 1)
+    hears(back, "one")
+    say(waiter, "two", user.uuid)
+    hears(back, "two")
+    assert b.wait() == 0
+
+
 def test_figures_are_those_of_the_whole_desk(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     watching = come(b, "waiter", "eve")
