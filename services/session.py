@@ -176,7 +176,7 @@ class Session:
             log.exception("a session failed")
             self.connection.close(CloseCode.INTERNAL_ERROR)
             return []
-        return batch[len(batch) - len(rest) :]
+        return batch[len(batch) - len(rest) :] if rest else []
 
     def _handle(self, batch: list[Any]) -> None:
         """Each frame, or the `Refusal` in its place, by the table."""
@@ -206,6 +206,15 @@ class Session:
         frame by itself and knows what to say of a bad one.
         """
         most = self._max_text
+        if len(batch) == 1:  # mostly
+            frame = batch[0]
+            if type(frame) is not frames.MessageText:
+                return batch
+            message = frame.payload.message
+            if len(message) > most or "\0" in message:
+                return batch
+            line = me.line or me.lines.get(frame.to or "")
+            return [] if self._say(line, [message], [frame.reply_id]) else batch
         done, to, line = 0, None, me.line
         run: list[str] = []
         ids: list[str | None] = []

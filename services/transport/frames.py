@@ -118,7 +118,7 @@ class FrameReader:
 
     def feed(self, data: bytes) -> list[bytes]:
         """All messages that *data* completes, in order."""
-        if self._over():
+        if self.failed is not None or self._closed:
             return []
         if self._tail:
             data = self._tail + data
@@ -143,6 +143,8 @@ class FrameReader:
                     break
                 out.append(apply_mask(data[start:stop], data[start - 4 : start]))
                 position = stop
+            if position == end and len(out) == 1 and out[0].isascii():  # mostly
+                break
             if not self._are_utf8(out, sound):
                 return out
             if position == end:

@@ -177,17 +177,17 @@ class Outbox:
     def flush(self) -> None:
         """Send all that is queued in one call; called by the flusher alone."""
         self._marked = False
-        queue = self._queue
         if self._writing:
             with self._flusher.lock:
                 self._check_bytes()
             return
         closing = self._closing  # looked at before the queue is taken
+        queue = self._queue
         if not queue:
             if closing:
                 self._finish()
             return
-        data = self._take()
+        data = queue.pop(0) if len(queue) == 1 else self._take()
         try:
             sent = self._sock.send(data)
         except WOULD_BLOCK:
