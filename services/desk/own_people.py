@@ -40,6 +40,8 @@ class Own:
     #: of a user in line
     ticket: int | None = None
     location: int = 0
+    #: the other workers that hold sockets of it
+    elsewhere: tuple[str, ...] = ()
     #: those it talks with, by their UUIDs
     chats: dict[str, Chatting] = field(default_factory=dict)
 
@@ -60,6 +62,9 @@ class OwnPeople(dict[str, Own]):
 
     def hear(self, event: Event) -> None:
         """*event* has happened."""
+        for one in event.people:
+            if own := self.get(one.uuid):
+                own.elsewhere = tuple(name for name in one.workers if name != self._worker)
         match event:
             case Matched(user, waiter):
                 known = {one.uuid: one for one in event.people}
@@ -108,7 +113,8 @@ class OwnPeople(dict[str, Own]):
         for uuid, own in self.items():
             people.append(
                 (uuid, own.role, own.subject, own.name, own.present, True, own.ready,
-                 str(own.capacity), letters.number(own.ticket), letters.number(own.talk))
+                 str(own.capacity), letters.number(own.ticket), letters.number(own.talk),
+                 " ".join(own.elsewhere))
             )  # fmt: skip
             for chat in own.chats.values():
                 one, talk = chat.other, letters.number(chat.talk)
@@ -117,6 +123,6 @@ class OwnPeople(dict[str, Own]):
                 if one.uuid not in self:
                     others[one.uuid] = (
                         one.uuid, one.role, one.subject, one.name, False, False, False,
-                        "", "", talk if one.role is Role.USER else "",
+                        "", "", talk if one.role is Role.USER else "", "",
                     )  # fmt: skip
         return letters.memory([*people, *others.values()], [(*k, t) for k, t in chats.items()])

@@ -1,16 +1,24 @@
 """What the desks' tests share: a real Redis, and assertions that explain themselves."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 
 from testkit.redis import RedisServer
+
+if TYPE_CHECKING:
+    from .helpers import Clock
+    from .office import Office
 
 pytest.register_assert_rewrite(
     "tests.desk.conformance",
     "tests.desk.crew",
     "tests.desk.crowd",
     "tests.desk.helpers",
+    "tests.desk.office",
     "tests.desk.stateful",
 )
 
@@ -18,5 +26,28 @@ pytest.register_assert_rewrite(
 @pytest.fixture(scope="session")
 def server() -> Iterator[RedisServer]:
     """The Redis that the tests share; each test has a desk of its own on it."""
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def clock() -> Clock:
+    from .helpers import Clock  # not before its assertions are registered
+
+    return Clock()
+
+
+@pytest.fixture
+def office(server: RedisServer, clock: Clock) -> Iterator[Office]:
+    from .office import Office
+
+    office = Office(server.url, clock)
+    yield office
+    office.close()
+
+
+@pytest.fixture
+def own_server() -> Iterator[RedisServer]:
+    """A Redis to be broken."""
     with RedisServer() as server:
         yield server

@@ -24,7 +24,6 @@ from services.desk.port import (
     Chatting,
     Departed,
     DeskUnavailable,
-    Event,
     Figures,
     Known,
     Matched,
@@ -40,13 +39,13 @@ from testkit.proxy import TO_CLIENT, FaultProxy
 from testkit.redis import RedisServer
 
 from .conformance import GRACE, DeskConformance
-from .crew import Crew, desk_name, read_mailbox
+from .crew import Crew, desk_name
 from .helpers import Clock, time_passes, users_arrive, users_connect, waiters_get_ready
 from .model import PlainUser
+from .office import PATIENT, Office, they_live
 from .stateful import DAY, DeskMachine, picked, picks, some
 
 IMPATIENT = 0.5  # s that a worker waits for a Redis that will not answer
-PATIENT = 30.0  # s that all others wait
 
 
 class TestRedisDesk(DeskConformance):
@@ -151,60 +150,6 @@ TestRedisDeskLives.settings = settings(
 
 
 # ---- several workers, by hand -------------------------------------------
-
-
-class Office:
-    """A desk of its own on a Redis, and its workers by name."""
-
-    def __init__(self, url: str, clock: Clock | None = None, **options: float) -> None:
-        usual = {"capacity": 5, "max_queue": 100, "grace": GRACE, "timeout": PATIENT}
-        self._options = {"url": url, "desk": desk_name(), "now": clock, **(usual | options)}
-        self.client = redis.Redis.from_url(url, protocol=2)
-        self._desks: list[RedisDesk] = []
-
-    def hire(self, name: str, **options: object) -> RedisDesk:
-        """One more worker, who has joined."""
-        desk = RedisDesk(worker=name, **(self._options | options))
-        desk.figures()
-        self._desks.append(desk)
-        return desk
-
-    def hears(self, desk: RedisDesk) -> list[Event]:
-        """What a worker has been told since the last look."""
-        read_mailbox(self.client, desk)
-        return desk.take_events()
-
-    def close(self) -> None:
-        for desk in self._desks:
-            desk.close()
-        self.client.close()
-
-
-def they_live(clock: Clock, seconds: float, *desks: RedisDesk) -> None:
-    """Time passes, and no lease ends meanwhile."""
-    for _ in range(10):
-        clock.passes(seconds / 10)
-        for desk in desks:
-            desk.tick()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def office(server: RedisServer, clock: Clock) -> Iterator[Office]:
-    office = Office(server.url, clock)
-    yield office
-    office.close()
-
-
-@pytest.fixture
-def own_server() -> Iterator[RedisServer]:
-    """A Redis to be broken."""
-    with RedisServer() as server:
-        yield server
 
 
 def test_whoever_comes_to_another_worker_is_introduced_to_it(office: Office) -> None:

@@ -58,12 +58,24 @@ local function confide(kind, about, fields)
     write(kind, about, fields, { me })
 end
 
+-- The other workers that hold sockets of *one*, as a memory names them.
+local function without_me(one)
+    local found = {}
+    for _, worker in ipairs(words(one.at)) do
+        if worker ~= me then
+            found[#found + 1] = worker
+        end
+    end
+    return table.concat(found, ' ')
+end
+
 local memory = cjson.decode(ARGV[10])
 local own, present, claimed = {}, {}, {}
 local departed = {} -- while the caller was out of reach; their chats are over
 
 for _, one in ipairs(memory.people) do
     local uuid, role, subject, name, is_present, is_own, ready, most = unpack(one)
+    ready = ready and '1' or ''
     local standing = call('HGET', STANDING, role .. ':' .. subject)
     if standing and standing ~= uuid then
         if is_own then -- its subject has come elsewhere meanwhile, as somebody new
@@ -80,17 +92,23 @@ for _, one in ipairs(memory.people) do
             own[#own + 1] = one
             present[uuid] = is_present
             if is_present and not holds(known, me) then
+                local former_home = known.home ~= '' and known.home or nil
                 gain(known, me)
-                tell_move(known, me)
+                tell_move(known, me, former_home)
             elseif known.home == '' then
                 set(known, 'home', me)
             end
-            if role == 'waiter' then
-                local duty = on_duty(known)
-                set(known, 'ready', ready and '1' or '')
-                set(known, 'capacity', most ~= '' and most or capacity)
-                count_duty(known, duty)
-                refresh(known)
+            if role == 'waiter' and (known.ready ~= ready or known.capacity ~= most) then
+                if lost then
+                    local duty = on_duty(known)
+                    set(known, 'ready', ready)
+                    set(known, 'capacity', most)
+                    count_duty(known, duty)
+                    refresh(known)
+                    tell_siblings('R', known, { uuid, ready == '1', most })
+                else
+                    confide('R', { known }, { uuid, known.ready == '1', known.capacity })
+                end
             end
         end
     end
@@ -107,7 +125,7 @@ for _, chat in ipairs(memory.chats) do
     if lost then
         take_up_chat(user, waiter)
     end
-    if user and user.waiter == chat[2] then
+    if user and user.waiter == chat[2] and user.talk == chat[3] then
         claimed[chat[1] .. chat[2]] = true
     else
         local about = {}
@@ -123,13 +141,19 @@ for _, chat in ipairs(memory.chats) do
 end
 begin_their_grace()
 
+local told = {} -- where these are
 for _, one in ipairs(own) do
-    local known = person(one[1])
-    if known.role == 'user' and known.waiter == '' and one[9] ~= '' and not waits(known) then
-        local ticket = tonumber(one[9])
-        desk.front, desk.back = math.min(desk.front, ticket), math.max(desk.back, ticket)
-        take_place(known, ticket, call('ZCOUNT', LINE, '-inf', '(' .. text(ticket)))
-        desk.stale = 1
+    local known, ticket, elsewhere = person(one[1]), one[9], one[11]
+    local waiting = known.role == 'user' and waits(known)
+    if ticket ~= '' and not waiting and known.waiter == '' then
+        if lost or departed[known.uuid] then
+            waiting = tonumber(ticket)
+            desk.front, desk.back = math.min(desk.front, waiting), math.max(desk.back, waiting)
+            take_place(known, waiting, call('ZCOUNT', LINE, '-inf', '(' .. ticket))
+            desk.stale = 1
+        else
+            confide('W', { known }, { known.uuid })
+        end
     end
     for _, other in ipairs(others(known)) do
         local user = known.role == 'user' and known or other
@@ -138,13 +162,17 @@ for _, one in ipairs(own) do
             claimed[user.uuid .. waiter.uuid] = true
             confide('M', { user, waiter }, { user.uuid, waiter.uuid, '0', user.talk })
         end
-        if not holds(other, me) then -- it may have moved unheard
+        if not holds(other, me) and not told[other.uuid] then -- it may have moved unheard
+            told[other.uuid] = true
             confide('V', { other }, { other.uuid })
         end
     end
-    if known.role == 'user' and waits(known) then
+    if without_me(known) ~= elsewhere or here(known) and not present[known.uuid] then
+        confide('V', { known }, { known.uuid })
+    end
+    if waiting then
         confide('Q', { known }, { known.uuid, tonumber(call('HGET', TOLD, known.uuid)),
-            text(tonumber(waits(known))) })
+            text(tonumber(waiting)) })
     end
 end
 match()

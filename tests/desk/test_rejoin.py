@@ -1,0 +1,216 @@
+"""A worker that joins again: the desk is the truth, unless it has lost everything."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import pytest
+
+from services.desk.port import (
+    Event,
+    Known,
+    Matched,
+    Moved,
+    OnDuty,
+    Parted,
+    Role,
+    Withdrawn,
+)
+from services.desk.redis import LEASE, RedisDesk
+from testkit.redis import RedisServer
+
+from .helpers import Clock, arrives, returns, users_arrive, users_connect, waiters_get_ready
+from .office import Office
+
+
+def loses_its_line(desk: RedisDesk) -> None:
+    """The next call finds the connection gone: what was in the mailbox is lost."""
+    desk._client.connection_pool.disconnect()
+
+
+def stalls(desk: RedisDesk, clock: Clock, seconds: float, *others: RedisDesk) -> None:
+    """*desk* stands still for so long, and joins again; the *others* live on."""
+    joins = desk.joins
+    for _ in range(int(seconds)):
+        clock.passes(1.0)
+        for other in others:
+            other.tick()
+    desk.tick()
+    assert desk.joins == joins + 1
+
+
+def is_heard(desk: RedisDesk, clock: Clock, how: str, *others: RedisDesk) -> None:
+    """*desk* joins again, without having heard what was done before."""
+    if how == "line lost":
+        loses_its_line(desk)
+        desk.tick()
+    else:
+        stalls(desk, clock, LEASE + 1, *others)
+
+
+E = TypeVar("E", bound=Event)
+HOW = pytest.mark.parametrize("how", ["line lost", "stalled"])
+
+
+def gets_ready_for(desk: RedisDesk, name: str, capacity: int) -> None:
+    arrives(desk, Role.WAITER, name)
+    desk.ready(name, capacity)
+
+
+def of_kind(events: list[Event], kind: type[E]) -> list[E]:
+    return [event for event in events if isinstance(event, kind)]
+
+
+def workers_of(events: list[Event], person: str) -> tuple[str, ...] | None:
+    """Where the sockets of *person* are, as the last of *events* that tells it says."""
+    known: list[Known] = [one for event in events for one in event.people if one.uuid == person]
+    return known[-1].workers if known else None
+
+
+# ---- who talks to whom ---------------------------------------------------
+
+
+@HOW
+def test_two_who_have_met_again_meanwhile_go_on_in_their_new_talk(
+    office: Office, clock: Clock, how: str
+) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(a, "Wanda")
+    users_arrive(b, "Ann")
+    b.connect("Ann", talk=101)
+    office.hears(a)
+    b.part("Ann", "Wanda", "Ann")
+    b.connect("Ann", talk=102)
+    is_heard(a, clock, how, b)
+    events = office.hears(a)
+    (parted,), (matched,) = of_kind(events, Parted), of_kind(events, Matched)
+    assert (parted.talk, parted.gone, parted.requeued) == (101, "Ann", False)
+    assert matched.talk == 102
+    assert events.index(parted) < events.index(matched)
+    assert [chat.talk for chat in a._own["Wanda"].chats.values()] == [102]
+
+
+# ---- readiness and places in line ---------------------------------------
+
+
+@HOW
+@pytest.mark.parametrize("ready", [True, False])
+def test_readiness_said_elsewhere_counts(
+    office: Office, clock: Clock, how: str, ready: bool
+) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    arrives(a, Role.WAITER, "Wanda")
+    if not ready:
+        a.ready("Wanda", 2)
+    returns(b, Role.WAITER, "Wanda")
+    if ready:
+        b.ready("Wanda", 3)
+    else:
+        b.unready("Wanda")
+    is_heard(a, clock, how, b)
+    assert of_kind(office.hears(a), OnDuty) == [OnDuty("Wanda", ready, 3 if ready else 2)]
+    assert a._own["Wanda"].ready is ready
+    users_connect(b, "Ann")
+    assert bool(of_kind(office.hears(b), Matched)) is ready
+
+
+def test_readiness_said_elsewhere_counts_where_the_waiter_was_before(
+    office: Office, clock: Clock
+) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(a, "Wanda")
+    a.drop("Wanda")
+    returns(b, Role.WAITER, "Wanda")
+    b.unready("Wanda")
+    is_heard(a, clock, "line lost")
+    users_connect(b, "Ann")
+    assert not of_kind(office.hears(b), Matched)
+    assert "Wanda" not in a._own, "she is another worker's business"
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_after_a_flush_all_agree_on_a_readiness_that_not_all_had_heard_of(
+    own_server: RedisServer, clock: Clock, first: str
+) -> None:
+    office = Office(own_server.url, clock)
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(a, "Wanda")
+    returns(b, Role.WAITER, "Wanda")
+    b.unready("Wanda")
+    own_server.flush()
+    for desk in (a, b) if first == "a" else (b, a):
+        desk.tick()
+    ready = bool(a.figures().waiters_ready)
+    for desk in (a, b):
+        office.hears(desk)
+        assert desk._own["Wanda"].ready is ready
+    office.close()
+
+
+@HOW
+@pytest.mark.parametrize("served", [True, False], ids=["served", "withdrawn"])
+def test_who_has_left_the_line_elsewhere_is_not_in_it_again(
+    office: Office, clock: Clock, how: str, served: bool
+) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    users_connect(a, "Ann")
+    office.hears(a)
+    returns(b, Role.USER, "Ann")
+    if served:
+        waiters_get_ready(b, "Wanda")
+        b.part("Ann", "Wanda", "Ann")
+    else:
+        b.withdraw("Ann")
+    office.hears(b)
+    is_heard(a, clock, how, b)
+    assert of_kind(office.hears(a), Withdrawn) == [Withdrawn("Ann")]
+    assert a._own["Ann"].ticket is None
+    waiters_get_ready(b, "Will")
+    assert not of_kind(office.hears(b), Matched)
+
+
+# ---- where people are ----------------------------------------------------
+
+
+@HOW
+def test_a_worker_that_joins_again_hears_where_else_its_people_are(
+    office: Office, clock: Clock, how: str
+) -> None:
+    a, b, c = (office.hire(name) for name in "abc")
+    users_arrive(a, "Ann", "Bob")
+    returns(b, Role.USER, "Bob")
+    office.hears(a)
+    returns(b, Role.USER, "Ann")
+    b.drop("Bob")
+    is_heard(a, clock, how, b, c)
+    events = office.hears(a)
+    assert {*of_kind(events, Moved)} == {Moved("Ann"), Moved("Bob")}
+    assert {*(workers_of(events, "Ann") or ())} == {"a", "b"}
+    assert workers_of(events, "Bob") == ("a",)
+    loses_its_line(a)
+    a.tick()
+    assert not office.hears(a), "once is enough"
+
+
+@pytest.mark.parametrize("first", ["a", "b"])
+def test_after_a_flush_workers_hear_where_their_people_are(
+    own_server: RedisServer, clock: Clock, first: str
+) -> None:
+    """Ann's line to one of two workers is lost while Redis is away."""
+    office = Office(own_server.url, clock)
+    a, b = office.hire("a"), office.hire("b")
+    users_arrive(a, "Ann")
+    returns(b, Role.USER, "Ann")
+    for desk in (a, b):
+        office.hears(desk)
+    own_server.kill()
+    for desk in (a, b):
+        desk.tick()
+    a.drop("Ann")
+    own_server.start()
+    for desk in (a, b) if first == "a" else (b, a):
+        desk.tick()
+    assert workers_of(office.hears(b), "Ann") == ("b",)
+    assert workers_of(office.hears(a), "Ann") == ("b",)
+    assert "Ann" not in a._own, "she is another worker's business"
+    office.close()
