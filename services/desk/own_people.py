@@ -45,6 +45,14 @@ class Own:
     #: those it talks with, by their UUIDs
     chats: dict[str, Chatting] = field(default_factory=dict)
 
+    @property
+    def next_talk(self) -> int:
+        """Of a user in line: a number for its conversation if the one it has is over.
+
+        It follows the old one, and is as unlikely as any to be another's.
+        """
+        return self.talk + 1 if self.talk and self.ticket is not None else 0
+
     def take(self, place: Place) -> None:
         """Stand as the desk says."""
         self.ready = place.ready
@@ -114,7 +122,7 @@ class OwnPeople(dict[str, Own]):
             people.append(
                 (uuid, own.role, own.subject, own.name, own.present, True, own.ready,
                  str(own.capacity), letters.number(own.ticket), letters.number(own.talk),
-                 " ".join(own.elsewhere))
+                 " ".join(own.elsewhere), letters.number(own.next_talk))
             )  # fmt: skip
             for chat in own.chats.values():
                 one, talk = chat.other, letters.number(chat.talk)
@@ -123,6 +131,6 @@ class OwnPeople(dict[str, Own]):
                 if one.uuid not in self:
                     others[one.uuid] = (
                         one.uuid, one.role, one.subject, one.name, False, False, False,
-                        "", "", talk if one.role is Role.USER else "", "",
+                        "", "", talk if one.role is Role.USER else "", "", "",
                     )  # fmt: skip
         return letters.memory([*people, *others.values()], [(*k, t) for k, t in chats.items()])

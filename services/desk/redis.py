@@ -317,7 +317,7 @@ class RedisDesk:
         memory = letters.memory(
             [
                 (one.uuid, one.role, one.subject, one.name, False, True, one.ready,
-                 letters.number(one.capacity), "", talks[one.uuid], "")
+                 letters.number(one.capacity), "", talks[one.uuid], "", "")
                 for one in standings
             ],
             [(one.uuid, one.waiter, talks[one.uuid]) for one in standings if one.waiter],

@@ -7,20 +7,23 @@ from typing import TypeVar
 import pytest
 
 from services.desk.port import (
+    Departed,
     Event,
     Known,
     Matched,
     Moved,
     OnDuty,
     Parted,
+    Queued,
     Role,
     Withdrawn,
 )
 from services.desk.redis import LEASE, RedisDesk
 from testkit.redis import RedisServer
 
+from .conformance import GRACE
 from .helpers import Clock, arrives, returns, users_arrive, users_connect, waiters_get_ready
-from .office import Office
+from .office import Office, they_live
 
 
 def loses_its_line(desk: RedisDesk) -> None:
@@ -88,6 +91,58 @@ def test_two_who_have_met_again_meanwhile_go_on_in_their_new_talk(
     assert matched.talk == 102
     assert events.index(parted) < events.index(matched)
     assert [chat.talk for chat in a._own["Wanda"].chats.values()] == [102]
+
+
+@pytest.mark.parametrize("served", [True, False], ids=["served by another", "in line"])
+def test_what_became_of_a_lost_waiters_user_is_written_down_by_who_knows_it(
+    office: Office, clock: Clock, served: bool
+) -> None:
+    """The waiter's worker comes back after lease and grace, and after whoever serves now."""
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(a, "Wanda")
+    users_arrive(b, "Ann")
+    b.connect("Ann", talk=101)
+    office.hears(a)
+    if served:
+        waiters_get_ready(b, "Will")
+    stalls(a, clock, LEASE + GRACE + 2, b)
+    (parted,) = of_kind(office.hears(a), Parted)
+    assert (parted.user, parted.talk, parted.requeued) == ("Ann", 101, True)
+    assert parted.keeps is not served, "it would write over that Will serves her"
+
+
+def test_a_talk_that_others_have_ended_is_not_gone_on_with(office: Office, clock: Clock) -> None:
+    """Ann waits to be served again when her worker stalls, and for longer than her grace."""
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(b, "Wanda")
+    users_arrive(a, "Ann")
+    a.connect("Ann", talk=101)
+    b.drop("Wanda")
+    they_live(clock, GRACE + 1, b, a)
+    for desk in (a, b):
+        office.hears(desk)
+    stalls(a, clock, LEASE + GRACE + 2, b)
+    (departed,) = of_kind(office.hears(b), Departed)
+    assert departed.talk == 101, "it is written down as ended"
+    assert of_kind(office.hears(a), Queued), "she is in line still"
+    waiters_get_ready(b, "Will")
+    (matched,) = of_kind(office.hears(a), Matched)
+    assert matched.talk not in (0, 101)
+
+
+def test_who_has_come_elsewhere_as_somebody_new_leaves_no_talk_that_never_was(
+    office: Office, clock: Clock
+) -> None:
+    """Ann has never been served when her worker stalls, and for longer than her grace."""
+    a, b = office.hire("a"), office.hire("b")
+    users_arrive(a, "Ann")
+    a.connect("Ann", talk=101)
+    they_live(clock, LEASE, b)
+    they_live(clock, GRACE + 1, b)
+    b.arrive(Role.USER, "subject of Ann", "another Ann")
+    a.tick()
+    (departed,) = of_kind(office.hears(a), Departed)
+    assert (departed.participant, departed.talk) == ("Ann", 0)
 
 
 # ---- readiness and places in line ---------------------------------------

@@ -53,9 +53,9 @@ call('HSET', DESK, 'sent:' .. me, text(sent))
 call('DEL', PREFIX .. 'box:' .. me)
 local first = call('XADD', PREFIX .. 'box:' .. me, '*', 'f', '', 'n', 0, 'b', '')
 
--- Tell the caller alone what it does not know.
-local function confide(kind, about, fields)
-    write(kind, about, fields, { me })
+-- Tell the caller alone what it does not know. Others have written it down, unless it *keeps* it.
+local function confide(kind, about, fields, keeps)
+    write(kind, about, fields, { me }, not keeps)
 end
 
 -- The other workers that hold sockets of *one*, as a memory names them.
@@ -71,7 +71,7 @@ end
 
 local memory = cjson.decode(ARGV[10])
 local own, present, claimed = {}, {}, {}
-local departed = {} -- while the caller was out of reach; their chats are over
+local departed = {} -- while the caller was out of reach; their talks are over
 
 for _, one in ipairs(memory.people) do
     local uuid, role, subject, name, is_present, is_own, ready, most = unpack(one)
@@ -80,12 +80,15 @@ for _, one in ipairs(memory.people) do
     if standing and standing ~= uuid then
         if is_own then -- its subject has come elsewhere meanwhile, as somebody new
             confide('D', { { uuid = uuid, role = role, subject = subject, name = name, at = '' } },
-                { uuid, one[10] })
+                { uuid, '' })
         end
     else
         if not standing and (is_own or lost) then
             take_up_person(one)
             departed[uuid] = not lost
+            if departed[uuid] then
+                set(person(uuid), 'talk', one[12])
+            end
         end
         local known = person(uuid)
         if known and is_own then
@@ -133,10 +136,8 @@ for _, chat in ipairs(memory.chats) do
         about[2] = user and waiter or nil
         local gone = present[chat[1]] ~= nil and chat[2] or chat[1] -- not the caller's own side
         local goes_on = user and user.talk == chat[3] and not departed[chat[1]]
-        if departed[chat[1]] then
-            set(user, 'talk', '')
-        end
-        confide('P', about, { chat[1], chat[2], gone, goes_on or false, chat[3] })
+        local keeps = goes_on and user.waiter == '' -- not over what came after it
+        confide('P', about, { chat[1], chat[2], gone, goes_on or false, chat[3] }, keeps)
     end
 end
 begin_their_grace()
@@ -160,7 +161,7 @@ for _, one in ipairs(own) do
         local waiter = known.role == 'user' and other or known
         if not claimed[user.uuid .. waiter.uuid] then
             claimed[user.uuid .. waiter.uuid] = true
-            confide('M', { user, waiter }, { user.uuid, waiter.uuid, '0', user.talk })
+            confide('M', { user, waiter }, { user.uuid, waiter.uuid, '0', user.talk }, true)
         end
         if not holds(other, me) and not told[other.uuid] then -- it may have moved unheard
             told[other.uuid] = true

@@ -225,7 +225,8 @@ local function hearers(one)
     return found
 end
 
-local function write(kind, about, fields, workers)
+-- Write an event for *workers*, of whom the first writes it down: or nobody, if it *is_kept*.
+local function write(kind, about, fields, workers, is_kept)
     desk.decided = desk.decided + 1
     local known = {}
     for i, one in ipairs(about) do
@@ -234,8 +235,7 @@ local function write(kind, about, fields, workers)
     fields[#fields + 1] = known
     local rest = string.sub(cjson.encode(fields), 2)
     for i, worker in ipairs(workers) do
-        -- the first of them writes it down
-        local keeps = i == 1 and 'true' or 'false'
+        local keeps = i == 1 and not is_kept and 'true' or 'false'
         put(worker, '["' .. kind .. '",' .. text(desk.decided) .. ',' .. keeps .. ',' .. rest)
     end
 end

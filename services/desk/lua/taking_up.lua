@@ -2,9 +2,10 @@
 -- remembers them. Every step leaves alone what the desk knows already.
 --
 -- A memory is { people = [[uuid, role, subject, name, present, own, ready, capacity, ticket,
--- talk, elsewhere], …], chats = [[user, waiter, talk], …] }: *present*, it has sockets at the
--- caller; *own*, the caller speaks for it, and not only of it; *elsewhere*, the other workers
--- with sockets of it, as the caller has heard. Numbers are text, '' for none.
+-- talk, elsewhere, next talk], …], chats = [[user, waiter, talk], …] }: *present*, it has sockets
+-- at the caller; *own*, the caller speaks for it, and not only of it; *elsewhere*, the other
+-- workers with sockets of it, as the caller has heard; *next talk*, of a user in line, in case
+-- others have ended its talk. Numbers are text, '' for none.
 
 local taken_up = {} -- those who were not known before
 
