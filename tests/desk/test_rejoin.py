@@ -145,6 +145,55 @@ def test_who_has_come_elsewhere_as_somebody_new_leaves_no_talk_that_never_was(
     assert (departed.participant, departed.talk) == ("Ann", 0)
 
 
+def test_after_a_flush_chats_under_way_go_on_over_a_lowered_capacity(
+    own_server: RedisServer, clock: Clock
+) -> None:
+    office = Office(own_server.url, clock)
+    a = office.hire("a")
+    gets_ready_for(a, "Wanda", 2)
+    users_connect(a, "Ann", "Bob")
+    a.ready("Wanda", 1)
+    users_connect(a, "Cid")
+    office.hears(a)
+    own_server.flush()
+    they_live(clock, 2.0, a)
+    events = office.hears(a)
+    assert not of_kind(events, Parted)
+    assert not of_kind(events, Matched), "and nobody is added to them"
+    assert a.figures().users_served == 2
+    a.part("Ann", "Wanda", "Ann")
+    assert not of_kind(office.hears(a), Matched)
+    a.part("Bob", "Wanda", "Bob")
+    assert of_kind(office.hears(a), Matched) == [Matched("Cid", "Wanda")]
+    office.close()
+
+
+def test_after_a_flush_whose_waiter_has_come_as_somebody_new_waits_in_front(
+    own_server: RedisServer, clock: Clock
+) -> None:
+    office = Office(own_server.url, clock)
+    a, b, c = (office.hire(name) for name in "abc")
+    gets_ready_for(a, "Wanda", 1)
+    users_arrive(b, "Ann")
+    b.connect("Ann", talk=101)
+    users_connect(b, "Bob")
+    for desk in (a, b):
+        office.hears(desk)
+    own_server.flush()
+    c.arrive(Role.WAITER, "subject of Wanda", "another Wanda")
+    b.tick()
+    events = office.hears(b)
+    (parted,) = of_kind(events, Parted)
+    assert parted == Parted("Ann", "Wanda", "Wanda", True)
+    places = {event.user: event.location for event in of_kind(events, Queued)}
+    assert places["Ann"] == 0
+    clock.passes(1.0)  # matching begins again
+    c.ready("another Wanda", 1)
+    (matched,) = of_kind(office.hears(c), Matched)
+    assert (matched.user, matched.talk) == ("Ann", 101)
+    office.close()
+
+
 # ---- readiness and places in line ---------------------------------------
 
 

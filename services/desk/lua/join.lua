@@ -123,6 +123,7 @@ for _, uuid in ipairs(call('SMEMBERS', PREFIX .. 'of:' .. me)) do
     end
 end
 
+local stranded = {} -- users whose waiter has come as somebody new
 for _, chat in ipairs(memory.chats) do
     local user, waiter = person(chat[1]), person(chat[2])
     if lost then
@@ -136,9 +137,17 @@ for _, chat in ipairs(memory.chats) do
         about[2] = user and waiter or nil
         local gone = present[chat[1]] ~= nil and chat[2] or chat[1] -- not the caller's own side
         local goes_on = user and user.talk == chat[3] and not departed[chat[1]]
+        if lost and goes_on and user.waiter == '' and not waits(user) then
+            stranded[#stranded + 1] = user
+        end
         local keeps = goes_on and user.waiter == '' -- not over what came after it
         confide('P', about, { chat[1], chat[2], gone, goes_on or false, chat[3] }, keeps)
     end
+end
+stand_in_front(stranded)
+for i, user in ipairs(stranded) do
+    set(user, 'begun', '1')
+    call('HSET', TOLD, user.uuid, i - 1)
 end
 begin_their_grace()
 

@@ -423,8 +423,8 @@ local function stand_in_front(users)
     for i = #users, 1, -1 do
         desk.front = desk.front - 1
         take_place(users[i], desk.front, -1)
+        desk.stale = 1
     end
-    desk.stale = 1
 end
 
 local function strike(user)

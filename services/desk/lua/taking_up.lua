@@ -23,12 +23,10 @@ local function take_up_person(one)
     end
 end
 
--- A chat that was under way goes on, if both sides are there and free for it.
+-- A chat that was under way goes on, if both sides are there and the user is free for it: a
+-- waiter keeps its users, however many they are.
 local function take_up_chat(user, waiter)
     if not user or not waiter or user.waiter ~= '' or waits(user) then
-        return
-    end
-    if waiter.capacity ~= '' and tonumber(waiter.load) >= tonumber(waiter.capacity) then
         return
     end
     link(user, waiter)
