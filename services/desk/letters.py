@@ -37,6 +37,11 @@ def memory(people: Iterable[Remembered], chats: Iterable[tuple[str, str, str]]) 
     return msgspec.json.encode({"people": list(people), "chats": list(chats)})
 
 
+def names(uuids: list[str]) -> bytes:
+    """As `join.lua` reads them."""
+    return msgspec.json.encode(uuids)
+
+
 def events(letter: bytes) -> list[Event]:
     """The events of a letter, as `prelude.lua` writes them."""
     return [_event(*raw) for raw in msgspec.json.decode(letter)]

@@ -6,6 +6,7 @@ a shared desk is told when it has lost everything.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from . import letters
@@ -113,24 +114,44 @@ class OwnPeople(dict[str, Own]):
         if own and not own.present and workers and self._worker not in workers:
             del self[uuid]
 
-    def memory(self) -> bytes:
-        """All of it, and of those they talk with what is known, as `taking_up.lua` reads it."""
-        people: list[letters.Remembered] = []
+    def present(self) -> list[str]:
+        """Of whom this worker has sockets."""
+        return [uuid for uuid, own in self.items() if own.present]
+
+    def in_company(self) -> list[str]:
+        """All of them, a waiter's users next to it: less has to be told twice."""
+        found: dict[str, None] = {}
+        for uuid, own in self.items():
+            if own.role is Role.WAITER:
+                found[uuid] = None
+                found.update((other, None) for other in own.chats if other in self)
+        return list(found | dict.fromkeys(self))
+
+    def memory(self, uuids: Iterable[str]) -> bytes:
+        """What is remembered of those of *uuids* that are still there, as `taking_up.lua` reads it.
+
+        Whom they talk with is part of it.
+        """
+        people: dict[str, letters.Remembered] = {}
         chats: dict[tuple[str, str], str] = {}
         others: dict[str, letters.Remembered] = {}
-        for uuid, own in self.items():
-            people.append(
-                (uuid, own.role, own.subject, own.name, own.present, True, own.ready,
-                 str(own.capacity), letters.number(own.ticket), letters.number(own.talk),
-                 " ".join(own.elsewhere), letters.number(own.next_talk))
+        for uuid in uuids:
+            own = self.get(uuid)
+            if own is None:
+                continue
+            people[uuid] = (
+                uuid, own.role, own.subject, own.name, own.present, True, own.ready,
+                str(own.capacity), letters.number(own.ticket), letters.number(own.talk),
+                " ".join(own.elsewhere), letters.number(own.next_talk),
             )  # fmt: skip
             for chat in own.chats.values():
                 one, talk = chat.other, letters.number(chat.talk)
                 pair = (uuid, one.uuid) if own.role is Role.USER else (one.uuid, uuid)
                 chats[pair] = talk
-                if one.uuid not in self:
-                    others[one.uuid] = (
-                        one.uuid, one.role, one.subject, one.name, False, False, False,
-                        "", "", talk if one.role is Role.USER else "", "", "",
-                    )  # fmt: skip
-        return letters.memory([*people, *others.values()], [(*k, t) for k, t in chats.items()])
+                others[one.uuid] = (
+                    one.uuid, one.role, one.subject, one.name, False, False, False,
+                    "", "", talk if one.role is Role.USER else "", "", "",
+                )  # fmt: skip
+        return letters.memory(
+            (others | people).values(), [(*pair, talk) for pair, talk in chats.items()]
+        )

@@ -44,11 +44,13 @@ MOST_LETTERS = 10_000  # in a mailbox; Redis may keep a few more
 LEASE = 10.0  # s without a tick until a worker is given up
 BEAT = 0.5  # s between two ticks
 ATTEMPTS = 4  # at joining, and what it is needed for
+RECALLED = 500  # people told of at once: a twentieth of a second in which others wait
+RECALLS = 100  # tries at it: a letter in between has to be heard first
 
 _FOLDER = Path(__file__).with_name("lua")
 _PRELUDE = (_FOLDER / "prelude.lua").read_text()
 _TAKING_UP = (_FOLDER / "taking_up.lua").read_text()
-_WITH_MEMORY = ("join", "restore")
+_WITH_MEMORY = ("recall", "restore")
 _NUMBERS = f"local MOST_LETTERS, BATCH = {MOST_LETTERS}, {port.PLACES_A_ROUND // 2}\n"
 
 
@@ -116,7 +118,6 @@ class RedisDesk:
         self._joined = False
         self._joining = False
         self._generation = ""
-        self._restored = True
         #: tells whom a desk that knows nobody is to `restore`; may wait, and raise `CSAppError`
         self.remembered: Callable[[], list[Standing]] | None = None
         #: how often it has joined; more than once: letters may have been lost
@@ -219,15 +220,17 @@ class RedisDesk:
         return list(answers)
 
     def _join(self) -> None:
-        self._joining = True
         with self._inner:
-            memory = self._own.memory()
+            present = letters.names(self._own.present())
+        self._joining = True
         try:
-            args = (self._lease, self._generation, memory, secrets.token_hex(8))
-            self._run("join", args, self._settle_join)
+            args = (self._lease, self._generation, present, secrets.token_hex(8))
+            *_, generation, restored, lost = self._run("join", args, self._settle_join)
         finally:
             self._joining = False
-        if not self._restored and self.remembered is not None:
+        self._recall(lost)
+        self._generation = generation.decode()  # not before: the rest would not count as lost
+        if not restored and self.remembered is not None:
             try:
                 standings = self.remembered()
             except CSAppError as error:
@@ -239,13 +242,24 @@ class RedisDesk:
             self._leaving.discard(participant)
 
     def _settle_join(self, answers: list[Any]) -> None:
-        generation, number, start, restored = answers
-        self._generation = generation.decode()
-        self._restored = bool(restored)
+        number, start, *_ = answers
         self._heard = int(number)
         self.mailbox_read = start.decode()
         self.joins += 1
         self._missed = False
+
+    def _recall(self, lost: int) -> None:
+        """Tell the desk of all that are remembered, some at a time."""
+        with self._inner:
+            uuids = self._own.in_company()
+        for first in range(0, len(uuids), RECALLED):
+            for _ in range(RECALLS):
+                with self._inner:
+                    memory = self._own.memory(uuids[first : first + RECALLED])
+                if self._run("recall", (memory, lost))[0]:
+                    break
+            else:
+                raise redis.ConnectionError("there is no end of letters")
 
     # ---- letters -------------------------------------------------------
 

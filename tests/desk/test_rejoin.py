@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from functools import partial
+from itertools import islice, repeat
 from typing import TypeVar
 
 import pytest
 
+from services.desk import redis
+from services.desk.own_people import OwnPeople
 from services.desk.port import (
     Departed,
     Event,
@@ -68,6 +73,13 @@ def workers_of(events: list[Event], person: str) -> tuple[str, ...] | None:
     """Where the sockets of *person* are, as the last of *events* that tells it says."""
     known: list[Known] = [one for event in events for one in event.people if one.uuid == person]
     return known[-1].workers if known else None
+
+
+@pytest.fixture(params=[1, 2, redis.RECALLED], ids=lambda many: f"by {many}", autouse=True)
+def recalled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Whether a worker tells of its people one by one or of all at once is all the same."""
+    monkeypatch.setattr(redis, "RECALLED", request.param)
+    return request.param
 
 
 # ---- who talks to whom ---------------------------------------------------
@@ -317,4 +329,79 @@ def test_after_a_flush_workers_hear_where_their_people_are(
     assert workers_of(office.hears(b), "Ann") == ("b",)
     assert workers_of(office.hears(a), "Ann") == ("b",)
     assert "Ann" not in a._own, "she is another worker's business"
+    office.close()
+
+
+# ---- big workers ---------------------------------------------------------
+
+
+class Interrupted(OwnPeople):
+    """Each time when they are about to be told of, the next of *doings* happens before."""
+
+    def __init__(self, own: OwnPeople, doings: Iterable[Callable[[], object]]) -> None:
+        super().__init__("a")
+        self.update(own)
+        self._doings = iter(doings)
+
+    def memory(self, uuids: Iterable[str]) -> bytes:
+        found = super().memory(uuids)
+        for happens in islice(self._doings, 1):
+            happens()
+        return found
+
+
+def test_others_are_served_while_a_big_worker_joins(
+    office: Office, clock: Clock, recalled: int
+) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    users_arrive(a, *(f"user {number}" for number in range(20)))
+    served: list[int] = []
+    a._own = Interrupted(a._own, repeat(lambda: served.append(b.figures().users_served)))
+    is_heard(a, clock, "line lost")
+    assert len(served) == -(-20 // recalled)
+
+
+@HOW
+def test_what_happens_while_a_worker_joins_is_heard_before_it_tells_of_it(
+    office: Office, clock: Clock, how: str
+) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(b, "Wanda")
+    users_connect(a, "Ann", "Bob", "Cid")
+    office.hears(a)
+    doings = [partial(b.part, user, "Wanda", "Wanda") for user in ("Cid", "Bob")]
+    a._own = Interrupted(a._own, doings)
+    is_heard(a, clock, how, b)
+    events = office.hears(a)
+    assert of_kind(events, Parted) == [
+        Parted("Cid", "Wanda", "Wanda"),
+        Parted("Bob", "Wanda", "Wanda"),
+    ]
+    assert not of_kind(events, Matched)
+    assert [*a._own["Ann"].chats] == ["Wanda"]
+    assert a.joins == 2
+
+
+def test_a_worker_that_is_interrupted_while_it_joins_begins_again(
+    own_server: RedisServer, clock: Clock, recalled: int
+) -> None:
+    """Redis has lost everything; the line to it is lost before the worker has told of all."""
+    office = Office(own_server.url, clock)
+    a = office.hire("a")
+    gets_ready_for(a, "Wanda", 2)
+    users_connect(a, "Ann", "Bob")
+    users_arrive(a, "Cid")
+    a.connect("Cid", talk=101)
+    office.hears(a)
+    before = a.figures()
+    own_server.flush()
+    doings = [lambda: None, lambda: loses_its_line(a)]
+    a._own = Interrupted(a._own, doings if recalled < 3 else doings[1:])
+    a.tick()
+    assert a.joins == 3
+    assert a.figures() == before
+    clock.passes(1.0)  # matching begins again
+    a.part("Ann", "Wanda", "Ann")
+    (matched,) = of_kind(office.hears(a), Matched)
+    assert (matched, matched.talk) == (Matched("Cid", "Wanda"), 101)
     office.close()

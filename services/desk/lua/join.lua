@@ -1,16 +1,13 @@
 -- A worker takes a lease, with an empty mailbox: a new one, or one that has been out of reach
--- or given up. Of those it remembers, the desk learns what it does not know, and the worker
--- what is no longer true.
--- ARGV[8] the lease in ms  [9] the generation it has known, or ''  [10] its memory  [11] the name
---         of a new generation
--- Answers: the generation, the number of its last letter, where its mailbox begins, and 1 if what
--- the history remembers has been taken up.
+-- or given up. Then it tells whom it remembers (`recall`).
+-- ARGV[8] the lease in ms  [9] the generation it has known, or ''  [10] JSON: the UUIDs of those
+--         it has sockets of  [11] the name of a new generation
+-- Answers: the number of its last letter, where its mailbox begins, the generation, 1 if what
+-- the history remembers has been taken up, and 1 if the desk has lost what the worker knows.
 --
 -- A generation ends when Redis has lost everything, or has come back with what it knew some
 -- time ago (another run_id): then the workers' memories are the truth, and the desk matches
 -- nobody for a moment, until all of them have joined. Otherwise the desk is the truth.
-
-local SETTLE = 1000000 -- µs from a generation's birth until matching begins
 
 -- Forget the whole desk.
 local function wipe()
@@ -42,7 +39,7 @@ if not generation then
 end
 local lost = ARGV[9] ~= '' and ARGV[9] ~= generation
 if lost then
-    desk.settles = desk.born + SETTLE
+    desk.settles = math.max(desk.settles, desk.born + SETTLE)
 end
 
 -- Numbers of letters begin above all that a worker of this name was ever sent.
@@ -53,137 +50,15 @@ call('HSET', DESK, 'sent:' .. me, text(sent))
 call('DEL', PREFIX .. 'box:' .. me)
 local first = call('XADD', PREFIX .. 'box:' .. me, '*', 'f', '', 'n', 0, 'b', '')
 
--- Tell the caller alone what it does not know. Others have written it down, unless it *keeps* it.
-local function confide(kind, about, fields, keeps)
-    write(kind, about, fields, { me }, not keeps)
+local present = {}
+for _, uuid in ipairs(cjson.decode(ARGV[10])) do
+    present[uuid] = true
 end
-
--- The other workers that hold sockets of *one*, as a memory names them.
-local function without_me(one)
-    local found = {}
-    for _, worker in ipairs(words(one.at)) do
-        if worker ~= me then
-            found[#found + 1] = worker
-        end
-    end
-    return table.concat(found, ' ')
-end
-
-local memory = cjson.decode(ARGV[10])
-local own, present, claimed = {}, {}, {}
-local departed = {} -- while the caller was out of reach; their talks are over
-
-for _, one in ipairs(memory.people) do
-    local uuid, role, subject, name, is_present, is_own, ready, most = unpack(one)
-    ready = ready and '1' or ''
-    local standing = call('HGET', STANDING, role .. ':' .. subject)
-    if standing and standing ~= uuid then
-        if is_own then -- its subject has come elsewhere meanwhile, as somebody new
-            confide('D', { { uuid = uuid, role = role, subject = subject, name = name, at = '' } },
-                { uuid, '' })
-        end
-    else
-        if not standing and (is_own or lost) then
-            take_up_person(one)
-            departed[uuid] = not lost
-            if departed[uuid] then
-                set(person(uuid), 'talk', one[12])
-            end
-        end
-        local known = person(uuid)
-        if known and is_own then
-            own[#own + 1] = one
-            present[uuid] = is_present
-            if is_present and not holds(known, me) then
-                local former_home = known.home ~= '' and known.home or nil
-                gain(known, me)
-                tell_move(known, me, former_home)
-            elseif known.home == '' then
-                set(known, 'home', me)
-            end
-            if role == 'waiter' and (known.ready ~= ready or known.capacity ~= most) then
-                if lost then
-                    local duty = on_duty(known)
-                    set(known, 'ready', ready)
-                    set(known, 'capacity', most)
-                    count_duty(known, duty)
-                    refresh(known)
-                    tell_siblings('R', known, { uuid, ready == '1', most })
-                else
-                    confide('R', { known }, { uuid, known.ready == '1', known.capacity })
-                end
-            end
-        end
-    end
-end
-
 for _, uuid in ipairs(call('SMEMBERS', PREFIX .. 'of:' .. me)) do
     if not present[uuid] then
         lose_here(person(uuid))
     end
 end
 
-local stranded = {} -- users whose waiter has come as somebody new
-for _, chat in ipairs(memory.chats) do
-    local user, waiter = person(chat[1]), person(chat[2])
-    if lost then
-        take_up_chat(user, waiter)
-    end
-    if user and user.waiter == chat[2] and user.talk == chat[3] then
-        claimed[chat[1] .. chat[2]] = true
-    else
-        local about = {}
-        about[1] = user or waiter or nil
-        about[2] = user and waiter or nil
-        local gone = present[chat[1]] ~= nil and chat[2] or chat[1] -- not the caller's own side
-        local goes_on = user and user.talk == chat[3] and not departed[chat[1]]
-        if lost and goes_on and user.waiter == '' and not waits(user) then
-            stranded[#stranded + 1] = user
-        end
-        local keeps = goes_on and user.waiter == '' -- not over what came after it
-        confide('P', about, { chat[1], chat[2], gone, goes_on or false, chat[3] }, keeps)
-    end
-end
-stand_in_front(stranded)
-for i, user in ipairs(stranded) do
-    set(user, 'begun', '1')
-    call('HSET', TOLD, user.uuid, i - 1)
-end
-begin_their_grace()
-
-local told = {} -- where these are
-for _, one in ipairs(own) do
-    local known, ticket, elsewhere = person(one[1]), one[9], one[11]
-    local waiting = known.role == 'user' and waits(known)
-    if ticket ~= '' and not waiting and known.waiter == '' then
-        if lost or departed[known.uuid] then
-            waiting = tonumber(ticket)
-            desk.front, desk.back = math.min(desk.front, waiting), math.max(desk.back, waiting)
-            take_place(known, waiting, call('ZCOUNT', LINE, '-inf', '(' .. ticket))
-            desk.stale = 1
-        else
-            confide('W', { known }, { known.uuid })
-        end
-    end
-    for _, other in ipairs(others(known)) do
-        local user = known.role == 'user' and known or other
-        local waiter = known.role == 'user' and other or known
-        if not claimed[user.uuid .. waiter.uuid] then
-            claimed[user.uuid .. waiter.uuid] = true
-            confide('M', { user, waiter }, { user.uuid, waiter.uuid, '0', user.talk }, true)
-        end
-        if not holds(other, me) and not told[other.uuid] then -- it may have moved unheard
-            told[other.uuid] = true
-            confide('V', { other }, { other.uuid })
-        end
-    end
-    if without_me(known) ~= elsewhere or here(known) and not present[known.uuid] then
-        confide('V', { known }, { known.uuid })
-    end
-    if waiting then
-        confide('Q', { known }, { known.uuid, tonumber(call('HGET', TOLD, known.uuid)),
-            text(tonumber(waiting)) })
-    end
-end
 match()
-return close({ generation, text(sent), first, call('HEXISTS', DESK, 'restored') })
+return close({ text(sent), first, generation, call('HEXISTS', DESK, 'restored'), lost and 1 or 0 })

@@ -37,6 +37,7 @@ local GRACE, FREE = PREFIX .. 'grace', PREFIX .. 'free'
 local me, grace, capacity, max_queue = ARGV[1], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 
 local STRIDE = 3000000 -- µs that the desk's clock goes on at most at once: see `open`
+local SETTLE = 1000000 -- µs that matching rests after all was lost, until workers have told
 local LOAD = 4398046511104 -- 2^42: a free waiter's load weighs more than its turn
 
 -- A whole number as text; Lua's own would round it to 14 digits.

@@ -1,4 +1,4 @@
--- Stands behind the prelude in `join` and `restore`: take up people and chats as somebody
+-- Stands behind the prelude in `recall` and `restore`: take up people and chats as somebody
 -- remembers them. Every step leaves alone what the desk knows already.
 --
 -- A memory is { people = [[uuid, role, subject, name, present, own, ready, capacity, ticket,
