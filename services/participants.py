@@ -150,6 +150,7 @@ class Participant:
         "identity",
         "line",
         "lines",
+        "login",
         "page",
         "parked",
         "parked_bytes",
@@ -172,6 +173,8 @@ class Participant:
         self.plain = True
         #: other workers that hold sockets of it
         self.elsewhere: tuple[str, ...] = ()
+        #: of a waiter on a shared desk: the number of its newest coming (`Arrival.came`)
+        self.login = 0
         #: this worker speaks for it: has sockets of it, or was the last that had any
         self.here = True
         #: what its newest socket speaks: for version 1 texts are parked, version 2 reads them

@@ -196,6 +196,8 @@ class Arrival:
     elsewhere: tuple[str, ...] = field(default=(), compare=False)
     #: of the events that wait to be taken, so many were decided before it came
     earlier: int = field(default=0, compare=False)
+    #: on a shared desk: grows with each arrival, whichever worker it is at
+    came: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,10 +37,11 @@ class Reached(msgspec.Struct, tag="r", array_like=True):
 
 
 class NewLogin(msgspec.Struct, tag="l", array_like=True):
-    """A waiter has signed in elsewhere: older logins are replaced."""
+    """A waiter has signed in elsewhere: logins that came before are replaced."""
 
     uuid: str
     sid: str
+    came: int
 
 
 class Parked(msgspec.Struct, tag="k", array_like=True):

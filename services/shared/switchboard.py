@@ -110,7 +110,8 @@ class SharedSwitchboard(Switchboard):
         participant.here = True
         participant.elsewhere = arrival.elsewhere
         if role is Role.WAITER:
-            self._send(arrival.elsewhere, NewLogin(arrival.uuid, identity.sid))
+            participant.login = arrival.came
+            self._tell_login(participant, arrival.elsewhere)
         return replaced
 
     def _take_place(self, role: Role, identity: Identity, arrival: Arrival) -> None:
@@ -179,6 +180,8 @@ class SharedSwitchboard(Switchboard):
                 self._send(person.elsewhere[:1], Parked(person.uuid, list(person.parked)))
                 person.parked.clear()
                 person.parked_bytes = 0
+        if person.role is Role.WAITER:  # a letter of its login may have been lost
+            self._tell_login(person, now - before)
         for talk in _talks_of(person):
             if talk.end:  # what went to where it was before may be missing where it is now
                 self._send(now - before, Reached(talk.record.key, talk.end))
@@ -294,11 +297,22 @@ class SharedSwitchboard(Switchboard):
         if talk := self._order.talks.get(letter.talk):
             self._order.reach(talk, letter.seq)
 
+    def _tell_login(self, waiter: Participant, workers: Iterable[str]) -> None:
+        if waiter.sockets:
+            self._send(workers, NewLogin(waiter.uuid, waiter.identity.sid, waiter.login))
+
     def _new_login(self, letter: NewLogin) -> None:
         with self._doors:
             with self._lock:
                 waiter = self._participants.get(letter.uuid)
-                if waiter is None or waiter.identity.sid == letter.sid:
+                if waiter is None:
+                    return
+                is_older = letter.came < waiter.login
+                waiter.login = max(waiter.login, letter.came)
+                if waiter.identity.sid == letter.sid:
+                    return
+                if is_older:  # it has not heard of the newer one
+                    self._tell_login(waiter, waiter.elsewhere)
                     return
                 replaced = waiter.sockets
                 waiter.hold(())

@@ -181,6 +181,18 @@ def test_whoever_comes_to_another_worker_is_introduced_to_it(office: Office) -> 
     assert b.arrive(Role.USER, "ann", "another", "Ann A.").place is None, "it knows her"
 
 
+def test_arrivals_are_numbered_whatever_is_lost(own_server: RedisServer, clock: Clock) -> None:
+    """Of two logins of a waiter all workers take the same for the newer one."""
+    office = Office(own_server.url, clock)
+    a, b = office.hire("a"), office.hire("b")
+    came = [desk.arrive(Role.WAITER, "wanda", "Wanda").came for desk in (a, b, a, b)]
+    clock.passes(1.0)
+    own_server.flush()
+    came += [desk.arrive(Role.WAITER, "wanda", "Wanda").came for desk in (b, a)]
+    assert came == sorted({*came})
+    office.close()
+
+
 def test_a_place_in_line_is_known_on_another_worker(office: Office) -> None:
     a, b = office.hire("a"), office.hire("b")
     users_connect(a, "Ann", "Bob")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,13 +16,13 @@ from typing import Any
 import pytest
 
 from services.desk.memory import MemoryDesk
-from services.desk.port import Known, Moved, Role
+from services.desk.port import Arrival, Known, Moved, Role
 from services.history.port import Batch, Kind, Message, Side
 from services.history.sql import SQLStore, open_store
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
 from services.participants import Kept
-from services.shared.letters import Parked, Reached, Said, decode, encode
+from services.shared.letters import NewLogin, Parked, Reached, Said, decode, encode
 from services.shared.switchboard import SharedSwitchboard
 from services.switchboard import new_key
 from services.wire.dialect import DIALECTS
@@ -92,6 +93,10 @@ class Ear:
 
     def take_question(self) -> None: ...
 
+    def replace(self) -> None:
+        """By a newer login."""
+        self.told.append("replaced")
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[SQLStore]:
@@ -99,6 +104,15 @@ def store(tmp_path: Path) -> Iterator[SQLStore]:
     with closing(open_store(f"sqlite:///{tmp_path / 'csapp.db'}")) as store:
         store.migrate()
         yield store
+
+
+class Numbered(MemoryDesk):
+    """Arrivals have the number that a test gives them."""
+
+    came = 0
+
+    def arrive(self, role: Role, subject: str, uuid: str, name: str = "") -> Arrival:
+        return replace(super().arrive(role, subject, uuid, name), came=self.came)
 
 
 class Worker:
@@ -109,7 +123,7 @@ class Worker:
         self.rounds = Rounds()
         runtime: Any = self.rounds
         writer = Writer(store, runtime, lambda: 1.7e9)
-        desk = MemoryDesk(capacity=5, max_queue=5, grace=GRACE, now=lambda: 0.0)
+        desk = Numbered(capacity=5, max_queue=5, grace=GRACE, now=lambda: 0.0)
         self.post = SimpleNamespace(letters=[])
         self.post.post = lambda *letter: self.post.letters.append(letter)
         self.switchboard = SharedSwitchboard(
@@ -128,9 +142,9 @@ class Worker:
         self.key = talk.record.key
         self.rounds.all()
 
-    def enter(self, role: Role, name: str, ear: Ear) -> None:
-        """*name* comes over a socket of this worker."""
-        identity = Identity(name, name, TokenRole(role))
+    def enter(self, role: Role, name: str, ear: Ear, sid: str = "") -> None:
+        """*name* comes over a socket of this worker, with the login *sid*."""
+        identity = Identity(name, name, TokenRole(role), sid)
         self.switchboard.enter(role, identity, f"uuid-{name}", ear)
 
     def leave(self, ear: Ear) -> None:
@@ -139,9 +153,29 @@ class Worker:
 
     def moved(self, *workers: str) -> None:
         """The desk says on which workers ann is."""
-        known = Known("uuid-ann", Role.USER, "ann", "ann", workers)
-        self.switchboard._act([Moved("uuid-ann", people=(known,))])
+        self._moved(Known("uuid-ann", Role.USER, "ann", "ann", workers))
+
+    def _moved(self, known: Known) -> None:
+        self.switchboard._act([Moved(known.uuid, people=(known,))])
         self.rounds.all()
+
+    def signs_in(self, sid: str, came: int) -> Ear:
+        """Ada does so here, as the desk's arrival of this number; her login here before is over."""
+        ear = Ear()
+        self.switchboard.desk.came = came
+        self.enter(Role.WAITER, "ada", ear, sid)
+        return ear
+
+    def ada_moved(self, *workers: str) -> None:
+        """The desk says on which workers ada is."""
+        self._moved(Known("uuid-ada", Role.WAITER, "ada", "ada", workers))
+
+    def posted(self) -> list[Any]:
+        """The letters to the other worker since the last look."""
+        self.rounds.all()
+        letters = [one for _, piece in self.post.letters for one in decode(piece)]
+        self.post.letters.clear()
+        return letters
 
     def stores(self, *texts: str) -> range:
         """The other worker stores texts of ada's, and has not told of them; their numbers."""
@@ -268,3 +302,27 @@ def test_what_fails_once_does_not_stop_a_conversation(worker, monkeypatch):
     worker.hears(Reached(worker.key, 1))
     worker.said(one, "one")
     assert worker.ann.told == ["one"]
+
+
+# ---- logins --------------------------------------------------------------
+
+
+def test_of_two_logins_that_cross_the_newer_one_stays(worker):
+    older = worker.signs_in("B", 1)
+    worker.hears(NewLogin("uuid-ada", "C", 2))
+    assert older.told == ["replaced"]
+    newer = worker.signs_in("D", 3)
+    worker.hears(NewLogin("uuid-ada", "C", 2))
+    assert newer.told == []
+
+
+def test_an_older_login_elsewhere_is_told_of_the_newer_one(worker):
+    """The letter that did so before was lost."""
+    worker.signs_in("C", 2)
+    worker.ada_moved("here", "there")
+    assert worker.posted() == [NewLogin("uuid-ada", "C", 2)]
+    worker.hears(NewLogin("uuid-ada", "B", 1))
+    assert worker.posted() == [NewLogin("uuid-ada", "C", 2)]
+    worker.hears(NewLogin("uuid-ada", "C", 4))
+    worker.hears(NewLogin("uuid-ada", "B", 3))
+    assert worker.posted() == [NewLogin("uuid-ada", "C", 4)], "it has come back there"

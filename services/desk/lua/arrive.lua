@@ -1,17 +1,18 @@
 -- A subject is here, with a socket at the calling worker.
 -- ARGV[8] role  [9] subject  [10] the UUID of somebody new  [11] name
 -- Answers: its UUID, 1 if it stood already, its place as JSON ('' if the worker knows it or
--- there is none), the other workers that hold sockets of it.
+-- there is none), the other workers that hold sockets of it, and the number of its coming.
 
 local refused = open()
 if refused then
     return refused
 end
 local role, subject, uuid, name = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+desk.came = math.max(desk.came + 1, wall) -- it grows even when all has been lost
 local standing = call('HGET', STANDING, role .. ':' .. subject)
 if not standing then
     gain(create(role, subject, uuid, name), me)
-    return close({ uuid, 0, '', '' })
+    return close({ uuid, 0, '', '', text(desk.came) })
 end
 
 local one = person(standing)
@@ -41,4 +42,4 @@ if not holds(one, me) then
     tell_move(one, me, former_home ~= '' and former_home or nil)
     match()
 end
-return close({ standing, 1, place, table.concat(elsewhere, ' ') })
+return close({ standing, 1, place, table.concat(elsewhere, ' '), text(desk.came) })

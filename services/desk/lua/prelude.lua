@@ -68,6 +68,7 @@ local COUNTERS = {
     'told_at',
     'settles', -- when matching begins again after all was lost
     'born',
+    'came', -- the number of the last arrival
 }
 local desk, before = {}, {}
 local wall -- µs since 1970
