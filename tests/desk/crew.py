@@ -21,6 +21,7 @@ from services.desk.port import (
     Figures,
     Moved,
     OnDuty,
+    Queued,
     Role,
     Standing,
     Withdrawn,
@@ -67,6 +68,7 @@ class Crew:
         #: participant → the workers that hold sockets of it
         self.holders: defaultdict[str, set[str]] = defaultdict(set)
         self._heard: defaultdict[str, int] = defaultdict(int)
+        self._joins: defaultdict[str, int] = defaultdict(int)
         for _ in range(workers):
             self.hire()
 
@@ -123,6 +125,17 @@ class Crew:
         assert orphans <= {*order}
         return [who for who in order if who in orphans]
 
+    def lose_line(self) -> None:
+        """A worker that has heard everything joins again; nobody else notices."""
+        worker, desk = self._chance.choice(sorted(self.desks.items()))
+        desk._client.connection_pool.disconnect()
+        desk.figures()
+        self._joins[worker] += 1
+        for event in desk.take_events():
+            assert isinstance(event, Moved | Queued), "the desk is as the worker remembers it"
+            assert not event.keeps
+            self._heard[worker] = event.number
+
     # ---- all the rest --------------------------------------------------
 
     def restore(self, standings: list[Standing]) -> None:
@@ -174,7 +187,7 @@ class Crew:
                 assert decisions.setdefault(event.number, event) == event
                 hearers[event.number].add(worker)
                 kept += [event.number] * event.keeps
-            assert desk.joins == 1, "no letter was missed"
+            assert desk.joins == 1 + self._joins[worker], "no letter was missed"
         assert sorted(kept) == sorted(decisions), "one of them writes each decision down"
         in_order = [decisions[number] for number in sorted(decisions)]
         last = {e.participant: e for e in in_order if isinstance(e, Moved | Departed)}

@@ -114,6 +114,12 @@ class RedisDeskMachine(DeskMachine):
         self.model.tick()
         self.agree(after_tick=True)
 
+    @rule()
+    def a_worker_loses_its_line_to_redis(self) -> None:
+        """It joins again with what it remembers, which changes nothing."""
+        self.desk.lose_line()
+        self.agree()
+
     @precondition(lambda machine: len(machine.desk.desks) < 4)
     @rule()
     def a_worker_begins(self) -> None:
