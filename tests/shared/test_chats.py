@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 from contextlib import closing
@@ -184,6 +185,27 @@ def test_a_newer_login_kicks_out_the_older_one_on_another_worker(a, b, come):
     assert page(newer, name) == []
     say(user, "still there?")
     hears(newer, "still there?")
+
+
+def test_two_who_have_met_again_while_a_worker_stood_still_hear_each_other(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    before = meet(user, waiter)
+    os.kill(a.worker_pid, signal.SIGSTOP)
+    try:
+        user.say("disconnect")
+        until(user, "disconnected")
+        user.say("connect")
+        now = until(user, "connect_success")["payload"]["conversation"]
+        say(user, "are you there?")
+        until(user, "presence", payload_state="away")  # the worker has been given up
+    finally:
+        os.kill(a.worker_pid, signal.SIGCONT)
+    until(waiter, "disconnected")
+    assert until(waiter, "new_connection")["payload"]["conversation"] == now
+    (text,) = until(waiter, "message_history")["payload"]["messages"]
+    assert text["payload"]["message"] == "are you there?"
+    say(waiter, "yes", user.uuid)
+    assert hears(user, "yes")["conversation"] == now != before
 
 
 def test_who_is_signed_out_is_closed_on_every_worker(a, b, come, database_url):
