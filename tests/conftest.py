@@ -33,9 +33,11 @@ SETTINGS = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A run in a shell's background ignores Ctrl-C, and what it starts would, too."""
+    """A run in a shell's background ignores the keyboard, and what it starts would, too."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
+        signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
