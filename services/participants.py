@@ -100,11 +100,13 @@ class Line:
 class Spoken(Saying):
     """Texts under way on *line*, said on *sock*; encoded once for each version."""
 
-    __slots__ = ("_echo", "_full", "_plain", "line", "sock")
+    __slots__ = ("_echo", "_full", "_plain", "kept", "line", "sock")
 
     line: Line
     #: None where it was said elsewhere
     sock: Socket | None
+    #: the worker where it was said keeps it for a side that is away
+    kept: bool
     _plain: bytes | None
     _full: bytes | None
     _echo: bytes | None

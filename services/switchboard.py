@@ -223,7 +223,7 @@ class Switchboard:
         spoken = Spoken(
             line.talk, SIDES[sender.role], sender.identity.subject, texts, ids, self._told
         )
-        spoken.line, spoken.sock = line, sock
+        spoken.line, spoken.sock, spoken.kept = line, sock, False
         spoken._plain = spoken._full = spoken._echo = None
         return spoken
 
@@ -246,7 +246,7 @@ class Switchboard:
             if to.sockets:
                 for one in to.sockets:
                     one.hear(saying)
-            elif to.version == 1 and self._is_kept_for(to):
+            elif to.version == 1 and self._keeps(saying):
                 with self._lock:
                     if not to.sockets:
                         seqs = saying.seqs
@@ -257,6 +257,10 @@ class Switchboard:
                     one.hear(saying)
         if sock is not None:
             sock.stored(saying)
+
+    def _keeps(self, saying: Spoken) -> bool:
+        """Whether texts wait here for the side that is away: one worker keeps them."""
+        return self._is_kept_for(saying.line.to)
 
     def _is_kept_for(self, participant: Participant) -> bool:
         """Nobody hears for *participant*, and what it should hear is parked here."""

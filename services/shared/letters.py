@@ -10,7 +10,10 @@ from ..participants import Kept
 
 
 class Said(msgspec.Struct, tag="s", array_like=True):
-    """Texts that are stored: their talk, who said them, when, and the number of the first."""
+    """Texts that are stored: their talk, who said them, when, and the number of the first.
+
+    *kept*: the side that they are for is away, and who sends this keeps them for it.
+    """
 
     talk: int
     side: int
@@ -18,6 +21,7 @@ class Said(msgspec.Struct, tag="s", array_like=True):
     date: int
     first: int
     texts: list[str]
+    kept: bool = False
 
 
 class Passed(msgspec.Struct, tag="p", array_like=True):

@@ -91,6 +91,7 @@ class Order:
         """What was said elsewhere, as if it had been said here."""
         spoken = self._speak(talk.lines[said.side], None, said.texts, None)
         spoken.author, spoken.date, spoken.stored = said.author, said.date, True
+        spoken.kept = said.kept
         spoken.seqs = range(said.first, said.first + len(said.texts))
         return spoken
 

@@ -36,7 +36,7 @@ from ..desk.port import (
 from ..history.port import Chat, Side, Store
 from ..history.writer import Talk, Writer
 from ..identity import Identity, TokenRole
-from ..participants import SIDES, Ids, Kept, Line, Participant, Phase, Socket
+from ..participants import SIDES, Ids, Kept, Line, Participant, Phase, Socket, Spoken
 from ..runtime import Runtime
 from ..standings import standings
 from ..switchboard import Switchboard
@@ -105,6 +105,9 @@ class SharedSwitchboard(Switchboard):
                     talk.since[role] = talk.last_seq
                 if sock.dialect.version == 1:  # others look it up in their turn
                     self._runtime.spawn(self.catch_up, talk)
+            for kept in me.parked:
+                if kept_talk := self._order.talks.get(kept.talk):
+                    kept_talk.put[role] = max(kept.last, kept_talk.put.get(role, 0))
         replaced = super()._welcome(role, identity, arrival, sock)
         participant = self._participants[arrival.uuid]
         participant.here = True
@@ -204,7 +207,16 @@ class SharedSwitchboard(Switchboard):
 
     def _is_kept_for(self, participant: Participant) -> bool:
         # Of all that hear of it, the one keeps it where it was last.
-        return participant.here and not participant.sockets and not participant.elsewhere
+        return participant.here and self._is_away(participant)
+
+    def _keeps(self, saying: Spoken) -> bool:
+        # Whoever has said it, unless it was sent to where the other side was last.
+        to, is_own = saying.line.to, saying.sock is not None
+        return self._is_away(to) and (saying.kept if is_own else to.here and not saying.kept)
+
+    @staticmethod
+    def _is_away(participant: Participant) -> bool:
+        return not participant.sockets and not participant.elsewhere
 
     def keeps_for_somebody(self) -> bool:
         return any(
@@ -237,13 +249,14 @@ class SharedSwitchboard(Switchboard):
             saying.sock.stored(saying)
             return
         line = saying.line
+        saying.kept = self._is_away(line.to)
         workers = {*line.to.elsewhere, *line.sender.elsewhere}
         if workers:
             self._send(
                 workers,
                 Said(
                     talk.record.key, saying.side, saying.author, saying.date, saying.seqs[0],
-                    saying.texts,
+                    saying.texts, saying.kept,
                 ),
             )  # fmt: skip
         self._order.put(talk, saying)

@@ -14,7 +14,7 @@ class SharedTalk(Talk):
     *behind*: what is stored of it is to be looked up before anybody new is told.
     """
 
-    __slots__ = ("behind", "end", "fresh", "kept", "lines", "since", "under_way", "waiting")
+    __slots__ = ("behind", "end", "fresh", "kept", "lines", "put", "since", "under_way", "waiting")
 
     def __init__(self, record: Chat, *, behind: bool) -> None:
         super().__init__(record)
@@ -26,6 +26,8 @@ class SharedTalk(Talk):
         self.lines: dict[int, Line] = {}
         #: of those who hear here: what is numbered so and below was told elsewhere, or is kept
         self.since: dict[Role, int] = {}
+        #: the highest number that they were told from what was kept for them
+        self.put: dict[Role, int] = {}
         #: the highest number that was kept elsewhere, and told before all else
         self.kept = 0
         #: sayings that the writer has and has not told of
@@ -59,12 +61,17 @@ class SharedTalk(Talk):
     def needs(self, role: Role, kept: Kept) -> bool:
         """Whether *kept*, texts that were kept elsewhere for the *role*, are told only if put now.
 
-        Otherwise they have been told here, or are when their turn comes.
+        Otherwise they have been told here, or are when their turn comes; what comes behind
+        newer ones is not told any more.
         """
+        if kept.last <= self.put.get(role, 0):
+            return False
         if self.fresh:
             self.kept = max(self.kept, kept.last)
-            return True
-        return kept.last <= self.since.get(role, 0)
+        elif kept.last > self.since.get(role, 0):
+            return False
+        self.put[role] = kept.last
+        return True
 
     def deliver_to(self, seq: int) -> None:
         """Everything up to *seq* is delivered here."""

@@ -287,11 +287,12 @@ def test_what_version_1_is_to_hear_follows_it_from_a_server_that_stops(a, b, com
     until(user, "connect_success")
     b.signal(signal.SIGTERM)
     assert user.closed() == 1012
+    until(waiter, "presence", payload_state="away")
     say(waiter, "one", user.uuid)
-    back = come(a, "user", "ann", 1)
-    hears(back, "one")
-    say(waiter, "two", user.uuid)
-    hears(back, "two")
+    with Client.user(a, "ann") as back:  # what waits is told at once
+        hears(back, "one")
+        say(waiter, "two", user.uuid)
+        hears(back, "two")
     assert b.wait() == 0
 
 

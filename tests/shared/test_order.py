@@ -326,3 +326,35 @@ def test_an_older_login_elsewhere_is_told_of_the_newer_one(worker):
     worker.hears(NewLogin("uuid-ada", "C", 4))
     worker.hears(NewLogin("uuid-ada", "B", 3))
     assert worker.posted() == [NewLogin("uuid-ada", "C", 4)], "it has come back there"
+
+
+def test_what_is_said_here_while_she_is_away_everywhere_is_kept_here(worker):
+    worker.leave(worker.ann)
+    worker.moved("there")
+    worker.moved()
+    line = worker.switchboard._participants["uuid-ada"].lines["uuid-ann"]
+    worker.switchboard.say(line, worker.ada, ["mine"], None)
+    worker.rounds.all()
+    assert [kept.first for kept in worker.user.parked] == [1]
+
+
+def test_what_another_worker_keeps_is_not_kept_here_besides(worker):
+    worker.leave(worker.ann)
+    one = worker.stores("one")
+    worker.hears(Said(worker.key, Side.WAITER, "ada", 1, one[0], ["one"], kept=True))
+    assert not worker.user.parked
+
+
+def test_what_was_kept_and_comes_behind_newer_ones_is_not_told_any_more(worker):
+    worker.leave(worker.ann)
+    worker.moved("there")
+    worker.moved()
+    both = worker.stores("one"), worker.stores("two")
+    for seqs, text in zip(both, ("one", "two"), strict=True):
+        worker.said(seqs, text)
+    back = Ear()
+    worker.enter(Role.USER, "ann", back)
+    worker.rounds.all()
+    worker.parked(both[1], "two")
+    worker.parked(both[0], "one")
+    assert back.told == ["two"]

@@ -82,6 +82,7 @@ def test_who_was_away_while_redis_was_emptied_is_not_forgotten(a, b, come, redis
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     say(user, "one")
+    hears(waiter, "one")
     user.drop()
     until(waiter, "presence", payload_state="away")
     redis.flush()
