@@ -515,19 +515,27 @@ class Device:
         while True:
             after = found[-1].seq if found else 0
             with self._changed:
+                socket = self.manners.socket
                 request = self.manners.ask(conversation, after=after, limit=PAGE)
                 self._mail.append(request)
             self._wake()
-            payload = self._answer(request)
+            payload = self._answer(request, socket)
+            if payload is None:
+                continue  # the line was lost, and the question with it
             items = [_item(one) for one in payload["messages"]]
             found += items
             if payload["complete"] or not items:
                 return found
 
-    def _answer(self, request: Frame) -> Any:
-        if not self.wait(lambda manners: request["id"] in manners.pages):
+    def _answer(self, request: Frame, socket: str) -> Any:
+        """The page; None if it was asked for on a *socket* that is not there any more."""
+
+        def answered(manners: Manners) -> bool:
+            return request["id"] in manners.pages or manners.socket not in ("", socket)
+
+        if not self.wait(answered):
             raise AssertionError(f"{self.name}: no answer to {request}")
-        return self.manners.pages.pop(request["id"])
+        return self.manners.pages.pop(request["id"], None)
 
     def lose(self) -> None:
         """Lose the line, and come back."""
