@@ -199,6 +199,11 @@ class Participant:
         self.plain = all(sock.dialect.version == 1 for sock in sockets)
 
     @property
+    def is_away(self) -> bool:
+        """It has no socket on any worker."""
+        return not self.sockets and not self.elsewhere
+
+    @property
     def all_lines(self) -> list[Line]:
         """To everybody whom it talks with."""
         return [self.line] if self.line else list(self.lines.values())

@@ -214,7 +214,7 @@ class Switchboard:
         if self.writer is None:
             return self._number(line, sock, texts, ids)
         to = line.to
-        if not to.sockets and to.version == 1 and to.parked_bytes > self._most_parked:
+        if self._is_kept_for(to) and to.version == 1 and to.parked_bytes > self._most_parked:
             return False
         return self.writer.say(self._spoken(line, sock, texts, ids))
 
@@ -264,7 +264,7 @@ class Switchboard:
 
     def _is_kept_for(self, participant: Participant) -> bool:
         """Nobody hears for *participant*, and what it should hear is parked here."""
-        return not participant.sockets
+        return participant.is_away
 
     def keeps_for_somebody(self) -> bool:
         """Whether what is parked here can still be fetched once this process is about to end."""

@@ -139,7 +139,7 @@ class Transcript(Turns):
             self._object(ErrorCode.INVALID_MESSAGE, what)
             resumed = None
         self._bring(talk.record, last, self._seen.get(talk.id, resumed))
-        if not line.to.sockets and not line.to.elsewhere:
+        if line.to.is_away:
             dialect, me = self._session.dialect, line.sender.uuid
             presence = dialect.presence(me, line.to.uuid, talk.id, "away")
             if presence is not None:

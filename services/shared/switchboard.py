@@ -207,16 +207,12 @@ class SharedSwitchboard(Switchboard):
 
     def _is_kept_for(self, participant: Participant) -> bool:
         # Of all that hear of it, the one keeps it where it was last.
-        return participant.here and self._is_away(participant)
+        return participant.here and participant.is_away
 
     def _keeps(self, saying: Spoken) -> bool:
         # Whoever has said it, unless it was sent to where the other side was last.
         to, is_own = saying.line.to, saying.sock is not None
-        return self._is_away(to) and (saying.kept if is_own else to.here and not saying.kept)
-
-    @staticmethod
-    def _is_away(participant: Participant) -> bool:
-        return not participant.sockets and not participant.elsewhere
+        return to.is_away and (saying.kept if is_own else to.here and not saying.kept)
 
     def keeps_for_somebody(self) -> bool:
         return any(
@@ -233,11 +229,9 @@ class SharedSwitchboard(Switchboard):
     # ---- messages ------------------------------------------------------
 
     def say(self, line: Line, sock: Socket, texts: list[str], ids: Ids) -> bool:
-        to, talk = line.to, cast(SharedTalk, line.talk)
-        if self._is_kept_for(to) and to.version == 1 and to.parked_bytes > self._most_parked:
-            return False
+        talk = cast(SharedTalk, line.talk)
         talk.under_way += 1
-        if self.writer.say(self._spoken(line, sock, texts, ids)):
+        if super().say(line, sock, texts, ids):
             return True
         talk.under_way -= 1
         return False
@@ -249,7 +243,7 @@ class SharedSwitchboard(Switchboard):
             saying.sock.stored(saying)
             return
         line = saying.line
-        saying.kept = self._is_away(line.to)
+        saying.kept = line.to.is_away
         workers = {*line.to.elsewhere, *line.sender.elsewhere}
         if workers:
             self._send(

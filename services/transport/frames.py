@@ -162,10 +162,7 @@ class FrameReader:
 
     def _are_utf8(self, messages: list[bytes], sound: int) -> bool:
         """Whether all are UTF-8, *sound* of them known to be; what comes with the first is cut."""
-        if len(messages) == 1:
-            if messages[0].isascii():
-                return True
-        elif b"".join(messages[sound:]).isascii():
+        if b"".join(messages[sound:]).isascii():
             return True
         for number in range(sound, len(messages)):
             if not self._is_utf8(messages[number]):

@@ -65,6 +65,16 @@ def gets_ready_for(desk: RedisDesk, name: str, capacity: int) -> None:
     desk.ready(name, capacity)
 
 
+def they_talk(office: Office) -> tuple[RedisDesk, RedisDesk]:
+    """Wanda on one worker and Ann on the other are in talk 101; the first has heard of it."""
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(a, "Wanda")
+    users_arrive(b, "Ann")
+    b.connect("Ann", talk=101)
+    office.hears(a)
+    return a, b
+
+
 def of_kind(events: list[Event], kind: type[E]) -> list[E]:
     return [event for event in events if isinstance(event, kind)]
 
@@ -89,11 +99,7 @@ def recalled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 def test_two_who_have_met_again_meanwhile_go_on_in_their_new_talk(
     office: Office, clock: Clock, how: str
 ) -> None:
-    a, b = office.hire("a"), office.hire("b")
-    waiters_get_ready(a, "Wanda")
-    users_arrive(b, "Ann")
-    b.connect("Ann", talk=101)
-    office.hears(a)
+    a, b = they_talk(office)
     b.part("Ann", "Wanda", "Ann")
     b.connect("Ann", talk=102)
     is_heard(a, clock, how, b)
@@ -110,11 +116,7 @@ def test_what_became_of_a_lost_waiters_user_is_written_down_by_who_knows_it(
     office: Office, clock: Clock, served: bool
 ) -> None:
     """The waiter's worker comes back after lease and grace, and after whoever serves now."""
-    a, b = office.hire("a"), office.hire("b")
-    waiters_get_ready(a, "Wanda")
-    users_arrive(b, "Ann")
-    b.connect("Ann", talk=101)
-    office.hears(a)
+    a, b = they_talk(office)
     if served:
         waiters_get_ready(b, "Will")
     stalls(a, clock, LEASE + GRACE + 2, b)
