@@ -104,30 +104,54 @@ def server():
         yield started
 
 
-def test_visitors_ask_wait_answer_and_go(server):
-    """A hundred times as fast as people, and the waiter answers at once."""
+def come_and_go(server: LiveServer, *options: str) -> subprocess.Popen[bytes]:
+    """Seven at once, a hundred times as quick as people."""
     command = [sys.executable, "-m", "blueprints.demo.visitors", server.url, "http://shop", "7"]
-    crowd = subprocess.Popen([*command, "--pace", "0.01"], stdin=subprocess.PIPE, cwd=ROOT)
+    crowd = subprocess.Popen(
+        [*command, "--pace", "0.01", *options], stdin=subprocess.PIPE, cwd=ROOT
+    )
     tokens = [server.token("user", f"visitor-{number}") for number in range(14)]
     crowd.stdin.write("".join(f"{token}\n" for token in [*tokens, ""]).encode())
     crowd.stdin.flush()
+    return crowd
+
+
+def whole_chats(server: LiveServer, count: int, answer: str = "") -> list[list[str]]:
+    """What visitors said in the first *count* chats in which they spoke and then left."""
     chats: dict[str, list[str]] = {}
     whole = []
     with Client.waiter(server, "ada") as ada:
         ada.say("ready")
-        while len(whole) < 20:
+        while len(whole) < count:
             frame = ada.receive()
             who = frame.get("from", "")
             if frame["type"] == "new_connection":
                 chats[frame["payload"]["uuid"]] = []
             elif frame["type"] == "message_text":
                 chats[who].append(frame["payload"]["message"])
-                ada.text("Let me see.", to=who)
-            elif frame["type"] == "disconnected" and who in chats:
+                if answer:
+                    ada.text(answer, to=who)
+            elif frame["type"] == "disconnected" and chats.get(who):
                 whole.append(chats.pop(who))
+    return whole
+
+
+def test_visitors_ask_wait_answer_and_go(server):
+    crowd = come_and_go(server)
     known = [[topic.question, *topic.replies] for topic in TOPICS]
-    for said in whole:
-        assert [line for line in said if line not in STILL_THERE] in known
+    for said in whole_chats(server, 20, answer="Let me see."):
+        assert said in known
+    crowd.stdin.close()
+    assert crowd.wait(PATIENCE) == 0
+
+
+def test_visitors_without_an_answer_ask_once_more_and_leave(server):
+    crowd = come_and_go(server, "--patience", "0.01")
+    questions = [topic.question for topic in TOPICS]
+    for asked, *further in whole_chats(server, 8):
+        assert asked in questions
+        assert len(further) == 1
+        assert further[0] in STILL_THERE
     crowd.stdin.close()
     assert crowd.wait(PATIENCE) == 0
 

@@ -19,6 +19,7 @@ import sys
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import count as counting
 from random import Random
@@ -73,20 +74,32 @@ STATES = {
 }
 
 
+@dataclass(frozen=True)
+class Tempo:
+    """How quick people are.
+
+    *pace* multiplies every pause of their own, *patience* how long they wait
+    for others. They are two things: a slow machine is no slow waiter.
+    """
+
+    pace: float = 1.0
+    patience: float = 1.0
+
+
 class Visit:
     """One person in the shop, from the first question to the last word.
 
-    *chat* and *shop* are addresses; *pace* multiplies every pause.
+    *chat* and *shop* are addresses; *tempo* is how quick they are.
     """
 
     def __init__(
-        self, chat: str, shop: str, token: str, topic: Topic, chance: Random, pace: float = 1.0
+        self, chat: str, shop: str, token: str, topic: Topic, chance: Random, tempo: Tempo
     ) -> None:
         self._door = f"{chat.replace('http', 'ws', 1)}/v1/ws/user/connect"
         self._page = f"{shop}{topic.page}"
         self._token = token
         self._chance = chance
-        self._pace = pace
+        self._tempo = tempo
         self._lines = deque([topic.question, *topic.replies])
         visit = secrets.token_hex(4)
         self._ids = (f"{visit}-{number}" for number in counting(1))
@@ -123,7 +136,7 @@ class Visit:
     async def _talk(self, line: ClientConnection) -> None:
         """Ask and answer until all is said. Raises `ConnectionClosed` in a tunnel."""
         while self._lines:
-            await self._become(line, State.SERVED, self._seconds(WAIT))
+            await self._become(line, State.SERVED, self._longest(WAIT))
             if not self._asked or await self._answered(line):
                 await self._say(line, self._lines[0])
                 self._lines.popleft()
@@ -140,7 +153,7 @@ class Visit:
     async def _answered(self, line: ClientConnection) -> bool:
         """Whether the waiter says something, before patience or the chat ends."""
         await self._until(
-            line, lambda: self._heard or self._state is not State.SERVED, self._seconds(SILENCE)
+            line, lambda: self._heard or self._state is not State.SERVED, self._longest(SILENCE)
         )
         if not self._heard or self._state is not State.SERVED:
             return False
@@ -197,25 +210,25 @@ class Visit:
     # ---- time ----------------------------------------------------------
 
     async def _pause(self, between: Span, times: int = 1) -> None:
-        await asyncio.sleep(times * self._seconds(between))
+        await asyncio.sleep(times * self._chance.uniform(*between) * self._tempo.pace)
 
-    def _seconds(self, between: Span) -> float:
-        return self._chance.uniform(*between) * self._pace
+    def _longest(self, between: Span) -> float:
+        return self._chance.uniform(*between) * self._tempo.patience
 
 
-async def crowd(chat: str, shop: str, tokens: Sequence[str], count: int, pace: float) -> None:
+async def crowd(chat: str, shop: str, tokens: Sequence[str], count: int, tempo: Tempo) -> None:
     """Keep *count* people coming and going, for ever. Nobody is there twice."""
     chance = Random()  # noqa: S311  # who asks what is no secret
     outside = list(tokens)
 
     async def keep_coming() -> None:
-        await asyncio.sleep(chance.uniform(*ARRIVAL) * pace)
+        await asyncio.sleep(chance.uniform(*ARRIVAL) * tempo.pace)
         while True:
             token = outside.pop(chance.randrange(len(outside)))
             with suppress(OSError, InvalidHandshake):  # closed just now
-                await Visit(chat, shop, token, chance.choice(TOPICS), chance, pace).run()
+                await Visit(chat, shop, token, chance.choice(TOPICS), chance, tempo).run()
             outside.append(token)
-            await asyncio.sleep(chance.uniform(*AWAY) * pace)
+            await asyncio.sleep(chance.uniform(*AWAY) * tempo.pace)
 
     async with asyncio.TaskGroup() as everybody:
         for _ in range(count):
@@ -239,13 +252,15 @@ def main() -> None:
     parser.add_argument("chat", help="where the chat is")
     parser.add_argument("shop", help="where the shop is")
     parser.add_argument("count", type=int, help="how many are there at once")
-    parser.add_argument("--pace", type=float, default=1.0, help="multiplies every pause")
+    parser.add_argument("--pace", type=float, default=1.0, help="multiplies their own pauses")
+    parser.add_argument(
+        "--patience", type=float, default=1.0, help="multiplies how long they wait for others"
+    )
     options = parser.parse_args()
+    tempo = Tempo(options.pace, options.patience)
     with suppress(KeyboardInterrupt):
         tokens = [line.strip() for line in iter(sys.stdin.readline, "\n") if line]
-        asyncio.run(
-            open_hours(crowd(options.chat, options.shop, tokens, options.count, options.pace))
-        )
+        asyncio.run(open_hours(crowd(options.chat, options.shop, tokens, options.count, tempo)))
 
 
 if __name__ == "__main__":
