@@ -16,9 +16,7 @@ from pathlib import Path
 import click
 from flask import Flask, current_app
 
-from services.desk import facts as redis
 from services.doctor import Finding, Level, Serving, SetUp, examine
-from services.history import facts as history
 from services.settings import PREFIX
 
 from .commands import chat
@@ -72,6 +70,9 @@ def _text(findings: list[Finding]) -> str:
 
 
 def _set_up(app: Flask, gunicorn: str) -> SetUp:
+    from services.desk import facts as redis  # the drivers of both are loaded for nothing else
+    from services.history import facts as history
+
     settings = app.extensions["csapp"].server.settings
     url, redis_url = settings.database_url, settings.redis_url
     return SetUp(

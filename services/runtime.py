@@ -234,6 +234,7 @@ class _HubReadiness:
         return True
 
     def close(self) -> None:
+        self.in_passing = None
         self._watcher.stop()
         self._watcher.close()
         if self._borrowed:
@@ -399,4 +400,4 @@ class _PollReadiness:
         return bool(write.poll(timeout * 1000))
 
     def close(self) -> None:
-        pass
+        self.in_passing = None

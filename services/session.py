@@ -181,9 +181,10 @@ class Session:
     def _handle(self, batch: list[Any]) -> None:
         """Each frame, or the `Refusal` in its place, by the table."""
         for frame in batch:
+            if type(frame) is Refusal:
+                self._refuse(frame)
+                continue
             try:
-                if type(frame) is Refusal:
-                    raise frame
                 if self._bucket is not None and not self._bucket.take():
                     raise self._too_fast(frame)
                 if self._in_flight and type(frame) is not frames.MessageText:
@@ -408,10 +409,9 @@ class Session:
             identity, self.signed = self._identify(frame)
         except TokenError as error:
             self._failed_auths += 1
-            refusal = Refusal(error.code, error.message, frame.reply_id)
             if self._failed_auths < FAILED_AUTHS:
-                raise refusal from None
-            self._refuse(refusal)
+                raise Refusal(error.code, error.message, frame.reply_id) from None
+            self._refuse(Refusal(error.code, error.message, frame.reply_id))
             wrong_role = error.code is ErrorCode.FORBIDDEN
             code = CloseCode.WRONG_ROLE if wrong_role else CloseCode.UNAUTHENTICATED
             raise Farewell(code, "no valid token") from None

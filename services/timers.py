@@ -31,9 +31,15 @@ class Timer:
 
     def cancel(self) -> None:
         self._slot.discard(self)
+        self._call = _nothing  # whose method it is may hold this timer
 
     def fire(self) -> None:
-        self._call()
+        call, self._call = self._call, _nothing
+        call()
+
+
+def _nothing() -> None:
+    """Stands where a timer's call was."""
 
 
 class Wheel:
@@ -88,6 +94,7 @@ class Wheel:
         for timer in tuple(due):
             if timer in due:  # not cancelled by one before it
                 self._call(timer.fire)
+        due.clear()
         for call in self._every:
             self._call(call)
 

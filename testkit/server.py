@@ -28,7 +28,7 @@ class LiveServer:
 
     It is asked for *health* once it has written a line that matches *ready*.
 
-    A context manager; leaving it stops the server with SIGTERM. *env* adds to
+    A context manager; leaving it ends the server at once (`quit`). *env* adds to
     this process's environment, of which `CSAPP_*` variables are left out; it
     runs in *cwd*, by default where this process does.
     """
@@ -103,7 +103,7 @@ class LiveServer:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self.stop()
+        self.quit()
 
     # ---- asking --------------------------------------------------------
 
@@ -183,13 +183,20 @@ class LiveServer:
         self.process.send_signal(number)
 
     def stop(self) -> int:
-        """SIGTERM; the exit status. SIGKILL after a long while, which is a failure."""
+        """SIGTERM: it says goodbye to everybody; the exit status."""
+        return self._end(signal.SIGTERM)
+
+    def quit(self) -> int:
+        """SIGQUIT: it ends without goodbyes; the exit status."""
+        return self._end(signal.SIGQUIT)
+
+    def _end(self, number: int) -> int:
         if self.process.poll() is None:
-            self.signal(signal.SIGTERM)
+            self.signal(number)
         return self.wait()
 
     def wait(self) -> int:
-        """Wait for the end; the exit status."""
+        """Wait for the end; the exit status. SIGKILL after a long while, which is a failure."""
         try:
             status = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:

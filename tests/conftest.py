@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from gevent import monkey
+from hypothesis import settings
 
 from testkit import LiveServer
 from testkit.postgres import Postgres
@@ -30,6 +31,11 @@ SETTINGS = {
     "CSAPP_CONNECTIONS_PER_IP": "0",
     "CSAPP_MAX_USERS_PER_WAITER": "2",
 }
+
+
+#: the same examples each time: what chance may find is looked for by `make fuzz`
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -357,7 +357,7 @@ STORIES = {
     Bug.NO_GAP_REPAIR: [("say", 1), ("drop", 0), ("arrive", 1), ("commit", 0)],
 }
 
-THOROUGH = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+THOROUGH = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
 @given(STEPS)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..desk.facts import RedisFacts
-from ..history.facts import StoreFacts
 from ..settings import Settings
 from .finding import Finding
+
+if TYPE_CHECKING:  # they load the drivers, which only an examination needs
+    from ..desk.facts import RedisFacts
+    from ..history.facts import StoreFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

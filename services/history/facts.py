@@ -10,10 +10,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from .port import StoreError
+from .port import Outdated, StoreError
 from .postgres import OVERFLOW, POOL
 from .slices import reading
-from .sql import LOCK_WAIT, Outdated, SQLStore, open_store
+from .sql import LOCK_WAIT, SQLStore, open_store
 from .sqlite import SQLiteStore
 
 _OPTIONS = (

@@ -157,6 +157,10 @@ class Unfit(StoreError):
     """A value of the batch cannot be kept, now or later. Nothing was written."""
 
 
+class Outdated(StoreError):
+    """The tables are missing, or older than this csapp."""
+
+
 class OutcomeUnknown(CSAppError):
     """The line broke while it committed: the batch is there as a whole, or not at all."""
 

@@ -21,14 +21,9 @@ import dataclasses
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter, itemgetter
-from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from . import port, tables
@@ -55,14 +50,7 @@ _DUTY = tuple(column.name for column in tables.duty.columns)
 _chat_row = attrgetter(*_CHAT)
 _duty_row = attrgetter(*_DUTY)
 
-#: the revision that databases are brought to
-_TARGET = "head"
-
 T = TypeVar("T")
-
-
-class Outdated(StoreError):
-    """The tables are missing, or older than this csapp."""
 
 
 def open_store(
@@ -154,36 +142,23 @@ class SQLStore:
     # ---- schema --------------------------------------------------------
 
     def migrate(self) -> None:
+        from . import schema  # Alembic is not loaded where no history is kept
+
         with self._failing(), self._migrating() as connection:
-            self._known(_revision(connection))
-            config = _alembic()
-            config.attributes["connection"] = connection
-            command.upgrade(config, _TARGET)
+            schema.upgrade(connection)
 
     def check(self) -> None:
         self._read(self._check)
 
     def _check(self, connection: sa.Connection) -> None:
-        found = _revision(connection)
-        self._known(found)
-        newest = _scripts().get_current_head()
-        if found != newest:
-            raise Outdated(
-                f"the database's schema is {found or 'empty'}, this csapp needs {newest}: "
-                "run 'flask --app csapp chat migrate'"
-            )
+        from . import schema
+
+        schema.check(connection)
         self._begin(connection)
         try:
             connection.exec_driver_sql("INSERT INTO duty SELECT * FROM duty WHERE 1 = 0")
         finally:
             self._roll_back(connection)
-
-    def _known(self, revision: str | None) -> None:
-        if revision is not None and revision not in {one.revision for one in _all_scripts()}:
-            raise StoreError(
-                f"the database's schema is {revision}, which is newer than this csapp: "
-                "upgrade csapp, or give it another database"
-            )
 
     # ---- writing -------------------------------------------------------
 
@@ -506,29 +481,6 @@ def into(table: sa.Table) -> str:
     """The beginning of an INSERT of such rows."""
     names = ", ".join(f'"{column.name}"' for column in written(table))
     return f'INSERT INTO "{table.name}" ({names}) '
-
-
-# ---- alembic -----------------------------------------------------------
-
-
-def _alembic() -> Config:
-    config = Config()
-    # `%` begins a reference to another option
-    location = str(Path(__file__).parent / "migrations").replace("%", "%%")
-    config.set_main_option("script_location", location)
-    return config
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_alembic())
-
-
-def _all_scripts() -> list[Any]:
-    return list(_scripts().walk_revisions())
-
-
-def _revision(connection: sa.Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
 
 
 _: Callable[[str], port.Store] = open_store

@@ -111,6 +111,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._control: TokenBucket | None = None
         self._reader = frames.FrameReader(context.limits.max_frame, context.limits.binary)
         self._left: list[bytes] | None = None  # what was read in passing, for the handler
+        self._take: Callable[[list[bytes]], list[bytes]] | None = None
         #: the code this connection ends with; None while it is open
         self.code: int | None = None
         #: who ended it: `client`, `server`, or `line` when it just went away
@@ -222,7 +223,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._heard = True
         messages = reader.feed(data)
         taken = len(messages)
-        if messages:
+        if messages and self._take is not None:
             messages = self._take(messages)
             self.received += taken - len(messages)
         if messages or reader.controls or reader.failed:
@@ -399,6 +400,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
             self._discard()
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
+        self._take = None
         self._readiness.close()
         if self.apart or self.mode == "gevent":  # there the library made a duplicate
             self.sock.close()

@@ -12,6 +12,8 @@ Rules of this file:
    with 4413.
 4. A frame that was begun is finished before the close frame, so that a reader
    that wakes up late still finds an intact stream and learns why it ended.
+5. What has ended knows its owner no more: a connection is freed when its
+   handler returns, not when the garbage collector finds a circle.
 """
 
 from __future__ import annotations
@@ -78,7 +80,6 @@ class Outbox:
         "_closing",
         "_counted",
         "_drained",
-        "_ended",
         "_flusher",
         "_head",
         "_marked",
@@ -113,7 +114,7 @@ class Outbox:
         self._flusher = flusher
         self._most = most
         self._seconds = seconds
-        self._owner = owner
+        self._owner: Owner | None = owner
         self._queue: list[bytes] = []  # frames put since the last flush
         self._head = b""  # frames of which the kernel took the first _offset bytes
         self._offset = 0
@@ -123,7 +124,6 @@ class Outbox:
         self._marked = False
         self._writing = False
         self._closing = False
-        self._ended = False
         self._drained: threading.Event | None = None
         self._since = 0.0  # when the other side last got on by PROGRESS
         self._progress = 0
@@ -149,7 +149,8 @@ class Outbox:
 
     def abort(self) -> None:
         """Forget what is queued: the line is dead."""
-        self._closing = self._ended = True
+        self._closing = True
+        self._owner = None
         self._queue.clear()
         self._head = b""
         self._offset = self._backlog = self._counted = self._waiting = 0
@@ -203,9 +204,9 @@ class Outbox:
 
     def _finish(self) -> None:
         """The close frame has gone out."""
-        if not self._ended:
-            self._ended = True
-            self._owner.finished()
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            owner.finished()
 
     def _take(self) -> bytes:
         """The queue in one piece. Another thread's `put` meanwhile stays behind its cut."""
@@ -287,14 +288,17 @@ class Outbox:
         self._counted = self._waiting = 0
         self._backlog = len(self._head)
         self._since = self._flusher.clock()
-        self._owner.overflowed()
+        if self._owner is not None:
+            self._owner.overflowed()
         if self._drained is not None:
             self._drained.set()
 
     def _die(self) -> None:
         self._writing = False
+        owner = self._owner
         self.abort()
-        self._owner.broken()
+        if owner is not None:
+            owner.broken()
 
 
 def _rest_of_frame(data: bytes, offset: int) -> bytes:

@@ -27,7 +27,7 @@ class MemoryDeskMachine(DeskMachine):
 
 
 TestMemoryDeskLives = MemoryDeskMachine.TestCase
-TestMemoryDeskLives.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)
+TestMemoryDeskLives.settings = settings(max_examples=200, stateful_step_count=50)
 
 
 # ---- what it keeps -----------------------------------------------------

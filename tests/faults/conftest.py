@@ -38,17 +38,8 @@ def running(
     app: str = "tests.faults.inspected:app", args: tuple[str, ...] = (), **settings: str
 ) -> Iterator[LiveServer]:
     """A server of one's own with other *settings*, which is stopped at once in the end."""
-    server = LiveServer.gunicorn(app, {**SETTINGS, **settings}, args)
-    try:
+    with LiveServer.gunicorn(app, {**SETTINGS, **settings}, args) as server:
         yield server
-    finally:
-        quit_now(server)
-
-
-def quit_now(server: LiveServer) -> None:
-    """End *server* without the courtesies that row 32 is about."""
-    server.signal(signal.SIGQUIT)
-    server.wait()
 
 
 @contextmanager

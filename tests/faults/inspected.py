@@ -1,8 +1,10 @@
 """The standalone application with a look inside, a bug planted in it, and an echo.
 
 `GET /debug/figures` counts what a worker holds. With `?connections=N` and the
-like it answers when at most N are left, or after a while. `GET /debug/clock/S` sets the wall
-clock S seconds off where `tests.faults.clock` has put a clock that can be set.
+like it answers when at most N are left, or after a while. From `GET
+/debug/uncollected` on nothing but its reference counts frees an object.
+`GET /debug/clock/S` sets the wall clock S seconds off where
+`tests.faults.clock` has put a clock that can be set.
 A text `PLANTED` raises in the handler. `/echo` is that of `tests.echo`.
 """
 
@@ -46,7 +48,8 @@ def living(kind: type) -> list[Any]:
 
 
 def figures() -> dict[str, int]:
-    gc.collect()
+    if gc.isenabled():
+        gc.collect()
     with open("/proc/self/statm") as statm:
         pages = int(statm.read().split()[1])
     return {
@@ -69,6 +72,13 @@ def show() -> dict[str, int]:
         gevent.sleep(0.05)
         now = figures()
     return now
+
+
+@app.get("/debug/uncollected")
+def collect_no_more() -> str:
+    gc.collect()
+    gc.disable()
+    return ""
 
 
 @app.get("/debug/clock/<int(signed=True):seconds>")

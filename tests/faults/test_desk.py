@@ -16,7 +16,7 @@ from testkit.proxy import FaultProxy
 
 from ..raw import Raw
 from .bystanders import Bystanders
-from .conftest import SETTINGS, Join, joining, meet, quit_now, row, running, stopped
+from .conftest import SETTINGS, Join, joining, meet, row, running, stopped
 
 SEATS = 2  # of each waiter
 
@@ -241,11 +241,8 @@ def racing(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
     """Greenlets, and real threads."""
     settings = {**SETTINGS, "CSAPP_MAX_USERS_PER_WAITER": str(SEATS)}
     start = LiveServer.gunicorn if request.param == "gunicorn" else LiveServer.flask
-    server = start(env=settings)
-    try:
+    with start(env=settings) as server:
         yield server
-    finally:
-        quit_now(server)
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from testkit.server import PATIENCE
 from ..conftest import trusting
 from ..raw import CLOSE, PING, PONG, Raw, frame, request
 from .bystanders import Bystanders
-from .conftest import SETTINGS, Scenario, meanwhile, meet, quit_now, row, running
+from .conftest import SETTINGS, Scenario, meanwhile, meet, row, running
 
 USER = "/v1/ws/user/connect"
 WAITER = "/v1/ws/waiter/connect"
@@ -172,20 +172,20 @@ def slower(request: pytest.FixtureRequest, certificate: Path) -> Iterator[Scenar
 def slow_tls(certificate: Path) -> None:
     """The same before HTTP begins: nothing, and half a greeting; it keeps no server from ending."""
     files = ("--certfile", str(certificate), "--keyfile", str(certificate))
-    server = LiveServer.gunicorn(env=SETTINGS, args=files, tls=trusting(certificate))
-    try:
-        with Bystanders(server), ExitStack() as stack:
-            address = ("127.0.0.1", server.port)
-            left = {stack.enter_context(socket.create_connection(address)) for _ in range(2)}
-            next(iter(left)).sendall(b"\x16\x03\x01\x02\x00\x01")
-            started = time.monotonic()
-            while left:
-                ended, _, _ = select.select(left, [], [], 0.5)
-                assert all(ends(sock) for sock in ended)
-                left.difference_update(ended)
-                assert time.monotonic() - started < 10, f"{len(left)} are still there"
-    finally:
-        quit_now(server)
+    with (
+        LiveServer.gunicorn(env=SETTINGS, args=files, tls=trusting(certificate)) as server,
+        Bystanders(server),
+        ExitStack() as stack,
+    ):
+        address = ("127.0.0.1", server.port)
+        left = {stack.enter_context(socket.create_connection(address)) for _ in range(2)}
+        next(iter(left)).sendall(b"\x16\x03\x01\x02\x00\x01")
+        started = time.monotonic()
+        while left:
+            ended, _, _ = select.select(left, [], [], 0.5)
+            assert all(ends(sock) for sock in ended)
+            left.difference_update(ended)
+            assert time.monotonic() - started < 10, f"{len(left)} are still there"
 
 
 def ends(sock: socket.socket) -> bool:

@@ -13,7 +13,7 @@ from testkit.proxy import TO_SERVER, FaultProxy
 
 from ..raw import BINARY, CLOSE, PING, Raw, frame, request
 from .bystanders import Bystanders
-from .conftest import assert_back, figures_at_rest, joining, meet, running
+from .conftest import assert_back, figures, figures_at_rest, joining, meet, running
 from .planted import PLANTED
 
 USER = "/v1/ws/user/connect"
@@ -158,3 +158,24 @@ def test_a_worker_holds_no_more_after_the_attacks_than_before():
         churn(server)
         after = assert_back(server, before)
         assert after["memory"] - warm["memory"] < GROWTH
+
+
+def test_a_connection_is_freed_without_the_garbage_collector():
+    """Where a token is refused, the library's own exceptions still need it."""
+    limits = {"CSAPP_OUTBOX_BYTES": "65536", "CSAPP_OUTBOX_SECONDS": "1"}
+    ways = (
+        hangs_up_unheard,
+        resets_inside_a_message,
+        leaves,
+        drops_out_of_the_line,
+        is_swallowed,
+        stops_reading,
+    )
+    with running(**limits) as server:
+        figures_at_rest(server)
+        server.get("/debug/uncollected")
+        with FaultProxy(server) as line:
+            for visit in ways:
+                visit(server, line)
+                assert figures(server, connections=0)["connections"] == 0, visit.__name__
+        assert figures(server, participants=0)["participants"] == 0

@@ -24,7 +24,6 @@ from .conftest import (
     joining,
     meanwhile,
     meet,
-    quit_now,
     row,
     running,
 )
@@ -246,11 +245,8 @@ def clock() -> Iterator[LiveServer]:
     command += ["-b", "127.0.0.1:{port}", "tests.faults.inspected:app"]
     settings = {"CSAPP_AUTH_TIMEOUT": "30", "CSAPP_GRACE": "30", "CSAPP_HEARTBEAT": "2"}
     settings |= {"CSAPP_MESSAGE_RATE": "1000", "CSAPP_MESSAGE_BURST": "1000"}
-    server = LiveServer(command, {**SETTINGS, **settings})
-    try:
+    with LiveServer(command, {**SETTINGS, **settings}) as server:
         yield server
-    finally:
-        quit_now(server)
 
 
 @pytest.mark.parametrize("jump", [row(35, "an-hour-on", HOUR), row(35, "an-hour-back", -HOUR)])

@@ -50,20 +50,20 @@ def repeated(frame: bytes, fields: list[tuple[str, object]]) -> bytes:
 fields = st.tuples(st.sampled_from(["type", "id", "to", "payload", "x"]), texts | payloads)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(st.one_of(written, made, st.builds(repeated, written, st.lists(fields, max_size=3))))
 def test_it_reads_what_json_reads(data):
     words.check(data)
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80)
 @given(written, st.integers(0, 300), st.binary(max_size=3), st.integers(0, 3))
 def test_it_reads_what_json_reads_of_what_was_damaged(data, at, instead, gone):
     at %= len(data) + 1
     words.check(data[:at] + instead + data[at + gone :])
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80)
 @given(st.lists(st.one_of(written, made, st.sampled_from(words.TOKENS)), max_size=5))
 def test_a_batch_is_read_as_one_by_one(batch):
     words.check_batch(batch)

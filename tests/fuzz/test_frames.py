@@ -27,7 +27,7 @@ odd = st.one_of(
 streams = st.lists(st.one_of(good, good, good, odd), max_size=8).map(b"".join)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200)
 @given(
     streams,
     st.lists(st.integers(0, 12_000) | st.integers(0, 30), max_size=8),
@@ -38,7 +38,7 @@ def test_both_lanes_bring_what_wsproto_brings(stream, cuts, most, binary):
     lanes.check(stream, cuts, most, binary)
 
 
-@settings(max_examples=60, deadline=None, derandomize=True)
+@settings(max_examples=60)
 @given(st.lists(good.filter(lambda frame: len(frame) < 200) | odd, max_size=4).map(b"".join))
 @example(lanes.encoded(0x81, b"x" * 300))
 def test_so_they_do_byte_by_byte(stream):

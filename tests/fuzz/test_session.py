@@ -25,7 +25,7 @@ scripts = st.builds(
 )
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)
+@settings(max_examples=80)
 @given(scripts)
 def test_nobody_hears_what_is_not_meant_for_them_and_nothing_is_left(script):
     world.run_script(script)

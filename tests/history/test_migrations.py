@@ -94,7 +94,7 @@ def test_models_and_migrations_agree(store):
 def test_who_has_served_is_found_in_what_an_older_csapp_has_stored(opened, monkeypatch):
     store = opened()
     with monkeypatch.context() as patch:
-        patch.setattr("services.history.sql._TARGET", "0001")
+        patch.setattr("services.history.schema._TARGET", "0001")
         store.migrate()
     with store.engine.begin() as connection:
         connection.exec_driver_sql(

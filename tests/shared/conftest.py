@@ -62,7 +62,7 @@ def start(database_url: str, redis: RedisServer) -> Iterator[Callable[[], LiveSe
 
         def start() -> LiveServer:
             server = LiveServer.gunicorn(env=env)
-            stack.callback(quit_now, server)
+            stack.callback(server.quit)
             return server
 
         yield start
@@ -78,13 +78,6 @@ def a(start: Callable[[], LiveServer]) -> LiveServer:
 def b(start: Callable[[], LiveServer]) -> LiveServer:
     """The other one."""
     return start()
-
-
-def quit_now(server: LiveServer) -> None:
-    """End *server* without goodbyes, also while its Redis is away."""
-    if server.process.poll() is None:
-        server.signal(signal.SIGQUIT)
-    server.wait()
 
 
 def kill_worker(server: LiveServer) -> None:

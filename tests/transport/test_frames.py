@@ -106,7 +106,7 @@ bad = st.one_of(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(
     st.lists(good, max_size=6),
     st.lists(bad, max_size=1),
@@ -131,7 +131,7 @@ def test_both_lanes_agree_however_the_bytes_are_cut(before, middle, after, cuts)
     assert controls == expected_controls
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(good, min_size=1, max_size=5))
 def test_byte_by_byte_is_the_same_as_in_one_piece(pieces):
     data = b"".join(pieces)
