@@ -1,5 +1,6 @@
 """gunicorn with gevent workers. `-b` and `-w` on the command line win over this file."""
 
+import gc
 import os
 import resource
 import signal
@@ -29,6 +30,18 @@ def post_worker_init(worker):
     from csapp import drain_on_exit
 
     drain_on_exit(worker)
+    _collect_less()
+
+
+def _collect_less():
+    """Look for garbage less often, and never again at what the worker has loaded.
+
+    A collection looks at every open connection, and everybody waits for it. Hardly any garbage
+    needs one: an ended connection is freed without.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 50)
 
 
 def ssl_context(config, default_ssl_context_factory):
