@@ -25,8 +25,7 @@ from pathlib import Path
 from typing import Any
 
 KEY = b"dGhlIHNhbXBsZSBub25jZQ=="
-PIECE = 262_144  # bytes read at once
-PADDING = b"x" * 32
+PIECE = 65_536  # bytes read at once: more would be mapped and unmapped for each read
 PATIENCE = 20.0  # s of silence before a run is given up
 
 
@@ -41,10 +40,23 @@ def header(length: int) -> bytes:
     return bytes((0x81, 0xFE, length >> 8, length & 0xFF, 0, 0, 0, 0))
 
 
-HEADERS = tuple(map(header, range(1024)))
+#: what a user says: who, which of its messages, and something. All are of one length, so that
+#: nothing around them changes
+TEXT = b"%05d@%09d@" + b"x" * 32
+WHO = 5  # its first bytes
+SIZE = len(TEXT % (0, 0))
 
-#: what stands around the text of a user's message, and of a waiter's behind it
+#: what stands around a user's text, and behind a waiter's
 HEAD, TAIL = b'{"id":"u","type":"message_text","payload":{"message":"', b'"}}'
+
+
+def framed(head: bytes) -> bytes:
+    """*head* behind the header of the frame that it begins: a `TEXT` and `TAIL` follow."""
+    return header(len(head) + SIZE + len(TAIL)) + head
+
+
+#: the beginning of each message of a user
+ASKED = framed(HEAD)
 
 
 def frame(text: str) -> bytes:
@@ -194,7 +206,8 @@ class Crowd:
         self.result = Result()
         self.sent = [0] * users
         self.got = [0] * users
-        self.asked: list[deque[float]] = [deque() for _ in range(users)]
+        #: what each user has said and not got back yet, and when
+        self.asked: list[deque[tuple[bytes, float]]] = [deque() for _ in range(users)]
         self.measuring = False
         self.running = True
         by_uuid = {line.uuid: number for number, line in enumerate(self.users)}
@@ -234,51 +247,47 @@ class Crowd:
 
     def _echo(self, line: Line) -> Callable[[list[bytes]], None]:
         """A waiter: every text goes back to the user whose number stands in it."""
-        heads = [
-            b'{"id":"w","to":"%b","type":"message_text","payload":{"message":"' % user.uuid.encode()
-            for user in self.users
-        ]
-        fixed = len(heads[0]) + len(TAIL)
-        out = line.out
+        head = b'{"id":"w","to":"%b","type":"message_text","payload":{"message":"'
+        heads = {
+            b"%05d" % number: framed(head % user.uuid.encode())
+            for number, user in enumerate(self.users)
+        }
+        out, result = line.out, self.result
 
         def on_text(pieces: list[bytes]) -> None:
-            self.result.relays += len(pieces)
+            result.relays += len(pieces)
             for piece in pieces:
-                text = piece[: piece.index(b'"')]
-                head = heads[int(text[: text.index(b"@")])]
-                out.append(b"".join((HEADERS[fixed + len(text)], head, text, TAIL)))
+                out.append(heads[piece[:WHO]] + piece[:SIZE] + TAIL)
 
         return on_text
 
     def _check(self, line: Line, number: int) -> Callable[[list[bytes]], None]:
         """A user: the echo must be the next one of its own; then it asks again."""
-        asked, result = self.asked[number], self.result
-        mine = b"%d@%%d@" % number
+        asked, result, got = self.asked[number], self.result, self.got
 
         def on_text(pieces: list[bytes]) -> None:
             now = time.perf_counter()
             result.relays += len(pieces)
+            got[number] += len(pieces)
             for piece in pieces:
-                expected = mine % self.got[number]
+                expected, at = asked.popleft() if asked else (b"nothing", now)
                 if not piece.startswith(expected):
                     result.problems.append(
                         f"user {number}: {expected!r} expected, got {piece[:60]!r}"
                     )
-                self.got[number] += 1
-                at = asked.popleft() if asked else 0.0  # a repeat was never asked for
                 if self.measuring:
                     result.rtts.append(now - at)
                 if self.running:
-                    self.ask(line, number)
+                    self.ask(line, number, now)
 
         return on_text
 
-    def ask(self, line: Line, number: int) -> None:
-        """Queue the next message of a user: who@sequence@padding."""
-        text = b"%d@%d@%b" % (number, self.sent[number], PADDING)
-        line.out.append(b"".join((HEADERS[len(HEAD) + len(text) + len(TAIL)], HEAD, text, TAIL)))
+    def ask(self, line: Line, number: int, now: float) -> None:
+        """Queue the next message of a user."""
+        text = TEXT % (number, self.sent[number])
+        line.out.append(ASKED + text + TAIL)
         self.sent[number] += 1
-        self.asked[number].append(time.perf_counter())
+        self.asked[number].append((text, now))
 
     def turn(self, timeout: float) -> bool:
         """One round of the loop; False when nothing came."""
@@ -298,7 +307,7 @@ class Crowd:
         """
         for number, line in enumerate(self.users):
             for _ in range(window):
-                self.ask(line, number)
+                self.ask(line, number, time.perf_counter())
             line.flush()
         self._live(warm)
         self.measuring, before = True, self.result.relays
