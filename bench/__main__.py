@@ -264,7 +264,9 @@ def machine() -> dict[str, Any]:
 def unoptimised() -> str:
     """Tells a Python that was built without profile-guided optimisation: a third slower."""
     options = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    return "" if "--enable-optimizations" in options else " (built without optimisation)"
+    # Debian builds its own Python with a profile, but in a way of its own.
+    optimised = "--enable-optimizations" in options or "'--prefix=/usr'" in options
+    return "" if optimised else " (built without optimisation)"
 
 
 def table(found: dict[str, Any]) -> str:
