@@ -171,7 +171,7 @@ class Participant:
         self.identity = identity
         self.phase = Phase.IDLE if role is Role.USER else Phase.OFF_DUTY
         self.sockets: tuple[Socket, ...] = ()
-        #: none of its sockets speaks version 2
+        #: none of its sockets speaks version 2; while it is away, the last one did not
         self.plain = True
         #: other workers that hold sockets of it
         self.elsewhere: tuple[str, ...] = ()
@@ -180,6 +180,7 @@ class Participant:
         #: this worker speaks for it: has sockets of it, or was the last that had any
         self.here = True
         #: what its newest socket speaks: for version 1 texts are parked, version 2 reads them
+        #: where there is a history
         self.version = 1
         #: to a user's waiter
         self.line: Line | None = None
@@ -196,7 +197,10 @@ class Participant:
     def hold(self, sockets: tuple[Socket, ...]) -> None:
         """These are its sockets from now on."""
         self.sockets = sockets
-        self.plain = all(sock.dialect.version == 1 for sock in sockets)
+        if sockets:
+            self.plain = all(sock.dialect.version == 1 for sock in sockets)
+        else:
+            self.plain = self.version == 1
 
     @property
     def is_away(self) -> bool:

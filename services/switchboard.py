@@ -228,8 +228,10 @@ class Switchboard:
         return spoken
 
     def _number(self, line: Line, sock: Socket, texts: list[str], ids: Ids) -> bool:
-        """Without a history: numbered as if it were stored, delivered at once."""
+        """Without a history: numbered as if it were stored, delivered at once or parked."""
         spoken = self._spoken(line, sock, texts, ids)
+        if not line.to.sockets and self._is_full(line.to, spoken.plain()):
+            return False
         talk = line.talk
         spoken.seqs = range(talk.last_seq + 1, talk.last_seq + 1 + len(texts))
         talk.given = talk.last_seq = spoken.seqs[-1]
@@ -246,11 +248,12 @@ class Switchboard:
             if to.sockets:
                 for one in to.sockets:
                     one.hear(saying)
-            elif to.version == 1 and self._keeps(saying):
+            elif (to.version == 1 or self.writer is None) and self._keeps(saying):
                 with self._lock:
                     if not to.sockets:
                         seqs = saying.seqs
-                        kept = Kept(saying.plain(), b"", line.talk.record.key, seqs[0], seqs[-1])
+                        full = saying.full(own=False) if self.writer is None else b""
+                        kept = Kept(saying.plain(), full, line.talk.record.key, seqs[0], seqs[-1])
                         self._park(to, kept)
             for one in line.sender.sockets:
                 if one is not sock and one.dialect.version > 1:

@@ -32,7 +32,7 @@ from .history.port import (
     key_of,
     public_id,
 )
-from .history.writer import RETRY
+from .history.writer import RETRY, Talk
 from .participants import SIDES, Line, Participant, Spoken, sealed
 from .turns import Speaker, Turns
 from .wire import codec, frames
@@ -122,7 +122,8 @@ class Transcript(Turns):
         """Say who is at the other end of *line*, and what this socket has missed of their talk."""
         talk = line.talk
         known = self._seen.get(talk.id, self._resume.get(talk.id, 0))
-        if not self.waits and not talk.behind and talk.last_seq == known:
+        nothing_to_read = self._keeps_nothing or (not talk.behind and talk.last_seq == known)
+        if not self.waits and nothing_to_read:
             self._introduce(line, frame)
         else:
             self.in_turn(partial(self._introduce, line, frame))
@@ -131,7 +132,7 @@ class Transcript(Turns):
         talk = line.talk
         if talk.behind:
             frame = self._better_known(line, frame)
-        last = frame.payload.last_seq = talk.last_seq  # now, in its turn
+        last = frame.payload.last_seq = self._before_parked(talk)  # now, in its turn
         self._send(frame)
         resumed = self._resume.pop(talk.id, None)
         if resumed is not None and resumed > last:
@@ -139,11 +140,25 @@ class Transcript(Turns):
             self._object(ErrorCode.INVALID_MESSAGE, what)
             resumed = None
         self._bring(talk.record, last, self._seen.get(talk.id, resumed))
+        if self._keeps_nothing:
+            self._seen[talk.id] = talk.last_seq  # what is parked follows at once
         if line.to.is_away:
             dialect, me = self._session.dialect, line.sender.uuid
             presence = dialect.presence(me, line.to.uuid, talk.id, "away")
             if presence is not None:
                 self._send(presence)
+
+    @property
+    def _keeps_nothing(self) -> bool:
+        """There is no history: what an absent side is to hear is parked for both versions."""
+        return self._session.house.switchboard.store is None
+
+    def _before_parked(self, talk: Talk) -> int:
+        """The last `seq` of *talk* but for the texts that wait for this participant."""
+        me = self._session.participant
+        parked = () if me is None else me.parked
+        waiting = [one.first for one in parked if one.full and one.talk == talk.record.key]
+        return min(waiting, default=talk.last_seq + 1) - 1
 
     def _better_known(self, line: Line, frame: Any) -> Any:
         """*frame* once it is known what is stored of the talk."""

@@ -99,8 +99,8 @@ def test_the_shop_is_the_demos_alone(app):
 
 
 @pytest.fixture
-def server():
-    with LiveServer.gunicorn(env={"CSAPP_MESSAGE_RATE": "0"}) as started:
+def server(env):
+    with LiveServer.gunicorn(env={**env, "CSAPP_MESSAGE_RATE": "0"}) as started:
         yield started
 
 

@@ -263,6 +263,43 @@ def test_both_versions_in_one_conversation_without_a_history():
             assert_receives(ada, "message_text", message="fully")
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_is_missed_without_a_history_follows(version):
+    """There is nowhere to read it later."""
+    env = {**SETTINGS, "CSAPP_GRACE": "30", "CSAPP_OUTBOX_BYTES": "65536"}
+    with LiveServer.gunicorn(env=env) as server, Client(server, "waiter") as ada:
+        ada.say("auth", {"token": server.token("waiter", "ada"), "version": version})
+        ada.say("ready")
+        ann = Client(server, "user")
+        ann.say("auth", {"token": server.token("user", "ann"), "version": 2})
+        ann.say("connect")
+        chat = until(ann, "connect_success")["payload"]["conversation"]
+        user = until(ada, "new_connection")["payload"]["uuid"]
+        ada.say("message_text", {"message": "before"}, to=user)
+        until(ann, "message_text", message="before")
+        ann.drop()
+        server.wait_for_line("disconnect role=user")
+        for text in ("in the tunnel", "and still"):
+            ada.say("message_text", {"message": text}, to=user)
+        for drops, resume in enumerate(({chat: 1}, None), 2):
+            with Client(server, "user") as ann:
+                auth = {"token": server.token("user", "ann"), "version": 2}
+                ann.say("auth", auth if resume is None else {**auth, "resume": resume})
+                met = until(ann, "connect_success")["payload"]
+                assert (met["conversation"], met["last_seq"]) == (chat, 1 if resume else 3)
+                page = assert_receives(ann, "message_history")["payload"]
+                assert (page["messages"], page["last_seq"]) == ([], met["last_seq"])
+                if resume:
+                    for seq, text in ((2, "in the tunnel"), (3, "and still")):
+                        told = assert_receives(ann, "message_text", message=text)
+                        assert (told["seq"], told["conversation"]) == (seq, chat)
+                ann.drop()
+                server.wait_for_line("disconnect role=user", count=drops)
+        for _ in range(40):
+            ada.say("message_text", {"message": "x" * 2000}, to=user)
+        assert "no more can be kept" in until(ada, "error")["payload"]["message"]
+
+
 def test_typing_and_reading_are_passed_on(come):
     user, waiter = come("user", "ann"), come("waiter", "wim")
     conversation = meet(user, waiter)
