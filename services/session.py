@@ -409,9 +409,10 @@ class Session:
             identity, self.signed = self._identify(frame)
         except TokenError as error:
             self._failed_auths += 1
+            refusal = Refusal(error.code, error.message, frame.reply_id)
             if self._failed_auths < FAILED_AUTHS:
-                raise Refusal(error.code, error.message, frame.reply_id) from None
-            self._refuse(Refusal(error.code, error.message, frame.reply_id))
+                raise refusal from None
+            self._refuse(refusal)
             wrong_role = error.code is ErrorCode.FORBIDDEN
             code = CloseCode.WRONG_ROLE if wrong_role else CloseCode.UNAUTHENTICATED
             raise Farewell(code, "no valid token") from None

@@ -82,8 +82,8 @@ class Tempo:
     for others. They are two things: a slow machine is no slow waiter.
     """
 
-    pace: float = 1.0
-    patience: float = 1.0
+    pace: float
+    patience: float
 
 
 class Visit:

@@ -400,7 +400,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
             self._discard()
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
-        self._take = None
+        self._take = None  # whose method it is holds this connection
         self._readiness.close()
         if self.apart or self.mode == "gevent":  # there the library made a duplicate
             self.sock.close()
