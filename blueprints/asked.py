@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections.abc import Callable
@@ -13,17 +12,16 @@ from flask import Request, Response
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from services.errors import CSAppError
-from services.history.port import StoreError
 from services.history.sql import SQLStore
 from services.identity import Shown, TokenError, TokenRole
 from services.limits import KeyedBuckets
+from services.server import RETRY
 from services.wire.codes import ErrorCode
 
 from .extension import Extension, problem
 
-log = logging.getLogger("csapp")
-
 AT_WORK = 2  # questions at the database at once: logins and messages need the same threads
+MAX_DIGITS = 19  # of numbers in addresses: Python refuses to read thousands of them
 WAITING = 30  # questions at work or waiting for their turn
 
 T = TypeVar("T")
@@ -64,6 +62,14 @@ def json_object(asked: Request, expected: str, most: int) -> dict[str, Any]:
     return body
 
 
+def whole(said: str) -> int | None:
+    """The whole number that an address or a query says; None for what no column can hold."""
+    if not (said.isascii() and said.isdecimal() and len(said) <= MAX_DIGITS):
+        return None
+    n = int(said)
+    return n if n < 1 << 63 else None
+
+
 def token_of(asked: Request) -> str:
     """The token of the Authorization header; empty without one."""
     kind, _, token = asked.headers.get("Authorization", "").partition(" ")
@@ -93,20 +99,18 @@ class Reception:
         self._room = threading.BoundedSemaphore(WAITING)
 
     def ask(self, asked: Request, work: Callable[[SQLStore, str], T]) -> T:
-        """What `work(store, subject)` returns, called in a native thread. Raises `Denied`."""
+        """What `work(store, subject)` returns, called in a native thread.
+
+        Raises `Denied`, and `StoreError` while the database is down.
+        """
         if not self._extension.has_store:
             what = "this server keeps nothing: CSAPP_DATABASE_URL is off"
             raise Denied(404, ErrorCode.UNAVAILABLE, what)
-        try:
-            subject = self._subject(asked)
-            if not self._asked.take(subject):
-                what = "too many questions in too short a time; try again in a moment"
-                raise Denied(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": str(self._pause)})
-            return self._in_turn(work, subject)
-        except StoreError as error:
-            log.warning("a waiter's question cannot be answered: %s", error)
-            what = "the database does not answer just now; try again in a moment"
-            raise self._unavailable(what) from None
+        subject = self._subject(asked)
+        if not self._asked.take(subject):
+            what = "too many questions in too short a time; try again in a moment"
+            raise Denied(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": str(self._pause)})
+        return self._in_turn(work, subject)
 
     def _subject(self, asked: Request) -> str:
         server = self._extension.server
@@ -118,7 +122,8 @@ class Reception:
 
     def _in_turn(self, work: Callable[[SQLStore, str], T], subject: str) -> T:
         if not self._room.acquire(blocking=False):
-            raise self._unavailable("too many waiters ask at once; try again in a moment")
+            what = "too many waiters ask at once; try again in a moment"
+            raise Denied(503, ErrorCode.UNAVAILABLE, what, RETRY)
         try:
             with self._turns:
                 server = self._extension.server
@@ -126,6 +131,3 @@ class Reception:
                 return answer
         finally:
             self._room.release()
-
-    def _unavailable(self, what: str) -> Denied:
-        return Denied(503, ErrorCode.UNAVAILABLE, what, {"Retry-After": "5"})

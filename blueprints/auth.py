@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
 import time
 
 from flask import Blueprint, Request, Response, jsonify, request
 
-from services.history.port import StoreError
 from services.identity import Identity, TokenError, TokenRole
 from services.limits import KeyedBuckets
 from services.origin import client_address, origin_allowed, public_host
 from services.revocation import date
 from services.server import ChatServer
+from services.webserver import is_test_client
 from services.wire.codes import ErrorCode
 
-from .asked import Denied, bearer, denied, token_of
+from .asked import bearer, token_of
 from .cors import shared
 from .extension import Extension, Who, problem
 from .login import Login
-
-log = logging.getLogger("csapp")
 
 #: subjects of visitors whom nobody knows; a host's own user ids do not begin like this
 STRANGER = "anonymous-"
@@ -42,7 +39,6 @@ def blueprint(extension: Extension) -> Blueprint:
     sign_outs = KeyedBuckets(SIGN_OUT_RATE, SIGN_OUT_BURST, time.monotonic)
     doors = Blueprint("csapp_auth", __name__)
     doors.after_request(shared(server, "visitor_token"))
-    doors.register_error_handler(Denied, denied)
 
     @doors.post("/v1/visitor/token")
     def visitor_token() -> Response:
@@ -53,12 +49,7 @@ def blueprint(extension: Extension) -> Blueprint:
         if (refusal := _refusal(request, server)) is not None:
             return refusal
         who = callbacks.visitor(request) if callbacks.visitor else None
-        try:
-            known = who if who is not None else _returning(request, server)
-        except StoreError as error:
-            log.warning("a visitor's token cannot be renewed: %s", error)
-            what = "tokens cannot be renewed just now; try again in a moment"
-            return problem(503, ErrorCode.UNAVAILABLE, what, {"Retry-After": "5"})
+        known = who if who is not None else _returning(request, server)
         new = f"{STRANGER}{secrets.token_urlsafe(12)}"
         return _token(server, _identity(known if known is not None else new, TokenRole.USER))
 
@@ -83,25 +74,25 @@ def blueprint(extension: Extension) -> Blueprint:
         if not sign_outs.take(shown.identity.sid):
             what = "this login was signed out again and again"
             return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "10"})
-        try:
-            now, expires = int(time.time() * 1000), shown.expires
-            if shown.identity.subject.startswith(STRANGER):
-                # what this token was, or will be, renewed to is of the same login
-                last = max(expires, now + server.settings.token_lifetime * 1000)
-                expires = last + RENEWAL * 1000
-            extension.revoke(sid=shown.identity.sid, at=date(now, expires))
-        except StoreError as error:
-            log.warning("a sign-out cannot be kept: %s", error)
-            what = "the sign-out cannot be kept just now; try again in a moment"
-            return problem(503, ErrorCode.UNAVAILABLE, what, {"Retry-After": "5"})
+        now, expires = int(time.time() * 1000), shown.expires
+        if shown.identity.subject.startswith(STRANGER):
+            # what this token was, or will be, renewed to is of the same login
+            last = max(expires, now + server.settings.token_lifetime * 1000)
+            expires = last + RENEWAL * 1000
+        extension.revoke(sid=shown.identity.sid, at=date(now, expires))
         return Response(status=204)
 
     return doors
 
 
 def _refusal(asked: Request, server: ChatServer) -> Response | None:
-    """Foreign pages must not fetch tokens with the visitor's cookies; nobody may fetch many."""
+    """Foreign pages must not fetch tokens with the visitor's cookies; nobody may fetch many.
+
+    None are handed out where no chat can follow.
+    """
     settings = server.settings
+    if (unfit := server.unfit(asked.environ)) and not is_test_client(asked.environ):
+        return problem(503, ErrorCode.UNAVAILABLE, unfit)
     host = public_host(asked.environ, settings.trusted_proxies)
     if not origin_allowed(asked.headers.get("Origin"), host, settings.allowed_origins):
         return problem(403, ErrorCode.FORBIDDEN, "pages of this origin may not ask for tokens")

@@ -11,7 +11,7 @@ from services.history.canned import SHARED, CannedError, CannedReplies, Reply, T
 from services.history.sql import SQLStore
 from services.wire.codes import ErrorCode
 
-from .asked import Denied, Reception, denied, json_object
+from .asked import Denied, Reception, json_object, whole
 from .extension import Extension
 
 RATE = 5.0  # a second, from one waiter
@@ -20,15 +20,16 @@ BURST = 30
 MAX_BODY = 64 * 1024  # bytes: a text of 4096 characters, each escaped twice over
 EXPECTED = '{"shortcut": …, "text": …, "shared": false}'
 
+NO_REPLY = 0  # the database counts from 1
+
 T = TypeVar("T")
 
 
 def blueprint(extension: Extension) -> Blueprint:
-    """`/v1/canned` and `/v1/canned/<int:number>`."""
+    """`/v1/canned` and `/v1/canned/<number>`."""
     reception = Reception(extension, RATE, BURST)
     max_text = extension.server.settings.max_text
     doors = Blueprint("csapp_canned", __name__)
-    doors.register_error_handler(Denied, denied)
 
     def ask(work: Callable[[CannedReplies, str], T]) -> T:
         def at(store: SQLStore, subject: str) -> T:
@@ -53,19 +54,26 @@ def blueprint(extension: Extension) -> Blueprint:
         response.status_code = 201
         return response
 
-    @doors.put("/v1/canned/<int:number>")
-    def change_canned(number: int) -> Response:
+    @doors.put("/v1/canned/<number>")
+    def change_canned(number: str) -> Response:
         """Other words for one."""
-        said = _said(request)
-        return jsonify(_shown(ask(lambda here, subject: here.change(subject, number, **said))))
+        said, n = _said(request), _number(number)
+        return jsonify(_shown(ask(lambda here, subject: here.change(subject, n, **said))))
 
-    @doors.delete("/v1/canned/<int:number>")
-    def remove_canned(number: int) -> Response:
+    @doors.delete("/v1/canned/<number>")
+    def remove_canned(number: str) -> Response:
         """One less."""
-        ask(lambda replies, subject: replies.remove(subject, number))
+        n = _number(number)
+        ask(lambda replies, subject: replies.remove(subject, n))
         return Response(status=204)
 
     return doors
+
+
+def _number(said: str) -> int:
+    """The number of a reply in an address. Where there can be none, one that no reply has."""
+    n = whole(said)
+    return NO_REPLY if n is None else n
 
 
 def _said(asked: Request) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from flask import Request
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from services.history.accounts import AccountError, Accounts, Hashing, folded
-from services.history.port import StoreError
 from services.identity import Identity, TokenRole
 from services.limits import KeyedBuckets
 from services.wire.codes import ErrorCode
@@ -54,12 +53,7 @@ class Login:
             what = "too many attempts for this name; try again in a moment"
             retry = {"Retry-After": str(round(NAME_PAUSE))}
             raise Denied(429, ErrorCode.RATE_LIMITED, what, retry)
-        try:
-            signed = self._in_turn(name, password)
-        except StoreError as error:
-            log.warning("no waiter can sign in: %s", error)
-            what = "the accounts cannot be read just now; try again in a moment"
-            raise Denied(503, ErrorCode.UNAVAILABLE, what, {"Retry-After": "5"}) from None
+        signed = self._in_turn(name, password)
         if signed is None:
             raise Denied(401, ErrorCode.UNAUTHENTICATED, "name or password is wrong")
         return signed

@@ -5,7 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify, request
 
 from services.metrics import Metrics
+from services.server import UNAVAILABLE
 
+from . import refusals
 from .extension import Extension
 
 
@@ -27,6 +29,10 @@ def blueprint(extension: Extension) -> Blueprint:
             return jsonify(status="draining"), 503
         if reason := server.unfit(request.environ):
             return jsonify(status="unfit", reason=reason), 503
+        try:
+            server.house  # noqa: B018  # nobody may have come before
+        except UNAVAILABLE as error:
+            return jsonify(status="unavailable", reason=refusals.reason(error)), 503
         if not server.keeps:
             return jsonify(status="unavailable", reason="the history cannot be stored"), 503
         if not server.meets:

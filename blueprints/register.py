@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import accounts, api, auth, canned, care, doctor, ops, search, sockets
+from . import accounts, api, auth, canned, care, doctor, ops, refusals, search, sockets
 from .console import pages as console
 from .demo import command as demo
 from .extension import Extension
@@ -14,7 +14,9 @@ from .widget import pages as widget
 def register(app: Flask, extension: Extension, url_prefix: str) -> None:
     """Hang all doors into *app* under *url_prefix* (empty: the root)."""
     for door in (sockets, auth, api, canned, search, ops, widget, console):
-        app.register_blueprint(door.blueprint(extension), url_prefix=url_prefix or None)
+        blueprint = door.blueprint(extension)
+        refusals.hang(blueprint, extension.server)
+        app.register_blueprint(blueprint, url_prefix=url_prefix or None)
     # One group, made in commands.py; the other modules add to it.
     for commands in (accounts, care, demo, doctor):
         app.cli.add_command(commands.chat)

@@ -12,7 +12,7 @@ from services.history.sql import SQLStore
 from services.wire.codes import ErrorCode
 from services.wire.dates import rfc3339
 
-from .asked import Denied, Reception, denied
+from .asked import Denied, Reception, whole
 from .extension import Extension
 
 RATE = 2.0  # a second, from one waiter: whoever types asks again and again
@@ -25,7 +25,6 @@ def blueprint(extension: Extension) -> Blueprint:
     """`GET /v1/search`."""
     reception = Reception(extension, RATE, BURST)
     doors = Blueprint("csapp_search", __name__)
-    doors.register_error_handler(Denied, denied)
 
     @doors.get("/v1/search")
     def find() -> Response:
@@ -54,9 +53,10 @@ def _words(query: str) -> str:
 def _before(number: str | None) -> int | None:
     if number is None:
         return None
-    if not (number.isascii() and number.isdecimal() and len(number) <= 18):
+    n = whole(number)
+    if n is None:
         raise Denied(400, ErrorCode.INVALID_MESSAGE, "before: `next` of an earlier answer")
-    return int(number)
+    return n
 
 
 def _shown(hit: Hit, visitor: Visitor) -> dict[str, Any]:

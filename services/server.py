@@ -13,11 +13,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import runtime as runtimes
+from . import webserver
 from .desk.memory import MemoryDesk
 from .desk.port import DeskUnavailable, Figures, Role
 from .errors import CSAppError
 from .history import care
-from .history.port import StoreError
+from .history.port import OutcomeUnknown, StoreError
 from .history.sql import SQLStore, prepared_store
 from .history.writer import Writer
 from .house import House
@@ -26,8 +27,10 @@ from .limits import ConnectionCount, KeyedBuckets
 from .metrics import MeasuredDesk, Meters, Readings
 from .origin import client_address
 from .revocation import Revocations
+from .seldom import Seldom
 from .session import Session
 from .settings import Settings
+from .starting import Start
 from .switchboard import Switchboard
 from .timers import TICK, Wheel
 from .transport.connection import Connection, Context, Limits
@@ -54,10 +57,10 @@ RETRY = {"Retry-After": "5"}
 DAY = 86_400.0
 FIRST_SWEEP = 60.0
 
-#: s after which a start that has failed is tried again
-START_AGAIN = 1.0
-
 TICKS_A_SECOND = round(1 / TICK)
+
+#: what is raised while the database or Redis cannot be used
+UNAVAILABLE = (StoreError, OutcomeUnknown, DeskUnavailable)
 
 #: s over which clients spread their return after a restart
 RETURN_SPREAD = 5.0
@@ -93,11 +96,11 @@ class ChatServer:
         self._open_by_role = dict.fromkeys(Role, 0)
         self._received_before = self._relayed_before = 0  # by connections that have ended
         self._lock = threading.Lock()
-        self._starting = threading.Lock()
+        self._say = Seldom(log)
+        self._starting = Start(self._start, UNAVAILABLE)
         self._started: House | None = None
+        self._runtime: runtimes.Runtime | None = None
         self._returned_by = 0.0  # on the runtime's clock, while draining
-        #: when it could not start, and why
-        self._failure: tuple[float, StoreError | DeskUnavailable] | None = None
         self._writer: Writer | None = None
         self._shared: RedisDesk | None = None
         self._mailbox: Mailbox | None = None
@@ -109,26 +112,19 @@ class ChatServer:
 
     @property
     def house(self) -> House:
-        """What all sessions share; made at first use, which is after any fork."""
-        if self._started is None:
-            with self._starting:  # not the other lock: what is revoked closes connections
-                if self._started is None:
-                    self._started = self._try_to_start()
-        return self._started
+        """What all sessions share; made at first use, which is after any fork.
 
-    def _try_to_start(self) -> House:
-        """At most once a second: whoever asks meanwhile hears what was wrong."""
-        if self._failure is not None and time.monotonic() < self._failure[0] + START_AGAIN:
-            raise self._failure[1]
-        try:
-            return self._start()
-        except (StoreError, DeskUnavailable) as error:
-            self._failure = time.monotonic(), error
-            raise
+        Raises one of `UNAVAILABLE` while the database or Redis cannot be used.
+        """
+        if self._started is None:
+            self._started = self._starting.get()
+        return self._started
 
     def _start(self) -> House:
         settings = self.settings
-        runtime = runtimes.current()
+        if self._runtime is None:  # each one may have a thread, and a start is tried again
+            self._runtime = runtimes.current()
+        runtime = self._runtime
         wheel = Wheel(runtime)
         if self.store is None:  # it may have started before, without a desk
             self.store = self._open_store(runtime)
@@ -211,7 +207,7 @@ class ChatServer:
         desk.remembered = switchboard.remembered
         try:
             switchboard.look_at_line()
-        except DeskUnavailable:
+        except UNAVAILABLE:
             desk.close()
             raise
         mailbox.start(runtime)
@@ -264,6 +260,11 @@ class ChatServer:
         return store
 
     @property
+    def started(self) -> bool:
+        """It has reached its database and its desk once."""
+        return self._started is not None
+
+    @property
     def keeps(self) -> bool:
         """What is said can be stored, or need not be."""
         return self._writer is None or self._writer.available
@@ -286,8 +287,7 @@ class ChatServer:
         self._check_web_server(environ)
         try:
             self.house  # noqa: B018  # started before the first connection needs it
-        except (StoreError, DeskUnavailable) as error:
-            log.error("no chat is possible: %s", error)
+        except UNAVAILABLE:  # the log has the reason
             what = "the history or the desk is not available"
             raise Refused(503, ErrorCode.UNAVAILABLE, what, RETRY) from None
         full = self.connections.refusal(address)
@@ -299,19 +299,12 @@ class ChatServer:
 
     def _check_web_server(self, environ: Mapping[str, Any]) -> None:
         if what := self.unfit(environ):
-            log.critical("no chat is possible: %s", what)
+            self._say("web server", logging.CRITICAL, "no chat is possible: %s", what)
             raise Refused(503, ErrorCode.UNAVAILABLE, what)
 
     def unfit(self, environ: Mapping[str, Any]) -> str:
         """Why the web server that made *environ* cannot carry a chat; `""` if it can."""
-        if environ.get("wsgi.multiprocess") and not self.settings.redis_url:
-            return "several workers without CSAPP_REDIS_URL are separate desks; run one worker"
-        if type(environ.get("wsgi.input")).__module__ == "gevent.pywsgi":
-            # simple-websocket would take its socket unpatched, and stop the loop with it
-            return "gevent.pywsgi cannot carry a chat; use gunicorn -k gevent"
-        if not environ.get("wsgi.multithread"):
-            return "this web server serves one request at a time; use gunicorn -k gevent"
-        return ""
+        return webserver.unfit(environ, shared=bool(self.settings.redis_url))
 
     def accept(self, environ: Mapping[str, Any]) -> Connection:
         """Accept a WebSocket, and count it. Raises `handshake.HandshakeError`."""

@@ -110,6 +110,11 @@ class Raw:
         head, self.buffer = self.buffer.split(b"\r\n\r\n", 1)
         return head.decode()
 
+    def body(self, head: str) -> str:
+        """The body that *head* announces."""
+        lengths = [line for line in head.lower().splitlines() if line.startswith("content-length:")]
+        return self._take(int(lengths[0].partition(":")[2])).decode()
+
     def receive(self) -> tuple[int, bytes]:
         """Opcode and payload of the next frame. Raises `EOFError`."""
         first, second = self._take(2)

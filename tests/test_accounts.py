@@ -321,7 +321,7 @@ def test_without_a_database_it_says_what_to_do():
 
 
 def test_a_database_that_is_down_is_no_wrong_password(app, tmp_path, monkeypatch):
-    monkeypatch.setattr("services.server.START_AGAIN", 0.0)  # otherwise once a second
+    monkeypatch.setattr("services.starting.START_AGAIN", 0.0)  # otherwise once a second
     (tmp_path / "csapp.db").mkdir()
     answer = post_login(app, {"name": "ada", "password": WORD})
     assert answer.status_code == 503

@@ -75,7 +75,7 @@ def test_without_a_database_there_is_nothing_to_ask(method, address):
 
 @pytest.mark.parametrize(("method", "address"), ADDRESSES)
 def test_a_database_that_is_down_is_said_to_be(app, tmp_path, monkeypatch, method, address):
-    monkeypatch.setattr("services.server.START_AGAIN", 0.0)  # otherwise once a second
+    monkeypatch.setattr("services.starting.START_AGAIN", 0.0)  # otherwise once a second
     (tmp_path / "csapp.db").mkdir()
     answer = ask(app, method, address, REPLY)
     assert (answer.status_code, answer.get_json()["code"]) == (503, "unavailable")

@@ -1,0 +1,50 @@
+"""How requests are refused: as JSON, in one place for all doors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from flask import Blueprint, Response, request
+
+from services.desk.port import DeskUnavailable
+from services.errors import CSAppError
+from services.history.port import OutcomeUnknown, Outdated
+from services.seldom import Seldom
+from services.server import RETRY, UNAVAILABLE, ChatServer
+from services.wire.codes import ErrorCode
+
+from .asked import Denied, denied
+from .extension import problem
+
+log = logging.getLogger("csapp")
+
+
+def hang(door: Blueprint, server: ChatServer) -> None:
+    """Answer what the views of *door* raise on purpose. Nothing of it is an HTTP 500."""
+    door.register_error_handler(Denied, denied)
+    for kind in UNAVAILABLE:
+        door.register_error_handler(kind, _unavailable(server))
+
+
+def reason(error: CSAppError) -> str:
+    """What anybody may know of one of `UNAVAILABLE`: addresses and users of databases are not."""
+    if isinstance(error, DeskUnavailable):
+        return "the desk cannot be reached: Redis does not answer"
+    if isinstance(error, Outdated):
+        return str(error)
+    if isinstance(error, OutcomeUnknown):
+        return "the database did not say whether this was done"
+    return "the database cannot be used"
+
+
+def _unavailable(server: ChatServer) -> Callable[[CSAppError], Response]:
+    say = Seldom(log)
+
+    def unavailable(error: CSAppError) -> Response:
+        if server.started:  # otherwise the start itself has logged it
+            say("request", logging.WARNING, "%s cannot answer: %s", request.url_rule, error)
+        what = f"{reason(error)}; try again in a moment"
+        return problem(503, ErrorCode.UNAVAILABLE, what, RETRY)
+
+    return unavailable

@@ -1,0 +1,83 @@
+"""The first use of what may not be there yet: a database, or Redis.
+
+Rules of this file:
+
+1. Whoever asks while it cannot be made hears so at once, and the reason.
+2. It is tried again by whoever asks next, at most once in `START_AGAIN` seconds,
+   and nobody else waits for that attempt.
+3. Each time an error of its own is raised: one that is raised again grows a
+   longer traceback each time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from .errors import CSAppError
+from .seldom import Seldom
+
+log = logging.getLogger("csapp")
+
+#: s after which a start that has failed is tried again
+START_AGAIN = 1.0
+
+T = TypeVar("T")
+
+
+class Start(Generic[T]):
+    """Makes one thing with *make*, at first use; *failures* are what it may raise for a while.
+
+    *now* counts seconds, monotonic.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], T],
+        failures: tuple[type[CSAppError], ...],
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._make = make
+        self._failures = failures
+        self._now = now
+        self._lock = threading.Lock()
+        self._made: T | None = None
+        #: when it could not be made last, and why
+        self._failure: tuple[float, CSAppError] | None = None
+        self._say = Seldom(log, now)
+
+    def get(self) -> T:
+        """What is made. Waits for an attempt. Raises one of *failures*."""
+        if self._made is not None:
+            return self._made
+        failure = self._failure
+        if not self._lock.acquire(blocking=failure is None):  # somebody else tries just now
+            assert failure is not None  # noqa: S101  # otherwise it has waited
+            raise _like(failure[1])
+        try:
+            if self._made is None:
+                self._made = self._try()
+            return self._made
+        finally:
+            self._lock.release()
+
+    def _try(self) -> T:
+        if self._failure is not None and self._now() < self._failure[0] + START_AGAIN:
+            raise _like(self._failure[1])
+        try:
+            made = self._make()
+        except self._failures as error:
+            self._failure = self._now(), _like(error)
+            self._say("start", logging.ERROR, "no chat is possible: %s", error)
+            raise
+        if self._failure is not None:
+            log.warning("chats are possible again")
+        return made
+
+
+def _like(error: CSAppError) -> CSAppError:
+    """The same error without the way that it came."""
+    return type(error)(*error.args)

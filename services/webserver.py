@@ -1,0 +1,36 @@
+"""Which web servers can carry a chat, by the WSGI environment of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+#: where a web server puts the socket of a request, for whoever takes it over
+SOCKETS = ("gunicorn.socket", "werkzeug.socket")
+
+#: what web servers say of themselves and of whoever asks, and test clients do not
+_SIGNS = ("SERVER_SOFTWARE", "REMOTE_PORT")
+
+_REMEDY = "use gunicorn -k gevent"
+
+
+def unfit(environ: Mapping[str, Any], *, shared: bool) -> str:
+    """Why the web server that made *environ* cannot carry a chat; `""` if it can.
+
+    *shared*: several processes are one desk.
+    """
+    if environ.get("wsgi.multiprocess") and not shared:
+        return "several workers without CSAPP_REDIS_URL are separate desks; run one worker"
+    if type(environ.get("wsgi.input")).__module__ == "gevent.pywsgi":
+        # simple-websocket would take its socket unpatched, and stop the loop with it
+        return f"gevent.pywsgi cannot carry a chat; {_REMEDY}"
+    if not environ.get("wsgi.multithread"):
+        return f"this web server serves one request at a time; {_REMEDY}"
+    if not any(environ.get(name) for name in SOCKETS):
+        return f"this web server (such as waitress or uWSGI) keeps its sockets; {_REMEDY}"
+    return ""
+
+
+def is_test_client(environ: Mapping[str, Any]) -> bool:
+    """Whether no web server made *environ*: a host's tests may ask for tokens all the same."""
+    return not any(name in environ for name in (*_SIGNS, *SOCKETS))
