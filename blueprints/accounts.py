@@ -17,9 +17,10 @@ from flask.cli import AppGroup
 from services.history.accounts import Account, AccountError, Accounts
 from services.history.port import StoreError
 from services.identity import MAX_SUBJECT
+from services.security_log import Event, security
 from services.settings import MAX_LIFETIME
 
-from .commands import chat
+from .commands import chat, operator
 from .extension import Extension
 from .login import HASHING, NO_DATABASE
 
@@ -76,6 +77,10 @@ def _password(from_stdin: bool, generate: bool) -> str:
     return typed
 
 
+def _changed(account: Account, what: str) -> None:
+    security.record(Event.ACCOUNT_CHANGED, subject=account.name, by=operator(), reason=what)
+
+
 @waiters.command()
 @click.argument("name")
 @click.option("--display-name", default="", help="The name that visitors see; NAME if absent.")
@@ -86,6 +91,7 @@ def add(name: str, display_name: str, from_stdin: bool, generate: bool) -> None:
     here = accounts()
     password = _password(from_stdin, generate)
     made = here.add(name, password, display_name)
+    _changed(made, "added")
     click.echo(f"{made.name} may sign in, and is {made.display_name} to visitors.")
     if generate:
         click.echo(f"Password: {password}")
@@ -117,7 +123,9 @@ def _row(account: Account) -> tuple[str, str, str, str]:
 @told
 def disable(name: str) -> None:
     """Let NAME in no more, and sign it out everywhere."""
-    click.echo(f"{accounts().disable(name).name} is disabled. {CLOSED}")
+    account = accounts().disable(name)
+    _changed(account, "disabled")
+    click.echo(f"{account.name} is disabled. {CLOSED}")
 
 
 @waiters.command()
@@ -125,7 +133,9 @@ def disable(name: str) -> None:
 @told
 def enable(name: str) -> None:
     """Let NAME sign in again."""
-    click.echo(f"{accounts().enable(name).name} may sign in.")
+    account = accounts().enable(name)
+    _changed(account, "enabled")
+    click.echo(f"{account.name} may sign in.")
 
 
 @waiters.command()
@@ -138,7 +148,9 @@ def password(name: str, from_stdin: bool, generate: bool) -> None:
     if here.get(name) is None:  # before anybody thinks of a password
         raise AccountError(f"name: there is no account {name}")
     chosen = _password(from_stdin, generate)
-    click.echo(f"{here.set_password(name, chosen).name} has another password. {CLOSED}")
+    account = here.set_password(name, chosen)
+    _changed(account, "password")
+    click.echo(f"{account.name} has another password. {CLOSED}")
     if generate:
         click.echo(f"Password: {chosen}")
 
@@ -160,6 +172,9 @@ def revoke(sid: str | None, subject: str | None) -> None:
         store.revoke(sid=sid, now=now + MAX_LIFETIME * 1000)
     else:
         store.revoke(subject=who, now=now)
+    security.record(
+        Event.REVOKED, subject=subject or "", by=operator(), reason="one login" if sid else ""
+    )
     click.echo(f"{'The login' if sid else 'Every token of'} {who} is revoked. {CLOSED}")
 
 

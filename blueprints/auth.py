@@ -11,6 +11,7 @@ from services.identity import Identity, TokenError, TokenRole
 from services.limits import KeyedBuckets
 from services.origin import client_address, origin_allowed, public_host
 from services.revocation import date
+from services.security_log import Event, security
 from services.server import ChatServer
 from services.webserver import is_test_client
 from services.wire.codes import ErrorCode
@@ -80,6 +81,12 @@ def blueprint(extension: Extension) -> Blueprint:
             last = max(expires, now + server.settings.token_lifetime * 1000)
             expires = last + RENEWAL * 1000
         extension.revoke(sid=shown.identity.sid, at=date(now, expires))
+        security.record(
+            Event.SIGN_OUT,
+            subject=shown.identity.subject,
+            role=shown.identity.role,
+            address=client_address(request.environ, server.settings.trusted_proxies),
+        )
         return Response(status=204)
 
     return doors
@@ -94,9 +101,12 @@ def _refusal(asked: Request, server: ChatServer) -> Response | None:
     if (unfit := server.unfit(asked.environ)) and not is_test_client(asked.environ):
         return problem(503, ErrorCode.UNAVAILABLE, unfit)
     host = public_host(asked.environ, settings.trusted_proxies)
-    if not origin_allowed(asked.headers.get("Origin"), host, settings.allowed_origins):
+    address = client_address(asked.environ, settings.trusted_proxies)
+    origin = asked.headers.get("Origin")
+    if not origin_allowed(origin, host, settings.allowed_origins):
+        security.record(Event.ORIGIN_REFUSED, address=address, origin=origin or "", reason="token")
         return problem(403, ErrorCode.FORBIDDEN, "pages of this origin may not ask for tokens")
-    if not server.may_have_token(client_address(asked.environ, settings.trusted_proxies)):
+    if not server.may_have_token(address):
         what = "too many tokens for this address; try again in a moment"
         return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "5"})
     return None

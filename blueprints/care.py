@@ -17,9 +17,10 @@ from flask import Flask, current_app
 from services.history import care, export, search
 from services.history.port import Chat, StoreError, key_of, public_id
 from services.history.sql import SQLStore, open_store
+from services.security_log import Event, security
 from services.wire.dates import rfc3339
 
-from .commands import chat
+from .commands import chat, operator
 
 __all__ = ["chat", "store_of"]
 
@@ -105,6 +106,12 @@ def export_(
                 else f"nobody called {_one_line(person or '')} has a conversation"
             )
         what = export.Export(title, _now(), _after(first, chats))
+        security.record(
+            Event.EXPORT,
+            subject=person or "",
+            by=operator(),
+            reason=f"conversation {conversation}" if conversation is not None else "",
+        )
         pieces = export.FORMATS[form](store, what)
         if output is None:
             _write(sys.stdout.buffer.write, pieces)
@@ -173,6 +180,8 @@ def erase(person: str, yes: bool, no_vacuum: bool) -> None:
         erased = care.erase(store, person, vacuum=not no_vacuum)
     if not erased.anything:
         raise click.ClickException(f"there is nobody called {_one_line(person)}")
+    # Not who: that would be a trace of somebody who is forgotten.
+    security.record(Event.ERASURE, by=operator(), count=erased.chats)
     click.echo(
         f"Erased {erased.chats} conversations, {erased.messages} messages, {erased.notes} notes.\n"
         f"Replaced the name in {erased.renamed_chats} conversations and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 import sys
@@ -31,6 +32,14 @@ FIGURES = {
 ANSWER = 10.0  # s until a server that says nothing counts as unreachable
 
 chat = AppGroup("chat", help="Run and inspect the customer-service chat.")
+
+
+def operator() -> str:
+    """Who runs this command, for the security log."""
+    try:
+        return f"command/{getpass.getuser()}"
+    except (OSError, KeyError):  # a user id without a name, as in containers
+        return f"command/{os.getuid()}"
 
 
 def _tokens() -> Tokens:

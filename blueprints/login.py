@@ -12,6 +12,8 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from services.history.accounts import AccountError, Accounts, Hashing, folded
 from services.identity import Identity, TokenRole
 from services.limits import KeyedBuckets
+from services.origin import client_address
+from services.security_log import Event, security
 from services.wire.codes import ErrorCode
 
 from .asked import Denied, json_object
@@ -54,34 +56,39 @@ class Login:
             retry = {"Retry-After": str(round(NAME_PAUSE))}
             raise Denied(429, ErrorCode.RATE_LIMITED, what, retry)
         signed = self._in_turn(name, password)
-        if signed is None:
+        address = client_address(asked.environ, self._extension.server.settings.trusted_proxies)
+        if not isinstance(signed, tuple):
+            security.record(
+                Event.SIGN_IN_FAILED, subject=signed, role=TokenRole.WAITER, address=address
+            )
             raise Denied(401, ErrorCode.UNAUTHENTICATED, "name or password is wrong")
+        security.record(Event.SIGN_IN, subject=name, role=TokenRole.WAITER, address=address)
         return signed
 
-    def _in_turn(self, name: str, password: str) -> tuple[str, Identity] | None:
+    def _in_turn(self, name: str, password: str) -> tuple[str, Identity] | str:
         runtime = self._extension.server.house.runtime
         if not self._room.acquire(blocking=False):
             what = "too many people sign in at once; try again in a moment"
             raise Denied(503, ErrorCode.UNAVAILABLE, what, {"Retry-After": "5"})
         try:
             with self._turns:
-                found: tuple[str, Identity] | None = runtime.blocking(self._sign_in, name, password)
+                found: tuple[str, Identity] | str = runtime.blocking(self._sign_in, name, password)
                 return found
         finally:
             self._room.release()
 
-    def _sign_in(self, name: str, password: str) -> tuple[str, Identity] | None:
-        """In a native thread."""
+    def _sign_in(self, name: str, password: str) -> tuple[str, Identity] | str:
+        """In a native thread. Refused: the name, where there is such an account, for the log."""
         if self._accounts is None:
             store = self._extension.server.store
             assert store is not None  # whoever signs in, signs in to accounts  # noqa: S101
             self._accounts = Accounts(store, HASHING)
         account = self._accounts.verify(name, password)
-        if account is None:
-            return None
+        if account is None:  # people type passwords into the field for the name
+            return name if self._accounts.get(name) else ""
         identity = Identity(account.name, account.display_name, TokenRole.WAITER)
         token = self._extension.server.tokens.sign(identity)
-        return (token, identity) if self._accounts.stands(account) else None
+        return (token, identity) if self._accounts.stands(account) else name
 
 
 def _credentials(asked: Request) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from flask_sock import Sock
 
 from services.desk.port import Role
 from services.origin import client_address, origin_allowed, public_host
+from services.security_log import Event, security
 from services.server import ChatServer, Refused
 from services.transport import handshake
 from services.transport.connection import Connection
@@ -147,6 +148,11 @@ def blueprint(extension: Extension) -> Blueprint:
 def _check(environ: Environ, server: ChatServer) -> None:
     settings = server.settings
     host = public_host(environ, settings.trusted_proxies)
-    if not origin_allowed(environ.get("HTTP_ORIGIN"), host, settings.allowed_origins):
+    address = client_address(environ, settings.trusted_proxies)
+    origin = environ.get("HTTP_ORIGIN")
+    if not origin_allowed(origin, host, settings.allowed_origins):
+        security.record(
+            Event.ORIGIN_REFUSED, address=address, origin=origin or "", reason="connection"
+        )
         raise Refused(403, ErrorCode.FORBIDDEN, "pages of this origin may not connect here")
-    server.admit(environ, client_address(environ, settings.trusted_proxies))
+    server.admit(environ, address)

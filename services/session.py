@@ -31,6 +31,7 @@ from .house import House
 from .identity import Identity, TokenError, TokenRole
 from .limits import TokenBucket
 from .participants import Line, Participant, Phase, Spoken, sealed
+from .security_log import Event, security
 from .switchboard import new_key
 from .transcript import Transcript
 from .transport.connection import Connection
@@ -408,6 +409,7 @@ class Session:
         try:
             identity, self.signed = self._identify(frame)
         except TokenError as error:
+            self._log_refusal(Event.TOKEN_REFUSED, error.code)
             self._failed_auths += 1
             refusal = Refusal(error.code, error.message, frame.reply_id)
             if self._failed_auths < FAILED_AUTHS:
@@ -456,11 +458,19 @@ class Session:
         try:
             identity, _ = self._identify(frame)
         except TokenError as error:
+            self._log_refusal(Event.RENEWAL_REFUSED, error.code)
             raise Refusal(error.code, error.message, frame.reply_id) from None
         if identity.subject != me.identity.subject:
+            self._log_refusal(Event.RENEWAL_REFUSED, "another subject")
             raise Refusal(
                 ErrorCode.FORBIDDEN, "this connection belongs to somebody else", frame.reply_id
             )
+
+    def _log_refusal(self, event: Event, why: str) -> None:
+        who = self._identity.subject if self._identity is not None else ""
+        security.record(
+            event, subject=who, role=self._role, address=self.connection.address, reason=why
+        )
 
     def connect(self, frame: frames.Connect | frames.Connect2, me: Participant) -> None:
         """A user asks for a waiter."""

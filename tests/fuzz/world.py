@@ -151,6 +151,7 @@ class Line:
         self.number = number
         self.code: int | None = None
         self.ended_by = ""
+        self.address = ""
         self.goodbye: int | None = None
         #: messages received, as sessions count them
         self.received = 0

@@ -1,0 +1,227 @@
+"""The security log: one line an event, nothing forged, no flood, the same table in the docs."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from csapp import create_app
+from services.history.sql import open_store
+from services.security_log import BURST, LIMITED, Event, SecurityLog
+from services.security_log import security as the_log
+from testkit import Client, LiveServer
+from testkit.server import ROOT, SECRET
+
+from .history.people import keep
+
+WORD = "correct horse"
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+class Kept(logging.Handler):
+    """Remembers the lines, whatever other tests have done to the loggers above."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.messages: list[str] = []
+        self.levels: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.messages.append(record.getMessage())
+        self.levels.append(record.levelname)
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+    logger, handler = logging.getLogger("csapp.security"), Kept()
+    monkeypatch.setattr(logger, "level", logging.INFO)
+    logger.addHandler(handler)
+    yield handler
+    logger.removeHandler(handler)
+
+
+@pytest.fixture
+def log(clock: Clock, kept: Kept) -> SecurityLog:
+    return SecurityLog(now=clock)
+
+
+def test_a_line_names_its_event_and_what_is_known(log, kept):
+    log.record(Event.SIGN_IN, subject="ada", role="waiter", address="203.0.113.7")
+    assert kept.messages == ["event=sign_in subject=ada role=waiter address=203.0.113.7"]
+    assert kept.levels == ["INFO"]
+    log.record(Event.EXPORT, by="command/root", count=0)
+    assert kept.messages[1] == "event=export by=command/root count=0"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "ada\nevent=sign_in subject=root",
+        "ada\r",
+        "\x1b[2Jada",
+        "\x9b31m",
+        "a b",
+        'a"b',
+        "a=b",
+        "\u202egnp.ada",
+        "\u2028",
+        "\ud800",
+        "\x7f",
+        "王小明",
+        "\0",
+    ],
+)
+def test_nothing_that_a_stranger_writes_forges_a_line(log, kept, value):
+    log.record(Event.SIGN_IN_FAILED, subject=value)
+    (line,) = kept.messages
+    assert re.fullmatch(r"[\x20-\x7e]+", line)
+    assert json.loads(line.removeprefix("event=sign_in_failed subject=")) == value
+
+
+def test_a_long_value_is_cut(log, kept):
+    log.record(Event.ORIGIN_REFUSED, origin="x" * 100_000)
+    assert len(kept.messages[0]) < 300
+
+
+@pytest.mark.parametrize("event", sorted(LIMITED))
+def test_a_flood_is_counted_instead_of_written(log, kept, clock, event):
+    for _ in range(10 * BURST):
+        log.record(event, address="203.0.113.7")
+    assert len(kept.messages) == BURST
+    clock.now += 1
+    log.record(event, address="203.0.113.8")
+    assert kept.messages[-1] == f"event={event} address=203.0.113.8 left_out={9 * BURST}"
+    log.record(event, address="203.0.113.8")
+    assert "left_out" not in kept.messages[-1]
+
+
+def test_what_somebody_known_has_done_is_never_left_out(log, kept):
+    for _ in range(3 * BURST):
+        log.record(Event.SIGN_OUT, subject="ada")
+    assert len(kept.messages) == 3 * BURST
+
+
+def test_operations_has_the_same_events():
+    page = (ROOT / "docs" / "operations.md").read_text()
+    section = page.split("## The security log")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE) == [event.value for event in Event]
+
+
+# ---- who writes it ---------------------------------------------------------
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Flask:
+    url = f"sqlite:///{tmp_path}/csapp.db"
+    return create_app({"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": url})
+
+
+def chat(app: Flask, *words: str, typed: str = "") -> None:
+    done = app.test_cli_runner().invoke(args=["chat", *words], input=typed)
+    assert done.exit_code == 0, done.output
+
+
+def by_operator(kept: Kept) -> list[str]:
+    return [re.sub(r" by=command/\S+", " by=OPERATOR", line) for line in kept.messages]
+
+
+def test_sign_ins_and_sign_outs(app: Flask, kept: Kept):
+    chat(app, "waiter", "add", "ada", "--password-stdin", typed=f"{WORD}\n")
+    kept.messages.clear()
+    web = app.test_client()
+    for name, word in (("ada", "not her word"), ("my-secret-word", "x" * 8), ("Ada", WORD)):
+        answer = web.post("/v1/waiter/login", json={"name": name, "password": word})
+    token = answer.get_json()["token"]
+    assert web.post(
+        "/v1/waiter/logout", headers={"Authorization": f"Bearer {token}"}
+    ).status_code == 204  # fmt: skip
+    assert kept.messages == [
+        "event=sign_in_failed subject=ada role=waiter address=127.0.0.1",
+        "event=sign_in_failed role=waiter address=127.0.0.1",
+        "event=sign_in subject=ada role=waiter address=127.0.0.1",
+        "event=sign_out subject=ada role=waiter address=127.0.0.1",
+    ]
+
+
+def test_pages_of_other_origins(app: Flask, kept: Kept):
+    web, foreign = app.test_client(), {"Origin": "https://evil.example"}
+    assert web.post("/v1/visitor/token", headers=foreign).status_code == 403
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }
+    assert web.get("/v1/ws/user/connect", headers={**foreign, **upgrade}).status_code == 403
+    assert kept.messages == [
+        "event=origin_refused address=127.0.0.1 origin=https://evil.example reason=token",
+        "event=origin_refused address=127.0.0.1 origin=https://evil.example reason=connection",
+    ]
+
+
+def test_commands(app: Flask, kept: Kept, tmp_path: Path):
+    chat(app, "waiter", "add", "ada", "--password-stdin", typed=f"{WORD}\n")
+    chat(app, "waiter", "password", "ada", "--password-stdin", typed=f"{WORD} 2\n")
+    chat(app, "waiter", "disable", "ada")
+    chat(app, "waiter", "enable", "ada")
+    chat(app, "revoke", "--sub", "ann")
+    chat(app, "revoke", "--sid", "login-1")
+    store = open_store(f"sqlite:///{tmp_path}/csapp.db")
+    keep(store, 1, user="ann", waiter="zoe")
+    store.close()
+    chat(app, "export", "--person", "ann", "--output", str(tmp_path / "ann.json"))
+    chat(app, "export", "--conversation", "1", "--output", str(tmp_path / "1.json"))
+    chat(app, "erase", "--person", "ann", "--yes")
+    assert by_operator(kept) == [
+        "event=account_changed subject=ada by=OPERATOR reason=added",
+        "event=account_changed subject=ada by=OPERATOR reason=password",
+        "event=account_changed subject=ada by=OPERATOR reason=disabled",
+        "event=account_changed subject=ada by=OPERATOR reason=enabled",
+        "event=revoked subject=ann by=OPERATOR",
+        'event=revoked by=OPERATOR reason="one login"',
+        "event=export subject=ann by=OPERATOR",
+        'event=export by=OPERATOR reason="conversation 1"',
+        "event=erasure by=OPERATOR count=1",
+    ]
+
+
+def test_tokens_on_connections():
+    with LiveServer.gunicorn() as server:
+        others = server.token("user", "bob")
+        with Client(server, "user") as stranger:
+            stranger.auth("not-a-token")
+            stranger.receive()
+            server.wait_for_line(
+                r"event=token_refused role=user address=127.0.0.1 reason=invalid_token$"
+            )
+        with Client.user(server, "ann") as ann:
+            ann.auth(others)
+            ann.receive()
+            server.wait_for_line(
+                "event=renewal_refused subject=ann role=user address=127.0.0.1 "
+                'reason="another subject"$'
+            )
+        assert others not in server.log
+
+
+def test_there_is_one_log_for_a_process(kept: Kept):
+    the_log.record(Event.UNBANNED, subject="ann")
+    assert kept.messages == ["event=unbanned subject=ann"]
