@@ -14,7 +14,7 @@ from services import runtime as runtimes
 from services.errors import SettingsError
 from services.identity import Identity, TokenRole
 from services.server import ChatServer, servers
-from services.settings import PREFIX, Settings
+from services.settings import MAX_AUDIENCE, PREFIX, Settings
 
 from .demo import shop
 from .extension import Callbacks, Extension, Who
@@ -53,6 +53,8 @@ class CSApp:
         config = {key: value for key, value in app.config.items() if key.startswith(PREFIX)}
         if url_prefix is not None:
             config["CSAPP_URL_PREFIX"] = url_prefix
+        if not config.get("CSAPP_AUDIENCE"):
+            config["CSAPP_AUDIENCE"] = app.name[:MAX_AUDIENCE]
         settings = Settings.load(config, Path(app.instance_path))
         for key, one in Settings.keys().items():
             if key != "CSAPP_SECRET_KEY":

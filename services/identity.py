@@ -3,7 +3,9 @@
 One salt per role, so that a token of one role is worth nothing at the door of
 another. Keys are a list: the newest signs, all verify, so keys rotate without
 anybody being logged out. Every token carries `sub`, `name`, `role`, `sid` and
-its lifetime in seconds.
+its lifetime in seconds, and `aud`: which csapp it is for, where several applications
+share a secret. Tokens without `aud` are those of before this claim, or of an
+outside script; they are good everywhere until they run out.
 """
 
 from __future__ import annotations
@@ -86,31 +88,41 @@ class TokenError(CSAppError):
 
 
 class Tokens:
-    """Signs and verifies with *keys* (oldest first). *now* is the wall clock in seconds."""
+    """Signs and verifies with *keys* (oldest first). *now* is the wall clock in seconds.
+
+    *audience* goes into every token, and tokens with another one are refused;
+    empty: neither.
+    """
 
     def __init__(
-        self, keys: Sequence[str], lifetime: float, now: Callable[[], float] = time.time
+        self,
+        keys: Sequence[str],
+        lifetime: float,
+        now: Callable[[], float] = time.time,
+        audience: str = "",
     ) -> None:
         self.lifetime = lifetime
+        self._audience = audience
+        # the oldest key: what is marked stays so until that key is withdrawn
+        self._marking = _derived(want_bytes(keys[0]), b"csapp.mark")
         self._now = now
         self._serializers = {role: _serializer(keys, f"token.{role}") for role in TokenRole}
         self._tickets = _serializer(keys, "ticket")
 
     def sign(self, identity: Identity, lifetime: float | None = None) -> str:
         """A token for *identity*, good for *lifetime* seconds (the setting where None)."""
-        return str(
-            self._serializers[identity.role].dumps(
-                {
-                    "sub": identity.subject,
-                    "name": identity.name,
-                    "role": identity.role.value,
-                    "sid": identity.sid or secrets.token_urlsafe(9),
-                    "life": lifetime if lifetime is not None else self.lifetime,
-                    # itsdangerous counts in seconds; revoking must tell before from after
-                    "at": int(self._now() * 1000),
-                }
-            )
-        )
+        claims = {
+            "sub": identity.subject,
+            "name": identity.name,
+            "role": identity.role.value,
+            "sid": identity.sid or secrets.token_urlsafe(9),
+            "life": lifetime if lifetime is not None else self.lifetime,
+            # itsdangerous counts in seconds; revoking must tell before from after
+            "at": int(self._now() * 1000),
+        }
+        if self._audience:
+            claims["aud"] = self._audience
+        return str(self._serializers[identity.role].dumps(claims))
 
     def verify(self, token: str, role: TokenRole) -> Identity:
         """Who bears *token*. Raises `TokenError`: expired, of another role, or not ours."""
@@ -122,6 +134,9 @@ class Tokens:
             claims, signed = self._serializers[role].loads(token, return_timestamp=True)
         except BadSignature:
             raise self._refusal(token, role) from None
+        if self._audience and claims.get("aud", self._audience) != self._audience:
+            what = "payload.token: this token is for another application"
+            raise TokenError(ErrorCode.INVALID_TOKEN, what)
         identity = _identity(claims, role)
         # Not itsdangerous' max_age: it refuses tokens from "the future", and
         # would log everybody out when the clock is set back.
@@ -141,6 +156,10 @@ class Tokens:
                 continue
             return self.inspect(token, role)
         raise TokenError(ErrorCode.INVALID_TOKEN, "payload.token: the token is not valid")
+
+    def mark(self, subject: str) -> str:
+        """Tells *subject* from others to whoever reads it, and says nothing of who it is."""
+        return hmac.digest(self._marking, subject.encode(), hashlib.sha256).hex()[:16]
 
     def sign_ticket(self, subject: str, place: int) -> str:
         """A place in line that only *subject* can take again."""

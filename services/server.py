@@ -87,7 +87,9 @@ class ChatServer:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.tokens = Tokens(settings.secret_key, settings.token_lifetime)
+        self.tokens = Tokens(
+            settings.secret_key, settings.token_lifetime, audience=settings.audience
+        )
         self.connections = ConnectionCount(settings.max_connections, settings.connections_per_ip)
         self._token_rate = KeyedBuckets(TOKEN_RATE, TOKEN_BURST, time.monotonic)
         self.draining = False

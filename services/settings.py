@@ -27,6 +27,8 @@ SECRET_FILE = "csapp-secret"  # noqa: S105  # a file name
 
 MAX_LIFETIME = 10 * 365 * 86_400  # s: of any token
 
+MAX_AUDIENCE = 100  # characters: it is in every token
+
 #: shorter keys can be guessed; itsdangerous signs with any length
 MIN_SECRET_CHARS = 16
 
@@ -158,6 +160,13 @@ def _origins(key: str, value: Any) -> tuple[str, ...]:
     return tuple(origin.rstrip("/").lower() for origin in origins)
 
 
+def _audience(key: str, value: Any) -> str:
+    allowed = f"a name of at most {MAX_AUDIENCE} characters that can be printed"
+    if not isinstance(value, str) or len(value) > MAX_AUDIENCE or not value.isprintable():
+        raise SettingsError(key, value, allowed)
+    return value.strip()
+
+
 def _url_prefix(key: str, value: Any) -> str:
     if value in (None, "", "/"):
         return ""
@@ -216,6 +225,8 @@ class Settings:
     trusted_proxies: int = _setting(_whole(0, 32), 0)
     #: s a token is good for
     token_lifetime: int = _setting(_whole(1, MAX_LIFETIME), 43_200)
+    #: which application tokens are for; none: the Flask application's name
+    audience: str = _setting(_audience, "")
     #: where the blueprints hang
     url_prefix: str = _setting(_url_prefix, "")
 

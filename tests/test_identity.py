@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 
 import pytest
+from flask import Flask
 
+from csapp import CSApp
 from services.identity import Identity, TokenError, TokenRole, Tokens
 from services.wire.codes import ErrorCode
 
@@ -123,3 +126,69 @@ def test_what_is_not_ours_is_not_valid(spoil):
 def test_a_subject_is_a_short_string(subject):
     with pytest.raises(ValueError, match="subject"):
         Identity(subject)
+
+
+# ---- for one application -----------------------------------------------
+
+
+def test_a_token_of_one_application_is_worth_nothing_at_another():
+    shop, desk = (Tokens([OLD], 60, audience=name) for name in ("shop", "desk"))
+    assert shop.verify(shop.sign(ANN), TokenRole.USER) == ANN
+    assert refused(desk, shop.sign(ANN)) is ErrorCode.INVALID_TOKEN
+    with pytest.raises(TokenError, match="another application"):
+        desk.inspect_any(shop.sign(ANN))
+
+
+def test_a_token_of_before_audiences_is_good_until_it_runs_out():
+    now = [time.time()]
+    shop = Tokens([OLD], 60, now=lambda: now[0], audience="shop")
+    before = Tokens([OLD], 60, now=lambda: now[0]).sign(ANN)
+    assert shop.verify(before, TokenRole.USER) == ANN
+    now[0] += 70
+    assert refused(shop, before) is ErrorCode.EXPIRED_TOKEN
+
+
+def host(name: str, **config: str) -> Flask:
+    app = Flask(name)
+    app.config.update(CSAPP_SECRET_KEY=OLD, CSAPP_DATABASE_URL="off", **config)
+    CSApp(app)
+    return app
+
+
+def lets_in(app: Flask, token: str) -> bool:
+    header = {"Authorization": f"Bearer {token}"}
+    return app.test_client().post("/v1/waiter/logout", headers=header).status_code == 204
+
+
+def made_by_command(app: Flask) -> str:
+    words = ["chat", "token", "--role", "waiter", "--sub", "ada"]
+    return app.test_cli_runner().invoke(args=words).output.strip()
+
+
+def test_applications_with_the_same_secret_are_told_apart_by_their_names():
+    shop, again, desk = host("shop"), host("shop"), host("desk")
+    assert lets_in(again, made_by_command(shop)), "processes of one deployment agree"
+    assert not lets_in(desk, made_by_command(shop))
+
+
+def test_deployments_of_one_application_are_told_apart_by_a_setting():
+    live, staging = host("shop"), host("shop", CSAPP_AUDIENCE="staging")
+    assert lets_in(staging, made_by_command(staging))
+    assert not lets_in(live, made_by_command(staging))
+    assert not lets_in(staging, made_by_command(live))
+
+
+# ---- marks ---------------------------------------------------------------
+
+
+def test_a_mark_cannot_be_guessed_from_the_subject():
+    one, other = Tokens([OLD], 60), Tokens([OTHER], 60)
+    assert one.mark("42") == Tokens([OLD], 60).mark("42")
+    assert one.mark("42") != one.mark("43")
+    assert one.mark("42") != other.mark("42"), "it depends on the secret"
+    for plain in (hashlib.sha256, hashlib.sha1, hashlib.md5):
+        assert not plain(b"42").hexdigest().startswith(one.mark("42"))
+
+
+def test_a_mark_outlives_a_new_key():
+    assert Tokens([OLD, NEW], 60).mark("42") == Tokens([OLD], 60).mark("42")

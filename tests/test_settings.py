@@ -48,6 +48,9 @@ def test_lists():
     ("key", "value"),
     [
         ("MAX_QUEUE", "many"),
+        ("AUDIENCE", "x" * 101),
+        ("AUDIENCE", "a\nb"),
+        ("AUDIENCE", 5),
         ("MAX_QUEUE", "-1"),
         ("MAX_QUEUE", 1.5),
         ("MAX_QUEUE", True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import re
 import time
@@ -102,6 +103,7 @@ def test_a_tag_tells_visitors_apart_and_does_not_name_them():
     tags = [tag(app) for _ in range(4)]
     assert tags[0] == tags[1] != tags[2]
     assert "user-1" not in tags[0]
+    assert hashlib.sha256(b"user-1").hexdigest()[:16] not in tags[0], "anybody could compute it"
     assert 'data-visitor=""' in tags[3]
 
 

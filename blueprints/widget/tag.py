@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 
 from flask import request, url_for
@@ -47,4 +46,4 @@ def _mark(extension: Extension) -> str:
     if who is None:
         return ""
     subject = who.subject if isinstance(who, Identity) else str(who)
-    return hashlib.sha256(subject.encode()).hexdigest()[:16]
+    return extension.server.tokens.mark(subject)
