@@ -135,7 +135,10 @@ def drain_on_exit(worker: Any) -> None:
         while worker.alive:
             runtime.sleep(0.1)
         for server in list(servers):
-            server.drain()
+            try:
+                server.drain()
+            except Exception:  # the others say goodbye nevertheless
+                log.exception("a server could not say goodbye")
 
     def run() -> None:
         serve()

@@ -37,6 +37,8 @@ def blueprint(extension: Extension) -> Blueprint:
             return jsonify(status="unavailable", reason="the history cannot be stored"), 503
         if not server.meets:
             return jsonify(status="unavailable", reason="the desk cannot be reached"), 503
+        if reason := server.trouble:
+            return jsonify(status="unwell", reason=reason), 503
         return jsonify(status="ready"), 200
 
     @doors.get("/metrics")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import logging
 import os
@@ -24,6 +25,7 @@ from .history.writer import Writer
 from .house import House
 from .identity import Tokens
 from .limits import ConnectionCount, KeyedBuckets
+from .loops import Loops
 from .metrics import MeasuredDesk, Meters, Readings
 from .origin import client_address
 from .revocation import Revocations
@@ -61,6 +63,8 @@ TICKS_A_SECOND = round(1 / TICK)
 
 #: what is raised while the database or Redis cannot be used
 UNAVAILABLE = (StoreError, OutcomeUnknown, DeskUnavailable)
+#: s between two looks at how long the queue of a shared desk is
+LOOK = 1.0
 
 #: s over which clients spread their return after a restart
 RETURN_SPREAD = 5.0
@@ -106,6 +110,8 @@ class ChatServer:
         self._writer: Writer | None = None
         self._shared: RedisDesk | None = None
         self._mailbox: Mailbox | None = None
+        #: what runs in the background, once the server has started
+        self.loops: Loops | None = None
         #: what is said is kept here, once the server has started; None: nothing is
         self.store: SQLStore | None = None
         servers.add(self)
@@ -127,13 +133,14 @@ class ChatServer:
         if self._runtime is None:  # each one may have a thread, and a start is tried again
             self._runtime = runtimes.current()
         runtime = self._runtime
-        wheel = Wheel(runtime)
+        self.loops = Loops(runtime)
+        wheel = Wheel(runtime, self.loops)
         if self.store is None:  # it may have started before, without a desk
             self.store = self._open_store(runtime)
         store = self.store
         if store is not None and self._writer is None:
             self._writer = Writer(store, runtime, time.time)
-        wheel.every_tick(self.meters.lag.tick)
+        wheel.every_tick(self.meters.lag.tick, "the measure of the loop's lag")
         if settings.redis_url:
             switchboard = self._share_desk(runtime, wheel)
         else:
@@ -180,7 +187,7 @@ class ChatServer:
             if next(ticks) % TICKS_A_SECOND == 0:
                 switchboard.tell_queue()
 
-        wheel.every_tick(tick)
+        wheel.every_tick(tick, "the desk's ticks")
         return switchboard
 
     def _share_desk(self, runtime: runtimes.Runtime, wheel: Wheel) -> Switchboard:
@@ -212,19 +219,14 @@ class ChatServer:
         except UNAVAILABLE:
             desk.close()
             raise
-        mailbox.start(runtime)
+        mailbox.start(runtime, wheel.loops)
         self._shared, self._mailbox = desk, mailbox
 
         def look() -> None:
-            try:
+            with contextlib.suppress(DeskUnavailable):  # the desk says so itself
                 switchboard.look_at_line()
-            except DeskUnavailable:
-                pass  # the desk says so itself
-            except Exception:
-                log.exception("the line could not be looked at")
-            wheel.after(1.0, lambda: runtime.spawn(look))
 
-        wheel.after(0.0, lambda: runtime.spawn(look))
+        wheel.loops.every(LOOK, "the look at the queue", look)
         return switchboard
 
     def _sweep_daily(self, store: SQLStore, runtime: runtimes.Runtime, wheel: Wheel) -> None:
@@ -237,9 +239,9 @@ class ChatServer:
                 log.info("swept what is too old: %s", removed)
             except StoreError as error:
                 log.warning("what is too old could not be swept: %s", error)
-            wheel.after(DAY, lambda: runtime.spawn(sweep))
 
-        wheel.after(FIRST_SWEEP, lambda: runtime.spawn(sweep))
+        loop = wheel.loops.every(DAY, "the daily sweep", sweep)
+        wheel.after(FIRST_SWEEP, lambda: runtime.spawn(loop.once))
 
     def _sign_out(self, sid: str, subject: str, at: int) -> None:
         """Close the connections of a login, or of a subject by tokens signed until *at*."""
@@ -275,6 +277,11 @@ class ChatServer:
     def meets(self) -> bool:
         """The desk can be reached, or is here."""
         return self._shared is None or self._shared.available
+
+    @property
+    def trouble(self) -> str:
+        """Which background loop does not do its work, and why; `""` while all do."""
+        return self.loops.trouble if self.loops is not None else ""
 
     # ---- connections ---------------------------------------------------
 

@@ -7,14 +7,12 @@ a stall never ends ten thousand connections at once (`faults.md`, row 26).
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 from collections.abc import Callable
 
+from .loops import Loop, Loops
 from .runtime import Runtime
-
-log = logging.getLogger("csapp")
 
 TICK = 0.1  # s: fine enough that a grace of one second is one second; costs nothing
 
@@ -45,10 +43,14 @@ def _nothing() -> None:
 class Wheel:
     """Timers in slots of one tick; starting, stopping and firing one costs O(1)."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, loops: Loops | None = None) -> None:
         self._runtime = runtime
+        #: where whatever else runs in the background is begun
+        self.loops = loops or Loops(runtime)
         self._slots: dict[int, set[Timer]] = {}
-        self._every: list[Callable[[], None]] = []
+        self._every: list[Loop] = []
+        #: counts the timers that have failed: each of them concerns one connection, mostly
+        self._fired = Loop("a timer", lambda: None, vital=False)
         self._lock = threading.Lock()
         self._running = False
         self._ticks = 0
@@ -62,15 +64,15 @@ class Wheel:
         self.start()
         return timer
 
-    def every_tick(self, call: Callable[[], None]) -> None:
-        """Call at each tick, after the timers that are due."""
-        self._every.append(call)
+    def every_tick(self, call: Callable[[], None], name: str = "a tick") -> None:
+        """Call at each tick, after the timers that are due. *name* as in `Loop`."""
+        self._every.append(self.loops.add(name, call))
 
     def start(self) -> None:
         """Begin to tick; at the first connection, so that a fork comes first."""
         if not self._running:
             self._running = True
-            self._runtime.spawn(self._run)
+            self.loops.start("the timers", self._turn)
 
     def stop(self) -> None:
         """Tick no more."""
@@ -80,11 +82,12 @@ class Wheel:
         """Seconds lived since the start."""
         return self._ticks * TICK
 
-    def _run(self) -> None:
-        while self._running:
-            self._runtime.sleep(TICK)
+    def _turn(self) -> bool:
+        self._runtime.sleep(TICK)
+        if self._running:
             # What was ready to be read is read before anybody is judged for silence.
             self._runtime.call_soon(self.tick)
+        return self._running
 
     def tick(self) -> None:
         """Live one tick on."""
@@ -93,13 +96,7 @@ class Wheel:
             due = self._slots.pop(self._ticks, set())
         for timer in tuple(due):
             if timer in due:  # not cancelled by one before it
-                self._call(timer.fire)
+                self._fired.call(timer.fire)
         due.clear()
-        for call in self._every:
-            self._call(call)
-
-    def _call(self, call: Callable[[], None]) -> None:
-        try:
-            call()
-        except Exception:
-            log.exception("a timer failed")
+        for loop in self._every:
+            loop.once()

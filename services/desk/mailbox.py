@@ -7,8 +7,8 @@ for each addressee; the reader drops repeats (a pipeline whose outcome was
 unknown is sent again), and a number left out, like anything else that may have
 cost letters, calls `on_gap`.
 
-Three loops, each in a greenlet or thread of its own, started by `start`: one
-reads, one writes, one is the desk's (`RedisDesk.live`).
+Three loops (`loops.py`), started by `start`: one reads, one writes, one is the
+desk's (`RedisDesk.beat`).
 """
 
 from __future__ import annotations
@@ -19,17 +19,19 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from itertools import groupby
-from typing import Any, Protocol
+from typing import Any
 
 import redis
 
-from .redis import MOST_LETTERS, TIMEOUT, RedisDesk, client
+from ..loops import Loops, Starts
+from .redis import BEAT, MOST_LETTERS, TIMEOUT, RedisDesk, client
 
 log = logging.getLogger("csapp.desk")
 
 BATCH = 500  # letters read at once
 BLOCK = 1.0  # s that a read waits for the first letter
 RETRY = 0.25  # s between two tries while Redis is away
+TRIES = 3  # at a batch that cannot be sent though Redis is there
 
 #: what one worker keeps for others while Redis is away
 MOST_WAITING = 10_000  # letters
@@ -37,16 +39,6 @@ MOST_BYTES = 8 << 20
 
 #: workers of whose letters the last number is known; more than ever live at once
 MOST_SENDERS = 4096
-
-
-class Starts(Protocol):
-    """Of a runtime, what is needed here."""
-
-    def spawn(self, function: Callable[..., Any], *args: Any) -> None:
-        """Run in a greenlet or thread of its own."""
-
-    def sleep(self, seconds: float) -> None:
-        """Let others run."""
 
 
 #: worker, number, whether it is the first that this one ever sends it, the letter itself
@@ -79,11 +71,14 @@ class Mailbox:
         self._closed = False
         # reading
         self._joins = 0
+        self._away = False
+        self._gap = False  # letters may have been lost, and `on_gap` has not been called yet
         self._senders: OrderedDict[str, int | None] = OrderedDict()
         # writing
         self._posted = threading.Event()
         self._sending = threading.Lock()  # one pipeline at a time
         self._batch: list[Numbered] = []  # under way, or to be sent again
+        self._failures = 0  # in a row, of the kind that is not expected
         self._lock = threading.Lock()  # of what follows; never held while anything is waited for
         self._waiting: list[tuple[str, bytes]] = []
         self._bytes = 0
@@ -91,11 +86,12 @@ class Mailbox:
         self._numbers: dict[str, int] = {}
         self._cheated: set[str] = set()  # were to have a first letter that was forgotten
 
-    def start(self, runtime: Starts) -> None:
+    def start(self, runtime: Starts, loops: Loops | None = None) -> None:
         """Begin to read, write and tick. The desk has joined by now."""
-        for loop in (self._read_on, self._write_on):
-            runtime.spawn(loop, runtime.sleep)
-        runtime.spawn(self._desk.live, runtime.sleep, self._told)
+        loops = loops or Loops(runtime)
+        loops.start("the mailbox's reader", lambda: self._read_on(runtime.sleep))
+        loops.start("the mailbox's writer", lambda: self._write_on(runtime.sleep))
+        loops.every(BEAT, "the desk's ticks", lambda: self._desk.beat(self._told), vital=True)
 
     def close(self) -> None:
         """Write what waits, give the lease back and end the loops."""
@@ -174,35 +170,54 @@ class Mailbox:
                 self._numbers.pop(worker, None)
         self._batch = []
 
-    def _write_on(self, sleep: Callable[[float], None]) -> None:
-        while not self._closed:
-            self._posted.wait()
-            self._posted.clear()
-            try:
-                self._send()
-            except redis.RedisError as error:
-                _letters_wait(error)
-                sleep(RETRY)
-                self._posted.set()
-        self._writes.close()
+    def _write_on(self, sleep: Callable[[float], None]) -> bool:
+        """Send what is posted next; False once closed."""
+        self._posted.wait()
+        if self._closed:
+            self._writes.close()
+            return False
+        self._posted.clear()
+        try:
+            self._send()
+        except redis.RedisError as error:
+            _letters_wait(error)
+            sleep(RETRY)
+            self._posted.set()
+        except BaseException:
+            self._give_up()
+            self._posted.set()
+            raise
+        else:
+            self._failures = 0
+        return True
+
+    def _give_up(self) -> None:
+        """What cannot be sent must not hold up the rest: its addressees miss a number."""
+        self._failures += 1
+        if self._failures < TRIES:
+            return
+        with self._sending, self._lock:
+            workers = {worker for worker, *_ in self._batch if worker in self._numbers}
+            for worker in workers:
+                self._numbers[worker] += 1
+            self._batch = [(worker, self._numbers[worker], False, b"") for worker in workers]
 
     # ---- reading -------------------------------------------------------
 
-    def _read_on(self, sleep: Callable[[float], None]) -> None:
-        away = False
-        while not self._closed:
-            try:
-                self.read(BLOCK)
-                away = False
-            except redis.RedisError as error:
-                if not away:
-                    log.warning("the mailbox cannot be read: %s", error)
-                away = True
-                sleep(RETRY)
-            except Exception:
-                log.exception("letters could not be read")
-                sleep(RETRY)
-        self._reads.close()
+    def _read_on(self, sleep: Callable[[float], None]) -> bool:
+        """Hand on what comes next; False once closed."""
+        if self._closed:
+            self._reads.close()
+            return False
+        try:
+            self.read(BLOCK)
+            self._away = False
+        except redis.RedisError as error:
+            if not self._away:
+                log.warning("the mailbox cannot be read: %s", error)
+            self._away = True
+            sleep(RETRY)
+        return True
 
     def read(self, block: float | None) -> None:
         """Hand on what is in the mailbox, after waiting for up to *block* seconds for it.
@@ -218,17 +233,33 @@ class Mailbox:
             block=None if block is None else round(block * 1000),
         )
         entries = found[0][1] if found else []
-        whole = self._begin_again()
-        for sender, some in groupby((entry for _, entry in entries), lambda entry: entry[b"f"]):
-            if sender == b"#":
-                desk.hear([(int(entry[b"n"]), entry[b"b"]) for entry in some])
-                self._told()
-            elif sender:
-                whole &= self._hear(sender.decode(), some)
-        if entries and desk.joins == begun:
-            desk.mailbox_read = entries[-1][0].decode()
-        if not whole:
+        self._gap |= not self._begin_again()
+        try:
+            self._hand_on(entries)
+        except BaseException:
+            self._gap = True
+            raise
+        finally:
+            if entries and desk.joins == begun:
+                desk.mailbox_read = entries[-1][0].decode()
+        if self._gap:
             self._on_gap()
+            self._gap = False
+
+    def _hand_on(self, entries: Iterable[tuple[bytes, dict[bytes, bytes]]]) -> None:
+        """What one sender's letters raise does not cost those of the others."""
+        failure: Exception | None = None
+        for sender, some in groupby((entry for _, entry in entries), lambda entry: entry[b"f"]):
+            try:
+                if sender == b"#":
+                    self._desk.hear([(int(entry[b"n"]), entry[b"b"]) for entry in some])
+                    self._told()
+                elif sender:
+                    self._gap |= not self._hear(sender.decode(), some)
+            except Exception as error:
+                failure = error
+        if failure is not None:
+            raise failure
 
     def _hear(self, sender: str, entries: Iterable[dict[bytes, bytes]]) -> bool:
         """Hand on a sender's letters; whether none is missing."""

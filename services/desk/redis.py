@@ -422,19 +422,14 @@ class RedisDesk:
         with self._turn, contextlib.suppress(DeskUnavailable):
             self._attempt(lambda: self._run("tick", (self._lease,)))
 
-    def live(self, sleep: Callable[[float], None], told: Callable[[], None]) -> None:
-        """Tick until `close`, in a greenlet or thread of its own.
-
-        *told* is called when there are events to take.
-        """
-        while not self._closed:
-            try:
-                self.tick()
-                if self._events:
-                    told()
-            except Exception:
-                log.exception("a tick of the desk failed")
-            sleep(BEAT)
+    def beat(self, told: Callable[[], None]) -> bool:
+        """Tick, call *told* when there are events to take; False once the desk is closed."""
+        if self._closed:
+            return False
+        self.tick()
+        if self._events:
+            told()
+        return True
 
     def close(self) -> None:
         """Give the lease back: who has sockets here is away from now on."""

@@ -18,12 +18,14 @@ Rules of this file:
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from ..loops import Loop
 from ..runtime import WOULD_BLOCK, Readiness, Runtime
 
 #: bytes by which a slow reader must get on within the time bound
@@ -42,6 +44,7 @@ class Flusher:
         self._call_soon = runtime.call_soon
         self._dirty: deque[Outbox] = deque()
         self._scheduled = False
+        self._failing = Loop("an outbox", lambda: None, vital=False)
         #: held where a writer and the flusher may meet, that is only around blocked sockets
         self.lock = threading.Lock()
 
@@ -56,7 +59,17 @@ class Flusher:
         self._scheduled = False
         dirty = self._dirty
         while dirty:
-            dirty.popleft().flush()
+            outbox = dirty.popleft()
+            try:
+                outbox.flush()
+            except Exception as error:
+                self.lose(outbox, error)
+
+    def lose(self, outbox: Outbox, error: Exception) -> None:
+        """*outbox* has failed in a way that is not expected: its connection ends, no other does."""
+        self._failing.failed(error)
+        with contextlib.suppress(Exception):
+            outbox.die()
 
 
 class Owner(Protocol):
@@ -194,7 +207,7 @@ class Outbox:
         except WOULD_BLOCK:
             sent = 0
         except OSError:
-            self._die()
+            self.die()
             return
         self.sent += sent
         if sent < len(data):
@@ -239,18 +252,24 @@ class Outbox:
             self._overflow()
 
     def _write_on(self) -> None:
-        while self._writing:
-            left = self._since + self._seconds - self._flusher.clock()
-            writable = left > 0 and self._readiness.wait_writable(left)
-            with self._flusher.lock:
-                if writable:
-                    self._write_once()
-                elif left > 0:
-                    continue  # the clock, not the wait, says when it is too late
-                elif self._writing and not self._closing:
-                    self._overflow()
-                elif self._writing:
-                    self._die()
+        try:
+            while self._writing:
+                self._write_or_wait()
+        except Exception as error:
+            self._flusher.lose(self, error)
+
+    def _write_or_wait(self) -> None:
+        left = self._since + self._seconds - self._flusher.clock()
+        writable = left > 0 and self._readiness.wait_writable(left)
+        with self._flusher.lock:
+            if writable:
+                self._write_once()
+            elif left > 0:
+                return  # the clock, not the wait, says when it is too late
+            elif self._writing and not self._closing:
+                self._overflow()
+            elif self._writing:
+                self.die()
 
     def _write_once(self) -> None:
         if self._offset == len(self._head):
@@ -261,7 +280,7 @@ class Outbox:
         except WOULD_BLOCK:
             return
         except OSError:
-            self._die()
+            self.die()
             return
         self.sent += sent
         self._offset += sent
@@ -293,7 +312,8 @@ class Outbox:
         if self._drained is not None:
             self._drained.set()
 
-    def _die(self) -> None:
+    def die(self) -> None:
+        """The line is dead: forget what waits, and tell the owner."""
         self._writing = False
         owner = self._owner
         self.abort()

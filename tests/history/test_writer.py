@@ -154,6 +154,20 @@ def test_a_failed_batch_gives_its_numbers_back(writer, store, loop, talk):
     assert (told[-1].stored, list(told[-1].seqs)) == (True, [1])
 
 
+def test_what_the_store_should_never_raise_does_not_end_the_writer(writer, store, loop, talk):
+    told: list[Saying] = []
+    store.failing += [(False, OSError("planted")), (False, OSError("in the look at it"))]
+    writer.say(say(talk, told, "lost"))
+    loop.turn(2)
+    assert [one.stored for one in told] == [False]
+    assert not writer.available  # `/readyz` is red
+    loop.turn()
+    assert writer.available
+    writer.say(say(talk, told, "again"))
+    loop.turn()
+    assert (told[-1].stored, list(told[-1].seqs)) == (True, [1])
+
+
 def test_a_repeat_gets_its_first_receipt_and_takes_no_number(writer, store, loop, talk):
     told: list[Saying] = []
     writer.say(say(talk, told, "one", "two", ids=["1", "2"]))
