@@ -11,6 +11,14 @@ class CSAppError(Exception):
     """Root of all errors raised on purpose."""
 
 
+def named(error: BaseException) -> str:
+    """*error* for the log: ours in its words, any other by its type.
+
+    The words of others may hold what people have written.
+    """
+    return str(error) if isinstance(error, CSAppError) else type(error).__name__
+
+
 class SettingsError(CSAppError):
     """A setting has a value that cannot be used; it stops the start."""
 

@@ -16,10 +16,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import CSAppError
-from .port import StoreError
+from .port import Conflict
 from .sql import SQLStore
 from .tables import account as table
 
@@ -145,7 +145,7 @@ class Accounts:
                 connection.execute(
                     sa.insert(table).values({name: getattr(account, name) for name in _COLUMNS})
                 )
-        except IntegrityError:
+        except Conflict:
             raise AccountError(f"name: there is an account {account.name} already") from None
         return account
 
@@ -191,11 +191,8 @@ class Accounts:
         try:
             with self._store.engine.begin() as connection:
                 yield connection
-        except IntegrityError:
-            raise
         except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
-            raise StoreError(" ".join(str(cause).split())[:300]) from None
+            raise self._store.failure(error) from None
 
 
 _COLUMNS = ("name", "display_name", "disabled", "created", "password")

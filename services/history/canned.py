@@ -6,14 +6,16 @@ blocks and is called from native threads only.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import unicodedata
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from ..errors import CSAppError
+from .port import Conflict
 from .slices import reading, writing
 from .sql import SQLStore
 from .tables import canned as table
@@ -74,12 +76,13 @@ class CannedReplies:
     def add(self, subject: str, shortcut: str, text: str, *, shared: bool = False) -> Reply:
         """A new reply. Raises `CannedError`."""
         values = self._values(subject, shortcut, text, shared)
-        with writing(self._store) as connection:
+        with _changing(self._store) as connection:
             mine = table.c.owner == values["owner"]
             count = connection.execute(sa.select(sa.func.count()).where(mine)).scalar_one()
             if count >= MAX_REPLIES:
                 raise CannedError(f"replies: at most {MAX_REPLIES}; delete one first")
-            number = _once(connection, sa.insert(table).values(values).returning(table.c.n))
+            added = sa.insert(table).values(values).returning(table.c.n)
+            number = connection.execute(added).scalar_one()
         return Reply(number, **values)
 
     def change(
@@ -88,8 +91,9 @@ class CannedReplies:
         """Another shortcut, text or owner for reply *n*. Raises `CannedError`."""
         values = self._values(subject, shortcut, text, shared)
         query = sa.update(table).where(table.c.n == n, _within_reach(subject))
-        with writing(self._store) as connection:
-            number = _once(connection, query.values(values).returning(table.c.n))
+        with _changing(self._store) as connection:
+            changed = query.values(values).returning(table.c.n)
+            number = connection.execute(changed).scalar_one_or_none()
         if number is None:
             raise Unknown("number: there is no such reply")
         return Reply(number, **values)
@@ -117,9 +121,11 @@ def _within_reach(subject: str) -> sa.ColumnElement[bool]:
     return table.c.owner.in_((SHARED, subject))
 
 
-def _once(connection: sa.Connection, statement: sa.Executable) -> Any:
-    """The number that *statement* returns. Raises `Taken`."""
+@contextlib.contextmanager
+def _changing(store: SQLStore) -> Iterator[sa.Connection]:
+    """As `writing`. Raises `Taken` for a shortcut that its owner has already."""
     try:
-        return connection.execute(statement).scalar_one_or_none()
-    except IntegrityError:
+        with writing(store) as connection:
+            yield connection
+    except Conflict:
         raise Taken("shortcut: there is a reply with this one already") from None

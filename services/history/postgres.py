@@ -21,8 +21,12 @@ MIGRATION_LOCK, NUMBER_LOCK = 0x63736170_70000001, 0x63736170_70000002
 #: connections kept open, and more of them at busy times
 POOL, OVERFLOW = 4, 5
 
-#: SQLSTATE classes whose first line says nothing of the values
-_SAFE = ("08", "0A", "23", "25", "26", "28", "3D", "3F", "40", "42", "53", "55", "57", "58", "XX")
+#: SQLSTATEs, or beginnings of them, whose first line says nothing of the values: 42601 quotes
+#: what somebody looked for
+_SAFE = (
+    "08", "0A", "23", "25", "26", "28", "3D", "3F", "40", "42501", "42P01", "42703", "42704",
+    "42883", "53", "55", "57", "58", "XX",
+)  # fmt: skip
 
 #: in C, with poll(2) itself: what gevent puts in its place would run a loop in each thread
 _wait = getattr(waiting, "wait_c", waiting.wait)

@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from .port import StoreError
 from .sql import LOCK_WAIT, SQLStore
 
 #: rows that one transaction changes: some 10 ms on a slow disk
@@ -48,7 +47,7 @@ def reading(store: SQLStore) -> Iterator[sa.Connection]:
         with store.engine.connect() as connection:
             yield connection
     except SQLAlchemyError as error:
-        raise StoreError(_say(error)) from None
+        raise store.failure(error) from None
 
 
 @contextlib.contextmanager
@@ -66,7 +65,7 @@ def writing(store: SQLStore) -> Iterator[sa.Connection]:
             with store.engine.begin() as connection:
                 yield connection
     except SQLAlchemyError as error:
-        raise StoreError(_say(error)) from None
+        raise store.failure(error) from None
 
 
 @contextlib.contextmanager
@@ -114,9 +113,3 @@ def windows(store: SQLStore, number: sa.ColumnElement[int]) -> Iterator[tuple[in
     if row[0] is not None:
         for first in range(row[0], row[1] + 1, WINDOW):
             yield first, first + WINDOW - 1
-
-
-def _say(error: SQLAlchemyError) -> str:
-    """One line without the statement and its values, which are people's words."""
-    cause = getattr(error, "orig", None) or error
-    return " ".join(str(cause).split())[:300]

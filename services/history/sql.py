@@ -174,10 +174,10 @@ class SQLStore:
                 connection = self._write(rows)
         except SQLAlchemyError as error:
             self._undo(error)
-            raise self._error(error) from None
+            raise self.failure(error) from None
         except Exception as error:  # a value that the driver does not take
             self._undo()
-            raise Unfit(f"cannot be written: {type(error).__name__}") from error
+            raise Unfit(f"cannot be written: {type(error).__name__}") from None
         except BaseException:
             self._undo()
             raise
@@ -245,9 +245,10 @@ class SQLStore:
         try:
             yield
         except SQLAlchemyError as error:
-            raise self._error(error) from None
+            raise self.failure(error) from None
 
-    def _error(self, error: SQLAlchemyError) -> StoreError:
+    def failure(self, error: SQLAlchemyError) -> StoreError:
+        """What *error* means to callers, in words that show no value of a row."""
         cause = getattr(error, "orig", None)
         if isinstance(error, IntegrityError) and self._is_repeat(cause):
             return Conflict(self._say(error))
@@ -260,7 +261,7 @@ class SQLStore:
         return kind(self._say(error))
 
     def _say(self, error: Exception) -> str:
-        """One line."""
+        """*error* in one line that shows no value of a row: it goes into the log."""
         cause = getattr(error, "orig", None)
         if cause is not None:
             words = self._words(cause)

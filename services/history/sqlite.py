@@ -29,6 +29,9 @@ JOURNAL = 16_777_216
 READERS_WAIT = 0.5
 
 _UNIQUE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID")
+#: errors whose words may hold what people have written or looked for, but for `_MISSING`
+_TALKATIVE = ("SQLITE_ERROR", "SQLITE_CONSTRAINT_TRIGGER", "SQLITE_CONSTRAINT_FUNCTION")
+_MISSING = "no such table: "
 _STALE = ("SQLITE_READONLY", "SQLITE_IOERR", "SQLITE_CANTOPEN", "SQLITE_NOTADB", "SQLITE_CORRUPT")
 
 
@@ -165,7 +168,11 @@ class SQLiteStore(SQLStore):
         return str(name).startswith("SQLITE_IOERR")
 
     def _words(self, cause: Any) -> str:
-        return f"{self.path}: {cause}"
+        name = getattr(cause, "sqlite_errorname", None) or type(cause).__name__
+        told = str(cause)
+        # SQLite quotes what it cannot parse, and a trigger says what its author wants.
+        is_safe = name.startswith("SQLITE_") and name not in _TALKATIVE
+        return f"{self.path}: {told if is_safe or told.startswith(_MISSING) else name}"
 
 
 _inserts: dict[tuple[str, int, str], str] = {}

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, repeat
 
-from ..errors import CSAppError
+from ..errors import CSAppError, named
 from ..runtime import Runtime
 from .port import (
     Amendment,
@@ -263,7 +263,7 @@ class Writer:
                 self._schedule()
             return
         if self.available:
-            log.error("the history cannot be stored: %s", error)
+            log.error("the history cannot be stored: %s", named(error))
         self.available = False
         if isinstance(error, OutcomeUnknown):
             self._unsure = sayings, batch
