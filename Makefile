@@ -3,6 +3,8 @@ PORT ?= 8000
 VISITORS ?= 0
 SECONDS ?= 3600
 KILLS ?= 500
+# Tests wait more than they work: so many processes of tests are right for two cores.
+WORKERS ?= 6
 PYTHON := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -11,8 +13,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 demo: .venv/runtime.stamp
 	@$(PYTHON) -m flask --app csapp chat demo --port $(PORT) --visitors $(VISITORS)
 
+# Files run beside each other, each in one process (ARGS="-n 0" for one after the other).
 test: .venv/dev.stamp .venv/system.stamp
-	$(PYTHON) -m pytest $(ARGS)
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --durations 20 $(ARGS)
 
 check: .venv/dev.stamp
 	$(PYTHON) -m ruff check .

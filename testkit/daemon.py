@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
-from .server import PATIENCE, free_port
+from .ports import free_port
+from .server import PATIENCE
 
 
 class Daemon:

@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -18,6 +17,8 @@ from typing import Any
 
 from services.identity import Identity, TokenRole, Tokens
 from services.place import CONFIGURATION, ROOT, STANDALONE
+
+from .ports import free_port
 
 SECRET = "a-secret-for-tests-only-0123456789"
 PATIENCE = 30.0  # s until a wait for something that must happen is given up
@@ -205,10 +206,3 @@ class LiveServer:
             raise AssertionError(f"the server does not stop:\n{self.log}") from None
         self._reader.join(PATIENCE)
         return status
-
-
-def free_port() -> int:
-    """A port of the loopback that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port

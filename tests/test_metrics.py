@@ -23,7 +23,8 @@ from services.metrics import LAGS, Histogram, LoopLag, MeasuredDesk, Meters, Met
 from services.timers import TICK
 from services.wire.codes import CloseCode, ErrorCode
 from testkit import Client, LiveServer, assert_receives
-from testkit.server import PATIENCE, ROOT, SECRET, free_port
+from testkit.ports import free_port
+from testkit.server import PATIENCE, ROOT, SECRET
 
 from .desk.helpers import Clock, users_connect, waiters_get_ready
 from .raw import BINARY, Raw, frame

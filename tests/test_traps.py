@@ -106,7 +106,11 @@ def test_2_two_senders_to_one_full_socket(live_server):
         (frame(b"x", 11), 1002),
         (frame(b"\x03\xe7", CLOSE), 1002),
     ],
-)
+    ids=[
+        "announced-length", "characters", "fragments", "empty-fragments", "pings", "binary",
+        "utf-8", "reserved-bit", "unmasked", "opcode", "close-code",
+    ],
+)  # fmt: skip
 def test_3_what_breaks_the_rules_is_closed_with_its_code(live_server, attack, code):
     with Raw.open(live_server, USER) as raw:
         raw.send(attack)

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from testkit import LiveServer
-from testkit.server import free_port
+from testkit.ports import free_port
 
 from .conftest import PHONE, Run, Visit
 from .console import (

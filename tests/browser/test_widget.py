@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from testkit import LiveServer
-from testkit.server import free_port
+from testkit.ports import free_port
 
 from .conftest import PHONE, Run, Visit
 from .visitor import ask, close_chat, log, open_chat, texts, write

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from testkit import LiveServer
-from testkit.server import free_port
+from testkit.ports import free_port
 
 from .published import DEPLOY, block, replaced
 

@@ -15,8 +15,8 @@ from services.doctor import Level
 from services.doctor.stores import filesystem
 from services.history import facts as history
 from services.history.sql import open_store
+from testkit.ports import free_port
 from testkit.postgres import Postgres
-from testkit.server import free_port
 
 from .conftest import SERVING, says
 

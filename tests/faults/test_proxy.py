@@ -14,8 +14,9 @@ from types import SimpleNamespace
 import pytest
 
 from testkit import Client, assert_receives
+from testkit.ports import free_port
 from testkit.proxy import BOTH, TO_CLIENT, TO_SERVER, FaultProxy
-from testkit.server import PATIENCE, free_port
+from testkit.server import PATIENCE
 
 MIB = 1024 * 1024
 

@@ -15,7 +15,7 @@ from services.history.sql import open_store
 from testkit import Client
 from testkit.client import Closed, assert_quiet
 
-from .conftest import BOTH, hears, here, kill_worker, meet, page, say, until
+from .conftest import BOTH, BRIEF_GRACE, hears, here, kill_worker, meet, page, say, until
 
 TEXTS = 100
 
@@ -238,6 +238,7 @@ def test_a_chat_that_one_side_ends_is_over_on_both_workers(a, b, come, database_
         assert not newest.ended
 
 
+@BRIEF_GRACE
 @BOTH
 def test_users_of_a_killed_worker_s_waiter_are_served_again_in_the_same_conversation(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
