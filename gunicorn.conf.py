@@ -18,6 +18,7 @@ control_socket_disable = True  # its default path is shared by all of a user's i
 keepalive = 5  # s: also the time that request headers may take
 graceful_timeout = 30  # s: outboxes are flushed within half of it
 limit_request_line = 8190
+forwarder_headers = ""  # CSAPP_URL_PREFIX says where it hangs; a wrong SCRIPT_NAME would be a 500
 
 
 def post_worker_init(worker):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from typing import Any
@@ -10,28 +11,41 @@ from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
+#: an address as proxies write it: bare, with a port, with a zone, in quotes, after `for=`
+#: (RFC 7239): `203.0.113.1:5000`, `"[2001:db8::1]:5000"`, `for=203.0.113.1;proto=https`
+_WRITTEN = re.compile(
+    r"""(?:for\s*=)?\s*"?\s*
+    (?: \[(?P<bracketed>[^]%]*)(?:%[^]]*)?\](?::\w*)?
+      | (?P<bare>(?:[^]":;%]*:){2,7}[^]":;%]*) (?:%[\w.-]*)? (?::\d+)?  # IPv6 has colons itself
+      | (?P<short>[^]":;%]*) (?::\w*)?
+    )\s*"?\s*(?:;.*)?""",
+    re.IGNORECASE | re.VERBOSE,
+)
+
 
 def client_address(environ: Mapping[str, Any], hops: int) -> str:
     """The client's address as limits count it; empty where it is not known.
 
     *hops* proxies are believed; what a client itself writes into
-    `X-Forwarded-For` stands further to the left and is never looked at. IPv6
-    clients are counted by their /64, of which each has one to itself.
+    `X-Forwarded-For` stands further to the left and is never looked at. A proxy
+    may write a port beside the address. IPv6 clients are counted by their /64,
+    of which each has one to itself.
     """
     address = forwarded(environ.get("HTTP_X_FORWARDED_FOR"), hops)
     return _counted(address or environ.get("REMOTE_ADDR", ""))
 
 
 @lru_cache(maxsize=4096)  # each request asks twice, and reading an address costs 20 µs
-def _counted(address: str) -> str:
+def _counted(written: str) -> str:
+    match = _WRITTEN.fullmatch(written.strip())
     try:
-        parsed = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(match[match.lastgroup or 0].strip() if match else "")
     except ValueError:
         return ""
     if isinstance(parsed, ipaddress.IPv6Address):
         if parsed.ipv4_mapped:
             return str(parsed.ipv4_mapped)
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
+        return str(ipaddress.ip_network((int(parsed), 64), strict=False))
     return str(parsed)
 
 
@@ -58,7 +72,10 @@ def origin_allowed(origin: str | None, host: str, allowed: Collection[str]) -> b
     origin = origin.lower()
     if origin in allowed:
         return True
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:  # half an address in brackets
+        return False
     if parts.scheme not in _DEFAULT_PORTS or not parts.netloc or "@" in parts.netloc:
         return False
     return not allowed and _netloc(parts.scheme, parts.netloc) == _netloc(parts.scheme, host)

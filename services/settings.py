@@ -154,7 +154,10 @@ def _origins(key: str, value: Any) -> tuple[str, ...]:
     for origin in origins:
         if origin == "*":
             continue
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:  # half an address in brackets
+            raise SettingsError(key, origin, allowed) from None
         if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
             raise SettingsError(key, origin, allowed)
     return tuple(origin.rstrip("/").lower() for origin in origins)

@@ -82,6 +82,7 @@ def test_lists():
         ("REDIS_URL", "unix://socket"),
         ("ALLOWED_ORIGINS", "shop"),
         ("ALLOWED_ORIGINS", "https://a.example/path"),
+        ("ALLOWED_ORIGINS", "http://["),
         ("ALLOWED_ORIGINS", 5),
         ("URL_PREFIX", "x"),
         ("URL_PREFIX", 5),

@@ -46,8 +46,12 @@ def _code(line: str) -> str:
 
 def asset(name: str) -> tuple[bytes, bytes]:
     """The file *name* of `static/`, as it is and gzipped. Raises `FileNotFoundError`."""
-    path = (STATIC / name).resolve()
-    if STATIC not in path.parents or not path.is_file():
+    try:
+        path = (STATIC / name).resolve()
+        found = STATIC in path.parents and path.is_file()
+    except (OSError, ValueError):  # NUL in it, or longer than a name can be
+        found = False
+    if not found:
         raise FileNotFoundError(name)
     return _read(path, path.stat().st_mtime_ns)
 

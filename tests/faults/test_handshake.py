@@ -237,11 +237,19 @@ def test_pages_of_others_may_not_connect(server, door, origin):
 MOST = 100  # `CSAPP_CONNECTIONS_PER_IP`
 
 
-def knock(server: LiveServer, forwarded: str | None = None, source: str = "127.0.0.1") -> Raw:
-    """Somebody at the door, who has been answered: `status`."""
-    raw = Raw(server)
-    raw.sock.close()
-    raw.sock = socket.create_connection(("127.0.0.1", server.port), PATIENCE, (source, 0))
+def knock(
+    server: LiveServer,
+    forwarded: str | None = None,
+    source: str = "127.0.0.1",
+    local: Path | None = None,
+) -> Raw:
+    """Somebody at the door, who has been answered: `status`; *local*: at this unix socket."""
+    raw = Raw(server, source=source)
+    if local is not None:
+        raw.sock.close()
+        raw.sock = socket.socket(socket.AF_UNIX)
+        raw.sock.settimeout(PATIENCE)
+        raw.sock.connect(str(local))
     raw.send(request(USER, X_Forwarded_For=forwarded))
     return raw
 
@@ -281,6 +289,20 @@ def test_row21_behind_a_trusted_proxy_its_word_counts_and_the_clients_does_not()
         assert statuses(others) == [101]
         network = [knock(server, f"2001:db8::{n:x}") for n in range(MOST + 1)]
         assert statuses(network) == [101] * MOST + [429], "of IPv6, a network counts as an address"
+
+
+def test_row21_a_proxy_may_write_ports_and_be_reached_by_a_unix_socket(tmp_path):
+    settings = {"CSAPP_CONNECTIONS_PER_IP": "3", "CSAPP_TRUSTED_PROXIES": "1"}
+    path = tmp_path / "csapp.sock"
+    with running(args=("-b", f"unix:{path}"), **settings) as server, from_elsewhere(server):
+        for local in (None, path):
+            network = "203.0.113" if local is None else "198.51.100"
+            visitors = [f"{network}.{n}:{50_000 + n}" for n in range(60)]
+            visitors += [f"[2001:db8:{n:x}:{len(network):x}::1]:{50_000 + n}" for n in range(60)]
+            raws = [knock(server, one, local=local) for one in visitors]
+            assert statuses(raws) == [101] * len(visitors)
+            again = [knock(server, f"{network}.7:{60_000 + n}", local=local) for n in range(3)]
+            assert statuses(again) == [101, 101, 429]
 
 
 # ---- row 10, which has waited meanwhile -------------------------------------
