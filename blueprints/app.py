@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Request
+from flask import Flask, Request, current_app, has_app_context
 
 from services import runtime as runtimes
-from services.errors import SettingsError
+from services.errors import CSAppError, SettingsError
 from services.identity import Identity, TokenRole
 from services.server import ChatServer, servers
 from services.settings import MAX_AUDIENCE, PREFIX, Settings
@@ -39,6 +40,7 @@ class CSApp:
 
     def __init__(self, app: Flask | None = None, url_prefix: str | None = None) -> None:
         self._callbacks = Callbacks()
+        self._apps: weakref.WeakSet[Flask] = weakref.WeakSet()
         if app is not None:
             self.init_app(app, url_prefix)
 
@@ -63,6 +65,7 @@ class CSApp:
             log.warning("CSAPP_ALLOWED_ORIGINS=*: pages of any site may open chats here")
         extension = Extension(ChatServer(settings), self._callbacks)
         app.extensions["csapp"] = extension
+        self._apps.add(app)
         register(app, extension, settings.url_prefix)
 
     def identify_visitor(self, callback: Callable[[Request], Who]) -> Callable[[Request], Who]:
@@ -78,6 +81,45 @@ class CSApp:
         """Decorator: *callback* says which waiter a request comes from; None: it is nobody's."""
         self._callbacks.waiter = callback
         return callback
+
+    def revoke(self, who: Flask | Identity | str, /, *, user: Any = None, **_: Any) -> None:
+        """Sign the subject *who* out of the chat, in every role, on every worker.
+
+        Connections are closed (4401) within 5 s, and every token that was signed
+        until now is worthless. Raises `StoreError` where other workers cannot be
+        told; this one knows all the same.
+
+        It is also a receiver of signals that send a `user` of Flask-Login:
+        `user_logged_out.connect(chat.revoke)`. Then it raises nothing, because the
+        host's sign-out must not fail, and logs an error instead.
+        """
+        if isinstance(who, Flask):
+            subject = user.get_id() if user is not None else None
+            if subject is not None:
+                _sign_out_with(who.extensions["csapp"], str(subject))
+            return
+        subject = Identity(who.subject if isinstance(who, Identity) else str(who)).subject
+        self._extension().revoke(subject, "host")
+
+    #: the same by another name
+    sign_out = revoke
+
+    def _extension(self) -> Extension:
+        """Of the application at work, or of the only one there is."""
+        apps = [current_app] if has_app_context() else list(self._apps)
+        if len(apps) != 1:
+            what = "whose subject? Call it inside of an application context"
+            raise RuntimeError(what)
+        extension: Extension = apps[0].extensions["csapp"]
+        return extension
+
+
+def _sign_out_with(extension: Extension, subject: str) -> None:
+    """Revoke what *subject* has, for a host that signs it out now."""
+    try:
+        extension.revoke(subject, "host")
+    except CSAppError as error:
+        log.error("a sign-out of the host cannot be kept: %s", error)
 
 
 def create_app(config: dict[str, Any] | None = None) -> Flask:

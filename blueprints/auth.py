@@ -28,7 +28,7 @@ STRANGER = "anonymous-"
 #: within a week is the same visitor
 RENEWAL = 7 * 86_400
 
-#: signing out one login: a second, and at once; it is a row in the database each time
+#: signing one subject out: a second, and at once; it is a row in the database each time
 SIGN_OUT_RATE = 0.1
 SIGN_OUT_BURST = 3
 
@@ -70,21 +70,28 @@ def blueprint(extension: Extension) -> Blueprint:
 
     @doors.post("/v1/waiter/logout")
     def logout() -> Response:
-        """The login of the token shown is over, everywhere."""
+        """The login of the token shown is over, everywhere.
+
+        Of a stranger only the connections here end, and nothing is kept: the token
+        belongs to nobody, and its bearer forgets it.
+        """
         shown = bearer(request, server.tokens.inspect_any)
-        if not sign_outs.take(shown.identity.sid):
-            what = "this login was signed out again and again"
+        who, revocations = shown.identity, server.house.revocations
+        if who.subject.startswith(STRANGER):
+            server.sign_out([(who.sid, "", 0)])  # nobody's token: kept nowhere
+            return Response(status=204)
+        if revocations.is_revoked(who, shown.signed):
+            return Response(status=204)
+        if not sign_outs.take(who.subject):
+            what = "signed out again and again in too short a time"
             return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "10"})
-        now, expires = int(time.time() * 1000), shown.expires
-        if shown.identity.subject.startswith(STRANGER):
-            # what this token was, or will be, renewed to is of the same login
-            last = max(expires, now + server.settings.token_lifetime * 1000)
-            expires = last + RENEWAL * 1000
-        extension.revoke(sid=shown.identity.sid, at=date(now, expires))
+        # another tab may have renewed the login just now
+        last = max(shown.expires, int(time.time() + server.settings.token_lifetime) * 1000)
+        revocations.revoke(sid=who.sid, at=date(last))
         security.record(
             Event.SIGN_OUT,
-            subject=shown.identity.subject,
-            role=shown.identity.role,
+            subject=who.subject,
+            role=who.role,
             address=client_address(request.environ, server.settings.trusted_proxies),
         )
         return Response(status=204)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from flask import Request, Response, jsonify
 
 from services.history.sql import SQLStore, open_store, prepared_store
 from services.identity import Identity
+from services.security_log import Event, security
 from services.server import ChatServer
 from services.wire.codes import ErrorCode
 
@@ -48,9 +50,22 @@ class Extension:
         """The database as it is found: perhaps without its tables. Raises `StoreError`."""
         return open_store(self.server.settings.database_url)
 
-    def revoke(self, *, sid: str, at: int) -> None:
-        """Let a login in no more from now on. Waits. Raises `StoreError`."""
-        self.server.house.revocations.revoke(sid=sid, at=at)
+    def revoke(self, subject: str, by: str) -> None:
+        """Make all that *subject* was given until now worthless. Waits. Raises `StoreError`.
+
+        A process in which no chat runs (pages, a command) only writes it down: the
+        workers that serve chats read it within 2 s.
+        """
+        now = int(time.time() * 1000)
+        if self.server.started or not self.has_store:
+            self.server.house.revocations.revoke(subject=subject, at=now)
+        else:
+            store = self.store()
+            try:
+                store.revoke(subject=subject, now=now)
+            finally:
+                store.close()
+        security.record(Event.REVOKED, subject=subject, by=by)
 
 
 def problem(

@@ -1,13 +1,15 @@
 """Who is signed out before the token runs out.
 
 A login (`sid`) is revoked for good, a subject's tokens until a moment. The store
-tells every process; what it said is held in memory, so that asking waits for
-nothing.
+tells every process, a slice at a time; what it said is held in memory, so that
+asking mostly waits for nothing.
 
-A revoked login is forgotten a week after its date, not after the lifetime of
-the settings: a token may have a longer one. `date` puts the date of one that
-lives longer off, so that it is forgotten when the token has run out. Subjects
-are never forgotten: there is one entry for each.
+1. Memory holds a week. The row of a login is dated a week before the last of its
+   tokens runs out (`date`), so that it is forgotten, and removed from the store,
+   when it is worth nothing. The row of a subject is the last word about it.
+2. A token older than what memory holds has an unusual lifetime, and is looked up in
+   the store; so is every token until all has been read. `is_revoked` waits then.
+3. What is news closes connections: at most one pass over them for each slice.
 """
 
 from __future__ import annotations
@@ -16,19 +18,26 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from itertools import islice
 
 from .errors import CSAppError
 from .history.port import Store
 from .identity import Identity
 from .runtime import Runtime
+from .settings import MAX_LIFETIME
 from .timers import Timer, Wheel
 
 log = logging.getLogger("csapp")
 
 LOOK = 2.0  # s between two looks: live sockets are closed within 5 s
-WEEK = 7 * 86_400_000  # ms that a revoked login is kept beyond its date
-FORGET = 300  # looks between two times of forgetting: ten minutes
+HOUR = 3_600_000  # ms by which clocks of machines may differ before a row is removed too early
+WEEK = 7 * 86_400_000  # ms that memory goes back
+FORGET = 300  # looks between two times of forgetting: ten minutes …
+FIRST = 30  # … and before the first
+SLICE = 2000  # rows read at once: 2 ms of the loop
+PAUSE = 0.05  # s between two slices that are removed: others write in between
+FORGOTTEN = 10_000  # rows looked at between two pauses of forgetting
 
 #: looks that go by until a number counts as the last: PostgreSQL gives numbers
 #: before it commits, so that a lower one may appear later
@@ -38,19 +47,21 @@ BEHIND = 100  # and numbers, at the first look
 #: number, sid, subject, when: what `Store.revoked` tells
 Row = tuple[int, str, str, int]
 
+#: sid, subject, when; one of the first two is empty
+News = tuple[str, str, int]
 
-def date(now: int, expires: int) -> int:
-    """When (ms) to say that a login is revoked whose token runs out at *expires*."""
-    return max(now, expires - WEEK)
+
+def date(expires: int) -> int:
+    """When (ms) to say that a login is revoked, the last of whose tokens runs out at *expires*."""
+    return expires + HOUR - WEEK
 
 
 class Revocations:
     """What is revoked, here and now.
 
-    `close(sid, subject, at)` is called in the loop for each piece of news, one
-    of *sid* and *subject* being empty: connections of that login, or of that
-    subject by a token signed until *at* (ms), are to be closed. It must not wait.
-    *store* is None where there is none: then this process alone remembers.
+    `close(news)` is called in the loop with what is new: connections of a login,
+    or of a subject by a token signed until then (ms), are to be closed. It must
+    not wait. *store* is None where there is none: then this process alone remembers.
     """
 
     def __init__(
@@ -58,7 +69,7 @@ class Revocations:
         store: Store | None,
         runtime: Runtime,
         wheel: Wheel,
-        close: Callable[[str, str, int], None],
+        close: Callable[[Sequence[News]], None],
         now: Callable[[], float] = time.time,
     ) -> None:
         self._store = store
@@ -74,15 +85,15 @@ class Revocations:
         self._looks = 0
         self._timer: Timer | None = None
         self._stopped = False
-        #: whether the store has answered at least once: before, nobody is known to be revoked
+        #: whether all that the store knew has been read once
         self.loaded = store is None
 
     def start(self) -> None:
-        """Read what there is, then look again every 2 s. Waits, but not for a store that is down.
+        """Begin to read what there is, then look again every 2 s. Does not wait.
 
         Called once, before the first connection is let in.
         """
-        self._look()
+        self._due()
 
     def stop(self) -> None:
         """Look no more."""
@@ -90,12 +101,21 @@ class Revocations:
         if self._timer is not None:
             self._timer.cancel()
 
-    def is_revoked(self, identity: Identity, signed_at_ms: int) -> bool:
-        """Whether a token of *identity* signed then is worth nothing any more. Never waits."""
-        return (
-            identity.sid in self._sids
-            or self._subjects.get(identity.subject, signed_at_ms - 1) >= signed_at_ms
+    def is_revoked(self, identity: Identity, signed: int) -> bool:
+        """Whether a token of *identity* signed then (ms) is worth nothing any more.
+
+        Waits for the store while not all has been read, and for a token of an
+        unusual age. Raises `StoreError` then.
+        """
+        if identity.sid in self._sids or self._subjects.get(identity.subject, signed - 1) >= signed:
+            return True
+        store = self._store
+        if store is None or (self.loaded and signed >= self._oldest() + HOUR):
+            return False
+        found: bool = self._runtime.blocking(
+            store.is_revoked, identity.sid, identity.subject, signed
         )
+        return found
 
     def revoke(self, *, sid: str = "", subject: str = "", at: int) -> None:
         """Revoke a login, or what a subject was given until *at*; here at once. Waits.
@@ -107,6 +127,10 @@ class Revocations:
         if store is not None:
             self._runtime.blocking(lambda: store.revoke(sid=sid, subject=subject, now=at))
 
+    def _oldest(self) -> int:
+        """What is older (ms) is not held in memory."""
+        return int(self._now() * 1000) - WEEK
+
     # ---- looking -------------------------------------------------------
 
     def _look(self) -> None:
@@ -114,25 +138,15 @@ class Revocations:
         if store is None:
             return
         try:
-            rows = self._runtime.blocking(lambda: list(store.revoked(self._read[0])))
+            self._read_on(store)
+            if self._looks % FORGET == FIRST:  # beside the looking: it may take minutes
+                self._runtime.spawn(self._forget, store)
         except CSAppError as error:
             if self._looks >= 0:
                 log.warning("revocations cannot be read: %s", error)
             self._looks = -1
         except Exception:
             log.exception("revocations cannot be read")
-        else:
-            if self._looks < 0:
-                log.info("revocations are read again")
-            self._looks = max(self._looks, 0) + 1
-            self._take(rows)
-            highest = max((row[0] for row in rows), default=self._read[-1])
-            if not self.loaded:  # not all of it fifteen times
-                self._read = deque([max(0, highest - BEHIND)], maxlen=OVERLAP)
-            self._read.append(highest)
-            self.loaded = True
-            if self._looks % FORGET == 0:
-                self._forget()
         finally:
             if not self._stopped:
                 self._timer = self._wheel.after(LOOK, self._due)
@@ -140,21 +154,61 @@ class Revocations:
     def _due(self) -> None:
         self._runtime.spawn(self._look)
 
-    def _take(self, rows: Iterable[Row]) -> None:
-        news: list[tuple[str, str, int]] = []
-        old = int(self._now() * 1000) - WEEK
+    def _read_on(self, store: Store) -> None:
+        """Take what has come since the looks that are remembered, a slice at a time."""
+        last, highest = self._read[0], self._read[-1]
+        while True:
+            rows = self._runtime.blocking(store.revoked, last, self._oldest(), SLICE)
+            self._take(rows)
+            if rows:
+                last = rows[-1][0]
+                highest = max(highest, last)
+            if len(rows) < SLICE:
+                break
+        if self._looks < 0:
+            log.info("revocations are read again")
+        self._looks = max(self._looks, 0) + 1
+        if not self.loaded:  # not all of it fifteen times
+            self._read = deque([max(0, highest - BEHIND)], maxlen=OVERLAP)
+        self._read.append(highest)
+        self.loaded = True
+
+    def _take(self, rows: Sequence[Row]) -> None:
+        news: list[News] = []
+        oldest = self._oldest()
         with self._lock:
             for _, sid, subject, at in rows:
-                if sid and sid not in self._sids and at >= old:
+                if at < oldest:
+                    continue
+                if sid and sid not in self._sids:
                     self._sids[sid] = at
                     news.append((sid, "", at))
                 if subject and at > self._subjects.get(subject, -1):
                     self._subjects[subject] = at
                     news.append(("", subject, at))
-        for sid, subject, at in news:
-            self._close(sid, subject, at)
+        if news:
+            self._close(news)
 
-    def _forget(self) -> None:
-        old = int(self._now() * 1000) - WEEK
-        with self._lock:
-            self._sids = {sid: at for sid, at in self._sids.items() if at >= old}
+    # ---- forgetting ----------------------------------------------------
+
+    def _forget(self, store: Store) -> None:
+        """Let go of what is worth nothing, here and in the store; some at a time."""
+        oldest = self._oldest()
+        for held in (self._sids, self._subjects):
+            keys = iter(list(held))
+            while some := list(islice(keys, FORGOTTEN)):
+                with self._lock:
+                    for key in some:
+                        if held[key] < oldest:
+                            del held[key]
+                self._runtime.sleep(0)
+        longest = oldest + WEEK - MAX_LIFETIME * 1000
+        try:
+            while self._runtime.blocking(self._prune, store, oldest, longest):
+                self._runtime.sleep(PAUSE)
+        except CSAppError as error:
+            log.warning("old revocations cannot be removed: %s", error)
+
+    @staticmethod
+    def _prune(store: Store, sids: int, subjects: int) -> bool:
+        return store.prune_revoked(sids=sids, subjects=subjects)

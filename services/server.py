@@ -10,7 +10,7 @@ import secrets
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from . import runtime as runtimes
@@ -28,7 +28,7 @@ from .limits import ConnectionCount, KeyedBuckets
 from .loops import Loops
 from .metrics import MeasuredDesk, Meters, Readings
 from .origin import client_address
-from .revocation import Revocations
+from .revocation import News, Revocations
 from .seldom import Seldom
 from .session import Session
 from .settings import Settings
@@ -159,7 +159,7 @@ class ChatServer:
         )
         if store is not None and settings.retention_days:
             self._sweep_daily(store, runtime, wheel)
-        revocations = Revocations(store, runtime, wheel, self._sign_out)
+        revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
         return House(settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations)
 
@@ -243,17 +243,17 @@ class ChatServer:
         loop = wheel.loops.every(DAY, "the daily sweep", sweep)
         wheel.after(FIRST_SWEEP, lambda: runtime.spawn(loop.once))
 
-    def _sign_out(self, sid: str, subject: str, at: int) -> None:
-        """Close the connections of a login, or of a subject by tokens signed until *at*."""
+    def sign_out(self, news: Sequence[News]) -> None:
+        """Close the connections here of logins, and of subjects by tokens signed until then."""
+        logins = {sid for sid, _, _ in news if sid}
+        subjects = {subject: at for _, subject, at in news if subject}
         with self._lock:
             found = list(self._open.items())
         for connection, session in found:
             who = session.identity
             if who is None:
                 continue
-            if (sid and who.sid == sid) or (
-                subject and who.subject == subject and session.signed <= at
-            ):
+            if who.sid in logins or subjects.get(who.subject, -1) >= session.signed:
                 connection.close(CloseCode.UNAUTHENTICATED, "signed out")
 
     def _open_store(self, runtime: runtimes.Runtime) -> SQLStore | None:

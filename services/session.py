@@ -26,6 +26,7 @@ from msgspec import UNSET
 from simple_websocket import ConnectionClosed
 
 from .desk.port import Arrival, DeskUnavailable, QueueFull, Role
+from .history.port import StoreError
 from .history.writer import Talk
 from .house import House
 from .identity import Identity, TokenError, TokenRole
@@ -430,9 +431,17 @@ class Session:
             older.replace()
 
     def _identify(self, frame: frames.Auth) -> tuple[Identity, int]:
-        """Who bears the token of *frame*, and when it was signed (ms). Raises `TokenError`."""
+        """Who bears the token of *frame*, and when it was signed (ms).
+
+        Raises `TokenError`, or `Refusal` where that cannot be known now.
+        """
         shown = self.house.tokens.inspect(frame.payload.token, TokenRole(self._role))
-        if self.house.revocations.is_revoked(shown.identity, shown.signed):
+        try:
+            revoked = self.house.revocations.is_revoked(shown.identity, shown.signed)
+        except StoreError:
+            what = "tokens cannot be looked up at the moment; try again"
+            raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id) from None
+        if revoked:
             what = "payload.token: this login was signed out"
             raise TokenError(ErrorCode.INVALID_TOKEN, what)
         return shown.identity, shown.signed

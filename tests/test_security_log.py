@@ -50,11 +50,12 @@ class Kept(logging.Handler):
 
 
 @pytest.fixture
-def kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kept]:
+def kept() -> Iterator[Kept]:
     logger, handler = logging.getLogger("csapp.security"), Kept()
-    monkeypatch.setattr(logger, "level", logging.INFO)
     logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
     yield handler
+    logger.setLevel(logging.NOTSET)
     logger.removeHandler(handler)
 
 
@@ -201,6 +202,11 @@ def test_commands(app: Flask, kept: Kept, tmp_path: Path):
         'event=export by=OPERATOR reason="conversation 1"',
         "event=erasure by=OPERATOR count=1",
     ]
+
+
+def test_a_host_signs_somebody_out(app: Flask, kept: Kept):
+    app.extensions["csapp"].revoke("42", "host")
+    assert kept.messages == ["event=revoked subject=42 by=host"]
 
 
 def test_tokens_on_connections():

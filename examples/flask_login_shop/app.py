@@ -9,7 +9,14 @@ import os
 import secrets
 
 from flask import Flask, g, redirect, render_template, request, url_for
-from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
+from flask_login import (
+    LoginManager,
+    UserMixin,
+    current_user,
+    login_user,
+    logout_user,
+    user_logged_out,
+)
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from csapp import CSApp, Identity
@@ -84,6 +91,9 @@ def waiter(request):
     if current_user.is_authenticated and current_user.is_staff:
         return Identity(current_user.get_id(), current_user.name)
     return None  # nobody who answers customers
+
+
+user_logged_out.connect(chat.revoke)
 
 
 # ---- the policy ------------------------------------------------------------

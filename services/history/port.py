@@ -12,7 +12,7 @@ UTC.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple, Protocol
@@ -236,14 +236,26 @@ class Store(Protocol):
     def revoke(self, *, sid: str = "", subject: str = "", now: int) -> None:
         """Let nobody in with a token of login *sid*, or one of *subject* signed until *now*.
 
-        Raises `StoreError` or `OutcomeUnknown`; doing it again is harmless.
+        Raises `StoreError` or `OutcomeUnknown`; doing it again is harmless, and an
+        earlier *now* takes nothing back.
         """
 
-    def revoked(self, after: int) -> Iterator[tuple[int, str, str, int]]:
-        """Revocations numbered above *after*: number, sid, subject, when.
+    def revoked(
+        self, after: int, since: int = 0, limit: int = 1 << 31
+    ) -> list[tuple[int, str, str, int]]:
+        """The first *limit* revocations numbered above *after*: number, sid, subject, when.
 
-        They are read when it is called, not when they are iterated. None becomes
-        visible after one with a greater number, so who goes on from the last misses none.
+        Those of before *since* are left out. None becomes visible after one with a
+        greater number, so who goes on from the last misses none.
+        """
+
+    def is_revoked(self, sid: str, subject: str, signed: int) -> bool:
+        """Whether a token of login *sid* of *subject*, signed then, was revoked."""
+
+    def prune_revoked(self, *, sids: int, subjects: int) -> bool:
+        """Remove some revocations of logins of before *sids*, of subjects of before *subjects*.
+
+        True: there are more, for the next call.
         """
 
     def close(self) -> None:

@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from . import port, tables
+from . import port, revoked, tables
 from .port import Batch, Chat, Conflict, Duty, Message, Note, OutcomeUnknown, StoreError, Unfit
 
 #: s that a statement waits for somebody else's lock before it fails
@@ -37,6 +37,9 @@ ANSWER_WAIT = 10.0
 
 #: s that a migration waits for another process's
 MIGRATION_WAIT = 600.0
+
+#: revocations removed at once, which holds up who writes for some milliseconds
+PRUNED = 500
 
 #: client ids in one query: SQLite takes 32,766 values, PostgreSQL 65,535
 FOUND_AT_ONCE = 1000
@@ -284,7 +287,7 @@ class SQLStore:
             with engine.connect() as connection:
                 return work(connection)
 
-    def _select(self, query: sa.Select[Any]) -> Sequence[Any]:
+    def _select(self, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> Sequence[Any]:
         return self._read(lambda connection: connection.execute(query).fetchall())
 
     def find(self, chat: int, side: int, author: str, client_ids: Sequence[str]) -> list[Message]:
@@ -358,14 +361,24 @@ class SQLStore:
         ]
 
     def revoke(self, *, sid: str = "", subject: str = "", now: int) -> None:
-        self._transact(sa.insert(tables.revoked).values(sid=sid, subject=subject, at=now))
+        self._transact(*revoked.adding(sid, subject, now))
 
-    def revoked(self, after: int) -> Iterator[tuple[int, str, str, int]]:
-        # Not a generator: it would ask the database where it is iterated, on the loop.
-        table = tables.revoked.c
-        query = sa.select(table.n, table.sid, table.subject, table.at)
-        rows = self._select(query.where(table.n > after).order_by(table.n))
-        return iter([(row[0], row[1], row[2], row[3]) for row in rows])
+    def revoked(
+        self, after: int, since: int = 0, limit: int = 1 << 31
+    ) -> list[tuple[int, str, str, int]]:
+        rows = self._select(revoked.slice_of(after, since, limit))
+        return [(row[0], row[1], row[2], row[3]) for row in rows]
+
+    def is_revoked(self, sid: str, subject: str, signed: int) -> bool:
+        return bool(self._select(revoked.naming(sid, subject, signed)))
+
+    def prune_revoked(self, *, sids: int, subjects: int, limit: int = PRUNED) -> bool:
+        more = False
+        for column, before in (("sid", sids), ("subject", subjects)):
+            if self._select(revoked.old(column, before)):  # or it would wait for who writes
+                self._transact(revoked.pruning(column, before, limit))
+                more = more or bool(self._select(revoked.old(column, before)))
+        return more
 
     def close(self) -> None:
         self._undo()

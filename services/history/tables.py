@@ -140,6 +140,10 @@ revoked = Table(
     Column("at", BigInteger, nullable=False),
     sqlite_autoincrement=True,  # workers read on behind the last
 )
+for _column in (revoked.c.sid, revoked.c.subject):
+    _some = text(f"{_column.name} <> ''")
+    Index(f"revoked_{_column.name}", _column, sqlite_where=_some, postgresql_where=_some)
+Index("revoked_at", revoked.c.at)
 
 canned = Table(
     "canned",

@@ -111,3 +111,23 @@ def test_who_has_served_is_found_in_what_an_older_csapp_has_stored(opened, monke
         assert [one.key for one in store.chats_of(Side.WAITER, waiter)] == [7]
         assert store.knows(waiter, "ann")
     assert not store.knows("ann", "ann")
+
+
+def test_of_what_an_older_csapp_has_revoked_the_last_word_stays(opened, monkeypatch):
+    store = opened()
+    with monkeypatch.context() as patch:
+        patch.setattr("services.history.schema._TARGET", "0003")
+        store.migrate()
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            """INSERT INTO revoked (sid, subject, at) VALUES
+            ('s-1', '', 5), ('', 'ann', 7), ('', 'ann', 9), ('', 'ann', 9), ('', 'ann', 8),
+            ('', 'bob', 1), ('s-1', '', 6)"""
+        )
+    store.migrate()
+    assert [row[1:] for row in store.revoked(0)] == [
+        ("s-1", "", 5),
+        ("", "ann", 9),
+        ("", "bob", 1),
+        ("s-1", "", 6),
+    ]

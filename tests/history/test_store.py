@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 
+from services.history import revoked
 from services.history.port import (
     Amendment,
     Batch,
@@ -266,14 +267,57 @@ def test_revocations_are_numbered(store):
     assert list(store.revoked(second)) == []
 
 
-def test_revocations_are_read_where_they_are_asked_for_not_where_they_are_iterated(store):
+def test_there_is_one_revocation_of_a_login_and_one_of_a_subject(store):
+    for now in (5, 7, 6):
+        store.revoke(sid="s-1", now=now)
+        store.revoke(subject="ann", now=now)
+    store.revoke(sid="s-2", now=1)
+    kept = [row[1:] for row in store.revoked(0)]
+    assert kept == [("s-1", "", 7), ("", "ann", 7), ("s-1", "", 6), ("", "ann", 6), ("s-2", "", 1)]
+    store.revoke(subject="ann", now=8)
+    assert [row[1:] for row in store.revoked(0) if row[2]] == [("", "ann", 8)]
+    assert store.revoked(0)[-1][0] > 6, "a new number: others read on behind the last"
+
+
+def test_revocations_of_a_while_ago_are_left_out_and_the_rest_comes_in_slices(store):
+    for n in range(1, 6):
+        store.revoke(sid=f"s-{n}", now=n)
+    first = store.revoked(0, since=2, limit=2)
+    assert [row[1] for row in first] == ["s-2", "s-3"]
+    assert [row[1] for row in store.revoked(first[-1][0], since=2, limit=2)] == ["s-4", "s-5"]
+
+
+def test_one_token_can_be_looked_up(store):
     store.revoke(sid="s-1", now=5)
-    found = store.revoked(0)
-    store.close()
-    with store.engine.connect() as connection:
-        connection.exec_driver_sql("DELETE FROM revoked")
-        connection.commit()
-    assert len(list(found)) == 1
+    store.revoke(subject="ann", now=6)
+    assert store.is_revoked("s-1", "bob", 100)
+    assert store.is_revoked("s-2", "ann", 6)
+    assert not store.is_revoked("s-2", "ann", 7)
+    assert not store.is_revoked("s-2", "bob", 0)
+    assert not store.is_revoked("", "", 0), "no login and no subject mean nobody"
+
+
+def test_looking_up_a_token_uses_the_indexes(store):
+    with store.engine.begin() as connection:
+        if store.name == "postgresql":
+            connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        seen = explain(connection, revoked.naming("s-1", "ann", 5))
+        assert "revoked_sid" in seen
+        assert "revoked_subject" in seen
+        if store.name == "sqlite":  # PostgreSQL decides by what is in it
+            assert "revoked_at" in explain(connection, revoked.old("sid", 5))
+
+
+def test_revocations_are_removed_some_at_a_time(store):
+    for n in range(1, 6):
+        store.revoke(sid=f"s-{n}", now=n)
+        store.revoke(subject=f"user-{n}", now=n)
+    assert store.prune_revoked(sids=5, subjects=3, limit=2)
+    assert len(store.revoked(0)) == 6
+    assert not store.prune_revoked(sids=5, subjects=3, limit=2)
+    left = {row[1] or row[2] for row in store.revoked(0)}
+    assert left == {"s-5", "user-3", "user-4", "user-5"}
+    assert not store.prune_revoked(sids=5, subjects=3)
 
 
 def test_a_revocation_never_becomes_visible_after_a_later_one(store, opened):
