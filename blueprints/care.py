@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -21,8 +19,9 @@ from services.security_log import Event, security
 from services.wire.dates import rfc3339
 
 from .commands import chat, operator
+from .new_file import new_file, refuse_to_overwrite
 
-__all__ = ["chat", "store_of"]
+__all__ = ["chat", "open_store_of_app", "store_of"]
 
 #: characters that go to the disk or the terminal at once
 PIECE = 65_536
@@ -46,7 +45,8 @@ def store_of(app: Flask) -> SQLStore:
 
 
 @contextlib.contextmanager
-def _store() -> Iterator[SQLStore]:
+def open_store_of_app() -> Iterator[SQLStore]:
+    """The store of the current application, closed in the end. Raises `ClickException`."""
     store = None
     try:
         store = store_of(current_app._get_current_object())  # type: ignore[attr-defined]
@@ -89,9 +89,9 @@ def export_(
     """Write out a conversation, or all of a person's."""
     if (conversation is None) == (person is None):
         raise click.UsageError("say either --conversation or --person")
-    if output is not None and output.exists() and not force:
-        raise click.ClickException(f"{output} exists; --force overwrites it")
-    with _store() as store:
+    if output is not None:
+        refuse_to_overwrite(output, force)
+    with open_store_of_app() as store:
         if conversation is not None:
             chats = care.find_chat(store, _key(conversation))
             title = f"Conversation {conversation}"
@@ -144,25 +144,8 @@ def _write(write: Callable[[bytes], Any], pieces: Iterable[str]) -> None:
 
 
 def _write_file(path: Path, pieces: Iterable[str], force: bool) -> None:
-    """All of it or no file: nobody else may read it (0600), as it is people's words."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        try:
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                _write(file.write, pieces)
-                file.flush()
-                os.fsync(file.fileno())
-            if force:
-                draft.replace(path)
-            else:
-                os.link(draft, path)  # fails where somebody was faster
-        finally:
-            draft.unlink(missing_ok=True)
-    except FileExistsError:
-        raise click.ClickException(f"{path} exists; --force overwrites it") from None
-    except OSError as error:
-        raise click.ClickException(f"{path}: {error.strerror}") from None
+    with new_file(path, force=force) as draft, draft.open("wb") as file:
+        _write(file.write, pieces)
 
 
 # ---- erase, search, sweep --------------------------------------------------
@@ -174,7 +157,7 @@ def _write_file(path: Path, pieces: Iterable[str], force: bool) -> None:
 @click.option("--no-vacuum", is_flag=True, help="Leave the file's size, and traces in free room.")
 def erase(person: str, yes: bool, no_vacuum: bool) -> None:
     """Forget a person, for good."""
-    with _store() as store:
+    with open_store_of_app() as store:
         if not yes:
             click.confirm(f"Erase {_one_line(person)}? It cannot be undone", abort=True)
         erased = care.erase(store, person, vacuum=not no_vacuum)
@@ -208,7 +191,7 @@ def erase(person: str, yes: bool, no_vacuum: bool) -> None:
 )
 def search_(words: tuple[str, ...], served_by: str | None, limit: int) -> None:
     """Find messages that hold all of the words, newest first."""
-    with _store() as store:
+    with open_store_of_app() as store:
         before = None
         shown = 0
         while True:
@@ -244,6 +227,6 @@ def sweep(older_than: int | None) -> None:
             raise click.ClickException(
                 "CSAPP_RETENTION_DAYS is 0 (keep for ever); say --older-than DAYS"
             )
-    with _store() as store:
+    with open_store_of_app() as store:
         gone = care.sweep(store, older_than * care.DAY, _now())
     click.echo(f"Deleted {gone.chats} conversations, {gone.messages} messages, {gone.notes} notes.")

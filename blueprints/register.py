@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import accounts, api, auth, canned, care, doctor, ops, refusals, search, sockets
+from . import accounts, api, auth, backup, canned, care, doctor, ops, refusals, search, sockets
 from .console import pages as console
 from .demo import command as demo
 from .extension import Extension
@@ -18,5 +18,5 @@ def register(app: Flask, extension: Extension, url_prefix: str) -> None:
         refusals.hang(blueprint, extension.server)
         app.register_blueprint(blueprint, url_prefix=url_prefix or None)
     # One group, made in commands.py; the other modules add to it.
-    for commands in (accounts, care, demo, doctor):
+    for commands in (accounts, backup, care, demo, doctor):
         app.cli.add_command(commands.chat)

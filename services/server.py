@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import itertools
 import logging
@@ -51,6 +52,14 @@ TOKEN_BURST = 30
 
 #: every server of this process, for whoever must drain them at a shutdown
 servers: weakref.WeakSet[ChatServer] = weakref.WeakSet()
+
+
+@atexit.register
+def _shut_stores() -> None:
+    """For what ends without `ChatServer.close`, such as the development server."""
+    for server in list(servers):
+        server.shut_store()
+
 
 #: what a client is told with a 429 or 503
 RETRY = {"Retry-After": "5"}
@@ -114,6 +123,8 @@ class ChatServer:
         self.loops: Loops | None = None
         #: what is said is kept here, once the server has started; None: nothing is
         self.store: SQLStore | None = None
+        #: the process that has opened the database; 0: none, or it is closed
+        self._opened_by = 0
         servers.add(self)
 
     # ---- starting ------------------------------------------------------
@@ -261,6 +272,7 @@ class ChatServer:
         if url == "off":
             return None
         store: SQLStore = runtime.blocking(prepared_store, url)
+        self._opened_by = os.getpid()
         return store
 
     @property
@@ -382,9 +394,21 @@ class ChatServer:
             connection.close(CloseCode.RESTART, f"the server restarts; retry_after={pause:.1f}")
 
     def close(self) -> None:
-        """Give the lease of a shared desk back. Everything else ends with the process."""
+        """Give the lease of a shared desk back, and leave the database whole.
+
+        Everything else ends with the process.
+        """
         if self._mailbox is not None:
             self._mailbox.close()
+        if self._runtime is not None:
+            self._runtime.blocking(self.shut_store)
+
+    def shut_store(self) -> None:
+        """Close the database, unless something is still being stored. Blocks."""
+        is_idle = self._writer is None or self._writer.idle
+        if self.store is not None and is_idle and self._opened_by == os.getpid():
+            self._opened_by = 0
+            self.store.shut()
 
     def may_have_token(self, address: str) -> bool:
         """Whether *address* may be given one more token now."""

@@ -384,6 +384,11 @@ class SQLStore:
         self._undo()
         self.engine.dispose()
 
+    def shut(self) -> None:
+        """Close, because this process ends. Nothing is being written any more. Raises nothing."""
+        with contextlib.suppress(SQLAlchemyError, StoreError):
+            self.close()
+
 
 # ---- queries -----------------------------------------------------------
 

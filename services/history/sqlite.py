@@ -28,6 +28,9 @@ JOURNAL = 16_777_216
 #: s that the writer waits for readers then; past it, it goes on with a journal twice as long
 READERS_WAIT = 0.5
 
+#: times that a process which ends asks readers to let go of the journal
+LAST_TRIES = 10
+
 _UNIQUE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID")
 #: errors whose words may hold what people have written or looked for, but for `_MISSING`
 _TALKATIVE = ("SQLITE_ERROR", "SQLITE_CONSTRAINT_TRIGGER", "SQLITE_CONSTRAINT_FUNCTION")
@@ -141,6 +144,22 @@ class SQLiteStore(SQLStore):
 
     def _roll_back(self, connection: sa.Connection) -> None:
         connection.exec_driver_sql("ROLLBACK")
+
+    def shut(self) -> None:
+        """Also bring what is in the journal into the file: an operator may copy that alone.
+
+        SQLite does it when the last connection is closed, but a thread of this process may
+        still read.
+        """
+        with contextlib.suppress(OSError, sa.exc.SQLAlchemyError):
+            self._undo()
+            for _ in range(LAST_TRIES):
+                if not os.path.getsize(f"{self.path}-wal"):
+                    break
+                with self._reader.connect() as connection:
+                    connection.exec_driver_sql(f"PRAGMA busy_timeout = {READERS_WAIT * 1000:.0f}")
+                    connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        super().shut()
 
     def _put(
         self, connection: sa.Connection, table: sa.Table, rows: list[tuple[Any, ...]], changes: str

@@ -1,0 +1,73 @@
+"""`flask … chat backup FILE`: a copy of the embedded database, taken while a server uses it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from services.history.backup import Copied, back_up, dump_command, files_of
+from services.history.sql import SQLStore
+from services.history.sqlite import SQLiteStore
+from services.security_log import Event, security
+
+from .care import open_store_of_app
+from .commands import chat, operator
+from .new_file import new_file, refuse_to_overwrite
+
+UNITS = ("bytes", "KB", "MB", "GB", "TB")
+
+
+@chat.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--force", is_flag=True, help="Overwrite the file.")
+def backup(file: Path, force: bool) -> None:
+    """Copy the embedded database into FILE, beside a running server."""
+    with open_store_of_app() as store:
+        sqlite = _only_sqlite(store, file)
+        refuse_to_overwrite(file, force)
+        if any(_is_same(file, one) for one in files_of(sqlite)):
+            raise click.ClickException(f"{file} is the database itself; name another file")
+        security.record(Event.EXPORT, by=operator(), reason="a backup of all conversations")
+        with new_file(file, force=force) as draft:
+            copied = back_up(sqlite, draft, _show if sys.stderr.isatty() else _ignore)
+    click.echo(_told(file, copied))
+
+
+def _only_sqlite(store: SQLStore, file: Path) -> SQLiteStore:
+    if isinstance(store, SQLiteStore):
+        return store
+    raise click.ClickException(
+        f"a PostgreSQL database is copied by its own tool: {dump_command(store, file)}\n"
+        "docs/operations.md says how it is restored."
+    )
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    return one.resolve() == other.resolve() or (
+        one.exists() and other.exists() and one.samefile(other)
+    )
+
+
+def _ignore(part: float) -> None:
+    pass
+
+
+def _show(part: float) -> None:
+    """On the terminal, over what stands there."""
+    click.echo(f"\r{part:4.0%}\x1b[K\r", nl=False, err=True)
+
+
+def _told(file: Path, copied: Copied) -> str:
+    return (
+        f"{file}: {_readable(copied.size)}, {copied.chats:,} conversations, "
+        f"{copied.messages:,} messages; the copy is whole."
+    )
+
+
+def _readable(size: float) -> str:
+    unit = 0
+    while size >= 1000 and unit < len(UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.3g} {UNITS[unit]}"

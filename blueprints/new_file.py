@@ -1,0 +1,63 @@
+"""Files that commands write: for their owner only, whole or not at all, never over another."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+
+def refuse_to_overwrite(path: Path, force: bool) -> None:
+    """Raises `ClickException` where *path* is there already, unless told to *force* it."""
+    if os.path.lexists(path) and not force:
+        raise click.ClickException(f"{path} exists; --force overwrites it")
+
+
+@contextlib.contextmanager
+def new_file(path: Path, *, force: bool) -> Iterator[Path]:
+    """An empty draft beside *path*, mode 0600, which becomes *path* when all is in it.
+
+    Raises `ClickException`: *path* exists and may not be overwritten (*force*),
+    or the file system refuses. Then nothing is left.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        try:
+            os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+            yield draft
+            _sync(draft)
+            _name(draft, path, force)
+            _sync(path.parent)
+        finally:
+            draft.unlink(missing_ok=True)
+    except FileExistsError:
+        refuse_to_overwrite(path, force=False)
+        raise
+    except OSError as error:
+        raise click.ClickException(f"{path}: {error.strerror}") from None
+
+
+def _name(draft: Path, path: Path, force: bool) -> None:
+    if not force:
+        try:
+            os.link(draft, path)  # fails where somebody was faster
+            return
+        except FileExistsError:
+            raise
+        except OSError:  # no hard links here: take the name with an empty file first
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    draft.replace(path)
+
+
+def _sync(path: Path) -> None:
+    """What was written is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some file systems cannot, for folders
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,248 @@
+"""The embedded database as an operator copies it: by `chat backup`, and by hand after a stop."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import sqlite3
+import stat
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click import ClickException
+
+from blueprints.new_file import new_file
+from services.history.sql import open_store
+from testkit import Client, LiveServer
+from testkit.postgres import Postgres
+
+from .test_operation import run
+
+
+def _history(path: Path) -> list[str]:
+    """What was said in the database of this file, in order."""
+    with contextlib.closing(sqlite3.connect(path)) as found:
+        assert found.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        return [row[0] for row in found.execute("SELECT body FROM message ORDER BY n")]
+
+
+def _backup(database: Path, *args: str | Path) -> tuple[int, str]:
+    """`chat backup …`: its exit status, and what it has said."""
+    done = run(
+        "flask", "--app", "csapp", "chat", "backup", *map(str, args),
+        CSAPP_DATABASE_URL=f"sqlite:///{database}",
+    )  # fmt: skip
+    return done.returncode, done.stdout + done.stderr
+
+
+def _value(path: Path, query: str) -> Any:
+    with contextlib.closing(sqlite3.connect(path)) as found:
+        return found.execute(query).fetchone()[0]
+
+
+def _until(client: Client, kind: str) -> dict[str, Any]:
+    """The next frame of this type."""
+    while (frame := client.receive())["type"] != kind:
+        pass
+    return frame
+
+
+class Talker:
+    """A visitor and a waiter; the visitor says something and knows what is acknowledged."""
+
+    def __init__(self, server: LiveServer) -> None:
+        self._user, self._waiter = Client(server, "user"), Client(server, "waiter")
+        for client in (self._waiter, self._user):
+            token = server.token(client.role, f"the-{client.role}")
+            client.say("auth", {"token": token, "version": 2})
+            _until(client, "auth_success")
+        self._waiter.say("ready")
+        self._user.say("connect")
+        _until(self._user, "connect_success")
+        self.acknowledged: list[str] = []
+
+    def say(self, text: str) -> None:
+        """Say it, and wait until it is durable."""
+        name = str(uuid.uuid4())
+        frame = {"type": "message_text", "id": name, "payload": {"message": text}}
+        self._user.send(json.dumps(frame))
+        _until(self._user, "message_text_success")
+        self.acknowledged.append(text)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "csapp.db"
+
+
+@pytest.fixture
+def server(database: Path) -> Iterator[LiveServer]:
+    with serving(database) as server:
+        yield server
+
+
+def serving(database: Path) -> LiveServer:
+    """A server on this file."""
+    env = {"CSAPP_DATABASE_URL": f"sqlite:///{database}", "CSAPP_MESSAGE_RATE": "0"}
+    return LiveServer.gunicorn(env=env)
+
+
+# ---- stopping --------------------------------------------------------------
+
+
+def test_after_a_stop_everything_is_in_the_one_file(
+    server: LiveServer, database: Path, tmp_path: Path
+):
+    talker = Talker(server)
+    for number in range(50):
+        talker.say(f"text {number}")
+    assert server.stop() == 0
+    copy = tmp_path / "copy.db"
+    shutil.copyfile(database, copy)
+    assert _history(copy) == talker.acknowledged
+    assert [file.name for file in database.parent.iterdir()] == [database.name]
+
+
+def test_after_a_stop_of_the_development_server_too(database: Path, tmp_path: Path):
+    env = {"CSAPP_DATABASE_URL": f"sqlite:///{database}"}
+    with LiveServer.flask(env=env) as server:
+        talker = Talker(server)
+        talker.say("hello")
+        server.signal(2)  # Ctrl-C
+        server.wait()
+    copy = tmp_path / "copy.db"
+    shutil.copyfile(database, copy)
+    assert _history(copy) == ["hello"]
+
+
+# ---- a backup --------------------------------------------------------------
+
+
+def test_a_backup_under_load_has_all_that_was_acknowledged_before(
+    server: LiveServer, database: Path, tmp_path: Path
+):
+    talker = Talker(server)
+    for number in range(100):
+        talker.say(f"text {number}")
+    before = list(talker.acknowledged)
+    enough = threading.Event()
+
+    def go_on() -> None:
+        number = 100
+        while not enough.is_set():
+            talker.say(f"text {number}")
+            number += 1
+
+    talking = threading.Thread(target=go_on)
+    talking.start()
+    copy = tmp_path / "backup.db"
+    try:
+        status, said = _backup(database, copy)
+    finally:
+        enough.set()
+        talking.join()
+    assert status == 0, said
+    assert "the copy is whole" in said
+    assert "1 conversations" in said
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    found = _history(copy)
+    assert found == talker.acknowledged[: len(found)]
+    assert found[: len(before)] == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["backup.db", "data"]
+
+
+def test_a_new_server_starts_from_a_backup(server: LiveServer, database: Path, tmp_path: Path):
+    talker = Talker(server)
+    talker.say("before")
+    copy = tmp_path / "backup.db"
+    assert _backup(database, copy)[0] == 0
+    talker.say("after")
+    server.stop()
+
+    restored = tmp_path / "restored" / "csapp.db"
+    restored.parent.mkdir()
+    shutil.copyfile(copy, restored)
+    with serving(restored) as again, Client(again, "user") as user:
+        user.say("auth", {"token": again.token("user", "the-user"), "version": 2})
+        _until(user, "auth_success")
+        user.say("get_history", {"conversation": f"{_value(copy, 'SELECT key FROM chat'):x}"})
+        page = _until(user, "message_history")["payload"]["messages"]
+        assert [one["payload"]["message"] for one in page] == ["before"]
+        again.stop()
+    assert _history(restored) == ["before"]
+    with contextlib.closing(open_store(f"sqlite:///{copy}")) as store:
+        store.check()  # its tables are known to be of this version
+
+
+def test_a_backup_overwrites_nothing_unless_it_is_told_to(
+    server: LiveServer, database: Path, tmp_path: Path
+):
+    Talker(server).say("hello")
+    copy = tmp_path / "backup.db"
+    copy.write_text("precious")
+    status, said = _backup(database, copy)
+    assert status == 1
+    assert "--force" in said
+    assert copy.read_text() == "precious"
+    assert _backup(database, copy, "--force")[0] == 0
+    assert _history(copy) == ["hello"]
+
+
+def test_a_file_system_without_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    file = tmp_path / "file"
+    with new_file(file, force=False) as draft:
+        draft.write_text("new")
+    assert file.read_text() == "new"
+    with pytest.raises(ClickException, match="--force"), new_file(file, force=False) as draft:
+        draft.write_text("newer")
+    assert file.read_text() == "new"
+    with new_file(file, force=True) as draft:
+        draft.write_text("newest")
+    assert file.read_text() == "newest"
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_a_backup_onto_the_database_itself_is_refused(
+    server: LiveServer, database: Path, tmp_path: Path
+):
+    Talker(server).say("hello")
+    link = tmp_path / "link.db"
+    os.link(database, link)
+    for target in (database, link, Path(f"{database}-wal"), database.parent / "." / database.name):
+        status, said = _backup(database, target, "--force")
+        assert status == 1
+        assert "is the database itself" in said
+    link.unlink()
+    server.stop()
+    assert _history(database) == ["hello"]
+
+
+def test_a_backup_that_cannot_be_written_says_so_in_a_line(
+    server: LiveServer, database: Path, tmp_path: Path
+):
+    Talker(server).say("hello")
+    status, said = _backup(database, tmp_path / "nowhere" / "backup.db")
+    assert status == 1
+    assert "No such file or directory" in said
+    assert "Traceback" not in said
+
+
+def test_of_postgresql_it_is_said_how(postgres: Postgres, tmp_path: Path):
+    done = run(
+        "flask", "--app", "csapp", "chat", "backup", str(tmp_path / "backup"),
+        CSAPP_DATABASE_URL=postgres.database().replace("csapp@", "csapp:secret-word@"),
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "secret-word" not in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
