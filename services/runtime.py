@@ -50,6 +50,9 @@ class Readiness(Protocol):
     def wait_writable(self, timeout: float) -> bool:
         """Return True when the socket takes bytes again, False after *timeout* seconds."""
 
+    def has_unread(self) -> bool:
+        """Whether there is something to read now, or the other side has hung up. Never waits."""
+
     def close(self) -> None:
         """Let go of the socket, which stays open; before the socket itself is closed."""
 
@@ -125,6 +128,7 @@ class GeventRuntime:
         self._greenlet = greenlet
         self._hub = gevent.get_hub()
         self._aside: Calls | None = None
+        self._round = _Round(self._hub.loop)
         self.now = time.monotonic
         self.sleep = gevent.sleep
         self.call_soon = self._hub.loop.run_callback
@@ -162,7 +166,37 @@ class GeventRuntime:
         return value
 
     def readiness(self, sock: socket.socket) -> Readiness:
-        return _HubReadiness(self._gevent, self._hub, sock)
+        return _HubReadiness(self._gevent, self._hub, self._round, sock)
+
+
+class _Round:
+    """The sockets that one round of the event loop has found ready, served as they became so.
+
+    The kernel lists them in the order in which they became ready. libev notes
+    all of them and then makes their calls from the last to the first, so that
+    of a hundred visitors who ask at once the last one would be first in the
+    queue. So their calls only note them here, and what libev does last in the
+    round serves them from the end: first come, first served.
+    """
+
+    def __init__(self, loop: Any) -> None:
+        self.ready: list[_HubReadiness] = []
+        self._is_reversed = "libev" in type(loop).__module__
+        # What has the lowest priority comes last. In libuv it has a phase of its own.
+        options = {"priority": -2} if self._is_reversed else {}
+        self._watcher = loop.check(ref=False, **options)
+        self._watcher.start(self._serve)
+
+    def _serve(self) -> None:
+        if not self.ready:
+            return
+        ready = self.ready[::-1] if self._is_reversed else self.ready[:]
+        self.ready.clear()
+        for one in ready:
+            try:
+                one.serve()
+            except Exception:
+                log.exception("a socket could not be served")
 
 
 class _HubReadiness:
@@ -174,11 +208,11 @@ class _HubReadiness:
     """
 
     __slots__ = (
-        "_borrowed", "_fd", "_getcurrent", "_hub", "_reader", "_started", "_switch", "_wait_write",
-        "_waiting", "_watcher", "in_passing", "sock",
+        "_borrowed", "_fd", "_getcurrent", "_hub", "_reader", "_round", "_started", "_switch",
+        "_wait_write", "_waiting", "_watcher", "in_passing", "sock",
     )  # fmt: skip
 
-    def __init__(self, gevent: Any, hub: Any, sock: socket.socket) -> None:
+    def __init__(self, gevent: Any, hub: Any, round_: _Round, sock: socket.socket) -> None:
         from greenlet import greenlet
 
         sock.setblocking(False)
@@ -187,6 +221,7 @@ class _HubReadiness:
         self._borrowed = hasattr(sock, "hub") and not isinstance(sock, ssl.SSLSocket)
         self.sock: Any = _bare(sock, self._fd) if self._borrowed else sock
         self._hub = hub
+        self._round = round_
         self._switch = greenlet.switch
         self._getcurrent = gevent.getcurrent
         self._wait_write = gevent.socket.wait_write
@@ -200,31 +235,32 @@ class _HubReadiness:
         if not self._started:
             self._started = True
             self._reader = self._getcurrent()
-            self._watcher.start(self._ready)
+            self._watcher.start(self._round.ready.append, self)
         self._waiting = True
         self._switch(self._hub)
 
-    def _ready(self) -> None:
+    def serve(self) -> None:
+        """There may be something to read."""
         if self._waiting:
             if self.in_passing is not None and self.in_passing():
                 return
             self._waiting = False
             self._reader.switch()
-        else:  # level-triggered: without a reader it would call for ever
+        elif self._started:  # level-triggered: without a reader it would call for ever
             self._started = False
             self._watcher.stop()
 
     def wait_readable(self, timeout: float) -> None:
         self.in_passing = None
         timer = self._hub.loop.timer(timeout)
-        timer.start(self._ready)
+        timer.start(self.serve)
         try:
             self.wait()
         finally:
             timer.close()
 
     def wake(self) -> None:
-        self._hub.loop.run_callback(self._ready)
+        self._hub.loop.run_callback(self.serve)
 
     def wait_writable(self, timeout: float) -> bool:
         try:
@@ -233,8 +269,14 @@ class _HubReadiness:
             return False
         return True
 
+    def has_unread(self) -> bool:
+        look = _plain_poll()()
+        look.register(self._fd, select.POLLIN)
+        return bool(look.poll(0))
+
     def close(self) -> None:
         self.in_passing = None
+        self._started = False
         self._watcher.stop()
         self._watcher.close()
         if self._borrowed:
@@ -253,6 +295,15 @@ def _plain_socket() -> type[socket.socket]:
     from gevent import monkey
 
     plain: type[socket.socket] = monkey.get_original("socket", "socket")
+    return plain
+
+
+@cache
+def _plain_poll() -> Callable[[], select.poll]:
+    """The kernel's own: gevent's would let others run."""
+    from gevent import monkey
+
+    plain: Callable[[], select.poll] = monkey.get_original("select", "poll")
     return plain
 
 
@@ -398,6 +449,11 @@ class _PollReadiness:
         write = select.poll()
         write.register(self._fd, select.POLLOUT)
         return bool(write.poll(timeout * 1000))
+
+    def has_unread(self) -> bool:
+        look = select.poll()
+        look.register(self._fd, select.POLLIN)
+        return bool(look.poll(0))
 
     def close(self) -> None:
         self.in_passing = None

@@ -33,6 +33,7 @@ from redis.retry import Retry
 
 from ..errors import CSAppError
 from . import letters, port
+from .fair_lock import FairLock
 from .own_people import Own, OwnPeople
 from .port import Arrival, DeskUnavailable, Event, Figures, QueueFull, Role, Standing
 
@@ -113,7 +114,7 @@ class RedisDesk:
         self._now = now
         self._client = client(url, timeout, redis_connect_func=self._connected)
         self._scripts = {name: self._client.register_script(SCRIPTS[name]) for name in SCRIPTS}
-        self._turn = threading.Lock()  # one call at a time, with its answer
+        self._turn = FairLock()  # one call at a time, with its answer; first come, first served
         self._away = False
         self._joined = False
         self._joining = False

@@ -328,7 +328,9 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._timer = self._context.wheel.after(ANSWER - 0.5, self._judge)
 
     def _judge(self) -> None:
-        if not self._heard:
+        """An answer that nobody has read yet, because the session waits for the store, counts."""
+        unread = self._readiness.has_unread() or (self._tls and self.sock.pending())
+        if not (self._heard or unread):
             self._end(CloseCode.TIMEOUT, "no answer to a ping")
             return
         self._timer = self._context.wheel.after(max(0.5, self._rest - ANSWER), self._beat)

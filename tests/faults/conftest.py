@@ -53,6 +53,16 @@ def stopped(server: LiveServer) -> Iterator[None]:
         os.kill(worker, signal.SIGCONT)
 
 
+def settle(server: LiveServer) -> None:
+    """Return when the event loop has looked at its sockets anew.
+
+    The kernel lists a socket that was read in the round before in front of those
+    that have got something since.
+    """
+    for _ in range(2):
+        server.get("/healthz")
+
+
 def figures(server: LiveServer, **most: int) -> dict[str, int]:
     """What the worker holds (`inspected.py`); where *most* is given, once no more is left."""
     asked = "&".join(f"{name}={number}" for name, number in most.items())
