@@ -43,12 +43,15 @@ def public_id(chat: int) -> str:
 
 
 def key_of(conversation: str) -> int | None:
-    """The key of the chat that is called *conversation* outside; None: there can be none."""
+    """The key of the chat that is called *conversation* outside; None: there can be none.
+
+    One spelling is a name, that of `public_id`: others would be one chat many times.
+    """
     try:
         key = int(conversation, 16)
     except ValueError:
         return None
-    return key if 0 < key < 1 << 63 else None
+    return key if 0 < key < 1 << 63 and public_id(key) == conversation else None
 
 
 class Message(NamedTuple):

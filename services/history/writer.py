@@ -6,9 +6,10 @@ Rules of this file:
 2. One batch is under way at a time, so `seq` is given out when a batch is made
    and taken back when it has failed: numbers have no gaps.
 3. Whoever said something is told exactly once, on the loop: stored, or not.
-4. The usual batch is one attempt. Only what the store calls a `Conflict` is
-   looked at text by text: a repeat finds its first receipt, a number taken by
-   another worker is given up for the next one.
+4. The usual batch is one attempt. What was said lately is not stored again
+   (`repeats.py`). Only what the store calls a `Conflict` is looked at text by
+   text: a repeat finds its first receipt, a number taken by another worker is
+   given up for the next one.
 5. While the store is down everything is refused at once, and what was refused
    is forgotten: memory stays bounded. Of a commit whose outcome is not known
    nobody is told anything until it is.
@@ -40,6 +41,7 @@ from .port import (
     Unfit,
     public_id,
 )
+from .repeats import First, Key, Repeats, join, keys, split
 
 log = logging.getLogger("csapp.history")
 
@@ -115,7 +117,12 @@ class Saying:
         #: it cannot be kept, though others of its batch are
         self.refused = False
         #: client ids that were there before, with their messages; None: it said something else
-        self.repeats: list[tuple[str, Message | None]] = []
+        self.repeats: list[tuple[str, First | None]] = []
+
+    @property
+    def sender(self) -> tuple[int, int, str]:
+        """Who has said it: chat, side and author. With a client id it names one message."""
+        return self.talk.record.key, self.side, self.author
 
     def rows(self) -> Iterator[Row]:
         """What is to be stored."""
@@ -142,6 +149,13 @@ def _parts(batch: Batch) -> Iterator[Batch]:
         yield Batch(duties=[duty])
 
 
+def _repeats_itself(ids: Sequence[str | None] | None) -> bool:
+    if ids is None or len(ids) < 2:  # mostly
+        return False
+    named = [one for one in ids if one is not None]
+    return len(set(named)) < len(named)
+
+
 class Writer:
     """Stores what is said. *now* is the wall clock in seconds."""
 
@@ -155,6 +169,7 @@ class Writer:
         self._chats: dict[int, Chat] = {}
         self._amendments: dict[int, Amendment] = {}
         self._duties: dict[str, Duty] = {}
+        self._repeats = Repeats()
         self._scheduled = False
         self._busy = False
         self._unsure: tuple[list[Saying], Batch] | None = None
@@ -167,8 +182,11 @@ class Writer:
     # ---- what is asked of it -------------------------------------------
 
     def say(self, saying: Saying) -> bool:
-        """Store *saying*; False, and nothing happens, while that is not possible."""
-        if not self.available or self._waiting >= WAITING:
+        """Store *saying*; False, and nothing happens, while that is not possible.
+
+        Nor is it for one that names a client id twice: its texts have to come one by one.
+        """
+        if not self.available or self._waiting >= WAITING or _repeats_itself(saying.client_ids):
             return False
         self._pending.append(saying)
         self._waiting += len(saying.texts)
@@ -235,18 +253,41 @@ class Writer:
     def _next_sayings(self) -> list[Saying]:
         date = int(self._now() * 1000)
         sayings: list[Saying] = []
-        count = 0
-        while self._pending and count < MOST:
+        taken, looked_at = 0, 0
+        ids: set[Key] = set()  # under way in this batch
+        later: dict[Talk, list[Saying]] = {}  # repeats of these, and what was said after them
+        while self._pending and looked_at < MOST:
             saying = self._pending.popleft()
-            talk = saying.talk
+            talk, count = saying.talk, len(saying.texts)
+            looked_at += count
+            if talk in later or (saying.client_ids is not None and not self._is_new(saying, ids)):
+                later.setdefault(talk, []).append(saying)
+                continue
+            taken += count
             first = talk.given + 1
             talk.given += len(saying.texts)
             saying.seqs = range(first, talk.given + 1)
             saying.date = date
-            count += len(saying.texts)
             sayings.append(saying)
-        self._waiting -= count
+        self._pending.extendleft(reversed([*chain.from_iterable(later.values())]))
+        self._waiting -= taken
         return sayings
+
+    def _is_new(self, saying: Saying, ids: set[Key]) -> bool:
+        """Leave of *saying* what is not known to be stored; its keys are added to *ids*.
+
+        False, and nothing happens: one of them is under way by *ids* already.
+        """
+        own = keys(saying)
+        found = self._repeats.find(own)
+        if found:
+            own = [key for key in own if key not in found]
+        if not ids.isdisjoint(own):
+            return False
+        if found:
+            split(saying, found)
+        ids.update(own)
+        return True
 
     def _done(self, sayings: list[Saying], batch: Batch, error: BaseException | None) -> None:
         self._busy = False
@@ -288,11 +329,13 @@ class Writer:
             self._duties.setdefault(duty.subject, duty)
 
     def _tell(self, sayings: list[Saying], *, stored: bool) -> None:
+        join(one for one in sayings if not stored or one.refused)
         for saying in sayings:
             talk = saying.talk
             saying.stored = stored and not saying.refused
             if saying.stored:
                 self.stored += len(saying.texts)
+                self._repeats.remember(saying)
                 if saying.seqs:
                     talk.stored_to(saying.seqs[-1])
             try:
@@ -314,6 +357,8 @@ class Writer:
 
     def _commit(self, sayings: list[Saying], batch: Batch) -> None:
         batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
+        if not (batch.messages or batch.chats or batch.amendments or batch.duties):
+            return  # all are repeats
         try:
             try:
                 self._store.commit(batch)
@@ -353,9 +398,9 @@ class Writer:
     def _commit_carefully(self, sayings: list[Saying], batch: Batch) -> None:
         for _ in range(ATTEMPTS):
             ends: dict[int, int] = {}
-            new: dict[tuple[int, int, str, str], Message] = {}
+            known = self._find(sayings)
             for saying in sayings:
-                self._look(saying, ends, new)
+                self._look(saying, ends, known)
             batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
             try:
                 self._store.commit(batch)
@@ -364,44 +409,27 @@ class Writer:
             return
         raise _Outrun("other workers were faster each time")
 
-    def _look(
-        self, saying: Saying, ends: dict[int, int], new: dict[tuple[int, int, str, str], Message]
-    ) -> None:
-        """Leave of *saying* what is new, and number it behind what is stored."""
+    def _find(self, sayings: list[Saying]) -> dict[Key, First]:
+        """What is stored already: one question for each sender, however much it has said."""
+        asked: dict[tuple[int, int, str], list[str]] = {}
+        for saying in sayings:
+            ids = [one for one in saying.client_ids or () if one is not None]
+            if ids:
+                asked.setdefault(saying.sender, []).extend(ids)
+        return {
+            (*sender, one.client_id): First(one.seq, one.date, hash(one.body))
+            for sender, ids in asked.items()
+            for one in self._store.find(*sender, ids)
+            if one.client_id is not None
+        }
+
+    def _look(self, saying: Saying, ends: dict[int, int], known: dict[Key, First]) -> None:
+        """Leave of *saying* what is not *known*, and number it behind what is stored."""
         key = saying.talk.record.key
         if key not in ends:
             last = self._store.messages(key, limit=1)
             ends[key] = last[0].seq if last else 0
         if saying.client_ids is not None:
-            self._set_repeats_apart(saying, ends, new)
-            return
+            split(saying, known)
         saying.seqs = range(ends[key] + 1, ends[key] + 1 + len(saying.texts))
         ends[key] += len(saying.texts)
-
-    def _set_repeats_apart(
-        self, saying: Saying, ends: dict[int, int], new: dict[tuple[int, int, str, str], Message]
-    ) -> None:
-        sender = saying.talk.record.key, saying.side, saying.author
-        key, side, author = sender
-        ids = saying.client_ids or []
-        asked = [one for one in ids if one is not None]
-        known = {one.client_id: one for one in self._store.find(*sender, asked)}
-        texts: list[str] = []
-        kept: list[str | None] = []
-        seqs: list[int] = []
-        for client_id, text in zip(ids, saying.texts, strict=True):
-            first = None
-            if client_id is not None:
-                first = known.get(client_id) or new.get((*sender, client_id))
-            if first is not None and client_id is not None:
-                saying.repeats.append((client_id, first if first.body == text else None))
-                continue
-            ends[key] += 1
-            if client_id is not None:
-                new[(*sender, client_id)] = Message(
-                    key, ends[key], side, author, client_id, Kind.TEXT, text, saying.date
-                )
-            texts.append(text)
-            kept.append(client_id)
-            seqs.append(ends[key])
-        saying.texts, saying.client_ids, saying.seqs = texts, kept, seqs

@@ -29,6 +29,7 @@ class Store:
         self.rows: dict[tuple[int, int], Message] = {}
         self.failing: deque[tuple[bool, Exception]] = deque()
         self.commits = 0
+        self.questions = 0
 
     def commit(self, batch: Batch) -> None:
         self.commits += 1
@@ -50,6 +51,7 @@ class Store:
             raise self.failing.popleft()[1]
 
     def find(self, chat: int, side: int, author: str, client_ids: list[str]) -> list[Message]:
+        self.questions += 1
         return [
             one
             for one in self.rows.values()
@@ -57,6 +59,7 @@ class Store:
         ]
 
     def messages(self, chat: int, *, after: int = 0, before: int | None = None, **_: Any) -> Any:
+        self.questions += 1
         found = sorted(one for one in self.rows.values() if one.chat == chat and one.seq > after)
         return [one for one in found if before is None or one.seq < before][-1:]
 
@@ -209,6 +212,79 @@ def test_an_unknown_outcome_of_nothing_but_repeats(writer, store, loop, talk, do
     writer.say(say(talk, told, "two", ids=["2"]))
     loop.turn()
     assert list(told[-1].seqs) == [2]
+
+
+def test_a_repeat_of_what_was_said_lately_asks_nothing_of_the_store(writer, store, loop, talk):
+    told: list[Saying] = []
+    writer.say(say(talk, told, "one", "two", ids=["1", "2"]))
+    loop.turn()
+    asked = store.commits, store.questions
+    for _ in range(60):  # tabs
+        assert writer.say(say(talk, told, "one", "two", ids=["1", "2"]))
+    stranger = Talk(Chat(8, "uuid", "bob"))
+    writer.say(Saying(stranger, Side.USER, "bob", ["mine"], ["1"], told.append))
+    loop.turn()
+    assert (store.commits, store.questions) == (asked[0] + 1, asked[1])
+    receipts = [[(one, first and first.seq) for one, first in said.repeats] for said in told[1:-1]]
+    assert receipts == [[("1", 1), ("2", 2)]] * 60
+    assert all(one.stored for one in told)
+    assert [list(one.seqs) for one in told if one.talk is stranger] == [[1]]
+
+
+def test_a_repeat_of_what_is_under_way_waits_for_its_receipt(writer, store, loop, talk):
+    told: list[Saying] = []
+    stranger = Talk(Chat(8, "uuid", "bob"))
+    for _ in range(60):
+        writer.say(say(talk, told, "one", ids=["1"]))
+    writer.say(say(talk, told, "two", ids=["2"]))
+    writer.say(Saying(stranger, Side.USER, "bob", ["mine"], ["1"], told.append))
+    loop.turn(2)
+    assert [(one.talk, list(one.seqs)) for one in told] == [(talk, [1]), (stranger, [1])]
+    loop.turn()
+    assert (store.commits, store.questions) == (2, 0)
+    receipts = [[(one, first and first.seq) for one, first in said.repeats] for said in told[2:]]
+    assert receipts == [[("1", 1)]] * 59 + [[]]
+    assert list(told[-1].seqs) == [2]
+
+
+def test_a_repeat_that_is_forgotten_costs_one_question_a_sender(store, loop, talk):
+    told: list[Saying] = []
+    Writer(store, loop, lambda: 1000.0).say(say(talk, told, "one", "two", ids=["1", "2"]))
+    loop.turn()
+    writer, others = Writer(store, loop, lambda: 1000.0), Talk(Chat(7, "uuid", "ann", last_seq=2))
+    for one, text in (("1", "one"), ("2", "another"), ("3", "three"), ("4", "four")):
+        writer.say(say(others, told, text, ids=[one]))
+    loop.turn()
+    assert store.questions == 2  # what ann has said, and where the chat ends
+    again = [[(one, first and first.seq) for one, first in said.repeats] for said in told[1:]]
+    assert again == [[("1", 1)], [("2", None)], [], []]
+    assert [list(one.seqs) for one in told[1:]] == [[], [], [3], [4]]
+    writer.say(say(others, told, "one", ids=["1"]))
+    loop.turn()
+    assert store.questions == 2
+
+
+def test_what_repeats_itself_has_to_come_one_by_one(writer, loop, talk):
+    told: list[Saying] = []
+    assert not writer.say(say(talk, told, "one", "one", ids=["1", "1"]))
+    for _ in range(2):
+        assert writer.say(say(talk, told, "one", ids=["1"]))
+    loop.turn()
+    assert [(list(one.seqs), [r[1].seq for r in one.repeats]) for one in told] == [
+        ([1], []),
+        ([], [1]),
+    ]
+
+
+def test_a_repeat_is_refused_with_what_came_with_it(writer, store, loop, talk):
+    told: list[Saying] = []
+    writer.say(say(talk, told, "one", ids=["1"]))
+    loop.turn()
+    store.failing.append((False, StoreError("full")))
+    writer.say(say(talk, told, "one", "two", ids=["1", "2"]))
+    loop.turn(2)
+    assert (told[-1].stored, told[-1].client_ids, told[-1].repeats) == (False, ["1", "2"], [])
+    assert len(told[-1].texts) == 2
 
 
 def test_another_worker_was_faster(writer, store, loop, talk):
