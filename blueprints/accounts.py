@@ -22,7 +22,8 @@ from services.settings import MAX_LIFETIME
 
 from .commands import chat, operator
 from .extension import Extension
-from .login import HASHING, NO_DATABASE
+from .hashing import HASHING
+from .login import NO_DATABASE
 
 __all__ = ["accounts", "chat", "told"]
 
@@ -41,7 +42,8 @@ def _extension() -> Extension:
 
 def accounts() -> Accounts:
     """The accounts that the settings name. Raises `StoreError`."""
-    return Accounts(_extension().store(), HASHING)
+    extension = _extension()
+    return Accounts(extension.store(), HASHING, public=extension.public_passwords)
 
 
 def told(command: Callable[..., None]) -> Callable[..., None]:

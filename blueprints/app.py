@@ -134,6 +134,7 @@ def create_demo(config: dict[str, Any] | None = None) -> Flask:
     app = _standalone(config)
     app.register_blueprint(shop.blueprint())  # its page `/` comes before the chat's own
     CSApp(app)
+    app.extensions["csapp"].public_passwords = frozenset()  # its waiters' own
     return app
 
 

@@ -15,7 +15,7 @@ from services.errors import CSAppError
 from services.history.sql import SQLStore
 from services.identity import Shown, TokenError, TokenRole
 from services.limits import KeyedBuckets
-from services.server import RETRY
+from services.server import RETRY, ChatServer
 from services.wire.codes import ErrorCode
 
 from .extension import Extension, problem
@@ -88,6 +88,15 @@ def bearer(asked: Request, inspect: Callable[[str], Shown]) -> Shown:
         raise Denied(401, error.code, what, {"WWW-Authenticate": "Bearer"}) from None
 
 
+def waiter(asked: Request, server: ChatServer) -> Shown:
+    """The waiter who shows a token that stands. Raises `Denied`, or what `house` raises."""
+    shown = bearer(asked, lambda token: server.tokens.inspect(token, TokenRole.WAITER))
+    if server.house.revocations.is_revoked(shown.identity, shown.signed):
+        what = "this login was signed out"
+        raise Denied(401, ErrorCode.INVALID_TOKEN, what, {"WWW-Authenticate": "Bearer"})
+    return shown
+
+
 class Reception:
     """Takes waiters' questions to the database: *rate* a second from each, *burst* at once."""
 
@@ -106,19 +115,11 @@ class Reception:
         if not self._extension.has_store:
             what = "this server keeps nothing: CSAPP_DATABASE_URL is off"
             raise Denied(404, ErrorCode.UNAVAILABLE, what)
-        subject = self._subject(asked)
+        subject = waiter(asked, self._extension.server).identity.subject
         if not self._asked.take(subject):
             what = "too many questions in too short a time; try again in a moment"
             raise Denied(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": str(self._pause)})
         return self._in_turn(work, subject)
-
-    def _subject(self, asked: Request) -> str:
-        server = self._extension.server
-        shown = bearer(asked, lambda token: server.tokens.inspect(token, TokenRole.WAITER))
-        if server.house.revocations.is_revoked(shown.identity, shown.signed):
-            what = "this login was signed out"
-            raise Denied(401, ErrorCode.INVALID_TOKEN, what, {"WWW-Authenticate": "Bearer"})
-        return shown.identity.subject
 
     def _in_turn(self, work: Callable[[SQLStore, str], T], subject: str) -> T:
         if not self._room.acquire(blocking=False):

@@ -16,7 +16,8 @@ from services.server import ChatServer
 from services.webserver import is_test_client
 from services.wire.codes import ErrorCode
 
-from .asked import bearer, token_of
+from . import browser
+from .asked import bearer, token_of, waiter
 from .cors import shared
 from .extension import Extension, Who, problem
 from .login import Login
@@ -34,7 +35,7 @@ SIGN_OUT_BURST = 3
 
 
 def blueprint(extension: Extension) -> Blueprint:
-    """`POST /v1/visitor/token`, `POST /v1/waiter/login` and `POST /v1/waiter/logout`."""
+    """`POST /v1/visitor/token`, and `POST /v1/waiter/login`, `…/logout` and `…/password`."""
     server, callbacks = extension.server, extension.callbacks
     login = Login(extension)
     sign_outs = KeyedBuckets(SIGN_OUT_RATE, SIGN_OUT_BURST, time.monotonic)
@@ -60,13 +61,19 @@ def blueprint(extension: Extension) -> Blueprint:
         if (refusal := _refusal(request, server)) is not None:
             return refusal
         if _has_body(request):
-            token, identity = login.check(request)
-            return _answer(server, token, identity)
+            return _signed_in(server, request, *login.check(request))
         who = callbacks.waiter(request) if callbacks.waiter else None
         if who is None:
             what = "nobody is signed in here; send a name and a password"
             return problem(401, ErrorCode.UNAUTHENTICATED, what)
         return _token(server, _identity(who, TokenRole.WAITER))
+
+    @doors.post("/v1/waiter/password")
+    def waiter_password() -> Response:
+        """Another password for the account of the token shown, whose other logins end."""
+        if (refusal := _refusal(request, server)) is not None:
+            return refusal
+        return _signed_in(server, request, *login.change(request, waiter(request, server)))
 
     @doors.post("/v1/waiter/logout")
     def logout() -> Response:
@@ -146,6 +153,14 @@ def _has_body(asked: Request) -> bool:
 
 def _token(server: ChatServer, identity: Identity) -> Response:
     return _answer(server, server.tokens.sign(identity), identity)
+
+
+def _signed_in(server: ChatServer, asked: Request, token: str, identity: Identity) -> Response:
+    """The token, for a browser that is known for this account from now on."""
+    response = _answer(server, token, identity)
+    prefix, hops = server.settings.url_prefix, server.settings.trusted_proxies
+    browser.remember(response, asked, server.tokens, identity.subject, prefix=prefix, hops=hops)
+    return response
 
 
 def _answer(server: ChatServer, token: str, identity: Identity) -> Response:

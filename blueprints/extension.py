@@ -15,6 +15,11 @@ from services.security_log import Event, security
 from services.server import ChatServer
 from services.wire.codes import ErrorCode
 
+from .demo.waiters import WAITERS
+
+#: of the demo's waiters
+PUBLIC = frozenset(waiter.password for waiter in WAITERS)
+
 #: what a host's callback may return
 Who = Identity | str | None
 
@@ -33,6 +38,8 @@ class Extension:
 
     server: ChatServer
     callbacks: Callbacks
+    #: passwords that everybody can read in the source: nobody signs in with one, but in the demo
+    public_passwords: frozenset[str] = PUBLIC
 
     @property
     def has_store(self) -> bool:

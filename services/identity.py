@@ -108,6 +108,7 @@ class Tokens:
         self._now = now
         self._serializers = {role: _serializer(keys, f"token.{role}") for role in TokenRole}
         self._tickets = _serializer(keys, "ticket")
+        self._browsers = _serializer(keys, "browser")
 
     def sign(self, identity: Identity, lifetime: float | None = None) -> str:
         """A token for *identity*, good for *lifetime* seconds (the setting where None)."""
@@ -160,6 +161,18 @@ class Tokens:
     def mark(self, subject: str) -> str:
         """Tells *subject* from others to whoever reads it, and says nothing of who it is."""
         return hmac.digest(self._marking, subject.encode(), hashlib.sha256).hex()[:16]
+
+    def sign_browser(self, browser: str, marks: Sequence[str]) -> str:
+        """For the browser with this id, in which those with *marks* have signed in."""
+        return str(self._browsers.dumps([browser, list(marks)]))
+
+    def read_browser(self, text: str) -> tuple[str, list[str]]:
+        """Its id, and who has signed in there, by their marks; nothing where it is not ours."""
+        try:
+            browser, marks = self._browsers.loads(text)
+        except BadSignature:
+            return "", []
+        return browser, marks
 
     def sign_ticket(self, subject: str, place: int) -> str:
         """A place in line that only *subject* can take again."""

@@ -18,6 +18,7 @@ from cryptography.x509.oid import NameOID
 from gevent import monkey
 from hypothesis import settings
 
+from blueprints import hashing
 from testkit import LiveServer
 from testkit.postgres import Postgres
 
@@ -50,6 +51,16 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """A test file that imports `wsgi` turns every thread of this process into a greenlet."""
     if monkey.is_module_patched("socket"):
         raise pytest.UsageError("something that the tests import has patched this process")
+
+
+#: what passwords cost where nobody waits for a test
+COST = hashing.COST
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In this process a hash costs next to nothing; servers of their own take what is right."""
+    monkeypatch.setattr(hashing, "COST", "scrypt:1024:8:1")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from blueprints import login
+from blueprints import browser, hashing
 from csapp import CSApp, create_app
 from services.history.accounts import AccountError, Accounts, Hashing, folded
 from services.history.port import StoreError
@@ -26,6 +26,7 @@ from testkit.client import assert_quiet
 from testkit.server import SECRET
 
 WORD = "correct horse"
+OTHER = "battery staple"
 WRONG = {"code": "unauthenticated", "message": "name or password is wrong"}
 
 
@@ -102,7 +103,7 @@ def test_an_account_is_kept_with_a_hash(accounts, store):
 
 
 def test_real_hashes_are_salted_scrypt(store):
-    accounts = Accounts(store, login.HASHING)
+    accounts = Accounts(store, hashing.HASHING)
     kept = {accounts.add(name, WORD).password for name in ("ada", "lin")}
     assert len(kept) == 2
     assert all(one.startswith("scrypt:") for one in kept)
@@ -155,7 +156,10 @@ def test_an_unknown_account_cannot_be_changed(accounts, change):
 def test_shutting_out_revokes_what_was_given_until_now(accounts, store):
     accounts.add("ada", WORD)
     last = 0
-    for shut in (lambda: accounts.disable("ADA"), lambda: accounts.set_password("ada", "another1")):
+    for shut in (
+        lambda: accounts.disable("ADA"),
+        lambda: accounts.set_password("ada", OTHER),
+    ):
         shut()
         rows = store.revoked(last)
         assert [(sid, subject) for _, sid, subject, _ in rows] == [("", "ada")]
@@ -164,7 +168,7 @@ def test_shutting_out_revokes_what_was_given_until_now(accounts, store):
     accounts.enable("ada")
     assert store.revoked(last) == []
     assert accounts.verify("ada", WORD) is None
-    assert accounts.verify("ada", "another1")
+    assert accounts.verify("ada", OTHER)
 
 
 def test_it_is_revoked_after_the_change_not_before(accounts, store, monkeypatch):
@@ -176,7 +180,7 @@ def test_it_is_revoked_after_the_change_not_before(accounts, store, monkeypatch)
     )
     accounts.disable("ada")
     accounts.enable("ada")
-    accounts.set_password("ada", "another1")
+    accounts.set_password("ada", OTHER)
     assert seen == [True, True]
 
 
@@ -184,9 +188,9 @@ def test_who_is_shut_out_while_signing_in_is_noticed(accounts):
     accounts.add("ada", WORD)
     account = accounts.verify("ada", WORD)
     assert accounts.stands(account)
-    accounts.set_password("ada", "another1")
+    accounts.set_password("ada", OTHER)
     assert not accounts.stands(account)
-    account = accounts.verify("ada", "another1")
+    account = accounts.verify("ada", OTHER)
     accounts.disable("ada")
     assert not accounts.stands(account)
 
@@ -284,7 +288,7 @@ def test_what_is_no_login_is_named(app, body, status, code, named):
 
 def test_attempts_at_one_name_are_counted_before_any_hash(app, monkeypatch):
     counted = Counted()
-    monkeypatch.setattr(login, "HASHING", counted.hashing)
+    monkeypatch.setattr(hashing, "HASHING", counted.hashing)
     for number in range(10):
         answer = post_login(app, {"name": "ada" if number % 2 else "ADA ", "password": "x"})
         assert answer.status_code == 401
@@ -297,7 +301,7 @@ def test_attempts_at_one_name_are_counted_before_any_hash(app, monkeypatch):
 
 
 def test_attempts_from_one_address_are_counted(app, monkeypatch):
-    monkeypatch.setattr(login, "HASHING", Counted().hashing)
+    monkeypatch.setattr(hashing, "HASHING", Counted().hashing)
     codes = [
         post_login(app, {"name": f"name-{number}", "password": "x"}).status_code
         for number in range(40)
@@ -345,20 +349,31 @@ def test_hashes_wait_for_their_turn_and_not_without_end(tmp_path, monkeypatch):
         codes.append(post_login(app, {"name": f"n{number}", "password": "x"}).status_code)
         answered.release()
 
-    monkeypatch.setattr(login, "HASHING", Hashing(str, check))
-    monkeypatch.setattr(login, "WAITING", 6)
+    monkeypatch.setattr(hashing, "HASHING", Hashing(str, check))
+    monkeypatch.setattr(hashing, "WAITING", 6)
     url = f"sqlite:///{tmp_path}/csapp.db"
     app = create_app({"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": url})
     asking = [threading.Thread(target=ask, args=(number,)) for number in range(9)]
     for one in asking:
         one.start()
     assert all(answered.acquire(timeout=30) for _ in range(3)), "those without room"
-    assert all(begun.acquire(timeout=30) for _ in range(2))
-    assert not begun.acquire(timeout=0.3), "a third hash at once"
+    assert begun.acquire(timeout=30)
+    assert not begun.acquire(blocking=False), "strangers' hashes are made one after the other"
+    known = threading.Thread(target=lambda: ask_from_known_browser(app, codes))
+    known.start()
+    assert begun.acquire(timeout=30), "whoever is known waits for none of them"
     gate.set()
-    for one in asking:
+    for one in [*asking, known]:
         one.join()
-    assert sorted(codes) == [401] * 6 + [503] * 3
+    assert sorted(codes) == [401] * 7 + [503] * 3
+
+
+def ask_from_known_browser(app: Flask, codes: list[int]) -> None:
+    tokens = app.extensions["csapp"].server.tokens
+    client = app.test_client()
+    client.set_cookie(browser.COOKIE, tokens.sign_browser("browser", [tokens.mark("ada")]))
+    body = {"name": "ada", "password": "x"}
+    codes.append(client.post("/v1/waiter/login", json=body).status_code)
 
 
 def test_shut_out_while_the_hash_was_checked(app, monkeypatch):
@@ -366,10 +381,10 @@ def test_shut_out_while_the_hash_was_checked(app, monkeypatch):
     extension = app.extensions["csapp"]
 
     def check(kept: str, password: str) -> bool:
-        Accounts(extension.store(), login.HASHING).disable("ada")
+        Accounts(extension.store(), hashing.HASHING).disable("ada")
         return True
 
-    monkeypatch.setattr(login, "HASHING", Hashing(str, check))
+    monkeypatch.setattr(hashing, "HASHING", Hashing(str, check))
     answer = post_login(app, {"name": "ada", "password": WORD})
     assert (answer.status_code, answer.get_json()) == (401, WRONG)
 
@@ -538,7 +553,7 @@ def test_whoever_is_signed_out_is_closed_in_five_seconds(tmp_path, way):
     app = create_app({"CSAPP_SECRET_KEY": SECRET, **env})
     added(app, "ada")
     added(app, "lin")
-    with getattr(LiveServer, way)(env=env) as server:
+    with getattr(LiveServer, way)("tests.cheap:app", env) as server:
 
         def signed_in(name: str) -> tuple[Client, str]:
             body = {"name": name, "password": WORD}

@@ -37,7 +37,7 @@ def chat(app: Flask, *words: str) -> Result:
 # ---- logins ----------------------------------------------------------------
 
 
-def test_it_makes_two_waiters_and_tells_how_they_sign_in(app, monkeypatch):
+def test_it_makes_two_waiters_and_tells_how_they_sign_in(app, env, monkeypatch):
     started: list[tuple[list[str], dict[str, str]]] = []
     monkeypatch.setattr("os.execve", lambda path, *rest: started.append(rest))
     first = chat(app, "demo", "--port", "8123").output
@@ -45,7 +45,8 @@ def test_it_makes_two_waiters_and_tells_how_they_sign_in(app, monkeypatch):
     assert len(logins) == 2
     for name, word in logins:
         body = {"name": name, "password": word}
-        assert app.test_client().post("/v1/waiter/login", json=body).status_code == 200
+        shop = create_demo(env)
+        assert shop.test_client().post("/v1/waiter/login", json=body).status_code == 200
     assert "http://127.0.0.1:8123/waiter\n" in first
     assert chat(app, "demo", "--port", "8123").output == first
     command, environment = started[0]

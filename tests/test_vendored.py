@@ -14,13 +14,14 @@ OURS = {"HASHES", "README.md"}
 
 FOLDERS = [
     hashes.parent
-    for top in ("blueprints", "tests")
+    for top in ("blueprints", "services", "tests")
     for hashes in sorted((ROOT / top).glob("**/vendor/HASHES"))
 ]
 
 
 def test_there_are_some():
     assert ROOT / "blueprints" / "console" / "static" / "vendor" in FOLDERS
+    assert ROOT / "services" / "history" / "vendor" in FOLDERS
 
 
 def files(folder: Path) -> dict[str, Path]:
@@ -38,8 +39,9 @@ def test_every_file_has_its_hash(folder: Path):
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: str(folder.relative_to(ROOT)))
-def test_every_script_has_its_licence(folder: Path):
+def test_everything_has_its_licence(folder: Path):
     for name, path in files(folder).items():
-        if path.suffix == ".js":
-            own, common = path.with_suffix(".LICENSE"), path.with_name("LICENSE")
+        if path.suffix in (".js", ".gz"):
+            own = path.with_name(f"{path.name.partition('.')[0]}.LICENSE")
+            common = path.with_name("LICENSE")
             assert own.exists() or common.exists(), name

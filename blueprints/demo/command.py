@@ -14,9 +14,10 @@ from services.history.accounts import Accounts
 from services.identity import Identity, TokenRole
 from services.place import CONFIGURATION
 
-from ..accounts import accounts, told
+from ..accounts import told
 from ..commands import chat
 from ..extension import Extension
+from ..hashing import HASHING
 from .people import people
 from .waiters import SHOWN, WAITERS, Waiter
 
@@ -67,7 +68,7 @@ def _tell_logins(extension: Extension, console: str) -> list[str]:
         return []
     click.echo(f"Waiters   {console}")
     good = []
-    for waiter, is_good in _made(accounts()):
+    for waiter, is_good in _made(Accounts(extension.store(), HASHING)):
         password = waiter.password if is_good else "of your own, or it is disabled"
         click.echo(f"          name {waiter.name}, password {password}")
         if is_good:

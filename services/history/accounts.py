@@ -11,21 +11,20 @@ import contextlib
 import secrets
 import time
 import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import CSAppError
+from .passwords import composed, unfit
 from .port import Conflict
 from .sql import SQLStore
 from .tables import account as table
 
 MAX_NAME = 200  # characters: it is the subject of tokens
-MIN_PASSWORD = 8  # characters
-MAX_PASSWORD = 1024  # characters: longer ones only make us work
 
 
 class Hashing(NamedTuple):
@@ -35,6 +34,8 @@ class Hashing(NamedTuple):
     make: Callable[[str], str]
     #: whether a hash (first) is that of a password (second)
     check: Callable[[str, str], bool]
+    #: which kind of hash it is: those of one kind take the same time
+    kind: Callable[[str], str] = lambda _kept: ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,24 +70,25 @@ def _printable(what: str, text: str) -> str:
     return text
 
 
-def _composed(password: str) -> str:
-    """Keyboards differ in how they write one letter."""
-    return unicodedata.normalize("NFKC", password)
-
-
 class Accounts:
     """The accounts of *store*. All methods raise `StoreError` while it is down.
 
     Whoever is disabled or gets another password is signed out: the tokens of
-    before are revoked.
+    before are revoked. Nobody may have, or sign in with, one of the *public*
+    passwords, which everybody can read somewhere.
     """
 
     def __init__(
-        self, store: SQLStore, hashing: Hashing, now: Callable[[], float] = time.time
+        self,
+        store: SQLStore,
+        hashing: Hashing,
+        now: Callable[[], float] = time.time,
+        public: Collection[str] = (),
     ) -> None:
         self._store = store
         self._hashing = hashing
         self._now = now
+        self._public = frozenset(map(composed, public))
         self._decoy = ""
 
     # ---- reading -------------------------------------------------------
@@ -105,18 +107,57 @@ class Accounts:
     def verify(self, name: str, password: str) -> Account | None:
         """The account of *name*, if *password* is right and it may sign in.
 
-        Unknown and disabled ones cost one hash as well: how long it takes
-        tells nobody which names there are.
+        Unknown and disabled ones cost the same hashes: how long it takes tells
+        nobody which names there are. A hash of an older kind is replaced.
         """
-        if not self._decoy:
-            self._decoy = self._hashing.make(secrets.token_urlsafe())
-        password = _composed(password)
+        password = composed(password)
         try:
             account = self.get(name)
         except AccountError:
             account = None
-        right = self._hashing.check(account.password if account else self._decoy, password)
-        return account if account and right and not account.disabled else None
+        right = self._check(account, password)
+        if not account or not right or account.disabled or password in self._public:
+            return None
+        return self._renew(account, password)
+
+    def _check(self, account: Account | None, password: str) -> bool:
+        """One hash of each kind that there is, whoever signs in; among them that of *account*."""
+        kind = self._hashing.kind
+        mine = kind(account.password) if account else None
+        right = False
+        for other, kept in self._kinds().items():
+            if account and other == mine:
+                right = self._hashing.check(account.password, password)
+            else:
+                self._hashing.check(kept, password)
+        return right
+
+    def _kinds(self) -> dict[str, str]:
+        """A hash of each kind that there is, to be checked in vain; of ours there are few."""
+        if not self._decoy:
+            self._decoy = self._hashing.make(secrets.token_urlsafe())
+        with self._database() as connection:
+            kept = connection.execute(sa.select(table.c.password)).scalars().all()
+        kind = self._hashing.kind
+        return {**{kind(one): one for one in kept}, kind(self._decoy): self._decoy}
+
+    def _renew(self, account: Account, password: str) -> Account | None:
+        """*account* with a hash of today's kind; None where it is shut out by now."""
+        if self._hashing.kind(account.password) == self._hashing.kind(self._decoy):
+            return account
+        renewed = replace(account, password=self._hashing.make(password))
+        if self._swap(account, renewed.password):
+            return renewed
+        found = self.get(account.name)  # perhaps another login of it was quicker
+        same = found and not found.disabled and self._hashing.check(found.password, password)
+        return found if same else None
+
+    def _swap(self, account: Account, password: str) -> bool:
+        """Another hash for *account*, unless somebody has changed it meanwhile."""
+        as_it_was = [table.c[name] == getattr(account, name) for name in _COLUMNS]
+        with self._database() as connection:
+            query = sa.update(table).where(*as_it_was).values(password=password)
+            return connection.execute(query).rowcount == 1
 
     def stands(self, account: Account) -> bool:
         """Whether *account* is what it was when it was read.
@@ -138,7 +179,7 @@ class Accounts:
             _printable("display name", display_name or name),
             disabled=False,
             created=self._ms(),
-            password=self._hash(password),
+            password=self._hash(password, (name, display_name)),
         )
         try:
             with self._database() as connection:
@@ -159,7 +200,23 @@ class Accounts:
 
     def set_password(self, name: str, password: str) -> Account:
         """Another password, and sign it out. Raises `AccountError`: unknown, or unfit."""
-        return self._sign_out(self._change(name, password=self._hash(password)))
+        account = self.get(name)
+        if account is None:
+            raise AccountError(f"name: there is no account {folded(name)}")
+        hashed = self._hash(password, (account.name, account.display_name))
+        return self._sign_out(self._change(name, password=hashed))
+
+    def change_password(self, name: str, current: str, new: str) -> Account | None:
+        """The same for whoever knows the *current* one; None where that is wrong."""
+        account = self.verify(name, current)
+        if account is None:
+            return None
+        if composed(current) == composed(new):
+            raise AccountError("new: it is the password that you have")
+        hashed = self._hash(new, (account.name, account.display_name), "new")
+        if not self._swap(account, hashed):
+            return None
+        return self._sign_out(replace(account, password=hashed))
 
     def _change(self, name: str, **values: Any) -> Account:
         with self._database() as connection:
@@ -175,13 +232,10 @@ class Accounts:
         self._store.revoke(subject=account.name, now=self._ms())
         return account
 
-    def _hash(self, password: str) -> str:
-        password = _composed(password)
-        if not MIN_PASSWORD <= len(password) <= MAX_PASSWORD:
-            raise AccountError(f"password: {MIN_PASSWORD} to {MAX_PASSWORD} characters")
-        if any("\ud800" <= letter <= "\udfff" for letter in password):  # bytes of a terminal
-            raise AccountError("password: it is not in UTF-8")
-        return self._hashing.make(password)
+    def _hash(self, password: str, names: Collection[str], what: str = "password") -> str:
+        if why := unfit(password, names, self._public):
+            raise AccountError(f"{what}: {why}")
+        return self._hashing.make(composed(password))
 
     def _ms(self) -> int:
         return int(self._now() * 1000)

@@ -92,7 +92,10 @@ def notes_of(store: SQLStore, chat: int) -> Iterator[Note]:
 
 
 #: the tables of which something is deleted
-VACUUMED = ("message", "chat", "service", "note", "duty", "account", "canned", "revoked")
+VACUUMED = (
+    "message", "chat", "service", "note", "duty", "account", "canned", "revoked", "familiar",
+    "attempt",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -272,6 +275,7 @@ def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) 
     with writing(store) as connection:
         erased.accounts += _delete(connection, tables.duty, tables.duty.c.subject == subject)
         erased.accounts += _delete(connection, tables.account, tables.account.c.name == subject)
+        _delete(connection, tables.familiar, tables.familiar.c.name == subject)
         _delete(connection, tables.canned, tables.canned.c.owner == subject)
 
 

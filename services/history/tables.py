@@ -131,6 +131,24 @@ account = Table(
     Column("created", BigInteger, nullable=False),
 )
 
+#: passwords that were tried: `attempts`
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("until", BigInteger, nullable=False),
+)
+Index("attempt_until", attempt.c.until)
+
+#: from where an account is used: marks of addresses, which say none
+familiar = Table(
+    "familiar",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("address", Text, primary_key=True),
+    Column("seen", BigInteger, nullable=False),
+)
+
 revoked = Table(
     "revoked",
     metadata,

@@ -1,0 +1,49 @@
+"""Browsers in which waiters have signed in: a cookie tells them from all others.
+
+Whoever tries passwords for a name cannot shut its owner out of a browser that is
+known. The cookie lets nobody in, scripts cannot read it, and it names nobody.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from flask import Request, Response
+
+from services.identity import Tokens
+from services.origin import forwarded
+
+COOKIE = "csapp_browser"
+
+LIFETIME = 180 * 86_400  # s after the last sign-in
+
+#: waiters who share one browser; the one who signed in longest ago is forgotten
+NAMES = 8
+
+
+def known(asked: Request, tokens: Tokens, name: str) -> str:
+    """The id of the browser that *asked*, if *name* has signed in there; else `""`."""
+    browser, marks = tokens.read_browser(asked.cookies.get(COOKIE, ""))
+    return browser if tokens.mark(name) in marks else ""
+
+
+def remember(
+    response: Response, asked: Request, tokens: Tokens, name: str, *, prefix: str, hops: int
+) -> None:
+    """Let *response* say to the browser that *name* has signed in there."""
+    browser, marks = tokens.read_browser(asked.cookies.get(COOKIE, ""))
+    mark = tokens.mark(name)
+    marks = [mark, *(one for one in marks if one != mark)][:NAMES]
+    response.set_cookie(
+        COOKIE,
+        tokens.sign_browser(browser or secrets.token_urlsafe(9), marks),
+        max_age=LIFETIME,
+        path=f"{asked.script_root}{prefix}" or "/",
+        secure=_scheme(asked, hops) == "https",
+        httponly=True,
+        samesite="Strict",
+    )
+
+
+def _scheme(asked: Request, hops: int) -> str:
+    return forwarded(asked.environ.get("HTTP_X_FORWARDED_PROTO"), hops) or asked.scheme

@@ -1,0 +1,72 @@
+"""How passwords are hashed, and how many at once."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from werkzeug.security import check_password_hash, generate_password_hash
+
+from services.history.accounts import Hashing
+from services.runtime import Runtime
+from services.server import RETRY
+from services.wire.codes import ErrorCode
+
+from .asked import Denied
+
+#: scrypt with N=2^17, r=8, p=1: the first choice of OWASP's Password Storage Cheat Sheet.
+#: It takes 128 MiB and a third of a second of one core, or more. Tests set a cheaper one.
+COST = "scrypt:131072:8:1"
+
+#: hashes at once in one worker: each takes `COST`, and the database needs the same threads
+HASHES = 2
+
+#: of which strangers may have so many: whoever is known here does not wait for them
+STRANGERS = 1
+
+#: sign-ins at work or waiting for their turn, of strangers and of those who are known
+WAITING = 50
+
+T = TypeVar("T")
+
+
+def _make(password: str) -> str:
+    return generate_password_hash(password, COST)
+
+
+def _kind(kept: str) -> str:
+    return kept.partition("$")[0]
+
+
+HASHING = Hashing(_make, check_password_hash, _kind)
+
+
+class Turns:
+    """Lets passwords be hashed in native threads, a few at once; the rest waits or is refused."""
+
+    def __init__(self) -> None:
+        self._all = threading.BoundedSemaphore(HASHES)
+        self._strangers = threading.BoundedSemaphore(STRANGERS)
+        self._room = {known: threading.BoundedSemaphore(WAITING) for known in (False, True)}
+
+    def run(self, runtime: Runtime, known: bool, work: Callable[..., T], *args: Any) -> T:
+        """What `work(*args)` returns. Waits. Raises `Denied` where too many wait already.
+
+        *known*: this browser or address is known for the account.
+        """
+        with self._place(known), contextlib.nullcontext() if known else self._strangers, self._all:
+            done: T = runtime.blocking(work, *args)
+            return done
+
+    @contextlib.contextmanager
+    def _place(self, known: bool) -> Iterator[None]:
+        room = self._room[known]
+        if not room.acquire(blocking=False):
+            what = "too many people sign in at once; try again in a moment"
+            raise Denied(503, ErrorCode.UNAVAILABLE, what, RETRY)
+        try:
+            yield
+        finally:
+            room.release()

@@ -1,0 +1,12 @@
+"""The standalone application with passwords that cost next to nothing."""
+
+from __future__ import annotations
+
+from blueprints import hashing
+from csapp import create_app
+
+#: of scrypt, with 1 MiB
+COST = "scrypt:1024:8:1"
+
+hashing.COST = COST
+app = create_app()
