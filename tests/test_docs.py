@@ -36,8 +36,9 @@ def first_cells(section: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def app() -> Flask:
-    return create_app({"CSAPP_SECRET_KEY": SECRET})
+def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    url = f"sqlite:///{tmp_path_factory.mktemp('docs')}/csapp.db"
+    return create_app({"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": url})
 
 
 def test_every_setting_with_its_default():
