@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer, want_bytes
 
+from .bounds import TICKET_LIFETIME
 from .errors import CSAppError
 from .wire.codes import ErrorCode
 
@@ -179,10 +180,12 @@ class Tokens:
         return str(self._tickets.dumps([subject, place]))
 
     def read_ticket(self, ticket: str, subject: str) -> int | None:
-        """The place that *ticket* holds for *subject*; None where it holds none."""
+        """The place that *ticket* holds for *subject*; None where it holds none, or has run out."""
         try:
-            bearer, place = self._tickets.loads(ticket, max_age=None)
+            (bearer, place), signed = self._tickets.loads(ticket, return_timestamp=True)
         except (BadSignature, TypeError, ValueError):
+            return None
+        if self._now() > signed.timestamp() + TICKET_LIFETIME:
             return None
         return place if bearer == subject and type(place) is int else None
 

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 
 from csapp import CSApp
+from services.bounds import TICKET_LIFETIME
 from services.identity import Identity, TokenError, TokenRole, Tokens
 from services.wire.codes import ErrorCode
 
@@ -192,3 +193,17 @@ def test_a_mark_cannot_be_guessed_from_the_subject():
 
 def test_a_mark_outlives_a_new_key():
     assert Tokens([OLD, NEW], 60).mark("42") == Tokens([OLD], 60).mark("42")
+
+
+# ---- tickets -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("later", "place"),
+    [(0.0, 7), (-3600.0, 7), (TICKET_LIFETIME - 60, 7), (TICKET_LIFETIME + 60, None)],
+)
+def test_a_ticket_runs_out(later, place):
+    ticket = Tokens([OLD], 60).sign_ticket("ann", 7)
+    there = Tokens([OLD], 60, now=lambda: time.time() + later)
+    assert there.read_ticket(ticket, "ann") == place
+    assert there.read_ticket(ticket, "bob") is None

@@ -14,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..bounds import MOST_VOID, TICKET_LIFETIME
 from . import port
 from .port import (
     PLACES_A_ROUND,
@@ -77,6 +78,8 @@ class MemoryDesk:
         self._served = 0
         self._places_changed = False
         self._told_at = 0.0
+        #: subject → up to which number its tickets are void; the oldest first
+        self._void: OrderedDict[str, int] = OrderedDict()
         self._turn = 0  # the ticket at which the next round of places goes on behind the foremost
         self._events: list[Event] = []
 
@@ -121,6 +124,8 @@ class MemoryDesk:
 
     def leave(self, participant: str) -> None:
         with self._lock:
+            if participant in self._queue:
+                self._spend(self._users[participant])
             self._depart(participant, requeue=False)
 
     def _depart(self, participant: str, *, requeue: bool) -> None:
@@ -150,7 +155,7 @@ class MemoryDesk:
             )
         if not requeue or not users:
             return
-        self._queue.join_front(user.uuid for user in users)
+        self._queue.join_front((user.uuid for user in users), self._micros())
         self._places_changed = True
         for user in users:
             user.since = self._now()
@@ -186,7 +191,7 @@ class MemoryDesk:
                     user.waiter = server.uuid
                     server.users[one.uuid] = None
                     self._served += 1
-            self._queue.join_front(queued)
+            self._queue.join_front(queued, self._micros())
             for uuid in queued:
                 self._queue.away(uuid)
 
@@ -197,8 +202,8 @@ class MemoryDesk:
                 return
             if not len(self._pool) and len(self._queue) >= self._max_queue:
                 raise QueueFull
-            at = int(self._wall() * 1e6)
-            if ticket is None:
+            at = self._micros()
+            if ticket is None or abs(ticket) <= self._void.get(person.subject, 0):
                 person.told = self._queue.join(user, at)
             else:
                 person.told = self._queue.rejoin(user, min(ticket, at))
@@ -208,6 +213,17 @@ class MemoryDesk:
             self._match()
             if person.waiter is None:
                 self._events.append(Queued(user, person.told, self._queue.ticket(user)))
+
+    def _micros(self) -> int:
+        """µs since 1970."""
+        return int(self._wall() * 1e6)
+
+    def _spend(self, user: User) -> None:
+        """*user* has used its place, or has given it up: no ticket of it brings that back."""
+        self._void[user.subject] = self._queue.mark(self._micros())
+        self._void.move_to_end(user.subject)
+        if len(self._void) > MOST_VOID:
+            self._void.popitem(last=False)
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
         with self._lock:
@@ -237,6 +253,7 @@ class MemoryDesk:
             user.waiter = waiter.uuid
             waiter.users[uuid] = None
             self._served += 1
+            self._spend(user)
             self._pool.refresh(waiter)
             waited = self._now() - user.since
             self._events.append(Matched(uuid, waiter.uuid, waited, user.talk))
@@ -268,6 +285,8 @@ class MemoryDesk:
 
     def withdraw(self, user: str) -> bool:
         with self._lock:
+            if user in self._queue:
+                self._spend(self._users[user])
             return self._strike(user)
 
     def _strike(self, user: str) -> bool:
@@ -282,9 +301,16 @@ class MemoryDesk:
             now = self._now()
             while self._absent and (first := next(iter(self._absent.items())))[1] <= now:
                 self._depart(first[0], requeue=True)
+            self._forget_void()
             if self._places_changed and now - self._told_at >= TELL_PLACES:
                 self._told_at = now
                 self._tell_places()
+
+    def _forget_void(self) -> None:
+        """What would have run out by itself."""
+        oldest = self._micros() - round(TICKET_LIFETIME * 1e6)
+        while self._void and self._void[next(iter(self._void))] < oldest:
+            self._void.popitem(last=False)
 
     def _tell_places(self) -> None:
         """Tell those whose place has changed: the foremost always, the others in turns."""

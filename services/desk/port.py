@@ -253,13 +253,17 @@ class Desk(Protocol):
     def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
         """Match *user* or queue it. Nothing happens while it is served or queued already.
 
-        *ticket* is a place that it had before, as `ticket` told. *talk* is the
+        *ticket* is a place that it had before, as `ticket` told; it is void once
+        its subject has been served or has left the line. *talk* is the
         number of the conversation that begins with it, unless one goes on.
         Raises `QueueFull`.
         """
 
     def ticket(self, user: str) -> int:
-        """What the queued *user* comes back to its place with: µs since 1970, or negative."""
+        """What the queued *user* comes back to its place with: µs since 1970, negative in front.
+
+        How far it is from 0 grows with each place that is given.
+        """
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
         """*waiter* takes users, up to *capacity* at once. Twice is harmless."""

@@ -31,6 +31,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from ..bounds import TICKET_LIFETIME
 from ..errors import CSAppError
 from . import letters, port
 from .fair_lock import FairLock
@@ -52,7 +53,10 @@ _FOLDER = Path(__file__).with_name("lua")
 _PRELUDE = (_FOLDER / "prelude.lua").read_text()
 _TAKING_UP = (_FOLDER / "taking_up.lua").read_text()
 _WITH_MEMORY = ("recall", "restore")
-_NUMBERS = f"local MOST_LETTERS, BATCH = {MOST_LETTERS}, {port.PLACES_A_ROUND // 2}\n"
+_NUMBERS = (
+    f"local MOST_LETTERS, BATCH = {MOST_LETTERS}, {port.PLACES_A_ROUND // 2}\n"
+    f"local TICKETS = {round(TICKET_LIFETIME * 1e6)}\n"
+)
 
 
 def source(name: str) -> str:

@@ -33,10 +33,17 @@ class UserQueue:
     def __contains__(self, user: str) -> bool:
         return user in self._tickets
 
+    def mark(self, at: int) -> int:
+        """At least *at*, above every number given so far, and below any to come.
+
+        Of the numbers at the front their distance from 0 counts.
+        """
+        return max(self._back, -self._front, at)
+
     def join(self, user: str, at: int = 0) -> int:
         """Stand at the back, with a number of at least *at*; returns how many are ahead."""
         ahead = len(self._tickets)
-        self._back = max(self._back + 1, at)
+        self._back = max(self._back + 1, 1 - self._front, at)
         self._tickets[user] = self._back
         self._line.append((self._back, user))
         return ahead
@@ -50,10 +57,10 @@ class UserQueue:
         heapq.heappush(self._returned, (ticket, user))
         return ahead
 
-    def join_front(self, users: Iterable[str]) -> None:
-        """Stand before everybody else, the first of *users* foremost."""
+    def join_front(self, users: Iterable[str], at: int = 0) -> None:
+        """Stand before everybody else, the first of *users* foremost; numbered up to *-at*."""
         for user in reversed(list(users)):
-            self._front -= 1
+            self._front = -max(self._back + 1, 1 - self._front, at)
             self._tickets[user] = self._front
             self._line.appendleft((self._front, user))
 

@@ -343,8 +343,8 @@ class DeskConformance:
         ticket = desk.ticket("Ann")
         queued = [event for event in desk.take_events() if isinstance(event, Queued)]
         assert queued[0].ticket == ticket < queued[1].ticket
-        desk.leave("Ann")
-        clock.passes(5.0)
+        desk.drop("Ann")
+        time_passes(desk, clock, GRACE)
         users_connect(desk, "Cid")
         forget_events(desk)
         users_arrive(desk, "Ann")
@@ -352,7 +352,63 @@ class DeskConformance:
         assert_events(desk, Queued("Ann", 0))
         assert desk.ticket("Ann") == ticket
         time_passes(desk, clock, 1.0)
-        assert_events(desk, Queued("Cid", 2))
+        assert_events(desk, Queued("Bob", 1), Queued("Cid", 2))
+
+    @pytest.mark.parametrize("how", ["served", "withdrawn", "left", "served at once"])
+    def test_a_ticket_is_void_once_it_was_used_or_given_up(
+        self, small_desk: Desk, clock: Clock, how: str
+    ) -> None:
+        users_connect(small_desk, "Ann", "Bob", "Cid")
+        ticket = small_desk.ticket("Ann")
+        if how == "withdrawn":
+            small_desk.withdraw("Ann")
+        elif how == "left":
+            small_desk.leave("Ann")
+            users_arrive(small_desk, "Ann")
+        else:
+            if how == "served at once":  # it has come back without its ticket
+                for name in ("Ann", "Bob", "Cid"):
+                    small_desk.drop(name)
+                time_passes(small_desk, clock, GRACE)
+                waiters_get_ready(small_desk, "Wanda")
+                users_connect(small_desk, "Ann", "Bob", "Cid")
+            else:
+                waiters_get_ready(small_desk, "Wanda")
+            small_desk.part("Ann", "Wanda", "Ann")
+        forget_events(small_desk)
+        behind = small_desk.figures().queue_length
+        small_desk.connect("Ann", ticket)
+        assert places(small_desk.take_events())["Ann"] == behind
+        assert small_desk.ticket("Ann") > ticket
+
+    def test_the_ticket_of_a_new_place_is_good_again(self, small_desk: Desk, clock: Clock) -> None:
+        for _ in range(3):  # in the same moment
+            users_connect(small_desk, "Ann")
+            small_desk.leave("Ann")
+        users_connect(small_desk, "Ann", "Bob")
+        ticket = small_desk.ticket("Ann")
+        small_desk.drop("Ann")
+        time_passes(small_desk, clock, GRACE)
+        users_arrive(small_desk, "Ann")
+        forget_events(small_desk)
+        small_desk.connect("Ann", ticket)
+        assert_events(small_desk, Queued("Ann", 0))
+
+    def test_a_ticket_of_the_front_is_good_once(self, small_desk: Desk, clock: Clock) -> None:
+        waiters_get_ready(small_desk, "Wanda")
+        users_connect(small_desk, "Ann", "Bob")
+        small_desk.drop("Wanda")
+        time_passes(small_desk, clock, GRACE)
+        ticket = small_desk.ticket("Ann")
+        for place in (0, 1):
+            small_desk.drop("Ann")
+            time_passes(small_desk, clock, GRACE)
+            users_arrive(small_desk, "Ann")
+            forget_events(small_desk)
+            small_desk.connect("Ann", ticket)
+            assert_events(small_desk, Queued("Ann", place))
+            small_desk.withdraw("Ann")
+            small_desk.connect("Ann")
 
     def test_tickets_are_microseconds_and_negative_at_the_front(
         self, small_desk: Desk, clock: Clock

@@ -18,6 +18,7 @@ from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import initialize, invariant, precondition, rule
 
+from services.bounds import TICKET_LIFETIME
 from services.desk.mailbox import Mailbox
 from services.desk.port import (
     Arrival,
@@ -667,6 +668,11 @@ def test_all_keys_of_a_desk_are_in_one_slot(cluster: RedisServer, clock: Clock) 
 # ---- what it keeps ------------------------------------------------------
 
 
+def keys(office: Office, desk: RedisDesk) -> set[str]:
+    found = office.client.keys(f"{desk.prefix}*")
+    return {key.decode().removeprefix(desk.prefix) for key in found}
+
+
 def test_nothing_is_kept_of_those_who_have_gone(office: Office, clock: Clock) -> None:
     desk = office.hire("a")
     for day in range(20):
@@ -681,7 +687,8 @@ def test_nothing_is_kept_of_those_who_have_gone(office: Office, clock: Clock) ->
             desk.leave(f"{name} {day}")
         time_passes(desk, clock, GRACE)
         desk.take_events()
-        keys = [key.decode() for key in office.client.keys(f"{desk.prefix}*")]
-        assert {key.removeprefix(desk.prefix) for key in keys} == {"desk", "workers", "box:a"}
+        assert keys(office, desk) == {"desk", "workers", "box:a", "void"}
         assert len(desk._own) == 0
+    time_passes(desk, clock, TICKET_LIFETIME + GRACE)
+    assert keys(office, desk) == {"desk", "workers", "box:a"}
     assert office.client.hlen(f"{desk.prefix}desk") < 30

@@ -84,7 +84,14 @@ def test_places_in_line_and_tickets_are_the_desks(a, b, come):
     third = come(a, "user", "cid")
     third.say("connect")
     until(third, "connect_queue")
-    back = come(a, "user", "bob")
+    second = come(a, "user", "bob")
+    second.say("connect", {"ticket": place["ticket"]})  # which it has given up
+    assert until(second, "connect_queue")["payload"]["location"] == 2
+    third.say("disconnect")
+    here(third)
+    place = until(second, "connect_queue", payload_location=1)["payload"]
+    second.drop()
+    back = come(b, "user", "bob")
     back.say("connect", {"ticket": place["ticket"]})
     assert until(back, "connect_queue")["payload"]["location"] == 1
     first.say("disconnect")

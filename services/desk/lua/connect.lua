@@ -25,7 +25,7 @@ if free and here(user) and desk.settles <= desk.time and call('ZCARD', TAKEABLE)
     bring_together(user, person(free)) -- nobody is before it
     return close({})
 end
-local ahead = stand(user, tonumber(ARGV[9]))
+local ahead = stand(user, good(user, tonumber(ARGV[9])))
 match()
 if user.waiter == '' then
     tell_place(user, ahead, waits(user))

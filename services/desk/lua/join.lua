@@ -11,7 +11,7 @@
 
 -- Forget the whole desk.
 local function wipe()
-    local keys = { DESK, STANDING, WORKERS, DYING, LINE, TAKEABLE, TOLD, GRACE, FREE }
+    local keys = { DESK, STANDING, WORKERS, DYING, LINE, TAKEABLE, TOLD, GRACE, FREE, VOID }
     for _, uuid in ipairs(call('HVALS', STANDING)) do
         call('DEL', PREFIX .. 'p:' .. uuid, PREFIX .. 'users:' .. uuid)
     end

@@ -8,6 +8,9 @@ end
 local one = person(ARGV[8])
 if one then
     if one.at == me or not here(one) then
+        if one.role == 'user' and waits(one) then
+            spend(one)
+        end
         depart(one, false)
     elseif holds(one, me) then
         lose_here(one)

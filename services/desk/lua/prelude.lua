@@ -11,8 +11,8 @@
 -- ARGV[7]  the bound of the line
 -- ARGV[8…] the script's own
 --
--- Before this file come MOST_LETTERS, in a mailbox, and BATCH, participants that one round of
--- anything looks after.
+-- Before this file come MOST_LETTERS, in a mailbox, BATCH, participants that one round of
+-- anything looks after, and TICKETS, µs that a ticket is good for.
 --
 -- A script begins with `open` and ends with `close`, which returns
 --   { answers, letters not heard yet (number, letter, …), the number of the caller's last
@@ -27,13 +27,14 @@
 --        told      hash: the places last told   grace      zset: who is away, by the end of it
 --        free      zset: free waiters by load, then by how long they have had it
 --        users:UUID zset: whom a waiter serves, in the order of matching
+--        void      zset: whose tickets are void (SHA-1 of the subject), up to which number
 
 local call = redis.call
 local DESK = KEYS[1]
 local PREFIX = string.sub(DESK, 1, -5)
 local STANDING, WORKERS, DYING = PREFIX .. 'standing', PREFIX .. 'workers', PREFIX .. 'dying'
 local LINE, TAKEABLE, TOLD = PREFIX .. 'line', PREFIX .. 'takeable', PREFIX .. 'told'
-local GRACE, FREE = PREFIX .. 'grace', PREFIX .. 'free'
+local GRACE, FREE, VOID = PREFIX .. 'grace', PREFIX .. 'free', PREFIX .. 'void'
 local me, grace, capacity, max_queue = ARGV[1], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 
 local STRIDE = 3000000 -- µs that the desk's clock goes on at most at once: see `open`
@@ -322,6 +323,24 @@ local function close(answers)
     return { answers, unread, text(sent), own }
 end
 
+-- ---- tickets ----------------------------------------------------------------
+
+-- Above every number given so far; of those in front their distance from 0 counts.
+local function next_number()
+    return math.max(desk.back + 1, 1 - desk.front, wall)
+end
+
+-- *user* has used its place, or has given it up: no ticket of it brings that back.
+local function spend(user)
+    call('ZADD', VOID, math.max(desk.back, -desk.front, wall), redis.sha1hex(user.subject))
+end
+
+-- *ticket* unless it is void.
+local function good(user, ticket)
+    local mark = ticket and call('ZSCORE', VOID, redis.sha1hex(user.subject))
+    return not (mark and math.abs(ticket) <= tonumber(mark)) and ticket or nil
+end
+
 -- ---- matching ---------------------------------------------------------------
 
 -- Put *waiter* where it belongs now; behind its equals if its load has changed.
@@ -364,6 +383,7 @@ end
 
 -- *waiter* serves *user* from now on.
 local function bring_together(user, waiter)
+    spend(user)
     link(user, waiter)
     tell('M', { user, waiter },
         { user.uuid, waiter.uuid, text(desk.time - tonumber(user.since)), user.talk })
@@ -411,7 +431,7 @@ local function stand(user, ticket)
     local ahead
     if not ticket or ticket > desk.back then
         ahead = call('ZCARD', LINE)
-        desk.back = math.max(desk.back + 1, ticket or wall)
+        desk.back = math.max(next_number(), ticket or 0)
         ticket = desk.back
     else
         ahead = call('ZCOUNT', LINE, '-inf', '(' .. text(ticket))
@@ -423,7 +443,7 @@ end
 -- Stand before everybody else, the first of *users* foremost.
 local function stand_in_front(users)
     for i = #users, 1, -1 do
-        desk.front = desk.front - 1
+        desk.front = -next_number()
         take_place(users[i], desk.front, -1)
         desk.stale = 1
     end

@@ -30,6 +30,7 @@ for _, uuid in ipairs(call('ZRANGEBYSCORE', GRACE, '-inf', ended, 'LIMIT', 0, BA
     depart(person(uuid), true)
 end
 match()
+call('ZREMRANGEBYSCORE', VOID, '-inf', text(wall - TICKETS))
 
 -- Tell those between two places in line whose place has changed.
 local function tell_places(first, last)

@@ -10,5 +10,6 @@ local user = person(ARGV[8])
 if not user or not strike(user) then
     return close({ 0 })
 end
+spend(user)
 tell_siblings('W', user, { user.uuid })
 return close({ 1 })
