@@ -79,21 +79,20 @@ def blueprint(extension: Extension) -> Blueprint:
     def logout() -> Response:
         """The login of the token shown is over, everywhere.
 
-        Of a stranger only the connections here end, and nothing is kept: the token
-        belongs to nobody, and its bearer forgets it.
+        That of a stranger, of which anybody may have many, only for this process.
         """
         shown = bearer(request, server.tokens.inspect_any)
         who, revocations = shown.identity, server.house.revocations
-        if who.subject.startswith(STRANGER):
-            server.sign_out([(who.sid, "", 0)])  # nobody's token: kept nowhere
-            return Response(status=204)
         if revocations.is_revoked(who, shown.signed):
+            return Response(status=204)
+        # another tab may have renewed the login just now
+        last = max(shown.expires, int(time.time() + server.settings.token_lifetime) * 1000)
+        if who.subject.startswith(STRANGER):
+            revocations.shut(who.sid, date(last + RENEWAL * 1000))
             return Response(status=204)
         if not sign_outs.take(who.subject):
             what = "signed out again and again in too short a time"
             return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "10"})
-        # another tab may have renewed the login just now
-        last = max(shown.expires, int(time.time() + server.settings.token_lifetime) * 1000)
         revocations.revoke(sid=who.sid, at=date(last))
         security.record(
             Event.SIGN_OUT,

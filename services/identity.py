@@ -175,6 +175,10 @@ class Tokens:
             return "", []
         return browser, marks
 
+    def left(self, expires: int) -> float:
+        """Seconds until *expires* (ms since 1970, UTC), by the wall clock as it is now."""
+        return expires / 1000 - self._now()
+
     def sign_ticket(self, subject: str, place: int) -> str:
         """A place in line that only *subject* can take again."""
         return str(self._tickets.dumps([subject, place]))

@@ -35,6 +35,7 @@ HOUR = 3_600_000  # ms by which clocks of machines may differ before a row is re
 WEEK = 7 * 86_400_000  # ms that memory goes back
 FORGET = 300  # looks between two times of forgetting: ten minutes …
 FIRST = 30  # … and before the first
+STRANGERS = 10_000  # logins of strangers that are remembered: 2 MiB
 SLICE = 2000  # rows read at once: 2 ms of the loop
 PAUSE = 0.05  # s between two slices that are removed: others write in between
 FORGOTTEN = 10_000  # rows looked at between two pauses of forgetting
@@ -82,6 +83,8 @@ class Revocations:
         self._subjects: dict[str, int] = {}
         #: the highest number at each of the last looks
         self._read: deque[int] = deque([0], maxlen=OVERLAP)
+        #: logins of strangers, in the order in which they were signed out
+        self._shut: deque[str] = deque(maxlen=STRANGERS)
         self._looks = 0
         self._timer: Timer | None = None
         self._stopped = False
@@ -126,6 +129,18 @@ class Revocations:
         store = self._store
         if store is not None:
             self._runtime.blocking(lambda: store.revoke(sid=sid, subject=subject, now=at))
+
+    def shut(self, sid: str, at: int) -> None:
+        """Revoke a login in the memory of this process only: that of a stranger.
+
+        Anybody may be as many strangers as it likes, so that they cannot fill the
+        store; of `STRANGERS` and more the first is forgotten. Does not wait.
+        """
+        with self._lock:
+            if len(self._shut) == self._shut.maxlen:
+                self._sids.pop(self._shut[0], None)
+            self._shut.append(sid)
+        self._take([(0, sid, "", at)])
 
     def _oldest(self) -> int:
         """What is older (ms) is not held in memory."""
@@ -199,7 +214,7 @@ class Revocations:
             while some := list(islice(keys, FORGOTTEN)):
                 with self._lock:
                     for key in some:
-                        if held[key] < oldest:
+                        if held.get(key, oldest) < oldest:
                             del held[key]
                 self._runtime.sleep(0)
         longest = oldest + WEEK - MAX_LIFETIME * 1000

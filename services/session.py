@@ -29,7 +29,7 @@ from .desk.port import Arrival, DeskUnavailable, QueueFull, Role
 from .history.port import StoreError
 from .history.writer import Talk
 from .house import House
-from .identity import Identity, TokenError, TokenRole
+from .identity import Identity, Shown, TokenError, TokenRole
 from .limits import TokenBucket
 from .participants import Line, Participant, Phase, Spoken, sealed
 from .security_log import Event, security
@@ -58,6 +58,11 @@ _DECODERS = {
     (Role.WAITER, 2): codec.Decoder(frames.FromWaiter2),
 }
 
+#: s between two looks whether a token has run out; nearer to its end they come closer
+#: together, because the wheel loses time while the loop is busy
+LOOK = 60.0
+NEAR = 5.0
+
 #: texts of one connection that may be on their way to the store; then it is not read for a while
 IN_FLIGHT = 512
 
@@ -73,6 +78,7 @@ class Session:
         "_bad",
         "_bucket",
         "_decoder",
+        "_ends",
         "_failed_auths",
         "_identity",
         "_in_flight",
@@ -103,6 +109,8 @@ class Session:
         self._identity: Identity | None = None
         #: when its token was signed, in ms since 1970
         self.signed = 0
+        #: when it runs out, on the runtime's clock: the wall clock may jump meanwhile
+        self._ends = 0.0
         self._asking: frames.ClientFrame | None = None
         self._switchboard = house.switchboard
         self._max_text = house.settings.max_text
@@ -371,7 +379,7 @@ class Session:
             self._send(frames.Initialize(id=codec.new_id(), to=self.uuid))
         lines = list(participant.lines.values())
         if self._transcript is not None:
-            self._tell_self(participant.identity)
+            self._tell_self(participant.identity, self.take_question())
             if self._role is Role.WAITER:
                 if participant.phase is Phase.ON_DUTY:
                     self._tell_duty(True)
@@ -384,14 +392,15 @@ class Session:
         if self._transcript is not None:
             self._transcript.resume_others({line.talk.id for line in lines})
 
-    def _tell_self(self, identity: Identity) -> None:
+    def _tell_self(self, identity: Identity, asked: frames.ClientFrame | None) -> None:
+        """Answer *asked*, an `auth`, in version 2."""
+        left = max(0.0, round(self._ends - self.house.runtime.now(), 1))
         payload = frames.SelfPayload(
-            self.uuid, identity.subject, identity.name, "", self._role.value
+            self.uuid, identity.subject, identity.name, "", self._role.value, left
         )
         frame = frames.AuthSuccess(id=codec.new_id(), to=self.uuid, payload=payload)
-        if self._asking is not None and self._asking.reply_id is not None:
-            frame.reply_id = self._asking.reply_id
-        self._asking = None
+        if asked is not None and asked.reply_id is not None:
+            frame.reply_id = asked.reply_id
         self._send(frame)
 
     def take_question(self) -> frames.ClientFrame | None:
@@ -408,7 +417,7 @@ class Session:
         """Take the token; the third bad one ends the connection."""
         self.dialect = DIALECTS[frame.payload.version]
         try:
-            identity, self.signed = self._identify(frame)
+            shown = self._identify(frame)
         except TokenError as error:
             self._log_refusal(Event.TOKEN_REFUSED, error.code)
             self._failed_auths += 1
@@ -419,19 +428,41 @@ class Session:
             wrong_role = error.code is ErrorCode.FORBIDDEN
             code = CloseCode.WRONG_ROLE if wrong_role else CloseCode.UNAUTHENTICATED
             raise Farewell(code, "no valid token") from None
-        self._identity = identity
+        self._take_token(shown)
         if self.dialect.version > 1:
             self._asking = frame
             self._transcript = Transcript(self, dict(frame.payload.resume or {}))
         try:
-            replaced = self._switchboard.enter(self._role, identity, self.uuid, self)
+            replaced = self._switchboard.enter(self._role, shown.identity, self.uuid, self)
         except DeskUnavailable:
             raise Farewell(CloseCode.FULL, "nobody can be found at the moment") from None
         for older in replaced:
             older.replace()
+        self._await_end()
 
-    def _identify(self, frame: frames.Auth) -> tuple[Identity, int]:
-        """Who bears the token of *frame*, and when it was signed (ms).
+    def _take_token(self, shown: Shown) -> None:
+        """This connection lives as long as the token *shown*, or as one that it has shown before.
+
+        Rule: a token has a date, a connection counts seconds. How long the token
+        lasts is asked of the wall clock once, when it is shown.
+        """
+        ends = self.house.runtime.now() + self.house.tokens.left(shown.expires)
+        self._ends = max(self._ends, ends)
+        if shown.signed >= self.signed:
+            self._identity, self.signed = shown.identity, shown.signed
+
+    def _await_end(self) -> None:
+        if self.connection.code is not None:  # it has ended while a thread was about to look
+            return
+        left = self._ends - self.house.runtime.now()
+        if left <= 0:
+            self.connection.close(CloseCode.UNAUTHENTICATED, "the token has run out")
+            return
+        pause = left if left <= NEAR else min(left / 2, LOOK)
+        self._timer = self.house.wheel.after(pause, self._await_end)
+
+    def _identify(self, frame: frames.Auth) -> Shown:
+        """What the token of *frame* says.
 
         Raises `TokenError`, or `Refusal` where that cannot be known now.
         """
@@ -444,7 +475,7 @@ class Session:
         if revoked:
             what = "payload.token: this login was signed out"
             raise TokenError(ErrorCode.INVALID_TOKEN, what)
-        return shown.identity, shown.signed
+        return shown
 
     @property
     def identity(self) -> Identity | None:
@@ -463,17 +494,25 @@ class Session:
         self.connection.close(CloseCode.RESTART, "come again")
 
     def confirm(self, frame: frames.Auth, me: Participant) -> None:
-        """`auth` once more: harmless for the same subject, refused for another."""
+        """`auth` once more: the connection lives as long as this token, of the same subject.
+
+        Nothing else changes. Version 2 is answered; another subject or role is refused.
+        """
         try:
-            identity, _ = self._identify(frame)
+            shown = self._identify(frame)
         except TokenError as error:
             self._log_refusal(Event.RENEWAL_REFUSED, error.code)
             raise Refusal(error.code, error.message, frame.reply_id) from None
-        if identity.subject != me.identity.subject:
+        if shown.identity.subject != me.identity.subject:
             self._log_refusal(Event.RENEWAL_REFUSED, "another subject")
             raise Refusal(
                 ErrorCode.FORBIDDEN, "this connection belongs to somebody else", frame.reply_id
             )
+        self._take_token(shown)
+        if self._identity is shown.identity:
+            me.identity = shown.identity
+        if self._transcript is not None:
+            self._tell_self(me.identity, frame)
 
     def _log_refusal(self, event: Event, why: str) -> None:
         who = self._identity.subject if self._identity is not None else ""

@@ -20,15 +20,19 @@ TICK = 0.1  # s: fine enough that a grace of one second is one second; costs not
 class Timer:
     """A call that is due; `cancel` takes it back."""
 
-    __slots__ = ("_call", "_slot")
+    __slots__ = ("_call", "_due", "_slot", "_wheel")
 
-    def __init__(self, call: Callable[[], None], slot: set[Timer]) -> None:
+    def __init__(self, call: Callable[[], None], wheel: Wheel, due: int, slot: set[Timer]) -> None:
         self._call = call
+        self._wheel = wheel
+        self._due = due
         self._slot = slot
         slot.add(self)
 
     def cancel(self) -> None:
         self._slot.discard(self)
+        if not self._slot:
+            self._wheel.drop(self._due, self._slot)
         self._call = _nothing  # whose method it is may hold this timer
 
     def fire(self) -> None:
@@ -60,9 +64,15 @@ class Wheel:
         with self._lock:
             due = self._ticks + math.ceil(seconds / TICK) + 1
             slot = self._slots.setdefault(due, set())
-            timer = Timer(call, slot)
+            timer = Timer(call, self, due, slot)
         self.start()
         return timer
+
+    def drop(self, due: int, slot: set[Timer]) -> None:
+        """Let go of a *slot* that nobody is in any more: it may be due in a minute."""
+        with self._lock:
+            if not slot and self._slots.get(due) is slot:
+                del self._slots[due]
 
     def every_tick(self, call: Callable[[], None], name: str = "a tick") -> None:
         """Call at each tick, after the timers that are due. *name* as in `Loop`."""

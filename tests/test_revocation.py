@@ -9,7 +9,17 @@ import pytest
 from services.history.port import StoreError
 from services.history.sql import open_store
 from services.identity import Identity, TokenRole
-from services.revocation import FIRST, FORGET, HOUR, LOOK, SLICE, WEEK, Revocations, date
+from services.revocation import (
+    FIRST,
+    FORGET,
+    HOUR,
+    LOOK,
+    SLICE,
+    STRANGERS,
+    WEEK,
+    Revocations,
+    date,
+)
 from services.settings import MAX_LIFETIME
 from services.timers import TICK, Wheel
 
@@ -276,6 +286,17 @@ def test_without_a_store_this_process_remembers(hand):
     assert one.is_revoked(ANN, START)
     assert closed == [("", "ann", START)]
     assert hand.off_the_loop == 0
+
+
+def test_strangers_are_remembered_here_and_not_for_ever(hand, store):
+    one, closed = started(hand, store)
+    for n in range(STRANGERS + 5):
+        one.shut(f"stranger-{n}", date(START + HOUR))
+    assert len(one._sids) == STRANGERS
+    assert not one.is_revoked(Identity("x", sid="stranger-4"), START)
+    assert one.is_revoked(Identity("x", sid="stranger-5"), START)
+    assert len(closed) == STRANGERS + 5
+    assert list(store.revoked(0)) == []
 
 
 def test_logins_are_forgotten_when_their_tokens_have_run_out(hand):

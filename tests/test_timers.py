@@ -64,3 +64,13 @@ def test_a_timer_that_raises_stops_nothing(caplog):
     assert happened.count("other") == 1
     assert happened.count("tick") == 12
     assert "a timer failed" in caplog.text
+
+
+def test_timers_that_are_taken_back_leave_nothing_behind():
+    wheel = Wheel(StillRuntime())
+    one, other = (wheel.after(3600, lambda: None) for _ in range(2))
+    one.cancel()
+    one.cancel()
+    assert len(wheel._slots) == 1
+    other.cancel()
+    assert wheel._slots == {}

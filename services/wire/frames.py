@@ -237,6 +237,8 @@ class SelfPayload(Struct, gc=False):
     name: str
     avatar: str
     role: str
+    #: s until the token that was shown last runs out, and the connection with it
+    expires_in: float
 
 
 class AuthSuccess(ServerFrame2, tag="auth_success"):
