@@ -30,7 +30,7 @@ from testkit.redis import RedisServer
 from testkit.server import SECRET, LiveServer
 
 from .driver import cpu_seconds
-from .match import match_cost
+from .match import match_cost, return_cost
 from .plot import svg
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -243,6 +243,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             for scenario, peers in rounds.items()
         },
         "match": match_cost(options.rounds),
+        "return": return_cost(options.rounds),
     }
 
 
@@ -299,8 +300,9 @@ def table(found: dict[str, Any]) -> str:
                 f"{scenario + ': ' + name:28}{plain[key]:12,.1f}{ours[key]:12,.1f}"
                 f"{better:7.1f}×   {note}"
             )
-    for size, cost in found["match"].items():
-        lines.append(f"{'match, ' + size:40}{cost:12.1f} µs")
+    for what in ("match", "return"):
+        for size, cost in found[what].items():
+            lines.append(f"{what + ', ' + size:40}{cost:12.1f} µs")
     lines += [*of_workers(found["medians"]["workers"]), "", *warnings(found)]
     return "\n".join(lines)
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import threading
 import time
-from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 
 from ..bounds import MOST_VOID, TICKET_LIFETIME
 from . import port
@@ -314,20 +314,21 @@ class MemoryDesk:
 
     def _tell_places(self) -> None:
         """Tell those whose place has changed: the foremost always, the others in turns."""
-        line = list(self._queue.places())
-        foremost = min(PLACES_A_ROUND // 2, len(line))
-        turn = max(foremost, bisect_left(line, self._turn, key=self._queue.ticket))
+        length = len(self._queue)
+        foremost = min(PLACES_A_ROUND // 2, length)
+        turn = min(max(foremost, self._queue.place_of(self._turn)), length)
         told = 0
-        for place in (*range(foremost), *range(turn, len(line)), *range(foremost, turn)):
-            user = self._users[line[place]]
-            if user.told == place:
-                continue
-            if told == PLACES_A_ROUND:
-                self._turn = self._queue.ticket(user.uuid)
-                return  # the rest changes next time
-            told += 1
-            user.told = place
-            self._events.append(Queued(user.uuid, place, self._queue.ticket(user.uuid)))
+        for first, last in ((0, foremost), (turn, length), (foremost, turn)):
+            for place, uuid in enumerate(islice(self._queue.places(first), last - first), first):
+                user = self._users[uuid]
+                if user.told == place:
+                    continue
+                if told == PLACES_A_ROUND:
+                    self._turn = self._queue.ticket(uuid)
+                    return  # the rest changes next time
+                told += 1
+                user.told = place
+                self._events.append(Queued(uuid, place, self._queue.ticket(uuid)))
         self._places_changed = False
 
     # ---- what others see -----------------------------------------------

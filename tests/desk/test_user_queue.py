@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,7 +33,7 @@ def assert_taken(queue: UserQueue, *users: str | None) -> None:
 
 def entries(queue: UserQueue) -> int:
     """How much the queue remembers of whom, all told."""
-    kept = (queue._line, queue._returned, queue._tickets, queue._away, queue._passed)
+    kept = (queue._all, queue._present, queue._tickets, queue._absent)
     return sum(len(one) for one in kept)
 
 
@@ -270,15 +272,73 @@ def test_a_line_in_use_is_not_much_longer_than_those_who_wait() -> None:
             queue.leave(f"user {number}")
         if number % 2 and len(queue) > 1_000:
             queue.take()
-    assert len(queue) == 1_000
-    assert len(queue._line) <= 2 * len(queue) + 64
+    assert len(queue) == len(queue._all) == len(queue._present) == 1_000
+
+
+# ---- coming back with a ticket ------------------------------------------
+
+
+class Counted(int):
+    """A ticket that counts how often it is compared."""
+
+    compared = 0
+
+    def __lt__(self, other: int) -> bool:
+        Counted.compared += 1
+        return int(self) < int(other)
+
+    def __eq__(self, other: object) -> bool:
+        Counted.compared += 1
+        return int(self) == other
+
+    __hash__ = int.__hash__
+
+
+def steps_to_return(many: int) -> float:
+    """Looks at other tickets, and at blocks of them, for each of *many* who return."""
+    queue = UserQueue()
+    queue.join("last", many)
+    tickets = list(range(many))
+    random.Random(1).shuffle(tickets)
+    Counted.compared, blocks = 0, 0
+    for ticket in tickets:
+        queue.rejoin(f"user {ticket}", Counted(ticket))
+        blocks += len(queue._all._blocks)
+    assert list(queue.places()) == [*(f"user {number}" for number in range(many)), "last"]
+    return (Counted.compared + blocks) / many
+
+
+def test_who_returns_among_many_does_not_walk_along_the_whole_line() -> None:
+    assert steps_to_return(1_000) < 100
+    assert steps_to_return(20_000) < 150
+
+
+def test_who_returns_learns_how_many_are_ahead() -> None:
+    queue = UserQueue()
+    queue.join("Zoe", 100)
+    assert [queue.rejoin(f"user {ticket}", ticket) for ticket in (50, 10, 70, 60)] == [0, 0, 2, 2]
+    assert queue.rejoin("of the same moment", 60) in (2, 3)
+    assert queue.rejoin("from the future", 200) == 6
+
+
+def test_the_place_of_a_ticket_is_found_in_a_long_line() -> None:
+    queue = UserQueue()
+    for number in range(5_000):
+        queue.join(f"user {number}")
+    for number in range(0, 5_000, 2):
+        queue.leave(f"user {number}")
+    assert [queue.place_of(ticket) for ticket in (0, 1, 3, 2_001, 9_999)] == [0, 0, 1, 1000, 2500]
+    assert next(queue.places(1_000)) == "user 2001"
+    assert list(queue.places(2_499)) == ["user 4999"]
+    assert list(queue.places(2_500)) == []
 
 
 # ---- any life of a line ------------------------------------------------
 
 doings = st.lists(
     st.tuples(
-        st.sampled_from(["join", "front", "leave", "away", "back", "take"]), st.integers(0, 5)
+        st.sampled_from(["join", "rejoin", "front", "leave", "away", "back", "take"]),
+        st.integers(0, 5),
     ),
     max_size=60,
 )
@@ -294,6 +354,12 @@ def test_a_line_is_a_list(doings: list[tuple[str, int]]) -> None:
             case "join" if user not in plain:
                 assert queue.join(user) == len(plain)
                 plain.append(user)
+            case "rejoin" if user not in plain:
+                ticket = -number
+                ahead = sum(queue.ticket(one) < ticket for one in plain)
+                behind = [one for one in plain if (queue.ticket(one), one) > (ticket, user)]
+                assert queue.rejoin(user, ticket) == ahead
+                plain.insert(len(plain) - len(behind), user)
             case "front" if user not in plain:
                 queue.join_front([user])
                 plain.insert(0, user)

@@ -434,6 +434,7 @@ local function stand(user, ticket)
         desk.back = math.max(next_number(), ticket or 0)
         ticket = desk.back
     else
+        desk.front = math.min(desk.front, ticket)
         ahead = call('ZCOUNT', LINE, '-inf', '(' .. text(ticket))
     end
     take_place(user, ticket, ahead)
