@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import runtime as runtimes
 from . import webserver
+from .clock import Clock
 from .desk.memory import MemoryDesk
 from .desk.port import DeskUnavailable, Figures, Role
 from .errors import CSAppError
@@ -123,6 +124,7 @@ class ChatServer:
         self.loops: Loops | None = None
         #: what is said is kept here, once the server has started; None: nothing is
         self.store: SQLStore | None = None
+        self.clock = Clock()
         #: the process that has opened the database; 0: none, or it is closed
         self._opened_by = 0
         servers.add(self)
@@ -150,7 +152,9 @@ class ChatServer:
             self.store = self._open_store(runtime)
         store = self.store
         if store is not None and self._writer is None:
-            self._writer = Writer(store, runtime, time.time)
+            self.clock.heed(runtime.blocking(store.last_key))
+            self._writer = Writer(store, runtime, self.clock.now)
+        wheel.every_tick(self.clock.look, "the look at the clock")
         wheel.every_tick(self.meters.lag.tick, "the measure of the loop's lag")
         if settings.redis_url:
             switchboard = self._share_desk(runtime, wheel)
@@ -185,8 +189,9 @@ class ChatServer:
         )
         measured = MeasuredDesk(desk, self.meters)
         switchboard = Switchboard(
-            measured, settings.outbox_bytes, self.store, self._writer, self.tokens.sign_ticket
-        )
+            measured, settings.outbox_bytes, self.store, self._writer, self.tokens.sign_ticket,
+            clock=self.clock,
+        )  # fmt: skip
         if self.store is not None:
             chats = runtime.blocking(self.store.open_chats)
             switchboard.restore(chats, runtime.blocking(self.store.duties))
@@ -220,7 +225,7 @@ class ChatServer:
         )
         switchboard = SharedSwitchboard(
             MeasuredDesk(desk, self.meters), settings.outbox_bytes, store, writer,
-            self.tokens.sign_ticket, worker=worker, runtime=runtime,
+            self.tokens.sign_ticket, worker=worker, runtime=runtime, clock=self.clock,
         )  # fmt: skip
         mailbox = Mailbox(desk, switchboard.heard, switchboard.carry_out, switchboard.check_all)
         switchboard.connect(mailbox)

@@ -33,7 +33,6 @@ from .identity import Identity, Shown, TokenError, TokenRole
 from .limits import TokenBucket
 from .participants import Line, Participant, Phase, Spoken, sealed
 from .security_log import Event, security
-from .switchboard import new_key
 from .transcript import Transcript
 from .transport.connection import Connection
 from .turns import Turns
@@ -531,7 +530,7 @@ class Session:
                 ticket = self.house.tokens.read_ticket(asked.ticket, me.identity.subject)
         self._asking = frame
         try:
-            switchboard.desk.connect(self.uuid, ticket, new_key())
+            switchboard.desk.connect(self.uuid, ticket, switchboard.clock.new_key())
         except QueueFull:
             self._asking = None
             raise Refusal(

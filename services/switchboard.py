@@ -13,12 +13,12 @@ what comes back stored is delivered, in the order of `seq`.
 from __future__ import annotations
 
 import logging
-import secrets
 import threading
 import time
 from collections.abc import Callable
 from typing import Any
 
+from .clock import Clock
 from .desk.port import (
     Arrival,
     Departed,
@@ -45,9 +45,6 @@ log = logging.getLogger("csapp.desk")
 
 _PLAIN, _FULL = DIALECTS[1], DIALECTS[2]
 
-#: random bits at the end of a conversation's key; ms since 1970 stand before them
-KEY_BITS = 20
-
 #: s by which the beginning of a wait may seem to move, and is still the same visitor's
 SAME_FIRST = 0.5
 
@@ -68,8 +65,11 @@ class Switchboard:
         store: Store | None = None,
         writer: Writer | None = None,
         sign_ticket: Callable[[str, int], str] = lambda subject, place: "",
+        *,
+        clock: Clock | None = None,
     ) -> None:
         self.desk = desk
+        self.clock = clock or Clock()
         self.store = store
         self.writer = writer
         self._most_parked = most_parked
@@ -235,7 +235,8 @@ class Switchboard:
         talk = line.talk
         spoken.seqs = range(talk.last_seq + 1, talk.last_seq + 1 + len(texts))
         talk.given = talk.last_seq = spoken.seqs[-1]
-        spoken.date = int(time.time() * 1000)
+        spoken.date = talk.date_after(self.clock.ms())
+        talk.dated(talk.last_seq, spoken.date)
         spoken.stored = True
         self._told(spoken)
         return True
@@ -451,7 +452,7 @@ class Switchboard:
             user=user.uuid,
             user_subject=user.identity.subject,
             user_name=user.identity.name,
-            opened=key >> KEY_BITS,
+            opened=self.clock.opened(key),
             department=department,
             page=page,
         )
@@ -469,7 +470,7 @@ class Switchboard:
         self._end(talk.record)
 
     def _end(self, chat: Chat) -> None:
-        chat.ended = int(time.time() * 1000)
+        chat.ended = max(self.clock.ms(), chat.last_date, chat.opened)
         self._save(chat)
 
     def _save(self, chat: Chat) -> None:
@@ -518,11 +519,6 @@ class Switchboard:
         frame = sock.dialect.queue_status(waiter.uuid, figures.queue_length, figures.longest_wait)
         if frame is not None:
             sock.put(sealed(frame))
-
-
-def new_key() -> int:
-    """The key of a conversation that begins now: 63 bits, until the year 2248."""
-    return int(time.time() * 1000) << KEY_BITS | secrets.randbits(KEY_BITS)
 
 
 #: by name: a shared switchboard has its own

@@ -98,8 +98,9 @@ class Chat:
     waiter_read: int = 0
     rating: int | None = None
     comment: str = ""
-    #: the highest `seq` of its messages; filled in when read, never written
+    #: the highest `seq` of its messages, and the date of that one; never written
     last_seq: int = 0
+    last_date: int = 0
 
 
 @dataclass(slots=True)
@@ -212,6 +213,9 @@ class Store(Protocol):
 
     def ends(self, keys: Sequence[int]) -> dict[int, int]:
         """The highest `seq` of each of these chats; 0 for one without a message."""
+
+    def last_key(self) -> int:
+        """The highest key of a chat; 0 without one."""
 
     def open_chats(self) -> list[Chat]:
         """Every chat that has not ended, oldest first."""

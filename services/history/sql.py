@@ -45,7 +45,7 @@ PRUNED = 500
 FOUND_AT_ONCE = 1000
 
 _MESSAGE = tuple(Message._fields)
-_CHAT = tuple(field.name for field in dataclasses.fields(Chat))[:-1]  # `last_seq` is counted
+_CHAT = tuple(field.name for field in dataclasses.fields(Chat))[:-2]  # `last_…` is counted
 #: of a chat, what some of several workers may not know
 _KNOWN = ("user_name", "waiter_name", "department", "page")
 _DUTY = tuple(column.name for column in tables.duty.columns)
@@ -326,6 +326,9 @@ class SQLStore:
             found.update((row[0], row[1]) for row in self._select(query))
         return found
 
+    def last_key(self) -> int:
+        return int(self._select(sa.select(sa.func.max(tables.chat.c.key)))[0][0] or 0)
+
     def open_chats(self) -> list[Chat]:
         return self._chats(open_chats())
 
@@ -431,12 +434,16 @@ def open_chats() -> sa.Select[Any]:
 
 
 def _chats() -> sa.Select[Any]:
+    table = tables.message.c
+    of_chat = table.chat == tables.chat.c.key
     last = (
-        sa.select(sa.func.max(tables.message.c.seq))
-        .where(tables.message.c.chat == tables.chat.c.key)
-        .scalar_subquery()
+        sa.func.coalesce(
+            sa.select(column).where(of_chat).order_by(table.seq.desc()).limit(1).scalar_subquery(),
+            0,
+        )
+        for column in (table.seq, table.date)
     )
-    return sa.select(*(tables.chat.c[name] for name in _CHAT), sa.func.coalesce(last, 0))
+    return sa.select(*(tables.chat.c[name] for name in _CHAT), *last)
 
 
 def _messages() -> sa.Select[Any]:

@@ -58,7 +58,7 @@ ATTEMPTS = 20  # at a batch that meets other workers' numbers
 class Talk:
     """A conversation as this process knows it."""
 
-    __slots__ = ("given", "id", "last_seq", "record")
+    __slots__ = ("given", "id", "last_dated", "last_seq", "record")
 
     #: what is stored of it is not known yet; only where others write to it, too
     behind = False
@@ -72,14 +72,26 @@ class Talk:
         self.last_seq = record.last_seq
         #: the highest number given out
         self.given = record.last_seq
+        #: texts up to this number are no later than `record.last_date`, or in the batch under way
+        self.last_dated = record.last_seq
 
     def stored_to(self, seq: int) -> None:
         """Everything up to *seq* is stored, and is delivered now."""
         self.last_seq = max(self.last_seq, seq)
 
+    def date_after(self, now: int) -> int:
+        """The date of what is said *now* (ms): no clock that was set back makes it fall."""
+        return max(now, self.record.last_date, self.record.opened)
+
+    def dated(self, seq: int, date: int) -> None:
+        """The text numbered *seq* is stored with this *date*."""
+        self.last_dated = max(self.last_dated, seq)
+        self.record.last_date = max(self.record.last_date, date)
+
     def take_back(self) -> None:
         """No batch is under way: what was given out and is not stored may be given again."""
         self.given = self.last_seq
+        self.last_dated = min(self.last_dated, self.given)
 
 
 class _Outrun(StoreError):
@@ -173,6 +185,8 @@ class Writer:
         self._scheduled = False
         self._busy = False
         self._unsure: tuple[list[Saying], Batch] | None = None
+        #: of the batch: talks of which the date of the last text is not known here
+        self._undated: set[Talk] = set()
         #: the last commit succeeded
         self.available = True
         #: commits, and texts in them
@@ -252,6 +266,7 @@ class Writer:
 
     def _next_sayings(self) -> list[Saying]:
         date = int(self._now() * 1000)
+        self._undated = set()
         sayings: list[Saying] = []
         taken, looked_at = 0, 0
         ids: set[Key] = set()  # under way in this batch
@@ -265,9 +280,12 @@ class Writer:
                 continue
             taken += count
             first = talk.given + 1
+            if talk.given > talk.last_dated:
+                self._undated.add(talk)
             talk.given += len(saying.texts)
+            talk.last_dated = talk.given
             saying.seqs = range(first, talk.given + 1)
-            saying.date = date
+            saying.date = talk.date_after(date)
             sayings.append(saying)
         self._pending.extendleft(reversed([*chain.from_iterable(later.values())]))
         self._waiting -= taken
@@ -338,6 +356,7 @@ class Writer:
                 self._repeats.remember(saying)
                 if saying.seqs:
                     talk.stored_to(saying.seqs[-1])
+                    talk.dated(saying.seqs[-1], saying.date)
             try:
                 saying.told(saying)
             except Exception:
@@ -356,6 +375,8 @@ class Writer:
     # ---- the native thread's side --------------------------------------
 
     def _commit(self, sayings: list[Saying], batch: Batch) -> None:
+        if self._undated:
+            self._look_up_dates(sayings, self._undated)
         batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
         if not (batch.messages or batch.chats or batch.amendments or batch.duties):
             return  # all are repeats
@@ -366,6 +387,15 @@ class Writer:
                 self._commit_carefully(sayings, batch)
         except (Unfit, _Outrun):
             self._commit_singly(sayings, batch)
+
+    def _look_up_dates(self, sayings: list[Saying], talks: set[Talk]) -> None:
+        """Others have stored what comes before in *talks*, and their clocks may be ahead."""
+        floors: dict[Talk, int] = {}
+        for talk in talks:
+            last = self._store.messages(talk.record.key, limit=1)
+            floors[talk] = last[0].date if last else 0
+        for saying in sayings:
+            saying.date = max(saying.date, floors.get(saying.talk, 0))
 
     def _commit_singly(self, sayings: list[Saying], batch: Batch) -> None:
         """Something cannot be kept, or not with all of it at once: one must not stop everybody."""
@@ -401,6 +431,7 @@ class Writer:
             known = self._find(sayings)
             for saying in sayings:
                 self._look(saying, ends, known)
+            self._look_up_dates(sayings, {saying.talk for saying in sayings})
             batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
             try:
                 self._store.commit(batch)

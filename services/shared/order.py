@@ -84,6 +84,7 @@ class Order:
             known = talk.last_seq - first + 1
             spoken.texts, spoken.seqs = spoken.texts[known:], spoken.seqs[known:]
         talk.deliver_to(last)
+        talk.dated(last, spoken.date)
         self._tell(spoken)
         return True
 

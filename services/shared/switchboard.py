@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, cast
 
+from ..clock import Clock
 from ..desk.port import (
     Arrival,
     Departed,
@@ -66,8 +67,9 @@ class SharedSwitchboard(Switchboard):
         *,
         worker: str,
         runtime: Runtime,
+        clock: Clock | None = None,
     ) -> None:
-        super().__init__(desk, most_parked, store, writer, sign_ticket)
+        super().__init__(desk, most_parked, store, writer, sign_ticket, clock=clock)
         self._worker = worker
         self._runtime = runtime
         self._post: Post | None = None
@@ -377,6 +379,7 @@ class SharedSwitchboard(Switchboard):
         return to_waiter, to_user
 
     def _matched(self, event: Matched) -> None:
+        self.clock.heed(event.talk)
         user = self._person(event, event.user)
         if user.talk is not None and event.talk not in (0, user.talk.record.key):
             self._order.talks.pop(user.talk.record.key, None)  # it has ended unheard

@@ -40,6 +40,7 @@ class SharedTalk(Talk):
 
     def take_back(self) -> None:
         self.given = self.end
+        self.last_dated = min(self.last_dated, self.given)
 
     def begin_at(self, found: Chat) -> None:
         """What is stored of it is known now."""
@@ -55,6 +56,7 @@ class SharedTalk(Talk):
             self.since = dict.fromkeys(Role, self.last_seq)
             self.fresh = False
         self.stored_to(found.last_seq)
+        self.dated(found.last_seq, found.last_date)
         self.given = max(self.given, self.end)
         self.behind = False
 

@@ -40,6 +40,7 @@ def test_what_is_committed_is_there_in_another_store(store, opened):
     batch = Batch([chat(1)], [Duty("bob", "u-1", True, 3)], [text(1, 1), text(1, 2)])
     store.commit(batch)
     batch.chats[0].last_seq = 2
+    batch.chats[0].last_date = batch.messages[-1].date
     assert everything(opened()) == (batch.chats, batch.duties, batch.messages)
 
 
@@ -50,7 +51,7 @@ def test_every_field_comes_back_as_it_was(store):
     )  # fmt: skip
     message = Message(GREATEST, 2**31 - 1, Side.WAITER, "bob", "id", Kind.TEXT, "ok", GREATEST)
     store.commit(Batch([full], messages=[message]))
-    full.last_seq = 2**31 - 1
+    full.last_seq, full.last_date = 2**31 - 1, 2**63 - 1
     assert store.chat(GREATEST) == full
     assert store.messages(GREATEST) == [message]
     assert [type(value) for value in store.messages(GREATEST)[0]] == [

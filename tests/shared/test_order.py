@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from services.clock import Clock
 from services.desk.memory import MemoryDesk
 from services.desk.port import Arrival, Known, Moved, Role
 from services.history.port import Batch, Kind, Message, Side
@@ -24,7 +25,6 @@ from services.identity import Identity, TokenRole
 from services.participants import Kept
 from services.shared.letters import NewLogin, Parked, Reached, Said, decode, encode
 from services.shared.switchboard import SharedSwitchboard
-from services.switchboard import new_key
 from services.wire.dialect import DIALECTS
 
 GRACE = 60.0
@@ -134,7 +134,7 @@ class Worker:
         self.enter(Role.WAITER, "ada", self.ada)
         self.enter(Role.USER, "ann", self.ann)
         desk.ready("uuid-ada")
-        desk.connect("uuid-ann", None, new_key())
+        desk.connect("uuid-ann", None, Clock().new_key())
         self.switchboard.carry_out()
         self.user = self.switchboard._participants["uuid-ann"]
         talk: Any = self.user.talk
