@@ -13,7 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from services.errors import CSAppError
 from services.history.sql import SQLStore
-from services.identity import Shown, TokenError, TokenRole
+from services.identity import Identity, Shown, TokenError, TokenRole
 from services.limits import KeyedBuckets
 from services.server import RETRY, ChatServer
 from services.wire.codes import ErrorCode
@@ -107,28 +107,28 @@ class Reception:
         self._turns = threading.BoundedSemaphore(AT_WORK)
         self._room = threading.BoundedSemaphore(WAITING)
 
-    def ask(self, asked: Request, work: Callable[[SQLStore, str], T]) -> T:
-        """What `work(store, subject)` returns, called in a native thread.
+    def ask(self, asked: Request, work: Callable[[SQLStore, Identity], T]) -> T:
+        """What `work(store, who asks)` returns, called in a native thread.
 
         Raises `Denied`, and `StoreError` while the database is down.
         """
         if not self._extension.has_store:
             what = "this server keeps nothing: CSAPP_DATABASE_URL is off"
             raise Denied(404, ErrorCode.UNAVAILABLE, what)
-        subject = waiter(asked, self._extension.server).identity.subject
-        if not self._asked.take(subject):
+        who = waiter(asked, self._extension.server).identity
+        if not self._asked.take(who.subject):
             what = "too many questions in too short a time; try again in a moment"
             raise Denied(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": str(self._pause)})
-        return self._in_turn(work, subject)
+        return self._in_turn(work, who)
 
-    def _in_turn(self, work: Callable[[SQLStore, str], T], subject: str) -> T:
+    def _in_turn(self, work: Callable[[SQLStore, Identity], T], who: Identity) -> T:
         if not self._room.acquire(blocking=False):
             what = "too many waiters ask at once; try again in a moment"
             raise Denied(503, ErrorCode.UNAVAILABLE, what, RETRY)
         try:
             with self._turns:
                 server = self._extension.server
-                answer: T = server.house.runtime.blocking(work, server.store, subject)
+                answer: T = server.house.runtime.blocking(work, server.store, who)
                 return answer
         finally:
             self._room.release()

@@ -8,8 +8,11 @@ from typing import Any, TypeVar
 from flask import Blueprint, Request, Response, jsonify, request
 
 from services.history.canned import SHARED, CannedError, CannedReplies, Reply, Taken, Unknown
+from services.history.canned_past import Version
 from services.history.sql import SQLStore
+from services.identity import Identity
 from services.wire.codes import ErrorCode
+from services.wire.dates import rfc3339
 
 from .asked import Denied, Reception, json_object, whole
 from .extension import Extension
@@ -26,14 +29,14 @@ T = TypeVar("T")
 
 
 def blueprint(extension: Extension) -> Blueprint:
-    """`/v1/canned` and `/v1/canned/<number>`."""
+    """`/v1/canned` and what is below it."""
     reception = Reception(extension, RATE, BURST)
     max_text = extension.server.settings.max_text
     doors = Blueprint("csapp_canned", __name__)
 
-    def ask(work: Callable[[CannedReplies, str], T]) -> T:
-        def at(store: SQLStore, subject: str) -> T:
-            return work(CannedReplies(store, max_text), subject)
+    def ask(work: Callable[[CannedReplies, Identity], T]) -> T:
+        def at(store: SQLStore, who: Identity) -> T:
+            return work(CannedReplies(store, max_text), who)
 
         try:
             return reception.ask(request, at)
@@ -43,14 +46,15 @@ def blueprint(extension: Extension) -> Blueprint:
     @doors.get("/v1/canned")
     def canned() -> Response:
         """What the waiter may use."""
-        found = ask(lambda replies, subject: replies.all(subject))
+        found = ask(lambda replies, who: replies.all(who.subject))
         return _fresh(jsonify(replies=[_shown(one) for one in found]))
 
     @doors.post("/v1/canned")
     def add_canned() -> Response:
         """One more."""
         said = _said(request)
-        response = jsonify(_shown(ask(lambda replies, subject: replies.add(subject, **said))))
+        made = ask(lambda replies, who: replies.add(who.subject, name=who.name, **said))
+        response = jsonify(_shown(made))
         response.status_code = 201
         return response
 
@@ -58,16 +62,46 @@ def blueprint(extension: Extension) -> Blueprint:
     def change_canned(number: str) -> Response:
         """Other words for one."""
         said, n = _said(request), _number(number)
-        return jsonify(_shown(ask(lambda here, subject: here.change(subject, n, **said))))
+        return jsonify(
+            _shown(ask(lambda here, who: here.change(who.subject, n, name=who.name, **said)))
+        )
 
     @doors.delete("/v1/canned/<number>")
     def remove_canned(number: str) -> Response:
         """One less."""
         n = _number(number)
-        ask(lambda replies, subject: replies.remove(subject, n))
+        ask(lambda replies, who: replies.remove(who.subject, n, name=who.name))
         return Response(status=204)
 
+    _hang_past(doors, ask)
     return doors
+
+
+def _hang_past(doors: Blueprint, ask: Callable[..., Any]) -> None:
+    """What shared replies were before, and how they become so again."""
+
+    @doors.get("/v1/canned/<number>/versions")
+    def canned_versions(number: str) -> Response:
+        """What one was before."""
+        n = _number(number)
+        found = ask(lambda replies, _who: replies.versions(n))
+        return _fresh(jsonify(versions=[_former(one) for one in found]))
+
+    @doors.get("/v1/canned/removed")
+    def canned_removed() -> Response:
+        """Shared ones that are no more, as they were last."""
+        found = ask(lambda replies, _who: replies.removed())
+        return _fresh(jsonify(versions=[_former(one) for one in found]))
+
+    @doors.post("/v1/canned/restored")
+    def restore_canned() -> Response:
+        """One is again what it was."""
+        version = json_object(request, '{"version": …}', MAX_BODY).get("version")
+        if type(version) is not int:
+            raise Denied(400, ErrorCode.INVALID_MESSAGE, "version: a number is required")
+        n = version if 0 < version < 1 << 63 else NO_REPLY
+        reply = ask(lambda replies, who: replies.restore(who.subject, n, name=who.name))
+        return jsonify(_shown(reply))
 
 
 def _number(said: str) -> int:
@@ -88,8 +122,34 @@ def _said(asked: Request) -> dict[str, Any]:
 
 
 def _shown(reply: Reply) -> dict[str, Any]:
-    shared = reply.owner == SHARED
-    return {"id": reply.n, "shortcut": reply.shortcut, "text": reply.text, "shared": shared}
+    return {
+        "id": reply.n,
+        "shortcut": reply.shortcut,
+        "text": reply.text,
+        "shared": reply.owner == SHARED,
+        "author": reply.author_name or reply.author,
+        "sub": reply.author,
+        "changed": _date(reply.changed),
+    }
+
+
+def _former(version: Version) -> dict[str, Any]:
+    return {
+        "version": version.n,
+        "id": version.reply,
+        "shortcut": version.shortcut,
+        "text": version.text,
+        "author": version.author_name or version.author,
+        "sub": version.author,
+        "date": _date(version.date),
+        "ended_by": version.ended_by_name or version.ended_by,
+        "ended": _date(version.ended),
+    }
+
+
+def _date(milliseconds: int) -> str | None:
+    """None where it was not written down: replies are older than that."""
+    return rfc3339(milliseconds) if milliseconds else None
 
 
 def _fresh(response: Response) -> Response:

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, jsonify, request
 from services.history.port import Side
 from services.history.search import MAX_QUERY, Hit, Visitor, search, visitors
 from services.history.sql import SQLStore
+from services.identity import Identity
 from services.wire.codes import ErrorCode
 from services.wire.dates import rfc3339
 
@@ -31,10 +32,10 @@ def blueprint(extension: Extension) -> Blueprint:
         """Messages that hold every word of `q`, newest first."""
         words, before = _words(request.args.get("q", "")), _before(request.args.get("before"))
 
-        def work(store: SQLStore, subject: str) -> dict[str, Any]:
-            found = search(store, words, readable_by=subject, before=before, limit=HITS)
-            who = visitors(store, {hit.chat for hit in found.hits})
-            hits = [_shown(hit, who[hit.chat]) for hit in found.hits if hit.chat in who]
+        def work(store: SQLStore, who: Identity) -> dict[str, Any]:
+            found = search(store, words, readable_by=who.subject, before=before, limit=HITS)
+            seen = visitors(store, {hit.chat for hit in found.hits})
+            hits = [_shown(hit, seen[hit.chat]) for hit in found.hits if hit.chat in seen]
             return {"hits": hits, "next": found.next}
 
         response = jsonify(reception.ask(request, work))

@@ -16,8 +16,12 @@ from testkit.server import SECRET
 from tests.history.people import keep
 
 ADDRESSES = [("get", "/v1/canned"), ("post", "/v1/canned"), ("put", "/v1/canned/1"),
-             ("delete", "/v1/canned/1"), ("get", "/v1/search?q=word")]  # fmt: skip
+             ("delete", "/v1/canned/1"), ("get", "/v1/canned/1/versions"),
+             ("get", "/v1/canned/removed"), ("post", "/v1/canned/restored"),
+             ("get", "/v1/search?q=word")]  # fmt: skip
 REPLY = {"shortcut": "bye", "text": "Goodbye!"}
+#: what each of the addresses takes
+BODY = {**REPLY, "version": 1}
 
 
 @pytest.fixture
@@ -47,11 +51,11 @@ def ask(
 
 @pytest.mark.parametrize(("method", "address"), ADDRESSES)
 def test_only_waiters_may_ask(app, method, address):
-    without = app.test_client().open(address, method=method.upper(), json=REPLY)
+    without = app.test_client().open(address, method=method.upper(), json=BODY)
     assert (without.status_code, without.get_json()["code"]) == (401, "unauthenticated")
     assert without.headers["WWW-Authenticate"] == "Bearer"
     for role in ("user", "admin"):
-        answer = ask(app, method, address, REPLY, role=role)
+        answer = ask(app, method, address, BODY, role=role)
         assert (answer.status_code, answer.get_json()["code"]) == (401, "forbidden")
 
 
@@ -62,14 +66,14 @@ def test_whoever_is_signed_out_may_not(app, method, address):
     client = app.test_client()
     assert client.get("/v1/canned", headers=header).status_code == 200
     assert client.post("/v1/waiter/logout", headers=header).status_code == 204
-    answer = client.open(address, method=method.upper(), headers=header, json=REPLY)
+    answer = client.open(address, method=method.upper(), headers=header, json=BODY)
     assert (answer.status_code, answer.get_json()["code"]) == (401, "invalid_token")
 
 
 @pytest.mark.parametrize(("method", "address"), ADDRESSES)
 def test_without_a_database_there_is_nothing_to_ask(method, address):
     app = create_app({"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": "off"})
-    answer = ask(app, method, address, REPLY)
+    answer = ask(app, method, address, BODY)
     assert (answer.status_code, answer.get_json()["code"]) == (404, "unavailable")
 
 
@@ -77,12 +81,12 @@ def test_without_a_database_there_is_nothing_to_ask(method, address):
 def test_a_database_that_is_down_is_said_to_be(app, tmp_path, monkeypatch, method, address):
     monkeypatch.setattr("services.starting.START_AGAIN", 0.0)  # otherwise once a second
     (tmp_path / "csapp.db").mkdir()
-    answer = ask(app, method, address, REPLY)
+    answer = ask(app, method, address, BODY)
     assert (answer.status_code, answer.get_json()["code"]) == (503, "unavailable")
     assert answer.headers["Retry-After"]
     assert str(tmp_path) not in answer.text
     (tmp_path / "csapp.db").rmdir()
-    assert ask(app, method, address, REPLY).status_code != 503, "back by itself"
+    assert ask(app, method, address, BODY).status_code != 503, "back by itself"
 
 
 def test_questions_wait_for_their_turn_and_not_without_end(app, monkeypatch):
@@ -93,7 +97,7 @@ def test_questions_wait_for_their_turn_and_not_without_end(app, monkeypatch):
     reception = asked.Reception(app.extensions["csapp"], 100, 100)
     app.extensions["csapp"].server.house  # noqa: B018  # made before several threads need it
 
-    def work(store: object, subject: str) -> None:
+    def work(store: object, who: object) -> None:
         begun.release()
         gate.wait(30)
 
@@ -128,7 +132,11 @@ def test_a_reply_from_its_making_to_its_end(app):
     made = ask(app, "post", "/v1/canned", {**REPLY, "shared": True})
     assert made.status_code == 201
     reply = made.get_json()
-    assert reply == {**REPLY, "id": reply["id"], "shared": True}
+    assert reply["changed"].endswith("Z")
+    assert reply == {
+        **REPLY, "id": reply["id"], "shared": True, "author": "wim", "sub": "wim",
+        "changed": reply["changed"],
+    }  # fmt: skip
     listed = ask(app, "get", "/v1/canned", who="zoe")
     assert listed.get_json() == {"replies": [reply]}
     assert listed.headers["Cache-Control"] == "no-store"
@@ -136,12 +144,45 @@ def test_a_reply_from_its_making_to_its_end(app):
     changed = ask(app, "put", address, {"shortcut": "Tschüss", "text": " Tschüss! "})
     assert changed.get_json() == {
         "id": reply["id"], "shortcut": "tschüss", "text": "Tschüss!", "shared": False,
+        "author": "wim", "sub": "wim", "changed": changed.get_json()["changed"],
     }  # fmt: skip
     assert ask(app, "get", "/v1/canned", who="zoe").get_json() == {"replies": []}
     assert ask(app, "delete", address, who="zoe").status_code == 404
     assert ask(app, "delete", address).status_code == 204
     assert ask(app, "delete", address).status_code == 404
     assert ask(app, "put", address, REPLY).status_code == 404
+
+
+def test_what_a_shared_reply_was_is_restored(app):
+    """Row 17: any waiter may change it, and everybody sees who did."""
+    made = ask(app, "post", "/v1/canned", {**REPLY, "shared": True}).get_json()
+    address = f"/v1/canned/{made['id']}"
+    spoilt = {"shortcut": "bye", "text": "Go away!", "shared": True}
+    changed = ask(app, "put", address, spoilt, who="zoe").get_json()
+    assert (changed["author"], changed["sub"]) == ("zoe", "zoe")
+    answer = ask(app, "get", f"{address}/versions")
+    assert answer.headers["Cache-Control"] == "no-store"
+    (before,) = answer.get_json()["versions"]
+    assert before == {
+        "version": before["version"], "id": made["id"], "shortcut": "bye", "text": "Goodbye!",
+        "author": "wim", "sub": "wim", "date": made["changed"], "ended_by": "zoe",
+        "ended": before["ended"],
+    }  # fmt: skip
+    restored = ask(app, "post", "/v1/canned/restored", {"version": before["version"]})
+    assert restored.get_json()["text"] == "Goodbye!"
+    assert ask(app, "delete", address, who="zoe").status_code == 204
+    (gone,) = ask(app, "get", "/v1/canned/removed").get_json()["versions"]
+    assert (gone["text"], gone["ended_by"]) == ("Goodbye!", "zoe")
+    again = ask(app, "post", "/v1/canned/restored", {"version": gone["version"]}).get_json()
+    assert again["shared"]
+    assert ask(app, "get", "/v1/canned", who="zoe").get_json() == {"replies": [again]}
+
+
+@pytest.mark.parametrize("version", [None, "1", True, 1.5, [], 10**30])
+def test_what_is_no_version(app, version):
+    answer = ask(app, "post", "/v1/canned/restored", {"version": version})
+    assert answer.status_code == (404 if version == 10**30 else 400)
+    assert answer.get_json()["message"].startswith("version: ")
 
 
 def test_a_shortcut_that_is_taken(app):

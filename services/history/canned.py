@@ -1,20 +1,24 @@
 """Canned replies: what waiters say again and again, under a shortcut.
 
-A reply belongs to one waiter, or to all of them (`SHARED`). Everything here
-blocks and is called from native threads only.
+A reply belongs to one waiter, or to all of them (`SHARED`). Any waiter may
+change a shared one, so it says who did, and what it was before can be restored
+(`canned_past`). Everything here blocks and is called from native threads only.
 """
 
 from __future__ import annotations
 
 import contextlib
 import re
+import time
 import unicodedata
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from ..errors import CSAppError
+from . import canned_past
+from .canned_past import Version
 from .port import Conflict
 from .slices import reading, writing
 from .sql import SQLStore
@@ -38,6 +42,10 @@ class Reply(NamedTuple):
     #: what is typed behind the slash; one owner has it once
     shortcut: str
     text: str
+    #: who wrote it as it is, and when (ms since 1970, UTC); nobody and 0 in older ones than that
+    author: str = ""
+    author_name: str = ""
+    changed: int = 0
 
 
 class CannedError(CSAppError):
@@ -53,60 +61,101 @@ class Unknown(CannedError):
 
 
 class CannedReplies:
-    """The replies in *store*; a text has at most *max_text* characters.
+    """The replies in *store*; a text has at most *max_text* characters. *now* is in s.
 
-    Every method takes the *subject* of the waiter who asks: others' own replies
-    do not exist for it. All raise `StoreError` while the store is down.
+    Every method takes the *subject* of the waiter who asks, and where it changes
+    something also the *name* by which others know it: others' own replies do not
+    exist for it. All raise `StoreError` while the store is down.
     """
 
-    def __init__(self, store: SQLStore, max_text: int) -> None:
+    def __init__(
+        self, store: SQLStore, max_text: int, now: Callable[[], float] = time.time
+    ) -> None:
         self._store = store
         self._max_text = max_text
+        self._now = now
 
     def all(self, subject: str) -> list[Reply]:
         """What *subject* may use: its own and the shared ones, by shortcut, own ones first."""
-        query = (
-            sa.select(*(table.c[name] for name in Reply._fields))
-            .where(_within_reach(subject))
-            .order_by(table.c.shortcut, table.c.owner.desc())
+        query = _REPLY.where(_within_reach(subject)).order_by(
+            table.c.shortcut, table.c.owner.desc()
         )
         with reading(self._store) as connection:
             return [Reply(*row) for row in connection.execute(query)]
 
-    def add(self, subject: str, shortcut: str, text: str, *, shared: bool = False) -> Reply:
+    def add(
+        self, subject: str, shortcut: str, text: str, *, shared: bool = False, name: str = ""
+    ) -> Reply:
         """A new reply. Raises `CannedError`."""
-        values = self._values(subject, shortcut, text, shared)
+        values = self._values(subject, shortcut, text, shared, name)
         with _changing(self._store) as connection:
-            mine = table.c.owner == values["owner"]
-            count = connection.execute(sa.select(sa.func.count()).where(mine)).scalar_one()
-            if count >= MAX_REPLIES:
-                raise CannedError(f"replies: at most {MAX_REPLIES}; delete one first")
-            added = sa.insert(table).values(values).returning(table.c.n)
-            number = connection.execute(added).scalar_one()
-        return Reply(number, **values)
+            return _add(connection, values)
 
     def change(
-        self, subject: str, n: int, shortcut: str, text: str, *, shared: bool = False
-    ) -> Reply:
+        self, subject: str, n: int, shortcut: str, text: str, *, shared: bool = False,
+        name: str = "",
+    ) -> Reply:  # fmt: skip
         """Another shortcut, text or owner for reply *n*. Raises `CannedError`."""
-        values = self._values(subject, shortcut, text, shared)
-        query = sa.update(table).where(table.c.n == n, _within_reach(subject))
+        values = self._values(subject, shortcut, text, shared, name)
         with _changing(self._store) as connection:
-            changed = query.values(values).returning(table.c.n)
-            number = connection.execute(changed).scalar_one_or_none()
-        if number is None:
-            raise Unknown("number: there is no such reply")
-        return Reply(number, **values)
+            before = _one(connection, subject, n)
+            if all(values[field] == getattr(before, field) for field in _SAID):
+                return before
+            return self._replace(connection, before, values)
 
-    def remove(self, subject: str, n: int) -> None:
+    def remove(self, subject: str, n: int, *, name: str = "") -> None:
         """Delete reply *n*. Raises `Unknown`."""
-        query = sa.delete(table).where(table.c.n == n, _within_reach(subject))
         with writing(self._store) as connection:
-            removed = connection.execute(query).rowcount
-        if not removed:
-            raise Unknown("number: there is no such reply")
+            before = _one(connection, subject, n)
+            self._keep(connection, before, subject, name)
+            connection.execute(sa.delete(table).where(table.c.n == n))
 
-    def _values(self, subject: str, shortcut: str, text: str, shared: bool) -> dict[str, str]:
+    # ---- what shared ones were before ----------------------------------
+
+    def versions(self, n: int) -> list[Version]:
+        """What the shared reply *n* was before, newest first."""
+        with reading(self._store) as connection:
+            return canned_past.versions(connection, n)
+
+    def removed(self) -> list[Version]:
+        """What shared replies that are no more were last, newest first."""
+        with reading(self._store) as connection:
+            return canned_past.removed(connection)
+
+    def restore(self, subject: str, version: int, *, name: str = "") -> Reply:
+        """Let a shared reply be again what it was. Raises `CannedError`."""
+        with _changing(self._store) as connection:
+            former = canned_past.version(connection, version)
+            if former is None:
+                raise Unknown("version: there is no such version")
+            values = self._signed(subject, name)
+            values |= {"owner": SHARED, "shortcut": former.shortcut, "text": former.text}
+            here = _REPLY.where(table.c.n == former.reply, table.c.owner == SHARED)
+            row = connection.execute(here.with_for_update()).one_or_none()
+            if row is not None:
+                return self._replace(connection, Reply(*row), values)
+            reply = _add(connection, values)
+            canned_past.move(connection, former.reply, reply.n)
+            return reply
+
+    def _replace(self, connection: sa.Connection, before: Reply, values: dict[str, Any]) -> Reply:
+        self._keep(connection, before, values["author"], values["author_name"])
+        connection.execute(sa.update(table).where(table.c.n == before.n).values(values))
+        return Reply(before.n, **values)
+
+    def _keep(self, connection: sa.Connection, before: Reply, subject: str, name: str) -> None:
+        if before.owner == SHARED:
+            canned_past.keep(connection, before, subject, name, self._ms())
+
+    def _signed(self, subject: str, name: str) -> dict[str, Any]:
+        return {"author": subject, "author_name": name, "changed": self._ms()}
+
+    def _ms(self) -> int:
+        return int(self._now() * 1000)
+
+    def _values(
+        self, subject: str, shortcut: str, text: str, shared: bool, name: str
+    ) -> dict[str, Any]:
         shortcut = unicodedata.normalize("NFKC", shortcut).casefold()
         if not _SHORTCUT.fullmatch(shortcut):
             what = f"1 to {MAX_SHORTCUT} letters, digits, - and _"
@@ -114,7 +163,33 @@ class CannedReplies:
         text = text.strip()
         if not text or len(text) > self._max_text or _UNFIT.search(text):
             raise CannedError(f"text: 1 to {self._max_text} characters")
-        return {"owner": SHARED if shared else subject, "shortcut": shortcut, "text": text}
+        owner = SHARED if shared else subject
+        said = {"owner": owner, "shortcut": shortcut, "text": text}
+        return said | self._signed(subject, name)
+
+
+#: what a waiter says of a reply
+_SAID = ("owner", "shortcut", "text")
+
+_REPLY = sa.select(*(table.c[name] for name in Reply._fields))
+
+
+def _one(connection: sa.Connection, subject: str, n: int) -> Reply:
+    """The reply *n*, which nobody else changes meanwhile. Raises `Unknown`."""
+    query = _REPLY.where(table.c.n == n, _within_reach(subject)).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise Unknown("number: there is no such reply")
+    return Reply(*row)
+
+
+def _add(connection: sa.Connection, values: dict[str, Any]) -> Reply:
+    mine = table.c.owner == values["owner"]
+    count = connection.execute(sa.select(sa.func.count()).where(mine)).scalar_one()
+    if count >= MAX_REPLIES:
+        raise CannedError(f"replies: at most {MAX_REPLIES}; delete one first")
+    query = sa.insert(table).values(values).returning(table.c.n)
+    return Reply(connection.execute(query).scalar_one(), **values)
 
 
 def _within_reach(subject: str) -> sa.ColumnElement[bool]:

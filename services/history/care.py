@@ -93,8 +93,8 @@ def notes_of(store: SQLStore, chat: int) -> Iterator[Note]:
 
 #: the tables of which something is deleted
 VACUUMED = (
-    "message", "chat", "service", "note", "duty", "account", "canned", "revoked", "familiar",
-    "attempt",
+    "message", "chat", "service", "note", "duty", "account", "canned", "canned_past", "revoked",
+    "familiar", "attempt",
 )  # fmt: skip
 
 
@@ -192,16 +192,7 @@ def clean(store: SQLStore, *, vacuum: bool = True, pause: Pause = slices.sleep) 
     with reading(store) as connection:
         if store.name == "postgresql":
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for table in (
-                "message",
-                "chat",
-                "service",
-                "note",
-                "duty",
-                "account",
-                "canned",
-                "revoked",
-            ):
+            for table in VACUUMED:
                 alone.exec_driver_sql(f"VACUUM {table}")
             return True
         if vacuum:
@@ -272,6 +263,12 @@ def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) 
     erased.revocations += _rename(
         store, tables.revoked, "subject", subject, {"subject": pseudonym}, pause
     )
+    for table, column, name in (
+        (tables.canned, "author", "author_name"),
+        (tables.canned_past, "author", "author_name"),
+        (tables.canned_past, "ended_by", "ended_by_name"),
+    ):
+        _rename(store, table, column, subject, {column: pseudonym, name: ""}, pause)
     with writing(store) as connection:
         erased.accounts += _delete(connection, tables.duty, tables.duty.c.subject == subject)
         erased.accounts += _delete(connection, tables.account, tables.account.c.name == subject)

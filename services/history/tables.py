@@ -170,5 +170,26 @@ canned = Table(
     Column("owner", Text, nullable=False),
     Column("shortcut", Text, nullable=False),
     Column("text", Text, nullable=False),
+    Column("author", Text, nullable=False, server_default=""),
+    Column("author_name", Text, nullable=False, server_default=""),
+    Column("changed", BigInteger, nullable=False, server_default="0"),
+    sqlite_autoincrement=True,  # a number is never given again: its past goes by it
 )
 Index("canned_owner", canned.c.owner, canned.c.shortcut, unique=True)
+
+#: what shared replies were before: `canned_past`
+canned_past = Table(
+    "canned_past",
+    metadata,
+    Column("n", Number, primary_key=True, autoincrement=True),
+    Column("reply", BigInteger, nullable=False),
+    Column("shortcut", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("author", Text, nullable=False),
+    Column("author_name", Text, nullable=False),
+    Column("date", BigInteger, nullable=False),
+    Column("ended_by", Text, nullable=False),
+    Column("ended_by_name", Text, nullable=False),
+    Column("ended", BigInteger, nullable=False),
+)
+Index("canned_past_reply", canned_past.c.reply, canned_past.c.n)

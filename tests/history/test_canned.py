@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from services.history import canned, care
-from services.history.canned import CannedError, CannedReplies, Reply, Taken, Unknown
+from services.history import canned, canned_past, care
+from services.history.canned import CannedError, CannedReplies, Taken, Unknown
 from services.history.port import StoreError
 from services.history.sql import SQLStore
 
@@ -35,7 +35,7 @@ def test_own_and_shared_ones_by_shortcut(replies):
 
 def test_what_is_kept_is_what_was_said(replies):
     made = replies.add("ada", "  Grüße".strip(), "  Schöne Grüße 👋\n\nAda  ")
-    assert made == Reply(made.n, "ada", "grüsse", "Schöne Grüße 👋\n\nAda")
+    assert made[:4] == (made.n, "ada", "grüsse", "Schöne Grüße 👋\n\nAda")
     assert replies.all("ada") == [made]
 
 
@@ -63,7 +63,7 @@ def test_changing(replies):
     made = replies.add("ada", "bye", "Bye")
     replies.add("ada", "hello", "Hello")
     changed = replies.change("ada", made.n, "goodbye", "Goodbye", shared=True)
-    assert changed == Reply(made.n, "", "goodbye", "Goodbye")
+    assert changed[:4] == (made.n, "", "goodbye", "Goodbye")
     assert changed in replies.all("lin")
     assert replies.change("lin", made.n, "goodbye", "See you", shared=True).text == "See you"
     own = replies.add("ada", "bye", "Bye again")
@@ -118,3 +118,156 @@ def test_a_store_that_is_down_is_said_to_be(opened):
     ):
         with pytest.raises(StoreError):
             ask()
+
+
+# ---- row 17: what shared ones were before ----------------------------------
+
+
+class Clock:
+    """Whole seconds of the wall clock, one later each time."""
+
+    def __init__(self) -> None:
+        self.time = 1_800_000_000
+
+    def __call__(self) -> float:
+        self.time += 1
+        return float(self.time)
+
+
+@pytest.fixture
+def kept(store: SQLStore) -> CannedReplies:
+    return CannedReplies(store, MAX_TEXT, Clock())
+
+
+def past(replies: CannedReplies, n: int) -> list[tuple[str, str, str]]:
+    return [(one.text, one.author, one.ended_by) for one in replies.versions(n)]
+
+
+def test_who_wrote_a_shared_reply_and_when(kept):
+    made = kept.add("ada", "bye", "Goodbye", shared=True, name="Ada")
+    assert (made.author, made.author_name) == ("ada", "Ada")
+    changed = kept.change("lin", made.n, "bye", "Go away", shared=True, name="Lin")
+    assert (changed.author, changed.author_name) == ("lin", "Lin")
+    assert changed.changed > made.changed
+    assert kept.all("mia") == [changed]
+    (before,) = kept.versions(made.n)
+    assert (before.text, before.author_name, before.date) == ("Goodbye", "Ada", made.changed)
+    assert (before.ended_by, before.ended_by_name) == ("lin", "Lin")
+    assert before.ended >= changed.changed
+
+
+def test_what_it_was_is_restored(kept):
+    made = kept.add("ada", "bye", "Goodbye", shared=True)
+    kept.change("lin", made.n, "goodbye", "Go away", shared=True)
+    (before,) = kept.versions(made.n)
+    restored = kept.restore("mia", before.n)
+    assert (restored.n, restored.shortcut, restored.text) == (made.n, "bye", "Goodbye")
+    assert restored.author == "mia"
+    assert past(kept, made.n) == [("Go away", "lin", "mia"), ("Goodbye", "ada", "lin")]
+    for nothing in (0, before.n + 1000):
+        with pytest.raises(Unknown):
+            kept.restore("mia", nothing)
+
+
+def test_what_was_deleted_is_restored_with_its_past(kept):
+    made = kept.add("ada", "bye", "Goodbye", shared=True)
+    kept.change("ada", made.n, "bye", "Good bye", shared=True)
+    kept.remove("lin", made.n)
+    assert kept.all("mia") == []
+    (gone,) = kept.removed()
+    assert (gone.text, gone.author, gone.ended_by) == ("Good bye", "ada", "lin")
+    again = kept.restore("mia", gone.n)
+    assert again in kept.all("ada")
+    assert kept.removed() == []
+    assert past(kept, again.n) == [("Good bye", "ada", "lin"), ("Goodbye", "ada", "ada")]
+
+
+def test_what_was_taken_away_for_oneself_is_not_lost_to_the_others(kept):
+    made = kept.add("ada", "bye", "Goodbye", shared=True)
+    kept.change("lin", made.n, "bye", "Goodbye", shared=False)
+    assert kept.all("ada") == []
+    (gone,) = kept.removed()
+    again = kept.restore("ada", gone.n)
+    assert shortcuts(kept, "mia") == [("bye", "")]
+    assert shortcuts(kept, "lin") == [("bye", "lin"), ("bye", "")]
+    assert past(kept, again.n) == [("Goodbye", "ada", "lin")]
+
+
+def test_own_replies_have_no_past(kept):
+    made = kept.add("ada", "bye", "Goodbye")
+    kept.change("ada", made.n, "bye", "Bye")
+    kept.remove("ada", made.n)
+    assert kept.versions(made.n) == kept.removed() == []
+
+
+def test_no_change_is_none(kept):
+    made = kept.add("ada", "bye", "Goodbye", shared=True)
+    assert kept.change("lin", made.n, "BYE", " Goodbye ", shared=True) == made
+    assert kept.versions(made.n) == []
+
+
+def test_a_shortcut_that_is_taken_meanwhile_is_not_restored(kept):
+    made = kept.add("ada", "bye", "Goodbye", shared=True)
+    kept.remove("lin", made.n)
+    kept.add("lin", "bye", "Mine", shared=True)
+    (gone,) = kept.removed()
+    with pytest.raises(Taken):
+        kept.restore("ada", gone.n)
+    assert kept.removed() == [gone]
+
+
+def test_a_number_is_never_given_twice(kept):
+    made = kept.add("ada", "bye", "Goodbye", shared=True)
+    kept.remove("ada", made.n)
+    assert kept.add("lin", "hello", "Hello", shared=True).n > made.n
+
+
+def test_nobody_makes_the_words_of_others_go_by_changing_again_and_again(kept, monkeypatch):
+    monkeypatch.setattr(canned_past, "MOST_OF_ONE", 5)
+    monkeypatch.setattr(canned_past, "MOST", 8)
+    made = kept.add("ada", "bye", "Goodbye", shared=True)
+    other = kept.add("ada", "hello", "Hello", shared=True)
+    kept.change("lin", other.n, "hello", "x", shared=True)
+    for number in range(12):
+        kept.change("lin", made.n, "bye", str(number), shared=True)
+    assert len(kept.versions(made.n)) == 5
+    assert past(kept, made.n)[-1] == ("Goodbye", "ada", "lin")
+    for number in range(12):
+        kept.remove("lin", kept.add("lin", "more", str(number), shared=True).n)
+    assert past(kept, made.n)[-1] == ("Goodbye", "ada", "lin")
+    assert past(kept, other.n) == [("Hello", "ada", "lin")]
+
+
+def test_who_is_erased_is_named_nowhere(kept, store):
+    first = kept.add("ada", "bye", "Goodbye", shared=True, name="Ada L")
+    kept.change("lin", first.n, "bye", "Bye", shared=True, name="Lin")
+    kept.change("ada", first.n, "bye", "Good-bye", shared=True, name="Ada L")
+    care.erase(store, "ada", vacuum=False, pause=no_pause)
+    named = [*kept.all("lin"), *kept.versions(first.n)]
+    assert len(named) == 3
+    assert "ada" not in str(named).lower()
+    assert "Lin" in str(named)
+
+
+def test_replies_of_an_older_csapp_keep_their_words_and_get_a_past(opened, monkeypatch):
+    store = opened()
+    with monkeypatch.context() as patch:
+        patch.setattr("services.history.schema._TARGET", "0005")
+        store.migrate()
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO canned (owner, shortcut, text) VALUES ('', 'bye', 'Goodbye'), "
+            "('ada', 'own', 'Mine')"
+        )
+    store.migrate()
+    store.check()
+    replies = CannedReplies(store, MAX_TEXT, Clock())
+    shared, own = replies.all("ada")
+    assert shared[1:] == ("", "bye", "Goodbye", "", "", 0)
+    assert own[1:4] == ("ada", "own", "Mine")
+    replies.change("lin", shared.n, "bye", "Bye", shared=True)
+    assert past(replies, shared.n) == [("Goodbye", "", "lin")]
+    with pytest.raises(Taken):
+        replies.add("ada", "bye", "again", shared=True)
+    replies.remove("ada", own.n)
+    assert replies.add("mia", "new", "New").n > max(shared.n, own.n)

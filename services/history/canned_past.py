@@ -1,0 +1,104 @@
+"""What shared canned replies were before: each version with its author and its end.
+
+Any waiter may change what all waiters share, so whoever changes, deletes or
+takes away a shared reply leaves its former version here, to be restored. A
+waiter's own replies have no past.
+
+Everything here blocks and is called from native threads only, inside a
+transaction of `canned`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from .tables import canned, canned_past
+
+#: versions that are kept of one reply, and of all: 5000 of the longest usual texts are 20 MB
+MOST_OF_ONE = 50
+MOST = 5000
+
+#: deleted replies that are shown
+SHOWN = 200
+
+
+class Version(NamedTuple):
+    """One version of a shared reply, which is not the present one."""
+
+    n: int
+    #: the number of the reply
+    reply: int
+    shortcut: str
+    text: str
+    #: who wrote it, and when (ms since 1970, UTC); of older ones than this table, nobody and 0
+    author: str
+    author_name: str
+    date: int
+    #: who changed, deleted or took it away, and when
+    ended_by: str
+    ended_by_name: str
+    ended: int
+
+
+_VERSION = sa.select(*(canned_past.c[name] for name in Version._fields))
+
+
+def keep(connection: sa.Connection, reply: Any, subject: str, name: str, now: int) -> None:
+    """Keep *reply*, a row of `canned`, which *subject* is about to end."""
+    connection.execute(
+        sa.insert(canned_past).values(
+            reply=reply.n,
+            shortcut=reply.shortcut,
+            text=reply.text,
+            author=reply.author,
+            author_name=reply.author_name,
+            date=reply.changed,
+            ended_by=subject,
+            ended_by_name=name,
+            ended=now,
+        )
+    )
+    _forget(connection, MOST_OF_ONE, canned_past.c.reply == reply.n)
+    _forget(connection, MOST, sa.true())
+
+
+def _forget(connection: sa.Connection, most: int, which: sa.ColumnElement[bool]) -> None:
+    """Leave *most* of them. What its own author ended goes first.
+
+    So nobody makes others' versions go by changing a reply again and again.
+    """
+    count = connection.execute(sa.select(sa.func.count(canned_past.c.n)).where(which)).scalar_one()
+    if count <= most:
+        return
+    of_others = sa.case((canned_past.c.author == canned_past.c.ended_by, 0), else_=1)
+    oldest = sa.select(canned_past.c.n).where(which).order_by(of_others, canned_past.c.n)
+    numbers = connection.execute(oldest.limit(count - most)).scalars().all()
+    connection.execute(sa.delete(canned_past).where(canned_past.c.n.in_(numbers)))
+
+
+def versions(connection: sa.Connection, reply: int) -> list[Version]:
+    """The former versions of a reply, newest first."""
+    query = _VERSION.where(canned_past.c.reply == reply).order_by(canned_past.c.n.desc())
+    return [Version(*row) for row in connection.execute(query)]
+
+
+def removed(connection: sa.Connection) -> list[Version]:
+    """The last version of each shared reply that is no more, newest first."""
+    last = sa.select(sa.func.max(canned_past.c.n)).group_by(canned_past.c.reply)
+    there = sa.exists().where(canned.c.n == canned_past.c.reply, canned.c.owner == "")
+    query = _VERSION.where(canned_past.c.n.in_(last), ~there).order_by(canned_past.c.n.desc())
+    return [Version(*row) for row in connection.execute(query.limit(SHOWN))]
+
+
+def version(connection: sa.Connection, number: int) -> Version | None:
+    """One version by its own number."""
+    row = connection.execute(_VERSION.where(canned_past.c.n == number)).one_or_none()
+    return None if row is None else Version(*row)
+
+
+def move(connection: sa.Connection, reply: int, to: int) -> None:
+    """The reply of number *reply* is called *to* from now on."""
+    query = sa.update(canned_past).where(canned_past.c.reply == reply)
+    connection.execute(query.values(reply=to))
