@@ -15,7 +15,7 @@ demo: .venv/runtime.stamp
 
 # Files run beside each other, each in one process (ARGS="-n 0" for one after the other).
 test: .venv/dev.stamp .venv/system.stamp
-	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --durations 20 $(ARGS)
+	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 20 $(ARGS)
 
 check: .venv/dev.stamp
 	$(PYTHON) -m ruff check .

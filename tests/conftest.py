@@ -22,12 +22,16 @@ from blueprints import hashing
 from testkit import LiveServer
 from testkit.postgres import Postgres
 
+from . import clocked
+
 pytest_plugins = ["testkit.plugin"]
 
-#: quick enough to wait for, slow enough to return in
+#: s; nobody waits for the end of these (`clocked.let_pass`), and everybody returns in time
+GRACE, AUTH_TIMEOUT = 60, 60
 SETTINGS = {
-    "CSAPP_GRACE": "3",
-    "CSAPP_AUTH_TIMEOUT": "1",
+    "CSAPP_GRACE": str(GRACE),
+    "CSAPP_AUTH_TIMEOUT": str(AUTH_TIMEOUT),
+    "CSAPP_HEARTBEAT": "3600",  # clients do not read while they wait for others
     "CSAPP_MESSAGE_RATE": "0",
     "CSAPP_CONNECTIONS_PER_IP": "0",
     "CSAPP_MAX_USERS_PER_WAITER": "2",
@@ -45,6 +49,34 @@ def pytest_configure(config: pytest.Config) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
         signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+
+
+#: the files that take longest begin first, so that nobody waits for one of them in the end
+LONGEST = (
+    "shared/test_chats.py",
+    "test_v2.py",
+    "browser/test_widget.py",
+    "chaos/test_chaos.py",
+    "test_operation.py",
+    "browser/test_console.py",
+    "client/test_client.py",
+    "test_wheel.py",
+    "browser/test_console_looks.py",
+    "browser/test_console_door.py",
+    "faults/test_restarts.py",
+    "test_traps.py",
+    "history/test_care.py",
+    "history/test_export.py",
+    "test_metrics.py",
+)
+
+
+@pytest.hookimpl(trylast=True)  # after a shuffle
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put `LONGEST` first; all else stays in its order."""
+    tests = Path(__file__).parent
+    place = {tests / name: number for number, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: place.get(item.path, len(place)))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -100,9 +132,11 @@ def serve(certificate: Path) -> Iterator[Callable[[str], LiveServer]]:
     """`serve("gunicorn")`: the server run in that way, started once."""
     files = ["--certfile", str(certificate), "--keyfile", str(certificate)]
     ways: dict[str, Callable[[], LiveServer]] = {
-        "gunicorn": lambda: LiveServer.gunicorn(env=SETTINGS),
-        "tls": lambda: LiveServer.gunicorn(env=SETTINGS, args=files, tls=trusting(certificate)),
-        "flask": lambda: LiveServer.flask(env=SETTINGS),
+        "gunicorn": lambda: LiveServer.gunicorn(clocked.GUNICORN, SETTINGS),
+        "tls": lambda: LiveServer.gunicorn(
+            clocked.GUNICORN, SETTINGS, files, tls=trusting(certificate)
+        ),
+        "flask": lambda: LiveServer.flask(clocked.THREADS, SETTINGS),
         "embedded": lambda: LiveServer.gunicorn("tests.host:app", SETTINGS, prefix="/support"),
     }
     running: dict[str, LiveServer] = {}

@@ -15,6 +15,8 @@ from flask_sock import Sock
 
 from csapp import CSApp, Identity
 
+from .clocked import add_clock
+
 logging.basicConfig(level=logging.INFO)
 app = Flask(__name__)
 app.secret_key = "the host's own key"
@@ -26,6 +28,7 @@ for key, value in os.environ.items():
         app.config[key] = value
 chat = CSApp()
 chat.init_app(app, url_prefix="/support")
+add_clock(app)
 sock = Sock(app)
 
 

@@ -9,6 +9,9 @@ import pytest
 from testkit import Client, LiveServer, assert_receives
 from testkit.client import Closed, assert_quiet
 
+from .clocked import let_pass
+from .conftest import AUTH_TIMEOUT, GRACE
+
 
 @pytest.fixture
 def name() -> str:
@@ -171,6 +174,7 @@ def test_everything_before_auth_is_unauthenticated(any_server, role):
 
 def test_without_auth_the_connection_ends(any_server):
     client = Client(any_server, "user")
+    let_pass(any_server, AUTH_TIMEOUT)
     assert client.closed() == 4408
 
 
@@ -366,7 +370,8 @@ def test_a_user_who_drops_and_returns_misses_nothing(pair, name, how):
 
 def test_a_user_who_stays_away_is_gone(pair):
     user, waiter = pair
-    user.drop()
+    lost(user)
+    let_pass(user.server, GRACE)
     assert_receives(waiter, "disconnected", from_=user.uuid)
 
 
@@ -393,7 +398,8 @@ def test_users_of_a_lost_waiter_are_queued_again_at_the_front_in_their_order(any
     with Client.user(any_server, f"waiting-{name}") as waiting:
         waiting.say("connect")
         assert_receives(waiting, "connect_queue", location=0)
-        gone.drop()
+        lost(gone)
+        let_pass(any_server, GRACE)
         for place, user in enumerate(served):
             assert_receives(user, "disconnected", from_=gone.uuid)
             assert_receives(user, "connect_queue", location=place, reply_id=None)

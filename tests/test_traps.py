@@ -20,10 +20,12 @@ from testkit import Client, LiveServer, assert_receives
 from testkit.client import Closed
 from testkit.server import ROOT, SECRET
 
+from .clocked import GUNICORN, let_pass
 from .raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Raw, frame, request
 
 MIB = 1024 * 1024
 USER = "/v1/ws/user/connect"
+HEARTBEAT = 600  # s
 
 
 @pytest.fixture
@@ -179,24 +181,28 @@ def test_6_a_handler_that_raises_closes_1011_and_writes_no_http(way):
 
 # 7. Its ping timer uses wall-clock time.
 def test_7_heartbeat_pings_and_ends_a_silent_line():
-    with LiveServer.gunicorn(env={"CSAPP_HEARTBEAT": "1", "CSAPP_AUTH_TIMEOUT": "60"}) as server:
+    settings = {"CSAPP_HEARTBEAT": str(HEARTBEAT), "CSAPP_AUTH_TIMEOUT": "3600"}
+    with LiveServer.gunicorn(GUNICORN, settings) as server:
         silent, lively = Raw.open(server, USER), Raw.open(server, USER)
         with silent, lively:
             silent.receive()
             lively.receive()
-            pings = 0
-            silent.sock.settimeout(1)
-            started = time.monotonic()
-            closed = None
-            while closed is None:  # the lively one answers each ping, the silent one none
-                opcode, payload = lively.receive()
+            let_pass(server, HEARTBEAT)
+            for one in (silent, lively):
+                opcode, payload = one.receive()
                 assert opcode == PING
-                lively.send(frame(payload, PONG))
-                pings += 1
-                if pings >= 2 and "code=4408" in server.log:
-                    closed = time.monotonic() - started
-            assert closed <= 12.5, "1 s to the ping, 10 s for the answer, and the wheel's ticks"
+            lively.send(frame(payload, PONG))
+            still_there(lively)
+            assert "code=4408" not in server.log
+            let_pass(server, 10)  # s that the answer may take
             assert silent.close_code() == 4408
+            still_there(lively)
+
+
+def still_there(raw: Raw) -> None:
+    """It is answered, and all that it has sent has arrived."""
+    raw.send(frame(b"are you there?", PING))
+    assert raw.receive() == (PONG, b"are you there?")
 
 
 def test_7_a_stall_of_the_loop_kicks_nobody():
@@ -244,7 +250,7 @@ def test_9_sigterm_drains():
         assert user.closed() == 1012
         begun = time.monotonic()
         assert server.wait() == 0
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 20, "gunicorn would end it after 30 s"
         assert "code=1012 by=server" in server.log
         assert "Traceback" not in server.log
 

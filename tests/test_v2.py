@@ -21,9 +21,16 @@ from testkit import Client, LiveServer, assert_receives
 from testkit.client import Closed, assert_quiet
 from testkit.postgres import Postgres
 
+from .clocked import GUNICORN, THREADS, let_pass
 from .fuzz.letter import check_letter
 
-SETTINGS = {"CSAPP_GRACE": "3", "CSAPP_MESSAGE_RATE": "0", "CSAPP_MAX_USERS_PER_WAITER": "3"}
+GRACE = 60  # s, of which nobody waits for one
+SETTINGS = {
+    "CSAPP_GRACE": str(GRACE),
+    "CSAPP_HEARTBEAT": "3600",
+    "CSAPP_MESSAGE_RATE": "0",
+    "CSAPP_MAX_USERS_PER_WAITER": "3",
+}
 
 Frame = dict[str, Any]
 Open = Callable[..., Client]
@@ -50,8 +57,12 @@ def database_url(running: str, request: pytest.FixtureRequest, tmp_path: Path) -
 @pytest.fixture
 def server(running: str, database_url: str) -> Iterator[LiveServer]:
     """A server of its own for each test: what it keeps is part of the test."""
-    start = LiveServer.flask if running == "flask" else LiveServer.gunicorn
-    with start(env={**SETTINGS, "CSAPP_DATABASE_URL": database_url}) as server:
+    env = {**SETTINGS, "CSAPP_DATABASE_URL": database_url}
+    if running == "flask":
+        started = LiveServer.flask(THREADS, env)
+    else:
+        started = LiveServer.gunicorn(GUNICORN, env)
+    with started as server:
         yield server
 
 
@@ -419,13 +430,15 @@ def test_who_waits_is_told_how_long_others_have_waited(come):
         pass  # perhaps it was empty for long enough to be told
 
 
-def test_a_waiter_reads_on_where_others_have_taken_over(come):
+def test_a_waiter_reads_on_where_others_have_taken_over(come, server):
     ada, ann = come("waiter", "ada"), come("user", "ann")
     chat = meet(ann, ada)
     say(ann, "for Ada")
     until(ada, "message_text")
     say(ada, "from Ada", to=ann.uuid, id="waiter-1")
     ada.drop()  # for longer than the grace period: others take over
+    server.wait_for_line("disconnect role=waiter")
+    let_pass(server, GRACE)
     until(ann, "connect_queue")
     bob = come("waiter", "bob")
     bob.say("ready")
@@ -562,6 +575,5 @@ def test_while_the_store_is_down_nothing_is_acknowledged_and_nothing_lost(
     assert assert_receives(waiter, "message_text")["seq"] == 2
     lag = [line for line in server.get("/metrics").splitlines() if "lag_seconds_bucket" in line]
     within = {line.split('"')[1]: float(line.split()[-1]) for line in lag}
-    # It would have stood still for as long as the store took; a busy machine may cost a tick.
-    assert within["+Inf"] - within["0.1"] <= 1, json.dumps(within)
-    assert within["+Inf"] == within["0.5"], json.dumps(within)
+    # It would have stood still for as long as the store took: 5 s or 10 s.
+    assert within["+Inf"] == within["2.5"], json.dumps(within)

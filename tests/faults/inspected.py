@@ -4,7 +4,8 @@
 like it answers when at most N are left, or after a while. From `GET
 /debug/uncollected` on nothing but its reference counts frees an object.
 `GET /debug/clock/S` sets the wall clock S seconds off where
-`tests.faults.clock` has put a clock that can be set.
+`tests.faults.clock` has put a clock that can be set. `tests.clocked` lets
+other time pass.
 A text `PLANTED` raises in the handler. `/echo` is that of `tests.echo`.
 """
 
@@ -22,6 +23,7 @@ from greenlet import greenlet
 from services.participants import Participant
 from services.switchboard import Switchboard
 from services.transport.connection import Connection
+from tests.clocked import add_clock
 from tests.echo import echo
 from tests.faults.planted import PLANTED
 from wsgi import app
@@ -38,6 +40,7 @@ def buggy_relay(self: Switchboard, line: Any, messages: list[str]) -> bool:
 
 
 Switchboard.relay = buggy_relay  # type: ignore[method-assign]
+add_clock(app)
 app.add_url_rule("/echo", view_func=echo, websocket=True)
 
 

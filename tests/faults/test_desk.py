@@ -14,17 +14,18 @@ from testkit import Client, LiveServer, assert_receives
 from testkit.client import Closed, assert_quiet
 from testkit.proxy import FaultProxy
 
-from ..raw import Raw
+from ..clocked import let_pass
 from .bystanders import Bystanders
 from .conftest import SETTINGS, Join, joining, meet, row, running, stopped
 
 SEATS = 2  # of each waiter
+GRACE = 60  # s, of which nobody waits for one
 
 
 @pytest.fixture(scope="module")
 def two_seats() -> Iterator[LiveServer]:
     """A server where a waiter serves two."""
-    settings = {"CSAPP_GRACE": "2", "CSAPP_AUTH_TIMEOUT": "1"}
+    settings = {"CSAPP_GRACE": str(GRACE), "CSAPP_HEARTBEAT": "3600"}
     with running(CSAPP_MAX_USERS_PER_WAITER=str(SEATS), **settings) as server:
         yield server
 
@@ -69,12 +70,6 @@ def die_noticed(
     server.wait_for_line("code=1006 by=line", deaths + count)
 
 
-def half_the_grace(server: LiveServer) -> None:
-    """Let the server live for a second: it sends somebody away who says nothing."""
-    with Raw.open(server, "/v1/ws/user/connect") as nobody:
-        assert nobody.close_code() == 4408
-
-
 RESET = row(28, "reset", FaultProxy.reset)
 HUNG_UP = row(28, "hung-up", FaultProxy.close)
 
@@ -87,6 +82,8 @@ def test_a_waiter_who_dies_in_a_chat_gives_its_users_back_to_the_front(come, lin
     behind = stand_in_line(come("user"), 0)
     die_noticed(die, line, two_seats)
     served[0].text("are you there?")  # kept during the grace, and not refused
+    assert_quiet(served[0])
+    let_pass(two_seats, GRACE)
     for place, user in enumerate(served):
         assert_receives(user, "disconnected", from_=lost.uuid)
         assert_receives(user, "connect_queue", location=place)
@@ -109,7 +106,7 @@ def test_a_waiter_who_comes_back_in_time_keeps_its_users(come, line, two_seats, 
     die_noticed(die, line, two_seats)
     for user in served:
         user.text("are you there?")
-    half_the_grace(two_seats)
+    let_pass(two_seats, GRACE / 2)
     with Client.waiter(line, "comes-back") as waiter:
         assert_receives(waiter, "initialize", to=lost.uuid)
         for user in served:
@@ -130,11 +127,12 @@ def test_a_user_who_dies_in_the_line_keeps_its_place_and_then_loses_it(come, lin
     stand_in_line(gone, 2)
     last = stand_in_line(come("user"), 3)
     die_noticed(die, line, two_seats, 2)
-    half_the_grace(two_seats)
+    let_pass(two_seats, GRACE / 2)
     with Client.user(line, "comes-back") as again:
         assert_receives(again, "initialize", to=back.uuid)
         assert_receives(again, "connect_queue", location=0, reply_id=again.say("connect"))
-        assert_receives(last, "connect_queue", location=2)  # when the grace of the other is over
+        let_pass(two_seats, GRACE / 2)  # and the grace of the other is over
+        assert_receives(last, "connect_queue", location=2)
         assert_quiet(first)
         with Client.user(line, "stays-away") as late:
             assert_quiet(late)  # a new participant, who has not asked yet
@@ -147,10 +145,12 @@ def test_a_user_who_dies_in_the_line_keeps_its_place_and_then_loses_it(come, lin
 
 
 @pytest.mark.parametrize("die", [HUNG_UP])
-def test_a_user_who_dies_in_a_chat_is_waited_for_and_then_gone(come, line, die):
+def test_a_user_who_dies_in_a_chat_is_waited_for_and_then_gone(come, line, two_seats, die):
     user, waiter = meet(Client.user(line, "dies"), come("waiter"))
-    die(line)
+    die_noticed(die, line, two_seats)
     waiter.text("are you there?", to=user.uuid)
+    assert_quiet(waiter)
+    let_pass(two_seats, GRACE)
     assert_receives(waiter, "disconnected", from_=user.uuid)
     assert_receives(waiter, "error", reply_id=waiter.text("hello?", to=user.uuid))
     other = sit_down(come("user"), waiter)

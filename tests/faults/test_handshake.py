@@ -154,7 +154,7 @@ def slow_headers(server: LiveServer) -> None:
                 left.remove(sock)
             if slow in left:
                 slow.send(b"x")
-            assert time.monotonic() - started < 10, "5 s, and a slow machine"
+            assert time.monotonic() - started < PATIENCE, "5 s, and a busy machine"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -185,7 +185,7 @@ def slow_tls(certificate: Path) -> None:
             ended, _, _ = select.select(left, [], [], 0.5)
             assert all(ends(sock) for sock in ended)
             left.difference_update(ended)
-            assert time.monotonic() - started < 10, f"{len(left)} are still there"
+            assert time.monotonic() - started < PATIENCE, f"{len(left)} are still there"
 
 
 def ends(sock: socket.socket) -> bool:

@@ -6,7 +6,6 @@ import os
 import resource
 import select
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from testkit.client import Closed, assert_quiet
 from testkit.proxy import BOTH, TO_CLIENT, TO_SERVER, FaultProxy
 from testkit.server import PATIENCE
 
+from ..clocked import let_pass
 from ..raw import PING, Raw, frame, request
 from .bystanders import Bystanders
 from .conftest import (
@@ -36,16 +36,13 @@ from .conftest import (
 )
 
 USER = "/v1/ws/user/connect"
-AUTH_TIMEOUT, HEARTBEAT, OUTBOX_SECONDS, GRACE = 1, 2, 2, 1  # s
-ANSWER = 10  # s that a ping may stay unanswered
-SLOW = 8  # s that a busy machine may be late
+AUTH_TIMEOUT, HEARTBEAT, OUTBOX_SECONDS, GRACE = 60, 2, 2, 1  # s
 
 
 @pytest.fixture(scope="module")
 def impatient() -> Iterator[LiveServer]:
     """A server that waits for nothing longer than it must."""
     settings = {
-        "CSAPP_AUTH_TIMEOUT": str(AUTH_TIMEOUT),
         "CSAPP_HEARTBEAT": str(HEARTBEAT),
         "CSAPP_OUTBOX_SECONDS": str(OUTBOX_SECONDS),
         "CSAPP_GRACE": str(GRACE),
@@ -74,18 +71,18 @@ INSTEAD = {
 }
 
 
-@pytest.mark.usefixtures("come")
-def test_row20_who_never_authenticates_is_sent_away(impatient):
-    nobodies = [Raw.open(impatient, USER) for _ in INSTEAD]
-    started = time.monotonic()
-    for nobody, instead in zip(nobodies, INSTEAD.values(), strict=True):
-        nobody.send(instead)
-    codes = [nobody.close_code() for nobody in nobodies]
-    assert dict(zip(INSTEAD, codes, strict=True)) == dict.fromkeys(INSTEAD, 4408)
-    assert time.monotonic() - started < AUTH_TIMEOUT + SLOW
-    for nobody in nobodies:
-        nobody.assert_ends()
-        nobody.sock.close()
+def test_row20_who_never_authenticates_is_sent_away():
+    settings = {"CSAPP_AUTH_TIMEOUT": str(AUTH_TIMEOUT), "CSAPP_HEARTBEAT": "3600"}
+    with running(**settings) as server, Bystanders(server):
+        nobodies = [Raw.open(server, USER) for _ in INSTEAD]
+        for nobody, instead in zip(nobodies, INSTEAD.values(), strict=True):
+            nobody.send(instead)
+        let_pass(server, AUTH_TIMEOUT)
+        codes = [nobody.close_code() for nobody in nobodies]
+        assert dict(zip(INSTEAD, codes, strict=True)) == dict.fromkeys(INSTEAD, 4408)
+        for nobody in nobodies:
+            nobody.assert_ends()
+            nobody.sock.close()
 
 
 # ---- row 23: half-open -----------------------------------------------------
@@ -104,7 +101,6 @@ def test_row23_whose_line_is_half_open_is_gone_after_a_heartbeat(impatient, come
         lost.append(lost_waiter)
         left.append(user)
         pool = stack.enter_context(ThreadPoolExecutor(4))  # all go on answering their pings
-        started = time.monotonic()
         for line, ways in zip(lines, (BOTH, TO_SERVER, TO_CLIENT, BOTH), strict=True):
             line.black_hole(ways)
         told = list(
@@ -113,7 +109,6 @@ def test_row23_whose_line_is_half_open_is_gone_after_a_heartbeat(impatient, come
             )
         )
         assert len(told) == 4
-        assert time.monotonic() - started < HEARTBEAT + ANSWER + GRACE + SLOW
         impatient.wait_for_line("code=4408 by=server .* received=[23] ", count=4)
         frames = user.receive_all()  # it was queued again, and the others' waiters are free
         assert frames[-1]["type"] == "connect_success"
@@ -138,9 +133,7 @@ def test_a_reader_that_stops_is_closed_and_its_stream_is_intact(impatient, come,
         user, waiter = meet(Client.user(line, f"stops-{bound}"), come("waiter"))
         line.throttle(0, TO_CLIENT)
         said = clog(waiter, user) if bound == "time" else flood(waiter, user, closed)
-        started = time.monotonic()
         impatient.wait_for_line("disconnect role=user code=4413 by=server", slow_before + 1)
-        assert time.monotonic() - started < OUTBOX_SECONDS + SLOW
         while (frame_ := waiter.receive())["type"] == "error":
             assert "away" in frame_["payload"]["message"], "more than is kept for it"
         assert (frame_["type"], frame_["from"]) == ("disconnected", user.uuid)
@@ -174,7 +167,7 @@ def stall() -> Failures:
     settings = {
         "CSAPP_HEARTBEAT": "1",
         "CSAPP_GRACE": "8",
-        "CSAPP_AUTH_TIMEOUT": "1",
+        "CSAPP_AUTH_TIMEOUT": "5",
         "CSAPP_OUTBOX_SECONDS": "8",
     }
     with (
@@ -196,7 +189,7 @@ def stall() -> Failures:
             line.heal()
             threading.Event().wait(STALL)
         with Raw.open(server, USER) as nobody:
-            assert nobody.close_code() == 4408, "time goes on: a second later"
+            assert nobody.close_code() == 4408, "time goes on: five seconds later"
         answer(pings[1::2])
         return {
             "idle": failure(lambda: [assert_quiet(client) for client in idle]),
