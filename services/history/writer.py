@@ -376,7 +376,7 @@ class Writer:
 
     def _commit(self, sayings: list[Saying], batch: Batch) -> None:
         if self._undated:
-            self._look_up_dates(sayings, self._undated)
+            self._look_up_dates(sayings)
         batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
         if not (batch.messages or batch.chats or batch.amendments or batch.duties):
             return  # all are repeats
@@ -388,12 +388,9 @@ class Writer:
         except (Unfit, _Outrun):
             self._commit_singly(sayings, batch)
 
-    def _look_up_dates(self, sayings: list[Saying], talks: set[Talk]) -> None:
-        """Others have stored what comes before in *talks*, and their clocks may be ahead."""
-        floors: dict[Talk, int] = {}
-        for talk in talks:
-            last = self._store.messages(talk.record.key, limit=1)
-            floors[talk] = last[0].date if last else 0
+    def _look_up_dates(self, sayings: list[Saying]) -> None:
+        """Others have stored what comes before some of it, and their clocks may be ahead."""
+        floors = {talk: self._end(talk.record.key)[1] for talk in self._undated}
         for saying in sayings:
             saying.date = max(saying.date, floors.get(saying.talk, 0))
 
@@ -427,11 +424,10 @@ class Writer:
 
     def _commit_carefully(self, sayings: list[Saying], batch: Batch) -> None:
         for _ in range(ATTEMPTS):
-            ends: dict[int, int] = {}
+            ends: dict[int, tuple[int, int]] = {}
             known = self._find(sayings)
             for saying in sayings:
                 self._look(saying, ends, known)
-            self._look_up_dates(sayings, {saying.talk for saying in sayings})
             batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
             try:
                 self._store.commit(batch)
@@ -454,13 +450,21 @@ class Writer:
             if one.client_id is not None
         }
 
-    def _look(self, saying: Saying, ends: dict[int, int], known: dict[Key, First]) -> None:
-        """Leave of *saying* what is not *known*, and number it behind what is stored."""
+    def _look(
+        self, saying: Saying, ends: dict[int, tuple[int, int]], known: dict[Key, First]
+    ) -> None:
+        """Leave of *saying* what is not *known*, and number and date it behind what is stored."""
         key = saying.talk.record.key
         if key not in ends:
-            last = self._store.messages(key, limit=1)
-            ends[key] = last[0].seq if last else 0
+            ends[key] = self._end(key)
         if saying.client_ids is not None:
             split(saying, known)
-        saying.seqs = range(ends[key] + 1, ends[key] + 1 + len(saying.texts))
-        ends[key] += len(saying.texts)
+        last, date = ends[key]
+        saying.seqs = range(last + 1, last + 1 + len(saying.texts))
+        saying.date = max(saying.date, date)
+        ends[key] = last + len(saying.texts), saying.date
+
+    def _end(self, chat: int) -> tuple[int, int]:
+        """The number and the date of the last text that is stored of a chat."""
+        last = self._store.messages(chat, limit=1)
+        return (last[0].seq, last[0].date) if last else (0, 0)
