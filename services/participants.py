@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
@@ -16,6 +18,8 @@ from .transport.frames import frame as framed
 from .wire import codec, frames
 from .wire.dates import rfc3339
 from .wire.dialect import Dialect
+
+log = logging.getLogger("csapp.sockets")
 
 #: client ids of texts that were said at once; None in version 1
 Ids = Sequence[str | None] | None
@@ -48,6 +52,9 @@ class Socket(Protocol):
 
     def stored(self, spoken: Spoken) -> None:
         """What it has said is stored, or will not be."""
+
+    def fail(self) -> None:
+        """It could not be told something: close it, so that its client comes anew."""
 
     def meet(self, line: Line, frame: frames.ServerFrame) -> None:
         """*frame* says who is at the other end of *line*; its history comes before all else."""
@@ -110,6 +117,26 @@ class Spoken(Saying):
     _plain: bytes | None
     _full: bytes | None
     _echo: bytes | None
+
+    @property
+    def first(self) -> int:
+        """The number of its first text; of mere repeats, the one after the last that is repeated.
+
+        What comes before it must be delivered first.
+        """
+        if self.seqs:
+            return self.seqs[0]
+        return 1 + max((first.seq for _, first in self.repeats if first is not None), default=0)
+
+    def beyond(self, seq: int) -> Spoken:
+        """The texts with higher numbers than *seq*, by themselves."""
+        known = seq - self.seqs[0] + 1
+        ids = None if self.client_ids is None else self.client_ids[known:]
+        rest = Spoken(self.talk, self.side, self.author, self.texts[known:], ids, self.told)
+        rest.seqs, rest.date, rest.stored = self.seqs[known:], self.date, True
+        rest.line, rest.sock, rest.kept = self.line, self.sock, self.kept
+        rest._plain = rest._full = rest._echo = None
+        return rest
 
     def plain(self) -> bytes:
         """Version 1, to the other side."""
@@ -223,3 +250,18 @@ class Participant:
 def sealed(frame: frames.ServerFrame) -> bytes:
     """*frame* as it goes over the line."""
     return framed(codec.encode(frame))
+
+
+def answer(sock: Socket, spoken: Spoken) -> None:
+    """Tell *sock* that what it has said is stored, or will not be."""
+    try:
+        sock.stored(spoken)
+    except Exception:
+        give_up(sock)
+
+
+def give_up(sock: Socket) -> None:
+    """*sock* has just raised an exception: this costs its own connection, and nobody else."""
+    log.exception("a socket could not be told something")
+    with contextlib.suppress(Exception):
+        sock.fail()

@@ -263,8 +263,12 @@ class Session:
             if kept is not None and "\0" in "".join(filter(None, kept)):
                 return False
             self._in_flight += len(run)
+            if kept is not None and self._transcript is not None:
+                self._transcript.awaited.update(kept)
             if not switchboard.say(line, self, run, kept):
                 self._in_flight -= len(run)
+                if kept is not None and self._transcript is not None:
+                    self._transcript.awaited.difference_update(kept)
                 return False
         self.relayed += len(run)
         return True
@@ -286,11 +290,20 @@ class Session:
         if not self._in_flight and self._settled is not None:
             self._settled.set()
         if not spoken.stored:
-            for client_id in spoken.client_ids or (None,) * len(spoken.texts):
-                refuse = partial(self._refuse, self._not_stored(client_id))
-                refuse() if self._transcript is None else self._transcript.do(refuse)
+            refuse = partial(self._refuse_all, spoken)
+            refuse() if self._transcript is None else self._transcript.do(refuse)
         elif self._transcript is not None:
             self._transcript.acknowledge(spoken)
+
+    def _refuse_all(self, spoken: Spoken) -> None:
+        for client_id in spoken.client_ids or (None,) * len(spoken.texts):
+            if self._transcript is not None:
+                self._transcript.awaited.discard(client_id)
+            self._refuse(self._not_stored(client_id))
+
+    def fail(self) -> None:
+        """It could not be told something."""
+        self.connection.close(CloseCode.INTERNAL_ERROR)
 
     def _not_stored(self, reply_id: str | None) -> Refusal:
         what = "messages cannot be stored at the moment; try again"
@@ -314,7 +327,7 @@ class Session:
 
     def part(self, talk: Talk | None, frame: frames.ServerFrame) -> None:
         """Say that the other side is gone, after all that was said before."""
-        if talk is None or not talk.behind:
+        if talk is None or not talk.lags:
             self.put(sealed(frame))
             return
         turns = self._transcript or self._turns

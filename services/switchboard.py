@@ -36,7 +36,19 @@ from .desk.port import (
 from .history.port import Chat, Duty, Store
 from .history.writer import Talk, Writer
 from .identity import Identity, TokenRole
-from .participants import SIDES, Ids, Kept, Line, Participant, Phase, Socket, Spoken, sealed
+from .participants import (
+    SIDES,
+    Ids,
+    Kept,
+    Line,
+    Participant,
+    Phase,
+    Socket,
+    Spoken,
+    answer,
+    give_up,
+    sealed,
+)
 from .standings import standings
 from .wire import frames
 from .wire.dialect import DIALECTS, Dialect, Peer
@@ -216,7 +228,11 @@ class Switchboard:
         to = line.to
         if self._is_kept_for(to) and to.version == 1 and to.parked_bytes > self._most_parked:
             return False
-        return self.writer.say(self._spoken(line, sock, texts, ids))
+        return self._begin(self._spoken(line, sock, texts, ids))
+
+    def _begin(self, spoken: Spoken) -> bool:
+        """Hand *spoken* to the writer. False: it takes nothing at the moment."""
+        return self.writer is not None and self.writer.say(spoken)
 
     def _spoken(self, line: Line, sock: Socket | None, texts: list[str], ids: Ids) -> Spoken:
         sender = line.sender
@@ -243,24 +259,34 @@ class Switchboard:
 
     def _told(self, saying: Any) -> None:
         """A `Spoken` is stored, or will not be. Called on the loop."""
-        line, sock = saying.line, saying.sock
         if saying.stored and saying.texts:
-            to = line.to
-            if to.sockets:
-                for one in to.sockets:
-                    one.hear(saying)
-            elif (to.version == 1 or self.writer is None) and self._keeps(saying):
-                with self._lock:
-                    if not to.sockets:
-                        seqs = saying.seqs
-                        full = saying.full(own=False) if self.writer is None else b""
-                        kept = Kept(saying.plain(), full, line.talk.record.key, seqs[0], seqs[-1])
-                        self._park(to, kept)
-            for one in line.sender.sockets:
-                if one is not sock and one.dialect.version > 1:
-                    one.hear(saying)
-        if sock is not None:
-            sock.stored(saying)
+            self._deliver(saying)
+        if saying.sock is not None:
+            answer(saying.sock, saying)
+
+    def _deliver(self, spoken: Spoken) -> None:
+        """Stored texts go to everybody but the socket where they were said."""
+        line, origin = spoken.line, spoken.sock
+        to = line.to
+        if to.sockets:
+            for one in to.sockets:
+                try:
+                    one.hear(spoken)
+                except Exception:
+                    give_up(one)
+        elif (to.version == 1 or self.writer is None) and self._keeps(spoken):
+            with self._lock:
+                if not to.sockets:
+                    seqs = spoken.seqs
+                    full = spoken.full(own=False) if self.writer is None else b""
+                    kept = Kept(spoken.plain(), full, line.talk.record.key, seqs[0], seqs[-1])
+                    self._park(to, kept)
+        for one in line.sender.sockets:
+            if one is not origin and one.dialect.version > 1:
+                try:
+                    one.hear(spoken)
+                except Exception:
+                    give_up(one)
 
     def _keeps(self, saying: Spoken) -> bool:
         """Whether texts wait here for the side that is away: one worker keeps them."""

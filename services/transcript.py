@@ -6,7 +6,11 @@ Rules of this file:
    waits behind it (`turns.py`).
 2. What a socket is brought ends at a `seq` that was delivered when it was asked
    for; what is stored beyond it comes live, in its turn.
-3. Reading the past blocks the connection that asks for it, or a greenlet of
+3. Each frame with a text has one answer. A receipt is the showing of its `seq`
+   on the socket where the text was said, and nothing else shows it there: a page
+   ends before it. A receipt for what this socket has been shown before answers a
+   repeat.
+4. Reading the past blocks the connection that asks for it, or a greenlet of
    its own, and never the loop.
 """
 
@@ -64,7 +68,7 @@ class Reader(Speaker, Protocol):
 class Transcript(Turns):
     """The conversations of one *session*; *resume*: what its client says it has seen."""
 
-    __slots__ = ("_resume", "_seen", "_session")
+    __slots__ = ("_early", "_resume", "_seen", "_session", "awaited")
 
     def __init__(self, session: Reader, resume: dict[str, int]) -> None:
         super().__init__(session)
@@ -72,26 +76,32 @@ class Transcript(Turns):
         #: conversation → the last `seq` sent to this socket
         self._seen: dict[str, int] = {}
         self._resume = resume
+        #: client ids of texts that were said on this socket and have no answer
+        self.awaited: set[str | None] = set()
+        #: … that got it when another worker's letter told of them first
+        self._early: set[str] = set()
 
     # ---- live ----------------------------------------------------------
 
     def acknowledge(self, spoken: Spoken) -> None:
         """What was said on this socket is stored: receipts."""
-        self.do(partial(self._acknowledge, spoken))
+        self.do(partial(self._acknowledge, spoken), spoken)
 
     def _acknowledge(self, spoken: Spoken) -> None:
         talk, date = spoken.talk.id, rfc3339(spoken.date)
-        seen = self._seen.get(talk, 0)
+        if spoken.seqs:
+            self._seen[talk] = max(spoken.seqs[-1], self._seen.get(talk, 0))
+        self.awaited.difference_update(spoken.client_ids or ())
         for client_id, seq in zip(spoken.client_ids or (), spoken.seqs, strict=True):
-            if seq <= seen:
-                continue  # a page that was asked for before has told it, with its id
-            self._seen[talk] = seq
             if client_id is not None:
                 self._send_receipt(talk, client_id, seq, date)
         for client_id, first in spoken.repeats:
+            self.awaited.discard(client_id)
             if first is None:
                 what = "id: it stands for another message of this conversation"
                 self._object(ErrorCode.ID_CONFLICT, what, client_id)
+            elif client_id in self._early:
+                self._early.remove(client_id)
             else:
                 self._send_receipt(talk, client_id, first.seq, rfc3339(first.date))
 
@@ -111,10 +121,28 @@ class Transcript(Turns):
         talk = spoken.talk.id
         seen = self._seen.get(talk, 0)
         last = spoken.seqs[-1]
-        if last > seen:
-            self._seen[talk] = last
-            own = spoken.line.sender is self._session.participant
+        if last <= seen:
+            return
+        self._seen[talk] = last
+        own = spoken.line.sender is self._session.participant
+        if own and self.awaited and not self.awaited.isdisjoint(spoken.client_ids or ()):
+            self._hear_repeated(spoken, seen)
+        else:
             self._connection.put(spoken.full(own, seen))
+
+    def _hear_repeated(self, spoken: Spoken, seen: int) -> None:
+        """What another socket has said, and some of which was said here again meanwhile."""
+        rows = zip(spoken.client_ids or (), spoken.texts, spoken.seqs, strict=True)
+        date = rfc3339(spoken.date)
+        for client_id, text, seq in rows:
+            if seq <= seen:
+                continue
+            if client_id is not None and client_id in self.awaited:
+                self.awaited.remove(client_id)
+                self._early.add(client_id)
+                self._send_receipt(spoken.talk.id, client_id, seq, date)
+            else:
+                self._connection.put(spoken.line.echo.texts([text], [seq], date))
 
     # ---- meeting again -------------------------------------------------
 
@@ -122,7 +150,7 @@ class Transcript(Turns):
         """Say who is at the other end of *line*, and what this socket has missed of their talk."""
         talk = line.talk
         known = self._seen.get(talk.id, self._resume.get(talk.id, 0))
-        nothing_to_read = self._keeps_nothing or (not talk.behind and talk.last_seq == known)
+        nothing_to_read = self._keeps_nothing or (not talk.lags and talk.last_seq == known)
         if not self.waits and nothing_to_read:
             self._introduce(line, frame)
         else:
@@ -130,16 +158,20 @@ class Transcript(Turns):
 
     def _introduce(self, line: Line, frame: Any) -> None:
         talk = line.talk
-        if talk.behind:
+        if talk.lags:
             frame = self._better_known(line, frame)
-        last = frame.payload.last_seq = self._before_parked(talk)  # now, in its turn
-        self._send(frame)
+        end = self._before_parked(talk)  # now, in its turn
         resumed = self._resume.pop(talk.id, None)
-        if resumed is not None and resumed > last:
-            what = f"payload.resume: {talk.id} ends at {last}"
+        is_wrong = resumed is not None and resumed > end
+        seen = self._seen.get(talk.id, None if is_wrong else resumed)
+        # What waits to be told here is told, or acknowledged, after the page.
+        last = max((self.first_waiting(talk) or end + 1) - 1, seen or 0)
+        frame.payload.last_seq = last
+        self._send(frame)
+        if is_wrong:
+            what = f"payload.resume: {talk.id} ends at {end}"
             self._object(ErrorCode.INVALID_MESSAGE, what)
-            resumed = None
-        self._bring(talk.record, last, self._seen.get(talk.id, resumed))
+        self._bring(talk.record, last, seen)
         if self._keeps_nothing:
             self._seen[talk.id] = talk.last_seq  # what is parked follows at once
         if line.to.is_away:
@@ -161,7 +193,7 @@ class Transcript(Turns):
         return min(waiting, default=talk.last_seq + 1) - 1
 
     def _better_known(self, line: Line, frame: Any) -> Any:
-        """*frame* once it is known what is stored of the talk."""
+        """*frame* once all is delivered here that was stored of the talk until now."""
         switchboard, dialect = self._session.house.switchboard, self._session.dialect
         switchboard.catch_up(line.talk)
         resumed = frame.payload.resumed or line.talk.last_seq > 0

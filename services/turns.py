@@ -75,6 +75,12 @@ class Turns:
         """Whether something is being looked up."""
         return self._actions is not None
 
+    def first_waiting(self, talk: Talk) -> int | None:
+        """The number of the first text of *talk* that waits here; None: there is none."""
+        with _lock:
+            waiting = [spoken for _, spoken in self._actions or () if spoken is not None]
+        return min((one.seqs[0] for one in waiting if one.seqs and one.talk is talk), default=None)
+
     def part(self, talk: Talk, frame: bytes) -> None:
         """*frame* says that the other side of *talk* is gone: after all that it has said."""
         self.in_turn(partial(self._part, talk, frame))
@@ -87,7 +93,7 @@ class Turns:
         with _lock:
             for one in self._actions or ():
                 spoken = one[1]
-                came_up = spoken is not None and spoken.talk is talk and spoken.seqs[0] <= end
+                came_up = spoken is not None and spoken.talk is talk and spoken.first <= end
                 (before if came_up else behind).append(one)
             self._actions = deque([*before, (partial(self._connection.put, frame), None), *behind])
 

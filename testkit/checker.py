@@ -112,6 +112,9 @@ class Leaked(Anomaly):
 class Unacknowledged(Anomaly):
     """Sent, and neither acknowledged nor refused, though its sender is back.
 
+    Where the socket on which it was sent is still open, each time that it was
+    sent has an answer.
+
     (4) a repeat gets the same receipt, "A history item of one's own carries
     that id as `client_id`", which is as good as a receipt; (5) "When the store
     is down the sender gets `unavailable`". So no message stays in the dark.
@@ -423,6 +426,7 @@ def _answers(record: Record, letter: Letter) -> Iterator[Anomaly]:
         yield Conflict(
             letter.conversation, f"refused ({code}), and yet in the history", seq=held, **about
         )
+    yield from _unanswered(record, letter)
     if letter.known is None and _in_the_dark(record, letter, held):
         yield Unacknowledged(
             letter.conversation,
@@ -430,6 +434,18 @@ def _answers(record: Record, letter: Letter) -> Iterator[Anomaly]:
             " and its sender does not know",
             seq=held or 0, **about,
         )  # fmt: skip
+
+
+def _unanswered(record: Record, letter: Letter) -> Iterator[Anomaly]:
+    """Each time that it was sent on a socket which is open in the end has its answer there."""
+    answers = Counter(receipt.socket for receipt in letter.receipts)
+    answers.update(error.socket for _, error in letter.refused)
+    for socket, times in Counter(socket for _, socket in letter.sent).items():
+        if record.sockets[socket].open and answers[socket] < times:
+            what = f"sent {times} times, answered {answers[socket]} times"
+            yield Unacknowledged(
+                letter.conversation, what, socket, 0, letter.sender, letter.client_id
+            )
 
 
 def _in_the_dark(record: Record, letter: Letter, held: int | None) -> bool:

@@ -65,6 +65,8 @@ class Letter:
     sent: bool = False
     #: not to be sent before
     due: float = 0.0
+    #: how often it was sent, on any connection
+    times: int = 0
 
 
 @dataclass(slots=True)
@@ -78,6 +80,8 @@ class Chat:
     last_seq: int | None = None
     #: the page has come, so it is served and may be spoken in
     here: bool = False
+    #: its page is still to come on this connection, before anything else of it
+    entering: bool = True
     ended: bool = False
     outbox: dict[str, Letter] = field(default_factory=dict)
     #: later than `last_seq`: seen after a gap that is being asked for
@@ -197,7 +201,8 @@ class Manners:
         self._bridges.clear()
         self._later.clear()
         for chat in self.chats.values():
-            chat.here = False
+            self._shut(chat)
+            chat.entering = True
             chat.ahead.clear()
             chat.unsent()
         return code in RECONNECT
@@ -217,7 +222,7 @@ class Manners:
         times = [at for at, _ in self._later]
         for chat in self.chats.values():
             first = next((one for one in chat.outbox.values() if not one.sent), None)
-            if chat.here and first is not None:
+            if self._is_open(chat) and first is not None:
                 times.append(first.due)
         return min(times, default=None)
 
@@ -240,16 +245,25 @@ class Manners:
         self._asked[frame["id"]] = frame
         return frame
 
+    def _is_open(self, chat: Chat) -> bool:
+        """Whether its outbox may be sent."""
+        return chat.here
+
+    def _shut(self, chat: Chat) -> None:
+        """Nothing of its outbox may be sent until the server says that it goes on."""
+        chat.here = False
+
     def _speak(self, chat: Chat) -> Iterator[Frame]:
         """What of its outbox may be sent now: none before those that were put in before it."""
         for letter in chat.outbox.values():
             if not letter.sent:
-                if not chat.here or letter.due > self._clock():
+                if not self._is_open(chat) or letter.due > self._clock():
                     return
-                letter.sent = True
                 yield self._message(chat, letter)
 
     def _message(self, chat: Chat, letter: Letter) -> Frame:
+        letter.sent = True
+        letter.times += 1
         self._journal.write(Sent(self.socket, chat.name, self.sub, letter.client_id, letter.text))
         frame: Frame = {
             "id": letter.client_id,
@@ -290,7 +304,7 @@ class Manners:
     def _on_connect_queue(self, frame: Frame, _: Frame | None) -> Iterator[Frame]:
         self.ticket = frame["payload"].get("ticket", self.ticket)
         for chat in self.chats.values():
-            chat.here = False
+            self._shut(chat)
         return iter(())
 
     def _on_connect_success(self, frame: Frame, _: Frame | None) -> Iterator[Frame]:
@@ -305,7 +319,7 @@ class Manners:
         name = payload["conversation"]
         chat = self.chats.setdefault(name, Chat(name))
         chat.peer = payload["uuid"]
-        chat.here = False  # until its page has come
+        chat.here, chat.entering = False, True  # until its page has come
         if chat.last_seq is not None and payload["last_seq"] < chat.last_seq:
             self.problems.append(f"{chat.last_seq} was seen already: {frame}")
         self._journal.write(Entered(self.socket, name))
@@ -314,7 +328,7 @@ class Manners:
     def _on_disconnected(self, frame: Frame, _: Frame | None) -> Iterator[Frame]:
         for chat in self.chats.values():
             if chat.peer == frame["from"]:
-                chat.here = False
+                self._shut(chat)
         return iter(())
 
     def _on_message_history(self, frame: Frame, request: Frame | None) -> Iterator[Frame]:
@@ -344,6 +358,7 @@ class Manners:
             yield self._bridge(chat, frame)
         if bridge:
             return
+        chat.entering = False
         if payload["state"] == "ended":
             chat.ended = True
             chat.outbox.clear()
@@ -378,6 +393,8 @@ class Manners:
             )
         )
         chat = self.chats[name]
+        if chat.entering:
+            self.problems.append(f"before the page of its conversation: {frame}")
         chat.outbox.pop(frame["reply_id"], None)
         yield from self._saw(chat, seq, frame)
 
@@ -404,7 +421,7 @@ class Manners:
                 if after is not None:
                     chat.outbox[reply].due = self._clock() + after
                 elif error["code"] in PASSING:
-                    chat.here = False  # until the server says that it goes on
+                    self._shut(chat)
                 else:
                     del chat.outbox[reply]
                     self.problems.append(f"a message was refused for good: {frame}")

@@ -223,6 +223,33 @@ FOUND = {
         holds(row(1)),
     ),
     "unacknowledged: no answer at all": ("unacknowledged", [*BOTH, sent(1)], holds()),
+    "unacknowledged: sent twice, answered once": (
+        "unacknowledged", [*BOTH, *said(1), sent(1)], holds(row(1)),
+    ),
+    "conflict: receipts that are all one too high": (
+        "conflict",
+        [*BOTH, sent(1), sent(2), sent(3), receipt(2, client_id="a1"), receipt(3, client_id="a2"),
+         seen(1), seen(2), seen(3), Closed(ANN, 1006)],
+        holds(row(1), row(2), row(3)),
+    ),
+    "skipped: a receipt ahead of those before it": (
+        "skipped",
+        [*there(ANN, 0), *there(WIM), sent(1), sent(2), sent(3), receipt(3), Closed(ANN, 1006),
+         seen(1), seen(2), seen(3)],
+        holds(row(1), row(2), row(3)),
+    ),
+    "reordered: the receipt of a repeat ahead of what it follows": (
+        "reordered",
+        [*BOTH, sent(1), sent(2), seen(1), seen(2), Closed(ANN, 1006), *there("ann#2", 0),
+         sent(2, "ann#2"), receipt(2, "ann#2"), sent(1, "ann#2"), receipt(1, "ann#2")],
+        holds(row(1), row(2)),
+    ),
+    "doubled: the receipt of a repeat, and then an echo of it": (
+        "doubled",
+        [*BOTH, sent(1), seen(1), Closed(ANN, 1006), *there("ann#2", 0), sent(1, "ann#2"),
+         receipt(1, "ann#2"), seen(1, "ann#2")],
+        holds(row(1)),
+    ),
     "phantom: seen, not there": (
         "phantom", [*BOTH, sent(1), seen(1), Closed(ANN, 1006)], holds(),
     ),
@@ -344,7 +371,35 @@ def has_missed(rehearsal: Rehearsal) -> bool:
     return False
 
 
+def has_shifted(rehearsal: Rehearsal) -> bool:
+    """Somebody was given a receipt with the number of something else."""
+    kept = {
+        (row.sender, row.client_id): row.seq
+        for chat in rehearsal.model.chats.values()
+        for row in chat.rows
+    }
+    return any(
+        event.seq != kept[event.sender, event.client_id]
+        for event in rehearsal.journal.events
+        if isinstance(event, Acknowledged)
+    )
+
+
+def has_turned(rehearsal: Rehearsal) -> bool:
+    """A socket was told a lower number after a higher one, and not because it had asked."""
+    last: dict[tuple[str, str], int] = {}
+    for event in rehearsal.journal.events:
+        if isinstance(event, Seen | Acknowledged):
+            place, seq = (event.socket, event.conversation or ""), event.seq or 0
+            if seq < last.get(place, 0):
+                return True
+            last[place] = seq
+    return False
+
+
 BUGS = {
+    Bug.RECEIPT_SHIFTED: (has_shifted, {"conflict"}),
+    Bug.RECEIPT_OUT_OF_ORDER: (has_turned, {"reordered"}),
     Bug.RECEIPT_BEFORE_COMMIT: (has_lost, {"lost"}),
     Bug.NO_DEDUPE: (has_doubled, {"doubled"}),
     Bug.NO_GAP_REPAIR: (has_missed, {"skipped", "lost"}),
@@ -352,6 +407,15 @@ BUGS = {
 
 #: the shortest way to be bitten by each: ann (1) says something, the line of somebody drops
 STORIES = {
+    Bug.RECEIPT_SHIFTED: [
+        ("say", 1),
+        ("say", 1),
+        ("arrive", 1),
+        ("arrive", 1),
+        ("drop", 1),
+        ("commit", 0),
+    ],
+    Bug.RECEIPT_OUT_OF_ORDER: [("say", 1), ("say", 1), ("arrive", 1), ("arrive", 1)],
     Bug.RECEIPT_BEFORE_COMMIT: [("say", 1), ("arrive", 1), ("hear", 1), ("crash", 0)],
     Bug.NO_DEDUPE: [("say", 1), ("arrive", 1), ("drop", 1)],
     Bug.NO_GAP_REPAIR: [("say", 1), ("drop", 0), ("arrive", 1), ("commit", 0)],

@@ -35,34 +35,99 @@ class Reader:
         self.told.append(json.loads(data[data.index(b"{") :]))
 
 
-def test_what_a_page_has_told_of_one_s_own_gets_no_receipt_besides():
-    ann, ada = (
-        Participant(f"uuid-{name}", role, Identity(name))
-        for name, role in (("ann", Role.USER), ("ada", Role.WAITER))
-    )
-    rows = [
-        Message(7, 1, Side.WAITER, "ada", None, 1, "hello", 1),
-        Message(7, 2, Side.USER, "ann", "own-1", 1, "hi", 2),
-    ]
-    store = SimpleNamespace(messages=lambda *_, before, **__: [r for r in rows if r.seq < before])
-    talk = Talk(Chat(7, "uuid-ann", "ann", last_seq=1))
-    line = Line(ann, ada, talk)
-    reader = Reader(ann, store)
-    transcript = Transcript(reader, {})
+class Room:
+    """Ann's socket in a chat with ada; the history holds what ada and ann have said."""
 
-    peer = Peer("uuid-ada", "ada", "Ada", talk.id, 1, True, 0, 0, "", 0)
-    transcript.meet(line, DIALECTS[2].connect_success("uuid-ann", peer))  # a history is to be read
-    talk.stored_to(2)  # meanwhile what one has said is stored …
-    for first, ids in ((2, ["own-1"]), (3, ["own-2"])):
-        spoken = Spoken(talk, Side.USER, "ann", ["hi"], ids, lambda _: None)
-        spoken.line, spoken.seqs, spoken.stored = line, [first], True
-        transcript.acknowledge(spoken)
-    (act,) = reader.begun
-    act()
+    def __init__(self, resume: dict[str, int] | None = None) -> None:
+        self.ann, self.ada = (
+            Participant(f"uuid-{name}", role, Identity(name))
+            for name, role in (("ann", Role.USER), ("ada", Role.WAITER))
+        )
+        rows = [
+            Message(7, 1, Side.WAITER, "ada", None, 1, "hello", 1),
+            Message(7, 2, Side.USER, "ann", "own-1", 1, "hi", 2),
+        ]
+        store = SimpleNamespace(
+            messages=lambda *_, before, after=0, **__: [r for r in rows if after < r.seq < before]
+        )
+        self.talk = Talk(Chat(7, "uuid-ann", "ann", last_seq=1))
+        self.line = Line(self.ann, self.ada, self.talk)
+        self.reader = Reader(self.ann, store)
+        self.transcript = Transcript(self.reader, resume or {})
 
-    types = [one["type"] for one in reader.told]
+    def meet(self) -> None:
+        """Ann is told of the chat; a page of it is to be read."""
+        peer = Peer("uuid-ada", "ada", "Ada", self.talk.id, 1, True, 0, 0, "", 0)
+        self.transcript.meet(self.line, DIALECTS[2].connect_success("uuid-ann", peer))
+
+    def read(self) -> None:
+        """The page is read, and what waits for it is told."""
+        (act,) = self.reader.begun
+        act()
+
+    def spoken(self, first: int, *ids: str) -> Spoken:
+        """Ann's texts, stored as *first* and the next."""
+        spoken = Spoken(self.talk, Side.USER, "ann", ["hi"] * len(ids), ids, lambda _: None)
+        spoken.line, spoken.seqs, spoken.stored = self.line, range(first, first + len(ids)), True
+        spoken._plain = spoken._full = spoken._echo = None
+        return spoken
+
+    def repeated(self, *ids: tuple[str, int]) -> Spoken:
+        """Ann's texts, which were there before under these numbers."""
+        spoken = self.spoken(1)
+        spoken.repeats = [
+            (one, Message(7, seq, Side.USER, "ann", one, 1, "hi", 2)) for one, seq in ids
+        ]
+        return spoken
+
+    @property
+    def shown(self) -> list[tuple[int, str | None]]:
+        """Receipts with their ids, and messages without, in order."""
+        told = [one for one in self.reader.told if one["type"].startswith("message_text")]
+        return [(one["seq"], one.get("reply_id")) for one in told]
+
+
+def test_one_s_own_texts_that_wait_for_a_page_come_after_it_as_receipts():
+    room = Room()
+    room.meet()
+    room.talk.stored_to(2)  # meanwhile what one has said is stored …
+    room.transcript.acknowledge(room.spoken(2, "own-1"))
+    room.transcript.acknowledge(room.spoken(3, "own-2"))
+    room.read()
+    types = [one["type"] for one in room.reader.told]
     assert types[:2] == ["connect_success", "message_history"]
-    page = reader.told[1]["payload"]["messages"]
+    page = room.reader.told[1]["payload"]["messages"]
+    assert [(one["seq"], one.get("client_id")) for one in page] == [(1, None)]
+    assert room.shown == [(2, "own-1"), (3, "own-2")]
+
+
+def test_what_a_page_has_told_is_answered_once_more_where_it_is_repeated():
+    room = Room()
+    room.talk.stored_to(2)
+    room.meet()
+    room.transcript.acknowledge(room.repeated(("own-1", 2)))
+    room.read()
+    page = room.reader.told[1]["payload"]["messages"]
     assert [(one["seq"], one.get("client_id")) for one in page] == [(1, None), (2, "own-1")]
-    receipts = [one for one in reader.told if one["type"] == "message_text_success"]
-    assert [(one["seq"], one["reply_id"]) for one in receipts] == [(3, "own-2")]
+    assert room.shown == [(2, "own-1")]
+
+
+def test_a_text_that_was_said_elsewhere_and_here_again_is_shown_once_as_its_receipt():
+    room = Room()
+    room.transcript.awaited.update(["b", "d"])
+    room.transcript.hear(room.spoken(2, "a", "b", "c"))  # as another socket has said them
+    room.transcript.acknowledge(room.repeated(("b", 3), ("d", 1)))
+    assert room.shown == [(2, None), (3, "b"), (4, None), (1, "d")]
+    room.transcript.acknowledge(room.repeated(("b", 3)))
+    assert room.shown[-1] == (3, "b"), "each frame has its answer"
+
+
+def test_a_client_that_has_seen_more_than_waits_for_it_is_told_only_the_rest():
+    room = Room({Talk(Chat(7, "", "")).id: 3})
+    room.talk.stored_to(4)
+    room.meet()
+    room.transcript.hear(room.spoken(2, "x", "y", "z"))
+    room.read()
+    (page,) = [one for one in room.reader.told if one["type"] == "message_history"]
+    assert (page["payload"]["messages"], page["payload"]["last_seq"]) == ([], 3)
+    assert room.shown == [(4, None)]

@@ -60,8 +60,8 @@ class Talk:
 
     __slots__ = ("given", "id", "last_dated", "last_seq", "record")
 
-    #: what is stored of it is not known yet; only where others write to it, too
-    behind = False
+    #: more may be stored than is delivered here; only where others write to it, too
+    lags = False
 
     def __init__(self, record: Chat) -> None:
         #: what is stored of it besides the messages

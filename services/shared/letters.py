@@ -13,6 +13,7 @@ class Said(msgspec.Struct, tag="s", array_like=True):
     """Texts that are stored: their talk, who said them, when, and the number of the first.
 
     *kept*: the side that they are for is away, and who sends this keeps them for it.
+    *ids*: the client ids, in version 2.
     """
 
     talk: int
@@ -22,6 +23,7 @@ class Said(msgspec.Struct, tag="s", array_like=True):
     first: int
     texts: list[str]
     kept: bool = False
+    ids: list[str | None] | None = None
 
 
 class Passed(msgspec.Struct, tag="p", array_like=True):

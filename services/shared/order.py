@@ -3,10 +3,14 @@
 What is stored is delivered in the order of `seq`; what is there already is
 dropped; what is missing is read from the history before anything behind it
 goes on. A letter of another worker is a hint, the history is the truth.
+
+Receipts are part of it: a receipt goes out when its text is delivered, and that
+of a repeat, which another worker may have stored, when that text has been.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import groupby
@@ -15,10 +19,12 @@ from typing import Protocol
 
 from ..history.port import Store, StoreError
 from ..history.writer import RETRY
-from ..participants import Ids, Line, Socket, Spoken
+from ..participants import Ids, Line, Socket, Spoken, answer
 from ..runtime import Runtime
 from .letters import Said
-from .talk import SharedTalk, first_of
+from .talk import SharedTalk
+
+log = logging.getLogger("csapp.desk")
 
 #: s between two looks for what another worker is just about to store
 SOON = 0.01
@@ -73,24 +79,20 @@ class Order:
 
     def _deliver(self, talk: SharedTalk, spoken: Spoken) -> bool:
         """Deliver what is new of *spoken*; False, and nothing, if a number before it is missing."""
-        first, last = spoken.seqs[0], spoken.seqs[-1]
-        if talk.behind or first > talk.last_seq + 1:
+        known = talk.last_seq
+        if talk.behind or spoken.first > known + 1:
             return False
-        if last <= talk.last_seq:
-            if spoken.sock is not None:
-                spoken.sock.stored(spoken)
-            return True
-        if first <= talk.last_seq:
-            known = talk.last_seq - first + 1
-            spoken.texts, spoken.seqs = spoken.texts[known:], spoken.seqs[known:]
-        talk.deliver_to(last)
-        talk.dated(last, spoken.date)
-        self._tell(spoken)
+        if spoken.seqs and spoken.seqs[-1] > known:
+            talk.deliver_to(spoken.seqs[-1])
+            talk.dated(spoken.seqs[-1], spoken.date)
+            self._tell(spoken if spoken.seqs[0] > known else spoken.beyond(known))
+        if spoken.sock is not None:
+            answer(spoken.sock, spoken)
         return True
 
     def _heard_of(self, talk: SharedTalk, said: Said) -> Spoken:
         """What was said elsewhere, as if it had been said here."""
-        spoken = self._speak(talk.lines[said.side], None, said.texts, None)
+        spoken = self._speak(talk.lines[said.side], None, said.texts, said.ids)
         spoken.author, spoken.date, spoken.stored = said.author, said.date, True
         spoken.kept = said.kept
         spoken.seqs = range(said.first, said.first + len(said.texts))
@@ -105,21 +107,27 @@ class Order:
 
     def _mend(self, talk: SharedTalk) -> None:
         """Deliver what waits, and what is missing up to what is known to be stored."""
-        try:
-            while talk.waiting or talk.last_seq < talk.end or talk.behind:
-                waiting = talk.waiting = sorted(talk.waiting or (), key=first_of)
-                if talk.behind:
-                    self._look_up(talk)
-                elif waiting and self._deliver(talk, waiting[0]):
-                    talk.waiting.remove(waiting[0])
-                elif talk.under_way:  # what is missing may be this worker's own, not told yet
-                    self._runtime.sleep(SOON)
-                elif talk.lines:
-                    self._fill(talk, first_of(waiting[0]) if waiting else talk.end + 1)
-                else:  # nobody hears: a user in line
-                    talk.deliver_to(talk.end)
-        finally:
-            talk.waiting = None
+        while talk.waiting or talk.last_seq < talk.end or talk.behind:
+            try:
+                self._go_on(talk)
+            except Exception:  # what waits must not be lost with it
+                log.exception("what is stored could not be delivered")
+                self._runtime.sleep(RETRY)
+        talk.waiting = None
+
+    def _go_on(self, talk: SharedTalk) -> None:
+        """One step of it."""
+        waiting = talk.waiting = sorted(talk.waiting or (), key=attrgetter("first"))
+        if talk.behind:
+            self._look_up(talk)
+        elif waiting and self._deliver(talk, waiting[0]):
+            talk.waiting.remove(waiting[0])
+        elif not talk.is_foreign(before := waiting[0].first if waiting else talk.end + 1):
+            self._runtime.sleep(SOON)
+        elif talk.lines:
+            self._fill(talk, before)
+        else:  # nobody hears: a user in line
+            talk.deliver_to(before - 1)
 
     def _fill(self, talk: SharedTalk, before: int) -> None:
         """Deliver from the history what comes before the number *before*."""
@@ -129,17 +137,20 @@ class Order:
         except StoreError:
             self._runtime.sleep(RETRY)
             return
-        if not found:  # it was stored, and is erased
-            talk.deliver_to(before - 1)
         for (side, author, date), rows in groupby(found, attrgetter("side", "author", "date")):
             some = list(rows)
-            texts = [row.body for row in some]
-            said = Said(talk.record.key, side, author, date, some[0].seq, texts)
-            self._deliver(talk, self._heard_of(talk, said))
+            texts, ids = [row.body for row in some], [row.client_id for row in some]
+            said = Said(talk.record.key, side, author, date, some[0].seq, texts, ids=ids)
+            talk.deliver_to(said.first - 1)  # what is not there was stored, and is erased
+            if not self._deliver(talk, self._heard_of(talk, said)):
+                return
+        if not found:
+            talk.deliver_to(before - 1)
 
     def _look_up(self, talk: SharedTalk) -> None:
         """Find out what is stored of *talk*. Waits for the store."""
         while talk.behind:
+            doubts = talk.doubts
             try:
                 found = self._runtime.blocking(self._store.chat, talk.record.key)
             except StoreError:
@@ -147,8 +158,12 @@ class Order:
                 continue
             if found is None and self.talks.get(talk.record.key) is talk:
                 self._runtime.sleep(SOON)  # this worker, too, is about to store it
-            else:
-                talk.begin_at(found or talk.record)
+                continue
+            begun = talk.begun
+            while not talk.is_told_to(begun):  # of what was found, some may be this worker's own
+                self._runtime.sleep(SOON)
+            talk.known = max(talk.known, doubts)
+            talk.begin_at(found or talk.record)
 
     def catch_up(self, talk: SharedTalk) -> None:
         """Return when all that is stored of *talk* by now is delivered. Waits for the store."""

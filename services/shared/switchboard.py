@@ -37,7 +37,7 @@ from ..desk.port import (
 from ..history.port import Chat, Side, Store
 from ..history.writer import Talk, Writer
 from ..identity import Identity, TokenRole
-from ..participants import SIDES, Ids, Kept, Line, Participant, Phase, Socket, Spoken
+from ..participants import SIDES, Kept, Line, Participant, Phase, Socket, Spoken, answer
 from ..runtime import Runtime
 from ..standings import standings
 from ..switchboard import Switchboard
@@ -73,7 +73,7 @@ class SharedSwitchboard(Switchboard):
         self._worker = worker
         self._runtime = runtime
         self._post: Post | None = None
-        self._order = Order(store, runtime, super()._told, self._spoken)
+        self._order = Order(store, runtime, self._deliver, self._spoken)
         self._outgoing: dict[str, list[Letter]] = {}
         self._sending = threading.Lock()
         self._figures = Figures(0, 0, 0, 0, 0.0)
@@ -230,32 +230,43 @@ class SharedSwitchboard(Switchboard):
 
     # ---- messages ------------------------------------------------------
 
-    def say(self, line: Line, sock: Socket, texts: list[str], ids: Ids) -> bool:
-        talk = cast(SharedTalk, line.talk)
-        talk.under_way += 1
-        if super().say(line, sock, texts, ids):
+    def _begin(self, spoken: Spoken) -> bool:
+        talk = cast(SharedTalk, spoken.talk)
+        talk.begin(spoken)
+        if super()._begin(spoken):
             return True
-        talk.under_way -= 1
+        del talk.under_way[spoken]
         return False
 
     def _told(self, saying: Any) -> None:
         talk = saying.talk
-        talk.under_way -= 1
-        if not saying.stored or not saying.texts:
-            saying.sock.stored(saying)
+        del talk.under_way[saying]
+        if not saying.stored:
+            answer(saying.sock, saying)
             return
-        line = saying.line
-        saying.kept = line.to.is_away
+        if saying.texts:
+            self._tell_others(talk, saying)
+        last = saying.seqs[-1] if saying.texts else saying.first - 1
+        talk.stored_to(last)
+        known = self._order.talks.get(talk.record.key, talk)
+        if known is not talk:  # both sides were forgotten meanwhile, and one is back
+            self._order.reach(known, last)
+        self._order.put(talk, saying)
+
+    def _tell_others(self, talk: SharedTalk, spoken: Spoken) -> None:
+        """Write to the workers of both sides what is stored."""
+        line = spoken.line
+        spoken.kept = line.to.is_away
         workers = {*line.to.elsewhere, *line.sender.elsewhere}
         if workers:
+            ids = None if spoken.client_ids is None else list(spoken.client_ids)
             self._send(
                 workers,
                 Said(
-                    talk.record.key, saying.side, saying.author, saying.date, saying.seqs[0],
-                    saying.texts, saying.kept,
+                    talk.record.key, spoken.side, spoken.author, spoken.date, spoken.seqs[0],
+                    spoken.texts, spoken.kept, ids,
                 ),
             )  # fmt: skip
-        self._order.put(talk, saying)
 
     def catch_up(self, talk: Talk) -> None:
         if isinstance(talk, SharedTalk):

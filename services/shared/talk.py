@@ -11,14 +11,20 @@ from ..participants import Kept, Line, Spoken
 class SharedTalk(Talk):
     """A conversation that other workers may write to.
 
-    *behind*: what is stored of it is to be looked up before anybody new is told.
+    *behind*: what is stored of it is not known here.
     """
 
-    __slots__ = ("behind", "end", "fresh", "kept", "lines", "put", "since", "under_way", "waiting")
+    __slots__ = (
+        "begun", "doubts", "end", "fresh", "kept", "known", "lines", "put", "since", "sure",
+        "under_way", "waiting",
+    )  # fmt: skip
 
     def __init__(self, record: Chat, *, behind: bool) -> None:
         super().__init__(record)
-        self.behind = behind
+        #: how often it was found that more may be stored than is known here, and up to which
+        #: of these doubts it was looked up
+        self.doubts = int(behind)
+        self.known = 0
         #: nothing of it has been delivered here
         self.fresh = behind
         #: the highest number that is known to be stored
@@ -30,10 +36,51 @@ class SharedTalk(Talk):
         self.put: dict[Role, int] = {}
         #: the highest number that was kept elsewhere, and told before all else
         self.kept = 0
-        #: sayings that the writer has and has not told of
-        self.under_way = 0
+        #: sayings that the writer has and has not told of, in order, with their numbers
+        self.under_way: dict[Spoken, int] = {}
+        #: how many the writer was ever given
+        self.begun = 0
+        #: what is missing before the first number was stored by others, once all sayings up to
+        #: the second are told
+        self.sure = 0, 0
         #: what cannot be delivered before a gap is filled; None: there is none
         self.waiting: list[Spoken] | None = None
+
+    @property
+    def behind(self) -> bool:
+        """What is stored of it is to be looked up before anybody new is told."""
+        return self.known < self.doubts
+
+    @behind.setter
+    def behind(self, doubted: bool) -> None:
+        if doubted:  # again, though it is being looked up: that may have begun too early
+            self.doubts += 1
+        else:
+            self.known = self.doubts
+
+    @property
+    def lags(self) -> bool:  # type: ignore[override]
+        """More may be stored than is delivered here: `Order.catch_up` brings it."""
+        return self.behind or self.last_seq < self.end
+
+    def begin(self, spoken: Spoken) -> None:
+        """The writer is given *spoken*."""
+        self.begun += 1
+        self.under_way[spoken] = self.begun
+
+    def is_told_to(self, number: int) -> bool:
+        """Whether the writer has told of all that it was given up to this *number*."""
+        return next(iter(self.under_way.values()), number + 1) > number
+
+    def is_foreign(self, before: int) -> bool:
+        """Whether what is missing before the number *before* was stored by other workers.
+
+        It may be this worker's own, as long as something is under way that was
+        said before the gap was noticed: what is said later gets later numbers.
+        """
+        if self.sure[0] != before:
+            self.sure = before, self.begun
+        return self.is_told_to(self.sure[1])
 
     def stored_to(self, seq: int) -> None:
         self.end = max(self.end, seq)
@@ -43,7 +90,7 @@ class SharedTalk(Talk):
         self.last_dated = min(self.last_dated, self.given)
 
     def begin_at(self, found: Chat) -> None:
-        """What is stored of it is known now."""
+        """What is stored of it is known now, and its own sayings up to there are told."""
         record = self.record
         record.page = record.page or found.page
         record.department = record.department or found.department
@@ -51,14 +98,13 @@ class SharedTalk(Talk):
         record.waiter_read = max(record.waiter_read, found.waiter_read)
         if self.fresh:
             # What is on its way here is still to be delivered, above all in version 1.
-            begin = min([found.last_seq, *(first_of(one) - 1 for one in self.waiting or ())])
+            begin = min([found.last_seq, *(o.first - 1 for o in self.waiting or () if o.seqs)])
             self.last_seq = max(begin, self.kept)
             self.since = dict.fromkeys(Role, self.last_seq)
             self.fresh = False
         self.stored_to(found.last_seq)
         self.dated(found.last_seq, found.last_date)
         self.given = max(self.given, self.end)
-        self.behind = False
 
     def needs(self, role: Role, kept: Kept) -> bool:
         """Whether *kept*, texts that were kept elsewhere for the *role*, are told only if put now.
@@ -80,8 +126,3 @@ class SharedTalk(Talk):
         self.last_seq = max(self.last_seq, seq)
         self.end = max(self.end, seq)
         self.given = max(self.given, seq)
-
-
-def first_of(spoken: Spoken) -> int:
-    """The number of the first of its texts."""
-    return spoken.seqs[0]

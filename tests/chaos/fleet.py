@@ -32,6 +32,7 @@ RESTARTS = 5
 
 #: s that Redis stands still: short of what a worker waits for an answer, and longer
 STILL = (0.3, 4.0)
+STOPPED = 4.0  # s that it is stopped, each second time
 
 #: s between two looks at the desk
 LOOK = 0.02
@@ -116,7 +117,10 @@ class Fleet:
 
     def _stop(self, chance: random.Random) -> str:
         with self.redis.paused():
-            self._pause(chance)
+            if chance.randrange(2):
+                self._waiting.wait(STOPPED)
+            else:
+                self._pause(chance)
         return "Redis stopped"
 
     def _empty(self, chance: random.Random) -> str:

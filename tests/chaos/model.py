@@ -26,6 +26,8 @@ class Bug(Enum):
     RECEIPT_BEFORE_COMMIT = "acknowledges what a crash can still lose"
     NO_DEDUPE = "takes a message that is sent again for a new one"
     NO_GAP_REPAIR = "does not tell who returns what came meanwhile"
+    RECEIPT_SHIFTED = "gives a text that is sent again the number of the next one"
+    RECEIPT_OUT_OF_ORDER = "acknowledges the last of what became durable at once first"
 
 
 class Row(NamedTuple):
@@ -137,7 +139,10 @@ class Model:
             rows.append((one.chat, row))
         if rows:
             self._save(rows)
-        for one, (_, row) in zip(batch, rows, strict=True):
+        told = list(zip(batch, rows, strict=True))
+        if Bug.RECEIPT_OUT_OF_ORDER in self.bugs:
+            told.reverse()
+        for one, (_, row) in told:
             for line in list(self.lines):
                 if one.chat.name in line.chats:
                     self._deliver(line, one, row)
@@ -252,7 +257,8 @@ class Model:
         if Bug.NO_DEDUPE not in self.bugs:
             for row in chat.rows:
                 if (row.sender, row.client_id) == same:
-                    self._receipt(line, chat, row)
+                    shift = Bug.RECEIPT_SHIFTED in self.bugs and len(chat.rows) > row.seq
+                    self._receipt(line, chat, row._replace(seq=row.seq + shift))
                     return
             for one in self.pending:
                 if one.chat is chat and (one.sender, one.client_id) == same:

@@ -10,21 +10,35 @@ import json
 from collections import deque
 
 from testkit.checker import Conversation, Truth
+from testkit.eager import EagerManners
 from testkit.journal import Item, Journal
 from testkit.v2 import Manners
 
 from .model import Bug, Frame, Line, Model
 
-#: two users, one of them with two devices, and their waiters
-CAST = [("waiter", "wim", "1"), ("user", "ann", "1"), ("user", "ann", "2"), ("user", "bob", "1")]
+#: two users, one of them with two devices, and their waiter; two of them in a hurry
+CAST = [
+    ("waiter", "wim", "1", EagerManners),
+    ("user", "ann", "1", EagerManners),
+    ("user", "ann", "2", Manners),
+    ("user", "bob", "1", Manners),
+]
 
 
 class Player:
     """A client, and the frames on their way to it and from it."""
 
-    def __init__(self, model: Model, journal: Journal, role: str, sub: str, device: str) -> None:
+    def __init__(
+        self,
+        model: Model,
+        journal: Journal,
+        role: str,
+        sub: str,
+        device: str,
+        manners: type[Manners],
+    ) -> None:
         self.model = model
-        self.manners = Manners(role, sub, "token", journal, device=device, clock=lambda: 0.0)
+        self.manners = manners(role, sub, "token", journal, device=device, clock=lambda: 0.0)
         self.up: deque[Frame] = deque()
         self.down: deque[Frame] = deque()
         self.line: Line | None = None

@@ -23,6 +23,7 @@ from typing import Protocol, Self
 from services.history.port import Chat, Side, Store
 from services.history.sql import open_store
 from testkit.checker import Anomaly, Conversation, Truth, check, count, story
+from testkit.eager import EagerManners
 from testkit.journal import Acknowledged, Item, Journal, Page, Sent
 from testkit.server import PATIENCE
 from testkit.v1 import PlainManners
@@ -30,8 +31,9 @@ from testkit.v2 import Device, Manners
 
 from .victim import CAPACITY
 
-WINDOW = 20  # texts of one device that may be without a receipt
-MOMENTS = 1000  # events at most between two kills
+WINDOW = 32  # texts of one device that may be without a receipt
+AT_ONCE = 24  # texts that one says at once, at most
+MOMENTS = 2000  # events at most between two kills
 STORM = 100  # … where the kill is to meet people who are coming back
 PADDING = " 数" * 100
 
@@ -100,6 +102,8 @@ class Scenario:
     users: int = 6
     #: the last user speaks version 1
     version_1: bool = True
+    #: how the others behave, but for second devices
+    hurried: type[Manners] = EagerManners
 
     def run(self) -> Report:
         """Play it."""
@@ -125,7 +129,7 @@ class Scenario:
     # ---- the play ------------------------------------------------------
 
     def _gather(self, stack: ExitStack) -> list[Device]:
-        """A waiter for two users; every third user has two devices."""
+        """A waiter for two users; every third user has two devices, and a polite second one."""
         devices: list[Device] = []
 
         def come(
@@ -140,10 +144,10 @@ class Scenario:
             return one
 
         for number in range((self.users + 1) // 2):
-            come("waiter", f"waiter-{number}")
+            come("waiter", f"waiter-{number}", manners=self.hurried)
         for number in range(self.users):
             last = number == self.users - 1
-            manners = PlainManners if last and self.version_1 else Manners
+            manners = PlainManners if last and self.version_1 else self.hurried
             user = come("user", f"user-{number}", manners=manners)
             self._assert_served(user)
             if number % 3 == 0:
@@ -171,7 +175,7 @@ class Scenario:
 
     def _say(self) -> None:
         device = self.random.choice(self.devices)
-        for _ in range(self.random.randint(1, 10)):
+        for _ in range(self.random.randint(1, AT_ONCE)):
             if device.look(lambda manners: manners.pending) >= WINDOW:
                 return
             self._said += 1

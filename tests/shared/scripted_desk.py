@@ -1,0 +1,230 @@
+"""A desk of several workers without a Redis: as `desk/redis.py`, for one waiter.
+
+Nobody ever departs; everybody who asks is served by the waiter that is there.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from services.desk.port import (
+    Arrival,
+    Chatting,
+    Event,
+    Figures,
+    Known,
+    Matched,
+    Moved,
+    Place,
+    Role,
+)
+
+if TYPE_CHECKING:
+    from .simulation import Worker
+
+
+@dataclass(eq=False)
+class Person:
+    """As Redis knows it."""
+
+    uuid: str
+    role: Role
+    subject: str
+    #: the workers that hold its sockets, and the last that held any
+    at: list[str] = field(default_factory=list)
+    home: str = ""
+    talk: int = 0
+    waiter: str = ""
+
+    @property
+    def known(self) -> Known:
+        """As others are told of it."""
+        return Known(self.uuid, self.role, self.subject, self.subject, tuple(self.at))
+
+
+class SharedState:
+    """What is in Redis."""
+
+    def __init__(self, chance: random.Random) -> None:
+        self.people: dict[str, Person] = {}
+        self.desks: dict[str, ScriptedDesk] = {}
+        self.decided = self.came = 0
+        self.chance = chance
+
+    def standing(self, role: Role, subject: str) -> Person | None:
+        """By its subject."""
+        people = self.people.values()
+        return next((one for one in people if (one.role, one.subject) == (role, subject)), None)
+
+    def others(self, one: Person) -> list[Person]:
+        """Whom it talks with."""
+        if one.role is Role.USER:
+            return [self.people[one.waiter]] if one.waiter else []
+        return [user for user in self.people.values() if user.waiter == one.uuid]
+
+    def hearers(self, one: Person) -> list[str]:
+        """Who hears of what concerns it."""
+        return one.at or [name for name in (one.home,) if name in self.desks]
+
+    def write(self, make: Any, workers: list[str], me: str) -> list[Event]:
+        """Post an event to *workers*; returns that of the caller, *me*."""
+        self.decided += 1
+        own = []
+        for number, worker in enumerate(dict.fromkeys(workers)):
+            event = make(number=self.decided, keeps=number == 0)
+            if worker == me:
+                own.append(event)
+            elif worker in self.desks:
+                self.desks[worker].mailbox.append(("#", event))
+        return own
+
+    def tell_move(self, one: Person, caused: str, me: str, former_home: str = "") -> list[Event]:
+        """Where its sockets are now; not to the worker that has *caused* it."""
+        workers = [former_home or caused, *one.at]
+        workers += [name for other in self.others(one) for name in self.hearers(other)]
+        some = [name for name in workers if name and name != caused]
+        known = one.known
+        return self.write(lambda **how: Moved(one.uuid, people=(known,), **how), some, me)
+
+    def retire(self, worker: str) -> None:
+        """It is given up."""
+        del self.desks[worker]
+        for one in self.people.values():
+            if worker in one.at:
+                self._lose(one, worker)
+                self.tell_move(one, worker, "")
+
+    def _lose(self, one: Person, worker: str) -> None:
+        one.at.remove(worker)
+        if not one.at:
+            one.home = worker
+
+    def lose_here(self, one: Person, me: str) -> list[Event]:
+        """The caller has no socket of it any more."""
+        if me not in one.at:
+            return []
+        self._lose(one, me)
+        return self.tell_move(one, "" if one.at else me, me, me)
+
+
+class ScriptedDesk:
+    """`port.Desk` of one *worker*."""
+
+    def __init__(self, state: SharedState, worker: Worker) -> None:
+        self._state, self._worker, self._me = state, worker, worker.name
+        state.desks[worker.name] = self
+        #: its letters are among those of others
+        self.mailbox = worker.mailbox
+        self.calling = 0
+        self._events: deque[Event] = deque()
+        from services.switchboard import threading  # the simulation's
+
+        self._turn: Any = threading.Lock()
+
+    def hear(self, event: Event) -> None:
+        """A letter of it is read."""
+        self._events.append(event)
+
+    def take_events(self) -> list[Event]:
+        """Those heard."""
+        events = list(self._events)
+        self._events.clear()
+        return events
+
+    def _call(self, change: Any) -> Any:
+        """One at a time; each way takes its time."""
+        hub = self._worker.world.hub
+        with self._turn:
+            hub.wait(self._worker.calls.append)
+            answer, own = change()
+            unread = [event for sender, event in self.mailbox if sender == "#"]
+            others = [one for one in self.mailbox if one[0] != "#"]
+            self.mailbox.clear()
+            self.mailbox.extend(others)
+            self.calling += 1
+            hub.wait(self._worker.calls.append)
+            self.calling -= 1
+            self._events.extend(unread)
+            earlier = len(self._events)
+            self._events.extend(own)
+            return answer, earlier
+
+    def arrive(self, role: Role, subject: str, uuid: str, name: str = "") -> Arrival:
+        """As `arrive.lua`."""
+
+        def change() -> tuple[Any, list[Event]]:
+            state, me = self._state, self._me
+            state.came += 1
+            one = state.standing(role, subject)
+            if one is None:
+                one = state.people[uuid] = Person(uuid, role, subject, [me], me)
+                return (uuid, False, None, (), state.came), []
+            elsewhere = tuple(name for name in one.at if name != me)
+            place, own = None, []
+            if me not in one.at:
+                former = one.home
+                if one.home != me or one.at:
+                    chats = tuple(
+                        Chatting(other.known, other.talk or one.talk) for other in state.others(one)
+                    )
+                    place = Place(chats, one.talk, bool(one.waiter), ready=True, capacity=9)
+                one.at.append(me)
+                one.home = me
+                own = state.tell_move(one, me, me, former)
+            return (one.uuid, True, place, elsewhere, state.came), own
+
+        (found, standing, place, elsewhere, came), earlier = self._call(change)
+        return Arrival(found, standing, place, elsewhere, earlier, came)
+
+    def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
+        """As `connect.lua`: there is always a waiter with a seat, once it has come."""
+
+        def change() -> tuple[Any, list[Event]]:
+            state = self._state
+            one = state.people[user]
+            waiters = [other for other in state.people.values() if other.role is Role.WAITER]
+            if one.waiter or not waiters:
+                return None, []
+            one.talk, one.waiter = one.talk or talk, waiters[0].uuid
+            hearers = [*state.hearers(one), *state.hearers(waiters[0])]
+            people = one.known, waiters[0].known
+
+            def make(**how: Any) -> Event:
+                return Matched(one.uuid, one.waiter, talk=one.talk, people=people, **how)
+
+            return None, state.write(make, hearers or [self._me], self._me)
+
+        self._call(change)
+
+    def drop(self, participant: str) -> None:
+        """As `drop.lua`."""
+
+        def change() -> tuple[Any, list[Event]]:
+            one = self._state.people.get(participant)
+            return None, self._state.lose_here(one, self._me) if one else []
+
+        self._call(change)
+
+    leave = drop  # nobody goes on purpose
+
+    def ready(self, waiter: str, capacity: int | None = None) -> None:
+        """It always is."""
+
+    def capacity(self, waiter: str) -> int:
+        """Enough."""
+        return 9
+
+    def ticket(self, user: str) -> int:
+        """Nobody waits for long."""
+        return 1
+
+    def location(self, user: str) -> int:
+        """Nobody waits for long."""
+        return 0
+
+    def figures(self) -> Figures:
+        """Nobody looks at them."""
+        return Figures(0, 0, 0, 0, 0.0)
