@@ -7,7 +7,7 @@ import time
 
 from flask import Blueprint, Request, Response, jsonify, request
 
-from services.identity import Identity, TokenError, TokenRole
+from services.identity import Identity, Shown, TokenRole
 from services.limits import KeyedBuckets
 from services.origin import client_address, origin_allowed, public_host
 from services.revocation import date
@@ -19,15 +19,9 @@ from services.wire.codes import ErrorCode
 from . import browser
 from .asked import bearer, token_of, waiter
 from .cors import shared
-from .extension import Extension, Who, problem
+from .extension import Extension, problem
 from .login import Login
-
-#: subjects of visitors whom nobody knows; a host's own user ids do not begin like this
-STRANGER = "anonymous-"
-
-#: s after its end that a stranger's token still gets its bearer another one: who comes back
-#: within a week is the same visitor
-RENEWAL = 7 * 86_400
+from .renewal import RENEWAL, STRANGER, Renewals, identity, is_stranger, lifetime
 
 #: signing one subject out: a second, and at once; it is a row in the database each time
 SIGN_OUT_RATE = 0.1
@@ -35,45 +29,97 @@ SIGN_OUT_BURST = 3
 
 
 def blueprint(extension: Extension) -> Blueprint:
-    """`POST /v1/visitor/token`, and `POST /v1/waiter/login`, `…/logout` and `…/password`."""
-    server, callbacks = extension.server, extension.callbacks
-    login = Login(extension)
-    sign_outs = KeyedBuckets(SIGN_OUT_RATE, SIGN_OUT_BURST, time.monotonic)
+    """`POST /v1/visitor/token`, and `/v1/waiter/login`, `…/me`, `…/logout` and `…/password`."""
+    server = extension.server
     doors = Blueprint("csapp_auth", __name__)
     doors.after_request(shared(server, "visitor_token"))
+    renewals = Renewals(server)
+    _for_visitors(doors, extension, renewals)
+    _for_waiters(doors, extension, renewals)
+    _for_all(doors, server)
+    return doors
+
+
+def _for_visitors(doors: Blueprint, extension: Extension, renewals: Renewals) -> None:
+    server, callbacks = extension.server, extension.callbacks
+    settings = server.settings
 
     @doors.post("/v1/visitor/token")
     def visitor_token() -> Response:
         """A token for whoever the host says is visiting, or for a stranger.
 
-        A stranger who shows an older token stays the same one.
+        A stranger who shows an older token stays the same one; with `?stay` also
+        where the host knows it by now, because its chat goes on.
         """
-        if (refusal := _refusal(request, server)) is not None:
+        if (refusal := _foreign(request, server)) is not None:
             return refusal
+        shown = renewals.shown(request, TokenRole.USER)
+        if (refusal := _too_many(request, server, renewals, shown)) is not None:
+            return refusal
+        if shown is not None and "stay" in request.args and is_stranger(shown):
+            return _token(server, shown.identity)
         who = callbacks.visitor(request) if callbacks.visitor else None
-        known = who if who is not None else _returning(request, server)
-        new = f"{STRANGER}{secrets.token_urlsafe(12)}"
-        return _token(server, _identity(known if known is not None else new, TokenRole.USER))
+        if who is not None:
+            return _token(server, identity(who, TokenRole.USER, shown), lifetime(settings))
+        if shown is not None and is_stranger(shown):
+            return _token(server, shown.identity)
+        return _token(server, Identity(f"{STRANGER}{secrets.token_urlsafe(12)}"))
+
+
+def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> None:
+    server, callbacks = extension.server, extension.callbacks
+    settings, login = server.settings, Login(extension)
 
     @doors.post("/v1/waiter/login")
     def waiter_login() -> Response:
-        """A token for the waiter with this name and password, or whom the host recognises."""
-        if (refusal := _refusal(request, server)) is not None:
+        """A token for the waiter with this name and password, or whom the host recognises.
+
+        Without a body, a token that is shown is renewed: the host is asked again, and
+        otherwise the account must still stand.
+        """
+        if (refusal := _foreign(request, server)) is not None:
             return refusal
         if _has_body(request):
+            if (refusal := _too_many(request, server, renewals, None)) is not None:
+                return refusal
             return _signed_in(server, request, *login.check(request))
+        shown = renewals.shown(request, TokenRole.WAITER)
+        if (refusal := _too_many(request, server, renewals, shown)) is not None:
+            return refusal
         who = callbacks.waiter(request) if callbacks.waiter else None
-        if who is None:
-            what = "nobody is signed in here; send a name and a password"
-            return problem(401, ErrorCode.UNAUTHENTICATED, what)
-        return _token(server, _identity(who, TokenRole.WAITER))
+        if who is not None:
+            known = identity(who, TokenRole.WAITER, shown)
+            if shown is None or known.sid != shown.identity.sid:
+                _log(Event.SIGN_IN, known, server, by="host")
+            return _token(server, known, lifetime(settings))
+        if shown is not None and (renewed := login.renew(shown)) is not None:
+            return _answer(server, *renewed)
+        if token_of(request):
+            _log(Event.RENEWAL_REFUSED, shown.identity if shown else None, server)
+        what = "nobody is signed in here; send a name and a password"
+        return problem(401, ErrorCode.UNAUTHENTICATED, what)
+
+    @doors.get("/v1/waiter/me")
+    def waiter_me() -> Response:
+        """Whom the token shown lets in, and for how long."""
+        shown = waiter(request, server)
+        left = max(0, int(server.tokens.left(shown.expires)))
+        return _uncached(
+            jsonify(sub=shown.identity.subject, name=shown.identity.name, expires_in=left)
+        )
 
     @doors.post("/v1/waiter/password")
     def waiter_password() -> Response:
         """Another password for the account of the token shown, whose other logins end."""
-        if (refusal := _refusal(request, server)) is not None:
+        if (refusal := _foreign(request, server)) is not None:
+            return refusal
+        if (refusal := _too_many(request, server, renewals, None)) is not None:
             return refusal
         return _signed_in(server, request, *login.change(request, waiter(request, server)))
+
+
+def _for_all(doors: Blueprint, server: ChatServer) -> None:
+    sign_outs = KeyedBuckets(SIGN_OUT_RATE, SIGN_OUT_BURST, time.monotonic)
 
     @doors.post("/v1/waiter/logout")
     def logout() -> Response:
@@ -94,19 +140,12 @@ def blueprint(extension: Extension) -> Blueprint:
             what = "signed out again and again in too short a time"
             return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "10"})
         revocations.revoke(sid=who.sid, at=date(last))
-        security.record(
-            Event.SIGN_OUT,
-            subject=who.subject,
-            role=who.role,
-            address=client_address(request.environ, server.settings.trusted_proxies),
-        )
+        _log(Event.SIGN_OUT, who, server)
         return Response(status=204)
 
-    return doors
 
-
-def _refusal(asked: Request, server: ChatServer) -> Response | None:
-    """Foreign pages must not fetch tokens with the visitor's cookies; nobody may fetch many.
+def _foreign(asked: Request, server: ChatServer) -> Response | None:
+    """Foreign pages must not fetch tokens with the visitor's cookies.
 
     None are handed out where no chat can follow.
     """
@@ -114,44 +153,32 @@ def _refusal(asked: Request, server: ChatServer) -> Response | None:
     if (unfit := server.unfit(asked.environ)) and not is_test_client(asked.environ):
         return problem(503, ErrorCode.UNAVAILABLE, unfit)
     host = public_host(asked.environ, settings.trusted_proxies)
-    address = client_address(asked.environ, settings.trusted_proxies)
     origin = asked.headers.get("Origin")
-    if not origin_allowed(origin, host, settings.allowed_origins):
-        security.record(Event.ORIGIN_REFUSED, address=address, origin=origin or "", reason="token")
-        return problem(403, ErrorCode.FORBIDDEN, "pages of this origin may not ask for tokens")
-    if not server.may_have_token(address):
-        what = "too many tokens for this address; try again in a moment"
-        return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "5"})
-    return None
-
-
-def _returning(asked: Request, server: ChatServer) -> Identity | None:
-    """The stranger whose token *asked* shows; None for anybody else. Raises `StoreError`."""
-    token = token_of(asked)
-    if not token:
+    if origin_allowed(origin, host, settings.allowed_origins):
         return None
-    try:
-        shown = server.tokens.inspect(token, TokenRole.USER, RENEWAL)
-    except TokenError:
+    address = client_address(asked.environ, settings.trusted_proxies)
+    security.record(Event.ORIGIN_REFUSED, address=address, origin=origin or "", reason="token")
+    return problem(403, ErrorCode.FORBIDDEN, "pages of this origin may not ask for tokens")
+
+
+def _too_many(
+    asked: Request, server: ChatServer, renewals: Renewals, shown: Shown | None
+) -> Response | None:
+    """Nobody may fetch many: one who is known counts by itself, others by their address."""
+    address = client_address(asked.environ, server.settings.trusted_proxies)
+    if renewals.take(shown) if shown is not None else server.may_have_token(address):
         return None
-    if not shown.identity.subject.startswith(STRANGER):
-        return None  # the host says whom it knows, on every request anew
-    revoked = server.house.revocations.is_revoked(shown.identity, shown.signed)
-    return None if revoked else shown.identity
-
-
-def _identity(who: Who, role: TokenRole) -> Identity:
-    if isinstance(who, Identity):
-        return Identity(who.subject, who.name, role, who.sid)
-    return Identity(str(who), "", role)
+    whose = "login" if shown is not None else "address"
+    what = f"too many tokens for this {whose}; try again in a moment"
+    return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "5"})
 
 
 def _has_body(asked: Request) -> bool:
     return bool(asked.content_length) or "Transfer-Encoding" in asked.headers
 
 
-def _token(server: ChatServer, identity: Identity) -> Response:
-    return _answer(server, server.tokens.sign(identity), identity)
+def _token(server: ChatServer, who: Identity, seconds: int | None = None) -> Response:
+    return _answer(server, server.tokens.sign(who, seconds), who, seconds)
 
 
 def _signed_in(server: ChatServer, asked: Request, token: str, identity: Identity) -> Response:
@@ -162,12 +189,21 @@ def _signed_in(server: ChatServer, asked: Request, token: str, identity: Identit
     return response
 
 
-def _answer(server: ChatServer, token: str, identity: Identity) -> Response:
-    response = jsonify(
-        token=token,
-        expires_in=server.settings.token_lifetime,
-        sub=identity.subject,
-        name=identity.name,
-    )
+def _answer(server: ChatServer, token: str, who: Identity, seconds: int | None = None) -> Response:
+    lives = server.settings.token_lifetime if seconds is None else seconds
+    return _uncached(jsonify(token=token, expires_in=lives, sub=who.subject, name=who.name))
+
+
+def _uncached(response: Response) -> Response:
     response.cache_control.no_store = True
     return response
+
+
+def _log(event: Event, who: Identity | None, server: ChatServer, by: str = "") -> None:
+    security.record(
+        event,
+        subject=who.subject if who else "",
+        role=who.role if who else "",
+        address=client_address(request.environ, server.settings.trusted_proxies),
+        by=by,
+    )

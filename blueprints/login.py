@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 from flask import Request
@@ -13,7 +14,7 @@ from flask import Request
 from services.history.accounts import Account, AccountError, Accounts, folded
 from services.history.attempts import PAUSE, Attempts
 from services.history.port import StoreError
-from services.identity import Identity, Shown, TokenRole
+from services.identity import Identity, Shown, TokenRole, Tokens
 from services.origin import client_address
 from services.security_log import Event, security
 from services.wire.codes import ErrorCode
@@ -21,6 +22,7 @@ from services.wire.codes import ErrorCode
 from . import browser, hashing
 from .asked import AT_WORK, Denied, json_object
 from .extension import Extension
+from .renewal import of_account
 
 MAX_BODY = 16 * 1024  # bytes: a name and a password, or two passwords
 
@@ -94,6 +96,21 @@ class Login:
         )
         return signed
 
+    def renew(self, shown: Shown) -> tuple[str, Identity] | None:
+        """Another token for the login *shown*, which began with a password, while it stands.
+
+        Raises `StoreError` while the accounts cannot be read.
+        """
+        if not shown.since or not self._extension.has_store:
+            return None
+        house, tokens = self._extension.server.house, self._extension.server.tokens
+        sign = partial(_sign, tokens)
+        with self._counting:
+            found: tuple[str, Identity] | None = house.runtime.blocking(
+                lambda: of_account(shown, self._accounts(), sign)
+            )
+        return found
+
     # ---- how often -----------------------------------------------------
 
     def _admit(self, asked: Request, name: str, *, of_token: bool = False) -> _Attempt:
@@ -165,7 +182,7 @@ class Login:
 
     def _signed(self, account: Account, sid: str = "") -> tuple[str, Identity]:
         identity = Identity(account.name, account.display_name, TokenRole.WAITER, sid)
-        return self._extension.server.tokens.sign(identity), identity
+        return _sign(self._extension.server.tokens, identity, int(time.time() * 1000)), identity
 
     def _accounts(self) -> Accounts:
         store = self._extension.server.store
@@ -178,6 +195,10 @@ class Login:
         store = self._extension.server.store
         assert store is not None  # see above  # noqa: S101
         return Attempts(store)
+
+
+def _sign(tokens: Tokens, identity: Identity, since: int) -> str:
+    return tokens.sign(identity, since=since)
 
 
 def _log(event: Event, name: str, address: str, why: str = "") -> None:

@@ -77,6 +77,8 @@ class Shown(NamedTuple):
     signed: int
     #: ms since 1970, UTC: when it runs out
     expires: int
+    #: ms since 1970, UTC: when the login began with a password; 0: with none
+    since: int = 0
 
 
 class TokenError(CSAppError):
@@ -111,8 +113,12 @@ class Tokens:
         self._tickets = _serializer(keys, "ticket")
         self._browsers = _serializer(keys, "browser")
 
-    def sign(self, identity: Identity, lifetime: float | None = None) -> str:
-        """A token for *identity*, good for *lifetime* seconds (the setting where None)."""
+    def sign(self, identity: Identity, lifetime: float | None = None, since: int = 0) -> str:
+        """A token for *identity*, good for *lifetime* seconds (the setting where None).
+
+        *since*: when (ms since 1970, UTC) its bearer showed the password of an account;
+        0: it has shown none.
+        """
         claims = {
             "sub": identity.subject,
             "name": identity.name,
@@ -122,6 +128,8 @@ class Tokens:
             # itsdangerous counts in seconds; revoking must tell before from after
             "at": int(self._now() * 1000),
         }
+        if since:
+            claims["since"] = since
         if self._audience:
             claims["aud"] = self._audience
         return str(self._serializers[identity.role].dumps(claims))
@@ -147,7 +155,8 @@ class Tokens:
         if self._now() > expires + grace:
             raise TokenError(ErrorCode.EXPIRED_TOKEN, "payload.token: the token has expired")
         # Tokens of before this claim: the beginning of their second, so that none slips through.
-        return Shown(identity, claims.get("at") or int(seconds * 1000), int(expires * 1000))
+        at = claims.get("at") or int(seconds * 1000)
+        return Shown(identity, at, int(expires * 1000), claims.get("since", 0))
 
     def inspect_any(self, token: str) -> Shown:
         """The same for a token of whichever role."""

@@ -228,6 +228,8 @@ class Settings:
     trusted_proxies: int = _setting(_whole(0, 32), 0)
     #: s a token is good for
     token_lifetime: int = _setting(_whole(1, MAX_LIFETIME), 43_200)
+    #: s after which the host is asked again who somebody is; 0: not before the token ends
+    recheck: int = _setting(_whole(0, MAX_LIFETIME), 900)
     #: which application tokens are for; none: the Flask application's name
     audience: str = _setting(_audience, "")
     #: where the blueprints hang

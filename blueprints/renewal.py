@@ -1,0 +1,97 @@
+"""Another token for whoever shows one: the same subject and login, for as long as both stand.
+
+Whom the host application knows it is asked about each time (`identify_*`): its
+tokens live `CSAPP_RECHECK` seconds, so that a page which stays open comes back to
+ask. Who signed in with a password is looked up among the accounts. A stranger is
+who it was. Tokens that were made by hand are not renewed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from flask import Request
+
+from services.history.accounts import Accounts
+from services.identity import Identity, Shown, TokenError, TokenRole
+from services.limits import KeyedBuckets
+from services.server import ChatServer
+from services.settings import Settings
+
+from .asked import token_of
+from .extension import Who
+
+#: subjects of visitors whom nobody knows; a host's own user ids do not begin like this
+STRANGER = "anonymous-"
+
+#: s after its end that a visitor's token still gets its bearer another one: who comes back
+#: within a week is the same visitor
+RENEWAL = 7 * 86_400
+
+#: ms after which a password is asked for again, however often its login was renewed
+LONGEST = 30 * 86_400_000
+
+#: renewing one login: a second, and at once (in all its tabs)
+RATE = 0.1
+BURST = 20
+
+
+class Renewals:
+    """How often each login of *server* may be renewed, and what shows one."""
+
+    def __init__(self, server: ChatServer) -> None:
+        self._server = server
+        self._often = KeyedBuckets(RATE, BURST, time.monotonic)
+
+    def shown(self, asked: Request, role: TokenRole) -> Shown | None:
+        """The token of *role* that *asked* shows, if it may be renewed. Raises `StoreError`."""
+        token = token_of(asked)
+        if not token:
+            return None
+        server = self._server
+        grace = RENEWAL if role is TokenRole.USER else 0
+        try:
+            shown = server.tokens.inspect(token, role, grace)
+        except TokenError:
+            return None
+        if server.house.revocations.is_revoked(shown.identity, shown.signed):
+            return None
+        return shown
+
+    def take(self, shown: Shown) -> bool:
+        """Whether the login of *shown* may be renewed now, once more."""
+        return self._often.take(shown.identity.sid)
+
+
+def lifetime(settings: Settings) -> int:
+    """Seconds that a token lives whose bearer the host knows."""
+    return min(settings.token_lifetime, settings.recheck or settings.token_lifetime)
+
+
+def identity(who: Who, role: TokenRole, shown: Shown | None) -> Identity:
+    """Whom the host names, in the login that is *shown* where that is of the same subject."""
+    named = who if isinstance(who, Identity) else Identity(str(who))
+    sid = named.sid
+    if not sid and shown is not None and shown.identity.subject == named.subject:
+        sid = shown.identity.sid
+    return Identity(named.subject, named.name, role, sid)
+
+
+def is_stranger(shown: Shown | None) -> bool:
+    """Whether nobody knows who shows this token."""
+    return shown is not None and shown.identity.subject.startswith(STRANGER)
+
+
+def of_account(
+    shown: Shown, accounts: Accounts, sign: Callable[[Identity, int], str]
+) -> tuple[str, Identity] | None:
+    """Another token for a login with a password, or None. In a native thread."""
+    if time.time() * 1000 - shown.since >= LONGEST:
+        return None
+    account = accounts.get(shown.identity.subject)
+    if account is None or account.disabled:
+        return None
+    who = Identity(account.name, account.display_name, TokenRole.WAITER, shown.identity.sid)
+    token = sign(who, shown.since)
+    return (token, who) if accounts.stands(account) else None
