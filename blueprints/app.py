@@ -188,6 +188,8 @@ def drain_on_exit(worker: Any) -> None:
         end = runtime.now() + worker.cfg.graceful_timeout
         while not all(server.settled for server in list(servers)) and runtime.now() < end:
             worker.notify()
+            for server in list(servers):
+                server.make_room()
             runtime.sleep(0.1)
         for server in list(servers):
             server.close()

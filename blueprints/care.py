@@ -13,9 +13,11 @@ import click
 from flask import Flask, current_app
 
 from services.history import care, export, search
+from services.history.opening import own_store
 from services.history.port import Chat, StoreError, key_of, public_id
-from services.history.sql import SQLStore, open_store
+from services.history.sql import SQLStore
 from services.security_log import Event, security
+from services.settings import Settings
 from services.wire.dates import rfc3339
 
 from .commands import chat, operator
@@ -29,17 +31,18 @@ PIECE = 65_536
 _UNWRITTEN = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD)
 
 
-def _settings_of(app: Flask) -> tuple[str, int]:
-    settings = app.extensions["csapp"].server.settings
-    return settings.database_url, settings.retention_days
+def _settings_of(app: Flask) -> Settings:
+    settings: Settings = app.extensions["csapp"].server.settings
+    return settings
 
 
 def store_of(app: Flask) -> SQLStore:
     """The store that *app* is configured with, checked. Raises `ClickException`."""
-    url, _ = _settings_of(app)
-    if url == "off":
+    settings = _settings_of(app)
+    if settings.database_url == "off":
         raise click.ClickException("no history is kept: CSAPP_DATABASE_URL is 'off'")
-    store = open_store(url)
+    store = own_store(settings)
+    store.refuse_foreign()
     store.check()
     return store
 
@@ -222,7 +225,7 @@ def search_(words: tuple[str, ...], served_by: str | None, limit: int) -> None:
 def sweep(older_than: int | None) -> None:
     """Delete conversations that ended long ago."""
     if older_than is None:
-        _, older_than = _settings_of(current_app)
+        older_than = _settings_of(current_app).retention_days
         if not older_than:
             raise click.ClickException(
                 "CSAPP_RETENTION_DAYS is 0 (keep for ever); say --older-than DAYS"

@@ -18,6 +18,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from services.identity import Identity, TokenRole, Tokens
+from services.instance import NoSecret
 from services.settings import MAX_LIFETIME
 
 #: what `status` shows, with units: the fields of `GET /v1/status`
@@ -43,7 +44,10 @@ def operator() -> str:
 
 
 def _tokens() -> Tokens:
-    tokens: Tokens = current_app.extensions["csapp"].server.tokens
+    try:
+        tokens: Tokens = current_app.extensions["csapp"].server.tokens
+    except NoSecret as error:
+        raise click.ClickException(str(error)) from None
     return tokens
 
 

@@ -72,6 +72,7 @@ def _text(findings: list[Finding]) -> str:
 def _set_up(app: Flask, gunicorn: str) -> SetUp:
     from services.desk import facts as redis  # the drivers of both are loaded for nothing else
     from services.history import facts as history
+    from services.history.opening import own_store
 
     settings = app.extensions["csapp"].server.settings
     url, redis_url = settings.database_url, settings.redis_url
@@ -81,7 +82,7 @@ def _set_up(app: Flask, gunicorn: str) -> SetUp:
         environment=os.environ,
         instance=Path(app.instance_path),
         serving=serving(gunicorn),
-        store=None if url == "off" else history.look(url),
+        store=None if url == "off" else history.look(url, find=lambda _: own_store(settings)),
         redis=None if redis_url is None else redis.look(redis_url),
         descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         clock=time.time(),

@@ -9,7 +9,8 @@ from typing import Any
 
 from flask import Request, Response, jsonify
 
-from services.history.sql import SQLStore, open_store, prepared_store
+from services.history.opening import own_store, prepare
+from services.history.sql import SQLStore
 from services.identity import Identity
 from services.security_log import Event, security
 from services.server import ChatServer
@@ -51,11 +52,13 @@ class Extension:
 
         Blocks. Raises `StoreError`.
         """
-        return prepared_store(self.server.settings.database_url)
+        store = self.open_store()
+        prepare(store, self.server.settings)
+        return store
 
     def open_store(self) -> SQLStore:
         """The database as it is found: perhaps without its tables. Raises `StoreError`."""
-        return open_store(self.server.settings.database_url)
+        return own_store(self.server.settings)
 
     def revoke(self, subject: str, by: str) -> None:
         """Make all that *subject* was given until now worthless. Waits. Raises `StoreError`.

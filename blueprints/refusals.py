@@ -9,7 +9,8 @@ from flask import Blueprint, Response, request
 
 from services.desk.port import DeskUnavailable
 from services.errors import CSAppError
-from services.history.port import OutcomeUnknown, Outdated
+from services.history.port import Foreign, InUse, OutcomeUnknown, Outdated
+from services.instance import NoSecret
 from services.seldom import Seldom
 from services.server import RETRY, UNAVAILABLE, ChatServer
 from services.wire.codes import ErrorCode
@@ -33,6 +34,12 @@ def reason(error: CSAppError) -> str:
         return "the desk cannot be reached: Redis does not answer"
     if isinstance(error, Outdated):
         return str(error)
+    if isinstance(error, InUse):
+        return "another process serves the database; without CSAPP_REDIS_URL one at a time does"
+    if isinstance(error, Foreign):
+        return "the database belongs to another application; the log says to which"
+    if isinstance(error, NoSecret):
+        return "no secret can be kept; the log says why, and CSAPP_SECRET_KEY helps"
     if isinstance(error, OutcomeUnknown):
         return "the database did not say whether this was done"
     return "the database cannot be used"

@@ -21,11 +21,13 @@ from .desk.memory import MemoryDesk
 from .desk.port import DeskUnavailable, Figures, Role
 from .errors import CSAppError
 from .history import care
-from .history.port import OutcomeUnknown, StoreError
-from .history.sql import SQLStore, prepared_store
+from .history.opening import own_store, prepare
+from .history.port import InUse, OutcomeUnknown, StoreError
+from .history.sql import SQLStore
 from .history.writer import Writer
 from .house import House
 from .identity import Tokens
+from .instance import NoSecret
 from .limits import ConnectionCount, KeyedBuckets
 from .loops import Loops
 from .metrics import MeasuredDesk, Meters, Readings
@@ -71,10 +73,15 @@ FIRST_SWEEP = 60.0
 
 TICKS_A_SECOND = round(1 / TICK)
 
-#: what is raised while the database or Redis cannot be used
-UNAVAILABLE = (StoreError, OutcomeUnknown, DeskUnavailable)
+#: what is raised while the secret, the database or Redis cannot be used
+UNAVAILABLE = (StoreError, OutcomeUnknown, DeskUnavailable, NoSecret)
 #: s between two looks at how long the queue of a shared desk is
 LOOK = 1.0
+
+#: s that a new process waits for the database that an old one is about to let go of:
+#: gunicorn's graceful_timeout, after which there is no old one
+HAND_OVER = 30.0
+HAND_OVER_LOOK = 0.05
 
 #: s over which clients spread their return after a restart
 RETURN_SPREAD = 5.0
@@ -101,9 +108,7 @@ class ChatServer:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.tokens = Tokens(
-            settings.secret_key, settings.token_lifetime, audience=settings.audience
-        )
+        self._tokens: Tokens | None = None
         self.connections = ConnectionCount(settings.max_connections, settings.connections_per_ip)
         self._token_rate = KeyedBuckets(TOKEN_RATE, TOKEN_BURST, time.monotonic)
         self.draining = False
@@ -130,6 +135,16 @@ class ChatServer:
         servers.add(self)
 
     # ---- starting ------------------------------------------------------
+
+    @property
+    def tokens(self) -> Tokens:
+        """What signs and verifies; the key may be made now. Raises `NoSecret`."""
+        if self._tokens is None:
+            settings = self.settings
+            self._tokens = Tokens(
+                settings.signing_keys(), settings.token_lifetime, audience=settings.audience
+            )
+        return self._tokens
 
     @property
     def house(self) -> House:
@@ -198,7 +213,8 @@ class ChatServer:
         ticks = itertools.count()
 
         def tick() -> None:
-            desk.tick()
+            if not self.draining:  # who is away is waited for by the next process
+                desk.tick()
             switchboard.carry_out()
             if next(ticks) % TICKS_A_SECOND == 0:
                 switchboard.tell_queue()
@@ -273,12 +289,31 @@ class ChatServer:
                 connection.close(CloseCode.UNAUTHENTICATED, "signed out")
 
     def _open_store(self, runtime: runtimes.Runtime) -> SQLStore | None:
-        url = self.settings.database_url
-        if url == "off":
+        if self.settings.database_url == "off":
             return None
-        store: SQLStore = runtime.blocking(prepared_store, url)
+        store = own_store(self.settings)
+        try:
+            runtime.blocking(store.refuse_foreign)
+            self._hold(store, runtime)
+            runtime.blocking(prepare, store, self.settings)
+        except BaseException:
+            store.let_go()
+            store.close()
+            raise
         self._opened_by = os.getpid()
         return store
+
+    def _hold(self, store: SQLStore, runtime: runtimes.Runtime) -> None:
+        """Be the one that serves it. Waits while another process makes room (SIGHUP)."""
+        end = runtime.now() + HAND_OVER
+        while True:
+            try:
+                store.hold(shared=self.settings.redis_url is not None)
+                return
+            except InUse:
+                if not store.holder_leaves or runtime.now() >= end:
+                    raise
+            runtime.sleep(HAND_OVER_LOOK)
 
     @property
     def started(self) -> bool:
@@ -391,12 +426,24 @@ class ChatServer:
         self.draining = True
         if self._started is None:
             return
+        if self.store is not None:
+            self.store.announce_leaving()
         self._returned_by = self._started.runtime.now() + RETURN_SPREAD + RETURN_SLACK
         with self._lock:
             going = list(self._open)
         for number, connection in enumerate(going):
             pause = RETURN_SPREAD * (number + 1) / len(going)
             connection.close(CloseCode.RESTART, f"the server restarts; retry_after={pause:.1f}")
+
+    def make_room(self) -> None:
+        """Let go of the database once nothing is written into it any more, while draining.
+
+        A slow reader may keep this process for a while; the next one need not wait for that.
+        """
+        if self.store is None or not self.draining or self._open:
+            return
+        if self._writer is None or self._writer.idle:
+            self.store.let_go()
 
     def close(self) -> None:
         """Give the lease of a shared desk back, and leave the database whole.
@@ -414,6 +461,7 @@ class ChatServer:
         if self.store is not None and is_idle and self._opened_by == os.getpid():
             self._opened_by = 0
             self.store.shut()
+            self.store.let_go()
 
     def may_have_token(self, address: str) -> bool:
         """Whether *address* may be given one more token now."""

@@ -9,28 +9,23 @@ table and a test holds the two together.
 from __future__ import annotations
 
 import difflib
-import os
 import re
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from . import instance as instances
 from .errors import SettingsError
+from .instance import MIN_SECRET_CHARS
 
 PREFIX = "CSAPP_"
-
-#: file in the instance folder that keeps the generated secret, mode 0600
-SECRET_FILE = "csapp-secret"  # noqa: S105  # a file name
 
 MAX_LIFETIME = 10 * 365 * 86_400  # s: of any token
 
 MAX_AUDIENCE = 100  # characters: it is in every token
-
-#: shorter keys can be guessed; itsdangerous signs with any length
-MIN_SECRET_CHARS = 16
 
 
 def _whole(minimum: int, maximum: int) -> Callable[[str, Any], int]:
@@ -116,12 +111,10 @@ def _without_password(url: str) -> str:
     return re.split(r"[^\w+]", url)[0] + "…" if secret else url
 
 
-def _beside(url: str, folder: Path) -> str:
-    """*url* with the file of a relative SQLite URL found from *folder*."""
+def _placed(url: str, place: Callable[[Path], Path]) -> str:
+    """*url* with the file of a SQLite URL where *place* says."""
     match = _SQLITE.fullmatch(url)
-    if match is None:
-        return url
-    return f"sqlite:///{folder / match['file']}{match['rest'] or ''}"
+    return f"sqlite:///{place(Path(match['file']))}{match['rest'] or ''}" if match else url
 
 
 _REDIS = re.compile(
@@ -186,7 +179,8 @@ def _setting(parse: Callable[[str, Any], Any], default: Any = MISSING) -> Any:
 class Settings:
     """What one csapp runs with. `CSAPP_` + the field's name in capitals is its key."""
 
-    #: signing keys, oldest first; the newest signs, all verify (rotation without logouts)
+    #: signing keys, oldest first; the newest signs, all verify (rotation without logouts);
+    #: none: one is generated, see `signing_keys`
     secret_key: tuple[str, ...] = _setting(_secret_keys)
     #: where history and accounts are kept; `off` relays only
     database_url: str = _setting(_database_url, "sqlite:///instance/csapp.db")
@@ -230,19 +224,26 @@ class Settings:
     token_lifetime: int = _setting(_whole(1, MAX_LIFETIME), 43_200)
     #: s after which the host is asked again who somebody is; 0: not before the token ends
     recheck: int = _setting(_whole(0, MAX_LIFETIME), 900)
-    #: which application tokens are for; none: the Flask application's name
+    #: what this application is called: tokens and databases of others are refused;
+    #: none: the Flask application's name
     audience: str = _setting(_audience, "")
     #: where the blueprints hang
     url_prefix: str = _setting(_url_prefix, "")
 
+    #: no setting: the folder of the generated secret; a command that needs none may have none
+    instance: Path | None = None
+    #: no setting: where version 0.1 kept the SQLite file, if that was another place
+    former_database_url: str | None = None
+
     @classmethod
     def load(cls, config: Mapping[str, Any], instance: Path | None = None) -> Settings:
-        """Read and check every `CSAPP_` key of *config*.
+        """Read and check every `CSAPP_` key of *config*. Nothing is made or opened.
 
-        *instance* is the folder that keeps the generated secret when no
-        `CSAPP_SECRET_KEY` is given; a relative SQLite file is found from the
-        folder that it is in. Raises `SettingsError` for the first value
-        that cannot be used and for a `CSAPP_` key that does not exist.
+        *instance* is the application's instance folder: it keeps the generated
+        secret when no `CSAPP_SECRET_KEY` is given, and relative SQLite files
+        are found from it (`instance.beside`). Raises `SettingsError` for the
+        first value that cannot be used and for a `CSAPP_` key that does not
+        exist.
         """
         known = cls.keys()
         for key in config:
@@ -259,41 +260,34 @@ class Settings:
             for key, one in known.items()
             if config.get(key) is not None
         }
-        if "secret_key" not in values:
-            if instance is None:
-                raise SettingsError(
-                    "CSAPP_SECRET_KEY", None, "a secret is needed where there is no instance folder"
-                )
-            values["secret_key"] = (_instance_secret(instance),)
+        if "secret_key" not in values and instance is None:
+            raise SettingsError(
+                "CSAPP_SECRET_KEY", None, "a secret is needed where there is no instance folder"
+            )
+        values.setdefault("secret_key", ())
         if instance is not None:
+            here = instance.absolute()
             url = values.get("database_url", known["CSAPP_DATABASE_URL"].default)
-            values["database_url"] = _beside(url, instance.absolute().parent)
+            values["instance"] = here
+            values["database_url"] = _placed(url, partial(instances.beside, here))
+            former = _placed(url, partial(instances.formerly, here))
+            values["former_database_url"] = former if former != values["database_url"] else None
         if values.get("redis_url") and values.get("database_url") == "off":
             allowed = "a database: several workers without a history could not keep their order"
             raise SettingsError("CSAPP_DATABASE_URL", "off", allowed)
         return cls(**values)
 
+    def signing_keys(self) -> tuple[str, ...]:
+        """The keys to sign with, oldest first. Raises `NoSecret`.
+
+        Where none was given, the one of the instance folder, which is made
+        when it is first asked for.
+        """
+        if self.secret_key or self.instance is None:
+            return self.secret_key
+        return (instances.generated_secret(self.instance),)
+
     @classmethod
     def keys(cls) -> dict[str, Any]:
         """Every config key with its dataclass field."""
-        return {PREFIX + one.name.upper(): one for one in fields(cls)}
-
-
-def _instance_secret(instance: Path) -> str:
-    """The generated secret of this instance folder, made once, mode 0600."""
-    path = instance / SECRET_FILE
-    instance.mkdir(parents=True, exist_ok=True)
-    draft = instance / f"{SECRET_FILE}.{os.getpid()}.{secrets.token_hex(4)}"
-    if not path.exists():
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(48))
-        try:
-            os.link(draft, path)  # fails where another worker was first: its secret stands
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    secret = path.read_text().strip()
-    if len(secret) < MIN_SECRET_CHARS:
-        raise SettingsError("CSAPP_SECRET_KEY", str(path), "the generated secret file is damaged")
-    return secret
+        return {PREFIX + one.name.upper(): one for one in fields(cls) if one.metadata}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import stat
+import subprocess
 from dataclasses import FrozenInstanceError
 
 import pytest
 
 from services.errors import SettingsError
-from services.settings import SECRET_FILE, Settings
+from services.instance import SECRET_FILE, NoSecret
+from services.settings import Settings
 
 SECRET = {"CSAPP_SECRET_KEY": "0123456789abcdef"}
 
@@ -129,12 +131,28 @@ def test_no_redis_is_needed():
     assert Settings.load({**SECRET, "CSAPP_REDIS_URL": ""}).redis_url is None
 
 
-def test_a_relative_database_file_is_beside_the_instance_folder(tmp_path):
-    settings = Settings.load(SECRET, tmp_path / "instance")
-    assert settings.database_url == f"sqlite:///{tmp_path}/instance/csapp.db"
-    other = {**SECRET, "CSAPP_DATABASE_URL": "sqlite:///data/x.db?timeout=1"}
-    settings = Settings.load(other, tmp_path / "instance")
-    assert settings.database_url == f"sqlite:///{tmp_path}/data/x.db?timeout=1"
+@pytest.mark.parametrize("name", ["instance", "shop-instance"])
+def test_the_database_is_in_the_instance_folder_whatever_that_is_called(tmp_path, name):
+    folder = tmp_path / name
+    settings = Settings.load(SECRET, folder)
+    assert settings.database_url == f"sqlite:///{folder}/csapp.db"
+    other = {**SECRET, "CSAPP_DATABASE_URL": "sqlite:///instance/x.db?timeout=1"}
+    assert Settings.load(other, folder).database_url == f"sqlite:///{folder}/x.db?timeout=1"
+
+
+def test_other_relative_files_are_beside_the_instance_folder(tmp_path):
+    for url in ("sqlite:///data/x.db", "sqlite:///instance"):
+        settings = Settings.load({**SECRET, "CSAPP_DATABASE_URL": url}, tmp_path / "shop")
+        assert settings.database_url == f"sqlite:///{tmp_path}/{url.removeprefix('sqlite:///')}"
+        assert settings.former_database_url is None
+
+
+def test_where_an_older_csapp_kept_the_database_is_known(tmp_path):
+    settings = Settings.load(SECRET, tmp_path / "shop-instance")
+    assert settings.former_database_url == f"sqlite:///{tmp_path}/instance/csapp.db"
+    assert Settings.load(SECRET, tmp_path / "instance").former_database_url is None
+    off = {**SECRET, "CSAPP_DATABASE_URL": "off"}
+    assert Settings.load(off, tmp_path / "shop-instance").former_database_url is None
 
 
 @pytest.mark.parametrize(
@@ -173,14 +191,38 @@ def test_a_weak_secret_is_refused_and_not_shown(value):
     assert "short" not in str(error.value)
 
 
-def test_the_generated_secret_is_made_once_and_private(tmp_path):
-    first = Settings.load({}, tmp_path / "instance")
+def test_the_generated_secret_is_made_when_it_is_needed_once_and_private(tmp_path):
+    settings = Settings.load({}, tmp_path / "instance")
+    assert list(tmp_path.iterdir()) == [], "an application that is imported writes nothing"
+    (first,) = settings.signing_keys()
     path = tmp_path / "instance" / SECRET_FILE
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert Settings.load({}, tmp_path / "instance") == first
+    assert Settings.load({}, tmp_path / "instance").signing_keys() == (first,)
     path.write_text("")
-    with pytest.raises(SettingsError, match="damaged"):
-        Settings.load({}, tmp_path / "instance")
+    with pytest.raises(NoSecret, match="damaged"):
+        settings.signing_keys()
+
+
+def test_git_ignores_what_is_made(tmp_path):
+    Settings.load({}, tmp_path / "instance").signing_keys()
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    told = ["git", "status", "--porcelain", "--untracked-files=all"]
+    assert subprocess.run(told, cwd=tmp_path, capture_output=True, check=True).stdout == b""
+
+
+def test_a_gitignore_of_the_host_stays_as_it_is(tmp_path):
+    ignored = tmp_path / ".gitignore"
+    ignored.write_text("*.pem\n")
+    Settings.load({}, tmp_path).signing_keys()
+    assert ignored.read_text() == "*.pem\n"
+
+
+def test_where_no_secret_can_be_kept_one_line_says_what_helps(tmp_path):
+    (tmp_path / "instance").write_text("no folder")
+    settings = Settings.load({}, tmp_path / "instance")
+    with pytest.raises(NoSecret, match=r"instance/csapp-secret.*set CSAPP_SECRET_KEY") as error:
+        settings.signing_keys()
+    assert "\n" not in str(error.value)
 
 
 def test_settings_are_frozen():

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from flask import request, url_for
 from markupsafe import Markup
 
 from services.identity import Identity
+from services.instance import NoSecret
+from services.seldom import Seldom
 
 from ..extension import Extension
+
+_say = Seldom(logging.getLogger("csapp"))
 
 #: `docs/widget.md` says what each does
 OPTIONS = ("locale", "catalogue", "theme", "position", "title", "greeting", "credentials")
@@ -46,4 +51,8 @@ def _mark(extension: Extension) -> str:
     if who is None:
         return ""
     subject = who.subject if isinstance(who, Identity) else str(who)
-    return extension.server.tokens.mark(subject)
+    try:
+        return extension.server.tokens.mark(subject)
+    except NoSecret as error:  # the page is the host's, and is served without a chat
+        _say("secret", logging.ERROR, "no chat is possible: %s", error)
+        return ""

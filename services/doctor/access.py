@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import stat
 from collections.abc import Iterator
 from itertools import pairwise
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import SettingsError
-from ..settings import PREFIX, SECRET_FILE, Settings
+from ..instance import SECRET_FILE
+from ..settings import PREFIX, Settings
 from .finding import Finding, fault, hint, warning
 from .setup import Check, Serving, SetUp
 
@@ -53,6 +55,11 @@ def guessable(key: str) -> bool:
 def files(setup: SetUp) -> Iterator[Finding]:
     """Only the owner reads the secret and what people have said."""
     own = setup.instance / SECRET_FILE
+    if not setup.configured.get("CSAPP_SECRET_KEY") and not _can_keep(own):
+        yield fault(
+            f"no secret can be kept in {own}: nobody can be given a token",
+            f"{NEW_SECRET}, or let the folder be written to",
+        )
     if not setup.configured.get("CSAPP_SECRET_KEY") and (mode := _mode(own)) & 0o077:
         yield fault(
             f"others may read the secret in {own} (mode {mode:04o}): "
@@ -69,6 +76,14 @@ def files(setup: SetUp) -> Iterator[Finding]:
         yield warning(
             f"others may read the conversations in {path} (mode {mode:04o})", f"chmod 600 {path}*"
         )
+
+
+def _can_keep(path: Path) -> bool:
+    """Whether the file is there, or can be made."""
+    if path.exists():
+        return True
+    folder = next(one for one in path.parents if one.exists())
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def _mode(path: Path) -> int:

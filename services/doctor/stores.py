@@ -46,13 +46,7 @@ def database(setup: SetUp) -> Iterator[Finding]:
         )
         return
     if store.problem:
-        outdated = "chat migrate" in store.problem
-        yield fault(
-            f"the database cannot be used: {store.problem}",
-            "flask --app … chat migrate"
-            if outdated
-            else "see to it that it runs and that CSAPP_DATABASE_URL is right",
-        )
+        yield fault(f"the database cannot be used: {store.problem}", _remedy(store.problem))
     for name, good in _DURABLE.items():
         if name in store.options and store.options[name] not in good:
             yield fault(
@@ -66,6 +60,14 @@ def database(setup: SetUp) -> Iterator[Finding]:
             f"move to {OLDEST_POSTGRES} or newer",
         )
     yield from _drift("the database", store.clock_ahead)
+
+
+def _remedy(problem: str) -> str:
+    if "chat migrate" in problem:
+        return "flask --app … chat migrate"
+    if "CSAPP_" in problem:
+        return "do one of the things that it says"
+    return "see to it that it runs and that CSAPP_DATABASE_URL is right"
 
 
 def file(setup: SetUp) -> Iterator[Finding]:

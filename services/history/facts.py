@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from .port import Outdated, StoreError
 from .postgres import OVERFLOW, POOL
 from .slices import reading
-from .sql import LOCK_WAIT, SQLStore, open_store
+from .sql import SQLStore, open_store
 from .sqlite import SQLiteStore
 
 _OPTIONS = (
@@ -44,14 +44,18 @@ class StoreFacts:
 
 
 def look(
-    url: str, *, lock_wait: float = LOCK_WAIT, now: Callable[[], float] = time.time
+    url: str,
+    *,
+    find: Callable[[str], SQLStore] = open_store,
+    now: Callable[[], float] = time.time,
 ) -> StoreFacts:
-    """Look at the database at *url*; no table is made or changed. Blocks, for seconds at most.
+    """Look at the database that *find* finds at *url*; no table is made or changed.
 
-    That tables of SQLite are missing is no problem: they make themselves.
+    Blocks, for seconds at most. That tables of SQLite are missing is no
+    problem: they make themselves.
     """
     try:
-        store = open_store(url, lock_wait=lock_wait)
+        store = find(url)
     except StoreError as error:
         return StoreFacts("", str(error))
     try:
@@ -63,6 +67,10 @@ def look(
 
 
 def _problem_of_file(store: SQLiteStore) -> str:
+    try:
+        store.refuse_foreign()
+    except StoreError as error:
+        return str(error)
     if not os.path.exists(store.path):
         folder = next(one for one in Path(store.path).parents if one.exists())
         usable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
@@ -80,6 +88,7 @@ def _of_server(store: SQLStore, now: Callable[[], float]) -> StoreFacts:
     facts = StoreFacts(store.name)
     try:
         facts = _asked(store, now)
+        store.refuse_foreign()
         store.check()
     except StoreError as error:
         return replace(facts, problem=str(error))

@@ -165,6 +165,14 @@ class Outdated(StoreError):
     """The tables are missing, or older than this csapp."""
 
 
+class Foreign(StoreError):
+    """The store belongs to another application. Nothing was read or written."""
+
+
+class InUse(StoreError):
+    """Another process serves the store, and two cannot. Nothing was read or written."""
+
+
 class OutcomeUnknown(CSAppError):
     """The line broke while it committed: the batch is there as a whole, or not at all."""
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from psycopg import waiting
 from sqlalchemy.exc import DBAPIError
 
+from .owner import Owner
 from .port import StoreError
 from .sql import SQLStore, into, written
 
@@ -45,10 +46,15 @@ class PostgresStore(SQLStore):
 
     name = "postgresql"
 
-    def __init__(self, url: sa.URL, *, lock_wait: float, answer_wait: float) -> None:
+    def __init__(
+        self, url: sa.URL, owner: Owner | None = None, *, lock_wait: float, answer_wait: float
+    ) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
         self._lock_wait = lock_wait
-        super().__init__(self._engine(answer_wait, pool_size=POOL, max_overflow=OVERFLOW))
+        engine = self._engine(answer_wait, pool_size=POOL, max_overflow=OVERFLOW)
+        super().__init__(
+            engine, owner, f"the database {url.database or url.username or ''}".strip()
+        )
 
     def _engine(self, answer_wait: float | None, **options: Any) -> sa.Engine:
         lock, answer = int(self._lock_wait * 1000), int((answer_wait or 0) * 1000)

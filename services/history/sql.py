@@ -26,7 +26,9 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
+from . import owner as owners
 from . import port, revoked, tables
+from .owner import Owner
 from .port import Batch, Chat, Conflict, Duty, Message, Note, OutcomeUnknown, StoreError, Unfit
 
 #: s that a statement waits for somebody else's lock before it fails
@@ -57,35 +59,33 @@ T = TypeVar("T")
 
 
 def open_store(
-    url: str, *, lock_wait: float = LOCK_WAIT, answer_wait: float = ANSWER_WAIT
+    url: str,
+    owner: Owner | None = None,
+    *,
+    former: str | None = None,
+    lock_wait: float = LOCK_WAIT,
+    answer_wait: float = ANSWER_WAIT,
 ) -> SQLStore:
-    """The store at *url* (SQLAlchemy's form). Nothing is opened yet. Raises `StoreError`."""
+    """The store at *url* (SQLAlchemy's form). Nothing is opened yet. Raises `StoreError`.
+
+    *owner* is the application that it has to belong to, if that matters;
+    *former* where a SQLite file was kept by version 0.1.
+    """
     try:
         parsed = sa.make_url(url)
         kind = parsed.get_backend_name()
         if kind == "sqlite":
             from .sqlite import SQLiteStore
 
-            return SQLiteStore(parsed, lock_wait=lock_wait)
+            old = sa.make_url(former).database if former else None
+            return SQLiteStore(parsed, owner, former=old, lock_wait=lock_wait)
         if kind == "postgresql":
             from .postgres import PostgresStore
 
-            return PostgresStore(parsed, lock_wait=lock_wait, answer_wait=answer_wait)
+            return PostgresStore(parsed, owner, lock_wait=lock_wait, answer_wait=answer_wait)
     except (SQLAlchemyError, ValueError, TypeError) as error:
         raise StoreError(f"not a database URL: {type(error).__name__}") from None
     raise StoreError(f"{kind}: only sqlite and postgresql can keep the history")
-
-
-def prepared_store(url: str) -> SQLStore:
-    """The store at *url*, ready for use. Blocks. Raises `StoreError`.
-
-    The embedded SQLite gets its tables by itself, PostgreSQL by `chat migrate`.
-    """
-    store = open_store(url)
-    if store.name == "sqlite":
-        store.migrate()
-    store.check()
-    return store
 
 
 class SQLStore:
@@ -93,8 +93,12 @@ class SQLStore:
 
     name = ""
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, owner: Owner | None, title: str) -> None:
         self.engine = engine
+        #: the application that it has to belong to; None: anybody's will do
+        self.owner = owner
+        #: how it is called in messages: without a password
+        self.title = title
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writing: sa.Connection | None = None
 
@@ -142,13 +146,51 @@ class SQLStore:
     def _numbered(self, connection: sa.Connection) -> None:
         """From here to the end of the transaction, nobody else is given numbers."""
 
+    # ---- whose it is ---------------------------------------------------
+
+    def refuse_foreign(self) -> None:
+        """Raise `Foreign` where it is another application's. Makes and changes nothing."""
+        self._read(lambda connection: owners.refuse_foreign(connection, self.owner, self.title))
+
+    def hold(self, *, shared: bool) -> None:
+        """Be the one process that serves it, or one of those that share a desk.
+
+        Never waits. Raises `InUse`, `StoreError`.
+        """
+
+    @property
+    def holder_leaves(self) -> bool:
+        """Whether the process that `hold` met last said that it is about to end."""
+        return False
+
+    def announce_leaving(self) -> None:
+        """Tell those who want to hold it that it will be free in a moment."""
+
+    def let_go(self) -> None:
+        """Hold it no more. From now on this process writes nothing into it."""
+
     # ---- schema --------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Make it ready for use. Blocks. Raises `StoreError`.
+
+        The embedded SQLite gets its tables by itself, PostgreSQL by `chat migrate`.
+        """
+        self.refuse_foreign()
+        self.check()
+        self._claim()
 
     def migrate(self) -> None:
         from . import schema  # Alembic is not loaded where no history is kept
 
         with self._failing(), self._migrating() as connection:
             schema.upgrade(connection)
+            owners.claim(connection, self.owner, self.title)
+
+    def _claim(self) -> None:
+        if self.owner is not None and self._read(owners.owner_of) != self.owner:
+            with self._failing(), self._migrating() as connection:
+                owners.claim(connection, self.owner, self.title)
 
     def check(self) -> None:
         self._read(self._check)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from .port import StoreError
+from . import owner as owners
+from .lock import ServingLock
+from .owner import Owner
+from .port import Foreign, StoreError
 from .sql import MIGRATION_WAIT, SQLStore, into, written
+
+log = logging.getLogger("csapp")
+
+T = TypeVar("T")
 
 #: rows in one INSERT; the rest goes in a shorter one
 ROWS = 256
@@ -31,6 +39,9 @@ READERS_WAIT = 0.5
 #: times that a process which ends asks readers to let go of the journal
 LAST_TRIES = 10
 
+#: tables that every revision has
+FIRST_TABLES = frozenset({"account", "chat", "duty", "message", "note", "revoked"})
+
 _UNIQUE = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_ROWID")
 #: errors whose words may hold what people have written or looked for, but for `_MISSING`
 _TALKATIVE = ("SQLITE_ERROR", "SQLITE_CONSTRAINT_TRIGGER", "SQLITE_CONSTRAINT_FUNCTION")
@@ -43,7 +54,14 @@ class SQLiteStore(SQLStore):
 
     name = "sqlite"
 
-    def __init__(self, url: sa.URL, *, lock_wait: float) -> None:
+    def __init__(
+        self,
+        url: sa.URL,
+        owner: Owner | None = None,
+        *,
+        former: str | None = None,
+        lock_wait: float,
+    ) -> None:
         if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
             raise StoreError("the history needs a plain path: sqlite:///history.db")
         self.path = os.path.abspath(url.database)
@@ -53,7 +71,9 @@ class SQLiteStore(SQLStore):
         ).update_query_dict({"mode": "rw", "uri": "true"})
         self._lock_wait = lock_wait
         self._journal = JOURNAL
-        super().__init__(self._engine(lock_wait, pool_size=4, max_overflow=5))
+        self._former = former
+        self._lock = ServingLock(self.path)
+        super().__init__(self._engine(lock_wait, pool_size=4, max_overflow=5), owner, self.path)
 
     def _engine(self, lock_wait: float, **options: Any) -> sa.Engine:
         engine = sa.create_engine(
@@ -100,13 +120,19 @@ class SQLiteStore(SQLStore):
     def _usable(self, connection: sa.Connection) -> bool:
         return not connection.closed and connection.info.get("file") == self._file()
 
-    @contextlib.contextmanager
-    def _migrating(self) -> Iterator[sa.Connection]:
+    def _make(self) -> None:
         try:
             os.makedirs(os.path.dirname(self.path), exist_ok=True)
             Path(self.path).touch(mode=0o600)  # people's words
         except OSError as error:
-            raise StoreError(f"{self.path}: {error.strerror}") from None
+            raise StoreError(
+                f"{self.path}: {error.strerror}: let the folder be written to, "
+                "or name another place in CSAPP_DATABASE_URL"
+            ) from None
+
+    @contextlib.contextmanager
+    def _migrating(self) -> Iterator[sa.Connection]:
+        self._make()
         engine = self._engine(MIGRATION_WAIT, poolclass=sa.NullPool)
         with engine.connect() as connection:
             self._begin(connection)
@@ -117,6 +143,77 @@ class SQLiteStore(SQLStore):
                 with contextlib.suppress(sa.exc.SQLAlchemyError):
                     self._roll_back(connection)
                 raise
+
+    # ---- whose it is ---------------------------------------------------
+
+    def prepare(self) -> None:
+        self.refuse_foreign()
+        self.migrate()
+        self.check()
+
+    def refuse_foreign(self) -> None:
+        if os.path.exists(self.path):
+            self._look(self._refuse_tables_of_others)
+            self._look(lambda found: owners.refuse_foreign(found, self.owner, self.title))
+        elif self.owner is not None and self._former is not None:
+            self._look_at_former_place(self._former, self.owner)
+
+    def _look(self, work: Callable[[sa.Connection], T]) -> T:
+        """What *work* finds, without setting up a file that may be somebody else's."""
+        engine = sa.create_engine(
+            self._url,
+            poolclass=sa.NullPool,
+            hide_parameters=True,
+            connect_args={"timeout": self._lock_wait},
+        )
+        with self._failing(), engine.connect() as connection:
+            return work(connection)
+
+    def _look_at_former_place(self, former: str, us: Owner) -> None:
+        """Neither lose the conversations of version 0.1 nor take another application's."""
+        url = sa.URL.create("sqlite", database=former)
+        try:
+            old = SQLiteStore(url, lock_wait=self._lock_wait)
+            if os.stat(former).st_size == 0:
+                return
+            theirs = old._look(owners.owner_of)
+        except (OSError, StoreError):
+            return  # there is nothing, or something else
+        if theirs is not None and not theirs.is_same_as(us):
+            log.warning(
+                "%s, where csapp 0.1 kept the conversations of %s, belongs to %s: "
+                "this application has a database of its own now, %s",
+                former, us, theirs, self.path,
+            )  # fmt: skip
+            return
+        raise Foreign(
+            f"the conversations until now may be in {former}, where csapp 0.1 kept them. To go on "
+            f"with them, stop what uses that file and move it to {self.path} (with its -wal), or "
+            f"set CSAPP_DATABASE_URL=sqlite:///{former}. If they are another application's, begin "
+            f"with an empty database: touch {self.path}"
+        )
+
+    def _refuse_tables_of_others(self, connection: sa.Connection) -> None:
+        there = set(sa.inspect(connection).get_table_names())
+        if there and not there.issuperset(FIRST_TABLES):
+            raise Foreign(
+                f"{self.path} holds tables of something else ({sorted(there)[0]}): "
+                "give the chat a file of its own in CSAPP_DATABASE_URL"
+            )
+
+    def hold(self, *, shared: bool) -> None:
+        self._make()
+        self._lock.take(shared=shared)
+
+    @property
+    def holder_leaves(self) -> bool:
+        return self._lock.holder_leaves
+
+    def announce_leaving(self) -> None:
+        self._lock.announce_leaving()
+
+    def let_go(self) -> None:
+        self._lock.release()
 
     # ---- transactions --------------------------------------------------
 

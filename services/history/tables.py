@@ -39,6 +39,14 @@ WORDS = (
 #: SQLite counts rows by itself only in a column that is called INTEGER
 Number = BigInteger().with_variant(Integer, "sqlite")
 
+#: what there is to say of the store as a whole: `owner.py`
+meta = Table(
+    "csapp_meta",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
 chat = Table(
     "chat",
     metadata,

@@ -11,7 +11,8 @@ import pytest
 
 from services.doctor import Level
 from services.doctor.access import guessable
-from services.settings import SECRET_FILE, Settings
+from services.instance import SECRET_FILE
+from services.settings import Settings
 
 from .conftest import SERVING, says
 
@@ -56,7 +57,7 @@ def test_a_generated_secret_where_there_may_be_several_machines(sick, good):
 
 def test_files_that_others_may_read(sick, good):
     configured = {**good.configured, "CSAPP_SECRET_KEY": None}
-    Settings.load({}, good.instance)
+    Settings.load({}, good.instance).signing_keys()
     own = good.instance / SECRET_FILE
     assert sick(configured=configured, environment={}) == []
     own.chmod(0o640)
@@ -116,3 +117,11 @@ def test_keys_in_the_environment_that_the_application_does_not_read(sick, key, v
 def test_values_are_the_same_however_they_are_written(sick):
     same = {"CSAPP_GRACE": "20.0", "CSAPP_ALLOWED_ORIGINS": "", "CSAPP_TRUSTED_PROXIES": "1"}
     assert sick(environment=same) == []
+
+
+def test_a_secret_that_can_be_kept_nowhere(sick, good):
+    there_is_none = {"configured": {"CSAPP_TRUSTED_PROXIES": 1}, "environment": {}}
+    assert sick(**there_is_none) == []
+    assert not good.instance.exists(), "looking makes nothing"
+    good.instance.write_text("no folder")
+    says(sick(**there_is_none), Level.FAULT, "no secret can be kept")

@@ -6,6 +6,7 @@ import sqlite3
 import time
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from services.desk import facts as redis
 from services.doctor import Level
 from services.doctor.stores import filesystem
 from services.history import facts as history
+from services.history.owner import Owner
 from services.history.sql import open_store
 from testkit.ports import free_port
 from testkit.postgres import Postgres
@@ -118,6 +120,15 @@ def test_looking_makes_nothing(good):
     assert not good.instance.exists()
 
 
+def test_a_file_of_another_application(sick, good):
+    url = good.settings.database_url
+    with closing(open_store(url, Owner("shop"))) as store:
+        store.migrate()
+    found = sick(store=history.look(url, find=partial(open_store, owner=Owner("blog"))))
+    said = says(found, Level.FAULT, "belongs to the application 'shop', and this one is 'blog'")
+    assert "says" in said.remedy
+
+
 def test_tables_that_are_newer(sick, good):
     url = migrated(good.settings.database_url)
     with closing(sqlite3.connect(good.store.path, isolation_level=None)) as other:
@@ -139,7 +150,7 @@ def test_a_file_that_cannot_write_ahead(sick, good):
     with closing(sqlite3.connect(good.store.path, isolation_level=None)) as other:
         other.execute("PRAGMA journal_mode = DELETE")
         other.execute("BEGIN EXCLUSIVE")
-        facts = history.look(good.settings.database_url, lock_wait=0.1)
+        facts = history.look(good.settings.database_url, find=partial(open_store, lock_wait=0.1))
     says(sick(store=facts), Level.FAULT, "locked")
 
 

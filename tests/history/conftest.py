@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ def opened(url: str) -> Iterator[Opened]:
     """Opens stores on the database of the test, or on another, and closes them."""
     with ExitStack() as stack:
 
-        def open_(other: str = url, **options: float) -> SQLStore:
+        def open_(other: str = url, **options: Any) -> SQLStore:
             waits = {"lock_wait": LOCK_WAIT, "answer_wait": ANSWER_WAIT, **options}
             store = open_store(other, **waits)
             stack.callback(store.close)

@@ -1,0 +1,90 @@
+"""The application's instance folder: what csapp keeps there where nobody says otherwise.
+
+Rules of this file:
+
+1. Nothing is made before it is needed. An application that is only imported,
+   or that only serves pages, writes nothing.
+2. What cannot be made is said in one line, with the setting that helps.
+3. git ignores what is made here: a secret in a repository is none.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from .errors import CSAppError
+
+#: file in the instance folder that keeps the generated secret, mode 0600
+SECRET_FILE = "csapp-secret"  # noqa: S105  # a file name
+
+#: shorter keys can be guessed; itsdangerous signs with any length
+MIN_SECRET_CHARS = 16
+
+#: first part of a relative path that stands for the instance folder, whatever that is called
+NAME = "instance"
+
+_IGNORED = f"""\
+# Made by csapp: keys and conversations do not belong in a repository.
+/.gitignore
+/{SECRET_FILE}*
+/csapp.db*
+"""
+
+
+class NoSecret(CSAppError):
+    """There is no key to sign with: none was given, and none can be kept."""
+
+
+def generated_secret(instance: Path) -> str:
+    """The secret of this instance folder, made once, mode 0600. Raises `NoSecret`."""
+    path = instance / SECRET_FILE
+    try:
+        if not path.exists():
+            _make_secret(path)
+        secret = path.read_text().strip()
+    except OSError as error:
+        raise NoSecret(
+            f"the secret cannot be kept in {path} ({error.strerror}): "
+            "set CSAPP_SECRET_KEY, or let the folder be written to"
+        ) from None
+    if len(secret) < MIN_SECRET_CHARS:
+        raise NoSecret(f"the secret in {path} is damaged: delete it, or set CSAPP_SECRET_KEY")
+    return secret
+
+
+def _make_secret(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ignore_in_git(path.parent)
+    draft = path.with_name(f"{SECRET_FILE}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    try:
+        os.link(draft, path)  # fails where another worker was first: its secret stands
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()
+
+
+def ignore_in_git(folder: Path) -> None:
+    """Let git ignore what csapp makes in *folder*, where no `.gitignore` says otherwise yet."""
+    with contextlib.suppress(OSError), (folder / ".gitignore").open("x") as file:
+        file.write(_IGNORED)
+
+
+def beside(instance: Path, file: Path) -> Path:
+    """Where a relative *file* of the settings is.
+
+    `instance/…` is in the instance folder, anything else beside it.
+    """
+    if len(file.parts) > 1 and file.parts[0] == NAME:
+        return instance.joinpath(*file.parts[1:])
+    return instance.parent / file
+
+
+def formerly(instance: Path, file: Path) -> Path:
+    """Where version 0.1 put a relative *file*: always beside the instance folder."""
+    return instance.parent / file

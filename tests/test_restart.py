@@ -1,0 +1,99 @@
+"""What docs/operations.md says of restarts with one worker, tried: with a database, and without."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import websocket
+
+from testkit import Client, LiveServer
+
+Restart = Callable[[LiveServer], LiveServer]
+
+
+def until(client: Client, type_: str) -> dict[str, Any]:
+    """The next frame of this type."""
+    while (frame := client.receive())["type"] != type_:
+        pass
+    return frame
+
+
+def come(server: LiveServer, role: str, sub: str, version: int) -> Client:
+    """What every client does after 1012: it tries again while it is told 503."""
+    while True:
+        try:
+            client = Client(server, role)
+        except (websocket.WebSocketBadStatusException, ConnectionError):
+            threading.Event().wait(0.1)  # the pause of a client, not of the test
+            continue
+        token = server.token(role, sub)
+        client.say("auth", {"token": token} if version == 1 else {"token": token, "version": 2})
+        return client
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_with_a_database_a_reload_is_a_pause(tmp_path, version):
+    env = {
+        "CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db",
+        "CSAPP_MAX_USERS_PER_WAITER": "1",
+    }
+    with LiveServer.gunicorn(env=env) as server:
+        ada, ann = come(server, "waiter", "ada", version), come(server, "user", "ann", version)
+        ada.say("ready")
+        ann.say("connect")
+        before = until(ann, "connect_success")["payload"]["uuid"]
+        line = [come(server, "user", name, version) for name in ("bob", "cid")]
+        tickets = []
+        for user in line:
+            user.say("connect")
+            tickets.append(until(user, "connect_queue")["payload"].get("ticket"))
+        server.signal(signal.SIGHUP)
+        for client in (ada, ann, *line):
+            assert client.closed() == 1012
+        # cid is back first
+        cid, bob = come(server, "user", "cid", version), come(server, "user", "bob", version)
+        if version == 2:  # tickets keep the order
+            cid.say("connect", {"ticket": tickets[1]})
+            bob.say("connect", {"ticket": tickets[0]})
+            assert until(bob, "connect_queue")["payload"]["location"] == 0
+        else:  # the line is made anew, by those who come
+            cid.say("connect")
+            assert until(cid, "connect_queue")["payload"]["location"] == 0
+            bob.say("connect")
+            assert until(bob, "connect_queue")["payload"]["location"] == 1
+        ann, ada = come(server, "user", "ann", version), come(server, "waiter", "ada", version)
+        if version == 1:
+            ann.say("connect")
+        assert until(ann, "connect_success")["payload"]["uuid"] == before
+        until(ada, "new_connection")
+        # she is ready without saying so: when her visitor goes, the next one comes
+        ann.say("disconnect")
+        assert until(ada, "disconnected")
+        first = bob if version == 2 else cid
+        until(first, "connect_success")
+        for client in (ada, ann, bob, cid):
+            client.drop()
+
+
+def test_without_a_database_a_reload_ends_everything():
+    with LiveServer.gunicorn() as server:
+        ada, ann = come(server, "waiter", "ada", 2), come(server, "user", "ann", 2)
+        ada.say("ready")
+        ann.say("connect")
+        until(ann, "connect_success")
+        server.signal(signal.SIGHUP)
+        for client in (ada, ann):
+            assert client.closed() == 1012
+        ada, ann = come(server, "waiter", "ada", 2), come(server, "user", "ann", 2)
+        ann.say("connect")
+        assert until(ann, "connect_queue")["payload"]["location"] == 0
+        assert json.loads(server.get("/v1/status"))["waiters_ready"] == 0
+        ada.say("ready")
+        until(ann, "connect_success")
+        for client in (ada, ann):
+            client.drop()
