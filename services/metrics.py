@@ -196,7 +196,7 @@ class Readings:
     connections: Mapping[Role, int]
     received: int
     relayed: int
-    #: bytes that readers have not taken
+    #: bytes that readers have not taken, or that wait for them until the history can be read
     outbox_bytes: int
     desk: Figures
     #: commits of the history, texts in them, texts that wait; None where nothing is kept
@@ -260,7 +260,9 @@ class _ChatCollector(Collector):
             "csapp_messages_relayed", "Texts passed on to the other side.", now.relayed
         )
         yield GaugeMetricFamily(
-            "csapp_outbox_bytes", "Bytes that wait for slow readers.", now.outbox_bytes
+            "csapp_outbox_bytes",
+            "Bytes that wait for slow readers, or for the history.",
+            now.outbox_bytes,
         )
 
     def _desk(self, desk: Figures) -> Iterator[Metric]:

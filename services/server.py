@@ -503,7 +503,7 @@ class ChatServer:
             for connection, session in self._open.items():
                 received += connection.received
                 relayed += session.relayed
-                waiting += connection.backlog
+                waiting += connection.backlog + session.held
             return Readings(
                 dict(self._open_by_role),
                 received,

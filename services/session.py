@@ -305,6 +305,12 @@ class Session:
         """It could not be told something."""
         self.connection.close(CloseCode.INTERNAL_ERROR)
 
+    @property
+    def held(self) -> int:
+        """Bytes that wait for this connection while something is looked up, about."""
+        turns = self._transcript or self._turns
+        return 0 if turns is None else turns.held
+
     def _not_stored(self, reply_id: str | None) -> Refusal:
         what = "messages cannot be stored at the moment; try again"
         return Refusal(ErrorCode.UNAVAILABLE, what, reply_id)

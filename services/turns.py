@@ -24,6 +24,9 @@ _lock = threading.Lock()
 #: and the texts that it tells, if it does
 Action = tuple[Callable[[], None], Spoken | None]
 
+#: bytes of memory that one action takes, beside the frame or the texts that it tells
+WEIGHT = 400
+
 
 class Speaker(Protocol):
     """A session, as it is seen here."""
@@ -37,16 +40,19 @@ class Speaker(Protocol):
 class Turns:
     """While an action of `in_turn` runs, whatever else is meant for *session* waits behind it.
 
-    Nobody else waits.
+    Nobody else waits. When more than `CSAPP_OUTBOX_BYTES` wait here, which the
+    database may make last, the connection ends as that of a slow reader does.
     """
 
-    __slots__ = ("_actions", "_connection", "_speaker")
+    __slots__ = ("_actions", "_connection", "_speaker", "held")
 
     def __init__(self, session: Speaker) -> None:
         self._speaker = session
         self._connection = session.connection
         #: what is to be done, one after the other; None: nothing waits
         self._actions: deque[Action] | None = None
+        #: bytes that wait here, about
+        self.held = 0
 
     def do(self, action: Callable[[], None], spoken: Spoken | None = None) -> None:
         """Now; or in its turn, where something is being looked up that comes before it.
@@ -55,18 +61,36 @@ class Turns:
         """
         if self._actions is not None:
             with _lock:
-                if self._actions is not None:
-                    self._actions.append((action, spoken))
-                    return
+                waits = self._actions is not None
+                if waits:
+                    self._add(action, spoken)
+            if waits:
+                self._check_bytes()
+                return
         action()
+
+    def _add(self, action: Callable[[], None], spoken: Spoken | None = None) -> None:
+        """Let *action* wait; not for a connection that has ended. The lock is held."""
+        if self._actions is not None and self._connection.code is None:
+            self._actions.append((action, spoken))
+            self.held += _weight(action, spoken)
+
+    def _check_bytes(self) -> None:
+        if self.held > self._speaker.house.settings.outbox_bytes:
+            self._connection.close(CloseCode.SLOW_CONSUMER, "too much waits for the history")
+            with _lock:
+                self.held = 0
+                if self._actions is not None:
+                    self._actions.clear()
 
     def in_turn(self, action: Callable[[], None]) -> None:
         """The same for what may wait; it gets a greenlet of its own."""
         with _lock:
             if self._actions is not None:
-                self._actions.append((action, None))
+                self._add(action)
                 return
-            self._actions = deque([(action, None)])
+            self._actions = deque()
+            self._add(action)
             self._speaker.put = self._put
         self._speaker.house.runtime.spawn(self._act)
 
@@ -105,11 +129,21 @@ class Turns:
             with _lock:
                 if not self._actions or self._connection.code is not None:
                     self._actions = None
+                    self.held = 0
                     self._speaker.put = self._connection.put
                     return
-                action, _ = self._actions.popleft()
+                action, spoken = self._actions.popleft()
+                self.held = max(0, self.held - _weight(action, spoken))
             try:
                 action()
             except Exception:
                 log.exception("what a socket is to be told could not be found")
                 self._connection.close(CloseCode.INTERNAL_ERROR)
+
+
+def _weight(action: Callable[[], None], spoken: Spoken | None) -> int:
+    """Bytes that *action* keeps in memory, about."""
+    first = action.args[0] if isinstance(action, partial) and action.args else None
+    if isinstance(first, bytes):  # a frame
+        return WEIGHT + len(first)
+    return WEIGHT + (0 if spoken is None else sum(map(len, spoken.texts)))

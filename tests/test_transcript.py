@@ -28,7 +28,10 @@ class Reader:
         self.connection = SimpleNamespace(put=self._put, code=None)
         runtime = SimpleNamespace(spawn=self.begun.append, blocking=lambda function: function())
         self.house = SimpleNamespace(
-            runtime=runtime, switchboard=SimpleNamespace(store=store), meters=None
+            runtime=runtime,
+            switchboard=SimpleNamespace(store=store),
+            meters=None,
+            settings=SimpleNamespace(outbox_bytes=100_000),
         )
 
     def _put(self, data: bytes) -> None:

@@ -41,7 +41,9 @@ def test_the_last_words_come_before_the_goodbye_and_the_place_in_line_after_it(v
         session.hear(spoken)
 
     house: Any = SimpleNamespace(
-        settings=SimpleNamespace(max_text=100, message_rate=0, auth_timeout=1),
+        settings=SimpleNamespace(
+            max_text=100, message_rate=0, auth_timeout=1, outbox_bytes=100_000
+        ),
         runtime=SimpleNamespace(spawn=begun.append, now=lambda: 0.0),
         wheel=SimpleNamespace(after=lambda *_: None),
         switchboard=SimpleNamespace(catch_up=catch_up),

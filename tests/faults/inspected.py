@@ -3,9 +3,9 @@
 `GET /debug/figures` counts what a worker holds. With `?connections=N` and the
 like it answers when at most N are left, or after a while. From `GET
 /debug/uncollected` on nothing but its reference counts frees an object.
-`GET /debug/clock/S` sets the wall clock S seconds off where
-`tests.faults.clock` has put a clock that can be set. `tests.clocked` lets
-other time pass.
+`GET /debug/loaded` answers once what is revoked is known. `GET /debug/clock/S`
+sets the wall clock S seconds off where `tests.faults.clock` has put a clock that
+can be set. `tests.clocked` lets other time pass.
 A text `PLANTED` raises in the handler. `/echo` is that of `tests.echo`.
 """
 
@@ -75,6 +75,16 @@ def show() -> dict[str, int]:
         gevent.sleep(0.05)
         now = figures()
     return now
+
+
+@app.get("/debug/loaded")
+def wait_until_loaded() -> str:
+    """Answers when all is known that tokens are compared with."""
+    end = time.monotonic() + PATIENCE
+    while not app.extensions["csapp"].server.house.revocations.loaded:
+        assert time.monotonic() < end
+        gevent.sleep(0.01)
+    return ""
 
 
 @app.get("/debug/uncollected")
