@@ -91,6 +91,9 @@ class Login:
         if signed is None:
             _log(Event.SIGN_IN_FAILED, name, attempt.address, "password change")
             raise Denied(403, ErrorCode.FORBIDDEN, "current: this is not your password")
+        server = self._extension.server
+        before = server.tokens.inspect(signed[0], TokenRole.WAITER).signed - 1
+        server.house.revocations.revoke(subject=name, at=before)  # here at once
         security.record(
             Event.ACCOUNT_CHANGED, subject=name, by=name, address=attempt.address, reason="password"
         )

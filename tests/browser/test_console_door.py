@@ -12,7 +12,7 @@ from csapp import create_app
 from testkit import LiveServer
 from testkit.server import SECRET
 
-from .conftest import Run, Visit
+from .conftest import Axe, Run, Visit
 from .console import arrived, box, chat, duty, expect_dialog, get_ready, link, log, reply
 from .guest import Guest
 
@@ -27,7 +27,60 @@ def with_accounts(run: Run, tmp_path: Path) -> LiveServer:
     app = create_app({"CSAPP_SECRET_KEY": SECRET, **env})
     made = app.test_cli_runner().invoke(args=command, input="correct horse\n")
     assert made.exit_code == 0, made.output
-    return run(env=env)
+    return run("tests.cheap:app", env=env)
+
+
+def test_another_password(with_accounts: LiveServer, visit: Visit, axe: Axe) -> None:
+    """With the keyboard alone; what is wrong is said in place; other logins end, this one not."""
+    address = f"{with_accounts.url}/waiter"
+    elsewhere = arrived(sign_in(visit(address, expected=("status of 401",))))
+    page = arrived(sign_in(visit(address, expected=("status of 40",))))
+    expect(elsewhere.get_by_text("signed in somewhere else")).to_be_visible()
+    tab = page.context.new_page()  # of the same login
+    tab.goto(address)
+    expect(tab.get_by_text("Connected", exact=True)).to_be_visible()
+    get_ready(page)
+    with Guest(with_accounts, "ann", "Ann") as ann:
+        ann.is_served()
+        page.get_by_role("button", name="Change password").press("Enter")
+        dialog = expect_dialog(page, "Change password")
+        current, new = dialog.get_by_label("Current password"), dialog.get_by_label("New password")
+        expect(current).to_be_focused()
+        axe(page)
+        page.keyboard.type("wrong horse")
+        page.keyboard.press("Tab")
+        page.keyboard.type("password")
+        page.keyboard.press("Enter")
+        expect(dialog.get_by_role("alert")).to_have_text("This is not your password.")
+        expect(current).to_be_focused()
+        expect(current).to_have_attribute("aria-invalid", "true")
+        page.keyboard.type("correct horse")  # over the wrong one, which is selected
+        page.keyboard.press("Enter")
+        expect(dialog.get_by_role("alert")).to_contain_text("one of the most common ones")
+        expect(new).to_be_focused()
+        axe(page)
+        page.keyboard.type("battery staple")
+        page.keyboard.press("Enter")
+        expect(dialog.get_by_role("status")).to_contain_text("Your password is changed.")
+        page.keyboard.press("Enter")
+        expect(dialog).to_be_hidden()
+        elsewhere.get_by_role("button", name="Use this window").click()
+        expect(elsewhere.get_by_role("alert")).to_have_text("This login was signed out.")
+        for one in (page, tab):
+            ann.writes(f"Still there, {'tab' if one is tab else 'page'}?")
+            expect(one.get_by_text("Connected", exact=True)).to_be_visible()
+            expect(log(one)).to_contain_text("Still there, ")
+            reply(one, "Ann", "Yes")
+            ann.reads()
+    page.reload()
+    expect(page.get_by_text("Connected", exact=True)).to_be_visible()
+    arrived(sign_in(elsewhere, "battery staple"))
+
+
+def test_only_who_has_a_password_can_change_it(with_accounts: LiveServer, visit: Visit) -> None:
+    page = arrived(visit(link(with_accounts)))
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+    expect(page.get_by_role("button", name="Change password")).to_have_count(0)
 
 
 def test_with_a_password(with_accounts: LiveServer, visit: Visit) -> None:
@@ -151,8 +204,8 @@ def test_what_was_written_is_there_after_signing_in_again(
         expect(box(ada, "Ann")).to_have_value("Half a sen")
 
 
-def sign_in(page: Page) -> Page:
+def sign_in(page: Page, word: str = "correct horse") -> Page:
     page.get_by_label("Name").fill("ada")
-    page.get_by_label("Password").fill("correct horse")
+    page.get_by_label("Password").fill(word)
     page.get_by_role("button", name="Sign in", exact=True).click()
     return page

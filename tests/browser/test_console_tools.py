@@ -12,7 +12,7 @@ from services.history.sql import open_store
 from testkit import LiveServer
 from tests.history.people import keep
 
-from .conftest import Run, Visit
+from .conftest import Axe, Run, Visit
 from .console import (
     arrived,
     box,
@@ -124,6 +124,45 @@ def test_canned_replies_from_their_making_to_their_use(desk: LiveServer, visit: 
     expect(dialog.get_by_text("Really delete?")).to_be_visible()
     dialog.get_by_role("button", name="Delete /hello").click()
     expect(dialog.get_by_role("listitem")).to_have_count(0)
+
+
+def test_what_somebody_else_has_changed_is_seen_and_restored(
+    desk: LiveServer, visit: Visit, axe: Axe
+) -> None:
+    """Row 17."""
+    ada = arrived(visit(link(desk)))
+    ada.get_by_role("button", name="Canned replies").click()
+    write_reply(ada, "hello", "Good day, how can I help?", shared=True)
+    lin = arrived(visit(link(desk, "lin", "Lin")))
+    lin.get_by_role("button", name="Canned replies").click()
+    dialog = expect_dialog(lin, "Canned replies")
+    expect(dialog.get_by_text("Written by Ada, ")).to_be_visible()
+    dialog.get_by_role("button", name="Edit /hello").click()
+    dialog.get_by_label("Text").fill("Go away!")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog.get_by_text("Written by Lin, ")).to_be_visible()
+    lin.keyboard.press("Escape")
+
+    ada.keyboard.press("Escape")
+    ada.get_by_role("button", name="Canned replies").click()
+    dialog = expect_dialog(ada, "Canned replies")
+    expect(dialog.get_by_text("Written by Lin, ")).to_be_visible()
+    dialog.get_by_role("button", name="History of /hello").press("Enter")
+    expect(dialog.get_by_role("button", name="Back")).to_be_focused()
+    expect(dialog.get_by_role("listitem")).to_contain_text("Good day, how can I help?")
+    expect(dialog.get_by_role("listitem")).to_contain_text("Changed by Lin, ")
+    axe(ada)
+    dialog.get_by_role("button", name="Restore /hello of Ada").press("Enter")
+    expect(dialog.get_by_text("Good day, how can I help?")).to_be_visible()
+    expect(dialog.get_by_text("Written by Ada, ")).to_be_visible()
+
+    dialog.get_by_role("button", name="Delete /hello").dblclick()
+    expect(dialog.get_by_text("No canned replies yet")).to_be_visible()
+    dialog.get_by_role("button", name="Deleted replies").press("Enter")
+    expect(dialog.get_by_text("Deleted by Ada, ")).to_be_visible()
+    axe(ada)
+    dialog.get_by_role("button", name="Restore /hello").press("Enter")
+    expect(dialog.get_by_role("button", name="Edit /hello")).to_be_visible()
 
 
 # ---- the past --------------------------------------------------------------

@@ -2,11 +2,15 @@
 
 import { sentence } from "./format.js";
 
-/** What went wrong, in a sentence that can be shown; `status` is that of HTTP, 0 without an answer. */
+/**
+ * What went wrong, in a sentence that can be shown; `status` is that of HTTP, 0 without an answer,
+ * and `field` what it is about, or "".
+ */
 export class ApiError extends Error {
-  constructor(message, status = 0) {
+  constructor(message, status = 0, field = "") {
     super(message);
     this.status = status;
+    this.field = field;
   }
 }
 
@@ -27,7 +31,7 @@ export async function ask(method, path, { body, token, signal, keepalive } = {})
   const answer = response.status === 204 ? null : await response.json().catch(() => ({}));
   if (!response.ok) {
     const what = answer?.message ?? `the server answered ${response.status}`;
-    throw new ApiError(sentence(what), response.status);
+    throw new ApiError(sentence(what), response.status, /^([a-z]+): /.exec(what)?.[1]);
   }
   return answer;
 }
@@ -55,6 +59,16 @@ export class Desktop {
 
   removeReply(id) {
     return this.#ask("DELETE", `v1/canned/${id}`);
+  }
+
+  /** What the shared reply *id* was before; without one, shared ones that are no more. */
+  versions(id) {
+    return this.#ask("GET", id ? `v1/canned/${id}/versions` : "v1/canned/removed").then(({ versions }) => versions);
+  }
+
+  /** Let a shared reply be again what it was. */
+  restoreReply(version) {
+    return this.#ask("POST", "v1/canned/restored", { body: { version } });
   }
 
   /** `{hits, next}` */

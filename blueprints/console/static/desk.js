@@ -257,6 +257,11 @@ export class Desk {
     await this.loadReplies();
   }
 
+  async restoreReply(version) {
+    await this.api.restoreReply(version);
+    await this.loadReplies();
+  }
+
   /** Say what went wrong; "" says no more of it. */
   complain(problem) {
     this.problem = problem;

@@ -15,7 +15,7 @@ export class Session {
   state = "asking";
   /** Why the door is shown, in a sentence; or "". */
   why = "";
-  /** `{token, who}`; *who* names what this browser keeps for this waiter. */
+  /** `{token, who, account}`; *who* names what this browser keeps for this waiter; *account*: it has a password. */
   #login = null;
   #given = -Infinity;
   #changed;
@@ -31,6 +31,11 @@ export class Session {
 
   get who() {
     return this.#login?.who ?? "";
+  }
+
+  /** Whether it was a password that let this waiter in. */
+  get hasPassword() {
+    return this.#login?.account ?? false;
   }
 
   /** With the token of the address, of this tab, of another tab; or ask the host application. */
@@ -52,7 +57,20 @@ export class Session {
   async enterAs(name, password) {
     const { token, sub } = await ask("POST", "v1/waiter/login", { body: { name, password } });
     this.#given = performance.now();
-    this.#enter({ token, who: sub });
+    this.#enter({ token, who: sub, account: true });
+  }
+
+  /**
+   * Another password for this account. Its other logins end; this one goes on with
+   * another token, in all tabs. Throws `ApiError`, whose `field` is `current` or `new`.
+   */
+  changePassword(current, wanted) {
+    // The old token is refused before the answer is here: whoever renews it waits for the new one.
+    return inTurn(async () => {
+      const { token, sub } = await ask("POST", "v1/waiter/password", { token: this.token, body: { current, new: wanted } });
+      this.#given = performance.now();
+      this.#enter({ token, who: sub, account: true });
+    });
   }
 
   /**

@@ -12,6 +12,7 @@ import { Door } from "./door.js";
 import { Finder } from "./finder.js";
 import { Help } from "./help.js";
 import { IconButton } from "./icons.js";
+import { Password } from "./password.js";
 import { Replies } from "./replies.js";
 import { Settings } from "./settings.js";
 import { Sidebar } from "./sidebar.js";
@@ -73,7 +74,7 @@ export class App extends Component {
   }
 
   #tools() {
-    const { desk, alerts } = this.props;
+    const { session, desk, alerts } = this.props;
     const { state } = desk.client.status;
     const quiet = !alerts.settings.enabled || !alerts.audible;
     return html`
@@ -83,6 +84,7 @@ export class App extends Component {
         <${IconButton} icon="search" label="Find" keys="Ctrl K" onClick=${() => this.#open("find")} />
         ${desk.keeps && html`<${IconButton} icon="replies" label="Canned replies" onClick=${() => this.#open("replies")} />`}
         <${IconButton} icon=${quiet ? "silent" : "bell"} label=${quiet ? "Alerts, silent now" : "Alerts"} onClick=${() => this.#open("settings")} />
+        ${session.hasPassword && html`<${IconButton} icon="key" label="Change password" onClick=${() => this.#open("password")} />`}
         <${IconButton} icon="help" label="Keyboard" keys="?" onClick=${() => this.#open("help")} />
         <${IconButton} icon="out" label="Sign out" onClick=${() => (desk.open.length ? this.#open("leave") : this.#leave())} />
       </div>
@@ -106,11 +108,12 @@ export class App extends Component {
   }
 
   #dialog() {
-    const { desk, alerts } = this.props;
+    const { session, desk, alerts } = this.props;
     switch (this.state.dialog) {
       case "find": return html`<${Finder} desk=${desk} close=${this.#close} />`;
       case "replies": return html`<${Replies} desk=${desk} close=${this.#close} />`;
       case "settings": return html`<${Settings} alerts=${alerts} close=${this.#close} />`;
+      case "password": return html`<${Password} session=${session} close=${this.#close} />`;
       case "help": return html`<${Help} close=${this.#close} />`;
       case "about": return desk.chat && html`
         <${Dialog} title="Visitor" name="about" close=${this.#close}><${Visitor} desk=${desk} chat=${desk.chat} /><//>`;

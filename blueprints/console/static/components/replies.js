@@ -2,13 +2,14 @@
 
 import { Component, createRef, html } from "../lib.js";
 import { Dialog } from "./dialog.js";
+import { Versions, written } from "./versions.js";
 
 const EMPTY = { shortcut: "", text: "", shared: false };
 
 /** *desk* keeps them. */
 export class Replies extends Component {
   #first = createRef();
-  state = { edited: null, error: "", busy: false, doomed: null };
+  state = { edited: null, past: undefined, error: "", busy: false, doomed: null };
 
   componentDidMount() {
     this.#try(() => this.props.desk.loadReplies());
@@ -42,15 +43,22 @@ export class Replies extends Component {
     else this.#try(() => this.props.desk.removeReply(id)).then(() => this.setState({ doomed: null }));
   }
 
+  /** What *reply* was before, or (null) those that are no more; undefined: back to the list. */
+  #look(reply) {
+    this.setState({ past: reply, error: "", doomed: null });
+  }
+
   #change(what) {
     this.setState(({ edited }) => ({ edited: { ...edited, ...what } }));
   }
 
-  render({ desk, close }, { edited, error }) {
+  render({ desk, close }, { edited, past, error }) {
     return html`
       <${Dialog} title="Canned replies" name="replies" close=${close}>
         ${error && html`<p class="problem" role="alert">${error}</p>`}
-        ${edited ? this.#form(edited) : this.#list(desk.replies)}
+        ${past !== undefined
+          ? html`<${Versions} desk=${desk} reply=${past} back=${() => this.#look(undefined)} />`
+          : edited ? this.#form(edited) : this.#list(desk.replies)}
       <//>
     `;
   }
@@ -67,7 +75,10 @@ export class Replies extends Component {
           <li key=${reply.id}>
             <p><b>/${reply.shortcut}</b> ${reply.shared && html`<span class="tag">Shared</span>`}</p>
             <p class="text" dir="auto">${reply.text}</p>
+            ${reply.shared && reply.author && html`<p class="by">${written(reply.author, reply.changed)}</p>`}
             <p class="actions">
+              ${reply.shared && html`
+                <button type="button" class="link" aria-label=${`History of /${reply.shortcut}`} onClick=${() => this.#look(reply)}>History</button>`}
               <button type="button" class="link" aria-label=${`Edit /${reply.shortcut}`}
                       onClick=${() => this.setState({ edited: reply, error: "", doomed: null })}>Edit</button>
               <button type="button" class="link bad" aria-label=${`Delete /${reply.shortcut}`}
@@ -75,7 +86,10 @@ export class Replies extends Component {
             </p>
           </li>`)}
       </ul>
-      <footer><button type="button" class="primary" onClick=${() => this.setState({ edited: EMPTY, error: "" })}>New reply</button></footer>
+      <footer>
+        <button type="button" onClick=${() => this.#look(null)}>Deleted replies</button>
+        <button type="button" class="primary" onClick=${() => this.setState({ edited: EMPTY, error: "" })}>New reply</button>
+      </footer>
     `;
   }
 

@@ -1,0 +1,67 @@
+/** Another password for one's own account. */
+
+import { Component, createRef, html } from "../lib.js";
+import { Dialog } from "./dialog.js";
+
+const FIELDS = [
+  ["current", "Current password", "current-password"],
+  ["new", "New password", "new-password"],
+];
+
+/** *session* is whose it is. */
+export class Password extends Component {
+  #inputs = { current: createRef(), new: createRef() };
+  #done = createRef();
+  state = { current: "", new: "", field: null, why: "", busy: false, done: false };
+
+  componentDidMount() {
+    this.#inputs.current.current.focus();
+  }
+
+  #save = async (event) => {
+    event.preventDefault();
+    if (this.state.busy) return;
+    this.setState({ busy: true, field: null, why: "" }); // so that the same sentence is read out again
+    try {
+      await this.props.session.changePassword(this.state.current, this.state.new);
+      this.setState({ done: true }, () => this.#done.current.focus());
+    } catch ({ field, message }) {
+      this.setState({ busy: false, field: this.#inputs[field] ? field : null, why: message }, () =>
+        this.#inputs[this.state.field ?? "current"].current.select());
+    }
+  };
+
+  render({ close, session }, { busy, done, field, why }) {
+    return html`
+      <${Dialog} title="Change password" name="password" close=${close}>
+        ${done ? html`
+          <p role="status">Your password is changed. Wherever else you were signed in, you are signed out.</p>
+          <footer><button type="button" class="primary" ref=${this.#done} onClick=${close}>Close</button></footer>` : html`
+          <form onSubmit=${this.#save}>
+            <input class="unseen" type="text" autocomplete="username" value=${session.who} readonly tabindex="-1" aria-hidden="true" />
+            ${FIELDS.map(([name, label, complete]) => this.#field(name, label, complete))}
+            <p class="none" id="password-help">At least eight characters, and nothing that others would try first.</p>
+            ${field === null && html`<p class="problem" role="alert">${why}</p>`}
+            <footer>
+              <button type="button" onClick=${close}>Cancel</button>
+              <button type="submit" class="primary" aria-disabled=${busy ? "true" : undefined}>${busy ? "Saving…" : "Change password"}</button>
+            </footer>
+          </form>`}
+      <//>
+    `;
+  }
+
+  #field(name, label, complete) {
+    const { field, why } = this.state;
+    const wrong = field === name;
+    const described = [wrong && `${name}-why`, name === "new" && "password-help"].filter(Boolean);
+    return html`
+      <label for=${`${name}-password`}>${label}</label>
+      <input id=${`${name}-password`} ref=${this.#inputs[name]} type="password" required maxlength="1024"
+             autocomplete=${complete} value=${this.state[name]} aria-invalid=${wrong ? "true" : undefined}
+             aria-describedby=${described.join(" ") || undefined}
+             onInput=${({ target }) => this.setState({ [name]: target.value })} />
+      ${wrong && html`<p class="problem" role="alert" id=${`${name}-why`}>${why}</p>`}
+    `;
+  }
+}
