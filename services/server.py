@@ -21,6 +21,8 @@ from .desk.memory import MemoryDesk
 from .desk.port import DeskUnavailable, Figures, Role
 from .errors import CSAppError
 from .history import care
+from .history.indexer import LOOK as INDEX_LOOK
+from .history.indexer import Indexer
 from .history.opening import own_store, prepare
 from .history.port import InUse, OutcomeUnknown, StoreError
 from .history.sql import SQLStore
@@ -187,11 +189,21 @@ class ChatServer:
                 heartbeat=settings.heartbeat,
             ),
         )
+        if store is not None and self._writer is not None:
+            indexer = Indexer(store, runtime, lambda: self._stores_nothing)
+            self.loops.every(INDEX_LOOK, "the search index", indexer.turn)
         if store is not None and settings.retention_days:
             self._sweep_daily(store, runtime, wheel)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
         return House(settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations)
+
+    @property
+    def _stores_nothing(self) -> bool:
+        """Nothing is being stored, though it could be: there is time for other work."""
+        writer = self._writer
+        is_open = self._opened_by and not self.draining
+        return bool(is_open and writer is not None and writer.available and writer.idle)
 
     def _own_desk(self, runtime: runtimes.Runtime, wheel: Wheel) -> Switchboard:
         """One worker: the desk is in its memory."""

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from . import search, slices, tables
+from . import slices, tables, word_index
 from .port import Chat, Message, Note
 from .slices import BATCH, PAUSE, SLICE, Pause, reading, windows, writing
 from .sql import SQLStore
@@ -188,7 +188,7 @@ def clean(store: SQLStore, *, vacuum: bool = True, pause: Pause = slices.sleep) 
 
     False: others have read without a break, and the write-ahead log could not be emptied.
     """
-    search.merge(store, pause=pause)
+    word_index.merge(store, pause=pause)
     with reading(store) as connection:
         if store.name == "postgresql":
             alone = connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -221,7 +221,7 @@ def _remove(store: SQLStore, keys: list[int], removed: Removed, pause: Pause) ->
         with writing(store) as connection:
             numbers = list(connection.scalars(some))
             if numbers:
-                search.delete_messages(connection, numbers)
+                word_index.delete_messages(connection, numbers)
             last = len(numbers) < SLICE
             notes = chats = 0
             if last:

@@ -1,16 +1,9 @@
 """Full-text search over what was said, newest first.
 
-**Words.** Neither database finds a word in a script that is written without
-spaces: to both, a Chinese sentence is one long word. So every character of such
-a script counts as a word of its own (`spaced`), when it is indexed and when it
-is looked for, and several of them in a row as a phrase. SQLite's `trigram`
-tokenizer would need at least three characters and several times the room.
-
-**SQLite.** `message_words` is an FTS5 table without content (the texts are in
-`message`) that is filled later, in slices, by `index_more`: tokenising within a
-message's commit would cost more than the commit. `message_words_done` has the
-number of the last row that is in. Who deletes rows calls `forget` in the same
-transaction, because numbers that become free at the end are used again.
+**SQLite.** Most texts are in an index (`word_index.py`), which is filled in the
+background. A search looks at the newest texts first, which may not be in it:
+at most `MAX_NEW` of them, and `Found.next` says where to go on. So what was
+just said is found at once, however far the index is behind.
 
 **PostgreSQL.** A GIN index on `to_tsvector`, which it keeps up to date itself.
 
@@ -26,11 +19,12 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from . import slices, tables
+from . import tables
 from .port import Side
-from .slices import PAUSE, SLICE, Pause, reading, writing
+from .slices import reading
 from .sql import SQLStore
 from .tables import MAX_INDEXED, UNSPACED
+from .word_index import Unindexed, spaced, unindexed
 
 #: characters of a query that count; the rest is cut off
 MAX_QUERY = 200
@@ -41,19 +35,15 @@ MAX_WORDS = 10
 #: hits that one search tries against its filter before it says "go on from here"
 MAX_TRIED = 20_000
 
-#: rows that a search brings into the index first
-CATCH_UP = 20_000
+#: texts that are not in SQLite's index yet, at which one search looks: half a second of work
+MAX_NEW = 100_000
 
 #: characters of a snippet, and of those the ones before the word that was found
 SNIPPET, BEFORE = 160, 40
 
-#: pages of the index that one transaction of a merge writes: some 2 MB
-MERGE = 500
-
 #: ms that PostgreSQL may think about a search
 PATIENCE = 10_000
 
-_UNSPACED = re.compile(f"([{UNSPACED}])")
 _LETTER = re.compile(r"[^\W_]")
 _SENSELESS = re.compile('["\x00\ud800-\udfff]')
 
@@ -89,102 +79,10 @@ class Visitor(NamedTuple):
     ended: int | None
 
 
-def spaced(text: str) -> str:
-    """*text* as it is indexed: each character of a script without spaces by itself."""
-    return _UNSPACED.sub(r" \1 ", text[:MAX_INDEXED])
-
-
 def words(query: str) -> list[str]:
     """The words of *query* that can be looked for, each one or more tokens in a row."""
     clean = _SENSELESS.sub(" ", query[:MAX_QUERY])
     return [spaced(word).strip() for word in clean.split() if _LETTER.search(word)][:MAX_WORDS]
-
-
-# ---- the index of SQLite ---------------------------------------------------
-
-
-def index_more(store: SQLStore, limit: int = CATCH_UP, *, pause: Pause = slices.sleep) -> int:
-    """Bring up to *limit* more messages into the index; returns how many. Raises `StoreError`.
-
-    Called in the background, and by `search` before it looks. In PostgreSQL
-    there is nothing to do.
-    """
-    done = 0
-    while store.name == "sqlite" and done < limit:
-        wanted = min(SLICE, limit - done)
-        with reading(store) as connection:  # most calls find nothing: no lock for that
-            if not connection.exec_driver_sql(_ANY_NEW).scalar():
-                break
-        with writing(store) as connection:
-            some = _index_slice(connection, wanted)
-        done += some
-        if some < wanted:
-            break
-        pause(PAUSE)
-    return done
-
-
-_ANY_NEW = "SELECT EXISTS (SELECT 1 FROM message WHERE n > (SELECT n FROM message_words_done))"
-_NEXT = (
-    "SELECT count(*), max(n) FROM (SELECT n FROM message "
-    "WHERE n > (SELECT n FROM message_words_done) ORDER BY n LIMIT ?)"
-)
-_ADD = (
-    "INSERT INTO message_words (rowid, body) SELECT n, spaced(body) FROM message "
-    "WHERE n > (SELECT n FROM message_words_done) AND n <= ?"
-)
-
-
-def _index_slice(connection: sa.Connection, wanted: int) -> int:
-    count, last = connection.exec_driver_sql(_NEXT, (wanted,)).one()
-    if count:
-        _teach(connection)
-        connection.exec_driver_sql(_ADD, (last,))
-        connection.exec_driver_sql("UPDATE message_words_done SET n = ?", (last,))
-    return int(count)
-
-
-def _teach(connection: sa.Connection) -> None:
-    """SQLite's statements on *connection* may call `spaced`."""
-    driver: Any = connection.connection.driver_connection
-    driver.create_function("spaced", 1, spaced, deterministic=True)
-
-
-def delete_messages(connection: sa.Connection, numbers: Sequence[int]) -> None:
-    """Delete these rows of `message` and what the index knows of them, in this transaction."""
-    sqlite = connection.dialect.name == "sqlite"
-    if sqlite:
-        _teach(connection)
-        connection.execute(_FORGET, {"numbers": list(numbers)})
-    connection.execute(sa.delete(tables.message).where(tables.message.c.n.in_(numbers)))
-    if sqlite:
-        connection.exec_driver_sql(_STEP_BACK)
-
-
-# The index must be told what it was told when it learned the row, and only of rows it knows.
-_FORGET = sa.text(
-    "INSERT INTO message_words (message_words, rowid, body) "
-    "SELECT 'delete', n, spaced(body) FROM message "
-    "WHERE n IN :numbers AND n <= (SELECT n FROM message_words_done)"
-).bindparams(sa.bindparam("numbers", expanding=True))
-# The next message takes the number after the highest that is there.
-_STEP_BACK = "UPDATE message_words_done SET n = min(n, (SELECT coalesce(max(n), 0) FROM message))"
-
-
-def merge(store: SQLStore, *, pause: Pause = slices.sleep) -> None:
-    """Write SQLite's index anew, piece by piece: words that were deleted leave it for good."""
-    pages = -MERGE  # the first time: all of its parts into one
-    while store.name == "sqlite":
-        with writing(store) as connection:
-            driver: Any = connection.connection.driver_connection
-            before = driver.total_changes
-            connection.exec_driver_sql(
-                "INSERT INTO message_words (message_words, rank) VALUES ('merge', ?)", (pages,)
-            )
-            if driver.total_changes - before < 2:
-                break
-        pages = MERGE
-        pause(PAUSE)
 
 
 # ---- searching -------------------------------------------------------------
@@ -198,41 +96,86 @@ def search(
     readable_by: str | None = None,
     before: int | None = None,
     limit: int = 50,
-    pause: Pause = slices.sleep,
 ) -> Found:
     """Messages that hold every word of *query*, newest first, with numbers below *before*.
 
     With *served_by*, a waiter's subject, only of chats which that waiter serves,
     served, or wrote in; with *readable_by*, of all chats of the users whom that
-    waiter serves or served. At most *limit* (1 to 200) hits and `MAX_TRIED` tries:
-    `Found.next` says where to go on. What has arrived last may be missing while
-    the index has more than `CATCH_UP` messages to catch up with. Raises
-    `StoreError`.
+    waiter serves or served. At most *limit* (1 to 200) hits, `MAX_TRIED` tries and
+    `MAX_NEW` texts that are not in the index: `Found.next` says where to go on.
+    Raises `StoreError`.
     """
     wanted = words(query)
     if not wanted:
         return Found([], None)
-    index_more(store, pause=pause)
-    limit = max(1, min(limit, 200))
-    values = {
-        "words": " ".join(f'"{word}"' for word in wanted),
-        "before": before if before is not None else 2**63 - 1,
-        "tried": MAX_TRIED,
-        "limit": limit,
-        "subject": served_by if readable_by is None else readable_by,
-    }
     only = _SERVED if served_by is not None else _READABLE if readable_by is not None else ""
-    find = _FIND_SQLITE if store.name == "sqlite" else _FIND_POSTGRES
-    with reading(store) as connection:
-        if store.name == "postgresql":
+    look = _Look(
+        wanted,
+        only,
+        served_by if readable_by is None else readable_by,
+        max(1, min(limit, 200)),
+        2**63 - 1 if before is None else before,
+    )
+    if store.name == "postgresql":
+        with reading(store) as connection:
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = {PATIENCE}")
-        rows = connection.execute(sa.text(_SEARCH.format(find=find, only=only)), values)
-        hits = [Hit._make((*row[:6], snippet(row[6], wanted))) for row in rows]
-        if len(hits) == limit:
-            return Found(hits, hits[-1].n)
+            return look.at(connection, _FIND_POSTGRES)
+    with unindexed(store) as (connection, new):
+        if (found := look.at_new(connection, new)) is not None:
+            return found
+        return look.at(connection, _FIND_SQLITE)
+
+
+class _Look:
+    """One search under way: what it has found, and *before* which number it goes on."""
+
+    def __init__(
+        self, wanted: list[str], only: str, subject: str | None, limit: int, before: int
+    ) -> None:
+        self._wanted = wanted
+        self._only = only
+        self._subject = subject
+        self._limit = limit
+        self._before = before
+        self._hits: list[Hit] = []
+
+    def at_new(self, connection: sa.Connection, new: Unindexed) -> Found | None:
+        """Look at what is not in the index; None where there is room for more from there."""
+        seen = 0
+        for first, count in new.pieces(self._before):
+            self._find(connection, _FIND_NEW)
+            if len(self._hits) == self._limit:
+                return Found(self._hits, self._hits[-1].n)
+            self._before = first
+            seen += count
+            if seen >= MAX_NEW:
+                return Found(self._hits, first)
+        self._before = min(self._before, new.done + 1)
+        return None
+
+    def at(self, connection: sa.Connection, find: str) -> Found:
+        """Look at what is in the index."""
+        self._find(connection, find)
+        if len(self._hits) == self._limit:
+            return Found(self._hits, self._hits[-1].n)
         # All that were tried are used up: were those all there are?
-        tried = connection.execute(sa.text(_LAST_TRIED.format(find=find)), values).one()
-    return Found(hits, tried[1] if tried[0] == MAX_TRIED else None)
+        last = sa.text(_LAST_TRIED.format(find=find))
+        tried = connection.execute(last, self._values()).one()
+        return Found(self._hits, tried[1] if tried[0] == MAX_TRIED else None)
+
+    def _find(self, connection: sa.Connection, find: str) -> None:
+        statement = sa.text(_SEARCH.format(find=find, only=self._only))
+        for row in connection.execute(statement, self._values()):
+            self._hits.append(Hit._make((*row[:6], snippet(row[6], self._wanted))))
+
+    def _values(self) -> dict[str, Any]:
+        return {
+            "words": " ".join(f'"{word}"' for word in self._wanted),
+            "before": self._before,
+            "tried": MAX_TRIED,
+            "limit": self._limit - len(self._hits),
+            "subject": self._subject,
+        }
 
 
 def visitors(store: SQLStore, chats: Collection[int]) -> dict[int, Visitor]:
@@ -246,6 +189,10 @@ def visitors(store: SQLStore, chats: Collection[int]) -> dict[int, Visitor]:
 
 _FIND_SQLITE = (
     "SELECT rowid AS n FROM message_words WHERE message_words MATCH :words "
+    "AND rowid < :before ORDER BY rowid DESC LIMIT :tried"
+)
+_FIND_NEW = (
+    f"SELECT rowid AS n FROM {Unindexed.TABLE} WHERE piece MATCH :words "
     "AND rowid < :before ORDER BY rowid DESC LIMIT :tried"
 )
 _FIND_POSTGRES = (

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from .port import StoreError
 from .sql import LOCK_WAIT, SQLStore
 
 #: rows that one transaction changes: some 10 ms on a slow disk
@@ -50,16 +51,21 @@ def reading(store: SQLStore) -> Iterator[sa.Connection]:
         raise store.failure(error) from None
 
 
+class Busy(StoreError):
+    """Somebody else writes just now."""
+
+
 @contextlib.contextmanager
-def writing(store: SQLStore) -> Iterator[sa.Connection]:
+def writing(store: SQLStore, *, wait: bool = True, durable: bool = True) -> Iterator[sa.Connection]:
     """One short transaction: all of it or nothing. Raises `StoreError`.
 
     In SQLite it has the write lock from its beginning, and what it deletes is
-    overwritten with zeros.
+    overwritten with zeros. Where it may not *wait* for that lock it raises
+    `Busy`. What need not be *durable* does not wait for the disk.
     """
     try:
         if store.name == "sqlite":
-            with store.engine.connect() as connection, _immediately(connection):
+            with store.engine.connect() as connection, _immediately(connection, wait, durable):
                 yield connection
         else:
             with store.engine.begin() as connection:
@@ -69,25 +75,31 @@ def writing(store: SQLStore) -> Iterator[sa.Connection]:
 
 
 @contextlib.contextmanager
-def _immediately(connection: sa.Connection) -> Iterator[None]:
+def _immediately(connection: sa.Connection, wait: bool, durable: bool) -> Iterator[None]:
     connection.exec_driver_sql("PRAGMA secure_delete = ON")
-    insist(connection, "BEGIN IMMEDIATE")
+    if not durable:
+        connection.exec_driver_sql("PRAGMA synchronous = NORMAL")
     try:
-        yield
-        connection.exec_driver_sql("COMMIT")
-    except BaseException:
-        with contextlib.suppress(SQLAlchemyError):
-            connection.exec_driver_sql("ROLLBACK")
-        raise
+        insist(connection, "BEGIN IMMEDIATE", PATIENCE if wait else 0.0)
+        try:
+            yield
+            connection.exec_driver_sql("COMMIT")
+        except BaseException:
+            with contextlib.suppress(SQLAlchemyError):
+                connection.exec_driver_sql("ROLLBACK")
+            raise
+    finally:
+        if not durable:
+            connection.exec_driver_sql("PRAGMA synchronous = FULL")
 
 
-def insist(connection: sa.Connection, statement: str) -> None:
-    """Run what takes SQLite's write lock.
+def insist(connection: sa.Connection, statement: str, patience: float = PATIENCE) -> None:
+    """Run what takes SQLite's write lock. Raises `Busy` after *patience* seconds.
 
     Its own waiting looks ten times a second, and a busy server leaves the lock
     alone for less than a millisecond at a time: it would never find it free.
     """
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + patience
     connection.exec_driver_sql("PRAGMA busy_timeout = 0")
     try:
         while True:
@@ -95,8 +107,10 @@ def insist(connection: sa.Connection, statement: str) -> None:
                 connection.exec_driver_sql(statement)
                 return
             except OperationalError as error:
-                if _code(error) != BUSY or time.monotonic() > end:
+                if _code(error) != BUSY:
                     raise
+                if time.monotonic() >= end:
+                    raise Busy("somebody else writes into the database") from None
             time.sleep(random.uniform(0.0002, 0.002))  # noqa: S311  # not in step with the writer
     finally:
         connection.exec_driver_sql(f"PRAGMA busy_timeout = {LOCK_WAIT * 1000:.0f}")

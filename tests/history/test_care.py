@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from services.history import care, search, slices, tables
+from services.history import care, slices, tables, word_index
 from services.history.port import Batch, Chat, Kind, Message, Note, Side, StoreError
 from services.history.sql import LOCK_WAIT, SQLStore, open_store
 
@@ -21,7 +21,7 @@ from .people import BEGAN, duty, keep, no_pause
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"SLICE": 4, "BATCH": 3, "WINDOW": 5}.items():
-        for module in (care, search, slices):
+        for module in (care, word_index, slices):
             if hasattr(module, name):
                 monkeypatch.setattr(module, name, value)
 
@@ -154,7 +154,7 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(
 ):
     """Hundreds of chats that change as they do in life; then one after the other is erased."""
     monkeypatch.setattr(care, "SLICE", 50)
-    monkeypatch.setattr(search, "SLICE", 50)
+    monkeypatch.setattr(word_index, "SLICE", 50)
     path = tmp_path / "csapp.db"
     store = open_store(f"sqlite:///{path}")
     sa.event.listen(store.engine, "connect", _hurry)
@@ -187,8 +187,8 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(
         store.add_note(Note(key, chat.waiter_subject, noted, BEGAN))
         traces[user] += [name, uuid, page, noted, *([chat.comment[:40]] if chat.comment else [])]
         if key % 25 == 0:
-            search.index_more(store, 200, pause=no_pause)
-    search.index_more(store, pause=no_pause)
+            word_index.index_slice(store, most=200)
+    word_index.index_all(store, pause=no_pause)
 
     def left(needles: list[str]) -> list[str]:
         files = b"".join(file.read_bytes().lower() for file in tmp_path.iterdir() if file.is_file())
@@ -259,7 +259,7 @@ def test_the_servers_writer_gets_its_turn_during_a_sweep(
     monkeypatch.setattr(slices, "SLICE", 500)
     for key in range(1, 21):
         keep(store, key, ["some words to be swept away"] * 200)
-    search.index_more(store, pause=no_pause)
+    word_index.index_all(store, pause=no_pause)
     sweeping = threading.Thread(target=care.sweep, args=(store, 0, BEGAN + care.DAY), daemon=True)
     sweeping.start()
     key = 1000

@@ -8,7 +8,7 @@ import sys
 import pytest
 from sqlalchemy import event
 
-from services.history import care, search, slices, tables
+from services.history import care, search, slices, tables, word_index
 from services.history.sql import SQLStore
 
 from .people import keep, no_pause
@@ -17,20 +17,21 @@ from .people import keep, no_pause
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slices, "SLICE", 3)
-    monkeypatch.setattr(search, "SLICE", 3)
+    monkeypatch.setattr(word_index, "SLICE", 3)
+    monkeypatch.setattr(word_index, "PIECE", 3)
     monkeypatch.setattr(care, "SLICE", 3)
 
 
 def found(store: SQLStore, query: str, **how: object) -> list[tuple[int, int]]:
     """`(chat, seq)` of the hits."""
-    hits = search.search(store, query, pause=no_pause, **how).hits  # type: ignore[arg-type]
+    hits = search.search(store, query, **how).hits  # type: ignore[arg-type]
     return [(hit.chat, hit.seq) for hit in hits]
 
 
 def test_newest_first_with_who_when_and_what(store: SQLStore):
     keep(store, 1, ["Where is my parcel?", "Your PARCEL is on its way"])
     keep(store, 2, ["A parcel", "No"], user="bob")
-    hits = search.search(store, "parcel", pause=no_pause).hits
+    hits = search.search(store, "parcel").hits
     assert [(hit.chat, hit.seq, hit.author) for hit in hits] == [
         (2, 1, "bob"), (1, 2, "wim"), (1, 1, "ada"),
     ]  # fmt: skip
@@ -62,9 +63,9 @@ def test_scripts_without_spaces(store: SQLStore):
 
 def test_pages(store: SQLStore):
     keep(store, 1, [f"word {number}" for number in range(10)])
-    first = search.search(store, "word", limit=4, pause=no_pause)
-    second = search.search(store, "word", limit=4, before=first.next, pause=no_pause)
-    third = search.search(store, "word", limit=4, before=second.next, pause=no_pause)
+    first = search.search(store, "word", limit=4)
+    second = search.search(store, "word", limit=4, before=first.next)
+    third = search.search(store, "word", limit=4, before=second.next)
     seqs = [hit.seq for page in (first, second, third) for hit in page.hits]
     assert seqs == list(range(10, 0, -1))
     assert third.next is None
@@ -101,10 +102,11 @@ def test_a_filter_that_lets_little_through_gives_up_and_can_go_on(
     keep(store, 1, ["word"], waiter="rare")
     for key in range(2, 9):
         keep(store, key, ["word"])
+    word_index.index_all(store, pause=no_pause)
     monkeypatch.setattr(search, "MAX_TRIED", 3)
     before, looks, hits = None, 0, []
     while True:
-        page = search.search(store, "word", served_by="rare", before=before, pause=no_pause)
+        page = search.search(store, "word", served_by="rare", before=before)
         hits += page.hits
         looks += 1
         if page.next is None:
@@ -187,20 +189,65 @@ def sqlite(store: SQLStore) -> SQLStore:
     return store
 
 
-def test_the_index_catches_up_in_slices(sqlite: SQLStore):
-    keep(sqlite, 1, ["word"] * 10)
-    pauses: list[float] = []
-    assert search.index_more(sqlite, 5, pause=pauses.append) == 5
-    assert search.index_more(sqlite, pause=pauses.append) == 5
-    assert search.index_more(sqlite, pause=pauses.append) == 0
-    assert len(pauses) >= 2
+def test_the_index_is_filled_in_slices_of_so_many_texts_and_characters(sqlite: SQLStore):
+    keep(sqlite, 1, ["word"] * 5 + ["long " * 20] * 3 + ["very long " * 100])
+    sizes = []
+    while added := word_index.index_slice(sqlite, most=4, characters=210).added:
+        sizes.append(added)
+    assert sizes == [4, 3, 1, 1]
+    assert word_index.index_all(sqlite, pause=no_pause) == 0
 
 
-def test_a_search_catches_up_only_so_far(sqlite: SQLStore, monkeypatch: pytest.MonkeyPatch):
-    keep(sqlite, 1, ["word"] * 10)
-    monkeypatch.setattr(search.index_more, "__defaults__", (4,))
-    assert len(found(sqlite, "word")) == 4
-    assert len(found(sqlite, "word")) == 8
+def test_a_slice_leaves_the_database_alone_while_somebody_writes(sqlite: SQLStore):
+    keep(sqlite, 1, ["word"] * 5)
+    with slices.writing(sqlite), pytest.raises(slices.Busy):
+        word_index.index_slice(sqlite)
+    assert word_index.index_slice(sqlite).added == 5
+    with sqlite.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2, "as ever"
+
+
+def test_a_slice_does_nothing_where_somebody_else_has_moved_the_index(sqlite: SQLStore):
+    keep(sqlite, 1, ["word"] * 5)
+    assert word_index.index_slice(sqlite, most=2) == (2, 0, 2)
+    assert word_index.index_slice(sqlite, 0) == (0, 2, 2)
+    assert word_index.index_slice(sqlite, 2) == (3, 2, 5)
+
+
+@pytest.mark.parametrize("indexed", range(11))
+def test_what_is_not_in_the_index_is_found_like_the_rest(sqlite: SQLStore, indexed: int):
+    texts = ["Wórd one", "我的订单在哪里", "two words", "WORD three", "订 单", "word " * 40]
+    keep(sqlite, 1, texts)
+    keep(sqlite, 2, texts[:4], user="bob", waiter="zoe")
+    if indexed:
+        word_index.index_slice(sqlite, most=indexed)
+    assert found(sqlite, "word") == [(2, 4), (2, 1), (1, 6), (1, 4), (1, 1)]
+    assert found(sqlite, "订单") == [(2, 2), (1, 5), (1, 2)]
+    assert found(sqlite, "word", served_by="wim") == [(1, 6), (1, 4), (1, 1)]
+    assert found(sqlite, "word", limit=2) == [(2, 4), (2, 1)]
+
+
+def test_the_newest_are_found_however_far_the_index_is_behind(
+    sqlite: SQLStore, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(search, "MAX_NEW", 6)
+    keep(sqlite, 1, ["word"] * 2 + ["other"] * 20 + ["word"])
+    first = search.search(sqlite, "word")
+    assert [hit.seq for hit in first.hits] == [23]
+    seqs, following, looks = [23], first.next, 1
+    while following is not None:
+        page = search.search(sqlite, "word", before=following)
+        seqs += [hit.seq for hit in page.hits]
+        following, looks = page.next, looks + 1
+    assert seqs == [23, 2, 1]
+    assert looks == 4
+
+
+def test_a_search_writes_nothing(sqlite: SQLStore, url: str):
+    keep(sqlite, 1, ["word"] * 5)
+    with slices.writing(sqlite):  # the lock is somebody else's
+        assert len(found(sqlite, "word")) == 5
+    assert word_index.index_slice(sqlite).begun == 0
 
 
 def test_numbers_that_become_free_are_indexed_again(sqlite: SQLStore):
@@ -216,7 +263,7 @@ def test_numbers_that_become_free_are_indexed_again(sqlite: SQLStore):
 def test_rows_that_were_never_indexed_can_be_deleted(sqlite: SQLStore):
     keep(sqlite, 1, ["one", "two", "three"], user="ada")
     keep(sqlite, 2, ["one"], user="bob")
-    search.index_more(sqlite, 2)
+    word_index.index_slice(sqlite, most=2)
     care.erase(sqlite, "ada", vacuum=False, pause=no_pause)
     assert found(sqlite, "one") == [(2, 1)]
     integrity(sqlite)
@@ -226,7 +273,7 @@ def test_the_index_is_whole_after_all_kinds_of_changes(sqlite: SQLStore):
     for key in range(1, 40):
         keep(sqlite, key, ["shared word", f"own{key} 订单{key}"], user=f"user-{key % 7}")
         if key % 5 == 0:
-            search.index_more(sqlite, 4)
+            word_index.index_slice(sqlite, most=4)
         if key % 9 == 0:
             care.erase(sqlite, f"user-{key % 7}", vacuum=False, pause=no_pause)
     with sqlite.engine.connect() as connection:
@@ -245,7 +292,7 @@ def test_no_transaction_takes_more_than_a_slice(sqlite: SQLStore):
             commits.append("COMMIT")
 
     event.listen(sqlite.engine, "before_cursor_execute", see)
-    search.index_more(sqlite, pause=no_pause)
+    word_index.index_all(sqlite, pause=no_pause)
     assert len(commits) == 7  # of three rows each
 
 
