@@ -93,6 +93,13 @@ def sign_in(name: str) -> Response:
     return redirect(url_for("first"))
 
 
+@shop.get("/sign-out")
+def sign_out() -> str:
+    """Nobody tells the chat."""
+    session.clear()
+    return "signed out"
+
+
 #: has no chat of its own: the widget comes from the server named in `CHAT`
 elsewhere = Flask(f"{__name__}.elsewhere")
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from testkit import LiveServer
+from services.wire.codes import CloseCode
+from testkit import Client, LiveServer
 from testkit.ports import free_port
 
 from .conftest import PHONE, Run, Visit
@@ -21,6 +22,9 @@ pytestmark = pytest.mark.browser
 
 #: what Chromium says on the console about a network or a server that is gone
 CUT = ("ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION", "WebSocket connection to")
+
+#: s that a token lives, in tests that outlive it
+SHORT = 3
 
 #: a page that is none has no icon
 NO_ICON = ("404",)
@@ -696,6 +700,53 @@ def test_the_page_says_who_the_visitor_is(shop: LiveServer, visit: Visit) -> Non
     with Waiter(shop) as ada:
         ask(page, "Hello?")
         assert ada.hears("new_connection")["payload"]["name"] == "Ann"
+
+
+def outlive(server: LiveServer) -> None:
+    """Wait until a token that was signed now has run out."""
+    with Client(server, "user") as other:
+        other.auth(server.token("user", "other", lifetime=SHORT))
+        assert other.closed() == CloseCode.UNAUTHENTICATED
+
+
+def test_a_function_that_says_who_the_visitor_is_is_asked_again(
+    shop: LiveServer, visit: Visit
+) -> None:
+    page = visit(f"{shop.url}/")
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    tokens = [shop.token("user", "user-7", "Ann", life) for life in (SHORT, 3600)]
+    page.evaluate(
+        "tokens => csapp('identify', async () => tokens[1] ? tokens.shift() : tokens[0])", tokens
+    )
+    with Waiter(shop) as ada:
+        ask(page, "Hello?")
+        ada.user = ada.hears("new_connection")["payload"]["uuid"]
+        assert ada.reads() == "Hello?"
+        outlive(shop)
+        ada.writes("Still here.")
+        expect(log(page)).to_contain_text("Still here.")
+    assert len(sockets) == 1
+
+
+def test_the_host_is_asked_again_who_a_visitor_is(
+    run: Run, env: dict[str, str], visit: Visit
+) -> None:
+    """It goes on while the host says so, and ends when it does not, whoever forgot to tell us."""
+    short = {**env, "CSAPP_RECHECK": str(SHORT)}
+    host = run("tests.browser.hosts:shop", prefix="/support", env=short)
+    page = visit(f"{host.url}/healthz", expected=NO_ICON)
+    signed_in(page, host, "ann")
+    with Waiter(host) as ada:
+        ask(page, "Hello?")
+        ada.user = ada.hears("new_connection")["payload"]["uuid"]
+        assert ada.reads() == "Hello?"
+        outlive(host)
+        ada.writes("Still here.")
+        expect(log(page)).to_contain_text("Still here.")
+        page.request.get(host.url.removesuffix("/support") + "/sign-out")
+        expect(page.locator("[part~=message]", has_text="Still here.")).to_have_count(0)
+        assert "Still here." not in page.evaluate("JSON.stringify(localStorage)")
 
 
 # ---- one browser, one visitor ---------------------------------------------------------------

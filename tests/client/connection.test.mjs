@@ -260,3 +260,98 @@ test("handlers are taken off", () => {
   client.connect();
   assert.equal(calls, 0);
 });
+
+// ---- the token runs out -----------------------------------------------------------
+
+/** Answers the latest `auth` as the server does, with a token of *seconds*. */
+const enterFor = async (stage, seconds, sub = "ann") => {
+  if (stage.client.status.state === "stopped") stage.client.start();
+  await stage.pass(0);
+  await stage.say("initialize");
+  await stage.answer("auth", "auth_success", { uuid: "me", sub, expires_in: seconds });
+};
+
+for (const [luck, share] of [[1, 0.8], [0, 0.6]]) {
+  test(`after ${share} of its life another token is shown on the same connection`, async () => {
+    const asked = [];
+    const stage = new Stage({ token: async (how) => `token ${asked.push(how)}` });
+    stage.luck = luck;
+    stage.client.connect();
+    await enterFor(stage, 50);
+    await stage.introduce([{ seq: 1, type: "message_text", from: "wim", date: "d", payload: { message: "hi" } }]);
+    const told = stage.heard.length;
+    await stage.pass(share * 50_000 - 1);
+    assert.equal(stage.sent("auth").length, 1);
+    await stage.pass(1);
+    assert.deepEqual(asked, [{ refresh: false }, { refresh: false, renew: true }]);
+    assert.deepEqual(stage.sent("auth")[1].payload, { token: "token 2", version: 2 });
+    await stage.answer("auth", "auth_success", { uuid: "me", sub: "ann", expires_in: 50 });
+    assert.equal(stage.sockets.length, 1);
+    assert.deepEqual(stage.heard.slice(told), [], "nobody notices");
+    assert.equal(stage.client.chat.lastSeq, 1);
+    assert.deepEqual(states(stage), ["connecting", "online"]);
+    await stage.pass(share * 50_000);
+    assert.equal(stage.sent("auth").length, 3, "and again");
+  });
+}
+
+test("a token that cannot be had in time is asked for again and again", async () => {
+  let asked = 0;
+  const token = async ({ renew }) => {
+    if (renew && (asked += 1) < 4) throw new Error("no network");
+    return "a-token";
+  };
+  const stage = new Stage({ token });
+  stage.luck = 0;
+  await enterFor(stage, 1000);
+  await stage.pass(980_000); // at 600, 840, 936 and 974.4 s
+  assert.equal(asked, 4);
+  assert.equal(stage.sent("auth").length, 2);
+  assert.deepEqual(states(stage), ["connecting", "online"]);
+  assert.deepEqual(stage.heard.filter(([type]) => type === "error"), []);
+});
+
+test("where the token is somebody else's by now, it comes back as that one", async () => {
+  const stage = new Stage({ token: async ({ renew }) => (renew ? "bob's" : "ann's") });
+  await enterFor(stage, 100);
+  await stage.pass(80_000);
+  await stage.refuse("auth", "forbidden");
+  assert.equal(stage.socket.code, 4000);
+  assert.equal(stage.client.status.state, "waiting");
+  await stage.pass(1000);
+  await enterFor(stage, 100, "bob");
+  assert.equal(stage.client.me.sub, "bob");
+});
+
+test("what was lost meanwhile is not shown on the next connection", async () => {
+  let give;
+  const token = ({ renew }) => (renew ? new Promise((resolve) => (give = resolve)) : Promise.resolve("first"));
+  const stage = new Stage({ token });
+  await enterFor(stage, 100);
+  await stage.pass(80_000);
+  await stage.close(1006);
+  await stage.pass(1000);
+  await enterFor(stage, 100);
+  give("late");
+  await stage.pass(0);
+  assert.deepEqual(stage.sent("auth").map(({ payload }) => payload.token), ["first"]);
+});
+
+test("a token without a function is not renewed, nor one that says nothing of its life", async () => {
+  const fixed = new Stage();
+  await enterFor(fixed, 100);
+  const silent = new Stage({ token: async () => "a-token" });
+  await silent.enter();
+  for (const stage of [fixed, silent]) {
+    await stage.pass(100_000);
+    assert.equal(stage.sent("auth").length, 1);
+  }
+});
+
+test("a token of ten years is renewed after days, not at once", async () => {
+  const stage = new Stage({ token: async () => "a-token" });
+  await enterFor(stage, 10 * 365 * 86_400);
+  assert.ok(stage.sent("auth").length === 1);
+  await stage.pass(600_000);
+  assert.equal(stage.sent("auth").length, 1);
+});

@@ -6,7 +6,7 @@ import { webcrypto } from "node:crypto";
 globalThis.crypto ??= webcrypto;
 const WebSocket = createRequire(`${process.env.NODE_PATH}/`)("ws");
 const { ChatClient } = await import("../../blueprints/widget/static/csapp-client.js");
-const { url, role, token, haste } = JSON.parse(process.argv[2]);
+const { url, role, token, tokens, haste } = JSON.parse(process.argv[2]);
 
 const began = Date.now();
 const environment = {
@@ -22,10 +22,22 @@ const storage = {
   removeItem: (key) => kept.delete(key),
 };
 const problems = [];
+const lines = []; // states of the connection, since the beginning
 let client;
+let fetched = ""; // the last token
+let count = 0; // tokens fetched at *tokens*
+
+async function fetchToken({ refresh, renew }) {
+  if (fetched && !refresh && !renew) return fetched;
+  const headers = fetched ? { Authorization: `Bearer ${fetched}` } : {};
+  const answer = await (await fetch(tokens, { method: "POST", headers })).json();
+  count += 1;
+  return (fetched = answer.token);
+}
 
 function open() {
-  client = new ChatClient({ url, role, token, storage, environment });
+  client = new ChatClient({ url, role, token: tokens ? fetchToken : token, storage, environment });
+  client.on("status", ({ state }) => lines.push(state));
   const seen = new Map(); // conversation → seqs of which an event has told
   client.on("message", ({ chat, message }) => message.seq && told(seen, chat, message));
   client.on("receipt", ({ chat, message }) => message.seq && told(seen, chat, message));
@@ -59,7 +71,7 @@ function show() {
     const { peer, messages, lastSeq, readByPeer, unread, presence, typing, state, complete } = chat;
     chats[name] = { peer, messages, lastSeq, readByPeer, unread, presence, typing, state, complete };
   }
-  print({ state: { status, phase, queue, duty, line, me, chats, problems } });
+  print({ state: { status, phase, queue, duty, line, me, chats, problems, lines, count } });
 }
 
 const print = (what) => console.log(JSON.stringify(what));

@@ -21,15 +21,21 @@ State = dict[str, Any]
 
 
 class Page:
-    """A visitor's or a waiter's page on *line*. A context manager, which closes it."""
+    """A visitor's or a waiter's page on *line*. A context manager, which closes it.
 
-    def __init__(self, line: LiveServer | FaultProxy, role: str, sub: str) -> None:
+    *tokens*: the path where it fetches its tokens, which say who it is.
+    """
+
+    def __init__(
+        self, line: LiveServer | FaultProxy, role: str, sub: str, *, tokens: str = ""
+    ) -> None:
         self.name = sub
         settings = {
             "url": f"{line.ws_url}/v1/ws/{role}/connect",
             "role": role,
             "token": line.token(role, sub),
             "haste": HASTE,
+            "tokens": f"{line.ws_url.replace('ws', 'http', 1)}{tokens}" if tokens else "",
         }
         self._node = subprocess.Popen(
             ["node", str(Path(__file__).with_suffix(".mjs")), json.dumps(settings)],

@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from services.wire.codes import RECONNECT, CloseCode
-from testkit import LiveServer
+from testkit import Client, LiveServer
 from testkit.proxy import BOTH, TO_CLIENT, TO_SERVER, FaultProxy
 from testkit.server import ROOT
 
@@ -390,3 +390,32 @@ def test_a_waiter_stays_ready_over_a_reload_and_away_over_another(server: LiveSe
             waiter.wait(is_ready(ready))
             waiter.call("reload")
             waiter.wait(is_ready(ready))
+
+
+# ---- the token runs out -------------------------------------------------------
+
+
+def test_a_chat_outlives_its_tokens_and_nobody_notices(database: str):
+    env = {**SETTINGS, "CSAPP_DATABASE_URL": database, "CSAPP_TOKEN_LIFETIME": "3"}
+    with (
+        LiveServer.gunicorn(env=env) as server,
+        Page(server, "user", "a stranger", tokens="/v1/visitor/token") as user,
+        Page(server, "waiter", "wim") as waiter,
+    ):
+        user.call("connect", {})
+        waiter.call("ready", {})
+        user.wait(is_served)
+        waiter.wait(serves(1))
+        first = user.state["me"]["sub"]
+        user.call("send", "before")
+        user.wait(sent(1))
+        with Client(server, "user") as other:
+            other.auth(server.token("user", "other", lifetime=3))
+            assert other.closed() == CloseCode.UNAUTHENTICATED
+        user.call("send", "after")
+        user.wait(sent(2))
+        waiter.wait(sent(2))
+        assert user.state["count"] > 1
+        assert user.state["lines"] == ["connecting", "online"]
+        assert user.state["me"]["sub"] == first
+        assert user.state["problems"] == []

@@ -50,6 +50,7 @@ const LONGEST_PAUSE = 15_000; // … up to this
 const STEADY = 10_000; // ms after which a connection counts as good
 const OVERDUE = 8000; // ms without any data after a question until we probe the line …
 const QUIET = 60_000; // … and without one: browsers hide the server's pings
+const LONGEST = 1e6; // s: browsers' timers end at 24 days
 const STALE = 5000; // … and when the page is looked at again
 const PATIENCE = 7000; // ms for the answer to a probe; then the line is dead
 const TYPING = 3000; // ms between repeats while somebody types
@@ -191,7 +192,8 @@ export class ChatClient {
 
   /**
    * *url* of the door, `wss:` or `https:`; *role* `user` or `waiter`; *token* a string, or a function
-   * of `{refresh}` (the last one was refused) that returns one or a promise of one. *storage*: null
+   * of `{refresh, renew}` (the last one was refused; it runs out soon) that returns one or a promise of
+   * one. *storage*: null
    * for none, `localStorage` by default; its keys begin with *key*. *environment*: for tests.
    */
   constructor({ url, role, token, storage, key = "csapp", locale, environment }) {
@@ -455,6 +457,28 @@ export class ChatClient {
     this.#ask("auth", payload, (error) => (error ? this.#rejected(error) : this.#welcome(resumed)));
   }
 
+  /** Well before the token runs out, in *left* s, show another on the same connection. */
+  #watchToken(left) {
+    const pause = Math.min(left, LONGEST) * (0.6 + 0.2 * this.#env.random());
+    const isOld = typeof this.#token === "function" && left > 1;
+    this.#alarm("token", isOld ? pause * 1000 : undefined, () => this.#renew(left - pause));
+  }
+
+  async #renew(left) {
+    const attempt = this.#attempt;
+    this.#watchToken(left); // again, unless this goes well
+    try {
+      const token = await this.#token({ refresh: false, renew: true });
+      if (attempt !== this.#attempt) return;
+      this.#shown = token;
+      this.#ask("auth", { token, version: 2 }, (error) => {
+        if (error?.code === "forbidden") this.#lose(ABANDONED, error.message); // we are somebody else now
+      });
+    } catch {
+      // there is time to try again
+    }
+  }
+
   async #rejected({ code, message }) {
     if (code === "invalid_message") {
       this.#clear(); // storage was edited by hand
@@ -671,6 +695,7 @@ export class ChatClient {
       if (this.#sub && this.#sub !== me.sub) this.#clear(); // it was somebody else's
       this.#sub = me.sub;
       this.me = me;
+      this.#watchToken(me.expires_in);
     },
     connect_queue: (queue) => {
       if (this.#leaving) return;

@@ -183,17 +183,18 @@ export class Visit {
 
   // ---- the token ---------------------------------------------------------------
 
-  async #token({ refresh } = {}) {
+  async #token(asked) {
     const { base, store, given } = this.#widget;
     const state = store.get();
     if (state.given) {
-      if (given) return given;
+      if (given) return given.call ? given(asked) : given;
       throw new Error("the page has not said who the visitor is");
     }
     const visitor = this.#widget.option("visitor");
     const same = visitor === undefined || visitor === state.visitor || !this.#isIdle;
-    if (state.token && !refresh && same && Date.now() < state.renew) return state.token;
-    const answer = await fetch(new URL("v1/visitor/token", base), {
+    if (state.token && !asked.refresh && same && Date.now() < state.renew) return state.token;
+    // in a chat, a stranger stays one: also where the page knows it by now
+    const answer = await fetch(new URL(`v1/visitor/token${this.#isIdle ? "" : "?stay"}`, base), {
       method: "POST",
       headers: state.token ? { Authorization: `Bearer ${state.token}` } : {},
       credentials: this.#widget.option("credentials") ?? "same-origin",

@@ -208,7 +208,7 @@
     store = store;
     emit = emit;
     frame = document.createElement("div");
-    /** The token that the page has given with `identify`. */
+    /** The token that the page has given with `identify`, or a function that fetches one. */
     given = null;
     locale = "en";
     t = (key) => (key === "open" ? "Chat" : "");
