@@ -7,7 +7,7 @@ import time
 
 from flask import Blueprint, Request, Response, jsonify, request
 
-from services.identity import Identity, Shown, TokenRole
+from services.identity import STRANGER, Identity, Shown, TokenRole
 from services.limits import KeyedBuckets
 from services.origin import client_address, origin_allowed, public_host
 from services.revocation import date
@@ -21,7 +21,7 @@ from .asked import bearer, token_of, waiter
 from .cors import shared
 from .extension import Extension, problem
 from .login import Login
-from .renewal import RENEWAL, STRANGER, Renewals, identity, is_stranger, lifetime
+from .renewal import RENEWAL, Renewals, identity, is_stranger, lifetime
 
 #: signing one subject out: a second, and at once; it is a row in the database each time
 SIGN_OUT_RATE = 0.1

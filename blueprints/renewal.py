@@ -22,9 +22,6 @@ from services.settings import Settings
 from .asked import token_of
 from .extension import Who
 
-#: subjects of visitors whom nobody knows; a host's own user ids do not begin like this
-STRANGER = "anonymous-"
-
 #: s after its end that a visitor's token still gets its bearer another one: who comes back
 #: within a week is the same visitor
 RENEWAL = 7 * 86_400
@@ -80,7 +77,7 @@ def identity(who: Who, role: TokenRole, shown: Shown | None) -> Identity:
 
 def is_stranger(shown: Shown | None) -> bool:
     """Whether nobody knows who shows this token."""
-    return shown is not None and shown.identity.subject.startswith(STRANGER)
+    return shown is not None and shown.identity.is_stranger
 
 
 def of_account(

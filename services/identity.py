@@ -30,6 +30,10 @@ MAX_SUBJECT = 200  # characters
 MAX_NAME = 200  # characters
 
 
+#: subjects of visitors whom nobody knows; a host's own user ids do not begin like this
+STRANGER = "anonymous-"
+
+
 class TokenRole(StrEnum):
     """What a token lets its bearer be."""
 
@@ -50,6 +54,11 @@ class Identity:
     role: TokenRole = TokenRole.USER
     #: one login; a newer login of the same waiter replaces an older one
     sid: str = ""
+
+    @property
+    def is_stranger(self) -> bool:
+        """A visitor whom nobody knows."""
+        return self.role is TokenRole.USER and self.subject.startswith(STRANGER)
 
     def __post_init__(self) -> None:
         if not isinstance(self.subject, str) or not 0 < len(self.subject) <= MAX_SUBJECT:

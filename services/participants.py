@@ -187,6 +187,7 @@ class Participant:
         "plain",
         "role",
         "sockets",
+        "spoken",
         "talk",
         "uuid",
         "version",
@@ -215,6 +216,8 @@ class Participant:
         self.lines: dict[str, Line] = {}
         #: a user's conversation, also while it waits to be served again
         self.talk: Talk | None = None
+        #: it has said something here in its conversation
+        self.spoken = False
         #: where a user was when it asked
         self.page = ("", "")
         #: what waits for it to return

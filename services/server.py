@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import runtime as runtimes
 from . import webserver
+from .bounds import places_of
 from .clock import Clock
 from .desk.memory import MemoryDesk
 from .desk.port import DeskUnavailable, Figures, Role
@@ -212,6 +213,7 @@ class ChatServer:
             capacity=settings.max_users_per_waiter,
             max_queue=settings.max_queue,
             grace=settings.grace + TICK,  # the wheel's time stands still for up to a tick
+            places=places_of(settings.connections_per_ip),
             now=wheel.lived,
         )
         measured = MeasuredDesk(desk, self.meters)
@@ -250,6 +252,7 @@ class ChatServer:
             capacity=settings.max_users_per_waiter,
             max_queue=settings.max_queue,
             grace=settings.grace,
+            places=places_of(settings.connections_per_ip),
         )
         switchboard = SharedSwitchboard(
             MeasuredDesk(desk, self.meters), settings.outbox_bytes, store, writer,

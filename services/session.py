@@ -25,7 +25,7 @@ from typing import Any
 from msgspec import UNSET
 from simple_websocket import ConnectionClosed
 
-from .desk.port import Arrival, DeskUnavailable, QueueFull, Role
+from .desk.port import AddressFull, Arrival, Claim, DeskUnavailable, QueueFull, Role
 from .history.port import StoreError
 from .history.writer import Talk
 from .house import House
@@ -64,6 +64,9 @@ NEAR = 5.0
 
 #: texts of one connection that may be on their way to the store; then it is not read for a while
 IN_FLIGHT = 512
+
+#: codes of connections that end through nothing that their clients have done
+OUR_FAULT = (CloseCode.RESTART, CloseCode.FULL, CloseCode.INTERNAL_ERROR, CloseCode.REPLACED)
 
 #: s that a connection's end waits for what it has said to be stored
 LAST_WORDS = 10.0
@@ -158,7 +161,19 @@ class Session:
                 deliberate = self.connection.ended_by == "client" and (
                     self.connection.code in DELIBERATE
                 )
-                self._switchboard.exit(self.participant, self, deliberate=deliberate)
+                claim = self._claim(self.participant)
+                self._switchboard.exit(self.participant, self, deliberate=deliberate, claim=claim)
+
+    def _claim(self, me: Participant) -> Claim:
+        """For how long its participant is to be waited for."""
+        connection = self.connection
+        if me.role is Role.WAITER or (
+            connection.ended_by == "server" and connection.code in OUR_FAULT
+        ):
+            return Claim.FULL
+        if me.spoken:
+            return Claim.SPOKEN
+        return Claim.STRANGER if me.identity.is_stranger else Claim.SILENT
 
     def _serve(self) -> None:
         receive = self.connection.receive_batch
@@ -271,6 +286,7 @@ class Session:
                     self._transcript.awaited.difference_update(kept)
                 return False
         self.relayed += len(run)
+        line.sender.spoken = True
         return True
 
     # ---- what is on its way --------------------------------------------
@@ -451,7 +467,9 @@ class Session:
             self._asking = frame
             self._transcript = Transcript(self, dict(frame.payload.resume or {}))
         try:
-            replaced = self._switchboard.enter(self._role, shown.identity, self.uuid, self)
+            replaced = self._switchboard.enter(
+                self._role, shown.identity, self.uuid, self, self.connection.address
+            )
         except DeskUnavailable:
             raise Farewell(CloseCode.FULL, "nobody can be found at the moment") from None
         for older in replaced:
@@ -550,11 +568,11 @@ class Session:
         self._asking = frame
         try:
             switchboard.desk.connect(self.uuid, ticket, switchboard.clock.new_key())
-        except QueueFull:
+        except QueueFull as full:
             self._asking = None
-            raise Refusal(
-                ErrorCode.QUEUE_FULL, "too many visitors are waiting; try later", frame.reply_id
-            ) from None
+            who = "visitors of your address" if isinstance(full, AddressFull) else "visitors"
+            what = f"too many {who} are waiting; try later"
+            raise Refusal(ErrorCode.QUEUE_FULL, what, frame.reply_id) from None
         switchboard.carry_out()
         if self.take_question() is not None:  # nothing was decided: it stands as it stood
             self._tell_state(frame, me)

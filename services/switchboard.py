@@ -21,6 +21,7 @@ from typing import Any
 from .clock import Clock
 from .desk.port import (
     Arrival,
+    Claim,
     Departed,
     Desk,
     Event,
@@ -114,6 +115,7 @@ class Switchboard:
             chat = talks[one.talk]
             chat.waiter = one.waiter
             participant.talk = Talk(chat)
+            participant.spoken = chat.last_seq > 0
             if one.waiter is None:
                 participant.phase = Phase.QUEUED
             else:
@@ -122,8 +124,10 @@ class Switchboard:
 
     # ---- coming and going ----------------------------------------------
 
-    def enter(self, role: Role, identity: Identity, uuid: str, sock: Socket) -> list[Socket]:
-        """*sock* has shown who it is; it is welcomed and given what was parked.
+    def enter(
+        self, role: Role, identity: Identity, uuid: str, sock: Socket, address: str = ""
+    ) -> list[Socket]:
+        """*sock*, of *address*, has shown who it is; it is welcomed and given what was parked.
 
         A waiter's newer login (another `sid`) replaces the older one: the
         older one's sockets are returned, its users stay.
@@ -133,7 +137,7 @@ class Switchboard:
             with self._lock:
                 self._newcomer = newcomer
             try:
-                arrival = self.desk.arrive(role, identity.subject, uuid, identity.name)
+                arrival = self.desk.arrive(role, identity.subject, uuid, identity.name, address)
                 with self._lock:
                     events = self.desk.take_events()
                     self._act(events[: arrival.earlier])
@@ -175,7 +179,14 @@ class Switchboard:
                 sock.put(data)
         participant.parked_bytes = 0
 
-    def exit(self, participant: Participant, sock: Socket, *, deliberate: bool) -> None:
+    def exit(
+        self,
+        participant: Participant,
+        sock: Socket,
+        *,
+        deliberate: bool,
+        claim: Claim = Claim.FULL,
+    ) -> None:
         """*sock* is gone; with the last one its participant leaves or is waited for."""
         with self._doors:
             with self._lock:
@@ -188,7 +199,7 @@ class Switchboard:
             if last and deliberate:
                 self.desk.leave(participant.uuid)
             elif last:
-                self.desk.drop(participant.uuid)
+                self.desk.drop(participant.uuid, claim)
         self.carry_out()
 
     def _show(self, participant: Participant, state: str) -> None:
@@ -426,7 +437,7 @@ class Switchboard:
         if talk is not None:
             talk.record.waiter = talk.record.waiter_subject = None
             if not event.requeued:
-                user.talk = None
+                user.talk, user.spoken = None, False
             self._keep_parting(event, talk)
         conversation = talk.id if talk is not None else ""
         told, gone = (waiter, user) if event.gone == user.uuid else (user, waiter)

@@ -16,10 +16,14 @@ from itertools import islice
 
 from ..bounds import MOST_VOID, TICKET_LIFETIME
 from . import port
+from .absent import Absent
+from .places import Places
 from .port import (
     PLACES_A_ROUND,
     TELL_PLACES,
+    AddressFull,
     Arrival,
+    Claim,
     Departed,
     Event,
     Figures,
@@ -48,10 +52,17 @@ class User:
     told: int = 0
     #: when it joined the line, on the desk's clock
     since: float = 0.0
+    #: where it comes from
+    address: str = ""
+    #: it has said something in its conversation
+    spoken: bool = False
 
 
 class MemoryDesk:
-    """`port.Desk` in memory. *now* counts seconds, monotonic; *wall* since 1970, for tickets."""
+    """`port.Desk` in memory. *now* counts seconds, monotonic; *wall* since 1970, for tickets.
+
+    The users of one address hold at most *places* in the queue and in chats; 0: no bound.
+    """
 
     def __init__(
         self,
@@ -61,10 +72,10 @@ class MemoryDesk:
         grace: float,
         now: Callable[[], float],
         wall: Callable[[], float] = time.time,
+        places: int = 0,
     ) -> None:
         self._capacity = capacity
         self._max_queue = max_queue
-        self._grace = grace
         self._now = now
         self._wall = wall
         self._lock = threading.Lock()
@@ -73,8 +84,8 @@ class MemoryDesk:
         self._users: dict[str, User] = {}
         self._waiters: dict[str, Waiter] = {}
         self._standing: dict[tuple[Role, str], str] = {}
-        # participant → when its grace ends, soonest first; ordered, so that the first is at hand
-        self._absent: OrderedDict[str, float] = OrderedDict()
+        self._absent = Absent(grace)
+        self._places = Places(places)
         self._served = 0
         self._places_changed = False
         self._told_at = 0.0
@@ -85,21 +96,25 @@ class MemoryDesk:
 
     # ---- coming and going ----------------------------------------------
 
-    def arrive(self, role: Role, subject: str, uuid: str, name: str = "") -> Arrival:
+    def arrive(
+        self, role: Role, subject: str, uuid: str, name: str = "", address: str = ""
+    ) -> Arrival:
         with self._lock:
             standing = self._standing.get((role, subject))
             if standing is not None:
+                if user := self._users.get(standing):
+                    user.address = address
                 self._return(standing)
                 return Arrival(standing, True)
             self._standing[role, subject] = uuid
             if role is Role.USER:
-                self._users[uuid] = User(uuid, subject)
+                self._users[uuid] = User(uuid, subject, address=address)
             else:
                 self._waiters[uuid] = Waiter(uuid, subject, self._capacity)
             return Arrival(uuid, False)
 
     def _return(self, uuid: str) -> None:
-        if self._absent.pop(uuid, None) is None:
+        if not self._absent.discard(uuid):
             return
         if uuid in self._users:
             self._users[uuid].present = True
@@ -110,17 +125,22 @@ class MemoryDesk:
             self._pool.refresh(waiter)
         self._match()
 
-    def drop(self, participant: str) -> None:
+    def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
         with self._lock:
             person = self._users.get(participant) or self._waiters.get(participant)
             if person is None or not person.present:
                 return
             person.present = False
-            self._absent[participant] = self._now() + self._grace
             if isinstance(person, Waiter):
+                self._absent.add(participant, self._now(), Claim.FULL)
                 self._pool.refresh(person)
-            else:
-                self._queue.away(participant)
+                return
+            person.spoken |= claim is Claim.SPOKEN
+            claim = Claim.SPOKEN if person.spoken else claim
+            served = person.waiter is not None
+            self._absent.add(participant, self._now(), claim, served=served)
+            self._queue.away(participant)
+            self._match()
 
     def leave(self, participant: str) -> None:
         with self._lock:
@@ -129,10 +149,11 @@ class MemoryDesk:
             self._depart(participant, requeue=False)
 
     def _depart(self, participant: str, *, requeue: bool) -> None:
-        self._absent.pop(participant, None)
+        self._absent.discard(participant)
         if user := self._users.pop(participant, None):
             del self._standing[Role.USER, user.subject]
             self._strike(participant)
+            self._places.give_back(participant)
             if user.waiter is not None:
                 self._part(user, self._waiters[user.waiter], gone=participant)
         elif waiter := self._waiters.pop(participant, None):
@@ -147,22 +168,37 @@ class MemoryDesk:
     def _lose(self, waiter: Waiter, *, requeue: bool) -> None:
         """The users of a waiter who is no more are told, and queued again where it was lost."""
         users = [self._users[uuid] for uuid in waiter.users]
-        for user in users:
-            user.waiter = None
-            self._served -= 1
-            self._events.append(
-                Parted(user.uuid, waiter.uuid, waiter.uuid, requeue, self._talk(user, requeue))
-            )
-        if not requeue or not users:
+        if requeue:
+            self._lose_waiter(users, waiter)
+            self._match()
+            self._tell_front(users)
             return
+        for user in users:
+            self._unseat(user, waiter, requeue=False)
+            self._places.give_back(user.uuid)
+
+    def _lose_waiter(self, users: list[User], waiter: Waiter) -> None:
+        """They are not served by *waiter* any more, and stand in front of the line."""
+        for user in users:
+            self._unseat(user, waiter, requeue=True)
         self._queue.join_front((user.uuid for user in users), self._micros())
-        self._places_changed = True
+        self._places_changed |= bool(users)
         for user in users:
             user.since = self._now()
             user.told = -1
             if not user.present:
                 self._queue.away(user.uuid)
-        self._match()
+
+    def _unseat(self, user: User, waiter: Waiter, *, requeue: bool) -> None:
+        user.waiter = None
+        user.spoken &= requeue
+        self._served -= 1
+        self._absent.unseat(user.uuid)
+        talk = self._talk(user, requeue)
+        self._events.append(Parted(user.uuid, waiter.uuid, waiter.uuid, requeue, talk))
+
+    def _tell_front(self, users: list[User]) -> None:
+        """Tell those of *users*, who stand in front, that are not served yet."""
         for place, user in enumerate(u for u in users if u.waiter is None):
             user.told = place
             self._events.append(Queued(user.uuid, place, self._queue.ticket(user.uuid)))
@@ -171,11 +207,10 @@ class MemoryDesk:
 
     def restore(self, standings: list[Standing]) -> None:
         with self._lock:
-            end = self._now() + self._grace
             queued = []
             for one in standings:
                 self._standing[one.role, one.subject] = one.uuid
-                self._absent[one.uuid] = end
+                self._absent.add(one.uuid, self._now(), Claim.FULL)
                 if one.role is Role.WAITER:
                     capacity = one.capacity or self._capacity
                     waiter = Waiter(one.uuid, one.subject, capacity, present=False)
@@ -200,8 +235,9 @@ class MemoryDesk:
             person = self._users[user]
             if person.waiter is not None or user in self._queue:
                 return
+            self._make_room_at(person.address)
             if not len(self._pool) and len(self._queue) >= self._max_queue:
-                raise QueueFull
+                self._make_room_in_line()
             at = self._micros()
             if ticket is None or abs(ticket) <= self._void.get(person.subject, 0):
                 person.told = self._queue.join(user, at)
@@ -210,6 +246,7 @@ class MemoryDesk:
                 self._places_changed = True
             person.since = self._now()
             person.talk = person.talk or talk
+            self._places.take(user, person.address)
             self._match()
             if person.waiter is None:
                 self._events.append(Queued(user, person.told, self._queue.ticket(user)))
@@ -244,7 +281,7 @@ class MemoryDesk:
 
     def _match(self) -> None:
         """Bring free waiters and waiting users together until one of them runs out."""
-        while (waiter := self._pool.next()) is not None:
+        while (waiter := self._pool.next() or self._make_room_with_a_waiter()) is not None:
             uuid = self._queue.take()
             if uuid is None:
                 return
@@ -257,6 +294,42 @@ class MemoryDesk:
             self._pool.refresh(waiter)
             waited = self._now() - user.since
             self._events.append(Matched(uuid, waiter.uuid, waited, user.talk))
+
+    # ---- making room ---------------------------------------------------
+
+    def _make_room_at(self, address: str) -> None:
+        """One more user of *address* may have a place. Raises `AddressFull`."""
+        if held := self._places.at_bound(address):
+            yielding = self._absent.yielding(held)
+            if yielding is None:
+                raise AddressFull
+            self._depart(yielding, requeue=True)
+
+    def _make_room_in_line(self) -> None:
+        """One more user may stand in line. Raises `QueueFull`."""
+        yielding = self._absent.yielding_where(self._queue.__contains__)
+        if yielding is None:
+            raise QueueFull
+        self._depart(yielding, requeue=True)
+
+    def _make_room_with_a_waiter(self) -> Waiter | None:
+        """A waiter who has become free because somebody else needs the seat of an absent user.
+
+        That one is told on its return that its waiter is gone, and stands in front.
+        """
+        if not self._queue.is_wanted:
+            return None
+        for uuid in self._absent.seats_to_give(self._served):
+            user = self._users[uuid]
+            waiter = self._waiters[user.waiter or ""]
+            if not waiter.ready or not waiter.present or len(waiter.users) > waiter.capacity:
+                continue
+            del waiter.users[uuid]
+            self._pool.refresh(waiter)
+            self._lose_waiter([user], waiter)
+            self._tell_front([user])
+            return waiter
+        return None
 
     # ---- parting -------------------------------------------------------
 
@@ -271,8 +344,11 @@ class MemoryDesk:
 
     def _part(self, user: User, waiter: Waiter, gone: str) -> None:
         user.waiter = None
+        user.spoken = False
         del waiter.users[user.uuid]
         self._served -= 1
+        self._absent.unseat(user.uuid)
+        self._places.give_back(user.uuid)
         self._pool.refresh(waiter)
         self._events.append(Parted(user.uuid, waiter.uuid, gone, talk=self._talk(user, False)))
 
@@ -287,6 +363,7 @@ class MemoryDesk:
         with self._lock:
             if user in self._queue:
                 self._spend(self._users[user])
+                self._places.give_back(user)
             return self._strike(user)
 
     def _strike(self, user: str) -> bool:
@@ -299,8 +376,8 @@ class MemoryDesk:
     def tick(self) -> None:
         with self._lock:
             now = self._now()
-            while self._absent and (first := next(iter(self._absent.items())))[1] <= now:
-                self._depart(first[0], requeue=True)
+            while (gone := self._absent.ended(now)) is not None:
+                self._depart(gone, requeue=True)
             self._forget_void()
             if self._places_changed and now - self._told_at >= TELL_PLACES:
                 self._told_at = now

@@ -41,8 +41,25 @@ TELL_PLACES = 1.0
 PLACES_A_ROUND = 1000
 
 
+class Claim(StrEnum):
+    """What somebody claims whose connection is lost."""
+
+    #: to be waited for during the grace period: waiters, and who was cut off by us
+    FULL = "full"
+    #: the same, and for the rest of the conversation: a user who has said something
+    SPOKEN = "spoken"
+    #: the same as long as nobody needs its place: a user whom the host knows
+    SILENT = "silent"
+    #: that for seconds only: a user whom nobody knows
+    STRANGER = "stranger"
+
+
 class QueueFull(CSAppError):
     """The line has reached its bound; nothing has changed."""
+
+
+class AddressFull(QueueFull):
+    """The users of one address hold all the places that they may; nothing has changed."""
 
 
 class DeskUnavailable(CSAppError):
@@ -236,10 +253,12 @@ class Desk(Protocol):
     `leave` and `tick` raise `DeskUnavailable` where none comes.
     """
 
-    def arrive(self, role: Role, subject: str, uuid: str, name: str = "") -> Arrival:
+    def arrive(
+        self, role: Role, subject: str, uuid: str, name: str = "", address: str = ""
+    ) -> Arrival:
         """*subject* is here: a new participant under *uuid*, or back as its standing one.
 
-        *name* is what others know it by.
+        *name* is what others know it by, *address* where it comes from, as bounds count.
         """
 
     def restore(self, standings: list[Standing]) -> None:
@@ -256,7 +275,9 @@ class Desk(Protocol):
         *ticket* is a place that it had before, as `ticket` told; it is void once
         its subject has been served or has left the line. *talk* is the
         number of the conversation that begins with it, unless one goes on.
-        Raises `QueueFull`.
+        Raises `QueueFull`; `AddressFull` where its address holds too many places.
+        Of those who are away and have said nothing, the longest absent one makes
+        room: in a full line, at its address, and where no waiter is free.
         """
 
     def ticket(self, user: str) -> int:
@@ -289,8 +310,8 @@ class Desk(Protocol):
         While other workers hold sockets of it, this one alone has lost it.
         """
 
-    def drop(self, participant: str) -> None:
-        """The line of *participant* is gone: it is waited for during the grace period.
+    def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
+        """The line of *participant* is gone: it is waited for, as long as it may *claim*.
 
         While other workers hold sockets of it, this one alone has lost it.
         When that has passed it leaves; the users of a waiter lost in this way

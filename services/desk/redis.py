@@ -31,12 +31,22 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ..bounds import TICKET_LIFETIME
+from ..bounds import SEATS_KEPT, STRANGER_GRACE, TICKET_LIFETIME
 from ..errors import CSAppError
 from . import letters, port
 from .fair_lock import FairLock
 from .own_people import Own, OwnPeople
-from .port import Arrival, DeskUnavailable, Event, Figures, QueueFull, Role, Standing
+from .port import (
+    AddressFull,
+    Arrival,
+    Claim,
+    DeskUnavailable,
+    Event,
+    Figures,
+    QueueFull,
+    Role,
+    Standing,
+)
 
 log = logging.getLogger("csapp.desk")
 
@@ -55,7 +65,8 @@ _TAKING_UP = (_FOLDER / "taking_up.lua").read_text()
 _WITH_MEMORY = ("recall", "restore")
 _NUMBERS = (
     f"local MOST_LETTERS, BATCH = {MOST_LETTERS}, {port.PLACES_A_ROUND // 2}\n"
-    f"local TICKETS = {round(TICKET_LIFETIME * 1e6)}\n"
+    f"local TICKETS, BRIEF = {round(TICKET_LIFETIME * 1e6)}, {round(STRANGER_GRACE * 1000)}\n"
+    f"local SEATS_KEPT = {SEATS_KEPT}\n"
 )
 
 
@@ -92,10 +103,11 @@ class RedisDesk:
     """`port.Desk` for all workers that name the same *desk* on the same Redis.
 
     *worker* is the name of this process and never used again by another. *now*
-    (seconds) is for tests; None: Redis's own clock, which all workers share.
+    (seconds) is for tests; None: Redis's own clock, which all workers share. The
+    users of one address hold at most *places* in the queue and in chats; 0: no bound.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all but the first are named
         self,
         url: str,
         *,
@@ -107,12 +119,14 @@ class RedisDesk:
         lease: float = LEASE,
         timeout: float = TIMEOUT,
         now: Callable[[], float] | None = None,
+        places: int = 0,
     ) -> None:
         self.worker = worker
         self.url = url
         #: before each key; the part in braces puts all of them into one slot of a cluster
         self.prefix = f"csapp:{{{desk}}}:"
         self._capacity = capacity
+        self._places = places
         self._settings = (round(grace * 1000), capacity, max_queue)
         self._lease = round(lease * 1000)
         self._now = now
@@ -294,7 +308,9 @@ class RedisDesk:
 
     # ---- coming and going ----------------------------------------------
 
-    def arrive(self, role: Role, subject: str, uuid: str, name: str = "") -> Arrival:
+    def arrive(
+        self, role: Role, subject: str, uuid: str, name: str = "", address: str = ""
+    ) -> Arrival:
         arrivals: list[Arrival] = []
 
         def settle(answers: list[Any]) -> None:
@@ -306,15 +322,15 @@ class RedisDesk:
             if arrival.place is not None:
                 own.take(arrival.place)
 
-        self._call("arrive", role, subject, uuid, name, settle=settle)
+        self._call("arrive", role, subject, uuid, name, address, settle=settle)
         return arrivals[0]
 
-    def drop(self, participant: str) -> None:
+    def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
         with self._inner:
             if own := self._own.get(participant):
                 own.present = False
         with contextlib.suppress(DeskUnavailable):  # it is told when this worker joins again
-            self._call("drop", participant)
+            self._call("drop", participant, claim)
 
     def leave(self, participant: str) -> None:
         with self._inner:
@@ -355,8 +371,11 @@ class RedisDesk:
                 own.talk = own.talk or talk
 
         place = "" if ticket is None else ticket
-        if self._call("connect", user, place, letters.number(talk), settle=settle):
-            raise QueueFull
+        refused = self._call(
+            "connect", user, place, letters.number(talk), self._places, settle=settle
+        )
+        if refused:
+            raise AddressFull if refused[0] == b"address" else QueueFull
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
         def settle(answers: list[Any]) -> None:

@@ -33,6 +33,11 @@ class UserQueue:
     def __contains__(self, user: str) -> bool:
         return user in self._tickets
 
+    @property
+    def is_wanted(self) -> bool:
+        """Somebody who is here waits."""
+        return len(self._present) > 0
+
     def mark(self, at: int) -> int:
         """At least *at*, above every number given so far, and below any to come.
 

@@ -11,9 +11,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from services.bounds import STRANGER_GRACE
 from services.desk.port import (
     PLACES_A_ROUND,
+    AddressFull,
     Arrival,
+    Claim,
     Departed,
     Desk,
     Figures,
@@ -454,6 +457,227 @@ class DeskConformance:
             (Parted, talk),
             (Matched, 7),
         ]
+
+    # ---- who is away and has said nothing --------------------------------
+
+    def test_a_stranger_who_has_said_nothing_is_waited_for_briefly(
+        self, desk: Desk, clock: Clock
+    ) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann", "Bob", "Cid")
+        desk.drop("Bob", Claim.SILENT)
+        desk.drop("Ann", Claim.STRANGER)
+        desk.drop("Cid", Claim.SPOKEN)
+        forget_events(desk)
+        time_passes(desk, clock, STRANGER_GRACE - 0.5)
+        assert_silent(desk)
+        time_passes(desk, clock, 0.5)
+        assert_events(desk, Parted("Ann", "Wanda", "Ann"), Departed("Ann"))
+        time_passes(desk, clock, GRACE - STRANGER_GRACE)
+        assert_events(
+            desk,
+            Parted("Bob", "Wanda", "Bob"),
+            Departed("Bob"),
+            Parted("Cid", "Wanda", "Cid"),
+            Departed("Cid"),
+        )
+
+    def test_a_stranger_who_is_back_in_time_stands_where_it_stood(
+        self, small_desk: Desk, clock: Clock
+    ) -> None:
+        waiters_get_ready(small_desk, "Wanda")
+        users_connect(small_desk, "Ann", "Bob", "Cid")
+        for name in ("Ann", "Bob"):
+            small_desk.drop(name, Claim.STRANGER)
+        time_passes(small_desk, clock, STRANGER_GRACE - 0.5)
+        for name in ("Ann", "Bob"):
+            returns(small_desk, Role.USER, name)
+        time_passes(small_desk, clock, GRACE)
+        forget_events(small_desk)
+        assert small_desk.part("Ann", "Wanda", "Ann")
+        assert_events(small_desk, Parted("Ann", "Wanda", "Ann"), Matched("Bob", "Wanda"))
+
+    def test_a_grace_period_is_never_longer_for_a_stranger(self, clock: Clock) -> None:
+        desk = self.open(clock, grace=2.0)
+        users_connect(desk, "Ann")
+        desk.drop("Ann", Claim.STRANGER)
+        forget_events(desk)
+        time_passes(desk, clock, 2.0)
+        assert_events(desk, Departed("Ann"))
+
+    def test_who_has_said_something_keeps_its_whole_grace_for_the_conversation(
+        self, desk: Desk, clock: Clock
+    ) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        desk.drop("Ann", Claim.SPOKEN)
+        returns(desk, Role.USER, "Ann")
+        desk.drop("Ann", Claim.STRANGER)  # by a worker that has heard nothing from it
+        forget_events(desk)
+        time_passes(desk, clock, GRACE - 0.5)
+        assert_silent(desk)
+        returns(desk, Role.USER, "Ann")
+        desk.part("Ann", "Wanda", "Ann")
+        desk.connect("Ann")
+        desk.drop("Ann", Claim.STRANGER)
+        forget_events(desk)
+        time_passes(desk, clock, STRANGER_GRACE)
+        assert_events(desk, Parted("Ann", "Wanda", "Ann"), Departed("Ann"))
+
+    def test_the_seats_of_the_absent_are_for_those_who_are_here(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=2)
+        waiters_get_ready(desk, "Wanda", "Will")
+        users_connect(desk, "Ann", "Bob", "Cid", "Dee")
+        desk.drop("Bob", Claim.SILENT)
+        desk.drop("Ann", Claim.STRANGER)
+        desk.drop("Dee", Claim.FULL)
+        forget_events(desk)
+        users_connect(desk, "Eve")  # Ann's seat is kept: of ten one is
+        front = desk.ticket("Bob")
+        assert_events(
+            desk,
+            Parted("Bob", "Will", "Will", requeued=True),
+            Queued("Bob", 0),
+            Matched("Eve", "Will"),
+        )
+        users_connect(desk, "Fay")
+        assert_events(desk, Queued("Fay", 1))
+        returns(desk, Role.USER, "Bob")
+        assert desk.ticket("Bob") == front < 0
+        desk.part("Eve", "Will", "Eve")
+        assert_events(desk, Parted("Eve", "Will", "Eve"), Matched("Bob", "Will"))
+
+    def test_a_seat_is_given_when_its_user_drops(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=2)
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann", "Bob", "Cid")
+        desk.drop("Ann", Claim.STRANGER)
+        forget_events(desk)
+        desk.drop("Bob", Claim.STRANGER)
+        assert_events(
+            desk,
+            Parted("Ann", "Wanda", "Wanda", requeued=True),
+            Queued("Ann", 0),
+            Matched("Cid", "Wanda"),
+        )
+
+    def test_no_seat_is_given_that_nobody_could_take(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=2)
+        waiters_get_ready(desk, "Wanda", "Will")
+        users_connect(desk, "Ann", "Bob", "Cid", "Dee")
+        for waiter in ("Wanda", "Will"):
+            desk.unready(waiter)
+        for user in ("Ann", "Bob", "Cid"):
+            desk.drop(user, Claim.STRANGER)
+        forget_events(desk)
+        users_connect(desk, "Eve")
+        assert_events(desk, Queued("Eve", 0))
+
+    def test_sixty_who_ask_and_go_hold_up_nobody(self, clock: Clock) -> None:
+        desk = self.open(clock, max_queue=30)
+        waiters_get_ready(desk, "Wanda", "Will", "Wu", "Wim")
+        for number in range(60):
+            users_connect(desk, f"nobody {number}")
+            desk.drop(f"nobody {number}", Claim.STRANGER)
+        forget_events(desk)
+        users_connect(desk, *(f"user {number}" for number in range(18)))
+        matched = [one.user for one in desk.take_events() if isinstance(one, Matched)]
+        assert matched == [f"user {number}" for number in range(18)]
+
+    def test_in_a_full_line_the_absent_make_room(self, clock: Clock) -> None:
+        desk = self.open(clock, max_queue=3)
+        users_connect(desk, "Ann", "Bob", "Cid")
+        users_arrive(desk, "Dee", "Eve")
+        desk.drop("Cid", Claim.SILENT)
+        desk.drop("Bob", Claim.STRANGER)
+        desk.drop("Ann", Claim.FULL)
+        forget_events(desk)
+        desk.connect("Dee")
+        assert_events(desk, Departed("Cid"), Queued("Dee", 2))
+        desk.connect("Eve")
+        assert_events(desk, Departed("Bob"), Queued("Eve", 2))
+        users_arrive(desk, "Fay")
+        with pytest.raises(QueueFull):
+            desk.connect("Fay")
+
+    # ---- many from one address -------------------------------------------
+
+    def test_the_users_of_one_address_hold_so_many_places(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=1, places=3)
+        waiters_get_ready(desk, "Wanda")
+        for name in ("Ann", "Bob", "Cid", "Dee"):
+            desk.arrive(Role.USER, name, name, "", "192.0.2.1")
+        for name in ("Ann", "Bob", "Cid"):
+            desk.connect(name)
+        forget_events(desk)
+        desk.drop("Bob")  # the absent count
+        for _ in range(2):
+            with pytest.raises(AddressFull):
+                desk.connect("Dee")
+        assert_silent(desk)
+        desk.connect("Ann")  # who has a place has it
+        desk.arrive(Role.USER, "Eve", "Eve", "", "192.0.2.2")
+        desk.connect("Eve")
+        users_connect(desk, "Fay", "Gus", "Hal", "Ida")  # from nobody knows where
+        assert desk.figures().queue_length == 7
+
+    @pytest.mark.parametrize("how", ["withdraws", "leaves", "ends", "is left", "is lost"])
+    def test_who_goes_makes_room_at_its_address(self, clock: Clock, how: str) -> None:
+        desk = self.open(clock, places=1)
+        for name in ("Ann", "Bob"):
+            desk.arrive(Role.USER, name, name, "", "192.0.2.1")
+        if how in ("ends", "is left"):
+            waiters_get_ready(desk, "Wanda")
+        desk.connect("Ann")
+        with pytest.raises(AddressFull):
+            desk.connect("Bob")
+        if how == "withdraws":
+            desk.withdraw("Ann")
+        elif how == "leaves":
+            desk.leave("Ann")
+        elif how == "ends":
+            desk.part("Ann", "Wanda", "Ann")
+        elif how == "is left":
+            desk.leave("Wanda")
+        else:
+            desk.drop("Ann")
+            time_passes(desk, clock, GRACE)
+        desk.connect("Bob")
+
+    def test_at_a_full_address_the_silent_make_room(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=2, places=3)
+        waiters_get_ready(desk, "Wanda")
+        for name in ("Ann", "Bob", "Cid", "Dee", "Eve"):
+            desk.arrive(Role.USER, name, name, "", "192.0.2.1")
+        for name in ("Ann", "Bob", "Cid"):
+            desk.connect(name)
+        desk.drop("Cid", Claim.STRANGER)
+        desk.drop("Bob", Claim.STRANGER)
+        forget_events(desk)
+        desk.connect("Dee")
+        assert_events(desk, Departed("Cid"), Queued("Dee", 0))
+        desk.connect("Eve")
+        assert_events(
+            desk,
+            Parted("Bob", "Wanda", "Bob"),
+            Departed("Bob"),
+            Matched("Dee", "Wanda"),
+            Queued("Eve", 0),
+        )
+
+    def test_a_user_who_is_queued_again_holds_one_place(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=1, places=2)
+        waiters_get_ready(desk, "Wanda")
+        for name in ("Ann", "Bob"):
+            desk.arrive(Role.USER, name, name, "", "192.0.2.1")
+        desk.connect("Ann")
+        desk.drop("Wanda")
+        time_passes(desk, clock, GRACE)
+        waiters_get_ready(desk, "Will")
+        desk.connect("Bob")
+        desk.part("Ann", "Will", "Will")
+        desk.connect("Ann")
+        assert desk.figures().users_served + desk.figures().queue_length == 2
 
     # ---- a restart -----------------------------------------------------
 

@@ -16,6 +16,7 @@ import redis
 
 from services.desk.port import (
     Arrival,
+    Claim,
     Departed,
     Event,
     Figures,
@@ -90,16 +91,18 @@ class Crew:
 
     # ---- coming and going ----------------------------------------------
 
-    def arrive(self, role: Role, subject: str, uuid: str, name: str = "") -> Arrival:
+    def arrive(
+        self, role: Role, subject: str, uuid: str, name: str = "", address: str = ""
+    ) -> Arrival:
         desk = self.any()
-        arrival = desk.arrive(role, subject, uuid, name)
+        arrival = desk.arrive(role, subject, uuid, name, address)
         assert set(arrival.elsewhere) == self.holders[arrival.uuid] - {desk.worker}
         self.holders[arrival.uuid].add(desk.worker)
         return arrival
 
-    def drop(self, participant: str) -> None:
+    def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
         for worker in sorted(self.holders.pop(participant, ())):
-            self.desks[worker].drop(participant)
+            self.desks[worker].drop(participant, claim)
 
     def lose_one_socket(self, participant: str) -> None:
         """One of several workers loses its sockets of *participant*."""

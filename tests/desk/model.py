@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from services.bounds import SEATS_KEPT
 from services.desk.port import (
+    Claim,
     Departed,
     Event,
     Figures,
@@ -41,6 +43,7 @@ class PlainUser(Person):
     waiter: PlainWaiter | None = None
     told: int = 0
     since: float = 0.0
+    spoken: bool = False
 
 
 @dataclass(eq=False)
@@ -71,6 +74,8 @@ class Model:
         self.idle: list[tuple[PlainWaiter, int]] = []
         #: in the order in which they dropped
         self.absent: list[Person] = []
+        #: of these, who make room for others
+        self.yielding: list[PlainUser] = []
         self.events: list[Event] = []
         self.last_round = float("-inf")
         self.stale_since: float | None = None
@@ -98,7 +103,7 @@ class Model:
             return uuid
         if not person.present:
             person.present = True
-            self.absent.remove(person)
+            self._is_back_or_gone(person)
             self._settle()
         return person.uuid
 
@@ -106,7 +111,10 @@ class Model:
         if user.waiter is not None or user in self.line:
             return
         if len(self.line) >= self.max_queue and not any(waiter.free for waiter in self.waiters):
-            raise QueueFull
+            waiting = [one for one in self.yielding if one in self.line]
+            if not waiting:
+                raise QueueFull
+            self.leave(waiting[0], lost=True)
         self.line.append(user)
         user.since = self.now
         self._settle()
@@ -129,15 +137,18 @@ class Model:
         self._settle()
         return waited
 
-    def drop(self, person: Person) -> None:
+    def drop(self, person: Person, claim: Claim = Claim.FULL) -> None:
+        if isinstance(person, PlainUser):
+            person.spoken |= claim is Claim.SPOKEN
+            if claim in (Claim.SILENT, Claim.STRANGER) and not person.spoken:
+                self.yielding.append(person)
         person.present = False
         person.until = self.now + self.grace
         self.absent.append(person)
         self._settle()
 
     def leave(self, person: Person, *, lost: bool = False) -> None:
-        if person in self.absent:
-            self.absent.remove(person)
+        self._is_back_or_gone(person)
         if isinstance(person, PlainUser):
             self.users.remove(person)
             if person in self.line:
@@ -148,7 +159,7 @@ class Model:
             self.waiters.remove(person)
             users = [*person.users]
             for user in users:
-                self._part(user, person)
+                self._part(user, person, goes_on=lost)
             if lost:
                 self.line[:0] = users
                 for user in users:
@@ -165,9 +176,16 @@ class Model:
 
     # ---- how it is decided ---------------------------------------------
 
-    def _part(self, user: PlainUser, gone: Person) -> None:
+    def _is_back_or_gone(self, person: Person) -> None:
+        if person in self.absent:
+            self.absent.remove(person)
+        if person in self.yielding:
+            self.yielding.remove(person)
+
+    def _part(self, user: PlainUser, gone: Person, *, goes_on: bool = False) -> None:
         waiter = user.waiter
         assert waiter is not None
+        user.spoken &= goes_on
         waiter.users.remove(user)
         user.waiter = None
         self.events.append(Parted(user.uuid, waiter.uuid, gone.uuid))
@@ -176,7 +194,9 @@ class Model:
     def _settle(self) -> None:
         """After every change: match as long as somebody is free and somebody waits."""
         self._note_idle()
-        while self.idle and (waiting := [user for user in self.line if user.present]):
+        while waiting := [user for user in self.line if user.present]:
+            if not self.idle and not self._make_room():
+                break
             least = min(load for _, load in self.idle)
             waiter = next(waiter for waiter, load in self.idle if load == least)
             user = waiting[0]
@@ -186,6 +206,21 @@ class Model:
             self.events.append(Matched(user.uuid, waiter.uuid))
             self._note_idle()
         self._note_stale()
+
+    def _make_room(self) -> bool:
+        """Of those who are away and have said nothing one gives its seat to somebody else."""
+        served = [user for user in self.users if user.waiter is not None]
+        seats = [user for user in self.yielding if user.waiter is not None]
+        for user in seats[: max(0, len(seats) - max(1, len(served) // SEATS_KEPT))]:
+            waiter = user.waiter
+            assert waiter is not None
+            if waiter.ready and waiter.present and len(waiter.users) <= waiter.capacity:
+                self._part(user, waiter, goes_on=True)
+                self.line.insert(0, user)
+                user.since = self.now
+                self._tell([user])
+                return True
+        return False
 
     def _note_idle(self) -> None:
         now = [(waiter, len(waiter.users)) for waiter in self.waiters if waiter.free]

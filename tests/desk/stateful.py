@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.desk.port import Arrival, Desk, QueueFull, Role
+from services.desk.port import Arrival, Claim, Desk, QueueFull, Role
 
 from .helpers import Clock, Ledger
 from .model import Model, Person, PlainUser, PlainWaiter
@@ -131,9 +131,15 @@ class DeskMachine(RuleBasedStateMachine):
         self.agree()
 
     @some("everybody")
-    @rule(pick=picks)
-    def drops(self, pick: int) -> None:
-        self.drop(picked(self.everybody(), pick))
+    @rule(pick=picks, claim=st.sampled_from(Claim))
+    def drops(self, pick: int, claim: Claim) -> None:
+        self.drop(picked(self.everybody(), pick), claim)
+
+    @some("chatting")
+    @rule(many=st.integers(2, 4))
+    def served_ones_drop_in_silence(self, many: int) -> None:
+        for user in self.chatting()[:many]:
+            self.drop(user, Claim.SILENT)
 
     @some("waiting")
     @rule(many=st.integers(1, 3))
@@ -152,10 +158,10 @@ class DeskMachine(RuleBasedStateMachine):
             self.drop(user)
         self.time_passes(round(GRACE / QUARTER) - 1)
 
-    def drop(self, person: Person) -> None:
+    def drop(self, person: Person, claim: Claim = Claim.FULL) -> None:
         if person.present:
-            self.model.drop(person)
-            self.desk.drop(person.uuid)
+            self.model.drop(person, claim)
+            self.desk.drop(person.uuid, claim)
             self.agree()
 
     @some("everybody")

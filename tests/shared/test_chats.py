@@ -98,7 +98,7 @@ def test_places_in_line_and_tickets_are_the_desks(a, b, come):
     here(first)
     assert until(back, "connect_queue", payload_location=0)
     waiter = come(b, "waiter", "ada")
-    assert until(waiter, "queue_status", payload_length=2)
+    assert until(waiter, "queue_status", payload_length=1)
     waiter.say("ready", {"capacity": 1})
     assert until(waiter, "new_connection")["payload"]["sub"] == "bob"
 

@@ -113,8 +113,10 @@ class Numbered(MemoryDesk):
 
     came = 0
 
-    def arrive(self, role: Role, subject: str, uuid: str, name: str = "") -> Arrival:
-        return replace(super().arrive(role, subject, uuid, name), came=self.came)
+    def arrive(
+        self, role: Role, subject: str, uuid: str, name: str = "", address: str = ""
+    ) -> Arrival:
+        return replace(super().arrive(role, subject, uuid, name, address), came=self.came)
 
 
 class Worker:

@@ -1,5 +1,5 @@
 -- A subject is here, with a socket at the calling worker.
--- ARGV[8] role  [9] subject  [10] the UUID of somebody new  [11] name
+-- ARGV[8] role  [9] subject  [10] the UUID of somebody new  [11] name  [12] address, or ''
 -- Answers: its UUID, 1 if it stood already, its place as JSON ('' if the worker knows it or
 -- there is none), the other workers that hold sockets of it, and the number of its coming.
 
@@ -7,11 +7,15 @@ local refused = open()
 if refused then
     return refused
 end
-local role, subject, uuid, name = ARGV[8], ARGV[9], ARGV[10], ARGV[11]
+local role, subject, uuid, name, address = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12] or ''
 desk.came = math.max(desk.came + 1, wall) -- it grows even when all has been lost
 local standing = call('HGET', STANDING, role .. ':' .. subject)
 if not standing then
-    gain(create(role, subject, uuid, name), me)
+    local newcomer = create(role, subject, uuid, name)
+    if role == 'user' then
+        set(newcomer, 'address', address)
+    end
+    gain(newcomer, me)
     return close({ uuid, 0, '', '', text(desk.came) })
 end
 
@@ -19,6 +23,9 @@ local one = person(standing)
 local elsewhere, place, former_home = {}, '', one.home
 if one.name ~= name then
     set(one, 'name', name)
+end
+if role == 'user' and one.address ~= address then
+    set(one, 'address', address)
 end
 for _, worker in ipairs(words(one.at)) do
     if worker ~= me then

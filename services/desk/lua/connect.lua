@@ -1,6 +1,8 @@
 -- A user asks for a waiter: it is matched, or takes its place in line.
 -- ARGV[8] user  [9] the ticket of a place that it had, or ''  [10] its conversation, or ''
--- Answers: 'full' when the line is. An error NOBODY when there is no such user.
+-- ARGV[11] how many places the users of one address may hold; 0: no bound
+-- Answers: 'full' when the line is, 'address' when its address holds too many places. An error
+-- NOBODY when there is no such user.
 
 local refused = open()
 if refused then
@@ -13,9 +15,46 @@ end
 if user.waiter ~= '' or waits(user) then
     return close({})
 end
+
+-- Whoever of its address has been away the longest and has said nothing; all others stay.
+local function yielding_neighbour()
+    local found, longest
+    for _, uuid in ipairs(call('SMEMBERS', PREFIX .. 'places:' .. user.address)) do
+        local order = call('ZSCORE', SEATS, uuid) or call('ZSCORE', WAITS, uuid)
+        if order and (not longest or tonumber(order) < longest) then
+            found, longest = uuid, tonumber(order)
+        end
+    end
+    return found
+end
+
+-- Whoever in the line has been away the longest and has said nothing.
+local function yielding_in_line()
+    for _, uuid in ipairs(call('ZRANGE', WAITS, 0, BATCH)) do
+        if waits(person(uuid)) then
+            return uuid
+        end
+    end
+end
+
+local bound = tonumber(ARGV[11] or '0')
+if bound > 0 and user.address ~= '' and call('SCARD', PREFIX .. 'places:' .. user.address) >= bound then
+    local uuid = yielding_neighbour()
+    if not uuid then
+        return close({ 'address' })
+    end
+    depart(person(uuid), true)
+end
 local free = call('ZRANGE', FREE, 0, 0)[1]
 if not free and call('ZCARD', LINE) >= max_queue then
-    return close({ 'full' })
+    local uuid = yielding_in_line()
+    if not uuid then
+        return close({ 'full' })
+    end
+    depart(person(uuid), true)
+end
+if bound > 0 then
+    hold_place(user)
 end
 if user.talk == '' then
     set(user, 'talk', ARGV[10])

@@ -11,8 +11,10 @@
 
 -- Forget the whole desk.
 local function wipe()
-    local keys = { DESK, STANDING, WORKERS, DYING, LINE, TAKEABLE, TOLD, GRACE, FREE, VOID }
+    local keys = { DESK, STANDING, WORKERS, DYING, LINE, TAKEABLE, TOLD, GRACE, FREE, VOID, SEATS, WAITS }
     for _, uuid in ipairs(call('HVALS', STANDING)) do
+        local held = call('HGET', PREFIX .. 'p:' .. uuid, 'held') or ''
+        call('DEL', PREFIX .. 'places:' .. held)
         call('DEL', PREFIX .. 'p:' .. uuid, PREFIX .. 'users:' .. uuid)
     end
     for _, set_of in ipairs({ call('ZRANGE', WORKERS, 0, -1), call('SMEMBERS', DYING) }) do

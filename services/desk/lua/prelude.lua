@@ -12,7 +12,8 @@
 -- ARGV[8…] the script's own
 --
 -- Before this file come MOST_LETTERS, in a mailbox, BATCH, participants that one round of
--- anything looks after, and TICKETS, µs that a ticket is good for.
+-- anything looks after, TICKETS, µs that a ticket is good for, BRIEF, ms that a stranger who has
+-- said nothing is waited for, and SEATS_KEPT (`bounds.py`).
 --
 -- A script begins with `open` and ends with `close`, which returns
 --   { answers, letters not heard yet (number, letter, …), the number of the caller's last
@@ -28,6 +29,9 @@
 --        free      zset: free waiters by load, then by how long they have had it
 --        users:UUID zset: whom a waiter serves, in the order of matching
 --        void      zset: whose tickets are void (SHA-1 of the subject), up to which number
+--        seats     zset: served users who are away and make room, the longest absent first
+--        waits     zset: the same of other users
+--        places:ADDRESS set: users of an address who hold places
 
 local call = redis.call
 local DESK = KEYS[1]
@@ -35,6 +39,7 @@ local PREFIX = string.sub(DESK, 1, -5)
 local STANDING, WORKERS, DYING = PREFIX .. 'standing', PREFIX .. 'workers', PREFIX .. 'dying'
 local LINE, TAKEABLE, TOLD = PREFIX .. 'line', PREFIX .. 'takeable', PREFIX .. 'told'
 local GRACE, FREE, VOID = PREFIX .. 'grace', PREFIX .. 'free', PREFIX .. 'void'
+local SEATS, WAITS = PREFIX .. 'seats', PREFIX .. 'waits'
 local me, grace, capacity, max_queue = ARGV[1], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 
 local STRIDE = 3000000 -- µs that the desk's clock goes on at most at once: see `open`
@@ -64,7 +69,8 @@ local COUNTERS = {
     'turn', -- the last turn given to a free waiter
     'matches', -- so far
     'waiters', 'ready', 'served', -- the figures
-    'graced', -- the last score in `grace`
+    'graced', 'briefed', -- the last score in `grace` of a whole grace period, and of a brief one
+    'yielded', -- users who have begun to make room
     'stale', 'lap', 'going', -- places: some have changed; how many to look at; from which ticket
     'told_at',
     'settles', -- when matching begins again after all was lost
@@ -134,6 +140,8 @@ local FIELDS = {
     'home', -- the last one to hold any
     'talk', 'waiter', 'since', -- of a user
     'begun', -- of a user: somebody has served it in this talk
+    'spoken', -- of a user: it has said something in this talk
+    'address', 'held', -- of a user: where it comes from; the address that its place is counted at
     'ready', 'capacity', 'load', 'bucket', -- of a waiter; bucket: the load it stands in `free` by
 }
 local people, changes = {}, {}
@@ -323,6 +331,44 @@ local function close(answers)
     return { answers, unread, text(sent), own }
 end
 
+-- ---- places and who gives them up --------------------------------------------
+
+-- *user* has a place from now on, if its address is known.
+local function hold_place(user)
+    if user.held == '' and user.address ~= '' then
+        set(user, 'held', user.address)
+        call('SADD', PREFIX .. 'places:' .. user.address, user.uuid)
+    end
+end
+
+local function give_place_back(user)
+    if user.held ~= '' then
+        call('SREM', PREFIX .. 'places:' .. user.held, user.uuid)
+        set(user, 'held', '')
+    end
+end
+
+-- *user* makes room from now on for those who are here.
+local function yield(user)
+    desk.yielded = desk.yielded + 1
+    call('ZADD', user.waiter ~= '' and SEATS or WAITS, desk.yielded, user.uuid)
+end
+
+-- *user* is served no more; if it makes room, then where it waits.
+local function unseat(user)
+    local order = call('ZSCORE', SEATS, user.uuid)
+    if order then
+        call('ZREM', SEATS, user.uuid)
+        call('ZADD', WAITS, order, user.uuid)
+    end
+end
+
+-- *user* is here, or gone.
+local function yield_no_more(user)
+    call('ZREM', SEATS, user.uuid)
+    call('ZREM', WAITS, user.uuid)
+end
+
 -- ---- tickets ----------------------------------------------------------------
 
 -- Above every number given so far; of those in front their distance from 0 counts.
@@ -375,6 +421,7 @@ end
 
 local function unlink(user, waiter)
     set(user, 'waiter', '')
+    unseat(user)
     desk.served = desk.served - 1
     call('ZREM', PREFIX .. 'users:' .. waiter.uuid, user.uuid)
     set(waiter, 'load', tonumber(waiter.load) - 1)
@@ -389,13 +436,15 @@ local function bring_together(user, waiter)
         { user.uuid, waiter.uuid, text(desk.time - tonumber(user.since)), user.talk })
 end
 
+local make_room_with_a_waiter -- see `parting`
+
 -- Bring free waiters and waiting users together until one of them runs out.
 local function match()
     if desk.settles > desk.time then
         return
     end
     while true do
-        local free = call('ZRANGE', FREE, 0, 0)[1]
+        local free = call('ZRANGE', FREE, 0, 0)[1] or make_room_with_a_waiter()
         local uuid = free and call('ZPOPMIN', TAKEABLE)[1]
         if not uuid then
             return
@@ -472,6 +521,8 @@ local function tell_part(user, waiter, gone, requeued)
     if not requeued then
         set(user, 'talk', '')
         set(user, 'begun', '')
+        set(user, 'spoken', '')
+        give_place_back(user)
     end
 end
 
@@ -480,12 +531,47 @@ local function part(user, waiter, gone)
     tell_part(user, waiter, gone, false)
 end
 
+-- Tell those of *users*, who stand in front, that are not served yet.
+local function tell_front(users)
+    local place = 0
+    for _, user in ipairs(users) do
+        if user.waiter == '' then
+            call('HSET', TOLD, user.uuid, place)
+            tell_place(user, place, waits(user))
+            place = place + 1
+        end
+    end
+end
+
+-- A waiter who has become free because somebody else needs the seat of an absent user, or nil.
+-- That one is told on its return that its waiter is gone, and stands in front. A few seats are
+-- kept all the same: pages of honest people, which are just loading.
+make_room_with_a_waiter = function()
+    local last = call('ZCARD', SEATS) - math.max(1, math.floor(desk.served / SEATS_KEPT)) - 1
+    if last < 0 or call('ZCARD', TAKEABLE) == 0 then
+        return nil
+    end
+    for _, uuid in ipairs(call('ZRANGE', SEATS, 0, last)) do
+        local user = person(uuid)
+        local waiter = person(user.waiter)
+        if on_duty(waiter) and tonumber(waiter.load) <= (tonumber(waiter.capacity) or 0) then
+            unlink(user, waiter)
+            tell_part(user, waiter, waiter.uuid, true)
+            stand_in_front({ user })
+            tell_front({ user })
+            return waiter.uuid
+        end
+    end
+    return nil
+end
+
 -- The users of a waiter who is no more are told, and queued again where it was lost.
 local function lose_users(waiter, requeue)
     local users = {}
     for i, uuid in ipairs(users_of(waiter)) do
         users[i] = person(uuid)
         set(users[i], 'waiter', '')
+        unseat(users[i])
         desk.served = desk.served - 1
         tell_part(users[i], waiter, waiter.uuid, requeue)
     end
@@ -495,14 +581,7 @@ local function lose_users(waiter, requeue)
     end
     stand_in_front(users)
     match()
-    local place = 0
-    for _, user in ipairs(users) do
-        if user.waiter == '' then
-            call('HSET', TOLD, user.uuid, place)
-            tell_place(user, place, waits(user))
-            place = place + 1
-        end
-    end
+    tell_front(users)
 end
 
 -- ---- coming and going -------------------------------------------------------
@@ -533,6 +612,7 @@ local function gain(one, worker)
         count_duty(one, duty)
         refresh(one)
     else
+        yield_no_more(one)
         local ticket = waits(one)
         if ticket then
             call('ZADD', TAKEABLE, ticket, one.uuid)
@@ -541,14 +621,17 @@ local function gain(one, worker)
 end
 
 -- *one* is away from now on, and waited for. Those who go within the same ms keep their order.
-local function begin_grace(one)
-    local score = (math.floor(desk.time / 1000) + grace) * 1024
-    desk.graced = math.max(score, desk.graced + 1)
-    call('ZADD', GRACE, desk.graced, one.uuid)
+local function begin_grace(one, is_brief)
+    is_brief = is_brief and BRIEF < grace
+    local counter = is_brief and 'briefed' or 'graced'
+    local length = is_brief and BRIEF or grace
+    local score = (math.floor(desk.time / 1000) + length) * 1024
+    desk[counter] = math.max(score, desk[counter] + 1)
+    call('ZADD', GRACE, desk[counter], one.uuid)
 end
 
--- *one* has no socket at *worker* any more; with the last one it is away.
-local function lose(one, worker)
+-- *one* has no socket at *worker* any more; with the last one it is away. *claim*: see `port.Claim`.
+local function lose(one, worker, claim)
     local duty, left = on_duty(one), {}
     for _, holder in ipairs(words(one.at)) do
         if holder ~= worker then
@@ -557,22 +640,29 @@ local function lose(one, worker)
     end
     call('SREM', PREFIX .. 'of:' .. worker, one.uuid)
     set(one, 'at', table.concat(left, ' '))
+    if claim == 'spoken' and one.role == 'user' then
+        set(one, 'spoken', '1')
+    end
     if here(one) then
         return
     end
     set(one, 'home', worker)
-    begin_grace(one)
+    local is_silent = one.role == 'user' and one.spoken ~= '1'
+    begin_grace(one, is_silent and claim == 'stranger')
     if one.role == 'waiter' then
         count_duty(one, duty)
         refresh(one)
     else
         call('ZREM', TAKEABLE, one.uuid)
+        if is_silent and (claim == 'silent' or claim == 'stranger') then
+            yield(one)
+        end
     end
 end
 
 -- The caller has no socket of *one* any more. It is told who has: then it may forget it.
-local function lose_here(one)
-    lose(one, me)
+local function lose_here(one, claim)
+    lose(one, me, claim)
     if here(one) then
         tell_move(one, '', me)
     else
@@ -591,6 +681,8 @@ local function depart(one, lost)
         lose_users(one, lost)
     else
         strike(one)
+        yield_no_more(one)
+        give_place_back(one)
         if one.waiter ~= '' then
             part(one, person(one.waiter), one.uuid)
         end

@@ -11,5 +11,6 @@ if not user or not strike(user) then
     return close({ 0 })
 end
 spend(user)
+give_place_back(user)
 tell_siblings('W', user, { user.uuid })
 return close({ 1 })

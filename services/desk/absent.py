@@ -1,0 +1,82 @@
+"""Who is away, for how long each is waited for, and who gives way to those who are there.
+
+A stranger who has said nothing costs an attacker nothing: it asks and hangs up.
+So it is waited for as long as a page takes to load again, and its place is
+somebody else's as soon as that is needed. Not locked: the desk's lock is held
+around every call.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+from ..bounds import SEATS_KEPT, STRANGER_GRACE
+from .port import Claim
+
+#: claims of those who make room
+YIELDING = (Claim.SILENT, Claim.STRANGER)
+
+
+class Absent:
+    """The absent participants. *grace* is the usual grace period in s."""
+
+    def __init__(self, grace: float) -> None:
+        self._grace = grace
+        self._brief = min(grace, STRANGER_GRACE)
+        # participant → when its grace ends, soonest first; ordered, so that the first is at hand
+        self._long: OrderedDict[str, float] = OrderedDict()
+        self._short: OrderedDict[str, float] = OrderedDict()
+        # users who make room, with a number that grows: served ones, and others
+        self._seats: OrderedDict[str, int] = OrderedDict()
+        self._others: dict[str, int] = {}
+        self._yielded = 0
+
+    def __len__(self) -> int:
+        return len(self._long) + len(self._short)
+
+    def add(self, uuid: str, now: float, claim: Claim, *, served: bool = False) -> None:
+        """*uuid* is away from *now* on."""
+        if claim is Claim.STRANGER and self._brief < self._grace:
+            self._short[uuid] = now + self._brief
+        else:
+            self._long[uuid] = now + self._grace
+        if claim in YIELDING:
+            self._yielded += 1
+            (self._seats if served else self._others)[uuid] = self._yielded
+
+    def discard(self, uuid: str) -> bool:
+        """*uuid* is back, or gone; False when it was not away."""
+        self._seats.pop(uuid, None)
+        self._others.pop(uuid, None)
+        known = self._long.pop(uuid, None), self._short.pop(uuid, None)
+        return known != (None, None)
+
+    def unseat(self, uuid: str) -> None:
+        """*uuid* is served no more; if it makes room, then where it waits."""
+        if uuid in self._seats:
+            self._others[uuid] = self._seats.pop(uuid)
+
+    def yielding(self, some: Iterable[str]) -> str | None:
+        """Which of *some* makes room: the longest absent one."""
+        seats, others = self._seats, self._others
+        known = ((seats.get(uuid) or others.get(uuid), uuid) for uuid in some)
+        return min(((number, uuid) for number, uuid in known if number), default=(0, None))[1]
+
+    def yielding_where(self, waits: Callable[[str], bool]) -> str | None:
+        """The same of those who are not served and for whom *waits* is true."""
+        return self.yielding(filter(waits, self._others))
+
+    def seats_to_give(self, served: int) -> list[str]:
+        """Whose seats are free to give while *served* users are served; the first one first.
+
+        A few are kept all the same: pages of honest people, which are just loading.
+        """
+        kept = max(1, served // SEATS_KEPT)
+        return list(self._seats)[:-kept] if len(self._seats) > kept else []
+
+    def ended(self, now: float) -> str | None:
+        """Somebody who is waited for no more."""
+        heads = [next(iter(some.items())) for some in (self._long, self._short) if some]
+        uuid, end = min(heads, key=lambda head: head[1], default=(None, now + 1))
+        return uuid if end <= now else None
