@@ -21,6 +21,9 @@ from .wire.dialect import Dialect
 
 log = logging.getLogger("csapp.sockets")
 
+#: bytes of memory that something takes which waits to be told, beside its texts; about
+WEIGHT = 400
+
 #: client ids of texts that were said at once; None in version 1
 Ids = Sequence[str | None] | None
 
@@ -117,6 +120,11 @@ class Spoken(Saying):
     _plain: bytes | None
     _full: bytes | None
     _echo: bytes | None
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that it takes, about."""
+        return WEIGHT + sum(map(len, self.texts))
 
     @property
     def first(self) -> int:

@@ -258,7 +258,7 @@ class ChatServer:
             MeasuredDesk(desk, self.meters), settings.outbox_bytes, store, writer,
             self.tokens.sign_ticket, worker=worker, runtime=runtime, clock=self.clock,
         )  # fmt: skip
-        mailbox = Mailbox(desk, switchboard.heard, switchboard.carry_out, switchboard.check_all)
+        mailbox = Mailbox(desk, switchboard.heard, switchboard.carry_out, switchboard.doubt)
         switchboard.connect(mailbox)
         desk.remembered = switchboard.remembered
         try:
@@ -273,6 +273,7 @@ class ChatServer:
             with contextlib.suppress(DeskUnavailable):  # the desk says so itself
                 switchboard.look_at_line()
 
+        wheel.loops.start("the search for lost letters", switchboard.check_doubted)
         wheel.loops.every(LOOK, "the look at the queue", look)
         return switchboard
 
@@ -514,7 +515,8 @@ class ChatServer:
         """What the metrics ask for. Looks at every open connection, once."""
         desk = self.figures()
         with self._lock:
-            received, relayed, waiting = self._received_before, self._relayed_before, 0
+            received, relayed = self._received_before, self._relayed_before
+            waiting = self.house.switchboard.held
             for connection, session in self._open.items():
                 received += connection.received
                 relayed += session.relayed

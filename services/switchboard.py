@@ -307,6 +307,11 @@ class Switchboard:
         """Nobody hears for *participant*, and what it should hear is parked here."""
         return participant.is_away
 
+    @property
+    def held(self) -> int:
+        """Bytes of texts that wait here for what comes before them, about."""
+        return 0
+
     def keeps_for_somebody(self) -> bool:
         """Whether what is parked here can still be fetched once this process is about to end."""
         return False

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from .history.writer import Talk
 from .house import House
-from .participants import Spoken
+from .participants import WEIGHT, Spoken
 from .transport.connection import Connection
 from .wire.codes import CloseCode
 
@@ -23,9 +23,6 @@ _lock = threading.Lock()
 
 #: and the texts that it tells, if it does
 Action = tuple[Callable[[], None], Spoken | None]
-
-#: bytes of memory that one action takes, beside the frame or the texts that it tells
-WEIGHT = 400
 
 
 class Speaker(Protocol):
@@ -146,4 +143,4 @@ def _weight(action: Callable[[], None], spoken: Spoken | None) -> int:
     first = action.args[0] if isinstance(action, partial) and action.args else None
     if isinstance(first, bytes):  # a frame
         return WEIGHT + len(first)
-    return WEIGHT + (0 if spoken is None else sum(map(len, spoken.texts)))
+    return WEIGHT if spoken is None else spoken.weight

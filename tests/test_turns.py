@@ -21,7 +21,7 @@ from services.wire.dialect import DIALECTS
 class LateTalk(Talk):
     """Something of it is still on its way here."""
 
-    behind = True
+    behind = lags = True
 
 
 @pytest.mark.parametrize("version", [1, 2])

@@ -51,6 +51,9 @@ MOST = 2048
 #: texts that may wait for their commit; more are refused
 WAITING = 50_000
 
+#: their characters: of long texts fewer may wait
+WAITING_CHARACTERS = 32 << 20
+
 RETRY = 0.5  # s between two looks at a store that is down
 ATTEMPTS = 20  # at a batch that meets other workers' numbers
 
@@ -168,6 +171,10 @@ def _repeats_itself(ids: Sequence[str | None] | None) -> bool:
     return len(set(named)) < len(named)
 
 
+def _characters(saying: Saying) -> int:
+    return sum(map(len, saying.texts))
+
+
 class Writer:
     """Stores what is said. *now* is the wall clock in seconds."""
 
@@ -178,6 +185,7 @@ class Writer:
         self._run = runtime.native()
         self._pending: deque[Saying] = deque()
         self._waiting = 0  # texts in `_pending`
+        self._characters = 0  # of these
         self._chats: dict[int, Chat] = {}
         self._amendments: dict[int, Amendment] = {}
         self._duties: dict[str, Duty] = {}
@@ -200,12 +208,17 @@ class Writer:
 
         Nor is it for one that names a client id twice: its texts have to come one by one.
         """
-        if not self.available or self._waiting >= WAITING or _repeats_itself(saying.client_ids):
+        if not self.available or self._is_full or _repeats_itself(saying.client_ids):
             return False
         self._pending.append(saying)
         self._waiting += len(saying.texts)
+        self._characters += _characters(saying)
         self._schedule()
         return True
+
+    @property
+    def _is_full(self) -> bool:
+        return self._waiting >= WAITING or self._characters >= WAITING_CHARACTERS
 
     def save(self, chat: Chat) -> None:
         """Store *chat* as it will be when the next batch is made."""
@@ -275,10 +288,12 @@ class Writer:
             saying = self._pending.popleft()
             talk, count = saying.talk, len(saying.texts)
             looked_at += count
+            characters = _characters(saying)
             if talk in later or (saying.client_ids is not None and not self._is_new(saying, ids)):
                 later.setdefault(talk, []).append(saying)
                 continue
             taken += count
+            self._characters -= characters
             first = talk.given + 1
             if talk.given > talk.last_dated:
                 self._undated.add(talk)
@@ -332,7 +347,8 @@ class Writer:
             self._tell(sayings, stored=False)
             for saying in sayings:
                 saying.talk.take_back()
-        refused, self._pending, self._waiting = list(self._pending), deque(), 0
+        refused, self._pending = list(self._pending), deque()
+        self._waiting = self._characters = 0
         self._tell(refused, stored=False)
         self._runtime.spawn(self._try_again)
 

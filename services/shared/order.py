@@ -34,6 +34,10 @@ PIECE = 500
 CHECKED = 1000
 
 
+#: bytes that may wait here for what comes before them, about; the rest is read from the history
+MOST_HELD = 8 << 20
+
+
 class Speak(Protocol):
     """Makes a `Spoken`."""
 
@@ -54,16 +58,31 @@ class Order:
         #: by their keys
         self.talks: dict[int, SharedTalk] = {}
         self._unchecked: set[int] = set()
+        #: bytes of what waits for something that comes before it, about
+        self.held = 0
 
     # ---- what is heard -------------------------------------------------
 
     def put(self, talk: SharedTalk, spoken: Spoken) -> None:
         """*spoken* is stored: deliver it when its turn has come."""
         if talk.waiting is not None:
-            talk.waiting.append(spoken)
+            self._hold(talk.waiting, spoken)
         elif not self._deliver(talk, spoken):
-            talk.waiting = [spoken]
+            talk.waiting = []
+            self._hold(talk.waiting, spoken)
             self._runtime.spawn(self._mend, talk)
+
+    def _hold(self, waiting: list[Spoken], spoken: Spoken) -> None:
+        """Let *spoken* wait, unless too much waits that the history has as well.
+
+        The first one always waits: it says where a talk begins here of which
+        nothing is known yet.
+        """
+        if spoken.sock is None and waiting and self.held > MOST_HELD:
+            spoken.talk.stored_to(spoken.seqs[-1])
+        else:
+            waiting.append(spoken)
+            self.held += spoken.weight
 
     def hear(self, said: Said) -> None:
         """Another worker has stored texts."""
@@ -120,14 +139,25 @@ class Order:
         waiting = talk.waiting = sorted(talk.waiting or (), key=attrgetter("first"))
         if talk.behind:
             self._look_up(talk)
-        elif waiting and self._deliver(talk, waiting[0]):
-            talk.waiting.remove(waiting[0])
+        elif self._deliver_first(talk, waiting):
+            pass  # there may be more by now
         elif not talk.is_foreign(before := waiting[0].first if waiting else talk.end + 1):
             self._runtime.sleep(SOON)
         elif talk.lines:
             self._fill(talk, before)
         else:  # nobody hears: a user in line
             talk.deliver_to(before - 1)
+
+    def _deliver_first(self, talk: SharedTalk, waiting: list[Spoken]) -> bool:
+        """Deliver the first ones of *waiting* whose turn has come; whether there were any."""
+        done = 0
+        try:
+            while done < len(waiting) and self._deliver(talk, waiting[done]):
+                done += 1
+        finally:
+            self.held = max(0, self.held - sum(one.weight for one in waiting[:done]))
+            del waiting[:done]
+        return done > 0
 
     def _fill(self, talk: SharedTalk, before: int) -> None:
         """Deliver from the history what comes before the number *before*."""

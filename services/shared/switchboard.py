@@ -76,6 +76,7 @@ class SharedSwitchboard(Switchboard):
         self._order = Order(store, runtime, self._deliver, self._spoken)
         self._outgoing: dict[str, list[Letter]] = {}
         self._sending = threading.Lock()
+        self._doubted = threading.Event()
         self._figures = Figures(0, 0, 0, 0, 0.0)
 
     def connect(self, post: Post) -> None:
@@ -216,6 +217,10 @@ class SharedSwitchboard(Switchboard):
         to, is_own = saying.line.to, saying.sock is not None
         return to.is_away and (saying.kept if is_own else to.here and not saying.kept)
 
+    @property
+    def held(self) -> int:
+        return self._order.held
+
     def keeps_for_somebody(self) -> bool:
         return any(
             one.version == 1 and self._is_kept_for(one) and (one.parked or one.all_lines)
@@ -275,6 +280,20 @@ class SharedSwitchboard(Switchboard):
     def check_all(self) -> None:
         """Letters may have been lost: look up every conversation here. Waits for the store."""
         self._order.check_all()
+
+    def doubt(self) -> None:
+        """Letters may have been lost: `check_doubted` looks up what. Never waits."""
+        self._doubted.set()
+
+    def check_doubted(self) -> None:
+        """Wait until letters may have been lost, and then for the store, which has them."""
+        self._doubted.wait()
+        self._doubted.clear()
+        try:
+            self.check_all()
+        except BaseException:
+            self._doubted.set()
+            raise
 
     # ---- letters -------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.history import writer as writers
 from services.history.port import (
     Batch,
     Chat,
@@ -169,6 +170,19 @@ def test_what_the_store_should_never_raise_does_not_end_the_writer(writer, store
     writer.say(say(talk, told, "again"))
     loop.turn()
     assert (told[-1].stored, list(told[-1].seqs)) == (True, [1])
+
+
+def test_texts_that_wait_have_a_bound_in_number_and_in_length(writer, loop, talk, monkeypatch):
+    monkeypatch.setattr(writers, "WAITING", 10)
+    monkeypatch.setattr(writers, "WAITING_CHARACTERS", 1000)
+    told: list[Saying] = []
+    for _ in range(3):
+        assert sum(writer.say(say(talk, told, "short")) for _ in range(20)) == 10
+        loop.turn()
+        assert sum(writer.say(say(talk, told, "x" * 300)) for _ in range(20)) == 4
+        loop.turn()
+    assert len(told) == 3 * 14
+    assert all(one.stored for one in told)
 
 
 def test_a_repeat_gets_its_first_receipt_and_takes_no_number(writer, store, loop, talk):

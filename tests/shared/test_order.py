@@ -23,6 +23,7 @@ from services.history.sql import SQLStore, open_store
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
 from services.participants import Kept
+from services.shared import order
 from services.shared.letters import NewLogin, Parked, Reached, Said, decode, encode
 from services.shared.switchboard import SharedSwitchboard
 from services.wire.dialect import DIALECTS
@@ -233,6 +234,21 @@ def test_what_was_told_of_in_a_letter_that_is_lost_is_read(worker):
     worker.switchboard.check_all()
     worker.rounds.all()
     assert worker.ann.told == ["one", "two"]
+
+
+def test_what_waits_for_a_gap_has_a_bound_and_the_rest_is_read(worker, monkeypatch):
+    monkeypatch.setattr(order, "MOST_HELD", 10_000)
+    texts = [f"text {number}" for number in range(500)]
+    seqs = worker.stores(*texts)
+    letters = [
+        Said(worker.key, Side.WAITER, "ada", 1, seq, [text])
+        for seq, text in zip(seqs, texts, strict=True)
+    ]
+    worker.switchboard.heard("there", [encode(letters[1:])])
+    assert 10_000 < worker.switchboard.held < 11_000
+    worker.rounds.all()
+    assert worker.ann.told == texts
+    assert worker.switchboard.held == 0
 
 
 @pytest.mark.parametrize("reached_first", [True, False])

@@ -1,0 +1,107 @@
+"""One worker has lost its database: what comes for its people meanwhile is bounded, and arrives."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import pytest
+
+from testkit import LiveServer
+from testkit.postgres import Postgres
+from testkit.proxy import FaultProxy
+from testkit.redis import RedisServer
+
+from ..faults.conftest import figures
+from .conftest import SETTINGS, hears, meet, say, until
+
+MIB = 1024 * 1024
+TEXTS = 10_000
+LONG = 3000  # characters: all of them are three times what may wait, `MOST_HELD`
+
+
+@pytest.fixture
+def line(postgres: Postgres) -> Iterator[FaultProxy]:
+    """The way of one worker to the database."""
+    around = SimpleNamespace(port=postgres.port, url=postgres.url, ws_url="", tls=None, token=None)
+    with FaultProxy(around) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def b(
+    database_url: str,
+    line: FaultProxy,
+    postgres: Postgres,
+    redis: RedisServer,
+) -> Iterator[LiveServer]:
+    """The worker at the end of it."""
+    url = postgres.url_of(database_url.rpartition("/")[2], line.port)
+    env = {**SETTINGS, "CSAPP_DATABASE_URL": url, "CSAPP_REDIS_URL": redis.url}
+    with LiveServer.gunicorn("tests.faults.inspected:app", env) as server:
+        server.get("/debug/loaded")
+        yield server
+
+
+def away(line: FaultProxy, server: LiveServer) -> None:
+    """The database of *server* is not there; *server* knows it."""
+    line.refuse()
+    line.reset()
+    server.wait_for_line("the history cannot be stored|cannot be read")
+
+
+def lose_a_letter(redis: RedisServer) -> None:
+    """Every worker gets a letter that tells of an earlier one, which it has not got."""
+    client = redis.client()
+    for box in client.keys("csapp:{main}:box:*"):
+        client.xadd(box, {"f": "ghost", "n": 7, "b": b""})
+    client.close()
+
+
+def held(server: LiveServer) -> int:
+    found = re.search(r"^csapp_outbox_bytes (\S+)$", server.get("/metrics"), re.MULTILINE)
+    assert found is not None
+    return int(float(found[1]))
+
+
+def comes_to(condition: Callable[[], bool]) -> None:
+    for _ in range(100_000):
+        if condition():
+            return
+    raise AssertionError("it never came to that")
+
+
+def test_letters_go_on_though_what_may_be_lost_cannot_be_looked_up(
+    a: LiveServer, b: LiveServer, come, line: FaultProxy, redis: RedisServer
+) -> None:
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    meet(user, waiter)
+    say(waiter, "one", user.uuid)
+    hears(user, "one")
+    away(line, b)
+    lose_a_letter(redis)
+    for number in range(20):
+        say(waiter, f"meanwhile {number}", user.uuid)
+        hears(user, f"meanwhile {number}")
+    line.heal()
+
+
+def test_what_waits_for_the_database_of_one_worker_is_bounded_and_follows(
+    a: LiveServer, b: LiveServer, come, line: FaultProxy
+) -> None:
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    user.drop()
+    until(waiter, "presence", payload_state="away")
+    away(line, b)
+    back = come(b, "user", "ann", resume={name: 0})
+    until(waiter, "presence", payload_state="online")
+    before = figures(b)["memory"]
+    for number in range(TEXTS):
+        say(waiter, f"{number} {'x' * LONG}", back.uuid)
+    assert 0 < held(b) < 12 * MIB
+    grown = figures(b)["memory"] - before
+    assert grown < 40 * MIB, f"{grown / MIB:.0f} MiB"
+    line.heal()
+    comes_to(lambda: held(b) == 0)
