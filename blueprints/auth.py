@@ -166,7 +166,7 @@ def _too_many(
 ) -> Response | None:
     """Nobody may fetch many: one who is known counts by itself, others by their address."""
     address = client_address(asked.environ, server.settings.trusted_proxies)
-    if renewals.take(shown) if shown is not None else server.may_have_token(address):
+    if renewals.take(shown) if shown is not None else server.bounds.may_have_token(address):
         return None
     whose = "login" if shown is not None else "address"
     what = f"too many tokens for this {whose}; try again in a moment"

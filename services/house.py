@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from .bounds import Bounds
 from .identity import Tokens
 from .metrics import Meters
 from .revocation import Revocations
@@ -24,3 +25,4 @@ class House:
     switchboard: Switchboard
     meters: Meters
     revocations: Revocations
+    bounds: Bounds = field(default_factory=Bounds)

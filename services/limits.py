@@ -29,6 +29,11 @@ class TokenBucket:
         self._left -= count
         return True
 
+    def charge(self, count: float) -> None:
+        """Take *count* even where that is more than there is: it is made up for later."""
+        self.take(0)
+        self._left -= count
+
     @property
     def left(self) -> float:
         """What was left after the last taking."""
@@ -52,13 +57,63 @@ class KeyedBuckets:
         self._lock = threading.Lock()
 
     def take(self, key: str) -> bool:
+        """True when one more of *key* is within the limit."""
         with self._lock:
-            bucket = self._buckets.get(key)
-            if bucket is None:
-                if len(self._buckets) >= self.SWEEP_AT:
-                    self._buckets = {k: b for k, b in self._buckets.items() if not b.full}
-                bucket = self._buckets[key] = self._make()
-            return bucket.take()
+            return self._bucket(key).take()
+
+    def charge(self, key: str, count: float) -> None:
+        """Take *count* of *key* even where that is more than there is."""
+        with self._lock:
+            self._bucket(key).charge(count)
+
+    def left(self, key: str) -> float:
+        """What *key* may take now."""
+        with self._lock:
+            bucket = self._bucket(key)
+            bucket.charge(0)
+            return bucket.left
+
+    def _bucket(self, key: str) -> TokenBucket:
+        bucket = self._buckets.get(key)
+        if bucket is None:
+            if len(self._buckets) >= self.SWEEP_AT:
+                self._buckets = {k: b for k, b in self._buckets.items() if not b.full}
+            bucket = self._buckets[key] = self._make()
+        return bucket
+
+
+class KeyedCounts:
+    """How many each key (an address, a participant) holds: at most *most*; 0: no bound.
+
+    What has no key (an unknown address) has no bound either.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def enter(self, key: str) -> bool:
+        """Count one more of *key* in; False, and nothing happens, when it holds too many."""
+        with self._lock:
+            held = self._held.get(key, 0)
+            if self._most and key and held >= self._most:
+                return False
+            self._held[key] = held + 1
+            return True
+
+    def leave(self, key: str) -> None:
+        """One that was counted in is gone."""
+        with self._lock:
+            held = self._held[key] - 1
+            if held:
+                self._held[key] = held
+            else:
+                del self._held[key]
+
+    def __len__(self) -> int:
+        """What all of them hold."""
+        return sum(self._held.values())
 
 
 class ConnectionCount:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import runtime as runtimes
 from . import webserver
-from .bounds import places_of
+from .bounds import Bounds
 from .clock import Clock
 from .desk.memory import MemoryDesk
 from .desk.port import DeskUnavailable, Figures, Role
@@ -31,7 +31,7 @@ from .history.writer import Writer
 from .house import House
 from .identity import Tokens
 from .instance import NoSecret
-from .limits import ConnectionCount, KeyedBuckets
+from .limits import ConnectionCount
 from .loops import Loops
 from .metrics import MeasuredDesk, Meters, Readings
 from .origin import client_address
@@ -51,10 +51,6 @@ if TYPE_CHECKING:
     from .desk.redis import RedisDesk
 
 log = logging.getLogger("csapp.sockets")
-
-#: tokens handed out to one address: a second, and at once
-TOKEN_RATE = 1.0
-TOKEN_BURST = 30
 
 #: every server of this process, for whoever must drain them at a shutdown
 servers: weakref.WeakSet[ChatServer] = weakref.WeakSet()
@@ -113,7 +109,8 @@ class ChatServer:
         self.settings = settings
         self._tokens: Tokens | None = None
         self.connections = ConnectionCount(settings.max_connections, settings.connections_per_ip)
-        self._token_rate = KeyedBuckets(TOKEN_RATE, TOKEN_BURST, time.monotonic)
+        #: what strangers may hold and spend
+        self.bounds = Bounds(settings.connections_per_ip)
         self.draining = False
         self.meters = Meters(time.monotonic)
         self._open: dict[Connection, Session] = {}
@@ -197,7 +194,10 @@ class ChatServer:
             self._sweep_daily(store, runtime, wheel)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
-        return House(settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations)
+        return House(
+            settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations,
+            self.bounds,
+        )  # fmt: skip
 
     @property
     def _stores_nothing(self) -> bool:
@@ -213,7 +213,7 @@ class ChatServer:
             capacity=settings.max_users_per_waiter,
             max_queue=settings.max_queue,
             grace=settings.grace + TICK,  # the wheel's time stands still for up to a tick
-            places=places_of(settings.connections_per_ip),
+            places=self.bounds.places,
             now=wheel.lived,
         )
         measured = MeasuredDesk(desk, self.meters)
@@ -252,7 +252,7 @@ class ChatServer:
             capacity=settings.max_users_per_waiter,
             max_queue=settings.max_queue,
             grace=settings.grace,
-            places=places_of(settings.connections_per_ip),
+            places=self.bounds.places,
         )
         switchboard = SharedSwitchboard(
             MeasuredDesk(desk, self.meters), settings.outbox_bytes, store, writer,
@@ -368,7 +368,7 @@ class ChatServer:
             what = "the history or the desk is not available"
             raise Refused(503, ErrorCode.UNAVAILABLE, what, RETRY) from None
         full = self.connections.refusal(address)
-        if full == "address":
+        if full == "address" or not (full or self.bounds.may_connect(address)):
             what = "too many connections from this address"
             raise Refused(429, ErrorCode.RATE_LIMITED, what, RETRY)
         if full:
@@ -478,10 +478,6 @@ class ChatServer:
             self._opened_by = 0
             self.store.shut()
             self.store.let_go()
-
-    def may_have_token(self, address: str) -> bool:
-        """Whether *address* may be given one more token now."""
-        return self._token_rate.take(address)
 
     @property
     def open_connections(self) -> int:

@@ -89,6 +89,7 @@ class Session:
         "_role",
         "_settled",
         "_switchboard",
+        "_tab",
         "_timer",
         "_transcript",
         "_turns",
@@ -113,6 +114,8 @@ class Session:
         self.signed = 0
         #: when it runs out, on the runtime's clock: the wall clock may jump meanwhile
         self._ends = 0.0
+        #: whose connection it is counted as, once that is known
+        self._tab = ""
         self._asking: frames.ClientFrame | None = None
         self._switchboard = house.switchboard
         self._max_text = house.settings.max_text
@@ -163,6 +166,8 @@ class Session:
                 )
                 claim = self._claim(self.participant)
                 self._switchboard.exit(self.participant, self, deliberate=deliberate, claim=claim)
+            if self._tab:
+                self.house.bounds.tabs.leave(self._tab)
 
     def _claim(self, me: Participant) -> Claim:
         """For how long its participant is to be waited for."""
@@ -462,6 +467,7 @@ class Session:
             wrong_role = error.code is ErrorCode.FORBIDDEN
             code = CloseCode.WRONG_ROLE if wrong_role else CloseCode.UNAUTHENTICATED
             raise Farewell(code, "no valid token") from None
+        self._count_in(shown.identity)
         self._take_token(shown)
         if self.dialect.version > 1:
             self._asking = frame
@@ -475,6 +481,13 @@ class Session:
         for older in replaced:
             older.replace()
         self._await_end()
+
+    def _count_in(self, identity: Identity) -> None:
+        """A participant has so many connections and no more: browser tabs."""
+        whose = f"{self._role}:{identity.subject}"
+        if not self.house.bounds.tabs.enter(whose):
+            raise Farewell(CloseCode.FULL, "too many connections of one participant")
+        self._tab = whose
 
     def _take_token(self, shown: Shown) -> None:
         """This connection lives as long as the token *shown*, or as one that it has shown before.

@@ -17,12 +17,13 @@ Rules of this file:
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol
 
 from msgspec import UNSET
 
+from .bounds import Allowance
 from .desk.port import Role
 from .history.port import (
     KINDS,
@@ -68,7 +69,7 @@ class Reader(Speaker, Protocol):
 class Transcript(Turns):
     """The conversations of one *session*; *resume*: what its client says it has seen."""
 
-    __slots__ = ("_early", "_resume", "_seen", "_session", "awaited")
+    __slots__ = ("_allowed", "_early", "_resume", "_seen", "_session", "awaited")
 
     def __init__(self, session: Reader, resume: dict[str, int]) -> None:
         super().__init__(session)
@@ -76,6 +77,8 @@ class Transcript(Turns):
         #: conversation → the last `seq` sent to this socket
         self._seen: dict[str, int] = {}
         self._resume = resume
+        #: how much of the past it may be sent without asking
+        self._allowed: Allowance | None = None
         #: client ids of texts that were said on this socket and have no answer
         self.awaited: set[str | None] = set()
         #: … that got it when another worker's letter told of them first
@@ -210,6 +213,10 @@ class Transcript(Turns):
     def _bring_other(self, conversation: str, after: int) -> None:
         me, store = self._session.participant, self._session.house.switchboard.store
         chat = None
+        if not self._session.house.bounds.questions.take(self._whose):
+            what = f"payload.resume: {conversation}: too many questions in too short a time"
+            self._object(ErrorCode.RATE_LIMITED, what)
+            return
         if store is not None and (key := key_of(conversation)) is not None:
             chat = self._insist(store.chat, key)
         if chat is None or store is None or not self._insist(self._may_read, store, chat):
@@ -232,21 +239,36 @@ class Transcript(Turns):
         store = self._session.house.switchboard.store
         if store is not None and last > (after or 0):
             before = last + 1  # what is stored beyond it is still to be delivered
-            if after is not None:
+            most = self._allowance.rows(MISSED)
+            if after is not None and most:
                 found = self._insist(
-                    store.messages, chat.key, after=after, before=before, limit=MISSED + 1,
+                    store.messages, chat.key, after=after, before=before, limit=most + 1,
                     newest=False,
                 )  # fmt: skip
-            if after is None or found is None or len(found) > MISSED:
-                found = self._insist(store.messages, chat.key, before=before, limit=LATEST)
+            if most and (after is None or found is None or len(found) > most):
+                latest = min(LATEST, most)
+                found = self._insist(store.messages, chat.key, before=before, limit=latest)
         if found is None:  # nobody waits for it any more
             return
+        found = found[len(found) - self._allowance.fit(_sizes(reversed(found))) :]
         begin = found[0].seq if found else last + 1
         complete = begin <= (after or 0) + 1
         last = found[-1].seq if found else last
         talk = public_id(chat.key)
         self._seen[talk] = max(last, self._seen.get(talk, 0))
         self._send_history(chat, found, complete, last)
+
+    @property
+    def _whose(self) -> str:
+        """The participant, as bounds name it."""
+        me = self._session.participant
+        return "" if me is None else f"{me.role}:{me.identity.subject}"
+
+    @property
+    def _allowance(self) -> Allowance:
+        if self._allowed is None:
+            self._allowed = Allowance(self._session.house.bounds, self._whose)
+        return self._allowed
 
     def _insist(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
         """Ask the store, again and again while it is down; None once nobody waits any more."""
@@ -266,6 +288,7 @@ class Transcript(Turns):
         """Older or newer messages of a conversation that one may read. Raises `Refusal`."""
         asked = frame.payload or frames.PagePayload()
         store = self._store(frame)
+        self._count_question(frame)
         key = key_of(asked.conversation) if isinstance(asked.conversation, str) else None
         if asked.conversation is UNSET:
             talk = me.only_talk
@@ -284,14 +307,19 @@ class Transcript(Turns):
             frame, store.messages, chat.key, after=after, before=before, limit=asked.limit + 1,
             newest=not forward,
         )  # fmt: skip
-        complete = len(found) <= asked.limit
-        found = found[: asked.limit] if forward else found[-asked.limit :]
+        if not forward:
+            found.reverse()
+        page = Allowance(self._session.house.bounds, self._whose)
+        count = min(asked.limit, page.fit(_sizes(found)))
+        complete = len(found) <= count
+        found = found[:count] if forward else found[:count][::-1]
         self.do(partial(self._send_history, chat, found, complete, chat.last_seq, frame.reply_id))
 
     def get_history_session(self, frame: frames.GetHistorySession, me: Participant) -> None:
         """The conversations that this waiter has had, or those of one visitor; newest first."""
         asked = frame.payload or frames.SessionsPayload()
         store = self._store(frame)
+        self._count_question(frame)
         before = key_of(asked.before) if isinstance(asked.before, str) else None
         side, subject = Side.WAITER, me.identity.subject
         if isinstance(asked.sub, str):
@@ -311,6 +339,13 @@ class Transcript(Turns):
         )
         answer.reply_id = frame.id
         self.do(partial(self._send, answer))
+
+    def _count_question(self, frame: frames.ClientFrame) -> None:
+        """Raises `Refusal` for one too many, whichever of its connections it comes on."""
+        bounds, whose = self._session.house.bounds, self._whose
+        if not bounds.questions.take(whose) or bounds.history.left(whose) <= 0:
+            what = "too many questions in too short a time; try again in a moment"
+            raise Refusal(ErrorCode.RATE_LIMITED, what, frame.reply_id)
 
     def _store(self, frame: frames.ClientFrame) -> Store:
         store = self._session.house.switchboard.store
@@ -408,6 +443,11 @@ def _session_item(chat: Chat) -> frames.SessionItem:
         ended=UNSET if chat.ended is None else rfc3339(chat.ended),
         page=chat.page,
     )
+
+
+def _sizes(found: Iterable[Message]) -> list[int]:
+    """Bytes of the texts."""
+    return [len(one.body.encode()) for one in found]
 
 
 def _state(chat: Chat) -> str:

@@ -6,6 +6,7 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+from services.bounds import Bounds
 from services.desk.port import Role
 from services.history.port import Chat, Message, Side
 from services.history.writer import Talk
@@ -31,6 +32,7 @@ class Reader:
             runtime=runtime,
             switchboard=SimpleNamespace(store=store),
             meters=None,
+            bounds=Bounds(),
             settings=SimpleNamespace(outbox_bytes=100_000),
         )
 

@@ -1,0 +1,108 @@
+"""What may be held and spent, with a clock of its own."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.bounds import (
+    HANDSHAKES,
+    HISTORY,
+    PLACES,
+    REQUESTS,
+    RESUME,
+    TOKENS,
+    Allowance,
+    Bounds,
+    share,
+)
+from services.limits import KeyedCounts
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.mark.parametrize(
+    ("connections", "places"), [(0, 0), (1, 1), (3, 3), (50, 50), (100, 50), (1000, 500)]
+)
+def test_an_address_may_hold_as_much_as_its_connections_say(connections, places):
+    assert share(PLACES, connections) == Bounds(connections).places == places
+
+
+def test_an_office_of_fifty_gets_what_it_needs(clock):
+    bounds = Bounds(100, clock)
+    assert PLACES >= 50
+    assert REQUESTS >= 50
+    assert all(bounds.may_connect("192.0.2.1") for _ in range(2 * 100)), "all come back twice"
+    for _ in range(50):  # and each of them has a token within a minute
+        clock.now += 60 / 50
+        assert bounds.may_have_token("192.0.2.1")
+
+
+def test_each_address_has_bounds_of_its_own(clock):
+    bounds = Bounds(100, clock)
+    for take, rate in ((bounds.may_connect, HANDSHAKES), (bounds.may_have_token, TOKENS)):
+        assert sum(take("192.0.2.1") for _ in range(1000)) == rate.at_once
+        assert take("192.0.2.2")
+        clock.now += 1
+        assert sum(take("192.0.2.1") for _ in range(1000)) == rate.a_second
+
+
+@pytest.mark.parametrize(("connections", "address"), [(0, "192.0.2.1"), (100, "")])
+def test_no_bound_by_address_where_it_is_lifted_or_unknown(clock, connections, address):
+    bounds = Bounds(connections, clock)
+    assert all(bounds.may_connect(address) for _ in range(1000))
+    assert all(bounds.may_have_token(address) for _ in range(1000))
+    assert all(bounds.requests.enter(address) for _ in range(1000))
+
+
+def test_what_is_held_is_counted_in_and_out():
+    counts = KeyedCounts(2)
+    assert [counts.enter("a"), counts.enter("a"), counts.enter("a")] == [True, True, False]
+    assert counts.enter("b")
+    counts.leave("a")
+    assert counts.enter("a")
+    for key in ("a", "a", "b"):
+        counts.leave(key)
+    assert counts._held == {}
+
+
+# ---- the past ------------------------------------------------------------
+
+
+def test_one_auth_is_answered_with_so_much_of_the_past(clock):
+    allowance = Allowance(Bounds(0, clock), "user:ann")
+    sent = 0
+    for _ in range(100):  # conversations
+        rows = allowance.rows(1000)
+        count = allowance.fit([4000] * rows)
+        sent += count * (4000 + Allowance.ROW)
+    assert RESUME / 2 < sent <= RESUME + 4000 + Allowance.ROW
+    assert (allowance.rows(1000), allowance.fit([1])) == (0, 0)
+
+
+def test_a_message_is_sent_however_long_it_is(clock):
+    allowance = Allowance(Bounds(0, clock), "user:ann")
+    assert allowance.fit([2 * RESUME, 1]) == 1
+    assert allowance.fit([1]) == 0
+
+
+def test_however_many_connections_ask_the_budget_is_the_participants(clock):
+    bounds = Bounds(0, clock)
+    sent = 0
+    for _ in range(60):  # tabs
+        allowance = Allowance(bounds, "user:ann")
+        while rows := allowance.rows(1000):
+            sent += allowance.fit([1000] * rows) * (1000 + Allowance.ROW)
+    assert sent <= HISTORY.at_once + 1000 + Allowance.ROW
+    assert Allowance(bounds, "user:bob").rows(1000) == 1000
+    clock.now += 1
+    assert Allowance(bounds, "user:ann").rows(1000) > 0
