@@ -181,9 +181,17 @@ def revoke(sid: str | None, subject: str | None) -> None:
 
 
 @chat.command()
+@click.option(
+    "--into-schema",
+    is_flag=True,
+    help="PostgreSQL: first move older tables into CSAPP_DATABASE_SCHEMA. Stop all servers before.",
+)
 @told
-def migrate() -> None:
+def migrate(into_schema: bool) -> None:
     """Bring the database's tables up to date."""
     store = _extension().open_store()
+    if into_schema:
+        moved = store.move()
+        click.echo("The tables are moved." if moved else "The tables are there already.")
     store.migrate()
     click.echo(f"The {store.name} database is up to date.")

@@ -117,6 +117,13 @@ def _placed(url: str, place: Callable[[Path], Path]) -> str:
     return f"sqlite:///{place(Path(match['file']))}{match['rest'] or ''}" if match else url
 
 
+def _schema(key: str, value: Any) -> str:
+    allowed = "the name of a schema: small letters, digits and _, at most 63"
+    if not isinstance(value, str) or not re.fullmatch(r"(?!pg_)[a-z_][a-z0-9_]{0,62}", value):
+        raise SettingsError(key, value, allowed)
+    return value
+
+
 _REDIS = re.compile(
     r"rediss?://([^/?#@]*@)?[^/?#@]+(/\d*)?(\?[^#]*)?|unix://([^/?#@]*@)?/[^?#]+(\?[^#]*)?"
 )
@@ -184,6 +191,8 @@ class Settings:
     secret_key: tuple[str, ...] = _setting(_secret_keys)
     #: where history and accounts are kept; `off` relays only
     database_url: str = _setting(_database_url, "sqlite:///instance/csapp.db")
+    #: the schema of our tables in PostgreSQL
+    database_schema: str = _setting(_schema, "csapp_chat")
     #: days after its end that a chat is deleted; 0: it is kept for ever
     retention_days: int = _setting(_whole(0, 36_500), 0)
     #: where several workers meet; none: one worker

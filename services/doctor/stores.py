@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from .finding import Finding, fault, warning
+from .finding import Finding, fault, hint, warning
 from .setup import Check, SetUp
 
 #: PostgreSQL before this one is not looked after any more by those who make it
@@ -58,6 +58,12 @@ def database(setup: SetUp) -> Iterator[Finding]:
         yield warning(
             f"PostgreSQL {store.version} is not maintained any more",
             f"move to {OLDEST_POSTGRES} or newer",
+        )
+    if store.stray_schema:
+        yield hint(
+            f"the tables are in the schema {store.stray_schema}, as version 0.1 made them: Flask-"
+            "Migrate of an application with the same database stumbles over them",
+            "in a moment without servers: flask --app … chat migrate --into-schema",
         )
     yield from _drift("the database", store.clock_ahead)
 

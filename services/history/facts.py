@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from .port import Outdated, StoreError
-from .postgres import OVERFLOW, POOL
+from .postgres import OVERFLOW, POOL, PostgresStore
 from .slices import reading
 from .sql import SQLStore, open_store
 from .sqlite import SQLiteStore
@@ -39,6 +39,8 @@ class StoreFacts:
     #: how many an ordinary user may have open, and how many one worker opens at most
     connections: int = 0
     connections_per_worker: int = 0
+    #: PostgreSQL's schema that the tables are in, where it is not that of the settings
+    stray_schema: str = ""
     #: s by which its clock is before ours
     clock_ahead: float = 0.0
 
@@ -104,6 +106,7 @@ def _asked(store: SQLStore, now: Callable[[], float]) -> StoreFacts:
         before = now()
         clock = float(connection.scalar(theirs) or 0)
         ahead = clock - (before + now()) / 2
+        stray = store.stray(connection) if isinstance(store, PostgresStore) else ""
     reserved = int(options.pop("superuser_reserved_connections"))
     return StoreFacts(
         store.name,
@@ -112,4 +115,5 @@ def _asked(store: SQLStore, now: Callable[[], float]) -> StoreFacts:
         connections_per_worker=POOL + OVERFLOW,
         options=options,
         clock_ahead=ahead,
+        stray_schema=stray,
     )

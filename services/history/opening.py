@@ -13,7 +13,12 @@ from .sql import SQLStore, open_store
 def own_store(settings: Settings) -> SQLStore:
     """The application's store. Nothing is opened yet. Raises `StoreError`."""
     owner = Owner(settings.audience, str(settings.instance)) if settings.audience else None
-    return open_store(settings.database_url, owner, former=settings.former_database_url)
+    return open_store(
+        settings.database_url,
+        owner,
+        former=settings.former_database_url,
+        schema=settings.database_schema,
+    )
 
 
 def prepare(store: SQLStore, settings: Settings) -> None:

@@ -12,9 +12,33 @@ import sqlalchemy as sa
 from psycopg import waiting
 from sqlalchemy.exc import DBAPIError
 
+from . import tables
 from .owner import Owner
 from .port import StoreError
 from .sql import SQLStore, into, written
+
+#: where our tables are, unless the settings name another schema; not `csapp`, because a role
+#: that is called like a schema finds that one before `public`, with all of its own statements
+SCHEMA = "csapp_chat"
+
+#: tables that every revision has, and Alembic's own: a schema that has them all is ours
+_FIRST_TABLES = ("account", "alembic_version", "chat", "duty", "message", "note", "revoked")
+
+#: the schema that our tables are in: ours, or one of the session's where version 0.1 made them
+_FIND = """
+SELECT n.nspname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relname = ANY(%(tables)s)
+AND (n.nspname = %(own)s OR n.nspname = ANY(current_schemas(false)))
+GROUP BY n.nspname HAVING count(*) = %(count)s
+ORDER BY n.nspname <> %(own)s, array_position(current_schemas(false), n.nspname) LIMIT 1
+"""
+_USE = f"SELECT set_config('search_path', quote_ident(coalesce(({_FIND}), %(own)s)), false)"
+
+#: whether that schema is there: `current_schema()` may not have noticed what others have made
+_IS_THERE = """
+SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace
+WHERE nspname = btrim(current_setting('search_path'), '"'))
+"""
 
 #: advisory locks: any numbers that are always the same
 MIGRATION_LOCK, NUMBER_LOCK = 0x63736170_70000001, 0x63736170_70000002
@@ -47,10 +71,18 @@ class PostgresStore(SQLStore):
     name = "postgresql"
 
     def __init__(
-        self, url: sa.URL, owner: Owner | None = None, *, lock_wait: float, answer_wait: float
+        self,
+        url: sa.URL,
+        owner: Owner | None = None,
+        *,
+        schema: str = SCHEMA,
+        lock_wait: float,
+        answer_wait: float,
     ) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
         self._lock_wait = lock_wait
+        #: None: the URL says itself where statements find their tables
+        self._schema = None if "search_path" in _options(url) else schema
         engine = self._engine(answer_wait, pool_size=POOL, max_overflow=OVERFLOW)
         super().__init__(
             engine, owner, f"the database {url.database or url.username or ''}".strip()
@@ -69,7 +101,6 @@ class PostgresStore(SQLStore):
             "tcp_keepalives_count": 3,
         }
         ours = " ".join(f"-c {name}={value}" for name, value in session.items())
-        theirs = self._url.query.get("options", "")
         defaults = {
             "connect_timeout": min(5, int(answer_wait or 5) + 1),
             "application_name": "csapp",
@@ -81,7 +112,7 @@ class PostgresStore(SQLStore):
         arguments: dict[str, Any] = {
             name: value for name, value in defaults.items() if name not in self._url.query
         }
-        arguments["options"] = f"{ours} {theirs if isinstance(theirs, str) else ' '.join(theirs)}"
+        arguments["options"] = f"{ours} {_options(self._url)}"
         engine = sa.create_engine(
             self._url,
             isolation_level="READ COMMITTED",
@@ -94,11 +125,60 @@ class PostgresStore(SQLStore):
         def connect(_dialect: Any, _record: Any, args: Any, kwargs: Any) -> Any:
             connection = _Connection.connect(*args, **kwargs)
             connection.answer_wait = answer_wait
+            if self._schema is not None:
+                connection.execute(_USE, self._places(self._schema))
+                connection.commit()
             return connection
 
         return engine
 
     # ---- schema --------------------------------------------------------
+
+    def stray(self, connection: sa.Connection) -> str:
+        """The schema that the tables are in, where it is not the one of the settings."""
+        found = connection.scalar(sa.select(sa.func.current_schema())) or ""
+        return "" if self._schema in (None, found) else str(found)
+
+    @staticmethod
+    def _places(schema: str) -> dict[str, Any]:
+        return {"own": schema, "tables": list(_FIRST_TABLES), "count": len(_FIRST_TABLES)}
+
+    def _make_schema(self, connection: sa.Connection) -> None:
+        """The schema of our own, where tables are to be made and there is none."""
+        if self._schema is None or connection.exec_driver_sql(_IS_THERE).scalar_one():
+            return
+        quoted = connection.dialect.identifier_preparer.quote_identifier(self._schema)
+        role = connection.exec_driver_sql("SELECT session_user").scalar_one()
+        if role == self._schema:
+            raise StoreError(
+                f"a schema {quoted} would come before the role's other tables, because the role is "
+                "called so, too: name another one in CSAPP_DATABASE_SCHEMA"
+            )
+        try:
+            connection.exec_driver_sql(f"CREATE SCHEMA {quoted}")
+        except sa.exc.ProgrammingError:
+            raise StoreError(
+                f"the role {role} may not make the schema {quoted}: let its owner say "
+                f'CREATE SCHEMA {quoted} AUTHORIZATION "{role}", or name a schema in '
+                "CSAPP_DATABASE_SCHEMA that the role may use"
+            ) from None
+
+    def move(self) -> bool:
+        if self._schema is None:
+            raise StoreError("the URL names a search_path: CSAPP_DATABASE_SCHEMA means nothing")
+        with self._failing(), self._migrating() as connection:
+            if not (found := self.stray(connection)):
+                return False
+            quote = connection.dialect.identifier_preparer.quote_identifier
+            connection.exec_driver_sql(
+                "SELECT set_config('search_path', %s, false)", (quote(self._schema),)
+            )
+            self._make_schema(connection)
+            for name in (*tables.metadata.tables, "alembic_version"):
+                old, new = f"{quote(found)}.{quote(name)}", quote(self._schema)
+                connection.exec_driver_sql(f"ALTER TABLE IF EXISTS {old} SET SCHEMA {new}")
+        self.engine.dispose()  # its connections look where the tables were
+        return True
 
     @contextlib.contextmanager
     def _migrating(self) -> Iterator[sa.Connection]:
@@ -108,6 +188,7 @@ class PostgresStore(SQLStore):
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {int(self._lock_wait * 1000)}")
             _check_encoding(connection)
+            self._make_schema(connection)
             yield connection
 
     def _check(self, connection: sa.Connection) -> None:
@@ -176,6 +257,12 @@ class _Connection(psycopg.Connection[Any]):
             if not isinstance(error, Exception):
                 self.pgconn.finish()
             raise
+
+
+def _options(url: sa.URL) -> str:
+    """What the URL asks of each session."""
+    theirs = url.query.get("options", "")
+    return theirs if isinstance(theirs, str) else " ".join(theirs)
 
 
 def _state(cause: Any) -> str:

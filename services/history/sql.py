@@ -63,13 +63,15 @@ def open_store(
     owner: Owner | None = None,
     *,
     former: str | None = None,
+    schema: str | None = None,
     lock_wait: float = LOCK_WAIT,
     answer_wait: float = ANSWER_WAIT,
 ) -> SQLStore:
     """The store at *url* (SQLAlchemy's form). Nothing is opened yet. Raises `StoreError`.
 
     *owner* is the application that it has to belong to, if that matters;
-    *former* where a SQLite file was kept by version 0.1.
+    *former* where a SQLite file was kept by version 0.1; *schema* that of our
+    tables in PostgreSQL, if it is not the usual one.
     """
     try:
         parsed = sa.make_url(url)
@@ -80,9 +82,11 @@ def open_store(
             old = sa.make_url(former).database if former else None
             return SQLiteStore(parsed, owner, former=old, lock_wait=lock_wait)
         if kind == "postgresql":
-            from .postgres import PostgresStore
+            from .postgres import SCHEMA, PostgresStore
 
-            return PostgresStore(parsed, owner, lock_wait=lock_wait, answer_wait=answer_wait)
+            return PostgresStore(
+                parsed, owner, schema=schema or SCHEMA, lock_wait=lock_wait, answer_wait=answer_wait
+            )
     except (SQLAlchemyError, ValueError, TypeError) as error:
         raise StoreError(f"not a database URL: {type(error).__name__}") from None
     raise StoreError(f"{kind}: only sqlite and postgresql can keep the history")
@@ -186,6 +190,13 @@ class SQLStore:
         with self._failing(), self._migrating() as connection:
             schema.upgrade(connection)
             owners.claim(connection, self.owner, self.title)
+
+    def move(self) -> bool:
+        """Move tables of version 0.1 to where new ones are made, while no server is running.
+
+        Returns whether there was anything to move. Raises `StoreError`.
+        """
+        raise StoreError("only PostgreSQL has schemas")
 
     def _claim(self) -> None:
         if self.owner is not None and self._read(owners.owner_of) != self.owner:

@@ -60,6 +60,13 @@ def test_a_database_without_its_tables(sick, postgres):
     assert "chat migrate" in said.remedy
 
 
+def test_tables_where_an_older_csapp_made_them(sick, postgres):
+    url = postgres.database()
+    migrated(f"{url}?options=-csearch_path%3Dpublic")
+    said = says(sick(store=history.look(url)), Level.HINT, "in the schema public")
+    assert "--into-schema" in said.remedy
+
+
 def test_a_database_that_takes_no_changes(sick, database):
     url = f"{database}?options=-cdefault_transaction_read_only%3Don"
     says(sick(store=history.look(url)), Level.FAULT, "read-only")
