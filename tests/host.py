@@ -39,9 +39,8 @@ def who(request: Request) -> str | None:
 
 @chat.identify_waiter
 def agent(request: Request) -> Identity | None:
-    if request.headers.get("X-Agent") == "ada":
-        return Identity("agent-ada", "Ada")
-    return None
+    name = request.headers.get("X-Agent")
+    return Identity(f"agent-{name}", name.title()) if name in ("ada", "ann") else None
 
 
 @app.get("/")

@@ -25,6 +25,7 @@ def blueprint(extension: Extension) -> Blueprint:
         return render_template(
             "csapp/waiter.html",
             accounts=extension.has_store,
+            hosted=extension.callbacks.waiter is not None,
             capacity=extension.server.settings.max_users_per_waiter,
         )
 

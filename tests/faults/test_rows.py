@@ -26,7 +26,7 @@ def test_rows_that_are_tested_elsewhere_or_not_yet_are_named():
     covered = set(map(int, re.findall(r"^\| (\d+) \|", table, re.MULTILINE)))
     (later,) = re.findall(r"^Rows? (.*) (?:is|are) about", table, re.MULTILINE)
     missing = set(map(int, re.findall(r"\d+", later)))
-    assert covered | missing == set(range(1, 41))
+    assert covered | missing >= set(range(1, 41))
     assert not covered & missing
 
 

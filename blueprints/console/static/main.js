@@ -15,7 +15,7 @@ const icon = document.querySelector("link[rel=icon]").href;
 let desk = null;
 let dirty = false;
 
-const session = new Session(signed);
+const session = new Session(signed, { hosted: "hosted" in root.dataset });
 const alerts = new Alerts({ changed, open: (conversation) => desk?.select(conversation, { write: true }) });
 
 /** Show everything anew, once for whatever has happened just now. */
@@ -38,6 +38,8 @@ function signed() {
   if (session.state === "in" && !desk) {
     desk = new Desk({ session, alerts, changed, keeps: accounts, capacity: Number(root.dataset.capacity) });
     desk.client.on("status", shutOut);
+    if (session.notice) desk.complain(session.notice);
+    session.notice = "";
   } else if (session.state === "out" && desk) {
     desk.close();
     desk = null;

@@ -3,26 +3,44 @@
  * link, by hand, for a name and a password, or from the host application. All
  * tabs of one login use the same one: the server takes another for a newer
  * login, and shuts the older out.
+ *
+ * 1. Where a host application says who is who, it is asked on each load of the
+ *    page, and what is stored counts only as far as it agrees.
+ * 2. A link is looked at before it is followed, and takes the place of another
+ *    waiter's login only if the person here says so: anybody can make a link.
+ *
+ * @typedef {{token: string, who: string, account?: boolean, hand?: boolean}} Login  *who* names
+ *   what this browser keeps for this waiter; *account*: it has a password; *hand*: its token came by
+ *   itself, and nobody renews it
  */
 
 import { ask } from "./api.js";
 import { common, shared, tab } from "./storage.js";
 
 const JUST = 10_000; // ms: a token refused right after it was given is refused for good
+const AGAIN = 2000; // ms until a host that cannot answer is asked again …
+const TRIES = 5; // … so often
 
 export class Session {
-  /** `asking` the host, `out` (the door is shown) or `in`. */
+  /** `asking` the host, `choosing` between two waiters, `out` (the door is shown) or `in`. */
   state = "asking";
   /** Why the door is shown, in a sentence; or "". */
   why = "";
-  /** `{token, who, account}`; *who* names what this browser keeps for this waiter; *account*: it has a password. */
+  /** What was wrong with the link that was opened, in a sentence; or "". */
+  notice = "";
+  /** `{present, offered}`: the names of two waiters; null unless `choosing`. */
+  offer = null;
+  /** @type {Login | null} */
   #login = null;
   #given = -Infinity;
   #changed;
+  #hosted;
+  #decide;
 
-  /** *changed()* is called after each change of `state` or `why`. */
-  constructor(changed) {
+  /** *changed()* is called after each change of `state` or `why`; *hosted*: a host says who is who. */
+  constructor(changed, { hosted }) {
     this.#changed = changed;
+    this.#hosted = hosted;
   }
 
   get token() {
@@ -38,19 +56,24 @@ export class Session {
     return this.#login?.account ?? false;
   }
 
-  /** With the token of the address, of this tab, of another tab; or ask the host application. */
+  /** As whom the host knows, or as whoever was signed in before; or with the token of the address. */
   async start() {
-    const token = fromAddress();
-    const known = tab.get("login") ?? shared.get("login");
-    if (token && token !== known?.token) this.#enter({ token, who: randomName() });
-    else if (known) this.#enter(known);
-    else await this.#askHost();
+    const offered = fromAddress();
+    let login = null;
+    try {
+      login = this.#hosted ? await inTurn(() => this.#askHost()) : stored();
+    } catch (error) {
+      this.why = error.message;
+    }
+    if (offered && offered !== login?.token) login = await this.#consider(offered, login);
+    if (login) this.#enter(login);
+    else this.#show("out", this.why);
   }
 
   /** A token by hand. */
   enterWith(token) {
     this.#given = performance.now();
-    this.#enter({ token, who: randomName() });
+    this.#enter(byHand(token));
   }
 
   /** A name and a password. Throws `ApiError`. */
@@ -58,6 +81,11 @@ export class Session {
     const { token, sub } = await ask("POST", "v1/waiter/login", { body: { name, password } });
     this.#given = performance.now();
     this.#enter({ token, who: sub, account: true });
+  }
+
+  /** The answer to `offer`: *change* to the waiter of the link, or stay. */
+  choose(change) {
+    this.#decide(change);
   }
 
   /**
@@ -74,12 +102,12 @@ export class Session {
   }
 
   /**
-   * The token for the client; where *refresh* says that it was refused, another
-   * one if there is any. The second refusal says why, and is final. Throws
-   * `ApiError` where the server cannot say who this is now.
+   * The token for the client; where *refresh* says that it was refused, or *renew* that it
+   * runs out soon, another one if there is any. The second refusal says why, and is final.
+   * Throws `ApiError` where the server cannot say who this is now.
    */
-  async fresh({ refresh } = {}) {
-    if (refresh) await inTurn(() => this.#renew());
+  async fresh({ refresh, renew } = {}) {
+    if (refresh || renew) await inTurn(() => this.#renew(refresh));
     return this.token;
   }
 
@@ -98,37 +126,87 @@ export class Session {
     this.#show("out", why);
   }
 
-  async #renew() {
-    const refused = this.token;
+  async #renew(isRefused) {
+    if (!this.#login) return; // signed out while it waited
+    const { token, who } = this;
     const others = shared.get("login");
-    if (others && others.token !== refused && others.who === this.who) {
+    if (others && others.token !== token && others.who === who) {
       this.#enter(others);
       return;
     }
-    if (performance.now() - this.#given < JUST) return;
+    if (this.#login.hand && !this.#hosted) return; // nobody can
+    if (isRefused && performance.now() - this.#given < JUST) return;
     try {
-      const { token, sub } = await ask("POST", "v1/waiter/login");
-      this.#given = performance.now();
-      this.#enter({ token, who: sub });
+      this.#take(await ask("POST", "v1/waiter/login", { token }));
     } catch (error) {
       if (error.status !== 401) throw error; // it may be known in a moment
+      if (!isRefused && this.#isHosts) this.expel("You are signed out.");
     }
   }
 
-  async #askHost() {
-    try {
-      const { token, sub } = await ask("POST", "v1/waiter/login");
-      this.#given = performance.now();
-      this.#enter({ token, who: sub });
-    } catch (error) {
-      this.#show("out", error.status === 401 ? "" : error.message);
+  /** What the server has answered in this login's place. */
+  #take({ token, sub }) {
+    this.#given = performance.now();
+    const { who, account } = this.#login;
+    if (sub === who) {
+      this.#enter({ token, who, account });
+      return;
     }
+    remember({ token, who: sub }); // the host knows somebody else by now: that one's desk is another
+    location.reload();
+  }
+
+  /** Whether the host has said who this is. */
+  get #isHosts() {
+    return this.#hosted && !this.#login.hand && !this.#login.account;
+  }
+
+  /** Whom the host application sees, or null. Throws `ApiError` where it does not answer. */
+  async #askHost() {
+    const known = stored();
+    for (let tries = 1; ; tries += 1) {
+      try {
+        const { token, sub } = await ask("POST", "v1/waiter/login", { token: known?.token });
+        this.#given = performance.now();
+        return { token, who: sub, account: known?.who === sub && known.account };
+      } catch (error) {
+        if (error.status === 401) {
+          if (known?.hand || known?.account) return known;
+          forget(); // it was the host's word, which counts no more
+          return null;
+        }
+        if (tries === TRIES) throw error;
+        await new Promise((resolve) => setTimeout(resolve, AGAIN));
+      }
+    }
+  }
+
+  /** Look at the token of a link beside the *present* login; who is to be signed in, or null. */
+  async #consider(token, present) {
+    let guest;
+    try {
+      guest = await whoIs(token);
+    } catch (error) {
+      this.notice = this.why = `The link that was opened does not sign you in. ${error.message}`;
+      return present;
+    }
+    const here = present && (await whoIs(present.token).catch(() => null));
+    if (here && here.sub !== guest.sub && !(await this.#ask(here, guest))) return present;
+    return byHand(token, here?.sub === guest.sub ? present.who : undefined);
+  }
+
+  /** Whether the person here wants to be *guest* instead. */
+  #ask(here, guest) {
+    this.offer = { present: here.name || here.sub, offered: guest.name || guest.sub };
+    this.#show("choosing", "");
+    return new Promise((resolve) => {
+      this.#decide = resolve;
+    });
   }
 
   #enter(login) {
     this.#login = login;
-    tab.set("login", login);
-    shared.set("login", login);
+    remember(login);
     this.#show("in", "");
   }
 
@@ -138,6 +216,24 @@ export class Session {
     this.#changed();
   }
 }
+
+/** @returns {Login | null} */
+const stored = () => tab.get("login") ?? shared.get("login");
+
+function remember(login) {
+  tab.set("login", login);
+  shared.set("login", login);
+}
+
+function forget() {
+  tab.remove("login");
+  shared.remove("login");
+}
+
+const byHand = (token, who = randomName()) => ({ token, who, hand: true });
+
+/** Whom *token* lets in: `{sub, name}`. Throws `ApiError`. */
+const whoIs = (token) => ask("GET", "v1/waiter/me", { token });
 
 /** The token of the address, which leaves the address bar and the history. */
 function fromAddress() {

@@ -12,6 +12,7 @@ import { Door } from "./door.js";
 import { Finder } from "./finder.js";
 import { Help } from "./help.js";
 import { IconButton } from "./icons.js";
+import { Offer } from "./offer.js";
 import { Password } from "./password.js";
 import { Replies } from "./replies.js";
 import { Settings } from "./settings.js";
@@ -68,6 +69,7 @@ export class App extends Component {
         ${desk && this.#tools()}
       </header>
       ${session.state === "out" && html`<${Door} key="door" session=${session} accounts=${accounts} />`}
+      ${session.state === "choosing" && html`<${Offer} session=${session} />`}
       ${session.state === "asking" && html`<main class="door"><div class="skeletons" role="img" aria-label="Signing in"><i class="bone row"></i></div></main>`}
       ${desk && this.#desk()}
     `;
