@@ -34,6 +34,9 @@ __all__ = [
 
 log = logging.getLogger("csapp")
 
+#: folder in the instance folder: the demo's database and secret are nobody else's
+DEMO = "demo"
+
 
 class CSApp:
     """The Flask extension. State is in `app.extensions["csapp"]`; one object serves many apps."""
@@ -130,20 +133,20 @@ def create_app(config: dict[str, Any] | None = None) -> Flask:
 
 
 def create_demo(config: dict[str, Any] | None = None) -> Flask:
-    """The same with a shop in front (`flask --app csapp chat demo`)."""
-    app = _standalone(config)
+    """The same with a shop in front (`flask --app csapp chat demo`), in a folder of its own."""
+    app = _standalone(config, DEMO)
     app.register_blueprint(shop.blueprint())  # its page `/` comes before the chat's own
     CSApp(app)
     app.extensions["csapp"].public_passwords = frozenset()  # its waiters' own
     return app
 
 
-def _standalone(config: dict[str, Any] | None) -> Flask:
+def _standalone(config: dict[str, Any] | None, *folder: str) -> Flask:
     app = Flask(
         "csapp_standalone",
         static_folder=None,
         template_folder=None,
-        instance_path=os.path.join(os.getcwd(), "instance"),
+        instance_path=os.path.join(os.getcwd(), "instance", *folder),
     )
     for key, value in os.environ.items():
         if key.startswith(PREFIX):

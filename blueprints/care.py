@@ -55,7 +55,9 @@ def open_store_of_app() -> Iterator[SQLStore]:
         store = store_of(current_app._get_current_object())  # type: ignore[attr-defined]
         yield store
     except StoreError as error:
-        raise click.ClickException(f"the history cannot be used: {error}") from None
+        raise click.ClickException(
+            f"the history cannot be used (CSAPP_DATABASE_URL): {error}"
+        ) from None
     finally:
         if store is not None:
             store.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -17,9 +18,14 @@ import click
 from flask import Flask, current_app
 
 from services.doctor import Finding, Level, Serving, SetUp, examine
+from services.history.accounts import Accounts
+from services.history.port import StoreError
 from services.settings import PREFIX
 
 from .commands import chat
+from .demo.waiters import WAITERS
+from .extension import Extension
+from .hashing import HASHING
 from .look_at_gunicorn import MARK
 
 __all__ = ["chat"]
@@ -74,7 +80,8 @@ def _set_up(app: Flask, gunicorn: str) -> SetUp:
     from services.history import facts as history
     from services.history.opening import own_store
 
-    settings = app.extensions["csapp"].server.settings
+    extension: Extension = app.extensions["csapp"]
+    settings = extension.server.settings
     url, redis_url = settings.database_url, settings.redis_url
     return SetUp(
         settings=settings,
@@ -87,7 +94,20 @@ def _set_up(app: Flask, gunicorn: str) -> SetUp:
         descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         clock=time.time(),
         mounts=_mounts(),
+        readable=_readable(extension),
     )
+
+
+def _readable(extension: Extension) -> tuple[str, ...]:
+    """The demo's accounts as an older csapp made them; none where that cannot be looked at."""
+    if not extension.has_store:
+        return ()
+    try:
+        with contextlib.closing(extension.open_store()) as store:
+            accounts = Accounts(store, HASHING, public=extension.public_passwords)
+            return tuple(accounts.readable([waiter.name for waiter in WAITERS]))
+    except StoreError:
+        return ()
 
 
 def _mounts() -> str:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import click
 
+from services.files import take_name
+
 
 def refuse_to_overwrite(path: Path, force: bool) -> None:
     """Raises `ClickException` where *path* is there already, unless told to *force* it."""
@@ -42,15 +44,10 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
 
 
 def _name(draft: Path, path: Path, force: bool) -> None:
-    if not force:
-        try:
-            os.link(draft, path)  # fails where somebody was faster
-            return
-        except FileExistsError:
-            raise
-        except OSError:  # no hard links here: take the name with an empty file first
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    draft.replace(path)
+    if force:
+        draft.replace(path)
+    else:
+        take_name(draft, path)
 
 
 def _sync(path: Path) -> None:

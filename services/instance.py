@@ -13,15 +13,20 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import time
 from pathlib import Path
 
 from .errors import CSAppError
+from .files import take_name
 
 #: file in the instance folder that keeps the generated secret, mode 0600
 SECRET_FILE = "csapp-secret"  # noqa: S105  # a file name
 
 #: shorter keys can be guessed; itsdangerous signs with any length
 MIN_SECRET_CHARS = 16
+
+#: s after which an empty secret file is a damaged one, and not one that is being written
+WRITTEN = 1.0
 
 #: first part of a relative path that stands for the instance folder, whatever that is called
 NAME = "instance"
@@ -44,7 +49,7 @@ def generated_secret(instance: Path) -> str:
     try:
         if not path.exists():
             _make_secret(path)
-        secret = path.read_text().strip()
+        secret = _read(path)
     except OSError as error:
         raise NoSecret(
             f"the secret cannot be kept in {path} ({error.strerror}): "
@@ -55,6 +60,14 @@ def generated_secret(instance: Path) -> str:
     return secret
 
 
+def _read(path: Path) -> str:
+    """The secret in *path*; another worker may be about to write it."""
+    end = time.monotonic() + WRITTEN
+    while not (secret := path.read_text().strip()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return secret
+
+
 def _make_secret(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     ignore_in_git(path.parent)
@@ -62,11 +75,11 @@ def _make_secret(path: Path) -> None:
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(secrets.token_urlsafe(48))
     try:
-        os.link(draft, path)  # fails where another worker was first: its secret stands
-    except FileExistsError:
+        take_name(draft, path)
+    except FileExistsError:  # another worker was first: its secret stands
         pass
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
 
 
 def ignore_in_git(folder: Path) -> None:

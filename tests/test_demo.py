@@ -13,9 +13,13 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
+from blueprints import hashing
 from blueprints.demo.people import STILL_THERE, TOPICS
 from blueprints.demo.shop import PIECES
+from blueprints.demo.waiters import WAITERS
 from csapp import create_app, create_demo
+from services.history.accounts import Accounts
+from services.identity import Identity, TokenRole
 from testkit import Client, LiveServer
 from testkit.server import PATIENCE, ROOT, SECRET
 
@@ -37,36 +41,88 @@ def chat(app: Flask, *words: str) -> Result:
 # ---- logins ----------------------------------------------------------------
 
 
-def test_it_makes_two_waiters_and_tells_how_they_sign_in(app, env, monkeypatch):
-    started: list[tuple[list[str], dict[str, str]]] = []
-    monkeypatch.setattr("os.execve", lambda path, *rest: started.append(rest))
+@pytest.fixture
+def started(monkeypatch, tmp_path) -> list[tuple[list[str], dict[str, str]]]:
+    """Commands and environments of the servers that a demo would become; in a folder of its own."""
+    servers: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr("os.execve", lambda path, *rest: servers.append(rest))
+    monkeypatch.chdir(tmp_path)
+    return servers
+
+
+def test_it_makes_two_waiters_and_tells_how_they_sign_in(started, app):
     first = chat(app, "demo", "--port", "8123").output
     logins = re.findall(r"name (\S+), password (.+)", first)
     assert len(logins) == 2
+    shop = create_demo()
     for name, word in logins:
-        body = {"name": name, "password": word}
-        shop = create_demo(env)
-        assert shop.test_client().post("/v1/waiter/login", json=body).status_code == 200
+        assert sign_in(shop, name, word) == 200
     assert "http://127.0.0.1:8123/waiter\n" in first
     assert chat(app, "demo", "--port", "8123").output == first
     command, environment = started[0]
     assert command[-3:] == ["-b", "127.0.0.1:8123", "csapp:create_demo()"]
     assert environment["DEMO_WAITERS"] == "demo-ada demo-lin"
-    chat(app, "waiter", "disable", logins[0][0])
+    chat(create_demo(), "waiter", "disable", logins[0][0])
     assert logins[0][1] not in chat(app, "demo").output
     assert started[-1][1]["DEMO_WAITERS"] == "demo-lin"
 
 
-def test_it_puts_known_passwords_into_no_other_database(monkeypatch):
-    started: list[dict[str, str]] = []
-    monkeypatch.setattr("os.execve", lambda path, command, environ: started.append(environ))
-    for url in ("off", "postgresql://127.0.0.1:1/csapp"):
-        app = create_app({"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": url})
-        said = chat(app, "demo")
-        assert said.exit_code == 0, said.output
-        assert "password" not in said.output
-        assert said.output.count("/waiter#token=") == 2
-        assert started[-1]["DEMO_WAITERS"] == ""
+def sign_in(app: Flask, name: str, word: str) -> int:
+    body = {"name": name, "password": word}
+    return app.test_client().post("/v1/waiter/login", json=body).status_code
+
+
+def test_what_the_demo_has_made_is_nothing_in_production(started, tmp_path):
+    """server.md, row 14: `make demo`, then the real thing in the same folder."""
+    assert chat(create_app(), "demo").exit_code == 0
+    production, shop = create_app(), create_demo()
+    demo, real = (tmp_path / "instance" / where for where in ("demo", "."))
+    assert (demo / "csapp.db").exists()
+    assert not (real / "csapp.db").exists()
+    for waiter in WAITERS:
+        assert sign_in(production, waiter.name, waiter.password) == 401
+        assert sign_in(shop, waiter.name, waiter.password) == 200
+    token = (
+        create_demo()
+        .extensions["csapp"]
+        .server.tokens.sign(Identity("demo-ada", "", TokenRole.WAITER))
+    )
+    header = {"Authorization": f"Bearer {token}"}
+    assert production.test_client().get("/v1/canned", headers=header).status_code == 401
+    assert (demo / "csapp-secret").read_text() != (real / "csapp-secret").read_text()
+    assert chat(production, "waiter", "list").output.startswith("There are no accounts")
+
+
+@pytest.mark.parametrize("url", ["off", "postgresql://127.0.0.1:1/csapp", "sqlite:///real.db"])
+def test_it_has_nothing_to_do_with_what_the_environment_names(started, monkeypatch, tmp_path, url):
+    real = {
+        "CSAPP_DATABASE_URL": url,
+        "CSAPP_SECRET_KEY": SECRET,
+        "CSAPP_REDIS_URL": "" if url == "off" else "redis://127.0.0.1:1",
+        "CSAPP_AUDIENCE": "the real one",
+        "CSAPP_MAX_QUEUE": "7",
+    }
+    for key, value in real.items():
+        monkeypatch.setenv(key, value)
+    said = chat(create_app(), "demo")
+    assert said.exit_code == 0, said.output
+    assert "The demo keeps to itself: CSAPP_DATABASE_URL, " in said.output
+    _, environment = started[0]
+    assert {key for key in environment if key.startswith("CSAPP_")} == {"CSAPP_MAX_QUEUE"}
+    assert not (tmp_path / "real.db").exists()
+    assert (tmp_path / "instance" / "demo" / "csapp.db").exists()
+
+
+def test_the_doctor_names_what_an_older_demo_has_left_behind(app):
+    store = app.extensions["csapp"].store()
+    for waiter in WAITERS:
+        Accounts(store, hashing.HASHING).add(waiter.name, waiter.password)
+    Accounts(store, hashing.HASHING).disable(WAITERS[1].name)
+    store.close()
+    found = chat(app, "doctor").output
+    assert f"the account {WAITERS[0].name} has a password that everybody can read" in found
+    assert WAITERS[1].name not in found
+    assert WAITERS[0].password not in found
 
 
 # ---- the shop --------------------------------------------------------------
@@ -157,9 +213,9 @@ def test_visitors_without_an_answer_ask_once_more_and_leave(server):
     assert crowd.wait(PATIENCE) == 0
 
 
-def test_they_are_gone_with_their_server(env):
+def test_they_are_gone_with_their_server(env, tmp_path):
     command = [sys.executable, "-m", "flask", "--app", "csapp", "chat", "demo", "--visitors", "2"]
-    with LiveServer([*command, "--port", "{port}"], env) as server:
+    with LiveServer([*command, "--port", "{port}"], env, cwd=tmp_path) as server:
         children = Path(f"/proc/{server.process.pid}/task/{server.process.pid}/children")
         crowd = [
             int(pid)

@@ -8,6 +8,7 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from services import instance
 from services.errors import SettingsError
 from services.instance import SECRET_FILE, NoSecret
 from services.settings import Settings
@@ -191,7 +192,7 @@ def test_a_weak_secret_is_refused_and_not_shown(value):
     assert "short" not in str(error.value)
 
 
-def test_the_generated_secret_is_made_when_it_is_needed_once_and_private(tmp_path):
+def test_the_generated_secret_is_made_when_it_is_needed_once_and_private(tmp_path, monkeypatch):
     settings = Settings.load({}, tmp_path / "instance")
     assert list(tmp_path.iterdir()) == [], "an application that is imported writes nothing"
     (first,) = settings.signing_keys()
@@ -199,6 +200,7 @@ def test_the_generated_secret_is_made_when_it_is_needed_once_and_private(tmp_pat
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert Settings.load({}, tmp_path / "instance").signing_keys() == (first,)
     path.write_text("")
+    monkeypatch.setattr(instance, "WRITTEN", 0)
     with pytest.raises(NoSecret, match="damaged"):
         settings.signing_keys()
 

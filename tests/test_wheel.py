@@ -169,4 +169,5 @@ def test_a_host_with_folders_of_the_same_names(site, tmp_path):
     host = shutil.copytree(HOST, tmp_path / "host", ignore=shutil.ignore_patterns("__pycache__"))
     ours = ["-q", "-rA", f"--basetemp={tmp_path / 'temporary'}"]
     python("pytest", *ours, str(host), cwd=host, PYTHONPATH=str(site))
-    assert not (host / "instance").exists(), "the database is elsewhere, the secret is given"
+    kept = [one.name for one in (host / "instance").iterdir()]
+    assert kept == ["demo"], "the demo's own; otherwise a database and a secret are given"

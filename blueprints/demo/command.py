@@ -8,10 +8,8 @@ import sys
 from collections.abc import Iterator
 
 import click
-from flask import current_app
 
 from services.history.accounts import Accounts
-from services.identity import Identity, TokenRole
 from services.place import CONFIGURATION
 
 from ..accounts import told
@@ -23,6 +21,9 @@ from .waiters import SHOWN, WAITERS, Waiter
 
 #: one address may have 100 connections, and the demo's own windows come from it as well
 MOST_VISITORS = 80
+
+#: settings that say where others keep theirs, and sign
+NOT_OURS = ("CSAPP_DATABASE_URL", "CSAPP_REDIS_URL", "CSAPP_SECRET_KEY", "CSAPP_AUDIENCE")
 
 LIFETIME = 30 * 86_400  # s: of the simulated visitors' tokens; a demo may be left running
 
@@ -39,7 +40,7 @@ LIFETIME = 30 * 86_400  # s: of the simulated visitors' tokens; a demo may be le
 @told
 def demo(port: int, visitors: int) -> None:
     """Run the production server on one worker: a shop, and two waiters to sign in as."""
-    extension: Extension = current_app.extensions["csapp"]
+    extension = _own()
     address = f"http://127.0.0.1:{port}"
     chat_address = f"{address}{extension.server.settings.url_prefix}"
     click.echo(f"Shop      {address}/")
@@ -55,26 +56,33 @@ def demo(port: int, visitors: int) -> None:
     )
 
 
+def _own() -> Extension:
+    """The demo's own: passwords that everybody knows, and visitors who are made up, belong to it.
+
+    Whatever this process was told of other databases is forgotten.
+    """
+    from ..app import create_demo  # which registers this command
+
+    found = [key for key in NOT_OURS if os.environ.pop(key, None)]
+    if found:
+        click.echo(f"The demo keeps to itself: {', '.join(found)} is not for it.")
+    extension: Extension = create_demo().extensions["csapp"]
+    return extension
+
+
 def _tell_logins(extension: Extension, console: str) -> list[str]:
     """Say how waiters sign in; the names of those whose passwords the shop may show."""
-    # Passwords that everybody knows belong into no database but the embedded one.
-    if not extension.has_store or extension.open_store().name != "sqlite":
-        for waiter in WAITERS:
-            # In the fragment: it stays in the browser and out of every log.
-            identity = Identity(waiter.name, waiter.display_name, TokenRole.WAITER)
-            token = extension.server.tokens.sign(identity)
-            click.echo(f"{waiter.display_name:<9} {console}#token={token}")
-        click.echo("Open a waiter's link, press Ready, then the shop's chat. Ctrl-C stops.")
-        return []
     click.echo(f"Waiters   {console}")
     good = []
-    for waiter, is_good in _made(Accounts(extension.store(), HASHING)):
+    store = extension.store()
+    for waiter, is_good in _made(Accounts(store, HASHING)):
         password = waiter.password if is_good else "of your own, or it is disabled"
         click.echo(f"          name {waiter.name}, password {password}")
         if is_good:
             good.append(waiter.name)
+    store.close()
     click.echo("Sign in as a waiter, press Ready, then open the shop's chat. Ctrl-C stops.")
-    click.echo("Before others can reach this database: chat waiter disable NAME for both.")
+    click.echo(f"All of it is kept in {extension.server.settings.instance}, for this demo alone.")
     return good
 
 

@@ -134,6 +134,16 @@ def _is_local(bind: str) -> bool:
         return host == "localhost"
 
 
+def passwords(setup: SetUp) -> Iterator[Finding]:
+    """No account has a password that everybody knows."""
+    for name in setup.readable:
+        yield warning(
+            f"the account {name} has a password that everybody can read in csapp's source: "
+            "nobody can sign in with it, but in the demo",
+            f"flask --app … chat waiter password {name}; or disable {name}",
+        )
+
+
 def keys(setup: SetUp) -> Iterator[Finding]:
     """What is in the environment is what the application goes by."""
     known = Settings.keys()
@@ -162,4 +172,4 @@ def _same(setup: SetUp, key: str, value: Any) -> bool:
         return False
 
 
-CHECKS: tuple[Check, ...] = (secret, files, origins, proxies, keys)
+CHECKS: tuple[Check, ...] = (secret, files, origins, proxies, passwords, keys)

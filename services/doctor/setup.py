@@ -58,6 +58,8 @@ class SetUp:
     clock: float
     #: lines of `/proc/self/mounts`
     mounts: str
+    #: accounts with a password that everybody can read in the source
+    readable: tuple[str, ...] = ()
 
 
 Check = Callable[[SetUp], Iterator[Finding]]

@@ -167,6 +167,15 @@ class Accounts:
         """
         return self.get(account.name) == account
 
+    def readable(self, names: Collection[str]) -> list[str]:
+        """Those of *names* who may sign in, but have one of the *public* passwords."""
+        return [
+            account.name
+            for account in filter(None, map(self.get, names))
+            if not account.disabled
+            and any(self._hashing.check(account.password, one) for one in self._public)
+        ]
+
     # ---- changing ------------------------------------------------------
 
     def add(self, name: str, password: str, display_name: str = "") -> Account:

@@ -119,6 +119,11 @@ def test_values_are_the_same_however_they_are_written(sick):
     assert sick(environment=same) == []
 
 
+def test_accounts_with_passwords_that_everybody_knows(sick):
+    said = says(sick(readable=("demo-ada",)), Level.WARNING, "the account demo-ada")
+    assert "chat waiter password demo-ada" in said.remedy
+
+
 def test_a_secret_that_can_be_kept_nowhere(sick, good):
     there_is_none = {"configured": {"CSAPP_TRUSTED_PROXIES": 1}, "environment": {}}
     assert sick(**there_is_none) == []

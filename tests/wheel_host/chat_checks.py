@@ -144,9 +144,8 @@ def test_standalone(join):
     assert_receives(ann, "connect_queue")
 
 
-def test_demo(settings: dict[str, str], tmp_path: Path):
+def test_demo(settings: dict[str, str]):
     command = "-m flask --app csapp chat demo --port {port} --visitors 20"
-    own = {**settings, "CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/demo.db"}
-    with LiveServer([sys.executable, *command.split()], own) as server:
+    with LiveServer([sys.executable, *command.split()], settings) as server:
         assert "svg" in server.get("/demo-static/sign.svg")
         server.wait_for_line("connect role=user")
