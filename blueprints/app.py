@@ -85,24 +85,30 @@ class CSApp:
         self._callbacks.waiter = callback
         return callback
 
-    def revoke(self, who: Flask | Identity | str, /, *, user: Any = None, **_: Any) -> None:
-        """Sign the subject *who* out of the chat, in every role, on every worker.
+    def revoke(self, who: Any = None, /, *, user: Any = None, **_: Any) -> None:
+        """Sign the subject *who* (or that of an `Identity`) out of the chat, in every role.
 
-        Connections are closed (4401) within 5 s, and every token that was signed
-        until now is worthless. Raises `StoreError` where other workers cannot be
-        told; this one knows all the same.
 
-        It is also a receiver of signals that send a `user` of Flask-Login:
-        `user_logged_out.connect(chat.revoke)`. Then it raises nothing, because the
-        host's sign-out must not fail, and logs an error instead.
+        Connections are closed (4401) within 5 s, on every worker, and every token that
+        was signed until now is worthless. Raises `StoreError` where other workers
+        cannot be told; this one knows all the same.
+
+        It is also a receiver of signals that send a `user`, an id or what Flask-Login
+        takes for one: `user_logged_out.connect(chat.revoke)`. *who* is then the sender.
+        Then it raises nothing, because the host's sign-out must not fail, and logs an
+        error instead.
         """
-        if isinstance(who, Flask):
-            subject = user.get_id() if user is not None else None
-            if subject is not None:
-                _sign_out_with(who.extensions["csapp"], str(subject))
+        if user is None and not isinstance(who, Flask):
+            self._extension().revoke(_subject(who), "host")
             return
-        subject = Identity(who.subject if isinstance(who, Identity) else str(who)).subject
-        self._extension().revoke(subject, "host")
+        subject = user.get_id() if hasattr(user, "get_id") else user
+        if subject is None:  # nobody was signed in
+            return
+        try:
+            extension = who.extensions["csapp"] if isinstance(who, Flask) else self._extension()
+            extension.revoke(_subject(subject), "host")
+        except (CSAppError, ValueError, RuntimeError, KeyError) as error:
+            log.error("a sign-out of the host cannot be kept: %s", error)
 
     #: the same by another name
     sign_out = revoke
@@ -117,12 +123,9 @@ class CSApp:
         return extension
 
 
-def _sign_out_with(extension: Extension, subject: str) -> None:
-    """Revoke what *subject* has, for a host that signs it out now."""
-    try:
-        extension.revoke(subject, "host")
-    except CSAppError as error:
-        log.error("a sign-out of the host cannot be kept: %s", error)
+def _subject(who: Any) -> str:
+    """Whom the host means. Raises `ValueError` for what can be nobody."""
+    return Identity(who.subject if isinstance(who, Identity) else str(who)).subject
 
 
 def create_app(config: dict[str, Any] | None = None) -> Flask:

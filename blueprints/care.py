@@ -234,4 +234,7 @@ def sweep(older_than: int | None) -> None:
             )
     with open_store_of_app() as store:
         gone = care.sweep(store, older_than * care.DAY, _now())
+    security.record(
+        Event.ERASURE, by=operator(), reason=f"older than {older_than} days", count=gone.chats
+    )
     click.echo(f"Deleted {gone.chats} conversations, {gone.messages} messages, {gone.notes} notes.")

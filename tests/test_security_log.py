@@ -12,13 +12,14 @@ import pytest
 from flask import Flask
 
 from csapp import create_app
+from services.history import care
 from services.history.sql import open_store
 from services.security_log import BURST, LIMITED, Event, SecurityLog
 from services.security_log import security as the_log
 from testkit import Client, LiveServer
 from testkit.server import ROOT, SECRET
 
-from .history.people import keep
+from .history.people import BEGAN, keep, no_pause
 
 WORD = "correct horse"
 
@@ -201,6 +202,23 @@ def test_commands(app: Flask, kept: Kept, tmp_path: Path):
         "event=export subject=ann by=OPERATOR",
         'event=export by=OPERATOR reason="conversation 1"',
         "event=erasure by=OPERATOR count=1",
+    ]
+
+
+def test_what_is_too_old_and_deleted(app: Flask, kept: Kept, tmp_path: Path):
+    chat(app, "waiter", "list")  # makes the tables
+    kept.messages.clear()
+    store = open_store(f"sqlite:///{tmp_path}/csapp.db")
+    for key in (1, 2):
+        keep(store, key)
+    care.daily(store, 0, BEGAN, pause=no_pause)
+    care.daily(store, 7, BEGAN + 8 * care.DAY, pause=no_pause)
+    keep(store, 3)
+    store.close()
+    chat(app, "sweep", "--older-than", "7")
+    assert by_operator(kept) == [
+        'event=erasure by=server reason="older than 7 days" count=2',
+        'event=erasure by=OPERATOR reason="older than 7 days" count=1',
     ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from blinker import signal
 from flask import Flask
 from flask_login import user_logged_out
 
@@ -34,10 +35,10 @@ class User:
         return self.id
 
 
-def host(tmp_path: Path, chat: CSApp | None = None) -> tuple[Flask, CSApp]:
+def host(tmp_path: Path, chat: CSApp | None = None, **config: str) -> tuple[Flask, CSApp]:
     app = Flask("a host")
     url = f"sqlite:///{tmp_path}/csapp.db"
-    app.config.update(CSAPP_SECRET_KEY=SECRET, CSAPP_DATABASE_URL=url)
+    app.config.update(CSAPP_SECRET_KEY=SECRET, CSAPP_DATABASE_URL=url, **config)
     chat = chat or CSApp()
     chat.init_app(app)
     return app, chat
@@ -97,6 +98,25 @@ def test_it_hears_the_signal_of_flask_login(connected, tmp_path: Path):
     app, _ = connected
     user_logged_out.send(app, user=User("42"))
     assert kept(tmp_path) == [("", "42")]
+
+
+@pytest.mark.parametrize("user", ["42", 42, User("42")])
+def test_it_hears_signals_of_others(tmp_path: Path, user: Any):
+    _, chat = host(tmp_path)
+    blocked = signal("blocked")
+    with blocked.connected_to(chat.sign_out):
+        blocked.send("the shop's user service", user=user, reason="fraud")
+        blocked.send(user=user)
+    assert kept(tmp_path) == [("", "42")]
+
+
+@pytest.mark.parametrize("user", ["", "x" * 201])
+def test_a_signal_about_what_can_be_nobody_does_no_harm(tmp_path: Path, user: str):
+    _, chat = host(tmp_path)
+    blocked = signal("blocked")
+    with blocked.connected_to(chat.revoke):
+        blocked.send(None, user=user)
+    assert not (tmp_path / "csapp.db").exists()
 
 
 @pytest.mark.parametrize("user", [None, User(None)])
@@ -177,7 +197,7 @@ def test_whoever_signs_in_again_is_let_in_again(shop: LiveServer):
 
 def test_a_process_that_serves_pages_only_tells_the_one_that_serves_the_chat(tmp_path: Path):
     env = {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
-    pages, chat = host(tmp_path)
+    pages, chat = host(tmp_path, CSAPP_AUDIENCE="csapp_standalone")  # the same application
     with LiveServer.gunicorn(env=env) as server, Client.user(server, "42") as tab:
         assert_quiet(tab)
         with pages.app_context():

@@ -16,6 +16,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from ..security_log import Event, security
 from . import slices, tables, word_index
 from .port import Chat, Message, Note
 from .slices import BATCH, PAUSE, SLICE, Pause, reading, windows, writing
@@ -180,7 +181,11 @@ def daily(
     """What a server does once a day, off the loop: sweep, where chats are not kept for ever."""
     if retention_days <= 0:
         return Removed()
-    return sweep(store, retention_days * DAY, now, pause=pause)
+    removed = sweep(store, retention_days * DAY, now, pause=pause)
+    if removed.chats:
+        why = f"older than {retention_days} days"
+        security.record(Event.ERASURE, by="server", reason=why, count=removed.chats)
+    return removed
 
 
 def clean(store: SQLStore, *, vacuum: bool = True, pause: Pause = slices.sleep) -> bool:

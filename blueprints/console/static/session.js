@@ -183,14 +183,14 @@ export class Session {
 
   /** Look at the token of a link beside the *present* login; who is to be signed in, or null. */
   async #consider(token, present) {
-    let guest;
+    let guest, here;
     try {
       guest = await whoIs(token);
+      here = present && (await whoIs(present.token).catch(gone));
     } catch (error) {
       this.notice = this.why = `The link that was opened does not sign you in. ${error.message}`;
       return present;
     }
-    const here = present && (await whoIs(present.token).catch(() => null));
     if (here && here.sub !== guest.sub && !(await this.#ask(here, guest))) return present;
     return byHand(token, here?.sub === guest.sub ? present.who : undefined);
   }
@@ -234,6 +234,12 @@ const byHand = (token, who = randomName()) => ({ token, who, hand: true });
 
 /** Whom *token* lets in: `{sub, name}`. Throws `ApiError`. */
 const whoIs = (token) => ask("GET", "v1/waiter/me", { token });
+
+/** A login that the server does not know any more. */
+const gone = (error) => {
+  if (error.status !== 401) throw error;
+  return null;
+};
 
 /** The token of the address, which leaves the address bar and the history. */
 function fromAddress() {
