@@ -20,6 +20,7 @@ from . import browser
 from .asked import bearer, token_of, waiter
 from .cors import shared
 from .extension import Extension, problem
+from .host_word import named
 from .login import Login
 from .renewal import RENEWAL, Renewals, identity, is_stranger, lifetime
 
@@ -58,7 +59,7 @@ def _for_visitors(doors: Blueprint, extension: Extension, renewals: Renewals) ->
             return refusal
         if shown is not None and "stay" in request.args and is_stranger(shown):
             return _token(server, shown.identity)
-        who = callbacks.visitor(request) if callbacks.visitor else None
+        who = named(callbacks.visitor, request)
         if who is not None:
             return _token(server, identity(who, TokenRole.USER, shown), lifetime(settings))
         if shown is not None and is_stranger(shown):
@@ -86,7 +87,7 @@ def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> 
         shown = renewals.shown(request, TokenRole.WAITER)
         if (refusal := _too_many(request, server, renewals, shown)) is not None:
             return refusal
-        who = callbacks.waiter(request) if callbacks.waiter else None
+        who = named(callbacks.waiter, request)
         if who is not None:
             known = identity(who, TokenRole.WAITER, shown)
             if shown is None or known.sid != shown.identity.sid:

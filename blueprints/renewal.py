@@ -20,7 +20,6 @@ from services.server import ChatServer
 from services.settings import Settings
 
 from .asked import token_of
-from .extension import Who
 
 #: s after its end that a visitor's token still gets its bearer another one: who comes back
 #: within a week is the same visitor
@@ -66,13 +65,12 @@ def lifetime(settings: Settings) -> int:
     return min(settings.token_lifetime, settings.recheck or settings.token_lifetime)
 
 
-def identity(who: Who, role: TokenRole, shown: Shown | None) -> Identity:
-    """Whom the host names, in the login that is *shown* where that is of the same subject."""
-    named = who if isinstance(who, Identity) else Identity(str(who))
-    sid = named.sid
-    if not sid and shown is not None and shown.identity.subject == named.subject:
+def identity(who: Identity, role: TokenRole, shown: Shown | None) -> Identity:
+    """*who*, whom the host names, in the login that is *shown* where that is of the same."""
+    sid = who.sid
+    if not sid and shown is not None and shown.identity.subject == who.subject:
         sid = shown.identity.sid
-    return Identity(named.subject, named.name, role, sid)
+    return Identity(who.subject, who.name, role, sid)
 
 
 def is_stranger(shown: Shown | None) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
-from flask import Flask
+from flask import Flask, abort, render_template_string
 from werkzeug.test import TestResponse
 
 from blueprints import renewal
@@ -223,3 +224,40 @@ def test_a_token_can_be_looked_at_before_it_is_used(app: Flask):
     ):
         refused = me(app, token)
         assert (refused.status_code, refused.get_json()["code"]) == (401, code)
+
+
+# ---- a host that fails -----------------------------------------------------------
+
+
+def failing(request: object) -> None:
+    raise ZeroDivisionError("the host's database is away")
+
+
+@pytest.mark.parametrize("bad", [failing, "", "x" * 201, "a\0b", "\ud800"])
+def test_a_host_that_cannot_say_who_somebody_is_ends_nothing(bad: Any):
+    host = Host()
+    host.visitor = host.waiter = "42"
+    tokens = [post(host.app, path).get_json()["token"] for path in (VISITOR, WAITER)]
+    callback = bad if callable(bad) else lambda request: bad
+    host.chat.identify_visitor(callback)
+    host.chat.identify_waiter(callback)
+    for path, token in zip((VISITOR, WAITER), tokens, strict=True):
+        answer = post(host.app, path, token)
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "unavailable")
+        assert answer.headers["Retry-After"]
+    with host.app.test_request_context():
+        tag = render_template_string("{{ csapp_widget() }}")
+    assert "data-visitor" not in tag, "what the browser keeps is kept"
+
+
+def test_a_subject_may_be_a_number_or_a_uuid():
+    host = Host()
+    for who in (42, UUID(int=7)):
+        host.visitor = who
+        assert post(host.app, VISITOR).get_json()["sub"] == str(who)
+
+
+def test_a_host_may_answer_by_itself():
+    host = Host()
+    host.chat.identify_waiter(lambda request: abort(403))
+    assert post(host.app, WAITER).status_code == 403

@@ -7,12 +7,14 @@ from collections.abc import Callable
 
 from flask import request, url_for
 from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
 
-from services.identity import Identity
 from services.instance import NoSecret
 from services.seldom import Seldom
 
+from ..asked import Denied
 from ..extension import Extension
+from ..host_word import named
 
 _say = Seldom(logging.getLogger("csapp"))
 
@@ -28,7 +30,7 @@ def tag(extension: Extension) -> Callable[..., Markup]:
         if unknown := options.keys() - set(OPTIONS):
             raise TypeError(f"csapp_widget: there is no option {', '.join(sorted(unknown))}")
         if extension.callbacks.visitor is not None:
-            options["visitor"] = _mark(extension)
+            options["visitor"] = _mark(extension)  # None: left out, and nothing is forgotten
         attributes = {"src": url_for("csapp_widget.script"), "nonce": nonce}
         attributes |= {f"data-{name}": value for name, value in options.items()}
         written = (
@@ -41,18 +43,17 @@ def tag(extension: Extension) -> Callable[..., Markup]:
     return csapp_widget
 
 
-def _mark(extension: Extension) -> str:
+def _mark(extension: Extension) -> str | None:
     """Tells one visitor from the next at the same browser; says nothing of who it is.
 
-    Empty for a stranger. What a browser keeps of a chat is for the visitor who had it.
+    Empty for a stranger, None where the host cannot say. What a browser keeps of a chat
+    is for the visitor who had it.
     """
-    callback = extension.callbacks.visitor
-    who = callback(request) if callback else None
-    if who is None:
-        return ""
-    subject = who.subject if isinstance(who, Identity) else str(who)
     try:
-        return extension.server.tokens.mark(subject)
+        who = named(extension.callbacks.visitor, request)
+        return extension.server.tokens.mark(who.subject) if who else ""
+    except (Denied, HTTPException):
+        return None
     except NoSecret as error:  # the page is the host's, and is served without a chat
         _say("secret", logging.ERROR, "no chat is possible: %s", error)
         return ""

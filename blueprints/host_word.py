@@ -1,0 +1,46 @@
+"""Who somebody is, as the host's callbacks say, whatever they say.
+
+A bug of theirs, or a database of theirs that is away, ends no chat: whoever asks
+for a token is told to ask again, and a page is served without the mark of its
+visitor. The log has a line a minute.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from flask import Request
+from werkzeug.exceptions import HTTPException
+
+from services.identity import Identity
+from services.seldom import Seldom
+from services.server import RETRY
+from services.wire.codes import ErrorCode
+
+from .asked import Denied
+from .extension import Who
+
+log = logging.getLogger("csapp")
+_say = Seldom(log)
+
+
+def named(callback: Callable[[Request], Who] | None, asked: Request) -> Identity | None:
+    """Whom *callback* sees in *asked*; None: nobody. Raises `Denied` where it cannot be told.
+
+    A subject that is no string is taken as its text, `str(subject)`.
+    """
+    if callback is None:
+        return None
+    try:
+        who = callback(asked)
+        return who if who is None or isinstance(who, Identity) else Identity(str(who))
+    except HTTPException:
+        raise  # the host answers by itself
+    except Exception as error:
+        name = getattr(callback, "__name__", "a callback")
+        what = "%s, which says who somebody is, has failed: %s: %s"
+        _say(name, logging.ERROR, what, name, type(error).__name__, error)
+        log.debug("the failure of %s", name, exc_info=True)
+        why = "the application cannot say who this is just now; try again in a moment"
+        raise Denied(503, ErrorCode.UNAVAILABLE, why, RETRY) from None
