@@ -29,6 +29,8 @@ STRANGERS = 1
 #: sign-ins at work or waiting for their turn, of strangers and of those who are known
 WAITING = 50
 
+TOO_MANY = "too many people sign in at once; try again in a moment"
+
 T = TypeVar("T")
 
 
@@ -64,8 +66,7 @@ class Turns:
     def _place(self, known: bool) -> Iterator[None]:
         room = self._room[known]
         if not room.acquire(blocking=False):
-            what = "too many people sign in at once; try again in a moment"
-            raise Denied(503, ErrorCode.UNAVAILABLE, what, RETRY)
+            raise Denied(503, ErrorCode.UNAVAILABLE, TOO_MANY, RETRY)
         try:
             yield
         finally:

@@ -11,12 +11,15 @@ from typing import NamedTuple, TypeVar
 
 from flask import Request
 
+from services import bounds
 from services.history.accounts import Account, AccountError, Accounts, folded
 from services.history.attempts import PAUSE, Attempts
-from services.history.port import StoreError
+from services.history.port import OutcomeUnknown, StoreError
 from services.identity import Identity, Shown, TokenRole, Tokens
+from services.limits import KeyedBuckets
 from services.origin import client_address
 from services.security_log import Event, security
+from services.server import RETRY
 from services.wire.codes import ErrorCode
 
 from . import browser, hashing
@@ -60,6 +63,7 @@ class Login:
         self._turns = hashing.Turns()
         self._counting = threading.BoundedSemaphore(AT_WORK)
         self._known: Accounts | None = None
+        self._strangers = KeyedBuckets(*bounds.SIGN_INS, time.monotonic)
 
     def check(self, asked: Request) -> tuple[str, Identity]:
         """A token for the waiter whose name and password are in *asked*.
@@ -93,7 +97,8 @@ class Login:
             raise Denied(403, ErrorCode.FORBIDDEN, "current: this is not your password")
         server = self._extension.server
         before = server.tokens.inspect(signed[0], TokenRole.WAITER).signed - 1
-        server.house.revocations.revoke(subject=name, at=before)  # here at once
+        with contextlib.suppress(StoreError, OutcomeUnknown):  # which was told already
+            server.house.revocations.revoke(subject=name, at=before)  # here at once
         security.record(
             Event.ACCOUNT_CHANGED, subject=name, by=name, address=attempt.address, reason="password"
         )
@@ -135,12 +140,14 @@ class Login:
         return attempt
 
     def _count(self, name: str, address: str, here: str) -> _Attempt | None:
-        """In a native thread. None: too many."""
+        """In a native thread. None: too many. Raises `Denied` for one of too many strangers."""
         attempts = self._attempts()
         mark = self._extension.server.tokens.mark
         known, key = True, mark(f"browser {here} {name}")
         if not here:
             known = bool(address) and attempts.is_familiar(name, mark(f"{address} {name}"))
+            if not known and not self._strangers.take(""):
+                raise Denied(503, ErrorCode.UNAVAILABLE, hashing.TOO_MANY, RETRY)
             key = mark(f"address {address} {name}") if known else mark(f"name {name}")
         return _Attempt(name, address, key, known) if attempts.take(key) else None
 

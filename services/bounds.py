@@ -53,6 +53,12 @@ RESUME = 524_288
 #: bytes of files, once there are any
 UPLOADS = Rate(1_048_576.0, 104_857_600.0)
 
+# ---- by all strangers together, in one worker --------------------------------
+
+#: sign-ins from a browser and an address that are not known for the account: each is a row in
+#: the database, whose commits are needed for what is said, and a hash
+SIGN_INS = Rate(5.0, 50.0)
+
 # ---- by anybody ---------------------------------------------------------------
 
 #: s that the body of a request may take, and its answer

@@ -17,8 +17,10 @@ from werkzeug.security import generate_password_hash
 from blueprints import browser, hashing
 from blueprints.demo.waiters import WAITERS
 from csapp import create_app
+from services import bounds
 from services.history import tables
 from services.history.accounts import Accounts, Hashing
+from services.history.attempts import Attempts
 from services.history.sql import SQLStore
 from services.identity import TokenRole
 from testkit.server import ROOT, SECRET
@@ -176,6 +178,30 @@ def test_no_address_and_no_name_is_kept_in_the_clear(app, tmp_path):
     kept = b"".join(path.read_bytes() for path in tmp_path.glob("csapp.db*"))
     for word in (HOME, AWAY, "typed into"):
         assert word.encode() not in kept
+
+
+def test_a_flood_of_strangers_costs_no_more_commits_than_they_may_have(app, monkeypatch):
+    """Each attempt is written down, and what is said waits for the same commits."""
+    taken: list[str] = []
+    take = Attempts.take
+    monkeypatch.setattr(Attempts, "take", lambda *of: taken.append(of[1]) or take(*of))
+    monkeypatch.setattr(bounds, "SIGN_INS", bounds.Rate(1e-9, 20))
+    flooded = made_over(app)
+    at_home = flooded.test_client()
+    assert sign_in(flooded, WORD, HOME, at_home).status_code == 200
+    codes = [
+        sign_in(flooded, "x" * 9, f"198.51.100.{number}", name=f"name {number}").status_code
+        for number in range(60)
+    ]
+    assert codes == [401] * 19 + [503] * 41
+    assert len(taken) == 20
+    assert sign_in(flooded, WORD, AWAY, at_home).status_code == 200
+    assert sign_in(flooded, WORD, HOME).status_code == 200
+
+
+def made_over(app: Flask) -> Flask:
+    """Another application on the same database."""
+    return create_app({key: app.config[key] for key in ("CSAPP_SECRET_KEY", "CSAPP_DATABASE_URL")})
 
 
 # ---- row 15: what it costs -------------------------------------------------

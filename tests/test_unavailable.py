@@ -20,7 +20,7 @@ import pytest
 from flask import Flask
 
 from csapp import create_app
-from services import starting
+from services import starting, webserver
 from services.desk.port import DeskUnavailable
 from services.errors import CSAppError
 from services.history.port import OutcomeUnknown, StoreError
@@ -253,6 +253,34 @@ def test_what_is_a_bug_stays_one(app, monkeypatch):
 
 
 # ---- web servers that cannot carry a chat ----------------------------------
+
+
+SERVED = {"wsgi.multithread": True, "wsgi.multiprocess": False, "SERVER_SOFTWARE": "x"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "fits"),
+    [
+        ({"gunicorn.socket": object()}, True),
+        ({"werkzeug.socket": object()}, True),
+        ({"gunicorn.socket": None}, False),
+        ({}, False),  # waitress, CherryPy, mod_wsgi
+        ({"uwsgi.version": b"2.0", "uwsgi.core": 1}, False),
+        ({"gunicorn.socket": object(), "wsgi.multithread": False}, False),
+        ({"gunicorn.socket": object(), "wsgi.multiprocess": True}, False),
+    ],
+)
+def test_which_web_servers_can_carry_a_chat(environ, fits):
+    environ = SERVED | environ
+    assert (webserver.unfit(environ, shared=False) == "") is fits
+    assert not webserver.is_test_client(environ)
+
+
+def test_a_hosts_own_tests_get_tokens(app):
+    """Flask's test client is no web server: there is no chat to be refused."""
+    client = app.test_client()
+    assert client.get("/readyz").status_code == 503
+    assert client.post("/v1/visitor/token").status_code == 200
 
 
 def command(kind: str) -> list[str]:
