@@ -8,17 +8,17 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import msgspec
-from flask import Request, Response
-from werkzeug.exceptions import RequestEntityTooLarge
+from flask import Request
 
-from services.errors import CSAppError
 from services.history.sql import SQLStore
 from services.identity import Identity, Shown, TokenError, TokenRole
 from services.limits import KeyedBuckets
 from services.server import RETRY, ChatServer
 from services.wire.codes import ErrorCode
 
-from .extension import Extension, problem
+from . import visits
+from .denial import Denied
+from .extension import Extension
 
 AT_WORK = 2  # questions at the database at once: logins and messages need the same threads
 MAX_DIGITS = 19  # of numbers in addresses: Python refuses to read thousands of them
@@ -27,32 +27,14 @@ WAITING = 30  # questions at work or waiting for their turn
 T = TypeVar("T")
 
 
-class Denied(CSAppError):
-    """The answer to a request that is refused."""
-
-    def __init__(
-        self, status: int, code: ErrorCode, message: str, headers: dict[str, Any] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.response = problem(status, code, message, headers)
-
-
-def denied(error: Denied) -> Response:
-    """For `Blueprint.register_error_handler`."""
-    return error.response
-
-
 def json_object(asked: Request, expected: str, most: int) -> dict[str, Any]:
     """The body, an object of at most *most* bytes; *expected* is an example of it.
 
     Raises `Denied`.
     """
-    asked.max_content_length = most
+    data = visits.body(asked, most)
     try:
-        body = msgspec.json.decode(asked.get_data())
-    except RequestEntityTooLarge:
-        what = f"the body: at most {most} bytes"
-        raise Denied(413, ErrorCode.TOO_LARGE, what) from None
+        body = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError, ValueError):
         what = f"the body: JSON is expected, {expected}"
         raise Denied(400, ErrorCode.INVALID_JSON, what) from None
@@ -120,6 +102,11 @@ class Reception:
             what = "too many questions in too short a time; try again in a moment"
             raise Denied(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": str(self._pause)})
         return self._in_turn(work, who)
+
+    def read(self, asked: Request, expected: str, most: int) -> dict[str, Any]:
+        """The body, as `json_object` reads it, of somebody who may ask. Raises `Denied`."""
+        waiter(asked, self._extension.server)
+        return json_object(asked, expected, most)
 
     def _in_turn(self, work: Callable[[SQLStore, Identity], T], who: Identity) -> T:
         if not self._room.acquire(blocking=False):

@@ -14,7 +14,8 @@ from services.identity import Identity
 from services.wire.codes import ErrorCode
 from services.wire.dates import rfc3339
 
-from .asked import Denied, Reception, json_object, whole
+from .asked import Reception, whole
+from .denial import Denied
 from .extension import Extension
 
 RATE = 5.0  # a second, from one waiter
@@ -52,7 +53,7 @@ def blueprint(extension: Extension) -> Blueprint:
     @doors.post("/v1/canned")
     def add_canned() -> Response:
         """One more."""
-        said = _said(request)
+        said = _said(reception, request)
         made = ask(lambda replies, who: replies.add(who.subject, name=who.name, **said))
         response = jsonify(_shown(made))
         response.status_code = 201
@@ -61,7 +62,7 @@ def blueprint(extension: Extension) -> Blueprint:
     @doors.put("/v1/canned/<number>")
     def change_canned(number: str) -> Response:
         """Other words for one."""
-        said, n = _said(request), _number(number)
+        said, n = _said(reception, request), _number(number)
         return jsonify(
             _shown(ask(lambda here, who: here.change(who.subject, n, name=who.name, **said)))
         )
@@ -73,11 +74,11 @@ def blueprint(extension: Extension) -> Blueprint:
         ask(lambda replies, who: replies.remove(who.subject, n, name=who.name))
         return Response(status=204)
 
-    _hang_past(doors, ask)
+    _hang_past(doors, reception, ask)
     return doors
 
 
-def _hang_past(doors: Blueprint, ask: Callable[..., Any]) -> None:
+def _hang_past(doors: Blueprint, reception: Reception, ask: Callable[..., Any]) -> None:
     """What shared replies were before, and how they become so again."""
 
     @doors.get("/v1/canned/<number>/versions")
@@ -96,7 +97,7 @@ def _hang_past(doors: Blueprint, ask: Callable[..., Any]) -> None:
     @doors.post("/v1/canned/restored")
     def restore_canned() -> Response:
         """One is again what it was."""
-        version = json_object(request, '{"version": …}', MAX_BODY).get("version")
+        version = reception.read(request, '{"version": …}', MAX_BODY).get("version")
         if type(version) is not int:
             raise Denied(400, ErrorCode.INVALID_MESSAGE, "version: a number is required")
         n = version if 0 < version < 1 << 63 else NO_REPLY
@@ -110,8 +111,8 @@ def _number(said: str) -> int:
     return NO_REPLY if n is None else n
 
 
-def _said(asked: Request) -> dict[str, Any]:
-    body = json_object(asked, EXPECTED, MAX_BODY)
+def _said(reception: Reception, asked: Request) -> dict[str, Any]:
+    body = reception.read(asked, EXPECTED, MAX_BODY)
     for field in ("shortcut", "text"):
         if not isinstance(body.get(field), str):
             raise Denied(400, ErrorCode.INVALID_MESSAGE, f"{field}: a string is required")

@@ -14,7 +14,7 @@ from services.runtime import Runtime
 from services.server import RETRY
 from services.wire.codes import ErrorCode
 
-from .asked import Denied
+from .denial import Denied
 
 #: scrypt with N=2^17, r=8, p=1: the first choice of OWASP's Password Storage Cheat Sheet.
 #: It takes 128 MiB and a third of a second of one core, or more. Tests set a cheaper one.

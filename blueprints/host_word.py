@@ -18,7 +18,7 @@ from services.seldom import Seldom
 from services.server import RETRY
 from services.wire.codes import ErrorCode
 
-from .asked import Denied
+from .denial import Denied
 from .extension import Who
 
 log = logging.getLogger("csapp")

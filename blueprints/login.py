@@ -23,7 +23,8 @@ from services.server import RETRY
 from services.wire.codes import ErrorCode
 
 from . import browser, hashing
-from .asked import AT_WORK, Denied, json_object
+from .asked import AT_WORK, json_object
+from .denial import Denied
 from .extension import Extension
 from .renewal import of_account
 

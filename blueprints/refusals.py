@@ -15,7 +15,7 @@ from services.seldom import Seldom
 from services.server import RETRY, UNAVAILABLE, ChatServer
 from services.wire.codes import ErrorCode
 
-from .asked import Denied, denied
+from .denial import Denied, denied
 from .extension import problem
 
 log = logging.getLogger("csapp")

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from flask import Flask
 
-from . import accounts, api, auth, backup, canned, care, doctor, ops, refusals, search, sockets
+from . import (
+    accounts,
+    api,
+    auth,
+    backup,
+    canned,
+    care,
+    doctor,
+    ops,
+    refusals,
+    search,
+    sockets,
+    visits,
+)
 from .console import pages as console
 from .demo import command as demo
 from .extension import Extension
@@ -16,6 +29,8 @@ def register(app: Flask, extension: Extension, url_prefix: str) -> None:
     for door in (sockets, auth, api, canned, search, ops, widget, console):
         blueprint = door.blueprint(extension)
         refusals.hang(blueprint, extension.server)
+        if door is not sockets:  # a conversation lasts for hours
+            visits.hang(blueprint, extension.server)
         app.register_blueprint(blueprint, url_prefix=url_prefix or None)
     # One group, made in commands.py; the other modules add to it.
     for commands in (accounts, backup, care, demo, doctor):

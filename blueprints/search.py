@@ -13,7 +13,8 @@ from services.identity import Identity
 from services.wire.codes import ErrorCode
 from services.wire.dates import rfc3339
 
-from .asked import Denied, Reception, whole
+from .asked import Reception, whole
+from .denial import Denied
 from .extension import Extension
 
 RATE = 2.0  # a second, from one waiter: whoever types asks again and again

@@ -7,6 +7,7 @@ under the Flask development server and inside somebody's Flask application.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import select
@@ -95,6 +96,12 @@ class Runtime(Protocol):
         None where a conversation has to stay in the greenlet or thread it came with.
         """
 
+    def hang_up(self, sock: Any, how: int) -> None:
+        """Shut the line of *sock* down (`socket.SHUT_…`), beneath whoever waits for it.
+
+        Who reads comes to an end, who writes gets a broken pipe. Never raises `OSError`.
+        """
+
     def readiness(self, sock: socket.socket) -> Readiness:
         """Watch *sock*, which does not block from now on."""
 
@@ -157,6 +164,13 @@ class GeventRuntime:
         if isinstance(sock, ssl.SSLSocket):
             return None  # what it has read ahead cannot be shared
         return _bare(sock, os.dup(sock.fileno()))
+
+    def hang_up(self, sock: Any, how: int) -> None:
+        # Not gevent's own `shutdown`: whoever waits would find its descriptor closed.
+        with contextlib.suppress(OSError):
+            bare = _bare(sock, os.dup(sock.fileno()))
+            with bare:
+                bare.shutdown(how)
 
     def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         # What it raises is brought back by hand: gevent's pool would print it as well.
@@ -408,6 +422,13 @@ class ThreadRuntime:
 
     def own(self, sock: Any) -> socket.socket | None:
         return None
+
+    def hang_up(self, sock: Any, how: int) -> None:
+        # Not TLS's own `shutdown`, which takes its state from whoever reads.
+        with contextlib.suppress(OSError):
+            descriptor = os.dup(sock.fileno())
+            with socket.socket(sock.family, sock.type, sock.proto, descriptor) as bare:
+                bare.shutdown(how)
 
     def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         return function(*args)

@@ -121,6 +121,7 @@ class ChatServer:
         self._starting = Start(self._start, UNAVAILABLE)
         self._started: House | None = None
         self._runtime: runtimes.Runtime | None = None
+        self._early_wheel: Wheel | None = None
         self._returned_by = 0.0  # on the runtime's clock, while draining
         self._writer: Writer | None = None
         self._shared: RedisDesk | None = None
@@ -156,11 +157,25 @@ class ChatServer:
             self._started = self._starting.get()
         return self._started
 
-    def _start(self) -> House:
-        settings = self.settings
+    @property
+    def runtime(self) -> runtimes.Runtime:
+        """Greenlets or threads; found out at first use, which is after any fork."""
         if self._runtime is None:  # each one may have a thread, and a start is tried again
             self._runtime = runtimes.current()
-        runtime = self._runtime
+        return self._runtime
+
+    @property
+    def wheel(self) -> Wheel:
+        """Timers, also while the server cannot start, for what is asked over HTTP."""
+        if self._started is not None:
+            return self._started.wheel
+        if self._early_wheel is None:
+            self._early_wheel = Wheel(self.runtime)
+        return self._early_wheel
+
+    def _start(self) -> House:
+        settings = self.settings
+        runtime = self.runtime
         self.loops = Loops(runtime)
         wheel = Wheel(runtime, self.loops)
         if self.store is None:  # it may have started before, without a desk

@@ -65,6 +65,10 @@ BODIES = [
 ]  # fmt: skip
 
 
+#: chunked bodies that are none
+BROKEN = [b"zz\r\n", b"-1\r\n", b"\r\n", b"5\r\nabcdefgh\r\n", b"1;" + b"x" * 9000, b"1;=\r\na\r\n"]
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """With a database, and believing a proxy: so that as much as possible is looked at."""
@@ -153,6 +157,8 @@ def test_whatever_the_body_is(server, method, path):
             request(server, method, path, length, "Content-Encoding: gzip", body=body),
             request(server, method, path, "Transfer-Encoding: chunked", body=chunk + b"0\r\n\r\n"),
         ]
+    chunked = "Transfer-Encoding: chunked"
+    asked += [request(server, method, path, chunked, body=body) for body in BROKEN]
     assert_answered(server, asked)
 
 

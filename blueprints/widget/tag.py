@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 from services.instance import NoSecret
 from services.seldom import Seldom
 
-from ..asked import Denied
+from ..denial import Denied
 from ..extension import Extension
 from ..host_word import named
 

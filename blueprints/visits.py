@@ -1,0 +1,155 @@
+"""Requests under way: each has so much time, and an address so many of them at once.
+
+A web server waits for a slow body, and for a client that does not take its
+answer, for as long as these like. Here the line is shut down beneath it.
+A conversation is no visit: it has its outbox, its heartbeat and its own count.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+from flask import Blueprint, Request, Response, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from services.bounds import ANSWER_TIME, BODY_TIME
+from services.origin import client_address
+from services.server import ChatServer
+from services.timers import Timer
+from services.webserver import SOCKETS, is_test_client
+from services.wire.codes import ErrorCode
+
+from .denial import Denied
+from .extension import problem
+
+#: where the WSGI environment of a request has its visit
+VISIT = "csapp.visit"
+
+#: from here on a status is a refusal
+REFUSED = 400
+
+#: bytes of an answer that a client takes in a second at least
+SLOWEST = 16_384
+
+
+class Visit:
+    """One request of *address*, from its beginning until its answer is taken."""
+
+    def __init__(self, server: ChatServer, environ: dict[str, Any], address: str) -> None:
+        self._server = server
+        self._sock = next((environ[name] for name in SOCKETS if name in environ), None)
+        self._address = address
+        self._timer: Timer | None = None
+        # a body that has not been read: the web server reads it after a refusal, for a while
+        self._has_body = (
+            environ.get("CONTENT_LENGTH", "") not in ("", "0")
+            or "HTTP_TRANSFER_ENCODING" in environ
+        )
+        self._is_late = False
+        self._is_over = False
+        #: its answer is on the way
+        self.answered = False
+
+    def _cut(self, how: int) -> None:
+        if self._sock is not None:
+            self._server.runtime.hang_up(self._sock, how)
+
+    # ---- its body ------------------------------------------------------
+
+    def body(self, asked: Request) -> bytes:
+        """All of it. Raises `Denied` when it does not come in time, or is none."""
+        timer = self._server.wheel.after(BODY_TIME, self._cut_body)
+        try:
+            data = _read(asked)
+        except Denied:
+            if not self._is_late:
+                raise
+            data = b""
+        finally:
+            timer.cancel()
+            self._has_body = False
+        if self._is_late:
+            what = f"the body: it has to come within {BODY_TIME:g} s"
+            raise Denied(408, ErrorCode.INVALID_MESSAGE, what)
+        return data
+
+    def _cut_body(self) -> None:
+        self._is_late = True
+        self._cut(socket.SHUT_RD)
+
+    # ---- its answer ----------------------------------------------------
+
+    def answer(self, response: Response) -> None:
+        """*response* is sent from now on."""
+        self.answered = True
+        self._has_body = self._has_body and response.status_code >= REFUSED
+        seconds = ANSWER_TIME + (response.calculate_content_length() or 0) / SLOWEST
+        self._timer = self._server.wheel.after(seconds, self._cut_answer)
+        response.call_on_close(self.end)
+
+    def _cut_answer(self) -> None:
+        self._cut(socket.SHUT_RDWR)
+        self.end()
+
+    def end(self) -> None:
+        """The answer is taken, or nobody takes it any more."""
+        if self._is_over:
+            return
+        self._is_over = True
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._has_body:
+            self._server.wheel.after(BODY_TIME, self._leave)
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._server.bounds.requests.leave(self._address)
+
+
+def hang(door: Blueprint, server: ChatServer) -> None:
+    """Count the requests at *door*, and see to it that they end."""
+
+    @door.before_request
+    def begin() -> Response | None:
+        environ = request.environ
+        if is_test_client(environ):
+            return None
+        address = client_address(environ, server.settings.trusted_proxies)
+        if not server.bounds.requests.enter(address):
+            what = "too many requests of this address are under way; try again in a moment"
+            return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "5"})
+        environ[VISIT] = Visit(server, environ, address)
+        return None
+
+    @door.after_request
+    def answer(response: Response) -> Response:
+        visit = request.environ.get(VISIT)
+        if visit is not None and not visit.answered:
+            visit.answer(response)
+        return response
+
+    @door.teardown_request
+    def give_up(_error: BaseException | None) -> None:
+        visit = request.environ.get(VISIT)
+        if visit is not None and not visit.answered:
+            visit.end()
+
+
+def body(asked: Request, most: int) -> bytes:
+    """The body of at most *most* bytes. Raises `Denied`."""
+    asked.max_content_length = most
+    visit: Visit | None = asked.environ.get(VISIT)
+    return visit.body(asked) if visit is not None else _read(asked)
+
+
+def _read(asked: Request) -> bytes:
+    try:
+        return asked.get_data()
+    except RequestEntityTooLarge:
+        what = f"the body: at most {asked.max_content_length} bytes"
+        raise Denied(413, ErrorCode.TOO_LARGE, what) from None
+    except Exception:  # each web server has its own; none of them is our fault
+        what = "the body: it cannot be read"
+        raise Denied(400, ErrorCode.INVALID_MESSAGE, what) from None
