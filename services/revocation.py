@@ -88,6 +88,10 @@ class Revocations:
         self._looks = 0
         self._timer: Timer | None = None
         self._stopped = False
+        self._looking = wheel.loops.add("the look at revocations", self._turn)
+        self._forgetting = wheel.loops.add("forgetting revocations", self._forget, vital=False)
+        #: what is revoked, and has not been handed to `close` yet
+        self._news: list[News] = []
         #: whether all that the store knew has been read once
         self.loaded = store is None
 
@@ -149,22 +153,24 @@ class Revocations:
     # ---- looking -------------------------------------------------------
 
     def _look(self) -> None:
-        store = self._store
-        if store is None:
+        if self._store is None:
             return
         try:
-            self._read_on(store)
+            self._looking.once()
+        finally:
+            if not self._stopped:
+                self._timer = self._wheel.after(LOOK, self._due)
+
+    def _turn(self) -> None:
+        assert self._store is not None  # noqa: S101  # `_look` sees to it
+        try:
+            self._read_on(self._store)
             if self._looks % FORGET == FIRST:  # beside the looking: it may take minutes
-                self._runtime.spawn(self._forget, store)
+                self._runtime.spawn(self._forgetting.once)
         except CSAppError as error:
             if self._looks >= 0:
                 log.warning("revocations cannot be read: %s", error)
             self._looks = -1
-        except Exception:
-            log.exception("revocations cannot be read")
-        finally:
-            if not self._stopped:
-                self._timer = self._wheel.after(LOOK, self._due)
 
     def _due(self) -> None:
         self._runtime.spawn(self._look)
@@ -189,7 +195,6 @@ class Revocations:
         self.loaded = True
 
     def _take(self, rows: Sequence[Row]) -> None:
-        news: list[News] = []
         oldest = self._oldest()
         with self._lock:
             for _, sid, subject, at in rows:
@@ -197,16 +202,22 @@ class Revocations:
                     continue
                 if sid and sid not in self._sids:
                     self._sids[sid] = at
-                    news.append((sid, "", at))
+                    self._news.append((sid, "", at))
                 if subject and at > self._subjects.get(subject, -1):
                     self._subjects[subject] = at
-                    news.append(("", subject, at))
-        if news:
-            self._close(news)
+                    self._news.append(("", subject, at))
+            news, self._news = self._news, []
+        try:
+            if news:
+                self._close(news)
+        except BaseException:
+            with self._lock:
+                self._news = [*news, *self._news]  # the next look tells of them again
+            raise
 
     # ---- forgetting ----------------------------------------------------
 
-    def _forget(self, store: Store) -> None:
+    def _forget(self) -> None:
         """Let go of what is worth nothing, here and in the store; some at a time."""
         oldest = self._oldest()
         for held in (self._sids, self._subjects):
@@ -218,8 +229,9 @@ class Revocations:
                             del held[key]
                 self._runtime.sleep(0)
         longest = oldest + WEEK - MAX_LIFETIME * 1000
+        assert self._store is not None  # noqa: S101  # only a look begins it
         try:
-            while self._runtime.blocking(self._prune, store, oldest, longest):
+            while self._runtime.blocking(self._prune, self._store, oldest, longest):
                 self._runtime.sleep(PAUSE)
         except CSAppError as error:
             log.warning("old revocations cannot be removed: %s", error)

@@ -126,7 +126,8 @@ SHORT = {
     ("services/turns.py", "self._act"),
     ("services/transport/connection.py", "self._run"),
     ("services/transport/outbox.py", "self._write_on"),
-    ("services/revocation.py", "self._look"),
+    ("services/revocation.py", "self._look"),  # a round of a `Loop`
+    ("services/revocation.py", "self._forgetting.once"),
     ("blueprints/app.py", "watch"),
 }
 

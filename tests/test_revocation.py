@@ -134,6 +134,26 @@ def test_a_subject_is_revoked_until_that_moment(hand, store):
     assert not one.is_revoked(Identity("bob"), START)
 
 
+def test_what_could_not_be_told_is_told_at_the_next_look(hand, store):
+    closed = []
+
+    def close(news) -> None:
+        if not closed:
+            closed.append("failed")
+            raise OSError("planted")
+        closed.extend(news)
+
+    made = Revocations(store, hand, hand.wheel, close, now=hand.now)
+    made.start()
+    store.revoke(sid="login-1", now=hand.ms)
+    hand.live(LOOK + 3 * TICK)
+    assert hand.wheel.loops.trouble == "the look at revocations fails: OSError"
+    assert made.is_revoked(ANN, START)
+    hand.live(LOOK + 3 * TICK)
+    assert [one[0] for one in closed[1:]] == ["login-1"]
+    assert hand.wheel.loops.trouble == ""
+
+
 def test_an_earlier_word_about_a_subject_takes_nothing_back(hand, store):
     store.revoke(subject="ann", now=START)
     store.revoke(subject="ann", now=START - 500)

@@ -73,6 +73,8 @@ def test_each_loop_goes_on_after_what_it_did_not_expect(start: Callable[[], Live
         WRITER,
         "the desk's ticks",
         "the look at the queue",
+        "the look at revocations",
+        "the search for lost letters",
         "the daily sweep",
     }
     for loop in loops:
