@@ -31,7 +31,7 @@ def context() -> Context:
         max_frame=16 * MIB,
         outbox_bytes=64 * MIB,
         outbox_seconds=10.0,
-        heartbeat=25.0,
+        heartbeat=3600.0,  # s: tests that attack it leave its pings unanswered
         binary=True,
     )
     return Context(here, Flusher(here, wheel.lived), wheel, limits)

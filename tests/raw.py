@@ -36,7 +36,14 @@ def frame(
     if not masked:
         return head + payload
     mask = os.urandom(4)
-    return head + mask + bytes(byte ^ mask[i % 4] for i, byte in enumerate(payload))
+    return head + mask + _masked(payload, mask)
+
+
+def _masked(payload: bytes, mask: bytes) -> bytes:
+    """*payload* with *mask* over it again and again; as one number, since some are large."""
+    size = len(payload)
+    over = (mask * (size // 4 + 1))[:size]
+    return (int.from_bytes(payload) ^ int.from_bytes(over)).to_bytes(size)
 
 
 def request(path: str, host: str = "127.0.0.1", **changed: str | None) -> bytes:
@@ -67,7 +74,7 @@ class Raw:
         self.sock.connect(("127.0.0.1", server.port))
         if server.tls is not None:
             self.sock = server.tls.wrap_socket(self.sock, server_hostname="127.0.0.1")
-        self.buffer = b""
+        self.buffer = bytearray()
 
     @classmethod
     def open(cls, server: LiveServer, path: str, *, receive_buffer: int = 0) -> Raw:
@@ -100,7 +107,8 @@ class Raw:
     def _take(self, count: int) -> bytes:
         while len(self.buffer) < count:
             self._more()
-        taken, self.buffer = self.buffer[:count], self.buffer[count:]
+        taken = bytes(self.buffer[:count])
+        del self.buffer[:count]
         return taken
 
     def head(self) -> str:
@@ -139,7 +147,7 @@ class Raw:
 
     def assert_ends(self) -> None:
         """Nothing more comes: no frame and, above all, no HTTP."""
-        rest = b""
+        rest = bytearray()
         try:
             while True:
                 self._more()

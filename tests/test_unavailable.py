@@ -321,6 +321,7 @@ def test_an_unfit_web_server_says_so_everywhere(unfit):
             head = raw.head()
             assert head.startswith("HTTP/1.1 503 "), head
             assert why in raw.body(head)
+    server.wait_for_line("no chat is possible: ")
     assert "Traceback" not in server.log
     lines = re.findall(r"no chat is possible: (.*)", server.log)
     assert 1 <= len(lines) <= 2, "once for each worker"

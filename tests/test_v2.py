@@ -416,7 +416,7 @@ def test_who_comes_back_is_told_how_far_both_have_read_and_who_is_away(come):
     until(ada, "presence", state="online")
 
 
-def test_who_waits_is_told_how_long_others_have_waited(come):
+def test_who_waits_is_told_how_long_others_have_waited(come, server):
     first, second = come("user", "ann"), come("user", "ben")
     first.say("connect")
     assert "wait" not in until(first, "connect_queue")["payload"]
@@ -424,10 +424,12 @@ def test_who_waits_is_told_how_long_others_have_waited(come):
     assert ada.line == 1
     ada.say("ready", {"capacity": 1})
     until(first, "connect_success")
+    let_pass(server, 1)  # the line is empty for long enough to be told
     second.say("connect")
     assert until(second, "connect_queue")["payload"]["wait"] >= 0
+    let_pass(server, 1)
     while until(ada, "queue_status")["payload"]["length"] != 1:
-        pass  # perhaps it was empty for long enough to be told
+        pass
 
 
 def test_a_waiter_reads_on_where_others_have_taken_over(come, server):
