@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 #: what `LiveServer.gunicorn` and `LiveServer.flask` start
 GUNICORN, THREADS = "tests.clocked:standalone()", "tests.clocked:threads()"
+DEMO = "tests.clocked:demo()"
 
 
 def add_clock(app: Flask) -> Flask:
@@ -45,6 +46,13 @@ def threads() -> Flask:
     from csapp import create_app
 
     return add_clock(create_app())
+
+
+def demo() -> Flask:
+    """The demo's shop."""
+    from csapp import create_demo
+
+    return add_clock(create_demo())
 
 
 def let_pass(server: LiveServer, seconds: float) -> None:

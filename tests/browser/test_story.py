@@ -13,6 +13,7 @@ from csapp import create_app
 from services.history.sql import open_store
 from testkit import LiveServer
 from testkit.server import SECRET
+from tests import clocked
 
 from . import console
 from .conftest import Picture, Run, Screenshot, Visit
@@ -20,6 +21,7 @@ from .visitor import ask, log, write
 
 pytestmark = pytest.mark.browser
 
+GRACE = 60  # s, of which nobody waits for one
 SHARP = {"device_scale_factor": 2, "reduced_motion": "reduce"}
 #: for the pictures, side by side
 WINDOW = {"viewport": {"width": 640, "height": 720}, **SHARP}
@@ -28,8 +30,12 @@ DESK = {"viewport": {"width": 1120, "height": 720}, **SHARP}
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """A server's environment: it keeps what is said, and does not wait long for the lost."""
-    return {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db", "CSAPP_GRACE": "2"}
+    """A server's environment: it keeps what is said."""
+    return {
+        "CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db",
+        "CSAPP_GRACE": str(GRACE),
+        "CSAPP_HEARTBEAT": "3600",
+    }
 
 
 @pytest.fixture
@@ -41,7 +47,7 @@ def shop(run: Run, env: dict[str, str]) -> LiveServer:
         made = app.test_cli_runner().invoke(args=words, input=f"{shown} at the desk\n")
         assert made.exit_code == 0, made.output
     env |= {"CSAPP_MAX_USERS_PER_WAITER": "1", "DEMO_WAITERS": "demo-ada demo-lin"}
-    return run("csapp:create_demo()", env=env)
+    return run(clocked.DEMO, env=env)
 
 
 def at_the_desk(shop: LiveServer, visit: Visit, name: str) -> Page:
@@ -96,7 +102,10 @@ def test_two_visitors_and_two_waiters(  # noqa: PLR0915  # it is a story
 
     ann.goto(f"{shop.url}/")  # she looks around, and the chat comes along
     expect(log(ann)).to_contain_text("throw one to match")
+    seen = len(shop.lines)
     ada.context.close()  # a dead battery
+    shop.wait_for_line("disconnect role=waiter", after=seen)
+    clocked.let_pass(shop, GRACE)
     expect(ann.get_by_text("You are next in line")).to_be_visible()
     expect(bob.get_by_text("1 person ahead of you")).to_be_visible()
 

@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from services.wire.codes import CloseCode
 from testkit import Client, LiveServer
 from testkit.ports import free_port
+from tests import clocked
 
 from .conftest import PHONE, Run, Visit
 from .visitor import ask, close_chat, log, open_chat, texts, write
@@ -133,7 +134,8 @@ def test_the_line_is_full(run: Run, visit: Visit) -> None:
 
 
 def test_another_waiter_takes_over(run: Run, env: dict[str, str], visit: Visit) -> None:
-    server = run(env={**env, "CSAPP_GRACE": "1"})
+    patient = {"CSAPP_GRACE": "60", "CSAPP_HEARTBEAT": "3600"}
+    server = run(clocked.GUNICORN, env={**env, **patient})
     with Waiter(server) as ada:
         ann = ask(visit(f"{server.url}/"), "Hello?")
         ada.meets()
@@ -141,6 +143,7 @@ def test_another_waiter_takes_over(run: Run, env: dict[str, str], visit: Visit) 
         ada.writes("One moment.")
         expect(log(ann)).to_contain_text("One moment.")
     expect(ann.get_by_text("Away for a moment")).to_be_visible()
+    clocked.let_pass(server, 60)
     expect(ann.get_by_text("You are next in line")).to_be_visible()
     write(ann, "Still there?")
     with Waiter(server, "lin", "Lin") as lin:

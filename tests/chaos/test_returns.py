@@ -11,8 +11,14 @@ from testkit import LiveServer
 from testkit.checker import Conversation, check
 from testkit.journal import Item, Journal
 from testkit.v2 import Device, Manners
+from tests.clocked import GUNICORN, let_pass
 
-SETTINGS = {"CSAPP_GRACE": "1", "CSAPP_MESSAGE_RATE": "0"}
+GRACE = 60  # s, of which nobody waits for one
+SETTINGS = {
+    "CSAPP_GRACE": str(GRACE),
+    "CSAPP_HEARTBEAT": "3600",
+    "CSAPP_MESSAGE_RATE": "0",
+}
 
 
 def is_served(manners: Manners) -> bool:
@@ -28,7 +34,7 @@ def test_a_user_whose_waiter_is_lost_returns_to_the_line_and_to_its_chat(tmp_pat
     journal = Journal()
     with ExitStack() as stack:
         server = stack.enter_context(
-            LiveServer.gunicorn(env={**SETTINGS, "CSAPP_DATABASE_URL": database})
+            LiveServer.gunicorn(GUNICORN, {**SETTINGS, "CSAPP_DATABASE_URL": database})
         )
 
         def come(role: str, sub: str) -> Device:
@@ -42,6 +48,8 @@ def test_a_user_whose_waiter_is_lost_returns_to_the_line_and_to_its_chat(tmp_pat
             ann.say(f"text {number}")
         assert ann.wait(lambda manners: manners.settled)
         wim.drop()
+        server.wait_for_line("disconnect role=waiter")
+        let_pass(server, GRACE)
         assert ann.wait(is_queued)
         line = ann.look(lambda manners: manners.socket)
         ann.lose()

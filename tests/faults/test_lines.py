@@ -166,9 +166,9 @@ def stall() -> Failures:
     """One stall for all; what went wrong afterwards."""
     settings = {
         "CSAPP_HEARTBEAT": "1",
-        "CSAPP_GRACE": "8",
-        "CSAPP_AUTH_TIMEOUT": "5",
-        "CSAPP_OUTBOX_SECONDS": "8",
+        "CSAPP_GRACE": "12",
+        "CSAPP_AUTH_TIMEOUT": "2",
+        "CSAPP_OUTBOX_SECONDS": "12",
     }
     with (
         running(**settings) as server,
@@ -189,7 +189,7 @@ def stall() -> Failures:
             line.heal()
             threading.Event().wait(STALL)
         with Raw.open(server, USER) as nobody:
-            assert nobody.close_code() == 4408, "time goes on: five seconds later"
+            assert nobody.close_code() == 4408, "time goes on: two seconds later"
         answer(pings[1::2])
         return {
             "idle": failure(lambda: [assert_quiet(client) for client in idle]),
