@@ -31,14 +31,14 @@ PIECE = 65_536
 _UNWRITTEN = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD)
 
 
-def _settings_of(app: Flask) -> Settings:
+def settings_of(app: Flask) -> Settings:
     settings: Settings = app.extensions["csapp"].server.settings
     return settings
 
 
 def store_of(app: Flask) -> SQLStore:
     """The store that *app* is configured with, checked. Raises `ClickException`."""
-    settings = _settings_of(app)
+    settings = settings_of(app)
     if settings.database_url == "off":
         raise click.ClickException("no history is kept: CSAPP_DATABASE_URL is 'off'")
     store = own_store(settings)
@@ -67,9 +67,31 @@ def _now() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _one_line(text: str) -> str:
+def one_line(text: str) -> str:
     """*text* for a terminal: it moves no cursor and turns no direction."""
     return " ".join(export.visible(text).split()).translate(_UNWRITTEN)
+
+
+#: for commands that delete
+VACUUM = click.option(
+    "--vacuum/--no-vacuum",
+    default=None,
+    help="Write files anew, or not; only where it takes two seconds at most if absent.",
+)
+
+
+def say_what_is_left(left: Iterable[str]) -> None:
+    """Tell what a deletion could not reach, and what to do about it."""
+    for sentence in left:
+        click.echo(sentence, err=True)
+
+
+def remove_traces_in_redis(settings: Settings, subject: str) -> None:
+    """Have Redis, where there is one, forget what was said; tell what it could not forget."""
+    if settings.redis_url:
+        from services.desk.traces import remove_traces  # redis is not loaded for one worker
+
+        say_what_is_left(remove_traces(settings.redis_url, subject))
 
 
 # ---- export ----------------------------------------------------------------
@@ -106,9 +128,9 @@ def export_(
         first = next(chats, None)
         if first is None:
             raise click.ClickException(
-                f"there is no conversation {_one_line(conversation)}"
+                f"there is no conversation {one_line(conversation)}"
                 if conversation is not None
-                else f"nobody called {_one_line(person or '')} has a conversation"
+                else f"nobody called {one_line(person or '')} has a conversation"
             )
         what = export.Export(title, _now(), _after(first, chats))
         security.record(
@@ -127,7 +149,7 @@ def export_(
 def _key(conversation: str) -> int:
     key = key_of(conversation)
     if key is None:
-        raise click.ClickException(f"{_one_line(conversation)}: no conversation has such an id")
+        raise click.ClickException(f"{one_line(conversation)}: no conversation has such an id")
     return key
 
 
@@ -153,39 +175,7 @@ def _write_file(path: Path, pieces: Iterable[str], force: bool) -> None:
         _write(file.write, pieces)
 
 
-# ---- erase, search, sweep --------------------------------------------------
-
-
-@chat.command()
-@click.option("--person", metavar="SUBJECT", required=True, help="A visitor's or waiter's id.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--no-vacuum", is_flag=True, help="Leave the file's size, and traces in free room.")
-def erase(person: str, yes: bool, no_vacuum: bool) -> None:
-    """Forget a person, for good."""
-    with open_store_of_app() as store:
-        if not yes:
-            click.confirm(f"Erase {_one_line(person)}? It cannot be undone", abort=True)
-        erased = care.erase(store, person, vacuum=not no_vacuum)
-    if not erased.anything:
-        raise click.ClickException(f"there is nobody called {_one_line(person)}")
-    # Not who: that would be a trace of somebody who is forgotten.
-    security.record(Event.ERASURE, by=operator(), count=erased.chats)
-    click.echo(
-        f"Erased {erased.chats} conversations, {erased.messages} messages, {erased.notes} notes.\n"
-        f"Replaced the name in {erased.renamed_chats} conversations and "
-        f"{erased.renamed_texts} texts of others.\n"
-        f"Removed {erased.accounts} of duty and account."
-    )
-    if not erased.log_emptied:
-        click.echo(
-            "Readers keep the write-ahead log busy: traces stay in it for a while.", err=True
-        )
-    if erased.open_chats:
-        click.echo(
-            f"{erased.open_chats} of the conversations were open: a running server may write them "
-            "again. Erase once more when they have ended.",
-            err=True,
-        )
+# ---- search, sweep --------------------------------------------------
 
 
 @chat.command("search")
@@ -206,7 +196,7 @@ def search_(words: tuple[str, ...], served_by: str | None, limit: int) -> None:
             for hit in found.hits:
                 click.echo(
                     f"{rfc3339(hit.date)}  {public_id(hit.chat)} {hit.seq}  "
-                    f"{_one_line(hit.author)}: {_one_line(hit.snippet)}"
+                    f"{one_line(hit.author)}: {one_line(hit.snippet)}"
                 )
             shown += len(found.hits)
             before = found.next
@@ -224,17 +214,21 @@ def search_(words: tuple[str, ...], served_by: str | None, limit: int) -> None:
     metavar="DAYS",
     help="CSAPP_RETENTION_DAYS if absent.",
 )
-def sweep(older_than: int | None) -> None:
+@VACUUM
+def sweep(older_than: int | None, vacuum: bool | None) -> None:
     """Delete conversations that ended long ago."""
     if older_than is None:
-        older_than = _settings_of(current_app).retention_days
+        older_than = settings_of(current_app).retention_days
         if not older_than:
             raise click.ClickException(
                 "CSAPP_RETENTION_DAYS is 0 (keep for ever); say --older-than DAYS"
             )
     with open_store_of_app() as store:
-        gone = care.sweep(store, older_than * care.DAY, _now())
+        gone = care.sweep(store, older_than * care.DAY, _now(), vacuum=vacuum)
     security.record(
         Event.ERASURE, by=operator(), reason=f"older than {older_than} days", count=gone.chats
     )
     click.echo(f"Deleted {gone.chats} conversations, {gone.messages} messages, {gone.notes} notes.")
+    say_what_is_left(gone.left)
+    if gone.chats:
+        remove_traces_in_redis(settings_of(current_app), "")

@@ -12,6 +12,7 @@ from . import (
     canned,
     care,
     doctor,
+    erase,
     ops,
     refusals,
     search,
@@ -33,5 +34,5 @@ def register(app: Flask, extension: Extension, url_prefix: str) -> None:
             visits.hang(blueprint, extension.server)
         app.register_blueprint(blueprint, url_prefix=url_prefix or None)
     # One group, made in commands.py; the other modules add to it.
-    for commands in (accounts, backup, care, demo, doctor):
+    for commands in (accounts, backup, care, demo, doctor, erase):
         app.cli.add_command(commands.chat)

@@ -386,6 +386,7 @@ class _NativeThread:
             except BaseException as raised:  # whatever it is, somebody waits for the answer
                 error = raised
             self._results.append((done, error))
+            del function, done, error  # what people have said: not until the next job comes
             self._wake()
 
     def deliver(self) -> None:

@@ -106,7 +106,12 @@ def test_every_command_with_its_options():
     assert {" ".join(w for w in name.split() if w.islower()) for name in documented} == set(there)
     for name, text in documented.items():
         command = there[" ".join(word for word in name.split() if word.islower())]
-        options = {f"`{p.opts[-1]}`" for p in command.params if isinstance(p, click.Option)}
+        options = {
+            f"`{name}`"
+            for p in command.params
+            if isinstance(p, click.Option)
+            for name in (p.opts[-1], *p.secondary_opts)
+        }
         assert set(re.findall(r"`--[\w-]+`", text)) == options
         arguments = [p.human_readable_name for p in command.params if isinstance(p, click.Argument)]
         assert [word for word in name.split() if word.isupper()] == arguments

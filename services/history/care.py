@@ -18,14 +18,12 @@ import sqlalchemy as sa
 
 from ..security_log import Event, security
 from . import slices, tables, word_index
+from .cleaning import clean
 from .port import Chat, Message, Note
 from .slices import BATCH, PAUSE, SLICE, Pause, reading, windows, writing
 from .sql import SQLStore
 
 DAY = 86_400_000  # ms
-
-#: times to ask readers to let go of the write-ahead log, half a second apart
-TRIES = 20
 
 _chat, _message, _note = tables.chat.c, tables.message.c, tables.note.c
 _service = tables.service.c
@@ -92,13 +90,6 @@ def notes_of(store: SQLStore, chat: int) -> Iterator[Note]:
 # ---- forgetting ------------------------------------------------------------
 
 
-#: the tables of which something is deleted
-VACUUMED = (
-    "message", "chat", "service", "note", "duty", "account", "canned", "canned_past", "revoked",
-    "familiar", "attempt",
-)  # fmt: skip
-
-
 @dataclass(slots=True)
 class Removed:
     """What is gone: so many rows of each."""
@@ -106,6 +97,8 @@ class Removed:
     chats: int = 0
     messages: int = 0
     notes: int = 0
+    #: what is left of it in files, and what to do about that: a sentence each
+    left: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -122,17 +115,15 @@ class Erased(Removed):
     accounts: int = 0
     #: revocations whose subject was replaced
     revocations: int = 0
-    #: False: traces are left in SQLite's write-ahead log until it is used again
-    log_emptied: bool = True
 
     @property
     def anything(self) -> bool:
         """There was somebody of that name."""
-        return any(value for name, value in asdict(self).items() if name != "log_emptied")
+        return any(value for name, value in asdict(self).items() if name != "left")
 
 
 def erase(
-    store: SQLStore, subject: str, *, vacuum: bool = True, pause: Pause = slices.sleep
+    store: SQLStore, subject: str, *, vacuum: bool | None = None, pause: Pause = slices.sleep
 ) -> Erased:
     """Forget *subject*, for good. Raises `StoreError`; then it may be called again.
 
@@ -144,11 +135,8 @@ def erase(
       account and its own canned replies go. What it *wrote* stays, even where
       it wrote its own name.
 
-    In SQLite the words leave the search index, freed room is overwritten, and
-    with *vacuum* the file is written anew and the write-ahead log emptied, so
-    that no byte of it is left in the files. Vacuuming holds the write lock, as
-    the only step that does, for about a second for each 100 MB. PostgreSQL
-    vacuums beside the others' work. Backups are for somebody else to erase.
+    Then nothing of it is left in the database's files, but for what `Erased.left`
+    names; *vacuum* is that of `cleaning.clean`.
     """
     erased = Erased()
     with reading(store) as connection:
@@ -160,55 +148,58 @@ def erase(
         _remove(store, keys, erased, pause)
     _forget_waiter(store, subject, erased, pause)
     if erased.anything:
-        erased.log_emptied = clean(store, vacuum=vacuum, pause=pause)
+        erased.left = clean(store, vacuum=vacuum, pause=pause)
     return erased
 
 
-def sweep(store: SQLStore, older_than_ms: int, now: int, *, pause: Pause = slices.sleep) -> Removed:
+def sweep(
+    store: SQLStore,
+    older_than_ms: int,
+    now: int,
+    *,
+    vacuum: bool | None = None,
+    pause: Pause = slices.sleep,
+) -> Removed:
     """Delete the chats that ended more than *older_than_ms* before *now*. Raises `StoreError`.
 
-    Open chats stay, however old. The room is used again, but the file does not shrink.
+    Open chats stay, however old. What is left in files is named by
+    `Removed.left`; *vacuum* is that of `cleaning.clean`.
     """
     removed = Removed()
     while keys := _some_keys(store, _chat.ended < now - older_than_ms):
         _remove(store, keys, removed, pause)
+    if removed.chats or vacuum:
+        removed.left = clean(store, vacuum=vacuum, pause=pause)
     return removed
 
 
 def daily(
     store: SQLStore, retention_days: int, now: int, *, pause: Pause = slices.sleep
 ) -> Removed:
-    """What a server does once a day, off the loop: sweep, where chats are not kept for ever."""
+    """What a server does once a day, off the loop: sweep, where chats are not kept for ever.
+
+    SQLite's file is not written anew: others wait for that.
+    """
     if retention_days <= 0:
         return Removed()
-    removed = sweep(store, retention_days * DAY, now, pause=pause)
+    vacuum = False if store.name == "sqlite" else None
+    removed = sweep(store, retention_days * DAY, now, vacuum=vacuum, pause=pause)
     if removed.chats:
         why = f"older than {retention_days} days"
         security.record(Event.ERASURE, by="server", reason=why, count=removed.chats)
     return removed
 
 
-def clean(store: SQLStore, *, vacuum: bool = True, pause: Pause = slices.sleep) -> bool:
-    """Leave nothing of what was deleted in the files; see `erase`. Raises `StoreError`.
+def is_engaged(store: SQLStore, subject: str) -> bool:
+    """Whether a server may still write of *subject*: a chat is open, or a waiter on duty.
 
-    False: others have read without a break, and the write-ahead log could not be emptied.
+    Raises `StoreError`.
     """
-    word_index.merge(store, pause=pause)
+    side = sa.or_(_chat.user_subject == subject, _chat.waiter_subject == subject)
+    talks = sa.exists().where(_chat.ended.is_(None), side)
+    serves = sa.exists().where(tables.duty.c.subject == subject, tables.duty.c.ready)
     with reading(store) as connection:
-        if store.name == "postgresql":
-            alone = connection.execution_options(isolation_level="AUTOCOMMIT")
-            for table in VACUUMED:
-                alone.exec_driver_sql(f"VACUUM {table}")
-            return True
-        if vacuum:
-            connection.exec_driver_sql("PRAGMA secure_delete = ON")
-            slices.insist(connection, "VACUUM")
-        for _ in range(TRIES):
-            busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").one()[0]
-            if not busy:
-                return True
-            pause(0.5)
-    return False
+        return bool(connection.execute(sa.select(sa.or_(talks, serves))).scalar())
 
 
 def _some_keys(

@@ -90,6 +90,20 @@ class ServingLock:
             f"one process serves a database at a time; {remedy}"
         )
 
+    def is_held(self) -> bool:
+        """Whether somebody holds it."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            return error.errno not in _NO_LOCKS
+        finally:
+            os.close(descriptor)
+        return False
+
     def announce_leaving(self) -> None:
         """Let those who wait for the lock know that it is about to be free."""
         if self._descriptor is not None:

@@ -191,6 +191,23 @@ class PostgresStore(SQLStore):
             self._make_schema(connection)
             yield connection
 
+    def is_served(self) -> bool:
+        others = (
+            "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'csapp' "
+            "AND datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        return bool(self._read(lambda connection: connection.exec_driver_sql(others).scalar()))
+
+    @contextlib.contextmanager
+    def maintaining(self) -> Iterator[sa.Connection]:
+        """A connection outside of transactions, for work that may take minutes.
+
+        Raises `StoreError`.
+        """
+        engine = self._engine(None, poolclass=sa.NullPool)
+        with self._failing(), engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
     def _check(self, connection: sa.Connection) -> None:
         _check_encoding(connection)
         super()._check(connection)

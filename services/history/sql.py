@@ -162,6 +162,10 @@ class SQLStore:
         Never waits. Raises `InUse`, `StoreError`.
         """
 
+    def is_served(self) -> bool:
+        """Whether a server uses it just now, as far as can be seen. Raises `StoreError`."""
+        raise NotImplementedError
+
     @property
     def holder_leaves(self) -> bool:
         """Whether the process that `hold` met last said that it is about to end."""

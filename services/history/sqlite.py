@@ -100,6 +100,7 @@ class SQLiteStore(SQLStore):
             "synchronous = FULL",
             f"cache_size = -{READER_CACHE}",
             f"journal_size_limit = {JOURNAL}",
+            "secure_delete = ON",  # a row that grows leaves its former self elsewhere
         ):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -204,6 +205,9 @@ class SQLiteStore(SQLStore):
     def hold(self, *, shared: bool) -> None:
         self._make()
         self._lock.take(shared=shared)
+
+    def is_served(self) -> bool:
+        return self._lock.is_held()
 
     @property
     def holder_leaves(self) -> bool:

@@ -270,7 +270,7 @@ def test_erase_asks_first_and_counts(app: Flask):
     done = run(app, "erase", "--person", "ada", answer="y\n")
     assert done.exit_code == 0
     assert "Erased 2 conversations, 3 messages, 0 notes." in done.output
-    assert "1 of the conversations were open" in done.output
+    assert "were open" not in done.output, "no server is there to write them again"
     assert run(app, "export", "--person", "ada").exit_code == 1
     assert run(app, "erase", "--person", "ada", "--yes").exit_code == 1
     assert run(app, "export", "--person", "bob").exit_code == 0

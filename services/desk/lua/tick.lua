@@ -2,10 +2,20 @@
 -- places in line are told. Whichever worker comes first does it; what is left over the next.
 -- ARGV[8] the lease in ms
 
+-- The caller has read its mailbox up to ARGV[3]: throw that away, it is what people have said.
+local function forget_read()
+    local ms, count = string.match(ARGV[3], '^(%d+)-(%d+)$')
+    if ms then
+        local box = PREFIX .. 'box:' .. me
+        call('XTRIM', box, 'MINID', ms .. '-' .. text(tonumber(count) + 1))
+    end
+end
+
 local refused = open()
 if refused then
     return refused
 end
+forget_read()
 call('ZADD', WORKERS, 'XX', desk.time + tonumber(ARGV[8]) * 1000, me)
 for _, worker in ipairs(call('ZRANGEBYSCORE', WORKERS, '-inf', text(desk.time))) do
     retire(worker)

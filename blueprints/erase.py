@@ -1,0 +1,96 @@
+"""`flask … chat erase`: forget a person, in the database, in Redis, and in running servers."""
+
+from __future__ import annotations
+
+import time
+
+import click
+from flask import current_app
+
+from services.history import care
+from services.history.sql import SQLStore
+from services.security_log import Event, security
+from services.settings import Settings
+
+from .care import (
+    VACUUM,
+    one_line,
+    open_store_of_app,
+    remove_traces_in_redis,
+    say_what_is_left,
+    settings_of,
+)
+from .commands import chat, operator
+
+SEEN = 5.0  # s until every server has closed the connections of somebody who is signed out
+SLACK = 10.0  # s beyond the grace period until a server has written all that it will
+LOOK = 0.25  # s between two looks
+
+#: times that what has come back is erased once more
+ATTEMPTS = 3
+
+
+@chat.command()
+@click.option("--person", metavar="SUBJECT", required=True, help="A visitor's or waiter's id.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@VACUUM
+def erase(person: str, yes: bool, vacuum: bool | None) -> None:
+    """Forget a person, for good."""
+    settings = settings_of(current_app)
+    with open_store_of_app() as store:
+        if not yes:
+            click.confirm(f"Erase {one_line(person)}? It cannot be undone", abort=True)
+        signed_out = _end_logins(store, settings, person)
+        erased = care.erase(store, person, vacuum=vacuum)
+        if signed_out:
+            erased.revocations -= 1  # our own
+        again = erased
+        for _ in range(ATTEMPTS):  # a server may have written once more meanwhile
+            if not (again.chats or again.accounts):
+                break
+            again = care.erase(store, person, vacuum=vacuum)
+    if not erased.anything:
+        raise click.ClickException(f"there is nobody called {one_line(person)}")
+    # Not who: that would be a trace of somebody who is forgotten.
+    security.record(Event.ERASURE, by=operator(), count=erased.chats)
+    click.echo(
+        f"Erased {erased.chats} conversations, {erased.messages} messages, {erased.notes} notes.\n"
+        f"Replaced the name in {erased.renamed_chats} conversations and "
+        f"{erased.renamed_texts} texts of others.\n"
+        f"Removed {erased.accounts} of duty and account."
+    )
+    say_what_is_left(erased.left)
+    remove_traces_in_redis(settings, person)
+    if erased.open_chats and signed_out:
+        click.echo(
+            f"{erased.open_chats} of the conversations were open: a running server may write them "
+            "again. Erase once more when they have ended.",
+            err=True,
+        )
+    click.echo("Backups that were made before still hold it.", err=True)
+
+
+def _end_logins(store: SQLStore, settings: Settings, person: str) -> bool:
+    """Sign *person* out, and wait until no running server writes of it any more.
+
+    False: there is no running server.
+    """
+    if not _is_served(store, settings):
+        return False
+    store.revoke(subject=person, now=int(time.time() * 1000))
+    most = settings.grace + SLACK
+    click.echo(f"Running servers let go of {one_line(person)}: {most:.0f} s at most …", err=True)
+    begun = time.monotonic()
+    while (waited := time.monotonic() - begun) < most:
+        if waited >= SEEN and not care.is_engaged(store, person):
+            break
+        time.sleep(LOOK)
+    return True
+
+
+def _is_served(store: SQLStore, settings: Settings) -> bool:
+    if not settings.redis_url:
+        return store.is_served()
+    from services.desk.traces import has_workers
+
+    return has_workers(settings.redis_url)

@@ -1,0 +1,334 @@
+"""Somebody is erased beside running servers: its words are nowhere any more.
+
+The raw files of the databases and of Redis are read, all keys of Redis, and what
+is alive in the workers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import threading
+import uuid
+import weakref
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from services.desk.traces import remove_traces
+from services.history import care, cleaning
+from services.history.port import Note
+from services.history.sql import open_store
+from services.runtime import ThreadRuntime
+from testkit import Client, LiveServer
+from testkit.postgres import Postgres
+from testkit.redis import RedisServer
+from testkit.server import PATIENCE
+
+from .history.people import keep, no_pause
+from .test_operation import run
+
+SUBJECT = "quittenbrot-4711"
+NAME = "Zwetschgenmus Paradeiser"
+PAGE = "https://shop.example/mirabellengelee"
+WORDS = [f"{fruit}{number}" for number in range(8) for fruit in ("sanddornsaft", "schlehenlikör")]
+#: nothing of this may be found anywhere
+MARKS = [SUBJECT, "zwetschgenmus", "paradeiser", "mirabellengelee", "sanddornsaft", "schlehenlik"]
+
+
+def _until(client: Client, kind: str) -> dict[str, Any]:
+    while (frame := client.receive())["type"] != kind:
+        pass
+    return frame
+
+
+def _say(client: Client, text: str, **fields: str) -> None:
+    frame = {"type": "message_text", "id": str(uuid.uuid4()), "payload": {"message": text}}
+    client.send(json.dumps(frame | fields))
+    _until(client, "message_text_success")
+
+
+class Life:
+    """A visitor talks with a waiter who is on another server where there is one."""
+
+    def __init__(self, servers: list[LiveServer]) -> None:
+        self.user = self._come(servers[0], "user", SUBJECT, NAME)
+        self.waiter = self._come(servers[-1], "waiter", "wim", "Wim")
+        self.waiter.say("ready")
+        self.user.say("connect", {"page": PAGE})
+        _until(self.user, "connect_success")
+        met = _until(self.waiter, "new_connection")
+        self.to = met["payload"]["uuid"]
+        self.conversation = int(met["payload"]["conversation"], 16)
+        for number, word in enumerate(WORDS):
+            one, other = (self.user, self.waiter) if number % 2 else (self.waiter, self.user)
+            _say(one, f"where is my {word} now", **({} if number % 2 else {"to": self.to}))
+            _until(other, "message_text")
+
+    @staticmethod
+    def _come(server: LiveServer, role: str, sub: str, name: str) -> Client:
+        client = Client(server, role)
+        client.say("auth", {"token": server.token(role, sub, name), "version": 2})
+        _until(client, "auth_success")
+        return client
+
+
+def found_in(data: bytes) -> list[str]:
+    """The marks that are in it, whatever their case."""
+    small = data.lower()
+    return [mark for mark in MARKS if mark.encode() in small]
+
+
+def found_in_files(folder: Path) -> dict[str, list[str]]:
+    """File → the marks that are in it; a name may vanish meanwhile."""
+    found = {}
+    for file in folder.rglob("*"):
+        with contextlib.suppress(OSError):
+            if file.is_file() and (marks := found_in(file.read_bytes())):
+                found[str(file.relative_to(folder))] = marks
+    return found
+
+
+def found_in_redis(redis: RedisServer) -> dict[str, list[str]]:
+    """Key → the marks that are in it, as it would be stored."""
+    found = {}
+    with contextlib.closing(redis.client()) as client:
+        for key in client.scan_iter(count=1000):
+            if marks := found_in(key + (client.dump(key) or b"") + _value(client, key)):
+                found[key.decode()] = marks
+        slow = repr(client.slowlog_get(128)).encode()
+        if marks := found_in(slow):
+            found["SLOWLOG"] = marks
+    return found
+
+
+def _value(client: Any, key: bytes) -> bytes:
+    """All of a key: what `dump` may have packed."""
+    read = {
+        b"hash": client.hgetall,
+        b"stream": client.xrange,
+        b"set": client.smembers,
+        b"zset": lambda one: client.zrange(one, 0, -1),
+        b"string": client.get,
+    }
+    return repr(read[client.type(key)](key)).encode()
+
+
+def alive(server: LiveServer) -> dict[str, list[str]]:
+    """What the worker still holds of the words, the name and the page; not of the id."""
+    found: dict[str, list[str]] = json.loads(server.get(f"/alive?words={','.join(MARKS[1:])}"))
+    return found
+
+
+def erase(**env: str) -> subprocess.CompletedProcess[str]:
+    """`chat erase` of the visitor; what it has said."""
+    done = run("flask", "--app", "csapp", "chat", "erase", "--person", SUBJECT, "--yes", **env)
+    assert done.returncode == 0, done.stderr
+    assert "Erased 1 conversations, 16 messages, 1 notes." in done.stdout
+    return done
+
+
+SETTINGS = {"CSAPP_GRACE": "1", "CSAPP_MESSAGE_RATE": "0"}
+
+
+def _note(url: str, life: Life) -> None:
+    with contextlib.closing(open_store(url)) as store:
+        store.add_note(Note(life.conversation, "wim", f"{NAME} is rude", 1))
+
+
+def test_sqlite(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'csapp.db'}"
+    env = SETTINGS | {"CSAPP_DATABASE_URL": url}
+    with LiveServer.gunicorn("tests.memory_host:app", env=env) as server:
+        life = Life([server])
+        _note(url, life)
+        assert found_in_files(tmp_path), "the search for bytes finds what is there"
+        assert alive(server), "and so does the one for objects"
+        done = erase(**env)
+        assert found_in_files(tmp_path) == {}
+        assert "were open" not in done.stderr
+        assert (tmp_path / "csapp.db-wal").stat().st_size == 0
+        assert alive(server) == {}
+        assert SUBJECT not in server.log.replace(f"subject={SUBJECT}", "")
+
+
+def test_sweep_beside_a_server(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'csapp.db'}"
+    env = SETTINGS | {"CSAPP_DATABASE_URL": url}
+    with LiveServer.gunicorn(env=env) as server:
+        life = Life([server])
+        _note(url, life)
+        life.user.say("disconnect")
+        _until(life.waiter, "disconnected")
+        life.waiter.say("disconnect_user")
+        _ended(url, life.conversation)
+        done = run("flask", "--app", "csapp", "chat", "sweep", "--older-than", "0", **env)
+        assert "Deleted 1 conversations" in done.stdout, done.stderr
+        assert found_in_files(tmp_path) == {}
+
+
+def _ended(url: str, conversation: int) -> None:
+    with contextlib.closing(open_store(url)) as store:
+        while (chat := store.chat(conversation)) is None or chat.ended is None:
+            pass
+
+
+# ---- PostgreSQL ------------------------------------------------------------
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[Postgres]:
+    """A server of the test's own: its files are read."""
+    with Postgres() as server:
+        yield server
+
+
+def _migrated(postgres: Postgres) -> str:
+    url = postgres.database()
+    with contextlib.closing(open_store(url)) as store:
+        store.migrate()
+    return url
+
+
+def _found_in_tables(postgres: Postgres) -> dict[str, list[str]]:
+    """In the files of all tables and indexes, the system's own included."""
+    postgres.execute("CHECKPOINT")
+    return found_in_files(postgres.directory / "data" / "base")
+
+
+def test_postgresql(own_postgres: Postgres):
+    url = _migrated(own_postgres)
+    env = SETTINGS | {"CSAPP_DATABASE_URL": url}
+    with LiveServer.gunicorn(env=env) as server:
+        life = Life([server])
+        _note(url, life)
+        own_postgres.execute("ANALYZE", url.rpartition("/")[2])  # the planner's samples quote rows
+        assert _found_in_tables(own_postgres)
+        done = erase(**env)
+        assert _found_in_tables(own_postgres) == {}
+        assert "pg_wal" in done.stderr, "what is not reached is named"
+
+
+def test_sweep_of_postgresql(own_postgres: Postgres):
+    url = _migrated(own_postgres)
+    env = SETTINGS | {"CSAPP_DATABASE_URL": url}
+    with LiveServer.gunicorn(env=env) as server:
+        life = Life([server])
+        _note(url, life)
+        life.user.say("disconnect")
+        _until(life.waiter, "disconnected")
+        _ended(url, life.conversation)
+        done = run("flask", "--app", "csapp", "chat", "sweep", "--older-than", "0", **env)
+        assert "Deleted 1 conversations" in done.stdout, done.stderr
+        assert _found_in_tables(own_postgres) == {}
+
+
+def test_a_table_that_is_big_is_not_locked_for_long_and_it_is_said(
+    own_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+):
+    """Its indexes are written anew beside the others' work; of the rest the command is named."""
+    url = _migrated(own_postgres)
+    monkeypatch.setattr(cleaning, "SMALL_TABLE", 0)
+    with contextlib.closing(open_store(url)) as store:
+        keep(store, 1, WORDS, user=SUBJECT, waiter="wim", user_name=NAME, page=PAGE)
+        keep(store, 2, ["something else"], user="bob")
+        left = care.erase(store, SUBJECT, pause=no_pause).left
+        assert any("chat sweep --vacuum" in sentence for sentence in left)
+        data = own_postgres.directory / "data"
+        own_postgres.execute("CHECKPOINT")
+        indexes = own_postgres.execute(
+            "SELECT pg_relation_filepath(oid) FROM pg_class WHERE relkind = 'i' "
+            "AND relnamespace = 'csapp_chat'::regnamespace",
+            url.rpartition("/")[2],
+        )
+        assert len(indexes) > 10
+        for row in indexes:
+            assert found_in((data / str(row[0])).read_bytes()) == []
+        care.sweep(store, 0, 0, vacuum=True, pause=no_pause)
+    assert _found_in_tables(own_postgres) == {}
+
+
+def test_others_who_use_the_tables_all_the_time_are_named(
+    own_postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+):
+    url = _migrated(own_postgres)
+    for name in ("HELD_UP", "PATIENCE", "SEEN_TRIES"):
+        monkeypatch.setattr(cleaning, name, 1)
+    with contextlib.closing(open_store(url)) as store:
+        keep(store, 1, WORDS, user=SUBJECT, waiter="wim", user_name=NAME, page=PAGE)
+        with psycopg.connect(url.replace("+psycopg", "")) as reader:
+            reader.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            reader.execute("SELECT 1 FROM csapp_chat.message").fetchone()
+            left = care.erase(store, SUBJECT, pause=no_pause).left
+        assert any("long transaction" in sentence for sentence in left)
+        assert any("free room of message" in sentence for sentence in left)
+        monkeypatch.undo()
+        assert len(care.sweep(store, 0, 0, vacuum=True, pause=no_pause).left) == 1
+    assert _found_in_tables(own_postgres) == {}
+
+
+# ---- Redis -----------------------------------------------------------------
+
+
+def test_two_workers_and_a_redis_that_writes_everything_down(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'csapp.db'}"
+    with RedisServer(keep=True) as redis:
+        redis.execute("CONFIG", "SET", "slowlog-log-slower-than", "0")
+        redis.execute("CONFIG", "SET", "save", "3600 1000000")
+        env = SETTINGS | {"CSAPP_DATABASE_URL": url, "CSAPP_REDIS_URL": redis.url}
+        start = LiveServer.gunicorn
+        app = "tests.memory_host:app"
+        with start(app, env=env) as one, start(app, env=env) as other:
+            life = Life([one, other])
+            _note(url, life)
+            redis.execute("BGSAVE")
+            assert found_in_files(redis.directory)
+            assert found_in_redis(redis)
+            done = erase(**env)
+            assert "keep" not in done.stderr.replace("keeps", ""), done.stderr
+            assert found_in_files(tmp_path) == {}
+            assert found_in_redis(redis) == {}
+            assert found_in_files(redis.directory) == {}
+            assert [alive(server) for server in (one, other)] == [{}, {}]
+
+
+def test_what_redis_must_not_be_asked_for_is_named(tmp_path: Path):
+    with RedisServer(keep=True) as redis:
+        redis.execute(
+            "ACL", "SETUSER", "default", "-bgrewriteaof", "-config", "-slowlog", "-bgsave"
+        )
+        left = remove_traces(redis.url, "ann")
+    assert any("run BGREWRITEAOF" in sentence for sentence in left)
+    assert any("run BGSAVE" in sentence for sentence in left)
+    assert any("SLOWLOG RESET" in sentence for sentence in left)
+    (away,) = remove_traces(redis.url, "ann")
+    assert "could not be reached" in away
+
+
+def test_a_mailbox_that_nobody_reads_is_named():
+    with RedisServer() as redis:
+        redis.execute("XADD", "csapp:{main}:box:stuck", "1-1", "f", "#", "n", "1", "b", WORDS[0])
+        ticks = iter(range(1000))
+        left = remove_traces(redis.url, "ann", sleep=lambda _: None, now=lambda: float(next(ticks)))
+    assert any("mailbox" in sentence for sentence in left)
+
+
+# ---- memory ----------------------------------------------------------------
+
+
+def test_a_native_thread_holds_nothing_of_what_it_has_done():
+    class Words:
+        """Something that a weak reference can tell of."""
+
+    words, done = Words(), threading.Event()
+    gone = threading.Event()
+    weakref.finalize(words, gone.set)
+    ThreadRuntime().native()(partial(len, [words]), lambda _: done.set())
+    del words
+    assert done.wait(PATIENCE)
+    assert gone.wait(PATIENCE)
