@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -49,6 +49,30 @@ class Socket(Protocol):
 
     def put(self, frame: bytes, /) -> None:
         """Queue framed bytes; never waits."""
+
+    def tell(self, texts: Kept | bytes, data: bytes, /) -> None:
+        """Queue *data*, the framed bytes of *texts*; remember them until they have arrived."""
+
+    def missed(self) -> list[Kept]:
+        """It has ended: what it was told, and what has not arrived."""
+
+    def unconfirmed(self) -> list[Kept]:
+        """What it was told, and what may not have arrived."""
+
+    def seen(self, talk: int) -> int | None:
+        """The last `seq` of a talk that its client says it has seen; None: it says nothing."""
+
+    def wait_for(self, older: Socket) -> None:
+        """Tell first what *older*, of the same participant, turns out to have missed."""
+
+    def ask(self) -> bool:
+        """Another connection of its participant comes: whether anything may not have arrived.
+
+        If so, `verdict` is called.
+        """
+
+    def verdict(self) -> list[Kept]:
+        """What had not arrived when it was asked. Waits for the other end's answer."""
 
     def hear(self, spoken: Spoken) -> None:
         """Stored texts for it, or echoes of its participant's own; never waits."""
@@ -146,6 +170,10 @@ class Spoken(Saying):
         rest._plain = rest._full = rest._echo = None
         return rest
 
+    def alone(self, text: str, seq: int) -> bytes:
+        """One of its texts in version 2, to the other side."""
+        return self.line.full.texts([text], [seq], rfc3339(self.date))
+
     def plain(self) -> bytes:
         """Version 1, to the other side."""
         if self._plain is None:
@@ -182,6 +210,7 @@ class Participant:
     """A visitor session or a waiter on duty, as this process knows it."""
 
     __slots__ = (
+        "doubtful",
         "elsewhere",
         "here",
         "identity",
@@ -207,6 +236,8 @@ class Participant:
         self.identity = identity
         self.phase = Phase.IDLE if role is Role.USER else Phase.OFF_DUTY
         self.sockets: tuple[Socket, ...] = ()
+        #: those of them that were told something which may not have arrived
+        self.doubtful: tuple[Socket, ...] = ()
         #: none of its sockets speaks version 2; while it is away, the last one did not
         self.plain = True
         #: other workers that hold sockets of it
@@ -235,6 +266,7 @@ class Participant:
     def hold(self, sockets: tuple[Socket, ...]) -> None:
         """These are its sockets from now on."""
         self.sockets = sockets
+        self.doubtful = tuple(one for one in self.doubtful if one in sockets)
         if sockets:
             self.plain = all(sock.dialect.version == 1 for sock in sockets)
         else:
@@ -261,6 +293,15 @@ class Participant:
 def sealed(frame: frames.ServerFrame) -> bytes:
     """*frame* as it goes over the line."""
     return framed(codec.encode(frame))
+
+
+def each(sockets: Iterable[Socket], tell: Callable[[Socket], None]) -> None:
+    """Call *tell* with each of *sockets*; one that raises costs the others nothing."""
+    for sock in sockets:
+        try:
+            tell(sock)
+        except Exception:
+            give_up(sock)
 
 
 def answer(sock: Socket, spoken: Spoken) -> None:

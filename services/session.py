@@ -31,11 +31,12 @@ from .history.writer import Talk
 from .house import House
 from .identity import Identity, Shown, TokenError, TokenRole
 from .limits import TokenBucket
-from .participants import Line, Participant, Phase, Spoken, sealed
+from .participants import Kept, Line, Participant, Phase, Socket, Spoken, sealed
 from .security_log import Event, security
 from .transcript import Transcript
 from .transport.connection import Connection
 from .turns import Turns
+from .unconfirmed import Given, Unconfirmed
 from .wire import codec, frames
 from .wire.codes import DELIBERATE, MALFORMED, CloseCode, ErrorCode, Farewell, Refusal
 from .wire.dialect import DIALECTS, Dialect
@@ -93,6 +94,7 @@ class Session:
         "_timer",
         "_transcript",
         "_turns",
+        "_unconfirmed",
         "connection",
         "dialect",
         "house",
@@ -139,6 +141,8 @@ class Session:
         self._transcript: Transcript | None = None
         #: in version 1, once something had to be looked up
         self._turns: Turns | None = None
+        #: what may not have arrived, once there was anything
+        self._unconfirmed: Unconfirmed | None = None
         #: queue framed bytes for this connection; never waits
         self.put: Callable[[bytes], None] = connection.put
         self._timer = house.wheel.after(settings.auth_timeout, self._too_late)
@@ -340,10 +344,61 @@ class Session:
         """Stored texts: for this participant, or its own said on another socket."""
         if self._transcript is not None:
             self._transcript.hear(spoken)
-        elif self._turns is None:
-            self.put(spoken.plain())
+            if self._switchboard.store is None and spoken.line.to is self.participant:
+                self._doubt(spoken, len(spoken.full(own=False)))
+            return
+        data = spoken.plain()
+        self._doubt(spoken, len(data))
+        if self._turns is None:
+            self.put(data)
         else:
-            self._turns.do(partial(self.connection.put, spoken.plain()), spoken)
+            self._turns.do(partial(self.connection.put, data), spoken)
+
+    def tell(self, texts: Kept | bytes, data: bytes) -> None:
+        """Queue *data*, the framed bytes of *texts*; remember them until they have arrived."""
+        self._doubt(texts, len(data))
+        self.put(data)
+
+    def _doubt(self, given: Given, size: int) -> None:
+        if self._unconfirmed is None:
+            in_full = self._switchboard.store is None
+            self._unconfirmed = Unconfirmed(self.connection, in_full=in_full)
+            if self.participant is not None:
+                self.participant.doubtful = (*self.participant.doubtful, self)
+        self._unconfirmed.add(given, size)
+
+    def missed(self) -> list[Kept]:
+        """It has ended: what it was told, and what has not arrived."""
+        return [] if self._unconfirmed is None else self._unconfirmed.take()
+
+    def ask(self) -> bool:
+        """Another connection of its participant comes: whether anything may not have arrived."""
+        return self._unconfirmed is not None and self._unconfirmed.ask()
+
+    def verdict(self) -> list[Kept]:
+        """What had not arrived when it was asked. Waits for the other end's answer."""
+        unconfirmed = self._unconfirmed
+        return [] if unconfirmed is None else unconfirmed.verdict(self.house.wheel)
+
+    def unconfirmed(self) -> list[Kept]:
+        """What it was told, and what may not have arrived."""
+        return [] if self._unconfirmed is None else self._unconfirmed.all()
+
+    def seen(self, talk: int) -> int | None:
+        """The last `seq` of a talk that its client says it has seen; None: it says nothing."""
+        return None if self._transcript is None else self._transcript.resumed(talk)
+
+    def wait_for(self, older: Socket) -> None:
+        """Tell first what *older*, of the same participant, turns out to have missed."""
+        if self._transcript is None and older.ask():
+            if self._turns is None:
+                self._turns = Turns(self)
+            self._turns.in_turn(partial(self._make_up_for, older))
+
+    def _make_up_for(self, older: Socket) -> None:
+        for kept in older.verdict():
+            self._doubt(kept, len(kept.plain))
+            self.connection.put(kept.plain)
 
     def meet(self, line: Line, frame: frames.ServerFrame) -> None:
         """Say who is at the other end of *line*; what was missed of their talk follows."""
@@ -354,7 +409,7 @@ class Session:
 
     def part(self, talk: Talk | None, frame: frames.ServerFrame) -> None:
         """Say that the other side is gone, after all that was said before."""
-        if talk is None or not talk.lags:
+        if talk is None or not talk.behind:
             self.put(sealed(frame))
             return
         turns = self._transcript or self._turns

@@ -15,7 +15,9 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from .clock import Clock
@@ -47,6 +49,7 @@ from .participants import (
     Socket,
     Spoken,
     answer,
+    each,
     give_up,
     sealed,
 )
@@ -164,19 +167,38 @@ class Switchboard:
         participant.identity = identity
         back = arrival.standing and not participant.sockets and not arrival.elsewhere
         participant.version = sock.dialect.version
+        if self.writer is None:
+            self._park_unseen(participant, sock)
         sock.welcome(participant, arrival)
         self._put_parked(participant, sock)
+        for older in participant.doubtful:  # it may be dead, and this be its client
+            sock.wait_for(older)
         participant.hold((*participant.sockets, sock))
         if back:
             self._show(participant, "online")
         return replaced
+
+    def _park_unseen(self, participant: Participant, sock: Socket) -> None:
+        """Without a history: what *sock* says it has not seen, though it was told elsewhere."""
+        told = [kept for one in participant.doubtful for kept in one.unconfirmed() if kept.talk]
+        unseen = {
+            (kept.talk, kept.first): kept
+            for kept in told
+            if (seen := sock.seen(kept.talk)) is not None and kept.last > seen
+        }
+        left = [
+            kept
+            for kept in participant.parked
+            if not kept.talk or kept.last > (sock.seen(kept.talk) or 0)
+        ]
+        participant.parked = deque([*(unseen[place] for place in sorted(unseen)), *left])
 
     def _put_parked(self, participant: Participant, sock: Socket) -> None:
         plainly = sock.dialect.version == 1
         while participant.parked:
             kept = participant.parked.popleft()
             if data := kept.plain if plainly else kept.full:
-                sock.put(data)
+                sock.tell(kept, data)
         participant.parked_bytes = 0
 
     def exit(
@@ -192,8 +214,11 @@ class Switchboard:
             with self._lock:
                 if sock not in participant.sockets:
                     return  # replaced by a newer login
+                missed = sock.missed() if sock in participant.doubtful else []
                 participant.hold(tuple(one for one in participant.sockets if one is not sock))
                 last = not participant.sockets
+                if last and not deliberate:
+                    self._park_missed(participant, missed)
                 if last and not deliberate and not participant.elsewhere:
                     self._show(participant, "away")
             if last and deliberate:
@@ -202,13 +227,23 @@ class Switchboard:
                 self.desk.drop(participant.uuid, claim)
         self.carry_out()
 
+    def _park_missed(self, participant: Participant, missed: list[Kept]) -> None:
+        """Its last socket has ended before *missed* arrived there."""
+        if self._is_kept_for(participant) and (participant.version == 1 or self.writer is None):
+            for kept in missed:
+                self._park(participant, kept)
+
     def _show(self, participant: Participant, state: str) -> None:
         """Tell the other sides that *participant* has come or is away."""
         for line in participant.all_lines:
-            for sock in line.to.sockets:
-                frame = sock.dialect.presence(line.to.uuid, participant.uuid, line.talk.id, state)
+            to, talk = line.to.uuid, line.talk.id
+
+            def tell(sock: Socket, to: str = to, talk: str = talk) -> None:
+                frame = sock.dialect.presence(to, participant.uuid, talk, state)
                 if frame is not None:
                     sock.put(sealed(frame))
+
+            each(line.to.sockets, tell)
 
     # ---- messages ------------------------------------------------------
 
@@ -226,7 +261,10 @@ class Switchboard:
                     return False
                 self._park(line.to, Kept(data, b""))
         for sock in sockets:
-            sock.put(data)
+            try:
+                sock.tell(data, data)
+            except Exception:
+                give_up(sock)
         return True
 
     def say(self, line: Line, sock: Socket, texts: list[str], ids: Ids) -> bool:
@@ -326,17 +364,23 @@ class Switchboard:
 
     def tell_typing(self, line: Line, on: bool) -> None:
         """The speaker of *line* types, or has stopped: passed on, never stored."""
-        for sock in line.to.sockets:
+
+        def tell(sock: Socket) -> None:
             frame = sock.dialect.typing(line.to.uuid, line.sender.uuid, line.talk.id, on)
             if frame is not None:
                 sock.put(sealed(frame))
 
+        each(line.to.sockets, tell)
+
     def tell_read(self, line: Line, seq: int) -> None:
         """Tell the other side how far the speaker of *line* has read."""
-        for sock in line.to.sockets:
+
+        def tell(sock: Socket) -> None:
             frame = sock.dialect.read(line.to.uuid, line.sender.uuid, line.talk.id, seq)
             if frame is not None:
                 sock.put(sealed(frame))
+
+        each(line.to.sockets, tell)
 
     def catch_up(self, talk: Talk) -> None:
         """Wait until it is known what is stored of *talk*: here it always is."""
@@ -387,12 +431,14 @@ class Switchboard:
         return user.line, waiter.lines[user.uuid]
 
     def _meet(self, me: Participant, line: Line, resumed: bool, asked: bool) -> None:
-        for sock in me.sockets:
+        def meet(sock: Socket) -> None:
             frame = self.introduce(me, line, resumed, sock.dialect)
             question = sock.take_question() if asked else None
             if question is not None:
                 frame.reply_id = question.id
             sock.meet(line, frame)
+
+        each(me.sockets, meet)
         if self._is_kept_for(me):
             plain = sealed(self.introduce(me, line, resumed, _PLAIN))
             self._park(me, Kept(plain, b""))  # version 2 is told when it returns
@@ -417,12 +463,15 @@ class Switchboard:
     def _queued(self, event: Queued) -> None:
         user = self._person(event, event.user)
         user.phase = Phase.QUEUED
-        for sock in user.sockets:  # a place in line is worth nothing later
+
+        def tell(sock: Socket) -> None:
             frame = self.place(user, event.location, event.ticket, sock.dialect)
             question = sock.take_question()
             if question is not None:
                 frame.reply_id = question.id
             sock.put(sealed(frame))
+
+        each(user.sockets, tell)  # a place in line is worth nothing later
 
     def place(
         self, user: Participant, location: int, ticket: int, dialect: Dialect
@@ -452,16 +501,20 @@ class Switchboard:
                 for dialect in (_PLAIN, _FULL)
             )
             self._park(told, Kept(plain, full))
-        for sock in told.sockets:
-            frame = sock.dialect.disconnected(told.uuid, gone.uuid, conversation)
-            sock.part(talk, frame)
-        for sock in gone.sockets:  # its other tabs; in version 1 the one that ended it knows
+
+        def tell(sock: Socket) -> None:
+            sock.part(talk, sock.dialect.disconnected(told.uuid, gone.uuid, conversation))
+
+        def tell_own(sock: Socket) -> None:
             frame = sock.dialect.disconnected(gone.uuid, told.uuid, conversation)
             question = sock.take_question()
             if question is None or sock.dialect.version > 1:
                 if question is not None:
                     frame.reply_id = question.id
                 sock.part(talk, frame)
+
+        each(told.sockets, tell)
+        each(gone.sockets, tell_own)  # its other tabs; in version 1 the one that ended it knows
 
     def _departed(self, event: Departed) -> None:
         gone = self._person(event, event.participant)
@@ -552,12 +605,13 @@ class Switchboard:
             return
         for participant in list(self._participants.values()):
             if participant.role is Role.WAITER:
-                for sock in participant.sockets:
-                    self.tell_line(participant, sock, figures)
+                each(participant.sockets, partial(self._tell_line, participant, figures))
 
     def tell_line(self, waiter: Participant, sock: Socket, figures: Figures | None = None) -> None:
         """Tell a socket of *waiter* how long the line is."""
-        figures = figures or self.figures()
+        self._tell_line(waiter, figures or self.figures(), sock)
+
+    def _tell_line(self, waiter: Participant, figures: Figures, sock: Socket) -> None:
         frame = sock.dialect.queue_status(waiter.uuid, figures.queue_length, figures.longest_wait)
         if frame is not None:
             sock.put(sealed(frame))

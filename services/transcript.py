@@ -153,7 +153,7 @@ class Transcript(Turns):
         """Say who is at the other end of *line*, and what this socket has missed of their talk."""
         talk = line.talk
         known = self._seen.get(talk.id, self._resume.get(talk.id, 0))
-        nothing_to_read = self._keeps_nothing or (not talk.lags and talk.last_seq == known)
+        nothing_to_read = self._keeps_nothing or (not talk.behind and talk.last_seq == known)
         if not self.waits and nothing_to_read:
             self._introduce(line, frame)
         else:
@@ -161,7 +161,7 @@ class Transcript(Turns):
 
     def _introduce(self, line: Line, frame: Any) -> None:
         talk = line.talk
-        if talk.lags:
+        if talk.behind:
             frame = self._better_known(line, frame)
         end = self._before_parked(talk)  # now, in its turn
         resumed = self._resume.pop(talk.id, None)
@@ -187,6 +187,10 @@ class Transcript(Turns):
     def _keeps_nothing(self) -> bool:
         """There is no history: what an absent side is to hear is parked for both versions."""
         return self._session.house.switchboard.store is None
+
+    def resumed(self, talk: int) -> int | None:
+        """The last `seq` of a talk that its client says it has seen; None: it says nothing."""
+        return self._resume.get(public_id(talk))
 
     def _before_parked(self, talk: Talk) -> int:
         """The last `seq` of *talk* but for the texts that wait for this participant."""

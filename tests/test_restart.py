@@ -6,12 +6,19 @@ import json
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import pytest
 import websocket
 
+from services.history.port import Batch, Chat, Duty
+from services.history.sql import open_store
+from services.server import ChatServer
+from services.settings import Settings
+from services.timers import TICK
 from testkit import Client, LiveServer
+from testkit.server import SECRET
 
 Restart = Callable[[LiveServer], LiveServer]
 
@@ -97,3 +104,28 @@ def test_without_a_database_a_reload_ends_everything():
         until(ann, "connect_success")
         for client in (ada, ann):
             client.drop()
+
+
+@pytest.mark.parametrize("draining", [True, False])
+def test_row31_who_waits_for_a_slow_reader_ends_no_chat_of_the_next_process(tmp_path, draining):
+    """However long that takes: whoever is away is waited for by the next process."""
+    settings = Settings(
+        secret_key=(SECRET,), database_url=f"sqlite:///{tmp_path}/csapp.db", grace=1.0
+    )
+    with closing(open_store(settings.database_url)) as store:
+        store.migrate()
+        chat = Chat(7, "uuid-ann", "ann", waiter="uuid-ada", waiter_subject="ada", opened=1)
+        store.commit(Batch(chats=[chat], duties=[Duty("ada", "uuid-ada", True, 5)]))
+        server = ChatServer(settings)
+        wheel = server.house.wheel
+        if draining:
+            server.drain()
+        for _ in range(int(10 * settings.grace / TICK)):
+            wheel.tick()
+        while not server.settled:  # everything is stored
+            pass
+        found = store.chat(7)
+        assert found is not None
+        assert (found.ended is None) == draining
+        assert [duty.ready for duty in store.duties()] == [draining]
+        server.close()

@@ -46,7 +46,7 @@ def test_the_last_words_come_before_the_goodbye_and_the_place_in_line_after_it(v
         ),
         runtime=SimpleNamespace(spawn=begun.append, now=lambda: 0.0),
         wheel=SimpleNamespace(after=lambda *_: None),
-        switchboard=SimpleNamespace(catch_up=catch_up),
+        switchboard=SimpleNamespace(catch_up=catch_up, store=None),
     )
     connection: Any = SimpleNamespace(
         put=lambda data: told.append(json.loads(data[data.index(b"{") :])), code=None

@@ -64,7 +64,7 @@ class Talk:
     __slots__ = ("given", "id", "last_dated", "last_seq", "record")
 
     #: more may be stored than is delivered here; only where others write to it, too
-    lags = False
+    behind = False
 
     def __init__(self, record: Chat) -> None:
         #: what is stored of it besides the messages

@@ -93,13 +93,13 @@ class Order:
     def reach(self, talk: SharedTalk, seq: int) -> None:
         """So much is stored: what is not here yet is read."""
         talk.stored_to(seq)
-        if not talk.behind:
+        if not talk.in_doubt:
             self._begin_to_mend(talk)
 
     def _deliver(self, talk: SharedTalk, spoken: Spoken) -> bool:
         """Deliver what is new of *spoken*; False, and nothing, if a number before it is missing."""
         known = talk.last_seq
-        if talk.behind or spoken.first > known + 1:
+        if talk.in_doubt or spoken.first > known + 1:
             return False
         if spoken.seqs and spoken.seqs[-1] > known:
             talk.deliver_to(spoken.seqs[-1])
@@ -126,7 +126,7 @@ class Order:
 
     def _mend(self, talk: SharedTalk) -> None:
         """Deliver what waits, and what is missing up to what is known to be stored."""
-        while talk.waiting or talk.last_seq < talk.end or talk.behind:
+        while talk.waiting or talk.last_seq < talk.end or talk.in_doubt:
             try:
                 self._go_on(talk)
             except Exception:  # what waits must not be lost with it
@@ -137,7 +137,7 @@ class Order:
     def _go_on(self, talk: SharedTalk) -> None:
         """One step of it."""
         waiting = talk.waiting = sorted(talk.waiting or (), key=attrgetter("first"))
-        if talk.behind:
+        if talk.in_doubt:
             self._look_up(talk)
         elif self._deliver_first(talk, waiting):
             pass  # there may be more by now
@@ -179,7 +179,7 @@ class Order:
 
     def _look_up(self, talk: SharedTalk) -> None:
         """Find out what is stored of *talk*. Waits for the store."""
-        while talk.behind:
+        while talk.in_doubt:
             doubts = talk.doubts
             try:
                 found = self._runtime.blocking(self._store.chat, talk.record.key)

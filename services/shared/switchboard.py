@@ -188,12 +188,21 @@ class SharedSwitchboard(Switchboard):
                 person.parked_bytes = 0
         if person.role is Role.WAITER:  # a letter of its login may have been lost
             self._tell_login(person, now - before)
+        if now - before:  # its client may have come back there from a connection that is dead
+            for sock in person.doubtful:
+                if sock.ask():
+                    self._runtime.spawn(self._send_missed, person, sock, now - before)
         for talk in _talks_of(person):
             if talk.end:  # what went to where it was before may be missing where it is now
                 self._send(now - before, Reached(talk.record.key, talk.end))
             if before - now:  # a worker that was killed has not told all that it stored
                 self._order.check(talk)
         self._forget(person)
+
+    def _send_missed(self, person: Participant, sock: Socket, workers: set[str]) -> None:
+        """What *sock* turns out to have missed goes to where its participant has come."""
+        if kept := sock.verdict():
+            self._send(workers, Parked(person.uuid, kept))
 
     def _forget(self, person: Participant) -> None:
         """Who has no socket here and talks with nobody here is other workers' business."""

@@ -47,9 +47,14 @@ class SharedTalk(Talk):
         self.waiting: list[Spoken] | None = None
 
     @property
-    def behind(self) -> bool:
+    def in_doubt(self) -> bool:
         """What is stored of it is to be looked up before anybody new is told."""
         return self.known < self.doubts
+
+    @property
+    def behind(self) -> bool:
+        """More may be stored than is delivered here: `Order.catch_up` brings it."""
+        return self.in_doubt or self.last_seq < self.end
 
     @behind.setter
     def behind(self, doubted: bool) -> None:
@@ -57,11 +62,6 @@ class SharedTalk(Talk):
             self.doubts += 1
         else:
             self.known = self.doubts
-
-    @property
-    def lags(self) -> bool:  # type: ignore[override]
-        """More may be stored than is delivered here: `Order.catch_up` brings it."""
-        return self.behind or self.last_seq < self.end
 
     def begin(self, spoken: Spoken) -> None:
         """The writer is given *spoken*."""

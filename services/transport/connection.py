@@ -11,15 +11,16 @@ that goes out goes through the outbox.
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from simple_websocket import ConnectionClosed, Server
-from wsproto.events import CloseConnection, Ping
+from wsproto.events import CloseConnection, Ping, Pong
 
 from ..limits import TokenBucket
 from ..runtime import WOULD_BLOCK, Runtime
@@ -37,6 +38,20 @@ SEND_AHEAD = 262_144  # bytes that a handler of the compatible API may be ahead 
 
 CONTROL_RATE = 50.0  # pings and pongs a second: ours is one in 25 s, the rest is noise
 CONTROL_BURST = 200
+
+
+#: the kernel has given up: for long, nothing that was sent was confirmed
+SILENCE = (errno.ETIMEDOUT, errno.EHOSTUNREACH, errno.ENETUNREACH)
+
+
+class Watch(Protocol):
+    """Whoever wants to know what has arrived at the other end."""
+
+    def pinged(self) -> None:
+        """A ping has followed what was put until now."""
+
+    def ponged(self) -> None:
+        """The pong of the last ping has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +95,9 @@ class _NoEvent:
 #: ours it would be too large to share its keys, and each connection 2 KiB larger.
 _OURS = (
     "_accepting", "_context", "_control", "_early", "_gone", "_goodbye", "_heard", "_left",
-    "_line_dead", "_outbox", "_reader", "_readiness", "_recv", "_take", "_timer", "_tls", "_wait",
-    "_waiting",
-    "address", "apart", "code", "ended_by", "opened", "put", "received",
+    "_line_dead", "_outbox", "_proof", "_reader", "_readiness", "_recv", "_silent", "_take",
+    "_timer", "_tls", "_wait", "_waiting",
+    "address", "apart", "code", "ended_by", "opened", "put", "received", "watch",
 )  # fmt: skip
 
 
@@ -105,6 +120,10 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._line_dead = False
         self._timer: Timer | None = None
         self._heard = True
+        self._silent = False
+        self._proof: bytes | None = None  # what the pong of the last ping holds
+        #: told of pings and pongs, once somebody wants to know
+        self.watch: Watch | None = None
         self._early = b""
         self._goodbye: int | None = None  # the code of the other side's close frame
         self._waiting: deque[bytes] | None = None  # for `receive`: the rest of a batch
@@ -215,7 +234,8 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
             data = self._recv(PIECEMEAL if reader.piecemeal else RECEIVE)
         except WOULD_BLOCK:
             return True
-        except OSError:
+        except OSError as error:
+            self._silent |= error.errno in SILENCE
             return False
         if not data:
             self._lost()
@@ -246,7 +266,8 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
             except WOULD_BLOCK:
                 self._wait()
                 continue
-            except OSError:
+            except OSError as error:
+                self._silent |= error.errno in SILENCE
                 data = b""
             if data:
                 self._heard = True
@@ -272,6 +293,10 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
                 self._end(CloseCode.RATE, "too many control frames")
             elif isinstance(event, Ping):
                 self.put(frames.pong(bytes(event.payload)))
+            elif isinstance(event, Pong) and event.payload == self._proof:
+                self._proof = None
+                if self.watch is not None:
+                    self.watch.ponged()
 
     def _may_control(self) -> bool:
         """Whether one more control frame is within the limit."""
@@ -322,9 +347,27 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         """s from a judged answer to the next ping, so that pings are a heartbeat apart."""
         return max(0.5, self._context.limits.heartbeat - 0.5)  # 0.5: the wheel rounds up
 
+    def prove(self) -> None:
+        """Send a ping now; its pong says that all before it has arrived."""
+        ping = frames.ping()
+        self._proof = ping[2:]
+        self.put(ping)
+        if self.watch is not None:
+            self.watch.pinged()
+
+    @property
+    def is_silent(self) -> bool:
+        """It ended because nothing came back, or too slowly: nobody knows what has arrived."""
+        return self._silent or self.code in (CloseCode.TIMEOUT, CloseCode.SLOW_CONSUMER)
+
+    @property
+    def unsent(self) -> int:
+        """Once it has ended: bytes that were put and that the kernel was never given."""
+        return self._outbox.unsent
+
     def _beat(self) -> None:
         self._heard = False
-        self.put(frames.ping())
+        self.prove()
         self._timer = self._context.wheel.after(ANSWER - 0.5, self._judge)
 
     def _judge(self) -> None:

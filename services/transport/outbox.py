@@ -109,6 +109,7 @@ class Outbox:
         "_waiting",
         "_writing",
         "sent",
+        "unsent",
     )
 
     def __init__(
@@ -142,6 +143,8 @@ class Outbox:
         self._progress = 0
         #: bytes handed to the kernel
         self.sent = 0
+        #: bytes that were forgotten, because the line is dead or its reader too slow
+        self.unsent = 0
 
     def put(self, frame: bytes) -> None:
         """Send *frame* in its turn. Does nothing once the outbox is closing."""
@@ -164,6 +167,7 @@ class Outbox:
         """Forget what is queued: the line is dead."""
         self._closing = True
         self._owner = None
+        self.unsent += len(self._head) - self._offset + sum(map(len, self._queue))
         self._queue.clear()
         self._head = b""
         self._offset = self._backlog = self._counted = self._waiting = 0
@@ -207,6 +211,7 @@ class Outbox:
         except WOULD_BLOCK:
             sent = 0
         except OSError:
+            self.unsent += len(data)
             self.die()
             return
         self.sent += sent

@@ -45,9 +45,11 @@ def main() -> int:
             stage = Victim(real(database))
         version_1 = not (args.model or bugs)
         scenario = Scenario(stage, database, args.kills, args.seed, args.users, version_1=version_1)
-        report = scenario.run()
-        if args.log:
-            args.log.write_text(stage.log)
+        try:
+            report = scenario.run()
+        finally:
+            if args.log:
+                args.log.write_text(stage.log)
     for line in [*report.stories, *report.problems[:20]]:
         print(line)
     print(report)

@@ -214,7 +214,8 @@ def _check_relayed(message: str) -> None:
     sender = Participant("sender", Role.USER, Identity("ann"))
     receiver = Participant("receiver", Role.WAITER, Identity("wim"))
     put: list[bytes] = []
-    receiver.sockets = (SimpleNamespace(put=put.append),)  # type: ignore[assignment]
+    told = SimpleNamespace(tell=lambda texts, data: put.append(data))
+    receiver.sockets = (told,)  # type: ignore[assignment]
     assert _SWITCHBOARD.relay(Line(sender, receiver, Talk(Chat(1, "sender", "ann"))), [message])
     (data,) = put
     (said,) = unframed(data)

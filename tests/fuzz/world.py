@@ -153,6 +153,9 @@ class Line:
         self.ended_by = ""
         self.address = ""
         self.goodbye: int | None = None
+        #: its client's pongs come at once
+        self.watch: Any = None
+        self.is_silent, self.unsent = False, 0
         #: messages received, as sessions count them
         self.received = 0
         self.batches: deque[Batch] = deque()
@@ -182,6 +185,9 @@ class Line:
         if self.code is None:
             for frame in unframed(data):
                 self.world.heard(self, frame)
+            if self.watch is not None:
+                self.watch.pinged()
+                self.watch.ponged()
         else:
             self.missed = True
 
@@ -658,8 +664,9 @@ class World:
         assert not desk._standing
         assert not desk._absent
         assert not desk._queue._tickets
-        assert not desk._queue._away
-        assert not desk._queue._passed
+        assert not desk._queue._absent
+        assert not len(desk._queue._all)
+        assert not len(desk._queue._present)
         assert not len(desk._pool)
         assert not desk._served
         figures = desk.figures()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from services.desk.port import (
     Arrival,
     Chatting,
+    Claim,
     Event,
     Figures,
     Known,
@@ -152,7 +153,9 @@ class ScriptedDesk:
             self._events.extend(own)
             return answer, earlier
 
-    def arrive(self, role: Role, subject: str, uuid: str, name: str = "") -> Arrival:
+    def arrive(
+        self, role: Role, subject: str, uuid: str, name: str = "", address: str = ""
+    ) -> Arrival:
         """As `arrive.lua`."""
 
         def change() -> tuple[Any, list[Event]]:
@@ -199,7 +202,7 @@ class ScriptedDesk:
 
         self._call(change)
 
-    def drop(self, participant: str) -> None:
+    def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
         """As `drop.lua`."""
 
         def change() -> tuple[Any, list[Event]]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import json
 import random
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from simple_websocket import ConnectionClosed
 
 from services import session, switchboard
+from services.bounds import Bounds
 from services.clock import Clock
 from services.desk.port import Role
 from services.history.writer import Writer
@@ -216,7 +218,7 @@ def simulated(seed: int, **options: Any) -> Iterator[World]:
     world = World.__new__(World)
     threading = SimpleNamespace(Event=lambda: _Event(world), Lock=lambda: _Lock(world))
     log = SimpleNamespace(
-        exception=lambda *args: world.log.append(f"! {args}"),
+        exception=lambda *args: world.log.append(f"! {args}\n{traceback.format_exc()}"),
         error=lambda *args: world.log.append(f"! {args}"),
         warning=lambda *args: None,
     )
@@ -328,7 +330,9 @@ class Worker:
         self.switchboard.connect(self)
         wheel: Any = SimpleNamespace(after=lambda *_: SimpleNamespace(cancel=lambda: None))
         meters = Meters(lambda: world.now)
-        self.house = House(SETTINGS, runtime, wheel, TOKENS, self.switchboard, meters, NOBODY)
+        self.house = House(
+            SETTINGS, runtime, wheel, TOKENS, self.switchboard, meters, NOBODY, Bounds(0)
+        )
 
     # ---- a `Runtime` ---------------------------------------------------
 
@@ -503,6 +507,7 @@ class Line:
         self.worker = worker
         self.code: int | None = None
         self.ended_by = ""
+        self.address = "here"
         self.received = self.sent = self.backlog = 0
         #: sent by the client, and on its way
         self.up: deque[Any] = deque()

@@ -80,6 +80,10 @@ class Ear:
         """Parked frames: tests give them as bare words."""
         self.told.append(frame.decode())
 
+    def tell(self, texts: Any, frame: bytes) -> None:
+        """Parked frames."""
+        self.put(frame)
+
     def hear(self, spoken: Any) -> None:
         """Texts."""
         self.told += spoken.texts

@@ -1,0 +1,148 @@
+"""Row 29 of the cases: what was written into a connection that was dead follows on return."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from testkit import Client, LiveServer, assert_receives
+from testkit.client import assert_quiet
+from testkit.proxy import BOTH, FaultProxy
+from testkit.server import PATIENCE
+
+from ..clocked import let_pass
+from .conftest import meet, running
+
+#: s: nobody is taken for gone unless a test says so
+LONG = {"CSAPP_HEARTBEAT": "3600", "CSAPP_GRACE": "3600"}
+
+TEXTS = [f"text {number}" for number in range(20)]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LiveServer, Path]]:
+    """A server with a history, and where that is."""
+    database = tmp_path_factory.mktemp("history") / "csapp.db"
+    with running(**LONG, CSAPP_DATABASE_URL=f"sqlite:///{database}") as server:
+        yield server, database
+
+
+@pytest.fixture(scope="module")
+def off() -> Iterator[LiveServer]:
+    """A server that keeps nothing."""
+    with running(**LONG, CSAPP_DATABASE_URL="off") as server:
+        yield server
+
+
+def say_all(waiter: Client, user: str) -> None:
+    """The twenty texts, and the server has them."""
+    for text in TEXTS:
+        waiter.text(text, to=user)
+    assert_quiet(waiter)
+
+
+def waiting(server: LiveServer) -> int:
+    """Texts that wait for their commit."""
+    lines = server.get("/metrics").splitlines()
+    return int(float(next(one for one in lines if one.startswith("csapp_history_waiting "))[22:]))
+
+
+def test_a_text_of_its_own_waits_for_a_commit_when_the_line_is_reset(kept):
+    server, database = kept
+    with FaultProxy(server) as line, Client.waiter(server, "wim-1") as waiter:
+        user, _ = meet(Client.user(line, "ann-1"), waiter)
+        with closing(sqlite3.connect(database, isolation_level=None)) as lock:
+            lock.execute("BEGIN IMMEDIATE")
+            waiter.text("a commit is under way", to=user.uuid)
+            while waiting(server):
+                pass
+            user.text("my own")
+            while waiting(server) < 1:
+                pass
+            line.reset()
+            for text in TEXTS:
+                waiter.text(text, to=user.uuid)
+            while waiting(server) < 1 + len(TEXTS):
+                pass
+            lock.execute("ROLLBACK")
+        assert_receives(waiter, "message_text", message="my own")
+        server.wait_for_line("disconnect role=user code=1006")
+        with Client.user(server, "ann-1") as back:
+            assert_receives(back, "initialize")
+            frames = back.receive_all()
+            said = [one["payload"]["message"] for one in frames if one["type"] == "message_text"]
+            assert said[-len(TEXTS) :] == TEXTS
+            assert said[: -len(TEXTS)] in ([], ["a commit is under way"])
+
+
+@pytest.mark.parametrize("history", ["kept", "off"])
+def test_half_open_version_1_returns_and_hears_all(request, history):
+    found = request.getfixturevalue(history)
+    server: LiveServer = found if history == "off" else found[0]
+    with FaultProxy(server) as line, Client.waiter(server, "wim-2") as waiter:
+        user, _ = meet(Client.user(line, "ann-2"), waiter)
+        line.black_hole(BOTH)
+        say_all(waiter, user.uuid)
+        with Client.user(server, "ann-2") as back:
+            assert_receives(back, "initialize")
+            say = "live, while the old connection is asked"
+            waiter.text(say, to=user.uuid)
+            assert_quiet(waiter)
+            let_pass(server, 2)
+            for text in TEXTS:
+                assert_receives(back, "message_text", message=text)
+            assert_receives(back, "message_text", message=say)
+            assert_quiet(back)
+        user.drop()
+
+
+def test_two_windows_of_version_1_are_told_nothing_twice(kept):
+    server, _ = kept
+    with Client.waiter(server, "wim-4") as waiter, ThreadPoolExecutor(1) as pool:
+        user, _ = meet(Client.user(server, "ann-4"), waiter)
+        waiter.text("one", to=user.uuid)
+        assert_receives(user, "message_text", message="one")
+        first = pool.submit(user.receive)  # … and answers pings meanwhile
+        with Client.user(server, "ann-4") as window:
+            assert_receives(window, "initialize")
+            waiter.text("two", to=user.uuid)
+            assert_receives(window, "message_text", message="two")
+            assert first.result(PATIENCE)["payload"] == {"message": "two"}
+        user.leave()
+
+
+def test_half_open_version_2_without_a_history_says_what_it_has_seen(off):
+    def come(door: LiveServer, **more: object) -> Client:
+        client = Client(door, "user")
+        payload = {"token": off.token("user", "ann-5"), "version": 2, **more}
+        client.send(json.dumps({"type": "auth", "payload": payload}))
+        while client.receive()["type"] != "auth_success":
+            pass
+        return client
+
+    with FaultProxy(off) as line, Client.waiter(off, "wim-5") as waiter:
+        waiter.ready()
+        user = come(line)
+        user.say("connect")
+        entered = assert_receives(user, "connect_success")["payload"]["conversation"]
+        assert_receives(waiter, "new_connection", uuid=user.uuid)
+        assert_receives(user, "message_history")
+        waiter.text("seen", to=user.uuid)
+        assert assert_receives(user, "message_text", message="seen")["seq"] == 1
+        line.black_hole(BOTH)
+        say_all(waiter, user.uuid)
+        back = come(off, resume={entered: 1})
+        assert assert_receives(back, "connect_success")["payload"]["last_seq"] == 1
+        assert_receives(back, "message_history")
+        for number, text in enumerate(TEXTS, 2):
+            assert assert_receives(back, "message_text", message=text)["seq"] == number
+        waiter.text("live", to=user.uuid)
+        assert assert_receives(back, "message_text", message="live")["seq"] == len(TEXTS) + 2
+        back.leave()
+        user.drop()

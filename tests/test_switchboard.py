@@ -1,0 +1,198 @@
+"""What goes to several connections: one that fails costs the others nothing."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from services.desk.memory import MemoryDesk
+from services.desk.port import Role
+from services.history.writer import Writer
+from services.identity import Identity, TokenRole
+from services.participants import Kept
+from services.switchboard import Switchboard
+from services.wire.dialect import DIALECTS
+
+from .shared.shelf import Shelf
+
+
+class Ear:
+    """A connection that remembers what it is told, or *breaks* whenever it is."""
+
+    def __init__(self, version: int = 1, *, breaks: bool = False) -> None:
+        self.dialect = DIALECTS[version]
+        self.breaks = breaks
+        self.told: list[Any] = []
+        self.failed = False
+        #: what it will have missed when it ends
+        self.lost: list[Kept] = []
+
+    def _hear(self, *what: Any) -> None:
+        if self.breaks:
+            raise RuntimeError("planted in a connection")
+        self.told += what
+
+    def put(self, frame: bytes) -> None:
+        self._hear(frame)
+
+    def tell(self, texts: Any, frame: bytes) -> None:
+        self._hear(frame)
+
+    def hear(self, spoken: Any) -> None:
+        self._hear(*spoken.texts)
+
+    def stored(self, spoken: Any) -> None:
+        self._hear(("receipt", *spoken.seqs))
+
+    def meet(self, line: Any, frame: Any) -> None:
+        self._hear(frame.__struct_config__.tag)
+
+    def part(self, talk: Any, frame: Any) -> None:
+        self._hear(frame.__struct_config__.tag)
+
+    def welcome(self, participant: Any, arrival: Any) -> None: ...
+
+    def take_question(self) -> None: ...
+
+    def fail(self) -> None:
+        self.failed = True
+
+    def missed(self) -> list[Kept]:
+        return self.lost
+
+
+class Office:
+    """A switchboard, with a history or without; `turn` does what is due on its loop."""
+
+    def __init__(self, *, keeps: bool) -> None:
+        self._due: deque[Callable[[], Any]] = deque()
+        store: Any = Shelf() if keeps else None
+        runtime: Any = SimpleNamespace(
+            call_soon=self._due.append, native=lambda: self._commit, now=lambda: 0.0
+        )
+        writer = Writer(store, runtime, lambda: 1.7e9) if keeps else None
+        desk = MemoryDesk(capacity=5, max_queue=5, grace=60.0, now=lambda: 0.0)
+        self.switchboard = Switchboard(desk, 1 << 20, store, writer)
+
+    def _commit(self, function: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        function()
+        self._due.append(lambda: done(None))
+
+    def turn(self) -> None:
+        while self._due:
+            self._due.popleft()()
+
+    def enter(self, role: Role, name: str, *ears: Ear) -> Any:
+        """*name* has these connections; the participant."""
+        for ear in ears:
+            socket: Any = ear
+            identity = Identity(name, name, TokenRole(role), "")
+            self.switchboard.enter(role, identity, f"uuid-{name}", socket)
+        return self.switchboard._participants[f"uuid-{name}"]
+
+    def meet(self, *ears: Ear, waiter: Ear) -> Any:
+        """Ann, with *ears*, is served by ada; ann."""
+        self.enter(Role.WAITER, "ada", waiter)
+        ann = self.enter(Role.USER, "ann", *ears)
+        self.switchboard.desk.ready("uuid-ada")
+        self.switchboard.desk.connect("uuid-ann", None, 7)
+        self.switchboard.carry_out()
+        self.turn()
+        return ann
+
+
+BROKEN_FIRST = pytest.mark.parametrize("first", [True, False])
+
+
+@BROKEN_FIRST
+@pytest.mark.parametrize("keeps", [True, False])
+def test_row23_a_receiver_that_raises_costs_nobody_else_a_text(first, keeps):
+    office = Office(keeps=keeps)
+    broken, sound, ada, other = Ear(), Ear(), Ear(2), Ear(2)
+    ann = office.meet(*([broken, sound] if first else [sound, broken]), waiter=ada)
+    waiter = office.enter(Role.WAITER, "ada", other)
+    broken.breaks = True
+    sound.told.clear()
+    line: Any = waiter.lines["uuid-ann"]
+    speaker: Any = ada
+    assert office.switchboard.say(line, speaker, ["hello"], ["1"])
+    office.turn()
+    assert sound.told == ["hello"], "the second window"
+    assert other.told[-1] == "hello", "the sender's other window"
+    assert ada.told[-1] == ("receipt", 1)
+    assert (broken.failed, sound.failed) == (True, False)
+    assert ann.talk.last_seq == 1
+
+
+@BROKEN_FIRST
+def test_row23_nor_where_nothing_is_kept(first):
+    office = Office(keeps=False)
+    broken, sound, ada = Ear(), Ear(), Ear()
+    office.meet(*([broken, sound] if first else [sound, broken]), waiter=ada)
+    broken.breaks = True
+    line = office.switchboard._participants["uuid-ada"].lines["uuid-ann"]
+    assert office.switchboard.relay(line, ["hello"])
+    assert b'"hello"' in sound.told[-1]
+    assert broken.failed
+
+
+def test_row23_a_sender_s_window_that_raises_costs_no_receipt():
+    office = Office(keeps=True)
+    ann, ada, broken = Ear(), Ear(2), Ear(2)
+    office.meet(ann, waiter=ada)
+    waiter = office.enter(Role.WAITER, "ada", broken)
+    broken.breaks = True
+    speaker: Any = ada
+    office.switchboard.say(waiter.lines["uuid-ann"], speaker, ["hello"], ["1"])
+    office.turn()
+    assert (ann.told[-1], ada.told[-1]) == ("hello", ("receipt", 1))
+
+
+@BROKEN_FIRST
+def test_row23_a_decision_reaches_all_who_can_hear_it(first):
+    office = Office(keeps=True)
+    broken, sound, ada = Ear(breaks=True), Ear(), Ear()
+    office.meet(*([broken, sound] if first else [sound, broken]), waiter=ada)
+    assert (sound.told, ada.told) == (["connect_success"], ["new_connection"])
+    office.switchboard.desk.part("uuid-ann", "uuid-ada", "uuid-ada")
+    office.switchboard.carry_out()
+    assert sound.told[-1] == "disconnected"
+
+
+# ---- what a dead connection has swallowed ----------------------------------
+
+
+@pytest.mark.parametrize("deliberate", [True, False])
+def test_row29_what_the_last_connection_missed_follows_on_return(deliberate):
+    office = Office(keeps=True)
+    dead, ada = Ear(), Ear()
+    ann = office.meet(dead, waiter=ada)
+    dead.lost = [Kept(b"one", b"", 7, 1, 1), Kept(b"two", b"", 7, 2, 2)]
+    ann.doubtful = (dead,)
+    socket: Any = dead
+    office.switchboard.exit(ann, socket, deliberate=deliberate)
+    assert [kept.plain for kept in ann.parked] == ([] if deliberate else [b"one", b"two"])
+    if not deliberate:
+        line = office.switchboard._participants["uuid-ada"].lines["uuid-ann"]
+        speaker: Any = ada
+        office.switchboard.say(line, speaker, ["three"], None)
+        office.turn()
+        back = Ear()
+        office.enter(Role.USER, "ann", back)
+        assert back.told[:2] == [b"one", b"two"]
+        assert b'"three"' in back.told[2]
+
+
+def test_row29_what_another_window_has_heard_is_not_told_again():
+    office = Office(keeps=True)
+    dead, sound, ada = Ear(), Ear(), Ear()
+    ann = office.meet(dead, sound, waiter=ada)
+    dead.lost = [Kept(b"one", b"", 7, 1, 1)]
+    ann.doubtful = (dead,)
+    socket: Any = dead
+    office.switchboard.exit(ann, socket, deliberate=False)
+    assert not ann.parked
