@@ -22,6 +22,9 @@ _EXAMPLES = ("change", "default", "example", "password", "secret")
 #: different characters: of random keys of 16 in hexadecimal, one in two million has fewer
 _FEWEST = 5
 
+DAY = 86_400  # s
+LONG_LIFE = 30 * DAY  # s of a token: longer than a password is asked for
+
 NEW_SECRET = "CSAPP_SECRET_KEY=$(openssl rand -hex 32)"  # noqa: S105  # how to make one
 
 
@@ -144,6 +147,23 @@ def passwords(setup: SetUp) -> Iterator[Finding]:
         )
 
 
+def logins(setup: SetUp) -> Iterator[Finding]:
+    """Whoever may no more is out in hours, not in weeks."""
+    lifetime = setup.settings.token_lifetime
+    if lifetime > LONG_LIFE:
+        yield hint(
+            f"a token is good for {lifetime // DAY} days (CSAPP_TOKEN_LIFETIME): whoever finds "
+            "one may use it as long, unless it is revoked",
+            "CSAPP_TOKEN_LIFETIME=43200: pages that stay open renew theirs by themselves",
+        )
+    if not setup.settings.recheck:
+        yield hint(
+            "CSAPP_RECHECK is 0: whom the application signs out stays in the chat for "
+            f"{lifetime} s, unless it calls chat.revoke",
+            "CSAPP_RECHECK=900",
+        )
+
+
 def keys(setup: SetUp) -> Iterator[Finding]:
     """What is in the environment is what the application goes by."""
     known = Settings.keys()
@@ -172,4 +192,4 @@ def _same(setup: SetUp, key: str, value: Any) -> bool:
         return False
 
 
-CHECKS: tuple[Check, ...] = (secret, files, origins, proxies, passwords, keys)
+CHECKS: tuple[Check, ...] = (secret, files, origins, proxies, passwords, logins, keys)

@@ -130,3 +130,11 @@ def test_a_secret_that_can_be_kept_nowhere(sick, good):
     assert not good.instance.exists(), "looking makes nothing"
     good.instance.write_text("no folder")
     says(sick(**there_is_none), Level.FAULT, "no secret can be kept")
+
+
+def test_logins_that_outlive_a_sign_out(sick):
+    said = says(sick(recheck=0), Level.HINT, "CSAPP_RECHECK is 0")
+    assert "chat.revoke" in said.what
+    said = says(sick(token_lifetime=60 * 86_400), Level.HINT, "good for 60 days")
+    assert "CSAPP_TOKEN_LIFETIME" in said.remedy
+    assert sick(token_lifetime=30 * 86_400) == []

@@ -18,10 +18,9 @@ def upgrade() -> None:
     _index("subject")
     op.create_index("revoked_at", "revoked", ["at"])
     op.execute(  # of each subject the last word stays
-        "DELETE FROM revoked WHERE subject <> '' AND EXISTS ("
-        "SELECT 1 FROM revoked AS later WHERE later.subject <> '' "
-        "AND later.subject = revoked.subject AND (later.at > revoked.at "
-        "OR (later.at = revoked.at AND later.n > revoked.n)))"
+        "DELETE FROM revoked WHERE subject <> '' AND n NOT IN (SELECT n FROM ("
+        "SELECT n, ROW_NUMBER() OVER (PARTITION BY subject ORDER BY at DESC, n DESC) AS place "
+        "FROM revoked WHERE subject <> '') AS ranked WHERE place = 1)"
     )
 
 
