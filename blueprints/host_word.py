@@ -34,13 +34,19 @@ def named(callback: Callable[[Request], Who] | None, asked: Request) -> Identity
         return None
     try:
         who = callback(asked)
-        return who if who is None or isinstance(who, Identity) else Identity(str(who))
     except HTTPException:
         raise  # the host answers by itself
-    except Exception as error:
-        name = getattr(callback, "__name__", "a callback")
-        what = "%s, which says who somebody is, has failed: %s: %s"
-        _say(name, logging.ERROR, what, name, type(error).__name__, error)
-        log.debug("the failure of %s", name, exc_info=True)
-        why = "the application cannot say who this is just now; try again in a moment"
-        raise Denied(503, ErrorCode.UNAVAILABLE, why, RETRY) from None
+    except Exception as error:  # not its words: they may quote rows of the host's database
+        log.debug("the host cannot say who somebody is", exc_info=True)
+        raise _failed(callback, type(error).__name__) from None
+    try:
+        return who if who is None or isinstance(who, Identity) else Identity(str(who))
+    except ValueError as error:
+        raise _failed(callback, str(error)) from None
+
+
+def _failed(callback: Callable[[Request], Who], why: str) -> Denied:
+    name = getattr(callback, "__name__", "a callback")
+    _say(name, logging.ERROR, "%s cannot say who somebody is: %s", name, why)
+    what = "the application cannot say who this is just now; try again in a moment"
+    return Denied(503, ErrorCode.UNAVAILABLE, what, RETRY)

@@ -11,7 +11,7 @@ import pytest
 from flask import Flask, abort, render_template_string
 from werkzeug.test import TestResponse
 
-from blueprints import renewal
+from blueprints import host_word, renewal
 from csapp import CSApp, Identity, TokenRole, create_app
 from services.identity import Shown
 from testkit.server import SECRET
@@ -248,6 +248,21 @@ def test_a_host_that_cannot_say_who_somebody_is_ends_nothing(bad: Any):
     with host.app.test_request_context():
         tag = render_template_string("{{ csapp_widget() }}")
     assert "data-visitor" not in tag, "what the browser keeps is kept"
+
+
+def test_the_log_says_so_without_the_words_of_the_host(monkeypatch: pytest.MonkeyPatch):
+    said: list[str] = []
+    monkeypatch.setattr(
+        host_word, "_say", lambda kind, level, what, *args: said.append(what % args)
+    )
+    host = Host()
+    for callback in (failing, lambda request: "x" * 201):
+        host.chat.identify_visitor(callback)
+        post(host.app, VISITOR)
+    assert said == [
+        "failing cannot say who somebody is: ZeroDivisionError",
+        "<lambda> cannot say who somebody is: subject: a string of 1 to 200 characters is required",
+    ]
 
 
 def test_a_subject_may_be_a_number_or_a_uuid():

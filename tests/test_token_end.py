@@ -191,10 +191,11 @@ def test_a_connection_that_has_ended_is_looked_at_no_more(world: World):
 # ---- a real server ------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory):
+@pytest.fixture(scope="module", params=["gunicorn", "flask"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     env = {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path_factory.mktemp('end')}/csapp.db"}
-    with LiveServer.gunicorn(env=env) as running:
+    start = LiveServer.gunicorn if request.param == "gunicorn" else LiveServer.flask
+    with start(env=env) as running:
         yield running
 
 
