@@ -23,7 +23,7 @@ def blueprint(extension: Extension) -> Blueprint:
             users_served=figures.users_served,
             queue_length=figures.queue_length,
             longest_wait=round(figures.longest_wait, 1),
-            connections=extension.server.connections.total,
+            connections=extension.server.bounds.connections.total,
         )
 
     return doors

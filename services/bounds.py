@@ -8,11 +8,13 @@ against many connections that ask for the same again and again.
 
 from __future__ import annotations
 
+import sys
 import time
+from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from .limits import KeyedBuckets, KeyedCounts
+from .limits import ConnectionCount, KeyedBuckets, KeyedCounts
 
 
 class Rate(NamedTuple):
@@ -88,39 +90,175 @@ def share(most: int, connections: int) -> int:
     return max(min(connections, most), connections // 2)
 
 
-class Bounds:
-    """The bounds of one process. *connections*: how many one address may hold; 0: no bound."""
+class Ledger(Protocol):
+    """What all workers let strangers hold and spend together (`shared/ledger.py`)."""
 
-    def __init__(self, connections: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
-        self._by_address = bool(connections)
+    def hold(self, key: str, most: int) -> bool:
+        """Hold one more of *key*, unless all workers hold *most* of it. Waits."""
+
+    def release(self, key: str) -> None:
+        """Hold one less. Does not wait."""
+
+    def spend(self, key: str, a_second: float, at_once: float) -> bool:
+        """Whether one more of *key* is within the rate of all workers together. Waits."""
+
+
+class Expected:
+    """Room that is kept for a connection; given up with this object unless it is `taken`."""
+
+    __slots__ = ("_address", "_given_up")
+
+    def __init__(self, address: str, given_up: deque[str]) -> None:
+        self._address: str | None = address
+        self._given_up = given_up
+
+    def taken(self) -> None:
+        """The connection is counted in."""
+        self._address = None
+
+    def __del__(self) -> None:
+        # Whoever holds a lock may be the one that frees it: the next visitor counts it out.
+        if self._address is not None:
+            self._given_up.append(self._address)
+
+
+class Spending:
+    """Takings of one kind by address or participant: here, and with a ledger at all workers."""
+
+    def __init__(self, name: str, rate: Rate, clock: Callable[[], float]) -> None:
+        self._name = name
+        self._rate = rate
+        self._here = KeyedBuckets(*rate, clock)
+        self.ledger: Ledger | None = None
+
+    def take(self, key: str) -> bool:
+        """Whether one more of *key* is within the rate."""
+        if not self._here.take(key):
+            return False
+        return self.ledger is None or self.ledger.spend(f"{self._name}:{key}", *self._rate)
+
+
+class Bounds:
+    """The bounds of one process.
+
+    *connections*: how many one address may hold; 0: no bound. *total*: how many
+    all of them may hold here.
+    """
+
+    def __init__(
+        self,
+        connections: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+        total: int = sys.maxsize,
+    ) -> None:
+        self._each = connections
         more = max(1.0, connections / 100)
-        self._handshakes = KeyedBuckets(
-            HANDSHAKES.a_second * more, HANDSHAKES.at_once * more, clock
-        )
-        self._tokens = KeyedBuckets(*TOKENS, clock)
-        #: places in the queue and in chats for one address
+        handshakes = Rate(HANDSHAKES.a_second * more, HANDSHAKES.at_once * more)
+        self._handshakes = Spending("handshakes", handshakes, clock)
+        self._tokens = Spending("tokens", TOKENS, clock)
+        self._ledger: Ledger | None = None
+        self._given_up: deque[str] = deque()
+        #: connections open, by address
+        self.connections = ConnectionCount(total, connections)
+        #: places in the queue and in chats for one address; desks count them
         self.places = share(PLACES, connections)
-        #: HTTP requests under way, by address
+        #: HTTP requests under way here, by address
         self.requests = KeyedCounts(share(REQUESTS, connections))
         #: connections, by participant
-        self.tabs = KeyedCounts(TABS)
-        #: questions to the history, and bytes of it, by participant
-        self.questions = KeyedBuckets(*QUESTIONS, clock)
+        self._tabs = KeyedCounts(TABS)
+        #: questions to the history, by participant
+        self.questions = Spending("questions", QUESTIONS, clock)
+        #: bytes of it that this process sends, by participant
         self.history = KeyedBuckets(*HISTORY, clock)
         #: bytes of files, by participant
         self.uploads = KeyedBuckets(*UPLOADS, clock)
 
-    def may_connect(self, address: str) -> bool:
-        """Whether *address* may open one more connection now."""
-        return self._is_free(address) or self._handshakes.take(address)
+    def share(self, ledger: Ledger) -> None:
+        """From now on other workers count as well."""
+        self._ledger = ledger
+        for spending in (self._handshakes, self._tokens, self.questions):
+            spending.ledger = ledger
+
+    def held(self) -> dict[str, int]:
+        """What the ledger is to know: connections by address, further tabs by participant."""
+        found = {}
+        if self._each:
+            for address, count in self.connections.held().items():
+                if address:
+                    found[f"connections:{address}"] = count
+        for whose, count in self._tabs.held().items():
+            if count > 1:
+                found[f"tabs:{whose}"] = count - 1
+        return found
+
+    # ---- by address ----------------------------------------------------
+
+    def let_in(self, address: str) -> str:
+        """Why no connection of *address* may come in: `full`, `address`; or `""`: it is expected.
+
+        Waits for the other workers. `expected` gives the room back if it does not come.
+        """
+        while self._given_up:
+            self._count_out(self._given_up.popleft())
+        if refusal := self.connections.expect(address):
+            return refusal
+        if self._is_free(address):
+            return ""
+        key = f"connections:{address}"
+        if self._ledger is not None and not self._ledger.hold(key, self._each):
+            self.connections.give_up(address)
+            return "address"
+        if not self._handshakes.take(address):
+            self._count_out(address)
+            return "address"
+        return ""
+
+    def expected(self, address: str) -> Expected:
+        """The room of a connection that was let in."""
+        return Expected(address, self._given_up)
+
+    def _count_out(self, address: str) -> None:
+        self.connections.give_up(address)
+        self._release(address)
+
+    def leave(self, address: str) -> None:
+        """A connection of *address* has ended."""
+        self.connections.leave(address)
+        self._release(address)
+
+    def _release(self, address: str) -> None:
+        if self._ledger is not None and not self._is_free(address):
+            self._ledger.release(f"connections:{address}")
 
     def may_have_token(self, address: str) -> bool:
-        """Whether *address* may be given one more token now."""
+        """Whether *address* may be given one more token now. Waits for the other workers."""
         return self._is_free(address) or self._tokens.take(address)
 
     def _is_free(self, address: str) -> bool:
         """An address that is not known would be everybody's."""
-        return not (self._by_address and address)
+        return not (self._each and address)
+
+    # ---- by participant ------------------------------------------------
+
+    def open_tab(self, whose: str) -> bool:
+        """Count one more connection of a participant in, unless there are too many.
+
+        The first one here is not told to the ledger: most participants have no other.
+        """
+        if not self._tabs.enter(whose):
+            return False
+        if self._ledger is None or self._tabs.of(whose) == 1:
+            return True
+        if self._ledger.hold(f"tabs:{whose}", TABS - 1):
+            return True
+        self._tabs.leave(whose)
+        return False
+
+    def close_tab(self, whose: str) -> None:
+        """One that was counted in has ended."""
+        self._tabs.leave(whose)
+        if self._ledger is not None and self._tabs.of(whose):
+            self._ledger.release(f"tabs:{whose}")
 
 
 class Allowance:

@@ -105,15 +105,16 @@ class KeyedCounts:
     def leave(self, key: str) -> None:
         """One that was counted in is gone."""
         with self._lock:
-            held = self._held[key] - 1
-            if held:
-                self._held[key] = held
-            else:
-                del self._held[key]
+            _less(self._held, key)
 
-    def __len__(self) -> int:
-        """What all of them hold."""
-        return sum(self._held.values())
+    def of(self, key: str) -> int:
+        """How many *key* holds."""
+        return self._held.get(key, 0)
+
+    def held(self) -> dict[str, int]:
+        """How many each of them holds."""
+        with self._lock:
+            return dict(self._held)
 
 
 class ConnectionCount:
@@ -123,6 +124,7 @@ class ConnectionCount:
         self._most = most
         self._most_per_address = most_per_address
         self._by_address: dict[str, int] = {}
+        self._expected: dict[str, int] = {}
         self._lock = threading.Lock()
         self.total = 0
 
@@ -133,10 +135,38 @@ class ConnectionCount:
         """
         if self.total >= self._most:
             return "full"
-        mine = self._by_address.get(address, 0)
+        mine = self._by_address.get(address, 0) + self._expected.get(address, 0)
         if self._most_per_address and address and mine >= self._most_per_address:
             return "address"
         return ""
+
+    def expect(self, address: str) -> str:
+        """Keep room for a connection that is let in; returns the refusal."""
+        with self._lock:
+            refusal = self.refusal(address)
+            if not refusal:
+                self._expected[address] = self._expected.get(address, 0) + 1
+            return refusal
+
+    def give_up(self, address: str) -> None:
+        """One that was expected does not come."""
+        with self._lock:
+            _less(self._expected, address)
+
+    def held(self) -> dict[str, int]:
+        """By address, those expected included."""
+        with self._lock:
+            addresses = self._by_address.keys() | self._expected.keys()
+            return {
+                one: self._by_address.get(one, 0) + self._expected.get(one, 0) for one in addresses
+            }
+
+    def enter_expected(self, address: str) -> None:
+        """Count one in that was expected."""
+        with self._lock:
+            _less(self._expected, address)
+            self._by_address[address] = self._by_address.get(address, 0) + 1
+            self.total += 1
 
     def enter(self, address: str) -> str:
         """Count a connection in, unless it is refused; returns the refusal."""
@@ -148,10 +178,16 @@ class ConnectionCount:
             return refusal
 
     def leave(self, address: str) -> None:
+        """One that was counted in is gone."""
         with self._lock:
             self.total -= 1
-            mine = self._by_address[address] - 1
-            if mine:
-                self._by_address[address] = mine
-            else:
-                del self._by_address[address]
+            _less(self._by_address, address)
+
+
+def _less(counts: dict[str, int], key: str) -> None:
+    """Count one of *key* out."""
+    left = counts.get(key, 0) - 1
+    if left > 0:
+        counts[key] = left
+    else:
+        counts.pop(key, None)

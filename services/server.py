@@ -31,7 +31,6 @@ from .history.writer import Writer
 from .house import House
 from .identity import Tokens
 from .instance import NoSecret
-from .limits import ConnectionCount
 from .loops import Loops
 from .metrics import MeasuredDesk, Meters, Readings
 from .origin import client_address
@@ -51,6 +50,9 @@ if TYPE_CHECKING:
     from .desk.redis import RedisDesk
 
 log = logging.getLogger("csapp.sockets")
+
+#: where the WSGI environment of a request has the room that is kept for its connection
+EXPECTED = "csapp.expected"
 
 #: every server of this process, for whoever must drain them at a shutdown
 servers: weakref.WeakSet[ChatServer] = weakref.WeakSet()
@@ -108,9 +110,8 @@ class ChatServer:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._tokens: Tokens | None = None
-        self.connections = ConnectionCount(settings.max_connections, settings.connections_per_ip)
         #: what strangers may hold and spend
-        self.bounds = Bounds(settings.connections_per_ip)
+        self.bounds = Bounds(settings.connections_per_ip, total=settings.max_connections)
         self.draining = False
         self.meters = Meters(time.monotonic)
         self._open: dict[Connection, Session] = {}
@@ -255,6 +256,7 @@ class ChatServer:
         """One of several workers: the desk is in Redis."""
         from .desk.mailbox import Mailbox  # redis is not loaded where one worker is enough
         from .desk.redis import RedisDesk
+        from .shared.ledger import Ledger
         from .shared.switchboard import SharedSwitchboard
 
         settings, store, writer = self.settings, self.store, self._writer
@@ -283,6 +285,7 @@ class ChatServer:
             raise
         mailbox.start(runtime, wheel.loops)
         self._shared, self._mailbox = desk, mailbox
+        self.bounds.share(Ledger(desk, self.bounds.held, runtime.spawn))
 
         def look() -> None:
             with contextlib.suppress(DeskUnavailable):  # the desk says so itself
@@ -368,7 +371,7 @@ class ChatServer:
 
     # ---- connections ---------------------------------------------------
 
-    def admit(self, environ: Mapping[str, Any], address: str) -> None:
+    def admit(self, environ: dict[str, Any], address: str) -> None:
         """Judge a request for a connection from *address* before it is answered.
 
         Raises `Refused`: 503 while draining, when full, or under a web server
@@ -382,12 +385,13 @@ class ChatServer:
         except UNAVAILABLE:  # the log has the reason
             what = "the history or the desk is not available"
             raise Refused(503, ErrorCode.UNAVAILABLE, what, RETRY) from None
-        full = self.connections.refusal(address)
-        if full == "address" or not (full or self.bounds.may_connect(address)):
+        refusal = self.bounds.let_in(address)
+        if refusal == "address":
             what = "too many connections from this address"
             raise Refused(429, ErrorCode.RATE_LIMITED, what, RETRY)
-        if full:
+        if refusal:
             raise Refused(503, ErrorCode.UNAVAILABLE, "this server is full", RETRY)
+        environ[EXPECTED] = self.bounds.expected(address)
 
     def _check_web_server(self, environ: Mapping[str, Any]) -> None:
         if what := self.unfit(environ):
@@ -399,12 +403,11 @@ class ChatServer:
         return webserver.unfit(environ, shared=bool(self.settings.redis_url))
 
     def accept(self, environ: Mapping[str, Any]) -> Connection:
-        """Accept a WebSocket, and count it. Raises `handshake.HandshakeError`."""
+        """Accept a WebSocket that was admitted, and count it."""
         address = client_address(environ, self.settings.trusted_proxies)
         connection = Connection(environ, self.context, address)
-        if self.connections.enter(address):  # others came while the host looked at the response
-            connection.close(CloseCode.FULL, "this server is full")
-            self.meters.closed(CloseCode.FULL, "server")
+        environ[EXPECTED].taken()
+        self.bounds.connections.enter_expected(address)
         return connection
 
     def serve(self, connection: Connection, role: Role) -> None:
@@ -431,7 +434,7 @@ class ChatServer:
         with self._lock:
             self._relayed_before += self._open.pop(connection).relayed
             self._received_before += connection.received
-            self.connections.leave(connection.address)
+            self.bounds.leave(connection.address)
             self._open_by_role[role] -= 1
             count = self._open_by_role[role]
         code = connection.code or CloseCode.ABNORMAL

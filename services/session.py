@@ -171,7 +171,7 @@ class Session:
                 claim = self._claim(self.participant)
                 self._switchboard.exit(self.participant, self, deliberate=deliberate, claim=claim)
             if self._tab:
-                self.house.bounds.tabs.leave(self._tab)
+                self.house.bounds.close_tab(self._tab)
 
     def _claim(self, me: Participant) -> Claim:
         """For how long its participant is to be waited for."""
@@ -540,7 +540,7 @@ class Session:
     def _count_in(self, identity: Identity) -> None:
         """A participant has so many connections and no more: browser tabs."""
         whose = f"{self._role}:{identity.subject}"
-        if not self.house.bounds.tabs.enter(whose):
+        if not self.house.bounds.open_tab(whose):
             raise Farewell(CloseCode.FULL, "too many connections of one participant")
         self._tab = whose
 

@@ -27,6 +27,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -434,6 +435,10 @@ class RedisDesk:
             return self._attempt(
                 lambda: self._client.execute_command(command, self.prefix + key, field)
             )
+
+    def count(self, asked: list[list[Any]]) -> list[int]:
+        """What strangers hold and spend, as `lua/bounds.lua` says."""
+        return self._call("bounds", msgspec.json.encode(asked).decode())
 
     def figures(self) -> Figures:
         waiters, ready, served, length, wait = self._call("figures")

@@ -41,7 +41,11 @@ def test_an_office_of_fifty_gets_what_it_needs(clock):
     bounds = Bounds(100, clock)
     assert PLACES >= 50
     assert REQUESTS >= 50
-    assert all(bounds.may_connect("192.0.2.1") for _ in range(2 * 100)), "all come back twice"
+    for _ in range(2):
+        assert [bounds.let_in("192.0.2.1") for _ in range(101)] == [""] * 100 + ["address"]
+        for _ in range(100):  # all of them come back
+            bounds.connections.enter_expected("192.0.2.1")
+            bounds.leave("192.0.2.1")
     for _ in range(50):  # and each of them has a token within a minute
         clock.now += 60 / 50
         assert bounds.may_have_token("192.0.2.1")
@@ -49,7 +53,15 @@ def test_an_office_of_fifty_gets_what_it_needs(clock):
 
 def test_each_address_has_bounds_of_its_own(clock):
     bounds = Bounds(100, clock)
-    for take, rate in ((bounds.may_connect, HANDSHAKES), (bounds.may_have_token, TOKENS)):
+
+    def opens(address: str) -> bool:
+        if bounds.let_in(address):
+            return False
+        bounds.connections.enter_expected(address)
+        bounds.leave(address)
+        return True
+
+    for take, rate in ((opens, HANDSHAKES), (bounds.may_have_token, TOKENS)):
         assert sum(take("192.0.2.1") for _ in range(1000)) == rate.at_once
         assert take("192.0.2.2")
         clock.now += 1
@@ -59,9 +71,24 @@ def test_each_address_has_bounds_of_its_own(clock):
 @pytest.mark.parametrize(("connections", "address"), [(0, "192.0.2.1"), (100, "")])
 def test_no_bound_by_address_where_it_is_lifted_or_unknown(clock, connections, address):
     bounds = Bounds(connections, clock)
-    assert all(bounds.may_connect(address) for _ in range(1000))
+    assert all(bounds.let_in(address) == "" for _ in range(1000))
     assert all(bounds.may_have_token(address) for _ in range(1000))
     assert all(bounds.requests.enter(address) for _ in range(1000))
+
+
+def test_room_that_was_kept_for_nobody_is_given_up():
+    bounds = Bounds(2)
+    for _ in range(10):
+        assert bounds.let_in("192.0.2.1") == ""
+        expected = bounds.expected("192.0.2.1")
+        del expected  # the host has answered something else
+    assert bounds.let_in("192.0.2.1") == ""
+    expected = bounds.expected("192.0.2.1")
+    expected.taken()
+    del expected
+    bounds.connections.enter_expected("192.0.2.1")
+    assert [bounds.let_in("192.0.2.1") for _ in range(2)] == ["", "address"]
+    assert bounds.held() == {"connections:192.0.2.1": 2}
 
 
 def test_what_is_held_is_counted_in_and_out():

@@ -19,7 +19,8 @@ local function wipe()
     end
     for _, set_of in ipairs({ call('ZRANGE', WORKERS, 0, -1), call('SMEMBERS', DYING) }) do
         for _, worker in ipairs(set_of) do
-            call('DEL', PREFIX .. 'of:' .. worker, PREFIX .. 'box:' .. worker)
+            call('DEL', PREFIX .. 'of:' .. worker, PREFIX .. 'box:' .. worker,
+                PREFIX .. 'held:' .. worker)
         end
     end
     call('DEL', unpack(keys))

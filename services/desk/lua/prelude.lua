@@ -32,6 +32,7 @@
 --        seats     zset: served users who are away and make room, the longest absent first
 --        waits     zset: the same of other users
 --        places:ADDRESS set: users of an address who hold places
+--        held:WORKER, rate:KEY: see bounds.lua
 
 local call = redis.call
 local DESK = KEYS[1]
@@ -700,7 +701,7 @@ end
 local function retire(worker)
     call('ZREM', WORKERS, worker)
     call('HDEL', DESK, 'sent:' .. worker)
-    call('DEL', PREFIX .. 'box:' .. worker)
+    call('DEL', PREFIX .. 'box:' .. worker, PREFIX .. 'held:' .. worker)
     call('SADD', DYING, worker)
     leases[worker] = false
 end

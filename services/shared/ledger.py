@@ -1,0 +1,113 @@
+"""What strangers hold and spend at all workers together.
+
+Redis is asked by one call at a time, which carries all questions that have
+come meanwhile: ten thousand who return at once cost a few calls and not ten
+thousand. While Redis is away each worker goes by its own counts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ..desk.port import DeskUnavailable
+
+#: what a question adds to what is held
+CHANGES = {"hold": 1, "release": -1}
+
+
+class SharedDesk(Protocol):
+    """Of `RedisDesk`, what is needed here."""
+
+    #: how often it has joined; more than once: what Redis knows of this worker may be lost
+    joins: int
+
+    def count(self, asked: list[list[Any]]) -> list[int]:
+        """As `lua/bounds.lua` answers. Raises `DeskUnavailable`."""
+
+
+class _Question:
+    """One question, and its answer once it is there."""
+
+    __slots__ = ("answer", "asked")
+
+    def __init__(self, asked: list[Any]) -> None:
+        self.asked = asked
+        self.answer: bool | None = None
+
+
+class Ledger:
+    """The questions of one worker. *held* tells all that it holds, by the keys used here.
+
+    *spawn* runs a function soon, in a greenlet or thread of its own.
+    """
+
+    def __init__(
+        self,
+        desk: SharedDesk,
+        held: Callable[[], dict[str, int]],
+        spawn: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self._desk = desk
+        self._held = held
+        self._spawn = spawn
+        self._joins = 0
+        self._turn = threading.Lock()  # one call at a time
+        self._lock = threading.Lock()  # of what follows; never held while anything is waited for
+        self._waiting: list[_Question] = []
+
+    def hold(self, key: str, most: int) -> bool:
+        """Hold one more of *key*, unless all workers hold *most* of it. Waits."""
+        return self._ask(["hold", key, most])
+
+    def release(self, key: str) -> None:
+        """Hold one less. Does not wait."""
+        with self._lock:
+            is_first = not self._waiting
+            self._waiting.append(_Question(["release", key]))
+        if is_first:
+            self._spawn(self._flush)
+
+    def spend(self, key: str, a_second: float, at_once: float) -> bool:
+        """Whether one more of *key* is within the rate that all workers have together. Waits."""
+        return self._ask(["spend", key, round(1_000_000 / a_second), at_once])
+
+    def _ask(self, asked: list[Any]) -> bool:
+        question = _Question(asked)
+        with self._lock:
+            self._waiting.append(question)
+        with self._turn:
+            if question.answer is None:
+                self._send()
+        return question.answer is not False
+
+    def _flush(self) -> None:
+        with self._turn:
+            self._send()
+
+    def _send(self) -> None:
+        """Ask all that waits; `_turn` is held."""
+        with self._lock:
+            batch, self._waiting = self._waiting, []
+        if not batch:
+            return
+        try:
+            answers = self._desk.count([one.asked for one in batch])
+            joins = self._desk.joins
+            if joins != self._joins:  # what Redis knew of this worker may be lost, or be wrong
+                self._desk.count([["all", self._told()]])
+                self._joins = joins
+        except DeskUnavailable:
+            answers = [1] * len(batch)
+        for question, answer in zip(batch, answers, strict=True):
+            question.answer = bool(answer)
+
+    def _told(self) -> dict[str, int]:
+        """What Redis should know: all that is held here, but for what waits to be told."""
+        with self._lock:
+            held = self._held()
+            for kind, key, *_ in (one.asked for one in self._waiting):
+                if kind in CHANGES:
+                    held[key] = held.get(key, 0) - CHANGES[kind]
+        return {key: count for key, count in held.items() if count > 0}
