@@ -15,8 +15,8 @@ from typing import NamedTuple, Protocol
 #: receipts in either half of the memory, 200 bytes each: what 500 clients have in flight at once
 MOST = 8192
 
-#: chat, side, author, client id
-Key = tuple[int, int, str, str]
+#: who says something: chat, side and author
+Sender = tuple[int, int, str]
 
 
 class First(NamedTuple):
@@ -38,14 +38,14 @@ class Said(Protocol):
     repeats: list[tuple[str, First | None]]
 
     @property
-    def sender(self) -> tuple[int, int, str]:
-        """Chat, side and author."""
+    def sender(self) -> Sender:
+        """With a client id it names one message."""
 
 
-def keys(saying: Said) -> list[Key]:
-    """Of each text that has a client id."""
-    sender = saying.sender
-    return [(*sender, one) for one in saying.client_ids or () if one is not None]
+#: what is known of texts: client id → what `First` says
+Known = dict[str, tuple[int, int, int]]
+
+NOTHING: Known = {}
 
 
 class Repeats:
@@ -53,40 +53,52 @@ class Repeats:
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
-        self._young: dict[Key, First] = {}
-        self._old: dict[Key, First] = {}
+        self._young: dict[Sender, Known] = {}
+        self._old: dict[Sender, Known] = {}
+        self._count = 0  # in the younger half
 
     def remember(self, saying: Said) -> None:
         """*saying* is stored; and so is what it repeats."""
-        if saying.client_ids is None:
+        ids = saying.client_ids
+        if ids is None:
             return
-        sender, date = saying.sender, saying.date
-        for one, seq, text in zip(saying.client_ids, saying.seqs, saying.texts, strict=True):
+        known = self._young.get(sender := saying.sender)
+        if known is None:
+            known = self._young[sender] = {}
+        date = saying.date
+        for one, seq, text in zip(ids, saying.seqs, saying.texts, strict=True):
             if one is not None:
-                self._young[(*sender, one)] = First(seq, date, hash(text))
+                known[one] = seq, date, hash(text)
         for one, first in saying.repeats:
             if first is not None:
-                self._young[(*sender, one)] = first
-        if len(self._young) >= self._most:
-            self._young, self._old = {}, self._young
+                known[one] = first
+        self._count += len(ids) + len(saying.repeats)
+        if self._count >= self._most:
+            self._young, self._old, self._count = {}, self._young, 0
 
-    def find(self, asked: list[Key]) -> dict[Key, First]:
-        """Those of *asked* that are known to be stored."""
-        young, old = self._young, self._old
-        return {key: young.get(key) or old[key] for key in asked if key in young or key in old}
+    def find(self, sender: Sender, ids: Sequence[str | None]) -> Known:
+        """Those of *ids* that *sender* is known to have said."""
+        young, old = self._young.get(sender, NOTHING), self._old.get(sender, NOTHING)
+        found = NOTHING
+        if young or old:
+            for one in ids:
+                if one in young or one in old:
+                    if found is NOTHING:
+                        found = {}
+                    found[one] = young[one] if one in young else old[one]
+        return found
 
 
-def split(saying: Said, found: dict[Key, First]) -> None:
+def split(saying: Said, found: Known) -> None:
     """Move from the texts of *saying* to its repeats what is *found*."""
-    sender = saying.sender
     texts: list[str] = []
     ids: list[str | None] = []
     for one, text in zip(saying.client_ids or (), saying.texts, strict=True):
-        first = None if one is None else found.get((*sender, one))
-        if first is None or one is None:
+        if one is None or one not in found:
             texts.append(text)
             ids.append(one)
         else:
+            first = First(*found[one])
             saying.repeats.append((one, first if first.said == hash(text) else None))
     saying.texts, saying.client_ids = texts, ids
 

@@ -41,7 +41,7 @@ from .port import (
     Unfit,
     public_id,
 )
-from .repeats import First, Key, Repeats, join, keys, split
+from .repeats import NOTHING, First, Known, Repeats, Sender, join, split
 
 log = logging.getLogger("csapp.history")
 
@@ -282,7 +282,7 @@ class Writer:
         self._undated = set()
         sayings: list[Saying] = []
         taken, looked_at = 0, 0
-        ids: set[Key] = set()  # under way in this batch
+        ids: dict[Sender, set[str]] = {}  # under way in this batch
         later: dict[Talk, list[Saying]] = {}  # repeats of these, and what was said after them
         while self._pending and looked_at < MOST:
             saying = self._pending.popleft()
@@ -306,20 +306,23 @@ class Writer:
         self._waiting -= taken
         return sayings
 
-    def _is_new(self, saying: Saying, ids: set[Key]) -> bool:
-        """Leave of *saying* what is not known to be stored; its keys are added to *ids*.
+    def _is_new(self, saying: Saying, ids: dict[Sender, set[str]]) -> bool:
+        """Leave of *saying* what is not known to be stored; its client ids are added to *ids*.
 
         False, and nothing happens: one of them is under way by *ids* already.
         """
-        own = keys(saying)
-        found = self._repeats.find(own)
-        if found:
-            own = [key for key in own if key not in found]
-        if not ids.isdisjoint(own):
+        sender, own = saying.sender, saying.client_ids or ()
+        found = self._repeats.find(sender, own)
+        new = {one for one in own if one is not None and one not in found}
+        under_way = ids.get(sender)
+        if under_way is None:
+            ids[sender] = new
+        elif under_way.isdisjoint(new):
+            under_way |= new
+        else:
             return False
         if found:
             split(saying, found)
-        ids.update(own)
         return True
 
     def _done(self, sayings: list[Saying], batch: Batch, error: BaseException | None) -> None:
@@ -452,29 +455,31 @@ class Writer:
             return
         raise _Outrun("other workers were faster each time")
 
-    def _find(self, sayings: list[Saying]) -> dict[Key, First]:
+    def _find(self, sayings: list[Saying]) -> dict[Sender, Known]:
         """What is stored already: one question for each sender, however much it has said."""
-        asked: dict[tuple[int, int, str], list[str]] = {}
+        asked: dict[Sender, list[str]] = {}
         for saying in sayings:
             ids = [one for one in saying.client_ids or () if one is not None]
             if ids:
                 asked.setdefault(saying.sender, []).extend(ids)
         return {
-            (*sender, one.client_id): First(one.seq, one.date, hash(one.body))
+            sender: {
+                one.client_id: First(one.seq, one.date, hash(one.body))
+                for one in self._store.find(*sender, ids)
+                if one.client_id is not None
+            }
             for sender, ids in asked.items()
-            for one in self._store.find(*sender, ids)
-            if one.client_id is not None
         }
 
     def _look(
-        self, saying: Saying, ends: dict[int, tuple[int, int]], known: dict[Key, First]
+        self, saying: Saying, ends: dict[int, tuple[int, int]], known: dict[Sender, Known]
     ) -> None:
         """Leave of *saying* what is not *known*, and number and date it behind what is stored."""
         key = saying.talk.record.key
         if key not in ends:
             ends[key] = self._end(key)
         if saying.client_ids is not None:
-            split(saying, known)
+            split(saying, known.get(saying.sender, NOTHING))
         last, date = ends[key]
         saying.seqs = range(last + 1, last + 1 + len(saying.texts))
         saying.date = max(saying.date, date)
