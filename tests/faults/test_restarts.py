@@ -146,9 +146,9 @@ def use_up(server: LiveServer) -> None:
         server.get("/healthz")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def going() -> Iterator[LiveServer]:
-    """A server that is made to go in every way; the last one ends it."""
+    """A server that is made to go."""
     args = ("--max-requests", "200")
     with LiveServer.gunicorn("tests.faults.inspected:app", SETTINGS, args) as server:
         yield server

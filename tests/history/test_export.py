@@ -8,6 +8,7 @@ import html.parser
 import io
 import json
 import re
+import shutil
 import stat
 import subprocess
 import sys
@@ -366,7 +367,11 @@ print(sum(map(len, pieces)))
     ],
     ids=["json", "csv", "html", "search nothing", "search", "person", "sweep"],
 )
-def test_a_million_messages_take_little_memory(million: Path, work: str, at_least: int):
+def test_a_million_messages_take_little_memory(
+    million: Path, tmp_path: Path, work: str, at_least: int
+):
+    if "sweep" in work:  # the others still need them
+        million = Path(shutil.copy(million, tmp_path))
     done = subprocess.run(
         [sys.executable, "-c", WORK.format(work=work), str(million)],
         check=True, capture_output=True, text=True, timeout=110, cwd=ROOT,
