@@ -490,7 +490,9 @@ class Switchboard:
         waiter.lines.pop(user.uuid, None)
         if talk is not None:
             talk.record.waiter = talk.record.waiter_subject = None
-            if not event.requeued:
+            if event.requeued:
+                talk.record.waiter_name = ""  # nobody's: one who is erased must not come back by it
+            else:
                 user.talk, user.spoken = None, False
             self._keep_parting(event, talk)
         conversation = talk.id if talk is not None else ""

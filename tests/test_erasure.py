@@ -22,7 +22,7 @@ import pytest
 
 from services.desk.traces import remove_traces
 from services.history import care, cleaning
-from services.history.port import Note
+from services.history.port import Note, Side
 from services.history.sql import open_store
 from services.runtime import ThreadRuntime
 from testkit import Client, LiveServer
@@ -57,8 +57,8 @@ class Life:
     """A visitor talks with a waiter who is on another server where there is one."""
 
     def __init__(self, servers: list[LiveServer]) -> None:
-        self.user = self._come(servers[0], "user", SUBJECT, NAME)
-        self.waiter = self._come(servers[-1], "waiter", "wim", "Wim")
+        self.user = self.come(servers[0], "user", SUBJECT, NAME)
+        self.waiter = self.come(servers[-1], "waiter", "wim", "Wim")
         self.waiter.say("ready")
         self.user.say("connect", {"page": PAGE})
         _until(self.user, "connect_success")
@@ -71,7 +71,7 @@ class Life:
             _until(other, "message_text")
 
     @staticmethod
-    def _come(server: LiveServer, role: str, sub: str, name: str) -> Client:
+    def come(server: LiveServer, role: str, sub: str, name: str) -> Client:
         client = Client(server, role)
         client.say("auth", {"token": server.token(role, sub, name), "version": 2})
         _until(client, "auth_success")
@@ -155,6 +155,28 @@ def test_sqlite(tmp_path: Path):
         assert (tmp_path / "csapp.db-wal").stat().st_size == 0
         assert alive(server) == {}
         assert SUBJECT not in server.log.replace(f"subject={SUBJECT}", "")
+
+
+def test_a_waiter_whose_visitor_waits_for_another(tmp_path: Path):
+    """The visitor is queued anew, and what the server writes of it later names nobody."""
+    url = f"sqlite:///{tmp_path / 'csapp.db'}"
+    env = SETTINGS | {"CSAPP_DATABASE_URL": url}
+    with LiveServer.gunicorn(env=env) as server:
+        waiter = Life.come(server, "waiter", SUBJECT, NAME)
+        waiter.say("ready")
+        user = Life.come(server, "user", "bob", "Bob")
+        user.say("connect")
+        _until(user, "connect_success")
+        _say(user, "hello")
+        done = run("flask", "--app", "csapp", "chat", "erase", "--person", SUBJECT, "--yes", **env)
+        assert "Replaced the name in 1 conversations" in done.stdout, done.stderr
+        assert found_in_files(tmp_path) == {}
+        _until(user, "connect_queue")
+        user.say("disconnect")
+        with contextlib.closing(open_store(url)) as store:
+            (chat,) = store.chats_of(Side.USER, "bob")
+            _ended(url, chat.key)
+        assert found_in_files(tmp_path) == {}
 
 
 def test_sweep_beside_a_server(tmp_path: Path):

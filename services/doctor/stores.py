@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from .finding import Finding, fault, hint, warning
@@ -54,6 +54,12 @@ def database(setup: SetUp) -> Iterator[Finding]:
                 "what was acknowledged can be lost when its machine goes down",
                 f"{name} = on",
             )
+    if _logs_texts(store.options):
+        yield warning(
+            "PostgreSQL's log shows what people say (log_statement or log_min_duration_statement), "
+            "and keeps it when they are erased",
+            "log_parameter_max_length = 0",
+        )
     if store.kind == "postgresql" and 0 < store.version < OLDEST_POSTGRES:
         yield warning(
             f"PostgreSQL {store.version} is not maintained any more",
@@ -66,6 +72,14 @@ def database(setup: SetUp) -> Iterator[Finding]:
             "in a moment without servers: flask --app … chat migrate --into-schema",
         )
     yield from _drift("the database", store.clock_ahead)
+
+
+def _logs_texts(options: Mapping[str, str]) -> bool:
+    """Whether PostgreSQL writes statements of ours with their values into its log."""
+    writes = options.get("log_statement") in ("mod", "all") or (
+        options.get("log_min_duration_statement", "-1") != "-1"
+    )
+    return writes and options.get("log_parameter_max_length", "0") != "0"
 
 
 def _remedy(problem: str) -> str:

@@ -239,15 +239,17 @@ def _delete(connection: sa.Connection, table: sa.Table, which: sa.ColumnElement[
 def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) -> None:
     pseudonym = f"erased-{secrets.token_hex(4)}"
     somebody = str(UUID(bytes=secrets.token_bytes(16), version=4))
+    serves = _chat.waiter_subject == subject
     served = {
-        "waiter_subject": pseudonym,
+        "waiter_subject": sa.case((serves, pseudonym), else_=_chat.waiter_subject),
         "waiter_name": pseudonym,
         # the UUID of an open chat is a server's to change
         "waiter": sa.case((_chat.ended.is_(None), _chat.waiter), else_=somebody),
     }
     while keys := _some_keys(store, _service.waiter == subject, _service.chat):
         with writing(store) as connection:
-            last = _chat.key.in_(keys), _chat.waiter_subject == subject
+            # Who was the last is not kept of a chat that nobody serves: the name may be its own.
+            last = _chat.key.in_(keys), sa.or_(serves, _chat.waiter_subject.is_(None))
             connection.execute(sa.update(tables.chat).where(*last).values(served))
             ever = _service.chat.in_(keys), _service.waiter == subject
             change = sa.update(tables.service).where(*ever).values(waiter=pseudonym)

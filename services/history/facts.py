@@ -17,8 +17,9 @@ from .sql import SQLStore, open_store
 from .sqlite import SQLiteStore
 
 _OPTIONS = (
-    "fsync", "full_page_writes", "max_connections", "server_version_num",
-    "superuser_reserved_connections", "synchronous_commit",
+    "fsync", "full_page_writes", "log_min_duration_statement", "log_parameter_max_length",
+    "log_statement", "max_connections", "server_version_num", "superuser_reserved_connections",
+    "synchronous_commit",
 )  # fmt: skip
 
 

@@ -83,6 +83,14 @@ def test_a_database_whose_commits_promise_nothing(sick, database):
     ]
 
 
+def test_a_database_whose_log_shows_what_people_say(sick, database):
+    for option in ("log_min_duration_statement%3D100", "log_statement%3Dall"):
+        url = f"{database}?options=-c{option}"
+        said = says(sick(store=history.look(url)), Level.WARNING, "shows what people say")
+        assert said.remedy == "log_parameter_max_length = 0"
+        assert sick(store=history.look(f"{url}%20-clog_parameter_max_length%3D0")) == []
+
+
 def test_more_workers_than_the_database_takes(sick, database):
     facts = history.look(database)
     few, many = (replace(SERVING, workers=number) for number in (6, 7))

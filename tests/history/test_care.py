@@ -270,3 +270,61 @@ def test_the_servers_writer_gets_its_turn_during_a_sweep(
     sweeping.join()
     assert key > 1003
     assert {row[0] for row in everything(store)["chat"]} == set(range(1001, key + 1))
+
+
+# ---- everywhere ----------------------------------------------------------
+
+
+def test_no_table_names_an_erased_waiter(store: SQLStore):
+    """Whatever column is added later: a subject in it has to be erased as well."""
+    with slices.writing(store) as connection:
+        for name, table in tables.metadata.tables.items():
+            if name not in ("alembic_version", "csapp_meta"):
+                connection.execute(sa.insert(table).values(_row(table, "pat")))
+    care.erase(store, "pat", pause=no_pause)
+    left = {
+        (name, column)
+        for name, rows in everything(store).items()
+        for row in rows
+        for column, value in zip(tables.metadata.tables[name].columns.keys(), row, strict=True)
+        if isinstance(value, str) and "pat" in value.lower()
+    }
+    assert left <= WRITTEN
+
+
+#: what a waiter wrote stays, and what never holds a subject
+WRITTEN = {
+    ("message", "body"), ("message", "client_id"), ("note", "text"),
+    ("canned", "shortcut"), ("canned", "text"), ("canned_past", "shortcut"),
+    ("canned_past", "text"), ("revoked", "sid"), ("attempt", "key"),
+}  # fmt: skip
+
+
+def _row(table: sa.Table, subject: str) -> dict[str, object]:
+    """A row that says *subject* wherever it can; in a visitor's chat, which the waiter served."""
+    values: dict[str, object] = {}
+    for column in table.columns:
+        if isinstance(column.type, sa.Text):
+            values[column.name] = subject
+        elif isinstance(column.type, sa.Boolean):
+            values[column.name] = False
+        elif column.autoincrement is not True:
+            values[column.name] = 1
+    if table is tables.chat:
+        values |= dict.fromkeys(("user", "user_subject", "user_name", "department"), "ann")
+        values |= {"page": "", "comment": "", "waiter_subject": None}
+    if table is tables.canned:
+        values["owner"] = ""  # shared
+    return values
+
+
+def test_a_waiters_name_goes_from_chats_that_nobody_serves_any_more(store: SQLStore):
+    for key, ended in ((1, BEGAN), (2, None)):
+        chat = keep(store, key, user="bob", waiter="pat", waiter_name="Patricia", ended=ended)
+        chat.waiter = chat.waiter_subject = None  # as a server leaves it
+        store.commit(Batch(chats=[chat]))
+    care.erase(store, "pat", pause=no_pause)
+    found = list(care.chats_of_person(store, "bob"))
+    assert len(found) == 2
+    assert all(chat.waiter_name.startswith("erased-") for chat in found)
+    assert all(chat.waiter_subject is None for chat in found)
