@@ -21,7 +21,9 @@ from services.place import CONFIGURATION, ROOT, STANDALONE
 from .ports import free_port
 
 SECRET = "a-secret-for-tests-only-0123456789"
-PATIENCE = 30.0  # s until a wait for something that must happen is given up
+#: s until a wait for something that must happen is given up: long, for a busy machine
+PATIENCE = 60.0
+STOPPING = 30.0  # s that a server may take to end: gunicorn gives its workers as long
 
 
 class LiveServer:
@@ -199,7 +201,7 @@ class LiveServer:
     def wait(self) -> int:
         """Wait for the end; the exit status. SIGKILL after a long while, which is a failure."""
         try:
-            status = self.process.wait(PATIENCE)
+            status = self.process.wait(STOPPING)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -50,7 +50,7 @@ IMAGES = ROOT / "docs" / "images"
 #: The waiter's page asks who is signed in, and "nobody" is a 401.
 USUAL = ("status of 401",)
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="package")

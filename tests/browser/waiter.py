@@ -9,7 +9,7 @@ from testkit import Client, LiveServer
 
 Frame = dict[str, Any]
 
-PATIENCE = 15.0  # s without a byte, the server's pings included: they come every 25 s
+PATIENCE = 24.0  # s without a byte, the server's pings included: they come every 25 s
 
 
 class Waiter:
