@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from ..bounds import PLACES, share
 from ..errors import SettingsError
 from ..instance import SECRET_FILE
 from ..settings import PREFIX, Settings
@@ -113,7 +114,10 @@ def proxies(setup: SetUp) -> Iterator[Finding]:
     inside = all(map(_is_local, setup.serving.binds))
     believed, each = setup.settings.trusted_proxies, setup.settings.connections_per_ip
     if inside and not believed:
-        shared = f" and share its {each} connections (CSAPP_CONNECTIONS_PER_IP)" if each else ""
+        places = share(PLACES, each)
+        shared = f" and share its {each} connections and {places} places" if each else ""
+        if each and all(bind.startswith("unix:") for bind in setup.serving.binds):
+            shared = f" without an address, and no bound holds, such as its {each} connections"
         yield hint(
             "gunicorn is reached from this machine only, so by a proxy; "
             f"but CSAPP_TRUSTED_PROXIES is 0: all visitors look like one{shared}",
@@ -124,6 +128,12 @@ def proxies(setup: SetUp) -> Iterator[Finding]:
             f"CSAPP_TRUSTED_PROXIES is {believed}, and gunicorn listens beyond this machine "
             f"({', '.join(setup.serving.binds)}): who gets past the proxy can claim any address",
             "listen on 127.0.0.1 or a unix socket, or let a firewall keep others out",
+        )
+    elif not each:
+        yield hint(
+            "CSAPP_CONNECTIONS_PER_IP is 0, which lifts all bounds by address: "
+            "one machine can take every place in the queue and all connections",
+            "CSAPP_CONNECTIONS_PER_IP=100, unless the network is trusted",
         )
 
 

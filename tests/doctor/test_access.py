@@ -93,6 +93,17 @@ def test_a_proxy_that_is_not_believed(sick, binds):
     )
 
 
+def test_what_a_proxy_that_is_not_believed_costs(sick):
+    tcp, unix = (replace(SERVING, binds=[bind]) for bind in ("127.0.0.1:8000", "unix:/run/x.sock"))
+    says(sick(serving=tcp, trusted_proxies=0), Level.HINT, "100 connections and 50 places")
+    says(sick(serving=unix, trusted_proxies=0), Level.HINT, "without an address, and no bound")
+
+
+def test_bounds_by_address_that_are_lifted(sick):
+    said = says(sick(connections_per_ip=0), Level.HINT, "lifts all bounds by address")
+    assert "CSAPP_CONNECTIONS_PER_IP=100" in said.remedy
+
+
 @pytest.mark.parametrize("bind", ["0.0.0.0:8000", "[::]:8000", ":8000", "10.0.0.1:80", "box:80"])
 def test_a_proxy_that_others_get_past(sick, bind):
     serving = replace(SERVING, binds=["127.0.0.1:8000", bind])
