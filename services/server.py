@@ -38,6 +38,7 @@ from .revocation import News, Revocations
 from .seldom import Seldom
 from .session import Session
 from .settings import Settings
+from .standings import used_tickets
 from .starting import Start
 from .switchboard import Switchboard
 from .timers import TICK, Wheel
@@ -240,6 +241,7 @@ class ChatServer:
         if self.store is not None:
             chats = runtime.blocking(self.store.open_chats)
             switchboard.restore(chats, runtime.blocking(self.store.duties))
+            desk.void(runtime.blocking(used_tickets, self.store, time.time()))
         ticks = itertools.count()
 
         def tick() -> None:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .bounds import TICKET_LIFETIME
+from .clock import KEY_BITS
 from .desk.port import Role, Standing
-from .history.port import Chat, Duty
+from .history.port import Chat, Duty, Store
+
+#: µs from naming a conversation to standing in line for it, at most
+NAMING = 1_000_000
 
 
 def standings(chats: list[Chat], duties: Iterable[Duty]) -> tuple[list[Standing], list[Chat]]:
@@ -39,3 +44,14 @@ def standings(chats: list[Chat], duties: Iterable[Duty]) -> tuple[list[Standing]
         )
     over = [chat for chat in chats if newest[chat.user_subject] is not chat]
     return [*waiters.values(), *users], over
+
+
+def used_tickets(store: Store, now: float) -> dict[str, int]:
+    """Up to which place (µs since 1970) the tickets of users are void who were served lately.
+
+    A conversation is named when its user stands in line for it. *now* is in s.
+    Blocks. Raises `StoreError`.
+    """
+    since = int((now - TICKET_LIFETIME) * 1000) << KEY_BITS
+    served = store.served_since(since)
+    return {one: (key >> KEY_BITS) * 1000 + NAMING for one, key in served.items()}

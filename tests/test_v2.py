@@ -522,6 +522,27 @@ def test_a_ticket_takes_the_old_place_in_line(come, server):
     assert assert_receives(ann, "connect_queue")["payload"]["location"] == 2
 
 
+@pytest.mark.parametrize("running", ["gunicorn"], indirect=True)
+def test_a_ticket_that_has_led_to_a_chat_is_void_after_a_restart_too(come, server):
+    ann = come("user", "ann")
+    ann.say("connect")
+    ticket = assert_receives(ann, "connect_queue")["payload"]["ticket"]
+    waiter = come("waiter", "wim")
+    waiter.say("ready")
+    until(ann, "connect_success")
+    ann.say("disconnect")
+    until(waiter, "disconnected")
+    bob = come("user", "bob")
+    meet(bob, waiter)
+    say(bob, "hello")  # what came before is stored by now
+    kill(server)
+    cho, ann = come("user", "cho"), come("user", "ann")
+    cho.say("connect")
+    assert until(cho, "connect_queue")["payload"]["location"] == 0
+    ann.say("connect", {"ticket": ticket})
+    assert until(ann, "connect_queue")["payload"]["location"] == 1
+
+
 def test_who_is_signed_out_elsewhere_is_closed(come, server, database_url):
     ann, bob = come("user", "ann"), come("user", "bob")
     with closing(open_store(database_url)) as store:  # as another process does

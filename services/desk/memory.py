@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -254,6 +254,12 @@ class MemoryDesk:
     def _micros(self) -> int:
         """µs since 1970."""
         return int(self._wall() * 1e6)
+
+    def void(self, served: Mapping[str, int]) -> None:
+        """Tickets that these subjects were told until then (µs since 1970) bring nothing back."""
+        with self._lock:
+            for subject, at in sorted(served.items(), key=lambda one: one[1]):
+                self._void[subject] = at
 
     def _spend(self, user: User) -> None:
         """*user* has used its place, or has given it up: no ticket of it brings that back."""

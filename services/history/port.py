@@ -228,6 +228,9 @@ class Store(Protocol):
     def open_chats(self) -> list[Chat]:
         """Every chat that has not ended, oldest first."""
 
+    def served_since(self, key: int) -> dict[str, int]:
+        """By the subjects of users: the latest of their chats with keys above *key*."""
+
     def chats_of(
         self, side: int, subject: str, *, before: int | None = None, limit: int = 50
     ) -> list[Chat]:

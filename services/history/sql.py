@@ -389,6 +389,11 @@ class SQLStore:
     def open_chats(self) -> list[Chat]:
         return self._chats(open_chats())
 
+    def served_since(self, key: int) -> dict[str, int]:
+        chats = tables.chat.c
+        query = sa.select(chats.user_subject, sa.func.max(chats.key)).where(chats.key > key)
+        return {row[0]: row[1] for row in self._select(query.group_by(chats.user_subject))}
+
     def chats_of(
         self, side: int, subject: str, *, before: int | None = None, limit: int = 50
     ) -> list[Chat]:

@@ -203,6 +203,12 @@ def test_open_chats_are_the_oldest_first_with_their_last_seq(store):
     assert [(one.key, one.last_seq) for one in store.open_chats()] == [(1, 7), (3, 0)]
 
 
+def test_the_latest_chat_of_each_user_since_then(store):
+    store.commit(Batch([chat(1), chat(5), chat(7), chat(6, "cid"), chat(4, "dee")]))
+    assert store.served_since(4) == {"ann": 7, "cid": 6}
+    assert store.served_since(7) == {}
+
+
 def test_chats_of_a_side_are_the_newest_first(store):
     chats = [chat(key, user=f"u-{key % 2}", waiter=f"w-{key % 3}") for key in range(1, 13)]
     chats[11].ended = 5
