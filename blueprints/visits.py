@@ -86,6 +86,7 @@ class Visit:
         self._has_body = self._has_body and response.status_code >= REFUSED
         seconds = ANSWER_TIME + (response.calculate_content_length() or 0) / SLOWEST
         self._timer = self._server.wheel.after(seconds, self._cut_answer)
+        response.direct_passthrough = False  # of a file: a web server would not close the response
         response.call_on_close(self.end)
 
     def _cut_answer(self) -> None:

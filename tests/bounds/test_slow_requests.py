@@ -145,6 +145,19 @@ def test_a_client_that_does_not_take_its_answers_is_cut_off(server):
     assert taken.count(b"HTTP/1.") < sent // len(asked), "all of them were answered"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_file_that_was_taken_is_not_under_way_any_more(server, method):
+    """A console is forty of them; the web server sends them from their files."""
+    path = "/csapp-static/console/main.js"
+    codes = []
+    for _ in range(5 * MOST):
+        with Raw(server, source="127.0.3.7") as raw:
+            raw.send(f"{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+            codes.append(raw.head().split()[1])
+            assert ended(raw)
+    assert set(codes) == {"200"}
+
+
 def test_nothing_is_left_of_them(server):
     let_pass(server, 2 * ANSWER_TIME + BODY_TIME)
     for source in ("127.0.4.1", "127.0.3.2", "127.0.3.4", "127.0.3.6"):

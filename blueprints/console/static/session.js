@@ -66,6 +66,8 @@ export class Session {
       this.why = error.message;
     }
     if (offered && offered !== login?.token) login = await this.#consider(offered, login);
+    // Out of the address and the history, but not before: a reload meanwhile would lose it.
+    if (offered) history.replaceState(null, "", location.pathname + location.search);
     if (login) this.#enter(login);
     else this.#show("out", this.why);
   }
@@ -241,12 +243,8 @@ const gone = (error) => {
   return null;
 };
 
-/** The token of the address, which leaves the address bar and the history. */
-function fromAddress() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (token) history.replaceState(null, "", location.pathname + location.search);
-  return token;
-}
+/** The token of the address. */
+const fromAddress = () => new URLSearchParams(location.hash.slice(1)).get("token");
 
 /** One tab after the other: the second finds what the first was given. */
 function inTurn(work) {
