@@ -9,7 +9,7 @@ from flask import Blueprint, Request, Response, jsonify, request
 
 from services.identity import STRANGER, Identity, Shown, TokenRole
 from services.limits import KeyedBuckets
-from services.origin import client_address, origin_allowed, public_host
+from services.origin import client_address, origin_allowed, public_host, why_refused
 from services.revocation import date
 from services.security_log import Event, security
 from services.server import ChatServer
@@ -159,7 +159,9 @@ def _foreign(asked: Request, server: ChatServer) -> Response | None:
         return None
     address = client_address(asked.environ, settings.trusted_proxies)
     security.record(Event.ORIGIN_REFUSED, address=address, origin=origin or "", reason="token")
-    return problem(403, ErrorCode.FORBIDDEN, "pages of this origin may not ask for tokens")
+    why = why_refused(origin or "", host, settings.allowed_origins)
+    what = f"pages of this origin may not ask for tokens: {why}"
+    return problem(403, ErrorCode.FORBIDDEN, what)
 
 
 def _too_many(

@@ -17,7 +17,7 @@ from pathlib import Path
 import click
 from flask import Flask, current_app
 
-from services.doctor import Finding, Level, Serving, SetUp, examine
+from services.doctor import Answers, Finding, Level, Serving, SetUp, ask, examine
 from services.history.accounts import Accounts
 from services.history.port import StoreError
 from services.settings import PREFIX
@@ -46,13 +46,19 @@ _LOOK = Path(__file__).with_name("look_at_gunicorn.py")
     default="",
     help="What gunicorn is started with, such as '-c FILE -w 2 wsgi:app'. APP is imported.",
 )
+@click.option(
+    "--url",
+    metavar="URL",
+    help="The public address of the running chat: it is asked as a page of its own asks it.",
+)
 @click.option("--json", "as_json", is_flag=True, help="For machines.")
-def doctor(gunicorn: str, as_json: bool) -> None:
+def doctor(gunicorn: str, url: str | None, as_json: bool) -> None:
     """Look at the whole set-up and name each fault with its remedy.
 
     Exits with 1 when messages would be lost, strangers let in or chats refused.
     """
-    findings = examine(_set_up(current_app._get_current_object(), gunicorn))  # type: ignore[attr-defined]
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    findings = examine(_set_up(app, gunicorn, url))
     sick = any(one.level is Level.FAULT for one in findings)
     click.echo(_json(findings, sick) if as_json else _text(findings))
     sys.exit(1 if sick else 0)
@@ -75,7 +81,7 @@ def _text(findings: list[Finding]) -> str:
     return "\n".join([*lines, ", ".join(sums)])
 
 
-def _set_up(app: Flask, gunicorn: str) -> SetUp:
+def _set_up(app: Flask, gunicorn: str, address: str | None) -> SetUp:
     from services.desk import facts as redis  # the drivers of both are loaded for nothing else
     from services.history import facts as history
     from services.history.opening import own_store
@@ -95,7 +101,15 @@ def _set_up(app: Flask, gunicorn: str) -> SetUp:
         clock=time.time(),
         mounts=_mounts(),
         readable=_readable(extension),
+        answers=None if address is None else _answers(address),
     )
+
+
+def _answers(url: str) -> Answers:
+    try:
+        return ask(url)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--url") from None
 
 
 def _readable(extension: Extension) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from flask import Blueprint, Response, request
 from flask_sock import Sock
 
 from services.desk.port import Role
-from services.origin import client_address, origin_allowed, public_host
+from services.origin import client_address, origin_allowed, public_host, why_refused
 from services.security_log import Event, security
 from services.server import ChatServer, Refused
 from services.transport import handshake
@@ -154,5 +154,7 @@ def _check(environ: Environ, server: ChatServer) -> None:
         security.record(
             Event.ORIGIN_REFUSED, address=address, origin=origin or "", reason="connection"
         )
-        raise Refused(403, ErrorCode.FORBIDDEN, "pages of this origin may not connect here")
+        why = why_refused(origin or "", host, settings.allowed_origins)
+        what = f"pages of this origin may not connect here: {why}"
+        raise Refused(403, ErrorCode.FORBIDDEN, what)
     server.admit(environ, address)

@@ -5,11 +5,34 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection, Mapping
+from enum import StrEnum
 from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
+
+_MOST_SHOWN = 200  # characters of a header that an error repeats
+
+#: an address with its origin, or a path of the same site
+_ADDRESS = re.compile(
+    r"(?=/|[a-z][a-z0-9+.-]*://)(?P<origin>(?:[a-z][a-z0-9+.-]*:)?//[^/?#\\]*)?"
+    r"(?P<path>[^?#]*)(?P<query>\?[^#]*)?",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+class PageTold(StrEnum):
+    """What waiters are told of the page that a visitor asks from."""
+
+    OFF = "off"
+    #: scheme and host
+    ORIGIN = "origin"
+    #: scheme, host and path
+    PATH = "path"
+    #: all but the fragment
+    QUERY = "query"
+
 
 #: an address as proxies write it: bare, with a port, with a zone, in quotes, after `for=`
 #: (RFC 7239): `203.0.113.1:5000`, `"[2001:db8::1]:5000"`, `for=203.0.113.1;proto=https`
@@ -79,6 +102,42 @@ def origin_allowed(origin: str | None, host: str, allowed: Collection[str]) -> b
     if parts.scheme not in _DEFAULT_PORTS or not parts.netloc or "@" in parts.netloc:
         return False
     return not allowed and _netloc(parts.scheme, parts.netloc) == _netloc(parts.scheme, host)
+
+
+def why_refused(origin: str, host: str, allowed: Collection[str]) -> str:
+    """A sentence that names what `origin_allowed` has compared, and the likely mistake."""
+    origin, host = origin[:_MOST_SHOWN], host[:_MOST_SHOWN]
+    if allowed:
+        return f"CSAPP_ALLOWED_ORIGINS does not list the page's origin, {origin}"
+    what = f"the page's origin is {origin}, and this server was reached as {host or 'nothing'}"
+    _, _, netloc = origin.lower().partition("://")
+    if netloc and _without_port(netloc) == _without_port(host.lower()):
+        return f"{what}: does a proxy leave the port out? (nginx: proxy_set_header Host $http_host)"
+    return (
+        f"{what}: CSAPP_TRUSTED_PROXIES says how many proxies to believe, "
+        "CSAPP_ALLOWED_ORIGINS which other sites may chat"
+    )
+
+
+def _without_port(netloc: str) -> str:
+    return re.sub(r":\d*$", "", netloc)
+
+
+def told_page(page: str, told: PageTold) -> str:
+    """What is kept of the address *page*, which a visitor's browser has named.
+
+    Queries and fragments hold searches, names and keys, and a path may hold a
+    password's reset. Words that are no address are the host's own, and stay.
+    """
+    page = page.strip()
+    address = _ADDRESS.match(page)
+    if told is PageTold.OFF or address is None:
+        return "" if told is PageTold.OFF else page
+    origin = re.sub(r"//[^/]*@", "//", address["origin"] or "")  # a name and a password
+    if told is PageTold.ORIGIN:
+        return origin
+    query = address["query"] if told is PageTold.QUERY else ""
+    return origin + address["path"] + (query or "")
 
 
 def _netloc(scheme: str, netloc: str) -> str:

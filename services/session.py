@@ -31,6 +31,7 @@ from .history.writer import Talk
 from .house import House
 from .identity import Identity, Shown, TokenError, TokenRole
 from .limits import TokenBucket
+from .origin import told_page
 from .participants import Kept, Line, Participant, Phase, Socket, Spoken, sealed
 from .security_log import Event, security
 from .transcript import Transcript
@@ -630,7 +631,7 @@ class Session:
         ticket = None
         if isinstance(frame, frames.Connect2) and frame.payload is not None:
             asked = frame.payload
-            me.page = asked.department, asked.page
+            me.page = asked.department, told_page(asked.page, self.house.settings.page)
             if isinstance(asked.ticket, str):
                 ticket = self.house.tokens.read_ticket(asked.ticket, me.identity.subject)
         self._asking = frame

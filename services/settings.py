@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from . import instance as instances
 from .errors import SettingsError
 from .instance import MIN_SECRET_CHARS
+from .origin import PageTold
 
 PREFIX = "CSAPP_"
 
@@ -170,6 +171,13 @@ def _audience(key: str, value: Any) -> str:
     return value.strip()
 
 
+def _page(key: str, value: Any) -> PageTold:
+    try:
+        return PageTold(value)
+    except ValueError:
+        raise SettingsError(key, value, f"one of {', '.join(PageTold)}") from None
+
+
 def _url_prefix(key: str, value: Any) -> str:
     if value in (None, "", "/"):
         return ""
@@ -227,6 +235,8 @@ class Settings:
     max_connections: int = _setting(_whole(1, 10_000_000), 15_000)
     #: origins whose pages may connect; none: the page's own host
     allowed_origins: tuple[str, ...] = _setting(_origins, ())
+    #: what waiters are told of the page that a visitor asks from
+    page: PageTold = _setting(_page, PageTold.PATH)  # noqa: RUF009  # a field, as all are
     #: hops of `X-Forwarded-*` to believe, counted from this server outwards
     trusted_proxies: int = _setting(_whole(0, 32), 0)
     #: s a token is good for

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from services.origin import client_address, origin_allowed, public_host
+from services.origin import (
+    PageTold,
+    client_address,
+    origin_allowed,
+    public_host,
+    told_page,
+    why_refused,
+)
 
 
 @pytest.mark.parametrize(
@@ -80,6 +87,53 @@ def test_public_host():
 )
 def test_same_origin(origin, host, allowed):
     assert origin_allowed(origin, host, ()) is allowed
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "words"),
+    [
+        ("https://shop.example:8443", "shop.example", "leave the port out"),
+        ("http://[::1]:8000", "[::1]", "leave the port out"),
+        ("https://shop.example", "127.0.0.1:8000", "CSAPP_TRUSTED_PROXIES"),
+        ("null", "shop.example", "origin is null"),
+        ("http://[", "shop.example", "origin is http://["),
+        ("https://shop.example", "", "reached as nothing"),
+    ],
+)
+def test_a_refusal_says_what_was_compared(origin, host, words):
+    why = why_refused(origin, host, ())
+    assert words in why
+    assert origin in why
+    assert host in why
+    assert "does not list" in why_refused(origin, host, ("https://other.example",))
+    assert len(why_refused(origin + "x" * 9000, host + "x" * 9000, ())) < 700
+
+
+@pytest.mark.parametrize(
+    ("page", "path", "origin", "query"),
+    [
+        ("https://a.example/b?c=d#e", "https://a.example/b", "https://a.example",
+         "https://a.example/b?c=d"),
+        ("https://a.example", "https://a.example", "https://a.example", "https://a.example"),
+        ("https://a.example?k=1", "https://a.example", "https://a.example", "https://a.example?k=1"),
+        ("https://ann:pass@a.example/b", "https://a.example/b", "https://a.example",
+         "https://a.example/b"),
+        ("HTTPS://A.example/b#token=1", "HTTPS://A.example/b", "HTTPS://A.example",
+         "HTTPS://A.example/b"),
+        ("/reset/token?x#y", "/reset/token", "", "/reset/token?x"),
+        ("//a.example/b?c", "//a.example/b", "//a.example", "//a.example/b?c"),
+        ("http://[::1/b?c", "http://[::1/b", "http://[::1", "http://[::1/b?c"),
+        ("https://a.example\\b?c", "https://a.example\\b", "https://a.example",
+         "https://a.example\\b?c"),
+        (" https://a.example/b\n/c?d ", "https://a.example/b\n/c", "https://a.example",
+         "https://a.example/b\n/c?d"),
+        ("Basket #3? Yes", "Basket #3? Yes", "Basket #3? Yes", "Basket #3? Yes"),
+        ("", "", "", ""),
+    ],
+)  # fmt: skip
+def test_what_is_told_of_a_page(page, path, origin, query):
+    told = {PageTold.PATH: path, PageTold.ORIGIN: origin, PageTold.QUERY: query, PageTold.OFF: ""}
+    assert {how: told_page(page, how) for how in told} == told
 
 
 def test_a_list_replaces_the_own_host():

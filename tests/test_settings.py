@@ -51,6 +51,9 @@ def test_lists():
     ("key", "value"),
     [
         ("MAX_QUEUE", "many"),
+        ("PAGE", "title"),
+        ("PAGE", ""),
+        ("PAGE", 5),
         ("AUDIENCE", "x" * 101),
         ("AUDIENCE", "a\nb"),
         ("AUDIENCE", 5),

@@ -19,7 +19,7 @@ from ..host_word import named
 _say = Seldom(logging.getLogger("csapp"))
 
 #: `docs/widget.md` says what each does
-OPTIONS = ("locale", "catalogue", "theme", "position", "title", "greeting", "credentials")
+OPTIONS = ("locale", "catalogue", "theme", "position", "title", "greeting", "credentials", "page")
 
 
 def tag(extension: Extension) -> Callable[..., Markup]:

@@ -1,12 +1,14 @@
 """Looks at a set-up, and names each fault with its remedy.
 
-What there is (`SetUp`) is collected by the caller; a check is a function that
+What there is (`SetUp`) is collected by the caller, `ask`
+helps with the running chat; a check is a function that
 looks at it and yields findings. A new check is a function in the file of its
 subject, in that file's `CHECKS`. Nothing here opens, changes or starts anything.
 """
 
 from .examine import examine
 from .finding import Finding, Level
-from .setup import Serving, SetUp
+from .outside import ask
+from .setup import Answers, Serving, SetUp
 
-__all__ = ["Finding", "Level", "Serving", "SetUp", "examine"]
+__all__ = ["Answers", "Finding", "Level", "Serving", "SetUp", "ask", "examine"]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from . import access, machine, serving, stores
+from . import access, machine, outside, serving, stores
 from .finding import Finding, Level
 from .setup import Check, SetUp
 
-CHECKS: tuple[Check, ...] = (*serving.CHECKS, *access.CHECKS, *stores.CHECKS, *machine.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *serving.CHECKS,
+    *outside.CHECKS,
+    *access.CHECKS,
+    *stores.CHECKS,
+    *machine.CHECKS,
+)
 
 
 def examine(setup: SetUp) -> list[Finding]:

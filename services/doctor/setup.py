@@ -37,6 +37,17 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What the running chat answers to a page of its public address: status (0: none), words."""
+
+    url: str
+    #: to `GET /readyz`
+    ready: tuple[int, str]
+    #: to `POST /v1/visitor/token`
+    token: tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SetUp:
     """All there is to know, found out beforehand."""
 
@@ -60,6 +71,8 @@ class SetUp:
     mounts: str
     #: accounts with a password that everybody can read in the source
     readable: tuple[str, ...] = ()
+    #: None: nobody has said where it is reached
+    answers: Answers | None = None
 
 
 Check = Callable[[SetUp], Iterator[Finding]]

@@ -109,6 +109,38 @@ def test_a_chat_from_the_question_to_the_end(shop: LiveServer, visit: Visit) -> 
         assert texts(ann) == ["You: A new question."]
 
 
+def test_the_host_says_what_of_a_page_is_told(shop: LiveServer, visit: Visit) -> None:
+    page = visit(f"{shop.url}/?token=s3cret#s3cret")
+    told = [f"{shop.url}/", "Reset your password", "", f"{shop.url}/basket", f"{shop.url}/"]
+    steps = [
+        "",
+        "csapp('page', 'Reset your password')",
+        "csapp('page', 'off')",
+        f"csapp('page', '{shop.url}/basket?s3cret')",
+        "csapp('page', null)",
+    ]
+    with Waiter(shop) as ada:
+        for step, expected in zip(steps, told, strict=True):
+            page.evaluate(step)
+            if step:
+                page.get_by_role("button", name="Start a new chat").click()
+                write(page, "Hello?")
+            else:
+                ask(page, "Hello?")
+            peer = ada.hears("new_connection")["payload"]
+            ada.user = peer["uuid"]
+            assert peer["page"] == expected, step
+            ada.ends()
+
+
+def test_a_tag_says_what_of_its_page_is_told(shop: LiveServer, visit: Visit) -> None:
+    page = visit(f"{shop.url}/")
+    page.evaluate("document.querySelector('csapp-widget').dataset.page = 'Checkout'")
+    ask(page, "Hello?")
+    with Waiter(shop) as ada:
+        assert ada.hears("new_connection")["payload"]["page"] == "Checkout"
+
+
 def test_places_in_line(shop: LiveServer, visit: Visit) -> None:
     ann = ask(visit(f"{shop.url}/"), "I am Ann.")
     expect(ann.get_by_text("You are next in line")).to_be_visible()

@@ -12,7 +12,9 @@ from pathlib import Path
 from testkit import LiveServer
 from testkit.ports import free_port
 
-from .published import DEPLOY, block, replaced
+from .published import DEPLOY, EMBEDDING, block, replaced
+
+NGINX_READY = "start worker process "
 
 SOCKET = "unix:/run/csapp/gunicorn.sock"
 
@@ -57,19 +59,31 @@ def nginx(
             f"server {SOCKET};": upstreams,
         },
     )
+    command = _nginx(directory, replaced(block("nginx"), main or {}), site)
+    return LiveServer(command, port=port, tls=trust, prefix=prefix, ready=NGINX_READY)
+
+
+def nginx_of_a_host(directory: Path, server: int, changes: Mapping[str, str]) -> LiveServer:
+    """nginx as docs/embedding.md has it, before one process on port *server* that is both."""
+    port = free_port()
+    locations = block("nginx", EMBEDDING).replace("127.0.0.1:8001", f"127.0.0.1:{server}")
+    locations = locations.replace("127.0.0.1:8000", f"127.0.0.1:{server}")
+    for old, new in changes.items():
+        assert old in locations
+        locations = locations.replace(old, new)
+    site = f"server {{\nlisten 127.0.0.1:{port};\n{locations}\n}}"
+    command = _nginx(directory, "events {}", site)
+    return LiveServer(command, port=port, prefix="/support", ready=NGINX_READY)
+
+
+def _nginx(directory: Path, main: str, site: str) -> list[str]:
+    """The command that starts it with this configuration."""
     config = directory / "nginx.conf"
-    config.write_text(
-        NGINX.format(
-            directory=directory,
-            # the socket is where only this user may go
-            user="user root;" if os.geteuid() == 0 else "",
-            main=replaced(block("nginx"), main or {}),
-            site=site,
-        )
-    )
+    # the socket is where only this user may go
+    user = "user root;" if os.geteuid() == 0 else ""
+    config.write_text(NGINX.format(directory=directory, user=user, main=main, site=site))
     program = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin") or "nginx"
-    command = [program, "-p", str(directory), "-c", str(config), "-e", "stderr"]
-    return LiveServer(command, port=port, tls=trust, prefix=prefix, ready="start worker process ")
+    return [program, "-p", str(directory), "-c", str(config), "-e", "stderr"]
 
 
 def caddy(directory: Path, upstreams: str, prefix: str = "") -> LiveServer:

@@ -12,6 +12,7 @@ from testkit.server import ROOT
 
 DEPLOY = ROOT / "deploy"
 PAGE = (ROOT / "docs" / "deploy.md").read_text()
+EMBEDDING = (ROOT / "docs" / "embedding.md").read_text()
 
 
 def replaced(text: str, changes: Mapping[str, str]) -> str:
@@ -22,9 +23,9 @@ def replaced(text: str, changes: Mapping[str, str]) -> str:
     return text
 
 
-def block(language: str) -> str:
+def block(language: str, page: str = PAGE) -> str:
     """The first block of *language* on the page."""
-    found = re.search(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    found = re.search(rf"^```{language}\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     assert found, language
     return found[1]
 

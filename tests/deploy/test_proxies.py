@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import subprocess
+import sys
 from contextlib import ExitStack
 
 import pytest
@@ -13,6 +16,7 @@ from services.settings import Settings
 from services.transport.connection import ANSWER
 from testkit import Client, LiveServer, assert_receives
 from testkit.redis import RedisServer
+from testkit.server import ROOT, SECRET
 from tests.conftest import trusting
 from tests.raw import Raw, request
 
@@ -162,6 +166,46 @@ def test_nginx_before_two_workers_of_one_desk(behind, tmp_path):
             assert_receives(user, "connect_success", uuid=waiter.uuid)
             assert_receives(waiter, "new_connection", uuid=user.uuid)
             talk(waiter, user)
+
+
+def test_a_port_of_ones_own_reaches_the_chat_of_a_host(tmp_path):
+    """`docs/embedding.md`: pages of http://HOST:PORT are the server's own; $host forgets PORT."""
+    env = {"CSAPP_URL_PREFIX": "/support", "CSAPP_TRUSTED_PROXIES": "1"}
+    ways = [({}, 101), ({"$http_host": "$host"}, 403)]
+    with LiveServer.gunicorn(env=env, prefix="/support") as server, ExitStack() as stack:
+        for number, (changes, expected) in enumerate(ways):
+            (directory := tmp_path / str(number)).mkdir()
+            front = stack.enter_context(fronts.nginx_of_a_host(directory, server.port, changes))
+            with Raw(front) as raw:
+                host = f"127.0.0.1:{front.port}"
+                raw.send(request("/support" + USER, host, Origin=f"http://{host}"))
+                head = raw.head()
+                assert int(head.split()[1]) == expected
+                found = doctor(f"http://{host}/support")
+                if expected == 101:
+                    assert found == []
+                    continue
+                why = f"origin is http://{host}, and this server was reached as 127.0.0.1: "
+                assert why in json.loads(raw.body(head))["message"]
+                [fault] = found
+                assert fault["level"] == "fault"
+                assert why in fault["what"]
+                assert "$http_host" in fault["remedy"]
+
+
+def doctor(url: str) -> list[dict[str, str]]:
+    """What `chat doctor --url` says of the chat at *url*."""
+    words = ["--app", "csapp", "chat", "doctor", "--json", "--url", url]
+    env = {**os.environ, "CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": "off"}
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", *words],
+        check=False,  # 1: it has found a fault
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
+    return [one for one in json.loads(done.stdout)["findings"] if url in one["what"]]
 
 
 def test_nginx_passes_by_a_machine_that_is_down(tmp_path, certificate):

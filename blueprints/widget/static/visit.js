@@ -125,7 +125,7 @@ export class Visit {
 
   #wish() {
     this.problem = "";
-    if (this.#isIdle) this.client.connect({ page: location.origin + location.pathname });
+    if (this.#isIdle) this.client.connect({ page: this.#widget.place });
   }
 
   /** End the chat, or leave the line: what nobody has heard goes back to be written. */

@@ -222,6 +222,7 @@
     #tries = 0;
     #unread = 0;
     #turn = 0;
+    #place = null;
 
     connectedCallback() {
       if (this.shadowRoot) return;
@@ -246,6 +247,12 @@
     /** What the element says, or else the script tag. */
     option(name) {
       return this.dataset[name] ?? script.dataset[name];
+    }
+
+    /** What waiters are told of the page: its address without the query, or the page's own words. */
+    get place() {
+      const said = this.#place ?? this.option("page");
+      return said === "off" ? "" : said ?? location.origin + location.pathname;
     }
 
     #build() {
@@ -395,6 +402,10 @@
       this.#panel?.relabel();
     }
 
+    page(words) {
+      this.#place = words == null ? null : String(words).slice(0, 2000);
+    }
+
     setTheme(theme) {
       this.frame.dataset.theme = theme === "light" || theme === "dark" ? theme : "auto";
     }
@@ -408,7 +419,7 @@
     }
   }
 
-  const COMMANDS = ["open", "close", "toggle", "identify", "reset", "setLocale", "setTheme", "on", "off"];
+  const COMMANDS = ["open", "close", "toggle", "identify", "reset", "page", "setLocale", "setTheme", "on", "off"];
 
   const mount = () => {
     customElements.define("csapp-widget", Widget);

@@ -1,0 +1,94 @@
+"""What a page of the public address is answered: through every proxy, as a visitor's browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from urllib.parse import urlsplit
+
+from .finding import Finding, fault, warning
+from .setup import Answers, Check, SetUp
+
+TIMEOUT = 10.0  # s
+
+MOST = 4096  # bytes of an answer that are read
+
+
+def ask(url: str) -> Answers:
+    """What the chat at *url* (`https://shop.example/support`) answers to its own pages.
+
+    Waits for up to 20 s. Raises `ValueError` for what is no address.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise ValueError("the public address of the chat, such as https://shop.example/support")
+    origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
+    connects = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    line = connects(parts.hostname, parts.port, timeout=TIMEOUT)
+
+    def answer(method: str, address: str) -> tuple[int, str]:
+        try:
+            line.request(method, path + address, headers={"Host": parts.netloc, "Origin": origin})
+            got = line.getresponse()
+            return got.status, _words(got.read(MOST))
+        except (OSError, HTTPException) as error:
+            return 0, f"{type(error).__name__}: {error}"
+        finally:
+            line.close()
+
+    return Answers(
+        url=url, ready=answer("GET", "/readyz"), token=answer("POST", "/v1/visitor/token")
+    )
+
+
+def _words(body: bytes) -> str:
+    """What an answer says: ours are JSON; of a page, nothing."""
+    try:
+        said = json.loads(body)
+        return str(said.get("reason") or said.get("message") or "")
+    except (ValueError, AttributeError):
+        return ""
+
+
+def ready(setup: SetUp) -> Iterator[Finding]:
+    """Somebody serves there."""
+    if setup.answers is None:
+        return
+    status, words = setup.answers.ready
+    if status == 0:
+        yield fault(
+            f"nobody answers at {setup.answers.url}: {words}", "start it, or mend the proxy"
+        )
+    elif status != 200:
+        yield fault(
+            f"{setup.answers.url}/readyz answers {status}: {words or 'the chat does not say why'}",
+            "see to that reason; without one, something before the chat answers for it",
+        )
+
+
+def token(setup: SetUp) -> Iterator[Finding]:
+    """Pages of that very address may chat."""
+    if setup.answers is None or setup.answers.ready[0] != 200:
+        return
+    status, words = setup.answers.token
+    if status == 403 and words:
+        yield fault(
+            f"pages of {setup.answers.url} are refused: {words}",
+            "let the proxy pass Host on with its port (nginx: $http_host), "
+            "or set CSAPP_TRUSTED_PROXIES, or list the site in CSAPP_ALLOWED_ORIGINS",
+        )
+    elif status == 429:
+        yield warning(
+            f"{setup.answers.url} hands out no more tokens to this address: {words}",
+            "ask again in a minute; if it lasts, CSAPP_TRUSTED_PROXIES may be too low",
+        )
+    elif status != 200:
+        yield fault(
+            f"visitors at {setup.answers.url} get no token: {status} {words}".rstrip(),
+            "look for what answers in the place of the chat: a login, a limit or a check "
+            "of forms that the application puts before all of its addresses",
+        )
+
+
+CHECKS: tuple[Check, ...] = (ready, token)

@@ -1,0 +1,59 @@
+"""What the running chat answers to pages of its own address (`chat doctor --url`)."""
+
+from __future__ import annotations
+
+import pytest
+
+from services.doctor import Answers, Level, ask
+from testkit.ports import free_port
+
+from .conftest import says
+
+URL = "https://shop.example/support"
+
+
+def answers(ready: tuple[int, str] = (200, ""), token: tuple[int, str] = (200, "")) -> Answers:
+    return Answers(url=URL, ready=ready, token=token)
+
+
+def test_all_is_well(sick):
+    assert sick(answers=answers()) == []
+
+
+@pytest.mark.parametrize(
+    ("ready", "words"),
+    [
+        ((0, "TimeoutError: timed out"), "nobody answers at https://shop.example/support"),
+        ((503, "the desk cannot be reached"), "answers 503: the desk cannot be reached"),
+        ((302, ""), "answers 302: the chat does not say why"),
+    ],
+)
+def test_nobody_serves(sick, ready, words):
+    says(sick(answers=answers(ready, token=ready)), Level.FAULT, words)
+
+
+@pytest.mark.parametrize(
+    ("token", "level", "words"),
+    [
+        ((403, "the origin is X"), Level.FAULT, f"pages of {URL} are refused: the origin is X"),
+        ((400, ""), Level.FAULT, "get no token: 400"),
+        ((403, ""), Level.FAULT, "get no token: 403"),
+        ((429, "too many tokens"), Level.WARNING, "hands out no more tokens"),
+    ],
+)
+def test_pages_are_refused(sick, token, level, words):
+    says(sick(answers=answers(token=token)), level, words)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["shop.example", "ftp://shop.example", "https://", "http://[", "https://a@b", "http://a:b"],
+)
+def test_what_is_no_address_is_said(url):
+    with pytest.raises(ValueError, match=r"address|Port|IPv6"):
+        ask(url)
+
+
+def test_a_server_that_is_not_there(sick):
+    nobody = ask(f"http://127.0.0.1:{free_port()}/support/")
+    says(sick(answers=nobody), Level.FAULT, "ConnectionRefusedError")
