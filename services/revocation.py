@@ -114,7 +114,7 @@ class Revocations:
         Waits for the store while not all has been read, and for a token of an
         unusual age. Raises `StoreError` then.
         """
-        if identity.sid in self._sids or self._subjects.get(identity.subject, signed - 1) >= signed:
+        if self.is_known(identity, signed):
             return True
         store = self._store
         if store is None or (self.loaded and signed >= self._oldest() + HOUR):
@@ -123,6 +123,16 @@ class Revocations:
             store.is_revoked, identity.sid, identity.subject, signed
         )
         return found
+
+    def is_known(self, identity: Identity, signed: int) -> bool:
+        """The same as far as memory knows, without waiting.
+
+        Whoever has waited asks once more when its connection can be found: what was
+        revoked meanwhile closed only those that could be.
+        """
+        return identity.sid in self._sids or (
+            self._subjects.get(identity.subject, signed - 1) >= signed
+        )
 
     def revoke(self, *, sid: str = "", subject: str = "", at: int) -> None:
         """Revoke a login, or what a subject was given until *at*; here at once. Waits.
@@ -153,8 +163,6 @@ class Revocations:
     # ---- looking -------------------------------------------------------
 
     def _look(self) -> None:
-        if self._store is None:
-            return
         try:
             self._looking.once()
         finally:
@@ -162,9 +170,11 @@ class Revocations:
                 self._timer = self._wheel.after(LOOK, self._due)
 
     def _turn(self) -> None:
-        assert self._store is not None  # noqa: S101  # `_look` sees to it
         try:
-            self._read_on(self._store)
+            if self._store is None:
+                self._looks += 1
+            else:
+                self._read_on(self._store)
             if self._looks % FORGET == FIRST:  # beside the looking: it may take minutes
                 self._runtime.spawn(self._forgetting.once)
         except CSAppError as error:
@@ -220,7 +230,9 @@ class Revocations:
     def _forget(self) -> None:
         """Let go of what is worth nothing, here and in the store; some at a time."""
         oldest = self._oldest()
-        for held in (self._sids, self._subjects):
+        store = self._store
+        # a subject that is looked up nowhere else is remembered here
+        for held in (self._sids, self._subjects) if store is not None else (self._sids,):
             keys = iter(list(held))
             while some := list(islice(keys, FORGOTTEN)):
                 with self._lock:
@@ -228,10 +240,11 @@ class Revocations:
                         if held.get(key, oldest) < oldest:
                             del held[key]
                 self._runtime.sleep(0)
+        if store is None:
+            return
         longest = oldest + WEEK - MAX_LIFETIME * 1000
-        assert self._store is not None  # noqa: S101  # only a look begins it
         try:
-            while self._runtime.blocking(self._prune, self._store, oldest, longest):
+            while self._runtime.blocking(self._prune, store, oldest, longest):
                 self._runtime.sleep(PAUSE)
         except CSAppError as error:
             log.warning("old revocations cannot be removed: %s", error)

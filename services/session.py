@@ -555,6 +555,8 @@ class Session:
         self._ends = max(self._ends, ends)
         if shown.signed >= self.signed:
             self._identity, self.signed = shown.identity, shown.signed
+        if self.house.revocations.is_known(shown.identity, shown.signed):  # a moment ago
+            raise Farewell(CloseCode.UNAUTHENTICATED, "signed out")
 
     def _await_end(self) -> None:
         if self.connection.code is not None:  # it has ended while a thread was about to look

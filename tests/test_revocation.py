@@ -301,10 +301,15 @@ def test_revoking_while_the_store_is_down_holds_here_and_is_reported(hand):
 def test_without_a_store_this_process_remembers(hand):
     one, closed = started(hand, None)
     one.revoke(subject="ann", at=START)
+    one.revoke(sid="short", at=date(START))
     hand.live(10)
     assert one.loaded
     assert one.is_revoked(ANN, START)
-    assert closed == [("", "ann", START)]
+    assert closed == [("", "ann", START), ("short", "", date(START))]
+    hand.ms += WEEK
+    hand.live((FORGET + 2) * (LOOK + 2 * TICK))
+    assert set(one._sids) == set()
+    assert one.is_revoked(ANN, START), "nobody else could be asked"
     assert hand.off_the_loop == 0
 
 

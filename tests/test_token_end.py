@@ -19,7 +19,7 @@ from services.settings import Settings
 from services.switchboard import Switchboard
 from services.timers import TICK, Wheel
 from services.wire.codec import Decoder
-from services.wire.codes import CloseCode
+from services.wire.codes import CloseCode, Farewell
 from services.wire.frames import Auth
 from testkit import Client, LiveServer
 from testkit.client import assert_quiet
@@ -40,7 +40,12 @@ class World:
         self.wheel = Wheel(runtime)
         self.tokens = Tokens([SECRET], 12 * HOUR, now=lambda: self.wall)
         desk = MemoryDesk(capacity=5, max_queue=10, grace=20, now=self.wheel.lived)
-        revocations: Any = SimpleNamespace(is_revoked=lambda identity, signed: False)
+        #: what is revoked while a token is looked up
+        self.revoked: set[str] = set()
+        revocations: Any = SimpleNamespace(
+            is_revoked=lambda identity, signed: False,
+            is_known=lambda identity, signed: identity.subject in self.revoked,
+        )
         settings = Settings(secret_key=(SECRET,))
         switchboard, meters = Switchboard(desk, 1 << 20), Meters(runtime.now)
         self.house = House(
@@ -186,6 +191,19 @@ def test_a_connection_that_has_ended_is_looked_at_no_more(world: World):
     connection.session._await_end()
     world.live(61)
     assert not any(world.wheel._slots.values())
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_who_is_signed_out_while_its_token_is_looked_up_is_not_let_in(world: World, version: int):
+    """Its connection could not be found yet, so nobody has closed it."""
+    world.revoked.add("ann")
+    with pytest.raises(Farewell) as refused:
+        world.connect(100, version)
+    assert refused.value.code == CloseCode.UNAUTHENTICATED
+    standing = world.connect(100, version, sub="bob")
+    world.revoked.add("bob")
+    with pytest.raises(Farewell):
+        world.show(standing, 100, version, sub="bob")
 
 
 # ---- a real server ------------------------------------------------------------

@@ -57,7 +57,9 @@ GOODBYES = (1000, 1005, 1001, 4000, 3999)
 
 
 #: nobody is signed out here
-NOBODY: Any = SimpleNamespace(is_revoked=lambda identity, signed: False)
+NOBODY: Any = SimpleNamespace(
+    is_revoked=lambda identity, signed: False, is_known=lambda identity, signed: False
+)
 
 
 def _signed() -> dict[tuple[Role, str, str], str]:
