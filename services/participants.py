@@ -50,8 +50,11 @@ class Socket(Protocol):
     def put(self, frame: bytes, /) -> None:
         """Queue framed bytes; never waits."""
 
-    def tell(self, texts: Kept | bytes, data: bytes, /) -> None:
-        """Queue *data*, the framed bytes of *texts*; remember them until they have arrived."""
+    #: queue framed texts of version 1, and remember them until they have arrived
+    tell: Callable[[bytes], None]
+
+    def bring(self, kept: Kept, data: bytes) -> None:
+        """Queue *data*, the framed bytes of what was parked; remember it until it has arrived."""
 
     def missed(self) -> list[Kept]:
         """It has ended: what it was told, and what has not arrived."""

@@ -37,7 +37,7 @@ from .security_log import Event, security
 from .transcript import Transcript
 from .transport.connection import Connection
 from .turns import Turns
-from .unconfirmed import Given, Unconfirmed
+from .unconfirmed import Unconfirmed
 from .wire import codec, frames
 from .wire.codes import DELIBERATE, MALFORMED, CloseCode, ErrorCode, Farewell, Refusal
 from .wire.dialect import DIALECTS, Dialect
@@ -103,6 +103,7 @@ class Session:
         "put",
         "relayed",
         "signed",
+        "tell",
         "uuid",
     )
 
@@ -146,6 +147,8 @@ class Session:
         self._unconfirmed: Unconfirmed | None = None
         #: queue framed bytes for this connection; never waits
         self.put: Callable[[bytes], None] = connection.put
+        #: the same for texts of version 1, which are remembered until they have arrived
+        self.tell: Callable[[bytes], None] = self._tell_first
         self._timer = house.wheel.after(settings.auth_timeout, self._too_late)
 
     # ---- running -------------------------------------------------------
@@ -346,27 +349,32 @@ class Session:
         if self._transcript is not None:
             self._transcript.hear(spoken)
             if self._switchboard.store is None and spoken.line.to is self.participant:
-                self._doubt(spoken, len(spoken.full(own=False)))
+                self._doubt().add(spoken)
             return
         data = spoken.plain()
-        self._doubt(spoken, len(data))
+        (self._unconfirmed or self._doubt()).add(spoken)
         if self._turns is None:
             self.put(data)
         else:
             self._turns.do(partial(self.connection.put, data), spoken)
 
-    def tell(self, texts: Kept | bytes, data: bytes) -> None:
-        """Queue *data*, the framed bytes of *texts*; remember them until they have arrived."""
-        self._doubt(texts, len(data))
+    def bring(self, kept: Kept, data: bytes) -> None:
+        """Queue *data*, the framed bytes of what was parked; remember it until it has arrived."""
+        self._doubt().add(kept)
         self.put(data)
 
-    def _doubt(self, given: Given, size: int) -> None:
+    def _tell_first(self, data: bytes) -> None:
+        self._doubt().tell(data)
+
+    def _doubt(self) -> Unconfirmed:
+        """What may not have arrived is remembered from now on."""
         if self._unconfirmed is None:
             in_full = self._switchboard.store is None
-            self._unconfirmed = Unconfirmed(self.connection, in_full=in_full)
+            self._unconfirmed = Unconfirmed(self, self.connection, in_full=in_full)
+            self.tell = self._unconfirmed.tell
             if self.participant is not None:
                 self.participant.doubtful = (*self.participant.doubtful, self)
-        self._unconfirmed.add(given, size)
+        return self._unconfirmed
 
     def missed(self) -> list[Kept]:
         """It has ended: what it was told, and what has not arrived."""
@@ -398,7 +406,7 @@ class Session:
 
     def _make_up_for(self, older: Socket) -> None:
         for kept in older.verdict():
-            self._doubt(kept, len(kept.plain))
+            self._doubt().add(kept)
             self.connection.put(kept.plain)
 
     def meet(self, line: Line, frame: frames.ServerFrame) -> None:

@@ -198,7 +198,7 @@ class Switchboard:
         while participant.parked:
             kept = participant.parked.popleft()
             if data := kept.plain if plainly else kept.full:
-                sock.tell(kept, data)
+                sock.bring(kept, data)
         participant.parked_bytes = 0
 
     def exit(
@@ -262,7 +262,7 @@ class Switchboard:
                 self._park(line.to, Kept(data, b""))
         for sock in sockets:
             try:
-                sock.tell(data, data)
+                sock.tell(data)
             except Exception:
                 give_up(sock)
         return True

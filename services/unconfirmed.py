@@ -10,13 +10,17 @@ ping. Nothing else does: the kernel's word is that of the nearest proxy.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Protocol
 
 from .participants import Kept, Spoken
 from .timers import Wheel
 
-#: bytes remembered of one connection; of more, the oldest count as confirmed
+#: bytes remembered of one connection, about; of more, the oldest count as confirmed
 MOST = 262_144
+
+#: so many more are given until their bytes are counted again
+STEP = 64
 
 #: s that a newer connection of the same participant waits for the word of an older one
 VERDICT = 2.0
@@ -27,7 +31,7 @@ class Line(Protocol):
 
     #: None while it is open
     code: int | None
-    #: told of pings and pongs
+    #: told of pings and pongs, and of the end
     watch: Unconfirmed | None
 
     @property
@@ -42,51 +46,85 @@ class Line(Protocol):
         """Send a ping now."""
 
 
+class Speaker(Protocol):
+    """Of a session, what is needed here."""
+
+    #: queues framed bytes
+    put: Callable[[bytes], None]
+
+
 #: what was given: texts of a talk, what was parked, or framed bytes of version 1
 Given = Spoken | Kept | bytes
 
 
 class Unconfirmed:
-    """What *line* was given, oldest first. *in_full*: in both versions, for there is no history."""
+    """What *line* was given, oldest first. *in_full*: in both versions, for there is no history.
 
-    __slots__ = ("_asked", "_bytes", "_given", "_in_full", "_line", "_missed", "_word")
+    `add` and `tell` are in the way of each text: they append and compare lengths, no more.
+    """
 
-    def __init__(self, line: Line, *, in_full: bool) -> None:
+    __slots__ = (
+        "_asked", "_bytes", "_counted", "_given", "_in_full", "_line", "_missed", "_most",
+        "_speaker", "_word",
+    )  # fmt: skip
+
+    def __init__(self, speaker: Speaker, line: Line, *, in_full: bool) -> None:
+        self._speaker = speaker
         self._line = line
         self._in_full = in_full
-        #: each with its bytes
-        self._given: list[tuple[Given, int]] = []
-        self._bytes = 0
+        self._given: list[Given] = []
+        #: bytes of the first ones, and how many these are
+        self._bytes = self._counted = 0
+        #: with more than this the others are to be counted, too
+        self._most = STEP
         #: how many of them come before the ping that is not answered yet
         self._asked: int | None = None
         #: how many of them were given before the connection had ended
         self._missed: int | None = None
         self._word: threading.Event | None = None
         line.watch = self
+        if line.code is not None:
+            self.ended()
 
-    def add(self, given: Given, size: int) -> None:
+    def add(self, given: Given) -> None:
         """It is put into the connection's outbox, whether that takes it or not."""
-        if self._missed is None and self._line.code is not None:
-            self._missed = len(self._given)
-        self._given.append((given, size))
-        self._bytes += size
-        if self._bytes > MOST:
-            self._forget(self._surplus())
+        self._given.append(given)
+        if len(self._given) > self._most:
+            self._bound()
 
-    def _surplus(self) -> int:
+    def tell(self, data: bytes) -> None:
+        """Put framed texts of version 1, and remember them."""
+        self._given.append(data)
+        if len(self._given) > self._most:
+            self._bound()
+        self._speaker.put(data)
+
+    def _bound(self) -> None:
+        """Count what is new, and forget what is too much."""
+        given = self._given
+        self._bytes += sum(map(_size, given[self._counted :]))
+        self._counted = len(given)
         count, left = 0, self._bytes
         while left > MOST:
-            left -= self._given[count][1]
+            left -= _size(given[count])
             count += 1
-        return count
+        self._forget(count)
 
     def _forget(self, count: int) -> None:
-        self._bytes -= sum(size for _, size in self._given[:count])
+        gone = min(count, self._counted)
+        self._counted -= gone
+        self._bytes = self._bytes - sum(map(_size, self._given[:gone])) if self._counted else 0
         del self._given[:count]
+        self._most = self._counted + STEP
         if self._asked is not None:
             self._asked = max(0, self._asked - count)
         if self._missed is not None:
             self._missed = max(0, self._missed - count)
+
+    def ended(self) -> None:
+        """The connection has ended: what is given from now on does not arrive."""
+        if self._missed is None:
+            self._missed = len(self._given)
 
     def pinged(self) -> None:
         """A ping follows what was given until now; only its own pong counts from now on."""
@@ -118,7 +156,7 @@ class Unconfirmed:
         left = self._line.unsent
         while first and left > 0:
             first -= 1
-            left -= self._given[first][1]
+            left -= _size(self._given[first])
         return first
 
     def all(self) -> list[Kept]:
@@ -153,8 +191,8 @@ class Unconfirmed:
         self._forget(asked)
         return self._as_kept(given)
 
-    def _as_kept(self, given: list[tuple[Given, int]]) -> list[Kept]:
-        return [kept for one, _ in given for kept in self._each(one)]
+    def _as_kept(self, given: list[Given]) -> list[Kept]:
+        return [kept for one in given for kept in self._each(one)]
 
     def _each(self, given: Given) -> list[Kept]:
         if isinstance(given, bytes):
@@ -166,3 +204,10 @@ class Unconfirmed:
                  given.talk.record.key, seq, seq)
             for text, seq in zip(given.texts, given.seqs, strict=True)
         ]  # fmt: skip
+
+
+def _size(given: Given) -> int:
+    """Its bytes, about: version 2 frames them in a few more."""
+    if isinstance(given, bytes):  # mostly
+        return len(given)
+    return len(given.plain if isinstance(given, Kept) else given.plain())

@@ -39,7 +39,10 @@ class Ear:
     def put(self, frame: bytes) -> None:
         self._hear(frame)
 
-    def tell(self, texts: Any, frame: bytes) -> None:
+    def tell(self, frame: bytes) -> None:
+        self._hear(frame)
+
+    def bring(self, kept: Any, frame: bytes) -> None:
         self._hear(frame)
 
     def hear(self, spoken: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -45,9 +46,9 @@ def line() -> Line:
 
 @pytest.fixture
 def texts(line) -> Unconfirmed:
-    found = Unconfirmed(line, in_full=False)
-    found.add(b"one", 3)
-    found.add(b"two", 3)
+    found = Unconfirmed(SimpleNamespace(put=None), line, in_full=False)
+    found.add(b"one")
+    found.add(b"two")
     return found
 
 
@@ -57,13 +58,14 @@ def plain(kept: Any) -> list[bytes]:
 
 def end(line: Line, *, silent: bool = False) -> None:
     line.code, line.is_silent = 1006, silent
+    line.watch.ended()
 
 
 def test_of_a_connection_that_went_silent_all_is_missed_since_the_last_pong(line, texts):
     line.prove()
-    texts.add(b"three", 5)
+    texts.add(b"three")
     texts.ponged()
-    texts.add(b"four", 4)
+    texts.add(b"four")
     end(line, silent=True)
     assert plain(texts.take()) == [b"three", b"four"]
     assert texts.take() == [], "it is told once"
@@ -77,12 +79,12 @@ def test_a_pong_that_nobody_has_asked_for_confirms_nothing(line, texts):
 
 def test_of_one_that_was_closed_what_came_after_its_end_is_missed(line, texts):
     end(line)
-    texts.add(b"three", 5)
+    texts.add(b"three")
     assert plain(texts.take()) == [b"three"]
 
 
 def test_of_one_that_was_closed_what_was_never_sent_is_missed_too(line, texts):
-    texts.add(b"three", 5)
+    texts.add(b"three")
     line.unsent = 6
     end(line)
     assert plain(texts.take()) == [b"two", b"three"]
@@ -95,8 +97,9 @@ def test_of_one_that_was_closed_nothing_else_is(line, texts):
 
 def test_what_is_remembered_is_bounded(line, texts, monkeypatch):
     monkeypatch.setattr(unconfirmed, "MOST", 10)
+    texts._most = 2
     line.prove()
-    texts.add(b"three", 5)
+    texts.add(b"three")
     assert plain(texts.all()) == [b"two", b"three"]
     texts.ponged()
     assert plain(texts.all()) == [b"three"]
@@ -114,7 +117,7 @@ def test_whoever_answers_a_ping_has_missed_nothing(line, texts):
 def test_whoever_does_not_answer_in_time_has_missed_it_all(line, texts):
     wheel: Any = Wheel()
     assert texts.ask()
-    texts.add(b"both have heard it", 18)
+    texts.add(b"both have heard it")
     line.watch.pinged()
     assert not texts.ask(), "a third one comes"
     assert plain(texts.verdict(wheel)) == [b"one", b"two"]
@@ -133,7 +136,7 @@ def test_one_that_ends_while_it_is_asked_leaves_all_to_whoever_asks(line, texts)
 
 def test_of_one_that_has_ended_already_what_came_after_its_end_is_told_at_once(line, texts):
     end(line)
-    texts.add(b"three", 5)
+    texts.add(b"three")
     wheel: Any = Wheel(lambda: None)
     assert texts.ask()
     assert plain(texts.verdict(wheel)) == [b"three"]

@@ -53,6 +53,9 @@ class Watch(Protocol):
     def ponged(self) -> None:
         """The pong of the last ping has come."""
 
+    def ended(self) -> None:
+        """What is put from now on does not arrive."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -404,6 +407,8 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._stop()
 
     def _stop(self) -> None:
+        if self.watch is not None:
+            self.watch.ended()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

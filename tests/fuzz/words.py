@@ -214,7 +214,7 @@ def _check_relayed(message: str) -> None:
     sender = Participant("sender", Role.USER, Identity("ann"))
     receiver = Participant("receiver", Role.WAITER, Identity("wim"))
     put: list[bytes] = []
-    told = SimpleNamespace(tell=lambda texts, data: put.append(data))
+    told = SimpleNamespace(tell=put.append)
     receiver.sockets = (told,)  # type: ignore[assignment]
     assert _SWITCHBOARD.relay(Line(sender, receiver, Talk(Chat(1, "sender", "ann"))), [message])
     (data,) = put

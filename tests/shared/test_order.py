@@ -80,7 +80,7 @@ class Ear:
         """Parked frames: tests give them as bare words."""
         self.told.append(frame.decode())
 
-    def tell(self, texts: Any, frame: bytes) -> None:
+    def bring(self, kept: Any, frame: bytes) -> None:
         """Parked frames."""
         self.put(frame)
 
