@@ -40,8 +40,8 @@ TOKENS = Rate(1.0, 30.0)
 
 # ---- by participant -----------------------------------------------------------
 
-#: connections at once: browser tabs
-TABS = 20
+#: connections at once: browser tabs, and those of a colleague who has the same login
+TABS = 64
 
 #: questions to the history: each conversation that is resumed is one, and each page
 QUESTIONS = Rate(10.0, 300.0)

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from services.bounds import Bounds, Rate
+from services.bounds import TABS, Bounds, Rate
 from services.desk.redis import RedisDesk
 from services.shared.ledger import Ledger
 from testkit.redis import RedisServer
@@ -114,8 +114,8 @@ def test_tokens_and_questions_are_counted_at_all_workers(hire):
 
 def test_a_participant_has_so_many_tabs_at_all_workers(hire):
     a, b = hire(), hire()
-    opened = [one.bounds.open_tab("user:ann") for _ in range(20) for one in (a, b)]
-    assert 20 <= sum(opened) <= 20 + 1, "the first one of each worker is its own"
+    opened = [one.bounds.open_tab("user:ann") for _ in range(TABS) for one in (a, b)]
+    assert TABS <= sum(opened) <= TABS + 1, "the first one of each worker is its own"
     b.bounds.close_tab("user:ann")
     assert [a.bounds.open_tab("user:ann"), b.bounds.open_tab("user:ann")] == [True, False]
 
