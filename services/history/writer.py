@@ -261,50 +261,67 @@ class Writer:
         self._scheduled = False
         if self._busy or not self.available:
             return
-        sayings = self._next_sayings()
-        chats, self._chats = self._chats, {}
-        amendments, self._amendments = self._amendments, {}
-        duties, self._duties = self._duties, {}
-        if not (sayings or chats or amendments or duties):
-            return
-        batch = Batch(
-            [dataclasses.replace(one) for one in chats.values()],
-            list(duties.values()),
-            amendments=[
-                Amendment(dataclasses.replace(one.chat), one.served) for one in amendments.values()
-            ],
-        )
-        self._busy = True
-        self._run(partial(self._commit, sayings, batch), partial(self._done, sayings, batch))
+        sayings: list[Saying] = []
+        batch = Batch()
+        try:
+            self._fill(batch)
+            self._take(sayings)
+            if sayings or batch.chats or batch.amendments or batch.duties:
+                self._busy = True
+                done = partial(self._done, sayings, batch)
+                self._run(partial(self._commit, sayings, batch), done)
+        except Exception as error:  # whoever said something is told nevertheless
+            log.exception("a batch could not be made")
+            for saying in self._pending:
+                saying.talk.take_back()
+            self._done(sayings, batch, error)
 
-    def _next_sayings(self) -> list[Saying]:
+    def _fill(self, batch: Batch) -> None:
+        """What is known of chats and waiters, as it is now."""
+        batch.chats = [dataclasses.replace(one) for one in self._chats.values()]
+        batch.amendments = [
+            Amendment(dataclasses.replace(one.chat), one.served)
+            for one in self._amendments.values()
+        ]
+        batch.duties = list(self._duties.values())
+        self._chats, self._amendments, self._duties = {}, {}, {}
+
+    def _take(self, sayings: list[Saying]) -> None:
+        """Put into *sayings*, numbered, what is to be committed next."""
         date = int(self._now() * 1000)
         self._undated = set()
-        sayings: list[Saying] = []
         taken, looked_at = 0, 0
         ids: dict[Sender, set[str]] = {}  # under way in this batch
         later: dict[Talk, list[Saying]] = {}  # repeats of these, and what was said after them
-        while self._pending and looked_at < MOST:
-            saying = self._pending.popleft()
-            talk, count = saying.talk, len(saying.texts)
-            looked_at += count
-            characters = _characters(saying)
-            if talk in later or (saying.client_ids is not None and not self._is_new(saying, ids)):
-                later.setdefault(talk, []).append(saying)
-                continue
-            taken += count
-            self._characters -= characters
-            first = talk.given + 1
-            if talk.given > talk.last_dated:
-                self._undated.add(talk)
-            talk.given += len(saying.texts)
-            talk.last_dated = talk.given
-            saying.seqs = range(first, talk.given + 1)
-            saying.date = talk.date_after(date)
-            sayings.append(saying)
-        self._pending.extendleft(reversed([*chain.from_iterable(later.values())]))
-        self._waiting -= taken
-        return sayings
+        try:
+            while self._pending and looked_at < MOST:
+                saying = self._pending[0]
+                talk, count = saying.talk, len(saying.texts)
+                characters = _characters(saying)
+                looked_at += count
+                waits = talk in later or (
+                    saying.client_ids is not None and not self._is_new(saying, ids)
+                )
+                if waits:
+                    later.setdefault(talk, []).append(self._pending.popleft())
+                    continue
+                self._number(saying, date)
+                sayings.append(self._pending.popleft())
+                taken += count
+                self._characters -= characters
+        finally:
+            self._pending.extendleft(reversed([*chain.from_iterable(later.values())]))
+            self._waiting -= taken
+
+    def _number(self, saying: Saying, date: int) -> None:
+        talk = saying.talk
+        first = talk.given + 1
+        if talk.given > talk.last_dated:
+            self._undated.add(talk)
+        talk.given += len(saying.texts)
+        talk.last_dated = talk.given
+        saying.seqs = range(first, talk.given + 1)
+        saying.date = talk.date_after(date)
 
     def _is_new(self, saying: Saying, ids: dict[Sender, set[str]]) -> bool:
         """Leave of *saying* what is not known to be stored; its client ids are added to *ids*.

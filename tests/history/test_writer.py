@@ -172,6 +172,34 @@ def test_what_the_store_should_never_raise_does_not_end_the_writer(writer, store
     assert (told[-1].stored, list(told[-1].seqs)) == (True, [1])
 
 
+@pytest.mark.parametrize("where", [0, 1, 2])
+def test_whoever_said_something_is_told_though_a_batch_could_not_be_made(
+    writer, loop, talk, monkeypatch, where
+):
+    calls = []
+    whole = Talk.date_after
+
+    def date_after(self: Talk, date: int) -> int:
+        calls.append(date)
+        if len(calls) == where + 1:
+            raise OSError("planted")
+        return whole(self, date)
+
+    monkeypatch.setattr(Talk, "date_after", date_after)
+    told: list[Saying] = []
+    for number in range(3):
+        writer.say(say(talk, told, f"text {number}", ids=[f"{number}"]))
+    writer.save(Chat(7, "uuid", "ann"))
+    loop.turn()
+    assert [one.stored for one in told] == [False] * 3
+    assert writer.available
+    assert writer.idle
+    for number in range(3):
+        writer.say(say(talk, told, f"text {number}", ids=[f"{number}"]))
+    loop.turn()
+    assert [(one.stored, list(one.seqs)) for one in told[3:]] == [(True, [n]) for n in (1, 2, 3)]
+
+
 def test_texts_that_wait_have_a_bound_in_number_and_in_length(writer, loop, talk, monkeypatch):
     monkeypatch.setattr(writers, "WAITING", 10)
     monkeypatch.setattr(writers, "WAITING_CHARACTERS", 1000)
