@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from services.history import care, cleaning, slices, tables, word_index
 from services.history.port import Batch, Chat, Kind, Message, Note, Side, StoreError
-from services.history.sql import LOCK_WAIT, SQLStore, open_store
+from services.history.sql import ANSWER_WAIT, LOCK_WAIT, SQLStore, open_store
 
 from .conftest import Opened
 from .people import BEGAN, duty, keep, no_pause
@@ -254,7 +254,7 @@ def test_daily_keeps_for_ever_unless_told_otherwise(store: SQLStore):
 def test_the_servers_writer_gets_its_turn_during_a_sweep(
     opened: Opened, monkeypatch: pytest.MonkeyPatch
 ):
-    store = opened(lock_wait=LOCK_WAIT)  # a server's own patience
+    store = opened(lock_wait=LOCK_WAIT, answer_wait=ANSWER_WAIT)  # a server's own patience
     store.migrate()
     monkeypatch.setattr(care, "SLICE", 500)
     monkeypatch.setattr(slices, "SLICE", 500)
