@@ -6,9 +6,11 @@ import contextlib
 import errno
 import json
 import os
+import shlex
 import shutil
 import sqlite3
 import stat
+import subprocess
 import threading
 import uuid
 from collections.abc import Iterator
@@ -19,10 +21,12 @@ import pytest
 from click import ClickException
 
 from blueprints.new_file import new_file
+from services.history.search import search
 from services.history.sql import open_store
 from testkit import Client, LiveServer
 from testkit.postgres import Postgres
 
+from .history.people import keep
 from .test_operation import run
 
 
@@ -219,7 +223,13 @@ def test_a_backup_onto_the_database_itself_is_refused(
     Talker(server).say("hello")
     link = tmp_path / "link.db"
     os.link(database, link)
-    for target in (database, link, Path(f"{database}-wal"), database.parent / "." / database.name):
+    for target in (
+        database,
+        link,
+        Path(f"{database}-wal"),
+        Path(f"{database}.lock"),
+        database.parent / "." / database.name,
+    ):
         status, said = _backup(database, target, "--force")
         assert status == 1
         assert "is the database itself" in said
@@ -238,11 +248,29 @@ def test_a_backup_that_cannot_be_written_says_so_in_a_line(
     assert "Traceback" not in said
 
 
-def test_of_postgresql_it_is_said_how(postgres: Postgres, tmp_path: Path):
+def test_of_postgresql_it_is_said_how_and_a_dump_can_be_restored(
+    postgres: Postgres, tmp_path: Path
+):
+    url, other = postgres.database(), postgres.database()
+    with contextlib.closing(open_store(url)) as store:
+        store.migrate()
+        keep(store, 1, ["hello"])
+    file = tmp_path / "a backup"
     done = run(
-        "flask", "--app", "csapp", "chat", "backup", str(tmp_path / "backup"),
-        CSAPP_DATABASE_URL=postgres.database().replace("csapp@", "csapp:secret-word@"),
+        "flask", "--app", "csapp", "chat", "backup", str(file),
+        CSAPP_DATABASE_URL=url.replace("csapp@", "csapp:secret-word@"),
     )  # fmt: skip
+    said = done.stdout + done.stderr
     assert done.returncode == 1
-    assert "secret-word" not in done.stdout + done.stderr
+    assert "secret-word" not in said
     assert list(tmp_path.iterdir()) == []
+
+    dump = shlex.split(said[said.index("pg_dump") :].splitlines()[0])
+    restore = ["pg_restore", "--no-owner", f"--dbname={other.replace('+psycopg', '')}", str(file)]
+    for program, *words in (dump, restore):
+        subprocess.run([postgres.bin / program, *words], check=True, capture_output=True)
+    with contextlib.closing(open_store(other)) as store:
+        store.migrate()
+        store.check()
+        assert [one.body for one in store.messages(1)] == ["hello"]
+        assert [hit.chat for hit in search(store, "hello").hits] == [1]

@@ -8,6 +8,7 @@ the copy. PostgreSQL has tools of its own for this (`dump_command`).
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -87,10 +88,10 @@ def _looked_at(path: str) -> Copied:
 
 def files_of(store: SQLiteStore) -> tuple[Path, ...]:
     """The files that the database is made of while it is used."""
-    return tuple(Path(store.path + ending) for ending in ("", "-wal", "-shm"))
+    return tuple(Path(store.path + ending) for ending in ("", "-wal", "-shm", "-journal", ".lock"))
 
 
 def dump_command(store: SQLStore, path: Path) -> str:
     """How PostgreSQL's own tool copies the database; without the password."""
     url = store.engine.url.set(drivername="postgresql", password=None, query={})
-    return f"pg_dump --format=custom --file={path} {sa.make_url(url)}"
+    return shlex.join(["pg_dump", "--format=custom", f"--file={path}", str(url)])
