@@ -1,7 +1,8 @@
 """Requests under way: each has so much time, and an address so many of them at once.
 
 A web server waits for a slow body, and for a client that does not take its
-answer, for as long as these like. Here the line is shut down beneath it.
+answer, for as long as these like. Here the connection is shut down
+beneath it.
 A conversation is no visit: it has its outbox, its heartbeat and its own count.
 """
 

@@ -32,8 +32,8 @@ PLACES = 50
 #: HTTP requests under way: their bodies come, or their answers are taken
 REQUESTS = 50
 
-#: connections opened: all of them come back twice in a row, then one after the other
-HANDSHAKES = Rate(20.0, 200.0)
+#: connections opened: all of them come back five times in a row; each costs a millisecond
+HANDSHAKES = Rate(50.0, 500.0)
 
 #: tokens handed out
 TOKENS = Rate(1.0, 30.0)
@@ -74,7 +74,7 @@ STRANGER_GRACE = 5.0
 #: of so many seats one is kept for somebody who is away and has said nothing, though others wait
 SEATS_KEPT = 10
 
-#: s that a ticket keeps a place in line, from when it was told last: a server that is mended
+#: s that a ticket keeps a place in the queue, from when it was told last: a server that is mended
 TICKET_LIFETIME = 7200.0
 
 #: tickets that are void, remembered until they would have run out anyway

@@ -97,7 +97,7 @@ class Runtime(Protocol):
         """
 
     def hang_up(self, sock: Any, how: int) -> None:
-        """Shut the line of *sock* down (`socket.SHUT_…`), beneath whoever waits for it.
+        """Shut the connection of *sock* down (`socket.SHUT_…`), beneath whoever waits for it.
 
         Who reads comes to an end, who writes gets a broken pipe. Never raises `OSError`.
         """

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
-from ..bounds import MOST_VOID, TICKET_LIFETIME
 from . import port
 from .absent import Absent
 from .places import Places
@@ -35,6 +33,7 @@ from .port import (
     Standing,
 )
 from .user_queue import UserQueue
+from .void_tickets import VoidTickets
 from .waiter_pool import Waiter, WaiterPool
 
 
@@ -89,8 +88,7 @@ class MemoryDesk:
         self._served = 0
         self._places_changed = False
         self._told_at = 0.0
-        #: subject → up to which number its tickets are void; the oldest first
-        self._void: OrderedDict[str, int] = OrderedDict()
+        self._void = VoidTickets()
         self._turn = 0  # the ticket at which the next round of places goes on behind the foremost
         self._events: list[Event] = []
 
@@ -178,7 +176,7 @@ class MemoryDesk:
             self._places.give_back(user.uuid)
 
     def _lose_waiter(self, users: list[User], waiter: Waiter) -> None:
-        """They are not served by *waiter* any more, and stand in front of the line."""
+        """They are not served by *waiter* any more, and stand in front of the queue."""
         for user in users:
             self._unseat(user, waiter, requeue=True)
         self._queue.join_front((user.uuid for user in users), self._micros())
@@ -237,9 +235,9 @@ class MemoryDesk:
                 return
             self._make_room_at(person.address)
             if not len(self._pool) and len(self._queue) >= self._max_queue:
-                self._make_room_in_line()
+                self._make_room_in_queue()
             at = self._micros()
-            if ticket is None or abs(ticket) <= self._void.get(person.subject, 0):
+            if ticket is None or self._void.holds(person.subject, ticket):
                 person.told = self._queue.join(user, at)
             else:
                 person.told = self._queue.rejoin(user, min(ticket, at))
@@ -259,14 +257,11 @@ class MemoryDesk:
         """Tickets that these subjects were told until then (µs since 1970) bring nothing back."""
         with self._lock:
             for subject, at in sorted(served.items(), key=lambda one: one[1]):
-                self._void[subject] = at
+                self._void.add(subject, at)
 
     def _spend(self, user: User) -> None:
         """*user* has used its place, or has given it up: no ticket of it brings that back."""
-        self._void[user.subject] = self._queue.mark(self._micros())
-        self._void.move_to_end(user.subject)
-        if len(self._void) > MOST_VOID:
-            self._void.popitem(last=False)
+        self._void.add(user.subject, self._queue.mark(self._micros()))
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
         with self._lock:
@@ -311,8 +306,8 @@ class MemoryDesk:
                 raise AddressFull
             self._depart(yielding, requeue=True)
 
-    def _make_room_in_line(self) -> None:
-        """One more user may stand in line. Raises `QueueFull`."""
+    def _make_room_in_queue(self) -> None:
+        """One more user may stand in the queue. Raises `QueueFull`."""
         yielding = self._absent.yielding_where(self._queue.__contains__)
         if yielding is None:
             raise QueueFull
@@ -384,16 +379,10 @@ class MemoryDesk:
             now = self._now()
             while (gone := self._absent.ended(now)) is not None:
                 self._depart(gone, requeue=True)
-            self._forget_void()
+            self._void.forget(self._micros())
             if self._places_changed and now - self._told_at >= TELL_PLACES:
                 self._told_at = now
                 self._tell_places()
-
-    def _forget_void(self) -> None:
-        """What would have run out by itself."""
-        oldest = self._micros() - round(TICKET_LIFETIME * 1e6)
-        while self._void and self._void[next(iter(self._void))] < oldest:
-            self._void.popitem(last=False)
 
     def _tell_places(self) -> None:
         """Tell those whose place has changed: the foremost always, the others in turns."""

@@ -273,11 +273,11 @@ class Desk(Protocol):
         """Match *user* or queue it. Nothing happens while it is served or queued already.
 
         *ticket* is a place that it had before, as `ticket` told; it is void once
-        its subject has been served or has left the line. *talk* is the
+        its subject has been served or has left the queue. *talk* is the
         number of the conversation that begins with it, unless one goes on.
         Raises `QueueFull`; `AddressFull` where its address holds too many places.
         Of those who are away and have said nothing, the longest absent one makes
-        room: in a full line, at its address, and where no waiter is free.
+        room: in a full queue, at its address, and where no waiter is free.
         """
 
     def ticket(self, user: str) -> int:
@@ -311,7 +311,7 @@ class Desk(Protocol):
         """
 
     def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
-        """The line of *participant* is gone: it is waited for, as long as it may *claim*.
+        """*participant* has lost its connection: it is waited for, as it may *claim*.
 
         While other workers hold sockets of it, this one alone has lost it.
         When that has passed it leaves; the users of a waiter lost in this way

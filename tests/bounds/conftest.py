@@ -22,8 +22,8 @@ GONE = "disconnect role=user code=1006"
 
 def client(server: LiveServer, role: str, sub: str, source: str = "127.0.0.1") -> Client:
     """Somebody from *source* who has shown a token."""
-    line = socket.create_connection(("127.0.0.1", server.port), PATIENCE, (source, 0))
-    found = Client(server, role, socket=line)
+    opened = socket.create_connection(("127.0.0.1", server.port), PATIENCE, (source, 0))
+    found = Client(server, role, socket=opened)
     found.auth(server.token(role, sub))
     return found
 

@@ -1,7 +1,7 @@
 -- A user asks for a waiter: it is matched, or takes its place in line.
 -- ARGV[8] user  [9] the ticket of a place that it had, or ''  [10] its conversation, or ''
 -- ARGV[11] how many places the users of one address may hold; 0: no bound
--- Answers: 'full' when the line is, 'address' when its address holds too many places. An error
+-- Answers: 'full' when the queue is, 'address' when its address holds too many places. An error
 -- NOBODY when there is no such user.
 
 local refused = open()
@@ -28,8 +28,8 @@ local function yielding_neighbour()
     return found
 end
 
--- Whoever in the line has been away the longest and has said nothing.
-local function yielding_in_line()
+-- Whoever in the queue has been away the longest and has said nothing.
+local function yielding_in_queue()
     for _, uuid in ipairs(call('ZRANGE', WAITS, 0, BATCH)) do
         if waits(person(uuid)) then
             return uuid
@@ -47,7 +47,7 @@ if bound > 0 and user.address ~= '' and call('SCARD', PREFIX .. 'places:' .. use
 end
 local free = call('ZRANGE', FREE, 0, 0)[1]
 if not free and call('ZCARD', LINE) >= max_queue then
-    local uuid = yielding_in_line()
+    local uuid = yielding_in_queue()
     if not uuid then
         return close({ 'full' })
     end
