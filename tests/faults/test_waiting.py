@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -11,8 +12,10 @@ import pytest
 import websocket
 
 from services.history.sql import open_store
+from services.identity import Identity, TokenRole, Tokens
 from testkit import Client, LiveServer
 from testkit.postgres import Postgres
+from testkit.server import SECRET
 
 from .conftest import running
 
@@ -36,6 +39,7 @@ def server(postgres: Postgres) -> Iterator[LiveServer]:
         "CSAPP_DATABASE_URL": url,
         "CSAPP_HEARTBEAT": "1",
         "CSAPP_MAX_USERS_PER_WAITER": "2",
+        "CSAPP_AUTH_TIMEOUT": "1",
     }
     with running("tests.faults.impatient:app", **settings) as server:
         yield server
@@ -113,3 +117,20 @@ def test_who_answers_nothing_is_ended_also_while_its_session_waits(
             pass
     assert int.from_bytes(frame.data[:2], "big") == 4408
     ada.drop()
+
+
+def test_a_token_that_came_in_time_is_in_time_however_long_it_is_looked_up(
+    server: LiveServer, postgres: Postgres
+) -> None:
+    """A token of an unusual age is looked up in the database."""
+    long_ago = time.time() - 8 * 86_400
+    tokens = Tokens([SECRET], 30 * 86_400, now=lambda: long_ago)
+    token = tokens.sign(Identity("ann", "", TokenRole.USER))
+    client = Client(server, "user")
+    with postgres.paused():
+        client.say("auth", {"token": token, "version": 2})
+        assert client.receive()["payload"]["code"] == "unavailable"
+        assert client.closed() == 4408  # nothing better has come meanwhile
+    with Client(server, "user") as client:
+        client.say("auth", {"token": token, "version": 2})
+        until(client, "auth_success")
