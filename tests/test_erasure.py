@@ -172,7 +172,7 @@ def test_a_waiter_whose_visitor_waits_for_another(tmp_path: Path):
         assert "Replaced the name in 1 conversations" in done.stdout, done.stderr
         assert found_in_files(tmp_path) == {}
         _until(user, "connect_queue")
-        user.say("disconnect")
+        user.drop()
         with contextlib.closing(open_store(url)) as store:
             (chat,) = store.chats_of(Side.USER, "bob")
             _ended(url, chat.key)
@@ -203,9 +203,9 @@ def _ended(url: str, conversation: int) -> None:
 # ---- PostgreSQL ------------------------------------------------------------
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def own_postgres() -> Iterator[Postgres]:
-    """A server of the test's own: its files are read."""
+    """A server of these tests' own: its files are read, and each test leaves them clean."""
     with Postgres() as server:
         yield server
 
