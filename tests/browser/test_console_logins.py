@@ -57,7 +57,7 @@ def test_a_link_that_is_worth_nothing_changes_nothing(
     page.goto(f"{desk.url}/waiter#token={bad}")
     expect(page.get_by_role("alert")).to_contain_text("does not sign you in")
     assert signed_in(arrived(page)) == before
-    assert page.url == f"{desk.url}/waiter"
+    expect(page).to_have_url(f"{desk.url}/waiter")
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_role("alert")).to_have_count(0)
     page.reload()
@@ -81,7 +81,7 @@ def test_a_link_takes_nobodys_place_unasked(desk: LiveServer, visit: Visit, axe:
         stay = page.get_by_role("button", name="Stay Ada")
         expect(stay).to_be_focused()
         axe(page)
-        assert page.url == f"{desk.url}/waiter", "the token is out of sight"
+        expect(page).to_have_url(f"{desk.url}/waiter")  # the token is out of sight
         page.keyboard.press("Enter")
         expect_me(arrived(page), "Ada")
         reply(page, "Guest", "Still me")
