@@ -88,18 +88,20 @@ def test_who_comes_while_it_stands_still_is_served_in_turn(server: LiveServer) -
     """Handshake, token and question in one piece."""
     with ExitStack() as stack:
         with stopped(server):
-            people = []
-            for number in range(CROWD):
-                raw = stack.enter_context(Raw(server))
-                token = server.token("user", f"comer-{number}")
-                asked = (
-                    {"id": "a", "type": "auth", "payload": {"token": token}},
-                    {"id": "c", "type": "connect"},
-                )
-                words = b"".join(frame(json.dumps(one).encode()) for one in asked)
-                raw.send(request("/v1/ws/user/connect") + words)
-                people.append(raw)
+            people = [comer(stack, server, f"comer-{number}") for number in range(CROWD)]
         assert [place(raw) for raw in people] == list(range(CROWD))
+
+
+def comer(stack: ExitStack, server: LiveServer, sub: str) -> Raw:
+    """Somebody who says everything at once."""
+    raw = stack.enter_context(Raw(server))
+    asked = (
+        {"id": "a", "type": "auth", "payload": {"token": server.token("user", sub)}},
+        {"id": "c", "type": "connect"},
+    )
+    words = b"".join(frame(json.dumps(one).encode()) for one in asked)
+    raw.send(request("/v1/ws/user/connect") + words)
+    return raw
 
 
 def place(raw: Raw) -> int:
