@@ -23,8 +23,9 @@ from .port import (
     Withdrawn,
 )
 
-#: uuid, role, subject, name, present, own, ready, capacity, ticket, talk, elsewhere, next talk
-Remembered = tuple[str, Role, str, str, bool, bool, bool, str, str, str, str, str]
+#: uuid, role, subject, name, present, own, ready, capacity, ticket, talk, elsewhere, next talk,
+#: address
+Remembered = tuple[str, Role, str, str, bool, bool, bool, str, str, str, str, str, str]
 
 
 def number(talk: int | None) -> str:

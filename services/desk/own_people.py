@@ -34,6 +34,8 @@ class Own:
     subject: str
     name: str
     capacity: int
+    #: of a user: where it comes from
+    address: str = ""
     #: has sockets here
     present: bool = True
     ready: bool = False
@@ -142,7 +144,7 @@ class OwnPeople(dict[str, Own]):
             people[uuid] = (
                 uuid, own.role, own.subject, own.name, own.present, True, own.ready,
                 str(own.capacity), letters.number(own.ticket), letters.number(own.talk),
-                " ".join(own.elsewhere), letters.number(own.next_talk),
+                " ".join(own.elsewhere), letters.number(own.next_talk), own.address,
             )  # fmt: skip
             for chat in own.chats.values():
                 one, talk = chat.other, letters.number(chat.talk)
@@ -150,7 +152,7 @@ class OwnPeople(dict[str, Own]):
                 chats[pair] = talk
                 others[one.uuid] = (
                     one.uuid, one.role, one.subject, one.name, False, False, False,
-                    "", "", talk if one.role is Role.USER else "", "", "",
+                    "", "", talk if one.role is Role.USER else "", "", "", "",
                 )  # fmt: skip
         return letters.memory(
             (others | people).values(), [(*pair, talk) for pair, talk in chats.items()]

@@ -319,6 +319,7 @@ class RedisDesk:
             arrivals.append(arrival)
             own = self._own.setdefault(arrival.uuid, Own(role, subject, name, self._capacity))
             own.present, own.name, own.elsewhere = True, name, arrival.elsewhere
+            own.address = address
             self._leaving.discard(arrival.uuid)
             if arrival.place is not None:
                 own.take(arrival.place)
@@ -353,7 +354,7 @@ class RedisDesk:
         memory = letters.memory(
             [
                 (one.uuid, one.role, one.subject, one.name, False, True, one.ready,
-                 letters.number(one.capacity), "", talks[one.uuid], "", "")
+                 letters.number(one.capacity), "", talks[one.uuid], "", "", "")
                 for one in standings
             ],
             [(one.uuid, one.waiter, talks[one.uuid]) for one in standings if one.waiter],

@@ -12,6 +12,7 @@ import pytest
 from services.desk import redis
 from services.desk.own_people import OwnPeople
 from services.desk.port import (
+    AddressFull,
     Departed,
     Event,
     Known,
@@ -407,3 +408,24 @@ def test_a_worker_that_is_interrupted_while_it_joins_begins_again(
     (matched,) = of_kind(office.hears(a), Matched)
     assert (matched, matched.talk) == (Matched("Cid", "Wanda"), 101)
     office.close()
+
+
+def test_places_of_an_address_are_counted_again_after_all_was_lost(
+    office: Office, clock: Clock
+) -> None:
+    a, b = office.hire("a", places=2), office.hire("b", places=2)
+    waiters_get_ready(a, "Wanda")
+    for desk, name in ((a, "Ann"), (b, "Bob")):
+        desk.arrive(Role.USER, name, name, "", "192.0.2.1")
+        desk.connect(name)
+    office.client.flushall()
+    for _ in range(3):
+        clock.passes(1.0)
+        for desk in (a, b):
+            desk.tick()
+    for desk, name in ((a, "Cid"), (b, "Dee")):
+        desk.arrive(Role.USER, name, name, "", "192.0.2.1")
+        with pytest.raises(AddressFull):
+            desk.connect(name)
+    b.leave("Bob")
+    a.connect("Cid")

@@ -55,6 +55,9 @@ for _, one in ipairs(memory.people) do
         local known = person(uuid)
         if known and is_own then
             own[#own + 1] = one
+            if role == 'user' and known.address == '' then
+                set(known, 'address', one[13] or '')
+            end
             present[uuid] = is_present
             if is_present and not holds(known, me) then
                 local former_home = known.home ~= '' and known.home or nil
@@ -122,6 +125,9 @@ for _, one in ipairs(own) do
         else
             confide('W', { known }, { known.uuid })
         end
+    end
+    if known.role == 'user' and (waiting or known.waiter ~= '') then
+        hold_place(known) -- it may be forgotten how many places its address has
     end
     for _, other in ipairs(others(known)) do
         local user = known.role == 'user' and known or other
