@@ -81,9 +81,9 @@ def test_a_link_takes_nobodys_place_unasked(desk: LiveServer, visit: Visit, axe:
         stay = page.get_by_role("button", name="Stay Ada")
         expect(stay).to_be_focused()
         axe(page)
-        expect(page).to_have_url(f"{desk.url}/waiter")  # the token is out of sight
         page.keyboard.press("Enter")
         expect_me(arrived(page), "Ada")
+        expect(page).to_have_url(f"{desk.url}/waiter")  # the token is out of sight
         reply(page, "Guest", "Still me")
         assert guest.reads() == "Still me"
     page.goto(link(desk, "lin", "Lin"))
