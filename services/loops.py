@@ -14,6 +14,7 @@ What a loop expects (the database or Redis away) it handles itself.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -85,8 +86,9 @@ class Loop:
         if self.failures:
             self.failures = 0
             if self._said:
-                log.warning("%s goes on", self.name)
                 self._said = False
+                with contextlib.suppress(Exception):
+                    log.warning("%s goes on", self.name)
         return result
 
     def failed(self, error: Exception) -> None:
@@ -96,8 +98,10 @@ class Loop:
         self._unlogged += 1
         now = self._now()
         if self._logged is None or now - self._logged >= QUIET:
-            log.error("%s failed (%d)", self.name, self._unlogged, exc_info=error)
-            self._logged, self._unlogged, self._said = now, 0, True
+            count, self._unlogged = self._unlogged, 0
+            self._logged, self._said = now, True
+            with contextlib.suppress(Exception):  # a host's handler of log records may fail, too
+                log.error("%s failed (%d)", self.name, count, exc_info=error)
 
     @property
     def pause(self) -> float:

@@ -115,6 +115,20 @@ def test_it_logs_once_a_minute(caplog):
     assert [one.message for one in caplog.records] == ["it goes on", "it failed (2)"]
 
 
+def test_a_log_that_fails_does_not_end_a_loop():
+    class Full(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            raise OSError("no space left")
+
+    handler, log = Full(), logging.getLogger("csapp")
+    log.addHandler(handler)
+    try:
+        loop = Loops(Here()).start("it", Turn(OSError(), None, OSError(), False))
+    finally:
+        log.removeHandler(handler)
+    assert (loop.failures, loop.ended) == (0, False)
+
+
 #: what may be spawned without a `Loop`: it ends by itself, or says itself that it is unwell
 SHORT = {
     ("services/loops.py", "self._run"),
