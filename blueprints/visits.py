@@ -39,10 +39,10 @@ class Visit:
 
     def __init__(self, server: ChatServer, environ: dict[str, Any], address: str) -> None:
         self._server = server
-        self._sock = next((environ[name] for name in SOCKETS if name in environ), None)
+        self._environ = environ
         self._address = address
         self._timer: Timer | None = None
-        # a body that has not been read: the web server reads it after a refusal, for a while
+        #: there is a body, and nobody has read it
         self._has_body = (
             environ.get("CONTENT_LENGTH", "") not in ("", "0")
             or "HTTP_TRANSFER_ENCODING" in environ
@@ -51,10 +51,6 @@ class Visit:
         self._is_over = False
         #: its answer is on the way
         self.answered = False
-
-    def _cut(self, how: int) -> None:
-        if self._sock is not None:
-            self._server.runtime.hang_up(self._sock, how)
 
     # ---- its body ------------------------------------------------------
 
@@ -77,21 +73,22 @@ class Visit:
 
     def _cut_body(self) -> None:
         self._is_late = True
-        self._cut(socket.SHUT_RD)
+        _cut(self._server, self._environ, socket.SHUT_RD)
 
     # ---- its answer ----------------------------------------------------
 
     def answer(self, response: Response) -> None:
-        """*response* is sent from now on."""
+        """*response* is sent from now on. The body of a refused request is not waited for."""
         self.answered = True
-        self._has_body = self._has_body and response.status_code >= REFUSED
+        if self._has_body and response.status_code >= REFUSED:
+            _cut(self._server, self._environ, socket.SHUT_RD)
         seconds = ANSWER_TIME + (response.calculate_content_length() or 0) / SLOWEST
         self._timer = self._server.wheel.after(seconds, self._cut_answer)
         response.direct_passthrough = False  # of a file: a web server would not close the response
         response.call_on_close(self.end)
 
     def _cut_answer(self) -> None:
-        self._cut(socket.SHUT_RDWR)
+        _cut(self._server, self._environ, socket.SHUT_RDWR)
         self.end()
 
     def end(self) -> None:
@@ -101,13 +98,15 @@ class Visit:
         self._is_over = True
         if self._timer is not None:
             self._timer.cancel()
-        if self._has_body:
-            self._server.wheel.after(BODY_TIME, self._leave)
-        else:
-            self._leave()
-
-    def _leave(self) -> None:
+        self._environ = {}  # which holds this visit: both are freed without the garbage collector
         self._server.bounds.requests.leave(self._address)
+
+
+def _cut(server: ChatServer, environ: dict[str, Any], how: int) -> None:
+    """Shut the connection of a request down beneath the web server."""
+    sock = next((environ[name] for name in SOCKETS if name in environ), None)
+    if sock is not None:
+        server.runtime.hang_up(sock, how)
 
 
 def hang(door: Blueprint, server: ChatServer) -> None:
@@ -120,6 +119,7 @@ def hang(door: Blueprint, server: ChatServer) -> None:
             return None
         address = client_address(environ, server.settings.trusted_proxies)
         if not server.bounds.requests.enter(address):
+            _cut(server, environ, socket.SHUT_RD)  # no body, and no further request
             what = "too many requests of this address are under way; try again in a moment"
             return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "5"})
         environ[VISIT] = Visit(server, environ, address)

@@ -92,6 +92,7 @@ def test_the_body_of_a_stranger_is_not_waited_for(server, method, path):
     source = f"127.0.4.{CLOSED_DOORS.index((method, path)) + 1}"
     with begin(server, method, path, LENGTH, source=source, body=b"{") as raw:
         assert raw.head().split()[1] == "401"
+        assert ended(raw)
 
 
 @pytest.mark.parametrize("kind", ["begun", "nothing", "chunked", "half a chunk"])
