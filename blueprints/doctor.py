@@ -13,6 +13,7 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from flask import Flask, current_app
@@ -27,6 +28,9 @@ from .demo.waiters import WAITERS
 from .extension import Extension
 from .hashing import HASHING
 from .look_at_gunicorn import MARK
+
+if TYPE_CHECKING:
+    from services.desk.facts import RedisFacts
 
 __all__ = ["chat"]
 
@@ -82,7 +86,6 @@ def _text(findings: list[Finding]) -> str:
 
 
 def _set_up(app: Flask, gunicorn: str, address: str | None) -> SetUp:
-    from services.desk import facts as redis  # the drivers of both are loaded for nothing else
     from services.history import facts as history
     from services.history.opening import own_store
 
@@ -96,7 +99,7 @@ def _set_up(app: Flask, gunicorn: str, address: str | None) -> SetUp:
         instance=Path(app.instance_path),
         serving=serving(gunicorn),
         store=None if url == "off" else history.look(url, find=lambda _: own_store(settings)),
-        redis=None if redis_url is None else redis.look(redis_url),
+        redis=None if redis_url is None else _look_at_redis(redis_url),
         descriptors=resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         clock=time.time(),
         mounts=_mounts(),
@@ -110,6 +113,12 @@ def _answers(url: str) -> Answers:
         return ask(url)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--url") from None
+
+
+def _look_at_redis(url: str) -> RedisFacts:
+    from services.desk import facts  # the driver is loaded for nothing else
+
+    return facts.look(url)
 
 
 def _readable(extension: Extension) -> tuple[str, ...]:

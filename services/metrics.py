@@ -27,7 +27,7 @@ from itertools import accumulate
 from typing import Generic, TypeVar
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -47,6 +47,9 @@ MATCHES = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.01, 0.1
 
 #: what the newest lag is the worst of
 LAG_WINDOW = 1.0  # s
+
+#: Prometheus's text format, which the library calls by another name in each version
+TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 CODES = frozenset(map(int, CloseCode))
 
@@ -215,7 +218,7 @@ class Metrics:
             collector(registry=self._registry)
 
     #: of what `exposition` returns; every version of Prometheus reads it
-    content_type = CONTENT_TYPE_PLAIN_0_0_4
+    content_type = TEXT_FORMAT
 
     def exposition(self) -> bytes:
         """All metrics as they are now."""

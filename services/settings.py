@@ -9,6 +9,7 @@ table and a test holds the two together.
 from __future__ import annotations
 
 import difflib
+import importlib.util
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -186,6 +187,14 @@ def _url_prefix(key: str, value: Any) -> str:
     return value.rstrip("/")
 
 
+def _require_driver(key: str, url: str | None, extra: str, module: str) -> None:
+    """Raise `SettingsError` where *url* needs *module*, which is not installed."""
+    needs = url and (extra == "redis" or url.startswith(extra))
+    if needs and importlib.util.find_spec(module) is None:
+        what = f"its driver is not installed; pip install 'csapp[{extra}]'"
+        raise SettingsError(key, f"{urlsplit(str(url)).scheme}:…", what)
+
+
 def _setting(parse: Callable[[str, Any], Any], default: Any = MISSING) -> Any:
     return field(default=default, metadata={"parse": parse})
 
@@ -291,6 +300,8 @@ class Settings:
             values["database_url"] = _placed(url, partial(instances.beside, here))
             former = _placed(url, partial(instances.formerly, here))
             values["former_database_url"] = former if former != values["database_url"] else None
+        _require_driver("CSAPP_DATABASE_URL", values.get("database_url"), "postgresql", "psycopg")
+        _require_driver("CSAPP_REDIS_URL", values.get("redis_url"), "redis", "redis")
         if values.get("redis_url") and values.get("database_url") == "off":
             allowed = "a database: several workers without a history could not keep their order"
             raise SettingsError("CSAPP_DATABASE_URL", "off", allowed)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 #: what is in the repository → where it is in the package
 FILES = {
@@ -27,19 +26,6 @@ FOLDERS = ("blueprints", "services", "testkit")
 
 #: `from services… import …`, in code and in the examples of docstrings
 IMPORT = re.compile(rf"^(\s*from )({'|'.join(FOLDERS)})(?=[\w.]* import )", re.MULTILINE)
-
-#: in requirements.txt, before what comes with the others
-INDIRECT = "# … and what these need"
-
-
-class Dependencies(MetadataHookInterface):
-    """What requirements.txt pins is what csapp is tested with: the least that it needs."""
-
-    def update(self, metadata: dict[str, Any]) -> None:
-        """Fill in `dependencies`."""
-        direct, _, _ = (Path(self.root) / "requirements.txt").read_text("utf-8").partition(INDIRECT)
-        lines = (line.partition("#")[0].strip() for line in direct.splitlines())
-        metadata["dependencies"] = [line.replace("==", ">=") for line in lines if line]
 
 
 class Package(BuildHookInterface[Any]):
@@ -56,6 +42,7 @@ class Package(BuildHookInterface[Any]):
             shutil.copytree(root / name, package / name, ignore=ignored, copy_function=_copy)
         for name, inside in FILES.items():
             _copy(str(root / name), str(package / inside))
+        (package / "py.typed").touch()  # type checkers believe the annotations
         build_data["force_include"][str(package)] = "csapp"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:

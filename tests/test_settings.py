@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import stat
 import subprocess
+import sys
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -12,6 +15,7 @@ from services import instance
 from services.errors import SettingsError
 from services.instance import SECRET_FILE, NoSecret
 from services.settings import Settings
+from testkit.server import ROOT
 
 SECRET = {"CSAPP_SECRET_KEY": "0123456789abcdef"}
 
@@ -233,3 +237,46 @@ def test_where_no_secret_can_be_kept_one_line_says_what_helps(tmp_path):
 def test_settings_are_frozen():
     with pytest.raises(FrozenInstanceError):
         Settings.load(SECRET).grace = 1
+
+
+@pytest.mark.parametrize(
+    ("key", "url", "module", "extra"),
+    [
+        ("CSAPP_DATABASE_URL", "postgresql://csapp:open-sesame@db/csapp", "psycopg", "postgresql"),
+        ("CSAPP_REDIS_URL", "redis://:open-sesame@redis", "redis", "redis"),
+    ],
+)
+def test_a_driver_that_is_not_installed_is_named(monkeypatch, key, url, module, extra):
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name: None if name == module else found(name)
+    )
+    with pytest.raises(SettingsError, match=rf"^{key}=.*pip install 'csapp\[{extra}\]'$") as error:
+        Settings.load({**SECRET, key: url})
+    assert "sesame" not in str(error.value)
+    Settings.load(SECRET)
+
+
+WITHOUT_DRIVERS = """
+import sys
+sys.modules["psycopg"] = sys.modules["redis"] = sys.modules["hiredis"] = None
+from csapp import create_app
+app = create_app({"CSAPP_SECRET_KEY": "a-secret-for-tests-only-0123456789"})
+runner = app.test_cli_runner()
+for words in ("migrate", "waiter list", "search hello", "doctor", "sweep --older-than 1"):
+    result = runner.invoke(args=["chat", *words.split()])
+    assert isinstance(result.exception, (SystemExit, type(None))), (words, result.exception)
+"""
+
+
+def test_no_driver_is_loaded_that_is_not_needed(tmp_path):
+    """They are extras: an application on SQLite has neither."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_DRIVERS],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -88,7 +88,7 @@ def in_repository() -> Iterator[Path]:
 
 def test_every_file_is_in_it_and_nothing_else(contents):
     files = {f"csapp/{path.as_posix()}" for path in in_repository()}
-    own = {f"csapp/{name}.py" for name in ("__init__", "gunicorn_conf", "wsgi")}
+    own = {f"csapp/{name}" for name in ("__init__.py", "gunicorn_conf.py", "py.typed", "wsgi.py")}
     assert {name for name in contents if ".dist-info/" not in name} == files | own
 
 
@@ -129,7 +129,9 @@ def test_it_asks_for_all_that_it_imports(contents):
     (metadata,) = (data.decode() for name, data in contents.items() if name.endswith("/METADATA"))
     asked = [line.split(": ", 1)[1] for line in metadata.splitlines() if "Requires-Dist: " in line]
     assert "gunicorn[gevent]>=" in "".join(asked)
-    brought = set[str]().union(*(needed(one, "test") for one in asked))
+    brought = set[str]().union(
+        *(needed(one, extra) for one in asked for extra in ("postgresql", "redis", "test"))
+    )
     there = {*sys.stdlib_module_names, "csapp", "pytest"}  # who uses the kit has pytest
     known = packages_distributions()
     for module, name in imports(contents):

@@ -21,16 +21,29 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+from inspect import signature
 from itertools import count as counting
 from random import Random
 from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from services.wire.codes import RECONNECT, CloseCode
 
 from .people import STILL_THERE, TOPICS, Topic
+
+try:
+    from websockets.asyncio.client import ClientConnection, connect
+except ModuleNotFoundError:  # websockets 12
+    from websockets.client import (  # type: ignore[attr-defined, no-redef]
+        WebSocketClientProtocol as ClientConnection,
+    )
+    from websockets.client import connect  # type: ignore[attr-defined, no-redef]
+
+#: newer ones ask the environment for a proxy; the demo is on this machine
+DIRECT: dict[str, Any] = (
+    {"proxy": None} if "proxy" in signature(connect.__init__).parameters else {}
+)
 
 Frame = dict[str, Any]
 #: s, at least and at most
@@ -113,7 +126,7 @@ class Visit:
         """Until they leave. Raises `OSError` and `InvalidHandshake` where nobody opens."""
         while True:
             try:
-                async with connect(self._door, proxy=None, close_timeout=1) as line:
+                async with connect(self._door, close_timeout=1, **DIRECT) as line:
                     with suppress(_Over):
                         await self._enter(line)
                         await self._talk(line)

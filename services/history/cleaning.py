@@ -19,16 +19,18 @@ values, too: they are made and written anew.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from . import slices, tables, word_index
-from .postgres import PostgresStore
 from .slices import Pause, reading
 from .sql import LOCK_WAIT, SQLStore
 from .sqlite import SQLiteStore
+
+if TYPE_CHECKING:  # its driver may be missing
+    from .postgres import PostgresStore
 
 #: the tables of which something is deleted
 TABLES = (
@@ -70,8 +72,8 @@ def clean(
     if isinstance(store, SQLiteStore):
         word_index.merge(store, pause=pause)
         return tuple(_clean_file(store, vacuum, pause))
-    assert isinstance(store, PostgresStore)  # noqa: S101  # there is no other
-    return tuple(_clean_tables(store, vacuum, pause))
+    # there is no other
+    return tuple(_clean_tables(cast("PostgresStore", store), vacuum, pause))
 
 
 # ---- SQLite ----------------------------------------------------------------

@@ -11,7 +11,6 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from .port import Outdated, StoreError
-from .postgres import OVERFLOW, POOL, PostgresStore
 from .slices import reading
 from .sql import SQLStore, open_store
 from .sqlite import SQLiteStore
@@ -99,6 +98,8 @@ def _of_server(store: SQLStore, now: Callable[[], float]) -> StoreFacts:
 
 
 def _asked(store: SQLStore, now: Callable[[], float]) -> StoreFacts:
+    from .postgres import OVERFLOW, POOL, PostgresStore  # the driver may be missing
+
     settings = sa.table("pg_settings", sa.column("name"), sa.column("setting"))
     theirs = sa.select(sa.extract("epoch", sa.func.clock_timestamp()))
     with reading(store) as connection:

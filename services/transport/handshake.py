@@ -93,9 +93,18 @@ def early_bytes(environ: Mapping[str, Any]) -> bytes:
     body = environ.get("wsgi.input")
     unreader = getattr(getattr(body, "reader", None), "unreader", None)
     if unreader is not None:  # gunicorn
-        return bytes(unreader.take_buffered())
+        return _buffered(unreader)
     buffered: Any = getattr(body, "rfile", body)  # gevent.pywsgi wraps it, Werkzeug does not
     if not hasattr(buffered, "peek"):
         return b""
     waiting = buffered.peek() or b""
     return bytes(buffered.read(len(waiting))) if waiting else b""
+
+
+def _buffered(unreader: Any) -> bytes:
+    """What gunicorn's reader holds; its older versions have no method for it."""
+    if hasattr(unreader, "take_buffered"):
+        return bytes(unreader.take_buffered())
+    held = bytes(unreader.buf.getvalue())
+    unreader.buf = type(unreader.buf)()
+    return held
