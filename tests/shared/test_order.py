@@ -304,6 +304,17 @@ def test_what_this_worker_keeps_goes_where_she_comes_back(worker):
     assert reached == Reached(worker.key, 1)
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_what_a_dead_connection_has_swallowed_goes_where_she_comes_back(worker, answers):
+    swallowed = Kept(b"one", b"", worker.key, 1, 1)
+    worker.ann.ask = lambda: True
+    worker.ann.verdict = lambda: [] if answers else [swallowed]
+    worker.user.doubtful = (worker.ann,)
+    worker.moved("here", "there")
+    parked = [one for one in worker.posted() if isinstance(one, Parked)]
+    assert parked == ([] if answers else [Parked("uuid-ann", [swallowed])])
+
+
 def test_what_is_kept_has_no_gaps_and_ends_with_what_was_decided(worker):
     worker.leave(worker.ann)
     large = "x" * (600 << 10)
