@@ -210,7 +210,7 @@ class _Round:
             try:
                 one.serve()
             except Exception:
-                log.exception("a socket could not be served")
+                _report("a socket could not be served")
 
 
 class _HubReadiness:
@@ -338,7 +338,16 @@ def _guarded(function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         else:
             function(*args)
     except Exception:
-        log.exception("a greenlet failed")
+        _report("a greenlet failed")
+
+
+def _report(what: str) -> None:
+    """Log the exception that is handled now; whatever the log itself raises goes no further.
+
+    Whoever calls this must go on: a host's handler of log records may fail as well.
+    """
+    with contextlib.suppress(Exception):
+        log.exception(what)
 
 
 class Calls:
@@ -362,7 +371,7 @@ class Calls:
                 try:
                     self._calls.popleft()()
                 except Exception:
-                    log.exception("a call of the loop failed")
+                    _report("a call of the loop failed")
 
 
 class _NativeThread:
@@ -395,7 +404,7 @@ class _NativeThread:
             try:
                 done(error)
             except Exception:
-                log.exception("an answer of a native thread could not be used")
+                _report("an answer of a native thread could not be used")
 
 
 class ThreadRuntime:
