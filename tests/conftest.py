@@ -25,6 +25,15 @@ from testkit.postgres import Postgres
 from . import clocked
 
 pytest_plugins = ["testkit.plugin"]
+# Here and not in tests/desk: tests of other folders import some of them, perhaps earlier.
+pytest.register_assert_rewrite(
+    "tests.desk.conformance",
+    "tests.desk.crew",
+    "tests.desk.crowd",
+    "tests.desk.helpers",
+    "tests.desk.office",
+    "tests.desk.stateful",
+)
 
 #: s; nobody waits for the end of these (`clocked.let_pass`), and everybody returns in time
 GRACE, AUTH_TIMEOUT = 60, 60

@@ -13,15 +13,6 @@ if TYPE_CHECKING:
     from .helpers import Clock
     from .office import Office
 
-pytest.register_assert_rewrite(
-    "tests.desk.conformance",
-    "tests.desk.crew",
-    "tests.desk.crowd",
-    "tests.desk.helpers",
-    "tests.desk.office",
-    "tests.desk.stateful",
-)
-
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[RedisServer]:
