@@ -50,8 +50,8 @@ class Socket(Protocol):
     def put(self, frame: bytes, /) -> None:
         """Queue framed bytes; never waits."""
 
-    #: queue framed texts of version 1, and remember them until they have arrived
-    tell: Callable[[bytes], None]
+    def tell(self, data: bytes, /) -> None:
+        """Queue framed texts of version 1, and remember them until they have arrived."""
 
     def bring(self, kept: Kept, data: bytes) -> None:
         """Queue *data*, the framed bytes of what was parked; remember it until it has arrived."""

@@ -105,7 +105,6 @@ class Session:
         "put",
         "relayed",
         "signed",
-        "tell",
         "uuid",
     )
 
@@ -149,8 +148,6 @@ class Session:
         self._unconfirmed: Unconfirmed | None = None
         #: queue framed bytes for this connection; never waits
         self.put: Callable[[bytes], None] = connection.put
-        #: the same for texts of version 1, which are remembered until they have arrived
-        self.tell: Callable[[bytes], None] = self._tell_first
         self._authenticating = False  # a token is being looked up
         self._timer = house.wheel.after(settings.auth_timeout, self._too_late)
 
@@ -177,6 +174,7 @@ class Session:
                 )
                 claim = self._claim(self.participant)
                 self._switchboard.exit(self.participant, self, deliberate=deliberate, claim=claim)
+            self.connection.watch = None  # they know each other, and could not be freed
             if self._tab:
                 self.house.bounds.close_tab(self._tab)
 
@@ -366,15 +364,16 @@ class Session:
         self._doubt().add(kept)
         self.put(data)
 
-    def _tell_first(self, data: bytes) -> None:
-        self._doubt().tell(data)
+    def tell(self, data: bytes) -> None:
+        """Queue framed texts of version 1, and remember them until they have arrived."""
+        (self._unconfirmed or self._doubt()).add(data)
+        self.put(data)
 
     def _doubt(self) -> Unconfirmed:
         """What may not have arrived is remembered from now on."""
         if self._unconfirmed is None:
             in_full = self._switchboard.store is None
-            self._unconfirmed = Unconfirmed(self, self.connection, in_full=in_full)
-            self.tell = self._unconfirmed.tell
+            self._unconfirmed = Unconfirmed(self.connection, in_full=in_full)
             if self.participant is not None:
                 self.participant.doubtful = (*self.participant.doubtful, self)
         return self._unconfirmed

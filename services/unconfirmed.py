@@ -10,7 +10,6 @@ ping. Nothing else does: the kernel's word is that of the nearest proxy.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Protocol
 
 from .participants import Kept, Spoken
@@ -46,13 +45,6 @@ class Line(Protocol):
         """Send a ping now."""
 
 
-class Speaker(Protocol):
-    """Of a session, what is needed here."""
-
-    #: queues framed bytes
-    put: Callable[[bytes], None]
-
-
 #: what was given: texts of a talk, what was parked, or framed bytes of version 1
 Given = Spoken | Kept | bytes
 
@@ -60,16 +52,15 @@ Given = Spoken | Kept | bytes
 class Unconfirmed:
     """What *line* was given, oldest first. *in_full*: in both versions, for there is no history.
 
-    `add` and `tell` are in the way of each text: they append and compare lengths, no more.
+    `add` is in the way of each text: it appends and compares lengths, no more.
     """
 
     __slots__ = (
         "_asked", "_bytes", "_counted", "_given", "_in_full", "_line", "_missed", "_most",
-        "_speaker", "_word",
+        "_word",
     )  # fmt: skip
 
-    def __init__(self, speaker: Speaker, line: Line, *, in_full: bool) -> None:
-        self._speaker = speaker
+    def __init__(self, line: Line, *, in_full: bool) -> None:
         self._line = line
         self._in_full = in_full
         self._given: list[Given] = []
@@ -91,13 +82,6 @@ class Unconfirmed:
         self._given.append(given)
         if len(self._given) > self._most:
             self._bound()
-
-    def tell(self, data: bytes) -> None:
-        """Put framed texts of version 1, and remember them."""
-        self._given.append(data)
-        if len(self._given) > self._most:
-            self._bound()
-        self._speaker.put(data)
 
     def _bound(self) -> None:
         """Count what is new, and forget what is too much."""

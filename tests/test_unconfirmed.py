@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,7 +45,7 @@ def line() -> Line:
 
 @pytest.fixture
 def texts(line) -> Unconfirmed:
-    found = Unconfirmed(SimpleNamespace(put=None), line, in_full=False)
+    found = Unconfirmed(line, in_full=False)
     found.add(b"one")
     found.add(b"two")
     return found
