@@ -83,12 +83,12 @@ def test_a_page_is_no_longer_than_a_reader_may_be_behind(server):
 def test_a_participant_has_so_many_questions_over_all_its_connections(server):
     tabs = [resume(server, "bob", {})[0] for _ in range(3)]
     codes: list[str] = []
-    for number in range(int(QUESTIONS.at_once) + 60):
-        tab = tabs[number % len(tabs)]
+    while "rate_limited" not in codes:
+        tab = tabs[len(codes) % len(tabs)]
         tab.say("get_history", {"conversation": "1"})
         codes.append(assert_receives(tab, "error")["payload"]["code"])
-    assert codes[0] == "forbidden"
-    assert codes[-1] == "rate_limited"
+    assert len(codes) > QUESTIONS.at_once
+    assert set(codes[:-1]) == {"forbidden"}
     other, heard = resume(server, "cid", {public_id(KEYS[0]): 0})
     assert heard[0]["payload"]["code"] == "forbidden", "others may ask"
     for tab in (*tabs, other):
