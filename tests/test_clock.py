@@ -249,3 +249,22 @@ def test_two_workers_whose_clocks_differ(serve: Callable[..., LiveServer], tmp_p
     kept = _kept(tmp_path)
     assert len(kept) == 6
     assert [one.date for one in kept] == sorted(one.date for one in kept)
+
+
+def test_names_over_two_workers_of_which_one_has_not_heard_of_the_others_chat(
+    serve: Callable[..., LiveServer], tmp_path: Path
+):
+    with RedisServer() as redis:
+        env = {"CSAPP_REDIS_URL": redis.url}
+        (tmp_path / "late").write_text("-30")
+        early, late = serve("early", **env), serve("late", **env)
+        waiter = _come(early, "waiter", "wim")
+        waiter.say("ready")
+        _come(late, "user", "eve")  # it knows by now what was stored before
+        *_, first = _chat(early, waiter, "ann")
+        *_, second = _chat(late, waiter, "bob")
+        *_, third = _chat(early, waiter, "cyd")
+        keys = [int(name, 16) for name in (first, second, third)]
+        assert keys == sorted(set(keys))
+        early.quit()
+        late.quit()

@@ -4,6 +4,8 @@
 -- Answers: 'full' when the queue is, 'address' when its address holds too many places. An error
 -- NOBODY when there is no such user.
 
+local STEP = 1048577 -- a ms and one: see `ascending`
+
 local refused = open()
 if refused then
     return refused
@@ -14,6 +16,21 @@ if not user or user.role ~= 'user' then
 end
 if user.waiter ~= '' or waits(user) then
     return close({})
+end
+
+-- A name for a conversation, *proposed* by the caller's clock, or after all names that were given
+-- where that is behind. They have more digits than a number of Lua's holds, and equally many; the
+-- step is one that no worker takes by itself (`Own.next_talk`).
+local function ascending(proposed)
+    local last = call('HGET', DESK, 'named') or ''
+    if proposed ~= '' and #last == #proposed and last >= proposed then
+        call('HINCRBY', DESK, 'named', STEP)
+        return call('HGET', DESK, 'named')
+    end
+    if proposed ~= '' then
+        call('HSET', DESK, 'named', proposed)
+    end
+    return proposed
 end
 
 -- Whoever of its address has been away the longest and has said nothing; all others stay.
@@ -57,7 +74,7 @@ if bound > 0 then
     hold_place(user)
 end
 if user.talk == '' then
-    set(user, 'talk', ARGV[10])
+    set(user, 'talk', ascending(ARGV[10]))
 end
 if free and here(user) and desk.settles <= desk.time and call('ZCARD', TAKEABLE) == 0 then
     set(user, 'since', desk.time)

@@ -20,7 +20,8 @@
 --     letter, what it has itself decided: the letter of that number, or '' }
 -- and posts the letters of the other workers. A letter is a JSON array of events.
 --
--- Keys:  desk      hash: the counters below, and sent:WORKER, the number of its last letter
+-- Keys:  desk      hash: the counters below, and sent:WORKER, the number of its last letter;
+--                  named: the last conversation's name
 --        p:UUID    hash: a participant          of:WORKER  set: who has sockets there
 --        standing  hash: ROLE:SUBJECT → UUID    workers    zset: leases by their end
 --        line      zset: who waits, by ticket   dying      set: workers that are given up
