@@ -17,6 +17,7 @@ from services.identity import Identity, TokenRole
 from services.server import ChatServer, servers
 from services.settings import MAX_AUDIENCE, PREFIX, Settings
 
+from . import refusals
 from .demo import shop
 from .extension import Callbacks, Extension, Who
 from .register import register
@@ -155,6 +156,7 @@ def _standalone(config: dict[str, Any] | None, *folder: str) -> Flask:
         if key.startswith(PREFIX):
             app.config[key] = value
     app.config.update(config or {})
+    refusals.hang_on_all(app)
     _log_to_stderr()
     return app
 

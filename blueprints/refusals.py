@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Flask, Response, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
 from services.desk.port import DeskUnavailable
 from services.errors import CSAppError
@@ -26,6 +27,26 @@ def hang(door: Blueprint, server: ChatServer) -> None:
     door.register_error_handler(Denied, denied)
     for kind in UNAVAILABLE:
         door.register_error_handler(kind, _unavailable(server))
+
+
+def hang_on_all(app: Flask) -> None:
+    """Also where no door is reached: an address that is none, a method that none takes.
+
+    For an application of our own. In a host's these are the host's to answer.
+    """
+    app.register_error_handler(HTTPException, _told)
+
+
+def _told(error: HTTPException) -> Response:
+    status = error.code or 500
+    code = ErrorCode.INVALID_MESSAGE if status < 500 else ErrorCode.INTERNAL
+    what = error.description or error.name
+    if isinstance(error, NotFound):
+        what = "there is nothing at this address"
+    if isinstance(error, MethodNotAllowed):
+        what = f"the method: this address takes {', '.join(sorted(error.valid_methods or ()))}"
+    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    return problem(status, code, what, headers)
 
 
 def reason(error: CSAppError) -> str:

@@ -20,15 +20,18 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
 
-from itsdangerous import BadSignature, TimestampSigner, URLSafeTimedSerializer, want_bytes
+from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer, want_bytes
 
 from .bounds import TICKET_LIFETIME
 from .errors import CSAppError
+from .settings import MAX_LIFETIME
 from .wire.codes import ErrorCode
 
 MAX_SUBJECT = 200  # characters
 MAX_NAME = 200  # characters
 
+#: ms since 1970 until which there may be dates in a token: the year 9999
+LATEST = 253_402_300_799_000
 
 #: subjects of visitors whom nobody knows; a host's own user ids do not begin like this
 STRANGER = "anonymous-"
@@ -132,7 +135,7 @@ class Tokens:
             "sub": identity.subject,
             "name": identity.name,
             "role": identity.role.value,
-            "sid": identity.sid or secrets.token_urlsafe(9),
+            "sid": str(identity.sid or secrets.token_urlsafe(9)),
             "life": lifetime if lifetime is not None else self.lifetime,
             # itsdangerous counts in seconds; revoking must tell before from after
             "at": int(self._now() * 1000),
@@ -151,8 +154,10 @@ class Tokens:
         """The same, with the times that revoking asks for; it may have run out *grace* s ago."""
         try:
             claims, signed = self._serializers[role].loads(token, return_timestamp=True)
-        except BadSignature:
+        except BadData:
             raise self._refusal(token, role) from None
+        if not isinstance(claims, dict):
+            raise _unfit("an object of claims is required")
         if self._audience and claims.get("aud", self._audience) != self._audience:
             what = "payload.token: this token is for another application"
             raise TokenError(ErrorCode.INVALID_TOKEN, what)
@@ -160,19 +165,20 @@ class Tokens:
         # Not itsdangerous' max_age: it refuses tokens from "the future", and
         # would log everybody out when the clock is set back.
         seconds = signed.timestamp()
-        expires = seconds + claims["life"]
+        expires = seconds + _number(claims, "life", MAX_LIFETIME)
         if self._now() > expires + grace:
             raise TokenError(ErrorCode.EXPIRED_TOKEN, "payload.token: the token has expired")
         # Tokens of before this claim: the beginning of their second, so that none slips through.
-        at = claims.get("at") or int(seconds * 1000)
-        return Shown(identity, at, int(expires * 1000), claims.get("since", 0))
+        at = int(_number(claims, "at", LATEST, 0)) or int(seconds * 1000)
+        since = int(_number(claims, "since", LATEST, 0))
+        return Shown(identity, at, int(expires * 1000), since)
 
     def inspect_any(self, token: str) -> Shown:
         """The same for a token of whichever role."""
         for role, serializer in self._serializers.items():
             try:
                 serializer.loads(token)
-            except BadSignature:
+            except BadData:
                 continue
             return self.inspect(token, role)
         raise TokenError(ErrorCode.INVALID_TOKEN, "payload.token: the token is not valid")
@@ -189,7 +195,7 @@ class Tokens:
         """Its id, and who has signed in there, by their marks; nothing where it is not ours."""
         try:
             browser, marks = self._browsers.loads(text)
-        except BadSignature:
+        except BadData:
             return "", []
         return browser, marks
 
@@ -205,7 +211,7 @@ class Tokens:
         """The place that *ticket* holds for *subject*; None where it holds none, or has run out."""
         try:
             (bearer, place), signed = self._tickets.loads(ticket, return_timestamp=True)
-        except (BadSignature, TypeError, ValueError):
+        except (BadData, TypeError, ValueError):
             return None
         if self._now() > signed.timestamp() + TICKET_LIFETIME:
             return None
@@ -217,7 +223,7 @@ class Tokens:
                 continue
             try:
                 serializer.loads(token)
-            except BadSignature:
+            except BadData:
                 continue
             return TokenError(ErrorCode.FORBIDDEN, f"payload.token: this is a token of a {other}")
         return TokenError(ErrorCode.INVALID_TOKEN, "payload.token: the token is not valid")
@@ -246,5 +252,24 @@ def _serializer(keys: Sequence[str], use: str) -> URLSafeTimedSerializer:
     )
 
 
-def _identity(claims: Any, role: TokenRole) -> Identity:
-    return Identity(claims["sub"], claims["name"], role, claims["sid"])
+def _identity(claims: dict[str, Any], role: TokenRole) -> Identity:
+    """Who has been signed. Raises `TokenError`: scripts with the secret sign what they like."""
+    sid = claims.get("sid")
+    if not isinstance(sid, str) or "\0" in sid or not _is_unicode(sid):
+        raise _unfit("sid: a string is required")
+    try:
+        return Identity(claims.get("sub", ""), claims.get("name", ""), role, sid)
+    except ValueError as error:
+        raise _unfit(str(error)) from None
+
+
+def _number(claims: dict[str, Any], name: str, most: float, default: float | None = None) -> float:
+    """The claim *name*, a number of at most *most* either way. Raises `TokenError`."""
+    value = claims.get(name, default)
+    if type(value) not in (int, float) or not abs(value) <= most:
+        raise _unfit(f"{name}: a number is required, at most {most:g}")
+    return value
+
+
+def _unfit(why: str) -> TokenError:
+    return TokenError(ErrorCode.INVALID_TOKEN, f"payload.token: it was signed wrongly: {why}")

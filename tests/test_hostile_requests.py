@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from services.identity import TokenRole, Tokens
 from testkit import LiveServer
+from testkit.server import SECRET
 
 from .raw import KEY, Raw
 
@@ -168,3 +171,25 @@ def test_a_page_with_half_an_address_for_an_origin_is_refused(server):
     for path in ("/v1/visitor/token", "/v1/waiter/login"):
         origin = "Origin: http://[::1"
         assert status(server, request(server, "POST", path, origin, "Content-Length: 0")) == 403
+
+
+@pytest.mark.parametrize("path", [*PATHS, *ODD_PATHS])
+def test_what_no_address_takes_is_refused_as_json(server, path):
+    for method in ("DELETE", "FOO"):
+        with Raw(server) as raw:
+            raw.send(request(server, method, path, "Content-Length: 0"))
+            head = raw.head()
+            code = int(head.split()[1])
+            assert code in (308, 400, 404, 405), head
+            if code in (404, 405):
+                assert set(json.loads(raw.body(head))) == {"code", "message"}, head
+            assert code != 405 or "\r\nAllow: " in head
+
+
+@pytest.mark.parametrize("claims", [None, [], {}, {"sub": "ann"}, {"sub": "ann", "life": "x"}])
+def test_a_token_whose_claims_cannot_be_is_refused(server, claims):
+    sign = Tokens([SECRET], 60)._serializers[TokenRole.WAITER].dumps
+    header = f"Authorization: Bearer {sign(claims)}"
+    for method, path in (("POST", "/v1/waiter/logout"), ("GET", "/v1/waiter/me")):
+        assert status(server, request(server, method, path, header, "Content-Length: 0")) == 401
+    assert status(server, request(server, "POST", "/v1/visitor/token", header)) == 200

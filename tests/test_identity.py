@@ -129,6 +129,49 @@ def test_a_subject_is_a_short_string(subject):
         Identity(subject)
 
 
+#: what a script that has the secret may sign by mistake, each beside claims that are well
+WRONG_CLAIMS = [
+    {"sub": None}, {"sub": 5}, {"sub": ""}, {"sub": "a\0b"}, {"sub": "x" * 201},
+    {"name": None}, {"name": 5}, {"name": "x" * 201}, {"sid": None}, {"sid": 5}, {"sid": "a\0b"},
+    {"life": None}, {"life": "60"}, {"life": True}, {"life": []}, {"life": 1e300},
+    {"life": float("nan")}, {"life": float("inf")}, {"at": "now"}, {"at": 1e30},
+    {"at": float("nan")}, {"since": "now"}, {"since": 1e30},
+]  # fmt: skip
+
+
+def signed_by_script(claims: object) -> str:
+    return Tokens([OLD], 60)._serializers[TokenRole.USER].dumps(claims)
+
+
+@pytest.mark.parametrize("wrong", WRONG_CLAIMS)
+def test_claims_that_cannot_be_are_refused_and_named(wrong):
+    claims = {"sub": "ann", "name": "", "role": "user", "sid": "s", "life": 60, **wrong}
+    (name,) = wrong
+    for one in (claims, {**claims, name: None}):
+        with pytest.raises(TokenError, match="subject" if name == "sub" else name) as error:
+            Tokens([OLD], 60, audience="shop").inspect(signed_by_script(one), TokenRole.USER)
+        assert error.value.code is ErrorCode.INVALID_TOKEN
+
+
+@pytest.mark.parametrize("claims", [None, [], "ann", 5, {}, {"aud": "shop"}])
+def test_what_holds_no_claims_is_refused(claims):
+    tokens = Tokens([OLD], 60, audience="shop")
+    assert refused(tokens, signed_by_script(claims)) is ErrorCode.INVALID_TOKEN
+    with pytest.raises(TokenError):
+        tokens.inspect_any(signed_by_script(claims))
+
+
+def test_what_is_signed_and_no_json_is_refused():
+    signer = Tokens([OLD], 60)._serializers[TokenRole.USER].make_signer("csapp.token.user")
+    token = signer.sign(b"e30x").decode()
+    assert refused(Tokens([OLD], 60), token) is ErrorCode.INVALID_TOKEN
+
+
+def test_a_login_of_a_host_may_be_a_number():
+    tokens = Tokens([OLD], 60)
+    assert tokens.verify(tokens.sign(Identity("ann", sid=5)), TokenRole.USER).sid == "5"
+
+
 # ---- for one application -----------------------------------------------
 
 
