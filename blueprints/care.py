@@ -12,7 +12,7 @@ from typing import Any
 import click
 from flask import Flask, current_app
 
-from services.history import care, export, search
+from services.history import care, cleaning, export, search
 from services.history.opening import own_store
 from services.history.port import Chat, StoreError, key_of, public_id
 from services.history.sql import SQLStore
@@ -218,17 +218,22 @@ def search_(words: tuple[str, ...], served_by: str | None, limit: int) -> None:
 def sweep(older_than: int | None, vacuum: bool | None) -> None:
     """Delete conversations that ended long ago."""
     if older_than is None:
-        older_than = settings_of(current_app).retention_days
-        if not older_than:
+        older_than = settings_of(current_app).retention_days or None
+        if older_than is None and not vacuum:
             raise click.ClickException(
-                "CSAPP_RETENTION_DAYS is 0 (keep for ever); say --older-than DAYS"
+                "CSAPP_RETENTION_DAYS is 0 (keep for ever); say --older-than DAYS, or --vacuum to "
+                "delete nothing and to write anew what is there"
             )
     with open_store_of_app() as store:
-        gone = care.sweep(store, older_than * care.DAY, _now(), vacuum=vacuum)
-    security.record(
-        Event.ERASURE, by=operator(), reason=f"older than {older_than} days", count=gone.chats
-    )
+        if older_than is None:
+            gone = care.Removed(left=cleaning.clean(store, vacuum=vacuum))
+        else:
+            gone = care.sweep(store, older_than * care.DAY, _now(), vacuum=vacuum)
+    if older_than is not None:
+        security.record(
+            Event.ERASURE, by=operator(), reason=f"older than {older_than} days", count=gone.chats
+        )
     click.echo(f"Deleted {gone.chats} conversations, {gone.messages} messages, {gone.notes} notes.")
     say_what_is_left(gone.left)
-    if gone.chats:
+    if gone.chats or vacuum:
         remove_traces_in_redis(settings_of(current_app), "")

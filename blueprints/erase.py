@@ -7,7 +7,7 @@ import time
 import click
 from flask import current_app
 
-from services.history import care
+from services.history import care, cleaning
 from services.history.sql import SQLStore
 from services.security_log import Event, security
 from services.settings import Settings
@@ -49,8 +49,15 @@ def erase(person: str, yes: bool, vacuum: bool | None) -> None:
             if not (again.chats or again.accounts):
                 break
             again = care.erase(store, person, vacuum=vacuum)
+        if not erased.anything:  # an erasure of before may not have reached everything
+            erased.left = cleaning.clean(store, vacuum=vacuum)
     if not erased.anything:
-        raise click.ClickException(f"there is nobody called {one_line(person)}")
+        say_what_is_left(erased.left)
+        remove_traces_in_redis(settings, person)
+        raise click.ClickException(
+            f"there is nobody called {one_line(person)}. If somebody was, until an erasure, then "
+            "nothing is left but what is named above."
+        )
     # Not who: that would be a trace of somebody who is forgotten.
     security.record(Event.ERASURE, by=operator(), count=erased.chats)
     click.echo(

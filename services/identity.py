@@ -265,10 +265,10 @@ def _identity(claims: dict[str, Any], role: TokenRole) -> Identity:
 
 def _number(claims: dict[str, Any], name: str, most: float, default: float | None = None) -> float:
     """The claim *name*, a number of at most *most* either way. Raises `TokenError`."""
-    value = claims.get(name, default)
+    value: Any = claims.get(name, default)
     if type(value) not in (int, float) or not abs(value) <= most:
         raise _unfit(f"{name}: a number is required, at most {most:g}")
-    return value
+    return float(value)
 
 
 def _unfit(why: str) -> TokenError:

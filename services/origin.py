@@ -46,6 +46,10 @@ _WRITTEN = re.compile(
 )
 
 
+#: IPv4 as a translator writes it: for a server that has only IPv6 (RFC 6052)
+_TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+
+
 def client_address(environ: Mapping[str, Any], hops: int) -> str:
     """The client's address as limits count it; empty where it is not known.
 
@@ -66,8 +70,8 @@ def _counted(written: str) -> str:
     except ValueError:
         return ""
     if isinstance(parsed, ipaddress.IPv6Address):
-        if parsed.ipv4_mapped:
-            return str(parsed.ipv4_mapped)
+        if parsed.ipv4_mapped or parsed in _TRANSLATED:
+            return str(ipaddress.IPv4Address(int(parsed) & 0xFFFF_FFFF))
         return str(ipaddress.ip_network((int(parsed), 64), strict=False))
     return str(parsed)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 import subprocess
 import threading
 import uuid
@@ -155,6 +156,42 @@ def test_sqlite(tmp_path: Path):
         assert (tmp_path / "csapp.db-wal").stat().st_size == 0
         assert alive(server) == {}
         assert SUBJECT not in server.log.replace(f"subject={SUBJECT}", "")
+
+
+def _traces(file: Path) -> str:
+    """The URL of a database in which a killed erasure has left bytes of what it has deleted."""
+    url = f"sqlite:///{file}"
+    with contextlib.closing(open_store(url)) as store:
+        store.prepare()
+        keep(store, 1, WORDS, user=SUBJECT, waiter="wim", user_name=NAME, page=PAGE)
+    with contextlib.closing(sqlite3.connect(file)) as raw:
+        raw.execute("PRAGMA secure_delete = OFF")
+        for table in ("message", "service", "chat"):
+            raw.execute(f"DELETE FROM {table}")
+        raw.commit()
+    assert found_in_files(file.parent)
+    return url
+
+
+def test_an_erasure_that_was_interrupted_is_ended_by_another_one(tmp_path: Path):
+    with RedisServer() as redis:
+        env = {"CSAPP_DATABASE_URL": _traces(tmp_path / "csapp.db"), "CSAPP_REDIS_URL": redis.url}
+        redis.execute("CONFIG", "SET", "slowlog-log-slower-than", "0")
+        redis.execute("SET", "csapp:{main}:x", WORDS[0])
+        redis.execute("DEL", "csapp:{main}:x")
+        done = run("flask", "--app", "csapp", "chat", "erase", "--person", SUBJECT, "--yes", **env)
+        assert (done.returncode, found_in_redis(redis)) == (1, {})
+    assert f"there is nobody called {SUBJECT}" in done.stderr
+    assert found_in_files(tmp_path) == {}
+
+
+def test_what_is_told_to_be_done_about_traces_needs_no_age(tmp_path: Path):
+    env = {"CSAPP_DATABASE_URL": _traces(tmp_path / "csapp.db")}
+    done = run("flask", "--app", "csapp", "chat", "sweep", **env)
+    assert "--vacuum" in done.stderr
+    done = run("flask", "--app", "csapp", "chat", "sweep", "--vacuum", **env)
+    assert (done.returncode, done.stdout[:23]) == (0, "Deleted 0 conversations"), done.stderr
+    assert found_in_files(tmp_path) == {}
 
 
 def test_a_waiter_whose_visitor_waits_for_another(tmp_path: Path):

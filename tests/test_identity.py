@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import time
 
+import msgspec
 import pytest
 from flask import Flask
 
 from csapp import CSApp
 from services.bounds import TICKET_LIFETIME
-from services.identity import Identity, TokenError, TokenRole, Tokens
+from services.identity import MAX_SUBJECT, Identity, TokenError, TokenRole, Tokens
 from services.wire.codes import ErrorCode
+from services.wire.frames import ConnectPayload
 
 OLD, NEW, OTHER = (f"key-number-{n}-long-enough" for n in range(3))
 ANN = Identity("ann", "Ann", TokenRole.USER, "login-1")
@@ -250,3 +253,13 @@ def test_a_ticket_runs_out(later, place):
     there = Tokens([OLD], 60, now=lambda: time.time() + later)
     assert there.read_ticket(ticket, "ann") == place
     assert there.read_ticket(ticket, "bob") is None
+
+
+@pytest.mark.parametrize("first", [0x20, 0x4E00, 0x1F300, 0x100000])
+def test_the_longest_subject_can_show_its_ticket(first):
+    """Letters of all scripts: a ticket holds them escaped."""
+    letters = random.Random(first)
+    subject = "".join(chr(first + letters.randrange(2000)) for _ in range(MAX_SUBJECT))
+    ticket = Tokens([OLD], 60).sign_ticket(subject, time.time_ns() // 1000)
+    shown = msgspec.json.encode({"ticket": ticket})
+    assert msgspec.json.decode(shown, type=ConnectPayload).ticket == ticket

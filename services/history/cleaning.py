@@ -92,7 +92,7 @@ def _clean_file(store: SQLiteStore, vacuum: bool | None, pause: Pause) -> Iterat
         if not _empty_log(connection, pause):
             yield (
                 "Readers keep SQLite's write-ahead log (-wal) busy: traces stay in it until the "
-                "server empties it. Run 'chat sweep' again, or restart the server."
+                "server empties it. Run 'chat sweep --vacuum', or restart the server."
             )
 
 

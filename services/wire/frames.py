@@ -94,12 +94,15 @@ FromWaiter = Auth | Ready | MessageText | Disconnect
 
 # ---- client → server, version 2 ----------------------------------------------
 
+#: characters of a ticket: it holds a subject of 200 characters, whatever the script
+MAX_TICKET = 2000
+
 #: a conversation's id
 Conversation = Annotated[str, Meta(min_length=1, max_length=32)]
 
 
 class ConnectPayload(ClientStruct):
-    ticket: Annotated[str, Meta(max_length=500)] | UnsetType = UNSET
+    ticket: Annotated[str, Meta(max_length=MAX_TICKET)] | UnsetType = UNSET
     department: Annotated[str, Meta(max_length=200, pattern=_NO_NUL)] = ""
     page: Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)] = ""
     fields: dict[str, Any] | UnsetType = UNSET
