@@ -69,6 +69,7 @@ class Peer:
     def start(self, **more: str) -> LiveServer:
         command = [sys.executable, "-m", "gunicorn", *self.args, "-b", "127.0.0.1:{port}", self.app]
         env = {
+            "CSAPP_DATABASE_URL": "off",
             "CSAPP_MESSAGE_RATE": "0",
             "CSAPP_CONNECTIONS_PER_IP": "0",
             "CSAPP_HEARTBEAT": "3600",  # no ping gets between two texts; the idle run has its own

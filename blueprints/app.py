@@ -12,6 +12,7 @@ from typing import Any
 from flask import Flask, Request, current_app, has_app_context
 
 from services import runtime as runtimes
+from services import under_test
 from services.errors import CSAppError, SettingsError
 from services.identity import Identity, TokenRole
 from services.server import ChatServer, servers
@@ -57,11 +58,13 @@ class CSApp:
         headers, error handlers, logging, session or `SOCK_SERVER_OPTIONS`.
         """
         config = {key: value for key, value in app.config.items() if key.startswith(PREFIX)}
+        config |= under_test.settings(os.environ)
         if url_prefix is not None:
             config["CSAPP_URL_PREFIX"] = url_prefix
         if not config.get("CSAPP_AUDIENCE"):
             config["CSAPP_AUDIENCE"] = app.name[:MAX_AUDIENCE]
-        settings = Settings.load(config, Path(app.instance_path))
+        instance = under_test.instance(os.environ, Path(app.instance_path))
+        settings = Settings.load(config, instance)
         for key, one in Settings.keys().items():
             if key != "CSAPP_SECRET_KEY":
                 app.config.setdefault(key, getattr(settings, one.name))

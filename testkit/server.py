@@ -9,16 +9,21 @@ import signal
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from services import under_test
 from services.identity import Identity, TokenRole, Tokens
 from services.place import CONFIGURATION, ROOT, STANDALONE
 
 from .ports import free_port
+
+#: settings that an application does not choose itself here
+OWN = ("CSAPP_SECRET_KEY", "CSAPP_DATABASE_URL")
 
 SECRET = "a-secret-for-tests-only-0123456789"
 #: s until a wait for something that must happen is given up: long, for a busy machine
@@ -34,7 +39,13 @@ class LiveServer:
     A context manager; leaving it ends the server at once (`quit`). *env* adds to
     this process's environment, of which `CSAPP_*` variables are left out; it
     runs in *cwd*, by default where this process does.
+
+    Whatever the application is configured with, it has a secret and a database
+    of the test's own, unless *env* names others; empty: the application's.
     """
+
+    #: the database of servers that are not given another; `{folder}` is one of the server's own
+    database = "sqlite:///{folder}/csapp.db"
 
     def __init__(
         self,
@@ -56,8 +67,15 @@ class LiveServer:
         #: everything the server has written so far
         self.lines: list[str] = []
         self._changed = threading.Condition()
+        self._folder = tempfile.TemporaryDirectory(prefix="csapp-test-")
         inherited = {k: v for k, v in os.environ.items() if not k.startswith("CSAPP_")}
         paths = filter(None, [inherited.get("PYTHONPATH"), str(ROOT)])
+        own = {
+            "CSAPP_SECRET_KEY": SECRET,
+            "CSAPP_DATABASE_URL": self.database.format(folder=self._folder.name),
+            **(env or {}),
+        }
+        under_test.tell(inherited, {key: own[key] for key in OWN})
         self.process = subprocess.Popen(
             [part.replace("{port}", str(self.port)) for part in command],
             cwd=cwd,
@@ -65,9 +83,7 @@ class LiveServer:
                 **inherited,
                 "PYTHONPATH": os.pathsep.join(paths),
                 "PYTHONUNBUFFERED": "1",
-                "CSAPP_SECRET_KEY": SECRET,
-                "CSAPP_DATABASE_URL": "off",
-                **(env or {}),
+                **own,
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -207,4 +223,5 @@ class LiveServer:
             self.process.wait()
             raise AssertionError(f"the server does not stop:\n{self.log}") from None
         self._reader.join(PATIENCE)
+        self._folder.cleanup()
         return status

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import os
 import signal
 import ssl
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from gevent import monkey
 from hypothesis import settings
 
 from blueprints import hashing
+from services.under_test import FOLDER
 from testkit import LiveServer
 from testkit.postgres import Postgres
 
@@ -34,6 +36,10 @@ pytest.register_assert_rewrite(
     "tests.desk.office",
     "tests.desk.stateful",
 )
+
+# Our own tests say which database they mean, and look at what an application does by itself.
+os.environ.setdefault(FOLDER, "")
+LiveServer.database = "off"
 
 #: s; nobody waits for the end of these (`clocked.let_pass`), and everybody returns in time
 GRACE, AUTH_TIMEOUT = 60, 60

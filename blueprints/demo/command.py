@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import click
 
+from services import under_test
 from services.history.accounts import Accounts
 from services.place import CONFIGURATION
 
@@ -63,6 +64,7 @@ def _own() -> Extension:
     """
     from ..app import create_demo  # which registers this command
 
+    os.environ.pop(under_test.SETTINGS, None)
     found = [key for key in NOT_OURS if os.environ.pop(key, None)]
     if found:
         click.echo(f"The demo keeps to itself: {', '.join(found)} is not for it.")
