@@ -54,7 +54,9 @@ STEP = 0.005
 
 SETTINGS = Settings(secret_key=("a key of the simulation",), message_rate=0.0)
 TOKENS = Tokens(SETTINGS.secret_key, 10**9)
-NOBODY: Any = SimpleNamespace(is_revoked=lambda identity, signed: False)
+NOBODY: Any = SimpleNamespace(
+    is_revoked=lambda identity, signed: False, is_known=lambda identity, signed: False
+)
 
 GoOn = Callable[[], Any]
 
