@@ -282,11 +282,15 @@ class Allowance:
         return max(1, min(most, int(rest / self.ROW))) if rest > 0 else 0
 
     def fit(self, sizes: list[int]) -> int:
-        """Of messages with texts of *sizes* bytes so many may be sent: one, if anything is left."""
+        """Of messages with texts of *sizes* bytes so many may be sent.
+
+        One at least while this `auth` has something left: a page that is empty and
+        not complete would end the reading of whoever asks for one after the other.
+        """
         rest = self._rest
         spent = count = 0
         for size in sizes:
-            if spent + size + self.ROW > rest and (count or rest <= 0):
+            if spent + size + self.ROW > rest and (count or self._left <= 0):
                 break
             spent += size + self.ROW
             count += 1

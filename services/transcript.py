@@ -51,6 +51,9 @@ log = logging.getLogger("csapp.sockets")
 MISSED = 1000
 LATEST = 50
 
+#: s between two looks whether a question is within the bounds by now: that of one question
+TURN = 0.1
+
 
 class Reader(Speaker, Protocol):
     """The session that a transcript belongs to."""
@@ -242,6 +245,7 @@ class Transcript(Turns):
         found: list[Message] | None = []
         store = self._session.house.switchboard.store
         if store is not None and last > (after or 0):
+            self._await_budget()
             before = last + 1  # what is stored beyond it is still to be delivered
             most = self._allowance.rows(MISSED)
             if after is not None and most:
@@ -292,7 +296,7 @@ class Transcript(Turns):
         """Older or newer messages of a conversation that one may read. Raises `Refusal`."""
         asked = frame.payload or frames.PagePayload()
         store = self._store(frame)
-        self._count_question(frame)
+        self._await_turn()
         key = key_of(asked.conversation) if isinstance(asked.conversation, str) else None
         if asked.conversation is UNSET:
             talk = me.only_talk
@@ -323,7 +327,7 @@ class Transcript(Turns):
         """The conversations that this waiter has had, or those of one visitor; newest first."""
         asked = frame.payload or frames.SessionsPayload()
         store = self._store(frame)
-        self._count_question(frame)
+        self._await_turn()
         before = key_of(asked.before) if isinstance(asked.before, str) else None
         side, subject = Side.WAITER, me.identity.subject
         if isinstance(asked.sub, str):
@@ -344,12 +348,22 @@ class Transcript(Turns):
         answer.reply_id = frame.id
         self.do(partial(self._send, answer))
 
-    def _count_question(self, frame: frames.ClientFrame) -> None:
-        """Raises `Refusal` for one too many, whichever of its connections it comes on."""
-        bounds, whose = self._session.house.bounds, self._whose
-        if not bounds.questions.take(whose) or bounds.history.left(whose) <= 0:
-            what = "too many questions in too short a time; try again in a moment"
-            raise Refusal(ErrorCode.RATE_LIMITED, what, frame.reply_id)
+    def _await_turn(self) -> None:
+        """Wait until one more question is within the participant's bounds.
+
+        The connection is not read meanwhile, so whoever asks for too much is
+        slowed down on that connection, and whoever reads a long history is not refused.
+        """
+        self._await_budget()
+        bounds, runtime = self._session.house.bounds, self._session.house.runtime
+        while not bounds.questions.take(self._whose) and self._connection.code is None:
+            runtime.sleep(TURN)
+
+    def _await_budget(self) -> None:
+        """Wait until the participant may be sent more of the past."""
+        bounds, runtime = self._session.house.bounds, self._session.house.runtime
+        while bounds.history.left(self._whose) <= 0 and self._connection.code is None:
+            runtime.sleep(TURN)
 
     def _store(self, frame: frames.ClientFrame) -> Store:
         store = self._session.house.switchboard.store
