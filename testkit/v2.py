@@ -231,7 +231,8 @@ class Manners:
         now = self._clock()
         ready = [frame for at, frame in self._later if at <= now]
         self._later = [(at, frame) for at, frame in self._later if at > now]
-        frames = [self._request(frame["type"], frame.get("payload")) for frame in ready]
+        self._asked.update((frame["id"], frame) for frame in ready)  # whoever asked knows the id
+        frames = list(ready)
         for chat in self.chats.values():
             frames += self._speak(chat)
         return frames

@@ -53,7 +53,7 @@ PATIENCE = 100_000
 STEP = 0.005
 
 SETTINGS = Settings(secret_key=("a key of the simulation",), message_rate=0.0)
-TOKENS = Tokens(SETTINGS.secret_key, 10**9)
+TOKENS = Tokens(SETTINGS.secret_key, 86_400)
 NOBODY: Any = SimpleNamespace(
     is_revoked=lambda identity, signed: False, is_known=lambda identity, signed: False
 )
