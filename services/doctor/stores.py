@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from ..history.search import MAX_NEW
 from .finding import Finding, fault, hint, warning
 from .setup import Check, SetUp
 
@@ -108,6 +109,50 @@ def file(setup: SetUp) -> Iterator[Finding]:
         )
 
 
+def processes(setup: SetUp) -> Iterator[Finding]:
+    """Whoever serves the file is configured as this application is."""
+    holder, redis_url = setup.store and setup.store.holder, setup.settings.redis_url
+    if not setup.store or not holder or holder.shared == bool(redis_url):
+        return
+    has, lacks = ("it", "this configuration") if holder.shared else ("this configuration", "it")
+    yield fault(
+        f"{setup.store.path} is served by {holder.name}: {has} has CSAPP_REDIS_URL and {lacks} "
+        "has none, so a server that is started with this configuration carries no chats",
+        "give both the same CSAPP_REDIS_URL, or none; or stop that process",
+    )
+
+
+def left_over(setup: SetUp) -> Iterator[Finding]:
+    """No conversations are forgotten in a file that nothing uses."""
+    if setup.store and setup.store.left_over:
+        yield hint(
+            f"{setup.store.left_over}, where csapp 0.1 kept conversations, is not in use: "
+            f"{setup.store.path} is. No search, erasure or sweep reaches what is in it",
+            "delete it, with its -wal and -shm, if it is not needed",
+        )
+
+
+def index(setup: SetUp) -> Iterator[Finding]:
+    """What was said is found at once."""
+    if setup.store and setup.store.not_indexed > MAX_NEW:
+        yield hint(
+            f"{setup.store.not_indexed} texts are not in the search index: a search takes seconds, "
+            "and on the console several steps",
+            "let a server run: it fills the index while it stores nothing",
+        )
+
+
+def dates(setup: SetUp) -> Iterator[Finding]:
+    """No text comes from the future."""
+    ahead = setup.store.newest - setup.clock if setup.store else 0.0
+    if ahead > MOST_DRIFT:
+        yield warning(
+            f"the newest text is dated {ahead:.0f} s after this machine's clock, which was set "
+            "back, or the writer's is fast: until then its chat shows that date for all texts",
+            NTP,
+        )
+
+
 def filesystem(path: Path, mounts: str) -> str:
     """The kind of file system that *path* is on; *mounts* is as `/proc/self/mounts`."""
     best, kind = "", ""
@@ -168,4 +213,4 @@ def _drift(whose: str, ahead: float) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Check, ...] = (database, file, redis)
+CHECKS: tuple[Check, ...] = (database, file, processes, left_over, index, dates, redis)

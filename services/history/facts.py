@@ -10,10 +10,13 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from . import tables
+from .lock import Holder
 from .port import Outdated, StoreError
 from .slices import reading
 from .sql import SQLStore, open_store
 from .sqlite import SQLiteStore
+from .word_index import count_missing
 
 _OPTIONS = (
     "fsync", "full_page_writes", "log_min_duration_statement", "log_parameter_max_length",
@@ -43,6 +46,14 @@ class StoreFacts:
     stray_schema: str = ""
     #: s by which its clock is before ours
     clock_ahead: float = 0.0
+    #: who serves SQLite's file; None: nobody, or that cannot be seen
+    holder: Holder | None = None
+    #: a file of version 0.1 beside the one in use, which no other application has claimed
+    left_over: Path | None = None
+    #: texts that are not in SQLite's search index yet
+    not_indexed: int = 0
+    #: s since 1970 of the newest text; 0: there is none
+    newest: float = 0.0
 
 
 def look(
@@ -62,28 +73,39 @@ def look(
         return StoreFacts("", str(error))
     try:
         if isinstance(store, SQLiteStore):
-            return StoreFacts(store.name, _problem_of_file(store), Path(store.path))
+            return _of_file(store)
         return _of_server(store, now)
     finally:
         store.close()
 
 
-def _problem_of_file(store: SQLiteStore) -> str:
+def _of_file(store: SQLiteStore) -> StoreFacts:
+    path = Path(store.path)
+    facts = StoreFacts(store.name, path=path, holder=store.holder())
     try:
         store.refuse_foreign()
-    except StoreError as error:
-        return str(error)
-    if not os.path.exists(store.path):
-        folder = next(one for one in Path(store.path).parents if one.exists())
-        usable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
-        return "" if usable else f"{store.path}: it cannot be made in {folder}"
-    try:
+        if not path.exists():
+            return replace(facts, problem=_problem_of_place(path))
+        left_over = store.left_over()
+        facts = replace(facts, left_over=Path(left_over) if left_over else None)
         store.check()
-    except Outdated:
-        pass
+        return replace(facts, not_indexed=count_missing(store), newest=_newest(store))
+    except Outdated:  # it brings itself up to date
+        return facts
     except StoreError as error:
-        return str(error)
-    return ""
+        return replace(facts, problem=str(error))
+
+
+def _problem_of_place(path: Path) -> str:
+    folder = next(one for one in path.parents if one.exists())
+    usable = folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+    return "" if usable else f"{path}: it cannot be made in {folder}"
+
+
+def _newest(store: SQLStore) -> float:
+    newest = sa.select(tables.message.c.date).order_by(tables.message.c.n.desc()).limit(1)
+    with reading(store) as connection:
+        return (connection.scalar(newest) or 0) / 1000
 
 
 def _of_server(store: SQLStore, now: Callable[[], float]) -> StoreFacts:
@@ -92,9 +114,9 @@ def _of_server(store: SQLStore, now: Callable[[], float]) -> StoreFacts:
         facts = _asked(store, now)
         store.refuse_foreign()
         store.check()
+        return replace(facts, newest=_newest(store))
     except StoreError as error:
         return replace(facts, problem=str(error))
-    return facts
 
 
 def _asked(store: SQLStore, now: Callable[[], float]) -> StoreFacts:

@@ -16,6 +16,7 @@ import fcntl
 import logging
 import os
 import weakref
+from dataclasses import dataclass
 
 from .port import InUse, StoreError
 
@@ -28,6 +29,16 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.
 _LEAVING = "leaving"
 
 _held: weakref.WeakSet[ServingLock] = weakref.WeakSet()
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who serves a database."""
+
+    #: such as `process 4711`
+    name: str
+    #: together with others, over Redis
+    shared: bool
 
 
 class ServingLock:
@@ -92,17 +103,19 @@ class ServingLock:
 
     def is_held(self) -> bool:
         """Whether somebody holds it."""
+        return self.holder() is not None
+
+    def holder(self) -> Holder | None:
+        """Who holds it, as far as can be seen; None: nobody. Of several that share it, the last."""
         try:
-            descriptor = os.open(self.path, os.O_RDONLY)
+            file = open(self.path)  # noqa: SIM115  # closed below
         except OSError:
-            return False
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            return error.errno not in _NO_LOCKS
-        finally:
-            os.close(descriptor)
-        return False
+            return None
+        with file:
+            if _can_lock(file.fileno(), fcntl.LOCK_EX):
+                return None
+            name = file.read(200).strip() or "another process"
+            return Holder(name, shared=_can_lock(file.fileno(), fcntl.LOCK_SH))
 
     def announce_leaving(self) -> None:
         """Let those who wait for the lock know that it is about to be free."""
@@ -131,6 +144,15 @@ class ServingLock:
         with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, f"{holder}\n".encode(), 0)
+
+
+def _can_lock(descriptor: int, how: int) -> bool:
+    """Whether nobody holds a lock that is in the way of this one; it is held until the close."""
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _NO_LOCKS
+    return True
 
 
 def _let_go_in_child() -> None:

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from . import owner as owners
-from .lock import ServingLock
+from .lock import Holder, ServingLock
 from .owner import Owner
 from .port import Foreign, StoreError
 from .sql import MIGRATION_WAIT, SQLStore, into, written
@@ -157,7 +157,15 @@ class SQLiteStore(SQLStore):
             self._look(self._refuse_tables_of_others)
             self._look(lambda found: owners.refuse_foreign(found, self.owner, self.title))
         elif self.owner is not None and self._former is not None:
-            self._look_at_former_place(self._former, self.owner)
+            self._refuse_former(self._former, self.owner)
+
+    def left_over(self) -> str:
+        """Where version 0.1 kept a file that no other application has claimed; empty: nowhere."""
+        if self.owner is None or self._former is None:
+            return ""
+        is_there, theirs = self._at_former_place(self._former)
+        ours = is_there and (theirs is None or theirs.is_same_as(self.owner))
+        return self._former if ours else ""
 
     def _look(self, work: Callable[[sa.Connection], T]) -> T:
         """What *work* finds, without setting up a file that may be somebody else's."""
@@ -170,16 +178,22 @@ class SQLiteStore(SQLStore):
         with self._failing(), engine.connect() as connection:
             return work(connection)
 
-    def _look_at_former_place(self, former: str, us: Owner) -> None:
-        """Neither lose the conversations of version 0.1 nor take another application's."""
+    def _at_former_place(self, former: str) -> tuple[bool, Owner | None]:
+        """Whether a database is there, and whose it is."""
         url = sa.URL.create("sqlite", database=former)
         try:
             old = SQLiteStore(url, lock_wait=self._lock_wait)
             if os.stat(former).st_size == 0:
-                return
-            theirs = old._look(owners.owner_of)
+                return False, None
+            return True, old._look(owners.owner_of)
         except (OSError, StoreError):
-            return  # there is nothing, or something else
+            return False, None  # there is nothing, or something else
+
+    def _refuse_former(self, former: str, us: Owner) -> None:
+        """Neither lose the conversations of version 0.1 nor take another application's."""
+        is_there, theirs = self._at_former_place(former)
+        if not is_there:
+            return
         if theirs is not None and not theirs.is_same_as(us):
             log.warning(
                 "%s, where csapp 0.1 kept the conversations of %s, belongs to %s: "
@@ -208,6 +222,10 @@ class SQLiteStore(SQLStore):
 
     def is_served(self) -> bool:
         return self._lock.is_held()
+
+    def holder(self) -> Holder | None:
+        """Who serves it, as far as can be seen."""
+        return self._lock.holder()
 
     @property
     def holder_leaves(self) -> bool:

@@ -105,8 +105,15 @@ def index_all(store: SQLStore, *, pause: Pause = slices.sleep) -> int:
     return added
 
 
+def count_missing(store: SQLStore) -> int:
+    """How many texts are not in the index yet. Raises `StoreError`."""
+    with reading(store) as connection:
+        return int(connection.exec_driver_sql(_COUNT_NEW).scalar_one())
+
+
 _DONE = "SELECT n FROM message_words_done"
 _ANY_NEW = f"SELECT EXISTS (SELECT 1 FROM message WHERE n > ({_DONE}))"
+_COUNT_NEW = f"SELECT count(*) FROM message WHERE n > ({_DONE})"
 #: what counts of a text; most need no help of Python's to be split into words
 _LENGTH = f"min(length(body), {MAX_INDEXED})"
 _WORDS = f"CASE WHEN body GLOB '*[^ -~]*' THEN spaced(body) ELSE substr(body, 1, {MAX_INDEXED}) END"

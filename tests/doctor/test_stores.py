@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from contextlib import closing
@@ -10,12 +11,16 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from services.desk import facts as redis
 from services.doctor import Level
 from services.doctor.stores import filesystem
 from services.history import facts as history
+from services.history import tables
+from services.history.lock import Holder, ServingLock
 from services.history.owner import Owner
+from services.history.search import MAX_NEW
 from services.history.sql import open_store
 from testkit.ports import free_port
 from testkit.postgres import Postgres
@@ -173,6 +178,63 @@ def test_a_folder_that_is_none(sick, good):
     good.instance.write_text("not a folder")
     found = sick(store=history.look(good.settings.database_url))
     says(found, Level.FAULT, "it cannot be made")
+
+
+def test_a_process_with_another_configuration_serves_the_file(sick, good):
+    url, path = migrated(good.settings.database_url), str(good.store.path)
+    assert sick(store=history.look(url)) == []
+    for shared, redis_url in ((True, None), (False, "redis://127.0.0.1")):
+        lock = ServingLock(path)
+        lock.take(shared=shared)
+        try:
+            facts = history.look(url)
+            assert facts.holder == Holder(f"process {os.getpid()}", shared)
+            assert facts.problem == ""
+            said = says(sick(store=facts, redis_url=redis_url), Level.FAULT, "is served by process")
+            assert "the same CSAPP_REDIS_URL" in said.remedy
+            alike = None if redis_url else "redis://127.0.0.1"
+            assert not [one for one in sick(store=facts, redis_url=alike) if "served" in one.what]
+        finally:
+            lock.release()
+            Path(lock.path).unlink(missing_ok=True)
+
+
+def test_a_file_of_an_older_version_that_is_left(sick, good, tmp_path):
+    url, former = good.settings.database_url, f"sqlite:///{tmp_path}/old/csapp.db"
+    find = partial(open_store, owner=Owner("shop"), former=former)
+    migrated(url)
+    assert sick(store=history.look(url, find=find)) == []
+    migrated(former)
+    said = says(sick(store=history.look(url, find=find)), Level.HINT, "is not in use")
+    assert f"{tmp_path}/old/csapp.db" in said.what
+    with closing(open_store(former, Owner("blog"))) as theirs:
+        theirs.prepare()
+    assert sick(store=history.look(url, find=find)) == [], "another application uses it"
+
+
+def test_an_index_that_is_far_behind(sick, good):
+    url = migrated(good.settings.database_url)
+    with closing(sqlite3.connect(good.store.path, isolation_level=None)) as other:
+        other.execute(
+            "WITH RECURSIVE counted(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted "
+            f"WHERE n <= {MAX_NEW}) INSERT INTO message (chat, seq, side, author, kind, body, date)"
+            " SELECT 1, n, 0, '', 0, '', 0 FROM counted"
+        )
+        said = says(sick(store=history.look(url)), Level.HINT, f"{MAX_NEW + 1} texts are not in")
+        assert "let a server run" in said.remedy
+        other.execute("UPDATE message_words_done SET n = 1")
+    assert sick(store=history.look(url)) == []
+
+
+def test_a_text_from_the_future(sick, good, database):
+    now = time.time()
+    for url in (migrated(good.settings.database_url), database):
+        row = {"chat": 1, "seq": 1, "side": 0, "author": "", "kind": 0, "body": ""}
+        with closing(open_store(url)) as store, store.engine.begin() as connection:
+            connection.execute(sa.insert(tables.message), {**row, "date": int(now * 1000)})
+        facts = history.look(url)
+        assert sick(store=facts, clock=now) == []
+        says(sick(store=facts, clock=now - 3600), Level.WARNING, "dated 3600 s after")
 
 
 def test_a_file_in_memory(sick, good):
