@@ -21,6 +21,7 @@ from flask import Flask, current_app
 from services.doctor import Answers, Finding, Level, Serving, SetUp, ask, examine
 from services.history.accounts import Accounts
 from services.history.port import StoreError
+from services.instance import SECRET_FILE, shown_to_git
 from services.settings import PREFIX
 
 from .commands import chat
@@ -104,8 +105,15 @@ def _set_up(app: Flask, gunicorn: str, address: str | None) -> SetUp:
         clock=time.time(),
         mounts=_mounts(),
         readable=_readable(extension),
+        shown_to_git=shown_to_git(_own_files(app, url)),
         answers=None if address is None else _answers(address),
     )
+
+
+def _own_files(app: Flask, url: str) -> list[Path]:
+    """What nobody is to commit: the secret, and SQLite's file."""
+    kind, _, path = url.partition(":///")
+    return [Path(app.instance_path) / SECRET_FILE, *([Path(path)] if kind == "sqlite" else [])]
 
 
 def _answers(url: str) -> Answers:

@@ -13,7 +13,9 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import CSAppError
@@ -27,6 +29,9 @@ MIN_SECRET_CHARS = 16
 
 #: s after which an empty secret file is a damaged one, and not one that is being written
 WRITTEN = 1.0
+
+#: s that git may take for an answer
+GIT_TIME = 10.0
 
 #: first part of a relative path that stands for the instance folder, whatever that is called
 NAME = "instance"
@@ -86,6 +91,26 @@ def ignore_in_git(folder: Path) -> None:
     """Let git ignore what csapp makes in *folder*, where no `.gitignore` says otherwise yet."""
     with contextlib.suppress(OSError), (folder / ".gitignore").open("x") as file:
         file.write(_IGNORED)
+
+
+def shown_to_git(files: Iterable[Path]) -> dict[Path, bool]:
+    """Which of *files* git does not ignore, and whether it has them in its repository already.
+
+    Empty where there is no git or no repository. Waits for git.
+    """
+    shown = {}
+    for file in files:
+        command = ["git", "-c", "core.fsmonitor=false", "-C", str(file.parent), "ls-files", "-t"]
+        command += ["--cached", "--others", "--exclude-standard", "--", file.name]
+        try:
+            done = subprocess.run(  # noqa: S603  # no shell
+                command, capture_output=True, text=True, timeout=GIT_TIME, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired):
+            continue
+        if not done.returncode and done.stdout:
+            shown[file] = not done.stdout.startswith("?")
+    return shown
 
 
 def beside(instance: Path, file: Path) -> Path:

@@ -29,6 +29,10 @@ class RedisFacts:
     policy: str = "noeviction"
     #: it writes to a disk, now and then or all the time
     persists: bool = True
+    #: commands that an erasure needs, and that this user may not run
+    forbidden: tuple[str, ...] = ()
+    #: it rewrites its append-only file by itself, or has none
+    rewrites: bool = True
     #: s by which its clock is before ours
     clock_ahead: float = 0.0
 
@@ -46,20 +50,39 @@ def _asked(line: Any, now: Callable[[], float]) -> RedisFacts:
     info = line.info()
     before = now()
     seconds, micros = line.time()
+    saves = _saves(line)
+    keeps_all = bool(info["aof_enabled"])
+    needed = ["BGREWRITEAOF"] * keeps_all + ["BGSAVE"] * saves
     return RedisFacts(
         version=tuple(int(part) for part in str(info["redis_version"]).split(".")[:2]),
         replica=info["role"] != "master",
         max_memory=int(info["maxmemory"]),
         used_memory=int(info["used_memory"]),
         policy=str(info["maxmemory_policy"]),
-        persists=bool(info["aof_enabled"]) or _saves(line),
+        persists=keeps_all or saves,
+        forbidden=tuple(name for name in needed if not _may(line, name)),
+        rewrites=not keeps_all or _setting(line, "auto-aof-rewrite-percentage") != "0",
         clock_ahead=seconds + micros / 1_000_000 - (before + now()) / 2,
     )
 
 
 def _saves(line: Any) -> bool:
     """Whether it writes snapshots; taken for granted where it does not say."""
+    return _setting(line, "save") != ""
+
+
+def _setting(line: Any, name: str) -> str | None:
+    """None: it does not say."""
     try:
-        return bool(line.config_get("save").get("save", "taken for granted"))
+        found = line.config_get(name).get(name)
     except redis.ResponseError:  # an ACL, or a provider's Redis
-        return True
+        return None
+    return None if found is None else str(found)
+
+
+def _may(line: Any, command: str) -> bool:
+    """Whether our user may run *command*; taken for granted where Redis does not say (before 7)."""
+    try:
+        return line.execute_command("ACL", "DRYRUN", line.acl_whoami(), command) in ("OK", b"OK")
+    except redis.ResponseError as error:
+        return f"command '{command}' not found".lower() not in str(error).lower()

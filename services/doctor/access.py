@@ -23,7 +23,12 @@ _EXAMPLES = ("change", "default", "example", "password", "secret")
 #: different characters: of random keys of 16 in hexadecimal, one in two million has fewer
 _FEWEST = 5
 
+#: connections of one address: fewer are soon taken where many share one
+FEWEST_CONNECTIONS = 20
+
 DAY = 86_400  # s
+LONG_RECHECK = 3600  # s that somebody stays whom the host has signed out
+SHORT_RECHECK = 60  # s: each open page asks the host as often
 LONG_LIFE = 30 * DAY  # s of a token: longer than a password is asked for
 
 NEW_SECRET = "CSAPP_SECRET_KEY=$(openssl rand -hex 32)"  # noqa: S105  # how to make one
@@ -82,6 +87,24 @@ def files(setup: SetUp) -> Iterator[Finding]:
         )
 
 
+def repository(setup: SetUp) -> Iterator[Finding]:
+    """Nobody commits the secret, or what people have said."""
+    for file, is_tracked in setup.shown_to_git.items():
+        is_secret = file.name == SECRET_FILE
+        what = "the secret" if is_secret else "what people have said"
+        if is_tracked:
+            yield fault(
+                f"{file} is in git's repository: whoever has a copy of that has {what}",
+                f"git rm --cached {file}"
+                + (", delete it, restart: a new secret is made" if is_secret else ""),
+            )
+        else:
+            yield warning(
+                f"git does not ignore {file}: the next commit may hold {what}",
+                f"/{file.name}* in {file.parent / '.gitignore'}",
+            )
+
+
 def _can_keep(path: Path) -> bool:
     """Whether the file is there, or can be made."""
     if path.exists():
@@ -137,6 +160,17 @@ def proxies(setup: SetUp) -> Iterator[Finding]:
         )
 
 
+def sharing(setup: SetUp) -> Iterator[Finding]:
+    """Those who share an address have room."""
+    each = setup.settings.connections_per_ip
+    if 0 < each < FEWEST_CONNECTIONS:
+        yield hint(
+            f"CSAPP_CONNECTIONS_PER_IP is {each}: an office or a mobile network is one address, "
+            f"whose visitors share {each} connections and {share(PLACES, each)} places",
+            "CSAPP_CONNECTIONS_PER_IP=100",
+        )
+
+
 def _is_local(bind: str) -> bool:
     if bind.startswith("unix:"):
         return True
@@ -172,6 +206,19 @@ def logins(setup: SetUp) -> Iterator[Finding]:
             f"{lifetime} s, unless it calls chat.revoke",
             "CSAPP_RECHECK=900",
         )
+    elif min(setup.settings.recheck, lifetime) > LONG_RECHECK:
+        yield hint(
+            "whom the application signs out stays in the chat for up to "
+            f"{min(setup.settings.recheck, lifetime)} s (CSAPP_RECHECK), "
+            "unless it calls chat.revoke",
+            "CSAPP_RECHECK=900",
+        )
+    elif setup.settings.recheck < SHORT_RECHECK:
+        yield hint(
+            f"CSAPP_RECHECK is {setup.settings.recheck}: each open chat asks the application "
+            "as often, in seconds",
+            "CSAPP_RECHECK=900",
+        )
 
 
 def keys(setup: SetUp) -> Iterator[Finding]:
@@ -202,4 +249,6 @@ def _same(setup: SetUp, key: str, value: Any) -> bool:
         return False
 
 
-CHECKS: tuple[Check, ...] = (secret, files, origins, proxies, passwords, logins, keys)
+CHECKS: tuple[Check, ...] = (
+    secret, files, repository, origins, proxies, sharing, passwords, logins, keys,
+)  # fmt: skip

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from urllib.parse import urlsplit
 
 from .finding import Finding, fault, warning
 from .setup import Answers, Check, SetUp
+from .stores import MOST_DRIFT, NTP
 
 TIMEOUT = 10.0  # s
 
 MOST = 4096  # bytes of an answer that are read
 
 
-def ask(url: str) -> Answers:
+def ask(url: str, *, now: Callable[[], float] = time.time) -> Answers:
     """What the chat at *url* (`https://shop.example/support`) answers to its own pages.
 
     Waits for up to 20 s. Raises `ValueError` for what is no address.
@@ -25,12 +28,14 @@ def ask(url: str) -> Answers:
         raise ValueError("the public address of the chat, such as https://shop.example/support")
     origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
     connects = HTTPSConnection if parts.scheme == "https" else HTTPConnection
+    dates = [0.0]  # how much the clock there is before ours, at each answer
     line = connects(parts.hostname, parts.port, timeout=TIMEOUT)
 
     def answer(method: str, address: str) -> tuple[int, str]:
         try:
             line.request(method, path + address, headers={"Host": parts.netloc, "Origin": origin})
             got = line.getresponse()
+            dates.append(_ahead(got.getheader("Date"), now()))
             return got.status, _words(got.read(MOST))
         except (OSError, HTTPException) as error:
             return 0, f"{type(error).__name__}: {error}"
@@ -38,8 +43,19 @@ def ask(url: str) -> Answers:
             line.close()
 
     return Answers(
-        url=url, ready=answer("GET", "/readyz"), token=answer("POST", "/v1/visitor/token")
+        url=url,
+        ready=answer("GET", "/readyz"),
+        token=answer("POST", "/v1/visitor/token"),
+        clock_ahead=dates[-1],
     )
+
+
+def _ahead(date: str | None, now: float) -> float:
+    """By how much *date* is after *now*; 0 where there is none."""
+    try:
+        return parsedate_to_datetime(date or "").timestamp() - int(now)
+    except ValueError:
+        return 0.0
 
 
 def _words(body: bytes) -> str:
@@ -63,8 +79,15 @@ def ready(setup: SetUp) -> Iterator[Finding]:
     elif status != 200:
         yield fault(
             f"{setup.answers.url}/readyz answers {status}: {words or 'the chat does not say why'}",
-            "see to that reason; without one, something before the chat answers for it",
+            _remedy(setup),
         )
+
+
+def _remedy(setup: SetUp) -> str:
+    holder = setup.store and setup.store.holder
+    if setup.answers and "another process" in setup.answers.ready[1] and holder:
+        return f"{holder.name} serves it: stop that one, or give both the same CSAPP_REDIS_URL"
+    return "see to that reason; without one, something before the chat answers for it"
 
 
 def token(setup: SetUp) -> Iterator[Finding]:
@@ -91,4 +114,16 @@ def token(setup: SetUp) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Check, ...] = (ready, token)
+def clock(setup: SetUp) -> Iterator[Finding]:
+    """The machine that answers has the time of this one."""
+    ahead = setup.answers.clock_ahead if setup.answers else 0.0
+    if setup.answers and abs(ahead) > MOST_DRIFT + 1:  # the date is cut to the second
+        yield warning(
+            f"the clock of {setup.answers.url} is {abs(ahead):.0f} s "
+            f"{'ahead of' if ahead > 0 else 'behind'} this machine's: "
+            "sign-outs may let a token through, or end a new one",
+            NTP,
+        )
+
+
+CHECKS: tuple[Check, ...] = (ready, token, clock)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +45,8 @@ class Answers:
     ready: tuple[int, str]
     #: to `POST /v1/visitor/token`
     token: tuple[int, str]
+    #: s by which the clock of whoever answers is before ours, cut to the second
+    clock_ahead: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +73,8 @@ class SetUp:
     mounts: str
     #: accounts with a password that everybody can read in the source
     readable: tuple[str, ...] = ()
+    #: files of ours that git does not ignore, and whether its repository has them
+    shown_to_git: Mapping[Path, bool] = field(default_factory=dict)
     #: None: nobody has said where it is reached
     answers: Answers | None = None
 

@@ -204,6 +204,26 @@ def redis(setup: SetUp) -> Iterator[Finding]:
     yield from _drift("Redis", found.clock_ahead)
 
 
+def traces(setup: SetUp) -> Iterator[Finding]:
+    """An erasure reaches Redis's files."""
+    found = setup.redis
+    if found is None or found.problem:
+        return
+    if found.forbidden:
+        yield hint(
+            f"this user of Redis may not run {' and '.join(found.forbidden)}: after an erasure, "
+            "what was said stays in Redis's file until Redis writes it anew",
+            f"ACL SETUSER … {' '.join(f'+{name.lower()}' for name in found.forbidden)}; "
+            "or run it yourself after each erasure",
+        )
+    if not found.rewrites:
+        yield hint(
+            "Redis never rewrites its append-only file by itself (auto-aof-rewrite-percentage 0): "
+            "it grows, and keeps what a server deletes once a day",
+            "auto-aof-rewrite-percentage 100",
+        )
+
+
 def _drift(whose: str, ahead: float) -> Iterator[Finding]:
     if abs(ahead) > MOST_DRIFT:
         yield warning(
@@ -213,4 +233,4 @@ def _drift(whose: str, ahead: float) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Check, ...] = (database, file, processes, left_over, index, dates, redis)
+CHECKS: tuple[Check, ...] = (database, file, processes, left_over, index, dates, redis, traces)

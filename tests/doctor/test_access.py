@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from base64 import b64encode
 from dataclasses import replace
+from pathlib import Path
 from random import Random
 
 import pytest
 
 from services.doctor import Level
 from services.doctor.access import guessable
-from services.instance import SECRET_FILE
+from services.instance import SECRET_FILE, ignore_in_git, shown_to_git
 from services.settings import Settings
 
 from .conftest import SERVING, says
@@ -149,3 +151,52 @@ def test_logins_that_outlive_a_sign_out(sick):
     said = says(sick(token_lifetime=60 * 86_400), Level.HINT, "good for 60 days")
     assert "CSAPP_TOKEN_LIFETIME" in said.remedy
     assert sick(token_lifetime=30 * 86_400) == []
+
+
+def git(folder: Path, *args: str) -> None:
+    names = ["-c", "user.name=x", "-c", "user.email=x@x", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", *names, *args], cwd=folder, check=True, capture_output=True)
+
+
+def test_what_git_would_take(sick, good, tmp_path):
+    secret, database = good.instance / SECRET_FILE, good.instance / "csapp.db"
+    good.instance.mkdir(mode=0o700)
+    assert shown_to_git([secret, database]) == {}
+    for file in (secret, database):
+        file.touch(mode=0o600)
+    assert shown_to_git([secret, database]) == {}, "there is no repository"
+    git(tmp_path, "init")
+    found = sick(shown_to_git=shown_to_git([secret, database]))
+    assert [(one.level, one.what.split(":")[0]) for one in found] == [
+        (Level.WARNING, f"git does not ignore {secret}"),
+        (Level.WARNING, f"git does not ignore {database}"),
+    ]
+    git(tmp_path, "add", ".")
+    found = sick(shown_to_git=shown_to_git([secret, database]))
+    assert [(one.level, one.what.split(":")[0]) for one in found] == [
+        (Level.FAULT, f"{secret} is in git's repository"),
+        (Level.FAULT, f"{database} is in git's repository"),
+    ]
+    git(tmp_path, "rm", "--cached", "-r", ".")
+    ignore_in_git(good.instance)
+    assert shown_to_git([secret, database]) == {}
+
+
+def test_a_machine_without_git(good, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert shown_to_git([good.instance / SECRET_FILE]) == {}
+
+
+def test_few_connections_for_those_who_share_an_address(sick):
+    said = says(sick(connections_per_ip=10), Level.HINT, "share 10 connections and 10 places")
+    assert said.remedy == "CSAPP_CONNECTIONS_PER_IP=100"
+    assert sick(connections_per_ip=20) == []
+
+
+@pytest.mark.parametrize(
+    ("recheck", "words"),
+    [(7200, "up to 7200 s"), (999_999, "up to 43200 s"), (5, "CSAPP_RECHECK is 5")],
+)
+def test_the_host_is_asked_too_seldom_or_too_often(sick, recheck, words):
+    says(sick(recheck=recheck), Level.HINT, words)
+    assert sick(recheck=recheck, token_lifetime=300) == [] or recheck == 5

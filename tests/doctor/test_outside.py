@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import time
+from contextlib import closing
+from dataclasses import replace
+
 import pytest
 
 from services.doctor import Answers, Level, ask
+from services.history import facts as history
+from services.history.lock import ServingLock
+from services.history.sql import open_store
 from testkit.ports import free_port
 
 from .conftest import says
@@ -57,3 +65,27 @@ def test_what_is_no_address_is_said(url):
 def test_a_server_that_is_not_there(sick):
     nobody = ask(f"http://127.0.0.1:{free_port()}/support/")
     says(sick(answers=nobody), Level.FAULT, "ConnectionRefusedError")
+
+
+def test_who_it_is_that_serves_the_database(sick, good):
+    url = good.settings.database_url
+    with closing(open_store(url)) as store:
+        store.migrate()
+    lock = ServingLock(str(good.store.path))
+    lock.take(shared=False)
+    try:
+        refused = answers(ready=(503, "another process serves the database; one at a time does"))
+        found = sick(answers=refused, store=history.look(url))
+        said = says(found, Level.FAULT, "another process serves the database")
+        assert f"process {os.getpid()}" in said.remedy
+    finally:
+        lock.release()
+
+
+@pytest.mark.parametrize(("shift", "words"), [(-60, "60 s ahead of"), (60, "60 s behind")])
+def test_a_machine_with_another_time(sick, live_server, shift, words):
+    begun = int(time.time())
+    ahead = ask(live_server.url, now=lambda: begun + shift).clock_ahead
+    assert 0 <= ahead + shift <= time.time() - begun
+    there = replace(answers(), clock_ahead=float(-shift))
+    says(sick(answers=there), Level.WARNING, words)

@@ -322,6 +322,34 @@ def test_a_redis_that_keeps_nothing(sick, redis_server):
         redis_server.execute("CONFIG", "SET", "save", "", "appendonly", "yes")
 
 
+def test_a_redis_that_may_not_be_told_to_forget(sick, redis_server):
+    url = f"redis://chat:word@127.0.0.1:{redis_server.port}/0"
+    for rule, command in (("-bgrewriteaof", "BGREWRITEAOF"), ("-bgsave", "BGSAVE")):
+        redis_server.execute("ACL", "SETUSER", "chat", "on", ">word", "~*", "+@all", rule)
+        try:
+            redis_server.execute("CONFIG", "SET", "save", "")
+            found = sick(redis=redis.look(url))
+            if command == "BGSAVE":
+                assert found == [], "there is no snapshot to rewrite"
+                redis_server.execute("CONFIG", "SET", "save", "60 1")
+                found = sick(redis=redis.look(url))
+            said = says(found, Level.HINT, f"may not run {command}: after an erasure")
+            assert f"+{command.lower()}" in said.remedy
+            redis_server.execute("ACL", "SETUSER", "chat", "-acl")
+            assert sick(redis=redis.look(url)) == [], "what is not known is not told"
+        finally:
+            redis_server.execute("ACL", "DELUSER", "chat")
+            redis_server.execute("CONFIG", "SET", "save", "")
+
+
+def test_a_redis_that_never_rewrites(sick, redis_server):
+    redis_server.execute("CONFIG", "SET", "auto-aof-rewrite-percentage", "0")
+    try:
+        says(sick(redis=redis.look(redis_server.url)), Level.HINT, "never rewrites")
+    finally:
+        redis_server.execute("CONFIG", "SET", "auto-aof-rewrite-percentage", "100")
+
+
 def test_a_redis_that_takes_no_changes(sick, redis_server):
     redis_server.execute("REPLICAOF", "127.0.0.1", str(free_port()))
     try:
