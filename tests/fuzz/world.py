@@ -45,6 +45,7 @@ from tests.fuzz.letter import check_letter, unframed
 
 KEYS = ("an old key of the fuzzer", "the new key of the fuzzer")
 FOREIGN = ("a key that nobody here knows",)
+LIFETIME = 86_400  # s: longer than any script
 
 #: sockets open at once
 MOST_SOCKETS = 9
@@ -64,7 +65,7 @@ NOBODY: Any = SimpleNamespace(
 
 def _signed() -> dict[tuple[Role, str, str], str]:
     """Tokens of all subjects and logins, half of them signed with the rotated key."""
-    tokens = {sid: Tokens(KEYS[:number], 10**9) for number, sid in enumerate(SIDS, 1)}
+    tokens = {sid: Tokens(KEYS[:number], LIFETIME) for number, sid in enumerate(SIDS, 1)}
     return {
         (role, subject, sid): tokens[sid].sign(
             Identity(subject, f"{subject} of {sid}", TokenRole(role), sid)
@@ -93,9 +94,9 @@ def _bad(role: Role) -> tuple[str, ...]:
         token[:-4],
         token[3:],
         token.replace(".", ".e", 1),
-        Tokens(FOREIGN, 10**9).sign(Identity(subject, "", mine, "s1")),
+        Tokens(FOREIGN, LIFETIME).sign(Identity(subject, "", mine, "s1")),
         Tokens(KEYS, -10.0).sign(Identity(subject, "", mine, "s1")),
-        Tokens(KEYS, 10**9).sign(Identity("eve", "", TokenRole.ADMIN, "s1")),
+        Tokens(KEYS, LIFETIME).sign(Identity("eve", "", TokenRole.ADMIN, "s1")),
         *(one for (whose, _, _), one in TOKENS.items() if whose is others),
     )
 
@@ -285,7 +286,7 @@ class World:
         self.switchboard = Switchboard(self.desk, most_parked=settings.outbox_bytes)
         self.wheel.every_tick(self.desk.tick)
         self.wheel.every_tick(self.switchboard.carry_out)
-        tokens, meters = Tokens(KEYS, 10**9), Meters(runtime.now)
+        tokens, meters = Tokens(KEYS, LIFETIME), Meters(runtime.now)
         self.house = House(settings, runtime, self.wheel, tokens, self.switchboard, meters, NOBODY)
         self.lines: list[Line] = []
         self.sockets = 0  # ever
