@@ -25,15 +25,14 @@ from typing import Any
 from msgspec import UNSET
 from simple_websocket import ConnectionClosed
 
+from .admission import Admission
 from .desk.port import AddressFull, Arrival, Claim, DeskUnavailable, QueueFull, Role
-from .history.port import StoreError
 from .history.writer import Talk
 from .house import House
-from .identity import Identity, Shown, TokenError, TokenRole
+from .identity import Identity, TokenError
 from .limits import TokenBucket
 from .origin import told_page
 from .participants import Kept, Line, Participant, Phase, Socket, Spoken, sealed
-from .security_log import Event, security
 from .transcript import Transcript
 from .transport.connection import Connection
 from .turns import Turns
@@ -44,8 +43,6 @@ from .wire.dialect import DIALECTS, Dialect
 
 log = logging.getLogger("csapp.sockets")
 
-AUTH_AGAIN = 0.5  # s between two looks whether a token that came in time is looked up at last
-FAILED_AUTHS = 3  # `protocol.md`, *Version 1*
 BAD_FRAMES_WINDOW = 60.0  # s
 
 #: refused frames of an eager client before it is closed (4429), and how fast they are forgotten
@@ -59,11 +56,6 @@ _DECODERS = {
     (Role.USER, 2): codec.Decoder(frames.FromUser2),
     (Role.WAITER, 2): codec.Decoder(frames.FromWaiter2),
 }
-
-#: s between two looks whether a token has run out; nearer to its end they come closer
-#: together, because the wheel loses time while the loop is busy
-LOOK = 60.0
-NEAR = 5.0
 
 #: texts of one connection that may be on their way to the store; then it is not read for a while
 IN_FLIGHT = 512
@@ -79,22 +71,17 @@ class Session:
     """Runs one connection at the door of *role* until it ends."""
 
     __slots__ = (
+        "_admission",
         "_asking",
-        "_authenticating",
         "_bad",
         "_bucket",
         "_decoder",
-        "_ends",
-        "_failed_auths",
-        "_identity",
         "_in_flight",
         "_max_text",
         "_patience",
         "_role",
         "_settled",
         "_switchboard",
-        "_tab",
-        "_timer",
         "_transcript",
         "_turns",
         "_unconfirmed",
@@ -104,7 +91,6 @@ class Session:
         "participant",
         "put",
         "relayed",
-        "signed",
         "uuid",
     )
 
@@ -114,17 +100,10 @@ class Session:
         self.house = house
         self.uuid = str(uuid.uuid4())
         self.participant: Participant | None = None
-        self._identity: Identity | None = None
-        #: when its token was signed, in ms since 1970
-        self.signed = 0
-        #: when it runs out, on the runtime's clock: the wall clock may jump meanwhile
-        self._ends = 0.0
-        #: whose connection it is counted as, once that is known
-        self._tab = ""
+        self._admission = Admission(connection, role, house)
         self._asking: frames.ClientFrame | None = None
         self._switchboard = house.switchboard
         self._max_text = house.settings.max_text
-        self._failed_auths = 0
         self._decoder = _AUTH
         self._patience: TokenBucket | None = None
         self._bad: deque[float] | None = None  # when the latest malformed frames came
@@ -148,8 +127,6 @@ class Session:
         self._unconfirmed: Unconfirmed | None = None
         #: queue framed bytes for this connection; never waits
         self.put: Callable[[bytes], None] = connection.put
-        self._authenticating = False  # a token is being looked up
-        self._timer = house.wheel.after(settings.auth_timeout, self._too_late)
 
     # ---- running -------------------------------------------------------
 
@@ -166,7 +143,7 @@ class Session:
             log.exception("a session failed")
             self.connection.close(CloseCode.INTERNAL_ERROR)
         finally:
-            self._timer.cancel()
+            self._admission.close()
             self._settle(LAST_WORDS)
             if self.participant is not None:
                 deliberate = self.connection.ended_by == "client" and (
@@ -175,8 +152,7 @@ class Session:
                 claim = self._claim(self.participant)
                 self._switchboard.exit(self.participant, self, deliberate=deliberate, claim=claim)
             self.connection.watch = None  # they know each other, and could not be freed
-            if self._tab:
-                self.house.bounds.close_tab(self._tab)
+            self._admission.count_out()
 
     def _claim(self, me: Participant) -> Claim:
         """For how long its participant is to be waited for."""
@@ -468,21 +444,13 @@ class Session:
         rate = self.house.settings.message_rate
         return Refusal(ErrorCode.RATE_LIMITED, f"at most {rate:g} frames a second", frame.reply_id)
 
-    def _too_late(self) -> None:
-        if self.participant is not None:
-            return
-        if self._authenticating:  # it is the store that takes its time, and not the client
-            self._timer = self.house.wheel.after(AUTH_AGAIN, self._too_late)
-        else:
-            self.connection.close(CloseCode.TIMEOUT, "no auth in time")
-
     # ---- what the switchboard needs ------------------------------------
 
     def welcome(self, participant: Participant, arrival: Arrival) -> None:
         """This socket belongs to *participant*; a standing one is told its UUID and its chats."""
         self.participant = participant
         self._decoder = _DECODERS[self._role, self.dialect.version]
-        self._timer.cancel()
+        self._admission.let_in()
         if arrival.uuid != self.uuid:
             self.uuid = arrival.uuid
             self._send(frames.Initialize(id=codec.new_id(), to=self.uuid))
@@ -503,7 +471,7 @@ class Session:
 
     def _tell_self(self, identity: Identity, asked: frames.ClientFrame | None) -> None:
         """Answer *asked*, an `auth`, in version 2."""
-        left = max(0.0, round(self._ends - self.house.runtime.now(), 1))
+        left = round(self._admission.left, 1)
         payload = frames.SelfPayload(
             self.uuid, identity.subject, identity.name, "", self._role.value, left
         )
@@ -524,91 +492,42 @@ class Session:
 
     def authenticate(self, frame: frames.Auth, me: None) -> None:
         """Take the token; the third bad one ends the connection."""
-        self._authenticating = True
-        try:
+        with self._admission.looking():
             self._authenticate(frame)
-        finally:
-            self._authenticating = False
 
     def _authenticate(self, frame: frames.Auth) -> None:
         self.dialect = DIALECTS[frame.payload.version]
         try:
-            shown = self._identify(frame)
+            identity = self._admission.admit(frame)
         except TokenError as error:
-            self._log_refusal(Event.TOKEN_REFUSED, error.code)
-            self._failed_auths += 1
             refusal = Refusal(error.code, error.message, frame.reply_id)
-            if self._failed_auths < FAILED_AUTHS:
+            farewell = self._admission.farewell(error)
+            if farewell is None:
                 raise refusal from None
             self._refuse(refusal)
-            wrong_role = error.code is ErrorCode.FORBIDDEN
-            code = CloseCode.WRONG_ROLE if wrong_role else CloseCode.UNAUTHENTICATED
-            raise Farewell(code, "no valid token") from None
-        self._count_in(shown.identity)
-        self._take_token(shown)
+            raise farewell from None
         if self.dialect.version > 1:
             self._asking = frame
             self._transcript = Transcript(self, dict(frame.payload.resume or {}))
         try:
             replaced = self._switchboard.enter(
-                self._role, shown.identity, self.uuid, self, self.connection.address
+                self._role, identity, self.uuid, self, self.connection.address
             )
         except DeskUnavailable:
             raise Farewell(CloseCode.FULL, "nobody can be found at the moment") from None
         for older in replaced:
             older.replace()
-        self._await_end()
-
-    def _count_in(self, identity: Identity) -> None:
-        """A participant has so many connections and no more: browser tabs."""
-        whose = f"{self._role}:{identity.subject}"
-        if not self.house.bounds.open_tab(whose):
-            raise Farewell(CloseCode.FULL, "too many connections of one participant")
-        self._tab = whose
-
-    def _take_token(self, shown: Shown) -> None:
-        """This connection lives as long as the token *shown*, or as one that it has shown before.
-
-        Rule: a token has a date, a connection counts seconds. How long the token
-        lasts is asked of the wall clock once, when it is shown.
-        """
-        ends = self.house.runtime.now() + self.house.tokens.left(shown.expires)
-        self._ends = max(self._ends, ends)
-        if shown.signed >= self.signed:
-            self._identity, self.signed = shown.identity, shown.signed
-        if self.house.revocations.is_known(shown.identity, shown.signed):  # a moment ago
-            raise Farewell(CloseCode.UNAUTHENTICATED, "signed out")
-
-    def _await_end(self) -> None:
-        if self.connection.code is not None:  # it has ended while a thread was about to look
-            return
-        left = self._ends - self.house.runtime.now()
-        if left <= 0:
-            self.connection.close(CloseCode.UNAUTHENTICATED, "the token has run out")
-            return
-        pause = left if left <= NEAR else min(left / 2, LOOK)
-        self._timer = self.house.wheel.after(pause, self._await_end)
-
-    def _identify(self, frame: frames.Auth) -> Shown:
-        """What the token of *frame* says.
-
-        Raises `TokenError`, or `Refusal` where that cannot be known now.
-        """
-        shown = self.house.tokens.inspect(frame.payload.token, TokenRole(self._role))
-        try:
-            revoked = self.house.revocations.is_revoked(shown.identity, shown.signed)
-        except StoreError:
-            what = "tokens cannot be looked up at the moment; try again"
-            raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id) from None
-        if revoked:
-            what = "payload.token: this login was signed out"
-            raise TokenError(ErrorCode.INVALID_TOKEN, what)
-        return shown
+        self._admission.await_end()
 
     @property
     def identity(self) -> Identity | None:
         """Who has shown a token here."""
-        return self._identity
+        return self._admission.identity
+
+    @property
+    def signed(self) -> int:
+        """When that token was signed, in ms since 1970."""
+        return self._admission.signed
 
     def replace(self) -> None:
         """A newer login takes this one's place."""
@@ -626,27 +545,11 @@ class Session:
 
         Nothing else changes. Version 2 is answered; another subject or role is refused.
         """
-        try:
-            shown = self._identify(frame)
-        except TokenError as error:
-            self._log_refusal(Event.RENEWAL_REFUSED, error.code)
-            raise Refusal(error.code, error.message, frame.reply_id) from None
-        if shown.identity.subject != me.identity.subject:
-            self._log_refusal(Event.RENEWAL_REFUSED, "another subject")
-            raise Refusal(
-                ErrorCode.FORBIDDEN, "this connection belongs to somebody else", frame.reply_id
-            )
-        self._take_token(shown)
-        if self._identity is shown.identity:
-            me.identity = shown.identity
+        renewed = self._admission.renew(frame, me.identity.subject)
+        if renewed is not None:
+            me.identity = renewed
         if self._transcript is not None:
             self._tell_self(me.identity, frame)
-
-    def _log_refusal(self, event: Event, why: str) -> None:
-        who = self._identity.subject if self._identity is not None else ""
-        security.record(
-            event, subject=who, role=self._role, address=self.connection.address, reason=why
-        )
 
     def connect(self, frame: frames.Connect | frames.Connect2, me: Participant) -> None:
         """A user asks for a waiter."""

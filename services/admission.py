@@ -1,0 +1,207 @@
+"""With which token one connection came in, and how long that lets it stay.
+
+Rules of this file:
+
+1. A connection that shows no good token in time is closed (4408), after the
+   third bad one as well (4401, 4403).
+2. A token has a date, a connection counts seconds: `_take` asks the wall clock
+   once how long a token lasts, when it is shown. The connection lives as long
+   as the longest-lived token that it has shown.
+3. Refused tokens are in the security log, with the reason and never the token.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from .desk.port import Role
+from .history.port import StoreError
+from .house import House
+from .identity import Identity, Shown, TokenError, TokenRole
+from .security_log import Event, security
+from .transport.connection import Connection
+from .wire import frames
+from .wire.codes import CloseCode, ErrorCode, Farewell, Refusal
+
+AUTH_AGAIN = 0.5  # s between two looks whether a token that came in time is looked up at last
+FAILED_AUTHS = 3  # `protocol.md`, *Version 1*
+
+#: s between two looks whether a token has run out; nearer to its end they come closer
+#: together, because the wheel loses time while the loop is busy
+LOOK = 60.0
+NEAR = 5.0
+
+
+class Admission:
+    """The admission of *connection* at the door of *role*."""
+
+    __slots__ = (
+        "_connection",
+        "_ends",
+        "_failed",
+        "_house",
+        "_is_let_in",
+        "_is_looking",
+        "_role",
+        "_tab",
+        "_timer",
+        "identity",
+        "signed",
+    )
+
+    def __init__(self, connection: Connection, role: Role, house: House) -> None:
+        self._connection = connection
+        self._role = role
+        self._house = house
+        #: who has shown a token here
+        self.identity: Identity | None = None
+        #: when that token was signed, in ms since 1970
+        self.signed = 0
+        #: when it runs out, on the runtime's clock: the wall clock may jump meanwhile
+        self._ends = 0.0
+        #: the participant whose connection it is counted as, once that is known
+        self._tab = ""
+        self._failed = 0  # tokens that were refused
+        self._is_looking = False  # a token is being looked up
+        self._is_let_in = False
+        self._timer = house.wheel.after(house.settings.auth_timeout, self._too_late)
+
+    # ---- coming in -----------------------------------------------------
+
+    @contextlib.contextmanager
+    def looking(self) -> Iterator[None]:
+        """While a token that came in time is looked up, it is not too late."""
+        self._is_looking = True
+        try:
+            yield
+        finally:
+            self._is_looking = False
+
+    def admit(self, frame: frames.Auth) -> Identity:
+        """Whom the token of *frame* lets in.
+
+        Raises `TokenError` (`farewell` says whether that was the last try),
+        `Refusal` where nobody can say now, and `Farewell`: it is signed out, or
+        its participant has too many connections.
+        """
+        try:
+            shown = self._inspect(frame)
+        except TokenError as error:
+            self._failed += 1
+            self._log_refusal(Event.TOKEN_REFUSED, error.code)
+            raise
+        self._count_in(shown.identity)
+        self._take(shown)
+        return shown.identity
+
+    def farewell(self, error: TokenError) -> Farewell | None:
+        """What the connection ends with after *error*; None: it may try again."""
+        if self._failed < FAILED_AUTHS:
+            return None
+        wrong_role = error.code is ErrorCode.FORBIDDEN
+        code = CloseCode.WRONG_ROLE if wrong_role else CloseCode.UNAUTHENTICATED
+        return Farewell(code, "no valid token")
+
+    def let_in(self) -> None:
+        """Its participant is known: from now on nothing is too late."""
+        self._is_let_in = True
+        self._timer.cancel()
+
+    def close(self) -> None:
+        """The connection has ended, and nobody looks at its token any more."""
+        self._timer.cancel()
+
+    def count_out(self) -> None:
+        """The connection counts as one of its participant's no more."""
+        if self._tab:
+            self._house.bounds.close_tab(self._tab)
+
+    def _too_late(self) -> None:
+        if self._is_let_in:
+            return
+        if self._is_looking:  # it is the store that takes its time, and not the client
+            self._timer = self._house.wheel.after(AUTH_AGAIN, self._too_late)
+        else:
+            self._connection.close(CloseCode.TIMEOUT, "no auth in time")
+
+    def _count_in(self, identity: Identity) -> None:
+        """A participant has so many connections and no more: browser tabs."""
+        whose = f"{self._role}:{identity.subject}"
+        if not self._house.bounds.open_tab(whose):
+            raise Farewell(CloseCode.FULL, "too many connections of one participant")
+        self._tab = whose
+
+    # ---- staying -------------------------------------------------------
+
+    def renew(self, frame: frames.Auth, subject: str) -> Identity | None:
+        """Let the connection of *subject* live as long as the token of *frame*.
+
+        Returns whom the token names, or None where one that was shown before is
+        newer. Raises `Refusal` for a bad token and for one of another subject or
+        role, `Farewell` for one that is signed out.
+        """
+        try:
+            shown = self._inspect(frame)
+        except TokenError as error:
+            self._log_refusal(Event.RENEWAL_REFUSED, error.code)
+            raise Refusal(error.code, error.message, frame.reply_id) from None
+        if shown.identity.subject != subject:
+            self._log_refusal(Event.RENEWAL_REFUSED, "another subject")
+            raise Refusal(
+                ErrorCode.FORBIDDEN, "this connection belongs to somebody else", frame.reply_id
+            )
+        self._take(shown)
+        return shown.identity if self.identity is shown.identity else None
+
+    @property
+    def left(self) -> float:
+        """s until the connection ends with its token."""
+        return max(0.0, self._ends - self._house.runtime.now())
+
+    def await_end(self) -> None:
+        """Close the connection (4401) once its token has run out."""
+        if self._connection.code is not None:  # it has ended while a thread was about to look
+            return
+        left = self._ends - self._house.runtime.now()
+        if left <= 0:
+            self._connection.close(CloseCode.UNAUTHENTICATED, "the token has run out")
+            return
+        pause = left if left <= NEAR else min(left / 2, LOOK)
+        self._timer = self._house.wheel.after(pause, self.await_end)
+
+    # ---- tokens --------------------------------------------------------
+
+    def _inspect(self, frame: frames.Auth) -> Shown:
+        """What the token of *frame* says.
+
+        Raises `TokenError`, or `Refusal` where that cannot be known now.
+        """
+        shown = self._house.tokens.inspect(frame.payload.token, TokenRole(self._role))
+        try:
+            revoked = self._house.revocations.is_revoked(shown.identity, shown.signed)
+        except StoreError:
+            what = "tokens cannot be looked up at the moment; try again"
+            raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id) from None
+        if revoked:
+            what = "payload.token: this login was signed out"
+            raise TokenError(ErrorCode.INVALID_TOKEN, what)
+        return shown
+
+    def _take(self, shown: Shown) -> None:
+        """This connection lives as long as the token *shown*, or as one that it has shown before.
+
+        Raises `Farewell` where that was signed out a moment ago.
+        """
+        ends = self._house.runtime.now() + self._house.tokens.left(shown.expires)
+        self._ends = max(self._ends, ends)
+        if shown.signed >= self.signed:
+            self.identity, self.signed = shown.identity, shown.signed
+        if self._house.revocations.is_known(shown.identity, shown.signed):
+            raise Farewell(CloseCode.UNAUTHENTICATED, "signed out")
+
+    def _log_refusal(self, event: Event, why: str) -> None:
+        who = self.identity.subject if self.identity is not None else ""
+        security.record(
+            event, subject=who, role=self._role, address=self._connection.address, reason=why
+        )
