@@ -73,7 +73,7 @@ def sign_in(app: Flask, name: str, word: str) -> int:
 
 
 def test_what_the_demo_has_made_is_nothing_in_production(started, tmp_path):
-    """server.md, row 14: `make demo`, then the real thing in the same folder."""
+    """`make demo`, then the real thing in the same folder."""
     assert chat(create_app(), "demo").exit_code == 0
     production, shop = create_app(), create_demo()
     demo, real = (tmp_path / "instance" / where for where in ("demo", "."))

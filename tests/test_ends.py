@@ -1,4 +1,4 @@
-"""hosts.md row 15: csapp beside a host's own pins, the least that it asks for, and the newest."""
+"""The package beside a host's own pins, the least that it asks for, and the newest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row 32: file systems without hard links, and folders that cannot be written."""
+"""File systems without hard links, and folders that cannot be written."""
 
 from __future__ import annotations
 

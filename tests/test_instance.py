@@ -1,4 +1,4 @@
-"""hosts.md rows 10, 12: nothing is written before it is needed, and what cannot be is said."""
+"""Nothing is written before it is needed, and what cannot be is said."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row 34: whole numbers of any size from outside, and none of them is a fault of ours."""
+"""Whole numbers of any size from outside, and none of them is a fault of ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row 30: one process at a time serves a SQLite file, unless a desk in Redis is shared."""
+"""One process at a time serves a SQLite file, unless a desk in Redis is shared."""
 
 from __future__ import annotations
 

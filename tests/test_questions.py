@@ -154,7 +154,7 @@ def test_a_reply_from_its_making_to_its_end(app):
 
 
 def test_what_a_shared_reply_was_is_restored(app):
-    """Row 17: any waiter may change it, and everybody sees who did."""
+    """Any waiter may change it, and everybody sees who did."""
     made = ask(app, "post", "/v1/canned", {**REPLY, "shared": True}).get_json()
     address = f"/v1/canned/{made['id']}"
     spoilt = {"shortcut": "bye", "text": "Go away!", "shared": True}

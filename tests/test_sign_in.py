@@ -1,4 +1,4 @@
-"""Rows 12 and 15: who guesses shuts nobody out, and what a password costs and may be."""
+"""Who guesses shuts nobody out, and what a password costs and may be."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def guess_until_refused(app: Flask, name: str = "ada") -> list[int]:
     return codes
 
 
-# ---- row 12: who guesses, and who is shut out ------------------------------
+# ---- who guesses, and who is shut out ---------------------------------------
 
 
 def test_guesses_from_elsewhere_are_refused_and_the_owner_is_not(app):
@@ -204,7 +204,7 @@ def made_over(app: Flask) -> Flask:
     return create_app({key: app.config[key] for key in ("CSAPP_SECRET_KEY", "CSAPP_DATABASE_URL")})
 
 
-# ---- row 15: what it costs -------------------------------------------------
+# ---- what it costs ----------------------------------------------------------
 
 
 def kept_hash(store: SQLStore, name: str = "ada") -> str:
@@ -298,7 +298,7 @@ def test_two_that_renew_one_hash_at_the_same_time_both_get_in(app):
     store.close()
 
 
-# ---- public passwords (row 14) ---------------------------------------------
+# ---- public passwords -------------------------------------------------------
 
 
 def test_a_password_that_everybody_can_read_lets_nobody_in(app):

@@ -1,4 +1,4 @@
-"""Row 22: the database or Redis is not there when the server starts; and row 27.
+"""The database or Redis is not there: when the server starts, and when a request needs it.
 
 Every door says 503 in JSON, the log says so once, and it recovers by itself.
 """
@@ -305,7 +305,7 @@ def unfit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
 
 
 def test_an_unfit_web_server_says_so_everywhere(unfit):
-    """hosts.md, rows 16 and 18: no token for a chat that cannot be, and `/readyz` is red."""
+    """No token for a chat that cannot be, and `/readyz` is red."""
     way, server = unfit
     why = {"sync": "one request at a time", "two": "CSAPP_REDIS_URL", "waitress": "waitress"}[way]
     status, answer = asked(server, "GET", "/readyz")

@@ -129,7 +129,6 @@ def test_canned_replies_from_their_making_to_their_use(desk: LiveServer, visit: 
 def test_what_somebody_else_has_changed_is_seen_and_restored(
     desk: LiveServer, visit: Visit, axe: Axe
 ) -> None:
-    """Row 17."""
     ada = arrived(visit(link(desk)))
     ada.get_by_role("button", name="Canned replies").click()
     write_reply(ada, "hello", "Good day, how can I help?", shared=True)

@@ -1,4 +1,4 @@
-"""Row 29 of the cases: what was written into a connection that was dead follows on return."""
+"""What was written into a connection that was dead follows on return."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row 34: while the database is away, what waits for a connection is counted, and has a bound."""
+"""While the database is away, what waits for a connection is counted, and has a bound."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Row 34: who answers every ping stays, also while its own session waits for the store."""
+"""Who answers every ping stays, also while its own session waits for the store."""
 
 from __future__ import annotations
 

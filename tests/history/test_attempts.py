@@ -1,4 +1,4 @@
-"""Row 12: attempts at an account, counted for all workers."""
+"""Attempts at an account, counted for all workers."""
 
 from __future__ import annotations
 

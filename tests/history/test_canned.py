@@ -120,7 +120,7 @@ def test_a_store_that_is_down_is_said_to_be(opened):
             ask()
 
 
-# ---- row 17: what shared ones were before ----------------------------------
+# ---- what shared ones were before -------------------------------------------
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""Row 15: passwords that are tried first are nobody's."""
+"""Passwords that are tried first are nobody's."""
 
 from __future__ import annotations
 

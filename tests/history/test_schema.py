@@ -1,4 +1,4 @@
-"""hosts.md row 11: the host's own PostgreSQL, with Flask-Migrate, and the chat in it."""
+"""The host's own PostgreSQL, with Flask-Migrate, and the chat in it."""
 
 from __future__ import annotations
 
