@@ -25,7 +25,7 @@ STEP = 64
 VERDICT = 2.0
 
 
-class Line(Protocol):
+class Connection(Protocol):
     """Of a connection, what is needed here."""
 
     #: None while it is open
@@ -50,18 +50,20 @@ Given = Spoken | Kept | bytes
 
 
 class Unconfirmed:
-    """What *line* was given, oldest first. *in_full*: in both versions, for there is no history.
+    """What *connection* was given, oldest first.
+
+    *in_full*: in both versions, because there is no history.
 
     `add` is in the way of each text: it appends and compares lengths, no more.
     """
 
     __slots__ = (
-        "_asked", "_bytes", "_counted", "_given", "_in_full", "_line", "_missed", "_most",
+        "_asked", "_bytes", "_connection", "_counted", "_given", "_in_full", "_missed", "_most",
         "_word",
     )  # fmt: skip
 
-    def __init__(self, line: Line, *, in_full: bool) -> None:
-        self._line = line
+    def __init__(self, connection: Connection, *, in_full: bool) -> None:
+        self._connection = connection
         self._in_full = in_full
         self._given: list[Given] = []
         #: bytes of the first ones, and how many these are
@@ -73,8 +75,8 @@ class Unconfirmed:
         #: how many of them were given before the connection had ended
         self._missed: int | None = None
         self._word: threading.Event | None = None
-        line.watch = self
-        if line.code is not None:
+        connection.watch = self
+        if connection.code is not None:
             self.ended()
 
     def add(self, given: Given) -> None:
@@ -134,10 +136,10 @@ class Unconfirmed:
 
     def _first_missed(self) -> int:
         """The connection has ended: from where on nothing has arrived, or may not have."""
-        if self._line.is_silent:
+        if self._connection.is_silent:
             return 0
         first = len(self._given) if self._missed is None else self._missed
-        left = self._line.unsent
+        left = self._connection.unsent
         while first and left > 0:
             first -= 1
             left -= _size(self._given[first])
@@ -155,9 +157,9 @@ class Unconfirmed:
         if self._word is not None or not self._given:
             return False
         self._word = threading.Event()
-        if self._line.code is None:
+        if self._connection.code is None:
             self._asked = len(self._given)
-            self._line.prove()
+            self._connection.prove()
         else:
             self._forget(self._first_missed())
             self._asked = len(self._given)

@@ -43,8 +43,8 @@ def remove_traces(
 ) -> tuple[str, ...]:
     """Have the Redis at *url* forget what is over; what is left of *subject*, a sentence each."""
     try:
-        with contextlib.closing(client(url, TIMEOUT)) as line:
-            return tuple(_Traces(line, sleep, now).remove(subject))
+        with contextlib.closing(client(url, TIMEOUT)) as server:
+            return tuple(_Traces(server, sleep, now).remove(subject))
     except redis.RedisError as error:
         return (
             f"Redis could not be reached ({type(error).__name__}): its mailboxes and files may "
@@ -53,13 +53,15 @@ def remove_traces(
 
 
 class _Traces:
-    def __init__(self, line: Any, sleep: Callable[[float], None], now: Callable[[], float]) -> None:
-        self._line = line
+    def __init__(
+        self, server: Any, sleep: Callable[[float], None], now: Callable[[], float]
+    ) -> None:
+        self._redis = server
         self._sleep = sleep
         self._now = now
 
     def remove(self, subject: str) -> Iterator[str]:
-        seconds, micros = self._line.time()
+        seconds, micros = self._redis.time()
         if not self._wait(lambda: self._are_read(seconds * 1000 + micros // 1000), READ):
             yield (
                 "A worker has not read its mailbox in Redis yet: texts stay there until it does. "
@@ -83,29 +85,29 @@ class _Traces:
 
     def _are_read(self, before: int) -> bool:
         """Whether no mailbox holds a letter that was posted *before* (ms)."""
-        for box in self._line.scan_iter(match=f"{OURS}}}:box:*", count=1000):
-            first = self._line.xrange(box, count=1)
+        for box in self._redis.scan_iter(match=f"{OURS}}}:box:*", count=1000):
+            first = self._redis.xrange(box, count=1)
             if first and int(first[0][0].partition(b"-")[0]) < before:
                 return False
         return True
 
     def _stands(self, subject: str) -> bool:
         return any(
-            self._line.hexists(key, f"{role}:{subject}")
-            for key in self._line.scan_iter(match=f"{OURS}}}:standing", count=1000)
+            self._redis.hexists(key, f"{role}:{subject}")
+            for key in self._redis.scan_iter(match=f"{OURS}}}:standing", count=1000)
             for role in ("user", "waiter")
         )
 
     def _forget_slow_commands(self) -> Iterator[str]:
         """Commands that were slow are kept with their arguments: names, and texts."""
         try:
-            if any(b"csapp:{" in entry["command"] for entry in self._line.slowlog_get(128)):
-                self._line.slowlog_reset()
+            if any(b"csapp:{" in entry["command"] for entry in self._redis.slowlog_get(128)):
+                self._redis.slowlog_reset()
         except redis.ResponseError:
             yield "Redis's list of slow commands may quote what was said: run SLOWLOG RESET there."
 
     def _rewrite(self) -> Iterator[str]:
-        info = self._line.info("persistence")
+        info = self._redis.info("persistence")
         if info["aof_enabled"] and not self._write_anew(
             "bgrewriteaof", "aof_last_bgrewrite_status", info
         ):
@@ -114,12 +116,12 @@ class _Traces:
             "bgsave", "rdb_last_bgsave_status", info
         ):
             yield _RDB
-        if self._line.info("replication").get("connected_slaves"):
+        if self._redis.info("replication").get("connected_slaves"):
             yield "Rewrite the files of Redis's replicas as well (BGREWRITEAOF or BGSAVE there)."
 
     def _keeps_snapshots(self, info: dict[str, Any]) -> bool:
         try:
-            automatic = any(self._line.config_get("save").values())
+            automatic = any(self._redis.config_get("save").values())
         except redis.ResponseError:  # it is forbidden: be careful
             automatic = True
         return automatic or int(info["rdb_last_bgsave_time_sec"]) >= 0
@@ -128,7 +130,7 @@ class _Traces:
         """Whether a file was written that was begun after all was deleted."""
 
         def rests() -> bool:
-            info.update(self._line.info("persistence"))
+            info.update(self._redis.info("persistence"))
             return not (
                 info["aof_rewrite_in_progress"]
                 or info["rdb_bgsave_in_progress"]
@@ -138,7 +140,7 @@ class _Traces:
         try:
             if not self._wait(rests, WRITTEN):
                 return False
-            getattr(self._line, command)()
+            getattr(self._redis, command)()
             return self._wait(rests, WRITTEN) and info[status] == "ok"
         except redis.ResponseError as error:
             log.info("Redis does not %s: %s", command, type(error).__name__)
@@ -148,8 +150,8 @@ class _Traces:
 def has_workers(url: str) -> bool:
     """Whether a worker holds a lease on a desk in the Redis at *url*; True if that is unknown."""
     try:
-        with contextlib.closing(client(url, TIMEOUT)) as line:
-            keys = line.scan_iter(match=f"{OURS}}}:workers", count=1000)
-            return any(line.zcard(key) for key in keys)
+        with contextlib.closing(client(url, TIMEOUT)) as server:
+            keys = server.scan_iter(match=f"{OURS}}}:workers", count=1000)
+            return any(server.zcard(key) for key in keys)
     except redis.RedisError:
         return True
