@@ -20,12 +20,13 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from .seldom import PAUSE
+
 log = logging.getLogger("csapp")
 
 FIRST_PAUSE = 0.25  # s after a round that has failed
 LONGEST_PAUSE = 5.0  # s: the pause doubles up to this
 LONGEST_REST = 3600.0  # s: or, for what is done once a day, up to this
-QUIET = 60.0  # s between two log lines of one loop
 
 
 class Starts(Protocol):
@@ -97,7 +98,7 @@ class Loop:
         self.error = type(error).__name__
         self._unlogged += 1
         now = self._now()
-        if self._logged is None or now - self._logged >= QUIET:
+        if self._logged is None or now - self._logged >= PAUSE:
             count, self._unlogged = self._unlogged, 0
             self._logged, self._said = now, True
             with contextlib.suppress(Exception):  # a host's handler of log records may fail, too

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from services import loops as module
-from services.loops import LONGEST_PAUSE, LONGEST_REST, QUIET, Loop, Loops
+from services.loops import LONGEST_PAUSE, LONGEST_REST, Loop, Loops
+from services.seldom import PAUSE
 
 SERVICES = Path(module.__file__).parent
 
@@ -102,7 +103,7 @@ def test_it_logs_once_a_minute(caplog):
     loop = Loop("it", Turn(*[OSError()] * 100, None, OSError(), None, OSError()), now=clock)
     for _ in range(99):
         loop.once()
-    clock.time += QUIET
+    clock.time += PAUSE
     loop.once()
     assert [one.message for one in caplog.records] == ["it failed (1)", "it failed (99)"]
     assert all(one.exc_info for one in caplog.records)
@@ -110,7 +111,7 @@ def test_it_logs_once_a_minute(caplog):
     loop.once()
     loop.once()
     loop.once()  # it fails and recovers again and again
-    clock.time += QUIET
+    clock.time += PAUSE
     loop.once()
     assert [one.message for one in caplog.records] == ["it goes on", "it failed (2)"]
 
