@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 from flask import Request
 
+from services.bounds import Rate
 from services.history.sql import SQLStore
 from services.identity import Identity, Shown, TokenError, TokenRole
 from services.limits import KeyedBuckets
@@ -80,12 +81,12 @@ def waiter(asked: Request, server: ChatServer) -> Shown:
 
 
 class Reception:
-    """Takes waiters' questions to the database: *rate* a second from each, *burst* at once."""
+    """Takes waiters' questions to the database: each may ask at *rate*."""
 
-    def __init__(self, extension: Extension, rate: float, burst: int) -> None:
+    def __init__(self, extension: Extension, rate: Rate) -> None:
         self._extension = extension
-        self._asked = KeyedBuckets(rate, burst, time.monotonic)
-        self._pause = max(1, round(1 / rate))
+        self._asked = KeyedBuckets(*rate, time.monotonic)
+        self._pause = max(1, round(1 / rate.a_second))
         self._turns = threading.BoundedSemaphore(AT_WORK)
         self._room = threading.BoundedSemaphore(WAITING)
 

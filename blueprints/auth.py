@@ -7,12 +7,13 @@ import time
 
 from flask import Blueprint, Request, Response, jsonify, request
 
+from services.bounds import SIGN_OUTS
 from services.identity import STRANGER, Identity, Shown, TokenRole
 from services.limits import KeyedBuckets
 from services.origin import client_address, origin_allowed, public_host, why_refused
 from services.revocation import date
 from services.security_log import Event, security
-from services.server import ChatServer
+from services.server import RETRY, ChatServer
 from services.webserver import is_test_client
 from services.wire.codes import ErrorCode
 
@@ -20,13 +21,9 @@ from . import browser
 from .asked import bearer, token_of, waiter
 from .cors import shared
 from .extension import Extension, problem
-from .host_word import named
+from .host_word import ask_host
 from .login import Login
 from .renewal import RENEWAL, Renewals, identity, is_stranger, lifetime
-
-#: signing one subject out: a second, and at once; it is a row in the database each time
-SIGN_OUT_RATE = 0.1
-SIGN_OUT_BURST = 3
 
 
 def blueprint(extension: Extension) -> Blueprint:
@@ -59,7 +56,7 @@ def _for_visitors(doors: Blueprint, extension: Extension, renewals: Renewals) ->
             return refusal
         if shown is not None and "stay" in request.args and is_stranger(shown):
             return _token(server, shown.identity)
-        who = named(callbacks.visitor, request)
+        who = ask_host(callbacks.visitor, request)
         if who is not None:
             return _token(server, identity(who, TokenRole.USER, shown), lifetime(settings))
         if shown is not None and is_stranger(shown):
@@ -87,7 +84,7 @@ def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> 
         shown = renewals.shown(request, TokenRole.WAITER)
         if (refusal := _too_many(request, server, renewals, shown)) is not None:
             return refusal
-        who = named(callbacks.waiter, request)
+        who = ask_host(callbacks.waiter, request)
         if who is not None:
             known = identity(who, TokenRole.WAITER, shown)
             if shown is None or known.sid != shown.identity.sid:
@@ -120,7 +117,7 @@ def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> 
 
 
 def _for_all(doors: Blueprint, server: ChatServer) -> None:
-    sign_outs = KeyedBuckets(SIGN_OUT_RATE, SIGN_OUT_BURST, time.monotonic)
+    sign_outs = KeyedBuckets(*SIGN_OUTS, time.monotonic)
 
     @doors.post("/v1/waiter/logout")
     def logout() -> Response:
@@ -169,11 +166,11 @@ def _too_many(
 ) -> Response | None:
     """Nobody may fetch many: one who is known counts by itself, others by their address."""
     address = client_address(asked.environ, server.settings.trusted_proxies)
-    if renewals.take(shown) if shown is not None else server.bounds.may_have_token(address):
+    if renewals.take(shown) if shown is not None else server.bounds.allow_token(address):
         return None
     whose = "login" if shown is not None else "address"
     what = f"too many tokens for this {whose}; try again in a moment"
-    return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "5"})
+    return problem(429, ErrorCode.RATE_LIMITED, what, RETRY)
 
 
 def _has_body(asked: Request) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Request, Response, jsonify, request
 
+from services.bounds import CANNED
 from services.history.canned import SHARED, CannedError, CannedReplies, Reply, Taken, Unknown
 from services.history.canned_past import Version
 from services.history.sql import SQLStore
@@ -18,9 +19,6 @@ from .asked import Reception, whole
 from .denial import Denied
 from .extension import Extension
 
-RATE = 5.0  # a second, from one waiter
-BURST = 30
-
 MAX_BODY = 64 * 1024  # bytes: a text of 4096 characters, each escaped twice over
 EXPECTED = '{"shortcut": …, "text": …, "shared": false}'
 
@@ -31,7 +29,7 @@ T = TypeVar("T")
 
 def blueprint(extension: Extension) -> Blueprint:
     """`/v1/canned` and what is below it."""
-    reception = Reception(extension, RATE, BURST)
+    reception = Reception(extension, CANNED)
     max_text = extension.server.settings.max_text
     doors = Blueprint("csapp_canned", __name__)
 

@@ -25,7 +25,7 @@ log = logging.getLogger("csapp")
 _say = Seldom(log)
 
 
-def named(callback: Callable[[Request], Who] | None, asked: Request) -> Identity | None:
+def ask_host(callback: Callable[[Request], Who] | None, asked: Request) -> Identity | None:
     """Whom *callback* sees in *asked*; None: nobody. Raises `Denied` where it cannot be told.
 
     A subject that is no string is taken as its text, `str(subject)`.

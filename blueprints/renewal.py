@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from flask import Request
 
+from services.bounds import RENEWALS
 from services.history.accounts import Accounts
 from services.identity import Identity, Shown, TokenError, TokenRole
 from services.limits import KeyedBuckets
@@ -28,17 +29,13 @@ RENEWAL = 7 * 86_400
 #: ms after which a password is asked for again, however often its login was renewed
 LONGEST = 30 * 86_400_000
 
-#: renewing one login: a second, and at once (in all its tabs)
-RATE = 0.1
-BURST = 20
-
 
 class Renewals:
     """How often each login of *server* may be renewed, and what shows one."""
 
     def __init__(self, server: ChatServer) -> None:
         self._server = server
-        self._often = KeyedBuckets(RATE, BURST, time.monotonic)
+        self._often = KeyedBuckets(*RENEWALS, time.monotonic)
 
     def shown(self, asked: Request, role: TokenRole) -> Shown | None:
         """The token of *role* that *asked* shows, if it may be renewed. Raises `StoreError`."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from services.bounds import SEARCHES
 from services.history.port import Side
 from services.history.search import MAX_QUERY, Hit, Visitor, search, visitors
 from services.history.sql import SQLStore
@@ -17,15 +18,12 @@ from .asked import Reception, whole
 from .denial import Denied
 from .extension import Extension
 
-RATE = 2.0  # a second, from one waiter: whoever types asks again and again
-BURST = 10
-
 HITS = 30  # in one answer
 
 
 def blueprint(extension: Extension) -> Blueprint:
     """`GET /v1/search`."""
-    reception = Reception(extension, RATE, BURST)
+    reception = Reception(extension, SEARCHES)
     doors = Blueprint("csapp_search", __name__)
 
     @doors.get("/v1/search")

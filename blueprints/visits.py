@@ -16,7 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from services.bounds import ANSWER_TIME, BODY_TIME
 from services.origin import client_address
-from services.server import ChatServer
+from services.server import RETRY, ChatServer
 from services.timers import Timer
 from services.webserver import SOCKETS, is_test_client
 from services.wire.codes import ErrorCode
@@ -121,7 +121,7 @@ def hang(door: Blueprint, server: ChatServer) -> None:
         if not server.bounds.requests.enter(address):
             _cut(server, environ, socket.SHUT_RD)  # no body, and no further request
             what = "too many requests of this address are under way; try again in a moment"
-            return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "5"})
+            return problem(429, ErrorCode.RATE_LIMITED, what, RETRY)
         environ[VISIT] = Visit(server, environ, address)
         return None
 

@@ -40,6 +40,18 @@ TOKENS = Rate(1.0, 30.0)
 
 # ---- by participant -----------------------------------------------------------
 
+#: another token for one login, in all its tabs
+RENEWALS = Rate(0.1, 20.0)
+
+#: logins of one subject that sign out: each is a row in the database
+SIGN_OUTS = Rate(0.1, 3.0)
+
+#: searches of one waiter: whoever types asks again and again
+SEARCHES = Rate(2.0, 10.0)
+
+#: questions of one waiter about canned replies
+CANNED = Rate(5.0, 30.0)
+
 #: connections at once: browser tabs, and those of a colleague who has the same login
 TABS = 64
 
@@ -230,7 +242,7 @@ class Bounds:
         if self._ledger is not None and not self._is_free(address):
             self._ledger.release(f"connections:{address}")
 
-    def may_have_token(self, address: str) -> bool:
+    def allow_token(self, address: str) -> bool:
         """Whether *address* may be given one more token now. Waits for the other workers."""
         return self._is_free(address) or self._tokens.take(address)
 

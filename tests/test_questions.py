@@ -11,6 +11,7 @@ from flask import Flask
 
 from blueprints import asked
 from csapp import create_app
+from services.bounds import Rate
 from services.identity import Identity, TokenRole
 from testkit.server import SECRET
 from tests.history.people import keep
@@ -94,7 +95,7 @@ def test_questions_wait_for_their_turn_and_not_without_end(app, monkeypatch):
     gate = threading.Event()
     codes: list[int] = []
     monkeypatch.setattr(asked, "WAITING", 3)
-    reception = asked.Reception(app.extensions["csapp"], 100, 100)
+    reception = asked.Reception(app.extensions["csapp"], Rate(100.0, 100.0))
     app.extensions["csapp"].server.house  # noqa: B018  # made before several threads need it
 
     def work(store: object, who: object) -> None:

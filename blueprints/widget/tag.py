@@ -14,7 +14,7 @@ from services.seldom import Seldom
 
 from ..denial import Denied
 from ..extension import Extension
-from ..host_word import named
+from ..host_word import ask_host
 
 _say = Seldom(logging.getLogger("csapp"))
 
@@ -50,7 +50,7 @@ def _mark(extension: Extension) -> str | None:
     is for the visitor who had it.
     """
     try:
-        who = named(extension.callbacks.visitor, request)
+        who = ask_host(extension.callbacks.visitor, request)
         return extension.server.tokens.mark(who.subject) if who else ""
     except (Denied, HTTPException):
         return None

@@ -48,7 +48,7 @@ def test_an_office_of_fifty_gets_what_it_needs(clock):
             bounds.leave("192.0.2.1")
     for _ in range(50):  # and each of them has a token within a minute
         clock.now += 60 / 50
-        assert bounds.may_have_token("192.0.2.1")
+        assert bounds.allow_token("192.0.2.1")
 
 
 def test_each_address_has_bounds_of_its_own(clock):
@@ -61,7 +61,7 @@ def test_each_address_has_bounds_of_its_own(clock):
         bounds.leave(address)
         return True
 
-    for take, rate in ((opens, HANDSHAKES), (bounds.may_have_token, TOKENS)):
+    for take, rate in ((opens, HANDSHAKES), (bounds.allow_token, TOKENS)):
         assert sum(take("192.0.2.1") for _ in range(1000)) == rate.at_once
         assert take("192.0.2.2")
         clock.now += 1
@@ -72,7 +72,7 @@ def test_each_address_has_bounds_of_its_own(clock):
 def test_no_bound_by_address_where_it_is_lifted_or_unknown(clock, connections, address):
     bounds = Bounds(connections, clock)
     assert all(bounds.let_in(address) == "" for _ in range(1000))
-    assert all(bounds.may_have_token(address) for _ in range(1000))
+    assert all(bounds.allow_token(address) for _ in range(1000))
     assert all(bounds.requests.enter(address) for _ in range(1000))
 
 

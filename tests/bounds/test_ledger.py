@@ -106,7 +106,7 @@ def test_rates_are_those_of_all_workers_together(hire, clock):
 
 def test_tokens_and_questions_are_counted_at_all_workers(hire):
     a, b = hire(), hire()
-    tokens = [one.bounds.may_have_token(ADDRESS) for _ in range(20) for one in (a, b)]
+    tokens = [one.bounds.allow_token(ADDRESS) for _ in range(20) for one in (a, b)]
     assert sum(tokens) == 30
     questions = [one.bounds.questions.take("user:ann") for _ in range(200) for one in (a, b)]
     assert sum(questions) == 300
