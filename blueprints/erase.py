@@ -26,7 +26,7 @@ SEEN = 5.0  # s until every server has closed the connections of somebody who is
 SLACK = 10.0  # s beyond the grace period until a server has written all that it will
 LOOK = 0.25  # s between two looks
 
-#: times that what has come back is erased once more
+#: times that what a server has written again is erased once more
 ATTEMPTS = 3
 
 

@@ -1,8 +1,8 @@
-"""Who somebody is, as the host's callbacks say, whatever they say.
+"""Who somebody is: what the host's callbacks say, and what follows where they fail.
 
-A bug of theirs, or a database of theirs that is away, ends no chat: whoever asks
+A bug in a callback, or a host's database that is away, ends no chat: whoever asks
 for a token is told to ask again, and a page is served without the mark of its
-visitor. The log has a line a minute.
+visitor. The log has one line a minute.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Requests under way: each has so much time, and an address so many of them at once.
 
 A web server waits for a slow body, and for a client that does not take its
-answer, for as long as these like. Here the connection is shut down
-beneath it.
-A conversation is no visit: it has its outbox, its heartbeat and its own count.
+answer, for as long as the client likes. `Visit` shuts the connection down beneath
+the web server. A WebSocket is no visit: it has its outbox, its heartbeat and a
+count of its own.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ class Visit:
         )
         self._is_late = False
         self._is_over = False
-        #: its answer is on the way
+        #: the answer is on its way
         self.answered = False
 
     # ---- its body ------------------------------------------------------
 
     def body(self, asked: Request) -> bytes:
-        """All of it. Raises `Denied` when it does not come in time, or is none."""
+        """The whole body. Raises `Denied` when it does not come in time or cannot be read."""
         timer = self._server.wheel.after(BODY_TIME, self._cut_body)
         try:
             data = _read(asked)

@@ -116,7 +116,7 @@ class Ledger(Protocol):
 
 
 class Expected:
-    """Room that is kept for a connection; given up with this object unless it is `taken`."""
+    """Room that is kept for a connection; freed with this object unless the room is `taken`."""
 
     __slots__ = ("_address", "_given_up")
 
@@ -129,7 +129,7 @@ class Expected:
         self._address = None
 
     def __del__(self) -> None:
-        # Whoever holds a lock may be the one that frees it: the next visitor counts it out.
+        # Whoever frees this object may hold a lock: the next call of `let_in` counts it out.
         if self._address is not None:
             self._given_up.append(self._address)
 
@@ -180,7 +180,7 @@ class Bounds:
         self._tabs = KeyedCounts(TABS)
         #: questions to the history, by participant
         self.questions = Spending("questions", QUESTIONS, clock)
-        #: bytes of it that this process sends, by participant
+        #: bytes of history that this process sends, by participant
         self.history = KeyedBuckets(*HISTORY, clock)
         #: bytes of files, by participant
         self.uploads = KeyedBuckets(*UPLOADS, clock)
@@ -247,7 +247,7 @@ class Bounds:
         return self._is_free(address) or self._tokens.take(address)
 
     def _is_free(self, address: str) -> bool:
-        """An address that is not known would be everybody's."""
+        """Whether *address* has no bound: there are none, or nobody knows the address."""
         return not (self._each and address)
 
     # ---- by participant ------------------------------------------------
@@ -267,7 +267,7 @@ class Bounds:
         return False
 
     def close_tab(self, whose: str) -> None:
-        """One that was counted in has ended."""
+        """Count out a connection of a participant that was counted in."""
         self._tabs.leave(whose)
         if self._ledger is not None and self._tabs.of(whose):
             self._ledger.release(f"tabs:{whose}")

@@ -103,7 +103,7 @@ class KeyedCounts:
             return True
 
     def leave(self, key: str) -> None:
-        """One that was counted in is gone."""
+        """Count one of *key* out that was counted in."""
         with self._lock:
             _less(self._held, key)
 
@@ -112,7 +112,7 @@ class KeyedCounts:
         return self._held.get(key, 0)
 
     def held(self) -> dict[str, int]:
-        """How many each of them holds."""
+        """How many each key holds."""
         with self._lock:
             return dict(self._held)
 
@@ -149,12 +149,12 @@ class ConnectionCount:
             return refusal
 
     def give_up(self, address: str) -> None:
-        """One that was expected does not come."""
+        """The connection that was expected does not come."""
         with self._lock:
             _less(self._expected, address)
 
     def held(self) -> dict[str, int]:
-        """By address, those expected included."""
+        """How many connections each address holds, the expected ones included."""
         with self._lock:
             addresses = self._by_address.keys() | self._expected.keys()
             return {
@@ -162,7 +162,7 @@ class ConnectionCount:
             }
 
     def enter_expected(self, address: str) -> None:
-        """Count one in that was expected."""
+        """Count a connection in that was expected."""
         with self._lock:
             _less(self._expected, address)
             self._by_address[address] = self._by_address.get(address, 0) + 1
@@ -178,7 +178,7 @@ class ConnectionCount:
             return refusal
 
     def leave(self, address: str) -> None:
-        """One that was counted in is gone."""
+        """Count a connection out that was counted in."""
         with self._lock:
             self.total -= 1
             _less(self._by_address, address)

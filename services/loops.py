@@ -60,25 +60,25 @@ class Loop:
         self.turn = turn
         #: s between two rounds that go well
         self.rest = rest
-        #: without it the worker cannot serve
+        #: without this loop the worker cannot serve
         self.vital = vital
         #: rounds in a row that have failed
         self.failures = 0
         #: the kind of the last failure
         self.error = ""
-        #: it runs no more, though nobody has asked it to end
+        #: the loop runs no more, though nobody has asked it to end
         self.ended = False
         self._now = now
         self._logged: float | None = None
         self._unlogged = 0
-        self._said = False  # the log says that it fails
+        self._said = False  # the log says that this loop fails
 
     def once(self) -> Any:
         """One round; its result, or None when it has failed. Raises no `Exception`."""
         return self.call(self.turn)
 
     def call(self, function: Callable[[], Any]) -> Any:
-        """The same with *function* as the round."""
+        """As `once`, with *function* as the round."""
         try:
             result = function()
         except Exception as error:
@@ -114,7 +114,7 @@ class Loop:
 
     @property
     def trouble(self) -> str:
-        """What is wrong with it; `""` while it is well."""
+        """What is wrong with this loop; `""` while its rounds go well."""
         if self.ended:
             return f"{self.name} has ended"
         return f"{self.name} fails: {self.error}" if self.failures else ""
@@ -125,7 +125,7 @@ class Loops:
 
     def __init__(self, runtime: Starts) -> None:
         self._runtime = runtime
-        #: every one that was ever begun
+        #: every loop that was ever begun
         self.all: list[Loop] = []
 
     def start(self, name: str, turn: Callable[[], Any], *, vital: bool = True) -> Loop:

@@ -57,10 +57,10 @@ class Socket(Protocol):
         """Queue *data*, the framed bytes of what was parked; remember it until it has arrived."""
 
     def missed(self) -> list[Kept]:
-        """It has ended: what it was told, and what has not arrived."""
+        """What was put into this connection, which has ended, and has not arrived."""
 
     def unconfirmed(self) -> list[Kept]:
-        """What it was told, and what may not have arrived."""
+        """What was put into this connection and may not have arrived."""
 
     def seen(self, talk: int) -> int | None:
         """The last `seq` of a talk that its client says it has seen; None: it says nothing."""
@@ -84,7 +84,7 @@ class Socket(Protocol):
         """What it has said is stored, or will not be."""
 
     def fail(self) -> None:
-        """It could not be told something: close it, so that its client comes anew."""
+        """Close the connection, which could not be told something: its client comes anew."""
 
     def meet(self, line: Line, frame: frames.ServerFrame) -> None:
         """*frame* says who is at the other end of *line*; its history comes before all else."""
@@ -150,7 +150,7 @@ class Spoken(Saying):
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that it takes, about."""
+        """Bytes of memory that these texts take, about."""
         return WEIGHT + sum(map(len, self.texts))
 
     @property
@@ -239,7 +239,7 @@ class Participant:
         self.identity = identity
         self.phase = Phase.IDLE if role is Role.USER else Phase.OFF_DUTY
         self.sockets: tuple[Socket, ...] = ()
-        #: those of them that were told something which may not have arrived
+        #: the sockets that were told something which may not have arrived
         self.doubtful: tuple[Socket, ...] = ()
         #: none of its sockets speaks version 2; while it is away, the last one did not
         self.plain = True
@@ -258,7 +258,7 @@ class Participant:
         self.lines: dict[str, Line] = {}
         #: a user's conversation, also while it waits to be served again
         self.talk: Talk | None = None
-        #: it has said something here in its conversation
+        #: the participant has said something here in its conversation
         self.spoken = False
         #: where a user was when it asked
         self.page = ("", "")

@@ -90,7 +90,7 @@ class Revocations:
         self._stopped = False
         self._looking = wheel.loops.add("the look at revocations", self._turn)
         self._forgetting = wheel.loops.add("forgetting revocations", self._forget, vital=False)
-        #: what is revoked, and has not been handed to `close` yet
+        #: revocations that `close` was not called with yet
         self._news: list[News] = []
         #: whether all that the store knew has been read once
         self.loaded = store is None

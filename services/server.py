@@ -61,7 +61,7 @@ servers: weakref.WeakSet[ChatServer] = weakref.WeakSet()
 
 @atexit.register
 def _shut_stores() -> None:
-    """For what ends without `ChatServer.close`, such as the development server."""
+    """For processes that end without `ChatServer.close`, such as the development server."""
     for server in list(servers):
         server.shut_store()
 
@@ -340,7 +340,7 @@ class ChatServer:
         return store
 
     def _hold(self, store: SQLStore, runtime: runtimes.Runtime) -> None:
-        """Be the one that serves it. Waits while another process makes room (SIGHUP)."""
+        """Be the one process that serves *store*. Waits while another makes room (SIGHUP)."""
         end = runtime.now() + HAND_OVER
         while True:
             try:
@@ -353,7 +353,7 @@ class ChatServer:
 
     @property
     def started(self) -> bool:
-        """It has reached its database and its desk once."""
+        """This server has reached its database and its desk once."""
         return self._started is not None
 
     @property

@@ -151,7 +151,7 @@ class Session:
                 )
                 claim = self._claim(self.participant)
                 self._switchboard.exit(self.participant, self, deliberate=deliberate, claim=claim)
-            self.connection.watch = None  # they know each other, and could not be freed
+            self.connection.watch = None  # a cycle: neither would be freed
             self._admission.count_out()
 
     def _claim(self, me: Participant) -> Claim:
@@ -308,7 +308,7 @@ class Session:
             self._refuse(self._not_stored(client_id))
 
     def fail(self) -> None:
-        """It could not be told something."""
+        """Close the connection, which could not be told something."""
         self.connection.close(CloseCode.INTERNAL_ERROR)
 
     @property
@@ -355,7 +355,7 @@ class Session:
         return self._unconfirmed
 
     def missed(self) -> list[Kept]:
-        """It has ended: what it was told, and what has not arrived."""
+        """What was put into this connection, which has ended, and has not arrived."""
         return [] if self._unconfirmed is None else self._unconfirmed.take()
 
     def ask(self) -> bool:
@@ -368,7 +368,7 @@ class Session:
         return [] if unconfirmed is None else unconfirmed.verdict(self.house.wheel)
 
     def unconfirmed(self) -> list[Kept]:
-        """What it was told, and what may not have arrived."""
+        """What was put into this connection and may not have arrived."""
         return [] if self._unconfirmed is None else self._unconfirmed.all()
 
     def seen(self, talk: int) -> int | None:

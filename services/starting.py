@@ -45,7 +45,7 @@ class Start(Generic[T]):
         self._now = now
         self._lock = threading.Lock()
         self._made: T | None = None
-        #: when it could not be made last, and why
+        #: when the last attempt failed, and why
         self._failure: tuple[float, CSAppError] | None = None
         self._say = Seldom(log, now)
 
@@ -79,5 +79,5 @@ class Start(Generic[T]):
 
 
 def _like(error: CSAppError) -> CSAppError:
-    """The same error without the way that it came."""
+    """The same error without its traceback."""
     return type(error)(*error.args)

@@ -53,7 +53,7 @@ class Absent:
         return known != (None, None)
 
     def unseat(self, uuid: str) -> None:
-        """*uuid* is served no more; if it makes room, then where it waits."""
+        """*uuid* is served no more: it makes room where it waits, if it makes room at all."""
         if uuid in self._seats:
             self._others[uuid] = self._seats.pop(uuid)
 
@@ -64,7 +64,7 @@ class Absent:
         return min(((number, uuid) for number, uuid in known if number), default=(0, None))[1]
 
     def yielding_where(self, waits: Callable[[str], bool]) -> str | None:
-        """The same of those who are not served and for whom *waits* is true."""
+        """As `yielding`, of users who are not served and for whom *waits* is true."""
         return self.yielding(filter(waits, self._others))
 
     def seats_to_give(self, served: int) -> list[str]:
@@ -76,7 +76,7 @@ class Absent:
         return list(self._seats)[:-kept] if len(self._seats) > kept else []
 
     def ended(self, now: float) -> str | None:
-        """Somebody who is waited for no more."""
+        """Somebody whose grace period has ended."""
         heads = [next(iter(some.items())) for some in (self._long, self._short) if some]
         uuid, end = min(heads, key=lambda head: head[1], default=(None, now + 1))
         return uuid if end <= now else None

@@ -49,5 +49,5 @@ class FairLock:
 
     @property
     def waiting(self) -> int:
-        """How many wait for it."""
+        """How many wait for the lock."""
         return len(self._gates)

@@ -53,7 +53,7 @@ class User:
     since: float = 0.0
     #: where it comes from
     address: str = ""
-    #: it has said something in its conversation
+    #: the user has said something in its conversation
     spoken: bool = False
 
 
@@ -176,7 +176,7 @@ class MemoryDesk:
             self._places.give_back(user.uuid)
 
     def _lose_waiter(self, users: list[User], waiter: Waiter) -> None:
-        """They are not served by *waiter* any more, and stand in front of the queue."""
+        """Put the users of *waiter*, who serves them no more, in front of the queue."""
         for user in users:
             self._unseat(user, waiter, requeue=True)
         self._queue.join_front((user.uuid for user in users), self._micros())

@@ -9,7 +9,7 @@ from itertools import islice
 #: entries of a block; one with twice as many is cut in two
 BLOCK = 512
 
-#: a number, and whose it is
+#: a number, and the user who has it
 Entry = tuple[int, str]
 
 
@@ -35,7 +35,7 @@ class Ranked:
             yield from block
 
     def add(self, entry: Entry) -> None:
-        """*entry* takes its place; it is not there yet."""
+        """Put *entry*, which is not there yet, in its place."""
         at = bisect_left(self._lasts, entry)
         if at == len(self._blocks):  # behind all others, as most of them
             if not self._blocks:
@@ -50,7 +50,7 @@ class Ranked:
             self._cut(at)
 
     def remove(self, entry: Entry) -> None:
-        """*entry*, which is there, is there no more."""
+        """Remove *entry*, which is there."""
         at, block = 0, self._blocks[0]
         if block[0] is entry:  # mostly
             del block[0]

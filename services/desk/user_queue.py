@@ -24,8 +24,8 @@ class UserQueue:
         self._front = 0
         self._tickets: dict[str, int] = {}
         self._all = Ranked()
-        self._present = Ranked()  # those who can be taken
-        self._absent: set[str] = set()  # those who cannot
+        self._present = Ranked()  # users who can be taken
+        self._absent: set[str] = set()  # users who cannot
 
     def __len__(self) -> int:
         return len(self._tickets)
@@ -35,7 +35,7 @@ class UserQueue:
 
     @property
     def is_wanted(self) -> bool:
-        """Somebody who is here waits."""
+        """Whether a user who is present waits."""
         return len(self._present) > 0
 
     def mark(self, at: int) -> int:
@@ -94,7 +94,7 @@ class UserQueue:
             self._present.add((self._tickets[user], user))
 
     def take(self) -> str | None:
-        """The foremost user who is not away; it is in the queue no more."""
+        """Take the foremost user who is not away out of the queue."""
         entry = self._present.first()
         if entry is None:
             return None

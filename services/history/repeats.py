@@ -42,7 +42,7 @@ class Said(Protocol):
         """With a client id it names one message."""
 
 
-#: what is known of texts: client id → what `First` says
+#: client id → the fields of `First`
 Known = dict[str, tuple[int, int, int]]
 
 NOTHING: Known = {}
@@ -58,7 +58,7 @@ class Repeats:
         self._count = 0  # in the younger half
 
     def remember(self, saying: Said) -> None:
-        """*saying* is stored; and so is what it repeats."""
+        """Remember the receipts of *saying*, which is stored, and of what it repeats."""
         ids = saying.client_ids
         if ids is None:
             return
@@ -104,7 +104,7 @@ def split(saying: Said, found: Known) -> None:
 
 
 def join(sayings: Iterable[Said]) -> None:
-    """They will not be stored: what they repeat is refused with them, and will be sent again."""
+    """Undo `split` for *sayings* that will not be stored: their repeats are refused as well."""
     for saying in sayings:
         if saying.repeats:
             ids = [one for one, _ in saying.repeats]

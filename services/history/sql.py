@@ -99,9 +99,9 @@ class SQLStore:
 
     def __init__(self, engine: sa.Engine, owner: Owner | None, title: str) -> None:
         self.engine = engine
-        #: the application that it has to belong to; None: anybody's will do
+        #: the application that the store has to belong to; None: any application
         self.owner = owner
-        #: how it is called in messages: without a password
+        #: how the store is called in messages: without a password
         self.title = title
         self._reader = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._writing: sa.Connection | None = None
@@ -153,17 +153,17 @@ class SQLStore:
     # ---- whose it is ---------------------------------------------------
 
     def refuse_foreign(self) -> None:
-        """Raise `Foreign` where it is another application's. Makes and changes nothing."""
+        """Raise `Foreign` where the store is another application's. Makes and changes nothing."""
         self._read(lambda connection: owners.refuse_foreign(connection, self.owner, self.title))
 
     def hold(self, *, shared: bool) -> None:
-        """Be the one process that serves it, or one of those that share a desk.
+        """Be the one process that serves the store, or one of those that share a desk.
 
         Never waits. Raises `InUse`, `StoreError`.
         """
 
     def is_served(self) -> bool:
-        """Whether a server uses it just now, as far as can be seen. Raises `StoreError`."""
+        """Whether a server uses the store now, as far as can be seen. Raises `StoreError`."""
         raise NotImplementedError
 
     @property
@@ -172,15 +172,15 @@ class SQLStore:
         return False
 
     def announce_leaving(self) -> None:
-        """Tell those who want to hold it that it will be free in a moment."""
+        """Tell those who want to hold the store that it will be free in a moment."""
 
     def let_go(self) -> None:
-        """Hold it no more. From now on this process writes nothing into it."""
+        """Hold the store no more. From now on this process writes nothing into it."""
 
     # ---- schema --------------------------------------------------------
 
     def prepare(self) -> None:
-        """Make it ready for use. Blocks. Raises `StoreError`.
+        """Make the store ready for use. Blocks. Raises `StoreError`.
 
         The embedded SQLite gets its tables by itself, PostgreSQL by `chat migrate`.
         """
@@ -440,7 +440,7 @@ class SQLStore:
     def prune_revoked(self, *, sids: int, subjects: int, limit: int = PRUNED) -> bool:
         more = False
         for column, before in (("sid", sids), ("subject", subjects)):
-            if self._select(revoked.old(column, before)):  # or it would wait for who writes
+            if self._select(revoked.old(column, before)):  # a DELETE of nothing would wait, too
                 self._transact(revoked.pruning(column, before, limit))
                 more = more or bool(self._select(revoked.old(column, before)))
         return more
