@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import msgspec
@@ -80,6 +81,24 @@ def waiter(asked: Request, server: ChatServer) -> Shown:
     return shown
 
 
+class Room:
+    """Room for *most* requests, at work or waiting; any more are told *full* with a 503."""
+
+    def __init__(self, most: int, full: str) -> None:
+        self._free = threading.BoundedSemaphore(most)
+        self._full = full
+
+    @contextlib.contextmanager
+    def place(self) -> Iterator[None]:
+        """One place of it, never waited for. Raises `Denied`."""
+        if not self._free.acquire(blocking=False):
+            raise Denied(503, ErrorCode.UNAVAILABLE, self._full, RETRY)
+        try:
+            yield
+        finally:
+            self._free.release()
+
+
 class Reception:
     """Takes waiters' questions to the database: each may ask at *rate*."""
 
@@ -88,7 +107,7 @@ class Reception:
         self._asked = KeyedBuckets(*rate, time.monotonic)
         self._pause = max(1, round(1 / rate.a_second))
         self._turns = threading.BoundedSemaphore(AT_WORK)
-        self._room = threading.BoundedSemaphore(WAITING)
+        self._room = Room(WAITING, "too many waiters ask at once; try again in a moment")
 
     def ask(self, asked: Request, work: Callable[[SQLStore, Identity], T]) -> T:
         """What `work(store, who asks)` returns, called in a native thread.
@@ -110,13 +129,7 @@ class Reception:
         return json_object(asked, expected, most)
 
     def _in_turn(self, work: Callable[[SQLStore, Identity], T], who: Identity) -> T:
-        if not self._room.acquire(blocking=False):
-            what = "too many waiters ask at once; try again in a moment"
-            raise Denied(503, ErrorCode.UNAVAILABLE, what, RETRY)
-        try:
-            with self._turns:
-                server = self._extension.server
-                answer: T = server.house.runtime.blocking(work, server.store, who)
-                return answer
-        finally:
-            self._room.release()
+        with self._room.place(), self._turns:
+            server = self._extension.server
+            answer: T = server.house.runtime.blocking(work, server.store, who)
+            return answer

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from werkzeug.security import check_password_hash, generate_password_hash
 
 from services.history.accounts import Hashing
 from services.runtime import Runtime
-from services.server import RETRY
-from services.wire.codes import ErrorCode
 
-from .denial import Denied
+from .asked import Room
 
 #: scrypt with N=2^17, r=8, p=1: the first choice of OWASP's Password Storage Cheat Sheet.
 #: It takes 128 MiB and a third of a second of one core, or more. Tests set a cheaper one.
@@ -51,23 +49,14 @@ class Turns:
     def __init__(self) -> None:
         self._all = threading.BoundedSemaphore(HASHES)
         self._strangers = threading.BoundedSemaphore(STRANGERS)
-        self._room = {known: threading.BoundedSemaphore(WAITING) for known in (False, True)}
+        self._room = {known: Room(WAITING, TOO_MANY) for known in (False, True)}
 
     def run(self, runtime: Runtime, known: bool, work: Callable[..., T], *args: Any) -> T:
         """What `work(*args)` returns. Waits. Raises `Denied` where too many wait already.
 
         *known*: this browser or address is known for the account.
         """
-        with self._place(known), contextlib.nullcontext() if known else self._strangers, self._all:
+        strangers = contextlib.nullcontext() if known else self._strangers
+        with self._room[known].place(), strangers, self._all:
             done: T = runtime.blocking(work, *args)
             return done
-
-    @contextlib.contextmanager
-    def _place(self, known: bool) -> Iterator[None]:
-        room = self._room[known]
-        if not room.acquire(blocking=False):
-            raise Denied(503, ErrorCode.UNAVAILABLE, TOO_MANY, RETRY)
-        try:
-            yield
-        finally:
-            room.release()

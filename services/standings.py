@@ -9,7 +9,7 @@ from .clock import KEY_BITS
 from .desk.port import Role, Standing
 from .history.port import Chat, Duty, Store
 
-#: µs from naming a conversation to standing in line for it, at most
+#: µs from naming a conversation to standing in the queue for it, at most
 NAMING = 1_000_000
 
 
@@ -49,7 +49,7 @@ def standings(chats: list[Chat], duties: Iterable[Duty]) -> tuple[list[Standing]
 def used_tickets(store: Store, now: float) -> dict[str, int]:
     """Up to which place (µs since 1970) the tickets of users are void who were served lately.
 
-    A conversation is named when its user stands in line for it. *now* is in s.
+    A conversation is named when its user joins the queue for it. *now* is in s.
     Blocks. Raises `StoreError`.
     """
     since = int((now - TICKET_LIFETIME) * 1000) << KEY_BITS

@@ -29,18 +29,19 @@ def ask(url: str, *, now: Callable[[], float] = time.time) -> Answers:
     origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
     connects = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     dates = [0.0]  # how much the clock there is before ours, at each answer
-    line = connects(parts.hostname, parts.port, timeout=TIMEOUT)
+    headers = {"Host": parts.netloc, "Origin": origin}
+    connection = connects(parts.hostname, parts.port, timeout=TIMEOUT)
 
     def answer(method: str, address: str) -> tuple[int, str]:
         try:
-            line.request(method, path + address, headers={"Host": parts.netloc, "Origin": origin})
-            got = line.getresponse()
+            connection.request(method, path + address, headers=headers)
+            got = connection.getresponse()
             dates.append(_ahead(got.getheader("Date"), now()))
             return got.status, _words(got.read(MOST))
         except (OSError, HTTPException) as error:
             return 0, f"{type(error).__name__}: {error}"
         finally:
-            line.close()
+            connection.close()
 
     return Answers(
         url=url,

@@ -102,7 +102,7 @@ class ServingLock:
         )
 
     def is_held(self) -> bool:
-        """Whether somebody holds it."""
+        """Whether a process holds the lock."""
         return self.holder() is not None
 
     def holder(self) -> Holder | None:
@@ -123,7 +123,7 @@ class ServingLock:
             self._write(f"process {os.getpid()}, {_LEAVING}")
 
     def release(self) -> None:
-        """Hold it no more."""
+        """Give the lock back."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
@@ -134,7 +134,7 @@ class ServingLock:
         os.close(descriptor)
 
     def forget(self) -> None:
-        """Have nothing to do with it, and leave it to the process that this one is a copy of."""
+        """Leave the lock to the process that this one was forked from."""
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             os.close(descriptor)

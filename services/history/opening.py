@@ -22,7 +22,7 @@ def own_store(settings: Settings) -> SQLStore:
 
 
 def prepare(store: SQLStore, settings: Settings) -> None:
-    """Make it ready for use, and known to git as none of its business. Blocks.
+    """Make *store* ready for use, and let git ignore its folder where that is ours. Blocks.
 
     Raises `StoreError`.
     """
