@@ -47,11 +47,14 @@ def json_object(asked: Request, expected: str, most: int) -> dict[str, Any]:
 
 
 def whole(said: str) -> int | None:
-    """The whole number that an address or a query says; None for what no column can hold."""
+    """The whole number that an address or a query says; None for what no column can hold.
+
+    A number has one spelling, as a conversation has one name.
+    """
     if not (said.isascii() and said.isdecimal() and len(said) <= MAX_DIGITS):
         return None
     n = int(said)
-    return n if n < 1 << 63 else None
+    return n if n < 1 << 63 and str(n) == said else None
 
 
 def token_of(asked: Request) -> str:

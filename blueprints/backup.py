@@ -14,13 +14,13 @@ from services.security_log import Event, security
 
 from .care import open_store_of_app
 from .commands import chat, operator
-from .new_file import new_file, refuse_to_overwrite
+from .new_file import NewFile, new_file, refuse_to_overwrite
 
 UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
 
 @chat.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.argument("file", type=NewFile())
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 def backup(file: Path, force: bool) -> None:
     """Copy the embedded database into FILE, beside a running server."""
@@ -45,9 +45,10 @@ def _only_sqlite(store: SQLStore, file: Path) -> SQLiteStore:
 
 
 def _is_same(one: Path, other: Path) -> bool:
-    return one.resolve() == other.resolve() or (
-        one.exists() and other.exists() and one.samefile(other)
-    )
+    try:
+        return one.resolve() == other.resolve() or one.samefile(other)
+    except OSError:  # one of them is not there, or cannot be
+        return False
 
 
 def _ignore(part: float) -> None:

@@ -16,12 +16,13 @@ from services.history import care, cleaning, export, search
 from services.history.opening import own_store
 from services.history.port import Chat, StoreError, key_of, public_id
 from services.history.sql import SQLStore
+from services.identity import Identity
 from services.security_log import Event, security
 from services.settings import Settings
 from services.wire.dates import rfc3339
 
 from .commands import chat, operator
-from .new_file import new_file, refuse_to_overwrite
+from .new_file import NewFile, new_file, refuse_to_overwrite
 
 __all__ = ["chat", "open_store_of_app", "store_of"]
 
@@ -72,6 +73,17 @@ def one_line(text: str) -> str:
     return " ".join(export.visible(text).split()).translate(_UNWRITTEN)
 
 
+def somebody(_: click.Context, __: click.Parameter, subject: str | None) -> str | None:
+    """Callback of an option that names a person: what can be nobody's id is a mistake.
+
+    An empty one stands for all waiters in the tables.
+    """
+    try:
+        return subject if subject is None else Identity(subject).subject
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 #: for commands that delete
 VACUUM = click.option(
     "--vacuum/--no-vacuum",
@@ -99,7 +111,12 @@ def remove_traces_in_redis(settings: Settings, subject: str) -> None:
 
 @chat.command("export")
 @click.option("--conversation", metavar="ID", help="A conversation, by its id.")
-@click.option("--person", metavar="SUBJECT", help="All conversations of a visitor or waiter.")
+@click.option(
+    "--person",
+    metavar="SUBJECT",
+    callback=somebody,
+    help="All conversations of a visitor or waiter.",
+)
 @click.option(
     "--format",
     "form",
@@ -108,7 +125,7 @@ def remove_traces_in_redis(settings: Settings, subject: str) -> None:
     show_default=True,
     help="JSON with everything, a table, or a page to read.",
 )
-@click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help="Not to stdout.")
+@click.option("--output", type=NewFile(), help="Not to stdout.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 def export_(
     conversation: str | None, person: str | None, form: str, output: Path | None, force: bool
@@ -180,7 +197,9 @@ def _write_file(path: Path, pieces: Iterable[str], force: bool) -> None:
 
 @chat.command("search")
 @click.argument("words", nargs=-1, required=True)
-@click.option("--served-by", metavar="SUBJECT", help="Only where this waiter took part.")
+@click.option(
+    "--served-by", metavar="SUBJECT", callback=somebody, help="Only where this waiter took part."
+)
 @click.option(
     "--limit", type=click.IntRange(1, 200), default=20, show_default=True, help="Newest first."
 )

@@ -19,6 +19,7 @@ from .care import (
     remove_traces_in_redis,
     say_what_is_left,
     settings_of,
+    somebody,
 )
 from .commands import chat, operator
 
@@ -31,7 +32,13 @@ ATTEMPTS = 3
 
 
 @chat.command()
-@click.option("--person", metavar="SUBJECT", required=True, help="A visitor's or waiter's id.")
+@click.option(
+    "--person",
+    metavar="SUBJECT",
+    required=True,
+    callback=somebody,
+    help="A visitor's or waiter's id.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @VACUUM
 def erase(person: str, yes: bool, vacuum: bool | None) -> None:

@@ -7,10 +7,30 @@ import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
 from services.files import take_name
+from services.identity import is_unicode
+
+#: characters of a file's name that its draft begins with: SQLite appends to that in turn
+_SHOWN = 40
+
+
+class NewFile(click.Path):
+    """The type of an argument that names a file to write."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path, dir_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A `Path` with a name that can be printed."""
+        if not os.path.basename(value):
+            self.fail("a file needs a name", param, ctx)
+        if not is_unicode(value):  # SQLite opens no other
+            self.fail("its name is not in UTF-8", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 def refuse_to_overwrite(path: Path, force: bool) -> None:
@@ -26,7 +46,7 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
     Raises `ClickException`: *path* exists and may not be overwritten (*force*),
     or the file system refuses. Then nothing is left.
     """
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    draft = path.with_name(f".{path.name[:_SHOWN]}.{secrets.token_hex(4)}")
     try:
         try:
             os.close(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))

@@ -69,11 +69,12 @@ class Identity:
         if not isinstance(self.name, str) or len(self.name) > MAX_NAME:
             raise ValueError(f"name: a string of at most {MAX_NAME} characters is required")
         for what, value in (("subject", self.subject), ("name", self.name)):
-            if "\0" in value or not _is_unicode(value):
+            if "\0" in value or not is_unicode(value):
                 raise ValueError(f"{what}: NUL and halves of characters are not allowed")
 
 
-def _is_unicode(value: str) -> bool:
+def is_unicode(value: str) -> bool:
+    """Whether *value* can be written down: halves of characters cannot, nor bytes of a terminal."""
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -255,7 +256,7 @@ def _serializer(keys: Sequence[str], use: str) -> URLSafeTimedSerializer:
 def _identity(claims: dict[str, Any], role: TokenRole) -> Identity:
     """Who has been signed. Raises `TokenError`: scripts with the secret sign what they like."""
     sid = claims.get("sid")
-    if not isinstance(sid, str) or "\0" in sid or not _is_unicode(sid):
+    if not isinstance(sid, str) or "\0" in sid or not is_unicode(sid):
         raise _unfit("sid: a string is required")
     try:
         return Identity(claims.get("sub", ""), claims.get("name", ""), role, sid)

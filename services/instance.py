@@ -60,6 +60,8 @@ def generated_secret(instance: Path) -> str:
             f"the secret cannot be kept in {path} ({error.strerror}): "
             "set CSAPP_SECRET_KEY, or let the folder be written to"
         ) from None
+    except UnicodeDecodeError:
+        secret = ""
     if len(secret) < MIN_SECRET_CHARS:
         raise NoSecret(f"the secret in {path} is damaged: delete it, or set CSAPP_SECRET_KEY")
     return secret

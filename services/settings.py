@@ -16,7 +16,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from . import instance as instances
 from .errors import SettingsError
@@ -114,9 +114,15 @@ def _without_password(url: str) -> str:
 
 
 def _placed(url: str, place: Callable[[Path], Path]) -> str:
-    """*url* with the file of a SQLite URL where *place* says."""
+    """*url* with the file of a SQLite URL where *place* says.
+
+    A folder may be called what a URL has to escape: `100%41`, `who?`.
+    """
     match = _SQLITE.fullmatch(url)
-    return f"sqlite:///{place(Path(match['file']))}{match['rest'] or ''}" if match else url
+    if match is None:
+        return url
+    file = str(place(Path(unquote(match["file"]))))
+    return f"sqlite:///{file.replace('%', '%25').replace('?', '%3F')}{match['rest'] or ''}"
 
 
 def _schema(key: str, value: Any) -> str:

@@ -185,6 +185,13 @@ def test_a_new_server_starts_from_a_backup(server: LiveServer, database: Path, t
         store.check()  # its tables are known to be of this version
 
 
+def test_a_backup_may_have_the_longest_name(database: Path, tmp_path: Path):
+    with contextlib.closing(open_store(f"sqlite:///{database}")) as store:
+        store.prepare()
+    status, said = _backup(database, tmp_path / ("x" * 255))
+    assert status == 0, said
+
+
 def test_a_backup_overwrites_nothing_unless_it_is_told_to(
     server: LiveServer, database: Path, tmp_path: Path
 ):

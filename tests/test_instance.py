@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -11,6 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from services import instance
+from services.history.opening import own_store
+from services.history.sql import open_store
+from services.instance import SECRET_FILE, NoSecret, generated_secret
+from services.settings import Settings
 from testkit import Client, LiveServer, assert_receives
 from testkit.server import ROOT
 
@@ -137,3 +143,27 @@ def test_a_read_only_folder_is_enough_where_both_are_elsewhere(tmp_path, blocked
             ann.say("connect")
             assert_receives(ann, "connect_queue")
     assert elsewhere.exists()
+
+
+@pytest.mark.parametrize("name", ["a b", "grün", "100%41", "100%", "who?", "a#1", "//twice"])
+def test_the_default_database_is_in_the_folder_whatever_that_is_called(tmp_path, name):
+    """Also where a URL has to escape the name, and where two slashes would name a host."""
+    folder = Path(f"{tmp_path}/{name}")
+    settings = Settings.load({"CSAPP_SECRET_KEY": "x" * 20}, folder)
+    with contextlib.closing(own_store(settings)) as store:
+        store.prepare()
+    assert [one.name for one in folder.glob("*.db")] == ["csapp.db"]
+
+
+def test_a_path_may_begin_with_two_slashes(tmp_path):
+    with contextlib.closing(open_store(f"sqlite:////{tmp_path}/chat.db")) as store:
+        store.prepare()
+    assert (tmp_path / "chat.db").exists()
+
+
+@pytest.mark.parametrize("what", [b"", b"short", b"\xff\xfe" * 20])
+def test_a_secret_that_is_damaged_is_named(tmp_path, what, monkeypatch):
+    monkeypatch.setattr(instance, "WRITTEN", 0.0)
+    (tmp_path / SECRET_FILE).write_bytes(what)
+    with pytest.raises(NoSecret, match="damaged"):
+        generated_secret(tmp_path)

@@ -127,6 +127,8 @@ def erase(
 ) -> Erased:
     """Forget *subject*, for good. Raises `StoreError`; then it may be called again.
 
+    Nobody's is the empty one (`ValueError`): in the tables it stands for all waiters.
+
     - As a visitor: its chats go with all that was said in them by either side,
       the notes on them, and their words in the search index.
     - As a waiter: the chats are their visitors' and stay. Its subject and name
@@ -138,6 +140,8 @@ def erase(
     Then nothing of it is left in the database's files, but for what `Erased.left`
     names; *vacuum* is that of `cleaning.clean`.
     """
+    if not subject:
+        raise ValueError("subject: nobody has an empty one")
     erased = Erased()
     with reading(store) as connection:
         mine = sa.select(sa.func.count()).where(

@@ -22,6 +22,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter, itemgetter
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
@@ -58,6 +59,11 @@ _duty_row = attrgetter(*_DUTY)
 T = TypeVar("T")
 
 
+def _file_of(url: str) -> str:
+    """The file that a SQLite URL names; SQLAlchemy decodes it from version 2.1 on only."""
+    return unquote(url.partition("?")[0].partition(":///")[2])
+
+
 def open_store(
     url: str,
     owner: Owner | None = None,
@@ -79,8 +85,9 @@ def open_store(
         if kind == "sqlite":
             from .sqlite import SQLiteStore
 
-            old = sa.make_url(former).database if former else None
-            return SQLiteStore(parsed, owner, former=old, lock_wait=lock_wait)
+            old = _file_of(former) if former else None
+            here = parsed.set(database=_file_of(url))
+            return SQLiteStore(here, owner, former=old, lock_wait=lock_wait)
         if kind == "postgresql":
             from .postgres import SCHEMA, PostgresStore
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -64,7 +65,7 @@ class SQLiteStore(SQLStore):
     ) -> None:
         if not url.database or url.database == ":memory:" or url.database.startswith("file:"):
             raise StoreError("the history needs a plain path: sqlite:///history.db")
-        self.path = os.path.abspath(url.database)
+        self.path = re.sub("^//+", "/", os.path.abspath(url.database))  # two would name a host
         #: only `migrate` makes the file: one that vanishes must not be replaced by an empty one
         self._url = url.set(
             drivername="sqlite", database=f"file:{quote(self.path)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import html.parser
@@ -21,6 +22,7 @@ from flask import Flask
 
 from csapp import create_app
 from services.history import care, export
+from services.history.canned import CannedReplies
 from services.history.port import Chat
 from services.history.sql import SQLStore, open_store
 from services.wire.dates import rfc3339
@@ -257,12 +259,36 @@ def test_export_to_a_file_overwrites_none_and_is_nobody_elses_to_read(app: Flask
         (["erase", "--person", "nobody", "--yes"], 1, "there is nobody called nobody"),
         (["search", "nowhere"], 1, "Nothing was found"),
         (["sweep"], 1, "CSAPP_RETENTION_DAYS is 0"),
+        (["backup", "", "--force"], 2, "a file needs a name"),
+        (["backup", "x" * 256], 1, "File name too long"),
+        (["backup", "\udcff"], 2, "not in UTF-8"),
         (["export", "--person", "ada", "--output", "/nowhere/x"], 1, "No such file"),
+        (["export", "--person", "ada", "--output", "", "--force"], 2, "a file needs a name"),
+        (["export", "--person", "ada", "--output", "x" * 256], 1, "File name too long"),
+        *(
+            ([*command, person], 2, "subject: ")
+            for command in (
+                ["erase", "--yes", "--person"],
+                ["export", "--person"],
+                ["search", "parcel", "--served-by"],
+            )
+            for person in ("", "\udcff", "a\0b", "x" * 201)
+        ),
     ],
 )
 def test_what_cannot_be_done_is_said(app: Flask, words: list[str], code: int, said: str):
     result = run(app, *words)
     assert (result.exit_code, said in result.output) == (code, True), result.output
+
+
+def test_an_erasure_of_nobody_takes_nothing_of_all_waiters(app: Flask):
+    store: SQLStore = app.extensions["csapp"].store()
+    with contextlib.closing(store):
+        CannedReplies(store, 100).add("ada", shortcut="hi", text="Hello", shared=True)
+        assert run(app, "erase", "--person", "", "--yes").exit_code == 2
+        with pytest.raises(ValueError, match="subject"):
+            care.erase(store, "")
+        assert [reply.text for reply in CannedReplies(store, 100).all("bob")] == ["Hello"]
 
 
 def test_erase_asks_first_and_counts(app: Flask):
