@@ -72,8 +72,10 @@ def status_for(server: LiveServer, source: str) -> str:
     """How somebody else of *source* is answered."""
     while True:
         with Raw(server, source=source) as raw, contextlib.suppress(EOFError):
-            raw.send(b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
-            return raw.head().split()[1]
+            raw.send(b"GET /v1/status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            status = raw.head().split()[1]
+            ended(raw)  # only then is this request not under way any more
+            return status
         # it was cut off: the time that a test has let pass was not over yet
 
 
