@@ -21,6 +21,7 @@ from services.settings import MAX_AUDIENCE, PREFIX, Settings
 from . import refusals
 from .demo import shop
 from .extension import Callbacks, Extension, Who
+from .host_word import identity_of
 from .register import register
 
 #: what `csapp` offers
@@ -90,8 +91,7 @@ class CSApp:
         return callback
 
     def revoke(self, who: Any = None, /, *, user: Any = None, **_: Any) -> None:
-        """Sign the subject *who* (or that of an `Identity`) out of the chat, in every role.
-
+        """Sign *who* (a subject, an `Identity`, a user of Flask-Login) out, in every role.
 
         Connections are closed (4401) within 5 s, on every worker, and every token that
         was signed until now is worthless. Raises `StoreError` where other workers
@@ -103,14 +103,17 @@ class CSApp:
         error instead.
         """
         if user is None and not isinstance(who, Flask):
-            self._extension().revoke(_subject(who), "host")
-            return
-        subject = user.get_id() if hasattr(user, "get_id") else user
-        if subject is None:  # nobody was signed in
+            identity = identity_of(who)
+            if identity is None:
+                raise ValueError("subject: nobody is named")
+            self._extension().revoke(identity.subject, "host")
             return
         try:
+            identity = identity_of(user)
+            if identity is None:  # nobody was signed in
+                return
             extension = who.extensions["csapp"] if isinstance(who, Flask) else self._extension()
-            extension.revoke(_subject(subject), "host")
+            extension.revoke(identity.subject, "host")
         except (CSAppError, ValueError, RuntimeError, KeyError) as error:
             log.error("a sign-out of the host cannot be kept: %s", error)
 
@@ -125,11 +128,6 @@ class CSApp:
             raise RuntimeError(what)
         extension: Extension = apps[0].extensions["csapp"]
         return extension
-
-
-def _subject(who: Any) -> str:
-    """Whom the host means. Raises `ValueError` for what can be nobody."""
-    return Identity(who.subject if isinstance(who, Identity) else str(who)).subject
 
 
 def create_app(config: dict[str, Any] | None = None) -> Flask:

@@ -8,7 +8,8 @@ visitor. The log has one line a minute.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from typing import Any
 
 from flask import Request
 from werkzeug.exceptions import HTTPException
@@ -26,10 +27,7 @@ _say = Seldom(log)
 
 
 def ask_host(callback: Callable[[Request], Who] | None, asked: Request) -> Identity | None:
-    """Whom *callback* sees in *asked*; None: nobody. Raises `Denied` where it cannot be told.
-
-    A subject that is no string is taken as its text, `str(subject)`.
-    """
+    """Whom *callback* sees in *asked*; None: nobody. Raises `Denied` where it cannot be told."""
     if callback is None:
         return None
     try:
@@ -40,9 +38,34 @@ def ask_host(callback: Callable[[Request], Who] | None, asked: Request) -> Ident
         log.debug("the host cannot say who somebody is", exc_info=True)
         raise _failed(callback, type(error).__name__) from None
     try:
-        return who if who is None or isinstance(who, Identity) else Identity(str(who))
+        return identity_of(who)
     except ValueError as error:
         raise _failed(callback, str(error)) from None
+    except Exception as error:  # of the host's own objects
+        raise _failed(callback, type(error).__name__) from None
+
+
+def identity_of(who: Any) -> Identity | None:
+    """Whom a host means by *who*; None: nobody. Raises `ValueError` for what is no id.
+
+    1. An id that is no string (a number, a UUID) is taken as its text.
+    2. A user of Flask-Login is its `get_id()`; one who is not signed in has none.
+    3. False is nobody: `user.is_authenticated and user.id`.
+    4. The text of anything else would be an id that many share, or that changes.
+    """
+    if who is None or isinstance(who, Identity):
+        return who
+    if callable(get_id := getattr(who, "get_id", None)):
+        return identity_of(get_id())
+    if who is False:
+        return None
+    kind: Any = type(who)
+    plain: Any = object
+    has_text = kind.__str__ is not plain.__str__ or kind.__repr__ is not plain.__repr__
+    is_many = isinstance(who, Collection) and not isinstance(who, str)  # bytes as well
+    if who is True or is_many or not has_text:
+        raise ValueError(f"subject: an id is required, and not an object of {kind.__name__}")
+    return Identity(str(who))
 
 
 def _failed(callback: Callable[[Request], Who], why: str) -> Denied:

@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from blueprints import host_word, renewal
 from csapp import CSApp, Identity, TokenRole, create_app
 from services.bounds import RENEWALS
-from services.identity import Shown
+from services.identity import STRANGER, Shown
 from testkit.server import SECRET
 
 WORD = "correct horse battery"
@@ -235,7 +235,30 @@ def failing(request: object) -> None:
     raise ZeroDivisionError("the host's database is away")
 
 
-@pytest.mark.parametrize("bad", [failing, "", "x" * 201, "a\0b", "\ud800"])
+class Speechless:
+    """A host's object whose text cannot be had."""
+
+    def __str__(self) -> str:
+        return str(failing(None))
+
+
+class LoggedIn:
+    """A user as Flask-Login knows one."""
+
+    def __init__(self, id: str | None) -> None:
+        self.id = id
+
+    def get_id(self) -> str | None:
+        return self.id
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        failing, "", "x" * 201, "a\0b", "\ud800", True, b"42", ["42"], ("42", "Ann"), {"id": 42},
+        object(), Speechless(), LoggedIn(""),
+    ],
+)  # fmt: skip
 def test_a_host_that_cannot_say_who_somebody_is_ends_nothing(bad: Any):
     host = Host()
     host.visitor = host.waiter = "42"
@@ -272,6 +295,22 @@ def test_a_subject_may_be_a_number_or_a_uuid():
     for who in (42, UUID(int=7)):
         host.visitor = who
         assert post(host.app, VISITOR).get_json()["sub"] == str(who)
+
+
+def test_a_user_of_flask_login_is_its_id():
+    host = Host()
+    host.visitor = LoggedIn("42")
+    assert post(host.app, VISITOR).get_json()["sub"] == "42"
+
+
+@pytest.mark.parametrize("nobody", [False, LoggedIn(None)])
+def test_those_who_are_not_signed_in_are_not_one_and_the_same(nobody: Any):
+    """`current_user.is_authenticated and current_user.id` is False for all of them."""
+    host = Host()
+    host.visitor = nobody
+    subjects = {post(host.app, VISITOR).get_json()["sub"] for _ in range(2)}
+    assert len(subjects) == 2
+    assert all(subject.startswith(STRANGER) for subject in subjects)
 
 
 def test_a_host_may_answer_by_itself():

@@ -52,7 +52,7 @@ def kept(tmp_path: Path) -> list[tuple[str, str]]:
         store.close()
 
 
-@pytest.mark.parametrize("who", ["42", 42, Identity("42", "Ann")])
+@pytest.mark.parametrize("who", ["42", 42, Identity("42", "Ann"), User("42")])
 def test_a_subject_is_named_as_the_callbacks_name_it(tmp_path: Path, who: Any):
     app, chat = host(tmp_path)
     with app.app_context():
@@ -80,8 +80,8 @@ def test_of_several_applications_it_must_be_said_which(tmp_path: Path):
     assert one.extensions["csapp"].server.started is False, "no chat begins by this"
 
 
-@pytest.mark.parametrize("who", ["", "x" * 201, "a\0b"])
-def test_what_can_be_nobody_is_named(tmp_path: Path, who: str):
+@pytest.mark.parametrize("who", ["", "x" * 201, "a\0b", None, False, True, b"42", object()])
+def test_what_can_be_nobody_is_named(tmp_path: Path, who: Any):
     _, chat = host(tmp_path)
     with pytest.raises(ValueError, match="subject"):
         chat.revoke(who)
