@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _MOST_SHOWN = 200  # characters of a header that an error repeats
 
@@ -103,7 +103,7 @@ def origin_allowed(origin: str | None, host: str, allowed: Collection[str]) -> b
         parts = urlsplit(origin)
     except ValueError:  # half an address in brackets
         return False
-    if parts.scheme not in _DEFAULT_PORTS or not parts.netloc or "@" in parts.netloc:
+    if parts.scheme not in DEFAULT_PORTS or not parts.netloc or "@" in parts.netloc:
         return False
     return not allowed and _netloc(parts.scheme, parts.netloc) == _netloc(parts.scheme, host)
 
@@ -145,4 +145,4 @@ def told_page(page: str, told: PageTold) -> str:
 
 
 def _netloc(scheme: str, netloc: str) -> str:
-    return netloc.lower().removesuffix(f":{_DEFAULT_PORTS[scheme]}")
+    return netloc.lower().removesuffix(f":{DEFAULT_PORTS[scheme]}")

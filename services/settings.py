@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 from . import instance as instances
 from .errors import SettingsError
 from .instance import MIN_SECRET_CHARS
-from .origin import PageTold
+from .origin import DEFAULT_PORTS, PageTold
 
 PREFIX = "CSAPP_"
 
@@ -158,17 +158,22 @@ def _origins(key: str, value: Any) -> tuple[str, ...]:
     allowed = "a comma-separated list of origins such as https://shop.example, or *"
     if not isinstance(value, str | list | tuple) or not all(isinstance(v, str) for v in value):
         raise SettingsError(key, value, allowed)
-    origins = _words(value)
-    for origin in origins:
-        if origin == "*":
-            continue
-        try:
-            parts = urlsplit(origin)
-        except ValueError:  # half an address in brackets
-            raise SettingsError(key, origin, allowed) from None
-        if parts.scheme not in ("http", "https") or not parts.netloc or parts.path.strip("/"):
-            raise SettingsError(key, origin, allowed)
-    return tuple(origin.rstrip("/").lower() for origin in origins)
+    return tuple(one if one == "*" else _origin(key, one, allowed) for one in _words(value))
+
+
+def _origin(key: str, value: str, allowed: str) -> str:
+    """*value* as browsers write it: in small letters, no usual port, IDNs in ASCII."""
+    try:
+        parts = urlsplit(value.lower())
+        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+    except ValueError:  # half an address in brackets, a port that is no number, no such name
+        raise SettingsError(key, value, allowed) from None
+    further = parts.path.strip("/"), parts.query, parts.fragment, parts.username
+    if parts.scheme not in DEFAULT_PORTS or not host or "*" in host or any(further):
+        raise SettingsError(key, value, allowed)
+    shown = f"[{host}]" if ":" in host else host
+    usual = port in (None, DEFAULT_PORTS[parts.scheme])
+    return f"{parts.scheme}://{shown}" if usual else f"{parts.scheme}://{shown}:{port}"
 
 
 def _audience(key: str, value: Any) -> str:

@@ -329,6 +329,9 @@ class Transcript(Turns):
         store = self._store(frame)
         self._await_turn()
         before = key_of(asked.before) if isinstance(asked.before, str) else None
+        if before is None and asked.before is not UNSET:  # or it would begin anew, again and again
+            what = "payload.before: no conversation has such an id"
+            raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
         side, subject = Side.WAITER, me.identity.subject
         if isinstance(asked.sub, str):
             side, subject = Side.USER, asked.sub

@@ -14,6 +14,7 @@ import pytest
 from services import instance
 from services.errors import SettingsError
 from services.instance import SECRET_FILE, NoSecret
+from services.origin import origin_allowed
 from services.settings import Settings
 from testkit.server import ROOT
 
@@ -93,6 +94,10 @@ def test_lists():
         ("ALLOWED_ORIGINS", "shop"),
         ("ALLOWED_ORIGINS", "https://a.example/path"),
         ("ALLOWED_ORIGINS", "http://["),
+        *(
+            ("ALLOWED_ORIGINS", f"https://{rest}")
+            for rest in ("a:b", "a:99999", "u@a", "a?x", "a#x", "a..b", "*.a.example", "")
+        ),
         ("ALLOWED_ORIGINS", 5),
         ("URL_PREFIX", "x"),
         ("URL_PREFIX", 5),
@@ -133,6 +138,21 @@ def test_databases(url, tmp_path):
 )
 def test_places_of_redis(url):
     assert Settings.load({**SECRET, "CSAPP_REDIS_URL": url}).redis_url == url
+
+
+@pytest.mark.parametrize(
+    ("written", "sent"),
+    [
+        ("HTTPS://Shop.Example:443/", "https://shop.example"),
+        ("http://shop.example:80", "http://shop.example"),
+        ("http://shop.example:443", "http://shop.example:443"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("https://[::1]:5000", "https://[::1]:5000"),
+    ],
+)
+def test_an_origin_is_known_as_browsers_send_it(written, sent):
+    settings = Settings.load({**SECRET, "CSAPP_ALLOWED_ORIGINS": written})
+    assert origin_allowed(sent, "chat.example", settings.allowed_origins)
 
 
 def test_no_redis_is_needed():

@@ -461,6 +461,9 @@ def test_a_waiter_reads_on_where_others_have_taken_over(come, server):
         ada.say("get_history_session", payload)
         (found,) = until(ada, "session_history")["payload"]["sessions"]
         assert (found["conversation"], found["state"]) == (chat, "open")
+    for before in ("zz", f"0{chat}", f"0x{chat}", f"{chat} "):
+        asked = ada.say("get_history_session", {"before": before})
+        until(ada, "error", reply_id=asked, code="invalid_message")
     asked = ada.say("get_history_session", {"sub": "ben"})
     until(ada, "error", reply_id=asked, code="forbidden")
 
