@@ -64,9 +64,9 @@ def reply(page: Page, name: str, text: str) -> None:
     box(page, name).press("Enter")
 
 
-def texts(page: Page) -> list[str]:
-    """What is shown of the conversation, in order."""
-    return log(page).locator(".text").all_inner_texts()
+def expect_texts(page: Page, expected: list[str]) -> None:
+    """Wait until just *expected* is shown of the conversation, in order."""
+    expect(log(page).locator(".text")).to_have_text(expected)
 
 
 def expect_dialog(page: Page, name: str) -> Locator:

@@ -23,12 +23,12 @@ from .console import (
     duty,
     expect_chosen,
     expect_dialog,
+    expect_texts,
     get_ready,
     line,
     link,
     log,
     reply,
-    texts,
 )
 from .guest import Guest
 
@@ -206,7 +206,7 @@ def test_reload_in_every_state(desk: LiveServer, visit: Visit) -> None:
         assert ann.reads() == "Good morning"
         ada.reload()
         expect(box(ada, "Ann")).to_have_value("")
-        assert texts(ada) == ["Hello?", "Good morning"]
+        expect_texts(ada, ["Hello?", "Good morning"])
         ada.get_by_role("button", name="Away").click()
         expect(duty(ada, "Away")).to_be_visible()
         ada.reload()
@@ -229,7 +229,7 @@ def test_the_network_is_cut_and_returns(desk: LiveServer, visit: Visit) -> None:
         expect(ada.get_by_text("The connection is lost.")).to_be_hidden()
         assert ann.reads() == "From the tunnel"
         expect(line(ada, "From the tunnel").get_by_role("img", name="Sent")).to_be_visible()
-        assert texts(ada) == ["Hello?", "Are you there?", "From the tunnel"]
+        expect_texts(ada, ["Hello?", "Are you there?", "From the tunnel"])
         expect(box(ada, "Ann")).to_have_value("and of it")
         expect(duty(ada, "Ready")).to_be_visible()
 
@@ -263,7 +263,7 @@ def test_the_server_is_killed_while_somebody_types(
     box(ada, "Ann").press("Enter")
     assert ann.reads() == "Good morning"
     assert ann.reads() == "One more thing"
-    assert texts(ada) == ["Hello?", "Good morning", "One more thing"]
+    expect_texts(ada, ["Hello?", "Good morning", "One more thing"])
     expect(duty(ada, "Ready")).to_be_visible()
     ann.client.drop()
 
@@ -283,7 +283,7 @@ def test_older_messages_come_on_scrolling_up(run: Run, env: dict[str, str], visi
             log(ada).evaluate("log => { log.scrollTop = 0 }")
             expect(line(ada, f"Message {older}")).to_have_count(1)
             expect(line(ada, f"Message {first}")).to_be_in_viewport()
-        assert texts(ada) == [f"Message {number}" for number in range(1, 121)]
+        expect_texts(ada, [f"Message {number}" for number in range(1, 121)])
 
 
 def test_a_message_that_cannot_be_sent(run: Run, env: dict[str, str], visit: Visit) -> None:
@@ -303,7 +303,7 @@ def test_a_message_that_cannot_be_sent(run: Run, env: dict[str, str], visit: Vis
         expect(failed.get_by_text("Not sent.")).to_be_visible()
         failed.get_by_role("button", name="Discard").click()
         expect(failed).to_have_count(0)
-        assert texts(ada) == ["Short."]
+        expect_texts(ada, ["Short."])
 
 
 @pytest.mark.parametrize(

@@ -19,11 +19,11 @@ from .console import (
     chat,
     expect_chosen,
     expect_dialog,
+    expect_texts,
     get_ready,
     line,
     link,
     log,
-    texts,
 )
 from .guest import Guest
 
@@ -208,9 +208,9 @@ def test_earlier_conversations(desk: LiveServer, visit: Visit) -> None:
         expect(earlier).to_have_count(2)
         earlier.filter(has_text="2 messages").get_by_role("button").click()
         expect(log(ada)).to_contain_text("A blue lamp?")
-        assert texts(ada) == ["A blue lamp?", "In May."]
+        expect_texts(ada, ["A blue lamp?", "In May."])
         ada.get_by_role("button", name="Close", exact=True).click()
-        assert texts(ada) == ["Me again."]
+        expect_texts(ada, ["Me again."])
 
 
 # ---- what calls the waiter -------------------------------------------------

@@ -16,7 +16,7 @@ from testkit.ports import free_port
 from tests import clocked
 
 from .conftest import PHONE, Run, Visit
-from .visitor import ask, close_chat, log, open_chat, texts, write
+from .visitor import ask, close_chat, expect_texts, log, open_chat, texts, write
 from .waiter import Waiter
 
 pytestmark = pytest.mark.browser
@@ -106,7 +106,7 @@ def test_a_chat_from_the_question_to_the_end(shop: LiveServer, visit: Visit) -> 
         write(ann, "A new question.")
         ada.meets()
         assert ada.reads() == "A new question."
-        assert texts(ann) == ["You: A new question."]
+        expect_texts(ann, ["You: A new question."])
 
 
 def test_the_host_says_what_of_a_page_is_told(shop: LiveServer, visit: Visit) -> None:
@@ -184,7 +184,7 @@ def test_another_waiter_takes_over(run: Run, env: dict[str, str], visit: Visit) 
         lin.writes("This is Lin.")
         expect(ann.get_by_role("heading", name="Lin")).to_be_visible()
         expect(log(ann)).to_contain_text("This is Lin.")
-        assert texts(ann) == ["You: Hello?", "One moment.", "You: Still there?", "This is Lin."]
+        expect_texts(ann, ["You: Hello?", "One moment.", "You: Still there?", "This is Lin."])
 
 
 # ---- before the first click ---------------------------------------------------
@@ -221,7 +221,7 @@ def test_reload_in_every_state(shop: LiveServer, visit: Visit) -> None:
     expect(ann.get_by_text("You are next in line")).to_be_visible()
     ann.reload()
     expect(ann.get_by_text("You are next in line")).to_be_visible()
-    assert texts(ann) == ["You: Where is my order?"]
+    expect_texts(ann, ["You: Where is my order?"])
     with Waiter(shop) as ada:
         ada.meets()
         assert ada.reads() == "Where is my order?"
@@ -231,7 +231,7 @@ def test_reload_in_every_state(shop: LiveServer, visit: Visit) -> None:
         ann.reload()
         expect(ann.get_by_role("heading", name="Ada")).to_be_visible()
         expect(log(ann)).to_contain_text("On its way.")
-        assert texts(ann) == ["You: Where is my order?", "On its way."]
+        expect_texts(ann, ["You: Where is my order?", "On its way."])
         expect(ann.get_by_role("textbox")).to_have_value("Than")
         write(ann, "Thank you")
         assert ada.reads() == "Thank you"
@@ -262,7 +262,7 @@ def test_the_chat_goes_on_on_the_next_page(
         expect(ann.get_by_role("button", name="Open chat, 1 unread message")).to_be_visible()
         expect(ann.get_by_role("dialog")).to_be_hidden()
         open_chat(ann)
-        assert texts(ann) == ["You: Where is my order?", "On its way.", "It comes tomorrow."]
+        expect_texts(ann, ["You: Where is my order?", "On its way.", "It comes tomorrow."])
         expect(launcher(ann)).to_have_accessible_name("Close chat")
 
 
@@ -290,7 +290,7 @@ def test_older_messages_come_on_scrolling_up(shop: LiveServer, visit: Visit) -> 
             earliest = first.text_content() or ""
             log(ann).evaluate("log => { log.scrollTop = 0 }")
             expect(first).not_to_have_text(earliest)
-        assert texts(ann) == ["You: Read me something.", *(f"Verse {n}" for n in range(120))]
+        expect_texts(ann, ["You: Read me something.", *(f"Verse {n}" for n in range(120))])
 
 
 # ---- bad lines, dying servers -----------------------------------------------------
@@ -341,7 +341,7 @@ def test_the_server_is_killed_while_somebody_types(
         assert ada.meets() == conversation
         assert ada.reads() == "My order is 1042."
     expect(ann.get_by_text("The connection is lost.")).to_be_hidden()
-    assert texts(ann) == ["You: Hello?", "You: My order is 1042."]
+    expect_texts(ann, ["You: Hello?", "You: My order is 1042."])
 
 
 def test_a_message_to_an_ended_chat_can_be_said_in_a_new_one(
@@ -401,7 +401,7 @@ def test_tabs_agree(shop: LiveServer, visit: Visit) -> None:
         for page in (one, two):
             expect(launcher(page)).to_have_accessible_name("Open chat, 2 unread messages")
         open_chat(two)
-        assert texts(two) == ["You: Hello?", "Good morning.", "Are you there?"]
+        expect_texts(two, ["You: Hello?", "Good morning.", "Are you there?"])
         expect(launcher(one)).to_have_accessible_name("Open chat")
         write(two, "Good morning, Ada.")
         assert ada.reads() == "Good morning, Ada."
@@ -809,7 +809,7 @@ def test_another_visitor_at_the_same_browser_sees_nothing(
         expect(greeting).to_be_visible()
         write(page, "I am Bob.")
         assert ada.hears("new_connection")["payload"]["name"] == "bob"
-        assert texts(page) == ["You: I am Bob."]
+        expect_texts(page, ["You: I am Bob."])
 
 
 def test_a_stranger_is_the_same_one_after_the_token_has_run_out(

@@ -43,3 +43,9 @@ def texts(page: Page) -> list[str]:
           [...line.querySelectorAll(".unseen, .bubble")].map((one) => one.textContent).join(" "))"""
     )
     return said
+
+
+def expect_texts(page: Page, expected: list[str]) -> None:
+    """Wait until so many texts are there as *expected*, and compare them."""
+    expect(log(page).locator(".line")).to_have_count(len(expected))
+    assert texts(page) == expected
