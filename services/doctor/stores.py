@@ -88,6 +88,8 @@ def _remedy(problem: str) -> str:
         return "flask --app … chat migrate"
     if "CSAPP_" in problem:
         return "do one of the things that it says"
+    if "locked" in problem:
+        return "end the program that has a transaction open in it, such as a shell or a copy"
     return "see to it that it runs and that CSAPP_DATABASE_URL is right"
 
 

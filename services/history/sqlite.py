@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from . import owner as owners
 from .lock import Holder, ServingLock
 from .owner import Owner
-from .port import Foreign, StoreError
+from .port import Foreign, Outdated, StoreError
 from .sql import MIGRATION_WAIT, SQLStore, into, written
 
 log = logging.getLogger("csapp")
@@ -150,8 +150,22 @@ class SQLiteStore(SQLStore):
 
     def prepare(self) -> None:
         self.refuse_foreign()
-        self.migrate()
+        if not self._is_current():
+            self.migrate()  # which waits long for whoever migrates already
         self.check()
+        self._claim()
+
+    def _is_current(self) -> bool:
+        """Whether the tables are there and the newest. Raises `StoreError` where they are newer."""
+        if not os.path.exists(self.path):
+            return False
+        from . import schema  # Alembic is not loaded where no history is kept
+
+        try:
+            self._look(schema.check)
+        except Outdated:
+            return False
+        return True
 
     def refuse_foreign(self) -> None:
         if os.path.exists(self.path):

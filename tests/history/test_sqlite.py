@@ -176,6 +176,16 @@ def test_a_lock_of_somebody_else_is_waited_for_and_then_refused(store, path):
     works(store)
 
 
+def test_a_command_does_not_wait_for_a_lock_as_long_as_a_migration_does(opened, store, path):
+    """The tables are current: nothing is to be written but what the command is for."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreError, match="locked"):
+            opened().prepare()
+        other.execute("ROLLBACK")
+    opened().prepare()
+
+
 def test_a_short_lock_is_waited_for(opened, store, path):
     patient = opened(lock_wait=20)
     with contextlib.closing(
