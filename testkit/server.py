@@ -83,7 +83,8 @@ class LiveServer:
                 **inherited,
                 "PYTHONPATH": os.pathsep.join(paths),
                 "PYTHONUNBUFFERED": "1",
-                **own,
+                # an empty secret is no secret: the application would not start
+                **{key: value for key, value in own.items() if value or key not in OWN},
             },
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -12,5 +12,5 @@ def broken(self: Session, *anything: Any) -> None:
     raise RuntimeError("planted in a handler")
 
 
-Session._identify = broken  # type: ignore[method-assign,assignment]
+Session._authenticate = broken  # type: ignore[method-assign,assignment]
 app = create_app()

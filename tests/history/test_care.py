@@ -119,8 +119,10 @@ def test_who_was_both_is_forgotten_as_both(store: SQLStore):
 def test_nobody_of_that_name(store: SQLStore):
     keep(store, 1)
     before = everything(store)
-    for subject in ("nobody", "", "ADA", "%", "ad_", "ada\x01"):
+    for subject in ("nobody", "ADA", "%", "ad_", "ada\x01"):
         assert not care.erase(store, subject, pause=no_pause).anything
+    with pytest.raises(ValueError, match="empty"):
+        care.erase(store, "", pause=no_pause)
     assert everything(store) == before
     care.erase(store, "ada", pause=no_pause)
     assert not care.erase(store, "ada", pause=no_pause).anything
