@@ -149,23 +149,17 @@ class SQLiteStore(SQLStore):
     # ---- whose it is ---------------------------------------------------
 
     def prepare(self) -> None:
-        self.refuse_foreign()
-        if not self._is_current():
-            self.migrate()  # which waits long for whoever migrates already
-        self.check()
-        self._claim()
-
-    def _is_current(self) -> bool:
-        """Whether the tables are there and the newest. Raises `StoreError` where they are newer."""
         if not os.path.exists(self.path):
-            return False
-        from . import schema  # Alembic is not loaded where no history is kept
-
-        try:
-            self._look(schema.check)
-        except Outdated:
-            return False
-        return True
+            self.refuse_foreign()
+        else:
+            try:
+                super().prepare()
+            except Outdated:
+                pass
+            else:
+                return
+        self.migrate()  # which waits long for whoever migrates already
+        self.check()
 
     def refuse_foreign(self) -> None:
         if os.path.exists(self.path):
