@@ -6,6 +6,7 @@ import logging
 import os
 import weakref
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from services.errors import CSAppError, SettingsError
 from services.identity import Identity, TokenRole
 from services.server import ChatServer, servers
 from services.settings import MAX_AUDIENCE, PREFIX, Settings
+from services.succession import take_over
 
 from . import refusals
 from .demo import shop
@@ -179,6 +181,8 @@ def drain_on_exit(worker: Any) -> None:
     gunicorn has no hook for "stop accepting", and does not know of chats, which
     have left its greenlets; a worker that stops, for whatever reason, is not
     `alive` any more, and its `run` returns.
+
+    A worker that comes in the place of another one takes its database over.
     """
     runtime = runtimes.current()
     serve = worker.run
@@ -186,14 +190,11 @@ def drain_on_exit(worker: Any) -> None:
     def watch() -> None:
         while worker.alive:
             runtime.sleep(0.1)
-        for server in list(servers):
-            try:
-                server.drain()
-            except Exception:  # the others say goodbye nevertheless
-                log.exception("a server could not say goodbye")
+        _say_goodbye()
 
     def run() -> None:
         serve()
+        _say_goodbye()  # `watch` may be late
         end = runtime.now() + worker.cfg.graceful_timeout
         while not all(server.settled for server in list(servers)) and runtime.now() < end:
             worker.notify()
@@ -206,3 +207,13 @@ def drain_on_exit(worker: Any) -> None:
 
     worker.run = run
     runtime.spawn(watch)
+    for server in list(servers):
+        runtime.spawn(partial(take_over, server))
+
+
+def _say_goodbye() -> None:
+    for server in list(servers):
+        try:
+            server.drain()
+        except Exception:  # the others say goodbye nevertheless
+            log.exception("a server could not say goodbye")

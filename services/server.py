@@ -340,7 +340,10 @@ class ChatServer:
         return store
 
     def _hold(self, store: SQLStore, runtime: runtimes.Runtime) -> None:
-        """Be the one process that serves *store*. Waits while another makes room (SIGHUP)."""
+        """Be the one process that serves *store*. Waits while another makes room (SIGHUP).
+
+        And while a new worker of the server that has it goes first (`history/lock.py`).
+        """
         end = runtime.now() + HAND_OVER
         while True:
             try:
@@ -459,6 +462,8 @@ class ChatServer:
         The reason carries `retry_after=S`, spread out so that clients do not
         all come back at once.
         """
+        if self.draining:
+            return
         self.draining = True
         if self._started is None:
             return

@@ -11,7 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from . import tables
-from .lock import Holder
+from .holder import Holder
 from .port import Outdated, StoreError
 from .slices import reading
 from .sql import SQLStore, open_store

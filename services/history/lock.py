@@ -6,6 +6,11 @@ waiters, and would take up the first one's live chats. So whoever serves a file
 holds a lock beside it for as long as it lives: alone, or together with others
 that share a desk over Redis. The system lets go of the lock when a process
 ends, however it ends. Commands hold nothing.
+
+When a worker leaves or dies, the next worker of the same server goes first: the
+file says which process started the holder, and whoever was not started by it
+waits for a while (`SUCCESSION`) as long as that one lives. Otherwise a bystander
+(`flask run`) could take the database at each reload of the server.
 """
 
 from __future__ import annotations
@@ -15,9 +20,11 @@ import errno
 import fcntl
 import logging
 import os
+import time
 import weakref
-from dataclasses import dataclass
+from collections.abc import Callable
 
+from .holder import Holder, LastHolder
 from .port import InUse, StoreError
 
 log = logging.getLogger("csapp")
@@ -25,51 +32,66 @@ log = logging.getLogger("csapp")
 #: errors of file systems that cannot lock
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
-#: what a holder that is about to end adds to its line
-_LEAVING = "leaving"
+#: s that others leave the database to the next worker of the server that served it last: so
+#: long may that one take to start and to load its application
+SUCCESSION = 15.0
 
 _held: weakref.WeakSet[ServingLock] = weakref.WeakSet()
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """Who serves a database."""
-
-    #: such as `process 4711`
-    name: str
-    #: together with others, over Redis
-    shared: bool
 
 
 class ServingLock:
     """The lock of the database *path*: a file beside it."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, now: Callable[[], float] = time.monotonic) -> None:
         self.path = f"{os.path.realpath(path)}.lock"
         self._database = path
+        self._now = now
         self._descriptor: int | None = None
-        self._shared = False
-        #: at the last refusal, its holder was about to end
+        self._shared = self._leaves = False
+        #: since when nobody holds it, and whose successor is waited for
+        self._free: tuple[float, LastHolder] | None = None
+        #: at the last refusal, it was about to be free
         self.holder_leaves = False
 
     def take(self, *, shared: bool) -> None:
         """Hold it from now on, alone or *shared* with others that share it. Never waits.
 
-        Raises `InUse` where somebody holds it in another way, `StoreError`
+        Raises `InUse` where somebody holds it in another way or goes first, `StoreError`
         where there can be no such file.
         """
+        if self._free is not None and self._free[1] == self.last_holder():
+            self._give_way(self._free[1], shared)  # without the lock: the successor may need it now
         while self._descriptor is None:
             try:
                 descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
             except OSError as error:
                 raise StoreError(f"{self.path}: {error.strerror}") from None
             self._lock(descriptor, shared)
-            if self._is_there(descriptor):  # otherwise its last holder has just removed it
-                self._descriptor, self._shared = descriptor, shared
-                _held.add(self)
-                self._write(f"process {os.getpid()}")
-            else:
-                os.close(descriptor)
+            try:
+                if not self._is_there(descriptor):  # its last holder has just removed it
+                    continue
+                self._give_way(LastHolder.read(descriptor), shared)
+                self._descriptor, self._shared, self._leaves = descriptor, shared, False
+            finally:
+                if self._descriptor is None:
+                    os.close(descriptor)
+            self._free = None
+            _held.add(self)
+            self._write()
+
+    def _give_way(self, last: LastHolder, shared: bool) -> None:
+        """Raise `InUse` while a successor of the *last* holder goes first."""
+        now = self._now()
+        if not last.comes_before_us(shared):
+            return
+        if self._free is None or self._free[1] != last:
+            self._free = now, last
+        if now < self._free[0] + SUCCESSION:
+            self.holder_leaves = True
+            raise InUse(
+                f"{self._database} was served by {last.name} until now: the next worker of "
+                f"the same server (process {last.server_number}) goes first"
+            )
 
     def _lock(self, descriptor: int, shared: bool) -> None:
         try:
@@ -89,15 +111,16 @@ class ServingLock:
             return False
 
     def _refusal(self, descriptor: int, shared: bool) -> InUse:
-        with os.fdopen(descriptor) as file:
-            holder = file.read(200).strip() or "another process"
-        self.holder_leaves = holder.endswith(_LEAVING)
+        with os.fdopen(descriptor):
+            holder = LastHolder.read(descriptor)
+        self._free = None
+        self.holder_leaves = holder.is_about_to_end()
         if shared:
             remedy = "give it CSAPP_REDIS_URL as well, or stop it"
         else:
             remedy = "stop one of them, or give both the same CSAPP_REDIS_URL"
         return InUse(
-            f"{self._database} is served by {holder}: without CSAPP_REDIS_URL "
+            f"{self._database} is served by {holder.name}: without CSAPP_REDIS_URL "
             f"one process serves a database at a time; {remedy}"
         )
 
@@ -114,21 +137,33 @@ class ServingLock:
         with file:
             if _can_lock(file.fileno(), fcntl.LOCK_EX):
                 return None
-            name = file.read(200).strip() or "another process"
+            name = LastHolder.read(file.fileno()).name
             return Holder(name, shared=_can_lock(file.fileno(), fcntl.LOCK_SH))
+
+    def last_holder(self) -> LastHolder:
+        """What the file says of its holder, or of the last one."""
+        try:
+            with open(self.path) as file:
+                return LastHolder.read(file.fileno())
+        except OSError:
+            return LastHolder()
 
     def announce_leaving(self) -> None:
         """Let those who wait for the lock know that it is about to be free."""
         if self._descriptor is not None:
-            self._write(f"process {os.getpid()}, {_LEAVING}")
+            self._leaves = True
+            self._write()
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Give the lock back.
+
+        The file of a worker that has announced it stays, for its successor.
+        """
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
             return
         with contextlib.suppress(OSError):
-            if not self._shared:  # others may hold a shared one
+            if not self._shared and not self._leaves:  # others may hold a shared one
                 os.unlink(self.path)
             fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
@@ -139,11 +174,10 @@ class ServingLock:
         if descriptor is not None:
             os.close(descriptor)
 
-    def _write(self, holder: str) -> None:
+    def _write(self) -> None:
         assert self._descriptor is not None  # noqa: S101  # it is held
         with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"{holder}\n".encode(), 0)
+            LastHolder.ours(leaves=self._leaves, shared=self._shared).write(self._descriptor)
 
 
 def _can_lock(descriptor: int, how: int) -> bool:

@@ -29,6 +29,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from . import owner as owners
 from . import port, revoked, tables
+from .holder import LastHolder
 from .owner import Owner
 from .port import Batch, Chat, Conflict, Duty, Message, Note, OutcomeUnknown, StoreError, Unfit
 
@@ -177,6 +178,10 @@ class SQLStore:
     def holder_leaves(self) -> bool:
         """Whether the process that `hold` met last said that it is about to end."""
         return False
+
+    def last_holder(self) -> LastHolder:
+        """What who holds the store says of itself, or said who held it last."""
+        return LastHolder()
 
     def announce_leaving(self) -> None:
         """Tell those who want to hold the store that it will be free in a moment."""

@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from . import owner as owners
-from .lock import Holder, ServingLock
+from .holder import Holder, LastHolder
+from .lock import ServingLock
 from .owner import Owner
 from .port import Foreign, Outdated, StoreError
 from .sql import MIGRATION_WAIT, SQLStore, into, written
@@ -239,6 +240,9 @@ class SQLiteStore(SQLStore):
     @property
     def holder_leaves(self) -> bool:
         return self._lock.holder_leaves
+
+    def last_holder(self) -> LastHolder:
+        return self._lock.last_holder()
 
     def announce_leaving(self) -> None:
         self._lock.announce_leaving()

@@ -18,7 +18,8 @@ from services.doctor import Level
 from services.doctor.stores import filesystem
 from services.history import facts as history
 from services.history import tables
-from services.history.lock import Holder, ServingLock
+from services.history.holder import Holder
+from services.history.lock import ServingLock
 from services.history.owner import Owner
 from services.history.search import MAX_NEW
 from services.history.sql import open_store

@@ -1,0 +1,100 @@
+"""What the file of a lock says of the process that holds it, or held it last.
+
+    process 4711, leaving
+    server 4700 81532 alone
+
+The second line names the process that started the holder (under gunicorn: the one
+that starts all workers), when that began, and how the lock is held.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from .processes import Process, find, lineage
+
+#: what a holder that is about to end adds to its line
+_LEAVING = ", leaving"
+
+_ALONE, _SHARED = "alone", "shared"
+
+#: bytes of such a file that are read
+_LONGEST = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who serves a database."""
+
+    #: such as `process 4711`
+    name: str
+    #: together with others, over Redis
+    shared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LastHolder:
+    """Who holds a lock, or held it last, by its own words."""
+
+    #: such as `process 4711`
+    name: str = "another process"
+    leaves: bool = False
+    #: the process that started it; None: nobody knows
+    server: Process | None = None
+    shared: bool = False
+
+    @classmethod
+    def ours(cls, *, leaves: bool, shared: bool) -> LastHolder:
+        """What this process says of itself."""
+        return cls(f"process {os.getpid()}", leaves, find(os.getppid()), shared)
+
+    @classmethod
+    def read(cls, descriptor: int) -> LastHolder:
+        """What is in an open file; what cannot be read says nothing."""
+        try:
+            first, _, second = os.pread(descriptor, _LONGEST, 0).decode().partition("\n")
+        except (OSError, UnicodeDecodeError):
+            return cls()
+        name = first.strip().removesuffix(_LEAVING)
+        if not name:
+            return cls()
+        leaves = first.strip() != name
+        match second.split():
+            case ["server", number, began, how] if number.isdecimal() and began.isdecimal():
+                return cls(name, leaves, Process(int(number), int(began)), how == _SHARED)
+        return cls(name, leaves)
+
+    def write(self, descriptor: int) -> None:
+        """Let an open file say this and nothing else. Raises `OSError`."""
+        text = f"{self.name}{_LEAVING if self.leaves else ''}\n"
+        if self.server is not None:
+            how = _SHARED if self.shared else _ALONE
+            text += f"server {self.server.number} {self.server.began} {how}\n"
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, text.encode(), 0)
+
+    @property
+    def server_number(self) -> int:
+        """The number of the process that started it; 0: nobody knows."""
+        return self.server.number if self.server is not None else 0
+
+    def is_of_our_server(self) -> bool:
+        """Whether what started the holder has started this process as well, or is it."""
+        return self.server is not None and self.server in lineage()
+
+    def comes_before_us(self, shared: bool) -> bool:
+        """Whether the lock, which is free, is to go to another worker of the holder's server.
+
+        Whoever holds it *shared* needs no turn after others that shared it.
+        """
+        if self.server is None or (shared and self.shared):
+            return False
+        return self.server.lives() and not self.is_of_our_server()
+
+    def is_about_to_end(self) -> bool:
+        """Whether the holder says so; or has ended, and another process only looks at the lock."""
+        if self.leaves or not self.is_of_our_server():
+            return self.leaves
+        number = self.name.rpartition(" ")[2]
+        return number.isdecimal() and find(int(number)) is None
