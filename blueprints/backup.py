@@ -11,10 +11,11 @@ from services.history.backup import Copied, back_up, dump_command, files_of
 from services.history.sql import SQLStore
 from services.history.sqlite import SQLiteStore
 from services.security_log import Event, security
+from services.words import counted
 
 from .care import open_store_of_app
 from .commands import chat, operator
-from .new_file import NewFile, new_file, refuse_to_overwrite
+from .new_file import STDOUT, NewFile, new_file, refuse_database, refuse_target
 
 UNITS = ("bytes", "KB", "MB", "GB", "TB")
 
@@ -24,11 +25,16 @@ UNITS = ("bytes", "KB", "MB", "GB", "TB")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 def backup(file: Path, force: bool) -> None:
     """Copy the embedded database into FILE, beside a running server."""
+    if file == STDOUT:
+        raise click.BadParameter(
+            "a backup is made in a file, not on standard output: name one, or ./- for one of "
+            "this name",
+            param_hint="FILE",
+        )
     with open_store_of_app() as store:
         sqlite = _only_sqlite(store, file)
-        refuse_to_overwrite(file, force)
-        if any(_is_same(file, one) for one in files_of(sqlite)):
-            raise click.ClickException(f"{file} is the database itself; name another file")
+        refuse_target(file, force)
+        refuse_database(file, files_of(sqlite))
         security.record(Event.EXPORT, by=operator(), reason="a backup of all conversations")
         with new_file(file, force=force) as draft:
             copied = back_up(sqlite, draft, _show if sys.stderr.isatty() else _ignore)
@@ -44,13 +50,6 @@ def _only_sqlite(store: SQLStore, file: Path) -> SQLiteStore:
     )
 
 
-def _is_same(one: Path, other: Path) -> bool:
-    try:
-        return one.resolve() == other.resolve() or one.samefile(other)
-    except OSError:  # one of them is not there, or cannot be
-        return False
-
-
 def _ignore(part: float) -> None:
     pass
 
@@ -62,8 +61,8 @@ def _show(part: float) -> None:
 
 def _told(file: Path, copied: Copied) -> str:
     return (
-        f"{file}: {_readable(copied.size)}, {copied.chats:,} conversations, "
-        f"{copied.messages:,} messages; the copy is whole."
+        f"{file}: {_readable(copied.size)}, {counted(copied.chats, 'conversation')}, "
+        f"{counted(copied.messages, 'message')}; the copy is whole."
     )
 
 

@@ -13,16 +13,19 @@ import click
 from flask import Flask, current_app
 
 from services.history import care, cleaning, export, search
+from services.history.backup import files_of
 from services.history.opening import own_store
 from services.history.port import Chat, StoreError, key_of, public_id
 from services.history.sql import SQLStore
+from services.history.sqlite import SQLiteStore
 from services.identity import Identity
 from services.security_log import Event, security
 from services.settings import Settings
 from services.wire.dates import rfc3339
+from services.words import counted
 
 from .commands import chat, operator
-from .new_file import NewFile, new_file, refuse_to_overwrite
+from .new_file import STDOUT, NewFile, new_file, refuse_database, refuse_target
 
 __all__ = ["chat", "open_store_of_app", "store_of"]
 
@@ -92,6 +95,14 @@ VACUUM = click.option(
 )
 
 
+def rows_of(gone: care.Removed) -> str:
+    """How much is gone, in words."""
+    return (
+        f"{counted(gone.chats, 'conversation')}, {counted(gone.messages, 'message')}, "
+        f"{counted(gone.notes, 'note')}"
+    )
+
+
 def say_what_is_left(left: Iterable[str]) -> None:
     """Tell what a deletion could not reach, and what to do about it."""
     for sentence in left:
@@ -125,7 +136,7 @@ def remove_traces_in_redis(settings: Settings, subject: str) -> None:
     show_default=True,
     help="JSON with everything, a table, or a page to read.",
 )
-@click.option("--output", type=NewFile(), help="Not to stdout.")
+@click.option("--output", type=NewFile(), help="A file; - is stdout, as without it.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 def export_(
     conversation: str | None, person: str | None, form: str, output: Path | None, force: bool
@@ -133,9 +144,13 @@ def export_(
     """Write out a conversation, or all of a person's."""
     if (conversation is None) == (person is None):
         raise click.UsageError("say either --conversation or --person")
+    if output == STDOUT:
+        output = None
     if output is not None:
-        refuse_to_overwrite(output, force)
+        refuse_target(output, force)
     with open_store_of_app() as store:
+        if output is not None and isinstance(store, SQLiteStore):
+            refuse_database(output, files_of(store))
         if conversation is not None:
             chats = care.find_chat(store, _key(conversation))
             title = f"Conversation {conversation}"
@@ -158,7 +173,7 @@ def export_(
         )
         pieces = export.FORMATS[form](store, what)
         if output is None:
-            _write(sys.stdout.buffer.write, pieces)
+            _write_out(pieces)
         else:
             _write_file(output, pieces, force)
 
@@ -185,6 +200,16 @@ def _write(write: Callable[[bytes], Any], pieces: Iterable[str]) -> None:
             write("".join(waiting).encode())
             waiting, size = [], 0
     write("".join(waiting).encode())
+
+
+def _write_out(pieces: Iterable[str]) -> None:
+    try:
+        _write(sys.stdout.buffer.write, pieces)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # whoever read has read enough: click ends without a word
+    except OSError as error:
+        raise click.ClickException(f"standard output: {error.strerror}") from None
 
 
 def _write_file(path: Path, pieces: Iterable[str], force: bool) -> None:
@@ -252,7 +277,7 @@ def sweep(older_than: int | None, vacuum: bool | None) -> None:
         security.record(
             Event.ERASURE, by=operator(), reason=f"older than {older_than} days", count=gone.chats
         )
-    click.echo(f"Deleted {gone.chats} conversations, {gone.messages} messages, {gone.notes} notes.")
+    click.echo(f"Deleted {rows_of(gone)}.")
     say_what_is_left(gone.left)
     if gone.chats or vacuum:
         remove_traces_in_redis(settings_of(current_app), "")

@@ -23,6 +23,7 @@ from services.history.accounts import Accounts
 from services.history.port import StoreError
 from services.instance import SECRET_FILE, shown_to_git
 from services.settings import PREFIX
+from services.words import counted
 
 from .commands import chat
 from .demo.waiters import WAITERS
@@ -80,9 +81,7 @@ def _text(findings: list[Finding]) -> str:
     width = max(map(len, Level)) + 1
     lines = [f"{one.level:<{width}} {one.what}\n{'':<{width}} → {one.remedy}\n" for one in findings]
     counts = Counter(one.level for one in findings)
-    sums = [
-        f"{counts[level]} {level}{'s' * (counts[level] > 1)}" for level in Level if level in counts
-    ]
+    sums = [counted(counts[level], level) for level in Level if level in counts]
     return "\n".join([*lines, ", ".join(sums)])
 
 

@@ -11,12 +11,14 @@ from services.history import care, cleaning
 from services.history.sql import SQLStore
 from services.security_log import Event, security
 from services.settings import Settings
+from services.words import counted
 
 from .care import (
     VACUUM,
     one_line,
     open_store_of_app,
     remove_traces_in_redis,
+    rows_of,
     say_what_is_left,
     settings_of,
     somebody,
@@ -68,17 +70,18 @@ def erase(person: str, yes: bool, vacuum: bool | None) -> None:
     # Not who: that would be a trace of somebody who is forgotten.
     security.record(Event.ERASURE, by=operator(), count=erased.chats)
     click.echo(
-        f"Erased {erased.chats} conversations, {erased.messages} messages, {erased.notes} notes.\n"
-        f"Replaced the name in {erased.renamed_chats} conversations and "
-        f"{erased.renamed_texts} texts of others.\n"
-        f"Removed {erased.accounts} of duty and account."
+        f"Erased {rows_of(erased)}.\n"
+        f"Replaced the name in {counted(erased.renamed_chats, 'conversation')} and "
+        f"{counted(erased.renamed_texts, 'text')} of others.\n"
+        f"Removed {counted(erased.accounts, 'row')} of duty and account."
     )
     say_what_is_left(erased.left)
     remove_traces_in_redis(settings, person)
     if erased.open_chats and signed_out:
         click.echo(
-            f"{erased.open_chats} of the conversations were open: a running server may write them "
-            "again. Erase once more when they have ended.",
+            f"{counted(erased.open_chats, 'conversation was', 'conversations were')} open: a "
+            "running server may write what it says again. Erase once more when nothing of it is "
+            "open.",
             err=True,
         )
     click.echo("Backups that were made before still hold it.", err=True)

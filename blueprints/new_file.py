@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,12 @@ from services.identity import is_unicode
 _SHOWN = 40
 
 
+#: what stands for standard output, as everywhere; `./-` is a file
+STDOUT = Path("-")
+
+
 class NewFile(click.Path):
-    """The type of an argument that names a file to write."""
+    """The type of an argument that names a file to write, or `STDOUT`."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path, dir_okay=False)
@@ -30,13 +34,35 @@ class NewFile(click.Path):
             self.fail("a file needs a name", param, ctx)
         if not is_unicode(value):  # SQLite opens no other
             self.fail("its name is not in UTF-8", param, ctx)
-        return super().convert(value, param, ctx)
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        return path.absolute() if path == STDOUT and value != "-" else path
 
 
-def refuse_to_overwrite(path: Path, force: bool) -> None:
-    """Raises `ClickException` where *path* is there already, unless told to *force* it."""
+def refuse_target(path: Path, force: bool) -> None:
+    """Raises `ClickException` where *path* cannot be written, as far as can be seen.
+
+    It has no folder, is a device, or is there already, unless told to *force* it.
+    """
+    if not os.path.isdir(path.parent):
+        what = "is no folder" if os.path.lexists(path.parent) else "there is no such folder"
+        raise click.ClickException(f"{path}: {path.parent}: {what}")
+    if os.path.exists(path) and not os.path.isfile(path):  # a device of the system, for instance
+        raise click.ClickException(f"{path} is no plain file; name another one")
     if os.path.lexists(path) and not force:
         raise click.ClickException(f"{path} exists; --force overwrites it")
+
+
+def refuse_database(path: Path, files: Iterable[Path]) -> None:
+    """Raises `ClickException` where *path* is one of the database's own *files*."""
+    if any(_is_same(path, one) for one in files):
+        raise click.ClickException(f"{path} is the database itself; name another file")
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    try:
+        return one.resolve() == other.resolve() or one.samefile(other)
+    except OSError:  # one of them is not there, or cannot be
+        return False
 
 
 @contextlib.contextmanager
@@ -57,7 +83,7 @@ def new_file(path: Path, *, force: bool) -> Iterator[Path]:
         finally:
             draft.unlink(missing_ok=True)
     except FileExistsError:
-        refuse_to_overwrite(path, force=False)
+        refuse_target(path, force=False)
         raise
     except OSError as error:
         raise click.ClickException(f"{path}: {error.strerror}") from None

@@ -111,7 +111,8 @@ def test_after_a_stop_everything_is_in_the_one_file(
     copy = tmp_path / "copy.db"
     shutil.copyfile(database, copy)
     assert _history(copy) == talker.acknowledged
-    assert [file.name for file in database.parent.iterdir()] == [database.name]
+    there = {file.name for file in database.parent.iterdir()}
+    assert there - {f"{database.name}.lock"} == {database.name}, "a lock holds no words"
 
 
 def test_after_a_stop_of_the_development_server_too(database: Path, tmp_path: Path):
@@ -154,7 +155,7 @@ def test_a_backup_under_load_has_all_that_was_acknowledged_before(
         talking.join()
     assert status == 0, said
     assert "the copy is whole" in said
-    assert "1 conversations" in said
+    assert "1 conversation," in said
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     found = _history(copy)
     assert found == talker.acknowledged[: len(found)]
@@ -251,7 +252,7 @@ def test_a_backup_that_cannot_be_written_says_so_in_a_line(
     Talker(server).say("hello")
     status, said = _backup(database, tmp_path / "nowhere" / "backup.db")
     assert status == 1
-    assert "No such file or directory" in said
+    assert f"{tmp_path / 'nowhere'}: there is no such folder" in said
     assert "Traceback" not in said
 
 

@@ -130,7 +130,7 @@ def erase(**env: str) -> subprocess.CompletedProcess[str]:
     """`chat erase` of the visitor; what it has said."""
     done = run("flask", "--app", "csapp", "chat", "erase", "--person", SUBJECT, "--yes", **env)
     assert done.returncode == 0, done.stderr
-    assert "Erased 1 conversations, 16 messages, 1 notes." in done.stdout
+    assert "Erased 1 conversation, 16 messages, 1 note." in done.stdout
     return done
 
 
@@ -206,7 +206,7 @@ def test_a_waiter_whose_visitor_waits_for_another(tmp_path: Path):
         _until(user, "connect_success")
         _say(user, "hello")
         done = run("flask", "--app", "csapp", "chat", "erase", "--person", SUBJECT, "--yes", **env)
-        assert "Replaced the name in 1 conversations" in done.stdout, done.stderr
+        assert "Replaced the name in 1 conversation and" in done.stdout, done.stderr
         assert found_in_files(tmp_path) == {}
         _until(user, "connect_queue")
         user.drop()
@@ -227,7 +227,7 @@ def test_sweep_beside_a_server(tmp_path: Path):
         life.waiter.say("disconnect_user")
         _ended(url, life.conversation)
         done = run("flask", "--app", "csapp", "chat", "sweep", "--older-than", "0", **env)
-        assert "Deleted 1 conversations" in done.stdout, done.stderr
+        assert "Deleted 1 conversation," in done.stdout, done.stderr
         assert found_in_files(tmp_path) == {}
 
 
@@ -283,7 +283,7 @@ def test_sweep_of_postgresql(own_postgres: Postgres):
         _until(life.waiter, "disconnected")
         _ended(url, life.conversation)
         done = run("flask", "--app", "csapp", "chat", "sweep", "--older-than", "0", **env)
-        assert "Deleted 1 conversations" in done.stdout, done.stderr
+        assert "Deleted 1 conversation," in done.stdout, done.stderr
         assert _found_in_tables(own_postgres) == {}
 
 

@@ -67,7 +67,8 @@ def _own() -> Extension:
     os.environ.pop(under_test.SETTINGS, None)
     found = [key for key in NOT_OURS if os.environ.pop(key, None)]
     if found:
-        click.echo(f"The demo keeps to itself: {', '.join(found)} is not for it.")
+        are = "is" if len(found) == 1 else "are"
+        click.echo(f"The demo keeps to itself: {', '.join(found)} {are} not for it.")
     extension: Extension = create_demo().extensions["csapp"]
     return extension
 
@@ -111,4 +112,5 @@ def _let_in(count: int, extension: Extension, chat_address: str, shop: str) -> N
             tokens.write(f"{extension.server.tokens.sign(identity, LIFETIME)}\n")
         tokens.write("\n")
     os.set_inheritable(writing, True)
-    click.echo(f"Visitors  {count} come, ask and go by themselves.")
+    do = "comes, asks and goes by itself" if count == 1 else "come, ask and go by themselves"
+    click.echo(f"Visitors  {count} {do}.")

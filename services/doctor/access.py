@@ -14,6 +14,7 @@ from ..bounds import PLACES, share
 from ..errors import SettingsError
 from ..instance import SECRET_FILE
 from ..settings import PREFIX, Settings
+from ..words import counted
 from .finding import Finding, fault, hint, warning
 from .setup import Check, Serving, SetUp
 
@@ -137,10 +138,10 @@ def proxies(setup: SetUp) -> Iterator[Finding]:
     inside = all(map(_is_local, setup.serving.binds))
     believed, each = setup.settings.trusted_proxies, setup.settings.connections_per_ip
     if inside and not believed:
-        places = share(PLACES, each)
-        shared = f" and share its {each} connections and {places} places" if each else ""
+        shared = f" and share its {_room(each)}" if each else ""
         if each and all(bind.startswith("unix:") for bind in setup.serving.binds):
-            shared = f" without an address, and no bound holds, such as its {each} connections"
+            most = counted(each, "connection")
+            shared = f" without an address, and no bound holds, such as its {most}"
         yield hint(
             "gunicorn is reached from this machine only, so by a proxy; "
             f"but CSAPP_TRUSTED_PROXIES is 0: all visitors look like one{shared}",
@@ -166,9 +167,14 @@ def sharing(setup: SetUp) -> Iterator[Finding]:
     if 0 < each < FEWEST_CONNECTIONS:
         yield hint(
             f"CSAPP_CONNECTIONS_PER_IP is {each}: an office or a mobile network is one address, "
-            f"whose visitors share {each} connections and {share(PLACES, each)} places",
+            f"whose visitors share {_room(each)}",
             "CSAPP_CONNECTIONS_PER_IP=100",
         )
+
+
+def _room(each: int) -> str:
+    """What an address has, in words."""
+    return f"{counted(each, 'connection')} and {counted(share(PLACES, each), 'place')}"
 
 
 def _is_local(bind: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..place import CONFIGURATION
+from ..words import counted
 from .finding import Finding, fault, warning
 from .setup import Check, Serving, SetUp
 
@@ -108,7 +109,8 @@ def connections(setup: SetUp) -> Iterator[Finding]:
     wanted = serving.workers * store.connections_per_worker
     if wanted > store.connections:
         yield warning(
-            f"{serving.workers} workers may want {wanted} connections of the database, "
+            f"{counted(serving.workers, 'worker')} may want "
+            f"{counted(wanted, 'connection')} of the database, "
             f"which has {store.connections}",
             "raise max_connections of PostgreSQL, or run fewer workers",
         )

@@ -138,8 +138,8 @@ def index(setup: SetUp) -> Iterator[Finding]:
     """What was said is found at once."""
     if setup.store and setup.store.not_indexed > MAX_NEW:
         yield hint(
-            f"{setup.store.not_indexed} texts are not in the search index: a search takes seconds, "
-            "and on the console several steps",
+            f"{setup.store.not_indexed:,} texts are not in the search index: a search takes "
+            "seconds, and on the console several steps",
             "let a server run: it fills the index while it stores nothing",
         )
 

@@ -221,7 +221,7 @@ def test_an_index_that_is_far_behind(sick, good):
             f"WHERE n <= {MAX_NEW}) INSERT INTO message (chat, seq, side, author, kind, body, date)"
             " SELECT 1, n, 0, '', 0, '', 0 FROM counted"
         )
-        said = says(sick(store=history.look(url)), Level.HINT, f"{MAX_NEW + 1} texts are not in")
+        said = says(sick(store=history.look(url)), Level.HINT, f"{MAX_NEW + 1:,} texts are not in")
         assert "let a server run" in said.remedy
         other.execute("UPDATE message_words_done SET n = 1")
     assert sick(store=history.look(url)) == []

@@ -262,7 +262,11 @@ def test_export_to_a_file_overwrites_none_and_is_nobody_elses_to_read(app: Flask
         (["backup", "", "--force"], 2, "a file needs a name"),
         (["backup", "x" * 256], 1, "File name too long"),
         (["backup", "\udcff"], 2, "not in UTF-8"),
-        (["export", "--person", "ada", "--output", "/nowhere/x"], 1, "No such file"),
+        (
+            ["export", "--person", "ada", "--output", "/nowhere/x"],
+            1,
+            "/nowhere: there is no such folder",
+        ),
         (["export", "--person", "ada", "--output", "", "--force"], 2, "a file needs a name"),
         (["export", "--person", "ada", "--output", "x" * 256], 1, "File name too long"),
         *(
