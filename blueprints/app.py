@@ -13,7 +13,7 @@ from typing import Any
 from flask import Flask, Request, current_app, has_app_context
 
 from services import runtime as runtimes
-from services import under_test
+from services import under_test, webserver
 from services.errors import CSAppError, SettingsError
 from services.identity import Identity, TokenRole
 from services.server import ChatServer, servers
@@ -71,6 +71,8 @@ class CSApp:
         for key, one in Settings.keys().items():
             if key != "CSAPP_SECRET_KEY":
                 app.config.setdefault(key, getattr(settings, one.name))
+        if why := webserver.unfit_here():
+            log.critical("no chat is possible: %s", why)
         if "*" in settings.allowed_origins:
             log.warning("CSAPP_ALLOWED_ORIGINS=*: pages of any site may open chats here")
         extension = Extension(ChatServer(settings), self._callbacks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,12 @@ SOCKETS = ("gunicorn.socket", "werkzeug.socket")
 _SIGNS = ("SERVER_SOFTWARE", "REMOTE_PORT")
 
 _REMEDY = "use gunicorn -k gevent"
+_UWSGI = f"uWSGI keeps its sockets; {_REMEDY}"
+
+
+def unfit_here() -> str:
+    """Why the web server of this process cannot carry a chat, known before any request; or `""`."""
+    return _UWSGI if "uwsgi" in sys.modules else ""  # it puts the module there itself
 
 
 def unfit(environ: Mapping[str, Any], *, shared: bool) -> str:
@@ -24,10 +31,12 @@ def unfit(environ: Mapping[str, Any], *, shared: bool) -> str:
     if type(environ.get("wsgi.input")).__module__ == "gevent.pywsgi":
         # simple-websocket would take its socket unpatched, and stop the loop with it
         return f"gevent.pywsgi cannot carry a chat; {_REMEDY}"
+    if "uwsgi.version" in environ:  # with --gevent it says that it serves one request at a time
+        return _UWSGI
     if not environ.get("wsgi.multithread"):
         return f"this web server serves one request at a time; {_REMEDY}"
     if not any(environ.get(name) for name in SOCKETS):
-        return f"this web server (such as waitress or uWSGI) keeps its sockets; {_REMEDY}"
+        return f"this web server (such as waitress) keeps its sockets; {_REMEDY}"
     return ""
 
 

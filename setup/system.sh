@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the tests need beside Python: Chromium, Node and its `ws` client, PostgreSQL, Redis, nginx,
-# Caddy. Through apt where that is allowed; otherwise it says exactly what is missing.
+# Caddy, and uWSGI, which is compiled (half a minute). Through apt where that is allowed; otherwise it says exactly what is missing.
 set -eu
 venv=$1
 
@@ -12,6 +12,9 @@ ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postg
 command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null 2>&1 || missing="$missing nginx"
 command -v caddy >/dev/null 2>&1 || missing="$missing caddy"
+command -v gcc >/dev/null 2>&1 || missing="$missing gcc libc6-dev"
+headers=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("include"))')
+[ -f "$headers/Python.h" ] || missing="$missing python3-dev"
 
 if [ -n "$missing" ]; then
     as_root=""
@@ -26,3 +29,4 @@ if [ -n "$missing" ]; then
 fi
 
 npm install --silent --no-audit --no-fund --no-save --prefix "$venv/node" ws@8.23.0 >/dev/null
+"$venv/bin/python" -m pip install -q uwsgi==2.0.31

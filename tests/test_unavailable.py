@@ -28,7 +28,7 @@ from services.server import UNAVAILABLE
 from services.starting import Start
 from testkit import Client, LiveServer, assert_receives
 from testkit.redis import RedisServer
-from testkit.server import SECRET, free_port
+from testkit.server import ROOT, SECRET, free_port
 
 from .raw import Raw, request
 
@@ -266,6 +266,7 @@ SERVED = {"wsgi.multithread": True, "wsgi.multiprocess": False, "SERVER_SOFTWARE
         ({"gunicorn.socket": None}, False),
         ({}, False),  # waitress, CherryPy, mod_wsgi
         ({"uwsgi.version": b"2.0", "uwsgi.core": 1}, False),
+        ({"uwsgi.version": b"2.0", "wsgi.multithread": False}, False),
         ({"gunicorn.socket": object(), "wsgi.multithread": False}, False),
         ({"gunicorn.socket": object(), "wsgi.multiprocess": True}, False),
     ],
@@ -283,6 +284,10 @@ def test_a_hosts_own_tests_get_tokens(app):
     assert client.post("/v1/visitor/token").status_code == 200
 
 
+#: uWSGI as its documentation serves WebSockets
+UWSGI = Path(sys.executable).with_name("uwsgi")
+
+
 def command(kind: str) -> list[str]:
     gunicorn = [sys.executable, "-m", "gunicorn", "-c", "/dev/null", "--no-control-socket",
                 "-b", "127.0.0.1:{port}"]  # fmt: skip
@@ -293,13 +298,20 @@ def command(kind: str) -> list[str]:
             sys.executable, "-m", "waitress", "--listen=127.0.0.1:{port}", "--call",
             "csapp:create_app",
         ],
+        "uwsgi": [
+            str(UWSGI), "--http", "127.0.0.1:{port}", "--http-websockets", "--gevent", "100",
+            "--master", "--module", "wsgi:app", "--pythonpath", str(ROOT), "-H", sys.prefix,
+        ],
     }[kind]  # fmt: skip
 
 
-@pytest.fixture(params=["sync", "two", "waitress"])
+NO_UWSGI = pytest.mark.skipif(not UWSGI.exists(), reason="no uWSGI here; setup/system.sh makes it")
+
+
+@pytest.fixture(params=["sync", "two", "waitress", pytest.param("uwsgi", marks=NO_UWSGI)])
 def unfit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, LiveServer]]:
     env = {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
-    ready = r"Listening at|Serving on"
+    ready = r"Listening at|Serving on|spawned uWSGI http"
     with LiveServer(command(request.param), env, ready=ready) as server:
         yield request.param, server
 
@@ -307,7 +319,10 @@ def unfit(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
 def test_an_unfit_web_server_says_so_everywhere(unfit):
     """No token for a chat that cannot be, and `/readyz` is red."""
     way, server = unfit
-    why = {"sync": "one request at a time", "two": "CSAPP_REDIS_URL", "waitress": "waitress"}[way]
+    why = {
+        "sync": "one request at a time", "two": "CSAPP_REDIS_URL", "waitress": "waitress",
+        "uwsgi": "uWSGI keeps its sockets; use gunicorn -k gevent",
+    }[way]  # fmt: skip
     status, answer = asked(server, "GET", "/readyz")
     assert (status, answer["status"]) == (503, "unfit")
     assert why in answer["reason"]
@@ -324,4 +339,6 @@ def test_an_unfit_web_server_says_so_everywhere(unfit):
     server.wait_for_line("no chat is possible: ")
     assert "Traceback" not in server.log
     lines = re.findall(r"no chat is possible: (.*)", server.log)
-    assert 1 <= len(lines) <= 2, "once for each worker"
+    assert 1 <= len(lines) <= 2, "once for each worker, or at the start and at the first chat"
+    if way == "uwsgi":
+        assert server.log.index("no chat is possible") < server.log.index("spawned uWSGI worker")
