@@ -122,9 +122,9 @@ class Tokens:
         # the oldest key: what is marked stays so until that key is withdrawn
         self._marking = _derived(want_bytes(keys[0]), b"csapp.mark")
         self._now = now
-        self._serializers = {role: _serializer(keys, f"token.{role}") for role in TokenRole}
-        self._tickets = _serializer(keys, "ticket")
-        self._browsers = _serializer(keys, "browser")
+        self._serializers = {role: _serializer(keys, f"token.{role}", now) for role in TokenRole}
+        self._tickets = _serializer(keys, "ticket", now)
+        self._browsers = _serializer(keys, "browser", now)
 
     def sign(self, identity: Identity, lifetime: float | None = None, since: int = 0) -> str:
         """A token for *identity*, good for *lifetime* seconds (the setting where None).
@@ -236,7 +236,18 @@ def _derived(secret: bytes, salt: bytes) -> bytes:
 
 
 class _Signer(TimestampSigner):
-    """Remembers derived keys: deriving one costs as much as verifying a token."""
+    """Signs at the time that *now* says.
+
+    It remembers derived keys: deriving one costs as much as verifying a token.
+    """
+
+    def __init__(self, *options: Any, now: Callable[[], float], **more: Any) -> None:
+        super().__init__(*options, **more)
+        self._now = now
+
+    def get_timestamp(self) -> int:
+        """Seconds since 1970, UTC."""
+        return int(self._now())
 
     def derive_key(self, secret_key: str | bytes | None = None) -> bytes:
         """As itsdangerous derives it with `key_derivation="hmac"`."""
@@ -244,12 +255,12 @@ class _Signer(TimestampSigner):
         return _derived(want_bytes(secret), self.salt)
 
 
-def _serializer(keys: Sequence[str], use: str) -> URLSafeTimedSerializer:
+def _serializer(keys: Sequence[str], use: str, now: Callable[[], float]) -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(
         list(keys),
         salt=f"csapp.{use}",
         signer=_Signer,
-        signer_kwargs={"digest_method": hashlib.sha256},
+        signer_kwargs={"digest_method": hashlib.sha256, "now": now},
     )
 
 

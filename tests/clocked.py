@@ -1,7 +1,8 @@
 """Servers whose time passes when a test says so: nobody waits for a grace period to end.
 
 `let_pass(server, S)` has the server live S seconds and two ticks at once: what is due in
-S seconds happens. In each tick it does what it would have done, only sooner.
+S seconds happens. In each tick it does what it would have done, only sooner. Its steady
+clock goes on by S seconds as well; the wall clock stays.
 """
 
 from __future__ import annotations
@@ -24,11 +25,14 @@ DEMO = "tests.clocked:demo()"
 def add_clock(app: Flask) -> Flask:
     """Put `GET …/debug/pass/S` into an application of csapp."""
     server = app.extensions["csapp"].server
+    runtime, steady, passed = server.house.runtime, server.house.runtime.now, [0.0]
+    runtime.now = lambda: steady() + passed[0]
 
     @app.get(f"{server.settings.url_prefix}/debug/pass/<int:seconds>")
     def let_pass(seconds: int) -> str:
+        passed[0] += seconds
         for _ in range(math.ceil(seconds / TICK) + 2):
-            server.house.runtime.call_soon(server.house.wheel.tick)
+            runtime.call_soon(server.house.wheel.tick)
         return ""
 
     return app
