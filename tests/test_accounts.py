@@ -548,7 +548,8 @@ def test_migrate_twice(app):
 
 
 @pytest.mark.parametrize("way", ["gunicorn", "flask"])
-def test_whoever_is_signed_out_is_closed_in_five_seconds(tmp_path, way):
+def test_whoever_is_signed_out_is_closed(tmp_path, way):
+    """How soon: tests/test_revocation.py."""
     env = {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
     app = create_app({"CSAPP_SECRET_KEY": SECRET, **env})
     added(app, "ada")
@@ -564,17 +565,12 @@ def test_whoever_is_signed_out_is_closed_in_five_seconds(tmp_path, way):
             client.receive_all()  # within the grace period: its standing UUID
             return client, token
 
-        def gone(client: Client) -> float:
-            begun = time.monotonic()
-            assert client.closed() == CloseCode.UNAUTHENTICATED
-            return time.monotonic() - begun
-
         (ada, first), (lin, other) = signed_in("ada"), signed_in("lin")
         server.post("/v1/waiter/logout", Authorization=f"Bearer {first}")
-        assert gone(ada) < 1, "by the process that it was said to"
+        assert ada.closed() == CloseCode.UNAUTHENTICATED
         ada, _ = signed_in("ada")
         chat(app, "waiter", "disable", "lin")
-        assert gone(lin) < 5
+        assert lin.closed() == CloseCode.UNAUTHENTICATED
         sid = app.extensions["csapp"].server.tokens.inspect_any(
             json.loads(server.request("POST", "/v1/waiter/login",
                                       body={"name": "ada", "password": WORD}))["token"]
@@ -588,7 +584,7 @@ def test_whoever_is_signed_out_is_closed_in_five_seconds(tmp_path, way):
             late.drop()
         assert_quiet(ada)
         chat(app, "revoke", "--sub", "ada")
-        assert gone(ada) < 5
+        assert ada.closed() == CloseCode.UNAUTHENTICATED
         again, _ = signed_in("ada")
         assert_quiet(again)
         again.drop()

@@ -93,9 +93,12 @@ def _no_traceback(server: LiveServer) -> Iterator[None]:
     assert "Traceback" not in log, log
 
 
+_numbers = itertools.count()
+
+
 def request(server: LiveServer, method: str, path: str, *more: str, body: bytes = b"") -> bytes:
-    """A request by a waiter; *more* header lines come last."""
-    token = server.token("waiter", "Wanda")
+    """A request by a waiter of whom nothing was heard yet; *more* header lines come last."""
+    token = server.token("waiter", f"Wanda {next(_numbers)}")
     named = {line.partition(":")[0].lower() for line in more}
     usual = ["Host: 127.0.0.1", f"Authorization: Bearer {token}"]
     if "/ws/" in path:

@@ -189,9 +189,11 @@ def test_what_is_revoked_here_holds_at_once_and_elsewhere_soon(hand, store):
     other, elsewhere = started(hand, store)
     one.revoke(sid="login-1", at=hand.ms)
     assert one.is_revoked(ANN, START)
+    assert closed == [("login-1", "", START)]
     hand.live(LOOK + 3 * TICK)
     assert other.is_revoked(ANN, START)
     assert closed == elsewhere == [("login-1", "", START)]
+    assert LOOK + 3 * TICK < 5, "s within which a socket is closed elsewhere"
 
 
 def test_the_loop_never_asks_the_store_itself(hand, store):

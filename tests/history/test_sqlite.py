@@ -17,7 +17,6 @@ import pytest
 import sqlalchemy as sa
 
 from services.history.port import Batch, Conflict, Note, OutcomeUnknown, StoreError
-from testkit.server import PATIENCE
 
 from .conftest import LOCK_WAIT, text, texts
 
@@ -168,7 +167,7 @@ def test_a_lock_of_somebody_else_is_waited_for_and_then_refused(store, path):
         before = time.monotonic()
         with pytest.raises(StoreError, match="locked"):
             store.commit(texts(1, 2, 2))
-        assert LOCK_WAIT * 0.9 < time.monotonic() - before < PATIENCE
+        assert time.monotonic() - before > LOCK_WAIT * 0.9
         assert len(store.messages(1)) == 1  # reading goes on
         refused(store, "locked")
         other.execute("ROLLBACK")
