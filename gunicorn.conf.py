@@ -31,7 +31,26 @@ def post_worker_init(worker):
     from csapp import drain_on_exit
 
     drain_on_exit(worker)
+    _blame_the_client(worker)
     _collect_less()
+
+
+def _blame_the_client(worker):
+    """Answer an unknown transfer coding with 400: gunicorn's 501 looks like a fault of the server.
+
+    Proxies and alerts take it for one, and anybody can send such a request.
+    """
+    from gunicorn.http import errors
+
+    unknown = getattr(errors, "UnsupportedTransferCoding", ())  # older ones read past it
+    answer = worker.handle_error
+
+    def handle_error(req, client, addr, exc):
+        if isinstance(exc, unknown):
+            exc = errors.InvalidHeader("Transfer-Encoding")
+        answer(req, client, addr, exc)
+
+    worker.handle_error = handle_error
 
 
 def _collect_less():

@@ -72,6 +72,42 @@ BODIES = [
 BROKEN = [b"zz\r\n", b"-1\r\n", b"\r\n", b"5\r\nabcdefgh\r\n", b"1;" + b"x" * 9000, b"1;=\r\na\r\n"]
 
 
+#: names of ways to send a body that nobody knows
+CODINGS = ["", "x", "\xff", "br", "chunked;q=1", "x-gzip", "chunked,", ",", "trailers"]
+
+#: ways to send a body that gunicorn knows, and does not like together
+MIXED = ["gzip", "gzip, chunked", "chunked, gzip", "chunked, chunked", "identity, chunked"]
+
+REQUEST_LINES = [
+    *(f"{method} / HTTP/1.1" for method in ("PRI", "CONNECT", "get", "G(T", "", "A" * 30, "\xff")),
+    *(f"GET {target} HTTP/1.1" for target in (
+        "*", "x:1", "?", "#", "", "/\0", "/ /", "http://[", "http://[::1", "http:///", "http://\xff/",
+        "://", "//[x]/", "http://x:99999/", "/" + "a" * 20_000,
+    )),
+    *(f"GET / {version}" for version in (
+        "HTTP/0.9", "HTTP/2.0", "HTTP/9.9", "HTTP/1.10", "http/1.1", "", "HTTP/1.", "HTTP/\xb2.1",
+    )),
+]  # fmt: skip
+
+#: header lines that gunicorn judges before anybody else sees them
+LINES = [
+    "Host", ": x", " : x", "A B: x", "A\0: x", "A: \0", "A: \r", " folded", "A: " + "x" * 9000,
+    "Content-Length: 1\r\nContent-Length: 2", "Host: a\r\nHost: b", "Expect: x", "Expect: ",
+    "Upgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\nHTTP2-Settings: %%",
+    "X-Forwarded-Proto: https\r\nX-Forwarded-Ssl: off", "PATH_INFO: /z", "REMOTE_USER: z",
+    "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked", "Transfer_Encoding: chunked",
+    "\r\n".join(["A: b"] * 500),
+]  # fmt: skip
+
+#: no request at all
+NOISE = [
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"PROXY TCP4 1.1.1.1 1.1.1.1 1 1\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", b"\r\n\r\n", b"\0" * 100 + b"\r\n\r\n",
+    b"GET / HTTP/1.1\n\n",
+    b"\r\n\r\n\0\r\nQUIT\n!\x11\0\x0c\r\n\r\n",
+]  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     """With a database, and believing a proxy: so that as much as possible is looked at."""
@@ -166,6 +202,22 @@ def test_whatever_the_body_is(server, method, path):
     chunked = "Transfer-Encoding: chunked"
     asked += [request(server, method, path, chunked, body=body) for body in BROKEN]
     assert_answered(server, asked)
+
+
+@pytest.mark.parametrize("path", ["/v1/visitor/token", "/"])
+def test_an_unknown_transfer_coding_is_the_clients_mistake(server, path):
+    lines = [f"Transfer-Encoding: {coding}" for coding in (*CODINGS, *MIXED)]
+    asked = [request(server, "POST", path, line, body=b"0\r\n\r\n") for line in lines]
+    assert_answered(server, asked)
+    for sent in asked[: len(CODINGS)]:
+        assert status(server, sent) == 400, sent
+
+
+def test_what_gunicorn_does_not_let_through_is_the_clients_mistake(server):
+    usual = "\r\nHost: 127.0.0.1\r\n\r\n"
+    asked = [f"{line}{usual}".encode("latin-1") for line in REQUEST_LINES]
+    asked += [request(server, "POST", "/v1/waiter/login", line) for line in LINES]
+    assert_answered(server, [*asked, *NOISE])
 
 
 def test_a_page_with_half_an_address_for_an_origin_is_refused(server):
