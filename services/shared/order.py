@@ -87,8 +87,12 @@ class Order:
     def hear(self, said: Said) -> None:
         """Another worker has stored texts."""
         talk = self.talks.get(said.talk)
-        if talk is not None and said.side in talk.lines:
-            self.put(talk, self._heard_of(talk, said))
+        if talk is None or said.side not in talk.lines:
+            return
+        spoken = self._heard_of(talk, said)
+        if not said.kept and talk.is_overtaken(spoken.seqs[0], spoken.seqs[-1]):
+            self._tell(spoken)  # version 2 knows whether it has seen it
+        self.put(talk, spoken)
 
     def reach(self, talk: SharedTalk, seq: int) -> None:
         """So much is stored: what is not here yet is read."""

@@ -322,13 +322,27 @@ class SharedSwitchboard(Switchboard):
             self._post.post(worker, encode(letters))
 
     def heard(self, sender: str, pieces: list[bytes]) -> None:
-        """Letters of another worker."""
+        """Letters of another worker. Waits where one may be for somebody who is being let in."""
         for piece in pieces:
             for letter in decode(piece):
                 try:
+                    if not self._is_about_known(letter):
+                        self._await_newcomer()
                     _HEARD[type(letter)](self, letter)
                 except Exception:
                     log.exception("a letter of %s could not be read", sender)
+
+    def _is_about_known(self, letter: Letter) -> bool:
+        if isinstance(letter, Parked | NewLogin):
+            return letter.uuid in self._participants
+        return letter.talk in self._order.talks
+
+    def _await_newcomer(self) -> None:
+        """Return when whoever is being let in is known here."""
+        with self._lock:
+            newcomer = self._newcomer
+        if newcomer is not None:
+            newcomer.wait()
 
     def _passed(self, letter: Passed) -> None:
         talk = self._order.talks.get(letter.talk)

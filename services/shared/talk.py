@@ -15,8 +15,8 @@ class SharedTalk(Talk):
     """
 
     __slots__ = (
-        "begun", "doubts", "end", "fresh", "kept", "known", "lines", "put", "since", "sure",
-        "under_way", "waiting",
+        "begun", "doubts", "end", "fresh", "kept", "known", "lines", "overtaken", "put", "since",
+        "sure", "taken", "under_way", "waiting",
     )  # fmt: skip
 
     def __init__(self, record: Chat, *, behind: bool) -> None:
@@ -36,6 +36,10 @@ class SharedTalk(Talk):
         self.put: dict[Role, int] = {}
         #: the highest number that was kept elsewhere, and told before all else
         self.kept = 0
+        #: the highest number that was found stored at first, and taken as told or kept elsewhere
+        self.taken = 0
+        #: the highest one of these whose letter came all the same
+        self.overtaken = 0
         #: sayings that the writer has and has not told of, in order, with their numbers
         self.under_way: dict[Spoken, int] = {}
         #: how many the writer was ever given
@@ -99,7 +103,7 @@ class SharedTalk(Talk):
         if self.fresh:
             # What is on its way here is still to be delivered, above all in version 1.
             begin = min([found.last_seq, *(o.first - 1 for o in self.waiting or () if o.seqs)])
-            self.last_seq = max(begin, self.kept)
+            self.last_seq = self.taken = max(begin, self.kept)
             self.since = dict.fromkeys(Role, self.last_seq)
             self.fresh = False
         self.stored_to(found.last_seq)
@@ -119,6 +123,17 @@ class SharedTalk(Talk):
         elif kept.last > self.since.get(role, 0):
             return False
         self.put[role] = kept.last
+        return True
+
+    def is_overtaken(self, first: int, last: int) -> bool:
+        """Whether these numbers, of a letter, were taken as told elsewhere, and are told only now.
+
+        A look at the history finds a text as soon as it is stored; the letter that says that
+        it is for here may come later. True once for each of them.
+        """
+        if self.fresh or not self.overtaken < first <= self.taken:
+            return False
+        self.overtaken = last
         return True
 
     def deliver_to(self, seq: int) -> None:

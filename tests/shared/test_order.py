@@ -5,6 +5,7 @@ The other worker is the test: it stores texts and posts letters when it likes.
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -27,6 +28,7 @@ from services.shared import order
 from services.shared.letters import NewLogin, Parked, Reached, Said, decode, encode
 from services.shared.switchboard import SharedSwitchboard
 from services.wire.dialect import DIALECTS
+from testkit.server import PATIENCE
 
 GRACE = 60.0
 
@@ -289,6 +291,54 @@ def test_where_nothing_is_known_yet_what_was_kept_comes_first_and_once(worker):
     worker.parked(one, "one")
     worker.said(two, "two")
     assert worker.ann.told == ["one", "two"]
+
+
+def test_what_was_found_stored_before_its_letter_came_is_told_once(worker):
+    """A look at the history is quicker than a letter: it is no word that she was told."""
+    worker.talk.behind = worker.talk.fresh = True  # as when she has just come
+    one, two = worker.stores("one"), worker.stores("two")
+    worker.parked(one, "one")
+    worker.switchboard.catch_up(worker.talk)
+    for _ in range(2):
+        worker.said(two, "two")
+    three = worker.stores("three")
+    worker.said(three, "three")
+    assert worker.ann.told == ["one", "two", "three"]
+
+
+def test_what_was_found_stored_and_is_kept_elsewhere_waits_for_it(worker):
+    worker.talk.behind = worker.talk.fresh = True
+    one = worker.stores("one")
+    worker.switchboard.catch_up(worker.talk)
+    worker.hears(Said(worker.key, Side.WAITER, "ada", 1, one[0], ["one"], kept=True))
+    worker.parked(one, "one")
+    assert worker.ann.told == ["one"]
+
+
+def test_what_comes_for_somebody_who_is_being_let_in_waits_for_her(worker, monkeypatch):
+    """The worker where it was kept knows of her before the desk's answer has come here."""
+    letter = encode([Parked("uuid-eve", [Kept(b"one", b"")])])
+    handled, eve, arrive = threading.Event(), Ear(), worker.switchboard.desk.arrive
+
+    def hear() -> None:
+        worker.switchboard.heard("there", [letter])
+        handled.set()
+
+    reader = threading.Thread(target=hear)
+
+    def answer_late(*about: Any) -> Arrival:
+        arrival = arrive(*about)
+        newcomer = worker.switchboard._newcomer
+        wait = newcomer.wait
+        monkeypatch.setattr(newcomer, "wait", lambda: handled.set() or wait())
+        reader.start()
+        assert handled.wait(PATIENCE)
+        return arrival
+
+    monkeypatch.setattr(worker.switchboard.desk, "arrive", answer_late)
+    worker.enter(Role.USER, "eve", eve)
+    reader.join(PATIENCE)
+    assert eve.told == ["one"]
 
 
 def test_what_this_worker_keeps_goes_where_she_comes_back(worker):
