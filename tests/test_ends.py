@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import subprocess
@@ -9,6 +10,8 @@ import sys
 import tomllib
 import venv
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -20,6 +23,7 @@ from testkit.server import ROOT
 from .test_wheel import HOST, built
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 
 #: what pip says where there is no index: that is no fault of what it was to install
 NO_INDEX = r"Connection|Temporary failure|Read timed out|--no-index"
@@ -27,10 +31,8 @@ NO_INDEX = r"Connection|Temporary failure|Read timed out|--no-index"
 
 def asked() -> Iterator[Requirement]:
     """All that csapp asks for, with what its drivers and its test kit bring."""
-    extras = PROJECT["optional-dependencies"].values()
-    yield from map(
-        Requirement, [*PROJECT["dependencies"], *(one for some in extras for one in some)]
-    )
+    lines = [*PROJECT["dependencies"], *(one for some in EXTRAS.values() for one in some)]
+    yield from map(Requirement, lines)
 
 
 def least(requirement: Requirement) -> str:
@@ -39,17 +41,70 @@ def least(requirement: Requirement) -> str:
     return bound.version
 
 
-def test_what_is_pinned_is_within_what_is_asked_for():
-    """And nothing is asked for that the standalone application does without."""
-    lines = (ROOT / "requirements.txt").read_text("utf-8").splitlines()
-    texts = (line.partition("#")[0].strip() for line in lines)
-    pinned = {canonicalize_name(one.name): one for one in map(Requirement, filter(None, texts))}
-    for one in asked():
-        if one.name != "websocket-client":  # of the test kit
-            pin = pinned[canonicalize_name(one.name)]
-            (version,) = (each.version for each in pin.specifier)
-            assert Version(version) in one.specifier, one
-            assert one.extras <= pin.extras, one
+def pins(file: str) -> dict[str, Requirement]:
+    """What a file of requirements pins, by name."""
+    lines = (ROOT / file).read_text("utf-8").splitlines()
+    texts = (re.sub(r"#.*|^-r .*", "", line).strip() for line in lines)
+    return {canonicalize_name(one.name): one for one in map(Requirement, filter(None, texts))}
+
+
+@pytest.mark.parametrize(
+    ("what", "file"),
+    [
+        ("dependencies", "requirements.txt"),
+        *((extra, "requirements-dev.txt" if extra == "test" else "requirements.txt")
+          for extra in EXTRAS),
+    ],
+)  # fmt: skip
+def test_what_is_pinned_is_within_what_is_asked_for(what, file):
+    """And nothing is asked for that the standalone application, or its tests, do without."""
+    pinned = pins(file)
+    for one in map(Requirement, EXTRAS.get(what) or PROJECT["dependencies"]):
+        pin = pinned[canonicalize_name(one.name)]
+        (version,) = (each.version for each in pin.specifier)
+        assert Version(version) in one.specifier, one
+        assert one.extras <= pin.extras, one
+
+
+def imported(file: Path) -> set[str]:
+    """The distributions whose modules *file* imports."""
+    nodes = list(ast.walk(ast.parse(file.read_text("utf-8"))))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in nodes
+              if isinstance(node, ast.ImportFrom) and not node.level}  # fmt: skip
+    tops = {name.partition(".")[0] for name in names}
+    known = packages_distributions()
+    others = tops - sys.stdlib_module_names - {"csapp", "blueprints", "services", "testkit"}
+    return {canonicalize_name(known[top][0]) for top in others}
+
+
+def brought(*extras: str) -> set[str]:
+    """What csapp and these extras ask for by name."""
+    lines = [*PROJECT["dependencies"], *(one for extra in extras for one in EXTRAS[extra])]
+    return {canonicalize_name(Requirement(one).name) for one in lines}
+
+
+@pytest.mark.parametrize(
+    "file", sorted((ROOT / "testkit").glob("*.py")), ids=lambda file: file.stem
+)
+def test_the_test_kit_is_whole_with_its_extra(file):
+    """Its databases need the extra that an application needs which uses them."""
+    needs = {"postgres": ("postgresql",), "redis": ("redis",)}.get(file.stem, ())
+    assert imported(file) <= brought("test", *needs)
+
+
+@pytest.mark.parametrize(("extra", "modules"), [("postgresql", "history"), ("redis", "desk")])
+def test_an_extra_brings_a_driver_that_nothing_else_brings(extra, modules):
+    own = brought(extra) - brought()
+    assert own & set().union(*map(imported, (ROOT / "services" / modules).glob("*.py")))
+    assert not own & set().union(*(brought(other) for other in EXTRAS if other != extra))
+
+
+def test_every_extra_is_documented_and_every_one_that_is_named_is_there():
+    texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "services" / "settings.py"]
+    said = "".join(file.read_text("utf-8") for file in texts)
+    named = set(re.findall(r"csapp\[([a-z]+)\]", said))
+    assert named == set(EXTRAS)
 
 
 @pytest.mark.timeout(600)  # a slow index
@@ -73,7 +128,7 @@ def test_it_runs_with(end, tmp_path):
     assert done.returncode == 0, done.stderr
     host = shutil.copytree(HOST, tmp_path / "host", ignore=shutil.ignore_patterns("__pycache__"))
     done = subprocess.run(
-        [python, "ends.py"],
+        [python, "-m", "pytest", "-q", "ends_checks.py"],
         cwd=host,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -132,7 +132,7 @@ def test_it_asks_for_all_that_it_imports(contents):
     brought = set[str]().union(
         *(needed(one, extra) for one in asked for extra in ("postgresql", "redis", "test"))
     )
-    there = {*sys.stdlib_module_names, "csapp", "pytest"}  # who uses the kit has pytest
+    there = {*sys.stdlib_module_names, "csapp"}
     known = packages_distributions()
     for module, name in imports(contents):
         top = name.partition(".")[0]

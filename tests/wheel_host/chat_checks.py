@@ -6,10 +6,8 @@ Everything is looked at through the servers and commands that the host would use
 from __future__ import annotations
 
 import json
-import os
 import re
 import secrets
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +15,9 @@ from urllib.parse import urljoin
 from urllib.request import urlopen
 
 import pytest
-from csapp.testkit import Client, LiveServer, assert_receives
+from csapp.testkit import LiveServer, assert_receives
 from csapp.testkit.server import PATIENCE, SECRET
+from talks import chat, talk
 
 pytest_plugins = ["csapp.testkit.plugin"]
 
@@ -38,20 +37,6 @@ def host(settings: dict[str, str]) -> Iterator[LiveServer]:
         yield server
 
 
-def chat(settings: dict[str, str], *words: str) -> str:
-    """What a command says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "wsgi", "chat", *words],
-        env={**os.environ, **settings},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def get(server: LiveServer, address: str) -> str:
     """A page of the host's, or a file."""
     with urlopen(f"http://127.0.0.1:{server.port}{address}", timeout=PATIENCE) as response:
@@ -63,15 +48,7 @@ def get(server: LiveServer, address: str) -> str:
 
 
 def test_visitor_and_waiter_talk(host: LiveServer):
-    with Client.waiter(host, "ada") as ada, Client.user(host, "ann") as ann:
-        ada.ready()
-        ann.say("connect")
-        assert_receives(ann, "connect_success", uuid=ada.uuid)
-        assert_receives(ada, "new_connection", uuid=ann.uuid)
-        ann.text("hello")
-        assert_receives(ada, "message_text", message="hello", from_=ann.uuid)
-        ada.text("good morning", to=ann.uuid)
-        assert_receives(ann, "message_text", message="good morning")
+    talk(host)
 
 
 def test_the_host_says_who_its_waiters_are(host: LiveServer):
