@@ -144,5 +144,44 @@ def told_page(page: str, told: PageTold) -> str:
     return origin + address["path"] + (query or "")
 
 
+#: what no host of an address may hold, by the URL standard; and the : of IPv6
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f#%/:<>?@\[\\\]^`{|}]")
+
+
+def host_in_ascii(host: str) -> str:
+    """*host* as browsers write it: names by UTS 46, non-transitional, and IPv6 in short.
+
+    Python's own codec goes by the older IDNA 2003, in which `straße` is `strasse`.
+    Raises `ValueError` for what is the name of no host.
+    """
+    if ":" in host:
+        return ipaddress.IPv6Address(host).compressed
+    host = host.lower()
+    if not host.isascii() or "xn--" in host:
+        import idna  # its tables are big, and hardly anybody needs them
+
+        labels = idna.uts46_remap(host, std3_rules=False).split(".")
+        host = ".".join(_label_in_ascii(label) for label in labels)
+    if not host.strip(".") or ".." in host or _FORBIDDEN.search(host):
+        raise ValueError("no host has such a name")
+    return host
+
+
+def _label_in_ascii(label: str) -> str:
+    """One part of a name, which is mapped already. Raises `ValueError`."""
+    import idna
+
+    if label.startswith("xn--"):
+        name = label.removeprefix("xn--").encode().decode("punycode")
+        if name.isascii() or idna.uts46_remap(name, std3_rules=False) != name:
+            raise ValueError(f"{label} stands for no name")
+    if label.isascii():
+        return label
+    try:
+        return idna.alabel(label).decode()
+    except idna.InvalidCodepoint:  # IDNA 2008 has no emoji, browsers have
+        return f"xn--{label.encode('punycode').decode()}"
+
+
 def _netloc(scheme: str, netloc: str) -> str:
     return netloc.lower().removesuffix(f":{DEFAULT_PORTS[scheme]}")

@@ -21,7 +21,7 @@ from urllib.parse import unquote, urlsplit
 from . import instance as instances
 from .errors import SettingsError
 from .instance import MIN_SECRET_CHARS
-from .origin import DEFAULT_PORTS, PageTold
+from .origin import DEFAULT_PORTS, PageTold, host_in_ascii
 
 PREFIX = "CSAPP_"
 
@@ -162,13 +162,14 @@ def _origins(key: str, value: Any) -> tuple[str, ...]:
 
 
 def _origin(key: str, value: str, allowed: str) -> str:
-    """*value* as browsers write it: in small letters, no usual port, IDNs in ASCII."""
+    """*value* as browsers write it: in small letters, no usual port, names in ASCII."""
     try:
         parts = urlsplit(value.lower())
-        host, port = (parts.hostname or "").encode("idna").decode(), parts.port
+        host, port = host_in_ascii(parts.hostname or ""), parts.port
     except ValueError:  # half an address in brackets, a port that is no number, no such name
         raise SettingsError(key, value, allowed) from None
-    further = parts.path.strip("/"), parts.query, parts.fragment, parts.username
+    is_future = "[" in parts.netloc and ":" not in host  # "[v1.x]": no browser has such
+    further = parts.path.strip("/"), parts.query, parts.fragment, parts.username, is_future
     if parts.scheme not in DEFAULT_PORTS or not host or "*" in host or any(further):
         raise SettingsError(key, value, allowed)
     shown = f"[{host}]" if ":" in host else host

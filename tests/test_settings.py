@@ -148,11 +148,34 @@ def test_places_of_redis(url):
         ("http://shop.example:443", "http://shop.example:443"),
         ("https://bücher.example", "https://xn--bcher-kva.example"),
         ("https://[::1]:5000", "https://[::1]:5000"),
+        ("https://[0:0::0:1]:443", "https://[::1]"),
+        ("http://straße.de", "http://xn--strae-oqa.de"),
+        ("http://xn--strae-oqa.de", "http://xn--strae-oqa.de"),
+        ("http://strasse.de", "http://strasse.de"),
+        ("https://BÜCHER.Example:8443", "https://xn--bcher-kva.example:8443"),
+        ("https://σς.gr", "https://xn--3xab.gr"),
+        ("https://例え。テスト", "https://xn--r8jz45g.xn--zckzah"),
+        ("https://ｗｗｗ.shop.example", "https://www.shop.example"),
+        ("https://نامه\u200cای.com", "https://xn--mgba3gch31f060k.com"),
+        ("https://☕.example", "https://xn--53h.example"),
+        ("https://xn--53h.example", "https://xn--53h.example"),
+        ("https://my_shop.büro.example", "https://my_shop.xn--bro-hoa.example"),
+        ("https://shop.example.", "https://shop.example."),
     ],
 )
 def test_an_origin_is_known_as_browsers_send_it(written, sent):
     settings = Settings.load({**SECRET, "CSAPP_ALLOWED_ORIGINS": written})
     assert origin_allowed(sent, "chat.example", settings.allowed_origins)
+
+
+@pytest.mark.parametrize("host", [
+    "xn--a.example", "xn--.example", "xn--strasse-.example", "a..ü", "ü" * 64 + ".de",
+    "a b.example", "a%20b", "a|b", "\u0301a.de", "א1a.de", "-ü.de", "\ufffd.de", ".", "[::x]",
+    "[v1.a]",
+])  # fmt: skip
+def test_an_origin_that_no_browser_has_stops_the_start(host):
+    with pytest.raises(SettingsError, match=r"^CSAPP_ALLOWED_ORIGINS=.*comma-separated list"):
+        Settings.load({**SECRET, "CSAPP_ALLOWED_ORIGINS": f"https://{host}"})
 
 
 def test_no_redis_is_needed():

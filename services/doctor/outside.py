@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from ..origin import host_in_ascii
 from .finding import Finding, fault, warning
 from .setup import Answers, Check, SetUp
 from .stores import MOST_DRIFT, NTP
@@ -26,11 +27,15 @@ def ask(url: str, *, now: Callable[[], float] = time.time) -> Answers:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
         raise ValueError("the public address of the chat, such as https://shop.example/support")
-    origin, path = f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")
+    host = host_in_ascii(parts.hostname)
+    netloc = f"[{host}]" if ":" in host else host
+    if parts.port is not None:
+        netloc += f":{parts.port}"
+    origin, path = f"{parts.scheme}://{netloc}", quote(parts.path.rstrip("/"), safe="/%")
     connects = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     dates = [0.0]  # how much the clock there is before ours, at each answer
-    headers = {"Host": parts.netloc, "Origin": origin}
-    connection = connects(parts.hostname, parts.port, timeout=TIMEOUT)
+    headers = {"Host": netloc, "Origin": origin}
+    connection = connects(host, parts.port, timeout=TIMEOUT)
 
     def answer(method: str, address: str) -> tuple[int, str]:
         try:

@@ -62,6 +62,11 @@ def test_what_is_no_address_is_said(url):
         ask(url)
 
 
+def test_a_name_beyond_ascii_is_asked_for_as_browsers_do():
+    status, words = ask("http://☕.invalid/chät").ready
+    assert (status, "gaierror" in words) == (0, True), words
+
+
 def test_a_server_that_is_not_there(sick):
     nobody = ask(f"http://127.0.0.1:{free_port()}/support/")
     says(sick(answers=nobody), Level.FAULT, "ConnectionRefusedError")
