@@ -12,6 +12,7 @@ from services.desk.port import DeskUnavailable
 from services.errors import CSAppError
 from services.history.port import Foreign, InUse, OutcomeUnknown, Outdated
 from services.instance import NoSecret
+from services.metrics import DOORS
 from services.seldom import Seldom
 from services.server import RETRY, UNAVAILABLE, ChatServer
 from services.wire.codes import ErrorCode
@@ -21,12 +22,27 @@ from .extension import problem
 
 log = logging.getLogger("csapp")
 
+#: from here on a status is a refusal
+REFUSED = 400
+
 
 def hang(door: Blueprint, server: ChatServer) -> None:
-    """Answer what the views of *door* raise on purpose. Nothing of it is an HTTP 500."""
+    """Answer what the views of *door* raise on purpose. Nothing of it is an HTTP 500.
+
+    All that is refused there is counted.
+    """
     door.register_error_handler(Denied, denied)
     for kind in UNAVAILABLE:
         door.register_error_handler(kind, _unavailable(server))
+    name = door.name.removeprefix("csapp_")
+    if name not in DOORS:
+        return
+
+    @door.after_request
+    def count(response: Response) -> Response:
+        if response.status_code >= REFUSED:
+            server.meters.refused(name, response.status_code)
+        return response
 
 
 def hang_on_all(app: Flask) -> None:

@@ -23,12 +23,10 @@ from services.wire.codes import ErrorCode
 
 from .denial import Denied
 from .extension import problem
+from .refusals import REFUSED
 
 #: where the WSGI environment of a request has its visit
 VISIT = "csapp.visit"
-
-#: from here on a status is a refusal
-REFUSED = 400
 
 #: bytes of an answer that a client takes in a second at least
 SLOWEST = 16_384

@@ -53,6 +53,14 @@ TEXT_FORMAT = "text/plain; version=0.0.4; charset=utf-8"
 
 CODES = frozenset(map(int, CloseCode))
 
+#: what can be asked over HTTP: WebSockets; tokens and sign-ins; the desk's figures; and so on.
+#: Not the addresses of operators: their 503 is an answer.
+DOORS = ("sockets", "auth", "api", "canned", "search", "widget", "console")
+
+#: statuses of refusals; those of the first line are shown from the start
+LOADED = (408, 429, 503)
+STATUSES = frozenset((400, 401, 403, 404, 405, 409, 413, 426, 500, *LOADED))
+
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -131,6 +139,15 @@ class Meters:
         self.matching = Histogram(MATCHES)
         self.errors = Tally(*ErrorCode)
         self._closes = Tally(*((str(int(code)), "server") for code in CloseCode))
+        self._refusals = Tally(*((door, str(status)) for door in DOORS for status in LOADED))
+
+    def refused(self, door: str, status: int) -> None:
+        """A request at *door*, one of `DOORS`, is answered with *status*."""
+        self._refusals.add((door, str(status) if status in STATUSES else "other"))
+
+    def refusals(self) -> dict[tuple[str, str], int]:
+        """How many requests were refused, by door and status."""
+        return self._refusals.read()
 
     def closed(self, code: int, by: str) -> None:
         """A connection has ended with *code*; *by* is its `ended_by`.
@@ -256,6 +273,12 @@ class _ChatCollector(Collector):
         for error, count in self._meters.errors.read().items():
             errors.add_metric([error], count)
         yield errors
+        refusals = CounterMetricFamily(
+            "csapp_refusals", "HTTP requests refused.", labels=["door", "status"]
+        )
+        for (door, status), count in sorted(self._meters.refusals().items()):
+            refusals.add_metric([door, status], count)
+        yield refusals
         yield CounterMetricFamily(
             "csapp_messages_received", "Messages of clients, of any type.", now.received
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import websocket
 from prometheus_client.parser import text_string_to_metric_families
 
 from services.desk.memory import MemoryDesk
@@ -118,6 +120,64 @@ def test_two_applications_of_one_process_count_for_themselves():
         text = page.exposition().decode()
         assert f'csapp_errors_total{{code="forbidden"}} {count}.0' in text
         assert f"csapp_queue_wait_seconds_count {count}.0" in text
+
+
+# ---- what is refused over HTTP ---------------------------------------------
+
+
+def test_refusals_are_counted_by_door_and_status(tmp_path):
+    env = {
+        "CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db",
+        "CSAPP_CONNECTIONS_PER_IP": "5",
+        "CSAPP_ALLOWED_ORIGINS": "https://shop.example",
+    }
+    with LiveServer.gunicorn(env=env) as server:
+        before = scrape(server)
+        assert before['csapp_refusals_total{door="sockets",status="429"}'] == 0
+        elsewhere = {"Origin": "https://other.example"}
+        asked = [
+            ("sockets", 426, "GET", "/v1/ws/user/connect", {}),
+            ("auth", 401, "POST", "/v1/waiter/login", {}),
+            ("auth", 403, "POST", "/v1/visitor/token", elsewhere),
+            ("canned", 401, "GET", "/v1/canned", {}),
+            ("search", 401, "GET", "/v1/search?q=x", {}),
+            ("api", 405, "POST", "/v1/status", {}),  # no view is reached: the application's own
+        ]
+        for _, status, method, path, headers in asked:
+            assert asked_status(server, method, path, headers) == status, path
+        with contextlib.ExitStack() as here:
+            for _ in range(5):
+                here.enter_context(Client(server, "user"))
+            with pytest.raises(websocket.WebSocketBadStatusException):
+                Client(server, "user")  # one more than its address may have
+        after = scrape(server)
+    expected = [*((door, status) for door, status, *_ in asked[:-1]), ("sockets", 429)]
+    counted = {name: moved(before, after, name) for name in after if "csapp_refusals" in name}
+    assert {name: count for name, count in counted.items() if count} == {
+        f'csapp_refusals_total{{door="{door}",status="{status}"}}': 1 for door, status in expected
+    }
+
+
+def asked_status(server: LiveServer, method: str, path: str, headers: dict[str, str]) -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=PATIENCE)
+    with contextlib.closing(connection):
+        connection.request(method, path, headers=headers)
+        return connection.getresponse().status
+
+
+def test_what_operators_ask_is_no_refusal():
+    """An unready server is asked all the time."""
+    with LiveServer.gunicorn(args=["-k", "sync"]) as server:
+        assert asked_status(server, "GET", "/readyz", {}) == 503
+        assert asked_status(server, "POST", "/v1/visitor/token", {}) == 503
+        counts = {name: count for name, count in scrape(server).items() if "refusals" in name}
+    assert sum(counts.values()) == counts['csapp_refusals_total{door="auth",status="503"}'] == 1
+
+
+def test_an_unusual_status_is_another():
+    meters = Meters(Clock())
+    meters.refused("auth", 418)
+    assert meters.refusals()["auth", "other"] == 1
 
 
 # ---- connections -----------------------------------------------------------

@@ -106,10 +106,20 @@ def test_a_slow_body_is_cut_after_seconds(server, method, path, known, kind):
     headers = [signed_in(server)] if known else []
     headers.append(CHUNKED if "chunk" in kind else LENGTH)
     body = {"begun": b'{"name"', "nothing": b"", "chunked": b"", "half a chunk": b"64\r\n{"}[kind]
+    door = path.split("/")[2].replace("waiter", "auth")
+    before = refused(server, door, 408)
     with begin(server, method, path, *headers, source="127.0.3.2", body=body) as raw:
         live_until_answered(server, raw)
         assert raw.head().split()[1] == "408"
         assert ended(raw)
+    assert refused(server, door, 408) == before + 1
+
+
+def refused(server: LiveServer, door: str, status: int) -> float:
+    """How many were refused so, by the metrics."""
+    name = f'csapp_refusals_total{{door="{door}",status="{status}"}} '
+    (line,) = (one for one in server.get("/metrics").splitlines() if one.startswith(name))
+    return float(line.removeprefix(name))
 
 
 def test_an_address_has_so_many_requests_under_way(server):
