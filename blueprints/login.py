@@ -17,7 +17,7 @@ from services.history.attempts import PAUSE, Attempts
 from services.history.port import OutcomeUnknown, StoreError
 from services.identity import Identity, Shown, TokenRole, Tokens
 from services.limits import KeyedBuckets
-from services.origin import client_address
+from services.origin import client_address, is_known
 from services.security_log import Event, security
 from services.server import RETRY
 from services.wire.codes import ErrorCode
@@ -146,7 +146,7 @@ class Login:
         mark = self._extension.server.tokens.mark
         known, key = True, mark(f"browser {here} {name}")
         if not here:
-            known = bool(address) and attempts.is_familiar(name, mark(f"{address} {name}"))
+            known = is_known(address) and attempts.is_familiar(name, mark(f"{address} {name}"))
             if not known and not self._strangers.take(""):
                 raise Denied(503, ErrorCode.UNAVAILABLE, hashing.TOO_MANY, RETRY)
             key = mark(f"address {address} {name}") if known else mark(f"name {name}")
@@ -157,7 +157,7 @@ class Login:
         attempts = self._attempts()
         with contextlib.suppress(StoreError):  # signing in does not fail for that
             attempts.give_back(attempt.key)
-            if attempt.address:
+            if is_known(attempt.address):
                 mark = self._extension.server.tokens.mark
                 attempts.remember(attempt.name, mark(f"{attempt.address} {attempt.name}"))
 

@@ -46,20 +46,32 @@ _WRITTEN = re.compile(
 )
 
 
+#: all whose address a trusted proxy names so that it cannot be read: they count as one address
+UNREADABLE = "unreadable"
+
 #: IPv4 as a translator writes it: for a server that has only IPv6 (RFC 6052)
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def client_address(environ: Mapping[str, Any], hops: int) -> str:
-    """The client's address as limits count it; empty where it is not known.
+    """The client's address as limits count it; empty where nobody names one.
 
     *hops* proxies are believed; what a client itself writes into
     `X-Forwarded-For` stands further to the left and is never looked at. A proxy
     may write a port beside the address. IPv6 clients are counted by their /64,
-    of which each has one to itself.
+    of which each has one to itself. `UNREADABLE` where what the proxy writes is no
+    address: all such clients together have the bounds of one.
     """
-    address = forwarded(environ.get("HTTP_X_FORWARDED_FOR"), hops)
-    return _counted(address or environ.get("REMOTE_ADDR", ""))
+    told = environ.get("HTTP_X_FORWARDED_FOR")
+    address = forwarded(told, hops)
+    if address:
+        return _counted(address) or UNREADABLE
+    return _counted(environ.get("REMOTE_ADDR", "")) or (UNREADABLE if hops and told else "")
+
+
+def is_known(address: str) -> bool:
+    """Whether *address*, one of `client_address`, is that of somebody in particular."""
+    return address not in ("", UNREADABLE)
 
 
 @lru_cache(maxsize=4096)  # each request asks twice, and reading an address costs 20 µs

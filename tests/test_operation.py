@@ -13,6 +13,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections import deque
+from contextlib import ExitStack
 from itertools import repeat
 from pathlib import Path
 
@@ -245,6 +246,18 @@ def test_behind_a_trusted_proxy_the_forwarded_address_counts():
             (other, "203.0.113.2", 101),
             (forger, forged, 429),
         ]:
+            raw.send(request(USER, X_Forwarded_For=address))
+            assert raw.head().startswith(f"HTTP/1.1 {status} "), address
+
+
+def test_addresses_that_a_trusted_proxy_writes_unreadably_count_as_one():
+    env = {"CSAPP_CONNECTIONS_PER_IP": "3", "CSAPP_TRUSTED_PROXIES": "1"}
+    with LiveServer.gunicorn(env=env) as server, ExitStack() as here:
+        for address, status in [
+            ("unknown", 101), ("_hidden", 101), ("not an address", 101),
+            ("[", 429), ("unix:", 429), ("203.0.113.2", 101),
+        ]:  # fmt: skip
+            raw = here.enter_context(Raw(server))
             raw.send(request(USER, X_Forwarded_For=address))
             assert raw.head().startswith(f"HTTP/1.1 {status} "), address
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from services.origin import (
+    UNREADABLE,
     PageTold,
     client_address,
+    is_known,
     origin_allowed,
     public_host,
     told_page,
@@ -24,7 +26,7 @@ from services.origin import (
         ("10.0.0.1", "6.6.6.6, 203.0.113.5, 10.0.0.2", 2, "203.0.113.5"),
         ("10.0.0.1", "203.0.113.5", 2, "10.0.0.1"),
         ("10.0.0.1", None, 1, "10.0.0.1"),
-        ("10.0.0.1", "not an address", 1, ""),
+        ("10.0.0.1", "not an address", 1, UNREADABLE),
         ("", None, 0, ""),
         ("10.0.0.1", "203.0.113.5:50001", 1, "203.0.113.5"),
         ("10.0.0.1", "203.0.113.5:50001, 10.0.0.2:50002", 2, "203.0.113.5"),
@@ -38,10 +40,16 @@ from services.origin import (
         ("10.0.0.1", "2001:db8:1:2::5%eth0", 1, "2001:db8:1:2::/64"),
         ("10.0.0.1", "[::ffff:203.0.113.5]:50001", 1, "203.0.113.5"),
         ("", "203.0.113.5:50001", 1, "203.0.113.5"),
-        ("10.0.0.1", "unknown", 1, ""),
-        ("10.0.0.1", "_obfuscated:5", 1, ""),
-        ("10.0.0.1", "[", 1, ""),
-        ("10.0.0.1", ":" * 9000, 1, ""),
+        ("10.0.0.1", "unknown", 1, UNREADABLE),
+        ("", "unix:", 1, UNREADABLE),
+        ("", ",", 1, UNREADABLE),
+        ("", "203.0.113.5", 2, UNREADABLE),
+        ("10.0.0.1", ",", 1, "10.0.0.1"),
+        ("", "unix:", 0, ""),
+        ("", None, 1, ""),
+        ("10.0.0.1", "_obfuscated:5", 1, UNREADABLE),
+        ("10.0.0.1", "[", 1, UNREADABLE),
+        ("10.0.0.1", ":" * 9000, 1, UNREADABLE),
         ("::ffff:203.0.113.5", None, 0, "203.0.113.5"),
         ("64:ff9b::203.0.113.5", None, 0, "203.0.113.5"),
         ("10.0.0.1", "[64:ff9b::cb00:7105]:50001", 1, "203.0.113.5"),
@@ -54,6 +62,13 @@ def test_client_address(remote, forwarded, hops, address):
     if forwarded is not None:
         environ["HTTP_X_FORWARDED_FOR"] = forwarded
     assert client_address(environ, hops) == address
+
+
+@pytest.mark.parametrize(("address", "known"), [
+    ("203.0.113.5", True), ("2001:db8:1:2::/64", True), (UNREADABLE, False), ("", False)
+])  # fmt: skip
+def test_who_is_somebody_in_particular(address, known):
+    assert is_known(address) is known
 
 
 def test_public_host():

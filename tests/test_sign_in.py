@@ -106,6 +106,26 @@ def test_a_known_address_is_counted_as_well(app):
     assert sign_in(app, WORD, AWAY).status_code == 200
 
 
+def test_an_address_that_cannot_be_read_is_known_for_nobody(tmp_path):
+    """Many may have it: who guesses there is no owner who mistypes."""
+    app = made(tmp_path, CSAPP_TRUSTED_PROXIES=1)
+
+    def enter(word: str, proxy_says: str) -> int:
+        return (
+            app.test_client()
+            .post(
+                "/v1/waiter/login",
+                json={"name": "ada", "password": word},
+                headers={"X-Forwarded-For": proxy_says},
+            )
+            .status_code
+        )
+
+    assert enter(WORD, "unknown") == 200
+    assert [enter("wrong one", AWAY) for _ in range(11)] == [401] * 10 + [429]
+    assert enter(WORD, "unknown") == 429
+
+
 def test_who_signs_in_often_is_never_refused_for_it(app):
     assert [sign_in(app, WORD, HOME).status_code for _ in range(15)] == [200] * 15
 
