@@ -11,7 +11,7 @@ import pytest
 import websockets.sync.client
 
 from testkit import Client, LiveServer, assert_receives
-from testkit.server import ROOT
+from testkit.server import PATIENCE, ROOT
 
 NODE_CLIENT = Path(__file__).with_name("node_client.js")
 NODE_MODULES = ROOT / ".venv" / "node" / "node_modules"
@@ -34,7 +34,7 @@ def test_websockets(any_server: LiveServer):
         # sent in fragments, with a ping between them
         text = json.dumps({"type": "message_text", "payload": {"message": "分段" * 100}})
         user.send(iter([text[:30], text[30:]]))
-        assert user.ping().wait(10)
+        assert user.ping().wait(PATIENCE)
         assert_receives(waiter, "message_text", message="分段" * 100)
         waiter.text("hello", to=uuid)
         assert json.loads(user.recv())["payload"] == {"message": "hello"}

@@ -197,7 +197,7 @@ def test_visitors_ask_wait_answer_and_go(server):
     crowd = come_and_go(server)
     known = [[topic.question, *topic.replies] for topic in TOPICS]
     for said in whole_chats(server, 20, answer="Let me see."):
-        assert said in known
+        assert said in known, "\n".join(said)
     crowd.stdin.close()
     assert crowd.wait(PATIENCE) == 0
 

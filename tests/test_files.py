@@ -21,6 +21,8 @@ from services.instance import SECRET_FILE, generated_secret
 from testkit import LiveServer
 from testkit.server import ROOT, STANDALONE
 
+from .probe import assert_ready_soon
+
 Links = Callable[[], None]
 
 
@@ -162,15 +164,6 @@ def test_a_server_says_so_and_works_as_soon_as_it_can(closed):
             assert json.loads(refused.value.read())
         server.wait_for_line("CSAPP_(SECRET_KEY|DATABASE_URL)")
         (closed / "instance").chmod(0o755)
-        while refused_at(server, "/readyz"):  # at most once a second it tries again
-            threading.Event().wait(0.05)  # a probe's pause
+        assert_ready_soon(server)  # at most once a second it tries again
         assert json.loads(server.post("/v1/visitor/token"))["token"]
     assert "Traceback" not in server.log
-
-
-def refused_at(server: LiveServer, path: str) -> bool:
-    try:
-        server.get(path)
-    except urllib.error.HTTPError as error:
-        return error.code == 503
-    return False

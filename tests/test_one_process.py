@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import signal
 import subprocess
 import sys
-import threading
-import time
-import urllib.error
 from pathlib import Path
 
 import pytest
@@ -22,28 +18,14 @@ from testkit.proxy import TO_CLIENT, FaultProxy
 from testkit.redis import RedisServer
 from testkit.server import PATIENCE, ROOT
 
+from .probe import assert_ready_soon, readiness
+
 IN_USE = "another process serves the database"
 
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
     return {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db", "CSAPP_GRACE": "3"}
-
-
-def readiness(server: LiveServer) -> tuple[int, str]:
-    """The status of `/readyz`, and its reason."""
-    try:
-        server.get("/readyz")
-    except urllib.error.HTTPError as error:
-        return error.code, json.loads(error.read()).get("reason", "")
-    return 200, ""
-
-
-def assert_ready_soon(server: LiveServer) -> None:
-    end = time.monotonic() + PATIENCE
-    while readiness(server)[0] != 200:
-        assert time.monotonic() < end, server.log
-        threading.Event().wait(0.05)  # a probe's pause
 
 
 def chat(env: dict[str, str], *words: str) -> str:

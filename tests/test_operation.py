@@ -9,7 +9,6 @@ import signal
 import stat
 import subprocess
 import sys
-import threading
 import urllib.error
 import urllib.request
 from collections import deque
@@ -18,12 +17,12 @@ from itertools import repeat
 from pathlib import Path
 
 import pytest
-import websocket
 
 from testkit import Client, LiveServer, assert_receives
 from testkit.client import assert_quiet
 from testkit.server import ROOT, SECRET
 
+from .probe import come_back
 from .raw import Raw, frame, request
 
 USER = "/v1/ws/user/connect"
@@ -425,20 +424,10 @@ def test_a_restarting_server_is_healed_by_clients_that_come_back():
         client = Client.user(server, "u")
         server.signal(1)  # HUP: a new worker takes over, the old one drains
         assert client.closed() == 1012
-        with come_back(server) as again:
+        with come_back(server, "user") as again:
+            again.auth(server.token("user", "u"))
             again.say("connect")
             assert_receives(again, "connect_queue", location=0)
-
-
-def come_back(server: LiveServer) -> Client:
-    """What every client does after 1012: try again while the old worker still says 503."""
-    while True:
-        try:
-            return Client.user(server, "u")
-        except websocket.WebSocketBadStatusException as refused:
-            if refused.status_code != 503:
-                raise
-            threading.Event().wait(0.1)  # the pause of a client, not of the test
 
 
 def test_ctrl_c_is_for_the_master():

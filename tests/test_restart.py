@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import pytest
-import websocket
 
 from services.history.port import Batch, Chat, Duty
 from services.history.sql import open_store
@@ -19,6 +17,8 @@ from services.settings import Settings
 from services.timers import TICK
 from testkit import Client, LiveServer
 from testkit.server import SECRET
+
+from .probe import come_back
 
 Restart = Callable[[LiveServer], LiveServer]
 
@@ -31,16 +31,11 @@ def until(client: Client, type_: str) -> dict[str, Any]:
 
 
 def come(server: LiveServer, role: str, sub: str, version: int) -> Client:
-    """What every client does after 1012: it tries again while it is told 503."""
-    while True:
-        try:
-            client = Client(server, role)
-        except (websocket.WebSocketBadStatusException, ConnectionError):
-            threading.Event().wait(0.1)  # the pause of a client, not of the test
-            continue
-        token = server.token(role, sub)
-        client.say("auth", {"token": token} if version == 1 else {"token": token, "version": 2})
-        return client
+    """Somebody who tries again while the server is not there."""
+    client = come_back(server, role)
+    token = server.token(role, sub)
+    client.say("auth", {"token": token} if version == 1 else {"token": token, "version": 2})
+    return client
 
 
 @pytest.mark.parametrize("version", [1, 2])

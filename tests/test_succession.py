@@ -22,7 +22,8 @@ from services.history.processes import Process, find, lineage
 from testkit import LiveServer
 from testkit.server import PATIENCE, ROOT
 
-from .test_one_process import IN_USE, assert_ready_soon, readiness
+from .probe import assert_ready_soon, readiness, until
+from .test_one_process import IN_USE
 
 
 @pytest.fixture
@@ -84,8 +85,7 @@ def test_the_next_worker_of_the_server_goes_first(
         before = f"process {server.worker_pid}"
         with Bystander(env) as bystander:
             leave(server)
-            while lock.last_holder().name in (before, "another process"):
-                threading.Event().wait(0.02)  # the pause of who looks again and again
+            until(lambda: lock.last_holder().name not in (before, "another process"))
             assert readiness(server) == (200, "")
             assert lock.last_holder().name in [f"process {pid}" for pid in server.worker_pids]
             assert IN_USE in readiness(bystander)[1]

@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 
@@ -248,9 +247,8 @@ def test_9_sigterm_drains():
         assert end.code == 1012
         assert re.search(r"retry_after=\d+\.\d", end.reason)
         assert user.closed() == 1012
-        begun = time.monotonic()
         assert server.wait() == 0
-        assert time.monotonic() - begun < 20, "gunicorn would end it after 30 s"
+        assert "Worker exiting" in server.log, "gunicorn has not killed it"
         assert "code=1012 by=server" in server.log
         assert "Traceback" not in server.log
 

@@ -9,7 +9,6 @@ import json
 import re
 import sys
 import threading
-import time
 import traceback
 import urllib.error
 from collections.abc import Iterator
@@ -30,6 +29,7 @@ from testkit import Client, LiveServer, assert_receives
 from testkit.redis import RedisServer
 from testkit.server import ROOT, SECRET, free_port
 
+from .probe import assert_ready_soon
 from .raw import Raw, request
 
 USER = "/v1/ws/user/connect"
@@ -73,10 +73,7 @@ def unready(server: LiveServer, reason: str) -> None:
 
 def recovered(server: LiveServer) -> None:
     """Within some seconds, and whoever asks for a waiter then stands in line."""
-    end = time.monotonic() + 30
-    while asked(server, "GET", "/readyz")[0] != 200:
-        assert time.monotonic() < end, server.log
-        threading.Event().wait(0.05)  # a probe's pause
+    assert_ready_soon(server)
     assert "csapp_history_available 1" in asked(server, "GET", "/metrics")[1]
     with Client.user(server, "ann") as user:
         user.say("connect")

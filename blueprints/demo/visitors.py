@@ -126,7 +126,9 @@ class Visit:
         """Until they leave. Raises `OSError` and `InvalidHandshake` where nobody opens."""
         while True:
             try:
-                async with connect(self._door, close_timeout=1, **DIRECT) as line:
+                async with connect(
+                    self._door, open_timeout=PROMPT, close_timeout=1, **DIRECT
+                ) as line:
                     with suppress(_Over):
                         await self._enter(line)
                         await self._talk(line)

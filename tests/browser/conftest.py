@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from testkit import LiveServer
-from testkit.server import ROOT
+from testkit.server import PATIENCE, ROOT
 
 from . import axe as axe_core
 from .chromium import launched
@@ -50,7 +50,7 @@ IMAGES = ROOT / "docs" / "images"
 #: The waiter's page asks who is signed in, and "nobody" is a 401.
 USUAL = ("status of 401",)
 
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=PATIENCE * 1000)
 
 
 @pytest.fixture(scope="package")

@@ -223,7 +223,7 @@ def test_the_network_is_cut_and_returns(desk: LiveServer, visit: Visit) -> None:
         reply(ada, "Ann", "From the tunnel")
         expect(line(ada, "From the tunnel").get_by_role("img", name="Sending")).to_be_visible()
         ann.writes("Are you there?")
-        expect(ada.get_by_text("The connection is lost.")).to_be_visible(timeout=30_000)
+        expect(ada.get_by_text("The connection is lost.")).to_be_visible()
         box(ada, "Ann").press_sequentially("and of it")
         ada.context.set_offline(False)
         expect(ada.get_by_text("The connection is lost.")).to_be_hidden()

@@ -306,7 +306,7 @@ def test_the_network_is_cut_and_returns(shop: LiveServer, visit: Visit) -> None:
         write(ann, "I am in a tunnel.")
         expect(ann.get_by_text("Sending…")).to_be_visible()
         ada.sends("Are you there?")
-        expect(ann.get_by_text("The connection is lost.")).to_be_visible(timeout=30_000)
+        expect(ann.get_by_text("The connection is lost.")).to_be_visible()
         ann.context.set_offline(False)
         expect(ann.get_by_text("The connection is lost.")).to_be_hidden()
         assert ada.reads() == "I am in a tunnel."
@@ -355,7 +355,7 @@ def test_a_message_to_an_ended_chat_can_be_said_in_a_new_one(
         ann.context.set_offline(True)
         write(ann, "Did you hear that?")
         ada.ends()
-        expect(ann.get_by_text("The connection is lost.")).to_be_visible(timeout=30_000)
+        expect(ann.get_by_text("The connection is lost.")).to_be_visible()
         ann.context.set_offline(False)
         expect(ann.get_by_text("Not sent.")).to_be_visible()
         expect(ann.get_by_role("button", name="Start a new chat")).to_be_visible()

@@ -69,7 +69,7 @@ def test_every_state(
         page.context.set_offline(True)
         write(page, "One more thing.")
         page.evaluate("dispatchEvent(new Event('offline'))")
-        expect(page.get_by_text("The connection is lost.")).to_be_visible(timeout=30_000)
+        expect(page.get_by_text("The connection is lost.")).to_be_visible()
         looks("lost")
         page.context.set_offline(False)
         expect(page.get_by_text("The connection is lost.")).to_be_hidden()

@@ -9,8 +9,6 @@ from testkit import Client, LiveServer
 
 Frame = dict[str, Any]
 
-PATIENCE = 24.0  # s without a byte, the server's pings included: they come every 25 s
-
 
 class Waiter:
     """On duty from the beginning, in version 2; a context manager that lets the line go.
@@ -21,7 +19,6 @@ class Waiter:
 
     def __init__(self, server: LiveServer, sub: str = "ada", name: str = "Ada") -> None:
         self.client = Client(server, "waiter")
-        self.client.ws.settimeout(PATIENCE)
         self._kept: list[Frame] = []
         self.client.say("auth", {"token": server.token("waiter", sub, name), "version": 2})
         self.client.say("ready")

@@ -395,8 +395,12 @@ def test_a_waiter_stays_ready_over_a_reload_and_away_over_another(server: LiveSe
 # ---- the token runs out -------------------------------------------------------
 
 
+#: s that a token lasts: its bearer has half of them to fetch another one
+LIFE = 6
+
+
 def test_a_chat_outlives_its_tokens_and_nobody_notices(database: str):
-    env = {**SETTINGS, "CSAPP_DATABASE_URL": database, "CSAPP_TOKEN_LIFETIME": "3"}
+    env = {**SETTINGS, "CSAPP_DATABASE_URL": database, "CSAPP_TOKEN_LIFETIME": str(LIFE)}
     with (
         LiveServer.gunicorn(env=env) as server,
         Page(server, "user", "a stranger", tokens="/v1/visitor/token") as user,
@@ -410,7 +414,7 @@ def test_a_chat_outlives_its_tokens_and_nobody_notices(database: str):
         user.call("send", "before")
         user.wait(sent(1))
         with Client(server, "user") as other:
-            other.auth(server.token("user", "other", lifetime=3))
+            other.auth(server.token("user", "other", lifetime=LIFE))
             assert other.closed() == CloseCode.UNAUTHENTICATED
         user.call("send", "after")
         user.wait(sent(2))

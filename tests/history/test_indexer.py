@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,8 @@ from services.history import search, slices, word_index
 from services.history.indexer import REST_FACTOR, STAND_BACK, Indexer
 from services.history.sql import SQLStore, open_store
 from testkit import LiveServer
-from testkit.server import PATIENCE
 
+from ..probe import until
 from .people import keep
 
 
@@ -156,13 +155,7 @@ def test_a_server_indexes_what_was_said_and_finds_it_meanwhile(tmp_path: Path):
     with LiveServer.gunicorn(env={"CSAPP_DATABASE_URL": f"sqlite:///{path}"}) as server:
         server.post("/v1/visitor/token")
         server.get("/v1/status")
-        moved = threading.Event()
-        for _ in range(round(PATIENCE / 0.05)):
-            if done(store) > last:
-                moved.set()
-                break
-            moved.wait(0.05)
-        assert moved.is_set(), "nothing is indexed in the background"
+        until(lambda: done(store) > last, lambda: "nothing is indexed in the background")
     store.close()
 
 

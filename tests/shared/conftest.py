@@ -19,6 +19,8 @@ from testkit import Client, LiveServer
 from testkit.postgres import Postgres
 from testkit.redis import RedisServer
 
+from .. import probe
+
 SETTINGS = {
     "CSAPP_GRACE": "60",  # who returns does so in time, however busy the machine is
     "CSAPP_MESSAGE_RATE": "0",
@@ -159,11 +161,24 @@ def meet(user: Client, waiter: Client) -> str:
 
 
 def say(client: Client, text: str, to: str | None = None) -> int:
-    """Say *text* and wait for the receipt; its number."""
+    """Say *text* and wait for the receipt; its number.
+
+    As clients do, it is said again while the history is unavailable: a worker that is stopped
+    in the middle of a transaction keeps the others from storing for some seconds.
+    """
     fields = {"id": f"{client.role}-{uuid.uuid4()}"} | ({} if to is None else {"to": to})
-    client.send(json.dumps({"type": "message_text", "payload": {"message": text}, **fields}))
-    seq: int = until(client, "message_text_success", reply_id=fields["id"])["seq"]
-    return seq
+    frame = json.dumps({"type": "message_text", "payload": {"message": text}, **fields})
+
+    def seq() -> int:
+        client.send(frame)
+        while (answer := client.receive()).get("reply_id") != fields["id"]:
+            pass
+        if answer["type"] == "message_text_success":
+            return int(answer["seq"])
+        assert answer["payload"]["code"] == "unavailable", answer
+        return 0
+
+    return probe.until(seq)
 
 
 def hears(client: Client, text: str) -> Frame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import pytest
@@ -13,11 +13,13 @@ from testkit.postgres import Postgres
 from testkit.proxy import FaultProxy
 from testkit.redis import RedisServer
 
+from .. import probe
 from ..faults.conftest import figures
 from .conftest import SETTINGS, hears, meet, say, until
 
 MIB = 1024 * 1024
 TEXTS = 10_000
+AT_ONCE = 100  # before a receipt is waited for
 LONG = 3000  # characters: all of them are three times what may wait, `MOST_HELD`
 
 
@@ -65,13 +67,6 @@ def held(server: LiveServer) -> int:
     return int(float(found[1]))
 
 
-def comes_to(condition: Callable[[], bool]) -> None:
-    for _ in range(100_000):
-        if condition():
-            return
-    raise AssertionError("it never came to that")
-
-
 def test_letters_go_on_though_what_may_be_lost_cannot_be_looked_up(
     a: LiveServer, b: LiveServer, come, line: FaultProxy, redis: RedisServer
 ) -> None:
@@ -98,10 +93,12 @@ def test_what_waits_for_the_database_of_one_worker_is_bounded_and_follows(
     back = come(b, "user", "ann", resume={name: 0})
     until(waiter, "presence", payload_state="online")
     before = figures(b)["memory"]
-    for number in range(TEXTS):
-        say(waiter, f"{number} {'x' * LONG}", back.uuid)
+    for first in range(0, TEXTS, AT_ONCE):
+        for number in range(first, first + AT_ONCE):
+            last = waiter.text(f"{number} {'x' * LONG}", to=back.uuid)
+        until(waiter, "message_text_success", reply_id=last)
     assert 0 < held(b) < 12 * MIB
     grown = figures(b)["memory"] - before
     assert grown < 40 * MIB, f"{grown / MIB:.0f} MiB"
     line.heal()
-    comes_to(lambda: held(b) == 0)
+    probe.until(lambda: held(b) == 0)

@@ -1,0 +1,60 @@
+"""Asking a server again and again, as balancers and clients do: no event tells of its state."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+import urllib.error
+from collections.abc import Callable
+from typing import TypeVar
+
+import websocket
+
+from testkit import Client, LiveServer
+from testkit.server import PATIENCE
+
+T = TypeVar("T")
+
+PAUSE = 0.05  # s between two questions: what is asked has work to do
+
+
+def until(answer: Callable[[], T], failure: Callable[[], str] = str) -> T:
+    """The first *answer* that is true. Fails after a long while; *failure* says of what."""
+    end = time.monotonic() + PATIENCE
+    while not (found := answer()):
+        assert time.monotonic() < end, failure()
+        threading.Event().wait(PAUSE)
+    return found
+
+
+def readiness(server: LiveServer) -> tuple[int, str]:
+    """The status of `/readyz`, and its reason."""
+    try:
+        server.get("/readyz")
+    except urllib.error.HTTPError as error:
+        return error.code, json.loads(error.read()).get("reason", "")
+    return 200, ""
+
+
+def assert_ready_soon(server: LiveServer) -> None:
+    """`/readyz` says 200 before a test's patience ends."""
+    until(lambda: readiness(server)[0] == 200, lambda: server.log)
+
+
+def come_back(server: LiveServer, role: str) -> Client:
+    """What every client does after 1012: it tries again while it is told 503."""
+
+    def connect() -> Client | None:
+        with contextlib.suppress(ConnectionError):
+            try:
+                return Client(server, role)
+            except websocket.WebSocketBadStatusException as refused:
+                if refused.status_code != 503:
+                    raise
+        return None
+
+    client = until(connect, lambda: server.log)
+    assert client is not None
+    return client
