@@ -256,7 +256,8 @@ class _HubReadiness:
     def serve(self) -> None:
         """There may be something to read."""
         if self._waiting:
-            if self.in_passing is not None and self.in_passing():
+            in_passing = self.in_passing
+            if in_passing is not None and in_passing():
                 return
             self._waiting = False
             self._reader.switch()

@@ -91,6 +91,7 @@ class Session:
         "participant",
         "put",
         "relayed",
+        "tell",
         "uuid",
     )
 
@@ -127,6 +128,8 @@ class Session:
         self._unconfirmed: Unconfirmed | None = None
         #: queue framed bytes for this connection; never waits
         self.put: Callable[[bytes], None] = connection.put
+        #: the same for texts of version 1, which are remembered until they have arrived
+        self.tell: Callable[[bytes], None] = connection.tell
 
     # ---- running -------------------------------------------------------
 
@@ -340,11 +343,6 @@ class Session:
         self._doubt().add(kept)
         self.put(data)
 
-    def tell(self, data: bytes) -> None:
-        """Queue framed texts of version 1, and remember them until they have arrived."""
-        (self._unconfirmed or self._doubt()).add(data)
-        self.put(data)
-
     def _doubt(self) -> Unconfirmed:
         """What may not have arrived is remembered from now on."""
         if self._unconfirmed is None:
@@ -390,6 +388,7 @@ class Session:
     def meet(self, line: Line, frame: frames.ServerFrame) -> None:
         """Say who is at the other end of *line*; what was missed of their talk follows."""
         if self._transcript is None:
+            self._doubt()
             self.put(sealed(frame))
         else:
             self._transcript.meet(line, frame)
@@ -455,7 +454,10 @@ class Session:
             self.uuid = arrival.uuid
             self._send(frames.Initialize(id=codec.new_id(), to=self.uuid))
         lines = list(participant.lines.values())
-        if self._transcript is not None:
+        if self._transcript is None:
+            if lines or participant.line is not None:
+                self._doubt()
+        else:
             self._tell_self(participant.identity, self.take_question())
             if self._role is Role.WAITER:
                 if participant.phase is Phase.ON_DUTY:

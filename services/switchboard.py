@@ -172,7 +172,8 @@ class Switchboard:
         sock.welcome(participant, arrival)
         self._put_parked(participant, sock)
         for older in participant.doubtful:  # it may be dead, and this be its client
-            sock.wait_for(older)
+            if older is not sock:
+                sock.wait_for(older)
         participant.hold((*participant.sockets, sock))
         if back:
             self._show(participant, "online")
@@ -261,8 +262,9 @@ class Switchboard:
                     return False
                 self._park(line.to, Kept(data, b""))
         for sock in sockets:
+            tell = sock.tell  # an attribute, not a method: called in one step it costs more
             try:
-                sock.tell(data)
+                tell(data)
             except Exception:
                 give_up(sock)
         return True

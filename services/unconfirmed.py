@@ -10,16 +10,18 @@ ping. Nothing else does: the kernel's word is that of the nearest proxy.
 from __future__ import annotations
 
 import threading
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from .participants import Kept, Spoken
 from .timers import Wheel
 
-#: bytes remembered of one connection, about; of more, the oldest count as confirmed
-MOST = 262_144
+#: texts remembered of one connection; of more, the oldest count as confirmed
+MOST = 2048
 
-#: so many more are given until their bytes are counted again
-STEP = 64
+#: and their bytes; they are counted whenever so many more have been sent
+MOST_BYTES = 262_144
 
 #: s that a newer connection of the same participant waits for the word of an older one
 VERDICT = 2.0
@@ -44,83 +46,81 @@ class Connection(Protocol):
     def prove(self) -> None:
         """Send a ping now."""
 
+    def remember(self, add: Callable[[bytes], None], tidy: Callable[[], int]) -> None:
+        """Call *add* with all that is told from now on, and *tidy* when it returned bytes ago."""
+
 
 #: what was given: texts of a talk, what was parked, or framed bytes of version 1
 Given = Spoken | Kept | bytes
 
 
+class _Mark:
+    """Stands between what was given before something happened, and what was given after it."""
+
+    __slots__ = ()
+
+
 class Unconfirmed:
     """What *connection* was given, oldest first.
 
-    *in_full*: in both versions, because there is no history.
-
-    `add` is in the way of each text: it appends and compares lengths, no more.
+    *in_full*: in both versions, because there is no history. Other threads may
+    add to it at any time: what is looked at is a copy.
     """
 
-    __slots__ = (
-        "_asked", "_bytes", "_connection", "_counted", "_given", "_in_full", "_missed", "_most",
-        "_word",
-    )  # fmt: skip
+    __slots__ = ("_asked", "_connection", "_ended", "_given", "_in_full", "_word", "add")
 
     def __init__(self, connection: Connection, *, in_full: bool) -> None:
         self._connection = connection
         self._in_full = in_full
-        self._given: list[Given] = []
-        #: bytes of the first ones, and how many these are
-        self._bytes = self._counted = 0
-        #: with more than this the others are to be counted, too
-        self._most = STEP
-        #: how many of them come before the ping that is not answered yet
-        self._asked: int | None = None
-        #: how many of them were given before the connection had ended
-        self._missed: int | None = None
+        self._given: deque[Given | _Mark] = deque(maxlen=MOST)
+        #: it is put into the connection's outbox, whether that takes it or not; this is in the
+        #: way of each text, so it is the list's own
+        self.add: Callable[[Given], None] = self._given.append
+        #: where the ping that is not answered yet was sent
+        self._asked: _Mark | None = None
+        #: where the connection ended
+        self._ended: _Mark | None = None
         self._word: threading.Event | None = None
         connection.watch = self
+        connection.remember(self.add, self._tidy)
         if connection.code is not None:
             self.ended()
 
-    def add(self, given: Given) -> None:
-        """It is put into the connection's outbox, whether that takes it or not."""
-        self._given.append(given)
-        if len(self._given) > self._most:
-            self._bound()
+    def _mark(self) -> _Mark:
+        mark = _Mark()
+        self._given.append(mark)
+        return mark
 
-    def _bound(self) -> None:
-        """Count what is new, and forget what is too much."""
-        given = self._given
-        self._bytes += sum(map(_size, given[self._counted :]))
-        self._counted = len(given)
-        count, left = 0, self._bytes
-        while left > MOST:
-            left -= _size(given[count])
-            count += 1
-        self._forget(count)
+    def _before(self, mark: _Mark) -> list[Given | _Mark]:
+        """What is remembered of what was given before *mark*, which may be forgotten itself."""
+        given = list(self._given)
+        return given[: given.index(mark)] if mark in given else []
 
     def _forget(self, count: int) -> None:
-        gone = min(count, self._counted)
-        self._counted -= gone
-        self._bytes = self._bytes - sum(map(_size, self._given[:gone])) if self._counted else 0
-        del self._given[:count]
-        self._most = self._counted + STEP
-        if self._asked is not None:
-            self._asked = max(0, self._asked - count)
-        if self._missed is not None:
-            self._missed = max(0, self._missed - count)
+        for _ in range(count):
+            self._given.popleft()
+
+    def _tidy(self) -> int:
+        """Forget the oldest of too many bytes; returns after how many more to look again."""
+        left = sum(map(_size, list(self._given)))
+        while left > MOST_BYTES:
+            left -= _size(self._given.popleft())
+        return MOST_BYTES
 
     def ended(self) -> None:
         """The connection has ended: what is given from now on does not arrive."""
-        if self._missed is None:
-            self._missed = len(self._given)
+        if self._ended is None:
+            self._ended = self._mark()
 
     def pinged(self) -> None:
         """A ping follows what was given until now; only its own pong counts from now on."""
         if self._word is None:
-            self._asked = len(self._given)
+            self._asked = self._mark()
 
     def ponged(self) -> None:
         """The pong of the last ping has come."""
         if self._asked is not None:
-            self._forget(self._asked)
+            self._forget(len(self._before(self._asked)))
             self._asked = None
         if self._word is not None:
             self._word.set()
@@ -130,39 +130,42 @@ class Unconfirmed:
         if self._word is not None:  # a newer connection waits for it
             self._word.set()
             return []
-        given = self._given[self._first_missed() :]
-        self._forget(len(self._given))
-        return self._as_kept(given)
+        self._forget(self._arrived())
+        missed = self.all()
+        self._given.clear()
+        return missed
 
-    def _first_missed(self) -> int:
-        """The connection has ended: from where on nothing has arrived, or may not have."""
-        if self._connection.is_silent:
+    def _arrived(self) -> int:
+        """The connection has ended: how many of the first have arrived, as far as is known.
+
+        What was never sent are the last bytes of what was given before the end.
+        """
+        if self._connection.is_silent or self._ended is None:
             return 0
-        first = len(self._given) if self._missed is None else self._missed
+        before = self._before(self._ended)
         left = self._connection.unsent
-        while first and left > 0:
-            first -= 1
-            left -= _size(self._given[first])
-        return first
+        while before and left > 0:
+            left -= _size(before.pop())
+        return len(before)
 
     def all(self) -> list[Kept]:
         """All of it; it stays here."""
-        return self._as_kept(self._given)
+        return self._as_kept(list(self._given))
 
     def ask(self) -> bool:
         """A newer connection of the same client, or another window, begins to be told what follows.
 
         False: there is no doubt. Otherwise `verdict` says what it is to be told first.
         """
-        if self._word is not None or not self._given:
+        if self._word is not None or all(type(one) is _Mark for one in list(self._given)):
             return False
         self._word = threading.Event()
         if self._connection.code is None:
-            self._asked = len(self._given)
+            self._asked = self._mark()
             self._connection.prove()
         else:
-            self._forget(self._first_missed())
-            self._asked = len(self._given)
+            self._forget(self._arrived())
+            self._asked = self._mark()
             self._word.set()
         return True
 
@@ -172,13 +175,13 @@ class Unconfirmed:
         timer = wheel.after(VERDICT, self._word.set)
         self._word.wait()
         timer.cancel()
-        asked, self._asked, self._word = self._asked or 0, None, None
-        given = self._given[:asked]
-        self._forget(asked)
+        asked, self._asked, self._word = self._asked, None, None
+        given = [] if asked is None else self._before(asked)
+        self._forget(len(given))
         return self._as_kept(given)
 
-    def _as_kept(self, given: list[Given]) -> list[Kept]:
-        return [kept for one in given for kept in self._each(one)]
+    def _as_kept(self, given: Iterable[Given | _Mark]) -> list[Kept]:
+        return [kept for one in given if not isinstance(one, _Mark) for kept in self._each(one)]
 
     def _each(self, given: Given) -> list[Kept]:
         if isinstance(given, bytes):
@@ -192,8 +195,10 @@ class Unconfirmed:
         ]  # fmt: skip
 
 
-def _size(given: Given) -> int:
+def _size(given: Given | _Mark) -> int:
     """Its bytes, about: version 2 frames them in a few more."""
-    if isinstance(given, bytes):  # mostly
+    if isinstance(given, bytes):
         return len(given)
+    if isinstance(given, _Mark):
+        return 0
     return len(given.plain if isinstance(given, Kept) else given.plain())

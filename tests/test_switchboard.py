@@ -30,6 +30,8 @@ class Ear:
         self.failed = False
         #: what it will have missed when it ends
         self.lost: list[Kept] = []
+        #: whose connection it is
+        self.owner: Any = None
 
     def _hear(self, *what: Any) -> None:
         if self.breaks:
@@ -43,6 +45,7 @@ class Ear:
         self._hear(frame)
 
     def bring(self, kept: Any, frame: bytes) -> None:
+        self.owner.doubtful = (self,)  # as a session does
         self._hear(frame)
 
     def hear(self, spoken: Any) -> None:
@@ -57,9 +60,13 @@ class Ear:
     def part(self, talk: Any, frame: Any) -> None:
         self._hear(frame.__struct_config__.tag)
 
-    def welcome(self, participant: Any, arrival: Any) -> None: ...
+    def welcome(self, participant: Any, arrival: Any) -> None:
+        self.owner = participant
 
     def take_question(self) -> None: ...
+
+    def wait_for(self, older: Any) -> None:
+        assert older is not self, "it would wait for its own word"
 
     def fail(self) -> None:
         self.failed = True
@@ -199,3 +206,18 @@ def test_row29_what_another_window_has_heard_is_not_told_again():
     socket: Any = dead
     office.switchboard.exit(ann, socket, deliberate=False)
     assert not ann.parked
+
+
+def test_a_connection_that_is_told_what_was_parked_does_not_wait_for_itself():
+    """Its own pong may take long; all of it would be told twice then."""
+    office = Office(keeps=False)
+    first, ada = Ear(), Ear()
+    ann = office.meet(first, waiter=ada)
+    socket: Any = first
+    office.switchboard.exit(ann, socket, deliberate=False)
+    line = office.switchboard._participants["uuid-ada"].lines["uuid-ann"]
+    assert office.switchboard.relay(line, ["while you were away"])
+    second = Ear()
+    office.enter(Role.USER, "ann", second)
+    assert len(second.told) == 1
+    assert ann.doubtful == (second,)

@@ -24,6 +24,9 @@ class Line:
         self.pings += 1
         self.watch.pinged()
 
+    def remember(self, add: Any, tidy: Any) -> None:
+        self.tell, self.tidy = add, tidy
+
 
 class Wheel:
     """Time that passes at once, or whatever else is to happen meanwhile."""
@@ -46,8 +49,8 @@ def line() -> Line:
 @pytest.fixture
 def texts(line) -> Unconfirmed:
     found = Unconfirmed(line, in_full=False)
-    found.add(b"one")
-    found.add(b"two")
+    line.tell(b"one")
+    line.tell(b"two")
     return found
 
 
@@ -62,9 +65,9 @@ def end(line: Line, *, silent: bool = False) -> None:
 
 def test_of_a_connection_that_went_silent_all_is_missed_since_the_last_pong(line, texts):
     line.prove()
-    texts.add(b"three")
+    line.tell(b"three")
     texts.ponged()
-    texts.add(b"four")
+    line.tell(b"four")
     end(line, silent=True)
     assert plain(texts.take()) == [b"three", b"four"]
     assert texts.take() == [], "it is told once"
@@ -78,13 +81,13 @@ def test_a_pong_that_nobody_has_asked_for_confirms_nothing(line, texts):
 
 def test_of_one_that_was_closed_what_came_after_its_end_is_missed(line, texts):
     end(line)
-    texts.add(b"three")
+    line.tell(b"three")
     assert plain(texts.take()) == [b"three"]
 
 
 def test_of_one_that_was_closed_what_was_never_sent_is_missed_too(line, texts):
-    texts.add(b"three")
-    line.unsent = 6
+    line.tell(b"three")
+    line.unsent = len(b"three") + 1
     end(line)
     assert plain(texts.take()) == [b"two", b"three"]
 
@@ -94,14 +97,33 @@ def test_of_one_that_was_closed_nothing_else_is(line, texts):
     assert texts.take() == []
 
 
-def test_what_is_remembered_is_bounded(line, texts, monkeypatch):
-    monkeypatch.setattr(unconfirmed, "MOST", 10)
-    texts._most = 2
+def test_what_is_remembered_is_bounded_by_its_bytes(line, texts, monkeypatch):
+    monkeypatch.setattr(unconfirmed, "MOST_BYTES", 10)
     line.prove()
-    texts.add(b"three")
+    line.tell(b"three")
+    assert line.tidy() == 10
     assert plain(texts.all()) == [b"two", b"three"]
+    line.prove()
+    line.tell(b"many more bytes")
+    line.tidy()
+    assert texts.all() == []
+    line.tell(b"four")
     texts.ponged()
-    assert plain(texts.all()) == [b"three"]
+    assert plain(texts.all()) == [b"four"]
+
+
+def test_and_by_their_number(line, monkeypatch):
+    monkeypatch.setattr(unconfirmed, "MOST", 4)
+    texts = Unconfirmed(line, in_full=False)
+    line.prove()
+    for text in (b"one", b"two", b"three", b"four", b"five"):
+        line.tell(text)
+    assert plain(texts.all()) == [b"two", b"three", b"four", b"five"]
+    texts.ponged()
+    assert plain(texts.all()) == [b"two", b"three", b"four", b"five"]
+    end(line)
+    line.tell(b"six")
+    assert plain(texts.take()) == [b"six"]
 
 
 def test_whoever_answers_a_ping_has_missed_nothing(line, texts):
@@ -116,7 +138,7 @@ def test_whoever_answers_a_ping_has_missed_nothing(line, texts):
 def test_whoever_does_not_answer_in_time_has_missed_it_all(line, texts):
     wheel: Any = Wheel()
     assert texts.ask()
-    texts.add(b"both have heard it")
+    line.tell(b"both have heard it")
     line.watch.pinged()
     assert not texts.ask(), "a third one comes"
     assert plain(texts.verdict(wheel)) == [b"one", b"two"]
@@ -135,7 +157,7 @@ def test_one_that_ends_while_it_is_asked_leaves_all_to_whoever_asks(line, texts)
 
 def test_of_one_that_has_ended_already_what_came_after_its_end_is_told_at_once(line, texts):
     end(line)
-    texts.add(b"three")
+    line.tell(b"three")
     wheel: Any = Wheel(lambda: None)
     assert texts.ask()
     assert plain(texts.verdict(wheel)) == [b"three"]

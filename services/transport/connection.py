@@ -100,7 +100,7 @@ _OURS = (
     "_accepting", "_context", "_control", "_early", "_gone", "_goodbye", "_heard", "_left",
     "_line_dead", "_outbox", "_proof", "_reader", "_readiness", "_recv", "_silent", "_take",
     "_timer", "_tls", "_wait", "_waiting",
-    "address", "apart", "code", "ended_by", "opened", "put", "received", "watch",
+    "address", "apart", "code", "ended_by", "opened", "put", "received", "tell", "watch",
 )  # fmt: skip
 
 
@@ -173,6 +173,8 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._outbox.put(self._accepting)
         #: queue an encoded frame; never waits, does nothing once the connection is closing
         self.put = self._outbox.put
+        #: the same, for what is to be remembered
+        self.tell = self._outbox.tell
         self._timer = self._context.wheel.after(self._rest, self._beat)
         self.connected = True
         self.environ = None  # nothing below needs the request any more
@@ -230,11 +232,11 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
 
     def _in_passing(self) -> bool:
         """Read what has come; False: the handler is needed."""
-        reader = self._reader
+        reader, recv, take = self._reader, self._recv, self._take
         if not self.connected or self._early or self._goodbye is not None or reader.failed:
             return False
         try:
-            data = self._recv(PIECEMEAL if reader.piecemeal else RECEIVE)
+            data = recv(PIECEMEAL if reader.piecemeal else RECEIVE)
         except WOULD_BLOCK:
             return True
         except OSError as error:
@@ -246,8 +248,8 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._heard = True
         messages = reader.feed(data)
         taken = len(messages)
-        if messages and self._take is not None:
-            messages = self._take(messages)
+        if messages and take is not None:
+            messages = take(messages)
             self.received += taken - len(messages)
         if messages or reader.controls or reader.failed:
             self._left = messages
@@ -357,6 +359,10 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self.put(ping)
         if self.watch is not None:
             self.watch.pinged()
+
+    def remember(self, add: Callable[[bytes], None], tidy: Callable[[], int]) -> None:
+        """Call *add* with all that is told from now on; `Outbox.remember` says more."""
+        self._outbox.remember(add, tidy)
 
     @property
     def is_silent(self) -> bool:

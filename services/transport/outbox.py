@@ -32,6 +32,10 @@ from ..runtime import WOULD_BLOCK, Readiness, Runtime
 PROGRESS = 65_536
 
 
+#: a place that no outbox reaches, in bytes
+NEVER = 1 << 62
+
+
 class Flusher:
     """Sends what all outboxes of a process have queued, once per loop round.
 
@@ -102,10 +106,13 @@ class Outbox:
         "_progress",
         "_queue",
         "_readiness",
+        "_remember",
         "_runtime",
         "_seconds",
         "_since",
         "_sock",
+        "_tidy",
+        "_tidy_at",
         "_waiting",
         "_writing",
         "sent",
@@ -141,6 +148,9 @@ class Outbox:
         self._drained: threading.Event | None = None
         self._since = 0.0  # when the other side last got on by PROGRESS
         self._progress = 0
+        self._remember: Callable[[bytes], None] | None = None
+        self._tidy: Callable[[], int] | None = None
+        self._tidy_at = NEVER  # to be called once so many bytes have been sent
         #: bytes handed to the kernel
         self.sent = 0
         #: bytes that were forgotten, because the line is dead or its reader too slow
@@ -155,6 +165,26 @@ class Outbox:
             self._marked = True
             self._flusher.mark(self)
 
+    def tell(self, frame: bytes) -> None:
+        """The same; and *frame* is remembered, whether it is sent or not (`remember`)."""
+        remember = self._remember
+        if remember is not None:
+            remember(frame)
+        if self._closing:
+            return
+        self._queue.append(frame)
+        if not self._marked:
+            self._marked = True
+            self._flusher.mark(self)
+
+    def remember(self, add: Callable[[bytes], None], tidy: Callable[[], int]) -> None:
+        """Call *add* with all that is told from now on, and *tidy* at times.
+
+        *tidy* makes room where there is too much, and returns after how many more bytes it is to
+        be called again.
+        """
+        self._remember, self._tidy, self._tidy_at = add, tidy, self.sent
+
     def finish(self, close_frame: bytes) -> None:
         """Send what is queued, then *close_frame*, then nothing more."""
         if not self._closing:
@@ -166,7 +196,7 @@ class Outbox:
     def abort(self) -> None:
         """Forget what is queued: the line is dead."""
         self._closing = True
-        self._owner = None
+        self._owner = self._tidy = None
         self.unsent += len(self._head) - self._offset + sum(map(len, self._queue))
         self._queue.clear()
         self._head = b""
@@ -215,13 +245,20 @@ class Outbox:
             self.die()
             return
         self.sent += sent
+        if self.sent >= self._tidy_at:
+            self._make_room()
         if sent < len(data):
             self._block(data, sent)
         elif closing:
             self._finish()
 
+    def _make_room(self) -> None:
+        """Much has been sent: what is remembered is looked at."""
+        self._tidy_at = NEVER if self._tidy is None else self.sent + self._tidy()
+
     def _finish(self) -> None:
         """The close frame has gone out."""
+        self._tidy = None  # a cycle: neither would be freed
         owner, self._owner = self._owner, None
         if owner is not None:
             owner.finished()
