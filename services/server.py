@@ -26,6 +26,7 @@ from .history.indexer import LOOK as INDEX_LOOK
 from .history.indexer import Indexer
 from .history.opening import own_store, prepare
 from .history.port import InUse, OutcomeUnknown, StoreError
+from .history.serving import BEAT
 from .history.sql import SQLStore
 from .history.writer import Writer
 from .house import House
@@ -34,6 +35,7 @@ from .instance import NoSecret
 from .loops import Loops
 from .metrics import MeasuredDesk, Meters, Readings
 from .origin import client_address
+from .other_servers import OtherServers
 from .revocation import News, Revocations
 from .seldom import Seldom
 from .session import Session
@@ -128,6 +130,7 @@ class ChatServer:
         self._writer: Writer | None = None
         self._shared: RedisDesk | None = None
         self._mailbox: Mailbox | None = None
+        self._others: OtherServers | None = None
         #: what runs in the background, once the server has started
         self.loops: Loops | None = None
         #: what is said is kept here, once the server has started; None: nothing is
@@ -207,6 +210,10 @@ class ChatServer:
         if store is not None and self._writer is not None:
             indexer = Indexer(store, runtime, lambda: self._stores_nothing)
             self.loops.every(INDEX_LOOK, "the search index", indexer.turn)
+        if store is not None and store.name == "postgresql":
+            self._others = OtherServers(store, runtime, shared=bool(settings.redis_url))
+            self._others.turn()
+            self.loops.every(BEAT, "the look at other servers", self._others.turn)
         if store is not None and settings.retention_days:
             self._sweep_daily(store, runtime, wheel)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
@@ -469,6 +476,8 @@ class ChatServer:
             return
         if self.store is not None:
             self.store.announce_leaving()
+        if self._others is not None:
+            self.house.runtime.spawn(self._others.leave)
         self._returned_by = self._started.runtime.now() + RETURN_SPREAD + RETURN_SLACK
         with self._lock:
             going = list(self._open)
@@ -501,6 +510,8 @@ class ChatServer:
         is_idle = self._writer is None or self._writer.idle
         if self.store is not None and is_idle and self._opened_by == os.getpid():
             self._opened_by = 0
+            if self._others is not None:
+                self._others.leave_now()
             self.store.shut()
             self.store.let_go()
 

@@ -144,7 +144,9 @@ SHORT = {
     ("services/transport/outbox.py", "self._write_on"),
     ("services/revocation.py", "self._look"),  # a round of a `Loop`
     ("services/revocation.py", "self._forgetting.once"),
+    ("services/server.py", "self._others.leave"),
     ("blueprints/app.py", "watch"),
+    ("blueprints/app.py", "partial(take_over, server)"),  # until the former worker has gone
 }
 
 

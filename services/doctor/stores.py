@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..history.search import MAX_NEW
+from ..history.serving import GONE
+from ..words import counted
 from .finding import Finding, fault, hint, warning
 from .setup import Check, SetUp
 
@@ -116,12 +118,37 @@ def processes(setup: SetUp) -> Iterator[Finding]:
     holder, redis_url = setup.store and setup.store.holder, setup.settings.redis_url
     if not setup.store or not holder or holder.shared == bool(redis_url):
         return
-    has, lacks = ("it", "this configuration") if holder.shared else ("this configuration", "it")
+    has, lacks = _who_has_redis(holder.shared)
     yield fault(
         f"{setup.store.path} is served by {holder.name}: {has} has CSAPP_REDIS_URL and {lacks} "
         "has none, so a server that is started with this configuration carries no chats",
         "give both the same CSAPP_REDIS_URL, or none; or stop that process",
     )
+
+
+def _who_has_redis(is_theirs: bool) -> tuple[str, str]:
+    """Of a server that runs and this configuration: which has it, and which lacks it."""
+    return ("it", "this configuration") if is_theirs else ("this configuration", "it")
+
+
+def servers(setup: SetUp) -> Iterator[Finding]:
+    """All who serve PostgreSQL are one desk."""
+    found = setup.store.servers if setup.store else ()
+    names = ", ".join(one.name for one in found)
+    if len(found) > 1 and not all(one.shared for one in found):
+        yield fault(
+            f"{counted(len(found), 'process', 'processes')} served the database within the last "
+            f"{GONE:.0f} s ({names}), and not all of them have CSAPP_REDIS_URL: these are separate "
+            "desks, whose visitors and waiters never meet",
+            "give all of them the same CSAPP_REDIS_URL, or run one process",
+        )
+    elif found and any(one.shared != bool(setup.settings.redis_url) for one in found):
+        has, lacks = _who_has_redis(found[0].shared)
+        yield fault(
+            f"the database is served by {names}: {has} has CSAPP_REDIS_URL and {lacks} has none, "
+            "so a server that is started with this configuration is a separate desk",
+            "give both the same CSAPP_REDIS_URL, or none; or stop that process",
+        )
 
 
 def left_over(setup: SetUp) -> Iterator[Finding]:
@@ -235,4 +262,14 @@ def _drift(whose: str, ahead: float) -> Iterator[Finding]:
         )
 
 
-CHECKS: tuple[Check, ...] = (database, file, processes, left_over, index, dates, redis, traces)
+CHECKS: tuple[Check, ...] = (
+    database,
+    file,
+    processes,
+    servers,
+    left_over,
+    index,
+    dates,
+    redis,
+    traces,
+)

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from . import tables
+from . import serving, tables
 from .holder import Holder
 from .port import Outdated, StoreError
+from .serving import Server
 from .slices import reading
 from .sql import SQLStore, open_store
 from .sqlite import SQLiteStore
@@ -48,6 +49,8 @@ class StoreFacts:
     clock_ahead: float = 0.0
     #: who serves SQLite's file; None: nobody, or that cannot be seen
     holder: Holder | None = None
+    #: who serves PostgreSQL
+    servers: tuple[Server, ...] = ()
     #: a file of version 0.1 beside the one in use, which no other application has claimed
     left_over: Path | None = None
     #: texts that are not in SQLite's search index yet
@@ -114,7 +117,7 @@ def _of_server(store: SQLStore, now: Callable[[], float]) -> StoreFacts:
         facts = _asked(store, now)
         store.refuse_foreign()
         store.check()
-        return replace(facts, newest=_newest(store))
+        return replace(facts, newest=_newest(store), servers=tuple(serving.servers(store)))
     except StoreError as error:
         return replace(facts, problem=str(error))
 

@@ -17,7 +17,7 @@ from services.desk import facts as redis
 from services.doctor import Level
 from services.doctor.stores import filesystem
 from services.history import facts as history
-from services.history import tables
+from services.history import serving, tables
 from services.history.holder import Holder
 from services.history.lock import ServingLock
 from services.history.owner import Owner
@@ -179,6 +179,29 @@ def test_a_folder_that_is_none(sick, good):
     good.instance.write_text("not a folder")
     found = sick(store=history.look(good.settings.database_url))
     says(found, Level.FAULT, "it cannot be made")
+
+
+def test_processes_that_serve_one_postgresql_and_are_separate_desks(sick, database, monkeypatch):
+    redis_url = "redis://127.0.0.1"
+    monkeypatch.setattr(serving, "GONE", 3600.0)  # however slow this test is
+    with closing(open_store(database)) as store:
+        serving.beat(store, "a", serving.Server("process 1 on shop", shared=True))
+        facts = history.look(database)
+        assert sick(store=facts, redis_url=redis_url) == []
+        said = says(sick(store=facts), Level.FAULT, "it has CSAPP_REDIS_URL")
+        assert "is served by process 1 on shop: " in said.what
+        serving.beat(store, "b", serving.Server("process 2 on shop", shared=True))
+        assert sick(store=history.look(database), redis_url=redis_url) == []
+        serving.beat(store, "c", serving.Server("process 3 on shop", shared=False))
+        for configured in (redis_url, None):
+            found = sick(store=history.look(database), redis_url=configured)
+            said = says(found, Level.FAULT, "3 processes served the database within the last 15 s")
+            assert "(process 1 on shop, process 2 on shop, process 3 on shop)" in said.what
+        for key in "ab":
+            serving.leave(store, key)
+        facts = history.look(database)
+        assert sick(store=facts) == []
+        says(sick(store=facts, redis_url=redis_url), Level.FAULT, "this configuration has CSAPP_R")
 
 
 def test_a_process_with_another_configuration_serves_the_file(sick, good):
