@@ -23,6 +23,7 @@ from blueprints import hashing
 from services.under_test import FOLDER
 from testkit import LiveServer
 from testkit.postgres import Postgres
+from testkit.redis import RedisServer
 
 from . import clocked
 
@@ -188,4 +189,11 @@ def echo_server() -> Iterator[LiveServer]:
 def postgres() -> Iterator[Postgres]:
     """The server that the tests share; who breaks it mends it."""
     with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    """The Redis that the tests share; each test has a desk of its own on it."""
+    with RedisServer() as server:
         yield server

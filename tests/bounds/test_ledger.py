@@ -38,26 +38,20 @@ class Worker:
         return True
 
 
-@pytest.fixture(scope="module")
-def redis() -> Iterator[RedisServer]:
-    with RedisServer() as server:
-        yield server
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
 
 
 @pytest.fixture
-def hire(redis: RedisServer, clock: Clock) -> Iterator[Callable[..., Worker]]:
+def hire(redis_server: RedisServer, clock: Clock) -> Iterator[Callable[..., Worker]]:
     name = f"d{next(_names)}"
     with ExitStack() as stack:
 
         def hire(connections: int = 10, lease: float = 1000.0) -> Worker:
             desk = RedisDesk(
-                redis.url, worker=f"w{next(_names)}", capacity=1, max_queue=10, grace=20, desk=name,
-                now=clock, timeout=30.0, lease=lease,
+                redis_server.url, worker=f"w{next(_names)}", capacity=1, max_queue=10, grace=20,
+                desk=name, now=clock, timeout=30.0, lease=lease,
             )  # fmt: skip
             stack.callback(desk.close)
             return Worker(desk, clock, connections)
@@ -82,10 +76,10 @@ def test_what_a_dead_worker_held_is_free_again(hire, clock):
     assert a.opens()
 
 
-def test_what_redis_has_lost_is_told_again(hire, redis):
+def test_what_redis_has_lost_is_told_again(hire, redis_server):
     a, b = hire(), hire()
     assert [one.opens() for _ in range(5) for one in (a, b)] == [True] * 10
-    redis.client().flushall()
+    redis_server.client().flushall()
     for worker in (a, b):  # each of them joins again, and one more of nobody's is asked about
         worker.desk.tick()
         worker.ledger.spend("anything", 1.0, 10)

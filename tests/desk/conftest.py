@@ -14,13 +14,6 @@ if TYPE_CHECKING:
     from .office import Office
 
 
-@pytest.fixture(scope="session")
-def server() -> Iterator[RedisServer]:
-    """The Redis that the tests share; each test has a desk of its own on it."""
-    with RedisServer() as server:
-        yield server
-
-
 @pytest.fixture
 def clock() -> Clock:
     from .helpers import Clock  # not before its assertions are registered
@@ -29,10 +22,10 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def office(server: RedisServer, clock: Clock) -> Iterator[Office]:
+def office(redis_server: RedisServer, clock: Clock) -> Iterator[Office]:
     from .office import Office
 
-    office = Office(server.url, clock)
+    office = Office(redis_server.url, clock)
     yield office
     office.close()
 

@@ -74,13 +74,6 @@ class Worker:
 
 
 @pytest.fixture
-def own_server() -> Iterator[RedisServer]:
-    """A Redis to be broken."""
-    with RedisServer() as server:
-        yield server
-
-
-@pytest.fixture
 def hired() -> Iterator[Callable[..., Worker]]:
     """`hired(url, name, …)`: workers of one desk, who go in the end."""
     desk = desk_name()
@@ -95,8 +88,8 @@ def hired() -> Iterator[Callable[..., Worker]]:
 
 
 @pytest.fixture
-def pair(server: RedisServer, hired: Callable[..., Worker]) -> tuple[Worker, Worker]:
-    return hired(server.url, "a"), hired(server.url, "b")
+def pair(redis_server: RedisServer, hired: Callable[..., Worker]) -> tuple[Worker, Worker]:
+    return hired(redis_server.url, "a"), hired(redis_server.url, "b")
 
 
 def post(sender: Worker, receiver: Worker, *letters: str) -> None:
@@ -211,16 +204,18 @@ def test_a_first_letter_that_is_lost_is_noticed(pair: tuple[Worker, Worker]) -> 
 
 
 @pytest.fixture
-def line(server: RedisServer) -> Iterator[FaultProxy]:
-    around = SimpleNamespace(port=server.port, tls=None, url=server.url, ws_url="", token=None)
+def line(redis_server: RedisServer) -> Iterator[FaultProxy]:
+    around = SimpleNamespace(
+        port=redis_server.port, tls=None, url=redis_server.url, ws_url="", token=None
+    )
     with FaultProxy(around) as proxy:
         yield proxy
 
 
 def test_letters_sent_twice_are_heard_once(
-    server: RedisServer, line: FaultProxy, hired: Callable[..., Worker]
+    redis_server: RedisServer, line: FaultProxy, hired: Callable[..., Worker]
 ) -> None:
-    b = hired(server.url, "b")
+    b = hired(redis_server.url, "b")
     a = hired(line.url, "a", IMPATIENT)
     post(a, b, "one")
     line.black_hole(TO_CLIENT)  # what is sent arrives, the answers do not
@@ -228,7 +223,7 @@ def test_letters_sent_twice_are_heard_once(
     line.heal()
     line.reset()
     post(a, b, "four")
-    client = redis.Redis.from_url(server.url, protocol=2)
+    client = redis.Redis.from_url(redis_server.url, protocol=2)
     assert client.xlen(box(b)) == 1 + 1 + 2 + 2 + 1, "two and three are there twice"
     client.close()
     b.read()
@@ -237,9 +232,9 @@ def test_letters_sent_twice_are_heard_once(
 
 
 def test_what_waits_is_bounded_and_its_loss_is_noticed(
-    server: RedisServer, line: FaultProxy, hired: Callable[..., Worker]
+    redis_server: RedisServer, line: FaultProxy, hired: Callable[..., Worker]
 ) -> None:
-    b = hired(server.url, "b")
+    b = hired(redis_server.url, "b")
     a = hired(line.url, "a")
     post(a, b, "one")
     line.refuse()

@@ -55,8 +55,8 @@ class TestRedisDesk(DeskConformance):
     rush_visits = 300  # each is a way to Redis and back
 
     @pytest.fixture(autouse=True)
-    def on(self, server: RedisServer) -> None:
-        self.url = server.url
+    def on(self, redis_server: RedisServer) -> None:
+        self.url = redis_server.url
 
     def make(self, clock: Clock, **settings: float) -> RedisDesk:
         name = desk_name()
@@ -64,9 +64,9 @@ class TestRedisDesk(DeskConformance):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def lives_on(server: RedisServer) -> None:
+def lives_on(redis_server: RedisServer) -> None:
     """Where the random lives are lived: hypothesis makes its machines by itself."""
-    RedisDeskMachine.url = server.url
+    RedisDeskMachine.url = redis_server.url
 
 
 class RedisDeskMachine(DeskMachine):
@@ -352,8 +352,8 @@ def test_several_workers_restore_at_once_and_it_is_done_once(office: Office) -> 
 # ---- Redis's own clock ---------------------------------------------------
 
 
-def test_on_redis_own_clock_a_match_says_how_long_it_took(server: RedisServer) -> None:
-    office = Office(server.url)
+def test_on_redis_own_clock_a_match_says_how_long_it_took(redis_server: RedisServer) -> None:
+    office = Office(redis_server.url)
     desk = office.hire("a")
     users_connect(desk, "Ann")
     ticket = desk.ticket("Ann")
@@ -364,9 +364,9 @@ def test_on_redis_own_clock_a_match_says_how_long_it_took(server: RedisServer) -
     office.close()
 
 
-def test_the_desk_lives_on_when_the_clock_jumps(server: RedisServer) -> None:
+def test_the_desk_lives_on_when_the_clock_jumps(redis_server: RedisServer) -> None:
     """An hour ahead or back, or half a minute in which Redis stood still: nobody is given up."""
-    office = Office(server.url)
+    office = Office(redis_server.url)
     a, b = office.hire("a"), office.hire("b")
     users_connect(b, "Ann")
     b.drop("Ann")
@@ -559,10 +559,12 @@ def test_while_redis_is_away_calls_fail_at_once_and_it_comes_back_by_itself(
     office.close()
 
 
-def test_an_answer_that_is_lost_is_made_up_for(server: RedisServer, clock: Clock) -> None:
-    around = SimpleNamespace(port=server.port, tls=None, url=server.url, ws_url="", token=None)
+def test_an_answer_that_is_lost_is_made_up_for(redis_server: RedisServer, clock: Clock) -> None:
+    around = SimpleNamespace(
+        port=redis_server.port, tls=None, url=redis_server.url, ws_url="", token=None
+    )
     with FaultProxy(around) as line:
-        office = Office(server.url, clock)
+        office = Office(redis_server.url, clock)
         b = office.hire("b")
         a = office.hire("a", url=line.url, timeout=IMPATIENT)
         waiters_get_ready(b, "Wanda")
