@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from services.history.lock import SUCCESSION, ServingLock
 from services.history.port import InUse
 from services.history.processes import Process, find, lineage
 from testkit import LiveServer
-from testkit.server import PATIENCE, ROOT
+from testkit.server import CONFIGURATION, PATIENCE, ROOT, STANDALONE
 
 from .probe import assert_ready_soon, readiness, until
 from .test_one_process import IN_USE
@@ -91,6 +93,30 @@ def test_the_next_worker_of_the_server_goes_first(
             assert IN_USE in readiness(bystander)[1]
 
 
+def test_an_upgraded_server_goes_first(env: dict[str, str], file: Path, tmp_path: Path):
+    """gunicorn's USR2: a new first process, and the old one ends soon."""
+    note, lock = tmp_path / "pid", ServingLock(str(file))
+    script = Path(sys.executable).with_name("gunicorn")  # `-m gunicorn` cannot start itself again
+    command = [sys.executable, str(script), "-c", CONFIGURATION, "-b", "127.0.0.1:{port}"]
+    with (
+        LiveServer([*command, "--pid", str(note), STANDALONE], env) as server,
+        contextlib.ExitStack() as after,
+    ):
+        assert_ready_soon(server)
+        before = f"process {server.worker_pid}"
+        with Bystander(env) as bystander:
+            server.signal(signal.SIGUSR2)
+            server.wait_for_line("Booting worker", count=2)
+            upgraded = int(Path(f"{note}.2").read_text())
+            after.callback(os.kill, upgraded, signal.SIGQUIT)
+            server.signal(signal.SIGTERM)
+            while (last := lock.last_holder()).name in (before, "another process"):
+                threading.Event().wait(0.02)  # the pause of who looks again and again
+            assert last.server == find(upgraded)
+            assert readiness(server) == (200, "")
+            assert IN_USE in readiness(bystander)[1]
+
+
 def test_when_the_whole_server_is_gone_a_bystander_serves(env: dict[str, str]):
     with LiveServer.gunicorn(env=env) as server:
         assert_ready_soon(server)
@@ -156,6 +182,33 @@ def test_the_wait_begins_anew_with_each_holder(file, other):
         lock.take(shared=False)
 
 
+def test_the_server_that_takes_the_place_of_one_that_has_ended_is_waited_for(file, other):
+    """gunicorn's USR2: the worker's last note names the new server, a child of the old one."""
+    lock, gone = ServingLock(str(file)), Process(99_999_999, 1)
+    heir = find(other.pid)
+    assert heir is not None
+    with open(lock.path, "w+") as note:
+        LastHolder("process 99999998", True, gone, False, (gone, heir)).write(note.fileno())
+    with pytest.raises(InUse, match="goes first"):
+        lock.take(shared=False)
+    with open(lock.path, "w+") as note:
+        us = find(os.getpid())
+        assert us is not None
+        LastHolder("process 99999998", True, gone, False, (heir, us)).write(note.fileno())
+    lock.take(shared=False)
+    lock.release()
+
+
+def test_what_else_its_server_has_started_is_named(other):
+    script = (
+        "from services.history.processes import siblings; print([p.number for p in siblings()])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert other.pid in json.loads(done.stdout)
+
+
 def test_nobody_waits_for_a_server_that_has_ended(file, other):
     lock = ServingLock(str(file))
     leave_note(lock, find(other.pid))
@@ -215,8 +268,9 @@ def test_a_file_that_says_nothing_keeps_nobody_out(file, text):
 
 @pytest.mark.parametrize("leaves", [True, False])
 @pytest.mark.parametrize("shared", [True, False])
-def test_what_it_says_is_read(file, leaves, shared):
+def test_what_it_says_is_read(file, leaves, shared, other):
     said = LastHolder.ours(leaves=leaves, shared=shared)
+    said = replace(said, heirs=(*said.heirs, Process(other.pid, 7), Process(other.pid, 8)))
     with open(file, "w+") as open_file:
         LastHolder("process 99999999999", True, find(1)).write(open_file.fileno())
         said.write(open_file.fileno())

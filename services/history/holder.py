@@ -2,9 +2,12 @@
 
     process 4711, leaving
     server 4700 81532 alone
+    next 4712 81590
 
 The second line names the process that started the holder (under gunicorn: the one
-that starts all workers), when that began, and how the lock is held.
+that starts all workers), when that began, and how the lock is held. The third one
+names what else that had started when the holder left: the next worker, or the
+server that takes its place (gunicorn's USR2).
 """
 
 from __future__ import annotations
@@ -12,7 +15,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from .processes import Process, find, lineage
+from .processes import Process, find, lineage, siblings
 
 #: what a holder that is about to end adds to its line
 _LEAVING = ", leaving"
@@ -20,7 +23,7 @@ _LEAVING = ", leaving"
 _ALONE, _SHARED = "alone", "shared"
 
 #: bytes of such a file that are read
-_LONGEST = 400
+_LONGEST = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,27 +46,30 @@ class LastHolder:
     #: the process that started it; None: nobody knows
     server: Process | None = None
     shared: bool = False
+    #: who may take its place
+    heirs: tuple[Process, ...] = ()
 
     @classmethod
     def ours(cls, *, leaves: bool, shared: bool) -> LastHolder:
         """What this process says of itself."""
-        return cls(f"process {os.getpid()}", leaves, find(os.getppid()), shared)
+        heirs = tuple(siblings()) if leaves else ()
+        return cls(f"process {os.getpid()}", leaves, find(os.getppid()), shared, heirs)
 
     @classmethod
     def read(cls, descriptor: int) -> LastHolder:
         """What is in an open file; what cannot be read says nothing."""
         try:
-            first, _, second = os.pread(descriptor, _LONGEST, 0).decode().partition("\n")
+            text = os.pread(descriptor, _LONGEST, 0).decode()
         except (OSError, UnicodeDecodeError):
             return cls()
+        first, second, third, *_ = [*text.split("\n"), "", "", ""]
         name = first.strip().removesuffix(_LEAVING)
         if not name:
             return cls()
         leaves = first.strip() != name
-        match second.split():
-            case ["server", number, began, how] if number.isdecimal() and began.isdecimal():
-                return cls(name, leaves, Process(int(number), int(began)), how == _SHARED)
-        return cls(name, leaves)
+        servers, heirs = _processes(second, "server"), _processes(third, "next")
+        how = second.endswith(f" {_SHARED}")
+        return cls(name, leaves, servers[0] if servers else None, how, tuple(heirs))
 
     def write(self, descriptor: int) -> None:
         """Let an open file say this and nothing else. Raises `OSError`."""
@@ -71,6 +77,8 @@ class LastHolder:
         if self.server is not None:
             how = _SHARED if self.shared else _ALONE
             text += f"server {self.server.number} {self.server.began} {how}\n"
+        if self.heirs:
+            text += f"next {' '.join(f'{one.number} {one.began}' for one in self.heirs)}\n"
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, text.encode(), 0)
 
@@ -80,17 +88,17 @@ class LastHolder:
         return self.server.number if self.server is not None else 0
 
     def is_of_our_server(self) -> bool:
-        """Whether what started the holder has started this process as well, or is it."""
-        return self.server is not None and self.server in lineage()
+        """Whether what started the holder, or an heir, has started this process, or is it."""
+        return not {self.server, *self.heirs}.isdisjoint(lineage())
 
     def comes_before_us(self, shared: bool) -> bool:
         """Whether the lock, which is free, is to go to another worker of the holder's server.
 
         Whoever holds it *shared* needs no turn after others that shared it.
         """
-        if self.server is None or (shared and self.shared):
+        if (shared and self.shared) or self.is_of_our_server():
             return False
-        return self.server.lives() and not self.is_of_our_server()
+        return any(one.lives() for one in (self.server, *self.heirs) if one is not None)
 
     def is_about_to_end(self) -> bool:
         """Whether the holder says so; or has ended, and another process only looks at the lock."""
@@ -98,3 +106,12 @@ class LastHolder:
             return self.leaves
         number = self.name.rpartition(" ")[2]
         return number.isdecimal() and find(int(number)) is None
+
+
+def _processes(line: str, kind: str) -> list[Process]:
+    """Those that a line of *kind* names."""
+    first, *words = line.split() or [""]
+    if first != kind:
+        return []
+    numbers = [int(word) for word in words if word.isdecimal()]
+    return [Process(*pair) for pair in zip(numbers[::2], numbers[1::2], strict=False)]

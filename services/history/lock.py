@@ -34,7 +34,7 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.
 
 #: s that others leave the database to the next worker of the server that served it last: so
 #: long may that one take to start and to load its application
-SUCCESSION = 15.0
+SUCCESSION = 20.0
 
 _held: weakref.WeakSet[ServingLock] = weakref.WeakSet()
 

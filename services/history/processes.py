@@ -44,6 +44,17 @@ def find(number: int) -> Process | None:
     return Process(number, 0)
 
 
+def siblings() -> list[Process]:
+    """The other living children of what started this process, as far as the system tells."""
+    parent = os.getppid()
+    try:
+        numbers = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    except OSError:
+        return []
+    found = [find(int(number)) for number in numbers]
+    return [one for one in found if one is not None and one.number != os.getpid()]
+
+
 def lineage() -> list[Process]:
     """This process, its parent and so on, as they were when this was first asked."""
     return _lineage(os.getpid())
