@@ -343,6 +343,10 @@ class Session:
         self._doubt().add(kept)
         self.put(data)
 
+    def remember(self, data: bytes) -> None:
+        """Remember framed bytes of version 1 until they have arrived."""
+        (self._unconfirmed or self._doubt()).add(data)
+
     def _doubt(self) -> Unconfirmed:
         """What may not have arrived is remembered from now on."""
         if self._unconfirmed is None:

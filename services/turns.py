@@ -32,6 +32,11 @@ class Speaker(Protocol):
     house: House
     #: queues framed bytes for its connection
     put: Callable[[bytes], None]
+    #: the same, and remembers them
+    tell: Callable[[bytes], None]
+
+    def remember(self, data: bytes) -> None:
+        """Remember what it is told, until it has arrived."""
 
 
 class Turns:
@@ -88,7 +93,7 @@ class Turns:
                 return
             self._actions = deque()
             self._add(action)
-            self._speaker.put = self._put
+            self._speaker.put, self._speaker.tell = self._put, self._tell
         self._speaker.house.runtime.spawn(self._act)
 
     @property
@@ -121,6 +126,10 @@ class Turns:
     def _put(self, frame: bytes) -> None:
         self.do(partial(self._connection.put, frame))
 
+    def _tell(self, frame: bytes) -> None:
+        self._speaker.remember(frame)  # at once: while it waits the connection may end
+        self._put(frame)
+
     def _act(self) -> None:
         while True:
             with _lock:
@@ -128,6 +137,7 @@ class Turns:
                     self._actions = None
                     self.held = 0
                     self._speaker.put = self._connection.put
+                    self._speaker.tell = self._connection.tell
                     return
                 action, spoken = self._actions.popleft()
                 self.held = max(0, self.held - _weight(action, spoken))

@@ -93,6 +93,8 @@ class Connection:
     def put(self, data: bytes) -> None:
         self.sent.append(json.loads(data[data.index(b"{") :]))
 
+    tell = put
+
     def close(self, code: int, reason: str = "") -> None:
         self.code = self.code or code
         self.reason = self.reason or reason

@@ -49,7 +49,10 @@ def test_the_last_words_come_before_the_goodbye_and_the_place_in_line_after_it(v
         switchboard=SimpleNamespace(catch_up=catch_up, store=None),
     )
     connection: Any = SimpleNamespace(
-        put=lambda data: told.append(json.loads(data[data.index(b"{") :])), code=None
+        put=lambda data: told.append(json.loads(data[data.index(b"{") :])),
+        tell=None,
+        code=None,
+        remember=lambda add, tidy: None,
     )
     session = Session(connection, Role.USER, house)
     session.dialect = dialect

@@ -159,6 +159,7 @@ class Line:
         #: its client's pongs come at once
         self.watch: Any = None
         self.is_silent, self.unsent = False, 0
+        self._remember: Callable[[bytes], None] | None = None
         #: messages received, as sessions count them
         self.received = 0
         self.batches: deque[Batch] = deque()
@@ -193,6 +194,15 @@ class Line:
                 self.watch.ponged()
         else:
             self.missed = True
+
+    def tell(self, data: bytes) -> None:
+        # what comes after its end is kept for a return: tests/test_unconfirmed.py
+        if self._remember is not None and self.code is None:
+            self._remember(data)
+        self.put(data)
+
+    def remember(self, add: Callable[[bytes], None], tidy: Callable[[], int]) -> None:
+        self._remember = add
 
     def take_in_passing(self, take: Callable[[list[bytes]], list[bytes]]) -> None:
         self.take = take
