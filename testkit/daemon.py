@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import shutil
 import signal
 import subprocess
@@ -73,9 +74,19 @@ class Daemon:
         self._end(self.STOP)
 
     def kill(self) -> None:
-        """SIGKILL all of it, as when the machine loses its power."""
-        self._signal(signal.SIGKILL)
-        self._end(signal.SIGKILL)
+        """SIGKILL all of it, as when the machine loses its power; returns when all is gone."""
+        with contextlib.ExitStack() as stack:
+            ends = []
+            for pid in self.pids():
+                with contextlib.suppress(ProcessLookupError):
+                    ends.append(os.pidfd_open(pid))
+                    stack.callback(os.close, ends[-1])
+            self._signal(signal.SIGKILL)
+            self._end(signal.SIGKILL)
+            for end in ends:  # the last one lets go of the memory that they share
+                gone = select.poll()
+                gone.register(end, select.POLLIN)
+                gone.poll(PATIENCE * 1000)
 
     def close(self) -> None:
         """End it, and leave nothing behind."""

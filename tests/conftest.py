@@ -69,21 +69,30 @@ def pytest_configure(config: pytest.Config) -> None:
 
 #: the files that take longest begin first, so that nobody waits for one of them in the end
 LONGEST = (
-    "shared/test_chats.py",
     "test_v2.py",
+    "shared/test_chats.py",
     "browser/test_widget.py",
     "chaos/test_chaos.py",
-    "test_operation.py",
+    "test_ends.py",
     "browser/test_console.py",
+    "test_operation.py",
     "client/test_client.py",
-    "test_wheel.py",
     "browser/test_console_looks.py",
+    "test_wheel.py",
+    "shared/test_redis_away.py",
+    "bounds/test_slow_requests.py",
     "browser/test_console_door.py",
+    "test_erasure.py",
+    "test_one_process.py",
+    "browser/test_widget_looks.py",
+    "browser/test_console_logins.py",
+    "history/test_schema.py",
+    "chaos/test_fleet.py",
+    "shared/test_outage.py",
     "faults/test_restarts.py",
-    "test_traps.py",
-    "history/test_care.py",
-    "history/test_export.py",
-    "test_metrics.py",
+    "browser/test_story.py",
+    "deploy/test_proxies.py",
+    "test_succession.py",
 )
 
 

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.browser
 CUT = ("ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION", "WebSocket connection to")
 
 #: s that a token lives, in tests that outlive it
-SHORT = 3
+SHORT = 8
 
 #: a page that is none has no icon
 NO_ICON = ("404",)

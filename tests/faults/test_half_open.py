@@ -17,6 +17,7 @@ from testkit.proxy import BOTH, FaultProxy
 from testkit.server import PATIENCE
 
 from ..clocked import let_pass
+from ..probe import until
 from .conftest import meet, running
 
 #: s: nobody is taken for gone unless a test says so
@@ -47,29 +48,35 @@ def say_all(waiter: Client, user: str) -> None:
     assert_quiet(waiter)
 
 
+def figure(server: LiveServer, name: str) -> int:
+    """A figure of `/metrics`."""
+    words = [line.split() for line in server.get("/metrics").splitlines()]
+    return int(float(next(line[1] for line in words if line[0] == f"csapp_{name}")))
+
+
 def waiting(server: LiveServer) -> int:
     """Texts that wait for their commit."""
-    lines = server.get("/metrics").splitlines()
-    return int(float(next(one for one in lines if one.startswith("csapp_history_waiting "))[22:]))
+    return figure(server, "history_waiting")
 
 
 def test_a_text_of_its_own_waits_for_a_commit_when_the_line_is_reset(kept):
     server, database = kept
     with FaultProxy(server) as line, Client.waiter(server, "wim-1") as waiter:
         user, _ = meet(Client.user(line, "ann-1"), waiter)
+        waiter.text("nothing is left to be stored", to=user.uuid)
+        assert_receives(user, "message_text", message="nothing is left to be stored")
         with closing(sqlite3.connect(database, isolation_level=None)) as lock:
             lock.execute("BEGIN IMMEDIATE")
+            received = figure(server, "messages_received_total")
             waiter.text("a commit is under way", to=user.uuid)
-            while waiting(server):
-                pass
+            until(lambda: figure(server, "messages_received_total") > received)
+            until(lambda: waiting(server) == 0)
             user.text("my own")
-            while waiting(server) < 1:
-                pass
+            until(lambda: waiting(server) == 1)
             line.reset()
             for text in TEXTS:
                 waiter.text(text, to=user.uuid)
-            while waiting(server) < 1 + len(TEXTS):
-                pass
+            until(lambda: waiting(server) == 1 + len(TEXTS))
             lock.execute("ROLLBACK")
         assert_receives(waiter, "message_text", message="my own")
         server.wait_for_line("disconnect role=user code=1006")

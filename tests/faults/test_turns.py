@@ -12,7 +12,7 @@ import pytest
 from testkit import Client, LiveServer, assert_receives
 
 from ..raw import TEXT, Raw, frame, request
-from .conftest import joining, running, settle, stopped
+from .conftest import figures, joining, running, settle, stopped
 
 CROWD = 100  # more than libev takes from the kernel at once, at first
 ROUNDS = 3
@@ -86,10 +86,12 @@ def test_who_is_ready_first_is_asked_first(server: LiveServer, still: bool) -> N
 
 def test_who_comes_while_it_stands_still_is_served_in_turn(server: LiveServer) -> None:
     """Handshake, token and question in one piece."""
+    before = figures(server)["participants"]
     with ExitStack() as stack:
         with stopped(server):
             people = [comer(stack, server, f"comer-{number}") for number in range(CROWD)]
         assert [place(raw) for raw in people] == list(range(CROWD))
+    assert figures(server, participants=before)["participants"] <= before, "their grace has ended"
 
 
 def comer(stack: ExitStack, server: LiveServer, sub: str) -> Raw:

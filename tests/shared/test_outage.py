@@ -41,6 +41,7 @@ def b(
     """The worker at the end of it."""
     url = postgres.url_of(database_url.rpartition("/")[2], line.port)
     env = {**SETTINGS, "CSAPP_DATABASE_URL": url, "CSAPP_REDIS_URL": redis.url}
+    env["CSAPP_HEARTBEAT"] = "3600"  # who is told nothing for long does not read
     with LiveServer.gunicorn("tests.faults.inspected:app", env) as server:
         server.get("/debug/loaded")
         yield server
