@@ -30,7 +30,7 @@ class NewFile(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """A `Path` with a name that can be printed."""
-        if not os.path.basename(value):
+        if not os.path.basename(value) and not os.path.isdir(value):
             self.fail("a file needs a name", param, ctx)
         if not is_unicode(value):  # SQLite opens no other
             self.fail("its name is not in UTF-8", param, ctx)

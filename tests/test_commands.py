@@ -129,6 +129,8 @@ def test_what_cannot_be_a_file_is_named(app: Flask, tmp_path: Path, command: tup
     before = sorted(tmp_path.iterdir())
     for name, said in {
         "folder": "is a directory",
+        "folder/": "is a directory",
+        "none/": "a file needs a name",
         "to folder": "is a directory",
         "file/x": f"{tmp_path / 'file'}: is no folder",
         "none/x": f"{tmp_path / 'none'}: there is no such folder",
@@ -136,7 +138,7 @@ def test_what_cannot_be_a_file_is_named(app: Flask, tmp_path: Path, command: tup
         "null": "null is no plain file",
     }.items():
         for force in ((), ("--force",)):
-            done = run(app, *force_after(command, force), tmp_path / name)
+            done = run(app, *force_after(command, force), f"{tmp_path}/{name}")
             assert done.exit_code in (1, 2), done.output
             assert said in done.output
     for name in ("file", "loose"):
