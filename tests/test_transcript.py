@@ -26,7 +26,7 @@ class Reader:
         self.told: list[dict[str, Any]] = []
         self.begun: list[Any] = []
         self.put = self._put
-        self.connection = SimpleNamespace(put=self._put, code=None)
+        self.connection = SimpleNamespace(put=self._put, tell=self._put, code=None)
         runtime = SimpleNamespace(spawn=self.begun.append, blocking=lambda function: function())
         self.house = SimpleNamespace(
             runtime=runtime,

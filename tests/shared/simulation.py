@@ -533,6 +533,8 @@ class Line:
         if self.code is None:
             self.down.extend(unframed(data))
 
+    tell = put
+
     def take_in_passing(self, take: Callable[[list[bytes]], list[bytes]]) -> None:
         """As there."""
         self._take = take
