@@ -96,6 +96,7 @@ class Outbox:
         "_backlog",
         "_closing",
         "_counted",
+        "_cut",
         "_drained",
         "_flusher",
         "_head",
@@ -145,6 +146,7 @@ class Outbox:
         self._marked = False
         self._writing = False
         self._closing = False
+        self._cut = False  # the queue was freed: there is a gap behind what is sent
         self._drained: threading.Event | None = None
         self._since = 0.0  # when the other side last got on by PROGRESS
         self._progress = 0
@@ -188,6 +190,8 @@ class Outbox:
     def finish(self, close_frame: bytes) -> None:
         """Send what is queued, then *close_frame*, then nothing more."""
         if not self._closing:
+            if self._cut:  # another thread may have put something behind the gap
+                self._queue.clear()
             # In this order: whoever sees the flag finds the frame in the queue.
             self._queue.append(close_frame)
             self._closing = True
@@ -345,6 +349,7 @@ class Outbox:
     def _overflow(self) -> None:
         """Free the queue; keep the rest of a begun frame, for what `finish` appends."""
         self._head, self._offset = _rest_of_frame(self._head, self._offset), 0
+        self._cut = True
         self._queue.clear()
         self._counted = self._waiting = 0
         self._backlog = len(self._head)

@@ -154,6 +154,22 @@ def test_too_many_bytes_overflow_once_and_the_stream_stays_whole(line):
     assert stream == frames.close(4413)
 
 
+def test_what_another_thread_puts_while_it_overflows_does_not_follow_the_gap(line):
+    one = line(most=256 * KIB)
+    overflowed = one.overflowed
+
+    def interrupted() -> None:
+        one.outbox.put(frames.frame(b"behind the gap"))
+        overflowed()
+
+    one.overflowed = interrupted
+    while not one.happened:
+        one.outbox.put(frames.frame(b"x" * 3000))
+    stream = one.read(10**9)
+    assert b"behind the gap" not in stream
+    assert stream.endswith(frames.close(4413))
+
+
 def test_no_progress_for_too_long_overflows(line):
     one = line(seconds=0.3)
     one.outbox.put(frames.frame(b"x" * 500 * KIB))
