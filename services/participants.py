@@ -41,6 +41,16 @@ class Phase(StrEnum):
     ON_DUTY = "on_duty"
 
 
+class Question(Protocol):
+    """Has what was put into a connection arrived?"""
+
+    def verdict(self) -> list[Kept]:
+        """What had not arrived when it was asked. Waits for the other end's answer."""
+
+    def withdraw(self) -> list[Kept]:
+        """Nobody waits for the answer any more; what a connection that has ended left behind."""
+
+
 class Socket(Protocol):
     """One connection of a participant, as a session shows it to the switchboard."""
 
@@ -65,17 +75,21 @@ class Socket(Protocol):
     def seen(self, talk: int) -> int | None:
         """The last `seq` of a talk that its client says it has seen; None: it says nothing."""
 
-    def wait_for(self, older: Socket) -> None:
-        """Tell first what *older*, of the same participant, turns out to have missed."""
+    def wait_for(self, older: Sequence[Socket]) -> None:
+        """Tell first what *older*, of the same participant, turn out to have missed."""
 
-    def ask(self) -> bool:
-        """Another connection of its participant comes: whether anything may not have arrived.
+    def ask(self) -> Question | None:
+        """Another connection of its participant comes: has what was put into this one arrived?
 
-        If so, `verdict` is called.
+        None: it has, or another newer one asks already.
         """
 
-    def verdict(self) -> list[Kept]:
-        """What had not arrived when it was asked. Waits for the other end's answer."""
+    @property
+    def is_lost(self) -> bool:
+        """It was asked, and has not answered in time."""
+
+    def inherit(self, newer: Socket) -> None:
+        """Keep what *newer*, which has ended, has missed: no other connection is there."""
 
     def hear(self, spoken: Spoken) -> None:
         """Stored texts for it, or echoes of its participant's own; never waits."""

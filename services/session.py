@@ -18,7 +18,7 @@ import logging
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -32,7 +32,8 @@ from .house import House
 from .identity import Identity, TokenError
 from .limits import TokenBucket
 from .origin import told_page
-from .participants import Kept, Line, Participant, Phase, Socket, Spoken, sealed
+from .participants import Kept, Line, Participant, Phase, Question, Socket, Spoken, sealed
+from .room import Room
 from .transcript import Transcript
 from .transport.connection import Connection
 from .turns import Turns
@@ -360,14 +361,18 @@ class Session:
         """What was put into this connection, which has ended, and has not arrived."""
         return [] if self._unconfirmed is None else self._unconfirmed.take()
 
-    def ask(self) -> bool:
+    def ask(self) -> Question | None:
         """Another connection of its participant comes: whether anything may not have arrived."""
-        return self._unconfirmed is not None and self._unconfirmed.ask()
+        return None if self._unconfirmed is None else self._unconfirmed.ask(self.house.wheel)
 
-    def verdict(self) -> list[Kept]:
-        """What had not arrived when it was asked. Waits for the other end's answer."""
-        unconfirmed = self._unconfirmed
-        return [] if unconfirmed is None else unconfirmed.verdict(self.house.wheel)
+    @property
+    def is_lost(self) -> bool:
+        """It was asked, and has not answered in time."""
+        return self._unconfirmed is not None and self._unconfirmed.is_lost
+
+    def inherit(self, newer: Socket) -> None:
+        """Keep what *newer*, which has ended, has missed: no other connection is there."""
+        self._doubt().inherit(newer.missed)
 
     def unconfirmed(self) -> list[Kept]:
         """What was put into this connection and may not have arrived."""
@@ -377,17 +382,21 @@ class Session:
         """The last `seq` of a talk that its client says it has seen; None: it says nothing."""
         return None if self._transcript is None else self._transcript.resumed(talk)
 
-    def wait_for(self, older: Socket) -> None:
-        """Tell first what *older*, of the same participant, turns out to have missed."""
-        if self._transcript is None and older.ask():
+    def wait_for(self, older: Sequence[Socket]) -> None:
+        """Tell first what *older*, of the same participant, turn out to have missed."""
+        if self._transcript is not None:
+            return
+        questions = [question for one in older if (question := one.ask()) is not None]
+        if questions:
             if self._turns is None:
                 self._turns = Turns(self)
-            self._turns.in_turn(partial(self._make_up_for, older))
+            room = self._doubt().make_room(questions)
+            self._turns.in_turn(partial(self._make_up_for, room))
 
-    def _make_up_for(self, older: Socket) -> None:
-        for kept in older.verdict():
-            self._doubt().add(kept)
+    def _make_up_for(self, room: Room) -> None:
+        for kept in room.fill():
             self.connection.put(kept.plain)
+        room.is_told = self.connection.code is None
 
     def meet(self, line: Line, frame: frames.ServerFrame) -> None:
         """Say who is at the other end of *line*; what was missed of their talk follows."""

@@ -171,9 +171,8 @@ class Switchboard:
             self._park_unseen(participant, sock)
         sock.welcome(participant, arrival)
         self._put_parked(participant, sock)
-        for older in participant.doubtful:  # it may be dead, and this be its client
-            if older is not sock:
-                sock.wait_for(older)
+        if older := [one for one in participant.doubtful if one is not sock]:
+            sock.wait_for(older)  # they may be dead, and this be their client
         participant.hold((*participant.sockets, sock))
         if back:
             self._show(participant, "online")
@@ -215,9 +214,14 @@ class Switchboard:
             with self._lock:
                 if sock not in participant.sockets:
                     return  # replaced by a newer login
-                missed = sock.missed() if sock in participant.doubtful else []
-                participant.hold(tuple(one for one in participant.sockets if one is not sock))
-                last = not participant.sockets
+                rest = tuple(one for one in participant.sockets if one is not sock)
+                missed: list[Kept] = []
+                if rest and not deliberate and all(one.is_lost for one in rest):
+                    rest[-1].inherit(sock)
+                elif sock in participant.doubtful:
+                    missed = sock.missed()
+                participant.hold(rest)
+                last = not rest
                 if last and not deliberate:
                     self._park_missed(participant, missed)
                 if last and not deliberate and not participant.elsewhere:

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from .participants import Kept, Spoken
+from .participants import Question as Asked
+from .room import Room, merged
 from .timers import Wheel
 
 #: texts remembered of one connection; of more, the oldest count as confirmed
@@ -60,6 +62,29 @@ class _Mark:
     __slots__ = ()
 
 
+class Question:
+    """A newer connection of the same participant asks *asked*: what has not arrived there?"""
+
+    __slots__ = ("_asked", "_wheel", "word")
+
+    def __init__(self, asked: Unconfirmed, wheel: Wheel) -> None:
+        self._asked = asked
+        self._wheel = wheel
+        #: set when there is nothing more to wait for
+        self.word = threading.Event()
+
+    def verdict(self) -> list[Kept]:
+        """What had not arrived when it was asked. Waits for the answer, as long as one may take."""
+        timer = self._wheel.after(VERDICT, self.word.set)
+        self.word.wait()
+        timer.cancel()
+        return self._asked.answer(self)
+
+    def withdraw(self) -> list[Kept]:
+        """Nobody waits for the answer any more; what *asked*, which has ended, has left behind."""
+        return self._asked.withdraw(self)
+
+
 class Unconfirmed:
     """What *connection* was given, oldest first.
 
@@ -67,12 +92,23 @@ class Unconfirmed:
     add to it at any time: what is looked at is a copy.
     """
 
-    __slots__ = ("_asked", "_connection", "_ended", "_given", "_in_full", "_word", "add")
+    __slots__ = (
+        "_asked",
+        "_connection",
+        "_ended",
+        "_given",
+        "_in_full",
+        "_is_left",
+        "_question",
+        "_room",
+        "add",
+        "is_lost",
+    )
 
     def __init__(self, connection: Connection, *, in_full: bool) -> None:
         self._connection = connection
         self._in_full = in_full
-        self._given: deque[Given | _Mark] = deque(maxlen=MOST)
+        self._given: deque[Given | Room | _Mark] = deque(maxlen=MOST)
         #: it is put into the connection's outbox, whether that takes it or not; this is in the
         #: way of each text, so it is the list's own
         self.add: Callable[[Given], None] = self._given.append
@@ -80,7 +116,14 @@ class Unconfirmed:
         self._asked: _Mark | None = None
         #: where the connection ended
         self._ended: _Mark | None = None
-        self._word: threading.Event | None = None
+        #: of a newer connection
+        self._question: Question | None = None
+        #: for what older connections have missed
+        self._room: Room | None = None
+        #: its participant does not have this connection any more
+        self._is_left = False
+        #: it has not answered in time, and nothing has come from it since
+        self.is_lost = False
         connection.watch = self
         connection.remember(self.add, self._tidy)
         if connection.code is not None:
@@ -91,7 +134,7 @@ class Unconfirmed:
         self._given.append(mark)
         return mark
 
-    def _before(self, mark: _Mark) -> list[Given | _Mark]:
+    def _before(self, mark: _Mark | Room) -> list[Given | Room | _Mark]:
         """What is remembered of what was given before *mark*, which may be forgotten itself."""
         given = list(self._given)
         return given[: given.index(mark)] if mark in given else []
@@ -114,76 +157,126 @@ class Unconfirmed:
 
     def pinged(self) -> None:
         """A ping follows what was given until now; only its own pong counts from now on."""
-        if self._word is None:
+        if self._question is None:
             self._asked = self._mark()
 
     def ponged(self) -> None:
         """The pong of the last ping has come."""
+        self.is_lost = False
         if self._asked is not None:
-            self._forget(len(self._before(self._asked)))
+            if self._room is None or self._room.is_told:  # what comes after it waits for it
+                self._forget(len(self._before(self._asked)))
+                self._room = None
             self._asked = None
-        if self._word is not None:
-            self._word.set()
+        if self._question is not None:
+            self._question.word.set()
 
     def take(self) -> list[Kept]:
         """The connection has ended: what has not arrived; all of it, where that is not known."""
-        if self._word is not None:  # a newer connection waits for it
-            self._word.set()
+        self._is_left = True
+        if self._question is not None:  # a newer connection waits for it
+            self._question.word.set()
             return []
         self._forget(self._arrived())
         missed = self.all()
+        if self._room is not None and not self._room.is_told:
+            missed = merged([self._room.give_up(), missed])
         self._given.clear()
         return missed
 
     def _arrived(self) -> int:
         """The connection has ended: how many of the first have arrived, as far as is known.
 
-        What was never sent are the last bytes of what was given before the end.
+        What was never sent are the last bytes of what was given before the end,
+        and all that has waited for what older connections have missed.
         """
-        if self._connection.is_silent or self._ended is None:
+        if self._connection.is_silent or self.is_lost or self._ended is None:
             return 0
-        before = self._before(self._ended)
+        end: _Mark | Room = self._ended
+        if self._room is not None and not self._room.is_told:
+            end = self._room
+        before = self._before(end)
         left = self._connection.unsent
         while before and left > 0:
             left -= _size(before.pop())
         return len(before)
 
+    def make_room(self, questions: Sequence[Asked]) -> Room:
+        """What the older connections turn out to have missed comes here."""
+        self._room = Room(questions)
+        self._given.append(self._room)
+        return self._room
+
+    def inherit(self, take: Callable[[], list[Kept]]) -> None:
+        """A newer connection has ended, only lost ones are left: this keeps what *take* returns.
+
+        Whatever else was given here until now, the newer one was given as well.
+        """
+        mark = self._mark()
+        missed = take()
+        self._forget(len(self._before(mark)))
+        self._given.appendleft(Room((), missed))
+
     def all(self) -> list[Kept]:
         """All of it; it stays here."""
         return self._as_kept(list(self._given))
 
-    def ask(self) -> bool:
+    def ask(self, wheel: Wheel) -> Question | None:
         """A newer connection of the same client, or another window, begins to be told what follows.
 
-        False: there is no doubt. Otherwise `verdict` says what it is to be told first.
+        None: there is no doubt, or another newer one, which is told, has asked already.
         """
-        if self._word is not None or all(type(one) is _Mark for one in list(self._given)):
-            return False
-        self._word = threading.Event()
+        if self._question is not None or not self._is_in_doubt:
+            return None
+        self._question = question = Question(self, wheel)
         if self._connection.code is None:
             self._asked = self._mark()
             self._connection.prove()
         else:
             self._forget(self._arrived())
             self._asked = self._mark()
-            self._word.set()
-        return True
+            question.word.set()
+        return question
 
-    def verdict(self, wheel: Wheel) -> list[Kept]:
-        """What had not arrived when it was asked. Waits for the answer, as long as one may take."""
-        assert self._word is not None  # noqa: S101
-        timer = wheel.after(VERDICT, self._word.set)
-        self._word.wait()
-        timer.cancel()
-        asked, self._asked, self._word = self._asked, None, None
-        given = [] if asked is None else self._before(asked)
+    @property
+    def _is_in_doubt(self) -> bool:
+        if self._room is not None and not self._room.is_told:
+            return True
+        return any(
+            one.kept if isinstance(one, Room) else type(one) is not _Mark
+            for one in list(self._given)
+        )
+
+    def answer(self, question: Question) -> list[Kept]:
+        """The answer to *question* has come, or will not; what had not arrived by then."""
+        if self._question is not question:
+            return []  # it was withdrawn
+        asked, self._asked, self._question = self._asked, None, None
+        if asked is None:
+            return []
+        self.is_lost = self._connection.code is None
+        given = self._before(asked)
         self._forget(len(given))
+        for one in given:
+            if isinstance(one, Room):
+                one.fill()
+                self._room = None
         return self._as_kept(given)
 
-    def _as_kept(self, given: Iterable[Given | _Mark]) -> list[Kept]:
+    def withdraw(self, question: Question) -> list[Kept]:
+        """Nobody waits for *question* any more; what a connection that has ended left here."""
+        if self._question is not question:
+            return []
+        self._question = None
+        question.word.set()
+        return self.take() if self._is_left else []
+
+    def _as_kept(self, given: Iterable[Given | Room | _Mark]) -> list[Kept]:
         return [kept for one in given if not isinstance(one, _Mark) for kept in self._each(one)]
 
-    def _each(self, given: Given) -> list[Kept]:
+    def _each(self, given: Given | Room) -> list[Kept]:
+        if isinstance(given, Room):
+            return given.kept
         if isinstance(given, bytes):
             return [Kept(given, b"")]
         if isinstance(given, Kept):
@@ -195,8 +288,10 @@ class Unconfirmed:
         ]  # fmt: skip
 
 
-def _size(given: Given | _Mark) -> int:
+def _size(given: Given | Room | _Mark) -> int:
     """Its bytes, about: version 2 frames them in a few more."""
+    if isinstance(given, Room):
+        return sum(len(kept.plain) for kept in given.kept)
     if isinstance(given, bytes):
         return len(given)
     if isinstance(given, _Mark):

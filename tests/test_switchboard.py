@@ -32,6 +32,9 @@ class Ear:
         self.lost: list[Kept] = []
         #: whose connection it is
         self.owner: Any = None
+        self.is_lost = False
+        #: which newer ones' texts it keeps
+        self.heritage: list[Any] = []
 
     def _hear(self, *what: Any) -> None:
         if self.breaks:
@@ -66,13 +69,16 @@ class Ear:
     def take_question(self) -> None: ...
 
     def wait_for(self, older: Any) -> None:
-        assert older is not self, "it would wait for its own word"
+        assert self not in older, "it would wait for its own word"
 
     def fail(self) -> None:
         self.failed = True
 
     def missed(self) -> list[Kept]:
         return self.lost
+
+    def inherit(self, newer: Any) -> None:
+        self.heritage.append(newer)
 
 
 class Office:
@@ -206,6 +212,18 @@ def test_row29_what_another_window_has_heard_is_not_told_again():
     socket: Any = dead
     office.switchboard.exit(ann, socket, deliberate=False)
     assert not ann.parked
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_row29_what_only_a_lost_window_has_heard_is_kept_with_it(lost):
+    office = Office(keeps=True)
+    dead, back, ada = Ear(), Ear(), Ear()
+    ann = office.meet(dead, back, waiter=ada)
+    dead.is_lost = lost
+    socket: Any = back
+    office.switchboard.exit(ann, socket, deliberate=False)
+    assert dead.heritage == ([back] if lost else [])
+    assert ann.sockets == (dead,)
 
 
 def test_a_connection_that_is_told_what_was_parked_does_not_wait_for_itself():

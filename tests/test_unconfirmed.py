@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from services import unconfirmed
+from services.participants import Kept
+from services.room import Room, merged
 from services.unconfirmed import Unconfirmed
 
 
@@ -39,6 +41,17 @@ class Wheel:
         return self
 
     def cancel(self) -> None: ...
+
+
+NOW: Any = Wheel()
+
+
+def verdict(texts: Unconfirmed, meanwhile: Any = None) -> list[Kept]:
+    """What a newer connection is told of it."""
+    wheel: Any = Wheel(meanwhile)
+    question = texts.ask(wheel)
+    assert question
+    return question.verdict()
 
 
 @pytest.fixture
@@ -127,21 +140,19 @@ def test_and_by_their_number(line, monkeypatch):
 
 
 def test_whoever_answers_a_ping_has_missed_nothing(line, texts):
-    wheel: Any = Wheel(line.watch.ponged)
-    assert texts.ask()
-    assert texts.verdict(wheel) == []
+    assert verdict(texts, line.watch.ponged) == []
     assert line.pings == 1
     assert texts.all() == []
-    assert not texts.ask()
+    assert not texts.ask(NOW)
 
 
 def test_whoever_does_not_answer_in_time_has_missed_it_all(line, texts):
-    wheel: Any = Wheel()
-    assert texts.ask()
+    question = texts.ask(NOW)
+    assert question
     line.tell(b"both have heard it")
     line.watch.pinged()
-    assert not texts.ask(), "a third one comes"
-    assert plain(texts.verdict(wheel)) == [b"one", b"two"]
+    assert not texts.ask(NOW), "a third one comes"
+    assert plain(question.verdict()) == [b"one", b"two"]
     assert plain(texts.all()) == [b"both have heard it"]
 
 
@@ -150,15 +161,101 @@ def test_one_that_ends_while_it_is_asked_leaves_all_to_whoever_asks(line, texts)
         end(line)
         assert texts.take() == []
 
-    wheel: Any = Wheel(die)
-    assert texts.ask()
-    assert plain(texts.verdict(wheel)) == [b"one", b"two"]
+    assert plain(verdict(texts, die)) == [b"one", b"two"]
 
 
 def test_of_one_that_has_ended_already_what_came_after_its_end_is_told_at_once(line, texts):
     end(line)
     line.tell(b"three")
-    wheel: Any = Wheel(lambda: None)
-    assert texts.ask()
-    assert plain(texts.verdict(wheel)) == [b"three"]
+    assert plain(verdict(texts, lambda: None)) == [b"three"]
     assert line.pings == 0
+
+
+# ---- several dead ones at once ---------------------------------------------
+
+
+def second(*questions: Any) -> tuple[Line, Unconfirmed, Room]:
+    """A newer connection, which has to wait for the answers of the older ones."""
+    line = Line()
+    found = Unconfirmed(line, in_full=False)
+    return line, found, found.make_room(questions)
+
+
+def test_who_comes_third_is_told_what_the_second_was_still_to_be_told(line, texts):
+    line_2, second_one, _ = second(texts.ask(NOW))
+    for one in (line, line_2):
+        one.tell(b"three")
+    assert not texts.ask(NOW), "the second one has asked already"
+    assert plain(verdict(second_one)) == [b"one", b"two", b"three"]
+    assert second_one.take() == []
+
+
+def test_a_pong_says_nothing_of_what_still_waits(line, texts):
+    line_2, second_one, _ = second(texts.ask(NOW))
+    line_2.tell(b"three")
+    second_one.pinged()
+    second_one.ponged()
+    end(line_2, silent=True)
+    assert plain(second_one.take()) == [b"three"]
+    assert plain(verdict(texts)) == [b"one", b"two"], "the first one is as it was"
+
+
+def test_what_the_second_had_been_told_is_told_once(line, texts):
+    line_2, second_one, room = second(texts.ask(NOW))
+    line_2.tell(b"three")
+    assert plain(room.fill()) == [b"one", b"two"]
+    room.is_told = True
+    second_one.pinged()
+    second_one.ponged()
+    line_2.tell(b"four")
+    assert plain(verdict(second_one)) == [b"four"]
+
+
+def test_the_second_leaves_to_the_first_what_it_was_not_told(line, texts):
+    line_2, second_one, _ = second(texts.ask(NOW))
+    for one in (line, line_2):
+        one.tell(b"three")
+    end(line_2)
+    assert plain(second_one.take()) == [b"three"], "it waited, so it was never sent"
+    assert plain(verdict(texts)) == [b"one", b"two", b"three"]
+
+
+def test_what_the_first_has_left_behind_the_second_leaves_too(line, texts):
+    line_2, second_one, _ = second(texts.ask(NOW))
+    line_2.tell(b"three")
+    end(line, silent=True)
+    assert texts.take() == [], "the second one waits for it"
+    end(line_2)
+    assert plain(second_one.take()) == [b"one", b"two", b"three"]
+
+
+def test_one_that_does_not_answer_has_missed_what_comes_later_however_it_ends(line, texts):
+    verdict(texts)
+    line.tell(b"three")
+    end(line)
+    assert plain(texts.take()) == [b"three"]
+
+
+def test_only_a_lost_one_is_left_which_keeps_what_the_newer_one_missed(line, texts):
+    line_2, second_one, room = second(texts.ask(NOW))
+    assert plain(room.fill()) == [b"one", b"two"]
+    room.is_told = True
+    for one in (line, line_2):
+        one.tell(b"three")
+    second_one.pinged()
+    second_one.ponged()
+    for one in (line, line_2):
+        one.tell(b"four")
+    end(line_2, silent=True)
+    assert texts.is_lost
+    texts.inherit(second_one.take)
+    line.tell(b"five")
+    assert plain(verdict(texts)) == [b"four", b"five"]
+
+
+def test_two_accounts_of_the_same_are_woven_into_one():
+    one, two, three, four = (Kept(text, b"", 7, seq, seq) for seq, text in enumerate(b"1234", 1))
+    again = Kept(b"under another id", b"", 7, 3, 3)
+    assert merged([[again], [one, two, three, four]]) == [one, two, again, four]
+    assert merged([[one, three], [two, three], [four]]) == [one, two, three, four]
+    assert merged([[], [two]]) == [two]

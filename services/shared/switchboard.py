@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -37,7 +37,18 @@ from ..desk.port import (
 from ..history.port import Chat, Side, Store
 from ..history.writer import Talk, Writer
 from ..identity import Identity, TokenRole
-from ..participants import SIDES, Kept, Line, Participant, Phase, Socket, Spoken, answer
+from ..participants import (
+    SIDES,
+    Kept,
+    Line,
+    Participant,
+    Phase,
+    Question,
+    Socket,
+    Spoken,
+    answer,
+)
+from ..room import merged
 from ..runtime import Runtime
 from ..standings import standings
 from ..switchboard import Switchboard
@@ -189,9 +200,9 @@ class SharedSwitchboard(Switchboard):
         if person.role is Role.WAITER:  # a letter of its login may have been lost
             self._tell_login(person, now - before)
         if now - before:  # its client may have come back there from a connection that is dead
-            for sock in person.doubtful:
-                if sock.ask():
-                    self._runtime.spawn(self._send_missed, person, sock, now - before)
+            questions = [one for sock in person.doubtful if (one := sock.ask()) is not None]
+            if questions:
+                self._runtime.spawn(self._send_missed, person, questions, now - before)
         for talk in _talks_of(person):
             if talk.end:  # what went to where it was before may be missing where it is now
                 self._send(now - before, Reached(talk.record.key, talk.end))
@@ -199,9 +210,11 @@ class SharedSwitchboard(Switchboard):
                 self._order.check(talk)
         self._forget(person)
 
-    def _send_missed(self, person: Participant, sock: Socket, workers: set[str]) -> None:
-        """What *sock* turns out to have missed goes to where its participant has come."""
-        if kept := sock.verdict():
+    def _send_missed(
+        self, person: Participant, asked: Sequence[Question], workers: set[str]
+    ) -> None:
+        """What its connections turn out to have missed goes to where *person* has come."""
+        if kept := merged([question.verdict() for question in asked]):
             self._send(workers, Parked(person.uuid, kept))
 
     def _forget(self, person: Participant) -> None:

@@ -109,6 +109,40 @@ def test_half_open_version_1_returns_and_hears_all(request, history):
         user.drop()
 
 
+@pytest.mark.parametrize("history", ["kept", "off"])
+@pytest.mark.parametrize("early", [True, False], ids=["before-it-is-told", "afterwards"])
+def test_half_open_version_1_returns_into_another_dead_line(request, history, early):
+    """The second connection dies, too, and the third is told all, once and in order."""
+    found = request.getfixturevalue(history)
+    server: LiveServer = found if history == "off" else found[0]
+    subject = f"ann-{history}-{early}"
+    with (
+        FaultProxy(server) as line,
+        FaultProxy(server) as other,
+        Client.waiter(server, f"wim-{subject}") as waiter,
+    ):
+        user, _ = meet(Client.user(line, subject), waiter)
+        line.black_hole(BOTH)
+        say_all(waiter, user.uuid)
+        second = Client.user(other, subject)
+        assert_receives(second, "initialize")
+        other.black_hole(BOTH)
+        if not early:
+            let_pass(server, 2)
+        waiter.text("to two dead lines", to=user.uuid)
+        assert_quiet(waiter)
+        with Client.user(server, subject) as back:
+            assert_receives(back, "initialize")
+            waiter.text("live", to=user.uuid)
+            assert_quiet(waiter)
+            let_pass(server, 4)
+            for text in [*TEXTS, "to two dead lines", "live"]:
+                assert_receives(back, "message_text", message=text)
+            assert_quiet(back)
+        for one in (user, second):
+            one.drop()
+
+
 def test_two_windows_of_version_1_are_told_nothing_twice(kept):
     server, _ = kept
     with Client.waiter(server, "wim-4") as waiter, ThreadPoolExecutor(1) as pool:

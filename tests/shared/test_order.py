@@ -357,8 +357,8 @@ def test_what_this_worker_keeps_goes_where_she_comes_back(worker):
 @pytest.mark.parametrize("answers", [True, False])
 def test_what_a_dead_connection_has_swallowed_goes_where_she_comes_back(worker, answers):
     swallowed = Kept(b"one", b"", worker.key, 1, 1)
-    worker.ann.ask = lambda: True
-    worker.ann.verdict = lambda: [] if answers else [swallowed]
+    question = SimpleNamespace(verdict=lambda: [] if answers else [swallowed])
+    worker.ann.ask = lambda: question
     worker.user.doubtful = (worker.ann,)
     worker.moved("here", "there")
     parked = [one for one in worker.posted() if isinstance(one, Parked)]
