@@ -28,6 +28,9 @@ MOST_BYTES = 262_144
 #: s that a newer connection of the same participant waits for the word of an older one
 VERDICT = 2.0
 
+#: held while something is forgotten: a pong, the end and the outbox may do so at once
+_lock = threading.Lock()
+
 
 class Connection(Protocol):
     """Of a connection, what is needed here."""
@@ -139,15 +142,21 @@ class Unconfirmed:
         given = list(self._given)
         return given[: given.index(mark)] if mark in given else []
 
-    def _forget(self, count: int) -> None:
-        for _ in range(count):
-            self._given.popleft()
+    def _forget(self, oldest: Iterable[Given | Room | _Mark]) -> None:
+        """Forget these, as far as nobody has done so since they were looked at."""
+        with _lock:
+            for one in oldest:
+                if self._given and self._given[0] is one:
+                    self._given.popleft()
 
     def _tidy(self) -> int:
         """Forget the oldest of too many bytes; returns after how many more to look again."""
-        left = sum(map(_size, list(self._given)))
+        given = list(self._given)
+        left, count = sum(map(_size, given)), 0
         while left > MOST_BYTES:
-            left -= _size(self._given.popleft())
+            left -= _size(given[count])
+            count += 1
+        self._forget(given[:count])
         return MOST_BYTES
 
     def ended(self) -> None:
@@ -165,7 +174,7 @@ class Unconfirmed:
         self.is_lost = False
         if self._asked is not None:
             if self._room is None or self._room.is_told:  # what comes after it waits for it
-                self._forget(len(self._before(self._asked)))
+                self._forget(self._before(self._asked))
                 self._room = None
             self._asked = None
         if self._question is not None:
@@ -178,20 +187,21 @@ class Unconfirmed:
             self._question.word.set()
             return []
         self._forget(self._arrived())
-        missed = self.all()
+        given = list(self._given)
+        self._forget(given)
+        missed = self._as_kept(given)
         if self._room is not None and not self._room.is_told:
             missed = merged([self._room.give_up(), missed])
-        self._given.clear()
         return missed
 
-    def _arrived(self) -> int:
-        """The connection has ended: how many of the first have arrived, as far as is known.
+    def _arrived(self) -> list[Given | Room | _Mark]:
+        """The connection has ended: the first ones, which have arrived, as far as is known.
 
         What was never sent are the last bytes of what was given before the end,
         and all that has waited for what older connections have missed.
         """
         if self._connection.is_silent or self.is_lost or self._ended is None:
-            return 0
+            return []
         end: _Mark | Room = self._ended
         if self._room is not None and not self._room.is_told:
             end = self._room
@@ -199,7 +209,7 @@ class Unconfirmed:
         left = self._connection.unsent
         while before and left > 0:
             left -= _size(before.pop())
-        return len(before)
+        return before
 
     def make_room(self, questions: Sequence[Asked]) -> Room:
         """What the older connections turn out to have missed comes here."""
@@ -214,7 +224,7 @@ class Unconfirmed:
         """
         mark = self._mark()
         missed = take()
-        self._forget(len(self._before(mark)))
+        self._forget(self._before(mark))
         self._given.appendleft(Room((), missed))
 
     def all(self) -> list[Kept]:
@@ -256,7 +266,7 @@ class Unconfirmed:
             return []
         self.is_lost = self._connection.code is None
         given = self._before(asked)
-        self._forget(len(given))
+        self._forget(given)
         for one in given:
             if isinstance(one, Room):
                 one.fill()

@@ -139,6 +139,45 @@ def test_and_by_their_number(line, monkeypatch):
     assert plain(texts.take()) == [b"six"]
 
 
+def test_a_pong_may_come_while_the_bytes_are_counted(line, texts, monkeypatch):
+    """With threads: the outbox counts in one, the pong is read in another."""
+    size = unconfirmed._size
+
+    def answered(one: Any) -> int:
+        texts.ponged()
+        return size(one)
+
+    monkeypatch.setattr(unconfirmed, "MOST_BYTES", 0)
+    line.prove()
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(unconfirmed, "_size", answered)
+        line.tell(b"three")
+        line.tidy()
+    line.tell(b"four")
+    assert plain(texts.all()) == [b"four"]
+
+
+def test_more_may_be_told_while_a_pong_is_read(line, monkeypatch):
+    """Then the oldest are forgotten anyway, and none that came after the ping."""
+    monkeypatch.setattr(unconfirmed, "MOST", 4)
+    texts = Unconfirmed(line, in_full=False)
+    before = Unconfirmed._before
+
+    def tell_more(self: Unconfirmed, mark: Any) -> Any:
+        found = before(self, mark)
+        line.tell(b"four")
+        line.tell(b"five")
+        return found
+
+    line.tell(b"one")
+    line.tell(b"two")
+    line.prove()
+    line.tell(b"three")
+    monkeypatch.setattr(Unconfirmed, "_before", tell_more)
+    texts.ponged()
+    assert plain(texts.all()) == [b"three", b"four", b"five"]
+
+
 def test_whoever_answers_a_ping_has_missed_nothing(line, texts):
     assert verdict(texts, line.watch.ponged) == []
     assert line.pings == 1
