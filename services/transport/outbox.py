@@ -331,6 +331,8 @@ class Outbox:
         self.sent += sent
         self._offset += sent
         self._progress += sent
+        if self.sent >= self._tidy_at:
+            self._make_room()
         if self._progress >= PROGRESS:
             self._progress = 0
             self._since = self._flusher.clock()

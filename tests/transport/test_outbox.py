@@ -224,3 +224,26 @@ def test_waiting_for_a_slow_reader_ends_when_it_has_read(line):
     one.read(900 * KIB)
     assert done.wait(PATIENCE)
     assert one.outbox.backlog <= 100 * KIB
+
+
+def test_what_is_told_is_remembered_and_looked_at_though_the_reader_is_slow(line):
+    """Between two frames the queue never empties, and much may be told meanwhile."""
+    one, told, looks, again = line(), [], [], threading.Event()
+
+    def look() -> int:
+        looks.append(one.outbox.sent)
+        if len(looks) > 2:
+            again.set()
+        return 64 * KIB
+
+    one.outbox.remember(told.append, look)
+    frame = b"x" * 900 * KIB
+    one.outbox.tell(frame)
+    assert one.read(600 * KIB)
+    assert again.wait(PATIENCE)
+    assert one.outbox.backlog, "the queue has emptied"
+    assert looks == sorted(looks)
+    assert told == [frame]
+    one.outbox.finish(b"")
+    one.outbox.tell(b"y")
+    assert told == [frame, b"y"], "it was told, though it is not sent"
