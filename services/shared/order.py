@@ -90,7 +90,7 @@ class Order:
         if talk is None or said.side not in talk.lines:
             return
         spoken = self._heard_of(talk, said)
-        if not said.kept and talk.is_overtaken(spoken.seqs[0], spoken.seqs[-1]):
+        if not said.kept and talk.is_overtaken(spoken.seqs):
             self._tell(spoken)  # version 2 knows whether it has seen it
         self.put(talk, spoken)
 

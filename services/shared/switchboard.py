@@ -336,11 +336,12 @@ class SharedSwitchboard(Switchboard):
 
     def heard(self, sender: str, pieces: list[bytes]) -> None:
         """Letters of another worker. Waits where one may be for somebody who is being let in."""
+        newcomer = self._newcomer  # whoever is let in later cannot be known to others yet
         for piece in pieces:
             for letter in decode(piece):
                 try:
-                    if not self._is_about_known(letter):
-                        self._await_newcomer()
+                    if newcomer is not None and not self._is_about_known(letter):
+                        newcomer.wait()
                     _HEARD[type(letter)](self, letter)
                 except Exception:
                     log.exception("a letter of %s could not be read", sender)
@@ -349,13 +350,6 @@ class SharedSwitchboard(Switchboard):
         if isinstance(letter, Parked | NewLogin):
             return letter.uuid in self._participants
         return letter.talk in self._order.talks
-
-    def _await_newcomer(self) -> None:
-        """Return when whoever is being let in is known here."""
-        with self._lock:
-            newcomer = self._newcomer
-        if newcomer is not None:
-            newcomer.wait()
 
     def _passed(self, letter: Passed) -> None:
         talk = self._order.talks.get(letter.talk)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ..desk.port import Role
 from ..history.port import Chat
 from ..history.writer import Talk
@@ -38,8 +40,8 @@ class SharedTalk(Talk):
         self.kept = 0
         #: the highest number that was found stored at first, and taken as told or kept elsewhere
         self.taken = 0
-        #: the highest one of these whose letter came all the same
-        self.overtaken = 0
+        #: those of these that were told, or put, after all
+        self.overtaken: set[int] = set()
         #: sayings that the writer has and has not told of, in order, with their numbers
         self.under_way: dict[Spoken, int] = {}
         #: how many the writer was ever given
@@ -120,20 +122,23 @@ class SharedTalk(Talk):
             return False
         if self.fresh:
             self.kept = max(self.kept, kept.last)
-        elif kept.last > self.since.get(role, 0):
+        elif kept.last > self.since.get(role, 0) or kept.last in self.overtaken:
             return False
         self.put[role] = kept.last
+        if self.fresh or kept.last <= self.taken:
+            self.overtaken.update(range(kept.first, kept.last + 1))
         return True
 
-    def is_overtaken(self, first: int, last: int) -> bool:
+    def is_overtaken(self, seqs: Sequence[int]) -> bool:
         """Whether these numbers, of a letter, were taken as told elsewhere, and are told only now.
 
         A look at the history finds a text as soon as it is stored; the letter that says that
-        it is for here may come later. True once for each of them.
+        it is for here may come later. True once for each of them: letters of several workers
+        come in any order.
         """
-        if self.fresh or not self.overtaken < first <= self.taken:
+        if self.fresh or seqs[0] > self.taken or not self.overtaken.isdisjoint(seqs):
             return False
-        self.overtaken = last
+        self.overtaken.update(seqs)
         return True
 
     def deliver_to(self, seq: int) -> None:

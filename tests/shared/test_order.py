@@ -306,6 +306,29 @@ def test_what_was_found_stored_before_its_letter_came_is_told_once(worker):
     assert worker.ann.told == ["one", "two", "three"]
 
 
+def test_letters_of_several_workers_may_overtake_one_another(worker):
+    """Ann's own last text, of the worker that she has left, and ada's, of another one."""
+    worker.talk.behind = worker.talk.fresh = True
+    one = worker.stores("one")
+    own = Message(worker.key, 2, Side.USER, "ann", None, Kind.TEXT, "own", 1)
+    worker.store.commit(Batch(messages=[own]))
+    worker.switchboard.catch_up(worker.talk)
+    worker.hears(Said(worker.key, Side.USER, "ann", 1, 2, ["own"]))
+    worker.said(one, "one")
+    assert worker.ann.told == ["one"]
+
+
+@pytest.mark.parametrize("letter_first", [True, False])
+def test_what_a_dead_connection_swallowed_and_a_letter_brings_is_told_once(worker, letter_first):
+    worker.talk.behind = worker.talk.fresh = True
+    one = worker.stores("one")
+    worker.switchboard.catch_up(worker.talk)
+    ways = [lambda: worker.said(one, "one"), lambda: worker.parked(one, "one")]
+    for bring in ways if letter_first else ways[::-1]:
+        bring()
+    assert worker.ann.told == ["one"]
+
+
 def test_what_was_found_stored_and_is_kept_elsewhere_waits_for_it(worker):
     worker.talk.behind = worker.talk.fresh = True
     one = worker.stores("one")
@@ -339,6 +362,27 @@ def test_what_comes_for_somebody_who_is_being_let_in_waits_for_her(worker, monke
     worker.enter(Role.USER, "eve", eve)
     reader.join(PATIENCE)
     assert eve.told == ["one"]
+
+
+def test_letters_wait_for_one_who_comes_and_not_for_all_who_come_after_her(worker):
+    """Others cannot have written about these yet; and there may be no end of them."""
+    known: list[set[Any]] = []
+
+    def come() -> None:
+        newcomer: set[Any] = set()
+
+        def wait() -> None:
+            if not newcomer:
+                newcomer.add("known")
+                known.append(newcomer)
+                come()
+
+        worker.switchboard._newcomer = SimpleNamespace(wait=wait)
+
+    come()
+    letters = [encode([Reached(number, 1), Reached(number + 1, 1)]) for number in (1, 3)]
+    worker.switchboard.heard("there", letters)
+    assert len(known) == 1
 
 
 def test_what_this_worker_keeps_goes_where_she_comes_back(worker):
