@@ -311,6 +311,28 @@ def test_the_server_before_an_upgrade_is_in_the_lineage():
         process.communicate("\n")
 
 
+def test_an_orphan_knows_what_started_it():
+    """A worker whose server was killed: its new parent, the system's first process, is none."""
+    script = (
+        "import os, signal; from services.history.holder import LastHolder; "
+        "LastHolder.ours(leaves=False, shared=False); os.kill(os.getppid(), signal.SIGKILL); "
+        "\nwhile os.getppid() == PARENT: pass\n"
+        "left = LastHolder.ours(leaves=True, shared=False); "
+        "print(left.server.number, left.server.lives(), left.heirs)"
+    )
+    nested = (
+        "import os, subprocess, sys; "
+        f"script = {script!r}.replace('PARENT', str(os.getpid())); "
+        "subprocess.run([sys.executable, '-c', script])"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", nested], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.wait()
+        assert process.stdout.read() == f"{process.pid} False ()\n"
+
+
 def test_where_the_system_tells_nothing_numbers_do(monkeypatch, other):
     monkeypatch.setattr(processes, "_fields", lambda number: [])
     monkeypatch.setattr(os.path, "exists", lambda path: False)

@@ -15,7 +15,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from .processes import Process, find, lineage, siblings
+from .processes import Process, find, lineage, siblings, starter
 
 #: what a holder that is about to end adds to its line
 _LEAVING = ", leaving"
@@ -53,7 +53,7 @@ class LastHolder:
     def ours(cls, *, leaves: bool, shared: bool) -> LastHolder:
         """What this process says of itself."""
         heirs = tuple(siblings()) if leaves else ()
-        return cls(f"process {os.getpid()}", leaves, find(os.getppid()), shared, heirs)
+        return cls(f"process {os.getpid()}", leaves, starter(), shared, heirs)
 
     @classmethod
     def read(cls, descriptor: int) -> LastHolder:

@@ -44,11 +44,18 @@ def find(number: int) -> Process | None:
     return Process(number, 0)
 
 
+def starter() -> Process | None:
+    """What started this process; also when it has ended, and the system's first took its place."""
+    return next(iter(lineage()[1:]), None)
+
+
 def siblings() -> list[Process]:
     """The other living children of what started this process, as far as the system tells."""
-    parent = os.getppid()
+    parent = starter()
+    if parent is None:
+        return []
     try:
-        numbers = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        numbers = Path(f"/proc/{parent.number}/task/{parent.number}/children").read_text().split()
     except OSError:
         return []
     found = [find(int(number)) for number in numbers]
