@@ -28,7 +28,9 @@ OWN = ("CSAPP_SECRET_KEY", "CSAPP_DATABASE_URL")
 SECRET = "a-secret-for-tests-only-0123456789"
 #: s until a wait for something that must happen is given up: long, for a busy machine
 PATIENCE = 60.0
-STOPPING = 30.0  # s that a server may take to end: gunicorn gives its workers as long
+#: s that a server may take to end: gunicorn gives its workers half as long, and one that was just
+#: being started may not have heard that it is to go
+STOPPING = 60.0
 
 
 class LiveServer:
