@@ -33,6 +33,7 @@ class OtherServers:
         self._key = secrets.token_hex(6)
         self._us = Server(f"process {os.getpid()} on {socket.gethostname()}", shared)
         self._seen: dict[str, Server] = {}
+        self._alive: set[str] = set()
         self._warned = self._left = False
 
     def turn(self) -> None:
@@ -47,8 +48,13 @@ class OtherServers:
         if self._is_gone():  # meanwhile
             self.leave()
         # Of one that was killed, or leaves for the next one, there is an old sign of life only.
-        alive = [one for key, one in found.items() if key in self._seen and one != self._seen[key]]
-        self._seen = found
+        # One that has given a newer one is there until it is forgotten: the next may be late.
+        known, self._seen = self._seen, found
+        self._alive = {
+            key for key, one in found.items()
+            if key in self._alive or one != known.get(key, one)
+        }  # fmt: skip
+        alive = [one for key, one in found.items() if key in self._alive]
         separate = [one.name for one in alive if not (one.shared and self._us.shared)]
         if separate and not self._warned:
             log.warning(

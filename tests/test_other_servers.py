@@ -68,6 +68,16 @@ def test_one_that_shows_itself_again_is_named_once(join, caplog, one, other, war
         assert f"process {os.getpid()} on " in caplog.text
 
 
+def test_one_whose_sign_of_life_is_late_is_not_named_again(join, caplog):
+    first, second = join(), join()
+    for one in (first, second, first, second, first):
+        one.turn()
+    first.turn()  # the other one is a little slower this time
+    for one in (second, first):
+        one.turn()
+    assert warnings(caplog) == 2, "second and first"
+
+
 def test_one_that_leaves_for_the_next_is_no_other_desk(join, caplog):
     """A reload: the old worker is there for a while when the new one starts."""
     old, new = join(), join()
