@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,8 @@ from services.server import ChatServer
 from services.settings import Settings
 from testkit.postgres import Postgres
 from testkit.server import SECRET
+
+from .probe import until
 
 WARNING = "serves the same database, and not all have CSAPP_REDIS_URL"
 
@@ -90,6 +93,19 @@ def test_one_that_leaves_for_the_next_is_no_other_desk(join, caplog):
     assert warnings(caplog) == 0
 
 
+def test_one_that_leaves_while_it_gives_a_sign_leaves_none(join, url, monkeypatch):
+    one, beat = join(), serving.beat
+
+    def interrupted(*about: Any) -> Any:
+        one.leave_now()
+        return beat(*about)
+
+    monkeypatch.setattr(serving, "beat", interrupted)
+    one.turn()
+    with closing(open_store(url)) as store:
+        assert serving.servers(store) == []
+
+
 def test_when_it_has_gone_and_another_comes_it_is_said_again(join, caplog):
     first, second, third = join(), join(), join()
     for one in (first, second, first, second, first):
@@ -131,6 +147,8 @@ def test_each_server_looks_and_leaves(url, caplog):
         look.once()
     assert warnings(caplog) == 2
     with closing(open_store(url)) as store:
-        for server, left in ((one, 1), (other, 0)):
-            server.close()
-            assert len(serving.servers(store)) == left
+        one.drain()
+        until(lambda: len(serving.servers(store)) == 1)
+        other.close()
+        assert serving.servers(store) == []
+        one.close()

@@ -109,6 +109,26 @@ def test_half_open_version_1_returns_and_hears_all(request, history):
         user.drop()
 
 
+def test_half_open_after_a_return_in_peace_version_1_hears_all(off):
+    """Nobody has told the second connection anything of the chat, which goes on."""
+    with FaultProxy(off) as line, Client.waiter(off, "wim-peace") as waiter:
+        user, _ = meet(Client.user(off, "ann-peace"), waiter)
+        before = figure(off, 'connections{role="user"}')
+        user.drop()
+        until(lambda: figure(off, 'connections{role="user"}') < before)
+        second = Client.user(line, "ann-peace")
+        assert_receives(second, "initialize")
+        line.black_hole(BOTH)
+        say_all(waiter, user.uuid)
+        with Client.user(off, "ann-peace") as back:
+            assert_receives(back, "initialize")
+            let_pass(off, 2)
+            for text in TEXTS:
+                assert_receives(back, "message_text", message=text)
+            assert_quiet(back)
+        second.drop()
+
+
 @pytest.mark.parametrize("history", ["kept", "off"])
 @pytest.mark.parametrize("early", [True, False], ids=["before-it-is-told", "afterwards"])
 def test_half_open_version_1_returns_into_another_dead_line(request, history, early):
