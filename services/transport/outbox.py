@@ -185,7 +185,9 @@ class Outbox:
         *tidy* makes room where there is too much, and returns after how many more bytes it is to
         be called again.
         """
-        self._remember, self._tidy, self._tidy_at = add, tidy, self.sent
+        self._remember = add
+        if self._owner is not None:  # once it has ended, nothing would break the cycle any more
+            self._tidy, self._tidy_at = tidy, self.sent
 
     def finish(self, close_frame: bytes) -> None:
         """Send what is queued, then *close_frame*, then nothing more."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import socket
 import threading
+import weakref
 
 import pytest
 
@@ -247,3 +248,24 @@ def test_what_is_told_is_remembered_and_looked_at_though_the_reader_is_slow(line
     one.outbox.finish(b"")
     one.outbox.tell(b"y")
     assert told == [frame, b"y"], "it was told, though it is not sent"
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_an_outbox_that_has_ended_does_not_hold_whoever_remembers(line, before):
+    """Neither would be freed, since that one holds the connection."""
+
+    class Memory:
+        def tidy(self) -> int:
+            return KIB
+
+    one, memory, told = line(), Memory(), []
+    if before:
+        one.outbox.abort()
+    one.outbox.remember(told.append, memory.tidy)
+    if not before:
+        one.outbox.abort()
+    freed = weakref.ref(memory)
+    del memory
+    assert freed() is None
+    one.outbox.tell(b"x")
+    assert told == [b"x"]
