@@ -322,26 +322,31 @@ class Switchboard:
     def _deliver(self, spoken: Spoken) -> None:
         """Stored texts go to everybody but the socket where they were said."""
         line, origin = spoken.line, spoken.sock
-        to = line.to
-        if to.sockets:
-            for one in to.sockets:
+        if line.to.sockets:
+            for one in line.to.sockets:
                 try:
                     one.hear(spoken)
                 except Exception:
                     give_up(one)
-        elif (to.version == 1 or self.writer is None) and self._keeps(spoken):
-            with self._lock:
-                if not to.sockets:
-                    seqs = spoken.seqs
-                    full = spoken.full(own=False) if self.writer is None else b""
-                    kept = Kept(spoken.plain(), full, line.talk.record.key, seqs[0], seqs[-1])
-                    self._park(to, kept)
+        else:
+            self._park_spoken(spoken)
         for one in line.sender.sockets:
             if one is not origin and one.dialect.version > 1:
                 try:
                     one.hear(spoken)
                 except Exception:
                     give_up(one)
+
+    def _park_spoken(self, spoken: Spoken) -> None:
+        """Stored texts wait here for the side that is away, unless the history has them for it."""
+        to = spoken.line.to
+        if (to.version == 1 or self.writer is None) and self._keeps(spoken):
+            with self._lock:
+                if not to.sockets:
+                    seqs = spoken.seqs
+                    full = spoken.full(own=False) if self.writer is None else b""
+                    key = spoken.line.talk.record.key
+                    self._park(to, Kept(spoken.plain(), full, key, seqs[0], seqs[-1]))
 
     def _keeps(self, saying: Spoken) -> bool:
         """Whether texts wait here for the side that is away: one worker keeps them."""

@@ -46,14 +46,24 @@ class Speak(Protocol):
 
 
 class Order:
-    """All conversations that this worker knows. *tell* delivers to the sockets that are here."""
+    """All conversations that this worker knows.
+
+    *tell* delivers to the sockets that are here, *tell_late* what those of version 2 have
+    found in the history before its turn came.
+    """
 
     def __init__(
-        self, store: Store, runtime: Runtime, tell: Callable[[Spoken], None], speak: Speak
+        self,
+        store: Store,
+        runtime: Runtime,
+        tell: Callable[[Spoken], None],
+        tell_late: Callable[[Spoken], None],
+        speak: Speak,
     ) -> None:
         self._store = store
         self._runtime = runtime
         self._tell = tell
+        self._tell_late = tell_late
         self._speak = speak
         #: by their keys
         self.talks: dict[int, SharedTalk] = {}
@@ -91,7 +101,7 @@ class Order:
             return
         spoken = self._heard_of(talk, said)
         if not said.kept and talk.is_overtaken(spoken.seqs):
-            self._tell(spoken)  # version 2 knows whether it has seen it
+            self._tell_late(spoken)
         self.put(talk, spoken)
 
     def reach(self, talk: SharedTalk, seq: int) -> None:

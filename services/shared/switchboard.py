@@ -47,6 +47,7 @@ from ..participants import (
     Socket,
     Spoken,
     answer,
+    each,
 )
 from ..room import merged
 from ..runtime import Runtime
@@ -84,7 +85,7 @@ class SharedSwitchboard(Switchboard):
         self._worker = worker
         self._runtime = runtime
         self._post: Post | None = None
-        self._order = Order(store, runtime, self._deliver, self._spoken)
+        self._order = Order(store, runtime, self._deliver, self._deliver_late, self._spoken)
         self._outgoing: dict[str, list[Letter]] = {}
         self._sending = threading.Lock()
         self._doubted = threading.Event()
@@ -238,6 +239,19 @@ class SharedSwitchboard(Switchboard):
         # Whoever has said it, unless it was sent to where the other side was last.
         to, is_own = saying.line.to, saying.sock is not None
         return to.is_away and (saying.kept if is_own else to.here and not saying.kept)
+
+    def _deliver_late(self, spoken: Spoken) -> None:
+        """Texts that were counted as told go to version 1; version 2 has them in its page.
+
+        To wait for its turn there would make the page end before them, and what
+        stands in front of them would come first.
+        """
+        to = spoken.line.to
+        if to.sockets:
+            plain = [one for one in to.sockets if one.dialect.version == 1]
+            each(plain, lambda sock: sock.hear(spoken))
+        else:
+            self._park_spoken(spoken)
 
     @property
     def held(self) -> int:

@@ -318,6 +318,17 @@ def test_letters_of_several_workers_may_overtake_one_another(worker):
     assert worker.ann.told == ["one"]
 
 
+@pytest.mark.parametrize("side", [Side.WAITER, Side.USER])
+def test_version_2_has_it_in_its_page_of_the_history(worker, side):
+    """Its letter, waiting for a turn behind later ones, would cut the page short."""
+    worker.ann.dialect = DIALECTS[2]
+    worker.talk.behind = worker.talk.fresh = True
+    one = worker.stores("one")
+    worker.switchboard.catch_up(worker.talk)
+    worker.hears(Said(worker.key, side, "ada", 1, one[0], ["one"]))
+    assert worker.ann.told == []
+
+
 @pytest.mark.parametrize("letter_first", [True, False])
 def test_what_a_dead_connection_swallowed_and_a_letter_brings_is_told_once(worker, letter_first):
     worker.talk.behind = worker.talk.fresh = True

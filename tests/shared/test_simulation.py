@@ -6,7 +6,8 @@ import pytest
 
 from .simulation import simulated
 
-SEEDS = range(32)
+#: 392 and 1504 have found a letter that came after the first look at the history
+SEEDS = (*range(32), 392, 1504)
 DISTURBANCES = 90
 
 
