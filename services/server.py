@@ -245,6 +245,8 @@ class ChatServer:
             measured, settings.outbox_bytes, self.store, self._writer, self.tokens.sign_ticket,
             clock=self.clock,
         )  # fmt: skip
+        if runtime.name == "threads":
+            switchboard.keep_threads_apart()
         if self.store is not None:
             chats = runtime.blocking(self.store.open_chats)
             switchboard.restore(chats, runtime.blocking(self.store.duties))

@@ -68,6 +68,14 @@ SAME_FIRST = 0.5
 RECENCY = 0.2
 
 
+def _guarded(guard: threading.RLock, function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*args: Any, **options: Any) -> Any:
+        with guard:
+            return function(*args, **options)
+
+    return call
+
+
 class Switchboard:
     """All participants of this process. *most_parked*: bytes kept for an absent one.
 
@@ -93,12 +101,24 @@ class Switchboard:
         self._participants: dict[str, Participant] = {}
         self._lock = threading.Lock()  # who has which sockets, and the order of events
         self._doors = threading.Lock()  # one comes or goes at a time; held while a desk answers
+        #: of `keep_threads_apart`
+        self.guard: threading.RLock | None = None
         #: somebody comes: what is decided waits until it is known here, and this is set
         self._newcomer: threading.Event | None = None
         #: how many wait, and since when the first one does, as waiters were told
         self._told_queue = (0, 0.0)
         #: s that those who were matched lately have waited, the latest counting most
         self._waited: float | None = None
+
+    def keep_threads_apart(self) -> None:
+        """Where a thread may stop anywhere: nobody comes or goes while texts are handed over.
+
+        Otherwise a text would go to a connection alone that is being replaced. Greenlets do not
+        stop there, and need no lock.
+        """
+        guard = self.guard = threading.RLock()
+        for name in ("enter", "exit", "relay", "_deliver"):
+            setattr(self, name, _guarded(guard, getattr(self, name)))
 
     # ---- a restart -----------------------------------------------------
 

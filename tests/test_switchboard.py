@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -224,6 +225,31 @@ def test_row29_what_only_a_lost_window_has_heard_is_kept_with_it(lost):
     office.switchboard.exit(ann, socket, deliberate=False)
     assert dead.heritage == ([back] if lost else [])
     assert ann.sockets == (dead,)
+
+
+def test_with_threads_no_text_is_handed_over_while_somebody_comes():
+    """It would go to the old connection alone, which may be dead."""
+    office = Office(keeps=True)
+    old, ada, new = Ear(), Ear(), Ear()
+    office.switchboard.keep_threads_apart()
+    ann = office.meet(old, waiter=ada)
+    ann.doubtful = (old,)
+    line = office.switchboard._participants["uuid-ada"].lines["uuid-ann"]
+    guard: Any = office.switchboard.guard
+    speaker = threading.Thread(target=office.switchboard.relay, args=(line, ["hello"]))
+    busy: list[bool] = []
+
+    def come(older: Any) -> None:
+        speaker.start()
+        probe = threading.Thread(target=lambda: busy.append(not guard.acquire(blocking=False)))
+        probe.start()
+        probe.join()
+
+    new.wait_for = come  # type: ignore[method-assign]
+    office.enter(Role.USER, "ann", new)
+    speaker.join()
+    assert busy == [True]
+    assert b'"hello"' in new.told[-1]
 
 
 def test_a_connection_that_is_told_what_was_parked_does_not_wait_for_itself():
