@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import json
 import os
@@ -9,6 +10,7 @@ import sys
 import time
 from contextlib import suppress
 from http.client import HTTPException
+from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -32,7 +34,22 @@ FIGURES = {
 }
 ANSWER = 10.0  # s until a server that says nothing counts as unreachable
 
-chat = AppGroup("chat", help="Run and inspect the customer-service chat.")
+#: the standard output cannot be written
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+
+
+class _Group(AppGroup):
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; a full disk under its standard output is no traceback."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno not in UNWRITABLE or error.filename is not None:
+                raise
+            raise click.ClickException(f"standard output: {error.strerror}") from None
+
+
+chat = _Group("chat", help="Run and inspect the customer-service chat.")
 
 
 def operator() -> str:

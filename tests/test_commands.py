@@ -174,10 +174,15 @@ def test_a_place_that_cannot_be_written_is_named(app: Flask, command: tuple[str,
     assert "Traceback" not in done.output
 
 
-def test_a_full_standard_output_is_said(database: Path):
+@pytest.mark.parametrize(
+    "command",
+    [EXPORT[:-1], ("waiter", "list"), ("token", "--role", "user", "--sub", "ann")],
+    ids=["export", "waiter-list", "token"],
+)
+def test_a_full_standard_output_is_said(database: Path, command: tuple[str, ...]):
     with open("/dev/full", "w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "csapp", "chat", *EXPORT[:-1]],
+            [sys.executable, "-m", "flask", "--app", "csapp", "chat", *command],
             cwd=ROOT,
             env={
                 **os.environ,
@@ -191,4 +196,5 @@ def test_a_full_standard_output_is_said(database: Path):
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[1:] == ["Error: standard output: No space left on device"]
+    assert done.stderr.splitlines()[-1] == "Error: standard output: No space left on device"
+    assert "Traceback" not in done.stderr
