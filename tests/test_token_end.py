@@ -246,6 +246,7 @@ def test_the_socket_of_a_token_ends_with_it_unless_it_shows_another(
     renewed = entered(server, role, f"{role}-{version}", version)
     left = entered(server, role, other, version)
     settled(renewed)
+    settled(left)  # its token was looked at, too
     asked = renewed.say("auth", {"token": server.token(role, f"{role}-{version}", lifetime=HOUR)})
     if version == 2:
         answer = renewed.receive()
