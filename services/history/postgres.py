@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from . import tables
 from .owner import Owner
+from .pool import NativePool
 from .port import StoreError
 from .sql import SQLStore, into, written
 
@@ -83,7 +84,9 @@ class PostgresStore(SQLStore):
         self._lock_wait = lock_wait
         #: None: the URL says itself where statements find their tables
         self._schema = None if "search_path" in _options(url) else schema
-        engine = self._engine(answer_wait, pool_size=POOL, max_overflow=OVERFLOW)
+        engine = self._engine(
+            answer_wait, poolclass=NativePool, pool_size=POOL, max_overflow=OVERFLOW
+        )
         super().__init__(
             engine, owner, f"the database {url.database or url.username or ''}".strip()
         )

@@ -19,6 +19,7 @@ from . import owner as owners
 from .holder import Holder, LastHolder
 from .lock import ServingLock
 from .owner import Owner
+from .pool import NativePool
 from .port import Foreign, Outdated, StoreError
 from .sql import MIGRATION_WAIT, SQLStore, into, written
 
@@ -75,7 +76,7 @@ class SQLiteStore(SQLStore):
         self._journal = JOURNAL
         self._former = former
         self._lock = ServingLock(self.path)
-        super().__init__(self._engine(lock_wait, pool_size=4, max_overflow=5), owner, self.path)
+        super().__init__(self._engine(lock_wait, poolclass=NativePool), owner, self.path)
 
     def _engine(self, lock_wait: float, **options: Any) -> sa.Engine:
         engine = sa.create_engine(
