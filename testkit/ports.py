@@ -7,8 +7,9 @@ import itertools
 import os
 import socket
 
-#: below the ports that a kernel gives to outgoing connections (Linux: 32768 and up)
-PORTS = range(10_000, 32_000)
+#: below the ports that a kernel gives to outgoing connections (Linux: 32768 and up), and above
+#: those that browsers refuse (10080 is the last)
+PORTS = range(10_100, 32_000)
 #: what one process takes of them: more than it ever has in use at once
 BLOCK = 100
 

@@ -815,7 +815,7 @@ def test_another_visitor_at_the_same_browser_sees_nothing(
 def test_a_stranger_is_the_same_one_after_the_token_has_run_out(
     run: Run, env: dict[str, str], visit: Visit
 ) -> None:
-    server = run(env={**env, "CSAPP_TOKEN_LIFETIME": "1"})
+    server = run(env={**env, "CSAPP_TOKEN_LIFETIME": str(SHORT)})
     ann = ask(visit(f"{server.url}/"), "Hello?")
     with Waiter(server) as ada:
         conversation = ada.meets()
@@ -823,6 +823,7 @@ def test_a_stranger_is_the_same_one_after_the_token_has_run_out(
         ann.goto("about:blank")
         old = ada.hears("presence")["payload"]["state"]
         assert old == "away"
+        outlive(server)
         ann.goto(f"{server.url}/")
         expect(log(ann)).to_contain_text("Hello?")
         write(ann, "I am back.")
