@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from threading import Condition
 from types import SimpleNamespace
+from typing import TypeVar
 
 import pytest
 import redis
 
 from services.desk import mailbox as mailboxes
 from services.desk.mailbox import Mailbox
-from services.desk.port import Matched, Queued, Role
+from services.desk.port import DeskUnavailable, Matched, Queued, Role
 from services.desk.redis import RedisDesk
 from services.runtime import ThreadRuntime
 from testkit.proxy import TO_CLIENT, FaultProxy
@@ -22,6 +23,8 @@ from .crew import desk_name
 
 PATIENCE = 30.0  # s until a wait for something that must happen is given up
 IMPATIENT = 0.5  # s that a worker waits for a Redis that will not answer
+
+T = TypeVar("T")
 
 
 class Worker:
@@ -287,8 +290,9 @@ def test_redis_comes_back_and_everybody_is_where_they_were(
     a, b = (hired(own_server.url, name, IMPATIENT) for name in "ab")
     for worker in (a, b):
         worker.start()
-    people(a, b)
-    before = a.desk.figures()
+    patiently(a, b, lambda: people(a, b))
+    before = patiently(a, b, a.desk.figures)
+    known = {worker: worker.gaps for worker in (a, b)}
     if how == "restart":
         own_server.restart()
     else:
@@ -296,10 +300,21 @@ def test_redis_comes_back_and_everybody_is_where_they_were(
             for worker in (a, b):
                 worker.desk.drop("nobody")  # waits for an answer, in vain
     for worker in (a, b):
-        worker.comes_to(lambda worker=worker: worker.gaps >= 1)
-    assert same(a.desk.figures(), before)
+        worker.comes_to(lambda worker=worker: worker.gaps > known[worker])
+    assert same(patiently(a, b, a.desk.figures), before)
     a.mailbox.post("b", b"hello")
     b.comes_to(lambda: heard(b) == ["hello"])
+
+
+def patiently(a: Worker, b: Worker, asks: Callable[[], T]) -> T:
+    """What *asks* returns; a busy machine may keep a worker longer than it is ready to wait."""
+    for _ in range(100):
+        try:
+            return asks()
+        except DeskUnavailable:
+            for worker in (a, b):
+                worker.desk.tick()
+    raise AssertionError("Redis does not come back")
 
 
 def people(a: Worker, b: Worker) -> None:

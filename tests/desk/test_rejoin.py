@@ -39,13 +39,14 @@ def loses_its_line(desk: RedisDesk) -> None:
 
 def stalls(desk: RedisDesk, clock: Clock, seconds: float, *others: RedisDesk) -> None:
     """*desk* stands still for so long, and joins again; the *others* live on."""
-    joins = desk.joins
+    joins, theirs = desk.joins, [other.joins for other in others]
     for _ in range(int(seconds)):
         clock.passes(1.0)
         for other in others:
             other.tick()
     desk.tick()
     assert desk.joins == joins + 1
+    assert [other.joins for other in others] == theirs, "Redis has lost what it knew"
 
 
 def is_heard(desk: RedisDesk, clock: Clock, how: str, *others: RedisDesk) -> None:
