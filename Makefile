@@ -7,6 +7,8 @@ KILLS ?= 500
 WORKERS ?= 6
 PYTHON := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# Else each of the hundreds of servers that the tests start compiles the whole house anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check bench faults chaos fuzz pictures fix clean
 
