@@ -17,7 +17,7 @@ from typing import Protocol
 from .participants import Kept, Spoken
 from .participants import Question as Asked
 from .room import Room, merged
-from .timers import Wheel
+from .timers import Timer, Wheel
 
 #: texts remembered of one connection; of more, the oldest count as confirmed
 MOST = 2048
@@ -68,19 +68,23 @@ class _Mark:
 class Question:
     """A newer connection of the same participant asks *asked*: what has not arrived there?"""
 
-    __slots__ = ("_asked", "_wheel", "word")
+    __slots__ = ("_asked", "_timer", "word")
 
-    def __init__(self, asked: Unconfirmed, wheel: Wheel) -> None:
+    def __init__(self, asked: Unconfirmed) -> None:
         self._asked = asked
-        self._wheel = wheel
+        self._timer: Timer | None = None
         #: set when there is nothing more to wait for
         self.word = threading.Event()
 
+    def expire_on(self, wheel: Wheel) -> None:
+        """Wait from now on, as long as an answer may take: all that are asked at once, at once."""
+        self._timer = wheel.after(VERDICT, self.word.set)
+
     def verdict(self) -> list[Kept]:
-        """What had not arrived when it was asked. Waits for the answer, as long as one may take."""
-        timer = self._wheel.after(VERDICT, self.word.set)
+        """What had not arrived when it was asked. Waits for the answer, or until time is up."""
         self.word.wait()
-        timer.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         return self._asked.answer(self)
 
     def withdraw(self) -> list[Kept]:
@@ -238,10 +242,11 @@ class Unconfirmed:
         """
         if self._question is not None or not self._is_in_doubt:
             return None
-        self._question = question = Question(self, wheel)
+        self._question = question = Question(self)
         if self._connection.code is None:
             self._asked = self._mark()
             self._connection.prove()
+            question.expire_on(wheel)
         else:
             self._forget(self._arrived())
             self._asked = self._mark()

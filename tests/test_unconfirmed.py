@@ -213,6 +213,20 @@ def test_of_one_that_has_ended_already_what_came_after_its_end_is_told_at_once(l
 # ---- several dead ones at once ---------------------------------------------
 
 
+def test_time_is_up_for_all_that_are_asked_at_the_same_moment(line, texts):
+    due: list[Any] = []
+    wheel: Any = Wheel()
+    wheel.after = lambda seconds, call: due.append((seconds, call)) or wheel
+    line_2 = Line()
+    others = Unconfirmed(line_2, in_full=False)
+    line_2.tell(b"three")
+    asked = [one.ask(wheel) for one in (texts, others)]
+    assert [seconds for seconds, _ in due] == [unconfirmed.VERDICT] * 2, "before any is waited for"
+    for _, call in due:
+        call()
+    assert [plain(question.verdict()) for question in asked] == [[b"one", b"two"], [b"three"]]
+
+
 def second(*questions: Any) -> tuple[Line, Unconfirmed, Room]:
     """A newer connection, which has to wait for the answers of the older ones."""
     line = Line()
