@@ -13,6 +13,7 @@ from services.desk.redis import RedisDesk
 from services.shared.ledger import Ledger
 from testkit.redis import RedisServer
 
+from ..desk.crew import desk_name
 from ..desk.helpers import Clock
 
 ADDRESS = "192.0.2.1"
@@ -45,7 +46,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def hire(redis_server: RedisServer, clock: Clock) -> Iterator[Callable[..., Worker]]:
-    name = f"d{next(_names)}"
+    name = desk_name()
     with ExitStack() as stack:
 
         def hire(connections: int = 10, lease: float = 1000.0) -> Worker:

@@ -38,7 +38,7 @@ _names = itertools.count()
 
 
 def desk_name() -> str:
-    """Of a desk that nobody has used."""
+    """Of a desk that no other test of this process has used: they share a Redis."""
     return f"d{next(_names)}"
 
 
