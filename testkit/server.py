@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,9 @@ class LiveServer:
     of the test's own, unless *env* names others; empty: the application's.
     """
 
+    #: how its process is started; what it returns does what `subprocess.Popen` does
+    popen: Callable[..., subprocess.Popen[str]] = staticmethod(subprocess.Popen)
+
     #: the database of servers that are not given another; `{folder}` is one of the server's own
     database = "sqlite:///{folder}/csapp.db"
 
@@ -78,7 +81,7 @@ class LiveServer:
             **(env or {}),
         }
         under_test.tell(inherited, {key: own[key] for key in OWN})
-        self.process = subprocess.Popen(
+        self.process = self.popen(
             [part.replace("{port}", str(self.port)) for part in command],
             cwd=cwd,
             env={

@@ -25,7 +25,7 @@ from testkit import LiveServer
 from testkit.postgres import Postgres
 from testkit.redis import RedisServer
 
-from . import clocked
+from . import clocked, forks
 
 pytest_plugins = ["testkit.plugin"]
 # Here and not in tests/desk: tests of other folders import some of them, perhaps earlier.
@@ -108,6 +108,32 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """A test file that imports `wsgi` turns every thread of this process into a greenlet."""
     if monkey.is_module_patched("socket"):
         raise pytest.UsageError("something that the tests import has patched this process")
+
+
+#: the files whose servers begin as any process does: they are about that, or count what one holds
+BEGUN_ALONE = (
+    "deploy/test_compose.py",
+    "test_one_process.py",
+    "test_operation.py",
+    "test_succession.py",
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fork_servers() -> Iterator[None]:
+    """They end with the run."""
+    yield
+    forks.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def servers_begin(request: pytest.FixtureRequest) -> Iterator[None]:
+    """As forks of what was imported once, but for those of `BEGUN_ALONE`."""
+    tests = Path(__file__).parent
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path not in {tests / name for name in BEGUN_ALONE}:
+            patch.setattr(LiveServer, "popen", staticmethod(forks.popen))
+        yield
 
 
 #: what passwords cost where nobody waits for a test

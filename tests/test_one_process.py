@@ -16,8 +16,9 @@ from services.history.port import InUse, StoreError
 from testkit import Client, LiveServer, assert_receives
 from testkit.proxy import TO_CLIENT, FaultProxy
 from testkit.redis import RedisServer
-from testkit.server import PATIENCE, ROOT
+from testkit.server import PATIENCE, ROOT, SECRET
 
+from . import forks
 from .probe import assert_ready_soon, readiness
 
 IN_USE = "another process serves the database"
@@ -30,14 +31,8 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 def chat(env: dict[str, str], *words: str) -> str:
     """What a command says."""
-    done = subprocess.run(
-        [sys.executable, "-m", "flask", "--app", "csapp", "chat", *words],
-        cwd=ROOT,
-        env={**os.environ, "CSAPP_SECRET_KEY": "a-secret-for-tests-only-0123456789", **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    env = {"CSAPP_SECRET_KEY": SECRET, **env}
+    done = forks.run("flask", "--app", "csapp", "chat", *words, env=env)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -22,6 +22,7 @@ from testkit import Client, LiveServer, assert_receives
 from testkit.client import assert_quiet
 from testkit.server import ROOT, SECRET
 
+from . import forks
 from .probe import come_back
 from .raw import Raw, frame, request
 
@@ -30,16 +31,7 @@ USER = "/v1/ws/user/connect"
 
 def run(*command: str, cwd: Path = ROOT, **env: str) -> subprocess.CompletedProcess[str]:
     """A command of ours with these settings; what it did."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("CSAPP_")}
-    return subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=cwd,
-        env={**inherited, "PYTHONPATH": str(ROOT), "CSAPP_SECRET_KEY": SECRET, **env},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    return forks.run(*command, cwd=cwd, env={"CSAPP_SECRET_KEY": SECRET, **env})
 
 
 # ---- health and status -----------------------------------------------------

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import subprocess
-import sys
 from contextlib import ExitStack
 
 import pytest
@@ -16,10 +13,11 @@ from services.settings import Settings
 from services.transport.connection import ANSWER
 from testkit import Client, LiveServer, assert_receives
 from testkit.redis import RedisServer
-from testkit.server import ROOT, SECRET
+from testkit.server import SECRET
 from tests.conftest import trusting
 from tests.raw import Raw, request
 
+from .. import forks
 from . import fronts
 from .conftest import Behind
 from .published import of_gunicorn
@@ -195,16 +193,8 @@ def test_a_port_of_ones_own_reaches_the_chat_of_a_host(tmp_path):
 
 def doctor(url: str) -> list[dict[str, str]]:
     """What `chat doctor --url` says of the chat at *url*."""
-    words = ["--app", "csapp", "chat", "doctor", "--json", "--url", url]
-    env = {**os.environ, "CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": "off"}
-    done = subprocess.run(
-        [sys.executable, "-m", "flask", *words],
-        check=False,  # 1: it has found a fault
-        cwd=ROOT,
-        env=env,
-        capture_output=True,
-        text=True,
-    )
+    env = {"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": "off"}
+    done = forks.run("flask", "--app", "csapp", "chat", "doctor", "--json", "--url", url, env=env)
     return [one for one in json.loads(done.stdout)["findings"] if url in one["what"]]
 
 

@@ -19,6 +19,7 @@ from services.doctor import Level
 from services.history.sql import open_store
 from testkit.server import ROOT
 
+from .. import forks
 from .conftest import SERVING, says
 
 KEY = secrets.token_hex(32)
@@ -56,11 +57,13 @@ def run(
     settings = {"CSAPP_SECRET_KEY": KEY, "CSAPP_TRUSTED_PROXIES": "1", **env}
 
     def limit() -> None:
-        if files:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
 
+    words = ["--app", app, "chat", "doctor", *args]
+    if not files:
+        return forks.run("flask", *words, cwd=cwd, env=settings)
     return subprocess.run(
-        [sys.executable, "-m", "flask", "--app", app, "chat", "doctor", *args],
+        [sys.executable, "-m", "flask", *words],
         cwd=cwd,
         env={**inherited, "PYTHONPATH": str(ROOT), **settings},
         capture_output=True,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,8 +14,9 @@ from services.history.postgres import SCHEMA, PostgresStore
 from services.history.sql import SQLStore, open_store
 from testkit import Client, LiveServer, assert_receives
 from testkit.postgres import Postgres
-from testkit.server import ROOT, SECRET
+from testkit.server import SECRET
 
+from .. import forks
 from .conftest import texts
 
 HOST = """
@@ -51,14 +49,7 @@ class Host:
 
     def flask(self, *words: str) -> str:
         """What a command says."""
-        done = subprocess.run(
-            [sys.executable, "-m", "flask", "--app", "shop", *words],
-            cwd=self.folder,
-            env={**os.environ, **self.env, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        done = forks.run("flask", "--app", "shop", *words, cwd=self.folder, env=self.env)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
