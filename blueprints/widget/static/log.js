@@ -13,6 +13,7 @@ export class Log {
   #days = new Map();
   #older = element("div", "older");
   #follows = true;
+  #at = 0;
   #first;
   #last;
   #on;
@@ -25,7 +26,7 @@ export class Log {
     this.#on = on;
     this.#older.append(element("i", "skeleton"), element("i", "skeleton mine"), element("i", "skeleton"));
     this.element.addEventListener("scroll", () => this.#look(), { passive: true });
-    new ResizeObserver(() => this.#follows && this.toEnd()).observe(this.element);
+    new ResizeObserver(() => this.follows && this.toEnd()).observe(this.element);
   }
 
   /** Say everything in another language. */
@@ -40,8 +41,10 @@ export class Log {
     this.#days.clear();
   }
 
-  /** Whether the newest message is in sight. */
+  /** Whether the newest message is in sight. Who has just scrolled up is elsewhere: the event comes later. */
   get follows() {
+    const { scrollHeight, scrollTop, clientHeight } = this.element;
+    if (scrollTop < this.#at && scrollHeight - scrollTop - clientHeight >= NEAR) this.#follows = false;
     return this.#follows;
   }
 
@@ -49,6 +52,7 @@ export class Log {
   toEnd() {
     this.#follows = true;
     this.element.scrollTop = this.element.scrollHeight;
+    this.#at = this.element.scrollTop;
   }
 
   /**
@@ -59,6 +63,7 @@ export class Log {
   show(messages, { readTo = 0, complete = true, waiting = false } = {}) {
     const log = this.element;
     const height = log.scrollHeight;
+    const follows = this.follows;
     const [first, last] = [messages[0]?.id, messages.at(-1)];
     const prepended = this.#first !== undefined && first !== this.#first && this.#rows.has(this.#first);
     const ownNew = last?.own && last.id !== this.#last;
@@ -66,7 +71,7 @@ export class Log {
     this.#place(this.#nodes(messages, { readTo, complete, waiting, lastOwn }));
     this.#first = first;
     this.#last = last?.id;
-    if (this.#follows || ownNew) this.toEnd();
+    if (follows || ownNew) this.toEnd();
     else if (prepended) log.scrollTop += log.scrollHeight - height;
   }
 
@@ -150,6 +155,7 @@ export class Log {
   #look() {
     const { scrollHeight, scrollTop, clientHeight } = this.element;
     this.#follows = scrollHeight - scrollTop - clientHeight < NEAR;
+    this.#at = scrollTop;
     if (scrollTop < NEAR * 2 && this.#older.isConnected) this.#on.older();
     this.#on.scrolled();
   }

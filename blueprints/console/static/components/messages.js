@@ -14,10 +14,11 @@ const NEAR = 64; // px from an end that count as being there
 export class Messages extends Component {
   #log = createRef();
   #follows = true; // the newest message is in sight, and stays there
+  #at = 0; // where this has scrolled to
   #asking = false;
   #shown = null; // the target that was gone to
   state = { trouble: false };
-  #size = new ResizeObserver(() => this.#follows && this.#toEnd());
+  #size = new ResizeObserver(() => this.#stays() && this.#toEnd());
 
   componentDidMount() {
     this.#size.observe(this.#log.current);
@@ -29,6 +30,7 @@ export class Messages extends Component {
   }
 
   getSnapshotBeforeUpdate() {
+    this.#stays();
     const { scrollHeight, scrollTop } = this.#log.current;
     return { fromEnd: scrollHeight - scrollTop };
   }
@@ -64,12 +66,22 @@ export class Messages extends Component {
 
   #toEnd() {
     const log = this.#log.current;
-    if (log) log.scrollTop = log.scrollHeight;
+    if (!log) return;
+    log.scrollTop = log.scrollHeight;
+    this.#at = log.scrollTop;
+  }
+
+  /** Whether the newest message stays in sight. Who has just scrolled up is not pulled back: the event comes later. */
+  #stays() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#log.current;
+    if (scrollTop < this.#at && scrollHeight - scrollTop - clientHeight >= NEAR) this.#follows = false;
+    return this.#follows;
   }
 
   #scrolled = () => {
     const { scrollHeight, scrollTop, clientHeight } = this.#log.current;
     this.#follows = scrollHeight - scrollTop - clientHeight < NEAR;
+    this.#at = scrollTop;
     if (this.#follows) this.props.look();
     this.#fill();
   };
