@@ -7,7 +7,7 @@ KILLS ?= 500
 WORKERS ?= 6
 PYTHON := .venv/bin/python
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
-# Else each of the hundreds of servers that the tests start compiles the whole house anew.
+# Otherwise each of the hundreds of servers that the tests start compiles all of csapp again.
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test check bench faults chaos fuzz pictures fix clean

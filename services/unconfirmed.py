@@ -76,8 +76,8 @@ class Question:
         #: set when there is nothing more to wait for
         self.word = threading.Event()
 
-    def expire_on(self, wheel: Wheel) -> None:
-        """Wait from now on, as long as an answer may take: all that are asked at once, at once."""
+    def start_timer(self, wheel: Wheel) -> None:
+        """Time begins now: for several questions it is up at the same moment."""
         self._timer = wheel.after(VERDICT, self.word.set)
 
     def verdict(self) -> list[Kept]:
@@ -246,7 +246,7 @@ class Unconfirmed:
         if self._connection.code is None:
             self._asked = self._mark()
             self._connection.prove()
-            question.expire_on(wheel)
+            question.start_timer(wheel)
         else:
             self._forget(self._arrived())
             self._asked = self._mark()

@@ -33,6 +33,11 @@ PATIENCE = 60.0
 STOPPING = 60.0
 
 
+def inherited() -> dict[str, str]:
+    """This process's environment without csapp's settings."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("CSAPP_")}
+
+
 class LiveServer:
     """Starts *command* (`{port}` is filled in) and is ready when it answers; *port* is a free one.
 
@@ -73,19 +78,19 @@ class LiveServer:
         self.lines: list[str] = []
         self._changed = threading.Condition()
         self._folder = tempfile.TemporaryDirectory(prefix="csapp-test-")
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith("CSAPP_")}
-        paths = filter(None, [inherited.get("PYTHONPATH"), str(ROOT)])
+        around = inherited()
+        paths = filter(None, [around.get("PYTHONPATH"), str(ROOT)])
         own = {
             "CSAPP_SECRET_KEY": SECRET,
             "CSAPP_DATABASE_URL": self.database.format(folder=self._folder.name),
             **(env or {}),
         }
-        under_test.tell(inherited, {key: own[key] for key in OWN})
+        under_test.tell(around, {key: own[key] for key in OWN})
         self.process = self.popen(
             [part.replace("{port}", str(self.port)) for part in command],
             cwd=cwd,
             env={
-                **inherited,
+                **around,
                 "PYTHONPATH": os.pathsep.join(paths),
                 "PYTHONUNBUFFERED": "1",
                 # an empty secret is no secret: the application would not start

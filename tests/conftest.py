@@ -7,6 +7,7 @@ import ipaddress
 import os
 import signal
 import ssl
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -110,29 +111,35 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         raise pytest.UsageError("something that the tests import has patched this process")
 
 
-#: the files whose servers begin as any process does: they are about that, or count what one holds
-BEGUN_ALONE = (
+#: the files whose own servers do not start as forks: they are about starting, or about loading
+#: csapp anew, or they change a module before csapp imports it
+STARTED_ALONE = (
     "deploy/test_compose.py",
+    "faults/test_restarts.py",
+    "test_clock.py",
     "test_one_process.py",
     "test_operation.py",
+    "test_restart.py",
     "test_succession.py",
 )
 
 
 @pytest.fixture(scope="session", autouse=True)
 def fork_servers() -> Iterator[None]:
-    """They end with the run."""
-    yield
+    """Servers start as forks (`forks.py`), those that several files share as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LiveServer, "popen", staticmethod(forks.popen))
+        yield
     forks.close()
 
 
 @pytest.fixture(scope="module", autouse=True)
-def servers_begin(request: pytest.FixtureRequest) -> Iterator[None]:
-    """As forks of what was imported once, but for those of `BEGUN_ALONE`."""
+def started_alone(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The servers of a file of `STARTED_ALONE` start by themselves."""
     tests = Path(__file__).parent
     with pytest.MonkeyPatch.context() as patch:
-        if request.path not in {tests / name for name in BEGUN_ALONE}:
-            patch.setattr(LiveServer, "popen", staticmethod(forks.popen))
+        if request.path in {tests / name for name in STARTED_ALONE}:
+            patch.setattr(LiveServer, "popen", staticmethod(subprocess.Popen))
         yield
 
 

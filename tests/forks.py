@@ -1,4 +1,4 @@
-"""Servers and commands that begin as forks: what they import is imported once in a run of tests.
+"""Servers and commands that start as forks: what they import is imported once in a run of tests.
 
 A fork server (`python -m tests.forks gunicorn`) patches as `gunicorn.conf.py` does, imports what
 a worker of gunicorn imports, and forks for each server that a test starts. From there on the
@@ -6,8 +6,10 @@ fork is that server: its own environment, folder and output, and everything that
 gunicorn` does. It takes a tenth of the processor's time. The same goes for `flask run` and the
 `flask chat` commands (`run`).
 
-Tests of starting, reloading and upgrading take processes that have begun as any other:
-`conftest.BEGUN_ALONE`.
+A fork differs from a process that was started alone in three things: csapp is imported before
+the fork's first line runs; `hash()` of a text is the same in all forks of one run; variables that
+Python itself reads (`PYTHON…`) change nothing. Tests that are about one of them are named in
+`conftest.STARTED_ALONE`.
 """
 
 from __future__ import annotations
@@ -29,47 +31,57 @@ from pathlib import Path
 from runpy import run_module
 from typing import IO, Any
 
-ROOT = Path(__file__).resolve().parents[1]
-#: the programs that there are fork servers of
+from testkit.server import CONFIGURATION, PATIENCE, ROOT, inherited
+
+#: what there may be fork servers of
 PROGRAMS = ("gunicorn", "flask")
-#: most bytes of what a server is started with
-MOST = 200_000
+MAX_REQUEST = 200_000  # bytes: what a process is started with
+HIGHEST_DESCRIPTOR = 1024  # that a fork server may have open
 
 
 class Forked:
     """A process, with what tests use of `subprocess.Popen`."""
 
-    def __init__(self, answers: socket.socket, output: int, errors: int) -> None:
-        self._answers = answers
-        self._waiting = threading.Lock()
-        self.pid = int(answers.recv(64))
-        self.returncode: int | None = None
+    def __init__(self, status: socket.socket, output: int, errors: int | None) -> None:
+        self._status = status
+        self._reading = threading.Lock()
         self.stdout = _text(output)
-        self.stderr = _text(errors)
+        self.stderr = None if errors is None else _text(errors)
+        self.returncode: int | None = None
+        self.pid = self._read()
+
+    def _read(self) -> int:
+        told = self._status.recv(64)
+        if not told:
+            raise AssertionError("the fork server has ended")
+        return int(told)
 
     def poll(self) -> int | None:
         """Its exit status; None while it runs."""
-        return self._look(0)
+        return self._await(0)
 
     def wait(self, timeout: float | None = None) -> int:
         """Its exit status, once it has ended. Raises `subprocess.TimeoutExpired`."""
-        status = self._look(timeout)
+        status = self._await(timeout)
         if status is None:
             raise subprocess.TimeoutExpired("a fork", timeout or 0)
         return status
 
-    def _look(self, timeout: float | None) -> int | None:
-        with self._waiting:
+    def _await(self, timeout: float | None) -> int | None:
+        if self.returncode is None:
+            poller = select.poll()
+            poller.register(self._status, select.POLLIN)
+            poller.poll(None if timeout is None else timeout * 1000)
+        with self._reading:
             if self.returncode is None:
-                there, _, _ = select.select([self._answers], [], [], timeout)
-                if there:
-                    self.returncode = int(self._answers.recv(64))
-                    self._answers.close()
-            return self.returncode
+                with contextlib.suppress(BlockingIOError):
+                    self._status.setblocking(False)
+                    self.returncode = self._read()
+        return self.returncode
 
     def send_signal(self, number: int) -> None:
         """Send a signal, unless it has ended."""
-        if self.poll() is None:
+        if self.returncode is None and self.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, number)
 
@@ -86,88 +98,112 @@ class ForkServer:
     """Forks processes of one *program*; ends with the process that has started it."""
 
     def __init__(self, program: str) -> None:
-        self._asks, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._requests, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._lock = threading.Lock()
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
             [sys.executable, "-m", __name__, program, str(theirs.fileno())],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
         )
         theirs.close()
 
-    def start(
-        self, args: Sequence[Any], cwd: Path | None, env: Mapping[str, str], *, apart: bool
-    ) -> Forked:
-        """Run the program with *args*, in *cwd*, with nothing but *env* around it.
+    @property
+    def is_there(self) -> bool:
+        """It has not ended."""
+        return self._process.poll() is None
 
-        *apart*: what it says of errors is kept apart.
+    def start(
+        self,
+        args: Sequence[Any],
+        cwd: Path | None,
+        env: Mapping[str, str],
+        *,
+        separate_errors: bool = False,
+    ) -> Forked:
+        """Run the program with *args*, in *cwd*, with *env* as its whole environment.
+
+        *separate_errors*: its standard error gets a pipe of its own.
         """
-        sent = json.dumps([[*map(str, args)], str(cwd or Path.cwd()), dict(env)]).encode()
-        assert len(sent) < MOST
-        output, written = os.pipe()
-        errors, complained = os.pipe() if apart else (os.dup(output), os.dup(written))
-        answers, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        request = json.dumps([[*map(str, args)], str(cwd or Path.cwd()), dict(env)]).encode()
+        assert len(request) < MAX_REQUEST
+        output, out = os.pipe()
+        errors, err = os.pipe() if separate_errors else (None, os.dup(out))
+        status, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with self._lock:
-            socket.send_fds(self._asks, [sent], [written, complained, theirs.fileno()])
-        os.close(written)
-        os.close(complained)
+            socket.send_fds(self._requests, [request], [out, err, theirs.fileno()])
+        os.close(out)
+        os.close(err)
         theirs.close()
-        return Forked(answers, output, errors)
+        return Forked(status, output, errors)
 
     def close(self) -> None:
-        """No more of them; those that run go on."""
-        self._asks.close()
-        self._process.wait()
+        """End the fork server; what it has started goes on."""
+        self._requests.shutdown(socket.SHUT_RDWR)
+        self._requests.close()
+        self._process.wait(PATIENCE)
 
 
 _servers: dict[str, ForkServer] = {}
 _lock = threading.Lock()
 
 
-def _server(program: str) -> ForkServer:
+def server(program: str) -> ForkServer:
+    """The fork server of *program*, started with its first use."""
     with _lock:
-        if program not in _servers:
-            _servers[program] = ForkServer(program)
-        return _servers[program]
+        found = _servers.get(program)
+        if found is None or not found.is_there:
+            found = _servers[program] = ForkServer(program)
+        return found
 
 
 def close() -> None:
-    """End all fork servers that were needed."""
+    """End all fork servers."""
     while _servers:
         _servers.popitem()[1].close()
 
 
 def popen(command: Sequence[Any], **options: Any) -> Any:
-    """As `subprocess.Popen`; a fork where *command* is `python -m` one of `PROGRAMS`."""
+    """As `subprocess.Popen`: a fork for flask, and for gunicorn with csapp's configuration."""
     program = command[2] if list(command[:2]) == [sys.executable, "-m"] else ""
-    if program not in PROGRAMS:
-        return subprocess.Popen(command, **options)
-    return _server(program).start(command[3:], options["cwd"], options["env"], apart=False)
+    if program == "flask" or (program == "gunicorn" and CONFIGURATION in command):
+        return server(program).start(command[3:], options["cwd"], options["env"])
+    return subprocess.Popen(command, **options)
 
 
 def run(
     *command: Any, cwd: Path = ROOT, env: Mapping[str, str], timeout: float = 100
 ) -> subprocess.CompletedProcess[str]:
-    """What `python -m` does and says with *command*, one of `PROGRAMS` and its words.
+    """What `python -m` does and says with *command*; a fork where that is flask.
 
-    Of the environment of this process it has what is not csapp's, and *env*.
+    The environment is this process's without csapp's settings, and *env*. Raises
+    `subprocess.TimeoutExpired`.
     """
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("CSAPP_")}
-    around = {**inherited, "PYTHONPATH": str(ROOT), **env}
-    done = _server(command[0]).start(command[1:], cwd, around, apart=True)
-    end = threading.Timer(timeout, done.kill)
-    end.start()
-    with done.stdout, done.stderr, ThreadPoolExecutor(2) as readers:
-        said = [readers.submit(stream.read) for stream in (done.stdout, done.stderr)]
-    end.cancel()
-    return subprocess.CompletedProcess(command, done.wait(), *(one.result() for one in said))
+    program, *words = command
+    environment = {**inherited(), "PYTHONPATH": str(ROOT), **env}
+    if program != "flask":
+        return subprocess.run(
+            [sys.executable, "-m", *command],
+            cwd=cwd,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+    process = server(program).start(words, cwd, environment, separate_errors=True)
+    assert process.stderr is not None
+    with process.stdout, process.stderr, ThreadPoolExecutor(2) as readers:
+        said = [readers.submit(stream.read) for stream in (process.stdout, process.stderr)]
+        try:
+            status = process.wait(timeout)
+        finally:
+            process.kill()
+    return subprocess.CompletedProcess(command, status, *(one.result() for one in said))
 
 
-# ---- the fork server itself ------------------------------------------------
-
+# ---- the fork server's own process -----------------------------------------
 
 #: what workers import sooner or later; all of csapp comes with the first of them
 MODULES = (
@@ -182,7 +218,7 @@ MODULES = (
 def load(program: str) -> None:
     """Import what workers of *program* import, after patching as they do.
 
-    The program itself is not: it looks at its environment while it is imported.
+    gunicorn itself is not: it reads its environment and its folder while it is imported.
     """
     if program == "gunicorn":
         from gevent import monkey
@@ -192,8 +228,9 @@ def load(program: str) -> None:
         import_module(name)
 
 
-def become(program: str, args: list[str], cwd: str, env: dict[str, str], path: list[str]) -> None:
-    """Be that program, as `python -m` runs it."""
+def run_program(program: str, request: bytes, path: Sequence[str]) -> None:
+    """Do what `python -m` does with *program*. *path*: where Python looks for all modules."""
+    args, cwd, env = json.loads(request)
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
@@ -202,46 +239,52 @@ def become(program: str, args: list[str], cwd: str, env: dict[str, str], path: l
     run_module(program, run_name="__main__", alter_sys=True)
 
 
-def serve(program: str, asks: int) -> None:
-    """Fork until whoever asks is gone."""
-    own = {"", str(ROOT), str(Path.cwd()), *os.environ["PYTHONPATH"].split(os.pathsep)}
+def serve(program: str, requests: int) -> None:
+    """Fork for each request, until the process of the tests has closed the socket *requests*."""
+    own = {"", str(ROOT), str(Path.cwd())}
     path = [one for one in sys.path if one not in own]
-    door, look = socket.socket(fileno=asks), select.poll()
+    asked, poller = socket.socket(fileno=requests), select.poll()
     fork, waitpid = os.fork, os.waitpid  # as they are before anything is patched
+    interrupted = signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests
     load(program)
     gc.collect()
     gc.freeze()
-    running: dict[int, tuple[int, int]] = {}  # pidfd → pid, whom to answer
-    look.register(asks, select.POLLIN)
+    running: dict[int, tuple[int, int]] = {}  # pidfd → pid, the socket for its status
+    poller.register(requests, select.POLLIN)
     while True:
-        for ready, _ in look.poll():
-            if ready == asks:
-                sent, fds, _, _ = socket.recv_fds(door, MOST, 3)
-                if not sent:
+        for ready, _ in poller.poll():
+            if ready == requests:
+                request, descriptors, _, _ = socket.recv_fds(asked, MAX_REQUEST, 3)
+                if not request:
                     return
-                output, errors, answers = fds
+                out, err, status = descriptors
                 pid = fork()
                 if pid == 0:
-                    os.dup2(output, 1)
-                    os.dup2(errors, 2)
-                    os.closerange(3, 1024)
-                    args, cwd, env = json.loads(sent)
-                    become(program, args, cwd, env, path)
+                    signal.signal(signal.SIGINT, interrupted)
+                    os.dup2(out, 1)
+                    os.dup2(err, 2)
+                    os.closerange(3, HIGHEST_DESCRIPTOR)
+                    run_program(program, request, path)
                     return
-                os.close(output)
-                os.close(errors)
-                os.write(answers, b"%d" % pid)
+                os.close(out)
+                os.close(err)
+                tell(status, pid)
                 end = os.pidfd_open(pid)
-                running[end] = pid, answers
-                look.register(end, select.POLLIN)
+                running[end] = pid, status
+                poller.register(end, select.POLLIN)
             else:
-                pid, answers = running.pop(ready)
-                look.unregister(ready)
+                pid, status = running.pop(ready)
+                poller.unregister(ready)
                 os.close(ready)
-                _, status = waitpid(pid, 0)
-                with contextlib.suppress(OSError):  # nobody wants to know any more
-                    os.write(answers, b"%d" % os.waitstatus_to_exitcode(status))
-                os.close(answers)
+                _, ended = waitpid(pid, 0)
+                tell(status, os.waitstatus_to_exitcode(ended))
+                os.close(status)
+
+
+def tell(status: int, number: int) -> None:
+    """Write *number* for the test, which may have been cut off."""
+    with contextlib.suppress(OSError):
+        os.write(status, b"%d" % number)
 
 
 if __name__ == "__main__":

@@ -114,7 +114,7 @@ def test_it_runs_with(end, tmp_path):
     pins = tmp_path / "pins.txt"
     pins.write_text("".join(f"{one.name}=={least(one)}\n" for one in asked()))
     python = tmp_path / "venv" / "bin" / "python"
-    venv.create(tmp_path / "venv", with_pip=False)  # ours installs into it as well
+    venv.create(tmp_path / "venv", with_pip=False)  # the pip of this environment installs into it
     options = ["-c", str(pins)] if end == "least" else ["--upgrade"]
     done = subprocess.run(
         [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,27 +13,38 @@ import pytest
 
 from testkit import LiveServer
 from testkit.ports import free_port
+from testkit.server import ROOT, inherited
 
 from . import forks
+from .conftest import LONGEST, STARTED_ALONE
 
 
-def said(monkeypatch, popen, port: int, tmp_path) -> dict:
+def said(monkeypatch, popen, serve, **options: Any) -> dict:
     monkeypatch.setattr(LiveServer, "popen", staticmethod(popen))
-    env = {"CSAPP_GRACE": "7"}
-    with LiveServer.gunicorn(
-        "tests.begun:app", env, health="/", port=port, cwd=tmp_path, args=["-w", "1"]
-    ) as server:
+    with serve("tests.begun:app", {"CSAPP_GRACE": "7"}, health="/", **options) as server:
         return json.loads(server.get("/"))
 
 
-def test_a_fork_has_nothing_of_what_it_is_a_fork_of(monkeypatch, tmp_path):
+@pytest.mark.parametrize("serve", [LiveServer.gunicorn, LiveServer.flask], ids=forks.PROGRAMS)
+def test_a_fork_has_nothing_of_what_it_is_a_fork_of(monkeypatch, serve, tmp_path):
+    (program,) = (name for name in forks.PROGRAMS if serve.__name__ == name)
+    monkeypatch.setenv("AN_EARLIER_ONE", "yes")
+    forking = forks.ForkServer(program)
+    monkeypatch.delenv("AN_EARLIER_ONE")
     monkeypatch.setenv("A_LATER_ONE", "yes")
-    port = free_port()
-    alone = said(monkeypatch, subprocess.Popen, port, tmp_path)
-    fork = said(monkeypatch, forks.popen, port, tmp_path)
-    assert alone["environ"]["A_LATER_ONE"] == "yes"
-    assert alone["environ"]["CSAPP_GRACE"] == "7"
-    assert fork == alone
+
+    def fork(command: list[str], **options: Any) -> Any:
+        return forking.start(command[3:], options["cwd"], options["env"])
+
+    def alone(command: list[str], **options: Any) -> Any:
+        return subprocess.Popen(command, **options, stdin=subprocess.DEVNULL)
+
+    options = {"port": free_port(), "cwd": tmp_path}
+    found = said(monkeypatch, fork, serve, **options)
+    assert found == said(monkeypatch, alone, serve, **options)
+    assert found["environ"]["A_LATER_ONE"] == "yes"
+    assert found["environ"]["CSAPP_GRACE"] == "7"
+    forking.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -55,6 +65,24 @@ def test_what_cannot_start_says_why(monkeypatch):
         LiveServer.gunicorn(args=["--nonsense"])
 
 
+def test_a_command_that_does_not_end_is_ended(tmp_path):
+    (tmp_path / "slow.py").write_text("input_that_never_comes = __import__('signal').pause()")
+    with pytest.raises(subprocess.TimeoutExpired):
+        forks.run("flask", "--app", "slow", "routes", cwd=tmp_path, env={}, timeout=0.1)
+
+
+def test_a_fork_server_that_has_ended_is_started_again():
+    first = forks.server("flask")
+    first.close()
+    assert forks.server("flask") is not first
+    assert forks.run("flask", "--help", env={}).returncode == 0
+
+
+def test_the_files_that_are_named_are_there():
+    tests = Path(__file__).parent
+    assert [name for name in (*LONGEST, *STARTED_ALONE) if not (tests / name).exists()] == []
+
+
 def test_another_program_begins_as_ever():
     done = forks.popen([sys.executable, "-c", "raise SystemExit(3)"])
     assert done.wait() == 3
@@ -67,7 +95,7 @@ def test_a_command_says_what_it_says(tmp_path):
         return found.returncode, found.stdout, found.stderr
 
     def alone(*words: str, cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        around = {**os.environ, "PYTHONPATH": str(forks.ROOT), **env}
+        around = {**inherited(), "PYTHONPATH": str(ROOT), **env}
         command = [sys.executable, "-m", *words]
         return subprocess.run(
             command, cwd=cwd, env=around, capture_output=True, text=True, check=False

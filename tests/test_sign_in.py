@@ -145,11 +145,12 @@ def test_a_name_that_does_not_exist_looks_the_same(app, monkeypatch):
 def test_a_cookie_of_ones_own_making_is_worth_nothing(app):
     guess_until_refused(app)
     tokens = app.extensions["csapp"].server.tokens
+    signed, _, signature = tokens.sign_browser("b", [tokens.mark("ada")]).rpartition(".")
     for cookie in (
         "x",
         tokens.sign_browser("b", [tokens.mark("bob")]),
         tokens.sign_ticket("b", 1),
-        tokens.sign_browser("b", [tokens.mark("ada")]).swapcase(),
+        f"{signed}.{signature.swapcase()}",
     ):
         client = app.test_client()
         client.set_cookie(browser.COOKIE, cookie)

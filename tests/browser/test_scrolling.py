@@ -78,6 +78,17 @@ def face(request: pytest.FixtureRequest) -> str:
     return script
 
 
+def test_a_page_that_moves_the_widget_leaves_it_at_its_end(
+    server: LiveServer, visit: Visit
+) -> None:
+    page = visit(f"{server.url}/")
+    moved = "document.body.prepend(place); const top = log.scrollTop; shown.moved();"
+    found = page.evaluate(
+        f"(async () => {{ {WIDGET} {SETTLED} {moved} return [...found, top, atEnd()]; }})()"
+    )
+    assert found == [True, 0, True]
+
+
 @pytest.mark.parametrize(
     ("then", "found"), [(PULL, [True, 0, 0]), (FOLLOW, [True, True])], ids=["scrolled", "at rest"]
 )

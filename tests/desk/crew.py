@@ -38,7 +38,7 @@ _names = itertools.count()
 
 
 def desk_name() -> str:
-    """Of a desk that no other test of this process has used: they share a Redis."""
+    """A desk that no other test of this process uses; the tests share one Redis."""
     return f"d{next(_names)}"
 
 

@@ -12,7 +12,7 @@ import pytest
 import redis
 
 from services.desk import mailbox as mailboxes
-from services.desk.mailbox import Mailbox
+from services.desk.mailbox import BLOCK, Mailbox
 from services.desk.port import DeskUnavailable, Matched, Queued, Role
 from services.desk.redis import RedisDesk
 from services.runtime import ThreadRuntime
@@ -58,6 +58,16 @@ class Worker:
         with self.changed:
             self.gaps += 1
             self.changed.notify_all()
+
+    def lose_patience(self, timeout: float) -> None:
+        """From now on, wait so long for an answer of Redis."""
+        for client in (self.desk._client, self.mailbox._reads, self.mailbox._writes):
+            seconds = timeout + (BLOCK if client is self.mailbox._reads else 0.0)
+            pool = client.connection_pool
+            pool.connection_kwargs["socket_timeout"] = seconds
+            for connection in pool._available_connections:
+                connection.socket_timeout = seconds
+                connection._sock.settimeout(seconds)
 
     def read(self) -> None:
         """All that is in the mailbox, by hand."""
@@ -287,11 +297,12 @@ def test_after_a_flush_everybody_is_where_they_were(
 def test_redis_comes_back_and_everybody_is_where_they_were(
     own_server: RedisServer, hired: Callable[..., Worker], how: str
 ) -> None:
-    a, b = (hired(own_server.url, name, IMPATIENT) for name in "ab")
+    a, b = (hired(own_server.url, name) for name in "ab")
+    people(a, b)
+    before = a.desk.figures()
     for worker in (a, b):
+        worker.lose_patience(IMPATIENT)
         worker.start()
-    patiently(a, b, lambda: people(a, b))
-    before = patiently(a, b, a.desk.figures)
     known = {worker: worker.gaps for worker in (a, b)}
     if how == "restart":
         own_server.restart()

@@ -13,7 +13,7 @@ export class Log {
   #days = new Map();
   #older = element("div", "older");
   #follows = true;
-  #at = 0;
+  #lastTop = 0;
   #first;
   #last;
   #on;
@@ -26,7 +26,7 @@ export class Log {
     this.#on = on;
     this.#older.append(element("i", "skeleton"), element("i", "skeleton mine"), element("i", "skeleton"));
     this.element.addEventListener("scroll", () => this.#look(), { passive: true });
-    new ResizeObserver(() => this.follows && this.toEnd()).observe(this.element);
+    new ResizeObserver(() => this.checkFollows() && this.toEnd()).observe(this.element);
   }
 
   /** Say everything in another language. */
@@ -41,10 +41,10 @@ export class Log {
     this.#days.clear();
   }
 
-  /** Whether the newest message is in sight. Who has just scrolled up is elsewhere: the event comes later. */
-  get follows() {
+  /** Whether the newest message is in sight. The scroll event comes some time after scrolling, so compare. */
+  checkFollows() {
     const { scrollHeight, scrollTop, clientHeight } = this.element;
-    if (scrollTop < this.#at && scrollHeight - scrollTop - clientHeight >= NEAR) this.#follows = false;
+    if (scrollTop < this.#lastTop && scrollHeight - scrollTop - clientHeight >= NEAR) this.#follows = false;
     return this.#follows;
   }
 
@@ -52,7 +52,12 @@ export class Log {
   toEnd() {
     this.#follows = true;
     this.element.scrollTop = this.element.scrollHeight;
-    this.#at = this.element.scrollTop;
+    this.#lastTop = this.element.scrollTop;
+  }
+
+  /** The page has moved this, and browsers scroll to the beginning without an event. */
+  moved() {
+    if (this.#follows) this.toEnd();
   }
 
   /**
@@ -63,7 +68,7 @@ export class Log {
   show(messages, { readTo = 0, complete = true, waiting = false } = {}) {
     const log = this.element;
     const height = log.scrollHeight;
-    const follows = this.follows;
+    const follows = this.checkFollows();
     const [first, last] = [messages[0]?.id, messages.at(-1)];
     const prepended = this.#first !== undefined && first !== this.#first && this.#rows.has(this.#first);
     const ownNew = last?.own && last.id !== this.#last;
@@ -155,7 +160,7 @@ export class Log {
   #look() {
     const { scrollHeight, scrollTop, clientHeight } = this.element;
     this.#follows = scrollHeight - scrollTop - clientHeight < NEAR;
-    this.#at = scrollTop;
+    this.#lastTop = scrollTop;
     if (scrollTop < NEAR * 2 && this.#older.isConnected) this.#on.older();
     this.#on.scrolled();
   }

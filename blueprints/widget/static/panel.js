@@ -67,7 +67,12 @@ export class Panel {
 
   /** Whether what is shown is seen. */
   get isLookedAt() {
-    return this.isOpen && !document.hidden && this.#log.follows;
+    return this.isOpen && !document.hidden && this.#log.checkFollows();
+  }
+
+  /** The page has put the widget elsewhere: what was scrolled is at its beginning. */
+  moved() {
+    this.#log.moved();
   }
 
   open(focus) {

@@ -225,7 +225,10 @@
     #place = null;
 
     connectedCallback() {
-      if (this.shadowRoot) return;
+      if (this.shadowRoot) {
+        this.#panel?.moved();
+        return;
+      }
       const root = this.attachShadow({ mode: "open" });
       const sheet = new CSSStyleSheet();
       sheet.replaceSync(STYLE);

@@ -14,11 +14,11 @@ const NEAR = 64; // px from an end that count as being there
 export class Messages extends Component {
   #log = createRef();
   #follows = true; // the newest message is in sight, and stays there
-  #at = 0; // where this has scrolled to
+  #lastTop = 0; // where it was scrolled to when that was last looked at
   #asking = false;
   #shown = null; // the target that was gone to
   state = { trouble: false };
-  #size = new ResizeObserver(() => this.#stays() && this.#toEnd());
+  #size = new ResizeObserver(() => this.#checkFollows() && this.#toEnd());
 
   componentDidMount() {
     this.#size.observe(this.#log.current);
@@ -30,7 +30,7 @@ export class Messages extends Component {
   }
 
   getSnapshotBeforeUpdate() {
-    this.#stays();
+    this.#checkFollows();
     const { scrollHeight, scrollTop } = this.#log.current;
     return { fromEnd: scrollHeight - scrollTop };
   }
@@ -68,20 +68,21 @@ export class Messages extends Component {
     const log = this.#log.current;
     if (!log) return;
     log.scrollTop = log.scrollHeight;
-    this.#at = log.scrollTop;
+    this.#lastTop = log.scrollTop;
   }
 
-  /** Whether the newest message stays in sight. Who has just scrolled up is not pulled back: the event comes later. */
-  #stays() {
+  /** Whether the newest message is kept in sight. The scroll event comes some time after scrolling, so compare. */
+  #checkFollows() {
+    if (!this.#log.current) return false;
     const { scrollHeight, scrollTop, clientHeight } = this.#log.current;
-    if (scrollTop < this.#at && scrollHeight - scrollTop - clientHeight >= NEAR) this.#follows = false;
+    if (scrollTop < this.#lastTop && scrollHeight - scrollTop - clientHeight >= NEAR) this.#follows = false;
     return this.#follows;
   }
 
   #scrolled = () => {
     const { scrollHeight, scrollTop, clientHeight } = this.#log.current;
     this.#follows = scrollHeight - scrollTop - clientHeight < NEAR;
-    this.#at = scrollTop;
+    this.#lastTop = scrollTop;
     if (this.#follows) this.props.look();
     this.#fill();
   };
