@@ -42,7 +42,7 @@ class Phase(StrEnum):
 
 
 class Question(Protocol):
-    """Has what was put into a connection arrived?"""
+    """Asked of a connection: whether all that was put into it has arrived."""
 
     def verdict(self) -> list[Kept]:
         """What had not arrived when it was asked. Waits for the other end's answer."""
@@ -79,9 +79,9 @@ class Socket(Protocol):
         """Tell first what *older*, of the same participant, turn out to have missed."""
 
     def ask(self) -> Question | None:
-        """Another connection of its participant comes: has what was put into this one arrived?
+        """Another connection of its participant comes, and asks what has not arrived here.
 
-        None: it has, or another newer one asks already.
+        None: all has arrived, or another newer one asks already.
         """
 
     @property

@@ -181,18 +181,9 @@ def run(
     `subprocess.TimeoutExpired`.
     """
     program, *words = command
-    environment = {**inherited(), "PYTHONPATH": str(ROOT), **env}
     if program != "flask":
-        return subprocess.run(
-            [sys.executable, "-m", *command],
-            cwd=cwd,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            check=False,
-        )
-    process = server(program).start(words, cwd, environment, separate_errors=True)
+        return run_alone(*command, cwd=cwd, env=env, timeout=timeout)
+    process = server(program).start(words, cwd, _environment(env), separate_errors=True)
     assert process.stderr is not None
     with process.stdout, process.stderr, ThreadPoolExecutor(2) as readers:
         said = [readers.submit(stream.read) for stream in (process.stdout, process.stderr)]
@@ -201,6 +192,25 @@ def run(
         finally:
             process.kill()
     return subprocess.CompletedProcess(command, status, *(one.result() for one in said))
+
+
+def run_alone(
+    *command: Any, cwd: Path = ROOT, env: Mapping[str, str], timeout: float = 100
+) -> subprocess.CompletedProcess[str]:
+    """The same by a process that is no fork."""
+    return subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=cwd,
+        env=_environment(env),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def _environment(env: Mapping[str, str]) -> dict[str, str]:
+    return {**inherited(), "PYTHONPATH": str(ROOT), **env}
 
 
 # ---- the fork server's own process -----------------------------------------

@@ -19,7 +19,7 @@ import pytest
 from services.files import take_name
 from services.instance import SECRET_FILE, generated_secret
 from testkit import LiveServer
-from testkit.server import ROOT, STANDALONE
+from testkit.server import ROOT, STANDALONE, inherited
 
 from .probe import assert_ready_soon
 
@@ -137,11 +137,10 @@ def closed(tmp_path: Path) -> Path:
     ],
 )
 def test_a_command_says_in_one_line_which_setting_helps(closed, words, setting):
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("CSAPP_")}
     done = subprocess.run(
         powerless(sys.executable, "-m", "flask", "--app", "csapp", "chat", *words.split()),
         cwd=closed, capture_output=True, text=True, timeout=60, check=False,
-        env={**inherited, "PYTHONPATH": str(ROOT)},
+        env={**inherited(), "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.returncode == 1, done.stdout
     lines = done.stderr.strip().splitlines()

@@ -13,7 +13,6 @@ import pytest
 
 from testkit import LiveServer
 from testkit.ports import free_port
-from testkit.server import ROOT, inherited
 
 from . import forks
 from .conftest import LONGEST, STARTED_ALONE
@@ -27,9 +26,8 @@ def said(monkeypatch, popen, serve, **options: Any) -> dict:
 
 @pytest.mark.parametrize("serve", [LiveServer.gunicorn, LiveServer.flask], ids=forks.PROGRAMS)
 def test_a_fork_has_nothing_of_what_it_is_a_fork_of(monkeypatch, serve, tmp_path):
-    (program,) = (name for name in forks.PROGRAMS if serve.__name__ == name)
     monkeypatch.setenv("AN_EARLIER_ONE", "yes")
-    forking = forks.ForkServer(program)
+    forking = forks.ForkServer(serve.__name__)
     monkeypatch.delenv("AN_EARLIER_ONE")
     monkeypatch.setenv("A_LATER_ONE", "yes")
 
@@ -71,11 +69,13 @@ def test_a_command_that_does_not_end_is_ended(tmp_path):
         forks.run("flask", "--app", "slow", "routes", cwd=tmp_path, env={}, timeout=0.1)
 
 
-def test_a_fork_server_that_has_ended_is_started_again():
+def test_a_fork_server_that_has_ended_is_started_again(monkeypatch):
+    monkeypatch.setattr(forks, "_servers", {})  # servers that other tests share go on
     first = forks.server("flask")
     first.close()
     assert forks.server("flask") is not first
     assert forks.run("flask", "--help", env={}).returncode == 0
+    forks.close()
 
 
 def test_the_files_that_are_named_are_there():
@@ -94,12 +94,5 @@ def test_a_command_says_what_it_says(tmp_path):
         found = begin("flask", "--app", "csapp", "chat", *words, cwd=tmp_path, env=env)
         return found.returncode, found.stdout, found.stderr
 
-    def alone(*words: str, cwd: Path, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-        around = {**inherited(), "PYTHONPATH": str(ROOT), **env}
-        command = [sys.executable, "-m", *words]
-        return subprocess.run(
-            command, cwd=cwd, env=around, capture_output=True, text=True, check=False
-        )
-
     for words in (("token", "--help"), ("token",), ("nothing",)):
-        assert done(*words, begin=forks.run) == done(*words, begin=alone)
+        assert done(*words, begin=forks.run) == done(*words, begin=forks.run_alone)

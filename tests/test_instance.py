@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import sys
 import urllib.error
@@ -18,7 +17,7 @@ from services.history.sql import open_store
 from services.instance import SECRET_FILE, NoSecret, generated_secret
 from services.settings import Settings
 from testkit import Client, LiveServer, assert_receives
-from testkit.server import ROOT
+from testkit.server import ROOT, inherited
 
 HOST = """
 from flask import Flask, render_template_string
@@ -50,11 +49,10 @@ def served(folder: Path, name: str, instance: Path) -> LiveServer:
 
 
 def run(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    inherited = {key: value for key, value in os.environ.items() if not key.startswith("CSAPP_")}
     return subprocess.run(
         [sys.executable, *args],
         cwd=folder,
-        env={**inherited, "PYTHONPATH": str(ROOT)},
+        env={**inherited(), "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=False,

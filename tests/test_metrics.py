@@ -26,7 +26,7 @@ from services.timers import TICK
 from services.wire.codes import CloseCode, ErrorCode
 from testkit import Client, LiveServer, assert_receives
 from testkit.ports import free_port
-from testkit.server import PATIENCE, ROOT, SECRET
+from testkit.server import PATIENCE, ROOT, SECRET, inherited
 
 from .desk.helpers import Clock, users_connect, waiters_get_ready
 from .raw import BINARY, Raw, frame
@@ -546,11 +546,10 @@ def test_a_web_server_that_cannot_carry_a_chat_is_not_ready(args, why):
 
 def status(*options: str, **env: str) -> subprocess.Popen[str]:
     """`flask chat status` with these settings, begun."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("CSAPP_")}
     return subprocess.Popen(
         [sys.executable, "-m", "flask", "--app", "csapp", "chat", "status", *options],
         cwd=ROOT,
-        env={**inherited, "CSAPP_SECRET_KEY": SECRET, **env},
+        env={**inherited(), "CSAPP_SECRET_KEY": SECRET, **env},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from http.cookies import SimpleCookie
@@ -23,7 +22,7 @@ from services.history.accounts import Accounts, Hashing
 from services.history.attempts import Attempts
 from services.history.sql import SQLStore
 from services.identity import TokenRole
-from testkit.server import ROOT, SECRET
+from testkit.server import ROOT, SECRET, inherited
 
 from .conftest import COST
 
@@ -238,11 +237,10 @@ def test_it_costs_what_owasp_asks_for(tmp_path):
     """Password Storage Cheat Sheet: scrypt with N=2^17, r=8, p=1. In a process of its own."""
     assert COST == "scrypt:131072:8:1"
     url = f"sqlite:///{tmp_path}/csapp.db"
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("CSAPP_")}
     subprocess.run(
         [sys.executable, "-m", "flask", "--app", "csapp", "chat", "waiter", "add", "bob",
          "--generate"],
-        env={**inherited, "CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": url,
+        env={**inherited(), "CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": url,
              "PYTHONPATH": str(ROOT)},
         cwd=tmp_path, check=True, capture_output=True,
     )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import resource
 import secrets
 import subprocess
@@ -17,7 +16,7 @@ import pytest
 from blueprints.doctor import serving
 from services.doctor import Level
 from services.history.sql import open_store
-from testkit.server import ROOT
+from testkit.server import ROOT, inherited
 
 from .. import forks
 from .conftest import SERVING, says
@@ -53,7 +52,6 @@ def run(
     *args: str, app: str = "csapp", cwd: Path = ROOT, files: int | None = None, **env: str
 ) -> subprocess.CompletedProcess[str]:
     """The command, with these settings and so many open files at most."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("CSAPP_")}
     settings = {"CSAPP_SECRET_KEY": KEY, "CSAPP_TRUSTED_PROXIES": "1", **env}
 
     def limit() -> None:
@@ -65,7 +63,7 @@ def run(
     return subprocess.run(
         [sys.executable, "-m", "flask", *words],
         cwd=cwd,
-        env={**inherited, "PYTHONPATH": str(ROOT), **settings},
+        env={**inherited(), "PYTHONPATH": str(ROOT), **settings},
         capture_output=True,
         text=True,
         timeout=100,
