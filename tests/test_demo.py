@@ -225,7 +225,7 @@ def test_they_are_gone_with_their_server(env, tmp_path):
         assert len(crowd) == 1
         end = os.pidfd_open(crowd[0])
         assert "Morrow Clay" in server.get("/")
-        assert "Visitors  2 come" in server.log
+        server.wait_for_line("Visitors  2 come")
     assert select.select([end], [], [], PATIENCE)[0], "they are still there"
     os.close(end)
     assert "Traceback" not in server.log

@@ -151,7 +151,7 @@ def test_those_who_share_a_desk_share_the_file_with_nobody_else(env):
             assert_ready_soon(alone)
             with LiveServer.gunicorn(env=shared) as late:
                 assert IN_USE in readiness(late)[1]
-                assert "give it CSAPP_REDIS_URL as well" in late.log
+                late.wait_for_line("give it CSAPP_REDIS_URL as well")
 
 
 # ---- the lock itself -------------------------------------------------------
