@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
@@ -42,13 +42,20 @@ class Phase(StrEnum):
 
 
 class Question(Protocol):
-    """Asked of a connection: whether all that was put into it has arrived."""
+    """What has a participant missed? Asked of a connection of it, or of other workers."""
+
+    #: its verdict can be asked for again, and again
+    stays: bool
+
+    @property
+    def told(self) -> Mapping[int, int]:
+        """By its talks: up to this number nothing more is to be told, once there is a verdict."""
 
     def verdict(self) -> list[Kept]:
-        """What had not arrived when it was asked. Waits for the other end's answer."""
+        """What had not arrived when it was asked. Waits for the answer."""
 
-    def withdraw(self) -> list[Kept]:
-        """Nobody waits for the answer any more; what a connection that has ended left behind."""
+    def withdraw(self) -> list[Owed]:
+        """Nobody waits for the answer any more; what is still to be told, and nobody else keeps."""
 
 
 class Socket(Protocol):
@@ -66,7 +73,7 @@ class Socket(Protocol):
     def bring(self, kept: Kept, data: bytes) -> None:
         """Queue *data*, the framed bytes of what was parked; remember it until it has arrived."""
 
-    def missed(self) -> list[Kept]:
+    def missed(self) -> list[Owed]:
         """What was put into this connection, which has ended, and has not arrived."""
 
     def unconfirmed(self) -> list[Kept]:
@@ -75,8 +82,8 @@ class Socket(Protocol):
     def seen(self, talk: int) -> int | None:
         """The last `seq` of a talk that its client says it has seen; None: it says nothing."""
 
-    def wait_for(self, older: Sequence[Socket]) -> None:
-        """Tell first what *older*, of the same participant, turn out to have missed."""
+    def wait_for(self, questions: Sequence[Question]) -> None:
+        """In version 1: tell first what the answers to *questions* bring; all else waits."""
 
     def ask(self) -> Question | None:
         """Another connection of its participant comes, and asks what has not arrived here.
@@ -90,6 +97,9 @@ class Socket(Protocol):
 
     def inherit(self, newer: Socket) -> None:
         """Keep what *newer*, which has ended, has missed: no other connection is there."""
+
+    def keep(self, words: Sequence[Question]) -> None:
+        """Keep these, which a newer one that has ended waited for, for a still newer one."""
 
     def hear(self, spoken: Spoken) -> None:
         """Stored texts for it, or echoes of its participant's own; never waits."""
@@ -151,13 +161,11 @@ class Line:
 class Spoken(Saying):
     """Texts under way on *line*, said on *sock*; encoded once for each version."""
 
-    __slots__ = ("_echo", "_full", "_plain", "kept", "line", "sock")
+    __slots__ = ("_echo", "_full", "_plain", "line", "sock")
 
     line: Line
     #: None where it was said elsewhere
     sock: Socket | None
-    #: the worker where it was said keeps it for a side that is away
-    kept: bool
     _plain: bytes | None
     _full: bytes | None
     _echo: bytes | None
@@ -183,7 +191,7 @@ class Spoken(Saying):
         ids = None if self.client_ids is None else self.client_ids[known:]
         rest = Spoken(self.talk, self.side, self.author, self.texts[known:], ids, self.told)
         rest.seqs, rest.date, rest.stored = self.seqs[known:], self.date, True
-        rest.line, rest.sock, rest.kept = self.line, self.sock, self.kept
+        rest.line, rest.sock = self.line, self.sock
         rest._plain = rest._full = rest._echo = None
         return rest
 
@@ -221,6 +229,10 @@ class Kept(NamedTuple):
     talk: int = 0
     first: int = 0
     last: int = 0
+
+
+#: what is still to be told to somebody: known, or to be found out
+Owed = Kept | Question
 
 
 class Participant:
@@ -277,7 +289,7 @@ class Participant:
         #: where a user was when it asked
         self.page = ("", "")
         #: what waits for it to return
-        self.parked: deque[Kept] = deque()
+        self.parked: deque[Owed] = deque()
         self.parked_bytes = 0
 
     def hold(self, sockets: tuple[Socket, ...]) -> None:

@@ -1,16 +1,19 @@
 """What a newer connection of a participant is told first: what the older ones have missed.
 
-Each older one is asked (`unconfirmed.py`), and until it has answered, or time is up, whatever
-is meant for the newer one waits.
+Each older one is asked (`unconfirmed.py`), and so are other workers (`shared/handover.py`).
+Until all have answered, or time is up, whatever is meant for the newer one waits.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
-from .participants import Kept, Question
+from .participants import Kept, Owed, Question
+
+One = TypeVar("One", bound=Owed)
 
 
 class Room:
@@ -20,7 +23,7 @@ class Room:
     connection may end meanwhile, and a still newer one ask for all of it.
     """
 
-    __slots__ = ("_found", "_lock", "_questions", "is_told")
+    __slots__ = ("_found", "_lock", "_questions", "_words", "is_told", "told")
 
     def __init__(self, questions: Sequence[Question], found: Iterable[Kept] = ()) -> None:
         self._questions = deque(questions)
@@ -28,39 +31,55 @@ class Room:
         self._lock = threading.Lock()
         #: all of it was put into the connection, while that was open
         self.is_told = not questions
+        #: what the questions say of it, as far as they are answered
+        self.told: dict[int, int] = {}
+        #: those whose verdict is known, and stays
+        self._words: list[Question] = []
 
     def fill(self) -> list[Kept]:
         """What the older ones have missed, in order. Waits for all of their verdicts."""
         with self._lock:
             while self._questions:
-                verdict = self._questions[0].verdict()
-                self._found.append(verdict)
+                question = self._questions[0]
+                self._found.append(question.verdict())
+                farthest(self.told, question.told)
+                if question.stays:
+                    self._words.append(question)
                 if self._questions:  # it was not given up meanwhile
                     self._questions.popleft()
         return self.kept
 
     @property
     def kept(self) -> list[Kept]:
-        """What is known of it by now."""
-        return merged(self._found)
+        """What is known of it by now; the texts of each talk in their order."""
+        return in_order(merged(self._found))
 
-    def give_up(self) -> list[Kept]:
+    def give_up(self) -> list[Owed]:
         """The connection has ended: what was found, or left behind. Other ones have the rest."""
         left = [question.withdraw() for question in tuple(self._questions)]
         self._questions.clear()
-        return merged([*self._found, *left])
+        lists: list[Sequence[Owed]] = [*self._found, *left, self._words]
+        owed = merged(lists)
+        # A word says how far this worker had told it: not what its own connections swallowed.
+        return sorted(owed, key=lambda one: not isinstance(one, Kept))
 
 
-def merged(lists: Iterable[Sequence[Kept]]) -> list[Kept]:
+def farthest(told: dict[int, int], more: Mapping[int, int]) -> None:
+    """Let *told*, numbers by their talks, go as far as *more*."""
+    for talk, seq in more.items():
+        told[talk] = max(seq, told.get(talk, 0))
+
+
+def merged(lists: Iterable[Sequence[One]]) -> list[One]:
     """All of *lists*, each thing once, in order; each is a part of one sequence."""
-    result: list[Kept] = []
+    result: list[One] = []
     for one in lists:
-        places = {_key(kept): place for place, kept in enumerate(result)}
-        woven: list[Kept] = []
-        new: list[Kept] = []
+        places = {key(kept): place for place, kept in enumerate(result)}
+        woven: list[One] = []
+        new: list[One] = []
         taken = 0
         for kept in one:
-            place = places.get(_key(kept))
+            place = places.get(key(kept))
             if place is None:
                 new.append(kept)
             elif place >= taken:
@@ -70,6 +89,22 @@ def merged(lists: Iterable[Sequence[Kept]]) -> list[Kept]:
     return result
 
 
-def _key(kept: Kept) -> tuple[int, int] | bytes:
+def in_order(found: list[Kept]) -> list[Kept]:
+    """*found*, where the texts of each talk change places so that their numbers grow."""
+    texts: dict[int, list[Kept]] = {}
+    for one in found:
+        if one.talk:
+            texts.setdefault(one.talk, []).append(one)
+    ordered = {talk: iter(sorted(some, key=_number)) for talk, some in texts.items()}
+    return [next(ordered[one.talk]) if one.talk else one for one in found]
+
+
+def _number(kept: Kept) -> int:
+    return kept.first
+
+
+def key(owed: Owed) -> tuple[int, int] | bytes | Question:
     """What is the same thing, to whichever connection it was told."""
-    return (kept.talk, kept.first) if kept.talk else kept.plain
+    if not isinstance(owed, Kept):
+        return owed
+    return (owed.talk, owed.first) if owed.talk else owed.plain

@@ -32,7 +32,7 @@ from .house import House
 from .identity import Identity, TokenError
 from .limits import TokenBucket
 from .origin import told_page
-from .participants import Kept, Line, Participant, Phase, Question, Socket, Spoken, sealed
+from .participants import Kept, Line, Owed, Participant, Phase, Question, Socket, Spoken, sealed
 from .room import Room
 from .transcript import Transcript
 from .transport.connection import Connection
@@ -357,7 +357,7 @@ class Session:
                 self.participant.doubtful = (*self.participant.doubtful, self)
         return self._unconfirmed
 
-    def missed(self) -> list[Kept]:
+    def missed(self) -> list[Owed]:
         """What was put into this connection, which has ended, and has not arrived."""
         return [] if self._unconfirmed is None else self._unconfirmed.take()
 
@@ -374,6 +374,10 @@ class Session:
         """Keep what *newer*, which has ended, has missed: no other connection is there."""
         self._doubt().inherit(newer.missed)
 
+    def keep(self, words: Sequence[Question]) -> None:
+        """Keep these, which a newer one that has ended waited for, for a still newer one."""
+        self._doubt().keep(words)
+
     def unconfirmed(self) -> list[Kept]:
         """What was put into this connection and may not have arrived."""
         return [] if self._unconfirmed is None else self._unconfirmed.all()
@@ -382,20 +386,19 @@ class Session:
         """The last `seq` of a talk that its client says it has seen; None: it says nothing."""
         return None if self._transcript is None else self._transcript.resumed(talk)
 
-    def wait_for(self, older: Sequence[Socket]) -> None:
-        """Tell first what *older*, of the same participant, turn out to have missed."""
-        if self._transcript is not None:
-            return
-        questions = [question for one in older if (question := one.ask()) is not None]
-        if questions:
-            if self._turns is None:
-                self._turns = Turns(self)
-            room = self._doubt().make_room(questions)
-            self._turns.in_turn(partial(self._make_up_for, room))
+    def wait_for(self, questions: Sequence[Question]) -> None:
+        """In version 1: tell first what the answers to *questions* bring; all else waits."""
+        if self._turns is None:
+            self._turns = Turns(self)
+        unconfirmed = self._doubt()
+        room = unconfirmed.make_room(questions)
+        self._turns.in_turn(partial(self._make_up_for, room, self._turns, unconfirmed))
 
-    def _make_up_for(self, room: Room) -> None:
-        for kept in room.fill():
+    def _make_up_for(self, room: Room, turns: Turns, unconfirmed: Unconfirmed) -> None:
+        for kept in unconfirmed.new_of(room.fill()):
             self.connection.put(kept.plain)
+        for spoken, rest in turns.leave_out(room.told):
+            unconfirmed.leave_out(spoken, rest)
         room.is_told = self.connection.code is None
 
     def meet(self, line: Line, frame: frames.ServerFrame) -> None:

@@ -16,7 +16,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -44,8 +44,10 @@ from .participants import (
     Ids,
     Kept,
     Line,
+    Owed,
     Participant,
     Phase,
+    Question,
     Socket,
     Spoken,
     answer,
@@ -190,13 +192,22 @@ class Switchboard:
         if self.writer is None:
             self._park_unseen(participant, sock)
         sock.welcome(participant, arrival)
+        asked = self._ask(participant, sock, arrival) if sock.dialect.version == 1 else []
         self._put_parked(participant, sock)
-        if older := [one for one in participant.doubtful if one is not sock]:
-            sock.wait_for(older)  # they may be dead, and this be their client
+        if asked:
+            sock.wait_for(asked)
         participant.hold((*participant.sockets, sock))
         if back:
             self._show(participant, "online")
         return replaced
+
+    def _ask(self, participant: Participant, sock: Socket, arrival: Arrival) -> list[Question]:
+        """Ask what *participant* may have missed which comes over *sock*.
+
+        Its other connections may be dead, and this be their client.
+        """
+        older = [one for one in participant.doubtful if one is not sock]
+        return [question for one in older if (question := one.ask()) is not None]
 
     def _park_unseen(self, participant: Participant, sock: Socket) -> None:
         """Without a history: what *sock* says it has not seen, though it was told elsewhere."""
@@ -209,7 +220,7 @@ class Switchboard:
         left = [
             kept
             for kept in participant.parked
-            if not kept.talk or kept.last > (sock.seen(kept.talk) or 0)
+            if isinstance(kept, Kept) and (not kept.talk or kept.last > (sock.seen(kept.talk) or 0))
         ]
         participant.parked = deque([*(unseen[place] for place in sorted(unseen)), *left])
 
@@ -217,7 +228,7 @@ class Switchboard:
         plainly = sock.dialect.version == 1
         while participant.parked:
             kept = participant.parked.popleft()
-            if data := kept.plain if plainly else kept.full:
+            if isinstance(kept, Kept) and (data := kept.plain if plainly else kept.full):
                 sock.bring(kept, data)
         participant.parked_bytes = 0
 
@@ -235,15 +246,16 @@ class Switchboard:
                 if sock not in participant.sockets:
                     return  # replaced by a newer login
                 rest = tuple(one for one in participant.sockets if one is not sock)
-                missed: list[Kept] = []
+                missed: list[Owed] = []
                 if rest and not deliberate and all(one.is_lost for one in rest):
                     rest[-1].inherit(sock)
                 elif sock in participant.doubtful:
                     missed = sock.missed()
+                    self._leave_to(rest, missed)
                 participant.hold(rest)
                 last = not rest
-                if last and not deliberate:
-                    self._park_missed(participant, missed)
+                if last:
+                    self._park_missed(participant, [] if deliberate else missed)
                 if last and not deliberate and not participant.elsewhere:
                     self._show(participant, "away")
             if last and deliberate:
@@ -252,11 +264,18 @@ class Switchboard:
                 self.desk.drop(participant.uuid, claim)
         self.carry_out()
 
-    def _park_missed(self, participant: Participant, missed: list[Kept]) -> None:
+    def _leave_to(self, rest: Sequence[Socket], missed: Sequence[Owed]) -> None:
+        """The *rest* were told what a connection has *missed*, but for what it still waited for."""
+        waited = [one for one in missed if not isinstance(one, Kept)]
+        for older in [one for one in rest if one.dialect.version == 1][-1:]:
+            if waited:
+                older.keep(waited)
+
+    def _park_missed(self, participant: Participant, missed: Sequence[Owed]) -> None:
         """Its last socket has ended before *missed* arrived there."""
         if self._is_kept_for(participant) and (participant.version == 1 or self.writer is None):
-            for kept in missed:
-                self._park(participant, kept)
+            for owed in missed:
+                self._park(participant, owed)
 
     def _show(self, participant: Participant, state: str) -> None:
         """Tell the other sides that *participant* has come or is away."""
@@ -314,7 +333,7 @@ class Switchboard:
         spoken = Spoken(
             line.talk, SIDES[sender.role], sender.identity.subject, texts, ids, self._told
         )
-        spoken.line, spoken.sock, spoken.kept = line, sock, False
+        spoken.line, spoken.sock = line, sock
         spoken._plain = spoken._full = spoken._echo = None
         return spoken
 
@@ -360,17 +379,13 @@ class Switchboard:
     def _park_spoken(self, spoken: Spoken) -> None:
         """Stored texts wait here for the side that is away, unless the history has them for it."""
         to = spoken.line.to
-        if (to.version == 1 or self.writer is None) and self._keeps(spoken):
+        if (to.version == 1 or self.writer is None) and self._is_kept_for(to):
             with self._lock:
                 if not to.sockets:
                     seqs = spoken.seqs
                     full = spoken.full(own=False) if self.writer is None else b""
                     key = spoken.line.talk.record.key
                     self._park(to, Kept(spoken.plain(), full, key, seqs[0], seqs[-1]))
-
-    def _keeps(self, saying: Spoken) -> bool:
-        """Whether texts wait here for the side that is away: one worker keeps them."""
-        return self._is_kept_for(saying.line.to)
 
     def _is_kept_for(self, participant: Participant) -> bool:
         """Nobody hears for *participant*, and what it should hear is parked here."""
@@ -389,9 +404,10 @@ class Switchboard:
         """Whether *to* is away and no more texts can be kept for it."""
         return not to.sockets and to.parked_bytes + len(data) > self._most_parked
 
-    def _park(self, to: Participant, kept: Kept) -> None:
-        to.parked.append(kept)
-        to.parked_bytes += len(kept.plain)
+    def _park(self, to: Participant, owed: Owed) -> None:
+        to.parked.append(owed)
+        if isinstance(owed, Kept):
+            to.parked_bytes += len(owed.plain)
 
     def tell_typing(self, line: Line, on: bool) -> None:
         """The speaker of *line* types, or has stopped: passed on, never stored."""

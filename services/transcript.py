@@ -38,7 +38,7 @@ from .history.port import (
     public_id,
 )
 from .history.writer import RETRY, Talk
-from .participants import SIDES, Line, Participant, Spoken, sealed
+from .participants import SIDES, Kept, Line, Participant, Spoken, sealed
 from .turns import Speaker, Turns
 from .wire import codec, frames
 from .wire.codes import ErrorCode, Refusal
@@ -199,7 +199,8 @@ class Transcript(Turns):
         """The last `seq` of *talk* but for the texts that wait for this participant."""
         me = self._session.participant
         parked = () if me is None else me.parked
-        waiting = [one.first for one in parked if one.full and one.talk == talk.record.key]
+        kept = [one for one in parked if isinstance(one, Kept)]
+        waiting = [one.first for one in kept if one.full and one.talk == talk.record.key]
         return min(waiting, default=talk.last_seq + 1) - 1
 
     def _better_known(self, line: Line, frame: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -106,6 +106,30 @@ class Turns:
         with _lock:
             waiting = [spoken for _, spoken in self._actions or () if spoken is not None]
         return min((one.seqs[0] for one in waiting if one.seqs and one.talk is talk), default=None)
+
+    def leave_out(self, told: Mapping[int, int]) -> list[tuple[Spoken, Spoken | None]]:
+        """Of what waits here: texts of version 1 that were told elsewhere, and what is left.
+
+        *told*: by talks, up to which number.
+        """
+        changed = []
+        with _lock:
+            waiting = deque[Action]()
+            held = 0
+            for action, spoken in self._actions or ():
+                last = 0 if spoken is None else told.get(spoken.talk.record.key, 0)
+                if spoken is None or spoken.seqs[0] > last:
+                    waiting.append((action, spoken))
+                    held += _weight(action, spoken)
+                    continue
+                rest = spoken.beyond(last) if spoken.seqs[-1] > last else None
+                changed.append((spoken, rest))
+                if rest is not None:
+                    waiting.append((partial(self._connection.put, rest.plain()), rest))
+                    held += _weight(*waiting[-1])
+            if self._actions is not None:
+                self._actions, self.held = waiting, held
+        return changed
 
     def part(self, talk: Talk, frame: bytes) -> None:
         """*frame* says that the other side of *talk* is gone: after all that it has said."""

@@ -12,11 +12,12 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
 from typing import Protocol
 
-from .participants import Kept, Spoken
+from .participants import Kept, Owed, Spoken
 from .participants import Question as Asked
-from .room import Room, merged
+from .room import Room, farthest, key, merged
 from .timers import Timer, Wheel
 
 #: texts remembered of one connection; of more, the oldest count as confirmed
@@ -68,17 +69,26 @@ class _Mark:
 class Question:
     """A newer connection of the same participant asks *asked*: what has not arrived there?"""
 
-    __slots__ = ("_asked", "_timer", "word")
+    __slots__ = ("_asked", "_timer", "is_answered", "word")
+
+    stays = False
 
     def __init__(self, asked: Unconfirmed) -> None:
         self._asked = asked
         self._timer: Timer | None = None
+        #: the pong of *asked* has come
+        self.is_answered = False
         #: set when there is nothing more to wait for
         self.word = threading.Event()
 
     def start_timer(self, wheel: Wheel) -> None:
         """Time begins now: for several questions it is up at the same moment."""
         self._timer = wheel.after(VERDICT, self.word.set)
+
+    @property
+    def told(self) -> dict[int, int]:
+        """What other workers have said, when *asked* came here: it counts for newer ones, too."""
+        return self._asked.told
 
     def verdict(self) -> list[Kept]:
         """What had not arrived when it was asked. Waits for the answer, or until time is up."""
@@ -87,7 +97,7 @@ class Question:
             self._timer.cancel()
         return self._asked.answer(self)
 
-    def withdraw(self) -> list[Kept]:
+    def withdraw(self) -> list[Owed]:
         """Nobody waits for the answer any more; what *asked*, which has ended, has left behind."""
         return self._asked.withdraw(self)
 
@@ -95,21 +105,27 @@ class Question:
 class Unconfirmed:
     """What *connection* was given, oldest first.
 
+    A `Room` among it is for what older connections, or those of other workers, have missed.
+
     *in_full*: in both versions, because there is no history. Other threads may
     add to it at any time: what is looked at is a copy.
     """
 
     __slots__ = (
         "_asked",
+        "_brought",
         "_connection",
         "_ended",
         "_given",
+        "_heritage",
         "_in_full",
         "_is_left",
+        "_left_out",
         "_question",
-        "_room",
+        "_rooms",
         "add",
         "is_lost",
+        "told",
     )
 
     def __init__(self, connection: Connection, *, in_full: bool) -> None:
@@ -121,16 +137,24 @@ class Unconfirmed:
         self.add: Callable[[Given], None] = self._given.append
         #: where the ping that is not answered yet was sent
         self._asked: _Mark | None = None
+        #: words that newer ones have waited for, which have ended: for the next one
+        self._heritage: list[Asked] = []
+        #: among what was given, for what older ones have missed
+        self._rooms: list[Room] = []
         #: where the connection ended
         self._ended: _Mark | None = None
         #: of a newer connection
         self._question: Question | None = None
-        #: for what older connections have missed
-        self._room: Room | None = None
         #: its participant does not have this connection any more
         self._is_left = False
         #: it has not answered in time, and nothing has come from it since
         self.is_lost = False
+        #: what older connections had missed and this one was told, unless a newer one has it
+        self._brought: set[object] = set()
+        #: texts that it was given and is not told after all, and what it is told of them
+        self._left_out: dict[Spoken, Spoken | None] = {}
+        #: by talks: up to which number nothing more is to be told, as other workers have said
+        self.told: dict[int, int] = {}
         connection.watch = self
         connection.remember(self.add, self._tidy)
         if connection.code is not None:
@@ -176,27 +200,72 @@ class Unconfirmed:
     def ponged(self) -> None:
         """The pong of the last ping has come."""
         self.is_lost = False
+        room, question = self._open_room, self._question
         if self._asked is not None:
-            if self._room is None or self._room.is_told:  # what comes after it waits for it
-                self._forget(self._before(self._asked))
-                self._room = None
-            self._asked = None
-        if self._question is not None:
-            self._question.word.set()
+            self._forget(self._before(room or self._asked))  # what comes after a room waits for it
+            if room is None or question is None:
+                self._asked = None
+        if question is not None:
+            question.is_answered = True
+            question.word.set()
 
-    def take(self) -> list[Kept]:
-        """The connection has ended: what has not arrived; all of it, where that is not known."""
+    def take(self) -> list[Owed]:
+        """The connection has ended: what has not arrived; all of it, where that is not known.
+
+        Where a newer connection asks, only what came after that: the newer one has been told it
+        as well, unless that is one of another worker.
+        """
         self._is_left = True
         if self._question is not None:  # a newer connection waits for it
             self._question.word.set()
-            return []
+            return self._owed(self._taken_after(self._asked))
         self._forget(self._arrived())
         given = list(self._given)
         self._forget(given)
-        missed = self._as_kept(given)
-        if self._room is not None and not self._room.is_told:
-            missed = merged([self._room.give_up(), missed])
-        return missed
+        evicted = [room for room in self._open_rooms if room not in given]
+        heritage, self._heritage = self._heritage, []
+        return merged([self._owed([*evicted, *given]), heritage])
+
+    def _taken_after(self, mark: _Mark | None) -> list[Given | Room | _Mark]:
+        """What it was given after *mark*; it stays here no longer."""
+        given = list(self._given)
+        begin = given.index(mark) if mark in given else len(given)
+        for _ in given[begin + 1 :]:
+            self._given.pop()
+        return given[begin + 1 :]
+
+    def _owed(self, given: Iterable[Given | Room | _Mark]) -> list[Owed]:
+        """All of it, which has not arrived."""
+        owed: list[Sequence[Owed]] = []
+        for are_rooms, some in groupby(given, lambda one: isinstance(one, Room)):
+            if are_rooms:
+                owed += [one.give_up() for one in some if isinstance(one, Room)]
+            else:
+                owed.append(self._as_kept(some))
+        return merged(owed)
+
+    @property
+    def _open_rooms(self) -> list[Room]:
+        """Those that are not told yet, the oldest first."""
+        self._rooms = [room for room in self._rooms if not room.is_told]
+        return self._rooms
+
+    @property
+    def _open_room(self) -> Room | None:
+        return next(iter(self._open_rooms), None)
+
+    def new_of(self, found: Sequence[Kept]) -> list[Kept]:
+        """Of what older connections have missed, what this one was not told yet; it is told now.
+
+        The same may be found twice where somebody moves fast between workers.
+        """
+        new = [one for one in found if not one.talk or key(one) not in self._brought]
+        self._brought.update(key(one) for one in new if one.talk)
+        return new
+
+    def leave_out(self, spoken: Spoken, rest: Spoken | None) -> None:
+        """Of *spoken*, which it was given, it is told the *rest* only; None: nothing."""
+        self._left_out[spoken] = rest
 
     def _arrived(self) -> list[Given | Room | _Mark]:
         """The connection has ended: the first ones, which have arrived, as far as is known.
@@ -207,8 +276,8 @@ class Unconfirmed:
         if self._connection.is_silent or self.is_lost or self._ended is None:
             return []
         end: _Mark | Room = self._ended
-        if self._room is not None and not self._room.is_told:
-            end = self._room
+        if (room := self._open_room) is not None:
+            end = room
         before = self._before(end)
         left = self._connection.unsent
         while before and left > 0:
@@ -217,19 +286,29 @@ class Unconfirmed:
 
     def make_room(self, questions: Sequence[Asked]) -> Room:
         """What the older connections turn out to have missed comes here."""
-        self._room = Room(questions)
-        self._given.append(self._room)
-        return self._room
+        room = Room(questions)
+        self._rooms.append(room)
+        self._given.append(room)
+        return room
 
-    def inherit(self, take: Callable[[], list[Kept]]) -> None:
+    def keep(self, words: Iterable[Asked]) -> None:
+        """A newer connection has ended which waited for these: a still newer one is told."""
+        self._heritage += words
+
+    def inherit(self, take: Callable[[], list[Owed]]) -> None:
         """A newer connection has ended, only lost ones are left: this keeps what *take* returns.
 
-        Whatever else was given here until now, the newer one was given as well.
+        Whatever else was given here since the newer one came, it was given as well; and what
+        came before it heard, unless it ended while it waited for that.
         """
+        asked = self._asked if self._question is not None else None
         mark = self._mark()
         missed = take()
+        unheard = [] if asked is None else self._before(asked)
         self._forget(self._before(mark))
-        self._given.appendleft(Room((), missed))
+        self._given.appendleft(Room((), [one for one in missed if isinstance(one, Kept)]))
+        self._given.extendleft(reversed(unheard))
+        self.keep(one for one in missed if not isinstance(one, Kept))
 
     def all(self) -> list[Kept]:
         """All of it; it stays here."""
@@ -240,7 +319,10 @@ class Unconfirmed:
 
         None: there is no doubt, or another newer one, which is told, has asked already.
         """
-        if self._question is not None or not self._is_in_doubt:
+        if self._question is not None:
+            return None
+        if not self._is_in_doubt:
+            self._be_proven()
             return None
         self._question = question = Question(self)
         if self._connection.code is None:
@@ -253,9 +335,15 @@ class Unconfirmed:
             question.word.set()
         return question
 
+    def _be_proven(self) -> None:
+        """What follows goes to the newer one as well: this one counts only if it is alive."""
+        if self._connection.code is None:
+            self.is_lost = True  # until the pong comes
+            self._connection.prove()
+
     @property
     def _is_in_doubt(self) -> bool:
-        if self._room is not None and not self._room.is_told:
+        if self._heritage or self._open_room is not None:
             return True
         return any(
             one.kept if isinstance(one, Room) else type(one) is not _Mark
@@ -266,19 +354,30 @@ class Unconfirmed:
         """The answer to *question* has come, or will not; what had not arrived by then."""
         if self._question is not question:
             return []  # it was withdrawn
-        asked, self._asked, self._question = self._asked, None, None
-        if asked is None:
+        if self._asked is not None and not question.is_answered:
+            self.is_lost = self._connection.code is None
+        found: list[list[Kept]] = []
+        # This takes time, and meanwhile the newer connection may end, too.
+        heritage = [*self._heritage]
+        for word in heritage:
+            found.append(word.verdict())
+        before = [] if self._asked is None else self._before(self._asked)
+        rooms = [one for one in (*self._open_rooms, *before) if isinstance(one, Room)]
+        for room in rooms:
+            found.append(room.fill())
+            farthest(self.told, room.told)
+        if self._question is not question:
             return []
-        self.is_lost = self._connection.code is None
-        given = self._before(asked)
+        asked, self._asked, self._question = self._asked, None, None
+        self._heritage = self._heritage[len(heritage) :]
+        given = [] if asked is None else self._before(asked)
         self._forget(given)
-        for one in given:
-            if isinstance(one, Room):
-                one.fill()
-                self._room = None
-        return self._as_kept(given)
+        self._rooms = [room for room in self._rooms if room not in rooms]
+        missed = merged([*found, self._as_kept(given)])
+        self._brought.difference_update(key(one) for one in missed)
+        return missed
 
-    def withdraw(self, question: Question) -> list[Kept]:
+    def withdraw(self, question: Question) -> list[Owed]:
         """Nobody waits for *question* any more; what a connection that has ended left here."""
         if self._question is not question:
             return []
@@ -296,10 +395,13 @@ class Unconfirmed:
             return [Kept(given, b"")]
         if isinstance(given, Kept):
             return [given]
+        told = self._left_out.get(given, given)
+        if told is None:
+            return []
         return [
-            Kept(given.line.texts([text]), given.alone(text, seq) if self._in_full else b"",
-                 given.talk.record.key, seq, seq)
-            for text, seq in zip(given.texts, given.seqs, strict=True)
+            Kept(told.line.texts([text]), told.alone(text, seq) if self._in_full else b"",
+                 told.talk.record.key, seq, seq)
+            for text, seq in zip(told.texts, told.seqs, strict=True)
         ]  # fmt: skip
 
 

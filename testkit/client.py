@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import json
 import time
+from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import websocket
@@ -36,6 +38,7 @@ class Client:
         self.server = server
         self.role = role
         self._ids = (f"{role}-{number}" for number in itertools.count(1))
+        self._put_back: deque[dict[str, Any]] = deque()
         #: its UUID: the one in the newest `initialize`
         self.uuid = ""
         assert_receives(self, "initialize")
@@ -90,8 +93,14 @@ class Client:
 
     # ---- hearing -------------------------------------------------------
 
+    def put_back(self, frames: Iterable[dict[str, Any]]) -> None:
+        """`receive` returns *frames* before all else: they were looked at, and not used."""
+        self._put_back.extend(frames)
+
     def receive(self) -> dict[str, Any]:
         """The next frame. Raises `Closed`, and `TimeoutError` where only pings come."""
+        if self._put_back:
+            return self._put_back.popleft()
         end = time.monotonic() + PATIENCE
         while True:
             if time.monotonic() > end:

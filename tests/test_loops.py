@@ -135,7 +135,7 @@ SHORT = {
     ("services/loops.py", "self._run"),
     ("services/server.py", "loop.once"),
     ("services/shared/switchboard.py", "self.catch_up"),
-    ("services/shared/switchboard.py", "self._send_missed"),
+    ("services/shared/handover.py", "self._find"),
     ("services/shared/order.py", "self._mend"),
     ("services/shared/order.py", "self._check_them"),
     ("services/history/writer.py", "self._try_again"),  # until then: `history_available` 0

@@ -69,14 +69,20 @@ class Ear:
 
     def take_question(self) -> None: ...
 
-    def wait_for(self, older: Any) -> None:
-        assert self not in older, "it would wait for its own word"
+    def ask(self) -> Any:
+        return self
+
+    def wait_for(self, questions: Any) -> None:
+        assert self not in questions, "it would wait for its own word"
 
     def fail(self) -> None:
         self.failed = True
 
     def missed(self) -> list[Kept]:
         return self.lost
+
+    def keep(self, words: Any) -> None:
+        self.heritage += words
 
     def inherit(self, newer: Any) -> None:
         self.heritage.append(newer)
@@ -225,6 +231,18 @@ def test_row29_what_only_a_lost_window_has_heard_is_kept_with_it(lost):
     office.switchboard.exit(ann, socket, deliberate=False)
     assert dead.heritage == ([back] if lost else [])
     assert ann.sockets == (dead,)
+
+
+def test_what_a_newer_connection_waited_for_is_kept_by_an_older_one_that_may_be_alive():
+    office = Office(keeps=True)
+    older, newer, ada = Ear(), Ear(), Ear()
+    ann = office.meet(older, newer, waiter=ada)
+    ann.doubtful = (newer,)
+    word: Any = object()
+    newer.lost = [Kept(b"told to both", b""), word]
+    socket: Any = newer
+    office.switchboard.exit(ann, socket, deliberate=False)
+    assert older.heritage == [word]
 
 
 def test_with_threads_no_text_is_handed_over_while_somebody_comes():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,9 +13,10 @@ from services.desk.port import Role
 from services.history.port import Chat, Side
 from services.history.writer import Talk
 from services.identity import Identity
-from services.participants import Line, Participant, Spoken, sealed
+from services.participants import WEIGHT, Line, Participant, Spoken, sealed
 from services.session import Session
 from services.transcript import Transcript
+from services.turns import Turns
 from services.wire.dialect import DIALECTS
 
 
@@ -65,3 +67,57 @@ def test_the_last_words_come_before_the_goodbye_and_the_place_in_line_after_it(v
     (look_up,) = begun
     look_up()
     assert [one["type"] for one in told] == ["message_text", "disconnected", "connect_queue"]
+
+
+def test_what_waits_and_was_told_elsewhere_is_left_out():
+    """Another worker has told it up to the second text; this one tells what follows."""
+    ann = Participant("uuid-ann", Role.USER, Identity("ann"))
+    ada = Participant("uuid-ada", Role.WAITER, Identity("ada"))
+    talk, told, begun = Talk(Chat(7, "uuid-ann", "ann")), [], []
+
+    def said(*seqs: int) -> Spoken:
+        texts = [f"text {seq}" for seq in seqs]
+        spoken = Spoken(talk, Side.WAITER, "ada", texts, None, lambda _: None)
+        spoken.seqs, spoken.line, spoken.sock, spoken._plain = (
+            seqs,
+            Line(ada, ann, talk),
+            None,
+            None,
+        )
+        return spoken
+
+    speaker: Any = SimpleNamespace(
+        connection=SimpleNamespace(put=told.append, tell=None, code=None),
+        house=SimpleNamespace(
+            settings=SimpleNamespace(outbox_bytes=100_000),
+            runtime=SimpleNamespace(spawn=begun.append),
+        ),
+    )
+    turns = Turns(speaker)
+    some = [said(1), said(2, 3), said(4)]
+    left_out: list[Any] = []
+    held: list[int] = []
+
+    def leave_out() -> None:
+        held.append(turns.held)
+        left_out.extend(turns.leave_out({7: 2, 8: 9}))
+        held.append(turns.held)
+
+    turns.in_turn(leave_out)
+    for spoken in some:
+        turns.do(partial(told.append, spoken.plain()), spoken)
+    turns.do(partial(told.append, b"a frame"))
+    (tell,) = begun
+    tell()
+    assert [json.loads(data[data.index(b"{") :])["payload"]["message"] for data in told[:2]] == [
+        "text 3",
+        "text 4",
+    ]
+    assert told[2:] == [b"a frame"]
+    rest = left_out[1][1]
+    size = len(some[1].plain()) - len(rest.plain())
+    assert held[0] - held[1] == WEIGHT + len(some[0].plain()) + size
+    assert [(spoken, rest and list(rest.seqs)) for spoken, rest in left_out] == [
+        (some[0], None),
+        (some[1], [3]),
+    ]

@@ -7,13 +7,17 @@ from typing import Any
 import pytest
 
 from services import unconfirmed
-from services.participants import Kept
-from services.room import Room, merged
+from services.desk.port import Role
+from services.history.port import Chat, Side
+from services.history.writer import Talk
+from services.identity import Identity
+from services.participants import Kept, Line, Participant, Spoken
+from services.room import Room, in_order, merged
 from services.unconfirmed import Unconfirmed
 
 
-class Line:
-    """A connection whose pings and end a test decides."""
+class Connection:
+    """One whose pings and end a test decides."""
 
     def __init__(self) -> None:
         self.code: int | None = None
@@ -55,8 +59,8 @@ def verdict(texts: Unconfirmed, meanwhile: Any = None) -> list[Kept]:
 
 
 @pytest.fixture
-def line() -> Line:
-    return Line()
+def line() -> Connection:
+    return Connection()
 
 
 @pytest.fixture
@@ -71,7 +75,7 @@ def plain(kept: Any) -> list[bytes]:
     return [one.plain for one in kept]
 
 
-def end(line: Line, *, silent: bool = False) -> None:
+def end(line: Connection, *, silent: bool = False) -> None:
     line.code, line.is_silent = 1006, silent
     line.watch.ended()
 
@@ -217,7 +221,7 @@ def test_time_is_up_for_all_that_are_asked_at_the_same_moment(line, texts):
     due: list[Any] = []
     wheel: Any = Wheel()
     wheel.after = lambda seconds, call: due.append((seconds, call)) or wheel
-    line_2 = Line()
+    line_2 = Connection()
     others = Unconfirmed(line_2, in_full=False)
     line_2.tell(b"three")
     asked = [one.ask(wheel) for one in (texts, others)]
@@ -227,9 +231,9 @@ def test_time_is_up_for_all_that_are_asked_at_the_same_moment(line, texts):
     assert [plain(question.verdict()) for question in asked] == [[b"one", b"two"], [b"three"]]
 
 
-def second(*questions: Any) -> tuple[Line, Unconfirmed, Room]:
+def second(*questions: Any) -> tuple[Connection, Unconfirmed, Room]:
     """A newer connection, which has to wait for the answers of the older ones."""
-    line = Line()
+    line = Connection()
     found = Unconfirmed(line, in_full=False)
     return line, found, found.make_room(questions)
 
@@ -312,3 +316,197 @@ def test_two_accounts_of_the_same_are_woven_into_one():
     assert merged([[again], [one, two, three, four]]) == [one, two, again, four]
     assert merged([[one, three], [two, three], [four]]) == [one, two, three, four]
     assert merged([[], [two]]) == [two]
+
+
+def test_the_texts_of_a_talk_are_told_in_the_order_of_their_numbers():
+    one, two, three = (Kept(text, b"", 7, seq, seq) for seq, text in enumerate(b"123", 1))
+    other, frame = Kept(b"of another talk", b"", 8, 1, 1), Kept(b"no text", b"")
+    assert in_order([three, other, frame, one, two]) == [one, other, frame, two, three]
+
+
+# ---- an older one that may be alive ----------------------------------------
+
+
+def test_one_that_has_missed_nothing_is_asked_whether_it_is_alive(line, texts):
+    line.prove()
+    texts.ponged()
+    assert not texts.ask(NOW)
+    assert line.pings == 2
+    assert texts.is_lost
+    texts.ponged()
+    assert not texts.is_lost
+
+
+def test_what_a_dead_one_was_given_beside_a_newer_one_is_not_told_again(line, texts):
+    """The newer one has heard it and has ended; only then the older one is noticed to be dead."""
+    line.prove()
+    texts.ponged()
+    texts.ask(NOW)
+    line_2, second_one, _ = second()
+    for one in (line, line_2):
+        one.tell(b"three")
+    end(line_2)
+    assert texts.is_lost
+    texts.inherit(second_one.take)
+    end(line, silent=True)
+    assert texts.take() == []
+
+
+def test_a_dead_one_keeps_what_a_newer_one_has_asked_for_and_was_not_told(line, texts):
+    """That one came, and ended, before time was up."""
+    verdict(texts)
+    line.tell(b"three")
+    line_2, second_one, _ = second(texts.ask(NOW))
+    for one in (line, line_2):
+        one.tell(b"four")
+    end(line_2)
+    texts.inherit(second_one.take)
+    assert plain(verdict(texts)) == [b"three", b"four"]
+
+
+# ---- the word of other workers ---------------------------------------------
+
+
+class Word:
+    """The word of another worker, which can be asked for again."""
+
+    stays = True
+
+    def __init__(self, *found: Kept, told: int = 0) -> None:
+        self.found = [*found]
+        self.told = {7: told}
+
+    def verdict(self) -> list[Kept]:
+        return self.found
+
+    def withdraw(self) -> list[Any]:
+        return [self]
+
+
+OLD = Kept(b"old", b"", 7, 1, 1)
+
+
+@pytest.mark.parametrize("is_found", [True, False])
+def test_a_word_that_is_not_told_yet_stays_what_it_is(line, is_found):
+    word = Word(OLD)
+    line_2, second_one, room = second(word)
+    if is_found:
+        room.fill()
+    line_2.tell(b"new")
+    end(line_2, silent=True)
+    found = second_one.take()
+    assert found[-2] is word
+    assert plain(one for one in found if isinstance(one, Kept)) == [b"old", b"new"][not is_found :]
+
+
+def test_what_was_missed_before_a_word_was_waited_for_comes_before_it(line, texts):
+    """The word says how far this worker had told it: that is no word of what was swallowed here."""
+    word = Word(OLD)
+    texts.make_room([word])
+    line.tell(b"three")
+    end(line, silent=True)
+    one, two, found, three = texts.take()
+    assert found is word
+    assert plain([one, two, three]) == [b"one", b"two", b"three"]
+
+
+def test_a_word_that_comes_after_a_newer_one_has_asked_is_left_behind(line, texts):
+    """The newer one is told what follows, and not what was meant for this one alone."""
+    assert texts.ask(NOW)
+    word = Word(OLD)
+    texts.make_room([word])
+    line.tell(b"told to the newer one as well")
+    end(line, silent=True)
+    left, live = texts.take()
+    assert left is word
+    assert plain([live]) == [b"told to the newer one as well"], "if that is on this worker"
+    assert texts.take() == []
+
+
+def test_one_that_is_alive_and_still_waits_for_a_word_leaves_it_to_whoever_asks(line):
+    """The pong says nothing of what it was not told yet, and it may end before that."""
+    texts = Unconfirmed(line, in_full=False)
+    texts.make_room([Word(OLD)])
+    wheel: Any = Wheel(lambda: None)
+    question = texts.ask(wheel)
+    assert question
+    texts.ponged()
+    end(line)
+    assert texts.take() == []
+    assert question.verdict() == [OLD]
+
+
+def test_a_word_is_not_forgotten_however_many_texts_follow_it(line):
+    texts = Unconfirmed(line, in_full=False)
+    word = Word(OLD)
+    texts.make_room([word])
+    for number in range(unconfirmed.MOST):
+        line.tell(b"%d" % number)
+    end(line, silent=True)
+    assert word in texts.take()
+
+
+def test_what_a_newer_one_has_waited_for_is_kept_beside_what_is_said(line):
+    """This one is alive and was told all; that one's client comes back."""
+    texts = Unconfirmed(line, in_full=False)
+    word = Word(OLD)
+    texts.keep([word])
+    line.tell(b"new")
+    line.prove()
+    texts.ponged()
+    assert verdict(texts) == [OLD]
+    assert not texts.ask(NOW)
+    texts.keep([word])
+    end(line)
+    assert texts.take() == [word]
+
+
+def test_whoever_asks_hears_what_the_word_said_of_its_talks(line):
+    _, second_one, _ = second(Word(OLD, told=3))
+    question = second_one.ask(NOW)
+    assert question
+    assert question.verdict() == [OLD]
+    assert question.told == {7: 3}
+    assert not question.stays
+
+
+def test_a_connection_may_end_while_the_word_for_an_older_one_is_waited_for():
+    """The older one has ended as well: what it was to be told is left by the newer one."""
+    line, older, _ = second(word := Word(OLD))
+    question = older.ask(NOW)
+    assert question
+    _, newer, room = second(question)
+    left: list[Any] = []
+
+    def end_both() -> list[Kept]:
+        end(line, silent=True)
+        assert older.take() == []
+        left.extend(newer.take())
+        return [OLD]
+
+    word.verdict = end_both  # type: ignore[method-assign]
+    assert room.fill() == []
+    assert left == [word]
+
+
+def test_the_same_is_told_once_though_it_is_found_twice_unless_another_one_has_it(line, texts):
+    assert texts.new_of([OLD]) == [OLD]
+    assert texts.new_of([OLD]) == []
+    texts.make_room([Word(OLD)])
+    assert OLD in verdict(texts)
+    assert texts.new_of([OLD]) == [OLD], "it came back"
+
+
+def test_what_was_told_elsewhere_is_not_remembered(line):
+    """`Turns.leave_out` says which texts these are."""
+    ann = Participant("uuid-ann", Role.USER, Identity("ann"))
+    ada = Participant("uuid-ada", Role.WAITER, Identity("ada"))
+    talk = Talk(Chat(7, "uuid-ann", "ann"))
+    spoken = Spoken(talk, Side.WAITER, "ada", ["one", "two"], None, lambda _: None)
+    spoken.seqs, spoken.line, spoken.sock = range(1, 3), Line(ada, ann, talk), None
+    texts = Unconfirmed(line, in_full=False)
+    texts.add(spoken)
+    texts.leave_out(spoken, spoken.beyond(1))
+    assert [kept.first for kept in texts.all()] == [2]
+    texts.leave_out(spoken, None)
+    assert texts.all() == []

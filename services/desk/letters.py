@@ -82,11 +82,15 @@ def _known(uuid: str, role: str, subject: str, name: str, workers: str) -> Known
     return Known(uuid, Role(role), subject, name, tuple(workers.split()))
 
 
-def arrival(uuid: bytes, standing: int, place: bytes, elsewhere: bytes, came: bytes) -> Arrival:
+def arrival(
+    uuid: bytes, standing: int, place: bytes, elsewhere: bytes, came: bytes, home: bytes
+) -> Arrival:
     """What `arrive.lua` answers."""
     found = _place(**msgspec.json.decode(place)) if place else None
     workers = tuple(elsewhere.decode().split())
-    return Arrival(uuid.decode(), bool(standing), found, workers, came=int(came))
+    return Arrival(
+        uuid.decode(), bool(standing), found, workers, home=home.decode(), came=int(came)
+    )
 
 
 def _place(

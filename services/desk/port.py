@@ -211,6 +211,8 @@ class Arrival:
     place: Place | None = field(default=None, compare=False)
     #: the other workers that hold sockets of it
     elsewhere: tuple[str, ...] = field(default=(), compare=False)
+    #: where none does: the other worker that was the last to hold any, and is still there
+    home: str = field(default="", compare=False)
     #: of the events that wait to be taken, so many were decided before it came
     earlier: int = field(default=0, compare=False)
     #: on a shared desk: grows with each arrival, whichever worker it is at

@@ -12,8 +12,8 @@ from ..participants import Kept
 class Said(msgspec.Struct, tag="s", array_like=True):
     """Texts that are stored: their talk, who said them, when, and the number of the first.
 
-    *kept*: the side that they are for is away, and who sends this keeps them for it.
-    *ids*: the client ids, in version 2.
+    *ids*: the client ids, in version 2. *kept* is always false; workers of the version
+    before read it.
     """
 
     talk: int
@@ -36,10 +36,16 @@ class Passed(msgspec.Struct, tag="p", array_like=True):
 
 
 class Reached(msgspec.Struct, tag="r", array_like=True):
-    """So much is stored: for a worker where a side of the talk has just come."""
+    """So much is stored: for a worker where a side of the talk has just come.
+
+    *uuid*: whose side. *away*: the last number delivered before that side was away on all
+    workers, as the sender knows it; None: it was not away.
+    """
 
     talk: int
     seq: int
+    uuid: str = ""
+    away: int | None = None
 
 
 class NewLogin(msgspec.Struct, tag="l", array_like=True):
@@ -50,11 +56,26 @@ class NewLogin(msgspec.Struct, tag="l", array_like=True):
     came: int
 
 
+LEFT, MOVED = -1, 0  # `Parked.about`; decisions have positive numbers, questions negative ones
+
+
 class Parked(msgspec.Struct, tag="k", array_like=True):
-    """What was kept for somebody who is there now."""
+    """What was kept for somebody who is there now.
+
+    *about* says whether it is the word of a worker, and why. LEFT: it is no word; something is
+    passed on. MOVED: the addressee has got its first socket of the participant. Positive: the
+    number of the desk's decision by which the sender has lost its last one. Negative: the
+    number of a question, which is such a letter that *asks*.
+    *told*: by talks, up to which number the participant was told, or has the texts in *kept*.
+    *live*: what the sender's last socket has missed after the addressee had sockets as well.
+    """
 
     uuid: str
     kept: list[Kept]
+    about: int = LEFT
+    told: dict[int, int] = {}
+    live: list[Kept] = []
+    asks: bool = False
 
 
 Letter = Said | Passed | Reached | NewLogin | Parked

@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from typing import Protocol
+from typing import Any, Protocol
 
-from ..history.port import Store, StoreError
+from ..history.port import Message, Store, StoreError
 from ..history.writer import RETRY
 from ..participants import Ids, Line, Socket, Spoken, answer
 from ..runtime import Runtime
@@ -48,8 +49,7 @@ class Speak(Protocol):
 class Order:
     """All conversations that this worker knows.
 
-    *tell* delivers to the sockets that are here, *tell_late* what those of version 2 have
-    found in the history before its turn came.
+    *tell* delivers to the sockets that are here.
     """
 
     def __init__(
@@ -57,19 +57,27 @@ class Order:
         store: Store,
         runtime: Runtime,
         tell: Callable[[Spoken], None],
-        tell_late: Callable[[Spoken], None],
         speak: Speak,
     ) -> None:
         self._store = store
         self._runtime = runtime
         self._tell = tell
-        self._tell_late = tell_late
         self._speak = speak
         #: by their keys
         self.talks: dict[int, SharedTalk] = {}
         self._unchecked: set[int] = set()
         #: bytes of what waits for something that comes before it, about
         self.held = 0
+
+    def keep_apart(self, guard: AbstractContextManager[Any]) -> None:
+        """Hold *guard* while texts count as delivered and are told: nobody goes in between."""
+        deliver = self._deliver
+
+        def deliver_alone(talk: SharedTalk, spoken: Spoken) -> bool:
+            with guard:
+                return deliver(talk, spoken)
+
+        self._deliver = deliver_alone  # type: ignore[method-assign]
 
     # ---- what is heard -------------------------------------------------
 
@@ -99,10 +107,9 @@ class Order:
         talk = self.talks.get(said.talk)
         if talk is None or said.side not in talk.lines:
             return
-        spoken = self._heard_of(talk, said)
-        if not said.kept and talk.is_overtaken(spoken.seqs):
-            self._tell_late(spoken)
-        self.put(talk, spoken)
+        if not talk.fresh and said.first <= talk.last_seq:
+            talk.offered[said.side] = min(said.first, talk.offered.get(said.side, said.first))
+        self.put(talk, self._heard_of(talk, said))
 
     def reach(self, talk: SharedTalk, seq: int) -> None:
         """So much is stored: what is not here yet is read."""
@@ -127,7 +134,6 @@ class Order:
         """What was said elsewhere, as if it had been said here."""
         spoken = self._speak(talk.lines[said.side], None, said.texts, said.ids)
         spoken.author, spoken.date, spoken.stored = said.author, said.date, True
-        spoken.kept = said.kept
         spoken.seqs = range(said.first, said.first + len(said.texts))
         return spoken
 
@@ -175,12 +181,7 @@ class Order:
 
     def _fill(self, talk: SharedTalk, before: int) -> None:
         """Deliver from the history what comes before the number *before*."""
-        read = partial(self._store.messages, talk.record.key, limit=PIECE, newest=False)
-        try:
-            found = self._runtime.blocking(partial(read, after=talk.last_seq, before=before))
-        except StoreError:
-            self._runtime.sleep(RETRY)
-            return
+        found = self._read(talk, talk.last_seq, before)
         for (side, author, date), rows in groupby(found, attrgetter("side", "author", "date")):
             some = list(rows)
             texts, ids = [row.body for row in some], [row.client_id for row in some]
@@ -190,6 +191,25 @@ class Order:
                 return
         if not found:
             talk.deliver_to(before - 1)
+
+    def _read(self, talk: SharedTalk, after: int, before: int) -> list[Message]:
+        """The first ones between these numbers. Waits for the store."""
+        read = partial(self._store.messages, talk.record.key, limit=PIECE, newest=False)
+        while True:
+            try:
+                found: list[Message] = self._runtime.blocking(
+                    partial(read, after=after, before=before)
+                )
+            except StoreError:
+                self._runtime.sleep(RETRY)
+            else:
+                return found
+
+    def read(self, talk: SharedTalk, after: int, last: int) -> Iterator[Message]:
+        """What is stored from above *after* to *last*, in order. Waits for the store."""
+        while after < last and (found := self._read(talk, after, last + 1)):
+            yield from found
+            after = found[-1].seq
 
     def _look_up(self, talk: SharedTalk) -> None:
         """Find out what is stored of *talk*. Waits for the store."""

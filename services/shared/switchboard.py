@@ -3,8 +3,8 @@
 Rules of this file:
 
 1. A letter is a hint, the history is the truth: `order.py` delivers by it.
-2. Whoever stores a text tells the other workers. Whoever finds somebody away
-   everywhere keeps for it what version 1 is to hear, and sends it after it.
+2. Whoever stores a text tells the other workers. What version 1 misses because
+   it moves between them is found out by `handover.py`.
 3. Of all who hear of a decision one writes it down (`keeps`), and writes only
    what has changed: others write about the same chat.
 4. Nothing here waits for another worker. Letters to one of them that were
@@ -41,19 +41,19 @@ from ..participants import (
     SIDES,
     Kept,
     Line,
+    Owed,
     Participant,
     Phase,
     Question,
     Socket,
     Spoken,
     answer,
-    each,
 )
-from ..room import merged
 from ..runtime import Runtime
 from ..standings import standings
 from ..switchboard import Switchboard
-from .letters import Letter, NewLogin, Parked, Passed, Post, Reached, Said, decode, encode
+from .handover import Handover, talks_of
+from .letters import LEFT, Letter, NewLogin, Parked, Passed, Post, Reached, Said, decode, encode
 from .order import Order
 from .talk import SharedTalk
 
@@ -85,11 +85,19 @@ class SharedSwitchboard(Switchboard):
         self._worker = worker
         self._runtime = runtime
         self._post: Post | None = None
-        self._order = Order(store, runtime, self._deliver, self._deliver_late, self._spoken)
+        self._order = Order(store, runtime, self._deliver, self._spoken)
+        self._handover = Handover(
+            worker, self._order, runtime, self._send, most_parked, self._participants.__contains__
+        )
         self._outgoing: dict[str, list[Letter]] = {}
         self._sending = threading.Lock()
         self._doubted = threading.Event()
         self._figures = Figures(0, 0, 0, 0, 0.0)
+
+    def keep_threads_apart(self) -> None:
+        super().keep_threads_apart()
+        if self.guard is not None:
+            self._order.keep_apart(self.guard)
 
     def connect(self, post: Post) -> None:
         """From now on *post* carries letters."""
@@ -114,15 +122,10 @@ class SharedSwitchboard(Switchboard):
             self._take_place(role, identity, arrival)
         me = self._participants.get(arrival.uuid)
         if me is not None:
-            for talk in _talks_of(me):  # it may have seen elsewhere what is still on its way here
+            for talk in talks_of(me):  # it may have seen elsewhere what is still on its way here
                 talk.behind = True
-                if not me.sockets:
-                    talk.since[role] = talk.last_seq
                 if sock.dialect.version == 1:  # others look it up in their turn
                     self._runtime.spawn(self.catch_up, talk)
-            for kept in me.parked:
-                if kept_talk := self._order.talks.get(kept.talk):
-                    kept_talk.put[role] = max(kept.last, kept_talk.put.get(role, 0))
         replaced = super()._welcome(role, identity, arrival, sock)
         participant = self._participants[arrival.uuid]
         participant.here = True
@@ -131,6 +134,20 @@ class SharedSwitchboard(Switchboard):
             participant.login = arrival.came
             self._tell_login(participant, arrival.elsewhere)
         return replaced
+
+    def _ask(self, participant: Participant, sock: Socket, arrival: Arrival) -> list[Question]:
+        asked = super()._ask(participant, sock, arrival)
+        if not arrival.standing:
+            return asked
+        missed = self._handover.receive(participant, arrival)
+        return asked if missed is None else [missed, *asked]
+
+    def _park_missed(self, participant: Participant, missed: Sequence[Owed]) -> None:
+        for talk in talks_of(participant):
+            talk.is_left_by(participant.role)
+        if participant.version == 1:
+            for owed in missed:
+                self._park(participant, owed)
 
     def _take_place(self, role: Role, identity: Identity, arrival: Arrival) -> None:
         """Somebody comes whom other workers have known."""
@@ -192,66 +209,65 @@ class SharedSwitchboard(Switchboard):
         is_there = bool(person.sockets or now)
         if was_there != is_there:
             self._show(person, "online" if is_there else "away")
-        if person.elsewhere and not person.sockets:
+        # The desk may not know yet that it has left this worker: that is told in its turn.
+        is_known_here = any(self._worker in one.workers for one in event.people)
+        leaves = bool(now) and person.here and not person.sockets and not is_known_here
+        if person.here:
+            if leaves and now & before:
+                self._handover.give(person, now & before, event.number, leaves=True)
+            if now - before:
+                self._handover.give(person, now - before)
+        if leaves:
             person.here = False
-            if person.parked:
-                self._send(person.elsewhere[:1], Parked(person.uuid, list(person.parked)))
-                person.parked.clear()
-                person.parked_bytes = 0
+            self._handover.forget(person.uuid)
+        elif person.here and before - now:
+            self._handover.expect(person.uuid, before - now, event.number)
         if person.role is Role.WAITER:  # a letter of its login may have been lost
             self._tell_login(person, now - before)
-        if now - before:  # its client may have come back there from a connection that is dead
-            questions = [one for sock in person.doubtful if (one := sock.ask()) is not None]
-            if questions:
-                self._runtime.spawn(self._send_missed, person, questions, now - before)
-        for talk in _talks_of(person):
-            if talk.end:  # what went to where it was before may be missing where it is now
-                self._send(now - before, Reached(talk.record.key, talk.end))
+        for talk in talks_of(person):
+            if not person.here:
+                talk.told.pop(person.role, None)
+                if before and not now and not talk.fresh:
+                    talk.away[person.role] = talk.last_seq
+            away = talk.away.pop(person.role, None) if now else None
+            # what went to where it was before may be missing where it is now
+            self._send(now - before, Reached(talk.record.key, talk.end, person.uuid, away))
             if before - now:  # a worker that was killed has not told all that it stored
                 self._order.check(talk)
         self._forget(person)
 
-    def _send_missed(
-        self, person: Participant, asked: Sequence[Question], workers: set[str]
-    ) -> None:
-        """What its connections turn out to have missed goes to where *person* has come."""
-        if kept := merged([question.verdict() for question in asked]):
-            self._send(workers, Parked(person.uuid, kept))
-
     def _forget(self, person: Participant) -> None:
         """Who has no socket here and talks with nobody here is other workers' business."""
         lines = person.all_lines
-        if person.here or any(line.to.here for line in lines):
+        if person.here:
             return
-        self._participants.pop(person.uuid, None)
-        for talk in _talks_of(person):
-            self._order.talks.pop(talk.record.key, None)
-        person.line, person.lines, person.talk = None, {}, None
+        if any(line.to.here for line in lines):
+            for line in lines:  # a waiter: some may have stayed for it alone
+                if not line.to.here and not any(one.to.here for one in line.to.all_lines):
+                    self._drop(line.to)
+            return
+        self._drop(person)
         for line in lines:
-            _let_go(line.to, person)
             self._forget(line.to)
+
+    def _drop(self, person: Participant) -> None:
+        self._participants.pop(person.uuid, None)
+        self._handover.forget(person.uuid)
+        for talk in talks_of(person):
+            self._order.talks.pop(talk.record.key, None)
+        for line in person.all_lines:
+            _let_go(line.to, person)
+        person.line, person.lines, person.talk = None, {}, None
 
     def _is_kept_for(self, participant: Participant) -> bool:
         # Of all that hear of it, the one keeps it where it was last.
         return participant.here and participant.is_away
 
-    def _keeps(self, saying: Spoken) -> bool:
-        # Whoever has said it, unless it was sent to where the other side was last.
-        to, is_own = saying.line.to, saying.sock is not None
-        return to.is_away and (saying.kept if is_own else to.here and not saying.kept)
-
-    def _deliver_late(self, spoken: Spoken) -> None:
-        """Texts that were counted as told go to version 1; version 2 has them in its page.
-
-        To wait for its turn there would make the page end before them, and what
-        stands in front of them would come first.
-        """
+    def _park_spoken(self, spoken: Spoken) -> None:
+        # Whoever comes back reads it: `handover.py`. So much of it is told at once.
         to = spoken.line.to
-        if to.sockets:
-            plain = [one for one in to.sockets if one.dialect.version == 1]
-            each(plain, lambda sock: sock.hear(spoken))
-        else:
-            self._park_spoken(spoken)
+        if to.version == 1 and self._is_kept_for(to):
+            to.parked_bytes += len(spoken.plain())
 
     @property
     def held(self) -> int:
@@ -262,12 +278,6 @@ class SharedSwitchboard(Switchboard):
             one.version == 1 and self._is_kept_for(one) and (one.parked or one.all_lines)
             for one in list(self._participants.values())
         )
-
-    def _park(self, to: Participant, kept: Kept) -> None:
-        if kept.talk and to.parked_bytes + len(kept.plain) > self._most_parked:
-            to.parked_bytes = self._most_parked + 1  # the history has it; here no gaps
-        else:
-            super()._park(to, kept)
 
     # ---- messages ------------------------------------------------------
 
@@ -297,7 +307,6 @@ class SharedSwitchboard(Switchboard):
     def _tell_others(self, talk: SharedTalk, spoken: Spoken) -> None:
         """Write to the workers of both sides what is stored."""
         line = spoken.line
-        spoken.kept = line.to.is_away
         workers = {*line.to.elsewhere, *line.sender.elsewhere}
         if workers:
             ids = None if spoken.client_ids is None else list(spoken.client_ids)
@@ -305,7 +314,7 @@ class SharedSwitchboard(Switchboard):
                 workers,
                 Said(
                     talk.record.key, spoken.side, spoken.author, spoken.date, spoken.seqs[0],
-                    spoken.texts, spoken.kept, ids,
+                    spoken.texts, ids=ids,
                 ),
             )  # fmt: skip
 
@@ -319,6 +328,7 @@ class SharedSwitchboard(Switchboard):
 
     def doubt(self) -> None:
         """Letters may have been lost: `check_doubted` looks up what. Never waits."""
+        self._handover.doubts += 1
         self._doubted.set()
 
     def check_doubted(self) -> None:
@@ -356,16 +366,21 @@ class SharedSwitchboard(Switchboard):
                 try:
                     if newcomer is not None and not self._is_about_known(letter):
                         newcomer.wait()
-                    _HEARD[type(letter)](self, letter)
+                    _HEARD[type(letter)](self, letter, sender)
                 except Exception:
                     log.exception("a letter of %s could not be read", sender)
 
     def _is_about_known(self, letter: Letter) -> bool:
-        if isinstance(letter, Parked | NewLogin):
+        if isinstance(letter, Parked):
+            return False  # it may be for the one who comes, and who is known as another's partner
+        if isinstance(letter, NewLogin):
             return letter.uuid in self._participants
         return letter.talk in self._order.talks
 
-    def _passed(self, letter: Passed) -> None:
+    def _said(self, letter: Said, sender: str) -> None:
+        self._order.hear(letter)
+
+    def _passed(self, letter: Passed, sender: str) -> None:
         talk = self._order.talks.get(letter.talk)
         line = talk.lines.get(letter.side) if talk is not None else None
         if line is None:
@@ -376,15 +391,16 @@ class SharedSwitchboard(Switchboard):
         elif letter.on is not None:
             super().tell_typing(line, letter.on)
 
-    def _reached(self, letter: Reached) -> None:
+    def _reached(self, letter: Reached, sender: str) -> None:
         if talk := self._order.talks.get(letter.talk):
             self._order.reach(talk, letter.seq)
+        self._handover.hint(sender, letter)
 
     def _tell_login(self, waiter: Participant, workers: Iterable[str]) -> None:
         if waiter.sockets:
             self._send(workers, NewLogin(waiter.uuid, waiter.identity.sid, waiter.login))
 
-    def _new_login(self, letter: NewLogin) -> None:
+    def _new_login(self, letter: NewLogin, sender: str) -> None:
         with self._doors:
             with self._lock:
                 waiter = self._participants.get(letter.uuid)
@@ -399,26 +415,40 @@ class SharedSwitchboard(Switchboard):
                     return
                 replaced = waiter.sockets
                 waiter.hold(())
+                self._park_missed(waiter, ())
             if replaced:
                 self.desk.drop(letter.uuid)
         self.carry_out()
         for sock in replaced:
             sock.replace()
 
-    def _parked(self, letter: Parked) -> None:
+    def _parked(self, letter: Parked, sender: str) -> None:
         with self._lock:
             person = self._participants.get(letter.uuid)
-            if person is None:
-                return
-            for kept in letter.kept:
-                talk = self._order.talks.get(kept.talk)
-                if talk is None or talk.needs(person.role, kept):
-                    person.parked.append(kept)
-                    person.parked_bytes += len(kept.plain)
-                else:
-                    self._order.reach(talk, kept.last)
-            for sock in person.sockets[-1:]:
+            is_here = person is not None and person.here
+            if letter.asks and person is not None and is_here:
+                self._handover.give(person, (sender,), letter.about)
+            elif letter.asks:
+                self._send((sender,), Parked(letter.uuid, [], letter.about))
+            elif self._handover.hear(sender, letter):
+                pass
+            elif person is None or not is_here:  # it has moved on; back, if nobody knows where
+                if (letter.kept or letter.live) and letter.about != LEFT:
+                    there = person.elsewhere[:1] if person is not None else ()
+                    rest = Parked(letter.uuid, [*letter.kept, *letter.live])
+                    self._send(there or (sender,), rest)
+            else:
+                self._tell_late(person, self._handover.take_over(sender, letter, person))
+
+    def _tell_late(self, person: Participant, owed: Sequence[Owed]) -> None:
+        for one in owed:
+            self._park(person, one)
+        for sock in person.sockets[-1:]:
+            if sock.dialect.version > 1:
                 self._put_parked(person, sock)
+            elif asked := [one for one in owed if not isinstance(one, Kept)]:
+                person.parked.clear()
+                sock.wait_for(asked)
 
     def tell_typing(self, line: Line, on: bool) -> None:
         super().tell_typing(line, on)
@@ -450,6 +480,9 @@ class SharedSwitchboard(Switchboard):
         to_waiter, to_user = super()._join(user, waiter, talk)
         if isinstance(talk, SharedTalk):
             talk.lines = {Side.USER: to_waiter, Side.WAITER: to_user}
+            for one in (user, waiter):
+                if one.here and not one.sockets:
+                    talk.told.setdefault(one.role, talk.last_seq)
         return to_waiter, to_user
 
     def _matched(self, event: Matched) -> None:
@@ -486,12 +519,22 @@ class SharedSwitchboard(Switchboard):
             one.elsewhere or not one.here for one in (user, waiter)
         ):  # what was said before may still be on its way
             user.talk.behind = True
+        self._keep_rest(event, user, waiter)
         super()._parted(event)
         for person in (user, waiter):
             self._forget(person)
 
+    def _keep_rest(self, event: Parted, user: Participant, waiter: Participant) -> None:
+        """Who is away is told later what was said before the end, and then of the end."""
+        told, talk = (waiter if event.gone == user.uuid else user), user.talk
+        if told.version == 1 and self._is_kept_for(told) and isinstance(talk, SharedTalk):
+            rest = self._handover.rest(told, talk, is_over=not event.requeued)
+            if rest is not None:
+                self._park(told, rest)
+
     def _departed(self, event: Departed) -> None:
         person = self._person(event, event.participant)
+        self._handover.forget(person.uuid)
         if person.talk is None and event.talk:
             person.talk = self._talk(person, event.talk)
         super()._departed(event)
@@ -515,7 +558,7 @@ class SharedSwitchboard(Switchboard):
 
 
 _HEARD: dict[type, Callable[..., None]] = {
-    Said: lambda self, letter: self._order.hear(letter),
+    Said: SharedSwitchboard._said,
     Passed: SharedSwitchboard._passed,
     Reached: SharedSwitchboard._reached,
     NewLogin: SharedSwitchboard._new_login,
@@ -525,11 +568,6 @@ _HEARD: dict[type, Callable[..., None]] = {
 
 class _Stranger(Exception):
     """This worker does not know somebody, and need not."""
-
-
-def _talks_of(person: Participant) -> list[SharedTalk]:
-    talks = {id(talk): talk for talk in (person.talk, *(one.talk for one in person.all_lines))}
-    return [talk for talk in talks.values() if isinstance(talk, SharedTalk)]
 
 
 def _let_go(person: Participant, other: Participant) -> None:

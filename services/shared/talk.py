@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ..desk.port import Role
 from ..history.port import Chat
 from ..history.writer import Talk
-from ..participants import Kept, Line, Spoken
+from ..participants import Line, Spoken
 
 
 class SharedTalk(Talk):
@@ -17,8 +15,8 @@ class SharedTalk(Talk):
     """
 
     __slots__ = (
-        "begun", "doubts", "end", "fresh", "kept", "known", "lines", "overtaken", "put", "since",
-        "sure", "taken", "under_way", "waiting",
+        "away", "began", "begun", "doubts", "end", "fresh", "known", "lines", "offered", "sure",
+        "told", "under_way", "waiting",
     )  # fmt: skip
 
     def __init__(self, record: Chat, *, behind: bool) -> None:
@@ -32,16 +30,14 @@ class SharedTalk(Talk):
         #: the highest number that is known to be stored
         self.end = record.last_seq
         self.lines: dict[int, Line] = {}
-        #: of those who hear here: what is numbered so and below was told elsewhere, or is kept
-        self.since: dict[Role, int] = {}
-        #: the highest number that they were told from what was kept for them
-        self.put: dict[Role, int] = {}
-        #: the highest number that was kept elsewhere, and told before all else
-        self.kept = 0
-        #: the highest number that was found stored at first, and taken as told or kept elsewhere
-        self.taken = 0
-        #: those of these that were told, or put, after all
-        self.overtaken: set[int] = set()
+        #: what is numbered so and below was not delivered here; not known while it is `fresh`
+        self.began = record.last_seq
+        #: of a side without a socket here, which had one last: up to which number it was told
+        self.told: dict[Role, int] = {}
+        #: of a side that other workers speak for and that is away: what was delivered here then
+        self.away: dict[Role, int] = {}
+        #: by the side that said it: the lowest number of a letter that came when it was delivered
+        self.offered: dict[int, int] = {}
         #: sayings that the writer has and has not told of, in order, with their numbers
         self.under_way: dict[Spoken, int] = {}
         #: how many the writer was ever given
@@ -103,43 +99,18 @@ class SharedTalk(Talk):
         record.user_read = max(record.user_read, found.user_read)
         record.waiter_read = max(record.waiter_read, found.waiter_read)
         if self.fresh:
-            # What is on its way here is still to be delivered, above all in version 1.
+            # What is on its way here is still to be delivered.
             begin = min([found.last_seq, *(o.first - 1 for o in self.waiting or () if o.seqs)])
-            self.last_seq = self.taken = max(begin, self.kept)
-            self.since = dict.fromkeys(Role, self.last_seq)
+            self.last_seq = self.began = begin
+            self.told = dict.fromkeys(self.told, begin)
             self.fresh = False
         self.stored_to(found.last_seq)
         self.dated(found.last_seq, found.last_date)
         self.given = max(self.given, self.end)
 
-    def needs(self, role: Role, kept: Kept) -> bool:
-        """Whether *kept*, texts that were kept elsewhere for the *role*, are told only if put now.
-
-        Otherwise they have been told here, or are when their turn comes; what comes behind
-        newer ones is not told any more.
-        """
-        if kept.last <= self.put.get(role, 0):
-            return False
-        if self.fresh:
-            self.kept = max(self.kept, kept.last)
-        elif kept.last > self.since.get(role, 0) or kept.last in self.overtaken:
-            return False
-        self.put[role] = kept.last
-        if self.fresh or kept.last <= self.taken:
-            self.overtaken.update(range(kept.first, kept.last + 1))
-        return True
-
-    def is_overtaken(self, seqs: Sequence[int]) -> bool:
-        """Whether these numbers, of a letter, were taken as told elsewhere, and are told only now.
-
-        A look at the history finds a text as soon as it is stored; the letter that says that
-        it is for here may come later. True once for each of them: letters of several workers
-        come in any order.
-        """
-        if self.fresh or seqs[0] > self.taken or not self.overtaken.isdisjoint(seqs):
-            return False
-        self.overtaken.update(seqs)
-        return True
+    def is_left_by(self, role: Role) -> None:
+        """That side has no socket here any more: it was told all that was delivered until now."""
+        self.told[role] = self.last_seq  # or, while nothing was, where it begins: `begin_at`
 
     def deliver_to(self, seq: int) -> None:
         """Everything up to *seq* is delivered here."""

@@ -188,6 +188,25 @@ def test_whoever_comes_to_another_worker_is_introduced_to_it(office: Office) -> 
     assert b.arrive(Role.USER, "ann", "another", "Ann A.").place is None, "it knows her"
 
 
+def test_whoever_comes_back_elsewhere_was_last_at_a_worker_that_is_told(office: Office) -> None:
+    """That one knows what it missed, unless it is no more."""
+    a, b, c = (office.hire(name) for name in "abc")
+    assert a.arrive(Role.USER, "ann", "Ann").home == ""
+    a.drop("Ann")
+    assert a.arrive(Role.USER, "ann", "another").home == "", "this worker knows her"
+    a.drop("Ann")
+    back = b.arrive(Role.USER, "ann", "another")
+    assert (back.home, back.elsewhere) == ("a", ())
+    (moved,) = office.hears(a)
+    assert [one.workers for one in moved.people] == [("b",)]
+    there = c.arrive(Role.USER, "ann", "another")
+    assert (there.home, there.elsewhere) == ("", ("b",))
+    for desk in (b, c):
+        desk.drop("Ann")
+    c.close()
+    assert a.arrive(Role.USER, "ann", "another").home == ""
+
+
 def test_arrivals_are_numbered_whatever_is_lost(own_server: RedisServer, clock: Clock) -> None:
     """Of two logins of a waiter all workers take the same for the newer one."""
     office = Office(own_server.url, clock)

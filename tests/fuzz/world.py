@@ -189,9 +189,7 @@ class Line:
         if self.code is None:
             for frame in unframed(data):
                 self.world.heard(self, frame)
-            if self.watch is not None:
-                self.watch.pinged()
-                self.watch.ponged()
+            self.prove()
         else:
             self.missed = True
 
@@ -203,6 +201,11 @@ class Line:
 
     def remember(self, add: Callable[[bytes], None], tidy: Callable[[], int]) -> None:
         self._remember = add
+
+    def prove(self) -> None:
+        if self.watch is not None:
+            self.watch.pinged()
+            self.watch.ponged()
 
     def take_in_passing(self, take: Callable[[list[bytes]], list[bytes]]) -> None:
         self.take = take

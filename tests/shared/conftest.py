@@ -121,7 +121,7 @@ def come() -> Iterator[Come]:
             if version > 1:
                 until(client, "auth_success")
             else:
-                here(client)
+                client.put_back(client.receive_all())
             return client
 
         yield come

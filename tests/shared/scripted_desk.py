@@ -164,11 +164,13 @@ class ScriptedDesk:
             one = state.standing(role, subject)
             if one is None:
                 one = state.people[uuid] = Person(uuid, role, subject, [me], me)
-                return (uuid, False, None, (), state.came), []
+                return (uuid, False, None, (), "", state.came), []
             elsewhere = tuple(name for name in one.at if name != me)
-            place, own = None, []
+            place, own, home = None, [], ""
             if me not in one.at:
                 former = one.home
+                if not one.at and former != me and former in state.desks:
+                    home = former
                 if one.home != me or one.at:
                     chats = tuple(
                         Chatting(other.known, other.talk or one.talk) for other in state.others(one)
@@ -177,10 +179,10 @@ class ScriptedDesk:
                 one.at.append(me)
                 one.home = me
                 own = state.tell_move(one, me, me, former)
-            return (one.uuid, True, place, elsewhere, state.came), own
+            return (one.uuid, True, place, elsewhere, home, state.came), own
 
-        (found, standing, place, elsewhere, came), earlier = self._call(change)
-        return Arrival(found, standing, place, elsewhere, earlier, came)
+        (found, standing, place, elsewhere, home, came), earlier = self._call(change)
+        return Arrival(found, standing, place, elsewhere, home, earlier, came)
 
     def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
         """As `connect.lua`: there is always a waiter with a seat, once it has come."""

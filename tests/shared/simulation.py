@@ -24,7 +24,7 @@ from unittest import mock
 from greenlet import GreenletExit, getcurrent, greenlet
 from simple_websocket import ConnectionClosed
 
-from services import session, switchboard
+from services import room, session, switchboard, unconfirmed
 from services.bounds import Bounds
 from services.clock import Clock
 from services.desk.port import Role
@@ -34,6 +34,7 @@ from services.identity import Identity, TokenRole, Tokens
 from services.metrics import Meters
 from services.session import Session
 from services.settings import Settings
+from services.shared import missed
 from services.shared.switchboard import SharedSwitchboard
 from services.wire.codes import CloseCode
 from services.wire.dates import rfc3339
@@ -227,6 +228,9 @@ def simulated(seed: int, **options: Any) -> Iterator[World]:
     with (
         mock.patch.object(session, "threading", threading),
         mock.patch.object(switchboard, "threading", threading),
+        mock.patch.object(missed, "threading", threading),
+        mock.patch.object(room, "threading", threading),
+        mock.patch.object(unconfirmed, "threading", threading),
         mock.patch("services.history.writer.log", log),
         mock.patch("services.switchboard.log", log),
         mock.patch("services.session.log", log),
@@ -330,7 +334,7 @@ class Worker:
             clock=world.clock,
         )  # fmt: skip
         self.switchboard.connect(self)
-        wheel: Any = SimpleNamespace(after=lambda *_: SimpleNamespace(cancel=lambda: None))
+        wheel: Any = SimpleNamespace(after=self._after)
         meters = Meters(lambda: world.now)
         self.house = House(
             SETTINGS, runtime, wheel, TOKENS, self.switchboard, meters, NOBODY, Bounds(0)
@@ -349,6 +353,19 @@ class Worker:
     def call_soon(self, function: Callable[[], None]) -> None:
         """In a later round."""
         self.loop.append(function)
+
+    def _after(self, seconds: float, function: GoOn) -> Any:
+        """Chance decides when a dead connection has had its time; other timers do not end."""
+        timer = SimpleNamespace(is_over=False)
+        timer.cancel = lambda: setattr(timer, "is_over", True)
+
+        def end() -> None:
+            if not timer.is_over:
+                function()
+
+        if seconds == unconfirmed.VERDICT:
+            self.sleepers.append(end)
+        return timer
 
     def aside(self, function: Callable[..., Any], *args: Any) -> None:
         """Nothing that matters."""

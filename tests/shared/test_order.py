@@ -5,6 +5,7 @@ The other worker is the test: it stores texts and posts letters when it likes.
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -12,20 +13,22 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from services.clock import Clock
 from services.desk.memory import MemoryDesk
-from services.desk.port import Arrival, Known, Moved, Role
+from services.desk.port import Arrival, Chatting, Known, Moved, Place, Role
 from services.history.port import Batch, Kind, Message, Side
 from services.history.sql import SQLStore, open_store
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
-from services.participants import Kept
+from services.participants import Kept, Participant
+from services.room import Room
+from services.shared import missed as missing
 from services.shared import order
-from services.shared.letters import NewLogin, Parked, Reached, Said, decode, encode
+from services.shared.letters import LEFT, MOVED, NewLogin, Parked, Reached, Said, decode, encode
 from services.shared.switchboard import SharedSwitchboard
 from services.wire.dialect import DIALECTS
 from testkit.server import PATIENCE
@@ -61,8 +64,10 @@ class Rounds:
         return run
 
     def sleep(self, seconds: float) -> None:
-        """Nobody else would do anything meanwhile."""
-        raise AssertionError("waits for ever")
+        """Others do something meanwhile."""
+        if not self._calls:
+            raise AssertionError("waits for ever")
+        self._calls.popleft()()
 
     def all(self) -> None:
         """Until nothing is to be done."""
@@ -74,13 +79,19 @@ class Ear:
     """A socket of version 1: remembers what it is told."""
 
     dialect = DIALECTS[1]
+    rounds: Rounds
 
     def __init__(self) -> None:
         self.told: list[str] = []
+        #: texts that wait for the answers to its questions, with their numbers
+        self._waiting: list[tuple[str, int]] | None = None
+        self._room = Room(())
+        self.is_over = False
 
     def put(self, frame: bytes) -> None:
-        """Parked frames: tests give them as bare words."""
-        self.told.append(frame.decode())
+        """Frames; tests give some as bare words."""
+        found = re.search(rb'"message":"(.*?)"', frame) or re.search(rb'"type":"(.*?)"', frame)
+        self.told.append((found[1] if found else frame).decode())
 
     def bring(self, kept: Any, frame: bytes) -> None:
         """Parked frames."""
@@ -88,7 +99,36 @@ class Ear:
 
     def hear(self, spoken: Any) -> None:
         """Texts."""
-        self.told += spoken.texts
+        if self._waiting is None:
+            self.told += spoken.texts
+        else:
+            self._waiting += zip(spoken.texts, spoken.seqs, strict=True)
+
+    def wait_for(self, questions: Any) -> None:
+        """As a session does."""
+        self._waiting = []
+        self._room = Room(questions)
+        self.rounds.spawn(self._make_up_for, self._room)
+
+    def _make_up_for(self, room: Room) -> None:
+        if self.is_over:
+            return
+        for kept in room.fill():
+            self.put(kept.plain)
+        room.is_told = True
+        waiting, self._waiting = self._waiting or [], None
+        last = max(room.told.values(), default=0)  # there is one conversation
+        self.told += [text for text, seq in waiting if seq > last]
+
+    is_lost = False
+
+    def ask(self) -> None:
+        """All has arrived."""
+
+    def missed(self) -> list[Any]:
+        """It has ended: what it was still to be told."""
+        self.is_over = True
+        return [] if self._room.is_told else self._room.give_up()
 
     def stored(self, spoken: Any) -> None: ...
 
@@ -96,7 +136,9 @@ class Ear:
 
     def part(self, talk: Any, frame: Any) -> None: ...
 
-    def welcome(self, participant: Any, arrival: Any) -> None: ...
+    def welcome(self, participant: Any, arrival: Any) -> None:
+        """It may be in doubt what has arrived."""
+        participant.doubtful = (*participant.doubtful, self)
 
     def take_question(self) -> None: ...
 
@@ -115,15 +157,15 @@ def store(tmp_path: Path) -> Iterator[SQLStore]:
         yield store
 
 
-class Numbered(MemoryDesk):
-    """Arrivals have the number that a test gives them."""
+class Told(MemoryDesk):
+    """Arrivals have besides what a test gives them."""
 
-    came = 0
+    about: ClassVar[dict[str, Any]] = {}
 
     def arrive(
         self, role: Role, subject: str, uuid: str, name: str = "", address: str = ""
     ) -> Arrival:
-        return replace(super().arrive(role, subject, uuid, name, address), came=self.came)
+        return replace(super().arrive(role, subject, uuid, name, address), **self.about)
 
 
 class Worker:
@@ -134,7 +176,7 @@ class Worker:
         self.rounds = Rounds()
         runtime: Any = self.rounds
         writer = Writer(store, runtime, lambda: 1.7e9)
-        desk = Numbered(capacity=5, max_queue=5, grace=GRACE, now=lambda: 0.0)
+        desk = Told(capacity=5, max_queue=5, grace=GRACE, now=lambda: 0.0)
         self.post = SimpleNamespace(letters=[])
         self.post.post = lambda *letter: self.post.letters.append(letter)
         self.switchboard = SharedSwitchboard(
@@ -155,8 +197,31 @@ class Worker:
 
     def enter(self, role: Role, name: str, ear: Ear, sid: str = "") -> None:
         """*name* comes over a socket of this worker, with the login *sid*."""
+        ear.rounds = self.rounds
         identity = Identity(name, name, TokenRole(role), sid)
         self.switchboard.enter(role, identity, f"uuid-{name}", ear)
+
+    def comes(self, ear: Ear, *elsewhere: str, home: str = "", ada: tuple[str, ...] = ()) -> None:
+        """Ann comes, who is known *elsewhere*, or was last at *home*; *ada* has sockets there."""
+        known = Known("uuid-ada", Role.WAITER, "ada", "ada", ("here", *ada))
+        place = Place((Chatting(known, self.key),), self.key, begun=True)
+        self.switchboard.desk.about = {"place": place, "elsewhere": elsewhere, "home": home}
+        self.enter(Role.USER, "ann", ear)
+        self.switchboard.desk.about = {}
+
+    def is_new_to(self) -> None:
+        """Nothing is known here of the conversation, as when both have just come."""
+        self.talk.behind = self.talk.fresh = True
+
+    def word(self, told: int | None, *kept: str, about: int = MOVED, live: Any = ()) -> None:
+        """The word of the other worker comes: how far ann was told; the last texts she missed."""
+        last = told or 0
+        some = [
+            Kept(text.encode(), b"", self.key, seq, seq)
+            for seq, text in enumerate(kept, last - len(kept) + 1)
+        ]
+        numbers = {} if told is None else {self.key: told}
+        self.hears(Parked("uuid-ann", some, about, numbers, list(live)))
 
     def leave(self, ear: Ear) -> None:
         """Ann loses the line of *ear*."""
@@ -166,6 +231,13 @@ class Worker:
         """The desk says on which workers ann is."""
         self._moved(Known("uuid-ann", Role.USER, "ann", "ann", workers))
 
+    def moved_event(self, *workers: str, number: int) -> list[Moved]:
+        """The same, as the desk's decision of this *number*."""
+        known = Known("uuid-ann", Role.USER, "ann", "ann", workers)
+        events = [Moved("uuid-ann", people=(known,), number=number)]
+        self.switchboard._act([*events])
+        return events
+
     def _moved(self, known: Known) -> None:
         self.switchboard._act([Moved(known.uuid, people=(known,))])
         self.rounds.all()
@@ -173,7 +245,7 @@ class Worker:
     def signs_in(self, sid: str, came: int) -> Ear:
         """Ada does so here, as the desk's arrival of this number; her login here before is over."""
         ear = Ear()
-        self.switchboard.desk.came = came
+        self.switchboard.desk.about = {"came": came}
         self.enter(Role.WAITER, "ada", ear, sid)
         return ear
 
@@ -209,11 +281,14 @@ class Worker:
     def hears(self, *letters: Any) -> None:
         """Letters come, and what follows from them is done."""
         self.switchboard.heard("there", [encode(list(letters))])
-        self.rounds.all()
+        waiting = self.switchboard._handover.unanswered
+        if not any(one.awaited for one in waiting):  # it would not wait for long
+            self.rounds.all()
 
 
 @pytest.fixture
-def worker(store: SQLStore) -> Worker:
+def worker(store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    monkeypatch.setattr(missing, "PATIENCE", 0.0)  # words that a test waits for come before
     return Worker(store)
 
 
@@ -257,65 +332,83 @@ def test_what_waits_for_a_gap_has_a_bound_and_the_rest_is_read(worker, monkeypat
     assert worker.switchboard.held == 0
 
 
-@pytest.mark.parametrize("reached_first", [True, False])
-def test_what_was_kept_elsewhere_and_is_read_here_is_told_once(worker, reached_first):
-    one = worker.stores("one")
-    letters = [
-        Reached(worker.key, 1),
-        Parked("uuid-ann", [Kept(b"one", b"", worker.key, 1, 1)]),
-    ]
-    for letter in letters if reached_first else letters[::-1]:
-        worker.hears(letter)
-    worker.said(one, "one")
-    assert worker.ann.told == ["one"]
-
-
-def test_what_passed_here_while_she_was_elsewhere_is_told_from_what_was_kept(worker):
+def test_what_passed_here_while_she_was_elsewhere_is_read(worker):
     worker.leave(worker.ann)
     worker.moved("there")
     worker.moved()  # and lost her line there
     one = worker.stores("one")
     worker.said(one, "one")  # for ada, who is here
     back = Ear()
-    worker.enter(Role.USER, "ann", back)
-    worker.rounds.all()
-    worker.parked(one, "one")
+    worker.comes(back, home="there")
+    worker.word(0)
     two = worker.stores("two")
     worker.said(two, "two")
     assert back.told == ["one", "two"]
 
 
-def test_where_nothing_is_known_yet_what_was_kept_comes_first_and_once(worker):
-    worker.talk.behind = worker.talk.fresh = True  # as when both have just come
-    one, two = worker.stores("one"), worker.stores("two")
-    worker.parked(one, "one")
-    worker.said(two, "two")
-    assert worker.ann.told == ["one", "two"]
+def test_what_is_said_meanwhile_waits_for_the_word_of_the_other_worker(worker):
+    """It was told elsewhere how far, and what a dead connection has swallowed there comes first."""
+    worker.leave(worker.ann)
+    worker.moved("there")
+    one, two, three = worker.stores("one"), worker.stores("two"), worker.stores("three")
+    back = Ear()
+    worker.comes(back, "there")
+    letters = [Said(worker.key, Side.WAITER, "ada", 1, three[0], ["three"])]
+    worker.switchboard.heard("there", [encode(letters)])
+    assert back.told == []
+    worker.word(two[0], "one", "two")
+    worker.said(one, "one")
+    assert back.told == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+@pytest.mark.parametrize("told", [0, 1, 2, 3])
+def test_what_was_told_elsewhere_is_not_told_again_and_all_else_is(worker, told, is_new):
+    """Its letters went where she was, and a look at the history finds them."""
+    worker.leave(worker.ann)
+    worker.moved("there")
+    worker.stores("one", "two")
+    if is_new:
+        worker.is_new_to()
+    back = Ear()
+    worker.comes(back, "there")
+    worker.said(worker.stores("three"), "three")
+    worker.hears(Reached(worker.key, 2))
+    worker.word(told)
+    assert back.told == ["one", "two", "three"][told:]
 
 
 def test_what_was_found_stored_before_its_letter_came_is_told_once(worker):
     """A look at the history is quicker than a letter: it is no word that she was told."""
-    worker.talk.behind = worker.talk.fresh = True  # as when she has just come
-    one, two = worker.stores("one"), worker.stores("two")
-    worker.parked(one, "one")
-    worker.switchboard.catch_up(worker.talk)
+    worker.leave(worker.ann)
+    worker.moved("there")
+    worker.is_new_to()
+    worker.stores("one")
+    two = worker.stores("two")
+    back = Ear()
+    worker.comes(back, "there")
+    worker.word(1, "one")
     for _ in range(2):
         worker.said(two, "two")
     three = worker.stores("three")
     worker.said(three, "three")
-    assert worker.ann.told == ["one", "two", "three"]
+    assert back.told == ["one", "two", "three"]
 
 
 def test_letters_of_several_workers_may_overtake_one_another(worker):
     """Ann's own last text, of the worker that she has left, and ada's, of another one."""
-    worker.talk.behind = worker.talk.fresh = True
+    worker.leave(worker.ann)
+    worker.moved("there")
+    worker.is_new_to()
     one = worker.stores("one")
     own = Message(worker.key, 2, Side.USER, "ann", None, Kind.TEXT, "own", 1)
     worker.store.commit(Batch(messages=[own]))
-    worker.switchboard.catch_up(worker.talk)
+    back = Ear()
+    worker.comes(back, "there")
     worker.hears(Said(worker.key, Side.USER, "ann", 1, 2, ["own"]))
     worker.said(one, "one")
-    assert worker.ann.told == ["one"]
+    worker.word(0)
+    assert back.told == ["one"]
 
 
 @pytest.mark.parametrize("side", [Side.WAITER, Side.USER])
@@ -331,22 +424,16 @@ def test_version_2_has_it_in_its_page_of_the_history(worker, side):
 
 @pytest.mark.parametrize("letter_first", [True, False])
 def test_what_a_dead_connection_swallowed_and_a_letter_brings_is_told_once(worker, letter_first):
-    worker.talk.behind = worker.talk.fresh = True
+    worker.leave(worker.ann)
+    worker.moved("there")
+    worker.is_new_to()
     one = worker.stores("one")
-    worker.switchboard.catch_up(worker.talk)
-    ways = [lambda: worker.said(one, "one"), lambda: worker.parked(one, "one")]
+    back = Ear()
+    worker.comes(back, "there")
+    ways = [lambda: worker.said(one, "one"), lambda: worker.word(1, "one")]
     for bring in ways if letter_first else ways[::-1]:
         bring()
-    assert worker.ann.told == ["one"]
-
-
-def test_what_was_found_stored_and_is_kept_elsewhere_waits_for_it(worker):
-    worker.talk.behind = worker.talk.fresh = True
-    one = worker.stores("one")
-    worker.switchboard.catch_up(worker.talk)
-    worker.hears(Said(worker.key, Side.WAITER, "ada", 1, one[0], ["one"], kept=True))
-    worker.parked(one, "one")
-    assert worker.ann.told == ["one"]
+    assert back.told == ["one"]
 
 
 def test_what_comes_for_somebody_who_is_being_let_in_waits_for_her(worker, monkeypatch):
@@ -372,6 +459,7 @@ def test_what_comes_for_somebody_who_is_being_let_in_waits_for_her(worker, monke
     monkeypatch.setattr(worker.switchboard.desk, "arrive", answer_late)
     worker.enter(Role.USER, "eve", eve)
     reader.join(PATIENCE)
+    worker.rounds.all()
     assert eve.told == ["one"]
 
 
@@ -396,41 +484,44 @@ def test_letters_wait_for_one_who_comes_and_not_for_all_who_come_after_her(worke
     assert len(known) == 1
 
 
-def test_what_this_worker_keeps_goes_where_she_comes_back(worker):
+def test_where_she_comes_back_it_is_known_how_far_she_was_told(worker):
+    worker.said(worker.stores("one"), "one")
     worker.leave(worker.ann)
-    one = worker.stores("one")
-    worker.said(one, "one")
+    worker.said(worker.stores("two"), "two")
     worker.moved("there")
     ((addressee, letter),) = worker.post.letters
-    parked, reached = decode(letter)
     assert addressee == "there"
-    assert [(kept.talk, kept.first, kept.last) for kept in parked.kept] == [(worker.key, 1, 1)]
-    assert b"one" in parked.kept[0].plain
-    assert reached == Reached(worker.key, 1)
+    assert decode(letter) == [
+        Parked("uuid-ann", [], MOVED, {worker.key: 1}),
+        Reached(worker.key, 2, "uuid-ann"),
+    ]
 
 
 @pytest.mark.parametrize("answers", [True, False])
 def test_what_a_dead_connection_has_swallowed_goes_where_she_comes_back(worker, answers):
     swallowed = Kept(b"one", b"", worker.key, 1, 1)
-    question = SimpleNamespace(verdict=lambda: [] if answers else [swallowed])
+    question = SimpleNamespace(verdict=lambda: [] if answers else [swallowed], told={})
     worker.ann.ask = lambda: question
     worker.user.doubtful = (worker.ann,)
+    worker.said(worker.stores("one"), "one")
     worker.moved("here", "there")
-    parked = [one for one in worker.posted() if isinstance(one, Parked)]
-    assert parked == ([] if answers else [Parked("uuid-ann", [swallowed])])
+    words = [one for one in worker.posted() if isinstance(one, Parked)]
+    assert words == [Parked("uuid-ann", [] if answers else [swallowed], MOVED, {worker.key: 1})]
 
 
-def test_what_is_kept_has_no_gaps_and_ends_with_what_was_decided(worker):
+def test_what_she_is_told_has_no_gaps_and_ends_with_what_was_decided(worker):
     worker.leave(worker.ann)
     large = "x" * (600 << 10)
     for text in (large, large, "small"):
         worker.said(worker.stores(text), text)
-    assert [kept.first for kept in worker.user.parked] == [1]
     line = worker.switchboard._participants["uuid-ada"].lines["uuid-ann"]
-    assert not worker.switchboard.say(line, worker.ada, ["more"], None), "it could not be kept"
+    assert not worker.switchboard.say(line, worker.ada, ["more"], None), "too much at once"
     worker.switchboard.desk.part("uuid-ann", "uuid-ada", "uuid-ada")
     worker.switchboard.carry_out()
-    assert b"disconnected" in worker.user.parked[-1].plain
+    back = Ear()
+    worker.enter(Role.USER, "ann", back)
+    worker.rounds.all()
+    assert back.told == [large, "disconnected"]
 
 
 def test_what_fails_once_does_not_stop_a_conversation(worker, monkeypatch):
@@ -441,6 +532,375 @@ def test_what_fails_once_does_not_stop_a_conversation(worker, monkeypatch):
         worker.said(worker.stores("two"), "two")
     worker.said(one, "one")
     assert worker.ann.told == ["one", "two"]
+
+
+# ---- what is said while somebody moves ----------------------------------
+
+
+def away(worker: Worker, *texts: str) -> Ear:
+    """Ann goes to the other worker, where these are stored; what she comes back with."""
+    worker.leave(worker.ann)
+    worker.moved("there")
+    worker.posted()
+    if texts:
+        worker.stores(*texts)
+    return Ear()
+
+
+def test_a_worker_that_is_no_more_is_not_waited_for_for_ever(worker):
+    """Nobody knows how far she was told: what was stored when she came counts as told."""
+    back = away(worker, "one")
+    worker.hears(Reached(worker.key, 1))
+    worker.comes(back, "there")
+    worker.said(worker.stores("two"), "two")
+    worker.rounds.all()
+    assert back.told == ["two"]
+
+
+def test_what_comes_too_late_is_told_all_the_same(worker):
+    back = away(worker, "one", "two")
+    worker.hears(Reached(worker.key, 2))
+    worker.comes(back, "there")
+    worker.rounds.all()
+    worker.word(2, "one", "two")
+    assert back.told == ["one", "two"]
+
+
+def test_what_comes_too_late_may_say_that_more_was_not_told(worker):
+    """The database was away there for longer than the word was waited for."""
+    back = away(worker, "one", "two")
+    worker.hears(Reached(worker.key, 2))
+    worker.comes(back, home="there")
+    worker.rounds.all()
+    worker.word(0)
+    assert back.told == ["one", "two"]
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_what_a_worker_of_the_version_before_keeps_for_her_is_told(worker, is_new):
+    """It is replaced just now, and sends no word."""
+    back = away(worker, "one")
+    if is_new:
+        worker.is_new_to()
+    else:
+        worker.hears(Reached(worker.key, 1))
+    worker.comes(back, home="there")
+    worker.parked(range(1, 2), "one")
+    worker.rounds.all()
+    assert back.told == ["one"]
+
+
+def test_what_a_third_worker_passes_on_is_told_also_of_a_talk_that_is_over(worker):
+    back = away(worker, "one")
+    worker.hears(Reached(worker.key, 1))
+    worker.comes(back, home="there")
+    worker.rounds.all()
+    some = [
+        Kept(b"last words", b"", worker.key - 1, 3, 3),
+        Kept(b"disconnected", b""),
+        Kept(b"one", b"", worker.key, 1, 1),
+    ]
+    worker.switchboard.heard("a third one", [encode([Parked("uuid-ann", some, 5)])])
+    worker.rounds.all()
+    assert back.told == ["last words", "disconnected", "one"]
+
+
+def test_a_waiter_who_has_signed_in_elsewhere_has_heard_what_was_delivered_here(worker):
+    own = Message(worker.key, 1, Side.USER, "ann", None, Kind.TEXT, "one", 1)
+    worker.store.commit(Batch(messages=[own]))
+    worker.hears(Said(worker.key, Side.USER, "ann", 1, 1, ["one"]))
+    worker.posted()
+    worker.hears(NewLogin("uuid-ada", "C", 2))
+    worker.ada_moved("there")
+    (word,) = (one for one in worker.posted() if isinstance(one, Parked))
+    assert word.told == {worker.key: 1}
+
+
+def test_what_the_desk_decided_is_not_lost_with_news_of_where_she_was(worker):
+    worker.leave(worker.ann)
+    worker.user.parked.append(Kept(b"frame", b""))
+    worker.user.elsewhere = ("lost",)
+    worker.moved_event("there", number=9)
+    (word,) = (one for one in worker.posted() if isinstance(one, Parked))
+    assert [kept.plain for kept in word.kept] == [b"frame"]
+
+
+def test_what_a_dead_connection_here_has_swallowed_is_no_news_of_another_worker(worker):
+    """Two more connections come and go; the second one waits for the word of a worker."""
+    worker.moved("here", "there")
+    worker.moved_event("here", number=5)
+    worker.said(worker.stores("one"), "one")
+    swallowed = [Kept(b"one", b"", worker.key, 1, 1)]
+    question = SimpleNamespace(
+        stays=False, told={}, verdict=lambda: swallowed, withdraw=lambda: swallowed
+    )
+    worker.ann.ask = lambda: question
+    second = Ear()
+    second.ask = lambda: None
+    worker.enter(Role.USER, "ann", second)
+    worker.leave(worker.ann)
+    worker.leave(second)
+    worker.rounds.all()
+    worker.word(0, about=5)
+    third = Ear()
+    worker.enter(Role.USER, "ann", third)
+    worker.rounds.all()
+    assert third.told == ["one"]
+
+
+def test_a_waiter_with_many_visitors_is_forgotten(worker):
+    """In one go: each of them is asked for by itself."""
+    switchboard = worker.switchboard
+    ada = switchboard._participants["uuid-ada"]
+    for number in range(1000):
+        identity = Identity(f"u{number}", "", TokenRole.USER)
+        user = Participant(f"uuid-u{number}", Role.USER, identity)
+        user.here = False
+        switchboard._participants[user.uuid] = user
+        user.talk = switchboard._talk(user, 10_000 + number)
+        switchboard._join(user, ada, user.talk)
+    ada.here = False
+    switchboard._forget(ada)
+    assert {*switchboard._participants} == {"uuid-ada", "uuid-ann"}
+
+
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_where_letters_were_lost_the_word_is_waited_for_once_more(worker, monkeypatch, is_lost):
+    back = away(worker)
+    worker.comes(back, "there")
+    (missed,) = worker.switchboard._handover.unanswered
+    tries: list[float] = []
+
+    def wait(seconds: float) -> bool:
+        tries.append(seconds)
+        if is_lost and len(tries) == 1:
+            worker.switchboard.doubt()
+        return False
+
+    monkeypatch.setattr(missed, "_enough", SimpleNamespace(wait=wait))
+    worker.rounds.all()
+    assert len(tries) == (2 if is_lost else 1)
+
+
+def test_where_nobody_knows_letters_that_come_here_say_what_is_for_here(worker):
+    """The worker where she was is no more; where it was said, it is known that she is here."""
+    back = away(worker)
+    worker.is_new_to()
+    worker.comes(back, "there")
+    two = worker.stores("one", "two")[1:]
+    worker.switchboard._order.catch_up(worker.talk)
+    worker.switchboard._order.hear(Said(worker.key, Side.WAITER, "ada", 1, two[0], ["two"]))
+    worker.rounds.all()
+    assert back.told == ["two"]
+
+
+@pytest.mark.parametrize("is_ada_here", [True, False])
+def test_where_the_other_side_is_it_is_known_how_far_she_was_told_when_she_went(
+    worker, is_ada_here
+):
+    """The worker where she was is no more."""
+    worker.said(worker.stores("one"), "one")
+    back = away(worker)
+    worker.moved()
+    worker.said(worker.stores("two"), "two")
+    worker.comes(back, ada=() if is_ada_here else ("there",))
+    if not is_ada_here:
+        worker.hears(Reached(worker.key, 2, "uuid-ann", 1))
+    worker.rounds.all()
+    assert back.told == ["two"]
+
+
+def test_where_she_comes_back_the_worker_of_the_other_side_says_how_far_she_was_told(worker):
+    worker.said(worker.stores("one"), "one")
+    away(worker)
+    worker.moved()
+    worker.said(worker.stores("two"), "two")
+    worker.moved("elsewhere")
+    assert worker.posted() == [Reached(worker.key, 2, "uuid-ann", 1)]
+    worker.moved("elsewhere", "a third one")
+    assert worker.posted() == [Reached(worker.key, 2, "uuid-ann")]
+
+
+@pytest.mark.parametrize("is_asked_for", [True, False])
+def test_what_is_still_to_be_told_follows_her_over_several_workers(worker, is_asked_for):
+    """She was not here for long enough to be told."""
+    back = away(worker, "one", "two")
+    worker.comes(back, home="there")
+    worker.leave(back)
+    if is_asked_for:
+        worker.hears(Parked("uuid-ann", [], 7, asks=True))
+    worker.moved_event("elsewhere", number=8)
+    worker.word(1, "one")
+    words = [one for one in worker.posted() if isinstance(one, Parked) and one.kept]
+    assert len(words) == 1
+    assert (words[0].about, words[0].told) == (7 if is_asked_for else MOVED, {worker.key: 1})
+    assert [kept.first for kept in words[0].kept] == [1]
+    assert back.told == []
+
+
+def test_a_worker_that_is_asked_for_somebody_unknown_has_nothing(worker):
+    worker.hears(Parked("uuid-eve", [], 7, asks=True))
+    assert worker.posted() == [Parked("uuid-eve", [], 7)]
+
+
+def test_one_more_connection_asks_the_workers_that_have_others(worker):
+    """Both of those may be dead, and one of them was to tell what another one had missed."""
+    second = Ear()
+    worker.switchboard.desk.about = {"elsewhere": ("there",), "came": 7}
+    worker.enter(Role.USER, "ann", second)
+    assert worker.post.letters == []
+    worker.switchboard._send_off("there")
+    ((_, letter),) = worker.post.letters
+    assert decode(letter) == [Parked("uuid-ann", [], LEFT - 7, asks=True)]
+    worker.said(worker.stores("one"), "one")
+    worker.hears(Parked("uuid-ann", [Kept(b"older", b"")], LEFT - 7))
+    assert worker.ann.told == ["one"]
+    assert second.told == ["older", "one"]
+
+
+def test_whoever_asks_is_answered_though_it_is_leaving_by_now(worker):
+    """It would wait for the answer, and this worker for its word."""
+    worker.moved("here", "there")
+    worker.posted()
+    worker.moved_event("here", number=5)
+    worker.hears(Parked("uuid-ann", [], LEFT - 7, asks=True))
+    assert Parked("uuid-ann", [], LEFT - 7, {worker.key: 0}) in worker.posted()
+
+
+def test_whoever_loses_the_last_connection_says_so_where_others_are(worker):
+    """What it was still to tell is nowhere else; what others were told as well is another thing."""
+    worker.moved("here", "there")
+    worker.posted()
+    owed = SimpleNamespace(
+        verdict=lambda: [Kept(b"old", b"", worker.key, 1, 1)], told={worker.key: 2}
+    )
+    some = [Kept(text, b"", worker.key, seq, seq) for seq, text in ((2, b"told"), (3, b"live"))]
+    worker.ann.missed = lambda: [owed, *some]
+    worker.user.doubtful = (worker.ann,)
+    worker.leave(worker.ann)
+    (event,) = worker.moved_event("there", number=5)
+    (word,) = (one for one in worker.posted() if isinstance(one, Parked))
+    assert word.about == event.number
+    assert [kept.plain for kept in word.kept] == [b"old"]
+    assert [kept.plain for kept in word.live] == [b"live"]
+
+
+@pytest.mark.parametrize("letter_first", [True, False])
+def test_a_connection_that_comes_then_waits_for_what_the_leaving_one_was_to_tell(
+    worker, letter_first
+):
+    worker.said(worker.stores("one"), "one")
+    worker.moved("here", "there")  # the word: she was told one, or her dead connection was
+    worker.ann.told.clear()
+    steps = [
+        lambda: worker.moved_event("here", number=5),
+        lambda: worker.word(1, "one", about=5),
+    ]
+    for step in steps if letter_first else steps[:1]:
+        step()
+    second = Ear()
+    worker.enter(Role.USER, "ann", second)
+    assert bool(worker.switchboard._handover.unanswered) is not letter_first
+    if not letter_first:
+        steps[1]()
+    assert (worker.ann.told, second.told) == ((["one"], []) if letter_first else ([], ["one"]))
+
+
+def test_two_dead_connections_on_two_workers_miss_the_same_once(worker):
+    """The desk has not heard of the other one's end when this one ends."""
+    worker.moved("here", "there")
+    swallowed = [Kept(text, b"", worker.key, seq, seq) for seq, text in ((1, b"one"), (2, b"two"))]
+    worker.ann.missed = lambda: swallowed
+    worker.user.doubtful = (worker.ann,)
+    for text in ("one", "two"):
+        worker.said(worker.stores(text), text)
+    worker.leave(worker.ann)
+    worker.moved_event("here", number=5)
+    worker.word(1, about=5, live=[swallowed[0]])  # the other one was told no more than that
+    back = Ear()
+    worker.enter(Role.USER, "ann", back)
+    worker.rounds.all()
+    assert back.told == ["one", "two"]
+
+
+@pytest.mark.parametrize("has_left", [True, False])
+def test_what_was_told_here_is_not_told_again_because_the_other_worker_has_read_it(
+    worker, has_left
+):
+    """It looked at the history a moment after it had asked, and was not there for long enough."""
+    worker.said(worker.stores("one"), "one")
+    worker.moved("here", "there")  # the word: she was told one
+    worker.said(worker.stores("two"), "two")
+    assert worker.ann.told == ["one", "two"]
+    if has_left:
+        worker.leave(worker.ann)
+    worker.moved_event("here", number=5)
+    worker.word(3, "two", "three", about=5)
+    worker.said(worker.stores("three"), "three")
+    back = worker.ann
+    if has_left:
+        back = Ear()
+        worker.enter(Role.USER, "ann", back)
+        worker.rounds.all()
+    assert back.told == (["three"] if has_left else ["one", "two", "three"])
+
+
+def test_where_nothing_was_delivered_yet_all_that_is_stored_counts_as_told(worker):
+    """Nobody knows better, and she has moved on before the history was looked at."""
+    away(worker, "one", "two")
+    worker.is_new_to()
+    worker.comes(Ear())
+    worker.moved_event("here", "elsewhere", number=5)
+    words = [one for one in worker.posted() if isinstance(one, Parked)]
+    assert words == [Parked("uuid-ann", [], MOVED, {worker.key: 2})]
+
+
+def test_a_word_that_finds_nobody_goes_back_once(worker):
+    letter = Parked("uuid-eve", [Kept(b"one", b"")], 5)
+    worker.hears(letter)
+    assert worker.posted() == [Parked("uuid-eve", letter.kept)]
+    worker.hears(Parked("uuid-eve", letter.kept))
+    assert worker.posted() == []
+
+
+def test_the_end_of_a_chat_is_told_after_what_was_said_before_it(worker):
+    worker.leave(worker.ann)
+    worker.said(worker.stores("one"), "one")
+    worker.stores("on its way")
+    worker.switchboard.desk.part("uuid-ann", "uuid-ada", "uuid-ada")
+    worker.hears(Reached(worker.key, 2))
+    worker.switchboard.carry_out()
+    back = Ear()
+    worker.enter(Role.USER, "ann", back)
+    worker.rounds.all()
+    assert back.told == ["one", "on its way", "disconnected"]
+
+
+def test_news_of_before_she_left_do_not_say_that_another_worker_speaks_for_her(worker):
+    """The desk sends her back here as to a worker that knows her and all whom she talks with."""
+    worker.moved("here", "there")
+    worker.leave(worker.ann)
+    worker.moved("here", "there")
+    assert worker.user.here
+    worker.moved("there")
+    assert not worker.user.here
+
+
+def test_a_conversation_of_which_nobody_is_here_is_forgotten_though_its_waiter_has_others(worker):
+    """As an old one it would be read to its end, and told, to whoever comes back."""
+    worker.enter(Role.USER, "eve", Ear())
+    worker.switchboard.desk.connect("uuid-eve", None, Clock().new_key())
+    worker.switchboard.carry_out()
+    away(worker)
+    assert len(worker.switchboard._order.talks) == 2
+    ada = worker.switchboard._participants["uuid-ada"]
+    worker.ada_moved("here", "there")
+    worker.switchboard.exit(ada, worker.ada, deliberate=False)
+    worker.ada_moved("there")
+    (key,) = worker.switchboard._order.talks
+    assert key != worker.key
+    assert "uuid-ann" not in worker.switchboard._participants
+    assert "uuid-ada" in worker.switchboard._participants
 
 
 # ---- logins --------------------------------------------------------------
@@ -459,41 +919,10 @@ def test_an_older_login_elsewhere_is_told_of_the_newer_one(worker):
     """The letter that did so before was lost."""
     worker.signs_in("C", 2)
     worker.ada_moved("here", "there")
-    assert worker.posted() == [NewLogin("uuid-ada", "C", 2)]
+    logins = [one for one in worker.posted() if isinstance(one, NewLogin)]
+    assert logins == [NewLogin("uuid-ada", "C", 2)]
     worker.hears(NewLogin("uuid-ada", "B", 1))
     assert worker.posted() == [NewLogin("uuid-ada", "C", 2)]
     worker.hears(NewLogin("uuid-ada", "C", 4))
     worker.hears(NewLogin("uuid-ada", "B", 3))
     assert worker.posted() == [NewLogin("uuid-ada", "C", 4)], "it has come back there"
-
-
-def test_what_is_said_here_while_she_is_away_everywhere_is_kept_here(worker):
-    worker.leave(worker.ann)
-    worker.moved("there")
-    worker.moved()
-    line = worker.switchboard._participants["uuid-ada"].lines["uuid-ann"]
-    worker.switchboard.say(line, worker.ada, ["mine"], None)
-    worker.rounds.all()
-    assert [kept.first for kept in worker.user.parked] == [1]
-
-
-def test_what_another_worker_keeps_is_not_kept_here_besides(worker):
-    worker.leave(worker.ann)
-    one = worker.stores("one")
-    worker.hears(Said(worker.key, Side.WAITER, "ada", 1, one[0], ["one"], kept=True))
-    assert not worker.user.parked
-
-
-def test_what_was_kept_and_comes_behind_newer_ones_is_not_told_any_more(worker):
-    worker.leave(worker.ann)
-    worker.moved("there")
-    worker.moved()
-    both = worker.stores("one"), worker.stores("two")
-    for seqs, text in zip(both, ("one", "two"), strict=True):
-        worker.said(seqs, text)
-    back = Ear()
-    worker.enter(Role.USER, "ann", back)
-    worker.rounds.all()
-    worker.parked(both[1], "two")
-    worker.parked(both[0], "one")
-    assert back.told == ["two"]

@@ -1,7 +1,8 @@
 -- A subject is here, with a socket at the calling worker.
 -- ARGV[8] role  [9] subject  [10] the UUID of somebody new  [11] name  [12] address, or ''
 -- Answers: its UUID, 1 if it stood already, its place as JSON ('' if the worker knows it or
--- there is none), the other workers that hold sockets of it, and the number of its coming.
+-- there is none), the other workers that hold sockets of it, the number of its coming, and
+-- where no other worker holds any, the one that was the last to hold some.
 
 local refused = open()
 if refused then
@@ -16,11 +17,11 @@ if not standing then
         set(newcomer, 'address', address)
     end
     gain(newcomer, me)
-    return close({ uuid, 0, '', '', text(desk.came) })
+    return close({ uuid, 0, '', '', text(desk.came), '' })
 end
 
 local one = person(standing)
-local elsewhere, place, former_home = {}, '', one.home
+local elsewhere, place, former_home, last = {}, '', one.home, ''
 if one.name ~= name then
     set(one, 'name', name)
 end
@@ -33,6 +34,9 @@ for _, worker in ipairs(words(one.at)) do
     end
 end
 if not holds(one, me) then
+    if not here(one) and one.home ~= '' and one.home ~= me and leased(one.home) then
+        last = one.home
+    end
     if one.home ~= me or here(one) then -- otherwise this worker has known it all the time
         local chats, ticket, told = {}, false, false
         for i, other in ipairs(others(one)) do
@@ -49,4 +53,4 @@ if not holds(one, me) then
     tell_move(one, me, former_home ~= '' and former_home or nil)
     match()
 end
-return close({ standing, 1, place, table.concat(elsewhere, ' '), text(desk.came) })
+return close({ standing, 1, place, table.concat(elsewhere, ' '), text(desk.came), last })

@@ -1,0 +1,187 @@
+"""What a participant of version 1 has missed, as it is found out: `handover.py` says how."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from ..participants import SIDES, Kept, Line, Owed, Participant
+from ..room import farthest, merged
+from .letters import Parked
+from .order import Order
+from .talk import SharedTalk
+
+#: s that the word of another worker is waited for; again, if letters may have been lost meanwhile.
+#: An unanswered ping takes two of them (`unconfirmed.VERDICT`)
+PATIENCE = 4.0
+ROUNDS = 3
+
+#: a worker's, and what it is about: `Parked.about`
+Word = tuple[str, int]
+
+
+class Finder(Protocol):
+    """What a `Missed` needs of the worker's `Handover`."""
+
+    order: Order
+    #: bytes told at once, at most
+    most: int
+    #: how often letters may have been lost
+    doubts: int
+
+    def agree(self, uuid: str, worker: str, told: Mapping[int, int]) -> None:
+        """What is numbered higher than *told* both workers tell themselves."""
+
+    def is_answered(self, missed: Missed) -> None:
+        """Its verdict is known."""
+
+
+class Stretch(NamedTuple):
+    """Of a conversation, what may be missing: it is stored, and is not delivered here any more."""
+
+    talk: SharedTalk
+    #: by which the other side speaks
+    line: Line
+    #: up to which number this worker has told it; None: the words of other workers say it
+    after: int | None
+    #: up to which number it is not delivered here; None: `SharedTalk.began`, once that is known
+    last: int | None
+    #: all that is stored by now: it is over
+    is_over: bool = False
+
+
+class Missed:
+    """What *person* has missed, which has come here: a `Question` to the workers *awaited*.
+
+    *owed* is known here; *stretches* are read from the history.
+    """
+
+    stays = True
+
+    def __init__(
+        self, handover: Finder, person: Participant, owed: Sequence[Owed],
+        stretches: Sequence[Stretch], awaited: Iterable[Word] = (),
+        hints: Iterable[tuple[str, int]] = (),
+    ) -> None:  # fmt: skip
+        self._handover = handover
+        self.uuid = person.uuid
+        self._owed, self._stretches = owed, stretches
+        #: words that have not come
+        self.awaited = set(awaited)
+        self._workers = {worker for worker, _ in self.awaited}
+        #: (worker, talk) of those that may give a hint
+        self._hinting = set(hints)
+        self._words: list[Parked] = []
+        self._hints: dict[int, int] = {}
+        self._doubts = handover.doubts
+        self._enough = threading.Event()
+        self._finding = threading.Lock()
+        self._found: list[Kept] | None = None
+        self.told: dict[int, int] = {}
+
+    def hear(self, worker: str, word: Parked) -> None:
+        """The *word* of a worker."""
+        self.awaited.discard((worker, word.about))
+        self._words.append(word)
+        self._look()
+
+    def hint(self, worker: str, talk: int, away: int | None) -> None:
+        """So far it was told of *talk* when it was away, as a worker of the other side knows."""
+        self._hinting.discard((worker, talk))
+        if away is not None:
+            self._hints[talk] = min(away, self._hints.get(talk, away))
+        self._look()
+
+    def _look(self) -> None:
+        if not self.awaited and not self._hinting:
+            self._enough.set()
+
+    def verdict(self) -> list[Kept]:
+        """All of it, in order. Waits for the words and for the store."""
+        with self._finding:
+            if self._found is None:
+                self._wait()
+                self._found = self._find()
+                self._handover.is_answered(self)
+                for worker in self._workers:
+                    self._handover.agree(self.uuid, worker, self.told)
+        return self._found
+
+    @property
+    def is_guessed(self) -> bool:
+        """No word has come."""
+        return bool(self.awaited) and not self._words
+
+    def withdraw(self) -> list[Owed]:
+        """All of it, which may be found out later."""
+        return [self]
+
+    def _wait(self) -> None:
+        self._look()
+        for _ in range(ROUNDS):
+            if self._enough.wait(PATIENCE) or self._doubts == self._handover.doubts:
+                break
+            self._doubts = self._handover.doubts
+
+    def _find(self) -> list[Kept]:
+        words = sorted(
+            self._words, key=lambda one: max((kept.last for kept in one.kept), default=0)
+        )
+        found = merged(
+            [in_full(self._owed, self.told), *([*word.kept, *word.live] for word in words)]
+        )
+        for word in words:
+            farthest(self.told, word.told)
+        room = self._handover.most - sum(len(kept.plain) for kept in found)
+        for stretch in self._stretches:
+            for kept in self._read(stretch):
+                room -= len(kept.plain)
+                if room < 0:
+                    break
+                found.append(kept)
+        return found
+
+    def _read(self, stretch: Stretch) -> Iterable[Kept]:
+        """What is stored of it and was not told."""
+        talk, line, order = stretch.talk, stretch.line, self._handover.order
+        key = talk.record.key
+        order.reach(talk, self.told.get(key, 0))
+        order.catch_up(talk)
+        last = talk.began if stretch.last is None else stretch.last
+        if stretch.is_over:
+            last = talk.last_seq
+        after = self._begin(stretch, last)
+        farthest(self.told, {key: max(after, last)})
+        for row in order.read(talk, after, last):
+            if row.side == SIDES[line.sender.role]:
+                yield Kept(line.texts([row.body]), b"", key, row.seq, row.seq)
+
+    def _begin(self, stretch: Stretch, last: int) -> int:
+        """Up to which number it was told, or that nobody knows."""
+        talk = stretch.talk
+        known = [stretch.after] if stretch.after is not None else []
+        if talk.record.key in self.told:
+            known.append(self.told[talk.record.key])
+        if known:
+            return max(known)
+        offered = talk.offered.get(SIDES[stretch.line.sender.role])
+        hints = [] if offered is None else [offered - 1]
+        if talk.record.key in self._hints:
+            hints.append(self._hints[talk.record.key])
+        return min(hints, default=last)
+
+
+def in_full(owed: Iterable[Owed], told: dict[int, int]) -> list[Kept]:
+    """*owed*, each thing once and in order. Waits where some of it is to be found out.
+
+    What comes after that may have been told elsewhere: *told* says how far, and grows.
+    """
+    found: list[list[Kept]] = [[]]
+    for one in owed:
+        if not isinstance(one, Kept):
+            found += [one.verdict(), []]
+            farthest(told, one.told)
+        elif not one.talk or one.last > told.get(one.talk, 0):
+            found[-1].append(one)
+    return merged(found)
