@@ -102,9 +102,13 @@ class Fleet:
             done = "a rolling restart"
         else:
             # Nobody waits for the next worker: there are others.
-            pids = chance.choice(self.victims).server.worker_pids
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(chance.choice(pids), signal.SIGKILL)
+            server = chance.choice(self.victims).server
+            pid = chance.choice(server.worker_pids)
+            if (
+                pid != server.process.pid
+            ):  # which is named where all its workers were killed just now
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
             done = "a worker"
         self.strikes[done] += 1
         return done
