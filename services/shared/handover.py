@@ -191,9 +191,12 @@ class Handover:
             if missed.uuid == reached.uuid:
                 missed.hint(worker, reached.talk, reached.away)
 
-    def is_answered(self, missed: Missed) -> None:
+    def stop_waiting(self, missed: Missed) -> None:
         """Nothing is waited for any more."""
         self._unanswered = [ref(one) for one in self.unanswered if one is not missed]
+
+    def is_answered(self, missed: Missed) -> None:
+        """Its verdict is known."""
         if missed.is_guessed and self._speaks(missed.uuid):
             self._guessed[missed.uuid] = missed.told
         else:

@@ -33,6 +33,9 @@ class Finder(Protocol):
     def agree(self, uuid: str, worker: str, told: Mapping[int, int]) -> None:
         """What is numbered higher than *told* both workers tell themselves."""
 
+    def stop_waiting(self, missed: Missed) -> None:
+        """No more words are for it."""
+
     def is_answered(self, missed: Missed) -> None:
         """Its verdict is known."""
 
@@ -102,6 +105,7 @@ class Missed:
         with self._finding:
             if self._found is None:
                 self._wait()
+                self._handover.stop_waiting(self)  # what comes from now on comes late
                 self._found = self._find()
                 self._handover.is_answered(self)
                 for worker in self._workers:

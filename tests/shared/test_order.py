@@ -566,6 +566,31 @@ def test_what_comes_too_late_is_told_all_the_same(worker):
     assert back.told == ["one", "two"]
 
 
+def test_what_comes_too_late_while_the_history_is_read_is_told(worker, monkeypatch):
+    """Time has been up for a moment."""
+    back = away(worker, "one")
+    worker.hears(Reached(worker.key, 1))
+    worker.comes(back, home="there")
+    catch_up = worker.switchboard._order.catch_up
+
+    def come_meanwhile(talk: Any) -> None:
+        monkeypatch.undo()
+        worker.word(1, "one")
+        catch_up(talk)
+
+    (missed,) = worker.switchboard._handover.unanswered
+    stop = worker.switchboard._handover.stop_waiting
+
+    def begin(one: Any) -> None:
+        stop(one)
+        if one is missed:
+            monkeypatch.setattr(worker.switchboard._order, "catch_up", come_meanwhile)
+
+    monkeypatch.setattr(worker.switchboard._handover, "stop_waiting", begin)
+    worker.rounds.all()
+    assert back.told == ["one"]
+
+
 def test_what_comes_too_late_may_say_that_more_was_not_told(worker):
     """The database was away there for longer than the word was waited for."""
     back = away(worker, "one", "two")
