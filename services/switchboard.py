@@ -119,8 +119,12 @@ class Switchboard:
         stop there, and need no lock.
         """
         guard = self.guard = threading.RLock()
-        for name in ("enter", "exit", "relay", "_deliver"):
-            setattr(self, name, _guarded(guard, getattr(self, name)))
+        for owner, name in self._kept_apart():
+            setattr(owner, name, _guarded(guard, getattr(owner, name)))
+
+    def _kept_apart(self) -> list[tuple[object, str]]:
+        """Objects and their methods of which one runs at a time."""
+        return [(self, name) for name in ("enter", "exit", "relay", "_deliver")]
 
     # ---- a restart -----------------------------------------------------
 

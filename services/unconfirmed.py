@@ -151,7 +151,7 @@ class Unconfirmed:
         self.is_lost = False
         #: what older connections had missed and this one was told, unless a newer one has it
         self._brought: set[object] = set()
-        #: texts that it was given and is not told after all, and what it is told of them
+        #: texts that waited here until another worker had told them: what is left of each
         self._left_out: dict[Spoken, Spoken | None] = {}
         #: by talks: up to which number nothing more is to be told, as other workers have said
         self.told: dict[int, int] = {}

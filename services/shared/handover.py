@@ -172,7 +172,7 @@ class Handover:
         return found
 
     def expect(self, uuid: str, workers: Iterable[str], decision: int) -> None:
-        """*workers* have lost the last socket of somebody who has some here."""
+        """The participant *uuid* is here, and *workers* have lost its last socket: they say so."""
         words = {(worker, decision) for worker in workers}
         early = self._early.get(uuid, set())
         self._leaving.setdefault(uuid, set()).update(words - early)
@@ -253,7 +253,7 @@ class Handover:
         self._say(word, workers)
 
     def rest(self, person: Participant, talk: SharedTalk, *, is_over: bool) -> Question | None:
-        """The end of what *person*, who is away, was not told of *talk*; it may be told later."""
+        """What *person*, who is away, has missed of *talk*, which ends or loses its waiter now."""
         told, line = talk.told.get(person.role), _line_to(person, talk)
         if told is None or line is None or talk.fresh:
             return None

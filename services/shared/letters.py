@@ -60,7 +60,7 @@ LEFT, MOVED = -1, 0  # `Parked.about`; decisions have positive numbers, question
 
 
 class Parked(msgspec.Struct, tag="k", array_like=True):
-    """What was kept for somebody who is there now.
+    """What a participant has missed, for a worker that has sockets of it.
 
     *about* says whether it is the word of a worker, and why. LEFT: it is no word; something is
     passed on. MOVED: the addressee has got its first socket of the participant. Positive: the

@@ -12,9 +12,11 @@ from .letters import Parked
 from .order import Order
 from .talk import SharedTalk
 
-#: s that the word of another worker is waited for; again, if letters may have been lost meanwhile.
-#: An unanswered ping takes two of them (`unconfirmed.VERDICT`)
+#: s that the word of another worker is waited for. An unanswered ping takes two of them
+#: (`unconfirmed.VERDICT`)
 PATIENCE = 4.0
+
+#: so often at most: again only if letters may have been lost meanwhile
 ROUNDS = 3
 
 #: a worker's, and what it is about: `Parked.about`

@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..history.port import Message, Store, StoreError
 from ..history.writer import RETRY
@@ -69,23 +68,13 @@ class Order:
         #: bytes of what waits for something that comes before it, about
         self.held = 0
 
-    def keep_apart(self, guard: AbstractContextManager[Any]) -> None:
-        """Hold *guard* while texts count as delivered and are told: nobody goes in between."""
-        deliver = self._deliver
-
-        def deliver_alone(talk: SharedTalk, spoken: Spoken) -> bool:
-            with guard:
-                return deliver(talk, spoken)
-
-        self._deliver = deliver_alone  # type: ignore[method-assign]
-
     # ---- what is heard -------------------------------------------------
 
     def put(self, talk: SharedTalk, spoken: Spoken) -> None:
         """*spoken* is stored: deliver it when its turn has come."""
         if talk.waiting is not None:
             self._hold(talk.waiting, spoken)
-        elif not self._deliver(talk, spoken):
+        elif not self.deliver(talk, spoken):
             talk.waiting = []
             self._hold(talk.waiting, spoken)
             self._runtime.spawn(self._mend, talk)
@@ -117,7 +106,7 @@ class Order:
         if not talk.in_doubt:
             self._begin_to_mend(talk)
 
-    def _deliver(self, talk: SharedTalk, spoken: Spoken) -> bool:
+    def deliver(self, talk: SharedTalk, spoken: Spoken) -> bool:
         """Deliver what is new of *spoken*; False, and nothing, if a number before it is missing."""
         known = talk.last_seq
         if talk.in_doubt or spoken.first > known + 1:
@@ -172,7 +161,7 @@ class Order:
         """Deliver the first ones of *waiting* whose turn has come; whether there were any."""
         done = 0
         try:
-            while done < len(waiting) and self._deliver(talk, waiting[done]):
+            while done < len(waiting) and self.deliver(talk, waiting[done]):
                 done += 1
         finally:
             self.held = max(0, self.held - sum(one.weight for one in waiting[:done]))
@@ -187,7 +176,7 @@ class Order:
             texts, ids = [row.body for row in some], [row.client_id for row in some]
             said = Said(talk.record.key, side, author, date, some[0].seq, texts, ids=ids)
             talk.deliver_to(said.first - 1)  # what is not there was stored, and is erased
-            if not self._deliver(talk, self._heard_of(talk, said)):
+            if not self.deliver(talk, self._heard_of(talk, said)):
                 return
         if not found:
             talk.deliver_to(before - 1)

@@ -94,10 +94,9 @@ class SharedSwitchboard(Switchboard):
         self._doubted = threading.Event()
         self._figures = Figures(0, 0, 0, 0, 0.0)
 
-    def keep_threads_apart(self) -> None:
-        super().keep_threads_apart()
-        if self.guard is not None:
-            self._order.keep_apart(self.guard)
+    def _kept_apart(self) -> list[tuple[object, str]]:
+        # Or somebody goes after a text counts as delivered, and before it is told.
+        return [*super()._kept_apart(), (self._order, "deliver")]
 
     def connect(self, post: Post) -> None:
         """From now on *post* carries letters."""
@@ -264,7 +263,7 @@ class SharedSwitchboard(Switchboard):
         return participant.here and participant.is_away
 
     def _park_spoken(self, spoken: Spoken) -> None:
-        # Whoever comes back reads it: `handover.py`. So much of it is told at once.
+        # It is read from the history on return (`handover.py`); as much as is counted here.
         to = spoken.line.to
         if to.version == 1 and self._is_kept_for(to):
             to.parked_bytes += len(spoken.plain())
@@ -525,7 +524,7 @@ class SharedSwitchboard(Switchboard):
             self._forget(person)
 
     def _keep_rest(self, event: Parted, user: Participant, waiter: Participant) -> None:
-        """Who is away is told later what was said before the end, and then of the end."""
+        """A participant who is away gets on return what was said before the end, then the end."""
         told, talk = (waiter if event.gone == user.uuid else user), user.talk
         if told.version == 1 and self._is_kept_for(told) and isinstance(talk, SharedTalk):
             rest = self._handover.rest(told, talk, is_over=not event.requeued)

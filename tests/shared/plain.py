@@ -125,7 +125,7 @@ class PlainWorld(World):
             client.lose()
 
     def judge(self) -> list[str]:
-        """What the mover was told of all that was said to it, besides the rest."""
+        """Where what the mover was told is not all that was said to it, in its order."""
         said = [
             row.body
             for key, rows in self.shelf.rows.items()

@@ -534,6 +534,27 @@ def test_what_fails_once_does_not_stop_a_conversation(worker, monkeypatch):
     assert worker.ann.told == ["one", "two"]
 
 
+def test_with_threads_nobody_goes_between_a_text_that_counts_as_delivered_and_its_telling(worker):
+    """It would be told to nobody, neither now nor on return."""
+    worker.switchboard.keep_threads_apart()
+    guard: Any = worker.switchboard.guard
+    order_, tell, busy = worker.switchboard._order, worker.switchboard._order._tell, []
+
+    def probe() -> None:
+        busy.append(not guard.acquire(blocking=False))
+
+    def look(spoken: Any) -> None:
+        thread = threading.Thread(target=probe)
+        thread.start()
+        thread.join()
+        tell(spoken)
+
+    order_._tell = look
+    worker.said(worker.stores("one"), "one")
+    assert busy == [True]
+    assert worker.ann.told == ["one"]
+
+
 # ---- what is said while somebody moves ----------------------------------
 
 
