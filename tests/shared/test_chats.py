@@ -81,6 +81,7 @@ def test_places_in_line_and_tickets_are_the_desks(a, b, come):
     place = until(second, "connect_queue")["payload"]
     assert place["location"] == 1
     second.leave()
+    b.wait_for_line("disconnect role=user")  # the desk knows
     third = come(a, "user", "cid")
     third.say("connect")
     until(third, "connect_queue")
