@@ -24,7 +24,7 @@ check: .venv/dev.stamp
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
-	$(PYTHON) -m pytest -q tests/test_docs.py tests/test_budgets.py tests/test_vendored.py
+	$(PYTHON) -m pytest -q tests/test_docs.py tests/test_budgets.py tests/test_catalogues.py tests/test_vendored.py
 
 bench: .venv/dev.stamp
 	$(PYTHON) -m bench $(ARGS)

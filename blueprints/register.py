@@ -22,12 +22,13 @@ from . import (
 from .console import pages as console
 from .demo import command as demo
 from .extension import Extension
+from .kit import pages as kit
 from .widget import pages as widget
 
 
 def register(app: Flask, extension: Extension, url_prefix: str) -> None:
     """Hang all doors into *app* under *url_prefix* (empty: the root)."""
-    for door in (sockets, auth, api, canned, search, ops, widget, console):
+    for door in (sockets, auth, api, canned, search, ops, kit, widget, console):
         blueprint = door.blueprint(extension)
         refusals.hang(blueprint, extension.server)
         if door is not sockets:  # a conversation lasts for hours

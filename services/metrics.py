@@ -55,7 +55,7 @@ CODES = frozenset(map(int, CloseCode))
 
 #: what can be asked over HTTP: WebSockets; tokens and sign-ins; the desk's figures; and so on.
 #: Not the addresses of operators: their 503 is an answer.
-DOORS = ("sockets", "auth", "api", "canned", "search", "widget", "console")
+DOORS = ("sockets", "auth", "api", "canned", "search", "kit", "widget", "console")
 
 #: statuses of refusals; those of the first line are shown from the start
 LOADED = (408, 429, 503)

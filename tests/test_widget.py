@@ -14,7 +14,8 @@ from flask import Flask, render_template_string
 from flask.testing import FlaskClient
 
 from blueprints import auth
-from blueprints.widget.assets import asset
+from blueprints.kit.assets import asset
+from blueprints.widget.pages import STATIC
 from blueprints.widget.tag import OPTIONS
 from csapp import CSApp, Identity, create_app
 from services.identity import Tokens
@@ -109,7 +110,7 @@ def test_a_tag_tells_visitors_apart_and_does_not_name_them():
 
 def test_the_documentation_names_all_of_it():
     page = (ROOT / "docs" / "widget.md").read_text()
-    launcher = asset("widget.js")[0].decode()
+    launcher = asset(STATIC, "widget.js")[0].decode()
     options = set(re.findall(r"^\| `data-([a-z]+)`", page, re.MULTILINE))
     assert options == {*OPTIONS, "visitor"}
     commands = re.search(r"COMMANDS = (\[.*?\]);", launcher)
@@ -117,7 +118,7 @@ def test_the_documentation_names_all_of_it():
     table = page.split("| command | what |")[1].split("| event |")[0]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     assert set(re.findall(r"`(\w+)`", "".join(cells))) == set(json.loads(commands[1]))
-    styles = launcher + asset("panel.css")[0].decode()
+    styles = launcher + asset(STATIC, "panel.css")[0].decode()
     assert set(re.findall(r"`(--csapp-[\w-]+)`", page)) == set(
         re.findall(r"var\((--csapp-[\w-]+)", styles)
     )

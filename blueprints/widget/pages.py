@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask import Blueprint, Response, render_template
 
 from ..extension import Extension
+from ..kit.assets import send
 from ..pages import secured
-from .assets import send
 from .tag import tag
+
+STATIC = Path(__file__).parent / "static"
 
 
 def blueprint(extension: Extension) -> Blueprint:
@@ -19,12 +23,12 @@ def blueprint(extension: Extension) -> Blueprint:
     @doors.get("/widget.js")
     def script() -> Response:
         """The launcher."""
-        return send("widget.js")
+        return send(STATIC, "widget.js")
 
     @doors.get("/csapp-static/widget/<path:filename>")
     def static(filename: str) -> Response:
         """What the launcher loads, and what belongs to the pages."""
-        return send(filename)
+        return send(STATIC, filename)
 
     @doors.get("/")
     def visitor() -> str:

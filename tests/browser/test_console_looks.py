@@ -102,7 +102,7 @@ def test_every_state(desk: LiveServer, visit: Visit, axe: Axe, screenshot: Scree
         page.keyboard.press("u")
         for name, dialog in [
             ("Canned replies", "Canned replies"),
-            ("Alerts", "Alerts"),
+            ("Settings", "Settings"),
             ("Keyboard", "Keyboard"),
             ("Sign out", "Sign out?"),
         ]:

@@ -222,7 +222,7 @@ def test_sounds_and_notifications(desk: LiveServer, visit: Visit) -> None:
     page.add_init_script(EAR)
     page.reload()
     page.get_by_role("button", name="Enable sound").click()
-    expect(page.get_by_role("button", name="Alerts", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Settings", exact=True)).to_be_visible()
     assert page.evaluate("played") == 1  # how it sounds
     page.get_by_role("button", name="Fewer chats at once").click(click_count=4)
     look_away(page)
@@ -242,7 +242,7 @@ def test_sounds_and_notifications(desk: LiveServer, visit: Visit) -> None:
         assert notified(page)[-1] == {"title": "Ann", "body": "Hello?"}
         assert page.evaluate("played") == queued + 3
 
-        page.get_by_role("button", name="Alerts", exact=True).click()
+        page.get_by_role("button", name="Settings", exact=True).click()
         page.get_by_label("Sound: A message comes").uncheck()
         page.get_by_label("Notification: A message comes").uncheck()
         page.keyboard.press("Escape")
@@ -253,7 +253,7 @@ def test_sounds_and_notifications(desk: LiveServer, visit: Visit) -> None:
         assert page.evaluate("played") == queued + 3
         page.reload()  # neither settings nor chats are news
         expect(log(page)).to_contain_text("Are you there?")
-        page.get_by_role("button", name="Alerts").click()
+        page.get_by_role("button", name="Settings").click()
         expect(page.get_by_label("Sound: A message comes")).not_to_be_checked()
         assert (page.evaluate("played"), notified(page)) == (0, [])
 

@@ -5,7 +5,7 @@ import { webcrypto } from "node:crypto";
 
 globalThis.crypto ??= webcrypto;
 const WebSocket = createRequire(`${process.env.NODE_PATH}/`)("ws");
-const { ChatClient } = await import("../../blueprints/widget/static/csapp-client.js");
+const { ChatClient } = await import("../../blueprints/kit/static/client.js");
 const { url, role, token, tokens, haste } = JSON.parse(process.argv[2]);
 
 const began = Date.now();

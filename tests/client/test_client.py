@@ -26,7 +26,7 @@ CHROMIUM = "/usr/bin/chromium"
 #: a page that comes from the test counts as one from outside, which may not reach the loopback
 FLAGS = ["--no-sandbox", "--disable-features=LocalNetworkAccessChecks"]
 HERE = Path(__file__).parent
-CLIENT = ROOT / "blueprints" / "widget" / "static" / "csapp-client.js"
+CLIENT = ROOT / "blueprints" / "kit" / "static" / "client.js"
 
 
 def is_served(state: State) -> bool:

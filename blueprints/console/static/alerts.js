@@ -3,16 +3,15 @@
  * tabs only one calls: the one that was looked at last.
  */
 
-import { count } from "./format.js";
-import { audible, enableSound, play } from "./sound.js";
+import { audible, enableSound, play } from "../kit/sound.js";
 import { common, onShared, shared } from "./storage.js";
+import { t } from "./words.js";
 
-/** What there are alerts for, as the settings name it. */
-export const KINDS = {
-  queued: "Somebody joins the line",
-  chat: "A chat begins",
-  message: "A message comes",
-};
+/** What there are alerts for: somebody joins the line, a chat begins, a message comes. */
+export const KINDS = ["queued", "chat", "message"];
+
+/** How a waiter is called: by a sound, by a desktop notification. */
+export const WAYS = ["sound", "notify"];
 
 const DEFAULT = { sound: true, notify: true };
 
@@ -36,11 +35,11 @@ export class Alerts {
   /** `{enabled, queued: {sound, notify}, chat: …, message: …}` */
   get settings() {
     const kept = shared.get("alerts") ?? {};
-    const kinds = Object.keys(KINDS).map((kind) => [kind, { ...DEFAULT, ...kept[kind] }]);
+    const kinds = KINDS.map((kind) => [kind, { ...DEFAULT, ...kept[kind] }]);
     return { enabled: kept.enabled ?? false, ...Object.fromEntries(kinds) };
   }
 
-  /** Set one switch: *what* is `sound` or `notify`. */
+  /** Set one switch: *what* is one of `WAYS`. */
   set(kind, what, on) {
     const { settings } = this;
     shared.set("alerts", { ...settings, [kind]: { ...settings[kind], [what]: on } });
@@ -73,11 +72,11 @@ export class Alerts {
 
   /** The line has *length* people in it now. Only more than *before* is news. */
   line(before, length) {
-    if (length > before) this.#call("queued", "Somebody is waiting", `${count(length, "visitor")} in line`);
+    if (length > before) this.#call("queued", t("notify_queued"), t("in_line", { n: length }));
   }
 
   chat(name, conversation) {
-    this.#call("chat", name, "A new chat has begun.", conversation);
+    this.#call("chat", name, t("notify_chat"), conversation);
   }
 
   message(name, text, conversation) {

@@ -1,6 +1,6 @@
 /** Questions to the server over HTTP. */
 
-import { sentence } from "./format.js";
+import { problem } from "./problems.js";
 
 /**
  * What went wrong, in a sentence that can be shown; `status` is that of HTTP, 0 without an answer,
@@ -26,12 +26,12 @@ export async function ask(method, path, { body, token, signal, keepalive } = {})
     });
   } catch (error) {
     if (error.name === "AbortError") throw error;
-    throw new ApiError("The server cannot be reached.");
+    throw new ApiError(problem({ code: "unreachable" }));
   }
   const answer = response.status === 204 ? null : await response.json().catch(() => ({}));
   if (!response.ok) {
-    const what = answer?.message ?? `the server answered ${response.status}`;
-    throw new ApiError(sentence(what), response.status, /^([a-z]+): /.exec(what)?.[1]);
+    const { code, message = "" } = answer ?? {};
+    throw new ApiError(problem({ code, message }), response.status, /^([a-z]+): /.exec(message)?.[1]);
   }
   return answer;
 }

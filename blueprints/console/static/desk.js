@@ -4,12 +4,13 @@
  * about to end, and what is new to the eye.
  */
 
-import { ChatClient } from "../widget/csapp-client.js";
+import { ChatClient } from "../kit/client.js";
 import { ask, Desktop } from "./api.js";
 import { Archive } from "./archive.js";
-import { Drafts } from "./drafts.js";
-import { sentence, visitorName } from "./format.js";
-import { common, shared, tab } from "./storage.js";
+import { visitorName } from "./format.js";
+import { problem } from "./problems.js";
+import { common, raw, shared, tab } from "./storage.js";
+import { locale } from "./words.js";
 
 const UNDO = 5000; // ms in which an end can be taken back
 const REMEMBERED = 300; // conversations of which we know that they are not new
@@ -40,7 +41,6 @@ export class Desk {
   wished = null;
   /** Canned replies; null before they are known. */
   replies = null;
-  drafts = new Drafts();
 
   #alerts;
   #changed;
@@ -69,9 +69,9 @@ export class Desk {
       url: "v1/ws/waiter/connect",
       role: "waiter",
       token: (how) => session.fresh(how),
-      storage: shared.raw,
+      storage: raw,
       key: common(session.who),
-      locale: navigator.language,
+      locale: locale(),
     });
     this.archive = new Archive(this.client, changed);
     this.#listen();
@@ -81,7 +81,6 @@ export class Desk {
   /** Leave for good: the chats end, and nothing is remembered. */
   leave() {
     this.#stop();
-    this.drafts.clear();
     this.client.forget();
     for (const key of ["mine", "fresh", "selected"]) tab.remove(key);
   }
@@ -151,7 +150,7 @@ export class Desk {
   send(text, conversation) {
     this.undo(conversation);
     this.client.send(text, conversation);
-    this.drafts.set(conversation, "");
+    this.client.setDraft("", conversation);
   }
 
   // ---- ending --------------------------------------------------------------
@@ -185,7 +184,7 @@ export class Desk {
     const at = all.indexOf(conversation);
     this.#mine.delete(conversation);
     this.#keepMine();
-    this.drafts.set(conversation, "");
+    this.client.setDraft("", conversation);
     if (this.selected === conversation) this.select(all[at + 1] ?? all[at - 1] ?? null);
   }
 
@@ -225,8 +224,8 @@ export class Desk {
       await this.archive.bring(conversation, seq);
       if (seq) this.target = { conversation, seq };
     } catch (error) {
-      if (past) past.error = sentence(error.message);
-      else this.complain(sentence(error.message));
+      if (past) past.error = problem(error);
+      else this.complain(problem(error));
     }
     this.#changed();
   }
@@ -280,8 +279,8 @@ export class Desk {
       if (this.wished === this.ready) this.wished = null;
     });
     client.on("line", (line) => this.#line(line));
-    client.on("error", ({ code, message }) => {
-      if (code !== "token") this.complain(sentence(message)); // that the line is down is said anyway
+    client.on("error", (error) => {
+      if (error.code !== "token") this.complain(problem(error)); // that the line is down is said anyway
     });
     client.on("chat", ({ chat }) => this.#meet(chat));
     client.on("message", ({ chat, message, live }) => this.#hear(chat, message, live));

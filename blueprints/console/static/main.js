@@ -4,9 +4,12 @@ import { Alerts } from "./alerts.js";
 import { showCount } from "./badge.js";
 import { App } from "./components/app.js";
 import { Desk } from "./desk.js";
-import { sentence } from "./format.js";
 import { html, render } from "./lib.js";
+import { problem } from "./problems.js";
 import { Session } from "./session.js";
+import { begin, choose, onChosen, t } from "./words.js";
+
+const AGAIN = 2000; // ms until texts that did not come are asked for again
 
 const root = document.getElementById("console");
 const accounts = "accounts" in root.dataset; // the server keeps things: accounts, and a history
@@ -29,8 +32,8 @@ function changed() {
 }
 
 function show() {
-  showCount(desk?.news ?? 0);
-  render(html`<${App} session=${session} alerts=${alerts} desk=${desk} accounts=${accounts} icon=${icon} leave=${leave} />`, root);
+  showCount(desk?.news ?? 0, t("title"));
+  render(html`<${App} session=${session} alerts=${alerts} desk=${desk} accounts=${accounts} icon=${icon} leave=${leave} speak=${speak} />`, root);
 }
 
 /** Somebody is in, or out. */
@@ -50,8 +53,13 @@ function signed() {
 /** What the server does not let in stands at the door again. */
 function shutOut({ state, code, reason }) {
   if (state === "ended" && (code === 4401 || code === 4403)) {
-    queueMicrotask(() => session.expel(sentence(reason)));
+    queueMicrotask(() => session.expel(problem({ code, message: reason })));
   }
+}
+
+/** Show everything in another language. */
+function speak(language) {
+  choose(language).then(changed, () => desk?.complain(problem({ code: "unreachable" })));
 }
 
 function leave() {
@@ -62,6 +70,8 @@ function leave() {
 addEventListener("focus", () => desk?.look());
 document.addEventListener("visibilitychange", () => desk?.look());
 addEventListener("hashchange", () => location.reload()); // another waiter's link in this tab
+while (!(await begin().then(() => true, () => false))) await new Promise((resolve) => setTimeout(resolve, AGAIN));
+onChosen(() => begin().then(changed, () => {})); // by another tab
 root.replaceChildren();
 show();
 session.start();

@@ -16,6 +16,7 @@
 
 import { ask } from "./api.js";
 import { common, shared, tab } from "./storage.js";
+import { t } from "./words.js";
 
 const JUST = 10_000; // ms: a token refused right after it was given is refused for good
 const AGAIN = 2000; // ms until a host that cannot answer is asked again …
@@ -142,7 +143,7 @@ export class Session {
       this.#take(await ask("POST", "v1/waiter/login", { token }));
     } catch (error) {
       if (error.status !== 401) throw error; // it may be known in a moment
-      if (!isRefused && this.#isHosts) this.expel("You are signed out.");
+      if (!isRefused && this.#isHosts) this.expel(t("signed_out"));
     }
   }
 
@@ -190,7 +191,7 @@ export class Session {
       guest = await whoIs(token);
       here = present && (await whoIs(present.token).catch(gone));
     } catch (error) {
-      this.notice = this.why = `The link that was opened does not sign you in. ${error.message}`;
+      this.notice = this.why = `${t("link_trouble")} ${error.message}`;
       return present;
     }
     if (here && here.sub !== guest.sub && !(await this.#ask(here, guest))) return present;

@@ -1,17 +1,17 @@
 /** The keys of the console. */
 
-/** What the help shows. */
+/** What the help shows: `what` is the key of a text. */
 export const KEYS = [
-  { keys: ["J", "K"], what: "Next, previous chat" },
-  { keys: ["Enter"], what: "Write to this visitor" },
-  { keys: ["Esc"], what: "Leave the box, or close what is open" },
-  { keys: ["Alt ↓", "Alt ↑"], what: "Next, previous chat while writing" },
-  { keys: ["/"], what: "Canned replies, while writing" },
-  { keys: ["E"], what: "End the chat, or put away one that is over" },
-  { keys: ["U"], what: "Undo the end" },
-  { keys: ["R"], what: "Ready, or away" },
-  { keys: ["Ctrl K"], what: "Find" },
-  { keys: ["?"], what: "This help" },
+  { keys: ["J", "K"], what: "key_step" },
+  { keys: ["Enter"], what: "key_write" },
+  { keys: ["Esc"], what: "key_escape" },
+  { keys: ["Alt ↓", "Alt ↑"], what: "key_step_writing" },
+  { keys: ["/"], what: "key_replies" },
+  { keys: ["E"], what: "key_end" },
+  { keys: ["U"], what: "key_undo" },
+  { keys: ["R"], what: "key_ready" },
+  { keys: ["Ctrl K"], what: "find" },
+  { keys: ["?"], what: "key_help" },
 ];
 
 const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";

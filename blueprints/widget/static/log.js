@@ -1,10 +1,10 @@
 /** What was said: bubbles in groups, days between them, and how far one's own have come. */
 
+import { Follow, NEAR } from "../kit/follow.js";
+import { pieces, REL } from "../kit/links.js";
+import { lastSent, together } from "../kit/messages.js";
+import { sameDay, Times } from "../kit/times.js";
 import { button, element } from "./dom.js";
-
-const PAUSE = 300_000; // ms of silence after which a group ends
-const NEAR = 64; // px from the end within which new messages are followed
-const LINK = /https?:\/\/[^\s<>"]*[^\s<>"'.,;:!?)\]}]/g;
 
 export class Log {
   element = element("div", "log", "", { role: "log", "aria-live": "off", tabindex: "0", part: "log" });
@@ -12,28 +12,25 @@ export class Log {
   #rows = new Map();
   #days = new Map();
   #older = element("div", "older");
-  #follows = true;
-  #lastTop = 0;
+  #follow = new Follow(() => this.element);
   #first;
   #last;
   #on;
   #t;
-  #time;
-  #day;
+  #times;
 
   /** *on* has `retry(id)`, `discard(id)`, `older()` when the beginning is near, `scrolled()`. */
   constructor(on) {
     this.#on = on;
     this.#older.append(element("i", "skeleton"), element("i", "skeleton mine"), element("i", "skeleton"));
     this.element.addEventListener("scroll", () => this.#look(), { passive: true });
-    new ResizeObserver(() => this.checkFollows() && this.toEnd()).observe(this.element);
+    new ResizeObserver(() => this.isFollowing && this.toEnd()).observe(this.element);
   }
 
   /** Say everything in another language. */
   relabel(t, locale) {
     this.#t = t;
-    this.#time = new Intl.DateTimeFormat(locale, { hour: "numeric", minute: "2-digit" });
-    this.#day = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
+    this.#times = new Times(locale);
     this.element.setAttribute("aria-label", t("messages"));
     this.#older.setAttribute("aria-label", t("earlier"));
     this.element.replaceChildren();
@@ -41,23 +38,19 @@ export class Log {
     this.#days.clear();
   }
 
-  /** Whether the newest message is in sight. The scroll event comes some time after scrolling, so compare. */
-  checkFollows() {
-    const { scrollHeight, scrollTop, clientHeight } = this.element;
-    if (scrollTop < this.#lastTop && scrollHeight - scrollTop - clientHeight >= NEAR) this.#follows = false;
-    return this.#follows;
+  /** Whether the newest message is in sight. */
+  get isFollowing() {
+    return this.#follow.check();
   }
 
   /** To the newest message. */
   toEnd() {
-    this.#follows = true;
-    this.element.scrollTop = this.element.scrollHeight;
-    this.#lastTop = this.element.scrollTop;
+    this.#follow.toEnd();
   }
 
   /** The page has moved this, and browsers scroll to the beginning without an event. */
   moved() {
-    if (this.#follows) this.toEnd();
+    if (this.#follow.on) this.toEnd();
   }
 
   /**
@@ -68,12 +61,11 @@ export class Log {
   show(messages, { readTo = 0, complete = true, waiting = false } = {}) {
     const log = this.element;
     const height = log.scrollHeight;
-    const follows = this.checkFollows();
+    const follows = this.isFollowing;
     const [first, last] = [messages[0]?.id, messages.at(-1)];
     const prepended = this.#first !== undefined && first !== this.#first && this.#rows.has(this.#first);
     const ownNew = last?.own && last.id !== this.#last;
-    const lastOwn = messages.findLast((one) => one.own && one.state === "sent");
-    this.#place(this.#nodes(messages, { readTo, complete, waiting, lastOwn }));
+    this.#place(this.#nodes(messages, { readTo, complete, waiting, lastOwn: lastSent(messages) }));
     this.#first = first;
     this.#last = last?.id;
     if (follows || ownNew) this.toEnd();
@@ -85,9 +77,8 @@ export class Log {
     const rows = new Map();
     messages.forEach((message, index) => {
       const [before, after] = [messages[index - 1], messages[index + 1]];
-      const day = dayOf(message);
       // of today alone nothing need be said
-      if (before ? dayOf(before) !== day : day !== dayOf({ date: Date.now() })) nodes.push(this.#separator(day));
+      if (!sameDay(before ? before.date : Date.now(), message.date)) nodes.push(this.#separator(message.date));
       const row = this.#rows.get(message.id) ?? this.#row(message);
       rows.set(message.id, row);
       this.#update(row, message, { ...about, first: !together(before, message), last: !together(message, after) });
@@ -111,8 +102,9 @@ export class Log {
     }
   }
 
-  #separator(day) {
-    if (!this.#days.has(day)) this.#days.set(day, element("p", "day", this.#day.format(day)));
+  #separator(date) {
+    const day = this.#times.day(date);
+    if (!this.#days.has(day)) this.#days.set(day, element("p", "day", day));
     return this.#days.get(day);
   }
 
@@ -141,7 +133,7 @@ export class Log {
     const parts = [];
     if (last && state !== "failed") {
       const at = new Date(message.date);
-      parts.push(element("time", "", this.#time.format(at), { datetime: at.toISOString() }));
+      parts.push(element("time", "", this.#times.time(at), { datetime: at.toISOString() }));
     }
     if (state === "failed") parts.push(...this.#failure(message));
     else if (state) parts.push(element("span", "", this.#t(words[state])));
@@ -158,31 +150,14 @@ export class Log {
   }
 
   #look() {
-    const { scrollHeight, scrollTop, clientHeight } = this.element;
-    this.#follows = scrollHeight - scrollTop - clientHeight < NEAR;
-    this.#lastTop = scrollTop;
-    if (scrollTop < NEAR * 2 && this.#older.isConnected) this.#on.older();
+    this.#follow.scrolled();
+    if (this.element.scrollTop < NEAR * 2 && this.#older.isConnected) this.#on.older();
     this.#on.scrolled();
   }
 }
 
 function linked(text) {
-  const parts = [];
-  let end = 0;
-  for (const { 0: url, index } of text.matchAll(LINK)) {
-    const link = element("a", "", url, { href: url, target: "_blank", rel: "noopener noreferrer nofollow" });
-    parts.push(text.slice(end, index), link);
-    end = index + url.length;
-  }
-  return [...parts, text.slice(end)];
-}
-
-function together(one, next) {
-  return Boolean(
-    one && next && one.own === next.own && dayOf(one) === dayOf(next) && new Date(next.date) - new Date(one.date) < PAUSE,
+  return pieces(text).map(({ text: part, href }) =>
+    href ? element("a", "", part, { href, target: "_blank", rel: `${REL} nofollow` }) : part,
   );
-}
-
-function dayOf(message) {
-  return new Date(message.date).setHours(0, 0, 0, 0);
 }

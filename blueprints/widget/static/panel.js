@@ -67,7 +67,7 @@ export class Panel {
 
   /** Whether what is shown is seen. */
   get isLookedAt() {
-    return this.isOpen && !document.hidden && this.#log.checkFollows();
+    return this.isOpen && !document.hidden && this.#log.isFollowing;
   }
 
   /** The page has put the widget elsewhere: what was scrolled is at its beginning. */

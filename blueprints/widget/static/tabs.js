@@ -24,8 +24,9 @@ export class Tabs {
   async chime() {
     // before the first click or key on the page a browser plays nothing, and says so
     if (!this.#speaks || navigator.userActivation?.hasBeenActive === false) return;
-    const { chime } = await import("./chime.js");
-    chime();
+    const { enableSound, play } = await import("../kit/sound.js");
+    await enableSound();
+    play("answer");
   }
 
   get #speaks() {

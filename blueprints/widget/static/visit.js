@@ -3,7 +3,8 @@
  * agreement with the other tabs. It knows the launcher and no element of the panel.
  */
 
-import { ChatClient } from "./csapp-client.js";
+import { ChatClient } from "../kit/client.js";
+import { browserStorage } from "../kit/storage.js";
 import { Tabs } from "./tabs.js";
 
 const LOOK = 30_000; // ms between two looks at the desk while somebody may want to ask
@@ -42,7 +43,7 @@ export class Visit {
       url: new URL("v1/ws/user/connect", base).href,
       role: "user",
       token: (asked) => this.#token(asked),
-      storage: localStorage,
+      storage: browserStorage("localStorage"),
       key: store.key,
       locale,
     });

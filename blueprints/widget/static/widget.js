@@ -14,7 +14,7 @@
   const FILES = new URL("csapp-static/widget/", BASE);
   /** What this browser remembers is under this key, and under others that begin with it. */
   const KEY = `csapp:${BASE.host}${BASE.pathname}`;
-  const LOCALES = ["en", "zh"];
+  const LANGUAGES = ["ar", "de", "en", "es", "fr", "ja", "ko", "pt", "ru", "zh"];
   const BUBBLE =
     "M7 4h10a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-5l-5 4v-4a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" +
     "M8 10v2h2v-2zM11 10v2h2v-2zM14 10v2h2v-2z";
@@ -177,26 +177,33 @@
     }
   };
 
-  // ---- texts ----------------------------------------------------------------
+  // ---- what is loaded ---------------------------------------------------------
 
-  /** The catalogue of *locale*, over the English one where it is of the page's own. */
-  const load = async (locale, catalogue) => {
-    const read = async (url) => (await fetch(url)).json();
-    const words = locale.toLowerCase();
-    const known = LOCALES.find((one) => words === one || words.startsWith(`${one}-`)) ?? "en";
-    const ours = await read(new URL(`locales/${known}.json`, FILES));
-    const theirs = catalogue ? await read(new URL(catalogue, document.baseURI)) : {};
-    return [{ ...ours, ...theirs }, catalogue ? locale : known];
+  const failures = {}; // path → how often it did not come
+
+  /** One of our modules. Browsers remember under its address what they could not get. */
+  const module = async (path) => {
+    try {
+      return await import(new URL(failures[path] ? `${path}?${failures[path]}` : path, FILES));
+    } catch (error) {
+      failures[path] = (failures[path] ?? 0) + 1;
+      throw error;
+    }
   };
 
-  /** What turns a key and its values into a text. */
-  const translator = (strings, locale) => {
-    const plural = new Intl.PluralRules(locale);
-    return (key, values = {}) => {
-      const found = strings[key] ?? "";
-      const text = found.other === undefined ? found : found[values.n] ?? found[plural.select(values.n)] ?? found.other;
-      return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-    };
+  const noCatalogue = (error) => emit("error", { code: "no_catalogue", message: String(error) });
+
+  /** The words of *locale*, or else of the page, or of the browser; *own*: a catalogue of the page's. */
+  const load = async (locale, own) => {
+    const { asTag, load: read } = await module("../kit/words.js");
+    const said = asTag(locale) || asTag(document.documentElement.lang);
+    return read({
+      wanted: said ? [said] : navigator.languages,
+      known: LANGUAGES,
+      folder: new URL("locales/", FILES),
+      own: own && new URL(own, document.baseURI),
+      failed: noCatalogue,
+    });
   };
 
   // ---- the element ------------------------------------------------------------
@@ -219,8 +226,9 @@
     #note = document.createElement("p");
     #panel = null;
     #loading = null;
-    #tries = 0;
     #unread = 0;
+    #words = null;
+    #asked = []; // what `setLocale` was last called with
     #turn = 0;
     #place = null;
 
@@ -301,16 +309,16 @@
     #load() {
       this.#loading ??= this.#fetch().catch((error) => {
         this.#loading = null;
-        this.#tries += 1; // a failed import is remembered under its address
         throw error;
       });
       return this.#loading;
     }
 
     async #fetch() {
-      const again = this.#tries ? `?${this.#tries}` : "";
+      if (!this.#words) await this.setLocale(...this.#asked);
+      if (!this.#words) throw new Error("there are no texts");
       const [{ Panel }, css] = await Promise.all([
-        import(new URL(`panel.js${again}`, FILES)),
+        module("panel.js"),
         fetch(new URL("panel.css", FILES)).then((answer) => answer.text()),
       ]);
       const sheet = new CSSStyleSheet();
@@ -389,17 +397,17 @@
     }
 
     async setLocale(locale, catalogue = this.option("catalogue")) {
-      const wanted = locale || document.documentElement.lang || navigator.language;
       const turn = (this.#turn += 1);
+      this.#asked = [locale, catalogue];
       try {
-        const [strings, used] = await load(wanted, catalogue);
+        const words = await load(locale, catalogue);
         if (turn !== this.#turn) return; // another was wanted meanwhile
-        this.locale = used;
-        this.t = translator(strings, used);
-        this.frame.lang = used;
-        this.frame.dir = strings.direction === "rtl" ? "rtl" : "ltr";
+        this.#words = words;
+        this.locale = this.frame.lang = words.locale;
+        this.t = words.t;
+        this.frame.dir = words.direction;
       } catch (error) {
-        emit("error", { code: "no_catalogue", message: String(error) });
+        noCatalogue(error);
       }
       this.#label();
       this.#panel?.relabel();

@@ -1,10 +1,10 @@
 /** The whole console: the door, or the desk. */
 
-import { count } from "../format.js";
 import { NARROW } from "../desk.js";
 import { Component, html } from "../lib.js";
 import { listen } from "../shortcuts.js";
 import { tab } from "../storage.js";
+import { t } from "../words.js";
 import { Banners } from "./banner.js";
 import { Conversation } from "./conversation.js";
 import { Dialog } from "./dialog.js";
@@ -18,10 +18,6 @@ import { Replies } from "./replies.js";
 import { Settings } from "./settings.js";
 import { Sidebar } from "./sidebar.js";
 import { Visitor } from "./visitor.js";
-
-const STATES = {
-  connecting: "Connecting…", online: "Connected", waiting: "Reconnecting…", ended: "Disconnected", stopped: "",
-};
 
 /** No room for a third column. */
 const COMPACT = "(max-width: 1099px)";
@@ -65,12 +61,12 @@ export class App extends Component {
     return html`
       <header class="bar">
         <img src=${icon} alt="" width="32" height="32" />
-        <h1>Console</h1>
+        <h1>${t("title")}</h1>
         ${desk && this.#tools()}
       </header>
       ${session.state === "out" && html`<${Door} key="door" session=${session} accounts=${accounts} />`}
       ${session.state === "choosing" && html`<${Offer} session=${session} />`}
-      ${session.state === "asking" && html`<main class="door"><div class="skeletons" role="img" aria-label="Signing in"><i class="bone row"></i></div></main>`}
+      ${session.state === "asking" && html`<main class="door"><div class="skeletons" role="img" aria-label=${t("signing_in")}><i class="bone row"></i></div></main>`}
       ${desk && this.#desk()}
     `;
   }
@@ -80,15 +76,15 @@ export class App extends Component {
     const { state } = desk.client.status;
     const quiet = !alerts.settings.enabled || !alerts.audible;
     return html`
-      <p class="state ${state}" role="status">${STATES[state]}</p>
+      <p class="state ${state}" role="status">${t(`line_${state}`)}</p>
       <p class="me" dir="auto">${desk.client.me?.name || desk.client.me?.sub}</p>
-      <div class="tools" role="toolbar" aria-label="Tools">
-        <${IconButton} icon="search" label="Find" keys="Ctrl K" onClick=${() => this.#open("find")} />
-        ${desk.keeps && html`<${IconButton} icon="replies" label="Canned replies" onClick=${() => this.#open("replies")} />`}
-        <${IconButton} icon=${quiet ? "silent" : "bell"} label=${quiet ? "Alerts, silent now" : "Alerts"} onClick=${() => this.#open("settings")} />
-        ${session.hasPassword && html`<${IconButton} icon="key" label="Change password" onClick=${() => this.#open("password")} />`}
-        <${IconButton} icon="help" label="Keyboard" keys="?" onClick=${() => this.#open("help")} />
-        <${IconButton} icon="out" label="Sign out" onClick=${() => (desk.open.length ? this.#open("leave") : this.#leave())} />
+      <div class="tools" role="toolbar" aria-label=${t("tools")}>
+        <${IconButton} icon="search" label=${t("find")} keys="Ctrl K" onClick=${() => this.#open("find")} />
+        ${desk.keeps && html`<${IconButton} icon="replies" label=${t("replies")} onClick=${() => this.#open("replies")} />`}
+        <${IconButton} icon=${quiet ? "silent" : "bell"} label=${t(quiet ? "settings_silent" : "settings")} onClick=${() => this.#open("settings")} />
+        ${session.hasPassword && html`<${IconButton} icon="key" label=${t("change_password")} onClick=${() => this.#open("password")} />`}
+        <${IconButton} icon="help" label=${t("keyboard")} keys="?" onClick=${() => this.#open("help")} />
+        <${IconButton} icon="out" label=${t("sign_out")} onClick=${() => (desk.open.length ? this.#open("leave") : this.#leave())} />
       </div>
     `;
   }
@@ -103,7 +99,7 @@ export class App extends Component {
         ${(!narrow || !inside) && html`<${Sidebar} desk=${desk} />`}
         ${(!narrow || inside) && html`
           <${Conversation} desk=${desk} narrow=${narrow} back=${() => desk.select(null)} about=${() => this.#open("about")} />`}
-        ${!this.#compact.matches && desk.chat && html`<aside aria-label="Visitor"><${Visitor} desk=${desk} chat=${desk.chat} /></aside>`}
+        ${!this.#compact.matches && desk.chat && html`<aside aria-label=${t("visitor")}><${Visitor} desk=${desk} chat=${desk.chat} /></aside>`}
       </div>
       ${this.#dialog()}
     `;
@@ -114,17 +110,17 @@ export class App extends Component {
     switch (this.state.dialog) {
       case "find": return html`<${Finder} desk=${desk} close=${this.#close} />`;
       case "replies": return html`<${Replies} desk=${desk} close=${this.#close} />`;
-      case "settings": return html`<${Settings} alerts=${alerts} close=${this.#close} />`;
+      case "settings": return html`<${Settings} alerts=${alerts} speak=${this.props.speak} close=${this.#close} />`;
       case "password": return html`<${Password} session=${session} close=${this.#close} />`;
       case "help": return html`<${Help} close=${this.#close} />`;
       case "about": return desk.chat && html`
-        <${Dialog} title="Visitor" name="about" close=${this.#close}><${Visitor} desk=${desk} chat=${desk.chat} /><//>`;
+        <${Dialog} title=${t("visitor")} name="about" close=${this.#close}><${Visitor} desk=${desk} chat=${desk.chat} /><//>`;
       case "leave": return html`
-        <${Dialog} title="Sign out?" name="leave" close=${this.#close}>
-          <p>${count(desk.open.length, "chat")} of yours will end.</p>
+        <${Dialog} title=${t("sign_out_question")} name="leave" close=${this.#close}>
+          <p>${t("chats_will_end", { n: desk.open.length })}</p>
           <footer>
-            <button type="button" onClick=${this.#close}>Stay</button>
-            <button type="button" class="primary" onClick=${this.#leave}>Sign out and end them</button>
+            <button type="button" onClick=${this.#close}>${t("stay")}</button>
+            <button type="button" class="primary" onClick=${this.#leave}>${t("sign_out_and_end")}</button>
           </footer>
         <//>`;
       default: return null;

@@ -1,6 +1,7 @@
 /** The list of canned replies above the box. */
 
 import { Component, createRef, html } from "../lib.js";
+import { t } from "../words.js";
 
 const MOST = 50; // in the list; more letters narrow it down
 
@@ -28,7 +29,7 @@ export class Completion extends Component {
 
   render({ found, picked, insert }) {
     return html`
-      <ul class="completion" id="completion" role="listbox" aria-label="Canned replies" ref=${this.#list}>
+      <ul class="completion" id="completion" role="listbox" aria-label=${t("replies")} ref=${this.#list}>
         ${found.map((reply, at) => html`
           <li key=${reply.id} id=${`canned-${reply.id}`} role="option" aria-selected=${String(at === picked)}
               onMouseDown=${(event) => {

@@ -1,6 +1,7 @@
 /** Where a reply is written: kept as it is typed, with canned replies behind a slash. */
 
 import { Component, createRef, html } from "../lib.js";
+import { t } from "../words.js";
 import { Completion, listed } from "./completion.js";
 import { Icon } from "./icons.js";
 
@@ -18,7 +19,7 @@ const MOVES = /^(Arrow|Home|End|Page)/;
  */
 export class Composer extends Component {
   #box = createRef();
-  state = { text: this.props.desk.drafts.get(this.props.chat.conversation), query: null, picked: 0 };
+  state = { text: this.props.desk.client.draft(this.props.chat.conversation), query: null, picked: 0 };
 
   componentDidMount() {
     const box = this.#box.current;
@@ -40,7 +41,7 @@ export class Composer extends Component {
   }
 
   #put(text) {
-    this.props.desk.drafts.set(this.props.chat.conversation, text);
+    this.props.desk.client.setDraft(text, this.props.chat.conversation);
     this.setState({ text });
   }
 
@@ -106,15 +107,15 @@ export class Composer extends Component {
     return html`
       <form class="composer" onSubmit=${this.#send}>
         ${open && html`<${Completion} found=${found} picked=${picked} insert=${(one) => this.#insert(one)} />`}
-        <p class="unseen" role="status">${open ? `${found.length} canned replies, up and down choose, Enter takes one` : ""}</p>
+        <p class="unseen" role="status">${open ? t("replies_found", { n: found.length }) : ""}</p>
         <textarea ref=${this.#box} rows="1" value=${text} maxlength=${MOST} enterkeyhint="send"
-          id="composer" aria-label=${`Reply to ${name}`} aria-autocomplete="list" aria-haspopup="listbox"
+          id="composer" aria-label=${t("reply_to", { name })} aria-autocomplete="list" aria-haspopup="listbox"
           aria-controls=${open ? "completion" : undefined}
           aria-activedescendant=${open ? `canned-${found[picked].id}` : undefined}
-          placeholder=${this.props.desk.keeps ? "Write a reply, / for canned ones" : "Write a reply"}
+          placeholder=${t(this.props.desk.keeps ? "write_or_slash" : "write")}
           onInput=${this.#typed} onKeyDown=${this.#key} onClick=${this.#lookForSlash}
           onKeyUp=${({ key }) => MOVES.test(key) && this.#lookForSlash()} onBlur=${() => this.setState({ query: null })}></textarea>
-        <button type="submit" class="primary send" aria-label="Send" disabled=${!text.trim()}>
+        <button type="submit" class="primary send" aria-label=${t("send")} disabled=${!text.trim()}>
           <${Icon} name="send" /></button>
       </form>
     `;

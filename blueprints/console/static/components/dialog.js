@@ -1,6 +1,7 @@
 /** A dialog: the rest of the page is out of reach while it is open, and Esc closes it. */
 
 import { Component, createRef, html } from "../lib.js";
+import { t } from "../words.js";
 import { IconButton } from "./icons.js";
 
 /** *close()* is called when it has closed; *name* is a class. */
@@ -28,7 +29,7 @@ export class Dialog extends Component {
                 close();
               }}>
         <div class="sheet">
-          <header><h2>${title}</h2><${IconButton} icon="close" label="Close" onClick=${close} /></header>
+          <header><h2>${title}</h2><${IconButton} icon="close" label=${t("close")} onClick=${close} /></header>
           ${children}
         </div>
       </dialog>

@@ -1,6 +1,7 @@
 /** Signing in: with a name and a password, or with a token. */
 
 import { Component, createRef, html } from "../lib.js";
+import { rich, t } from "../words.js";
 
 /** *accounts*: there are names and passwords here. */
 export class Door extends Component {
@@ -33,28 +34,27 @@ export class Door extends Component {
   render({ accounts }, { name, password, token, why, busy }) {
     return html`
       <main class="door">
-        <h2>Sign in</h2>
+        <h2>${t("sign_in")}</h2>
         <p class="problem" role="alert">${why}</p>
         ${accounts && html`
           <form onSubmit=${this.#enter}>
-            <label for="name">Name</label>
+            <label for="name">${t("name")}</label>
             <input id="name" ref=${this.#first} value=${name} autocomplete="username" autocapitalize="none"
                    spellcheck=${false} maxlength="200" required onInput=${({ target }) => this.setState({ name: target.value })} />
-            <label for="password">Password</label>
+            <label for="password">${t("password")}</label>
             <input id="password" ref=${this.#password} type="password" value=${password} required
                    autocomplete="current-password" onInput=${({ target }) => this.setState({ password: target.value })} />
-            <button type="submit" class="primary" aria-disabled=${busy ? "true" : undefined}>${busy ? "Signing in…" : "Sign in"}</button>
+            <button type="submit" class="primary" aria-disabled=${busy ? "true" : undefined}>${t(busy ? "signing_in" : "sign_in")}</button>
           </form>`}
         <details open=${!accounts}>
-          <summary>Sign in with a token</summary>
+          <summary>${t("sign_in_token")}</summary>
           <form onSubmit=${this.#show}>
-            <label for="token">Token</label>
+            <label for="token">${t("token")}</label>
             <input id="token" ref=${accounts ? undefined : this.#first} value=${token} autocomplete="off" autocapitalize="none"
                    spellcheck=${false} required aria-describedby="token-help"
                    onInput=${({ target }) => this.setState({ token: target.value })} />
-            <p class="none" id="token-help">Whoever runs this chat makes one for you:
-              <code>flask chat token --role waiter --sub YOU</code></p>
-            <button type="submit" class=${accounts ? "" : "primary"}>Use token</button>
+            <p class="none" id="token-help">${rich("token_hint", { command: html`<code translate="no">flask chat token --role waiter --sub YOU</code>` })}</p>
+            <button type="submit" class=${accounts ? "" : "primary"}>${t("use_token")}</button>
           </form>
         </details>
       </main>

@@ -2,6 +2,7 @@
 
 import { visitorName, when } from "../format.js";
 import { Component, createRef, html } from "../lib.js";
+import { t } from "../words.js";
 import { Dialog } from "./dialog.js";
 
 const PAUSE = 250; // ms without a key until the server is asked
@@ -57,7 +58,7 @@ export class Finder extends Component {
     return [
       ...chats.map((chat) => ({ kind: "chat", ...chat })),
       ...hits.map((hit) => ({ kind: "hit", ...hit, name: visitorName(hit) })),
-      ...(next ? [{ kind: "more", name: "Show more" }] : []),
+      ...(next ? [{ kind: "more", name: t("show_more") }] : []),
     ];
   }
 
@@ -86,29 +87,29 @@ export class Finder extends Component {
     const choices = this.#choices();
     const asked = words.trim() !== "";
     return html`
-      <${Dialog} title="Find" name="finder" close=${close}>
-        <input ref=${this.#box} type="text" role="combobox" aria-label="Find in chats" value=${words}
+      <${Dialog} title=${t("find")} name="finder" close=${close}>
+        <input ref=${this.#box} type="text" role="combobox" aria-label=${t("find_in_chats")} value=${words}
           maxlength="200" autocomplete="off" spellcheck=${false}
-          placeholder=${desk.keeps ? "A name, or words that were said" : "A name"}
+          placeholder=${t(desk.keeps ? "find_name_or_words" : "find_name")}
           aria-expanded=${String(choices.length > 0)} aria-controls="found" aria-autocomplete="list"
           aria-activedescendant=${choices.length ? `found-${picked}` : undefined}
           onInput=${this.#typed} onKeyDown=${this.#key} />
-        <ul id="found" role="listbox" aria-label="Found" ref=${this.#list} hidden=${!choices.length}
+        <ul id="found" role="listbox" aria-label=${t("found")} ref=${this.#list} hidden=${!choices.length}
             onMouseDown=${(event) => event.preventDefault() /* the box keeps the focus */}>
           ${choices.map((choice, at) => html`
             <li key=${`${choice.kind} ${choice.conversation} ${choice.seq}`} id=${`found-${at}`} role="option"
                 aria-selected=${String(at === picked)} class=${choice.kind} onClick=${() => this.#choose(choice)}>
               <b dir="auto">${choice.name}</b>
-              ${choice.kind === "chat" && html`<span class="when">One of your chats</span>`}
+              ${choice.kind === "chat" && html`<span class="when">${t("your_chat")}</span>`}
               ${choice.kind === "hit" && html`
                 <time class="when" datetime=${choice.date}>${when(choice.date)}</time>
-                <span class="snippet" dir="auto">${choice.from === "waiter" ? "Answer: " : ""}${choice.snippet}</span>`}
+                <span class="snippet" dir="auto">${choice.from === "waiter" ? t("answer", { text: choice.snippet }) : choice.snippet}</span>`}
             </li>`)}
         </ul>
-        ${busy && html`<div class="skeletons" role="img" aria-label="Searching"><i class="bone row"></i><i class="bone row"></i></div>`}
+        ${busy && html`<div class="skeletons" role="img" aria-label=${t("searching")}><i class="bone row"></i><i class="bone row"></i></div>`}
         <p class="none" role="status">
-          ${error || (asked && !busy && !choices.length && "Nothing was found in your chats.")
-            || (!asked && !choices.length && "What was said in chats that you serve or served.")}
+          ${error || (asked && !busy && !choices.length && t("found_nothing"))
+            || (!asked && !choices.length && t("find_hint"))}
         </p>
       <//>
     `;

@@ -1,10 +1,12 @@
 /** The messages of a conversation, by day, with what became of each. */
 
+import { Follow, NEAR } from "../../kit/follow.js";
+import { lastRead, together } from "../../kit/messages.js";
 import { day, moment, sameDay, time } from "../format.js";
 import { Component, createRef, html } from "../lib.js";
+import { problem } from "../problems.js";
+import { locale, t } from "../words.js";
 import { Text } from "./text.js";
-
-const NEAR = 64; // px from an end that count as being there
 
 /**
  * *chat* is shown (give it a `key` of the conversation); *retry(id)*, *discard(id)* for what was not sent, *older()*
@@ -13,12 +15,11 @@ const NEAR = 64; // px from an end that count as being there
  */
 export class Messages extends Component {
   #log = createRef();
-  #follows = true; // the newest message is in sight, and stays there
-  #lastTop = 0; // where it was scrolled to when that was last looked at
+  #follow = new Follow(() => this.#log.current);
   #asking = false;
   #shown = null; // the target that was gone to
   state = { trouble: false };
-  #size = new ResizeObserver(() => this.#checkFollows() && this.#toEnd());
+  #size = new ResizeObserver(() => this.#follow.check() && this.#follow.toEnd());
 
   componentDidMount() {
     this.#size.observe(this.#log.current);
@@ -30,7 +31,7 @@ export class Messages extends Component {
   }
 
   getSnapshotBeforeUpdate() {
-    this.#checkFollows();
+    this.#follow.check();
     const { scrollHeight, scrollTop } = this.#log.current;
     return { fromEnd: scrollHeight - scrollTop };
   }
@@ -38,7 +39,7 @@ export class Messages extends Component {
   componentDidUpdate(_props, _state, { fromEnd }) {
     const log = this.#log.current;
     const first = this.props.chat.messages[0]?.id;
-    if (first !== this.first && !this.#follows) {
+    if (first !== this.first && !this.#follow.on) {
       log.scrollTop = log.scrollHeight - fromEnd; // older ones came: the eye stays where it is
     }
     this.first = first;
@@ -51,7 +52,7 @@ export class Messages extends Component {
       this.#goTo(target);
       return;
     }
-    if (this.#follows) this.#toEnd();
+    if (this.#follow.on) this.#follow.toEnd();
     this.#fill();
   }
 
@@ -59,31 +60,13 @@ export class Messages extends Component {
     const line = this.#log.current.querySelector(`[data-seq="${target.seq}"]`);
     if (!line) return;
     this.#shown = target;
-    this.#follows = false;
+    this.#follow.leave();
     line.scrollIntoView({ block: "center" });
     line.focus({ preventScroll: true });
   }
 
-  #toEnd() {
-    const log = this.#log.current;
-    if (!log) return;
-    log.scrollTop = log.scrollHeight;
-    this.#lastTop = log.scrollTop;
-  }
-
-  /** Whether the newest message is kept in sight. The scroll event comes some time after scrolling, so compare. */
-  #checkFollows() {
-    if (!this.#log.current) return false;
-    const { scrollHeight, scrollTop, clientHeight } = this.#log.current;
-    if (scrollTop < this.#lastTop && scrollHeight - scrollTop - clientHeight >= NEAR) this.#follows = false;
-    return this.#follows;
-  }
-
   #scrolled = () => {
-    const { scrollHeight, scrollTop, clientHeight } = this.#log.current;
-    this.#follows = scrollHeight - scrollTop - clientHeight < NEAR;
-    this.#lastTop = scrollTop;
-    if (this.#follows) this.props.look();
+    if (this.#follow.scrolled()) this.props.look();
     this.#fill();
   };
 
@@ -108,49 +91,43 @@ export class Messages extends Component {
   render({ chat, label, name, target, retry, discard }, { trouble }) {
     const { messages } = chat;
     this.first ??= messages[0]?.id;
-    const read = messages.findLast((one) => one.own && one.seq && one.seq <= chat.readByPeer);
+    const read = lastRead(messages, chat.readByPeer);
     return html`
       <div class="log" role="log" aria-live="polite" aria-label=${label} tabindex="0"
            ref=${this.#log} onScroll=${this.#scrolled}>
         <div class="older">
           ${!chat.complete && !trouble && html`<${Skeletons} />`}
           ${!chat.complete && trouble && html`
-            <p class="note">Earlier messages cannot be read just now.
-              <button type="button" class="link" onClick=${this.#again}>Try again</button></p>`}
-          ${chat.complete && !messages.length && html`<p class="note">Nothing has been said yet.</p>`}
+            <p class="note">${t("earlier_trouble")}
+              <button type="button" class="link" onClick=${this.#again}>${t("retry")}</button></p>`}
+          ${chat.complete && !messages.length && html`<p class="note">${t("nothing_said")}</p>`}
         </div>
         ${messages.map((message, at) => html`
           ${(at === 0 || !sameDay(messages[at - 1].date, message.date)) && html`
             <p class="note day" key=${`day ${message.id}`}>${day(message.date)}</p>`}
           <${Message} key=${message.id} message=${message} state=${message.state} seq=${message.seq}
-            name=${name} follows=${follows(messages[at - 1], message)} read=${message === read}
+            name=${name} locale=${locale()} joined=${together(messages[at - 1], message)} read=${message === read}
             aimed=${target?.seq === message.seq && target !== undefined && message.seq !== undefined}
             retry=${retry} discard=${discard} />`)}
-        <p class="note typing" aria-live="off">${chat.typing && chat.state === "open" ? `${name} is typing…` : ""}</p>
+        <p class="note typing" aria-live="off">${chat.typing && chat.state === "open" ? t("is_typing", { name }) : ""}</p>
       </div>
     `;
   }
 }
 
-/** Whether *message* belongs together with the one above it. */
-function follows(above, message) {
-  return above !== undefined && above.own === message.own && sameDay(above.date, message.date)
-    && new Date(message.date) - new Date(above.date) < 120_000;
-}
-
 class Message extends Component {
   shouldComponentUpdate(next) {
-    const seen = ["message", "state", "seq", "name", "follows", "read", "aimed"];
+    const seen = ["message", "state", "seq", "name", "locale", "joined", "read", "aimed"];
     return seen.some((one) => next[one] !== this.props[one]);
   }
 
-  render({ message, name, follows: joined, read, aimed, retry, discard }) {
+  render({ message, name, joined, read, aimed, retry, discard }) {
     const { id, own, text, date, state, seq, error } = message;
     return html`
       <div class="line ${own ? "mine" : "theirs"} ${state} ${joined ? "joined" : ""} ${aimed ? "aimed" : ""}"
            data-seq=${seq} tabindex=${aimed ? -1 : undefined}>
         <p class="bubble">
-          <span class="unseen">${own ? "You" : name}: </span>
+          <span class="unseen">${t("speaker", { name: own ? t("you") : name })} </span>
           <${Text} text=${text} />
           <span class="meta">
             <time datetime=${date} title=${moment(date)}>${time(date)}</time>
@@ -159,11 +136,11 @@ class Message extends Component {
         </p>
         ${state === "failed" && html`
           <p class="why">
-            <span>Not sent. ${error?.message ?? ""}</span>
-            <button type="button" class="link" onClick=${() => retry(id)}>Try again</button>
-            <button type="button" class="link" onClick=${() => discard(id)}>Discard</button>
+            <span>${t("failed")} ${error ? problem(error) : ""}</span>
+            <button type="button" class="link" onClick=${() => retry(id)}>${t("retry")}</button>
+            <button type="button" class="link" onClick=${() => discard(id)}>${t("discard")}</button>
           </p>`}
-        ${read && html`<p class="read">Read</p>`}
+        ${read && html`<p class="read">${t("read")}</p>`}
       </div>
     `;
   }
@@ -171,14 +148,14 @@ class Message extends Component {
 
 const Delivery = ({ state }) =>
   state === "sending"
-    ? html`<span class="delivery" role="img" aria-label="Sending">
+    ? html`<span class="delivery" role="img" aria-label=${t("sending")}>
         <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6" /><path d="M8 5v3l2 1" /></svg></span>`
-    : html`<span class="delivery" role="img" aria-label="Sent">
+    : html`<span class="delivery" role="img" aria-label=${t("sent")}>
         <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M3 8.5l3.5 3.5L13 4.5" /></svg></span>`;
 
 /** Where messages are going to be. */
 export const Skeletons = () => html`
-  <div class="skeletons" role="img" aria-label="Loading messages">
+  <div class="skeletons" role="img" aria-label=${t("loading_messages")}>
     <i class="bone wide"></i><i class="bone mine"></i><i class="bone"></i>
   </div>
 `;

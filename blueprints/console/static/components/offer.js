@@ -1,6 +1,7 @@
 /** A link wants to sign in somebody else: the person here decides. */
 
 import { Component, createRef, html } from "../lib.js";
+import { rich, t } from "../words.js";
 
 /** *session* is `choosing`. */
 export class Offer extends Component {
@@ -12,14 +13,14 @@ export class Offer extends Component {
 
   render({ session }) {
     const { present, offered } = session.offer;
+    const [here, guest] = [present, offered].map((name) => html`<bdi>${name}</bdi>`);
     return html`
       <main class="door">
-        <h2>Sign in as somebody else?</h2>
-        <p>You are signed in as <bdi>${present}</bdi>. A link was opened that signs in <bdi>${offered}</bdi>.
-          If you did not open it yourself, stay.</p>
+        <h2>${t("offer_question")}</h2>
+        <p>${rich("offer", { here, guest })}</p>
         <button type="button" ref=${this.#stay} class="primary" onClick=${() => session.choose(false)}>
-          Stay <bdi>${present}</bdi></button>
-        <button type="button" onClick=${() => session.choose(true)}>Sign in as <bdi>${offered}</bdi></button>
+          ${rich("offer_stay", { here })}</button>
+        <button type="button" onClick=${() => session.choose(true)}>${rich("offer_take", { guest })}</button>
       </main>
     `;
   }

@@ -1,11 +1,13 @@
 /** Another password for one's own account. */
 
 import { Component, createRef, html } from "../lib.js";
+import { t } from "../words.js";
 import { Dialog } from "./dialog.js";
 
+/** Name, text, what browsers know it by. */
 const FIELDS = [
-  ["current", "Current password", "current-password"],
-  ["new", "New password", "new-password"],
+  ["current", "password_current", "current-password"],
+  ["new", "password_new", "new-password"],
 ];
 
 /** *session* is whose it is. */
@@ -33,18 +35,18 @@ export class Password extends Component {
 
   render({ close, session }, { busy, done, field, why }) {
     return html`
-      <${Dialog} title="Change password" name="password" close=${close}>
+      <${Dialog} title=${t("change_password")} name="password" close=${close}>
         ${done ? html`
-          <p role="status">Your password is changed. Wherever else you were signed in, you are signed out.</p>
-          <footer><button type="button" class="primary" ref=${this.#done} onClick=${close}>Close</button></footer>` : html`
+          <p role="status">${t("password_changed")}</p>
+          <footer><button type="button" class="primary" ref=${this.#done} onClick=${close}>${t("close")}</button></footer>` : html`
           <form onSubmit=${this.#save}>
             <input class="unseen" type="text" autocomplete="username" value=${session.who} readonly tabindex="-1" aria-hidden="true" />
-            ${FIELDS.map(([name, label, complete]) => this.#field(name, label, complete))}
-            <p class="none" id="password-help">At least eight characters, and nothing that others would try first.</p>
+            ${FIELDS.map(([name, label, complete]) => this.#field(name, t(label), complete))}
+            <p class="none" id="password-help">${t("password_hint")}</p>
             ${field === null && html`<p class="problem" role="alert">${why}</p>`}
             <footer>
-              <button type="button" onClick=${close}>Cancel</button>
-              <button type="submit" class="primary" aria-disabled=${busy ? "true" : undefined}>${busy ? "Saving…" : "Change password"}</button>
+              <button type="button" onClick=${close}>${t("cancel")}</button>
+              <button type="submit" class="primary" aria-disabled=${busy ? "true" : undefined}>${t(busy ? "saving" : "change_password")}</button>
             </footer>
           </form>`}
       <//>

@@ -1,6 +1,7 @@
 /** The canned replies, to be read and changed. */
 
 import { Component, createRef, html } from "../lib.js";
+import { rich, t } from "../words.js";
 import { Dialog } from "./dialog.js";
 import { Versions, written } from "./versions.js";
 
@@ -54,7 +55,7 @@ export class Replies extends Component {
 
   render({ desk, close }, { edited, past, error }) {
     return html`
-      <${Dialog} title="Canned replies" name="replies" close=${close}>
+      <${Dialog} title=${t("replies")} name="replies" close=${close}>
         ${error && html`<p class="problem" role="alert">${error}</p>`}
         ${past !== undefined
           ? html`<${Versions} desk=${desk} reply=${past} back=${() => this.#look(undefined)} />`
@@ -65,30 +66,30 @@ export class Replies extends Component {
 
   #list(replies) {
     return html`
-      <p class="none">Type <kbd>/</kbd> and a few letters while you write, and choose one.</p>
+      <p class="none">${rich("replies_hint", { key: html`<kbd>/</kbd>` })}</p>
       ${replies === null && !this.state.error && html`
-        <div class="skeletons" role="img" aria-label="Loading"><i class="bone row"></i><i class="bone row"></i></div>`}
+        <div class="skeletons" role="img" aria-label=${t("loading")}><i class="bone row"></i><i class="bone row"></i></div>`}
       ${replies?.length === 0 && html`
-        <div class="trouble"><h3>No canned replies yet</h3><p>What you say every day needs to be written only once.</p></div>`}
+        <div class="trouble"><h3>${t("replies_none")}</h3><p>${t("replies_none_hint")}</p></div>`}
       <ul class="cards">
         ${replies?.map((reply) => html`
           <li key=${reply.id}>
-            <p><b>/${reply.shortcut}</b> ${reply.shared && html`<span class="tag">Shared</span>`}</p>
+            <p><b>/${reply.shortcut}</b> ${reply.shared && html`<span class="tag">${t("shared")}</span>`}</p>
             <p class="text" dir="auto">${reply.text}</p>
             ${reply.shared && reply.author && html`<p class="by">${written(reply.author, reply.changed)}</p>`}
             <p class="actions">
               ${reply.shared && html`
-                <button type="button" class="link" aria-label=${`History of /${reply.shortcut}`} onClick=${() => this.#look(reply)}>History</button>`}
-              <button type="button" class="link" aria-label=${`Edit /${reply.shortcut}`}
-                      onClick=${() => this.setState({ edited: reply, error: "", doomed: null })}>Edit</button>
-              <button type="button" class="link bad" aria-label=${`Delete /${reply.shortcut}`}
-                      onClick=${() => this.#remove(reply.id)}>${this.state.doomed === reply.id ? "Really delete?" : "Delete"}</button>
+                <button type="button" class="link" aria-label=${t("history_of", { name: `/${reply.shortcut}` })} onClick=${() => this.#look(reply)}>${t("history")}</button>`}
+              <button type="button" class="link" aria-label=${t("edit_this", { name: `/${reply.shortcut}` })}
+                      onClick=${() => this.setState({ edited: reply, error: "", doomed: null })}>${t("edit")}</button>
+              <button type="button" class="link bad" aria-label=${t("delete_this", { name: `/${reply.shortcut}` })}
+                      onClick=${() => this.#remove(reply.id)}>${t(this.state.doomed === reply.id ? "delete_really" : "delete")}</button>
             </p>
           </li>`)}
       </ul>
       <footer>
-        <button type="button" onClick=${() => this.#look(null)}>Deleted replies</button>
-        <button type="button" class="primary" onClick=${() => this.setState({ edited: EMPTY, error: "" })}>New reply</button>
+        <button type="button" onClick=${() => this.#look(null)}>${t("deleted_replies")}</button>
+        <button type="button" class="primary" onClick=${() => this.setState({ edited: EMPTY, error: "" })}>${t("new_reply")}</button>
       </footer>
     `;
   }
@@ -96,17 +97,17 @@ export class Replies extends Component {
   #form({ shortcut, text, shared }) {
     return html`
       <form onSubmit=${this.#save}>
-        <label for="shortcut">Shortcut</label>
+        <label for="shortcut">${t("shortcut")}</label>
         <input id="shortcut" ref=${this.#first} value=${shortcut} maxlength="32" required autocomplete="off"
                autocapitalize="none" spellcheck=${false} onInput=${({ target }) => this.#change({ shortcut: target.value.replace(/^\//, "") })} />
-        <label for="canned-text">Text</label>
+        <label for="canned-text">${t("text")}</label>
         <textarea id="canned-text" rows="6" maxlength="4096" required value=${text}
                   onInput=${({ target }) => this.#change({ text: target.value })}></textarea>
         <label class="check"><input type="checkbox" checked=${shared}
-               onChange=${({ target }) => this.#change({ shared: target.checked })} /> Shared with all waiters</label>
+               onChange=${({ target }) => this.#change({ shared: target.checked })} /> ${t("shared_with_all")}</label>
         <footer>
-          <button type="button" onClick=${() => this.setState({ edited: null, error: "" })}>Cancel</button>
-          <button type="submit" class="primary">Save</button>
+          <button type="button" onClick=${() => this.setState({ edited: null, error: "" })}>${t("cancel")}</button>
+          <button type="submit" class="primary">${t("save")}</button>
         </footer>
       </form>
     `;

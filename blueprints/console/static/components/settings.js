@@ -1,41 +1,47 @@
-/** What calls the waiter, and how. */
+/** What calls the waiter, and how; and the language. */
 
-import { KINDS } from "../alerts.js";
+import { KINDS, WAYS } from "../alerts.js";
 import { html } from "../lib.js";
+import { chosen, LANGUAGES, nameOf, t } from "../words.js";
 import { Dialog } from "./dialog.js";
 
-const PERMISSION = {
-  granted: "Desktop notifications are allowed; they appear while you look elsewhere.",
-  default: "Desktop notifications are not allowed yet.",
-  denied: "The browser blocks desktop notifications for this site; its settings can change that.",
-  missing: "This browser has no desktop notifications.",
-};
+/** *speak(language)*: another one, or "": the browser's. */
+export const Settings = ({ alerts, speak, close }) => html`
+  <${Dialog} title=${t("settings")} name="settings" close=${close}>
+    <${Alerts} alerts=${alerts} />
+    <h3><label for="language">${t("language")}</label></h3>
+    <select id="language" onChange=${({ target }) => speak(target.value)}>
+      <option value="" selected=${!chosen()}>${t("language_browser")}</option>
+      ${LANGUAGES.map((one) => html`
+        <option key=${one} value=${one} lang=${one} selected=${chosen() === one}>${nameOf(one)}</option>`)}
+    </select>
+  <//>
+`;
 
-export const Settings = ({ alerts, close }) => {
+const Alerts = ({ alerts }) => {
   const { settings, permission } = alerts;
   return html`
-    <${Dialog} title="Alerts" name="settings" close=${close}>
-      <p>
-        ${settings.enabled
-          ? html`<button type="button" onClick=${() => alerts.disable()}>Turn all alerts off</button>`
-          : html`<button type="button" class="primary" onClick=${() => alerts.enable()}>Enable sound and notifications</button>`}
-        ${settings.enabled && permission === "default" && html`
-          <button type="button" onClick=${() => alerts.enable()}>Allow notifications</button>`}
-      </p>
-      <table>
-        <thead><tr><td></td><th scope="col">Sound</th><th scope="col">Notification</th></tr></thead>
-        <tbody>
-          ${Object.entries(KINDS).map(([kind, name]) => html`
-            <tr key=${kind}>
-              <th scope="row">${name}</th>
-              ${["sound", "notify"].map((what) => html`
-                <td><input type="checkbox" checked=${settings[kind][what]} disabled=${!settings.enabled}
-                  aria-label=${`${what === "sound" ? "Sound" : "Notification"}: ${name}`}
-                  onChange=${({ target }) => alerts.set(kind, what, target.checked)} /></td>`)}
-            </tr>`)}
-        </tbody>
-      </table>
-      <p class="none">${PERMISSION[permission]}</p>
-    <//>
+    <h3>${t("alerts")}</h3>
+    <p>
+      ${settings.enabled
+        ? html`<button type="button" onClick=${() => alerts.disable()}>${t("alerts_off")}</button>`
+        : html`<button type="button" class="primary" onClick=${() => alerts.enable()}>${t("alerts_on")}</button>`}
+      ${settings.enabled && permission === "default" && html`
+        <button type="button" onClick=${() => alerts.enable()}>${t("notify_allow")}</button>`}
+    </p>
+    <table>
+      <thead><tr><td></td>${WAYS.map((way) => html`<th scope="col">${t(`alert_${way}`)}</th>`)}</tr></thead>
+      <tbody>
+        ${KINDS.map((kind) => html`
+          <tr key=${kind}>
+            <th scope="row">${t(`alert_${kind}`)}</th>
+            ${WAYS.map((way) => html`
+              <td><input type="checkbox" checked=${settings[kind][way]} disabled=${!settings.enabled}
+                aria-label=${t("alert_this", { way: t(`alert_${way}`), what: t(`alert_${kind}`) })}
+                onChange=${({ target }) => alerts.set(kind, way, target.checked)} /></td>`)}
+          </tr>`)}
+      </tbody>
+    </table>
+    <p class="none">${t(`notify_${permission}`)}</p>
   `;
 };

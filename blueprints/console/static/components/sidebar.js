@@ -1,14 +1,15 @@
 /** The left side: whether visitors are taken, how many wait, and one's chats. */
 
-import { count, initials, visitorName } from "../format.js";
+import { initials, visitorName } from "../format.js";
 import { html } from "../lib.js";
+import { rich, t } from "../words.js";
 import { Since } from "./since.js";
 
 const LATE = 120_000; // ms without an answer after which a wait stands out
 const MOST = 50; // chats at once that the buttons go up to
 
 export const Sidebar = ({ desk }) => html`
-  <nav class="sidebar" aria-label="Desk">
+  <nav class="sidebar" aria-label=${t("desk")}>
     <${Duty} desk=${desk} />
     <${Line} desk=${desk} />
     <${Chats} desk=${desk} />
@@ -20,17 +21,17 @@ const Duty = ({ desk }) => {
   const on = wished ?? ready ?? false;
   const choose = (wanted) => () => wanted !== on && desk.setReady(wanted);
   return html`
-    <section class="duty" aria-label="Duty">
-      <div class="switch" role="group" aria-label="Do you take visitors?" aria-busy=${wished !== null}>
-        <button type="button" class="away" aria-pressed=${String(!on)} onClick=${choose(false)}>Away</button>
-        <button type="button" class="ready" aria-pressed=${String(on)} onClick=${choose(true)}>Ready</button>
+    <section class="duty" aria-label=${t("duty")}>
+      <div class="switch" role="group" aria-label=${t("duty_question")} aria-busy=${wished !== null}>
+        <button type="button" class="away" aria-pressed=${String(!on)} onClick=${choose(false)}>${t("away")}</button>
+        <button type="button" class="ready" aria-pressed=${String(on)} onClick=${choose(true)}>${t("ready")}</button>
       </div>
       <div class="capacity">
-        <p><b>${open.length}</b> of <b>${capacity ?? "–"}</b> chats</p>
-        <div class="stepper" role="group" aria-label="Chats at once">
-          <button type="button" aria-label="Fewer chats at once" disabled=${!capacity || capacity <= 1}
+        <p>${rich("capacity", { open: html`<b>${open.length}</b>`, most: html`<b>${capacity ?? "–"}</b>` })}</p>
+        <div class="stepper" role="group" aria-label=${t("at_once")}>
+          <button type="button" aria-label=${t("fewer")} disabled=${!capacity || capacity <= 1}
                   onClick=${() => desk.setCapacity(capacity - 1)}>−</button>
-          <button type="button" aria-label="More chats at once" disabled=${!capacity || capacity >= MOST}
+          <button type="button" aria-label=${t("more")} disabled=${!capacity || capacity >= MOST}
                   onClick=${() => desk.setCapacity(capacity + 1)}>+</button>
         </div>
       </div>
@@ -41,15 +42,15 @@ const Duty = ({ desk }) => {
 const Line = ({ desk }) => {
   const { inLine: length, lineSince } = desk;
   return html`
-    <section class="queue" aria-label="Line">
-      <h2>In line</h2>
+    <section class="queue" aria-label=${t("line")}>
+      <h2>${t("line")}</h2>
       <p role="status">
-        ${length === null && html`<i class="bone short"></i><span class="unseen">Not known yet</span>`}
-        ${length === 0 && "Nobody is waiting"}
-        ${length > 0 && html`<b>${count(length, "visitor")}</b>`}
+        ${length === null && html`<i class="bone short"></i><span class="unseen">${t("not_known_yet")}</span>`}
+        ${length === 0 && t("line_empty")}
+        ${length > 0 && html`<b>${t("visitors", { n: length })}</b>`}
       </p>
       ${length > 0 && lineSince && html`
-        <p class="longest">longest <${Since} from=${lineSince} late=${LATE} /></p>`}
+        <p class="longest">${rich("longest", { wait: html`<${Since} from=${lineSince} late=${LATE} />` })}</p>`}
     </section>
   `;
 };
@@ -57,12 +58,12 @@ const Line = ({ desk }) => {
 const Chats = ({ desk }) => {
   const { chats, client } = desk;
   return html`
-    <section class="chats" aria-label="My chats">
-      <h2>My chats</h2>
+    <section class="chats" aria-label=${t("chats")}>
+      <h2>${t("chats")}</h2>
       ${client.me === null && html`
-        <div class="skeletons" role="img" aria-label="Loading chats"><i class="bone row"></i><i class="bone row"></i></div>`}
+        <div class="skeletons" role="img" aria-label=${t("loading")}><i class="bone row"></i><i class="bone row"></i></div>`}
       ${client.me !== null && !chats.length && html`
-        <p class="none">${desk.ready ? "The next visitor appears here by itself." : "Press Ready, and visitors are sent to you."}</p>`}
+        <p class="none">${t(desk.ready ? "chats_ready_hint" : "chats_away_hint")}</p>`}
       <ul>${chats.map((chat) => html`<${Row} key=${chat.conversation} chat=${chat} desk=${desk} />`)}</ul>
     </section>
   `;
@@ -83,19 +84,22 @@ const Row = ({ chat, desk }) => {
         <span class="face ${over ? "" : presence}" aria-hidden="true">${initials(name)}</span>
         <span class="who">
           <span class="name" dir="auto">${name}</span>
-          ${!over && since && html`<span class="unseen">, waiting </span><${Since} from=${since} late=${LATE} />`}
+          ${!over && since && html`<span class="unseen">, ${t("waits")} </span><${Since} from=${since} late=${LATE} />`}
         </span>
         <span class="what">
-          <span class="last" dir="auto">${over ? "Ended" : typing ? "typing…" : said(last)}</span>
-          ${unread > 0 && html`<span class="badge">${unread}<span class="unseen"> unread</span></span>`}
-          ${fresh && html`<span class="badge">New</span>`}
+          <span class="last" dir="auto">${over ? t("over") : typing ? t("typing") : said(last)}</span>
+          ${unread > 0 && html`<span class="badge">${unread}<span class="unseen"> ${t("unread")}</span></span>`}
+          ${fresh && html`<span class="badge">${t("new")}</span>`}
         </span>
       </button>
     </li>
   `;
 };
 
-const said = (message) => (message ? `${message.own ? "You: " : ""}${message.text}` : "Nothing said yet");
+const said = (message) => {
+  if (!message) return t("nothing_said_yet");
+  return message.own ? t("said_you", { text: message.text }) : message.text;
+};
 
 /** Since when (ms) a visitor has been without an answer; null: it has one, or has not asked. */
 function waitingSince({ messages }) {

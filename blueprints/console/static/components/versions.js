@@ -2,6 +2,7 @@
 
 import { when } from "../format.js";
 import { Component, createRef, html } from "../lib.js";
+import { rich, t } from "../words.js";
 
 /** Of *reply*, or (null) of those that are no more. *desk* keeps them; *back()* leads back. */
 export class Versions extends Component {
@@ -34,27 +35,36 @@ export class Versions extends Component {
 
   render({ reply, back }, { versions, error }) {
     return html`
-      <p class="none">${reply ? html`What <b>/${reply.shortcut}</b> was before.` : "Shared replies that were deleted."}</p>
+      <p class="none">${reply ? rich("versions_of", { name: html`<b>/${reply.shortcut}</b>` }) : t("deleted_hint")}</p>
       ${error && html`<p class="problem" role="alert">${error}</p>`}
       ${versions === null && !error && html`
-        <div class="skeletons" role="img" aria-label="Loading"><i class="bone row"></i></div>`}
-      ${versions?.length === 0 && html`<p>${reply ? "It was always like this." : "None was deleted."}</p>`}
+        <div class="skeletons" role="img" aria-label=${t("loading")}><i class="bone row"></i></div>`}
+      ${versions?.length === 0 && html`<p>${t(reply ? "versions_none" : "deleted_none")}</p>`}
       <ul class="cards">
         ${versions?.map((one) => html`
           <li key=${one.version}>
             <p><b>/${one.shortcut}</b></p>
             <p class="text" dir="auto">${one.text}</p>
-            <p class="by">${written(one.author, one.date)} ${reply ? "Changed" : "Deleted"} by ${one.ended_by}, ${when(one.ended)}.</p>
+            <p class="by">${written(one.author, one.date)} ${t(reply ? "changed_by" : "deleted_by", { name: one.ended_by, when: when(one.ended) })}</p>
             <p class="actions">
-              <button type="button" class="link" aria-label=${`Restore /${one.shortcut} of ${one.author || "before"}`}
-                      onClick=${() => this.#restore(one.version)}>Restore</button>
+              <button type="button" class="link" aria-label=${restores(one)}
+                      onClick=${() => this.#restore(one.version)}>${t("restore")}</button>
             </p>
           </li>`)}
       </ul>
-      <footer><button type="button" ref=${this.#back} onClick=${back}>Back</button></footer>
+      <footer><button type="button" ref=${this.#back} onClick=${back}>${t("back")}</button></footer>
     `;
   }
 }
 
 /** Who wrote it, as far as it is known. */
-export const written = (author, date) => (author ? `Written by ${author}${date ? `, ${when(date)}` : ""}.` : "");
+export function written(author, date) {
+  if (!author) return "";
+  return date ? t("written_by", { name: author, when: when(date) }) : t("written_once_by", { name: author });
+}
+
+/** What the button that restores *one* does. */
+function restores({ shortcut, author }) {
+  const name = `/${shortcut}`;
+  return author ? t("restore_of", { name, author }) : t("restore_this", { name });
+}

@@ -1,7 +1,8 @@
 /** The right side: who this is. */
 
-import { moment, visitorName, webAddress, when } from "../format.js";
+import { moment, REL, visitorName, webAddress, when } from "../format.js";
 import { html } from "../lib.js";
+import { t } from "../words.js";
 
 export const Visitor = ({ desk, chat }) => {
   const { peer, conversation } = chat;
@@ -10,13 +11,13 @@ export const Visitor = ({ desk, chat }) => {
   const address = webAddress(page);
   return html`
     <div class="visitor">
-      <h2>About this visitor</h2>
+      <h2>${t("about_visitor")}</h2>
       <dl>
-        <dt>Name</dt><dd dir="auto">${name}</dd>
-        ${sub && sub !== name && !sub.startsWith("anonymous-") && html`<dt>User</dt><dd dir="auto">${sub}</dd>`}
-        <dt>Page</dt>
-        <dd>${address ? html`<a href=${address} target="_blank" rel="noopener noreferrer">${page}</a>` : page || "Not known"}</dd>
-        ${opened && html`<dt>Since</dt><dd><time datetime=${opened} title=${moment(opened)}>${when(opened)}</time></dd>`}
+        <dt>${t("name")}</dt><dd dir="auto">${name}</dd>
+        ${sub && sub !== name && !sub.startsWith("anonymous-") && html`<dt>${t("user")}</dt><dd dir="auto">${sub}</dd>`}
+        <dt>${t("page")}</dt>
+        <dd>${address ? html`<a href=${address} target="_blank" rel=${REL}>${page}</a>` : page || t("not_known")}</dd>
+        ${opened && html`<dt>${t("since")}</dt><dd><time datetime=${opened} title=${moment(opened)}>${when(opened)}</time></dd>`}
       </dl>
       ${desk.keeps && html`<${Earlier} desk=${desk} chat=${chat} key=${conversation} />`}
     </div>
@@ -28,18 +29,18 @@ const Earlier = ({ desk, chat }) => {
   const others = known?.sessions.filter((one) => one.conversation !== chat.conversation) ?? [];
   const name = visitorName(chat.peer);
   return html`
-    <h3>Earlier conversations</h3>
-    ${known === null && html`<div class="skeletons" role="img" aria-label="Loading"><i class="bone row"></i></div>`}
+    <h3>${t("past")}</h3>
+    ${known === null && html`<div class="skeletons" role="img" aria-label=${t("loading")}><i class="bone row"></i></div>`}
     ${known?.error && html`
-      <p class="none">They cannot be read just now. <button type="button" class="link" onClick=${() => desk.archive.retry()}>Try again</button></p>`}
-    ${known && !known.error && !others.length && html`<p class="none">This is the first one with you.</p>`}
+      <p class="none">${t("past_unread")} <button type="button" class="link" onClick=${() => desk.archive.retry()}>${t("retry")}</button></p>`}
+    ${known && !known.error && !others.length && html`<p class="none">${t("past_none")}</p>`}
     <ul class="earlier">
       ${others.map(({ conversation, opened, last_seq: messages }) => html`
         <li key=${conversation}>
           <button type="button" aria-current=${String(desk.past?.conversation === conversation)}
                   onClick=${() => desk.openPast({ conversation, name })}>
             <time datetime=${opened}>${when(opened)}</time>
-            <span>${messages} ${messages === 1 ? "message" : "messages"}</span>
+            <span>${t("messages", { n: messages })}</span>
           </button>
         </li>`)}
     </ul>

@@ -1,9 +1,9 @@
 """Scripts and sheets as browsers get them.
 
-The files in `static/` are written to be read, and there is no build step: they
-lose their comments and their indentation on the way out, and travel packed. So
-the budgets of `docs/widget.md` hold behind any web server. Line by line, and
-nothing cleverer: what stays is what was written.
+The files of the widget and of the kit are written to be read, and there is no
+build step: they lose their comments and their indentation on the way out, and
+travel packed. So the budgets of `docs/widget.md` hold behind any web server. Line
+by line, and nothing cleverer: what stays is what was written.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from flask import Response, abort, request
-
-STATIC = Path(__file__).parent / "static"
 
 #: what is written to be read
 TEXTS = (".js", ".css", ".json")
@@ -44,11 +42,11 @@ def _code(line: str) -> str:
     return line if any(code.count(quote) % 2 for quote in _QUOTES) else code.rstrip()
 
 
-def asset(name: str) -> tuple[bytes, bytes]:
-    """The file *name* of `static/`, as it is and gzipped. Raises `FileNotFoundError`."""
+def asset(folder: Path, name: str) -> tuple[bytes, bytes]:
+    """The file *name* of *folder*, as it is and gzipped. Raises `FileNotFoundError`."""
     try:
-        path = (STATIC / name).resolve()
-        found = STATIC in path.parents and path.is_file()
+        path = (folder / name).resolve()
+        found = folder in path.parents and path.is_file()
     except (OSError, ValueError):  # NUL in it, or longer than a name can be
         found = False
     if not found:
@@ -64,10 +62,13 @@ def _read(path: Path, changed: int) -> tuple[bytes, bytes]:
     return data, gzip.compress(data, 9, mtime=0)
 
 
-def send(name: str) -> Response:
-    """*name*, packed where the browser takes it so, or 304 where it has it already."""
+def send(folder: Path, name: str) -> Response:
+    """*name* of *folder*, packed where the browser takes it so, or 304 where it has it already.
+
+    For pages of any origin: modules of another one need the header.
+    """
     try:
-        plain, packed = asset(name)
+        plain, packed = asset(folder, name)
     except FileNotFoundError:
         abort(404)
     takes = request.accept_encodings["gzip"] > 0

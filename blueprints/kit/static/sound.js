@@ -1,12 +1,12 @@
-/** Three short sounds, made here: no file has to be fetched, and none can be missing. */
+/** Short sounds, made here: no file has to be fetched, and none can be missing. */
 
 const QUIET = 0.0001; // an exponential fade cannot end in silence
 const LOUDNESS = 0.16;
 const LENGTH = 0.28; // s of one note
 const STEP = 0.12; // s between two notes
 
-/** Frequencies (Hz): somebody waits in line, a chat begins, a message comes. */
-const NOTES = { queued: [587.3, 784, 987.8], chat: [659.3, 987.8], message: [880] };
+/** Frequencies (Hz). A waiter hears: somebody waits in line, a chat begins, a message comes; a visitor: an answer. */
+const NOTES = { queued: [587.3, 784, 987.8], chat: [659.3, 987.8], message: [880], answer: [660, 880] };
 
 let context = null;
 

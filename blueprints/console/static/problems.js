@@ -1,0 +1,45 @@
+/**
+ * What went wrong, in a sentence for the waiter. The server says it in English, for developers as
+ * well: what waiters meet is known by its words, all else by its code.
+ */
+
+import { language, t } from "./words.js";
+
+/** The server's words → the text. tests/test_catalogues.py finds each of them in the server's code. */
+export const SAID = {
+  "name or password is wrong": "wrong_login",
+  "too many attempts for this name": "too_many_attempts",
+  "too many people sign in at once": "too_many_sign_in",
+  "this is not your password": "wrong_password",
+  "this login has no password here": "no_password",
+  "it is the password that you have": "password_same",
+  "it is the name;": "password_name",
+  "everybody can read it in the source": "password_public",
+  "it is one of the most common ones": "password_common",
+  "it is one character after the other": "password_row",
+  "there is a reply with this one already": "shortcut_taken",
+  "there is no such reply": "reply_gone",
+  "there is no such version": "version_gone",
+  "replies: at most": "replies_full",
+  "letters, digits, - and _": "shortcut_letters",
+  "this login was signed out": "login_ended",
+  "the token has expired": "expired_token",
+};
+
+const BETWEEN = /(\d+) to (\d+) characters$/;
+
+/** An error of the server or the client, `{code, message}`, or why a connection ended. */
+export function problem({ code = "", message = "" }) {
+  const between = BETWEEN.exec(message);
+  if (between) return t("between", { from: between[1], to: between[2] });
+  const known = Object.keys(SAID).find((words) => message.includes(words));
+  if (known) return t(SAID[known]);
+  if (language() === "en" && message) return sentence(message);
+  return t(`problem_${code}`) || t("problem");
+}
+
+/** "payload.text: the text is empty" → "The text is empty." */
+export function sentence(text) {
+  const plain = text.replace(/^[a-z][a-z.]*: /, "");
+  return plain.charAt(0).toUpperCase() + plain.slice(1) + (/[.!?]$/.test(plain) ? "" : ".");
+}

@@ -1,0 +1,60 @@
+/**
+ * The console's texts: those of the setting, or else of the page (`data-locale`), or else of the browser.
+ * `begin` has to be waited for before anything is shown.
+ */
+
+import { Times } from "../kit/times.js";
+import { asTag, load, Words } from "../kit/words.js";
+import { onShared, shared } from "./storage.js";
+
+export const LANGUAGES = ["en", "zh"];
+
+const KEY = "language";
+const root = document.getElementById("console");
+
+let words = new Words({}, { language: "en", locale: "en" }); // until `begin`
+let times = new Times("en");
+
+/** The text under *key* with its *values*. */
+export const t = (key, values) => words.t(key, values);
+
+/** The same in pieces, for values that are elements. */
+export const rich = (key, values) => words.parts(key, values);
+
+/** The catalogue's language. */
+export const language = () => words.language;
+
+/** The tag by which numbers and dates are written. */
+export const locale = () => words.locale;
+
+/** How moments are shown. */
+export const shown = () => times;
+
+/** What was chosen by hand, one of `LANGUAGES`; or "". */
+export const chosen = () => (LANGUAGES.includes(shared.get(KEY)) ? shared.get(KEY) : "");
+
+/** How *one* of `LANGUAGES` calls itself. */
+export const nameOf = (one) => new Intl.DisplayNames(one, { type: "language" }).of(one);
+
+/** Load what is wanted now. Throws where it does not come. */
+export async function begin() {
+  const said = chosen() || asTag(root?.dataset.locale);
+  words = await load({
+    wanted: said ? [said] : navigator.languages,
+    known: LANGUAGES,
+    folder: new URL("locales/", import.meta.url),
+  });
+  times = new Times(words.locale);
+  document.documentElement.lang = words.language;
+  document.documentElement.dir = words.direction;
+}
+
+/** Speak *one* of `LANGUAGES` from now on, in all tabs; "": as the browser does. */
+export async function choose(one) {
+  if (one) shared.set(KEY, one);
+  else shared.remove(KEY);
+  await begin();
+}
+
+/** Call *heard* when another tab has chosen. */
+export const onChosen = (heard) => onShared(KEY, heard);

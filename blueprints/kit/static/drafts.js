@@ -1,0 +1,38 @@
+/** What somebody was about to say, conversation by conversation: it outlives reloads and restarts. */
+
+const LIFE = 7 * 86_400_000; // ms after which nobody comes back to a draft
+const KEY = "drafts";
+
+export class Drafts {
+  #kept;
+  #now;
+
+  /** In *kept*, a `Kept`; *now()* in ms. */
+  constructor(kept, now = Date.now) {
+    this.#kept = kept;
+    this.#now = now;
+  }
+
+  get(conversation) {
+    return this.#all().find(([name]) => name === conversation)?.[1].text ?? "";
+  }
+
+  /** What other tabs have written stays. */
+  set(conversation, text) {
+    const others = this.#all().filter(([name]) => name !== conversation);
+    const mine = text ? [[conversation, { text, at: this.#now() }]] : [];
+    this.#kept.set(KEY, Object.fromEntries([...others, ...mine]));
+  }
+
+  /** Forget them all. */
+  clear() {
+    this.#kept.set(KEY);
+  }
+
+  /** `[conversation, {text, at}]` of each that is not too old; before there was an `at`, it was a text. */
+  #all() {
+    const all = Object.entries(this.#kept.get(KEY) ?? {});
+    const read = ([name, one]) => [name, typeof one === "string" ? { text: one, at: this.#now() } : one];
+    return all.map(read).filter(([, one]) => typeof one?.text === "string" && this.#now() - one.at < LIFE);
+  }
+}

@@ -1,0 +1,49 @@
+/** Whether the newest of a log is in sight, and stays there: "at the end" is the same in both faces. */
+
+export const NEAR = 64; // px from an end that count as being there
+
+export class Follow {
+  #log;
+  /** What was last found, without another look. */
+  on = true;
+  #top = 0; // where it was scrolled to when that was last looked at
+
+  /** *log()* is the element that scrolls, or null while there is none. */
+  constructor(log) {
+    this.#log = log;
+  }
+
+  #isFar({ scrollHeight, scrollTop, clientHeight }) {
+    return scrollHeight - scrollTop - clientHeight >= NEAR;
+  }
+
+  /** Whether the newest is kept in sight. The scroll event comes some time after scrolling, so compare. */
+  check() {
+    const log = this.#log();
+    if (!log) return false;
+    if (log.scrollTop < this.#top && this.#isFar(log)) this.on = false;
+    return this.on;
+  }
+
+  /** To the newest. */
+  toEnd() {
+    const log = this.#log();
+    if (!log) return;
+    this.on = true;
+    log.scrollTop = log.scrollHeight;
+    this.#top = log.scrollTop;
+  }
+
+  /** Something else is looked at. */
+  leave() {
+    this.on = false;
+  }
+
+  /** For the scroll event; whether the newest is in sight. */
+  scrolled() {
+    const log = this.#log();
+    this.on = !this.#isFar(log);
+    this.#top = log.scrollTop;
+    return this.on;
+  }
+}

@@ -1,0 +1,90 @@
+// What outlives a page, and drafts; where nothing may be stored, as long as the page lasts.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Drafts } from "../../blueprints/kit/static/drafts.js";
+import { browserStorage, Kept } from "../../blueprints/kit/static/storage.js";
+
+const A_DAY = 86_400_000;
+
+class Storage {
+  kept = new Map();
+  isFull = false;
+  getItem = (key) => this.kept.get(key) ?? null;
+  removeItem = (key) => void this.kept.delete(key);
+  setItem(key, value) {
+    if (this.isFull) throw new Error("QuotaExceededError");
+    this.kept.set(key, value);
+  }
+}
+
+test("values come back, and go", () => {
+  const storage = new Storage();
+  const kept = new Kept(storage, "x:");
+  assert.equal(kept.get("a"), null);
+  kept.set("a", { b: [1] });
+  assert.deepEqual(new Kept(storage, "x:").get("a"), { b: [1] });
+  assert.deepEqual([...storage.kept.keys()], [kept.name("a")]);
+  kept.set("a", undefined);
+  assert.equal(kept.get("a"), null);
+  kept.set("a", 1);
+  kept.remove("a");
+  assert.equal(storage.kept.size, 0);
+});
+
+test("what nobody can read is nothing", () => {
+  const storage = new Storage();
+  storage.setItem("x:a", "{");
+  assert.equal(new Kept(storage, "x:").get("a"), null);
+});
+
+for (const [name, storage] of [["none", null], ["full", Object.assign(new Storage(), { isFull: true })],
+  ["forbidden", new Proxy({}, { get() { throw new Error("SecurityError"); } })]]) {
+  test(`storage that is ${name} holds until the page ends`, () => {
+    const kept = new Kept(storage, "x:");
+    kept.set("a", { b: 1 });
+    assert.deepEqual(kept.get("a"), { b: 1 });
+    kept.get("a").b = 2; // nobody changes it from outside
+    assert.deepEqual(kept.get("a"), { b: 1 });
+    kept.remove("a");
+    assert.equal(kept.get("a"), null);
+  });
+}
+
+test("a storage whose very name is forbidden is none", () => {
+  Object.defineProperty(globalThis, "forbidden", { configurable: true, get() { throw new Error("SecurityError"); } });
+  assert.equal(browserStorage("forbidden"), null);
+  assert.equal(browserStorage("nothing of the kind"), null);
+});
+
+test("a draft is kept for a week", () => {
+  let now = 100 * A_DAY;
+  const storage = new Storage();
+  const drafts = () => new Drafts(new Kept(storage, "x:"), () => now);
+  drafts().set("c1", "Good mor");
+  now += 6 * A_DAY;
+  drafts().set("c2", "Half a sen");
+  assert.deepEqual([drafts().get("c1"), drafts().get("c2"), drafts().get("c3")], ["Good mor", "Half a sen", ""]);
+  now += 2 * A_DAY;
+  assert.deepEqual([drafts().get("c1"), drafts().get("c2")], ["", "Half a sen"]);
+  drafts().set("c2", "");
+  assert.deepEqual(JSON.parse(storage.getItem("x:drafts")), {});
+  drafts().set("c2", "x");
+  drafts().clear();
+  assert.equal(storage.kept.size, 0);
+});
+
+test("what another tab is about to say stays", () => {
+  const storage = new Storage();
+  const [one, two] = [1, 2].map(() => new Drafts(new Kept(storage, "x:")));
+  one.set("c1", "One");
+  two.set("c2", "Two");
+  one.set("c1", "One more");
+  assert.deepEqual([two.get("c1"), one.get("c2")], ["One more", "Two"]);
+});
+
+test("drafts as they were kept before are read", () => {
+  const storage = new Storage();
+  storage.setItem("x:drafts", JSON.stringify({ c1: "Old", c2: 7, c3: null, c4: { text: 5 } }));
+  const drafts = new Drafts(new Kept(storage, "x:"));
+  assert.deepEqual(["c1", "c2", "c3", "c4"].map((one) => drafts.get(one)), ["Old", "", "", ""]);
+});
