@@ -61,7 +61,7 @@ export class Words {
   constructor(strings, { language, locale }) {
     this.#strings = strings;
     this.#plural = new Intl.PluralRules(locale);
-    this.#number = new Intl.NumberFormat(locale);
+    this.#number = new Intl.NumberFormat(locale, { useGrouping: "min2" });
     this.language = language;
     this.locale = locale;
     this.direction = strings.direction === "rtl" ? "rtl" : "ltr";
