@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import MISSING
+from pathlib import Path
 from typing import get_args
 
 import click
@@ -20,6 +21,8 @@ from testkit.server import ROOT, SECRET
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 EMBEDDING = (ROOT / "docs" / "embedding.md").read_text()
+#: the English one first, then the same in other languages
+READMES = [ROOT / "README.md", *sorted(ROOT.glob("README.*.md"))]
 EXAMPLE = ROOT / "examples" / "flask_login_shop"
 
 
@@ -156,18 +159,43 @@ def test_every_step_of_embedding_is_in_the_example():
 
 
 def test_links_lead_somewhere():
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [*READMES, *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
-def test_the_readme_names_targets_that_exist():
-    targets = set(re.findall(r"make (\w+)", (ROOT / "README.md").read_text()))
+@pytest.mark.parametrize("readme", READMES, ids=lambda path: path.name)
+def test_the_readme_names_targets_that_exist(readme: Path):
+    targets = set(re.findall(r"make (\w+)", readme.read_text()))
     makefile = (ROOT / "Makefile").read_text()
     assert targets
     for target in targets:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def said_alike(readme: Path) -> dict[str, list[str]]:
+    """What is no prose: the same in every language, and in the same order."""
+    text = readme.read_text()
+    blocks = re.findall(r"^```\w+\n.*?^```", text, re.MULTILINE | re.DOTALL)
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    return {
+        "headings": re.findall(r"^#+(?= )", text, re.MULTILINE),
+        "code": [re.sub(r" *# .*", "", block) for block in blocks],
+        "links": [one for one in re.findall(r"\]\(([^)]+)\)", prose) if "README" not in one],
+        "rows": re.findall(r"^\| (\S.*?) \|", prose, re.MULTILINE),
+        "words": sorted(re.findall(r"`[^`\n]+`", prose)),
+    }
+
+
+@pytest.mark.parametrize("other", READMES[1:], ids=lambda path: path.name)
+def test_the_readme_says_the_same_in_every_language(other: Path):
+    here, there = said_alike(READMES[0]), said_alike(other)
+    for what, found in here.items():
+        assert there[what] == found, what
+    for page in READMES:
+        others = [f"({one.name})" for one in READMES if one != page]
+        assert all(one in page.read_text().split("\n## ")[0] for one in others)
 
 
 def test_every_trap_named_in_the_architecture_has_its_test():

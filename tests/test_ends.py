@@ -101,7 +101,11 @@ def test_an_extra_brings_a_driver_that_nothing_else_brings(extra, modules):
 
 
 def test_every_extra_is_documented_and_every_one_that_is_named_is_there():
-    texts = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), ROOT / "services" / "settings.py"]
+    texts = [
+        *ROOT.glob("README*.md"),
+        *(ROOT / "docs").glob("*.md"),
+        ROOT / "services" / "settings.py",
+    ]
     said = "".join(file.read_text("utf-8") for file in texts)
     named = set(re.findall(r"csapp\[([a-z]+)\]", said))
     assert named == set(EXTRAS)
