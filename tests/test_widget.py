@@ -69,6 +69,28 @@ def test_nothing_else_is_there(client: FlaskClient, name: str):
     assert client.get(f"/support/csapp-static/widget/{name}").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("asked", "lang", "greeting"),
+    [
+        ("", "en", "How can we help?"),
+        ("zh-TW,zh;q=0.9,en;q=0.8", "zh-TW", "有什么可以帮您？"),
+        ("nl,de-AT;q=0.5,en;q=0.4", "de-AT", "Wie können wir helfen?"),
+        ("de;q=0,EN-gb;q=0.1", "EN-gb", "How can we help?"),
+        ("ar", 'ar" dir="rtl', "كيف يمكننا مساعدتك؟"),
+        ('fr"><script>', "en", "How can we help?"),
+        ("../../en", "en", "How can we help?"),
+        ("*", "en", "How can we help?"),
+    ],
+)
+def test_the_page_around_the_widget_speaks_as_well(
+    client: FlaskClient, asked: str, lang: str, greeting: str
+):
+    answer = client.get("/support/", headers={"Accept-Language": asked})
+    assert f'<html lang="{lang}"' in answer.text
+    assert f"<h1>{greeting}</h1>" in answer.text
+    assert answer.headers["Vary"] == "Accept-Language"
+
+
 # ---- the tag -----------------------------------------------------------------
 
 

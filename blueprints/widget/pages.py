@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
+from functools import cache
 from pathlib import Path
+from typing import Any
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Request, Response, make_response, render_template, request
 
 from ..extension import Extension
 from ..kit.assets import send
@@ -12,6 +16,24 @@ from ..pages import secured
 from .tag import tag
 
 STATIC = Path(__file__).parent / "static"
+
+_TAG = re.compile(r"([A-Za-z]{2,3})(-[A-Za-z0-9]{1,8})*")
+
+
+@cache
+def _catalogue(language: str) -> dict[str, Any] | None:
+    """The widget's texts in *language*, or None."""
+    path = STATIC / "locales" / f"{language}.json"
+    return dict(json.loads(path.read_bytes())) if path.is_file() else None
+
+
+def _spoken(asked: Request) -> tuple[str, dict[str, Any]]:
+    """The language tag that the browser likes best and we speak, and the texts in it."""
+    for said, quality in asked.accept_languages:
+        tag = _TAG.fullmatch(said)
+        if quality > 0 and tag and (texts := _catalogue(tag[1].lower())):
+            return said, texts
+    return "en", _catalogue("en") or {}
 
 
 def blueprint(extension: Extension) -> Blueprint:
@@ -31,8 +53,12 @@ def blueprint(extension: Extension) -> Blueprint:
         return send(STATIC, filename)
 
     @doors.get("/")
-    def visitor() -> str:
-        """A page with the widget on it."""
-        return render_template("csapp/visitor.html")
+    def visitor() -> Response:
+        """A page with the widget on it, in the visitor's language as far as we speak it."""
+        language, texts = _spoken(request)
+        page = render_template("csapp/visitor.html", language=language, texts=texts)
+        response = make_response(page)
+        response.vary.add("Accept-Language")
+        return response
 
     return doors

@@ -315,6 +315,22 @@ def test_the_widget_in_arabic_from_right_to_left(
         looks("ended")
 
 
+def test_the_page_of_its_own_greets_in_the_visitors_language(
+    bystander: LiveServer, visit: Visit, axe: Axe
+) -> None:
+    page = visit(f"{bystander.url}/", locale="ar-EG")
+    ar: dict[str, Any] = catalogue("widget", "ar")
+    expect(page.get_by_role("heading", name=ar["greeting"])).to_be_visible()
+    button = page.get_by_role("button", name=ar["open"])
+    place = button.bounding_box()
+    assert place
+    assert place["x"] == 24
+    assert page.evaluate("document.documentElement.scrollLeft") == 0
+    axe(page)
+    button.click()
+    expect(page.locator("csapp-widget .csapp")).to_have_attribute("lang", "ar-EG")
+
+
 @pytest.mark.parametrize(
     ("said", "language"),
     [("zh_CN", "zh"), ("zh_Hans_CN", "zh"), ("pt_BR", "pt"), ("en_US.UTF-8", "en"), ("??", "en")],
