@@ -16,8 +16,13 @@ from pathlib import Path
 
 from flask import Response, abort, request
 
+from .bundle import BLUEPRINTS, bundle
+
 #: what is written to be read
 TEXTS = (".js", ".css", ".json")
+
+#: modules that travel with all that they import
+BUNDLES = ("widget/panel.js", "widget/csapp-client.js")
 
 _BEHIND = re.compile(r" // | /\* .* \*/$")
 _QUOTES = "\"'`"
@@ -51,12 +56,16 @@ def asset(folder: Path, name: str) -> tuple[bytes, bytes]:
         found = False
     if not found:
         raise FileNotFoundError(name)
+    address = f"{folder.parent.name}/{name}"
+    if address in BUNDLES:
+        changed = max(one.stat().st_mtime_ns for one in BLUEPRINTS.glob("*/static/*.js"))
+        return _read(path, changed, address)
     return _read(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=64)
-def _read(path: Path, changed: int) -> tuple[bytes, bytes]:
-    data = path.read_bytes()
+def _read(path: Path, changed: int, whole: str = "") -> tuple[bytes, bytes]:
+    data = bundle(whole).encode() if whole else path.read_bytes()
     if path.suffix in TEXTS:
         data = lean(data.decode()).encode()
     return data, gzip.compress(data, 9, mtime=0)

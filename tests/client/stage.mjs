@@ -2,7 +2,7 @@
 import { webcrypto } from "node:crypto";
 
 globalThis.crypto ??= webcrypto;
-export const { ChatClient, CLOSE_CODES } = await import("../../blueprints/kit/static/client.js");
+export const { ChatClient, CLOSE_CODES } = await import(process.env.CLIENT ?? "../../blueprints/kit/static/client.js");
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 

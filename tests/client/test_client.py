@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
+from blueprints.kit.assets import asset
+from blueprints.widget.pages import STATIC
 from services.wire.codes import RECONNECT, CloseCode
 from testkit import Client, LiveServer
 from testkit.proxy import BOTH, TO_CLIENT, TO_SERVER, FaultProxy
@@ -121,9 +124,15 @@ def server(database: str) -> Iterator[LiveServer]:
 # ---- by itself --------------------------------------------------------------
 
 
-def node(*args: str) -> str:
+def node(*args: str, **env: str) -> str:
     done = subprocess.run(
-        ["node", *args], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
+        ["node", *args],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+        env={**os.environ, **env},
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -131,6 +140,13 @@ def node(*args: str) -> str:
 
 def test_units():
     node("--test", *map(str, sorted(HERE.glob("*.test.mjs"))))
+
+
+def test_units_as_one_file(tmp_path: Path):
+    """As the server gives it out."""
+    sent = tmp_path / "csapp-client.mjs"
+    sent.write_bytes(asset(STATIC, "csapp-client.js")[0])
+    node("--test", *map(str, sorted(HERE.glob("*.test.mjs"))), CLIENT=sent.as_uri())
 
 
 def test_close_codes_are_those_of_the_server():

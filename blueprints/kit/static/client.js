@@ -2,173 +2,45 @@
  * csapp's protocol, version 2, for visitors and waiters: see docs/client.md.
  *
  * 1. A text stays in the outbox until its receipt, and is sent again with its id
- *    on each return. One of a chat is under way at a time: what is refused for a
- *    while is never overtaken by what was said after it.
+ *    on each return (`outbox.js`).
  * 2. `messages` of a chat holds each `seq` once and in order; what has none yet
- *    stands at the end.
+ *    stands at the end (`transcript.js`).
  * 3. The server's word is the truth. Storage only bridges reloads: it may hold
  *    anything, or throw.
  *
- * @typedef {{id: string, conversation: string, text: string, own: boolean, date: string,
- *   state: "sending"|"sent"|"failed", seq?: number, author?: string,
- *   error?: {code: string, message: string}}} Message  `author`: the waiter's colleague who said it
- * @typedef {{state: "stopped"|"connecting"|"online"|"waiting"|"ended", code?: number,
- *   reason?: string, retryAt?: number}} Status  `ended`: it does not come back by itself
+ * @typedef {import("./chat.js").Message} Message
+ * @typedef {import("./line.js").Status} Status
  */
 
+import { Alarms } from "./alarms.js";
+import { Chat } from "./chat.js";
 import { Drafts } from "./drafts.js";
+import { ChatError, Line } from "./line.js";
+import { Outbox, OVER } from "./outbox.js";
 import { browserStorage, Kept } from "./storage.js";
+import { Transcript } from "./transcript.js";
 
-const back = (text) => ({ reconnect: true, text });
-const stop = (text) => ({ reconnect: false, text });
+export { CLOSE_CODES } from "./closes.js";
+export { ChatError };
 
-/** What a client does after each close code, and why the connection ended. */
-export const CLOSE_CODES = {
-  1000: stop("The connection was closed."),
-  1001: back("The server went away."),
-  1002: stop("The connection broke the protocol."),
-  1003: stop("The server does not take such data."),
-  1005: stop("The connection was closed."),
-  1006: back("The connection was lost."),
-  1007: stop("The server could not read the text."),
-  1008: stop("The server refused the connection."),
-  1009: stop("That was too long for the server."),
-  1011: back("The server had a problem."),
-  1012: back("The server restarts."),
-  1013: back("The server is full."),
-  4400: stop("The server did not understand this page."),
-  4401: stop("The sign-in is not valid any more."),
-  4403: stop("This sign-in is for the other side of the chat."),
-  4408: back("The connection took too long."),
-  4409: stop("Signed in again somewhere else."),
-  4410: stop("This chat is closed to you."),
-  4413: back("The connection was too slow."),
-  4429: stop("Too many messages in too short a time."),
-};
-
-const ABANDONED = 4000; // our own close code: 1000 would say that we leave for good
-const OPENING = 15_000; // ms for a connection to come about, sign-in included
-const FIRST_PAUSE = 1000; // ms before coming back, doubled by each failure …
-const LONGEST_PAUSE = 15_000; // … up to this
-const STEADY = 10_000; // ms after which a connection counts as good
-const OVERDUE = 8000; // ms without any data after a question until we probe the line …
-const QUIET = 60_000; // … and without one: browsers hide the server's pings
-const LONGEST = 1e6; // s: browsers' timers end at 24 days
-const STALE = 5000; // … and when the page is looked at again
-const PATIENCE = 7000; // ms for the answer to a probe; then the line is dead
 const TYPING = 3000; // ms between repeats while somebody types
 const TYPED = 6000; // ms after which nobody types any more
 const KEPT = 600_000; // ms that a wish outlives its page: a reload, not a night
 const LATEST = 50; // messages brought back after a reload
-const PAGE = 200; // messages, the most a server gives at once
 const RESUMED = 100; // conversations, the most that `auth` may name
-const MOST = 60_000; // bytes of a text that a frame surely holds
-const OVER = { code: "not_connected", message: "The chat is over." };
-const TOO_LONG = { code: "too_large", message: "The message is too long." };
-const STOPPED = { code: "stopped", message: "The client is stopped." };
-const WAIT = ["not_connected", "no_such_user", "not_ready", "unauthenticated"]; // for the chat
-
-/** Why a request failed; `code` is the server's, or `stopped`. */
-export class ChatError extends Error {
-  constructor({ code, message, retry_after: retryAfter }) {
-    super(message);
-    Object.assign(this, { code, retryAfter });
-  }
-}
-
-/** One conversation; what begins with `_` is the client's own. */
-class Chat {
-  /** Whom one talks to; a waiter is also told `sub`, `page` and `opened` of a visitor. */
-  peer = { uuid: "", name: "", avatar: "" };
-  /** @type {Message[]} in order */
-  messages = [];
-  lastSeq = 0;
-  readByPeer = 0;
-  unread = 0;
-  /** @type {"online"|"away"} */
-  presence = "online";
-  /** The other side types. */
-  typing = false;
-  /** @type {"open"|"ended"} */
-  state = "open";
-
-  _floor = 1; // the first `seq` in `messages`, or that of the next to come
-  _newest = 0; // the highest ever seen, also before a reload
-  _top = 0; // … or heard of
-  _asking = false; // for what is missing below it
-  _read = 0;
-  _readSent = 0;
-  _met = false; // on this connection, the server has said who is at the other end …
-  _here = false; // … and what was missed
-  _paged = false;
-  _leaving = false; // to be ended when the server can be told
-  _doubtful = false; // it may be over: the server is being asked
-  _typed = -Infinity;
-
-  constructor(conversation) {
-    this.conversation = conversation;
-  }
-
-  /** Nothing older is left on the server. */
-  get complete() {
-    return this._floor <= 1;
-  }
-
-  _place(message) {
-    const list = this.messages;
-    this._remove(message);
-    let at = list.length;
-    while (at && rank(list[at - 1]) > rank(message)) at -= 1;
-    list.splice(at, 0, message);
-  }
-
-  _remove(message) {
-    const at = this.messages.lastIndexOf(message);
-    if (at >= 0) this.messages.splice(at, 1);
-  }
-
-  /** Begin at *floor*; what has no number stays. */
-  _begin(floor) {
-    this.messages = this.messages.filter(({ seq }) => !seq);
-    this._floor = floor;
-    this.lastSeq = floor - 1;
-  }
-
-  _count() {
-    const { messages, _read: read } = this;
-    this.unread = messages.filter(({ own, author, seq }) => !own && !author && seq > read).length;
-  }
-}
-
-// what has failed stays where it was
-const rank = ({ seq, after }) => seq ?? (after === undefined ? Infinity : after + 0.5);
 
 export class ChatClient {
-  #url;
   #role;
-  #token;
   #locale;
   #env;
   #store;
-  #tab = uuid();
   #listeners = {};
   #dirty = false;
-  #timers = new Map();
-  #running = null; // its abort ends what `start` has begun
+  #alarms;
+  #line;
+  #outbox;
+  #transcript;
 
-  #socket = null;
-  #attempt = null;
-  #shown; // the token
-  #refreshed = false;
-  #failures = 0;
-  #heard = 0; // when
-  #overdue = false;
-  #probed = false;
-  #uuid = "";
-  #asked = new Map(); // id → a request without an answer
-  #count = 0;
-
-  #outbox = new Map(); // id → {message, sent, due, tries}
   #drafts;
   #sub = "";
   #current = ""; // a user's latest conversation
@@ -176,10 +48,7 @@ export class ChatClient {
   #since = 0; // when that was decided: of several tabs, the latest counts
   #ticket;
   #leaving = false; // a user leaves, which the server has not confirmed
-  #watched = new Set(); // tabs whose outbox we inherit
 
-  /** @type {Status} */
-  status = { state: "stopped" };
   /** Who we are: the payload of `auth_success`. */
   me = null;
   /** User: `idle`, `queued` or `served`. */
@@ -213,13 +82,11 @@ export class ChatClient {
       locks: page.navigator?.locks,
       ...environment,
     };
-    this.#url = new URL(url, page.document?.baseURI);
-    this.#url.protocol = this.#url.protocol.replace("http", "ws");
     this.#role = role;
-    this.#token = token;
     this.#locale = locale?.slice(0, 35);
     this.#store = new Kept(storage === undefined ? browserStorage("localStorage") : storage, `${key}:${role}:`);
     this.#drafts = new Drafts(this.#store, this.#env.now);
+    this.#putTogether(url, token);
     try {
       this.#restore();
     } catch {
@@ -227,7 +94,66 @@ export class ChatClient {
     }
   }
 
+  #putTogether(url, token) {
+    const [env, store, tab] = [this.#env, this.#store, uuid()];
+    const alarms = (this.#alarms = new Alarms(env));
+    const door = new URL(url, globalThis.document?.baseURI);
+    door.protocol = door.protocol.replace("http", "ws");
+    const line = (this.#line = new Line({ url: door, token, env, alarms, tab }, this.#ofLine));
+    const outbox = (this.#outbox = new Outbox({ store, tab, env, alarms }, this.#ofOutbox));
+    this.#transcript = new Transcript({ line, outbox }, this.#ofTranscript);
+  }
+
+  // ---- what the parts need of it -------------------------------------------
+
+  get #ofLine() {
+    return {
+      authenticate: () => this.#authenticate(),
+      frame: (...args) => this.#take(...args),
+      status: (status) => this.#emit("status", status),
+      complain: (error) => this.#complain(error),
+      changed: () => this.#changed(),
+      clear: () => this.#clear(),
+      dropped: () => this.#dropped(),
+      refused: () => this.#role === "waiter" && this.#decide(null), // a later login begins anew
+      quit: () => this.#outbox.disinherit(),
+      matters: () => this.#role === "waiter" || this.phase !== "idle",
+      probe: () => (this.phase === "queued" ? this.#join() : this.#barrier()),
+    };
+  }
+
+  get #ofOutbox() {
+    const isOnline = () => this.#line.isOnline;
+    return {
+      chat: (conversation) => this.#chat(conversation),
+      say: (chat, { id, text }) => {
+        this.#put("message_text", { message: text }, chat, id);
+        this.#line.expect();
+      },
+      doubt: (chat) => this.#doubt(chat),
+      emit: (...args) => this.#emit(...args),
+      changed: () => this.#changed(),
+      get isOnline() {
+        return isOnline();
+      },
+    };
+  }
+
+  get #ofTranscript() {
+    return {
+      chat: (conversation) => this.#chat(conversation),
+      end: (chat) => this.#end(chat, true),
+      settled: (chat) => this.#tellRead(chat),
+      emit: (...args) => this.#emit(...args),
+    };
+  }
+
   // ---- the page's side ---------------------------------------------------
+
+  /** @type {Status} */
+  get status() {
+    return this.#line.status;
+  }
 
   /** User: the present or last chat. */
   get chat() {
@@ -251,33 +177,29 @@ export class ChatClient {
 
   /** Connect, and come back whenever the line is lost. */
   start() {
-    if (this.#running) return;
-    this.#running = new AbortController();
-    this.#failures = 0;
-    this.#listen();
-    this.#inherit();
-    this.#connect();
+    if (this.#line.isRunning) return;
+    const signal = this.#line.begin();
+    this.#env.addEventListener("pagehide", () => this.#save(), { signal });
+    this.#env.addEventListener("storage", ({ key }) => this.#elsewhere(key, signal), { signal });
+    this.#outbox.inherit(signal);
+    this.#line.connect();
   }
 
   /** Leave for good; `{leave: false}`: the chat goes on when the client is started again in time. */
   stop({ leave = true } = {}) {
-    const told = leave && this.#isOnline;
+    const told = leave && this.#line.isOnline;
     if (leave) {
       this.#leaving = !told && this.phase !== "idle";
       this.#depart();
     }
-    this.#drop(told ? 1000 : ABANDONED);
-    this.#quit({ state: "stopped" });
+    this.#line.stop({ deliberate: told });
     this.#save();
   }
 
   /** Connect now, whatever went before. */
   reconnect() {
-    this.#drop(ABANDONED);
-    this.#failures = 0;
-    this.#refreshed = false;
-    if (this.#running) this.#connect();
-    else this.start();
+    this.#line.restart();
+    this.start();
   }
 
   /** Stop, and remove all that is stored. */
@@ -290,17 +212,17 @@ export class ChatClient {
   /** User: ask for a waiter, now and after each return, until the chat or the wish ends. */
   connect({ page, department, fields } = {}) {
     this.#decide({ page: page?.slice(0, 2000), department: department?.slice(0, 200), fields });
-    if (this.#isOnline && this.phase === "idle" && !this.#leaving) this.#join();
+    if (this.#line.isOnline && this.phase === "idle" && !this.#leaving) this.#join();
   }
 
   /** End a chat, or leave the line. */
   disconnect(conversation) {
     const chat = this.#find(conversation);
-    if (chat) this.#speak(chat, true);
+    if (chat) this.#outbox.speak(chat, true);
     if (this.#role === "user") {
       this.#leaving = true;
       this.#depart();
-      if (this.#isOnline) this.#leave();
+      if (this.#line.isOnline) this.#leave();
     } else if (chat?.state === "open") {
       chat._leaving = true;
       if (chat._met) this.#dismiss(chat);
@@ -330,8 +252,8 @@ export class ChatClient {
       date: new Date(this.#env.now()).toISOString(),
     };
     chat._typed = -Infinity; // a message says as much
-    this.#alarm(`typing ${chat.conversation}`);
-    this.#post(message);
+    this.#alarms.set(`typing ${chat.conversation}`);
+    this.#outbox.post(message);
     this.#emit("message", { chat, message, live: false });
     return message;
   }
@@ -343,16 +265,13 @@ export class ChatClient {
     const isOpen = this.chats.get(message.conversation)?.state === "open";
     if (!isOpen && this.#role === "user") message.conversation = this.#addressee().conversation;
     if (message.error?.code === "id_conflict") message.id = uuid();
-    this.#post(message);
+    this.#outbox.post(message);
   }
 
   /** Remove what has failed; returns it. */
   discard(id) {
-    const message = this.#outbox.get(id)?.message;
-    if (message?.state !== "failed") return null;
-    this.#outbox.delete(id);
-    this.#find(message.conversation)._remove(message);
-    this.#saveOutbox();
+    if (this.#outbox.get(id)?.message.state !== "failed") return null;
+    const message = this.#outbox.take(id);
     this.#changed();
     return message;
   }
@@ -361,7 +280,7 @@ export class ChatClient {
   typing(on, conversation) {
     const chat = this.#find(conversation);
     const alarm = `typing ${chat?.conversation}`;
-    this.#alarm(alarm, on ? TYPED - 1000 : undefined, () => this.typing(false, conversation));
+    this.#alarms.set(alarm, on ? TYPED - 1000 : undefined, () => this.typing(false, conversation));
     const now = this.#env.now();
     if (!chat?._here || (on ? now - chat._typed < TYPING : chat._typed === -Infinity)) return;
     chat._typed = on ? now : -Infinity;
@@ -389,127 +308,25 @@ export class ChatClient {
   }
 
   /** Messages before *before*, by default the oldest here; they join the chat's. */
-  async history({ conversation = this.#current, before, limit = LATEST } = {}) {
-    const known = this.chats.get(conversation);
-    const end = before ?? (known?.lastSeq ? known._floor : undefined);
-    if (end <= 1) return { messages: [], complete: true };
-    const { payload } = await this.#question("get_history", { conversation, before: end, limit });
-    const chat = this.#chat(conversation);
-    if (!known) chat.state = "ended"; // or it would have been told of, not asked for
-    const fits = !chat.lastSeq || end === chat._floor;
-    const messages = payload.messages.map((item) => this.#message(chat, this.#item(item)));
-    if (fits && messages.length) {
-      for (const message of messages) chat._place(message);
-      chat._floor = messages[0].seq;
-      chat.lastSeq = chat._newest = Math.max(chat.lastSeq, messages.at(-1).seq);
-    }
-    if (fits && payload.complete) chat._floor = 1;
-    chat._count();
-    this.#emit("chat", { chat, change: "changed" });
-    return { messages, complete: payload.complete };
+  history({ conversation = this.#current, before, limit } = {}) {
+    return this.#transcript.older(this.chats.get(conversation), { conversation, before, limit });
   }
 
   /** Waiter: conversations of the past, newest first; with *sub*, those of one visitor. */
   async sessions({ before, limit, sub } = {}) {
-    return (await this.#question("get_history_session", { before, limit, sub })).payload;
+    return (await this.#line.question("get_history_session", { before, limit, sub })).payload;
   }
 
-  // ---- connection --------------------------------------------------------
-
-  get #isOnline() {
-    return this.status.state === "online";
-  }
-
-  async #connect() {
-    const attempt = (this.#attempt = {});
-    this.#setStatus({ state: "connecting" });
-    this.#alarm("line", OPENING, () => this.#lose(ABANDONED, "no connection in time"));
-    if (!(await this.#fetchToken(attempt))) return;
-    try {
-      const socket = (this.#socket = new this.#env.WebSocket(this.#url.href));
-      socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(data);
-      socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
-      socket.onerror = () => {}; // `close` follows and says more
-    } catch (error) {
-      this.#lose(ABANDONED, error.message);
-    }
-  }
-
-  /** False: this *attempt* is over. */
-  async #fetchToken(attempt) {
-    const token = this.#token;
-    try {
-      const shown = typeof token === "function" ? await token({ refresh: this.#refreshed }) : token;
-      if (attempt !== this.#attempt) return false;
-      this.#shown = shown;
-      return true;
-    } catch ({ message }) {
-      if (attempt === this.#attempt) {
-        this.#complain({ code: "token", message });
-        this.#lose(ABANDONED, message);
-      }
-      return false;
-    }
-  }
+  // ---- a connection --------------------------------------------------------
 
   #authenticate() {
     const kept = [...this.chats.values()].filter((chat) => chat.conversation && this.#isKept(chat));
     const resumed = kept.sort((a, b) => (b.state === "open") - (a.state === "open")).slice(0, RESUMED);
     const resume = Object.fromEntries(resumed.map((chat) => [chat.conversation, chat.lastSeq]));
-    const payload = { token: this.#shown, version: 2, locale: this.#locale, resume };
-    this.#ask("auth", payload, (error) => (error ? this.#rejected(error) : this.#welcome(resumed)));
-  }
-
-  /** Well before the token runs out, in *left* s, show another on the same connection. */
-  #watchToken(left) {
-    const pause = Math.min(left, LONGEST) * (0.6 + 0.2 * this.#env.random());
-    const isOld = typeof this.#token === "function" && left > 1;
-    this.#alarm("token", isOld ? pause * 1000 : undefined, () => this.#renew(left - pause));
-  }
-
-  async #renew(left) {
-    const attempt = this.#attempt;
-    this.#watchToken(left); // again, unless this goes well
-    try {
-      const token = await this.#token({ refresh: false, renew: true });
-      if (attempt !== this.#attempt) return;
-      this.#shown = token;
-      this.#ask("auth", { token, version: 2 }, (error) => {
-        if (error?.code === "forbidden") this.#lose(ABANDONED, error.message); // we are somebody else now
-      });
-    } catch {
-      // there is time to try again
-    }
-  }
-
-  async #rejected({ code, message }) {
-    if (code === "invalid_message") {
-      this.#clear(); // storage was edited by hand
-      this.#authenticate();
-    } else if (!["invalid_token", "expired_token", "forbidden"].includes(code)) {
-      this.#lose(ABANDONED, message);
-    } else if (!this.#mayRefresh()) {
-      this.#finish(code === "forbidden" ? 4403 : 4401, message);
-    } else if (await this.#fetchToken(this.#attempt)) {
-      this.#authenticate();
-    }
-  }
-
-  /** Once, until a connection was good. */
-  #mayRefresh() {
-    if (typeof this.#token !== "function" || this.#refreshed) return false;
-    this.#refreshed = true;
-    return true;
+    this.#line.show({ locale: this.#locale, resume }, () => this.#welcome(resumed));
   }
 
   #welcome(resumed) {
-    this.#alarm("line", STEADY, () => {
-      this.#failures = 0;
-      this.#refreshed = false;
-    });
-    for (const [id, { type, payload, keep }] of this.#asked) if (keep) this.#put(type, payload, null, id);
-    this.#setStatus({ state: "online" });
-    if (!this.#isOnline) return; // a handler has stopped it
     this.#follow();
     if (this.#role === "waiter" && this.#want) this.#report();
     if (this.#leaving) this.#leave();
@@ -531,174 +348,48 @@ export class ChatClient {
     if (this.phase !== "served" && (this.wanted || this.#isOpen)) this.#join();
   }
 
-  #closed(code, reason) {
-    const known = CLOSE_CODES[code];
-    if (known?.reconnect || (code === 4401 && this.#mayRefresh())) this.#lose(code, reason);
-    else this.#finish(code, reason || (known ?? CLOSE_CODES[1000]).text);
-  }
-
-  /** The line is gone; come back after a pause. */
-  #lose(code, reason = "") {
-    this.#drop(ABANDONED);
-    const asked = /retry_after=(\d+(\.\d+)?)/.exec(reason)?.[1] ?? 0;
-    const pause = this.#env.online() ? FIRST_PAUSE * 2 ** this.#failures : LONGEST_PAUSE;
-    const spread = 0.3 + 0.7 * this.#env.random();
-    const wait = spread * (asked ? FIRST_PAUSE : Math.min(pause, LONGEST_PAUSE)) + asked * 1000;
-    this.#failures += 1;
-    this.#setStatus({ state: "waiting", code, reason, retryAt: this.#env.now() + wait });
-    this.#alarm("line", wait, () => this.#connect());
-  }
-
-  /** There will be no other attempt. */
-  #finish(code, reason) {
-    this.#drop(ABANDONED);
-    if (this.#role === "waiter") this.#decide(null); // a later login begins anew
-    this.#quit({ state: "ended", code, reason });
-  }
-
-  #quit(status) {
-    this.#running?.abort();
-    this.#running = null;
-    this.#watched.clear();
-    for (const { then } of this.#asked.values()) then?.(STOPPED);
-    this.#asked.clear();
-    this.#setStatus(status);
-  }
-
-  /** Let go of the socket, and of all that was true on it only. */
-  #drop(code) {
-    const socket = this.#socket;
-    this.#socket = this.#attempt = null;
-    this.#uuid = "";
-    this.#overdue = this.#probed = false;
-    for (const timer of this.#timers.values()) this.#env.clearTimeout(timer);
-    this.#timers.clear();
-    for (const [id, { keep }] of this.#asked) if (!keep) this.#asked.delete(id);
+  /** What was true of a connection is not. */
+  #dropped() {
     for (const chat of this.chats.values()) {
       chat._met = chat._here = chat._paged = chat._asking = chat._doubtful = chat.typing = false;
       chat._top = 0;
       chat._typed = -Infinity;
     }
-    for (const entry of this.#outbox.values()) Object.assign(entry, { sent: false, due: 0, tries: 0 });
-    if (socket?.readyState < 2) socket.close(code);
-  }
-
-  #setStatus(status) {
-    this.status = status;
-    this.#emit("status", status);
-  }
-
-  // ---- is the line alive? ------------------------------------------------
-
-  #listen() {
-    const { addEventListener, online, visible } = this.#env;
-    const { signal } = this.#running;
-    const listen = (type, fn) => addEventListener(type, fn, { signal });
-    const wake = () => this.#wake();
-    listen("online", wake);
-    listen("pageshow", wake);
-    listen("visibilitychange", () => visible() && wake());
-    listen("offline", () => online() || this.#doubtLine(0));
-    listen("pagehide", () => this.#save());
-    listen("storage", ({ key }) => this.#elsewhere(key));
-  }
-
-  /** The page is looked at again, or the network is back. */
-  #wake() {
-    this.#doubtLine(STALE);
-    if (this.status.state !== "waiting") return;
-    this.#failures = 0;
-    this.#connect();
-  }
-
-  #doubtLine(silence) {
-    const isSilent = this.#env.now() - this.#heard >= silence;
-    if (this.#isOnline && !this.#probed && isSilent) this.#probe();
-  }
-
-  /** An answer is due. */
-  #expect() {
-    if (this.#overdue || this.#probed || !this.#isOnline) return;
-    this.#overdue = true;
-    this.#alarm("watch", OVERDUE, () => this.#probe());
-  }
-
-  #hear() {
-    this.#heard = this.#env.now();
-    this.#overdue = this.#probed = false;
-    const matters = () => this.#role === "waiter" || this.phase !== "idle";
-    this.#alarm("watch", QUIET, () => matters() && this.#probe());
-  }
-
-  /** Ask something harmless; without any answer the line is dead. */
-  #probe() {
-    this.#probed = true;
-    this.#alarm("watch", PATIENCE, () => this.#lose(ABANDONED, "no answer"));
-    if (this.phase === "queued") this.#join();
-    else this.#barrier();
+    this.#outbox.dropped();
   }
 
   /** `then` runs when the server has answered all that was asked before. */
   #barrier(then) {
     const { conversation } = this.#find() ?? [...this.chats.values()].find((chat) => chat._met) ?? {};
-    if (!conversation && this.#role === "waiter") this.#ask("get_history_session", { limit: 1 }, then);
-    else this.#ask("get_history", { conversation: conversation || "0", before: 1, limit: 1 }, then);
+    if (!conversation && this.#role === "waiter") this.#line.ask("get_history_session", { limit: 1 }, then);
+    else this.#line.ask("get_history", { conversation: conversation || "0", before: 1, limit: 1 }, then);
   }
 
   // ---- frames ------------------------------------------------------------
 
-  #put(type, payload, chat, id = this.#id()) {
-    const to = this.#role === "waiter" ? chat?.peer.uuid : undefined;
-    this.#socket.send(JSON.stringify({ id, to, type, payload }));
+  #put(type, payload, chat, id) {
+    this.#line.put(type, payload, { id, to: this.#role === "waiter" ? chat?.peer.uuid : undefined });
   }
 
-  #id() {
-    this.#count += 1;
-    return `${this.#tab}.${this.#count}`;
-  }
-
-  /** `then(error, frame)`; *keep*: ask again on the next connection. */
-  #ask(type, payload, then, keep = false) {
-    const id = this.#id();
-    this.#asked.set(id, { type, payload, then, keep });
-    if (keep ? this.#isOnline : this.#uuid) this.#put(type, payload, null, id);
-    this.#expect();
-  }
-
-  #question(type, payload) {
-    return new Promise((resolve, reject) => {
-      const then = (error, frame) => (error ? reject(new ChatError(error)) : resolve(frame));
-      if (this.#running) this.#ask(type, payload, then, true);
-      else then(STOPPED);
-    });
-  }
-
-  #receive(data) {
-    const frame = parse(data);
-    this.#hear();
+  #take(frame, { request, error }) {
     const { type, payload, conversation, reply_id: reply } = frame;
-    const request = this.#asked.get(reply);
-    const error = type === "error" ? payload : null;
-    this.#asked.delete(reply);
     if (!error) this.#on[type]?.(payload, frame, this.chats.get(conversation), request);
     else if (!request) this.#refused(error, reply);
-    request?.then?.(error, frame);
-    this.#changed();
   }
 
   /** What each frame does; others are left alone. */
   #on = {
     __proto__: null,
     initialize: (_, { to }) => {
-      const first = !this.#uuid;
-      this.#uuid = to; // the newest wins
+      const first = !this.#line.uuid;
+      this.#line.uuid = to; // the newest wins
       if (first) this.#authenticate();
     },
     auth_success: (me) => {
       if (this.#sub && this.#sub !== me.sub) this.#clear(); // it was somebody else's
       this.#sub = me.sub;
       this.me = me;
-      this.#watchToken(me.expires_in);
+      this.#line.watchToken(me.expires_in);
     },
     connect_queue: (queue) => {
       if (this.#leaving) return;
@@ -712,17 +403,17 @@ export class ChatClient {
     },
     connect_success: (peer) => this.#leaving || this.#enter(peer),
     new_connection: (peer) => this.#enter(peer),
-    message_history: (page, { reply_id: reply }) => reply || this.#page(page),
+    message_history: (page, { reply_id: reply }) => reply || this.#transcript.page(page),
     message_text: (_, frame, chat) => {
       if (!chat) return;
-      const item = this.#item(frame);
+      const item = this.#transcript.item(frame);
       if (!item.own) this.#setTyping(chat, false);
-      else if (this.#entries(chat).some(({ message }) => message.text === item.text)) item.text = undefined;
-      this.#take(chat, item); // an echo has no id: if it may be pending here, the history tells
+      else if (this.#outbox.of(chat).some(({ message }) => message.text === item.text)) item.text = undefined;
+      this.#transcript.take(chat, item); // an echo has no id: if it may be pending here, the history tells
     },
     message_text_success: (receipt, { reply_id: id }, chat) => {
       const text = this.#outbox.get(id)?.message.text;
-      if (chat) this.#take(chat, { ...receipt, id, text, own: true });
+      if (chat) this.#transcript.take(chat, { ...receipt, id, text, own: true });
     },
     disconnected: (_, __, chat, request) => {
       if (chat?.state !== "open") return;
@@ -753,7 +444,7 @@ export class ChatClient {
 
   #refused(error, reply) {
     const entry = this.#outbox.get(reply);
-    if (entry) this.#sentBack(entry, error);
+    if (entry) this.#outbox.sentBack(entry, error);
     else if (!error.message.startsWith("payload.resume")) this.#complain(error, reply);
   }
 
@@ -764,9 +455,9 @@ export class ChatClient {
   // ---- asking for a waiter, being one ------------------------------------
 
   #join() {
-    if ([...this.#asked.values()].some(({ type }) => type === "connect")) return;
+    if (this.#line.isAsked("connect")) return;
     const ticket = this.#ticket;
-    this.#ask("connect", { ...this.#want, ticket }, (error) => {
+    this.#line.ask("connect", { ...this.#want, ticket }, (error) => {
       if (error?.code === "invalid_message" && ticket !== undefined) {
         this.#ticket = undefined; // worth nothing, but no reason to send somebody away
         this.#join();
@@ -784,12 +475,12 @@ export class ChatClient {
 
   #wish(want) {
     this.#decide(want);
-    if (this.#isOnline) this.#report();
+    if (this.#line.isOnline) this.#report();
   }
 
   #report() {
     const { ready, capacity } = this.#want;
-    this.#ask(ready ? "ready" : "unready", { capacity }, (error) => {
+    this.#line.ask(ready ? "ready" : "unready", { capacity }, (error) => {
       if (error) this.#later(error, () => this.#want && this.#report());
     });
   }
@@ -798,7 +489,7 @@ export class ChatClient {
   #later(error, again) {
     this.#complain(error);
     if (error.retry_after === undefined) this.#want = null;
-    else this.#alarm("wish", error.retry_after * 1000 * (1 + this.#env.random()), again);
+    else this.#alarms.set("wish", error.retry_after * 1000 * (1 + this.#env.random()), again);
   }
 
   #setPhase(phase) {
@@ -824,7 +515,7 @@ export class ChatClient {
 
   /** Tell the server that a user leaves; what it has said before is void. */
   #leave() {
-    this.#ask("disconnect", {});
+    this.#line.ask("disconnect", {});
     this.#barrier(() => {
       this.#leaving = false;
       if (this.wanted) this.#join();
@@ -833,7 +524,7 @@ export class ChatClient {
 
   /** Tell the server that a waiter ends *chat*. */
   #dismiss(chat) {
-    this.#ask("disconnect", { uuid: chat.peer.uuid }, () => {
+    this.#line.ask("disconnect", { uuid: chat.peer.uuid }, () => {
       chat._leaving = false;
     });
   }
@@ -866,7 +557,7 @@ export class ChatClient {
   /** Whether it matters after a reload, or on another connection. */
   #isKept(chat) {
     const { state, conversation, _leaving: leaving } = chat;
-    return state === "open" || leaving || conversation === this.#current || this.#entries(chat).length > 0;
+    return state === "open" || leaving || conversation === this.#current || this.#outbox.of(chat).length > 0;
   }
 
   #enter({ conversation, last_seq: last, resumed, read = 0, peer_read: readByPeer = 0, ...peer }) {
@@ -905,76 +596,17 @@ export class ChatClient {
       chat._place(message);
     }
     this.chats.delete("");
-    this.#saveOutbox();
+    this.#outbox.save();
     if (this.draft("")) this.setDraft(this.draft(""), chat.conversation);
     this.setDraft("", "");
     this.#setPhase("served");
-  }
-
-  /** What was missed. */
-  #page({ conversation, messages, complete, state, last_seq: last }) {
-    const chat = this.#chat(conversation);
-    chat._paged = true;
-    if (!complete) chat._begin(messages[0]?.seq ?? last + 1);
-    this.#bring(chat, messages);
-    chat.lastSeq = Math.max(chat.lastSeq, last);
-    this.#emit("chat", { chat, change: "changed" });
-    if (state === "ended") {
-      this.#end(chat, true);
-    } else if (chat._met && chat.state === "open") {
-      chat._here = true;
-      this.#speak(chat);
-      this.#tellRead(chat);
-    }
-  }
-
-  /** What the history knows; what it leaves out, nobody does. */
-  #bring(chat, messages) {
-    for (const message of messages) {
-      chat.lastSeq = Math.max(chat.lastSeq, message.seq - 1);
-      this.#take(chat, this.#item(message));
-    }
-  }
-
-  /** A numbered message: shown if it is the next. Else the history knows it, and those before it. */
-  #take(chat, item) {
-    if (item.seq <= chat.lastSeq) {
-      this.#settle(chat, item);
-    } else if (item.seq > chat.lastSeq + 1 || item.text === undefined) {
-      chat._top = Math.max(chat._top, item.seq);
-      if (!chat._asking) this.#catchUp(chat);
-    } else {
-      const live = item.seq > chat._newest;
-      chat.lastSeq = item.seq;
-      chat._newest = Math.max(chat._newest, item.seq);
-      const isReceipt = this.#isPending(chat, item);
-      const message = this.#message(chat, item);
-      chat._place(message);
-      chat._count();
-      if (isReceipt) this.#receipt(chat, message);
-      else this.#emit("message", { chat, message, live });
-    }
-  }
-
-  /** Ask for all after the last. */
-  #catchUp(chat, then) {
-    const { conversation, lastSeq: after } = chat;
-    chat._asking = true;
-    this.#ask("get_history", { conversation, after, limit: PAGE }, (error, { payload }) => {
-      chat._asking = false;
-      if (!error) this.#bring(chat, payload.messages);
-      const isMore = chat.lastSeq < chat._top || payload.complete === false;
-      if (!isMore) then?.();
-      else if (chat.lastSeq > after) this.#catchUp(chat, then);
-      else this.#lose(ABANDONED, "a gap"); // the next connection brings it
-    });
   }
 
   /** Something speaks against being served: unless the server says what goes on, *chat* is over. */
   #doubt(chat) {
     chat._met = chat._here = false;
     chat._doubtful = true;
-    this.#catchUp(chat, () => {
+    this.#transcript.catchUp(chat, () => {
       chat._doubtful = false;
       const waits = this.#role === "user" && this.phase === "queued";
       if (!chat._met && !waits) this.#end(chat, true);
@@ -994,14 +626,12 @@ export class ChatClient {
         this.#setPhase("idle");
       }
     }
-    for (const entry of this.#entries(chat)) {
-      if (entry.message.state === "sending" && (final || !entry.sent)) this.#fail(entry, OVER);
-    }
+    this.#outbox.giveUp(chat, final);
   }
 
   #setTyping(chat, on) {
     const name = `typed ${chat.conversation}`;
-    this.#alarm(name, on ? TYPED : undefined, () => this.#setTyping(chat, false));
+    this.#alarms.set(name, on ? TYPED : undefined, () => this.#setTyping(chat, false));
     if (chat.typing === on) return;
     chat.typing = on;
     this.#emit("typing", { chat });
@@ -1011,109 +641,6 @@ export class ChatClient {
     if (!chat._here || chat._read <= chat._readSent) return;
     chat._readSent = chat._read;
     this.#put("read", { seq: chat._read }, chat);
-  }
-
-  // ---- outbox ------------------------------------------------------------
-
-  #entries({ conversation }) {
-    return [...this.#outbox.values()].filter(({ message }) => message.conversation === conversation);
-  }
-
-  #isPending(chat, { id }) {
-    return this.#outbox.get(id)?.message.conversation === chat.conversation;
-  }
-
-  #enlist(message) {
-    const entry = { message, sent: false, due: 0, tries: 0 };
-    this.#outbox.set(message.id, entry);
-    this.#chat(message.conversation)._place(message);
-    this.#changed();
-    return entry;
-  }
-
-  #post(message) {
-    Object.assign(message, { state: "sending", error: undefined, after: undefined });
-    const entry = this.#enlist(message);
-    const chat = this.#find(message.conversation);
-    const size = new TextEncoder().encode(JSON.stringify(message.text)).length;
-    if (size > MOST) this.#fail(entry, TOO_LONG);
-    else if (chat.state === "ended") this.#fail(entry, OVER);
-    this.#saveOutbox();
-    this.#speak(chat);
-  }
-
-  /** Send the next of *chat*'s outbox, or *all*, where it may be sent now. */
-  #speak(chat, all = false) {
-    if (!chat._here) return;
-    for (const entry of this.#entries(chat)) {
-      const { message, sent, due } = entry;
-      if (message.state !== "sending") continue;
-      const wait = due - this.#env.now();
-      if (!all && wait > 0) this.#alarm(`speak ${chat.conversation}`, wait, () => this.#speak(chat));
-      if (!all && (sent || wait > 0)) return;
-      if (sent) continue;
-      entry.sent = true;
-      this.#put("message_text", { message: message.text }, chat, message.id);
-      this.#expect();
-      if (!all) return;
-    }
-  }
-
-  #sentBack(entry, error) {
-    const { code, retry_after: after = code === "internal" ? 1 : 0 } = error;
-    const chat = this.#find(entry.message.conversation);
-    entry.sent = false;
-    if (after) {
-      const pause = Math.min(after * 1000 * 2 ** entry.tries, LONGEST_PAUSE);
-      entry.tries += 1;
-      entry.due = this.#env.now() + pause * (1 + this.#env.random() / 2);
-    } else if (!WAIT.includes(code)) {
-      this.#fail(entry, error);
-    } else if (chat.state === "ended") {
-      this.#fail(entry, OVER);
-    } else if (chat._met) {
-      this.#doubt(chat);
-    }
-    this.#speak(chat);
-  }
-
-  #fail({ message }, { code, message: why }) {
-    const chat = this.#find(message.conversation);
-    Object.assign(message, { state: "failed", error: { code, message: why }, after: chat.lastSeq });
-    chat._place(message);
-    this.#saveOutbox();
-    this.#emit("receipt", { chat, message });
-  }
-
-  /** A frame, or an entry of a history. */
-  #item({ seq, date, from, payload, client_id: id, author }) {
-    const own = from === this.#uuid || id !== undefined;
-    return { seq, date, id, text: payload.message ?? "", own, author };
-  }
-
-  /** The message that *item* stands for: a pending one of ours, which is settled, or a new one. */
-  #message(chat, item) {
-    const { id = `${chat.conversation}.${item.seq}`, seq, date } = item;
-    if (!this.#isPending(chat, item)) return { ...item, id, conversation: chat.conversation, state: "sent" };
-    const { message } = this.#outbox.get(id);
-    this.#outbox.delete(id);
-    this.#saveOutbox();
-    chat._remove(message);
-    return Object.assign(message, { seq, date, state: "sent", error: undefined });
-  }
-
-  /** What was shown already, as an echo of another tab or in a page, is acknowledged. */
-  #settle(chat, item) {
-    if (!this.#isPending(chat, item)) return;
-    const message = this.#message(chat, item);
-    chat.messages = chat.messages.filter(({ seq }) => seq !== item.seq);
-    if (item.seq >= chat._floor) chat._place(message);
-    this.#receipt(chat, message);
-  }
-
-  #receipt(chat, message) {
-    this.#emit("receipt", { chat, message });
-    this.#speak(chat);
   }
 
   // ---- storage -----------------------------------------------------------
@@ -1151,53 +678,9 @@ export class ChatClient {
     this.#store.set("state", busy || sub ? state : undefined);
   }
 
-  /** Write down this tab's outbox, beside those of the others; that of *heir* has become ours. */
-  #saveOutbox(heir) {
-    const others = this.#stored().filter(({ tab }) => tab !== this.#tab && tab !== heir);
-    const mine = [...this.#outbox.values()].map(({ message }) => ({ ...message, tab: this.#tab }));
-    this.#store.set("outbox", [...others, ...mine]);
-  }
-
-  /** Of all tabs. */
-  #stored() {
-    const isSound = (one) => [one?.tab, one?.id, one?.conversation, one?.text].every((it) => typeof it === "string");
-    const found = this.#store.get("outbox");
-    return Array.isArray(found) ? found.filter(isSound) : [];
-  }
-
-  /**
-   * Take over the outboxes of tabs that are gone. A lock tells when; without
-   * locks at once: what is sent twice with one id is one message.
-   */
-  #inherit() {
-    const { locks } = this.#env;
-    const { signal } = this.#running;
-    const hold = (tab, fn) => locks.request(`csapp ${tab}`, { signal }, fn).catch(() => {});
-    for (const tab of [this.#tab, ...this.#stored().map((one) => one.tab)]) {
-      if (this.#watched.has(tab)) continue;
-      this.#watched.add(tab);
-      const isOurs = tab === this.#tab;
-      if (!locks) isOurs || this.#adopt(tab);
-      else if (isOurs) hold(tab, () => new Promise((resolve) => signal.addEventListener("abort", resolve)));
-      else hold(tab, () => this.#adopt(tab));
-    }
-  }
-
-  #adopt(heir) {
-    for (const { tab, ...message } of this.#stored()) {
-      if (tab !== heir || this.#outbox.has(message.id)) continue;
-      message.state = message.state === "failed" ? "failed" : "sending";
-      this.#enlist(message);
-      const chat = this.#find(message.conversation);
-      if (this.#isOnline && chat.conversation && !chat._met) this.#doubt(chat);
-      else this.#speak(chat);
-    }
-    this.#saveOutbox(heir);
-  }
-
   /** Another tab has written *key*. */
-  #elsewhere(key) {
-    if (key === this.#store.name("outbox")) this.#inherit();
+  #elsewhere(key, signal) {
+    if (this.#outbox.isAt(key)) this.#outbox.inherit(signal);
     if (key === this.#store.name("state")) this.#follow();
   }
 
@@ -1208,7 +691,7 @@ export class ChatClient {
     this.#want = want ?? null;
     this.#since = since;
     if (this.#role === "waiter") {
-      if (want && this.#isOnline) this.#report();
+      if (want && this.#line.isOnline) this.#report();
     } else if (!want && this.phase === "queued") {
       this.#setPhase("idle"); // it has left the line, of which the server tells nobody
     }
@@ -1216,24 +699,16 @@ export class ChatClient {
 
   #clear() {
     this.chats.clear();
-    this.#outbox.clear();
     this.#current = this.#sub = "";
     this.#ticket = undefined;
     this.#leaving = false;
     if (this.#role === "waiter") this.#want = null;
     this.#setPhase("idle");
     this.#drafts.clear();
-    this.#saveOutbox();
+    this.#outbox.clear();
   }
 
   // ---- small things ------------------------------------------------------
-
-  /** Without *ms*: none. */
-  #alarm(name, ms, fn) {
-    this.#env.clearTimeout(this.#timers.get(name));
-    this.#timers.delete(name);
-    if (ms !== undefined) this.#timers.set(name, this.#env.setTimeout(fn, ms));
-  }
 
   #emit(type, detail) {
     for (const fn of [...(this.#listeners[type] ?? [])]) {
@@ -1254,14 +729,6 @@ export class ChatClient {
       this.#save();
       this.#emit("change");
     });
-  }
-}
-
-function parse(data) {
-  try {
-    return JSON.parse(data);
-  } catch {
-    return {};
   }
 }
 

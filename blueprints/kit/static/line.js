@@ -1,0 +1,349 @@
+/**
+ * The connection: opened with a token, watched, opened again when it is lost; and what is asked on
+ * it. What frames mean is the client's business, whose part is the object that the constructor takes.
+ *
+ * @typedef {{state: "stopped"|"connecting"|"online"|"waiting"|"ended", code?: number,
+ *   reason?: string, retryAt?: number}} Status  `ended`: it does not come back by itself
+ */
+
+import { CLOSE_CODES } from "./closes.js";
+
+const ABANDONED = 4000; // our own close code: 1000 would say that we leave for good
+const OPENING = 15_000; // ms for a connection to come about, sign-in included
+const FIRST_PAUSE = 1000; // ms before coming back, doubled by each failure …
+const LONGEST_PAUSE = 15_000; // … up to this
+const STEADY = 10_000; // ms after which a connection counts as good
+const OVERDUE = 8000; // ms without any data after a question until we probe the line …
+const QUIET = 60_000; // … and without one: browsers hide the server's pings
+const STALE = 5000; // … and when the page is looked at again
+const PATIENCE = 7000; // ms for the answer to a probe; then the line is dead
+const LONGEST = 1e6; // s: browsers' timers end at 24 days
+const STOPPED = { code: "stopped", message: "The client is stopped." };
+
+/** Why a request failed; `code` is the server's, or `stopped`. */
+export class ChatError extends Error {
+  constructor({ code, message, retry_after: retryAfter }) {
+    super(message);
+    Object.assign(this, { code, retryAfter });
+  }
+}
+
+export class Line {
+  /** @type {Status} */
+  status = { state: "stopped" };
+  /** What the server calls us on this connection; "" until it has greeted. */
+  uuid = "";
+
+  #url;
+  #token;
+  #env;
+  #alarms;
+  #client;
+  #tab;
+  #running = null; // its abort ends what `begin` has begun
+  #socket = null;
+  #attempt = null;
+  #shown; // the token
+  #refreshed = false;
+  #failures = 0;
+  #heard = 0; // when
+  #overdue = false;
+  #probed = false;
+  #asked = new Map(); // id → a request without an answer
+  #count = 0;
+
+  /**
+   * To *url*, with *token* as the client has it; ids begin with *tab*. *client* has `authenticate()`
+   * (ends with `show`), `frame(frame, {request, error})`, `status(status)`, `complain(error)`,
+   * `changed()`, `clear()` (what is stored is nonsense), `dropped()` (what was true of a connection is
+   * not), `refused()` and `quit()` (there will be no other), `matters()` (whether a silent line is to be
+   * looked at), `probe()` (ask something harmless).
+   */
+  constructor({ url, token, env, alarms, tab }, client) {
+    this.#url = url;
+    this.#token = token;
+    this.#env = env;
+    this.#alarms = alarms;
+    this.#tab = tab;
+    this.#client = client;
+  }
+
+  get isOnline() {
+    return this.status.state === "online";
+  }
+
+  get isRunning() {
+    return this.#running !== null;
+  }
+
+  /** Be about to connect, until `stop`; returns a signal of that. */
+  begin() {
+    this.#running = new AbortController();
+    this.#failures = 0;
+    const { signal } = this.#running;
+    this.#listen(signal);
+    return signal;
+  }
+
+  /** End with or without (*deliberate*) a way back. */
+  stop({ deliberate }) {
+    this.#drop(deliberate ? 1000 : ABANDONED);
+    this.#quit({ state: "stopped" });
+  }
+
+  /** Whatever went before: connect now, if it has begun. */
+  restart() {
+    this.#drop(ABANDONED);
+    this.#failures = 0;
+    this.#refreshed = false;
+    if (this.#running) this.connect();
+  }
+
+  async connect() {
+    const attempt = (this.#attempt = {});
+    this.#setStatus({ state: "connecting" });
+    this.#alarms.set("line", OPENING, () => this.abandon("no connection in time"));
+    if (!(await this.#fetchToken(attempt))) return;
+    try {
+      const socket = (this.#socket = new this.#env.WebSocket(this.#url.href));
+      socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(data);
+      socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
+      socket.onerror = () => {}; // `close` follows and says more
+    } catch (error) {
+      this.abandon(error.message);
+    }
+  }
+
+  /** It is worth nothing: come back on another one. */
+  abandon(reason) {
+    this.#lose(ABANDONED, reason);
+  }
+
+  // ---- the token -----------------------------------------------------------
+
+  /** False: this *attempt* is over. */
+  async #fetchToken(attempt) {
+    const token = this.#token;
+    try {
+      const shown = typeof token === "function" ? await token({ refresh: this.#refreshed }) : token;
+      if (attempt !== this.#attempt) return false;
+      this.#shown = shown;
+      return true;
+    } catch ({ message }) {
+      if (attempt === this.#attempt) {
+        this.#client.complain({ code: "token", message });
+        this.abandon(message);
+      }
+      return false;
+    }
+  }
+
+  /** Show it, and *more* of us; `then()` when we are in. */
+  show(more, then) {
+    const payload = { token: this.#shown, version: 2, ...more };
+    this.ask("auth", payload, (error) => (error ? this.#rejected(error) : this.#welcome(then)));
+  }
+
+  #welcome(then) {
+    this.#alarms.set("line", STEADY, () => {
+      this.#failures = 0;
+      this.#refreshed = false;
+    });
+    for (const [id, { type, payload, keep }] of this.#asked) if (keep) this.put(type, payload, { id });
+    this.#setStatus({ state: "online" });
+    if (this.isOnline) then(); // or a handler has stopped it
+  }
+
+  async #rejected({ code, message }) {
+    if (code === "invalid_message") {
+      this.#client.clear(); // storage was edited by hand
+      this.#client.authenticate();
+    } else if (!["invalid_token", "expired_token", "forbidden"].includes(code)) {
+      this.abandon(message);
+    } else if (!this.#mayRefresh()) {
+      this.#finish(code === "forbidden" ? 4403 : 4401, message);
+    } else if (await this.#fetchToken(this.#attempt)) {
+      this.#client.authenticate();
+    }
+  }
+
+  /** Once, until a connection was good. */
+  #mayRefresh() {
+    if (typeof this.#token !== "function" || this.#refreshed) return false;
+    this.#refreshed = true;
+    return true;
+  }
+
+  /** Well before the token runs out, in *left* s, show another on the same connection. */
+  watchToken(left) {
+    const pause = Math.min(left, LONGEST) * (0.6 + 0.2 * this.#env.random());
+    const isOld = typeof this.#token === "function" && left > 1;
+    this.#alarms.set("token", isOld ? pause * 1000 : undefined, () => this.#renew(left - pause));
+  }
+
+  async #renew(left) {
+    const attempt = this.#attempt;
+    this.watchToken(left); // again, unless this goes well
+    try {
+      const token = await this.#token({ refresh: false, renew: true });
+      if (attempt !== this.#attempt) return;
+      this.#shown = token;
+      this.ask("auth", { token, version: 2 }, (error) => {
+        if (error?.code === "forbidden") this.abandon(error.message); // we are somebody else now
+      });
+    } catch {
+      // there is time to try again
+    }
+  }
+
+  // ---- its end -------------------------------------------------------------
+
+  #closed(code, reason) {
+    const known = CLOSE_CODES[code];
+    if (known?.reconnect || (code === 4401 && this.#mayRefresh())) this.#lose(code, reason);
+    else this.#finish(code, reason || (known ?? CLOSE_CODES[1000]).text);
+  }
+
+  /** The line is gone; come back after a pause. */
+  #lose(code, reason = "") {
+    this.#drop(ABANDONED);
+    const asked = /retry_after=(\d+(\.\d+)?)/.exec(reason)?.[1] ?? 0;
+    const pause = this.#env.online() ? FIRST_PAUSE * 2 ** this.#failures : LONGEST_PAUSE;
+    const spread = 0.3 + 0.7 * this.#env.random();
+    const wait = spread * (asked ? FIRST_PAUSE : Math.min(pause, LONGEST_PAUSE)) + asked * 1000;
+    this.#failures += 1;
+    this.#setStatus({ state: "waiting", code, reason, retryAt: this.#env.now() + wait });
+    this.#alarms.set("line", wait, () => this.connect());
+  }
+
+  /** There will be no other attempt. */
+  #finish(code, reason) {
+    this.#drop(ABANDONED);
+    this.#client.refused();
+    this.#quit({ state: "ended", code, reason });
+  }
+
+  #quit(status) {
+    this.#running?.abort();
+    this.#running = null;
+    this.#client.quit();
+    for (const { then } of this.#asked.values()) then?.(STOPPED);
+    this.#asked.clear();
+    this.#setStatus(status);
+  }
+
+  /** Let go of the socket, and of all that was true on it only. */
+  #drop(code) {
+    const socket = this.#socket;
+    this.#socket = this.#attempt = null;
+    this.uuid = "";
+    this.#overdue = this.#probed = false;
+    this.#alarms.clear();
+    for (const [id, { keep }] of this.#asked) if (!keep) this.#asked.delete(id);
+    this.#client.dropped();
+    if (socket?.readyState < 2) socket.close(code);
+  }
+
+  #setStatus(status) {
+    this.status = status;
+    this.#client.status(status);
+  }
+
+  // ---- is it alive? --------------------------------------------------------
+
+  #listen(signal) {
+    const { addEventListener, online, visible } = this.#env;
+    const listen = (type, fn) => addEventListener(type, fn, { signal });
+    const wake = () => this.#wake();
+    listen("online", wake);
+    listen("pageshow", wake);
+    listen("visibilitychange", () => visible() && wake());
+    listen("offline", () => online() || this.#doubt(0));
+  }
+
+  /** The page is looked at again, or the network is back. */
+  #wake() {
+    this.#doubt(STALE);
+    if (this.status.state !== "waiting") return;
+    this.#failures = 0;
+    this.connect();
+  }
+
+  #doubt(silence) {
+    const isSilent = this.#env.now() - this.#heard >= silence;
+    if (this.isOnline && !this.#probed && isSilent) this.#probe();
+  }
+
+  /** An answer is due. */
+  expect() {
+    if (this.#overdue || this.#probed || !this.isOnline) return;
+    this.#overdue = true;
+    this.#alarms.set("watch", OVERDUE, () => this.#probe());
+  }
+
+  #hear() {
+    this.#heard = this.#env.now();
+    this.#overdue = this.#probed = false;
+    this.#alarms.set("watch", QUIET, () => this.#client.matters() && this.#probe());
+  }
+
+  /** Ask something harmless; without any answer the line is dead. */
+  #probe() {
+    this.#probed = true;
+    this.#alarms.set("watch", PATIENCE, () => this.abandon("no answer"));
+    this.#client.probe();
+  }
+
+  // ---- frames --------------------------------------------------------------
+
+  put(type, payload, { to, id = this.#id() } = {}) {
+    this.#socket.send(JSON.stringify({ id, to, type, payload }));
+  }
+
+  #id() {
+    this.#count += 1;
+    return `${this.#tab}.${this.#count}`;
+  }
+
+  /** `then(error, frame)`; *keep*: ask again on the next connection. */
+  ask(type, payload, then, keep = false) {
+    const id = this.#id();
+    this.#asked.set(id, { type, payload, then, keep });
+    if (keep ? this.isOnline : this.uuid) this.put(type, payload, { id });
+    this.expect();
+  }
+
+  /** Whether a request of *type* has no answer yet. */
+  isAsked(type) {
+    return [...this.#asked.values()].some((one) => one.type === type);
+  }
+
+  /** The answer to a request that outlives connections. Rejects with a `ChatError`. */
+  question(type, payload) {
+    return new Promise((resolve, reject) => {
+      const then = (error, frame) => (error ? reject(new ChatError(error)) : resolve(frame));
+      if (this.#running) this.ask(type, payload, then, true);
+      else then(STOPPED);
+    });
+  }
+
+  #receive(data) {
+    const frame = parse(data);
+    this.#hear();
+    const { type, payload, reply_id: reply } = frame;
+    const request = this.#asked.get(reply);
+    const error = type === "error" ? payload : null;
+    this.#asked.delete(reply);
+    this.#client.frame(frame, { request, error });
+    request?.then?.(error, frame);
+    this.#client.changed();
+  }
+}
+
+function parse(data) {
+  try {
+    return JSON.parse(data) ?? {};
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,135 @@
+/**
+ * What was said: each number once and in order, what is missing fetched, one's own matched with what
+ * the outbox holds.
+ */
+
+const LATEST = 50; // messages brought at once
+const PAGE = 200; // … and the most that a server gives
+
+export class Transcript {
+  #line;
+  #outbox;
+  #client;
+
+  /**
+   * Of the chats that *client* knows: `chat(conversation)` makes one where there is none, `end(chat)`,
+   * `settled(chat)` when all that was missed is here, `emit(type, detail)`.
+   */
+  constructor({ line, outbox }, client) {
+    this.#line = line;
+    this.#outbox = outbox;
+    this.#client = client;
+  }
+
+  /** What stands in a frame, or in an entry of a history. */
+  item({ seq, date, from, payload, client_id: id, author }) {
+    const own = from === this.#line.uuid || id !== undefined;
+    return { seq, date, id, text: payload.message ?? "", own, author };
+  }
+
+  /** The message that *item* stands for: a pending one of ours, which is settled, or a new one. */
+  #message(chat, item) {
+    const { id = `${chat.conversation}.${item.seq}`, seq, date } = item;
+    if (!this.#outbox.isPending(chat, item)) return { ...item, id, conversation: chat.conversation, state: "sent" };
+    return Object.assign(this.#outbox.take(id), { seq, date, state: "sent", error: undefined });
+  }
+
+  /** A numbered message: shown if it is the next. Else the history knows it, and those before it. */
+  take(chat, item) {
+    if (item.seq <= chat.lastSeq) {
+      this.#settle(chat, item);
+    } else if (item.seq > chat.lastSeq + 1 || item.text === undefined) {
+      chat._top = Math.max(chat._top, item.seq);
+      if (!chat._asking) this.catchUp(chat);
+    } else {
+      this.#append(chat, item);
+    }
+  }
+
+  #append(chat, item) {
+    const live = item.seq > chat._newest;
+    chat.lastSeq = item.seq;
+    chat._newest = Math.max(chat._newest, item.seq);
+    const isReceipt = this.#outbox.isPending(chat, item);
+    const message = this.#message(chat, item);
+    chat._place(message);
+    chat._count();
+    if (isReceipt) this.#receipt(chat, message);
+    else this.#client.emit("message", { chat, message, live });
+  }
+
+  /** What was shown already, as an echo of another tab or in a page, is acknowledged. */
+  #settle(chat, item) {
+    if (!this.#outbox.isPending(chat, item)) return;
+    const message = this.#message(chat, item);
+    chat.messages = chat.messages.filter(({ seq }) => seq !== item.seq);
+    if (item.seq >= chat._floor) chat._place(message);
+    this.#receipt(chat, message);
+  }
+
+  #receipt(chat, message) {
+    this.#client.emit("receipt", { chat, message });
+    this.#outbox.speak(chat);
+  }
+
+  // ---- what is missing -----------------------------------------------------
+
+  /** What was missed. */
+  page({ conversation, messages, complete, state, last_seq: last }) {
+    const chat = this.#client.chat(conversation);
+    chat._paged = true;
+    if (!complete) chat._begin(messages[0]?.seq ?? last + 1);
+    this.#bring(chat, messages);
+    chat.lastSeq = Math.max(chat.lastSeq, last);
+    this.#client.emit("chat", { chat, change: "changed" });
+    if (state === "ended") {
+      this.#client.end(chat);
+    } else if (chat._met && chat.state === "open") {
+      chat._here = true;
+      this.#outbox.speak(chat);
+      this.#client.settled(chat);
+    }
+  }
+
+  /** What the history knows; what it leaves out, nobody does. */
+  #bring(chat, messages) {
+    for (const message of messages) {
+      chat.lastSeq = Math.max(chat.lastSeq, message.seq - 1);
+      this.take(chat, this.item(message));
+    }
+  }
+
+  /** Ask for all after the last. */
+  catchUp(chat, then) {
+    const { conversation, lastSeq: after } = chat;
+    chat._asking = true;
+    this.#line.ask("get_history", { conversation, after, limit: PAGE }, (error, { payload }) => {
+      chat._asking = false;
+      if (!error) this.#bring(chat, payload.messages);
+      const isMore = chat.lastSeq < chat._top || payload.complete === false;
+      if (!isMore) then?.();
+      else if (chat.lastSeq > after) this.catchUp(chat, then);
+      else this.#line.abandon("a gap"); // the next connection brings it
+    });
+  }
+
+  /** Messages of *known* (undefined: not yet a chat here) before *before*, by default the oldest here. */
+  async older(known, { conversation, before, limit = LATEST }) {
+    const end = before ?? (known?.lastSeq ? known._floor : undefined);
+    if (end <= 1) return { messages: [], complete: true };
+    const { payload } = await this.#line.question("get_history", { conversation, before: end, limit });
+    const chat = this.#client.chat(conversation);
+    if (!known) chat.state = "ended"; // or it would have been told of, not asked for
+    const fits = !chat.lastSeq || end === chat._floor;
+    const messages = payload.messages.map((item) => this.#message(chat, this.item(item)));
+    if (fits && messages.length) {
+      for (const message of messages) chat._place(message);
+      chat._floor = messages[0].seq;
+      chat.lastSeq = chat._newest = Math.max(chat.lastSeq, messages.at(-1).seq);
+    }
+    if (fits && payload.complete) chat._floor = 1;
+    chat._count();
+    this.#client.emit("chat", { chat, change: "changed" });
+    return { messages, complete: payload.complete };
+  }
+}
