@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -38,3 +39,12 @@ def test_the_forms_of_plurals_are_those_of_the_languages():
     for language, forms in FORMS.items():
         for n, category in enumerate(there[language]):
             assert category == next((one for one, of in forms.items() if n in of), "other"), n
+
+
+def test_the_kit_knows_no_face_and_no_face_the_other():
+    folders = {name: ROOT / "blueprints" / name / "static" for name in ("kit", "widget", "console")}
+    for face, folder in folders.items():
+        for path in folder.rglob("*.js"):
+            named = re.findall(r'(?:from|import\()\s*"(?:\.\.?/)+(\w+)/', path.read_text())
+            known = {face} if face == "kit" else {face, "kit"}
+            assert not set(named) & folders.keys() - known, path
