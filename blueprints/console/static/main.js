@@ -70,8 +70,9 @@ function leave() {
 addEventListener("focus", () => desk?.look());
 document.addEventListener("visibilitychange", () => desk?.look());
 addEventListener("hashchange", () => location.reload()); // another waiter's link in this tab
-while (!(await begin().then(() => true, () => false))) await new Promise((resolve) => setTimeout(resolve, AGAIN));
-onChosen(() => begin().then(changed, () => {})); // by another tab
 root.replaceChildren();
 show();
+while (!(await begin().then(() => true, () => false))) await new Promise((resolve) => setTimeout(resolve, AGAIN));
+onChosen(() => begin().then(changed, () => {})); // by another tab
+changed();
 session.start();

@@ -1,6 +1,6 @@
 /**
  * The console's texts: those of the setting, or else of the page (`data-locale`), or else of the browser.
- * `begin` has to be waited for before anything is shown.
+ * Until `begin` is done there is the page's title, and no other text.
  */
 
 import { Times } from "../kit/times.js";
@@ -12,7 +12,7 @@ export const LANGUAGES = ["en", "zh"];
 const KEY = "language";
 const root = document.getElementById("console");
 
-let words = new Words({}, { language: "en", locale: "en" }); // until `begin`
+let words = new Words({ title: document.title }, { language: "en", locale: "en" }); // until `begin`
 let times = new Times("en");
 
 /** The text under *key* with its *values*. */
