@@ -358,12 +358,13 @@ def test_a_catalogue_of_the_pages_own_under_any_name(
     expect(page.get_by_role("heading", name="My own words")).to_be_visible()
 
 
-def test_a_catalogue_of_the_pages_own_that_is_not_there(
-    bystander: LiveServer, visit: Visit
+@pytest.mark.parametrize("address", ["/none.json", "none.json", "http://[", "/widget.js"])
+def test_a_catalogue_of_the_pages_own_that_is_none(
+    bystander: LiveServer, visit: Visit, address: str
 ) -> None:
     page = visit(f"{bystander.url}/", expected=("404",))
     page.evaluate("csapp('on', 'error', ({ code }) => { window.code = code })")
-    page.evaluate("csapp('setLocale', 'de', '/none.json')")
+    page.evaluate("address => csapp('setLocale', 'de', address)", address)
     page.evaluate("csapp('open')")
     expect(page.get_by_role("heading", name="Wie können wir helfen?")).to_be_visible()
     assert page.evaluate("code") == "no_catalogue"

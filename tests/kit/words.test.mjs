@@ -107,3 +107,8 @@ test("without it, ours is said, and that it failed", async () => {
 test("without ours it throws", async () => {
   await assert.rejects(loaded({}, { wanted: ["de"] }), /de\.json: 404/);
 });
+
+test("a browser that says nothing of languages gets English", async () => {
+  const { words } = await loaded({ "/locales/en.json": { a: "a" } }, { wanted: undefined });
+  assert.equal(words.t("a"), "a");
+});

@@ -15,6 +15,8 @@
 import { Alarms } from "./alarms.js";
 import { Chat } from "./chat.js";
 import { Drafts } from "./drafts.js";
+import { environment } from "./environment.js";
+import { Events } from "./events.js";
 import { ChatError, Line } from "./line.js";
 import { Outbox, OVER } from "./outbox.js";
 import { browserStorage, Kept } from "./storage.js";
@@ -34,8 +36,7 @@ export class ChatClient {
   #locale;
   #env;
   #store;
-  #listeners = {};
-  #dirty = false;
+  #events = new Events(() => this.#save());
   #alarms;
   #line;
   #outbox;
@@ -65,23 +66,11 @@ export class ChatClient {
   /**
    * *url* of the door, `wss:` or `https:`; *role* `user` or `waiter`; *token* a string, or a function
    * of `{refresh, renew}` (the last one was refused; it runs out soon) that returns one or a promise of
-   * one. *storage*: null
-   * for none, `localStorage` by default; its keys begin with *key*. *environment*: for tests.
+   * one. *storage*: null for none, `localStorage` by default; its keys begin with *key*.
+   * *environment*: for tests.
    */
-  constructor({ url, role, token, storage, key = "csapp", locale, environment }) {
-    const page = globalThis;
-    this.#env = {
-      WebSocket: page.WebSocket,
-      setTimeout: (...args) => setTimeout(...args),
-      clearTimeout: (timer) => clearTimeout(timer),
-      random: Math.random,
-      now: Date.now,
-      addEventListener: (...args) => page.addEventListener?.(...args),
-      online: () => page.navigator?.onLine !== false,
-      visible: () => page.document?.visibilityState !== "hidden",
-      locks: page.navigator?.locks,
-      ...environment,
-    };
+  constructor({ url, role, token, storage, key = "csapp", locale, environment: given }) {
+    this.#env = environment(given);
     this.#role = role;
     this.#locale = locale?.slice(0, 35);
     this.#store = new Kept(storage === undefined ? browserStorage("localStorage") : storage, `${key}:${role}:`);
@@ -100,7 +89,7 @@ export class ChatClient {
     const door = new URL(url, globalThis.document?.baseURI);
     door.protocol = door.protocol.replace("http", "ws");
     const line = (this.#line = new Line({ url: door, token, env, alarms, tab }, this.#ofLine));
-    const outbox = (this.#outbox = new Outbox({ store, tab, env, alarms }, this.#ofOutbox));
+    const outbox = (this.#outbox = new Outbox({ store, tab, env, alarms, line }, this.#ofOutbox));
     this.#transcript = new Transcript({ line, outbox }, this.#ofTranscript);
   }
 
@@ -110,9 +99,9 @@ export class ChatClient {
     return {
       authenticate: () => this.#authenticate(),
       frame: (...args) => this.#take(...args),
-      status: (status) => this.#emit("status", status),
+      status: (status) => this.#events.emit("status", status),
       complain: (error) => this.#complain(error),
-      changed: () => this.#changed(),
+      changed: () => this.#events.changed(),
       clear: () => this.#clear(),
       dropped: () => this.#dropped(),
       refused: () => this.#role === "waiter" && this.#decide(null), // a later login begins anew
@@ -123,19 +112,12 @@ export class ChatClient {
   }
 
   get #ofOutbox() {
-    const isOnline = () => this.#line.isOnline;
     return {
       chat: (conversation) => this.#chat(conversation),
-      say: (chat, { id, text }) => {
-        this.#put("message_text", { message: text }, chat, id);
-        this.#line.expect();
-      },
+      say: (chat, { id, text }) => this.#put("message_text", { message: text }, chat, id),
       doubt: (chat) => this.#doubt(chat),
-      emit: (...args) => this.#emit(...args),
-      changed: () => this.#changed(),
-      get isOnline() {
-        return isOnline();
-      },
+      emit: (...args) => this.#events.emit(...args),
+      changed: () => this.#events.changed(),
     };
   }
 
@@ -144,7 +126,7 @@ export class ChatClient {
       chat: (conversation) => this.#chat(conversation),
       end: (chat) => this.#end(chat, true),
       settled: (chat) => this.#tellRead(chat),
-      emit: (...args) => this.#emit(...args),
+      emit: (...args) => this.#events.emit(...args),
     };
   }
 
@@ -167,12 +149,11 @@ export class ChatClient {
 
   /** Call `fn(detail)` on events of *type*. Returns a function that ends it. */
   on(type, fn) {
-    (this.#listeners[type] ??= new Set()).add(fn);
-    return () => this.off(type, fn);
+    return this.#events.on(type, fn);
   }
 
   off(type, fn) {
-    this.#listeners[type]?.delete(fn);
+    this.#events.off(type, fn);
   }
 
   /** Connect, and come back whenever the line is lost. */
@@ -254,7 +235,7 @@ export class ChatClient {
     chat._typed = -Infinity; // a message says as much
     this.#alarms.set(`typing ${chat.conversation}`);
     this.#outbox.post(message);
-    this.#emit("message", { chat, message, live: false });
+    this.#events.emit("message", { chat, message, live: false });
     return message;
   }
 
@@ -272,7 +253,7 @@ export class ChatClient {
   discard(id) {
     if (this.#outbox.get(id)?.message.state !== "failed") return null;
     const message = this.#outbox.take(id);
-    this.#changed();
+    this.#events.changed();
     return message;
   }
 
@@ -295,7 +276,7 @@ export class ChatClient {
     chat._read = upTo;
     chat._count();
     this.#tellRead(chat);
-    this.#emit("read", { chat });
+    this.#events.emit("read", { chat });
   }
 
   /** The unsent text of a chat, or of the next one; over reloads too. */
@@ -399,7 +380,7 @@ export class ChatClient {
       this.#ticket = queue.ticket;
       this.queue = queue;
       this.#setPhase("queued");
-      this.#emit("queue", queue);
+      this.#events.emit("queue", queue);
     },
     connect_success: (peer) => this.#leaving || this.#enter(peer),
     new_connection: (peer) => this.#enter(peer),
@@ -427,18 +408,18 @@ export class ChatClient {
     unready: ({ capacity }) => this.#setDuty({ ready: false, capacity }),
     queue_status: (line) => {
       this.line = line;
-      this.#emit("line", line);
+      this.#events.emit("line", line);
     },
     typing: ({ on }, _, chat) => chat && this.#setTyping(chat, on),
     read: ({ seq }, _, chat) => {
       if (!chat) return;
       chat.readByPeer = Math.max(chat.readByPeer, seq);
-      this.#emit("read", { chat });
+      this.#events.emit("read", { chat });
     },
     presence: ({ state }, _, chat) => {
       if (!chat) return;
       chat.presence = state;
-      this.#emit("presence", { chat });
+      this.#events.emit("presence", { chat });
     },
   };
 
@@ -449,7 +430,7 @@ export class ChatClient {
   }
 
   #complain({ code, message, retry_after: retryAfter }, reply) {
-    this.#emit("error", { code, message, retryAfter, reply });
+    this.#events.emit("error", { code, message, retryAfter, reply });
   }
 
   // ---- asking for a waiter, being one ------------------------------------
@@ -470,7 +451,7 @@ export class ChatClient {
   #decide(want) {
     this.#want = want;
     this.#since = this.#env.now();
-    this.#changed();
+    this.#events.changed();
   }
 
   #wish(want) {
@@ -496,12 +477,12 @@ export class ChatClient {
     if (phase !== "queued") this.queue = null;
     if (phase === this.phase) return;
     this.phase = phase;
-    this.#emit("phase", phase);
+    this.#events.emit("phase", phase);
   }
 
   #setDuty(duty) {
     this.duty = duty;
-    this.#emit("duty", duty);
+    this.#events.emit("duty", duty);
   }
 
   /** All that leaving means on this side. */
@@ -581,7 +562,7 @@ export class ChatClient {
     const change = known?.state === "open" ? "changed" : "opened";
     chat.state = "open";
     if (this.#role === "user") this.#serve(chat);
-    this.#emit("chat", { chat, change });
+    this.#events.emit("chat", { chat, change });
   }
 
   /** A user's chat begins, or goes on. */
@@ -619,7 +600,7 @@ export class ChatClient {
     if (chat.state === "open") {
       chat.state = "ended";
       chat.typing = false;
-      this.#emit("chat", { chat, change: "ended" });
+      this.#events.emit("chat", { chat, change: "ended" });
       if (this.#role === "user" && chat.conversation === this.#current) {
         this.#want = null;
         this.#ticket = undefined;
@@ -634,7 +615,7 @@ export class ChatClient {
     this.#alarms.set(name, on ? TYPED : undefined, () => this.#setTyping(chat, false));
     if (chat.typing === on) return;
     chat.typing = on;
-    this.#emit("typing", { chat });
+    this.#events.emit("typing", { chat });
   }
 
   #tellRead(chat) {
@@ -706,29 +687,6 @@ export class ChatClient {
     this.#setPhase("idle");
     this.#drafts.clear();
     this.#outbox.clear();
-  }
-
-  // ---- small things ------------------------------------------------------
-
-  #emit(type, detail) {
-    for (const fn of [...(this.#listeners[type] ?? [])]) {
-      try {
-        fn(detail);
-      } catch (error) {
-        (globalThis.reportError ?? console.error)(error); // the page's own; it must not stop us
-      }
-    }
-    if (type !== "change") this.#changed();
-  }
-
-  #changed() {
-    if (this.#dirty) return;
-    this.#dirty = true;
-    queueMicrotask(() => {
-      this.#dirty = false;
-      this.#save();
-      this.#emit("change");
-    });
   }
 }
 

@@ -19,18 +19,20 @@ export class Outbox {
   #tab;
   #env;
   #alarms;
+  #line;
   #client;
 
   /**
    * In *store*, under the name of this *tab*. *client* has `chat(conversation)` (makes it where there
-   * is none), `say(chat, message)`, `doubt(chat)` (it may be over), `emit(type, detail)`, `changed()`,
-   * `isOnline`.
+   * is none), `say(chat, message)`, `doubt(chat)` (it may be over), `emit(type, detail)`,
+   * `changed()`.
    */
-  constructor({ store, tab, env, alarms }, client) {
+  constructor({ store, tab, env, alarms, line }, client) {
     this.#store = store;
     this.#tab = tab;
     this.#env = env;
     this.#alarms = alarms;
+    this.#line = line;
     this.#client = client;
   }
 
@@ -91,6 +93,7 @@ export class Outbox {
       if (sent) continue;
       entry.sent = true;
       this.#client.say(chat, message);
+      this.#line.expect();
       if (!all) return;
     }
   }
@@ -188,7 +191,7 @@ export class Outbox {
       message.state = message.state === "failed" ? "failed" : "sending";
       this.#enlist(message);
       const chat = this.#client.chat(message.conversation);
-      if (this.#client.isOnline && chat.conversation && !chat._met) this.#client.doubt(chat);
+      if (this.#line.isOnline && chat.conversation && !chat._met) this.#client.doubt(chat);
       else this.speak(chat);
     }
     this.save(heir);

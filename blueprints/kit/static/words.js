@@ -38,7 +38,8 @@ export function choose(wanted, known) {
  * The `Words` that `choose` finds in *folder*, with the catalogue at *own* over them, which is in the
  * first language of *wanted*. `failed(error)`: there is none at *own*. Throws where *folder* has none.
  */
-export async function load({ wanted, known, folder, own, failed }) {
+export async function load({ wanted: said, known, folder, own, failed }) {
+  const wanted = said ?? []; // an odd browser's languages
   const theirs = own && (await read(own).catch(failed));
   const chosen = choose(wanted, known);
   const ours = await read(new URL(`${chosen.language}.json`, folder));

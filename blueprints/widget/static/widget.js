@@ -201,7 +201,7 @@
       wanted: said ? [said] : navigator.languages,
       known: LANGUAGES,
       folder: new URL("locales/", FILES),
-      own: own && new URL(own, document.baseURI),
+      own,
       failed: noCatalogue,
     });
   };
