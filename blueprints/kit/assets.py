@@ -22,7 +22,7 @@ from .bundle import BLUEPRINTS, bundle
 TEXTS = (".js", ".css", ".json")
 
 #: modules that travel with all that they import
-BUNDLES = ("widget/panel.js", "widget/csapp-client.js")
+BUNDLES = ("widget/widget.js", "widget/panel.js", "widget/csapp-client.js")
 
 _BEHIND = re.compile(r" // | /\* .* \*/$")
 _QUOTES = "\"'`"

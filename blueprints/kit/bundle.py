@@ -81,7 +81,8 @@ def _id(name: str) -> str:
 def bundle(name: str) -> str:
     """The module *name* (`widget/panel.js`) with all that it imports.
 
-    What it imports while it runs (`import(…)`) stays outside. Raises `FileNotFoundError`, and
+    One that exports nothing becomes a classic script, in which nothing is a name of the page.
+    What is imported while it runs (`import(…)`) stays outside. Raises `FileNotFoundError`, and
     `ValueError` for an import or export of a form that is not known here.
     """
     found: dict[str, _Module] = {}
@@ -94,7 +95,10 @@ def bundle(name: str) -> str:
         found[one] = module  # after what it needs
 
     collect(name)
+    modules = [module.wrapped() for module in found.values()]
     entry = found[name]
+    if not entry.exports:
+        return "\n".join(["(() => {", *modules, "})();"]) + "\n"
     while entry.exports and entry.exports[0].startswith("..."):  # it only passes on
         entry = found[entry.needs[0]]
-    return "\n".join([*(module.wrapped() for module in found.values()), entry.exported()]) + "\n"
+    return "\n".join([*modules, entry.exported()]) + "\n"

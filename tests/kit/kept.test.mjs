@@ -50,6 +50,16 @@ for (const [name, storage] of [["none", null], ["full", Object.assign(new Storag
   });
 }
 
+test("all is cleared, also what others keep beside it", () => {
+  const storage = new Storage();
+  // as a browser's: its keys are its own properties
+  const shown = new Proxy(storage, { ownKeys: () => [...storage.kept.keys()], getOwnPropertyDescriptor: (_, key) => ({ value: storage.getItem(key), enumerable: true, configurable: true }) });
+  const kept = new Kept(shown, "x:");
+  for (const key of ["x:", "x:a", "x:client:state", "y:a"]) storage.setItem(key, "1");
+  kept.clear();
+  assert.deepEqual([...storage.kept.keys()], ["y:a"]);
+});
+
 test("a storage whose very name is forbidden is none", () => {
   Object.defineProperty(globalThis, "forbidden", { configurable: true, get() { throw new Error("SecurityError"); } });
   assert.equal(browserStorage("forbidden"), null);

@@ -74,6 +74,16 @@ def test_it_does_what_the_modules_do(house: Path, name: str):
     assert run(bundle(name), "console.log(Object.keys(sent).join())", house) == "later,three,told"
 
 
+def test_one_that_exports_nothing_is_a_classic_script(house: Path):
+    script = 'import { one } from "../kit/one.js";\nglobalThis.said = [one, typeof KEY];\n'
+    (house / "face" / "static" / "script.js").write_text(script)
+    (house / "sent.cjs").write_text(bundle("face/script.js") + "console.log(said.join());\n")
+    done = subprocess.run(
+        ["node", str(house / "sent.cjs")], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("1,undefined\n", "")
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -50,4 +50,15 @@ export class Kept {
   remove(key) {
     this.set(key);
   }
+
+  /** Everything, also what others keep under keys that begin so. */
+  clear() {
+    this.#held.clear();
+    try {
+      const all = Object.keys(this.#storage).filter((key) => key.startsWith(this.#prefix));
+      for (const key of all) this.#storage.removeItem(key);
+    } catch {
+      // forbidden, or none: then there is nothing
+    }
+  }
 }

@@ -79,7 +79,7 @@ export class Panel {
     this.#visit.begin();
     if (PHONE.matches) this.#dialog.showModal();
     else this.#dialog.open = true; // `show()` would take the focus in any case
-    remember(this.#widget.store.key, true);
+    this.#widget.opened.set("", true);
     this.show();
     this.#log.toEnd();
     this.#visit.seen();
@@ -90,7 +90,7 @@ export class Panel {
     if (!this.isOpen) return;
     const focused = this.#dialog.contains(this.#dialog.getRootNode().activeElement);
     this.#dialog.close();
-    remember(this.#widget.store.key, false);
+    this.#widget.opened.remove("");
     this.#visit.rest();
     this.#widget.closed(focused);
   }
@@ -320,14 +320,5 @@ export class Panel {
     const region = this.isOpen ? this.#inside : this.#outside;
     while (region.childElementCount > 4) region.firstChild.remove();
     region.append(element("p", "", text));
-  }
-}
-
-function remember(key, open) {
-  try {
-    if (open) sessionStorage.setItem(key, "");
-    else sessionStorage.removeItem(key);
-  } catch {
-    // forbidden: then the panel is closed on the next page
   }
 }

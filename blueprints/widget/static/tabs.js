@@ -4,14 +4,18 @@
  * where all read the same.
  */
 
+import { browserStorage, Kept } from "../kit/storage.js";
+
+const LAST = ":tab"; // which was looked at last
+
 export class Tabs {
   #name = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
-  #place;
+  #kept;
   #channel;
 
   /** *key*: what the tabs have in common. *heard(message)*: another tab has told something. */
   constructor(key, heard) {
-    this.#place = `${key}:tab`;
+    this.#kept = new Kept(browserStorage("localStorage"), key);
     this.#channel = new BroadcastChannel(key);
     this.#channel.onmessage = ({ data }) => (data === "gone" ? this.#claim() : heard(data));
     addEventListener("focus", () => this.#claim());
@@ -30,11 +34,7 @@ export class Tabs {
   }
 
   get #speaks() {
-    try {
-      return (localStorage.getItem(this.#place) ?? this.#name) === this.#name;
-    } catch {
-      return true;
-    }
+    return (this.#kept.get(LAST) ?? this.#name) === this.#name;
   }
 
   /** Tell the other tabs. */
@@ -43,10 +43,6 @@ export class Tabs {
   }
 
   #claim() {
-    try {
-      localStorage.setItem(this.#place, this.#name);
-    } catch {
-      // full or forbidden: then each tab is by itself
-    }
+    this.#kept.set(LAST, this.#name); // where that is forbidden, each tab is by itself
   }
 }

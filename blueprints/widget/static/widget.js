@@ -5,6 +5,10 @@
  * loads the panel at the first click, or at once when a chat is under way. It
  * stores nothing. docs/widget.md has the options, the commands and the events.
  */
+
+import { browserStorage, Kept } from "../kit/storage.js";
+import { asTag, load as loadWords } from "../kit/words.js";
+
 (() => {
   const script = document.currentScript;
   const asked = window.csapp?.q ?? [];
@@ -119,48 +123,23 @@
 
   // ---- what this browser remembers ----------------------------------------
 
-  let held = null; // where storage is full or forbidden, until the page is left
+  const kept = new Kept(browserStorage("localStorage"), KEY);
   const store = {
     key: KEY,
-    get: () => {
-      if (held) return held;
-      try {
-        return JSON.parse(localStorage.getItem(KEY)) ?? {};
-      } catch {
-        return {};
-      }
-    },
-    set: (changes) => {
-      const state = { ...store.get(), ...changes };
-      try {
-        localStorage.setItem(KEY, JSON.stringify(state));
-      } catch {
-        held = state;
-      }
-    },
+    get: () => kept.get("") ?? {},
+    set: (changes) => kept.set("", { ...store.get(), ...changes }),
     /** Everything, also what the protocol's client has kept. */
-    clear: () => {
-      held = null;
-      try {
-        Object.keys(localStorage)
-          .filter((key) => key.startsWith(KEY))
-          .forEach((key) => localStorage.removeItem(key));
-      } catch {
-        // forbidden: then there is nothing
-      }
-    },
+    clear: () => kept.clear(),
   };
+  /** Whether the panel is open in this tab, over reloads. */
+  const opened = new Kept(browserStorage("sessionStorage"), KEY);
   const underWay = () => ["queued", "served"].includes(store.get().phase);
 
   /** Whether the panel was open on this tab's last page; a phone's screen is not covered unasked. */
   const wasOpen = () => {
     const covers = matchMedia("(max-width: 480px)").matches;
     if (covers && performance.getEntriesByType("navigation")[0]?.type !== "reload") return false;
-    try {
-      return sessionStorage.getItem(KEY) !== null;
-    } catch {
-      return false;
-    }
+    return opened.get("") !== null;
   };
 
   // ---- events ---------------------------------------------------------------
@@ -194,10 +173,9 @@
   const noCatalogue = (error) => emit("error", { code: "no_catalogue", message: String(error) });
 
   /** The words of *locale*, or else of the page, or of the browser; *own*: a catalogue of the page's. */
-  const load = async (locale, own) => {
-    const { asTag, load: read } = await module("../kit/words.js");
+  const load = (locale, own) => {
     const said = asTag(locale) || asTag(document.documentElement.lang);
-    return read({
+    return loadWords({
       wanted: said ? [said] : navigator.languages,
       known: LANGUAGES,
       folder: new URL("locales/", FILES),
@@ -213,6 +191,7 @@
     base = BASE;
     files = FILES;
     store = store;
+    opened = opened;
     emit = emit;
     frame = document.createElement("div");
     /** The token that the page has given with `identify`, or a function that fetches one. */
