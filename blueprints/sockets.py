@@ -8,8 +8,9 @@ when the chat begins instead of when it ends, hours later.
 
 from __future__ import annotations
 
-import errno
+import contextlib
 import logging
+import socket
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from typing import Any
@@ -23,6 +24,7 @@ from services.security_log import Event, security
 from services.server import ChatServer, Refused
 from services.transport import handshake
 from services.transport.connection import Connection
+from services.webserver import socket_of
 from services.wire.codes import ErrorCode
 
 from .extension import Extension, problem
@@ -52,7 +54,13 @@ class Conversation(Response):
 
 
 class _Talking:
-    """The body: its first piece is the conversation, and there is no second one."""
+    """The body: the conversation is held while its first piece is asked for, and it is empty.
+
+    It ends as any body ends, because whoever watches an application takes an exception
+    for a failure of it: error trackers, tracers, debuggers. What the web server then
+    wants to write is a response without a body, into a socket that is shut down, and
+    each of them takes that for a client that went away.
+    """
 
     def __init__(self, converse: Callable[[Environ], None], environ: Environ) -> None:
         self._converse = converse
@@ -63,12 +71,17 @@ class _Talking:
 
     def __next__(self) -> bytes:
         environ, self._environ = self._environ, {}
-        try:
-            self._converse(environ)
-        except Exception:  # whatever it is, no HTTP bytes may follow in this stream
-            log.exception("a conversation failed")
-        # Each web server takes this for a client that went away, and writes nothing.
-        raise ConnectionResetError(errno.ECONNRESET, "the WebSocket has ended")
+        if environ:
+            sock = socket_of(environ)
+            try:
+                self._converse(environ)
+            except Exception:
+                log.exception("a conversation failed")
+            # Whatever has happened, no HTTP bytes may follow in this stream.
+            if sock is not None:
+                with contextlib.suppress(OSError):
+                    sock.shutdown(socket.SHUT_RDWR)
+        raise StopIteration
 
 
 class ChatSock(Sock):  # type: ignore[misc]  # the library has no types

@@ -18,7 +18,7 @@ from services.bounds import ANSWER_TIME, BODY_TIME
 from services.origin import client_address
 from services.server import RETRY, ChatServer
 from services.timers import Timer
-from services.webserver import SOCKETS, is_test_client
+from services.webserver import is_test_client, socket_of
 from services.wire.codes import ErrorCode
 
 from .denial import Denied
@@ -102,8 +102,7 @@ class Visit:
 
 def _cut(server: ChatServer, environ: dict[str, Any], how: int) -> None:
     """Shut the connection of a request down beneath the web server."""
-    sock = next((environ[name] for name in SOCKETS if name in environ), None)
-    if sock is not None:
+    if (sock := socket_of(environ)) is not None:
         server.runtime.hang_up(sock, how)
 
 

@@ -91,9 +91,10 @@ class Runtime(Protocol):
         """
 
     def own(self, sock: Any) -> socket.socket | None:
-        """A second socket on the line of *sock*, so that whoever gave it may close his.
+        """A second socket on the line of *sock*, which itself has no line any more.
 
-        None where a conversation has to stay in the greenlet or thread it came with.
+        Whoever gave *sock* gets a broken pipe when it writes, and may close it. None
+        where a conversation has to stay in the greenlet or thread it came with.
         """
 
     def hang_up(self, sock: Any, how: int) -> None:
@@ -163,7 +164,9 @@ class GeventRuntime:
     def own(self, sock: Any) -> socket.socket | None:
         if isinstance(sock, ssl.SSLSocket):
             return None  # what it has read ahead cannot be shared
-        return _bare(sock, os.dup(sock.fileno()))
+        bare = _bare(sock, os.dup(sock.fileno()))
+        os.dup2(_dead_end().fileno(), sock.fileno(), inheritable=False)
+        return bare
 
     def hang_up(self, sock: Any, how: int) -> None:
         # Not gevent's own `shutdown`: whoever waits would find its descriptor closed.
@@ -303,6 +306,23 @@ def _bare(sock: socket.socket, descriptor: int) -> socket.socket:
     bare: socket.socket = _plain_socket()(sock.family, sock.type, sock.proto, fileno=descriptor)
     bare.setblocking(False)
     return bare
+
+
+@cache
+def _dead_end() -> socket.socket:
+    """A socket at whose other end nobody is, and nobody will be."""
+    mine, other = _plain_socketpair()()
+    other.close()
+    return mine
+
+
+@cache
+def _plain_socketpair() -> Callable[[], tuple[socket.socket, socket.socket]]:
+    from gevent import monkey
+
+    plain: Callable[[], tuple[socket.socket, socket.socket]]
+    plain = monkey.get_original("socket", "socketpair")
+    return plain
 
 
 @cache

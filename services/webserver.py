@@ -40,6 +40,11 @@ def unfit(environ: Mapping[str, Any], *, shared: bool) -> str:
     return ""
 
 
+def socket_of(environ: Mapping[str, Any]) -> Any:
+    """The socket of the request; None where the web server keeps it."""
+    return next((environ[name] for name in SOCKETS if name in environ), None)
+
+
 def is_test_client(environ: Mapping[str, Any]) -> bool:
     """Whether no web server made *environ*: a host's tests may ask for tokens all the same."""
     return not any(name in environ for name in (*_SIGNS, *SOCKETS))
