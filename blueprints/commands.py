@@ -19,7 +19,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from services.identity import Identity, TokenRole, Tokens
+from services.identity import MAX_NAME, Identity, TokenRole, Tokens, name_text
 from services.instance import NoSecret
 from services.settings import MAX_LIFETIME
 
@@ -80,6 +80,8 @@ def _tokens() -> Tokens:
 )
 def token(role: str, subject: str, name: str, count: int | None, lifetime: int | None) -> None:
     """Print one token a line."""
+    if name_text(name) != name:
+        raise click.ClickException(f"name: at most {MAX_NAME} characters, and no NUL")
     subjects = [subject] if count is None else [f"{subject}-{number}" for number in range(count)]
     for one in subjects:
         try:

@@ -8,13 +8,13 @@ visitor. The log has one line a minute.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from flask import Request
 from werkzeug.exceptions import HTTPException
 
-from services.identity import Identity
+from services.identity import Identity, NoIdentity
 from services.seldom import Seldom
 from services.server import RETRY
 from services.wire.codes import ErrorCode
@@ -34,6 +34,8 @@ def ask_host(callback: Callable[[Request], Who] | None, asked: Request) -> Ident
         who = callback(asked)
     except HTTPException:
         raise  # the host answers by itself
+    except NoIdentity as error:
+        raise _failed(callback, str(error)) from None
     except Exception as error:  # not its words: they may quote rows of the host's database
         log.debug("the host cannot say who somebody is", exc_info=True)
         raise _failed(callback, type(error).__name__) from None
@@ -57,15 +59,7 @@ def identity_of(who: Any) -> Identity | None:
         return who
     if callable(get_id := getattr(who, "get_id", None)):
         return identity_of(get_id())
-    if who is False:
-        return None
-    kind: Any = type(who)
-    plain: Any = object
-    has_text = kind.__str__ is not plain.__str__ or kind.__repr__ is not plain.__repr__
-    is_many = isinstance(who, Collection) and not isinstance(who, str)  # bytes as well
-    if who is True or is_many or not has_text:
-        raise ValueError(f"subject: an id is required, and not an object of {kind.__name__}")
-    return Identity(str(who))
+    return None if who is False else Identity(who)
 
 
 def _failed(callback: Callable[[Request], Who], why: str) -> Denied:

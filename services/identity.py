@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
@@ -24,6 +25,7 @@ from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer, want_
 
 from .bounds import TICKET_LIFETIME
 from .errors import CSAppError
+from .seldom import Seldom
 from .settings import MAX_LIFETIME
 from .wire.codes import ErrorCode
 
@@ -37,6 +39,9 @@ LATEST = 253_402_300_799_000
 STRANGER = "anonymous-"
 
 
+_say = Seldom(logging.getLogger("csapp"))
+
+
 class TokenRole(StrEnum):
     """What a token lets its bearer be."""
 
@@ -45,11 +50,18 @@ class TokenRole(StrEnum):
     ADMIN = "admin"
 
 
+class NoIdentity(CSAppError, ValueError):
+    """What is given as an id can be nobody's; says no word of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """Who somebody is, as a token says or a host application's callback returns.
 
-    *subject* is stable for a person (a user id); *name* is what others see.
+    *subject* is stable for a person (a user id); *name* is what others see. An id that is
+    no string (a number, a UUID) is taken as its text; so is a name, of which `None` is
+    none, and what cannot be shown or is too long is cut out or off. Raises `NoIdentity`
+    for what can be nobody's id: what is cut off one could make two people one.
     """
 
     subject: str
@@ -64,13 +76,49 @@ class Identity:
         return self.role is TokenRole.USER and self.subject.startswith(STRANGER)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.subject, str) or not 0 < len(self.subject) <= MAX_SUBJECT:
-            raise ValueError(f"subject: a string of 1 to {MAX_SUBJECT} characters is required")
-        if not isinstance(self.name, str) or len(self.name) > MAX_NAME:
-            raise ValueError(f"name: a string of at most {MAX_NAME} characters is required")
-        for what, value in (("subject", self.subject), ("name", self.name)):
-            if "\0" in value or not is_unicode(value):
-                raise ValueError(f"{what}: NUL and halves of characters are not allowed")
+        subject = id_text(self.subject)
+        if not 0 < len(subject) <= MAX_SUBJECT:
+            raise NoIdentity(f"subject: a string of 1 to {MAX_SUBJECT} characters is required")
+        if not _is_clean(subject):
+            raise NoIdentity("subject: NUL and halves of characters are not allowed")
+        object.__setattr__(self, "subject", subject)
+        name = name_text(self.name)
+        if isinstance(self.name, str) and self.name != name:
+            _say("name", logging.WARNING, "a name is told as far as it can be: not all of it is")
+        object.__setattr__(self, "name", name)
+
+
+def id_text(value: Any) -> str:
+    """The text of an id. Raises `NoIdentity` for what would be an id that many share, or changes.
+
+    That is a truth, nothing, a collection, and an object without a text of its own.
+    """
+    if type(value) is str:
+        return value
+    kind: Any = type(value)
+    plain: Any = object
+    has_text = kind.__str__ is not plain.__str__ or kind.__repr__ is not plain.__repr__
+    is_many = isinstance(value, Collection) and not isinstance(value, str)  # bytes as well
+    if value is None or isinstance(value, bool) or is_many or not has_text:
+        raise NoIdentity(f"subject: an id is required, and not an object of {kind.__name__}")
+    return str(value)
+
+
+def name_text(value: Any) -> str:
+    """What can be shown of a name: at most `MAX_NAME` characters, empty for None. Never raises."""
+    if value is None:
+        return ""
+    try:
+        text = str(value)
+    except Exception:  # of the host's own objects
+        return ""
+    if not _is_clean(text):
+        text = text.replace("\0", "").encode(errors="replace").decode()
+    return text[:MAX_NAME]
+
+
+def _is_clean(value: str) -> bool:
+    return "\0" not in value and is_unicode(value)
 
 
 def is_unicode(value: str) -> bool:
@@ -269,8 +317,13 @@ def _identity(claims: dict[str, Any], role: TokenRole) -> Identity:
     sid = claims.get("sid")
     if not isinstance(sid, str) or "\0" in sid or not is_unicode(sid):
         raise _unfit("sid: a string is required")
+    subject, name = claims.get("sub", ""), claims.get("name", "")
+    if not isinstance(subject, str):
+        raise _unfit("subject: a string is required")
+    if not isinstance(name, str) or name_text(name) != name:
+        raise _unfit(f"name: a string of at most {MAX_NAME} characters is required")
     try:
-        return Identity(claims.get("sub", ""), claims.get("name", ""), role, sid)
+        return Identity(subject, name, role, sid)
     except ValueError as error:
         raise _unfit(str(error)) from None
 

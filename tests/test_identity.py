@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import random
 import time
+from uuid import UUID
 
 import msgspec
 import pytest
 from flask import Flask
+from markupsafe import Markup
 
 from csapp import CSApp
 from services.bounds import TICKET_LIFETIME
@@ -126,10 +128,41 @@ def test_what_is_not_ours_is_not_valid(spoil):
     assert refused(tokens, Tokens([OTHER], 60).sign(ANN)) is ErrorCode.INVALID_TOKEN
 
 
-@pytest.mark.parametrize("subject", ["", "x" * 201, None, 5, "a\0b", "\ud800"])
-def test_a_subject_is_a_short_string(subject):
+@pytest.mark.parametrize(
+    "subject", ["", "x" * 201, None, True, False, b"5", ["5"], object(), "a\0b", "\ud800"]
+)
+def test_what_can_be_nobodys_id(subject):
     with pytest.raises(ValueError, match="subject"):
         Identity(subject)
+
+
+@pytest.mark.parametrize("subject", [5, UUID(int=7)])
+def test_an_id_is_taken_as_its_text(subject):
+    assert Identity(subject) == Identity(str(subject))
+
+
+class Wordless:
+    def __str__(self) -> str:
+        raise LookupError
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        (None, ""),
+        ("x" * 201, "x" * 200),
+        ("a\0b", "ab"),
+        ("a\ud800b", "a?b"),
+        (7, "7"),
+        (Markup("<b>"), "<b>"),
+        (Wordless(), ""),
+    ],
+)
+def test_a_name_is_shown_as_far_as_it_can_be(name, shown):
+    identity = Identity("ann", name)
+    assert (identity.name, type(identity.name)) == (shown, str)
+    tokens = Tokens([OLD], 60)
+    assert tokens.verify(tokens.sign(identity), TokenRole.USER).name == shown
 
 
 #: what a script that has the secret may sign by mistake, each beside claims that are well

@@ -290,6 +290,33 @@ def test_the_log_says_so_without_the_words_of_the_host(monkeypatch: pytest.Monke
     ]
 
 
+@pytest.mark.parametrize("name", [None, "x" * 201, "a\0b", 7])
+def test_an_identity_of_the_hosts_own_making_opens_the_chat(name: Any):
+    host = Host()
+    host.chat.identify_visitor(lambda request: Identity(42, name))  # type: ignore[arg-type]
+    told = post(host.app, VISITOR).get_json()
+    assert (told["sub"], told["name"]) == ("42", Identity("42", name).name)
+    with host.app.test_request_context():
+        assert "data-visitor=" in render_template_string("{{ csapp_widget() }}")
+
+
+def test_the_log_says_what_is_wrong_with_an_id(caplog: pytest.LogCaptureFixture):
+    host = Host()
+
+    @host.chat.identify_visitor
+    def who_has_no_id(request: Any) -> Identity:
+        return Identity("", "Ann")
+
+    for _ in range(3):
+        assert post(host.app, VISITOR).status_code == 503
+        with host.app.test_request_context():
+            assert "<script" in render_template_string("{{ csapp_widget() }}")
+    assert [one.getMessage() for one in caplog.records] == [
+        "who_has_no_id cannot say who somebody is: "
+        "subject: a string of 1 to 200 characters is required"
+    ]
+
+
 def test_a_subject_may_be_a_number_or_a_uuid():
     host = Host()
     for who in (42, UUID(int=7)):
