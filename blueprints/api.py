@@ -5,12 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, Response, jsonify
 
 from .cors import shared
+from .door import Door
 from .extension import Extension
 
 
 def blueprint(extension: Extension) -> Blueprint:
     """`GET /v1/status`."""
-    doors = Blueprint("csapp_api", __name__)
+    doors = Door("csapp_api", __name__)
     doors.after_request(shared(extension.server, "status"))
 
     @doors.get("/v1/status")

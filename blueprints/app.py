@@ -22,7 +22,7 @@ from services.succession import take_over
 
 from . import refusals
 from .demo import shop
-from .extension import Callbacks, Extension, Who
+from .extension import Blueprints, Callbacks, Extension, Who
 from .host_word import identity_of
 from .register import register
 
@@ -57,9 +57,12 @@ class CSApp:
 
         Reads the `CSAPP_*` keys of `app.config` and writes the defaults of
         those that are missing. Raises `SettingsError` for a value that
-        cannot be used. Touches nothing else of the application: no
-        headers, error handlers, logging, session or `SOCK_SERVER_OPTIONS`.
+        cannot be used, and `RuntimeError` where the chat is in *app* already.
+        Touches nothing else of the application: no headers, error handlers,
+        logging, session or `SOCK_SERVER_OPTIONS`.
         """
+        if "csapp" in app.extensions:
+            raise RuntimeError("the chat is in this application already: init_app was called twice")
         config = {key: value for key, value in app.config.items() if key.startswith(PREFIX)}
         config |= under_test.settings(os.environ)
         if url_prefix is not None:
@@ -75,7 +78,7 @@ class CSApp:
             log.critical("no chat is possible: %s", why)
         if "*" in settings.allowed_origins:
             log.warning("CSAPP_ALLOWED_ORIGINS=*: pages of any site may open chats here")
-        extension = Extension(ChatServer(settings), self._callbacks)
+        extension = Extension(ChatServer(settings), self._callbacks, owner=self)
         app.extensions["csapp"] = extension
         self._apps.add(app)
         register(app, extension, settings.url_prefix)
@@ -123,6 +126,16 @@ class CSApp:
 
     #: the same by another name
     sign_out = revoke
+
+    @property
+    def blueprints(self) -> Blueprints:
+        """The chat's blueprints, for what the host would do to all requests but these.
+
+        `if request.blueprint in chat.blueprints: return` in a hook; `for one in
+        chat.blueprints: limiter.exempt(one)` where an extension takes blueprints. To
+        iterate raises `RuntimeError` before `init_app`.
+        """
+        return Blueprints(self._apps)
 
     def _extension(self) -> Extension:
         """Of the application at work, or of the only one there is."""

@@ -20,6 +20,7 @@ from services.wire.codes import ErrorCode
 from . import browser
 from .asked import bearer, token_of, waiter
 from .cors import shared
+from .door import Door
 from .extension import Extension, problem
 from .host_word import ask_host
 from .login import Login
@@ -29,7 +30,7 @@ from .renewal import RENEWAL, Renewals, identity, is_stranger, lifetime
 def blueprint(extension: Extension) -> Blueprint:
     """`POST /v1/visitor/token`, and `/v1/waiter/login`, `…/me`, `…/logout` and `…/password`."""
     server = extension.server
-    doors = Blueprint("csapp_auth", __name__)
+    doors = Door("csapp_auth", __name__)
     doors.after_request(shared(server, "visitor_token"))
     renewals = Renewals(server)
     _for_visitors(doors, extension, renewals)

@@ -17,6 +17,7 @@ from services.wire.dates import rfc3339
 
 from .asked import Reception, whole
 from .denial import Denied
+from .door import Door
 from .extension import Extension
 
 MAX_BODY = 64 * 1024  # bytes: a text of 4096 characters, each escaped twice over
@@ -31,7 +32,7 @@ def blueprint(extension: Extension) -> Blueprint:
     """`/v1/canned` and what is below it."""
     reception = Reception(extension, CANNED)
     max_text = extension.server.settings.max_text
-    doors = Blueprint("csapp_canned", __name__)
+    doors = Door("csapp_canned", __name__)
 
     def ask(work: Callable[[CannedReplies, Identity], T]) -> T:
         def at(store: SQLStore, who: Identity) -> T:

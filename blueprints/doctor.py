@@ -29,7 +29,9 @@ from .commands import chat
 from .demo.waiters import WAITERS
 from .extension import Extension
 from .hashing import HASHING
+from .intercepted import examine as examine_doors
 from .look_at_gunicorn import MARK
+from .other_extensions import proxies_believed
 
 if TYPE_CHECKING:
     from services.desk.facts import RedisFacts
@@ -106,6 +108,8 @@ def _set_up(app: Flask, gunicorn: str, address: str | None) -> SetUp:
         readable=_readable(extension),
         shown_to_git=shown_to_git(_own_files(app, url)),
         answers=None if address is None else _answers(address),
+        intercepted=tuple(examine_doors(app, settings.url_prefix)),
+        proxy_fix=proxies_believed(app),
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Request, Response, jsonify
+from flask import Blueprint, Flask, Request, Response, jsonify
 
 from services.history.opening import own_store, prepare
 from services.history.sql import SQLStore
@@ -33,14 +33,44 @@ class Callbacks:
     waiter: Callable[[Request], Who] | None = None
 
 
+#: how the names of our blueprints begin
+OURS = "csapp_"
+
+
+class Blueprints(Collection[Blueprint]):
+    """The blueprints of the chat in one of *apps*; in all of them they have the same names.
+
+    `in` takes a name, such as `request.blueprint`, or a blueprint.
+    """
+
+    def __init__(self, apps: Collection[Flask]) -> None:
+        self._apps = apps
+
+    def __contains__(self, one: object) -> bool:
+        name = one.name if isinstance(one, Blueprint) else one
+        return isinstance(name, str) and name.startswith(OURS)
+
+    def __iter__(self) -> Iterator[Blueprint]:
+        for app in self._apps:
+            return iter(app.extensions["csapp"].doors)
+        raise RuntimeError("the chat is in no application yet: call chat.init_app(app) first")
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 @dataclass(slots=True)
 class Extension:
     """The state of one application."""
 
     server: ChatServer
     callbacks: Callbacks
+    #: the `CSApp`, which lives as long as the application: signals hold its methods weakly
+    owner: object = None
     #: passwords that everybody can read in the source: nobody signs in with one, but in the demo
     public_passwords: frozenset[str] = PUBLIC
+    #: what hangs in the application
+    doors: tuple[Blueprint, ...] = ()
 
     @property
     def has_store(self) -> bool:

@@ -8,6 +8,7 @@ from services.metrics import Metrics
 from services.server import UNAVAILABLE
 
 from . import refusals
+from .door import Door
 from .extension import Extension
 
 
@@ -15,7 +16,7 @@ def blueprint(extension: Extension) -> Blueprint:
     """`GET /healthz`, `GET /readyz` and `GET /metrics`."""
     server = extension.server
     metrics = Metrics(server.meters, server.readings)
-    doors = Blueprint("csapp_ops", __name__)
+    doors = Door("csapp_ops", __name__)
 
     @doors.get("/healthz")
     def healthz() -> Response:

@@ -13,7 +13,9 @@ from . import (
     care,
     doctor,
     erase,
+    intercepted,
     ops,
+    other_extensions,
     refusals,
     search,
     sockets,
@@ -25,13 +27,18 @@ from .extension import Extension
 from .kit import pages as kit
 from .widget import pages as widget
 
+DOORS = (sockets, auth, api, canned, search, ops, kit, widget, console)
+
 
 def register(app: Flask, extension: Extension, url_prefix: str) -> None:
     """Hang all doors into *app* under *url_prefix* (empty: the root)."""
-    for door in (sockets, auth, api, canned, search, ops, kit, widget, console):
-        blueprint = door.blueprint(extension)
+    extension.doors = tuple(door.blueprint(extension) for door in DOORS)
+    other_extensions.hang(extension.doors)
+    for blueprint in extension.doors:
         refusals.hang(blueprint, extension.server)
-        if door is not sockets:  # a conversation lasts for hours
+    intercepted.hang(extension.doors)
+    for blueprint in extension.doors:
+        if blueprint.name != "csapp_sockets":  # a conversation lasts for hours
             visits.hang(blueprint, extension.server)
         app.register_blueprint(blueprint, url_prefix=url_prefix or None)
     # One group, made in commands.py; the other modules add to it.

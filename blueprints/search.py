@@ -16,6 +16,7 @@ from services.wire.dates import rfc3339
 
 from .asked import Reception, whole
 from .denial import Denied
+from .door import Door
 from .extension import Extension
 
 HITS = 30  # in one answer
@@ -24,7 +25,7 @@ HITS = 30  # in one answer
 def blueprint(extension: Extension) -> Blueprint:
     """`GET /v1/search`."""
     reception = Reception(extension, SEARCHES)
-    doors = Blueprint("csapp_search", __name__)
+    doors = Door("csapp_search", __name__)
 
     @doors.get("/v1/search")
     def find() -> Response:

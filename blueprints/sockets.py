@@ -13,7 +13,7 @@ import logging
 import socket
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, Response, request
 from flask_sock import Sock
@@ -27,7 +27,9 @@ from services.transport.connection import Connection
 from services.webserver import socket_of
 from services.wire.codes import ErrorCode
 
+from .door import Door
 from .extension import Extension, problem
+from .steady import of_host
 
 log = logging.getLogger("csapp.sockets")
 
@@ -40,17 +42,21 @@ LOGGED = (
 )  # fmt: skip
 
 
-class Conversation(Response):
-    """A response whose body is a whole WebSocket conversation."""
+class Conversation:
+    """For `of_host`: a response whose body is a whole WebSocket conversation."""
 
-    def __init__(self, converse: Callable[[Environ], None]) -> None:
-        # A content type, though no header goes out: looking for one costs a slow exception.
-        super().__init__(status=101, content_type="application/octet-stream")
-        self._converse = converse
+    converse: Callable[[Environ], None]
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         start_response("101 Switching Protocols", [])  # for access logs; nothing is sent
-        return _Talking(self._converse, environ)
+        return _Talking(self.converse, environ)
+
+
+def _conversation(converse: Callable[[Environ], None]) -> Response:
+    # A content type, though no header goes out: looking for one costs a slow exception.
+    made: Any = of_host(Conversation, status=101, content_type="application/octet-stream")
+    made.converse = converse
+    return cast(Response, made)
 
 
 class _Talking:
@@ -115,7 +121,7 @@ class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
                     return problem(error.status, code, error.message, error.headers)
                 except Refused as refused:
                     return problem(refused.status, refused.code, refused.message, refused.headers)
-                return Conversation(lambda environ: self._talk(handler, environ, variables))
+                return _conversation(lambda environ: self._talk(handler, environ, variables))
 
             # Werkzeug routes what is not quite an upgrade as plain HTTP: told why, not 400 or 404.
             host = bp or self.app
@@ -144,7 +150,7 @@ def _forget_request(environ: Environ) -> None:
 def blueprint(extension: Extension) -> Blueprint:
     """`/v1/ws/user/connect` and `/v1/ws/waiter/connect`."""
     server = extension.server
-    doors = Blueprint("csapp_sockets", __name__)
+    doors = Door("csapp_sockets", __name__)
     sock = ChatSock(lambda environ: _check(environ, server), server.accept)
 
     @sock.route("/v1/ws/user/connect", doors)

@@ -46,6 +46,9 @@ _WRITTEN = re.compile(
 )
 
 
+#: where Werkzeug's ProxyFix keeps what it has replaced in an environment
+PROXY_FIX = "werkzeug.proxy_fix.orig"
+
 #: all whose address a trusted proxy names so that it cannot be read: they count as one address
 UNREADABLE = "unreadable"
 
@@ -56,17 +59,25 @@ _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
 def client_address(environ: Mapping[str, Any], hops: int) -> str:
     """The client's address as limits count it; empty where nobody names one.
 
-    *hops* proxies are believed; what a client itself writes into
+    *hops* proxies are believed; where that is 0, those that the application's own
+    ProxyFix believes, which has replaced what it says; what a client itself writes into
     `X-Forwarded-For` stands further to the left and is never looked at. A proxy
     may write a port beside the address. IPv6 clients are counted by their /64,
     of which each has one to itself. `UNREADABLE` where what the proxy writes is no
     address: all such clients together have the bounds of one.
     """
     told = environ.get("HTTP_X_FORWARDED_FOR")
-    address = forwarded(told, hops)
+    address = forwarded(told, hops) or _replaced(environ, "REMOTE_ADDR")
     if address:
         return _counted(address) or UNREADABLE
     return _counted(environ.get("REMOTE_ADDR", "")) or (UNREADABLE if hops and told else "")
+
+
+def _replaced(environ: Mapping[str, Any], name: str) -> str:
+    """What the application's own ProxyFix has made of *name*; empty where it has left it alone."""
+    before = environ.get(PROXY_FIX)
+    value: str = environ.get(name) or ""
+    return value if before is not None and before.get(name) != value else ""
 
 
 def is_known(address: str) -> bool:

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
+from flask import Blueprint, Response, current_app
 
+from ..door import Door
 from ..extension import Extension
-from ..pages import secured
+from ..other_extensions import locale
+from ..pages import one_address, page, secured_where_reached
 
 
 def blueprint(extension: Extension) -> Blueprint:
     """`GET /waiter`."""
-    doors = Blueprint(
+    doors = Door(
         "csapp_console",
         __name__,
         template_folder="templates",
         static_folder="static",
         static_url_path="/csapp-static/console",
     )
-    doors.after_request(secured)
+    doors.after_request(secured_where_reached)
 
-    @doors.get("/waiter")
-    def waiter() -> str:
+    @doors.get("/waiter", strict_slashes=False)
+    @one_address
+    def waiter() -> Response:
         """The console: my chats, the line, a conversation, who this is."""
-        return render_template(
+        return page(
             "csapp/waiter.html",
+            locale=locale(current_app),
             accounts=extension.has_store,
             hosted=extension.callbacks.waiter is not None,
             capacity=extension.server.settings.max_users_per_waiter,

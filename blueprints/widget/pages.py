@@ -8,11 +8,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Request, Response, make_response, render_template, request
+from flask import Blueprint, Request, Response, request
 
+from ..door import Door
 from ..extension import Extension
 from ..kit.assets import send
-from ..pages import secured
+from ..pages import one_address, page, secured_where_reached
 from .tag import tag
 
 STATIC = Path(__file__).parent / "static"
@@ -38,8 +39,8 @@ def _spoken(asked: Request) -> tuple[str, dict[str, Any]]:
 
 def blueprint(extension: Extension) -> Blueprint:
     """`GET /widget.js`, `GET /`, and `csapp_widget()` in every template of the application."""
-    doors = Blueprint("csapp_widget", __name__, template_folder="templates")
-    doors.after_request(secured)
+    doors = Door("csapp_widget", __name__, template_folder="templates")
+    doors.after_request(secured_where_reached)
     doors.add_app_template_global(tag(extension), "csapp_widget")
 
     @doors.get("/widget.js")
@@ -53,12 +54,12 @@ def blueprint(extension: Extension) -> Blueprint:
         return send(STATIC, filename)
 
     @doors.get("/")
+    @one_address
     def visitor() -> Response:
         """A page with the widget on it, in the visitor's language as far as we speak it."""
         language, texts = _spoken(request)
-        page = render_template("csapp/visitor.html", language=language, texts=texts)
-        response = make_response(page)
-        response.vary.add("Accept-Language")
-        return response
+        answer = page("csapp/visitor.html", language=language, texts=texts)
+        answer.vary.add("Accept-Language")
+        return answer
 
     return doors

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from flask import request, url_for
+from flask import current_app, request, url_for
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
@@ -15,6 +15,8 @@ from services.seldom import Seldom
 from ..denial import Denied
 from ..extension import Extension
 from ..host_word import ask_host
+from ..other_extensions import locale
+from ..other_extensions import nonce as nonce_of
 
 _say = Seldom(logging.getLogger("csapp"))
 
@@ -31,7 +33,11 @@ def tag(extension: Extension) -> Callable[..., Markup]:
             raise TypeError(f"csapp_widget: there is no option {', '.join(sorted(unknown))}")
         if extension.callbacks.visitor is not None:
             options["visitor"] = _mark(extension)  # None: left out, and nothing is forgotten
-        attributes = {"src": url_for("csapp_widget.script"), "nonce": nonce}
+        options.setdefault("locale", locale(current_app) or None)
+        attributes = {
+            "src": url_for("csapp_widget.script"),
+            "nonce": nonce if nonce is not None else nonce_of(current_app),
+        }
         attributes |= {f"data-{name}": value for name, value in options.items()}
         written = (
             Markup(' {}="{}"').format(name, value)

@@ -9,6 +9,6 @@ subject, in that file's `CHECKS`. Nothing here opens, changes or starts anything
 from .examine import examine
 from .finding import Finding, Level
 from .outside import ask
-from .setup import Answers, Serving, SetUp
+from .setup import Answers, Intercepted, Serving, SetUp
 
-__all__ = ["Answers", "Finding", "Level", "Serving", "SetUp", "ask", "examine"]
+__all__ = ["Answers", "Finding", "Intercepted", "Level", "Serving", "SetUp", "ask", "examine"]

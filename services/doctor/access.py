@@ -136,7 +136,9 @@ def proxies(setup: SetUp) -> Iterator[Finding]:
     if not isinstance(setup.serving, Serving):
         return
     inside = all(map(_is_local, setup.serving.binds))
-    believed, each = setup.settings.trusted_proxies, setup.settings.connections_per_ip
+    believed = setup.settings.trusted_proxies or setup.proxy_fix
+    name = "CSAPP_TRUSTED_PROXIES" if setup.settings.trusted_proxies else "x_for of ProxyFix"
+    each = setup.settings.connections_per_ip
     if inside and not believed:
         shared = f" and share its {_room(each)}" if each else ""
         if each and all(bind.startswith("unix:") for bind in setup.serving.binds):
@@ -149,7 +151,7 @@ def proxies(setup: SetUp) -> Iterator[Finding]:
         )
     elif believed and not inside:
         yield hint(
-            f"CSAPP_TRUSTED_PROXIES is {believed}, and gunicorn listens beyond this machine "
+            f"{name} is {believed}, and gunicorn listens beyond this machine "
             f"({', '.join(setup.serving.binds)}): who gets past the proxy can claim any address",
             "listen on 127.0.0.1 or a unix socket, or let a firewall keep others out",
         )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from . import access, machine, outside, serving, stores
+from . import access, host, machine, outside, serving, stores
 from .finding import Finding, Level
 from .setup import Check, SetUp
 
 CHECKS: tuple[Check, ...] = (
     *serving.CHECKS,
     *outside.CHECKS,
+    *host.CHECKS,
     *access.CHECKS,
     *stores.CHECKS,
     *machine.CHECKS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..settings import Settings
 from .finding import Finding
@@ -49,6 +49,17 @@ class Answers:
     clock_ahead: float = 0.0
 
 
+class Intercepted(NamedTuple):
+    """What the application answers to a stranger in the place of the chat."""
+
+    #: method and path
+    asked: str
+    #: 0: it fails
+    status: int
+    #: where it leads to, or what it raises; or empty
+    more: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SetUp:
     """All there is to know, found out beforehand."""
@@ -77,6 +88,10 @@ class SetUp:
     shown_to_git: Mapping[Path, bool] = field(default_factory=dict)
     #: None: nobody has said where it is reached
     answers: Answers | None = None
+    #: what the application answers itself
+    intercepted: tuple[Intercepted, ...] = ()
+    #: proxies that the application's own ProxyFix believes to name their client; 0: it has none
+    proxy_fix: int = 0
 
 
 Check = Callable[[SetUp], Iterator[Finding]]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-
 from flask import Flask, Request, render_template_string, session
 
 from csapp import CSApp, Identity
+from testkit.server import SECRET
 
 PREFIX = "/support"
 
@@ -22,7 +21,7 @@ def made(name: str, **options: object) -> tuple[Flask, CSApp]:
     """An application with a page that has the widget on it, and its chat, not yet hung in."""
     app = Flask(f"{__package__}.{name}", **options)  # type: ignore[arg-type]
     app.secret_key = "the shop's own key"
-    app.config.update((key, value) for key, value in os.environ.items() if key.startswith("CSAPP_"))
+    app.config.update(CSAPP_SECRET_KEY=SECRET, CSAPP_DATABASE_URL="off")
     chat = CSApp()
 
     @chat.identify_visitor

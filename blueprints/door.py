@@ -1,0 +1,56 @@
+"""A blueprint of the chat: its addresses are at every host name that the application serves.
+
+An application may match host names or subdomains (`host_matching`, `subdomain_matching`).
+A rule without one of its own would then be at none, or at the bare domain only, and
+pages elsewhere would have to fetch the chat from another origin.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Flask, current_app, has_request_context, request
+from flask.sansio.blueprints import BlueprintSetupState
+
+#: the variable of our rules that takes the host name, or the subdomain
+SITE = "csapp_site"
+
+
+class Door(Blueprint):
+    """See `flask.Blueprint`."""
+
+    def __init__(self, name: str, import_name: str, **options: Any) -> None:
+        super().__init__(name, import_name, **options)
+        self.url_value_preprocessor(_forget_site)
+        self.url_defaults(_stay_at_site)
+
+    def make_setup_state(self, app: Any, options: Any, first_registration: bool = False) -> Any:
+        return _AtEverySite(self, app, options, first_registration)
+
+
+class _AtEverySite(BlueprintSetupState):
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any
+    ) -> None:
+        app: Any = self.app
+        any_host = {"host": f"<{SITE}>"} if app.url_map.host_matching else {}
+        super().add_url_rule(rule, endpoint, view_func, **any_host, **options)
+        if app.subdomain_matching:
+            options["subdomain"] = f"<{SITE}>"
+            super().add_url_rule(rule, endpoint, view_func, **options)
+
+
+def _forget_site(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    if values:
+        values.pop(SITE, None)  # views do not ask for it
+
+
+def _stay_at_site(endpoint: str, values: dict[str, Any]) -> None:
+    """Addresses are those of the site that is being asked."""
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    if not has_request_context() or not app.url_map.is_endpoint_expecting(endpoint, SITE):
+        return
+    adapter = None if app.url_map.host_matching else app.create_url_adapter(request)
+    site = request.host if adapter is None else adapter.subdomain
+    if site:
+        values.setdefault(SITE, site)

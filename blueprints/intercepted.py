@@ -1,0 +1,156 @@
+"""Requests for our doors that the application answers by itself, before a door is reached.
+
+A `before_request` of the host's may answer any request: a login wall, a limit, a check
+of forms. Its word counts here as everywhere, and
+
+1. the log names it once, because nothing else would;
+2. where a script or a program asks, no page comes in the place of what it asked for:
+   an error with the host's status does, or 401 for a page or the way to one;
+3. `/healthz` and `/readyz` say what is, and are not led to a page for signing in.
+
+Pages for people stay the host's, and what it answers to `OPTIONS`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, current_app, make_response, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from services.doctor import Intercepted
+from services.wire.codes import ErrorCode
+
+from .extension import problem
+
+log = logging.getLogger("csapp")
+
+#: where the WSGI environment says that a door was reached
+REACHED = "csapp.reached"
+
+#: where it has the list of an examination, which is told what was reached; no client can put it
+EXAMINED = "csapp.examined"
+
+#: doors for people, who are shown what the host shows
+PAGES = ("csapp_widget.visitor", "csapp_console.waiter")
+
+#: doors of those who judge a process; what they say is of nobody
+PROBES = ("csapp_ops.healthz", "csapp_ops.readyz")
+
+#: of a host's refusal, headers that still hold
+HOLD = ("Retry-After", "WWW-Authenticate")
+
+#: what lets requests through
+REMEDY = (
+    "'if request.blueprint in chat.blueprints: return' lets the chat's through (docs/extensions.md)"
+)
+
+CODES = {
+    401: ErrorCode.UNAUTHENTICATED,
+    403: ErrorCode.FORBIDDEN,
+    429: ErrorCode.RATE_LIMITED,
+}
+
+#: what an examination asks for
+LOOKED_AT = (
+    ("GET", "/widget.js"),
+    ("POST", "/v1/visitor/token"),
+    ("GET", "/v1/ws/user/connect"),
+    ("POST", "/v1/waiter/login"),
+    ("GET", "/readyz"),
+)
+
+
+def is_reached() -> bool:
+    """Whether the answer to this request is ours."""
+    return REACHED in request.environ
+
+
+def hang(doors: Sequence[Blueprint]) -> None:
+    """Notice the requests that reach none of *doors*, which have no `before_request` yet."""
+    told: set[str] = set()
+
+    def reach() -> Response | None:
+        request.environ[REACHED] = True
+        if EXAMINED not in request.environ:
+            return None
+        request.environ[EXAMINED].append(request.path)
+        return Response(status=204)
+
+    def judge(response: Response) -> Response:
+        if is_reached() or _is_usual(response):
+            return response
+        what = _told(response)
+        if what not in told:
+            told.add(what)
+            log.warning(
+                "the application answers %s %s itself, before the chat is asked: %s; %s",
+                request.method, request.url_rule, what, REMEDY,
+            )  # fmt: skip
+        return _for_machines(response)
+
+    for door in doors:
+        door.before_request(reach)
+        door.after_request(judge)
+
+
+def examine(app: Flask, prefix: str) -> list[Intercepted]:
+    """What *app* answers to a stranger in the place of its doors under *prefix*.
+
+    Runs the application's hooks, and none of our views.
+    """
+    found = []
+    client = app.test_client(use_cookies=False)
+    base = f"https://{app.config.get('SERVER_NAME') or 'localhost'}"
+    for method, path in LOOKED_AT:
+        asked, reached = f"{method} {prefix}{path}", list[str]()
+        try:
+            answer = client.open(
+                prefix + path, method=method, base_url=base, environ_overrides={EXAMINED: reached}
+            )
+        except Exception as error:
+            found.append(Intercepted(asked, 0, type(error).__name__))
+            continue
+        if not reached:
+            found.append(Intercepted(asked, answer.status_code, _leads_to(answer)))
+    return found
+
+
+def _is_usual(response: Response) -> bool:
+    """Whether nothing is wrong with an answer of the host's."""
+    if request.endpoint in PAGES or request.method == "OPTIONS" or EXAMINED in request.environ:
+        return True
+    # to https, or to another name of the host
+    return bool(response.location) and urlsplit(response.location or "").path == request.path
+
+
+def _for_machines(response: Response) -> Response:
+    """What a program is answered where the host has answered *response*."""
+    status = response.status_code
+    if response.is_json:
+        return response
+    if status >= 400:
+        headers = {name: response.headers[name] for name in HOLD if name in response.headers}
+        code = CODES.get(status, ErrorCode.INVALID_MESSAGE if status < 500 else ErrorCode.INTERNAL)
+        return problem(status, code, _words(response), headers)
+    if request.endpoint in PROBES:
+        return make_response(current_app.view_functions[request.endpoint]())
+    if response.location or response.mimetype == "text/html":
+        return problem(401, ErrorCode.UNAUTHENTICATED, _words(response))
+    return response
+
+
+def _words(response: Response) -> str:
+    return f"the application answers this address itself, and not the chat: {response.status_code}"
+
+
+def _told(response: Response) -> str:
+    leads_to = _leads_to(response)
+    return f"{response.status_code} to {leads_to}" if leads_to else str(response.status_code)
+
+
+def _leads_to(response: BaseResponse) -> str:
+    """The path of a redirect: a query may hold what is nobody's business."""
+    return urlsplit(response.location or "").path[:100]

@@ -1,0 +1,61 @@
+"""The application that the chat hangs in: what it does to all requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .finding import Finding, fault, hint, warning
+from .setup import Check, Intercepted, SetUp
+
+#: what a host answers to whoever has not signed in
+_TO_STRANGERS = (301, 302, 303, 307, 308, 401, 403)
+
+#: what lets requests through
+REMEDY = "'if request.blueprint in chat.blueprints: return' at its top (docs/extensions.md)"
+
+
+def walls(setup: SetUp) -> Iterator[Finding]:
+    """Nothing of the application answers in the place of the chat."""
+    answers: dict[tuple[int, str], list[Intercepted]] = {}
+    for one in setup.intercepted:
+        answers.setdefault((one.status, one.more), []).append(one)
+    for (status, more), those in answers.items():
+        asked = ", ".join(one.asked for one in those)
+        if not status:
+            yield fault(f"a hook of the application fails with {more}, at {asked}", "mend it")
+        elif status in _TO_STRANGERS:
+            where = f" to {more}" if more else ""
+            yield warning(
+                f"the application itself answers whoever has not signed in, before the chat is "
+                f"asked ({status}{where}): strangers have no chat, nor have waiters whom only the "
+                f"chat knows. It was asked {asked}",
+                f"if that is not meant so, in the before_request that answers: {REMEDY}",
+            )
+        else:
+            yield fault(
+                f"the application itself answers {status} before the chat is asked, at {asked}: "
+                "nobody gets a chat",
+                f"in the before_request that answers, a check of forms or a limit: {REMEDY}",
+            )
+
+
+def proxies(setup: SetUp) -> Iterator[Finding]:
+    """The number of proxies is said once."""
+    believed, fixed = setup.settings.trusted_proxies, setup.proxy_fix
+    if not believed or not fixed:
+        return
+    if believed != fixed:
+        yield warning(
+            f"the application's ProxyFix believes {fixed} of the proxies, and "
+            f"CSAPP_TRUSTED_PROXIES is {believed}: one of them takes a proxy for the visitor",
+            "leave CSAPP_TRUSTED_PROXIES away, and let x_for of ProxyFix be right",
+        )
+    else:
+        yield hint(
+            "the application has ProxyFix, whose word counts for the chat as well, and "
+            "CSAPP_TRUSTED_PROXIES says the same once more",
+            "leave CSAPP_TRUSTED_PROXIES away",
+        )
+
+
+CHECKS: tuple[Check, ...] = (walls, proxies)
