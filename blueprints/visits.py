@@ -80,7 +80,10 @@ class Visit:
         self.answered = True
         if self._has_body and response.status_code >= REFUSED:
             _cut(self._server, self._environ, socket.SHUT_RD)
-        seconds = ANSWER_TIME + (response.calculate_content_length() or 0) / SLOWEST
+        # To count the bytes of a stream would make it none.
+        plain = response.is_sequence
+        size = response.calculate_content_length() if plain else response.content_length
+        seconds = ANSWER_TIME + (size or 0) / SLOWEST
         self._timer = self._server.wheel.after(seconds, self._cut_answer)
         response.direct_passthrough = False  # of a file: a web server would not close the response
         response.call_on_close(self.end)

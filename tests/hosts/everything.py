@@ -1,4 +1,7 @@
-"""All of it at once, as shops grow: and nothing of it has a line for the chat."""
+"""All of it at once, as shops grow: and nothing of it has a line for the chat.
+
+But for the toolbar, whose scripts have no nonces: its application is `toolbar.py`.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,6 @@ from flask_babel import Babel
 from flask_caching import Cache
 from flask_compress import Compress
 from flask_cors import CORS
-from flask_debugtoolbar import DebugToolbarExtension
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
@@ -27,14 +29,11 @@ from .talisman import POLICY
 class OfTheShop(Response):
     """What the shop's views answer with."""
 
-    default_mimetype = "application/json"
-
 
 app, chat = made("everything", static_url_path="")
 app.response_class = OfTheShop
 app.url_map.strict_slashes = False
 app.config.update(
-    DEBUG_TB_ENABLED=True,
     SESSION_TYPE="cachelib",
     SESSION_CACHELIB=FileSystemCache(tempfile.mkdtemp(prefix="csapp-test-")),
 )
@@ -45,7 +44,6 @@ chat.init_app(app, PREFIX)
 Compress(app)
 CORS(app)
 CSRFProtect(app)
-DebugToolbarExtension(app)
 Limiter(get_remote_address, app=app, default_limits=DEFAULTS, storage_uri="memory://")
 LoginManager(app).user_loader(lambda user_id: None)
 Session(app)

@@ -39,6 +39,6 @@ def made(name: str, **options: object) -> tuple[Flask, CSApp]:
     @app.get("/sign-in/<name>")
     def sign_in(name: str) -> str:
         session["user"] = name
-        return name
+        return page()
 
     return app, chat

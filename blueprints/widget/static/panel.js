@@ -227,17 +227,20 @@ export class Panel {
   }
 
   #showLine() {
-    const { client, lost } = this.#visit;
+    const { client, lost, crowded } = this.#visit;
     const { state, code } = client.status;
     const over = state === "ended";
     this.#banner.hidden = !over && !lost;
-    this.#banner.firstChild.textContent = this.#t(over ? (code === 4410 ? "refused" : "stopped") : "reconnecting");
+    this.#banner.firstChild.textContent = this.#t(
+      over ? (code === 4410 ? "refused" : "stopped") : crowded ? "full" : "reconnecting",
+    );
   }
 
   #showDesk() {
     const { desk } = this.#visit;
     if (!desk) {
-      if (!this.#desk.querySelector(".skeleton")) this.#desk.replaceChildren(element("i", "skeleton"));
+      if (desk === false) this.#desk.replaceChildren();
+      else if (!this.#desk.querySelector(".skeleton")) this.#desk.replaceChildren(element("i", "skeleton"));
       return;
     }
     const offline = !desk.ready;

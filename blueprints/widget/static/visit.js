@@ -13,10 +13,12 @@ const FIRST = 50; // messages asked for at once
 export class Visit {
   /** @type {ChatClient} */
   client;
-  /** `{ready, length}`: how busy the desk is; null before it is known. */
+  /** `{ready, length}`: how busy the desk is; null before it is known, false where it cannot be. */
   desk = null;
   /** The line was lost and is not back yet. */
   lost = false;
+  /** There were too many requests: no token for the moment. */
+  crowded = false;
   /** The key of a text that says what went wrong; empty: nothing has. */
   problem = "";
 
@@ -200,8 +202,10 @@ export class Visit {
       headers: state.token ? { Authorization: `Bearer ${state.token}` } : {},
       credentials: this.#widget.option("credentials") ?? "same-origin",
     });
-    const { token, expires_in: life, message } = await answer.json();
-    if (!answer.ok) throw new Error(message);
+    this.crowded = answer.status === 429;
+    // whatever stands before the chat may answer with a page
+    const { token, expires_in: life, message } = await answer.json().catch(() => ({}));
+    if (!answer.ok || !token) throw new Error(message ?? `the server answered ${answer.status}`);
     store.set({ token, visitor, renew: Date.now() + life * 500 }); // at half its life
     return token;
   }
@@ -216,9 +220,9 @@ export class Visit {
     try {
       const answer = await fetch(new URL("v1/status", this.#widget.base));
       const { waiters_ready: ready, queue_length: length } = await answer.json();
-      this.desk = { ready, length };
+      this.desk = answer.ok && { ready, length };
     } catch {
-      this.desk = null;
+      this.desk = false;
     }
     this.#panel.show();
   }
