@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response
 
+from .answers import jsonify
 from .cors import shared
 from .door import Door
 from .extension import Extension

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 
-from flask import Blueprint, Request, Response, jsonify, request
+from flask import Blueprint, Request, Response, request
 
 from services.bounds import SIGN_OUTS
 from services.identity import STRANGER, Identity, Shown, TokenRole
@@ -18,10 +18,11 @@ from services.webserver import is_test_client
 from services.wire.codes import ErrorCode
 
 from . import browser
+from .answers import jsonify, problem
 from .asked import bearer, token_of, waiter
 from .cors import shared
 from .door import Door
-from .extension import Extension, problem
+from .extension import Extension
 from .host_word import ask_host
 from .login import Login
 from .renewal import RENEWAL, Renewals, identity, is_stranger, lifetime

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from flask import Blueprint, Request, Response, jsonify, request
+from flask import Blueprint, Request, Response, request
 
 from services.bounds import CANNED
 from services.history.canned import SHARED, CannedError, CannedReplies, Reply, Taken, Unknown
@@ -15,6 +15,7 @@ from services.identity import Identity
 from services.wire.codes import ErrorCode
 from services.wire.dates import rfc3339
 
+from .answers import jsonify
 from .asked import Reception, whole
 from .denial import Denied
 from .door import Door

@@ -9,7 +9,7 @@ from flask import Response
 from services.errors import CSAppError
 from services.wire.codes import ErrorCode
 
-from .extension import problem
+from .answers import problem
 
 
 class Denied(CSAppError):

@@ -1,16 +1,26 @@
-"""A blueprint of the chat: its addresses are at every host name that the application serves.
+"""A blueprint of the chat, which an application may treat in its own ways.
 
-An application may match host names or subdomains (`host_matching`, `subdomain_matching`).
-A rule without one of its own would then be at none, or at the bare domain only, and
-pages elsewhere would have to fetch the chat from another origin.
+1. An application may match host names or subdomains (`host_matching`, `subdomain_matching`).
+   A rule without one of its own would then be at none, or at the bare domain only, and
+   pages elsewhere would have to fetch the chat from another origin. The addresses of a
+   door are at every host name that the application serves.
+2. It may answer a request itself, in a hook or in the place of a view. A view of a door
+   says that it was reached.
+3. It may let browsers keep files for a year. Those of a door are asked for again each
+   time, because they are of one release together; and what a door says of its answers
+   stands (`steady.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Flask, current_app, has_request_context, request
 from flask.sansio.blueprints import BlueprintSetupState
+
+from .reached import marked
+from .steady import keep
 
 #: the variable of our rules that takes the host name, or the subdomain
 SITE = "csapp_site"
@@ -21,11 +31,17 @@ class Door(Blueprint):
 
     def __init__(self, name: str, import_name: str, **options: Any) -> None:
         super().__init__(name, import_name, **options)
+        #: endpoint, without the blueprint → its view
+        self.views: dict[str, Callable[..., Any]] = {}
+        self.after_request(keep)  # what is hung first is done last
         self.url_value_preprocessor(_forget_site)
         self.url_defaults(_stay_at_site)
 
     def make_setup_state(self, app: Any, options: Any, first_registration: bool = False) -> Any:
         return _AtEverySite(self, app, options, first_registration)
+
+    def get_send_file_max_age(self, filename: str | None) -> int | None:
+        return 0  # None would be what the application says
 
 
 class _AtEverySite(BlueprintSetupState):
@@ -33,11 +49,14 @@ class _AtEverySite(BlueprintSetupState):
         self, rule: str, endpoint: str | None = None, view_func: Any = None, **options: Any
     ) -> None:
         app: Any = self.app
+        door: Any = self.blueprint
+        name = endpoint or view_func.__name__
+        view = door.views.setdefault(name, marked(view_func))
         any_host = {"host": f"<{SITE}>"} if app.url_map.host_matching else {}
-        super().add_url_rule(rule, endpoint, view_func, **any_host, **options)
+        super().add_url_rule(rule, name, view, **any_host, **options)
         if app.subdomain_matching:
             options["subdomain"] = f"<{SITE}>"
-            super().add_url_rule(rule, endpoint, view_func, **options)
+            super().add_url_rule(rule, name, view, **options)
 
 
 def _forget_site(_endpoint: str | None, values: dict[str, Any] | None) -> None:

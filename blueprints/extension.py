@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from flask import Blueprint, Flask, Request, Response, jsonify
+from flask import Blueprint, Flask, Request
+from jinja2 import Environment
 
 from services.history.opening import own_store, prepare
 from services.history.sql import SQLStore
 from services.identity import Identity
 from services.security_log import Event, security
 from services.server import ChatServer
-from services.wire.codes import ErrorCode
 
 from .demo.waiters import WAITERS
 
@@ -71,6 +70,8 @@ class Extension:
     public_passwords: frozenset[str] = PUBLIC
     #: what hangs in the application
     doors: tuple[Blueprint, ...] = ()
+    #: the templates of the application, and ours
+    templates: Environment | None = None
 
     @property
     def has_store(self) -> bool:
@@ -106,13 +107,3 @@ class Extension:
             finally:
                 store.close()
         security.record(Event.REVOKED, subject=subject, by=by)
-
-
-def problem(
-    status: int, code: ErrorCode, message: str, headers: dict[str, Any] | None = None
-) -> Response:
-    """An HTTP error as JSON: `{"code", "message"}`."""
-    response = jsonify(code=code.value, message=message)
-    response.status_code = status
-    response.headers.update(headers or {})
-    return response

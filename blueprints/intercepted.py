@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, make_response, request
@@ -23,15 +24,10 @@ from werkzeug.wrappers import Response as BaseResponse
 from services.doctor import Intercepted
 from services.wire.codes import ErrorCode
 
-from .extension import problem
+from .answers import problem
+from .reached import EXAMINED, is_examined, is_reached
 
 log = logging.getLogger("csapp")
-
-#: where the WSGI environment says that a door was reached
-REACHED = "csapp.reached"
-
-#: where it has the list of an examination, which is told what was reached; no client can put it
-EXAMINED = "csapp.examined"
 
 #: doors for people, who are shown what the host shows
 PAGES = ("csapp_widget.visitor", "csapp_console.waiter")
@@ -63,25 +59,15 @@ LOOKED_AT = (
 )
 
 
-def is_reached() -> bool:
-    """Whether the answer to this request is ours."""
-    return REACHED in request.environ
-
-
 def hang(doors: Sequence[Blueprint]) -> None:
-    """Notice the requests that reach none of *doors*, which have no `before_request` yet."""
+    """Notice the requests for *doors* that do not reach their views."""
     told: set[str] = set()
 
-    def reach() -> Response | None:
-        request.environ[REACHED] = True
-        if EXAMINED not in request.environ:
-            return None
-        request.environ[EXAMINED].append(request.path)
-        return Response(status=204)
-
     def judge(response: Response) -> Response:
-        if is_reached() or _is_usual(response):
+        if is_reached() or is_examined() or _is_usual(response):
             return response
+        if request.endpoint in PROBES and response.status_code < 400:
+            return _probed()
         what = _told(response)
         if what not in told:
             told.add(what)
@@ -92,7 +78,6 @@ def hang(doors: Sequence[Blueprint]) -> None:
         return _for_machines(response)
 
     for door in doors:
-        door.before_request(reach)
         door.after_request(judge)
 
 
@@ -103,7 +88,7 @@ def examine(app: Flask, prefix: str) -> list[Intercepted]:
     """
     found = []
     client = app.test_client(use_cookies=False)
-    base = f"https://{app.config.get('SERVER_NAME') or 'localhost'}"
+    base = f"https://{_host(app)}"
     for method, path in LOOKED_AT:
         asked, reached = f"{method} {prefix}{path}", list[str]()
         try:
@@ -118,12 +103,19 @@ def examine(app: Flask, prefix: str) -> list[Intercepted]:
     return found
 
 
+def _host(app: Flask) -> str:
+    """A host name under which *app* answers."""
+    trusted = app.config.get("TRUSTED_HOSTS") or ("localhost",)
+    return str(app.config.get("SERVER_NAME") or trusted[0].lstrip("."))
+
+
 def _is_usual(response: Response) -> bool:
     """Whether nothing is wrong with an answer of the host's."""
-    if request.endpoint in PAGES or request.method == "OPTIONS" or EXAMINED in request.environ:
+    if request.endpoint in PAGES or request.method == "OPTIONS":
         return True
-    # to https, or to another name of the host
-    return bool(response.location) and urlsplit(response.location or "").path == request.path
+    # to https, or to another name of the host; but not those who probe
+    is_here = bool(response.location) and urlsplit(response.location or "").path == request.path
+    return is_here and request.endpoint not in PROBES
 
 
 def _for_machines(response: Response) -> Response:
@@ -135,11 +127,16 @@ def _for_machines(response: Response) -> Response:
         headers = {name: response.headers[name] for name in HOLD if name in response.headers}
         code = CODES.get(status, ErrorCode.INVALID_MESSAGE if status < 500 else ErrorCode.INTERNAL)
         return problem(status, code, _words(response), headers)
-    if request.endpoint in PROBES:
-        return make_response(current_app.view_functions[request.endpoint]())
     if response.location or response.mimetype == "text/html":
         return problem(401, ErrorCode.UNAUTHENTICATED, _words(response))
     return response
+
+
+def _probed() -> Response:
+    """What the door of this request itself says."""
+    blueprint, _, name = (request.endpoint or "").rpartition(".")
+    door: Any = current_app.blueprints[blueprint]
+    return make_response(door.views[name]())
 
 
 def _words(response: Response) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
 from services.metrics import Metrics
 from services.server import UNAVAILABLE
 
 from . import refusals
+from .answers import jsonify
 from .door import Door
 from .extension import Extension
 

@@ -169,17 +169,9 @@ def _flask_limiter(limiter: Any, _app: Flask, doors: Sequence[Blueprint]) -> Non
         limiter.exempt(door, **flags)
 
 
-def _flask_talisman(talisman: Any, app: Flask, doors: Sequence[Blueprint]) -> None:
-    """Who probes a process asks it over plain HTTP, and follows nobody to https."""
-    for view in _views(app, *(door for door in doors if door.name == "csapp_ops")):
-        if not hasattr(view, "talisman_view_options"):
-            talisman(force_https=False)(view)
-
-
 #: package → what is settled with its extension
 AGREEMENTS: dict[str, Callable[[Any, Flask, Sequence[Blueprint]], None]] = {
     "flask_wtf": _flask_wtf,
     "flask_seasurf": _flask_seasurf,
     "flask_limiter": _flask_limiter,
-    "flask_talisman": _flask_talisman,
 }

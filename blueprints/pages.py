@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
-from flask import Response, redirect, render_template, request, url_for
+from flask import Response, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from .intercepted import is_reached
-from .steady import Steady, of_host
+from .answers import rendered
+from .reached import is_reached
 
 #: nothing from elsewhere, nothing inline, in no frame of others
 POLICY = "; ".join(
@@ -34,13 +34,10 @@ HEADERS = {
 
 
 def page(template: str, **values: object) -> Response:
-    """The page that *template* makes of *values*, with its own policy instead of the host's."""
+    """The page that *template* makes of *values*."""
     # Whoever writes into pages leaves streams alone; the policy would stop its scripts here.
-    made: Response = of_host(Steady, response=iter([render_template(template, **values).encode()]))
-    made.mimetype = "text/html"  # whatever `app.response_class` says
-    # A policy of the host's that only reports would complain of our pages, which it cannot know.
-    made.kept = {**HEADERS, "Content-Security-Policy-Report-Only": None}  # type: ignore[attr-defined]
-    return made
+    body = iter([rendered(template, **values).encode()])
+    return current_app.response_class(body, mimetype="text/html")
 
 
 def one_address(view: Callable[[], Response]) -> Callable[[], BaseResponse]:

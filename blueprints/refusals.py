@@ -17,8 +17,8 @@ from services.seldom import Seldom
 from services.server import RETRY, UNAVAILABLE, ChatServer
 from services.wire.codes import ErrorCode
 
+from .answers import problem
 from .denial import Denied, denied
-from .extension import problem
 
 log = logging.getLogger("csapp")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, request
 
 from services.bounds import SEARCHES
 from services.history.port import Side
@@ -14,6 +14,7 @@ from services.identity import Identity
 from services.wire.codes import ErrorCode
 from services.wire.dates import rfc3339
 
+from .answers import jsonify
 from .asked import Reception, whole
 from .denial import Denied
 from .door import Door

@@ -27,8 +27,9 @@ from services.transport.connection import Connection
 from services.webserver import socket_of
 from services.wire.codes import ErrorCode
 
+from .answers import problem
 from .door import Door
-from .extension import Extension, problem
+from .extension import Extension
 from .steady import of_host
 
 log = logging.getLogger("csapp.sockets")

@@ -9,7 +9,22 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from flask import current_app
+from flask import Response, current_app
+
+from .reached import is_reached
+
+#: headers that mean something where a door sets them: its policy, and who may keep and show what
+KEPT = (
+    "Cache-Control",
+    "Content-Security-Policy",
+    "Cross-Origin-Opener-Policy",
+    "Cross-Origin-Resource-Policy",
+    "Referrer-Policy",
+    "X-Content-Type-Options",
+)
+
+#: of a host's that go where a door has the header beside: it cannot know what it would report
+GONE = {"Content-Security-Policy-Report-Only": "Content-Security-Policy"}
 
 
 def of_host(mixin: type, **options: Any) -> Any:
@@ -18,26 +33,31 @@ def of_host(mixin: type, **options: Any) -> Any:
     return _joined(mixin, kind)(**options)
 
 
+def keep(response: Response) -> Response:
+    """For `Blueprint.after_request`: of an answer of ours, `KEPT` stays as it is by now."""
+    kept = {name: response.headers[name] for name in KEPT if name in response.headers}
+    if kept and is_reached():
+        kind: Any = type(response)
+        response.__class__ = _joined(_Steady, kind)
+        response.kept = kept  # type: ignore[attr-defined]
+    return response
+
+
 @cache
 def _joined(mixin: type, kind: type) -> type:
     return type(mixin.__name__, (mixin, kind), {})
 
 
-class Steady:
-    """For `of_host`: headers that no hook of the application changes.
+class _Steady:
+    """Sets headers when the web server asks for them, which is after all hooks."""
 
-    They are set when the web server asks for them, which is after all hooks.
-    """
-
-    #: header → value; None: there is none
-    kept: dict[str, str | None]
+    kept: dict[str, str]
 
     def get_wsgi_headers(self, environ: Any) -> Any:
         """See `werkzeug.wrappers.Response`."""
         headers = super().get_wsgi_headers(environ)  # type: ignore[misc]
-        for name, value in self.kept.items():
-            if value is None:
+        for name, beside in GONE.items():
+            if beside in self.kept:
                 headers.remove(name)
-            else:
-                headers[name] = value
+        headers.update(self.kept)
         return headers

@@ -21,8 +21,9 @@ from services.timers import Timer
 from services.webserver import is_test_client, socket_of
 from services.wire.codes import ErrorCode
 
+from .answers import problem
 from .denial import Denied
-from .extension import problem
+from .reached import mark_reached
 from .refusals import REFUSED
 
 #: where the WSGI environment of a request has its visit
@@ -120,6 +121,7 @@ def hang(door: Blueprint, server: ChatServer) -> None:
         address = client_address(environ, server.settings.trusted_proxies)
         if not server.bounds.requests.enter(address):
             _cut(server, environ, socket.SHUT_RD)  # no body, and no further request
+            mark_reached()
             what = "too many requests of this address are under way; try again in a moment"
             return problem(429, ErrorCode.RATE_LIMITED, what, RETRY)
         environ[VISIT] = Visit(server, environ, address)

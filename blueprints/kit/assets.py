@@ -14,7 +14,11 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from flask import Response, abort, request
+from flask import Response, request
+
+from services.wire.codes import ErrorCode
+
+from ..answers import problem
 
 from .bundle import BLUEPRINTS, bundle
 
@@ -79,7 +83,7 @@ def send(folder: Path, name: str) -> Response:
     try:
         plain, packed = asset(folder, name)
     except FileNotFoundError:
-        abort(404)
+        return problem(404, ErrorCode.INVALID_MESSAGE, "there is nothing at this address")
     takes = request.accept_encodings["gzip"] > 0
     response = Response(packed if takes else plain, mimetype=mimetypes.guess_type(name)[0])
     if takes:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from flask import Blueprint, Response
 
+from ..door import Door
 from ..extension import Extension
-from ..pages import secured
+from ..pages import secured_where_reached
 from .assets import send
 
 STATIC = Path(__file__).parent / "static"
@@ -15,8 +16,8 @@ STATIC = Path(__file__).parent / "static"
 
 def blueprint(extension: Extension) -> Blueprint:
     """`GET /csapp-static/kit/…`."""
-    doors = Blueprint("csapp_kit", __name__)
-    doors.after_request(secured)
+    doors = Door("csapp_kit", __name__)
+    doors.after_request(secured_where_reached)
 
     @doors.get("/csapp-static/kit/<path:filename>")
     def static(filename: str) -> Response:

@@ -1,0 +1,60 @@
+"""Answers in JSON, and pages: the same in every application.
+
+What an application has of its own (`app.json`, delimiters and processors of templates)
+is for its own clients and its own templates.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response, current_app
+from jinja2 import Environment, Undefined, defaults
+
+from services.wire.codes import ErrorCode
+
+from .extension import Extension
+
+
+def jsonify(*values: Any, **fields: Any) -> Response:
+    """An object of *fields*, or the one value, as Flask's own does it."""
+    told = values[0] if values else fields
+    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    return current_app.response_class(f"{text}\n", mimetype="application/json")
+
+
+def problem(
+    status: int, code: ErrorCode, message: str, headers: dict[str, Any] | None = None
+) -> Response:
+    """An HTTP error as JSON: `{"code", "message"}`."""
+    response = jsonify(code=code.value, message=message)
+    response.status_code = status
+    response.headers.update(headers or {})
+    return response
+
+
+def rendered(template: str, **values: object) -> str:
+    """What *template* makes of *values*; it sees what all templates see, and no processors."""
+    extension: Extension = current_app.extensions["csapp"]
+    if extension.templates is None:
+        extension.templates = _with_our_delimiters(current_app.jinja_env)
+    return extension.templates.get_template(template).render(**values)
+
+
+def _with_our_delimiters(hosts: Environment) -> Environment:
+    """The environment of the host, with what our templates are written for."""
+    return hosts.overlay(
+        block_start_string=defaults.BLOCK_START_STRING,
+        block_end_string=defaults.BLOCK_END_STRING,
+        variable_start_string=defaults.VARIABLE_START_STRING,
+        variable_end_string=defaults.VARIABLE_END_STRING,
+        comment_start_string=defaults.COMMENT_START_STRING,
+        comment_end_string=defaults.COMMENT_END_STRING,
+        line_statement_prefix=defaults.LINE_STATEMENT_PREFIX,
+        line_comment_prefix=defaults.LINE_COMMENT_PREFIX,
+        undefined=Undefined,
+        finalize=None,
+        autoescape=True,
+        enable_async=False,
+    )

@@ -1,0 +1,44 @@
+"""Whether a request has reached a door, or the application has answered it itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Response, request
+
+#: where the WSGI environment says that the answer is ours
+REACHED = "csapp.reached"
+
+#: where it has the list of an examination, which is told what was reached; no client can put it
+EXAMINED = "csapp.examined"
+
+
+def mark_reached() -> None:
+    """What answers this request is ours."""
+    request.environ[REACHED] = True
+
+
+def is_reached() -> bool:
+    """Whether the answer to this request is ours."""
+    return REACHED in request.environ
+
+
+def is_examined() -> bool:
+    """Whether somebody only looks at the way to the door."""
+    return EXAMINED in request.environ
+
+
+def marked(view: Callable[..., Any]) -> Callable[..., Any]:
+    """*view*, which says that it was reached; in an examination, only that."""
+
+    @wraps(view)
+    def reached(**values: Any) -> Any:
+        if is_examined():
+            request.environ[EXAMINED].append(request.path)
+            return Response(status=204)
+        mark_reached()
+        return view(**values)
+
+    return reached

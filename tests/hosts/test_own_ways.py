@@ -1,0 +1,170 @@
+"""Applications with JSON, templates, files, headers and views of their own: the chat keeps its."""
+
+from __future__ import annotations
+
+import datetime
+from functools import wraps
+from typing import Any
+
+import pytest
+from flask import Flask, Response, redirect, render_template_string, session
+from flask.json.provider import DefaultJSONProvider
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from jinja2 import StrictUndefined
+
+from blueprints.intercepted import examine
+
+from .made import PREFIX, made
+
+TOKEN = f"{PREFIX}/v1/visitor/token"
+
+
+def embedded(app: Flask) -> Any:
+    """A client of *app*, with the chat in it."""
+    chat = app.extensions.pop("to be hung in")
+    chat.init_app(app, PREFIX)
+    return app.test_client()
+
+
+@pytest.fixture
+def app() -> Flask:
+    app, chat = made("own ways")
+    app.extensions["to be hung in"] = chat
+    return app
+
+
+def test_json_in_a_style_of_its_own(app):
+    class Camels(DefaultJSONProvider):
+        mimetype = "application/vnd.shop+json"
+
+        def dumps(self, obj: Any, **options: Any) -> str:
+            return super().dumps({"data": obj}, **options)
+
+    app.json = Camels(app)
+    answer = embedded(app).post(TOKEN)
+    assert answer.mimetype == "application/json"
+    assert {"token", "expires_in", "sub", "name"} == set(answer.json)
+    refused = app.test_client().post(TOKEN, headers={"Origin": "https://elsewhere.example"})
+    assert set(refused.json) == {"code", "message"}
+
+
+def test_templates_with_delimiters_of_its_own(app):
+    """As people set them who write Vue or Angular beside Jinja."""
+    app.jinja_options = {
+        "variable_start_string": "[[", "variable_end_string": "]]",
+        "block_start_string": "[%", "block_end_string": "%]",
+        "line_statement_prefix": "<",
+    }  # fmt: skip
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.autoescape = False
+    app.view_functions["page"] = lambda: render_template_string("[[ csapp_widget() ]]")
+    client = embedded(app)
+    assert f'src="{PREFIX}/widget.js"' in client.get("/").text
+    for path in ("/waiter", "/"):
+        page = client.get(PREFIX + path).text
+        assert "{{" not in page
+        assert "{%" not in page
+        assert f'"{PREFIX}/' in page
+
+
+def test_processors_of_its_templates_are_for_its_own(app):
+    @app.context_processor
+    def basket() -> dict[str, Any]:
+        raise LookupError("there is no basket for a waiter")
+
+    assert embedded(app).get(f"{PREFIX}/waiter").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/csapp-static/console/main.js", "/csapp-static/widget/panel.js", "/widget.js"]
+)
+def test_files_of_one_release_are_asked_for_together(app, path):
+    """Whatever the application lets browsers keep of its own."""
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = datetime.timedelta(days=365)
+
+    @app.after_request
+    def keep_all(response: Response) -> Response:
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable"
+        return response
+
+    answer = embedded(app).get(PREFIX + path)
+    assert answer.headers["Cache-Control"].startswith("no-cache")
+    assert answer.headers["ETag"]
+
+
+def test_tokens_are_kept_nowhere(app):
+    @app.after_request
+    def keep_all(response: Response) -> Response:
+        response.headers["Cache-Control"] = "public, max-age=60"
+        return response
+
+    assert embedded(app).post(TOKEN).headers["Cache-Control"] == "no-store"
+
+
+def test_the_widgets_files_may_be_shown_elsewhere(app):
+    @app.after_request
+    def close(response: Response) -> Response:
+        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        return response
+
+    client = embedded(app)
+    answer = client.get(f"{PREFIX}/widget.js")
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+    assert client.get("/").headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_a_file_that_is_none_is_no_page(app):
+    """A single page that answers for every address that is not there."""
+    app.register_error_handler(404, lambda error: "<h1>the shop's single page</h1>")
+    answer = embedded(app).get(f"{PREFIX}/csapp-static/widget/gone.js")
+    assert (answer.status_code, answer.mimetype) == (404, "application/json")
+
+
+def test_views_that_the_application_has_wrapped(app):
+    """As some do who put a login before all of an application's views."""
+
+    def with_login(view: Any) -> Any:
+        @wraps(view)
+        def walled(**values: Any) -> Any:
+            return view(**values) if "user" in session else redirect("/login")
+
+        return walled
+
+    client = embedded(app)
+    for endpoint, view in list(app.view_functions.items()):
+        if endpoint not in ("page", "sign_in"):
+            app.view_functions[endpoint] = with_login(view)
+    for path in ("/widget.js", "/csapp-static/console/main.js", "/v1/status"):
+        assert client.get(PREFIX + path).status_code == 401, path
+    assert client.get(f"{PREFIX}/healthz").json == {"status": "ok"}
+    assert client.get(f"{PREFIX}/waiter").location == "/login"
+    assert {one.more for one in examine(app, PREFIX)} == {"/login"}
+    client.get("/sign-in/ann")
+    assert client.get(f"{PREFIX}/widget.js").mimetype == "text/javascript"
+    assert client.post(TOKEN).json["sub"] == "ann"
+
+
+def test_limits_for_a_whole_application(app):
+    Limiter(
+        get_remote_address, app=app, application_limits=["2 per day"], storage_uri="memory://",
+    )  # fmt: skip
+    client = embedded(app)
+    assert [client.get(f"{PREFIX}/widget.js").status_code for _ in range(4)] == [200] * 4
+    assert [client.get("/").status_code for _ in range(3)] == [200, 200, 429]
+
+
+@pytest.mark.parametrize("hosts", [["shop.example"], [".shop.example", "other.example"]])
+def test_an_examination_asks_a_host_that_is_trusted(app, hosts):
+    app.config["TRUSTED_HOSTS"] = hosts
+    embedded(app)
+    assert examine(app, PREFIX) == []
+
+
+def test_https_by_a_hook_is_not_for_probes(app):
+    @app.before_request
+    def force() -> Any:
+        return redirect(f"https://shop.example{PREFIX}/healthz", 301)
+
+    client = embedded(app)
+    assert client.get(f"{PREFIX}/healthz").json == {"status": "ok"}
