@@ -5,7 +5,7 @@ of forms. Its word counts here as everywhere, and
 
 1. the log names it once, because nothing else would;
 2. where a script or a program asks, no page comes in the place of what it asked for:
-   an error with the host's status does, or 401 for a page or the way to one;
+   an error with the host's status does, or 401 where that is none;
 3. `/healthz` and `/readyz` say what is, and are not led to a page for signing in.
 
 Pages for people stay the host's, and what it answers to `OPTIONS`.
@@ -43,6 +43,9 @@ REMEDY = (
     "'if request.blueprint in chat.blueprints: return' lets the chat's through (docs/extensions.md)"
 )
 
+#: kinds of answers that the log names: where an answer leads to may be what was asked for
+MOST_TOLD = 20
+
 CODES = {
     401: ErrorCode.UNAUTHENTICATED,
     403: ErrorCode.FORBIDDEN,
@@ -69,7 +72,7 @@ def hang(doors: Sequence[Blueprint]) -> None:
         if request.endpoint in PROBES and response.status_code < 400:
             return _probed()
         what = _told(response)
-        if what not in told:
+        if what not in told and len(told) < MOST_TOLD:
             told.add(what)
             log.warning(
                 "the application answers %s %s itself, before the chat is asked: %s; %s",
@@ -121,15 +124,13 @@ def _is_usual(response: Response) -> bool:
 def _for_machines(response: Response) -> Response:
     """What a program is answered where the host has answered *response*."""
     status = response.status_code
+    if status < 400:
+        return problem(401, ErrorCode.UNAUTHENTICATED, _words(response))
     if response.is_json:
         return response
-    if status >= 400:
-        headers = {name: response.headers[name] for name in HOLD if name in response.headers}
-        code = CODES.get(status, ErrorCode.INVALID_MESSAGE if status < 500 else ErrorCode.INTERNAL)
-        return problem(status, code, _words(response), headers)
-    if response.location or response.mimetype == "text/html":
-        return problem(401, ErrorCode.UNAUTHENTICATED, _words(response))
-    return response
+    headers = {name: response.headers[name] for name in HOLD if name in response.headers}
+    code = CODES.get(status, ErrorCode.INVALID_MESSAGE if status < 500 else ErrorCode.INTERNAL)
+    return problem(status, code, _words(response), headers)
 
 
 def _probed() -> Response:

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..errors import CSAppError
+from ..runtime import WOULD_BLOCK
 
 #: where the WSGI environment of a request that was checked has the bytes that accept it
 ACCEPTING = "csapp.accepting"
@@ -97,7 +98,10 @@ def early_bytes(environ: Mapping[str, Any]) -> bytes:
     buffered: Any = getattr(body, "rfile", body)  # gevent.pywsgi wraps it, Werkzeug does not
     if not hasattr(buffered, "peek"):
         return b""
-    waiting = buffered.peek() or b""
+    try:
+        waiting = buffered.peek() or b""
+    except WOULD_BLOCK:  # TLS says so, where a plain socket has nothing
+        return b""
     return bytes(buffered.read(len(waiting))) if waiting else b""
 
 

@@ -14,7 +14,7 @@ from flask_limiter.util import get_remote_address
 from flask_talisman import Talisman
 from flask_wtf import CSRFProtect
 
-from blueprints.intercepted import LOOKED_AT, REMEDY, examine
+from blueprints.intercepted import LOOKED_AT, MOST_TOLD, REMEDY, examine
 from csapp import CSApp
 
 from . import login_wall
@@ -105,6 +105,7 @@ def test_the_log_names_it_once(caplog):
         (lambda: ("<h1>Down for maintenance</h1>", 503, {"Retry-After": "7"}), 503, "internal"),
         (lambda: ("<h1>Sign in</h1>", 401, {"WWW-Authenticate": "Basic"}), 401, "unauthenticated"),
         (lambda: "<h1>Sign in</h1>", 401, "unauthenticated"),
+        (lambda: {"login": "/login"}, 401, "unauthenticated"),
         (lambda: ("<h1>Too many</h1>", 429, {"Retry-After": "7"}), 429, "rate_limited"),
     ],
 )
@@ -113,6 +114,14 @@ def test_a_refusal_of_the_hosts_is_one_that_programs_can_read(hook, status, code
     assert (answer.status_code, answer.json["code"]) == (status, code)
     told = hook() if status in (429, 503) else None
     assert answer.headers.get("Retry-After") == (told[2]["Retry-After"] if told else None)
+
+
+def test_the_log_has_an_end(caplog):
+    """A way to the login with the page in it is another for each page."""
+    client = walled(lambda: redirect(f"/login{request.path}")).test_client()
+    for number in range(50):
+        client.get(f"{PREFIX}/csapp-static/widget/{number}.js")
+    assert len(caplog.records) == MOST_TOLD
 
 
 @pytest.mark.parametrize(

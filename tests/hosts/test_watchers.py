@@ -7,11 +7,13 @@ import re
 import sys
 import urllib.error
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from testkit import Client, LiveServer, assert_receives
 from testkit.server import CONFIGURATION
+from tests.conftest import trusting
 
 from .made import PREFIX
 
@@ -26,12 +28,15 @@ WAYS = {
     "gthread": [*GUNICORN, "-k", "gthread", "--threads", "9", "--no-control-socket", APP],
     "flask": FLASK,
     "debug": [*FLASK, "--debug", "--no-reload"],
+    "tls": [*FLASK, "--debug", "--no-reload", "--cert", "{pem}", "--key", "{pem}"],
 }
 
 
 @pytest.fixture(params=WAYS)
-def server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
-    with LiveServer(WAYS[request.param], prefix=PREFIX) as started:
+def server(request: pytest.FixtureRequest, certificate: Path) -> Iterator[LiveServer]:
+    command = [part.replace("{pem}", str(certificate)) for part in WAYS[request.param]]
+    tls = trusting(certificate) if request.param == "tls" else None
+    with LiveServer(command, prefix=PREFIX, tls=tls) as started:
         yield started
 
 
