@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Flask, Response, current_app, make_response, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from services.doctor import Intercepted
+from services.doctor import ITSELF, Intercepted
 from services.wire.codes import ErrorCode
 
 from .answers import problem
@@ -141,7 +141,7 @@ def _probed() -> Response:
 
 
 def _words(response: Response) -> str:
-    return f"the application answers this address itself, and not the chat: {response.status_code}"
+    return f"{ITSELF}: {response.status_code}"
 
 
 def _told(response: Response) -> str:

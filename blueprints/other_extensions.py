@@ -51,6 +51,7 @@ def settle(app: Flask, doors: Sequence[Blueprint]) -> None:
                 continue
             try:
                 agree(one, app, doors)
+                log.info("the chat's addresses are exempt from %s (docs/extensions.md)", package)
             except Exception:  # a version that nobody has tried
                 log.warning("csapp and %s do not agree", package, exc_info=True)
 

@@ -8,7 +8,18 @@ subject, in that file's `CHECKS`. Nothing here opens, changes or starts anything
 
 from .examine import examine
 from .finding import Finding, Level
+from .host import ITSELF
 from .outside import ask
 from .setup import Answers, Intercepted, Serving, SetUp
 
-__all__ = ["Answers", "Finding", "Intercepted", "Level", "Serving", "SetUp", "ask", "examine"]
+__all__ = [
+    "ITSELF",
+    "Answers",
+    "Finding",
+    "Intercepted",
+    "Level",
+    "Serving",
+    "SetUp",
+    "ask",
+    "examine",
+]

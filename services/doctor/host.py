@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from .finding import Finding, fault, hint, warning
 from .setup import Check, Intercepted, SetUp
 
+#: how answers begin that the application has given in the place of the chat
+ITSELF = "the application answers this address itself, and not the chat"
+
 #: what a host answers to whoever has not signed in
 _TO_STRANGERS = (301, 302, 303, 307, 308, 401, 403)
 

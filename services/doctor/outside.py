@@ -11,6 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from ..origin import host_in_ascii
 from .finding import Finding, fault, warning
+from .host import ITSELF, REMEDY
 from .setup import Answers, Check, SetUp
 from .stores import MOST_DRIFT, NTP
 
@@ -101,13 +102,18 @@ def token(setup: SetUp) -> Iterator[Finding]:
     if setup.answers is None or setup.answers.ready[0] != 200:
         return
     status, words = setup.answers.token
-    if status == 403 and words:
+    if words.startswith(ITSELF) and status in (401, 403):
+        yield warning(
+            f"visitors at {setup.answers.url} who have not signed in get no token: {words}",
+            f"if that is not meant so, in the before_request that answers: {REMEDY}",
+        )
+    elif status == 403 and words:
         yield fault(
             f"pages of {setup.answers.url} are refused: {words}",
             "let the proxy pass Host on with its port (nginx: $http_host), "
             "or set CSAPP_TRUSTED_PROXIES, or list the site in CSAPP_ALLOWED_ORIGINS",
         )
-    elif status == 429:
+    elif status == 429 and not words.startswith(ITSELF):
         yield warning(
             f"{setup.answers.url} hands out no more tokens to this address: {words}",
             "ask again in a minute; if it lasts, CSAPP_TRUSTED_PROXIES may be too low",
@@ -116,7 +122,7 @@ def token(setup: SetUp) -> Iterator[Finding]:
         yield fault(
             f"visitors at {setup.answers.url} get no token: {status} {words}".rstrip(),
             "look for what answers in the place of the chat: a login, a limit or a check "
-            "of forms that the application puts before all of its addresses",
+            f"of forms that the application puts before all of its addresses. {REMEDY}",
         )
 
 

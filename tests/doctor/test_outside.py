@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from services.doctor import Answers, Level, ask
+from services.doctor import ITSELF, Answers, Level, ask
 from services.history import facts as history
 from services.history.lock import ServingLock
 from services.history.sql import open_store
@@ -47,6 +47,10 @@ def test_nobody_serves(sick, ready, words):
         ((400, ""), Level.FAULT, "get no token: 400"),
         ((403, ""), Level.FAULT, "get no token: 403"),
         ((429, "too many tokens"), Level.WARNING, "hands out no more tokens"),
+        ((401, f"{ITSELF}: 302"), Level.WARNING, "who have not signed in get no token"),
+        ((403, f"{ITSELF}: 403"), Level.WARNING, "who have not signed in get no token"),
+        ((429, f"{ITSELF}: 429"), Level.FAULT, "get no token: 429"),
+        ((400, f"{ITSELF}: 400"), Level.FAULT, "get no token: 400"),
     ],
 )
 def test_pages_are_refused(sick, token, level, words):

@@ -162,13 +162,15 @@ def test_its_own_error_pages_stay_its_own():
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["before the chat", "after it"])
-def test_the_order_of_extensions_does_not_matter(first):
+def test_the_order_of_extensions_does_not_matter(first, caplog):
+    caplog.set_level(logging.INFO)
     app, chat = made("in order")
     for step in (CSRFProtect, lambda app: chat.init_app(app, PREFIX))[:: 1 if first else -1]:
         step(app)
     app.add_url_rule("/form", "form", lambda: "sent", methods=["POST"])
     assert app.test_client().post(f"{PREFIX}/v1/visitor/token").status_code == 200
     assert app.test_client().post("/form").status_code == 400, "the host's own forms are checked"
+    assert caplog.text.count("the chat's addresses are exempt from flask_wtf") == 1
 
 
 def test_a_limit_that_the_host_sets_for_the_chat_stands():
