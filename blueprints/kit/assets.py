@@ -19,7 +19,6 @@ from flask import Response, request
 from services.wire.codes import ErrorCode
 
 from ..answers import problem
-
 from .bundle import BLUEPRINTS, bundle
 
 #: what is written to be read

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
+import gzip
 from functools import wraps
 from typing import Any
 
 import pytest
-from flask import Flask, Response, redirect, render_template_string, session
+from flask import Flask, Response, redirect, render_template_string, request, session
 from flask.json.provider import DefaultJSONProvider
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -112,6 +113,60 @@ def test_the_widgets_files_may_be_shown_elsewhere(app):
     answer = client.get(f"{PREFIX}/widget.js")
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert client.get("/").headers["Cross-Origin-Resource-Policy"] == "same-origin"
+
+
+def test_an_envelope_round_every_body(app):
+    """One that says in the body what was wrong, and that all is well."""
+
+    @app.after_request
+    def envelope(response: Response) -> Response:
+        if response.is_json:
+            told = {"status": response.status_code, "data": response.get_json()}
+            response.set_data(app.json.dumps(told))
+            response.status_code = 200
+            response.content_type = "application/vnd.shop+json"
+        return response
+
+    client = embedded(app)
+    answer = client.post(TOKEN)
+    assert {"token", "expires_in", "sub", "name"} == set(answer.json)
+    assert answer.content_type == "application/json"
+    assert int(answer.headers["Content-Length"]) == len(answer.data)
+    refused = client.post(TOKEN, headers={"Origin": "https://elsewhere.example"})
+    assert (refused.status_code, set(refused.json)) == (403, {"code", "message"})
+    assert client.head(f"{PREFIX}/healthz").data == b""
+
+
+def test_bodies_that_the_application_packs(app):
+    """An answer of ours is short, or is packed already."""
+
+    @app.after_request
+    def pack(response: Response) -> Response:
+        if not response.direct_passthrough:
+            response.set_data(gzip.compress(response.get_data()))
+            response.headers["Content-Encoding"] = "gzip"
+        return response
+
+    client = embedded(app)
+    assert client.post(TOKEN).json["token"]
+    script = client.get(f"{PREFIX}/widget.js", headers={"Accept-Encoding": "gzip"})
+    assert gzip.decompress(script.data).startswith(b"(() => {")
+    page = client.get(f"{PREFIX}/waiter")
+    assert b"<html" in gzip.decompress(page.data)
+
+
+def test_what_has_not_changed_is_not_sent_again(app):
+    @app.after_request
+    def ask(response: Response) -> Response:
+        response.add_etag()
+        return response.make_conditional(request)
+
+    client = embedded(app)
+    for path in ("/widget.js", "/v1/status"):
+        answer = client.get(PREFIX + path)
+        again = client.get(PREFIX + path, headers={"If-None-Match": answer.headers["ETag"]})
+        assert (again.status_code, again.data) == (304, b""), path
+        assert "Content-Encoding" not in again.headers
 
 
 def test_a_file_that_is_none_is_no_page(app):
