@@ -22,7 +22,7 @@ OFTEN = 60
     scope="module",
     params=[
         "babel", "caching", "csrf", "everything", "limiter", "login_wall", "seasurf", "sentry",
-        "talisman", "toolbar",
+        "sites", "talisman", "toolbar",
     ],
 )  # fmt: skip
 def server(request: pytest.FixtureRequest) -> Iterator[LiveServer]:
