@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from flask import Blueprint, Flask, Response, current_app, make_response, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from services.doctor import ITSELF, Intercepted
+from services.doctor import ITSELF, LINE, Intercepted
 from services.wire.codes import ErrorCode
 
 from .answers import problem
@@ -37,11 +37,6 @@ PROBES = ("csapp_ops.healthz", "csapp_ops.readyz")
 
 #: of a host's refusal, headers that still hold
 HOLD = ("Retry-After", "WWW-Authenticate")
-
-#: what lets requests through
-REMEDY = (
-    "'if request.blueprint in chat.blueprints: return' lets the chat's through (docs/extensions.md)"
-)
 
 #: kinds of answers that the log names: where an answer leads to may be what was asked for
 MOST_TOLD = 20
@@ -75,8 +70,9 @@ def hang(doors: Sequence[Blueprint]) -> None:
         if what not in told and len(told) < MOST_TOLD:
             told.add(what)
             log.warning(
-                "the application answers %s %s itself, before the chat is asked: %s; %s",
-                request.method, request.url_rule, what, REMEDY,
+                "the application answers %s %s itself, before the chat is asked: %s. "
+                "What lets it through is %s",
+                request.method, request.url_rule, what, LINE,
             )  # fmt: skip
         return _for_machines(response)
 

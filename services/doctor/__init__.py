@@ -8,12 +8,13 @@ subject, in that file's `CHECKS`. Nothing here opens, changes or starts anything
 
 from .examine import examine
 from .finding import Finding, Level
-from .host import ITSELF
+from .host import ITSELF, LINE
 from .outside import ask
 from .setup import Answers, Intercepted, Serving, SetUp
 
 __all__ = [
     "ITSELF",
+    "LINE",
     "Answers",
     "Finding",
     "Intercepted",

@@ -13,8 +13,8 @@ ITSELF = "the application answers this address itself, and not the chat"
 #: what a host answers to whoever has not signed in
 _TO_STRANGERS = (301, 302, 303, 307, 308, 401, 403)
 
-#: what lets requests through
-REMEDY = "'if request.blueprint in chat.blueprints: return' at its top (docs/extensions.md)"
+#: what lets requests for the chat through
+LINE = "'if request.blueprint in chat.blueprints: return' (docs/extensions.md)"
 
 
 def walls(setup: SetUp) -> Iterator[Finding]:
@@ -32,13 +32,13 @@ def walls(setup: SetUp) -> Iterator[Finding]:
                 f"the application itself answers whoever has not signed in, before the chat is "
                 f"asked ({status}{where}): strangers have no chat, nor have waiters whom only the "
                 f"chat knows. It was asked {asked}",
-                f"if that is not meant so, in the before_request that answers: {REMEDY}",
+                f"if that is not meant so, in the before_request that answers: {LINE}",
             )
         else:
             yield fault(
                 f"the application itself answers {status} before the chat is asked, at {asked}: "
                 "nobody gets a chat",
-                f"in the before_request that answers, a check of forms or a limit: {REMEDY}",
+                f"in the before_request that answers, a check of forms or a limit: {LINE}",
             )
 
 

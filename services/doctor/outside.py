@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from ..origin import host_in_ascii
 from .finding import Finding, fault, warning
-from .host import ITSELF, REMEDY
+from .host import ITSELF, LINE
 from .setup import Answers, Check, SetUp
 from .stores import MOST_DRIFT, NTP
 
@@ -105,7 +105,7 @@ def token(setup: SetUp) -> Iterator[Finding]:
     if words.startswith(ITSELF) and status in (401, 403):
         yield warning(
             f"visitors at {setup.answers.url} who have not signed in get no token: {words}",
-            f"if that is not meant so, in the before_request that answers: {REMEDY}",
+            f"if that is not meant so, in the before_request that answers: {LINE}",
         )
     elif status == 403 and words:
         yield fault(
@@ -122,7 +122,7 @@ def token(setup: SetUp) -> Iterator[Finding]:
         yield fault(
             f"visitors at {setup.answers.url} get no token: {status} {words}".rstrip(),
             "look for what answers in the place of the chat: a login, a limit or a check "
-            f"of forms that the application puts before all of its addresses. {REMEDY}",
+            f"of forms that the application puts before all of its addresses. There: {LINE}",
         )
 
 

@@ -14,8 +14,9 @@ from flask_limiter.util import get_remote_address
 from flask_talisman import Talisman
 from flask_wtf import CSRFProtect
 
-from blueprints.intercepted import LOOKED_AT, MOST_TOLD, REMEDY, examine
+from blueprints.intercepted import LOOKED_AT, MOST_TOLD, examine
 from csapp import CSApp
+from services.doctor import LINE
 
 from . import login_wall
 from .made import PREFIX, made
@@ -93,7 +94,7 @@ def test_the_log_names_it_once(caplog):
             client.open(PREFIX + path, method=method)
     assert [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING] == [
         f"the application answers GET {PREFIX}/widget.js itself, before the chat is asked: "
-        f"302 to /login; {REMEDY}"
+        f"302 to /login. What lets it through is {LINE}"
     ]
 
 
