@@ -1,7 +1,6 @@
 // What both faces say of a list of messages, and whether its end is in sight.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { initials } from "../../blueprints/kit/static/faces.js";
 import { Follow } from "../../blueprints/kit/static/follow.js";
 import { lastRead, lastSent, together } from "../../blueprints/kit/static/messages.js";
 
@@ -53,9 +52,4 @@ test("a log that is not there is not followed", () => {
   const follow = new Follow(() => null);
   assert.ok(!follow.check());
   follow.toEnd();
-});
-
-test("letters for a face", () => {
-  const found = ["Ann Berg", "maria dos santos", "李明", "Ada", "- ?", "", "Ann 2"].map(initials);
-  assert.deepEqual(found, ["AB", "MS", "李", "A", "?", "?", "A2"]);
 });

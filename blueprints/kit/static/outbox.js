@@ -4,8 +4,9 @@
  * what was said after it. When a tab is gone, another one sends what it has left.
  */
 
+import { excess } from "./size.js";
+
 const LONGEST_PAUSE = 15_000; // ms before a text that was refused for a while is said again
-const MOST = 60_000; // bytes of a text that a frame surely holds
 const WAIT = ["not_connected", "no_such_user", "not_ready", "unauthenticated"]; // for the chat
 const TOO_LONG = { code: "too_large", message: "The message is too long." };
 const KEY = "outbox";
@@ -57,8 +58,7 @@ export class Outbox {
     Object.assign(message, { state: "sending", error: undefined, after: undefined });
     const entry = this.#enlist(message);
     const chat = this.#client.chat(message.conversation);
-    const size = new TextEncoder().encode(JSON.stringify(message.text)).length;
-    if (size > MOST) this.#fail(entry, TOO_LONG);
+    if (excess(message.text)) this.#fail(entry, TOO_LONG);
     else if (chat.state === "ended") this.#fail(entry, OVER);
     this.save();
     this.speak(chat);

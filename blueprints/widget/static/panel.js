@@ -1,5 +1,6 @@
 /** The panel: start, in line, in a chat, after it. What happens is `Visit`'s business. */
 
+import { composes } from "../kit/keys.js";
 import { button, element, iconButton } from "./dom.js";
 import { Log } from "./log.js";
 import { Visit } from "./visit.js";
@@ -138,8 +139,7 @@ export class Panel {
   #listen() {
     this.#form.addEventListener("submit", (event) => event.preventDefault());
     this.#box.addEventListener("keydown", (event) => {
-      // Enter while composing picks a candidate of an input method
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      if (event.key !== "Enter" || event.shiftKey || composes(event)) return;
       event.preventDefault();
       this.#say();
     });
@@ -149,7 +149,7 @@ export class Panel {
       this.#enable();
     });
     this.#dialog.addEventListener("keydown", (event) => {
-      if (event.key !== "Escape" || event.isComposing) return;
+      if (event.key !== "Escape" || composes(event)) return;
       event.stopPropagation();
       this.close();
     });

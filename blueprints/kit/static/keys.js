@@ -1,0 +1,8 @@
+/** Which keys are the page's, and which an input method's. */
+
+/**
+ * Whether an input method has the key of this `keydown`: it picks or ends what is being composed, and
+ * sends or closes nothing. Safari ends the composing before it tells of the key that did it; then
+ * only the number that all browsers give to such keys (229) says so.
+ */
+export const composes = (event) => event.isComposing || event.keyCode === 229;
