@@ -40,6 +40,7 @@ from .turns import Turns
 from .unconfirmed import Unconfirmed
 from .wire import codec, frames
 from .wire.codes import DELIBERATE, MALFORMED, CloseCode, ErrorCode, Farewell, Refusal
+from .wire.dates import rfc3339
 from .wire.dialect import DIALECTS, Dialect
 
 log = logging.getLogger("csapp.sockets")
@@ -493,7 +494,8 @@ class Session:
         payload = frames.SelfPayload(
             self.uuid, identity.subject, identity.name, "", self._role.value, left
         )
-        frame = frames.AuthSuccess(id=codec.new_id(), to=self.uuid, payload=payload)
+        now = rfc3339(self._switchboard.clock.ms())
+        frame = frames.AuthSuccess(id=codec.new_id(), to=self.uuid, payload=payload, date=now)
         if asked is not None and asked.reply_id is not None:
             frame.reply_id = asked.reply_id
         self._send(frame)

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -129,6 +130,16 @@ def say(client: Client, text: str, to: str | None = None, **fields: Any) -> Fram
 
 def texts(history: Frame) -> list[tuple[int, str]]:
     return [(one["seq"], one["payload"]["message"]) for one in history["payload"]["messages"]]
+
+
+def test_a_client_learns_what_time_it_is(server):
+    """So that what it shows of waits and ages does not hang on a clock of its own."""
+    client = Client(server, "user")
+    before = datetime.now(UTC)
+    client.say("auth", {"token": server.token("user", "ann"), "version": 2})
+    told = datetime.fromisoformat(until(client, "auth_success")["date"])
+    client.drop()
+    assert before - timedelta(milliseconds=1) <= told <= datetime.now(UTC)
 
 
 def test_a_receipt_and_a_delivery_bear_the_same_number_and_date(come):

@@ -245,7 +245,7 @@ class SelfPayload(Struct, gc=False):
 
 
 class AuthSuccess(ServerFrame2, tag="auth_success"):
-    """Who one is."""
+    """Who one is; `date` is now, because clients' clocks may be hours off."""
 
     payload: SelfPayload
 

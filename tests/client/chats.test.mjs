@@ -94,6 +94,61 @@ test("a place in line is taken again with its ticket", async () => {
   assert.equal(after.sent("connect")[0].payload.page, "/shop");
 });
 
+test("the queue is told what waits in it, and what has become of that", async () => {
+  const stage = new Stage();
+  await stage.enter();
+  stage.client.send("Where is my plate?");
+  stage.client.connect({ page: "/shop" });
+  const told = () => stage.sent("connect").map(({ payload }) => payload.question);
+  assert.deepEqual(told(), ["Where is my plate?"]);
+  stage.client.send("It is blue.");
+  await stage.answer("connect", "connect_queue", { location: 2, ticket: "t" });
+  assert.deepEqual(told().slice(1), ["Where is my plate?\nIt is blue."], "once the first has its answer");
+  assert.equal(stage.sent("connect")[1].payload.page, "/shop");
+  await stage.answer("connect", "connect_queue", { location: 2, ticket: "t" });
+  stage.client.send("🙂".repeat(400));
+  assert.equal(Array.from(told()[2]).length, 300);
+  await stage.answer("connect", "connect_queue", { location: 2, ticket: "t" });
+  assert.equal(told().length, 3, "nothing has changed");
+});
+
+test("a chat says why it has ended, and goes on saying so after a reload", async () => {
+  for (const reason of ["ended", "lost"]) {
+    const storage = new Storage();
+    const stage = new Stage({ storage });
+    await stage.serve();
+    await stage.say("disconnected", { reason }, { from: "wim", conversation: "c1" });
+    await stage.answer("get_history", "message_history", { conversation: "c1", messages: [], complete: true });
+    assert.equal(stage.client.chat.reason, reason);
+    assert.equal(new Stage({ storage }).client.chat.reason, reason);
+  }
+});
+
+test("who leaves knows why, and who was away is told by the history", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  stage.client.disconnect();
+  assert.equal(stage.client.chat.reason, "left");
+  const other = new Stage();
+  await other.serve();
+  await other.close(1006);
+  await other.pass(1000);
+  await other.enter();
+  const page = { conversation: "c1", messages: [], complete: true, state: "ended", reason: "lost", last_seq: 0 };
+  await other.say("message_history", page);
+  assert.equal(other.client.chat.state, "ended");
+  assert.equal(other.client.chat.reason, "lost");
+});
+
+test("a chat that goes on with another waiter has no end to tell of", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  await stage.say("disconnected", { reason: "lost" }, { from: "wim", conversation: "c1" });
+  await stage.say("connect_queue", { location: 0, ticket: "t" });
+  await stage.introduce();
+  assert.equal(stage.client.chat.reason, "");
+});
+
 test("a wish outlives a reload, not a night", async () => {
   const storage = new Storage();
   const before = new Stage({ storage });

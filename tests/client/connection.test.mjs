@@ -203,6 +203,85 @@ test("offline makes it probe the line at once", async () => {
   assert.equal(stage.sent("get_history").length, 1);
 });
 
+test("a connection that is gone is told of within 3 s, a blip is not", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  await stage.close(1006);
+  assert.equal(stage.client.lost, false, "it may be back at once");
+  await stage.pass(1000);
+  await stage.enter();
+  await stage.pass(5000);
+  assert.equal(stage.client.lost, false);
+  await stage.close(1006);
+  await stage.pass(1999);
+  assert.equal(stage.client.lost, false);
+  let told = false;
+  stage.client.on("change", () => (told = stage.client.lost));
+  await stage.pass(1);
+  assert.equal(stage.client.lost, true);
+  assert.equal(told, true);
+  await stage.enter();
+  assert.equal(stage.client.lost, false);
+});
+
+test("attempts that fail do not hide that the connection is gone", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  await stage.close(1006);
+  await stage.pass(1000);
+  await stage.say("initialize");
+  await stage.close(1006);
+  await stage.pass(1000);
+  assert.equal(stage.client.lost, true);
+  await stage.pass(2000);
+  await stage.say("initialize");
+  assert.equal(stage.client.lost, true, "a greeting is not yet a connection");
+});
+
+for (const [how, doubt] of [
+  ["goes offline", (stage) => stage.happen("offline", (stage.isOnline = false))],
+  ["is looked at after a silence", async (stage) => (await stage.pass(5000), stage.happen("pageshow"))],
+  ["waits for a receipt", async (stage) => (stage.client.send("well?"), stage.pass(8000))],
+]) {
+  test(`a browser that ${how} pings, and tells of no answer within 3 s`, async () => {
+    const stage = new Stage();
+    await stage.serve();
+    await doubt(stage);
+    await stage.pass(1999);
+    assert.equal(stage.client.lost, false);
+    await stage.pass(1);
+    assert.equal(stage.client.lost, true);
+    await stage.refuse("get_history", "unavailable", 1);
+    assert.equal(stage.client.lost, false, "any answer will do");
+  });
+}
+
+test("who has stopped has lost nothing", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  await stage.close(1006);
+  await stage.pass(2000);
+  stage.client.stop();
+  assert.equal(stage.client.lost, false);
+  await stage.pass(10_000);
+  assert.equal(stage.client.lost, false);
+});
+
+test("the time is the server's, whatever the computer's clock says", async () => {
+  const stage = new Stage();
+  const [ours, theirs] = [stage.now, stage.now + 5 * 3_600_000];
+  assert.equal(stage.client.now(), ours, "nobody knows better yet");
+  stage.client.start();
+  await stage.pass(0);
+  await stage.say("initialize");
+  const me = { uuid: "me", sub: "ann" };
+  await stage.answer("auth", "auth_success", me, { date: new Date(theirs).toISOString() });
+  assert.equal(stage.client.now(), theirs);
+  await stage.pass(1000);
+  assert.equal(stage.client.now(), theirs + 1000);
+  assert.equal(stage.client.send("what time is it?").date, new Date(theirs + 1000).toISOString());
+});
+
 test("leaving is a close with 1000; staying is not", async () => {
   for (const [options, code] of [[{}, 1000], [{ leave: false }, 4000]]) {
     const stage = new Stage();

@@ -99,9 +99,9 @@ export class Stage {
     this.now = end;
   }
 
-  /** ms until the next timer. */
+  /** ms until it tries to come back. */
   get next() {
-    return Math.min(...[...this.#timers.values()].map(({ at }) => at)) - this.now;
+    return this.client.status.retryAt - this.now;
   }
 
   /** An event of the window. */

@@ -19,6 +19,8 @@ export class Chat {
   typing = false;
   /** @type {"open"|"ended"} */
   state = "open";
+  /** Why it has ended, as `disconnected` says: `left`, `ended`, `lost`, …; "": nobody has said. */
+  reason = "";
 
   _floor = 1; // the first `seq` in `messages`, or that of the next to come
   _newest = 0; // the highest ever seen, also before a reload

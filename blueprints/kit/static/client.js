@@ -29,6 +29,7 @@ const TYPING = 3000; // ms between repeats while somebody types
 const TYPED = 6000; // ms after which nobody types any more
 const KEPT = 600_000; // ms that a wish outlives its page: a reload, not a night
 const LATEST = 50; // messages brought back after a reload
+const QUESTION = 300; // characters of what waits for a waiter, for those who see the queue
 const RESUMED = 100; // conversations, the most that `auth` may name
 
 export class ChatClient {
@@ -48,6 +49,7 @@ export class ChatClient {
   #want = null; // user: what to `connect` with; waiter: {ready, capacity}
   #since = 0; // when that was decided: of several tabs, the latest counts
   #ticket;
+  #ahead = 0; // ms by which the server's clock is before ours
   #leaving = false; // a user leaves, which the server has not confirmed
 
   /** Who we are: the payload of `auth_success`. */
@@ -137,6 +139,16 @@ export class ChatClient {
     return this.#line.status;
   }
 
+  /** The connection is gone, or does not answer, and not only for a moment. */
+  get lost() {
+    return this.#line.lost;
+  }
+
+  /** The time by the server's clock, in ms, as far as it is known: a computer's own may be hours off. */
+  now() {
+    return this.#env.now() + this.#ahead;
+  }
+
   /** User: the present or last chat. */
   get chat() {
     return this.chats.get("") ?? this.chats.get(this.#current) ?? null;
@@ -206,6 +218,7 @@ export class ChatClient {
       if (this.#line.isOnline) this.#leave();
     } else if (chat?.state === "open") {
       chat._leaving = true;
+      chat.reason = "ended";
       if (chat._met) this.#dismiss(chat);
       this.#end(chat);
     }
@@ -230,12 +243,13 @@ export class ChatClient {
       conversation: chat.conversation,
       text: String(text).replace(/\p{Surrogate}/gu, "\ufffd"), // half a pair would spoil the frame
       own: true,
-      date: new Date(this.#env.now()).toISOString(),
+      date: new Date(this.now()).toISOString(),
     };
     chat._typed = -Infinity; // a message says as much
     this.#alarms.set(`typing ${chat.conversation}`);
     this.#outbox.post(message);
     this.#events.emit("message", { chat, message, live: false });
+    this.#askAgain();
     return message;
   }
 
@@ -247,6 +261,7 @@ export class ChatClient {
     if (!isOpen && this.#role === "user") message.conversation = this.#addressee().conversation;
     if (message.error?.code === "id_conflict") message.id = uuid();
     this.#outbox.post(message);
+    this.#askAgain();
   }
 
   /** Remove what has failed; returns it. */
@@ -366,7 +381,8 @@ export class ChatClient {
       this.#line.uuid = to; // the newest wins
       if (first) this.#authenticate();
     },
-    auth_success: (me) => {
+    auth_success: (me, { date }) => {
+      if (date) this.#ahead = Date.parse(date) - this.#env.now();
       if (this.#sub && this.#sub !== me.sub) this.#clear(); // it was somebody else's
       this.#sub = me.sub;
       this.me = me;
@@ -396,8 +412,9 @@ export class ChatClient {
       const text = this.#outbox.get(id)?.message.text;
       if (chat) this.#transcript.take(chat, { ...receipt, id, text, own: true });
     },
-    disconnected: (_, __, chat, request) => {
+    disconnected: (payload, _, chat, request) => {
       if (chat?.state !== "open") return;
+      chat.reason = payload?.reason ?? "";
       if (this.#role === "waiter" || request) this.#end(chat);
       else this.#doubt(chat); // a lost waiter's users are queued again, and told at once
     },
@@ -437,15 +454,29 @@ export class ChatClient {
 
   #join() {
     if (this.#line.isAsked("connect")) return;
-    const ticket = this.#ticket;
-    this.#line.ask("connect", { ...this.#want, ticket }, (error) => {
+    const [ticket, question] = [this.#ticket, this.#question];
+    this.#line.ask("connect", { ...this.#want, ticket, question }, (error) => {
       if (error?.code === "invalid_message" && ticket !== undefined) {
         this.#ticket = undefined; // worth nothing, but no reason to send somebody away
         this.#join();
       } else if (error) {
         this.#later(error, () => this.wanted && this.phase === "idle" && this.#join());
+      } else if (question !== this.#question) {
+        this.#askAgain();
       }
     });
+  }
+
+  /** The first words of what waits for a waiter. */
+  get #question() {
+    const waiting = this.chats.get("")?.messages.filter(({ state }) => state === "sending") ?? [];
+    const words = waiting.map(({ text }) => text).join("\n");
+    return Array.from(words).slice(0, QUESTION).join("") || undefined;
+  }
+
+  /** What waits in the queue is another. */
+  #askAgain() {
+    if (this.phase === "queued" && this.#line.isOnline) this.#join();
   }
 
   #decide(want) {
@@ -490,7 +521,10 @@ export class ChatClient {
     this.#decide(null);
     this.duty = null;
     this.#ticket = undefined;
-    for (const chat of this.chats.values()) this.#end(chat);
+    for (const chat of this.chats.values()) {
+      if (chat.state === "open") chat.reason = this.#role === "user" ? "left" : "ended";
+      this.#end(chat);
+    }
     this.#setPhase("idle");
   }
 
@@ -561,6 +595,7 @@ export class ChatClient {
     chat._read = Math.max(chat._read, read);
     const change = known?.state === "open" ? "changed" : "opened";
     chat.state = "open";
+    chat.reason = "";
     if (this.#role === "user") this.#serve(chat);
     this.#events.emit("chat", { chat, change });
   }
@@ -635,9 +670,9 @@ export class ChatClient {
     this.#since = since ?? 0;
     if (this.#env.now() - at < KEPT) [this.#want, this.#ticket] = [want ?? null, ticket];
     for (const [conversation, stored] of Object.entries(chats ?? {})) {
-      const { peer, last, read, readByPeer, state, leaving: ending } = stored;
+      const { peer, last, read, readByPeer, state, reason = "", leaving: ending } = stored;
       const chat = this.#chat(conversation);
-      Object.assign(chat, { readByPeer, state, _read: read, _newest: last, _leaving: ending });
+      Object.assign(chat, { readByPeer, state, reason, _read: read, _newest: last, _leaving: ending });
       Object.assign(chat.peer, peer);
       chat._begin(Math.max(0, last - LATEST) + 1);
     }
@@ -649,8 +684,8 @@ export class ChatClient {
     const chats = {};
     for (const chat of this.chats.values()) {
       if (!chat.conversation || !this.#isKept(chat)) continue;
-      const { conversation, peer, _newest: last, _read: read, readByPeer, state, _leaving: leaving } = chat;
-      chats[conversation] = { peer, last, read, readByPeer, state, leaving };
+      const { conversation, peer, _newest: last, _read: read, readByPeer, state, reason, _leaving: leaving } = chat;
+      chats[conversation] = { peer, last, read, readByPeer, state, reason, leaving };
     }
     const [sub, want, since, leaving] = [this.#sub, this.#want, this.#since, this.#leaving];
     const busy = this.wanted || this.#isOpen || leaving || this.#outbox.size > 0;

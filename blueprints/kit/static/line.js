@@ -17,6 +17,7 @@ const OVERDUE = 8000; // ms without any data after a question until we probe the
 const QUIET = 60_000; // … and without one: browsers hide the server's pings
 const STALE = 5000; // … and when the page is looked at again
 const PATIENCE = 7000; // ms for the answer to a probe; then the line is dead
+const MOMENT = 2000; // ms that it may be gone or silent before people are told
 const LONGEST = 1e6; // s: browsers' timers end at 24 days
 const STOPPED = { code: "stopped", message: "The client is stopped." };
 
@@ -33,6 +34,8 @@ export class Line {
   status = { state: "stopped" };
   /** What the server calls us on this connection; "" until it has greeted. */
   uuid = "";
+  /** It is gone, or does not answer, and not only for a moment: for people to see. */
+  lost = false;
 
   #url;
   #token;
@@ -49,6 +52,7 @@ export class Line {
   #heard = 0; // when
   #overdue = false;
   #probed = false;
+  #doubted; // a timer
   #asked = new Map(); // id → a request without an answer
   #count = 0;
 
@@ -150,6 +154,7 @@ export class Line {
       this.#refreshed = false;
     });
     for (const [id, { type, payload, keep }] of this.#asked) if (keep) this.put(type, payload, { id });
+    this.#trust();
     this.#setStatus({ state: "online" });
     if (this.isOnline) then(); // or a handler has stopped it
   }
@@ -207,6 +212,7 @@ export class Line {
   /** The line is gone; come back after a pause. */
   #lose(code, reason = "") {
     this.#drop(ABANDONED);
+    this.#distrust();
     const asked = /retry_after=(\d+(\.\d+)?)/.exec(reason)?.[1] ?? 0;
     const pause = this.#env.online() ? FIRST_PAUSE * 2 ** this.#failures : LONGEST_PAUSE;
     const spread = 0.3 + 0.7 * this.#env.random();
@@ -229,6 +235,7 @@ export class Line {
     this.#client.quit();
     for (const { then } of this.#asked.values()) then?.(STOPPED);
     this.#asked.clear();
+    this.#trust();
     this.#setStatus(status);
   }
 
@@ -284,14 +291,31 @@ export class Line {
   #hear() {
     this.#heard = this.#env.now();
     this.#overdue = this.#probed = false;
+    if (this.isOnline) this.#trust();
     this.#alarms.set("watch", QUIET, () => this.#client.matters() && this.#probe());
   }
 
   /** Ask something harmless; without any answer the line is dead. */
   #probe() {
     this.#probed = true;
+    this.#distrust();
     this.#alarms.set("watch", PATIENCE, () => this.abandon("no answer"));
     this.#client.probe();
+  }
+
+  /** Something speaks against it. */
+  #distrust() {
+    this.#doubted ??= this.#env.setTimeout(() => {
+      this.lost = true;
+      this.#client.changed();
+    }, MOMENT);
+  }
+
+  /** It is well, or is not to come back at all. */
+  #trust() {
+    this.#env.clearTimeout(this.#doubted);
+    this.#doubted = undefined;
+    this.lost = false;
   }
 
   // ---- frames --------------------------------------------------------------

@@ -75,7 +75,7 @@ export class Transcript {
   // ---- what is missing -----------------------------------------------------
 
   /** What was missed. */
-  page({ conversation, messages, complete, state, last_seq: last }) {
+  page({ conversation, messages, complete, state, reason, last_seq: last }) {
     const chat = this.#client.chat(conversation);
     chat._paged = true;
     if (!complete) chat._begin(messages[0]?.seq ?? last + 1);
@@ -83,6 +83,7 @@ export class Transcript {
     chat.lastSeq = Math.max(chat.lastSeq, last);
     this.#client.emit("chat", { chat, change: "changed" });
     if (state === "ended") {
+      chat.reason ||= reason ?? "";
       this.#client.end(chat);
     } else if (chat._met && chat.state === "open") {
       chat._here = true;

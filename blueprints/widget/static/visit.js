@@ -15,8 +15,6 @@ export class Visit {
   client;
   /** `{ready, length}`: how busy the desk is; null before it is known, false where it cannot be. */
   desk = null;
-  /** The line was lost and is not back yet. */
-  lost = false;
   /** There were too many requests: no token for the moment. */
   crowded = false;
   /** The key of a text that says what went wrong; empty: nothing has. */
@@ -28,6 +26,7 @@ export class Visit {
   #timer = 0;
   #paging = false;
   #told = "";
+  #lost = false; // when that was last looked at
   #kept;
 
   /** *panel* has `show()`, `announce(text)`, and `isLookedAt`. */
@@ -85,6 +84,11 @@ export class Visit {
     return this.chat?.peer.name || this.#widget.t("somebody");
   }
 
+  /** The connection is gone, and not only for a moment. */
+  get lost() {
+    return this.client.lost;
+  }
+
   get muted() {
     return Boolean(this.#widget.store.get().muted);
   }
@@ -116,14 +120,14 @@ export class Visit {
   }
 
   say(text) {
+    this.client.send(text); // first, because the queue is told what waits in it
     this.#wish();
-    this.client.send(text);
     this.#widget.emit("message", { text, own: true });
   }
 
   retry(id) {
-    this.#wish();
     this.client.retry(id);
+    this.#wish();
   }
 
   #wish() {
@@ -228,11 +232,6 @@ export class Visit {
   }
 
   #line({ state, code }) {
-    if (state === "waiting") this.lost = true;
-    if (state === "online" && this.lost) {
-      this.lost = false;
-      this.#panel.announce(this.#widget.t("back"));
-    }
     if (state === "ended") this.#widget.emit("error", { code: String(code), message: this.client.status.reason });
   }
 
@@ -257,6 +256,8 @@ export class Visit {
     const { client, phase, chat } = this;
     const { store, emit } = this.#widget;
     if (phase === "start" && this.#early.length) this.leave(); // nobody will ever come for it
+    if (this.#lost && client.status.state === "online" && !client.lost) this.#panel.announce(this.#widget.t("back"));
+    this.#lost = client.lost;
     if (phase === "served" || client.queue) this.problem = "";
     const kept = this.#isIdle ? "idle" : phase;
     if (kept !== this.#kept) store.set({ phase: kept }); // what other tabs have written stands
