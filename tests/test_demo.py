@@ -161,13 +161,13 @@ def server(env):
         yield started
 
 
-def come_and_go(server: LiveServer, *options: str) -> subprocess.Popen[bytes]:
-    """Seven at once, a hundred times as quick as people."""
-    command = [sys.executable, "-m", "blueprints.demo.visitors", server.url, "http://shop", "7"]
+def come_and_go(server: LiveServer, *options: str, count: int = 7) -> subprocess.Popen[bytes]:
+    """*count* at once, a hundred times as quick as people."""
+    command = [sys.executable, "-m", "blueprints.demo.visitors", server.url, "http://shop"]
     crowd = subprocess.Popen(
-        [*command, "--pace", "0.01", *options], stdin=subprocess.PIPE, cwd=ROOT
+        [*command, str(count), "--pace", "0.01", *options], stdin=subprocess.PIPE, cwd=ROOT
     )
-    tokens = [server.token("user", f"visitor-{number}") for number in range(14)]
+    tokens = [server.token("user", f"visitor-{number}") for number in range(2 * count)]
     crowd.stdin.write("".join(f"{token}\n" for token in [*tokens, ""]).encode())
     crowd.stdin.flush()
     return crowd
@@ -209,6 +209,28 @@ def test_visitors_without_an_answer_ask_once_more_and_leave(server):
         assert asked in questions
         assert len(further) == 1
         assert further[0] in STILL_THERE
+    crowd.stdin.close()
+    assert crowd.wait(PATIENCE) == 0
+
+
+def test_a_visitor_does_not_answer_what_another_connection_of_its_own_says(server):
+    others = [Client.user(server, f"visitor-{number}") for number in range(2)]
+    said: list[str] = []
+    with Client.waiter(server, "ada") as ada:
+        ada.say("ready")
+        crowd = come_and_go(server, "--patience", "0.05", count=1)
+        while not said or said[-1] not in STILL_THERE:
+            frame = ada.receive()
+            if frame["type"] != "message_text":
+                continue
+            said.append(frame["payload"]["message"])
+            if len(said) == 1:
+                for other in others:  # one of them is in this chat
+                    other.text("It is me.")
+    assert said[0] in [topic.question for topic in TOPICS]
+    assert said[1:-1] == ["It is me."]
+    for other in others:
+        other.leave()
     crowd.stdin.close()
     assert crowd.wait(PATIENCE) == 0
 

@@ -212,8 +212,8 @@ class Visit:
 
     def _take(self, frame: Frame) -> None:
         self._state = STATES.get(frame["type"], self._state)
-        if frame["type"] == "message_text":
-            self._heard = frame
+        if frame["type"] == "message_text" and frame["from"] != frame["to"]:
+            self._heard = frame  # and not what this visitor said before a tunnel
         if frame["type"] == "message_history":
             for item in frame["payload"]["messages"]:
                 if "client_id" not in item:
