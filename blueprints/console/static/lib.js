@@ -3,5 +3,23 @@
 import htm from "./vendor/htm.js";
 import { Component, createRef, h, render } from "./vendor/preact.js";
 
-export const html = htm.bind(h);
+const TEXT_ONLY = ["option", "textarea"]; // they hold no elements
+
+/**
+ * Every text is an element of its own, and another text another element. A browser's translator puts
+ * elements of its own in the place of texts: preact would go on with the texts that it made, which
+ * nobody sees any more, and what stands on the page would stay. An element goes with all that is in it.
+ */
+function element(type, props, ...children) {
+  const isOurs = typeof type !== "string" || TEXT_ONLY.includes(type);
+  return h(type, props, ...(isOurs ? children : children.map(named)));
+}
+
+function named(child, at) {
+  if (Array.isArray(child)) return child.map(named);
+  if (!["string", "number"].includes(typeof child)) return child;
+  return child === "" ? null : h("x-text", { key: `${at} ${child}` }, child);
+}
+
+export const html = htm.bind(element);
 export { Component, createRef, render };
