@@ -422,7 +422,6 @@ class Transcript(Turns):
                 complete=complete,
                 state=_state(chat),
                 last_seq=last,
-                reason=chat.reason,
             ),
         )
         if reply_id is not None:

@@ -29,7 +29,6 @@ from .port import (
     Parted,
     Queued,
     QueueFull,
-    Reason,
     Role,
     Standing,
 )
@@ -154,15 +153,14 @@ class MemoryDesk:
             self._strike(participant)
             self._places.give_back(participant)
             if user.waiter is not None:
-                reason = Reason.LOST if requeue else Reason.LEFT
-                self._part(user, self._waiters[user.waiter], participant, reason)
+                self._part(user, self._waiters[user.waiter], gone=participant)
         elif waiter := self._waiters.pop(participant, None):
             del self._standing[Role.WAITER, waiter.subject]
             self._pool.remove(waiter)
             self._lose(waiter, requeue=requeue)
         else:
             return
-        self._events.append(Departed(participant, Reason.LOST if requeue else Reason.LEFT))
+        self._events.append(Departed(participant))
         self._match()
 
     def _lose(self, waiter: Waiter, *, requeue: bool) -> None:
@@ -194,9 +192,8 @@ class MemoryDesk:
         user.spoken &= requeue
         self._served -= 1
         self._absent.unseat(user.uuid)
-        reason = Reason.LOST if requeue else Reason.ENDED
         talk = self._talk(user, requeue)
-        self._events.append(Parted(user.uuid, waiter.uuid, waiter.uuid, reason, requeue, talk))
+        self._events.append(Parted(user.uuid, waiter.uuid, waiter.uuid, requeue, talk))
 
     def _tell_front(self, users: list[User]) -> None:
         """Tell those of *users*, who stand in front, that are not served yet."""
@@ -346,7 +343,7 @@ class MemoryDesk:
             self._match()
             return True
 
-    def _part(self, user: User, waiter: Waiter, gone: str, reason: Reason | None = None) -> None:
+    def _part(self, user: User, waiter: Waiter, gone: str) -> None:
         user.waiter = None
         user.spoken = False
         del waiter.users[user.uuid]
@@ -354,8 +351,7 @@ class MemoryDesk:
         self._absent.unseat(user.uuid)
         self._places.give_back(user.uuid)
         self._pool.refresh(waiter)
-        talk = self._talk(user, False)
-        self._events.append(Parted(user.uuid, waiter.uuid, gone, reason, talk=talk))
+        self._events.append(Parted(user.uuid, waiter.uuid, gone, talk=self._talk(user, False)))
 
     def _talk(self, user: User, goes_on: bool) -> int:
         """The conversation that *user* parts from, or that goes on while it waits again."""

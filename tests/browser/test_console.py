@@ -82,6 +82,7 @@ def test_five_visitors_from_the_keyboard_alone(  # noqa: PLR0915  # it is a stor
         expect_chosen(ada, "Ann")  # the first opens by itself
         for name, guest in zip(names, guests, strict=True):
             expect_chosen(ada, name)
+            keys.press("Escape")
             keys.press("Enter")
             expect(box(ada, name)).to_be_focused()
             keys.type(f"Good day, {name}! j k e r?")  # letters, while one writes
@@ -90,6 +91,8 @@ def test_five_visitors_from_the_keyboard_alone(  # noqa: PLR0915  # it is a stor
             keys.press("Escape")
             keys.press("j")
         expect_chosen(ada, "Ann")  # round and round
+        expect(box(ada, "Ann")).to_be_focused()
+        keys.press("Escape")
         keys.press("k")
         expect_chosen(ada, "Eve")
         keys.press("Enter")
@@ -99,13 +102,16 @@ def test_five_visitors_from_the_keyboard_alone(  # noqa: PLR0915  # it is a stor
         expect(ada).to_have_title("Console")
 
         keys.press("e")
+        answer(ada, "End the chat with Dan?")
         expect(ada.get_by_text("This chat ends in")).to_be_visible()
         keys.press("u")
         expect(ada.get_by_text("This chat ends in")).to_be_hidden()
         keys.press("e")
+        answer(ada, "End the chat with Dan?")
         guests[3].hears("disconnected")
         expect(ada.get_by_text("This chat has ended.")).to_be_visible()
         keys.press("e")
+        answer(ada, "Put the chat with Dan away?")
         expect(chat(ada, "Dan")).to_have_count(0)
         sixth.is_served()
         expect(chats(ada)).to_have_count(5)
@@ -121,7 +127,17 @@ def test_five_visitors_from_the_keyboard_alone(  # noqa: PLR0915  # it is a stor
         expect(box(ada, "Cleo")).to_be_focused()
         keys.press("Escape")
         keys.press("r")
+        answer(ada, "Take no more visitors?")
         expect(duty(ada, "Away")).to_be_visible()
+
+
+def answer(page: Page, question: str) -> None:
+    """Say yes to *question*, by keyboard: Enter alone says no."""
+    dialog = expect_dialog(page, question)
+    expect(dialog.get_by_role("button", name="Cancel")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(dialog).to_be_hidden()
 
 
 def test_what_is_new_is_counted(desk: LiveServer, visit: Visit) -> None:

@@ -1,4 +1,4 @@
-"""The console under a browser's translator, which puts elements of its own in the place of texts."""
+"""The console under a browser's translator, which puts elements in the place of texts."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from .guest import Guest
 
 pytestmark = pytest.mark.browser
 
-#: What translators do to all texts that are there, and to those that come: each is replaced by another
-#: text in two elements. `letters` stands for the translation.
+#: What translators do to all texts that are there, and to those that come: another text, in two
+#: elements, takes the place of each.
 TRANSLATOR = """
     () => {
       const skipped = "script, style, textarea, font";
@@ -35,9 +35,9 @@ TRANSLATOR = """
       };
       translate(document.body);
       if (window.goesOn) {
-        new MutationObserver((records) => records.flatMap((one) => [...one.addedNodes])
-          .filter((node) => node.isConnected).forEach((node) => translate(node.parentElement ?? node)))
-          .observe(document.body, { childList: true, subtree: true });
+        const come = (records) => records.flatMap(({ addedNodes }) => [...addedNodes])
+          .filter((node) => node.isConnected).forEach((node) => translate(node.parentElement));
+        new MutationObserver(come).observe(document.body, { childList: true, subtree: true });
       }
     }
 """
@@ -154,5 +154,3 @@ def test_a_language_that_is_chosen_leaves_nothing_of_the_one_before(
     expect(page.locator("html")).to_have_attribute("lang", "zh")
     left = "() => [...document.querySelectorAll('.settings, .bar')].map((one) => one.textContent)"
     page.wait_for_function(f"() => !/Settings|Sound|Console|browser/.test(({left})().join())")
-
-

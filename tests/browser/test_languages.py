@@ -56,7 +56,7 @@ def desk(run: Run, tmp_path: Path) -> LiveServer:
 # ---- the console ----------------------------------------------------------------
 
 
-def test_the_console_in_chinese(
+def test_the_console_in_chinese(  # noqa: PLR0915  # it is a story
     desk: LiveServer, visit: Visit, axe: Axe, screenshot: Screenshot, view: View
 ) -> None:
     """As the browser asks for it: no word of English in any state."""
@@ -97,6 +97,9 @@ def test_the_console_in_chinese(
         looks("chat")
         page.keyboard.press("Escape")
         page.keyboard.press("e")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        looks("end-question")
+        page.get_by_role("dialog").get_by_role("button", name=ZH["end"]).click()
         expect(page.locator(".ending")).to_be_visible()
         looks("ending")
         page.keyboard.press("u")

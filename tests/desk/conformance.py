@@ -24,7 +24,6 @@ from services.desk.port import (
     Parted,
     Queued,
     QueueFull,
-    Reason,
     Role,
     Standing,
 )
@@ -473,13 +472,13 @@ class DeskConformance:
         time_passes(desk, clock, STRANGER_GRACE - 0.5)
         assert_silent(desk)
         time_passes(desk, clock, 0.5)
-        assert_events(desk, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
+        assert_events(desk, Parted("Ann", "Wanda", "Ann"), Departed("Ann"))
         time_passes(desk, clock, GRACE - STRANGER_GRACE)
         assert_events(
             desk,
-            Parted("Bob", "Wanda", "Bob", Reason.LOST),
+            Parted("Bob", "Wanda", "Bob"),
             Departed("Bob"),
-            Parted("Cid", "Wanda", "Cid", Reason.LOST),
+            Parted("Cid", "Wanda", "Cid"),
             Departed("Cid"),
         )
 
@@ -523,7 +522,7 @@ class DeskConformance:
         desk.drop("Ann", Claim.STRANGER)
         forget_events(desk)
         time_passes(desk, clock, STRANGER_GRACE)
-        assert_events(desk, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
+        assert_events(desk, Parted("Ann", "Wanda", "Ann"), Departed("Ann"))
 
     def test_the_seats_of_the_absent_are_for_those_who_are_here(self, clock: Clock) -> None:
         desk = self.open(clock, capacity=2)
@@ -537,7 +536,7 @@ class DeskConformance:
         front = desk.ticket("Bob")
         assert_events(
             desk,
-            Parted("Bob", "Will", "Will", Reason.LOST, requeued=True),
+            Parted("Bob", "Will", "Will", requeued=True),
             Queued("Bob", 0),
             Matched("Eve", "Will"),
         )
@@ -557,7 +556,7 @@ class DeskConformance:
         desk.drop("Bob", Claim.STRANGER)
         assert_events(
             desk,
-            Parted("Ann", "Wanda", "Wanda", Reason.LOST, requeued=True),
+            Parted("Ann", "Wanda", "Wanda", requeued=True),
             Queued("Ann", 0),
             Matched("Cid", "Wanda"),
         )
@@ -660,7 +659,7 @@ class DeskConformance:
         desk.connect("Eve")
         assert_events(
             desk,
-            Parted("Bob", "Wanda", "Bob", Reason.LOST),
+            Parted("Bob", "Wanda", "Bob"),
             Departed("Bob"),
             Matched("Dee", "Wanda"),
             Queued("Eve", 0),
@@ -712,9 +711,7 @@ class DeskConformance:
         )
         returns(desk, Role.USER, "Ann")
         time_passes(desk, clock, GRACE)
-        assert_events(
-            desk, Parted("Ann", "Wanda", "Wanda", Reason.LOST), Queued("Ann", 0), Departed("Wanda")
-        )
+        assert_events(desk, Parted("Ann", "Wanda", "Wanda"), Queued("Ann", 0), Departed("Wanda"))
 
     # ---- parting -------------------------------------------------------
 
@@ -897,10 +894,7 @@ class DeskConformance:
         assert_silent(small_desk)
         time_passes(small_desk, clock, 0.25)
         assert_events(
-            small_desk,
-            Parted("Ann", "Wanda", "Ann", Reason.LOST),
-            Departed("Ann"),
-            Matched("Bob", "Wanda"),
+            small_desk, Parted("Ann", "Wanda", "Ann"), Departed("Ann"), Matched("Bob", "Wanda")
         )
 
     def test_a_user_lost_in_line_is_struck_off(self, desk: Desk, clock: Clock) -> None:
@@ -1007,9 +1001,9 @@ class DeskConformance:
         time_passes(desk, clock, GRACE)
         assert_events(
             desk,
-            Parted("Ann", "Wanda", "Wanda", Reason.LOST),
-            Parted("Bob", "Wanda", "Wanda", Reason.LOST),
-            Parted("Zoe", "Wanda", "Wanda", Reason.LOST),
+            Parted("Ann", "Wanda", "Wanda"),
+            Parted("Bob", "Wanda", "Wanda"),
+            Parted("Zoe", "Wanda", "Wanda"),
             Queued("Ann", 0),
             Queued("Bob", 1),
             Queued("Zoe", 2),
@@ -1033,8 +1027,8 @@ class DeskConformance:
         time_passes(desk, clock, GRACE)
         assert_events(
             desk,
-            Parted("Ann", "Wanda", "Wanda", Reason.LOST),
-            Parted("Bob", "Wanda", "Wanda", Reason.LOST),
+            Parted("Ann", "Wanda", "Wanda"),
+            Parted("Bob", "Wanda", "Wanda"),
             Matched("Ann", "Will"),
             Queued("Bob", 0),
             Departed("Wanda"),
@@ -1063,7 +1057,7 @@ class DeskConformance:
         time_passes(small_desk, clock, GRACE - 1.0)
         assert_events(
             small_desk,
-            Parted("Ann", "Wanda", "Wanda", Reason.LOST),
+            Parted("Ann", "Wanda", "Wanda"),
             Queued("Ann", 0),
             Departed("Wanda"),
             Queued("Bob", 1),

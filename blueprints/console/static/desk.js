@@ -129,12 +129,12 @@ export class Desk {
   }
 
   /** The chat *steps* further down in the list. */
-  step(steps, how) {
+  step(steps) {
     const all = this.chats.map((chat) => chat.conversation);
     if (!all.length) return;
     const at = all.indexOf(this.selected);
     const next = at < 0 ? (steps > 0 ? 0 : all.length - 1) : (at + steps + all.length) % all.length;
-    this.select(all[next], how);
+    this.select(all[next]);
   }
 
   /** What is in the middle has been seen, if anybody sees it; *upTo* the newest by default. */

@@ -7,6 +7,7 @@ import { Desk } from "./desk.js";
 import { html, render } from "./lib.js";
 import { problem } from "./problems.js";
 import { Session } from "./session.js";
+import { onLetters } from "./shortcuts.js";
 import { begin, choose, onChosen, t } from "./words.js";
 
 const AGAIN = 2000; // ms until texts that did not come are asked for again
@@ -33,7 +34,7 @@ function changed() {
 
 function show() {
   showCount(desk?.news ?? 0, t("title"));
-  render(html`<${App} session=${session} alerts=${alerts} desk=${desk} accounts=${accounts} icon=${icon} leave=${leave} speak=${speak} />`, root);
+  render(html`<${App} session=${session} alerts=${alerts} desk=${desk} accounts=${accounts} icon=${icon} leave=${leave} speak=${speak} changed=${changed} />`, root);
 }
 
 /** Somebody is in, or out. */
@@ -74,5 +75,6 @@ root.replaceChildren();
 show();
 while (!(await begin().then(() => true, () => false))) await new Promise((resolve) => setTimeout(resolve, AGAIN));
 onChosen(() => begin().then(changed, () => {})); // by another tab
+onLetters(changed);
 changed();
 session.start();

@@ -1,51 +1,85 @@
 /** The keys of the console. */
 
-/** What the help shows: `what` is the key of a text. */
+import { composes } from "../kit/keys.js";
+import { onShared, shared } from "./storage.js";
+
+const KEPT = "letters";
+
+/** What the help shows: `what` is the key of a text; *letter*: it can be switched off. */
 export const KEYS = [
-  { keys: ["J", "K"], what: "key_step" },
+  { keys: ["J", "K"], what: "key_step", letter: true },
   { keys: ["Enter"], what: "key_write" },
   { keys: ["Esc"], what: "key_escape" },
   { keys: ["Alt ↓", "Alt ↑"], what: "key_step_writing" },
   { keys: ["/"], what: "key_replies" },
-  { keys: ["E"], what: "key_end" },
-  { keys: ["U"], what: "key_undo" },
-  { keys: ["R"], what: "key_ready" },
+  { keys: ["E"], what: "key_end", letter: true },
+  { keys: ["U"], what: "key_undo", letter: true },
+  { keys: ["R"], what: "key_ready", letter: true },
   { keys: ["Ctrl K"], what: "find" },
-  { keys: ["?"], what: "key_help" },
+  { keys: ["?"], what: "key_help", letter: true },
 ];
 
 const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
 const PRESSABLE = "button, a, input, summary";
 
+/** Whether single letters do something here: not all who type or dictate want that. */
+export const lettersCount = () => shared.get(KEPT) !== false;
+
+/** Let single letters do something from now on, or not. */
+export const setLetters = (on) => shared.set(KEPT, on);
+
+/** Call *heard* when another tab has switched them. */
+export const onLetters = (heard) => onShared(KEPT, heard);
+
+/** Whether there are keys to tell of: a phone has none. */
+export const hasKeys = () => !matchMedia("(hover: none) and (pointer: coarse)").matches;
+
+/** The *letter* that does the same as a button, for who may use it; or undefined. */
+export const hint = (letter) => (hasKeys() && lettersCount() ? letter : undefined);
+
 /**
- * Call *actions* by keys: `next` and `previous` (with `{write}`), `write`, `end`,
- * `undo`, `ready`, `find`, `help`, `escape`.
+ * Call *actions* by keys: `next` and `previous`, `write`, `end`, `undo`, `ready`, `find`, `help`,
+ * `escape`; `type` before a letter that is none of these, which goes where the focus is then.
  */
 export function listen(actions) {
   addEventListener("keydown", (event) => {
-    if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]")) return;
+    if (event.defaultPrevented || composes(event) || document.querySelector("dialog[open]")) return;
     if (act(event, actions)) event.preventDefault();
   });
 }
 
 /** Whether there was something to do. */
-function act({ key, target, ctrlKey, metaKey, altKey }, actions) {
+function act(event, actions) {
+  const { ctrlKey, metaKey, altKey } = event;
+  const key = meant(event);
+  const [target] = event.composedPath();
   const writes = target.matches?.(WRITING);
   if ((ctrlKey || metaKey) && !altKey) return key.toLowerCase() === "k" && run(actions.find);
-  if (altKey) {
-    const move = { ArrowDown: actions.next, ArrowUp: actions.previous }[key];
-    return move ? run(move, { write: true }) : false;
-  }
+  if (altKey) return run({ ArrowDown: actions.next, ArrowUp: actions.previous }[key]);
   if (key === "Escape") {
     if (writes) target.blur();
     return run(writes ? undefined : actions.escape);
   }
   if (writes || (key === "Enter" && target.matches?.(PRESSABLE))) return false;
-  const { next: j, previous: k, write: enter, end: e, undo: u, ready: r, help } = actions;
-  return run({ j, k, enter, e, u, r, "?": help }[key.toLowerCase()]);
+  if (key === "Enter") return run(actions.write);
+  return lettersCount() && !event.repeat && letter(key, actions);
 }
 
-function run(action, ...how) {
-  action?.(...how);
+function letter(key, actions) {
+  const { next: j, previous: k, end: e, undo: u, ready: r, help } = actions;
+  const action = { j, k, e, u, r, "?": help }[key.toLowerCase()];
+  if (!action && /^[\p{L}\p{N}/]$/u.test(key)) actions.type();
+  return run(action);
+}
+
+/** The key of our letters that was pressed: where a layout has others, the one in the same place. */
+function meant({ key = "", code = "", shiftKey }) {
+  if (key.length !== 1 || /[ -~]|\p{Script=Latin}/u.test(key)) return key;
+  if (code === "Slash") return shiftKey ? "?" : "/";
+  return /^Key([A-Z])$/.exec(code)?.[1].toLowerCase() ?? key;
+}
+
+function run(action) {
+  action?.();
   return action !== undefined;
 }

@@ -1,8 +1,9 @@
 /** The whole console: the door, or the desk. */
 
 import { NARROW } from "../desk.js";
+import { visitorName } from "../format.js";
 import { Component, html } from "../lib.js";
-import { listen } from "../shortcuts.js";
+import { hasKeys, hint, listen } from "../shortcuts.js";
 import { tab } from "../storage.js";
 import { t } from "../words.js";
 import { Banners } from "./banner.js";
@@ -14,6 +15,7 @@ import { Help } from "./help.js";
 import { IconButton } from "./icons.js";
 import { Offer } from "./offer.js";
 import { Password } from "./password.js";
+import { Question } from "./question.js";
 import { Replies } from "./replies.js";
 import { Settings } from "./settings.js";
 import { Sidebar } from "./sidebar.js";
@@ -22,7 +24,10 @@ import { Visitor } from "./visitor.js";
 /** No room for a third column. */
 const COMPACT = "(max-width: 1099px)";
 
-/** *session*, *alerts*, *desk* (null: signed out), *accounts*; *icon* is the address of the sign. */
+/**
+ * *session*, *alerts*, *desk* (null: signed out), *accounts*; *icon* is the address of the sign; *leave()*
+ * signs out, *speak(language)* chooses one, *changed()* shows all anew.
+ */
 export class App extends Component {
   #narrow = matchMedia(NARROW);
   #compact = matchMedia(COMPACT);
@@ -30,14 +35,20 @@ export class App extends Component {
 
   componentDidMount() {
     for (const one of [this.#narrow, this.#compact]) one.addEventListener("change", () => this.forceUpdate());
-    const at = (act) => (how) => this.props.desk && act(this.props.desk, how);
+    const at = (act) => () => this.props.desk && act(this.props.desk);
+    const write = at(() => document.getElementById("composer")?.focus());
+    const step = (steps) => at((desk) => {
+      desk.step(steps);
+      queueMicrotask(write); // when its box is there: what is typed now is for nobody else
+    });
     listen({
-      next: at((desk, how) => desk.step(1, how)),
-      previous: at((desk, how) => desk.step(-1, how)),
-      write: at(() => document.getElementById("composer")?.focus()),
-      end: at((desk) => desk.chat && !desk.past && desk.end(desk.selected)),
+      write,
+      type: write,
+      next: step(1),
+      previous: step(-1),
+      end: at((desk) => desk.chat && !desk.past && !desk.ending.has(desk.selected) && this.#open("end")),
       undo: at((desk) => desk.undo(desk.selected)),
-      ready: at((desk) => desk.setReady(!(desk.wished ?? desk.ready))),
+      ready: at((desk) => (desk.wished ?? desk.ready ? this.#open("away") : desk.setReady(true))),
       find: at(() => this.#open("find")),
       help: at(() => this.#open("help")),
       escape: at((desk) => (desk.past ? desk.closePast() : this.#narrow.matches && desk.select(null))),
@@ -50,11 +61,6 @@ export class App extends Component {
   #later = () => {
     tab.set("later", true);
     this.setState({ later: true });
-  };
-
-  #leave = () => {
-    this.#close();
-    this.props.leave();
   };
 
   render({ session, desk, accounts, icon }) {
@@ -79,12 +85,12 @@ export class App extends Component {
       <p class="state ${state}" role="status">${t(`line_${state}`)}</p>
       <p class="me" dir="auto">${desk.client.me?.name || desk.client.me?.sub}</p>
       <div class="tools" role="toolbar" aria-label=${t("tools")}>
-        <${IconButton} icon="search" label=${t("find")} keys="Ctrl K" onClick=${() => this.#open("find")} />
+        <${IconButton} icon="search" label=${t("find")} keys=${hasKeys() ? "Ctrl K" : undefined} onClick=${() => this.#open("find")} />
         ${desk.keeps && html`<${IconButton} icon="replies" label=${t("replies")} onClick=${() => this.#open("replies")} />`}
         <${IconButton} icon=${quiet ? "silent" : "bell"} label=${t(quiet ? "settings_silent" : "settings")} onClick=${() => this.#open("settings")} />
         ${session.hasPassword && html`<${IconButton} icon="key" label=${t("change_password")} onClick=${() => this.#open("password")} />`}
-        <${IconButton} icon="help" label=${t("keyboard")} keys="?" onClick=${() => this.#open("help")} />
-        <${IconButton} icon="out" label=${t("sign_out")} onClick=${() => (desk.open.length ? this.#open("leave") : this.#leave())} />
+        ${hasKeys() && html`<${IconButton} icon="help" label=${t("keyboard")} keys=${hint("?")} onClick=${() => this.#open("help")} />`}
+        <${IconButton} icon="out" label=${t("sign_out")} onClick=${() => (desk.open.length ? this.#open("leave") : this.props.leave())} />
       </div>
     `;
   }
@@ -98,7 +104,7 @@ export class App extends Component {
       <div class="desk" role=${narrow && !inside ? "main" : undefined}>
         ${(!narrow || !inside) && html`<${Sidebar} desk=${desk} />`}
         ${(!narrow || inside) && html`
-          <${Conversation} desk=${desk} narrow=${narrow} back=${() => desk.select(null)} about=${() => this.#open("about")} />`}
+          <${Conversation} desk=${desk} back=${() => desk.select(null)} about=${() => this.#open("about")} />`}
         ${!this.#compact.matches && desk.chat && html`<aside aria-label=${t("visitor")}><${Visitor} desk=${desk} chat=${desk.chat} /></aside>`}
       </div>
       ${this.#dialog()}
@@ -110,20 +116,26 @@ export class App extends Component {
     switch (this.state.dialog) {
       case "find": return html`<${Finder} desk=${desk} close=${this.#close} />`;
       case "replies": return html`<${Replies} desk=${desk} close=${this.#close} />`;
-      case "settings": return html`<${Settings} alerts=${alerts} speak=${this.props.speak} close=${this.#close} />`;
+      case "settings": return html`<${Settings} alerts=${alerts} speak=${this.props.speak} changed=${this.props.changed} close=${this.#close} />`;
       case "password": return html`<${Password} session=${session} close=${this.#close} />`;
       case "help": return html`<${Help} close=${this.#close} />`;
       case "about": return desk.chat && html`
         <${Dialog} title=${t("visitor")} name="about" close=${this.#close}><${Visitor} desk=${desk} chat=${desk.chat} /><//>`;
       case "leave": return html`
-        <${Dialog} title=${t("sign_out_question")} name="leave" close=${this.#close}>
-          <p>${t("chats_will_end", { n: desk.open.length })}</p>
-          <footer>
-            <button type="button" onClick=${this.#close}>${t("stay")}</button>
-            <button type="button" class="primary" onClick=${this.#leave}>${t("sign_out_and_end")}</button>
-          </footer>
-        <//>`;
+        <${Question} title=${t("sign_out_question")} text=${t("chats_will_end", { n: desk.open.length })}
+          no=${t("stay")} yes=${t("sign_out_and_end")} act=${this.props.leave} close=${this.#close} />`;
+      case "away": return html`
+        <${Question} title=${t("away_question")} text=${t("you_away_hint")} yes=${t("away")}
+          act=${() => desk.setReady(false)} close=${this.#close} />`;
+      case "end": return desk.chat && html`<${End} desk=${desk} chat=${desk.chat} close=${this.#close} />`;
       default: return null;
     }
   }
 }
+
+const End = ({ desk, chat: { conversation, peer, state }, close }) => {
+  const over = state === "ended";
+  return html`
+    <${Question} title=${t(over ? "put_away_question" : "end_question", { name: visitorName(peer) })}
+      yes=${t(over ? "put_away" : "end")} act=${() => desk.end(conversation)} close=${close} />`;
+};

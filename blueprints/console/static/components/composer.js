@@ -1,5 +1,6 @@
 /** Where a reply is written: kept as it is typed, with canned replies behind a slash. */
 
+import { composes } from "../../kit/keys.js";
 import { Component, createRef, html } from "../lib.js";
 import { t } from "../words.js";
 import { Completion, listed } from "./completion.js";
@@ -7,8 +8,8 @@ import { Icon } from "./icons.js";
 
 const MOST = 4096; // characters; the server says so, too
 
-// The word under the cursor, where it begins with a slash.
-const SLASH = /(?:^|\s)\/([^\s/]*)$/;
+// The word under the cursor, where it begins with a slash; an input method may make it a wide one.
+const SLASH = /(?:^|\s)[/／]([^\s/／]*)$/;
 
 // Keys that move the cursor and change nothing.
 const MOVES = /^(Arrow|Home|End|Page)/;
@@ -80,7 +81,7 @@ export class Composer extends Component {
   };
 
   #key = (event) => {
-    if (event.isComposing) return; // Enter picks a candidate of an input method
+    if (composes(event)) return; // Enter picks a candidate of an input method
     const found = this.#found();
     if (found.length && this.#choose(event, found)) {
       event.preventDefault();

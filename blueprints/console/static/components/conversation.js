@@ -2,22 +2,23 @@
 
 import { visitorName } from "../format.js";
 import { html } from "../lib.js";
+import { hasKeys, hint } from "../shortcuts.js";
 import { rich, t } from "../words.js";
 import { Composer } from "./composer.js";
 import { IconButton } from "./icons.js";
 import { Messages, Skeletons } from "./messages.js";
 import { Since } from "./since.js";
 
-/** *narrow*: one column at a time; *about()* shows who this is, *back()* the list. */
-export const Conversation = ({ desk, back, about, narrow }) => html`
+/** *about()* shows who this is, *back()* the list. */
+export const Conversation = ({ desk, back, about }) => html`
   <main class="conversation">
     ${desk.past ? html`<${Past} desk=${desk} />`
-      : desk.chat ? html`<${Open} desk=${desk} chat=${desk.chat} back=${back} about=${about} narrow=${narrow} />`
+      : desk.chat ? html`<${Open} desk=${desk} chat=${desk.chat} back=${back} about=${about} />`
       : html`<${Nobody} desk=${desk} />`}
   </main>
 `;
 
-const Open = ({ desk, chat, back, about, narrow }) => {
+const Open = ({ desk, chat, back, about }) => {
   const { client } = desk;
   const { conversation, presence, state, peer } = chat;
   const name = visitorName(peer);
@@ -33,8 +34,8 @@ const Open = ({ desk, chat, back, about, narrow }) => {
       </div>
       <${IconButton} icon="person" label=${t("about_visitor")} class="iconic about" onClick=${about} />
       ${over
-        ? html`<button type="button" onClick=${() => desk.end(conversation)} title="E">${t("put_away")}</button>`
-        : html`<button type="button" onClick=${() => desk.end(conversation)} title="E" disabled=${Boolean(ends)}>${t("end")}</button>`}
+        ? html`<button type="button" onClick=${() => desk.end(conversation)} title=${hint("E")}>${t("put_away")}</button>`
+        : html`<button type="button" onClick=${() => desk.end(conversation)} title=${hint("E")} disabled=${Boolean(ends)}>${t("end")}</button>`}
     </header>
     <${Messages} key=${conversation} chat=${chat} name=${name} label=${t("messages_with", { name })}
       target=${target?.conversation === conversation ? target : undefined}
@@ -47,7 +48,7 @@ const Open = ({ desk, chat, back, about, narrow }) => {
       </div>`}
     ${over
       ? html`<p class="over" role="status">${t("ended")}</p>`
-      : html`<${Composer} key=${conversation} desk=${desk} chat=${chat} name=${name} focused=${desk.write && !narrow} />`}
+      : html`<${Composer} key=${conversation} desk=${desk} chat=${chat} name=${name} focused=${desk.write} />`}
   `;
 };
 
@@ -60,7 +61,7 @@ const Past = ({ desk }) => {
         <h2 dir="auto">${name}</h2>
         <p>${t("past_only")}</p>
       </div>
-      <button type="button" onClick=${() => desk.closePast()} title="Esc">${t("close")}</button>
+      <button type="button" onClick=${() => desk.closePast()} title=${hasKeys() ? "Esc" : undefined}>${t("close")}</button>
     </header>
     ${error && html`<div class="trouble" role="alert"><h3>${t("past_trouble")}</h3><p>${error}</p></div>`}
     ${!error && !chat?.messages.length && !chat?.complete && html`<div class="log"><${Skeletons} /></div>`}
@@ -74,12 +75,13 @@ const Past = ({ desk }) => {
 const Nobody = ({ desk }) => {
   const known = desk.ready !== null;
   const title = desk.ready ? "you_ready" : known ? "you_away" : "welcome";
+  const choose = hint("J") ? "choose_chat_hint" : "choose_chat_left";
   const text = desk.ready ? "you_ready_hint" : "you_away_hint";
   return html`
     <div class="nobody">
       <svg viewBox="0 0 64 64" aria-hidden="true"><path d="M14 10h36a8 8 0 0 1 8 8v20a8 8 0 0 1-8 8H32L18 56V46h-4a8 8 0 0 1-8-8V18a8 8 0 0 1 8-8z" /></svg>
       <h2>${t(desk.chats.length ? "choose_chat" : title)}</h2>
-      <p>${t(desk.chats.length ? "choose_chat_hint" : text)}</p>
+      <p>${t(desk.chats.length ? choose : text)}</p>
     </div>
   `;
 };

@@ -1,5 +1,6 @@
 /** A dialog: the rest of the page is out of reach while it is open, and Esc closes it. */
 
+import { composes } from "../../kit/keys.js";
 import { Component, createRef, html } from "../lib.js";
 import { t } from "../words.js";
 import { IconButton } from "./icons.js";
@@ -24,6 +25,7 @@ export class Dialog extends Component {
   render({ title, name, close, children }) {
     return html`
       <dialog ref=${this.#dialog} class=${name} aria-label=${title} onMouseDown=${this.#pressed}
+              onKeyDown=${(event) => composes(event) && event.preventDefault() /* Esc is the input method's */}
               onCancel=${(event) => {
                 event.preventDefault();
                 close();

@@ -1,5 +1,6 @@
 /** Search in one's chats and in all that was said in them. */
 
+import { composes } from "../../kit/keys.js";
 import { visitorName, when } from "../format.js";
 import { Component, createRef, html } from "../lib.js";
 import { t } from "../words.js";
@@ -76,7 +77,7 @@ export class Finder extends Component {
   #key = (event) => {
     const choices = this.#choices();
     const steps = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (event.isComposing || !choices.length || (!steps && event.key !== "Enter")) return;
+    if (composes(event) || !choices.length || (!steps && event.key !== "Enter")) return;
     event.preventDefault();
     const { picked } = this.state;
     if (steps) this.setState({ picked: (picked + steps + choices.length) % choices.length });

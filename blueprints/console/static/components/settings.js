@@ -1,20 +1,22 @@
-/** What calls the waiter, and how; and the language. */
+/** What calls the waiter, and how; the language; whether single letters count. */
 
 import { KINDS, WAYS } from "../alerts.js";
 import { html } from "../lib.js";
-import { chosen, LANGUAGES, nameOf, t } from "../words.js";
+import { hasKeys, lettersCount, setLetters } from "../shortcuts.js";
+import { chosen, language, LANGUAGES, nameOf, t } from "../words.js";
 import { Dialog } from "./dialog.js";
 
-/** *speak(language)*: another one, or "": the browser's. */
-export const Settings = ({ alerts, speak, close }) => html`
+/** *speak(language)*: another one, or "": the browser's; *changed()*: show all anew. */
+export const Settings = ({ alerts, speak, changed, close }) => html`
   <${Dialog} title=${t("settings")} name="settings" close=${close}>
     <${Alerts} alerts=${alerts} />
     <h3><label for="language">${t("language")}</label></h3>
     <select id="language" onChange=${({ target }) => speak(target.value)}>
-      <option value="" selected=${!chosen()}>${t("language_browser")}</option>
+      <option key=${`browser ${language()}`} value="" selected=${!chosen()}>${t("language_browser")}</option>
       ${LANGUAGES.map((one) => html`
         <option key=${one} value=${one} lang=${one} selected=${chosen() === one}>${nameOf(one)}</option>`)}
     </select>
+    ${hasKeys() && html`<${Letters} changed=${changed} />`}
   <//>
 `;
 
@@ -45,3 +47,14 @@ const Alerts = ({ alerts }) => {
     <p class="none">${t(`notify_${permission}`)}</p>
   `;
 };
+
+const Letters = ({ changed }) => html`
+  <h3>${t("keyboard")}</h3>
+  <label class="check">
+    <input type="checkbox" checked=${lettersCount()} aria-describedby="letters-hint" onChange=${({ target }) => {
+      setLetters(target.checked);
+      changed();
+    }} /> ${t("letters")}
+  </label>
+  <p class="none" id="letters-hint">${t("letters_hint")}</p>
+`;

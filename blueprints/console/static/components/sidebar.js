@@ -2,6 +2,7 @@
 
 import { initials, visitorName } from "../format.js";
 import { html } from "../lib.js";
+import { hasKeys } from "../shortcuts.js";
 import { rich, t } from "../words.js";
 import { Since } from "./since.js";
 
@@ -80,7 +81,7 @@ const Row = ({ chat, desk }) => {
     <li>
       <button type="button" class="row ${over ? "gone" : ""} ${unread || fresh ? "new" : ""}"
               aria-current=${String(desk.selected === conversation && !desk.past)}
-              onClick=${() => desk.select(conversation, { write: true })}>
+              onClick=${() => desk.select(conversation, { write: hasKeys() })}>
         <span class="face ${over ? "" : presence}" aria-hidden="true">${initials(name)}</span>
         <span class="who">
           <span class="name" dir="auto">${name}</span>
