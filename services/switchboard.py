@@ -546,20 +546,21 @@ class Switchboard:
             else:
                 user.talk, user.spoken = None, False
             self._keep_parting(event, talk)
-        conversation = talk.id if talk is not None else ""
+        conversation, reason = (talk.id if talk is not None else ""), event.reason or ""
         told, gone = (waiter, user) if event.gone == user.uuid else (user, waiter)
         if self._is_kept_for(told):
             plain, full = (
-                sealed(dialect.disconnected(told.uuid, gone.uuid, conversation))
+                sealed(dialect.disconnected(told.uuid, gone.uuid, conversation, reason))
                 for dialect in (_PLAIN, _FULL)
             )
             self._park(told, Kept(plain, full))
 
         def tell(sock: Socket) -> None:
-            sock.part(talk, sock.dialect.disconnected(told.uuid, gone.uuid, conversation))
+            frame = sock.dialect.disconnected(told.uuid, gone.uuid, conversation, reason)
+            sock.part(talk, frame)
 
         def tell_own(sock: Socket) -> None:
-            frame = sock.dialect.disconnected(gone.uuid, told.uuid, conversation)
+            frame = sock.dialect.disconnected(gone.uuid, told.uuid, conversation, reason)
             question = sock.take_question()
             if question is None or sock.dialect.version > 1:
                 if question is not None:
@@ -612,12 +613,13 @@ class Switchboard:
         if event.requeued:
             self._save(talk.record)
         else:
-            self._end(talk.record)
+            self._end(talk.record, event.reason or "")
 
     def _keep_end(self, event: Departed, talk: Talk) -> None:
-        self._end(talk.record)
+        self._end(talk.record, event.reason)
 
-    def _end(self, chat: Chat) -> None:
+    def _end(self, chat: Chat, reason: str = "") -> None:
+        chat.reason = str(reason)
         chat.ended = max(self.clock.ms(), chat.last_date, chat.opened)
         self._save(chat)
 

@@ -422,6 +422,7 @@ class Transcript(Turns):
                 complete=complete,
                 state=_state(chat),
                 last_seq=last,
+                reason=chat.reason,
             ),
         )
         if reply_id is not None:

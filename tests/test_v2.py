@@ -85,7 +85,8 @@ def come(server: LiveServer) -> Iterator[Open]:
         answer = client.say("auth", payload)
         success = until(client, "auth_success", reply_id=answer)
         client.uuid = success["to"]
-        assert success["payload"]["sub"] == sub
+        client.greeting = success["payload"]
+        assert client.greeting["sub"] == sub
         if role == "waiter":
             told = client.receive()
             client.duty = told["payload"]["capacity"] if told["type"] == "ready" else None
@@ -320,6 +321,89 @@ def test_what_is_missed_without_a_history_follows(version):
         for _ in range(40):
             ada.say("message_text", {"message": "x" * 2000}, to=user)
         assert "no more can be kept" in until(ada, "error")["payload"]["message"]
+
+
+def test_who_signs_in_is_told_how_long_a_text_may_be(come):
+    user = come("user", "ann")
+    most = user.greeting["max_text"]
+    assert most == 4096
+    meet(user, come("waiter", "wim"))
+    assert say(user, "\U0001f6f6" * most)["payload"]["seq"] == 1
+    user.say("message_text", {"message": "\U0001f6f6" * (most + 1)})
+    assert assert_receives(user, "error")["payload"]["code"] == "too_large"
+
+
+@pytest.mark.parametrize(
+    ("ends", "reason"),
+    [("user leaves", "left"), ("user goes", "left"), ("waiter ends", "ended"),
+     ("waiter goes", "ended"), ("user is lost", "lost")],
+)  # fmt: skip
+def test_both_sides_are_told_why_a_chat_has_ended(come, server, ends, reason):
+    user, waiter = come("user", "ann"), come("waiter", "wim")
+    conversation = meet(user, waiter)
+    say(user, "hello")
+    tab = come("user", "ann") if ends == "user leaves" else None
+    match ends:
+        case "user leaves":
+            user.say("disconnect")
+            until(user, "disconnected", reason="left", conversation=conversation)
+            until(tab, "disconnected", reason="left")
+        case "user goes":
+            user.leave()
+        case "waiter ends":
+            waiter.say("disconnect", {"uuid": user.uuid})
+            until(waiter, "disconnected", reason="ended", conversation=conversation)
+        case "waiter goes":
+            waiter.leave()
+        case "user is lost":
+            user.drop()
+            until(waiter, "presence", state="away")
+            let_pass(server, GRACE)
+    left = waiter if ends.startswith("user") else user
+    gone = user if left is waiter else waiter
+    told = until(left, "disconnected", reason=reason, conversation=conversation)
+    assert told["from"] == gone.uuid
+    back = come("user", "ann")
+    history = once_ended(back, conversation)
+    assert history["payload"]["reason"] == reason
+    again = until(come("user", "ann", {conversation: 1}), "message_history")
+    assert (again["payload"]["state"], again["payload"]["reason"]) == ("ended", reason)
+
+
+def once_ended(client: Client, conversation: str) -> Frame:
+    """What the history says of *conversation* when its end is stored, which nobody waits for."""
+    while True:
+        client.say("get_history", {"conversation": conversation})
+        history = until(client, "message_history")
+        if history["payload"]["state"] == "ended":
+            return history
+
+
+def test_a_lost_waiter_is_told_as_lost_and_the_chat_goes_on(come, server):
+    user, waiter = come("user", "ann"), come("waiter", "wim")
+    conversation = meet(user, waiter)
+    say(user, "hello")
+    waiter.drop()
+    until(user, "presence", state="away")
+    let_pass(server, GRACE)
+    until(user, "disconnected", reason="lost", conversation=conversation)
+    until(user, "connect_queue")
+    user.say("get_history", {"conversation": conversation})
+    history = until(user, "message_history")
+    assert history["payload"]["state"] == "open"
+    assert "reason" not in history["payload"]
+
+
+def test_who_does_not_come_back_after_a_restart_is_lost(come, server):
+    user, waiter = come("user", "ann"), come("waiter", "wim")
+    conversation = meet(user, waiter)
+    say(user, "hello")
+    kill(server)
+    waiter = come("waiter", "wim")
+    until(waiter, "presence", state="away")
+    let_pass(server, GRACE)
+    until(waiter, "disconnected", reason="lost", conversation=conversation)
+    assert once_ended(come("user", "ann"), conversation)["payload"]["reason"] == "lost"
 
 
 def test_typing_and_reading_are_passed_on(come):

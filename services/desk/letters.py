@@ -19,6 +19,7 @@ from .port import (
     Parted,
     Place,
     Queued,
+    Reason,
     Role,
     Withdrawn,
 )
@@ -60,14 +61,14 @@ def _event(kind: str, count: int, keeps: bool, *rest: Any) -> Event:
             user, location, ticket = fields
             return Queued(user, location, int(ticket), **head)
         case "P":
-            user, waiter, gone, requeued, talk = fields
-            return Parted(user, waiter, gone, requeued, int(talk or 0), **head)
+            user, waiter, gone, requeued, talk, reason = fields
+            return Parted(user, waiter, gone, Reason(reason), requeued, int(talk or 0), **head)
         case "R":
             waiter, ready, capacity = fields
             return OnDuty(waiter, ready, int(capacity or 0), **head)
         case "D":
-            participant, talk = fields
-            return Departed(participant, int(talk or 0), **head)
+            participant, talk, reason = fields
+            return Departed(participant, Reason(reason), int(talk or 0), **head)
         case _:
             return _OF_ONE[kind](*fields, **head)
 

@@ -29,6 +29,7 @@ from .port import (
     Parted,
     Queued,
     QueueFull,
+    Reason,
     Role,
     Standing,
 )
@@ -153,14 +154,15 @@ class MemoryDesk:
             self._strike(participant)
             self._places.give_back(participant)
             if user.waiter is not None:
-                self._part(user, self._waiters[user.waiter], gone=participant)
+                reason = Reason.LOST if requeue else Reason.LEFT
+                self._part(user, self._waiters[user.waiter], participant, reason)
         elif waiter := self._waiters.pop(participant, None):
             del self._standing[Role.WAITER, waiter.subject]
             self._pool.remove(waiter)
             self._lose(waiter, requeue=requeue)
         else:
             return
-        self._events.append(Departed(participant))
+        self._events.append(Departed(participant, Reason.LOST if requeue else Reason.LEFT))
         self._match()
 
     def _lose(self, waiter: Waiter, *, requeue: bool) -> None:
@@ -192,8 +194,9 @@ class MemoryDesk:
         user.spoken &= requeue
         self._served -= 1
         self._absent.unseat(user.uuid)
+        reason = Reason.LOST if requeue else Reason.ENDED
         talk = self._talk(user, requeue)
-        self._events.append(Parted(user.uuid, waiter.uuid, waiter.uuid, requeue, talk))
+        self._events.append(Parted(user.uuid, waiter.uuid, waiter.uuid, reason, requeue, talk))
 
     def _tell_front(self, users: list[User]) -> None:
         """Tell those of *users*, who stand in front, that are not served yet."""
@@ -343,7 +346,7 @@ class MemoryDesk:
             self._match()
             return True
 
-    def _part(self, user: User, waiter: Waiter, gone: str) -> None:
+    def _part(self, user: User, waiter: Waiter, gone: str, reason: Reason | None = None) -> None:
         user.waiter = None
         user.spoken = False
         del waiter.users[user.uuid]
@@ -351,7 +354,8 @@ class MemoryDesk:
         self._absent.unseat(user.uuid)
         self._places.give_back(user.uuid)
         self._pool.refresh(waiter)
-        self._events.append(Parted(user.uuid, waiter.uuid, gone, talk=self._talk(user, False)))
+        talk = self._talk(user, False)
+        self._events.append(Parted(user.uuid, waiter.uuid, gone, reason, talk=talk))
 
     def _talk(self, user: User, goes_on: bool) -> int:
         """The conversation that *user* parts from, or that goes on while it waits again."""

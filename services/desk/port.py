@@ -116,20 +116,40 @@ class Queued(Decision):
     ticket: int = field(default=0, compare=False)
 
 
+class Reason(StrEnum):
+    """Why a chat has ended, as version 2 is told (`protocol.md`, `disconnected`)."""
+
+    #: the user has left
+    LEFT = "left"
+    #: the waiter has ended it, or has gone on purpose
+    ENDED = "ended"
+    #: a side was away for too long
+    LOST = "lost"
+    #: nobody who knew it is left
+    UNKNOWN = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Parted(Decision):
     """The chat of *user* and *waiter* has ended because *gone* left.
 
-    The other side is told; *gone* itself is not.
+    The other side is told; *gone* itself is not. Without a *reason*, *gone* has done it
+    on purpose: `LEFT` or `ENDED`.
     """
 
     user: str
     waiter: str
     gone: str
+    reason: Reason | None = None
     #: the user is queued again: for it the conversation goes on
     requeued: bool = field(default=False, compare=False)
     #: the number of their conversation
     talk: int = field(default=0, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.reason is None:
+            reason = Reason.LEFT if self.gone == self.user else Reason.ENDED
+            object.__setattr__(self, "reason", reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +157,8 @@ class Departed(Decision):
     """*participant* is no more: nothing will come for it or from it."""
 
     participant: str
+    #: it went on purpose, or it was away for too long
+    reason: Reason = field(default=Reason.LEFT, compare=False)
     #: the number of the conversation of a user who waited to be served again
     talk: int = field(default=0, compare=False)
 

@@ -85,6 +85,7 @@ def _about(chat: Chat) -> dict[str, Any]:
         "id": public_id(chat.key),
         "opened": rfc3339(chat.opened),
         "ended": None if chat.ended is None else rfc3339(chat.ended),
+        "reason": chat.reason,
         "department": chat.department,
         "page": chat.page,
         "user": user | {"read": chat.user_read},

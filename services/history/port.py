@@ -98,6 +98,8 @@ class Chat:
     waiter_read: int = 0
     rating: int | None = None
     comment: str = ""
+    #: why it has ended (`desk.port.Reason`); empty: it is open, or nobody knows
+    reason: str = ""
     #: the highest `seq` of its messages, and the date of that one; never written
     last_seq: int = 0
     last_date: int = 0

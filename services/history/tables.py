@@ -65,6 +65,7 @@ chat = Table(
     Column("waiter_read", Integer, nullable=False, server_default="0"),
     Column("rating", SmallInteger),
     Column("comment", Text, nullable=False, server_default=""),
+    Column("reason", Text, nullable=False, server_default=""),
 )
 Index("chat_user", chat.c.user_subject, chat.c.key)
 Index(

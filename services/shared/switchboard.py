@@ -499,15 +499,15 @@ class SharedSwitchboard(Switchboard):
 
     def _keep_parting(self, event: Parted, talk: Talk) -> None:
         if not event.requeued:
-            self._end(talk.record)
+            self._end(talk.record, event.reason or "")
         elif event.keeps:
             self.writer.amend(talk.record, served=True)
 
     def _save(self, chat: Chat) -> None:
         self.writer.amend(chat)  # others write of it, too
 
-    def _end(self, chat: Chat) -> None:
-        super()._end(chat)
+    def _end(self, chat: Chat, reason: str = "") -> None:
+        super()._end(chat, reason)
         self._order.talks.pop(chat.key, None)
 
     def _parted(self, event: Parted) -> None:

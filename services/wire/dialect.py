@@ -53,7 +53,9 @@ class V1:
     def new_connection(self, to: str, peer: Peer) -> frames.ServerFrame:
         return frames.NewConnection(id=new_id(), to=to, payload=frames.UuidPayload(peer.uuid))
 
-    def disconnected(self, to: str, gone: str, conversation: str) -> frames.ServerFrame:
+    def disconnected(
+        self, to: str, gone: str, conversation: str, reason: str
+    ) -> frames.ServerFrame:
         return frames.Disconnected(id=new_id(), to=to, from_=gone)
 
     def error(self, to: str, code: ErrorCode, message: str) -> frames.ServerFrame:
@@ -107,10 +109,13 @@ class V2:
             id=new_id(), to=to, conversation=peer.conversation, payload=payload
         )
 
-    def disconnected(self, to: str, gone: str, conversation: str) -> frames.ServerFrame:
+    def disconnected(
+        self, to: str, gone: str, conversation: str, reason: str
+    ) -> frames.ServerFrame:
         return frames.Disconnected2(
-            id=new_id(), to=to, from_=gone, conversation=conversation or UNSET
-        )
+            id=new_id(), to=to, from_=gone, conversation=conversation or UNSET,
+            payload=frames.ReasonPayload(reason),
+        )  # fmt: skip
 
     def error(self, to: str, code: ErrorCode, message: str) -> frames.ServerFrame:
         retry = RETRY_AFTER.get(code, UNSET)

@@ -242,6 +242,8 @@ class SelfPayload(Struct, gc=False):
     role: str
     #: s until the token that was shown last runs out, and the connection with it
     expires_in: float
+    #: characters of the longest text that one may say, counted as Python's `len`
+    max_text: int
 
 
 class AuthSuccess(ServerFrame2, tag="auth_success"):
@@ -339,6 +341,8 @@ class HistoryPayload(Struct, omit_defaults=True):
     complete: bool
     state: str
     last_seq: int
+    #: why it has ended, where that is known: as in `disconnected`
+    reason: str = ""
 
 
 class MessageHistory(ServerFrame2, tag="message_history"):
@@ -406,8 +410,15 @@ class QueueStatus(ServerFrame2, tag="queue_status"):
     payload: QueueStatusPayload
 
 
+class ReasonPayload(Struct, gc=False, omit_defaults=True):
+    #: why: the visitor has `left`, the waiter has `ended` it, or a side was `lost`
+    reason: str = ""
+
+
 class Disconnected2(ServerFrame2, tag="disconnected"):
     """`from` is the side that is gone."""
+
+    payload: ReasonPayload
 
 
 class Kickout(ServerFrame2, tag="kickout"):

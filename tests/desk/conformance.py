@@ -24,6 +24,7 @@ from services.desk.port import (
     Parted,
     Queued,
     QueueFull,
+    Reason,
     Role,
     Standing,
 )
@@ -472,13 +473,13 @@ class DeskConformance:
         time_passes(desk, clock, STRANGER_GRACE - 0.5)
         assert_silent(desk)
         time_passes(desk, clock, 0.5)
-        assert_events(desk, Parted("Ann", "Wanda", "Ann"), Departed("Ann"))
+        assert_events(desk, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
         time_passes(desk, clock, GRACE - STRANGER_GRACE)
         assert_events(
             desk,
-            Parted("Bob", "Wanda", "Bob"),
+            Parted("Bob", "Wanda", "Bob", Reason.LOST),
             Departed("Bob"),
-            Parted("Cid", "Wanda", "Cid"),
+            Parted("Cid", "Wanda", "Cid", Reason.LOST),
             Departed("Cid"),
         )
 
@@ -522,7 +523,7 @@ class DeskConformance:
         desk.drop("Ann", Claim.STRANGER)
         forget_events(desk)
         time_passes(desk, clock, STRANGER_GRACE)
-        assert_events(desk, Parted("Ann", "Wanda", "Ann"), Departed("Ann"))
+        assert_events(desk, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
 
     def test_the_seats_of_the_absent_are_for_those_who_are_here(self, clock: Clock) -> None:
         desk = self.open(clock, capacity=2)
@@ -536,7 +537,7 @@ class DeskConformance:
         front = desk.ticket("Bob")
         assert_events(
             desk,
-            Parted("Bob", "Will", "Will", requeued=True),
+            Parted("Bob", "Will", "Will", Reason.LOST, requeued=True),
             Queued("Bob", 0),
             Matched("Eve", "Will"),
         )
@@ -556,7 +557,7 @@ class DeskConformance:
         desk.drop("Bob", Claim.STRANGER)
         assert_events(
             desk,
-            Parted("Ann", "Wanda", "Wanda", requeued=True),
+            Parted("Ann", "Wanda", "Wanda", Reason.LOST, requeued=True),
             Queued("Ann", 0),
             Matched("Cid", "Wanda"),
         )
@@ -659,7 +660,7 @@ class DeskConformance:
         desk.connect("Eve")
         assert_events(
             desk,
-            Parted("Bob", "Wanda", "Bob"),
+            Parted("Bob", "Wanda", "Bob", Reason.LOST),
             Departed("Bob"),
             Matched("Dee", "Wanda"),
             Queued("Eve", 0),
@@ -711,7 +712,9 @@ class DeskConformance:
         )
         returns(desk, Role.USER, "Ann")
         time_passes(desk, clock, GRACE)
-        assert_events(desk, Parted("Ann", "Wanda", "Wanda"), Queued("Ann", 0), Departed("Wanda"))
+        assert_events(
+            desk, Parted("Ann", "Wanda", "Wanda", Reason.LOST), Queued("Ann", 0), Departed("Wanda")
+        )
 
     # ---- parting -------------------------------------------------------
 
@@ -894,7 +897,10 @@ class DeskConformance:
         assert_silent(small_desk)
         time_passes(small_desk, clock, 0.25)
         assert_events(
-            small_desk, Parted("Ann", "Wanda", "Ann"), Departed("Ann"), Matched("Bob", "Wanda")
+            small_desk,
+            Parted("Ann", "Wanda", "Ann", Reason.LOST),
+            Departed("Ann"),
+            Matched("Bob", "Wanda"),
         )
 
     def test_a_user_lost_in_line_is_struck_off(self, desk: Desk, clock: Clock) -> None:
@@ -1001,9 +1007,9 @@ class DeskConformance:
         time_passes(desk, clock, GRACE)
         assert_events(
             desk,
-            Parted("Ann", "Wanda", "Wanda"),
-            Parted("Bob", "Wanda", "Wanda"),
-            Parted("Zoe", "Wanda", "Wanda"),
+            Parted("Ann", "Wanda", "Wanda", Reason.LOST),
+            Parted("Bob", "Wanda", "Wanda", Reason.LOST),
+            Parted("Zoe", "Wanda", "Wanda", Reason.LOST),
             Queued("Ann", 0),
             Queued("Bob", 1),
             Queued("Zoe", 2),
@@ -1027,8 +1033,8 @@ class DeskConformance:
         time_passes(desk, clock, GRACE)
         assert_events(
             desk,
-            Parted("Ann", "Wanda", "Wanda"),
-            Parted("Bob", "Wanda", "Wanda"),
+            Parted("Ann", "Wanda", "Wanda", Reason.LOST),
+            Parted("Bob", "Wanda", "Wanda", Reason.LOST),
             Matched("Ann", "Will"),
             Queued("Bob", 0),
             Departed("Wanda"),
@@ -1057,7 +1063,7 @@ class DeskConformance:
         time_passes(small_desk, clock, GRACE - 1.0)
         assert_events(
             small_desk,
-            Parted("Ann", "Wanda", "Wanda"),
+            Parted("Ann", "Wanda", "Wanda", Reason.LOST),
             Queued("Ann", 0),
             Departed("Wanda"),
             Queued("Bob", 1),

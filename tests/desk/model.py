@@ -19,6 +19,7 @@ from services.desk.port import (
     Parted,
     Queued,
     QueueFull,
+    Reason,
     Role,
 )
 
@@ -154,12 +155,12 @@ class Model:
             if person in self.line:
                 self.line.remove(person)
             if person.waiter is not None:
-                self._part(person, person)
+                self._part(person, person, lost=lost)
         elif isinstance(person, PlainWaiter):
             self.waiters.remove(person)
             users = [*person.users]
             for user in users:
-                self._part(user, person, goes_on=lost)
+                self._part(user, person, goes_on=lost, lost=lost)
             if lost:
                 self.line[:0] = users
                 for user in users:
@@ -182,13 +183,16 @@ class Model:
         if person in self.yielding:
             self.yielding.remove(person)
 
-    def _part(self, user: PlainUser, gone: Person, *, goes_on: bool = False) -> None:
+    def _part(
+        self, user: PlainUser, gone: Person, *, goes_on: bool = False, lost: bool = False
+    ) -> None:
         waiter = user.waiter
         assert waiter is not None
         user.spoken &= goes_on
         waiter.users.remove(user)
         user.waiter = None
-        self.events.append(Parted(user.uuid, waiter.uuid, gone.uuid))
+        reason = Reason.LOST if lost else Reason.LEFT if gone is user else Reason.ENDED
+        self.events.append(Parted(user.uuid, waiter.uuid, gone.uuid, reason))
         self._note_idle()
 
     def _settle(self) -> None:
@@ -215,7 +219,7 @@ class Model:
             waiter = user.waiter
             assert waiter is not None
             if waiter.ready and waiter.present and len(waiter.users) <= waiter.capacity:
-                self._part(user, waiter, goes_on=True)
+                self._part(user, waiter, goes_on=True, lost=True)
                 self.line.insert(0, user)
                 user.since = self.now
                 self._tell([user])

@@ -32,6 +32,7 @@ from services.desk.port import (
     Parted,
     Place,
     Queued,
+    Reason,
     Role,
     Standing,
 )
@@ -271,7 +272,7 @@ def test_the_people_of_a_dead_worker_are_waited_for_and_then_gone(
     assert {one.uuid: one.workers for one in moved} == {"Ann": (), "Bob": ("a",)}
     assert not office.client.exists(f"{a.prefix}box:b")
     they_live(clock, GRACE, a)
-    assert office.hears(a) == [Parted("Ann", "Wanda", "Ann"), Departed("Ann")]
+    assert office.hears(a) == [Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann")]
     assert a.figures().users_served == 1
 
 
@@ -311,7 +312,7 @@ def test_a_worker_given_up_for_too_long_learns_what_has_become_of_its_people(
     b.tick()
     assert b.joins == 2
     events = office.hears(b)
-    assert Parted("Ann", "Wanda", "Wanda") in events, "both are here, and talk no more"
+    assert Parted("Ann", "Wanda", "Wanda", Reason.UNKNOWN) in events, "both talk no more"
     assert Matched("Cid", "Wanda") in events, "but Wanda is ready, and Cid was in line"
     assert b.figures() == Figures(2, 2, 2, 0, 0.0)
 
@@ -455,7 +456,7 @@ def test_after_a_flush_who_is_not_there_any_more_is_waited_for(
     assert a.figures().users_served == before.users_served
     they_live(clock, LEASE + GRACE, a)
     events = office.hears(a)
-    assert Parted("Ann", "Wanda", "Ann") in events
+    assert Parted("Ann", "Wanda", "Ann", Reason.LOST) in events
     assert Matched("Cid", "Wanda") in events
     office.close()
 

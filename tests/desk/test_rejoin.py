@@ -21,6 +21,7 @@ from services.desk.port import (
     OnDuty,
     Parted,
     Queued,
+    Reason,
     Role,
     Withdrawn,
 )
@@ -200,7 +201,7 @@ def test_after_a_flush_whose_waiter_has_come_as_somebody_new_waits_in_front(
     b.tick()
     events = office.hears(b)
     (parted,) = of_kind(events, Parted)
-    assert parted == Parted("Ann", "Wanda", "Wanda", True)
+    assert parted == Parted("Ann", "Wanda", "Wanda", Reason.LOST, requeued=True)
     places = {event.user: event.location for event in of_kind(events, Queued)}
     assert places["Ann"] == 0
     clock.passes(1.0)  # matching begins again

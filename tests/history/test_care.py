@@ -314,7 +314,7 @@ def _row(table: sa.Table, subject: str) -> dict[str, object]:
             values[column.name] = 1
     if table is tables.chat:
         values |= dict.fromkeys(("user", "user_subject", "user_name", "department"), "ann")
-        values |= {"page": "", "comment": "", "waiter_subject": None}
+        values |= {"page": "", "comment": "", "reason": "", "waiter_subject": None}
     if table is tables.canned:
         values["owner"] = ""  # shared
     return values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -131,3 +132,19 @@ def test_of_what_an_older_csapp_has_revoked_the_last_word_stays(opened, monkeypa
         ("", "bob", 1),
         ("s-1", "", 6),
     ]
+
+
+def test_chats_of_before_they_had_a_reason_are_read(opened, monkeypatch):
+    store = opened()
+    with monkeypatch.context() as patch:
+        patch.setattr("services.history.schema._TARGET", "0007")
+        store.migrate()
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            """INSERT INTO chat (key, "user", user_subject, opened, ended)
+            VALUES (7, 'uuid', 'ann', 1, 2)"""
+        )
+    store.migrate()
+    assert (store.chat(7).ended, store.chat(7).reason) == (2, "")
+    store.commit(Batch([replace(store.chat(7), reason="left")]))
+    assert store.chat(7).reason == "left"

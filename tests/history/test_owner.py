@@ -12,11 +12,9 @@ import pytest
 
 from services.history.opening import own_store, prepare
 from services.history.owner import Owner
-from services.history.port import Batch, Foreign, StoreError
+from services.history.port import Foreign, StoreError
 from services.history.sql import open_store
 from services.settings import Settings
-
-from .conftest import chat, texts
 
 SHOP, BLOG = Owner("shop", "/srv/shop/instance"), Owner("blog", "/srv/blog/instance")
 
@@ -68,12 +66,21 @@ def test_how_applications_are_known(one, two, same):
     assert Owner(one).is_same_as(Owner(two)) is same
 
 
+OF_0003 = (
+    """INSERT INTO chat (key, "user", user_subject, opened) VALUES (1, 'u-1', 'ann', 1)""",
+    "INSERT INTO message (chat, seq, side, author, kind, body, date) VALUES "
+    "(1, 1, 1, 'ann', 1, 'one', 1), (1, 2, 1, 'ann', 1, 'two', 2)",
+)
+
+
 def test_a_store_of_before_is_claimed_with_all_that_is_in_it(opened, monkeypatch):
     store = opened()
     with monkeypatch.context() as patch:
         patch.setattr("services.history.schema._TARGET", "0003")
         store.migrate()
-    store.commit(Batch([chat(1)], messages=texts(1, 1, 2).messages))
+    with store.engine.begin() as connection:  # as that version wrote it
+        for insert in OF_0003:
+            connection.exec_driver_sql(insert)
     store.close()
     opened(owner=SHOP).migrate()
     assert len(opened(owner=SHOP).messages(1)) == 2

@@ -446,12 +446,14 @@ def test_what_several_workers_know_of_a_chat_is_merged(store):
     there = Amendment(chat(1, page="/shop", department="sales", user_read=3), served=True)
     store.commit(Batch(amendments=[there]))
     late = chat(1, waiter="zoe", waiter_name="Zoe", user_read=1, waiter_read=2, ended=70)
+    late.reason = "lost"
     store.commit(Batch(amendments=[Amendment(late)]))
     store.commit(Batch(amendments=[Amendment(chat(1, ended=80))]))
     found = store.chat(1)
     assert (found.user_read, found.waiter_read) == (3, 2), "marks only grow"
     assert (found.page, found.department) == ("/shop", "sales")
     assert found.ended == 70, "what has ended stays so"
+    assert found.reason == "lost", "who does not know why says nothing of it"
     assert found.waiter_subject == "bob", "who serves it was no news"
     store.commit(Batch(amendments=[Amendment(late, served=True), Amendment(chat(2))]))
     assert store.chat(1).waiter_subject == "zoe"

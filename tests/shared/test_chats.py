@@ -57,6 +57,37 @@ def test_version_1_on_another_worker(a, b, come):
     until(waiter, "disconnected", **{"from": user.uuid})
 
 
+@BRIEF_GRACE
+@pytest.mark.parametrize("reason", ["left", "ended", "lost"])
+def test_why_a_chat_has_ended_crosses_over(a, b, come, reason):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    say(user, "hello")
+    told = waiter
+    if reason == "left":
+        user.say("disconnect")
+    elif reason == "ended":
+        waiter.say("disconnect", {"uuid": user.uuid})
+        told = user
+    else:
+        user.drop()
+    assert until(told, "disconnected", conversation=name)["payload"] == {"reason": reason}
+    back, ended = come(a, "user", "ann"), {"state": "open"}
+    while ended["state"] == "open":  # nobody waits until the end is stored
+        back.say("get_history", {"conversation": name})
+        ended = until(back, "message_history")["payload"]
+    assert ended["reason"] == reason
+
+
+@BRIEF_GRACE
+def test_users_of_a_waiter_who_is_lost_elsewhere_are_told_so(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    waiter.drop()
+    assert until(user, "disconnected", conversation=name)["payload"] == {"reason": "lost"}
+    until(user, "connect_queue")
+
+
 def test_typing_read_marks_and_presence_cross_over(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)

@@ -518,8 +518,11 @@ end
 
 -- ---- parting ----------------------------------------------------------------
 
-local function tell_part(user, waiter, gone, requeued)
-    tell('P', { user, waiter }, { user.uuid, waiter.uuid, gone, requeued, user.talk })
+-- *lost*: *gone* was away for too long. The last field is a `port.Reason`.
+local function tell_part(user, waiter, gone, requeued, lost)
+    local on_purpose = gone == user.uuid and 'left' or 'ended'
+    tell('P', { user, waiter },
+        { user.uuid, waiter.uuid, gone, requeued, user.talk, lost and 'lost' or on_purpose })
     if not requeued then
         set(user, 'talk', '')
         set(user, 'begun', '')
@@ -528,9 +531,9 @@ local function tell_part(user, waiter, gone, requeued)
     end
 end
 
-local function part(user, waiter, gone)
+local function part(user, waiter, gone, lost)
     unlink(user, waiter)
-    tell_part(user, waiter, gone, false)
+    tell_part(user, waiter, gone, false, lost)
 end
 
 -- Tell those of *users*, who stand in front, that are not served yet.
@@ -558,7 +561,7 @@ make_room_with_a_waiter = function()
         local waiter = person(user.waiter)
         if on_duty(waiter) and tonumber(waiter.load) <= (tonumber(waiter.capacity) or 0) then
             unlink(user, waiter)
-            tell_part(user, waiter, waiter.uuid, true)
+            tell_part(user, waiter, waiter.uuid, true, true)
             stand_in_front({ user })
             tell_front({ user })
             return waiter.uuid
@@ -575,7 +578,7 @@ local function lose_users(waiter, requeue)
         set(users[i], 'waiter', '')
         unseat(users[i])
         desk.served = desk.served - 1
-        tell_part(users[i], waiter, waiter.uuid, requeue)
+        tell_part(users[i], waiter, waiter.uuid, requeue, requeue)
     end
     call('DEL', PREFIX .. 'users:' .. waiter.uuid)
     if not requeue or #users == 0 then
@@ -686,10 +689,11 @@ local function depart(one, lost)
         yield_no_more(one)
         give_place_back(one)
         if one.waiter ~= '' then
-            part(one, person(one.waiter), one.uuid)
+            part(one, person(one.waiter), one.uuid, lost)
         end
     end
-    tell('D', { one }, { one.uuid, one.begun == '1' and one.talk or '' })
+    tell('D', { one },
+        { one.uuid, one.begun == '1' and one.talk or '', lost and 'lost' or 'left' })
     for _, worker in ipairs(words(one.at)) do
         call('SREM', PREFIX .. 'of:' .. worker, one.uuid)
     end

@@ -42,7 +42,7 @@ for _, one in ipairs(memory.people) do
     if standing and standing ~= uuid then
         if is_own then -- its subject has come elsewhere meanwhile, as somebody new
             confide('D', { { uuid = uuid, role = role, subject = subject, name = name, at = '' } },
-                { uuid, '' })
+                { uuid, '', '' })
         end
     else
         if not standing and (is_own or lost) then
@@ -102,7 +102,9 @@ for _, chat in ipairs(memory.chats) do
             stranded[#stranded + 1] = user
         end
         local keeps = goes_on and user.waiter == '' -- not over what came after it
-        confide('P', about, { chat[1], chat[2], gone, goes_on or false, chat[3] }, keeps)
+        -- Why it has ended is in the history, if anybody has written it down.
+        confide('P', about,
+            { chat[1], chat[2], gone, goes_on or false, chat[3], goes_on and 'lost' or '' }, keeps)
     end
 end
 stand_in_front(stranded)
