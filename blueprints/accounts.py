@@ -83,20 +83,39 @@ def _changed(account: Account, what: str) -> None:
     security.record(Event.ACCOUNT_CHANGED, subject=account.name, by=operator(), reason=what)
 
 
+_AVATAR = "The address of the picture that visitors see."
+
+
 @waiters.command()
 @click.argument("name")
 @click.option("--display-name", default="", help="The name that visitors see; NAME if absent.")
+@click.option("--avatar", default="", help=_AVATAR)
 @_password_options
 @told
-def add(name: str, display_name: str, from_stdin: bool, generate: bool) -> None:
+def add(name: str, display_name: str, avatar: str, from_stdin: bool, generate: bool) -> None:
     """Let NAME sign in with a password, which is asked for."""
     here = accounts()
     password = _password(from_stdin, generate)
-    made = here.add(name, password, display_name)
+    made = here.add(name, password, display_name, avatar)
     _changed(made, "added")
     click.echo(f"{made.name} may sign in, and is {made.display_name} to visitors.")
     if generate:
         click.echo(f"Password: {password}")
+
+
+@waiters.command("set")
+@click.argument("name")
+@click.option("--display-name", help="The name that visitors see.")
+@click.option("--avatar", help=f"{_AVATAR} '' for none.")
+@told
+def set_(name: str, display_name: str | None, avatar: str | None) -> None:
+    """Show NAME otherwise to visitors, from its next login or token on."""
+    if display_name is None and avatar is None:
+        raise click.UsageError("--display-name or --avatar is needed")
+    account = accounts().show(name, display_name=display_name, avatar=avatar)
+    _changed(account, "shown otherwise")
+    picture = account.avatar or "no picture"
+    click.echo(f"{account.name} is {account.display_name} to visitors, with {picture}.")
 
 
 @waiters.command("list")

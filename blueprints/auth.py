@@ -104,9 +104,7 @@ def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> 
         """Whom the token shown lets in, and for how long."""
         shown = waiter(request, server)
         left = max(0, int(server.tokens.left(shown.expires)))
-        return _uncached(
-            jsonify(sub=shown.identity.subject, name=shown.identity.name, expires_in=left)
-        )
+        return _uncached(jsonify(expires_in=left, **_who(shown.identity)))
 
     @doors.post("/v1/waiter/password")
     def waiter_password() -> Response:
@@ -193,7 +191,11 @@ def _signed_in(server: ChatServer, asked: Request, token: str, identity: Identit
 
 def _answer(server: ChatServer, token: str, who: Identity, seconds: int | None = None) -> Response:
     lives = server.settings.token_lifetime if seconds is None else seconds
-    return _uncached(jsonify(token=token, expires_in=lives, sub=who.subject, name=who.name))
+    return _uncached(jsonify(token=token, expires_in=lives, **_who(who)))
+
+
+def _who(who: Identity) -> dict[str, str]:
+    return {"sub": who.subject, "name": who.name, "avatar": who.avatar}
 
 
 def _uncached(response: Response) -> Response:

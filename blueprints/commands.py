@@ -19,7 +19,15 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
-from services.identity import MAX_NAME, Identity, TokenRole, Tokens, name_text
+from services.identity import (
+    AVATARS,
+    MAX_NAME,
+    Identity,
+    TokenRole,
+    Tokens,
+    avatar_text,
+    name_text,
+)
 from services.instance import NoSecret
 from services.settings import MAX_LIFETIME
 
@@ -72,20 +80,25 @@ def _tokens() -> Tokens:
 @click.option("--role", type=click.Choice([role.value for role in TokenRole]), required=True)
 @click.option("--sub", "subject", required=True, help="Who it is: a user id of your application.")
 @click.option("--name", default="", help="The name that others see.")
+@click.option("--avatar", default="", help="The address of the picture that others see.")
 @click.option("--count", type=click.IntRange(1), help="Make many, for SUB-0, SUB-1, …")
 @click.option(
     "--lifetime",
     type=click.IntRange(1, MAX_LIFETIME),
     help="Seconds; CSAPP_TOKEN_LIFETIME if absent.",
 )
-def token(role: str, subject: str, name: str, count: int | None, lifetime: int | None) -> None:
+def token(
+    role: str, subject: str, name: str, avatar: str, count: int | None, lifetime: int | None
+) -> None:
     """Print one token a line."""
     if name_text(name) != name:
         raise click.ClickException(f"name: at most {MAX_NAME} characters, and no NUL")
+    if avatar_text(avatar) != avatar:
+        raise click.ClickException(f"avatar: {AVATARS}")
     subjects = [subject] if count is None else [f"{subject}-{number}" for number in range(count)]
     for one in subjects:
         try:
-            identity = Identity(one, name, TokenRole(role))
+            identity = Identity(one, name, TokenRole(role), avatar=avatar)
         except ValueError as error:
             raise click.ClickException(str(error)) from None
         click.echo(_tokens().sign(identity, lifetime))

@@ -192,7 +192,7 @@ class Login:
         return self._signed(account, sid)
 
     def _signed(self, account: Account, sid: str = "") -> tuple[str, Identity]:
-        identity = Identity(account.name, account.display_name, TokenRole.WAITER, sid)
+        identity = account.identity(sid)
         return _sign(self._extension.server.tokens, identity, int(time.time() * 1000)), identity
 
     def _accounts(self) -> Accounts:

@@ -67,7 +67,7 @@ def identity(who: Identity, role: TokenRole, shown: Shown | None) -> Identity:
     sid = who.sid
     if not sid and shown is not None and shown.identity.subject == who.subject:
         sid = shown.identity.sid
-    return Identity(who.subject, who.name, role, sid)
+    return Identity(who.subject, who.name, role, sid, who.avatar)
 
 
 def is_stranger(shown: Shown | None) -> bool:
@@ -84,6 +84,6 @@ def of_account(
     account = accounts.get(shown.identity.subject)
     if account is None or account.disabled:
         return None
-    who = Identity(account.name, account.display_name, TokenRole.WAITER, shown.identity.sid)
+    who = account.identity(shown.identity.sid)
     token = sign(who, shown.since)
     return (token, who) if accounts.stands(account) else None

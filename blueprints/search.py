@@ -70,5 +70,6 @@ def _shown(hit: Hit, visitor: Visitor) -> dict[str, Any]:
         "snippet": hit.snippet,
         "name": visitor.name,
         "sub": visitor.subject,
+        "avatar": visitor.avatar,
         "state": "open" if visitor.ended is None else "ended",
     }

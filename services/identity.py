@@ -15,11 +15,13 @@ import hmac
 import logging
 import secrets
 import time
+import unicodedata
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer, want_bytes
 
@@ -31,6 +33,7 @@ from .wire.codes import ErrorCode
 
 MAX_SUBJECT = 200  # characters
 MAX_NAME = 200  # characters
+MAX_AVATAR = 500  # characters
 
 #: ms since 1970 until which there may be dates in a token: the year 9999
 LATEST = 253_402_300_799_000
@@ -62,6 +65,8 @@ class Identity:
     no string (a number, a UUID) is taken as its text; so is a name, of which `None` is
     none, and what cannot be shown or is too long is cut out or off. Raises `NoIdentity`
     for what can be nobody's id: what is cut off one could make two people one.
+    *avatar* is the address of a picture: a path that begins with `/`, or an http(s) URL.
+    Anything else is none.
     """
 
     subject: str
@@ -69,6 +74,7 @@ class Identity:
     role: TokenRole = TokenRole.USER
     #: one login; a newer login of the same waiter replaces an older one
     sid: str = ""
+    avatar: str = ""
 
     @property
     def is_stranger(self) -> bool:
@@ -86,6 +92,11 @@ class Identity:
         if isinstance(self.name, str) and self.name != name:
             _say("name", logging.WARNING, "a name is told as far as it can be: not all of it is")
         object.__setattr__(self, "name", name)
+        avatar = avatar_text(self.avatar)
+        if self.avatar and not avatar:
+            what = "a picture is left out: %s"
+            _say("avatar", logging.WARNING, what, AVATARS)
+        object.__setattr__(self, "avatar", avatar)
 
 
 def id_text(value: Any) -> str:
@@ -115,6 +126,26 @@ def name_text(value: Any) -> str:
     if not _is_clean(text):
         text = text.replace("\0", "").encode(errors="replace").decode()
     return text[:MAX_NAME]
+
+
+#: what can be the address of a picture
+AVATARS = (
+    f"a path that begins with /, or an http(s) URL, of at most {MAX_AVATAR} characters, is needed"
+)
+
+
+def avatar_text(value: Any) -> str:
+    """*value* if it is the address of a picture (`AVATARS`), else nothing. Never raises."""
+    try:
+        text = "" if value is None else str(value)
+        parts = urlsplit(text)
+        is_url = text[:1] != " " and parts.scheme in ("http", "https") and bool(parts.hostname)
+    except Exception:  # of the host's own objects; half an address in brackets
+        return ""
+    is_path = text.startswith("/") and text[1:2] not in ("/", "\\")  # those name a host
+    if len(text) > MAX_AVATAR or not (is_path or is_url) or not is_unicode(text):
+        return ""
+    return "" if any(unicodedata.category(one) == "Cc" for one in text) else text
 
 
 def _is_clean(value: str) -> bool:
@@ -189,6 +220,8 @@ class Tokens:
             # itsdangerous counts in seconds; revoking must tell before from after
             "at": int(self._now() * 1000),
         }
+        if identity.avatar:
+            claims["avatar"] = identity.avatar
         if since:
             claims["since"] = since
         if self._audience:
@@ -323,7 +356,7 @@ def _identity(claims: dict[str, Any], role: TokenRole) -> Identity:
     if not isinstance(name, str) or name_text(name) != name:
         raise _unfit(f"name: a string of at most {MAX_NAME} characters is required")
     try:
-        return Identity(subject, name, role, sid)
+        return Identity(subject, name, role, sid, claims.get("avatar", ""))
     except ValueError as error:
         raise _unfit(str(error)) from None
 

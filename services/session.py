@@ -492,8 +492,9 @@ class Session:
         """Answer *asked*, an `auth`, in version 2."""
         left = round(self._admission.left, 1)
         payload = frames.SelfPayload(
-            self.uuid, identity.subject, identity.name, "", self._role.value, left, self._max_text
-        )
+            self.uuid, identity.subject, identity.name, identity.avatar, self._role.value, left,
+            self._max_text,
+        )  # fmt: skip
         now = rfc3339(self._switchboard.clock.ms())
         frame = frames.AuthSuccess(id=codec.new_id(), to=self.uuid, payload=payload, date=now)
         if asked is not None and asked.reply_id is not None:

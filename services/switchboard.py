@@ -135,7 +135,7 @@ class Switchboard:
             self._end(chat)
         talks = {chat.key: chat for chat in chats}
         for one in found:
-            identity = Identity(one.subject, one.name, TokenRole(one.role))
+            identity = Identity(one.subject, one.name, TokenRole(one.role), avatar=one.avatar)
             participant = Participant(one.uuid, one.role, identity)
             self._participants[one.uuid] = participant
             if one.role is Role.WAITER:
@@ -166,7 +166,9 @@ class Switchboard:
             with self._lock:
                 self._newcomer = newcomer
             try:
-                arrival = self.desk.arrive(role, identity.subject, uuid, identity.name, address)
+                arrival = self.desk.arrive(
+                    role, identity.subject, uuid, identity.name, address, identity.avatar
+                )
                 with self._lock:
                     events = self.desk.take_events()
                     self._act(events[: arrival.earlier])
@@ -470,6 +472,7 @@ class Switchboard:
         record = talk.record
         record.waiter, record.waiter_subject = waiter.uuid, waiter.identity.subject
         record.waiter_name = waiter.identity.name
+        record.waiter_avatar = waiter.identity.avatar
         self._keep_match(event, talk, resumed)
         to_waiter, to_user = self._join(user, waiter, talk)
         self._meet(user, to_waiter, resumed, asked=True)
@@ -505,7 +508,7 @@ class Switchboard:
             marks = marks[::-1]
         peer = Peer(
             other.uuid, other.identity.subject, other.identity.name, talk.id, talk.last_seq,
-            resumed, *marks, record.page, record.opened,
+            resumed, *marks, record.page, record.opened, other.identity.avatar,
         )  # fmt: skip
         if me.role is Role.USER:
             return dialect.connect_success(me.uuid, peer)
@@ -542,7 +545,8 @@ class Switchboard:
         if talk is not None:
             talk.record.waiter = talk.record.waiter_subject = None
             if event.requeued:
-                talk.record.waiter_name = ""  # nobody's: one who is erased must not come back by it
+                # nobody's: one who is erased must not come back by it
+                talk.record.waiter_name = talk.record.waiter_avatar = ""
             else:
                 user.talk, user.spoken = None, False
             self._keep_parting(event, talk)
@@ -601,6 +605,7 @@ class Switchboard:
             user=user.uuid,
             user_subject=user.identity.subject,
             user_name=user.identity.name,
+            user_avatar=user.identity.avatar,
             opened=self.clock.opened(key),
             department=department,
             page=page,

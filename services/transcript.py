@@ -465,6 +465,7 @@ def _session_item(chat: Chat) -> frames.SessionItem:
         read=chat.waiter_read,
         ended=UNSET if chat.ended is None else rfc3339(chat.ended),
         page=chat.page,
+        avatar=chat.user_avatar,
     )
 
 

@@ -157,9 +157,18 @@ class LiveServer:
             answer: bytes = response.read()
             return answer.decode()
 
-    def token(self, role: str, sub: str, name: str = "", lifetime: float | None = None) -> str:
+    def token(
+        self,
+        role: str,
+        sub: str,
+        name: str = "",
+        lifetime: float | None = None,
+        *,
+        avatar: str = "",
+    ) -> str:
         """A token that this server accepts."""
-        return Tokens([SECRET], 3600).sign(Identity(sub, name, TokenRole(role)), lifetime)
+        identity = Identity(sub, name, TokenRole(role), avatar=avatar)
+        return Tokens([SECRET], 3600).sign(identity, lifetime)
 
     # ---- watching ------------------------------------------------------
 

@@ -250,6 +250,42 @@ def test_a_waiter_signs_in(app):
     assert tokens.verify(again["token"], TokenRole.WAITER).sid != identity.sid
 
 
+def test_a_waiter_has_a_picture(app):
+    made = chat(app, "waiter", "add", "ada", "--avatar", "/ada.png", "--password-stdin",
+                typed=WORD + "\n")  # fmt: skip
+    assert made.exit_code == 0, made.output
+    tokens = app.extensions["csapp"].server.tokens
+
+    def signed_in() -> Identity:
+        said = post_login(app, {"name": "ada", "password": WORD}).get_json()
+        identity = tokens.verify(said["token"], TokenRole.WAITER)
+        assert said["avatar"] == identity.avatar
+        header = {"Authorization": f"Bearer {said['token']}"}
+        me = app.test_client().get("/v1/waiter/me", headers=header).get_json()
+        assert (me["name"], me["avatar"]) == (identity.name, identity.avatar)
+        renewed = app.test_client().post("/v1/waiter/login", headers=header).get_json()
+        assert renewed["avatar"] == identity.avatar
+        return identity
+
+    assert signed_in().avatar == "/ada.png"
+    changed = chat(app, "waiter", "set", "ADA", "--avatar", "https://pics.example/ada")
+    assert changed.output == "ada is ada to visitors, with https://pics.example/ada.\n"
+    assert signed_in().avatar == "https://pics.example/ada"
+    assert chat(app, "waiter", "set", "ada", "--display-name", "Ada L.").exit_code == 0
+    assert chat(app, "waiter", "set", "ada", "--avatar", "").exit_code == 0
+    assert (signed_in().name, signed_in().avatar) == ("Ada L.", "")
+
+
+def test_a_picture_in_a_token_made_by_hand(app):
+    words = ("token", "--role", "user", "--sub", "ann", "--avatar")
+    token = chat(app, *words, "/ann.png").output.strip()
+    tokens = app.extensions["csapp"].server.tokens
+    assert tokens.verify(token, TokenRole.USER).avatar == "/ann.png"
+    failed = chat(app, *words, "ann.png")
+    assert failed.exit_code == 1
+    assert "avatar: a path that begins with /" in failed.output
+
+
 def test_wrong_unknown_and_disabled_get_one_answer(app):
     for name in ("ada", "lin"):
         added(app, name)
@@ -510,6 +546,11 @@ def test_list_disable_enable(app):
         (("waiter", "add", "bob", "--password-stdin"), "", "password: 8 to 1024"),
         (("waiter", "add", "ADA", "--generate"), "", "an account ada already"),
         (("waiter", "add", "b", "--generate", "--display-name", "x" * 201), "", "display name: "),
+        (("waiter", "add", "b", "--generate", "--avatar", "ada.png"), "", "avatar: a path that"),
+        (("waiter", "set", "ada", "--avatar", "//host/ada.png"), "", "avatar: a path that"),
+        (("waiter", "set", "ada", "--display-name", " "), "", "display name: "),
+        (("waiter", "set", "ada"), "", "--display-name or --avatar"),
+        (("waiter", "set", "bob", "--avatar", "/b.png"), "", "no account bob"),
         (("waiter", "add", "bob", "--generate", "--password-stdin"), WORD, "not both"),
         (("waiter", "disable", "bob"), "", "no account bob"),
         (("waiter", "enable", "bob"), "", "no account bob"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import random
 import time
 from uuid import UUID
@@ -15,6 +16,7 @@ from markupsafe import Markup
 from csapp import CSApp
 from services.bounds import TICKET_LIFETIME
 from services.identity import MAX_SUBJECT, Identity, TokenError, TokenRole, Tokens
+from services.seldom import Seldom
 from services.wire.codes import ErrorCode
 from services.wire.frames import ConnectPayload
 
@@ -177,6 +179,38 @@ WRONG_CLAIMS = [
 
 def signed_by_script(claims: object) -> str:
     return Tokens([OLD], 60)._serializers[TokenRole.USER].dumps(claims)
+
+
+AVATARS = [
+    "/static/ada.png", "/", "https://pics.example/a.png?s=80&d=identicon", "HTTP://[::1]:8000/a",
+    "https://例え.example/ä b.png", "/" + "x" * 499,
+]  # fmt: skip
+NO_AVATARS = [
+    "//pics.example/a.png", "/\\pics.example/a.png", "ada.png", "https://", "http:///a.png",
+    "http://[", "javascript:alert(1)", "data:image/png;base64,AAAA", " /a.png", "/a\n.png",
+    " https://pics.example/",
+    "/a\x00.png", "/a\x9f.png", "/a\ud800.png", "/" + "x" * 500, 5, b"/a.png", object(),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("avatar", [*AVATARS, *NO_AVATARS, None, ""])
+def test_a_picture_is_an_address_or_left_out(avatar, caplog, monkeypatch):
+    monkeypatch.setattr("services.identity._say", Seldom(logging.getLogger("csapp")))
+    shown = avatar if avatar in AVATARS else ""
+    identity = Identity("ann", avatar=avatar)
+    assert (identity.avatar, type(identity.avatar)) == (shown, str)
+    warned = [record for record in caplog.records if "picture" in record.message]
+    assert len(warned) == (avatar in NO_AVATARS)
+    tokens = Tokens([OLD], 60)
+    assert tokens.verify(tokens.sign(identity), TokenRole.USER).avatar == shown
+
+
+@pytest.mark.parametrize("claim", [None, 5, "//host/a.png", ["/a.png"]])
+def test_a_picture_that_a_script_has_signed_wrongly_is_left_out(claim):
+    tokens = Tokens([OLD], 60)
+    claims = {"sub": "ann", "name": "", "role": "user", "sid": "s", "life": 60, "avatar": claim}
+    token = tokens._serializers[TokenRole.USER].dumps(claims)
+    assert tokens.verify(token, TokenRole.USER) == Identity("ann", sid="s")
 
 
 @pytest.mark.parametrize("wrong", WRONG_CLAIMS)

@@ -215,7 +215,7 @@ def test_a_token_can_be_looked_at_before_it_is_used(app: Flask):
     assert answer.headers["Cache-Control"] == "no-store"
     said = answer.get_json()
     assert 90 <= said.pop("expires_in") <= 100
-    assert said == {"sub": "ada", "name": "Ada"}
+    assert said == {"sub": "ada", "name": "Ada", "avatar": ""}
     post(app, "/v1/waiter/logout", tokens.sign(ada))
     for token, code in (
         ("garbage", "invalid_token"),

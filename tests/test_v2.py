@@ -323,6 +323,32 @@ def test_what_is_missed_without_a_history_follows(version):
         assert "no more can be kept" in until(ada, "error")["payload"]["message"]
 
 
+@pytest.mark.parametrize("running", ["gunicorn"], indirect=True)
+def test_pictures_are_told_and_outlive_a_restart(server):
+    def come(role: str, sub: str) -> Client:
+        client = Client(server, role)
+        token = server.token(role, sub, sub.title(), avatar=f"/pictures/{sub}.png")
+        client.say("auth", {"token": token, "version": 2})
+        me = until(client, "auth_success")
+        assert me["payload"]["avatar"] == f"/pictures/{sub}.png"
+        client.uuid = me["to"]
+        return client
+
+    with come("user", "ann") as user, come("waiter", "wim") as waiter:
+        waiter.say("ready")
+        until(waiter, "ready")
+        user.say("connect")
+        until(user, "connect_success", avatar="/pictures/wim.png")
+        until(waiter, "new_connection", avatar="/pictures/ann.png")
+        say(user, "hello")
+        kill(server)
+    with come("waiter", "wim") as waiter:
+        until(waiter, "new_connection", avatar="/pictures/ann.png")
+        waiter.say("get_history_session")
+        (past,) = until(waiter, "session_history")["payload"]["sessions"]
+        assert past["avatar"] == "/pictures/ann.png"
+
+
 def test_who_signs_in_is_told_how_long_a_text_may_be(come):
     user = come("user", "ann")
     most = user.greeting["max_text"]
@@ -394,6 +420,7 @@ def test_a_lost_waiter_is_told_as_lost_and_the_chat_goes_on(come, server):
     assert "reason" not in history["payload"]
 
 
+@pytest.mark.parametrize("running", ["gunicorn"], indirect=True)
 def test_who_does_not_come_back_after_a_restart_is_lost(come, server):
     user, waiter = come("user", "ann"), come("waiter", "wim")
     conversation = meet(user, waiter)

@@ -25,8 +25,8 @@ from .port import (
 )
 
 #: uuid, role, subject, name, present, own, ready, capacity, ticket, talk, elsewhere, next talk,
-#: address
-Remembered = tuple[str, Role, str, str, bool, bool, bool, str, str, str, str, str, str]
+#: address, avatar
+Remembered = tuple[str, Role, str, str, bool, bool, bool, str, str, str, str, str, str, str]
 
 
 def number(talk: int | None) -> str:
@@ -79,8 +79,8 @@ _OF_ONE: dict[str, type[Moved | Withdrawn]] = {
 }
 
 
-def _known(uuid: str, role: str, subject: str, name: str, workers: str) -> Known:
-    return Known(uuid, Role(role), subject, name, tuple(workers.split()))
+def _known(uuid: str, role: str, subject: str, name: str, workers: str, avatar: str) -> Known:
+    return Known(uuid, Role(role), subject, name, tuple(workers.split()), avatar)
 
 
 def arrival(

@@ -56,6 +56,9 @@ class User:
     address: str = ""
     #: the user has said something in its conversation
     spoken: bool = False
+    #: what others know it by
+    name: str = ""
+    avatar: str = ""
 
 
 class MemoryDesk:
@@ -96,21 +99,27 @@ class MemoryDesk:
     # ---- coming and going ----------------------------------------------
 
     def arrive(
-        self, role: Role, subject: str, uuid: str, name: str = "", address: str = ""
+        self,
+        role: Role,
+        subject: str,
+        uuid: str,
+        name: str = "",
+        address: str = "",
+        avatar: str = "",
     ) -> Arrival:
         with self._lock:
-            standing = self._standing.get((role, subject))
-            if standing is not None:
-                if user := self._users.get(standing):
-                    user.address = address
-                self._return(standing)
-                return Arrival(standing, True)
-            self._standing[role, subject] = uuid
-            if role is Role.USER:
-                self._users[uuid] = User(uuid, subject, address=address)
-            else:
+            standing = self._standing.setdefault((role, subject), uuid)
+            is_new = standing not in (self._users if role is Role.USER else self._waiters)
+            if is_new and role is Role.USER:
+                self._users[uuid] = User(uuid, subject)
+            elif is_new:
                 self._waiters[uuid] = Waiter(uuid, subject, self._capacity)
-            return Arrival(uuid, False)
+            if user := self._users.get(standing):
+                user.address = address
+            person = user or self._waiters[standing]
+            person.name, person.avatar = name, avatar
+            self._return(standing)
+            return Arrival(standing, not is_new)
 
     def _return(self, uuid: str) -> None:
         if not self._absent.discard(uuid):

@@ -36,6 +36,7 @@ class Own:
     capacity: int
     #: of a user: where it comes from
     address: str = ""
+    avatar: str = ""
     #: has sockets here
     present: bool = True
     ready: bool = False
@@ -144,7 +145,7 @@ class OwnPeople(dict[str, Own]):
             people[uuid] = (
                 uuid, own.role, own.subject, own.name, own.present, True, own.ready,
                 str(own.capacity), letters.number(own.ticket), letters.number(own.talk),
-                " ".join(own.elsewhere), letters.number(own.next_talk), own.address,
+                " ".join(own.elsewhere), letters.number(own.next_talk), own.address, own.avatar,
             )  # fmt: skip
             for chat in own.chats.values():
                 one, talk = chat.other, letters.number(chat.talk)
@@ -152,7 +153,7 @@ class OwnPeople(dict[str, Own]):
                 chats[pair] = talk
                 others[one.uuid] = (
                     one.uuid, one.role, one.subject, one.name, False, False, False,
-                    "", "", talk if one.role is Role.USER else "", "", "", "",
+                    "", "", talk if one.role is Role.USER else "", "", "", "", one.avatar,
                 )  # fmt: skip
         return letters.memory(
             (others | people).values(), [(*pair, talk) for pair, talk in chats.items()]

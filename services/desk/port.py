@@ -79,6 +79,8 @@ class Known:
     name: str
     #: the workers that hold sockets of it; none while it is away
     workers: tuple[str, ...] = ()
+    #: the address of its picture
+    avatar: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -256,6 +258,8 @@ class Standing:
     #: of a waiter
     ready: bool = False
     capacity: int | None = None
+    #: the address of its picture
+    avatar: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,11 +282,18 @@ class Desk(Protocol):
     """
 
     def arrive(
-        self, role: Role, subject: str, uuid: str, name: str = "", address: str = ""
+        self,
+        role: Role,
+        subject: str,
+        uuid: str,
+        name: str = "",
+        address: str = "",
+        avatar: str = "",
     ) -> Arrival:
         """*subject* is here: a new participant under *uuid*, or back as its standing one.
 
-        *name* is what others know it by, *address* where it comes from, as bounds count.
+        *name* and *avatar* (the address of a picture) are what others know it by, *address*
+        is where it comes from, as bounds count.
         """
 
     def restore(self, standings: list[Standing]) -> None:

@@ -310,7 +310,13 @@ class RedisDesk:
     # ---- coming and going ----------------------------------------------
 
     def arrive(
-        self, role: Role, subject: str, uuid: str, name: str = "", address: str = ""
+        self,
+        role: Role,
+        subject: str,
+        uuid: str,
+        name: str = "",
+        address: str = "",
+        avatar: str = "",
     ) -> Arrival:
         arrivals: list[Arrival] = []
 
@@ -319,12 +325,12 @@ class RedisDesk:
             arrivals.append(arrival)
             own = self._own.setdefault(arrival.uuid, Own(role, subject, name, self._capacity))
             own.present, own.name, own.elsewhere = True, name, arrival.elsewhere
-            own.address = address
+            own.address, own.avatar = address, avatar
             self._leaving.discard(arrival.uuid)
             if arrival.place is not None:
                 own.take(arrival.place)
 
-        self._call("arrive", role, subject, uuid, name, address, settle=settle)
+        self._call("arrive", role, subject, uuid, name, address, avatar, settle=settle)
         return arrivals[0]
 
     def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
@@ -354,7 +360,7 @@ class RedisDesk:
         memory = letters.memory(
             [
                 (one.uuid, one.role, one.subject, one.name, False, True, one.ready,
-                 letters.number(one.capacity), "", talks[one.uuid], "", "", "")
+                 letters.number(one.capacity), "", talks[one.uuid], "", "", "", one.avatar)
                 for one in standings
             ],
             [(one.uuid, one.waiter, talks[one.uuid]) for one in standings if one.waiter],

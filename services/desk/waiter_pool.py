@@ -25,6 +25,9 @@ class Waiter:
     ready: bool = False
     #: has a line to it; an absent waiter keeps its users and gets no more
     present: bool = True
+    #: what users know it by
+    name: str = ""
+    avatar: str = ""
 
     @property
     def free(self) -> bool:

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..errors import CSAppError
+from ..identity import AVATARS, Identity, TokenRole, avatar_text
 from .passwords import composed, unfit
 from .port import Conflict
 from .sql import SQLStore
@@ -51,6 +52,12 @@ class Account:
     created: int
     #: the hash
     password: str = field(repr=False, default="")
+    #: the address of the picture that visitors see; empty: none
+    avatar: str = ""
+
+    def identity(self, sid: str) -> Identity:
+        """Who signs in with it, in the login *sid*."""
+        return Identity(self.name, self.display_name, TokenRole.WAITER, sid, self.avatar)
 
 
 class AccountError(CSAppError):
@@ -68,6 +75,12 @@ def _printable(what: str, text: str) -> str:
     if not 1 <= len(text) <= MAX_NAME or not text.isprintable():
         raise AccountError(f"{what}: 1 to {MAX_NAME} characters that can be printed")
     return text
+
+
+def _picture(avatar: str) -> str:
+    if avatar_text(avatar) != avatar:
+        raise AccountError(f"avatar: {AVATARS}")
+    return avatar
 
 
 class Accounts:
@@ -178,7 +191,7 @@ class Accounts:
 
     # ---- changing ------------------------------------------------------
 
-    def add(self, name: str, password: str, display_name: str = "") -> Account:
+    def add(self, name: str, password: str, display_name: str = "", avatar: str = "") -> Account:
         """A new account; visitors see *name* as it is given where there is no *display_name*.
 
         Raises `AccountError`: a name that is taken, or something unfit.
@@ -189,6 +202,7 @@ class Accounts:
             disabled=False,
             created=self._ms(),
             password=self._hash(password, (name, display_name)),
+            avatar=_picture(avatar),
         )
         try:
             with self._database() as connection:
@@ -198,6 +212,17 @@ class Accounts:
         except Conflict:
             raise AccountError(f"name: there is an account {account.name} already") from None
         return account
+
+    def show(
+        self, name: str, *, display_name: str | None = None, avatar: str | None = None
+    ) -> Account:
+        """Show *name* otherwise to visitors: what is None stays. Raises `AccountError`."""
+        values: dict[str, str] = {}
+        if display_name is not None:
+            values["display_name"] = _printable("display name", display_name)
+        if avatar is not None:
+            values["avatar"] = _picture(avatar)
+        return self._change(name, **values)
 
     def disable(self, name: str) -> Account:
         """Let *name* in no more, and sign it out. Raises `AccountError` for an unknown one."""
@@ -258,10 +283,10 @@ class Accounts:
             raise self._store.failure(error) from None
 
 
-_COLUMNS = ("name", "display_name", "disabled", "created", "password")
+_COLUMNS = ("name", "display_name", "disabled", "created", "password", "avatar")
 _ONE = sa.select(*(table.c[name] for name in _COLUMNS))
 _ALL = _ONE.order_by(table.c.name)
 
 
 def _account(row: Any) -> Account:
-    return Account(row[0], row[1], bool(row[2]), row[3], row[4])
+    return Account(row[0], row[1], bool(row[2]), row[3], row[4], row[5])

@@ -247,6 +247,7 @@ def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) 
     served = {
         "waiter_subject": sa.case((serves, pseudonym), else_=_chat.waiter_subject),
         "waiter_name": pseudonym,
+        "waiter_avatar": "",
         # the UUID of an open chat is a server's to change
         "waiter": sa.case((_chat.ended.is_(None), _chat.waiter), else_=somebody),
     }

@@ -79,8 +79,14 @@ def _list(values: Iterable[dict[str, Any]]) -> Iterator[str]:
 
 
 def _about(chat: Chat) -> dict[str, Any]:
-    user = {"uuid": chat.user, "subject": chat.user_subject, "name": chat.user_name}
-    waiter = {"uuid": chat.waiter, "subject": chat.waiter_subject, "name": chat.waiter_name}
+    user = {
+        "uuid": chat.user, "subject": chat.user_subject, "name": chat.user_name,
+        "avatar": chat.user_avatar,
+    }  # fmt: skip
+    waiter = {
+        "uuid": chat.waiter, "subject": chat.waiter_subject, "name": chat.waiter_name,
+        "avatar": chat.waiter_avatar,
+    }  # fmt: skip
     return {
         "id": public_id(chat.key),
         "opened": rfc3339(chat.opened),

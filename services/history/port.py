@@ -100,6 +100,9 @@ class Chat:
     comment: str = ""
     #: why it has ended (`desk.port.Reason`); empty: it is open, or nobody knows
     reason: str = ""
+    #: addresses of pictures of the two sides
+    user_avatar: str = ""
+    waiter_avatar: str = ""
     #: the highest `seq` of its messages, and the date of that one; never written
     last_seq: int = 0
     last_date: int = 0

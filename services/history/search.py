@@ -77,6 +77,7 @@ class Visitor(NamedTuple):
     subject: str
     #: when the chat ended; None: it goes on
     ended: int | None
+    avatar: str
 
 
 def words(query: str) -> list[str]:
@@ -181,7 +182,7 @@ class _Look:
 def visitors(store: SQLStore, chats: Collection[int]) -> dict[int, Visitor]:
     """With whom each of *chats*, those of some hits, was or is. Raises `StoreError`."""
     chat = tables.chat.c
-    query = sa.select(chat.key, chat.user_name, chat.user_subject, chat.ended)
+    query = sa.select(chat.key, chat.user_name, chat.user_subject, chat.ended, chat.user_avatar)
     with reading(store) as connection:
         rows = connection.execute(query.where(chat.key.in_(chats)))
         return {row[0]: Visitor(*row[1:]) for row in rows}

@@ -51,7 +51,9 @@ FOUND_AT_ONCE = 1000
 _MESSAGE = tuple(Message._fields)
 _CHAT = tuple(field.name for field in dataclasses.fields(Chat))[:-2]  # `last_…` is counted
 #: of a chat, what some of several workers may not know
-_KNOWN = ("user_name", "waiter_name", "department", "page", "reason")
+_KNOWN = (
+    "user_name", "waiter_name", "department", "page", "reason", "user_avatar", "waiter_avatar"
+)  # fmt: skip
 _DUTY = tuple(column.name for column in tables.duty.columns)
 
 _chat_row = attrgetter(*_CHAT)

@@ -66,6 +66,8 @@ chat = Table(
     Column("rating", SmallInteger),
     Column("comment", Text, nullable=False, server_default=""),
     Column("reason", Text, nullable=False, server_default=""),
+    Column("user_avatar", Text, nullable=False, server_default=""),
+    Column("waiter_avatar", Text, nullable=False, server_default=""),
 )
 Index("chat_user", chat.c.user_subject, chat.c.key)
 Index(
@@ -138,6 +140,7 @@ account = Table(
     Column("password", Text, nullable=False),
     Column("disabled", Boolean, nullable=False, server_default=false()),
     Column("created", BigInteger, nullable=False),
+    Column("avatar", Text, nullable=False, server_default=""),
 )
 
 #: passwords that were tried: `attempts`

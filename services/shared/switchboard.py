@@ -177,7 +177,8 @@ class SharedSwitchboard(Switchboard):
         """Somebody as other workers know it, who may be new here."""
         other = self._participants.get(known.uuid)
         if other is None:
-            identity = Identity(known.subject, known.name, TokenRole(known.role))
+            role, avatar = TokenRole(known.role), known.avatar
+            identity = Identity(known.subject, known.name, role, avatar=avatar)
             other = self._participants[known.uuid] = Participant(known.uuid, known.role, identity)
             other.here = self._worker in known.workers
         other.elsewhere = tuple(one for one in known.workers if one != self._worker)

@@ -34,6 +34,8 @@ class Peer:
     peer_read: int
     page: str
     opened: int
+    #: the address of a picture, or nothing
+    avatar: str = ""
 
 
 class V1:
@@ -86,8 +88,8 @@ class V2:
 
     def connect_success(self, to: str, peer: Peer) -> frames.ServerFrame:
         payload = frames.PeerPayload(
-            peer.uuid, peer.name, "", peer.conversation, peer.last_seq, peer.resumed, peer.read,
-            peer.peer_read,
+            peer.uuid, peer.name, peer.avatar, peer.conversation, peer.last_seq, peer.resumed,
+            peer.read, peer.peer_read,
         )  # fmt: skip
         return frames.ConnectSuccess2(
             id=new_id(), to=to, conversation=peer.conversation, payload=payload
@@ -102,8 +104,8 @@ class V2:
 
     def new_connection(self, to: str, peer: Peer) -> frames.ServerFrame:
         payload = frames.VisitorPayload(
-            peer.uuid, peer.name, "", peer.conversation, peer.last_seq, peer.resumed, peer.read,
-            peer.peer_read, peer.subject, peer.page, rfc3339(peer.opened),
+            peer.uuid, peer.name, peer.avatar, peer.conversation, peer.last_seq, peer.resumed,
+            peer.read, peer.peer_read, peer.subject, peer.page, rfc3339(peer.opened),
         )  # fmt: skip
         return frames.NewConnection2(
             id=new_id(), to=to, conversation=peer.conversation, payload=payload

@@ -359,6 +359,7 @@ class SessionItem(Struct, omit_defaults=True, gc=False):
     read: int
     ended: str | UnsetType = UNSET
     page: str = ""
+    avatar: str = ""
 
 
 class SessionsFound(Struct):

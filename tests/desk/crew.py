@@ -92,10 +92,16 @@ class Crew:
     # ---- coming and going ----------------------------------------------
 
     def arrive(
-        self, role: Role, subject: str, uuid: str, name: str = "", address: str = ""
+        self,
+        role: Role,
+        subject: str,
+        uuid: str,
+        name: str = "",
+        address: str = "",
+        avatar: str = "",
     ) -> Arrival:
         desk = self.any()
-        arrival = desk.arrive(role, subject, uuid, name, address)
+        arrival = desk.arrive(role, subject, uuid, name, address, avatar)
         assert set(arrival.elsewhere) == self.holders[arrival.uuid] - {desk.worker}
         self.holders[arrival.uuid].add(desk.worker)
         return arrival

@@ -162,22 +162,22 @@ TestRedisDeskLives.settings = settings(
 
 def test_whoever_comes_to_another_worker_is_introduced_to_it(office: Office) -> None:
     a, b, c = (office.hire(name) for name in "abc")
-    a.arrive(Role.WAITER, "wanda", "Wanda", "Wanda W.")
+    a.arrive(Role.WAITER, "wanda", "Wanda", "Wanda W.", avatar="/wanda.png")
     a.ready("Wanda", 3)
-    b.arrive(Role.USER, "ann", "Ann", "Ann A.")
+    b.arrive(Role.USER, "ann", "Ann", "Ann A.", avatar="/young.png")
     b.connect("Ann", talk=7)
     for desk in (a, b):
         office.hears(desk)
 
-    arrival = c.arrive(Role.USER, "ann", "another", "Ann A.")
-    wanda = Known("Wanda", Role.WAITER, "wanda", "Wanda W.", ("a",))
+    arrival = c.arrive(Role.USER, "ann", "another", "Ann A.", avatar="/ann.png")
+    wanda = Known("Wanda", Role.WAITER, "wanda", "Wanda W.", ("a",), "/wanda.png")
     assert arrival == Arrival("Ann", True)
     assert arrival.elsewhere == ("b",)
     assert arrival.place == Place(chats=(Chatting(wanda, 7),), talk=7, begun=True)
     for desk in (a, b):
         (moved,) = office.hears(desk)
         assert moved == Moved("Ann")
-        assert moved.people == (Known("Ann", Role.USER, "ann", "Ann A.", ("b", "c")),)
+        assert moved.people == (Known("Ann", Role.USER, "ann", "Ann A.", ("b", "c"), "/ann.png"),)
     assert office.hears(c) == []
 
     place = b.arrive(Role.WAITER, "wanda", "another", "Wanda W.").place

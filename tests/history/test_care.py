@@ -313,7 +313,9 @@ def _row(table: sa.Table, subject: str) -> dict[str, object]:
         elif column.autoincrement is not True:
             values[column.name] = 1
     if table is tables.chat:
-        values |= dict.fromkeys(("user", "user_subject", "user_name", "department"), "ann")
+        values |= dict.fromkeys(
+            ("user", "user_subject", "user_name", "user_avatar", "department"), "ann"
+        )
         values |= {"page": "", "comment": "", "reason": "", "waiter_subject": None}
     if table is tables.canned:
         values["owner"] = ""  # shared

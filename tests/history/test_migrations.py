@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from services.history import tables
+from services.history.accounts import Accounts, Hashing
 from services.history.port import Batch, Side, StoreError
 from testkit.server import ROOT
 
@@ -148,3 +149,23 @@ def test_chats_of_before_they_had_a_reason_are_read(opened, monkeypatch):
     assert (store.chat(7).ended, store.chat(7).reason) == (2, "")
     store.commit(Batch([replace(store.chat(7), reason="left")]))
     assert store.chat(7).reason == "left"
+
+
+def test_people_of_before_they_had_pictures_are_read(opened, monkeypatch):
+    store = opened()
+    with monkeypatch.context() as patch:
+        patch.setattr("services.history.schema._TARGET", "0008")
+        store.migrate()
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            """INSERT INTO chat (key, "user", user_subject, opened) VALUES (7, 'uuid', 'ann', 1)"""
+        )
+        connection.exec_driver_sql(
+            """INSERT INTO account (name, display_name, password, created)
+            VALUES ('ada', 'Ada', 'hash', 1)"""
+        )
+    store.migrate()
+    assert (store.chat(7).user_avatar, store.chat(7).waiter_avatar) == ("", "")
+    accounts = Accounts(store, Hashing(str, str.__eq__))
+    assert accounts.get("ada").avatar == ""
+    assert accounts.show("ada", avatar="/ada.png").avatar == "/ada.png"

@@ -66,7 +66,7 @@ def test_the_pages_have_their_own_policy(server):
         with urllib.request.urlopen(server.url + page, timeout=PATIENCE) as answer:
             assert answer.headers.get_content_type() == "text/html"
             assert answer.headers.get_all("Content-Security-Policy") == [
-                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; "
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https:; "
                 "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
             ]
 

@@ -154,7 +154,13 @@ class ScriptedDesk:
             return answer, earlier
 
     def arrive(
-        self, role: Role, subject: str, uuid: str, name: str = "", address: str = ""
+        self,
+        role: Role,
+        subject: str,
+        uuid: str,
+        name: str = "",
+        address: str = "",
+        avatar: str = "",
     ) -> Arrival:
         """As `arrive.lua`."""
 

@@ -57,6 +57,25 @@ def test_version_1_on_another_worker(a, b, come):
     until(waiter, "disconnected", **{"from": user.uuid})
 
 
+def test_pictures_cross_over(a, b):
+    people = []
+    for server, role, sub in ((a, "waiter", "ada"), (b, "user", "ann")):
+        client = Client(server, role)
+        token = server.token(role, sub, avatar=f"/{sub}.png")
+        client.say("auth", {"token": token, "version": 2})
+        until(client, "auth_success")
+        client.say("ready" if role == "waiter" else "connect")
+        people.append(client)
+    waiter, user = people
+    with waiter, user:
+        assert until(user, "connect_success")["payload"]["avatar"] == "/ada.png"
+        assert until(waiter, "new_connection")["payload"]["avatar"] == "/ann.png"
+        tab = Client(a, "user")
+        tab.say("auth", {"token": a.token("user", "ann", avatar="/ann.png"), "version": 2})
+        with tab:
+            assert until(tab, "connect_success")["payload"]["avatar"] == "/ada.png"
+
+
 @BRIEF_GRACE
 @pytest.mark.parametrize("reason", ["left", "ended", "lost"])
 def test_why_a_chat_has_ended_crosses_over(a, b, come, reason):

@@ -163,9 +163,15 @@ class Told(MemoryDesk):
     about: ClassVar[dict[str, Any]] = {}
 
     def arrive(
-        self, role: Role, subject: str, uuid: str, name: str = "", address: str = ""
+        self,
+        role: Role,
+        subject: str,
+        uuid: str,
+        name: str = "",
+        address: str = "",
+        avatar: str = "",
     ) -> Arrival:
-        return replace(super().arrive(role, subject, uuid, name, address), **self.about)
+        return replace(super().arrive(role, subject, uuid, name, address, avatar), **self.about)
 
 
 class Worker:

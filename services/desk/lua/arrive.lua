@@ -1,5 +1,6 @@
 -- A subject is here, with a socket at the calling worker.
 -- ARGV[8] role  [9] subject  [10] the UUID of somebody new  [11] name  [12] address, or ''
+-- ARGV[13] the address of a picture, or ''
 -- Answers: its UUID, 1 if it stood already, its place as JSON ('' if the worker knows it or
 -- there is none), the other workers that hold sockets of it, the number of its coming, and
 -- where no other worker holds any, the one that was the last to hold some.
@@ -9,10 +10,11 @@ if refused then
     return refused
 end
 local role, subject, uuid, name, address = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12] or ''
+local avatar = ARGV[13] or ''
 desk.came = math.max(desk.came + 1, wall) -- it grows even when all has been lost
 local standing = call('HGET', STANDING, role .. ':' .. subject)
 if not standing then
-    local newcomer = create(role, subject, uuid, name)
+    local newcomer = create(role, subject, uuid, name, avatar)
     if role == 'user' then
         set(newcomer, 'address', address)
     end
@@ -24,6 +26,9 @@ local one = person(standing)
 local elsewhere, place, former_home, last = {}, '', one.home, ''
 if one.name ~= name then
     set(one, 'name', name)
+end
+if one.avatar ~= avatar then
+    set(one, 'avatar', avatar)
 end
 if role == 'user' and one.address ~= address then
     set(one, 'address', address)
@@ -41,7 +46,8 @@ if not holds(one, me) then
         local chats, ticket, told = {}, false, false
         for i, other in ipairs(others(one)) do
             local talk = one.role == 'waiter' and other.talk or one.talk
-            chats[i] = { other.uuid, other.role, other.subject, other.name, other.at, talk }
+            chats[i] = { other.uuid, other.role, other.subject, other.name, other.at, other.avatar,
+                talk }
         end
         if role == 'user' then
             ticket, told = waits(one), call('HGET', TOLD, standing)

@@ -137,7 +137,7 @@ end
 -- ---- people -----------------------------------------------------------------
 
 local FIELDS = {
-    'role', 'subject', 'name',
+    'role', 'subject', 'name', 'avatar',
     'at', -- the workers that hold its sockets
     'home', -- the last one to hold any
     'talk', 'waiter', 'since', -- of a user
@@ -171,7 +171,7 @@ local function set(one, name, value)
     table.insert(changes[one.uuid], value)
 end
 
-local function create(role, subject, uuid, name)
+local function create(role, subject, uuid, name, avatar)
     local one = { uuid = uuid }
     for _, field in ipairs(FIELDS) do
         one[field] = ''
@@ -180,6 +180,7 @@ local function create(role, subject, uuid, name)
     set(one, 'role', role)
     set(one, 'subject', subject)
     set(one, 'name', name)
+    set(one, 'avatar', avatar)
     if role == 'waiter' then
         set(one, 'capacity', capacity)
         set(one, 'load', 0)
@@ -243,7 +244,7 @@ local function write(kind, about, fields, workers, is_kept)
     desk.decided = desk.decided + 1
     local known = {}
     for i, one in ipairs(about) do
-        known[i] = { one.uuid, one.role, one.subject, one.name, one.at }
+        known[i] = { one.uuid, one.role, one.subject, one.name, one.at, one.avatar }
     end
     fields[#fields + 1] = known
     local rest = string.sub(cjson.encode(fields), 2)

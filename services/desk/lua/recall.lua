@@ -41,8 +41,9 @@ for _, one in ipairs(memory.people) do
     local standing = call('HGET', STANDING, role .. ':' .. subject)
     if standing and standing ~= uuid then
         if is_own then -- its subject has come elsewhere meanwhile, as somebody new
-            confide('D', { { uuid = uuid, role = role, subject = subject, name = name, at = '' } },
-                { uuid, '', '' })
+            local former = { uuid = uuid, role = role, subject = subject, name = name, at = '' }
+            former.avatar = one[14] or ''
+            confide('D', { former }, { uuid, '', '' })
         end
     else
         if not standing and (is_own or lost) then

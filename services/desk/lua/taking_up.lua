@@ -2,7 +2,7 @@
 -- remembers them. Every step leaves alone what the desk knows already.
 --
 -- A memory is { people = [[uuid, role, subject, name, present, own, ready, capacity, ticket,
--- talk, elsewhere, next talk, address], …], chats = [[user, waiter, talk], …] }: *present*, it
+-- talk, elsewhere, next talk, address, avatar], …], chats = [[user, waiter, talk], …] }: *present*, it
 -- has sockets at the caller; *own*, the caller speaks for it, and not only of it; *elsewhere*, the other
 -- workers with sockets of it, as the caller has heard; *next talk*, of a user in line, in case
 -- others have ended its talk. Numbers are text, '' for none.
@@ -11,7 +11,7 @@ local taken_up = {} -- those who were not known before
 
 local function take_up_person(one)
     local uuid, role, subject, name, _, own, ready, most = unpack(one)
-    create(role, subject, uuid, name)
+    create(role, subject, uuid, name, one[14] or '')
     taken_up[#taken_up + 1] = person(uuid)
     if role == 'user' then
         set(person(uuid), 'talk', one[10])
