@@ -9,11 +9,14 @@ from .cors import shared
 from .door import Door
 from .extension import Extension
 
+#: s that a browser may keep what visitors are shown
+FRESH = 5
+
 
 def blueprint(extension: Extension) -> Blueprint:
-    """`GET /v1/status`."""
+    """`GET /v1/status` and `GET /v1/welcome`."""
     doors = Door("csapp_api", __name__)
-    doors.after_request(shared(extension.server, "status"))
+    doors.after_request(shared(extension.server, "status", "welcome"))
 
     @doors.get("/v1/status")
     def status() -> Response:
@@ -27,5 +30,20 @@ def blueprint(extension: Extension) -> Blueprint:
             longest_wait=round(figures.longest_wait, 1),
             connections=extension.server.bounds.connections.total,
         )
+
+    @doors.get("/v1/welcome")
+    def welcome() -> Response:
+        """What a visitor is shown before it asks; names of waiters as visitors see them."""
+        server = extension.server
+        server.house  # noqa: B018  # started, or the reason why not
+        shown = server.welcome
+        assert shown is not None  # noqa: S101
+        response = jsonify(
+            team=[face._asdict() for face in shown.team()],
+            reply=shown.reply(),
+            questions=server.settings.quick_questions,
+        )
+        response.cache_control.public, response.cache_control.max_age = True, FRESH
+        return response
 
     return doors

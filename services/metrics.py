@@ -180,6 +180,7 @@ class MeasuredDesk:
         self.tick = desk.tick
         self.location = desk.location
         self.figures = desk.figures
+        self.team = desk.team
 
     def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
         began = time.perf_counter()

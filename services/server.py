@@ -46,6 +46,7 @@ from .switchboard import Switchboard
 from .timers import TICK, Wheel
 from .transport.connection import Connection, Context, Limits
 from .transport.outbox import Flusher
+from .welcome import Welcome
 from .wire.codes import CloseCode, ErrorCode
 
 if TYPE_CHECKING:
@@ -136,6 +137,8 @@ class ChatServer:
         #: what is said is kept here, once the server has started; None: nothing is
         self.store: SQLStore | None = None
         self.clock = Clock()
+        #: what visitors are shown before they ask, once the server has started
+        self.welcome: Welcome | None = None
         #: the process that has opened the database; 0: none, or it is closed
         self._opened_by = 0
         servers.add(self)
@@ -218,6 +221,7 @@ class ChatServer:
             self._sweep_daily(store, runtime, wheel)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
+        self.welcome = Welcome(settings, switchboard.desk, store, runtime, self.clock)
         return House(
             settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations,
             self.bounds,

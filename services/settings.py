@@ -11,11 +11,13 @@ from __future__ import annotations
 import difflib
 import importlib.util
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from . import instance as instances
@@ -28,6 +30,17 @@ PREFIX = "CSAPP_"
 MAX_LIFETIME = 10 * 365 * 86_400  # s: of any token
 
 MAX_AUDIENCE = 100  # characters: it is in every token
+
+
+MAX_QUESTIONS = 4  # that a visitor may begin with
+MAX_QUESTION = 80  # characters: they stand on buttons
+
+
+class TeamShown(StrEnum):
+    """Which waiters a visitor is shown before it asks."""
+
+    READY = "ready"
+    OFF = "off"
 
 
 def _whole(minimum: int, maximum: int) -> Callable[[str, Any], int]:
@@ -184,11 +197,37 @@ def _audience(key: str, value: Any) -> str:
     return value.strip()
 
 
-def _page(key: str, value: Any) -> PageTold:
-    try:
-        return PageTold(value)
-    except ValueError:
-        raise SettingsError(key, value, f"one of {', '.join(PageTold)}") from None
+T = TypeVar("T", bound=StrEnum)
+
+
+def _one_of(kind: type[T]) -> Callable[[str, Any], T]:
+    def parse(key: str, value: Any) -> T:
+        try:
+            return kind(value)
+        except ValueError:
+            raise SettingsError(key, value, f"one of {', '.join(kind)}") from None
+
+    return parse
+
+
+def _questions(key: str, value: Any) -> tuple[str, ...]:
+    allowed = (
+        f"at most {MAX_QUESTIONS} texts of at most {MAX_QUESTION} characters: a list, or one "
+        "string with a line or | between"
+    )
+    items = re.split(r"[\n|]", value) if isinstance(value, str) else value
+    if not isinstance(items, list | tuple) or not all(isinstance(one, str) for one in items):
+        raise SettingsError(key, value, allowed)
+    found = tuple(one.strip() for one in items if one.strip())
+    if len(found) > MAX_QUESTIONS or not all(map(_is_question, found)):
+        raise SettingsError(key, value, allowed)
+    return found
+
+
+def _is_question(text: str) -> bool:
+    """One line of words: no control characters, no halves of characters."""
+    unfit = any(unicodedata.category(one) in ("Cc", "Cs") for one in text)
+    return len(text) <= MAX_QUESTION and not unfit
 
 
 def _url_prefix(key: str, value: Any) -> str:
@@ -257,7 +296,11 @@ class Settings:
     #: origins whose pages may connect; none: the page's own host
     allowed_origins: tuple[str, ...] = _setting(_origins, ())
     #: what waiters are told of the page that a visitor asks from
-    page: PageTold = _setting(_page, PageTold.PATH)  # noqa: RUF009  # a field, as all are
+    page: PageTold = _setting(_one_of(PageTold), PageTold.PATH)  # noqa: RUF009  # a field
+    #: which waiters a visitor is shown before it asks
+    team: TeamShown = _setting(_one_of(TeamShown), TeamShown.READY)  # noqa: RUF009  # a field
+    #: what a visitor may ask with one click
+    quick_questions: tuple[str, ...] = _setting(_questions, ())
     #: hops of `X-Forwarded-*` to believe, counted from this server outwards
     trusted_proxies: int = _setting(_whole(0, 32), 0)
     #: s a token is good for

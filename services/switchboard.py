@@ -473,6 +473,8 @@ class Switchboard:
         record.waiter, record.waiter_subject = waiter.uuid, waiter.identity.subject
         record.waiter_name = waiter.identity.name
         record.waiter_avatar = waiter.identity.avatar
+        if not resumed:
+            record.waited = round(event.waited * 1000)
         self._keep_match(event, talk, resumed)
         to_waiter, to_user = self._join(user, waiter, talk)
         self._meet(user, to_waiter, resumed, asked=True)

@@ -101,6 +101,14 @@ def test_lists():
         ("ALLOWED_ORIGINS", 5),
         ("URL_PREFIX", "x"),
         ("URL_PREFIX", 5),
+        ("TEAM", "all"),
+        ("QUICK_QUESTIONS", 5),
+        ("QUICK_QUESTIONS", [5]),
+        ("QUICK_QUESTIONS", "a|b|c|d|e"),
+        ("QUICK_QUESTIONS", "x" * 81),
+        ("QUICK_QUESTIONS", ["two\nlines"]),
+        ("QUICK_QUESTIONS", "half a \ud83d"),
+        ("QUICK_QUESTIONS", {"a": "b"}),
     ],
 )
 def test_a_bad_value_is_named_with_its_key_and_what_is_allowed(key, value):

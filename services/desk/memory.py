@@ -24,6 +24,7 @@ from .port import (
     Claim,
     Departed,
     Event,
+    Face,
     Figures,
     Matched,
     Parted,
@@ -441,6 +442,15 @@ class MemoryDesk:
                 queue_length=len(self._queue),
                 longest_wait=0.0 if first is None else self._now() - self._users[first].since,
             )
+
+    def team(self, most: int) -> list[Face]:
+        with self._lock:
+            here = (one for one in self._waiters.values() if one.ready and one.present)
+            return [Face(one.name, one.avatar) for one in islice(filter(_named, here), most)]
+
+
+def _named(waiter: Waiter) -> bool:
+    return waiter.name != ""
 
 
 _: type[port.Desk] = MemoryDesk

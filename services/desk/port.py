@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..errors import CSAppError
 
@@ -262,6 +262,13 @@ class Standing:
     avatar: str = ""
 
 
+class Face(NamedTuple):
+    """A waiter as visitors see it."""
+
+    name: str
+    avatar: str
+
+
 @dataclass(frozen=True, slots=True)
 class Figures:
     """How busy the desk is; no personal data."""
@@ -364,3 +371,6 @@ class Desk(Protocol):
 
     def figures(self) -> Figures:
         """How busy the desk is."""
+
+    def team(self, most: int) -> list[Face]:
+        """At most *most* waiters who are here and ready, and have a name."""

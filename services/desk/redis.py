@@ -43,6 +43,7 @@ from .port import (
     Claim,
     DeskUnavailable,
     Event,
+    Face,
     Figures,
     QueueFull,
     Role,
@@ -450,6 +451,9 @@ class RedisDesk:
     def figures(self) -> Figures:
         waiters, ready, served, length, wait = self._call("figures")
         return Figures(waiters, ready, served, length, wait / 1_000_000)
+
+    def team(self, most: int) -> list[Face]:
+        return [Face(name.decode(), avatar.decode()) for name, avatar in self._call("team", most)]
 
     # ---- time ----------------------------------------------------------
 

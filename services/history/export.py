@@ -92,6 +92,7 @@ def _about(chat: Chat) -> dict[str, Any]:
         "opened": rfc3339(chat.opened),
         "ended": None if chat.ended is None else rfc3339(chat.ended),
         "reason": chat.reason,
+        "waited": chat.waited / 1000,
         "department": chat.department,
         "page": chat.page,
         "user": user | {"read": chat.user_read},

@@ -103,6 +103,8 @@ class Chat:
     #: addresses of pictures of the two sides
     user_avatar: str = ""
     waiter_avatar: str = ""
+    #: ms that the user waited before it was first served
+    waited: int = 0
     #: the highest `seq` of its messages, and the date of that one; never written
     last_seq: int = 0
     last_date: int = 0
@@ -235,6 +237,13 @@ class Store(Protocol):
 
     def served_since(self, key: int) -> dict[str, int]:
         """By the subjects of users: the latest of their chats with keys above *key*."""
+
+    def reply_times(self, after: int, limit: int) -> list[int]:
+        """How long users have waited for the first answer of a waiter, in ms.
+
+        In the queue, and from their first message on; of the latest *limit* chats with keys
+        above *after*, those that were answered.
+        """
 
     def chats_of(
         self, side: int, subject: str, *, before: int | None = None, limit: int = 50

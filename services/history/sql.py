@@ -408,6 +408,14 @@ class SQLStore:
         query = sa.select(chats.user_subject, sa.func.max(chats.key)).where(chats.key > key)
         return {row[0]: row[1] for row in self._select(query.group_by(chats.user_subject))}
 
+    def reply_times(self, after: int, limit: int) -> list[int]:
+        found = []
+        for opened, waited, asked, answered in self._select(answers(after, limit)):
+            served = opened + waited
+            begun = asked if asked is not None and served < asked <= answered else served
+            found.append(waited + max(0, answered - begun))
+        return found
+
     def chats_of(
         self, side: int, subject: str, *, before: int | None = None, limit: int = 50
     ) -> list[Chat]:
@@ -504,6 +512,29 @@ def latest_chats(
     return query.order_by(key.desc()).limit(limit)
 
 
+def answers(after: int, limit: int) -> sa.Select[Any]:
+    """Of the latest chats: opened, waited, and the dates of the first words of either side.
+
+    See `port.Store.reply_times`.
+    """
+    latest = _latest_keys(after, limit)
+    table, chats = tables.message.c, tables.chat.c
+
+    def first(side: port.Side) -> sa.ScalarSelect[Any]:
+        said = sa.select(table.date).where(table.chat == chats.key, table.side == side)
+        return said.order_by(table.seq).limit(1).scalar_subquery()
+
+    answered = first(port.Side.WAITER).label("answered")
+    query = sa.select(chats.opened, chats.waited, first(port.Side.USER).label("asked"), answered)
+    found = query.where(chats.key.in_(latest)).subquery()
+    return sa.select(found).where(found.c.answered.is_not(None))
+
+
+def _latest_keys(after: int, limit: int) -> sa.Select[Any]:
+    key = tables.chat.c.key
+    return sa.select(key).where(key > after).order_by(key.desc()).limit(limit)
+
+
 def open_chats() -> sa.Select[Any]:
     """See `port.Store.open_chats`."""
     return _chats().where(tables.chat.c.ended.is_(None)).order_by(tables.chat.c.key)
@@ -562,6 +593,7 @@ _MERGE = (
         for name, news in (
             ("user_read", 'excluded."user_read" > "chat"."user_read"'),
             ("waiter_read", 'excluded."waiter_read" > "chat"."waiter_read"'),
+            ("waited", 'excluded."waited" > "chat"."waited"'),
             *((name, f"excluded.\"{name}\" <> ''") for name in _KNOWN),
         )
     )

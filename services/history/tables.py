@@ -68,6 +68,7 @@ chat = Table(
     Column("reason", Text, nullable=False, server_default=""),
     Column("user_avatar", Text, nullable=False, server_default=""),
     Column("waiter_avatar", Text, nullable=False, server_default=""),
+    Column("waited", BigInteger, nullable=False, server_default="0"),
 )
 Index("chat_user", chat.c.user_subject, chat.c.key)
 Index(

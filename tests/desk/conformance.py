@@ -19,6 +19,7 @@ from services.desk.port import (
     Claim,
     Departed,
     Desk,
+    Face,
     Figures,
     Matched,
     Parted,
@@ -1156,6 +1157,29 @@ class DeskConformance:
         )
         desk.part("Ann", "Wanda", "Ann")
         assert desk.figures() == Figures(3, 1, 1, 1, 2.0)
+
+    def test_the_team_is_who_is_here_and_ready(self, small_desk: Desk, clock: Clock) -> None:
+        desk = small_desk
+        assert desk.team(4) == []
+        for name in ("Ada", "Bea", "Cy", "Di", "Ed", "Flo"):
+            desk.arrive(Role.WAITER, name, name, f"{name} L.", avatar=f"/{name}.png")
+        desk.arrive(Role.WAITER, "nameless", "nameless")
+        for name in ("nameless", "Ada", "Bea", "Cy", "Di"):
+            desk.ready(name)
+        users_connect(desk, "Ann")  # whoever serves her is full, and as ready as before
+        faces = {name: Face(f"{name} L.", f"/{name}.png") for name in ("Ada", "Bea", "Cy", "Di")}
+        assert {*desk.team(4)} == {*faces.values()}
+        assert len(desk.team(3)) == 3
+        desk.unready("Ada")
+        desk.drop("Bea")
+        desk.leave("Cy")
+        assert desk.team(4) == [faces["Di"]]
+        desk.arrive(Role.WAITER, "Bea", "another", "Beatrice", avatar="")
+        assert {*desk.team(4)} == {faces["Di"], Face("Beatrice", "")}
+        desk.drop("Bea")
+        time_passes(desk, clock, GRACE)
+        desk.ready("Ada")
+        assert {*desk.team(4)} == {faces["Di"], faces["Ada"]}
 
     def test_the_longest_wait_is_that_of_the_first_in_line_away_or_not(
         self, small_desk: Desk, clock: Clock

@@ -19,6 +19,7 @@ from services.desk.port import (
     Claim,
     Departed,
     Event,
+    Face,
     Figures,
     Moved,
     OnDuty,
@@ -181,6 +182,9 @@ class Crew:
 
     def figures(self) -> Figures:
         return self.any().figures()
+
+    def team(self, most: int) -> list[Face]:
+        return self.any().team(most)
 
     # ---- what they hear ------------------------------------------------
 

@@ -591,6 +591,7 @@ def test_an_answer_that_is_lost_is_made_up_for(redis_server: RedisServer, clock:
         users_arrive(a, "Ann")
         for desk in (a, b):
             office.hears(desk)
+        office.client.script_load(SCRIPTS["connect"])  # or Redis would have to ask for it
         line.black_hole(TO_CLIENT)
         with pytest.raises(DeskUnavailable):
             a.connect("Ann", talk=7)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from services.history.port import (
     Kind,
     Message,
     Note,
+    Row,
     Side,
     StoreError,
     Unfit,
@@ -459,3 +461,27 @@ def test_what_several_workers_know_of_a_chat_is_merged(store):
     assert store.chat(1).waiter_subject == "zoe"
     assert store.chat(2) is not None, "put in where it was missing"
     assert store.knows("zoe", "ann")
+
+
+def test_how_long_users_have_waited_for_an_answer(store):
+    """In the queue, and from their first word on."""
+
+    def said(key: int, *when: tuple[int, int]) -> list[Row]:
+        rows = enumerate(when, 1)
+        return [(key, seq, side, "x", None, 1, "…", date) for seq, (side, date) in rows]
+
+    user, waiter = Side.USER, Side.WAITER
+    lives = {
+        1: (1000, [(user, 9000), (waiter, 9500)]),  # too long ago
+        2: (5000, [(user, 16_000), (user, 17_000), (waiter, 18_000)]),  # 5 s in line, then 2 s
+        3: (0, [(waiter, 12_000), (user, 13_000)]),  # the waiter spoke first
+        4: (0, [(user, 70_000), (waiter, 71_000)]),  # thought for a minute: nobody let it wait
+        5: (0, [(user, 12_000)]),  # never answered
+        6: (0, []),
+        7: (60_000, [(user, 70_001), (waiter, 70_001)]),
+    }
+    chats = [replace(chat(key), opened=10_000, waited=waited) for key, (waited, _) in lives.items()]
+    rows = [row for key, (_, words) in lives.items() for row in said(key, *words)]
+    store.commit(Batch(chats, messages=rows))
+    assert sorted(store.reply_times(1, 100)) == [1000, 2000, 7000, 60_000]
+    assert sorted(store.reply_times(0, 2)) == [60_000]

@@ -45,7 +45,7 @@ def test_json_in_a_style_of_its_own(app):
     app.json = Camels(app)
     answer = embedded(app).post(TOKEN)
     assert answer.mimetype == "application/json"
-    assert {"token", "expires_in", "sub", "name"} == set(answer.json)
+    assert {"token", "expires_in", "sub", "name", "avatar"} == set(answer.json)
     refused = app.test_client().post(TOKEN, headers={"Origin": "https://elsewhere.example"})
     assert set(refused.json) == {"code", "message"}
 
@@ -129,7 +129,7 @@ def test_an_envelope_round_every_body(app):
 
     client = embedded(app)
     answer = client.post(TOKEN)
-    assert {"token", "expires_in", "sub", "name"} == set(answer.json)
+    assert {"token", "expires_in", "sub", "name", "avatar"} == set(answer.json)
     assert answer.content_type == "application/json"
     assert int(answer.headers["Content-Length"]) == len(answer.data)
     refused = client.post(TOKEN, headers={"Origin": "https://elsewhere.example"})

@@ -11,7 +11,8 @@
 
 -- Forget the whole desk.
 local function wipe()
-    local keys = { DESK, STANDING, WORKERS, DYING, LINE, TAKEABLE, TOLD, GRACE, FREE, VOID, SEATS, WAITS }
+    local keys = { DESK, STANDING, WORKERS, DYING, LINE, TAKEABLE, TOLD, GRACE, FREE, VOID, SEATS, WAITS,
+        DUTY }
     for _, uuid in ipairs(call('HVALS', STANDING)) do
         local held = call('HGET', PREFIX .. 'p:' .. uuid, 'held') or ''
         call('DEL', PREFIX .. 'places:' .. held)

@@ -28,6 +28,7 @@
 --        takeable  zset: of these who is here   box:WORKER stream: its mailbox
 --        told      hash: the places last told   grace      zset: who is away, by the end of it
 --        free      zset: free waiters by load, then by how long they have had it
+--        duty      zset: waiters who are here and ready, by since when
 --        users:UUID zset: whom a waiter serves, in the order of matching
 --        void      zset: whose tickets are void (SHA-1 of the subject), up to which number
 --        seats     zset: served users who are away and make room, the longest absent first
@@ -41,7 +42,7 @@ local PREFIX = string.sub(DESK, 1, -5)
 local STANDING, WORKERS, DYING = PREFIX .. 'standing', PREFIX .. 'workers', PREFIX .. 'dying'
 local LINE, TAKEABLE, TOLD = PREFIX .. 'line', PREFIX .. 'takeable', PREFIX .. 'told'
 local GRACE, FREE, VOID = PREFIX .. 'grace', PREFIX .. 'free', PREFIX .. 'void'
-local SEATS, WAITS = PREFIX .. 'seats', PREFIX .. 'waits'
+local SEATS, WAITS, DUTY = PREFIX .. 'seats', PREFIX .. 'waits', PREFIX .. 'duty'
 local me, grace, capacity, max_queue = ARGV[1], tonumber(ARGV[5]), ARGV[6], tonumber(ARGV[7])
 
 local STRIDE = 3000000 -- µs that the desk's clock goes on at most at once: see `open`
@@ -200,8 +201,14 @@ end
 
 -- *one* was on duty or not before it changed.
 local function count_duty(one, was)
-    if on_duty(one) ~= was then
-        desk.ready = desk.ready + (was and -1 or 1)
+    if on_duty(one) == was then
+        return
+    end
+    desk.ready = desk.ready + (was and -1 or 1)
+    if was then
+        call('ZREM', DUTY, one.uuid)
+    else
+        call('ZADD', DUTY, desk.time, one.uuid)
     end
 end
 
@@ -684,6 +691,7 @@ local function depart(one, lost)
         desk.waiters = desk.waiters - 1
         desk.ready = desk.ready - (on_duty(one) and 1 or 0)
         call('ZREM', FREE, one.uuid)
+        call('ZREM', DUTY, one.uuid)
         lose_users(one, lost)
     else
         strike(one)

@@ -1,0 +1,101 @@
+"""What visitors are shown before they ask: who is there, and how soon they are answered.
+
+Everybody who opens a page may ask for it, so the desk and the history are asked seldom:
+what was found is told to all who come within some seconds.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from statistics import median
+from typing import Generic, TypeVar
+
+from .clock import KEY_BITS, Clock
+from .desk.port import Desk, DeskUnavailable, Face
+from .history.port import Store, StoreError
+from .runtime import Runtime
+from .settings import Settings, TeamShown
+
+#: waiters that are shown
+TEAM = 4
+
+#: s that an answer of the desk, and one of the history, is told to all
+TEAM_FRESH = 2.0
+REPLY_FRESH = 60.0
+
+#: of the usual time of a reply: how far back it looks, in s and conversations, and how many of
+#: them must have been answered, or there is nothing to go by
+LATELY = 30 * 86_400
+LATEST = 200
+ENOUGH = 5
+
+T = TypeVar("T")
+
+
+class _Lately(Generic[T]):
+    """What *find* has found, for *fresh* s. Others do not wait while it looks again."""
+
+    def __init__(self, find: Callable[[], T], fresh: float, runtime: Runtime) -> None:
+        self._find = find
+        self._fresh = fresh
+        self._runtime = runtime
+        self._lock = threading.Lock()
+        self._found: tuple[float, T] | None = None  # until when, and what
+
+    def get(self) -> T:
+        known = self._found
+        if known is not None and self._runtime.now() < known[0]:
+            return known[1]
+        if not self._lock.acquire(blocking=known is None):
+            assert known is not None  # noqa: S101
+            return known[1]
+        try:
+            newer = self._found
+            if newer is None or self._runtime.now() >= newer[0]:
+                found = self._find()
+                newer = self._found = self._runtime.now() + self._fresh, found
+            return newer[1]
+        finally:
+            self._lock.release()
+
+
+class Welcome:
+    """Asks *desk* and *store*, which is None where nothing is kept."""
+
+    def __init__(
+        self, settings: Settings, desk: Desk, store: Store | None, runtime: Runtime, clock: Clock
+    ) -> None:
+        self._desk = desk
+        self._store = store
+        self._runtime = runtime
+        self._clock = clock
+        self._shows_team = settings.team is TeamShown.READY
+        self._team = _Lately(self._find_team, TEAM_FRESH, runtime)
+        self._reply = _Lately(self._find_reply, REPLY_FRESH, runtime)
+
+    def team(self) -> list[Face]:
+        """Up to `TEAM` waiters who are ready now; none while the desk is out of reach."""
+        return self._team.get() if self._shows_team else []
+
+    def reply(self) -> int | None:
+        """s that visitors have usually waited for an answer lately.
+
+        None: too few were answered to say, or the history cannot be read.
+        """
+        return self._reply.get() if self._store is not None else None
+
+    def _find_team(self) -> list[Face]:
+        try:
+            return self._desk.team(TEAM)
+        except DeskUnavailable:
+            return []
+
+    def _find_reply(self) -> int | None:
+        assert self._store is not None  # noqa: S101
+        store, after = self._store, (self._clock.ms() - LATELY * 1000) << KEY_BITS
+        try:
+            found = self._runtime.blocking(lambda: store.reply_times(after, LATEST))
+        except StoreError:
+            return None
+        return max(1, round(median(found) / 1000)) if len(found) >= ENOUGH else None

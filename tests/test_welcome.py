@@ -1,0 +1,181 @@
+"""What visitors are shown before they ask: `GET /v1/welcome`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from csapp import create_app
+from services.clock import Clock
+from services.desk.port import DeskUnavailable, Face
+from services.history.port import StoreError
+from services.settings import Settings
+from services.welcome import ENOUGH, REPLY_FRESH, TEAM_FRESH, Welcome
+from testkit import Client, LiveServer, assert_receives
+from testkit.server import SECRET
+
+from .clocked import GUNICORN, let_pass
+
+ADA = Face("Ada", "/ada.png")
+
+
+class Runtime:
+    """Time that a test sets; nothing waits."""
+
+    def __init__(self) -> None:
+        self.time = 100.0
+
+    def now(self) -> float:
+        return self.time
+
+    def blocking(self, function: Any) -> Any:
+        return function()
+
+
+class Asked:
+    """A desk and a store that count what they are asked."""
+
+    def __init__(self) -> None:
+        self.faces: list[Face] = [ADA]
+        self.times: list[int] = []
+        self.count = {"team": 0, "reply": 0}
+        self.is_down = False
+
+    def team(self, most: int) -> list[Face]:
+        self.count["team"] += 1
+        if self.is_down:
+            raise DeskUnavailable
+        return self.faces[:most]
+
+    def reply_times(self, after: int, limit: int) -> list[int]:
+        self.count["reply"] += 1
+        if self.is_down:
+            raise StoreError
+        return self.times
+
+
+def welcome(asked: Asked, runtime: Runtime, **settings: str) -> Welcome:
+    loaded = Settings.load({"CSAPP_SECRET_KEY": SECRET, **settings})
+    return Welcome(loaded, asked, asked, runtime, Clock())  # type: ignore[arg-type]
+
+
+def test_desk_and_history_are_asked_seldom():
+    asked, runtime = Asked(), Runtime()
+    shown = welcome(asked, runtime)
+    for _ in range(50):
+        assert (shown.team(), shown.reply()) == ([ADA], None)
+    assert asked.count == {"team": 1, "reply": 1}
+    asked.faces = []
+    runtime.time += TEAM_FRESH
+    assert shown.team() == []
+    asked.times = [1000, 2000, 30_000, 3000, 500_000]
+    runtime.time += REPLY_FRESH - TEAM_FRESH
+    assert shown.reply() == 3, "the median"
+    assert asked.count == {"team": 2, "reply": 2}
+
+
+def test_a_few_answers_are_nothing_to_go_by():
+    asked, runtime = Asked(), Runtime()
+    shown = welcome(asked, runtime)
+    asked.times = [1] * (ENOUGH - 1)
+    assert shown.reply() is None
+    asked.times = [1] * ENOUGH
+    runtime.time += REPLY_FRESH
+    assert shown.reply() == 1, "never 0 s"
+
+
+def test_what_is_out_of_reach_is_left_out():
+    asked, runtime = Asked(), Runtime()
+    asked.is_down = True
+    shown = welcome(asked, runtime)
+    assert (shown.team(), shown.reply()) == ([], None)
+
+
+def test_a_site_may_show_nobody():
+    asked = Asked()
+    assert welcome(asked, Runtime(), CSAPP_TEAM="off").team() == []
+    assert asked.count["team"] == 0
+
+
+# ---- over HTTP -------------------------------------------------------------
+
+
+def application(**config: Any) -> Flask:
+    usual = {"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": "off"}
+    return create_app({**usual, **config})
+
+
+QUESTIONS = "Where is my order?| Can I return it? ||\nOpening hours?"
+
+
+def test_the_answer_has_what_the_site_has_set():
+    app = application(CSAPP_QUICK_QUESTIONS=QUESTIONS, CSAPP_ALLOWED_ORIGINS="https://a.example")
+    answer = app.test_client().get("/v1/welcome", headers={"Origin": "https://a.example"})
+    assert answer.get_json() == {
+        "team": [],
+        "reply": None,
+        "questions": ["Where is my order?", "Can I return it?", "Opening hours?"],
+    }
+    assert answer.headers["Cache-Control"] == "public, max-age=5"
+    assert answer.headers["Access-Control-Allow-Origin"] == "https://a.example"
+    assert "Origin" in answer.vary
+
+
+def test_the_team_of_a_running_server_and_its_usual_reply(tmp_path):
+    env = {
+        "CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db",
+        "CSAPP_MESSAGE_RATE": "0",
+        "CSAPP_HEARTBEAT": "3600",
+        "CSAPP_GRACE": "60",
+    }
+    with LiveServer.gunicorn(GUNICORN, env) as server:
+
+        def shown() -> Any:
+            let_pass(server, REPLY_FRESH)
+            return json.loads(server.get("/v1/welcome"))
+
+        assert shown() == {"team": [], "reply": None, "questions": []}
+        with ready(server) as ada:
+            assert shown()["team"] == [{"name": "Ada", "avatar": "/ada.png"}]
+            for number in range(ENOUGH):
+                is_answered(server, ada, f"ann-{number}")
+            assert shown()["reply"] == 1
+
+
+def ready(server: LiveServer) -> Client:
+    """A waiter with a name and a picture."""
+    ada = Client(server, "waiter")
+    token = server.token("waiter", "ada", "Ada", avatar="/ada.png")
+    ada.say("auth", {"token": token, "version": 2})
+    assert_receives(ada, "auth_success")
+    ada.say("ready")
+    until(ada, "ready")
+    return ada
+
+
+def is_answered(server: LiveServer, ada: Client, name: str) -> None:
+    """A visitor asks, is answered and leaves."""
+    with Client.user(server, name) as ann:
+        ann.say("connect")
+        assert_receives(ann, "connect_success")
+        ann.text("hello")
+        asked = until(ada, "message_text")
+        ada.say("message_text", {"message": "hi"}, to=asked["from"])
+        assert_receives(ann, "message_text")
+        ann.leave()
+        until(ada, "disconnected")
+
+
+def until(client: Client, type_: str) -> dict[str, Any]:
+    while (frame := client.receive())["type"] != type_:
+        pass
+    return frame
+
+
+@pytest.mark.parametrize("value", [["A?", "B?"], ("A?", "B?"), "A?|B?", "A?\nB?", " A? |\n| B?"])
+def test_quick_questions_in_every_spelling(value):
+    settings = Settings.load({"CSAPP_SECRET_KEY": SECRET, "CSAPP_QUICK_QUESTIONS": value})
+    assert settings.quick_questions == ("A?", "B?")
