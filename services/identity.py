@@ -115,8 +115,8 @@ def id_text(value: Any) -> str:
     return str(value)
 
 
-def name_text(value: Any) -> str:
-    """What can be shown of a name: at most `MAX_NAME` characters, empty for None. Never raises."""
+def name_text(value: Any, most: int = MAX_NAME) -> str:
+    """What can be shown of a name: at most *most* characters, empty for None. Never raises."""
     if value is None:
         return ""
     try:
@@ -125,7 +125,7 @@ def name_text(value: Any) -> str:
         return ""
     if not _is_clean(text):
         text = text.replace("\0", "").encode(errors="replace").decode()
-    return text[:MAX_NAME]
+    return text[:most]
 
 
 #: what can be the address of a picture

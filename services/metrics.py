@@ -181,11 +181,21 @@ class MeasuredDesk:
         self.location = desk.location
         self.figures = desk.figures
         self.team = desk.team
+        self.waiting = desk.waiting
+        self.take = desk.take
 
-    def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
+    def connect(
+        self,
+        user: str,
+        ticket: int | None = None,
+        talk: int = 0,
+        *,
+        question: str | None = None,
+        page: str = "",
+    ) -> None:
         began = time.perf_counter()
         try:
-            self._desk.connect(user, ticket, talk)
+            self._desk.connect(user, ticket, talk, question=question, page=page)
         finally:
             self._meters.matching.observe(time.perf_counter() - began)
 

@@ -26,10 +26,18 @@ from msgspec import UNSET
 from simple_websocket import ConnectionClosed
 
 from .admission import Admission
-from .desk.port import AddressFull, Arrival, Claim, DeskUnavailable, QueueFull, Role
+from .desk.port import (
+    AddressFull,
+    Arrival,
+    Claim,
+    DeskUnavailable,
+    QueueFull,
+    Role,
+    WaiterFull,
+)
 from .history.writer import Talk
 from .house import House
-from .identity import Identity, TokenError
+from .identity import Identity, TokenError, name_text
 from .limits import TokenBucket
 from .origin import told_page
 from .participants import Kept, Line, Owed, Participant, Phase, Question, Socket, Spoken, sealed
@@ -58,6 +66,12 @@ _DECODERS = {
     (Role.USER, 2): codec.Decoder(frames.FromUser2),
     (Role.WAITER, 2): codec.Decoder(frames.FromWaiter2),
 }
+
+#: characters that waiters see of what somebody in the queue wants to ask
+MAX_QUESTION = 300
+
+#: visitors in the queue that waiters are shown
+MOST_SHOWN = 50
 
 #: texts of one connection that may be on their way to the store; then it is not read for a while
 IN_FLIGHT = 512
@@ -493,7 +507,7 @@ class Session:
         left = round(self._admission.left, 1)
         payload = frames.SelfPayload(
             self.uuid, identity.subject, identity.name, identity.avatar, self._role.value, left,
-            self._max_text,
+            self._max_text, self._role is Role.WAITER and self.house.settings.take,
         )  # fmt: skip
         now = rfc3339(self._switchboard.clock.ms())
         frame = frames.AuthSuccess(id=codec.new_id(), to=self.uuid, payload=payload, date=now)
@@ -575,15 +589,19 @@ class Session:
     def connect(self, frame: frames.Connect | frames.Connect2, me: Participant) -> None:
         """A user asks for a waiter."""
         switchboard = self._switchboard
-        ticket = None
+        ticket = question = None
         if isinstance(frame, frames.Connect2) and frame.payload is not None:
             asked = frame.payload
             me.page = asked.department, told_page(asked.page, self.house.settings.page)
             if isinstance(asked.ticket, str):
                 ticket = self.house.tokens.read_ticket(asked.ticket, me.identity.subject)
+            if isinstance(asked.question, str):
+                question = name_text(asked.question, MAX_QUESTION)
         self._asking = frame
         try:
-            switchboard.desk.connect(self.uuid, ticket, switchboard.clock.new_key())
+            switchboard.desk.connect(
+                self.uuid, ticket, switchboard.clock.new_key(), question=question, page=me.page[1]
+            )
         except QueueFull as full:
             self._asking = None
             who = "visitors of your address" if isinstance(full, AddressFull) else "visitors"
@@ -635,6 +653,39 @@ class Session:
         if frame is not None:
             told.reply_id = frame.id
         self._send(told)
+
+    def get_queue(self, frame: frames.GetQueue, me: Participant) -> None:
+        """A waiter sees who waits."""
+        length, users = self._switchboard.desk.waiting(MOST_SHOWN)
+        visitors = [
+            frames.WaitingVisitor(*one[:-1], since=rfc3339(one.since))  # the fields of `Waiting`
+            for one in users
+        ]
+        payload = frames.QueuePayload(length, visitors)
+        seen = frames.QueueSeen(id=codec.new_id(), to=self.uuid, payload=payload)
+        seen.reply_id = frame.id
+        self._send(seen)
+
+    def take(self, frame: frames.Take, me: Participant) -> None:
+        """A waiter takes a visitor out of turn."""
+        if not self.house.settings.take:
+            what = "on this site visitors are served in their order"
+            raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
+        switchboard, user = self._switchboard, frame.payload.uuid
+        try:
+            taken = switchboard.desk.take(user, self.uuid)
+        except WaiterFull:
+            what = "you serve as many visitors as you may"
+            raise Refusal(ErrorCode.FULL, what, frame.reply_id) from None
+        if not taken:
+            what = "payload.uuid: no such visitor waits"
+            raise Refusal(ErrorCode.NO_SUCH_USER, what, frame.reply_id)
+        success = frames.TakeSuccess(
+            id=codec.new_id(), to=self.uuid, payload=frames.UuidPayload(user)
+        )
+        success.reply_id = frame.id
+        self._send(success)
+        switchboard.carry_out()
 
     def _line(self, frame: frames.ClientFrame, me: Participant) -> Line:
         """Whom a frame is for. Raises `Refusal`."""
@@ -768,6 +819,8 @@ _EVERY_WAITER: dict[type, Handler] = {
     frames.Read: Session.read,
     frames.GetHistory: Session.get_history,
     frames.GetHistorySession: Session.get_history_session,
+    frames.GetQueue: Session.get_queue,
+    frames.Take: Session.take,
 }
 
 #: what each phase does with each frame type; nothing else is ever done

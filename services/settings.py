@@ -210,6 +210,18 @@ def _one_of(kind: type[T]) -> Callable[[str, Any], T]:
     return parse
 
 
+_SWITCH = {"on": True, "yes": True, "true": True, "1": True} | {
+    "off": False, "no": False, "false": False, "0": False
+}  # fmt: skip
+
+
+def _switch(key: str, value: Any) -> bool:
+    known = value if isinstance(value, bool) else _SWITCH.get(str(value).lower())
+    if known is None:
+        raise SettingsError(key, value, "on or off")
+    return known
+
+
 def _questions(key: str, value: Any) -> tuple[str, ...]:
     allowed = (
         f"at most {MAX_QUESTIONS} texts of at most {MAX_QUESTION} characters: a list, or one "
@@ -269,6 +281,8 @@ class Settings:
     max_users_per_waiter: int = _setting(_whole(1, 1000), 5)
     #: visitors in line; the next one is told `queue_full`
     max_queue: int = _setting(_whole(0, 10_000_000), 10_000)
+    #: waiters may take a visitor out of turn
+    take: bool = _setting(_switch, True)
     #: s an absent side is waited for: a phone changing from Wi-Fi to mobile, a reload
     grace: float = _setting(_seconds(0, 86_400), 20.0)
     #: s a connection may stay without a successful `auth`

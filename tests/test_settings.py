@@ -102,6 +102,8 @@ def test_lists():
         ("URL_PREFIX", "x"),
         ("URL_PREFIX", 5),
         ("TEAM", "all"),
+        ("TAKE", "perhaps"),
+        ("TAKE", 2),
         ("QUICK_QUESTIONS", 5),
         ("QUICK_QUESTIONS", [5]),
         ("QUICK_QUESTIONS", "a|b|c|d|e"),
@@ -116,6 +118,13 @@ def test_a_bad_value_is_named_with_its_key_and_what_is_allowed(key, value):
         Settings.load({**SECRET, f"CSAPP_{key}": value})
     assert error.value.key == f"CSAPP_{key}"
     assert f"CSAPP_{key}={value!r} cannot be used: " in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_on"), [("on", True), ("Off", False), (True, True), (False, False), ("0", False)]
+)
+def test_a_switch_in_every_spelling(value, is_on):
+    assert Settings.load({**SECRET, "CSAPP_TAKE": value}).take is is_on
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,8 @@ TYPES = [
     "note",
     "message_image",
     "leave_message",
+    "get_queue",
+    "take",
     "rubbish",
 ]
 

@@ -349,6 +349,82 @@ def test_pictures_are_told_and_outlive_a_restart(server):
         assert past["avatar"] == "/pictures/ann.png"
 
 
+def test_a_waiter_sees_who_waits_and_takes_one_out_of_turn(come):
+    waiter = come("waiter", "wim")
+    assert waiter.greeting["take"] is True
+    ann, bob = come("user", "ann"), come("user", "bob")
+    assert "take" not in ann.greeting
+    ann.say("connect", {"page": "https://shop.example/lamps?secret=1"})
+    until(ann, "connect_queue")
+    began = time.time()
+    bob.say("connect", {"question": "x" * 299 + "\U0001f6f6" + "y" * 9})
+    until(bob, "connect_queue", location=1)
+    asked = waiter.say("get_queue")
+    queue = until(waiter, "queue", reply_id=asked)["payload"]
+    assert queue["length"] == 2
+    first, second = queue["visitors"]
+    assert first.keys() == {"uuid", "name", "avatar", "question", "page", "since"}
+    assert (first["uuid"], first["name"], first["question"]) == (ann.uuid, "Ann", "")
+    assert first["page"] == "https://shop.example/lamps"
+    assert second["question"] == "x" * 299 + "\U0001f6f6"
+    since = datetime.fromisoformat(second["since"]).timestamp()
+    assert began - 1 < since < time.time() + 1
+    bob.say("connect", {"question": "Is it blue?"})
+    until(bob, "connect_queue", location=1)
+    asked = waiter.say("take", {"uuid": bob.uuid})
+    until(waiter, "take_success", reply_id=asked, uuid=bob.uuid)
+    until(waiter, "new_connection", uuid=bob.uuid)
+    until(bob, "connect_success", uuid=waiter.uuid)
+    say(bob, "It is, is it?")
+    asked = waiter.say("get_queue", {})
+    queue = until(waiter, "queue", reply_id=asked)["payload"]
+    assert [one["uuid"] for one in queue["visitors"]] == [ann.uuid], "who is the first still"
+
+
+def test_what_a_waiter_cannot_take_is_said(come):
+    waiter, ann, bob = come("waiter", "wim"), come("user", "ann"), come("user", "bob")
+
+    def refused(payload: Any) -> str:
+        asked = waiter.say("take", payload)
+        return str(until(waiter, "error", reply_id=asked)["payload"]["code"])
+
+    assert refused({"uuid": ann.uuid}) == "no_such_user", "she has not asked"
+    assert refused({"uuid": "nobody"}) == "no_such_user"
+    for payload in ({}, {"uuid": 5}, None):
+        assert refused(payload) == "invalid_message"
+    waiter.say("ready", {"capacity": 1})
+    ann.say("connect")
+    until(ann, "connect_success")
+    bob.say("connect", {"question": "a\0b"})
+    until(bob, "connect_queue")
+    assert refused({"uuid": ann.uuid}) == "no_such_user", "she is served already"
+    assert refused({"uuid": bob.uuid}) == "full"
+    waiter.say("get_queue")
+    (seen,) = until(waiter, "queue")["payload"]["visitors"]
+    assert seen["question"] == "ab"
+    bob.say("connect", {"question": 5})
+    error = until(bob, "error")["payload"]
+    assert (error["code"], "question" in error["message"]) == ("invalid_message", True)
+    for asked in ("get_queue", "take"):
+        bob.say(asked, {"uuid": ann.uuid})
+        assert until(bob, "error")["payload"]["code"] == "unknown_type"
+
+
+def test_where_nobody_is_taken_out_of_turn():
+    with LiveServer.gunicorn(env={"CSAPP_TAKE": "off"}) as server:
+        waiter, user = Client(server, "waiter"), Client.user(server, "ann")
+        waiter.say("auth", {"token": server.token("waiter", "wim"), "version": 2})
+        assert "take" not in until(waiter, "auth_success")["payload"]
+        user.say("connect")
+        assert_receives(user, "connect_queue")
+        waiter.say("take", {"uuid": user.uuid})
+        assert until(waiter, "error")["payload"]["code"] == "forbidden"
+        waiter.say("get_queue")
+        assert until(waiter, "queue")["payload"]["length"] == 1
+        waiter.drop()
+        user.drop()
+
+
 def test_who_signs_in_is_told_how_long_a_text_may_be(come):
     user = come("user", "ann")
     most = user.greeting["max_text"]

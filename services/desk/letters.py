@@ -21,12 +21,15 @@ from .port import (
     Queued,
     Reason,
     Role,
+    Waiting,
     Withdrawn,
 )
 
 #: uuid, role, subject, name, present, own, ready, capacity, ticket, talk, elsewhere, next talk,
-#: address, avatar
-Remembered = tuple[str, Role, str, str, bool, bool, bool, str, str, str, str, str, str, str]
+#: address, avatar, question, page
+Remembered = tuple[
+    str, Role, str, str, bool, bool, bool, str, str, str, str, str, str, str, str, str
+]
 
 
 def number(talk: int | None) -> str:
@@ -81,6 +84,15 @@ _OF_ONE: dict[str, type[Moved | Withdrawn]] = {
 
 def _known(uuid: str, role: str, subject: str, name: str, workers: str, avatar: str) -> Known:
     return Known(uuid, Role(role), subject, name, tuple(workers.split()), avatar)
+
+
+def waiting(
+    uuid: bytes, name: bytes, avatar: bytes, question: bytes, page: bytes, since: bytes
+) -> Waiting:
+    """What `waiting.lua` answers of one user."""
+    return Waiting(
+        uuid.decode(), name.decode(), avatar.decode(), question.decode(), page.decode(), int(since)
+    )
 
 
 def arrival(

@@ -28,11 +28,14 @@ from .port import (
     Figures,
     Matched,
     Parted,
+    Queue,
     Queued,
     QueueFull,
     Reason,
     Role,
     Standing,
+    WaiterFull,
+    Waiting,
 )
 from .user_queue import UserQueue
 from .void_tickets import VoidTickets
@@ -60,6 +63,9 @@ class User:
     #: what others know it by
     name: str = ""
     avatar: str = ""
+    #: what waiters are told of it while it waits, and where it asks from
+    question: str = ""
+    page: str = ""
 
 
 class MemoryDesk:
@@ -241,10 +247,22 @@ class MemoryDesk:
             for uuid in queued:
                 self._queue.away(uuid)
 
-    def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
+    def connect(
+        self,
+        user: str,
+        ticket: int | None = None,
+        talk: int = 0,
+        *,
+        question: str | None = None,
+        page: str = "",
+    ) -> None:
         with self._lock:
             person = self._users[user]
-            if person.waiter is not None or user in self._queue:
+            if person.waiter is not None:
+                return
+            if user in self._queue:
+                person.question = person.question if question is None else question
+                person.page = page or person.page
                 return
             self._make_room_at(person.address)
             if not len(self._pool) and len(self._queue) >= self._max_queue:
@@ -256,6 +274,7 @@ class MemoryDesk:
                 person.told = self._queue.rejoin(user, min(ticket, at))
                 self._places_changed = True
             person.since = self._now()
+            person.question, person.page = question or "", page
             person.talk = person.talk or talk
             self._places.take(user, person.address)
             self._match()
@@ -299,15 +318,29 @@ class MemoryDesk:
             uuid = self._queue.take()
             if uuid is None:
                 return
-            self._places_changed = True
-            user = self._users[uuid]
-            user.waiter = waiter.uuid
-            waiter.users[uuid] = None
-            self._served += 1
-            self._spend(user)
-            self._pool.refresh(waiter)
-            waited = self._now() - user.since
-            self._events.append(Matched(uuid, waiter.uuid, waited, user.talk))
+            self._seat(self._users[uuid], waiter)
+
+    def _seat(self, user: User, waiter: Waiter) -> None:
+        """*waiter* serves *user*, who is in the queue no more."""
+        self._places_changed = True
+        user.waiter, user.question = waiter.uuid, ""
+        waiter.users[user.uuid] = None
+        self._served += 1
+        self._spend(user)
+        self._pool.refresh(waiter)
+        waited = self._now() - user.since
+        self._events.append(Matched(user.uuid, waiter.uuid, waited, user.talk))
+
+    def take(self, user: str, waiter: str) -> bool:
+        with self._lock:
+            server = self._waiters[waiter]
+            if not self._queue.is_here(user):
+                return False
+            if len(server.users) >= server.capacity:
+                raise WaiterFull
+            self._queue.leave(user)
+            self._seat(self._users[user], server)
+            return True
 
     # ---- making room ---------------------------------------------------
 
@@ -384,6 +417,8 @@ class MemoryDesk:
     def _strike(self, user: str) -> bool:
         left = self._queue.leave(user)
         self._places_changed |= left
+        if left and user in self._users:
+            self._users[user].question = ""
         return left
 
     # ---- time ----------------------------------------------------------
@@ -442,6 +477,21 @@ class MemoryDesk:
                 queue_length=len(self._queue),
                 longest_wait=0.0 if first is None else self._now() - self._users[first].since,
             )
+
+    def waiting(self, most: int) -> Queue:
+        with self._lock:
+            began = self._wall() - self._now()  # on the desk's clock
+            some = [self._users[uuid] for uuid in islice(self._queue.here(), most)]
+            return Queue(
+                len(self._queue),
+                [
+                    Waiting(
+                        one.uuid, one.name, one.avatar, one.question, one.page,
+                        int((began + one.since) * 1000),
+                    )
+                    for one in some
+                ],
+            )  # fmt: skip
 
     def team(self, most: int) -> list[Face]:
         with self._lock:

@@ -37,6 +37,9 @@ class Own:
     #: of a user: where it comes from
     address: str = ""
     avatar: str = ""
+    #: of a user in line: what waiters are told of it; and where it asks from
+    question: str = ""
+    page: str = ""
     #: has sockets here
     present: bool = True
     ready: bool = False
@@ -90,7 +93,7 @@ class OwnPeople(dict[str, Own]):
                     own.ticket, own.location = event.ticket, location
             case Withdrawn(user):
                 if own := self.get(user):
-                    own.ticket = None
+                    own.ticket, own.question = None, ""
             case OnDuty(waiter, ready, capacity):
                 if own := self.get(waiter):
                     own.ready, own.capacity = ready, capacity
@@ -101,7 +104,7 @@ class OwnPeople(dict[str, Own]):
 
     def _match(self, uuid: str, other: Known | None, talk: int) -> None:
         if (own := self.get(uuid)) and other:
-            own.ticket = None
+            own.ticket, own.question = None, ""
             own.chats[other.uuid] = Chatting(other, talk)
             if own.role is Role.USER:
                 own.talk = talk
@@ -146,6 +149,7 @@ class OwnPeople(dict[str, Own]):
                 uuid, own.role, own.subject, own.name, own.present, True, own.ready,
                 str(own.capacity), letters.number(own.ticket), letters.number(own.talk),
                 " ".join(own.elsewhere), letters.number(own.next_talk), own.address, own.avatar,
+                own.question, own.page,
             )  # fmt: skip
             for chat in own.chats.values():
                 one, talk = chat.other, letters.number(chat.talk)
@@ -153,7 +157,7 @@ class OwnPeople(dict[str, Own]):
                 chats[pair] = talk
                 others[one.uuid] = (
                     one.uuid, one.role, one.subject, one.name, False, False, False,
-                    "", "", talk if one.role is Role.USER else "", "", "", "", one.avatar,
+                    "", "", talk if one.role is Role.USER else "", "", "", "", one.avatar, "", "",
                 )  # fmt: skip
         return letters.memory(
             (others | people).values(), [(*pair, talk) for pair, talk in chats.items()]

@@ -62,6 +62,10 @@ class AddressFull(QueueFull):
     """The users of one address hold all the places that they may; nothing has changed."""
 
 
+class WaiterFull(CSAppError):
+    """A waiter serves as many users as it may; nothing has changed."""
+
+
 class DeskUnavailable(CSAppError):
     """A shared desk cannot be reached. Whether the change was made is not known.
 
@@ -262,6 +266,27 @@ class Standing:
     avatar: str = ""
 
 
+class Waiting(NamedTuple):
+    """A user who waits and is here, as waiters see it."""
+
+    uuid: str
+    name: str
+    avatar: str
+    #: its first words, as `connect` was given them
+    question: str
+    #: where it asks from
+    page: str
+    #: ms since 1970 by the desk's clock: when it joined the queue
+    since: int
+
+
+class Queue(NamedTuple):
+    """Who waits: how many, the absent included, and the first ones of those who are here."""
+
+    length: int
+    users: list[Waiting]
+
+
 class Face(NamedTuple):
     """A waiter as visitors see it."""
 
@@ -311,8 +336,20 @@ class Desk(Protocol):
         nothing to the others.
         """
 
-    def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
+    def connect(
+        self,
+        user: str,
+        ticket: int | None = None,
+        talk: int = 0,
+        *,
+        question: str | None = None,
+        page: str = "",
+    ) -> None:
         """Match *user* or queue it. Nothing happens while it is served or queued already.
+
+        But for *question* and *page*, which are for those who look at the queue: of a
+        queued user they take the place of former ones. None, or an empty page: it stays.
+        The question is forgotten when the user leaves the queue.
 
         *ticket* is a place that it had before, as `ticket` told; it is void once
         its subject has been served or has left the queue. *talk* is the
@@ -341,6 +378,16 @@ class Desk(Protocol):
         """End this chat because *gone* (one of the two) ends it; nobody is queued again.
 
         False when the two do not talk.
+        """
+
+    def waiting(self, most: int) -> Queue:
+        """Who waits, with the first *most* users who are here, in order."""
+
+    def take(self, user: str, waiter: str) -> bool:
+        """*waiter*, who is here, serves *user* from now on, whoever is before it in the queue.
+
+        Ready or not, with a free seat: raises `WaiterFull`. False when *user* does not
+        wait, or is away. The others keep their order; the ticket of *user* is void.
         """
 
     def withdraw(self, user: str) -> bool:

@@ -45,9 +45,11 @@ from .port import (
     Event,
     Face,
     Figures,
+    Queue,
     QueueFull,
     Role,
     Standing,
+    WaiterFull,
 )
 
 log = logging.getLogger("csapp.desk")
@@ -361,7 +363,7 @@ class RedisDesk:
         memory = letters.memory(
             [
                 (one.uuid, one.role, one.subject, one.name, False, True, one.ready,
-                 letters.number(one.capacity), "", talks[one.uuid], "", "", "", one.avatar)
+                 letters.number(one.capacity), "", talks[one.uuid], "", "", "", one.avatar, "", "")
                 for one in standings
             ],
             [(one.uuid, one.waiter, talks[one.uuid]) for one in standings if one.waiter],
@@ -374,14 +376,25 @@ class RedisDesk:
 
     # ---- asking and parting --------------------------------------------
 
-    def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
+    def connect(
+        self,
+        user: str,
+        ticket: int | None = None,
+        talk: int = 0,
+        *,
+        question: str | None = None,
+        page: str = "",
+    ) -> None:
         def settle(answers: list[Any]) -> None:
             if not answers and (own := self._own.get(user)):
                 own.talk = own.talk or talk
+                own.question = own.question if question is None else question
+                own.page = page or own.page
 
         place = "" if ticket is None else ticket
+        asked = "" if question is None else f"={question}"
         refused = self._call(
-            "connect", user, place, letters.number(talk), self._places, settle=settle
+            "connect", user, place, letters.number(talk), self._places, asked, page, settle=settle
         )
         if refused:
             raise AddressFull if refused[0] == b"address" else QueueFull
@@ -403,10 +416,18 @@ class RedisDesk:
     def part(self, user: str, waiter: str, gone: str) -> bool:
         return bool(self._call("part", user, waiter, gone)[0])
 
+    def take(self, user: str, waiter: str) -> bool:
+        (answer,) = self._call("take", user, waiter)
+        if answer == b"full":
+            raise WaiterFull
+        if answer == b"settling":
+            raise DeskUnavailable("the desk has lost everything and is told anew who is there")
+        return bool(answer)
+
     def withdraw(self, user: str) -> bool:
         def settle(answers: list[Any]) -> None:
             if own := self._own.get(user):
-                own.ticket = None
+                own.ticket, own.question = None, ""
 
         return bool(self._call("withdraw", user, settle=settle)[0])
 
@@ -451,6 +472,10 @@ class RedisDesk:
     def figures(self) -> Figures:
         waiters, ready, served, length, wait = self._call("figures")
         return Figures(waiters, ready, served, length, wait / 1_000_000)
+
+    def waiting(self, most: int) -> Queue:
+        length, *users = self._call("waiting", most)
+        return Queue(length, [letters.waiting(*one) for one in users])
 
     def team(self, most: int) -> list[Face]:
         return [Face(name.decode(), avatar.decode()) for name, avatar in self._call("team", most)]

@@ -33,6 +33,10 @@ class UserQueue:
     def __contains__(self, user: str) -> bool:
         return user in self._tickets
 
+    def is_here(self, user: str) -> bool:
+        """Whether *user* waits and can be taken."""
+        return user in self._tickets and user not in self._absent
+
     @property
     def is_wanted(self) -> bool:
         """Whether a user who is present waits."""
@@ -102,6 +106,10 @@ class UserQueue:
         self._all.remove(entry)
         del self._tickets[entry[1]]
         return entry[1]
+
+    def here(self) -> Iterator[str]:
+        """Those who wait and can be taken, in order."""
+        return (user for _, user in self._present.since(0))
 
     def first(self) -> str | None:
         """The foremost of all who wait, the absent included."""

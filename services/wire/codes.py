@@ -21,6 +21,7 @@ class ErrorCode(StrEnum):
     NOT_CONNECTED = "not_connected"
     NO_SUCH_USER = "no_such_user"
     NOT_READY = "not_ready"
+    FULL = "full"
     ID_CONFLICT = "id_conflict"
     RATE_LIMITED = "rate_limited"
     QUEUE_FULL = "queue_full"

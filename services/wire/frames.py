@@ -106,6 +106,8 @@ class ConnectPayload(ClientStruct):
     department: Annotated[str, Meta(max_length=200, pattern=_NO_NUL)] = ""
     page: Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)] = ""
     fields: dict[str, Any] | UnsetType = UNSET
+    #: what waiters see of it in the queue; `session.MAX_QUESTION` characters of it
+    question: str | UnsetType = UNSET
 
 
 class Connect2(ClientFrame, tag="connect"):
@@ -162,10 +164,22 @@ class GetHistorySession(ClientFrame, tag="get_history_session"):
     payload: SessionsPayload | None = None
 
 
+class GetQueue(ClientFrame, tag="get_queue"):
+    payload: EmptyPayload | None = None
+
+
+class TakePayload(ClientStruct):
+    uuid: str
+
+
+class Take(ClientFrame, tag="take", kw_only=True):
+    payload: TakePayload
+
+
 FromUser2 = Auth | Connect2 | MessageText | Disconnect | Typing | Read | GetHistory
 FromWaiter2 = (
     Auth | Ready2 | Unready | MessageText | Disconnect | Typing | Read | GetHistory
-    | GetHistorySession
+    | GetHistorySession | GetQueue | Take
 )  # fmt: skip
 
 
@@ -234,7 +248,7 @@ class ServerFrame2(ServerFrame, kw_only=True):
     date: str | UnsetType = UNSET
 
 
-class SelfPayload(Struct, gc=False):
+class SelfPayload(Struct, gc=False, omit_defaults=True):
     uuid: str
     sub: str
     name: str
@@ -244,6 +258,8 @@ class SelfPayload(Struct, gc=False):
     expires_in: float
     #: characters of the longest text that one may say, counted as Python's `len`
     max_text: int
+    #: of a waiter: it may `take` visitors out of turn
+    take: bool = False
 
 
 class AuthSuccess(ServerFrame2, tag="auth_success"):
@@ -411,6 +427,34 @@ class QueueStatus(ServerFrame2, tag="queue_status"):
     payload: QueueStatusPayload
 
 
+class WaitingVisitor(Struct, gc=False):
+    """Somebody in the queue, as waiters see it; `since`: when it joined."""
+
+    uuid: str
+    name: str
+    avatar: str
+    question: str
+    page: str
+    since: str
+
+
+class QueuePayload(Struct):
+    #: all who wait, also those who are away for a moment
+    length: int
+    #: the first ones who are here, in order
+    visitors: list[WaitingVisitor]
+
+
+class QueueSeen(ServerFrame2, tag="queue"):
+    payload: QueuePayload
+
+
+class TakeSuccess(ServerFrame2, tag="take_success"):
+    """The visitor is the waiter's, who is introduced to it by `new_connection`."""
+
+    payload: UuidPayload
+
+
 class ReasonPayload(Struct, gc=False, omit_defaults=True):
     #: why: the visitor has `left`, the waiter has `ended` it, or a side was `lost`
     reason: str = ""
@@ -433,5 +477,5 @@ BothHear2 = (
 ToUser2 = Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2
 ToWaiter2 = (
     Initialize | BothHear2 | NewConnection2 | SessionHistory | ReadySuccess | UnreadySuccess
-    | QueueStatus
+    | QueueStatus | QueueSeen | TakeSuccess
 )  # fmt: skip

@@ -23,11 +23,14 @@ from services.desk.port import (
     Figures,
     Matched,
     Parted,
+    Queue,
     Queued,
     QueueFull,
     Reason,
     Role,
     Standing,
+    WaiterFull,
+    Waiting,
 )
 
 from .crowd import Crowd
@@ -1180,6 +1183,126 @@ class DeskConformance:
         time_passes(desk, clock, GRACE)
         desk.ready("Ada")
         assert {*desk.team(4)} == {faces["Di"], faces["Ada"]}
+
+    # ---- out of turn ---------------------------------------------------
+
+    def test_waiters_see_who_waits_and_what_for(self, desk: Desk, clock: Clock) -> None:
+        assert desk.waiting(50) == Queue(0, [])
+        desk.arrive(Role.USER, "ann", "Ann", "Ann A.", avatar="/ann.png")
+        desk.connect("Ann", question="Where is my lamp?", page="/lamps")
+        clock.passes(2.0)
+        users_connect(desk, "Bob", "Cid")
+        ann = Waiting("Ann", "Ann A.", "/ann.png", "Where is my lamp?", "/lamps", 1_000_000)
+        bob, cid = (Waiting(name, "", "", "", "", 1_002_000) for name in ("Bob", "Cid"))
+        assert desk.waiting(50) == Queue(3, [ann, bob, cid])
+        assert desk.waiting(2) == Queue(3, [ann, bob])
+        desk.drop("Bob")
+        assert desk.waiting(50) == Queue(3, [ann, cid]), "who is away cannot be taken"
+        returns(desk, Role.USER, "Bob")
+        assert desk.waiting(50) == Queue(3, [ann, bob, cid])
+
+    def test_a_question_is_changed_in_line_and_forgotten_behind_it(self, small_desk: Desk) -> None:
+        def asked(user: str) -> tuple[str, str]:
+            return next(one[3:5] for one in small_desk.waiting(9).users if one.uuid == user)
+
+        users_arrive(small_desk, "Ann", "Bob")
+        small_desk.connect("Ann", question="why?", page="/a")
+        small_desk.connect("Bob", question="when?")
+        small_desk.connect("Ann", question="why not?")
+        assert asked("Ann") == ("why not?", "/a")
+        small_desk.connect("Ann", page="/b")
+        assert asked("Ann") == ("why not?", "/b")
+        small_desk.connect("Ann", question="")
+        assert asked("Ann") == ("", "/b")
+        small_desk.connect("Ann", question="why?")
+        small_desk.withdraw("Ann")
+        small_desk.connect("Ann")
+        assert asked("Ann") == ("", "")
+        waiters_get_ready(small_desk, "Wanda")
+        small_desk.connect("Bob", question="not while it is served")
+        small_desk.part("Bob", "Wanda", "Wanda")
+        small_desk.connect("Bob")
+        assert asked("Bob") == ("", "")
+
+    def test_a_question_is_not_asked_again_of_the_next_waiter(
+        self, small_desk: Desk, clock: Clock
+    ) -> None:
+        waiters_arrive(small_desk, "Wanda")
+        users_arrive(small_desk, "Ann")
+        small_desk.connect("Ann", question="why?")
+        small_desk.ready("Wanda")
+        small_desk.drop("Wanda")
+        time_passes(small_desk, clock, GRACE)
+        assert [one.question for one in small_desk.waiting(9).users] == [""]
+
+    def test_a_waiter_takes_a_user_out_of_turn_and_the_others_keep_theirs(
+        self, small_desk: Desk, clock: Clock
+    ) -> None:
+        waiters_arrive(small_desk, "Wanda", "Will")
+        users_connect(small_desk, "Ann", "Bob", "Cid", "Dee")
+        ticket = small_desk.ticket("Cid")
+        clock.passes(3.0)
+        forget_events(small_desk)
+        assert small_desk.take("Cid", "Wanda")  # ready or not
+        (matched,) = small_desk.take_events()
+        assert (matched, matched.waited) == (Matched("Cid", "Wanda"), 3.0)
+        time_passes(small_desk, clock, 1.0)
+        assert_events(small_desk, Queued("Dee", 2))
+        small_desk.ready("Will")
+        assert_events(small_desk, Matched("Ann", "Will"))
+        small_desk.part("Cid", "Wanda", "Cid")
+        small_desk.connect("Cid", ticket)
+        assert [one.uuid for one in small_desk.waiting(9).users] == ["Bob", "Dee", "Cid"]
+
+    def test_of_two_who_take_one_user_one_gets_it(self, desk: Desk) -> None:
+        waiters_arrive(desk, "Wanda", "Will")
+        users_connect(desk, "Ann")
+        forget_events(desk)
+        assert desk.take("Ann", "Will")
+        assert not desk.take("Ann", "Wanda")
+        assert not desk.take("Ann", "Will")
+        assert_events(desk, Matched("Ann", "Will"))
+
+    def test_a_waiter_takes_nobody_beyond_its_capacity(self, small_desk: Desk) -> None:
+        waiters_get_ready(small_desk, "Wanda")
+        users_connect(small_desk, "Ann", "Bob")
+        forget_events(small_desk)
+        with pytest.raises(WaiterFull):
+            small_desk.take("Bob", "Wanda")
+        assert_silent(small_desk)
+        assert small_desk.waiting(9).length == 1
+        small_desk.unready("Wanda")
+        small_desk.part("Ann", "Wanda", "Ann")
+        assert small_desk.take("Bob", "Wanda")
+        assert_events(small_desk, Parted("Ann", "Wanda", "Ann"), Matched("Bob", "Wanda"))
+
+    def test_who_is_taken_counts_in_the_load_of_its_waiter(self, clock: Clock) -> None:
+        desk = self.open(clock, capacity=2)
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann", "Bob", "Cid")
+        waiters_arrive(desk, "Will")
+        assert desk.take("Cid", "Will")
+        desk.ready("Will")
+        forget_events(desk)
+        users_connect(desk, "Dee", "Eve")
+        assert_events(desk, Matched("Dee", "Will"), Queued("Eve", 0))
+
+    def test_nobody_takes_who_does_not_wait_or_is_away(self, desk: Desk, clock: Clock) -> None:
+        waiters_arrive(desk, "Wanda", "Will")
+        users_arrive(desk, "Ann")
+        users_connect(desk, "Bob", "Cid")
+        desk.drop("Cid")
+        assert desk.take("Bob", "Will")
+        forget_events(desk)
+        for user in ("Ann", "Bob", "Cid", "Wanda", "nobody", ""):
+            assert not desk.take(user, "Wanda"), user
+        assert_silent(desk)
+        returns(desk, Role.USER, "Cid")
+        assert desk.take("Cid", "Wanda")
+        assert_events(desk, Matched("Cid", "Wanda"))
+        desk.drop("Cid")
+        time_passes(desk, clock, GRACE)
+        assert not desk.take("Cid", "Will")
 
     def test_the_longest_wait_is_that_of_the_first_in_line_away_or_not(
         self, small_desk: Desk, clock: Clock

@@ -23,6 +23,7 @@ from services.desk.port import (
     Figures,
     Moved,
     OnDuty,
+    Queue,
     Queued,
     Role,
     Standing,
@@ -151,8 +152,16 @@ class Crew:
     def restore(self, standings: list[Standing]) -> None:
         self.any().restore(standings)
 
-    def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
-        self.any().connect(user, ticket, talk)
+    def connect(
+        self, user: str, ticket: int | None = None, talk: int = 0, **words: str | None
+    ) -> None:
+        self.any().connect(user, ticket, talk, **words)
+
+    def waiting(self, most: int) -> Queue:
+        return self.any().waiting(most)
+
+    def take(self, user: str, waiter: str) -> bool:
+        return self.any().take(user, waiter)
 
     def ticket(self, user: str) -> int:
         return self.any().ticket(user)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from threading import Barrier
 
-from services.desk.port import Desk, Role
+from services.desk.port import Desk, Role, WaiterFull
 
 
 class Crowd:
@@ -57,6 +58,10 @@ class Crowd:
             self._ask(role, me)
         elif whim < 0.8 and role is Role.USER:
             self._desk.withdraw(me)
+        elif whim < 0.8:
+            for user in self.users():
+                with suppress(WaiterFull):
+                    self._desk.take(user, me)
         else:
             for (other_role, _), other in self._here.items():
                 if other_role is not role:

@@ -17,10 +17,13 @@ from services.desk.port import (
     Figures,
     Matched,
     Parted,
+    Queue,
     Queued,
     QueueFull,
     Reason,
     Role,
+    WaiterFull,
+    Waiting,
 )
 
 ROUND = 1.0  # s between two rounds of places in line
@@ -45,6 +48,7 @@ class PlainUser(Person):
     told: int = 0
     since: float = 0.0
     spoken: bool = False
+    question: str = ""
 
 
 @dataclass(eq=False)
@@ -108,8 +112,11 @@ class Model:
             self._settle()
         return person.uuid
 
-    def connect(self, user: PlainUser) -> None:
-        if user.waiter is not None or user in self.line:
+    def connect(self, user: PlainUser, question: str | None = None) -> None:
+        if user.waiter is not None:
+            return
+        if user in self.line:
+            user.question = user.question if question is None else question
             return
         if len(self.line) >= self.max_queue and not any(waiter.free for waiter in self.waiters):
             waiting = [one for one in self.yielding if one in self.line]
@@ -118,6 +125,7 @@ class Model:
             self.leave(waiting[0], lost=True)
         self.line.append(user)
         user.since = self.now
+        user.question = question or ""
         self._settle()
         self._tell([user])
 
@@ -131,10 +139,20 @@ class Model:
         self._part(user, gone)
         self._settle()
 
+    def take(self, user: PlainUser, waiter: PlainWaiter) -> bool:
+        if user not in self.line or not user.present:
+            return False
+        if len(waiter.users) >= waiter.capacity:
+            raise WaiterFull
+        self._serve(user, waiter)
+        self._settle()
+        return True
+
     def withdraw(self, user: PlainUser) -> bool:
         waited = user in self.line
         if waited:
             self.line.remove(user)
+            user.question = ""
         self._settle()
         return waited
 
@@ -203,13 +221,16 @@ class Model:
                 break
             least = min(load for _, load in self.idle)
             waiter = next(waiter for waiter, load in self.idle if load == least)
-            user = waiting[0]
-            self.line.remove(user)
-            user.waiter = waiter
-            waiter.users.append(user)
-            self.events.append(Matched(user.uuid, waiter.uuid))
-            self._note_idle()
+            self._serve(waiting[0], waiter)
         self._note_stale()
+
+    def _serve(self, user: PlainUser, waiter: PlainWaiter) -> None:
+        self.line.remove(user)
+        user.waiter = waiter
+        user.question = ""
+        waiter.users.append(user)
+        self.events.append(Matched(user.uuid, waiter.uuid))
+        self._note_idle()
 
     def _make_room(self) -> bool:
         """Of those who are away and have said nothing one gives its seat to somebody else."""
@@ -273,6 +294,16 @@ class Model:
             self._note_stale()
 
     # ---- what others see -----------------------------------------------
+
+    def waiting(self, most: int) -> Queue:
+        here = [user for user in self.line if user.present]
+        return Queue(
+            len(self.line),
+            [
+                Waiting(user.uuid, "", "", user.question, "", int(user.since * 1000))
+                for user in here[:most]
+            ],
+        )
 
     def figures(self) -> Figures:
         return Figures(

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.desk.port import Arrival, Claim, Desk, QueueFull, Role
+from services.desk.port import Arrival, Claim, Desk, QueueFull, Role, WaiterFull
 
 from .helpers import Clock, Ledger
 from .model import Model, Person, PlainUser, PlainWaiter
@@ -24,6 +24,9 @@ WAITERS = [f"waiter {letter}" for letter in "XYZ"]
 roles = st.sampled_from(Role)
 picks = st.integers(0, 839)  # 840 is divided by every number of people up to 8
 
+
+#: the first words of a user
+questions = st.none() | st.sampled_from(["", "why?", "when?"])
 
 #: how a day begins
 DAY = {
@@ -78,6 +81,9 @@ class DeskMachine(RuleBasedStateMachine):
 
     def present_users(self) -> list[PlainUser]:
         return [user for user in self.model.users if user.present]
+
+    def present_waiters(self) -> list[PlainWaiter]:
+        return [waiter for waiter in self.model.waiters if waiter.present]
 
     def idle_users(self) -> list[PlainUser]:
         busy = [*self.chatting(), *self.waiting()]
@@ -190,18 +196,38 @@ class DeskMachine(RuleBasedStateMachine):
     # ---- asking and parting --------------------------------------------
 
     @some("idle_users")
-    @rule(pick=picks)
-    def connects(self, pick: int) -> None:
-        self.connect(picked(self.idle_users(), pick))
+    @rule(pick=picks, question=questions)
+    def connects(self, pick: int, question: str | None) -> None:
+        self.connect(picked(self.idle_users(), pick), question)
 
-    def connect(self, user: PlainUser) -> None:
+    def connect(self, user: PlainUser, question: str | None = None) -> None:
         try:
-            self.model.connect(user)
+            self.model.connect(user, question)
         except QueueFull:
             with pytest.raises(QueueFull):
-                self.desk.connect(user.uuid)
+                self.desk.connect(user.uuid, question=question)
         else:
-            self.desk.connect(user.uuid)
+            self.desk.connect(user.uuid, question=question)
+        self.agree()
+
+    @some("waiting")
+    @rule(pick=picks, question=questions)
+    def asks_otherwise(self, pick: int, question: str | None) -> None:
+        self.connect(picked(self.waiting(), pick), question)
+
+    @some("waiting")
+    @some("present_waiters")
+    @rule(pick=picks, which=picks)
+    def is_taken_out_of_turn(self, pick: int, which: int) -> None:
+        user = picked(self.waiting(), pick)
+        waiter = picked(self.present_waiters(), which)
+        try:
+            taken = self.model.take(user, waiter)
+        except WaiterFull:
+            with pytest.raises(WaiterFull):
+                self.desk.take(user.uuid, waiter.uuid)
+        else:
+            assert self.desk.take(user.uuid, waiter.uuid) == taken
         self.agree()
 
     @some("waiters")
@@ -254,6 +280,8 @@ class DeskMachine(RuleBasedStateMachine):
                     assert not self.desk.part(user.uuid, waiter.uuid, waiter.uuid)
             if user not in self.waiting():
                 assert not self.desk.withdraw(user.uuid)
+                for waiter in self.present_waiters():
+                    assert not self.desk.take(user.uuid, waiter.uuid)
         for waiter in self.waiters():
             if waiter.ready:
                 self.desk.ready(waiter.uuid)
@@ -291,6 +319,10 @@ class DeskMachine(RuleBasedStateMachine):
             served = self.ledger.chats.get(user.uuid)
             assert served == (user.waiter.uuid if user.waiter is not None else None)
         assert self.desk.figures() == self.model.figures()
+
+    @invariant()
+    def waiters_see_who_waits(self) -> None:
+        assert self.desk.waiting(3) == self.model.waiting(3)
 
     @invariant()
     def everybody_in_line_can_ask_for_its_place(self) -> None:

@@ -190,7 +190,15 @@ class ScriptedDesk:
         (found, standing, place, elsewhere, home, came), earlier = self._call(change)
         return Arrival(found, standing, place, elsewhere, home, earlier, came)
 
-    def connect(self, user: str, ticket: int | None = None, talk: int = 0) -> None:
+    def connect(
+        self,
+        user: str,
+        ticket: int | None = None,
+        talk: int = 0,
+        *,
+        question: str | None = None,
+        page: str = "",
+    ) -> None:
         """As `connect.lua`: there is always a waiter with a seat, once it has come."""
 
         def change() -> tuple[Any, list[Event]]:

@@ -107,6 +107,33 @@ def test_users_of_a_waiter_who_is_lost_elsewhere_are_told_so(a, b, come):
     until(user, "connect_queue")
 
 
+def test_who_waits_is_seen_and_taken_on_another_worker(a, b, come):
+    ann, bob = come(b, "user", "ann"), come(b, "user", "bob")
+    for user, question in ((ann, "first?"), (bob, "second?")):
+        user.say("connect", {"question": question, "page": f"https://s.example/{question[0]}"})
+        until(user, "connect_queue")
+    ada, bea = come(a, "waiter", "ada"), come(b, "waiter", "bea")
+    ada.say("get_queue")
+    seen = until(ada, "queue")["payload"]
+    assert (seen["length"], [one["uuid"] for one in seen["visitors"]]) == (2, [ann.uuid, bob.uuid])
+    assert [one["question"] for one in seen["visitors"]] == ["first?", "second?"]
+    assert seen["visitors"][1]["page"] == "https://s.example/s"
+    asked = [waiter.say("take", {"uuid": bob.uuid}) for waiter in (ada, bea)]  # both at once
+
+    def answer(waiter: Client, reply_id: str) -> str:
+        while (frame := waiter.receive()).get("reply_id") != reply_id:
+            pass
+        return str(frame["payload"].get("code", frame["type"]))
+
+    answers = [answer(*one) for one in zip((ada, bea), asked, strict=True)]
+    assert sorted(answers) == ["no_such_user", "take_success"]
+    winner = (ada, bea)[answers.index("take_success")]
+    assert until(winner, "new_connection")["payload"]["uuid"] == bob.uuid
+    assert until(bob, "connect_success")["payload"]["uuid"] == winner.uuid
+    winner.say("get_queue")
+    assert [one["name"] for one in until(winner, "queue")["payload"]["visitors"]] == ["Ann"]
+
+
 def test_typing_read_marks_and_presence_cross_over(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)

@@ -1,6 +1,7 @@
 -- A user asks for a waiter: it is matched, or takes its place in line.
 -- ARGV[8] user  [9] the ticket of a place that it had, or ''  [10] its conversation, or ''
 -- ARGV[11] how many places the users of one address may hold; 0: no bound
+-- ARGV[12] '=' and what waiters are told of it, or ''  [13] where it asks from, or ''
 -- Answers: 'full' when the queue is, 'address' when its address holds too many places. An error
 -- NOBODY when there is no such user.
 
@@ -14,7 +15,23 @@ local user = person(ARGV[8])
 if not user or user.role ~= 'user' then
     return redis.error_reply('NOBODY no such user')
 end
-if user.waiter ~= '' or waits(user) then
+
+-- What is told of it; of what it says nothing of, the former stays.
+local function keep_words()
+    local question, page = ARGV[12] or '', ARGV[13] or ''
+    if question ~= '' then
+        set(user, 'question', string.sub(question, 2))
+    end
+    if page ~= '' then
+        set(user, 'page', page)
+    end
+end
+
+if user.waiter ~= '' then
+    return close({})
+end
+if waits(user) then
+    keep_words()
     return close({})
 end
 
@@ -81,6 +98,8 @@ if free and here(user) and desk.settles <= desk.time and call('ZCARD', TAKEABLE)
     bring_together(user, person(free)) -- nobody is before it
     return close({})
 end
+set(user, 'page', '')
+keep_words()
 local ahead = stand(user, good(user, tonumber(ARGV[9])))
 match()
 if user.waiter == '' then

@@ -144,6 +144,7 @@ local FIELDS = {
     'talk', 'waiter', 'since', -- of a user
     'begun', -- of a user: somebody has served it in this talk
     'spoken', -- of a user: it has said something in this talk
+    'question', 'page', -- of a user in line: what waiters are told of it; where it asks from
     'address', 'held', -- of a user: where it comes from; the address that its place is counted at
     'ready', 'capacity', 'load', 'bucket', -- of a waiter; bucket: the load it stands in `free` by
 }
@@ -438,9 +439,17 @@ local function unlink(user, waiter)
     refresh(waiter)
 end
 
+-- What *user* wanted to ask is nobody's business when it is in line no more.
+local function forget_question(user)
+    if user.question ~= '' then
+        set(user, 'question', '')
+    end
+end
+
 -- *waiter* serves *user* from now on.
 local function bring_together(user, waiter)
     spend(user)
+    forget_question(user)
     link(user, waiter)
     tell('M', { user, waiter },
         { user.uuid, waiter.uuid, text(desk.time - tonumber(user.since)), user.talk })
@@ -516,6 +525,7 @@ local function strike(user)
     call('ZREM', TAKEABLE, user.uuid)
     call('HDEL', TOLD, user.uuid)
     desk.stale = 1
+    forget_question(user)
     return true
 end
 

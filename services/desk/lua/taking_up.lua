@@ -2,7 +2,8 @@
 -- remembers them. Every step leaves alone what the desk knows already.
 --
 -- A memory is { people = [[uuid, role, subject, name, present, own, ready, capacity, ticket,
--- talk, elsewhere, next talk, address, avatar], …], chats = [[user, waiter, talk], …] }: *present*, it
+-- talk, elsewhere, next talk, address, avatar,
+-- question, page], …], chats = [[user, waiter, talk], …] }: *present*, it
 -- has sockets at the caller; *own*, the caller speaks for it, and not only of it; *elsewhere*, the other
 -- workers with sockets of it, as the caller has heard; *next talk*, of a user in line, in case
 -- others have ended its talk. Numbers are text, '' for none.
@@ -16,6 +17,8 @@ local function take_up_person(one)
     if role == 'user' then
         set(person(uuid), 'talk', one[10])
         set(person(uuid), 'address', one[13] or '')
+        set(person(uuid), 'question', one[15] or '')
+        set(person(uuid), 'page', one[16] or '')
     elseif own then
         set(person(uuid), 'ready', ready and '1' or '')
         set(person(uuid), 'capacity', most ~= '' and most or capacity)
