@@ -1,11 +1,15 @@
 #!/bin/sh
-# What the tests need beside Python: Chromium, Node and its `ws` client, PostgreSQL, Redis, nginx,
-# Caddy, and uWSGI, which is compiled (half a minute). Through apt where that is allowed; otherwise it says exactly what is missing.
+# What the tests need beside Python: Chromium, Firefox, WebKit and a screen for it, Node and its
+# `ws` client, PostgreSQL, Redis, nginx, Caddy, and uWSGI, which is compiled (half a minute).
+# Through apt where that is allowed; otherwise it says exactly what is missing.
 set -eu
 venv=$1
 
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+command -v firefox-esr >/dev/null 2>&1 || missing="$missing firefox-esr"
+command -v WebKitWebDriver >/dev/null 2>&1 || missing="$missing webkit2gtk-driver"
+command -v Xvfb >/dev/null 2>&1 || missing="$missing xvfb"
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
 ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"

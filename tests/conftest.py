@@ -73,6 +73,7 @@ LONGEST = (
     "test_v2.py",
     "shared/test_chats.py",
     "browser/test_widget.py",
+    "browser/test_story.py",
     "chaos/test_chaos.py",
     "test_ends.py",
     "browser/test_console.py",
@@ -91,7 +92,6 @@ LONGEST = (
     "chaos/test_fleet.py",
     "shared/test_outage.py",
     "faults/test_restarts.py",
-    "browser/test_story.py",
     "deploy/test_proxies.py",
     "test_succession.py",
 )

@@ -16,13 +16,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from testkit import LiveServer
 from testkit.server import PATIENCE, ROOT
 
 from . import axe as axe_core
-from .chromium import launched
+from .engines import ENGINES
 
 #: `run(app, env=…)`: a server that ends with the test
 Run = Callable[..., LiveServer]
@@ -47,15 +47,40 @@ VIEWS: dict[str, View] = {
 
 IMAGES = ROOT / "docs" / "images"
 
-#: The waiter's page asks who is signed in, and "nobody" is a 401.
-USUAL = ("status of 401",)
+#: what is no complaint about the page
+USUAL = (
+    "status of 401",  # the waiter's page asks who is signed in, and "nobody" is a 401
+    # Playwright puts a style sheet `body {}` into a page before it takes a picture: Firefox tells
+    "sha256-YjaKGiklmzC6wjXA513HAMmzus8VE61XCOT",
+)
 
 expect.set_options(timeout=PATIENCE * 1000)
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test marked `engines` runs in these; with `ENGINES=…` every test runs in those."""
+    marked = metafunc.definition.get_closest_marker("engines")
+    wanted = os.environ.get("ENGINES", "").split() or (marked.args if marked else ())
+    if wanted and "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", wanted, indirect=True, scope="package")
+
+
 @pytest.fixture(scope="package")
-def browser() -> Iterator[Browser]:
-    with launched() as started:
+def engine(request: pytest.FixtureRequest) -> str:
+    """The name of the engine."""
+    return str(getattr(request, "param", "chromium"))
+
+
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    """One for all engines."""
+    with sync_playwright() as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def browser(engine: str, playwright: Playwright) -> Iterator[Browser]:
+    with ENGINES[engine](playwright) as started:
         yield started
 
 
@@ -127,7 +152,7 @@ def visit(browser: Browser, run: Run) -> Iterator[Visit]:
     yield visited
     for context in contexts:
         context.close()
-    assert complaints == []
+    assert complaints == [], "\n".join(complaints)
 
 
 @pytest.fixture

@@ -38,3 +38,11 @@ def test_every_page_of_the_shop(
     expect(page.get_by_role("dialog")).to_be_visible()
     axe(page)
     screenshot(page, "shop-chat")
+
+
+def test_the_console_has_a_window_of_its_own(demo: LiveServer, visit: Visit) -> None:
+    page = visit(f"{demo.url}/")
+    page.get_by_text("Behind the counter").click()
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="console").click()
+    expect(opened.value.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -17,6 +17,7 @@ from tests import clocked
 
 from . import console
 from .conftest import Picture, Run, Screenshot, Visit
+from .engines import ENGINES
 from .visitor import ask, log, write
 
 pytestmark = pytest.mark.browser
@@ -26,6 +27,7 @@ SHARP = {"device_scale_factor": 2, "reduced_motion": "reduce"}
 #: for the pictures, side by side
 WINDOW = {"viewport": {"width": 640, "height": 720}, **SHARP}
 DESK = {"viewport": {"width": 1120, "height": 720}, **SHARP}
+PHONE = {"viewport": {"width": 390, "height": 844}, **SHARP}
 
 
 @pytest.fixture
@@ -51,27 +53,23 @@ def shop(run: Run, env: dict[str, str]) -> LiveServer:
 
 
 def at_the_desk(shop: LiveServer, visit: Visit, name: str) -> Page:
-    """The console, from the shop's own link; *name* has signed in, and is ready."""
-    page = visit(f"{shop.url}/", **DESK)
-    page.get_by_text("Behind the counter").click()
-    with page.expect_popup() as opened:
-        page.get_by_role("link", name="console").click()
-    desk = opened.value
+    """The console, where the shop's link leads to; *name* has signed in, and is ready."""
+    desk = visit(f"{shop.url}/", **DESK)
+    desk.get_by_text("Behind the counter").click()
+    desk.goto(shop.url + str(desk.get_by_role("link", name="console").get_attribute("href")))
     desk.get_by_label("Name").fill(f"demo-{name.lower()}")
     desk.get_by_label("Password").fill(f"{name} at the desk")
     desk.get_by_role("button", name="Sign in").click()
     return console.get_ready(console.arrived(desk))
 
 
+@pytest.mark.engines(*ENGINES)
 def test_two_visitors_and_two_waiters(  # noqa: PLR0915  # it is a story
     shop: LiveServer, visit: Visit, screenshot: Screenshot, picture: Picture
 ) -> None:
-    ann = visit(f"{shop.url}/", **WINDOW)
-    token = shop.token("user", "ann", "Ann Moreau")
-    ann.add_init_script(
-        f"window.csapp = (...c) => (csapp.q ??= []).push(c); csapp('identify', '{token}')"
-    )
-    ann.goto(f"{shop.url}/pieces/harbour-teapot")
+    ann = visit(f"{shop.url}/pieces/harbour-teapot", **WINDOW)
+    known = "token => csapp('identify', token)", shop.token("user", "ann", "Ann Moreau")
+    ann.evaluate(*known)
     ann.get_by_role("button", name="Ask about it").click()
     expect(ann.get_by_text("Nobody is here right now.", exact=True)).to_be_visible()
     write(ann, "Hello! Does the teapot come with a strainer?")
@@ -101,6 +99,7 @@ def test_two_visitors_and_two_waiters(  # noqa: PLR0915  # it is a story
     picture("chat", ann, ada)
 
     ann.goto(f"{shop.url}/")  # she looks around, and the chat comes along
+    ann.evaluate(*known)
     expect(log(ann)).to_contain_text("throw one to match")
     seen = len(shop.lines)
     ada.context.close()  # a dead battery
@@ -131,6 +130,59 @@ def test_two_visitors_and_two_waiters(  # noqa: PLR0915  # it is a story
     said = log(ann).locator(".bubble").all_inner_texts()
     assert len(said) == 6
     screenshot(ann, "story-end")
+
+
+@pytest.mark.engines(*ENGINES)
+def test_a_waiter_with_all_the_tools(shop: LiveServer, visit: Visit) -> None:
+    """Signed in by password, with a canned reply; both pages come anew; what was said is found."""
+    ada = at_the_desk(shop, visit, "Ada")
+    ada.get_by_role("button", name="Canned replies").click()
+    replies = console.expect_dialog(ada, "Canned replies")
+    replies.get_by_role("button", name="New reply").click()
+    replies.get_by_label("Shortcut").fill("hello")
+    replies.get_by_label("Text").fill("Good day! How can I help?")
+    replies.get_by_role("button", name="Save").click()
+    expect(replies.get_by_role("listitem")).to_have_count(1)
+    ada.keyboard.press("Escape")
+
+    page = ask(visit(f"{shop.url}/", **PHONE), "Is the blue vase still there?")
+    box = ada.get_by_label("Reply to")
+    box.press("/")
+    expect(ada.get_by_role("option")).to_have_count(1)
+    box.press("Enter")
+    expect(box).to_have_value("Good day! How can I help?")
+    box.press("Enter")
+    expect(log(page)).to_contain_text("How can I help?")
+    expect(ada.get_by_text("Read", exact=True)).to_be_visible()
+
+    page.reload()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    expect(log(page)).to_contain_text("How can I help?")
+    ada.reload()
+    expect(console.log(ada)).to_contain_text("How can I help?")
+    write(page, "Two lines, please:\none and two")
+    expect(console.log(ada)).to_contain_text("one and two")
+    box.fill("There is one left.")
+    box.press("Shift+Enter")
+    box.press("x")
+    box.press("Enter")
+    expect(log(page)).to_contain_text("There is one left.")
+    assert log(page).get_by_text("There is one left.").text_content() == "There is one left.\nx"
+
+    ada.keyboard.press("Control+k")
+    ada.keyboard.type("blue vase")
+    console.expect_dialog(ada, "Find").get_by_role("option", name="blue vase").click()
+    expect(console.log(ada)).to_contain_text("blue vase")
+
+    page.get_by_role("button", name="End chat").click()
+    page.get_by_role("button", name="Keep chatting").click()
+    page.get_by_role("button", name="End chat").click()
+    page.get_by_role("button", name="End chat").last.click()
+    expect(ada.get_by_text("This chat has ended.")).to_be_visible()
+    page.get_by_role("button", name="Start a new chat").click()
+    write(page, "One more thing.")
+    console.expect_chosen(ada, "Visitor")
+    expect(console.chats(ada).get_by_text("One more thing.")).to_be_visible()
 
 
 # ---- a million messages ----------------------------------------------------

@@ -115,7 +115,8 @@ export class Alerts {
     };
     navigator.locks.request(common("calls"), options, held).catch(() => {
       this.#calls = false;
-      this.#queueUp();
+      // Not at once: while a page is left, WebKit refuses every request at once, without end.
+      setTimeout(() => this.#queueUp());
     });
   }
 }

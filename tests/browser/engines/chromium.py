@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Playwright
 
 EXECUTABLE = "/usr/bin/chromium"
 #: it runs as root in containers, and has no business outside this machine
@@ -19,9 +19,8 @@ FLAGS = [
 
 
 @contextmanager
-def launched() -> Iterator[Browser]:
+def launched(playwright: Playwright) -> Iterator[Browser]:
     """A browser, closed at the end."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=FLAGS)
-        yield browser
-        browser.close()
+    browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=FLAGS)
+    yield browser
+    browser.close()

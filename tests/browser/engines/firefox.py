@@ -1,0 +1,75 @@
+"""Debian's Firefox, driven by Playwright over WebDriver BiDi.
+
+Playwright emulates colours and motion by a command that Firefox does not have; `bidi.py`
+answers it in Firefox's place. What it asks for is set by Firefox's own preferences instead, so
+there is one Firefox for each look, started when a test wants it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from playwright.sync_api import Browser, BrowserContext, Playwright
+
+#: starts Firefox behind `bidi.py`
+EXECUTABLE = Path(__file__).with_name("firefox.sh")
+#: options of `new_context` that preferences stand for; as most tests want them
+USUAL = {"color_scheme": "light", "reduced_motion": "reduce", "forced_colors": "none"}
+
+
+def preferences(look: dict[str, str]) -> dict[str, str | float | bool]:
+    """What makes Firefox look so."""
+    chosen: dict[str, str | float | bool] = {
+        "layout.css.prefers-color-scheme.content-override": int(look["color_scheme"] != "dark"),
+        "ui.prefersReducedMotion": int(look["reduced_motion"] == "reduce"),
+    }
+    if look["forced_colors"] == "active":
+        chosen |= {"ui.useAccessibilityTheme": 1, "browser.display.document_color_use": 2}
+    return chosen
+
+
+class Firefox:
+    """As much of Playwright's `Browser` as tests use."""
+
+    def __init__(self, playwright: Playwright, **preset: str | float | bool) -> None:
+        self._playwright, self._preset = playwright, preset
+        self._started: dict[tuple[tuple[str, str], ...], Browser] = {}
+
+    def new_context(self, **options: Any) -> BrowserContext:
+        """A session, in the Firefox that has its look."""
+        look = USUAL | {name: options.pop(name) for name in USUAL if name in options}
+        browser = self._started.get(key := tuple(sorted(look.items())))
+        if not browser:
+            browser = self._started[key] = self._playwright.firefox.launch(
+                channel="moz-firefox",
+                executable_path=EXECUTABLE,
+                env=os.environ | {"CSAPP_TEST_PYTHON": sys.executable},
+                firefox_user_prefs=preferences(look) | self._preset,
+            )
+        return browser.new_context(**options)
+
+    @property
+    def version(self) -> str:
+        """As Firefox says it."""
+        context = self.new_context()
+        said = context.browser.version if context.browser else ""
+        context.close()
+        return said
+
+    def close(self) -> None:
+        """All of them."""
+        for browser in self._started.values():
+            browser.close()
+
+
+@contextmanager
+def launched(playwright: Playwright, **preset: str | float | bool) -> Iterator[Browser]:
+    """A browser with *preset* preferences, closed at the end."""
+    browser = Firefox(playwright, **preset)
+    yield cast(Browser, browser)
+    browser.close()
