@@ -30,11 +30,13 @@ def blueprint(extension: Extension) -> Blueprint:
 
     @doors.get("/v1/search")
     def find() -> Response:
-        """Messages that hold every word of `q`, newest first."""
+        """Messages that hold every word of `q`, or one that begins so, newest first."""
         words, before = _words(request.args.get("q", "")), _before(request.args.get("before"))
 
         def work(store: SQLStore, who: Identity) -> dict[str, Any]:
-            found = search(store, words, readable_by=who.subject, before=before, limit=HITS)
+            found = search(
+                store, words, readable_by=who.subject, before=before, limit=HITS, beginnings=True
+            )
             seen = visitors(store, {hit.chat for hit in found.hits})
             hits = [_shown(hit, seen[hit.chat]) for hit in found.hits if hit.chat in seen]
             return {"hits": hits, "next": found.next}

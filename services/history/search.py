@@ -97,14 +97,16 @@ def search(
     readable_by: str | None = None,
     before: int | None = None,
     limit: int = 50,
+    beginnings: bool = False,
 ) -> Found:
     """Messages that hold every word of *query*, newest first, with numbers below *before*.
 
     With *served_by*, a waiter's subject, only of chats which that waiter serves,
     served, or wrote in; with *readable_by*, of all chats of the users whom that
-    waiter serves or served. At most *limit* (1 to 200) hits, `MAX_TRIED` tries and
-    `MAX_NEW` texts that are not in the index: `Found.next` says where to go on.
-    Raises `StoreError`.
+    waiter serves or served. With *beginnings*, words of the message may go on where
+    those of *query* end: "plate" finds "plates" (a number is whole: 3 is not 30).
+    At most *limit* (1 to 200) hits, `MAX_TRIED` tries and `MAX_NEW` texts that are not in
+    the index: `Found.next` says where to go on. Raises `StoreError`.
     """
     wanted = words(query)
     if not wanted:
@@ -116,6 +118,9 @@ def search(
         served_by if readable_by is None else readable_by,
         max(1, min(limit, 200)),
         2**63 - 1 if before is None else before,
+        (_postgres if store.name == "postgresql" else _sqlite)(
+            [(word, beginnings and not word.isdecimal()) for word in wanted]
+        ),
     )
     if store.name == "postgresql":
         with reading(store) as connection:
@@ -131,9 +136,11 @@ class _Look:
     """One search under way: what it has found, and *before* which number it goes on."""
 
     def __init__(
-        self, wanted: list[str], only: str, subject: str | None, limit: int, before: int
-    ) -> None:
+        self, wanted: list[str], only: str, subject: str | None, limit: int, before: int,
+        expression: str,
+    ) -> None:  # fmt: skip
         self._wanted = wanted
+        self._expression = expression
         self._only = only
         self._subject = subject
         self._limit = limit
@@ -171,7 +178,7 @@ class _Look:
 
     def _values(self) -> dict[str, Any]:
         return {
-            "words": " ".join(f'"{word}"' for word in self._wanted),
+            "words": self._expression,
             "before": self._before,
             "tried": MAX_TRIED,
             "limit": self._limit - len(self._hits),
@@ -188,6 +195,17 @@ def visitors(store: SQLStore, chats: Collection[int]) -> dict[int, Visitor]:
         return {row[0]: Visitor(*row[1:]) for row in rows}
 
 
+def _sqlite(wanted: Sequence[tuple[str, bool]]) -> str:
+    """An expression of FTS5: quoted words, the last token of which may go on where it says so."""
+    return " ".join(f'"{word}"{"*" if goes_on else ""}' for word, goes_on in wanted)
+
+
+def _postgres(wanted: Sequence[tuple[str, bool]]) -> str:
+    """The same for `to_tsquery`, in whose quotes a backslash and a quote are doubled."""
+    quoted = [(word.replace("\\", "\\\\").replace("'", "''"), on) for word, on in wanted]
+    return " & ".join(f"'{word}'{':*' if on else ''}" for word, on in quoted)
+
+
 _FIND_SQLITE = (
     "SELECT rowid AS n FROM message_words WHERE message_words MATCH :words "
     "AND rowid < :before ORDER BY rowid DESC LIMIT :tried"
@@ -197,7 +215,7 @@ _FIND_NEW = (
     "AND rowid < :before ORDER BY rowid DESC LIMIT :tried"
 )
 _FIND_POSTGRES = (
-    f"SELECT n FROM message WHERE {tables.WORDS} @@ websearch_to_tsquery('simple', :words) "
+    f"SELECT n FROM message WHERE {tables.WORDS} @@ to_tsquery('simple', :words) "
     "AND n < :before ORDER BY n DESC LIMIT :tried"
 )
 _SEARCH = (

@@ -128,8 +128,30 @@ def test_a_filter_that_lets_little_through_gives_up_and_can_go_on(
 )  # fmt: skip
 def test_nothing_is_syntax(store: SQLStore, query: str):
     keep(store, 1, ["entirely different"])
-    assert found(store, query) == []
-    assert found(store, f"{query[:20]} different") in ([], [(1, 1)])
+    for beginnings in (False, True):
+        assert found(store, query, beginnings=beginnings) == []
+        both = found(store, f"{query[:20]} different", beginnings=beginnings)
+        assert both in ([], [(1, 1)])
+
+
+def test_a_word_is_found_by_its_beginning(store: SQLStore):
+    """As it is typed; not by its end or its middle, and where that is not asked for only whole."""
+    keep(store, 1, ["Blue plates", "one plate", "template", "plat du jour", "Плиты у О'Нила"])
+    keep(store, 2, ["我的订单在哪里", r"C:\Users\ann", "Order 1042"])
+    for words, places in {
+        "plate": [(1, 2), (1, 1)],
+        "plat blu": [(1, 1)],
+        "late": [],
+        "пли О'Ни": [(1, 5)],
+        r"C:\Use": [(2, 2)],
+        r"plate\\": [(1, 2), (1, 1)],
+        "订单 哪": [(2, 1)],
+        "ord 1042": [(2, 3)],
+        "104": [],
+    }.items():
+        assert found(store, words, beginnings=True) == places, words
+    assert found(store, "plate") == [(1, 2)]
+    assert found(store, "plat") == [(1, 4)]
 
 
 def test_operators_are_words(store: SQLStore):
