@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from testkit import LiveServer
 
@@ -62,6 +62,17 @@ def line(page: Page, text: str) -> Locator:
 def reply(page: Page, name: str, text: str) -> None:
     box(page, name).fill(text)
     box(page, name).press("Enter")
+
+
+def unaware(page: Page, most: int) -> None:
+    """From its next load on, the page knows nothing of the limit of *most* characters."""
+
+    def between(here: WebSocketRoute) -> None:
+        there = here.connect_to_server()
+        said = f'"max_text":{most}'
+        there.on_message(lambda text: here.send(str(text).replace(said, '"max_text":4096')))
+
+    page.route_web_socket(re.compile("/v1/ws/"), between)
 
 
 def expect_texts(page: Page, expected: list[str]) -> None:

@@ -16,14 +16,23 @@ class Guest:
     comes before it is left out.
     """
 
-    def __init__(self, server: LiveServer, sub: str, name: str = "", page: str = "") -> None:
-        self._server, self._sub, self._name = server, sub, name
+    def __init__(
+        self,
+        server: LiveServer,
+        sub: str,
+        name: str = "",
+        page: str = "",
+        *,
+        avatar: str = "",
+        question: str = "",
+    ) -> None:
+        self._server, self._sub, self._name, self._avatar = server, sub, name, avatar
         self._enter()
-        self.client.say("connect", {"page": page})
+        self.client.say("connect", {"page": page, **({"question": question} if question else {})})
 
     def _enter(self) -> None:
         self.client = Client(self._server, "user")
-        token = self._server.token("user", self._sub, self._name)
+        token = self._server.token("user", self._sub, self._name, avatar=self._avatar)
         self.client.say("auth", {"token": token, "version": 2})
         self.hears("auth_success")
 

@@ -29,6 +29,7 @@ from .console import (
     link,
     log,
     reply,
+    unaware,
 )
 from .guest import Guest
 
@@ -305,7 +306,10 @@ def test_older_messages_come_on_scrolling_up(run: Run, env: dict[str, str], visi
 def test_a_message_that_cannot_be_sent(run: Run, env: dict[str, str], visit: Visit) -> None:
     """It says why, and stays until somebody has decided."""
     server = run(env={**env, "CSAPP_MAX_TEXT": "10"})
-    ada = get_ready(arrived(visit(link(server))))
+    page = visit(link(server))
+    unaware(page, 10)
+    page.reload()
+    ada = get_ready(arrived(page))
     with Guest(server, "ann", "Ann") as ann:
         ann.is_served()
         reply(ada, "Ann", "So is this, by far.")

@@ -161,3 +161,54 @@ def test_picture(desk: LiveServer, visit: Visit, picture: Picture) -> None:
 def look(page: Page, axe: Axe, screenshot: Screenshot, name: str) -> None:
     screenshot(page, f"console-{name}")
     axe(page)
+
+
+#: what of an element is seen where the page has no colours of its own
+LINES = """
+    (one, pseudo) => {
+      const style = getComputedStyle(one, pseudo);
+      const names = ["borderWidth", "borderStyle", "outlineWidth", "outlineStyle", "content"];
+      return names.map((name) => style[name]).join();
+    }
+"""
+
+
+def test_without_colours_everything_differs_by_lines(
+    desk: LiveServer, visit: Visit, axe: Axe, screenshot: Screenshot
+) -> None:
+    page = visit(
+        link(desk, name="Ada Lovelace"),
+        viewport={"width": 1280, "height": 800},
+        forced_colors="active",
+        reduced_motion="reduce",
+    )
+    can(desk, page)
+    page.reload()
+    page.get_by_role("button", name="Not now").click()
+    page.get_by_role("button", name="Ready", exact=True).click()
+    expect(duty(page, "Ready")).to_be_visible()
+
+    def differ(one: str, other: str, pseudo: str | None = None) -> None:
+        lines = [page.locator(each).first.evaluate(LINES, pseudo) for each in (one, other)]
+        assert lines[0] != lines[1], (one, other)
+
+    with ExitStack() as stack:
+        talk(desk, stack, page)
+        look(page, axe, screenshot, "forced")
+        differ(".switch .ready", ".switch .away")
+        differ(".row[aria-current=true]", ".row[aria-current=false]")
+        differ(".mine .bubble", ".theirs .bubble")
+        page.locator(".face.online").first.evaluate(
+            """one => {
+                one.closest("li").insertAdjacentHTML("beforeend", '<i class="face away"></i>');
+            }"""
+        )
+        differ(".row .face.online", "i.face.away", "::after")
+        box(page, "Ann Berg").fill("/")
+        differ(".completion [aria-selected=true]", ".completion [aria-selected=false]")
+        look(page, axe, screenshot, "forced-canned")
+        page.keyboard.press("Escape")
+        page.keyboard.press("Control+k")
+        expect(page.get_by_role("option")).to_have_count(5)
+        differ(".finder [aria-selected=true]", ".finder [aria-selected=false]")
+        look(page, axe, screenshot, "forced-find")

@@ -36,7 +36,7 @@ TRANSLATOR = """
       translate(document.body);
       if (window.goesOn) {
         const come = (records) => records.flatMap(({ addedNodes }) => [...addedNodes])
-          .filter((node) => node.isConnected).forEach((node) => translate(node.parentElement));
+          .forEach((node) => node.parentElement && translate(node.parentElement));
         new MutationObserver(come).observe(document.body, { childList: true, subtree: true });
       }
     }

@@ -35,6 +35,12 @@ test("a day with its time, in each language", () => {
   assert.equal(new Times("de").when(said, said.getTime()), "16:05");
 });
 
+test("a moment in one word", () => {
+  const now = new Date("2026-11-26T12:00").getTime();
+  assert.match(times.brief(new Date("2026-11-26T09:05"), now), /^9:05/);
+  assert.equal(times.brief(new Date("2026-11-25T09:05"), now), "Nov 25");
+});
+
 test("waits", () => {
   const waits = [-5, 0, 59_999, 60_000, 3_599_999, 3_600_000, 3_900_000, 90_000_000];
   assert.deepEqual(waits.map((ms) => times.duration(ms)),

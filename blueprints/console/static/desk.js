@@ -5,14 +5,20 @@
  */
 
 import { ChatClient } from "../kit/client.js";
-import { ask, Desktop } from "./api.js";
+import { Desktop } from "./api.js";
 import { Archive } from "./archive.js";
+import { Box } from "./box.js";
+import { Canned } from "./canned.js";
+import { Clock } from "./clock.js";
+import { Endings } from "./endings.js";
 import { visitorName } from "./format.js";
+import { Marks } from "./marks.js";
 import { problem } from "./problems.js";
+import { Queue } from "./queue.js";
+import { hasKeys } from "./shortcuts.js";
 import { common, raw, shared, tab } from "./storage.js";
-import { locale } from "./words.js";
+import { locale, t } from "./words.js";
 
-const UNDO = 5000; // ms in which an end can be taken back
 const REMEMBERED = 300; // conversations of which we know that they are not new
 
 /** Where there is room for one column only: there, nothing is opened unasked. */
@@ -25,31 +31,32 @@ export class Desk {
   past = null;
   /** `{conversation, seq}`: the message to go to. */
   target = null;
-  /** Conversation → the moment (ms) at which it ends, unless that is undone. */
-  ending = new Map();
+  /** Chats that are about to end. */
+  endings = new Endings((conversation) => this.#endNow(conversation));
   /** Whether the box of the selected chat is to have the focus when it appears. */
   write = false;
-  /** How many wait; null before that is known. */
-  inLine = null;
   /** What the server has refused, in a sentence; or "". */
   problem = "";
+  /** The box of the chat in the middle. */
+  box = new Box(() => this.#changed());
+  /** Where the unread begins. */
+  marks = new Marks();
   /** Chats that nobody has looked at yet. */
   fresh = new Set(tab.get("fresh") ?? []);
-  /** When (ms) whoever is first in line has joined it. */
-  lineSince = null;
+  /** The close code with which the connection was lost last; undefined: it never was. */
+  lostBy;
   /** Readiness asked for, until the server confirms it; null: none. */
   wished = null;
-  /** Canned replies; null before they are known. */
-  replies = null;
 
   #alerts;
   #changed;
   #narrow = matchMedia(NARROW);
   #mine = new Set(tab.get("mine") ?? []);
   #known = shared.get("known") ?? [];
-  #timers = new Map();
   #dutyKnown = false;
   #wishedCapacity = null;
+  #wanted = ""; // the `uuid` of who was taken out of turn
+  #inSight = true; // the newest message of the chat in the middle
   #usual;
   #others = "BroadcastChannel" in window ? new BroadcastChannel(common("desk")) : null;
 
@@ -73,7 +80,10 @@ export class Desk {
       key: common(session.who),
       locale: locale(),
     });
+    this.clock = new Clock(this.client);
+    this.canned = new Canned(keeps ? this.api : null, changed);
     this.archive = new Archive(this.client, changed);
+    this.queue = new Queue(this.client, { changed, more: (before, now) => alerts.line(before, now) });
     this.#listen();
     this.client.start();
   }
@@ -92,7 +102,9 @@ export class Desk {
   }
 
   #stop() {
-    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.endings.stop();
+    this.queue.stop();
+    this.clock.stop();
     this.#others?.close();
   }
 
@@ -120,12 +132,15 @@ export class Desk {
 
   /** Look at a chat; *write*: and be about to answer it. */
   select(conversation, { write = false } = {}) {
+    if (conversation !== this.selected && !this.chat?.unread) this.marks.remove(this.selected);
+    this.#inSight = conversation !== this.selected || this.#inSight;
     this.past = this.target = null;
     this.selected = conversation;
     this.write = write;
+    this.box.say("");
     tab.set("selected", conversation);
-    this.look();
-    this.#changed();
+    if (this.chat) this.marks.set(this.chat);
+    this.#changed(); // and what is in sight then is read
   }
 
   /** The chat *steps* further down in the list. */
@@ -137,18 +152,53 @@ export class Desk {
     this.select(all[next]);
   }
 
-  /** What is in the middle has been seen, if anybody sees it; *upTo* the newest by default. */
+  /** What is in the middle has been seen, as far as anybody sees it. */
   look() {
     const { chat } = this;
-    if (!chat || this.past || document.hidden || !document.hasFocus()) return;
+    if (!chat || !this.#isLooked) return;
     this.#seen(chat.conversation);
-    if (!chat.unread) return;
+    if (!chat.unread || !this.#inSight) return;
     this.client.read(undefined, chat.conversation);
     this.#others?.postMessage({ read: chat.conversation, seq: chat.lastSeq });
   }
 
+  get #isLooked() {
+    return !this.past && !document.hidden && document.hasFocus();
+  }
+
+  /** Whether the newest message of the chat in the middle is in sight. */
+  sight(isIn) {
+    this.#inSight = isIn;
+    this.look();
+  }
+
+  /** The chat in the middle, if something can be said in it; or null. */
+  get writable() {
+    return this.chat?.state === "open" && !this.past ? this.chat : null;
+  }
+
+  /** Put *text* into the box, if there is one; *apart*: on a line of its own. */
+  give(text, how) {
+    if (this.writable) this.box.give(this.selected, text, how);
+  }
+
+  /** Say *sentence* above the box or, where there is none, above all. */
+  remark(sentence) {
+    if (this.writable) this.box.say(sentence);
+    else this.complain(sentence);
+  }
+
+  /** Take a text that has failed back into the box. */
+  edit(id) {
+    if (!this.writable) return;
+    const message = this.client.discard(id);
+    if (message) this.give(message.text, { apart: true });
+  }
+
   send(text, conversation) {
     this.undo(conversation);
+    this.marks.remove(conversation);
+    this.box.say("");
     this.client.send(text, conversation);
     this.client.setDraft("", conversation);
   }
@@ -158,23 +208,16 @@ export class Desk {
   /** End a chat in a moment; one that is over is put away. */
   end(conversation) {
     const chat = this.client.chats.get(conversation);
-    if (chat?.state !== "open") {
-      this.#putAway(conversation);
-    } else if (!this.ending.has(conversation)) {
-      this.ending.set(conversation, Date.now() + UNDO);
-      this.#timers.set(conversation, setTimeout(() => this.#endNow(conversation), UNDO));
-    }
+    if (chat?.state === "open") this.endings.begin(conversation);
+    else this.#putAway(conversation);
     this.#changed();
   }
 
   undo(conversation) {
-    if (!this.ending.delete(conversation)) return;
-    clearTimeout(this.#timers.get(conversation));
-    this.#changed();
+    if (this.endings.undo(conversation)) this.#changed();
   }
 
   #endNow(conversation) {
-    this.ending.delete(conversation);
     this.client.disconnect(conversation);
     this.#changed();
   }
@@ -186,6 +229,29 @@ export class Desk {
     this.#keepMine();
     this.client.setDraft("", conversation);
     if (this.selected === conversation) this.select(all[at + 1] ?? all[at - 1] ?? null);
+  }
+
+  // ---- who waits -----------------------------------------------------------
+
+  /** Whether this site lets waiters choose whom they serve next. */
+  get mayTake() {
+    return this.client.me?.take === true;
+  }
+
+  /** Serve the visitor *uuid* next, out of turn. */
+  async serve(uuid) {
+    this.#wanted = uuid;
+    try {
+      await this.queue.take(uuid);
+    } catch (error) {
+      const isHere = this.open.some(({ peer }) => peer.uuid === uuid); // by an answer that was lost
+      if (!isHere) this.complain(t(`take_${error.code}`) || problem(error));
+    }
+  }
+
+  /** Whether what is known of others is true now: the connection is there, and answers. */
+  get isSure() {
+    return this.client.status.state === "online" && !this.client.lost;
   }
 
   // ---- duty ----------------------------------------------------------------
@@ -236,31 +302,6 @@ export class Desk {
     this.#changed();
   }
 
-  // ---- canned replies ------------------------------------------------------
-
-  /** Fetch them; called again, fetch them again. Throws `ApiError`. */
-  async loadReplies() {
-    if (!this.keeps) return;
-    this.replies = await this.api.replies();
-    this.#changed();
-  }
-
-  /** Keep *reply*. Throws `ApiError`. */
-  async saveReply(reply) {
-    await this.api.saveReply(reply);
-    await this.loadReplies();
-  }
-
-  async removeReply(id) {
-    await this.api.removeReply(id);
-    await this.loadReplies();
-  }
-
-  async restoreReply(version) {
-    await this.api.restoreReply(version);
-    await this.loadReplies();
-  }
-
   /** Say what went wrong; "" says no more of it. */
   complain(problem) {
     this.problem = problem;
@@ -278,7 +319,6 @@ export class Desk {
       this.#wishedCapacity = null;
       if (this.wished === this.ready) this.wished = null;
     });
-    client.on("line", (line) => this.#line(line));
     client.on("error", (error) => {
       if (error.code !== "token") this.complain(problem(error)); // that the line is down is said anyway
     });
@@ -293,29 +333,13 @@ export class Desk {
 
   #status() {
     if (this.client.status.state === "online") {
-      this.#askForLine();
-      if (this.replies === null) this.loadReplies().catch(() => {});
+      this.queue.begin();
+      if (this.canned.replies === null) this.canned.load().catch(() => {});
       return;
     }
-    this.inLine = this.lineSince = null;
+    this.queue.forget();
+    this.lostBy = this.client.status.code ?? this.lostBy;
     if (this.client.status.state === "ended") this.#dutyKnown = false; // another window decides now
-  }
-
-  /** The server tells of changes only: what they begin with must be asked for. */
-  async #askForLine() {
-    try {
-      const { queue_length: length, longest_wait: longest } = await ask("GET", "v1/status");
-      if (this.inLine === null) this.#line({ length, longest_wait: longest });
-    } catch {
-      // the next change will tell
-    }
-  }
-
-  #line({ length, longest_wait: longest }) {
-    if (this.inLine !== null) this.#alerts.line(this.inLine, length);
-    this.inLine = length;
-    this.lineSince = length ? Date.now() - longest * 1000 : null;
-    this.#changed();
   }
 
   /** A chat that the server has given to us; others are only read. */
@@ -329,14 +353,17 @@ export class Desk {
     shared.set("known", this.#known);
     this.fresh.add(conversation);
     tab.set("fresh", [...this.fresh]);
-    if (this.selected === null && !this.#narrow.matches) this.select(conversation);
+    if (peer.uuid === this.#wanted) this.select(conversation, { write: hasKeys() });
+    else if (this.selected === null && !this.#narrow.matches) this.select(conversation);
     this.#alerts.chat(visitorName(peer), conversation);
     this.look();
   }
 
   #hear(chat, message, live) {
-    if (chat === this.chat) this.look();
-    if (!live || message.own || (chat === this.chat && !document.hidden && document.hasFocus())) return;
+    const isSeen = chat === this.chat && this.#isLooked;
+    if (live && isSeen && this.#inSight) this.look();
+    else if (!message.own) this.marks.set(chat);
+    if (!live || message.own || isSeen) return;
     this.#alerts.message(visitorName(chat.peer), message.text, chat.conversation);
   }
 

@@ -1,16 +1,26 @@
 /** How times, names and texts are shown. */
 
-import { initials } from "../kit/faces.js";
 import { pieces, REL, webAddress } from "../kit/links.js";
 import { sameDay } from "../kit/times.js";
 import { shown, t } from "./words.js";
 
-export { initials, pieces, REL, sameDay, webAddress };
+export { pieces, REL, sameDay, webAddress };
+
+let clock = Date.now;
+
+/** What time (ms) it is, by which all ages and waits are counted. */
+export const now = () => clock();
+
+/** Count by *other* from now on: the server's clock, because the one here may be wrong by hours. */
+export function countBy(other) {
+  clock = other;
+}
 
 export const time = (date) => shown().time(date);
 export const moment = (date) => shown().moment(date);
-export const day = (date, now) => shown().day(date, now);
-export const when = (date, now) => shown().when(date, now);
+export const day = (date) => shown().day(date, now());
+export const when = (date) => shown().when(date, now());
+export const brief = (date) => shown().brief(date, now());
 export const duration = (ms) => shown().duration(ms);
 
 /** How a visitor is called: by name, or so that two strangers can be told apart. */

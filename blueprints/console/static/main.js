@@ -4,6 +4,7 @@ import { Alerts } from "./alerts.js";
 import { showCount } from "./badge.js";
 import { App } from "./components/app.js";
 import { Desk } from "./desk.js";
+import { countBy } from "./format.js";
 import { html, render } from "./lib.js";
 import { problem } from "./problems.js";
 import { Session } from "./session.js";
@@ -42,11 +43,13 @@ function signed() {
   if (session.state === "in" && !desk) {
     desk = new Desk({ session, alerts, changed, keeps: accounts, capacity: Number(root.dataset.capacity) });
     desk.client.on("status", shutOut);
+    countBy(desk.clock.now);
     if (session.notice) desk.complain(session.notice);
     session.notice = "";
   } else if (session.state === "out" && desk) {
     desk.close();
     desk = null;
+    countBy(Date.now);
   }
   changed();
 }

@@ -27,11 +27,14 @@ export const SAID = {
 };
 
 const BETWEEN = /(\d+) to (\d+) characters$/;
+const AT_MOST = /at most (\d+) characters/;
 
 /** An error of the server or the client, `{code, message}`, or why a connection ended. */
 export function problem({ code = "", message = "" }) {
   const between = BETWEEN.exec(message);
   if (between) return t("between", { from: between[1], to: between[2] });
+  const most = AT_MOST.exec(message);
+  if (most) return t("at_most", { n: Number(most[1]) });
   const known = Object.keys(SAID).find((words) => message.includes(words));
   if (known) return t(SAID[known]);
   if (language() === "en" && message) return sentence(message);
@@ -40,6 +43,6 @@ export function problem({ code = "", message = "" }) {
 
 /** "payload.text: the text is empty" → "The text is empty." */
 export function sentence(text) {
-  const plain = text.replace(/^[a-z][a-z.]*: /, "");
+  const plain = text.replace(/^[a-z][a-z_.]*: /, "");
   return plain.charAt(0).toUpperCase() + plain.slice(1) + (/[.!?]$/.test(plain) ? "" : ".");
 }

@@ -313,6 +313,16 @@ export class ChatClient {
     return (await this.#line.question("get_history_session", { before, limit, sub })).payload;
   }
 
+  /** Waiter: who is in the queue, the first ones; the payload of `queue`. */
+  async waiting() {
+    return (await this.#line.question("get_queue", {})).payload;
+  }
+
+  /** Waiter: serve the user *uuid* of the queue next; its chat follows. */
+  async take(uuid) {
+    await this.#line.question("take", { uuid });
+  }
+
   // ---- a connection --------------------------------------------------------
 
   #authenticate() {

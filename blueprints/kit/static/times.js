@@ -59,6 +59,11 @@ export class Times {
     return sameDay(date, now) ? this.time(date) : `${this.day(date, now)}, ${this.time(date)}`;
   }
 
+  /** The same in one word: the time of today, or which day. */
+  brief(date, now = Date.now()) {
+    return sameDay(date, now) ? this.time(date) : this.#dated(date, { day: "numeric", month: "short" });
+  }
+
   /** A wait: "12 sec", "4 min", "1 hr 5 min". */
   duration(ms) {
     const seconds = Math.max(0, Math.floor(ms / 1000));

@@ -2,6 +2,7 @@
 
 import { NARROW } from "../desk.js";
 import { visitorName } from "../format.js";
+import { receive } from "../incoming.js";
 import { Component, html } from "../lib.js";
 import { hasKeys, hint, listen } from "../shortcuts.js";
 import { tab } from "../storage.js";
@@ -10,6 +11,7 @@ import { Banners } from "./banner.js";
 import { Conversation } from "./conversation.js";
 import { Dialog } from "./dialog.js";
 import { Door } from "./door.js";
+import { Face } from "./face.js";
 import { Finder } from "./finder.js";
 import { Help } from "./help.js";
 import { IconButton } from "./icons.js";
@@ -34,6 +36,7 @@ export class App extends Component {
   state = { dialog: null, later: tab.get("later") ?? false };
 
   componentDidMount() {
+    this.#receive();
     for (const one of [this.#narrow, this.#compact]) one.addEventListener("change", () => this.forceUpdate());
     const at = (act) => () => this.props.desk && act(this.props.desk);
     const write = at(() => document.getElementById("composer")?.focus());
@@ -46,12 +49,19 @@ export class App extends Component {
       type: write,
       next: step(1),
       previous: step(-1),
-      end: at((desk) => desk.chat && !desk.past && !desk.ending.has(desk.selected) && this.#open("end")),
+      end: at((desk) => desk.chat && !desk.past && desk.endings.at(desk.selected) === undefined && this.#open("end")),
       undo: at((desk) => desk.undo(desk.selected)),
       ready: at((desk) => (desk.wished ?? desk.ready ? this.#open("away") : desk.setReady(true))),
       find: at(() => this.#open("find")),
       help: at(() => this.#open("help")),
       escape: at((desk) => (desk.past ? desk.closePast() : this.#narrow.matches && desk.select(null))),
+    });
+  }
+
+  #receive() {
+    receive({
+      text: (text) => this.props.desk?.give(text),
+      files: () => this.props.desk?.remark(t("no_files")),
     });
   }
 
@@ -79,10 +89,12 @@ export class App extends Component {
 
   #tools() {
     const { session, desk, alerts } = this.props;
-    const { state } = desk.client.status;
+    const { status, lost } = desk.client;
+    const state = lost ? "waiting" : status.state;
     const quiet = !alerts.settings.enabled || !alerts.audible;
     return html`
       <p class="state ${state}" role="status">${t(`line_${state}`)}</p>
+      ${desk.client.me && html`<${Face} person=${desk.client.me} />`}
       <p class="me" dir="auto">${desk.client.me?.name || desk.client.me?.sub}</p>
       <div class="tools" role="toolbar" aria-label=${t("tools")}>
         <${IconButton} icon="search" label=${t("find")} keys=${hasKeys() ? "Ctrl K" : undefined} onClick=${() => this.#open("find")} />
@@ -99,13 +111,14 @@ export class App extends Component {
     const { desk, alerts } = this.props;
     const { matches: narrow } = this.#narrow;
     const inside = desk.chat || desk.past;
+    const third = !this.#compact.matches && desk.chat;
     return html`
       <${Banners} desk=${desk} alerts=${alerts} later=${this.state.later ? null : this.#later} />
-      <div class="desk" role=${narrow && !inside ? "main" : undefined}>
+      <div class="desk ${third ? "" : "two"}" role=${narrow && !inside ? "main" : undefined}>
         ${(!narrow || !inside) && html`<${Sidebar} desk=${desk} />`}
         ${(!narrow || inside) && html`
-          <${Conversation} desk=${desk} back=${() => desk.select(null)} about=${() => this.#open("about")} />`}
-        ${!this.#compact.matches && desk.chat && html`<aside aria-label=${t("visitor")}><${Visitor} desk=${desk} chat=${desk.chat} /></aside>`}
+          <${Conversation} desk=${desk} back=${() => desk.select(null)} about=${() => this.#open("about")} make=${() => this.#open("replies")} />`}
+        ${third && html`<aside aria-label=${t("visitor")}><${Visitor} desk=${desk} chat=${desk.chat} /></aside>`}
       </div>
       ${this.#dialog()}
     `;

@@ -5,13 +5,14 @@ import { problem } from "../problems.js";
 import { rich, t } from "../words.js";
 import { Since } from "./since.js";
 
-/** The line is down: *status* is the client's. */
-const Lost = ({ client, status: { state, code, reason, retryAt } }) => {
-  if (state === "waiting") {
+/** The connection is down, or does not answer. */
+const Lost = ({ desk: { client, lostBy } }) => {
+  const { state, code, reason, retryAt } = client.status;
+  if (state === "waiting" || client.lost) {
     return html`
       <div class="banner bad">
-        <p role="alert">${t(`lost_${code}`) || t("lost")} ${t("lost_kept")}</p>
-        <p class="soon">${rich("next_try", { wait: html`<${Since} from=${retryAt} down />` })}</p>
+        <p role="alert">${(state !== "online" && t(`lost_${lostBy}`)) || t("lost")} ${t("lost_kept")}</p>
+        <p class="soon">${state === "waiting" && rich("next_try", { wait: html`<${Since} from=${retryAt} down />` })}</p>
         <button type="button" onClick=${() => client.reconnect()}>${t("try_now")}</button>
       </div>`;
   }
@@ -41,7 +42,7 @@ const Silent = ({ alerts, later }) => html`
 /** *later()*: the question about sound is put off; null: it was. */
 export const Banners = ({ desk, alerts, later }) => html`
   <section class="notices" aria-label=${t("notices")}>
-    <${Lost} client=${desk.client} status=${desk.client.status} />
+    <${Lost} desk=${desk} />
     <${Refused} desk=${desk} />
     ${!alerts.settings.enabled && later && html`<${Silent} alerts=${alerts} later=${later} />`}
   </section>

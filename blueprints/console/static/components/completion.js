@@ -5,8 +5,15 @@ import { t } from "../words.js";
 
 const MOST = 50; // in the list; more letters narrow it down
 
-/** The replies that *query* may mean: by shortcut first, then by what they say. */
+// Stands in the list while there are none: chosen, it leads to where they are made.
+const NONE = [{ id: "none", isNone: true, text: "" }];
+
+/**
+ * Those of *replies* (null: not known) that *query* may mean: by shortcut first, then by what they say;
+ * `{isNone}` where there are none at all.
+ */
 export function listed(replies, query) {
+  if (!replies?.length) return replies && query === "" ? NONE : [];
   const wanted = query.toLowerCase();
   const begins = replies.filter(({ shortcut }) => shortcut.startsWith(wanted));
   const holds = replies.filter(
@@ -36,7 +43,9 @@ export class Completion extends Component {
                 event.preventDefault(); // the box keeps the focus
                 insert(reply);
               }}>
-            <b>/${reply.shortcut}</b> <span>${reply.text}</span>
+            ${reply.isNone
+              ? html`<b>${t("replies_none")}</b> <span>${t("replies_make")}</span>`
+              : html`<b>/${reply.shortcut}</b> <span>${reply.text}</span>`}
           </li>`)}
       </ul>
     `;

@@ -1,12 +1,11 @@
 /** Where a reply is written: kept as it is typed, with canned replies behind a slash. */
 
 import { composes } from "../../kit/keys.js";
+import { excess } from "../../kit/size.js";
 import { Component, createRef, html } from "../lib.js";
 import { t } from "../words.js";
 import { Completion, listed } from "./completion.js";
 import { Icon } from "./icons.js";
-
-const MOST = 4096; // characters; the server says so, too
 
 // The word under the cursor, where it begins with a slash; an input method may make it a wide one.
 const SLASH = /(?:^|\s)[/／]([^\s/／]*)$/;
@@ -15,8 +14,8 @@ const SLASH = /(?:^|\s)[/／]([^\s/／]*)$/;
 const MOVES = /^(Arrow|Home|End|Page)/;
 
 /**
- * *desk* and the *chat* it writes to. Give it a `key` of the conversation: each
- * chat has a box of its own.
+ * *desk* and the *chat* it writes to; *make()* leads to where canned replies are made. Give it a `key` of
+ * the conversation: each chat has a box of its own.
  */
 export class Composer extends Component {
   #box = createRef();
@@ -26,10 +25,31 @@ export class Composer extends Component {
     const box = this.#box.current;
     box.setSelectionRange(box.value.length, box.value.length);
     if (this.props.focused) box.focus({ preventScroll: true });
+    addEventListener("resize", this.#grow);
+    this.componentDidUpdate();
+  }
+
+  componentDidUpdate() {
+    this.#grow();
+    const given = this.props.desk.box.take(this.props.chat.conversation);
+    if (given) this.#add(given);
   }
 
   componentWillUnmount() {
+    removeEventListener("resize", this.#grow);
     this.#typing(false);
+  }
+
+  /** As high as its text, up to what its sheet allows: not every browser does that by itself. */
+  #grow = () => {
+    const box = this.#box.current;
+    box.style.height = "auto";
+    box.style.height = `${box.scrollHeight + box.offsetHeight - box.clientHeight}px`;
+  };
+
+  /** By how many characters it is too long for the server. */
+  get #excess() {
+    return excess(this.state.text.trim(), this.props.desk.client.me?.max_text);
   }
 
   #typing(on) {
@@ -38,12 +58,24 @@ export class Composer extends Component {
 
   #found() {
     const { query } = this.state;
-    return query === null ? [] : listed(this.props.desk.replies ?? [], query);
+    return query === null ? [] : listed(this.props.desk.canned.replies, query);
   }
 
   #put(text) {
-    this.props.desk.client.setDraft(text, this.props.chat.conversation);
+    const { desk, chat } = this.props;
+    desk.client.setDraft(text, chat.conversation);
+    desk.box.say("");
     this.setState({ text });
+  }
+
+  /** What comes from elsewhere; *apart*: on a line of its own. */
+  #add({ text, apart }) {
+    const box = this.#box.current;
+    const { value, selectionStart: start, selectionEnd: end } = box;
+    const isBegun = apart && start > 0 && value[start - 1] !== "\n";
+    box.setRangeText(isBegun ? `\n${text}` : text, start, end, "end");
+    box.focus();
+    this.#put(box.value);
   }
 
   #typed = ({ target }) => {
@@ -60,24 +92,25 @@ export class Composer extends Component {
     if (query !== this.state.query) this.setState({ query, picked: 0 });
   };
 
-  #insert(reply) {
+  #insert({ text, isNone }) {
     const box = this.#box.current;
     const end = box.selectionStart;
     const start = end - this.state.query.length - 1;
-    this.#put(box.value.slice(0, start) + reply.text + box.value.slice(end));
+    this.#put(box.value.slice(0, start) + text + box.value.slice(end));
     this.setState({ query: null }, () => {
       box.focus();
-      box.setSelectionRange(start + reply.text.length, start + reply.text.length);
+      box.setSelectionRange(start + text.length, start + text.length);
+      if (isNone) this.props.make();
     });
   }
 
   #send = (event) => {
     event?.preventDefault();
     const text = this.state.text.trim();
-    if (!text) return;
+    this.#box.current.focus();
+    if (!text || this.#excess) return;
     this.props.desk.send(text, this.props.chat.conversation);
     this.setState({ text: "", query: null });
-    this.#box.current.focus();
   };
 
   #key = (event) => {
@@ -102,21 +135,30 @@ export class Composer extends Component {
     return true;
   }
 
-  render({ chat, name }, { text, query, picked }) {
+  /** What stands above the box: that the text is too long, or what became of something else. */
+  #said() {
+    const n = this.#excess;
+    return n ? t("too_long_by", { n }) : this.props.desk.box.said;
+  }
+
+  render({ desk, name }, { text, query, picked }) {
     const found = this.#found();
     const open = query !== null && found.length > 0;
+    const said = this.#said();
     return html`
       <form class="composer" onSubmit=${this.#send}>
         ${open && html`<${Completion} found=${found} picked=${picked} insert=${(one) => this.#insert(one)} />`}
-        <p class="unseen" role="status">${open ? t("replies_found", { n: found.length }) : ""}</p>
-        <textarea ref=${this.#box} rows="1" value=${text} maxlength=${MOST} enterkeyhint="send"
+        <p class="unseen" role="status">${open && !found[0].isNone ? t("replies_found", { n: found.length }) : ""}</p>
+        <p class="said" id="said" role="status">${said}</p>
+        <textarea ref=${this.#box} rows="1" value=${text} enterkeyhint="send"
           id="composer" aria-label=${t("reply_to", { name })} aria-autocomplete="list" aria-haspopup="listbox"
+          aria-invalid=${this.#excess ? "true" : undefined} aria-describedby=${said ? "said" : undefined}
           aria-controls=${open ? "completion" : undefined}
           aria-activedescendant=${open ? `canned-${found[picked].id}` : undefined}
-          placeholder=${t(this.props.desk.keeps ? "write_or_slash" : "write")}
+          placeholder=${t(desk.keeps ? "write_or_slash" : "write")}
           onInput=${this.#typed} onKeyDown=${this.#key} onClick=${this.#lookForSlash}
           onKeyUp=${({ key }) => MOVES.test(key) && this.#lookForSlash()} onBlur=${() => this.setState({ query: null })}></textarea>
-        <button type="submit" class="primary send" aria-label=${t("send")} disabled=${!text.trim()}>
+        <button type="submit" class="primary send" aria-label=${t("send")} disabled=${!text.trim() || this.#excess > 0}>
           <${Icon} name="send" /></button>
       </form>
     `;

@@ -5,32 +5,34 @@ import { html } from "../lib.js";
 import { hasKeys, hint } from "../shortcuts.js";
 import { rich, t } from "../words.js";
 import { Composer } from "./composer.js";
+import { Face } from "./face.js";
 import { IconButton } from "./icons.js";
 import { Messages, Skeletons } from "./messages.js";
 import { Since } from "./since.js";
 
-/** *about()* shows who this is, *back()* the list. */
-export const Conversation = ({ desk, back, about }) => html`
+/** *about()* shows who this is, *back()* the list, *make()* where canned replies are made. */
+export const Conversation = ({ desk, back, about, make }) => html`
   <main class="conversation">
     ${desk.past ? html`<${Past} desk=${desk} />`
-      : desk.chat ? html`<${Open} desk=${desk} chat=${desk.chat} back=${back} about=${about} />`
+      : desk.chat ? html`<${Open} desk=${desk} chat=${desk.chat} back=${back} about=${about} make=${make} />`
       : html`<${Nobody} desk=${desk} />`}
   </main>
 `;
 
-const Open = ({ desk, chat, back, about }) => {
+const Open = ({ desk, chat, back, about, make }) => {
   const { client } = desk;
   const { conversation, presence, state, peer } = chat;
   const name = visitorName(peer);
   const over = state === "ended";
-  const ends = desk.ending.get(conversation);
+  const ends = desk.endings.at(conversation);
   const { target } = desk;
   return html`
     <header class="head">
       <${IconButton} icon="back" label=${t("back_to_chats")} class="iconic back" onClick=${back} />
+      <${Face} person=${peer} />
       <div class="title">
         <h2 dir="auto">${name}</h2>
-        <p>${t(over ? "over" : presence === "away" ? "visitor_away" : "visitor_online")}</p>
+        <p>${t(over ? "over" : !desk.isSure ? "visitor_unknown" : presence === "away" ? "visitor_away" : "visitor_online")}</p>
       </div>
       <${IconButton} icon="person" label=${t("about_visitor")} class="iconic about" onClick=${about} />
       ${over
@@ -39,18 +41,25 @@ const Open = ({ desk, chat, back, about }) => {
     </header>
     <${Messages} key=${conversation} chat=${chat} name=${name} label=${t("messages_with", { name })}
       target=${target?.conversation === conversation ? target : undefined}
-      look=${() => desk.look()} older=${() => client.history({ conversation })}
-      retry=${(id) => client.retry(id)} discard=${(id) => client.discard(id)} />
+      mark=${desk.marks.of(conversation)} most=${client.me?.max_text} sight=${(on) => desk.sight(on)}
+      older=${() => client.history({ conversation })}
+      retry=${(id) => client.retry(id)} edit=${(id) => desk.edit(id)} discard=${(id) => client.discard(id)} />
     ${ends && html`
       <div class="ending" role="status">
         <p>${rich("ends_in", { wait: html`<${Since} from=${ends} down />` })}</p>
         <button type="button" class="primary" onClick=${() => desk.undo(conversation)}>${t("undo")}</button>
       </div>`}
     ${over
-      ? html`<p class="over" role="status">${t("ended")}</p>`
-      : html`<${Composer} key=${conversation} desk=${desk} chat=${chat} name=${name} focused=${desk.write} />`}
+      ? html`<p class="over" role="status">${ending(chat)}</p>`
+      : html`<${Composer} key=${conversation} desk=${desk} chat=${chat} name=${name} make=${make} focused=${desk.write} />`}
   `;
 };
+
+/** That it is over, by whom and why, as far as it is known. */
+function ending({ reason, peer }) {
+  const why = t(`over_${reason}`, { name: visitorName(peer) });
+  return why ? t("ended_because", { why }) : t("ended");
+}
 
 const Past = ({ desk }) => {
   const { conversation, name, error } = desk.past;
@@ -67,8 +76,7 @@ const Past = ({ desk }) => {
     ${!error && !chat?.messages.length && !chat?.complete && html`<div class="log"><${Skeletons} /></div>`}
     ${!error && chat && (chat.messages.length > 0 || chat.complete) && html`
       <${Messages} key=${conversation} chat=${chat} name=${name} label=${t("past_messages_with", { name })}
-        target=${desk.target ?? undefined} look=${() => {}} older=${() => desk.client.history({ conversation })}
-        retry=${() => {}} discard=${() => {}} />`}
+        target=${desk.target ?? undefined} older=${() => desk.client.history({ conversation })} />`}
   `;
 };
 

@@ -25,7 +25,7 @@ export class Dialog extends Component {
   render({ title, name, close, children }) {
     return html`
       <dialog ref=${this.#dialog} class=${name} aria-label=${title} onMouseDown=${this.#pressed}
-              onKeyDown=${(event) => composes(event) && event.preventDefault() /* Esc is the input method's */}
+              onKeyDown=${(event) => event.key === "Escape" && composes(event) && event.preventDefault()}
               onCancel=${(event) => {
                 event.preventDefault();
                 close();

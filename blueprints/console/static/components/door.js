@@ -40,7 +40,7 @@ export class Door extends Component {
           <form onSubmit=${this.#enter}>
             <label for="name">${t("name")}</label>
             <input id="name" ref=${this.#first} value=${name} autocomplete="username" autocapitalize="none"
-                   spellcheck=${false} maxlength="200" required onInput=${({ target }) => this.setState({ name: target.value })} />
+                   spellcheck=${false} required onInput=${({ target }) => this.setState({ name: target.value })} />
             <label for="password">${t("password")}</label>
             <input id="password" ref=${this.#password} type="password" value=${password} required
                    autocomplete="current-password" onInput=${({ target }) => this.setState({ password: target.value })} />

@@ -1,11 +1,14 @@
 /** Search in one's chats and in all that was said in them. */
 
 import { composes } from "../../kit/keys.js";
+import { excess } from "../../kit/size.js";
 import { visitorName, when } from "../format.js";
+import { marked } from "../found.js";
 import { Component, createRef, html } from "../lib.js";
-import { t } from "../words.js";
+import { rich, t } from "../words.js";
 import { Dialog } from "./dialog.js";
 
+const MOST = 200; // characters that the server looks for
 const PAUSE = 250; // ms without a key until the server is asked
 
 /** *desk* is searched; *close()* when something was chosen. */
@@ -33,7 +36,7 @@ export class Finder extends Component {
     clearTimeout(this.#timer);
     this.#asking?.abort();
     const words = target.value;
-    const asks = words.trim() !== "" && this.props.desk.keeps;
+    const asks = words.trim() !== "" && this.props.desk.keeps && !excess(words.trim(), MOST);
     this.setState({ words, hits: [], next: null, error: "", busy: asks, picked: 0 });
     if (asks) this.#timer = setTimeout(() => this.#ask(), PAUSE);
   };
@@ -84,13 +87,19 @@ export class Finder extends Component {
     else this.#choose(choices[picked]);
   };
 
+  /** *text* with what was found in it. */
+  #marked(text) {
+    return marked(text, this.state.words).map(({ text: part, isHit }) => (isHit ? html`<mark>${part}</mark>` : part));
+  }
+
   render({ desk, close }, { words, error, busy, picked }) {
     const choices = this.#choices();
     const asked = words.trim() !== "";
+    const n = excess(words.trim(), MOST);
     return html`
       <${Dialog} title=${t("find")} name="finder" close=${close}>
         <input ref=${this.#box} type="text" role="combobox" aria-label=${t("find_in_chats")} value=${words}
-          maxlength="200" autocomplete="off" spellcheck=${false}
+          autocomplete="off" spellcheck=${false}
           placeholder=${t(desk.keeps ? "find_name_or_words" : "find_name")}
           aria-expanded=${String(choices.length > 0)} aria-controls="found" aria-autocomplete="list"
           aria-activedescendant=${choices.length ? `found-${picked}` : undefined}
@@ -100,16 +109,16 @@ export class Finder extends Component {
           ${choices.map((choice, at) => html`
             <li key=${`${choice.kind} ${choice.conversation} ${choice.seq}`} id=${`found-${at}`} role="option"
                 aria-selected=${String(at === picked)} class=${choice.kind} onClick=${() => this.#choose(choice)}>
-              <b dir="auto">${choice.name}</b>
+              <b dir="auto">${choice.kind === "more" ? choice.name : this.#marked(choice.name)}</b>
               ${choice.kind === "chat" && html`<span class="when">${t("your_chat")}</span>`}
               ${choice.kind === "hit" && html`
                 <time class="when" datetime=${choice.date}>${when(choice.date)}</time>
-                <span class="snippet" dir="auto">${choice.from === "waiter" ? t("answer", { text: choice.snippet }) : choice.snippet}</span>`}
+                <span class="snippet" dir="auto">${choice.from === "waiter" ? rich("answer", { text: this.#marked(choice.snippet) }) : this.#marked(choice.snippet)}</span>`}
             </li>`)}
         </ul>
         ${busy && html`<div class="skeletons" role="img" aria-label=${t("searching")}><i class="bone row"></i><i class="bone row"></i></div>`}
         <p class="none" role="status">
-          ${error || (asked && !busy && !choices.length && t("found_nothing"))
+          ${n ? t("too_long_by", { n }) : error || (asked && !busy && !choices.length && t("found_nothing"))
             || (!asked && !choices.length && t("find_hint"))}
         </p>
       <//>

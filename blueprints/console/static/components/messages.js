@@ -1,7 +1,9 @@
 /** The messages of a conversation, by day, with what became of each. */
 
 import { Follow, NEAR } from "../../kit/follow.js";
-import { lastRead, together } from "../../kit/messages.js";
+import { together } from "../../kit/messages.js";
+import { SIGNS, stamps } from "../../kit/receipts.js";
+import { excess } from "../../kit/size.js";
 import { day, moment, sameDay, time } from "../format.js";
 import { Component, createRef, html } from "../lib.js";
 import { problem } from "../problems.js";
@@ -9,21 +11,26 @@ import { locale, t } from "../words.js";
 import { Text } from "./text.js";
 
 /**
- * *chat* is shown (give it a `key` of the conversation); *retry(id)*, *discard(id)* for what was not sent, *older()*
- * fetches more (a promise), *look()* is called when the newest is in sight, and
- * *target* is the `seq` of a message to go to.
+ * *chat* is shown (give it a `key` of the conversation); *retry(id)*, *edit(id)*, *discard(id)* for what was
+ * not sent, *most* how long a text may be, *older()* fetches more (a promise), *sight(on)* is called when the
+ * newest comes in sight, or is it no more; *mark* is the `seq` with which the unread begins, and *target*
+ * `{seq}` of a message to go to.
  */
 export class Messages extends Component {
   #log = createRef();
   #follow = new Follow(() => this.#log.current);
   #asking = false;
   #shown = null; // the target that was gone to
-  state = { trouble: false };
+  #last; // id of the newest
+  state = { trouble: false, inSight: true };
   #size = new ResizeObserver(() => this.#follow.check() && this.#follow.toEnd());
 
   componentDidMount() {
     this.#size.observe(this.#log.current);
+    this.#last = this.props.chat.messages.at(-1)?.id;
+    this.#toUnread();
     this.#settle();
+    this.#see(this.#follow.on);
   }
 
   componentWillUnmount() {
@@ -36,14 +43,20 @@ export class Messages extends Component {
     return { fromEnd: scrollHeight - scrollTop };
   }
 
-  componentDidUpdate(_props, _state, { fromEnd }) {
+  componentDidUpdate(_props, { inSight }, { fromEnd }) {
     const log = this.#log.current;
-    const first = this.props.chat.messages[0]?.id;
+    const { messages } = this.props.chat;
+    const [first, last] = [messages[0]?.id, messages.at(-1)];
     if (first !== this.first && !this.#follow.on) {
       log.scrollTop = log.scrollHeight - fromEnd; // older ones came: the eye stays where it is
     }
+    if (last?.own && last.id !== this.#last) this.#follow.toEnd();
+    const isFirstFill = last && this.#last === undefined;
     this.first = first;
+    this.#last = last?.id;
+    if (isFirstFill) this.#toUnread();
     this.#settle();
+    if (isFirstFill || this.#follow.on !== inSight) this.#see(this.#follow.on);
   }
 
   #settle() {
@@ -65,8 +78,31 @@ export class Messages extends Component {
     line.focus({ preventScroll: true });
   }
 
+  /** To where the unread begins, unless all of it can be seen from the end. */
+  #toUnread() {
+    const log = this.#log.current;
+    const mark = log.querySelector(".unread");
+    if (this.#follow.on) this.#follow.toEnd();
+    if (!mark || mark.offsetTop >= log.scrollTop) return;
+    this.#follow.leave();
+    log.scrollTop = mark.offsetTop - 8;
+  }
+
+  #toEnd = () => {
+    this.#follow.toEnd();
+    this.#see(true);
+    this.#log.current.focus({ preventScroll: true }); // the button is gone
+  };
+
+  /** Whether the newest is in sight. */
+  #see(inSight) {
+    if (inSight !== this.state.inSight) this.setState({ inSight });
+    this.props.sight?.(inSight);
+  }
+
   #scrolled = () => {
-    if (this.#follow.scrolled()) this.props.look();
+    const inSight = this.#follow.scrolled();
+    if (inSight !== this.state.inSight) this.#see(inSight);
     this.#fill();
   };
 
@@ -88,70 +124,83 @@ export class Messages extends Component {
 
   #again = () => this.setState({ trouble: false }); // and what is shown anew is filled
 
-  render({ chat, label, name, target, retry, discard }, { trouble }) {
-    const { messages } = chat;
+  render({ chat, label, name }, { trouble, inSight }) {
+    const { messages, complete, unread } = chat;
     this.first ??= messages[0]?.id;
-    const read = lastRead(messages, chat.readByPeer);
     return html`
       <div class="log" role="log" aria-live="polite" aria-label=${label} tabindex="0"
            ref=${this.#log} onScroll=${this.#scrolled}>
         <div class="older">
-          ${!chat.complete && !trouble && html`<${Skeletons} />`}
-          ${!chat.complete && trouble && html`
+          ${!complete && !trouble && html`<${Skeletons} />`}
+          ${!complete && trouble && html`
             <p class="note">${t("earlier_trouble")}
               <button type="button" class="link" onClick=${this.#again}>${t("retry")}</button></p>`}
-          ${chat.complete && !messages.length && html`<p class="note">${t("nothing_said")}</p>`}
+          ${complete && !messages.length && html`<p class="note">${t("nothing_said")}</p>`}
         </div>
-        ${messages.map((message, at) => html`
-          ${(at === 0 || !sameDay(messages[at - 1].date, message.date)) && html`
-            <p class="note day" key=${`day ${message.id}`}>${day(message.date)}</p>`}
-          <${Message} key=${message.id} message=${message} state=${message.state} seq=${message.seq}
-            name=${name} locale=${locale()} joined=${together(messages[at - 1], message)} read=${message === read}
-            aimed=${target?.seq === message.seq && target !== undefined && message.seq !== undefined}
-            retry=${retry} discard=${discard} />`)}
+        ${this.#lines()}
         <p class="note typing" aria-live="off">${chat.typing && chat.state === "open" ? t("is_typing", { name }) : ""}</p>
       </div>
+      ${!inSight && html`
+        <div class="newer"><button type="button" class=${unread ? "primary" : ""} onClick=${this.#toEnd}>
+          ${unread ? t("new_messages", { n: unread }) : t("to_newest")} ↓</button></div>`}
     `;
+  }
+
+  #lines() {
+    const { chat, name, target, mark, most, retry, edit, discard } = this.props;
+    const { messages } = chat;
+    const below = stamps(messages, chat.readByPeer);
+    return messages.map((message, at) => html`
+      ${(at === 0 || !sameDay(messages[at - 1].date, message.date)) && html`
+        <p class="note day" key=${`day ${message.id}`}>${day(message.date)}</p>`}
+      ${mark !== undefined && message.seq === mark && html`<p class="note unread" key="unread">${t("unread_here")}</p>`}
+      <${Message} key=${message.id} message=${message} state=${message.state} seq=${message.seq}
+        name=${name} locale=${locale()} joined=${together(messages[at - 1], message)} ...${below[at]} most=${most}
+        isOver=${chat.state === "ended"} aimed=${target?.seq === message.seq && target !== undefined && message.seq !== undefined}
+        retry=${retry} edit=${edit} discard=${discard} />`);
   }
 }
 
+const SEEN = ["message", "state", "seq", "name", "locale", "joined", "time", "receipt", "aimed", "most", "isOver"];
+
 class Message extends Component {
   shouldComponentUpdate(next) {
-    const seen = ["message", "state", "seq", "name", "locale", "joined", "read", "aimed"];
-    return seen.some((one) => next[one] !== this.props[one]);
+    return SEEN.some((one) => next[one] !== this.props[one]);
   }
 
-  render({ message, name, joined, read, aimed, retry, discard }) {
-    const { id, own, text, date, state, seq, error } = message;
+  render({ message, name, joined, time: timed, receipt, aimed, ...more }) {
+    const { own, text, date, state, seq } = message;
     return html`
       <div class="line ${own ? "mine" : "theirs"} ${state} ${joined ? "joined" : ""} ${aimed ? "aimed" : ""}"
            data-seq=${seq} tabindex=${aimed ? -1 : undefined}>
         <p class="bubble">
           <span class="unseen">${t("speaker", { name: own ? t("you") : name })} </span>
           <${Text} text=${text} />
-          <span class="meta">
-            <time datetime=${date} title=${moment(date)}>${time(date)}</time>
-            ${own && state !== "failed" && html`<${Delivery} state=${state} read=${read} />`}
-          </span>
         </p>
-        ${state === "failed" && html`
-          <p class="why">
-            <span>${t("failed")} ${error ? problem(error) : ""}</span>
-            <button type="button" class="link" onClick=${() => retry(id)}>${t("retry")}</button>
-            <button type="button" class="link" onClick=${() => discard(id)}>${t("discard")}</button>
+        ${state === "failed" ? html`<${Failed} message=${message} ...${more} />` : (timed || receipt) && html`
+          <p class="meta">
+            ${timed && html`<time datetime=${date} title=${moment(date)}>${time(date)}</time>`}
+            ${receipt && html`<span class="receipt" role="img" aria-label=${t(receipt)}><${Sign} of=${receipt} /> ${t(receipt)}</span>`}
           </p>`}
-        ${read && html`<p class="read">${t("read")}</p>`}
       </div>
     `;
   }
 }
 
-const Delivery = ({ state }) =>
-  state === "sending"
-    ? html`<span class="delivery" role="img" aria-label=${t("sending")}>
-        <svg viewBox="0 0 16 16" aria-hidden="true"><circle cx="8" cy="8" r="6" /><path d="M8 5v3l2 1" /></svg></span>`
-    : html`<span class="delivery" role="img" aria-label=${t("sent")}>
-        <svg viewBox="0 0 16 16" aria-hidden="true"><path d="M3 8.5l3.5 3.5L13 4.5" /></svg></span>`;
+const Sign = ({ of }) => html`<svg viewBox="0 0 16 16" aria-hidden="true"><path d=${SIGNS[of]} /></svg>`;
+
+const Failed = ({ message: { id, text, error }, most, isOver, retry, edit, discard }) => {
+  const n = excess(text, most);
+  return html`
+    <p class="why">
+      <${Sign} of="failed" />
+      <span>${t("failed")} ${n ? t("too_long_by", { n }) : error ? problem(error) : ""}</span>
+      ${!n && html`<button type="button" class="link" onClick=${() => retry(id)}>${t("retry")}</button>`}
+      ${!isOver && html`<button type="button" class="link" onClick=${() => edit(id)}>${t("edit")}</button>`}
+      <button type="button" class="link" onClick=${() => discard(id)}>${t("discard")}</button>
+    </p>
+  `;
+};
 
 /** Where messages are going to be. */
 export const Skeletons = () => html`

@@ -59,7 +59,7 @@ export class Password extends Component {
     const described = [wrong && `${name}-why`, name === "new" && "password-help"].filter(Boolean);
     return html`
       <label for=${`${name}-password`}>${label}</label>
-      <input id=${`${name}-password`} ref=${this.#inputs[name]} type="password" required maxlength="1024"
+      <input id=${`${name}-password`} ref=${this.#inputs[name]} type="password" required
              autocomplete=${complete} value=${this.state[name]} aria-invalid=${wrong ? "true" : undefined}
              aria-describedby=${described.join(" ") || undefined}
              onInput=${({ target }) => this.setState({ [name]: target.value })} />

@@ -1,5 +1,6 @@
 /** The canned replies, to be read and changed. */
 
+import { excess } from "../../kit/size.js";
 import { Component, createRef, html } from "../lib.js";
 import { rich, t } from "../words.js";
 import { Dialog } from "./dialog.js";
@@ -13,7 +14,7 @@ export class Replies extends Component {
   state = { edited: null, past: undefined, error: "", busy: false, doomed: null };
 
   componentDidMount() {
-    this.#try(() => this.props.desk.loadReplies());
+    this.#try(() => this.props.desk.canned.load());
   }
 
   componentDidUpdate(_props, { edited }) {
@@ -35,18 +36,23 @@ export class Replies extends Component {
   #save = async (event) => {
     event.preventDefault();
     const { edited, busy } = this.state;
-    if (!busy && (await this.#try(() => this.props.desk.saveReply(edited)))) this.setState({ edited: null });
+    if (!busy && !this.#excess && (await this.#try(() => this.props.desk.canned.save(edited)))) this.setState({ edited: null });
   };
 
   /** The first press asks, the second deletes. */
   #remove(id) {
     if (this.state.doomed !== id) this.setState({ doomed: id });
-    else this.#try(() => this.props.desk.removeReply(id)).then(() => this.setState({ doomed: null }));
+    else this.#try(() => this.props.desk.canned.remove(id)).then(() => this.setState({ doomed: null }));
   }
 
   /** What *reply* was before, or (null) those that are no more; undefined: back to the list. */
   #look(reply) {
     this.setState({ past: reply, error: "", doomed: null });
+  }
+
+  /** By how many characters the text is too long. */
+  get #excess() {
+    return excess(this.state.edited.text, this.props.desk.client.me?.max_text);
   }
 
   #change(what) {
@@ -59,7 +65,7 @@ export class Replies extends Component {
         ${error && html`<p class="problem" role="alert">${error}</p>`}
         ${past !== undefined
           ? html`<${Versions} desk=${desk} reply=${past} back=${() => this.#look(undefined)} />`
-          : edited ? this.#form(edited) : this.#list(desk.replies)}
+          : edited ? this.#form(edited) : this.#list(desk.canned.replies)}
       <//>
     `;
   }
@@ -95,19 +101,22 @@ export class Replies extends Component {
   }
 
   #form({ shortcut, text, shared }) {
+    const n = this.#excess;
     return html`
       <form onSubmit=${this.#save}>
         <label for="shortcut">${t("shortcut")}</label>
-        <input id="shortcut" ref=${this.#first} value=${shortcut} maxlength="32" required autocomplete="off"
+        <input id="shortcut" ref=${this.#first} value=${shortcut} required autocomplete="off"
                autocapitalize="none" spellcheck=${false} onInput=${({ target }) => this.#change({ shortcut: target.value.replace(/^\//, "") })} />
         <label for="canned-text">${t("text")}</label>
-        <textarea id="canned-text" rows="6" maxlength="4096" required value=${text}
+        <textarea id="canned-text" rows="6" required value=${text} aria-invalid=${n ? "true" : undefined}
+                  aria-describedby=${n ? "canned-excess" : undefined}
                   onInput=${({ target }) => this.#change({ text: target.value })}></textarea>
+        <p class="problem" id="canned-excess" role="status">${n ? t("too_long_by", { n }) : ""}</p>
         <label class="check"><input type="checkbox" checked=${shared}
                onChange=${({ target }) => this.#change({ shared: target.checked })} /> ${t("shared_with_all")}</label>
         <footer>
           <button type="button" onClick=${() => this.setState({ edited: null, error: "" })}>${t("cancel")}</button>
-          <button type="submit" class="primary">${t("save")}</button>
+          <button type="submit" class="primary" disabled=${n > 0}>${t("save")}</button>
         </footer>
       </form>
     `;

@@ -1,18 +1,19 @@
 /** The left side: whether visitors are taken, how many wait, and one's chats. */
 
-import { initials, visitorName } from "../format.js";
+import { brief, moment, visitorName } from "../format.js";
 import { html } from "../lib.js";
 import { hasKeys } from "../shortcuts.js";
 import { rich, t } from "../words.js";
-import { Since } from "./since.js";
+import { Face } from "./face.js";
+import { Queue } from "./queue.js";
+import { LATE, Since } from "./since.js";
 
-const LATE = 120_000; // ms without an answer after which a wait stands out
 const MOST = 50; // chats at once that the buttons go up to
 
 export const Sidebar = ({ desk }) => html`
   <nav class="sidebar" aria-label=${t("desk")}>
     <${Duty} desk=${desk} />
-    <${Line} desk=${desk} />
+    <${Queue} desk=${desk} />
     <${Chats} desk=${desk} />
   </nav>
 `;
@@ -36,22 +37,6 @@ const Duty = ({ desk }) => {
                   onClick=${() => desk.setCapacity(capacity + 1)}>+</button>
         </div>
       </div>
-    </section>
-  `;
-};
-
-const Line = ({ desk }) => {
-  const { inLine: length, lineSince } = desk;
-  return html`
-    <section class="queue" aria-label=${t("line")}>
-      <h2>${t("line")}</h2>
-      <p role="status">
-        ${length === null && html`<i class="bone short"></i><span class="unseen">${t("not_known_yet")}</span>`}
-        ${length === 0 && t("line_empty")}
-        ${length > 0 && html`<b>${t("visitors", { n: length })}</b>`}
-      </p>
-      ${length > 0 && lineSince && html`
-        <p class="longest">${rich("longest", { wait: html`<${Since} from=${lineSince} late=${LATE} />` })}</p>`}
     </section>
   `;
 };
@@ -82,13 +67,14 @@ const Row = ({ chat, desk }) => {
       <button type="button" class="row ${over ? "gone" : ""} ${unread || fresh ? "new" : ""}"
               aria-current=${String(desk.selected === conversation && !desk.past)}
               onClick=${() => desk.select(conversation, { write: hasKeys() })}>
-        <span class="face ${over ? "" : presence}" aria-hidden="true">${initials(name)}</span>
+        <${Face} person=${peer} presence=${over || !desk.isSure ? "" : presence} />
         <span class="who">
           <span class="name" dir="auto">${name}</span>
-          ${!over && since && html`<span class="unseen">, ${t("waits")} </span><${Since} from=${since} late=${LATE} />`}
+          ${!over && since ? html`<span class="unseen">, ${t("waits")} </span><${Since} from=${since} late=${LATE} />`
+            : last && html`<time datetime=${last.date} title=${moment(last.date)}>${brief(last.date)}</time>`}
         </span>
         <span class="what">
-          <span class="last" dir="auto">${over ? t("over") : typing ? t("typing") : said(last)}</span>
+          <span class="last" dir="auto">${over ? t("over") : typing && desk.isSure ? t("typing") : said(last)}</span>
           ${unread > 0 && html`<span class="badge">${unread}<span class="unseen"> ${t("unread")}</span></span>`}
           ${fresh && html`<span class="badge">${t("new")}</span>`}
         </span>

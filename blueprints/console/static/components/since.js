@@ -1,12 +1,18 @@
 /** A duration that goes on counting. */
 
-import { duration } from "../format.js";
+import { duration, now } from "../format.js";
 import { Component, html } from "../lib.js";
+
+/** After so many ms without an answer a wait stands out. */
+export const LATE = 120_000;
 
 const shown = new Set();
 setInterval(() => shown.forEach((one) => one.forceUpdate()), 1000);
 
-/** How long ago *from* (ms) was; or, *down*, how long it is until then. Past *late* ms it stands out. */
+/**
+ * How long ago *from* (ms, by the server's clock) was; or, *down*, how long it is until then, by the clock
+ * here. Past *late* ms it stands out.
+ */
 export class Since extends Component {
   componentDidMount() {
     shown.add(this);
@@ -17,7 +23,7 @@ export class Since extends Component {
   }
 
   render({ from, down = false, late = Infinity, class: name = "" }) {
-    const passed = down ? from - Date.now() + 999 : Date.now() - from;
-    return html`<span class="since ${name} ${passed > late ? "late" : ""}">${duration(passed)}</span>`;
+    const passed = down ? from - Date.now() + 999 : now() - from;
+    return html`<span class="since ${name} ${passed > late ? "late" : ""}" translate="no">${duration(passed)}</span>`;
   }
 }

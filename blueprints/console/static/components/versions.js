@@ -26,7 +26,7 @@ export class Versions extends Component {
   async #restore(version) {
     this.setState({ error: "" });
     try {
-      await this.props.desk.restoreReply(version);
+      await this.props.desk.canned.restore(version);
       this.props.back();
     } catch ({ message }) {
       this.setState({ error: message });

@@ -1,0 +1,48 @@
+/** Who waits in the queue, and *Take* for one out of turn. */
+
+import { REL, visitorName, webAddress } from "../format.js";
+import { html } from "../lib.js";
+import { rich, t } from "../words.js";
+import { Face } from "./face.js";
+import { LATE, Since } from "./since.js";
+
+export const Queue = ({ desk }) => {
+  const { length, since, visitors } = desk.queue;
+  return html`
+    <section class="queue" aria-label=${t("line")}>
+      <div class="sum">
+        <h2>${t("line")}</h2>
+        <p role="status">
+          ${length === null && html`<i class="bone short"></i><span class="unseen">${t("not_known_yet")}</span>`}
+          ${length === 0 && t("line_empty")}
+          ${length > 0 && html`<b>${t("visitors", { n: length })}</b>`}
+        </p>
+        ${length > 0 && since && html`
+          <p class="longest">${rich("longest", { wait: html`<${Since} from=${since} late=${LATE} />` })}</p>`}
+      </div>
+      ${visitors?.length > 0 && html`
+        <ul tabindex="0" aria-label=${t("who_waits")}>
+          ${visitors.map((one) => html`<${Waiting} key=${one.uuid} visitor=${one} desk=${desk} />`)}
+          ${length > visitors.length && html`<li class="rest">${t("and_more", { n: length - visitors.length })}</li>`}
+        </ul>`}
+    </section>
+  `;
+};
+
+const Waiting = ({ visitor, desk }) => {
+  const { uuid, question, page, since } = visitor;
+  const name = visitorName(visitor);
+  const address = webAddress(page);
+  return html`
+    <li class="waiting">
+      <${Face} person=${visitor} />
+      <p class="who"><b dir="auto">${name}</b><${Since} from=${Date.parse(since)} late=${LATE} /></p>
+      ${question && html`<p class="question" dir="auto" title=${question}>${question}</p>`}
+      ${page && html`<p class="page">${address
+        ? html`<a href=${address} target="_blank" rel=${REL} title=${page}>${page.replace(/^https?:\/\//, "")}</a>` : page}</p>`}
+      ${desk.mayTake && html`
+        <button type="button" aria-label=${t("take_this", { name })} disabled=${desk.queue.taking !== ""}
+                onClick=${() => desk.serve(uuid)}>${t("take")}</button>`}
+    </li>
+  `;
+};

@@ -1,0 +1,38 @@
+/**
+ * What is pasted or dropped on the page. A browser opens a file or a link that is dropped beside a
+ * box in place of the page, with all that was being written; what is pasted beside one is lost.
+ */
+
+const TEXT_FIELD = "input:not([type=checkbox]), textarea";
+
+const hasFiles = (data) => Boolean(data?.types.includes("Files"));
+const isField = ({ target }) => Boolean(target.closest?.(TEXT_FIELD));
+const isFree = () => !document.querySelector("dialog[open]");
+
+/** Call *actions*: `text(text)` for what belongs into the box of the chat, `files()` for what nothing is done with. */
+export function receive(actions) {
+  addEventListener("dragover", (event) => {
+    if (hasFiles(event.dataTransfer) || !isField(event)) event.preventDefault(); // it is ours to take
+  });
+  addEventListener("drop", (event) => {
+    const { dataTransfer: data } = event;
+    if (!hasFiles(data) && isField(event)) return;
+    event.preventDefault();
+    if (hasFiles(data)) actions.files();
+    else put(data.getData("text/plain") || data.getData("text/uri-list"));
+  });
+  addEventListener("paste", (event) => {
+    const { clipboardData: data } = event;
+    const text = data?.getData("text/plain"); // a table is both, text and picture
+    if (hasFiles(data) && !text) {
+      event.preventDefault();
+      actions.files();
+    } else if (!isField(event)) {
+      put(text);
+    }
+  });
+
+  function put(text) {
+    if (text && isFree()) actions.text(text);
+  }
+}

@@ -1,0 +1,22 @@
+/** Where the unread of each chat begins, or began when it was opened: the line "new" stands there. */
+
+export class Marks {
+  #begins = new Map(); // conversation → `seq`
+
+  /** The `seq` above which the line stands; undefined: there is none. */
+  of(conversation) {
+    return this.#begins.get(conversation);
+  }
+
+  /** Something of *chat* is not read yet, if there is. */
+  set({ conversation, messages, unread }) {
+    if (!unread || this.#begins.has(conversation)) return;
+    const theirs = messages.filter(({ own, author, seq }) => !own && !author && seq);
+    this.#begins.set(conversation, (theirs.at(-unread) ?? theirs[0])?.seq);
+  }
+
+  /** The line is not needed any more. */
+  remove(conversation) {
+    this.#begins.delete(conversation);
+  }
+}

@@ -1,0 +1,143 @@
+"""Who waits: seen by waiters, and taken out of turn where the site allows it."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+
+from testkit import LiveServer
+
+from .conftest import Axe, Run, Screenshot, View, Visit
+from .console import arrived, box, chat, chats, expect_chosen, get_ready, link
+from .guest import Guest
+
+pytestmark = pytest.mark.browser
+
+PEOPLE = [
+    ("cust-1", "Ann Berg", "https://shop.example/tables/oak?x=1", "Do you deliver to Norway?"),
+    ("cust-2", "李明", "", "您好，请问可以换尺码吗？"),
+    ("cust-3", "Cleo", "https://shop.example/" + "long/" * 40, "A question. " * 20),
+    ("anonymous-3fQ7Kq2x", "", "", ""),
+]
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
+
+
+def come(server: LiveServer, stack: ExitStack) -> list[Guest]:
+    """They join, one after the other."""
+    guests = []
+    for sub, name, page, question in PEOPLE:
+        guests.append(stack.enter_context(Guest(server, sub, name, page, question=question)))
+        guests[-1].hears("connect_queue")
+    return guests
+
+
+def queue(page: Page) -> Locator:
+    return page.get_by_role("region", name="In line")
+
+
+def waiting(page: Page) -> Locator:
+    return queue(page).get_by_role("listitem")
+
+
+def test_who_waits_is_seen_with_question_page_and_wait(
+    run: Run, env: dict[str, str], visit: Visit, axe: Axe, screenshot: Screenshot, view: View
+) -> None:
+    server = run(env=env)
+    ada = arrived(visit(link(server), **view))
+    with ExitStack() as stack:
+        guests = come(server, stack)
+        expect(waiting(ada)).to_have_count(4)
+        expect(queue(ada)).to_contain_text("4 visitors")
+        first = waiting(ada).first
+        expect(first).to_contain_text("Ann Berg")
+        expect(first).to_contain_text("Do you deliver to Norway?")
+        expect(first.get_by_role("link")).to_have_text("shop.example/tables/oak")
+        expect(first.locator(".picture")).to_have_text("AB")
+        expect(first.locator(".since")).to_have_text(re.compile(r"^[1-9]\d* sec$"))
+        before = first.locator(".since").inner_text()
+        expect(first.locator(".since")).not_to_have_text(before)
+        expect(waiting(ada).nth(1)).to_contain_text("您好")
+        screenshot(ada, "console-queue")
+        axe(ada)
+        guests[0].tells("connect", question="And to Sweden?")
+        guests[1].tells("disconnect")
+        expect(waiting(ada)).to_have_count(3)
+        expect(waiting(ada).first).to_contain_text("And to Sweden?")
+        assert ada.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        get_ready(ada)
+        expect(chats(ada)).to_have_count(3)
+        expect(waiting(ada)).to_have_count(0)
+
+
+def test_one_is_taken_out_of_turn(run: Run, env: dict[str, str], visit: Visit) -> None:
+    """By keyboard; the chat opens, to be answered at once."""
+    server = run(env={**env, "CSAPP_MAX_USERS_PER_WAITER": "1"})
+    ada = get_ready(arrived(visit(link(server))))
+    with ExitStack() as stack:
+        served = stack.enter_context(Guest(server, "dan", "Dan"))
+        served.is_served()
+        guests = come(server, stack)
+        expect(waiting(ada)).to_have_count(4)
+        take = queue(ada).get_by_role("button", name="Take Cleo")
+        take.click()
+        expect(ada.get_by_role("alert")).to_contain_text("as many chats as you take at once")
+        ada.get_by_role("button", name="Close", exact=True).click()
+        served.leaves()
+        guests[0].is_served()
+        expect(waiting(ada)).to_have_count(3)
+        ada.get_by_role("button", name="Away", exact=True).click()
+        ada.get_by_role("button", name="More chats at once").click()
+        take.focus()
+        ada.keyboard.press("Enter")
+        guests[2].is_served()
+        expect_chosen(ada, "Cleo")
+        expect(box(ada, "Cleo")).to_be_focused()
+        expect(waiting(ada)).to_have_count(2)
+
+
+def test_where_everybody_is_served_in_turn(run: Run, env: dict[str, str], visit: Visit) -> None:
+    server = run(env={**env, "CSAPP_TAKE": "off"})
+    ada = arrived(visit(link(server)))
+    with ExitStack() as stack:
+        come(server, stack)
+        expect(waiting(ada)).to_have_count(4)
+        expect(queue(ada).get_by_role("button")).to_have_count(0)
+        queue(ada).get_by_role("list").focus()  # it scrolls by keyboard
+        expect(queue(ada).get_by_role("list")).to_be_focused()
+
+
+def test_who_has_gone_meanwhile_is_not_taken(run: Run, env: dict[str, str], visit: Visit) -> None:
+    server = run(env=env)
+    page = visit(f"{server.url}/healthz", expected=("404",))
+    deaf = []
+
+    def between(here: WebSocketRoute) -> None:
+        there = here.connect_to_server()
+
+        def pass_on(text: str | bytes) -> None:
+            if not deaf or json.loads(text)["type"] != "queue_status":
+                here.send(text)
+
+        there.on_message(pass_on)
+
+    page.route_web_socket(re.compile("/v1/ws/"), between)
+    page.goto(link(server))
+    ada = arrived(page)
+    with Guest(server, "ann", "Ann", question="Hello?") as ann:
+        ann.hears("connect_queue")
+        expect(waiting(ada)).to_have_count(1)
+        deaf.append(True)
+        ann.tells("disconnect")
+        ann.hears("disconnected")
+        queue(ada).get_by_role("button", name="Take Ann").click()
+        expect(ada.get_by_role("alert")).to_contain_text("does not wait any more")
+        expect(chat(ada, "Ann")).to_have_count(0)
