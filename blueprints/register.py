@@ -19,6 +19,7 @@ from . import (
     refusals,
     search,
     sockets,
+    steady,
     visits,
 )
 from .console import pages as console
@@ -33,6 +34,7 @@ DOORS = (sockets, auth, api, canned, search, ops, kit, widget, console)
 def register(app: Flask, extension: Extension, url_prefix: str) -> None:
     """Hang all doors into *app* under *url_prefix* (empty: the root)."""
     extension.doors = tuple(door.blueprint(extension) for door in DOORS)
+    steady.hang(app)
     other_extensions.hang(extension.doors)
     for blueprint in extension.doors:
         refusals.hang(blueprint, extension.server)

@@ -94,15 +94,19 @@ class _Talking:
 class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
     """Registers WebSocket routes on csapp's transport; a host's own `Sock` is not concerned.
 
-    *check* judges a request while it can still be answered with HTTP: it
-    raises `handshake.HandshakeError` or `Refused`. *accept* then makes the
-    connection. A handler gets it and runs until it ends.
+    *can_carry* judges the web server, and *check* the request, while it can still be
+    answered with HTTP: they raise `Refused`. *accept* then makes the connection. A handler
+    gets it and runs until it ends.
     """
 
     def __init__(
-        self, check: Callable[[Environ], None], accept: Callable[[Environ], Connection]
+        self,
+        can_carry: Callable[[Environ], None],
+        check: Callable[[Environ], None],
+        accept: Callable[[Environ], Connection],
     ) -> None:
         super().__init__()
+        self._can_carry = can_carry
         self._check = check
         self._accept = accept
 
@@ -115,6 +119,7 @@ class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
             @wraps(handler)
             def open_socket(**variables: Any) -> Response:
                 try:
+                    self._can_carry(request.environ)
                     request.environ[handshake.ACCEPTING] = handshake.check(request.environ)
                     self._check(request.environ)
                 except handshake.HandshakeError as error:
@@ -152,7 +157,7 @@ def blueprint(extension: Extension) -> Blueprint:
     """`/v1/ws/user/connect` and `/v1/ws/waiter/connect`."""
     server = extension.server
     doors = Door("csapp_sockets", __name__)
-    sock = ChatSock(lambda environ: _check(environ, server), server.accept)
+    sock = ChatSock(server.check_web_server, lambda environ: _check(environ, server), server.accept)
 
     @sock.route("/v1/ws/user/connect", doors)
     def user_connect(connection: Connection) -> None:

@@ -2,15 +2,17 @@
 
 An application may wrap every body in an envelope, answer everything with 200, set
 headers on all that it answers; and `app.response_class` may be a class of its own, into
-which Flask turns every response of another one.
+which Flask turns every response of another one. A hook may return another response, or
+fail because an answer of the chat is nothing that it knows.
 """
 
 from __future__ import annotations
 
+import gzip
 from functools import cache
 from typing import Any, NamedTuple
 
-from flask import Response, current_app
+from flask import Flask, Response, current_app, request, request_finished
 
 from .reached import is_reached
 
@@ -24,8 +26,17 @@ KEPT = (
     "X-Content-Type-Options",
 )
 
-#: headers that belong to a body
+#: headers that belong to a body, and are kept with it
 OF_BODY = ("Content-Type", "Content-Encoding")
+
+#: others that say something of a body
+ABOUT_BODY = ("Content-Length", "ETag")
+
+#: headers that an answer may have several times
+SEVERAL = ("Set-Cookie", "Vary")
+
+#: where the WSGI environment has the answer of a door
+ANSWER = "csapp.answer"
 
 #: of a host's that go where a door has the header beside: it cannot know what it would report
 GONE = {"Content-Security-Policy-Report-Only": "Content-Security-Policy"}
@@ -39,19 +50,44 @@ def of_host(mixin: type, **options: Any) -> Any:
     return _joined(mixin, kind)(**options)
 
 
+def hang(app: Flask) -> None:
+    """Let what a door of *app* answers go out, also where a hook returns another response."""
+    request_finished.connect(_stand_in_for_ours, app)
+
+
+def _stand_in_for_ours(_app: Flask, response: Response, **_: Any) -> None:
+    answer = request.environ.get(ANSWER)
+    if answer is not None and response is not answer and not isinstance(response, _StandIn):
+        _stand_in(response, answer)
+
+
 def keep(response: Response) -> Response:
     """For `Blueprint.after_request`: an answer of ours stays as it is by now.
 
-    Its status, its body where that is no stream, and `KEPT`.
+    Its status, its type, its body where that is no stream, and `KEPT`.
     """
-    if not is_reached() or response.status_code < 200:
+    if not is_reached():
+        return response
+    if (answer := request.environ.get(ANSWER)) is not None:
+        # A hook has failed with that one, and Flask makes a 500 of it. The log has the traceback.
+        return _stand_in(response, answer)
+    request.environ[ANSWER] = response
+    if response.status_code < 200:
         return response
     body = b"".join(response.iter_encoded()) if response.is_sequence else None
-    names = (*KEPT, *(OF_BODY if body is not None else ()))
+    names = (*KEPT, *(OF_BODY if body is not None else OF_BODY[:1]))
     headers = {name: response.headers.get(name) for name in names}
     kind: Any = type(response)
     response.__class__ = _joined(_Steady, kind)
     response.kept = _Kept(response.status_code, headers, body)  # type: ignore[attr-defined]
+    return response
+
+
+def _stand_in(response: Response, answer: Response) -> Response:
+    """*response*, in whose place *answer* goes out, with the headers of both."""
+    kind: Any = type(response)
+    response.__class__ = _joined(_StandIn, kind)
+    response.answer = answer  # type: ignore[attr-defined]
     return response
 
 
@@ -73,6 +109,22 @@ class _Steady:
 
     kept: _Kept
 
+    def get_data(self, as_text: bool = False) -> Any:
+        """See `werkzeug.wrappers.Response`. A hook reads what is written, packed or not."""
+        data: bytes = super().get_data()  # type: ignore[misc]
+        if data == self.kept.body and self.kept.headers.get("Content-Encoding") == "gzip":
+            data = gzip.decompress(data)
+        return data.decode() if as_text else data
+
+    @property
+    def data(self) -> Any:
+        """The same: what Werkzeug has here asks its own `get_data`."""
+        return self.get_data()
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        self.set_data(value)  # type: ignore[attr-defined]
+
     def get_wsgi_headers(self, environ: Any) -> Any:
         """See `werkzeug.wrappers.Response`."""
         response: Any = self
@@ -92,3 +144,20 @@ class _Steady:
             if kept[beside] is not None:
                 headers.remove(name)
         return headers
+
+
+class _StandIn:
+    """Goes out as the answer of a door, with the headers that only this response has: cookies."""
+
+    answer: Response
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        response: Any = self
+        answer: Response = response.__dict__.pop("answer")  # each would hold the other
+        for name, value in response.headers.items():
+            has = answer.headers.getlist(name)
+            is_missing = value not in has if name in SEVERAL else not has
+            if is_missing and name not in (*OF_BODY, *ABOUT_BODY):
+                answer.headers.add(name, value)
+        answer.call_on_close(response.close)
+        return answer(environ, start_response)

@@ -392,12 +392,10 @@ class ChatServer:
     def admit(self, environ: dict[str, Any], address: str) -> None:
         """Judge a request for a connection from *address* before it is answered.
 
-        Raises `Refused`: 503 while draining, when full, or under a web server
-        that cannot carry a chat; 429 for too many from one address.
+        Raises `Refused`: 503 while draining or when full, 429 for too many from one address.
         """
         if self.draining:
             raise Refused(503, ErrorCode.UNAVAILABLE, "the server restarts", RETRY)
-        self._check_web_server(environ)
         try:
             self.house  # noqa: B018  # started before the first connection needs it
         except UNAVAILABLE:  # the log has the reason
@@ -411,7 +409,8 @@ class ChatServer:
             raise Refused(503, ErrorCode.UNAVAILABLE, "this server is full", RETRY)
         environ[EXPECTED] = self.bounds.expected(address)
 
-    def _check_web_server(self, environ: Mapping[str, Any]) -> None:
+    def check_web_server(self, environ: Mapping[str, Any]) -> None:
+        """Raises `Refused`, with 503, under a web server that cannot carry a chat."""
         if what := self.unfit(environ):
             self._say("web server", logging.CRITICAL, "no chat is possible: %s", what)
             raise Refused(503, ErrorCode.UNAVAILABLE, what)

@@ -10,7 +10,10 @@ from typing import Any
 SOCKETS = ("gunicorn.socket", "werkzeug.socket")
 
 #: what web servers say of themselves and of whoever asks, and test clients do not
-_SIGNS = ("SERVER_SOFTWARE", "REMOTE_PORT")
+_SIGNS = ("SERVER_SOFTWARE", "REMOTE_PORT", "uwsgi.version")
+
+#: what is true of web servers that say nothing of themselves, and of no test client
+_AT_ONCE = ("wsgi.multithread", "wsgi.multiprocess")
 
 _REMEDY = "use gunicorn -k gevent"
 _UWSGI = f"uWSGI keeps its sockets; {_REMEDY}"
@@ -26,17 +29,17 @@ def unfit(environ: Mapping[str, Any], *, shared: bool) -> str:
 
     *shared*: several processes are one desk.
     """
-    if environ.get("wsgi.multiprocess") and not shared:
-        return "several workers without CSAPP_REDIS_URL are separate desks; run one worker"
     if type(environ.get("wsgi.input")).__module__ == "gevent.pywsgi":
         # simple-websocket would take its socket unpatched, and stop the loop with it
         return f"gevent.pywsgi cannot carry a chat; {_REMEDY}"
     if "uwsgi.version" in environ:  # with --gevent it says that it serves one request at a time
         return _UWSGI
-    if not environ.get("wsgi.multithread"):
-        return f"this web server serves one request at a time; {_REMEDY}"
     if not any(environ.get(name) for name in SOCKETS):
         return f"this web server (such as waitress) keeps its sockets; {_REMEDY}"
+    if environ.get("wsgi.multiprocess") and not shared:
+        return "several workers without CSAPP_REDIS_URL are separate desks; run one worker"
+    if not environ.get("wsgi.multithread"):
+        return f"this web server serves one request at a time; {_REMEDY}"
     return ""
 
 
@@ -47,4 +50,6 @@ def socket_of(environ: Mapping[str, Any]) -> Any:
 
 def is_test_client(environ: Mapping[str, Any]) -> bool:
     """Whether no web server made *environ*: a host's tests may ask for tokens all the same."""
-    return not any(name in environ for name in (*_SIGNS, *SOCKETS))
+    if any(name in environ for name in (*_SIGNS, *SOCKETS)):
+        return False
+    return not any(environ.get(name) for name in _AT_ONCE)

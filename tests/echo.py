@@ -38,7 +38,11 @@ def context() -> Context:
 
 
 app = Flask(__name__)
-sock = ChatSock(lambda environ: None, lambda environ: Connection(environ, context()))
+sock = ChatSock(
+    lambda environ: None,
+    lambda environ: None,
+    lambda environ: Connection(environ, context()),
+)
 
 
 @app.get("/")

@@ -274,6 +274,20 @@ def test_which_web_servers_can_carry_a_chat(environ, fits):
     assert not webserver.is_test_client(environ)
 
 
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"wsgi.multithread": True},
+        {"wsgi.multiprocess": True},  # Hypercorn, a2wsgi
+        {"uwsgi.version": b"2.0"},  # --http-socket tells no port
+    ],
+)
+def test_a_web_server_that_does_not_name_itself_is_no_test_client(environ):
+    assert not webserver.is_test_client(environ)
+    why = webserver.unfit(environ, shared=False)
+    assert "keeps its sockets" in why, "one worker would not help"
+
+
 def test_a_hosts_own_tests_get_tokens(app):
     """Flask's test client is no web server: there is no chat to be refused."""
     client = app.test_client()
@@ -327,6 +341,8 @@ def test_an_unfit_web_server_says_so_everywhere(unfit):
         status, answer = asked(server, "POST", path)
         assert (status, answer["code"]) == (503, "unavailable"), path
         assert why in answer["message"]
+    status, answer = asked(server, "GET", USER)  # as somebody looks in a browser
+    assert (status, answer["code"]) == (503, "unavailable")
     for _ in range(3):
         with Raw(server) as raw:
             raw.send(request(USER))

@@ -155,6 +155,82 @@ def test_bodies_that_the_application_packs(app):
     assert b"<html" in gzip.decompress(page.data)
 
 
+@pytest.mark.parametrize(
+    "instead",
+    [
+        lambda answer: Response("the shop's page", mimetype="text/html"),
+        lambda answer: {"code": 0, "data": answer.get_json(silent=True)},
+        lambda answer: (answer.get_data(), 200, {"Content-Type": "text/html"}),
+    ],
+    ids=["page", "envelope", "copy"],
+)
+def test_a_hook_that_returns_another_response(app, instead):
+    @app.after_request
+    def of_its_own(answer: Response) -> Response:
+        session["asked"] = True  # in a cookie of the response that the hook returns
+        other = app.make_response(instead(answer))
+        other.headers["Vary"] = "Cookie"
+        other.headers["X-Shop"] = "1"
+        return other
+
+    client = embedded(app)
+    answer = client.post(TOKEN)
+    assert answer.json["sub"].startswith("anonymous-")
+    assert (answer.headers["Cache-Control"], answer.headers["X-Shop"]) == ("no-store", "1")
+    assert [cookie.partition("=")[0] for cookie in answer.headers.getlist("Set-Cookie")] == [
+        "session"
+    ]
+    refused = client.post(TOKEN, headers={"Origin": "https://elsewhere.example"})
+    assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
+    assert client.get(f"{PREFIX}/waiter").text.startswith("<!doctype html>\n<html")
+    script = client.get(f"{PREFIX}/widget.js", headers={"Accept-Encoding": "gzip"})
+    assert gzip.decompress(script.data).startswith(b"(() => {")
+    assert set(script.headers.getlist("Vary")) == {"Accept-Encoding", "Cookie"}
+    assert client.get("/").text != "", "what is the shop's is what the hook returns"
+
+
+def test_a_hook_that_fails_with_what_it_does_not_know(app, caplog):
+    @app.after_request
+    def count(answer: Response) -> Response:
+        answer.headers["X-Count"] = str(len(answer.get_json()["items"]))
+        return answer
+
+    app.add_url_rule("/own", "own", lambda: {"items": []})
+    client = embedded(app)
+    assert client.get("/own").headers["X-Count"] == "0"
+    assert client.post(TOKEN).json["sub"].startswith("anonymous-")
+    assert client.get(f"{PREFIX}/widget.js").mimetype == "text/javascript"
+    assert "KeyError: 'items'" in caplog.text, "the log says what fails"
+
+
+def test_a_hook_that_reads_every_body_as_text(app):
+    """A log of all answers. What is packed is text all the same."""
+    read: list[str] = []
+
+    @app.after_request
+    def note(answer: Response) -> Response:
+        read.extend([answer.get_data(as_text=True), answer.data.decode()])
+        return answer
+
+    answer = embedded(app).get(f"{PREFIX}/widget.js", headers={"Accept-Encoding": "gzip"})
+    assert answer.status_code == 200
+    text = gzip.decompress(answer.data).decode()
+    assert read == [text, text]
+
+
+def test_a_hook_that_clears_all_headers(app):
+    @app.after_request
+    def clear(answer: Response) -> Response:
+        answer.headers.clear()
+        answer.headers["Content-Type"] = "text/html"
+        return answer
+
+    client = embedded(app)
+    for path in ("/widget.js", "/csapp-static/console/main.js"):
+        assert client.get(PREFIX + path).mimetype == "text/javascript", path
+    assert client.post(TOKEN).mimetype == "application/json"
+
+
 def test_what_has_not_changed_is_not_sent_again(app):
     @app.after_request
     def ask(response: Response) -> Response:
