@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import re
 import secrets
 import time
 import unicodedata
@@ -21,7 +22,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer, want_bytes
 
@@ -134,16 +134,22 @@ AVATARS = (
 )
 
 
+#: with a host. `urlsplit` remembers what it has split, also of somebody who is erased
+_HTTP_URL = re.compile(
+    r"https?://([^/?#@\s]*@)?(\[[0-9a-f:.]+\]|[^/?#@:\[\]\s]+)(:\d*)?([/?#]|\Z)", re.IGNORECASE
+)
+
+
 def avatar_text(value: Any) -> str:
     """*value* if it is the address of a picture (`AVATARS`), else nothing. Never raises."""
     try:
         text = "" if value is None else str(value)
-        parts = urlsplit(text)
-        is_url = text[:1] != " " and parts.scheme in ("http", "https") and bool(parts.hostname)
-    except Exception:  # of the host's own objects; half an address in brackets
+    except Exception:  # of the host's own objects
+        return ""
+    if len(text) > MAX_AVATAR or not is_unicode(text):
         return ""
     is_path = text.startswith("/") and text[1:2] not in ("/", "\\")  # those name a host
-    if len(text) > MAX_AVATAR or not (is_path or is_url) or not is_unicode(text):
+    if not (is_path or _HTTP_URL.match(text)):
         return ""
     return "" if any(unicodedata.category(one) == "Cc" for one in text) else text
 

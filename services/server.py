@@ -221,7 +221,7 @@ class ChatServer:
             self._sweep_daily(store, runtime, wheel)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
-        self.welcome = Welcome(settings, switchboard.desk, store, runtime, self.clock)
+        self.welcome = Welcome(settings, switchboard.desk, store, runtime, wheel, self.clock)
         return House(
             settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations,
             self.bounds,

@@ -16,6 +16,7 @@ from .desk.port import Desk, DeskUnavailable, Face
 from .history.port import Store, StoreError
 from .runtime import Runtime
 from .settings import Settings, TeamShown
+from .timers import Wheel
 
 #: waiters that are shown
 TEAM = 4
@@ -43,7 +44,12 @@ class _Lately(Generic[T]):
         self._lock = threading.Lock()
         self._found: tuple[float, T] | None = None  # until when, and what
 
+    def forget(self) -> None:
+        """What was found is nobody's business any more."""
+        self._found = None
+
     def get(self) -> T:
+        """What was found, now or a moment ago."""
         known = self._found
         if known is not None and self._runtime.now() < known[0]:
             return known[1]
@@ -64,8 +70,15 @@ class Welcome:
     """Asks *desk* and *store*, which is None where nothing is kept."""
 
     def __init__(
-        self, settings: Settings, desk: Desk, store: Store | None, runtime: Runtime, clock: Clock
+        self,
+        settings: Settings,
+        desk: Desk,
+        store: Store | None,
+        runtime: Runtime,
+        wheel: Wheel,
+        clock: Clock,
     ) -> None:
+        self._wheel = wheel
         self._desk = desk
         self._store = store
         self._runtime = runtime
@@ -86,6 +99,7 @@ class Welcome:
         return self._reply.get() if self._store is not None else None
 
     def _find_team(self) -> list[Face]:
+        self._wheel.after(TEAM_FRESH, self._team.forget)  # one of them may be erased by then
         try:
             return self._desk.team(TEAM)
         except DeskUnavailable:

@@ -37,9 +37,12 @@ from .test_operation import run
 SUBJECT = "quittenbrot-4711"
 NAME = "Zwetschgenmus Paradeiser"
 PAGE = "https://shop.example/mirabellengelee"
+AVATAR = "/berberitzen.png"
+QUESTION = "Where are my rosinenbrötchen?"
 WORDS = [f"{fruit}{number}" for number in range(8) for fruit in ("sanddornsaft", "schlehenlikör")]
 #: nothing of this may be found anywhere
-MARKS = [SUBJECT, "zwetschgenmus", "paradeiser", "mirabellengelee", "sanddornsaft", "schlehenlik"]
+MARKS = [SUBJECT, "zwetschgenmus", "paradeiser", "mirabellengelee", "sanddornsaft", "schlehenlik",
+         "berberitzen", "rosinenbr"]  # fmt: skip
 
 
 def _until(client: Client, kind: str) -> dict[str, Any]:
@@ -58,10 +61,14 @@ class Life:
     """A visitor talks with a waiter who is on another server where there is one."""
 
     def __init__(self, servers: list[LiveServer]) -> None:
-        self.user = self.come(servers[0], "user", SUBJECT, NAME)
+        self.user = self.come(servers[0], "user", SUBJECT, NAME, AVATAR)
         self.waiter = self.come(servers[-1], "waiter", "wim", "Wim")
+        self.user.say("connect", {"page": PAGE, "question": QUESTION})
+        _until(self.user, "connect_queue")
+        self.waiter.say("get_queue")
+        (seen,) = _until(self.waiter, "queue")["payload"]["visitors"]
+        assert seen["question"] == QUESTION
         self.waiter.say("ready")
-        self.user.say("connect", {"page": PAGE})
         _until(self.user, "connect_success")
         met = _until(self.waiter, "new_connection")
         self.to = met["payload"]["uuid"]
@@ -72,9 +79,10 @@ class Life:
             _until(other, "message_text")
 
     @staticmethod
-    def come(server: LiveServer, role: str, sub: str, name: str) -> Client:
+    def come(server: LiveServer, role: str, sub: str, name: str, avatar: str = "") -> Client:
         client = Client(server, role)
-        client.say("auth", {"token": server.token(role, sub, name), "version": 2})
+        token = server.token(role, sub, name, avatar=avatar)
+        client.say("auth", {"token": token, "version": 2})
         _until(client, "auth_success")
         return client
 

@@ -16,7 +16,7 @@ from testkit.server import SECRET
 from .raw import KEY, Raw
 
 PATHS = [
-    "/", "/waiter", "/widget.js", "/healthz", "/readyz", "/metrics", "/v1/status",
+    "/", "/waiter", "/widget.js", "/healthz", "/readyz", "/metrics", "/v1/status", "/v1/welcome",
     "/v1/ws/user/connect", "/v1/ws/waiter/connect", "/v1/visitor/token", "/v1/waiter/login",
     "/v1/waiter/logout", "/v1/canned", "/v1/canned/1", "/v1/search?q=x", "/nothing",
 ]  # fmt: skip

@@ -50,6 +50,7 @@ def everybody_is_told(server: LiveServer) -> None:
     """Every door that needs the database or the desk says the same, and no page of HTML."""
     for method, path, body in [
         ("GET", "/v1/status", None),
+        ("GET", "/v1/welcome", None),
         ("GET", "/metrics", None),
         ("POST", "/v1/waiter/login", LOGIN),
         ("POST", "/v1/waiter/logout", None),

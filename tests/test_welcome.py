@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -27,12 +29,22 @@ class Runtime:
 
     def __init__(self) -> None:
         self.time = 100.0
+        self.timers: list[tuple[float, Callable[[], None]]] = []
 
     def now(self) -> float:
         return self.time
 
     def blocking(self, function: Any) -> Any:
         return function()
+
+    def after(self, seconds: float, call: Callable[[], None]) -> None:
+        """As a wheel; `run_out` calls what is due."""
+        self.timers.append((self.time + seconds, call))
+
+    def run_out(self) -> None:
+        for due, call in self.timers:
+            if due <= self.time:
+                call()
 
 
 class Asked:
@@ -59,7 +71,7 @@ class Asked:
 
 def welcome(asked: Asked, runtime: Runtime, **settings: str) -> Welcome:
     loaded = Settings.load({"CSAPP_SECRET_KEY": SECRET, **settings})
-    return Welcome(loaded, asked, asked, runtime, Clock())  # type: ignore[arg-type]
+    return Welcome(loaded, asked, asked, runtime, runtime, Clock())  # type: ignore[arg-type]
 
 
 def test_desk_and_history_are_asked_seldom():
@@ -85,6 +97,23 @@ def test_a_few_answers_are_nothing_to_go_by():
     asked.times = [1] * ENOUGH
     runtime.time += REPLY_FRESH
     assert shown.reply() == 1, "never 0 s"
+
+
+def test_who_was_shown_is_forgotten_though_nobody_asks_again():
+    asked, runtime = Asked(), Runtime()
+    shown = welcome(asked, runtime)
+    asked.faces = [Face(Named("Ada"), "")]
+    face = weakref.ref(asked.faces[0].name)
+    shown.team()
+    asked.faces = []
+    assert face() is not None
+    runtime.time += TEAM_FRESH
+    runtime.run_out()
+    assert face() is None
+
+
+class Named(str):
+    """A name that a weak reference can tell of."""
 
 
 def test_what_is_out_of_reach_is_left_out():

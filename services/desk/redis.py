@@ -388,8 +388,9 @@ class RedisDesk:
         def settle(answers: list[Any]) -> None:
             if not answers and (own := self._own.get(user)):
                 own.talk = own.talk or talk
-                own.question = own.question if question is None else question
-                own.page = page or own.page
+                if not own.chats:
+                    own.question = own.question if question is None else question
+                    own.page = page or own.page
 
         place = "" if ticket is None else ticket
         asked = "" if question is None else f"={question}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-from services.desk.memory import MemoryDesk
+from services.desk.memory import MemoryDesk, User
 from services.desk.port import Figures, Matched, Role
 
 from .conformance import GRACE, DeskConformance
@@ -72,3 +72,23 @@ def test_a_matched_user_who_asks_again_counts_once() -> None:
         desk.ready("Wanda")
     assert desk.take_events() == [Matched("Ann", "Wanda")]
     assert desk.figures().users_served == 1
+
+
+class Counted(dict[str, User]):
+    """Counts who is looked up."""
+
+    count = 0
+
+    def __getitem__(self, uuid: str) -> User:
+        self.count += 1
+        return super().__getitem__(uuid)
+
+
+def test_a_look_at_the_queue_looks_at_so_many_and_no_more() -> None:
+    clock = Clock()
+    desk = MemoryDesk(capacity=1, max_queue=5000, grace=GRACE, now=clock, wall=clock)
+    users_connect(desk, *(f"user {number}" for number in range(5000)))
+    desk._users = Counted(desk._users)
+    length, users = desk.waiting(50)
+    assert (length, len(users), desk._users.count) == (5000, 50, 50)
+    assert users[49].uuid == "user 49"

@@ -14,7 +14,9 @@ from services.desk.own_people import OwnPeople
 from services.desk.port import (
     AddressFull,
     Departed,
+    DeskUnavailable,
     Event,
+    Face,
     Known,
     Matched,
     Moved,
@@ -208,6 +210,38 @@ def test_after_a_flush_whose_waiter_has_come_as_somebody_new_waits_in_front(
     c.ready("another Wanda", 1)
     (matched,) = of_kind(office.hears(c), Matched)
     assert (matched.user, matched.talk) == ("Ann", 101)
+    office.close()
+
+
+def test_after_a_flush_waiters_see_who_waits_as_before_and_take_nobody_at_once(
+    own_server: RedisServer, clock: Clock
+) -> None:
+    office = Office(own_server.url, clock)
+    a, b = office.hire("a"), office.hire("b")
+    a.arrive(Role.WAITER, "wanda", "Wanda", "Wanda W.", avatar="/wanda.png")
+    a.ready("Wanda", 1)
+    b.arrive(Role.USER, "ann", "Ann", "Ann A.", avatar="/ann.png")
+    b.connect("Ann", question="served at once", page="/a")
+    b.connect("Ann", question="and served")
+    b.arrive(Role.USER, "bob", "Bob", "Bob B.", avatar="/bob.png")
+    b.connect("Bob", question="why?", page="/b")
+    for desk in (a, b):
+        office.hears(desk)
+    before = a.waiting(9)
+    assert before.users[0][:5] == ("Bob", "Bob B.", "/bob.png", "why?", "/b")
+    assert b._own["Ann"].question == ""
+    own_server.flush()
+    b.tick()
+    a.tick()
+    with pytest.raises(DeskUnavailable):
+        a.take("Bob", "Wanda")  # it is not known yet whom all others serve
+    they_live(clock, 2.0, a, b)
+    assert a.waiting(9).users[0][:5] == before.users[0][:5]
+    assert a.team(4) == [Face("Wanda W.", "/wanda.png")]
+    a.ready("Wanda", 2)
+    assert b._own["Bob"].question == "why?", "not heard yet"
+    office.hears(b)
+    assert b._own["Bob"].question == ""
     office.close()
 
 

@@ -107,6 +107,13 @@ def test_users_of_a_waiter_who_is_lost_elsewhere_are_told_so(a, b, come):
     until(user, "connect_queue")
 
 
+def test_the_team_is_that_of_all_workers(a, b, come):
+    ada = come(a, "waiter", "ada")
+    asked = ada.say("ready")
+    until(ada, "ready", reply_id=asked)
+    assert json.loads(b.get("/v1/welcome"))["team"] == [{"name": "Ada", "avatar": ""}]
+
+
 def test_who_waits_is_seen_and_taken_on_another_worker(a, b, come):
     ann, bob = come(b, "user", "ann"), come(b, "user", "bob")
     for user, question in ((ann, "first?"), (bob, "second?")):
