@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import gzip
 import mimetypes
-import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,34 +19,20 @@ from services.wire.codes import ErrorCode
 
 from ..answers import problem
 from .bundle import BLUEPRINTS, bundle
+from .lean import lean
 
 #: what is written to be read
 TEXTS = (".js", ".css", ".json")
 
 #: modules that travel with all that they import
-BUNDLES = ("widget/widget.js", "widget/panel.js", "widget/csapp-client.js")
-
-_BEHIND = re.compile(r" // | /\* .* \*/$")
-_QUOTES = "\"'`"
-
-
-def lean(text: str) -> str:
-    """*text* without comments on lines of their own or behind code, and without indentation."""
-    kept: list[str] = []
-    inside = False
-    for line in map(str.strip, text.splitlines()):
-        inside = inside or line.startswith("/*")
-        if not inside and line and not line.startswith("//"):
-            kept.append(_code(line))
-        inside = inside and not line.endswith("*/")
-    return "\n".join(kept) + "\n"
-
-
-def _code(line: str) -> str:
-    """*line* without the comment behind it; where that may be inside of a string, all of it."""
-    found = _BEHIND.search(line)
-    code = line[: found.start()] if found else line
-    return line if any(code.count(quote) % 2 for quote in _QUOTES) else code.rstrip()
+BUNDLES = (
+    "widget/widget.js",
+    "widget/panel.js",
+    "widget/csapp-client.js",
+    "widget/copy.js",
+    "widget/emoji.js",
+    "widget/preview.js",
+)
 
 
 def asset(folder: Path, name: str) -> tuple[bytes, bytes]:
@@ -70,7 +55,8 @@ def asset(folder: Path, name: str) -> tuple[bytes, bytes]:
 def _read(path: Path, changed: int, whole: str = "") -> tuple[bytes, bytes]:
     data = bundle(whole).encode() if whole else path.read_bytes()
     if path.suffix in TEXTS:
-        data = lean(data.decode()).encode()
+        kind = {"script": path.suffix == ".js", "sheet": path.suffix == ".css"}
+        data = lean(data.decode(), **kind, bundle=bool(whole)).encode()
     return data, gzip.compress(data, 9, mtime=0)
 
 

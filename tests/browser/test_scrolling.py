@@ -37,7 +37,7 @@ WIDGET = (
     MESSAGES
     + """
 const { Log } = await import("/csapp-static/widget/log.js");
-const shown = new Log({ scrolled() {}, older() {} });
+const shown = new Log({ scrolled() {}, older() {}, face() {}, now: Date.now });
 shown.relabel((key) => key, "en");
 const show = (messages) => shown.show(messages);
 const log = shown.element;

@@ -73,7 +73,7 @@ def test_two_visitors_and_two_waiters(  # noqa: PLR0915  # it is a story
     ann.get_by_role("button", name="Ask about it").click()
     expect(ann.get_by_text("Nobody is here right now.", exact=True)).to_be_visible()
     write(ann, "Hello! Does the teapot come with a strainer?")
-    expect(ann.get_by_text("You are next in line")).to_be_visible()
+    expect(ann.get_by_text("Your question is in line.")).to_be_visible()
     bob = ask(visit(f"{shop.url}/", **WINDOW), "Do you deliver to Norway?")
     expect(bob.get_by_text("1 person ahead of you")).to_be_visible()
     screenshot(bob, "story-waiting")
@@ -105,7 +105,7 @@ def test_two_visitors_and_two_waiters(  # noqa: PLR0915  # it is a story
     ada.context.close()  # a dead battery
     shop.wait_for_line("disconnect role=waiter", after=seen)
     clocked.let_pass(shop, GRACE)
-    expect(ann.get_by_text("You are next in line")).to_be_visible()
+    expect(ann.get_by_text("Your question is in line.")).to_be_visible()
     expect(bob.get_by_text("1 person ahead of you")).to_be_visible()
 
     lin = at_the_desk(shop, visit, "Lin")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -75,7 +76,9 @@ def test_it_does_what_the_modules_do(house: Path, name: str):
 
 
 def test_one_that_exports_nothing_is_a_classic_script(house: Path):
-    script = 'import { one } from "../kit/one.js";\nglobalThis.said = [one, typeof KEY];\n'
+    script = (
+        'import { one } from "../kit/one.js";\nglobalThis.said = [one, typeof globalThis.KEY];\n'
+    )
     (house / "face" / "static" / "script.js").write_text(script)
     (house / "sent.cjs").write_text(bundle("face/script.js") + "console.log(said.join());\n")
     done = subprocess.run(
@@ -100,6 +103,26 @@ def test_what_it_does_not_know_is_told(house: Path, line: str):
     (house / "face" / "static" / "odd.js").write_text(line)
     with pytest.raises(ValueError, match=r"face/odd\.js: what kind of"):
         bundle("face/odd.js")
+
+
+def test_two_things_of_one_name_are_told(house: Path):
+    (house / "face" / "static" / "odd.js").write_text(
+        'import { one } from "../kit/one.js";\nimport { Two } from "./two.js";\n'
+        "export const say = () => [one, Two];\n"
+    )
+    with pytest.raises(ValueError, match=r"face/odd\.js: another module has say, too"):
+        bundle("face/odd.js")
+
+
+@pytest.mark.parametrize("name", BUNDLES)
+def test_no_module_hides_what_browsers_have_from_the_others(name: str):
+    """In one scope, a `const origin` of one would be the `origin` of all."""
+    window = "close event find focus frames history length location name open origin parent print"
+    window += (
+        " scroll self status stop top screen fetch alert blur caches crypto navigator external"
+    )
+    declared = re.findall(r"^(?:async )?(?:function|class|const|let) (\w+)", bundle(name), re.M)
+    assert sorted(set(declared) & set(window.split())) == []
 
 
 @pytest.mark.parametrize("name", BUNDLES)

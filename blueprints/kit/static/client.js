@@ -28,7 +28,7 @@ export { ChatError };
 const TYPING = 3000; // ms between repeats while somebody types
 const TYPED = 6000; // ms after which nobody types any more
 const KEPT = 600_000; // ms that a wish outlives its page: a reload, not a night
-const LATEST = 50; // messages brought back after a reload
+const BROUGHT = 50; // messages brought back after a reload
 const QUESTION = 300; // characters of what waits for a waiter, for those who see the queue
 const RESUMED = 100; // conversations, the most that `auth` may name
 
@@ -88,47 +88,36 @@ export class ChatClient {
   #putTogether(url, token) {
     const [env, store, tab] = [this.#env, this.#store, uuid()];
     const alarms = (this.#alarms = new Alarms(env));
+    const client = this.#ofParts;
     const door = new URL(url, globalThis.document?.baseURI);
     door.protocol = door.protocol.replace("http", "ws");
-    const line = (this.#line = new Line({ url: door, token, env, alarms, tab }, this.#ofLine));
-    const outbox = (this.#outbox = new Outbox({ store, tab, env, alarms, line }, this.#ofOutbox));
-    this.#transcript = new Transcript({ line, outbox }, this.#ofTranscript);
+    const line = (this.#line = new Line({ url: door, token, env, alarms, tab }, client));
+    const outbox = (this.#outbox = new Outbox({ store, tab, env, alarms, line }, client));
+    this.#transcript = new Transcript({ line, outbox }, client);
   }
 
   // ---- what the parts need of it -------------------------------------------
 
-  get #ofLine() {
+  get #ofParts() {
+    const emit = (...args) => this.#events.emit(...args);
     return {
+      emit,
+      changed: () => this.#events.changed(),
       authenticate: () => this.#authenticate(),
       frame: (...args) => this.#take(...args),
-      status: (status) => this.#events.emit("status", status),
+      status: (status) => emit("status", status),
       complain: (error) => this.#complain(error),
-      changed: () => this.#events.changed(),
       clear: () => this.#clear(),
       dropped: () => this.#dropped(),
       refused: () => this.#role === "waiter" && this.#decide(null), // a later login begins anew
       quit: () => this.#outbox.disinherit(),
       matters: () => this.#role === "waiter" || this.phase !== "idle",
       probe: () => (this.phase === "queued" ? this.#join() : this.#barrier()),
-    };
-  }
-
-  get #ofOutbox() {
-    return {
       chat: (conversation) => this.#chat(conversation),
       say: (chat, { id, text }) => this.#put("message_text", { message: text }, chat, id),
       doubt: (chat) => this.#doubt(chat),
-      emit: (...args) => this.#events.emit(...args),
-      changed: () => this.#events.changed(),
-    };
-  }
-
-  get #ofTranscript() {
-    return {
-      chat: (conversation) => this.#chat(conversation),
       end: (chat) => this.#end(chat, true),
       settled: (chat) => this.#tellRead(chat),
-      emit: (...args) => this.#events.emit(...args),
     };
   }
 
@@ -684,7 +673,7 @@ export class ChatClient {
       const chat = this.#chat(conversation);
       Object.assign(chat, { readByPeer, state, reason, _read: read, _newest: last, _leaving: ending });
       Object.assign(chat.peer, peer);
-      chat._begin(Math.max(0, last - LATEST) + 1);
+      chat._begin(Math.max(0, last - BROUGHT) + 1);
     }
     if (this.#role === "user" && this.#isOpen) this.phase = "served";
   }

@@ -1,7 +1,7 @@
 /** What somebody was about to say, conversation by conversation: it outlives reloads and restarts. */
 
 const LIFE = 7 * 86_400_000; // ms after which nobody comes back to a draft
-const KEY = "drafts";
+const DRAFTS = "drafts";
 
 export class Drafts {
   #kept;
@@ -21,17 +21,17 @@ export class Drafts {
   set(conversation, text) {
     const others = this.#all().filter(([name]) => name !== conversation);
     const mine = text ? [[conversation, { text, at: this.#now() }]] : [];
-    this.#kept.set(KEY, Object.fromEntries([...others, ...mine]));
+    this.#kept.set(DRAFTS, Object.fromEntries([...others, ...mine]));
   }
 
   /** Forget them all. */
   clear() {
-    this.#kept.set(KEY);
+    this.#kept.set(DRAFTS);
   }
 
   /** `[conversation, {text, at}]` of each that is not too old; before there was an `at`, it was a text. */
   #all() {
-    const all = Object.entries(this.#kept.get(KEY) ?? {});
+    const all = Object.entries(this.#kept.get(DRAFTS) ?? {});
     const read = ([name, one]) => [name, typeof one === "string" ? { text: one, at: this.#now() } : one];
     return all.map(read).filter(([, one]) => typeof one?.text === "string" && this.#now() - one.at < LIFE);
   }

@@ -2,9 +2,11 @@
 
 import { Follow, NEAR } from "../kit/follow.js";
 import { pieces, REL } from "../kit/links.js";
-import { lastSent, together } from "../kit/messages.js";
+import { together } from "../kit/messages.js";
+import { SIGNS, stamps } from "../kit/receipts.js";
+import { excess } from "../kit/size.js";
 import { sameDay, Times } from "../kit/times.js";
-import { button, element } from "./dom.js";
+import { button, drawing, element } from "./dom.js";
 
 export class Log {
   element = element("div", "log", "", { role: "log", "aria-live": "off", tabindex: "0", part: "log" });
@@ -12,6 +14,7 @@ export class Log {
   #rows = new Map();
   #days = new Map();
   #older = element("div", "older");
+  #unread = element("p", "day unread");
   #follow = new Follow(() => this.element);
   #first;
   #last;
@@ -19,7 +22,11 @@ export class Log {
   #t;
   #times;
 
-  /** *on* has `retry(id)`, `discard(id)`, `older()` when the beginning is near, `scrolled()`. */
+  /**
+   * *on* has `retry(id)`, `edit(id)`, `discard(id)`, `older()` when the beginning is near, `scrolled()`;
+   * `now()`, by the server's clock; `face(element)`, which paints who says what comes now; `most()`, how
+   * long a text may be.
+   */
   constructor(on) {
     this.#on = on;
     this.#older.append(element("i", "skeleton"), element("i", "skeleton mine"), element("i", "skeleton"));
@@ -32,6 +39,7 @@ export class Log {
     this.#t = t;
     this.#times = new Times(locale);
     this.element.setAttribute("aria-label", t("messages"));
+    this.#unread.textContent = t("new");
     this.#older.setAttribute("aria-label", t("earlier"));
     this.element.replaceChildren();
     this.#rows.clear();
@@ -53,19 +61,28 @@ export class Log {
     if (this.#follow.on) this.toEnd();
   }
 
+  /** To where the unread begins, or to the newest if all of it can be seen then. */
+  toUnread() {
+    const { element: log } = this;
+    this.toEnd();
+    if (!this.#unread.isConnected || this.#unread.offsetTop >= log.scrollTop) return;
+    this.#follow.leave();
+    log.scrollTop = this.#unread.offsetTop - 8;
+  }
+
   /**
    * Show *messages*, in order. *readTo*: the last `seq` that the other side has
    * read; *complete*: nothing comes before them; *waiting*: nobody is there yet
-   * to take what is on its way.
+   * to take what is on its way; *mark*: the id of the message with which the unread begins.
    */
-  show(messages, { readTo = 0, complete = true, waiting = false } = {}) {
+  show(messages, { readTo = 0, complete = true, waiting = false, mark = "" } = {}) {
     const log = this.element;
     const height = log.scrollHeight;
     const follows = this.isFollowing;
     const [first, last] = [messages[0]?.id, messages.at(-1)];
     const prepended = this.#first !== undefined && first !== this.#first && this.#rows.has(this.#first);
     const ownNew = last?.own && last.id !== this.#last;
-    this.#place(this.#nodes(messages, { readTo, complete, waiting, lastOwn: lastSent(messages) }));
+    this.#place(this.#nodes(messages, { complete, waiting, mark, stamps: stamps(messages, readTo) }));
     this.#first = first;
     this.#last = last?.id;
     if (follows || ownNew) this.toEnd();
@@ -78,10 +95,13 @@ export class Log {
     messages.forEach((message, index) => {
       const [before, after] = [messages[index - 1], messages[index + 1]];
       // of today alone nothing need be said
-      if (!sameDay(before ? before.date : Date.now(), message.date)) nodes.push(this.#separator(message.date));
+      if (!sameDay(before ? before.date : this.#on.now(), message.date)) nodes.push(this.#separator(message.date));
+      if (message.id === about.mark) nodes.push(this.#unread);
       const row = this.#rows.get(message.id) ?? this.#row(message);
       rows.set(message.id, row);
-      this.#update(row, message, { ...about, first: !together(before, message), last: !together(message, after) });
+      const { time, receipt } = about.stamps[index];
+      const ends = { first: !together(before, message), last: !together(message, after) };
+      this.#update(row, message, { ...ends, time, receipt, waiting: about.waiting });
       nodes.push(row.line);
     });
     this.#rows = rows;
@@ -103,7 +123,7 @@ export class Log {
   }
 
   #separator(date) {
-    const day = this.#times.day(date);
+    const day = this.#times.day(date, this.#on.now());
     if (!this.#days.has(day)) this.#days.set(day, element("p", "day", day));
     return this.#days.get(day);
   }
@@ -114,39 +134,40 @@ export class Log {
     bubble.append(...linked(message.text));
     const meta = element("p", "meta");
     // not in the bubble, whose direction is that of its first word
-    if (message.own) line.append(element("span", "unseen", `${this.#t("you")}:`));
-    line.append(bubble, meta);
+    const who = message.own ? element("span", "unseen", `${this.#t("you")}:`) : element("span", "face");
+    if (!message.own) this.#on.face(who);
+    line.append(who, bubble, meta);
     return { line, meta, said: "" };
   }
 
-  #update(row, message, about) {
-    const { first, last, readTo, waiting, lastOwn } = about;
-    const state = !message.own ? "" : message.state !== "sent" ? message.state : message === lastOwn ? "sent" : "";
-    const read = state === "sent" && message.seq <= readTo;
-    const said = [state, state === "sending" && waiting, read, first, last, message.error?.code].join();
+  #update(row, message, { first, last, time, receipt, waiting }) {
+    const said = [receipt, receipt === "sending" && waiting, time, first, last, message.error?.code].join();
     if (said === row.said) return;
     row.said = said;
     row.line.classList.toggle("first", first);
     row.line.classList.toggle("last", last);
     row.line.dataset.state = message.own ? message.state : "";
-    const words = { sending: waiting ? "waiting" : "sending", sent: read ? "read" : "sent" };
     const parts = [];
-    if (last && state !== "failed") {
+    if (time) {
       const at = new Date(message.date);
-      parts.push(element("time", "", this.#times.time(at), { datetime: at.toISOString() }));
+      const attributes = { datetime: message.date, title: this.#times.moment(at) };
+      parts.push(element("time", "", this.#times.time(at), attributes));
     }
-    if (state === "failed") parts.push(...this.#failure(message));
-    else if (state) parts.push(element("span", "", this.#t(words[state])));
+    if (receipt) parts.push(drawing(16, SIGNS[receipt], true));
+    if (receipt === "failed") parts.push(...this.#failure(message));
+    else if (receipt) parts.push(element("span", "", this.#t(receipt === "sending" && waiting ? "waiting" : receipt)));
     row.meta.replaceChildren(...parts);
     row.meta.hidden = !parts.length;
   }
 
-  #failure(message) {
-    const tooLong = message.error?.code === "too_large";
-    const why = `${this.#t("failed")} ${tooLong ? this.#t("too_long") : ""}`.trim();
-    const again = button("link", this.#t("retry"), () => this.#on.retry(message.id));
-    const away = button("link", this.#t("discard"), () => this.#on.discard(message.id));
-    return [element("span", "", why), ...(tooLong ? [] : [again]), away];
+  #failure({ id, text, error }) {
+    const tooLong = error?.code === "too_large";
+    const by = tooLong && excess(text, this.#on.most());
+    const why = !tooLong ? "" : by ? this.#t("too_long_by", { n: by }) : this.#t("too_long");
+    const act = (key, what) => button("link", this.#t(key), () => what(id));
+    const again = tooLong ? [] : [act("retry", this.#on.retry)];
+    const said = element("span", "", `${this.#t("failed")} ${why}`.trim());
+    return [said, ...again, act("edit", this.#on.edit), act("discard", this.#on.discard)];
   }
 
   #look() {

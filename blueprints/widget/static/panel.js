@@ -1,10 +1,14 @@
 /** The panel: start, in line, in a chat, after it. What happens is `Visit`'s business. */
 
+import { paintFace } from "../kit/faces.js";
 import { composes } from "../kit/keys.js";
+import { Composer } from "./composer.js";
 import { button, element, iconButton } from "./dom.js";
 import { Log } from "./log.js";
+import { Start } from "./start.js";
 import { Visit } from "./visit.js";
 
+const OFFERED = 3; // conversations that the first screen names
 const PHONE = matchMedia("(max-width: 480px)");
 const TOUCH = matchMedia("(pointer: coarse)");
 
@@ -12,25 +16,23 @@ export class Panel {
   #widget;
   #visit;
   #log;
+  #start;
+  #composer;
+  #preview = null;
   #dialog = element("dialog", "panel", "", { part: "panel", tabindex: "-1", "aria-labelledby": "title" });
   #inside = element("div", "unseen", "", { "aria-live": "polite" });
   #outside = element("div", "unseen", "", { "aria-live": "polite" });
+  #face = element("span", "face");
   #title = element("h2", "", "", { id: "title" });
   #state = element("p", "state");
-  #greeting = element("h2");
-  #invitation = element("p");
-  #desk = element("div", "desk", "", { role: "status" });
-  #start = element("section", "start", "", { part: "start" });
   #place = element("p", "place", "", { role: "status" });
   #wait = element("p");
   #queue = element("section", "queue", "", { part: "queue" });
   #banner = element("div", "banner", "", { role: "status", part: "banner" });
   #typing = element("p", "typing");
   #problem = element("p", "problem", "", { role: "alert" });
-  #form = element("form", "composer", "", { part: "composer" });
-  #box = element("textarea", "", "", { rows: "1", enterkeyhint: "send", part: "input" });
   #foot = element("div", "foot", "", { tabindex: "-1" });
-  #send = iconButton("send", () => this.#say());
+  #newer = button("newer", "", () => this.#log.toEnd());
   #mute = iconButton("mute", () => this.#visit.mute(!this.#visit.muted));
   #down = iconButton("down", () => this.close());
   #end = button("link end", "", () => this.#ask(true));
@@ -44,11 +46,37 @@ export class Panel {
     this.#widget = widget;
     this.#visit = new Visit(widget, this);
     const visit = this.#visit;
+    const most = () => visit.client.me?.max_text;
+    const now = () => visit.client.now();
     this.#log = new Log({
       retry: (id) => visit.retry(id),
+      edit: (id) => {
+        const { text } = visit.client.discard(id);
+        if (visit.phase === "ended") visit.renew(); // it is said in the next chat
+        this.takeBack(text);
+        this.#composer.box.focus();
+      },
       discard: (id) => visit.client.discard(id),
       older: () => visit.older(),
       scrolled: () => visit.seen(),
+      face: (face) => paintFace(face, visit.person, widget.base),
+      most,
+      now,
+    });
+    this.#start = new Start({
+      ask: (question) => this.#say(question),
+      open: (conversation) => visit.turnTo(conversation),
+      base: widget.base,
+      now,
+    });
+    this.#composer = new Composer({
+      say: (text) => this.#say(text),
+      typed: () => {
+        visit.client.typing(Boolean(this.#composer.text));
+        this.#keepDraft();
+      },
+      load: (...piece) => this.#load(...piece),
+      most,
     });
     this.#build();
     this.#listen();
@@ -81,8 +109,10 @@ export class Panel {
     if (PHONE.matches) this.#dialog.showModal();
     else this.#dialog.open = true; // `show()` would take the focus in any case
     this.#widget.opened.set("", true);
+    this.#preview?.hide();
     this.show();
-    this.#log.toEnd();
+    this.#log.toUnread();
+    this.#showNewer();
     this.#visit.seen();
     if (focus) this.#focus();
   }
@@ -105,15 +135,28 @@ export class Panel {
   }
 
   reset() {
-    this.#box.value = "";
+    this.#composer.text = "";
+    this.#preview?.hide();
     this.close();
     this.#visit.reset();
   }
 
   /** What was not heard by anybody is to be written again. */
   takeBack(text) {
-    this.#box.value = [text, this.#box.value].filter(Boolean).join("\n");
+    this.#composer.text = [text, this.#composer.text].filter(Boolean).join("\n");
     this.#keepDraft();
+  }
+
+  /** *what* a waiter has said while nothing of it was seen: `{name, avatar, text}`. */
+  async preview(what) {
+    const Preview = await this.#load("preview.js", "Preview");
+    this.#preview ??= new Preview(this.#widget, () => this.#widget.open());
+    if (!this.isOpen) this.#preview.show(what);
+  }
+
+  /** What *name* is in a module of ours that is loaded now. */
+  async #load(file, name) {
+    return (await import(`./${file}`))[name];
   }
 
   // ---- building -----------------------------------------------------------
@@ -122,32 +165,19 @@ export class Panel {
     const who = element("div", "who");
     who.append(this.#title, this.#state);
     const head = element("div", "head", "", { part: "header" });
-    head.append(who, this.#end, this.#mute, this.#down);
-    this.#start.append(this.#greeting, this.#invitation, this.#desk);
+    head.append(this.#face, who, this.#end, this.#mute, this.#down);
     this.#banner.append(element("span"), this.#retry);
     const body = element("div", "body");
-    body.append(this.#banner, this.#start, this.#log.element);
+    body.append(this.#banner, this.#start.element, this.#log.element, this.#newer);
     this.#queue.append(this.#place, this.#wait, this.#leave);
-    this.#send.type = "submit";
-    this.#send.part = "send";
-    this.#form.append(this.#box, this.#send);
+    const { element: form, hint } = this.#composer;
     this.#dialog.append(
-      ...[head, body, this.#queue, this.#typing, this.#problem, this.#form, this.#foot, this.#inside],
+      ...[head, body, this.#queue, this.#typing, this.#problem, hint, form, this.#foot, this.#inside],
     );
+    this.#composer.guard(this.#widget.frame);
   }
 
   #listen() {
-    this.#form.addEventListener("submit", (event) => event.preventDefault());
-    this.#box.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || composes(event)) return;
-      event.preventDefault();
-      this.#say();
-    });
-    this.#box.addEventListener("input", () => {
-      this.#visit.client.typing(Boolean(this.#box.value));
-      this.#keepDraft();
-      this.#enable();
-    });
     this.#dialog.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || composes(event)) return;
       event.stopPropagation();
@@ -168,13 +198,13 @@ export class Panel {
   /** Say everything in another language. */
   relabel() {
     const t = this.#t;
-    this.#log.relabel(t, this.#widget.locale);
-    this.#greeting.textContent = this.#widget.option("greeting") ?? t("greeting");
-    this.#invitation.textContent = t("invitation");
+    const { locale } = this.#widget;
+    this.#log.relabel(t, locale);
+    this.#start.relabel(t, locale, this.#widget.option("greeting"));
+    this.#composer.relabel(t);
     this.#end.textContent = t("end");
     this.#leave.textContent = t("leave_line");
     this.#retry.textContent = t("reconnect");
-    this.#send.look(t("send"), "send");
     this.#down.look(t("close"), "down");
     this.#shown = "";
     this.show();
@@ -184,30 +214,51 @@ export class Panel {
 
   show() {
     const visit = this.#visit;
-    const { phase, chat } = visit;
+    const { chat, past } = visit;
+    const phase = past ? "past" : visit.phase;
     const served = phase === "served";
     const messages = chat?.messages ?? [];
-    this.#title.textContent = served ? visit.name : (this.#widget.option("title") ?? this.#t("title"));
-    this.#state.hidden = !served;
-    this.#state.dataset.state = visit.lost ? "unknown" : chat?.presence === "away" ? "away" : "here";
-    this.#state.textContent = this.#t(visit.lost ? "away" : this.#state.dataset.state);
+    this.#showWho(phase);
     this.#mute.look(this.#t(visit.muted ? "unmute" : "mute"), visit.muted ? "muted" : "sound");
-    this.#start.hidden = phase !== "start";
+    this.#start.element.hidden = phase !== "start";
     this.#log.element.hidden = phase === "start";
     this.#queue.hidden = phase !== "queued";
     this.#end.hidden = !served;
     this.#asking &&= served;
-    this.#form.hidden = phase === "ended" || this.#asking;
+    this.#composer.hidden = phase === "ended" || past || this.#asking;
     this.#problem.hidden = phase === "queued" || !visit.problem;
     this.#problem.textContent = visit.problem && this.#t(visit.problem);
     this.#showLine();
-    this.#showDesk();
+    this.#start.show({ ...visit.reception, earlier: visit.earlier.slice(0, OFFERED) });
     this.#showPlace();
     this.#showTyping(served && chat.typing);
     this.#showFoot(phase);
-    this.#log.show(messages, { readTo: chat?.readByPeer, complete: chat?.complete, waiting: phase === "queued" });
-    this.#enable();
+    const { readByPeer: readTo, complete } = chat ?? {};
+    this.#log.show(messages, { readTo, complete, waiting: phase === "queued", mark: visit.mark });
+    this.#showNewer();
+    this.#composer.show();
+    if (chat?.unread === 0) this.#preview?.hide();
     this.#turn(phase);
+  }
+
+  /** Whom one talks to. */
+  #showWho(phase) {
+    const { person, lost, chat } = this.#visit;
+    const isSomebody = phase === "served" || phase === "past" || (phase === "ended" && Boolean(chat?.peer.name));
+    this.#face.hidden = !isSomebody;
+    if (isSomebody) paintFace(this.#face, person, this.#widget.base);
+    this.#title.textContent = isSomebody ? person.name : (this.#widget.option("title") ?? this.#t("title"));
+    this.#state.hidden = phase !== "served";
+    this.#state.dataset.state = lost ? "unknown" : chat?.presence === "away" ? "away" : "here";
+    this.#state.textContent = this.#t(lost ? "away" : this.#state.dataset.state);
+  }
+
+  /** What has come while older messages were looked at. */
+  #showNewer() {
+    const { past, chat } = this.#visit;
+    const count = past ? 0 : chat?.unread;
+    this.#newer.hidden = !count || this.#log.isFollowing;
+    if (count) this.#newer.textContent = this.#t("new_messages", { n: count });
   }
 
   /** The phase is another: say so, and keep the focus in the panel. */
@@ -215,13 +266,11 @@ export class Panel {
     if (phase === this.#shown) return;
     const before = this.#shown;
     this.#shown = phase;
-    if (!before) this.#box.value = this.#visit.client.draft(this.#draftOf()) || this.#box.value;
+    if (!before) this.#composer.text = this.#visit.client.draft(this.#draftOf()) || this.#composer.text;
     else this.#keepDraft();
-    const ask = this.#t(phase === "start" ? "ask" : "write");
-    this.#box.placeholder = ask;
-    this.#box.setAttribute("aria-label", ask);
+    this.#composer.ask(this.#t(phase === "start" ? "ask" : "write"));
     if (before && phase === "served") this.announce(this.#t("connected", { name: this.#visit.name }));
-    if (before && phase === "ended") this.announce(this.#t("ended"));
+    if (before && phase === "ended") this.announce(this.#ending);
     const root = this.#dialog.getRootNode();
     if (before && this.isOpen && (!root.activeElement || root.activeElement.closest("[hidden]"))) this.#focus();
   }
@@ -236,28 +285,18 @@ export class Panel {
     );
   }
 
-  #showDesk() {
-    const { desk } = this.#visit;
-    if (!desk) {
-      if (desk === false) this.#desk.replaceChildren();
-      else if (!this.#desk.querySelector(".skeleton")) this.#desk.replaceChildren(element("i", "skeleton"));
-      return;
-    }
-    const offline = !desk.ready;
-    const text = offline ? this.#t("offline") : desk.length ? this.#t("busy", { n: desk.length }) : this.#t("free");
-    if (this.#desk.firstChild?.textContent === text) return;
-    const state = element("p", "state", text);
-    state.dataset.state = offline ? "away" : "here";
-    this.#desk.replaceChildren(state, ...(offline ? [element("p", "", this.#t("offline_hint"))] : []));
-  }
-
   #showPlace() {
-    const { client, desk } = this.#visit;
-    const place = client.queue ? this.#t("ahead", { n: client.queue.location }) : this.#t(this.#visit.problem || "finding");
+    const { client, problem, reception } = this.#visit;
+    const { desk } = reception;
+    const isOff = desk && !desk.ready;
+    const { location: n, wait } = client.queue ?? {};
+    // who is the first of those whom nobody serves is not "next"
+    const ahead = n === 0 && (isOff || desk === null) ? this.#t("in_line") : this.#t("ahead", { n });
+    const place = client.queue ? ahead : this.#t(problem || "finding");
     if (this.#place.textContent !== place) this.#place.textContent = place; // it is announced
-    const minutes = Math.round((client.queue?.wait ?? 0) / 60);
-    const wait = client.queue?.wait && (minutes ? this.#t("wait", { n: minutes }) : this.#t("wait_short"));
-    this.#wait.textContent = desk && !desk.ready ? this.#t("offline_queue") : wait || this.#t("queue_hint");
+    const minutes = Math.round((wait ?? 0) / 60);
+    const lately = wait && (minutes ? this.#t("wait", { n: minutes }) : this.#t("wait_short"));
+    this.#wait.textContent = isOff ? this.#t("offline_queue") : lately || this.#t("queue_hint");
   }
 
   #showTyping(on) {
@@ -266,32 +305,56 @@ export class Panel {
     this.#typing.replaceChildren(...(on ? [element("i"), element("i"), element("i"), name] : []));
   }
 
+  /** By whom and why the chat has ended. */
+  get #ending() {
+    const { chat, name } = this.#visit;
+    if (chat?.reason === "left") return this.#t("ended_left");
+    if (chat?.reason === "ended") return this.#t("ended_waiter", { name });
+    return this.#t(chat?.reason === "lost" ? "ended_lost" : "ended");
+  }
+
   #showFoot(phase) {
-    const what = phase === "ended" ? "ended" : this.#asking ? "asking" : "";
+    const what = phase === "ended" || phase === "past" ? phase : this.#asking ? "asking" : "";
     this.#foot.hidden = !what;
-    const said = what && what + this.#t("end");
+    const said = what && what + this.#t("end") + this.#ending;
     if (this.#foot.dataset.said === said) return;
     this.#foot.dataset.said = said;
-    const parts =
-      what === "ended"
-        ? [element("p", "", this.#t("ended")), button("primary", this.#t("again"), () => this.#visit.renew())]
-        : [
-            element("p", "", this.#t("end_question")),
-            button("primary", this.#t("end"), () => this.#visit.leave()),
-            button("", this.#t("keep"), () => this.#ask(false)),
-          ];
-    this.#foot.replaceChildren(...(what ? parts : []));
+    const visit = this.#visit;
+    const parts = {
+      "": () => [],
+      asking: () => [
+        element("p", "", this.#t("end_question")),
+        button("primary", this.#t("end"), () => visit.leave()),
+        button("", this.#t("keep"), () => this.#ask(false)),
+      ],
+      ended: () => [
+        element("p", "", this.#ending),
+        button("primary", this.#t("again"), () => visit.renew()),
+        this.#copies(),
+      ],
+      past: () => [button("primary", this.#t("return"), () => visit.turnTo("")), this.#copies()],
+    };
+    this.#foot.replaceChildren(...parts[what]());
+  }
+
+  /** What can be taken away of a chat. */
+  #copies() {
+    const take = (how) =>
+      button("link", this.#t(how), () =>
+        this.#load("copy.js", "take")
+          .then((take) => take(how, this.#visit, this.#widget))
+          .catch(() => this.#visit.fail()),
+      );
+    const both = element("div", "copies");
+    both.append(take("print"), take("save"));
+    return both;
   }
 
   // ---- doing ------------------------------------------------------------------
 
-  #say() {
-    const text = this.#box.value.trim();
-    if (!text) return;
-    this.#box.value = "";
+  #say(text) {
     this.#keepDraft();
     this.#visit.say(text);
-    this.#box.focus();
   }
 
   #ask(yes) {
@@ -300,22 +363,18 @@ export class Panel {
     this.#focus();
   }
 
-  #enable() {
-    this.#send.disabled = !this.#box.value.trim();
-  }
-
   #draftOf() {
     return this.#visit.phase === "served" ? this.#visit.chat.conversation : "";
   }
 
   #keepDraft() {
-    this.#visit.client.setDraft(this.#box.value, this.#draftOf());
+    this.#visit.client.setDraft(this.#composer.text, this.#draftOf());
   }
 
   /** Where the visitor goes on; a phone's keyboard comes only when it is asked for. */
   #focus() {
-    const target = !this.#foot.hidden ? this.#foot.querySelector("button") : this.#box;
-    (target === this.#box && TOUCH.matches ? this.#dialog : target).focus();
+    const target = !this.#foot.hidden ? this.#foot.querySelector("button") : this.#composer.box;
+    (target === this.#composer.box && TOUCH.matches ? this.#dialog : target).focus();
   }
 
   /** Say *text* to who cannot see it. */

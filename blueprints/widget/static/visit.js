@@ -5,16 +5,21 @@
 
 import { ChatClient } from "../kit/client.js";
 import { browserStorage } from "../kit/storage.js";
+import { Reception } from "./reception.js";
 import { Tabs } from "./tabs.js";
 
-const LOOK = 30_000; // ms between two looks at the desk while somebody may want to ask
 const FIRST = 50; // messages asked for at once
+const MOST_EARLIER = 20; // conversations that were put away
 
 export class Visit {
   /** @type {ChatClient} */
   client;
-  /** `{ready, length}`: how busy the desk is; null before it is known, false where it cannot be. */
-  desk = null;
+  /** @type {Reception} */
+  reception;
+  /** The id of the message with which the unread begins, or began when somebody came to read it. */
+  mark = "";
+  /** An earlier conversation that is looked at; "": none. */
+  past = "";
   /** There were too many requests: no token for the moment. */
   crowded = false;
   /** The key of a text that says what went wrong; empty: nothing has. */
@@ -23,7 +28,7 @@ export class Visit {
   #widget;
   #panel;
   #tabs;
-  #timer = 0;
+  #unread = 0; // when that was last looked at
   #paging = false;
   #told = "";
   #lost = false; // when that was last looked at
@@ -34,6 +39,7 @@ export class Visit {
     this.#widget = widget;
     this.#panel = panel;
     this.#kept = widget.store.get().phase ?? "idle";
+    this.reception = new Reception(widget.base, () => panel.show());
     this.#tabs = new Tabs(widget.store.key, ({ read, seq }) => this.client.read(seq, read));
     this.#make();
   }
@@ -52,6 +58,7 @@ export class Visit {
     this.client.on("message", (detail) => this.#message(detail));
     this.client.on("error", (error) => this.#error(error));
     this.client.on("change", () => this.changed());
+    this.client.on("queue", ({ location }) => location === 0 && this.look()); // is anybody there?
   }
 
   // ---- where it stands -----------------------------------------------------
@@ -60,7 +67,12 @@ export class Visit {
   get phase() {
     const { phase, wanted } = this.client;
     if (phase !== "idle" || wanted) return phase === "served" ? phase : "queued";
-    return this.chat?.state === "ended" ? "ended" : "start";
+    return this.#present?.state === "ended" ? "ended" : "start";
+  }
+
+  /** Conversations that were put away, the newest first: `{conversation, name, avatar, date}`. */
+  get earlier() {
+    return this.#widget.store.get().earlier ?? [];
   }
 
   get #isIdle() {
@@ -72,16 +84,27 @@ export class Visit {
     return this.client.chats.get("")?.messages ?? [];
   }
 
-  /** The chat that is shown: none once the visitor has turned over a new leaf. */
-  get chat() {
+  /** The chat that goes on or has just ended: none once the visitor has turned over a new leaf. */
+  get #present() {
     const { chats } = this.client;
     if (this.#early.length) return chats.get("");
-    const last = [...chats.values()].findLast((one) => one.conversation);
-    return last && last.conversation !== this.#widget.store.get().left ? last : null;
+    const away = [this.#widget.store.get().left, ...this.earlier.map(({ conversation }) => conversation)];
+    return [...chats.values()].findLast(({ conversation }) => conversation && !away.includes(conversation)) ?? null;
+  }
+
+  /** The chat that is shown, or null. */
+  get chat() {
+    return this.past ? (this.client.chats.get(this.past) ?? null) : this.#present;
+  }
+
+  /** Whom one talks to, or did: `{name, avatar}`. */
+  get person() {
+    const said = this.past ? this.earlier.find(({ conversation }) => conversation === this.past) : this.chat?.peer;
+    return { name: said?.name || this.#widget.t("somebody"), avatar: said?.avatar };
   }
 
   get name() {
-    return this.chat?.peer.name || this.#widget.t("somebody");
+    return this.person.name;
   }
 
   /** The connection is gone, and not only for a moment. */
@@ -114,12 +137,15 @@ export class Visit {
 
   /** The panel is closed: without a chat there is nothing to be connected for. */
   rest() {
-    clearTimeout(this.#timer);
+    this.reception.leave();
+    this.past = this.mark = "";
+    this.#unread = 0;
     // a line that is about to come would complain of being cut; `changed` sees to it
     if (this.#isIdle && this.client.status.state !== "connecting") this.client.stop({ leave: false });
   }
 
   say(text) {
+    this.past = this.mark = "";
     this.client.send(text); // first, because the queue is told what waits in it
     this.#wish();
     this.#widget.emit("message", { text, own: true });
@@ -145,9 +171,27 @@ export class Visit {
 
   /** Put the ended chat away. */
   renew() {
-    this.#widget.store.set({ left: this.chat?.conversation });
+    const { conversation, messages } = this.chat;
+    const one = { conversation, ...this.person, date: messages.at(-1)?.date };
+    const earlier = one.date ? [one, ...this.earlier].slice(0, MOST_EARLIER) : this.earlier;
+    this.#widget.store.set({ left: conversation, earlier });
     this.begin();
     this.changed();
+  }
+
+  /** Look at an earlier conversation; "": no longer. */
+  async turnTo(conversation) {
+    this.past = conversation;
+    this.problem = "";
+    this.#panel.show();
+    if (!conversation || this.chat?.messages.length) return;
+    await this.client.history({ conversation, limit: FIRST }).catch(() => this.fail());
+  }
+
+  /** What was wanted cannot be done now. */
+  fail() {
+    this.problem = "trouble";
+    this.#panel.show();
   }
 
   mute(yes) {
@@ -157,7 +201,7 @@ export class Visit {
 
   /** What was shown has been seen. */
   seen() {
-    const { chat } = this;
+    const chat = this.#present;
     if (!chat?.unread || !this.#panel.isLookedAt) return;
     const { conversation, lastSeq } = chat;
     this.client.read(lastSeq, conversation);
@@ -216,19 +260,9 @@ export class Visit {
 
   // ---- what happens --------------------------------------------------------------
 
-  /** Ask how busy the desk is, now and while it matters. */
-  async look() {
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.look(), LOOK);
-    if (this.phase === "served" || document.hidden) return;
-    try {
-      const answer = await fetch(new URL("v1/status", this.#widget.base));
-      const { waiters_ready: ready, queue_length: length } = await answer.json();
-      this.desk = answer.ok && { ready, length };
-    } catch {
-      this.desk = false;
-    }
-    this.#panel.show();
+  /** Have a look at the desk, now and while it matters. */
+  look() {
+    this.reception.look(() => this.phase !== "served" && !document.hidden);
   }
 
   #line({ state, code }) {
@@ -239,7 +273,8 @@ export class Visit {
     if (!live || message.own) return;
     const { t, emit } = this.#widget;
     const { text, date } = message;
-    this.#panel.announce(t("says", { name: this.name, text }));
+    if (this.#panel.isOpen || !this.muted) this.#panel.announce(t("says", { name: this.name, text }));
+    if (!this.#panel.isOpen && !this.muted) this.#panel.preview({ ...this.person, text }).catch(() => {});
     const noticed = this.#panel.isLookedAt && document.hasFocus();
     if (!noticed && !this.muted) this.#tabs.chime().catch(() => {});
     emit("message", { text, own: false, name: chat.peer.name, date });
@@ -251,10 +286,22 @@ export class Visit {
     this.#widget.emit("error", { code, message });
   }
 
+  /** What is unread, and from where on. */
+  #count(chat) {
+    const unread = chat?.unread ?? 0;
+    if (unread && !this.#unread && !this.#panel.isLookedAt) {
+      this.mark = chat.messages.filter(({ own }) => !own).at(-unread)?.id ?? "";
+    }
+    this.#unread = unread;
+    this.#widget.unread = unread;
+  }
+
   /** Tell the panel, the page, and the next page. */
   changed() {
-    const { client, phase, chat } = this;
+    const { client, phase } = this;
     const { store, emit } = this.#widget;
+    const chat = this.#present;
+    if (phase !== "start") this.past = "";
     if (phase === "start" && this.#early.length) this.leave(); // nobody will ever come for it
     if (this.#lost && client.status.state === "online" && !client.lost) this.#panel.announce(this.#widget.t("back"));
     this.#lost = client.lost;
@@ -262,7 +309,7 @@ export class Visit {
     const kept = this.#isIdle ? "idle" : phase;
     if (kept !== this.#kept) store.set({ phase: kept }); // what other tabs have written stands
     this.#kept = kept;
-    this.#widget.unread = chat?.unread ?? 0;
+    this.#count(chat);
     const status = { phase, connection: client.status.state, name: phase === "served" ? chat?.peer.name : "" };
     const told = JSON.stringify(status);
     if (told !== this.#told) emit("status", status);

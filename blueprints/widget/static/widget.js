@@ -39,13 +39,15 @@ import { asTag, load as loadWords } from "../kit/words.js";
     * { box-sizing: border-box; }
     [hidden] { display: none !important; }
     .csapp {
-      --accent: var(--csapp-accent, light-dark(#2f5bd7, #8cabff));
-      --on-accent: var(--csapp-on-accent, light-dark(#fff, #0c1633));
-      --surface: var(--csapp-surface, light-dark(#fff, #1a1d22));
-      --text: var(--csapp-text, light-dark(#1b1f26, #e7e9ed));
-      --muted: var(--csapp-muted, light-dark(#5a6270, #a1a8b4));
-      --line: var(--csapp-line, light-dark(#e1e4e9, #2d323a));
-      --bad: light-dark(#b3261e, #ff9a91);
+      --day: initial; /* see panel.css */
+      --night: ;
+      --accent: var(--csapp-accent, var(--day, #2f5bd7) var(--night, #8cabff));
+      --on-accent: var(--csapp-on-accent, var(--day, #fff) var(--night, #0c1633));
+      --surface: var(--csapp-surface, var(--day, #fff) var(--night, #1a1d22));
+      --text: var(--csapp-text, var(--day, #1b1f26) var(--night, #e7e9ed));
+      --muted: var(--csapp-muted, var(--day, #5a6270) var(--night, #a1a8b4));
+      --line: var(--csapp-line, var(--day, #e1e4e9) var(--night, #2d323a));
+      --bad: var(--day, #b3261e) var(--night, #ff9a91);
       --gap: var(--csapp-gap, 24px);
       --size: var(--csapp-size, 56px);
       color-scheme: light dark;
@@ -54,8 +56,11 @@ import { asTag, load as loadWords } from "../kit/words.js";
       text-align: start;
       overflow-wrap: anywhere;
     }
+    @media (prefers-color-scheme: dark) {
+      .csapp[data-theme="auto"] { --day: ; --night: initial; }
+    }
     .csapp[data-theme="light"] { color-scheme: light; }
-    .csapp[data-theme="dark"] { color-scheme: dark; }
+    .csapp[data-theme="dark"] { --day: ; --night: initial; color-scheme: dark; }
     .launcher, .note {
       position: fixed;
       inset-block-end: calc(var(--gap) + env(safe-area-inset-bottom, 0px));
@@ -70,7 +75,7 @@ import { asTag, load as loadWords } from "../kit/words.js";
       width: var(--size);
       height: var(--size);
       padding: 0;
-      border: 0;
+      border: 1px solid transparent;
       border-radius: 50%;
       background: var(--accent);
       color: var(--on-accent);

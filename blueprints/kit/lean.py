@@ -1,0 +1,103 @@
+"""What browsers get of scripts and sheets: without what only readers need.
+
+Comments and indentation go, and in scripts the spaces round signs and the ends of lines that go
+on. In a bundle the private names of classes (`#visit`) and the constants of modules (`NEAR`),
+which nothing outside can see, become short ones. Line by line and with no knowledge of the
+language beyond that: a line that might be read in two ways (with a regular expression, perhaps)
+stays as it was written, and so does all of a text over several lines (a sheet in a script).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from string import ascii_lowercase
+
+_BEHIND = re.compile(r" // | /\* .* \*/$")
+_QUOTES = "\"'`"
+
+_STRING = re.compile(r'("(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`)')
+_SIGNS = re.compile(r" ?([=*<>&|?:,;{}()\[\]!]+) ?")
+#: between two operands only: `a + +b` is not `a++b`
+_SUMS = re.compile(r"(?<=[\w)\]]) ([+-]) (?=[\w(\[#$])")
+#: a constant of a module, and what a bundle exports
+_CONSTANT = re.compile(r"^const ([A-Z][A-Z_]+) =", re.MULTILINE)
+_SENT = re.compile(r"^export .*$", re.MULTILINE)
+#: behind these a line needs no end, because all statements close with a semicolon
+_GOES_ON = ("{", "(", "[", ",", ";", "}")
+#: where a private name may stand: behind a dot, before `in`, or where a line of a class begins
+_PRIVATE = re.compile(r"(?<=\.)#\w+|#\w+(?= in )|^(?:async |get |set |static )*#\w+", re.MULTILINE)
+
+
+def lean(text: str, *, script: bool = False, sheet: bool = False, bundle: bool = False) -> str:
+    """*text* as browsers get it; *script*, *sheet*: what it is; *bundle*: all of a program."""
+    done = "".join(f"{line}\n" for line, _ in _lines(text))
+    if bundle:
+        done = _shortened(done)
+    if sheet:
+        done = re.sub(r"(: )(?!;)|( \{\n)|(, )|(;\n)", lambda found: found[0].strip(), done)
+    if script:
+        done = "".join(f"{line}\n" if whole else _squeezed(line) for line, whole in _lines(done))
+    return done
+
+
+def _lines(text: str) -> Iterator[tuple[str, bool]]:
+    """The lines of *text* without comments and indentation, and whether each is to stay whole."""
+    comment = template = False  # inside of one
+    for line in map(str.strip, text.splitlines()):
+        if template:
+            yield line, True
+            template = line.count("`") % 2 == 0
+            continue
+        comment = comment or line.startswith("/*")
+        if not comment and line and not line.startswith("//"):
+            code = _code(line)
+            yield code, False
+            template = code.endswith("`") and code.count("`") % 2 == 1
+        comment = comment and not line.endswith("*/")
+
+
+def _code(line: str) -> str:
+    """*line* without the comment behind it; where that may be inside of a string, all of it."""
+    found = _BEHIND.search(line)
+    code = line[: found.start()] if found else line
+    return line if any(code.count(quote) % 2 for quote in _QUOTES) else code.rstrip()
+
+
+def _squeezed(code: str) -> str:
+    """*code*, one line, without the spaces round signs, and without its end where it goes on."""
+    pieces = _STRING.split(code)  # every other one is a string
+    if any(sign in piece for piece in pieces[::2] for sign in "/`'\"") or any(map(_is_odd, pieces)):
+        return f"{code}\n"
+    pieces[::2] = [_SUMS.sub(r"\1", _SIGNS.sub(r"\1", piece)) for piece in pieces[::2]]
+    done = "".join(pieces)
+    return done if done.endswith(_GOES_ON) else f"{done}\n"
+
+
+def _is_odd(piece: str) -> bool:
+    """Whether *piece* begins a value in a template that ends elsewhere: there is another in it."""
+    return piece.startswith("`") and piece.count("${") != piece.count("}")
+
+
+def _shortened(text: str) -> str:
+    """*text* with short private names and constants; the most frequent are the shortest."""
+    private = Counter(found.split()[-1] for found in _PRIVATE.findall(text))
+    short = {name: f"#{_letters(at)}" for at, (name, _) in enumerate(private.most_common())}
+
+    def replace(found: re.Match[str]) -> str:
+        before, sign, name = found[0].rpartition("#")
+        return before + short[sign + name]
+
+    text = _PRIVATE.sub(replace, text)
+    sent = " ".join(_SENT.findall(text))
+    constants = {name for name in _CONSTANT.findall(text) if not re.search(rf"\b{name}\b", sent)}
+    often = Counter(name for name in re.findall(r"\b[A-Z][A-Z_]+\b", text) if name in constants)
+    named = {name: f"${_letters(at)}" for at, (name, _) in enumerate(often.most_common())}
+    return re.sub(r"(?<![.\w])[A-Z][A-Z_]+\b", lambda one: named.get(one[0], one[0]), text)
+
+
+def _letters(number: int) -> str:
+    """`a` … `z`, `aa` …"""
+    before, last = divmod(number, len(ascii_lowercase))
+    return (_letters(before - 1) if before else "") + ascii_lowercase[last]

@@ -1,0 +1,135 @@
+/** Where the visitor writes: the box, what is wrong with what is in it, and emoji. */
+
+import { composes } from "../kit/keys.js";
+import { excess } from "../kit/size.js";
+import { element, iconButton } from "./dom.js";
+
+const hasFiles = (data) => Boolean(data?.types.includes("Files"));
+
+export class Composer {
+  element = element("form", "composer", "", { part: "composer" });
+  hint = element("p", "hint", "", { role: "status", part: "hint" });
+  box = element("textarea", "", "", { rows: "1", enterkeyhint: "send", part: "input" });
+
+  #field = element("div", "field"); // it is as high as its text, and the box as high as it
+  #send = iconButton("send", () => this.#say());
+  #emoji = iconButton("smile", () => this.#pick());
+  #picker = null;
+  #notice = ""; // the key of a text
+  #on;
+  #t;
+
+  /**
+   * *on* has `say(text)`, `typed()`, `most()` (characters of the longest text; undefined: unknown) and
+   * `load(file, name)`, which resolves with what a module of ours exports.
+   */
+  constructor(on) {
+    this.#on = on;
+    this.#send.type = "submit";
+    this.#send.part = "send";
+    this.#emoji.part = "emoji";
+    this.#emoji.setAttribute("aria-expanded", "false");
+    this.#field.append(this.box, this.#emoji);
+    this.element.append(this.#field, this.#send);
+    this.element.addEventListener("submit", (event) => event.preventDefault());
+    this.box.addEventListener("input", () => this.#typed());
+    this.box.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || composes(event)) return;
+      event.preventDefault();
+      this.#say();
+    });
+  }
+
+  get text() {
+    return this.box.value;
+  }
+
+  set text(text) {
+    this.box.value = text;
+    this.show();
+  }
+
+  set hidden(yes) {
+    this.element.hidden = yes;
+    if (yes) this.#picker?.toggle(false);
+  }
+
+  relabel(t) {
+    this.#t = t;
+    this.#send.look(t("send"), "send");
+    this.#emoji.look(t("emoji"), "emoji");
+  }
+
+  /** What the box is for. */
+  ask(words) {
+    this.box.placeholder = words;
+    this.box.setAttribute("aria-label", words);
+  }
+
+  show() {
+    this.#field.dataset.text = this.text;
+    const over = excess(this.text.trim(), this.#on.most());
+    this.#send.disabled = Boolean(over) || !this.text.trim();
+    this.box.setAttribute("aria-invalid", Boolean(over));
+    const hint = over ? this.#t("too_long_by", { n: over }) : this.#notice && this.#t(this.#notice);
+    if (this.hint.textContent !== hint) this.hint.textContent = hint;
+  }
+
+  /** What is pasted or dropped on *frame* never opens in place of the page, and never does nothing. */
+  guard(frame) {
+    const refuse = (event) => {
+      event.preventDefault();
+      this.#notice = "no_files";
+      this.show();
+    };
+    frame.addEventListener("paste", (event) => {
+      const { clipboardData: data } = event;
+      if (hasFiles(data) && !data.getData("text/plain")) refuse(event); // a table is text and picture
+    });
+    frame.addEventListener("dragover", (event) => {
+      if (hasFiles(event.dataTransfer) || event.target !== this.box) event.preventDefault(); // it can be dropped
+    });
+    frame.addEventListener("drop", (event) => {
+      const { dataTransfer: data, target } = event;
+      if (hasFiles(data)) {
+        refuse(event);
+      } else if (target !== this.box) {
+        event.preventDefault();
+        this.#insert(data.getData("text/plain"));
+      }
+    });
+  }
+
+  #typed() {
+    this.#notice = "";
+    this.#on.typed();
+    this.show();
+  }
+
+  #insert(text) {
+    const { box } = this;
+    box.setRangeText(text, box.selectionStart, box.selectionEnd, "end");
+    this.#typed();
+  }
+
+  #say() {
+    const text = this.text.trim();
+    if (!text || excess(text, this.#on.most())) return;
+    this.#picker?.toggle(false);
+    this.text = "";
+    this.#on.say(text);
+    this.box.focus();
+  }
+
+  async #pick() {
+    try {
+      const Emoji = await this.#on.load("emoji.js", "Emoji");
+      this.#picker ??= new Emoji(this.#emoji, (one) => this.#insert(one));
+      this.element.before(this.#picker.element);
+      this.#picker.toggle();
+    } catch {
+      this.#notice = "trouble";
+      this.show();
+    }
+  }
+}

@@ -1,0 +1,72 @@
+/** What was said, to keep: on paper, or as a file of text. Loaded when somebody wants it. */
+
+import { Times } from "../kit/times.js";
+import { element } from "./dom.js";
+
+const STYLE = `
+  body { margin: 24px; color: #000; background: #fff; font: 11pt/1.5 system-ui, sans-serif; }
+  h1 { margin: 0 0 16px; font-size: 16pt; }
+  p { margin: 0 0 8px; white-space: pre-wrap; overflow-wrap: anywhere; break-inside: avoid; }
+  b, time { color: #444; font-size: 9pt; }
+`;
+
+const PAGE = 200; // messages asked for at once, the most that a server gives
+
+/** `print` or `save` all of the chat that *visit* shows; *widget* has the words, and the element around ours. */
+export async function take(how, visit, widget) {
+  const { chat, client, person } = visit;
+  while (!chat.complete) await client.history({ conversation: chat.conversation, limit: PAGE });
+  new Copy(chat.messages, person, widget)[how]();
+}
+
+class Copy {
+  #lines;
+  #title;
+  #day;
+  #frame;
+  #locale;
+
+  /** Of *messages*, said with *person*; *widget* has the words and the element around all of ours. */
+  constructor(messages, person, { t, locale, frame }) {
+    const times = new Times(locale);
+    const first = messages[0]?.date ?? new Date().toISOString();
+    const when = new Date(first).toLocaleDateString(locale, { dateStyle: "long" });
+    this.#title = t("earlier_chat", { name: person.name, when });
+    this.#day = first.slice(0, 10);
+    this.#frame = frame;
+    this.#locale = locale;
+    this.#lines = messages.map(({ own, date, text, state }) => ({
+      head: `${own ? t("you") : person.name}, ${times.moment(date)}${state === "sent" ? "" : ` (${t(state)})`}`,
+      text,
+    }));
+  }
+
+  /** Have the browser put a file where it puts such. */
+  save() {
+    const parts = this.#lines.map(({ head, text }) => `${head}\n${text}\n`);
+    const file = new Blob([[`${this.#title}\n`, ...parts].join("\n")], { type: "text/plain;charset=utf-8" });
+    const link = element("a", "", "", { href: URL.createObjectURL(file), download: `chat-${this.#day}.txt` });
+    this.#frame.append(link);
+    link.click();
+    link.remove();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // some browsers read it later
+  }
+
+  /** Print it, and nothing of the page around. */
+  print() {
+    this.#frame.querySelector("iframe")?.remove(); // that of the last time: it must stay while it is printed
+    const sheet = element("iframe", "unseen", "", { "aria-hidden": "true", tabindex: "-1" });
+    this.#frame.append(sheet);
+    const { contentDocument: page, contentWindow: view } = sheet;
+    const style = new view.CSSStyleSheet();
+    style.replaceSync(STYLE);
+    page.adoptedStyleSheets = [style];
+    page.title = this.#title;
+    page.documentElement.lang = this.#locale;
+    page.documentElement.dir = this.#frame.dir;
+    const lines = this.#lines.flatMap(({ head, text }) => [element("b", "", head), element("p", "", text)]);
+    page.body.append(element("h1", "", this.#title), ...lines);
+    view.focus();
+    view.print();
+  }
+}

@@ -1,0 +1,46 @@
+/** What can be known of the desk before anything is asked: how busy it is, and who is there. */
+
+const LOOK = 30_000; // ms between two looks while somebody may want to ask
+
+export class Reception {
+  /** `{ready, length}`: how busy the desk is; null before it is known, false where it cannot be. */
+  desk = null;
+  /** `{team, reply, questions}` as `/v1/welcome` has them; null where there is none. */
+  welcome = null;
+
+  #base;
+  #looked;
+  #timer = 0;
+
+  /** At the address *base*; *looked()* is called when there is something new. */
+  constructor(base, looked) {
+    this.#base = base;
+    this.#looked = looked;
+  }
+
+  /** Look now, and while it matters: *matters()* is asked each time. */
+  async look(matters) {
+    this.leave();
+    this.#timer = setTimeout(() => this.look(matters), LOOK);
+    if (!matters()) return;
+    const [status, welcome] = await Promise.all([this.#ask("v1/status"), this.#ask("v1/welcome")]);
+    this.desk = status && { ready: status.waiters_ready, length: status.queue_length };
+    this.welcome = welcome || null;
+    this.#looked();
+  }
+
+  /** Look no more. */
+  leave() {
+    clearTimeout(this.#timer);
+  }
+
+  /** false: no answer, or one of somebody else. */
+  async #ask(path) {
+    try {
+      const answer = await fetch(new URL(path, this.#base));
+      return answer.ok && (await answer.json());
+    } catch {
+      return false;
+    }
+  }
+}

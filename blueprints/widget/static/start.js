@@ -1,0 +1,91 @@
+/** The first screen: who is there, how soon they answer, what is often asked, and what was said before. */
+
+import { paintFace } from "../kit/faces.js";
+import { Times } from "../kit/times.js";
+import { button, element } from "./dom.js";
+
+export class Start {
+  element = element("section", "start", "", { part: "start" });
+
+  #greeting = element("h2");
+  #invitation = element("p");
+  #desk = element("div", "desk", "", { role: "status" });
+  #questions = element("div", "questions", "", { role: "group", part: "questions" });
+  #earlier = element("div", "earlier");
+  #shown = {}; // what each of them shows
+  #on;
+  #t;
+  #times;
+  #names;
+
+  /** *on* has `ask(question)`, `open(conversation)`, `base` (the chat's address), `now()`. */
+  constructor(on) {
+    this.#on = on;
+    this.element.append(this.#greeting, this.#invitation, this.#desk, this.#questions, this.#earlier);
+  }
+
+  relabel(t, locale, greeting) {
+    this.#t = t;
+    this.#times = new Times(locale);
+    this.#names = new Intl.ListFormat(locale, { type: "conjunction" });
+    this.#greeting.textContent = greeting ?? t("greeting");
+    this.#invitation.textContent = t("invitation");
+    this.#questions.setAttribute("aria-label", t("questions"));
+    this.#shown = {};
+  }
+
+  /** *desk* and *welcome* as `Reception` has them; *earlier*: conversations, `{conversation, name, date}`. */
+  show({ desk, welcome, earlier }) {
+    const { team = [], reply, questions = [] } = welcome ?? {};
+    this.#refresh(this.#desk, { desk, team, reply }, () => this.#deskParts(desk, team, reply));
+    this.#refresh(this.#questions, { questions }, () =>
+      questions.map((one) => {
+        const made = button("question", one, () => this.#on.ask(one));
+        made.dir = "auto";
+        return made;
+      }),
+    );
+    this.#refresh(this.#earlier, { earlier, day: new Date(this.#on.now()).getDate() }, () =>
+      earlier.map(({ conversation, name, date }) => {
+        const words = this.#t("earlier_chat", { name, when: this.#times.when(date, this.#on.now()) });
+        return button("link", words, () => this.#on.open(conversation));
+      }),
+    );
+  }
+
+  /** Only what is another: it is announced, and it may have the focus. */
+  #refresh(where, what, parts) {
+    const key = JSON.stringify(what);
+    if (this.#shown[where.className] === key) return;
+    this.#shown[where.className] = key;
+    const made = parts();
+    where.replaceChildren(...made);
+    where.hidden = !made.length;
+  }
+
+  #deskParts(desk, team, reply) {
+    if (desk === null) return [element("i", "skeleton")];
+    const parts = [];
+    if (team.length) parts.push(this.#faces(team));
+    if (desk) {
+      const isOff = !desk.ready;
+      const words = isOff ? this.#t("offline") : desk.length ? this.#t("busy", { n: desk.length }) : this.#t("free");
+      parts.push(element("p", "state", words, { "data-state": isOff ? "away" : "here" }));
+      if (isOff) parts.push(element("p", "", this.#t("offline_hint")));
+    }
+    const time = this.#times.duration(Math.max(1, Math.round(reply / 60)) * 60_000);
+    if (reply != null) parts.push(element("p", "reply", this.#t("reply", { time })));
+    return parts;
+  }
+
+  #faces(team) {
+    const all = element("div", "team");
+    for (const person of team) {
+      const face = element("span", "face");
+      paintFace(face, person, this.#on.base);
+      all.append(face);
+    }
+    all.append(element("span", "", this.#names.format(team.map(({ name }) => name))));
+    return all;
+  }
+}
