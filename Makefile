@@ -3,6 +3,7 @@ PORT ?= 8000
 VISITORS ?= 0
 SECONDS ?= 3600
 KILLS ?= 500
+ENGINES ?= firefox webkit
 # Tests wait more than they work: so many processes of tests are right for two cores.
 WORKERS ?= 6
 PYTHON := .venv/bin/python
@@ -10,7 +11,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 # Otherwise each of the hundreds of servers that the tests start compiles all of csapp again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check bench faults chaos fuzz pictures fix clean
+.PHONY: demo test check bench faults chaos engines fuzz pictures fix clean
 
 demo: .venv/runtime.stamp
 	@$(PYTHON) -m flask --app csapp chat demo --port $(PORT) --visitors $(VISITORS)
@@ -31,6 +32,11 @@ bench: .venv/dev.stamp
 
 faults: .venv/dev.stamp .venv/system.stamp
 	$(PYTHON) -m pytest tests/faults $(ARGS)
+
+# All tests of the pages in the other engines (ENGINES=webkit for one of them). What the driver of
+# an engine cannot do is skipped, with the reason.
+engines: .venv/dev.stamp .venv/system.stamp
+	ENGINES="$(ENGINES)" $(PYTHON) -m pytest tests/browser -n 3 --dist loadfile $(ARGS)
 
 # KILLS at random moments while people talk; ARGS=--postgres for the other database,
 # ARGS=--redis for two servers of two workers and a Redis that suffers as well.

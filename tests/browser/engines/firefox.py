@@ -14,7 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from playwright.sync_api import Browser, BrowserContext, Playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+
+from .lacking import lacking
 
 #: starts Firefox behind `bidi.py`
 EXECUTABLE = Path(__file__).with_name("firefox.sh")
@@ -31,6 +33,10 @@ def preferences(look: dict[str, str]) -> dict[str, str | float | bool]:
     if look["forced_colors"] == "active":
         chosen |= {"ui.useAccessibilityTheme": 1, "browser.display.document_color_use": 2}
     return chosen
+
+
+def _refuse_other_looks(page: Page) -> None:
+    page.emulate_media = lambda **look: lacking("Firefox", "change its look")  # type: ignore[method-assign]
 
 
 class Firefox:
@@ -51,7 +57,13 @@ class Firefox:
                 env=os.environ | {"CSAPP_TEST_PYTHON": sys.executable},
                 firefox_user_prefs=preferences(look) | self._preset,
             )
-        return browser.new_context(**options)
+        for name in options.keys() & {"has_touch", "is_mobile", "permissions"}:
+            lacking("Firefox", f"make a session with {name}")
+        context = browser.new_context(**options)
+        # It takes these, and nothing happens.
+        context.set_offline = lambda offline: lacking("Firefox", "cut connections")  # type: ignore[method-assign]
+        context.on("page", _refuse_other_looks)
+        return context
 
     @property
     def version(self) -> str:

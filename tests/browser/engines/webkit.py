@@ -19,7 +19,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
-import pytest
 from playwright._impl.isomorphic import locator_utils as selectors
 from playwright.sync_api import Browser, Locator, Playwright, TimeoutError
 
@@ -27,6 +26,7 @@ from testkit.ports import free_port
 from testkit.server import PATIENCE
 
 from .finder import PAUSE, Frame
+from .lacking import lacking
 from .webdriver import Refused, Session, keystrokes
 
 BROWSERS = sorted(Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser"))
@@ -43,11 +43,6 @@ toolbar *, headerbar *, entry, button {
 """
 #: options of `new_context` that change nothing here: a picture is as sharp as the screen
 LEFT_OUT = {"device_scale_factor"}
-
-
-def lacking(what: str) -> NoReturn:
-    """Ends a test that wants what WebDriver does not offer."""
-    pytest.skip(f"WebKit's driver cannot {what}")
 
 
 def waited(look: Callable[[], Any], what: str) -> Any:
@@ -96,7 +91,7 @@ class Mouse:
         self._act([{"type": "pointerMove", "x": int(x), "y": int(y)}, *press * click_count])
 
     def wheel(self, delta_x: float, delta_y: float) -> None:
-        lacking("turn a wheel")
+        lacking("WebKit", "turn a wheel")
 
     def _act(self, actions: list[dict[str, Any]]) -> None:
         self._page.act("pointer", actions, pointerType="mouse")
@@ -233,7 +228,7 @@ class WebKitPage:
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
             raise AttributeError(name)
-        lacking(f"do what `page.{name}` does")
+        lacking("WebKit", f"do what `page.{name}` does")
 
 
 class WebKitContext:
@@ -263,7 +258,7 @@ class WebKitContext:
             arguments.append(f"--time-zone={zone}")
         language = options.pop("locale", "en-US").replace("-", "_")
         for name in options.keys() - LEFT_OUT:
-            lacking(f"make a session with {name}")
+            lacking("WebKit", f"make a session with {name}")
         port = free_port()
         driver = subprocess.Popen(
             [DRIVER, f"--port={port}"],
@@ -327,7 +322,7 @@ class WebKitContext:
     def __getattr__(self, name: str) -> NoReturn:
         if name.startswith("_"):
             raise AttributeError(name)
-        lacking(f"do what `context.{name}` does")
+        lacking("WebKit", f"do what `context.{name}` does")
 
 
 class WebKit:
