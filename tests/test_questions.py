@@ -242,7 +242,8 @@ def test_search_finds_in_chats_of_visitors_whom_the_waiter_served(app):
     ]  # fmt: skip
     assert found["hits"][2] == {
         "conversation": "1f", "seq": 1, "date": "2026-01-02T03:04:06.000Z", "from": "visitor",
-        "snippet": "Where is my parcel?", "name": "Ada", "sub": "ada", "state": "ended",
+        "snippet": "Where is my parcel?", "name": "Ada", "sub": "ada", "avatar": "",
+        "state": "ended",
     }  # fmt: skip
     assert ask(app, "get", "/v1/search?q=way").get_json()["hits"][0]["from"] == "waiter"
     assert ask(app, "get", "/v1/search?q=parcel", who="nobody").get_json()["hits"] == []
