@@ -119,9 +119,10 @@ def test_a_key_of_an_input_method_sends_and_chooses_nothing(desk: LiveServer, vi
         ("о", "у", "г", "к", "л", "?"),  # Russian
         ("ξ", "ε", "θ", "ρ", "κ", "?"),  # Greek
         ("ت", "ث", "ع", "ق", "ن", "؟"),  # Arabic
+        ("Unidentified",) * 6,
         ("ㅓ", "ㄷ", "ㅕ", "ㄱ", "ㅏ", "？"),  # Korean
     ],
-    ids=["russian", "greek", "arabic", "korean"],
+    ids=["russian", "greek", "arabic", "unidentified", "korean"],
 )
 def test_a_layout_without_latin_letters(
     desk: LiveServer, visit: Visit, next_: str, end: str, undo: str, ready: str, find: str,

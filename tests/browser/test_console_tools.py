@@ -209,6 +209,8 @@ def test_earlier_conversations(desk: LiveServer, visit: Visit) -> None:
         earlier.filter(has_text="2 messages").get_by_role("button").click()
         expect(log(ada)).to_contain_text("A blue lamp?")
         expect_texts(ada, ["A blue lamp?", "In May."])
+        expect(log(ada).locator(".theirs .text")).to_have_text(["A blue lamp?"])
+        expect(log(ada).locator(".colleague")).to_contain_text("lin: In May.")
         ada.get_by_role("button", name="Close", exact=True).click()
         expect_texts(ada, ["Me again."])
 

@@ -72,9 +72,12 @@ function letter(key, actions) {
   return run(action);
 }
 
-/** The key of our letters that was pressed: where a layout has others, the one in the same place. */
+// Enter and its like by their names, our letters and signs, letters like ours.
+const PLAIN = /^(?!Unidentified$)..+|^[ -~]$|^\p{Script=Latin}$/u;
+
+/** The key that was pressed; where a layout has none of our letters, the one in the same place. */
 function meant({ key = "", code = "", shiftKey }) {
-  if (key.length !== 1 || /[ -~]|\p{Script=Latin}/u.test(key)) return key;
+  if (PLAIN.test(key)) return key;
   if (code === "Slash") return shiftKey ? "?" : "/";
   return /^Key([A-Z])$/.exec(code)?.[1].toLowerCase() ?? key;
 }

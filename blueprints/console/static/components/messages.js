@@ -155,11 +155,14 @@ export class Messages extends Component {
         <p class="note day" key=${`day ${message.id}`}>${day(message.date)}</p>`}
       ${mark !== undefined && message.seq === mark && html`<p class="note unread" key="unread">${t("unread_here")}</p>`}
       <${Message} key=${message.id} message=${message} state=${message.state} seq=${message.seq}
-        name=${name} locale=${locale()} joined=${together(messages[at - 1], message)} ...${below[at]} most=${most}
+        name=${name} locale=${locale()} joined=${belongs(messages[at - 1], message)} ...${below[at]} most=${most}
         isOver=${chat.state === "ended"} aimed=${target?.seq === message.seq && target !== undefined && message.seq !== undefined}
         retry=${retry} edit=${edit} discard=${discard} />`);
   }
 }
+
+/** Whether *next* stands close to *one*: said by the same person, soon after. */
+const belongs = (one, next) => together(one, next) && one.author === next.author;
 
 const SEEN = ["message", "state", "seq", "name", "locale", "joined", "time", "receipt", "aimed", "most", "isOver"];
 
@@ -169,12 +172,14 @@ class Message extends Component {
   }
 
   render({ message, name, joined, time: timed, receipt, aimed, ...more }) {
-    const { own, text, date, state, seq } = message;
+    const { own, author, text, date, state, seq } = message;
+    const side = own ? "mine" : author ? "mine colleague" : "theirs";
     return html`
-      <div class="line ${own ? "mine" : "theirs"} ${state} ${joined ? "joined" : ""} ${aimed ? "aimed" : ""}"
+      <div class="line ${side} ${state} ${joined ? "joined" : ""} ${aimed ? "aimed" : ""}"
            data-seq=${seq} tabindex=${aimed ? -1 : undefined}>
+        ${author && !joined && html`<p class="author" aria-hidden="true">${author}</p>`}
         <p class="bubble">
-          <span class="unseen">${t("speaker", { name: own ? t("you") : name })} </span>
+          <span class="unseen">${t("speaker", { name: own ? t("you") : author || name })} </span>
           <${Text} text=${text} />
         </p>
         ${state === "failed" ? html`<${Failed} message=${message} ...${more} />` : (timed || receipt) && html`
