@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from testkit import LiveServer
 
 from .conftest import Axe, Run, Visit
-from .visitor import ask, close_chat, expect_texts, log, write
+from .visitor import ask, close_chat, expect_texts, log, open_chat, write
 from .waiter import Waiter
 
 pytestmark = pytest.mark.browser
@@ -24,7 +24,8 @@ CUT = ("ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION", "WebSocket connection to")
 @pytest.fixture
 def shop(run: Run, tmp_path: Path) -> LiveServer:
     """A server that keeps what is said."""
-    return run(env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
+    database = f"sqlite:///{tmp_path}/csapp.db"
+    return run(env={"CSAPP_DATABASE_URL": database, "CSAPP_MESSAGE_RATE": "0"})
 
 
 def face(page: Page, where: str) -> Any:
@@ -41,6 +42,7 @@ def test_a_waiter_has_a_face_in_the_header_and_beside_its_words(
     expect(face(page, ".head")).to_be_hidden()
     with Waiter(shop, name="Ada Berg") as ada:
         ada.meets()
+        ada.reads()
         ada.writes("Hello!")
         ada.writes("How can I help?")
         expect(face(page, ".head")).to_have_text("AB")
@@ -57,6 +59,63 @@ def test_a_waiter_has_a_face_in_the_header_and_beside_its_words(
         assert len(set(colours)) == 1
         ada.ends()
         expect(face(page, ".head")).to_be_visible()
+
+
+def test_a_picture_takes_the_place_of_the_letters_where_it_comes(
+    shop: LiveServer, visit: Visit, axe: Axe
+) -> None:
+    page = ask(visit(f"{shop.url}/", expected=("404",)), "Hello?")
+    with Waiter(shop, avatar="/csapp-static/widget/icon.svg") as ada:
+        ada.meets()
+        ada.reads()
+        ada.writes("Hello!")
+        for where in (".head", ".log"):
+            image = face(page, where).locator("img")
+            expect(image).to_be_visible()
+            expect(image).to_have_attribute("src", f"{shop.url}/csapp-static/widget/icon.svg")
+            expect(face(page, where)).to_have_text("")
+        axe(page)
+        ada.ends()
+    with Waiter(shop, "bob", "Bob", avatar="/nowhere.png") as bob:
+        page.get_by_role("button", name="Start a new chat").click()
+        with page.expect_response("**/nowhere.png"):
+            write(page, "Hello?")
+            bob.meets()
+        expect(face(page, ".head")).to_have_text("B")
+        expect(face(page, ".head").locator("img")).to_have_count(0)
+
+
+# ---- before anybody has asked ----------------------------------------------
+
+
+def test_the_first_screen_shows_who_is_there_and_what_is_often_asked(
+    run: Run, visit: Visit, axe: Axe
+) -> None:
+    server = run(env={"CSAPP_QUICK_QUESTIONS": "Where is my order?|<b>Returns</b>"})
+    with Waiter(server) as ada, Waiter(server, "bob", "Bob Carter"):
+        page = open_chat(visit(f"{server.url}/"))
+        team = re.compile(r"(Ada and Bob Carter|Bob Carter and Ada)$")
+        expect(page.locator("csapp-widget .team")).to_have_text(team)
+        assert sorted(face(page, ".team").all_inner_texts()) == ["A", "BC"]
+        questions = page.get_by_role("group", name="Often asked").get_by_role("button")
+        expect(questions).to_have_text(["Where is my order?", "<b>Returns</b>"])
+        axe(page)
+        page.get_by_role("textbox").fill("I also wonder …")
+        questions.first.click()
+        ada.meets()
+        assert ada.reads() == "Where is my order?"
+        expect_texts(page, ["You: Where is my order?"])
+        expect(page.get_by_role("textbox")).to_have_value("I also wonder …")
+        expect(page.get_by_role("textbox")).to_be_focused()
+
+
+def test_without_team_and_questions_nothing_is_missed(run: Run, visit: Visit) -> None:
+    server = run(env={"CSAPP_TEAM": "off"})
+    with Waiter(server):
+        page = open_chat(visit(f"{server.url}/"))
+        expect(page.get_by_text("Somebody is here for you.")).to_be_visible()
+        expect(page.locator("csapp-widget .team")).to_have_count(0)
+        expect(page.locator("csapp-widget .questions")).to_be_hidden()
 
 
 # ---- a new answer ----------------------------------------------------------
@@ -109,6 +168,7 @@ def test_where_the_unread_begins_and_what_has_come_below(shop: LiveServer, visit
     page = ask(visit(f"{shop.url}/"), "Hello?")
     with Waiter(shop) as ada:
         ada.meets()
+        ada.reads()
         ada.writes("Hello!")
         expect(log(page)).to_contain_text("Hello!")
         ada.hears("read")
@@ -176,6 +236,7 @@ def test_a_chat_can_be_saved_and_printed_whole(shop: LiveServer, visit: Visit) -
     ask(page, "What does it cost?")
     with Waiter(shop) as ada:
         ada.meets()
+        ada.reads()
         for number in range(60):  # more than are brought at once
             ada.writes(f"answer {number} <b>bold</b>")
         ada.ends()
@@ -200,6 +261,7 @@ def test_an_earlier_chat_can_be_opened_again(shop: LiveServer, visit: Visit, axe
     page = ask(visit(f"{shop.url}/"), "Where is my order?")
     with Waiter(shop) as ada:
         ada.meets()
+        ada.reads()
         ada.writes("On its way.")
         expect(log(page)).to_contain_text("On its way.")
         ada.ends()
@@ -244,6 +306,7 @@ def test_others_bubbles_follow_the_colours_of_the_page(shop: LiveServer, visit: 
     page = ask(visit(f"{shop.url}/"), "Hello?")
     with Waiter(shop) as ada:
         ada.meets()
+        ada.reads()
         ada.writes("Hello!")
         bubble = page.locator("csapp-widget .theirs .bubble")
         colour = "(one) => getComputedStyle(one).backgroundColor"
@@ -279,6 +342,7 @@ def test_a_visitors_wrong_clock_changes_no_order_and_no_day(
     ask(page, "What time is it?")
     with Waiter(shop) as ada:
         ada.meets()
+        ada.reads()
         ada.writes("Time for tea.")
         write(page, "Thank you!")
         ada.reads()

@@ -53,6 +53,7 @@ def test_an_older_browser_shows_plain_colours(
     ask(page, "Hello?")
     with Waiter(server) as ada:
         ada.meets()
+        ada.reads()
         ada.writes("Hello!")
         expect(page.locator("csapp-widget .theirs .bubble")).to_be_visible()
         for where in (".panel", ".mine .bubble", ".theirs .bubble", "textarea", ".launcher"):
@@ -83,6 +84,7 @@ def test_forced_colours_leave_a_difference(
         page.get_by_role("textbox").fill("Hello?")
         page.get_by_role("textbox").press("Enter")
         ada.meets()
+        ada.reads()
         ada.writes("Hello!")
         expect(page.locator("csapp-widget .theirs .bubble")).to_be_visible()
         mine, theirs = colours(page, ".mine .bubble"), colours(page, ".theirs .bubble")

@@ -213,8 +213,12 @@ def test_in_a_chat_and_after_it_too(bystander: LiveServer, visit: Visit) -> None
 
 def test_a_pasted_picture_is_told_of(page: Page) -> None:
     taken = page.get_by_role("textbox").evaluate(
-        f"""(box) => !box.dispatchEvent(new ClipboardEvent("paste",
-          {{ clipboardData: ({PICTURE})(), bubbles: true, cancelable: true, composed: true }}))"""
+        f"""(box) => {{
+          const event = new ClipboardEvent("paste",
+            {{ bubbles: true, cancelable: true, composed: true }});
+          Object.defineProperty(event, "clipboardData", {{ value: ({PICTURE})() }});
+          return !box.dispatchEvent(event);
+        }}"""
     )
     assert taken
     expect(page.get_by_text(SORRY)).to_be_visible()
@@ -225,8 +229,10 @@ def test_a_pasted_table_is_text_although_it_comes_with_a_picture(page: Page) -> 
         f"""(box) => {{
           const data = ({PICTURE})();
           data.setData("text/plain", "a\\tb");
-          return !box.dispatchEvent(new ClipboardEvent("paste",
-            {{ clipboardData: data, bubbles: true, cancelable: true, composed: true }}));
+          const event = new ClipboardEvent("paste",
+            {{ bubbles: true, cancelable: true, composed: true }});
+          Object.defineProperty(event, "clipboardData", {{ value: data }});
+          return !box.dispatchEvent(event);
         }}"""
     )
     assert not taken

@@ -17,10 +17,13 @@ class Waiter:
     comes before it is left out.
     """
 
-    def __init__(self, server: LiveServer, sub: str = "ada", name: str = "Ada") -> None:
+    def __init__(
+        self, server: LiveServer, sub: str = "ada", name: str = "Ada", avatar: str = ""
+    ) -> None:
         self.client = Client(server, "waiter")
         self._kept: list[Frame] = []
-        self.client.say("auth", {"token": server.token("waiter", sub, name), "version": 2})
+        token = server.token("waiter", sub, name, avatar=avatar)
+        self.client.say("auth", {"token": token, "version": 2})
         self.client.say("ready")
         while (frame := self.client.receive())["type"] != "ready":
             self._kept.append(frame)  # who comes back is told of its chats first

@@ -16,7 +16,7 @@ const PAGE = 200; // messages asked for at once, the most that a server gives
 export async function take(how, visit, widget) {
   const { chat, client, person } = visit;
   while (!chat.complete) await client.history({ conversation: chat.conversation, limit: PAGE });
-  new Copy(chat.messages, person, widget)[how]();
+  await new Copy(chat.messages, person, widget)[how]();
 }
 
 class Copy {
@@ -53,10 +53,12 @@ class Copy {
   }
 
   /** Print it, and nothing of the page around. */
-  print() {
+  async print() {
     this.#frame.querySelector("iframe")?.remove(); // that of the last time: it must stay while it is printed
     const sheet = element("iframe", "unseen", "", { "aria-hidden": "true", tabindex: "-1" });
+    const isThere = new Promise((resolve) => sheet.addEventListener("load", resolve, { once: true }));
     this.#frame.append(sheet);
+    await isThere; // until then Firefox may put another empty page into it
     const { contentDocument: page, contentWindow: view } = sheet;
     const style = new view.CSSStyleSheet();
     style.replaceSync(STYLE);

@@ -229,7 +229,7 @@ export class Panel {
     this.#problem.hidden = phase === "queued" || !visit.problem;
     this.#problem.textContent = visit.problem && this.#t(visit.problem);
     this.#showLine();
-    this.#start.show({ ...visit.reception, earlier: visit.earlier.slice(0, OFFERED) });
+    if (phase === "start") this.#start.show({ ...visit.reception, earlier: visit.earlier.slice(0, OFFERED) });
     this.#showPlace();
     this.#showTyping(served && chat.typing);
     this.#showFoot(phase);

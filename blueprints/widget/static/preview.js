@@ -92,7 +92,8 @@ export class Preview {
     words.append(this.#name, this.#text);
     this.#open = button("answer", "", open);
     this.#open.append(this.#face, words);
-    this.#away = button("away", "", () => this.hide());
+    this.#away = button("away", "", () => this.#dismiss());
+    this.#element.addEventListener("keydown", (event) => event.key === "Escape" && this.#dismiss());
     this.#away.append(drawing(16, CROSS, true));
     this.#element.append(this.#open, this.#away);
     this.#element.hidden = true;
@@ -107,6 +108,11 @@ export class Preview {
     this.#text.textContent = text.slice(0, 200); // two lines of it are shown
     this.#away.setAttribute("aria-label", t("dismiss"));
     this.#element.hidden = false;
+  }
+
+  #dismiss() {
+    this.hide();
+    this.#widget.frame.querySelector(".launcher").focus();
   }
 
   hide() {
