@@ -17,6 +17,7 @@ FOLDERS = {"widget": widget.STATIC, "kit": kit.STATIC}
 
 LAUNCHER = 6 * 1024  # bytes, before anybody has asked for anything
 PANEL = 24 * 1024  # bytes, when the panel is opened
+AROUND = 4 * 1024  # bytes that come with the panel, or when the page changes before
 CATALOGUE = 2048  # bytes of one language
 
 LOCALES = sorted((widget.STATIC / "locales").glob("*.json"))
@@ -41,6 +42,10 @@ def test_the_panel():
     assert "class ChatClient" in sent
     assert not re.search(r"^(?:import|export) .*\bfrom\b", sent, re.MULTILINE), "all is in it"
     assert size("widget/panel.js") + size("widget/panel.css") <= PANEL
+
+
+def test_what_keeps_page_and_panel_apart():
+    assert size("widget/page.js") <= AROUND
 
 
 @pytest.mark.parametrize("path", LOCALES, ids=lambda path: path.stem)

@@ -27,6 +27,7 @@ TEXTS = (".js", ".css", ".json")
 #: modules that travel with all that they import
 BUNDLES = (
     "widget/widget.js",
+    "widget/page.js",
     "widget/panel.js",
     "widget/csapp-client.js",
     "widget/copy.js",

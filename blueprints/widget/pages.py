@@ -10,11 +10,13 @@ from typing import Any
 
 from flask import Blueprint, Request, Response, request
 
+from ..answers import jsonify
+from ..cors import shared
 from ..door import Door
 from ..extension import Extension
 from ..kit.assets import send
 from ..pages import one_address, page, secured_where_reached
-from .tag import tag
+from .tag import mark, tag
 
 STATIC = Path(__file__).parent / "static"
 
@@ -38,9 +40,10 @@ def _spoken(asked: Request) -> tuple[str, dict[str, Any]]:
 
 
 def blueprint(extension: Extension) -> Blueprint:
-    """`GET /widget.js`, `GET /`, and `csapp_widget()` in every template of the application."""
+    """`GET /widget.js`, `/`, `/v1/visitor/me`, and `csapp_widget()` in all the templates."""
     doors = Door("csapp_widget", __name__, template_folder="templates")
     doors.after_request(secured_where_reached)
+    doors.after_request(shared(extension.server, "visitor_me"))
     doors.add_app_template_global(tag(extension), "csapp_widget")
 
     @doors.get("/widget.js")
@@ -52,6 +55,17 @@ def blueprint(extension: Extension) -> Blueprint:
     def static(filename: str) -> Response:
         """What the launcher loads, and what belongs to the pages."""
         return send(STATIC, filename)
+
+    @doors.get("/v1/visitor/me")
+    def visitor_me() -> Response:
+        """`visitor`: what `csapp_widget()` writes for this visitor now; null where it writes none.
+
+        A page may have been kept by a cache since it was made for somebody else.
+        """
+        known = extension.callbacks.visitor is not None
+        response = jsonify(visitor=mark(extension) if known else None)
+        response.cache_control.no_store = True
+        return response
 
     @doors.get("/")
     @one_address

@@ -32,7 +32,7 @@ def tag(extension: Extension) -> Callable[..., Markup]:
         if unknown := options.keys() - set(OPTIONS):
             raise TypeError(f"csapp_widget: there is no option {', '.join(sorted(unknown))}")
         if extension.callbacks.visitor is not None:
-            options["visitor"] = _mark(extension)  # None: left out, and nothing is forgotten
+            options["visitor"] = mark(extension)  # None: left out, and nothing is forgotten
         options.setdefault("locale", locale(current_app) or None)
         attributes = {
             "src": url_for("csapp_widget.script"),
@@ -49,8 +49,8 @@ def tag(extension: Extension) -> Callable[..., Markup]:
     return csapp_widget
 
 
-def _mark(extension: Extension) -> str | None:
-    """Tells one visitor from the next at the same browser; says nothing of who it is.
+def mark(extension: Extension) -> str | None:
+    """What tells the visitor of this request from the next at the same browser; not who it is.
 
     Empty for a stranger, None where the host cannot say. What a browser keeps of a chat
     is for the visitor who had it.

@@ -23,6 +23,7 @@ from testkit.server import PATIENCE, ROOT
 
 from . import axe as axe_core
 from .engines import ENGINES
+from .site import house
 
 #: `run(app, env=…)`: a server that ends with the test
 Run = Callable[..., LiveServer]
@@ -108,6 +109,17 @@ def bystander() -> Iterator[LiveServer]:
         yield started
 
 
+@pytest.fixture(scope="module")
+def plain() -> Iterator[LiveServer]:
+    """A `house` (`site.py`) for tests that leave nothing behind at its desk."""
+    with ExitStack() as stack:
+
+        def started(app: str, **options: Any) -> LiveServer:
+            return stack.enter_context(LiveServer.gunicorn(app, **options))
+
+        yield house(started)
+
+
 @pytest.fixture(params=VIEWS)
 def view(request: pytest.FixtureRequest) -> View:
     """Phone and desk, light and dark in turn: `visit(url, **view)`."""
@@ -120,16 +132,18 @@ def visit(browser: Browser, run: Run) -> Iterator[Visit]:
 
     A test fails when any page of a session, tabs and pop-ups included, wrote
     an error or a warning to its console, broke its policy or asked another
-    server for anything. *expected* are patterns of what may be heard; the
-    other options are those of Playwright's `new_context`.
+    server for anything than that of *url*, or *house*. *expected* are patterns of
+    what may be heard; the other options are those of Playwright's `new_context`.
 
     The pages are closed before the servers of `run` end, or they would miss them.
     """
     complaints: list[str] = []
     contexts = []
 
-    def visited(url: str, *, expected: tuple[str, ...] = (), **options: Any) -> Page:
-        house = urlsplit(url).netloc
+    def visited(
+        url: str, *, expected: tuple[str, ...] = (), house: str = "", **options: Any
+    ) -> Page:
+        house = house or urlsplit(url).netloc
         context = browser.new_context(**options)
         contexts.append(context)
 

@@ -1,15 +1,25 @@
 """Host applications whose pages make it hard for a guest.
 
-Served as `tests.browser.hosts:strict` and `…:hostile`; and one that knows its
-visitors, `…:shop`. Each has two pages, `/` and `/second`, with the widget on both, and the chat
-under `/support`.
+Served as `tests.browser.hosts:strict` and `…:hostile`; one that does not, `…:plain`; and
+one that knows its visitors, `…:shop`. Each has two pages, `/` and `/second`, with the widget
+on both, and the chat under `/support`.
 """
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
-from flask import Flask, Request, Response, redirect, render_template_string, session, url_for
+from flask import (
+    Flask,
+    Request,
+    Response,
+    redirect,
+    render_template_string,
+    send_from_directory,
+    session,
+    url_for,
+)
 
 from csapp import CSApp, Identity
 
@@ -17,6 +27,8 @@ from csapp import CSApp, Identity
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:"
 )
+
+VENDOR = Path(__file__).parent / "vendor"
 
 PAGE = """<!doctype html>
 <html lang="en">
@@ -51,6 +63,7 @@ def _host(title: str, *, policy: str = "", sheet: str = "") -> Flask:
 
     app.add_url_rule("/", "first", page)
     app.add_url_rule("/second", "second", page)
+    app.add_url_rule("/site/<folder>/<path:name>", "site", _site)
     app.add_url_rule("/host.css", "sheet", lambda: Response(sheet, mimetype="text/css"))
 
     @app.after_request
@@ -61,6 +74,17 @@ def _host(title: str, *, policy: str = "", sheet: str = "") -> Flask:
 
     return app
 
+
+def _site(folder: str, name: str) -> Response:
+    """A page that a test has written into the folder `SITE`; or a script of others."""
+    if name.startswith("vendor/"):
+        return send_from_directory(VENDOR, name.removeprefix("vendor/"))
+    kind = None if "." in name else "text/html"
+    return send_from_directory(Path(os.environ["SITE"], folder), name, mimetype=kind, max_age=0)
+
+
+#: leaves everything alone
+plain = _host("A plain house")
 
 #: no inline script or style gets past it
 strict = _host("A strict house", policy=POLICY)

@@ -1,7 +1,8 @@
 // Texts: which language, which form of a plural, what stands in a gap.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asTag, choose, load, Words } from "../../blueprints/kit/static/words.js";
+import { asTag, choose, load } from "../../blueprints/kit/static/catalogues.js";
+import { Words } from "../../blueprints/kit/static/words.js";
 
 const KNOWN = ["ar", "de", "en", "fr", "pt", "ru", "zh"];
 
@@ -73,23 +74,24 @@ const FOLDER = new URL("https://shop.example/locales/");
 async function loaded(files, options) {
   const asked = [];
   globalThis.fetch = async (url) => {
-    asked.push(url.href);
-    const found = files[url.pathname];
+    asked.push(String(url));
+    const found = files[new URL(url).pathname];
     return { ok: found !== undefined, status: found ? 200 : 404, json: async () => found };
   };
   const failures = [];
-  const words = await load({ known: KNOWN, folder: FOLDER, failed: (error) => void failures.push(error), ...options });
+  const found = await load({ known: KNOWN, folder: FOLDER, failed: (error) => void failures.push(error), ...options });
+  const words = new Words(found.strings, found);
   return { words, asked, failures };
 }
 
 test("one language is loaded, and no other", async () => {
-  const { words, asked } = await loaded({ "/locales/de.json": { a: "ä" } }, { wanted: ["de_AT"] });
+  const { words, asked } = await loaded({ "/locales/de.json": { direction: "ltr", a: "ä" } }, { wanted: ["de_AT"] });
   assert.deepEqual(asked, ["https://shop.example/locales/de.json"]);
   assert.deepEqual([words.t("a"), words.language, words.locale], ["ä", "de", "de-AT"]);
 });
 
 test("a page's own catalogue lies over ours, in its own language", async () => {
-  const files = { "/locales/en.json": { a: "a", b: "b" }, "/own.json": { a: "á" } };
+  const files = { "/locales/en.json": { direction: "ltr", a: "a", b: "b" }, "/own.json": { a: "á" } };
   const { words } = await loaded(files, { wanted: ["en_XX.UTF-8"], own: new URL("/own.json", FOLDER) });
   assert.deepEqual([words.t("a"), words.t("b"), words.locale], ["á", "b", "en-XX"]);
   const hebrew = await loaded(files, { wanted: ["he_IL"], own: new URL("/own.json", FOLDER) });
@@ -99,7 +101,7 @@ test("a page's own catalogue lies over ours, in its own language", async () => {
 });
 
 test("without it, ours is said, and that it failed", async () => {
-  const files = { "/locales/en.json": { a: "a" } };
+  const files = { "/locales/en.json": { direction: "ltr", a: "a" } };
   const { words, failures } = await loaded(files, { wanted: ["he"], own: new URL("/own.json", FOLDER) });
   assert.deepEqual([words.t("a"), words.locale, failures.length], ["a", "en", 1]);
 });
@@ -108,7 +110,13 @@ test("without ours it throws", async () => {
   await assert.rejects(loaded({}, { wanted: ["de"] }), /de\.json: 404/);
 });
 
+for (const other of [{ code: "unauthenticated" }, [], "a page", 7]) {
+  test(`what is no catalogue is none: ${JSON.stringify(other)}`, async () => {
+    await assert.rejects(loaded({ "/locales/de.json": other }, { wanted: ["de"] }), /no catalogue/);
+  });
+}
+
 test("a browser that says nothing of languages gets English", async () => {
-  const { words } = await loaded({ "/locales/en.json": { a: "a" } }, { wanted: undefined });
+  const { words } = await loaded({ "/locales/en.json": { direction: "ltr", a: "a" } }, { wanted: undefined });
   assert.equal(words.t("a"), "a");
 });

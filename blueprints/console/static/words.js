@@ -3,8 +3,9 @@
  * Until `begin` is done there is the page's title, and no other text.
  */
 
+import { asTag, load } from "../kit/catalogues.js";
 import { Times } from "../kit/times.js";
-import { asTag, load, Words } from "../kit/words.js";
+import { Words } from "../kit/words.js";
 import { onShared, shared } from "./storage.js";
 
 export const LANGUAGES = ["en", "zh"];
@@ -39,11 +40,12 @@ export const nameOf = (one) => new Intl.DisplayNames(one, { type: "language" }).
 /** Load what is wanted now. Throws where it does not come. */
 export async function begin() {
   const said = chosen() || asTag(root?.dataset.locale);
-  words = await load({
+  const found = await load({
     wanted: said ? [said] : navigator.languages,
     known: LANGUAGES,
     folder: new URL("locales/", import.meta.url),
   });
+  words = new Words(found.strings, found);
   times = new Times(words.locale);
   document.documentElement.lang = words.language;
   document.documentElement.dir = words.direction;

@@ -89,8 +89,9 @@ export class ChatClient {
     const [env, store, tab] = [this.#env, this.#store, uuid()];
     const alarms = (this.#alarms = new Alarms(env));
     const client = this.#ofParts;
-    const door = new URL(url, globalThis.document?.baseURI);
-    door.protocol = door.protocol.replace("http", "ws");
+    // a whole address needs no `URL`, which a page may have made something else
+    const whole = /^\w+:/.test(url) ? url : new URL(url, globalThis.document?.baseURI);
+    const door = String(whole).replace(/^http/i, "ws");
     const line = (this.#line = new Line({ url: door, token, env, alarms, tab }, client));
     const outbox = (this.#outbox = new Outbox({ store, tab, env, alarms, line }, client));
     this.#transcript = new Transcript({ line, outbox }, client);
@@ -727,5 +728,6 @@ export class ChatClient {
 /** crypto.randomUUID is missing on plain http, except on localhost. */
 function uuid() {
   if (crypto.randomUUID) return crypto.randomUUID();
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))]; // Array.from may be a page's own
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -34,6 +34,13 @@ export class Follow {
     this.#top = log.scrollTop;
   }
 
+  /** To where it was, after the page has moved the log: browsers scroll it to the beginning without an event. */
+  back() {
+    const log = this.#log();
+    if (this.on) this.toEnd();
+    else if (log) log.scrollTop = this.#top;
+  }
+
   /** Something else is looked at. */
   leave() {
     this.on = false;

@@ -7,6 +7,7 @@
  */
 
 import { CLOSE_CODES } from "./closes.js";
+import { toJson } from "./json.js";
 
 const ABANDONED = 4000; // our own close code: 1000 would say that we leave for good
 const OPENING = 15_000; // ms for a connection to come about, sign-in included
@@ -109,7 +110,7 @@ export class Line {
     this.#alarms.set("line", OPENING, () => this.abandon("no connection in time"));
     if (!(await this.#fetchToken(attempt))) return;
     try {
-      const socket = (this.#socket = new this.#env.WebSocket(this.#url.href));
+      const socket = (this.#socket = new this.#env.WebSocket(this.#url));
       socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(data);
       socket.onclose = ({ code, reason }) => socket === this.#socket && this.#closed(code, reason);
       socket.onerror = () => {}; // `close` follows and says more
@@ -321,7 +322,7 @@ export class Line {
   // ---- frames --------------------------------------------------------------
 
   put(type, payload, { to, id = this.#id() } = {}) {
-    this.#socket.send(JSON.stringify({ id, to, type, payload }));
+    this.#socket.send(toJson({ id, to, type, payload }));
   }
 
   #id() {

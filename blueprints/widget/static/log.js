@@ -58,7 +58,7 @@ export class Log {
 
   /** The page has moved this, and browsers scroll to the beginning without an event. */
   moved() {
-    if (this.#follow.on) this.toEnd();
+    this.#follow.back();
   }
 
   /** To where the unread begins, or to the newest if all of it can be seen then. */

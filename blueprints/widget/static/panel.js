@@ -38,6 +38,7 @@ export class Panel {
   #end = button("link end", "", () => this.#ask(true));
   #leave = button("link", "", () => this.#visit.leave());
   #retry = button("", "", () => this.#visit.client.reconnect());
+  #onTop = false; // of all else, with the page inert
   #asking = false; // whether the chat is really to be ended
   #shown = "";
 
@@ -75,7 +76,7 @@ export class Panel {
         visit.client.typing(Boolean(this.#composer.text));
         this.#keepDraft();
       },
-      load: (...piece) => this.#load(...piece),
+      load: (...piece) => widget.pieces.module(...piece),
       most,
     });
     this.#build();
@@ -99,27 +100,53 @@ export class Panel {
     return this.isOpen && !document.hidden && this.#log.isFollowing;
   }
 
-  /** The page has put the widget elsewhere: what was scrolled is at its beginning. */
+  /** The page has put the widget elsewhere: what was scrolled is at its beginning, what was on top is not. */
   moved() {
+    const dialog = this.#dialog;
+    if (this.isOpen && this.#onTop && !dialog.matches(":modal")) this.#unfold(true);
+    for (const animation of dialog.getAnimations()) animation.finish();
     this.#log.moved();
   }
 
   open(focus) {
     this.#visit.begin();
-    if (PHONE.matches) this.#dialog.showModal();
-    else this.#dialog.open = true; // `show()` would take the focus in any case
+    this.#unfold(PHONE.matches);
     this.#widget.opened.set("", true);
     this.#preview?.hide();
     this.show();
     this.#log.toUnread();
     this.#showNewer();
     this.#visit.seen();
-    if (focus) this.#focus();
+    if (focus) this.rise();
+  }
+
+  #unfold(onTop) {
+    const dialog = this.#dialog;
+    this.#onTop = onTop;
+    if (!onTop) {
+      dialog.open = true; // `show()` would take the focus in any case
+      return;
+    }
+    dialog.close();
+    dialog.showModal();
+    dialog.focus(); // not the first button
+  }
+
+  /** Take the focus; where the page is inert, as under a dialog of its own, above that. */
+  rise() {
+    this.#focus();
+    if (this.#isFocused || !this.#dialog.offsetWidth) return;
+    this.#unfold(true);
+    this.#focus();
+  }
+
+  get #isFocused() {
+    return this.#dialog.contains(this.#dialog.getRootNode().activeElement);
   }
 
   close() {
     if (!this.isOpen) return;
-    const focused = this.#dialog.contains(this.#dialog.getRootNode().activeElement);
+    const focused = this.#isFocused;
     this.#dialog.close();
     this.#widget.opened.remove("");
     this.#visit.rest();
@@ -149,14 +176,9 @@ export class Panel {
 
   /** *what* a waiter has said while nothing of it was seen: `{name, avatar, text}`. */
   async preview(what) {
-    const Preview = await this.#load("preview.js", "Preview");
+    const Preview = await this.#widget.pieces.module("preview.js", "Preview");
     this.#preview ??= new Preview(this.#widget, () => this.#widget.open());
     if (!this.isOpen) this.#preview.show(what);
-  }
-
-  /** What *name* is in a module of ours that is loaded now. */
-  async #load(file, name) {
-    return (await import(`./${file}`))[name];
   }
 
   // ---- building -----------------------------------------------------------
@@ -180,7 +202,7 @@ export class Panel {
   #listen() {
     this.#dialog.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || composes(event)) return;
-      event.stopPropagation();
+      event.preventDefault(); // or the browser closes a dialog of the page's, too
       this.close();
     });
     this.#dialog.addEventListener("cancel", (event) => {
@@ -341,7 +363,8 @@ export class Panel {
   #copies() {
     const take = (how) =>
       button("link", this.#t(how), () =>
-        this.#load("copy.js", "take")
+        this.#widget.pieces
+          .module("copy.js", "take")
           .then((take) => take(how, this.#visit, this.#widget))
           .catch(() => this.#visit.fail()),
       );
@@ -374,7 +397,7 @@ export class Panel {
   /** Where the visitor goes on; a phone's keyboard comes only when it is asked for. */
   #focus() {
     const target = !this.#foot.hidden ? this.#foot.querySelector("button") : this.#composer.box;
-    (target === this.#composer.box && TOUCH.matches ? this.#dialog : target).focus();
+    (target === this.#composer.box && TOUCH.matches ? this.#dialog : target).focus({ preventScroll: true });
   }
 
   /** Say *text* to who cannot see it. */

@@ -37,7 +37,7 @@ export class Reception {
   /** false: no answer, or one of somebody else. */
   async #ask(path) {
     try {
-      const answer = await fetch(new URL(path, this.#base));
+      const answer = await fetch(this.#base + path);
       return answer.ok && (await answer.json());
     } catch {
       return false;

@@ -10,17 +10,23 @@ const LAST = ":tab"; // which was looked at last
 
 export class Tabs {
   #name = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+  #pieces;
   #kept;
-  #channel;
+  #channel = null;
 
-  /** *key*: what the tabs have in common. *heard(message)*: another tab has told something. */
-  constructor(key, heard) {
+  /** The tabs with the launcher's key. *heard(message)*: another tab has told something. */
+  constructor({ key, pieces }, heard) {
+    this.#pieces = pieces;
     this.#kept = new Kept(browserStorage("localStorage"), key);
-    this.#channel = new BroadcastChannel(key);
-    this.#channel.onmessage = ({ data }) => (data === "gone" ? this.#claim() : heard(data));
+    try {
+      this.#channel = new BroadcastChannel(key);
+      this.#channel.onmessage = ({ data }) => (data === "gone" ? this.#claim() : heard(data));
+    } catch {
+      // forbidden, or none: each tab is by itself
+    }
     addEventListener("focus", () => this.#claim());
     document.addEventListener("visibilitychange", () => !document.hidden && this.#claim());
-    addEventListener("pagehide", () => this.#speaks && this.#channel.postMessage("gone"));
+    addEventListener("pagehide", () => this.#speaks && this.tell("gone"));
     if (!document.hidden) this.#claim();
   }
 
@@ -28,7 +34,9 @@ export class Tabs {
   async chime() {
     // before the first click or key on the page a browser plays nothing, and says so
     if (!this.#speaks || navigator.userActivation?.hasBeenActive === false) return;
-    const { enableSound, play } = await import("../kit/sound.js");
+    const [enableSound, play] = await Promise.all(
+      ["enableSound", "play"].map((name) => this.#pieces.module("../kit/sound.js", name)),
+    );
     await enableSound();
     play("answer");
   }
@@ -39,7 +47,7 @@ export class Tabs {
 
   /** Tell the other tabs. */
   tell(message) {
-    this.#channel.postMessage(message);
+    this.#channel?.postMessage(message);
   }
 
   #claim() {

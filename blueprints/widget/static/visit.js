@@ -6,7 +6,6 @@
 import { ChatClient } from "../kit/client.js";
 import { browserStorage } from "../kit/storage.js";
 import { Reception } from "./reception.js";
-import { Tabs } from "./tabs.js";
 
 const FIRST = 50; // messages asked for at once
 const MOST_EARLIER = 20; // conversations that were put away
@@ -40,14 +39,14 @@ export class Visit {
     this.#panel = panel;
     this.#kept = widget.store.get().phase ?? "idle";
     this.reception = new Reception(widget.base, () => panel.show());
-    this.#tabs = new Tabs(widget.store.key, ({ read, seq }) => this.client.read(seq, read));
+    this.#tabs = widget.around.tabs(({ read, seq }) => this.client.read(seq, read));
     this.#make();
   }
 
   #make() {
     const { base, store, locale } = this.#widget;
     this.client = new ChatClient({
-      url: new URL("v1/ws/user/connect", base).href,
+      url: `${base}v1/ws/user/connect`,
       role: "user",
       token: (asked) => this.#token(asked),
       storage: browserStorage("localStorage"),
@@ -158,7 +157,7 @@ export class Visit {
 
   #wish() {
     this.problem = "";
-    if (this.#isIdle) this.client.connect({ page: this.#widget.place });
+    if (this.#isIdle) this.client.connect({ page: this.#widget.around.place });
   }
 
   /** End the chat, or leave the line: what nobody has heard goes back to be written. */
@@ -235,27 +234,38 @@ export class Visit {
   // ---- the token ---------------------------------------------------------------
 
   async #token(asked) {
-    const { base, store, given } = this.#widget;
+    const { around, base, store, given, visitor } = this.#widget;
     const state = store.get();
     if (state.given) {
       if (given) return given.call ? given(asked) : given;
       throw new Error("the page has not said who the visitor is");
     }
-    const visitor = this.#widget.option("visitor");
     const same = visitor === undefined || visitor === state.visitor || !this.#isIdle;
     if (state.token && !asked.refresh && same && Date.now() < state.renew) return state.token;
     // in a chat, a stranger stays one: also where the page knows it by now
-    const answer = await fetch(new URL(`v1/visitor/token${this.#isIdle ? "" : "?stay"}`, base), {
+    const answer = await fetch(`${base}v1/visitor/token${this.#isIdle ? "" : "?stay"}`, {
       method: "POST",
       headers: state.token ? { Authorization: `Bearer ${state.token}` } : {},
-      credentials: this.#widget.option("credentials") ?? "same-origin",
+      credentials: around.credentials,
+    }).catch((error) => {
+      this.#excuse(origin === "null" && "framed"); // where nobody says from where it asks, the browser hides why
+      throw error;
     });
+    this.#excuse(answer.status === 403 && "not_here");
     this.crowded = answer.status === 429;
     // whatever stands before the chat may answer with a page
     const { token, expires_in: life, message } = await answer.json().catch(() => ({}));
     if (!answer.ok || !token) throw new Error(message ?? `the server answered ${answer.status}`);
     store.set({ token, visitor, renew: Date.now() + life * 500 }); // at half its life
     return token;
+  }
+
+  /** Why there is no token, where the page is the reason; or no reason any more. */
+  #excuse(why) {
+    const isOurs = ["framed", "not_here"].includes(this.problem);
+    if (!why && !isOurs) return;
+    this.problem = why || "";
+    this.#panel.show();
   }
 
   // ---- what happens --------------------------------------------------------------

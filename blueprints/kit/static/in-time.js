@@ -1,0 +1,10 @@
+/** Things that may never come. */
+
+/** What *promise* gives; rejects when that takes longer than *most* ms. */
+export function inTime(promise, most) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing came in ${most} ms`)), most);
+  });
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
+}

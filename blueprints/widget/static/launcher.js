@@ -1,0 +1,337 @@
+/** The button in the corner, what it says, and the panel behind it, which is loaded when it is wanted. */
+
+import { asTag, load as loadCatalogue } from "../kit/catalogues.js";
+import { inTime } from "../kit/in-time.js";
+import { Home } from "./home.js";
+import { STYLE } from "./launcher-style.js";
+import { Pieces } from "./pieces.js";
+
+const LANGUAGES = ["ar", "de", "en", "es", "fr", "ja", "ko", "pt", "ru", "zh"];
+const UNSEEN = 3000; // ms that the button waits for its texts
+const AGAIN = 5000; // ms before what did not come is asked for again
+const SHEET_END = ".csapp-whole{}"; // the last line of panel.css: a proxy may have cut it
+const BUBBLE =
+  "M7 4h10a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-5l-5 4v-4a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" +
+  "M8 10v2h2v-2zM11 10v2h2v-2zM14 10v2h2v-2z";
+const CROSS = "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12l5.6 5.6-1.4 1.4-5.6-5.6L6.4 19 5 17.6l5.6-5.6L5 6.4z";
+/** Another value of these is another page, for the launcher. */
+const OPTIONS = ["position", "theme", "locale", "catalogue", "title", "greeting", "visitor"];
+/** What happens in the chat and is not for the page: see `guard.js`. */
+const CAUGHT = "keydown keypress keyup focus blur focusin focusout pointerdown mousedown touchstart".split(" ");
+const SVG = "http://www.w3.org/2000/svg";
+
+export class Launcher {
+  /** What the panel and `page.js` use of it. */
+  base; // the address of the chat, with a slash at the end
+  key; // what this browser remembers is under it, and under others that begin with it
+  pieces;
+  frame = document.createElement("div");
+  home;
+  panel = null;
+  around = null; // the `Page`, once it is there, with …
+  store = null; // … what this browser remembers, and …
+  opened = null; // … whether the panel is open in this tab, over reloads
+  tags = []; // with our options, the newest first
+  options; // as they were last looked at
+  given = null; // the token that the page has given with `identify`, or a function that fetches one …
+  givenTo; // … for this visitor
+  visitor; // whose chat is kept here, as `data-visitor` says it; undefined where nobody does
+  told = null; // what the page has told with `page`
+  caught = () => {}; // events in the chat, before the page sees them
+  locale = "en";
+  t = (key) => (key === "open" ? "Chat" : "");
+  /** `t` and `direction` of a catalogue: as much of them as the button needs. */
+  speak = ({ strings }) => ({ ...strings, t: (key) => strings[key] });
+
+  #button = document.createElement("button");
+  #icon = document.createElementNS(SVG, "path");
+  #badge = document.createElement("span");
+  #note = document.createElement("p");
+  #listeners = {};
+  #loading = null;
+  #unread = 0;
+  #found = null; // the catalogue
+  #spoken = []; // what `setLocale` was last called with
+  #turn = 0;
+
+  constructor(base) {
+    this.base = base;
+    this.key = `csapp:${base.replace(/^\w+:\/\//, "")}`;
+    this.pieces = new Pieces(`${base}csapp-static/widget/`);
+    this.#build();
+  }
+
+  #build() {
+    const svg = document.createElementNS(SVG, "svg");
+    const part = (element, name) => {
+      element.className = element.part = name;
+      return element;
+    };
+    svg.setAttribute("viewBox", "0 0 24 24");
+    svg.setAttribute("aria-hidden", "true");
+    svg.append(this.#icon);
+    part(this.#badge, "badge").setAttribute("aria-hidden", "true");
+    part(this.#note, "note").setAttribute("role", "status");
+    part(this.#button, "launcher").setAttribute("aria-haspopup", "dialog");
+    this.#button.type = "button";
+    this.#button.hidden = this.#note.hidden = true;
+    this.#button.append(svg, this.#badge);
+    this.#button.addEventListener("click", () => this.toggle());
+    this.frame.className = "csapp";
+    this.frame.append(this.#button, this.#note);
+  }
+
+  // ---- on the page ----------------------------------------------------------
+
+  /** The script has run, perhaps once more: *tag* is the newest with our options. */
+  begin(tag) {
+    this.tags = [tag, ...this.tags.filter((one) => one !== tag && one.isConnected)];
+    if (this.home) this.#changed();
+    else this.#arrive();
+  }
+
+  async #arrive() {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(STYLE);
+    this.home = new Home(this.frame, [sheet], () => this.options && this.#changed());
+    this.home.settle();
+    const { position, theme, locale } = (this.options = this.read());
+    this.setPosition(position);
+    this.setTheme(theme);
+    for (const type of CAUGHT) addEventListener(type, (event) => this.caught(event), true);
+    addEventListener("resize", () => this.home.rise());
+    addEventListener("storage", ({ key }) => key === this.key && this.wake()); // perhaps a chat has begun
+    addEventListener("pageshow", ({ persisted }) => persisted && this.#look().then((page) => page.doubt()));
+    await inTime(this.setLocale(locale), UNSEEN).catch(() => {});
+    this.#button.hidden = false;
+    this.emit("ready");
+    this.wake();
+  }
+
+  /** Another element, or another tag: the page has changed. */
+  #changed() {
+    this.home.settle();
+    this.panel?.moved();
+    this.#look().then((page) => page.look(), () => {});
+  }
+
+  /** What the element says, or else the script tag. */
+  option(name) {
+    return [this.home.element, ...this.tags].find((one) => one.dataset[name] !== undefined)?.dataset[name];
+  }
+
+  /** The options that are looked at again when the page changes, and its language. */
+  read() {
+    const found = { lang: document.documentElement.lang };
+    for (const name of OPTIONS) found[name] = this.option(name);
+    return found;
+  }
+
+  /** What looks after the page around the chat. */
+  async #look() {
+    const Page = await this.pieces.module("page.js", "Page");
+    return (this.around ??= new Page(this));
+  }
+
+  /** What is remembered under our own key; null: nothing, or nothing that can be read. */
+  #read(storage) {
+    try {
+      return JSON.parse(globalThis[storage].getItem(this.key));
+    } catch {
+      return null;
+    }
+  }
+
+  get #kept() {
+    return this.store?.get() ?? this.#read("localStorage") ?? {};
+  }
+
+  /** Resolves when what is kept here is the present visitor's; rejects while nobody can say. */
+  async #assure() {
+    const said = this.option("visitor");
+    const kept = this.#kept.visitor;
+    if (this.around || (kept && said !== undefined && kept !== said)) await (await this.#look()).assure();
+    else this.visitor = said;
+  }
+
+  /** Have what this browser remembers: a chat under way, an open panel. */
+  async wake(pause = AGAIN) {
+    try {
+      await this.#assure();
+      if (this.#read("sessionStorage") || ["queued", "served"].includes(this.#kept.phase)) await this.#load();
+      if (this.around?.wasOpen && !this.panel.isOpen) this.#show(false);
+      this.panel?.follow();
+    } catch {
+      setTimeout(() => this.wake(pause * 2), pause);
+    }
+  }
+
+  // ---- the panel ----------------------------------------------------------------
+
+  #load() {
+    this.#loading ??= this.#fetch().catch((error) => {
+      this.#loading = null;
+      throw error;
+    });
+    return this.#loading;
+  }
+
+  async #fetch() {
+    if (!this.#found) await this.setLocale(...this.#spoken);
+    if (!this.#found) throw new Error("there are no texts");
+    const [Panel, css] = await Promise.all([
+      this.pieces.module("panel.js", "Panel"),
+      this.pieces.text("panel.css", SHEET_END),
+      this.#look(),
+    ]);
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(css);
+    this.home.element.shadowRoot.adoptedStyleSheets.push(sheet);
+    this.panel = new Panel(this);
+  }
+
+  #show(focus) {
+    this.panel.open(focus);
+    this.#label();
+  }
+
+  /** What the button says and shows. */
+  #label() {
+    const open = Boolean(this.panel?.isOpen);
+    const count = this.#unread;
+    const unread = count ? `, ${this.t("unread", { n: count })}` : "";
+    this.#button.setAttribute("aria-expanded", open);
+    this.#button.setAttribute("aria-label", open ? this.t("close") : this.t("open") + unread);
+    this.#icon.setAttribute("d", open ? CROSS : BUBBLE);
+    this.#badge.hidden = !count;
+    this.#badge.textContent = count > 99 ? "99+" : count;
+  }
+
+  /** Called by the panel when it has closed itself. */
+  closed(focus) {
+    this.#label();
+    if (focus) this.#button.focus({ preventScroll: true });
+    this.emit("close");
+  }
+
+  /** Called by the panel: so many messages wait to be read. */
+  set unread(count) {
+    if (count === this.#unread) return;
+    this.#unread = count;
+    this.#label();
+    this.emit("unread", { count });
+  }
+
+  /** Tell the page. */
+  emit = (type, detail) => {
+    for (const listener of [...(this.#listeners[type] ?? [])]) {
+      try {
+        listener(detail);
+      } catch (error) {
+        reportError(error);
+      }
+    }
+  };
+
+  // ---- commands -------------------------------------------------------------------
+
+  async open() {
+    this.home.settle();
+    if (this.panel?.isOpen) {
+      this.panel.rise();
+      return;
+    }
+    this.#button.setAttribute("aria-busy", "true");
+    this.#note.hidden = true;
+    try {
+      await this.#assure();
+      await this.#load();
+      this.#show(true);
+      this.emit("open");
+    } catch (error) {
+      this.#note.hidden = false;
+      this.#note.textContent = this.t("unreachable") || "The chat cannot be loaded.";
+      this.emit("error", { code: "unreachable", message: String(error) });
+    }
+    this.#button.setAttribute("aria-busy", "false");
+  }
+
+  close() {
+    this.panel?.close();
+  }
+
+  toggle() {
+    return this.panel?.isOpen ? this.close() : this.open();
+  }
+
+  identify(token) {
+    this.given = token ?? null;
+    this.givenTo = this.option("visitor");
+    this.panel?.identify();
+  }
+
+  reset() {
+    this.given = null;
+    this.panel?.reset();
+    this.store?.clear();
+    try {
+      for (const key of Object.keys(localStorage)) if (key.startsWith(this.key)) localStorage.removeItem(key);
+    } catch {
+      // forbidden: then there is nothing
+    }
+  }
+
+  async setLocale(locale, catalogue = this.option("catalogue")) {
+    const turn = (this.#turn += 1);
+    this.#spoken = [locale, catalogue];
+    const failed = (error) => this.emit("error", { code: "no_catalogue", message: String(error) });
+    const said = asTag(locale) || asTag(document.documentElement.lang);
+    try {
+      const found = await loadCatalogue({
+        wanted: said ? [said] : navigator.languages,
+        known: LANGUAGES,
+        folder: `${this.base}csapp-static/widget/locales/`,
+        own: catalogue,
+        failed,
+      });
+      if (turn !== this.#turn) return; // another was wanted meanwhile
+      this.#found = found;
+      this.locale = this.frame.lang = found.locale;
+      this.talk();
+    } catch (error) {
+      failed(error);
+    }
+    this.#label();
+    this.panel?.relabel();
+  }
+
+  /** Say things as `speak` says them. */
+  talk() {
+    if (!this.#found) return;
+    const { t, direction } = this.speak(this.#found);
+    this.t = t;
+    this.frame.dir = direction;
+  }
+
+  page(words) {
+    this.told = words == null ? null : String(words).slice(0, 2000);
+  }
+
+  setPosition(position) {
+    this.frame.dataset.position = position === "start" ? "start" : "end";
+  }
+
+  setTheme(theme) {
+    const own = theme === "light" || theme === "dark";
+    this.frame.dataset.theme = own ? theme : "auto";
+    this.frame.style.colorScheme = own ? theme : "light dark";
+  }
+
+  on(type, listener) {
+    (this.#listeners[type] ??= new Set()).add(listener);
+  }
+
+  off(type, listener) {
+    this.#listeners[type]?.delete(listener);
+  }
+}
