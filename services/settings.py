@@ -32,8 +32,8 @@ MAX_LIFETIME = 10 * 365 * 86_400  # s: of any token
 MAX_AUDIENCE = 100  # characters: it is in every token
 
 
-MAX_QUESTIONS = 4  # that a visitor may begin with
-MAX_QUESTION = 80  # characters: they stand on buttons
+MAX_QUICK_QUESTIONS = 4  # that a visitor may begin with
+MAX_QUICK_QUESTION = 80  # characters: they stand on buttons
 
 
 class TeamShown(StrEnum):
@@ -224,14 +224,14 @@ def _switch(key: str, value: Any) -> bool:
 
 def _questions(key: str, value: Any) -> tuple[str, ...]:
     allowed = (
-        f"at most {MAX_QUESTIONS} texts of at most {MAX_QUESTION} characters: a list, or one "
-        "string with a line or | between"
+        f"at most {MAX_QUICK_QUESTIONS} texts of at most {MAX_QUICK_QUESTION} characters: "
+        "a list, or one string with a line or | between"
     )
     items = re.split(r"[\n|]", value) if isinstance(value, str) else value
     if not isinstance(items, list | tuple) or not all(isinstance(one, str) for one in items):
         raise SettingsError(key, value, allowed)
     found = tuple(one.strip() for one in items if one.strip())
-    if len(found) > MAX_QUESTIONS or not all(map(_is_question, found)):
+    if len(found) > MAX_QUICK_QUESTIONS or not all(map(_is_question, found)):
         raise SettingsError(key, value, allowed)
     return found
 
@@ -239,7 +239,7 @@ def _questions(key: str, value: Any) -> tuple[str, ...]:
 def _is_question(text: str) -> bool:
     """One line of words: no control characters, no halves of characters."""
     unfit = any(unicodedata.category(one) in ("Cc", "Cs") for one in text)
-    return len(text) <= MAX_QUESTION and not unfit
+    return len(text) <= MAX_QUICK_QUESTION and not unfit
 
 
 def _url_prefix(key: str, value: Any) -> str:

@@ -390,7 +390,7 @@ class RedisDesk:
                 own.talk = own.talk or talk
                 if not own.chats:
                     own.question = own.question if question is None else question
-                    own.page = page or own.page
+                    own.page = page or ("" if own.ticket is None else own.page)
 
         place = "" if ticket is None else ticket
         asked = "" if question is None else f"={question}"

@@ -1235,6 +1235,16 @@ class DeskConformance:
         time_passes(small_desk, clock, GRACE)
         assert [one.question for one in small_desk.waiting(9).users] == [""]
 
+    def test_where_a_user_asks_from_is_known_when_it_waits_for_another_waiter(
+        self, small_desk: Desk, clock: Clock
+    ) -> None:
+        waiters_get_ready(small_desk, "Wanda")
+        users_arrive(small_desk, "Ann")
+        small_desk.connect("Ann", question="why?", page="/a")  # served at once
+        small_desk.drop("Wanda")
+        time_passes(small_desk, clock, GRACE)
+        assert [one[3:5] for one in small_desk.waiting(9).users] == [("", "/a")]
+
     def test_a_waiter_takes_a_user_out_of_turn_and_the_others_keep_theirs(
         self, small_desk: Desk, clock: Clock
     ) -> None:

@@ -93,13 +93,13 @@ end
 if user.talk == '' then
     set(user, 'talk', ascending(ARGV[10]))
 end
+set(user, 'page', '')
+keep_words() -- also of a user who is served at once: its waiter may be lost, and it waits again
 if free and here(user) and desk.settles <= desk.time and call('ZCARD', TAKEABLE) == 0 then
     set(user, 'since', desk.time)
     bring_together(user, person(free)) -- nobody is before it
     return close({})
 end
-set(user, 'page', '')
-keep_words()
 local ahead = stand(user, good(user, tonumber(ARGV[9])))
 match()
 if user.waiter == '' then
