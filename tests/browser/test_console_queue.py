@@ -141,3 +141,35 @@ def test_who_has_gone_meanwhile_is_not_taken(run: Run, env: dict[str, str], visi
         queue(ada).get_by_role("button", name="Take Ann").click()
         expect(ada.get_by_role("alert")).to_contain_text("does not wait any more")
         expect(chat(ada, "Ann")).to_have_count(0)
+
+
+def test_who_waits_is_asked_again_after_an_error(
+    run: Run, env: dict[str, str], visit: Visit
+) -> None:
+    """A server that cannot say it now can in a moment: at the next change at the latest."""
+    server = run(env=env)
+    page = visit(f"{server.url}/healthz", expected=("404",))
+    refused: list[str] = []
+
+    def between(here: WebSocketRoute) -> None:
+        there = here.connect_to_server()
+
+        def pass_on(text: str | bytes) -> None:
+            frame = json.loads(text)
+            if frame["type"] != "get_queue" or refused:
+                there.send(text)
+                return
+            refused.append(frame["id"])
+            error = {"code": "unavailable", "message": "the desk is away", "retry_after": 1}
+            here.send(json.dumps({"type": "error", "reply_id": frame["id"], "payload": error}))
+
+        here.on_message(pass_on)
+
+    page.route_web_socket(re.compile("/v1/ws/"), between)
+    page.goto(link(server))
+    ada = arrived(page)
+    with Guest(server, "ann", "Ann", question="Hello?") as ann, Guest(server, "bob", "Bob") as bob:
+        ann.hears("connect_queue")
+        bob.hears("connect_queue")
+        expect(waiting(ada)).to_have_count(2)
+    assert refused

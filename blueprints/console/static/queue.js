@@ -4,6 +4,7 @@ import { ask } from "./api.js";
 import { now } from "./format.js";
 
 const PAUSE = 1000; // ms between two questions for who waits
+const AGAIN = 5000; // ms until one that the server could not answer is asked again
 
 export class Queue {
   /** How many wait; null before that is known. */
@@ -90,9 +91,11 @@ export class Queue {
     try {
       const { visitors } = await this.#client.waiting();
       this.visitors = this.length === null ? null : visitors;
-    } catch {
+    } catch ({ code }) {
+      if (code === "stopped") return; // `forget` has done the rest
       this.visitors = null;
-      this.#known = false; // until the next connection
+      this.#known = code !== "unknown_type"; // until the next connection
+      if (this.#known && !this.#timer) this.#timer = setTimeout(() => this.#askWho(), AGAIN);
     }
     this.#changed();
   }
