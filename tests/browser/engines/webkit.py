@@ -31,6 +31,8 @@ from .webdriver import Refused, Session, keystrokes
 
 BROWSERS = sorted(Path("/usr/lib").glob("*/webkit2gtk-4.*/MiniBrowser"))
 DRIVER = "WebKitWebDriver"
+#: ends what it starts with the process of the tests, however that ends (util-linux)
+HELD = ("setpriv", "--pdeathsig", "TERM")
 SCREEN = {"width": 2600, "height": 1800}
 SIDES = (("x", "width"), ("y", "height"))
 SIZE = "{width}x{height}x24".format_map(SCREEN)
@@ -261,7 +263,7 @@ class WebKitContext:
             lacking("WebKit", f"make a session with {name}")
         port = free_port()
         driver = subprocess.Popen(
-            [DRIVER, f"--port={port}"],
+            [*HELD, DRIVER, f"--port={port}"],
             stderr=subprocess.DEVNULL,
             env=os.environ
             | {
@@ -350,7 +352,7 @@ def screen() -> Iterator[str]:
     Each browser has its own: without a window manager only one on a screen has the focus.
     """
     server = subprocess.Popen(
-        ["Xvfb", "-displayfd", "1", "-screen", "0", SIZE, "-nolisten", "tcp"],
+        [*HELD, "Xvfb", "-displayfd", "1", "-screen", "0", SIZE, "-nolisten", "tcp"],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
