@@ -191,25 +191,20 @@ def _log_to_stderr() -> None:
 
 
 def drain_on_exit(worker: Any) -> None:
-    """For gunicorn's `post_worker_init`: say goodbye (1012) when the worker is told to stop.
+    """For gunicorn's `post_worker_init`: wait until all have their goodbye (1012) when it stops.
 
-    gunicorn has no hook for "stop accepting", and does not know of chats, which
-    have left its greenlets; a worker that stops, for whatever reason, is not
-    `alive` any more, and its `run` returns.
+    gunicorn does not know of chats, which have left its greenlets. A server says goodbye as
+    soon as its worker is not `alive` any more; the worker's `run` returns a little later,
+    and here it waits until what is queued for each connection is sent.
 
     A worker that comes in the place of another one takes its database over.
     """
     runtime = runtimes.current()
     serve = worker.run
 
-    def watch() -> None:
-        while worker.alive:
-            runtime.sleep(0.1)
-        _say_goodbye()
-
     def run() -> None:
         serve()
-        _say_goodbye()  # `watch` may be late
+        _say_goodbye()  # the server may be late
         end = runtime.now() + worker.cfg.graceful_timeout
         while not all(server.settled for server in list(servers)) and runtime.now() < end:
             worker.notify()
@@ -221,7 +216,6 @@ def drain_on_exit(worker: Any) -> None:
         runtime.sleep(0)  # the last lines of the log
 
     worker.run = run
-    runtime.spawn(watch)
     for server in list(servers):
         runtime.spawn(partial(take_over, server))
 

@@ -12,6 +12,7 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from . import runtime as runtimes
@@ -194,6 +195,8 @@ class ChatServer:
             self._writer = Writer(store, runtime, self.clock.now)
         wheel.every_tick(self.clock.look, "the look at the clock")
         wheel.every_tick(self.meters.lag.tick, "the measure of the loop's lag")
+        if (worker := webserver.worker()) is not None:
+            wheel.every_tick(partial(self._go_with, worker), "the look at the worker")
         if settings.redis_url:
             switchboard = self._share_desk(runtime, wheel)
         else:
@@ -467,6 +470,11 @@ class ChatServer:
             connection.sent,
             count,
         )
+
+    def _go_with(self, worker: Any) -> None:
+        """Say goodbye once gunicorn has told its *worker* to stop."""
+        if not (worker.alive or self.draining):
+            self.runtime.spawn(self.drain)
 
     def drain(self) -> None:
         """Accept nothing more and close every connection with 1012.

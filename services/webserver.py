@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +23,12 @@ _UWSGI = f"uWSGI keeps its sockets; {_REMEDY}"
 def unfit_here() -> str:
     """Why the web server of this process cannot carry a chat, known before any request; or `""`."""
     return _UWSGI if "uwsgi" in sys.modules else ""  # it puts the module there itself
+
+
+def worker() -> Any:
+    """gunicorn's worker in this process, which is `alive` until it is told to stop; or None."""
+    owner = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return owner if hasattr(owner, "alive") and hasattr(owner, "cfg") else None
 
 
 def unfit(environ: Mapping[str, Any], *, shared: bool) -> str:

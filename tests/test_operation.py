@@ -435,6 +435,25 @@ def test_ctrl_c_is_for_the_master():
     assert "Traceback" not in server.log
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT], ids=["TERM", "QUIT"])
+def test_chats_end_with_a_worker_that_knows_nothing_of_them(number):
+    """gthread waits for its threads, and is killed in the end: csapp lets them go."""
+    command = [
+        sys.executable, "-m", "gunicorn", "-c", "/dev/null", "--no-control-socket",
+        "-k", "gthread", "--threads", "4", "-b", "127.0.0.1:{port}",
+        "csapp:create_app()",
+    ]  # fmt: skip
+    with LiveServer(command) as server:
+        user, waiter = Client.user(server, "ann"), Client.waiter(server, "ada")
+        waiter.ready()
+        user.say("connect")
+        assert_receives(user, "connect_success")
+        server.signal(number)
+        assert (user.closed(), waiter.closed()) == (1012, 1012)
+        assert server.wait() == 0
+    assert "SIGKILL" not in server.log
+
+
 def test_the_generated_secret_is_private_and_stays(tmp_path):
     env = {"CSAPP_SECRET_KEY": ""}
     command = ("flask", "--app", "csapp", "chat", "token", "--role", "user", "--sub", "u")

@@ -84,7 +84,7 @@ def drain(_setup: SetUp, serving: Serving) -> Iterator[Finding]:
     """A worker that stops says goodbye first."""
     if not serving.drains:
         yield warning(
-            "workers that stop do not drain: lines are cut, and clients notice late",
+            "workers that stop do not wait for their clients: slow ones miss what is theirs",
             "post_worker_init = csapp.drain_on_exit",
         )
     if serving.graceful_timeout < LEAST_GRACE:

@@ -101,7 +101,7 @@ def test_all_that_a_configuration_can_do_wrong(tmp_path):
         ("fault", "preload_app imports the application before gevent patches"),
         ("warning", "psycopg is not patched"),
         ("warning", "psycopg2 is not patched"),
-        ("warning", "workers that stop do not drain"),
+        ("warning", "workers that stop do not wait for their clients"),
         ("warning", "graceful_timeout is 1 s"),
         ("warning", "max_requests is 500"),
         ("hint", "gunicorn is reached from this machine only"),

@@ -25,17 +25,7 @@ GUNICORN = [sys.executable, "-m", "gunicorn", "-b", "127.0.0.1:{port}", "--acces
 FLASK = [sys.executable, "-m", "flask", "--app", APP, "run", "--port", "{port}"]
 WAYS = {
     "gunicorn": [*GUNICORN, "-c", CONFIGURATION, APP],
-    "gthread": [
-        *GUNICORN,
-        "-k",
-        "gthread",
-        "--threads",
-        "9",
-        "--no-control-socket",
-        "--graceful-timeout",
-        "1",  # its worker may miss that it is to go
-        APP,
-    ],
+    "gthread": [*GUNICORN, "-k", "gthread", "--threads", "9", "--no-control-socket", APP],
     "flask": FLASK,
     "debug": [*FLASK, "--debug", "--no-reload"],
     "tls": [*FLASK, "--debug", "--no-reload", "--cert", "{pem}", "--key", "{pem}"],
