@@ -14,11 +14,21 @@ Pages for people stay the host's, and what it answers to `OPTIONS`.
 from __future__ import annotations
 
 import logging
+import mimetypes
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, current_app, make_response, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    got_request_exception,
+    make_response,
+    request,
+    request_started,
+)
 from werkzeug.wrappers import Response as BaseResponse
 
 from services.doctor import ITSELF, LINE, Intercepted
@@ -83,23 +93,37 @@ def hang(doors: Sequence[Blueprint]) -> None:
 def examine(app: Flask, prefix: str) -> list[Intercepted]:
     """What *app* answers to a stranger in the place of its doors under *prefix*.
 
-    Runs the application's hooks, and none of our views.
+    Runs the application's middlewares and hooks, and none of our views.
     """
-    found = []
-    client = app.test_client(use_cookies=False)
-    base = f"https://{_host(app)}"
-    for method, path in LOOKED_AT:
-        asked, reached = f"{method} {prefix}{path}", list[str]()
+    found = (_examined(app, method, prefix + path) for method, path in LOOKED_AT)
+    return [one for one in found if one is not None]
+
+
+def _examined(app: Flask, method: str, path: str) -> Intercepted | None:
+    asked, reached, seen = f"{method} {path}", list[str](), list[Flask]()
+    failed: list[Exception] = []
+
+    def see(sender: Flask, **_: Any) -> None:
+        seen.append(sender)
+
+    def fail(_: Flask, exception: Exception, **__: Any) -> None:
+        failed.append(exception)
+
+    with request_started.connected_to(see, app), got_request_exception.connected_to(fail, app):
         try:
-            answer = client.open(
-                prefix + path, method=method, base_url=base, environ_overrides={EXAMINED: reached}
+            answer = app.test_client(use_cookies=False).open(
+                path,
+                method=method,
+                base_url=f"https://{_host(app)}",
+                environ_overrides={EXAMINED: reached},
             )
-        except Exception as error:
-            found.append(Intercepted(asked, 0, type(error).__name__))
-            continue
-        if not reached:
-            found.append(Intercepted(asked, answer.status_code, _leads_to(answer)))
-    return found
+        except Exception as error:  # where the application lets exceptions out
+            failed.append(error)
+    if failed:
+        return Intercepted(asked, 0, type(failed[0]).__name__)
+    if reached:
+        return None
+    return Intercepted(asked, answer.status_code, _leads_to(answer), is_outside=not seen)
 
 
 def _host(app: Flask) -> str:
@@ -112,6 +136,11 @@ def _is_usual(response: Response) -> bool:
     """Whether nothing is wrong with an answer of the host's."""
     if request.endpoint in PAGES or request.method == "OPTIONS":
         return True
+    # the file itself, which the host has kept, or which the browser has
+    file_type, _ = mimetypes.guess_type(request.path)
+    is_file = file_type is not None and response.mimetype == file_type
+    if response.status_code == 304 or (response.status_code == 200 and is_file):
+        return True
     # to https, or to another name of the host; but not those who probe
     is_here = bool(response.location) and urlsplit(response.location or "").path == request.path
     return is_here and request.endpoint not in PROBES
@@ -122,8 +151,6 @@ def _for_machines(response: Response) -> Response:
     status = response.status_code
     if status < 400:
         return problem(401, ErrorCode.UNAUTHENTICATED, _words(response))
-    if response.is_json:
-        return response
     headers = {name: response.headers[name] for name in HOLD if name in response.headers}
     code = CODES.get(status, ErrorCode.INVALID_MESSAGE if status < 500 else ErrorCode.INTERNAL)
     return problem(status, code, _words(response), headers)

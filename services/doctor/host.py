@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .finding import Finding, fault, hint, warning
-from .setup import Check, Intercepted, SetUp
+from .setup import Check, SetUp
 
 #: how answers begin that the application has given in the place of the chat
 ITSELF = "the application answers this address itself, and not the chat"
@@ -19,15 +19,23 @@ LINE = "'if request.blueprint in chat.blueprints: return' (docs/extensions.md)"
 
 def walls(setup: SetUp) -> Iterator[Finding]:
     """Nothing of the application answers in the place of the chat."""
-    answers: dict[tuple[int, str], list[Intercepted]] = {}
+    answers: dict[tuple[int, str, bool], list[str]] = {}
     for one in setup.intercepted:
-        answers.setdefault((one.status, one.more), []).append(one)
-    for (status, more), those in answers.items():
-        asked = ", ".join(one.asked for one in those)
+        answers.setdefault((one.status, one.more, one.is_outside), []).append(one.asked)
+    for (status, more, is_outside), those in answers.items():
+        asked = ", ".join(those)
+        where = f" to {more}" if more else ""
         if not status:
             yield fault(f"a hook of the application fails with {more}, at {asked}", "mend it")
+        elif is_outside:
+            yield warning(
+                f"a middleware round the application answers before the chat is asked "
+                f"({status}{where}): neither the log nor the widget can say so. It was asked "
+                f"{asked}",
+                "if that is not meant so, let what begins with the chat's prefix through in the "
+                "middleware (app.wsgi_app)",
+            )
         elif status in _TO_STRANGERS:
-            where = f" to {more}" if more else ""
             yield warning(
                 f"the application itself answers whoever has not signed in, before the chat is "
                 f"asked ({status}{where}): strangers have no chat, nor have waiters whom only the "

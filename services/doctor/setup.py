@@ -58,6 +58,8 @@ class Intercepted(NamedTuple):
     status: int
     #: where it leads to, or what it raises; or empty
     more: str
+    #: a middleware has answered: no hook of the application was asked
+    is_outside: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

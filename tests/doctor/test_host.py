@@ -35,6 +35,12 @@ def test_what_answers_in_the_place_of_the_chat(sick, status, more, level, words)
     assert status == 0 or "if request.blueprint in chat.blueprints: return" in said.remedy
 
 
+def test_what_a_middleware_answers(sick):
+    found = sick(intercepted=(Intercepted(TOKEN, 302, "/login", is_outside=True),))
+    said = says(found, Level.WARNING, "a middleware round the application answers before the chat")
+    assert "app.wsgi_app" in said.remedy, "no line in a hook helps"
+
+
 def test_proxies_that_are_counted_twice(sick):
     assert sick(proxy_fix=1, trusted_proxies=0) == []
     says(sick(proxy_fix=1, trusted_proxies=1), Level.HINT, "says the same once more")

@@ -108,6 +108,8 @@ def test_the_log_names_it_once(caplog):
         (lambda: "<h1>Sign in</h1>", 401, "unauthenticated"),
         (lambda: {"login": "/login"}, 401, "unauthenticated"),
         (lambda: ("<h1>Too many</h1>", 429, {"Retry-After": "7"}), 429, "rate_limited"),
+        (lambda: ({"message": {"csrf": ["missing"]}}, 403), 403, "forbidden"),
+        (lambda: ({"code": 403, "message": "no"}, 403), 403, "forbidden"),
     ],
 )
 def test_a_refusal_of_the_hosts_is_one_that_programs_can_read(hook, status, code):
@@ -115,6 +117,25 @@ def test_a_refusal_of_the_hosts_is_one_that_programs_can_read(hook, status, code
     assert (answer.status_code, answer.json["code"]) == (status, code)
     told = hook() if status in (429, 503) else None
     assert answer.headers.get("Retry-After") == (told[2]["Retry-After"] if told else None)
+
+
+@pytest.mark.parametrize("path", ["/widget.js", "/csapp-static/widget/panel.css"])
+def test_files_that_the_application_keeps_stay_files(path, caplog):
+    """A cache of its own before all views."""
+    kept: dict[str, Response] = {}
+    app = walled(lambda: kept.get(request.path))
+
+    @app.after_request
+    def keep(answer: Response) -> Response:
+        kept[request.path] = Response(answer.get_data(), mimetype=answer.mimetype)
+        return answer
+
+    client = app.test_client()
+    first, second = (client.get(PREFIX + path) for _ in range(2))
+    assert (second.status_code, second.data) == (200, first.data)
+    kept[PREFIX + path] = Response(status=304)
+    assert client.get(PREFIX + path).status_code == 304
+    assert not caplog.records
 
 
 def test_the_log_has_an_end(caplog):
@@ -260,9 +281,22 @@ def test_an_examination_asks_no_view_of_the_chat():
     assert seen == [PREFIX + path for _, path in LOOKED_AT]
 
 
-def test_a_hook_that_fails_is_found():
-    def fails() -> None:
+@pytest.mark.parametrize("propagates", [True, False])
+@pytest.mark.parametrize("when", ["before_request", "after_request"])
+def test_a_hook_that_fails_is_found(propagates, when):
+    def fails(*_: Any) -> None:
         raise LookupError("no such table")
 
-    found = examine(walled(fails, PROPAGATE_EXCEPTIONS=True), PREFIX)
+    app = walled(lambda: None, PROPAGATE_EXCEPTIONS=propagates)
+    getattr(app, when)(fails)
+    found = examine(app, PREFIX)
     assert {(one.status, one.more) for one in found} == {(0, "LookupError")}
+    assert len(found) == len(LOOKED_AT)
+
+
+def test_a_middleware_that_answers_is_found():
+    app = walled(lambda: None)
+    app.wsgi_app = Response("Sign in", 302, {"Location": "/login"})  # type: ignore[assignment]
+    found = examine(app, PREFIX)
+    assert {(one.status, one.more, one.is_outside) for one in found} == {(302, "/login", True)}
+    assert not any(one.is_outside for one in examine(login_wall.closed, PREFIX))
