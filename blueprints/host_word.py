@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from flask import Request
+from flask import Request, current_app
 from werkzeug.exceptions import HTTPException
 
 from services.identity import Identity, NoIdentity
@@ -31,7 +31,7 @@ def ask_host(callback: Callable[[Request], Who] | None, asked: Request) -> Ident
     if callback is None:
         return None
     try:
-        who = callback(asked)
+        who = current_app.ensure_sync(callback)(asked)
     except HTTPException:
         raise  # the host answers by itself
     except NoIdentity as error:

@@ -21,6 +21,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from math import isnan
+from numbers import Number
 from typing import Any, NamedTuple
 
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer, want_bytes
@@ -100,17 +102,20 @@ class Identity:
 
 
 def id_text(value: Any) -> str:
-    """The text of an id. Raises `NoIdentity` for what would be an id that many share, or changes.
+    """The text of an id: a string, a number, or an object whose class says what its text is.
 
-    That is a truth, nothing, a collection, and an object without a text of its own.
+    Raises `NoIdentity` for what would be an id that many share, or that changes: a truth,
+    nothing, a collection, what is not a number, an error, and an object that can only be
+    shown to a developer, such as an answer (`redirect(…)`) or a coroutine.
     """
     if type(value) is str:
         return value
-    kind: Any = type(value)
-    plain: Any = object
-    has_text = kind.__str__ is not plain.__str__ or kind.__repr__ is not plain.__repr__
+    kind, plain = value.__class__, object  # of what a proxy stands for
+    has_text = isinstance(value, str | Number) or kind.__str__ is not plain.__str__
     is_many = isinstance(value, Collection) and not isinstance(value, str)  # bytes as well
-    if value is None or isinstance(value, bool) or is_many or not has_text:
+    is_shared = value is None or isinstance(value, bool | BaseException)
+    is_shared = is_shared or (isinstance(value, float) and isnan(value))
+    if is_shared or is_many or not has_text:
         raise NoIdentity(f"subject: an id is required, and not an object of {kind.__name__}")
     return str(value)
 

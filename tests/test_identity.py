@@ -130,9 +130,18 @@ def test_what_is_not_ours_is_not_valid(spoil):
     assert refused(tokens, Tokens([OTHER], 60).sign(ANN)) is ErrorCode.INVALID_TOKEN
 
 
+class Shown:
+    """As Flask's responses, which `login_required` returns, and coroutines."""
+
+    def __repr__(self) -> str:
+        return "<Response 191 bytes [302 FOUND]>"
+
+
 @pytest.mark.parametrize(
-    "subject", ["", "x" * 201, None, True, False, b"5", ["5"], object(), "a\0b", "\ud800"]
-)
+    "subject",
+    ["", "x" * 201, None, True, False, b"5", ["5"], object(), "a\0b", "\ud800", Shown(),
+     (5 for _ in "x"), float("nan"), LookupError("nobody"), print],
+)  # fmt: skip
 def test_what_can_be_nobodys_id(subject):
     with pytest.raises(ValueError, match="subject"):
         Identity(subject)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import gzip
 from functools import wraps
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -229,6 +230,26 @@ def test_a_hook_that_clears_all_headers(app):
     for path in ("/widget.js", "/csapp-static/console/main.js"):
         assert client.get(PREFIX + path).mimetype == "text/javascript", path
     assert client.post(TOKEN).mimetype == "application/json"
+
+
+async def later(request: Any) -> str:
+    return "ada"
+
+
+@pytest.mark.parametrize(
+    ("callback", "waiter"),
+    [
+        (lambda request: redirect("/login"), ""),  # as with `login_required`
+        (lambda request: Response("Sign in", 401), ""),
+        (later, "ada" if find_spec("asgiref") else ""),  # Flask asks it with that package
+    ],
+    ids=["redirect", "refusal", "async"],
+)
+def test_what_a_callback_returns_makes_no_waiters(app, callback, waiter):
+    app.extensions["to be hung in"].identify_waiter(callback)
+    answer = embedded(app).post(f"{PREFIX}/v1/waiter/login")
+    assert answer.status_code == (200 if waiter else 503)
+    assert answer.json.get("sub", "") == waiter
 
 
 def test_what_has_not_changed_is_not_sent_again(app):
