@@ -118,6 +118,27 @@ def test_without_team_and_questions_nothing_is_missed(run: Run, visit: Visit) ->
         expect(page.locator("csapp-widget .questions")).to_be_hidden()
 
 
+def test_a_long_name_keeps_its_beginning_and_one_line_from_right_to_left_too(
+    shop: LiveServer, visit: Visit
+) -> None:
+    page = visit(f"{shop.url}/", locale="ar")
+    page.locator("csapp-widget .launcher").click()
+    write(page, "مرحبا")
+    with Waiter(shop, name="Wolfeschlegelsteinhausenbergerdorff Hohenzollern") as waiter:
+        waiter.meets()
+        title = page.locator("csapp-widget .who h2")
+        expect(title).to_have_text("Wolfeschlegelsteinhausenbergerdorff Hohenzollern")
+        expect(title).to_have_css("direction", "ltr")  # what does not fit is cut at its end
+        expect(title).to_have_css("text-align", "right")
+        page.evaluate("csapp('close')")
+        waiter.writes("Hello")
+        name = page.locator("csapp-widget .preview b")
+        expect(name).to_be_visible()
+        expect(name).to_have_css("text-align", "right")
+        heights = name.evaluate("b => [b.offsetHeight, b.scrollWidth > b.offsetWidth]")
+        assert heights == [20, True]
+
+
 # ---- a new answer ----------------------------------------------------------
 
 

@@ -86,6 +86,23 @@ test("half a character is replaced: the server could not read the frame, and not
   assert.deepEqual(texts(stage), ["half \ufffd"]);
 });
 
+test("NUL is replaced as well: the server refuses it for good", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  stage.client.send("a\0b");
+  assert.deepEqual(texts(stage), ["a\ufffdb"]);
+});
+
+test("whatever a page is called, and wherever its name is cut, one can ask from it", async () => {
+  for (const [page, told] of [["a\0b \ud83d", "a\ufffdb \ufffd"], [`${"p".repeat(1999)}🙂`, `${"p".repeat(1999)}\ufffd`]]) {
+    const stage = new Stage();
+    await stage.enter();
+    stage.client.connect({ page, department: "\0" });
+    const { payload } = stage.sent("connect")[0];
+    assert.deepEqual([payload.page, payload.department], [told, "\ufffd"]);
+  }
+});
+
 test("after a return the rest is sent again, with the same ids, behind the page", async () => {
   const stage = new Stage();
   await stage.serve();

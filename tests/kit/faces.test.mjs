@@ -9,6 +9,11 @@ test("letters for a face", () => {
   assert.deepEqual(found, ["AB", "MS", "李", "A", "?", "?", "A2", "E"]);
 });
 
+test("signs before a name are no letters of it, whether they can be seen or not", () => {
+  const found = ["\u202ennA", "(Ann) Berg", "<img src=x>", "\u2068محمد\u2069 علي", '"Ada"'].map(initials);
+  assert.deepEqual(found, ["N", "AB", "IS", "مع", "A"]);
+});
+
 test("a name has one colour, and a few names have several", () => {
   const names = ["Ada", "Ben", "Cleo", "Dan", "Eve", "Fay", "李明", "أمينة", "🙂", ""];
   assert.deepEqual(names.map(colour), names.map(colour));

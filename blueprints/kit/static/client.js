@@ -32,6 +32,9 @@ const BROUGHT = 50; // messages brought back after a reload
 const QUESTION = 300; // characters of what waits for a waiter, for those who see the queue
 const RESUMED = 100; // conversations, the most that `auth` may name
 
+/** *text* as the server takes it: half a pair would spoil the frame, and NUL is refused. */
+const whole = (text) => text && String(text).replace(/\p{Surrogate}|\0/gu, "\ufffd");
+
 export class ChatClient {
   #role;
   #locale;
@@ -194,7 +197,7 @@ export class ChatClient {
 
   /** User: ask for a waiter, now and after each return, until the chat or the wish ends. */
   connect({ page, department, fields } = {}) {
-    this.#decide({ page: page?.slice(0, 2000), department: department?.slice(0, 200), fields });
+    this.#decide({ page: whole(page?.slice(0, 2000)), department: whole(department?.slice(0, 200)), fields });
     if (this.#line.isOnline && this.phase === "idle" && !this.#leaving) this.#join();
   }
 
@@ -231,7 +234,7 @@ export class ChatClient {
     const message = {
       id: uuid(),
       conversation: chat.conversation,
-      text: String(text).replace(/\p{Surrogate}/gu, "\ufffd"), // half a pair would spoil the frame
+      text: whole(String(text)),
       own: true,
       date: new Date(this.now()).toISOString(),
     };

@@ -8,9 +8,10 @@ const COLOURS = [
 
 /** One or two letters for a round picture. */
 export function initials(name) {
-  const words = name.split(/\s+/).filter((word) => /[\p{L}\p{N}]/u.test(word));
-  const letters = words.length > 1 ? [words[0], words.at(-1)] : words;
-  return letters.map((word) => [...word][0].toUpperCase()).join("") || "?";
+  // a word may begin with a bracket, or with a mark of direction that nobody sees
+  const letters = name.split(/\s+/).flatMap((word) => word.match(/[\p{L}\p{N}]/u) ?? []);
+  const ends = letters.length > 1 ? [letters[0], letters.at(-1)] : letters;
+  return ends.map((letter) => letter.toUpperCase()).join("") || "?";
 }
 
 /** The colour of *name*, the same wherever and whenever it is asked for; letters on it are white. */

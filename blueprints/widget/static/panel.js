@@ -23,7 +23,7 @@ export class Panel {
   #inside = element("div", "unseen", "", { "aria-live": "polite" });
   #outside = element("div", "unseen", "", { "aria-live": "polite" });
   #face = element("span", "face");
-  #title = element("h2", "", "", { id: "title" });
+  #title = element("h2", "", "", { id: "title", dir: "auto" });
   #state = element("p", "state");
   #place = element("p", "place", "", { role: "status" });
   #wait = element("p");

@@ -45,10 +45,22 @@ const STYLE = `
     text-align: start;
   }
 
+  .said {
+    min-width: 0;
+  }
+
   .answer b {
     display: block;
+    overflow: hidden;
     font-size: 15px;
     line-height: 20px;
+    text-align: left;
+    text-overflow: ellipsis;
+    white-space: nowrap;
+  }
+
+  [dir="rtl"] > .preview b {
+    text-align: right;
   }
 
   .words {
@@ -81,14 +93,14 @@ export class Preview {
   #open;
   #away;
   #face = element("span", "face");
-  #name = element("b");
+  #name = element("b", "", "", { dir: "auto" });
   #text = element("span", "words", "", { dir: "auto" });
 
   /** Beside the launcher of *widget*; *open()* when it is clicked. */
   constructor(widget, open) {
     this.#widget = widget;
     wear(widget.frame, STYLE);
-    const words = element("span");
+    const words = element("span", "said");
     words.append(this.#name, this.#text);
     this.#open = button("answer", "", open);
     this.#open.append(this.#face, words);
