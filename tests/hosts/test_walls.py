@@ -147,26 +147,29 @@ def test_the_log_has_an_end(caplog):
 
 
 @pytest.mark.parametrize(
-    "hook",
+    ("method", "hook"),
     [
-        lambda: Response(status=204) if request.method == "OPTIONS" else None,
-        lambda: redirect(request.url.replace("http:", "https:")),
-        lambda: redirect(f"https://www.shop.example{request.path}", 301),
-        lambda: ({"error": "nobody"}, 418),
+        ("OPTIONS", lambda: Response(status=204)),
+        ("GET", lambda: redirect(request.url.replace("http:", "https:"))),
+        ("GET", lambda: redirect(f"https://www.shop.example{request.path}", 301)),
     ],
-    ids=["preflight", "https", "www", "json"],
+    ids=["preflight", "https", "www"],
 )
-def test_what_is_right_stays(caplog, hook):
+def test_what_is_right_stays(caplog, method, hook):
     app = walled(hook)
-    with app.test_request_context(f"{PREFIX}/widget.js", method="OPTIONS"):
-        said = hook()
-        expected = app.make_response(said) if said is not None else None
-    answer = app.test_client().open(f"{PREFIX}/widget.js", method="OPTIONS")
-    assert expected is not None
+    with app.test_request_context(f"{PREFIX}/widget.js", method=method):
+        expected = app.make_response(hook())
+    answer = app.test_client().open(f"{PREFIX}/widget.js", method=method)
     assert (answer.status_code, answer.location, answer.data) == (
         expected.status_code, expected.location, expected.data,
     )  # fmt: skip
     assert not caplog.records
+
+
+def test_a_refusal_that_programs_can_read_already_stays(caplog):
+    answer = walled(lambda: ({"error": "nobody"}, 418)).test_client().get(f"{PREFIX}/widget.js")
+    assert (answer.status_code, answer.json) == (418, {"error": "nobody"})
+    assert "418" in caplog.text, "and is named"
 
 
 def test_its_own_error_pages_stay_its_own():

@@ -6,7 +6,7 @@
 import { language, t } from "./words.js";
 
 /** The server's words → the text. tests/test_catalogues.py finds each of them in the server's code. */
-export const SAID = {
+const SAID = {
   "name or password is wrong": "wrong_login",
   "too many attempts for this name": "too_many_attempts",
   "too many people sign in at once": "too_many_sign_in",

@@ -3,7 +3,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 
 /** Shapes on 24 × 24. */
-export const ICONS = {
+const ICONS = {
   down: "M5 8.5 6.4 7.1 12 12.7l5.6-5.6L19 8.5l-7 7z",
   emoji:
     "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zm0 1.8a7.2 7.2 0 1 1 0 14.4 7.2 7.2 0 0 1 0-14.4z" +
@@ -13,7 +13,7 @@ export const ICONS = {
   muted: "M4 9v6h4l5 5V4L8 9zM21.5 9.9l-1.4-1.4-2.1 2.1-2.1-2.1-1.4 1.4 2.1 2.1-2.1 2.1 1.4 1.4 2.1-2.1 2.1 2.1 1.4-1.4-2.1-2.1z",
 };
 
-/** An element with a class, a text, and attributes; a class is also its `part` if *part*. */
+/** An element with a class, a text, and attributes. */
 export function element(tag, className = "", text = "", attributes = {}) {
   const made = document.createElement(tag);
   if (className) made.className = className;

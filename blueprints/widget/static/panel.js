@@ -178,7 +178,8 @@ export class Panel {
   async preview(what) {
     const Preview = await this.#widget.pieces.module("preview.js", "Preview");
     this.#preview ??= new Preview(this.#widget, () => this.#widget.open());
-    if (!this.isOpen) this.#preview.show(what);
+    // it may have been read elsewhere meanwhile, or forgotten
+    if (!this.isOpen && this.#visit.chat?.unread) this.#preview.show(what);
   }
 
   // ---- building -----------------------------------------------------------

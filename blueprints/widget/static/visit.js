@@ -32,6 +32,7 @@ export class Visit {
   #told = "";
   #lost = false; // when that was last looked at
   #kept;
+  #forgotten = 0; // how often all was forgotten
 
   /** *panel* has `show()`, `announce(text)`, and `isLookedAt`. */
   constructor(widget, panel) {
@@ -184,7 +185,8 @@ export class Visit {
     this.problem = "";
     this.#panel.show();
     if (!conversation || this.chat?.messages.length) return;
-    await this.client.history({ conversation, limit: FIRST }).catch(() => this.fail());
+    // who looks at something else by now, or has closed the panel, misses nothing
+    await this.client.history({ conversation, limit: FIRST }).catch(() => this.past === conversation && this.fail());
   }
 
   /** What was wanted cannot be done now. */
@@ -226,6 +228,7 @@ export class Visit {
 
   /** Forget everything. */
   reset() {
+    this.#forgotten += 1;
     this.client.forget();
     this.#kept = "idle"; // and nothing is written about it
     this.problem = "";
@@ -236,6 +239,7 @@ export class Visit {
   async #token(asked) {
     const { around, base, store, given, visitor } = this.#widget;
     const state = store.get();
+    const forgotten = this.#forgotten;
     if (state.given) {
       if (given) return given.call ? given(asked) : given;
       throw new Error("the page has not said who the visitor is");
@@ -256,6 +260,7 @@ export class Visit {
     // whatever stands before the chat may answer with a page
     const { token, expires_in: life, message } = await answer.json().catch(() => ({}));
     if (!answer.ok || !token) throw new Error(message ?? `the server answered ${answer.status}`);
+    if (forgotten !== this.#forgotten) throw new Error("the visitor has gone"); // and the token is nobody's
     store.set({ token, visitor, renew: Date.now() + life * 500 }); // at half its life
     return token;
   }

@@ -17,7 +17,7 @@ const COMMANDS = ["open", "close", "toggle", "identify", "reset", "page", "setLo
  * Our address, and the tag with the options. While a module runs, or what was fetched and evaluated, no
  * tag says that it is the one; the name of the file does, or `data-csapp`.
  */
-function find() {
+function findTag() {
   const named = document.querySelector("[data-csapp]");
   if (named) return [Object.assign(document.createElement("a"), { href: named.dataset.csapp }).href, named];
   const { currentScript: running, scripts } = document;
@@ -46,7 +46,7 @@ function listen(launcher) {
   }
 }
 
-const [address, tag] = find();
+const [address, tag] = findTag();
 if (address) {
   const base = address.split(/[?#]/)[0].replace(/[^/]*$/, "");
   const launcher = (document[RUNNING] ??= new Launcher(base));
