@@ -21,10 +21,11 @@ function findTag() {
   const named = document.querySelector("[data-csapp]");
   if (named) return [Object.assign(document.createElement("a"), { href: named.dataset.csapp }).href, named];
   const { currentScript: running, scripts } = document;
-  const here = /https?:[^\s()]+/.exec(new Error().stack)?.[0].replace(/(:\d+)+$/, "");
+  // of the stack only the top; what has no address, as a text that was evaluated, is not where it came from
+  const here = /^(?:Error.*\n)?.*?(https?:[^\s()]+)/.exec(new Error().stack)?.[1].replace(/(:\d+)+$/, "");
   const tags = [...(running ? [running] : []), ...[...scripts].reverse()].filter(({ src }) => src);
   const isOurs = ({ src }) => NAME.test(src);
-  const tag = tags.find(({ src }) => src === here) ?? (NAME.test(here) ? { src: here, dataset: {} } : tags.find(isOurs));
+  const tag = tags.find(({ src }) => src.split("#")[0] === here) ?? (NAME.test(here) ? { src: here, dataset: {} } : tags.find(isOurs));
   return [tag?.src, tag];
 }
 

@@ -1,0 +1,148 @@
+"""Files of the widget that do not come, or not whole: the next click asks for them again."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Route, expect
+
+from testkit import LiveServer
+
+from .conftest import Run, Visit
+from .site import Site, house, launchers
+from .test_widget import EAR
+from .visitor import ask, log
+from .waiter import Waiter
+
+pytestmark = pytest.mark.browser
+
+#: the browser complains of what does not come
+EXPECTED = ("Failed to load", "ERR_", "MIME", "Unexpected", "does not provide")
+
+#: s of the widget's patience, and a little more
+LONG = 21_000
+
+
+def cut(route: Route) -> None:
+    text = route.fetch().text()
+    route.fulfill(body=text[: len(text) * 2 // 3], content_type=kind(route))
+
+
+def kind(route: Route) -> str:
+    name = route.request.url.partition("?")[0]
+    kinds = {"css": "text/css", "json": "application/json"}
+    return kinds.get(name.rpartition(".")[2], "text/javascript")
+
+
+#: what stands between server and browser makes of a file
+FAILURES = {
+    "502": lambda route: route.fulfill(status=502, body="Bad Gateway"),
+    "html": lambda route: route.fulfill(body="<p>Sign in", content_type="text/html"),
+    "html as it": lambda route: route.fulfill(body="<p>Sign in", content_type=kind(route)),
+    "json": lambda route: route.fulfill(body='{"code":"no"}', content_type=kind(route)),
+    "empty": lambda route: route.fulfill(body="", content_type=kind(route)),
+    "cut": cut,
+    "gone": lambda route: route.abort(),
+}
+PIECES = ["panel.css", "panel.js", "page.js", "locales/en.json"]
+
+
+@pytest.fixture
+def site(visit: Visit, plain: LiveServer) -> Site:
+    site = Site(visit, plain, EXPECTED)
+    site.has("one")
+    return site
+
+
+def is_whole(page: Page) -> None:
+    """The panel is there, in its own style and with its texts, and the launcher says so."""
+    panel = page.locator("csapp-widget .panel")
+    expect(panel).to_be_visible()
+    expect(panel).to_have_css("position", "fixed")
+    expect(panel.get_by_role("textbox", name="Your question")).to_be_focused()
+    expect(launchers(page)).to_have_accessible_name("Close chat")
+    expect(page.locator("csapp-widget .note")).to_be_hidden()
+
+
+@pytest.mark.parametrize("failure", FAILURES)
+@pytest.mark.parametrize("piece", PIECES)
+def test_what_did_not_come_comes_at_the_next_click(site: Site, piece: str, failure: str) -> None:
+    page = site.page
+    page.route(f"**/{piece}*", FAILURES[failure])
+    site.goes("one")
+    expect(launchers(page)).to_be_visible()
+    launchers(page).click()
+    expect(page.get_by_text("The chat cannot be loaded.")).to_be_visible()
+    expect(launchers(page)).to_have_attribute("aria-busy", "false")
+    page.unroute(f"**/{piece}*")
+    launchers(page).click()
+    is_whole(page)
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_what_never_comes_is_not_waited_for(site: Site, piece: str) -> None:
+    page = site.page
+    page.clock.install()
+    page.route(f"**/{piece}*", lambda route: None)
+    site.goes("one")
+    page.wait_for_function("Boolean(window.csapp)")
+    if piece == "locales/en.json":
+        page.clock.run_for(4000)
+    expect(launchers(page)).to_be_visible()
+    with page.expect_request(f"**/{piece}*"):
+        launchers(page).click()
+    page.clock.run_for(LONG)
+    expect(page.get_by_text("The chat cannot be loaded.")).to_be_visible()
+    page.unroute(f"**/{piece}*")
+    launchers(page).click()
+    is_whole(page)
+
+
+def test_a_chat_under_way_asks_again_by_itself(visit: Visit, run: Run, tmp_path: Path) -> None:
+    shop = house(run, env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
+    site = Site(visit, shop, EXPECTED)
+    site.has("one")
+    page = site.goes("one")
+    with Waiter(shop) as ada:
+        ask(page, "Hello?")
+        ada.meets()
+        page.clock.install()
+        page.route("**/panel.js*", FAILURES["502"])
+        with page.expect_response("**/panel.js*"):
+            page.reload()
+        page.unroute("**/panel.js*")
+        with page.expect_response("**/panel.js*"):
+            page.clock.run_for(6000)
+        ada.writes("Good morning.")
+        expect(log(page)).to_contain_text("Good morning.")
+
+
+def test_a_sound_that_did_not_come_comes_with_the_next_message(visit: Visit, run: Run) -> None:
+    shop = house(run)
+    site = Site(visit, shop, EXPECTED)
+    site.has("one")
+    page = site.page
+    page.add_init_script(EAR)
+    page.route("**/sound.js*", FAILURES["502"])
+    site.goes("one")
+    with Waiter(shop) as ada:
+        ask(page, "Hello?")
+        ada.meets()
+        page.locator("csapp-widget .down").click()
+        with page.expect_response("**/sound.js*"):
+            ada.writes("Good morning.")
+        expect(launchers(page)).to_have_accessible_name("Open chat, 1 unread message")
+        page.unroute("**/sound.js*")
+        with page.expect_response("**/sound.js*"):
+            ada.writes("Are you there?")
+        page.wait_for_function("played > 0")
+
+
+def test_the_last_line_of_the_sheet_is_the_last(plain: LiveServer) -> None:
+    """The launcher looks for it."""
+    sheet = plain.get("/csapp-static/widget/panel.css")
+    assert sheet.rstrip().endswith(".csapp-whole{}")
+    assert ".csapp-whole{}" in plain.get("/widget.js")
+    assert json.loads(plain.get("/csapp-static/widget/locales/en.json"))["direction"]
