@@ -117,7 +117,7 @@ def test_two_things_of_one_name_are_told(house: Path):
 @pytest.mark.parametrize("name", BUNDLES)
 def test_no_module_hides_what_browsers_have_from_the_others(name: str):
     """In one scope, a `const origin` of one would be the `origin` of all."""
-    window = "close event find focus frames history length location name open origin parent print"
+    window = "close event focus frames history length location name open origin parent print"
     window += (
         " scroll self status stop top screen fetch alert blur caches crypto navigator external"
     )
