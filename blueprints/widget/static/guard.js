@@ -35,9 +35,11 @@ export function guard(launcher) {
   home.focused = () => focused;
 }
 
-/** The same event, for the chat alone. */
+/** The same, for the chat alone: a plain event, because a `KeyboardEvent` of Firefox is always composed. */
 function inner(event) {
-  const init = {};
-  for (const name in event) init[name] = event[name];
-  return new event.constructor(event.type, { ...init, composed: false });
+  const copy = new Event(event.type, { bubbles: event.bubbles, cancelable: event.cancelable });
+  for (const name in event) {
+    if (!(name in copy)) Object.defineProperty(copy, name, { value: event[name] });
+  }
+  return copy;
 }

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import playwright
 from playwright._impl.locator import Locator as Asked
@@ -23,6 +23,7 @@ from playwright.sync_api import Locator, TimeoutError
 
 from testkit.server import PATIENCE
 
+from .lacking import lacking
 from .webdriver import Refused
 
 if TYPE_CHECKING:
@@ -149,6 +150,11 @@ class Frame:
             if done or over:
                 return done, seen
             await asyncio.sleep(PAUSE)
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        lacking("WebKit", f"do what a locator asks `frame.{name}` for")
 
     def _timeout(self, timeout: float | None = None) -> float:
         return PATIENCE * 1000 if timeout is None else timeout
