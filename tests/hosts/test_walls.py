@@ -166,12 +166,6 @@ def test_what_is_right_stays(caplog, method, hook):
     assert not caplog.records
 
 
-def test_a_refusal_that_programs_can_read_already_stays(caplog):
-    answer = walled(lambda: ({"error": "nobody"}, 418)).test_client().get(f"{PREFIX}/widget.js")
-    assert (answer.status_code, answer.json) == (418, {"error": "nobody"})
-    assert "418" in caplog.text, "and is named"
-
-
 def test_its_own_error_pages_stay_its_own():
     app, chat = made("own errors")
     app.register_error_handler(Exception, lambda error: ("the shop's apology", 500))
