@@ -101,7 +101,7 @@ export class Launcher {
     for (const type of CAUGHT) addEventListener(type, (event) => this.caught(event), true);
     addEventListener("resize", () => this.home.rise());
     addEventListener("storage", ({ key }) => key === this.key && this.wake()); // perhaps a chat has begun
-    addEventListener("pageshow", ({ persisted }) => persisted && this.#look().then((page) => page.doubt()));
+    addEventListener("pageshow", ({ persisted }) => persisted && this.#look().then((page) => page.doubt(), () => {}));
     await inTime(this.setLocale(locale), UNSEEN).catch(() => {});
     this.#button.hidden = false;
     this.emit("ready");
