@@ -100,6 +100,14 @@ test("a page's own catalogue lies over ours, in its own language", async () => {
   assert.deepEqual([unusable.words.t("a"), unusable.words.locale], ["á", "en"]);
 });
 
+test("what a page's own catalogue leaves empty, or says in no text, is said in ours", async () => {
+  const files = { "/locales/en.json": { direction: "ltr", a: "a", b: "b", c: "c", d: "d", e: "e" } };
+  const own = { a: "", b: null, c: {}, d: [1], e: { one: "{n} é", other: "{n} és" }, direction: 5 };
+  const { words } = await loaded({ ...files, "/own.json": own }, { wanted: ["en"], own: new URL("/own.json", FOLDER) });
+  assert.deepEqual(["a", "b", "c", "d"].map((key) => words.t(key)), ["a", "b", "c", "d"]);
+  assert.deepEqual([words.t("e", { n: 2 }), words.direction], ["2 és", "ltr"]);
+});
+
 test("without it, ours is said, and that it failed", async () => {
   const files = { "/locales/en.json": { direction: "ltr", a: "a" } };
   const { words, failures } = await loaded(files, { wanted: ["he"], own: new URL("/own.json", FOLDER) });

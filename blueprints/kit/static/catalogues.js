@@ -47,8 +47,14 @@ export async function load({ wanted: said, known, folder, own, failed }) {
   const [theirs, ours] = await Promise.all([own && read(own).catch(failed), read(`${folder}${chosen.language}.json`)]);
   if (!ours.direction) throw new Error(`${folder}: no catalogue`); // something stands before the chat, and answers
   const locale = (theirs && wanted.map(asTag).find(Boolean)) || chosen.locale;
-  return { ...chosen, locale, strings: { ...ours, ...theirs } };
+  return { ...chosen, locale, strings: { ...ours, ...texts(theirs) } };
 }
+
+/** What *catalogue* says: where there is no translation yet, translators' tools write an empty text. */
+const texts = (catalogue) =>
+  Object.fromEntries(
+    Object.entries(catalogue ?? {}).filter(([, one]) => one && typeof (one.other ?? one) === "string"),
+  );
 
 const read = (url) => inTime(fetched(url), PATIENCE);
 
