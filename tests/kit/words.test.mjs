@@ -62,6 +62,13 @@ test("values that are no text stay what they are", () => {
   assert.deepEqual(parts("a", { wait: element, n: 12345 }), ["Next try in ", element, ", ", "12.345", "."]);
 });
 
+test("from left to right as well, and marks of direction in a name end with it", () => {
+  const { t } = new Words({ chat: "Chat with {name}, {when}" }, { locale: "en" });
+  const shown = (name) => t("chat", { name, when: "11:43 PM" });
+  assert.equal(shown("محمد"), "Chat with \u2068محمد\u2069, 11:43 PM");
+  assert.equal(shown("\u2069\u202eadA"), "Chat with adA, 11:43 PM");
+});
+
 test("from right to left a name keeps its own direction", () => {
   const words = new Words({ direction: "rtl", a: "{name} يكتب" }, { locale: "ar" });
   assert.equal(words.direction, "rtl");

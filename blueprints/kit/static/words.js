@@ -1,6 +1,9 @@
 /** The texts of a catalogue (`catalogues.js`), with what stands in their gaps. */
 
 const GAP = /\{(\w+)\}/;
+/** What makes all that follows run one way, and letters that run from right to left. */
+const MARKS = /[\u202a-\u202e\u2066-\u2069]/g;
+const OTHER_WAY = /[\u0590-\u08ff\ufb1d-\ufefc]/;
 
 /** One catalogue, and how its language counts. */
 export class Words {
@@ -34,7 +37,9 @@ export class Words {
   #shown(name, value) {
     if (value === undefined) return `{${name}}`;
     if (typeof value === "number") return this.#number.format(value);
-    // a name from left to right must not change the order of a sentence from right to left
-    return typeof value === "string" && this.direction === "rtl" ? `\u2068${value}\u2069` : value;
+    if (typeof value !== "string") return value;
+    // a name that runs the other way must not change the order of the sentence, whatever marks it has
+    const name = value.replace(MARKS, "");
+    return this.direction === "rtl" || OTHER_WAY.test(name) ? `\u2068${name}\u2069` : name;
   }
 }
