@@ -39,7 +39,7 @@ export class Words {
     if (typeof value === "number") return this.#number.format(value);
     if (typeof value !== "string") return value;
     // a name that runs the other way must not change the order of the sentence, whatever marks it has
-    const name = value.replace(MARKS, "");
-    return this.direction === "rtl" || OTHER_WAY.test(name) ? `\u2068${name}\u2069` : name;
+    const text = value.replace(MARKS, "");
+    return this.direction === "rtl" || OTHER_WAY.test(text) ? `\u2068${text}\u2069` : text;
   }
 }
