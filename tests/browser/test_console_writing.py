@@ -36,8 +36,9 @@ GIVEN = """
       for (const [kind, text] of Object.entries(make.texts ?? {})) data.setData(kind, text);
       const options = { bubbles: true, cancelable: true, composed: true };
       if (type === "paste") {
-        return place.dispatchEvent(
-          new ClipboardEvent("paste", { ...options, clipboardData: data }));
+        const event = new ClipboardEvent("paste", options);
+        Object.defineProperty(event, "clipboardData", { value: data }); // Firefox makes one empty
+        return place.dispatchEvent(event);
       }
       const over = place.dispatchEvent(
         new DragEvent("dragover", { ...options, dataTransfer: data }));
