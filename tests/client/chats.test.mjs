@@ -434,6 +434,21 @@ test("a login that was replaced does not come back ready", async () => {
   assert.equal(later.sent("ready").length, 0);
 });
 
+test("a visitor is taken out of turn at once or not at all", async () => {
+  const stage = new Stage({ role: "waiter" });
+  await stage.enter("wim");
+  const taken = assert.rejects(stage.client.take("u1"), { code: "lost" });
+  await stage.close(1006);
+  await taken;
+  await assert.rejects(stage.client.take("u2"), { code: "lost" });
+  await stage.pass(1000);
+  await stage.enter("wim");
+  assert.equal(stage.sent("take").length, 0, "whoever was clicked on is somebody else's by now");
+  const again = stage.client.take("u3");
+  await stage.answer("take", "take_success", {});
+  await again;
+});
+
 test("ids are made on plain http too", async () => {
   const made = crypto.randomUUID;
   Object.defineProperty(crypto, "randomUUID", { value: undefined, configurable: true });

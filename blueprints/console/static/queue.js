@@ -4,7 +4,7 @@ import { ask } from "./api.js";
 import { now } from "./format.js";
 
 const PAUSE = 1000; // ms between two questions for who waits
-const AGAIN = 5000; // ms until one that the server could not answer is asked again
+const AGAIN = 5000; // ms until it is asked once more: a visitor may have said more, or there was no answer
 
 export class Queue {
   /** How many wait; null before that is known. */
@@ -23,6 +23,7 @@ export class Queue {
   #more;
   #changed;
   #timer = 0;
+  #later = 0; // a timer, too
   #asked = -Infinity; // when
   #known = true; // the server knows the question
 
@@ -36,6 +37,7 @@ export class Queue {
 
   stop() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#later);
   }
 
   /** Nothing is known while there is no connection. */
@@ -86,6 +88,7 @@ export class Queue {
   }
 
   async #askWho() {
+    clearTimeout(this.#later);
     this.#timer = 0;
     this.#asked = performance.now();
     try {
@@ -95,8 +98,9 @@ export class Queue {
       if (code === "stopped") return; // `forget` has done the rest
       this.visitors = null;
       this.#known = code !== "unknown_type"; // until the next connection
-      if (this.#known && !this.#timer) this.#timer = setTimeout(() => this.#askWho(), AGAIN);
     }
+    clearTimeout(this.#later);
+    if (this.length !== null) this.#later = setTimeout(() => this.#refresh(), AGAIN);
     this.#changed();
   }
 }

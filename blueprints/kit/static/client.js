@@ -311,9 +311,9 @@ export class ChatClient {
     return (await this.#line.question("get_queue", {})).payload;
   }
 
-  /** Waiter: serve the user *uuid* of the queue next; its chat follows. */
+  /** Waiter: serve the user *uuid* of the queue next, now or not at all; its chat follows. */
   async take(uuid) {
-    await this.#line.question("take", { uuid });
+    await this.#line.question("take", { uuid }, false);
   }
 
   // ---- a connection --------------------------------------------------------

@@ -21,8 +21,9 @@ const PATIENCE = 7000; // ms for the answer to a probe; then the line is dead
 const MOMENT = 2000; // ms that it may be gone or silent before people are told
 const LONGEST = 1e6; // s: browsers' timers end at 24 days
 const STOPPED = { code: "stopped", message: "The client is stopped." };
+const LOST = { code: "lost", message: "The connection was lost before there was an answer." };
 
-/** Why a request failed; `code` is the server's, or `stopped`. */
+/** Why a request failed; `code` is the server's, `stopped`, or `lost`. */
 export class ChatError extends Error {
   constructor({ code, message, retry_after: retryAfter }) {
     super(message);
@@ -247,7 +248,11 @@ export class Line {
     this.uuid = "";
     this.#overdue = this.#probed = false;
     this.#alarms.clear();
-    for (const [id, { keep }] of this.#asked) if (!keep) this.#asked.delete(id);
+    for (const [id, { keep, lost }] of this.#asked) {
+      if (keep) continue;
+      this.#asked.delete(id);
+      lost?.();
+    }
     this.#client.dropped();
     if (socket?.readyState < 2) socket.close(code);
   }
@@ -331,9 +336,9 @@ export class Line {
   }
 
   /** `then(error, frame)`; *keep*: ask again on the next connection. */
-  ask(type, payload, then, keep = false) {
+  ask(type, payload, then, keep = false, lost = undefined) {
     const id = this.#id();
-    this.#asked.set(id, { type, payload, then, keep });
+    this.#asked.set(id, { type, payload, then, keep, lost });
     if (keep ? this.isOnline : this.uuid) this.put(type, payload, { id });
     this.expect();
   }
@@ -343,12 +348,17 @@ export class Line {
     return [...this.#asked.values()].some((one) => one.type === type);
   }
 
-  /** The answer to a request that outlives connections. Rejects with a `ChatError`. */
-  question(type, payload) {
+  /**
+   * The answer to a request that outlives connections, or, unless *keep*, only to one that is asked
+   * and answered on this connection. Rejects with a `ChatError`.
+   */
+  question(type, payload, keep = true) {
     return new Promise((resolve, reject) => {
       const then = (error, frame) => (error ? reject(new ChatError(error)) : resolve(frame));
-      if (this.#running) this.ask(type, payload, then, true);
-      else then(STOPPED);
+      const lost = () => then(LOST);
+      if (!this.#running) then(STOPPED);
+      else if (keep || this.isOnline) this.ask(type, payload, then, keep, lost);
+      else lost();
     });
   }
 

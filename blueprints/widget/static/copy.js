@@ -15,7 +15,10 @@ const PAGE = 200; // messages asked for at once, the most that a server gives
 /** `print` or `save` all of the chat that *visit* shows; *widget* has the words, and the element around ours. */
 export async function take(how, visit, widget) {
   const { chat, client, person } = visit;
-  while (!chat.complete) await client.history({ conversation: chat.conversation, limit: PAGE });
+  for (let had = -1; !chat.complete && chat.messages.length > had; ) {
+    had = chat.messages.length;
+    await client.history({ conversation: chat.conversation, limit: PAGE });
+  }
   await new Copy(chat.messages, person, widget)[how]();
 }
 

@@ -8,7 +8,8 @@ import { Pieces } from "./pieces.js";
 
 const LANGUAGES = ["ar", "de", "en", "es", "fr", "ja", "ko", "pt", "ru", "zh"];
 const UNSEEN = 3000; // ms that the button waits for its texts
-const AGAIN = 5000; // ms before what did not come is asked for again
+const AGAIN = 5000; // ms before what did not come is asked for again, doubled by each failure …
+const SELDOM = 300_000; // … up to this
 const SHEET_END = ".csapp-whole{}"; // the last line of panel.css: a proxy may have cut it
 const BUBBLE =
   "M7 4h10a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-5l-5 4v-4a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" +
@@ -49,6 +50,7 @@ export class Launcher {
   #note = document.createElement("p");
   #listeners = {};
   #loading = null;
+  #again = 0; // a timer
   #unread = 0;
   #found = null; // the catalogue
   #spoken = []; // what `setLocale` was last called with
@@ -162,7 +164,8 @@ export class Launcher {
       if (this.around?.wasOpen && !this.panel.isOpen) this.#show(false);
       this.panel?.follow();
     } catch {
-      setTimeout(() => this.wake(pause * 2), pause);
+      clearTimeout(this.#again);
+      this.#again = setTimeout(() => this.wake(Math.min(pause * 2, SELDOM)), pause);
     }
   }
 
