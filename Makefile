@@ -20,12 +20,12 @@ demo: .venv/runtime.stamp
 test: .venv/dev.stamp .venv/system.stamp
 	$(PYTHON) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 20 $(ARGS)
 
-check: .venv/dev.stamp
+check: .venv/dev.stamp .venv/system.stamp
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
-	$(PYTHON) -m pytest -q tests/test_docs.py tests/test_budgets.py tests/test_catalogues.py tests/test_vendored.py
+	$(PYTHON) -m pytest -q tests/test_docs.py tests/test_budgets.py tests/test_catalogues.py tests/test_vendored.py tests/test_syntax.py
 
 bench: .venv/dev.stamp
 	$(PYTHON) -m bench $(ARGS)

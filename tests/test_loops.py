@@ -145,6 +145,7 @@ SHORT = {
     ("services/revocation.py", "self._look"),  # a round of a `Loop`
     ("services/revocation.py", "self._forgetting.once"),
     ("services/server.py", "self._others.leave"),
+    ("services/server.py", "self.drain"),
     ("blueprints/app.py", "watch"),
     ("blueprints/app.py", "partial(take_over, server)"),  # until the former worker has gone
 }

@@ -61,7 +61,7 @@ def test_the_last_words_come_before_the_goodbye_and_the_place_in_line_after_it(v
     if version > 1:
         session._transcript = Transcript(session, {})
 
-    session.part(talk, dialect.disconnected("uuid-ann", "uuid-ada", talk.id))
+    session.part(talk, dialect.disconnected("uuid-ann", "uuid-ada", talk.id, "left"))
     session.put(sealed(dialect.connect_queue("uuid-ann", 0, "", None)))
     assert told == [], "what was said before is looked up first"
     (look_up,) = begun

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
+from blueprints.reached import marked
 from csapp import create_app
 from services import starting, webserver
 from services.desk.port import DeskUnavailable
@@ -234,7 +235,7 @@ def test_whichever_view_meets_it_the_answer_is_503(app, monkeypatch, method, pat
         raise error
 
     views = {rule.rule: rule.endpoint for rule in app.url_map.iter_rules()}
-    monkeypatch.setitem(app.view_functions, views[path.partition("?")[0]], fail)
+    monkeypatch.setitem(app.view_functions, views[path.partition("?")[0]], marked(fail))
     answer = app.test_client().open(path, method=method)
     assert answer.status_code == 503
     assert answer.get_json()["code"] == "unavailable"

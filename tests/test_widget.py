@@ -135,7 +135,7 @@ def test_the_documentation_names_all_of_it():
     launcher = asset(STATIC, "widget.js")[0].decode()
     options = set(re.findall(r"^\| `data-([a-z]+)`", page, re.MULTILINE))
     assert options == {*OPTIONS, "visitor"}
-    commands = re.search(r"COMMANDS = (\[.*?\]);", launcher)
+    commands = re.search(r"COMMANDS = (\[.*?\]);", (STATIC / "widget.js").read_text())
     assert commands
     table = page.split("| command | what |")[1].split("| event |")[0]
     cells = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]

@@ -216,7 +216,7 @@ class Visit:
             self._heard = frame  # and not what this visitor said before a tunnel
         if frame["type"] == "message_history":
             for item in frame["payload"]["messages"]:
-                if "client_id" not in item:
+                if "client_id" not in item and item["from"] != frame["to"]:
                     self._heard = item
                 self._seen[frame["payload"]["conversation"]] = item["seq"]
         if "seq" in frame:

@@ -667,6 +667,7 @@ QUEUE = """
     for (const type of ["ready", "open", "close", "message", "unread", "status", "error"])
       csapp("on", type, (detail) => heard.push([type, detail]));
     csapp("nonsense");
+    csapp.q.push(null);
     csapp("setTheme", "dark");
     csapp("open");
 """
@@ -679,7 +680,7 @@ def heard(page: Page, type_: str) -> list[Any]:
 
 
 def test_commands_before_it_is_loaded_and_events(shop: LiveServer, visit: Visit) -> None:
-    page = visit(f"{shop.url}/healthz", expected=(*NO_ICON, "there is no command"))
+    page = visit(f"{shop.url}/healthz", expected=(*NO_ICON, "there is no command", "iterable"))
     page.add_init_script(QUEUE)
     page.goto(f"{shop.url}/")
     panel = page.get_by_role("dialog")

@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from flask import Flask
+from playwright.sync_api import sync_playwright
 
 from csapp import create_app
 from services.history import care, export
@@ -27,7 +28,7 @@ from services.history.port import Chat
 from services.history.sql import SQLStore, open_store
 from services.wire.dates import rfc3339
 from testkit.server import ROOT, SECRET
-from tests.browser.chromium import launched
+from tests.browser.engines.chromium import launched
 
 from .people import BEGAN, keep
 
@@ -167,7 +168,7 @@ def test_the_page_in_a_browser(tmp_path: Path, nasty: tuple[SQLStore, list[Chat]
     path = tmp_path / "page.html"
     path.write_text(text_of(store, "html", *chats), encoding="utf-8")
     asked = []
-    with launched() as browser:
+    with sync_playwright() as playwright, launched(playwright) as browser:
         page = browser.new_page(viewport={"width": 390, "height": 844})
         page.on("request", lambda request: asked.append(request.url))
         page.goto(path.as_uri())

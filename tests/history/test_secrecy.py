@@ -122,7 +122,7 @@ def test_a_search_that_fails_is_told_without_its_words(
     statement = getattr(search, find)
     broken = {
         "_FIND_NEW": statement.replace("MATCH :words", "MATCH :words || ' ('"),
-        "_FIND_POSTGRES": statement.replace("websearch_to_tsquery", "to_tsquery"),
+        "_FIND_POSTGRES": statement.replace(":words", ":words || ' ('"),
     }
     monkeypatch.setattr(search, find, broken[find])
     with pytest.raises(StoreError) as refused:

@@ -38,9 +38,9 @@ function listen(launcher) {
     launcher[command](...values);
   };
   window.csapp.of = launcher;
-  for (const [command, ...values] of asked) {
+  for (const call of asked) {
     try {
-      window.csapp(command, ...values);
+      window.csapp(...call);
     } catch (error) {
       reportError(error); // the next one is to be heard all the same
     }

@@ -16,7 +16,7 @@ export const Visitor = ({ desk, chat }) => {
         <dt>${t("name")}</dt><dd dir="auto">${name}</dd>
         ${sub && sub !== name && !sub.startsWith("anonymous-") && html`<dt>${t("user")}</dt><dd dir="auto">${sub}</dd>`}
         <dt>${t("page")}</dt>
-        <dd>${address ? html`<a href=${address} target="_blank" rel=${REL}>${page}</a>` : page || t("not_known")}</dd>
+        <dd>${address ? html`<a class="where" href=${address} title=${page} target="_blank" rel=${REL}>${page}</a>` : page || t("not_known")}</dd>
         ${opened && html`<dt>${t("since")}</dt><dd><time datetime=${opened} title=${moment(opened)}>${when(opened)}</time></dd>`}
       </dl>
       ${desk.keeps && html`<${Earlier} desk=${desk} chat=${chat} key=${conversation} />`}
