@@ -262,6 +262,7 @@ def test_the_focus_after_a_reload(
     with Waiter(shop) as ada:
         ask(page, "Hello?")
         ada.meets()
+        assert ada.reads() == "Hello?"
         ada.writes("Good morning.")
         for _ in range(2):
             page.reload()
