@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from testkit import LiveServer
 
@@ -15,6 +16,8 @@ def test_axe_sees_into_shadow_roots_under_the_strict_policy(
     bystander: LiveServer, visit: Visit, axe: Axe, view: View
 ) -> None:
     page = visit(f"{bystander.url}/waiter", **view)
+    # while the console asks who is signed in, another <main> stands there
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.evaluate(
         """() => {
             const host = document.querySelector("main").appendChild(document.createElement("div"));

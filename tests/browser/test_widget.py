@@ -8,7 +8,7 @@ from signal import SIGKILL
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from services.wire.codes import CloseCode
 from testkit import Client, LiveServer
@@ -553,6 +553,52 @@ def test_with_the_keyboard_alone(shop: LiveServer, visit: Visit) -> None:
         page.keyboard.press("Enter")
         ada.hears("disconnected")
         expect(page.get_by_role("button", name="Start a new chat")).to_be_focused()
+
+
+def press_and_wait(page: Page, held: str) -> Route:
+    """Open the chat with the keyboard; what comes back is the request for *held*, which waits."""
+    asked: list[Route] = []
+
+    def hold(route: Route) -> None:
+        asked.append(route)
+
+    page.route(held, hold)
+    expect(launcher(page)).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(launcher(page)).to_be_focused()
+    with page.expect_request(held):
+        page.keyboard.press("Space")
+    expect(launcher(page)).to_have_attribute("aria-busy", "true")
+    return asked[0]
+
+
+@pytest.mark.engines("chromium", "firefox")  # which presses a button by a space of its own accord
+@pytest.mark.parametrize("held", ["**/widget/panel.js*", "**/widget/page.js*"])
+def test_no_letter_is_lost_while_the_panel_is_loaded(
+    shop: LiveServer, visit: Visit, held: str
+) -> None:
+    """Also with a space, a correction and a second line; a shortcut of the browser is no letter."""
+    page = visit(f"{shop.url}/")
+    waiting = press_and_wait(page, held)
+    page.keyboard.type("My firsx")
+    page.keyboard.press("Backspace")
+    page.keyboard.type("t onex")
+    page.keyboard.press("Backspace")
+    page.keyboard.press("Control+b")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+Enter")
+    page.keyboard.type("And")
+    waiting.continue_()
+    box = page.get_by_role("textbox", name="Your question")
+    expect(box).to_be_focused()
+    page.keyboard.type(" more")
+    expect(box).to_have_value("My first one\nAnd more")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    # kept as if it had been typed there, and put in once
+    page.keyboard.press("Escape")
+    page.keyboard.press("Space")
+    page.keyboard.type("!")
+    expect(box).to_have_value("My first one\nAnd more!")
 
 
 def test_only_what_is_new_is_announced(shop: LiveServer, visit: Visit) -> None:

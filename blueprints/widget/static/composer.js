@@ -95,7 +95,7 @@ export class Composer {
         refuse(event);
       } else if (target !== this.box) {
         event.preventDefault();
-        this.#insert(data.getData("text/plain"));
+        this.insert(data.getData("text/plain"));
       }
     });
   }
@@ -106,7 +106,8 @@ export class Composer {
     this.show();
   }
 
-  #insert(text) {
+  /** Where the cursor is, as if it had been typed. */
+  insert(text) {
     const { box } = this;
     box.setRangeText(text, box.selectionStart, box.selectionEnd, "end");
     this.#typed();
@@ -124,7 +125,7 @@ export class Composer {
   async #pick() {
     try {
       const Emoji = await this.#on.load("emoji.js", "Emoji");
-      this.#picker ??= new Emoji(this.#emoji, (one) => this.#insert(one));
+      this.#picker ??= new Emoji(this.#emoji, (one) => this.insert(one));
       this.element.before(this.#picker.element);
       this.#picker.toggle();
     } catch {

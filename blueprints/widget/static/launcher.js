@@ -53,6 +53,7 @@ export class Launcher {
   #again = 0; // a timer
   #unread = 0;
   #found = null; // the catalogue
+  #early = null; // what has been typed since the button was pressed; null: it was not
   #spoken = []; // what `setLocale` was last called with
   #turn = 0;
 
@@ -79,6 +80,7 @@ export class Launcher {
     this.#button.hidden = this.#note.hidden = true;
     this.#button.append(svg, this.#badge);
     this.#button.addEventListener("click", () => this.toggle());
+    this.#button.addEventListener("keydown", (event) => this.#keep(event));
     this.frame.className = "csapp";
     this.frame.append(this.#button, this.#note);
   }
@@ -131,6 +133,7 @@ export class Launcher {
 
   /** What looks after the page around the chat. */
   async #look() {
+    if (this.around) return this.around; // an import takes its time each time, and a visitor goes on typing
     const Page = await this.pieces.module("page.js", "Page");
     return (this.around ??= new Page(this));
   }
@@ -193,9 +196,22 @@ export class Launcher {
     this.panel = new Panel(this);
   }
 
-  #show(focus) {
-    this.panel.open(focus);
+  #show(focus, typed) {
+    this.panel.open(focus, typed);
     this.#label();
+  }
+
+  /** Who opens the chat and writes at once loses no letter: until the box is there, the button has the keys. */
+  #keep(event) {
+    const { key } = event;
+    const letter = key === "Enter" && event.shiftKey ? "\n" : key;
+    const isCommand = event.metaKey || event.ctrlKey !== event.altKey; // both together are AltGr
+    if (this.#early === null || isCommand) return;
+    if (key === "Backspace") this.#early = [...this.#early].slice(0, -1).join("");
+    else if ([...letter].length === 1) this.#early += letter;
+    else if (key !== "Enter") return;
+    event.preventDefault(); // a space would press the button again
+    event.stopPropagation();
   }
 
   /** What the button says and shows. */
@@ -246,16 +262,18 @@ export class Launcher {
     }
     this.#button.setAttribute("aria-busy", "true");
     this.#note.hidden = true;
+    this.#early ??= "";
     try {
       await this.#assure();
       await this.#load();
-      this.#show(true);
+      this.#show(true, this.#early);
       this.emit("open");
     } catch (error) {
       this.#note.hidden = false;
       this.#note.textContent = this.t("unreachable") || "The chat cannot be loaded.";
       this.emit("error", { code: "unreachable", message: String(error) });
     }
+    this.#early = null;
     this.#button.setAttribute("aria-busy", "false");
   }
 

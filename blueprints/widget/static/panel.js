@@ -108,7 +108,8 @@ export class Panel {
     this.#log.moved();
   }
 
-  open(focus) {
+  /** *typed*: what was typed while there was no box yet. */
+  open(focus, typed) {
     this.#visit.begin();
     this.#unfold(PHONE.matches);
     this.#widget.opened.set("", true);
@@ -118,6 +119,7 @@ export class Panel {
     this.#showNewer();
     this.#visit.seen();
     if (focus) this.rise();
+    if (typed) this.#composer.insert(typed);
   }
 
   #unfold(onTop) {
