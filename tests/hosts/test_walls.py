@@ -103,7 +103,7 @@ def test_the_log_names_it_once(caplog):
     [
         (lambda: abort(403), 403, "forbidden"),
         (lambda: abort(400, "The CSRF token is missing."), 400, "invalid_message"),
-        (lambda: ("<h1>Down for maintenance</h1>", 503, {"Retry-After": "7"}), 503, "internal"),
+        (lambda: ("<h1>Down for maintenance</h1>", 503, {"Retry-After": "7"}), 503, "unavailable"),
         (lambda: ("<h1>Sign in</h1>", 401, {"WWW-Authenticate": "Basic"}), 401, "unauthenticated"),
         (lambda: "<h1>Sign in</h1>", 401, "unauthenticated"),
         (lambda: {"login": "/login"}, 401, "unauthenticated"),
