@@ -120,14 +120,17 @@ def id_text(value: Any) -> str:
     return str(value)
 
 
+def _words(value: Any) -> str:
+    """The text of *value*, a host's own object perhaps; empty for None. Never raises."""
+    try:
+        return "" if value is None else str(value)
+    except Exception:  # it cannot say what it is
+        return ""
+
+
 def name_text(value: Any, most: int = MAX_NAME) -> str:
     """What can be shown of a name: at most *most* characters, empty for None. Never raises."""
-    if value is None:
-        return ""
-    try:
-        text = str(value)
-    except Exception:  # of the host's own objects
-        return ""
+    text = _words(value)
     if not _is_clean(text):
         text = text.replace("\0", "").encode(errors="replace").decode()
     return text[:most]
@@ -147,10 +150,7 @@ _HTTP_URL = re.compile(
 
 def avatar_text(value: Any) -> str:
     """*value* if it is the address of a picture (`AVATARS`), else nothing. Never raises."""
-    try:
-        text = "" if value is None else str(value)
-    except Exception:  # of the host's own objects
-        return ""
+    text = _words(value)
     if len(text) > MAX_AVATAR or not is_unicode(text):
         return ""
     is_path = text.startswith("/") and text[1:2] not in ("/", "\\")  # those name a host

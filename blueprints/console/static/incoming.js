@@ -3,9 +3,10 @@
  * box in place of the page, with all that was being written; what is pasted beside one is lost.
  */
 
+import { hasFiles, isOfFiles } from "../kit/incoming.js";
+
 const TEXT_FIELD = "input:not([type=checkbox]), textarea";
 
-const hasFiles = (data) => Boolean(data?.types.includes("Files"));
 const isField = ({ target }) => Boolean(target.closest?.(TEXT_FIELD));
 const isFree = () => !document.querySelector("dialog[open]");
 
@@ -23,12 +24,11 @@ export function receive(actions) {
   });
   addEventListener("paste", (event) => {
     const { clipboardData: data } = event;
-    const text = data?.getData("text/plain"); // a table is both, text and picture
-    if (hasFiles(data) && !text) {
+    if (isOfFiles(data)) {
       event.preventDefault();
       actions.files();
     } else if (!isField(event)) {
-      put(text);
+      put(data?.getData("text/plain"));
     }
   });
 

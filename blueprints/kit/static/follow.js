@@ -4,7 +4,7 @@ export const NEAR = 64; // px from an end that count as being there
 
 export class Follow {
   #log;
-  /** What was last found, without another look. */
+  /** What was last found, without another look; false may be put here when something else is shown. */
   on = true;
   #top = 0; // where it was scrolled to when that was last looked at
 
@@ -41,9 +41,12 @@ export class Follow {
     else if (log) log.scrollTop = this.#top;
   }
 
-  /** Something else is looked at. */
-  leave() {
+  /** From the end to *mark*, where the unread begins, unless it can be seen from there. */
+  toMark(mark) {
+    const log = this.#log();
+    if (!mark?.isConnected || mark.offsetTop >= log.scrollTop) return;
     this.on = false;
+    log.scrollTop = mark.offsetTop - 8;
   }
 
   /** For the scroll event; whether the newest is in sight. */

@@ -1,10 +1,9 @@
 /** Where the visitor writes: the box, what is wrong with what is in it, and emoji. */
 
+import { hasFiles, isOfFiles } from "../kit/incoming.js";
 import { composes } from "../kit/keys.js";
 import { excess } from "../kit/size.js";
 import { element, iconButton } from "./dom.js";
-
-const hasFiles = (data) => Boolean(data?.types.includes("Files"));
 
 export class Composer {
   element = element("form", "composer", "", { part: "composer" });
@@ -82,10 +81,7 @@ export class Composer {
       this.#notice = "no_files";
       this.show();
     };
-    frame.addEventListener("paste", (event) => {
-      const { clipboardData: data } = event;
-      if (hasFiles(data) && !data.getData("text/plain")) refuse(event); // a table is text and picture
-    });
+    frame.addEventListener("paste", (event) => isOfFiles(event.clipboardData) && refuse(event));
     frame.addEventListener("dragover", (event) => {
       if (hasFiles(event.dataTransfer) || event.target !== this.box) event.preventDefault(); // it can be dropped
     });

@@ -63,11 +63,8 @@ export class Log {
 
   /** To where the unread begins, or to the newest if all of it can be seen then. */
   toUnread() {
-    const { element: log } = this;
     this.toEnd();
-    if (!this.#unread.isConnected || this.#unread.offsetTop >= log.scrollTop) return;
-    this.#follow.leave();
-    log.scrollTop = this.#unread.offsetTop - 8;
+    this.#follow.toMark(this.#unread);
   }
 
   /**

@@ -73,19 +73,15 @@ export class Messages extends Component {
     const line = this.#log.current.querySelector(`[data-seq="${target.seq}"]`);
     if (!line) return;
     this.#shown = target;
-    this.#follow.leave();
+    this.#follow.on = false;
     line.scrollIntoView({ block: "center" });
     line.focus({ preventScroll: true });
   }
 
   /** To where the unread begins, unless all of it can be seen from the end. */
   #toUnread() {
-    const log = this.#log.current;
-    const mark = log.querySelector(".unread");
     if (this.#follow.on) this.#follow.toEnd();
-    if (!mark || mark.offsetTop >= log.scrollTop) return;
-    this.#follow.leave();
-    log.scrollTop = mark.offsetTop - 8;
+    this.#follow.toMark(this.#log.current.querySelector(".unread"));
   }
 
   #toEnd = () => {
