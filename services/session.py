@@ -627,8 +627,7 @@ class Session:
     def ready(self, frame: frames.Ready | frames.Ready2, me: Participant) -> None:
         """A waiter takes users from now on; twice is harmless."""
         switchboard = self._switchboard
-        asked = frame.payload.capacity if isinstance(frame.payload, frames.DutyPayload) else UNSET
-        switchboard.desk.ready(self.uuid, asked if isinstance(asked, int) else None)
+        switchboard.desk.ready(self.uuid, _capacity(frame.payload))
         me.phase = Phase.ON_DUTY
         switchboard.keep_duty(me, ready=True, capacity=switchboard.desk.capacity(self.uuid))
         if isinstance(frame, frames.Ready2):
@@ -637,9 +636,9 @@ class Session:
         me.phase = Phase.ON_DUTY  # what another worker's socket had said before was carried out
 
     def unready(self, frame: frames.Unready, me: Participant) -> None:
-        """A waiter keeps its users and gets no more."""
+        """A waiter keeps its users and gets no more, but those whom it takes out of turn."""
         switchboard = self._switchboard
-        switchboard.desk.unready(self.uuid)
+        switchboard.desk.unready(self.uuid, _capacity(frame.payload))
         switchboard.carry_out()
         me.phase = Phase.OFF_DUTY
         switchboard.keep_duty(me, ready=False, capacity=switchboard.desk.capacity(self.uuid))
@@ -658,7 +657,15 @@ class Session:
         """A waiter sees who waits."""
         length, users = self._switchboard.desk.waiting(MOST_SHOWN)
         visitors = [
-            frames.WaitingVisitor(*one[:-1], since=rfc3339(one.since))  # the fields of `Waiting`
+            frames.WaitingVisitor(
+                one.uuid,
+                one.subject,
+                one.name,
+                one.avatar,
+                one.question,
+                one.page,
+                rfc3339(one.since),
+            )
             for one in users
         ]
         payload = frames.QueuePayload(length, visitors)
@@ -797,6 +804,13 @@ class Session:
 
 
 Handler = Callable[[Session, Any, Any], None]
+
+
+def _capacity(payload: frames.DutyPayload | object) -> int | None:
+    """How many chats at once a waiter asks for; None: as many as before."""
+    asked = payload.capacity if isinstance(payload, frames.DutyPayload) else UNSET
+    return asked if isinstance(asked, int) else None
+
 
 _EVERY_USER: dict[type, Handler] = {
     frames.Auth: Session.confirm,

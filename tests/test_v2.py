@@ -363,8 +363,9 @@ def test_a_waiter_sees_who_waits_and_takes_one_out_of_turn(come):
     queue = until(waiter, "queue", reply_id=asked)["payload"]
     assert queue["length"] == 2
     first, second = queue["visitors"]
-    assert first.keys() == {"uuid", "name", "avatar", "question", "page", "since"}
-    assert (first["uuid"], first["name"], first["question"]) == (ann.uuid, "Ann", "")
+    assert first.keys() == {"uuid", "sub", "name", "avatar", "question", "page", "since"}
+    who = first["uuid"], first["sub"], first["name"], first["question"]
+    assert who == (ann.uuid, "ann", "Ann", "")
     assert first["page"] == "https://shop.example/lamps"
     assert second["question"] == "x" * 299 + "\U0001f6f6"
     since = datetime.fromisoformat(second["since"]).timestamp()
@@ -586,8 +587,16 @@ def test_ready_with_a_capacity_and_unready(come):
     assert_receives(ann, "connect_success")
     bob.say("connect")
     assert_receives(bob, "connect_queue", location=0)
+    waiter.say("unready", {"capacity": 2})
+    assert until(waiter, "unready")["payload"] == {"capacity": 2}
+    waiter.say("take", {"uuid": bob.uuid})
+    until(bob, "connect_success")
+    bob.say("disconnect")
+    until(bob, "disconnected")
     waiter.say("unready")
-    until(waiter, "unready")
+    assert until(waiter, "unready")["payload"] == {"capacity": 2}
+    bob.say("connect")
+    until(bob, "connect_queue", location=0)
     ann.say("disconnect")
     until(ann, "disconnected")
     assert_quiet(bob)

@@ -87,12 +87,19 @@ def _known(uuid: str, role: str, subject: str, name: str, workers: str, avatar: 
 
 
 def waiting(
-    uuid: bytes, name: bytes, avatar: bytes, question: bytes, page: bytes, since: bytes
+    uuid: bytes,
+    name: bytes,
+    avatar: bytes,
+    question: bytes,
+    page: bytes,
+    since: bytes,
+    subject: bytes,
 ) -> Waiting:
     """What `waiting.lua` answers of one user."""
     return Waiting(
-        uuid.decode(), name.decode(), avatar.decode(), question.decode(), page.decode(), int(since)
-    )
+        uuid.decode(), name.decode(), avatar.decode(), question.decode(), page.decode(), int(since),
+        subject.decode(),
+    )  # fmt: skip
 
 
 def arrival(

@@ -303,10 +303,11 @@ class MemoryDesk:
             self._pool.refresh(person)
             self._match()
 
-    def unready(self, waiter: str) -> None:
+    def unready(self, waiter: str, capacity: int | None = None) -> None:
         with self._lock:
             person = self._waiters[waiter]
             person.ready = False
+            person.capacity = capacity or person.capacity
             self._pool.refresh(person)
 
     def capacity(self, waiter: str) -> int:
@@ -487,7 +488,7 @@ class MemoryDesk:
                 [
                     Waiting(
                         one.uuid, one.name, one.avatar, one.question, one.page,
-                        int((began + one.since) * 1000),
+                        int((began + one.since) * 1000), one.subject,
                     )
                     for one in some
                 ],

@@ -278,6 +278,8 @@ class Waiting(NamedTuple):
     page: str
     #: ms since 1970 by the desk's clock: when it joined the queue
     since: int
+    #: whom its token names
+    subject: str
 
 
 class Queue(NamedTuple):
@@ -368,8 +370,8 @@ class Desk(Protocol):
     def ready(self, waiter: str, capacity: int | None = None) -> None:
         """*waiter* takes users, up to *capacity* at once. Twice is harmless."""
 
-    def unready(self, waiter: str) -> None:
-        """*waiter* keeps its users and gets no more."""
+    def unready(self, waiter: str, capacity: int | None = None) -> None:
+        """*waiter* keeps its users and is sent no more. It may `take` some, up to *capacity*."""
 
     def capacity(self, waiter: str) -> int:
         """How many users *waiter* takes at once."""

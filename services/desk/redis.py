@@ -407,12 +407,12 @@ class RedisDesk:
 
         self._call("ready", waiter, capacity or "", settle=settle)
 
-    def unready(self, waiter: str) -> None:
+    def unready(self, waiter: str, capacity: int | None = None) -> None:
         def settle(answers: list[Any]) -> None:
             if own := self._own.get(waiter):
-                own.ready = False
+                own.ready, own.capacity = False, int(answers[0])
 
-        self._call("unready", waiter, settle=settle)
+        self._call("unready", waiter, capacity or "", settle=settle)
 
     def part(self, user: str, waiter: str, gone: str) -> bool:
         return bool(self._call("part", user, waiter, gone)[0])

@@ -431,6 +431,7 @@ class WaitingVisitor(Struct, gc=False):
     """Somebody in the queue, as waiters see it; `since`: when it joined."""
 
     uuid: str
+    sub: str
     name: str
     avatar: str
     question: str

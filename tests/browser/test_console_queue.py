@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from testkit import LiveServer
 
-from .conftest import Axe, Run, Screenshot, View, Visit
+from .conftest import DESK, Axe, Run, Screenshot, View, Visit
 from .console import arrived, box, chat, chats, duty, expect_chosen, get_ready, link
 from .guest import Guest
 
@@ -66,6 +66,11 @@ def test_who_waits_is_seen_with_question_page_and_wait(
         before = first.locator(".since").inner_text()
         expect(first.locator(".since")).not_to_have_text(before)
         expect(waiting(ada).nth(1)).to_contain_text("您好")
+        expect(waiting(ada).last).to_contain_text("Visitor KQ2X")
+        if view["viewport"] == DESK:  # there is room for all of them
+            assert waiting(ada).first.evaluate(
+                "({ parentNode: list }) => list.scrollHeight <= list.clientHeight"
+            )
         screenshot(ada, "console-queue")
         axe(ada)
         guests[0].tells("connect", question="And to Sweden?")
@@ -76,6 +81,7 @@ def test_who_waits_is_seen_with_question_page_and_wait(
         get_ready(ada)
         expect(chats(ada)).to_have_count(3)
         expect(waiting(ada)).to_have_count(0)
+        expect(chat(ada, "Visitor KQ2X")).to_be_visible()
 
 
 def test_one_is_taken_out_of_turn(run: Run, env: dict[str, str], visit: Visit) -> None:
@@ -101,6 +107,11 @@ def test_one_is_taken_out_of_turn(run: Run, env: dict[str, str], visit: Visit) -
         expect_chosen(ada, "Cleo")
         expect(box(ada, "Cleo")).to_be_focused()
         expect(waiting(ada)).to_have_count(3)
+        ada.get_by_role("button", name="More chats at once").click()  # counts while away, too
+        queue(ada).get_by_role("button", name="Take Ann Berg").click()
+        guests[0].is_served()
+        expect(duty(ada, "Away")).to_be_visible()
+        expect(waiting(ada)).to_have_count(2)
 
 
 def test_where_everybody_is_served_in_turn(run: Run, env: dict[str, str], visit: Visit) -> None:

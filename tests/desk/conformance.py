@@ -1192,8 +1192,10 @@ class DeskConformance:
         desk.connect("Ann", question="Where is my lamp?", page="/lamps")
         clock.passes(2.0)
         users_connect(desk, "Bob", "Cid")
-        ann = Waiting("Ann", "Ann A.", "/ann.png", "Where is my lamp?", "/lamps", 1_000_000)
-        bob, cid = (Waiting(name, "", "", "", "", 1_002_000) for name in ("Bob", "Cid"))
+        ann = Waiting("Ann", "Ann A.", "/ann.png", "Where is my lamp?", "/lamps", 1_000_000, "ann")
+        bob, cid = (
+            Waiting(one, "", "", "", "", 1_002_000, f"subject of {one}") for one in ("Bob", "Cid")
+        )
         assert desk.waiting(50) == Queue(3, [ann, bob, cid])
         assert desk.waiting(2) == Queue(3, [ann, bob])
         desk.drop("Bob")
@@ -1244,6 +1246,20 @@ class DeskConformance:
         small_desk.drop("Wanda")
         time_passes(small_desk, clock, GRACE)
         assert [one[3:5] for one in small_desk.waiting(9).users] == [("", "/a")]
+
+    def test_who_is_away_may_take_as_many_as_it_says_now(self, small_desk: Desk) -> None:
+        desk = small_desk
+        desk.arrive(Role.WAITER, "Wanda", "Wanda")
+        desk.ready("Wanda", 1)
+        users_connect(desk, "Ann", "Bob", "Cid")
+        desk.unready("Wanda", 2)
+        assert desk.capacity("Wanda") == 2
+        assert desk.waiting(9).length == 2, "nobody is sent to who is away"
+        assert desk.take("Bob", "Wanda")
+        desk.unready("Wanda")
+        assert desk.capacity("Wanda") == 2
+        with pytest.raises(WaiterFull):
+            desk.take("Cid", "Wanda")
 
     def test_a_waiter_takes_a_user_out_of_turn_and_the_others_keep_theirs(
         self, small_desk: Desk, clock: Clock

@@ -169,8 +169,8 @@ class Crew:
     def ready(self, waiter: str, capacity: int | None = None) -> None:
         self.any().ready(waiter, capacity)
 
-    def unready(self, waiter: str) -> None:
-        self.any().unready(waiter)
+    def unready(self, waiter: str, capacity: int | None = None) -> None:
+        self.any().unready(waiter, capacity)
 
     def capacity(self, waiter: str) -> int:
         return self.any().capacity(waiter)

@@ -300,7 +300,7 @@ class Model:
         return Queue(
             len(self.line),
             [
-                Waiting(user.uuid, "", "", user.question, "", int(user.since * 1000))
+                Waiting(user.uuid, "", "", user.question, "", int(user.since * 1000), user.subject)
                 for user in here[:most]
             ],
         )

@@ -267,15 +267,20 @@ export class Desk {
 
   setReady(ready) {
     this.wished = ready;
-    if (ready) this.client.ready({ capacity: this.capacity ?? undefined });
-    else this.client.unready();
+    this.#tellDuty(ready);
     this.#changed();
   }
 
   setCapacity(capacity) {
     this.#wishedCapacity = capacity;
-    if (this.ready) this.client.ready({ capacity }); // else with the next "ready"
+    if (this.client.me) this.#tellDuty(this.wished ?? this.client.duty?.ready ?? false);
     this.#changed();
+  }
+
+  #tellDuty(ready) {
+    const duty = { capacity: this.capacity ?? undefined };
+    if (ready) this.client.ready(duty);
+    else this.client.unready(duty);
   }
 
   // ---- the past ------------------------------------------------------------

@@ -12,7 +12,7 @@ export class Queue {
   /** When (ms, by the server's clock) whoever is first has joined; null: nobody has, or it is not known. */
   since = null;
   /**
-   * The first of them, as the server says it: `{uuid, name, avatar, question, page, since}`; null where it
+   * The first of them, as the server says it: `{uuid, sub, name, avatar, question, page, since}`; null where it
    * does not say so.
    */
   visitors = null;

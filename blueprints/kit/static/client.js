@@ -218,13 +218,13 @@ export class ChatClient {
   }
 
   /** Waiter: take users from now on, *capacity* at once; the answer is in `duty`. */
-  ready({ capacity } = {}) {
-    this.#wish({ ready: true, capacity });
+  ready(duty) {
+    this.#wish({ ...duty, ready: true });
   }
 
-  /** Waiter: get no more users; the present ones stay. */
-  unready() {
-    this.#wish({ ready: false });
+  /** Waiter: get no more users; the present ones stay. *capacity* (as for `ready`) counts for `take`. */
+  unready(duty) {
+    this.#wish({ ...duty, ready: false });
   }
 
   /** Say *text*; a user without a chat says it when there is one. Returns the message. */

@@ -1,7 +1,7 @@
 -- Who waits.
 -- ARGV[8] at most how many
 -- Answers: how many wait, the absent included, and of the first ones who are here, in order,
--- { uuid, name, avatar, question, page, ms since 1970 when it joined the line }.
+-- { uuid, name, avatar, question, page, ms since 1970 when it joined the line, subject }.
 
 local refused = open()
 if refused then
@@ -12,6 +12,6 @@ for _, uuid in ipairs(call('ZRANGE', TAKEABLE, 0, tonumber(ARGV[8]) - 1)) do
     local one = person(uuid)
     local joined = wall - (desk.time - tonumber(one.since))
     answers[#answers + 1] = { uuid, one.name, one.avatar, one.question, one.page,
-        text(math.floor(joined / 1000)) }
+        text(math.floor(joined / 1000)), one.subject }
 end
 return close(answers)

@@ -6,10 +6,12 @@ import { rich, t } from "../words.js";
 import { Face } from "./face.js";
 import { LATE, Since } from "./since.js";
 
+const FEW = 3; // who have room in any window
+
 export const Queue = ({ desk }) => {
   const { length, since, visitors } = desk.queue;
   return html`
-    <section class="queue" aria-label=${t("line")}>
+    <section class="queue ${visitors?.length > FEW ? "long" : ""}" aria-label=${t("line")}>
       <div class="sum">
         <h2>${t("line")}</h2>
         <p role="status">
