@@ -128,12 +128,12 @@ def _words(value: Any) -> str:
         return ""
 
 
-def name_text(value: Any, most: int = MAX_NAME) -> str:
-    """What can be shown of a name: at most *most* characters, empty for None. Never raises."""
+def name_text(value: Any) -> str:
+    """What can be shown of a name: at most `MAX_NAME` characters, empty for None. Never raises."""
     text = _words(value)
     if not _is_clean(text):
         text = text.replace("\0", "").encode(errors="replace").decode()
-    return text[:most]
+    return text[:MAX_NAME]
 
 
 #: what can be the address of a picture

@@ -37,7 +37,7 @@ from .desk.port import (
 )
 from .history.writer import Talk
 from .house import House
-from .identity import Identity, TokenError, name_text
+from .identity import Identity, TokenError
 from .limits import TokenBucket
 from .origin import told_page
 from .participants import Kept, Line, Owed, Participant, Phase, Question, Socket, Spoken, sealed
@@ -596,7 +596,7 @@ class Session:
             if isinstance(asked.ticket, str):
                 ticket = self.house.tokens.read_ticket(asked.ticket, me.identity.subject)
             if isinstance(asked.question, str):
-                question = name_text(asked.question, MAX_QUESTION)
+                question = asked.question[:MAX_QUESTION]
         self._asking = frame
         try:
             switchboard.desk.connect(

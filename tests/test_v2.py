@@ -396,16 +396,17 @@ def test_what_a_waiter_cannot_take_is_said(come):
     waiter.say("ready", {"capacity": 1})
     ann.say("connect")
     until(ann, "connect_success")
-    bob.say("connect", {"question": "a\0b"})
+    bob.say("connect", {"question": "ab"})
     until(bob, "connect_queue")
     assert refused({"uuid": ann.uuid}) == "no_such_user", "she is served already"
     assert refused({"uuid": bob.uuid}) == "full"
     waiter.say("get_queue")
     (seen,) = until(waiter, "queue")["payload"]["visitors"]
     assert seen["question"] == "ab"
-    bob.say("connect", {"question": 5})
-    error = until(bob, "error")["payload"]
-    assert (error["code"], "question" in error["message"]) == ("invalid_message", True)
+    for key, value in (("question", 5), ("question", "a\0b"), ("page", "a\0b")):
+        bob.say("connect", {key: value})
+        error = until(bob, "error")["payload"]
+        assert (error["code"], key in error["message"]) == ("invalid_message", True)
     for asked in ("get_queue", "take"):
         bob.say(asked, {"uuid": ann.uuid})
         assert until(bob, "error")["payload"]["code"] == "unknown_type"

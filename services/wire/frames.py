@@ -107,7 +107,7 @@ class ConnectPayload(ClientStruct):
     page: Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)] = ""
     fields: dict[str, Any] | UnsetType = UNSET
     #: what waiters see of it in the queue; `session.MAX_QUESTION` characters of it
-    question: str | UnsetType = UNSET
+    question: Annotated[str, Meta(pattern=_NO_NUL)] | UnsetType = UNSET
 
 
 class Connect2(ClientFrame, tag="connect"):
