@@ -77,7 +77,7 @@ test("a draft is kept for a week", () => {
   now += 2 * A_DAY;
   assert.deepEqual([drafts().get("c1"), drafts().get("c2")], ["", "Half a sen"]);
   drafts().set("c2", "");
-  assert.deepEqual(JSON.parse(storage.getItem("x:drafts")), {});
+  assert.equal(storage.kept.size, 0);
   drafts().set("c2", "x");
   drafts().clear();
   assert.equal(storage.kept.size, 0);
@@ -97,4 +97,23 @@ test("drafts as they were kept before are read", () => {
   storage.setItem("x:drafts", JSON.stringify({ c1: "Old", c2: 7, c3: null, c4: { text: 5 } }));
   const drafts = new Drafts(new Kept(storage, "x:"));
   assert.deepEqual(["c1", "c2", "c3", "c4"].map((one) => drafts.get(one)), ["Old", "", "", ""]);
+});
+
+test("drafts that nobody comes back to are removed, also those of a time without a time", () => {
+  let now = 100 * A_DAY;
+  const storage = new Storage();
+  storage.setItem("x:drafts", JSON.stringify({ c1: "Old" }));
+  const drafts = () => new Drafts(new Kept(storage, "x:"), () => now);
+  drafts();
+  now += 6 * A_DAY;
+  assert.equal(drafts().get("c1"), "Old");
+  now += 2 * A_DAY;
+  drafts();
+  assert.equal(storage.kept.size, 0);
+});
+
+test("where there is no draft, nothing is stored", () => {
+  const storage = new Storage();
+  new Drafts(new Kept(storage, "x:")).set("c1", "");
+  assert.equal(storage.kept.size, 0);
 });

@@ -11,6 +11,7 @@ export class Drafts {
   constructor(kept, now = Date.now) {
     this.#kept = kept;
     this.#now = now;
+    if (kept.get(DRAFTS)) this.#write(this.#all()); // what is too old goes, and what had no time has one
   }
 
   get(conversation) {
@@ -20,13 +21,16 @@ export class Drafts {
   /** What other tabs have written stays. */
   set(conversation, text) {
     const others = this.#all().filter(([name]) => name !== conversation);
-    const mine = text ? [[conversation, { text, at: this.#now() }]] : [];
-    this.#kept.set(DRAFTS, Object.fromEntries([...others, ...mine]));
+    this.#write(text ? [...others, [conversation, { text, at: this.#now() }]] : others);
   }
 
   /** Forget them all. */
   clear() {
     this.#kept.set(DRAFTS);
+  }
+
+  #write(all) {
+    this.#kept.set(DRAFTS, all.length ? Object.fromEntries(all) : undefined);
   }
 
   /** `[conversation, {text, at}]` of each that is not too old; before there was an `at`, it was a text. */
