@@ -32,6 +32,7 @@ BUNDLES = (
     "widget/csapp-client.js",
     "widget/copy.js",
     "widget/emoji.js",
+    "widget/log.js",
     "widget/preview.js",
 )
 

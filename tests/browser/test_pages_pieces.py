@@ -6,14 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from testkit import LiveServer
+from tests.test_budgets import PANEL, first_click
 
 from .conftest import Run, Visit
 from .site import Site, house, launchers
 from .test_widget import EAR
-from .visitor import ask, log
+from .visitor import ask, expect_texts, log, write
 from .waiter import Waiter
 
 pytestmark = pytest.mark.browser
@@ -46,7 +47,7 @@ FAILURES = {
     "cut": cut,
     "gone": lambda route: route.abort(),
 }
-PIECES = ["panel.css", "panel.js", "page.js", "locales/en.json"]
+PIECES = ["panel.css", "panel.js", "locales/en.json"]
 
 
 @pytest.fixture
@@ -117,6 +118,56 @@ def test_a_chat_under_way_asks_again_by_itself(visit: Visit, run: Run, tmp_path:
             page.clock.run_for(6000)
         ada.writes("Good morning.")
         expect(log(page)).to_contain_text("Good morning.")
+
+
+def test_the_first_click_is_as_small_as_we_say(site: Site) -> None:
+    """All files that a browser asks for then, as they travel: nothing else comes along."""
+    page = site.goes("one")
+    expect(launchers(page)).to_be_visible()
+    sizes: dict[str, int] = {}
+
+    def came(request: Request) -> None:
+        if "/csapp-static/" in request.url:
+            sizes[request.url.rpartition("/csapp-static/")[2]] = request.sizes()["responseBodySize"]
+
+    page.on("requestfinished", came)
+    launchers(page).click()
+    is_whole(page)
+    page.wait_for_load_state("networkidle")
+    assert sizes.keys() == first_click()
+    assert sum(sizes.values()) <= PANEL
+
+
+def test_what_looks_after_the_page_comes_with_the_panel(site: Site) -> None:
+    """Where it was wanted before, because the page had changed, and did not come."""
+    page = site.page
+    page.route("**/page.js*", FAILURES["502"])
+    site.goes("one")
+    expect(launchers(page)).to_be_visible()
+    with page.expect_response("**/page.js*"):
+        page.evaluate("document.documentElement.append(document.createElement('csapp-widget'))")
+    launchers(page).click()
+    is_whole(page)
+
+
+@pytest.mark.parametrize("failure", ["502", "cut"])
+def test_the_log_comes_by_itself_when_it_did_not(site: Site, failure: str) -> None:
+    """What was asked is not lost, and it is said why nothing is to be seen of it."""
+    page = site.page
+    page.route("**/log.js*", FAILURES[failure])
+    site.goes("one")
+    launchers(page).click()
+    is_whole(page)
+    page.clock.install()
+    with page.expect_response("**/log.js*"):
+        write(page, "Hello?")
+    panel = page.get_by_role("dialog")
+    expect(panel.get_by_text("The chat cannot be loaded.")).to_be_visible()
+    page.unroute("**/log.js*")
+    page.clock.run_for(6000)
+    expect_texts(page, ["You: Hello?"])
+    expect(panel.get_by_role("alert")).to_be_hidden()
+    panel.get_by_role("button", name="Leave the line").click()
 
 
 def test_a_sound_that_did_not_come_comes_with_the_next_message(visit: Visit, run: Run) -> None:

@@ -29,7 +29,7 @@ export class Launcher {
   frame = document.createElement("div");
   home;
   panel = null;
-  around = null; // the `Page`, once it is there, with …
+  around = null; // the `Page`, which comes with the panel, or before when the page changes, with …
   store = null; // … what this browser remembers, and …
   opened = null; // … whether the panel is open in this tab, over reloads
   tags = []; // with our options, the newest first
@@ -188,7 +188,6 @@ export class Launcher {
     const [Panel, css] = await Promise.all([
       this.pieces.module("panel.js", "Panel"),
       this.pieces.text("panel.css", SHEET_END),
-      this.#look(),
     ]);
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(css);

@@ -1,4 +1,7 @@
-/** What was said: bubbles in groups, days between them, and how far one's own have come. */
+/**
+ * What was said: bubbles in groups, days between them, and how far one's own have come. Loaded when there
+ * is something to show.
+ */
 
 import { Follow, NEAR } from "../kit/follow.js";
 import { pieces, REL } from "../kit/links.js";
@@ -7,8 +10,12 @@ import { SIGNS, stamps } from "../kit/receipts.js";
 import { excess } from "../kit/size.js";
 import { sameDay, Times } from "../kit/times.js";
 import { button, drawing, element } from "./dom.js";
+import { STYLE } from "./log-style.js";
 
 export class Log {
+  /** For the root in which it is. */
+  static style = STYLE;
+
   element = element("div", "log", "", { role: "log", "aria-live": "off", tabindex: "0", part: "log" });
 
   #rows = new Map();

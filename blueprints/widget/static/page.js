@@ -1,6 +1,6 @@
 /**
  * The page around the chat: what it says may change, it may have been made for somebody else, and its
- * scripts do not expect anybody to write here. Loaded with the panel, or as soon as it matters.
+ * scripts do not expect anybody to write here. It comes with the panel, or alone as soon as it matters.
  */
 
 import { inTime } from "../kit/in-time.js";

@@ -3,19 +3,22 @@
 import { paintFace } from "../kit/faces.js";
 import { composes } from "../kit/keys.js";
 import { Composer } from "./composer.js";
-import { button, element, iconButton } from "./dom.js";
-import { Log } from "./log.js";
+import { button, element, iconButton, wear } from "./dom.js";
+import { Page } from "./page.js";
 import { Start } from "./start.js";
 import { Visit } from "./visit.js";
 
 const OFFERED = 3; // conversations that the first screen names
+const AGAIN = 5000; // ms before what did not come is asked for again
 const PHONE = matchMedia("(max-width: 480px)");
 const TOUCH = matchMedia("(pointer: coarse)");
 
 export class Panel {
   #widget;
   #visit;
-  #log;
+  #log = null; // what was said, once there is something to show …
+  #bringing = null; // … a promise of it, …
+  #missing = ""; // … and the key of a text that says that it does not come
   #start;
   #composer;
   #preview = null;
@@ -45,39 +48,24 @@ export class Panel {
   /** In the shadow root of *widget*, the launcher, which has loaded its style already. */
   constructor(widget) {
     this.#widget = widget;
+    widget.around ??= new Page(widget); // unless the page has changed before
     this.#visit = new Visit(widget, this);
     const visit = this.#visit;
-    const most = () => visit.client.me?.max_text;
-    const now = () => visit.client.now();
-    this.#log = new Log({
-      retry: (id) => visit.retry(id),
-      edit: (id) => {
-        const { text } = visit.client.discard(id);
-        if (visit.phase === "ended") visit.renew(); // it is said in the next chat
-        this.takeBack(text);
-        this.#composer.box.focus();
-      },
-      discard: (id) => visit.client.discard(id),
-      older: () => visit.older(),
-      scrolled: () => visit.seen(),
-      face: (face) => paintFace(face, visit.person, widget.base),
-      most,
-      now,
-    });
     this.#start = new Start({
       ask: (question) => this.#say(question),
       open: (conversation) => visit.turnTo(conversation),
       base: widget.base,
-      now,
+      now: this.#now,
     });
     this.#composer = new Composer({
       say: (text) => this.#say(text),
       typed: () => {
         visit.client.typing(Boolean(this.#composer.text));
         this.#keepDraft();
+        this.#bring(); // there will be something to show
       },
       load: (...piece) => widget.pieces.module(...piece),
-      most,
+      most: this.#most,
     });
     this.#build();
     this.#listen();
@@ -86,6 +74,9 @@ export class Panel {
     visit.changed();
     if (visit.phase === "queued" || visit.phase === "served") visit.begin();
   }
+
+  #most = () => this.#visit.client.me?.max_text;
+  #now = () => this.#visit.client.now();
 
   get #t() {
     return this.#widget.t;
@@ -97,7 +88,7 @@ export class Panel {
 
   /** Whether what is shown is seen. */
   get isLookedAt() {
-    return this.isOpen && !document.hidden && this.#log.isFollowing;
+    return this.isOpen && !document.hidden && Boolean(this.#log?.isFollowing);
   }
 
   /** The page has put the widget elsewhere: what was scrolled is at its beginning, what was on top is not. */
@@ -105,7 +96,7 @@ export class Panel {
     const dialog = this.#dialog;
     if (this.isOpen && this.#onTop && !dialog.matches(":modal")) this.#unfold(true);
     for (const animation of dialog.getAnimations()) animation.finish();
-    this.#log.moved();
+    this.#log?.moved();
   }
 
   /** *typed*: what was typed while there was no box yet. */
@@ -115,11 +106,15 @@ export class Panel {
     this.#widget.opened.set("", true);
     this.#preview?.hide();
     this.show();
-    this.#log.toUnread();
-    this.#showNewer();
-    this.#visit.seen();
+    this.#toUnread();
     if (focus) this.rise();
     if (typed) this.#composer.insert(typed);
+  }
+
+  #toUnread() {
+    this.#log?.toUnread();
+    this.#showNewer();
+    this.#visit.seen();
   }
 
   #unfold(onTop) {
@@ -193,13 +188,53 @@ export class Panel {
     head.append(this.#face, who, this.#end, this.#mute, this.#down);
     this.#banner.append(element("span"), this.#retry);
     const body = element("div", "body");
-    body.append(this.#banner, this.#start.element, this.#log.element, this.#newer);
+    body.append(this.#banner, this.#start.element, this.#newer);
     this.#queue.append(this.#place, this.#wait, this.#leave);
     const { element: form, hint } = this.#composer;
     this.#dialog.append(
       ...[head, body, this.#queue, this.#typing, this.#problem, hint, form, this.#foot, this.#inside],
     );
     this.#composer.guard(this.#widget.frame);
+  }
+
+  /** What was said comes when there is something to show; if it does not come, it is asked for again. */
+  #bring() {
+    this.#bringing ??= this.#widget.pieces.module("log.js", "Log").then(
+      (Log) => this.#putIn(Log),
+      () => {
+        this.#missing = "unreachable";
+        this.show();
+        setTimeout(() => {
+          this.#bringing = null;
+          this.#bring();
+        }, AGAIN);
+      },
+    );
+  }
+
+  #putIn(Log) {
+    const visit = this.#visit;
+    this.#log = new Log({
+      retry: (id) => visit.retry(id),
+      edit: (id) => {
+        const { text } = visit.client.discard(id);
+        if (visit.phase === "ended") visit.renew(); // it is said in the next chat
+        this.takeBack(text);
+        this.#composer.box.focus();
+      },
+      discard: (id) => visit.client.discard(id),
+      older: () => visit.older(),
+      scrolled: () => visit.seen(),
+      face: (face) => paintFace(face, visit.person, this.#widget.base),
+      most: this.#most,
+      now: this.#now,
+    });
+    wear(this.#dialog, Log.style);
+    this.#newer.before(this.#log.element);
+    this.#log.relabel(this.#t, this.#widget.locale);
+    this.#missing = "";
+    this.show();
+    if (this.isOpen) this.#toUnread();
   }
 
   #listen() {
@@ -224,7 +259,7 @@ export class Panel {
   relabel() {
     const t = this.#t;
     const { locale } = this.#widget;
-    this.#log.relabel(t, locale);
+    this.#log?.relabel(t, locale);
     this.#start.relabel(t, locale, this.#widget.option("greeting"));
     this.#composer.relabel(t);
     this.#end.textContent = t("end");
@@ -242,28 +277,35 @@ export class Panel {
     const { chat, past } = visit;
     const phase = past ? "past" : visit.phase;
     const served = phase === "served";
-    const messages = chat?.messages ?? [];
     this.#showWho(phase);
     this.#mute.look(this.#t(visit.muted ? "unmute" : "mute"), visit.muted ? "muted" : "sound");
     this.#start.element.hidden = phase !== "start";
-    this.#log.element.hidden = phase === "start";
     this.#queue.hidden = phase !== "queued";
     this.#end.hidden = !served;
     this.#asking &&= served;
     this.#composer.hidden = phase === "ended" || past || this.#asking;
-    this.#problem.hidden = phase === "queued" || !visit.problem;
-    this.#problem.textContent = visit.problem && this.#t(visit.problem);
+    const problem = (phase !== "queued" && visit.problem) || (phase !== "start" && this.#missing);
+    this.#problem.hidden = !problem;
+    this.#problem.textContent = problem && this.#t(problem);
     this.#showLine();
     if (phase === "start") this.#start.show({ ...visit.reception, earlier: visit.earlier.slice(0, OFFERED) });
     this.#showPlace();
     this.#showTyping(served && chat.typing);
     this.#showFoot(phase);
-    const { readByPeer: readTo, complete } = chat ?? {};
-    this.#log.show(messages, { readTo, complete, waiting: phase === "queued", mark: visit.mark });
+    this.#showLog(phase);
     this.#showNewer();
     this.#composer.show();
     if (chat?.unread === 0) this.#preview?.hide();
     this.#turn(phase);
+  }
+
+  #showLog(phase) {
+    const { chat, mark } = this.#visit;
+    if (phase !== "start") this.#bring();
+    if (!this.#log) return;
+    const { messages = [], readByPeer: readTo, complete } = chat ?? {};
+    this.#log.element.hidden = phase === "start";
+    this.#log.show(messages, { readTo, complete, waiting: phase === "queued", mark });
   }
 
   /** Whom one talks to. */
@@ -282,7 +324,7 @@ export class Panel {
   #showNewer() {
     const { past, chat } = this.#visit;
     const count = past ? 0 : chat?.unread;
-    this.#newer.hidden = !count || this.#log.isFollowing;
+    this.#newer.hidden = !count || !this.#log || this.#log.isFollowing;
     if (count) this.#newer.textContent = this.#t("new_messages", { n: count });
   }
 
