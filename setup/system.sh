@@ -1,12 +1,14 @@
 #!/bin/sh
-# What the tests need beside Python: Chromium, Firefox, WebKit and a screen for it, Node and its
-# `ws` client, PostgreSQL, Redis, nginx, Caddy, and uWSGI, which is compiled (half a minute).
+# What the tests need beside Python: Chromium (whole and headless), Firefox, WebKit and a screen
+# for it, Node and its `ws` client, PostgreSQL, Redis, nginx, Caddy, and uWSGI, which is compiled
+# (half a minute).
 # Through apt where that is allowed; otherwise it says exactly what is missing.
 set -eu
 venv=$1
 
 missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+command -v chromium-headless-shell >/dev/null 2>&1 || missing="$missing chromium-headless-shell"
 command -v firefox-esr >/dev/null 2>&1 || missing="$missing firefox-esr"
 command -v WebKitWebDriver >/dev/null 2>&1 || missing="$missing webkit2gtk-driver"
 command -v Xvfb >/dev/null 2>&1 || missing="$missing xvfb"

@@ -236,6 +236,11 @@ def load(program: str) -> None:
         monkey.patch_all()
     for name in MODULES:
         import_module(name)
+    from blueprints.kit import assets
+
+    for folder in assets.BLUEPRINTS.glob("*/static"):  # read and packed once for all forks
+        for path in folder.rglob("*.*s"):
+            assets.asset(folder, str(path.relative_to(folder)))
 
 
 def run_program(program: str, request: bytes, path: Sequence[str]) -> None:

@@ -53,7 +53,7 @@ def asset(folder: Path, name: str) -> tuple[bytes, bytes]:
     return _read(path, path.stat().st_mtime_ns)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=512)  # more than there are: a page of the console asks for most of them
 def _read(path: Path, changed: int, whole: str = "") -> tuple[bytes, bytes]:
     data = bundle(whole).encode() if whole else path.read_bytes()
     if path.suffix in TEXTS:

@@ -22,7 +22,7 @@ from testkit import LiveServer
 from testkit.server import PATIENCE, ROOT
 
 from . import axe as axe_core
-from .engines import ENGINES
+from .engines import LAUNCHED
 from .site import house
 
 #: `run(app, env=…)`: a server that ends with the test
@@ -81,7 +81,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="package")
 def browser(engine: str, playwright: Playwright) -> Iterator[Browser]:
-    with ENGINES[engine](playwright) as started:
+    with LAUNCHED[engine](playwright) as started:
         yield started
 
 

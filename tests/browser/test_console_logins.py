@@ -11,6 +11,7 @@ from testkit import Client, LiveServer
 from .conftest import Axe, Run, Visit
 from .console import arrived, get_ready, link, log, reply
 from .guest import Guest
+from .until import until
 
 pytestmark = pytest.mark.browser
 
@@ -123,7 +124,7 @@ def test_who_opened_the_console_cannot_steer_it(
         foreign.evaluate("url => { window.opened = window.open(url) }", link(desk))
     console = arrived(popup.value)
     assert console.evaluate("window.opener") is None
-    foreign.wait_for_function("window.opened.closed")  # as far as it can tell
+    until(foreign, "window.opened.closed")  # as far as it can tell
 
 
 # ---- the host ------------------------------------------------------------------

@@ -25,6 +25,7 @@ from .console import (
     link,
     log,
 )
+from .engines import WHOLE
 from .guest import Guest
 
 pytestmark = pytest.mark.browser
@@ -218,6 +219,7 @@ def test_earlier_conversations(desk: LiveServer, visit: Visit) -> None:
 # ---- what calls the waiter -------------------------------------------------
 
 
+@pytest.mark.engines(WHOLE)
 def test_sounds_and_notifications(desk: LiveServer, visit: Visit) -> None:
     """For who joins the line, for a chat, for a message: each as it is wished."""
     page = visit(link(desk), permissions=["notifications"])
@@ -260,6 +262,7 @@ def test_sounds_and_notifications(desk: LiveServer, visit: Visit) -> None:
         assert (page.evaluate("played"), notified(page)) == (0, [])
 
 
+@pytest.mark.engines(WHOLE)
 def test_a_click_on_a_notification_opens_the_chat(desk: LiveServer, visit: Visit) -> None:
     page = visit(link(desk), permissions=["notifications"])
     page.add_init_script(EAR)
@@ -277,6 +280,7 @@ def test_a_click_on_a_notification_opens_the_chat(desk: LiveServer, visit: Visit
         expect_chosen(page, "Bob")
 
 
+@pytest.mark.engines(WHOLE)
 def test_of_two_tabs_one_calls(desk: LiveServer, visit: Visit) -> None:
     first = visit(link(desk), permissions=["notifications"])
     first.context.add_init_script(EAR)

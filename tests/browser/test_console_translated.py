@@ -13,6 +13,7 @@ from testkit import LiveServer
 from .conftest import Run, Visit
 from .console import arrived, box, chat, get_ready, link, log, reply
 from .guest import Guest
+from .until import until
 
 pytestmark = pytest.mark.browser
 
@@ -76,7 +77,7 @@ def test_a_translated_console_shows_what_an_untranslated_one_shows(
     page.evaluate(TRANSLATOR)
 
     def same() -> None:
-        page.wait_for_function(SAME)
+        until(page, SAME)
 
     def both(name: str) -> None:
         for one in (plain, page):
@@ -153,4 +154,4 @@ def test_a_language_that_is_chosen_leaves_nothing_of_the_one_before(
     page.locator(".settings select").select_option("zh")
     expect(page.locator("html")).to_have_attribute("lang", "zh")
     left = "() => [...document.querySelectorAll('.settings, .bar')].map((one) => one.textContent)"
-    page.wait_for_function(f"() => !/Settings|Sound|Console|browser/.test(({left})().join())")
+    until(page, f"() => !/Settings|Sound|Console|browser/.test(({left})().join())")

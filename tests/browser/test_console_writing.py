@@ -24,6 +24,7 @@ from .console import (
     unaware,
 )
 from .guest import Guest
+from .until import until
 
 pytestmark = pytest.mark.browser
 
@@ -237,7 +238,7 @@ def test_the_box_grows_with_its_text(server: LiveServer, visit: Visit) -> None:
         place.fill("words " * 60)
         wide = height()
         ada.set_viewport_size({"width": 390, "height": 844})
-        ada.wait_for_function("([box, was]) => box.offsetHeight > was", arg=[
+        until(ada, "([box, was]) => box.offsetHeight > was", arg=[
             place.element_handle(), wide])  # fmt: skip
         place.fill("\n".join("123456"))
         ada.reload()

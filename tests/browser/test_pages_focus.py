@@ -11,6 +11,7 @@ from testkit import LiveServer
 
 from .conftest import DESK, PHONE, Run, Visit
 from .site import TAG, Site, focused, house, launchers
+from .until import until
 from .visitor import ask, log, write
 from .waiter import Waiter
 
@@ -243,7 +244,7 @@ def test_what_is_hidden_does_not_make_the_page_inert(site: Site) -> None:
     )
     page.evaluate("csapp('on', 'open', () => { window.opened = true })")
     page.evaluate("csapp('open')")
-    page.wait_for_function("window.opened")
+    until(page, "window.opened")
     page.locator("#search").fill("mine")
     expect(page.get_by_role("dialog")).to_have_count(0)
 

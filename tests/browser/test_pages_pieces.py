@@ -14,6 +14,7 @@ from tests.test_budgets import PANEL, first_click
 from .conftest import Run, Visit
 from .site import Site, house, launchers
 from .test_widget import EAR
+from .until import until
 from .visitor import ask, expect_texts, log, write
 from .waiter import Waiter
 
@@ -88,7 +89,7 @@ def test_what_never_comes_is_not_waited_for(site: Site, piece: str) -> None:
     page.clock.install()
     page.route(f"**/{piece}*", lambda route: None)
     site.goes("one")
-    page.wait_for_function("Boolean(window.csapp)")
+    until(page, "Boolean(window.csapp)")
     if piece == "locales/en.json":
         page.clock.run_for(4000)
     expect(launchers(page)).to_be_visible()
@@ -188,7 +189,7 @@ def test_a_sound_that_did_not_come_comes_with_the_next_message(visit: Visit, run
         page.unroute("**/sound.js*")
         with page.expect_response("**/sound.js*"):
             ada.writes("Are you there?")
-        page.wait_for_function("played > 0")
+        until(page, "played > 0")
 
 
 def test_the_last_line_of_the_sheet_is_the_last(plain: LiveServer) -> None:

@@ -14,6 +14,7 @@ from testkit import LiveServer
 from .conftest import Run, Visit
 from .site import TAG, Site, house, launchers
 from .test_pages_swapped import ROUTED, turn
+from .until import until
 from .visitor import ask, log
 from .waiter import Waiter
 
@@ -140,7 +141,7 @@ def test_commands_are_heard_after_a_page_has_put_its_stub_back(site: Site) -> No
     page.evaluate("csapp('setTheme', 'light')")
     turn(page, "two")
     expect(page.get_by_role("heading", name="two")).to_be_visible()
-    page.wait_for_function("csapp.q === undefined")
+    until(page, "csapp.q === undefined")
     page.evaluate("csapp('open')")
     expect(page.get_by_role("dialog")).to_have_css("background-color", "rgb(26, 29, 34)")
 

@@ -16,6 +16,7 @@ from testkit.ports import free_port
 from tests import clocked
 
 from .conftest import PHONE, Run, Visit
+from .until import until
 from .visitor import ask, close_chat, expect_texts, log, open_chat, texts, write
 from .waiter import Waiter
 
@@ -395,7 +396,7 @@ def test_tabs_agree(shop: LiveServer, visit: Visit) -> None:
         ada.writes("Good morning.")
         for page in (one, two):
             expect(launcher(page)).to_have_accessible_name("Open chat, 1 unread message")
-        one.wait_for_function("localStorage.played === '2'")  # two tones, one sound
+        until(one, "localStorage.played === '2'")  # two tones, one sound
         assert one.evaluate("played") + two.evaluate("played") == 2
         ada.tells("read", seq=1)  # what the other side reads is not read here
         ada.tells("typing", on=True)

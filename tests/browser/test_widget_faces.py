@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect
 from testkit import LiveServer
 
 from .conftest import Axe, Run, Visit
+from .until import until
 from .visitor import ask, close_chat, expect_texts, log, open_chat, write
 from .waiter import Waiter
 
@@ -269,7 +270,7 @@ def test_a_chat_can_be_saved_and_printed_whole(shop: LiveServer, visit: Visit) -
         assert re.fullmatch(r"chat-\d{4}-\d\d-\d\d\.txt", download.value.suggested_filename)
         text = Path(path).read_text()
         page.get_by_role("button", name="Print").click()
-        page.wait_for_function("window.printed")
+        until(page, "window.printed")
         printed = page.evaluate("window.printed")
         for whole in (text, printed):
             assert "What does it cost?" in whole

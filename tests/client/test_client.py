@@ -22,10 +22,10 @@ from testkit import Client, LiveServer
 from testkit.proxy import BOTH, TO_CLIENT, TO_SERVER, FaultProxy
 from testkit.server import ROOT
 
+from ..browser.engines.chromium import EXECUTABLE
 from ..chaos.victim import SETTINGS, Victim, real
 from .page import Page, State
 
-CHROMIUM = "/usr/bin/chromium"
 #: a page that comes from the test counts as one from outside, which may not reach the loopback
 FLAGS = ["--no-sandbox", "--disable-features=LocalNetworkAccessChecks"]
 HERE = Path(__file__).parent
@@ -230,7 +230,7 @@ def test_old_messages_come_page_by_page(server: LiveServer):
 def test_the_example_of_the_documentation(server: LiveServer):
     example = (ROOT / "docs" / "client.md").read_text().split("```html\n")[1].split("```")[0]
     with sync_playwright() as playwright, Page(server, "waiter", "wim") as waiter:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=FLAGS)
         page = browser.new_page()
         page.route(
             "**/example", lambda route: route.fulfill(body=example, content_type="text/html")

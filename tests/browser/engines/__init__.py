@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 
 from playwright.sync_api import Browser, Playwright
 
@@ -22,3 +23,6 @@ ENGINES: dict[str, Launched] = {
     "firefox": firefox.launched,
     "webkit": webkit.launched,
 }
+#: the whole Chromium, for what its headless shell does not have: `@pytest.mark.engines(WHOLE)`
+WHOLE = "whole"
+LAUNCHED = ENGINES | {WHOLE: partial(chromium.launched, executable=chromium.WHOLE)}

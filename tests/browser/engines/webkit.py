@@ -186,8 +186,8 @@ class WebKitPage:
         body = f"const it = (\n{expression.strip().rstrip(';')}\n);"
         return self.run(f"{body} return typeof it === 'function' ? it(arguments[0]) : it;", arg)
 
-    def wait_for_function(self, expression: str, *, arg: Any = None, **options: Any) -> None:
-        waited(lambda: self.evaluate(expression, arg), expression)
+    def wait_for_timeout(self, milliseconds: float) -> None:
+        time.sleep(milliseconds / 1000)
 
     def wait_for_url(self, url: str, **options: Any) -> None:
         waited(lambda: self.url == url, url)
