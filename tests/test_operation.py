@@ -435,13 +435,14 @@ def test_ctrl_c_is_for_the_master():
     assert "Traceback" not in server.log
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT], ids=["TERM", "QUIT"])
-def test_chats_end_with_a_worker_that_knows_nothing_of_them(number):
+@pytest.mark.parametrize(
+    ("number", "app"), [(signal.SIGTERM, "csapp:create_app()"), (signal.SIGQUIT, "wsgi:app")]
+)
+def test_chats_end_with_a_worker_that_knows_nothing_of_them(number, app):
     """gthread waits for its threads, and is killed in the end: csapp lets them go."""
     command = [
         sys.executable, "-m", "gunicorn", "-c", "/dev/null", "--no-control-socket",
-        "-k", "gthread", "--threads", "4", "-b", "127.0.0.1:{port}",
-        "csapp:create_app()",
+        "-k", "gthread", "--threads", "4", "-b", "127.0.0.1:{port}", app,
     ]  # fmt: skip
     with LiveServer(command) as server:
         user, waiter = Client.user(server, "ann"), Client.waiter(server, "ada")
