@@ -20,7 +20,7 @@ from flask import Blueprint, Flask, current_app, has_request_context, request
 from flask.sansio.blueprints import BlueprintSetupState
 
 from .reached import marked
-from .steady import keep
+from .steady import keep, recover
 
 #: the variable of our rules that takes the host name, or the subdomain
 SITE = "csapp_site"
@@ -34,6 +34,7 @@ class Door(Blueprint):
         #: endpoint, without the blueprint → its view
         self.views: dict[str, Callable[..., Any]] = {}
         self.after_request(keep)  # what is hung first is done last
+        self.register_error_handler(500, recover)
         self.url_value_preprocessor(_forget_site)
         self.url_defaults(_stay_at_site)
 

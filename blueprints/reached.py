@@ -6,10 +6,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import Response, request
+from flask import Response, make_response, request
 
 #: where the WSGI environment says that the answer is ours
 REACHED = "csapp.reached"
+
+#: where it has what the view has come to: its answer, or what it has raised
+OUTCOME = "csapp.outcome"
 
 #: where it has the list of an examination, which is told what was reached; no client can put it
 EXAMINED = "csapp.examined"
@@ -39,6 +42,12 @@ def marked(view: Callable[..., Any]) -> Callable[..., Any]:
             request.environ[EXAMINED].append(request.path)
             return Response(status=204)
         mark_reached()
-        return view(**values)
+        try:
+            outcome = make_response(view(**values))
+        except Exception as error:
+            request.environ[OUTCOME] = error
+            raise
+        request.environ[OUTCOME] = outcome
+        return outcome
 
     return reached

@@ -12,9 +12,13 @@ import gzip
 from functools import cache
 from typing import Any, NamedTuple
 
-from flask import Flask, Response, current_app, request, request_finished
+from flask import Flask, Response, current_app, make_response, request, request_finished
+from werkzeug.exceptions import InternalServerError
 
-from .reached import is_reached
+from services.wire.codes import ErrorCode
+
+from .answers import problem
+from .reached import OUTCOME, is_reached
 
 #: headers that mean something where a door sets them: its policy, and who may keep and show what
 KEPT = (
@@ -68,7 +72,11 @@ def keep(response: Response) -> Response:
     """
     if not is_reached():
         return response
-    if (answer := request.environ.get(ANSWER)) is not None:
+    request.environ.pop(OUTCOME, None)
+    answer: Response | None = request.environ.get(ANSWER)
+    if answer is response:
+        return response
+    if answer is not None:
         # A hook has failed with that one, and Flask makes a 500 of it. The log has the traceback.
         return _stand_in(response, answer)
     request.environ[ANSWER] = response
@@ -81,6 +89,22 @@ def keep(response: Response) -> Response:
     response.__class__ = _joined(_Steady, kind)
     response.kept = _Kept(response.status_code, headers, body)  # type: ignore[attr-defined]
     return response
+
+
+def recover(error: InternalServerError) -> Response:
+    """For `Blueprint.errorhandler`: what the view has come to, or else that this is a bug of ours.
+
+    What a host does by `after_this_request` comes before any hook. Where it fails, Flask
+    runs no hooks, so those of the door are run here.
+    """
+    outcome: Any = request.environ.pop(OUTCOME, None)
+    if outcome is None or outcome is error.original_exception:
+        return problem(500, ErrorCode.INTERNAL, "an error of the server; its log says which")
+    if isinstance(outcome, Exception):
+        outcome = make_response(current_app.handle_user_exception(outcome))
+    for hook in reversed(current_app.after_request_funcs.get(request.blueprint, [])):
+        outcome = current_app.ensure_sync(hook)(outcome)
+    return make_response(outcome)
 
 
 def _stand_in(response: Response, answer: Response) -> Response:

@@ -9,7 +9,15 @@ from importlib.util import find_spec
 from typing import Any
 
 import pytest
-from flask import Flask, Response, redirect, render_template_string, request, session
+from flask import (
+    Flask,
+    Response,
+    after_this_request,
+    redirect,
+    render_template_string,
+    request,
+    session,
+)
 from flask.json.provider import DefaultJSONProvider
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -210,6 +218,32 @@ def test_a_hook_that_fails_with_what_it_does_not_know(app, caplog):
     assert client.post(TOKEN).json["sub"].startswith("anonymous-")
     assert client.get(f"{PREFIX}/widget.js").mimetype == "text/javascript"
     assert "KeyError: 'items'" in caplog.text, "the log says what fails"
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_what_is_to_be_done_after_this_request_fails(app, caplog, once):
+    @app.before_request
+    def later() -> None:
+        failures = [LookupError("there is no basket")] * (1 if once else 9)
+
+        @after_this_request
+        def fail(answer: Response) -> Response:
+            if failures:
+                raise failures.pop()
+            return answer
+
+    client = embedded(app)
+    answer = client.post(TOKEN)
+    assert answer.json["sub"].startswith("anonymous-")
+    assert answer.headers["Cache-Control"] == "no-store"
+    refused = client.post(TOKEN, headers={"Origin": "https://elsewhere.example"})
+    assert (refused.status_code, refused.json["code"]) == (403, "forbidden")
+    page = client.get(f"{PREFIX}/waiter")
+    assert page.status_code == 200
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'")
+    assert client.get(f"{PREFIX}/widget.js").mimetype == "text/javascript"
+    assert client.get("/").status_code == 500, "what is the shop's own fails"
+    assert "LookupError: there is no basket" in caplog.text, "the log says what"
 
 
 def test_a_hook_that_reads_every_body_as_text(app):
