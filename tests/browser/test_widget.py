@@ -760,6 +760,41 @@ def test_commands_before_it_is_loaded_and_events(shop: LiveServer, visit: Visit)
         expect(greeting).to_be_visible()
 
 
+#: what a host's code may give, by mistake: each of them is no text, or no value at all
+ODD = """
+[undefined, null, 7n, NaN, Symbol("x"), {}, Object.create(null), [], () => {}, new Date(NaN),
+ { toString() { throw new Error("odd") } }, { toString: null, valueOf: null },
+ new Proxy({}, { get() { throw new Error("odd") } }), "toString", "__proto__"]
+"""
+
+
+def test_no_value_of_a_host_is_answered_with_an_error_of_our_code(
+    shop: LiveServer, visit: Visit
+) -> None:
+    page = visit(f"{shop.url}/", expected=("status of 404", "WebSocket is closed before"))
+    page.evaluate("csapp('page', Object.create(null))")
+    open_chat(page)
+    thrown = page.evaluate(
+        f"""() => {{
+          const commands = ["page", "setLocale", "setTheme", "on", "off", "identify"];
+          const thrown = [];
+          const attempt = (...call) => {{
+            try {{ csapp(...call); }} catch (error) {{ thrown.push(error.message); }}
+          }};
+          for (const odd of {ODD}) {{
+            for (const command of commands) attempt(command, odd, odd);
+            attempt(odd);
+          }}
+          csapp("identify", null);
+          csapp("on", "toString", () => {{}});
+          return thrown;
+        }}"""
+    )
+    assert [one for one in thrown if not one.startswith("csapp: ")] == []
+    page.evaluate("csapp('setLocale', 'en')")
+    expect(page.get_by_role("textbox", name="Your question")).to_be_visible()
+
+
 def test_off_ends_listening(shop: LiveServer, visit: Visit) -> None:
     page = visit(f"{shop.url}/")
     expect(launcher(page)).to_be_visible()

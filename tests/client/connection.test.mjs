@@ -125,6 +125,16 @@ test("a token that cannot be had is asked for again", async () => {
   assert.equal(stage.sockets.length, 1);
 });
 
+for (const odd of [undefined, null, Symbol("x"), Object.create(null)]) {
+  test(`a page whose token fails with ${typeof odd === "object" ? odd && "an object" : String(odd)} is asked again`, async () => {
+    const stage = new Stage({ token: () => Promise.reject(odd) });
+    stage.client.start();
+    await stage.pass(0);
+    assert.equal(stage.client.status.state, "waiting");
+    assert.equal(stage.heard.find(([type]) => type === "error")[1].code, "token");
+  });
+}
+
 test("a connection that does not come about is given up", async () => {
   const stage = new Stage();
   stage.client.start();

@@ -1,7 +1,7 @@
 // Days of the calendar here, also where one of them has 23 or 25 hours.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { sameDay, Times } from "../../blueprints/kit/static/times.js";
+import { dayStamp, sameDay, Times } from "../../blueprints/kit/static/times.js";
 
 process.env.TZ = "America/New_York";
 
@@ -22,6 +22,12 @@ for (const [said, now, expected] of [
 ]) {
   test(`${said} seen on ${now}`, () => assert.equal(day(said, now), expected));
 }
+
+test("the day in the name of a file is that of the calendar here", () => {
+  const here = new Date(2026, 2, 7, 0, 30); // in most zones UTC has another one
+  assert.equal(dayStamp(here.toISOString()), "2026-03-07");
+  assert.equal(dayStamp(new Date(2026, 10, 27, 23, 30)), "2026-11-27");
+});
 
 test("a day ends at midnight here", () => {
   assert.ok(sameDay("2026-11-26T05:00:00Z", "2026-11-27T04:59:59Z"));

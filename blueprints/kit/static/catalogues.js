@@ -7,13 +7,14 @@
  * there; its number is `n`. `direction` is `ltr` or `rtl`. `words.js` says them.
  */
 
+import { asText } from "./as-text.js";
 import { inTime } from "./in-time.js";
 
 const PATIENCE = 10_000; // ms for a catalogue
 
 /** *name* of a language as `Intl` takes it, or "": settings of servers write `zh_CN`, `en_US.UTF-8`. */
 export function asTag(name) {
-  const parts = String(name ?? "").split(/[.@#]/)[0].split(/[-_]/);
+  const parts = asText(name).split(/[.@#]/)[0].split(/[-_]/);
   for (; parts.length; parts.pop()) {
     try {
       return Intl.getCanonicalLocales(parts.join("-"))[0];

@@ -13,6 +13,7 @@
  */
 
 import { Alarms } from "./alarms.js";
+import { asText } from "./as-text.js";
 import { Chat } from "./chat.js";
 import { Drafts } from "./drafts.js";
 import { environment } from "./environment.js";
@@ -33,7 +34,7 @@ const QUESTION = 300; // characters of what waits for a waiter, for those who se
 const RESUMED = 100; // conversations, the most that `auth` may name
 
 /** *text* as the server takes it: half a pair would spoil the frame, and NUL is refused. */
-const whole = (text) => text && String(text).replace(/\p{Surrogate}|\0/gu, "\ufffd");
+const whole = (text, most) => text && asText(text).slice(0, most).replace(/\p{Surrogate}|\0/gu, "\ufffd");
 
 export class ChatClient {
   #role;
@@ -197,7 +198,7 @@ export class ChatClient {
 
   /** User: ask for a waiter, now and after each return, until the chat or the wish ends. */
   connect({ page, department, fields } = {}) {
-    this.#decide({ page: whole(page?.slice(0, 2000)), department: whole(department?.slice(0, 200)), fields });
+    this.#decide({ page: whole(page, 2000), department: whole(department, 200), fields });
     if (this.#line.isOnline && this.phase === "idle" && !this.#leaving) this.#join();
   }
 
@@ -234,7 +235,7 @@ export class ChatClient {
     const message = {
       id: uuid(),
       conversation: chat.conversation,
-      text: whole(String(text)),
+      text: whole(asText(text)),
       own: true,
       date: new Date(this.now()).toISOString(),
     };

@@ -6,6 +6,7 @@
  *   reason?: string, retryAt?: number}} Status  `ended`: it does not come back by itself
  */
 
+import { asText } from "./as-text.js";
 import { CLOSE_CODES } from "./closes.js";
 import { toJson } from "./json.js";
 
@@ -135,7 +136,8 @@ export class Line {
       if (attempt !== this.#attempt) return false;
       this.#shown = shown;
       return true;
-    } catch ({ message }) {
+    } catch (error) {
+      const message = asText(error instanceof Error ? error.message : error);
       if (attempt === this.#attempt) {
         this.#client.complain({ code: "token", message });
         this.abandon(message);

@@ -8,6 +8,12 @@ function dayNumber(date) {
   return Date.UTC(here.getFullYear(), here.getMonth(), here.getDate()) / A_DAY;
 }
 
+/** The day of *date* here, for the name of a file: `2026-11-27`. */
+export function dayStamp(date) {
+  const here = new Date(date);
+  return [here.getFullYear(), here.getMonth() + 1, here.getDate()].map((part) => `${part}`.padStart(2, "0")).join("-");
+}
+
 /** Whether two moments are of one day here. */
 export const sameDay = (one, other) => dayNumber(one) === dayNumber(other);
 

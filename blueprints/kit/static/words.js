@@ -5,6 +5,15 @@ const GAP = /\{(\w+)\}/;
 const MARKS = /[\u202a-\u202e\u2066-\u2069]/g;
 const OTHER_WAY = /[\u0590-\u08ff\ufb1d-\ufefc]/;
 
+/**
+ * *text*, a name, as it may stand beside other words: one that runs the other way, or has marks of
+ * direction in it, must not change their order. *among*: they run from right to left.
+ */
+export function apart(text, among = false) {
+  const plain = text.replace(MARKS, "");
+  return among || OTHER_WAY.test(plain) ? `\u2068${plain}\u2069` : plain;
+}
+
 /** One catalogue, and how its language counts. */
 export class Words {
   #strings;
@@ -37,9 +46,6 @@ export class Words {
   #shown(name, value) {
     if (value === undefined) return `{${name}}`;
     if (typeof value === "number") return this.#number.format(value);
-    if (typeof value !== "string") return value;
-    // a name that runs the other way must not change the order of the sentence, whatever marks it has
-    const text = value.replace(MARKS, "");
-    return this.direction === "rtl" || OTHER_WAY.test(text) ? `\u2068${text}\u2069` : text;
+    return typeof value === "string" ? apart(value, this.direction === "rtl") : value;
   }
 }

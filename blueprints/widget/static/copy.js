@@ -1,6 +1,7 @@
 /** What was said, to keep: on paper, or as a file of text. Loaded when somebody wants it. */
 
-import { Times } from "../kit/times.js";
+import { dayStamp, Times } from "../kit/times.js";
+import { apart } from "../kit/words.js";
 import { element } from "./dom.js";
 
 const STYLE = `
@@ -35,11 +36,11 @@ class Copy {
     const first = messages[0]?.date ?? new Date().toISOString();
     const when = new Date(first).toLocaleDateString(locale, { dateStyle: "long" });
     this.#title = t("earlier_chat", { name: person.name, when });
-    this.#day = first.slice(0, 10);
+    this.#day = dayStamp(first);
     this.#frame = frame;
     this.#locale = locale;
     this.#lines = messages.map(({ own, date, text, state }) => ({
-      head: `${own ? t("you") : person.name}, ${times.moment(date)}${state === "sent" ? "" : ` (${t(state)})`}`,
+      head: `${own ? t("you") : apart(person.name)}, ${times.moment(date)}${state === "sent" ? "" : ` (${t(state)})`}`,
       text,
     }));
   }

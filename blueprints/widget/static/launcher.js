@@ -1,5 +1,6 @@
 /** The button in the corner, what it says, and the panel behind it, which is loaded when it is wanted. */
 
+import { asText } from "../kit/as-text.js";
 import { asTag, load as loadCatalogue } from "../kit/catalogues.js";
 import { inTime } from "../kit/in-time.js";
 import { Home } from "./home.js";
@@ -48,7 +49,7 @@ export class Launcher {
   #icon = document.createElementNS(SVG, "path");
   #badge = document.createElement("span");
   #note = document.createElement("p");
-  #listeners = {};
+  #listeners = new Map();
   #loading = null;
   #again = 0; // a timer
   #unread = 0;
@@ -242,7 +243,7 @@ export class Launcher {
 
   /** Tell the page. */
   emit = (type, detail) => {
-    for (const listener of [...(this.#listeners[type] ?? [])]) {
+    for (const listener of [...(this.#listeners.get(type) ?? [])]) {
       try {
         listener(detail);
       } catch (error) {
@@ -334,7 +335,7 @@ export class Launcher {
   }
 
   page(words) {
-    this.told = words == null ? null : String(words).slice(0, 2000);
+    this.told = words == null ? null : asText(words).slice(0, 2000);
   }
 
   setPosition(position) {
@@ -348,10 +349,11 @@ export class Launcher {
   }
 
   on(type, listener) {
-    (this.#listeners[type] ??= new Set()).add(listener);
+    if (typeof listener !== "function") throw new Error("csapp: on takes a function");
+    this.#listeners.set(type, new Set(this.#listeners.get(type)).add(listener));
   }
 
   off(type, listener) {
-    this.#listeners[type]?.delete(listener);
+    this.#listeners.get(type)?.delete(listener);
   }
 }

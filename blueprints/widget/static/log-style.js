@@ -48,22 +48,17 @@ export const STYLE = `
     content: "";
   }
 
+  /* below the log, not on it: it would cover what was said */
   .newer {
-    position: absolute;
-    inset-block-end: 8px;
-    inset-inline-start: 50%;
-    z-index: 1;
+    flex: none;
+    align-self: center;
+    margin-block: 8px;
     border-color: var(--line);
     border-radius: 20px;
     background: var(--surface);
     box-shadow: 0 4px 16px rgb(16 24 40 / 20%);
     color: var(--accent);
     font-size: 14px;
-    transform: translateX(-50%);
-  }
-
-  [dir="rtl"] .newer {
-    transform: translateX(50%);
   }
 
   .newer::after {

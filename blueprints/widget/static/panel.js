@@ -310,14 +310,16 @@ export class Panel {
 
   /** Whom one talks to. */
   #showWho(phase) {
-    const { person, lost, chat } = this.#visit;
+    const { person, lost, chat, client } = this.#visit;
     const isSomebody = phase === "served" || phase === "past" || (phase === "ended" && Boolean(chat?.peer.name));
     this.#face.hidden = !isSomebody;
     if (isSomebody) paintFace(this.#face, person, this.#widget.base);
     this.#title.textContent = isSomebody ? person.name : (this.#widget.option("title") ?? this.#t("title"));
     this.#state.hidden = phase !== "served";
-    this.#state.dataset.state = lost ? "unknown" : chat?.presence === "away" ? "away" : "here";
-    this.#state.textContent = this.#t(lost ? "away" : this.#state.dataset.state);
+    const isOver = client.status.state === "ended";
+    const state = isOver ? "stopped" : lost ? "lost" : chat?.presence === "away" ? "away" : "here";
+    this.#state.dataset.state = state;
+    this.#state.textContent = this.#t(state);
   }
 
   /** What has come while older messages were looked at. */
@@ -374,10 +376,10 @@ export class Panel {
 
   /** By whom and why the chat has ended. */
   get #ending() {
-    const { chat, name } = this.#visit;
-    if (chat?.reason === "left") return this.#t("ended_left");
-    if (chat?.reason === "ended") return this.#t("ended_waiter", { name });
-    return this.#t(chat?.reason === "lost" ? "ended_lost" : "ended");
+    const { reason, name } = this.#visit;
+    if (reason === "left") return this.#t("ended_left");
+    if (reason === "ended") return this.#t("ended_waiter", { name });
+    return this.#t(reason === "lost" ? "ended_lost" : "ended");
   }
 
   #showFoot(phase) {
@@ -387,6 +389,7 @@ export class Panel {
     if (this.#foot.dataset.said === said) return;
     this.#foot.dataset.said = said;
     const visit = this.#visit;
+    const ending = element("p", "", this.#ending);
     const parts = {
       "": () => [],
       asking: () => [
@@ -395,11 +398,11 @@ export class Panel {
         button("", this.#t("keep"), () => this.#ask(false)),
       ],
       ended: () => [
-        element("p", "", this.#ending),
+        ending,
         button("primary", this.#t("again"), () => visit.renew()),
         this.#copies(),
       ],
-      past: () => [button("primary", this.#t("return"), () => visit.turnTo("")), this.#copies()],
+      past: () => [ending, button("primary", this.#t("return"), () => visit.turnTo("")), this.#copies()],
     };
     this.#foot.replaceChildren(...parts[what]());
   }

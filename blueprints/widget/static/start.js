@@ -85,7 +85,11 @@ export class Start {
       paintFace(face, person, this.#on.base);
       all.append(face);
     }
-    all.append(element("span", "", this.#names.format(team.map(({ name }) => name))));
+    const names = element("span");
+    for (const { type, value } of this.#names.formatToParts(team.map(({ name }) => name))) {
+      names.append(type === "element" ? element("bdi", "", value) : value); // it may run the other way
+    }
+    all.append(names);
     return all;
   }
 }

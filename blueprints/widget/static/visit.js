@@ -70,7 +70,7 @@ export class Visit {
     return this.#present?.state === "ended" ? "ended" : "start";
   }
 
-  /** Conversations that were put away, the newest first: `{conversation, name, avatar, date}`. */
+  /** Conversations that were put away, the newest first: `{conversation, name, avatar, date, reason}`. */
   get earlier() {
     return this.#widget.store.get().earlier ?? [];
   }
@@ -99,8 +99,18 @@ export class Visit {
 
   /** Whom one talks to, or did: `{name, avatar}`. */
   get person() {
-    const said = this.past ? this.earlier.find(({ conversation }) => conversation === this.past) : this.chat?.peer;
+    const said = this.past ? this.#put : this.chat?.peer;
     return { name: said?.name || this.#widget.t("somebody"), avatar: said?.avatar };
+  }
+
+  /** Why the chat that is shown has ended, as `Chat` says it. */
+  get reason() {
+    return (this.past ? this.#put : this.chat)?.reason;
+  }
+
+  /** What is known of the earlier conversation that is looked at. */
+  get #put() {
+    return this.earlier.find(({ conversation }) => conversation === this.past);
   }
 
   get name() {
@@ -171,8 +181,8 @@ export class Visit {
 
   /** Put the ended chat away. */
   renew() {
-    const { conversation, messages } = this.chat;
-    const one = { conversation, ...this.person, date: messages.at(-1)?.date };
+    const { conversation, messages, reason } = this.chat;
+    const one = { conversation, ...this.person, date: messages.at(-1)?.date, reason };
     const earlier = one.date ? [one, ...this.earlier].slice(0, MOST_EARLIER) : this.earlier;
     this.#widget.store.set({ left: conversation, earlier });
     this.begin();
@@ -241,8 +251,9 @@ export class Visit {
     const state = store.get();
     const forgotten = this.#forgotten;
     if (state.given) {
-      if (given) return given.call ? given(asked) : given;
-      throw new Error("the page has not said who the visitor is");
+      const said = typeof given === "function" ? await given(asked) : given;
+      if (typeof said === "string") return said;
+      throw new Error("the page has not said who the visitor is: a token is a string");
     }
     const same = visitor === undefined || visitor === state.visitor || !this.#isIdle;
     if (state.token && !asked.refresh && same && Date.now() < state.renew) return state.token;

@@ -7,6 +7,7 @@
  * commands and the events.
  */
 
+import { asText } from "../kit/as-text.js";
 import { Launcher } from "./launcher.js";
 
 const RUNNING = Symbol.for("csapp");
@@ -32,13 +33,13 @@ function findTag() {
 /** `csapp(command, …)`, and what was asked of it before it was there. */
 function listen(launcher) {
   if (window.csapp?.of === launcher) return;
-  const asked = window.csapp?.q ?? [];
+  const asked = window.csapp?.q;
   window.csapp = (command, ...values) => {
-    if (!COMMANDS.includes(command)) throw new Error(`csapp: there is no command ${command}`);
+    if (!COMMANDS.includes(command)) throw new Error(`csapp: there is no command ${asText(command)}`);
     launcher[command](...values);
   };
   window.csapp.of = launcher;
-  for (const call of asked) {
+  for (const call of Array.isArray(asked) ? asked : []) {
     try {
       window.csapp(...call);
     } catch (error) {

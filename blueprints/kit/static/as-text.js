@@ -1,0 +1,10 @@
+/** What a page's own code has given, which may be anything. */
+
+/** *value* as a text; "" for nothing, and for an object that cannot be one. Never throws. */
+export function asText(value) {
+  try {
+    return String(value ?? "");
+  } catch {
+    return "";
+  }
+}
