@@ -9,6 +9,8 @@
 3. It may let browsers keep files for a year. Those of a door are asked for again each
    time, because they are of one release together; and what a door says of its answers
    stands (`steady.py`).
+4. It may have put other converters of addresses in the place of Werkzeug's, and pages of
+   its own for what is not there. Neither is for the addresses of a door.
 """
 
 from __future__ import annotations
@@ -16,14 +18,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from flask import Blueprint, Flask, current_app, has_request_context, request
+from flask import Blueprint, Flask, Response, current_app, has_request_context, request
 from flask.sansio.blueprints import BlueprintSetupState
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import PathConverter, UnicodeConverter
 
+from services.wire.codes import ErrorCode
+
+from .answers import problem
 from .reached import marked
 from .steady import keep, recover
 
 #: the variable of our rules that takes the host name, or the subdomain
 SITE = "csapp_site"
+
+#: what our rules take apart, by names that nobody else gives
+CONVERTERS = {"csapp_path": PathConverter, "csapp_text": UnicodeConverter}
 
 
 class Door(Blueprint):
@@ -35,6 +45,7 @@ class Door(Blueprint):
         self.views: dict[str, Callable[..., Any]] = {}
         self.after_request(keep)  # what is hung first is done last
         self.register_error_handler(500, recover)
+        self.register_error_handler(404, _nothing_here)
         self.url_value_preprocessor(_forget_site)
         self.url_defaults(_stay_at_site)
 
@@ -53,11 +64,17 @@ class _AtEverySite(BlueprintSetupState):
         door: Any = self.blueprint
         name = endpoint or view_func.__name__
         view = door.views.setdefault(name, marked(view_func))
-        any_host = {"host": f"<{SITE}>"} if app.url_map.host_matching else {}
+        app.url_map.converters.update(CONVERTERS)
+        rule = rule.replace("<path:", "<csapp_path:")
+        any_host = {"host": f"<csapp_text:{SITE}>"} if app.url_map.host_matching else {}
         super().add_url_rule(rule, name, view, **any_host, **options)
         if app.subdomain_matching:
-            options["subdomain"] = f"<{SITE}>"
+            options["subdomain"] = f"<csapp_text:{SITE}>"
             super().add_url_rule(rule, name, view, **options)
+
+
+def _nothing_here(_error: NotFound) -> Response:
+    return problem(404, ErrorCode.INVALID_MESSAGE, "there is nothing at this address")
 
 
 def _forget_site(_endpoint: str | None, values: dict[str, Any] | None) -> None:

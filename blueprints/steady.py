@@ -15,9 +15,6 @@ from typing import Any, NamedTuple
 from flask import Flask, Response, current_app, make_response, request, request_finished
 from werkzeug.exceptions import InternalServerError
 
-from services.wire.codes import ErrorCode
-
-from .answers import problem
 from .reached import OUTCOME, is_reached
 
 #: headers that mean something where a door sets them: its policy, and who may keep and show what
@@ -91,20 +88,30 @@ def keep(response: Response) -> Response:
     return response
 
 
-def recover(error: InternalServerError) -> Response:
-    """For `Blueprint.errorhandler`: what the view has come to, or else that this is a bug of ours.
+def recover(error: InternalServerError) -> Any:
+    """For `Blueprint.errorhandler`: what the view has come to, or else what the host says.
 
     What a host does by `after_this_request` comes before any hook. Where it fails, Flask
     runs no hooks, so those of the door are run here.
     """
     outcome: Any = request.environ.pop(OUTCOME, None)
     if outcome is None or outcome is error.original_exception:
-        return problem(500, ErrorCode.INTERNAL, "an error of the server; its log says which")
+        return _word_of_host(error)
     if isinstance(outcome, Exception):
         outcome = make_response(current_app.handle_user_exception(outcome))
     for hook in reversed(current_app.after_request_funcs.get(request.blueprint, [])):
         outcome = current_app.ensure_sync(hook)(outcome)
     return make_response(outcome)
+
+
+def _word_of_host(error: InternalServerError) -> Any:
+    """What the application itself makes of *error*, as Flask would ask it."""
+    for code in (error.code, None):
+        handlers = current_app.error_handler_spec[None][code]
+        for kind in type(error).__mro__:
+            if handler := handlers.get(kind):
+                return current_app.ensure_sync(handler)(error)
+    return error
 
 
 def _stand_in(response: Response, answer: Response) -> Response:

@@ -22,6 +22,7 @@ from flask.json.provider import DefaultJSONProvider
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from jinja2 import StrictUndefined
+from werkzeug.routing import BaseConverter
 
 from blueprints.intercepted import examine
 from blueprints.kit.assets import asset
@@ -308,11 +309,37 @@ def test_what_has_not_changed_is_not_sent_again(app):
         assert "Content-Encoding" not in again.headers
 
 
-def test_a_file_that_is_none_is_no_page(app):
+@pytest.mark.parametrize("part", ["widget", "console", "kit"])
+@pytest.mark.parametrize("config", [{}, {"TRAP_HTTP_EXCEPTIONS": True}], ids=["plain", "trapped"])
+def test_a_file_that_is_none_is_no_page(app, part, config):
     """A single page that answers for every address that is not there."""
+    app.config.update(config)
     app.register_error_handler(404, lambda error: "<h1>the shop's single page</h1>")
-    answer = embedded(app).get(f"{PREFIX}/csapp-static/widget/gone.js")
+    answer = embedded(app).get(f"{PREFIX}/csapp-static/{part}/gone.js")
     assert (answer.status_code, answer.mimetype) == (404, "application/json")
+
+
+@pytest.mark.parametrize("handles", [500, Exception])
+def test_what_fails_before_the_chat_has_the_shops_own_page(app, handles):
+    @app.before_request
+    def fail() -> None:
+        raise LookupError("no database")
+
+    app.register_error_handler(handles, lambda error: ("<h1>the shop's apology</h1>", 500))
+    client = embedded(app)
+    assert client.get(f"{PREFIX}/waiter").text == "<h1>the shop's apology</h1>"
+    answer = client.post(TOKEN)
+    assert (answer.status_code, answer.json["code"]) == (500, "internal")
+
+
+def test_converters_of_addresses_in_the_place_of_werkzeugs(app):
+    class Words(BaseConverter):
+        regex = "[a-z]+"
+
+    app.url_map.converters.update(string=Words, path=Words)
+    client = embedded(app)
+    for path in ("console/main.js", "kit/links.js", "widget/panel.css"):
+        assert client.get(f"{PREFIX}/csapp-static/{path}").status_code == 200, path
 
 
 def test_views_that_the_application_has_wrapped(app):
