@@ -22,7 +22,9 @@ from flask.json.provider import DefaultJSONProvider
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from jinja2 import StrictUndefined
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.routing import BaseConverter
+from werkzeug.test import Client
 
 from blueprints.intercepted import examine
 from blueprints.kit.assets import asset
@@ -364,6 +366,19 @@ def test_views_that_the_application_has_wrapped(app):
     client.get("/sign-in/ann")
     assert client.get(f"{PREFIX}/widget.js").mimetype == "text/javascript"
     assert client.post(TOKEN).json["sub"] == "ann"
+
+
+def test_an_application_that_is_mounted_in_another(app):
+    app.config["APPLICATION_ROOT"] = "/elsewhere"  # of links that no request makes
+    embedded(app)
+    outer = Client(DispatcherMiddleware(Flask("outer").wsgi_app, {"/shop": app}))
+    page = outer.get("/shop/")
+    assert f'src="/shop{PREFIX}/widget.js"' in page.text
+    assert outer.get(f"/shop{PREFIX}/widget.js").mimetype == "text/javascript"
+    assert (
+        f'"/shop{PREFIX}/csapp-static/console/main.js"' in outer.get(f"/shop{PREFIX}/waiter").text
+    )
+    assert outer.post(f"/shop{TOKEN}").json["sub"].startswith("anonymous-")
 
 
 def test_limits_for_a_whole_application(app):
