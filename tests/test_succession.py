@@ -278,6 +278,31 @@ def test_what_it_says_is_read(file, leaves, shared, other):
     assert said.server == find(os.getppid())
 
 
+def test_who_reads_meanwhile_reads_the_one_or_the_other(file, other, monkeypatch):
+    """A successor looks every few milliseconds, and a busy machine may stop a writer anywhere."""
+    long = LastHolder("process 99999999999", True, find(other.pid), False, (Process(7, 8),))
+    short = LastHolder("process 7", False, find(other.pid))
+    seen = []
+    with open(file, "w+") as note:
+
+        def looked_at(call):
+            def looked(*args):
+                seen.append(LastHolder.read(note.fileno()))
+                done = call(*args)
+                seen.append(LastHolder.read(note.fileno()))
+                return done
+
+            return looked
+
+        long.write(note.fileno())
+        for name in ("pwrite", "ftruncate", "write", "truncate"):
+            monkeypatch.setattr(os, name, looked_at(getattr(os, name)))
+        for one in (short, long, short):
+            one.write(note.fileno())
+            assert LastHolder.read(note.fileno()) == one
+    assert set(seen) == {long, short}
+
+
 # ---- processes -------------------------------------------------------------
 
 

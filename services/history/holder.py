@@ -72,15 +72,19 @@ class LastHolder:
         return cls(name, leaves, servers[0] if servers else None, how, tuple(heirs))
 
     def write(self, descriptor: int) -> None:
-        """Let an open file say this and nothing else. Raises `OSError`."""
+        """Let an open file say this and nothing else. Raises `OSError`.
+
+        Who reads it meanwhile reads this or what it said before: a successor that read
+        nothing would take nobody's place.
+        """
         text = f"{self.name}{_LEAVING if self.leaves else ''}\n"
         if self.server is not None:
             how = _SHARED if self.shared else _ALONE
             text += f"server {self.server.number} {self.server.began} {how}\n"
         if self.heirs:
             text += f"next {' '.join(f'{one.number} {one.began}' for one in self.heirs)}\n"
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, text.encode(), 0)
+        former = os.fstat(descriptor).st_size
+        os.pwrite(descriptor, text.encode().ljust(former, b"\n"), 0)
 
     @property
     def server_number(self) -> int:
