@@ -81,7 +81,10 @@ def test_who_waits_is_seen_with_question_page_and_wait(
         get_ready(ada)
         expect(chats(ada)).to_have_count(3)
         expect(waiting(ada)).to_have_count(0)
-        expect(chat(ada, "Visitor KQ2X")).to_be_visible()
+        chat(ada, "Visitor KQ2X").click()
+        heading = ada.get_by_role("heading", name="Visitor KQ2X")
+        expect(heading.first).to_be_visible()
+        assert heading.first.evaluate("(it) => it.scrollWidth <= it.clientWidth"), "all of it"
 
 
 def test_one_is_taken_out_of_turn(run: Run, env: dict[str, str], visit: Visit) -> None:
