@@ -40,7 +40,7 @@ ROUTER = """
 """
 ROUTED = f"<script>{ROUTER}</script>"
 TURBO = "<script src='vendor/turbo/turbo.js'></script>"
-HTMX = "<script src='vendor/htmx/htmx.js'></script>"
+HTMX = "<script src='vendor/htmx/{}.js'></script>"
 LINKS = "<a href='one'>one</a> <a href='two'>two</a> <a href='three'>three</a>"
 
 
@@ -238,11 +238,12 @@ def test_turbo(site: Site, shop: LiveServer, where: str, own: bool) -> None:
         assert page.evaluate("stays")
 
 
-@pytest.mark.parametrize("own", [False, True], ids=["beside", "own"])
-def test_htmx(site: Site, shop: LiveServer, own: bool) -> None:
+@pytest.mark.parametrize(("release", "own"), [("htmx", False), ("htmx", True), ("htmx4", False)])
+def test_htmx(site: Site, shop: LiveServer, release: str, own: bool) -> None:
+    boost = "hx-boost='true' hx-boost:inherited='true'"  # as each of them wants it
     element = "<csapp-widget></csapp-widget>" if own else ""
     for path in ("one", "two", "three"):
-        site.has(path, LINKS + element + TAG, HTMX, "hx-boost='true'")
+        site.has(path, LINKS + element + TAG, HTMX.format(release), boost)
     page = site.goes("one")
     page.evaluate("window.stays = true")
     with Waiter(shop) as ada:

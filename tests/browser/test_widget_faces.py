@@ -104,6 +104,15 @@ def test_the_first_screen_shows_who_is_there_and_what_is_often_asked(
         questions = page.get_by_role("group", name="Often asked").get_by_role("button")
         expect(questions).to_have_text(["Where is my order?", "<b>Returns</b>"])
         axe(page)
+        page.set_viewport_size({"width": 844, "height": 390})  # a phone on its side
+        start = page.locator("csapp-widget .start").evaluate("start => start.clientHeight")
+        assert start > 390 / 2, "there is room to read"
+        page.mouse.move(600, 200)
+        page.mouse.wheel(0, 1000)
+        expect(questions.last).to_be_in_viewport(ratio=1)
+        panel, launcher = (page.locator(f"csapp-widget .{one}") for one in ("panel", "launcher"))
+        boxes = [one.bounding_box() for one in (panel, launcher)]
+        assert boxes[0]["x"] + boxes[0]["width"] <= boxes[1]["x"], "beside each other"
         page.get_by_role("textbox").fill("I also wonder …")
         questions.first.click()
         ada.meets()
