@@ -42,6 +42,7 @@ def register(app: Flask, extension: Extension, url_prefix: str) -> None:
     for blueprint in extension.doors:
         if blueprint.name != "csapp_sockets":  # a conversation lasts for hours
             visits.hang(blueprint, extension.server)
+        blueprint.after_request(steady.take_ours)  # what is hung last is done first
         app.register_blueprint(blueprint, url_prefix=url_prefix or None)
     # One group, made in commands.py; the other modules add to it.
     for commands in (accounts, backup, care, demo, doctor, erase):

@@ -62,6 +62,19 @@ def _stand_in_for_ours(_app: Flask, response: Response, **_: Any) -> None:
         _stand_in(response, answer)
 
 
+def take_ours(response: Response) -> Response:
+    """For `Blueprint.after_request`: what the view has answered, if `after_this_request` of a
+    host's has put another response in its place.
+    """
+    outcome = request.environ.get(OUTCOME)
+    if outcome is response or not isinstance(outcome, Response):
+        return response
+    for name in SEVERAL:
+        for value in response.headers.getlist(name):
+            outcome.headers.add(name, value)
+    return outcome
+
+
 def keep(response: Response) -> Response:
     """For `Blueprint.after_request`: an answer of ours stays as it is by now.
 

@@ -249,6 +249,26 @@ def test_what_is_to_be_done_after_this_request_fails(app, caplog, once):
     assert "LookupError: there is no basket" in caplog.text, "the log says what"
 
 
+def test_another_response_after_this_request(app):
+    @app.before_request
+    def later() -> None:
+        @after_this_request
+        def instead(answer: Response) -> Response:
+            other = Response("the shop's page", mimetype="text/html")
+            other.set_cookie("basket", "1")
+            return other
+
+    client = embedded(app)
+    answer = client.post(TOKEN)
+    assert answer.json["sub"].startswith("anonymous-")
+    assert (answer.headers["Cache-Control"], answer.headers["Set-Cookie"][:8]) == (
+        "no-store", "basket=1",
+    )  # fmt: skip
+    assert client.get(f"{PREFIX}/widget.js").mimetype == "text/javascript"
+    assert "Content-Security-Policy" in client.get(f"{PREFIX}/waiter").headers
+    assert client.get("/").text == "the shop's page"
+
+
 def test_a_hook_that_reads_every_body_as_text(app):
     """A log of all answers. What is packed is text all the same."""
     read: list[str] = []
