@@ -6,6 +6,8 @@ others that pages load (`vendor/`).
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Mapping
 from itertools import count
 from pathlib import Path
@@ -16,12 +18,18 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Locator, Page, WebSocket
 
 from testkit import LiveServer
+from testkit.server import PATIENCE
+
+from .engines import engine_of
+from .until import PAUSE
 
 if TYPE_CHECKING:
     from .conftest import Run, Visit
 
 _FOLDER = TemporaryDirectory(prefix="csapp-pages-")
 _NUMBERS = count()
+
+OPEN = re.compile(r'csapp_connections{role="user"} (\S+)')
 
 #: how a page has the chat; `{src}` is the script's address
 TAG = "<script async src='{src}'></script>"
@@ -58,13 +66,16 @@ class Site:
         self.root = f"{self.origin}/site/{own}"
         self.src = f"{server.url}/widget.js"
         self.page: Page = visit("about:blank", expected=expected, house=parts.netloc, **options)
-        self.sockets: list[WebSocket] = []
-        self.page.on("websocket", self._opened)
+        self._server = server
+        self._sockets: list[WebSocket] = []
+        self._tells = engine_of(self.page) == "chromium"
+        if self._tells:
+            self.page.on("websocket", self._opened)
         self._folder = Path(_FOLDER.name, own)
         self._folder.mkdir()
 
     def _opened(self, socket: WebSocket) -> None:
-        self.sockets.append(socket)
+        self._sockets.append(socket)
 
     def file(self, path: str, text: str) -> None:
         """*text* is at *path*; `{src}` in it stands for the address of the widget's script."""
@@ -79,16 +90,27 @@ class Site:
         self.page.goto(f"{self.root}/{path}")
         return self.page
 
-    @property
-    def open_sockets(self) -> int:
-        """How many connections are open."""
-        return sum(not socket.is_closed() for socket in self.sockets)
+    def has_one_connection(self) -> None:
+        """Fails unless just one is open; where no browser tells, as soon as the server says so."""
+        if self._tells:
+            assert sum(not socket.is_closed() for socket in self._sockets) == 1
+        else:
+            self._counts(1)
 
     def closes(self) -> None:
         """Wait until none is."""
-        for socket in self.sockets:
+        for socket in self._sockets:
             if not socket.is_closed():
                 socket.wait_for_event("close")
+        if not self._tells:
+            self._counts(0)
+
+    def _counts(self, expected: int) -> None:
+        """Wait until the server has so many visitors' connections."""
+        last = time.monotonic() + PATIENCE
+        while (count := int(float(OPEN.findall(self._server.get("/metrics"))[0]))) != expected:
+            assert time.monotonic() < last, f"{count} connections"
+            self.page.wait_for_timeout(PAUSE)
 
 
 def launchers(page: Page) -> Locator:
@@ -101,7 +123,8 @@ def corner(page: Page) -> list[int]:
     found: list[int] = page.locator("csapp-widget .launcher").evaluate(
         """one => {
           const { right, bottom } = one.getBoundingClientRect();
-          return [innerWidth - right, innerHeight - bottom].map(Math.round);
+          const { width, height } = visualViewport; // without the page's scrollbars
+          return [width - right, height - bottom].map(Math.round);
         }"""
     )
     return found

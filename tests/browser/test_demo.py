@@ -34,6 +34,7 @@ def test_every_page_of_the_shop(
     axe(page)
     screenshot(page, "shop-piece")
     assert page.evaluate("document.documentElement.scrollWidth") <= view["viewport"]["width"]
+    page.reload()  # Firefox 153 crashes at the panel where axe-core has looked at this page before
     page.get_by_role("button", name="Ask about it").click()
     expect(page.get_by_role("dialog")).to_be_visible()
     axe(page)

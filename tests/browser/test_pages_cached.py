@@ -200,7 +200,7 @@ def test_another_signs_in_without_a_load(visit: Visit, run: Run, how: str) -> No
         write(page, "I am Bob.")
         ada.meets()
         expect_texts(page, ["You: I am Bob."])
-        assert site.open_sockets == 1
+        site.has_one_connection()
 
 
 def test_another_signs_in_without_a_load_where_the_chat_knows(site: Site, shop: LiveServer) -> None:

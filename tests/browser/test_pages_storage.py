@@ -44,8 +44,9 @@ LACKS = {
           constructor() { throw new DOMException("", "SecurityError") }
         }""",
     "locks forbidden": """
-        LockManager.prototype.request = () =>
-          Promise.reject(new DOMException("", "SecurityError"))""",
+        if (navigator.locks)
+          LockManager.prototype.request = () =>
+            Promise.reject(new DOMException("", "SecurityError"))""",
     "nothing": FORBIDDEN
     + """
         delete window.BroadcastChannel;

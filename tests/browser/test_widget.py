@@ -152,6 +152,7 @@ def test_places_in_line(shop: LiveServer, visit: Visit) -> None:
     expect(cleo.get_by_text("2 people ahead of you")).to_be_visible()
     ann.get_by_role("button", name="Leave the line").click()
     expect(ann.get_by_role("textbox", name="Your question")).to_have_value("I am Ann.")
+    ann.bring_to_front()
     expect(ann.get_by_role("textbox")).to_be_focused()
     expect(bob.get_by_text("Your question is in line.")).to_be_visible()
     expect(cleo.get_by_text("1 person ahead of you")).to_be_visible()
@@ -725,7 +726,7 @@ def heard(page: Page, type_: str) -> list[Any]:
 
 
 def test_commands_before_it_is_loaded_and_events(shop: LiveServer, visit: Visit) -> None:
-    page = visit(f"{shop.url}/healthz", expected=(*NO_ICON, "there is no command", "iterable"))
+    page = visit(f"{shop.url}/healthz", expected=(*NO_ICON, "there is no command", "itera"))
     page.add_init_script(QUEUE)
     page.goto(f"{shop.url}/")
     panel = page.get_by_role("dialog")

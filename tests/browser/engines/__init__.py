@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from functools import partial
 
-from playwright.sync_api import Browser, Playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 from . import chromium, firefox, webkit
 
@@ -26,3 +26,10 @@ ENGINES: dict[str, Launched] = {
 #: the whole Chromium, for what its headless shell does not have: `@pytest.mark.engines(WHOLE)`
 WHOLE = "whole"
 LAUNCHED = ENGINES | {WHOLE: partial(chromium.launched, executable=chromium.WHOLE)}
+
+
+def engine_of(page: Page) -> str:
+    """The name of the engine that *page* is in: `chromium`, `firefox` or `webkit`."""
+    browser = page.context.browser
+    assert browser
+    return browser.browser_type.name

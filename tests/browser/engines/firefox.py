@@ -35,8 +35,18 @@ def preferences(look: dict[str, str]) -> dict[str, str | float | bool]:
     return chosen
 
 
-def _refuse_other_looks(page: Page) -> None:
+def _refuse(page: Page) -> None:
+    """Skip what *page* would take, and nothing would happen."""
+    listens = page.on
+
+    def on(event: Any, heard: Any) -> None:
+        if event == "websocket":
+            lacking("Firefox", "tell of connections")
+        listens(event, heard)
+
+    page.on = on  # type: ignore[method-assign,assignment]
     page.emulate_media = lambda **look: lacking("Firefox", "change its look")  # type: ignore[method-assign]
+    page.expect_download = lambda **options: lacking("Firefox", "tell of downloads")  # type: ignore[method-assign]
 
 
 class Firefox:
@@ -62,7 +72,7 @@ class Firefox:
         context = browser.new_context(**options)
         # It takes these, and nothing happens.
         context.set_offline = lambda offline: lacking("Firefox", "cut connections")  # type: ignore[method-assign]
-        context.on("page", _refuse_other_looks)
+        context.on("page", _refuse)
         return context
 
     @property

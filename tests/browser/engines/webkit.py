@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
 from playwright._impl.isomorphic import locator_utils as selectors
@@ -329,6 +330,8 @@ class WebKitContext:
 
 class WebKit:
     """As much of Playwright's `Browser` as tests use; each session is a browser of its own."""
+
+    browser_type = SimpleNamespace(name="webkit")
 
     def __init__(self, playwright: Playwright) -> None:
         self.playwright = playwright
