@@ -43,6 +43,10 @@ LACKS = {
         window.BroadcastChannel = class {
           constructor() { throw new DOMException("", "SecurityError") }
         }""",
+    "channel closed": """
+        BroadcastChannel.prototype.postMessage = () => {
+          throw new DOMException("", "InvalidStateError")
+        }""",
     "locks forbidden": """
         if (navigator.locks)
           LockManager.prototype.request = () =>
@@ -135,6 +139,25 @@ def start(frame: FrameLocator) -> None:
 
 
 SANDBOX = "sandbox='allow-scripts' src='inner'"
+
+
+def test_storage_that_the_page_clears_while_one_talks(visit: Visit, shop: LiveServer) -> None:
+    site = Site(visit, shop)
+    site.has("a")
+    page = site.goes("a")
+    with Waiter(shop) as ada:
+        ask(page, "Hello?")
+        ada.meets()
+        assert ada.reads() == "Hello?"
+        page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        ada.writes("Good morning.")
+        expect(log(page)).to_contain_text("Good morning.")
+        write(page, "I am here.")
+        assert ada.reads() == "I am here."
+        page.reload()
+        open_chat(page)
+        expect(page.get_by_role("textbox", name="Your question")).to_be_visible()
+        expect(page.get_by_role("dialog")).not_to_contain_text("You are talking to Ada")
 
 
 def test_a_frame_that_is_nobodys_says_why(visit: Visit, shop: LiveServer) -> None:

@@ -3,10 +3,13 @@
 /** For the `rel` of a link that a stranger has written. */
 export const REL = "noopener noreferrer";
 
-// Chinese and Japanese put no space between an address and the sentence's own signs.
-const LINK = /\b(?:https?:\/\/|www\.)[^\s<>"`，。；：！？、（）「」『』【】《》〈〉“”‘’…]+/gi;
+// Where an address ends without a space: at signs that stand in none, as many scripts write them, at
+// marks that turn or hide what follows, and where the next one is glued to it.
+const ENDING = "<>\"`«»‹›“”‘’„‚…，。；：！？、（）［］｛｝〔〕〖〗「」『』【】《》〈〉｡､｢｣،؛؟۔।॥։";
+const TURNING = "\\u200b\\u200e\\u200f\\u202a-\\u202e\\u2060-\\u2069";
+const LINK = new RegExp(`\\b(?:https?://|www\\.)(?:(?![,;|]+https?://)[^\\s${ENDING}${TURNING}])+`, "gi");
 const BEFORE = /[\w@./-]$/; // … in the middle of a word, or of another address
-const TRAILING = /[.,;:!?')\]}]$/;
+const TRAILING = /(?:&(?:[gl]t|quot|nbsp|apos|#39);|[.,;:!?')\]}–—])$/i;
 const BRACKETS = { ")": "(", "]": "[", "}": "{" };
 
 /** *text* in pieces, `{text}` or `{text, href}`. */
@@ -27,15 +30,13 @@ export function pieces(text) {
 
 /** An address without what the sentence puts behind it; a bracket that is opened in it stays. */
 function trimmed(address) {
-  let end = address.length;
-  while (TRAILING.test(address.slice(0, end))) {
-    const close = address[end - 1];
+  let kept = address;
+  for (let found; (found = TRAILING.exec(kept)); kept = kept.slice(0, found.index)) {
+    const [close] = found;
     const open = BRACKETS[close];
-    const kept = address.slice(0, end);
     if (open && kept.split(open).length >= kept.split(close).length) break;
-    end -= 1;
   }
-  return address.slice(0, end);
+  return kept;
 }
 
 /** An http or https address that may be linked to, or null. */

@@ -21,6 +21,8 @@ export class Page {
     const { key } = launcher;
     const kept = new Kept(browserStorage("localStorage"), key);
     const get = () => kept.get("") ?? {};
+    // where the page has cleared its storage, what was kept since is of a chat without a token
+    if (!kept.get("")) new Kept(browserStorage("localStorage"), `${key}:user:`).clear();
     this.#launcher = launcher;
     // `clear`: everything, also what the protocol's client has kept
     launcher.store = { key, get, set: (changes) => kept.set("", { ...get(), ...changes }), clear: () => kept.clear() };

@@ -47,7 +47,11 @@ export class Tabs {
 
   /** Tell the other tabs. */
   tell(message) {
-    this.#channel?.postMessage(message);
+    try {
+      this.#channel?.postMessage(message);
+    } catch {
+      // closed by the page, or forbidden by now
+    }
   }
 
   #claim() {
