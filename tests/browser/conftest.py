@@ -93,13 +93,31 @@ def browser(engine: str, playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def run() -> Iterator[Run]:
-    """Starts servers with a desk of their own: nobody else is in line."""
+    """Starts servers with a desk of their own: nobody else is in its queue."""
     with ExitStack() as stack:
 
         def started(app: str = "wsgi:app", **options: Any) -> LiveServer:
             return stack.enter_context(LiveServer.gunicorn(app, **options))
 
         yield started
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """Settings with a database of the test's own. A module may add to them."""
+    return {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
+
+
+@pytest.fixture
+def desk(run: Run, env: dict[str, str]) -> LiveServer:
+    """The standalone application with the settings of `env`."""
+    return run(env=env)
+
+
+@pytest.fixture
+def shop(run: Run, env: dict[str, str]) -> LiveServer:
+    """A `house` (`site.py`) with the settings of `env`."""
+    return house(run, env=env)
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from contextlib import ExitStack
-from pathlib import Path
 from signal import SIGKILL
 
 import pytest
@@ -44,17 +43,6 @@ MARKUP = [
     "</p><svg onload=\"document.title = 'owned'\">",
     "javascript:document.title='owned'",
 ]
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    """A server's environment that keeps what is said."""
-    return {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
-
-
-@pytest.fixture
-def desk(run: Run, env: dict[str, str]) -> LiveServer:
-    return run(env=env)
 
 
 # ---- five at once ----------------------------------------------------------

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -20,9 +19,8 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def with_accounts(run: Run, tmp_path: Path) -> LiveServer:
+def with_accounts(run: Run, env: dict[str, str]) -> LiveServer:
     """A server with a database of its own, and an account for Ada."""
-    env = {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
     command = ("chat", "waiter", "add", "ada", "--display-name", "Ada", "--password-stdin")
     app = create_app({"CSAPP_SECRET_KEY": SECRET, **env})
     made = app.test_cli_runner().invoke(args=command, input="correct horse\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from testkit import LiveServer
 
-from .conftest import PHONE, Run, Visit
+from .conftest import PHONE, Visit
 from .console import (
     arrived,
     box,
@@ -42,11 +41,6 @@ PRESSED = """
     (press) => document.activeElement.dispatchEvent(
       new KeyboardEvent("keydown", { bubbles: true, cancelable: true, composed: true, ...press }))
 """
-
-
-@pytest.fixture
-def desk(run: Run, tmp_path: Path) -> LiveServer:
-    return run(env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
 
 
 def compose(page: Page, key: str) -> None:

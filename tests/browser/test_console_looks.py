@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -21,11 +20,6 @@ REPLIES = [
     ("thanks", "Thank you for writing to us.", False),
     ("shipping", "Shipping takes two to three working days within Europe.", True),
 ]
-
-
-@pytest.fixture
-def desk(run: Run, tmp_path: Path) -> LiveServer:
-    return run(env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
 
 
 def can(server: LiveServer, page: Page) -> None:

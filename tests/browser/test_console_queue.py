@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
@@ -24,11 +23,6 @@ PEOPLE = [
     ("cust-3", "Cleo", "https://shop.example/" + "long/" * 40, "A question. " * 20),
     ("anonymous-3fQ7Kq2x", "", "", ""),
 ]
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
 
 
 def come(server: LiveServer, stack: ExitStack) -> list[Guest]:

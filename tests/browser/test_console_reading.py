@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
@@ -46,13 +45,8 @@ PIXEL = (
 
 
 @pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db", "CSAPP_MESSAGE_RATE": "0"}
-
-
-@pytest.fixture
-def desk(run: Run, env: dict[str, str]) -> LiveServer:
-    return run(env=env)
+def env(env: dict[str, str]) -> dict[str, str]:
+    return {**env, "CSAPP_MESSAGE_RATE": "0"}
 
 
 def newer(page: Page, name: str) -> Locator:

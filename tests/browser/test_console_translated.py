@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from testkit import LiveServer
 
-from .conftest import Run, Visit
+from .conftest import Visit
 from .console import arrived, box, chat, get_ready, link, log, reply
 from .guest import Guest
 from .until import until
@@ -54,11 +53,6 @@ SAME = """
       return shown(document) === shown(opener.document);
     }
 """
-
-
-@pytest.fixture
-def desk(run: Run, tmp_path: Path) -> LiveServer:
-    return run(env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
 
 
 @pytest.mark.parametrize("goes_on", [False, True], ids=["once", "always"])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -49,11 +48,6 @@ GIVEN = """
 """
 
 NO_FILES = "Pictures and files cannot be sent here yet."
-
-
-@pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    return {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
 
 
 def given(page: Page, where: str, how: str, **make: object) -> bool:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -18,8 +16,7 @@ EXAMPLE = "examples.flask_login_shop.app:app"
 
 
 @pytest.fixture
-def shop(run: Run, tmp_path: Path) -> LiveServer:
-    env = {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
+def shop(run: Run, env: dict[str, str]) -> LiveServer:
     return run(EXAMPLE, env=env, prefix="/support")
 
 

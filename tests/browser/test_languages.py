@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,11 +45,6 @@ def expect_chinese(page: Page) -> None:
     """Nothing that is shown, or read out, is in Latin letters."""
     for text in page.evaluate(SHOWN):
         assert not re.search(r"[A-Za-z]{2}", SAME.sub("", text)), text
-
-
-@pytest.fixture
-def desk(run: Run, tmp_path: Path) -> LiveServer:
-    return run(env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
 
 
 # ---- the console ----------------------------------------------------------------

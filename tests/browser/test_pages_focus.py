@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from testkit import LiveServer
 
-from .conftest import DESK, PHONE, Run, Visit
-from .site import TAG, Site, focused, house, launchers
+from .conftest import DESK, PHONE, Visit
+from .site import TAG, Site, focused, launchers
 from .until import until
 from .visitor import ask, log, write
 from .waiter import Waiter
@@ -57,11 +55,6 @@ DIALOG = """
 @pytest.fixture
 def site(visit: Visit, plain: LiveServer) -> Site:
     return Site(visit, plain)
-
-
-@pytest.fixture
-def shop(run: Run, tmp_path: Path) -> LiveServer:
-    return house(run, env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
 
 
 def open_chat(page: Page) -> Page:

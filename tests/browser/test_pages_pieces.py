@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
@@ -102,8 +101,7 @@ def test_what_never_comes_is_not_waited_for(site: Site, piece: str) -> None:
     is_whole(page)
 
 
-def test_a_chat_under_way_asks_again_by_itself(visit: Visit, run: Run, tmp_path: Path) -> None:
-    shop = house(run, env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
+def test_a_chat_under_way_asks_again_by_itself(visit: Visit, shop: LiveServer) -> None:
     site = Site(visit, shop, EXPECTED)
     site.has("one")
     page = site.goes("one")

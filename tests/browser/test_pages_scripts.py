@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -187,8 +186,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("odd", ODD)
-def test_an_odd_page(visit: Visit, run: Run, tmp_path: Path, odd: str) -> None:
-    shop = house(run, env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
+def test_an_odd_page(visit: Visit, shop: LiveServer, odd: str) -> None:
     site = Site(visit, shop)
     site.page.add_init_script(f"(() => {{ {ODD[odd]} }})()")
     site.has("one")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
@@ -59,11 +57,6 @@ LACKS = {
         for (const name of ["locks", "userActivation"])
           Object.defineProperty(navigator, name, { value: undefined })""",
 }
-
-
-@pytest.fixture
-def shop(run: Run, tmp_path: Path) -> LiveServer:
-    return house(run, env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
 
 
 def chats(page: Page, shop: LiveServer) -> None:

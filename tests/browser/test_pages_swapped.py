@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from testkit import LiveServer
 
-from .conftest import Run, Visit
-from .site import TAG, Site, focused, house, launchers
+from .conftest import Visit
+from .site import TAG, Site, focused, launchers
 from .visitor import ask, close_chat, expect_texts, log, open_chat, write
 from .waiter import Waiter
 
@@ -42,11 +40,6 @@ ROUTED = f"<script>{ROUTER}</script>"
 TURBO = "<script src='vendor/turbo/turbo.js'></script>"
 HTMX = "<script src='vendor/htmx/{}.js'></script>"
 LINKS = "<a href='one'>one</a> <a href='two'>two</a> <a href='three'>three</a>"
-
-
-@pytest.fixture
-def shop(run: Run, tmp_path: Path) -> LiveServer:
-    return house(run, env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
 
 
 @pytest.fixture

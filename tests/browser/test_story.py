@@ -31,13 +31,8 @@ PHONE = {"viewport": {"width": 390, "height": 844}, **SHARP}
 
 
 @pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    """A server's environment: it keeps what is said."""
-    return {
-        "CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db",
-        "CSAPP_GRACE": str(GRACE),
-        "CSAPP_HEARTBEAT": "3600",
-    }
+def env(env: dict[str, str]) -> dict[str, str]:
+    return {**env, "CSAPP_GRACE": str(GRACE), "CSAPP_HEARTBEAT": "3600"}
 
 
 @pytest.fixture

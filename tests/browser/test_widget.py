@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from signal import SIGKILL
 from typing import Any
 
@@ -51,12 +50,8 @@ EAR = """
 
 
 @pytest.fixture
-def env(tmp_path: Path) -> dict[str, str]:
-    """A server's environment that keeps what is said."""
-    return {
-        "CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db",
-        "CSAPP_MESSAGE_RATE": "0",
-    }
+def env(env: dict[str, str]) -> dict[str, str]:
+    return {**env, "CSAPP_MESSAGE_RATE": "0"}
 
 
 @pytest.fixture

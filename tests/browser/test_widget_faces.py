@@ -25,10 +25,8 @@ CUT = ("ERR_INTERNET_DISCONNECTED", "ERR_CONNECTION", "WebSocket connection to")
 
 
 @pytest.fixture
-def shop(run: Run, tmp_path: Path) -> LiveServer:
-    """A server that keeps what is said."""
-    database = f"sqlite:///{tmp_path}/csapp.db"
-    return run(env={"CSAPP_DATABASE_URL": database, "CSAPP_MESSAGE_RATE": "0"})
+def shop(run: Run, env: dict[str, str]) -> LiveServer:
+    return run(env={**env, "CSAPP_MESSAGE_RATE": "0"})
 
 
 def face(page: Page, where: str) -> Any:

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, WebSocketRoute, expect
 
 from testkit import LiveServer
 
-from .conftest import Run, Visit
+from .conftest import Visit
 from .visitor import ask, close_chat, log, open_chat, write
 from .waiter import Waiter
 
 pytestmark = pytest.mark.browser
 
 TOKEN = "**/v1/visitor/token*"
-
-
-@pytest.fixture
-def shop(run: Run, tmp_path: Path) -> LiveServer:
-    """A server that keeps what is said."""
-    return run(env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
 
 
 def test_a_token_that_comes_after_a_reset_is_kept_by_nobody(
@@ -49,11 +42,11 @@ def test_a_token_that_comes_after_a_reset_is_kept_by_nobody(
     assert "authorization" not in asked.value.headers
 
 
-def test_a_preview_that_comes_after_a_reset_shows_nothing(shop: LiveServer, visit: Visit) -> None:
-    page = ask(visit(f"{shop.url}/"), "Hello?")
+def test_a_preview_that_comes_after_a_reset_shows_nothing(desk: LiveServer, visit: Visit) -> None:
+    page = ask(visit(f"{desk.url}/"), "Hello?")
     held: list[Route] = []
     page.route("**/preview.js*", lambda route: held.append(route))  # noqa: PLW0108  # Playwright marks it
-    with Waiter(shop) as ada:
+    with Waiter(desk) as ada:
         ada.meets()
         close_chat(page)
         with page.expect_request("**/preview.js*"):
@@ -76,10 +69,10 @@ def is_served(page: Page, ada: Waiter) -> None:
 
 
 def test_a_chat_that_is_not_waited_for_any_more_is_no_trouble(
-    shop: LiveServer, visit: Visit
+    desk: LiveServer, visit: Visit
 ) -> None:
-    page = ask(visit(f"{shop.url}/"), "Hello?")
-    with Waiter(shop) as ada:
+    page = ask(visit(f"{desk.url}/"), "Hello?")
+    with Waiter(desk) as ada:
         is_served(page, ada)
         write(page, "Hello again?")
         is_served(page, ada)

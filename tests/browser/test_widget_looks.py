@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import expect
 
 from testkit import LiveServer
 
-from .conftest import Axe, Run, Screenshot, View, Visit
+from .conftest import Axe, Screenshot, View, Visit
 from .engines import engine_of
 from .visitor import open_chat, write
 from .waiter import Waiter
@@ -20,16 +18,10 @@ pytestmark = pytest.mark.browser
 CUT = ("ERR_INTERNET_DISCONNECTED",)
 
 
-@pytest.fixture
-def shop(run: Run, tmp_path: Path) -> LiveServer:
-    """A server that keeps what is said."""
-    return run(env={"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"})
-
-
 def test_every_state(
-    shop: LiveServer, visit: Visit, view: View, axe: Axe, screenshot: Screenshot
+    desk: LiveServer, visit: Visit, view: View, axe: Axe, screenshot: Screenshot
 ) -> None:
-    page = visit(f"{shop.url}/", expected=CUT, **view)
+    page = visit(f"{desk.url}/", expected=CUT, **view)
 
     def looks(name: str) -> None:
         axe(page)
@@ -43,7 +35,7 @@ def test_every_state(
     write(page, "Hello! My order 1042 has not arrived. Can you see where it is?")
     expect(page.get_by_text("Your question is in line.")).to_be_visible()
     looks("queued")
-    with Waiter(shop) as ada:
+    with Waiter(desk) as ada:
         ada.meets()
         assert ada.reads().startswith("Hello! My order")
         expect(page.get_by_role("heading", name="Ada")).to_be_visible()
