@@ -37,7 +37,7 @@ class Own:
     #: of a user: where it comes from
     address: str = ""
     avatar: str = ""
-    #: of a user in line: what waiters are told of it; and where it asks from
+    #: of a user in the queue: what waiters are told of it; and where it asks from
     question: str = ""
     page: str = ""
     #: has sockets here

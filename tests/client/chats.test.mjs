@@ -1,4 +1,4 @@
-// Conversations: order, gaps, ends, places in line, what is kept.
+// Conversations: order, gaps, ends, places in the queue, what is kept.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { item, Stage, Storage } from "./stage.mjs";
@@ -80,7 +80,7 @@ test("after a reload the latest are brought back", async () => {
   assert.deepEqual(live, [81, 82], "only these are news");
 });
 
-test("a place in line is taken again with its ticket", async () => {
+test("a place in the queue is taken again with its ticket", async () => {
   const storage = new Storage();
   const before = new Stage({ storage });
   before.client.connect({ page: "/shop" });
@@ -372,7 +372,7 @@ test("another person on this computer finds nothing of the one before", async ()
   assert.ok(![...storage.kept.values()].join().includes("secret"));
 });
 
-test("a place in line that was left in another tab is left in this one", async () => {
+test("a place in the queue that was left in another tab is left in this one", async () => {
   const storage = new Storage();
   const [first, second] = [new Stage({ storage }), new Stage({ storage })];
   for (const stage of [first, second]) {

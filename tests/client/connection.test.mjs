@@ -143,7 +143,7 @@ test("a connection that does not come about is given up", async () => {
   assert.equal(stage.client.status.state, "waiting");
 });
 
-test("a receipt that does not come makes it probe the line, and leave it", async () => {
+test("a receipt that does not come makes it probe the connection, and leave it", async () => {
   const stage = new Stage();
   await stage.serve();
   stage.client.send("anybody there?");
@@ -154,7 +154,7 @@ test("a receipt that does not come makes it probe the line, and leave it", async
   assert.equal(stage.client.status.state, "waiting");
 });
 
-test("an answer to the probe keeps the line", async () => {
+test("an answer to the probe keeps the connection", async () => {
   const stage = new Stage();
   await stage.serve();
   stage.client.send("slow");
@@ -173,7 +173,7 @@ test("a chat in which nothing happens is probed once a minute, an idle page neve
   stage.client.connect();
   await stage.answer("connect", "connect_queue", { location: 3, ticket: "t" });
   await stage.pass(60_000);
-  assert.equal(stage.sent("connect").length, 2, "which a place in line answers");
+  assert.equal(stage.sent("connect").length, 2, "which a place in the queue answers");
   await stage.answer("connect", "connect_queue", { location: 2, ticket: "t" });
   await stage.introduce();
   await stage.pass(60_000);
@@ -191,7 +191,7 @@ test("back online, it does not wait", async () => {
 });
 
 for (const type of ["online", "pageshow", "visibilitychange"]) {
-  test(`${type} makes it probe a line that has been silent`, async () => {
+  test(`${type} makes it probe a connection that has been silent`, async () => {
     const stage = new Stage();
     await stage.serve();
     await stage.pass(4999);
@@ -205,7 +205,7 @@ for (const type of ["online", "pageshow", "visibilitychange"]) {
   });
 }
 
-test("offline makes it probe the line at once", async () => {
+test("offline makes it probe the connection at once", async () => {
   const stage = new Stage();
   await stage.serve();
   stage.isOnline = false;

@@ -119,7 +119,7 @@ test("after a return the rest is sent again, with the same ids, behind the page"
   assert.deepEqual(ids(stage), [two.id]);
 });
 
-test("what was under way when the line was lost is sent again, with its id", async () => {
+test("what was under way when the connection was lost is sent again, with its id", async () => {
   const stage = new Stage();
   await stage.serve();
   const { id } = stage.client.send("one");

@@ -7,7 +7,7 @@ import { audible, enableSound, play } from "../kit/sound.js";
 import { common, onShared, shared } from "./storage.js";
 import { t } from "./words.js";
 
-/** What there are alerts for: somebody joins the line, a chat begins, a message comes. */
+/** What there are alerts for: somebody joins the queue, a chat begins, a message comes. */
 export const KINDS = ["queued", "chat", "message"];
 
 /** How a waiter is called: by a sound, by a desktop notification. */
@@ -70,7 +70,7 @@ export class Alerts {
     this.#changed();
   }
 
-  /** The line has *length* people in it now. Only more than *before* is news. */
+  /** *length* visitors are in the queue now. Only more than *before* is news. */
   line(before, length) {
     if (length > before) this.#call("queued", t("notify_queued"), t("in_line", { n: length }));
   }

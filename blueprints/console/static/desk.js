@@ -325,7 +325,7 @@ export class Desk {
       if (this.wished === this.ready) this.wished = null;
     });
     client.on("error", (error) => {
-      if (error.code !== "token") this.complain(problem(error)); // that the line is down is said anyway
+      if (error.code !== "token") this.complain(problem(error)); // that the connection is lost is said anyway
     });
     client.on("chat", ({ chat }) => this.#meet(chat));
     client.on("message", ({ chat, message, live }) => this.#hear(chat, message, live));

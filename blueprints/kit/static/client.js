@@ -9,7 +9,7 @@
  *    anything, or throw.
  *
  * @typedef {import("./chat.js").Message} Message
- * @typedef {import("./line.js").Status} Status
+ * @typedef {import("./connection.js").Status} Status
  */
 
 import { Alarms } from "./alarms.js";
@@ -18,7 +18,7 @@ import { Chat } from "./chat.js";
 import { Drafts } from "./drafts.js";
 import { environment } from "./environment.js";
 import { Events } from "./events.js";
-import { ChatError, Line } from "./line.js";
+import { ChatError, Connection } from "./connection.js";
 import { Outbox, OVER } from "./outbox.js";
 import { browserStorage, Kept } from "./storage.js";
 import { Transcript } from "./transcript.js";
@@ -43,7 +43,7 @@ export class ChatClient {
   #store;
   #events = new Events(() => this.#save());
   #alarms;
-  #line;
+  #connection;
   #outbox;
   #transcript;
 
@@ -60,7 +60,7 @@ export class ChatClient {
   me = null;
   /** User: `idle`, `queued` or `served`. */
   phase = "idle";
-  /** User: `{location, wait, ticket}` while in line. */
+  /** User: `{location, wait, ticket}` while in the queue. */
   queue = null;
   /** Waiter: `{ready, capacity}`; null before it is known. */
   duty = null;
@@ -96,9 +96,9 @@ export class ChatClient {
     // a whole address needs no `URL`, which a page may have made something else
     const whole = /^\w+:/.test(url) ? url : new URL(url, globalThis.document?.baseURI);
     const door = String(whole).replace(/^http/i, "ws");
-    const line = (this.#line = new Line({ url: door, token, env, alarms, tab }, client));
-    const outbox = (this.#outbox = new Outbox({ store, tab, env, alarms, line }, client));
-    this.#transcript = new Transcript({ line, outbox }, client);
+    const connection = (this.#connection = new Connection({ url: door, token, env, alarms, tab }, client));
+    const outbox = (this.#outbox = new Outbox({ store, tab, env, alarms, connection }, client));
+    this.#transcript = new Transcript({ connection, outbox }, client);
   }
 
   // ---- what the parts need of it -------------------------------------------
@@ -130,12 +130,12 @@ export class ChatClient {
 
   /** @type {Status} */
   get status() {
-    return this.#line.status;
+    return this.#connection.status;
   }
 
   /** The connection is gone, or does not answer, and not only for a moment. */
   get lost() {
-    return this.#line.lost;
+    return this.#connection.lost;
   }
 
   /** The time by the server's clock, in ms, as far as it is known: a computer's own may be hours off. */
@@ -162,30 +162,30 @@ export class ChatClient {
     this.#events.off(type, fn);
   }
 
-  /** Connect, and come back whenever the line is lost. */
+  /** Connect, and come back whenever the connection is lost. */
   start() {
-    if (this.#line.isRunning) return;
-    const signal = this.#line.begin();
+    if (this.#connection.isRunning) return;
+    const signal = this.#connection.begin();
     this.#env.addEventListener("pagehide", () => this.#save(), { signal });
     this.#env.addEventListener("storage", ({ key }) => this.#elsewhere(key, signal), { signal });
     this.#outbox.inherit(signal);
-    this.#line.connect();
+    this.#connection.connect();
   }
 
   /** Leave for good; `{leave: false}`: the chat goes on when the client is started again in time. */
   stop({ leave = true } = {}) {
-    const told = leave && this.#line.isOnline;
+    const told = leave && this.#connection.isOnline;
     if (leave) {
       this.#leaving = !told && this.phase !== "idle";
       this.#depart();
     }
-    this.#line.stop({ deliberate: told });
+    this.#connection.stop({ deliberate: told });
     this.#save();
   }
 
   /** Connect now, whatever went before. */
   reconnect() {
-    this.#line.restart();
+    this.#connection.restart();
     this.start();
   }
 
@@ -199,17 +199,17 @@ export class ChatClient {
   /** User: ask for a waiter, now and after each return, until the chat or the wish ends. */
   connect({ page, department, fields } = {}) {
     this.#decide({ page: whole(page, 2000), department: whole(department, 200), fields });
-    if (this.#line.isOnline && this.phase === "idle" && !this.#leaving) this.#join();
+    if (this.#connection.isOnline && this.phase === "idle" && !this.#leaving) this.#join();
   }
 
-  /** End a chat, or leave the line. */
+  /** End a chat, or leave the queue. */
   disconnect(conversation) {
     const chat = this.#find(conversation);
     if (chat) this.#outbox.speak(chat, true);
     if (this.#role === "user") {
       this.#leaving = true;
       this.#depart();
-      if (this.#line.isOnline) this.#leave();
+      if (this.#connection.isOnline) this.#leave();
     } else if (chat?.state === "open") {
       chat._leaving = true;
       chat.reason = "ended";
@@ -304,17 +304,17 @@ export class ChatClient {
 
   /** Waiter: conversations of the past, newest first; with *sub*, those of one visitor. */
   async sessions({ before, limit, sub } = {}) {
-    return (await this.#line.question("get_history_session", { before, limit, sub })).payload;
+    return (await this.#connection.question("get_history_session", { before, limit, sub })).payload;
   }
 
   /** Waiter: who is in the queue, the first ones; the payload of `queue`. */
   async waiting() {
-    return (await this.#line.question("get_queue", {})).payload;
+    return (await this.#connection.question("get_queue", {})).payload;
   }
 
   /** Waiter: serve the user *uuid* of the queue next, now or not at all; its chat follows. */
   async take(uuid) {
-    await this.#line.question("take", { uuid }, false);
+    await this.#connection.question("take", { uuid }, false);
   }
 
   // ---- a connection --------------------------------------------------------
@@ -323,7 +323,7 @@ export class ChatClient {
     const kept = [...this.chats.values()].filter((chat) => chat.conversation && this.#isKept(chat));
     const resumed = kept.sort((a, b) => (b.state === "open") - (a.state === "open")).slice(0, RESUMED);
     const resume = Object.fromEntries(resumed.map((chat) => [chat.conversation, chat.lastSeq]));
-    this.#line.show({ locale: this.#locale, resume }, () => this.#welcome(resumed));
+    this.#connection.show({ locale: this.#locale, resume }, () => this.#welcome(resumed));
   }
 
   #welcome(resumed) {
@@ -361,14 +361,14 @@ export class ChatClient {
   /** `then` runs when the server has answered all that was asked before. */
   #barrier(then) {
     const { conversation } = this.#find() ?? [...this.chats.values()].find((chat) => chat._met) ?? {};
-    if (!conversation && this.#role === "waiter") this.#line.ask("get_history_session", { limit: 1 }, then);
-    else this.#line.ask("get_history", { conversation: conversation || "0", before: 1, limit: 1 }, then);
+    if (!conversation && this.#role === "waiter") this.#connection.ask("get_history_session", { limit: 1 }, then);
+    else this.#connection.ask("get_history", { conversation: conversation || "0", before: 1, limit: 1 }, then);
   }
 
   // ---- frames ------------------------------------------------------------
 
   #put(type, payload, chat, id) {
-    this.#line.put(type, payload, { id, to: this.#role === "waiter" ? chat?.peer.uuid : undefined });
+    this.#connection.put(type, payload, { id, to: this.#role === "waiter" ? chat?.peer.uuid : undefined });
   }
 
   #take(frame, { request, error }) {
@@ -381,8 +381,8 @@ export class ChatClient {
   #on = {
     __proto__: null,
     initialize: (_, { to }) => {
-      const first = !this.#line.uuid;
-      this.#line.uuid = to; // the newest wins
+      const first = !this.#connection.uuid;
+      this.#connection.uuid = to; // the newest wins
       if (first) this.#authenticate();
     },
     auth_success: (me, { date }) => {
@@ -390,7 +390,7 @@ export class ChatClient {
       if (this.#sub && this.#sub !== me.sub) this.#clear(); // it was somebody else's
       this.#sub = me.sub;
       this.me = me;
-      this.#line.watchToken(me.expires_in);
+      this.#connection.watchToken(me.expires_in);
     },
     connect_queue: (queue) => {
       if (this.#leaving) return;
@@ -457,9 +457,9 @@ export class ChatClient {
   // ---- asking for a waiter, being one ------------------------------------
 
   #join() {
-    if (this.#line.isAsked("connect")) return;
+    if (this.#connection.isAsked("connect")) return;
     const [ticket, question] = [this.#ticket, this.#question];
-    this.#line.ask("connect", { ...this.#want, ticket, question }, (error) => {
+    this.#connection.ask("connect", { ...this.#want, ticket, question }, (error) => {
       if (error?.code === "invalid_message" && ticket !== undefined) {
         this.#ticket = undefined; // worth nothing, but no reason to send somebody away
         this.#join();
@@ -480,7 +480,7 @@ export class ChatClient {
 
   /** What waits in the queue is another. */
   #askAgain() {
-    if (this.phase === "queued" && this.#line.isOnline) this.#join();
+    if (this.phase === "queued" && this.#connection.isOnline) this.#join();
   }
 
   #decide(want) {
@@ -491,12 +491,12 @@ export class ChatClient {
 
   #wish(want) {
     this.#decide(want);
-    if (this.#line.isOnline) this.#report();
+    if (this.#connection.isOnline) this.#report();
   }
 
   #report() {
     const { ready, capacity } = this.#want;
-    this.#line.ask(ready ? "ready" : "unready", { capacity }, (error) => {
+    this.#connection.ask(ready ? "ready" : "unready", { capacity }, (error) => {
       if (error) this.#later(error, () => this.#want && this.#report());
     });
   }
@@ -534,7 +534,7 @@ export class ChatClient {
 
   /** Tell the server that a user leaves; what it has said before is void. */
   #leave() {
-    this.#line.ask("disconnect", {});
+    this.#connection.ask("disconnect", {});
     this.#barrier(() => {
       this.#leaving = false;
       if (this.wanted) this.#join();
@@ -543,7 +543,7 @@ export class ChatClient {
 
   /** Tell the server that a waiter ends *chat*. */
   #dismiss(chat) {
-    this.#line.ask("disconnect", { uuid: chat.peer.uuid }, () => {
+    this.#connection.ask("disconnect", { uuid: chat.peer.uuid }, () => {
       chat._leaving = false;
     });
   }
@@ -711,9 +711,9 @@ export class ChatClient {
     this.#want = want ?? null;
     this.#since = since;
     if (this.#role === "waiter") {
-      if (want && this.#line.isOnline) this.#report();
+      if (want && this.#connection.isOnline) this.#report();
     } else if (!want && this.phase === "queued") {
-      this.#setPhase("idle"); // it has left the line, of which the server tells nobody
+      this.#setPhase("idle"); // it has left the queue, of which the server tells nobody
     }
   }
 

@@ -20,7 +20,7 @@ export class Outbox {
   #tab;
   #env;
   #alarms;
-  #line;
+  #connection;
   #client;
 
   /**
@@ -28,12 +28,12 @@ export class Outbox {
    * is none), `say(chat, message)`, `doubt(chat)` (it may be over), `emit(type, detail)`,
    * `changed()`.
    */
-  constructor({ store, tab, env, alarms, line }, client) {
+  constructor({ store, tab, env, alarms, connection }, client) {
     this.#store = store;
     this.#tab = tab;
     this.#env = env;
     this.#alarms = alarms;
-    this.#line = line;
+    this.#connection = connection;
     this.#client = client;
   }
 
@@ -93,7 +93,7 @@ export class Outbox {
       if (sent) continue;
       entry.sent = true;
       this.#client.say(chat, message);
-      this.#line.expect();
+      this.#connection.expect();
       if (!all) return;
     }
   }
@@ -191,7 +191,7 @@ export class Outbox {
       message.state = message.state === "failed" ? "failed" : "sending";
       this.#enlist(message);
       const chat = this.#client.chat(message.conversation);
-      if (this.#line.isOnline && chat.conversation && !chat._met) this.#client.doubt(chat);
+      if (this.#connection.isOnline && chat.conversation && !chat._met) this.#client.doubt(chat);
       else this.speak(chat);
     }
     this.save(heir);

@@ -5,7 +5,7 @@ const LOUDNESS = 0.16;
 const LENGTH = 0.28; // s of one note
 const STEP = 0.12; // s between two notes
 
-/** Frequencies (Hz). A waiter hears: somebody waits in line, a chat begins, a message comes; a visitor: an answer. */
+/** Hz. A waiter hears: somebody joins the queue, a chat begins, a message comes; a visitor: an answer. */
 const NOTES = { queued: [587.3, 784, 987.8], chat: [659.3, 987.8], message: [880], answer: [660, 880] };
 
 let context = null;

@@ -7,7 +7,7 @@ const LATEST = 50; // messages brought at once
 const PAGE = 200; // … and the most that a server gives
 
 export class Transcript {
-  #line;
+  #connection;
   #outbox;
   #client;
 
@@ -15,15 +15,15 @@ export class Transcript {
    * Of the chats that *client* knows: `chat(conversation)` makes one where there is none, `end(chat)`,
    * `settled(chat)` when all that was missed is here, `emit(type, detail)`.
    */
-  constructor({ line, outbox }, client) {
-    this.#line = line;
+  constructor({ connection, outbox }, client) {
+    this.#connection = connection;
     this.#outbox = outbox;
     this.#client = client;
   }
 
   /** What stands in a frame, or in an entry of a history. */
   item({ seq, date, from, payload, client_id: id, author }) {
-    const own = from === this.#line.uuid || id !== undefined;
+    const own = from === this.#connection.uuid || id !== undefined;
     return { seq, date, id, text: payload.message ?? "", own, author };
   }
 
@@ -104,13 +104,13 @@ export class Transcript {
   catchUp(chat, then) {
     const { conversation, lastSeq: after } = chat;
     chat._asking = true;
-    this.#line.ask("get_history", { conversation, after, limit: PAGE }, (error, { payload }) => {
+    this.#connection.ask("get_history", { conversation, after, limit: PAGE }, (error, { payload }) => {
       chat._asking = false;
       if (!error) this.#bring(chat, payload.messages);
       const isMore = chat.lastSeq < chat._top || payload.complete === false;
       if (!isMore) then?.();
       else if (chat.lastSeq > after) this.catchUp(chat, then);
-      else this.#line.abandon("a gap"); // the next connection brings it
+      else this.#connection.abandon("a gap"); // the next connection brings it
     });
   }
 
@@ -118,7 +118,7 @@ export class Transcript {
   async older(known, { conversation, before, limit = LATEST }) {
     const end = before ?? (known?.lastSeq ? known._floor : undefined);
     if (end <= 1) return { messages: [], complete: true };
-    const { payload } = await this.#line.question("get_history", { conversation, before: end, limit });
+    const { payload } = await this.#connection.question("get_history", { conversation, before: end, limit });
     const chat = this.#client.chat(conversation);
     if (!known) chat.state = "ended"; // or it would have been told of, not asked for
     const fits = !chat.lastSeq || end === chat._floor;

@@ -1,4 +1,4 @@
-/** The panel: start, in line, in a chat, after it. What happens is `Visit`'s business. */
+/** The panel: start, in the queue, in a chat, after it. What happens is `Visit`'s business. */
 
 import { paintFace } from "../kit/faces.js";
 import { composes } from "../kit/keys.js";

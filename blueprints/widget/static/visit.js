@@ -150,7 +150,7 @@ export class Visit {
     this.reception.leave();
     this.past = this.mark = "";
     this.#unread = 0;
-    // a line that is about to come would complain of being cut; `changed` sees to it
+    // a connection that is about to come would complain of being cut; `changed` sees to it
     if (this.#isIdle && this.client.status.state !== "connecting") this.client.stop({ leave: false });
   }
 
@@ -171,7 +171,7 @@ export class Visit {
     if (this.#isIdle) this.client.connect({ page: this.#widget.around.place });
   }
 
-  /** End the chat, or leave the line: what nobody has heard goes back to be written. */
+  /** End the chat, or leave the queue: what nobody has heard goes back to be written. */
   leave() {
     const unheard = [...this.#early];
     this.client.disconnect();
@@ -307,7 +307,7 @@ export class Visit {
   }
 
   #error({ code, message }) {
-    // what has no token, or no line, comes back by itself
+    // what has no token, or no connection, comes back by itself
     if (code !== "token") this.problem = code === "queue_full" ? "full" : "trouble";
     this.#widget.emit("error", { code, message });
   }

@@ -144,7 +144,7 @@ local FIELDS = {
     'talk', 'waiter', 'since', -- of a user
     'begun', -- of a user: somebody has served it in this talk
     'spoken', -- of a user: it has said something in this talk
-    'question', 'page', -- of a user in line: what waiters are told of it; where it asks from
+    'question', 'page', -- of a user in the queue: what waiters are told of it; where it asks from
     'address', 'held', -- of a user: where it comes from; the address that its place is counted at
     'ready', 'capacity', 'load', 'bucket', -- of a waiter; bucket: the load it stands in `free` by
 }
@@ -439,7 +439,7 @@ local function unlink(user, waiter)
     refresh(waiter)
 end
 
--- What *user* wanted to ask is nobody's business when it is in line no more.
+-- What *user* wanted to ask is forgotten when it leaves the queue.
 local function forget_question(user)
     if user.question ~= '' then
         set(user, 'question', '')

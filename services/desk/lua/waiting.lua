@@ -1,7 +1,7 @@
 -- Who waits.
 -- ARGV[8] at most how many
 -- Answers: how many wait, the absent included, and of the first ones who are here, in order,
--- { uuid, name, avatar, question, page, ms since 1970 when it joined the line, subject }.
+-- { uuid, name, avatar, question, page, ms since 1970 when it joined the queue, subject }.
 
 local refused = open()
 if refused then

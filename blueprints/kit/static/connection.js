@@ -15,10 +15,10 @@ const OPENING = 15_000; // ms for a connection to come about, sign-in included
 const FIRST_PAUSE = 1000; // ms before coming back, doubled by each failure …
 const LONGEST_PAUSE = 15_000; // … up to this
 const STEADY = 10_000; // ms after which a connection counts as good
-const OVERDUE = 8000; // ms without any data after a question until we probe the line …
+const OVERDUE = 8000; // ms without any data after a question until we probe the connection …
 const QUIET = 60_000; // … and without one: browsers hide the server's pings
 const STALE = 5000; // … and when the page is looked at again
-const PATIENCE = 7000; // ms for the answer to a probe; then the line is dead
+const PATIENCE = 7000; // ms for the answer to a probe; then the connection is dead
 const MOMENT = 2000; // ms that it may be gone or silent before people are told
 const LONGEST = 1e6; // s: browsers' timers end at 24 days
 const STOPPED = { code: "stopped", message: "The client is stopped." };
@@ -32,7 +32,7 @@ export class ChatError extends Error {
   }
 }
 
-export class Line {
+export class Connection {
   /** @type {Status} */
   status = { state: "stopped" };
   /** What the server calls us on this connection; "" until it has greeted. */
@@ -63,7 +63,7 @@ export class Line {
    * To *url*, with *token* as the client has it; ids begin with *tab*. *client* has `authenticate()`
    * (ends with `show`), `frame(frame, {request, error})`, `status(status)`, `complain(error)`,
    * `changed()`, `clear()` (what is stored is nonsense), `dropped()` (what was true of a connection is
-   * not), `refused()` and `quit()` (there will be no other), `matters()` (whether a silent line is to be
+   * not), `refused()` and `quit()` (there will be no other), `matters()` (whether a silent connection is to be
    * looked at), `probe()` (ask something harmless).
    */
   constructor({ url, token, env, alarms, tab }, client) {
@@ -109,7 +109,7 @@ export class Line {
   async connect() {
     const attempt = (this.#attempt = {});
     this.#setStatus({ state: "connecting" });
-    this.#alarms.set("line", OPENING, () => this.abandon("no connection in time"));
+    this.#alarms.set("connection", OPENING, () => this.abandon("no connection in time"));
     if (!(await this.#fetchToken(attempt))) return;
     try {
       const socket = (this.#socket = new this.#env.WebSocket(this.#url));
@@ -153,7 +153,7 @@ export class Line {
   }
 
   #welcome(then) {
-    this.#alarms.set("line", STEADY, () => {
+    this.#alarms.set("connection", STEADY, () => {
       this.#failures = 0;
       this.#refreshed = false;
     });
@@ -213,7 +213,7 @@ export class Line {
     else this.#finish(code, reason || (known ?? CLOSE_CODES[1000]).text);
   }
 
-  /** The line is gone; come back after a pause. */
+  /** The socket is gone; come back after a pause. */
   #lose(code, reason = "") {
     this.#drop(ABANDONED);
     this.#distrust();
@@ -223,7 +223,7 @@ export class Line {
     const wait = spread * (asked ? FIRST_PAUSE : Math.min(pause, LONGEST_PAUSE)) + asked * 1000;
     this.#failures += 1;
     this.#setStatus({ state: "waiting", code, reason, retryAt: this.#env.now() + wait });
-    this.#alarms.set("line", wait, () => this.connect());
+    this.#alarms.set("connection", wait, () => this.connect());
   }
 
   /** There will be no other attempt. */
@@ -303,7 +303,7 @@ export class Line {
     this.#alarms.set("watch", QUIET, () => this.#client.matters() && this.#probe());
   }
 
-  /** Ask something harmless; without any answer the line is dead. */
+  /** Ask something harmless; without any answer the connection is dead. */
   #probe() {
     this.#probed = true;
     this.#distrust();
