@@ -39,16 +39,17 @@ from .reached import EXAMINED, is_examined, is_reached
 
 log = logging.getLogger("csapp")
 
-#: doors for people, who are shown what the host shows
+#: pages for people: there the host's own answer stands
 PAGES = ("csapp_widget.visitor", "csapp_console.waiter")
 
-#: doors of those who judge a process; what they say is of nobody
+#: addresses that monitors ask; their answers name nobody
 PROBES = ("csapp_ops.healthz", "csapp_ops.readyz")
 
-#: of a host's refusal, headers that still hold
+#: headers of a host's refusal that our error takes over
 HOLD = ("Retry-After", "WWW-Authenticate")
 
-#: kinds of answers that the log names: where an answer leads to may be what was asked for
+#: the most kinds of answers that the log names: the target of a redirect may hold the address that
+#: was asked for, so there is no end of them
 MOST_TOLD = 20
 
 CODES = {
@@ -58,7 +59,7 @@ CODES = {
     503: ErrorCode.UNAVAILABLE,
 }
 
-#: what an examination asks for
+#: method and path of each request of an examination
 LOOKED_AT = (
     ("GET", "/widget.js"),
     ("POST", "/v1/visitor/token"),
@@ -158,7 +159,7 @@ def _for_machines(response: Response) -> Response:
 
 
 def _probed() -> Response:
-    """What the door of this request itself says."""
+    """The answer of this request's own view."""
     blueprint, _, name = (request.endpoint or "").rpartition(".")
     door: Any = current_app.blueprints[blueprint]
     return make_response(door.views[name]())

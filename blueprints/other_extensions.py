@@ -1,7 +1,7 @@
-"""What csapp settles with other extensions of the application, by their own public means.
+"""Exempts the chat from other extensions of the application, by their public functions.
 
-Where it can be settled, the host needs no line for it; `docs/extensions.md` says what is.
-None of these packages is imported here: a host has them or not.
+What is settled here needs no line in the host; `docs/extensions.md` lists it. This module
+imports none of these packages: a host has them or not.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 log = logging.getLogger("csapp")
 
-#: what middlewares call the application inside of them
+#: attributes in which middlewares hold the application that they wrap
 INNER = ("app", "wsgi_app", "application", "_app", "wrapped_app")
 
-#: so many of them are looked through
+#: the most middlewares that are looked through
 LAYERS = 20
 
 
@@ -145,14 +145,14 @@ def _views(app: Flask, *doors: Blueprint) -> Iterator[Any]:
 
 
 def _flask_wtf(csrf: Any, _app: Flask, doors: Sequence[Blueprint]) -> None:
-    """Forms of ours there are none: who asks shows a token, or comes from a page of this origin."""
+    """The chat has no forms: a request shows a token, or comes from a page of this origin."""
     if hasattr(csrf, "exempt"):
         for door in doors:
             csrf.exempt(door)
 
 
 def _flask_seasurf(csrf: Any, app: Flask, doors: Sequence[Blueprint]) -> None:
-    """The same."""
+    """The same as for Flask-WTF, view by view."""
     for view in _views(app, *doors):
         csrf.exempt(view)
 

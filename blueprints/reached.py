@@ -8,33 +8,34 @@ from typing import Any
 
 from flask import Response, make_response, request
 
-#: where the WSGI environment says that the answer is ours
+#: key of the WSGI environment: it is there when the answer is a door's
 REACHED = "csapp.reached"
 
-#: where it has what the view has come to: its answer, or what it has raised
+#: key of the WSGI environment: what the view has returned, as a response, or has raised
 OUTCOME = "csapp.outcome"
 
-#: where it has the list of an examination, which is told what was reached; no client can put it
+#: key of the WSGI environment: the list to which an examination (`intercepted.examine`) has the
+#: reached paths added. No client can set it, because it is no header.
 EXAMINED = "csapp.examined"
 
 
 def mark_reached() -> None:
-    """What answers this request is ours."""
+    """Note that a door answers this request."""
     request.environ[REACHED] = True
 
 
 def is_reached() -> bool:
-    """Whether the answer to this request is ours."""
+    """Whether a door answers this request, and not the application itself."""
     return REACHED in request.environ
 
 
 def is_examined() -> bool:
-    """Whether somebody only looks at the way to the door."""
+    """Whether this request is an examination, for which no view runs."""
     return EXAMINED in request.environ
 
 
 def marked(view: Callable[..., Any]) -> Callable[..., Any]:
-    """*view*, which says that it was reached; in an examination, only that."""
+    """*view*, which notes first that it was reached. In an examination it does only that (204)."""
 
     @wraps(view)
     def reached(**values: Any) -> Any:

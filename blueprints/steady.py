@@ -17,7 +17,7 @@ from werkzeug.exceptions import InternalServerError
 
 from .reached import OUTCOME, is_reached
 
-#: headers that mean something where a door sets them: its policy, and who may keep and show what
+#: headers of a door's answer that no hook of the host changes: the policy, and who may cache it
 KEPT = (
     "Cache-Control",
     "Content-Security-Policy",
@@ -27,22 +27,23 @@ KEPT = (
     "X-Content-Type-Options",
 )
 
-#: headers that belong to a body, and are kept with it
+#: headers that describe a body, and stay together with it
 OF_BODY = ("Content-Type", "Content-Encoding")
 
-#: others that say something of a body
+#: headers that are computed from a body
 ABOUT_BODY = ("Content-Length", "ETag")
 
 #: headers that an answer may have several times
 SEVERAL = ("Set-Cookie", "Vary")
 
-#: where the WSGI environment has the answer of a door
+#: key of the WSGI environment: the response of a door
 ANSWER = "csapp.answer"
 
-#: of a host's that go where a door has the header beside: it cannot know what it would report
+#: header of a host → header of a door: the first is removed where the door has set the second,
+#: because a host's reports cannot know the door's policy
 GONE = {"Content-Security-Policy-Report-Only": "Content-Security-Policy"}
 
-NOT_MODIFIED = 304  # which a host may find out for all that it answers
+NOT_MODIFIED = 304  # a host may make any answer conditional
 
 
 def of_host(mixin: type, **options: Any) -> Any:
@@ -102,10 +103,10 @@ def keep(response: Response) -> Response:
 
 
 def recover(error: InternalServerError) -> Any:
-    """For `Blueprint.errorhandler`: what the view has come to, or else what the host says.
+    """For `Blueprint.errorhandler`: the answer of the view, or else the host's page for *error*.
 
-    What a host does by `after_this_request` comes before any hook. Where it fails, Flask
-    runs no hooks, so those of the door are run here.
+    A function that a host gave to `after_this_request` runs before any hook. Where it fails,
+    Flask runs no hooks, so this runs those of the door.
     """
     outcome: Any = request.environ.pop(OUTCOME, None)
     if outcome is None or outcome is error.original_exception:
@@ -149,7 +150,7 @@ class _Kept(NamedTuple):
 
 
 class _Steady:
-    """Becomes what it was when the web server asks for its headers, which is after all hooks."""
+    """A response that undoes changes when the web server asks for its headers, after all hooks."""
 
     kept: _Kept
 

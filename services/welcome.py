@@ -1,7 +1,7 @@
 """What visitors are shown before they ask: who is there, and how soon they are answered.
 
-Everybody who opens a page may ask for it, so the desk and the history are asked seldom:
-what was found is told to all who come within some seconds.
+Everybody who opens a page may ask for it. So `Welcome` asks the desk and the history seldom,
+and gives what it has found to all who ask within some seconds.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from .runtime import Runtime
 from .settings import Settings, TeamShown
 from .timers import Wheel
 
-#: waiters that are shown
+#: the most waiters that are shown
 TEAM = 4
 
-#: s that an answer of the desk, and one of the history, is told to all
+#: s for which an answer of the desk, and one of the history, is given out again
 TEAM_FRESH = 2.0
 REPLY_FRESH = 60.0
 

@@ -2,8 +2,8 @@
 
 The files of the widget and of the kit are written to be read, and there is no
 build step: they lose their comments and their indentation on the way out, and
-travel packed. So the budgets of `docs/widget.md` hold behind any web server. Line
-by line, and nothing cleverer: what stays is what was written.
+travel packed (`lean.py`). So the budgets of `docs/widget.md` hold behind any web
+server.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ..answers import problem
 from .bundle import BLUEPRINTS, bundle
 from .lean import lean
 
-#: what is written to be read
+#: the endings of files that `lean` makes smaller
 TEXTS = (".js", ".css", ".json")
 
-#: modules that travel with all that they import
+#: modules that are sent with all that they import, as one file (`bundle.py`)
 BUNDLES = (
     "widget/widget.js",
     "widget/page.js",
@@ -38,7 +38,10 @@ BUNDLES = (
 
 
 def asset(folder: Path, name: str) -> tuple[bytes, bytes]:
-    """The file *name* of *folder*, as it is and gzipped. Raises `FileNotFoundError`."""
+    """The bytes of *name* in *folder* as browsers get them: plain, and gzipped.
+
+    Raises `FileNotFoundError` where *folder* has no such file.
+    """
     try:
         path = (folder / name).resolve()
         found = folder in path.parents and path.is_file()
@@ -63,9 +66,10 @@ def _read(path: Path, changed: int, whole: str = "") -> tuple[bytes, bytes]:
 
 
 def send(folder: Path, name: str) -> Response:
-    """*name* of *folder*, packed where the browser takes it so, or 304 where it has it already.
+    """*name* of *folder*, gzipped where the browser accepts that; 304 where it has it already.
 
-    For pages of any origin: modules of another one need the header.
+    404 in JSON where there is no such file. Pages of any origin may read it: a browser runs a
+    module of another origin only with `Access-Control-Allow-Origin`.
     """
     try:
         plain, packed = asset(folder, name)

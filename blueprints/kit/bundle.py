@@ -1,11 +1,11 @@
 """A module and all that it imports, as one: what a visitor's browser asks for in one go.
 
-Many small modules would be as many questions, one behind the other, each of which may get
-no answer (and a browser does not ask again for what a module imports); packed one by one
-they are a fifth larger. Their lines stand in one scope, in the order in which a browser would
-run them; one whose names are already something else's is in a scope of its own. Only the few
-forms of import and export that our own modules use are known here, one a line; of any other it
-is said.
+Many small modules would be as many requests, one after the other. Each of them may fail, and a
+browser does not ask again for a module that another one imports. Gzipped one by one, they are a
+fifth larger. The modules stand in one scope, in the order in which a browser would run them; a
+module that declares a name which another one has already declared gets a scope of its own. Only
+the few forms of import and export that our modules use are known here, each on one line; any
+other raises `ValueError`.
 """
 
 from __future__ import annotations
@@ -66,10 +66,10 @@ class _Module:
             self.needs.append(other)
 
     def joined(self, taken: set[str]) -> str:
-        """Its lines, for a scope in which the names *taken* mean something else: its own are added.
+        """The module's code for a scope that has the names *taken* already; adds its own to them.
 
-        If that would be two things under one name, it is a function that is run at once, and only
-        what it exports gets out.
+        If it declares a name of *taken*, its code becomes a function that runs at once, and only
+        what it exports enters the scope.
         """
         body = "\n".join(self.lines)
         if not self.declared & taken:

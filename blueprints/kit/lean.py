@@ -1,10 +1,10 @@
 """What browsers get of scripts and sheets: without what only readers need.
 
-Comments and indentation go, and in scripts the spaces round signs and the ends of lines that go
-on. In a bundle the private names of classes (`#visit`) and the constants of modules (`NEAR`),
-which nothing outside can see, become short ones. Line by line and with no knowledge of the
-language beyond that: a line that might be read in two ways (with a regular expression, perhaps)
-stays as it was written, and so does all of a text over several lines (a sheet in a script).
+`lean` removes comments and indentation, and in scripts the spaces round signs and the line breaks
+inside of statements. In a bundle it shortens the private names of classes (`#visit`) and the
+constants of modules (`NEAR`), which no other file can see. It goes line by line and knows no more
+of the language than that: a line that might be read in two ways (with a regular expression, for
+instance) stays as it was written, and so does a text over several lines (a sheet in a script).
 """
 
 from __future__ import annotations
@@ -31,7 +31,11 @@ _PRIVATE = re.compile(r"(?<=\.)#\w+|#\w+(?= in )|^(?:async |get |set |static )*#
 
 
 def lean(text: str, *, script: bool = False, sheet: bool = False, bundle: bool = False) -> str:
-    """*text* as browsers get it; *script*, *sheet*: what it is; *bundle*: all of a program."""
+    """*text* as browsers get it; it does the same as before.
+
+    *script* or *sheet* says what it is; *bundle*: nothing outside of *text* uses its private names
+    and its constants, but for what it exports.
+    """
     done = "".join(f"{line}\n" for line, _ in _lines(text))
     if bundle:
         done = _shortened(done)
@@ -66,7 +70,7 @@ def _code(line: str) -> str:
 
 
 def _squeezed(code: str) -> str:
-    """*code*, one line, without the spaces round signs, and without its end where it goes on."""
+    """*code*, one line, without the spaces round signs; a line break only where it is needed."""
     pieces = _STRING.split(code)  # every other one is a string
     if any(sign in piece for piece in pieces[::2] for sign in "/`'\"") or any(map(_is_odd, pieces)):
         return f"{code}\n"
@@ -76,7 +80,7 @@ def _squeezed(code: str) -> str:
 
 
 def _is_odd(piece: str) -> bool:
-    """Whether *piece* begins a value in a template that ends elsewhere: there is another in it."""
+    """Whether *piece* begins a `${…}` of a template that ends elsewhere: a template is inside."""
     return piece.startswith("`") and piece.count("${") != piece.count("}")
 
 

@@ -349,9 +349,9 @@ class Desk(Protocol):
     ) -> None:
         """Match *user* or queue it. Nothing happens while it is served or queued already.
 
-        But for *question* and *page*, which are for those who look at the queue: of a
-        queued user they take the place of former ones. None, or an empty page: it stays.
-        The question is forgotten when the user leaves the queue.
+        *question* and *page* are for waiters who look at the queue. Those of a user who is
+        queued already are replaced; None, or an empty page, leaves the former one. The
+        desk forgets the question when the user leaves the queue.
 
         *ticket* is a place that it had before, as `ticket` told; it is void once
         its subject has been served or has left the queue. *talk* is the
@@ -371,7 +371,10 @@ class Desk(Protocol):
         """*waiter* takes users, up to *capacity* at once. Twice is harmless."""
 
     def unready(self, waiter: str, capacity: int | None = None) -> None:
-        """*waiter* keeps its users and is sent no more. It may `take` some, up to *capacity*."""
+        """*waiter* keeps its users and gets no others, but may `take` some, up to *capacity*.
+
+        Without *capacity*, the former one stays.
+        """
 
     def capacity(self, waiter: str) -> int:
         """How many users *waiter* takes at once."""
