@@ -164,6 +164,12 @@ def test_the_box_grows_with_its_text(page: Page) -> None:
     two = box.bounding_box()
     assert two
     assert two["height"] == 64
+    box.press("Enter")
+    expect(page.get_by_role("button", name="Leave the line")).to_be_visible()
+    sent = box.bounding_box()
+    assert sent
+    assert sent["height"] == 40  # WebKit went on with the text that was sent
+    page.get_by_role("button", name="Leave the line").click()
     assert "field-sizing" not in (STATIC / "panel.css").read_text()  # which not all browsers have
 
 

@@ -67,6 +67,7 @@ export class Composer {
 
   show() {
     this.#field.dataset.text = this.text;
+    this.#field.style.setProperty("--text", JSON.stringify(this.text)); // or Safari goes on with the old text
     const over = excess(this.text.trim(), this.#on.most());
     this.#send.disabled = Boolean(over) || !this.text.trim();
     this.box.setAttribute("aria-invalid", Boolean(over));
