@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
@@ -290,3 +291,23 @@ def test_without_scripts_the_page_says_what_it_needs(
     said = page.locator("noscript p")
     expect(said).to_contain_text("This page needs JavaScript.")
     expect(said).to_contain_text("此页面需要 JavaScript。")
+
+
+def test_scripts_that_do_not_come_are_told_of(
+    bystander: LiveServer, visit: Visit, axe: Axe, screenshot: Screenshot
+) -> None:
+    address = f"{bystander.url}/waiter"
+    page = visit("about:blank", expected=("ERR_FAILED",), house=urlsplit(address).netloc)
+    page.route("**/main.js", lambda route: route.abort())
+    page.goto(address)
+    said = page.get_by_text("The console cannot be loaded.")
+    expect(said).to_be_hidden()
+    page.evaluate("document.getAnimations().forEach((one) => one.finish())")
+    expect(said).to_be_visible()
+    expect(said).to_contain_text("请重新加载此页面。")
+    screenshot(page, "console-not-loaded")
+    axe(page)
+    page.unroute("**/main.js")
+    page.reload()
+    expect(page.get_by_role("heading", name="Console")).to_be_visible()
+    expect(said).to_have_count(0)

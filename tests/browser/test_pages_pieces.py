@@ -163,7 +163,7 @@ def test_the_log_comes_by_itself_when_it_did_not(site: Site, failure: str) -> No
     panel = page.get_by_role("dialog")
     expect(panel.get_by_text("The chat cannot be loaded.")).to_be_visible()
     page.unroute("**/log.js*")
-    page.clock.run_for(6000)
+    page.clock.run_for(2500)
     expect_texts(page, ["You: Hello?"])
     expect(panel.get_by_role("alert")).to_be_hidden()
     panel.get_by_role("button", name="Leave the line").click()

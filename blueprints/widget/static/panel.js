@@ -9,7 +9,7 @@ import { Start } from "./start.js";
 import { Visit } from "./visit.js";
 
 const OFFERED = 3; // conversations that the first screen names
-const AGAIN = 5000; // ms before what did not come is asked for again
+const AGAIN = 2000; // ms before what did not come is asked for again
 const PHONE = matchMedia("(max-width: 480px)");
 const TOUCH = matchMedia("(pointer: coarse)");
 
