@@ -95,7 +95,7 @@ export class Desk {
     for (const key of ["mine", "fresh", "selected"]) tab.remove(key);
   }
 
-  /** Go, without a word to anybody. */
+  /** Stop the client; the server is not told, so the chats go on. */
   close() {
     this.#stop();
     this.client.stop({ leave: false });

@@ -148,7 +148,7 @@ export class ChatClient {
     return this.chats.get("") ?? this.chats.get(this.#current) ?? null;
   }
 
-  /** User: a waiter is wished for, or there. */
+  /** User: whether it waits for a waiter or has one. */
   get wanted() {
     return this.#role === "user" && this.#want !== null;
   }
@@ -335,7 +335,7 @@ export class ChatClient {
     else if (this.#role === "user") this.#setPhase("idle");
   }
 
-  /** The server has said all that it knows of the chats *resumed*. */
+  /** End those of *resumed* that the server knows no more; it has answered for all of them by now. */
   #takeStock(resumed) {
     const want = this.#want;
     for (const chat of resumed) {
@@ -348,7 +348,7 @@ export class ChatClient {
     if (this.phase !== "served" && (this.wanted || this.#isOpen)) this.#join();
   }
 
-  /** What was true of a connection is not. */
+  /** Forget of each chat what held for the lost connection only. */
   #dropped() {
     for (const chat of this.chats.values()) {
       chat._met = chat._here = chat._paged = chat._asking = chat._doubtful = chat.typing = false;
@@ -478,7 +478,7 @@ export class ChatClient {
     return Array.from(words).slice(0, QUESTION).join("") || undefined;
   }
 
-  /** What waits in the queue is another. */
+  /** Tell the queue that the first words of the question have changed. */
   #askAgain() {
     if (this.phase === "queued" && this.#connection.isOnline) this.#join();
   }
@@ -520,7 +520,7 @@ export class ChatClient {
     this.#events.emit("duty", duty);
   }
 
-  /** All that leaving means on this side. */
+  /** Forget the wish, the duty and the ticket, and end all chats: the part of leaving on this side. */
   #depart() {
     this.#decide(null);
     this.duty = null;
@@ -573,7 +573,7 @@ export class ChatClient {
     return early;
   }
 
-  /** Whether it matters after a reload, or on another connection. */
+  /** Whether *chat* is needed after a reload, or on another connection. */
   #isKept(chat) {
     const { state, conversation, _leaving: leaving } = chat;
     return state === "open" || leaving || conversation === this.#current || this.#outbox.of(chat).length > 0;
@@ -622,7 +622,7 @@ export class ChatClient {
     this.#setPhase("served");
   }
 
-  /** Something speaks against being served: unless the server says what goes on, *chat* is over. */
+  /** *chat* may be over: end it unless the server says that it goes on before it answers `catchUp`. */
   #doubt(chat) {
     chat._met = chat._here = false;
     chat._doubtful = true;
@@ -665,7 +665,7 @@ export class ChatClient {
 
   // ---- storage -----------------------------------------------------------
 
-  /** Whatever is wrong with it, the server will say. */
+  /** Read what is stored. It may be outdated: the server corrects it. */
   #restore() {
     const { at, sub, current, leaving, want, since, ticket, chats } = this.#store.get("state") ?? {};
     this.#sub = sub ?? "";

@@ -52,10 +52,10 @@ export class Connection {
   #shown; // the token
   #refreshed = false;
   #failures = 0;
-  #heard = 0; // when
+  #heard = 0; // when (ms) the server last sent anything
   #overdue = false;
   #probed = false;
-  #doubted; // a timer
+  #doubted; // a timer, at whose end `lost` is told
   #asked = new Map(); // id → a request without an answer
   #count = 0;
 
@@ -83,7 +83,7 @@ export class Connection {
     return this.#running !== null;
   }
 
-  /** Be about to connect, until `stop`; returns a signal of that. */
+  /** Begin; `connect` may follow. Returns a signal that `stop` aborts. */
   begin() {
     this.#running = new AbortController();
     this.#failures = 0;
@@ -92,13 +92,13 @@ export class Connection {
     return signal;
   }
 
-  /** End with or without (*deliberate*) a way back. */
+  /** End; *deliberate*: for good (1000), so that the server does not wait for another connection. */
   stop({ deliberate }) {
     this.#drop(deliberate ? 1000 : ABANDONED);
     this.#quit({ state: "stopped" });
   }
 
-  /** Whatever went before: connect now, if it has begun. */
+  /** Drop the connection that there is, and connect now, if `begin` was called. */
   restart() {
     this.#drop(ABANDONED);
     this.#failures = 0;
@@ -121,14 +121,14 @@ export class Connection {
     }
   }
 
-  /** It is worth nothing: come back on another one. */
+  /** Drop this connection, which is of no use, and come back on another one. */
   abandon(reason) {
     this.#lose(ABANDONED, reason);
   }
 
   // ---- the token -----------------------------------------------------------
 
-  /** False: this *attempt* is over. */
+  /** Fetch the token for *attempt*; false where there is none, or another attempt has begun meanwhile. */
   async #fetchToken(attempt) {
     const token = this.#token;
     try {
@@ -146,7 +146,7 @@ export class Connection {
     }
   }
 
-  /** Show it, and *more* of us; `then()` when we are in. */
+  /** Send `auth` with the token and *more*; `then()` when the server has accepted it. */
   show(more, then) {
     const payload = { token: this.#shown, version: 2, ...more };
     this.ask("auth", payload, (error) => (error ? this.#rejected(error) : this.#welcome(then)));
@@ -276,7 +276,7 @@ export class Connection {
     listen("offline", () => online() || this.#doubt(0));
   }
 
-  /** The page is looked at again, or the network is back. */
+  /** For when the page is looked at again, or the network is back: probe, or connect now. */
   #wake() {
     this.#doubt(STALE);
     if (this.status.state !== "waiting") return;
@@ -289,7 +289,7 @@ export class Connection {
     if (this.isOnline && !this.#probed && isSilent) this.#probe();
   }
 
-  /** An answer is due. */
+  /** The server owes an answer: probe when nothing comes in time. */
   expect() {
     if (this.#overdue || this.#probed || !this.isOnline) return;
     this.#overdue = true;
@@ -311,7 +311,7 @@ export class Connection {
     this.#client.probe();
   }
 
-  /** Something speaks against it. */
+  /** The connection may be lost: `lost` unless `#trust` follows within `MOMENT`. */
   #distrust() {
     this.#doubted ??= this.#env.setTimeout(() => {
       this.lost = true;
@@ -319,7 +319,7 @@ export class Connection {
     }, MOMENT);
   }
 
-  /** It is well, or is not to come back at all. */
+  /** The connection answers, or nobody waits for it any more: it is not `lost`. */
   #trust() {
     this.#env.clearTimeout(this.#doubted);
     this.#doubted = undefined;

@@ -7,7 +7,7 @@ export class Drafts {
   #kept;
   #now;
 
-  /** In *kept*, a `Kept`; *now()* in ms. */
+  /** The drafts are stored in *kept*, a `Kept`; *now()* is the time in ms. */
   constructor(kept, now = Date.now) {
     this.#kept = kept;
     this.#now = now;
@@ -18,7 +18,7 @@ export class Drafts {
     return this.#all().find(([name]) => name === conversation)?.[1].text ?? "";
   }
 
-  /** What other tabs have written stays. */
+  /** Write one draft; those that other tabs have written stay. */
   set(conversation, text) {
     const others = this.#all().filter(([name]) => name !== conversation);
     this.#write(text ? [...others, [conversation, { text, at: this.#now() }]] : others);

@@ -132,7 +132,7 @@ export class Outbox {
     this.#client.emit("receipt", { chat, message });
   }
 
-  /** Nothing is under way any more. */
+  /** The connection is lost: nothing is under way any more. */
   dropped() {
     for (const entry of this.#entries.values()) Object.assign(entry, { sent: false, due: 0, tries: 0 });
   }

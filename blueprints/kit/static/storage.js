@@ -13,8 +13,8 @@ export function browserStorage(name) {
 
 /** JSON values under keys that begin with *prefix*; what cannot be stored is held until the page ends. */
 export class Kept {
-  #held = new Map(); // what storage did not take
-  #seen = new Map(); // what was last in it, should it be closed
+  #held = new Map(); // key → text that storage did not take
+  #seen = new Map(); // key → what storage last had, for when it is forbidden later
   #storage;
   #prefix;
 
@@ -29,7 +29,7 @@ export class Kept {
     return this.#prefix + key;
   }
 
-  /** null: nothing, or what nobody can read. */
+  /** The value under *key*; null where there is none, or no JSON. */
   get(key) {
     try {
       return JSON.parse(this.#held.has(key) ? this.#held.get(key) : this.#look(key));
@@ -47,7 +47,7 @@ export class Kept {
     return this.#seen.get(key) ?? null;
   }
 
-  /** undefined: remove it. */
+  /** Store *value* under *key*; undefined removes it. Never throws. */
   set(key, value) {
     const text = value === undefined ? null : toJson(value);
     this.#held.delete(key);
@@ -64,7 +64,7 @@ export class Kept {
     this.set(key);
   }
 
-  /** Everything, also what others keep under keys that begin so. */
+  /** Remove all keys that begin with the prefix, also those that another `Kept` has written. */
   clear() {
     this.#held.clear();
     this.#seen.clear();

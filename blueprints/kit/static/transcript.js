@@ -21,7 +21,7 @@ export class Transcript {
     this.#client = client;
   }
 
-  /** What stands in a frame, or in an entry of a history. */
+  /** A message, without its state, from a frame or from an entry of a history. */
   item({ seq, date, from, payload, client_id: id, author }) {
     const own = from === this.#connection.uuid || id !== undefined;
     return { seq, date, id, text: payload.message ?? "", own, author };
@@ -74,7 +74,7 @@ export class Transcript {
 
   // ---- what is missing -----------------------------------------------------
 
-  /** What was missed. */
+  /** Take in the page of messages that the server sends of a resumed chat. */
   page({ conversation, messages, complete, state, reason, last_seq: last }) {
     const chat = this.#client.chat(conversation);
     chat._paged = true;
@@ -92,7 +92,7 @@ export class Transcript {
     }
   }
 
-  /** What the history knows; what it leaves out, nobody does. */
+  /** Take in *messages* of the history. Numbers between them that it does not have exist nowhere. */
   #bring(chat, messages) {
     for (const message of messages) {
       chat.lastSeq = Math.max(chat.lastSeq, message.seq - 1);
@@ -100,7 +100,7 @@ export class Transcript {
     }
   }
 
-  /** Ask for all after the last. */
+  /** Fetch all messages after the last one here; `then()` when they are here. */
   catchUp(chat, then) {
     const { conversation, lastSeq: after } = chat;
     chat._asking = true;
