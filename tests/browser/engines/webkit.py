@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import os
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn, cast
@@ -46,6 +48,12 @@ toolbar *, headerbar *, entry, button {
 """
 #: options of `new_context` that change nothing here: a picture is as sharp as the screen
 LEFT_OUT = {"device_scale_factor"}
+
+
+@functools.cache
+def locales() -> frozenset[str]:
+    """The system's, of which WebKit takes its languages."""
+    return frozenset(subprocess.check_output(["locale", "-a"], text=True).split())
 
 
 def waited(look: Callable[[], Any], what: str) -> Any:
@@ -184,14 +192,15 @@ class WebKitPage:
     # ---- what is on it ----
 
     def evaluate(self, expression: str, arg: Any = None) -> Any:
-        body = f"const it = (\n{expression.strip().rstrip(';')}\n);"
+        value = expression.strip().rstrip(";") or "undefined"
+        body = f"const it = (\n{value}\n);"
         return self.run(f"{body} return typeof it === 'function' ? it(arguments[0]) : it;", arg)
 
     def wait_for_timeout(self, milliseconds: float) -> None:
         time.sleep(milliseconds / 1000)
 
     def wait_for_url(self, url: str, **options: Any) -> None:
-        waited(lambda: self.url == url, url)
+        waited(lambda: fnmatchcase(self.url, url), url)
 
     def content(self) -> str:
         return str(self.session.get("/source"))
@@ -260,6 +269,8 @@ class WebKitContext:
         if zone := options.pop("timezone_id", None):
             arguments.append(f"--time-zone={zone}")
         language = options.pop("locale", "en-US").replace("-", "_")
+        if language != "en_US" and f"{language}.utf8" not in locales():
+            lacking("WebKit", f"speak {language} where the system has no such locale")
         for name in options.keys() - LEFT_OUT:
             lacking("WebKit", f"make a session with {name}")
         port = free_port()
