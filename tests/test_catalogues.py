@@ -40,7 +40,7 @@ FORMS: dict[str, dict[str, set[int]]] = {
 
 #: texts that are asked for by the beginning of their key, and what may follow
 BUILT = {
-    "line": ["connecting", "online", "waiting", "ended", "stopped"],
+    "connection": ["connecting", "online", "waiting", "ended", "stopped"],
     "over": ["left", "ended", "lost"],
     "take": ["no_such_user", "full", "forbidden"],
     "lost": ["1012", "1013", "4408", "4413"],

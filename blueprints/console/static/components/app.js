@@ -93,7 +93,7 @@ export class App extends Component {
     const state = lost ? "waiting" : status.state;
     const quiet = !alerts.settings.enabled || !alerts.audible;
     return html`
-      <p class="state ${state}" role="status">${t(`line_${state}`)}</p>
+      <p class="state ${state}" role="status">${t(`connection_${state}`)}</p>
       ${desk.client.me && html`<${Face} person=${desk.client.me} />`}
       <p class="me" dir="auto">${desk.client.me?.name || desk.client.me?.sub}</p>
       <div class="tools" role="toolbar" aria-label=${t("tools")}>

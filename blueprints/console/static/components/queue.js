@@ -11,12 +11,12 @@ const FEW = 3; // who have room in any window
 export const Queue = ({ desk }) => {
   const { length, since, visitors } = desk.queue;
   return html`
-    <section class="queue ${visitors?.length > FEW ? "long" : ""}" aria-label=${t("line")}>
+    <section class="queue ${visitors?.length > FEW ? "long" : ""}" aria-label=${t("queue")}>
       <div class="sum">
-        <h2>${t("line")}</h2>
+        <h2>${t("queue")}</h2>
         <p role="status">
           ${length === null && html`<i class="bone short"></i><span class="unseen">${t("not_known_yet")}</span>`}
-          ${length === 0 && t("line_empty")}
+          ${length === 0 && t("queue_empty")}
           ${length > 0 && html`<b>${t("visitors", { n: length })}</b>`}
         </p>
         ${length > 0 && since && html`
