@@ -454,7 +454,9 @@ def shape(page: Page) -> dict[str, Any]:
             const style = getComputedStyle(one);
             const names = ["display", "color", "fontFamily", "fontSize", "opacity", "position",
               "float", "backgroundColor"];
-            return [x, y, width, height, ...names.map((name) => style[name])];
+            // WebKit has two names for its usual font
+            const looks = names.map((name) => style[name].replace("-webkit-standard", "serif"));
+            return [x, y, width, height, ...looks];
           };
           const parts = [".launcher", ".panel", ".head", "textarea", ".send", ".bubble", ".meta"];
           const looks = parts.map((part) => [part, look(root.querySelector(part))]);
