@@ -1,7 +1,7 @@
 // Where the words that a waiter looks for stand in a text.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { marked } from "../../blueprints/console/static/found.js";
+import { marked, plain } from "../../blueprints/console/static/found.js";
 
 const shown = (text, query) => marked(text, query).map(({ text: part, isHit }) => (isHit ? `[${part}]` : part)).join("");
 
@@ -18,3 +18,10 @@ for (const [text, query, expected] of [
 ]) {
   test(`${query} in ${text}`, () => assert.equal(shown(text, query), expected));
 }
+
+test("names are found without case and accents", () => {
+  assert.ok(plain("Zoë MÜLLER").includes(plain("zoe mull")));
+  assert.ok(plain("Zoë").includes(plain("ZOË")));
+  assert.ok(plain("김영희").includes(plain("영희")));
+  assert.ok(!plain("Zoë").includes(plain("zoa")));
+});

@@ -17,6 +17,9 @@ export function marked(text, query) {
   return pieces(letters, hits);
 }
 
+/** *text* as names are compared: without case and accents. */
+export const plain = (text) => text.normalize("NFD").replace(/[\u0300-\u036f]/g, "").toLowerCase();
+
 /** Without case and accents, one letter for one. */
 const fold = (letter) => [...letter.normalize("NFD")][0].toLowerCase();
 

@@ -3,7 +3,7 @@
 import { composes } from "../../kit/keys.js";
 import { excess } from "../../kit/size.js";
 import { visitorName, when } from "../format.js";
-import { marked } from "../found.js";
+import { marked, plain } from "../found.js";
 import { Component, createRef, html } from "../lib.js";
 import { rich, t } from "../words.js";
 import { Dialog } from "./dialog.js";
@@ -55,10 +55,10 @@ export class Finder extends Component {
   /** What can be chosen: chats by name, then messages, then more of them. */
   #choices() {
     const { words, hits, next } = this.state;
-    const wanted = words.trim().toLowerCase();
+    const wanted = plain(words.trim());
     const chats = this.props.desk.chats
       .map((chat) => ({ conversation: chat.conversation, name: visitorName(chat.peer) }))
-      .filter(({ name }) => name.toLowerCase().includes(wanted));
+      .filter(({ name }) => plain(name).includes(wanted));
     return [
       ...chats.map((chat) => ({ kind: "chat", ...chat })),
       ...hits.map((hit) => ({ kind: "hit", ...hit, name: visitorName(hit) })),
