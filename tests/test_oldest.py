@@ -35,6 +35,7 @@ RULES = {"media", "keyframes", "supports"}
 MEDIA = {
     "min-width", "max-width", "prefers-color-scheme", "prefers-reduced-motion", "forced-colors",
     "hover", "pointer",
+    "scripting",  # Safari 17, Chromium 120: without it, one sentence more where scripts are off
 }  # fmt: skip
 #: properties that one of them lacks
 LACKING = {

@@ -67,7 +67,7 @@ def test_the_console_in_chinese(  # noqa: PLR0915  # it is a story
     looks("door")
     page.goto("about:blank")
     page.goto(link(desk, name="Ada Lovelace"))
-    expect(page.get_by_text(ZH["line_empty"])).to_be_visible()
+    expect(page.get_by_text(ZH["queue_empty"])).to_be_visible()
     looks("away")
     page.get_by_role("button", name=ZH["not_now"]).click()
     page.get_by_role("button", name=ZH["ready"], exact=True).click()

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from testkit import LiveServer
 
 from .conftest import Run, Visit
+from .engines import WHOLE
 from .site import TAG, Site, house, launchers
 from .test_pages_swapped import ROUTED, turn
 from .visitor import ask, close_chat, expect_texts, log, write
@@ -33,7 +34,7 @@ def shop(run: Run, env: dict[str, str]) -> LiveServer:
 
 @pytest.fixture
 def site(visit: Visit, shop: LiveServer) -> Site:
-    site = Site(visit, shop, ("status of 503", "status of 404"))
+    site = Site(visit, shop, ("status of 503", "status of 404", "Back-Forward Cache"))
     site.has("cached", tag(""))
     return site
 
@@ -125,6 +126,24 @@ def test_back_after_signing_out(site: Site, shop: LiveServer, shown: str) -> Non
         ada.hears("disconnected")
         launchers(page).click()
         expect(page.get_by_role("heading", name="How can we help?")).to_be_visible()
+
+
+@pytest.mark.engines(WHOLE)
+@pytest.mark.parametrize("out", [True, False], ids=["signed-out", "signed-in"])
+def test_back_to_a_page_that_the_browser_has_kept(site: Site, shop: LiveServer, out: bool) -> None:
+    with Waiter(shop) as ada:
+        page = talks(site, ada, "ann")
+        page.evaluate("window.kept = true")
+        page.goto(host(site, "/sign-out" if out else "/host.css"))
+        page.go_back(wait_until="commit")
+        assert page.evaluate("window.kept")
+        if out:  # the chat itself ends with the grace period: the browser has cut its connection
+            expect(page.get_by_text(SECRET)).to_have_count(0)
+            expect(launchers(page)).to_have_accessible_name("Open chat")
+            assert SECRET not in kept(page)
+        else:
+            ada.writes("On its way.")
+            expect_texts(page, [f"You: {SECRET}", "On its way."])
 
 
 def test_back_without_signing_out(site: Site, shop: LiveServer) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import JSHandle, Page, expect
@@ -221,42 +221,62 @@ def test_in_a_chat_and_after_it_too(bystander: LiveServer, visit: Visit) -> None
         expect(page.get_by_text(SORRY)).to_be_visible()
 
 
-def test_a_pasted_picture_is_told_of(page: Page) -> None:
-    taken = page.get_by_role("textbox").evaluate(
-        f"""(box) => {{
+def put_in(page: Page, where: str, data: JSHandle) -> bool:
+    """Paste *data* there; whether the browser would still do with it what it does by itself."""
+    own: bool = page.locator(where).evaluate(
+        """(element, data) => {
           const event = new ClipboardEvent("paste",
-            {{ bubbles: true, cancelable: true, composed: true }});
-          Object.defineProperty(event, "clipboardData", {{ value: ({PICTURE})() }});
-          return !box.dispatchEvent(event);
-        }}"""
+            { bubbles: true, cancelable: true, composed: true });
+          Object.defineProperty(event, "clipboardData", { value: data });
+          return element.dispatchEvent(event);
+        }""",
+        data,
     )
-    assert taken
+    return own
+
+
+def transfer(page: Page, kind: str, text: str) -> JSHandle:
+    """What is pasted or dropped, with *text* in it."""
+    return page.evaluate_handle(
+        """([kind, text]) => {
+          const data = new DataTransfer();
+          data.setData(kind, text);
+          return data;
+        }""",
+        [kind, text],
+    )
+
+
+@pytest.mark.parametrize("where", ["textarea", ".start"])
+def test_a_pasted_picture_is_told_of(page: Page, where: str) -> None:
+    assert not put_in(page, where, page.evaluate_handle(PICTURE))
     expect(page.get_by_text(SORRY)).to_be_visible()
 
 
+@pytest.mark.parametrize("give", [put_in, let_fall])
+def test_a_picture_of_a_page_is_told_of(page: Page, give: Callable[..., bool]) -> None:
+    """It comes as markup, without a file."""
+    for where in ("textarea", ".start"):
+        assert not give(page, where, transfer(page, "text/html", "<img src='a.png'>"))
+        expect(page.get_by_text(SORRY)).to_be_visible()
+        page.get_by_role("textbox").press_sequentially("x")
+        expect(page.get_by_text(SORRY)).to_have_count(0)
+
+
 def test_a_pasted_table_is_text_although_it_comes_with_a_picture(page: Page) -> None:
-    taken = page.get_by_role("textbox").evaluate(
-        f"""(box) => {{
-          const data = ({PICTURE})();
-          data.setData("text/plain", "a\\tb");
-          const event = new ClipboardEvent("paste",
-            {{ bubbles: true, cancelable: true, composed: true }});
-          Object.defineProperty(event, "clipboardData", {{ value: data }});
-          return !box.dispatchEvent(event);
-        }}"""
-    )
-    assert not taken
+    data = page.evaluate_handle(PICTURE)
+    data.evaluate("data => data.setData('text/plain', 'a\\tb')")
+    assert put_in(page, "textarea", data)
     expect(page.get_by_text(SORRY)).to_have_count(0)
 
 
-def test_a_dropped_text_goes_into_the_box(page: Page) -> None:
+@pytest.mark.parametrize("give", [put_in, let_fall])
+@pytest.mark.parametrize("kind", ["text/plain", "text/uri-list"])
+def test_text_beside_the_box_goes_into_it(page: Page, kind: str, give: Callable[..., bool]) -> None:
     box = page.get_by_role("textbox")
-    box.fill("Order: ")
-    data = page.evaluate_handle(
-        "() => { const data = new DataTransfer(); data.setData('text/plain', '1042'); return data }"
-    )
-    assert not let_fall(page, ".start", data)
-    expect(box).to_have_value("Order: 1042")
+    box.fill("See: ")
+    assert not give(page, ".start", transfer(page, kind, "https://shop.example/a"))
+    expect(box).to_have_value("See: https://shop.example/a")
 
 
 # ---- emoji -----------------------------------------------------------------

@@ -12,6 +12,8 @@ for (const [text, ...found] of [
   ["「https://shop.example/d」と「https://shop.example/e」", "https://shop.example/d", "https://shop.example/e"],
   ["https://en.wikipedia.org/wiki/Foo_(bar)", "https://en.wikipedia.org/wiki/Foo_(bar)"],
   ["look at (https://en.wikipedia.org/wiki/Foo_(bar)), please", "https://en.wikipedia.org/wiki/Foo_(bar)"],
+  ["-https://x.example/a", "https://x.example/a"],
+  ["one-https://x.example/a www-www.x.example"],
   ["(https://x.example/a_(b)_(c)).", "https://x.example/a_(b)_(c)"],
   ["[https://x.example/a[0]]", "https://x.example/a[0]"],
   ["HTTPS://SHOP.EXAMPLE/x", "HTTPS://SHOP.EXAMPLE/x"],

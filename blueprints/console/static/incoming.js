@@ -3,32 +3,34 @@
  * box in place of the page, with all that was being written; what is pasted beside one is lost.
  */
 
-import { hasFiles, isOfFiles } from "../kit/incoming.js";
+import { hasFiles, lacksText, textOf } from "../kit/incoming.js";
 
 const TEXT_FIELD = "input:not([type=checkbox]), textarea";
 
 const isField = ({ target }) => Boolean(target.closest?.(TEXT_FIELD));
+const isRefused = (data) => hasFiles(data) || lacksText(data);
 const isFree = () => !document.querySelector("dialog[open]");
 
 /** Call *actions*: `text(text)` for what belongs into the box of the chat, `files()` for what nothing is done with. */
 export function receive(actions) {
   addEventListener("dragover", (event) => {
-    if (hasFiles(event.dataTransfer) || !isField(event)) event.preventDefault(); // it is ours to take
+    if (isRefused(event.dataTransfer) || !isField(event)) event.preventDefault(); // it is ours to take
   });
   addEventListener("drop", (event) => {
     const { dataTransfer: data } = event;
-    if (!hasFiles(data) && isField(event)) return;
+    const refused = isRefused(data);
+    if (!refused && isField(event)) return;
     event.preventDefault();
-    if (hasFiles(data)) actions.files();
-    else put(data.getData("text/plain") || data.getData("text/uri-list"));
+    if (refused) actions.files();
+    else put(textOf(data));
   });
   addEventListener("paste", (event) => {
     const { clipboardData: data } = event;
-    if (isOfFiles(data)) {
+    if (lacksText(data)) {
       event.preventDefault();
       actions.files();
     } else if (!isField(event)) {
-      put(data?.getData("text/plain"));
+      put(textOf(data));
     }
   });
 

@@ -1,7 +1,11 @@
-/** What is pasted or dropped. */
+/** What is pasted or dropped: a `DataTransfer`, or nothing. */
 
-/** Whether *data*, a `DataTransfer` or nothing, has files. */
+/** Whether *data* has files. */
 export const hasFiles = (data) => Boolean(data?.types.includes("Files"));
 
-/** Whether *data* has files and no text: a table that is copied is both, text and picture. */
-export const isOfFiles = (data) => hasFiles(data) && !data.getData("text/plain");
+/** The text in *data*; an address that is dragged may come without one. */
+export const textOf = (data) => data?.getData("text/plain") || data?.getData("text/uri-list") || "";
+
+/** Whether *data* has something and no text: files, or a picture of a page. A copied table has text and a picture. */
+export const lacksText = (data) =>
+  Boolean(data?.types.length && !data.types.some((type) => /^text\/(plain|uri-list)$/.test(type)));

@@ -8,7 +8,7 @@ export const REL = "noopener noreferrer";
 const ENDING = "<>\"`«»‹›“”‘’„‚…，。；：！？、（）［］｛｝〔〕〖〗「」『』【】《》〈〉｡､｢｣،؛؟۔।॥։";
 const TURNING = "\\u200b\\u200e\\u200f\\u202a-\\u202e\\u2060-\\u2069";
 const LINK = new RegExp(`\\b(?:https?://|www\\.)(?:(?![,;|]+https?://)[^\\s${ENDING}${TURNING}])+`, "gi");
-const BEFORE = /[\w@./-]$/; // … in the middle of a word, or of another address
+const BEFORE = /[\w@./]-?$/; // … in the middle of a word, or of another address; "-" alone begins an item
 const TRAILING = /(?:&(?:[gl]t|quot|nbsp|apos|#39);|[.,;:!?')\]}–—])$/i;
 const BRACKETS = { ")": "(", "]": "[", "}": "{" };
 

@@ -1,6 +1,6 @@
 /** Where the visitor writes: the box, what is wrong with what is in it, and emoji. */
 
-import { hasFiles, isOfFiles } from "../kit/incoming.js";
+import { hasFiles, lacksText, textOf } from "../kit/incoming.js";
 import { composes } from "../kit/keys.js";
 import { excess } from "../kit/size.js";
 import { element, iconButton } from "./dom.js";
@@ -82,18 +82,24 @@ export class Composer {
       this.#notice = "no_files";
       this.show();
     };
-    frame.addEventListener("paste", (event) => isOfFiles(event.clipboardData) && refuse(event));
+    const isRefused = (data) => hasFiles(data) || lacksText(data);
+    const put = (event, data) => {
+      event.preventDefault();
+      this.insert(textOf(data));
+    };
+    frame.addEventListener("paste", (event) => {
+      const { clipboardData: data, target } = event;
+      if (lacksText(data)) refuse(event);
+      else if (target !== this.box) put(event, data);
+    });
     frame.addEventListener("dragover", (event) => {
-      if (hasFiles(event.dataTransfer) || event.target !== this.box) event.preventDefault(); // it can be dropped
+      const { dataTransfer: data, target } = event;
+      if (isRefused(data) || target !== this.box) event.preventDefault(); // it can be dropped
     });
     frame.addEventListener("drop", (event) => {
       const { dataTransfer: data, target } = event;
-      if (hasFiles(data)) {
-        refuse(event);
-      } else if (target !== this.box) {
-        event.preventDefault();
-        this.insert(data.getData("text/plain"));
-      }
+      if (isRefused(data)) refuse(event);
+      else if (target !== this.box) put(event, data);
     });
   }
 

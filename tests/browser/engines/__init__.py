@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from functools import partial
 
 from playwright.sync_api import Browser, Page, Playwright
 
@@ -25,7 +24,7 @@ ENGINES: dict[str, Launched] = {
 }
 #: the whole Chromium, for what its headless shell does not have: `@pytest.mark.engines(WHOLE)`
 WHOLE = "whole"
-LAUNCHED = ENGINES | {WHOLE: partial(chromium.launched, executable=chromium.WHOLE)}
+LAUNCHED = ENGINES | {WHOLE: chromium.whole}
 
 
 def engine_of(page: Page) -> str:

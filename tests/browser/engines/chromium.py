@@ -1,8 +1,8 @@
 """Debian's Chromium, as every test starts it.
 
 Its headless shell where there is one: the same engine without the browser's own windows, for a
-third of the processor's time. What the shell does not have (notifications) is tried in the whole
-browser, and `CHROMIUM=/usr/bin/chromium` chooses that for all.
+third of the processor's time. What the shell does not have (notifications, pages that are kept
+for *Back*) is tried in the whole browser, and `CHROMIUM=/usr/bin/chromium` chooses that for all.
 """
 
 from __future__ import annotations
@@ -27,8 +27,18 @@ FLAGS = [
 
 
 @contextmanager
-def launched(playwright: Playwright, executable: str = EXECUTABLE) -> Iterator[Browser]:
+def launched(playwright: Playwright) -> Iterator[Browser]:
     """A browser, closed at the end."""
-    browser = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+    browser = playwright.chromium.launch(executable_path=EXECUTABLE, args=FLAGS)
+    yield browser
+    browser.close()
+
+
+@contextmanager
+def whole(playwright: Playwright) -> Iterator[Browser]:
+    """The whole browser, which keeps pages for *Back*: `go_back(wait_until="commit")`."""
+    browser = playwright.chromium.launch(
+        executable_path=WHOLE, args=FLAGS, ignore_default_args=["--disable-back-forward-cache"]
+    )
     yield browser
     browser.close()
