@@ -37,6 +37,7 @@ def test_another_password(with_accounts: LiveServer, visit: Visit, axe: Axe) -> 
     tab = page.context.new_page()  # of the same login
     tab.goto(address)
     expect(tab.get_by_text("Connected", exact=True)).to_be_visible()
+    page.bring_to_front()  # Firefox gives keys to no other
     get_ready(page)
     with Guest(with_accounts, "ann", "Ann") as ann:
         ann.is_served()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from contextlib import ExitStack
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
@@ -109,6 +110,24 @@ def test_one_is_taken_out_of_turn(run: Run, env: dict[str, str], visit: Visit) -
         guests[0].is_served()
         expect(duty(ada, "Away")).to_be_visible()
         expect(waiting(ada)).to_have_count(2)
+
+
+def test_who_is_served_is_not_among_those_who_wait(
+    run: Run, env: dict[str, str], visit: Visit
+) -> None:
+    """Also before the server is asked again who waits."""
+    server = run(env=env)
+    ada = arrived(visit(link(server)))
+    ada.get_by_role("button", name="Fewer chats at once").click(click_count=4)
+    with Guest(server, "ann", "Ann") as ann, Guest(server, "bob", "Bob"):
+        expect(waiting(ada)).to_have_count(2)
+        ada.clock.install()
+        ada.clock.pause_at(datetime.now() + timedelta(seconds=1))
+        ada.get_by_role("button", name="Ready", exact=True).click()
+        ann.is_served()
+        expect(chat(ada, "Ann")).to_be_visible()
+        expect(waiting(ada)).to_have_count(1)
+        expect(waiting(ada)).to_contain_text("Bob")
 
 
 def test_where_everybody_is_served_in_turn(run: Run, env: dict[str, str], visit: Visit) -> None:

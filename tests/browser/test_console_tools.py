@@ -220,6 +220,7 @@ def test_earlier_conversations(desk: LiveServer, visit: Visit) -> None:
 
 
 @pytest.mark.engines(WHOLE)
+@pytest.mark.usefixtures("heard")
 def test_sounds_and_notifications(desk: LiveServer, visit: Visit) -> None:
     """For who joins the line, for a chat, for a message: each as it is wished."""
     page = visit(link(desk), permissions=["notifications"])
@@ -263,6 +264,7 @@ def test_sounds_and_notifications(desk: LiveServer, visit: Visit) -> None:
 
 
 @pytest.mark.engines(WHOLE)
+@pytest.mark.usefixtures("heard")
 def test_a_click_on_a_notification_opens_the_chat(desk: LiveServer, visit: Visit) -> None:
     page = visit(link(desk), permissions=["notifications"])
     page.add_init_script(EAR)
@@ -281,6 +283,7 @@ def test_a_click_on_a_notification_opens_the_chat(desk: LiveServer, visit: Visit
 
 
 @pytest.mark.engines(WHOLE)
+@pytest.mark.usefixtures("heard")
 def test_of_two_tabs_one_calls(desk: LiveServer, visit: Visit) -> None:
     first = visit(link(desk), permissions=["notifications"])
     first.context.add_init_script(EAR)

@@ -169,6 +169,7 @@ def test_the_log_comes_by_itself_when_it_did_not(site: Site, failure: str) -> No
     panel.get_by_role("button", name="Leave the line").click()
 
 
+@pytest.mark.usefixtures("heard")
 def test_a_sound_that_did_not_come_comes_with_the_next_message(visit: Visit, run: Run) -> None:
     shop = house(run)
     site = Site(visit, shop, EXPECTED)

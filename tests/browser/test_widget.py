@@ -376,6 +376,7 @@ def test_the_panel_cannot_be_loaded(shop: LiveServer, visit: Visit) -> None:
 # ---- several tabs ----------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("heard")
 def test_tabs_agree(shop: LiveServer, visit: Visit) -> None:
     one = visit(f"{shop.url}/")
     two = one.context.new_page()
@@ -769,7 +770,7 @@ ODD = """
 def test_no_value_of_a_host_is_answered_with_an_error_of_our_code(
     shop: LiveServer, visit: Visit
 ) -> None:
-    page = visit(f"{shop.url}/", expected=("status of 404", "WebSocket is closed before"))
+    page = visit(f"{shop.url}/", expected=("status of 404", "WebSocket connection to"))
     page.evaluate("csapp('page', Object.create(null))")
     open_chat(page)
     thrown = page.evaluate(

@@ -238,14 +238,23 @@ export class Desk {
     return this.client.me?.take === true;
   }
 
+  /** Who waits, without those who are served here by now: the server's answer may be older than their chats. */
+  get waiting() {
+    return this.queue.visitors?.filter(({ uuid }) => !this.#isHere(uuid));
+  }
+
+  #isHere(uuid) {
+    return this.open.some(({ peer }) => peer.uuid === uuid);
+  }
+
   /** Serve the visitor *uuid* next, out of turn. */
   async serve(uuid) {
     this.#wanted = uuid;
     try {
       await this.queue.take(uuid);
     } catch (error) {
-      const isHere = this.open.some(({ peer }) => peer.uuid === uuid); // by an answer that was lost
-      if (!isHere) this.complain(t(`take_${error.code}`) || problem(error));
+      // or it is here, by an answer that was lost
+      if (!this.#isHere(uuid)) this.complain(t(`take_${error.code}`) || problem(error));
     }
   }
 

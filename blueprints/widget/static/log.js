@@ -183,6 +183,6 @@ export class Log {
 
 function linked(text) {
   return pieces(text).map(({ text: part, href }) =>
-    href ? element("a", "", part, { href, target: "_blank", rel: REL }) : part,
+    href ? element("a", "", part, { href, target: "_blank", rel: `${REL} nofollow` }) : part,
   );
 }

@@ -194,7 +194,12 @@ class WebKitPage:
     def evaluate(self, expression: str, arg: Any = None) -> Any:
         value = expression.strip().rstrip(";") or "undefined"
         body = f"const it = (\n{value}\n);"
-        return self.run(f"{body} return typeof it === 'function' ? it(arguments[0]) : it;", arg)
+        try:
+            return self.run(f"{body} return typeof it === 'function' ? it(arguments[0]) : it;", arg)
+        except Refused as error:
+            if "Unexpected" not in str(error):
+                raise
+            return self.run(value)  # statements, which have no value
 
     def wait_for_timeout(self, milliseconds: float) -> None:
         time.sleep(milliseconds / 1000)

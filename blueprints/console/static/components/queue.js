@@ -9,7 +9,9 @@ import { LATE, Since } from "./since.js";
 const FEW = 3; // who have room in any window
 
 export const Queue = ({ desk }) => {
-  const { length, since, visitors } = desk.queue;
+  const { length, since } = desk.queue;
+  const visitors = desk.waiting;
+  const more = length - desk.queue.visitors?.length;
   return html`
     <section class="queue ${visitors?.length > FEW ? "long" : ""}" aria-label=${t("queue")}>
       <div class="sum">
@@ -25,7 +27,7 @@ export const Queue = ({ desk }) => {
       ${visitors?.length > 0 && html`
         <ul tabindex="0" aria-label=${t("who_waits")}>
           ${visitors.map((one) => html`<${Waiting} key=${one.uuid} visitor=${one} desk=${desk} />`)}
-          ${length > visitors.length && html`<li class="rest">${t("and_more", { n: length - visitors.length })}</li>`}
+          ${more > 0 && html`<li class="rest">${t("and_more", { n: more })}</li>`}
         </ul>`}
     </section>
   `;
