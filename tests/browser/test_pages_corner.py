@@ -65,7 +65,11 @@ def is_in_the_corner(page: Page, gap: int = 24) -> None:
 
 @pytest.mark.parametrize("trap", TRAPPING)
 @pytest.mark.parametrize("where", ["body", "html", "own"])
-def test_nothing_is_the_window_but_the_window(site: Site, where: str, trap: str) -> None:
+def test_nothing_is_the_window_but_the_window(
+    site: Site, where: str, trap: str, engine: str
+) -> None:
+    if engine == "webkit" and where != "body":
+        pytest.skip("WebKit shows nothing of an element on top of all for which `all` is set")
     element = f"<div style='{TRAPPING[trap]}'><csapp-widget></csapp-widget></div>"
     head = f"<style>{where if where != 'own' else 'i'} {{ {TRAPPING[trap]} }}</style>"
     site.has("one", LONG + (element if where == "own" else "") + TAG, head)
