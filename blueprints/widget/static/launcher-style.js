@@ -72,7 +72,6 @@ export const STYLE = `
     font-weight: 600;
     font-size: 13px;
     line-height: 20px;
-    font-variant-numeric: tabular-nums;
     text-align: center;
   }
   .note {

@@ -22,11 +22,11 @@ function findTag() {
   const named = document.querySelector("[data-csapp]");
   if (named) return [Object.assign(document.createElement("a"), { href: named.dataset.csapp }).href, named];
   const { currentScript: running, scripts } = document;
-  // of the stack only the top; what has no address, as a text that was evaluated, is not where it came from
-  const here = /^(?:Error.*\n)?.*?(https?:[^\s()]+)/.exec(new Error().stack)?.[1].replace(/(:\d+)+$/, "");
+  // of the stack only the top: Firefox says the address with its fragment, Safari without its query; what has no address, as a text that was evaluated, is not where it came from
+  const here = /^(?:Error.*\n)?.*?(https?:[^\s()#]+)/.exec(new Error().stack)?.[1].replace(/(:\d+)+$/, "");
   const tags = [...(running ? [running] : []), ...[...scripts].reverse()].filter(({ src }) => src);
-  const isOurs = ({ src }) => NAME.test(src);
-  const tag = tags.find(({ src }) => src.split("#")[0] === here) ?? (NAME.test(here) ? { src: here, dataset: {} } : tags.find(isOurs));
+  const before = (mark) => tags.find(({ src }) => src.split(mark)[0] === here);
+  const tag = before("#") ?? before("?") ?? (NAME.test(here) ? { src: here, dataset: {} } : tags.find(({ src }) => NAME.test(src)));
   return [tag?.src, tag];
 }
 
