@@ -76,7 +76,8 @@ class Keyboard:
         self._page.act("key", keystrokes(key))
 
     def type(self, text: str) -> None:
-        self._page.act("key", [stroke for one in text for stroke in keystrokes(one)])
+        keys = ["Enter" if one == "\n" else one for one in text]
+        self._page.act("key", [stroke for key in keys for stroke in keystrokes(key)])
 
     def down(self, key: str) -> None:
         self._page.act("key", keystrokes(key)[:1])
