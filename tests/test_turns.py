@@ -51,7 +51,8 @@ def test_the_last_words_come_before_the_goodbye_and_the_place_in_line_after_it(v
         switchboard=SimpleNamespace(catch_up=catch_up, store=None),
     )
     connection: Any = SimpleNamespace(
-        put=lambda data: told.append(json.loads(data[data.index(b"{") :])),
+        # the frame's length may be a brace, too
+        put=lambda data: told.append(json.loads(data[data.index(b'{"') :])),
         tell=None,
         code=None,
         remember=lambda add, tidy: None,
@@ -109,7 +110,7 @@ def test_what_waits_and_was_told_elsewhere_is_left_out():
     turns.do(partial(told.append, b"a frame"))
     (tell,) = begun
     tell()
-    assert [json.loads(data[data.index(b"{") :])["payload"]["message"] for data in told[:2]] == [
+    assert [json.loads(data[data.index(b'{"') :])["payload"]["message"] for data in told[:2]] == [
         "text 3",
         "text 4",
     ]
