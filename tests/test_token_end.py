@@ -91,7 +91,7 @@ class Connection:
         self.sent: list[dict[str, Any]] = []
 
     def put(self, data: bytes) -> None:
-        self.sent.append(json.loads(data[data.index(b"{") :]))
+        self.sent.append(json.loads(data[data.index(b'{"') :]))
 
     tell = put
 

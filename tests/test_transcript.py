@@ -37,7 +37,7 @@ class Reader:
         )
 
     def _put(self, data: bytes) -> None:
-        self.told.append(json.loads(data[data.index(b"{") :]))
+        self.told.append(json.loads(data[data.index(b'{"') :]))
 
 
 class Room:
