@@ -236,11 +236,12 @@ def load(program: str) -> None:
         monkey.patch_all()
     for name in MODULES:
         import_module(name)
-    from blueprints.kit import assets
+    from blueprints.kit.assets import asset
+    from blueprints.kit.bundle import BLUEPRINTS
 
-    for folder in assets.BLUEPRINTS.glob("*/static"):  # read and packed once for all forks
+    for folder in BLUEPRINTS.glob("*/static"):  # read and packed once for all forks
         for path in folder.rglob("*.*s"):
-            assets.asset(folder, str(path.relative_to(folder)))
+            asset(folder, str(path.relative_to(folder)))
 
 
 def run_program(program: str, request: bytes, path: Sequence[str]) -> None:

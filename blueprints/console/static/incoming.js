@@ -3,25 +3,24 @@
  * box in place of the page, with all that was being written; what is pasted beside one is lost.
  */
 
-import { hasFiles, lacksText, textOf } from "../kit/incoming.js";
+import { isUseless, lacksText, textOf } from "../kit/incoming.js";
 
 const TEXT_FIELD = "input:not([type=checkbox]), textarea";
 
 const isField = ({ target }) => Boolean(target.closest?.(TEXT_FIELD));
-const isRefused = (data) => hasFiles(data) || lacksText(data);
 const isFree = () => !document.querySelector("dialog[open]");
 
 /** Call *actions*: `text(text)` for what belongs into the box of the chat, `files()` for what nothing is done with. */
 export function receive(actions) {
   addEventListener("dragover", (event) => {
-    if (isRefused(event.dataTransfer) || !isField(event)) event.preventDefault(); // it is ours to take
+    if (isUseless(event.dataTransfer) || !isField(event)) event.preventDefault(); // it is ours to take
   });
   addEventListener("drop", (event) => {
     const { dataTransfer: data } = event;
-    const refused = isRefused(data);
-    if (!refused && isField(event)) return;
+    const useless = isUseless(data);
+    if (!useless && isField(event)) return;
     event.preventDefault();
-    if (refused) actions.files();
+    if (useless) actions.files();
     else put(textOf(data));
   });
   addEventListener("paste", (event) => {

@@ -1,6 +1,6 @@
 /** Where the visitor writes: the box, what is wrong with what is in it, and emoji. */
 
-import { hasFiles, lacksText, textOf } from "../kit/incoming.js";
+import { isUseless, lacksText, textOf } from "../kit/incoming.js";
 import { composes } from "../kit/keys.js";
 import { excess } from "../kit/size.js";
 import { element, iconButton } from "./dom.js";
@@ -82,7 +82,6 @@ export class Composer {
       this.#notice = "no_files";
       this.show();
     };
-    const isRefused = (data) => hasFiles(data) || lacksText(data);
     const put = (event, data) => {
       event.preventDefault();
       this.insert(textOf(data));
@@ -94,11 +93,11 @@ export class Composer {
     });
     frame.addEventListener("dragover", (event) => {
       const { dataTransfer: data, target } = event;
-      if (isRefused(data) || target !== this.box) event.preventDefault(); // it can be dropped
+      if (isUseless(data) || target !== this.box) event.preventDefault(); // it can be dropped
     });
     frame.addEventListener("drop", (event) => {
       const { dataTransfer: data, target } = event;
-      if (isRefused(data)) refuse(event);
+      if (isUseless(data)) refuse(event);
       else if (target !== this.box) put(event, data);
     });
   }
