@@ -12,6 +12,7 @@ Frame = dict[str, Any]
 class Guest:
     """Has asked for a waiter, in version 2; a context manager that lets the line go.
 
+    It stands in line, or is served, when it is made: who is made first comes first.
     Frames are taken in order: what a method waits for must come, and what
     comes before it is left out.
     """
@@ -29,6 +30,10 @@ class Guest:
         self._server, self._sub, self._name, self._avatar = server, sub, name, avatar
         self._enter()
         self.client.say("connect", {"page": page, **({"question": question} if question else {})})
+        answer = self.client.receive()
+        while answer["type"] not in ("connect_queue", "connect_success", "error"):
+            answer = self.client.receive()
+        self.client.put_back([answer])
 
     def _enter(self) -> None:
         self.client = Client(self._server, "user")

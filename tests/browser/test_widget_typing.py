@@ -133,6 +133,7 @@ def test_what_was_not_sent_can_be_written_anew(bystander: LiveServer, visit: Vis
         write(page, "Hello?")
         ada.meets()
         ada.reads()
+        expect(page.get_by_text("Sent", exact=True)).to_be_visible()
         page.context.set_offline(True)
         write(page, "My number is 12.")
         ada.ends()
