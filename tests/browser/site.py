@@ -120,14 +120,11 @@ def launchers(page: Page) -> Locator:
 
 def corner(page: Page) -> list[int]:
     """How far the launcher is from the right and the lower edge of the window."""
-    found: list[int] = page.locator("csapp-widget .launcher").evaluate(
-        """one => {
-          const { right, bottom } = one.getBoundingClientRect();
-          const { width, height } = visualViewport; // without the page's scrollbars
-          return [width - right, height - bottom].map(Math.round);
-        }"""
-    )
-    return found
+    box = page.locator("csapp-widget .launcher").bounding_box()
+    assert box
+    # without the page's scrollbars
+    width, height = page.evaluate("[visualViewport.width, visualViewport.height]")
+    return [round(width - box["x"] - box["width"]), round(height - box["y"] - box["height"])]
 
 
 def focused(page: Page) -> str:

@@ -47,6 +47,8 @@ def test_elements_are_found_by_what_they_are_to_people(page: Page) -> None:
     assert page.get_by_role("listitem").all_inner_texts() == ["One", "Two"]
     assert not page.get_by_role("heading", name="Opened").is_visible()
     expect(page.get_by_role("alert")).to_have_count(0)
+    expect(page).to_have_title("A page")
+    expect(page).not_to_have_url("about:blank")
 
 
 def test_clicks_and_keys_are_a_persons(page: Page) -> None:
@@ -77,6 +79,8 @@ def test_what_is_wrong_is_said(page: Page) -> None:
         expect(page.locator("h1")).not_to_be_visible(timeout=100)
     with pytest.raises(AssertionError, match="expected to be visible"):
         expect(page.get_by_text("Nowhere")).to_be_visible(timeout=100)
+    with pytest.raises(AssertionError, match=r"(?s)title expected to be 'Another'.*A page"):
+        expect(page).to_have_title("Another", timeout=100)
     with pytest.raises(Error, match="too bad"):
         page.evaluate("() => { throw new Error('too bad') }")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -65,11 +67,7 @@ def is_in_the_corner(page: Page, gap: int = 24) -> None:
 
 @pytest.mark.parametrize("trap", TRAPPING)
 @pytest.mark.parametrize("where", ["body", "html", "own"])
-def test_nothing_is_the_window_but_the_window(
-    site: Site, where: str, trap: str, engine: str
-) -> None:
-    if engine == "webkit" and where != "body":
-        pytest.skip("WebKit shows nothing of an element on top of all for which `all` is set")
+def test_nothing_is_the_window_but_the_window(site: Site, where: str, trap: str) -> None:
     element = f"<div style='{TRAPPING[trap]}'><csapp-widget></csapp-widget></div>"
     head = f"<style>{where if where != 'own' else 'i'} {{ {TRAPPING[trap]} }}</style>"
     site.has("one", LONG + (element if where == "own" else "") + TAG, head)
@@ -114,3 +112,22 @@ def test_a_page_that_becomes_such_a_window_later(site: Site) -> None:
     page.evaluate("csapp('open')")
     expect(page.locator("csapp-widget .panel")).to_be_visible()
     assert corner(page) == [24, 24]
+
+
+def test_whoever_writes_meanwhile_goes_on(site: Site) -> None:
+    """The chat is drawn anew then: the focus stays, and what is seen of a long text."""
+    site.has("one", TAG)
+    page = site.goes("one")
+    page.evaluate("csapp('open')")
+    box = page.get_by_role("textbox", name="Your question")
+    expect(box).to_be_focused()
+    box.fill("line\n" * 40)
+    page.keyboard.type("Hel")
+    scrolled = box.evaluate("box => box.scrollTop")
+    assert scrolled > 0
+    page.evaluate("document.documentElement.style.transform = 'translateX(0)'")
+    page.evaluate("dispatchEvent(new Event('resize'))")
+    assert corner(page) == [24, 24]
+    page.keyboard.type("lo")
+    expect(box).to_have_value(re.compile("\nHello$"))
+    assert box.evaluate("box => box.scrollTop") == scrolled

@@ -73,13 +73,23 @@ export class Home {
     if (!other || other === body) focused?.focus({ preventScroll: true });
   }
 
+  /** Not in the corner of the window, but for the width of a scroll bar. */
+  #away() {
+    const { right, bottom } = this.element.getBoundingClientRect();
+    return Math.hypot(right - innerWidth, bottom - innerHeight) > NEAR;
+  }
+
   /** Above all else, where something around us is the window of what is fixed in it. */
   rise() {
-    const { right, bottom } = this.element.getBoundingClientRect();
-    if (Math.hypot(right - innerWidth, bottom - innerHeight) < NEAR) return;
+    const { hidden } = this.element;
+    if (!this.#away()) return;
     try {
       this.element.popover = "manual";
       this.element.showPopover();
+      // WebKit leaves where it is what it has drawn: it draws this anew
+      this.element.hidden = hidden || this.#away();
+      this.#away(); // now
+      this.element.hidden = hidden;
     } catch {
       // it is there already, or the browser has no such place
     }

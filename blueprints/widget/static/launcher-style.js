@@ -10,10 +10,9 @@ export const STYLE = `
     height: 0 !important;
     z-index: var(--csapp-z-index, 2147483000) !important;
   }
-  :host([hidden]) { display: none !important; }
   @media print { :host { display: none !important; } }
   * { box-sizing: border-box; }
-  [hidden] { display: none !important; }
+  :host([hidden]), [hidden] { display: none !important; }
   .csapp {
     --day: initial; /* see panel.css */
     --night: ;

@@ -14,8 +14,8 @@ const SELDOM = 300_000; // … up to this
 const SHEET_END = ".csapp-whole{}"; // the last line of panel.css: a proxy may have cut it
 const BUBBLE =
   "M7 4h10a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-5l-5 4v-4a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" +
-  "M8 10v2h2v-2zM11 10v2h2v-2zM14 10v2h2v-2z";
-const CROSS = "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12l5.6 5.6-1.4 1.4-5.6-5.6L6.4 19 5 17.6l5.6-5.6L5 6.4z";
+  "M8 10v2h2v-2zm3 0v2h2v-2zm3 0v2h2v-2z";
+const CROSS = "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12 19 17.6 17.6 19 12 13.4 6.4 19 5 17.6 10.6 12 5 6.4z";
 /** Another value of these is another page, for the launcher. */
 const OPTIONS = ["position", "theme", "locale", "catalogue", "title", "greeting", "visitor"];
 /** What happens in the chat and is not for the page: see `guard.js`. */

@@ -46,17 +46,25 @@ const elements = finder.querySelectorAll(parsed, document);
 if (strict && elements.length > 1) throw finder.strictModeViolationError(parsed, elements);
 return Promise.resolve((%s)(finder, elements, arg)).then((value) => ({ value }));
 """
+#: where an element is in the window: WebKit's own numbers leave out any `zoom` around it
+PLACE = """(element, box = element.getBoundingClientRect()) => {
+  let zoom = 1;
+  const around = (one) => one.assignedSlot ?? one.parentElement ?? one.getRootNode().host;
+  for (let one = element; one; one = around(one)) zoom *= getComputedStyle(one).zoom;
+  const { x, y, width, height } = box;
+  return { x: x * zoom, y: y * zoom, width: width * zoom, height: height * zoom };
+}"""
 #: what a click or a key needs: an element that is there, seen, enabled and at rest
 ABLE = """async (finder, [element], states) => {
   if (!element) return { not: "there" };
   const state = await finder.checkElementStates(element, states, true);
   if (state) return { not: state.missingState ?? state };
   element.scrollIntoViewIfNeeded();
-  const { x, y, width, height } = element.getClientRects()[0];
+  const { x, y, width, height } = (PLACE)(element, element.getClientRects()[0]);
   const point = { x: Math.floor(x + width / 2), y: Math.floor(y + height / 2) };
   const hit = finder.expectHitTarget(point, finder.retarget(element, "button-link"));
   return hit === "done" ? point : { not: `free of ${hit.hitTargetDescription}` };
-}"""
+}""".replace("PLACE", PLACE)
 FOCUSED = """async (finder, [element]) => {
   if (!element) return { not: "there" };
   finder.focusNode(element);
@@ -100,10 +108,11 @@ def script() -> str:
 
 
 class Frame:
-    """What `Locator` asks; all of it in the page's only frame."""
+    """What `Locator` and `expect(page)` ask; all of it in the page's only frame."""
 
     def __init__(self, page: WebKitPage, api: Any) -> None:
-        self.page = page
+        self.page, self.main_frame = page, self
+        self.context = SimpleNamespace(_options={})
         # a locator's methods run on Playwright's own loop
         self._loop, self._dispatcher_fiber = api._loop, api._dispatcher_fiber
         self._channel = self
@@ -113,6 +122,10 @@ class Frame:
         if isinstance(inner.get("has"), Locator):
             inner["has"] = inner["has"]._impl_obj
         return Locator(cast(Any, Asked(cast(Any, self), selector, **inner)))
+
+    def locator(self, selector: str, **inner: None) -> Asked:
+        """What `expect(page)` holds on to."""
+        return Asked(cast(Any, self), selector)
 
     def look(self, selector: str, do: str, arg: Any = None, *, strict: bool = True) -> Any:
         """What `do(finder, elements, arg)` returns in the page, now."""
@@ -266,8 +279,13 @@ class Frame:
         return {"element": SimpleNamespace(_object=Element(self, selector))}
 
     async def _expect(
-        self, selector: str, expression: str, options: dict[str, Any], title: str | None = None
+        self,
+        selector: str | None,
+        expression: str,
+        options: dict[str, Any],
+        title: str | None = None,
     ) -> dict[str, Any]:
+        selector = selector or ":root"
         is_not = bool(options.get("isNot"))
         asked = {**options, "expression": expression, "isNot": is_not}
         strict = not (expression == "to.have.count" or expression.endswith(".array"))
@@ -292,11 +310,7 @@ class Element:
         return self._frame.look(self._selector, do, arg)
 
     async def bounding_box(self) -> Any:
-        return await self.evaluate(
-            "element => (({ x, y, width, height }) => ({ x, y, width, height }))"
-            "(element.getBoundingClientRect())",
-            None,
-        )
+        return await self.evaluate(f"(element) => ({PLACE})(element)", None)
 
     async def scroll_into_view_if_needed(self, timeout: Any = None) -> None:
         await self.evaluate("element => element.scrollIntoViewIfNeeded()", None)

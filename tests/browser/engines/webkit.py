@@ -23,7 +23,7 @@ from types import SimpleNamespace
 from typing import Any, NoReturn, cast
 
 from playwright._impl.isomorphic import locator_utils as selectors
-from playwright.sync_api import Browser, Locator, Playwright, TimeoutError
+from playwright.sync_api import Browser, Locator, Page, Playwright, TimeoutError
 
 from testkit.ports import free_port
 from testkit.server import PATIENCE
@@ -114,10 +114,15 @@ class WebKitPage:
 
     def __init__(self, context: WebKitContext, handle: str) -> None:
         self.context, self.handle = context, handle
-        self._frame = Frame(self, context.browser.playwright)
+        self._frame = self._impl_obj = Frame(self, context.browser.playwright)
         self.keyboard, self.mouse = Keyboard(self), Mouse(self)
         self.viewport_size: dict[str, int] | None = None
         self.main_frame = self
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:
+        """`expect` takes it for Playwright's, and asks `_impl_obj`."""
+        return Page
 
     # ---- the driver ----
 
