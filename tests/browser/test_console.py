@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Callable
 from contextlib import ExitStack
 from signal import SIGKILL
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
@@ -31,6 +34,7 @@ from .console import (
     unaware,
 )
 from .guest import Guest
+from .until import PAUSE
 
 pytestmark = pytest.mark.browser
 
@@ -180,6 +184,38 @@ def test_more_or_fewer_at_once(desk: LiveServer, visit: Visit) -> None:
         ada.reload()
         expect(ada.get_by_text("2 of 2 chats")).to_be_visible()
         expect(duty(ada, "Ready")).to_be_visible()
+
+
+def test_the_answer_to_a_click_does_not_undo_the_next(desk: LiveServer, visit: Visit) -> None:
+    page = visit("about:blank", house=urlsplit(desk.url).netloc)
+    late: list[Callable[[], None]] = []
+
+    def between(here: WebSocketRoute) -> None:
+        there = here.connect_to_server()
+
+        def pass_on(text: str | bytes) -> None:
+            if json.loads(text)["type"] == "unready" and len(late) < 2:
+                late.append(lambda: here.send(text))
+            else:
+                here.send(text)
+
+        there.on_message(pass_on)
+
+    page.route_web_socket(re.compile("/v1/ws/"), between)
+    page.goto(link(desk))
+    arrived(page)
+    fewer = page.get_by_role("button", name="Fewer chats at once")
+    for left in (4, 3):
+        fewer.click()
+        expect(page.get_by_text(f"0 of {left} chats")).to_be_visible()
+    while len(late) < 2:
+        page.wait_for_timeout(PAUSE)
+    late[0]()  # 4
+    fewer.click()
+    late[1]()  # 3
+    expect(page.get_by_text("0 of 2 chats")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("0 of 2 chats")).to_be_visible()
 
 
 # ---- coming back -----------------------------------------------------------

@@ -330,10 +330,12 @@ export class Desk {
     client.on("status", () => this.#status());
     client.on("duty", () => {
       this.#dutyKnown = true;
-      this.#wishedCapacity = null;
+      // the answer to an earlier click says nothing of the last one
+      if (this.#wishedCapacity === this.client.duty?.capacity) this.#wishedCapacity = null;
       if (this.wished === this.ready) this.wished = null;
     });
     client.on("error", (error) => {
+      this.#wishedCapacity = null; // it may be what was refused
       if (error.code !== "token") this.complain(problem(error)); // that the connection is lost is said anyway
     });
     client.on("chat", ({ chat }) => this.#meet(chat));
