@@ -143,6 +143,7 @@ def test_what_somebody_else_has_changed_is_seen_and_restored(
     expect(dialog.get_by_text("Written by Lin, ")).to_be_visible()
     lin.keyboard.press("Escape")
 
+    ada.bring_to_front()
     ada.keyboard.press("Escape")
     ada.get_by_role("button", name="Canned replies").click()
     dialog = expect_dialog(ada, "Canned replies")

@@ -30,6 +30,8 @@ def preferences(look: dict[str, str]) -> dict[str, str | float | bool]:
         "layout.css.prefers-color-scheme.content-override": int(look["color_scheme"] != "dark"),
         "ui.prefersReducedMotion": int(look["reduced_motion"] == "reduce"),
     }
+    if look.get("scripts") == "off":
+        chosen["javascript.enabled"] = False
     if look["forced_colors"] == "active":
         chosen |= {"ui.useAccessibilityTheme": 1, "browser.display.document_color_use": 2}
     return chosen
@@ -59,6 +61,8 @@ class Firefox:
     def new_context(self, **options: Any) -> BrowserContext:
         """A session, in the Firefox that has its look."""
         look = USUAL | {name: options.pop(name) for name in USUAL if name in options}
+        if options.pop("java_script_enabled", True) is False:
+            look["scripts"] = "off"
         browser = self._started.get(key := tuple(sorted(look.items())))
         if not browser:
             browser = self._started[key] = self._playwright.firefox.launch(
