@@ -194,7 +194,7 @@ def test_the_answer_to_a_click_does_not_undo_the_next(desk: LiveServer, visit: V
         there = here.connect_to_server()
 
         def pass_on(text: str | bytes) -> None:
-            if json.loads(text)["type"] == "unready" and len(late) < 2:
+            if json.loads(text)["type"] == "unready" and len(late) < 3:
                 late.append(lambda: here.send(text))
             else:
                 here.send(text)
@@ -212,8 +212,11 @@ def test_the_answer_to_a_click_does_not_undo_the_next(desk: LiveServer, visit: V
         page.wait_for_timeout(PAUSE)
     late[0]()  # 4
     fewer.click()
+    while len(late) < 3:
+        page.wait_for_timeout(PAUSE)
     late[1]()  # 3
     expect(page.get_by_text("0 of 2 chats")).to_be_visible()
+    late[2]()
     page.reload()
     expect(page.get_by_text("0 of 2 chats")).to_be_visible()
 

@@ -8,7 +8,8 @@ from playwright.sync_api import Page, expect
 from testkit import LiveServer
 
 from .conftest import Run, Visit
-from .engines import WHOLE
+from .engines import WHOLE, engine_of
+from .engines.lacking import lacking
 from .site import TAG, Site, house, launchers
 from .test_pages_swapped import ROUTED, turn
 from .visitor import ask, close_chat, expect_texts, log, write
@@ -136,7 +137,10 @@ def test_back_to_a_page_that_the_browser_has_kept(site: Site, shop: LiveServer, 
         page.evaluate("window.kept = true")
         page.goto(host(site, "/sign-out" if out else "/host.css"))
         page.go_back(wait_until="commit")
-        assert page.evaluate("window.kept")
+        is_kept = page.evaluate("window.kept")
+        if not is_kept and engine_of(page) == "firefox":
+            lacking("Firefox", "keep a page with a connection, or a driven one")
+        assert is_kept
         if out:  # the chat itself ends with the grace period: the browser has cut its connection
             expect(page.get_by_text(SECRET)).to_have_count(0)
             expect(launchers(page)).to_have_accessible_name("Open chat")
