@@ -60,3 +60,24 @@ def test_a_page_before_a_wall_has_no_error_of_a_script(run: Run, visit: Visit) -
     page = visit(f"{home(server)}/login")  # a "status of 401" is all that is heard
     expect(page.get_by_role("heading", name="A shop")).to_be_visible()
     assert page.locator("csapp-widget").count() == 0
+
+
+def test_who_signs_out_behind_a_wall_leaves_nothing_to_read(run: Run, visit: Visit) -> None:
+    """No request reaches the chat from then on: visitor's page and console know all the same."""
+    server = run("tests.hosts.login_wall:closed", prefix=PREFIX)
+    refused = ("status of 401", "WebSocket")
+    ann = visit(f"{home(server)}/enter/ann", expected=refused)
+    ann.goto(f"{home(server)}/")
+    ada = visit(f"{home(server)}/enter/ada", expected=refused)
+    ada.goto(f"{server.url}/waiter")
+    ada.get_by_role("button", name="Ready", exact=True).click()
+    ann.locator("csapp-widget .launcher").click()
+    write(ann, "My secret.")
+    expect(ada.locator(".log")).to_contain_text("My secret.")
+    for page in (ann, ada):
+        page.context.request.get(f"{home(server)}/leave")
+        expect(page.get_by_text("My secret.")).to_have_count(0)
+    expect(ada.get_by_text("You are signed out.")).to_be_visible()
+    kept = ann.evaluate("JSON.stringify([localStorage, sessionStorage])")
+    assert "My secret." not in kept
+    assert "token" not in kept

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Flask, redirect, render_template_string, request, url_for
-from flask_login import LoginManager, UserMixin, current_user, login_user
+from flask import Flask, redirect, render_template_string, request, session, url_for
+from flask_login import LoginManager, UserMixin, current_user, login_user, logout_user
 from werkzeug.wrappers import Response
 
 from csapp import CSApp
@@ -38,7 +38,15 @@ def walled(name: str, *, lets_the_chat_through: bool) -> tuple[Flask, CSApp]:
     @app.get("/enter/<name>")
     def enter(name: str) -> str:
         login_user(load(name))
+        session["user"] = name
         return name
+
+    @app.get("/leave")
+    def leave() -> str:
+        who = session.pop("user")
+        logout_user()
+        chat.revoke(who)
+        return ""
 
     return app, chat
 

@@ -106,7 +106,8 @@ export class Session {
 
   /**
    * The token for the client; where *refresh* says that it was refused, or *renew* that it
-   * runs out soon, another one if there is any. The second refusal says why, and is final.
+   * runs out soon, another one if there is any. The second refusal says why, and is final; whom
+   * the host does not know any more is signed out.
    * Throws `ApiError` where the server cannot say who this is now.
    */
   async fresh({ refresh, renew } = {}) {
@@ -143,7 +144,8 @@ export class Session {
       this.#take(await ask("POST", "v1/waiter/login", { token }));
     } catch (error) {
       if (error.status !== 401) throw error; // it may be known in a moment
-      if (!isRefused && this.#isHosts) this.expel(t("signed_out"));
+      // the host may not let us through to the refusal that would say more
+      if (this.#isHosts) this.expel(t("signed_out"));
     }
   }
 

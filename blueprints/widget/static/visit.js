@@ -270,6 +270,8 @@ export class Visit {
     this.crowded = answer.status === 429;
     // whatever stands before the chat may answer with a page
     const { token, expires_in: life, message } = await answer.json().catch(() => ({}));
+    // signed out, and the host lets nobody else through to us
+    if (asked.refresh && answer.status === 401) this.#widget.reset();
     if (!answer.ok || !token) throw new Error(message ?? `the server answered ${answer.status}`);
     if (forgotten !== this.#forgotten) throw new Error("the visitor has gone"); // and the token is nobody's
     store.set({ token, visitor, renew: Date.now() + life * 500 }); // at half its life
