@@ -10,11 +10,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, cast
 
-from playwright.sync_api import Browser, BrowserContext, Page, Playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Playwright
 
 from .lacking import lacking
 
@@ -64,7 +64,7 @@ class Firefox:
         if options.pop("java_script_enabled", True) is False:
             look["scripts"] = "off"
         browser = self._started.get(key := tuple(sorted(look.items())))
-        if not browser:
+        if not browser or not browser.is_connected():  # or it has crashed
             browser = self._started[key] = self._playwright.firefox.launch(
                 channel="moz-firefox",
                 executable_path=EXECUTABLE,
@@ -77,6 +77,16 @@ class Firefox:
         # It takes these, and nothing happens.
         context.set_offline = lambda offline: lacking("Firefox", "cut connections")  # type: ignore[method-assign]
         context.on("page", _refuse)
+        close = context.close
+
+        def leave(**options: Any) -> None:
+            """Leave the pages first: closed ones may stay connected while the next test begins."""
+            for page in context.pages:
+                with suppress(Error):
+                    page.goto("about:blank")
+            close(**options)
+
+        context.close = leave  # type: ignore[method-assign]
         return context
 
     @property
@@ -90,7 +100,8 @@ class Firefox:
     def close(self) -> None:
         """All of them."""
         for browser in self._started.values():
-            browser.close()
+            with suppress(Error):  # it has crashed
+                browser.close()
 
 
 @contextmanager
