@@ -172,7 +172,9 @@ def test_the_box_grows_with_its_text(bystander: LiveServer, page: Page) -> None:
     assert sent["height"] == 40  # WebKit went on with the text that was sent
     with Waiter(bystander) as ada:  # so nobody is left in line for another test
         ada.meets()
+        assert ada.reads() == "one\ntwo"
         ada.ends()
+        expect(page.get_by_role("button", name="Start a new chat")).to_be_visible()
     assert "field-sizing" not in (STATIC / "panel.css").read_text()  # which not all browsers have
 
 
@@ -215,6 +217,7 @@ def test_in_a_chat_and_after_it_too(bystander: LiveServer, visit: Visit) -> None
     page = ask(visit(f"{bystander.url}/"), "Look at this!")
     with Waiter(bystander) as ada:
         ada.meets()
+        assert ada.reads() == "Look at this!"
         picture = page.evaluate_handle(PICTURE)
         assert not let_fall(page, ".log", picture)
         expect(page.get_by_text(SORRY)).to_be_visible()
