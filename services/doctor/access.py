@@ -145,9 +145,9 @@ def proxies(setup: SetUp) -> Iterator[Finding]:
             most = counted(each, "connection")
             shared = f" without an address, and no bound holds, such as its {most}"
         yield hint(
-            "gunicorn is reached from this machine only, so by a proxy; "
-            f"but CSAPP_TRUSTED_PROXIES is 0: all visitors look like one{shared}",
-            "CSAPP_TRUSTED_PROXIES=1, for each proxy one more",
+            "gunicorn is reached from this machine only. If that is by a proxy: "
+            f"CSAPP_TRUSTED_PROXIES is 0, so all visitors look like one{shared}",
+            "behind a proxy CSAPP_TRUSTED_PROXIES=1, for each proxy one more",
         )
     elif believed and not inside:
         yield hint(

@@ -37,9 +37,12 @@ def test_every_page_of_the_shop(
     assert page.evaluate("document.documentElement.scrollWidth") <= view["viewport"]["width"]
     page.get_by_role("button", name="Ask about it").click()
     expect(page.get_by_role("dialog")).to_be_visible()
-    if engine_of(page) != "firefox":  # version 153 crashes when axe-core looks at this page
-        axe(page)
     screenshot(page, "shop-chat")
+    if engine_of(page) == "firefox":
+        pytest.skip(
+            "Firefox 153 crashes when axe-core looks at this panel; all before it was tried"
+        )
+    axe(page)
 
 
 def test_the_console_has_a_window_of_its_own(demo: LiveServer, visit: Visit) -> None:
