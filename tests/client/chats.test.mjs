@@ -15,6 +15,40 @@ test("each number is shown once", async () => {
   assert.deepEqual(stage.shown, texts(1, 4));
 });
 
+test("an entry of a kind that the client does not know is counted, and not shown", async () => {
+  const event = (seq) => ({ seq, type: "event", from: "", date: "d", payload: { what: "joined", name: "Wim" } });
+  const live = (stage, { type, payload, ...rest }) => stage.say(type, payload, { ...rest, conversation: "c1" });
+  const stage = new Stage();
+  const page = { conversation: "c1", complete: false, state: "open", last_seq: 53 };
+  await stage.serve([item(51), event(52), item(53)]);
+  await stage.say("message_history", { ...page, messages: [item(51), event(52), item(53)] }, { conversation: "c1" });
+  await live(stage, event(54));
+  await stage.hear(55);
+  await live(stage, event(57)); // 56 is missing
+  assert.equal(stage.sent("get_history").length, 1);
+  const missed = [item(56), event(57)];
+  await stage.answer("get_history", "message_history", { conversation: "c1", messages: missed, complete: true });
+  const shown = ["text 51", "text 53", "text 55", "text 56"];
+  assert.deepEqual(stage.shown, shown);
+  const { chat } = stage.client;
+  assert.deepEqual([chat.lastSeq, chat.unread], [57, 4]);
+  stage.client.read();
+  assert.equal(stage.sent("read").at(-1).payload.seq, 57);
+  assert.equal(chat.unread, 0);
+
+  const bring = async (messages) => {
+    const older = stage.client.history();
+    await stage.answer("get_history", "message_history", { conversation: "c1", messages, complete: false });
+    return older;
+  };
+  const brought = await bring([event(49), item(50)]);
+  assert.deepEqual(brought.messages.map(({ text }) => text), ["text 50"]);
+  await bring([event(47), event(48)]);
+  assert.deepEqual(stage.shown, ["text 50", ...shown]);
+  stage.client.history();
+  assert.equal(stage.sent("get_history").at(-1).payload.before, 47);
+});
+
 test("a gap is filled from the history before anything behind it is shown", async () => {
   const stage = new Stage();
   await stage.serve(items(1, 2));

@@ -373,9 +373,12 @@ export class ChatClient {
 
   #take(frame, { request, error }) {
     const { type, payload, conversation, reply_id: reply } = frame;
-    if (!error) this.#on[type]?.(payload, frame, this.chats.get(conversation), request);
+    if (!error) (this.#on[type] ?? this.#entry)(payload, frame, this.chats.get(conversation), request);
     else if (!request) this.#refused(error, reply);
   }
+
+  /** An entry of a kind that is not known here: its number counts. */
+  #entry = (_, frame, chat) => chat && frame.seq && this.#transcript.take(chat, this.#transcript.item(frame));
 
   /** What each frame does; others are left alone. */
   #on = {

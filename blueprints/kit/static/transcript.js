@@ -21,10 +21,10 @@ export class Transcript {
     this.#client = client;
   }
 
-  /** A message, without its state, from a frame or from an entry of a history. */
-  item({ seq, date, from, payload, client_id: id, author }) {
+  /** A message, without its state, from a frame or an item of a history; `text` of other entries is null. */
+  item({ seq, date, from, type, payload, client_id: id, author }) {
     const own = from === this.#connection.uuid || id !== undefined;
-    return { seq, date, id, text: payload.message ?? "", own, author };
+    return { seq, date, id, text: type === "message_text" ? payload.message : null, own, author };
   }
 
   /** The message that *item* stands for: a pending one of ours, which is settled, or a new one. */
@@ -50,6 +50,7 @@ export class Transcript {
     const live = item.seq > chat._newest;
     chat.lastSeq = item.seq;
     chat._newest = Math.max(chat._newest, item.seq);
+    if (item.text === null) return; // of a kind that is not shown here
     const isReceipt = this.#outbox.isPending(chat, item);
     const message = this.#message(chat, item);
     chat._place(message);
@@ -122,11 +123,12 @@ export class Transcript {
     const chat = this.#client.chat(conversation);
     if (!known) chat.state = "ended"; // or it would have been told of, not asked for
     const fits = !chat.lastSeq || end === chat._floor;
-    const messages = payload.messages.map((item) => this.#message(chat, this.item(item)));
-    if (fits && messages.length) {
+    const items = payload.messages.map((item) => this.item(item));
+    const messages = items.filter(({ text }) => text !== null).map((item) => this.#message(chat, item));
+    if (fits && items.length) {
       for (const message of messages) chat._place(message);
-      chat._floor = messages[0].seq;
-      chat.lastSeq = chat._newest = Math.max(chat.lastSeq, messages.at(-1).seq);
+      chat._floor = items[0].seq;
+      chat.lastSeq = chat._newest = Math.max(chat.lastSeq, items.at(-1).seq);
     }
     if (fits && payload.complete) chat._floor = 1;
     chat._count();
