@@ -33,6 +33,12 @@ class Role(StrEnum):
     WAITER = "waiter"
 
 
+#: What a worker can read of what others write: letters, events and stored entries. It grows
+#: with each release that writes something which earlier ones cannot read; such a thing is
+#: written only once all workers of a desk can read it.
+#: 2: entries of other kinds than texts. Earlier workers do not say what they can read: 1.
+READS = 2
+
 #: s between two rounds of places in line (`protocol.md`: at most once a second)
 TELL_PLACES = 1.0
 
@@ -306,6 +312,8 @@ class Figures:
     queue_length: int
     #: s that the first in line has waited
     longest_wait: float
+    #: what all workers of the desk can read (`READS`): during an update some are older
+    reads: int = field(default=READS, compare=False)
 
 
 class Desk(Protocol):

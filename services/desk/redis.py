@@ -247,7 +247,7 @@ class RedisDesk:
             present = letters.names(self._own.present())
         self._joining = True
         try:
-            args = (self._lease, self._generation, present, secrets.token_hex(8))
+            args = (self._lease, self._generation, present, secrets.token_hex(8), port.READS)
             *_, generation, restored, lost = self._run("join", args, self._settle_join)
         finally:
             self._joining = False
@@ -471,8 +471,8 @@ class RedisDesk:
         return self._call("bounds", msgspec.json.encode(asked).decode())
 
     def figures(self) -> Figures:
-        waiters, ready, served, length, wait = self._call("figures")
-        return Figures(waiters, ready, served, length, wait / 1_000_000)
+        waiters, ready, served, length, wait, reads = self._call("figures")
+        return Figures(waiters, ready, served, length, wait / 1_000_000, reads)
 
     def waiting(self, most: int) -> Queue:
         length, *users = self._call("waiting", most)

@@ -21,6 +21,7 @@ from hypothesis.stateful import initialize, invariant, precondition, rule
 from services.bounds import TICKET_LIFETIME
 from services.desk.mailbox import Mailbox
 from services.desk.port import (
+    READS,
     Arrival,
     Chatting,
     Departed,
@@ -715,3 +716,29 @@ def test_nothing_is_kept_of_those_who_have_gone(office: Office, clock: Clock) ->
     time_passes(desk, clock, TICKET_LIFETIME + GRACE)
     assert keys(office, desk) == {"desk", "workers", "box:a"}
     assert office.client.hlen(f"{desk.prefix}desk") < 30
+
+
+def test_figures_tell_what_every_worker_can_read(office: Office, clock: Clock) -> None:
+    new, old = office.hire("new"), office.hire("old")
+    assert new.figures().reads == READS
+    office.client.hdel(f"{old.prefix}desk", "reads:old")  # workers before it do not say it
+    assert new.figures().reads == 1
+    clock.passes(LEASE / 2)
+    new.tick()
+    clock.passes(LEASE / 2 + 1)
+    new.tick()
+    assert new.figures().reads == READS
+
+
+def test_a_desk_that_was_lost_gives_no_number_again(office: Office, clock: Clock) -> None:
+    worker = office.hire("a")
+    users_connect(worker, "Ann", *(f"user {number}" for number in range(20)))
+    before = office.hears(worker)[-1]
+    office.client.delete(*office.client.scan_iter(f"{worker.prefix}*"))
+    clock.passes(1.0)
+    worker.tick()
+    worker.tick()
+    worker.withdraw("Ann")
+    users_connect(worker, "Bob")
+    (after,) = [one for one in office.hears(worker) if one.user == "Bob"]
+    assert after.number > before.number

@@ -1,7 +1,7 @@
 -- A worker takes a lease, with an empty mailbox: a new one, or one that has been out of reach
 -- or given up. Then it tells whom it remembers (`recall`).
 -- ARGV[8] the lease in ms  [9] the generation it has known, or ''  [10] JSON: the UUIDs of those
---         it has sockets of  [11] the name of a new generation
+--         it has sockets of  [11] the name of a new generation  [12] what it can read
 -- Answers: the number of its last letter, where its mailbox begins, the generation, 1 if what
 -- the history remembers has been taken up, and 1 if the desk has lost what the worker knows.
 --
@@ -40,6 +40,7 @@ if not generation then
     generation = ARGV[11]
     call('HSET', DESK, 'run', run, 'generation', generation)
     desk.born = desk.time
+    desk.decided = math.max(desk.decided, wall) -- no number is given again
 end
 local lost = ARGV[9] ~= '' and ARGV[9] ~= generation
 if lost then
@@ -50,7 +51,7 @@ end
 sent = math.max(wall, sent)
 call('ZADD', WORKERS, desk.time + tonumber(ARGV[8]) * 1000, me)
 call('SREM', DYING, me)
-call('HSET', DESK, 'sent:' .. me, text(sent))
+call('HSET', DESK, 'sent:' .. me, text(sent), 'reads:' .. me, ARGV[12])
 call('DEL', PREFIX .. 'box:' .. me)
 local first = call('XADD', PREFIX .. 'box:' .. me, '*', 'f', '', 'n', 0, 'b', '')
 

@@ -21,7 +21,7 @@
 -- and posts the letters of the other workers. A letter is a JSON array of events.
 --
 -- Keys:  desk      hash: the counters below, and sent:WORKER, the number of its last letter;
---                  named: the last conversation's name
+--                  reads:WORKER, what it can read; named: the last conversation's name
 --        p:UUID    hash: a participant          of:WORKER  set: who has sockets there
 --        standing  hash: ROLE:SUBJECT → UUID    workers    zset: leases by their end
 --        line      zset: who waits, by ticket   dying      set: workers that are given up
@@ -724,7 +724,7 @@ end
 -- *worker* is given up: its letters go nowhere, its people are let go of by `tick`.
 local function retire(worker)
     call('ZREM', WORKERS, worker)
-    call('HDEL', DESK, 'sent:' .. worker)
+    call('HDEL', DESK, 'sent:' .. worker, 'reads:' .. worker)
     call('DEL', PREFIX .. 'box:' .. worker, PREFIX .. 'held:' .. worker)
     call('SADD', DYING, worker)
     leases[worker] = false
