@@ -1,10 +1,12 @@
 """What browsers get of scripts and sheets: without what only readers need.
 
-`lean` removes comments and indentation, and in scripts the spaces round signs and the line breaks
-inside of statements. In a bundle it shortens the private names of classes (`#visit`) and the
+`lean` removes comments and indentation, and in scripts the spaces round signs, the line breaks
+inside of statements, and semicolons and commas before a closing bracket; it joins declarations that
+follow one another. In a bundle it shortens the private names of classes (`#visit`, `_met`) and the
 constants of modules (`NEAR`), which no other file can see. It goes line by line and knows no more
 of the language than that: a line that might be read in two ways (with a regular expression, for
-instance) stays as it was written, and so does a text over several lines (a sheet in a script).
+instance) stays as it was written, and so does a text over several lines; but a constant that is one
+(`STYLE`) is a sheet.
 """
 
 from __future__ import annotations
@@ -12,15 +14,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator
+from itertools import groupby
 from string import ascii_lowercase
 
 _BEHIND = re.compile(r" // | /\* .* \*/$")
 _QUOTES = "\"'`"
 
 _STRING = re.compile(r'("(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`)')
-_SIGNS = re.compile(r" ?([=*<>&|?:,;{}()\[\]!]+) ?")
+_SIGNS = re.compile(r" ?([-+*]=|[=*<>&|?:,;{}()\[\]!]+) ?")
 #: between two operands only: `a + +b` is not `a++b`
-_SUMS = re.compile(r"(?<=[\w)\]]) ([+-]) (?=[\w(\[#$])")
+_SUMS = re.compile(r"(?<=[\w)\]]) ([-+*%/]) (?=[\w(\[#$])")
+#: spaces and line breaks that a sheet does not need; after a colon a value may be empty
+_SHEET = re.compile(r": (?!;)|\s*\{\s*|\s*\}\n*|[,;(]\s|\n\)| > ")
+_SHEET_COMMENT = re.compile(r"/\*.*?\*/|^\n", re.DOTALL | re.MULTILINE)
+_SHEET_BEGINS = re.compile(r"(?:export )?const [\w$]+ = `")
 #: a constant of a module, and what a bundle exports
 _CONSTANT = re.compile(r"^const ([A-Z][A-Z_]+) =", re.MULTILINE)
 _SENT = re.compile(r"^export .*$", re.MULTILINE)
@@ -28,6 +35,8 @@ _SENT = re.compile(r"^export .*$", re.MULTILINE)
 _GOES_ON = ("{", "(", "[", ",", ";", "}")
 #: where a private name may stand: behind a dot, before `in`, or where a line of a class begins
 _PRIVATE = re.compile(r"(?<=\.)#\w+|#\w+(?= in )|^(?:async |get |set |static )*#\w+", re.MULTILINE)
+#: one that other modules of the bundle use; not `"_blank"`, which is a text
+_SHARED = re.compile(r"""(?<![\w$"'`#-])_[a-z]\w*""")
 
 
 def lean(text: str, *, script: bool = False, sheet: bool = False, bundle: bool = False) -> str:
@@ -39,11 +48,39 @@ def lean(text: str, *, script: bool = False, sheet: bool = False, bundle: bool =
     done = "".join(f"{line}\n" for line, _ in _lines(text))
     if bundle:
         done = _shortened(done)
-    if sheet:
-        done = re.sub(r"(: )(?!;)|( \{\n)|(, )|(;\n)", lambda found: found[0].strip(), done)
     if script:
-        done = "".join(f"{line}\n" if whole else _squeezed(line) for line, whole in _lines(done))
-    return done
+        return _joined(_lines(done))
+    return _tight(done) if sheet else done
+
+
+def _tight(sheet: str) -> str:
+    """*sheet* without the spaces and line breaks that it does not need."""
+    done = _SHEET.sub(lambda found: found[0].strip(), _SHEET_COMMENT.sub("", sheet))
+    return re.sub(r"(?<!: );\}", "}", done)
+
+
+def _joined(lines: Iterator[tuple[str, bool]]) -> str:
+    """The *lines* of a script as `_lines` has them, squeezed and put behind one another."""
+    pieces: list[str] = []
+    before = ""  # the line before, of which a sign may be taken away
+    for whole, group in groupby(lines, key=lambda line: line[1]):
+        written = [line for line, _ in group]
+        if whole:
+            text = "".join(f"{line}\n" for line in written)
+            pieces.append(_tight(text) if _SHEET_BEGINS.fullmatch(before) else text)
+            before = ""
+            continue
+        for line in written:
+            code = _squeezed(line)
+            last = pieces[-1] if before else ""
+            if code[0] in ")]}" and last.endswith((",", ";" if code[0] == "}" else ",")):
+                pieces[-1] = last[:-1]
+            elif before.startswith("const ") and last.endswith(";") and code.startswith("const "):
+                pieces[-1] = f"{last[:-1]},"
+                code = code.removeprefix("const ")
+            pieces.append(code)
+            before = line
+    return "".join(pieces)
 
 
 def _lines(text: str) -> Iterator[tuple[str, bool]]:
@@ -72,9 +109,11 @@ def _code(line: str) -> str:
 def _squeezed(code: str) -> str:
     """*code*, one line, without the spaces round signs; a line break only where it is needed."""
     pieces = _STRING.split(code)  # every other one is a string
-    if any(sign in piece for piece in pieces[::2] for sign in "/`'\"") or any(map(_is_odd, pieces)):
+    plain = [piece.replace(" / ", "") for piece in pieces[::2]]
+    if any(sign in piece for piece in plain for sign in "/`'\"") or any(map(_is_odd, pieces)):
         return f"{code}\n"
-    pieces[::2] = [_SUMS.sub(r"\1", _SIGNS.sub(r"\1", piece)) for piece in pieces[::2]]
+    signs = [_SIGNS.sub(r"\1", _SUMS.sub(r"\1", piece)) for piece in pieces[::2]]
+    pieces[::2] = [piece.replace(";}", "}") for piece in signs]
     done = "".join(pieces)
     return done if done.endswith(_GOES_ON) else f"{done}\n"
 
@@ -94,6 +133,9 @@ def _shortened(text: str) -> str:
         return before + short[sign + name]
 
     text = _PRIVATE.sub(replace, text)
+    shared = Counter(_SHARED.findall(text))
+    brief = {name: f"_{_letters(at)}" for at, (name, _) in enumerate(shared.most_common())}
+    text = _SHARED.sub(lambda one: brief[one[0]], text)
     sent = " ".join(_SENT.findall(text))
     constants = {name for name in _CONSTANT.findall(text) if not re.search(rf"\b{name}\b", sent)}
     often = Counter(name for name in re.findall(r"\b[A-Z][A-Z_]+\b", text) if name in constants)

@@ -11,6 +11,7 @@ import pytest
 from blueprints.kit import bundle as bundling
 from blueprints.kit.assets import BUNDLES
 from blueprints.kit.bundle import bundle
+from blueprints.kit.lean import lean
 
 MODULES = {
     "face/main": """
@@ -128,8 +129,8 @@ def test_no_module_hides_what_browsers_have_from_the_others(name: str):
 @pytest.mark.parametrize("name", BUNDLES)
 def test_ours_are_understood(name: str, tmp_path: Path):
     assert not [line for line in bundle(name).splitlines() if line.startswith("import ")]
-    (tmp_path / "sent.mjs").write_text(bundle(name))
-    done = subprocess.run(
-        ["node", "--check", str(tmp_path / "sent.mjs")], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+    for text in (bundle(name), lean(bundle(name), script=True, bundle=True)):
+        (tmp_path / "sent.mjs").write_text(text)
+        command = ["node", "--check", str(tmp_path / "sent.mjs")]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr

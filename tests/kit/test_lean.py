@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from pathlib import Path
 
@@ -23,7 +24,19 @@ const sheet = (wide) => `
 const sums = (a, b) => [a + b, a - b, a + +b, a - -b, a+-b, -a];
 const words = (a) => `${a ? `one  =  ${a}` : "no, thanks"} { b : c }`;
 const pattern = /[ ,] = /; // behind
+const ENDS = "a;}b,]"; // it's
+const half = (a) => a / 2;
+const STYLE = `
+  /* why */
+  .wide,
+  .narrow > .b { width: calc(1px + ${half(4)}px) ${half(8)}px; }
+
+  .c {
+    content: "a" / "b";
+  }
+`;
 class One {
+  _shown = "_shown";
   #long = 1;
   static #count = 0;
   get #twice() {
@@ -34,7 +47,17 @@ class One {
   }
   async told() {
     One.#count += 1;
-    return [this.#twice, await this.#later(), One.#count, #long in this, "#long"];
+    const { _shown: shown } = this;
+    const rest = One.#count % 7;
+    if (/;}/.test(ENDS)) {
+      this._shown += "it's"; // it's
+    }
+    const kept = [
+      /a b/.test("a b"), // "it
+      half(One.#count),
+    ];
+    const all = [this.#twice, await this.#later(), One.#count, #long in this, "#long"];
+    return [...all, shown, rest, kept, this._shown];
   }
 }
 const list = [
@@ -46,15 +69,18 @@ const list = [
 new One().told().then((told) => {
   const found = "a = b".search(pattern);
   const said = [url, odd, sheet(true), sums(3, 2), words(1), words(0), found, told, list];
+  said.push(STYLE, ENDS);
   console.log(JSON.stringify(said));
 });
 """
 
 
 def told(text: str, folder: Path) -> list[object]:
-    """What it says; of a sheet only the indentation may have gone."""
+    """What it says; of sheets only white space, comments and the last semicolon may have gone."""
     said: list[object] = json.loads(run(text, folder))
-    said[2] = [line.strip() for line in str(said[2]).splitlines()]
+    for at in (2, -2):
+        sheet = re.sub(r"/\*.*?\*/|(?<! )\s*(?=\n)|\n", "", str(said[at]))
+        said[at] = re.sub(r" *([{}:;,>]) *|^ *", r"\1", sheet).replace(";}", "}")
     return said
 
 
@@ -72,6 +98,11 @@ def test_a_script_does_what_it_did(tmp_path: Path):
     assert told(sent, tmp_path) == told(WRITTEN, tmp_path)
     assert len(sent) < 0.8 * len(WRITTEN)
     assert "#twice" not in sent
+    assert "this._shown" not in sent
+    assert (
+        '.wide,.narrow>.b{width:calc(1px + ${half(4)}px) ${half(8)}px}.c{content:"a" / "b"}`'
+        in sent
+    )
     assert "What it is for" not in sent
 
 
@@ -83,10 +114,21 @@ def test_a_sheet_says_what_it_said():
       --night: ;
       font: 16px "Segoe UI", sans-serif;
     }
+
+    @media print {
+      .a,
+      .b {
+        width: max(
+          1px,
+          2px
+        );
+        --day: ;
+      }
+    }
     """
     assert lean(written, sheet=True) == (
-        ".a > .b,.c :hover{margin:calc(1px + 2px) auto;--night: ;"
-        'font:16px "Segoe UI",sans-serif;}\n'
+        ".a>.b,.c :hover{margin:calc(1px + 2px) auto;--night: ;"
+        'font:16px "Segoe UI",sans-serif}@media print{.a,.b{width:max(1px,2px);--day: ;}}'
     )
 
 
