@@ -209,7 +209,7 @@ class MeasuredDesk:
     def take_events(self) -> list[Event]:
         events = self._desk.take_events()
         for event in events:
-            if type(event) is Matched and event.keeps:  # of several workers one counts it
+            if type(event) is Matched and event.is_recorder:  # of several workers one counts it
                 self._meters.waits.observe(event.waited)
         return events
 

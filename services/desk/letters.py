@@ -55,7 +55,7 @@ def events(letter: bytes) -> list[Event]:
 def _event(kind: str, count: int, keeps: bool, *rest: Any) -> Event:
     *fields, about = rest
     people = tuple(_known(*one) for one in about)
-    head: dict[str, Any] = {"number": count, "keeps": keeps, "people": people}
+    head: dict[str, Any] = {"number": count, "is_recorder": keeps, "people": people}
     match kind:
         case "M":
             user, waiter, waited, talk = fields

@@ -9,7 +9,7 @@ A desk may be shared by several workers (processes). Then each of them hears of
 the decisions that concern it: those about participants whose sockets it holds,
 or was the last to hold. `people` on an event says how the participants are
 known elsewhere, and exactly one of the workers that hear of a decision is to
-write it down (`keeps`).
+write it down (`is_recorder`).
 
 Invariants, which the property test holds every desk to: a waiter never serves
 more users than its capacity; a user never has two waiters; no waiter is free
@@ -24,14 +24,28 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from ..errors import CSAppError
+from .events import (
+    Departed,
+    Event,
+    Known,
+    Matched,
+    Moved,
+    OnDuty,
+    Parted,
+    Queued,
+    Reason,
+    Role,
+    Withdrawn,
+)
+from .standing import Arrival, Chatting, Place, Standing
 
-
-class Role(StrEnum):
-    """Which side of a chat a participant is on."""
-
-    USER = "user"
-    WAITER = "waiter"
-
+#: all that others may know of the desk
+__all__ = [
+    "PLACES_A_ROUND", "READS", "TELL_PLACES",
+    "AddressFull", "Arrival", "Chatting", "Claim", "Departed", "Desk", "DeskUnavailable", "Event",
+    "Face", "Figures", "Known", "Matched", "Moved", "OnDuty", "Parted", "Place", "Queue",
+    "QueueFull", "Queued", "Reason", "Role", "Standing", "WaiterFull", "Waiting", "Withdrawn",
+]  # fmt: skip
 
 #: What a worker can read of what others write: letters, events and stored entries. It grows
 #: with each release that writes something which earlier ones cannot read; such a thing is
@@ -39,7 +53,7 @@ class Role(StrEnum):
 #: 2: entries of other kinds than texts. Earlier workers do not say what they can read: 1.
 READS = 2
 
-#: s between two rounds of places in line (`protocol.md`: at most once a second)
+#: s between two rounds of positions in the queue (`protocol.md`: at most once a second)
 TELL_PLACES = 1.0
 
 #: places told in one round. The foremost are always told; further back a change
@@ -61,7 +75,7 @@ class Claim(StrEnum):
 
 
 class QueueFull(CSAppError):
-    """The line has reached its bound; nothing has changed."""
+    """The queue has reached its bound; nothing has changed."""
 
 
 class AddressFull(QueueFull):
@@ -77,199 +91,6 @@ class DeskUnavailable(CSAppError):
 
     It recovers by itself; what was decided meanwhile comes as events.
     """
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """A participant as other workers know it."""
-
-    uuid: str
-    role: Role
-    subject: str
-    name: str
-    #: the workers that hold sockets of it; none while it is away
-    workers: tuple[str, ...] = ()
-    #: the address of its picture
-    avatar: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
-    """What all events of a shared desk carry besides; no part of the decision."""
-
-    #: grows with each decision; the same on every worker that hears of it
-    number: int = field(default=0, compare=False)
-    #: of all who hear of it, this worker writes it to the history
-    keeps: bool = field(default=True, compare=False)
-    #: those it is about, as far as they are still there; empty from a desk of one process,
-    #: and on `Queued`
-    people: tuple[Known, ...] = field(default=(), compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Matched(Decision):
-    """*waiter* serves *user* from now on."""
-
-    user: str
-    waiter: str
-    #: s from joining the line to this moment, for the metrics; no part of the decision
-    waited: float = field(default=0.0, compare=False)
-    #: the number of their conversation, as `connect` was given it
-    talk: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Queued(Decision):
-    """*user* waits and has *location* users ahead; sent on entering and on change."""
-
-    user: str
-    location: int
-    #: what it comes back to its place with, as `Desk.ticket` tells
-    ticket: int = field(default=0, compare=False)
-
-
-class Reason(StrEnum):
-    """Why a chat has ended, as version 2 is told (`protocol.md`, `disconnected`)."""
-
-    #: the user has left
-    LEFT = "left"
-    #: the waiter has ended it, or has gone on purpose
-    ENDED = "ended"
-    #: a side was away for too long
-    LOST = "lost"
-    #: nobody who knew it is left
-    UNKNOWN = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Parted(Decision):
-    """The chat of *user* and *waiter* has ended because *gone* left.
-
-    The other side is told; *gone* itself is not. Without a *reason*, *gone* has done it
-    on purpose: `LEFT` or `ENDED`.
-    """
-
-    user: str
-    waiter: str
-    gone: str
-    reason: Reason | None = None
-    #: the user is queued again: for it the conversation goes on
-    requeued: bool = field(default=False, compare=False)
-    #: the number of their conversation
-    talk: int = field(default=0, compare=False)
-
-    def __post_init__(self) -> None:
-        if self.reason is None:
-            reason = Reason.LEFT if self.gone == self.user else Reason.ENDED
-            object.__setattr__(self, "reason", reason)
-
-
-@dataclass(frozen=True, slots=True)
-class Departed(Decision):
-    """*participant* is no more: nothing will come for it or from it."""
-
-    participant: str
-    #: it went on purpose, or it was away for too long
-    reason: Reason = field(default=Reason.LEFT, compare=False)
-    #: the number of the conversation of a user who waited to be served again
-    talk: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Moved(Decision):
-    """Another worker has got the first socket of *participant* there, or lost the last one.
-
-    `people` holds it with the workers that hold sockets of it now. Told to the
-    workers of those it talks with and to its own; never by a desk of one
-    process. A worker without a socket of it may forget what it has of it, as
-    soon as another has one.
-    """
-
-    participant: str
-
-
-@dataclass(frozen=True, slots=True)
-class Withdrawn(Decision):
-    """*user* has left the line by another worker. Only for the others with sockets of it."""
-
-    user: str
-
-
-@dataclass(frozen=True, slots=True)
-class OnDuty(Decision):
-    """*waiter* has got ready or unready by another worker. Only for the others with its sockets."""
-
-    waiter: str
-    ready: bool
-    capacity: int
-
-
-Event = Matched | Queued | Parted | Departed | Moved | Withdrawn | OnDuty
-
-
-@dataclass(frozen=True, slots=True)
-class Chatting:
-    """A chat under way, as seen from one side."""
-
-    other: Known
-    talk: int
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """How a participant stands of whom this worker has known nothing until now."""
-
-    #: with a user's waiter, or a waiter's users in the order in which they were matched
-    chats: tuple[Chatting, ...] = ()
-    #: of a user who is to be served (again): the number of its conversation
-    talk: int = 0
-    #: somebody has served it in this conversation
-    begun: bool = False
-    #: of a user in line: what `Desk.ticket` and `Desk.location` tell; None: it is not in line
-    ticket: int | None = None
-    location: int = 0
-    #: of a waiter
-    ready: bool = False
-    capacity: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Arrival:
-    """The standing of a subject that has just shown its token."""
-
-    #: the participant's UUID: the offered one, or the one it has had all along
-    uuid: str
-    #: it was here already, or away for less than the grace period
-    standing: bool
-    #: how it stood before; None where this worker knows that, or nothing is known
-    place: Place | None = field(default=None, compare=False)
-    #: the other workers that hold sockets of it
-    elsewhere: tuple[str, ...] = field(default=(), compare=False)
-    #: where none does: the other worker that was the last to hold any, and is still there
-    home: str = field(default="", compare=False)
-    #: of the events that wait to be taken, so many were decided before it came
-    earlier: int = field(default=0, compare=False)
-    #: on a shared desk: grows with each arrival, whichever worker it is at
-    came: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """A participant as it was before a restart, absent for now."""
-
-    role: Role
-    subject: str
-    uuid: str
-    name: str = ""
-    #: of a user: the number of its conversation
-    talk: int = 0
-    #: of a user: who served it; None puts it at the front of the line
-    waiter: str | None = None
-    #: of a waiter
-    ready: bool = False
-    capacity: int | None = None
-    #: the address of its picture
-    avatar: str = ""
 
 
 class Waiting(NamedTuple):
@@ -310,7 +131,7 @@ class Figures:
     waiters_ready: int
     users_served: int
     queue_length: int
-    #: s that the first in line has waited
+    #: s that the first in the queue has waited
     longest_wait: float
     #: what all workers of the desk can read (`READS`): during an update some are older
     reads: int = field(default=READS, compare=False)
@@ -421,13 +242,13 @@ class Desk(Protocol):
         """
 
     def tick(self) -> None:
-        """Let time pass: grace periods end, changed places in line are told once a second."""
+        """Let time pass: grace periods end, changed positions are told once a second."""
 
     def take_events(self) -> list[Event]:
         """The decisions since the last call, in order."""
 
     def location(self, user: str) -> int:
-        """The place in line that the queued *user* was last told."""
+        """The position in the queue that the queued *user* was last told."""
 
     def figures(self) -> Figures:
         """How busy the desk is."""

@@ -5,7 +5,7 @@ Rules of this file:
 1. A letter is a hint, the history is the truth: `order.py` delivers by it.
 2. Whoever stores a text tells the other workers. What version 1 misses because
    it moves between them is found out by `handover.py`.
-3. Of all who hear of a decision one writes it down (`keeps`), and writes only
+3. Of all who hear of a decision one writes it down (`is_recorder`), and writes only
    what has changed: others write about the same chat.
 4. Nothing here waits for another worker. Letters to one of them that were
    written in one round of the loop travel together.
@@ -496,12 +496,12 @@ class SharedSwitchboard(Switchboard):
 
     def _keep_match(self, event: Matched, talk: Talk, resumed: bool) -> None:
         # Each that hears of it writes it down: one of them may be killed before.
-        self.writer.amend(talk.record, served=event.keeps)
+        self.writer.amend(talk.record, served=event.is_recorder)
 
     def _keep_parting(self, event: Parted, talk: Talk) -> None:
         if not event.requeued:
             self._end(talk.record, event.reason or "")
-        elif event.keeps:
+        elif event.is_recorder:
             self.writer.amend(talk.record, served=True)
 
     def _save(self, chat: Chat) -> None:

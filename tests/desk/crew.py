@@ -144,7 +144,7 @@ class Crew:
         self._joins[worker] += 1
         for event in desk.take_events():
             assert isinstance(event, Moved | Queued), "the desk is as the worker remembers it"
-            assert not event.keeps
+            assert not event.is_recorder
             self._heard[worker] = event.number
 
     # ---- all the rest --------------------------------------------------
@@ -208,7 +208,7 @@ class Crew:
                 self._heard[worker] = event.number
                 assert decisions.setdefault(event.number, event) == event
                 hearers[event.number].add(worker)
-                kept += [event.number] * event.keeps
+                kept += [event.number] * event.is_recorder
             assert desk.joins == 1 + self._joins[worker], "no letter was missed"
         assert sorted(kept) == sorted(decisions), "one of them writes each decision down"
         in_order = [decisions[number] for number in sorted(decisions)]

@@ -75,7 +75,7 @@ class SharedState:
         self.decided += 1
         own = []
         for number, worker in enumerate(dict.fromkeys(workers)):
-            event = make(number=self.decided, keeps=number == 0)
+            event = make(number=self.decided, is_recorder=number == 0)
             if worker == me:
                 own.append(event)
             elif worker in self.desks:

@@ -1,0 +1,178 @@
+"""What a desk decides: one class for each kind of decision.
+
+A desk of several workers writes its events in Lua (`lua/`) and posts them as
+maps of named fields. These classes declare the names: `letters.py` reads an
+event straight into its class, and `scripts.py` gives the scripts the `tag` of
+each class (`EVENT.matched`). `tests/desk/test_scripts.py` holds each event that
+a script writes to the fields declared here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+from msgspec import Struct
+from msgspec.structs import force_setattr
+
+
+class Role(StrEnum):
+    """Which side of a conversation a participant is on."""
+
+    USER = "user"
+    WAITER = "waiter"
+
+
+class Reason(StrEnum):
+    """Why a conversation has ended, as version 2 is told (docs/reference.md, `disconnected`)."""
+
+    #: the user has left
+    LEFT = "left"
+    #: the waiter has ended it, or has gone on purpose
+    ENDED = "ended"
+    #: a side was away for too long
+    LOST = "lost"
+    #: nobody who knew it is left
+    UNKNOWN = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A participant as other workers know it."""
+
+    uuid: str
+    role: Role
+    subject: str
+    name: str
+    #: the workers that hold sockets of it; none while it is away
+    workers: tuple[str, ...] = ()
+    #: the address of its picture
+    avatar: str = ""
+
+
+class Decision(Struct, frozen=True, kw_only=True, eq=False, tag_field="event"):
+    """What each event of a shared desk carries besides the decision itself.
+
+    Two events are equal when they are the same decision: when the fields that
+    `DECIDED` names are equal.
+    """
+
+    DECIDED: ClassVar[tuple[str, ...]] = ()
+
+    #: grows with each decision; the same on every worker that hears of it
+    number: int = 0
+    #: of all workers that hear of the decision, this one writes it to the history
+    is_recorder: bool = True
+    #: those it is about, as far as they are still there; empty from a desk of one process,
+    #: and on `Queued`
+    people: tuple[Known, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.DECIDED)
+
+    def __hash__(self) -> int:
+        return hash((type(self), *(getattr(self, name) for name in self.DECIDED)))
+
+
+class Matched(Decision, frozen=True, eq=False, tag="matched"):
+    """*waiter* serves *user* from now on."""
+
+    DECIDED = ("user", "waiter")
+
+    user: str
+    waiter: str
+    #: s from joining the queue to this moment, for the metrics
+    waited: float = 0.0
+    #: the number of their conversation, as `connect` was given it
+    talk: int = 0
+
+
+class Queued(Decision, frozen=True, eq=False, tag="queued"):
+    """*user* waits and has *location* users ahead; sent on entering and on change."""
+
+    DECIDED = ("user", "location")
+
+    user: str
+    location: int
+    #: what it comes back to its position with, as `Desk.ticket` tells
+    ticket: int = 0
+
+
+class Parted(Decision, frozen=True, eq=False, tag="parted"):
+    """The conversation of *user* and *waiter* has ended because *gone* left.
+
+    The other side is told; *gone* itself is not. Without a *reason*, *gone* has done it
+    on purpose: `LEFT` or `ENDED`.
+    """
+
+    DECIDED = ("user", "waiter", "gone", "reason")
+
+    user: str
+    waiter: str
+    gone: str
+    reason: Reason | None = None
+    #: the user is queued again: for it the conversation goes on
+    requeued: bool = False
+    #: the number of their conversation
+    talk: int = 0
+
+    def __post_init__(self) -> None:
+        if self.reason is None:
+            reason = Reason.LEFT if self.gone == self.user else Reason.ENDED
+            force_setattr(self, "reason", reason)
+
+
+class Departed(Decision, frozen=True, eq=False, tag="departed"):
+    """*participant* is no more: nothing will come for it or from it."""
+
+    DECIDED = ("participant",)
+
+    participant: str
+    #: it went on purpose, or it was away for too long
+    reason: Reason = Reason.LEFT
+    #: the number of the conversation of a user who waited to be served again
+    talk: int = 0
+
+
+class Moved(Decision, frozen=True, eq=False, tag="moved"):
+    """Another worker has got the first socket of *participant* there, or lost the last one.
+
+    `people` holds it with the workers that hold sockets of it now. Told to the
+    workers of those it talks with and to its own; never by a desk of one
+    process. A worker without a socket of it may forget what it has of it, as
+    soon as another has one.
+    """
+
+    DECIDED = ("participant",)
+
+    participant: str
+
+
+class Withdrawn(Decision, frozen=True, eq=False, tag="withdrawn"):
+    """*user* has left the queue by another worker. Only for the others with sockets of it."""
+
+    DECIDED = ("user",)
+
+    user: str
+
+
+class OnDuty(Decision, frozen=True, eq=False, tag="on_duty"):
+    """*waiter* has got ready or unready by another worker. Only for the others with its sockets."""
+
+    DECIDED = ("waiter", "ready", "capacity")
+
+    waiter: str
+    ready: bool
+    capacity: int
+
+
+Event = Matched | Queued | Parted | Departed | Moved | Withdrawn | OnDuty
+
+#: the class of each event, by the name that it travels under
+KINDS: dict[str, type[Event]] = {
+    str(kind.__struct_config__.tag): kind
+    for kind in (Matched, Queued, Parted, Departed, Moved, Withdrawn, OnDuty)
+}
