@@ -7,15 +7,12 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import wraps
-from typing import Any
 
 import click
 from flask import current_app
 from flask.cli import AppGroup
 
 from services.history.accounts import Account, AccountError, Accounts
-from services.history.port import StoreError
 from services.identity import MAX_SUBJECT
 from services.security_log import Event, security
 from services.settings import MAX_LIFETIME
@@ -25,7 +22,7 @@ from .extension import Extension
 from .hashing import HASHING
 from .login import NO_DATABASE
 
-__all__ = ["accounts", "chat", "told"]
+__all__ = ["accounts", "chat"]
 
 CLOSED = "Live connections are closed within 5 s."
 
@@ -44,19 +41,6 @@ def accounts() -> Accounts:
     """The accounts that the settings name. Raises `StoreError`."""
     extension = _extension()
     return Accounts(extension.store(), HASHING, public=extension.public_passwords)
-
-
-def told(command: Callable[..., None]) -> Callable[..., None]:
-    """Decorator: what goes wrong on purpose is said in one line."""
-
-    @wraps(command)
-    def telling(*args: Any, **options: Any) -> None:
-        try:
-            command(*args, **options)
-        except (AccountError, StoreError) as error:
-            raise click.ClickException(str(error)) from None
-
-    return telling
 
 
 def _password_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -91,7 +75,6 @@ _AVATAR = "The address of the picture that visitors see."
 @click.option("--display-name", default="", help="The name that visitors see; NAME if absent.")
 @click.option("--avatar", default="", help=_AVATAR)
 @_password_options
-@told
 def add(name: str, display_name: str, avatar: str, from_stdin: bool, generate: bool) -> None:
     """Let NAME sign in with a password, which is asked for."""
     here = accounts()
@@ -107,7 +90,6 @@ def add(name: str, display_name: str, avatar: str, from_stdin: bool, generate: b
 @click.argument("name")
 @click.option("--display-name", help="The name that visitors see.")
 @click.option("--avatar", help=f"{_AVATAR} '' for none.")
-@told
 def set_(name: str, display_name: str | None, avatar: str | None) -> None:
     """Show NAME otherwise to visitors, from its next login or token on."""
     if display_name is None and avatar is None:
@@ -119,7 +101,6 @@ def set_(name: str, display_name: str | None, avatar: str | None) -> None:
 
 
 @waiters.command("list")
-@told
 def list_() -> None:
     """Show all accounts."""
     found = accounts().all()
@@ -141,7 +122,6 @@ def _row(account: Account) -> tuple[str, str, str, str]:
 
 @waiters.command()
 @click.argument("name")
-@told
 def disable(name: str) -> None:
     """Let NAME in no more, and sign it out everywhere."""
     account = accounts().disable(name)
@@ -151,7 +131,6 @@ def disable(name: str) -> None:
 
 @waiters.command()
 @click.argument("name")
-@told
 def enable(name: str) -> None:
     """Let NAME sign in again."""
     account = accounts().enable(name)
@@ -162,7 +141,6 @@ def enable(name: str) -> None:
 @waiters.command()
 @click.argument("name")
 @_password_options
-@told
 def password(name: str, from_stdin: bool, generate: bool) -> None:
     """Give NAME another password, which is asked for, and sign it out everywhere."""
     here = accounts()
@@ -179,7 +157,6 @@ def password(name: str, from_stdin: bool, generate: bool) -> None:
 @chat.command()
 @click.option("--sid", help="One login: the `sid` of its token.")
 @click.option("--sub", "subject", help="All that this user id was given until now.")
-@told
 def revoke(sid: str | None, subject: str | None) -> None:
     """Make tokens worthless before they run out."""
     if (sid is None) == (subject is None):
@@ -205,7 +182,6 @@ def revoke(sid: str | None, subject: str | None) -> None:
     is_flag=True,
     help="PostgreSQL: first move older tables into CSAPP_DATABASE_SCHEMA. Stop all servers before.",
 )
-@told
 def migrate(into_schema: bool) -> None:
     """Bring the database's tables up to date."""
     store = _extension().open_store()

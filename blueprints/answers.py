@@ -12,8 +12,6 @@ from typing import Any
 from flask import Response, current_app
 from jinja2 import Environment, Undefined, defaults
 
-from services.wire.codes import ErrorCode
-
 from .extension import Extension
 
 
@@ -22,16 +20,6 @@ def jsonify(*values: Any, **fields: Any) -> Response:
     told = values[0] if values else fields
     text = json.dumps(told, sort_keys=True, separators=(",", ":"))
     return current_app.response_class(f"{text}\n", mimetype="application/json")
-
-
-def problem(
-    status: int, code: ErrorCode, message: str, headers: dict[str, Any] | None = None
-) -> Response:
-    """An HTTP error as JSON: `{"code", "message"}`."""
-    response = jsonify(code=code.value, message=message)
-    response.status_code = status
-    response.headers.update(headers or {})
-    return response
 
 
 def rendered(template: str, **values: object) -> str:

@@ -174,7 +174,7 @@ def _standalone(config: dict[str, Any] | None, *folder: str) -> Flask:
         if key.startswith(PREFIX):
             app.config[key] = value
     app.config.update(config or {})
-    refusals.hang_on_all(app)
+    refusals.attach_to_app(app)
     _log_to_stderr()
     return app
 

@@ -1,4 +1,4 @@
-"""What HTTP requests say: who asks, and for what; and how they are denied."""
+"""What HTTP requests say: who asks, and for what."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from services.bounds import Rate
 from services.history.sql import SQLStore
 from services.identity import Identity, Shown, TokenError, TokenRole
 from services.limits import KeyedBuckets
-from services.server import RETRY, ChatServer
-from services.wire.codes import ErrorCode
+from services.server import ChatServer
+from services.wire.codes import ErrorCode, HTTPRefusal
 
 from . import visits
-from .denial import Denied
 from .extension import Extension
 
 AT_WORK = 2  # questions at the database at once: logins and messages need the same threads
@@ -32,17 +31,17 @@ T = TypeVar("T")
 def json_object(asked: Request, expected: str, most: int) -> dict[str, Any]:
     """The body, an object of at most *most* bytes; *expected* is an example of it.
 
-    Raises `Denied`.
+    Raises `HTTPRefusal`.
     """
     data = visits.body(asked, most)
     try:
         body = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError, ValueError):
         what = f"the body: JSON is expected, {expected}"
-        raise Denied(400, ErrorCode.INVALID_JSON, what) from None
+        raise HTTPRefusal(400, ErrorCode.INVALID_JSON, what) from None
     if not isinstance(body, dict):
         what = f"the body: an object is expected, {expected}"
-        raise Denied(400, ErrorCode.INVALID_MESSAGE, what)
+        raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, what)
     return body
 
 
@@ -64,7 +63,7 @@ def token_of(asked: Request) -> str:
 
 
 def bearer(asked: Request, inspect: Callable[[str], Shown]) -> Shown:
-    """Who shows which token, as *inspect* judges it. Raises `Denied`."""
+    """Who shows which token, as *inspect* judges it. Raises `HTTPRefusal`."""
     token = token_of(asked)
     try:
         if not token:
@@ -72,15 +71,15 @@ def bearer(asked: Request, inspect: Callable[[str], Shown]) -> Shown:
         return inspect(token)
     except TokenError as error:
         what = error.message.removeprefix("payload.token: ")
-        raise Denied(401, error.code, what, {"WWW-Authenticate": "Bearer"}) from None
+        raise HTTPRefusal(401, error.code, what, {"WWW-Authenticate": "Bearer"}) from None
 
 
 def waiter(asked: Request, server: ChatServer) -> Shown:
-    """The waiter who shows a token that stands. Raises `Denied`, or what `house` raises."""
+    """The waiter who shows a token that stands. Raises `HTTPRefusal`, or what `house` raises."""
     shown = bearer(asked, lambda token: server.tokens.inspect(token, TokenRole.WAITER))
     if server.house.revocations.is_revoked(shown.identity, shown.signed):
         what = "this login was signed out"
-        raise Denied(401, ErrorCode.INVALID_TOKEN, what, {"WWW-Authenticate": "Bearer"})
+        raise HTTPRefusal(401, ErrorCode.INVALID_TOKEN, what, {"WWW-Authenticate": "Bearer"})
     return shown
 
 
@@ -93,9 +92,9 @@ class Room:
 
     @contextlib.contextmanager
     def place(self) -> Iterator[None]:
-        """One place of it, never waited for. Raises `Denied`."""
+        """One place of it, never waited for. Raises `HTTPRefusal`."""
         if not self._free.acquire(blocking=False):
-            raise Denied(503, ErrorCode.UNAVAILABLE, self._full, RETRY)
+            raise HTTPRefusal.not_now(self._full)
         try:
             yield
         finally:
@@ -115,19 +114,19 @@ class Reception:
     def ask(self, asked: Request, work: Callable[[SQLStore, Identity], T]) -> T:
         """What `work(store, who asks)` returns, called in a native thread.
 
-        Raises `Denied`, and `StoreError` while the database is down.
+        Raises `HTTPRefusal`, and `StoreError` while the database is down.
         """
         if not self._extension.has_store:
             what = "this server keeps nothing: CSAPP_DATABASE_URL is off"
-            raise Denied(404, ErrorCode.UNAVAILABLE, what)
+            raise HTTPRefusal(404, ErrorCode.UNAVAILABLE, what)
         who = waiter(asked, self._extension.server).identity
         if not self._asked.take(who.subject):
             what = "too many questions in too short a time; try again in a moment"
-            raise Denied(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": str(self._pause)})
+            raise HTTPRefusal.too_many(what, self._pause)
         return self._in_turn(work, who)
 
     def read(self, asked: Request, expected: str, most: int) -> dict[str, Any]:
-        """The body, as `json_object` reads it, of somebody who may ask. Raises `Denied`."""
+        """The body, as `json_object` reads it, of somebody who may ask. Raises `HTTPRefusal`."""
         waiter(asked, self._extension.server)
         return json_object(asked, expected, most)
 

@@ -13,12 +13,12 @@ from services.limits import KeyedBuckets
 from services.origin import client_address, origin_allowed, public_host, why_refused
 from services.revocation import date
 from services.security_log import Event, security
-from services.server import RETRY, ChatServer
+from services.server import ChatServer
 from services.webserver import is_test_client
-from services.wire.codes import ErrorCode
+from services.wire.codes import ErrorCode, HTTPRefusal
 
 from . import browser
-from .answers import jsonify, problem
+from .answers import jsonify
 from .asked import bearer, token_of, waiter
 from .cors import shared
 from .door import Door
@@ -26,6 +26,9 @@ from .extension import Extension
 from .host_word import ask_host
 from .login import Login
 from .renewal import RENEWAL, Renewals, identity, is_stranger, lifetime
+
+#: s after which somebody who signed out again and again may do so once more
+SIGN_OUT_PAUSE = 10
 
 
 def blueprint(extension: Extension) -> Blueprint:
@@ -51,11 +54,9 @@ def _for_visitors(doors: Blueprint, extension: Extension, renewals: Renewals) ->
         A stranger who shows an older token stays the same one; with `?stay` also
         where the host knows it by now, because its chat goes on.
         """
-        if (refusal := _foreign(request, server)) is not None:
-            return refusal
+        _refuse_foreign(request, server)
         shown = renewals.shown(request, TokenRole.USER)
-        if (refusal := _too_many(request, server, renewals, shown)) is not None:
-            return refusal
+        _count_token(request, server, renewals, shown)
         if shown is not None and "stay" in request.args and is_stranger(shown):
             return _token(server, shown.identity)
         who = ask_host(callbacks.visitor, request)
@@ -77,15 +78,12 @@ def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> 
         Without a body, a token that is shown is renewed: the host is asked again, and
         otherwise the account must still stand.
         """
-        if (refusal := _foreign(request, server)) is not None:
-            return refusal
+        _refuse_foreign(request, server)
         if _has_body(request):
-            if (refusal := _too_many(request, server, renewals, None)) is not None:
-                return refusal
+            _count_token(request, server, renewals, None)
             return _signed_in(server, request, *login.check(request))
         shown = renewals.shown(request, TokenRole.WAITER)
-        if (refusal := _too_many(request, server, renewals, shown)) is not None:
-            return refusal
+        _count_token(request, server, renewals, shown)
         who = ask_host(callbacks.waiter, request)
         if who is not None:
             known = identity(who, TokenRole.WAITER, shown)
@@ -97,7 +95,7 @@ def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> 
         if token_of(request):
             _log(Event.RENEWAL_REFUSED, shown.identity if shown else None, server)
         what = "nobody is signed in here; send a name and a password"
-        return problem(401, ErrorCode.UNAUTHENTICATED, what)
+        raise HTTPRefusal(401, ErrorCode.UNAUTHENTICATED, what)
 
     @doors.get("/v1/waiter/me")
     def waiter_me() -> Response:
@@ -109,10 +107,8 @@ def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> 
     @doors.post("/v1/waiter/password")
     def waiter_password() -> Response:
         """Another password for the account of the token shown, whose other logins end."""
-        if (refusal := _foreign(request, server)) is not None:
-            return refusal
-        if (refusal := _too_many(request, server, renewals, None)) is not None:
-            return refusal
+        _refuse_foreign(request, server)
+        _count_token(request, server, renewals, None)
         return _signed_in(server, request, *login.change(request, waiter(request, server)))
 
 
@@ -136,41 +132,44 @@ def _for_all(doors: Blueprint, server: ChatServer) -> None:
             return Response(status=204)
         if not sign_outs.take(who.subject):
             what = "signed out again and again in too short a time"
-            return problem(429, ErrorCode.RATE_LIMITED, what, {"Retry-After": "10"})
+            raise HTTPRefusal.too_many(what, SIGN_OUT_PAUSE)
         revocations.revoke(sid=who.sid, at=date(last))
         _log(Event.SIGN_OUT, who, server)
         return Response(status=204)
 
 
-def _foreign(asked: Request, server: ChatServer) -> Response | None:
-    """Foreign pages must not fetch tokens with the visitor's cookies.
+def _refuse_foreign(asked: Request, server: ChatServer) -> None:
+    """Foreign pages must not fetch tokens with the visitor's cookies. Raises `HTTPRefusal`.
 
-    None are handed out where no chat can follow.
+    No token is handed out where no chat can follow.
     """
     settings = server.settings
     if (unfit := server.unfit(asked.environ)) and not is_test_client(asked.environ):
-        return problem(503, ErrorCode.UNAVAILABLE, unfit)
+        raise HTTPRefusal(503, ErrorCode.UNAVAILABLE, unfit)
     host = public_host(asked.environ, settings.trusted_proxies)
     origin = asked.headers.get("Origin")
     if origin_allowed(origin, host, settings.allowed_origins):
-        return None
+        return
     address = client_address(asked.environ, settings.trusted_proxies)
     security.record(Event.ORIGIN_REFUSED, address=address, origin=origin or "", reason="token")
     why = why_refused(origin or "", host, settings.allowed_origins)
     what = f"pages of this origin may not ask for tokens: {why}"
-    return problem(403, ErrorCode.FORBIDDEN, what)
+    raise HTTPRefusal(403, ErrorCode.FORBIDDEN, what)
 
 
-def _too_many(
+def _count_token(
     asked: Request, server: ChatServer, renewals: Renewals, shown: Shown | None
-) -> Response | None:
-    """Nobody may fetch many: one who is known counts by itself, others by their address."""
+) -> None:
+    """Count one more token, for the login that is *shown* or else for the address of *asked*.
+
+    Raises `HTTPRefusal` (429) where there were too many.
+    """
     address = client_address(asked.environ, server.settings.trusted_proxies)
     if renewals.take(shown) if shown is not None else server.bounds.allow_token(address):
-        return None
+        return
     whose = "login" if shown is not None else "address"
     what = f"too many tokens for this {whose}; try again in a moment"
-    return problem(429, ErrorCode.RATE_LIMITED, what, RETRY)
+    raise HTTPRefusal.too_many(what)
 
 
 def _has_body(asked: Request) -> bool:

@@ -12,12 +12,11 @@ from services.history.canned import SHARED, CannedError, CannedReplies, Reply, T
 from services.history.canned_past import Version
 from services.history.sql import SQLStore
 from services.identity import Identity
-from services.wire.codes import ErrorCode
+from services.wire.codes import ErrorCode, HTTPRefusal
 from services.wire.dates import rfc3339
 
 from .answers import jsonify
 from .asked import Reception, whole
-from .denial import Denied
 from .door import Door
 from .extension import Extension
 
@@ -42,7 +41,7 @@ def blueprint(extension: Extension) -> Blueprint:
         try:
             return reception.ask(request, at)
         except CannedError as error:
-            raise _denied(error) from None
+            raise _refusal(error) from None
 
     @doors.get("/v1/canned")
     def canned() -> Response:
@@ -99,7 +98,7 @@ def _hang_past(doors: Blueprint, reception: Reception, ask: Callable[..., Any]) 
         """One is again what it was."""
         version = reception.read(request, '{"version": …}', MAX_BODY).get("version")
         if type(version) is not int:
-            raise Denied(400, ErrorCode.INVALID_MESSAGE, "version: a number is required")
+            raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, "version: a number is required")
         n = version if 0 < version < 1 << 63 else NO_REPLY
         reply = ask(lambda replies, who: replies.restore(who.subject, n, name=who.name))
         return jsonify(_shown(reply))
@@ -115,10 +114,10 @@ def _said(reception: Reception, asked: Request) -> dict[str, Any]:
     body = reception.read(asked, EXPECTED, MAX_BODY)
     for field in ("shortcut", "text"):
         if not isinstance(body.get(field), str):
-            raise Denied(400, ErrorCode.INVALID_MESSAGE, f"{field}: a string is required")
+            raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, f"{field}: a string is required")
     shared = body.get("shared", False)
     if not isinstance(shared, bool):
-        raise Denied(400, ErrorCode.INVALID_MESSAGE, "shared: true or false")
+        raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, "shared: true or false")
     return {"shortcut": body["shortcut"], "text": body["text"], "shared": shared}
 
 
@@ -158,9 +157,9 @@ def _fresh(response: Response) -> Response:
     return response
 
 
-def _denied(error: CannedError) -> Denied:
+def _refusal(error: CannedError) -> HTTPRefusal:
     if isinstance(error, Unknown):
-        return Denied(404, ErrorCode.INVALID_MESSAGE, str(error))
+        return HTTPRefusal(404, ErrorCode.INVALID_MESSAGE, str(error))
     if isinstance(error, Taken):
-        return Denied(409, ErrorCode.ID_CONFLICT, str(error))
-    return Denied(400, ErrorCode.INVALID_MESSAGE, str(error))
+        return HTTPRefusal(409, ErrorCode.ID_CONFLICT, str(error))
+    return HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, str(error))

@@ -19,6 +19,8 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from services.errors import Unavailable
+from services.history.accounts import AccountError
 from services.identity import (
     AVATARS,
     MAX_NAME,
@@ -28,7 +30,6 @@ from services.identity import (
     avatar_text,
     name_text,
 )
-from services.instance import NoSecret
 from services.settings import MAX_LIFETIME
 
 #: what `status` shows, with units: the fields of `GET /v1/status`
@@ -48,9 +49,11 @@ UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 
 class _Group(AppGroup):
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; a full disk under its standard output is no traceback."""
+        """Run a command. What goes wrong on purpose is one line, and no traceback."""
         try:
             return super().invoke(ctx)
+        except (AccountError, Unavailable) as error:
+            raise click.ClickException(str(error)) from None
         except OSError as error:
             if error.errno not in UNWRITABLE or error.filename is not None:
                 raise
@@ -69,10 +72,7 @@ def operator() -> str:
 
 
 def _tokens() -> Tokens:
-    try:
-        tokens: Tokens = current_app.extensions["csapp"].server.tokens
-    except NoSecret as error:
-        raise click.ClickException(str(error)) from None
+    tokens: Tokens = current_app.extensions["csapp"].server.tokens
     return tokens
 
 

@@ -23,10 +23,8 @@ from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import PathConverter, UnicodeConverter
 
-from services.wire.codes import ErrorCode
-
-from .answers import problem
 from .reached import marked
+from .refusals import answer, nothing_here
 from .steady import keep, recover
 
 #: the variable of our rules that takes the host name, or the subdomain
@@ -74,7 +72,7 @@ class _AtEverySite(BlueprintSetupState):
 
 
 def _nothing_here(_error: NotFound) -> Response:
-    return problem(404, ErrorCode.INVALID_MESSAGE, "there is nothing at this address")
+    return answer(nothing_here())
 
 
 def _forget_site(_endpoint: str | None, values: dict[str, Any] | None) -> None:

@@ -52,7 +52,7 @@ class Turns:
         self._room = {known: Room(WAITING, TOO_MANY) for known in (False, True)}
 
     def run(self, runtime: Runtime, known: bool, work: Callable[..., T], *args: Any) -> T:
-        """What `work(*args)` returns. Waits. Raises `Denied` where too many wait already.
+        """What `work(*args)` returns. Waits. Raises `HTTPRefusal` where too many wait already.
 
         *known*: this browser or address is known for the account.
         """

@@ -16,10 +16,8 @@ from werkzeug.exceptions import HTTPException
 
 from services.identity import Identity, NoIdentity
 from services.seldom import Seldom
-from services.server import RETRY
-from services.wire.codes import ErrorCode
+from services.wire.codes import HTTPRefusal
 
-from .denial import Denied
 from .extension import Who
 
 log = logging.getLogger("csapp")
@@ -27,7 +25,7 @@ _say = Seldom(log)
 
 
 def ask_host(callback: Callable[[Request], Who] | None, asked: Request) -> Identity | None:
-    """Whom *callback* sees in *asked*; None: nobody. Raises `Denied` where it cannot be told."""
+    """Whom *callback* sees in *asked*; None: nobody. Raises `HTTPRefusal` where it fails."""
     if callback is None:
         return None
     try:
@@ -62,8 +60,8 @@ def identity_of(who: Any) -> Identity | None:
     return None if who is False else Identity(who)
 
 
-def _failed(callback: Callable[[Request], Who], why: str) -> Denied:
+def _failed(callback: Callable[[Request], Who], why: str) -> HTTPRefusal:
     name = getattr(callback, "__name__", "a callback")
     _say(name, logging.ERROR, "%s cannot say who somebody is: %s", name, why)
     what = "the application cannot say who this is just now; try again in a moment"
-    return Denied(503, ErrorCode.UNAVAILABLE, what, RETRY)
+    return HTTPRefusal.not_now(what)

@@ -32,10 +32,10 @@ from flask import (
 from werkzeug.wrappers import Response as BaseResponse
 
 from services.doctor import ITSELF, LINE, Intercepted
-from services.wire.codes import ErrorCode
+from services.wire.codes import ErrorCode, HTTPRefusal
 
-from .answers import problem
 from .reached import EXAMINED, is_examined, is_reached
+from .refusals import REFUSED, answer
 
 log = logging.getLogger("csapp")
 
@@ -76,7 +76,7 @@ def hang(doors: Sequence[Blueprint]) -> None:
     def judge(response: Response) -> Response:
         if is_reached() or is_examined() or _is_usual(response):
             return response
-        if request.endpoint in PROBES and response.status_code < 400:
+        if request.endpoint in PROBES and response.status_code < REFUSED:
             return _probed()
         what = _told(response)
         if what not in told and len(told) < MOST_TOLD:
@@ -151,11 +151,11 @@ def _is_usual(response: Response) -> bool:
 def _for_machines(response: Response) -> Response:
     """What a program is answered where the host has answered *response*."""
     status = response.status_code
-    if status < 400:
-        return problem(401, ErrorCode.UNAUTHENTICATED, _words(response))
+    if status < REFUSED:
+        return answer(HTTPRefusal(401, ErrorCode.UNAUTHENTICATED, _words(response)))
     headers = {name: response.headers[name] for name in HOLD if name in response.headers}
     code = CODES.get(status, ErrorCode.INVALID_MESSAGE if status < 500 else ErrorCode.INTERNAL)
-    return problem(status, code, _words(response), headers)
+    return answer(HTTPRefusal(status, code, _words(response), headers))
 
 
 def _probed() -> Response:

@@ -12,19 +12,18 @@ from typing import NamedTuple, TypeVar
 from flask import Request
 
 from services import bounds
+from services.errors import Unavailable
 from services.history.accounts import Account, AccountError, Accounts, folded
 from services.history.attempts import PAUSE, Attempts
-from services.history.port import OutcomeUnknown, StoreError
+from services.history.port import StoreError
 from services.identity import Identity, Shown, TokenRole, Tokens
 from services.limits import KeyedBuckets
 from services.origin import client_address, is_known
 from services.security_log import Event, security
-from services.server import RETRY
-from services.wire.codes import ErrorCode
+from services.wire.codes import ErrorCode, HTTPRefusal
 
 from . import browser, hashing
 from .asked import AT_WORK, json_object
-from .denial import Denied
 from .extension import Extension
 from .renewal import of_account
 
@@ -69,14 +68,14 @@ class Login:
     def check(self, asked: Request) -> tuple[str, Identity]:
         """A token for the waiter whose name and password are in *asked*.
 
-        Raises `Denied`, and `StoreError` while the accounts cannot be read.
+        Raises `HTTPRefusal`, and `StoreError` while the accounts cannot be read.
         """
         name, password = _credentials(asked)
         attempt = self._admit(asked, name)
         signed = self._in_turn(attempt.known, self._sign_in, attempt, password)
         if not isinstance(signed, tuple):
             _log(Event.SIGN_IN_FAILED, signed, attempt.address)
-            raise Denied(401, ErrorCode.UNAUTHENTICATED, "name or password is wrong")
+            raise HTTPRefusal(401, ErrorCode.UNAUTHENTICATED, "name or password is wrong")
         _log(Event.SIGN_IN, name, attempt.address)
         return signed
 
@@ -84,7 +83,7 @@ class Login:
         """Another password for the waiter who has *shown* a token: *asked* says both.
 
         All logins of the account end but this one, which gets another token.
-        Raises `Denied`: also where the current one is wrong, or the new one unfit.
+        Raises `HTTPRefusal`: also where the current one is wrong, or the new one unfit.
         """
         current, new = _fields(asked, "current", "new")
         name = shown.identity.subject
@@ -92,13 +91,13 @@ class Login:
         try:
             signed = self._in_turn(True, self._change, attempt, shown.identity.sid, current, new)
         except AccountError as error:
-            raise Denied(400, ErrorCode.INVALID_MESSAGE, str(error)) from None
+            raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, str(error)) from None
         if signed is None:
             _log(Event.SIGN_IN_FAILED, name, attempt.address, "password change")
-            raise Denied(403, ErrorCode.FORBIDDEN, "current: this is not your password")
+            raise HTTPRefusal(403, ErrorCode.FORBIDDEN, "current: this is not your password")
         server = self._extension.server
         before = server.tokens.inspect(signed[0], TokenRole.WAITER).signed - 1
-        with contextlib.suppress(StoreError, OutcomeUnknown):  # which was told already
+        with contextlib.suppress(Unavailable):  # which was told already
             server.house.revocations.revoke(subject=name, at=before)  # here at once
         security.record(
             Event.ACCOUNT_CHANGED, subject=name, by=name, address=attempt.address, reason="password"
@@ -123,9 +122,9 @@ class Login:
     # ---- how often -----------------------------------------------------
 
     def _admit(self, asked: Request, name: str, *, of_token: bool = False) -> _Attempt:
-        """Count one more attempt at *name*. Raises `Denied` where there were too many."""
+        """Count one more attempt at *name*. Raises `HTTPRefusal` where there were too many."""
         if not self._extension.has_store:
-            raise Denied(503, ErrorCode.UNAVAILABLE, NO_DATABASE)
+            raise HTTPRefusal(503, ErrorCode.UNAVAILABLE, NO_DATABASE)
         server = self._extension.server
         address = client_address(asked.environ, server.settings.trusted_proxies)
         here = f"token of {name}" if of_token else browser.known(asked, server.tokens, name)
@@ -136,19 +135,18 @@ class Login:
         if attempt is None:
             _log(Event.SIGN_IN_FAILED, "", address, "too many attempts")
             what = "too many attempts for this name; try again in a moment"
-            retry = {"Retry-After": str(round(PAUSE))}
-            raise Denied(429, ErrorCode.RATE_LIMITED, what, retry)
+            raise HTTPRefusal.too_many(what, round(PAUSE))
         return attempt
 
     def _count(self, name: str, address: str, here: str) -> _Attempt | None:
-        """In a native thread. None: too many. Raises `Denied` for one of too many strangers."""
+        """In a native thread. None: too many attempts. Raises `HTTPRefusal`: too many strangers."""
         attempts = self._attempts()
         mark = self._extension.server.tokens.mark
         known, key = True, mark(f"browser {here} {name}")
         if not here:
             known = is_known(address) and attempts.is_familiar(name, mark(f"{address} {name}"))
             if not known and not self._strangers.take(""):
-                raise Denied(503, ErrorCode.UNAVAILABLE, hashing.TOO_MANY, RETRY)
+                raise HTTPRefusal.not_now(hashing.TOO_MANY)
             key = mark(f"address {address} {name}") if known else mark(f"name {name}")
         return _Attempt(name, address, key, known) if attempts.take(key) else None
 
@@ -217,12 +215,12 @@ def _log(event: Event, name: str, address: str, why: str = "") -> None:
 
 
 def _credentials(asked: Request) -> tuple[str, str]:
-    """Name (folded) and password of the body. Raises `Denied`, which names the field."""
+    """Name (folded) and password of the body. Raises `HTTPRefusal`, which names the field."""
     name, password = _fields(asked, "name", "password")
     try:
         return folded(name), password
     except AccountError as error:
-        raise Denied(400, ErrorCode.INVALID_MESSAGE, str(error)) from None
+        raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, str(error)) from None
 
 
 def _fields(asked: Request, first: str, second: str) -> tuple[str, str]:
@@ -230,5 +228,5 @@ def _fields(asked: Request, first: str, second: str) -> tuple[str, str]:
     for field in (first, second):
         if not isinstance(body.get(field), str) or not body[field]:
             what = f"{field}: a string is required"
-            raise Denied(400, ErrorCode.INVALID_MESSAGE, what)
+            raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, what)
     return body[first], body[second]

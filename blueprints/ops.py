@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, request
 
+from services.errors import Unavailable
 from services.metrics import Metrics
-from services.server import UNAVAILABLE
 
-from . import refusals
 from .answers import jsonify
 from .door import Door
 from .extension import Extension
@@ -33,8 +32,8 @@ def blueprint(extension: Extension) -> Blueprint:
             return jsonify(status="unfit", reason=reason), 503
         try:
             server.house  # noqa: B018  # nobody may have come before
-        except UNAVAILABLE as error:
-            return jsonify(status="unavailable", reason=refusals.reason(error)), 503
+        except Unavailable as error:
+            return jsonify(status="unavailable", reason=error.public_reason), 503
         if not server.keeps:
             return jsonify(status="unavailable", reason="the history cannot be stored"), 503
         if not server.meets:

@@ -1,4 +1,10 @@
-"""How requests are refused: as JSON, in one place for all doors."""
+"""The one way in which a request is refused: an HTTP error in JSON, `{"code", "message"}`.
+
+Whoever refuses a request (a view, a hook, the handshake of a WebSocket) raises `HTTPRefusal`;
+`answer` makes the response of it, and nothing else makes an HTTP error. What needs the
+database, Redis or the secret raises `Unavailable` while that cannot be used: a 503.
+Nothing that is raised on purpose is an HTTP 500.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +14,13 @@ from collections.abc import Callable
 from flask import Blueprint, Flask, Response, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, NotFound
 
-from services.desk.port import DeskUnavailable
-from services.errors import CSAppError
-from services.history.port import Foreign, InUse, OutcomeUnknown, Outdated
-from services.instance import NoSecret
+from services.errors import Unavailable
 from services.metrics import DOORS
 from services.seldom import Seldom
-from services.server import RETRY, UNAVAILABLE, ChatServer
-from services.wire.codes import ErrorCode
+from services.server import ChatServer
+from services.wire.codes import ErrorCode, HTTPRefusal
 
-from .answers import problem
-from .denial import Denied, denied
+from .answers import jsonify
 
 log = logging.getLogger("csapp")
 
@@ -26,14 +28,23 @@ log = logging.getLogger("csapp")
 REFUSED = 400
 
 
-def hang(door: Blueprint, server: ChatServer) -> None:
-    """Answer what the views of *door* raise on purpose. Nothing of it is an HTTP 500.
+def answer(refusal: HTTPRefusal) -> Response:
+    """The answer to a request that is refused. Also for `Blueprint.register_error_handler`."""
+    response = jsonify(code=refusal.code.value, message=refusal.message)
+    response.status_code = refusal.status
+    response.headers.update(refusal.headers)
+    return response
 
-    All that is refused there is counted.
-    """
-    door.register_error_handler(Denied, denied)
-    for kind in UNAVAILABLE:
-        door.register_error_handler(kind, _unavailable(server))
+
+def nothing_here() -> HTTPRefusal:
+    """There is no view, file or item at the address of the request."""
+    return HTTPRefusal(404, ErrorCode.INVALID_MESSAGE, "there is nothing at this address")
+
+
+def attach(door: Blueprint, server: ChatServer) -> None:
+    """Answer what the views and hooks of *door* raise on purpose, and count all that is refused."""
+    door.register_error_handler(HTTPRefusal, answer)
+    door.register_error_handler(Unavailable, _unavailable(server))
     name = door.name.removeprefix("csapp_")
     if name not in DOORS:
         return
@@ -45,50 +56,35 @@ def hang(door: Blueprint, server: ChatServer) -> None:
         return response
 
 
-def hang_on_all(app: Flask) -> None:
-    """Also where no door is reached: an address that is none, a method that none takes.
+def attach_to_app(app: Flask) -> None:
+    """Answer also where no door is reached: an unknown address, a method that no view takes.
 
-    For an application of our own. In a host's these are the host's to answer.
+    For the standalone application. In a host's application these answers are the host's.
     """
-    app.register_error_handler(HTTPException, _told)
+    app.register_error_handler(HTTPRefusal, answer)
+    app.register_error_handler(HTTPException, _of_werkzeug)
 
 
-def _told(error: HTTPException) -> Response:
+def _of_werkzeug(error: HTTPException) -> Response:
+    """What Flask or Werkzeug refuses, as JSON."""
+    if isinstance(error, NotFound):
+        return answer(nothing_here())
     status = error.code or 500
     code = ErrorCode.INVALID_MESSAGE if status < 500 else ErrorCode.INTERNAL
     what = error.description or error.name
-    if isinstance(error, NotFound):
-        what = "there is nothing at this address"
     if isinstance(error, MethodNotAllowed):
         what = f"the method: this address takes {', '.join(sorted(error.valid_methods or ()))}"
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
-    return problem(status, code, what, headers)
+    return answer(HTTPRefusal(status, code, what, headers))
 
 
-def reason(error: CSAppError) -> str:
-    """What anybody may know of one of `UNAVAILABLE`: addresses and users of databases are not."""
-    if isinstance(error, DeskUnavailable):
-        return "the desk cannot be reached: Redis does not answer"
-    if isinstance(error, Outdated):
-        return str(error)
-    if isinstance(error, InUse):
-        return "another process serves the database; without CSAPP_REDIS_URL one at a time does"
-    if isinstance(error, Foreign):
-        return "the database belongs to another application; the log says to which"
-    if isinstance(error, NoSecret):
-        return "no secret can be kept; the log says why, and CSAPP_SECRET_KEY helps"
-    if isinstance(error, OutcomeUnknown):
-        return "the database did not say whether this was done"
-    return "the database cannot be used"
-
-
-def _unavailable(server: ChatServer) -> Callable[[CSAppError], Response]:
+def _unavailable(server: ChatServer) -> Callable[[Unavailable], Response]:
     say = Seldom(log)
 
-    def unavailable(error: CSAppError) -> Response:
+    def unavailable(error: Unavailable) -> Response:
         if server.started:  # otherwise the start itself has logged it
             say("request", logging.WARNING, "%s cannot answer: %s", request.url_rule, error)
-        what = f"{reason(error)}; try again in a moment"
-        return problem(503, ErrorCode.UNAVAILABLE, what, RETRY)
+        refusal = HTTPRefusal.not_now(error.advice)
+        return answer(refusal)
 
     return unavailable

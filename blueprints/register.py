@@ -37,7 +37,7 @@ def register(app: Flask, extension: Extension, url_prefix: str) -> None:
     steady.hang(app)
     other_extensions.hang(extension.doors)
     for blueprint in extension.doors:
-        refusals.hang(blueprint, extension.server)
+        refusals.attach(blueprint, extension.server)
     intercepted.hang(extension.doors)
     for blueprint in extension.doors:
         if blueprint.name != "csapp_sockets":  # a conversation lasts for hours

@@ -11,12 +11,11 @@ from services.history.port import Side
 from services.history.search import MAX_QUERY, Hit, Visitor, search, visitors
 from services.history.sql import SQLStore
 from services.identity import Identity
-from services.wire.codes import ErrorCode
+from services.wire.codes import ErrorCode, HTTPRefusal
 from services.wire.dates import rfc3339
 
 from .answers import jsonify
 from .asked import Reception, whole
-from .denial import Denied
 from .door import Door
 from .extension import Extension
 
@@ -50,7 +49,7 @@ def blueprint(extension: Extension) -> Blueprint:
 
 def _words(query: str) -> str:
     if not query.strip() or len(query) > MAX_QUERY:
-        raise Denied(400, ErrorCode.INVALID_MESSAGE, f"q: 1 to {MAX_QUERY} characters")
+        raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, f"q: 1 to {MAX_QUERY} characters")
     return query
 
 
@@ -59,7 +58,7 @@ def _before(number: str | None) -> int | None:
         return None
     n = whole(number)
     if n is None:
-        raise Denied(400, ErrorCode.INVALID_MESSAGE, "before: `next` of an earlier answer")
+        raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, "before: `next` of an earlier answer")
     return n
 
 

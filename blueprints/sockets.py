@@ -21,13 +21,12 @@ from flask_sock import Sock
 from services.desk.port import Role
 from services.origin import client_address, origin_allowed, public_host, why_refused
 from services.security_log import Event, security
-from services.server import ChatServer, Refused
+from services.server import ChatServer
 from services.transport import handshake
 from services.transport.connection import Connection
 from services.webserver import socket_of
-from services.wire.codes import ErrorCode
+from services.wire.codes import ErrorCode, HTTPRefusal
 
-from .answers import problem
 from .door import Door
 from .extension import Extension
 from .steady import of_host
@@ -95,7 +94,8 @@ class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
     """Registers WebSocket routes on csapp's transport; a host's own `Sock` is not concerned.
 
     *can_carry* judges the web server, and *check* the request, while it can still be
-    answered with HTTP: they raise `Refused`. *accept* then makes the connection. A handler
+    answered with HTTP: they raise `HTTPRefusal`, as the handshake does, which the blueprint
+    or application answers (`refusals.answer`). *accept* then makes the connection. A handler
     gets it and runs until it ends.
     """
 
@@ -118,15 +118,9 @@ class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
         def decorator(handler: Callable[..., None]) -> Callable[..., Response]:
             @wraps(handler)
             def open_socket(**variables: Any) -> Response:
-                try:
-                    self._can_carry(request.environ)
-                    request.environ[handshake.ACCEPTING] = handshake.check(request.environ)
-                    self._check(request.environ)
-                except handshake.HandshakeError as error:
-                    code = ErrorCode.INVALID_MESSAGE
-                    return problem(error.status, code, error.message, error.headers)
-                except Refused as refused:
-                    return problem(refused.status, refused.code, refused.message, refused.headers)
+                self._can_carry(request.environ)
+                request.environ[handshake.ACCEPTING] = handshake.check(request.environ)
+                self._check(request.environ)
                 return _conversation(lambda environ: self._talk(handler, environ, variables))
 
             # Werkzeug routes what is not quite an upgrade as plain HTTP: told why, not 400 or 404.
@@ -181,5 +175,5 @@ def _check(environ: Environ, server: ChatServer) -> None:
         )
         why = why_refused(origin or "", host, settings.allowed_origins)
         what = f"pages of this origin may not connect here: {why}"
-        raise Refused(403, ErrorCode.FORBIDDEN, what)
+        raise HTTPRefusal(403, ErrorCode.FORBIDDEN, what)
     server.admit(environ, address)

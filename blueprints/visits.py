@@ -16,13 +16,11 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from services.bounds import ANSWER_TIME, BODY_TIME
 from services.origin import client_address
-from services.server import RETRY, ChatServer
+from services.server import ChatServer
 from services.timers import Timer
 from services.webserver import is_test_client, socket_of
-from services.wire.codes import ErrorCode
+from services.wire.codes import ErrorCode, HTTPRefusal
 
-from .answers import problem
-from .denial import Denied
 from .reached import mark_reached
 from .refusals import REFUSED
 
@@ -54,11 +52,11 @@ class Visit:
     # ---- its body ------------------------------------------------------
 
     def body(self, asked: Request) -> bytes:
-        """The whole body. Raises `Denied` when it does not come in time or cannot be read."""
+        """The whole body. Raises `HTTPRefusal` when it does not come in time or cannot be read."""
         timer = self._server.wheel.after(BODY_TIME, self._cut_body)
         try:
             data = _read(asked)
-        except Denied:
+        except HTTPRefusal:
             if not self._is_late:
                 raise
             data = b""
@@ -67,7 +65,7 @@ class Visit:
             self._has_body = False
         if self._is_late:
             what = f"the body: it has to come within {BODY_TIME:g} s"
-            raise Denied(408, ErrorCode.INVALID_MESSAGE, what)
+            raise HTTPRefusal(408, ErrorCode.INVALID_MESSAGE, what)
         return data
 
     def _cut_body(self) -> None:
@@ -114,18 +112,17 @@ def hang(door: Blueprint, server: ChatServer) -> None:
     """Count the requests at *door*, and see to it that they end."""
 
     @door.before_request
-    def begin() -> Response | None:
+    def begin() -> None:
         environ = request.environ
         if is_test_client(environ):
-            return None
+            return
         address = client_address(environ, server.settings.trusted_proxies)
         if not server.bounds.requests.enter(address):
             _cut(server, environ, socket.SHUT_RD)  # no body, and no further request
             mark_reached()
             what = "too many requests of this address are under way; try again in a moment"
-            return problem(429, ErrorCode.RATE_LIMITED, what, RETRY)
+            raise HTTPRefusal.too_many(what)
         environ[VISIT] = Visit(server, environ, address)
-        return None
 
     @door.after_request
     def answer(response: Response) -> Response:
@@ -142,7 +139,7 @@ def hang(door: Blueprint, server: ChatServer) -> None:
 
 
 def body(asked: Request, most: int) -> bytes:
-    """The body of at most *most* bytes. Raises `Denied`."""
+    """The body of at most *most* bytes. Raises `HTTPRefusal`."""
     asked.max_content_length = most
     visit: Visit | None = asked.environ.get(VISIT)
     return visit.body(asked) if visit is not None else _read(asked)
@@ -153,7 +150,7 @@ def _read(asked: Request) -> bytes:
         return asked.get_data()
     except RequestEntityTooLarge:
         what = f"the body: at most {asked.max_content_length} bytes"
-        raise Denied(413, ErrorCode.TOO_LARGE, what) from None
+        raise HTTPRefusal(413, ErrorCode.TOO_LARGE, what) from None
     except Exception:  # each web server has its own; none of them is our fault
         what = "the body: it cannot be read"
-        raise Denied(400, ErrorCode.INVALID_MESSAGE, what) from None
+        raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, what) from None

@@ -16,7 +16,6 @@ import contextlib
 from collections.abc import Iterator
 
 from .desk.port import Role
-from .history.port import StoreError
 from .house import House
 from .identity import Identity, Shown, TokenError, TokenRole
 from .security_log import Event, security
@@ -82,8 +81,8 @@ class Admission:
         """Whom the token of *frame* lets in.
 
         Raises `TokenError` (`farewell` says whether that was the last try),
-        `Refusal` where nobody can say now, and `Farewell`: it is signed out, or
-        its participant has too many connections.
+        `Unavailable` while tokens cannot be looked up, and `Farewell`: it is
+        signed out, or its participant has too many connections.
         """
         try:
             shown = self._inspect(frame)
@@ -139,7 +138,8 @@ class Admission:
 
         Returns whom the token names, or None where one that was shown before is
         newer. Raises `Refusal` for a bad token and for one of another subject or
-        role, `Farewell` for one that is signed out.
+        role, `Unavailable` while it cannot be looked up, `Farewell` for one that
+        is signed out.
         """
         try:
             shown = self._inspect(frame)
@@ -175,15 +175,10 @@ class Admission:
     def _inspect(self, frame: frames.Auth) -> Shown:
         """What the token of *frame* says.
 
-        Raises `TokenError`, or `Refusal` where that cannot be known now.
+        Raises `TokenError`, or `Unavailable` while that cannot be looked up.
         """
         shown = self._house.tokens.inspect(frame.payload.token, TokenRole(self._role))
-        try:
-            revoked = self._house.revocations.is_revoked(shown.identity, shown.signed)
-        except StoreError:
-            what = "tokens cannot be looked up at the moment; try again"
-            raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id) from None
-        if revoked:
+        if self._house.revocations.is_revoked(shown.identity, shown.signed):
             what = "payload.token: this login was signed out"
             raise TokenError(ErrorCode.INVALID_TOKEN, what)
         return shown

@@ -1,7 +1,14 @@
-"""The root of every error that csapp raises on purpose.
+"""The roots of the errors that csapp raises on purpose.
 
-Errors that travel to a client are `wire.codes.Refusal`; errors that stop the
-start are `SettingsError`. Anything else that escapes is a bug (close 1011).
+    CSAppError
+    ├── SettingsError    a setting cannot be used; stops the start
+    ├── Unavailable      not now: the database, Redis or the secret cannot be used
+    └── wire.codes       what a client is told: Refusal (an `error` frame),
+                         Farewell (a close code), HTTPRefusal (an HTTP error)
+
+`Unavailable` is caught in one place for HTTP (`blueprints/refusals.py`) and in one for
+sessions (`Session._handle`). Any other error that reaches the end of a request or a session
+is a bug (HTTP 500, close 1011).
 """
 
 from __future__ import annotations
@@ -11,22 +18,37 @@ class CSAppError(Exception):
     """Root of all errors raised on purpose."""
 
 
-def named(error: BaseException) -> str:
-    """*error* for the log: ours in its words, any other by its type.
+class Unavailable(CSAppError):
+    """Not now: something that csapp needs cannot be used. Trying again later may help.
 
-    The words of others may hold what people have written.
+    The text of an error is for the log. Clients are told `public_reason`.
+    """
+
+    #: what clients may know: no address, path or user of a database
+    public_reason: str = "something that the chat needs cannot be used"
+
+    @property
+    def advice(self) -> str:
+        """`message` of the answer to a client."""
+        return f"{self.public_reason}; try again in a moment"
+
+
+def named(error: BaseException) -> str:
+    """*error* for the log: one of csapp in its words, any other by its type.
+
+    The words of other packages may quote what people have written.
     """
     return str(error) if isinstance(error, CSAppError) else type(error).__name__
 
 
 class SettingsError(CSAppError):
-    """A setting has a value that cannot be used; it stops the start."""
+    """A setting has a value that cannot be used. It stops the start."""
 
     def __init__(self, key: str, value: object, allowed: str) -> None:
         super().__init__(f"{key}={value!r} cannot be used: {allowed}")
         #: the Flask config key, `CSAPP_…`
         self.key = key
-        #: the offending value as it was given
+        #: the value as it was given
         self.value = value
         #: what is allowed, in words
         self.allowed = allowed

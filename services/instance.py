@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from .errors import CSAppError
+from .errors import Unavailable
 from .files import take_name
 
 #: file in the instance folder that keeps the generated secret, mode 0600
@@ -44,8 +44,10 @@ _IGNORED = f"""\
 """
 
 
-class NoSecret(CSAppError):
-    """There is no key to sign with: none was given, and none can be kept."""
+class NoSecret(Unavailable):
+    """There is no key to sign with: none was given, and none can be written to the disk."""
+
+    public_reason = "no secret can be kept; the log says why, and CSAPP_SECRET_KEY helps"
 
 
 def generated_secret(instance: Path) -> str:

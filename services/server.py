@@ -21,18 +21,17 @@ from .bounds import Bounds
 from .clock import Clock
 from .desk.memory import MemoryDesk
 from .desk.port import DeskUnavailable, Figures, Role
-from .errors import CSAppError
+from .errors import Unavailable
 from .history import care
 from .history.indexer import LOOK as INDEX_LOOK
 from .history.indexer import Indexer
 from .history.opening import own_store, prepare
-from .history.port import InUse, OutcomeUnknown, StoreError
+from .history.port import InUse, StoreError
 from .history.serving import BEAT
 from .history.sql import SQLStore
 from .history.writer import Writer
 from .house import House
 from .identity import Tokens
-from .instance import NoSecret
 from .loops import Loops
 from .metrics import MeasuredDesk, Meters, Readings
 from .origin import client_address
@@ -48,7 +47,7 @@ from .timers import TICK, Wheel
 from .transport.connection import Connection, Context, Limits
 from .transport.outbox import Flusher
 from .welcome import Welcome
-from .wire.codes import CloseCode, ErrorCode
+from .wire.codes import CloseCode, ErrorCode, HTTPRefusal
 
 if TYPE_CHECKING:
     from .desk.mailbox import Mailbox
@@ -70,17 +69,12 @@ def _shut_stores() -> None:
         server.shut_store()
 
 
-#: what a client is told with a 429 or 503
-RETRY = {"Retry-After": "5"}
-
 #: s between two sweeps, and before the first
 DAY = 86_400.0
 FIRST_SWEEP = 60.0
 
 TICKS_A_SECOND = round(1 / TICK)
 
-#: what is raised while the secret, the database or Redis cannot be used
-UNAVAILABLE = (StoreError, OutcomeUnknown, DeskUnavailable, NoSecret)
 #: s between two looks at how long the queue of a shared desk is
 LOOK = 1.0
 
@@ -94,19 +88,6 @@ RETURN_SPREAD = 5.0
 
 #: s that those may take longer than they were asked to
 RETURN_SLACK = 2.0
-
-
-class Refused(CSAppError):
-    """A connection is not let in: HTTP *status* with *code* and *message*."""
-
-    def __init__(
-        self, status: int, code: ErrorCode, message: str, headers: Mapping[str, str] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.code = code
-        self.message = message
-        self.headers = dict(headers or {})
 
 
 class ChatServer:
@@ -124,7 +105,7 @@ class ChatServer:
         self._received_before = self._relayed_before = 0  # by connections that have ended
         self._lock = threading.Lock()
         self._say = Seldom(log)
-        self._starting = Start(self._start, UNAVAILABLE)
+        self._starting = Start(self._start)
         self._started: House | None = None
         self._runtime: runtimes.Runtime | None = None
         self._early_wheel: Wheel | None = None
@@ -160,7 +141,7 @@ class ChatServer:
     def house(self) -> House:
         """What all sessions share; made at first use, which is after any fork.
 
-        Raises one of `UNAVAILABLE` while the database or Redis cannot be used.
+        Raises `Unavailable` while the secret, the database or Redis cannot be used.
         """
         if self._started is None:
             self._started = self._starting.get()
@@ -298,7 +279,7 @@ class ChatServer:
         desk.remembered = switchboard.remembered
         try:
             switchboard.look_at_line()
-        except UNAVAILABLE:
+        except Unavailable:
             desk.close()
             raise
         mailbox.start(runtime, wheel.loops)
@@ -395,28 +376,25 @@ class ChatServer:
     def admit(self, environ: dict[str, Any], address: str) -> None:
         """Judge a request for a connection from *address* before it is answered.
 
-        Raises `Refused`: 503 while draining or when full, 429 for too many from one address.
+        Raises `HTTPRefusal`: 503 while draining or when full, 429 for too many from one
+        address. Raises `Unavailable` like `house`.
         """
         if self.draining:
-            raise Refused(503, ErrorCode.UNAVAILABLE, "the server restarts", RETRY)
-        try:
-            self.house  # noqa: B018  # started before the first connection needs it
-        except UNAVAILABLE:  # the log has the reason
-            what = "the history or the desk is not available"
-            raise Refused(503, ErrorCode.UNAVAILABLE, what, RETRY) from None
+            raise HTTPRefusal.not_now("the server restarts")
+        self.house  # noqa: B018  # started before the first connection needs it
         refusal = self.bounds.let_in(address)
         if refusal == "address":
             what = "too many connections from this address"
-            raise Refused(429, ErrorCode.RATE_LIMITED, what, RETRY)
+            raise HTTPRefusal.too_many(what)
         if refusal:
-            raise Refused(503, ErrorCode.UNAVAILABLE, "this server is full", RETRY)
+            raise HTTPRefusal.not_now("this server is full")
         environ[EXPECTED] = self.bounds.expected(address)
 
     def check_web_server(self, environ: Mapping[str, Any]) -> None:
-        """Raises `Refused`, with 503, under a web server that cannot carry a chat."""
+        """Raises `HTTPRefusal` (503) under a web server that cannot carry a chat."""
         if what := self.unfit(environ):
             self._say("web server", logging.CRITICAL, "no chat is possible: %s", what)
-            raise Refused(503, ErrorCode.UNAVAILABLE, what)
+            raise HTTPRefusal(503, ErrorCode.UNAVAILABLE, what)
 
     def unfit(self, environ: Mapping[str, Any]) -> str:
         """Why the web server that made *environ* cannot carry a chat; `""` if it can."""

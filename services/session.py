@@ -35,6 +35,7 @@ from .desk.port import (
     Role,
     WaiterFull,
 )
+from .errors import Unavailable
 from .history.writer import Talk
 from .house import House
 from .identity import Identity, TokenError
@@ -227,9 +228,8 @@ class Session:
                 TABLE[phase][type(frame)](self, frame, me)
             except Refusal as refusal:
                 self._refuse(refusal)
-            except DeskUnavailable:
-                what = "nobody can be found at the moment; try again"
-                self._refuse(Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id))
+            except Unavailable as error:  # the desk or the store, whichever the frame needs
+                self._refuse(Refusal(ErrorCode.UNAVAILABLE, error.advice, frame.reply_id))
 
     # ---- the fast lane -------------------------------------------------
 

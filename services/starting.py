@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from .errors import CSAppError
+from .errors import Unavailable
 from .seldom import Seldom
 
 log = logging.getLogger("csapp")
@@ -29,28 +29,22 @@ T = TypeVar("T")
 
 
 class Start(Generic[T]):
-    """Makes one thing with *make*, at first use; *failures* are what it may raise for a while.
+    """Makes one thing with *make*, at first use. While *make* raises `Unavailable`, so does `get`.
 
     *now* counts seconds, monotonic.
     """
 
-    def __init__(
-        self,
-        make: Callable[[], T],
-        failures: tuple[type[CSAppError], ...],
-        now: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, make: Callable[[], T], now: Callable[[], float] = time.monotonic) -> None:
         self._make = make
-        self._failures = failures
         self._now = now
         self._lock = threading.Lock()
         self._made: T | None = None
         #: when the last attempt failed, and why
-        self._failure: tuple[float, CSAppError] | None = None
+        self._failure: tuple[float, Unavailable] | None = None
         self._say = Seldom(log, now)
 
     def get(self) -> T:
-        """What is made. Waits for an attempt. Raises one of *failures*."""
+        """What *make* has made. Waits for an attempt. Raises `Unavailable`."""
         if self._made is not None:
             return self._made
         failure = self._failure
@@ -69,7 +63,7 @@ class Start(Generic[T]):
             raise _like(self._failure[1])
         try:
             made = self._make()
-        except self._failures as error:
+        except Unavailable as error:
             self._failure = self._now(), _like(error)
             self._say("start", logging.ERROR, "no chat is possible: %s", error)
             raise
@@ -78,6 +72,6 @@ class Start(Generic[T]):
         return made
 
 
-def _like(error: CSAppError) -> CSAppError:
+def _like(error: Unavailable) -> Unavailable:
     """The same error without its traceback."""
     return type(error)(*error.args)

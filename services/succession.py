@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from .errors import Unavailable
 from .history.opening import own_store
 from .history.port import StoreError
-from .server import UNAVAILABLE, ChatServer
+from .server import ChatServer
 from .starting import START_AGAIN
 
 #: s between two looks whether the former worker makes room
@@ -34,6 +35,6 @@ def take_over(server: ChatServer) -> None:
             continue
         try:
             server.house  # noqa: B018  # it starts
-        except UNAVAILABLE:
+        except Unavailable:
             runtime.sleep(START_AGAIN)
     store.close()

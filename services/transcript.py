@@ -305,15 +305,15 @@ class Transcript(Turns):
                 what = "payload.conversation: is required"
                 raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
             key = talk.record.key
-        chat = None if key is None else self._ask(frame, store.chat, key)
-        if chat is None or not self._ask(frame, self._may_read, store, chat):
+        chat = None if key is None else self._ask(store.chat, key)
+        if chat is None or not self._ask(self._may_read, store, chat):
             what = "payload.conversation: no such conversation of yours"
             raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
         before = asked.before if isinstance(asked.before, int) else None
         after = asked.after if isinstance(asked.after, int) else 0
         forward = isinstance(asked.after, int) and before is None
         found = self._ask(
-            frame, store.messages, chat.key, after=after, before=before, limit=asked.limit + 1,
+            store.messages, chat.key, after=after, before=before, limit=asked.limit + 1,
             newest=not forward,
         )  # fmt: skip
         if not forward:
@@ -336,12 +336,10 @@ class Transcript(Turns):
         side, subject = Side.WAITER, me.identity.subject
         if isinstance(asked.sub, str):
             side, subject = Side.USER, asked.sub
-            if not self._ask(frame, self._knows, store, subject):
+            if not self._ask(self._knows, store, subject):
                 what = "payload.sub: you have served no such visitor"
                 raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
-        found = self._ask(
-            frame, store.chats_of, side, subject, before=before, limit=asked.limit + 1
-        )
+        found = self._ask(store.chats_of, side, subject, before=before, limit=asked.limit + 1)
         answer = frames.SessionHistory(
             id=codec.new_id(),
             to=self._session.uuid,
@@ -376,15 +374,9 @@ class Transcript(Turns):
             raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id)
         return store
 
-    def _ask(
-        self, frame: frames.ClientFrame, function: Callable[..., Any], *args: Any, **options: Any
-    ) -> Any:
-        """Ask the store once. Raises `Refusal`."""
-        try:
-            return self._session.house.runtime.blocking(partial(function, *args, **options))
-        except StoreError:
-            what = "the history cannot be read at the moment; try again"
-            raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id) from None
+    def _ask(self, function: Callable[..., Any], *args: Any, **options: Any) -> Any:
+        """Ask the store once. Raises `StoreError`."""
+        return self._session.house.runtime.blocking(partial(function, *args, **options))
 
     def _may_read(self, store: Store, chat: Chat) -> bool:
         """A user reads its own; a waiter, all of users whom it serves or served. Blocks."""

@@ -12,11 +12,13 @@ from functools import cache
 from flask import Flask
 from simple_websocket import ConnectionClosed
 
+from blueprints.refusals import answer
 from blueprints.sockets import ChatSock
 from services import runtime
 from services.timers import Wheel
 from services.transport.connection import Connection, Context, Limits
 from services.transport.outbox import Flusher
+from services.wire.codes import HTTPRefusal
 
 MIB = 1024 * 1024
 
@@ -38,6 +40,7 @@ def context() -> Context:
 
 
 app = Flask(__name__)
+app.register_error_handler(HTTPRefusal, answer)
 sock = ChatSock(
     lambda environ: None,
     lambda environ: None,

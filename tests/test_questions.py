@@ -13,6 +13,7 @@ from blueprints import asked
 from csapp import create_app
 from services.bounds import Rate
 from services.identity import Identity, TokenRole
+from services.wire.codes import HTTPRefusal
 from testkit.server import SECRET
 from tests.history.people import keep
 
@@ -108,8 +109,8 @@ def test_questions_wait_for_their_turn_and_not_without_end(app, monkeypatch):
             try:
                 reception.ask(context.request, work)
                 codes.append(200)
-            except asked.Denied as denied:
-                codes.append(denied.response.status_code)
+            except HTTPRefusal as refusal:
+                codes.append(refusal.status)
         finished.release()
 
     threads = [threading.Thread(target=one) for _ in range(4)]

@@ -24,7 +24,7 @@ from services import starting, webserver
 from services.desk.port import DeskUnavailable
 from services.errors import CSAppError
 from services.history.port import OutcomeUnknown, StoreError
-from services.server import UNAVAILABLE
+from services.instance import NoSecret
 from services.starting import Start
 from testkit import Client, LiveServer, assert_receives
 from testkit.redis import RedisServer
@@ -143,13 +143,13 @@ class Clock:
         return self.time
 
 
-@pytest.mark.parametrize("kind", UNAVAILABLE)
+@pytest.mark.parametrize("kind", [DeskUnavailable, NoSecret, OutcomeUnknown, StoreError])
 def test_each_attempt_raises_an_error_of_its_own(kind):
     def fail() -> None:
         raise kind("it is away")
 
     clock = Clock()
-    start: Start[None] = Start(fail, UNAVAILABLE, clock)
+    start: Start[None] = Start(fail, clock)
     depths, errors = set(), []
     for _ in range(50):
         clock.time += 0.3
@@ -170,7 +170,7 @@ def test_it_is_tried_once_a_second_and_made_once():
             raise StoreError("away")
         return "made"
 
-    start = Start(make, UNAVAILABLE, clock)
+    start = Start(make, clock)
     for tenth in range(25):
         clock.time = tenth / 10
         with pytest.raises(StoreError):
@@ -190,7 +190,7 @@ def test_nobody_waits_for_the_attempt_of_another():
             gate.wait(30)
         raise DeskUnavailable("away")
 
-    start = Start(make, UNAVAILABLE, clock)
+    start = Start(make, clock)
     with pytest.raises(DeskUnavailable):
         start.get()
     clock.time = 5.0

@@ -13,7 +13,6 @@ from services import under_test
 from services.history.accounts import Accounts
 from services.place import CONFIGURATION
 
-from ..accounts import told
 from ..commands import chat
 from ..extension import Extension
 from ..hashing import HASHING
@@ -38,7 +37,6 @@ LIFETIME = 30 * 86_400  # s: of the simulated visitors' tokens; a demo may be le
     show_default=True,
     help="So many come, ask and go by themselves.",
 )
-@told
 def demo(port: int, visitors: int) -> None:
     """Run the production server on one worker: a shop, and two waiters to sign in as."""
     extension = _own()

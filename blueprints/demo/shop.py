@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from flask import Blueprint, abort, render_template
+from flask import Blueprint, render_template
 
 from ..pages import secured
+from ..refusals import nothing_here
 from .waiters import SHOWN, WAITERS, Waiter
 
 
@@ -90,7 +91,7 @@ def blueprint() -> Blueprint:
     def piece(slug: str) -> str:
         """One piece."""
         if slug not in pieces:
-            abort(404)
+            raise nothing_here()
         others = [one for one in PIECES if one.slug != slug][:3]
         return render_template("csapp/demo/piece.html", piece=pieces[slug], others=others)
 

@@ -15,9 +15,7 @@ from pathlib import Path
 
 from flask import Response, request
 
-from services.wire.codes import ErrorCode
-
-from ..answers import problem
+from ..refusals import nothing_here
 from .bundle import BLUEPRINTS, bundle
 from .lean import lean
 
@@ -68,13 +66,13 @@ def _read(path: Path, changed: int, whole: str = "") -> tuple[bytes, bytes]:
 def send(folder: Path, name: str) -> Response:
     """*name* of *folder*, gzipped where the browser accepts that; 304 where it has it already.
 
-    404 in JSON where there is no such file. Pages of any origin may read it: a browser runs a
-    module of another origin only with `Access-Control-Allow-Origin`.
+    Pages of any origin may read it: a browser runs a module of another origin only with
+    `Access-Control-Allow-Origin`. Raises `HTTPRefusal` (404) where there is no such file.
     """
     try:
         plain, packed = asset(folder, name)
     except FileNotFoundError:
-        return problem(404, ErrorCode.INVALID_MESSAGE, "there is nothing at this address")
+        raise nothing_here() from None
     takes = request.accept_encodings["gzip"] > 0
     response = Response(packed if takes else plain, mimetype=mimetypes.guess_type(name)[0])
     if takes:

@@ -11,8 +11,8 @@ from werkzeug.exceptions import HTTPException
 
 from services.instance import NoSecret
 from services.seldom import Seldom
+from services.wire.codes import HTTPRefusal
 
-from ..denial import Denied
 from ..extension import Extension
 from ..host_word import ask_host
 from ..other_extensions import locale
@@ -58,7 +58,7 @@ def mark(extension: Extension) -> str | None:
     try:
         who = ask_host(extension.callbacks.visitor, request)
         return extension.server.tokens.mark(who.subject) if who else ""
-    except (Denied, HTTPException):
+    except (HTTPRefusal, HTTPException):
         return None
     except NoSecret as error:  # the page is the host's, and is served without a chat
         _say("secret", logging.ERROR, "no chat is possible: %s", error)

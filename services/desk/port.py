@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
-from ..errors import CSAppError
+from ..errors import CSAppError, Unavailable
 from .events import (
     Departed,
     Event,
@@ -86,11 +86,13 @@ class WaiterFull(CSAppError):
     """A waiter serves as many users as it may; nothing has changed."""
 
 
-class DeskUnavailable(CSAppError):
+class DeskUnavailable(Unavailable):
     """A shared desk cannot be reached. Whether the change was made is not known.
 
     It recovers by itself; what was decided meanwhile comes as events.
     """
+
+    public_reason = "the desk cannot be reached: Redis does not answer"
 
 
 class Waiting(NamedTuple):

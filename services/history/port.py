@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NamedTuple, Protocol
 
-from ..errors import CSAppError
+from ..errors import Unavailable
 
 
 class Side(IntEnum):
@@ -156,8 +156,10 @@ class Batch:
     amendments: list[Amendment] = field(default_factory=list)
 
 
-class StoreError(CSAppError):
+class StoreError(Unavailable):
     """The store could not do it, and has done nothing."""
+
+    public_reason = "the database cannot be used"
 
 
 class Conflict(StoreError):
@@ -171,17 +173,29 @@ class Unfit(StoreError):
 class Outdated(StoreError):
     """The tables are missing, or older than this csapp."""
 
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.public_reason = message
+
 
 class Foreign(StoreError):
     """The store belongs to another application. Nothing was read or written."""
+
+    public_reason = "the database belongs to another application; the log says to which"
 
 
 class InUse(StoreError):
     """Another process serves the store, and two cannot. Nothing was read or written."""
 
+    public_reason = (
+        "another process serves the database; without CSAPP_REDIS_URL one at a time does"
+    )
 
-class OutcomeUnknown(CSAppError):
-    """The line broke while it committed: the batch is there as a whole, or not at all."""
+
+class OutcomeUnknown(Unavailable):
+    """The connection broke during a commit: the batch is there as a whole, or not at all."""
+
+    public_reason = "the database did not say whether this was done"
 
 
 class Store(Protocol):

@@ -107,7 +107,7 @@ _OURS = (
 class Connection(Server):  # type: ignore[misc]  # the library has no types
     """Made from a WSGI environment; the 101 is queued by the constructor.
 
-    Raises `handshake.HandshakeError` before anything is answered when the
+    Raises `HTTPRefusal` before anything is answered when the
     request is not an opening handshake.
     """
 

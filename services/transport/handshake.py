@@ -15,8 +15,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from ..errors import CSAppError
 from ..runtime import WOULD_BLOCK
+from ..wire.codes import ErrorCode, HTTPRefusal
 
 #: where the WSGI environment of a request that was checked has the bytes that accept it
 ACCEPTING = "csapp.accepting"
@@ -29,35 +29,29 @@ _HOST = re.compile(r"(?:[\w.~%!$&'()*+;=-]+|\[[0-9A-Fa-f:.]+\])(?::\d{0,5})?")
 _EXTENSIONS = re.compile(rf"\s*{_NAME}(?:{_PARAMETER})*(?:\s*,\s*{_NAME}(?:{_PARAMETER})*)*\s*")
 
 
-class HandshakeError(CSAppError):
-    """The request is not an opening handshake; it is answered with HTTP *status*."""
-
-    def __init__(self, status: int, message: str, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.headers = dict(headers or {})
-
-
 def check(environ: Mapping[str, Any]) -> bytes:
-    """The bytes that accept this WSGI request as a WebSocket. Raises `HandshakeError`."""
+    """The bytes that accept this WSGI request as a WebSocket. Raises `HTTPRefusal`."""
     if environ.get("REQUEST_METHOD") != "GET":
-        raise HandshakeError(400, "a WebSocket opens with GET")
+        raise _refusal(400, "a WebSocket opens with GET")
     if environ.get("SERVER_PROTOCOL") != "HTTP/1.1":
-        raise HandshakeError(400, "a WebSocket opens over HTTP/1.1")
+        raise _refusal(400, "a WebSocket opens over HTTP/1.1")
     if "websocket" not in _tokens(environ, "HTTP_UPGRADE"):
-        raise HandshakeError(426, "this address speaks WebSocket", {"Upgrade": "websocket"})
+        raise _refusal(426, "this address speaks WebSocket", {"Upgrade": "websocket"})
     if "upgrade" not in _tokens(environ, "HTTP_CONNECTION"):
-        raise HandshakeError(400, "the header Connection must name Upgrade")
+        raise _refusal(400, "the header Connection must name Upgrade")
     if not _HOST.fullmatch(environ.get("HTTP_HOST", "")):
-        raise HandshakeError(400, "the header Host is missing or cannot be read")
+        raise _refusal(400, "the header Host is missing or cannot be read")
     if environ.get("HTTP_SEC_WEBSOCKET_VERSION") != "13":
         version = {"Sec-WebSocket-Version": "13"}
-        raise HandshakeError(426, "the header Sec-WebSocket-Version must be 13", version)
+        raise _refusal(426, "the header Sec-WebSocket-Version must be 13", version)
     extensions = environ.get("HTTP_SEC_WEBSOCKET_EXTENSIONS")
     if extensions and not _EXTENSIONS.fullmatch(extensions):
-        raise HandshakeError(400, "the header Sec-WebSocket-Extensions cannot be read")
+        raise _refusal(400, "the header Sec-WebSocket-Extensions cannot be read")
     return _accept(_key(environ.get("HTTP_SEC_WEBSOCKET_KEY", "")))
+
+
+def _refusal(status: int, what: str, headers: Mapping[str, str] | None = None) -> HTTPRefusal:
+    return HTTPRefusal(status, ErrorCode.INVALID_MESSAGE, what, headers)
 
 
 def _tokens(environ: Mapping[str, Any], header: str) -> list[str]:
@@ -71,7 +65,7 @@ def _key(value: str) -> bytes:
     except binascii.Error:
         valid = False
     if not valid:
-        raise HandshakeError(400, "the header Sec-WebSocket-Key must be 16 bytes in base64")
+        raise _refusal(400, "the header Sec-WebSocket-Key must be 16 bytes in base64")
     return key
 
 

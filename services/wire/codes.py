@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum, StrEnum
+from typing import Self
 
 from ..errors import CSAppError
 
@@ -75,6 +77,10 @@ RECONNECT = frozenset(
 DELIBERATE = frozenset({CloseCode.NORMAL, CloseCode.NO_STATUS})
 
 
+#: s after which a client that was refused over HTTP, with 429 or 503, may try again
+RETRY_AFTER = 5
+
+
 class Refusal(CSAppError):
     """A frame is answered with `error`; the connection goes on."""
 
@@ -85,6 +91,41 @@ class Refusal(CSAppError):
         self.message = message
         #: the `id` of the refused frame, where it could be read
         self.reply_id = reply_id
+
+
+class HTTPRefusal(CSAppError):
+    """An HTTP request is answered with *status* and `{"code", "message"}`.
+
+    Also the request that would open a WebSocket. `blueprints/refusals.py` makes the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: ErrorCode,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        #: what is wrong, in words a developer can act on
+        self.message = message
+        self.headers = dict(headers or {})
+        if retry_after is not None:  # s
+            self.headers["Retry-After"] = str(retry_after)
+
+    @classmethod
+    def not_now(cls, message: str) -> Self:
+        """503: something is missing or full, and will be there again soon."""
+        return cls(503, ErrorCode.UNAVAILABLE, message, retry_after=RETRY_AFTER)
+
+    @classmethod
+    def too_many(cls, message: str, retry_after: int = RETRY_AFTER) -> Self:
+        """429: whoever asks has asked too often. It may ask again in *retry_after* seconds."""
+        return cls(429, ErrorCode.RATE_LIMITED, message, retry_after=retry_after)
 
 
 class Farewell(CSAppError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.transport import handshake
+from services.wire.codes import HTTPRefusal
 from tests.raw import ACCEPT, KEY
 
 GOOD = {
@@ -65,7 +66,7 @@ def test_tokens_are_lists_and_know_no_case():
     ],
 )
 def test_a_bad_handshake_is_refused(changed, status):
-    with pytest.raises(handshake.HandshakeError) as refused:
+    with pytest.raises(HTTPRefusal) as refused:
         handshake.check({**GOOD, **changed})
     assert refused.value.status == status
     if "HTTP_SEC_WEBSOCKET_VERSION" in changed:
