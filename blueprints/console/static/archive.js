@@ -1,7 +1,8 @@
 /** What was said before: other conversations of a visitor, and the beginning of this one. */
 
+import { bring } from "../kit/past.js";
+
 const EARLIER = 20; // conversations of a visitor shown at once
-const PAGE = 200; // messages, the most a server gives
 
 export class Archive {
   #client;
@@ -39,12 +40,7 @@ export class Archive {
   }
 
   /** Have the latest messages of a conversation here; with *seq*, all back to that one. Throws. */
-  async bring(conversation, seq = Infinity) {
-    for (;;) {
-      const chat = this.#client.chats.get(conversation);
-      const first = chat?.messages.find((one) => one.seq)?.seq;
-      if (chat && (chat.complete || (first && (first <= seq || seq === Infinity)))) return;
-      await this.#client.history({ conversation, limit: PAGE });
-    }
+  bring(conversation, seq = Infinity) {
+    return bring(this.#client, conversation, seq);
   }
 }

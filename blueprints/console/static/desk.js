@@ -5,6 +5,7 @@
  */
 
 import { ChatClient } from "../kit/client.js";
+import { OtherTabs } from "../kit/other-tabs.js";
 import { Desktop } from "./api.js";
 import { Archive } from "./archive.js";
 import { Box } from "./box.js";
@@ -58,7 +59,7 @@ export class Desk {
   #wanted = ""; // the `uuid` of who was taken out of turn
   #inSight = true; // the newest message of the chat in the middle
   #usual;
-  #others = "BroadcastChannel" in window ? new BroadcastChannel(common("desk")) : null;
+  #others = new OtherTabs(common("desk"), (message) => this.#readElsewhere(message));
 
   /**
    * *session* is signed in; *keeps*: this server has a history; *capacity*: what
@@ -105,7 +106,7 @@ export class Desk {
     this.endings.stop();
     this.queue.stop();
     this.clock.stop();
-    this.#others?.close();
+    this.#others.close();
   }
 
   // ---- chats ---------------------------------------------------------------
@@ -159,7 +160,7 @@ export class Desk {
     this.#seen(chat.conversation);
     if (!chat.unread || !this.#inSight) return;
     this.client.read(undefined, chat.conversation);
-    this.#others?.postMessage({ read: chat.conversation, seq: chat.lastSeq });
+    this.#others.tell({ read: chat.conversation, seq: chat.lastSeq });
   }
 
   get #isLooked() {
@@ -340,11 +341,12 @@ export class Desk {
     });
     client.on("chat", ({ chat }) => this.#meet(chat));
     client.on("message", ({ chat, message, live }) => this.#hear(chat, message, live));
-    this.#others?.addEventListener("message", ({ data }) => {
-      this.#seen(data.read);
-      client.read(data.seq, data.read);
-      this.#changed();
-    });
+  }
+
+  #readElsewhere({ read, seq }) {
+    this.#seen(read);
+    this.client.read(seq, read);
+    this.#changed();
   }
 
   #status() {

@@ -9,10 +9,9 @@ export class Marks {
   }
 
   /** Something of *chat* is not read yet, if there is. */
-  set({ conversation, messages, unread }) {
-    if (!unread || this.#begins.has(conversation)) return;
-    const theirs = messages.filter(({ own, author, seq }) => !own && !author && seq);
-    this.#begins.set(conversation, (theirs.at(-unread) ?? theirs[0])?.seq);
+  set({ conversation, firstUnread }) {
+    if (!firstUnread || this.#begins.has(conversation)) return;
+    this.#begins.set(conversation, firstUnread.seq);
   }
 
   /** The line is not needed any more. */

@@ -14,6 +14,7 @@
  *   itself, and nobody renews it
  */
 
+import { uuid } from "../kit/uuid.js";
 import { ask } from "./api.js";
 import { common, shared, tab } from "./storage.js";
 import { t } from "./words.js";
@@ -235,7 +236,7 @@ function forget() {
   shared.remove("login");
 }
 
-const byHand = (token, who = randomName()) => ({ token, who, hand: true });
+const byHand = (token, who = uuid()) => ({ token, who, hand: true });
 
 /** Whom *token* lets in: `{sub, name}`. Throws `ApiError`. */
 const whoIs = (token) => ask("GET", "v1/waiter/me", { token });
@@ -252,9 +253,4 @@ const fromAddress = () => new URLSearchParams(location.hash.slice(1)).get("token
 /** One tab after the other: the second finds what the first was given. */
 function inTurn(work) {
   return navigator.locks ? navigator.locks.request(common("renew"), work) : work();
-}
-
-function randomName() {
-  // not randomUUID: it is missing on plain http, except on localhost
-  return Array.from(crypto.getRandomValues(new Uint32Array(2)), (one) => one.toString(36)).join("");
 }

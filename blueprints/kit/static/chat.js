@@ -12,7 +12,9 @@ export class Chat {
   messages = [];
   lastSeq = 0;
   readByPeer = 0;
-  unread = 0;
+  unread = 0; // how many
+  /** @type {Message | undefined} the first of the unread */
+  firstUnread;
   /** @type {"online"|"away"} */
   presence = "online";
   /** The other side types. */
@@ -66,7 +68,9 @@ export class Chat {
 
   _count() {
     const { messages, _read: read } = this;
-    this.unread = messages.filter(({ own, author, seq }) => !own && !author && seq > read).length;
+    const unread = messages.filter(({ own, author, seq }) => !own && !author && seq > read);
+    this.unread = unread.length;
+    [this.firstUnread] = unread;
   }
 }
 

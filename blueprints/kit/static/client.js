@@ -22,6 +22,7 @@ import { ChatError, Connection } from "./connection.js";
 import { Outbox, OVER } from "./outbox.js";
 import { browserStorage, Kept } from "./storage.js";
 import { Transcript } from "./transcript.js";
+import { uuid } from "./uuid.js";
 
 export { CLOSE_CODES } from "./closes.js";
 export { ChatError };
@@ -730,11 +731,4 @@ export class ChatClient {
     this.#drafts.clear();
     this.#outbox.clear();
   }
-}
-
-/** crypto.randomUUID is missing on plain http, except on localhost. */
-function uuid() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = [...crypto.getRandomValues(new Uint8Array(16))]; // Array.from may be a page's own
-  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,37 +1,23 @@
-/** Who listens to what; `change` comes once for all that happens at once. */
+/** The events of a client; `change` comes once for all that happens at once. */
 
-export class Events {
-  #listeners = {};
+import { Listeners } from "./listeners.js";
+
+export class Events extends Listeners {
   #isDirty = false;
   #settled;
 
   /** *settled()* is called before each `change`. */
   constructor(settled) {
+    super();
     this.#settled = settled;
   }
 
-  /** Call `fn(detail)` on events of *type*. Returns a function that ends it. */
-  on(type, fn) {
-    (this.#listeners[type] ??= new Set()).add(fn);
-    return () => this.off(type, fn);
-  }
-
-  off(type, fn) {
-    this.#listeners[type]?.delete(fn);
-  }
-
   emit(type, detail) {
-    for (const fn of [...(this.#listeners[type] ?? [])]) {
-      try {
-        fn(detail);
-      } catch (error) {
-        (globalThis.reportError ?? console.error)(error); // the page's own; it must not stop us
-      }
-    }
+    super.emit(type, detail);
     if (type !== "change") this.changed();
   }
 
-  /** Something is another. */
+  /** Something has changed. */
   changed() {
     if (this.#isDirty) return;
     this.#isDirty = true;

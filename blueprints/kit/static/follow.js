@@ -7,6 +7,8 @@ export class Follow {
   /** What was last found, without another look; false may be put here when something else is shown. */
   on = true;
   #top = 0; // where it was scrolled to when that was last looked at
+  #first; // id of the first message that was shown …
+  #last; // … and of the last
 
   /** *log()* is the element that scrolls, or null while there is none. */
   constructor(log) {
@@ -32,6 +34,27 @@ export class Follow {
     this.on = true;
     log.scrollTop = log.scrollHeight;
     this.#top = log.scrollTop;
+  }
+
+  /** To be called before messages are shown anew: how far (px) the eye is from the end. */
+  measure() {
+    this.check();
+    const { scrollHeight, scrollTop } = this.#log();
+    return scrollHeight - scrollTop;
+  }
+
+  /**
+   * *messages* are shown by now; *fromEnd* is what `measure` said before. The newest stays in sight, and comes
+   * in sight where one has said it oneself; where older ones came, the eye stays where it was.
+   */
+  shown(messages, fromEnd) {
+    const log = this.#log();
+    const [first, last] = [messages[0]?.id, messages.at(-1)];
+    const isSaid = last?.own && last.id !== this.#last;
+    const isOlder = first !== this.#first && messages.some(({ id }) => id === this.#first);
+    if (this.on || isSaid) this.toEnd();
+    else if (isOlder) log.scrollTop = log.scrollHeight - fromEnd;
+    [this.#first, this.#last] = [first, last?.id];
   }
 
   /** To where it was, after the page has moved the log: browsers scroll it to the beginning without an event. */

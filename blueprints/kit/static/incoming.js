@@ -12,3 +12,23 @@ export const lacksText = (data) =>
 
 /** Whether *data* is of no use where it is dropped: text that comes along with files is not what is meant there. */
 export const isUseless = (data) => hasFiles(data) || lacksText(data);
+
+/**
+ * Take what is pasted or dropped on *where* (a window or an element). A browser opens a file or a link that is
+ * dropped beside a box in place of the page, with all that was being written; what is pasted beside one is lost.
+ * *isField(target)*: a box that takes text by itself. `text(text)` gets what came beside one, `files()` is
+ * called for what nothing can be done with.
+ */
+export function receive(where, isField, { text, files }) {
+  for (const [type, lacks] of [["paste", lacksText], ["drop", isUseless], ["dragover", isUseless]]) {
+    where.addEventListener(type, (event) => {
+      const data = event.clipboardData ?? event.dataTransfer;
+      const useless = lacks(data);
+      if (!useless && isField(event.target)) return;
+      event.preventDefault(); // of "dragover": it can be dropped
+      if (type === "dragover") return;
+      if (useless) files();
+      else text(textOf(data));
+    });
+  }
+}

@@ -6,3 +6,6 @@
  * only the number that all browsers give to such keys (229) says so.
  */
 export const composes = (event) => event.isComposing || event.keyCode === 229;
+
+/** Whether this `keydown` in a box sends what is in it. */
+export const sends = (event) => event.key === "Enter" && !event.shiftKey && !composes(event);

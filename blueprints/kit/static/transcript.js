@@ -3,8 +3,9 @@
  * the outbox holds.
  */
 
+import { PAGE } from "./limits.js";
+
 const LATEST = 50; // messages brought at once
-const PAGE = 200; // … and the most that a server gives
 
 export class Transcript {
   #connection;

@@ -1,7 +1,7 @@
 /** Where the visitor writes: the box, what is wrong with what is in it, and emoji. */
 
-import { isUseless, lacksText, textOf } from "../kit/incoming.js";
-import { composes } from "../kit/keys.js";
+import { receive } from "../kit/incoming.js";
+import { sends } from "../kit/keys.js";
 import { excess } from "../kit/size.js";
 import { element, iconButton } from "./dom.js";
 
@@ -33,7 +33,7 @@ export class Composer {
     this.element.addEventListener("submit", (event) => event.preventDefault());
     this.box.addEventListener("input", () => this.#typed());
     this.box.addEventListener("keydown", (event) => {
-      if (event.key !== "Enter" || event.shiftKey || composes(event)) return;
+      if (!sends(event)) return;
       event.preventDefault();
       this.#say();
     });
@@ -75,31 +75,18 @@ export class Composer {
     if (this.hint.textContent !== hint) this.hint.textContent = hint;
   }
 
-  /** What is pasted or dropped on *frame* never opens in place of the page, and never does nothing. */
+  /** Take what is pasted or dropped on *frame*. */
   guard(frame) {
-    const refuse = (event) => {
-      event.preventDefault();
-      this.#notice = "no_files";
-      this.show();
-    };
-    const put = (event, data) => {
-      event.preventDefault();
-      this.insert(textOf(data));
-    };
-    frame.addEventListener("paste", (event) => {
-      const { clipboardData: data, target } = event;
-      if (lacksText(data)) refuse(event);
-      else if (target !== this.box) put(event, data);
+    receive(frame, (target) => target === this.box, {
+      text: (text) => this.insert(text),
+      files: () => this.#note("no_files"),
     });
-    frame.addEventListener("dragover", (event) => {
-      const { dataTransfer: data, target } = event;
-      if (isUseless(data) || target !== this.box) event.preventDefault(); // it can be dropped
-    });
-    frame.addEventListener("drop", (event) => {
-      const { dataTransfer: data, target } = event;
-      if (isUseless(data)) refuse(event);
-      else if (target !== this.box) put(event, data);
-    });
+  }
+
+  /** Say the text under *key* above the box. */
+  #note(key) {
+    this.#notice = key;
+    this.show();
   }
 
   #typed() {
@@ -131,8 +118,7 @@ export class Composer {
       this.element.before(this.#picker.element);
       this.#picker.toggle();
     } catch {
-      this.#notice = "trouble";
-      this.show();
+      this.#note("trouble");
     }
   }
 }

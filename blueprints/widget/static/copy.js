@@ -1,5 +1,6 @@
 /** What was said, to keep: on paper, or as a file of text. Loaded when somebody wants it. */
 
+import { bring } from "../kit/past.js";
 import { dayStamp, Times } from "../kit/times.js";
 import { apart } from "../kit/words.js";
 import { element } from "./dom.js";
@@ -11,15 +12,10 @@ const STYLE = `
   b, time { color: #444; font-size: 9pt; }
 `;
 
-const PAGE = 200; // messages asked for at once, the most that a server gives
-
 /** `print` or `save` all of the chat that *visit* shows; *widget* has the words, and the element around ours. */
 export async function take(how, visit, widget) {
   const { chat, client, person } = visit;
-  for (let had = -1; !chat.complete && chat.messages.length > had; ) {
-    had = chat.messages.length;
-    await client.history({ conversation: chat.conversation, limit: PAGE });
-  }
+  await bring(client, chat.conversation, 1);
   await new Copy(chat.messages, person, widget)[how]();
 }
 

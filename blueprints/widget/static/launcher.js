@@ -3,6 +3,7 @@
 import { asText } from "../kit/as-text.js";
 import { asTag, load as loadCatalogue } from "../kit/catalogues.js";
 import { inTime } from "../kit/in-time.js";
+import { Listeners } from "../kit/listeners.js";
 import { Home } from "./home.js";
 import { STYLE } from "./launcher-style.js";
 import { Pieces } from "./pieces.js";
@@ -22,7 +23,7 @@ const OPTIONS = ["position", "theme", "locale", "catalogue", "title", "greeting"
 const CAUGHT = "keydown keypress keyup focus blur focusin focusout pointerdown mousedown touchstart".split(" ");
 const SVG = "http://www.w3.org/2000/svg";
 
-export class Launcher {
+export class Launcher extends Listeners {
   /** What the panel and `page.js` use of it. */
   base; // the address of the chat, with a slash at the end
   key; // what this browser remembers is under it, and under others that begin with it
@@ -49,7 +50,6 @@ export class Launcher {
   #icon = document.createElementNS(SVG, "path");
   #badge = document.createElement("span");
   #note = document.createElement("p");
-  #listeners = new Map();
   #loading = null;
   #again = 0; // a timer
   #unread = 0;
@@ -59,6 +59,7 @@ export class Launcher {
   #turn = 0;
 
   constructor(base) {
+    super();
     this.base = base;
     this.key = `csapp:${base.replace(/^\w+:\/\//, "")}`;
     this.pieces = new Pieces(`${base}csapp-static/widget/`);
@@ -241,17 +242,6 @@ export class Launcher {
     this.emit("unread", { count });
   }
 
-  /** Tell the page. */
-  emit = (type, detail) => {
-    for (const listener of [...(this.#listeners.get(type) ?? [])]) {
-      try {
-        listener(detail);
-      } catch (error) {
-        reportError(error);
-      }
-    }
-  };
-
   // ---- commands -------------------------------------------------------------------
 
   async open() {
@@ -350,10 +340,6 @@ export class Launcher {
 
   on(type, listener) {
     if (typeof listener !== "function") throw new Error("csapp: on takes a function");
-    this.#listeners.set(type, new Set(this.#listeners.get(type)).add(listener));
-  }
-
-  off(type, listener) {
-    this.#listeners.get(type)?.delete(listener);
+    super.on(type, listener);
   }
 }

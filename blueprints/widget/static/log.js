@@ -23,8 +23,6 @@ export class Log {
   #older = element("div", "older");
   #unread = element("p", "day unread");
   #follow = new Follow(() => this.element);
-  #first;
-  #last;
   #on;
   #t;
   #times;
@@ -80,17 +78,9 @@ export class Log {
    * to take what is on its way; *mark*: the id of the message with which the unread begins.
    */
   show(messages, { readTo = 0, complete = true, waiting = false, mark = "" } = {}) {
-    const log = this.element;
-    const height = log.scrollHeight;
-    const follows = this.isFollowing;
-    const [first, last] = [messages[0]?.id, messages.at(-1)];
-    const prepended = this.#first !== undefined && first !== this.#first && this.#rows.has(this.#first);
-    const ownNew = last?.own && last.id !== this.#last;
+    const fromEnd = this.#follow.measure();
     this.#place(this.#nodes(messages, { complete, waiting, mark, stamps: stamps(messages, readTo) }));
-    this.#first = first;
-    this.#last = last?.id;
-    if (follows || ownNew) this.toEnd();
-    else if (prepended) log.scrollTop += log.scrollHeight - height;
+    this.#follow.shown(messages, fromEnd);
   }
 
   #nodes(messages, about) {

@@ -4,26 +4,22 @@
  * where all read the same.
  */
 
+import { OtherTabs } from "../kit/other-tabs.js";
 import { browserStorage, Kept } from "../kit/storage.js";
+import { uuid } from "../kit/uuid.js";
 
 const LAST = ":tab"; // which was looked at last
 
-export class Tabs {
-  #name = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2)}`;
+export class Tabs extends OtherTabs {
+  #name = uuid();
   #pieces;
   #kept;
-  #channel = null;
 
   /** The tabs with the launcher's key. *heard(message)*: another tab has told something. */
   constructor({ key, pieces }, heard) {
+    super(key, (message) => (message === "gone" ? this.#claim() : heard(message)));
     this.#pieces = pieces;
     this.#kept = new Kept(browserStorage("localStorage"), key);
-    try {
-      this.#channel = new BroadcastChannel(key);
-      this.#channel.onmessage = ({ data }) => (data === "gone" ? this.#claim() : heard(data));
-    } catch {
-      // forbidden, or none: each tab is by itself
-    }
     addEventListener("focus", () => this.#claim());
     document.addEventListener("visibilitychange", () => !document.hidden && this.#claim());
     addEventListener("pagehide", () => this.#speaks && this.tell("gone"));
@@ -43,15 +39,6 @@ export class Tabs {
 
   get #speaks() {
     return (this.#kept.get(LAST) ?? this.#name) === this.#name;
-  }
-
-  /** Tell the other tabs. */
-  tell(message) {
-    try {
-      this.#channel?.postMessage(message);
-    } catch {
-      // closed by the page, or forbidden by now
-    }
   }
 
   #claim() {

@@ -299,13 +299,13 @@ export class Visit {
 
   #message({ chat, message, live }) {
     if (!live || message.own) return;
-    const { t, emit } = this.#widget;
+    const { t } = this.#widget;
     const { text, date } = message;
     if (this.#panel.isOpen || !this.muted) this.#panel.announce(t("says", { name: this.name, text }));
     if (!this.#panel.isOpen && !this.muted) this.#panel.preview({ ...this.person, text }).catch(() => {});
     const noticed = this.#panel.isLookedAt && document.hasFocus();
     if (!noticed && !this.muted) this.#tabs.chime().catch(() => {});
-    emit("message", { text, own: false, name: chat.peer.name, date });
+    this.#widget.emit("message", { text, own: false, name: chat.peer.name, date });
   }
 
   #error({ code, message }) {
@@ -318,7 +318,7 @@ export class Visit {
   #count(chat) {
     const unread = chat?.unread ?? 0;
     if (unread && !this.#unread && !this.#panel.isLookedAt) {
-      this.mark = chat.messages.filter(({ own }) => !own).at(-unread)?.id ?? "";
+      this.mark = chat.firstUnread.id;
     }
     this.#unread = unread;
     this.#widget.unread = unread;
@@ -327,7 +327,7 @@ export class Visit {
   /** Tell the panel, the page, and the next page. */
   changed() {
     const { client, phase } = this;
-    const { store, emit } = this.#widget;
+    const { store } = this.#widget;
     const chat = this.#present;
     if (phase !== "start") this.past = "";
     if (phase === "start" && this.#early.length) this.leave(); // nobody will ever come for it
@@ -340,7 +340,7 @@ export class Visit {
     this.#count(chat);
     const status = { phase, connection: client.status.state, name: phase === "served" ? chat?.peer.name : "" };
     const told = JSON.stringify(status);
-    if (told !== this.#told) emit("status", status);
+    if (told !== this.#told) this.#widget.emit("status", status);
     this.#told = told;
     this.#panel.show();
     this.seen();

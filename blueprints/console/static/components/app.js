@@ -1,8 +1,8 @@
 /** The whole console: the door, or the desk. */
 
+import { receive } from "../../kit/incoming.js";
 import { NARROW } from "../desk.js";
 import { visitorName } from "../format.js";
-import { receive } from "../incoming.js";
 import { Component, html } from "../lib.js";
 import { hasKeys, hint, listen } from "../shortcuts.js";
 import { tab } from "../storage.js";
@@ -25,6 +25,8 @@ import { Visitor } from "./visitor.js";
 
 /** No room for a third column. */
 const COMPACT = "(max-width: 1099px)";
+
+const TEXT_FIELD = "input:not([type=checkbox]), textarea";
 
 /**
  * *session*, *alerts*, *desk* (null: signed out), *accounts*; *icon* is the address of the sign; *leave()*
@@ -59,8 +61,8 @@ export class App extends Component {
   }
 
   #receive() {
-    receive({
-      text: (text) => this.props.desk?.give(text),
+    receive(window, (target) => Boolean(target.closest?.(TEXT_FIELD)), {
+      text: (text) => text && !document.querySelector("dialog[open]") && this.props.desk?.give(text),
       files: () => this.props.desk?.remark(t("no_files")),
     });
   }

@@ -1,6 +1,6 @@
 /** Where a reply is written: kept as it is typed, with canned replies behind a slash. */
 
-import { composes } from "../../kit/keys.js";
+import { composes, sends } from "../../kit/keys.js";
 import { excess } from "../../kit/size.js";
 import { Component, createRef, html } from "../lib.js";
 import { t } from "../words.js";
@@ -119,7 +119,7 @@ export class Composer extends Component {
     if (found.length && this.#choose(event, found)) {
       event.preventDefault();
       event.stopPropagation();
-    } else if (event.key === "Enter" && !event.shiftKey) {
+    } else if (sends(event)) {
       this.#send(event);
     }
   };

@@ -21,15 +21,13 @@ export class Messages extends Component {
   #follow = new Follow(() => this.#log.current);
   #asking = false;
   #shown = null; // the target that was gone to
-  #last; // id of the newest
+  #isEmpty = true;
   state = { trouble: false, inSight: true };
   #size = new ResizeObserver(() => this.#follow.check() && this.#follow.toEnd());
 
   componentDidMount() {
     this.#size.observe(this.#log.current);
-    this.#last = this.props.chat.messages.at(-1)?.id;
-    this.#toUnread();
-    this.#settle();
+    this.#place(0);
     this.#see(this.#follow.on);
   }
 
@@ -38,35 +36,24 @@ export class Messages extends Component {
   }
 
   getSnapshotBeforeUpdate() {
-    this.#follow.check();
-    const { scrollHeight, scrollTop } = this.#log.current;
-    return { fromEnd: scrollHeight - scrollTop };
+    return { fromEnd: this.#follow.measure() };
   }
 
   componentDidUpdate(_props, { inSight }, { fromEnd }) {
-    const log = this.#log.current;
-    const { messages } = this.props.chat;
-    const [first, last] = [messages[0]?.id, messages.at(-1)];
-    if (first !== this.first && !this.#follow.on) {
-      log.scrollTop = log.scrollHeight - fromEnd; // older ones came: the eye stays where it is
-    }
-    if (last?.own && last.id !== this.#last) this.#follow.toEnd();
-    const isFirstFill = last && this.#last === undefined;
-    this.first = first;
-    this.#last = last?.id;
-    if (isFirstFill) this.#toUnread();
-    this.#settle();
+    const isFirstFill = this.#place(fromEnd);
     if (isFirstFill || this.#follow.on !== inSight) this.#see(this.#follow.on);
   }
 
-  #settle() {
-    const { target } = this.props;
-    if (target && target !== this.#shown) {
-      this.#goTo(target);
-      return;
-    }
-    if (this.#follow.on) this.#follow.toEnd();
-    this.#fill();
+  /** Have the right ones in sight; whether they are the first of this chat. */
+  #place(fromEnd) {
+    const { target, chat: { messages } } = this.props;
+    const isFirstFill = this.#isEmpty && messages.length > 0;
+    this.#isEmpty = !messages.length;
+    this.#follow.shown(messages, fromEnd);
+    if (isFirstFill) this.#toUnread();
+    if (target && target !== this.#shown) this.#goTo(target);
+    else this.#fill();
+    return isFirstFill;
   }
 
   #goTo(target) {
@@ -122,7 +109,6 @@ export class Messages extends Component {
 
   render({ chat, label, name }, { trouble, inSight }) {
     const { messages, complete, unread } = chat;
-    this.first ??= messages[0]?.id;
     return html`
       <div class="log" role="log" aria-live="polite" aria-label=${label} tabindex="0"
            ref=${this.#log} onScroll=${this.#scrolled}>

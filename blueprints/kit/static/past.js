@@ -1,0 +1,16 @@
+/** What was said before, as much of it as somebody wants to see. */
+
+import { PAGE } from "./limits.js";
+
+/**
+ * Have the messages of *conversation* at *client* back to *seq*: 1 means all of them, Infinity the latest.
+ * Rejects with a `ChatError`.
+ */
+export async function bring(client, conversation, seq) {
+  for (;;) {
+    const chat = client.chats.get(conversation);
+    const first = chat?.messages.find((one) => one.seq)?.seq;
+    if (chat?.complete || first <= seq) return;
+    await client.history({ conversation, limit: PAGE });
+  }
+}
