@@ -60,7 +60,7 @@ def first_click() -> set[str]:
 
 def test_the_first_click():
     sent = read("widget/panel.js")[0].decode()
-    assert {"Panel", "ChatClient", "Page"} <= set(re.findall(r"\bclass (\w+)", sent))
+    assert {"Panel", "BaseClient", "Page"} <= set(re.findall(r"\bclass (\w+)", sent))
     assert {"widget/panel.js", "widget/panel.css"} <= first_click()
     assert sum(map(size, first_click())) <= PANEL
 

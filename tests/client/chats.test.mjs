@@ -390,6 +390,18 @@ for (const text of garbage) {
   });
 }
 
+test("a waiter's storage edited by hand makes no visitor of it", async () => {
+  const storage = new Storage();
+  const chats = { c1: { peer: { uuid: "una" }, last: 0, read: 0, state: "open", leaving: true } };
+  storage.setItem("csapp:waiter:state", JSON.stringify({ sub: "ann", current: "c1", chats }));
+  const stage = new Stage({ role: "waiter", storage });
+  assert.equal(stage.client.phase, "idle");
+  await stage.enter();
+  assert.equal(stage.client.chat, null);
+  await stage.say("new_connection", { uuid: "una", conversation: "c1", last_seq: 0 }, { conversation: "c1" });
+  assert.equal(stage.sent("disconnect").at(-1).payload.uuid, "una", "it was ended while there was no connection");
+});
+
 test("another person on this computer finds nothing of the one before", async () => {
   const storage = new Storage();
   const before = new Stage({ storage });

@@ -1,4 +1,6 @@
-/** How long a text is for the server. */
+/** What a text is for the server: how long, and whether it is one. */
+
+import { asText } from "./as-text.js";
 
 const MOST = 60_000; // bytes of a text in JSON that a frame surely holds (CSAPP_MAX_FRAME, 65,536)
 
@@ -25,3 +27,6 @@ function size(character) {
   if (code < 0x80) return JSON.stringify(character).length - 2;
   return code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
 }
+
+/** *text* as the server takes it, at most *most* characters: half a pair would spoil the frame, and NUL is refused. */
+export const whole = (text, most) => text && asText(text).slice(0, most).replace(/\p{Surrogate}|\0/gu, "\ufffd");

@@ -3,15 +3,16 @@
  * agreement with the other tabs. It knows the launcher and no element of the panel.
  */
 
-import { ChatClient } from "../kit/client.js";
+import { BaseClient } from "../kit/base-client.js";
 import { browserStorage } from "../kit/storage.js";
+import { Visitor } from "../kit/visitor.js";
 import { Reception } from "./reception.js";
 
 const FIRST = 50; // messages asked for at once
 const MOST_EARLIER = 20; // conversations that were put away
 
 export class Visit {
-  /** @type {ChatClient} */
+  /** @type {BaseClient} */
   client;
   /** @type {Reception} */
   reception;
@@ -46,14 +47,14 @@ export class Visit {
 
   #make() {
     const { base, store, locale } = this.#widget;
-    this.client = new ChatClient({
+    const options = {
       url: `${base}v1/ws/user/connect`,
-      role: "user",
       token: (asked) => this.#token(asked),
       storage: browserStorage("localStorage"),
       key: store.key,
       locale,
-    });
+    };
+    this.client = new BaseClient(options, Visitor);
     this.client.on("status", (status) => this.#line(status));
     this.client.on("message", (detail) => this.#message(detail));
     this.client.on("error", (error) => this.#error(error));

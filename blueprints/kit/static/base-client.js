@@ -1,0 +1,517 @@
+/**
+ * csapp's protocol, version 2: what visitors and waiters have in common. `visitor.js` and `waiter.js`
+ * are the two sides, `client.js` is what pages of others import. What begins with `_` is for these.
+ *
+ * 1. A text stays in the outbox until its receipt, and is sent again with its id
+ *    on each return (`outbox.js`).
+ * 2. `messages` of a chat holds each `seq` once and in order; what has none yet
+ *    stands at the end (`transcript.js`).
+ * 3. The server's word is the truth. Storage only bridges reloads: it may hold
+ *    anything, or throw.
+ *
+ * @typedef {import("./chat.js").Message} Message
+ * @typedef {import("./connection.js").Status} Status
+ */
+
+import { Alarms } from "./alarms.js";
+import { asText } from "./as-text.js";
+import { Chat } from "./chat.js";
+import { Drafts } from "./drafts.js";
+import { environment } from "./environment.js";
+import { Events } from "./events.js";
+import { ChatError, Connection } from "./connection.js";
+import { Outbox, OVER } from "./outbox.js";
+import { whole } from "./size.js";
+import { browserStorage, Kept } from "./storage.js";
+import { Transcript } from "./transcript.js";
+import { uuid } from "./uuid.js";
+
+const TYPING = 3000; // ms between repeats while somebody types
+const TYPED = 6000; // ms after which nobody types any more
+const WISH = 600_000; // ms that a wish outlives its page: a reload, not a night
+const BROUGHT = 50; // messages brought back after a reload
+const RESUMED = 100; // conversations, the most that `auth` may name
+
+export class BaseClient {
+  _side;
+  _env;
+  _events = new Events(() => this.#save());
+  _alarms;
+  _connection;
+  _outbox;
+  _current = ""; // a visitor's latest conversation
+
+  #role;
+  #locale;
+  #store;
+  #transcript;
+  #drafts;
+  #sub = "";
+  #ahead = 0; // ms by which the server's clock is before ours
+
+  /** Who we are: the payload of `auth_success`. */
+  me = null;
+  /** User: `idle`, `queued` or `served`. */
+  phase = "idle";
+  /** User: `{location, wait, ticket}` while in the queue. */
+  queue = null;
+  /** Waiter: `{ready, capacity}`; null before it is known. */
+  duty = null;
+  /** Waiter: `{length, longest_wait}` of the queue; null before it is known. */
+  line = null;
+  /** @type {Map<string, Chat>} by conversation; "": what a user says before it has one */
+  chats = new Map();
+
+  /**
+   * *Side* is `Visitor` or `Waiter`; *url* of the door, `wss:` or `https:`; *token* a string, or a
+   * function of `{refresh, renew}` (the last one was refused; it runs out soon) that returns one or a promise of
+   * one. *storage*: null for none, `localStorage` by default; its keys begin with *key*.
+   * *environment*: for tests.
+   */
+  constructor({ url, token, storage, key = "csapp", locale, environment: given }, Side) {
+    this._env = environment(given);
+    this.#role = Side.role;
+    this._side = new Side(this);
+    this.#locale = locale?.slice(0, 35);
+    this.#store = new Kept(storage === undefined ? browserStorage("localStorage") : storage, `${key}:${Side.role}:`);
+    this.#drafts = new Drafts(this.#store, this._env.now);
+    this.#putTogether(url, token);
+    try {
+      this.#restore();
+    } catch {
+      this.#clear(); // edited by hand
+    }
+  }
+
+  #putTogether(url, token) {
+    const [env, store, tab] = [this._env, this.#store, uuid()];
+    const alarms = (this._alarms = new Alarms(env));
+    const client = this.#ofParts;
+    // a whole address needs no `URL`, which a page may have made something else
+    const whole = /^\w+:/.test(url) ? url : new URL(url, globalThis.document?.baseURI);
+    const door = String(whole).replace(/^http/i, "ws");
+    const connection = (this._connection = new Connection({ url: door, token, env, alarms, tab }, client));
+    const outbox = (this._outbox = new Outbox({ store, tab, env, alarms, connection }, client));
+    this.#transcript = new Transcript({ connection, outbox }, client);
+  }
+
+  // ---- what the parts need of it -------------------------------------------
+
+  get #ofParts() {
+    const emit = (...args) => this._events.emit(...args);
+    return {
+      emit,
+      changed: () => this._events.changed(),
+      authenticate: () => this.#authenticate(),
+      frame: (...args) => this.#take(...args),
+      status: (status) => emit("status", status),
+      complain: (error) => this._complain(error),
+      clear: () => this.#clear(),
+      dropped: () => this.#dropped(),
+      refused: () => this.#role === "waiter" && this._side.decide(null), // a later login begins anew
+      quit: () => this._outbox.disinherit(),
+      matters: () => this.#role === "waiter" || this.phase !== "idle",
+      probe: () => (this.phase === "queued" ? this._side.askAgain() : this._barrier()),
+      chat: (conversation) => this._chat(conversation),
+      say: (chat, { id, text }) => this.#put("message_text", { message: text }, chat, id),
+      doubt: (chat) => this.#doubt(chat),
+      end: (chat) => this._end(chat, true),
+      settled: (chat) => this.#tellRead(chat),
+    };
+  }
+
+  // ---- the page's side ---------------------------------------------------
+
+  /** @type {Status} */
+  get status() {
+    return this._connection.status;
+  }
+
+  /** The connection is gone, or does not answer, and not only for a moment. */
+  get lost() {
+    return this._connection.lost;
+  }
+
+  /** The time by the server's clock, in ms, as far as it is known: a computer's own may be hours off. */
+  now() {
+    return this._env.now() + this.#ahead;
+  }
+
+  /** User: the present or last chat. */
+  get chat() {
+    return this.chats.get("") ?? this.chats.get(this._current) ?? null;
+  }
+
+  /** User: whether it waits for a waiter or has one. */
+  get wanted() {
+    return this._side.isWanted;
+  }
+
+  /** Call `fn(detail)` on events of *type*. Returns a function that ends it. */
+  on(type, fn) {
+    return this._events.on(type, fn);
+  }
+
+  off(type, fn) {
+    this._events.off(type, fn);
+  }
+
+  /** Connect, and come back whenever the connection is lost. */
+  start() {
+    if (this._connection.isRunning) return;
+    const signal = this._connection.begin();
+    this._env.addEventListener("pagehide", () => this.#save(), { signal });
+    this._env.addEventListener("storage", ({ key }) => this.#elsewhere(key, signal), { signal });
+    this._outbox.inherit(signal);
+    this._connection.connect();
+  }
+
+  /** Leave for good; `{leave: false}`: the chat goes on when the client is started again in time. */
+  stop({ leave = true } = {}) {
+    const told = leave && this._connection.isOnline;
+    if (leave) this._side.stop(told);
+    this._connection.stop({ deliberate: told });
+    this.#save();
+  }
+
+  /** Connect now, whatever went before. */
+  reconnect() {
+    this._connection.restart();
+    this.start();
+  }
+
+  /** Stop, and remove all that is stored. */
+  forget() {
+    this.stop();
+    this.#clear();
+    for (const key of ["state", "outbox", "drafts"]) this.#store.set(key);
+  }
+
+  /** User: ask for a waiter (`{page, department, fields}`), now and after each return, until the chat or the wish ends. */
+  connect(wish) {
+    this._side.connect(wish);
+  }
+
+  /** End a chat, or leave the queue. */
+  disconnect(conversation) {
+    const chat = this._find(conversation);
+    if (chat) this._outbox.speak(chat, true);
+    this._side.disconnect(chat);
+  }
+
+  /** Say *text*; a user without a chat says it when there is one. Returns the message. */
+  send(text, conversation) {
+    const chat = this._side.addressee(conversation);
+    if (!chat) throw new ChatError(OVER);
+    const message = {
+      id: uuid(),
+      conversation: chat.conversation,
+      text: whole(asText(text)),
+      own: true,
+      date: new Date(this.now()).toISOString(),
+    };
+    chat._typed = -Infinity; // a message says as much
+    this._alarms.set(`typing ${chat.conversation}`);
+    this._outbox.post(message);
+    this._events.emit("message", { chat, message, live: false });
+    this._side.askAgain();
+    return message;
+  }
+
+  /** Send what has failed again: in its chat, or in the present one. */
+  retry(id) {
+    const message = this.discard(id);
+    if (!message) return;
+    const isOpen = this.chats.get(message.conversation)?.state === "open";
+    if (!isOpen && this.#role === "user") message.conversation = this._side.addressee().conversation;
+    if (message.error?.code === "id_conflict") message.id = uuid();
+    this._outbox.post(message);
+    this._side.askAgain();
+  }
+
+  /** Remove what has failed; returns it. */
+  discard(id) {
+    if (this._outbox.get(id)?.message.state !== "failed") return null;
+    const message = this._outbox.take(id);
+    this._events.changed();
+    return message;
+  }
+
+  /** To be called with each key; repeats are held back. */
+  typing(on, conversation) {
+    const chat = this._find(conversation);
+    const alarm = `typing ${chat?.conversation}`;
+    this._alarms.set(alarm, on ? TYPED - 1000 : undefined, () => this.typing(false, conversation));
+    const now = this._env.now();
+    if (!chat?._here || (on ? now - chat._typed < TYPING : chat._typed === -Infinity)) return;
+    chat._typed = on ? now : -Infinity;
+    this.#put("typing", { on }, chat);
+  }
+
+  /** All up to *seq*, by default the last, has been read. */
+  read(seq = Infinity, conversation) {
+    const chat = this._find(conversation);
+    const upTo = Math.min(seq, chat?.lastSeq);
+    if (!(upTo > chat?._read)) return;
+    chat._read = upTo;
+    chat._count();
+    this.#tellRead(chat);
+    this._events.emit("read", { chat });
+  }
+
+  /** The unsent text of a chat, or of the next one; over reloads too. */
+  draft(conversation = this._current) {
+    return this.#drafts.get(conversation);
+  }
+
+  setDraft(text, conversation = this._current) {
+    this.#drafts.set(conversation, text);
+  }
+
+  /** Messages before *before*, by default the oldest here; they join the chat's. */
+  history({ conversation = this._current, before, limit } = {}) {
+    return this.#transcript.older(this.chats.get(conversation), { conversation, before, limit });
+  }
+
+  // ---- a connection --------------------------------------------------------
+
+  #authenticate() {
+    const kept = [...this.chats.values()].filter((chat) => chat.conversation && this.#isKept(chat));
+    const resumed = kept.sort((a, b) => (b.state === "open") - (a.state === "open")).slice(0, RESUMED);
+    const resume = Object.fromEntries(resumed.map((chat) => [chat.conversation, chat.lastSeq]));
+    this._connection.show({ locale: this.#locale, resume }, () => this.#welcome(resumed));
+  }
+
+  #welcome(resumed) {
+    this.#follow();
+    this._side.welcome(resumed);
+  }
+
+  /** Forget of each chat what held for the lost connection only. */
+  #dropped() {
+    for (const chat of this.chats.values()) {
+      chat._met = chat._here = chat._paged = chat._asking = chat._doubtful = chat.typing = false;
+      chat._top = 0;
+      chat._typed = -Infinity;
+    }
+    this._outbox.dropped();
+  }
+
+  /** `then` runs when the server has answered all that was asked before. */
+  _barrier(then) {
+    const { conversation } = this._find() ?? [...this.chats.values()].find((chat) => chat._met) ?? {};
+    if (!conversation && this.#role === "waiter") this._connection.ask("get_history_session", { limit: 1 }, then);
+    else this._connection.ask("get_history", { conversation: conversation || "0", before: 1, limit: 1 }, then);
+  }
+
+  // ---- frames ------------------------------------------------------------
+
+  #put(type, payload, chat, id) {
+    this._connection.put(type, payload, { id, to: this.#role === "waiter" ? chat?.peer.uuid : undefined });
+  }
+
+  #take(frame, { request, error }) {
+    const { type, payload, conversation, reply_id: reply } = frame;
+    const act = this.#on[type] ?? this._side.on[type] ?? this.#entry;
+    if (!error) act(payload, frame, this.chats.get(conversation), request);
+    else if (!request) this.#refused(error, reply);
+  }
+
+  /** An entry of a kind that is not known here: its number counts. */
+  #entry = (_, frame, chat) => chat && frame.seq && this.#transcript.take(chat, this.#transcript.item(frame));
+
+  /** What each frame does; others are left alone. */
+  #on = {
+    __proto__: null,
+    initialize: (_, { to }) => {
+      const first = !this._connection.uuid;
+      this._connection.uuid = to; // the newest wins
+      if (first) this.#authenticate();
+    },
+    auth_success: (me, { date }) => {
+      if (date) this.#ahead = Date.parse(date) - this._env.now();
+      if (this.#sub && this.#sub !== me.sub) this.#clear(); // it was somebody else's
+      this.#sub = me.sub;
+      this.me = me;
+      this._connection.watchToken(me.expires_in);
+    },
+    message_history: (page, { reply_id: reply }) => reply || this.#transcript.page(page),
+    message_text: (_, frame, chat) => {
+      if (!chat) return;
+      const item = this.#transcript.item(frame);
+      if (!item.own) this.#setTyping(chat, false);
+      else if (this._outbox.of(chat).some(({ message }) => message.text === item.text)) item.text = undefined;
+      this.#transcript.take(chat, item); // an echo has no id: if it may be pending here, the history tells
+    },
+    message_text_success: (receipt, { reply_id: id }, chat) => {
+      const text = this._outbox.get(id)?.message.text;
+      if (chat) this.#transcript.take(chat, { ...receipt, id, text, own: true });
+    },
+    disconnected: (payload, _, chat, request) => {
+      if (chat?.state !== "open") return;
+      chat.reason = payload?.reason ?? "";
+      if (this.#role === "waiter" || request) this._end(chat);
+      else this.#doubt(chat); // a lost waiter's users are queued again, and told at once
+    },
+    typing: ({ on }, _, chat) => chat && this.#setTyping(chat, on),
+    read: ({ seq }, _, chat) => {
+      if (!chat) return;
+      chat.readByPeer = Math.max(chat.readByPeer, seq);
+      this._events.emit("read", { chat });
+    },
+    presence: ({ state }, _, chat) => {
+      if (!chat) return;
+      chat.presence = state;
+      this._events.emit("presence", { chat });
+    },
+  };
+
+  #refused(error, reply) {
+    const entry = this._outbox.get(reply);
+    if (entry) this._outbox.sentBack(entry, error);
+    else if (!error.message.startsWith("payload.resume")) this._complain(error, reply);
+  }
+
+  _complain({ code, message, retry_after: retryAfter }, reply) {
+    this._events.emit("error", { code, message, retryAfter, reply });
+  }
+
+  // ---- conversations -----------------------------------------------------
+
+  _find(conversation = this._current) {
+    return this.chats.get(conversation);
+  }
+
+  _chat(conversation) {
+    if (!this.chats.has(conversation)) this.chats.set(conversation, new Chat(conversation));
+    return this.chats.get(conversation);
+  }
+
+  /** User: there is a chat. */
+  get _isOpen() {
+    return this._current !== "" && this._find()?.state === "open";
+  }
+
+  /** Whether *chat* is needed after a reload, or on another connection. */
+  #isKept(chat) {
+    const { state, conversation, _leaving: leaving } = chat;
+    return state === "open" || leaving || conversation === this._current || this._outbox.of(chat).length > 0;
+  }
+
+  _enter({ conversation, last_seq: last, resumed, read = 0, peer_read: readByPeer = 0, ...peer }) {
+    const known = this.chats.get(conversation);
+    const chat = this._chat(conversation);
+    chat._met = true;
+    chat._here = false; // until the page that follows
+    chat.peer = peer;
+    if (this._side.leaves(chat)) return;
+    if (last < chat.lastSeq) {
+      chat._begin(1); // the server has lost the rest: a restored backup
+      chat._newest = last;
+    }
+    chat.presence = "online"; // or it is told after the page
+    chat.readByPeer = readByPeer;
+    chat._readSent = read;
+    chat._read = Math.max(chat._read, read);
+    const change = known?.state === "open" ? "changed" : "opened";
+    chat.state = "open";
+    chat.reason = "";
+    this._side.entered(chat);
+    this._events.emit("chat", { chat, change });
+  }
+
+  /** *chat* may be over: end it unless the server says that it goes on before it answers `catchUp`. */
+  #doubt(chat) {
+    chat._met = chat._here = false;
+    chat._doubtful = true;
+    this.#transcript.catchUp(chat, () => {
+      chat._doubtful = false;
+      if (!chat._met && this.phase !== "queued") this._end(chat, true);
+    });
+  }
+
+  /** *final*: what is under way will not be answered any more. */
+  _end(chat, final = false) {
+    chat._met = chat._here = false;
+    if (chat.state === "open") {
+      chat.state = "ended";
+      chat.typing = false;
+      this._events.emit("chat", { chat, change: "ended" });
+      if (chat.conversation === this._current) this._side.over();
+    }
+    this._outbox.giveUp(chat, final);
+  }
+
+  /** All that are open have ended, for *reason*. */
+  _endAll(reason) {
+    for (const chat of this.chats.values()) {
+      if (chat.state === "open") chat.reason = reason;
+      this._end(chat);
+    }
+  }
+
+  #setTyping(chat, on) {
+    const name = `typed ${chat.conversation}`;
+    this._alarms.set(name, on ? TYPED : undefined, () => this.#setTyping(chat, false));
+    if (chat.typing === on) return;
+    chat.typing = on;
+    this._events.emit("typing", { chat });
+  }
+
+  #tellRead(chat) {
+    if (!chat._here || chat._read <= chat._readSent) return;
+    chat._readSent = chat._read;
+    this.#put("read", { seq: chat._read }, chat);
+  }
+
+  // ---- storage -----------------------------------------------------------
+
+  /** Read what is stored. It may be outdated: the server corrects it. */
+  #restore() {
+    const state = this.#store.get("state") ?? {};
+    const { at, sub, chats } = state;
+    this.#sub = sub ?? "";
+    this._side.restore(state, this._env.now() - at < WISH);
+    for (const [conversation, stored] of Object.entries(chats ?? {})) {
+      const { peer, last, read, readByPeer, state, reason = "", leaving: ending } = stored;
+      const chat = this._chat(conversation);
+      Object.assign(chat, { readByPeer, state, reason, _read: read, _newest: last, _leaving: ending });
+      Object.assign(chat.peer, peer);
+      chat._begin(Math.max(0, last - BROUGHT) + 1);
+    }
+    if (this._isOpen) this.phase = "served";
+  }
+
+  #save() {
+    this.#follow(); // not to write over what is newer
+    const chats = {};
+    for (const chat of this.chats.values()) {
+      if (!chat.conversation || !this.#isKept(chat)) continue;
+      const { conversation, peer, _newest: last, _read: read, readByPeer, state, reason, _leaving: leaving } = chat;
+      chats[conversation] = { peer, last, read, readByPeer, state, reason, leaving };
+    }
+    const [sub, at] = [this.#sub, this._env.now()];
+    const busy = this._side.isBusy || this._isOpen || this._outbox.size > 0;
+    this.#store.set("state", busy || sub ? { ...this._side.state, busy, chats, sub, at } : undefined);
+  }
+
+  /** Another tab has written *key*. */
+  #elsewhere(key, signal) {
+    if (this._outbox.isAt(key)) this._outbox.inherit(signal);
+    if (key === this.#store.name("state")) this.#follow();
+  }
+
+  /** What was decided last, in whichever tab, counts in all. */
+  #follow() {
+    const state = this.#store.get("state");
+    if (state && state.sub === this.#sub) this._side.follow(state);
+  }
+
+  #clear() {
+    this.chats.clear();
+    this._current = this.#sub = "";
+    this._side.clear();
+    this.#drafts.clear();
+    this._outbox.clear();
+  }
+}

@@ -1,0 +1,202 @@
+/** A visitor's side of the protocol: asking for a waiter, the queue, one conversation at a time. */
+
+import { whole } from "./size.js";
+import { Wish } from "./wish.js";
+
+const QUESTION = 300; // characters of what waits for a waiter, for those who see the queue
+
+export class Visitor extends Wish {
+  static role = "user";
+
+  #ticket;
+  #leaving = false; // the visitor leaves, which the server has not confirmed
+
+  get state() {
+    return { ...super.state, current: this._client._current, ticket: this.#ticket, leaving: this.#leaving };
+  }
+
+  /** Something is wanted, or to be told, when the page comes back. */
+  get isBusy() {
+    return this.isWanted || this.#leaving;
+  }
+
+  get isWanted() {
+    return this.want !== null;
+  }
+
+  restore(stored, isFresh) {
+    super.restore(stored, isFresh);
+    this._client._current = stored.current ?? "";
+    this.#leaving = stored.leaving === true;
+    if (isFresh) this.#ticket = stored.ticket;
+  }
+
+  follow(stored) {
+    const client = this._client;
+    // it has left the queue, of which the server tells nobody
+    if (super.follow(stored) && !this.want && client.phase === "queued") this.#setPhase("idle");
+  }
+
+  clear() {
+    this.#ticket = undefined;
+    this.#leaving = false;
+    this.#setPhase("idle");
+  }
+
+  #setPhase(phase) {
+    const client = this._client;
+    if (phase !== "queued") client.queue = null;
+    if (phase === client.phase) return;
+    client.phase = phase;
+    client._events.emit("phase", phase);
+  }
+
+  // ---- asking for a waiter -------------------------------------------------
+
+  connect({ page, department, fields } = {}) {
+    this.decide({ page: whole(page, 2000), department: whole(department, 200), fields });
+    const client = this._client;
+    if (client._connection.isOnline && client.phase === "idle" && !this.#leaving) this.#join();
+  }
+
+  #join() {
+    const { _connection: connection } = this._client;
+    if (connection.isAsked("connect")) return;
+    const [ticket, question] = [this.#ticket, this.#question];
+    connection.ask("connect", { ...this.want, ticket, question }, (error) => {
+      if (error?.code === "invalid_message" && ticket !== undefined) {
+        this.#ticket = undefined; // worth nothing, but no reason to send somebody away
+        this.#join();
+      } else if (error) {
+        this.later(error, () => this.want && this._client.phase === "idle" && this.#join());
+      } else if (question !== this.#question) {
+        this.askAgain();
+      }
+    });
+  }
+
+  /** The first words of what waits for a waiter. */
+  get #question() {
+    const waiting = this._client.chats.get("")?.messages.filter(({ state }) => state === "sending") ?? [];
+    const words = waiting.map(({ text }) => text).join("\n");
+    return Array.from(words).slice(0, QUESTION).join("") || undefined;
+  }
+
+  /** Ask once more while in the queue: the first words of the question may have changed. */
+  askAgain() {
+    if (this._client.phase === "queued" && this._client._connection.isOnline) this.#join();
+  }
+
+  // ---- a connection --------------------------------------------------------
+
+  /** The connection is there; *resumed*: the chats that the server was asked for. */
+  welcome(resumed) {
+    if (this.#leaving) this.#leave();
+    else if (resumed.length) this._client._barrier(() => this.#takeStock(resumed));
+    else if (this.want) this.#join();
+    else this.#setPhase("idle");
+  }
+
+  /** End those of *resumed* that the server does not know any more; it has answered for all of them by now. */
+  #takeStock(resumed) {
+    const { want, _client: client } = this;
+    for (const chat of resumed) {
+      const waits = chat._paged && chat.state === "open";
+      if (!chat._met && !waits) client._end(chat, true);
+      if (!chat._paged) this.want = want; // nobody has ended it: it is forgotten
+    }
+    if (client.phase === "served" && !client._find()?._met) this.#setPhase("idle");
+    if (resumed.some((chat) => chat._doubtful)) return; // nobody asks anew for a chat that was ended
+    if (client.phase !== "served" && (this.want || client._isOpen)) this.#join();
+  }
+
+  /** What frames for visitors do. */
+  on = {
+    __proto__: null,
+    connect_queue: (queue) => {
+      if (this.#leaving) return;
+      const client = this._client;
+      const chat = client._find();
+      if (chat) chat._met = chat._here = false;
+      this.want ??= {};
+      this.#ticket = queue.ticket;
+      client.queue = queue;
+      this.#setPhase("queued");
+      client._events.emit("queue", queue);
+    },
+    connect_success: (peer) => this.#leaving || this._client._enter(peer),
+  };
+
+  // ---- one conversation at a time ------------------------------------------
+
+  /** Where a new message goes. */
+  addressee(conversation) {
+    const client = this._client;
+    if (conversation !== undefined) return client.chats.get(conversation);
+    if (client._isOpen) return client._find();
+    const early = client._chat("");
+    early.state = "open";
+    return early;
+  }
+
+  leaves() {
+    return false;
+  }
+
+  /** *chat* begins, or goes on. */
+  entered(chat) {
+    const client = this._client;
+    const before = client._current && client._find();
+    client._current = chat.conversation;
+    if (before && before !== chat) client._end(before, true);
+    this.want ??= {};
+    this.#ticket = undefined;
+    for (const message of client.chats.get("")?.messages ?? []) {
+      message.conversation = chat.conversation;
+      chat._place(message);
+    }
+    client.chats.delete("");
+    client._outbox.save();
+    if (client.draft("")) client.setDraft(client.draft(""), chat.conversation);
+    client.setDraft("", "");
+    this.#setPhase("served");
+  }
+
+  /** The present chat has ended. */
+  over() {
+    this.want = null;
+    this.#ticket = undefined;
+    this.#setPhase("idle");
+  }
+
+  // ---- leaving -------------------------------------------------------------
+
+  /** The client stops for good; *isTold*: the connection says so to the server. */
+  stop(isTold) {
+    this.#leaving = !isTold && this._client.phase !== "idle";
+    this.#depart();
+  }
+
+  disconnect() {
+    this.#leaving = true;
+    this.#depart();
+    if (this._client._connection.isOnline) this.#leave();
+  }
+
+  /** The part of leaving on this side. */
+  #depart() {
+    this.decide(null);
+    this.#ticket = undefined;
+    this._client._endAll("left");
+    this.#setPhase("idle");
+  }
+
+  /** Tell the server; what it has said before is void. */
+  #leave() {
+    this._client._connection.ask("disconnect", {});
+    this._client._barrier(() => {
+      this.#leaving = false;
+      if (this.want) this.#join();
+    });
+  }
+}

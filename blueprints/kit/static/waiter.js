@@ -1,0 +1,101 @@
+/** A waiter's side of the protocol: whether visitors are taken, and many conversations at once. */
+
+import { Wish } from "./wish.js";
+
+export class Waiter extends Wish {
+  static role = "waiter";
+
+  isBusy = false; // nothing is begun by a page that comes back
+  isWanted = false;
+
+  follow(stored) {
+    if (super.follow(stored) && this.want && this._client._connection.isOnline) this.#report();
+  }
+
+  clear() {
+    this.want = null;
+  }
+
+  // ---- duty ----------------------------------------------------------------
+
+  /** Take visitors from now on, or not. */
+  wish(want) {
+    this.decide(want);
+    if (this._client._connection.isOnline) this.#report();
+  }
+
+  #report() {
+    const { ready, capacity } = this.want;
+    this._client._connection.ask(ready ? "ready" : "unready", { capacity }, (error) => {
+      if (error) this.later(error, () => this.want && this.#report());
+    });
+  }
+
+  #setDuty(duty) {
+    this._client.duty = duty;
+    this._client._events.emit("duty", duty);
+  }
+
+  /** The connection is there; *resumed*: the chats that the server was asked for. */
+  welcome(resumed) {
+    const client = this._client;
+    if (this.want) this.#report();
+    // by then it has answered for all of them: it does not know the others any more
+    const takeStock = () => resumed.forEach((chat) => chat._met || client._end(chat, true));
+    if (resumed.length) client._barrier(takeStock);
+  }
+
+  /** What frames for waiters do. */
+  on = {
+    __proto__: null,
+    new_connection: (peer) => this._client._enter(peer),
+    ready: ({ capacity }) => {
+      this.want ??= { ready: true, capacity }; // the server remembers: so shall it after a long absence
+      this.#setDuty({ ready: true, capacity });
+    },
+    unready: ({ capacity }) => this.#setDuty({ ready: false, capacity }),
+    queue_status: (line) => {
+      this._client.line = line;
+      this._client._events.emit("line", line);
+    },
+  };
+
+  // ---- conversations -------------------------------------------------------
+
+  /** Where a new message goes. */
+  addressee(conversation) {
+    return this._client.chats.get(conversation);
+  }
+
+  entered() {}
+
+  askAgain() {}
+
+  /** The client stops for good. */
+  stop() {
+    this.decide(null);
+    this._client.duty = null;
+    this._client._endAll("ended");
+  }
+
+  /** End *chat*. */
+  disconnect(chat) {
+    if (chat?.state !== "open") return;
+    chat._leaving = true;
+    chat.reason = "ended";
+    if (chat._met) this.#dismiss(chat);
+    this._client._end(chat);
+  }
+
+  /** Whether *chat* was ended while there was no connection; then the server is told. */
+  leaves(chat) {
+    if (chat._leaving) this.#dismiss(chat);
+    return chat._leaving;
+  }
+
+  #dismiss(chat) {
+    this._client._connection.ask("disconnect", { uuid: chat.peer.uuid }, () => {
+      chat._leaving = false;
+    });
+  }
+}
