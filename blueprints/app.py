@@ -6,24 +6,22 @@ import logging
 import os
 import weakref
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from flask import Flask, Request, current_app, has_app_context
 
-from services import runtime as runtimes
 from services import under_test, webserver
+from services.draining import drain_on_exit
 from services.errors import CSAppError, SettingsError
 from services.identity import Identity, TokenRole
-from services.server import ChatServer, servers
+from services.server import ChatServer
 from services.settings import MAX_AUDIENCE, PREFIX, Settings
-from services.succession import take_over
 
 from . import refusals
 from .demo import shop
 from .extension import Blueprints, Callbacks, Extension, Who
-from .host_word import identity_of
+from .host.identity import identity_of
 from .register import register
 
 #: what `csapp` offers
@@ -188,41 +186,3 @@ def _log_to_stderr() -> None:
         root.addHandler(handler)
         root.setLevel(logging.INFO)
         root.propagate = False
-
-
-def drain_on_exit(worker: Any) -> None:
-    """For gunicorn's `post_worker_init`: wait until all have their goodbye (1012) when it stops.
-
-    gunicorn does not know of chats, which have left its greenlets. A server says goodbye as
-    soon as its worker is not `alive` any more; the worker's `run` returns a little later,
-    and here it waits until what is queued for each connection is sent.
-
-    A worker that comes in the place of another one takes its database over.
-    """
-    runtime = runtimes.current()
-    serve = worker.run
-
-    def run() -> None:
-        serve()
-        _say_goodbye()  # the server may be late
-        end = runtime.now() + worker.cfg.graceful_timeout
-        while not all(server.settled for server in list(servers)) and runtime.now() < end:
-            worker.notify()
-            for server in list(servers):
-                server.make_room()
-            runtime.sleep(0.1)
-        for server in list(servers):
-            server.close()
-        runtime.sleep(0)  # the last lines of the log
-
-    worker.run = run
-    for server in list(servers):
-        runtime.spawn(partial(take_over, server))
-
-
-def _say_goodbye() -> None:
-    for server in list(servers):
-        try:
-            server.drain()
-        except Exception:  # the others say goodbye nevertheless
-            log.exception("a server could not say goodbye")

@@ -17,15 +17,15 @@ from services.server import ChatServer
 from services.webserver import is_test_client
 from services.wire.codes import ErrorCode, HTTPRefusal
 
-from . import browser
+from . import known_browsers
 from .answers import jsonify
-from .asked import bearer, token_of, waiter
 from .cors import shared
 from .door import Door
 from .extension import Extension
-from .host_word import ask_host
-from .login import Login
+from .host.identity import ask_host
 from .renewal import RENEWAL, Renewals, identity, is_stranger, lifetime
+from .request_data import bearer, token_of, waiter
+from .sign_in import SignIn
 
 #: s after which somebody who signed out again and again may do so once more
 SIGN_OUT_PAUSE = 10
@@ -69,7 +69,7 @@ def _for_visitors(doors: Blueprint, extension: Extension, renewals: Renewals) ->
 
 def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> None:
     server, callbacks = extension.server, extension.callbacks
-    settings, login = server.settings, Login(extension)
+    settings, sign_in = server.settings, SignIn(extension)
 
     @doors.post("/v1/waiter/login")
     def waiter_login() -> Response:
@@ -81,7 +81,7 @@ def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> 
         _refuse_foreign(request, server)
         if _has_body(request):
             _count_token(request, server, renewals, None)
-            return _signed_in(server, request, *login.check(request))
+            return _signed_in(server, request, *sign_in.check(request))
         shown = renewals.shown(request, TokenRole.WAITER)
         _count_token(request, server, renewals, shown)
         who = ask_host(callbacks.waiter, request)
@@ -90,7 +90,7 @@ def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> 
             if shown is None or known.sid != shown.identity.sid:
                 _log(Event.SIGN_IN, known, server, by="host")
             return _token(server, known, lifetime(settings))
-        if shown is not None and (renewed := login.renew(shown)) is not None:
+        if shown is not None and (renewed := sign_in.renew(shown)) is not None:
             return _answer(server, *renewed)
         if token_of(request):
             _log(Event.RENEWAL_REFUSED, shown.identity if shown else None, server)
@@ -109,7 +109,7 @@ def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> 
         """Another password for the account of the token shown, whose other logins end."""
         _refuse_foreign(request, server)
         _count_token(request, server, renewals, None)
-        return _signed_in(server, request, *login.change(request, waiter(request, server)))
+        return _signed_in(server, request, *sign_in.change(request, waiter(request, server)))
 
 
 def _for_all(doors: Blueprint, server: ChatServer) -> None:
@@ -184,7 +184,9 @@ def _signed_in(server: ChatServer, asked: Request, token: str, identity: Identit
     """The token, for a browser that is known for this account from now on."""
     response = _answer(server, token, identity)
     prefix, hops = server.settings.url_prefix, server.settings.trusted_proxies
-    browser.remember(response, asked, server.tokens, identity.subject, prefix=prefix, hops=hops)
+    known_browsers.remember(
+        response, asked, server.tokens, identity.subject, prefix=prefix, hops=hops
+    )
     return response
 
 

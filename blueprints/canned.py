@@ -16,9 +16,10 @@ from services.wire.codes import ErrorCode, HTTPRefusal
 from services.wire.dates import rfc3339
 
 from .answers import jsonify
-from .asked import Reception, whole
 from .door import Door
 from .extension import Extension
+from .request_data import whole
+from .store_queries import StoreQueries
 
 MAX_BODY = 64 * 1024  # bytes: a text of 4096 characters, each escaped twice over
 EXPECTED = '{"shortcut": …, "text": …, "shared": false}'
@@ -30,7 +31,7 @@ T = TypeVar("T")
 
 def blueprint(extension: Extension) -> Blueprint:
     """`/v1/canned` and what is below it."""
-    reception = Reception(extension, CANNED)
+    queries = StoreQueries(extension, CANNED)
     max_text = extension.server.settings.max_text
     doors = Door("csapp_canned", __name__)
 
@@ -39,7 +40,7 @@ def blueprint(extension: Extension) -> Blueprint:
             return work(CannedReplies(store, max_text), who)
 
         try:
-            return reception.ask(request, at)
+            return queries.ask(request, at)
         except CannedError as error:
             raise _refusal(error) from None
 
@@ -52,7 +53,7 @@ def blueprint(extension: Extension) -> Blueprint:
     @doors.post("/v1/canned")
     def add_canned() -> Response:
         """One more."""
-        said = _said(reception, request)
+        said = _said(queries, request)
         made = ask(lambda replies, who: replies.add(who.subject, name=who.name, **said))
         response = jsonify(_shown(made))
         response.status_code = 201
@@ -61,7 +62,7 @@ def blueprint(extension: Extension) -> Blueprint:
     @doors.put("/v1/canned/<number>")
     def change_canned(number: str) -> Response:
         """Other words for one."""
-        said, n = _said(reception, request), _number(number)
+        said, n = _said(queries, request), _number(number)
         return jsonify(
             _shown(ask(lambda here, who: here.change(who.subject, n, name=who.name, **said)))
         )
@@ -73,11 +74,11 @@ def blueprint(extension: Extension) -> Blueprint:
         ask(lambda replies, who: replies.remove(who.subject, n, name=who.name))
         return Response(status=204)
 
-    _hang_past(doors, reception, ask)
+    _hang_past(doors, queries, ask)
     return doors
 
 
-def _hang_past(doors: Blueprint, reception: Reception, ask: Callable[..., Any]) -> None:
+def _hang_past(doors: Blueprint, queries: StoreQueries, ask: Callable[..., Any]) -> None:
     """What shared replies were before, and how they become so again."""
 
     @doors.get("/v1/canned/<number>/versions")
@@ -96,7 +97,7 @@ def _hang_past(doors: Blueprint, reception: Reception, ask: Callable[..., Any]) 
     @doors.post("/v1/canned/restored")
     def restore_canned() -> Response:
         """One is again what it was."""
-        version = reception.read(request, '{"version": …}', MAX_BODY).get("version")
+        version = queries.read(request, '{"version": …}', MAX_BODY).get("version")
         if type(version) is not int:
             raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, "version: a number is required")
         n = version if 0 < version < 1 << 63 else NO_REPLY
@@ -110,8 +111,8 @@ def _number(said: str) -> int:
     return NO_REPLY if n is None else n
 
 
-def _said(reception: Reception, asked: Request) -> dict[str, Any]:
-    body = reception.read(asked, EXPECTED, MAX_BODY)
+def _said(queries: StoreQueries, asked: Request) -> dict[str, Any]:
+    body = queries.read(asked, EXPECTED, MAX_BODY)
     for field in ("shortcut", "text"):
         if not isinstance(body.get(field), str):
             raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, f"{field}: a string is required")

@@ -8,7 +8,7 @@
    says that it was reached.
 3. It may let browsers keep files for a year. Those of a door are asked for again each
    time, because they are of one release together; and what a door says of its answers
-   stands (`steady.py`).
+   stands (`host/unchanged.py`).
 4. It may have put other converters of addresses in the place of Werkzeug's, and pages of
    its own for what is not there. Neither is for the addresses of a door.
 """
@@ -23,9 +23,9 @@ from flask.sansio.blueprints import BlueprintSetupState
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import PathConverter, UnicodeConverter
 
-from .reached import marked
+from .host.reached import marked
+from .host.unchanged import keep, recover
 from .refusals import answer, nothing_here
-from .steady import keep, recover
 
 #: the variable of our rules that takes the host name, or the subdomain
 SITE = "csapp_site"

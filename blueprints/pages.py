@@ -9,7 +9,7 @@ from flask import Response, current_app, redirect, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from .answers import rendered
-from .reached import is_reached
+from .host.reached import is_reached
 
 #: nothing inline, in no frame of others, and nothing from elsewhere but pictures of people
 POLICY = "; ".join(

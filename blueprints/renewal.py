@@ -20,7 +20,7 @@ from services.limits import KeyedBuckets
 from services.server import ChatServer
 from services.settings import Settings
 
-from .asked import token_of
+from .request_data import token_of
 
 #: s after its end that a visitor's token still gets its bearer another one: who comes back
 #: within a week is the same visitor

@@ -15,16 +15,17 @@ from services.wire.codes import ErrorCode, HTTPRefusal
 from services.wire.dates import rfc3339
 
 from .answers import jsonify
-from .asked import Reception, whole
 from .door import Door
 from .extension import Extension
+from .request_data import whole
+from .store_queries import StoreQueries
 
 HITS = 30  # in one answer
 
 
 def blueprint(extension: Extension) -> Blueprint:
     """`GET /v1/search`."""
-    reception = Reception(extension, SEARCHES)
+    queries = StoreQueries(extension, SEARCHES)
     doors = Door("csapp_search", __name__)
 
     @doors.get("/v1/search")
@@ -40,7 +41,7 @@ def blueprint(extension: Extension) -> Blueprint:
             hits = [_shown(hit, seen[hit.chat]) for hit in found.hits if hit.chat in seen]
             return {"hits": hits, "next": found.next}
 
-        response = jsonify(reception.ask(request, work))
+        response = jsonify(queries.ask(request, work))
         response.cache_control.no_store = True
         return response
 

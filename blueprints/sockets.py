@@ -29,7 +29,7 @@ from services.wire.codes import ErrorCode, HTTPRefusal
 
 from .door import Door
 from .extension import Extension
-from .steady import of_host
+from .host.unchanged import of_host
 
 log = logging.getLogger("csapp.sockets")
 

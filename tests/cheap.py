@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from blueprints import hashing
+from blueprints import password_hashing
 from csapp import create_app
 
 #: of scrypt, with 1 MiB
 COST = "scrypt:1024:8:1"
 
-hashing.COST = COST
+password_hashing.COST = COST
 app = create_app()

@@ -20,7 +20,7 @@ from cryptography.x509.oid import NameOID
 from gevent import monkey
 from hypothesis import settings
 
-from blueprints import hashing
+from blueprints import password_hashing
 from services.under_test import FOLDER
 from testkit import LiveServer
 from testkit.postgres import Postgres
@@ -156,13 +156,13 @@ def started_alone(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 #: what passwords cost where nobody waits for a test
-COST = hashing.COST
+COST = password_hashing.COST
 
 
 @pytest.fixture(autouse=True)
 def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> None:
     """In this process a hash costs next to nothing; servers of their own take what is right."""
-    monkeypatch.setattr(hashing, "COST", "scrypt:1024:8:1")
+    monkeypatch.setattr(password_hashing, "COST", "scrypt:1024:8:1")
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from blueprints import browser, hashing
+from blueprints import known_browsers, password_hashing
 from csapp import CSApp, create_app
 from services.history.accounts import AccountError, Accounts, Hashing, folded
 from services.history.port import StoreError
@@ -103,7 +103,7 @@ def test_an_account_is_kept_with_a_hash(accounts, store):
 
 
 def test_real_hashes_are_salted_scrypt(store):
-    accounts = Accounts(store, hashing.HASHING)
+    accounts = Accounts(store, password_hashing.HASHING)
     kept = {accounts.add(name, WORD).password for name in ("ada", "lin")}
     assert len(kept) == 2
     assert all(one.startswith("scrypt:") for one in kept)
@@ -324,7 +324,7 @@ def test_what_is_no_login_is_named(app, body, status, code, named):
 
 def test_attempts_at_one_name_are_counted_before_any_hash(app, monkeypatch):
     counted = Counted()
-    monkeypatch.setattr(hashing, "HASHING", counted.hashing)
+    monkeypatch.setattr(password_hashing, "HASHING", counted.hashing)
     for number in range(10):
         answer = post_login(app, {"name": "ada" if number % 2 else "ADA ", "password": "x"})
         assert answer.status_code == 401
@@ -337,7 +337,7 @@ def test_attempts_at_one_name_are_counted_before_any_hash(app, monkeypatch):
 
 
 def test_attempts_from_one_address_are_counted(app, monkeypatch):
-    monkeypatch.setattr(hashing, "HASHING", Counted().hashing)
+    monkeypatch.setattr(password_hashing, "HASHING", Counted().hashing)
     codes = [
         post_login(app, {"name": f"name-{number}", "password": "x"}).status_code
         for number in range(40)
@@ -385,8 +385,8 @@ def test_hashes_wait_for_their_turn_and_not_without_end(tmp_path, monkeypatch):
         codes.append(post_login(app, {"name": f"n{number}", "password": "x"}).status_code)
         answered.release()
 
-    monkeypatch.setattr(hashing, "HASHING", Hashing(str, check))
-    monkeypatch.setattr(hashing, "WAITING", 6)
+    monkeypatch.setattr(password_hashing, "HASHING", Hashing(str, check))
+    monkeypatch.setattr(password_hashing, "WAITING", 6)
     url = f"sqlite:///{tmp_path}/csapp.db"
     app = create_app({"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": url})
     asking = [threading.Thread(target=ask, args=(number,)) for number in range(9)]
@@ -407,7 +407,7 @@ def test_hashes_wait_for_their_turn_and_not_without_end(tmp_path, monkeypatch):
 def ask_from_known_browser(app: Flask, codes: list[int]) -> None:
     tokens = app.extensions["csapp"].server.tokens
     client = app.test_client()
-    client.set_cookie(browser.COOKIE, tokens.sign_browser("browser", [tokens.mark("ada")]))
+    client.set_cookie(known_browsers.COOKIE, tokens.sign_browser("browser", [tokens.mark("ada")]))
     body = {"name": "ada", "password": "x"}
     codes.append(client.post("/v1/waiter/login", json=body).status_code)
 
@@ -417,10 +417,10 @@ def test_shut_out_while_the_hash_was_checked(app, monkeypatch):
     extension = app.extensions["csapp"]
 
     def check(kept: str, password: str) -> bool:
-        Accounts(extension.store(), hashing.HASHING).disable("ada")
+        Accounts(extension.store(), password_hashing.HASHING).disable("ada")
         return True
 
-    monkeypatch.setattr(hashing, "HASHING", Hashing(str, check))
+    monkeypatch.setattr(password_hashing, "HASHING", Hashing(str, check))
     answer = post_login(app, {"name": "ada", "password": WORD})
     assert (answer.status_code, answer.get_json()) == (401, WRONG)
 

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 from click import ClickException
 
-from blueprints.new_file import new_file
+from blueprints.cli.new_file import new_file
 from services.history.search import search
 from services.history.sql import open_store
 from testkit import Client, LiveServer

@@ -13,7 +13,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 
-from blueprints import hashing
+from blueprints import password_hashing
 from blueprints.demo.people import STILL_THERE, TOPICS
 from blueprints.demo.shop import PIECES
 from blueprints.demo.waiters import WAITERS
@@ -116,8 +116,8 @@ def test_it_has_nothing_to_do_with_what_the_environment_names(started, monkeypat
 def test_the_doctor_names_what_an_older_demo_has_left_behind(app):
     store = app.extensions["csapp"].store()
     for waiter in WAITERS:
-        Accounts(store, hashing.HASHING).add(waiter.name, waiter.password)
-    Accounts(store, hashing.HASHING).disable(WAITERS[1].name)
+        Accounts(store, password_hashing.HASHING).add(waiter.name, waiter.password)
+    Accounts(store, password_hashing.HASHING).disable(WAITERS[1].name)
     store.close()
     found = chat(app, "doctor").output
     assert f"the account {WAITERS[0].name} has a password that everybody can read" in found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import MISSING
 from pathlib import Path
@@ -11,7 +12,7 @@ import click
 import pytest
 from flask import Flask
 
-from blueprints.commands import chat
+from blueprints.cli import chat
 from csapp import create_app
 from services.settings import Settings
 from services.wire import frames
@@ -119,6 +120,15 @@ def test_every_command_with_its_options():
         arguments = [p.human_readable_name for p in command.params if isinstance(p, click.Argument)]
         assert [word for word in name.split() if word.isupper()] == arguments
         assert command.help
+
+
+def test_each_command_is_in_the_file_of_its_name():
+    for name, command in chat.commands.items():
+        parts = command.commands.values() if isinstance(command, click.Group) else [command]
+        for one in parts:
+            assert one.callback is not None
+            there = inspect.unwrap(one.callback).__module__
+            assert there == f"blueprints.cli.{name}", f"chat {name} is in {there}"
 
 
 def test_every_metric_with_its_type_and_labels(app: Flask):

@@ -146,8 +146,7 @@ SHORT = {
     ("services/revocation.py", "self._forgetting.once"),
     ("services/server.py", "self._others.leave"),
     ("services/server.py", "self.drain"),
-    ("blueprints/app.py", "watch"),
-    ("blueprints/app.py", "partial(take_over, server)"),  # until the former worker has gone
+    ("services/draining.py", "partial(take_over, server)"),  # until the former worker has gone
 }
 
 

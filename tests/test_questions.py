@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from blueprints import asked
+from blueprints import store_queries
 from csapp import create_app
 from services.bounds import Rate
 from services.identity import Identity, TokenRole
@@ -95,8 +95,8 @@ def test_questions_wait_for_their_turn_and_not_without_end(app, monkeypatch):
     begun, finished = threading.Semaphore(0), threading.Semaphore(0)
     gate = threading.Event()
     codes: list[int] = []
-    monkeypatch.setattr(asked, "WAITING", 3)
-    reception = asked.Reception(app.extensions["csapp"], Rate(100.0, 100.0))
+    monkeypatch.setattr(store_queries, "WAITING", 3)
+    queries = store_queries.StoreQueries(app.extensions["csapp"], Rate(100.0, 100.0))
     app.extensions["csapp"].server.house  # noqa: B018  # made before several threads need it
 
     def work(store: object, who: object) -> None:
@@ -107,7 +107,7 @@ def test_questions_wait_for_their_turn_and_not_without_end(app, monkeypatch):
         token = app.extensions["csapp"].server.tokens.sign(Identity("wim", "", TokenRole.WAITER))
         with app.test_request_context(headers={"Authorization": f"Bearer {token}"}) as context:
             try:
-                reception.ask(context.request, work)
+                queries.ask(context.request, work)
                 codes.append(200)
             except HTTPRefusal as refusal:
                 codes.append(refusal.status)

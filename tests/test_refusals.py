@@ -11,7 +11,7 @@ import pytest
 from flask import Flask
 
 from blueprints.extension import Extension
-from blueprints.reached import marked
+from blueprints.host.reached import marked
 from csapp import create_app
 from services.errors import Unavailable
 from services.wire.codes import ErrorCode, HTTPRefusal
@@ -85,8 +85,8 @@ def without(tree: ast.AST, function: str | None) -> ast.AST:
     return tree
 
 
-#: `steady.py` restores the status that a door has given
-RESTORES = "blueprints/steady.py"
+#: `unchanged.py` restores the status that a door has given
+RESTORES = "blueprints/host/unchanged.py"
 
 
 def test_one_module_makes_the_answers_to_requests_that_are_refused():

@@ -11,7 +11,8 @@ import pytest
 from flask import Flask, abort, render_template_string
 from werkzeug.test import TestResponse
 
-from blueprints import host_word, renewal
+from blueprints import renewal
+from blueprints.host import identity as host_identity
 from csapp import CSApp, Identity, TokenRole, create_app
 from services.bounds import RENEWALS
 from services.identity import STRANGER, Shown
@@ -278,7 +279,7 @@ def test_a_host_that_cannot_say_who_somebody_is_ends_nothing(bad: Any):
 def test_the_log_says_so_without_the_words_of_the_host(monkeypatch: pytest.MonkeyPatch):
     said: list[str] = []
     monkeypatch.setattr(
-        host_word, "_say", lambda kind, level, what, *args: said.append(what % args)
+        host_identity, "_say", lambda kind, level, what, *args: said.append(what % args)
     )
     host = Host()
     for callback in (failing, lambda request: "x" * 201):

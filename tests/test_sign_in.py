@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.security import generate_password_hash
 
-from blueprints import browser, hashing
+from blueprints import known_browsers, password_hashing
 from blueprints.demo.waiters import WAITERS
 from csapp import create_app
 from services import bounds
@@ -39,7 +39,7 @@ def made(folder: Path, **more: Any) -> Flask:
     url = f"sqlite:///{folder}/csapp.db"
     app = create_app({"CSAPP_SECRET_KEY": SECRET, "CSAPP_DATABASE_URL": url, **more})
     store = app.extensions["csapp"].store()
-    accounts = Accounts(store, hashing.HASHING)
+    accounts = Accounts(store, password_hashing.HASHING)
     if accounts.get("ada") is None:
         accounts.add("ada", WORD)
     store.close()
@@ -152,12 +152,12 @@ def test_a_cookie_of_ones_own_making_is_worth_nothing(app):
         f"{signed}.{signature.swapcase()}",
     ):
         client = app.test_client()
-        client.set_cookie(browser.COOKIE, cookie)
+        client.set_cookie(known_browsers.COOKIE, cookie)
         assert sign_in(app, WORD, AWAY, client).status_code == 429, cookie
 
 
 def cookie_of(answer) -> Any:
-    return SimpleCookie(answer.headers["Set-Cookie"])[browser.COOKIE]
+    return SimpleCookie(answer.headers["Set-Cookie"])[known_browsers.COOKIE]
 
 
 def test_the_cookie_is_for_the_server_alone_and_names_nobody(app):
@@ -183,7 +183,7 @@ def test_behind_tls_and_under_a_prefix_the_cookie_goes_nowhere_else(tmp_path):
 
 
 def test_waiters_who_share_a_browser_are_all_known_there(app):
-    Accounts(app.extensions["csapp"].store(), hashing.HASHING).add("lin", "battery staple")
+    Accounts(app.extensions["csapp"].store(), password_hashing.HASHING).add("lin", "battery staple")
     shared = app.test_client()
     assert sign_in(app, WORD, HOME, shared).status_code == 200
     assert sign_in(app, "battery staple", HOME, shared, name="lin").status_code == 200
@@ -260,7 +260,7 @@ def test_an_older_hash_is_replaced_at_the_next_sign_in(app):
         assert kept_hash(store) == before
         assert sign_in(app, WORD).status_code == 200
         renewed = kept_hash(store)
-        assert renewed.startswith(f"{hashing.COST}$")
+        assert renewed.startswith(f"{password_hashing.COST}$")
         assert sign_in(app, WORD).status_code == 200
         assert kept_hash(store) == renewed
     assert not store.revoked(0), "nobody is signed out for it"
@@ -300,7 +300,7 @@ def test_whoever_signs_in_costs_the_same_hashes(app):
 
 def test_two_that_renew_one_hash_at_the_same_time_both_get_in(app):
     store = app.extensions["csapp"].store()
-    inner = hashing.HASHING
+    inner = password_hashing.HASHING
     raced = []
 
     def make(word: str) -> str:
@@ -323,7 +323,9 @@ def test_two_that_renew_one_hash_at_the_same_time_both_get_in(app):
 def test_a_password_that_everybody_can_read_lets_nobody_in(app):
     store = app.extensions["csapp"].store()
     waiter = WAITERS[0]
-    Accounts(store, hashing.HASHING).add(waiter.name, waiter.password)  # as an older csapp did
+    Accounts(store, password_hashing.HASHING).add(
+        waiter.name, waiter.password
+    )  # as an older csapp did
     store.close()
     answer = sign_in(app, waiter.password, name=waiter.name)
     assert (answer.status_code, answer.get_json()["code"]) == (401, "unauthenticated")
@@ -353,7 +355,7 @@ def test_a_waiter_changes_its_own_password_and_stays_alone(app):
     said = answer.get_json()
     assert (said["sub"], said["name"]) == ("ada", "ada")
     assert answer.headers["Cache-Control"] == "no-store"
-    assert browser.COOKIE in answer.headers["Set-Cookie"]
+    assert known_browsers.COOKIE in answer.headers["Set-Cookie"]
     tokens = app.extensions["csapp"].server.tokens
     assert (
         tokens.verify(said["token"], TokenRole.WAITER).sid

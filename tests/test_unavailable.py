@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from blueprints.reached import marked
+from blueprints.host.reached import marked
 from csapp import create_app
 from services import starting, webserver
 from services.desk.port import DeskUnavailable

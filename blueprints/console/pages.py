@@ -6,7 +6,7 @@ from flask import Blueprint, Response, current_app
 
 from ..door import Door
 from ..extension import Extension
-from ..other_extensions import locale
+from ..host.extensions import locale
 from ..pages import one_address, page, secured_where_reached
 
 

@@ -14,9 +14,9 @@ from services.seldom import Seldom
 from services.wire.codes import HTTPRefusal
 
 from ..extension import Extension
-from ..host_word import ask_host
-from ..other_extensions import locale
-from ..other_extensions import nonce as nonce_of
+from ..host.extensions import locale
+from ..host.extensions import nonce as nonce_of
+from ..host.identity import ask_host
 
 _say = Seldom(logging.getLogger("csapp"))
 

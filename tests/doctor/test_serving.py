@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from blueprints.doctor import serving
+from blueprints.cli.doctor import serving
 from services.doctor import Level
 from services.history.sql import open_store
 from testkit.server import ROOT, inherited

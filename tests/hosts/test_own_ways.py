@@ -26,7 +26,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.routing import BaseConverter
 from werkzeug.test import Client
 
-from blueprints.intercepted import examine
+from blueprints.host.intercepted import examine
 from blueprints.kit.assets import asset
 from blueprints.widget.pages import STATIC
 

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from blueprints.other_extensions import proxies_believed
+from blueprints.host.extensions import proxies_believed
 from services.origin import UNREADABLE, client_address
 
 from .made import PREFIX, made

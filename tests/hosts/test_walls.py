@@ -14,7 +14,7 @@ from flask_limiter.util import get_remote_address
 from flask_talisman import Talisman
 from flask_wtf import CSRFProtect
 
-from blueprints.intercepted import LOOKED_AT, MOST_TOLD, examine
+from blueprints.host.intercepted import LOOKED_AT, MOST_TOLD, examine
 from csapp import CSApp
 from services.doctor import LINE
 

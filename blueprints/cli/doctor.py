@@ -18,20 +18,19 @@ from typing import TYPE_CHECKING
 import click
 from flask import Flask, current_app
 
-from services.doctor import Answers, Finding, Level, Serving, SetUp, ask, examine
+from services.doctor import Answers, Finding, Level, Serving, SetUp, ask, examine, look_at_gunicorn
 from services.history.accounts import Accounts
 from services.history.port import StoreError
 from services.instance import SECRET_FILE, shown_to_git
 from services.settings import PREFIX
 from services.words import counted
 
-from .commands import chat
-from .demo.waiters import WAITERS
-from .extension import Extension
-from .hashing import HASHING
-from .intercepted import examine as examine_doors
-from .look_at_gunicorn import MARK
-from .other_extensions import proxies_believed
+from ..demo.waiters import WAITERS
+from ..extension import Extension
+from ..host.extensions import proxies_believed
+from ..host.intercepted import examine as examine_doors
+from ..password_hashing import HASHING
+from .group import chat
 
 if TYPE_CHECKING:
     from services.desk.facts import RedisFacts
@@ -43,8 +42,6 @@ GUNICORN_FILE = "gunicorn.conf.py"
 
 #: s for gunicorn's configuration and the application to be imported
 IMPORT_TIME = 60
-
-_LOOK = Path(__file__).with_name("look_at_gunicorn.py")
 
 
 @chat.command()
@@ -162,7 +159,7 @@ def serving(arguments: str) -> Serving | str | None:
         return None
     try:
         done = subprocess.run(  # noqa: S603  # our own program, no shell
-            [sys.executable, str(_LOOK), *shlex.split(arguments)],
+            [sys.executable, str(look_at_gunicorn.__file__), *shlex.split(arguments)],
             capture_output=True,
             text=True,
             timeout=IMPORT_TIME,
@@ -173,7 +170,7 @@ def serving(arguments: str) -> Serving | str | None:
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--gunicorn") from None
     for line in done.stdout.splitlines():
-        if line.startswith(MARK):
-            found = json.loads(line.removeprefix(MARK))
+        if line.startswith(look_at_gunicorn.MARK):
+            found = json.loads(line.removeprefix(look_at_gunicorn.MARK))
             return str(found["problem"]) if "problem" in found else Serving(**found)
     return (done.stderr.strip().splitlines() or ["it says nothing"])[-1]

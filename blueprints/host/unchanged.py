@@ -52,7 +52,7 @@ def of_host(mixin: type, **options: Any) -> Any:
     return _joined(mixin, kind)(**options)
 
 
-def hang(app: Flask) -> None:
+def attach(app: Flask) -> None:
     """Let what a door of *app* answers go out, also where a hook returns another response."""
     request_finished.connect(_stand_in_for_ours, app)
 

@@ -1,45 +1,29 @@
-"""`flask … chat waiter …`, `chat revoke` and `chat migrate`."""
+"""`flask … chat waiter …`: the accounts of waiters who sign in with a name and a password."""
 
 from __future__ import annotations
 
 import secrets
 import sys
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 import click
-from flask import current_app
 from flask.cli import AppGroup
 
 from services.history.accounts import Account, AccountError, Accounts
-from services.identity import MAX_SUBJECT
 from services.security_log import Event, security
-from services.settings import MAX_LIFETIME
 
-from .commands import chat, operator
-from .extension import Extension
-from .hashing import HASHING
-from .login import NO_DATABASE
-
-__all__ = ["accounts", "chat"]
-
-CLOSED = "Live connections are closed within 5 s."
+from ..password_hashing import HASHING
+from .database import CLOSED, extension_with_store
+from .group import chat, operator
 
 waiters = AppGroup("waiter", help="The waiters who sign in with a name and a password.")
 chat.add_command(waiters)
 
 
-def _extension() -> Extension:
-    extension: Extension = current_app.extensions["csapp"]
-    if not extension.has_store:
-        raise click.ClickException(NO_DATABASE)
-    return extension
-
-
-def accounts() -> Accounts:
+def _accounts() -> Accounts:
     """The accounts that the settings name. Raises `StoreError`."""
-    extension = _extension()
+    extension = extension_with_store()
     return Accounts(extension.store(), HASHING, public=extension.public_passwords)
 
 
@@ -77,7 +61,7 @@ _AVATAR = "The address of the picture that visitors see."
 @_password_options
 def add(name: str, display_name: str, avatar: str, from_stdin: bool, generate: bool) -> None:
     """Let NAME sign in with a password, which is asked for."""
-    here = accounts()
+    here = _accounts()
     password = _password(from_stdin, generate)
     made = here.add(name, password, display_name, avatar)
     _changed(made, "added")
@@ -94,7 +78,7 @@ def set_(name: str, display_name: str | None, avatar: str | None) -> None:
     """Show NAME otherwise to visitors, from its next login or token on."""
     if display_name is None and avatar is None:
         raise click.UsageError("--display-name or --avatar is needed")
-    account = accounts().show(name, display_name=display_name, avatar=avatar)
+    account = _accounts().show(name, display_name=display_name, avatar=avatar)
     _changed(account, "shown otherwise")
     picture = account.avatar or "no picture"
     click.echo(f"{account.name} is {account.display_name} to visitors, with {picture}.")
@@ -103,7 +87,7 @@ def set_(name: str, display_name: str | None, avatar: str | None) -> None:
 @waiters.command("list")
 def list_() -> None:
     """Show all accounts."""
-    found = accounts().all()
+    found = _accounts().all()
     if not found:
         click.echo("There are no accounts yet: chat waiter add NAME makes one.")
         return
@@ -124,7 +108,7 @@ def _row(account: Account) -> tuple[str, str, str, str]:
 @click.argument("name")
 def disable(name: str) -> None:
     """Let NAME in no more, and sign it out everywhere."""
-    account = accounts().disable(name)
+    account = _accounts().disable(name)
     _changed(account, "disabled")
     click.echo(f"{account.name} is disabled. {CLOSED}")
 
@@ -133,7 +117,7 @@ def disable(name: str) -> None:
 @click.argument("name")
 def enable(name: str) -> None:
     """Let NAME sign in again."""
-    account = accounts().enable(name)
+    account = _accounts().enable(name)
     _changed(account, "enabled")
     click.echo(f"{account.name} may sign in.")
 
@@ -143,7 +127,7 @@ def enable(name: str) -> None:
 @_password_options
 def password(name: str, from_stdin: bool, generate: bool) -> None:
     """Give NAME another password, which is asked for, and sign it out everywhere."""
-    here = accounts()
+    here = _accounts()
     if here.get(name) is None:  # before anybody thinks of a password
         raise AccountError(f"name: there is no account {name}")
     chosen = _password(from_stdin, generate)
@@ -152,41 +136,3 @@ def password(name: str, from_stdin: bool, generate: bool) -> None:
     click.echo(f"{account.name} has another password. {CLOSED}")
     if generate:
         click.echo(f"Password: {chosen}")
-
-
-@chat.command()
-@click.option("--sid", help="One login: the `sid` of its token.")
-@click.option("--sub", "subject", help="All that this user id was given until now.")
-def revoke(sid: str | None, subject: str | None) -> None:
-    """Make tokens worthless before they run out."""
-    if (sid is None) == (subject is None):
-        raise click.UsageError("one of --sid and --sub is needed")
-    who = sid or subject or ""
-    if not 0 < len(who) <= MAX_SUBJECT or not who.isprintable():
-        raise click.UsageError(f"--sid, --sub: 1 to {MAX_SUBJECT} characters that can be printed")
-    now = int(time.time() * 1000)
-    store = _extension().store()
-    if sid:  # its token may have the longest lifetime there is
-        store.revoke(sid=sid, now=now + MAX_LIFETIME * 1000)
-    else:
-        store.revoke(subject=who, now=now)
-    security.record(
-        Event.REVOKED, subject=subject or "", by=operator(), reason="one login" if sid else ""
-    )
-    click.echo(f"{'The login' if sid else 'Every token of'} {who} is revoked. {CLOSED}")
-
-
-@chat.command()
-@click.option(
-    "--into-schema",
-    is_flag=True,
-    help="PostgreSQL: first move older tables into CSAPP_DATABASE_SCHEMA. Stop all servers before.",
-)
-def migrate(into_schema: bool) -> None:
-    """Bring the database's tables up to date."""
-    store = _extension().open_store()
-    if into_schema:
-        moved = store.move()
-        click.echo("The tables are moved." if moved else "The tables are there already.")
-    store.migrate()
-    click.echo(f"The {store.name} database is up to date.")

@@ -13,7 +13,7 @@ from services.security_log import Event, security
 from services.settings import Settings
 from services.words import counted
 
-from .care import (
+from .database import (
     VACUUM,
     one_line,
     open_store_of_app,
@@ -23,7 +23,7 @@ from .care import (
     settings_of,
     somebody,
 )
-from .commands import chat, operator
+from .group import chat, operator
 
 SEEN = 5.0  # s until every server has closed the connections of somebody who is signed out
 SLACK = 10.0  # s beyond the grace period until a server has written all that it will

@@ -24,7 +24,7 @@ INNER = ("app", "wsgi_app", "application", "_app", "wrapped_app")
 LAYERS = 20
 
 
-def hang(doors: Sequence[Blueprint]) -> None:
+def attach(doors: Sequence[Blueprint]) -> None:
     """Settle it before the first request for one of *doors* meets a hook of the host.
 
     Not earlier: an extension may be hung in after csapp. The doors are those of one application.

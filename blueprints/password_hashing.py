@@ -11,8 +11,7 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from services.history.accounts import Hashing
 from services.runtime import Runtime
-
-from .asked import Room
+from services.waiting_room import WaitingRoom
 
 #: scrypt with N=2^17, r=8, p=1: the first choice of OWASP's Password Storage Cheat Sheet.
 #: It takes 128 MiB and a third of a second of one core, or more. Tests set a cheaper one.
@@ -49,7 +48,7 @@ class Turns:
     def __init__(self) -> None:
         self._all = threading.BoundedSemaphore(HASHES)
         self._strangers = threading.BoundedSemaphore(STRANGERS)
-        self._room = {known: Room(WAITING, TOO_MANY) for known in (False, True)}
+        self._room = {known: WaitingRoom(WAITING, TOO_MANY) for known in (False, True)}
 
     def run(self, runtime: Runtime, known: bool, work: Callable[..., T], *args: Any) -> T:
         """What `work(*args)` returns. Waits. Raises `HTTPRefusal` where too many wait already.

@@ -21,7 +21,7 @@ from services.timers import Timer
 from services.webserver import is_test_client, socket_of
 from services.wire.codes import ErrorCode, HTTPRefusal
 
-from .reached import mark_reached
+from .host.reached import mark_reached
 from .refusals import REFUSED
 
 #: where the WSGI environment of a request has its visit
@@ -108,7 +108,7 @@ def _cut(server: ChatServer, environ: dict[str, Any], how: int) -> None:
         server.runtime.hang_up(sock, how)
 
 
-def hang(door: Blueprint, server: ChatServer) -> None:
+def attach(door: Blueprint, server: ChatServer) -> None:
     """Count the requests at *door*, and see to it that they end."""
 
     @door.before_request

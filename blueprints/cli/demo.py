@@ -13,11 +13,12 @@ from services import under_test
 from services.history.accounts import Accounts
 from services.place import CONFIGURATION
 
-from ..commands import chat
+from .. import demo as shop_with_people
+from ..demo.people import people
+from ..demo.waiters import SHOWN, WAITERS, Waiter
 from ..extension import Extension
-from ..hashing import HASHING
-from .people import people
-from .waiters import SHOWN, WAITERS, Waiter
+from ..password_hashing import HASHING
+from .group import chat
 
 #: one address may have 100 connections, and the demo's own windows come from it as well
 MOST_VISITORS = 80
@@ -102,7 +103,14 @@ def _let_in(count: int, extension: Extension, chat_address: str, shop: str) -> N
     pipe, and when it is gone, however it went, they see the end of the pipe.
     """
     reading, writing = os.pipe()
-    command = [sys.executable, "-m", f"{__package__}.visitors", chat_address, shop, str(count)]
+    command = [
+        sys.executable,
+        "-m",
+        f"{shop_with_people.__name__}.visitors",
+        chat_address,
+        shop,
+        str(count),
+    ]
     subprocess.Popen(command, stdin=reading)  # noqa: S603  # our own
     os.close(reading)
     with os.fdopen(os.dup(writing), "w") as tokens:

@@ -13,8 +13,8 @@ from services.history.sqlite import SQLiteStore
 from services.security_log import Event, security
 from services.words import counted
 
-from .care import open_store_of_app
-from .commands import chat, operator
+from .database import open_store_of_app
+from .group import chat, operator
 from .new_file import STDOUT, NewFile, new_file, refuse_database, refuse_target
 
 UNITS = ("bytes", "KB", "MB", "GB", "TB")

@@ -18,7 +18,7 @@ from services.identity import Identity, NoIdentity
 from services.seldom import Seldom
 from services.wire.codes import HTTPRefusal
 
-from .extension import Who
+from ..extension import Who
 
 log = logging.getLogger("csapp")
 _say = Seldom(log)

@@ -22,10 +22,11 @@ from services.origin import client_address, is_known
 from services.security_log import Event, security
 from services.wire.codes import ErrorCode, HTTPRefusal
 
-from . import browser, hashing
-from .asked import AT_WORK, json_object
+from . import known_browsers, password_hashing
 from .extension import Extension
 from .renewal import of_account
+from .request_data import json_object
+from .store_queries import AT_WORK
 
 MAX_BODY = 16 * 1024  # bytes: a name and a password, or two passwords
 
@@ -49,7 +50,7 @@ class _Attempt(NamedTuple):
     known: bool
 
 
-class Login:
+class SignIn:
     """Checks names and passwords for one application.
 
     An attempt from a browser or an address that is known for the name is
@@ -60,7 +61,7 @@ class Login:
 
     def __init__(self, extension: Extension) -> None:
         self._extension = extension
-        self._turns = hashing.Turns()
+        self._turns = password_hashing.Turns()
         self._counting = threading.BoundedSemaphore(AT_WORK)
         self._known: Accounts | None = None
         self._strangers = KeyedBuckets(*bounds.SIGN_INS, time.monotonic)
@@ -127,7 +128,7 @@ class Login:
             raise HTTPRefusal(503, ErrorCode.UNAVAILABLE, NO_DATABASE)
         server = self._extension.server
         address = client_address(asked.environ, server.settings.trusted_proxies)
-        here = f"token of {name}" if of_token else browser.known(asked, server.tokens, name)
+        here = f"token of {name}" if of_token else known_browsers.known(asked, server.tokens, name)
         with self._counting:
             attempt: _Attempt | None = server.house.runtime.blocking(
                 self._count, name, address, here
@@ -146,7 +147,7 @@ class Login:
         if not here:
             known = is_known(address) and attempts.is_familiar(name, mark(f"{address} {name}"))
             if not known and not self._strangers.take(""):
-                raise HTTPRefusal.not_now(hashing.TOO_MANY)
+                raise HTTPRefusal.not_now(password_hashing.TOO_MANY)
             key = mark(f"address {address} {name}") if known else mark(f"name {name}")
         return _Attempt(name, address, key, known) if attempts.take(key) else None
 
@@ -197,7 +198,9 @@ class Login:
         store = self._extension.server.store
         assert store is not None  # whoever signs in, signs in to accounts  # noqa: S101
         if self._known is None:
-            self._known = Accounts(store, hashing.HASHING, public=self._extension.public_passwords)
+            self._known = Accounts(
+                store, password_hashing.HASHING, public=self._extension.public_passwords
+            )
         return self._known
 
     def _attempts(self) -> Attempts:

@@ -34,8 +34,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from services.doctor import ITSELF, LINE, Intercepted
 from services.wire.codes import ErrorCode, HTTPRefusal
 
+from ..refusals import REFUSED, answer
 from .reached import EXAMINED, is_examined, is_reached
-from .refusals import REFUSED, answer
 
 log = logging.getLogger("csapp")
 
@@ -69,7 +69,7 @@ LOOKED_AT = (
 )
 
 
-def hang(doors: Sequence[Blueprint]) -> None:
+def attach(doors: Sequence[Blueprint]) -> None:
     """Notice the requests for *doors* that do not reach their views."""
     told: set[str] = set()
 

@@ -1,0 +1,33 @@
+"""The `flask … chat` commands: `chat NAME` is in `NAME.py`."""
+
+from . import (
+    backup,
+    demo,
+    doctor,
+    erase,
+    export,
+    migrate,
+    revoke,
+    search,
+    status,
+    sweep,
+    token,
+    waiter,
+)
+from .group import chat
+
+__all__ = [
+    "backup",
+    "chat",
+    "demo",
+    "doctor",
+    "erase",
+    "export",
+    "migrate",
+    "revoke",
+    "search",
+    "status",
+    "sweep",
+    "token",
+    "waiter",
+]

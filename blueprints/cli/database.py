@@ -1,0 +1,119 @@
+"""What the commands that open the database share."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator
+
+import click
+from flask import Flask, current_app
+
+from services.history import care, export
+from services.history.opening import own_store
+from services.history.port import StoreError
+from services.history.sql import SQLStore
+from services.identity import Identity
+from services.settings import Settings
+from services.words import counted
+
+from ..extension import Extension
+from ..sign_in import NO_DATABASE
+
+#: what a command says after it has ended logins
+CLOSED = "Live connections are closed within 5 s."
+
+#: characters that turn the direction of writing → U+FFFD
+_UNWRITTEN = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD)
+
+
+def extension_with_store() -> Extension:
+    """The chat of the current application. Raises `ClickException` where it has no database."""
+    extension: Extension = current_app.extensions["csapp"]
+    if not extension.has_store:
+        raise click.ClickException(NO_DATABASE)
+    return extension
+
+
+def settings_of(app: Flask) -> Settings:
+    """The settings of the chat in *app*."""
+    settings: Settings = app.extensions["csapp"].server.settings
+    return settings
+
+
+def store_of(app: Flask) -> SQLStore:
+    """The store that *app* is configured with, checked. Raises `ClickException`."""
+    settings = settings_of(app)
+    if settings.database_url == "off":
+        raise click.ClickException("no history is kept: CSAPP_DATABASE_URL is 'off'")
+    store = own_store(settings)
+    store.refuse_foreign()
+    store.check()
+    return store
+
+
+@contextlib.contextmanager
+def open_store_of_app() -> Iterator[SQLStore]:
+    """The store of the current application, closed in the end. Raises `ClickException`."""
+    store = None
+    try:
+        store = store_of(current_app._get_current_object())  # type: ignore[attr-defined]
+        yield store
+    except StoreError as error:
+        raise click.ClickException(
+            f"the history cannot be used (CSAPP_DATABASE_URL): {error}"
+        ) from None
+    finally:
+        if store is not None:
+            store.close()
+
+
+def now() -> int:
+    """ms since 1970."""
+    return time.time_ns() // 1_000_000
+
+
+def one_line(text: str) -> str:
+    """*text* for a terminal: it moves no cursor and turns no direction."""
+    return " ".join(export.visible(text).split()).translate(_UNWRITTEN)
+
+
+def somebody(_: click.Context, __: click.Parameter, subject: str | None) -> str | None:
+    """Callback of an option that names a person: what can be nobody's id is a mistake.
+
+    An empty one stands for all waiters in the tables.
+    """
+    try:
+        return subject if subject is None else Identity(subject).subject
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+#: for commands that delete
+VACUUM = click.option(
+    "--vacuum/--no-vacuum",
+    default=None,
+    help="Write files anew, or not; only where it takes two seconds at most if absent.",
+)
+
+
+def rows_of(gone: care.Removed) -> str:
+    """How much is gone, in words."""
+    return (
+        f"{counted(gone.chats, 'conversation')}, {counted(gone.messages, 'message')}, "
+        f"{counted(gone.notes, 'note')}"
+    )
+
+
+def say_what_is_left(left: Iterable[str]) -> None:
+    """Tell what a deletion could not reach, and what to do about it."""
+    for sentence in left:
+        click.echo(sentence, err=True)
+
+
+def remove_traces_in_redis(settings: Settings, subject: str) -> None:
+    """Have Redis, where there is one, forget what was said; tell what it could not forget."""
+    if settings.redis_url:
+        from services.desk.traces import remove_traces  # redis is not loaded for one worker
+
+        say_what_is_left(remove_traces(settings.redis_url, subject))

@@ -1,0 +1,72 @@
+"""What an HTTP request says: its body, a number in its address, whose token it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from flask import Request
+
+from services.identity import Shown, TokenError, TokenRole
+from services.server import ChatServer
+from services.wire.codes import ErrorCode, HTTPRefusal
+
+from . import request_limits
+
+MAX_DIGITS = 19  # of numbers in addresses: Python refuses to read thousands of them
+
+
+def json_object(asked: Request, expected: str, most: int) -> dict[str, Any]:
+    """The body, an object of at most *most* bytes; *expected* is an example of it.
+
+    Raises `HTTPRefusal`.
+    """
+    data = request_limits.body(asked, most)
+    try:
+        body = msgspec.json.decode(data)
+    except (msgspec.DecodeError, RecursionError, ValueError):
+        what = f"the body: JSON is expected, {expected}"
+        raise HTTPRefusal(400, ErrorCode.INVALID_JSON, what) from None
+    if not isinstance(body, dict):
+        what = f"the body: an object is expected, {expected}"
+        raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, what)
+    return body
+
+
+def whole(said: str) -> int | None:
+    """The whole number that an address or a query says; None for what no column can hold.
+
+    A number has one spelling, as a conversation has one name.
+    """
+    if not (said.isascii() and said.isdecimal() and len(said) <= MAX_DIGITS):
+        return None
+    n = int(said)
+    return n if n < 1 << 63 and str(n) == said else None
+
+
+def token_of(asked: Request) -> str:
+    """The token of the Authorization header; empty without one."""
+    kind, _, token = asked.headers.get("Authorization", "").partition(" ")
+    return token.strip() if kind.lower() == "bearer" else ""
+
+
+def bearer(asked: Request, inspect: Callable[[str], Shown]) -> Shown:
+    """Who shows which token, as *inspect* judges it. Raises `HTTPRefusal`."""
+    token = token_of(asked)
+    try:
+        if not token:
+            raise TokenError(ErrorCode.UNAUTHENTICATED, "Authorization: Bearer TOKEN is needed")
+        return inspect(token)
+    except TokenError as error:
+        what = error.message.removeprefix("payload.token: ")
+        raise HTTPRefusal(401, error.code, what, {"WWW-Authenticate": "Bearer"}) from None
+
+
+def waiter(asked: Request, server: ChatServer) -> Shown:
+    """The waiter who shows a token that stands. Raises `HTTPRefusal`, or what `house` raises."""
+    shown = bearer(asked, lambda token: server.tokens.inspect(token, TokenRole.WAITER))
+    if server.house.revocations.is_revoked(shown.identity, shown.signed):
+        what = "this login was signed out"
+        raise HTTPRefusal(401, ErrorCode.INVALID_TOKEN, what, {"WWW-Authenticate": "Bearer"})
+    return shown
