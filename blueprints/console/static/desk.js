@@ -11,6 +11,7 @@ import { Archive } from "./archive.js";
 import { Box } from "./box.js";
 import { Canned } from "./canned.js";
 import { Clock } from "./clock.js";
+import { Duty } from "./duty.js";
 import { Endings } from "./endings.js";
 import { visitorName } from "./format.js";
 import { Marks } from "./marks.js";
@@ -46,19 +47,14 @@ export class Desk {
   fresh = new Set(tab.get("fresh") ?? []);
   /** The close code with which the connection was lost last; undefined: it never was. */
   lostBy;
-  /** Readiness asked for, until the server confirms it; null: none. */
-  wished = null;
 
   #alerts;
   #changed;
   #narrow = matchMedia(NARROW);
   #mine = new Set(tab.get("mine") ?? []);
   #known = shared.get("known") ?? [];
-  #dutyKnown = false;
-  #wishedCapacity = null;
   #wanted = ""; // the `uuid` of who was taken out of turn
   #inSight = true; // the newest message of the chat in the middle
-  #usual;
   #others = new OtherTabs(common("desk"), (message) => this.#readElsewhere(message));
 
   /**
@@ -67,7 +63,6 @@ export class Desk {
    * anew; *alerts* calls the waiter.
    */
   constructor({ session, keeps, capacity, alerts, changed }) {
-    this.#usual = capacity;
     this.keeps = keeps;
     this.#alerts = alerts;
     this.#changed = changed;
@@ -82,6 +77,7 @@ export class Desk {
       locale: locale(),
     });
     this.clock = new Clock(this.client);
+    this.duty = new Duty(this.client, { usual: capacity, changed });
     this.canned = new Canned(keeps ? this.api : null, changed);
     this.archive = new Archive(this.client, changed);
     this.queue = new Queue(this.client, { changed, more: (before, now) => alerts.line(before, now) });
@@ -264,35 +260,6 @@ export class Desk {
     return this.client.status.state === "online" && !this.client.lost;
   }
 
-  // ---- duty ----------------------------------------------------------------
-
-  /** Whether visitors are taken, or null before that is known. */
-  get ready() {
-    return this.#dutyKnown ? (this.client.duty?.ready ?? null) : null;
-  }
-
-  get capacity() {
-    return this.#wishedCapacity ?? this.client.duty?.capacity ?? this.#usual;
-  }
-
-  setReady(ready) {
-    this.wished = ready;
-    this.#tellDuty(ready);
-    this.#changed();
-  }
-
-  setCapacity(capacity) {
-    this.#wishedCapacity = capacity;
-    if (this.client.me) this.#tellDuty(this.wished ?? this.client.duty?.ready ?? false);
-    this.#changed();
-  }
-
-  #tellDuty(ready) {
-    const duty = { capacity: this.capacity ?? undefined };
-    if (ready) this.client.ready(duty);
-    else this.client.unready(duty);
-  }
-
   // ---- the past ------------------------------------------------------------
 
   /** Show a conversation of the past, at *seq*; one that is under way is shown itself. */
@@ -329,14 +296,7 @@ export class Desk {
     const { client } = this;
     client.on("change", () => this.#changed());
     client.on("status", () => this.#status());
-    client.on("duty", () => {
-      this.#dutyKnown = true;
-      // the answer to an earlier click says nothing of the last one
-      if (this.#wishedCapacity === this.client.duty?.capacity) this.#wishedCapacity = null;
-      if (this.wished === this.ready) this.wished = null;
-    });
     client.on("error", (error) => {
-      this.#wishedCapacity = null; // it may be what was refused
       if (error.code !== "token") this.complain(problem(error)); // that the connection is lost is said anyway
     });
     client.on("chat", ({ chat }) => this.#meet(chat));
@@ -357,7 +317,6 @@ export class Desk {
     }
     this.queue.forget();
     this.lostBy = this.client.status.code ?? this.lostBy;
-    if (this.client.status.state === "ended") this.#dutyKnown = false; // another window decides now
   }
 
   /** A chat that the server has given to us; others are only read. */

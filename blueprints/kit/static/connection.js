@@ -9,17 +9,13 @@
 import { asText } from "./as-text.js";
 import { CLOSE_CODES } from "./closes.js";
 import { toJson } from "./json.js";
+import { Pulse } from "./pulse.js";
 
 const ABANDONED = 4000; // our own close code: 1000 would say that we leave for good
 const OPENING = 15_000; // ms for a connection to come about, sign-in included
 const FIRST_PAUSE = 1000; // ms before coming back, doubled by each failure …
 const LONGEST_PAUSE = 15_000; // … up to this
 const STEADY = 10_000; // ms after which a connection counts as good
-const OVERDUE = 8000; // ms without any data after a question until we probe the connection …
-const QUIET = 60_000; // … and without one: browsers hide the server's pings
-const STALE = 5000; // … and when the page is looked at again
-const PATIENCE = 7000; // ms for the answer to a probe; then the connection is dead
-const MOMENT = 2000; // ms that it may be gone or silent before people are told
 const LONGEST = 1e6; // s: browsers' timers end at 24 days
 const STOPPED = { code: "stopped", message: "The client is stopped." };
 const LOST = { code: "lost", message: "The connection was lost before there was an answer." };
@@ -37,8 +33,6 @@ export class Connection {
   status = { state: "stopped" };
   /** What the server calls us on this connection; "" until it has greeted. */
   uuid = "";
-  /** It is gone, or does not answer, and not only for a moment: for people to see. */
-  lost = false;
 
   #url;
   #token;
@@ -52,10 +46,7 @@ export class Connection {
   #shown; // the token
   #refreshed = false;
   #failures = 0;
-  #heard = 0; // when (ms) the server last sent anything
-  #overdue = false;
-  #probed = false;
-  #doubted; // a timer, at whose end `lost` is told
+  #pulse;
   #asked = new Map(); // id → a request without an answer
   #count = 0;
 
@@ -73,6 +64,12 @@ export class Connection {
     this.#alarms = alarms;
     this.#tab = tab;
     this.#client = client;
+    this.#pulse = new Pulse({ env, alarms, connection: this }, client);
+  }
+
+  /** It is gone, or does not answer, and not only for a moment: for people to see. */
+  get lost() {
+    return this.#pulse.lost;
   }
 
   get isOnline() {
@@ -158,7 +155,7 @@ export class Connection {
       this.#refreshed = false;
     });
     for (const [id, { type, payload, keep }] of this.#asked) if (keep) this.put(type, payload, { id });
-    this.#trust();
+    this.#pulse.trust();
     this.#setStatus({ state: "online" });
     if (this.isOnline) then(); // or a handler has stopped it
   }
@@ -216,7 +213,7 @@ export class Connection {
   /** The socket is gone; come back after a pause. */
   #lose(code, reason = "") {
     this.#drop(ABANDONED);
-    this.#distrust();
+    this.#pulse.distrust();
     const asked = /retry_after=(\d+(\.\d+)?)/.exec(reason)?.[1] ?? 0;
     const pause = this.#env.online() ? FIRST_PAUSE * 2 ** this.#failures : LONGEST_PAUSE;
     const spread = 0.3 + 0.7 * this.#env.random();
@@ -239,7 +236,7 @@ export class Connection {
     this.#client.quit();
     for (const { then } of this.#asked.values()) then?.(STOPPED);
     this.#asked.clear();
-    this.#trust();
+    this.#pulse.trust();
     this.#setStatus(status);
   }
 
@@ -248,7 +245,7 @@ export class Connection {
     const socket = this.#socket;
     this.#socket = this.#attempt = null;
     this.uuid = "";
-    this.#overdue = this.#probed = false;
+    this.#pulse.drop();
     this.#alarms.clear();
     for (const [id, { keep, lost }] of this.#asked) {
       if (keep) continue;
@@ -264,7 +261,7 @@ export class Connection {
     this.#client.status(status);
   }
 
-  // ---- is it alive? --------------------------------------------------------
+  // ---- the page around it --------------------------------------------------
 
   #listen(signal) {
     const { addEventListener, online, visible } = this.#env;
@@ -273,57 +270,20 @@ export class Connection {
     listen("online", wake);
     listen("pageshow", wake);
     listen("visibilitychange", () => visible() && wake());
-    listen("offline", () => online() || this.#doubt(0));
+    listen("offline", () => online() || this.#pulse.doubt(0));
   }
 
   /** For when the page is looked at again, or the network is back: probe, or connect now. */
   #wake() {
-    this.#doubt(STALE);
+    this.#pulse.doubt();
     if (this.status.state !== "waiting") return;
     this.#failures = 0;
     this.connect();
   }
 
-  #doubt(silence) {
-    const isSilent = this.#env.now() - this.#heard >= silence;
-    if (this.isOnline && !this.#probed && isSilent) this.#probe();
-  }
-
-  /** The server owes an answer: probe when nothing comes in time. */
+  /** The server owes an answer. */
   expect() {
-    if (this.#overdue || this.#probed || !this.isOnline) return;
-    this.#overdue = true;
-    this.#alarms.set("watch", OVERDUE, () => this.#probe());
-  }
-
-  #hear() {
-    this.#heard = this.#env.now();
-    this.#overdue = this.#probed = false;
-    if (this.isOnline) this.#trust();
-    this.#alarms.set("watch", QUIET, () => this.#client.matters() && this.#probe());
-  }
-
-  /** Ask something harmless; without any answer the connection is dead. */
-  #probe() {
-    this.#probed = true;
-    this.#distrust();
-    this.#alarms.set("watch", PATIENCE, () => this.abandon("no answer"));
-    this.#client.probe();
-  }
-
-  /** The connection may be lost: `lost` unless `#trust` follows within `MOMENT`. */
-  #distrust() {
-    this.#doubted ??= this.#env.setTimeout(() => {
-      this.lost = true;
-      this.#client.changed();
-    }, MOMENT);
-  }
-
-  /** The connection answers, or nobody waits for it any more: it is not `lost`. */
-  #trust() {
-    this.#env.clearTimeout(this.#doubted);
-    this.#doubted = undefined;
-    this.lost = false;
+    this.#pulse.expect();
   }
 
   // ---- frames --------------------------------------------------------------
@@ -366,7 +326,7 @@ export class Connection {
 
   #receive(data) {
     const frame = parse(data);
-    this.#hear();
+    this.#pulse.hear();
     const { type, payload, reply_id: reply } = frame;
     const request = this.#asked.get(reply);
     const error = type === "error" ? payload : null;

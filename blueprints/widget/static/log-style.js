@@ -1,4 +1,4 @@
-/** How what was said looks; its colours and controls are those of `panel.css`. */
+/** How what was said looks, and what stands below it at the end; its colours and controls are those of `panel.css`. */
 
 export const STYLE = `
   .log {
@@ -181,6 +181,31 @@ export const STYLE = `
     stroke-width: 1.6;
     stroke-linecap: round;
     stroke-linejoin: round;
+  }
+
+  .foot {
+    display: flex;
+    flex: none;
+    flex-wrap: wrap;
+    align-items: center;
+    justify-content: center;
+    gap: 8px 16px;
+    padding: 16px;
+    border-block-start: 1px solid var(--line);
+  }
+
+  .foot:focus-visible {
+    outline: none;
+  }
+
+  .foot p {
+    flex-basis: 100%;
+    text-align: center;
+  }
+
+  .copies {
+    flex-basis: 100%;
+    text-align: center;
   }
 
   @media (forced-colors: active) {

@@ -1,6 +1,6 @@
 /**
  * What was said: bubbles in groups, days between them, and how far one's own have come. Loaded when there
- * is something to show.
+ * is something to show, together with what stands below it when a chat ends.
  */
 
 import { Follow, NEAR } from "../kit/follow.js";
@@ -12,6 +12,8 @@ import { sameDay, Times } from "../kit/times.js";
 import { button, drawing, element } from "./dom.js";
 import { STYLE } from "./log-style.js";
 
+export { Foot } from "./foot.js";
+
 export class Log {
   /** For the root in which it is. */
   static style = STYLE;
@@ -22,7 +24,9 @@ export class Log {
   #days = new Map();
   #older = element("div", "older");
   #unread = element("p", "day unread");
+  #newer = button("newer", "", () => this.toEnd());
   #follow = new Follow(() => this.element);
+  #waiting = 0; // messages that are not read
   #on;
   #t;
   #times;
@@ -51,6 +55,16 @@ export class Log {
     this.#days.clear();
   }
 
+  /** Stand behind *before*. */
+  putBehind(before) {
+    before.after(this.element, this.#newer);
+  }
+
+  set hidden(yes) {
+    this.element.hidden = yes;
+    if (yes) this.#newer.hidden = true;
+  }
+
   /** Whether the newest message is in sight. */
   get isFollowing() {
     return this.#follow.check();
@@ -70,17 +84,20 @@ export class Log {
   toUnread() {
     this.toEnd();
     this.#follow.toMark(this.#unread);
+    this.#showNewer();
   }
 
   /**
    * Show *messages*, in order. *readTo*: the last `seq` that the other side has
    * read; *complete*: nothing comes before them; *waiting*: nobody is there yet
-   * to take what is on its way; *mark*: the id of the message with which the unread begins.
+   * to take what is on its way; *mark*: the id of the message with which the unread begins; *unread*: how
+   * many there are.
    */
-  show(messages, { readTo = 0, complete = true, waiting = false, mark = "" } = {}) {
+  show(messages, { readTo = 0, complete = true, waiting = false, mark = "", unread = 0 } = {}) {
     const fromEnd = this.#follow.measure();
     this.#place(this.#nodes(messages, { complete, waiting, mark, stamps: stamps(messages, readTo) }));
     this.#follow.shown(messages, fromEnd);
+    this.#showNewer(unread);
   }
 
   #nodes(messages, about) {
@@ -100,6 +117,13 @@ export class Log {
     });
     this.#rows = rows;
     return nodes;
+  }
+
+  /** That *unread* messages have come while older ones were looked at. */
+  #showNewer(unread = this.#waiting) {
+    this.#waiting = unread;
+    this.#newer.hidden = !unread || this.isFollowing;
+    if (unread) this.#newer.textContent = this.#t("new_messages", { n: unread });
   }
 
   /** Exactly *nodes*, touching only what is not in its place. */

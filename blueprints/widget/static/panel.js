@@ -5,6 +5,7 @@ import { composes } from "../kit/keys.js";
 import { Composer } from "./composer.js";
 import { button, element, iconButton, wear } from "./dom.js";
 import { Page } from "./page.js";
+import { Queue } from "./queue.js";
 import { Start } from "./start.js";
 import { Visit } from "./visit.js";
 
@@ -16,7 +17,8 @@ const TOUCH = matchMedia("(pointer: coarse)");
 export class Panel {
   #widget;
   #visit;
-  #log = null; // what was said, once there is something to show …
+  #log = null; // what was said, once there is something to show, and …
+  #foot = null; // … what stands below it when the chat ends …
   #bringing = null; // … a promise of it, …
   #missing = ""; // … and the key of a text that says that it does not come
   #start;
@@ -28,18 +30,13 @@ export class Panel {
   #face = element("span", "face");
   #title = element("h2", "", "", { id: "title", dir: "auto" });
   #state = element("p", "state");
-  #place = element("p", "place", "", { role: "status" });
-  #wait = element("p");
-  #queue = element("section", "queue", "", { part: "queue" });
+  #queue = new Queue(() => this.#visit.leave());
   #banner = element("div", "banner", "", { role: "status", part: "banner" });
   #typing = element("p", "typing");
   #problem = element("p", "problem", "", { role: "alert" });
-  #foot = element("div", "foot", "", { tabindex: "-1" });
-  #newer = button("newer", "", () => this.#log.toEnd());
   #mute = iconButton("mute", () => this.#visit.mute(!this.#visit.muted));
   #down = iconButton("down", () => this.close());
   #end = button("link end", "", () => this.#ask(true));
-  #leave = button("link", "", () => this.#visit.leave());
   #retry = button("", "", () => this.#visit.client.reconnect());
   #onTop = false; // of all else, with the page inert
   #asking = false; // whether the chat is really to be ended
@@ -113,7 +110,6 @@ export class Panel {
 
   #toUnread() {
     this.#log?.toUnread();
-    this.#showNewer();
     this.#visit.seen();
   }
 
@@ -188,19 +184,19 @@ export class Panel {
     head.append(this.#face, who, this.#end, this.#mute, this.#down);
     this.#banner.append(element("span"), this.#retry);
     const body = element("div", "body");
-    body.append(this.#banner, this.#start.element, this.#newer);
-    this.#queue.append(this.#place, this.#wait, this.#leave);
+    body.append(this.#banner, this.#start.element);
     const { element: form, hint } = this.#composer;
     this.#dialog.append(
-      ...[head, body, this.#queue, this.#typing, this.#problem, hint, form, this.#foot, this.#inside],
+      ...[head, body, this.#queue.element, this.#typing, this.#problem, hint, form, this.#inside],
     );
     this.#composer.guard(this.#widget.frame);
   }
 
   /** What was said comes when there is something to show; if it does not come, it is asked for again. */
   #bring() {
-    this.#bringing ??= this.#widget.pieces.module("log.js", "Log").then(
-      (Log) => this.#putIn(Log),
+    const { pieces } = this.#widget;
+    this.#bringing ??= Promise.all(["Log", "Foot"].map((name) => pieces.module("log.js", name))).then(
+      (both) => this.#putIn(...both),
       () => {
         this.#missing = "unreachable";
         this.show();
@@ -212,8 +208,9 @@ export class Panel {
     );
   }
 
-  #putIn(Log) {
+  #putIn(Log, Foot) {
     const visit = this.#visit;
+    this.#foot = new Foot(this.#widget, visit, (yes) => this.#ask(yes));
     this.#log = new Log({
       retry: (id) => visit.retry(id),
       edit: (id) => {
@@ -230,11 +227,15 @@ export class Panel {
       now: this.#now,
     });
     wear(this.#dialog, Log.style);
-    this.#newer.before(this.#log.element);
+    this.#log.putBehind(this.#start.element);
+    this.#composer.element.after(this.#foot.element);
     this.#log.relabel(this.#t, this.#widget.locale);
     this.#missing = "";
     this.show();
-    if (this.isOpen) this.#toUnread();
+    if (!this.isOpen) return;
+    this.#toUnread();
+    // whoever has opened it at the end of a chat has waited for something to press
+    if (this.#composer.element.hidden && this.#dialog.getRootNode().activeElement === this.#dialog) this.#focus();
   }
 
   #listen() {
@@ -261,9 +262,9 @@ export class Panel {
     const { locale } = this.#widget;
     this.#log?.relabel(t, locale);
     this.#start.relabel(t, locale, this.#widget.option("greeting"));
+    this.#queue.relabel(t);
     this.#composer.relabel(t);
     this.#end.textContent = t("end");
-    this.#leave.textContent = t("leave_line");
     this.#retry.textContent = t("reconnect");
     this.#down.look(t("close"), "down");
     this.#shown = "";
@@ -280,32 +281,31 @@ export class Panel {
     this.#showWho(phase);
     this.#mute.look(this.#t(visit.muted ? "unmute" : "mute"), visit.muted ? "muted" : "sound");
     this.#start.element.hidden = phase !== "start";
-    this.#queue.hidden = phase !== "queued";
-    this.#end.hidden = !served;
+    this.#queue.element.hidden = phase !== "queued";
+    this.#end.hidden = !served || !this.#foot;
     this.#asking &&= served;
     this.#composer.hidden = phase === "ended" || past || this.#asking;
     const problem = (phase !== "queued" && visit.problem) || (phase !== "start" && this.#missing);
     this.#problem.hidden = !problem;
     this.#problem.textContent = problem && this.#t(problem);
-    this.#showLine();
+    this.#showConnection();
     if (phase === "start") this.#start.show({ ...visit.reception, earlier: visit.earlier.slice(0, OFFERED) });
-    this.#showPlace();
+    this.#queue.show(visit);
     this.#showTyping(served && chat.typing);
-    this.#showFoot(phase);
+    this.#foot?.show(this.#asking ? "asking" : ["ended", "past"].includes(phase) ? phase : "");
     this.#showLog(phase);
-    this.#showNewer();
     this.#composer.show();
     if (chat?.unread === 0) this.#preview?.hide();
     this.#turn(phase);
   }
 
   #showLog(phase) {
-    const { chat, mark } = this.#visit;
+    const { chat, mark, past } = this.#visit;
     if (phase !== "start") this.#bring();
     if (!this.#log) return;
-    const { messages = [], readByPeer: readTo, complete } = chat ?? {};
-    this.#log.element.hidden = phase === "start";
-    this.#log.show(messages, { readTo, complete, waiting: phase === "queued", mark });
+    const { messages = [], readByPeer: readTo, complete, unread } = chat ?? {};
+    this.#log.show(messages, { readTo, complete, waiting: phase === "queued", mark, unread: past ? 0 : unread });
+    this.#log.hidden = phase === "start";
   }
 
   /** Whom one talks to. */
@@ -322,14 +322,6 @@ export class Panel {
     this.#state.textContent = this.#t(state);
   }
 
-  /** What has come while older messages were looked at. */
-  #showNewer() {
-    const { past, chat } = this.#visit;
-    const count = past ? 0 : chat?.unread;
-    this.#newer.hidden = !count || !this.#log || this.#log.isFollowing;
-    if (count) this.#newer.textContent = this.#t("new_messages", { n: count });
-  }
-
   /** The phase is another: say so, and keep the focus in the panel. */
   #turn(phase) {
     if (phase === this.#shown) return;
@@ -339,12 +331,13 @@ export class Panel {
     else this.#keepDraft();
     this.#composer.ask(this.#t(phase === "start" ? "ask" : "write"));
     if (before && phase === "served") this.announce(this.#t("connected", { name: this.#visit.name }));
-    if (before && phase === "ended") this.announce(this.#ending);
+    if (before && phase === "ended") this.announce(this.#foot?.ending);
     const root = this.#dialog.getRootNode();
     if (before && this.isOpen && (!root.activeElement || root.activeElement.closest("[hidden]"))) this.#focus();
   }
 
-  #showLine() {
+  /** That it is lost, or has ended. */
+  #showConnection() {
     const { client, lost, crowded } = this.#visit;
     const { state, code } = client.status;
     const over = state === "ended";
@@ -354,71 +347,10 @@ export class Panel {
     );
   }
 
-  #showPlace() {
-    const { client, problem, reception } = this.#visit;
-    const { desk } = reception;
-    const isOff = desk && !desk.ready;
-    const { location: n, wait } = client.queue ?? {};
-    // who is the first of those whom nobody serves is not "next"
-    const ahead = n === 0 && (isOff || desk === null) ? this.#t("in_line") : this.#t("ahead", { n });
-    const place = client.queue ? ahead : this.#t(problem || "finding");
-    if (this.#place.textContent !== place) this.#place.textContent = place; // it is announced
-    const minutes = Math.round((wait ?? 0) / 60);
-    const lately = wait && (minutes ? this.#t("wait", { n: minutes }) : this.#t("wait_short"));
-    this.#wait.textContent = isOff ? this.#t("offline_queue") : lately || this.#t("queue_hint");
-  }
-
   #showTyping(on) {
     const name = on ? this.#t("typing", { name: this.#visit.name }) : "";
     if (this.#typing.textContent === name) return;
     this.#typing.replaceChildren(...(on ? [element("i"), element("i"), element("i"), name] : []));
-  }
-
-  /** By whom and why the chat has ended. */
-  get #ending() {
-    const { reason, name } = this.#visit;
-    if (reason === "left") return this.#t("ended_left");
-    if (reason === "ended") return this.#t("ended_waiter", { name });
-    return this.#t(reason === "lost" ? "ended_lost" : "ended");
-  }
-
-  #showFoot(phase) {
-    const what = phase === "ended" || phase === "past" ? phase : this.#asking ? "asking" : "";
-    this.#foot.hidden = !what;
-    const said = what && what + this.#t("end") + this.#ending;
-    if (this.#foot.dataset.said === said) return;
-    this.#foot.dataset.said = said;
-    const visit = this.#visit;
-    const ending = element("p", "", this.#ending);
-    const parts = {
-      "": () => [],
-      asking: () => [
-        element("p", "", this.#t("end_question")),
-        button("primary", this.#t("end"), () => visit.leave()),
-        button("", this.#t("keep"), () => this.#ask(false)),
-      ],
-      ended: () => [
-        ending,
-        button("primary", this.#t("again"), () => visit.renew()),
-        this.#copies(),
-      ],
-      past: () => [ending, button("primary", this.#t("return"), () => visit.turnTo("")), this.#copies()],
-    };
-    this.#foot.replaceChildren(...parts[what]());
-  }
-
-  /** What can be taken away of a chat. */
-  #copies() {
-    const take = (how) =>
-      button("link", this.#t(how), () =>
-        this.#widget.pieces
-          .module("copy.js", "take")
-          .then((take) => take(how, this.#visit, this.#widget))
-          .catch(() => this.#visit.fail()),
-      );
-    const both = element("div", "copies");
-    both.append(take("print"), take("save"));
-    return both;
   }
 
   // ---- doing ------------------------------------------------------------------
@@ -444,8 +376,9 @@ export class Panel {
 
   /** Where the visitor goes on; a phone's keyboard comes only when it is asked for. */
   #focus() {
-    const target = !this.#foot.hidden ? this.#foot.querySelector("button") : this.#composer.box;
-    (target === this.#composer.box && TOUCH.matches ? this.#dialog : target).focus({ preventScroll: true });
+    const { box, element: form } = this.#composer;
+    const target = form.hidden ? this.#foot?.element.querySelector("button") : TOUCH.matches ? null : box;
+    (target ?? this.#dialog).focus({ preventScroll: true });
   }
 
   /** Say *text* to who cannot see it. */

@@ -1,12 +1,13 @@
 /**
- * A visitor at this browser: the token, the phases of a chat, what is unread, and
- * agreement with the other tabs. It knows the launcher and no element of the panel.
+ * A visitor at this browser: the phases of a chat, what is unread, and agreement with
+ * the other tabs. It knows the launcher and no element of the panel.
  */
 
 import { BaseClient } from "../kit/base-client.js";
 import { browserStorage } from "../kit/storage.js";
 import { Visitor } from "../kit/visitor.js";
 import { Reception } from "./reception.js";
+import { VisitorToken } from "./visitor-token.js";
 
 const FIRST = 50; // messages asked for at once
 const MOST_EARLIER = 20; // conversations that were put away
@@ -20,25 +21,24 @@ export class Visit {
   mark = "";
   /** An earlier conversation that is looked at; "": none. */
   past = "";
-  /** There were too many requests: no token for the moment. */
-  crowded = false;
   /** The key of a text that says what went wrong; empty: nothing has. */
   problem = "";
 
   #widget;
   #panel;
+  #token;
   #tabs;
   #unread = 0; // when that was last looked at
   #paging = false;
   #told = "";
   #lost = false; // when that was last looked at
   #kept;
-  #forgotten = 0; // how often all was forgotten
 
   /** *panel* has `show()`, `announce(text)`, and `isLookedAt`. */
   constructor(widget, panel) {
     this.#widget = widget;
     this.#panel = panel;
+    this.#token = new VisitorToken(widget, this);
     this.#kept = widget.store.get().phase ?? "idle";
     this.reception = new Reception(widget.base, () => panel.show());
     this.#tabs = widget.around.tabs(({ read, seq }) => this.client.read(seq, read));
@@ -49,13 +49,13 @@ export class Visit {
     const { base, store, locale } = this.#widget;
     const options = {
       url: `${base}v1/ws/user/connect`,
-      token: (asked) => this.#token(asked),
+      token: (asked) => this.#token.fetch(asked),
       storage: browserStorage("localStorage"),
       key: store.key,
       locale,
     };
     this.client = new BaseClient(options, Visitor);
-    this.client.on("status", (status) => this.#line(status));
+    this.client.on("status", (status) => this.#status(status));
     this.client.on("message", (detail) => this.#message(detail));
     this.client.on("error", (error) => this.#error(error));
     this.client.on("change", () => this.changed());
@@ -76,7 +76,8 @@ export class Visit {
     return this.#widget.store.get().earlier ?? [];
   }
 
-  get #isIdle() {
+  /** Nobody is asked for. */
+  get isIdle() {
     return this.phase === "start" || this.phase === "ended";
   }
 
@@ -118,6 +119,11 @@ export class Visit {
     return this.person.name;
   }
 
+  /** There were too many requests: no token for the moment. */
+  get crowded() {
+    return this.#token.crowded;
+  }
+
   /** The connection is gone, and not only for a moment. */
   get lost() {
     return this.client.lost;
@@ -131,7 +137,7 @@ export class Visit {
 
   /** Connect; and look how busy the desk is. */
   begin() {
-    if (this.#isIdle) this.#widget.store.set({ given: Boolean(this.#widget.given) });
+    if (this.isIdle) this.#widget.store.set({ given: Boolean(this.#widget.given) });
     this.client.start();
     this.look();
   }
@@ -152,7 +158,7 @@ export class Visit {
     this.past = this.mark = "";
     this.#unread = 0;
     // a connection that is about to come would complain of being cut; `changed` sees to it
-    if (this.#isIdle && this.client.status.state !== "connecting") this.client.stop({ leave: false });
+    if (this.isIdle && this.client.status.state !== "connecting") this.client.stop({ leave: false });
   }
 
   say(text) {
@@ -169,7 +175,7 @@ export class Visit {
 
   #wish() {
     this.problem = "";
-    if (this.#isIdle) this.client.connect({ page: this.#widget.around.place });
+    if (this.isIdle) this.client.connect({ page: this.#widget.around.place });
   }
 
   /** End the chat, or leave the queue: what nobody has heard goes back to be written. */
@@ -232,55 +238,21 @@ export class Visit {
   /** The page says who the visitor is: from the next chat on, unless it has said so before. */
   identify() {
     const { state } = this.client.status;
-    if (state === "stopped" || (!this.#isIdle && state === "online")) return;
+    if (state === "stopped" || (!this.isIdle && state === "online")) return;
     this.client.stop({ leave: false });
     this.begin();
   }
 
   /** Forget everything. */
   reset() {
-    this.#forgotten += 1;
+    this.#token.forget();
     this.client.forget();
     this.#kept = "idle"; // and nothing is written about it
     this.problem = "";
   }
 
-  // ---- the token ---------------------------------------------------------------
-
-  async #token(asked) {
-    const { around, base, store, given, visitor } = this.#widget;
-    const state = store.get();
-    const forgotten = this.#forgotten;
-    if (state.given) {
-      const said = typeof given === "function" ? await given(asked) : given;
-      if (typeof said === "string") return said;
-      throw new Error("the page has not said who the visitor is: a token is a string");
-    }
-    const same = visitor === undefined || visitor === state.visitor || !this.#isIdle;
-    if (state.token && !asked.refresh && same && Date.now() < state.renew) return state.token;
-    // in a chat, a stranger stays one: also where the page knows it by now
-    const answer = await fetch(`${base}v1/visitor/token${this.#isIdle ? "" : "?stay"}`, {
-      method: "POST",
-      headers: state.token ? { Authorization: `Bearer ${state.token}` } : {},
-      credentials: around.credentials,
-    }).catch((error) => {
-      this.#excuse(origin === "null" && "framed"); // where nobody says from where it asks, the browser hides why
-      throw error;
-    });
-    this.#excuse(answer.status === 403 && "not_here");
-    this.crowded = answer.status === 429;
-    // whatever stands before the chat may answer with a page
-    const { token, expires_in: life, message } = await answer.json().catch(() => ({}));
-    // signed out, and the host lets nobody else through to us
-    if (asked.refresh && answer.status === 401) this.#widget.reset();
-    if (!answer.ok || !token) throw new Error(message ?? `the server answered ${answer.status}`);
-    if (forgotten !== this.#forgotten) throw new Error("the visitor has gone"); // and the token is nobody's
-    store.set({ token, visitor, renew: Date.now() + life * 500 }); // at half its life
-    return token;
-  }
-
   /** Why there is no token, where the page is the reason; or no reason any more. */
-  #excuse(why) {
+  excuse(why) {
     const isOurs = ["framed", "not_here"].includes(this.problem);
     if (!why && !isOurs) return;
     this.problem = why || "";
@@ -294,7 +266,7 @@ export class Visit {
     this.reception.look(() => this.phase !== "served" && !document.hidden);
   }
 
-  #line({ state, code }) {
+  #status({ state, code }) {
     if (state === "ended") this.#widget.emit("error", { code: String(code), message: this.client.status.reason });
   }
 
@@ -335,7 +307,7 @@ export class Visit {
     if (this.#lost && client.status.state === "online" && !client.lost) this.#panel.announce(this.#widget.t("back"));
     this.#lost = client.lost;
     if (phase === "served" || client.queue) this.problem = "";
-    const kept = this.#isIdle ? "idle" : phase;
+    const kept = this.isIdle ? "idle" : phase;
     if (kept !== this.#kept) store.set({ phase: kept }); // what other tabs have written stands
     this.#kept = kept;
     this.#count(chat);
@@ -345,6 +317,6 @@ export class Visit {
     this.#told = told;
     this.#panel.show();
     this.seen();
-    if (this.#isIdle && !this.#panel.isOpen && client.status.state === "online") this.rest();
+    if (this.isIdle && !this.#panel.isOpen && client.status.state === "online") this.rest();
   }
 }

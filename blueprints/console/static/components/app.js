@@ -53,7 +53,7 @@ export class App extends Component {
       previous: step(-1),
       end: at((desk) => desk.chat && !desk.past && desk.endings.at(desk.selected) === undefined && this.#open("end")),
       undo: at((desk) => desk.undo(desk.selected)),
-      ready: at((desk) => (desk.wished ?? desk.ready ? this.#open("away") : desk.setReady(true))),
+      ready: at((desk) => (desk.duty.wished ?? desk.duty.ready ? this.#open("away") : desk.duty.setReady(true))),
       find: at(() => this.#open("find")),
       help: at(() => this.#open("help")),
       escape: at((desk) => (desk.past ? desk.closePast() : this.#narrow.matches && desk.select(null))),
@@ -141,7 +141,7 @@ export class App extends Component {
           no=${t("stay")} yes=${t("sign_out_and_end")} act=${this.props.leave} close=${this.#close} />`;
       case "away": return html`
         <${Question} title=${t("away_question")} text=${t("you_away_hint")} yes=${t("away")}
-          act=${() => desk.setReady(false)} close=${this.#close} />`;
+          act=${() => desk.duty.setReady(false)} close=${this.#close} />`;
       case "end": return desk.chat && html`<${End} desk=${desk} chat=${desk.chat} close=${this.#close} />`;
       default: return null;
     }

@@ -81,10 +81,10 @@ const Past = ({ desk }) => {
 };
 
 const Nobody = ({ desk }) => {
-  const known = desk.ready !== null;
-  const title = desk.ready ? "you_ready" : known ? "you_away" : "welcome";
+  const known = desk.duty.ready !== null;
+  const title = desk.duty.ready ? "you_ready" : known ? "you_away" : "welcome";
   const choose = hint("J") ? "choose_chat_hint" : "choose_chat_left";
-  const text = desk.ready ? "you_ready_hint" : "you_away_hint";
+  const text = desk.duty.ready ? "you_ready_hint" : "you_away_hint";
   return html`
     <div class="nobody">
       <svg viewBox="0 0 64 64" aria-hidden="true"><path d="M14 10h36a8 8 0 0 1 8 8v20a8 8 0 0 1-8 8H32L18 56V46h-4a8 8 0 0 1-8-8V18a8 8 0 0 1 8-8z" /></svg>

@@ -19,9 +19,10 @@ export const Sidebar = ({ desk }) => html`
 `;
 
 const Duty = ({ desk }) => {
-  const { ready, wished, capacity, open } = desk;
+  const { duty, open } = desk;
+  const { ready, wished, capacity } = duty;
   const on = wished ?? ready ?? false;
-  const choose = (wanted) => () => wanted !== on && desk.setReady(wanted);
+  const choose = (wanted) => () => wanted !== on && duty.setReady(wanted);
   return html`
     <section class="duty" aria-label=${t("duty")}>
       <div class="switch" role="group" aria-label=${t("duty_question")} aria-busy=${wished !== null}>
@@ -32,9 +33,9 @@ const Duty = ({ desk }) => {
         <p>${rich("capacity", { open: html`<b>${open.length}</b>`, most: html`<b>${capacity ?? "–"}</b>` })}</p>
         <div class="stepper" role="group" aria-label=${t("at_once")}>
           <button type="button" aria-label=${t("fewer")} disabled=${!capacity || capacity <= 1}
-                  onClick=${() => desk.setCapacity(capacity - 1)}>−</button>
+                  onClick=${() => duty.setCapacity(capacity - 1)}>−</button>
           <button type="button" aria-label=${t("more")} disabled=${!capacity || capacity >= MOST}
-                  onClick=${() => desk.setCapacity(capacity + 1)}>+</button>
+                  onClick=${() => duty.setCapacity(capacity + 1)}>+</button>
         </div>
       </div>
     </section>
@@ -49,7 +50,7 @@ const Chats = ({ desk }) => {
       ${client.me === null && html`
         <div class="skeletons" role="img" aria-label=${t("loading")}><i class="bone row"></i><i class="bone row"></i></div>`}
       ${client.me !== null && !chats.length && html`
-        <p class="none">${t(desk.ready ? "chats_ready_hint" : "chats_away_hint")}</p>`}
+        <p class="none">${t(desk.duty.ready ? "chats_ready_hint" : "chats_away_hint")}</p>`}
       <ul>${chats.map((chat) => html`<${Row} key=${chat.conversation} chat=${chat} desk=${desk} />`)}</ul>
     </section>
   `;

@@ -1,0 +1,78 @@
+/** Whether a connection is alive: it is probed when it is silent, and given up when nothing comes then either. */
+
+const OVERDUE = 8000; // ms without any data after a question until we probe the connection …
+const QUIET = 60_000; // … and without one: browsers hide the server's pings
+const STALE = 5000; // … and when the page is looked at again
+const PATIENCE = 7000; // ms for the answer to a probe; then the connection is dead
+const MOMENT = 2000; // ms that it may be gone or silent before people are told
+
+export class Pulse {
+  /** The connection is gone, or does not answer, and not only for a moment: for people to see. */
+  lost = false;
+
+  #env;
+  #alarms;
+  #connection;
+  #client;
+  #heard = 0; // when (ms) the server last sent anything
+  #overdue = false; // something is, of what the server owes
+  #probed = false;
+  #doubted; // a timer, at whose end `lost` is told
+
+  /** Of *connection*; *client* has `matters()`, `probe()` and `changed()`, as `Connection` says. */
+  constructor({ env, alarms, connection }, client) {
+    this.#env = env;
+    this.#alarms = alarms;
+    this.#connection = connection;
+    this.#client = client;
+  }
+
+  /** The socket is gone: nothing is owed any more. */
+  drop() {
+    this.#overdue = this.#probed = false;
+  }
+
+  /** Probe, if nothing has come for *silence* ms. */
+  doubt(silence = STALE) {
+    const isSilent = this.#env.now() - this.#heard >= silence;
+    if (this.#connection.isOnline && !this.#probed && isSilent) this.#probe();
+  }
+
+  /** The server owes an answer: probe when nothing comes in time. */
+  expect() {
+    if (this.#overdue || this.#probed || !this.#connection.isOnline) return;
+    this.#overdue = true;
+    this.#alarms.set("watch", OVERDUE, () => this.#probe());
+  }
+
+  /** Something has come. */
+  hear() {
+    this.#heard = this.#env.now();
+    this.drop();
+    if (this.#connection.isOnline) this.trust();
+    this.#alarms.set("watch", QUIET, () => this.#client.matters() && this.#probe());
+  }
+
+  /** Ask something harmless; without any answer the connection is dead. */
+  #probe() {
+    this.#probed = true;
+    this.distrust();
+    this.#alarms.set("watch", PATIENCE, () => this.#connection.abandon("no answer"));
+    this.#client.probe();
+  }
+
+  /** The connection may be lost: `lost` unless `trust` follows within `MOMENT`. */
+  distrust() {
+    this.#doubted ??= this.#env.setTimeout(() => {
+      this.lost = true;
+      this.#client.changed();
+    }, MOMENT);
+  }
+
+  /** The connection answers, or nobody waits for it any more: it is not `lost`. */
+  trust() {
+    this.#env.clearTimeout(this.#doubted);
+    this.#doubted = undefined;
+    this.lost = false;
+  }
+}

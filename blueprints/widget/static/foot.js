@@ -1,0 +1,73 @@
+/**
+ * What stands in the composer's place while nothing can be said: whether the chat is really to be ended, that
+ * it has ended, by whom and why, and what can be taken away of it.
+ */
+
+import { button, element } from "./dom.js";
+
+export class Foot {
+  element = element("div", "foot", "", { tabindex: "-1" });
+
+  #widget;
+  #visit;
+  #ask;
+  #shown = "";
+
+  /** For the chat that *visit* shows, with the words of *widget*; *ask(yes)* as `Panel` has it. */
+  constructor(widget, visit, ask) {
+    this.#widget = widget;
+    this.#visit = visit;
+    this.#ask = ask;
+  }
+
+  /** By whom and why the chat has ended. */
+  get ending() {
+    const { t } = this.#widget;
+    const { reason, name } = this.#visit;
+    if (reason === "left") return t("ended_left");
+    if (reason === "ended") return t("ended_waiter", { name });
+    return t(reason === "lost" ? "ended_lost" : "ended");
+  }
+
+  /** *what*: `asking`, `ended`, `past` (an earlier chat is looked at), or "" for nothing. */
+  show(what) {
+    const { t } = this.#widget;
+    this.element.hidden = !what;
+    const shown = what && what + t("end") + this.ending;
+    if (shown === this.#shown) return;
+    this.#shown = shown;
+    this.element.replaceChildren(...(what ? this.#parts(what) : []));
+  }
+
+  #parts(what) {
+    const { t } = this.#widget;
+    const visit = this.#visit;
+    if (what === "asking") {
+      return [
+        element("p", "", t("end_question")),
+        button("primary", t("end"), () => visit.leave()),
+        button("", t("keep"), () => this.#ask(false)),
+      ];
+    }
+    const next =
+      what === "ended"
+        ? button("primary", t("again"), () => visit.renew())
+        : button("primary", t("return"), () => visit.turnTo(""));
+    return [element("p", "", this.ending), next, this.#copies()];
+  }
+
+  #copies() {
+    const both = element("div", "copies");
+    both.append(...["print", "save"].map((how) => button("link", this.#widget.t(how), () => this.#copy(how))));
+    return both;
+  }
+
+  async #copy(how) {
+    try {
+      const take = await this.#widget.pieces.module("copy.js", "take");
+      await take(how, this.#visit, this.#widget);
+    } catch {
+      this.#visit.fail();
+    }
+  }
+}

@@ -1,0 +1,35 @@
+/** The visitor in the queue: how many are ahead, how long it took lately, and the way out. */
+
+import { button, element } from "./dom.js";
+
+export class Queue {
+  element = element("section", "queue", "", { part: "queue" });
+
+  #position = element("p", "place", "", { role: "status" });
+  #wait = element("p");
+  #leave;
+  #t;
+
+  constructor(leave) {
+    this.#leave = button("link", "", leave);
+    this.element.append(this.#position, this.#wait, this.#leave);
+  }
+
+  relabel(t) {
+    this.#t = t;
+    this.#leave.textContent = t("leave_line");
+  }
+
+  /** What `Visit` knows. */
+  show({ client: { queue }, problem, reception: { desk } }) {
+    const isOff = desk && !desk.ready;
+    const { location: n, wait } = queue ?? {};
+    // who is the first of those whom nobody serves is not "next"
+    const ahead = n === 0 && (isOff || desk === null) ? this.#t("in_line") : this.#t("ahead", { n });
+    const position = queue ? ahead : this.#t(problem || "finding");
+    if (this.#position.textContent !== position) this.#position.textContent = position; // it is announced
+    const minutes = Math.round((wait ?? 0) / 60);
+    const lately = wait && (minutes ? this.#t("wait", { n: minutes }) : this.#t("wait_short"));
+    this.#wait.textContent = isOff ? this.#t("offline_queue") : lately || this.#t("queue_hint");
+  }
+}
