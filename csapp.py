@@ -1,14 +1,15 @@
-"""csapp: live chat between visitors and agents for Flask applications.
+"""csapp: live chat between visitors and waiters for Flask applications.
 
     from csapp import CSApp
     chat = CSApp(app, url_prefix="/support")
 
-`CSApp` puts the chat into an existing Flask application; `create_app` is the
-same as an application of its own, configured by the environment.
+`CSApp` puts the chat into an existing Flask application. `create_app` makes a
+standalone application of it, which the environment configures.
 
-Nothing is imported before it is asked for: gunicorn's configuration, which is
-in here where csapp is installed, patches first, and what gunicorn's first
-process has imported would be the code of all workers to come.
+This module imports a name only when somebody asks for it, for two reasons. In the
+installed package gunicorn's configuration is a module of `csapp` and has to patch
+before anything else is imported. And what gunicorn's first process has imported
+stays the code of all later workers, also after a reload.
 """
 
 from __future__ import annotations

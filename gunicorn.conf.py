@@ -12,20 +12,23 @@ monkey.patch_all()
 bind = f"127.0.0.1:{os.environ.get('PORT', '8000')}"
 workers = int(os.environ.get("WEB_CONCURRENCY", "1"))
 worker_class = "gevent"
-worker_connections = 65_536  # gunicorn hangs the next client silently; csapp refuses earlier
+worker_connections = (
+    65_536  # beyond it gunicorn lets clients wait without a word; csapp refuses earlier
+)
 preload_app = False  # fork first, connect after
 control_socket_disable = True  # its default path is shared by all of a user's instances
 keepalive = 5  # s: also the time that request headers may take
 graceful_timeout = 30  # s: outboxes are flushed within half of it
 limit_request_line = 8190
-forwarder_headers = ""  # CSAPP_URL_PREFIX says where it hangs; a wrong SCRIPT_NAME would be a 500
+forwarder_headers = ""  # CSAPP_URL_PREFIX names the path; a wrong SCRIPT_NAME would be a 500
 
 
 def post_worker_init(worker):
-    """Say goodbye when the worker stops, which gunicorn's first process tells it.
+    """Let *worker* close its connections with 1012 when gunicorn's first process stops it.
 
-    Ctrl-C reaches both of them: once will do. csapp is imported by the worker, because what
-    the first process has imported would be the code of all workers to come, after SIGHUP too.
+    The worker ignores Ctrl-C (SIGINT), because the first process gets it, too, and passes it
+    on. The worker imports csapp, not the first process: what that has imported stays the code
+    of all later workers, also after SIGHUP.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     from csapp import drain_on_exit
@@ -36,13 +39,15 @@ def post_worker_init(worker):
 
 
 def _blame_the_client(worker):
-    """Answer an unknown transfer coding with 400: gunicorn's 501 looks like a fault of the server.
+    """Answer an unknown transfer coding with 400 instead of gunicorn's 501.
 
-    Proxies and alerts take it for one, and anybody can send such a request.
+    Anybody can send such a request. Proxies and alerts take a 501 for a fault of the server.
     """
     from gunicorn.http import errors
 
-    unknown = getattr(errors, "UnsupportedTransferCoding", ())  # older ones read past it
+    unknown = getattr(
+        errors, "UnsupportedTransferCoding", ()
+    )  # older versions of gunicorn ignore the header
     answer = worker.handle_error
 
     def handle_error(req, client, addr, exc):
@@ -54,10 +59,10 @@ def _blame_the_client(worker):
 
 
 def _collect_less():
-    """Look for garbage less often, and never again at what the worker has loaded.
+    """Run the garbage collector less often, and never over what the worker has loaded.
 
-    A collection looks at every open connection, and everybody waits for it. Hardly any garbage
-    needs one: an ended connection is freed without.
+    A collection looks at every open connection while all of them wait. Little garbage needs it:
+    an ended connection is freed without a collection.
     """
     gc.collect()
     gc.freeze()
@@ -65,7 +70,7 @@ def _collect_less():
 
 
 def ssl_context(config, default_ssl_context_factory):
-    """A TLS handshake may take as long as request headers may; gevent would wait for ever."""
+    """Give a TLS handshake as much time as request headers; gevent would wait for ever."""
     context = default_ssl_context_factory()
     wrap = context.wrap_socket
 
@@ -73,7 +78,7 @@ def ssl_context(config, default_ssl_context_factory):
         sock.settimeout(config.keepalive)
         try:
             wrapped = wrap(sock, **options)
-        except OSError:  # too late, or no TLS at all: nothing that needs a traceback
+        except OSError:  # too late, or no TLS at all: no traceback is needed
             raise GreenletExit from None
         wrapped.settimeout(None)
         return wrapped
@@ -83,14 +88,14 @@ def ssl_context(config, default_ssl_context_factory):
 
 
 def on_starting(server):
-    """Refuse what cannot work; allow as many sockets as the system lets us have."""
+    """Refuse settings that cannot work. Allow as many open files as the system permits."""
     _refuse_workers(server.cfg.workers)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def nworkers_changed(server, new_value, old_value):
-    """Signal TTIN would add a worker with a desk of its own."""
+    """Undo signal TTIN without Redis: it would add a worker with a desk of its own."""
     if old_value and new_value > 1 and not os.environ.get("CSAPP_REDIS_URL"):
         server.log.error("csapp stays at one worker: more need CSAPP_REDIS_URL")
         server.num_workers = 1

@@ -2,9 +2,9 @@
 
 Installed: `gunicorn -c python:csapp.gunicorn_conf csapp.wsgi:app`.
 
-Patches before anything else is imported: drivers and locks choose between
-threads and greenlets when they are imported. Not under gunicorn's gthread, which
-has made its choice already: its first request would wait for ever.
+gevent patches before anything else is imported, because drivers and locks choose
+between threads and greenlets at import. Under gunicorn's gthread nothing is patched:
+that worker uses threads already, and a patch would block its first request for ever.
 """
 
 import sys

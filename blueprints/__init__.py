@@ -1,4 +1,4 @@
-"""The doors: all that knows Flask, one file a door."""
+"""All that knows Flask. A file with a `blueprint()` is a door: some addresses and their views."""
 
 from .register import register
 

@@ -1,7 +1,7 @@
-"""Answers in JSON, and pages: the same in every application.
+"""Answers in JSON and pages, which are the same in every application.
 
-What an application has of its own (`app.json`, delimiters and processors of templates)
-is for its own clients and its own templates.
+They ignore what an application sets for its own answers: `app.json`, and delimiters and
+context processors of templates.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from .extension import Extension
 
 
 def jsonify(*values: Any, **fields: Any) -> Response:
-    """An object of *fields*, or the one value, as Flask's own does it."""
-    told = values[0] if values else fields
-    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    """A response with *fields* as a JSON object, or with the one value, like `flask.jsonify`."""
+    content = values[0] if values else fields
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
     return current_app.response_class(f"{text}\n", mimetype="application/json")
 
 
 def rendered(template: str, **values: object) -> str:
-    """What *template* makes of *values*; it sees what all templates see, and no processors."""
+    """The text of *template* with *values*. It sees the globals of all templates, no processors."""
     extension: Extension = current_app.extensions["csapp"]
     if extension.templates is None:
         extension.templates = _with_our_delimiters(current_app.jinja_env)
     return extension.templates.get_template(template).render(**values)
 
 
-def _with_our_delimiters(hosts: Environment) -> Environment:
-    """The environment of the host, with what our templates are written for."""
-    return hosts.overlay(
+def _with_our_delimiters(host: Environment) -> Environment:
+    """The host's template environment, with the delimiters and options of our templates."""
+    return host.overlay(
         block_start_string=defaults.BLOCK_START_STRING,
         block_end_string=defaults.BLOCK_END_STRING,
         variable_start_string=defaults.VARIABLE_START_STRING,

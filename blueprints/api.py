@@ -1,4 +1,4 @@
-"""REST beside the sockets."""
+"""HTTP beside the WebSockets: how busy the desk is, and what a visitor is shown at first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .cors import shared
 from .door import Door
 from .extension import Extension
 
-#: s that a browser may keep what visitors are shown
+#: s that a browser may cache the answer of `/v1/welcome`
 FRESH = 5
 
 
@@ -20,7 +20,7 @@ def blueprint(extension: Extension) -> Blueprint:
 
     @doors.get("/v1/status")
     def status() -> Response:
-        """How busy the desk is; no personal data."""
+        """How busy the desk is. No personal data."""
         figures = extension.server.figures()
         return jsonify(
             waiters=figures.waiters,
@@ -33,9 +33,9 @@ def blueprint(extension: Extension) -> Blueprint:
 
     @doors.get("/v1/welcome")
     def welcome() -> Response:
-        """What a visitor is shown before it asks; names of waiters as visitors see them."""
+        """What a visitor is shown before it asks: waiters by the names that visitors see."""
         server = extension.server
-        server.house  # noqa: B018  # started, or the reason why not
+        server.house  # noqa: B018  # starts the server; raises `Unavailable`
         shown = server.welcome
         assert shown is not None  # noqa: S101
         response = jsonify(

@@ -1,4 +1,4 @@
-"""The Flask extension, and the applications that are made of it."""
+"""The Flask extension, and the standalone applications. `csapp` offers the names of this file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ __all__ = [
 
 log = logging.getLogger("csapp")
 
-#: folder in the instance folder: the demo's database and secret are nobody else's
+#: folder in the instance folder, so that the demo has a database and a secret of its own
 DEMO = "demo"
 
 
@@ -51,7 +51,7 @@ class CSApp:
             self.init_app(app, url_prefix)
 
     def init_app(self, app: Flask, url_prefix: str | None = None) -> None:
-        """Hang the chat into *app* under *url_prefix* (or `CSAPP_URL_PREFIX`).
+        """Add the chat to *app* under *url_prefix* (or `CSAPP_URL_PREFIX`).
 
         Reads the `CSAPP_*` keys of `app.config` and writes the defaults of
         those that are missing. Raises `SettingsError` for a value that
@@ -85,13 +85,13 @@ class CSApp:
         """Decorator: *callback* says which visitor a request comes from.
 
         It returns an `Identity`, a subject (a user id as a string), or None
-        for an anonymous visitor.
+        for a visitor whom the host does not know.
         """
         self._callbacks.visitor = callback
         return callback
 
     def identify_waiter(self, callback: Callable[[Request], Who]) -> Callable[[Request], Who]:
-        """Decorator: *callback* says which waiter a request comes from; None: it is nobody's."""
+        """Decorator: *callback* says which waiter a request comes from; None: no waiter."""
         self._callbacks.waiter = callback
         return callback
 
@@ -99,13 +99,12 @@ class CSApp:
         """Sign *who* (a subject, an `Identity`, a user of Flask-Login) out, in every role.
 
         Connections are closed (4401) within 5 s, on every worker, and every token that
-        was signed until now is worthless. Raises `StoreError` where other workers
-        cannot be told; this one knows all the same.
+        was signed until now is worthless. Raises `StoreError` where the database cannot be
+        written, so that other workers do not learn of it; this worker revokes all the same.
 
-        It is also a receiver of signals that send a `user`, an id or what Flask-Login
-        takes for one: `user_logged_out.connect(chat.revoke)`. *who* is then the sender.
-        Then it raises nothing, because the host's sign-out must not fail, and logs an
-        error instead.
+        It may also be connected to a signal that sends a `user` (an id, or a user of
+        Flask-Login): `user_logged_out.connect(chat.revoke)`. *who* is then the sender. As a
+        receiver it logs an error instead of raising one: the host's sign-out must not fail.
         """
         if user is None and not isinstance(who, Flask):
             identity = identity_of(who)
@@ -122,21 +121,21 @@ class CSApp:
         except (CSAppError, ValueError, RuntimeError, KeyError) as error:
             log.error("a sign-out of the host cannot be kept: %s", error)
 
-    #: the same by another name
+    #: another name of `revoke`
     sign_out = revoke
 
     @property
     def blueprints(self) -> Blueprints:
-        """The chat's blueprints, for what the host would do to all requests but these.
+        """The chat's blueprints, so that a host can exempt them from what it does to requests.
 
         `if request.blueprint in chat.blueprints: return` in a hook; `for one in
-        chat.blueprints: limiter.exempt(one)` where an extension takes blueprints. To
-        iterate raises `RuntimeError` before `init_app`.
+        chat.blueprints: limiter.exempt(one)` where an extension takes blueprints.
+        Iterating raises `RuntimeError` before `init_app`.
         """
         return Blueprints(self._apps)
 
     def _extension(self) -> Extension:
-        """Of the application at work, or of the only one there is."""
+        """The state in the current application, or in the only one that has the chat."""
         apps = [current_app] if has_app_context() else list(self._apps)
         if len(apps) != 1:
             what = "whose subject? Call it inside of an application context"
@@ -146,18 +145,18 @@ class CSApp:
 
 
 def create_app(config: dict[str, Any] | None = None) -> Flask:
-    """The standalone application. *config* wins over the environment's `CSAPP_*` keys."""
+    """The standalone application. *config* wins over the `CSAPP_*` keys of the environment."""
     app = _standalone(config)
     CSApp(app)
     return app
 
 
 def create_demo(config: dict[str, Any] | None = None) -> Flask:
-    """The same with a shop in front (`flask --app csapp chat demo`), in a folder of its own."""
+    """The demo (`flask --app csapp chat demo`): a shop with the chat, in a folder of its own."""
     app = _standalone(config, DEMO)
-    app.register_blueprint(shop.blueprint())  # its page `/` comes before the chat's own
+    app.register_blueprint(shop.blueprint())  # first, so that its page `/` wins over the chat's
     CSApp(app)
-    app.extensions["csapp"].public_passwords = frozenset()  # its waiters' own
+    app.extensions["csapp"].public_passwords = frozenset()  # the demo's waiters sign in with them
     return app
 
 
@@ -178,7 +177,7 @@ def _standalone(config: dict[str, Any] | None, *folder: str) -> Flask:
 
 
 def _log_to_stderr() -> None:
-    """Our own log lines, once, where no host has set up logging."""
+    """Write csapp's log to stderr, unless the logger has a handler already."""
     root = logging.getLogger("csapp")
     if not root.handlers:
         handler = logging.StreamHandler()

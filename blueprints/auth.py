@@ -1,4 +1,4 @@
-"""Tokens over HTTP: for visitors, for waiters whom the host knows, and for those with accounts."""
+"""Tokens over HTTP: for visitors, and for waiters (known to the host, or with an account)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from .renewal import RENEWAL, Renewals, identity, is_stranger, lifetime
 from .request_data import bearer, token_of, waiter
 from .sign_in import SignIn
 
-#: s after which somebody who signed out again and again may do so once more
+#: s after which a subject that signed out too often may sign out again
 SIGN_OUT_PAUSE = 10
 
 
@@ -49,10 +49,10 @@ def _for_visitors(doors: Blueprint, extension: Extension, renewals: Renewals) ->
 
     @doors.post("/v1/visitor/token")
     def visitor_token() -> Response:
-        """A token for whoever the host says is visiting, or for a stranger.
+        """A token for the visitor whom the host names, or else for an unknown one.
 
-        A stranger who shows an older token stays the same one; with `?stay` also
-        where the host knows it by now, because its chat goes on.
+        An unknown visitor who shows an older token keeps its subject. With `?stay` it keeps
+        it also where the host knows the visitor by now, because its conversation goes on.
         """
         _refuse_foreign(request, server)
         shown = renewals.shown(request, TokenRole.USER)
@@ -73,10 +73,10 @@ def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> 
 
     @doors.post("/v1/waiter/login")
     def waiter_login() -> Response:
-        """A token for the waiter with this name and password, or whom the host recognises.
+        """A token for the waiter with this name and password, or for the one whom the host names.
 
-        Without a body, a token that is shown is renewed: the host is asked again, and
-        otherwise the account must still stand.
+        A request without a body renews the token that it shows: `identify_waiter` is asked
+        again, or else the account must still stand.
         """
         _refuse_foreign(request, server)
         if _has_body(request):
@@ -99,14 +99,14 @@ def _for_waiters(doors: Blueprint, extension: Extension, renewals: Renewals) -> 
 
     @doors.get("/v1/waiter/me")
     def waiter_me() -> Response:
-        """Whom the token shown lets in, and for how long."""
+        """Whom the token names, and for how many seconds it is still good."""
         shown = waiter(request, server)
         left = max(0, int(server.tokens.left(shown.expires)))
         return _uncached(jsonify(expires_in=left, **_who(shown.identity)))
 
     @doors.post("/v1/waiter/password")
     def waiter_password() -> Response:
-        """Another password for the account of the token shown, whose other logins end."""
+        """Give the account of the token another password. Its other logins end."""
         _refuse_foreign(request, server)
         _count_token(request, server, renewals, None)
         return _signed_in(server, request, *sign_in.change(request, waiter(request, server)))
@@ -117,9 +117,10 @@ def _for_all(doors: Blueprint, server: ChatServer) -> None:
 
     @doors.post("/v1/waiter/logout")
     def logout() -> Response:
-        """The login of the token shown is over, everywhere.
+        """End the login of the token, on every worker.
 
-        That of a stranger, of which anybody may have many, only for this process.
+        The login of an unknown visitor ends in this process only: anybody can have any number
+        of them, and each would be a row in the database.
         """
         shown = bearer(request, server.tokens.inspect_any)
         who, revocations = shown.identity, server.house.revocations
@@ -139,9 +140,9 @@ def _for_all(doors: Blueprint, server: ChatServer) -> None:
 
 
 def _refuse_foreign(asked: Request, server: ChatServer) -> None:
-    """Foreign pages must not fetch tokens with the visitor's cookies. Raises `HTTPRefusal`.
+    """Refuse a page of a foreign origin: it could fetch a token with the visitor's cookies.
 
-    No token is handed out where no chat can follow.
+    Refuse also under a web server that cannot carry a chat. Raises `HTTPRefusal`.
     """
     settings = server.settings
     if (unfit := server.unfit(asked.environ)) and not is_test_client(asked.environ):
@@ -181,7 +182,7 @@ def _token(server: ChatServer, who: Identity, seconds: int | None = None) -> Res
 
 
 def _signed_in(server: ChatServer, asked: Request, token: str, identity: Identity) -> Response:
-    """The token, for a browser that is known for this account from now on."""
+    """The answer with *token*; from now on the browser is known for this account."""
     response = _answer(server, token, identity)
     prefix, hops = server.settings.url_prefix, server.settings.trusted_proxies
     known_browsers.remember(

@@ -46,14 +46,14 @@ def blueprint(extension: Extension) -> Blueprint:
 
     @doors.get("/v1/canned")
     def canned() -> Response:
-        """What the waiter may use."""
+        """The replies that the waiter may use: its own, and the shared ones."""
         found = ask(lambda replies, who: replies.all(who.subject))
         return _fresh(jsonify(replies=[_shown(one) for one in found]))
 
     @doors.post("/v1/canned")
     def add_canned() -> Response:
-        """One more."""
-        said = _said(queries, request)
+        """Add a reply."""
+        said = _read_reply(queries, request)
         made = ask(lambda replies, who: replies.add(who.subject, name=who.name, **said))
         response = jsonify(_shown(made))
         response.status_code = 201
@@ -61,42 +61,42 @@ def blueprint(extension: Extension) -> Blueprint:
 
     @doors.put("/v1/canned/<number>")
     def change_canned(number: str) -> Response:
-        """Other words for one."""
-        said, n = _said(queries, request), _number(number)
+        """Change a reply."""
+        said, n = _read_reply(queries, request), _number(number)
         return jsonify(
             _shown(ask(lambda here, who: here.change(who.subject, n, name=who.name, **said)))
         )
 
     @doors.delete("/v1/canned/<number>")
     def remove_canned(number: str) -> Response:
-        """One less."""
+        """Remove a reply."""
         n = _number(number)
         ask(lambda replies, who: replies.remove(who.subject, n, name=who.name))
         return Response(status=204)
 
-    _hang_past(doors, queries, ask)
+    _add_past(doors, queries, ask)
     return doors
 
 
-def _hang_past(doors: Blueprint, queries: StoreQueries, ask: Callable[..., Any]) -> None:
-    """What shared replies were before, and how they become so again."""
+def _add_past(doors: Blueprint, queries: StoreQueries, ask: Callable[..., Any]) -> None:
+    """The addresses of former versions of shared replies."""
 
     @doors.get("/v1/canned/<number>/versions")
     def canned_versions(number: str) -> Response:
-        """What one was before."""
+        """The former versions of a reply."""
         n = _number(number)
         found = ask(lambda replies, _who: replies.versions(n))
         return _fresh(jsonify(versions=[_former(one) for one in found]))
 
     @doors.get("/v1/canned/removed")
     def canned_removed() -> Response:
-        """Shared ones that are no more, as they were last."""
+        """Shared replies that were removed, each in its last version."""
         found = ask(lambda replies, _who: replies.removed())
         return _fresh(jsonify(versions=[_former(one) for one in found]))
 
     @doors.post("/v1/canned/restored")
     def restore_canned() -> Response:
-        """One is again what it was."""
+        """Make a reply again what it was in a former version."""
         version = queries.read(request, '{"version": …}', MAX_BODY).get("version")
         if type(version) is not int:
             raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, "version: a number is required")
@@ -106,12 +106,12 @@ def _hang_past(doors: Blueprint, queries: StoreQueries, ask: Callable[..., Any])
 
 
 def _number(said: str) -> int:
-    """The number of a reply in an address. Where there can be none, one that no reply has."""
+    """The number of a reply in an address; `NO_REPLY` for a text that is no number."""
     n = whole(said)
     return NO_REPLY if n is None else n
 
 
-def _said(queries: StoreQueries, asked: Request) -> dict[str, Any]:
+def _read_reply(queries: StoreQueries, asked: Request) -> dict[str, Any]:
     body = queries.read(asked, EXPECTED, MAX_BODY)
     for field in ("shortcut", "text"):
         if not isinstance(body.get(field), str):
@@ -149,7 +149,7 @@ def _former(version: Version) -> dict[str, Any]:
 
 
 def _date(milliseconds: int) -> str | None:
-    """None where it was not written down: replies are older than that."""
+    """None for a reply that is older than the column of dates."""
     return rfc3339(milliseconds) if milliseconds else None
 
 

@@ -1,4 +1,4 @@
-"""What pages of other origins may read: the widget's own files, its token, how busy the desk is."""
+"""CORS: which answers pages of other origins may read (the token, how busy the desk is, …)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from flask import Response, request
 
 from services.server import ChatServer
 
-#: s that a browser remembers what it may ask
+#: s that a browser caches the answer to a preflight request
 REMEMBERED = "600"
 
 

@@ -1,16 +1,16 @@
-"""A blueprint of the chat, which an application may treat in its own ways.
+"""`Door`: a blueprint of the chat, which works alike in every application.
 
 1. An application may match host names or subdomains (`host_matching`, `subdomain_matching`).
-   A rule without one of its own would then be at none, or at the bare domain only, and
-   pages elsewhere would have to fetch the chat from another origin. The addresses of a
-   door are at every host name that the application serves.
-2. It may answer a request itself, in a hook or in the place of a view. A view of a door
-   says that it was reached.
-3. It may let browsers keep files for a year. Those of a door are asked for again each
-   time, because they are of one release together; and what a door says of its answers
-   stands (`host/unchanged.py`).
-4. It may have put other converters of addresses in the place of Werkzeug's, and pages of
-   its own for what is not there. Neither is for the addresses of a door.
+   A rule that names none would then match no host, or the bare domain only, and pages at
+   other names would have to fetch the chat from another origin. So the addresses of a door
+   are at every host name that the application serves.
+2. An application may answer a request itself, in a hook or in the place of a view. So each
+   view of a door notes that it was reached (`host/reached.py`).
+3. An application may let browsers cache files for a year. Browsers ask for the files of a
+   door again each time, because files of two releases do not fit together. What a door sets
+   on its answers stays as it is (`host/unchanged.py`).
+4. An application may replace Werkzeug's URL converters, and have its own page for 404.
+   A door uses neither.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from .host.reached import marked
 from .host.unchanged import keep, recover
 from .refusals import answer, nothing_here
 
-#: the variable of our rules that takes the host name, or the subdomain
+#: the variable in our rules that matches the host name, or the subdomain
 SITE = "csapp_site"
 
-#: what our rules take apart, by names that nobody else gives
+#: the converters that our rules use, by names that no application uses
 CONVERTERS = {"csapp_path": PathConverter, "csapp_text": UnicodeConverter}
 
 
@@ -41,7 +41,7 @@ class Door(Blueprint):
         super().__init__(name, import_name, **options)
         #: endpoint, without the blueprint → its view
         self.views: dict[str, Callable[..., Any]] = {}
-        self.after_request(keep)  # what is hung first is done last
+        self.after_request(keep)  # the hook that is registered first runs last
         self.register_error_handler(500, recover)
         self.register_error_handler(404, _nothing_here)
         self.url_value_preprocessor(_forget_site)
@@ -51,7 +51,7 @@ class Door(Blueprint):
         return _AtEverySite(self, app, options, first_registration)
 
     def get_send_file_max_age(self, filename: str | None) -> int | None:
-        return 0  # None would be what the application says
+        return 0  # None would mean the application's setting
 
 
 class _AtEverySite(BlueprintSetupState):
@@ -77,11 +77,11 @@ def _nothing_here(_error: NotFound) -> Response:
 
 def _forget_site(_endpoint: str | None, values: dict[str, Any] | None) -> None:
     if values:
-        values.pop(SITE, None)  # views do not ask for it
+        values.pop(SITE, None)  # views have no such parameter
 
 
 def _stay_at_site(endpoint: str, values: dict[str, Any]) -> None:
-    """Addresses are those of the site that is being asked."""
+    """`url_for` makes addresses at the host name that the request came to."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     if not has_request_context() or not app.url_map.is_endpoint_expecting(endpoint, SITE):
         return

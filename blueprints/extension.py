@@ -1,4 +1,4 @@
-"""What `app.extensions["csapp"]` holds, and how doors reach it."""
+"""`app.extensions["csapp"]`: the state of the chat in one application, which each door is given."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from services.server import ChatServer
 
 from .demo.waiters import WAITERS
 
-#: of the demo's waiters
+#: the passwords of the demo's waiters
 PUBLIC = frozenset(waiter.password for waiter in WAITERS)
 
 #: what a host's callback may return
@@ -26,18 +26,18 @@ Who = Identity | str | None
 
 @dataclass(slots=True)
 class Callbacks:
-    """How a host application says who is who; None: everybody is a stranger."""
+    """The callbacks by which a host application says who asks; None: it knows nobody."""
 
     visitor: Callable[[Request], Who] | None = None
     waiter: Callable[[Request], Who] | None = None
 
 
-#: how the names of our blueprints begin
+#: the names of our blueprints begin with this
 OURS = "csapp_"
 
 
 class Blueprints(Collection[Blueprint]):
-    """The blueprints of the chat in one of *apps*; in all of them they have the same names.
+    """The blueprints of the chat, which have the same names in all of *apps*.
 
     `in` takes a name, such as `request.blueprint`, or a blueprint.
     """
@@ -64,13 +64,13 @@ class Extension:
 
     server: ChatServer
     callbacks: Callbacks
-    #: the `CSApp`, which lives as long as the application: signals hold its methods weakly
+    #: the `CSApp`. Signals hold its methods weakly, so this reference keeps it alive.
     owner: object = None
-    #: passwords that everybody can read in the source: nobody signs in with one, but in the demo
+    #: passwords that everybody can read in the source; only the demo accepts them
     public_passwords: frozenset[str] = PUBLIC
-    #: what hangs in the application
+    #: the blueprints of the chat in this application
     doors: tuple[Blueprint, ...] = ()
-    #: the templates of the application, and ours
+    #: the environment for our templates (`answers.rendered`), made at first use
     templates: Environment | None = None
 
     @property
@@ -79,7 +79,7 @@ class Extension:
         return self.server.settings.database_url != "off"
 
     def store(self) -> SQLStore:
-        """The database, ready for use by a command; a server has its own (`server.store`).
+        """The database, ready for use by a command. The server has another one, `server.store`.
 
         Blocks. Raises `StoreError`.
         """
@@ -88,14 +88,14 @@ class Extension:
         return store
 
     def open_store(self) -> SQLStore:
-        """The database as it is found: perhaps without its tables. Raises `StoreError`."""
+        """The database as it is: its tables may be missing or old. Raises `StoreError`."""
         return own_store(self.server.settings)
 
     def revoke(self, subject: str, by: str) -> None:
-        """Make all that *subject* was given until now worthless. Waits. Raises `StoreError`.
+        """Revoke all tokens of *subject* that were signed until now. Waits. Raises `StoreError`.
 
-        A process in which no chat runs (pages, a command) only writes it down: the
-        workers that serve chats read it within 2 s.
+        A process whose server has not started (it serves pages, or runs a command) only writes
+        the revocation into the database. Workers that serve connections read it within 2 s.
         """
         now = int(time.time() * 1000)
         if self.server.started or not self.has_store:

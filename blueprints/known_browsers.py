@@ -1,7 +1,8 @@
-"""Browsers in which waiters have signed in: a cookie tells them from all others.
+"""A cookie by which the server knows a browser in which a waiter has signed in before.
 
-Whoever tries passwords for a name cannot shut its owner out of a browser that is
-known. The cookie lets nobody in, scripts cannot read it, and it names nobody.
+Attempts from a known browser are counted by themselves. So somebody who tries passwords for
+a name cannot lock its owner out. The cookie is no login, scripts cannot read it, and it
+holds no name.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ COOKIE = "csapp_browser"
 
 LIFETIME = 180 * 86_400  # s after the last sign-in
 
-#: waiters who share one browser; the one who signed in longest ago is forgotten
+#: waiters that one browser is known for; the one who signed in longest ago is dropped
 NAMES = 8
 
 
 def known(asked: Request, tokens: Tokens, name: str) -> str:
-    """The id of the browser that *asked*, if *name* has signed in there; else `""`."""
+    """The id of the browser that sent *asked*, if *name* has signed in there; else `""`."""
     browser, marks = tokens.read_browser(asked.cookies.get(COOKIE, ""))
     return browser if tokens.mark(name) in marks else ""
 
@@ -30,7 +31,7 @@ def known(asked: Request, tokens: Tokens, name: str) -> str:
 def remember(
     response: Response, asked: Request, tokens: Tokens, name: str, *, prefix: str, hops: int
 ) -> None:
-    """Let *response* say to the browser that *name* has signed in there."""
+    """Set the cookie of *response*: *name* has signed in at the browser that sent *asked*."""
     browser, marks = tokens.read_browser(asked.cookies.get(COOKIE, ""))
     mark = tokens.mark(name)
     marks = [mark, *(one for one in marks if one != mark)][:NAMES]

@@ -1,4 +1,4 @@
-"""What operators and their machines ask."""
+"""Health, readiness and metrics, for operators and their monitors."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ def blueprint(extension: Extension) -> Blueprint:
 
     @doors.get("/healthz")
     def healthz() -> Response:
-        """The process lives and its loop turns."""
+        """The process lives, and its event loop runs."""
         return jsonify(status="ok")
 
     @doors.get("/readyz")
     def readyz() -> tuple[Response, int]:
-        """New chats may come here."""
+        """Whether visitors may be sent here, and if not, why."""
         if server.draining:
             return jsonify(status="draining"), 503
         if reason := server.unfit(request.environ):
             return jsonify(status="unfit", reason=reason), 503
         try:
-            server.house  # noqa: B018  # nobody may have come before
+            server.house  # noqa: B018  # starts the server, if nobody has asked before
         except Unavailable as error:
             return jsonify(status="unavailable", reason=error.public_reason), 503
-        if not server.keeps:
+        if not server.can_store:
             return jsonify(status="unavailable", reason="the history cannot be stored"), 503
-        if not server.meets:
+        if not server.can_reach_desk:
             return jsonify(status="unavailable", reason="the desk cannot be reached"), 503
         if reason := server.trouble:
             return jsonify(status="unwell", reason=reason), 503
@@ -44,7 +44,7 @@ def blueprint(extension: Extension) -> Blueprint:
 
     @doors.get("/metrics")
     def exposition() -> Response:
-        """For Prometheus; no personal data."""
+        """Metrics for Prometheus. No personal data."""
         return Response(metrics.exposition(), content_type=metrics.content_type)
 
     return doors

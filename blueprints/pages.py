@@ -1,4 +1,4 @@
-"""What the pages share: a strict policy that they themselves keep."""
+"""What the pages share: their headers, among them a strict Content-Security-Policy."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from .answers import rendered
 from .host.reached import is_reached
 
-#: nothing inline, in no frame of others, and nothing from elsewhere but pictures of people
+#: nothing inline, no framing by other sites, and from other sites only avatars
 POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -29,22 +29,22 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",  # who opened it steers nothing
+    "Cross-Origin-Opener-Policy": "same-origin",  # a page that opened ours cannot control it
 }
 
 
 def page(template: str, **values: object) -> Response:
     """The page that *template* makes of *values*."""
-    # Whoever writes into pages leaves streams alone; the policy would stop its scripts here.
+    # Extensions that insert scripts into pages skip streams; the policy would block the scripts.
     body = iter([rendered(template, **values).encode()])
     return current_app.response_class(body, mimetype="text/html")
 
 
 def one_address(view: Callable[[], Response]) -> Callable[[], BaseResponse]:
-    """Decorator: with a slash too many or too few, who asks is led to the address of *view*.
+    """Decorator: a request with a slash too many or too few is redirected to the view's address.
 
-    An application may leave such slashes open (`url_map.strict_slashes`). What a page asks
-    for goes by the page's own address, and browsers keep things by it.
+    An application may accept both (`url_map.strict_slashes`). But a page's relative addresses
+    depend on its own, and browsers store data by it.
     """
 
     @wraps(view)
@@ -59,11 +59,11 @@ def one_address(view: Callable[[], Response]) -> Callable[[], BaseResponse]:
 
 
 def secured(response: Response) -> Response:
-    """For `Blueprint.after_request`: these headers go on our pages only, never on a host's."""
+    """For `Blueprint.after_request`: set these headers, on our pages only."""
     response.headers.update(HEADERS)
     return response
 
 
 def secured_where_reached(response: Response) -> Response:
-    """The same for a door in whose place the host may have answered."""
+    """`secured`, but leave an answer alone that the host has given in the place of the view."""
     return secured(response) if is_reached() else response

@@ -1,4 +1,4 @@
-"""How passwords are hashed, and how many at once."""
+"""How passwords are hashed (scrypt), and how many at once."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from services.runtime import Runtime
 from services.waiting_room import WaitingRoom
 
 #: scrypt with N=2^17, r=8, p=1: the first choice of OWASP's Password Storage Cheat Sheet.
-#: It takes 128 MiB and a third of a second of one core, or more. Tests set a cheaper one.
+#: One hash takes 128 MiB, and a core for a third of a second or longer. Tests set a cheaper one.
 COST = "scrypt:131072:8:1"
 
 #: hashes at once in one worker: each takes `COST`, and the database needs the same threads
 HASHES = 2
 
-#: of which strangers may have so many: whoever is known here does not wait for them
+#: how many of `HASHES` sign-ins from unknown browsers may use; known ones need not wait for them
 STRANGERS = 1
 
-#: sign-ins at work or waiting for their turn, of strangers and of those who are known
+#: sign-ins that run or wait for their turn: so many from known browsers, so many from others
 WAITING = 50
 
 TOO_MANY = "too many people sign in at once; try again in a moment"
@@ -35,15 +35,15 @@ def _make(password: str) -> str:
     return generate_password_hash(password, COST)
 
 
-def _kind(kept: str) -> str:
-    return kept.partition("$")[0]
+def _kind(stored: str) -> str:
+    return stored.partition("$")[0]
 
 
 HASHING = Hashing(_make, check_password_hash, _kind)
 
 
-class Turns:
-    """Lets passwords be hashed in native threads, a few at once; the rest waits or is refused."""
+class HashingTurns:
+    """Runs what hashes passwords in native threads, a few at once. The rest waits or is refused."""
 
     def __init__(self) -> None:
         self._all = threading.BoundedSemaphore(HASHES)

@@ -1,4 +1,4 @@
-"""Which doors an application gets."""
+"""Adds the doors and commands of the chat to an application."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DOORS = (sockets, auth, api, canned, search, ops, kit, widget, console)
 
 
 def register(app: Flask, extension: Extension, url_prefix: str) -> None:
-    """Hang all doors into *app* under *url_prefix* (empty: the root)."""
+    """Add all doors to *app* under *url_prefix* (empty: the root), and the command group."""
     extension.doors = tuple(door.blueprint(extension) for door in DOORS)
     unchanged.attach(app)
     extensions.attach(extension.doors)
@@ -33,8 +33,8 @@ def register(app: Flask, extension: Extension, url_prefix: str) -> None:
         refusals.attach(blueprint, extension.server)
     intercepted.attach(extension.doors)
     for blueprint in extension.doors:
-        if blueprint.name != "csapp_sockets":  # a conversation lasts for hours
+        if blueprint.name != "csapp_sockets":  # a WebSocket stays open for hours
             request_limits.attach(blueprint, extension.server)
-        blueprint.after_request(unchanged.take_ours)  # what is hung last is done first
+        blueprint.after_request(unchanged.take_ours)  # the hook that is registered last runs first
         app.register_blueprint(blueprint, url_prefix=url_prefix or None)
     app.cli.add_command(chat)

@@ -1,9 +1,10 @@
-"""Another token for whoever shows one: the same subject and login, for as long as both stand.
+"""A token is renewed: another one for the same subject and login, as long as both stand.
 
-Whom the host application knows it is asked about each time (`identify_*`): its
-tokens live `CSAPP_RECHECK` seconds, so that a page which stays open comes back to
-ask. Who signed in with a password is looked up among the accounts. A stranger is
-who it was. Tokens that were made by hand are not renewed.
+Whom the host application knows: its callback (`identify_*`) is asked each time. Such tokens
+live `CSAPP_RECHECK` seconds, so that a page which stays open comes back to ask.
+Who signed in with a password: its account is looked up.
+A visitor whom nobody knows: it keeps its subject.
+Tokens that `chat token` made are not renewed.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ from services.settings import Settings
 
 from .request_data import token_of
 
-#: s after its end that a visitor's token still gets its bearer another one: who comes back
-#: within a week is the same visitor
+#: s after the end of a visitor's token in which it can still be renewed: a visitor who comes
+#: back within a week is the same one
 RENEWAL = 7 * 86_400
 
 #: ms after which a password is asked for again, however often its login was renewed
@@ -31,7 +32,7 @@ LONGEST = 30 * 86_400_000
 
 
 class Renewals:
-    """How often each login of *server* may be renewed, and what shows one."""
+    """Reads the token that is to be renewed, and limits how often each login is."""
 
     def __init__(self, server: ChatServer) -> None:
         self._server = server
@@ -58,12 +59,12 @@ class Renewals:
 
 
 def lifetime(settings: Settings) -> int:
-    """Seconds that a token lives whose bearer the host knows."""
+    """s that a token lives if the host knows its bearer."""
     return min(settings.token_lifetime, settings.recheck or settings.token_lifetime)
 
 
 def identity(who: Identity, role: TokenRole, shown: Shown | None) -> Identity:
-    """*who*, whom the host names, in the login that is *shown* where that is of the same."""
+    """*who*, whom the host names; in the login that is *shown* if it is of the same subject."""
     sid = who.sid
     if not sid and shown is not None and shown.identity.subject == who.subject:
         sid = shown.identity.sid
@@ -71,14 +72,14 @@ def identity(who: Identity, role: TokenRole, shown: Shown | None) -> Identity:
 
 
 def is_stranger(shown: Shown | None) -> bool:
-    """Whether nobody knows who shows this token."""
+    """Whether the token *shown* is of a visitor whom neither host nor accounts know."""
     return shown is not None and shown.identity.is_stranger
 
 
 def of_account(
     shown: Shown, accounts: Accounts, sign: Callable[[Identity, int], str]
 ) -> tuple[str, Identity] | None:
-    """Another token for a login with a password, or None. In a native thread."""
+    """Another token for a login with a password; None: the account is gone or disabled. Blocks."""
     if time.time() * 1000 - shown.since >= LONGEST:
         return None
     account = accounts.get(shown.identity.subject)

@@ -35,9 +35,10 @@ def json_object(asked: Request, expected: str, most: int) -> dict[str, Any]:
 
 
 def whole(said: str) -> int | None:
-    """The whole number that an address or a query says; None for what no column can hold.
+    """The whole number that *said* spells, from an address or a query.
 
-    A number has one spelling, as a conversation has one name.
+    None for what is no number, is too big for a column, or is not spelt in the one way
+    in which the server spells numbers.
     """
     if not (said.isascii() and said.isdecimal() and len(said) <= MAX_DIGITS):
         return None
@@ -52,7 +53,7 @@ def token_of(asked: Request) -> str:
 
 
 def bearer(asked: Request, inspect: Callable[[str], Shown]) -> Shown:
-    """Who shows which token, as *inspect* judges it. Raises `HTTPRefusal`."""
+    """The token that *asked* shows, as *inspect* judges it. Raises `HTTPRefusal`."""
     token = token_of(asked)
     try:
         if not token:
@@ -64,7 +65,7 @@ def bearer(asked: Request, inspect: Callable[[str], Shown]) -> Shown:
 
 
 def waiter(asked: Request, server: ChatServer) -> Shown:
-    """The waiter who shows a token that stands. Raises `HTTPRefusal`, or what `house` raises."""
+    """The waiter's token that *asked* shows. Raises `HTTPRefusal`, and `Unavailable`."""
     shown = bearer(asked, lambda token: server.tokens.inspect(token, TokenRole.WAITER))
     if server.house.revocations.is_revoked(shown.identity, shown.signed):
         what = "this login was signed out"

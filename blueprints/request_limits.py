@@ -1,9 +1,8 @@
-"""Requests under way: each has so much time, and an address so many of them at once.
+"""Limits of HTTP requests: how long each may take, and how many of an address are open at once.
 
-A web server waits for a slow body, and for a client that does not take its
-answer, for as long as the client likes. `Visit` shuts the connection down beneath
-the web server. A WebSocket is no visit: it has its outbox, its heartbeat and a
-count of its own.
+A web server waits without end for a slow body, and for a client that does not read its
+answer. `OpenRequest` then shuts the connection down beneath the web server. A WebSocket has
+limits of its own: its outbox, its heartbeat, and a count of connections.
 """
 
 from __future__ import annotations
@@ -24,35 +23,35 @@ from services.wire.codes import ErrorCode, HTTPRefusal
 from .host.reached import mark_reached
 from .refusals import REFUSED
 
-#: where the WSGI environment of a request has its visit
-VISIT = "csapp.visit"
+#: key of the WSGI environment: the `OpenRequest`
+OPEN = "csapp.open_request"
 
 #: bytes of an answer that a client takes in a second at least
 SLOWEST = 16_384
 
 
-class Visit:
-    """One request of *address*, from its beginning until its answer is taken."""
+class OpenRequest:
+    """One request of *address*, from its beginning until the client has read the answer."""
 
     def __init__(self, server: ChatServer, environ: dict[str, Any], address: str) -> None:
         self._server = server
         self._environ = environ
         self._address = address
         self._timer: Timer | None = None
-        #: there is a body, and nobody has read it
+        #: there is a body that nobody has read
         self._has_body = (
             environ.get("CONTENT_LENGTH", "") not in ("", "0")
             or "HTTP_TRANSFER_ENCODING" in environ
         )
         self._is_late = False
         self._is_over = False
-        #: the answer is on its way
+        #: the answer is being sent
         self.answered = False
 
     # ---- its body ------------------------------------------------------
 
     def body(self, asked: Request) -> bytes:
-        """The whole body. Raises `HTTPRefusal` when it does not come in time or cannot be read."""
+        """The whole body. Raises `HTTPRefusal` if it comes too late or cannot be read."""
         timer = self._server.wheel.after(BODY_TIME, self._cut_body)
         try:
             data = _read(asked)
@@ -75,11 +74,11 @@ class Visit:
     # ---- its answer ----------------------------------------------------
 
     def answer(self, response: Response) -> None:
-        """*response* is sent from now on. The body of a refused request is not waited for."""
+        """*response* is sent from now on. The body of a refused request is not read."""
         self.answered = True
         if self._has_body and response.status_code >= REFUSED:
             _cut(self._server, self._environ, socket.SHUT_RD)
-        # To count the bytes of a stream would make it none.
+        # To count the bytes of a stream would read it.
         plain = response.is_sequence
         size = response.calculate_content_length() if plain else response.content_length
         seconds = ANSWER_TIME + (size or 0) / SLOWEST
@@ -92,13 +91,13 @@ class Visit:
         self.end()
 
     def end(self) -> None:
-        """The answer is taken, or nobody takes it any more."""
+        """The client has read the answer, or is gone."""
         if self._is_over:
             return
         self._is_over = True
         if self._timer is not None:
             self._timer.cancel()
-        self._environ = {}  # which holds this visit: both are freed without the garbage collector
+        self._environ = {}  # it refers to this object: without the cycle both are freed at once
         self._server.bounds.requests.leave(self._address)
 
 
@@ -109,7 +108,7 @@ def _cut(server: ChatServer, environ: dict[str, Any], how: int) -> None:
 
 
 def attach(door: Blueprint, server: ChatServer) -> None:
-    """Count the requests at *door*, and see to it that they end."""
+    """Limit the requests at *door*."""
 
     @door.before_request
     def begin() -> None:
@@ -122,27 +121,27 @@ def attach(door: Blueprint, server: ChatServer) -> None:
             mark_reached()
             what = "too many requests of this address are under way; try again in a moment"
             raise HTTPRefusal.too_many(what)
-        environ[VISIT] = Visit(server, environ, address)
+        environ[OPEN] = OpenRequest(server, environ, address)
 
     @door.after_request
     def answer(response: Response) -> Response:
-        visit = request.environ.get(VISIT)
-        if visit is not None and not visit.answered:
-            visit.answer(response)
+        open_request = request.environ.get(OPEN)
+        if open_request is not None and not open_request.answered:
+            open_request.answer(response)
         return response
 
     @door.teardown_request
     def give_up(_error: BaseException | None) -> None:
-        visit = request.environ.get(VISIT)
-        if visit is not None and not visit.answered:
-            visit.end()
+        open_request = request.environ.get(OPEN)
+        if open_request is not None and not open_request.answered:
+            open_request.end()
 
 
 def body(asked: Request, most: int) -> bytes:
     """The body of at most *most* bytes. Raises `HTTPRefusal`."""
     asked.max_content_length = most
-    visit: Visit | None = asked.environ.get(VISIT)
-    return visit.body(asked) if visit is not None else _read(asked)
+    open_request: OpenRequest | None = asked.environ.get(OPEN)
+    return open_request.body(asked) if open_request is not None else _read(asked)
 
 
 def _read(asked: Request) -> bytes:
@@ -151,6 +150,6 @@ def _read(asked: Request) -> bytes:
     except RequestEntityTooLarge:
         what = f"the body: at most {asked.max_content_length} bytes"
         raise HTTPRefusal(413, ErrorCode.TOO_LARGE, what) from None
-    except Exception:  # each web server has its own; none of them is our fault
+    except Exception:  # each web server has errors of its own; none is csapp's fault
         what = "the body: it cannot be read"
         raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, what) from None

@@ -1,4 +1,4 @@
-"""Search over HTTP: what was said in the chats of the waiter who asks."""
+"""Search over HTTP: in the conversations of the waiter who asks."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def blueprint(extension: Extension) -> Blueprint:
 
     @doors.get("/v1/search")
     def find() -> Response:
-        """Messages that hold every word of `q`, or one that begins so, newest first."""
+        """Entries that hold every word of `q`, or a word that begins with it; newest first."""
         words, before = _words(request.args.get("q", "")), _before(request.args.get("before"))
 
         def work(store: SQLStore, who: Identity) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Waiters who sign in with a name and a password, and give themselves another one."""
+"""Waiters sign in with a name and a password, and change their password."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ T = TypeVar("T")
 
 
 class _Attempt(NamedTuple):
-    """Somebody tries a password for *name*."""
+    """One attempt to sign in as *name*."""
 
     name: str
-    #: the client's, as limits count it
+    #: the address of the client, as limits count it
     address: str
-    #: the bucket that it is counted in
+    #: key of the bucket in which the attempt is counted
     key: str
-    #: this browser or address is known for that name
+    #: *name* has signed in from this browser or address before
     known: bool
 
 
 class SignIn:
     """Checks names and passwords for one application.
 
-    An attempt from a browser or an address that is known for the name is
-    counted by itself; all others at one name are counted together, whether
-    there is such a name or not. So strangers cannot shut the owner out, and
-    cannot guess faster from many addresses.
+    Attempts from a browser or an address that is known for the name are counted
+    by themselves. All other attempts at one name are counted together, whether
+    there is such a name or not. So nobody else can lock the owner out, and many
+    addresses do not make guessing faster.
     """
 
     def __init__(self, extension: Extension) -> None:
         self._extension = extension
-        self._turns = password_hashing.Turns()
+        self._turns = password_hashing.HashingTurns()
         self._counting = threading.BoundedSemaphore(AT_WORK)
         self._known: Accounts | None = None
         self._strangers = KeyedBuckets(*bounds.SIGN_INS, time.monotonic)
@@ -81,10 +81,11 @@ class SignIn:
         return signed
 
     def change(self, asked: Request, shown: Shown) -> tuple[str, Identity]:
-        """Another password for the waiter who has *shown* a token: *asked* says both.
+        """Change the password of the waiter who has *shown* a token.
 
-        All logins of the account end but this one, which gets another token.
-        Raises `HTTPRefusal`: also where the current one is wrong, or the new one unfit.
+        The body of *asked* has the current password and the new one. All logins of the account
+        end but this one, which gets another token. Raises `HTTPRefusal`, also for a wrong
+        current or an unfit new password.
         """
         current, new = _fields(asked, "current", "new")
         name = shown.identity.subject
@@ -98,15 +99,17 @@ class SignIn:
             raise HTTPRefusal(403, ErrorCode.FORBIDDEN, "current: this is not your password")
         server = self._extension.server
         before = server.tokens.inspect(signed[0], TokenRole.WAITER).signed - 1
-        with contextlib.suppress(Unavailable):  # which was told already
-            server.house.revocations.revoke(subject=name, at=before)  # here at once
+        with contextlib.suppress(Unavailable):  # the database has the revocation already
+            server.house.revocations.revoke(
+                subject=name, at=before
+            )  # this worker need not wait to read it
         security.record(
             Event.ACCOUNT_CHANGED, subject=name, by=name, address=attempt.address, reason="password"
         )
         return signed
 
     def renew(self, shown: Shown) -> tuple[str, Identity] | None:
-        """Another token for the login *shown*, which began with a password, while it stands.
+        """Another token for the login *shown*, if it began with a password and its account stands.
 
         Raises `StoreError` while the accounts cannot be read.
         """
@@ -152,9 +155,9 @@ class SignIn:
         return _Attempt(name, address, key, known) if attempts.take(key) else None
 
     def _was_right(self, attempt: _Attempt) -> None:
-        """Whoever knows the password is known here from now on."""
+        """The password was right: from now on this address is known for the name."""
         attempts = self._attempts()
-        with contextlib.suppress(StoreError):  # signing in does not fail for that
+        with contextlib.suppress(StoreError):  # a sign-in does not fail for that
             attempts.give_back(attempt.key)
             if is_known(attempt.address):
                 mark = self._extension.server.tokens.mark
@@ -166,10 +169,10 @@ class SignIn:
         return self._turns.run(self._extension.server.house.runtime, known, work, *args)
 
     def _sign_in(self, attempt: _Attempt, password: str) -> tuple[str, Identity] | str:
-        """Refused: the name, where there is such an account, for the log."""
+        """A token and whose it is. Refused: the name for the log, or "" if no account has it."""
         name, accounts = attempt.name, self._accounts()
         account = accounts.verify(name, password)
-        if account is None:  # people type passwords into the field for the name
+        if account is None:  # so the log holds no password that was typed as a name
             return name if accounts.get(name) else ""
         signed = self._signed(account)
         if not accounts.stands(account):
@@ -187,7 +190,9 @@ class SignIn:
         if account is None:
             return None
         self._was_right(attempt)
-        time.sleep(0.002)  # what was signed in the very millisecond of the change is worth nothing
+        time.sleep(
+            0.002
+        )  # a token of the very millisecond of the change would be revoked with the others
         return self._signed(account, sid)
 
     def _signed(self, account: Account, sid: str = "") -> tuple[str, Identity]:
@@ -196,7 +201,7 @@ class SignIn:
 
     def _accounts(self) -> Accounts:
         store = self._extension.server.store
-        assert store is not None  # whoever signs in, signs in to accounts  # noqa: S101
+        assert store is not None  # without a database nobody gets here  # noqa: S101
         if self._known is None:
             self._known = Accounts(
                 store, password_hashing.HASHING, public=self._extension.public_passwords

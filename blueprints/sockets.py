@@ -1,9 +1,9 @@
-"""The two WebSocket doors: accept, run the blocking loop, leave.
+"""The two WebSocket addresses: accept a connection, run its blocking loop until it ends.
 
-`ChatSock` is flask-sock on csapp's transport. The conversation runs while the
-web server iterates over the WSGI response, not inside the view: by then Flask
-has torn the request down, so a host's database session goes back to its pool
-when the chat begins instead of when it ends, hours later.
+`ChatSock` is flask-sock on csapp's transport. The loop runs while the web server iterates
+over the WSGI response, not inside the view. By then Flask has torn the request down, so the
+host's database session goes back to its pool when the connection opens, and not hours later,
+when it ends.
 """
 
 from __future__ import annotations
@@ -35,41 +35,40 @@ log = logging.getLogger("csapp.sockets")
 
 Environ = dict[str, Any]
 
-#: what access logs say of a request
+#: keys of the WSGI environment that access logs name
 LOGGED = (
     "HTTP_REFERER", "HTTP_USER_AGENT", "PATH_INFO", "QUERY_STRING", "RAW_URI", "REMOTE_ADDR",
     "REQUEST_METHOD", "SCRIPT_NAME", "SERVER_PROTOCOL",
 )  # fmt: skip
 
 
-class Conversation:
-    """For `of_host`: a response whose body is a whole WebSocket conversation."""
+class SocketResponse:
+    """For `of_host`: a response in whose body a WebSocket connection runs."""
 
-    converse: Callable[[Environ], None]
+    run_connection: Callable[[Environ], None]
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         start_response("101 Switching Protocols", [])  # for access logs; nothing is sent
-        return _Talking(self.converse, environ)
+        return _RunningConnection(self.run_connection, environ)
 
 
-def _conversation(converse: Callable[[Environ], None]) -> Response:
+def _socket_response(run_connection: Callable[[Environ], None]) -> Response:
     # A content type, though no header goes out: looking for one costs a slow exception.
-    made: Any = of_host(Conversation, status=101, content_type="application/octet-stream")
-    made.converse = converse
+    made: Any = of_host(SocketResponse, status=101, content_type="application/octet-stream")
+    made.run_connection = run_connection
     return cast(Response, made)
 
 
-class _Talking:
-    """The body: the conversation is held while its first piece is asked for, and it is empty.
+class _RunningConnection:
+    """The body of a `SocketResponse`. It is empty; the connection runs while it is iterated over.
 
-    It ends as any body ends, because whoever watches an application takes an exception
-    for a failure of it: error trackers, tracers, debuggers. What the web server then
-    wants to write is a response without a body, into a socket that is shut down, and
-    each of them takes that for a client that went away.
+    It ends like any other body, and raises nothing: error trackers, tracers and debuggers
+    would take an exception for a failure of the application. Then the web server writes the
+    end of a response into a socket that is shut down, and takes that for a client that left.
     """
 
-    def __init__(self, converse: Callable[[Environ], None], environ: Environ) -> None:
-        self._converse = converse
+    def __init__(self, run_connection: Callable[[Environ], None], environ: Environ) -> None:
+        self._run_connection = run_connection
         self._environ = environ
 
     def __iter__(self) -> Iterator[bytes]:
@@ -80,10 +79,10 @@ class _Talking:
         if environ:
             sock = socket_of(environ)
             try:
-                self._converse(environ)
+                self._run_connection(environ)
             except Exception:
                 log.exception("a conversation failed")
-            # Whatever has happened, no HTTP bytes may follow in this stream.
+            # No HTTP bytes may follow in this stream, whatever has happened.
             if sock is not None:
                 with contextlib.suppress(OSError):
                     sock.shutdown(socket.SHUT_RDWR)
@@ -91,7 +90,7 @@ class _Talking:
 
 
 class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
-    """Registers WebSocket routes on csapp's transport; a host's own `Sock` is not concerned.
+    """Registers WebSocket routes on csapp's transport, and leaves a host's own `Sock` alone.
 
     *can_carry* judges the web server, and *check* the request, while it can still be
     answered with HTTP: they raise `HTTPRefusal`, as the handshake does, which the blueprint
@@ -121,9 +120,9 @@ class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
                 self._can_carry(request.environ)
                 request.environ[handshake.ACCEPTING] = handshake.check(request.environ)
                 self._check(request.environ)
-                return _conversation(lambda environ: self._talk(handler, environ, variables))
+                return _socket_response(lambda environ: self._run(handler, environ, variables))
 
-            # Werkzeug routes what is not quite an upgrade as plain HTTP: told why, not 400 or 404.
+            # Werkzeug routes a bad upgrade request as plain HTTP: it is told the reason, too.
             host = bp or self.app
             endpoint = options.pop("endpoint", handler.__name__)
             host.route(path, endpoint=endpoint, websocket=True, **options)(open_socket)
@@ -132,7 +131,7 @@ class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
 
         return decorator
 
-    def _talk(
+    def _run(
         self, handler: Callable[..., None], environ: Environ, variables: dict[str, Any]
     ) -> None:
         connection = self._accept(environ)
@@ -141,7 +140,7 @@ class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
 
 
 def _forget_request(environ: Environ) -> None:
-    """Keep of a request what access logs name: the web server holds on to it for hours."""
+    """Drop all of *environ* but what access logs name: the web server holds it for hours."""
     kept = {name: environ[name] for name in LOGGED if name in environ}
     environ.clear()
     environ.update(kept)

@@ -36,7 +36,7 @@ class StoreQueries:
         self._room = WaitingRoom(WAITING, "too many waiters ask at once; try again in a moment")
 
     def ask(self, asked: Request, work: Callable[[SQLStore, Identity], T]) -> T:
-        """What `work(store, who asks)` returns, called in a native thread.
+        """What `work(store, identity of the waiter)` returns. Runs it in a native thread.
 
         Raises `HTTPRefusal`, and `StoreError` while the database is down.
         """
@@ -50,7 +50,7 @@ class StoreQueries:
         return self._in_turn(work, who)
 
     def read(self, asked: Request, expected: str, most: int) -> dict[str, Any]:
-        """The body, as `json_object` reads it, of somebody who may ask. Raises `HTTPRefusal`."""
+        """The body (`json_object`) of a request that a waiter sent. Raises `HTTPRefusal`."""
         waiter(asked, self._extension.server)
         return json_object(asked, expected, most)
 

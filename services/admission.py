@@ -1,13 +1,13 @@
-"""With which token one connection came in, and how long that lets it stay.
+"""The token that a connection has shown, and how long the connection may stay with it.
 
 Rules of this file:
 
 1. A connection that shows no good token in time is closed (4408), after the
    third bad one as well (4401, 4403).
-2. A token has a date, a connection counts seconds: `_take` asks the wall clock
-   once how long a token lasts, when it is shown. The connection lives as long
-   as the longest-lived token that it has shown.
-3. Refused tokens are in the security log, with the reason and never the token.
+2. A token ends at a date; a connection counts seconds. So `_take` asks the wall
+   clock once, when the token is shown, how many seconds are left. The connection
+   may stay as long as the longest-lived token that it has shown.
+3. The security log has a line for each refused token, with the reason, without the token.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from .transport.connection import Connection
 from .wire import frames
 from .wire.codes import CloseCode, ErrorCode, Farewell, Refusal
 
-AUTH_AGAIN = 0.5  # s between two looks whether a token that came in time is looked up at last
+AUTH_AGAIN = 0.5  # s between two checks whether the look-up of a token is done
 FAILED_AUTHS = 3  # `protocol.md`, *Version 1*
 
-#: s between two looks whether a token has run out; nearer to its end they come closer
-#: together, because the wheel loses time while the loop is busy
+#: s between two checks whether a token has run out. Near its end they come closer together,
+#: because the timer wheel is late while the event loop is busy.
 LOOK = 60.0
 NEAR = 5.0
 
 
 class Admission:
-    """The admission of *connection* at the door of *role*."""
+    """The admission of *connection*, which came to the address of *role*."""
 
     __slots__ = (
         "_connection",
@@ -53,13 +53,13 @@ class Admission:
         self._connection = connection
         self._role = role
         self._house = house
-        #: who has shown a token here
+        #: the identity in the newest token that the connection has shown
         self.identity: Identity | None = None
         #: when that token was signed, in ms since 1970
         self.signed = 0
-        #: when it runs out, on the runtime's clock: the wall clock may jump meanwhile
+        #: when it runs out, on the runtime's monotonic clock; the wall clock may jump
         self._ends = 0.0
-        #: the participant whose connection it is counted as, once that is known
+        #: key of the participant for which `Bounds` counts this connection; `""` before
         self._tab = ""
         self._failed = 0  # tokens that were refused
         self._is_looking = False  # a token is being looked up
@@ -70,7 +70,7 @@ class Admission:
 
     @contextlib.contextmanager
     def looking(self) -> Iterator[None]:
-        """While a token that came in time is looked up, it is not too late."""
+        """Within this context `_too_late` waits: the token came in time, its look-up is slow."""
         self._is_looking = True
         try:
             yield
@@ -78,7 +78,7 @@ class Admission:
             self._is_looking = False
 
     def admit(self, frame: frames.Auth) -> Identity:
-        """Whom the token of *frame* lets in.
+        """The identity in the token of *frame*.
 
         Raises `TokenError` (`farewell` says whether that was the last try),
         `Unavailable` while tokens cannot be looked up, and `Farewell`: it is
@@ -95,7 +95,7 @@ class Admission:
         return shown.identity
 
     def farewell(self, error: TokenError) -> Farewell | None:
-        """What the connection ends with after *error*; None: it may try again."""
+        """How the connection ends after *error*; None: it may try again."""
         if self._failed < FAILED_AUTHS:
             return None
         wrong_role = error.code is ErrorCode.FORBIDDEN
@@ -103,29 +103,29 @@ class Admission:
         return Farewell(code, "no valid token")
 
     def let_in(self) -> None:
-        """Its participant is known: from now on nothing is too late."""
+        """Its participant is known: stop the time limit for `auth`."""
         self._is_let_in = True
         self._timer.cancel()
 
     def close(self) -> None:
-        """The connection has ended, and nobody looks at its token any more."""
+        """The connection has ended: stop all timers."""
         self._timer.cancel()
 
     def count_out(self) -> None:
-        """The connection counts as one of its participant's no more."""
+        """`Bounds` counts the connection for its participant no more."""
         if self._tab:
             self._house.bounds.close_tab(self._tab)
 
     def _too_late(self) -> None:
         if self._is_let_in:
             return
-        if self._is_looking:  # it is the store that takes its time, and not the client
+        if self._is_looking:  # the store is slow, not the client
             self._timer = self._house.wheel.after(AUTH_AGAIN, self._too_late)
         else:
             self._connection.close(CloseCode.TIMEOUT, "no auth in time")
 
     def _count_in(self, identity: Identity) -> None:
-        """A participant has so many connections and no more: browser tabs."""
+        """Count the connection for its participant. Raises `Farewell` beyond the bound."""
         whose = f"{self._role}:{identity.subject}"
         if not self._house.bounds.open_tab(whose):
             raise Farewell(CloseCode.FULL, "too many connections of one participant")
@@ -136,8 +136,8 @@ class Admission:
     def renew(self, frame: frames.Auth, subject: str) -> Identity | None:
         """Let the connection of *subject* live as long as the token of *frame*.
 
-        Returns whom the token names, or None where one that was shown before is
-        newer. Raises `Refusal` for a bad token and for one of another subject or
+        Returns the identity in the token, or None if a token that was shown before
+        is newer. Raises `Refusal` for a bad token and for one of another subject or
         role, `Unavailable` while it cannot be looked up, `Farewell` for one that
         is signed out.
         """
@@ -156,12 +156,12 @@ class Admission:
 
     @property
     def left(self) -> float:
-        """s until the connection ends with its token."""
+        """s until the token runs out and the connection ends."""
         return max(0.0, self._ends - self._house.runtime.now())
 
     def await_end(self) -> None:
         """Close the connection (4401) once its token has run out."""
-        if self._connection.code is not None:  # it has ended while a thread was about to look
+        if self._connection.code is not None:  # it has ended meanwhile, in another thread
             return
         left = self._ends - self._house.runtime.now()
         if left <= 0:
@@ -184,9 +184,9 @@ class Admission:
         return shown
 
     def _take(self, shown: Shown) -> None:
-        """This connection lives as long as the token *shown*, or as one that it has shown before.
+        """Let the connection stay until *shown* runs out, or until an earlier token does.
 
-        Raises `Farewell` where that was signed out a moment ago.
+        Raises `Farewell` if the login was revoked a moment ago.
         """
         ends = self._house.runtime.now() + self._house.tokens.left(shown.expires)
         self._ends = max(self._ends, ends)

@@ -1,6 +1,6 @@
-"""A gunicorn worker that stops: every connection gets its goodbye before the process ends.
+"""Hooks into a gunicorn worker: it closes its connections with 1012 before its process ends.
 
-A worker that comes in the place of another one takes its database over (`succession.py`).
+A worker that replaces another one also takes over its database (`succession.py`).
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ log = logging.getLogger("csapp")
 
 
 def drain_on_exit(worker: Any) -> None:
-    """For gunicorn's `post_worker_init`: wait until all have their goodbye (1012) when it stops.
+    """For gunicorn's `post_worker_init`: let *worker* end only when its connections are closed.
 
-    gunicorn does not know of chats, which have left its greenlets. A server says goodbye as
-    soon as its worker is not `alive` any more; the worker's `run` returns a little later,
-    and here it waits until what is queued for each connection is sent.
+    gunicorn does not know of the connections, which no longer run in its greenlets. A
+    `ChatServer` starts to drain as soon as its worker is not `alive`. The worker's `run` returns
+    a little later; then this function waits until each outbox is empty.
     """
     runtime = runtimes.current()
     serve = worker.run
 
     def run() -> None:
         serve()
-        _say_goodbye()  # the server may be late
+        _drain_all()  # a server may not have noticed yet
         end = runtime.now() + worker.cfg.graceful_timeout
         while not all(server.settled for server in list(servers)) and runtime.now() < end:
             worker.notify()
@@ -44,9 +44,9 @@ def drain_on_exit(worker: Any) -> None:
         runtime.spawn(partial(take_over, server))
 
 
-def _say_goodbye() -> None:
+def _drain_all() -> None:
     for server in list(servers):
         try:
             server.drain()
-        except Exception:  # the others say goodbye nevertheless
+        except Exception:  # the other servers drain nevertheless
             log.exception("a server could not say goodbye")

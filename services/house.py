@@ -16,7 +16,7 @@ from .timers import Wheel
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """One of each, made when the first connection comes."""
+    """The parts of one process. `ChatServer.house` makes them at their first use."""
 
     settings: Settings
     runtime: Runtime

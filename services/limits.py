@@ -1,4 +1,4 @@
-"""How much one connection, one address and one worker may ask for."""
+"""Counters and token buckets: how much one connection, one address and one worker may use."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 
 
 class TokenBucket:
-    """*rate* takings a second, *burst* at once; refilled by a monotonic clock."""
+    """Allows *rate* units a second, *burst* at once. Refilled by *clock*, which is monotonic."""
 
     __slots__ = ("_clock", "_last", "_left", "burst", "rate")
 
@@ -20,7 +20,7 @@ class TokenBucket:
         self._last = clock()
 
     def take(self, count: int = 1) -> bool:
-        """True when *count* more are within the limit; otherwise none is taken."""
+        """Take *count* units and return True; or take none and return False."""
         now = self._clock()
         self._left = min(self.burst, self._left + (now - self._last) * self.rate)
         self._last = now
@@ -30,25 +30,25 @@ class TokenBucket:
         return True
 
     def charge(self, count: float) -> None:
-        """Take *count* even where that is more than there is: it is made up for later."""
+        """Take *count* units even if fewer are left: the bucket then has a debt."""
         self.take(0)
         self._left -= count
 
     @property
     def left(self) -> float:
-        """What was left after the last taking."""
+        """The units that were left after the last `take` or `charge`."""
         return self._left
 
     @property
     def full(self) -> bool:
-        """Nothing was taken for so long that forgetting this bucket changes nothing."""
+        """The bucket is full again, so it can be dropped and made anew at the next use."""
         return self._left + (self._clock() - self._last) * self.rate >= self.burst
 
 
 class KeyedBuckets:
-    """One token bucket for each key (an address); idle ones are forgotten."""
+    """One token bucket for each key (an address). Full ones are dropped from time to time."""
 
-    #: buckets held before the full ones are swept out
+    #: number of buckets at which the full ones are dropped
     SWEEP_AT = 10_000
 
     def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
@@ -57,17 +57,17 @@ class KeyedBuckets:
         self._lock = threading.Lock()
 
     def take(self, key: str) -> bool:
-        """True when one more of *key* is within the limit."""
+        """Take one unit of *key* and return True, or return False."""
         with self._lock:
             return self._bucket(key).take()
 
     def charge(self, key: str, count: float) -> None:
-        """Take *count* of *key* even where that is more than there is."""
+        """Take *count* units of *key* even if fewer are left."""
         with self._lock:
             self._bucket(key).charge(count)
 
     def left(self, key: str) -> float:
-        """What *key* may take now."""
+        """The units that *key* may take now."""
         with self._lock:
             bucket = self._bucket(key)
             bucket.charge(0)
@@ -131,7 +131,7 @@ class ConnectionCount:
     def refusal(self, address: str) -> str:
         """Why no connection from *address* may come in: `full`, `address`, or `""` if it may.
 
-        An unknown address (a Unix socket) has no limit of its own.
+        An unknown address (of a Unix socket) has no limit of its own.
         """
         if self.total >= self._most:
             return "full"
@@ -141,7 +141,7 @@ class ConnectionCount:
         return ""
 
     def expect(self, address: str) -> str:
-        """Keep room for a connection that is let in; returns the refusal."""
+        """Reserve a place for a connection, unless it is refused. Returns the refusal."""
         with self._lock:
             refusal = self.refusal(address)
             if not refusal:
@@ -149,12 +149,12 @@ class ConnectionCount:
             return refusal
 
     def give_up(self, address: str) -> None:
-        """The connection that was expected does not come."""
+        """Free a reserved place: its connection does not come."""
         with self._lock:
             _less(self._expected, address)
 
     def held(self) -> dict[str, int]:
-        """How many connections each address holds, the expected ones included."""
+        """How many connections each address has, reserved places included."""
         with self._lock:
             addresses = self._by_address.keys() | self._expected.keys()
             return {
@@ -162,14 +162,14 @@ class ConnectionCount:
             }
 
     def enter_expected(self, address: str) -> None:
-        """Count a connection in that was expected."""
+        """Count a connection for which a place was reserved."""
         with self._lock:
             _less(self._expected, address)
             self._by_address[address] = self._by_address.get(address, 0) + 1
             self.total += 1
 
     def enter(self, address: str) -> str:
-        """Count a connection in, unless it is refused; returns the refusal."""
+        """Count a connection, unless it is refused. Returns the refusal."""
         with self._lock:
             refusal = self.refusal(address)
             if not refusal:
@@ -178,14 +178,14 @@ class ConnectionCount:
             return refusal
 
     def leave(self, address: str) -> None:
-        """Count a connection out that was counted in."""
+        """Count a connection no more."""
         with self._lock:
             self.total -= 1
             _less(self._by_address, address)
 
 
 def _less(counts: dict[str, int], key: str) -> None:
-    """Count one of *key* out."""
+    """Lower the count of *key* by one."""
     left = counts.get(key, 0) - 1
     if left > 0:
         counts[key] = left

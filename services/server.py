@@ -1,4 +1,4 @@
-"""One csapp: the parts put together, and what the doors ask of them."""
+"""`ChatServer`: the parts of one process put together, and what the blueprints ask of them."""
 
 from __future__ import annotations
 
@@ -55,16 +55,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("csapp.sockets")
 
-#: where the WSGI environment of a request has the room that is kept for its connection
+#: key of the WSGI environment: the place that is reserved for the connection of a request
 EXPECTED = "csapp.expected"
 
-#: every server of this process, for whoever must drain them at a shutdown
+#: every server of this process; `draining.py` drains them
 servers: weakref.WeakSet[ChatServer] = weakref.WeakSet()
 
 
 @atexit.register
 def _shut_stores() -> None:
-    """For processes that end without `ChatServer.close`, such as the development server."""
+    """Close the databases in a process that ends without `ChatServer.close` (`flask run`)."""
     for server in list(servers):
         server.shut_store()
 
@@ -78,7 +78,7 @@ TICKS_A_SECOND = round(1 / TICK)
 #: s between two looks at how long the queue of a shared desk is
 LOOK = 1.0
 
-#: s that a new process waits for the database that an old one is about to let go of:
+#: s that a new process waits for a database that an old one is about to release:
 #: gunicorn's graceful_timeout, after which there is no old one
 HAND_OVER = 30.0
 HAND_OVER_LOOK = 0.05
@@ -86,7 +86,7 @@ HAND_OVER_LOOK = 0.05
 #: s over which clients spread their return after a restart
 RETURN_SPREAD = 5.0
 
-#: s that those may take longer than they were asked to
+#: s by which clients may come back later than they were asked to
 RETURN_SLACK = 2.0
 
 
@@ -96,13 +96,13 @@ class ChatServer:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._tokens: Tokens | None = None
-        #: what strangers may hold and spend
+        #: what addresses and participants may hold and spend
         self.bounds = Bounds(settings.connections_per_ip, total=settings.max_connections)
         self.draining = False
         self.meters = Meters(time.monotonic)
         self._open: dict[Connection, Session] = {}
         self._open_by_role = dict.fromkeys(Role, 0)
-        self._received_before = self._relayed_before = 0  # by connections that have ended
+        self._received_before = self._relayed_before = 0  # counts of connections that have ended
         self._lock = threading.Lock()
         self._say = Seldom(log)
         self._starting = Start(self._start)
@@ -116,12 +116,12 @@ class ChatServer:
         self._others: OtherServers | None = None
         #: what runs in the background, once the server has started
         self.loops: Loops | None = None
-        #: what is said is kept here, once the server has started; None: nothing is
+        #: where conversations are stored, once the server has started; None: nowhere
         self.store: SQLStore | None = None
         self.clock = Clock()
         #: what visitors are shown before they ask, once the server has started
         self.welcome: Welcome | None = None
-        #: the process that has opened the database; 0: none, or it is closed
+        #: pid of the process that has opened the database; 0: it is not open
         self._opened_by = 0
         servers.add(self)
 
@@ -129,7 +129,7 @@ class ChatServer:
 
     @property
     def tokens(self) -> Tokens:
-        """What signs and verifies; the key may be made now. Raises `NoSecret`."""
+        """Signs and verifies tokens. Makes the secret if there is none. Raises `NoSecret`."""
         if self._tokens is None:
             settings = self.settings
             self._tokens = Tokens(
@@ -139,7 +139,7 @@ class ChatServer:
 
     @property
     def house(self) -> House:
-        """What all sessions share; made at first use, which is after any fork.
+        """What all sessions share. Made at first use, which is after any fork.
 
         Raises `Unavailable` while the secret, the database or Redis cannot be used.
         """
@@ -149,14 +149,14 @@ class ChatServer:
 
     @property
     def runtime(self) -> runtimes.Runtime:
-        """Greenlets or threads; found out at first use, which is after any fork."""
-        if self._runtime is None:  # each one may have a thread, and a start is tried again
+        """Greenlets or threads. Found out at first use, which is after any fork."""
+        if self._runtime is None:  # made once: each has a thread, and a start may be tried often
             self._runtime = runtimes.current()
         return self._runtime
 
     @property
     def wheel(self) -> Wheel:
-        """Timers, also while the server cannot start, for what is asked over HTTP."""
+        """Timers. Requests over HTTP need them also while the server cannot start."""
         if self._started is not None:
             return self._started.wheel
         if self._early_wheel is None:
@@ -168,7 +168,7 @@ class ChatServer:
         runtime = self.runtime
         self.loops = Loops(runtime)
         wheel = Wheel(runtime, self.loops)
-        if self.store is None:  # it may have started before, without a desk
+        if self.store is None:  # an earlier attempt may have opened it, and failed later
             self.store = self._open_store(runtime)
         store = self.store
         if store is not None and self._writer is None:
@@ -213,18 +213,18 @@ class ChatServer:
 
     @property
     def _stores_nothing(self) -> bool:
-        """Nothing is being stored, though it could be: there is time for other work."""
+        """The store can be used and the writer is idle: there is time for other work."""
         writer = self._writer
         is_open = self._opened_by and not self.draining
         return bool(is_open and writer is not None and writer.available and writer.idle)
 
     def _own_desk(self, runtime: runtimes.Runtime, wheel: Wheel) -> Switchboard:
-        """One worker: the desk is in its memory."""
+        """For one worker: the desk is in its memory."""
         settings = self.settings
         desk = MemoryDesk(
             capacity=settings.max_users_per_waiter,
             max_queue=settings.max_queue,
-            grace=settings.grace + TICK,  # the wheel's time stands still for up to a tick
+            grace=settings.grace + TICK,  # the time of the wheel is up to a tick late
             places=self.bounds.places,
             now=wheel.lived,
         )
@@ -242,7 +242,7 @@ class ChatServer:
         ticks = itertools.count()
 
         def tick() -> None:
-            if not self.draining:  # who is away is waited for by the next process
+            if not self.draining:  # the next process waits for those who are absent
                 desk.tick()
             switchboard.carry_out()
             if next(ticks) % TICKS_A_SECOND == 0:
@@ -252,14 +252,14 @@ class ChatServer:
         return switchboard
 
     def _share_desk(self, runtime: runtimes.Runtime, wheel: Wheel) -> Switchboard:
-        """One of several workers: the desk is in Redis."""
+        """For one of several workers: the desk is in Redis."""
         from .desk.mailbox import Mailbox  # redis is not loaded where one worker is enough
         from .desk.redis import RedisDesk
         from .shared.ledger import Ledger
         from .shared.switchboard import SharedSwitchboard
 
         settings, store, writer = self.settings, self.store, self._writer
-        assert store is not None  # noqa: S101  # the settings see to it
+        assert store is not None  # noqa: S101  # the settings demand a store with Redis
         assert writer is not None  # noqa: S101
         worker = f"{os.getpid()}-{secrets.token_hex(6)}"
         desk = RedisDesk(
@@ -287,7 +287,7 @@ class ChatServer:
         self.bounds.share(Ledger(desk, self.bounds.held, runtime.spawn))
 
         def look() -> None:
-            with contextlib.suppress(DeskUnavailable):  # the desk says so itself
+            with contextlib.suppress(DeskUnavailable):  # the desk has logged it
                 switchboard.look_at_line()
 
         wheel.loops.start("the search for lost letters", switchboard.check_doubted)
@@ -295,7 +295,7 @@ class ChatServer:
         return switchboard
 
     def _sweep_daily(self, store: SQLStore, runtime: runtimes.Runtime, wheel: Wheel) -> None:
-        """Delete what is older than the settings allow, now and once a day from now on."""
+        """Delete old conversations (`CSAPP_RETENTION_DAYS`), after a minute and then once a day."""
 
         def sweep() -> None:
             now = int(time.time() * 1000)
@@ -309,7 +309,7 @@ class ChatServer:
         wheel.after(FIRST_SWEEP, lambda: runtime.spawn(loop.once))
 
     def sign_out(self, news: Sequence[News]) -> None:
-        """Close the connections here of logins, and of subjects by tokens signed until then."""
+        """Close the connections of this process whose login or subject *news* revokes."""
         logins = {sid for sid, _, _ in news if sid}
         subjects = {subject: at for _, subject, at in news if subject}
         with self._lock:
@@ -337,9 +337,10 @@ class ChatServer:
         return store
 
     def _hold(self, store: SQLStore, runtime: runtimes.Runtime) -> None:
-        """Be the one process that serves *store*. Waits while another makes room (SIGHUP).
+        """Become the one process that serves *store*. Raises `InUse`.
 
-        And while a new worker of the server that has it goes first (`history/lock.py`).
+        Waits while the process that has it is about to release it (SIGHUP), also if a new
+        worker of that server goes first (`history/lock.py`).
         """
         end = runtime.now() + HAND_OVER
         while True:
@@ -357,18 +358,18 @@ class ChatServer:
         return self._started is not None
 
     @property
-    def keeps(self) -> bool:
-        """What is said can be stored, or need not be."""
+    def can_store(self) -> bool:
+        """The store can be used, or there is none."""
         return self._writer is None or self._writer.available
 
     @property
-    def meets(self) -> bool:
-        """The desk can be reached, or is here."""
+    def can_reach_desk(self) -> bool:
+        """The desk can be reached, or is in the memory of this process."""
         return self._shared is None or self._shared.available
 
     @property
     def trouble(self) -> str:
-        """Which background loop does not do its work, and why; `""` while all do."""
+        """Which background loop fails, and why; `""`: none."""
         return self.loops.trouble if self.loops is not None else ""
 
     # ---- connections ---------------------------------------------------
@@ -381,7 +382,7 @@ class ChatServer:
         """
         if self.draining:
             raise HTTPRefusal.not_now("the server restarts")
-        self.house  # noqa: B018  # started before the first connection needs it
+        self.house  # noqa: B018  # starts the server before the first connection needs it
         refusal = self.bounds.let_in(address)
         if refusal == "address":
             what = "too many connections from this address"
@@ -409,7 +410,7 @@ class ChatServer:
         return connection
 
     def serve(self, connection: Connection, role: Role) -> None:
-        """Run *connection* at the door of *role* until it ends. Waits."""
+        """Run the session of *connection*, a user's or a waiter's, until it ends. Waits."""
         if connection.code is not None:
             return
         session = Session(connection, role, self.house)
@@ -425,7 +426,7 @@ class ChatServer:
             self._open_by_role[role] += 1
             count = self._open_by_role[role]
         self.house.runtime.aside(log.info, "connect role=%s open=%d", role, count)
-        if self.draining:  # it was accepted while the others were told
+        if self.draining:  # it was accepted while `drain` closed the others
             connection.close(CloseCode.RESTART, "the server restarts")
 
     def _leave(self, connection: Connection, role: Role) -> None:
@@ -450,7 +451,7 @@ class ChatServer:
         )
 
     def _go_with(self, worker: Any) -> None:
-        """Say goodbye once gunicorn has told its *worker* to stop."""
+        """Start to drain once gunicorn has stopped its *worker*."""
         if not (worker.alive or self.draining):
             self.runtime.spawn(self.drain)
 
@@ -477,9 +478,9 @@ class ChatServer:
             connection.close(CloseCode.RESTART, f"the server restarts; retry_after={pause:.1f}")
 
     def make_room(self) -> None:
-        """Let go of the database once nothing is written into it any more, while draining.
+        """While draining: release the database as soon as nothing is written into it any more.
 
-        A slow reader may keep this process for a while; the next one need not wait for that.
+        A slow client may keep this process alive for a while; the next process need not wait.
         """
         if self.store is None or not self.draining or self._open:
             return
@@ -512,18 +513,18 @@ class ChatServer:
         return len(self._open)
 
     @property
-    def lines(self) -> int:
-        """Sockets not let go of yet: open ones, and those whose last bytes are on their way."""
+    def unfinished(self) -> int:
+        """Connections that are open, or whose last bytes are still being sent."""
         return len(self.context.lines) if self._started else 0
 
     @property
     def settled(self) -> bool:
-        """Nothing is under way any more: no line is open, everything is stored.
+        """No connection is left, and everything is stored.
 
-        One of several workers also waits for a while for people of version 1
-        to come back elsewhere: what they are told until then is kept here.
+        One of several workers also waits until the participants of version 1 that it speaks
+        for have come back to other workers, but not for long: it parks their frames.
         """
-        if self.lines or not (self._writer is None or self._writer.idle):
+        if self.unfinished or not (self._writer is None or self._writer.idle):
             return False
         return self._started is None or not (
             self._started.runtime.now() < self._returned_by
@@ -535,7 +536,7 @@ class ChatServer:
         return self.house.switchboard.figures()
 
     def readings(self) -> Readings:
-        """What the metrics ask for. Looks at every open connection, once."""
+        """The figures for `/metrics`. Looks at every open connection once."""
         desk = self.figures()
         with self._lock:
             received, relayed = self._received_before, self._relayed_before
@@ -551,5 +552,5 @@ class ChatServer:
                 waiting,
                 desk,
                 self._writer.figures if self._writer is not None else None,
-                self.keeps,
+                self.can_store,
             )

@@ -1,12 +1,11 @@
-"""The first use of what may not be there yet: a database, or Redis.
+"""`Start`: makes something at first use that needs the database or Redis.
 
 Rules of this file:
 
-1. Whoever asks while it cannot be made hears so at once, and the reason.
-2. It is tried again by whoever asks next, at most once in `START_AGAIN` seconds,
-   and nobody else waits for that attempt.
-3. Each time an error of its own is raised: one that is raised again grows a
-   longer traceback each time.
+1. While it cannot be made, `get` raises `Unavailable` at once, with the reason.
+2. The next call of `get` tries again, at most once in `START_AGAIN` seconds. Calls in
+   other threads do not wait for that attempt.
+3. Each call raises a new error: the traceback of one that is raised again grows each time.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from .seldom import Seldom
 
 log = logging.getLogger("csapp")
 
-#: s after which a start that has failed is tried again
+#: s between a failed start and the next attempt
 START_AGAIN = 1.0
 
 T = TypeVar("T")
@@ -48,8 +47,8 @@ class Start(Generic[T]):
         if self._made is not None:
             return self._made
         failure = self._failure
-        if not self._lock.acquire(blocking=failure is None):  # somebody else tries just now
-            assert failure is not None  # noqa: S101  # otherwise it has waited
+        if not self._lock.acquire(blocking=failure is None):  # another thread tries just now
+            assert failure is not None  # noqa: S101  # without a failure the call has waited for the lock
             raise _like(failure[1])
         try:
             if self._made is None:
@@ -73,5 +72,5 @@ class Start(Generic[T]):
 
 
 def _like(error: Unavailable) -> Unavailable:
-    """The same error without its traceback."""
+    """A new error like *error*, without its traceback."""
     return type(error)(*error.args)

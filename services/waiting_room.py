@@ -1,4 +1,4 @@
-"""Requests that wait for their turn: so many and no more."""
+"""A bound on the requests that run or wait for their turn."""
 
 from __future__ import annotations
 

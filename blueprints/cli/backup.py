@@ -38,7 +38,7 @@ def backup(file: Path, force: bool) -> None:
         security.record(Event.EXPORT, by=operator(), reason="a backup of all conversations")
         with new_file(file, force=force) as draft:
             copied = back_up(sqlite, draft, _show if sys.stderr.isatty() else _ignore)
-    click.echo(_told(file, copied))
+    click.echo(_in_words(file, copied))
 
 
 def _only_sqlite(store: SQLStore, file: Path) -> SQLiteStore:
@@ -55,11 +55,11 @@ def _ignore(part: float) -> None:
 
 
 def _show(part: float) -> None:
-    """On the terminal, over what stands there."""
+    """Show the progress on the terminal, in one line."""
     click.echo(f"\r{part:4.0%}\x1b[K\r", nl=False, err=True)
 
 
-def _told(file: Path, copied: Copied) -> str:
+def _in_words(file: Path, copied: Copied) -> str:
     return (
         f"{file}: {_readable(copied.size)}, {counted(copied.chats, 'conversation')}, "
         f"{counted(copied.messages, 'message')}; the copy is whole."

@@ -74,14 +74,14 @@ def now() -> int:
 
 
 def one_line(text: str) -> str:
-    """*text* for a terminal: it moves no cursor and turns no direction."""
+    """*text* for a terminal, without characters that move the cursor or turn the direction."""
     return " ".join(export.visible(text).split()).translate(_UNWRITTEN)
 
 
 def somebody(_: click.Context, __: click.Parameter, subject: str | None) -> str | None:
-    """Callback of an option that names a person: what can be nobody's id is a mistake.
+    """Callback of an option that names a participant. Raises `BadParameter` for no possible id.
 
-    An empty one stands for all waiters in the tables.
+    An empty subject is refused, too: in the tables it stands for all waiters.
     """
     try:
         return subject if subject is None else Identity(subject).subject
@@ -89,7 +89,7 @@ def somebody(_: click.Context, __: click.Parameter, subject: str | None) -> str 
         raise click.BadParameter(str(error)) from None
 
 
-#: for commands that delete
+#: an option of commands that delete
 VACUUM = click.option(
     "--vacuum/--no-vacuum",
     default=None,
@@ -98,7 +98,7 @@ VACUUM = click.option(
 
 
 def rows_of(gone: care.Removed) -> str:
-    """How much is gone, in words."""
+    """How many rows were deleted, in words."""
     return (
         f"{counted(gone.chats, 'conversation')}, {counted(gone.messages, 'message')}, "
         f"{counted(gone.notes, 'note')}"
@@ -106,13 +106,13 @@ def rows_of(gone: care.Removed) -> str:
 
 
 def say_what_is_left(left: Iterable[str]) -> None:
-    """Tell what a deletion could not reach, and what to do about it."""
+    """Print what a deletion could not reach, and what helps."""
     for sentence in left:
         click.echo(sentence, err=True)
 
 
 def remove_traces_in_redis(settings: Settings, subject: str) -> None:
-    """Have Redis, where there is one, forget what was said; tell what it could not forget."""
+    """Remove the traces of *subject* from Redis, if there is one. Print what is left."""
     if settings.redis_url:
         from services.desk.traces import remove_traces  # redis is not loaded for one worker
 

@@ -70,8 +70,8 @@ def doctor(gunicorn: str, url: str | None, as_json: bool) -> None:
 
 
 def _json(findings: list[Finding], sick: bool) -> str:
-    told = {"ok": not sick, "findings": [dataclasses.asdict(one) for one in findings]}
-    return json.dumps(told, indent=2)
+    found = {"ok": not sick, "findings": [dataclasses.asdict(one) for one in findings]}
+    return json.dumps(found, indent=2)
 
 
 def _text(findings: list[Finding]) -> str:
@@ -111,7 +111,7 @@ def _set_up(app: Flask, gunicorn: str, address: str | None) -> SetUp:
 
 
 def _own_files(app: Flask, url: str) -> list[Path]:
-    """What nobody is to commit: the secret, and SQLite's file."""
+    """Files that do not belong into a repository: the secret, and SQLite's database."""
     kind, _, path = url.partition(":///")
     return [Path(app.instance_path) / SECRET_FILE, *([Path(path)] if kind == "sqlite" else [])]
 
@@ -130,7 +130,7 @@ def _look_at_redis(url: str) -> RedisFacts:
 
 
 def _readable(extension: Extension) -> tuple[str, ...]:
-    """The demo's accounts as an older csapp made them; none where that cannot be looked at."""
+    """Accounts with the demo's public passwords, which an older csapp made; () if unknown."""
     if not extension.has_store:
         return ()
     try:
@@ -149,7 +149,7 @@ def _mounts() -> str:
 
 
 def serving(arguments: str) -> Serving | str | None:
-    """What gunicorn would do with *arguments*; why it would not start; None: nothing is known.
+    """What gunicorn would do with *arguments*; or why it would not start; None: not known.
 
     Waits for a process that imports gunicorn's configuration, and the
     application where *arguments* or that file name one.

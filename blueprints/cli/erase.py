@@ -25,11 +25,11 @@ from .database import (
 )
 from .group import chat, operator
 
-SEEN = 5.0  # s until every server has closed the connections of somebody who is signed out
-SLACK = 10.0  # s beyond the grace period until a server has written all that it will
+SEEN = 5.0  # s until every server has closed the connections of a revoked subject
+SLACK = 10.0  # s after the grace period in which a server may still write of the person
 LOOK = 0.25  # s between two looks
 
-#: times that what a server has written again is erased once more
+#: how often rows are erased again that a server has written meanwhile
 ATTEMPTS = 3
 
 
@@ -52,13 +52,13 @@ def erase(person: str, yes: bool, vacuum: bool | None) -> None:
         signed_out = _end_logins(store, settings, person)
         erased = care.erase(store, person, vacuum=vacuum)
         if signed_out:
-            erased.revocations -= 1  # our own
+            erased.revocations -= 1  # the one that `_end_logins` wrote
         again = erased
         for _ in range(ATTEMPTS):  # a server may have written once more meanwhile
             if not (again.chats or again.accounts):
                 break
             again = care.erase(store, person, vacuum=vacuum)
-        if not erased.anything:  # an erasure of before may not have reached everything
+        if not erased.anything:  # an earlier erasure may have left something
             erased.left = cleaning.clean(store, vacuum=vacuum)
     if not erased.anything:
         say_what_is_left(erased.left)
@@ -67,7 +67,7 @@ def erase(person: str, yes: bool, vacuum: bool | None) -> None:
             f"there is nobody called {one_line(person)}. If somebody was, until an erasure, then "
             "nothing is left but what is named above."
         )
-    # Not who: that would be a trace of somebody who is forgotten.
+    # Without the subject: it would be a trace of the person who is erased.
     security.record(Event.ERASURE, by=operator(), count=erased.chats)
     click.echo(
         f"Erased {rows_of(erased)}.\n"
@@ -88,7 +88,7 @@ def erase(person: str, yes: bool, vacuum: bool | None) -> None:
 
 
 def _end_logins(store: SQLStore, settings: Settings, person: str) -> bool:
-    """Sign *person* out, and wait until no running server writes of it any more.
+    """Revoke the tokens of *person*, and wait until no running server writes of it any more.
 
     False: there is no running server.
     """

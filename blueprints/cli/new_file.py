@@ -1,4 +1,4 @@
-"""Files that commands write: for their owner only, whole or not at all, never over another."""
+"""Files that commands write: readable by their owner only, whole or absent, never overwritten."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ import click
 from services.files import take_name
 from services.identity import is_unicode
 
-#: characters of a file's name that its draft begins with: SQLite appends to that in turn
+#: characters of a file's name that the name of its draft begins with; SQLite appends more
 _SHOWN = 40
 
 
-#: what stands for standard output, as everywhere; `./-` is a file
+#: means standard output; `./-` is a file
 STDOUT = Path("-")
 
 
@@ -39,9 +39,9 @@ class NewFile(click.Path):
 
 
 def refuse_target(path: Path, force: bool) -> None:
-    """Raises `ClickException` where *path* cannot be written, as far as can be seen.
+    """Raises `ClickException` if *path* cannot be written, as far as can be seen now.
 
-    It has no folder, is a device, or is there already, unless told to *force* it.
+    That is: it has no folder, is a device, or exists and *force* is false.
     """
     if not os.path.isdir(path.parent):
         what = "is no folder" if os.path.lexists(path.parent) else "there is no such folder"
@@ -97,7 +97,7 @@ def _name(draft: Path, path: Path, force: bool) -> None:
 
 
 def _sync(path: Path) -> None:
-    """What was written is on the disk."""
+    """Wait until what was written to *path* is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):  # some file systems cannot, for folders

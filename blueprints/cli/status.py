@@ -26,7 +26,7 @@ FIGURES = {
     "longest_wait": " s",
     "connections": "",
 }
-ANSWER = 10.0  # s until a server that says nothing counts as unreachable
+ANSWER = 10.0  # s until a server that does not answer counts as unreachable
 
 
 @chat.command()
@@ -53,7 +53,7 @@ def status(url: str | None, once: bool, interval: float) -> None:
             click.echo(back + _block(figures) if in_terminal else _line(figures))
             if once:
                 return
-            back = f"\x1b[{len(figures)}A"  # over what is there
+            back = f"\x1b[{len(figures)}A"  # moves the cursor up, to overwrite the figures
             time.sleep(interval)
 
 

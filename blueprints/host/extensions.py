@@ -1,7 +1,7 @@
 """Exempts the chat from other extensions of the application, by their public functions.
 
-What is settled here needs no line in the host; `docs/extensions.md` lists it. This module
-imports none of these packages: a host has them or not.
+So the host needs no code for them; `docs/extensions.md` lists the extensions. This module
+imports none of these packages, because a host may not have them.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ LAYERS = 20
 
 
 def attach(doors: Sequence[Blueprint]) -> None:
-    """Settle it before the first request for one of *doors* meets a hook of the host.
+    """Exempt *doors*, those of one application, before the first request for them.
 
-    Not earlier: an extension may be hung in after csapp. The doors are those of one application.
+    Not earlier, because an extension may be added after csapp; and before any hook of the host.
     """
     lock, settled = threading.Lock(), threading.Event()
 
@@ -44,7 +44,7 @@ def attach(doors: Sequence[Blueprint]) -> None:
 
 
 def settle(app: Flask, doors: Sequence[Blueprint]) -> None:
-    """Do what is to be done with each extension of *app* that is known here. Never raises."""
+    """Make the agreement with each extension of *app* that is known here. Never raises."""
     for one in _extensions(app):
         for package, agree in AGREEMENTS.items():
             if not _is_of(one, package):
@@ -57,9 +57,9 @@ def settle(app: Flask, doors: Sequence[Blueprint]) -> None:
 
 
 def locale(app: Flask) -> str:
-    """The language of this request by Flask-Babel, as a language tag; empty where it says nothing.
+    """The language of this request by Flask-Babel, as a language tag; "" if it has none.
 
-    Without a selector, and with the default that nobody has set, it says nothing.
+    It has none without a locale selector, where nobody has set the default locale either.
     """
     babel = app.extensions.get("babel")
     package = sys.modules.get(type(babel).__module__.partition(".")[0])
@@ -75,9 +75,9 @@ def locale(app: Flask) -> str:
 
 
 def nonce(app: Flask) -> str | None:
-    """The nonce of this response's policy, where `csp_nonce()` of the templates tells it.
+    """The nonce of this response's policy, if the templates have a function `csp_nonce`.
 
-    Flask-Talisman puts that there, and hosts that think of a nonce themselves name theirs so.
+    Flask-Talisman adds one, and hosts with a nonce of their own use the same name.
     """
     tell = app.jinja_env.globals.get("csp_nonce")
     try:

@@ -1,8 +1,8 @@
-"""Who somebody is: what the host's callbacks say, and what follows where they fail.
+"""Asks the host's callbacks who sends a request, and handles their failures.
 
-A bug in a callback, or a host's database that is away, ends no chat: whoever asks
-for a token is told to ask again, and a page is served without the mark of its
-visitor. The log has one line a minute.
+A callback fails by a bug, or while the host's database cannot be used. That ends no
+conversation: a request for a token is answered with 503, and a page is served without the
+mark of its visitor. The log has one line a minute.
 """
 
 from __future__ import annotations
@@ -25,33 +25,33 @@ _say = Seldom(log)
 
 
 def ask_host(callback: Callable[[Request], Who] | None, asked: Request) -> Identity | None:
-    """Whom *callback* sees in *asked*; None: nobody. Raises `HTTPRefusal` where it fails."""
+    """Whom *callback* names for *asked*; None: nobody. Raises `HTTPRefusal` if it fails."""
     if callback is None:
         return None
     try:
         who = current_app.ensure_sync(callback)(asked)
     except HTTPException:
-        raise  # the host answers by itself
+        raise  # the host refuses the request itself
     except NoIdentity as error:
         raise _failed(callback, str(error)) from None
-    except Exception as error:  # not its words: they may quote rows of the host's database
+    except Exception as error:  # its text may quote rows of the host's database: not logged
         log.debug("the host cannot say who somebody is", exc_info=True)
         raise _failed(callback, type(error).__name__) from None
     try:
         return identity_of(who)
     except ValueError as error:
         raise _failed(callback, str(error)) from None
-    except Exception as error:  # of the host's own objects
+    except Exception as error:  # raised by an object of the host's
         raise _failed(callback, type(error).__name__) from None
 
 
 def identity_of(who: Any) -> Identity | None:
-    """Whom a host means by *who*; None: nobody. Raises `ValueError` for what is no id.
+    """The identity that a host means by *who*; None: nobody. Raises `ValueError` for no id.
 
     1. An id that is no string (a number, a UUID) is taken as its text.
-    2. A user of Flask-Login is its `get_id()`; one who is not signed in has none.
-    3. False is nobody: `user.is_authenticated and user.id`.
-    4. The text of anything else would be an id that many share, or that changes.
+    2. For a user of Flask-Login the id is its `get_id()`: None if it is not signed in.
+    3. False means nobody, as in `user.is_authenticated and user.id`.
+    4. Any other object is no id: its text would change, or be the same for many.
     """
     if who is None or isinstance(who, Identity):
         return who

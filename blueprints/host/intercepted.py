@@ -1,14 +1,14 @@
-"""Requests for our doors that the application answers by itself, before a door is reached.
+"""Requests for our doors that the application answers itself, before a view is reached.
 
-A `before_request` of the host's may answer any request: a login wall, a limit, a check
-of forms. Its word counts here as everywhere, and
+A `before_request` of the host may answer any request: a login wall, a rate limit, a check of
+forms. The host has the last word, with three additions:
 
-1. the log names it once, because nothing else would;
-2. where a script or a program asks, no page comes in the place of what it asked for:
-   an error with the host's status does, or 401 where that is none;
-3. `/healthz` and `/readyz` say what is, and are not led to a page for signing in.
+1. The log names such an answer once, because nothing else would.
+2. A script or program gets no page in the place of what it asked for. It gets an error with
+   the host's status, or 401 where that is no error.
+3. `/healthz` and `/readyz` answer themselves instead of redirecting to a sign-in page.
 
-Pages for people stay the host's, and what it answers to `OPTIONS`.
+The host's answer stands for pages that people read, and for `OPTIONS`.
 """
 
 from __future__ import annotations
@@ -39,18 +39,18 @@ from .reached import EXAMINED, is_examined, is_reached
 
 log = logging.getLogger("csapp")
 
-#: pages for people: there the host's own answer stands
+#: endpoints of pages that people read: the host's answer stands
 PAGES = ("csapp_widget.visitor", "csapp_console.waiter")
 
-#: addresses that monitors ask; their answers name nobody
+#: endpoints that monitors ask; their answers hold no personal data
 PROBES = ("csapp_ops.healthz", "csapp_ops.readyz")
 
-#: headers of a host's refusal that our error takes over
+#: headers of the host's answer that our error keeps
 HOLD = ("Retry-After", "WWW-Authenticate")
 
-#: the most kinds of answers that the log names: the target of a redirect may hold the address that
-#: was asked for, so there is no end of them
-MOST_TOLD = 20
+#: the most kinds of answers that the log names. There may be any number of them, because the
+#: target of a redirect may contain the address that was asked for.
+MOST_NAMED = 20
 
 CODES = {
     401: ErrorCode.UNAUTHENTICATED,
@@ -70,17 +70,17 @@ LOOKED_AT = (
 
 
 def attach(doors: Sequence[Blueprint]) -> None:
-    """Notice the requests for *doors* that do not reach their views."""
-    told: set[str] = set()
+    """Judge the answers to requests for *doors* that did not reach their views."""
+    named: set[str] = set()
 
     def judge(response: Response) -> Response:
         if is_reached() or is_examined() or _is_usual(response):
             return response
         if request.endpoint in PROBES and response.status_code < REFUSED:
             return _probed()
-        what = _told(response)
-        if what not in told and len(told) < MOST_TOLD:
-            told.add(what)
+        what = _in_words(response)
+        if what not in named and len(named) < MOST_NAMED:
+            named.add(what)
             log.warning(
                 "the application answers %s %s itself, before the chat is asked: %s. "
                 "What lets it through is %s",
@@ -93,7 +93,7 @@ def attach(doors: Sequence[Blueprint]) -> None:
 
 
 def examine(app: Flask, prefix: str) -> list[Intercepted]:
-    """What *app* answers to a stranger in the place of its doors under *prefix*.
+    """What *app* answers to an unknown visitor in the place of its doors under *prefix*.
 
     Runs the application's middlewares and hooks, and none of our views.
     """
@@ -119,7 +119,7 @@ def _examined(app: Flask, method: str, path: str) -> Intercepted | None:
                 base_url=f"https://{_host(app)}",
                 environ_overrides={EXAMINED: reached},
             )
-        except Exception as error:  # where the application lets exceptions out
+        except Exception as error:  # in an application that lets exceptions through
             failed.append(error)
     if failed:
         return Intercepted(asked, 0, type(failed[0]).__name__)
@@ -135,21 +135,21 @@ def _host(app: Flask) -> str:
 
 
 def _is_usual(response: Response) -> bool:
-    """Whether nothing is wrong with an answer of the host's."""
+    """Whether the host may answer so in the place of the view."""
     if request.endpoint in PAGES or request.method == "OPTIONS":
         return True
-    # the file itself, which the host has kept, or which the browser has
+    # the file itself, from a cache of the host or of the browser
     file_type, _ = mimetypes.guess_type(request.path)
     is_file = file_type is not None and response.mimetype == file_type
     if response.status_code == 304 or (response.status_code == 200 and is_file):
         return True
-    # to https, or to another name of the host; but not those who probe
+    # a redirect to https, or to another name of the host; monitors do not follow them
     is_here = bool(response.location) and urlsplit(response.location or "").path == request.path
     return is_here and request.endpoint not in PROBES
 
 
 def _for_machines(response: Response) -> Response:
-    """What a program is answered where the host has answered *response*."""
+    """The error for a program, in the place of the host's *response*."""
     status = response.status_code
     if status < REFUSED:
         return answer(HTTPRefusal(401, ErrorCode.UNAUTHENTICATED, _words(response)))
@@ -159,7 +159,7 @@ def _for_machines(response: Response) -> Response:
 
 
 def _probed() -> Response:
-    """The answer of this request's own view."""
+    """The answer of the view of this request."""
     blueprint, _, name = (request.endpoint or "").rpartition(".")
     door: Any = current_app.blueprints[blueprint]
     return make_response(door.views[name]())
@@ -169,11 +169,11 @@ def _words(response: Response) -> str:
     return f"{ITSELF}: {response.status_code}"
 
 
-def _told(response: Response) -> str:
+def _in_words(response: Response) -> str:
     leads_to = _leads_to(response)
     return f"{response.status_code} to {leads_to}" if leads_to else str(response.status_code)
 
 
 def _leads_to(response: BaseResponse) -> str:
-    """The path of a redirect: a query may hold what is nobody's business."""
+    """The path of a redirect, without the query: that may hold secrets."""
     return urlsplit(response.location or "").path[:100]

@@ -1,4 +1,4 @@
-"""Whether a request has reached a door, or the application has answered it itself."""
+"""Whether a request has reached a view of the chat, or the application has answered it itself."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any
 
 from flask import Response, make_response, request
 
-#: key of the WSGI environment: it is there when the answer is a door's
+#: key of the WSGI environment: present if a door answers
 REACHED = "csapp.reached"
 
-#: key of the WSGI environment: what the view has returned, as a response, or has raised
+#: key of the WSGI environment: the response of the view, or the exception that it raised
 OUTCOME = "csapp.outcome"
 
-#: key of the WSGI environment: the list to which an examination (`intercepted.examine`) has the
-#: reached paths added. No client can set it, because it is no header.
+#: key of the WSGI environment: a list, to which each reached view adds its path during an
+#: examination (`intercepted.examine`). No client can set it, because it is no header.
 EXAMINED = "csapp.examined"
 
 
@@ -30,12 +30,12 @@ def is_reached() -> bool:
 
 
 def is_examined() -> bool:
-    """Whether this request is an examination, for which no view runs."""
+    """Whether this request is part of an examination, in which no view runs."""
     return EXAMINED in request.environ
 
 
 def marked(view: Callable[..., Any]) -> Callable[..., Any]:
-    """*view*, which notes first that it was reached. In an examination it does only that (204)."""
+    """*view*, which first notes that it was reached. In an examination that is all (204)."""
 
     @wraps(view)
     def reached(**values: Any) -> Any:

@@ -1,9 +1,9 @@
-"""Answers that stay what they are in an application that has ideas of its own about answers.
+"""Keeps the chat's answers unchanged, whatever an application does to its answers.
 
-An application may wrap every body in an envelope, answer everything with 200, set
-headers on all that it answers; and `app.response_class` may be a class of its own, into
-which Flask turns every response of another one. A hook may return another response, or
-fail because an answer of the chat is nothing that it knows.
+A hook of the application may wrap every body in an envelope, answer everything with 200, set
+headers on every answer, return another response, or fail because it does not understand an
+answer of the chat. And `app.response_class` may be a class of its own, into which Flask
+turns every response of another class.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from werkzeug.exceptions import InternalServerError
 
 from .reached import OUTCOME, is_reached
 
-#: headers of a door's answer that no hook of the host changes: the policy, and who may cache it
+#: headers of a door's answer that no hook of the host changes
 KEPT = (
     "Cache-Control",
     "Content-Security-Policy",
@@ -27,7 +27,7 @@ KEPT = (
     "X-Content-Type-Options",
 )
 
-#: headers that describe a body, and stay together with it
+#: headers that describe a body and must stay with it
 OF_BODY = ("Content-Type", "Content-Encoding")
 
 #: headers that are computed from a body
@@ -39,21 +39,21 @@ SEVERAL = ("Set-Cookie", "Vary")
 #: key of the WSGI environment: the response of a door
 ANSWER = "csapp.answer"
 
-#: header of a host → header of a door: the first is removed where the door has set the second,
-#: because a host's reports cannot know the door's policy
+#: header of a host → header of a door. The first is removed if the door has set the second,
+#: because the host's report-only policy does not fit the door's answer.
 GONE = {"Content-Security-Policy-Report-Only": "Content-Security-Policy"}
 
 NOT_MODIFIED = 304  # a host may make any answer conditional
 
 
 def of_host(mixin: type, **options: Any) -> Any:
-    """A response of the application's own class with what *mixin* does, made with *options*."""
+    """A response, made with *options*, of the application's response class extended by *mixin*."""
     kind: Any = current_app.response_class
     return _joined(mixin, kind)(**options)
 
 
 def attach(app: Flask) -> None:
-    """Let what a door of *app* answers go out, also where a hook returns another response."""
+    """Send the answer of a door of *app* also if a hook returns another response."""
     request_finished.connect(_stand_in_for_ours, app)
 
 
@@ -64,8 +64,8 @@ def _stand_in_for_ours(_app: Flask, response: Response, **_: Any) -> None:
 
 
 def take_ours(response: Response) -> Response:
-    """For `Blueprint.after_request`: what the view has answered, if `after_this_request` of a
-    host's has put another response in its place.
+    """For `Blueprint.after_request`: the view's response, if a function that the host gave to
+    `after_this_request` has put another one in its place.
     """
     outcome = request.environ.get(OUTCOME)
     if outcome is response or not isinstance(outcome, Response):
@@ -77,9 +77,9 @@ def take_ours(response: Response) -> Response:
 
 
 def keep(response: Response) -> Response:
-    """For `Blueprint.after_request`: an answer of ours stays as it is by now.
+    """For `Blueprint.after_request`: from here on the answer of a door stays as it is.
 
-    Its status, its type, its body where that is no stream, and `KEPT`.
+    That is: its status, its type, its body unless that is a stream, and the headers `KEPT`.
     """
     if not is_reached():
         return response
@@ -88,7 +88,7 @@ def keep(response: Response) -> Response:
     if answer is response:
         return response
     if answer is not None:
-        # A hook has failed with that one, and Flask makes a 500 of it. The log has the traceback.
+        # A hook failed on that answer, and Flask made a 500 of it. The log has the traceback.
         return _stand_in(response, answer)
     request.environ[ANSWER] = response
     if response.status_code < 200:
@@ -105,12 +105,12 @@ def keep(response: Response) -> Response:
 def recover(error: InternalServerError) -> Any:
     """For `Blueprint.errorhandler`: the answer of the view, or else the host's page for *error*.
 
-    A function that a host gave to `after_this_request` runs before any hook. Where it fails,
-    Flask runs no hooks, so this runs those of the door.
+    A function that a host gave to `after_this_request` runs before any hook. If it fails, Flask
+    runs no hooks; so this function runs those of the door.
     """
     outcome: Any = request.environ.pop(OUTCOME, None)
     if outcome is None or outcome is error.original_exception:
-        return _word_of_host(error)
+        return _page_of_host(error)
     if isinstance(outcome, Exception):
         outcome = make_response(current_app.handle_user_exception(outcome))
     for hook in reversed(current_app.after_request_funcs.get(request.blueprint, [])):
@@ -118,8 +118,8 @@ def recover(error: InternalServerError) -> Any:
     return make_response(outcome)
 
 
-def _word_of_host(error: InternalServerError) -> Any:
-    """What the application itself makes of *error*, as Flask would ask it."""
+def _page_of_host(error: InternalServerError) -> Any:
+    """What the error handlers of the application make of *error*; found as Flask finds them."""
     for code in (error.code, None):
         handlers = current_app.error_handler_spec[None][code]
         for kind in type(error).__mro__:
@@ -129,7 +129,7 @@ def _word_of_host(error: InternalServerError) -> Any:
 
 
 def _stand_in(response: Response, answer: Response) -> Response:
-    """*response*, in whose place *answer* goes out, with the headers of both."""
+    """*response*, changed so that *answer* is sent in its place, with the headers of both."""
     kind: Any = type(response)
     response.__class__ = _joined(_StandIn, kind)
     response.answer = answer  # type: ignore[attr-defined]
@@ -150,12 +150,12 @@ class _Kept(NamedTuple):
 
 
 class _Steady:
-    """A response that undoes changes when the web server asks for its headers, after all hooks."""
+    """A response that undoes changes by hooks when the web server asks for its headers."""
 
     kept: _Kept
 
     def get_data(self, as_text: bool = False) -> Any:
-        """See `werkzeug.wrappers.Response`. A hook reads what is written, packed or not."""
+        """See `werkzeug.wrappers.Response`. Hooks read the text, also of a gzipped body."""
         data: bytes = super().get_data()  # type: ignore[misc]
         if data == self.kept.body and self.kept.headers.get("Content-Encoding") == "gzip":
             data = gzip.decompress(data)
@@ -192,13 +192,15 @@ class _Steady:
 
 
 class _StandIn:
-    """Goes out as the answer of a door, with the headers that only this response has: cookies."""
+    """A response that sends the answer of a door, with headers that only it has (cookies)."""
 
     answer: Response
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
         response: Any = self
-        answer: Response = response.__dict__.pop("answer")  # each would hold the other
+        answer: Response = response.__dict__.pop(
+            "answer"
+        )  # otherwise a cycle: neither would be freed at once
         for name, value in response.headers.items():
             has = answer.headers.getlist(name)
             is_missing = value not in has if name in SEVERAL else not has

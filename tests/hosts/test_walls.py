@@ -14,7 +14,7 @@ from flask_limiter.util import get_remote_address
 from flask_talisman import Talisman
 from flask_wtf import CSRFProtect
 
-from blueprints.host.intercepted import LOOKED_AT, MOST_TOLD, examine
+from blueprints.host.intercepted import LOOKED_AT, MOST_NAMED, examine
 from csapp import CSApp
 from services.doctor import LINE
 
@@ -143,7 +143,7 @@ def test_the_log_has_an_end(caplog):
     client = walled(lambda: redirect(f"/login{request.path}")).test_client()
     for number in range(50):
         client.get(f"{PREFIX}/csapp-static/widget/{number}.js")
-    assert len(caplog.records) == MOST_TOLD
+    assert len(caplog.records) == MOST_NAMED
 
 
 @pytest.mark.parametrize(
