@@ -1,133 +1,128 @@
-"""What the scripts write, read: events, arrivals, and what a worker remembers for them."""
+"""What the scripts write, read; and what a worker remembers, written for them.
+
+Both travel as named fields in msgpack. A number that Lua's own cannot hold (the
+name of a conversation) travels as text, and is read as a number.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
+from msgspec import Struct
 
-from .port import (
-    Arrival,
-    Chatting,
-    Departed,
-    Event,
-    Known,
-    Matched,
-    Moved,
-    OnDuty,
-    Parted,
-    Place,
-    Queued,
-    Reason,
-    Role,
-    Waiting,
-    Withdrawn,
-)
+from . import former_letters
+from .events import Event, Role
+from .port import Face, Figures, Queue, Waiting
+from .standing import Arrival
 
-#: uuid, role, subject, name, present, own, ready, capacity, ticket, talk, elsewhere, next talk,
-#: address, avatar, question, page
-Remembered = tuple[
-    str, Role, str, str, bool, bool, bool, str, str, str, str, str, str, str, str, str
-]
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Remembered(Struct, frozen=True, omit_defaults=True):
+    """A participant as a worker remembers it."""
+
+    uuid: str
+    role: Role
+    subject: str
+    name: str
+    avatar: str = ""
+    #: the worker has sockets of it
+    present: bool = False
+    #: the worker speaks for it, and not only of it
+    own: bool = False
+    #: of a waiter
+    ready: bool = False
+    capacity: str = ""
+    #: of a user in the queue
+    ticket: str = ""
+    #: of a user: the number of its conversation; and, while it waits, the number for its
+    #: conversation in case others have ended the one that it has
+    talk: str = ""
+    next_talk: str = ""
+    #: the other workers with sockets of it, as this worker has heard
+    elsewhere: str = ""
+    #: of a user: where it comes from
+    address: str = ""
+    #: of a user in the queue
+    question: str = ""
+    page: str = ""
+
+
+class RememberedChat(Struct, frozen=True):
+    """A conversation under way as a worker remembers it."""
+
+    user: str
+    waiter: str
+    talk: str
+
+
+class Memory(Struct, frozen=True):
+    """What a worker tells of at once (`recall.lua`, `restore.lua`)."""
+
+    people: list[Remembered]
+    chats: list[RememberedChat]
+
+
+class Joined(Struct, frozen=True):
+    """What `join.lua` answers."""
+
+    #: of the worker's last letter
+    number: int
+    #: where its mailbox begins
+    mailbox_start: str
+    generation: str
+    #: what the history remembers was taken up
+    is_restored: bool
+    #: the desk has lost what the worker knows
+    is_lost: bool
 
 
 def number(talk: int | None) -> str:
-    """A whole number as the scripts keep it: Lua's own are not long enough."""
+    """A whole number as the scripts hold it: Lua's own are not long enough."""
     return str(talk) if talk else ""
 
 
-def memory(people: Iterable[Remembered], chats: Iterable[tuple[str, str, str]]) -> bytes:
-    """As `taking_up.lua` reads it; *chats* are user, waiter, talk."""
-    return msgspec.json.encode({"people": list(people), "chats": list(chats)})
+pack = msgspec.msgpack.encode
+
+_events = msgspec.msgpack.Decoder(list[Event], strict=False).decode
+_arrival = msgspec.msgpack.Decoder(Arrival, strict=False).decode
 
 
-def names(uuids: list[str]) -> bytes:
-    """As `join.lua` reads them."""
-    return msgspec.json.encode(uuids)
+def memory(people: Iterable[Remembered], chats: Iterable[RememberedChat]) -> bytes:
+    """As `recall.lua` and `restore.lua` read it."""
+    return pack(Memory(list(people), list(chats)))
 
 
 def events(letter: bytes) -> list[Event]:
-    """The events of a letter, as `prelude.lua` writes them."""
-    return [_event(*raw) for raw in msgspec.json.decode(letter)]
+    """The events of a letter, of workers of this release and of the one before."""
+    if former_letters.is_former(letter):
+        return former_letters.events(letter)
+    return _events(letter)
 
 
-def _event(kind: str, count: int, keeps: bool, *rest: Any) -> Event:
-    *fields, about = rest
-    people = tuple(_known(*one) for one in about)
-    head: dict[str, Any] = {"number": count, "is_recorder": keeps, "people": people}
-    match kind:
-        case "M":
-            user, waiter, waited, talk = fields
-            return Matched(user, waiter, int(waited) / 1_000_000, int(talk or 0), **head)
-        case "Q":
-            user, location, ticket = fields
-            return Queued(user, location, int(ticket), **head)
-        case "P":
-            user, waiter, gone, requeued, talk, reason = fields
-            return Parted(user, waiter, gone, Reason(reason), requeued, int(talk or 0), **head)
-        case "R":
-            waiter, ready, capacity = fields
-            return OnDuty(waiter, ready, int(capacity or 0), **head)
-        case "D":
-            participant, talk, reason = fields
-            return Departed(participant, Reason(reason), int(talk or 0), **head)
-        case _:
-            return _OF_ONE[kind](*fields, **head)
-
-
-_OF_ONE: dict[str, type[Moved | Withdrawn]] = {
-    "V": Moved,
-    "W": Withdrawn,
-}
-
-
-def _known(uuid: str, role: str, subject: str, name: str, workers: str, avatar: str) -> Known:
-    return Known(uuid, Role(role), subject, name, tuple(workers.split()), avatar)
-
-
-def waiting(
-    uuid: bytes,
-    name: bytes,
-    avatar: bytes,
-    question: bytes,
-    page: bytes,
-    since: bytes,
-    subject: bytes,
-) -> Waiting:
-    """What `waiting.lua` answers of one user."""
-    return Waiting(
-        uuid.decode(), name.decode(), avatar.decode(), question.decode(), page.decode(), int(since),
-        subject.decode(),
-    )  # fmt: skip
-
-
-def arrival(
-    uuid: bytes, standing: int, place: bytes, elsewhere: bytes, came: bytes, home: bytes
-) -> Arrival:
+def arrival(answer: bytes) -> Arrival:
     """What `arrive.lua` answers."""
-    found = _place(**msgspec.json.decode(place)) if place else None
-    workers = tuple(elsewhere.decode().split())
-    return Arrival(
-        uuid.decode(), bool(standing), found, workers, home=home.decode(), came=int(came)
-    )
+    return _arrival(answer)
 
 
-def _place(
-    chats: list[list[str]],
-    talk: str,
-    begun: bool,
-    ticket: str,
-    location: str,
-    ready: bool,
-    capacity: str,
-) -> Place:
-    return Place(
-        chats=tuple(Chatting(_known(*known), int(its or 0)) for *known, its in chats),
-        talk=int(talk or 0),
-        begun=begun,
-        ticket=int(float(ticket)) if ticket else None,
-        location=int(location),
-        ready=ready,
-        capacity=int(capacity or 0),
-    )
+def joined(answer: bytes) -> Joined:
+    """What `join.lua` answers."""
+    return msgspec.msgpack.decode(answer, type=Joined)
+
+
+def figures(answer: bytes) -> Figures:
+    """What `figures.lua` answers."""
+    return msgspec.msgpack.decode(answer, type=Figures)
+
+
+def waiting(answer: bytes) -> Queue:
+    """What `waiting.lua` answers."""
+    found: dict[str, Any] = msgspec.msgpack.decode(answer)
+    return Queue(found["length"], [Waiting(**one) for one in found["users"]])
+
+
+def team(answer: bytes) -> list[Face]:
+    """What `team.lua` answers."""
+    return [Face(**one) for one in cast("list[dict[str, str]]", msgspec.msgpack.decode(answer))]

@@ -24,7 +24,8 @@ from typing import Any
 import redis
 
 from ..loops import Loops, Starts
-from .redis import BEAT, MOST_LETTERS, TIMEOUT, RedisDesk, client
+from .redis import BEAT, TIMEOUT, RedisDesk, client
+from .vocabulary import MOST_LETTERS, Entry, Key, Sender
 
 log = logging.getLogger("csapp.desk")
 
@@ -33,7 +34,11 @@ BLOCK = 1.0  # s that a read waits for the first letter
 RETRY = 0.25  # s between two tries while Redis is away
 TRIES = 3  # at a batch that cannot be sent though Redis is there
 
-#: what one worker keeps for others while Redis is away
+#: the fields of an entry and two senders, as they are read
+SENDER, NUMBER, LETTER, FIRST = (field.encode() for field in Entry)
+OF_DESK, OF_NOBODY = (sender.encode() for sender in Sender)
+
+#: what one worker holds for others while Redis is away
 MOST_WAITING = 10_000  # letters
 MOST_BYTES = 8 << 20
 
@@ -160,11 +165,15 @@ class Mailbox:
     def _transmit(self) -> None:
         pipeline = self._writes.pipeline(transaction=False)
         for worker, number, first, letter in self._batch:
-            entry: dict[Any, Any] = {"f": self._desk.worker, "n": number, "b": letter}
+            entry: dict[Any, Any] = {
+                Entry.SENDER: self._desk.worker,
+                Entry.NUMBER: number,
+                Entry.LETTER: letter,
+            }
             if first:
-                entry["s"] = 1
-            box = f"{self._desk.prefix}box:{worker}"
-            pipeline.xadd(box, entry, maxlen=MOST_LETTERS, nomkstream=True)
+                entry[Entry.FIRST] = 1
+            mailbox = self._desk.prefix + Key.MAILBOX + worker
+            pipeline.xadd(mailbox, entry, maxlen=MOST_LETTERS, nomkstream=True)
         for (worker, *_), added in zip(self._batch, pipeline.execute(), strict=True):
             if added is None:  # that worker is gone
                 self._numbers.pop(worker, None)
@@ -228,7 +237,7 @@ class Mailbox:
         begun, place = desk.joins, desk.mailbox_read
         self._joins = self._joins or begun
         found: Any = self._reads.xread(
-            {f"{desk.prefix}box:{desk.worker}": place},
+            {desk.prefix + Key.MAILBOX + desk.worker: place},
             count=BATCH,
             block=None if block is None else round(block * 1000),
         )
@@ -249,12 +258,12 @@ class Mailbox:
     def _hand_on(self, entries: Iterable[tuple[bytes, dict[bytes, bytes]]]) -> None:
         """What one sender's letters raise does not cost those of the others."""
         failure: Exception | None = None
-        for sender, some in groupby((entry for _, entry in entries), lambda entry: entry[b"f"]):
+        for sender, some in groupby((entry for _, entry in entries), lambda entry: entry[SENDER]):
             try:
-                if sender == b"#":
-                    self._desk.hear([(int(entry[b"n"]), entry[b"b"]) for entry in some])
+                if sender == OF_DESK:
+                    self._desk.hear([(int(entry[NUMBER]), entry[LETTER]) for entry in some])
                     self._told()
-                elif sender:
+                elif sender != OF_NOBODY:
                     self._gap |= not self._hear(sender.decode(), some)
             except Exception as error:
                 failure = error
@@ -265,10 +274,10 @@ class Mailbox:
         """Hand on a sender's letters; whether none is missing."""
         whole, news = True, []
         for entry in entries:
-            new, follows = self._is_new(sender, int(entry[b"n"]), first=b"s" in entry)
+            new, follows = self._is_new(sender, int(entry[NUMBER]), first=FIRST in entry)
             whole &= follows
-            if new and entry[b"b"]:
-                news.append(entry[b"b"])
+            if new and entry[LETTER]:
+                news.append(entry[LETTER])
         if news:
             self._heard(sender, news)
         return whole

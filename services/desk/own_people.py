@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from . import letters
+from .letters import Remembered, RememberedChat
 from .port import (
     Chatting,
     Departed,
@@ -59,6 +60,27 @@ class Own:
         It follows the old one, and is as unlikely as any to be another's.
         """
         return self.talk + 1 if self.talk and self.ticket is not None else 0
+
+    def remembered(self, uuid: str) -> Remembered:
+        """It, whose UUID is *uuid*, as a desk is told of it that has lost everything."""
+        return Remembered(
+            uuid,
+            self.role,
+            self.subject,
+            self.name,
+            self.avatar,
+            present=self.present,
+            own=True,
+            ready=self.ready,
+            capacity=str(self.capacity),
+            ticket=letters.number(self.ticket),
+            talk=letters.number(self.talk),
+            next_talk=letters.number(self.next_talk),
+            elsewhere=" ".join(self.elsewhere),
+            address=self.address,
+            question=self.question,
+            page=self.page,
+        )
 
     def take(self, place: Place) -> None:
         """Stand as the desk says."""
@@ -134,31 +156,24 @@ class OwnPeople(dict[str, Own]):
         return list(found | dict.fromkeys(self))
 
     def memory(self, uuids: Iterable[str]) -> bytes:
-        """What is remembered of those of *uuids* that are still there, as `taking_up.lua` reads it.
+        """What is remembered of those of *uuids* that are still there, as `recall.lua` reads it.
 
         Whom they talk with is part of it.
         """
-        people: dict[str, letters.Remembered] = {}
-        chats: dict[tuple[str, str], str] = {}
-        others: dict[str, letters.Remembered] = {}
+        people: dict[str, Remembered] = {}
+        chats: dict[tuple[str, str], RememberedChat] = {}
+        others: dict[str, Remembered] = {}
         for uuid in uuids:
             own = self.get(uuid)
             if own is None:
                 continue
-            people[uuid] = (
-                uuid, own.role, own.subject, own.name, own.present, True, own.ready,
-                str(own.capacity), letters.number(own.ticket), letters.number(own.talk),
-                " ".join(own.elsewhere), letters.number(own.next_talk), own.address, own.avatar,
-                own.question, own.page,
-            )  # fmt: skip
+            people[uuid] = own.remembered(uuid)
             for chat in own.chats.values():
                 one, talk = chat.other, letters.number(chat.talk)
-                pair = (uuid, one.uuid) if own.role is Role.USER else (one.uuid, uuid)
-                chats[pair] = talk
-                others[one.uuid] = (
-                    one.uuid, one.role, one.subject, one.name, False, False, False,
-                    "", "", talk if one.role is Role.USER else "", "", "", "", one.avatar, "", "",
+                user, waiter = (uuid, one.uuid) if own.role is Role.USER else (one.uuid, uuid)
+                chats[user, waiter] = RememberedChat(user, waiter, talk)
+                others[one.uuid] = Remembered(
+                    one.uuid, one.role, one.subject, one.name, one.avatar,
+                    talk=talk if one.role is Role.USER else "",
                 )  # fmt: skip
-        return letters.memory(
-            (others | people).values(), [(*pair, talk) for pair, talk in chats.items()]
-        )
+        return letters.memory((others | people).values(), chats.values())

@@ -50,13 +50,14 @@ __all__ = [
 #: What a worker can read of what others write: letters, events and stored entries. It grows
 #: with each release that writes something which earlier ones cannot read; such a thing is
 #: written only once all workers of a desk can read it.
-#: 2: entries of other kinds than texts. Earlier workers do not say what they can read: 1.
+#: 2: entries of other kinds than texts, and the desk's events as named fields. Earlier workers
+#: do not say what they can read: 1.
 READS = 2
 
 #: s between two rounds of positions in the queue (`protocol.md`: at most once a second)
 TELL_PLACES = 1.0
 
-#: places told in one round. The foremost are always told; further back a change
+#: positions told in one round. The foremost are always told; further back a change
 #: of one in thousands matters less than the loop's time, so they take turns.
 PLACES_A_ROUND = 1000
 

@@ -2,7 +2,7 @@
 
 Rules of this file:
 
-1. The script that changes the desk also posts the letters (`lua/prelude.lua`):
+1. The script that changes the desk also posts the letters (`lua/prelude/`):
    state and notice cannot part. What the caller has itself decided comes back
    as the script's answer, together with every letter that it has not heard
    yet, so that events keep the order of the decisions on every worker.
@@ -22,20 +22,18 @@ import logging
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from ..bounds import SEATS_KEPT, STRANGER_GRACE, TICKET_LIFETIME
 from ..errors import CSAppError
 from . import letters, port
 from .fair_lock import FairLock
+from .letters import Remembered, RememberedChat
 from .own_people import Own, OwnPeople
 from .port import (
     AddressFull,
@@ -51,40 +49,19 @@ from .port import (
     Standing,
     WaiterFull,
 )
+from .questions import Question
+from .scripts import SCRIPTS, arguments_of
+from .vocabulary import Answer, Field, Key, Refusal, Reply, prefix
 
 log = logging.getLogger("csapp.desk")
 
 TIMEOUT = 2.0  # s: an answer takes a millisecond; what takes longer is not there
 RESTORE_TIMEOUT = 60.0  # s: a hundred thousand open chats take seconds, once
-MOST_LETTERS = 10_000  # in a mailbox; Redis may keep a few more
 LEASE = 10.0  # s without a tick until a worker is given up
 BEAT = 0.5  # s between two ticks
 ATTEMPTS = 4  # at joining, and what it is needed for
 RECALLED = 500  # people told of at once: a twentieth of a second in which others wait
 RECALLS = 100  # tries at it: a letter in between has to be heard first
-
-_FOLDER = Path(__file__).with_name("lua")
-_PRELUDE = (_FOLDER / "prelude.lua").read_text()
-_TAKING_UP = (_FOLDER / "taking_up.lua").read_text()
-_WITH_MEMORY = ("recall", "restore")
-_NUMBERS = (
-    f"local MOST_LETTERS, BATCH = {MOST_LETTERS}, {port.PLACES_A_ROUND // 2}\n"
-    f"local TICKETS, BRIEF = {round(TICKET_LIFETIME * 1e6)}, {round(STRANGER_GRACE * 1000)}\n"
-    f"local SEATS_KEPT = {SEATS_KEPT}\n"
-)
-
-
-def source(name: str) -> str:
-    """The whole of a script."""
-    shared = _PRELUDE + _TAKING_UP if name in _WITH_MEMORY else _PRELUDE
-    return _NUMBERS + shared + (_FOLDER / f"{name}.lua").read_text()
-
-
-SCRIPTS = {
-    path.stem: source(path.stem)
-    for path in _FOLDER.glob("*.lua")
-    if path.stem not in ("prelude", "taking_up")
-}
 
 
 def client(url: str, timeout: float, **options: Any) -> redis.Redis:
@@ -127,11 +104,16 @@ class RedisDesk:
     ) -> None:
         self.worker = worker
         self.url = url
-        #: before each key; the part in braces puts all of them into one slot of a cluster
-        self.prefix = f"csapp:{{{desk}}}:"
+        #: before each key
+        self.prefix = prefix(desk)
         self._capacity = capacity
         self._places = places
-        self._settings = (round(grace * 1000), capacity, max_queue)
+        self._settings: dict[str, str | bytes | int] = {
+            "worker": worker,
+            "grace": round(grace * 1000),
+            "usual_capacity": capacity,
+            "max_queue": max_queue,
+        }
         self._lease = round(lease * 1000)
         self._now = now
         self._client = client(url, timeout, redis_connect_func=self._connected)
@@ -169,16 +151,20 @@ class RedisDesk:
             raise _NewLine("a new connection")
 
     def _call(
-        self, name: str, *args: str | int, settle: Callable[[list[Any]], None] | None = None
-    ) -> list[Any]:
-        """Run a script; its answers. *settle* is called with them before its events count."""
+        self,
+        script: str,
+        /,
+        *,
+        settle: Callable[[Any], None] | None = None,
+        **told: str | bytes | int,
+    ) -> Any:
+        """Run a script; its answer. *settle* is called with that before its events count."""
         if self._away:
             raise DeskUnavailable("the desk cannot be reached")
         with self._turn:
             if self._away:
                 raise DeskUnavailable("the desk cannot be reached")
-            answers: list[Any] = self._attempt(lambda: self._run(name, args, settle))
-            return answers
+            return self._attempt(lambda: self._run(script, told, settle))
 
     def _attempt(self, work: Callable[[], Any]) -> Any:
         """Do *work*, after joining if need be; `_turn` is held.
@@ -197,9 +183,9 @@ class RedisDesk:
             except redis.RedisError as error:
                 reason = str(error)
                 code = reason.partition(" ")[0]
-                if code == "STRANGER":  # it was given up, or Redis has lost everything
+                if code == Refusal.NO_LEASE:  # it was given up, or Redis has lost everything
                     self._joined = False
-                elif code == "NOBODY":
+                elif code == Refusal.NOBODY:
                     raise KeyError(reason) from None
                 elif isinstance(error, redis.ResponseError) and not code.isupper():
                     raise  # a fault of ours; what Redis cannot do has a code (OOM, READONLY …)
@@ -223,37 +209,51 @@ class RedisDesk:
     def _run(
         self,
         name: str,
-        args: Sequence[str | bytes | int],
-        settle: Callable[[list[Any]], None] | None = None,
+        told: Mapping[str, str | bytes | int],
+        settle: Callable[[Any], None] | None = None,
         run: Callable[..., Any] | None = None,
-    ) -> list[Any]:
-        clock = "" if self._now is None else round(self._now() * 1_000_000)
-        head = (self.worker, self._heard, self.mailbox_read, clock, *self._settings)
+    ) -> Any:
+        """Run a script with what it is *told*, besides what all scripts are told."""
+        all_told = {
+            **self._settings,
+            "heard": self._heard,
+            "read": self.mailbox_read,
+            "clock": "" if self._now is None else round(self._now() * 1_000_000),
+            **told,
+        }
         script = run or self._scripts[name]
-        answers, unread, number, own = script(keys=[f"{self.prefix}desk"], args=[*head, *args])
+        args = [all_told[argument] for argument in arguments_of(name)]
+        reply = script(keys=[self.prefix + Key.DESK], args=args)
+        answer, unread, number, own = (reply[part - 1] for part in Reply)
         with self._inner:
             for count, letter in zip(unread[::2], unread[1::2], strict=True):
                 self._hear(int(count), letter)
             if settle is not None:
-                settle(answers)
+                settle(answer)
             if own:
                 self._hear(int(number), own)
             elif int(number) > self._heard:
                 self._missed = True  # the answer of a call that was given up
-        return list(answers)
+        return answer
 
     def _join(self) -> None:
         with self._inner:
-            present = letters.names(self._own.present())
+            present = letters.pack(self._own.present())
+        told: dict[str, str | bytes | int] = {
+            "lease": self._lease,
+            "generation": self._generation,
+            "present": present,
+            "new_generation": secrets.token_hex(8),
+            "reads": port.READS,
+        }
         self._joining = True
         try:
-            args = (self._lease, self._generation, present, secrets.token_hex(8), port.READS)
-            *_, generation, restored, lost = self._run("join", args, self._settle_join)
+            joined = letters.joined(self._run("join", told, self._settle_join))
         finally:
             self._joining = False
-        self._recall(lost)
-        self._generation = generation.decode()  # not before: the rest would not count as lost
-        if not restored and self.remembered is not None:
+        self._recall(joined.is_lost)
+        self._generation = joined.generation  # not before: the rest would not count as lost
+        if not joined.is_restored and self.remembered is not None:
             try:
                 standings = self.remembered()
             except CSAppError as error:
@@ -261,17 +261,17 @@ class RedisDesk:
             self._take_up(standings)  # before anybody comes, who might be among them
         self._joined = True
         for participant in tuple(self._leaving):
-            self._run("leave", (participant,))
+            self._run("leave", {"participant": participant})
             self._leaving.discard(participant)
 
-    def _settle_join(self, answers: list[Any]) -> None:
-        number, start, *_ = answers
-        self._heard = int(number)
-        self.mailbox_read = start.decode()
+    def _settle_join(self, answer: bytes) -> None:
+        joined = letters.joined(answer)
+        self._heard = joined.number
+        self.mailbox_read = joined.mailbox_start
         self.joins += 1
         self._missed = False
 
-    def _recall(self, lost: int) -> None:
+    def _recall(self, is_lost: bool) -> None:
         """Tell the desk of all that are remembered, some at a time."""
         with self._inner:
             uuids = self._own.in_company()
@@ -279,7 +279,7 @@ class RedisDesk:
             for _ in range(RECALLS):
                 with self._inner:
                     memory = self._own.memory(uuids[first : first + RECALLED])
-                if self._run("recall", (memory, lost))[0]:
+                if self._run("recall", {"memory": memory, "lost": int(is_lost)}):
                     break
             else:
                 raise redis.ConnectionError("there is no end of letters")
@@ -323,8 +323,8 @@ class RedisDesk:
     ) -> Arrival:
         arrivals: list[Arrival] = []
 
-        def settle(answers: list[Any]) -> None:
-            arrival = replace(letters.arrival(*answers), earlier=len(self._events))
+        def settle(answer: bytes) -> None:
+            arrival = replace(letters.arrival(answer), earlier=len(self._events))
             arrivals.append(arrival)
             own = self._own.setdefault(arrival.uuid, Own(role, subject, name, self._capacity))
             own.present, own.name, own.elsewhere = True, name, arrival.elsewhere
@@ -333,7 +333,10 @@ class RedisDesk:
             if arrival.place is not None:
                 own.take(arrival.place)
 
-        self._call("arrive", role, subject, uuid, name, address, avatar, settle=settle)
+        self._call(
+            "arrive", settle=settle, role=role, subject=subject, uuid=uuid, name=name,
+            address=address, avatar=avatar,
+        )  # fmt: skip
         return arrivals[0]
 
     def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
@@ -341,7 +344,7 @@ class RedisDesk:
             if own := self._own.get(participant):
                 own.present = False
         with contextlib.suppress(DeskUnavailable):  # it is told when this worker joins again
-            self._call("drop", participant, claim)
+            self._call("drop", participant=participant, claim=claim)
 
     def leave(self, participant: str) -> None:
         with self._inner:
@@ -349,7 +352,7 @@ class RedisDesk:
                 own.present = False
                 self._leaving.add(participant)
         try:
-            self._call("leave", participant)
+            self._call("leave", participant=participant)
         except DeskUnavailable:
             return  # the desk is told when this worker joins again
         self._leaving.discard(participant)
@@ -362,15 +365,22 @@ class RedisDesk:
         talks = {one.uuid: letters.number(one.talk) for one in standings}
         memory = letters.memory(
             [
-                (one.uuid, one.role, one.subject, one.name, False, True, one.ready,
-                 letters.number(one.capacity), "", talks[one.uuid], "", "", "", one.avatar, "", "")
+                Remembered(
+                    one.uuid, one.role, one.subject, one.name, one.avatar, own=True,
+                    ready=one.ready, capacity=letters.number(one.capacity), talk=talks[one.uuid],
+                )
                 for one in standings
             ],
-            [(one.uuid, one.waiter, talks[one.uuid]) for one in standings if one.waiter],
+            [
+                RememberedChat(one.uuid, one.waiter, talks[one.uuid])
+                for one in standings
+                if one.waiter
+            ],
         )  # fmt: skip
         patient = client(self.url, RESTORE_TIMEOUT)
         try:
-            self._run("restore", (memory,), run=patient.register_script(SCRIPTS["restore"]))
+            run = patient.register_script(SCRIPTS["restore"])
+            self._run("restore", {"memory": memory}, run=run)
         finally:
             patient.close()
 
@@ -385,52 +395,57 @@ class RedisDesk:
         question: str | None = None,
         page: str = "",
     ) -> None:
-        def settle(answers: list[Any]) -> None:
-            if not answers and (own := self._own.get(user)):
+        def settle(answer: bytes) -> None:
+            if not answer and (own := self._own.get(user)):
                 own.talk = own.talk or talk
                 if not own.chats:
                     own.question = own.question if question is None else question
                     own.page = page or ("" if own.ticket is None else own.page)
 
-        place = "" if ticket is None else ticket
-        asked = "" if question is None else f"={question}"
         refused = self._call(
-            "connect", user, place, letters.number(talk), self._places, asked, page, settle=settle
+            "connect",
+            settle=settle,
+            user=user,
+            ticket="" if ticket is None else ticket,
+            talk=letters.number(talk),
+            places=self._places,
+            question="" if question is None else f"={question}",
+            page=page,
         )
         if refused:
-            raise AddressFull if refused[0] == b"address" else QueueFull
+            raise AddressFull if refused.decode() == Answer.ADDRESS_FULL else QueueFull
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
-        def settle(answers: list[Any]) -> None:
+        def settle(answer: int) -> None:
             if own := self._own.get(waiter):
-                own.ready, own.capacity = True, int(answers[0])
+                own.ready, own.capacity = True, answer
 
-        self._call("ready", waiter, capacity or "", settle=settle)
+        self._call("ready", settle=settle, waiter=waiter, capacity=capacity or "")
 
     def unready(self, waiter: str, capacity: int | None = None) -> None:
-        def settle(answers: list[Any]) -> None:
+        def settle(answer: int) -> None:
             if own := self._own.get(waiter):
-                own.ready, own.capacity = False, int(answers[0])
+                own.ready, own.capacity = False, answer
 
-        self._call("unready", waiter, capacity or "", settle=settle)
+        self._call("unready", settle=settle, waiter=waiter, capacity=capacity or "")
 
     def part(self, user: str, waiter: str, gone: str) -> bool:
-        return bool(self._call("part", user, waiter, gone)[0])
+        return bool(self._call("part", user=user, waiter=waiter, gone=gone))
 
     def take(self, user: str, waiter: str) -> bool:
-        (answer,) = self._call("take", user, waiter)
-        if answer == b"full":
+        answer = self._call("take", user=user, waiter=waiter)
+        if answer == Answer.FULL.encode():
             raise WaiterFull
-        if answer == b"settling":
+        if answer == Answer.SETTLING.encode():
             raise DeskUnavailable("the desk has lost everything and is told anew who is there")
         return bool(answer)
 
     def withdraw(self, user: str) -> bool:
-        def settle(answers: list[Any]) -> None:
+        def settle(answer: int) -> None:
             if own := self._own.get(user):
                 own.ticket, own.question = None, ""
 
-        return bool(self._call("withdraw", user, settle=settle)[0])
+        return bool(self._call("withdraw", settle=settle, user=user))
 
     # ---- what others see -----------------------------------------------
 
@@ -438,7 +453,7 @@ class RedisDesk:
         own = self._own.get(user)
         if own is not None and own.ticket is not None:
             return own.ticket
-        score = self._read("ZSCORE", "line", user)
+        score = self._read("ZSCORE", Key.QUEUE, user)
         if score is None:
             raise KeyError(user)
         return int(float(score))
@@ -447,13 +462,13 @@ class RedisDesk:
         own = self._own.get(user)
         if own is not None:
             return own.location
-        return int(self._read("HGET", "told", user) or 0)
+        return int(self._read("HGET", Key.TOLD, user) or 0)
 
     def capacity(self, waiter: str) -> int:
         own = self._own.get(waiter)
         if own is not None:
             return own.capacity
-        found = self._read("HGET", f"p:{waiter}", "capacity")
+        found = self._read("HGET", Key.PARTICIPANT + waiter, Field.CAPACITY)
         if found is None:
             raise KeyError(waiter)
         return int(found)
@@ -466,27 +481,26 @@ class RedisDesk:
                 lambda: self._client.execute_command(command, self.prefix + key, field)
             )
 
-    def count(self, asked: list[list[Any]]) -> list[int]:
-        """What strangers hold and spend, as `lua/bounds.lua` says."""
-        return self._call("bounds", msgspec.json.encode(asked).decode())
+    def count(self, asked: Sequence[Question]) -> list[int]:
+        """What strangers hold and spend: 1 for each question, or 0 for what is refused."""
+        answers: list[int] = self._call("bounds", asked=letters.pack(asked))
+        return answers
 
     def figures(self) -> Figures:
-        waiters, ready, served, length, wait, reads = self._call("figures")
-        return Figures(waiters, ready, served, length, wait / 1_000_000, reads)
+        return letters.figures(self._call("figures"))
 
     def waiting(self, most: int) -> Queue:
-        length, *users = self._call("waiting", most)
-        return Queue(length, [letters.waiting(*one) for one in users])
+        return letters.waiting(self._call("waiting", most=most))
 
     def team(self, most: int) -> list[Face]:
-        return [Face(name.decode(), avatar.decode()) for name, avatar in self._call("team", most)]
+        return letters.team(self._call("team", most=most))
 
     # ---- time ----------------------------------------------------------
 
     def tick(self) -> None:
         """Let time pass, renew the lease; while the desk is out of reach, try to reach it."""
         with self._turn, contextlib.suppress(DeskUnavailable):
-            self._attempt(lambda: self._run("tick", (self._lease,)))
+            self._attempt(lambda: self._run("tick", {"lease": self._lease}))
 
     def beat(self, told: Callable[[], None]) -> bool:
         """Tick, call *told* when there are events to take; False once the desk is closed."""
@@ -503,7 +517,7 @@ class RedisDesk:
             self._closed = True
             if self._joined and not self._away:
                 with contextlib.suppress(redis.RedisError):  # then it runs out by itself
-                    self._run("quit", ())
+                    self._run("quit", {})
         self._client.close()
 
 

@@ -15,7 +15,9 @@ from typing import Any
 
 import redis
 
+from .events import Role
 from .redis import LEASE, client
+from .vocabulary import Key
 
 log = logging.getLogger("csapp.desk")
 
@@ -85,7 +87,7 @@ class _Traces:
 
     def _are_read(self, before: int) -> bool:
         """Whether no mailbox holds a letter that was posted *before* (ms)."""
-        for box in self._redis.scan_iter(match=f"{OURS}}}:box:*", count=1000):
+        for box in self._redis.scan_iter(match=f"{OURS}}}:{Key.MAILBOX}*", count=1000):
             first = self._redis.xrange(box, count=1)
             if first and int(first[0][0].partition(b"-")[0]) < before:
                 return False
@@ -94,8 +96,8 @@ class _Traces:
     def _stands(self, subject: str) -> bool:
         return any(
             self._redis.hexists(key, f"{role}:{subject}")
-            for key in self._redis.scan_iter(match=f"{OURS}}}:standing", count=1000)
-            for role in ("user", "waiter")
+            for key in self._redis.scan_iter(match=f"{OURS}}}:{Key.STANDING}", count=1000)
+            for role in Role
         )
 
     def _forget_slow_commands(self) -> Iterator[str]:
@@ -151,7 +153,7 @@ def has_workers(url: str) -> bool:
     """Whether a worker holds a lease on a desk in the Redis at *url*; True if that is unknown."""
     try:
         with contextlib.closing(client(url, TIMEOUT)) as server:
-            keys = server.scan_iter(match=f"{OURS}}}:workers", count=1000)
+            keys = server.scan_iter(match=f"{OURS}}}:{Key.WORKERS}", count=1000)
             return any(server.zcard(key) for key in keys)
     except redis.RedisError:
         return True

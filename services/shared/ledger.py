@@ -8,13 +8,14 @@ thousand. While Redis is away each worker goes by its own counts.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Any, Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from ..desk.port import DeskUnavailable
+from ..desk.questions import Hold, HoldAll, Question, Release, Spend
 
 #: what a question adds to what is held
-CHANGES = {"hold": 1, "release": -1}
+CHANGES: dict[type[Question], int] = {Hold: 1, Release: -1}
 
 
 class SharedDesk(Protocol):
@@ -23,17 +24,17 @@ class SharedDesk(Protocol):
     #: how often it has joined; more than once: what Redis knows of this worker may be lost
     joins: int
 
-    def count(self, asked: list[list[Any]]) -> list[int]:
-        """As `lua/bounds.lua` answers. Raises `DeskUnavailable`."""
+    def count(self, asked: Sequence[Question]) -> list[int]:
+        """1 for each question, or 0 for what is refused. Raises `DeskUnavailable`."""
 
 
-class _Question:
-    """One question, and its answer once it is there."""
+class _Asked:
+    """A question, and its answer once it is there."""
 
-    __slots__ = ("answer", "asked")
+    __slots__ = ("answer", "question")
 
-    def __init__(self, asked: list[Any]) -> None:
-        self.asked = asked
+    def __init__(self, question: Question) -> None:
+        self.question = question
         self.answer: bool | None = None
 
 
@@ -55,32 +56,32 @@ class Ledger:
         self._joins = 0
         self._turn = threading.Lock()  # one call at a time
         self._lock = threading.Lock()  # of what follows; never held while anything is waited for
-        self._waiting: list[_Question] = []
+        self._waiting: list[_Asked] = []
 
     def hold(self, key: str, most: int) -> bool:
         """Hold one more of *key*, unless all workers hold *most* of it. Waits."""
-        return self._ask(["hold", key, most])
+        return self._ask(Hold(key, most))
 
     def release(self, key: str) -> None:
         """Hold one less. Does not wait."""
         with self._lock:
             is_first = not self._waiting
-            self._waiting.append(_Question(["release", key]))
+            self._waiting.append(_Asked(Release(key)))
         if is_first:
             self._spawn(self._flush)
 
     def spend(self, key: str, a_second: float, at_once: float) -> bool:
         """Whether one more of *key* is within the rate that all workers have together. Waits."""
-        return self._ask(["spend", key, round(1_000_000 / a_second), at_once])
+        return self._ask(Spend(key, round(1_000_000 / a_second), at_once))
 
-    def _ask(self, asked: list[Any]) -> bool:
-        question = _Question(asked)
+    def _ask(self, question: Question) -> bool:
+        asked = _Asked(question)
         with self._lock:
-            self._waiting.append(question)
+            self._waiting.append(asked)
         with self._turn:
-            if question.answer is None:
+            if asked.answer is None:
                 self._send()
-        return question.answer is not False
+        return asked.answer is not False
 
     def _flush(self) -> None:
         with self._turn:
@@ -93,21 +94,21 @@ class Ledger:
         if not batch:
             return
         try:
-            answers = self._desk.count([one.asked for one in batch])
+            answers = self._desk.count([one.question for one in batch])
             joins = self._desk.joins
             if joins != self._joins:  # what Redis knew of this worker may be lost, or be wrong
-                self._desk.count([["all", self._told()]])
+                self._desk.count([HoldAll(self._told())])
                 self._joins = joins
         except DeskUnavailable:
             answers = [1] * len(batch)
-        for question, answer in zip(batch, answers, strict=True):
-            question.answer = bool(answer)
+        for asked, answer in zip(batch, answers, strict=True):
+            asked.answer = bool(answer)
 
     def _told(self) -> dict[str, int]:
         """What Redis should know: all that is held here, but for what waits to be told."""
         with self._lock:
             held = self._held()
-            for kind, key, *_ in (one.asked for one in self._waiting):
-                if kind in CHANGES:
-                    held[key] = held.get(key, 0) - CHANGES[kind]
+            for question in (one.question for one in self._waiting):
+                if isinstance(question, Hold | Release):
+                    held[question.key] = held.get(question.key, 0) - CHANGES[type(question)]
         return {key: count for key, count in held.items() if count > 0}

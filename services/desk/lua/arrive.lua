@@ -1,62 +1,67 @@
 -- A subject is here, with a socket at the calling worker.
--- ARGV[8] role  [9] subject  [10] the UUID of somebody new  [11] name  [12] address, or ''
--- ARGV[13] the address of a picture, or ''
--- Answers: its UUID, 1 if it stood already, its place as JSON ('' if the worker knows it or
--- there is none), the other workers that hold sockets of it, the number of its coming, and
--- where no other worker holds any, the one that was the last to hold some.
+-- ARG.role, ARG.subject
+-- ARG.uuid     of somebody new
+-- ARG.name, ARG.avatar  what others know it by; the avatar is the address of a picture, or ''
+-- ARG.address  where it comes from, or ''
+-- Answers: an `Arrival` (`standing.py`). *place* only where the worker does not know it already;
+-- *home* only where no worker holds sockets of it.
 
 local refused = open()
 if refused then
     return refused
 end
-local role, subject, uuid, name, address = ARGV[8], ARGV[9], ARGV[10], ARGV[11], ARGV[12] or ''
-local avatar = ARGV[13] or ''
+
+local role, subject, uuid = ARG.role, ARG.subject, ARG.uuid
 desk.came = math.max(desk.came + 1, wall) -- it grows even when all has been lost
 local standing = call('HGET', STANDING, role .. ':' .. subject)
 if not standing then
-    local newcomer = create(role, subject, uuid, name, avatar)
-    if role == 'user' then
-        set(newcomer, 'address', address)
+    local newcomer = create(role, subject, uuid, ARG.name, ARG.avatar)
+    if role == ROLE.user then
+        set(newcomer, FIELD.address, ARG.address)
     end
     gain(newcomer, me)
-    return close({ uuid, 0, '', '', text(desk.came), '' })
+    return close(cmsgpack.pack({ uuid = uuid, standing = false, came = desk.came }))
 end
 
-local one = person(standing)
-local elsewhere, place, former_home, last = {}, '', one.home, ''
-if one.name ~= name then
-    set(one, 'name', name)
-end
-if one.avatar ~= avatar then
-    set(one, 'avatar', avatar)
-end
-if role == 'user' and one.address ~= address then
-    set(one, 'address', address)
-end
-for _, worker in ipairs(words(one.at)) do
-    if worker ~= me then
-        elsewhere[#elsewhere + 1] = worker
+local one = participant(standing)
+
+local function update(field, value)
+    if one[field] ~= value then
+        set(one, field, value)
     end
 end
+
+update(FIELD.name, ARG.name)
+update(FIELD.avatar, ARG.avatar)
+if role == ROLE.user then
+    update(FIELD.address, ARG.address)
+end
+
+-- How it stands, as `Place` in `standing.py`.
+local function place()
+    local chats = {}
+    for i, other in ipairs(others(one)) do
+        local talk = one.role == ROLE.waiter and other.talk or one.talk
+        chats[i] = { other = described(other), talk = given(talk) or 0 }
+    end
+    local ticket = role == ROLE.user and waits(one)
+    local told = role == ROLE.user and call('HGET', TOLD, standing)
+    return { chats = chats, talk = given(one.talk), begun = one.begun == '1',
+        ticket = ticket and tonumber(ticket) or nil, location = tonumber(told or '0'),
+        ready = one.ready == '1', capacity = given(one.capacity) }
+end
+
+local arrival = { uuid = standing, standing = true, came = desk.came, elsewhere = without(one, me) }
 if not holds(one, me) then
-    if not here(one) and one.home ~= '' and one.home ~= me and leased(one.home) then
-        last = one.home
+    local former_home = given(one.home)
+    if not here(one) and former_home and former_home ~= me and leased(former_home) then
+        arrival.home = former_home
     end
-    if one.home ~= me or here(one) then -- otherwise this worker has known it all the time
-        local chats, ticket, told = {}, false, false
-        for i, other in ipairs(others(one)) do
-            local talk = one.role == 'waiter' and other.talk or one.talk
-            chats[i] = { other.uuid, other.role, other.subject, other.name, other.at, other.avatar,
-                talk }
-        end
-        if role == 'user' then
-            ticket, told = waits(one), call('HGET', TOLD, standing)
-        end
-        place = cjson.encode({ chats = chats, talk = one.talk, begun = one.begun == '1', ticket = ticket or '',
-            location = told or '0', ready = one.ready == '1', capacity = one.capacity })
+    if former_home ~= me or here(one) then -- otherwise this worker has known it all the time
+        arrival.place = place()
     end
     gain(one, me)
-    tell_move(one, me, former_home ~= '' and former_home or nil)
+    tell_move(one, me, former_home)
     match()
 end
-return close({ standing, 1, place, table.concat(elsewhere, ' '), text(desk.came), last })
+return close(cmsgpack.pack(arrival))

@@ -1,19 +1,17 @@
 -- What strangers hold and spend at all workers together (`services/bounds.py`).
--- ARGV[8] JSON, a list of
---   [ 'hold', key, most ]   the caller holds one more, unless all workers hold *most* together
---   [ 'release', key ]      the caller holds one less
---   [ 'all', { key: count } ]  what the caller holds, all told
---   [ 'spend', key, µs between two, how many at once ]
+-- ARG.asked  a list of what `questions.py` declares, in msgpack
 -- Answers: 1, or 0 for what is refused, for each of them.
---
--- Keys: held:WORKER hash: how many the worker holds of each key
---       rate:KEY    string: µs since 1970 at which all that was spent is made up for
 
 local refused = open()
 if refused then
     return refused
 end
-local own = PREFIX .. 'held:' .. me
+
+local function held_at(worker)
+    return PREFIX .. KEY.holds .. worker
+end
+
+local own = held_at(me)
 local workers
 
 local function held_elsewhere(key)
@@ -21,7 +19,7 @@ local function held_elsewhere(key)
     local sum = 0
     for _, worker in ipairs(workers) do
         if worker ~= me then
-            sum = sum + (tonumber(call('HGET', PREFIX .. 'held:' .. worker, key)) or 0)
+            sum = sum + (tonumber(call('HGET', held_at(worker), key)) or 0)
         end
     end
     return sum
@@ -33,33 +31,33 @@ local function release(key)
     end
 end
 
-local WORK = {}
+local answer_to = {}
 
-function WORK.hold(key, most)
-    if call('HINCRBY', own, key, 1) + held_elsewhere(key) <= most then
+answer_to[ASK.hold] = function(asked)
+    if call('HINCRBY', own, asked.key, 1) + held_elsewhere(asked.key) <= asked.most then
         return 1
     end
-    release(key)
+    release(asked.key)
     return 0
 end
 
-function WORK.release(key)
-    release(key)
+answer_to[ASK.release] = function(asked)
+    release(asked.key)
     return 1
 end
 
-function WORK.all(held)
+answer_to[ASK.hold_all] = function(asked)
     call('DEL', own)
-    for key, count in pairs(held) do
+    for key, count in pairs(asked.held) do
         call('HSET', own, key, count)
     end
     return 1
 end
 
-function WORK.spend(key, interval, at_once)
-    local rate = PREFIX .. 'rate:' .. key
-    local made_up = math.max(tonumber(call('GET', rate)) or 0, wall) + interval
-    if made_up - wall > interval * at_once + 1 then
+answer_to[ASK.spend] = function(asked)
+    local rate = PREFIX .. KEY.rate .. asked.key
+    local made_up = math.max(tonumber(call('GET', rate)) or 0, wall) + asked.interval
+    if made_up - wall > asked.interval * asked.at_once + 1 then
         return 0
     end
     call('SET', rate, text(made_up), 'PX', math.ceil((made_up - wall) / 1000) + 1)
@@ -67,7 +65,7 @@ function WORK.spend(key, interval, at_once)
 end
 
 local answers = {}
-for i, one in ipairs(cjson.decode(ARGV[8])) do
-    answers[i] = WORK[one[1]](unpack(one, 2))
+for i, asked in ipairs(cmsgpack.unpack(ARG.asked)) do
+    answers[i] = answer_to[asked.ask](asked)
 end
 return close(answers)

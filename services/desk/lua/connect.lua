@@ -1,9 +1,12 @@
--- A user asks for a waiter: it is matched, or takes its place in line.
--- ARGV[8] user  [9] the ticket of a place that it had, or ''  [10] its conversation, or ''
--- ARGV[11] how many places the users of one address may hold; 0: no bound
--- ARGV[12] '=' and what waiters are told of it, or ''  [13] where it asks from, or ''
--- Answers: 'full' when the queue is, 'address' when its address holds too many places. An error
--- NOBODY when there is no such user.
+-- A user asks for a waiter: it is matched, or takes its position in the queue.
+-- ARG.user
+-- ARG.ticket    of a position that it had, or ''
+-- ARG.talk      its conversation, or ''
+-- ARG.places    how many places the users of one address may hold; 0: no bound
+-- ARG.question  '=' and what waiters are told of it, or ''
+-- ARG.page      where it asks from, or ''
+-- Answers: nothing, or ANSWER.full when the queue is, or ANSWER.address_full. An error
+-- REFUSED.nobody when there is no such user.
 
 local STEP = 1048577 -- a ms and one: see `ascending`
 
@@ -11,41 +14,40 @@ local refused = open()
 if refused then
     return refused
 end
-local user = person(ARGV[8])
-if not user or user.role ~= 'user' then
-    return redis.error_reply('NOBODY no such user')
+local user = as(ROLE.user, ARG.user)
+if not user then
+    return nobody(ROLE.user)
 end
 
--- What is told of it; of what it says nothing of, the former stays.
-local function keep_words()
-    local question, page = ARGV[12] or '', ARGV[13] or ''
-    if question ~= '' then
-        set(user, 'question', string.sub(question, 2))
+-- Set what waiters are told of it; what it says nothing of stays as it was.
+local function set_words()
+    if ARG.question ~= '' then
+        set(user, FIELD.question, string.sub(ARG.question, 2))
     end
-    if page ~= '' then
-        set(user, 'page', page)
+    if ARG.page ~= '' then
+        set(user, FIELD.page, ARG.page)
     end
 end
 
 if user.waiter ~= '' then
-    return close({})
+    return close()
 end
 if waits(user) then
-    keep_words()
-    return close({})
+    set_words()
+    return close()
 end
 
 -- A name for a conversation, *proposed* by the caller's clock, or after all names that were given
 -- where that is behind. They have more digits than a number of Lua's holds, and equally many; the
 -- step is one that no worker takes by itself (`Own.next_talk`).
 local function ascending(proposed)
-    local last = call('HGET', DESK, 'named') or ''
+    local last = call('HGET', DESK, MARK.named) or ''
     if proposed ~= '' and #last == #proposed and last >= proposed then
-        call('HINCRBY', DESK, 'named', STEP)
-        return call('HGET', DESK, 'named')
+        call('HINCRBY', DESK, MARK.named, STEP)
+        return call('HGET', DESK, MARK.named)
     end
     if proposed ~= '' then
-        call('HSET', DESK, 'named', proposed)
+        call('HSET', DESK, MARK.named, proposed)
     end
     return proposed
 end
@@ -53,7 +55,7 @@ end
 -- Whoever of its address has been away the longest and has said nothing; all others stay.
 local function yielding_neighbour()
     local found, longest
-    for _, uuid in ipairs(call('SMEMBERS', PREFIX .. 'places:' .. user.address)) do
+    for _, uuid in ipairs(call('SMEMBERS', places_of(user.address))) do
         local order = call('ZSCORE', SEATS, uuid) or call('ZSCORE', WAITS, uuid)
         if order and (not longest or tonumber(order) < longest) then
             found, longest = uuid, tonumber(order)
@@ -64,45 +66,45 @@ end
 
 -- Whoever in the queue has been away the longest and has said nothing.
 local function yielding_in_queue()
-    for _, uuid in ipairs(call('ZRANGE', WAITS, 0, BATCH)) do
-        if waits(person(uuid)) then
+    for _, uuid in ipairs(call('ZRANGE', WAITS, 0, CONSTANT.batch)) do
+        if waits(participant(uuid)) then
             return uuid
         end
     end
 end
 
-local bound = tonumber(ARGV[11] or '0')
-if bound > 0 and user.address ~= '' and call('SCARD', PREFIX .. 'places:' .. user.address) >= bound then
+local bound = tonumber(ARG.places)
+if bound > 0 and user.address ~= '' and call('SCARD', places_of(user.address)) >= bound then
     local uuid = yielding_neighbour()
     if not uuid then
-        return close({ 'address' })
+        return close(ANSWER.address_full)
     end
-    depart(person(uuid), true)
+    depart(participant(uuid), true)
 end
 local free = call('ZRANGE', FREE, 0, 0)[1]
-if not free and call('ZCARD', LINE) >= max_queue then
+if not free and call('ZCARD', QUEUE) >= tonumber(ARG.max_queue) then
     local uuid = yielding_in_queue()
     if not uuid then
-        return close({ 'full' })
+        return close(ANSWER.full)
     end
-    depart(person(uuid), true)
+    depart(participant(uuid), true)
 end
 if bound > 0 then
     hold_place(user)
 end
 if user.talk == '' then
-    set(user, 'talk', ascending(ARGV[10]))
+    set(user, FIELD.talk, ascending(ARG.talk))
 end
-set(user, 'page', '')
-keep_words() -- also of a user who is served at once: its waiter may be lost, and it waits again
+set(user, FIELD.page, '')
+set_words() -- also of a user who is served at once: its waiter may be lost, and it waits again
 if free and here(user) and desk.settles <= desk.time and call('ZCARD', TAKEABLE) == 0 then
-    set(user, 'since', desk.time)
-    bring_together(user, person(free)) -- nobody is before it
-    return close({})
+    set(user, FIELD.since, desk.time)
+    bring_together(user, participant(free)) -- nobody is before it
+    return close()
 end
-local ahead = stand(user, good(user, tonumber(ARGV[9])))
+local ahead = stand(user, good(user, tonumber(ARG.ticket)))
 match()
 if user.waiter == '' then
-    tell_place(user, ahead, waits(user))
+    tell_position(user, ahead, waits(user))
 end
-return close({})
+return close()

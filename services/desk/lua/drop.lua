@@ -1,13 +1,14 @@
 -- The calling worker has no socket of a participant any more; with the last one it is away.
--- ARGV[8] participant  [9] what it claims (`port.Claim`)
+-- ARG.participant
+-- ARG.claim  what it claims, one of CLAIM
 
 local refused = open()
 if refused then
     return refused
 end
-local one = person(ARGV[8])
+local one = participant(ARG.participant)
 if one and holds(one, me) then
-    lose_here(one, ARGV[9])
+    lose_here(one, ARG.claim)
     match() -- its seat may be somebody else's
 end
-return close({})
+return close()

@@ -1,9 +1,11 @@
 -- A worker takes a lease, with an empty mailbox: a new one, or one that has been out of reach
 -- or given up. Then it tells whom it remembers (`recall`).
--- ARGV[8] the lease in ms  [9] the generation it has known, or ''  [10] JSON: the UUIDs of those
---         it has sockets of  [11] the name of a new generation  [12] what it can read
--- Answers: the number of its last letter, where its mailbox begins, the generation, 1 if what
--- the history remembers has been taken up, and 1 if the desk has lost what the worker knows.
+-- ARG.lease           ms
+-- ARG.generation      that it has known, or ''
+-- ARG.present         the UUIDs of those it has sockets of, in msgpack
+-- ARG.new_generation  the name of a new generation
+-- ARG.reads           what it can read (`READS` in `port.py`)
+-- Answers: `Joined` (`letters.py`).
 --
 -- A generation ends when Redis has lost everything, or has come back with what it knew some
 -- time ago (another run_id): then the workers' memories are the truth, and the desk matches
@@ -11,24 +13,21 @@
 
 -- Forget the whole desk.
 local function wipe()
-    local keys = { DESK, STANDING, WORKERS, DYING, LINE, TAKEABLE, TOLD, GRACE, FREE, VOID, SEATS, WAITS,
-        DUTY }
     for _, uuid in ipairs(call('HVALS', STANDING)) do
-        local held = call('HGET', PREFIX .. 'p:' .. uuid, 'held') or ''
-        call('DEL', PREFIX .. 'places:' .. held)
-        call('DEL', PREFIX .. 'p:' .. uuid, PREFIX .. 'users:' .. uuid)
+        local address = call('HGET', key_of(uuid), FIELD.held) or ''
+        call('DEL', places_of(address), key_of(uuid), users_key({ uuid = uuid }))
     end
     for _, set_of in ipairs({ call('ZRANGE', WORKERS, 0, -1), call('SMEMBERS', DYING) }) do
         for _, worker in ipairs(set_of) do
-            call('DEL', PREFIX .. 'of:' .. worker, PREFIX .. 'box:' .. worker,
-                PREFIX .. 'held:' .. worker)
+            call('DEL', held_by(worker), mailbox_of(worker), PREFIX .. KEY.holds .. worker)
         end
     end
-    call('DEL', unpack(keys))
+    call('DEL', DESK, STANDING, WORKERS, DYING, QUEUE, TAKEABLE, TOLD, GRACE, FREE, VOID, SEATS,
+        WAITS, DUTY)
 end
 
 local run = string.match(call('INFO', 'server'), 'run_id:(%x+)') or ''
-local stored = call('HMGET', DESK, 'run', 'generation')
+local stored = call('HMGET', DESK, MARK.run, MARK.generation)
 if stored[1] and stored[1] ~= run then
     wipe()
     stored = {}
@@ -37,33 +36,35 @@ open(true)
 unread = {}
 local generation = stored[2]
 if not generation then
-    generation = ARGV[11]
-    call('HSET', DESK, 'run', run, 'generation', generation)
+    generation = ARG.new_generation
+    call('HSET', DESK, MARK.run, run, MARK.generation, generation)
     desk.born = desk.time
     desk.decided = math.max(desk.decided, wall) -- no number is given again
 end
-local lost = ARGV[9] ~= '' and ARGV[9] ~= generation
+local lost = ARG.generation ~= '' and ARG.generation ~= generation
 if lost then
     desk.settles = math.max(desk.settles, desk.born + SETTLE)
 end
 
 -- Numbers of letters begin above all that a worker of this name was ever sent.
 sent = math.max(wall, sent)
-call('ZADD', WORKERS, desk.time + tonumber(ARGV[8]) * 1000, me)
+call('ZADD', WORKERS, desk.time + tonumber(ARG.lease) * 1000, me)
 call('SREM', DYING, me)
-call('HSET', DESK, 'sent:' .. me, text(sent), 'reads:' .. me, ARGV[12])
-call('DEL', PREFIX .. 'box:' .. me)
-local first = call('XADD', PREFIX .. 'box:' .. me, '*', 'f', '', 'n', 0, 'b', '')
+call('HSET', DESK, MARK.sent .. me, text(sent), MARK.reads .. me, ARG.reads)
+call('DEL', mailbox_of(me))
+local start = call('XADD', mailbox_of(me), '*',
+    ENTRY.sender, SENDER.nobody, ENTRY.number, 0, ENTRY.letter, '')
 
 local present = {}
-for _, uuid in ipairs(cjson.decode(ARGV[10])) do
+for _, uuid in ipairs(cmsgpack.unpack(ARG.present)) do
     present[uuid] = true
 end
-for _, uuid in ipairs(call('SMEMBERS', PREFIX .. 'of:' .. me)) do
+for _, uuid in ipairs(call('SMEMBERS', held_by(me))) do
     if not present[uuid] then
-        lose_here(person(uuid))
+        lose_here(participant(uuid))
     end
 end
 
 match()
-return close({ text(sent), first, generation, call('HEXISTS', DESK, 'restored'), lost and 1 or 0 })
+return close(cmsgpack.pack({ number = sent, mailbox_start = start, generation = generation,
+    is_restored = call('HEXISTS', DESK, MARK.restored) == 1, is_lost = lost }))

@@ -1,14 +1,14 @@
 -- A participant goes on purpose, unless other workers still hold sockets of it.
--- ARGV[8] participant
+-- ARG.participant
 
 local refused = open()
 if refused then
     return refused
 end
-local one = person(ARGV[8])
+local one = participant(ARG.participant)
 if one then
     if one.at == me or not here(one) then
-        if one.role == 'user' and waits(one) then
+        if one.role == ROLE.user and waits(one) then
             spend(one)
         end
         depart(one, false)
@@ -16,4 +16,4 @@ if one then
         lose_here(one)
     end
 end
-return close({})
+return close()

@@ -1,15 +1,16 @@
--- One of the two ends a chat.
--- ARGV[8] user  [9] waiter  [10] which of them
--- Answers: 1, or 0 when they do not talk.
+-- One of the two ends a conversation.
+-- ARG.user, ARG.waiter
+-- ARG.gone  which of them
+-- Answers: 1, or 0 when the two do not talk.
 
 local refused = open()
 if refused then
     return refused
 end
-local user = person(ARGV[8])
-if not user or user.role ~= 'user' or user.waiter ~= ARGV[9] or ARGV[9] == '' then
-    return close({ 0 })
+local user = as(ROLE.user, ARG.user)
+if not user or user.waiter ~= ARG.waiter or ARG.waiter == '' then
+    return close(0)
 end
-part(user, person(ARGV[9]), ARGV[10])
+part(user, participant(ARG.waiter), ARG.gone)
 match()
-return close({ 1 })
+return close(1)

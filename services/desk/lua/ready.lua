@@ -1,22 +1,17 @@
 -- A waiter takes users from now on.
--- ARGV[8] waiter  [9] how many at once, or ''
--- Answers: how many at once. An error NOBODY when there is no such waiter.
+-- ARG.waiter
+-- ARG.capacity  how many it may serve at once, or ''
+-- Answers: how many at once. An error REFUSED.nobody when there is no such waiter.
 
 local refused = open()
 if refused then
     return refused
 end
-local waiter = person(ARGV[8])
-if not waiter or waiter.role ~= 'waiter' then
-    return redis.error_reply('NOBODY no such waiter')
+local waiter = as(ROLE.waiter, ARG.waiter)
+if not waiter then
+    return nobody(ROLE.waiter)
 end
-local duty = on_duty(waiter)
-set(waiter, 'ready', '1')
-if ARGV[9] ~= '' then
-    set(waiter, 'capacity', ARGV[9])
-end
-count_duty(waiter, duty)
-refresh(waiter)
-tell_siblings('R', waiter, { waiter.uuid, true, waiter.capacity })
+set_ready(waiter, true, ARG.capacity)
+tell_duty(waiter)
 match()
-return close({ waiter.capacity })
+return close(tonumber(waiter.capacity))

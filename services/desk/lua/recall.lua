@@ -1,6 +1,7 @@
 -- A worker that has just joined tells of some of those it remembers: the desk learns what it
 -- does not know, and the worker what is no longer true.
--- ARGV[8] the memory (see taking_up.lua)  [9] 1 if the desk has lost what the worker knows
+-- ARG.memory  a `Memory` (`letters.py`), in msgpack
+-- ARG.lost    1 if the desk has lost what the worker knows
 -- Answers: 1, or 0 when nothing was done: the worker is to hear its letters first.
 
 local refused = open()
@@ -8,149 +9,193 @@ if refused then
     return refused
 end
 if #unread > 0 then
-    return close({ 0 })
+    return close(0)
 end
-local lost = ARGV[9] == '1'
+local lost = ARG.lost == '1'
 if lost and desk.settles > desk.time then
     desk.settles = desk.time + SETTLE -- others may have more to tell
 end
 
--- Tell the caller alone what it does not know. Others have written it down, unless it *keeps* it.
-local function confide(kind, about, fields, keeps)
-    write(kind, about, fields, { me }, not keeps)
+-- Tell the caller alone what it does not know. Others have recorded it, unless it *is_recorder*.
+local function confide(event, about, is_recorder)
+    write(event, about, { me }, not is_recorder)
 end
 
--- The other workers that hold sockets of *one*, as a memory names them.
-local function without_me(one)
-    local found = {}
-    for _, worker in ipairs(words(one.at)) do
-        if worker ~= me then
-            found[#found + 1] = worker
+local function confide_move(one)
+    confide({ event = EVENT.moved, participant = one.uuid }, { one })
+end
+
+local memory = cmsgpack.unpack(ARG.memory)
+local own = {} -- of those remembered whom the caller speaks for: what it remembers
+local present = {} -- their UUIDs → whether the caller has sockets of them
+local departed = {} -- while the caller was out of reach; their conversations are over
+
+-- ---- participants -----------------------------------------------------------
+
+-- Its subject has come elsewhere meanwhile, as somebody new.
+local function confide_replaced(remembered)
+    local former = { uuid = remembered.uuid, role = remembered.role, subject = remembered.subject,
+        name = remembered.name, avatar = remembered.avatar or '', at = '' }
+    confide({ event = EVENT.departed, participant = former.uuid, reason = REASON.unknown }, { former })
+end
+
+-- The caller's sockets of *one* count, whether the desk knew it before or not.
+local function take_sockets(one, is_present, was_known)
+    if is_present and not holds(one, me) then
+        local former_home = given(one.home)
+        gain(one, me)
+        if was_known then
+            tell_move(one, me, former_home)
         end
+    elseif one.home == '' then
+        set(one, FIELD.home, me)
     end
-    return table.concat(found, ' ')
 end
 
-local memory = cjson.decode(ARGV[8])
-local own, present, claimed = {}, {}, {}
-local departed = {} -- while the caller was out of reach; their talks are over
-
-for _, one in ipairs(memory.people) do
-    local uuid, role, subject, name, is_present, is_own, ready, most = unpack(one)
-    ready = ready and '1' or ''
-    local standing = call('HGET', STANDING, role .. ':' .. subject)
-    if standing and standing ~= uuid then
-        if is_own then -- its subject has come elsewhere meanwhile, as somebody new
-            local former = { uuid = uuid, role = role, subject = subject, name = name, at = '' }
-            former.avatar = one[14] or ''
-            confide('D', { former }, { uuid, '', '' })
-        end
+-- Whoever knows it better tells the other whether *waiter* takes users, and how many at once.
+local function agree_on_duty(waiter, remembered)
+    local ready = remembered.ready and '1' or ''
+    if waiter.ready == ready and waiter.capacity == remembered.capacity then
+        return
+    end
+    if lost then
+        set_ready(waiter, remembered.ready, remembered.capacity)
+        tell_duty(waiter)
     else
-        if not standing and (is_own or lost) then
-            take_up_person(one)
-            departed[uuid] = not lost
-            if departed[uuid] then
-                set(person(uuid), 'talk', one[12])
-            end
-        end
-        local known = person(uuid)
-        if known and is_own then
-            own[#own + 1] = one
-            if role == 'user' and known.address == '' then
-                set(known, 'address', one[13] or '')
-            end
-            present[uuid] = is_present
-            if is_present and not holds(known, me) then
-                local former_home = known.home ~= '' and known.home or nil
-                gain(known, me)
-                if standing then
-                    tell_move(known, me, former_home)
-                end
-            elseif known.home == '' then
-                set(known, 'home', me)
-            end
-            if role == 'waiter' and (known.ready ~= ready or known.capacity ~= most) then
-                if lost then
-                    local duty = on_duty(known)
-                    set(known, 'ready', ready)
-                    set(known, 'capacity', most)
-                    count_duty(known, duty)
-                    refresh(known)
-                    tell_siblings('R', known, { uuid, ready == '1', most })
-                else
-                    confide('R', { known }, { uuid, known.ready == '1', known.capacity })
-                end
-            end
-        end
+        confide({ event = EVENT.on_duty, waiter = waiter.uuid, ready = waiter.ready == '1',
+            capacity = tonumber(waiter.capacity) or 0 }, { waiter })
     end
 end
 
+local function recall_participant(remembered)
+    local uuid, is_own = remembered.uuid, remembered.own
+    local standing = call('HGET', STANDING, remembered.role .. ':' .. remembered.subject)
+    if standing and standing ~= uuid then
+        if is_own then
+            confide_replaced(remembered)
+        end
+        return
+    end
+    if not standing and (is_own or lost) then
+        take_up_participant(remembered)
+        departed[uuid] = not lost
+        if departed[uuid] then
+            set(participant(uuid), FIELD.talk, remembered.next_talk or '')
+        end
+    end
+    local one = participant(uuid)
+    if not one or not is_own then
+        return
+    end
+    own[#own + 1] = remembered
+    if one.role == ROLE.user and one.address == '' then
+        set(one, FIELD.address, remembered.address or '')
+    end
+    present[uuid] = remembered.present or false
+    take_sockets(one, remembered.present, standing)
+    if one.role == ROLE.waiter then
+        agree_on_duty(one, remembered)
+    end
+end
+
+for _, remembered in ipairs(memory.people) do
+    recall_participant(remembered)
+end
+
+-- ---- conversations ----------------------------------------------------------
+
+local claimed = {} -- conversations that the caller and the desk agree on
 local stranded = {} -- users whose waiter has come as somebody new
+
+-- The caller believes in a conversation that has ended.
+local function confide_end(chat, user, waiter)
+    local about = {}
+    about[1] = user or waiter or nil
+    about[2] = user and waiter or nil
+    local gone = present[chat.user] ~= nil and chat.waiter or chat.user -- not the caller's own side
+    local goes_on = user and user.talk == chat.talk and not departed[chat.user] or false
+    if lost and goes_on and user.waiter == '' and not waits(user) then
+        stranded[#stranded + 1] = user
+    end
+    local is_recorder = goes_on and user.waiter == '' -- not over what came after it
+    -- Why it has ended is in the history, if any worker has recorded it.
+    confide({ event = EVENT.parted, user = chat.user, waiter = chat.waiter, gone = gone,
+        reason = goes_on and REASON.lost or REASON.unknown, requeued = goes_on,
+        talk = given(chat.talk) }, about, is_recorder)
+end
+
 for _, chat in ipairs(memory.chats) do
-    local user, waiter = person(chat[1]), person(chat[2])
+    local user, waiter = participant(chat.user), participant(chat.waiter)
     if lost then
         take_up_chat(user, waiter)
     end
-    if user and user.waiter == chat[2] and user.talk == chat[3] then
-        claimed[chat[1] .. chat[2]] = true
+    if user and user.waiter == chat.waiter and user.talk == chat.talk then
+        claimed[chat.user .. chat.waiter] = true
     else
-        local about = {}
-        about[1] = user or waiter or nil
-        about[2] = user and waiter or nil
-        local gone = present[chat[1]] ~= nil and chat[2] or chat[1] -- not the caller's own side
-        local goes_on = user and user.talk == chat[3] and not departed[chat[1]]
-        if lost and goes_on and user.waiter == '' and not waits(user) then
-            stranded[#stranded + 1] = user
-        end
-        local keeps = goes_on and user.waiter == '' -- not over what came after it
-        -- Why it has ended is in the history, if anybody has written it down.
-        confide('P', about,
-            { chat[1], chat[2], gone, goes_on or false, chat[3], goes_on and 'lost' or '' }, keeps)
+        confide_end(chat, user, waiter)
     end
 end
 stand_in_front(stranded)
 for i, user in ipairs(stranded) do
-    set(user, 'begun', '1')
+    set(user, FIELD.begun, '1')
     call('HSET', TOLD, user.uuid, i - 1)
 end
 begin_their_grace()
 
-local told = {} -- where these are
-for _, one in ipairs(own) do
-    local known, ticket, elsewhere = person(one[1]), one[9], one[11]
-    local waiting = known.role == 'user' and known.waiter == '' and waits(known)
-    if ticket ~= '' and not waiting and known.waiter == '' then
-        if lost or departed[known.uuid] then
-            waiting = tonumber(ticket)
-            desk.front, desk.back = math.min(desk.front, waiting), math.max(desk.back, waiting)
-            take_place(known, waiting, call('ZCOUNT', LINE, '-inf', '(' .. ticket))
-            desk.stale = 1
-        else
-            confide('W', { known }, { known.uuid })
-        end
+-- ---- what the caller does not know --------------------------------------------
+
+-- The ticket by which *user* waits, or false. One that the caller remembers counts where the
+-- desk has lost it.
+local function recall_position(user, ticket)
+    local waiting = user.role == ROLE.user and user.waiter == '' and waits(user)
+    if not ticket or waiting or user.waiter ~= '' then
+        return waiting
     end
-    if known.role == 'user' and (waiting or known.waiter ~= '') then
-        hold_place(known) -- it may be forgotten how many places its address has
+    if not lost and not departed[user.uuid] then
+        confide({ event = EVENT.withdrawn, user = user.uuid }, { user })
+        return false
     end
-    for _, other in ipairs(others(known)) do
-        local user = known.role == 'user' and known or other
-        local waiter = known.role == 'user' and other or known
+    local number = tonumber(ticket)
+    desk.front, desk.back = math.min(desk.front, number), math.max(desk.back, number)
+    take_position(user, number, call('ZCOUNT', QUEUE, '-inf', '(' .. ticket))
+    desk.stale = 1
+    return number
+end
+
+local told = {} -- participants of whom the caller was told where they are
+
+-- Those whom *one* talks with, and where they are.
+local function confide_others(one)
+    for _, other in ipairs(others(one)) do
+        local user = one.role == ROLE.user and one or other
+        local waiter = one.role == ROLE.user and other or one
         if not claimed[user.uuid .. waiter.uuid] then
             claimed[user.uuid .. waiter.uuid] = true
-            confide('M', { user, waiter }, { user.uuid, waiter.uuid, '0', user.talk }, true)
+            confide({ event = EVENT.matched, user = user.uuid, waiter = waiter.uuid, waited = 0,
+                talk = given(user.talk) }, { user, waiter }, true)
         end
         if not holds(other, me) and not told[other.uuid] then -- it may have moved unheard
             told[other.uuid] = true
-            confide('V', { other }, { other.uuid })
+            confide_move(other)
         end
     end
-    if without_me(known) ~= elsewhere or here(known) and not present[known.uuid] then
-        confide('V', { known }, { known.uuid })
+end
+
+for _, remembered in ipairs(own) do
+    local one = participant(remembered.uuid)
+    local waiting = recall_position(one, remembered.ticket)
+    if one.role == ROLE.user and (waiting or one.waiter ~= '') then
+        hold_place(one) -- it may be forgotten how many places its address has
+    end
+    confide_others(one)
+    local elsewhere = table.concat(without(one, me), ' ')
+    if elsewhere ~= (remembered.elsewhere or '') or here(one) and not present[one.uuid] then
+        confide_move(one)
     end
     if waiting then
-        confide('Q', { known }, { known.uuid, tonumber(call('HGET', TOLD, known.uuid)),
-            text(tonumber(waiting)) })
+        confide({ event = EVENT.queued, user = one.uuid, ticket = tonumber(waiting),
+            location = tonumber(call('HGET', TOLD, one.uuid)) }, { one })
     end
 end
 match()
-return close({ 1 })
+return close(1)

@@ -1,6 +1,6 @@
 -- Waiters who are here and ready, and have a name.
--- ARGV[8] at most how many
--- Answers: { name, avatar } of each.
+-- ARG.most  at most how many
+-- Answers: a list of `Face` (`port.py`).
 
 local LOOKED_AT = 50 -- of those who are ready; most have a name
 
@@ -10,9 +10,12 @@ if refused then
 end
 local found = {}
 for _, uuid in ipairs(call('ZRANGE', DUTY, 0, LOOKED_AT - 1)) do
-    local known = call('HMGET', PREFIX .. 'p:' .. uuid, 'name', 'avatar')
-    if #found < tonumber(ARGV[8]) and known[1] and known[1] ~= '' then
-        found[#found + 1] = { known[1], known[2] or '' }
+    if #found >= tonumber(ARG.most) then
+        break
+    end
+    local shown = call('HMGET', key_of(uuid), FIELD.name, FIELD.avatar)
+    if shown[1] and shown[1] ~= '' then
+        found[#found + 1] = { name = shown[1], avatar = shown[2] or '' }
     end
 end
-return close(found)
+return close(cmsgpack.pack(found))

@@ -1,13 +1,12 @@
 -- Time passes: the caller's lease is renewed, those of others and grace periods end, changed
--- places in line are told. Whichever worker comes first does it; what is left over the next.
--- ARGV[8] the lease in ms
+-- positions are told. Whichever worker comes first does it; what is left over the next one does.
+-- ARG.lease  ms
 
--- The caller has read its mailbox up to ARGV[3]: throw that away, it is what people have said.
+-- The caller has read its mailbox up to ARG.read: throw that away, it is what people have said.
 local function forget_read()
-    local ms, count = string.match(ARGV[3], '^(%d+)-(%d+)$')
+    local ms, count = string.match(ARG.read, '^(%d+)-(%d+)$')
     if ms then
-        local box = PREFIX .. 'box:' .. me
-        call('XTRIM', box, 'MINID', ms .. '-' .. text(tonumber(count) + 1))
+        call('XTRIM', mailbox_of(me), 'MINID', ms .. '-' .. text(tonumber(count) + 1))
     end
 end
 
@@ -16,54 +15,54 @@ if refused then
     return refused
 end
 forget_read()
-call('ZADD', WORKERS, 'XX', desk.time + tonumber(ARGV[8]) * 1000, me)
+call('ZADD', WORKERS, 'XX', desk.time + tonumber(ARG.lease) * 1000, me)
 for _, worker in ipairs(call('ZRANGEBYSCORE', WORKERS, '-inf', text(desk.time))) do
     retire(worker)
 end
 
 for _, worker in ipairs(call('SMEMBERS', DYING)) do
-    local found = call('SPOP', PREFIX .. 'of:' .. worker, BATCH)
+    local found = call('SPOP', held_by(worker), CONSTANT.batch)
     for _, uuid in ipairs(found) do
-        local one = person(uuid)
+        local one = participant(uuid)
         if one then
             lose(one, worker)
             tell_move(one, worker)
         end
     end
-    if #found < BATCH then
+    if #found < CONSTANT.batch then
         call('SREM', DYING, worker)
     end
 end
 
-local ended = '(' .. text((math.floor(desk.time / 1000) + 1) * 1024)
-for _, uuid in ipairs(call('ZRANGEBYSCORE', GRACE, '-inf', ended, 'LIMIT', 0, BATCH)) do
-    depart(person(uuid), true)
+local ended = '(' .. text(grace_score(math.floor(desk.time / 1000) + 1))
+for _, uuid in ipairs(call('ZRANGEBYSCORE', GRACE, '-inf', ended, 'LIMIT', 0, CONSTANT.batch)) do
+    depart(participant(uuid), true)
 end
 match()
-call('ZREMRANGEBYSCORE', VOID, '-inf', text(wall - TICKETS))
+call('ZREMRANGEBYSCORE', VOID, '-inf', text(wall - CONSTANT.ticket_lifetime))
 
--- Tell those between two places in line whose place has changed.
-local function tell_places(first, last)
+-- Tell those between two positions whose position has changed.
+local function tell_positions(first, last)
     if last < first then
         return
     end
-    local line = call('ZRANGE', LINE, first, last, 'WITHSCORES')
+    local queue = call('ZRANGE', QUEUE, first, last, 'WITHSCORES')
     local uuids = {}
-    for i = 1, #line, 2 do
-        uuids[#uuids + 1] = line[i]
+    for i = 1, #queue, 2 do
+        uuids[#uuids + 1] = queue[i]
     end
     local told, news = call('HMGET', TOLD, unpack(uuids)), {}
     for i, uuid in ipairs(uuids) do
-        local place = first + i - 1
-        if tonumber(told[i]) ~= place then
+        local position = first + i - 1
+        if tonumber(told[i]) ~= position then
             news[#news + 1] = uuid
-            news[#news + 1] = place
-            local user = people[uuid]
+            news[#news + 1] = position
+            local user = participants[uuid]
             if not user then -- no more of it than is needed
-                local found = call('HMGET', PREFIX .. 'p:' .. uuid, 'at', 'home')
+                local found = call('HMGET', key_of(uuid), FIELD.at, FIELD.home)
                 user = { uuid = uuid, at = found[1], home = found[2] }
             end
-            tell_place(user, place, line[2 * i])
+            tell_position(user, position, queue[2 * i])
         end
     end
     if #news > 0 then
@@ -71,26 +70,26 @@ local function tell_places(first, last)
     end
 end
 
--- The foremost always, the others in turns: one lap through the line for each change.
-if (desk.stale == 1 or desk.lap > 0) and desk.time - desk.told_at >= 1000000 then
-    local length = call('ZCARD', LINE)
-    local foremost = math.min(BATCH, length)
+-- The foremost always, the others in turns: one lap through the queue for each change.
+if (desk.stale == 1 or desk.lap > 0) and desk.time - desk.told_at >= CONSTANT.tell_positions then
+    local length = call('ZCARD', QUEUE)
+    local foremost = math.min(CONSTANT.batch, length)
     desk.told_at = desk.time
     if desk.stale == 1 then
         desk.stale = 0
         desk.lap = length
     end
     desk.lap = math.min(desk.lap, length - foremost)
-    tell_places(0, foremost - 1)
+    tell_positions(0, foremost - 1)
     if desk.lap > 0 then
-        local first = math.max(foremost, call('ZCOUNT', LINE, '-inf', '(' .. text(desk.going)))
+        local first = math.max(foremost, call('ZCOUNT', QUEUE, '-inf', '(' .. text(desk.going)))
         if first >= length then
             first = foremost
         end
-        local last = math.min(first + BATCH, length) - 1
-        tell_places(first, last)
+        local last = math.min(first + CONSTANT.batch, length) - 1
+        tell_positions(first, last)
         desk.lap = desk.lap - (last - first + 1)
-        desk.going = tonumber(call('ZRANGE', LINE, last + 1, last + 1, 'WITHSCORES')[2]) or 0
+        desk.going = tonumber(call('ZRANGE', QUEUE, last + 1, last + 1, 'WITHSCORES')[2]) or 0
     end
 end
-return close({})
+return close()

@@ -1,16 +1,16 @@
--- A user leaves the line.
--- ARGV[8] user
+-- A user leaves the queue.
+-- ARG.user
 -- Answers: 1, or 0 when it did not wait.
 
 local refused = open()
 if refused then
     return refused
 end
-local user = person(ARGV[8])
+local user = as(ROLE.user, ARG.user)
 if not user or not strike(user) then
-    return close({ 0 })
+    return close(0)
 end
 spend(user)
 give_place_back(user)
-tell_siblings('W', user, { user.uuid })
-return close({ 1 })
+tell_siblings({ event = EVENT.withdrawn, user = user.uuid }, user)
+return close(1)

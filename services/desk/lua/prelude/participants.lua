@@ -1,0 +1,101 @@
+-- The participants that a script looks at. What it sets is written back by `close`.
+
+local FIELDS = LIST.fields
+local participants, changes = {}, {}
+
+-- The participant of this UUID; false where there is none.
+local function participant(uuid)
+    if participants[uuid] == nil then
+        local found = call('HMGET', key_of(uuid), unpack(FIELDS))
+        participants[uuid] = false
+        if found[1] then
+            local one = { uuid = uuid }
+            for i, name in ipairs(FIELDS) do
+                one[name] = found[i] or ''
+            end
+            participants[uuid] = one
+        end
+    end
+    return participants[uuid]
+end
+
+local function set(one, field, value)
+    value = type(value) == 'number' and text(value) or value
+    one[field] = value
+    changes[one.uuid] = changes[one.uuid] or {}
+    table.insert(changes[one.uuid], field)
+    table.insert(changes[one.uuid], value)
+end
+
+local function create(role, subject, uuid, name, avatar)
+    local one = { uuid = uuid }
+    for _, field in ipairs(FIELDS) do
+        one[field] = ''
+    end
+    participants[uuid] = one
+    set(one, FIELD.role, role)
+    set(one, FIELD.subject, subject)
+    set(one, FIELD.name, name)
+    set(one, FIELD.avatar, avatar)
+    if role == ROLE.waiter then
+        set(one, FIELD.capacity, ARG.usual_capacity)
+        set(one, FIELD.load, 0)
+        desk.waiters = desk.waiters + 1
+    end
+    call('HSET', STANDING, role .. ':' .. subject, uuid)
+    return one
+end
+
+-- The user, or the waiter, of this UUID; nil where there is none.
+local function as(role, uuid)
+    local one = participant(uuid)
+    return one and one.role == role and one or nil
+end
+
+local function nobody(role)
+    return redis.error_reply(REFUSED.nobody .. ' no such ' .. role)
+end
+
+local function here(one)
+    return one.at ~= ''
+end
+
+local function on_duty(one)
+    return one.role == ROLE.waiter and one.ready == '1' and here(one)
+end
+
+-- *one* was on duty or not before it changed.
+local function count_duty(one, was)
+    if on_duty(one) == was then
+        return
+    end
+    desk.ready = desk.ready + (was and -1 or 1)
+    if was then
+        call('ZREM', DUTY, one.uuid)
+    else
+        call('ZADD', DUTY, desk.time, one.uuid)
+    end
+end
+
+local function users_key(waiter)
+    return PREFIX .. KEY.users .. waiter.uuid
+end
+
+local function users_of(waiter)
+    return call('ZRANGE', users_key(waiter), 0, -1)
+end
+
+-- Those whom *one* talks with.
+local function others(one)
+    local found = {}
+    for _, uuid in ipairs(one.role == ROLE.waiter and users_of(one) or { one.waiter }) do
+        found[#found + 1] = uuid ~= '' and participant(uuid) or nil
+    end
+    return found
+end
+
+-- *one* as `Known` in `events.py`.
+local function described(one)
+    return { uuid = one.uuid, role = one.role, subject = one.subject, name = one.name,
+        workers = one.at ~= '' and words(one.at) or nil, avatar = given(one.avatar) }
+end

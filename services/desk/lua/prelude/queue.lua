@@ -1,0 +1,102 @@
+-- The queue: its tickets, who stands where, and what users are told of it.
+
+-- ---- tickets ----------------------------------------------------------------
+
+-- Above every number given so far; of those in front their distance from 0 counts.
+local function next_number()
+    return math.max(desk.back + 1, 1 - desk.front, wall)
+end
+
+-- *user* has used its position, or has given it up: no ticket of it brings that back.
+local function spend(user)
+    call('ZADD', VOID, math.max(desk.back, -desk.front, wall), redis.sha1hex(user.subject))
+end
+
+-- *ticket* unless it is void.
+local function good(user, ticket)
+    local mark = ticket and call('ZSCORE', VOID, redis.sha1hex(user.subject))
+    return not (mark and math.abs(ticket) <= tonumber(mark)) and ticket or nil
+end
+
+-- ---- standing in the queue ---------------------------------------------------
+
+-- The ticket of *user*; false where it does not wait.
+local function waits(user)
+    return call('ZSCORE', QUEUE, user.uuid)
+end
+
+local function take_position(user, ticket, ahead)
+    call('ZADD', QUEUE, ticket, user.uuid)
+    if here(user) then
+        call('ZADD', TAKEABLE, ticket, user.uuid)
+    end
+    call('HSET', TOLD, user.uuid, ahead)
+    set(user, FIELD.since, desk.time)
+end
+
+-- Stand where *ticket* says, or at the back; returns how many are ahead.
+local function stand(user, ticket)
+    if ticket then
+        ticket = math.min(ticket, wall)
+        desk.stale = 1
+    end
+    local ahead
+    if not ticket or ticket > desk.back then
+        ahead = call('ZCARD', QUEUE)
+        desk.back = math.max(next_number(), ticket or 0)
+        ticket = desk.back
+    else
+        desk.front = math.min(desk.front, ticket)
+        ahead = call('ZCOUNT', QUEUE, '-inf', '(' .. text(ticket))
+    end
+    take_position(user, ticket, ahead)
+    return ahead
+end
+
+-- Stand before everybody else, the first of *users* foremost.
+local function stand_in_front(users)
+    for i = #users, 1, -1 do
+        desk.front = -next_number()
+        take_position(users[i], desk.front, -1)
+        desk.stale = 1
+    end
+end
+
+-- What *user* wanted to ask is forgotten when it leaves the queue.
+local function forget_question(user)
+    if user.question ~= '' then
+        set(user, FIELD.question, '')
+    end
+end
+
+-- *user* leaves the queue; false when it did not wait.
+local function strike(user)
+    if call('ZREM', QUEUE, user.uuid) == 0 then
+        return false
+    end
+    call('ZREM', TAKEABLE, user.uuid)
+    call('HDEL', TOLD, user.uuid)
+    desk.stale = 1
+    forget_question(user)
+    return true
+end
+
+-- ---- telling positions -------------------------------------------------------
+
+-- A queue moves by a thousand at once: its users are told with few bytes, and not described.
+local function tell_position(user, location, ticket)
+    tell({ event = EVENT.queued, user = user.uuid, location = location, ticket = tonumber(ticket) },
+        { user }, {})
+end
+
+-- Tell those of *users*, who stand in front, that are not served yet.
+local function tell_front(users)
+    local position = 0
+    for _, user in ipairs(users) do
+        if user.waiter == '' then
+            call('HSET', TOLD, user.uuid, position)
+            tell_position(user, position, waits(user))
+            position = position + 1
+        end
+    end
+end

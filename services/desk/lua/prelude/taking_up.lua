@@ -1,0 +1,51 @@
+-- Stands before `recall` and `restore`: take up participants and conversations as somebody
+-- remembers them (`Memory` in `letters.py`). Every step leaves alone what the desk knows already.
+
+local taken_up = {} -- those who were not known before
+
+local function take_up_participant(remembered)
+    local one = create(remembered.role, remembered.subject, remembered.uuid, remembered.name,
+        remembered.avatar or '')
+    taken_up[#taken_up + 1] = one
+    if one.role == ROLE.user then
+        set(one, FIELD.talk, remembered.talk or '')
+        set(one, FIELD.address, remembered.address or '')
+        set(one, FIELD.question, remembered.question or '')
+        set(one, FIELD.page, remembered.page or '')
+    elseif remembered.own then
+        set(one, FIELD.ready, remembered.ready and '1' or '')
+        set(one, FIELD.capacity, remembered.capacity or ARG.usual_capacity)
+    else
+        set(one, FIELD.capacity, '') -- until its own worker says it: so many as come
+    end
+end
+
+-- A conversation that was under way goes on, if both sides are there and the user is free for it:
+-- a waiter serves its users on, however many they are.
+local function take_up_chat(user, waiter)
+    if not user or not waiter or user.waiter ~= '' or waits(user) then
+        return
+    end
+    link(user, waiter)
+    local workers, seen = {}, { [me] = true } -- others have joined before, and not known of it
+    for _, one in ipairs({ user, waiter }) do
+        for _, worker in ipairs(hearers(one)) do
+            if not seen[worker] then
+                seen[worker] = true
+                workers[#workers + 1] = worker
+            end
+        end
+    end
+    if #workers > 0 then
+        write({ event = EVENT.matched, user = user.uuid, waiter = waiter.uuid, waited = 0,
+            talk = given(user.talk) }, { user, waiter }, workers)
+    end
+end
+
+local function begin_their_grace()
+    for _, one in ipairs(taken_up) do
+        if not here(one) then
+            begin_grace(one)
+        end
+    end
+end

@@ -1,0 +1,126 @@
+"""The scripts of the desk, as Redis gets them.
+
+A script is the parts of the prelude that it needs (`lua/prelude/`) and its own
+file (`lua/`). Words in capitals with a dot are declared in Python; their values
+are put in their places here, when this module is imported. So a script looks
+nothing up, and a word that nobody declares is found at the start.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from pathlib import Path
+
+from . import former_letters
+from .events import KINDS, Reason, Role
+from .port import Claim
+from .questions import QUESTIONS
+from .vocabulary import (
+    ARGUMENTS,
+    CONSTANTS,
+    HEAD,
+    Answer,
+    Counter,
+    Entry,
+    Field,
+    Key,
+    Mark,
+    Refusal,
+    Reply,
+    Sender,
+)
+
+FOLDER = Path(__file__).with_name("lua")
+
+#: what every script needs, in this order: a part knows only those before it
+BASE = ("keys", "clock", "participants", "former", "letters")
+#: and those that change who talks to whom
+DECIDING = (*BASE, "places", "queue", "matching", "presence")
+#: of these the base is enough
+READING = ("bounds", "figures", "team", "waiting")
+#: these take up what somebody remembers
+REMEMBERING = ("recall", "restore")
+
+_WORD = re.compile(r"\b([A-Z]+)\.([a-z_]+)\b")
+_COMMENT = re.compile(r"--.*")
+
+
+def _words(members: Iterable[Enum]) -> dict[str, str]:
+    return {member.name.lower(): lua(member.value) for member in members}
+
+
+def lua(value: object) -> str:
+    """*value* as Lua writes it: a text, a number, a list or a mapping of such."""
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'[{lua(key)}] = {lua(one)}' for key, one in value.items())} }}"
+    if isinstance(value, Iterable):
+        return f"{{ {', '.join(map(lua, value))} }}"
+    return str(value)
+
+
+#: the declared words, by their first half: the value of each, as Lua writes it
+WORDS: dict[str, dict[str, str]] = {
+    "ANSWER": _words(Answer),
+    "ASK": {name: lua(name) for name in QUESTIONS},
+    "CLAIM": _words(Claim),
+    "CONSTANT": {name: lua(number) for name, number in CONSTANTS.items()},
+    "COUNTER": _words(Counter),
+    "ENTRY": _words(Entry),
+    "EVENT": {name: lua(name) for name in KINDS},
+    "FIELD": _words(Field),
+    "KEY": _words(Key),
+    "LIST": {
+        "counters": lua(Counter),
+        "fields": lua(Field),
+        "former": lua(former_letters.SHAPES),
+    },
+    "MARK": _words(Mark),
+    "REASON": _words(Reason),
+    "REFUSED": _words(Refusal),
+    "REPLY": _words(Reply),
+    "ROLE": _words(Role),
+    "SENDER": _words(Sender),
+}
+
+
+def arguments_of(name: str) -> tuple[str, ...]:
+    """What a script is told, in the order of its ARGV."""
+    return HEAD + ARGUMENTS[name]
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """The parts of the prelude that a script needs, in their order."""
+    if name in READING:
+        return BASE
+    return (*DECIDING, "taking_up") if name in REMEMBERING else DECIDING
+
+
+def with_values(source: str, arguments: tuple[str, ...]) -> str:
+    """*source* with the values of all declared words. Raises `LookupError` for another word."""
+    words = WORDS | {
+        "ARG": {name: f"ARGV[{place}]" for place, name in enumerate(arguments, 1)},
+    }
+
+    def value(found: re.Match[str]) -> str:
+        kind, name = found.groups()
+        if name not in words.get(kind, ()):
+            raise LookupError(f"a script of the desk says {kind}.{name}, which is not declared")
+        return words[kind][name]
+
+    return _WORD.sub(value, _COMMENT.sub("", source))
+
+
+def load(name: str) -> str:
+    """The whole of a script."""
+    files = [FOLDER / "prelude" / f"{part}.lua" for part in parts_of(name)]
+    files.append(FOLDER / f"{name}.lua")
+    return with_values("\n".join(file.read_text() for file in files), arguments_of(name))
+
+
+#: every script, by its name
+SCRIPTS: dict[str, str] = {name: load(name) for name in ARGUMENTS}

@@ -1,0 +1,259 @@
+"""The words that Python and Lua share about the desk in Redis, each written once.
+
+`scripts.py` puts them into the scripts when these are loaded: Lua says
+`KEY.queue` or `FIELD.talk` where Python says `Key.QUEUE` or `Field.TALK`. A word
+that is not declared here stops the import. `tests/desk/test_scripts.py` finds
+every literal that stands in a script all the same.
+
+The values are what is stored in Redis. Workers of the release before read and
+write them too during an update: a name here may change, a value may not.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, StrEnum
+
+from ..bounds import SEATS_KEPT, STRANGER_GRACE, TICKET_LIFETIME
+from .port import PLACES_A_ROUND, TELL_PLACES
+
+MOST_LETTERS = 10_000  # in a mailbox; Redis may hold a few more
+
+
+def prefix(desk: str) -> str:
+    """What each key of *desk* begins with; the braces put all of them into one cluster slot."""
+    return f"csapp:{{{desk}}}:"
+
+
+class Key(StrEnum):
+    """The keys of a desk, behind its `prefix`. One with a colon is followed by a name."""
+
+    #: hash: the fields `Counter` and `Mark`
+    DESK = "desk"
+    #: hash: ROLE:SUBJECT → UUID
+    STANDING = "standing"
+    #: zset: workers by the end of their leases
+    WORKERS = "workers"
+    #: set: workers that are given up, and whose participants are still to be let go of
+    DYING = "dying"
+    #: zset: users who wait, by ticket
+    QUEUE = "line"
+    #: zset: those of them who are here
+    TAKEABLE = "takeable"
+    #: hash: user → the position that it was last told
+    TOLD = "told"
+    #: zset: participants who are away, by the end of their grace period
+    GRACE = "grace"
+    #: zset: free waiters by load, then by how long they have had it
+    FREE = "free"
+    #: zset: waiters who are here and ready, by since when
+    DUTY = "duty"
+    #: zset: SHA-1 of a subject, by the number up to which its tickets are void
+    VOID = "void"
+    #: zset: served users who are away and make room, the longest absent first
+    SEATS = "seats"
+    #: zset: the same of other users
+    WAITS = "waits"
+    #: hash of a participant, by UUID: the fields `Field`
+    PARTICIPANT = "p:"
+    #: zset of a waiter, by UUID: the users that it serves, in the order of matching
+    USERS = "users:"
+    #: set of a worker: the participants that have sockets there
+    HELD_BY = "of:"
+    #: stream of a worker: its mailbox; the fields of an entry are `Entry`
+    MAILBOX = "box:"
+    #: hash of a worker: how many it holds of what is bounded (`lua/bounds.lua`)
+    HOLDS = "held:"
+    #: string of what is bounded: µs since 1970 at which all that was spent is made up for
+    RATE = "rate:"
+    #: set of an address: its users who hold places
+    PLACES = "places:"
+
+
+class Counter(StrEnum):
+    """The numbers in `Key.DESK` that each script reads, as `desk.NAME`."""
+
+    #: µs that the desk has lived
+    TIME = "time"
+    #: µs on Redis's clock when the desk last looked at it
+    SEEN = "seen"
+    #: the number of the last decision
+    DECIDED = "decided"
+    #: the last tickets at either end of the queue
+    BACK = "back"
+    FRONT = "front"
+    #: the last turn that a free waiter was given
+    TURN = "turn"
+    #: matches so far
+    MATCHES = "matches"
+    #: the figures: waiters, those of them on duty, users who are served
+    WAITERS = "waiters"
+    READY = "ready"
+    SERVED = "served"
+    #: the last score in `Key.GRACE` of a whole grace period, and of a brief one
+    GRACED = "graced"
+    BRIEFED = "briefed"
+    #: users who have begun to make room
+    YIELDED = "yielded"
+    #: positions: 1 when some have changed; how many are still to look at; from which ticket on;
+    #: when they were last told
+    STALE = "stale"
+    LAP = "lap"
+    GOING = "going"
+    TOLD_AT = "told_at"
+    #: when matching begins again after all was lost
+    SETTLES = "settles"
+    #: when this generation of the desk began
+    BORN = "born"
+    #: the number of the last arrival
+    CAME = "came"
+
+
+class Mark(StrEnum):
+    """The other fields of `Key.DESK`. One with a colon is followed by a worker."""
+
+    #: the number of the last letter to a worker; only workers with a lease have it
+    SENT = "sent:"
+    #: what a worker can read (`port.READS`)
+    READS = "reads:"
+    #: the name of the last conversation
+    NAMED = "named"
+    #: Redis's run_id when this generation began, and the name of the generation
+    RUN = "run"
+    GENERATION = "generation"
+    #: set once what the history remembers was taken up
+    RESTORED = "restored"
+
+
+class Field(StrEnum):
+    """The fields of a participant, as `user.NAME` and `waiter.NAME`; empty text: it has none."""
+
+    ROLE = "role"
+    SUBJECT = "subject"
+    NAME = "name"
+    AVATAR = "avatar"
+    #: the workers that hold its sockets, with blanks between
+    AT = "at"
+    #: the last worker that held any
+    HOME = "home"
+    #: of a user: its conversation, its waiter, and when it joined the queue (µs of `Counter.TIME`)
+    TALK = "talk"
+    WAITER = "waiter"
+    SINCE = "since"
+    #: of a user: '1' when somebody has served it in this conversation
+    BEGUN = "begun"
+    #: of a user: '1' when it has said something in this conversation
+    SPOKEN = "spoken"
+    #: of a user in the queue: what waiters are told of it, and where it asks from
+    QUESTION = "question"
+    PAGE = "page"
+    #: of a user: where it comes from, and the address that its place is counted at
+    ADDRESS = "address"
+    HELD = "held"
+    #: of a waiter: '1' when it takes users; how many at once; how many it serves
+    READY = "ready"
+    CAPACITY = "capacity"
+    LOAD = "load"
+    #: of a waiter: the load by which it stands in `Key.FREE`
+    BUCKET = "bucket"
+
+
+class Entry(StrEnum):
+    """The fields of an entry in a mailbox."""
+
+    #: the worker that has written the letter, or `DESK`
+    SENDER = "f"
+    NUMBER = "n"
+    LETTER = "b"
+    #: present in the first letter that a worker ever sends to this one
+    FIRST = "s"
+
+
+class Sender(StrEnum):
+    """Who has sent a letter that is from no worker."""
+
+    #: the desk: a list of events
+    DESK = "#"
+    #: nobody: the entry that a mailbox begins with
+    NOBODY = ""
+
+
+class Refusal(StrEnum):
+    """The codes of the errors that scripts answer with."""
+
+    #: the worker has no lease, so that it may change nothing
+    NO_LEASE = "NOLEASE"
+    #: there is no such participant
+    NOBODY = "NOBODY"
+
+
+class Answer(StrEnum):
+    """What scripts answer in one word."""
+
+    #: the queue, or the waiter, has reached its bound
+    FULL = "full"
+    #: the users of this address hold all the places that they may
+    ADDRESS_FULL = "address"
+    #: it is not known yet who serves whom
+    SETTLING = "settling"
+
+
+class Reply(IntEnum):
+    """Where the parts of each script's reply stand."""
+
+    #: what this script answers: a number, a word, or named fields (msgpack)
+    ANSWER = 1
+    #: letters that the caller has not heard yet: number, letter, number, letter …
+    UNREAD = 2
+    #: the number of the caller's last letter
+    NUMBER = 3
+    #: what the caller has itself decided: the letter of that number, or empty
+    OWN = 4
+
+
+#: numbers that the scripts are told
+CONSTANTS = {
+    "most_letters": MOST_LETTERS,
+    #: participants that one round of anything looks after
+    "batch": PLACES_A_ROUND // 2,
+    #: µs that a ticket is good for
+    "ticket_lifetime": round(TICKET_LIFETIME * 1e6),
+    #: µs between two rounds of positions
+    "tell_positions": round(TELL_PLACES * 1e6),
+    #: ms that a user is waited for whom nobody knows, and who has said nothing
+    "stranger_grace": round(STRANGER_GRACE * 1000),
+    #: of so many seats one is not given away
+    "seats_kept": SEATS_KEPT,
+}
+
+#: what each script is told first
+HEAD = (
+    "worker",  # that calls
+    "heard",  # the number of the last letter of the desk that it has heard
+    "read",  # where in its mailbox it has read so far
+    "clock",  # µs on the clock of a test; empty: Redis's own clock counts
+    "grace",  # ms of the grace period
+    "usual_capacity",  # users that a waiter serves at once if it names no number
+    "max_queue",  # the bound of the queue
+)
+
+#: what else each script is told; the script says what it means
+ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "arrive": ("role", "subject", "uuid", "name", "address", "avatar"),
+    "bounds": ("asked",),
+    "connect": ("user", "ticket", "talk", "places", "question", "page"),
+    "drop": ("participant", "claim"),
+    "figures": (),
+    "join": ("lease", "generation", "present", "new_generation", "reads"),
+    "leave": ("participant",),
+    "part": ("user", "waiter", "gone"),
+    "quit": (),
+    "ready": ("waiter", "capacity"),
+    "recall": ("memory", "lost"),
+    "restore": ("memory",),
+    "take": ("user", "waiter"),
+    "team": ("most",),
+    "tick": ("lease",),
+    "unready": ("waiter", "capacity"),
+    "waiting": ("most",),
+    "withdraw": ("user",),
+}
