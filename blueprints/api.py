@@ -15,10 +15,10 @@ FRESH = 5
 
 def blueprint(extension: Extension) -> Blueprint:
     """`GET /v1/status` and `GET /v1/welcome`."""
-    doors = Door("csapp_api", __name__)
-    doors.after_request(shared(extension.server, "status", "welcome"))
+    door = Door("csapp_api", __name__)
+    door.after_request(shared(extension.server, "status", "welcome"))
 
-    @doors.get("/v1/status")
+    @door.get("/v1/status")
     def status() -> Response:
         """How busy the desk is. No personal data."""
         figures = extension.server.figures()
@@ -31,7 +31,7 @@ def blueprint(extension: Extension) -> Blueprint:
             connections=extension.server.bounds.connections.total,
         )
 
-    @doors.get("/v1/welcome")
+    @door.get("/v1/welcome")
     def welcome() -> Response:
         """What a visitor is shown before it asks: waiters by the names that visitors see."""
         server = extension.server
@@ -46,4 +46,4 @@ def blueprint(extension: Extension) -> Blueprint:
         response.cache_control.public, response.cache_control.max_age = True, FRESH
         return response
 
-    return doors
+    return door

@@ -33,75 +33,77 @@ def blueprint(extension: Extension) -> Blueprint:
     """`/v1/canned` and what is below it."""
     queries = StoreQueries(extension, CANNED)
     max_text = extension.server.settings.max_text
-    doors = Door("csapp_canned", __name__)
+    door = Door("csapp_canned", __name__)
 
     def ask(work: Callable[[CannedReplies, Identity], T]) -> T:
-        def at(store: SQLStore, who: Identity) -> T:
-            return work(CannedReplies(store, max_text), who)
+        def at(store: SQLStore, waiter: Identity) -> T:
+            return work(CannedReplies(store, max_text), waiter)
 
         try:
             return queries.ask(request, at)
         except CannedError as error:
             raise _refusal(error) from None
 
-    @doors.get("/v1/canned")
+    @door.get("/v1/canned")
     def canned() -> Response:
         """The replies that the waiter may use: its own, and the shared ones."""
-        found = ask(lambda replies, who: replies.all(who.subject))
+        found = ask(lambda replies, waiter: replies.all(waiter.subject))
         return _fresh(jsonify(replies=[_shown(one) for one in found]))
 
-    @doors.post("/v1/canned")
+    @door.post("/v1/canned")
     def add_canned() -> Response:
         """Add a reply."""
         said = _read_reply(queries, request)
-        made = ask(lambda replies, who: replies.add(who.subject, name=who.name, **said))
+        made = ask(lambda replies, waiter: replies.add(waiter.subject, name=waiter.name, **said))
         response = jsonify(_shown(made))
         response.status_code = 201
         return response
 
-    @doors.put("/v1/canned/<number>")
+    @door.put("/v1/canned/<number>")
     def change_canned(number: str) -> Response:
         """Change a reply."""
         said, n = _read_reply(queries, request), _number(number)
         return jsonify(
-            _shown(ask(lambda here, who: here.change(who.subject, n, name=who.name, **said)))
+            _shown(
+                ask(lambda here, waiter: here.change(waiter.subject, n, name=waiter.name, **said))
+            )
         )
 
-    @doors.delete("/v1/canned/<number>")
+    @door.delete("/v1/canned/<number>")
     def remove_canned(number: str) -> Response:
         """Remove a reply."""
         n = _number(number)
-        ask(lambda replies, who: replies.remove(who.subject, n, name=who.name))
+        ask(lambda replies, waiter: replies.remove(waiter.subject, n, name=waiter.name))
         return Response(status=204)
 
-    _add_past(doors, queries, ask)
-    return doors
+    _add_past(door, queries, ask)
+    return door
 
 
-def _add_past(doors: Blueprint, queries: StoreQueries, ask: Callable[..., Any]) -> None:
+def _add_past(door: Blueprint, queries: StoreQueries, ask: Callable[..., Any]) -> None:
     """The addresses of former versions of shared replies."""
 
-    @doors.get("/v1/canned/<number>/versions")
+    @door.get("/v1/canned/<number>/versions")
     def canned_versions(number: str) -> Response:
         """The former versions of a reply."""
         n = _number(number)
-        found = ask(lambda replies, _who: replies.versions(n))
+        found = ask(lambda replies, _waiter: replies.versions(n))
         return _fresh(jsonify(versions=[_former(one) for one in found]))
 
-    @doors.get("/v1/canned/removed")
+    @door.get("/v1/canned/removed")
     def canned_removed() -> Response:
         """Shared replies that were removed, each in its last version."""
-        found = ask(lambda replies, _who: replies.removed())
+        found = ask(lambda replies, _waiter: replies.removed())
         return _fresh(jsonify(versions=[_former(one) for one in found]))
 
-    @doors.post("/v1/canned/restored")
+    @door.post("/v1/canned/restored")
     def restore_canned() -> Response:
         """Make a reply again what it was in a former version."""
         version = queries.read(request, '{"version": …}', MAX_BODY).get("version")
         if type(version) is not int:
             raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, "version: a number is required")
         n = version if 0 < version < 1 << 63 else NO_REPLY
-        reply = ask(lambda replies, who: replies.restore(who.subject, n, name=who.name))
+        reply = ask(lambda replies, waiter: replies.restore(waiter.subject, n, name=waiter.name))
         return jsonify(_shown(reply))
 
 
@@ -111,8 +113,8 @@ def _number(said: str) -> int:
     return NO_REPLY if n is None else n
 
 
-def _read_reply(queries: StoreQueries, asked: Request) -> dict[str, Any]:
-    body = queries.read(asked, EXPECTED, MAX_BODY)
+def _read_reply(queries: StoreQueries, incoming: Request) -> dict[str, Any]:
+    body = queries.read(incoming, EXPECTED, MAX_BODY)
     for field in ("shortcut", "text"):
         if not isinstance(body.get(field), str):
             raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, f"{field}: a string is required")

@@ -22,29 +22,29 @@ LIFETIME = 180 * 86_400  # s after the last sign-in
 NAMES = 8
 
 
-def known(asked: Request, tokens: Tokens, name: str) -> str:
-    """The id of the browser that sent *asked*, if *name* has signed in there; else `""`."""
-    browser, marks = tokens.read_browser(asked.cookies.get(COOKIE, ""))
+def known(incoming: Request, tokens: Tokens, name: str) -> str:
+    """The id of the browser that sent *incoming*, if *name* has signed in there; else `""`."""
+    browser, marks = tokens.read_browser(incoming.cookies.get(COOKIE, ""))
     return browser if tokens.mark(name) in marks else ""
 
 
 def remember(
-    response: Response, asked: Request, tokens: Tokens, name: str, *, prefix: str, hops: int
+    response: Response, incoming: Request, tokens: Tokens, name: str, *, prefix: str, hops: int
 ) -> None:
-    """Set the cookie of *response*: *name* has signed in at the browser that sent *asked*."""
-    browser, marks = tokens.read_browser(asked.cookies.get(COOKIE, ""))
+    """Set the cookie of *response*: *name* has signed in at the browser that sent *incoming*."""
+    browser, marks = tokens.read_browser(incoming.cookies.get(COOKIE, ""))
     mark = tokens.mark(name)
     marks = [mark, *(one for one in marks if one != mark)][:NAMES]
     response.set_cookie(
         COOKIE,
         tokens.sign_browser(browser or secrets.token_urlsafe(9), marks),
         max_age=LIFETIME,
-        path=f"{asked.script_root}{prefix}" or "/",
-        secure=_scheme(asked, hops) == "https",
+        path=f"{incoming.script_root}{prefix}" or "/",
+        secure=_scheme(incoming, hops) == "https",
         httponly=True,
         samesite="Strict",
     )
 
 
-def _scheme(asked: Request, hops: int) -> str:
-    return forwarded(asked.environ.get("HTTP_X_FORWARDED_PROTO"), hops) or asked.scheme
+def _scheme(incoming: Request, hops: int) -> str:
+    return forwarded(incoming.environ.get("HTTP_X_FORWARDED_PROTO"), hops) or incoming.scheme

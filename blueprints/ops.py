@@ -16,14 +16,14 @@ def blueprint(extension: Extension) -> Blueprint:
     """`GET /healthz`, `GET /readyz` and `GET /metrics`."""
     server = extension.server
     metrics = Metrics(server.meters, server.readings)
-    doors = Door("csapp_ops", __name__)
+    door = Door("csapp_ops", __name__)
 
-    @doors.get("/healthz")
+    @door.get("/healthz")
     def healthz() -> Response:
         """The process lives, and its event loop runs."""
         return jsonify(status="ok")
 
-    @doors.get("/readyz")
+    @door.get("/readyz")
     def readyz() -> tuple[Response, int]:
         """Whether visitors may be sent here, and if not, why."""
         if server.draining:
@@ -42,9 +42,9 @@ def blueprint(extension: Extension) -> Blueprint:
             return jsonify(status="unwell", reason=reason), 503
         return jsonify(status="ready"), 200
 
-    @doors.get("/metrics")
+    @door.get("/metrics")
     def exposition() -> Response:
         """Metrics for Prometheus. No personal data."""
         return Response(metrics.exposition(), content_type=metrics.content_type)
 
-    return doors
+    return door

@@ -38,9 +38,9 @@ class Renewals:
         self._server = server
         self._often = KeyedBuckets(*RENEWALS, time.monotonic)
 
-    def shown(self, asked: Request, role: TokenRole) -> Shown | None:
-        """The token of *role* that *asked* shows, if it may be renewed. Raises `StoreError`."""
-        token = token_of(asked)
+    def shown(self, incoming: Request, role: TokenRole) -> Shown | None:
+        """The token of *role* that *incoming* shows, if it may be renewed. Raises `StoreError`."""
+        token = token_of(incoming)
         if not token:
             return None
         server = self._server
@@ -63,12 +63,12 @@ def lifetime(settings: Settings) -> int:
     return min(settings.token_lifetime, settings.recheck or settings.token_lifetime)
 
 
-def identity(who: Identity, role: TokenRole, shown: Shown | None) -> Identity:
-    """*who*, whom the host names; in the login that is *shown* if it is of the same subject."""
-    sid = who.sid
-    if not sid and shown is not None and shown.identity.subject == who.subject:
+def in_login(named: Identity, role: TokenRole, shown: Shown | None) -> Identity:
+    """*named* by the host, in the login that is *shown* if that is of the same subject."""
+    sid = named.sid
+    if not sid and shown is not None and shown.identity.subject == named.subject:
         sid = shown.identity.sid
-    return Identity(who.subject, who.name, role, sid, who.avatar)
+    return Identity(named.subject, named.name, role, sid, named.avatar)
 
 
 def is_stranger(shown: Shown | None) -> bool:
@@ -85,6 +85,6 @@ def of_account(
     account = accounts.get(shown.identity.subject)
     if account is None or account.disabled:
         return None
-    who = account.identity(shown.identity.sid)
-    token = sign(who, shown.since)
-    return (token, who) if accounts.stands(account) else None
+    identity = account.identity(shown.identity.sid)
+    token = sign(identity, shown.since)
+    return (token, identity) if accounts.stands(account) else None

@@ -17,12 +17,12 @@ from . import request_limits
 MAX_DIGITS = 19  # of numbers in addresses: Python refuses to read thousands of them
 
 
-def json_object(asked: Request, expected: str, most: int) -> dict[str, Any]:
+def json_object(incoming: Request, expected: str, most: int) -> dict[str, Any]:
     """The body, an object of at most *most* bytes; *expected* is an example of it.
 
     Raises `HTTPRefusal`.
     """
-    data = request_limits.body(asked, most)
+    data = request_limits.body(incoming, most)
     try:
         body = msgspec.json.decode(data)
     except (msgspec.DecodeError, RecursionError, ValueError):
@@ -46,15 +46,15 @@ def whole(said: str) -> int | None:
     return n if n < 1 << 63 and str(n) == said else None
 
 
-def token_of(asked: Request) -> str:
+def token_of(incoming: Request) -> str:
     """The token of the Authorization header; empty without one."""
-    kind, _, token = asked.headers.get("Authorization", "").partition(" ")
+    kind, _, token = incoming.headers.get("Authorization", "").partition(" ")
     return token.strip() if kind.lower() == "bearer" else ""
 
 
-def bearer(asked: Request, inspect: Callable[[str], Shown]) -> Shown:
-    """The token that *asked* shows, as *inspect* judges it. Raises `HTTPRefusal`."""
-    token = token_of(asked)
+def bearer(incoming: Request, inspect: Callable[[str], Shown]) -> Shown:
+    """The token that *incoming* shows, as *inspect* judges it. Raises `HTTPRefusal`."""
+    token = token_of(incoming)
     try:
         if not token:
             raise TokenError(ErrorCode.UNAUTHENTICATED, "Authorization: Bearer TOKEN is needed")
@@ -64,9 +64,9 @@ def bearer(asked: Request, inspect: Callable[[str], Shown]) -> Shown:
         raise HTTPRefusal(401, error.code, what, {"WWW-Authenticate": "Bearer"}) from None
 
 
-def waiter(asked: Request, server: ChatServer) -> Shown:
-    """The waiter's token that *asked* shows. Raises `HTTPRefusal`, and `Unavailable`."""
-    shown = bearer(asked, lambda token: server.tokens.inspect(token, TokenRole.WAITER))
+def waiter(incoming: Request, server: ChatServer) -> Shown:
+    """The waiter's token that *incoming* shows. Raises `HTTPRefusal`, and `Unavailable`."""
+    shown = bearer(incoming, lambda token: server.tokens.inspect(token, TokenRole.WAITER))
     if server.house.revocations.is_revoked(shown.identity, shown.signed):
         what = "this login was signed out"
         raise HTTPRefusal(401, ErrorCode.INVALID_TOKEN, what, {"WWW-Authenticate": "Bearer"})

@@ -50,11 +50,11 @@ class OpenRequest:
 
     # ---- its body ------------------------------------------------------
 
-    def body(self, asked: Request) -> bytes:
+    def body(self, incoming: Request) -> bytes:
         """The whole body. Raises `HTTPRefusal` if it comes too late or cannot be read."""
         timer = self._server.wheel.after(BODY_TIME, self._cut_body)
         try:
-            data = _read(asked)
+            data = _read(incoming)
         except HTTPRefusal:
             if not self._is_late:
                 raise
@@ -137,18 +137,18 @@ def attach(door: Blueprint, server: ChatServer) -> None:
             open_request.end()
 
 
-def body(asked: Request, most: int) -> bytes:
+def body(incoming: Request, most: int) -> bytes:
     """The body of at most *most* bytes. Raises `HTTPRefusal`."""
-    asked.max_content_length = most
-    open_request: OpenRequest | None = asked.environ.get(OPEN)
-    return open_request.body(asked) if open_request is not None else _read(asked)
+    incoming.max_content_length = most
+    open_request: OpenRequest | None = incoming.environ.get(OPEN)
+    return open_request.body(incoming) if open_request is not None else _read(incoming)
 
 
-def _read(asked: Request) -> bytes:
+def _read(incoming: Request) -> bytes:
     try:
-        return asked.get_data()
+        return incoming.get_data()
     except RequestEntityTooLarge:
-        what = f"the body: at most {asked.max_content_length} bytes"
+        what = f"the body: at most {incoming.max_content_length} bytes"
         raise HTTPRefusal(413, ErrorCode.TOO_LARGE, what) from None
     except Exception:  # each web server has errors of its own; none is csapp's fault
         what = "the body: it cannot be read"

@@ -26,16 +26,16 @@ HITS = 30  # in one answer
 def blueprint(extension: Extension) -> Blueprint:
     """`GET /v1/search`."""
     queries = StoreQueries(extension, SEARCHES)
-    doors = Door("csapp_search", __name__)
+    door = Door("csapp_search", __name__)
 
-    @doors.get("/v1/search")
+    @door.get("/v1/search")
     def find() -> Response:
         """Entries that hold every word of `q`, or a word that begins with it; newest first."""
         words, before = _words(request.args.get("q", "")), _before(request.args.get("before"))
 
-        def work(store: SQLStore, who: Identity) -> dict[str, Any]:
+        def work(store: SQLStore, waiter: Identity) -> dict[str, Any]:
             found = search(
-                store, words, readable_by=who.subject, before=before, limit=HITS, beginnings=True
+                store, words, readable_by=waiter.subject, before=before, limit=HITS, beginnings=True
             )
             seen = visitors(store, {hit.chat for hit in found.hits})
             hits = [_shown(hit, seen[hit.chat]) for hit in found.hits if hit.chat in seen]
@@ -45,7 +45,7 @@ def blueprint(extension: Extension) -> Blueprint:
         response.cache_control.no_store = True
         return response
 
-    return doors
+    return door
 
 
 def _words(query: str) -> str:

@@ -66,13 +66,13 @@ class SignIn:
         self._known: Accounts | None = None
         self._strangers = KeyedBuckets(*bounds.SIGN_INS, time.monotonic)
 
-    def check(self, asked: Request) -> tuple[str, Identity]:
-        """A token for the waiter whose name and password are in *asked*.
+    def check(self, incoming: Request) -> tuple[str, Identity]:
+        """A token for the waiter whose name and password are in *incoming*.
 
         Raises `HTTPRefusal`, and `StoreError` while the accounts cannot be read.
         """
-        name, password = _credentials(asked)
-        attempt = self._admit(asked, name)
+        name, password = _credentials(incoming)
+        attempt = self._admit(incoming, name)
         signed = self._in_turn(attempt.known, self._sign_in, attempt, password)
         if not isinstance(signed, tuple):
             _log(Event.SIGN_IN_FAILED, signed, attempt.address)
@@ -80,16 +80,16 @@ class SignIn:
         _log(Event.SIGN_IN, name, attempt.address)
         return signed
 
-    def change(self, asked: Request, shown: Shown) -> tuple[str, Identity]:
+    def change(self, incoming: Request, shown: Shown) -> tuple[str, Identity]:
         """Change the password of the waiter who has *shown* a token.
 
-        The body of *asked* has the current password and the new one. All logins of the account
+        The body of *incoming* has the current password and the new one. All logins of the account
         end but this one, which gets another token. Raises `HTTPRefusal`, also for a wrong
         current or an unfit new password.
         """
-        current, new = _fields(asked, "current", "new")
+        current, new = _fields(incoming, "current", "new")
         name = shown.identity.subject
-        attempt = self._admit(asked, name, of_token=True)
+        attempt = self._admit(incoming, name, of_token=True)
         try:
             signed = self._in_turn(True, self._change, attempt, shown.identity.sid, current, new)
         except AccountError as error:
@@ -125,13 +125,15 @@ class SignIn:
 
     # ---- how often -----------------------------------------------------
 
-    def _admit(self, asked: Request, name: str, *, of_token: bool = False) -> _Attempt:
+    def _admit(self, incoming: Request, name: str, *, of_token: bool = False) -> _Attempt:
         """Count one more attempt at *name*. Raises `HTTPRefusal` where there were too many."""
         if not self._extension.has_store:
             raise HTTPRefusal(503, ErrorCode.UNAVAILABLE, NO_DATABASE)
         server = self._extension.server
-        address = client_address(asked.environ, server.settings.trusted_proxies)
-        here = f"token of {name}" if of_token else known_browsers.known(asked, server.tokens, name)
+        address = client_address(incoming.environ, server.settings.trusted_proxies)
+        here = (
+            f"token of {name}" if of_token else known_browsers.known(incoming, server.tokens, name)
+        )
         with self._counting:
             attempt: _Attempt | None = server.house.runtime.blocking(
                 self._count, name, address, here
@@ -222,17 +224,17 @@ def _log(event: Event, name: str, address: str, why: str = "") -> None:
     security.record(event, subject=name, role=TokenRole.WAITER, address=address, reason=why)
 
 
-def _credentials(asked: Request) -> tuple[str, str]:
+def _credentials(incoming: Request) -> tuple[str, str]:
     """Name (folded) and password of the body. Raises `HTTPRefusal`, which names the field."""
-    name, password = _fields(asked, "name", "password")
+    name, password = _fields(incoming, "name", "password")
     try:
         return folded(name), password
     except AccountError as error:
         raise HTTPRefusal(400, ErrorCode.INVALID_MESSAGE, str(error)) from None
 
 
-def _fields(asked: Request, first: str, second: str) -> tuple[str, str]:
-    body = json_object(asked, f'{{"{first}": …, "{second}": …}}', MAX_BODY)
+def _fields(incoming: Request, first: str, second: str) -> tuple[str, str]:
+    body = json_object(incoming, f'{{"{first}": …, "{second}": …}}', MAX_BODY)
     for field in (first, second):
         if not isinstance(body.get(field), str) or not body[field]:
             what = f"{field}: a string is required"

@@ -149,18 +149,18 @@ def _forget_request(environ: Environ) -> None:
 def blueprint(extension: Extension) -> Blueprint:
     """`/v1/ws/user/connect` and `/v1/ws/waiter/connect`."""
     server = extension.server
-    doors = Door("csapp_sockets", __name__)
+    door = Door("csapp_sockets", __name__)
     sock = ChatSock(server.check_web_server, lambda environ: _check(environ, server), server.accept)
 
-    @sock.route("/v1/ws/user/connect", doors)
+    @sock.route("/v1/ws/user/connect", door)
     def user_connect(connection: Connection) -> None:
         server.serve(connection, Role.USER)
 
-    @sock.route("/v1/ws/waiter/connect", doors)
+    @sock.route("/v1/ws/waiter/connect", door)
     def waiter_connect(connection: Connection) -> None:
         server.serve(connection, Role.WAITER)
 
-    return doors
+    return door
 
 
 def _check(environ: Environ, server: ChatServer) -> None:

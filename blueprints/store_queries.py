@@ -35,7 +35,7 @@ class StoreQueries:
         self._turns = threading.BoundedSemaphore(AT_WORK)
         self._room = WaitingRoom(WAITING, "too many waiters ask at once; try again in a moment")
 
-    def ask(self, asked: Request, work: Callable[[SQLStore, Identity], T]) -> T:
+    def ask(self, incoming: Request, work: Callable[[SQLStore, Identity], T]) -> T:
         """What `work(store, identity of the waiter)` returns. Runs it in a native thread.
 
         Raises `HTTPRefusal`, and `StoreError` while the database is down.
@@ -43,19 +43,19 @@ class StoreQueries:
         if not self._extension.has_store:
             what = "this server keeps nothing: CSAPP_DATABASE_URL is off"
             raise HTTPRefusal(404, ErrorCode.UNAVAILABLE, what)
-        who = waiter(asked, self._extension.server).identity
-        if not self._asked.take(who.subject):
+        identity = waiter(incoming, self._extension.server).identity
+        if not self._asked.take(identity.subject):
             what = "too many questions in too short a time; try again in a moment"
             raise HTTPRefusal.too_many(what, self._pause)
-        return self._in_turn(work, who)
+        return self._in_turn(work, identity)
 
-    def read(self, asked: Request, expected: str, most: int) -> dict[str, Any]:
+    def read(self, incoming: Request, expected: str, most: int) -> dict[str, Any]:
         """The body (`json_object`) of a request that a waiter sent. Raises `HTTPRefusal`."""
-        waiter(asked, self._extension.server)
-        return json_object(asked, expected, most)
+        waiter(incoming, self._extension.server)
+        return json_object(incoming, expected, most)
 
-    def _in_turn(self, work: Callable[[SQLStore, Identity], T], who: Identity) -> T:
+    def _in_turn(self, work: Callable[[SQLStore, Identity], T], identity: Identity) -> T:
         with self._room.place(), self._turns:
             server = self._extension.server
-            answer: T = server.house.runtime.blocking(work, server.store, who)
+            answer: T = server.house.runtime.blocking(work, server.store, identity)
             return answer

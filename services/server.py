@@ -19,14 +19,12 @@ from . import runtime as runtimes
 from . import webserver
 from .bounds import Bounds
 from .clock import Clock
+from .database import open_to_serve, sweep_daily
 from .desk.memory import MemoryDesk
 from .desk.port import DeskUnavailable, Figures, Role
 from .errors import Unavailable
-from .history import care
 from .history.indexer import LOOK as INDEX_LOOK
 from .history.indexer import Indexer
-from .history.opening import own_store, prepare
-from .history.port import InUse, StoreError
 from .history.serving import BEAT
 from .history.sql import SQLStore
 from .history.writer import Writer
@@ -69,19 +67,10 @@ def _shut_stores() -> None:
         server.shut_store()
 
 
-#: s between two sweeps, and before the first
-DAY = 86_400.0
-FIRST_SWEEP = 60.0
-
 TICKS_A_SECOND = round(1 / TICK)
 
 #: s between two looks at how long the queue of a shared desk is
 LOOK = 1.0
-
-#: s that a new process waits for a database that an old one is about to release:
-#: gunicorn's graceful_timeout, after which there is no old one
-HAND_OVER = 30.0
-HAND_OVER_LOOK = 0.05
 
 #: s over which clients spread their return after a restart
 RETURN_SPREAD = 5.0
@@ -169,7 +158,8 @@ class ChatServer:
         self.loops = Loops(runtime)
         wheel = Wheel(runtime, self.loops)
         if self.store is None:  # an earlier attempt may have opened it, and failed later
-            self.store = self._open_store(runtime)
+            self.store = open_to_serve(settings, runtime)
+            self._opened_by = os.getpid() if self.store is not None else 0
         store = self.store
         if store is not None and self._writer is None:
             self.clock.heed(runtime.blocking(store.last_key))
@@ -202,7 +192,7 @@ class ChatServer:
             self._others.turn()
             self.loops.every(BEAT, "the look at other servers", self._others.turn)
         if store is not None and settings.retention_days:
-            self._sweep_daily(store, runtime, wheel)
+            sweep_daily(store, settings.retention_days, runtime, wheel)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
         self.welcome = Welcome(settings, switchboard.desk, store, runtime, wheel, self.clock)
@@ -294,20 +284,6 @@ class ChatServer:
         wheel.loops.every(LOOK, "the look at the queue", look)
         return switchboard
 
-    def _sweep_daily(self, store: SQLStore, runtime: runtimes.Runtime, wheel: Wheel) -> None:
-        """Delete old conversations (`CSAPP_RETENTION_DAYS`), after a minute and then once a day."""
-
-        def sweep() -> None:
-            now = int(time.time() * 1000)
-            try:
-                removed = runtime.blocking(care.daily, store, self.settings.retention_days, now)
-                log.info("swept what is too old: %s", removed)
-            except StoreError as error:
-                log.warning("what is too old could not be swept: %s", error)
-
-        loop = wheel.loops.every(DAY, "the daily sweep", sweep)
-        wheel.after(FIRST_SWEEP, lambda: runtime.spawn(loop.once))
-
     def sign_out(self, news: Sequence[News]) -> None:
         """Close the connections of this process whose login or subject *news* revokes."""
         logins = {sid for sid, _, _ in news if sid}
@@ -320,37 +296,6 @@ class ChatServer:
                 continue
             if who.sid in logins or subjects.get(who.subject, -1) >= session.signed:
                 connection.close(CloseCode.UNAUTHENTICATED, "signed out")
-
-    def _open_store(self, runtime: runtimes.Runtime) -> SQLStore | None:
-        if self.settings.database_url == "off":
-            return None
-        store = own_store(self.settings)
-        try:
-            runtime.blocking(store.refuse_foreign)
-            self._hold(store, runtime)
-            runtime.blocking(prepare, store, self.settings)
-        except BaseException:
-            store.let_go()
-            store.close()
-            raise
-        self._opened_by = os.getpid()
-        return store
-
-    def _hold(self, store: SQLStore, runtime: runtimes.Runtime) -> None:
-        """Become the one process that serves *store*. Raises `InUse`.
-
-        Waits while the process that has it is about to release it (SIGHUP), also if a new
-        worker of that server goes first (`history/lock.py`).
-        """
-        end = runtime.now() + HAND_OVER
-        while True:
-            try:
-                store.hold(shared=self.settings.redis_url is not None)
-                return
-            except InUse:
-                if not store.holder_leaves or runtime.now() >= end:
-                    raise
-            runtime.sleep(HAND_OVER_LOOK)
 
     @property
     def started(self) -> bool:

@@ -324,7 +324,7 @@ class Settings:
     #: what this application is called: tokens and databases of others are refused;
     #: none: the Flask application's name
     audience: str = _setting(_audience, "")
-    #: where the blueprints hang
+    #: the path at which the blueprints are registered
     url_prefix: str = _setting(_url_prefix, "")
 
     #: no setting: the folder of the generated secret; a command that needs none may have none

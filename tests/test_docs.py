@@ -208,6 +208,19 @@ def test_the_readme_says_the_same_in_every_language(other: Path):
         assert all(one in page.read_text().split("\n## ")[0] for one in others)
 
 
+def test_every_file_that_the_architecture_names_is_there():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`([\w./-]+\.(?:py|lua|js|css|json|html))`", text)) - {
+        "blueprints/cli/NAME.py"
+    }
+    folders = ("blueprints", "services", "testkit", "tests", "examples", "bench", "setup")
+    there = [path for folder in folders for path in (ROOT / folder).rglob("*")]
+    there += ROOT.iterdir()
+    files = {f"/{path.relative_to(ROOT).as_posix()}" for path in there}
+    missing = {name for name in named if not any(file.endswith(f"/{name}") for file in files)}
+    assert not missing
+
+
 def test_every_trap_named_in_the_architecture_has_its_test():
     text = (ROOT / "docs" / "architecture.md").read_text().split("## Traps of the stack")[1]
     numbers = set(re.findall(r"^(\d+)\. ", text, re.MULTILINE))

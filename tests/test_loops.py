@@ -133,7 +133,7 @@ def test_a_log_that_fails_does_not_end_a_loop():
 #: what may be spawned without a `Loop`: it ends by itself, or says itself that it is unwell
 SHORT = {
     ("services/loops.py", "self._run"),
-    ("services/server.py", "loop.once"),
+    ("services/database.py", "loop.once"),
     ("services/shared/switchboard.py", "self.catch_up"),
     ("services/shared/handover.py", "self._find"),
     ("services/shared/order.py", "self._mend"),

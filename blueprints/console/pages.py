@@ -12,16 +12,16 @@ from ..pages import one_address, page, secured_where_reached
 
 def blueprint(extension: Extension) -> Blueprint:
     """`GET /waiter`."""
-    doors = Door(
+    door = Door(
         "csapp_console",
         __name__,
         template_folder="templates",
         static_folder="static",
         static_url_path="/csapp-static/console",
     )
-    doors.after_request(secured_where_reached)
+    door.after_request(secured_where_reached)
 
-    @doors.get("/waiter", strict_slashes=False)
+    @door.get("/waiter", strict_slashes=False)
     @one_address
     def waiter() -> Response:
         """The console: my chats, the line, a conversation, who this is."""
@@ -33,4 +33,4 @@ def blueprint(extension: Extension) -> Blueprint:
             capacity=extension.server.settings.max_users_per_waiter,
         )
 
-    return doors
+    return door

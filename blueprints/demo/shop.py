@@ -65,29 +65,29 @@ PIECES = (
 
 
 def blueprint() -> Blueprint:
-    """`GET /` and `GET /pieces/NAME`; to be hung in before the chat, whose page `/` it replaces."""
-    doors = Blueprint(
+    """`GET /` and `GET /pieces/NAME`; registered before the chat, whose page `/` it replaces."""
+    door = Blueprint(
         "csapp_demo",
         __name__,
         template_folder="templates",
         static_folder="static",
         static_url_path="/demo-static",
     )
-    doors.after_request(secured)
+    door.after_request(secured)
     pieces = {piece.slug: piece for piece in PIECES}
     shown = os.environ.get(SHOWN, "").split()
     waiters = [waiter for waiter in WAITERS if waiter.name in shown]
 
-    @doors.context_processor
+    @door.context_processor
     def behind_the_counter() -> dict[str, list[Waiter]]:
         return {"waiters": waiters}
 
-    @doors.get("/")
+    @door.get("/")
     def shop() -> str:
         """All pieces."""
         return render_template("csapp/demo/shop.html", pieces=PIECES)
 
-    @doors.get("/pieces/<slug>")
+    @door.get("/pieces/<slug>")
     def piece(slug: str) -> str:
         """One piece."""
         if slug not in pieces:
@@ -95,4 +95,4 @@ def blueprint() -> Blueprint:
         others = [one for one in PIECES if one.slug != slug][:3]
         return render_template("csapp/demo/piece.html", piece=pieces[slug], others=others)
 
-    return doors
+    return door

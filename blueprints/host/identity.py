@@ -24,12 +24,12 @@ log = logging.getLogger("csapp")
 _say = Seldom(log)
 
 
-def ask_host(callback: Callable[[Request], Who] | None, asked: Request) -> Identity | None:
-    """Whom *callback* names for *asked*; None: nobody. Raises `HTTPRefusal` if it fails."""
+def ask_host(callback: Callable[[Request], Who] | None, incoming: Request) -> Identity | None:
+    """Whom *callback* names for *incoming*; None: nobody. Raises `HTTPRefusal` if it fails."""
     if callback is None:
         return None
     try:
-        who = current_app.ensure_sync(callback)(asked)
+        who = current_app.ensure_sync(callback)(incoming)
     except HTTPException:
         raise  # the host refuses the request itself
     except NoIdentity as error:

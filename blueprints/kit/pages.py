@@ -16,12 +16,12 @@ STATIC = Path(__file__).parent / "static"
 
 def blueprint(extension: Extension) -> Blueprint:
     """`GET /csapp-static/kit/…`."""
-    doors = Door("csapp_kit", __name__)
-    doors.after_request(secured_where_reached)
+    door = Door("csapp_kit", __name__)
+    door.after_request(secured_where_reached)
 
-    @doors.get("/csapp-static/kit/<path:filename>")
+    @door.get("/csapp-static/kit/<path:filename>")
     def static(filename: str) -> Response:
         """One module."""
         return send(STATIC, filename)
 
-    return doors
+    return door

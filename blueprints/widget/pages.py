@@ -30,9 +30,9 @@ def _catalogue(language: str) -> dict[str, Any] | None:
     return dict(json.loads(path.read_bytes())) if path.is_file() else None
 
 
-def _spoken(asked: Request) -> tuple[str, dict[str, Any]]:
+def _spoken(incoming: Request) -> tuple[str, dict[str, Any]]:
     """The language tag that the browser likes best and we speak, and the texts in it."""
-    for said, quality in asked.accept_languages:
+    for said, quality in incoming.accept_languages:
         tag = _TAG.fullmatch(said)
         if quality > 0 and tag and (texts := _catalogue(tag[1].lower())):
             return said, texts
@@ -41,22 +41,22 @@ def _spoken(asked: Request) -> tuple[str, dict[str, Any]]:
 
 def blueprint(extension: Extension) -> Blueprint:
     """`GET /widget.js`, `/`, `/v1/visitor/me`, and `csapp_widget()` in all the templates."""
-    doors = Door("csapp_widget", __name__, template_folder="templates")
-    doors.after_request(secured_where_reached)
-    doors.after_request(shared(extension.server, "visitor_me"))
-    doors.add_app_template_global(tag(extension), "csapp_widget")
+    door = Door("csapp_widget", __name__, template_folder="templates")
+    door.after_request(secured_where_reached)
+    door.after_request(shared(extension.server, "visitor_me"))
+    door.add_app_template_global(tag(extension), "csapp_widget")
 
-    @doors.get("/widget.js")
+    @door.get("/widget.js")
     def script() -> Response:
         """The launcher."""
         return send(STATIC, "widget.js")
 
-    @doors.get("/csapp-static/widget/<path:filename>")
+    @door.get("/csapp-static/widget/<path:filename>")
     def static(filename: str) -> Response:
         """What the launcher loads, and what belongs to the pages."""
         return send(STATIC, filename)
 
-    @doors.get("/v1/visitor/me")
+    @door.get("/v1/visitor/me")
     def visitor_me() -> Response:
         """`visitor`: what `csapp_widget()` writes for this visitor now; null where it writes none.
 
@@ -67,7 +67,7 @@ def blueprint(extension: Extension) -> Blueprint:
         response.cache_control.no_store = True
         return response
 
-    @doors.get("/")
+    @door.get("/")
     @one_address
     def visitor() -> Response:
         """A page with the widget on it, in the visitor's language as far as we speak it."""
@@ -76,4 +76,4 @@ def blueprint(extension: Extension) -> Blueprint:
         answer.vary.add("Accept-Language")
         return answer
 
-    return doors
+    return door

@@ -1,4 +1,4 @@
-"""The application that the chat hangs in: what it does to all requests."""
+"""The application that has the chat: what it does to all requests."""
 
 from __future__ import annotations
 
