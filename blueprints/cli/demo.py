@@ -23,7 +23,7 @@ from .group import chat
 #: one address may have 100 connections, and the demo's own windows come from it as well
 MOST_VISITORS = 80
 
-#: settings that say where others keep theirs, and sign
+#: settings of another application: its stores, its secret, its name
 NOT_OURS = ("CSAPP_DATABASE_URL", "CSAPP_REDIS_URL", "CSAPP_SECRET_KEY", "CSAPP_AUDIENCE")
 
 LIFETIME = 30 * 86_400  # s: of the simulated visitors' tokens; a demo may be left running
@@ -57,9 +57,9 @@ def demo(port: int, visitors: int) -> None:
 
 
 def _own() -> Extension:
-    """The demo's own: passwords that everybody knows, and visitors who are made up, belong to it.
+    """The demo's chat. It ignores the databases and secrets that the environment names.
 
-    Whatever this process was told of other databases is forgotten.
+    Passwords that everybody knows and simulated visitors belong into no other database.
     """
     from ..app import create_demo  # which registers this command
 
@@ -73,7 +73,7 @@ def _own() -> Extension:
 
 
 def _tell_logins(extension: Extension, console: str) -> list[str]:
-    """Say how waiters sign in; the names of those whose passwords the shop may show."""
+    """Print how waiters sign in. Returns the names whose passwords the shop may show."""
     click.echo(f"Waiters   {console}")
     good = []
     store = extension.store()
@@ -89,7 +89,7 @@ def _tell_logins(extension: Extension, console: str) -> list[str]:
 
 
 def _made(here: Accounts) -> Iterator[tuple[Waiter, bool]]:
-    """Each of the demo's waiters, made if it is missing, and whether its password is good."""
+    """Each of the demo's waiters, with an account, and whether its public password is right."""
     for waiter in WAITERS:
         if here.get(waiter.name) is None:
             here.add(waiter.name, waiter.password, waiter.display_name)
@@ -99,8 +99,8 @@ def _made(here: Accounts) -> Iterator[tuple[Waiter, bool]]:
 def _let_in(count: int, extension: Extension, chat_address: str, shop: str) -> None:
     """Start the visitors in a process of their own.
 
-    What becomes of this process is their server: it keeps the writing end of a
-    pipe, and when it is gone, however it went, they see the end of the pipe.
+    This process becomes their server and keeps the writing end of a pipe. However it ends,
+    the visitors then read the end of the pipe, and end, too.
     """
     reading, writing = os.pipe()
     command = [

@@ -110,7 +110,7 @@ def _write_out(pieces: Iterable[str]) -> None:
         _write(sys.stdout.buffer.write, pieces)
         sys.stdout.buffer.flush()
     except BrokenPipeError:
-        raise  # whoever read has read enough: click ends without a word
+        raise  # the reader has closed the pipe: click ends without a message
     except OSError as error:
         raise click.ClickException(f"standard output: {error.strerror}") from None
 

@@ -128,7 +128,7 @@ def enable(name: str) -> None:
 def password(name: str, from_stdin: bool, generate: bool) -> None:
     """Give NAME another password, which is asked for, and sign it out everywhere."""
     here = _accounts()
-    if here.get(name) is None:  # before anybody thinks of a password
+    if here.get(name) is None:  # before the password is asked for
         raise AccountError(f"name: there is no account {name}")
     chosen = _password(from_stdin, generate)
     account = here.set_password(name, chosen)

@@ -1,4 +1,4 @@
-"""The waiters' console."""
+"""The page of the waiters' console."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def blueprint(extension: Extension) -> Blueprint:
     @door.get("/waiter", strict_slashes=False)
     @one_address
     def waiter() -> Response:
-        """The console: my chats, the line, a conversation, who this is."""
+        """The console."""
         return page(
             "csapp/waiter.html",
             locale=locale(current_app),

@@ -19,7 +19,7 @@ LAST = (
 
 
 class Topic(NamedTuple):
-    """One visitor's side of a chat: a question, and what they say to each answer."""
+    """A visitor's side of a conversation: a question, and a reply to each answer."""
 
     page: str
     question: str
@@ -103,14 +103,14 @@ TOPICS = (
     ),
 )
 
-#: once, to a waiter who is silent
+#: what a visitor asks once if the waiter is silent
 STILL_THERE = ("Hello?", "Are you still there?", "No hurry, I am just making sure you saw this.")
 
 
 def people(count: int) -> Iterator[Identity]:
-    """*count* different people at most; who comes again has been here before."""
+    """At most *count* different visitors; always the same, so that some have been here before."""
     for number in range(min(count, len(FIRST) * len(LAST))):
-        # The two lists go round together; each time they meet again, one is a step ahead.
+        # Both lists are walked in a circle. After each common round one of them goes a step ahead.
         step = number // lcm(len(FIRST), len(LAST))
         name = f"{FIRST[number % len(FIRST)]} {LAST[(number + step) % len(LAST)]}"
         yield Identity(f"demo-visitor-{number}", name)

@@ -1,11 +1,11 @@
 """Simulated visitors of the demo, a program of its own: `visitors CHAT SHOP COUNT`.
 
-They are clients like any other, over real WebSockets in version 2 of the
-protocol: they come one after the other, stand in line, ask, answer what the
-waiter says, lose the line now and then, go, and come back as somebody else.
+They are clients like any other, over real WebSockets in version 2 of the protocol: they come
+one after the other, wait in the queue, ask, answer the waiter, lose their connection now and
+then, leave, and come back under another name.
 
-Their tokens are read from the standard input, one a line, up to an empty
-line. When the input ends after that, their server is gone, and so are they.
+The program reads their tokens from the standard input, one a line, up to an empty line. When
+the input ends after that, the server is gone, and the program ends.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ except ModuleNotFoundError:  # websockets 12
     )
     from websockets.client import connect  # type: ignore[attr-defined, no-redef]
 
-#: newer ones ask the environment for a proxy; the demo is on this machine
+#: newer versions look for a proxy in the environment; the demo runs on this machine
 DIRECT: dict[str, Any] = (
     {"proxy": None} if "proxy" in signature(connect.__init__).parameters else {}
 )
 
 Frame = dict[str, Any]
-#: s, at least and at most
+#: seconds, from and to
 Span = tuple[float, float]
 
 ARRIVAL = (1.0, 60.0)  # until somebody comes for the first time
 AWAY = (15.0, 90.0)  # until somebody else comes
-WAIT = (180.0, 600.0)  # in line, before giving up
+WAIT = (180.0, 600.0)  # in the queue, before giving up
 READING = (1.5, 6.0)  # before an answer
 TYPING = (0.04, 0.09)  # for each character
 SILENCE = (45.0, 120.0)  # of the waiter, before asking whether it is there
@@ -59,11 +59,11 @@ OFFLINE = (2.0, 8.0)  # in a tunnel
 
 TUNNELS = 0.08  # of all answers are followed by one
 PROMPT = 30.0  # s: the server itself is quicker
-REQUEUED = 5.0  # s: whose waiter is lost is in line again by then
+REQUEUED = 5.0  # s: a visitor whose waiter left is in the queue again by then
 
 
 class _Over(Exception):
-    """There is nothing left to wait for."""
+    """The visitor has nothing to wait for any more."""
 
 
 class State(StrEnum):
@@ -74,10 +74,10 @@ class State(StrEnum):
     KNOWN = "known"
     QUEUED = "queued"
     SERVED = "served"
-    LEFT = "left"  # by the waiter: for good, unless it is in line again in a moment
+    LEFT = "left"  # by the waiter: for good, unless it is in the queue again in a moment
 
 
-#: the frame after which it is so
+#: frame type → the state that it brings
 STATES = {
     "initialize": State.GREETED,
     "auth_success": State.KNOWN,
@@ -108,104 +108,108 @@ class Visit:
     def __init__(
         self, chat: str, shop: str, token: str, topic: Topic, chance: Random, tempo: Tempo
     ) -> None:
-        self._door = f"{chat.replace('http', 'ws', 1)}/v1/ws/user/connect"
+        self._address = f"{chat.replace('http', 'ws', 1)}/v1/ws/user/connect"
         self._page = f"{shop}{topic.page}"
         self._token = token
         self._chance = chance
         self._tempo = tempo
-        self._lines = deque([topic.question, *topic.replies])
+        self._texts = deque([topic.question, *topic.replies])
         visit = secrets.token_hex(4)
         self._ids = (f"{visit}-{number}" for number in counting(1))
         self._state = State.NEW
         self._seen: dict[str, int] = {}  # conversation → its last `seq`
-        self._heard: Frame | None = None  # the waiter's last words that have no answer yet
+        self._unanswered: Frame | None = None  # the waiter's last words that have no answer yet
         self._asked = False
         self._nudged = False
 
     async def run(self) -> None:
-        """Until they leave. Raises `OSError` and `InvalidHandshake` where nobody opens."""
+        """Run until the visitor leaves. Raises `OSError` and `InvalidHandshake`: no connection."""
         while True:
             try:
                 async with connect(
-                    self._door, open_timeout=PROMPT, close_timeout=1, **DIRECT
-                ) as line:
+                    self._address, open_timeout=PROMPT, close_timeout=1, **DIRECT
+                ) as connection:
                     with suppress(_Over):
-                        await self._enter(line)
-                        await self._talk(line)
-                    return  # which closes with 1000: they leave on purpose
+                        await self._enter(connection)
+                        await self._talk(connection)
+                    return  # closes with 1000: the visitor leaves on purpose
             except ConnectionClosed as closed:
                 if (closed.rcvd.code if closed.rcvd else CloseCode.ABNORMAL) not in RECONNECT:
                     return
             await self._pause(OFFLINE)
 
-    async def _enter(self, line: ClientConnection) -> None:
+    async def _enter(self, connection: ClientConnection) -> None:
         self._state = State.NEW
-        await self._become(line, State.GREETED, PROMPT)
+        await self._become(connection, State.GREETED, PROMPT)
         auth: Frame = {"token": self._token, "version": 2}
         if self._seen:
             auth["resume"] = self._seen
-        await self._send(line, "auth", auth)
-        await self._become(line, State.KNOWN, PROMPT)
-        await self._send(line, "connect", {"page": self._page})
+        await self._send(connection, "auth", auth)
+        await self._become(connection, State.KNOWN, PROMPT)
+        await self._send(connection, "connect", {"page": self._page})
 
-    async def _talk(self, line: ClientConnection) -> None:
+    async def _talk(self, connection: ClientConnection) -> None:
         """Ask and answer until all is said. Raises `ConnectionClosed` in a tunnel."""
-        while self._lines:
-            await self._become(line, State.SERVED, self._longest(WAIT))
-            if not self._asked or await self._answered(line):
-                await self._say(line, self._lines[0])
-                self._lines.popleft()
+        while self._texts:
+            await self._become(connection, State.SERVED, self._longest(WAIT))
+            if not self._asked or await self._answered(connection):
+                await self._say(connection, self._texts[0])
+                self._texts.popleft()
                 self._asked = True
-                if self._lines and self._chance.random() < TUNNELS:
-                    line.transport.abort()
+                if self._texts and self._chance.random() < TUNNELS:
+                    connection.transport.abort()
             elif self._state is State.SERVED:
                 if self._nudged:
                     raise _Over
                 self._nudged = True
-                await self._say(line, self._chance.choice(STILL_THERE))
+                await self._say(connection, self._chance.choice(STILL_THERE))
         await self._pause(READING)
 
-    async def _answered(self, line: ClientConnection) -> bool:
+    async def _answered(self, connection: ClientConnection) -> bool:
         """Whether the waiter says something, before patience or the chat ends."""
         await self._until(
-            line, lambda: self._heard or self._state is not State.SERVED, self._longest(SILENCE)
+            connection,
+            lambda: self._unanswered or self._state is not State.SERVED,
+            self._longest(SILENCE),
         )
-        if not self._heard or self._state is not State.SERVED:
+        if not self._unanswered or self._state is not State.SERVED:
             return False
-        if "seq" in self._heard:  # not where nothing is kept
-            await self._send(line, "read", {"seq": self._heard["seq"]})
-        self._heard = None
+        if "seq" in self._unanswered:  # a server without a database sends none
+            await self._send(connection, "read", {"seq": self._unanswered["seq"]})
+        self._unanswered = None
         return True
 
-    async def _say(self, line: ClientConnection, text: str) -> None:
+    async def _say(self, connection: ClientConnection, text: str) -> None:
         await self._pause(READING)
-        await self._send(line, "typing", {"on": True})
+        await self._send(connection, "typing", {"on": True})
         await self._pause(TYPING, len(text))
-        await self._send(line, "message_text", {"message": text})
+        await self._send(connection, "message_text", {"message": text})
 
-    async def _send(self, line: ClientConnection, type_: str, payload: Frame | None = None) -> None:
+    async def _send(
+        self, connection: ClientConnection, type_: str, payload: Frame | None = None
+    ) -> None:
         frame: Frame = {"id": next(self._ids), "type": type_}
         if payload is not None:
             frame["payload"] = payload
-        await line.send(json.dumps(frame))
+        await connection.send(json.dumps(frame))
 
-    # ---- hearing -------------------------------------------------------
+    # ---- receiving -----------------------------------------------------
 
-    async def _become(self, line: ClientConnection, state: State, patience: float) -> None:
+    async def _become(self, connection: ClientConnection, state: State, patience: float) -> None:
         """Wait for *state*. Raises `_Over` when patience ends, or the chat."""
         while self._state is not state:
             moved = self._state
             longest = REQUEUED if moved is State.LEFT else patience
-            if not await self._until(line, lambda: self._state is not moved, longest):  # noqa: B023
+            if not await self._until(connection, lambda: self._state is not moved, longest):  # noqa: B023
                 raise _Over
 
     async def _until(
-        self, line: ClientConnection, condition: Callable[[], object], patience: float
+        self, connection: ClientConnection, condition: Callable[[], object], patience: float
     ) -> bool:
         try:
             async with asyncio.timeout(patience):
                 while not condition():
-                    self._take(json.loads(await line.recv()))
+                    self._take(json.loads(await connection.recv()))
         except TimeoutError:
             return False
         return True
@@ -213,11 +217,11 @@ class Visit:
     def _take(self, frame: Frame) -> None:
         self._state = STATES.get(frame["type"], self._state)
         if frame["type"] == "message_text" and frame["from"] != frame["to"]:
-            self._heard = frame  # and not what this visitor said before a tunnel
+            self._unanswered = frame  # not a text of this visitor, from before a tunnel
         if frame["type"] == "message_history":
             for item in frame["payload"]["messages"]:
                 if "client_id" not in item and item["from"] != frame["to"]:
-                    self._heard = item
+                    self._unanswered = item
                 self._seen[frame["payload"]["conversation"]] = item["seq"]
         if "seq" in frame:
             self._seen[frame["conversation"]] = frame["seq"]
@@ -232,7 +236,7 @@ class Visit:
 
 
 async def crowd(chat: str, shop: str, tokens: Sequence[str], count: int, tempo: Tempo) -> None:
-    """Keep *count* people coming and going, for ever. Nobody is there twice."""
+    """Let *count* visitors come and go, for ever. No token is used twice at the same time."""
     chance = Random()  # noqa: S311  # who asks what is no secret
     outside = list(tokens)
 
@@ -240,7 +244,7 @@ async def crowd(chat: str, shop: str, tokens: Sequence[str], count: int, tempo: 
         await asyncio.sleep(chance.uniform(*ARRIVAL) * tempo.pace)
         while True:
             token = outside.pop(chance.randrange(len(outside)))
-            with suppress(OSError, InvalidHandshake):  # closed just now
+            with suppress(OSError, InvalidHandshake):  # the server cannot be reached just now
                 await Visit(chat, shop, token, chance.choice(TOPICS), chance, tempo).run()
             outside.append(token)
             await asyncio.sleep(chance.uniform(*AWAY) * tempo.pace)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-#: environment variable: the names of those whose passwords are good, for the shop's pages
+#: environment variable: names of the waiters whose public passwords are still theirs
 SHOWN = "DEMO_WAITERS"
 
 
 class Waiter(NamedTuple):
-    """A ready-made login."""
+    """A ready-made account."""
 
     name: str
     display_name: str

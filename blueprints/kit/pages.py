@@ -1,4 +1,4 @@
-"""What the widget and the console share in the browser: modules, given out as `assets` says."""
+"""The modules that widget and console share in the browser, sent by `assets.send`."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def _catalogue(language: str) -> dict[str, Any] | None:
 
 
 def _spoken(incoming: Request) -> tuple[str, dict[str, Any]]:
-    """The language tag that the browser likes best and we speak, and the texts in it."""
+    """The language tag that the browser prefers among those with a catalogue, and its texts."""
     for said, quality in incoming.accept_languages:
         tag = _TAG.fullmatch(said)
         if quality > 0 and tag and (texts := _catalogue(tag[1].lower())):
@@ -53,14 +53,14 @@ def blueprint(extension: Extension) -> Blueprint:
 
     @door.get("/csapp-static/widget/<path:filename>")
     def static(filename: str) -> Response:
-        """What the launcher loads, and what belongs to the pages."""
+        """A file that the launcher or a page loads."""
         return send(STATIC, filename)
 
     @door.get("/v1/visitor/me")
     def visitor_me() -> Response:
         """`visitor`: what `csapp_widget()` writes for this visitor now; null where it writes none.
 
-        A page may have been kept by a cache since it was made for somebody else.
+        A cache may serve a page that was made for another visitor.
         """
         known = extension.callbacks.visitor is not None
         response = jsonify(visitor=mark(extension) if known else None)
@@ -70,7 +70,7 @@ def blueprint(extension: Extension) -> Blueprint:
     @door.get("/")
     @one_address
     def visitor() -> Response:
-        """A page with the widget on it, in the visitor's language as far as we speak it."""
+        """A page with the widget, in the visitor's language if there is a catalogue of it."""
         language, texts = _spoken(request)
         answer = page("csapp/visitor.html", language=language, texts=texts)
         answer.vary.add("Accept-Language")

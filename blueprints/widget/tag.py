@@ -32,7 +32,9 @@ def tag(extension: Extension) -> Callable[..., Markup]:
         if unknown := options.keys() - set(OPTIONS):
             raise TypeError(f"csapp_widget: there is no option {', '.join(sorted(unknown))}")
         if extension.callbacks.visitor is not None:
-            options["visitor"] = mark(extension)  # None: left out, and nothing is forgotten
+            options["visitor"] = mark(
+                extension
+            )  # None: left out; the browser then keeps what it has
         options.setdefault("locale", locale(current_app) or None)
         attributes = {
             "src": url_for("csapp_widget.script"),
@@ -50,16 +52,17 @@ def tag(extension: Extension) -> Callable[..., Markup]:
 
 
 def mark(extension: Extension) -> str | None:
-    """What tells the visitor of this request from the next at the same browser; not who it is.
+    """A mark of the visitor of this request, which does not tell who it is.
 
-    Empty for a stranger, None where the host cannot say. What a browser keeps of a chat
-    is for the visitor who had it.
+    By it the widget notices that another visitor uses the same browser, and forgets the
+    conversation of the one before. "" for a visitor whom the host does not know, None where
+    the host cannot say.
     """
     try:
-        who = ask_host(extension.callbacks.visitor, request)
-        return extension.server.tokens.mark(who.subject) if who else ""
+        named = ask_host(extension.callbacks.visitor, request)
+        return extension.server.tokens.mark(named.subject) if named else ""
     except (HTTPRefusal, HTTPException):
         return None
-    except NoSecret as error:  # the page is the host's, and is served without a chat
+    except NoSecret as error:  # the page is the host's: it is served, without a chat
         _say("secret", logging.ERROR, "no chat is possible: %s", error)
         return ""
