@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from testkit import LiveServer
 
@@ -260,6 +260,34 @@ def test_the_end_says_who_has_ended_the_chat_also_after_a_reload(
         expect(
             page.locator("csapp-widget .foot").get_by_text("You have ended this chat.")
         ).to_be_visible()
+
+
+def test_the_focus_waits_for_what_there_is_to_press_when_a_chat_has_ended(
+    shop: LiveServer, visit: Visit
+) -> None:
+    """It comes with what was said, a moment after the panel."""
+    page = ask(visit(f"{shop.url}/"), "Hello?")
+    with Waiter(shop) as ada:
+        ada.meets()
+        ada.reads()
+        expect(page.get_by_role("heading", name="Ada")).to_be_visible()
+        ada.ends()
+        expect(page.get_by_role("button", name="Start a new chat")).to_be_visible()
+    close_chat(page)
+    page.reload()
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:  # Playwright takes no method of a list
+        held.append(route)
+
+    page.route("**/log.js*", hold)
+    with page.expect_request("**/log.js*"):
+        open_chat(page)
+    expect(page.get_by_role("dialog")).to_be_focused()
+    expect(page.locator("csapp-widget dialog:modal")).to_have_count(0)
+    for route in held:
+        route.continue_()
+    expect(page.get_by_role("button", name="Start a new chat")).to_be_focused()
 
 
 def test_a_chat_can_be_saved_and_printed_whole(shop: LiveServer, visit: Visit) -> None:

@@ -34,9 +34,9 @@ export class Alerts {
 
   /** `{enabled, queued: {sound, notify}, chat: …, message: …}` */
   get settings() {
-    const kept = shared.get("alerts") ?? {};
-    const kinds = KINDS.map((kind) => [kind, { ...DEFAULT, ...kept[kind] }]);
-    return { enabled: kept.enabled ?? false, ...Object.fromEntries(kinds) };
+    const stored = shared.get("alerts") ?? {};
+    const kinds = KINDS.map((kind) => [kind, { ...DEFAULT, ...stored[kind] }]);
+    return { enabled: stored.enabled ?? false, ...Object.fromEntries(kinds) };
   }
 
   /** Set one switch: *what* is one of `WAYS`. */
@@ -71,7 +71,7 @@ export class Alerts {
   }
 
   /** *length* visitors are in the queue now. Only more than *before* is news. */
-  line(before, length) {
+  queued(before, length) {
     if (length > before) this.#call("queued", t("notify_queued"), t("in_line", { n: length }));
   }
 
@@ -95,7 +95,7 @@ export class Alerts {
   #notify(title, body, conversation) {
     let shown;
     try {
-      shown = new Notification(title, { body, tag: common(conversation ?? "line"), renotify: true });
+      shown = new Notification(title, { body, tag: common(conversation ?? "queue"), renotify: true });
     } catch {
       return; // phones have them from service workers only
     }

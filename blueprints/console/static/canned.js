@@ -6,7 +6,7 @@ export class Canned {
   #api;
   #changed;
 
-  /** *api* is a `Desktop`; null: this server keeps none. *changed()* shows them anew. */
+  /** *api* is a `Desktop`; null: this server has none. *changed()* shows them anew. */
   constructor(api, changed) {
     this.#api = api;
     this.#changed = changed;
@@ -19,7 +19,7 @@ export class Canned {
     this.#changed();
   }
 
-  /** Keep *reply*. Throws `ApiError`, as all that follow do. */
+  /** Store *reply*. Throws `ApiError`, as all that follow do. */
   save(reply) {
     return this.#then(this.#api.saveReply(reply));
   }

@@ -58,12 +58,12 @@ export class Desk {
   #others = new OtherTabs(common("desk"), (message) => this.#readElsewhere(message));
 
   /**
-   * *session* is signed in; *keeps*: this server has a history; *capacity*: what
+   * *session* is signed in; *hasHistory*: this server has one; *capacity*: what
    * it gives a waiter who asks for nothing else. *changed()* shows the desk
    * anew; *alerts* calls the waiter.
    */
-  constructor({ session, keeps, capacity, alerts, changed }) {
-    this.keeps = keeps;
+  constructor({ session, hasHistory, capacity, alerts, changed }) {
+    this.hasHistory = hasHistory;
     this.#alerts = alerts;
     this.#changed = changed;
     this.api = new Desktop(() => session.token);
@@ -78,9 +78,9 @@ export class Desk {
     });
     this.clock = new Clock(this.client);
     this.duty = new Duty(this.client, { usual: capacity, changed });
-    this.canned = new Canned(keeps ? this.api : null, changed);
+    this.canned = new Canned(hasHistory ? this.api : null, changed);
     this.archive = new Archive(this.client, changed);
-    this.queue = new Queue(this.client, { changed, more: (before, now) => alerts.line(before, now) });
+    this.queue = new Queue(this.client, { changed, more: (before, now) => alerts.queued(before, now) });
     this.#listen();
     this.client.start();
   }
@@ -223,7 +223,7 @@ export class Desk {
     const all = this.chats.map((chat) => chat.conversation);
     const at = all.indexOf(conversation);
     this.#mine.delete(conversation);
-    this.#keepMine();
+    this.#storeMine();
     this.client.setDraft("", conversation);
     if (this.selected === conversation) this.select(all[at + 1] ?? all[at - 1] ?? null);
   }
@@ -324,7 +324,7 @@ export class Desk {
     const { conversation, peer } = chat;
     if (!peer.uuid || this.#mine.has(conversation)) return;
     this.#mine.add(conversation);
-    this.#keepMine();
+    this.#storeMine();
     if (this.#known.includes(conversation) || chat.state === "ended") return;
     this.#known = [...this.#known, conversation].slice(-REMEMBERED);
     shared.set("known", this.#known);
@@ -348,7 +348,7 @@ export class Desk {
     if (this.fresh.delete(conversation)) tab.set("fresh", [...this.fresh]);
   }
 
-  #keepMine() {
+  #storeMine() {
     tab.set("mine", [...this.#mine]);
   }
 }

@@ -23,10 +23,10 @@ export const when = (date) => shown().when(date, now());
 export const brief = (date) => shown().brief(date, now());
 export const duration = (ms) => shown().duration(ms);
 
-/** How a visitor is called: by name, or so that two strangers can be told apart. */
+/** How a visitor is called: by name, or so that two without a name can be told apart. */
 export function visitorName({ name, sub = "" }) {
   if (name) return name;
-  const stranger = /^anonymous-(.+)$/.exec(sub);
-  if (!stranger) return sub || t("visitor");
-  return t("stranger", { mark: stranger[1].replace(/[^a-z0-9]/gi, "").slice(-4).toUpperCase() });
+  const anonymous = /^anonymous-(.+)$/.exec(sub);
+  if (!anonymous) return sub || t("visitor");
+  return t("stranger", { mark: anonymous[1].replace(/[^a-z0-9]/gi, "").slice(-4).toUpperCase() });
 }

@@ -14,7 +14,7 @@ import { begin, choose, onChosen, t } from "./words.js";
 const AGAIN = 2000; // ms until texts that did not come are asked for again
 
 const root = document.getElementById("console");
-const accounts = "accounts" in root.dataset; // the server keeps things: accounts, and a history
+const accounts = "accounts" in root.dataset; // the server has a database: accounts, and a history
 const icon = document.querySelector("link[rel=icon]").href;
 
 let desk = null;
@@ -41,7 +41,7 @@ function show() {
 /** Somebody is in, or out. */
 function signed() {
   if (session.state === "in" && !desk) {
-    desk = new Desk({ session, alerts, changed, keeps: accounts, capacity: Number(root.dataset.capacity) });
+    desk = new Desk({ session, alerts, changed, hasHistory: accounts, capacity: Number(root.dataset.capacity) });
     desk.client.on("status", shutOut);
     countBy(desk.clock.now);
     if (session.notice) desk.complain(session.notice);

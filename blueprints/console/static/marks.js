@@ -1,9 +1,9 @@
-/** Where the unread of each chat begins, or began when it was opened: the line "new" stands there. */
+/** Where the unread of each chat begins, or began when it was opened: the mark "new" stands there. */
 
 export class Marks {
   #begins = new Map(); // conversation → `seq`
 
-  /** The `seq` above which the line stands; undefined: there is none. */
+  /** The `seq` above which the mark stands; undefined: there is none. */
   of(conversation) {
     return this.#begins.get(conversation);
   }
@@ -14,7 +14,7 @@ export class Marks {
     this.#begins.set(conversation, firstUnread.seq);
   }
 
-  /** The line is not needed any more. */
+  /** The mark is not needed any more. */
   remove(conversation) {
     this.#begins.delete(conversation);
   }

@@ -32,7 +32,7 @@ export class Queue {
     this.#client = client;
     this.#more = more;
     this.#changed = changed;
-    client.on("line", (line) => this.#line(line));
+    client.on("line", (length) => this.#told(length));
   }
 
   stop() {
@@ -52,7 +52,7 @@ export class Queue {
   async begin() {
     try {
       const { queue_length: length, longest_wait: longest } = await ask("GET", "v1/status");
-      if (this.length === null) this.#line({ length, longest_wait: longest });
+      if (this.length === null) this.#told({ length, longest_wait: longest });
     } catch {
       // the next change will tell
     }
@@ -71,7 +71,7 @@ export class Queue {
     }
   }
 
-  #line({ length, longest_wait: longest }) {
+  #told({ length, longest_wait: longest }) {
     if (this.length !== null) this.#more(this.length, length);
     this.length = length;
     this.since = length ? now() - longest * 1000 : null;

@@ -10,7 +10,7 @@
  *    waiter's login only if the person here says so: anybody can make a link.
  *
  * @typedef {{token: string, who: string, account?: boolean, hand?: boolean}} Login  *who* names
- *   what this browser keeps for this waiter; *account*: it has a password; *hand*: its token came by
+ *   what this browser remembers for this waiter; *account*: it has a password; *hand*: its token came by
  *   itself, and nobody renews it
  */
 

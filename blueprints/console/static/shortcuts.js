@@ -3,7 +3,7 @@
 import { composes } from "../kit/keys.js";
 import { onShared, shared } from "./storage.js";
 
-const KEPT = "letters";
+const LETTERS = "letters";
 
 /** What the help shows: `what` is the key of a text; *letter*: it can be switched off. */
 export const KEYS = [
@@ -23,13 +23,13 @@ const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]
 const PRESSABLE = "button, a, input, summary";
 
 /** Whether single letters do something here: not all who type or dictate want that. */
-export const lettersCount = () => shared.get(KEPT) !== false;
+export const lettersCount = () => shared.get(LETTERS) !== false;
 
 /** Let single letters do something from now on, or not. */
-export const setLetters = (on) => shared.set(KEPT, on);
+export const setLetters = (on) => shared.set(LETTERS, on);
 
 /** Call *heard* when another tab has switched them. */
-export const onLetters = (heard) => onShared(KEPT, heard);
+export const onLetters = (heard) => onShared(LETTERS, heard);
 
 /** Whether there are keys to tell of: a phone has none. */
 export const hasKeys = () => !matchMedia("(hover: none) and (pointer: coarse)").matches;

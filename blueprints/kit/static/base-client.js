@@ -22,7 +22,7 @@ import { Events } from "./events.js";
 import { ChatError, Connection } from "./connection.js";
 import { Outbox, OVER } from "./outbox.js";
 import { whole } from "./size.js";
-import { browserStorage, Kept } from "./storage.js";
+import { browserStorage, Stored } from "./storage.js";
 import { Transcript } from "./transcript.js";
 import { uuid } from "./uuid.js";
 
@@ -73,7 +73,7 @@ export class BaseClient {
     this.#role = Side.role;
     this._side = new Side(this);
     this.#locale = locale?.slice(0, 35);
-    this.#store = new Kept(storage === undefined ? browserStorage("localStorage") : storage, `${key}:${Side.role}:`);
+    this.#store = new Stored(storage === undefined ? browserStorage("localStorage") : storage, `${key}:${Side.role}:`);
     this.#drafts = new Drafts(this.#store, this._env.now);
     this.#putTogether(url, token);
     try {
@@ -243,7 +243,7 @@ export class BaseClient {
     const alarm = `typing ${chat?.conversation}`;
     this._alarms.set(alarm, on ? TYPED - 1000 : undefined, () => this.typing(false, conversation));
     const now = this._env.now();
-    if (!chat?._here || (on ? now - chat._typed < TYPING : chat._typed === -Infinity)) return;
+    if (!chat?._isCaughtUp || (on ? now - chat._typed < TYPING : chat._typed === -Infinity)) return;
     chat._typed = on ? now : -Infinity;
     this.#put("typing", { on }, chat);
   }
@@ -276,8 +276,8 @@ export class BaseClient {
   // ---- a connection --------------------------------------------------------
 
   #authenticate() {
-    const kept = [...this.chats.values()].filter((chat) => chat.conversation && this.#isKept(chat));
-    const resumed = kept.sort((a, b) => (b.state === "open") - (a.state === "open")).slice(0, RESUMED);
+    const needed = [...this.chats.values()].filter((chat) => chat.conversation && this.#isNeeded(chat));
+    const resumed = needed.sort((a, b) => (b.state === "open") - (a.state === "open")).slice(0, RESUMED);
     const resume = Object.fromEntries(resumed.map((chat) => [chat.conversation, chat.lastSeq]));
     this._connection.show({ locale: this.#locale, resume }, () => this.#welcome(resumed));
   }
@@ -290,8 +290,8 @@ export class BaseClient {
   /** Forget of each chat what held for the lost connection only. */
   #dropped() {
     for (const chat of this.chats.values()) {
-      chat._met = chat._here = chat._paged = chat._asking = chat._doubtful = chat.typing = false;
-      chat._top = 0;
+      chat._hasPeer = chat._isCaughtUp = chat._hasPage = chat._isFetching = chat._isDoubted = chat.typing = false;
+      chat._announced = 0;
       chat._typed = -Infinity;
     }
     this._outbox.dropped();
@@ -299,7 +299,7 @@ export class BaseClient {
 
   /** `then` runs when the server has answered all that was asked before. */
   _barrier(then) {
-    const { conversation } = this._find() ?? [...this.chats.values()].find((chat) => chat._met) ?? {};
+    const { conversation } = this._find() ?? [...this.chats.values()].find((chat) => chat._hasPeer) ?? {};
     if (!conversation && this.#role === "waiter") this._connection.ask("get_history_session", { limit: 1 }, then);
     else this._connection.ask("get_history", { conversation: conversation || "0", before: 1, limit: 1 }, then);
   }
@@ -393,7 +393,7 @@ export class BaseClient {
   }
 
   /** Whether *chat* is needed after a reload, or on another connection. */
-  #isKept(chat) {
+  #isNeeded(chat) {
     const { state, conversation, _leaving: leaving } = chat;
     return state === "open" || leaving || conversation === this._current || this._outbox.of(chat).length > 0;
   }
@@ -401,8 +401,8 @@ export class BaseClient {
   _enter({ conversation, last_seq: last, resumed, read = 0, peer_read: readByPeer = 0, ...peer }) {
     const known = this.chats.get(conversation);
     const chat = this._chat(conversation);
-    chat._met = true;
-    chat._here = false; // until the page that follows
+    chat._hasPeer = true;
+    chat._isCaughtUp = false; // until the page that follows
     chat.peer = peer;
     if (this._side.leaves(chat)) return;
     if (last < chat.lastSeq) {
@@ -422,17 +422,17 @@ export class BaseClient {
 
   /** *chat* may be over: end it unless the server says that it goes on before it answers `catchUp`. */
   #doubt(chat) {
-    chat._met = chat._here = false;
-    chat._doubtful = true;
+    chat._hasPeer = chat._isCaughtUp = false;
+    chat._isDoubted = true;
     this.#transcript.catchUp(chat, () => {
-      chat._doubtful = false;
-      if (!chat._met && this.phase !== "queued") this._end(chat, true);
+      chat._isDoubted = false;
+      if (!chat._hasPeer && this.phase !== "queued") this._end(chat, true);
     });
   }
 
   /** *final*: what is under way will not be answered any more. */
   _end(chat, final = false) {
-    chat._met = chat._here = false;
+    chat._hasPeer = chat._isCaughtUp = false;
     if (chat.state === "open") {
       chat.state = "ended";
       chat.typing = false;
@@ -459,7 +459,7 @@ export class BaseClient {
   }
 
   #tellRead(chat) {
-    if (!chat._here || chat._read <= chat._readSent) return;
+    if (!chat._isCaughtUp || chat._read <= chat._readSent) return;
     chat._readSent = chat._read;
     this.#put("read", { seq: chat._read }, chat);
   }
@@ -486,7 +486,7 @@ export class BaseClient {
     this.#follow(); // not to write over what is newer
     const chats = {};
     for (const chat of this.chats.values()) {
-      if (!chat.conversation || !this.#isKept(chat)) continue;
+      if (!chat.conversation || !this.#isNeeded(chat)) continue;
       const { conversation, peer, _newest: last, _read: read, readByPeer, state, reason, _leaving: leaving } = chat;
       chats[conversation] = { peer, last, read, readByPeer, state, reason, leaving };
     }

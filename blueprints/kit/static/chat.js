@@ -6,7 +6,7 @@
  *   error?: {code: string, message: string}}} Message  `author`: the waiter's colleague who said it
  */
 export class Chat {
-  /** Whom one talks to; a waiter is also told `sub`, `page` and `opened` of a visitor. */
+  /** The other side; a waiter is also told `sub`, `page` and `opened` of a visitor. */
   peer = { uuid: "", name: "", avatar: "" };
   /** @type {Message[]} in order */
   messages = [];
@@ -25,23 +25,23 @@ export class Chat {
   reason = "";
 
   _floor = 1; // the first `seq` in `messages`, or that of the next to come
-  _newest = 0; // the highest ever seen, also before a reload
-  _top = 0; // … or heard of
-  _asking = false; // for what is missing below it
+  _newest = 0; // the highest `seq` that was ever shown, also before a reload
+  _announced = 0; // the highest `seq` that the server has named on this connection
+  _isFetching = false; // what is missing below `_announced`
   _read = 0;
   _readSent = 0;
-  _met = false; // on this connection, the server has said who is at the other end …
-  _here = false; // … and what was missed
-  _paged = false;
-  _leaving = false; // to be ended when the server can be told
-  _doubtful = false; // it may be over: the server is being asked
+  _hasPeer = false; // on this connection, the server has said who the other side is …
+  _hasPage = false; // … has sent the messages that were missed …
+  _isCaughtUp = false; // … and both, so that messages may be sent
+  _leaving = false; // a waiter has ended it, which the server does not know yet
+  _isDoubted = false; // it may have ended: the server was asked, and has not answered
   _typed = -Infinity;
 
   constructor(conversation) {
     this.conversation = conversation;
   }
 
-  /** Nothing older is left on the server. */
+  /** The server has nothing older. */
   get complete() {
     return this._floor <= 1;
   }
@@ -59,7 +59,7 @@ export class Chat {
     if (at >= 0) this.messages.splice(at, 1);
   }
 
-  /** Begin at *floor*; what has no number stays. */
+  /** Forget the messages with a `seq`: the next ones begin at *floor*. */
   _begin(floor) {
     this.messages = this.messages.filter(({ seq }) => !seq);
     this._floor = floor;
@@ -74,5 +74,5 @@ export class Chat {
   }
 }
 
-// what has failed stays where it was
+// a message that has failed stays where it was shown
 const rank = ({ seq, after }) => seq ?? (after === undefined ? Infinity : after + 0.5);

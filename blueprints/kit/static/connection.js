@@ -118,7 +118,7 @@ export class Connection {
     }
   }
 
-  /** Drop this connection, which is of no use, and come back on another one. */
+  /** Close this connection, which cannot be used, and open another one after a pause. */
   abandon(reason) {
     this.#lose(ABANDONED, reason);
   }
@@ -154,7 +154,7 @@ export class Connection {
       this.#failures = 0;
       this.#refreshed = false;
     });
-    for (const [id, { type, payload, keep }] of this.#asked) if (keep) this.put(type, payload, { id });
+    for (const [id, { type, payload, outlives }] of this.#asked) if (outlives) this.put(type, payload, { id });
     this.#pulse.trust();
     this.#setStatus({ state: "online" });
     if (this.isOnline) then(); // or a handler has stopped it
@@ -210,7 +210,7 @@ export class Connection {
     else this.#finish(code, reason || (known ?? CLOSE_CODES[1000]).text);
   }
 
-  /** The socket is gone; come back after a pause. */
+  /** The connection is lost: open another one after a pause. */
   #lose(code, reason = "") {
     this.#drop(ABANDONED);
     this.#pulse.distrust();
@@ -223,7 +223,7 @@ export class Connection {
     this.#alarms.set("connection", wait, () => this.connect());
   }
 
-  /** There will be no other attempt. */
+  /** End for good: no other connection is tried. */
   #finish(code, reason) {
     this.#drop(ABANDONED);
     this.#client.refused();
@@ -240,15 +240,15 @@ export class Connection {
     this.#setStatus(status);
   }
 
-  /** Let go of the socket, and of all that was true on it only. */
+  /** Close the socket with *code*, and forget what was true of it only. */
   #drop(code) {
     const socket = this.#socket;
     this.#socket = this.#attempt = null;
     this.uuid = "";
     this.#pulse.drop();
     this.#alarms.clear();
-    for (const [id, { keep, lost }] of this.#asked) {
-      if (keep) continue;
+    for (const [id, { outlives, lost }] of this.#asked) {
+      if (outlives) continue;
       this.#asked.delete(id);
       lost?.();
     }
@@ -297,11 +297,11 @@ export class Connection {
     return `${this.#tab}.${this.#count}`;
   }
 
-  /** `then(error, frame)`; *keep*: ask again on the next connection. */
-  ask(type, payload, then, keep = false, lost = undefined) {
+  /** `then(error, frame)`; *outlives*: ask again on the next connection. */
+  ask(type, payload, then, outlives = false, lost = undefined) {
     const id = this.#id();
-    this.#asked.set(id, { type, payload, then, keep, lost });
-    if (keep ? this.isOnline : this.uuid) this.put(type, payload, { id });
+    this.#asked.set(id, { type, payload, then, outlives, lost });
+    if (outlives ? this.isOnline : this.uuid) this.put(type, payload, { id });
     this.expect();
   }
 
@@ -311,15 +311,15 @@ export class Connection {
   }
 
   /**
-   * The answer to a request that outlives connections, or, unless *keep*, only to one that is asked
+   * The answer to a request that outlives connections, or, unless it *outlives* them, only to one that is asked
    * and answered on this connection. Rejects with a `ChatError`.
    */
-  question(type, payload, keep = true) {
+  question(type, payload, outlives = true) {
     return new Promise((resolve, reject) => {
       const then = (error, frame) => (error ? reject(new ChatError(error)) : resolve(frame));
       const lost = () => then(LOST);
       if (!this.#running) then(STOPPED);
-      else if (keep || this.isOnline) this.ask(type, payload, then, keep, lost);
+      else if (outlives || this.isOnline) this.ask(type, payload, then, outlives, lost);
       else lost();
     });
   }

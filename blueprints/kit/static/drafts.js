@@ -1,17 +1,17 @@
-/** What somebody was about to say, conversation by conversation: it outlives reloads and restarts. */
+/** The unsent text of each conversation: it outlives reloads and restarts. */
 
 const LIFE = 7 * 86_400_000; // ms after which nobody comes back to a draft
 const DRAFTS = "drafts";
 
 export class Drafts {
-  #kept;
+  #stored;
   #now;
 
-  /** The drafts are stored in *kept*, a `Kept`; *now()* is the time in ms. */
-  constructor(kept, now = Date.now) {
-    this.#kept = kept;
+  /** The drafts are stored in *stored*, a `Stored`; *now()* is the time in ms. */
+  constructor(stored, now = Date.now) {
+    this.#stored = stored;
     this.#now = now;
-    if (kept.get(DRAFTS)) this.#write(this.#all()); // what is too old goes, and what had no time has one
+    if (stored.get(DRAFTS)) this.#write(this.#all()); // what is too old goes, and what had no time has one
   }
 
   get(conversation) {
@@ -26,16 +26,16 @@ export class Drafts {
 
   /** Forget them all. */
   clear() {
-    this.#kept.set(DRAFTS);
+    this.#stored.set(DRAFTS);
   }
 
   #write(all) {
-    this.#kept.set(DRAFTS, all.length ? Object.fromEntries(all) : undefined);
+    this.#stored.set(DRAFTS, all.length ? Object.fromEntries(all) : undefined);
   }
 
   /** `[conversation, {text, at}]` of each that is not too old; before there was an `at`, it was a text. */
   #all() {
-    const all = Object.entries(this.#kept.get(DRAFTS) ?? {});
+    const all = Object.entries(this.#stored.get(DRAFTS) ?? {});
     const read = ([name, one]) => [name, typeof one === "string" ? { text: one, at: this.#now() } : one];
     return all.map(read).filter(([, one]) => typeof one?.text === "string" && this.#now() - one.at < LIFE);
   }

@@ -1,4 +1,4 @@
-/** Whether the newest of a log is in sight, and stays there: "at the end" is the same in both faces. */
+/** Whether the newest message of a log is in sight, and stays there; widget and console mean the same by it. */
 
 export const NEAR = 64; // px from an end that count as being there
 
@@ -19,7 +19,7 @@ export class Follow {
     return scrollHeight - scrollTop - clientHeight >= NEAR;
   }
 
-  /** Whether the newest is kept in sight. The scroll event comes some time after scrolling, so compare. */
+  /** Whether the newest stays in sight. The scroll event comes some time after scrolling, so compare. */
   check() {
     const log = this.#log();
     if (!log) return false;

@@ -1,6 +1,6 @@
 /** Addresses in what people write: http and https only; javascript:, data: and the like stay text. */
 
-/** For the `rel` of a link that a stranger has written. */
+/** For the `rel` of a link that a visitor has written. */
 export const REL = "noopener noreferrer";
 
 // Where an address ends without a space: at signs that stand in none, as many scripts write them, at
@@ -30,13 +30,13 @@ export function pieces(text) {
 
 /** An address without what the sentence puts behind it; a bracket that is opened in it stays. */
 function trimmed(address) {
-  let kept = address;
-  for (let found; (found = TRAILING.exec(kept)); kept = kept.slice(0, found.index)) {
+  let rest = address;
+  for (let found; (found = TRAILING.exec(rest)); rest = rest.slice(0, found.index)) {
     const [close] = found;
     const open = BRACKETS[close];
-    if (open && kept.split(open).length >= kept.split(close).length) break;
+    if (open && rest.split(open).length >= rest.split(close).length) break;
   }
-  return kept;
+  return rest;
 }
 
 /** An http or https address that may be linked to, or null. */

@@ -1,4 +1,4 @@
-/** Who listens to what. */
+/** Functions that are called on events. */
 
 export class Listeners {
   #all = new Map(); // type → functions

@@ -1,4 +1,4 @@
-/** What both faces say of a list of messages: what belongs together, and how far one's own have come. */
+/** What widget and console show of a list of messages: which ones form a group, and which own ones have arrived. */
 
 import { sameDay } from "./times.js";
 
@@ -10,8 +10,8 @@ export function together(one, next) {
     && new Date(next.date) - new Date(one.date) < PAUSE;
 }
 
-/** The last of one's own that the other side has read, or undefined; *readTo* is a `seq`. */
+/** The last own message that the other side has read, or undefined; *readTo* is a `seq`. */
 export const lastRead = (messages, readTo) => messages.findLast(({ own, seq }) => own && seq && seq <= readTo);
 
-/** The last of one's own that is stored, or undefined. */
+/** The last own message that is stored, or undefined. */
 export const lastSent = (messages) => messages.findLast(({ own, state }) => own && state === "sent");

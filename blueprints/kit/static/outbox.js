@@ -1,7 +1,7 @@
 /**
- * What one has said and the server has not stored yet: it outlives connections, and, in storage,
- * pages. Of a chat one text is under way at a time: what is refused for a while is never overtaken by
- * what was said after it. When a tab is gone, another one sends what it has left.
+ * Messages of this side that the server has not stored yet: they outlive connections and, in storage,
+ * pages. Each chat has one of them under way at a time, so that a message which is refused for a while is
+ * never overtaken by a later one. When a tab is gone, another tab sends the messages that it has left.
  */
 
 import { excess } from "./size.js";
@@ -53,7 +53,7 @@ export class Outbox {
     return this.#entries.get(id)?.message.conversation === chat.conversation;
   }
 
-  /** Say *message*, as soon as that may be. */
+  /** Send *message* as soon as its chat allows it. */
   post(message) {
     Object.assign(message, { state: "sending", error: undefined, after: undefined });
     const entry = this.#enlist(message);
@@ -72,7 +72,7 @@ export class Outbox {
     return entry;
   }
 
-  /** The message *id*, which is here no more, nor in its chat. */
+  /** Remove the message *id* from the outbox and from its chat; returns it. */
   take(id) {
     const { message } = this.#entries.get(id);
     this.#entries.delete(id);
@@ -81,9 +81,9 @@ export class Outbox {
     return message;
   }
 
-  /** Send the next of *chat*, or *all*, where it may be sent now. */
+  /** Send the next message of *chat* that may be sent now, or *all* of them. */
   speak(chat, all = false) {
-    if (!chat._here) return;
+    if (!chat._isCaughtUp) return;
     for (const entry of this.of(chat)) {
       const { message, sent, due } = entry;
       if (message.state !== "sending") continue;
@@ -98,7 +98,7 @@ export class Outbox {
     }
   }
 
-  /** The server has refused *entry*: for a while, until the chat is known to go on, or for good. */
+  /** The server has refused *entry*: send it again later, when the chat is known to go on, or let it fail. */
   sentBack(entry, error) {
     const { code, retry_after: after = code === "internal" ? 1 : 0 } = error;
     const chat = this.#client.chat(entry.message.conversation);
@@ -111,13 +111,13 @@ export class Outbox {
       this.#fail(entry, error);
     } else if (chat.state === "ended") {
       this.#fail(entry, OVER);
-    } else if (chat._met) {
+    } else if (chat._hasPeer) {
       this.#client.doubt(chat);
     }
     this.speak(chat);
   }
 
-  /** *chat* is over; *final*: what is under way will not be answered any more. */
+  /** *chat* has ended, so its messages fail; *final*: those under way as well, because no answer will come. */
   giveUp(chat, final) {
     for (const entry of this.of(chat)) {
       if (entry.message.state === "sending" && (final || !entry.sent)) this.#fail(entry, OVER);
@@ -132,14 +132,14 @@ export class Outbox {
     this.#client.emit("receipt", { chat, message });
   }
 
-  /** The connection is lost: nothing is under way any more. */
+  /** The connection is lost: no message is under way any more. */
   dropped() {
     for (const entry of this.#entries.values()) Object.assign(entry, { sent: false, due: 0, tries: 0 });
   }
 
   // ---- storage -------------------------------------------------------------
 
-  /** Write down this tab's, beside those of the others; that of *heir* has become ours. */
+  /** Store this tab's messages beside those of other tabs; those of the tab *heir* are this tab's now. */
   save(heir) {
     const others = this.#stored().filter(({ tab }) => tab !== this.#tab && tab !== heir);
     const mine = [...this.#entries.values()].map(({ message }) => ({ ...message, tab: this.#tab }));
@@ -151,12 +151,12 @@ export class Outbox {
     this.save();
   }
 
-  /** Whether *key* of the browser's storage is where this is. */
+  /** Whether *key* of the browser's storage is that of outboxes. */
   isAt(key) {
     return key === this.#store.name(KEY);
   }
 
-  /** Of all tabs. */
+  /** The stored messages of all tabs. */
   #stored() {
     const isSound = (one) => [one?.tab, one?.id, one?.conversation, one?.text].every((it) => typeof it === "string");
     const found = this.#store.get(KEY);
@@ -164,8 +164,8 @@ export class Outbox {
   }
 
   /**
-   * Take over those of tabs that are gone, until *signal*. A lock tells when; without locks at once:
-   * what is sent twice with one id is one message.
+   * Take over the messages of tabs that are gone, until *signal* aborts. A lock tells when a tab is gone;
+   * without locks they are taken over at once: a message that is sent twice with one id is one message.
    */
   inherit(signal) {
     const { locks } = this.#env;
@@ -180,7 +180,7 @@ export class Outbox {
     }
   }
 
-  /** What `inherit` has begun has ended. */
+  /** `inherit` has ended. */
   disinherit() {
     this.#watched.clear();
   }
@@ -191,7 +191,7 @@ export class Outbox {
       message.state = message.state === "failed" ? "failed" : "sending";
       this.#enlist(message);
       const chat = this.#client.chat(message.conversation);
-      if (this.#connection.isOnline && chat.conversation && !chat._met) this.#client.doubt(chat);
+      if (this.#connection.isOnline && chat.conversation && !chat._hasPeer) this.#client.doubt(chat);
       else this.speak(chat);
     }
     this.save(heir);

@@ -1,4 +1,4 @@
-/** What was said before, as much of it as somebody wants to see. */
+/** Older messages of a conversation, fetched as far back as they are wanted. */
 
 import { PAGE } from "./limits.js";
 

@@ -1,4 +1,4 @@
-/** What stands below messages, in both faces alike: their time, and how far one's own have come. */
+/** What widget and console show below messages: the time, and the receipt of own ones. */
 
 import { lastRead, lastSent, together } from "./messages.js";
 

@@ -13,7 +13,7 @@ let context = null;
 /** Whether the browser lets this page be heard. */
 export const audible = () => context?.state === "running";
 
-/** To be called on a click or key: browsers keep pages silent before. */
+/** To be called on a click or key: before that, browsers let no page be heard. */
 export async function enableSound() {
   context ??= new AudioContext();
   await context.resume();

@@ -1,4 +1,4 @@
-/** What a browser remembers for us, as far as it lets us. */
+/** Values in the browser's storage, as far as the browser allows it. */
 
 import { toJson } from "./json.js";
 
@@ -11,8 +11,8 @@ export function browserStorage(name) {
   }
 }
 
-/** JSON values under keys that begin with *prefix*; what cannot be stored is held until the page ends. */
-export class Kept {
+/** JSON values under keys that begin with *prefix*; what cannot be stored is held in memory until the page ends. */
+export class Stored {
   #held = new Map(); // key → text that storage did not take
   #seen = new Map(); // key → what storage last had, for when it is forbidden later
   #storage;
@@ -64,7 +64,7 @@ export class Kept {
     this.set(key);
   }
 
-  /** Remove all keys that begin with the prefix, also those that another `Kept` has written. */
+  /** Remove all keys that begin with the prefix, also those that another one has written. */
   clear() {
     this.#held.clear();
     this.#seen.clear();

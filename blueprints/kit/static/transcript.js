@@ -1,6 +1,6 @@
 /**
- * What was said: each number once and in order, what is missing fetched, one's own matched with what
- * the outbox holds.
+ * The messages of chats: each `seq` is shown once and in order, and missing ones are fetched. A receipt, an
+ * echo and an item of a history settle the message in the outbox that they are about.
  */
 
 import { PAGE } from "./limits.js";
@@ -14,7 +14,7 @@ export class Transcript {
 
   /**
    * Of the chats that *client* knows: `chat(conversation)` makes one where there is none, `end(chat)`,
-   * `settled(chat)` when all that was missed is here, `emit(type, detail)`.
+   * `settled(chat)` when all messages that were missed have come, `emit(type, detail)`.
    */
   constructor({ connection, outbox }, client) {
     this.#connection = connection;
@@ -35,13 +35,13 @@ export class Transcript {
     return Object.assign(this.#outbox.take(id), { seq, date, state: "sent", error: undefined });
   }
 
-  /** A numbered message: shown if it is the next. Else the history knows it, and those before it. */
+  /** Show the entry *item* if it is the next one. If others are missing before it, fetch them all from the history. */
   take(chat, item) {
     if (item.seq <= chat.lastSeq) {
       this.#settle(chat, item);
     } else if (item.seq > chat.lastSeq + 1 || item.text === undefined) {
-      chat._top = Math.max(chat._top, item.seq);
-      if (!chat._asking) this.catchUp(chat);
+      chat._announced = Math.max(chat._announced, item.seq);
+      if (!chat._isFetching) this.catchUp(chat);
     } else {
       this.#append(chat, item);
     }
@@ -60,7 +60,7 @@ export class Transcript {
     else this.#client.emit("message", { chat, message, live });
   }
 
-  /** What was shown already, as an echo of another tab or in a page, is acknowledged. */
+  /** *item* was shown before, as the echo of another tab or in a page: settle the pending message that it stands for. */
   #settle(chat, item) {
     if (!this.#outbox.isPending(chat, item)) return;
     const message = this.#message(chat, item);
@@ -79,7 +79,7 @@ export class Transcript {
   /** Take in the page of messages that the server sends of a resumed chat. */
   page({ conversation, messages, complete, state, reason, last_seq: last }) {
     const chat = this.#client.chat(conversation);
-    chat._paged = true;
+    chat._hasPage = true;
     if (!complete) chat._begin(messages[0]?.seq ?? last + 1);
     this.#bring(chat, messages);
     chat.lastSeq = Math.max(chat.lastSeq, last);
@@ -87,8 +87,8 @@ export class Transcript {
     if (state === "ended") {
       chat.reason ||= reason ?? "";
       this.#client.end(chat);
-    } else if (chat._met && chat.state === "open") {
-      chat._here = true;
+    } else if (chat._hasPeer && chat.state === "open") {
+      chat._isCaughtUp = true;
       this.#outbox.speak(chat);
       this.#client.settled(chat);
     }
@@ -105,11 +105,11 @@ export class Transcript {
   /** Fetch all messages after the last one here; `then()` when they are here. */
   catchUp(chat, then) {
     const { conversation, lastSeq: after } = chat;
-    chat._asking = true;
+    chat._isFetching = true;
     this.#connection.ask("get_history", { conversation, after, limit: PAGE }, (error, { payload }) => {
-      chat._asking = false;
+      chat._isFetching = false;
       if (!error) this.#bring(chat, payload.messages);
-      const isMore = chat.lastSeq < chat._top || payload.complete === false;
+      const isMore = chat.lastSeq < chat._announced || payload.complete === false;
       if (!isMore) then?.();
       else if (chat.lastSeq > after) this.catchUp(chat, then);
       else this.#connection.abandon("a gap"); // the next connection brings it

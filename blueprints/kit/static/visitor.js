@@ -9,13 +9,13 @@ export class Visitor extends Wish {
   static role = "user";
 
   #ticket;
-  #leaving = false; // the visitor leaves, which the server has not confirmed
+  #leaving = false; // the visitor has left, which the server has not confirmed yet
 
   get state() {
     return { ...super.state, current: this._client._current, ticket: this.#ticket, leaving: this.#leaving };
   }
 
-  /** Something is wanted, or to be told, when the page comes back. */
+  /** Whether a page that comes back should connect: something is wanted, or the server is to be told something. */
   get isBusy() {
     return this.isWanted || this.#leaving;
   }
@@ -101,12 +101,12 @@ export class Visitor extends Wish {
   #takeStock(resumed) {
     const { want, _client: client } = this;
     for (const chat of resumed) {
-      const waits = chat._paged && chat.state === "open";
-      if (!chat._met && !waits) client._end(chat, true);
-      if (!chat._paged) this.want = want; // nobody has ended it: it is forgotten
+      const waits = chat._hasPage && chat.state === "open";
+      if (!chat._hasPeer && !waits) client._end(chat, true);
+      if (!chat._hasPage) this.want = want; // nobody has ended it: it is forgotten
     }
-    if (client.phase === "served" && !client._find()?._met) this.#setPhase("idle");
-    if (resumed.some((chat) => chat._doubtful)) return; // nobody asks anew for a chat that was ended
+    if (client.phase === "served" && !client._find()?._hasPeer) this.#setPhase("idle");
+    if (resumed.some((chat) => chat._isDoubted)) return; // nobody asks anew for a chat that was ended
     if (client.phase !== "served" && (this.want || client._isOpen)) this.#join();
   }
 
@@ -117,7 +117,7 @@ export class Visitor extends Wish {
       if (this.#leaving) return;
       const client = this._client;
       const chat = client._find();
-      if (chat) chat._met = chat._here = false;
+      if (chat) chat._hasPeer = chat._isCaughtUp = false;
       this.want ??= {};
       this.#ticket = queue.ticket;
       client.queue = queue;
@@ -183,7 +183,7 @@ export class Visitor extends Wish {
     if (this._client._connection.isOnline) this.#leave();
   }
 
-  /** The part of leaving on this side. */
+  /** Forget the wish and the ticket, and end the chat, before the server knows. */
   #depart() {
     this.decide(null);
     this.#ticket = undefined;

@@ -41,7 +41,7 @@ export class Waiter extends Wish {
     const client = this._client;
     if (this.want) this.#report();
     // by then it has answered for all of them: it does not know the others any more
-    const takeStock = () => resumed.forEach((chat) => chat._met || client._end(chat, true));
+    const takeStock = () => resumed.forEach((chat) => chat._hasPeer || client._end(chat, true));
     if (resumed.length) client._barrier(takeStock);
   }
 
@@ -83,7 +83,7 @@ export class Waiter extends Wish {
     if (chat?.state !== "open") return;
     chat._leaving = true;
     chat.reason = "ended";
-    if (chat._met) this.#dismiss(chat);
+    if (chat._hasPeer) this.#dismiss(chat);
     this._client._end(chat);
   }
 

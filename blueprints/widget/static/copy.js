@@ -1,4 +1,4 @@
-/** What was said, to keep: on paper, or as a file of text. Loaded when somebody wants it. */
+/** What was said, to take away: on paper, or as a file of text. Loaded when somebody wants it. */
 
 import { bring } from "../kit/past.js";
 import { dayStamp, Times } from "../kit/times.js";
@@ -14,9 +14,9 @@ const STYLE = `
 
 /** `print` or `save` all of the chat that *visit* shows; *widget* has the words, and the element around ours. */
 export async function take(how, visit, widget) {
-  const { chat, client, person } = visit;
+  const { chat, client, peer } = visit;
   await bring(client, chat.conversation, 1);
-  await new Copy(chat.messages, person, widget)[how]();
+  await new Copy(chat.messages, peer, widget)[how]();
 }
 
 class Copy {
@@ -26,17 +26,17 @@ class Copy {
   #frame;
   #locale;
 
-  /** Of *messages*, said with *person*; *widget* has the words and the element around all of ours. */
-  constructor(messages, person, { t, locale, frame }) {
+  /** Of *messages*, said with *peer*; *widget* has the words and the element around all of ours. */
+  constructor(messages, peer, { t, locale, frame }) {
     const times = new Times(locale);
     const first = messages[0]?.date ?? new Date().toISOString();
     const when = new Date(first).toLocaleDateString(locale, { dateStyle: "long" });
-    this.#title = t("earlier_chat", { name: person.name, when });
+    this.#title = t("earlier_chat", { name: peer.name, when });
     this.#day = dayStamp(first);
     this.#frame = frame;
     this.#locale = locale;
     this.#lines = messages.map(({ own, date, text, state }) => ({
-      head: `${own ? t("you") : apart(person.name)}, ${times.moment(date)}${state === "sent" ? "" : ` (${t(state)})`}`,
+      head: `${own ? t("you") : apart(peer.name)}, ${times.moment(date)}${state === "sent" ? "" : ` (${t(state)})`}`,
       text,
     }));
   }

@@ -1,6 +1,6 @@
 /**
  * What happens in the chat is no business of the page: its shortcuts would take keys from who writes,
- * and a dialog that keeps the focus would take the focus.
+ * and a dialog that holds the focus would take the focus.
  */
 
 /** Held back where they leave the chat; what a page does with them before that, it does. */

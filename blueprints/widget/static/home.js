@@ -12,7 +12,7 @@ const NEAR = 32; // px: a scroll bar, or the bars of a phone
 export class Home {
   /** The element in which the launcher is. */
   element = null;
-  /** What had the focus in it last; set by who knows. */
+  /** Returns the element that had the focus in it last; `guard.js` sets this. */
   focused = () => null;
 
   #own = new Set(); // the page's, which are on it

@@ -17,7 +17,7 @@ const BUBBLE =
   "M7 4h10a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-5l-5 4v-4a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" +
   "M8 10v2h2v-2zm3 0v2h2v-2zm3 0v2h2v-2z";
 const CROSS = "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12 19 17.6 17.6 19 12 13.4 6.4 19 5 17.6 10.6 12 5 6.4z";
-/** Another value of these is another page, for the launcher. */
+/** When one of these changes, the page counts as another one. */
 const OPTIONS = ["position", "theme", "locale", "catalogue", "title", "greeting", "visitor"];
 /** What happens in the chat and is not for the page: see `guard.js`. */
 const CAUGHT = "keydown keypress keyup focus blur focusin focusout pointerdown mousedown touchstart".split(" ");
@@ -38,7 +38,7 @@ export class Launcher extends Listeners {
   options; // as they were last looked at
   given = null; // the token that the page has given with `identify`, or a function that fetches one …
   givenTo; // … for this visitor
-  visitor; // whose chat is kept here, as `data-visitor` says it; undefined where nobody does
+  visitor; // whose chat is stored here, as `data-visitor` says it; undefined where nobody does
   told = null; // what the page has told with `page`
   caught = () => {}; // events in the chat, before the page sees them
   locale = "en";
@@ -82,7 +82,7 @@ export class Launcher extends Listeners {
     this.#button.hidden = this.#note.hidden = true;
     this.#button.append(svg, this.#badge);
     this.#button.addEventListener("click", () => this.toggle());
-    this.#button.addEventListener("keydown", (event) => this.#keep(event));
+    this.#button.addEventListener("keydown", (event) => this.#takeKey(event));
     this.frame.className = "csapp";
     this.frame.append(this.#button, this.#note);
   }
@@ -149,15 +149,15 @@ export class Launcher extends Listeners {
     }
   }
 
-  get #kept() {
+  get #stored() {
     return this.store?.get() ?? this.#read("localStorage") ?? {};
   }
 
-  /** Resolves when what is kept here is the present visitor's; rejects while nobody can say. */
+  /** Resolves when what is stored here belongs to the present visitor; rejects while that is not known. */
   async #assure() {
     const said = this.option("visitor");
-    const kept = this.#kept.visitor;
-    if (this.around || (kept && said !== undefined && kept !== said)) await (await this.#look()).assure();
+    const before = this.#stored.visitor;
+    if (this.around || (before && said !== undefined && before !== said)) await (await this.#look()).assure();
     else this.visitor = said;
   }
 
@@ -165,7 +165,7 @@ export class Launcher extends Listeners {
   async wake(pause = AGAIN) {
     try {
       await this.#assure();
-      if (this.#read("sessionStorage") || ["queued", "served"].includes(this.#kept.phase)) await this.#load();
+      if (this.#read("sessionStorage") || ["queued", "served"].includes(this.#stored.phase)) await this.#load();
       if (this.around?.wasOpen && !this.panel.isOpen) this.#show(false);
       this.panel?.follow();
     } catch {
@@ -203,7 +203,7 @@ export class Launcher extends Listeners {
   }
 
   /** Who opens the chat and writes at once loses no letter: until the box is there, the button has the keys. */
-  #keep(event) {
+  #takeKey(event) {
     const { key } = event;
     const letter = key === "Enter" && event.shiftKey ? "\n" : key;
     const isCommand = event.metaKey || event.ctrlKey !== event.altKey; // both together are AltGr

@@ -1,6 +1,6 @@
 /**
- * What was said: bubbles in groups, days between them, and how far one's own have come. Loaded when there
- * is something to show, together with what stands below it when a chat ends.
+ * The messages: bubbles in groups, days between them, and receipts. Loaded when there is something to show,
+ * together with what stands below it when a chat ends.
  */
 
 import { Follow, NEAR } from "../kit/follow.js";
@@ -113,7 +113,7 @@ export class Log {
       const { time, receipt } = about.stamps[index];
       const ends = { first: !together(before, message), last: !together(message, after) };
       this.#update(row, message, { ...ends, time, receipt, waiting: about.waiting });
-      nodes.push(row.line);
+      nodes.push(row.element);
     });
     this.#rows = rows;
     return nodes;
@@ -147,24 +147,24 @@ export class Log {
   }
 
   #row(message) {
-    const line = element("div", message.own ? "line mine" : "line theirs");
+    const row = element("div", message.own ? "line mine" : "line theirs");
     const bubble = element("p", "bubble", "", { dir: "auto", part: `message ${message.own ? "mine" : "theirs"}` });
     bubble.append(...linked(message.text));
     const meta = element("p", "meta");
     // not in the bubble, whose direction is that of its first word
     const who = message.own ? element("span", "unseen", `${this.#t("you")}:`) : element("span", "face");
     if (!message.own) this.#on.face(who);
-    line.append(who, bubble, meta);
-    return { line, meta, said: "" };
+    row.append(who, bubble, meta);
+    return { element: row, meta, said: "" };
   }
 
   #update(row, message, { first, last, time, receipt, waiting }) {
     const said = [receipt, receipt === "sending" && waiting, time, first, last, message.error?.code].join();
     if (said === row.said) return;
     row.said = said;
-    row.line.classList.toggle("first", first);
-    row.line.classList.toggle("last", last);
-    row.line.dataset.state = message.own ? message.state : "";
+    row.element.classList.toggle("first", first);
+    row.element.classList.toggle("last", last);
+    row.element.dataset.state = message.own ? message.state : "";
     const parts = [];
     if (time) {
       const at = new Date(message.date);

@@ -4,7 +4,7 @@
  */
 
 import { inTime } from "../kit/in-time.js";
-import { browserStorage, Kept } from "../kit/storage.js";
+import { browserStorage, Stored } from "../kit/storage.js";
 import { Words } from "../kit/words.js";
 import { guard } from "./guard.js";
 import { Tabs } from "./tabs.js";
@@ -19,14 +19,14 @@ export class Page {
 
   constructor(launcher) {
     const { key } = launcher;
-    const kept = new Kept(browserStorage("localStorage"), key);
-    const get = () => kept.get("") ?? {};
-    // where the page has cleared its storage, what was kept since is of a chat without a token
-    if (!kept.get("")) new Kept(browserStorage("localStorage"), `${key}:user:`).clear();
+    const stored = new Stored(browserStorage("localStorage"), key);
+    const get = () => stored.get("") ?? {};
+    // where the page has cleared its storage, what was stored since is of a chat without a token
+    if (!stored.get("")) new Stored(browserStorage("localStorage"), `${key}:user:`).clear();
     this.#launcher = launcher;
-    // `clear`: everything, also what the protocol's client has kept
-    launcher.store = { key, get, set: (changes) => kept.set("", { ...get(), ...changes }), clear: () => kept.clear() };
-    launcher.opened = new Kept(browserStorage("sessionStorage"), key);
+    // `clear`: everything, also what the protocol's client has stored
+    launcher.store = { key, get, set: (changes) => stored.set("", { ...get(), ...changes }), clear: () => stored.clear() };
+    launcher.opened = new Stored(browserStorage("sessionStorage"), key);
     guard(launcher);
     launcher.speak = (found) => new Words(found.strings, found);
     launcher.talk();
@@ -108,7 +108,7 @@ export class Page {
     if (!Object.keys(store.get()).length) panel?.reset();
   }
 
-  /** Resolves when what is kept here is the present visitor's; rejects while nobody can say. */
+  /** Resolves when what is stored here belongs to the present visitor; rejects while that is not known. */
   assure() {
     this.#sure ??= this.#meet().catch((error) => {
       this.#sure = null;
@@ -119,7 +119,7 @@ export class Page {
 
   /**
    * What another visitor has left at this browser is not for this one. But a page may have been made for
-   * somebody else, and kept by a cache: before anything is forgotten, the server is asked who this is.
+   * somebody else, and come out of a cache: before anything is forgotten, the server is asked who this is.
    */
   async #meet() {
     const launcher = this.#launcher;

@@ -83,7 +83,7 @@ export class Panel {
     return this.#dialog.open;
   }
 
-  /** Whether what is shown is seen. */
+  /** Whether the visitor can see the newest message. */
   get isLookedAt() {
     return this.isOpen && !document.hidden && Boolean(this.#log?.isFollowing);
   }
@@ -161,7 +161,7 @@ export class Panel {
     this.#visit.reset();
   }
 
-  /** What was not heard by anybody is to be written again. */
+  /** Put *text*, which no waiter has got, back into the box. */
   takeBack(text) {
     this.#composer.text = [text, this.#composer.text].filter(Boolean).join("\n");
     this.#keepDraft();
@@ -222,7 +222,7 @@ export class Panel {
       discard: (id) => visit.client.discard(id),
       older: () => visit.older(),
       scrolled: () => visit.seen(),
-      face: (face) => paintFace(face, visit.person, this.#widget.base),
+      face: (face) => paintFace(face, visit.peer, this.#widget.base),
       most: this.#most,
       now: this.#now,
     });
@@ -310,11 +310,11 @@ export class Panel {
 
   /** Whom one talks to. */
   #showWho(phase) {
-    const { person, lost, chat, client } = this.#visit;
+    const { peer, lost, chat, client } = this.#visit;
     const isSomebody = phase === "served" || phase === "past" || (phase === "ended" && Boolean(chat?.peer.name));
     this.#face.hidden = !isSomebody;
-    if (isSomebody) paintFace(this.#face, person, this.#widget.base);
-    this.#title.textContent = isSomebody ? person.name : (this.#widget.option("title") ?? this.#t("title"));
+    if (isSomebody) paintFace(this.#face, peer, this.#widget.base);
+    this.#title.textContent = isSomebody ? peer.name : (this.#widget.option("title") ?? this.#t("title"));
     this.#state.hidden = phase !== "served";
     const isOver = client.status.state === "ended";
     const state = isOver ? "stopped" : lost ? "lost" : chat?.presence === "away" ? "away" : "here";
@@ -322,7 +322,7 @@ export class Panel {
     this.#state.textContent = this.#t(state);
   }
 
-  /** The phase is another: say so, and keep the focus in the panel. */
+  /** The phase has changed: announce it, and leave the focus in the panel. */
   #turn(phase) {
     if (phase === this.#shown) return;
     const before = this.#shown;
@@ -381,7 +381,7 @@ export class Panel {
     (target ?? this.#dialog).focus({ preventScroll: true });
   }
 
-  /** Say *text* to who cannot see it. */
+  /** Have a screen reader say *text*. */
   announce(text) {
     const region = this.isOpen ? this.#inside : this.#outside;
     while (region.childElementCount > 4) region.firstChild.remove();

@@ -24,7 +24,7 @@ export class Queue {
   show({ client: { queue }, problem, reception: { desk } }) {
     const isOff = desk && !desk.ready;
     const { location: n, wait } = queue ?? {};
-    // who is the first of those whom nobody serves is not "next"
+    // while no waiter is there, the first visitor is not "next"
     const ahead = n === 0 && (isOff || desk === null) ? this.#t("in_line") : this.#t("ahead", { n });
     const position = queue ? ahead : this.#t(problem || "finding");
     if (this.#position.textContent !== position) this.#position.textContent = position; // it is announced

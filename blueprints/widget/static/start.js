@@ -53,7 +53,7 @@ export class Start {
     );
   }
 
-  /** Only what is another: it is announced, and it may have the focus. */
+  /** Replace only parts that have changed: a screen reader announces them, and one may have the focus. */
   #refresh(where, what, parts) {
     const key = JSON.stringify(what);
     if (this.#shown[where.className] === key) return;
@@ -80,9 +80,9 @@ export class Start {
 
   #faces(team) {
     const all = element("div", "team");
-    for (const person of team) {
+    for (const waiter of team) {
       const face = element("span", "face");
-      paintFace(face, person, this.#on.base);
+      paintFace(face, waiter, this.#on.base);
       all.append(face);
     }
     const names = element("span");

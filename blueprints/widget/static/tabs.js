@@ -5,7 +5,7 @@
  */
 
 import { OtherTabs } from "../kit/other-tabs.js";
-import { browserStorage, Kept } from "../kit/storage.js";
+import { browserStorage, Stored } from "../kit/storage.js";
 import { uuid } from "../kit/uuid.js";
 
 const LAST = ":tab"; // which was looked at last
@@ -13,13 +13,13 @@ const LAST = ":tab"; // which was looked at last
 export class Tabs extends OtherTabs {
   #name = uuid();
   #pieces;
-  #kept;
+  #stored;
 
   /** The tabs with the launcher's key. *heard(message)*: another tab has told something. */
   constructor({ key, pieces }, heard) {
     super(key, (message) => (message === "gone" ? this.#claim() : heard(message)));
     this.#pieces = pieces;
-    this.#kept = new Kept(browserStorage("localStorage"), key);
+    this.#stored = new Stored(browserStorage("localStorage"), key);
     addEventListener("focus", () => this.#claim());
     document.addEventListener("visibilitychange", () => !document.hidden && this.#claim());
     addEventListener("pagehide", () => this.#speaks && this.tell("gone"));
@@ -38,10 +38,10 @@ export class Tabs extends OtherTabs {
   }
 
   get #speaks() {
-    return (this.#kept.get(LAST) ?? this.#name) === this.#name;
+    return (this.#stored.get(LAST) ?? this.#name) === this.#name;
   }
 
   #claim() {
-    this.#kept.set(LAST, this.#name); // where that is forbidden, each tab is by itself
+    this.#stored.set(LAST, this.#name); // where that is forbidden, each tab is by itself
   }
 }

@@ -32,14 +32,14 @@ export class Visit {
   #paging = false;
   #told = "";
   #lost = false; // when that was last looked at
-  #kept;
+  #stored;
 
   /** *panel* has `show()`, `announce(text)`, and `isLookedAt`. */
   constructor(widget, panel) {
     this.#widget = widget;
     this.#panel = panel;
     this.#token = new VisitorToken(widget, this);
-    this.#kept = widget.store.get().phase ?? "idle";
+    this.#stored = widget.store.get().phase ?? "idle";
     this.reception = new Reception(widget.base, () => panel.show());
     this.#tabs = widget.around.tabs(({ read, seq }) => this.client.read(seq, read));
     this.#make();
@@ -100,7 +100,7 @@ export class Visit {
   }
 
   /** Whom one talks to, or did: `{name, avatar}`. */
-  get person() {
+  get peer() {
     const said = this.past ? this.#put : this.chat?.peer;
     return { name: said?.name || this.#widget.t("somebody"), avatar: said?.avatar };
   }
@@ -116,7 +116,7 @@ export class Visit {
   }
 
   get name() {
-    return this.person.name;
+    return this.peer.name;
   }
 
   /** There were too many requests: no token for the moment. */
@@ -189,7 +189,7 @@ export class Visit {
   /** Put the ended chat away. */
   renew() {
     const { conversation, messages, reason } = this.chat;
-    const one = { conversation, ...this.person, date: messages.at(-1)?.date, reason };
+    const one = { conversation, ...this.peer, date: messages.at(-1)?.date, reason };
     const earlier = one.date ? [one, ...this.earlier].slice(0, MOST_EARLIER) : this.earlier;
     this.#widget.store.set({ left: conversation, earlier });
     this.begin();
@@ -202,7 +202,7 @@ export class Visit {
     this.problem = "";
     this.#panel.show();
     if (!conversation || this.chat?.messages.length) return;
-    // who looks at something else by now, or has closed the panel, misses nothing
+    // a visitor who looks at something else by now, or has closed the panel, misses nothing
     await this.client.history({ conversation, limit: FIRST }).catch(() => this.past === conversation && this.fail());
   }
 
@@ -247,7 +247,7 @@ export class Visit {
   reset() {
     this.#token.forget();
     this.client.forget();
-    this.#kept = "idle"; // and nothing is written about it
+    this.#stored = "idle"; // and nothing is written about it
     this.problem = "";
   }
 
@@ -275,7 +275,7 @@ export class Visit {
     const { t } = this.#widget;
     const { text, date } = message;
     if (this.#panel.isOpen || !this.muted) this.#panel.announce(t("says", { name: this.name, text }));
-    if (!this.#panel.isOpen && !this.muted) this.#panel.preview({ ...this.person, text }).catch(() => {});
+    if (!this.#panel.isOpen && !this.muted) this.#panel.preview({ ...this.peer, text }).catch(() => {});
     const noticed = this.#panel.isLookedAt && document.hasFocus();
     if (!noticed && !this.muted) this.#tabs.chime().catch(() => {});
     this.#widget.emit("message", { text, own: false, name: chat.peer.name, date });
@@ -307,9 +307,9 @@ export class Visit {
     if (this.#lost && client.status.state === "online" && !client.lost) this.#panel.announce(this.#widget.t("back"));
     this.#lost = client.lost;
     if (phase === "served" || client.queue) this.problem = "";
-    const kept = this.isIdle ? "idle" : phase;
-    if (kept !== this.#kept) store.set({ phase: kept }); // what other tabs have written stands
-    this.#kept = kept;
+    const now = this.isIdle ? "idle" : phase;
+    if (now !== this.#stored) store.set({ phase: now }); // what other tabs have written stands
+    this.#stored = now;
     this.#count(chat);
     const status = { phase, connection: client.status.state, name: phase === "served" ? chat?.peer.name : "" };
     const told = JSON.stringify(status);

@@ -1,4 +1,4 @@
-/** The token of the visitor at this browser: the page's own, or one that the server makes for a stranger. */
+/** The token of the visitor at this browser: the page's own, or an anonymous one that the server makes. */
 
 export class VisitorToken {
   /** There were too many requests: none for the moment. */
@@ -14,7 +14,7 @@ export class VisitorToken {
     this.#visit = visit;
   }
 
-  /** Whatever is fetched now is nobody's. */
+  /** A token that is being fetched now is not to be used. */
   forget() {
     this.#forgotten += 1;
   }
@@ -31,7 +31,7 @@ export class VisitorToken {
     }
     const same = visitor === undefined || visitor === state.visitor || !this.#visit.isIdle;
     if (state.token && !asked.refresh && same && Date.now() < state.renew) return state.token;
-    // in a chat, a stranger stays one: also where the page knows it by now
+    // in a chat, an anonymous visitor stays anonymous, also where the page knows the name by now
     const answer = await fetch(`${base}v1/visitor/token${this.#visit.isIdle ? "" : "?stay"}`, {
       method: "POST",
       headers: state.token ? { Authorization: `Bearer ${state.token}` } : {},

@@ -100,7 +100,7 @@ export class App extends Component {
       <p class="me" dir="auto">${desk.client.me?.name || desk.client.me?.sub}</p>
       <div class="tools" role="toolbar" aria-label=${t("tools")}>
         <${IconButton} icon="search" label=${t("find")} keys=${hasKeys() ? "Ctrl K" : undefined} onClick=${() => this.#open("find")} />
-        ${desk.keeps && html`<${IconButton} icon="replies" label=${t("replies")} onClick=${() => this.#open("replies")} />`}
+        ${desk.hasHistory && html`<${IconButton} icon="replies" label=${t("replies")} onClick=${() => this.#open("replies")} />`}
         <${IconButton} icon=${quiet ? "silent" : "bell"} label=${t(quiet ? "settings_silent" : "settings")} onClick=${() => this.#open("settings")} />
         ${session.hasPassword && html`<${IconButton} icon="key" label=${t("change_password")} onClick=${() => this.#open("password")} />`}
         ${hasKeys() && html`<${IconButton} icon="help" label=${t("keyboard")} keys=${hint("?")} onClick=${() => this.#open("help")} />`}

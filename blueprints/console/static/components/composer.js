@@ -1,4 +1,4 @@
-/** Where a reply is written: kept as it is typed, with canned replies behind a slash. */
+/** Where a reply is written: a draft is stored with each key, with canned replies behind a slash. */
 
 import { composes, sends } from "../../kit/keys.js";
 import { excess } from "../../kit/size.js";
@@ -155,7 +155,7 @@ export class Composer extends Component {
           aria-invalid=${this.#excess ? "true" : undefined} aria-describedby=${said ? "said" : undefined}
           aria-controls=${open ? "completion" : undefined}
           aria-activedescendant=${open ? `canned-${found[picked].id}` : undefined}
-          placeholder=${t(desk.keeps ? "write_or_slash" : "write")}
+          placeholder=${t(desk.hasHistory ? "write_or_slash" : "write")}
           onInput=${this.#typed} onKeyDown=${this.#key} onClick=${this.#lookForSlash}
           onKeyUp=${({ key }) => MOVES.test(key) && this.#lookForSlash()} onBlur=${() => this.setState({ query: null })}></textarea>
         <button type="submit" class="primary send" aria-label=${t("send")} disabled=${!text.trim() || this.#excess > 0}>

@@ -36,7 +36,7 @@ export class Finder extends Component {
     clearTimeout(this.#timer);
     this.#asking?.abort();
     const words = target.value;
-    const asks = words.trim() !== "" && this.props.desk.keeps && !excess(words.trim(), MOST);
+    const asks = words.trim() !== "" && this.props.desk.hasHistory && !excess(words.trim(), MOST);
     this.setState({ words, hits: [], next: null, error: "", busy: asks, picked: 0 });
     if (asks) this.#timer = setTimeout(() => this.#ask(), PAUSE);
   };
@@ -100,7 +100,7 @@ export class Finder extends Component {
       <${Dialog} title=${t("find")} name="finder" close=${close}>
         <input ref=${this.#box} type="text" role="combobox" aria-label=${t("find_in_chats")} value=${words}
           autocomplete="off" spellcheck=${false}
-          placeholder=${t(desk.keeps ? "find_name_or_words" : "find_name")}
+          placeholder=${t(desk.hasHistory ? "find_name_or_words" : "find_name")}
           aria-expanded=${String(choices.length > 0)} aria-controls="found" aria-autocomplete="list"
           aria-activedescendant=${choices.length ? `found-${picked}` : undefined}
           onInput=${this.#typed} onKeyDown=${this.#key} />

@@ -8,7 +8,7 @@ import { Versions, written } from "./versions.js";
 
 const EMPTY = { shortcut: "", text: "", shared: false };
 
-/** *desk* keeps them. */
+/** *desk* has them. */
 export class Replies extends Component {
   #first = createRef();
   state = { edited: null, past: undefined, error: "", busy: false, doomed: null };

@@ -4,7 +4,7 @@ import { when } from "../format.js";
 import { Component, createRef, html } from "../lib.js";
 import { rich, t } from "../words.js";
 
-/** Of *reply*, or (null) of those that are no more. *desk* keeps them; *back()* leads back. */
+/** Of *reply*, or (null) of those that are no more. *desk* has them; *back()* leads back. */
 export class Versions extends Component {
   #back = createRef();
   state = { versions: null, error: "" };

@@ -19,7 +19,7 @@ export const Visitor = ({ desk, chat }) => {
         <dd>${address ? html`<a class="where" href=${address} title=${page} target="_blank" rel=${REL}>${page}</a>` : page || t("not_known")}</dd>
         ${opened && html`<dt>${t("since")}</dt><dd><time datetime=${opened} title=${moment(opened)}>${when(opened)}</time></dd>`}
       </dl>
-      ${desk.keeps && html`<${Earlier} desk=${desk} chat=${chat} key=${conversation} />`}
+      ${desk.hasHistory && html`<${Earlier} desk=${desk} chat=${chat} key=${conversation} />`}
     </div>
   `;
 };

@@ -2,62 +2,62 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Drafts } from "../../blueprints/kit/static/drafts.js";
-import { browserStorage, Kept } from "../../blueprints/kit/static/storage.js";
+import { browserStorage, Stored } from "../../blueprints/kit/static/storage.js";
 
 const A_DAY = 86_400_000;
 
 class Storage {
-  kept = new Map();
+  stored = new Map();
   isFull = false;
-  getItem = (key) => this.kept.get(key) ?? null;
-  removeItem = (key) => void this.kept.delete(key);
+  getItem = (key) => this.stored.get(key) ?? null;
+  removeItem = (key) => void this.stored.delete(key);
   setItem(key, value) {
     if (this.isFull) throw new Error("QuotaExceededError");
-    this.kept.set(key, value);
+    this.stored.set(key, value);
   }
 }
 
 test("values come back, and go", () => {
   const storage = new Storage();
-  const kept = new Kept(storage, "x:");
-  assert.equal(kept.get("a"), null);
-  kept.set("a", { b: [1] });
-  assert.deepEqual(new Kept(storage, "x:").get("a"), { b: [1] });
-  assert.deepEqual([...storage.kept.keys()], [kept.name("a")]);
-  kept.set("a", undefined);
-  assert.equal(kept.get("a"), null);
-  kept.set("a", 1);
-  kept.remove("a");
-  assert.equal(storage.kept.size, 0);
+  const stored = new Stored(storage, "x:");
+  assert.equal(stored.get("a"), null);
+  stored.set("a", { b: [1] });
+  assert.deepEqual(new Stored(storage, "x:").get("a"), { b: [1] });
+  assert.deepEqual([...storage.stored.keys()], [stored.name("a")]);
+  stored.set("a", undefined);
+  assert.equal(stored.get("a"), null);
+  stored.set("a", 1);
+  stored.remove("a");
+  assert.equal(storage.stored.size, 0);
 });
 
 test("what nobody can read is nothing", () => {
   const storage = new Storage();
   storage.setItem("x:a", "{");
-  assert.equal(new Kept(storage, "x:").get("a"), null);
+  assert.equal(new Stored(storage, "x:").get("a"), null);
 });
 
 for (const [name, storage] of [["none", null], ["full", Object.assign(new Storage(), { isFull: true })],
   ["forbidden", new Proxy({}, { get() { throw new Error("SecurityError"); } })]]) {
   test(`storage that is ${name} holds until the page ends`, () => {
-    const kept = new Kept(storage, "x:");
-    kept.set("a", { b: 1 });
-    assert.deepEqual(kept.get("a"), { b: 1 });
-    kept.get("a").b = 2; // nobody changes it from outside
-    assert.deepEqual(kept.get("a"), { b: 1 });
-    kept.remove("a");
-    assert.equal(kept.get("a"), null);
+    const stored = new Stored(storage, "x:");
+    stored.set("a", { b: 1 });
+    assert.deepEqual(stored.get("a"), { b: 1 });
+    stored.get("a").b = 2; // nobody changes it from outside
+    assert.deepEqual(stored.get("a"), { b: 1 });
+    stored.remove("a");
+    assert.equal(stored.get("a"), null);
   });
 }
 
 test("all is cleared, also what others keep beside it", () => {
   const storage = new Storage();
   // as a browser's: its keys are its own properties
-  const shown = new Proxy(storage, { ownKeys: () => [...storage.kept.keys()], getOwnPropertyDescriptor: (_, key) => ({ value: storage.getItem(key), enumerable: true, configurable: true }) });
-  const kept = new Kept(shown, "x:");
+  const shown = new Proxy(storage, { ownKeys: () => [...storage.stored.keys()], getOwnPropertyDescriptor: (_, key) => ({ value: storage.getItem(key), enumerable: true, configurable: true }) });
+  const stored = new Stored(shown, "x:");
   for (const key of ["x:", "x:a", "x:client:state", "y:a"]) storage.setItem(key, "1");
-  kept.clear();
-  assert.deepEqual([...storage.kept.keys()], ["y:a"]);
+  stored.clear();
+  assert.deepEqual([...storage.stored.keys()], ["y:a"]);
 });
 
 test("a storage whose very name is forbidden is none", () => {
@@ -66,10 +66,10 @@ test("a storage whose very name is forbidden is none", () => {
   assert.equal(browserStorage("nothing of the kind"), null);
 });
 
-test("a draft is kept for a week", () => {
+test("a draft is stored for a week", () => {
   let now = 100 * A_DAY;
   const storage = new Storage();
-  const drafts = () => new Drafts(new Kept(storage, "x:"), () => now);
+  const drafts = () => new Drafts(new Stored(storage, "x:"), () => now);
   drafts().set("c1", "Good mor");
   now += 6 * A_DAY;
   drafts().set("c2", "Half a sen");
@@ -77,25 +77,25 @@ test("a draft is kept for a week", () => {
   now += 2 * A_DAY;
   assert.deepEqual([drafts().get("c1"), drafts().get("c2")], ["", "Half a sen"]);
   drafts().set("c2", "");
-  assert.equal(storage.kept.size, 0);
+  assert.equal(storage.stored.size, 0);
   drafts().set("c2", "x");
   drafts().clear();
-  assert.equal(storage.kept.size, 0);
+  assert.equal(storage.stored.size, 0);
 });
 
 test("what another tab is about to say stays", () => {
   const storage = new Storage();
-  const [one, two] = [1, 2].map(() => new Drafts(new Kept(storage, "x:")));
+  const [one, two] = [1, 2].map(() => new Drafts(new Stored(storage, "x:")));
   one.set("c1", "One");
   two.set("c2", "Two");
   one.set("c1", "One more");
   assert.deepEqual([two.get("c1"), one.get("c2")], ["One more", "Two"]);
 });
 
-test("drafts as they were kept before are read", () => {
+test("drafts as they were stored before are read", () => {
   const storage = new Storage();
   storage.setItem("x:drafts", JSON.stringify({ c1: "Old", c2: 7, c3: null, c4: { text: 5 } }));
-  const drafts = new Drafts(new Kept(storage, "x:"));
+  const drafts = new Drafts(new Stored(storage, "x:"));
   assert.deepEqual(["c1", "c2", "c3", "c4"].map((one) => drafts.get(one)), ["Old", "", "", ""]);
 });
 
@@ -103,17 +103,17 @@ test("drafts that nobody comes back to are removed, also those of a time without
   let now = 100 * A_DAY;
   const storage = new Storage();
   storage.setItem("x:drafts", JSON.stringify({ c1: "Old" }));
-  const drafts = () => new Drafts(new Kept(storage, "x:"), () => now);
+  const drafts = () => new Drafts(new Stored(storage, "x:"), () => now);
   drafts();
   now += 6 * A_DAY;
   assert.equal(drafts().get("c1"), "Old");
   now += 2 * A_DAY;
   drafts();
-  assert.equal(storage.kept.size, 0);
+  assert.equal(storage.stored.size, 0);
 });
 
 test("where there is no draft, nothing is stored", () => {
   const storage = new Storage();
-  new Drafts(new Kept(storage, "x:")).set("c1", "");
-  assert.equal(storage.kept.size, 0);
+  new Drafts(new Stored(storage, "x:")).set("c1", "");
+  assert.equal(storage.stored.size, 0);
 });
