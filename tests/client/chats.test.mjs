@@ -49,6 +49,28 @@ test("an entry of a kind that the client does not know is counted, and not shown
   assert.equal(stage.sent("get_history").at(-1).payload.before, 47);
 });
 
+test("an entry without a number, which only waiters read, is passed over", async () => {
+  const note = { n: 1, after: 52, type: "note", from: "wim", date: "d", payload: { text: "vip" } };
+  const stage = new Stage();
+  await stage.serve();
+  const page = { conversation: "c1", complete: false, state: "open", last_seq: 53 };
+  await stage.say("message_history", { ...page, messages: [note, item(52), note, item(53)] }, { conversation: "c1" });
+  const { type, payload, ...rest } = note;
+  await stage.say(type, payload, { ...rest, conversation: "c1" });
+  await stage.hear(54);
+  await stage.hear(56); // 55 is missing
+  const missed = [item(55), note, item(56), note];
+  await stage.answer("get_history", "message_history", { conversation: "c1", messages: missed, complete: true });
+  const older = stage.client.history();
+  assert.equal(stage.sent("get_history").at(-1).payload.before, 52);
+  const messages = [note, item(50), item(51), note];
+  await stage.answer("get_history", "message_history", { conversation: "c1", messages, complete: false });
+  await older;
+  assert.deepEqual(stage.shown, texts(50, 56));
+  stage.client.history();
+  assert.equal(stage.sent("get_history").at(-1).payload.before, 50);
+});
+
 test("a gap is filled from the history before anything behind it is shown", async () => {
   const stage = new Stage();
   await stage.serve(items(1, 2));

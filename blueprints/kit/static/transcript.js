@@ -7,6 +7,9 @@ import { PAGE } from "./limits.js";
 
 const LATEST = 50; // messages brought at once
 
+/** Those of *entries* that have a number: a waiter may be sent others, which only waiters read. */
+const numbered = (entries) => entries.filter(({ seq }) => seq);
+
 export class Transcript {
   #connection;
   #outbox;
@@ -77,7 +80,8 @@ export class Transcript {
   // ---- what is missing -----------------------------------------------------
 
   /** Take in the page of messages that the server sends of a resumed chat. */
-  page({ conversation, messages, complete, state, reason, last_seq: last }) {
+  page({ conversation, messages: entries, complete, state, reason, last_seq: last }) {
+    const messages = numbered(entries);
     const chat = this.#client.chat(conversation);
     chat._hasPage = true;
     if (!complete) chat._begin(messages[0]?.seq ?? last + 1);
@@ -108,7 +112,7 @@ export class Transcript {
     chat._isFetching = true;
     this.#connection.ask("get_history", { conversation, after, limit: PAGE }, (error, { payload }) => {
       chat._isFetching = false;
-      if (!error) this.#bring(chat, payload.messages);
+      if (!error) this.#bring(chat, numbered(payload.messages));
       const isMore = chat.lastSeq < chat._announced || payload.complete === false;
       if (!isMore) then?.();
       else if (chat.lastSeq > after) this.catchUp(chat, then);
@@ -124,7 +128,7 @@ export class Transcript {
     const chat = this.#client.chat(conversation);
     if (!known) chat.state = "ended"; // or it would have been told of, not asked for
     const fits = !chat.lastSeq || end === chat._floor;
-    const items = payload.messages.map((item) => this.item(item));
+    const items = numbered(payload.messages).map((item) => this.item(item));
     const messages = items.filter(({ text }) => text !== null).map((item) => this.#message(chat, item));
     if (fits && items.length) {
       for (const message of messages) chat._place(message);
