@@ -1,8 +1,8 @@
 """Who is away, for how long each is waited for, and who gives way to those who are there.
 
 A stranger who has said nothing costs an attacker nothing: it asks and hangs up.
-So it is waited for as long as a page takes to load again, and its place is
-somebody else's as soon as that is needed. Not locked: the desk's lock is held
+So the desk waits for it as long as a page takes to load again, and gives its place
+to another user as soon as one needs it. Not locked: the desk's lock is held
 around every call.
 """
 
@@ -70,10 +70,10 @@ class Absent:
     def seats_to_give(self, served: int) -> list[str]:
         """Whose seats are free to give while *served* users are served; the first one first.
 
-        A few are kept all the same: pages of honest people, which are just loading.
+        A few are not given away: pages of honest visitors may be loading.
         """
-        kept = max(1, served // SEATS_KEPT)
-        return list(self._seats)[:-kept] if len(self._seats) > kept else []
+        left = max(1, served // SEATS_KEPT)
+        return list(self._seats)[:-left] if len(self._seats) > left else []
 
     def ended(self, now: float) -> str | None:
         """Somebody whose grace period has ended."""

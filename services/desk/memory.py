@@ -10,15 +10,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from itertools import islice
 
 from . import port
 from .absent import Absent
 from .places import Places
 from .port import (
-    PLACES_A_ROUND,
-    TELL_PLACES,
     AddressFull,
     Arrival,
     Claim,
@@ -37,35 +34,10 @@ from .port import (
     WaiterFull,
     Waiting,
 )
-from .user_queue import UserQueue
+from .positions import Positions
+from .user_queue import User, UserQueue
 from .void_tickets import VoidTickets
 from .waiter_pool import Waiter, WaiterPool
-
-
-@dataclass(slots=True, eq=False)
-class User:
-    """A user as the desk knows it."""
-
-    uuid: str
-    subject: str
-    waiter: str | None = None
-    #: the number of its conversation, from asking until it has parted
-    talk: int = 0
-    present: bool = True
-    #: the place in line that it was last told, while it waits
-    told: int = 0
-    #: when it joined the line, on the desk's clock
-    since: float = 0.0
-    #: where it comes from
-    address: str = ""
-    #: the user has said something in its conversation
-    spoken: bool = False
-    #: what others know it by
-    name: str = ""
-    avatar: str = ""
-    #: what waiters are told of it while it waits, and where it asks from
-    question: str = ""
-    page: str = ""
 
 
 class MemoryDesk:
@@ -97,10 +69,8 @@ class MemoryDesk:
         self._absent = Absent(grace)
         self._places = Places(places)
         self._served = 0
-        self._places_changed = False
-        self._told_at = 0.0
+        self._positions = Positions(self._queue, lambda uuid: self._users[uuid].told)
         self._void = VoidTickets()
-        self._turn = 0  # the ticket at which the next round of places goes on behind the foremost
         self._events: list[Event] = []
 
     # ---- coming and going ----------------------------------------------
@@ -123,8 +93,8 @@ class MemoryDesk:
                 self._waiters[uuid] = Waiter(uuid, subject, self._capacity)
             if user := self._users.get(standing):
                 user.address = address
-            person = user or self._waiters[standing]
-            person.name, person.avatar = name, avatar
+            one = user or self._waiters[standing]
+            one.name, one.avatar = name, avatar
             self._return(standing)
             return Arrival(standing, not is_new)
 
@@ -142,20 +112,26 @@ class MemoryDesk:
 
     def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
         with self._lock:
-            person = self._users.get(participant) or self._waiters.get(participant)
-            if person is None or not person.present:
-                return
-            person.present = False
-            if isinstance(person, Waiter):
-                self._absent.add(participant, self._now(), Claim.FULL)
-                self._pool.refresh(person)
-                return
-            person.spoken |= claim is Claim.SPOKEN
-            claim = Claim.SPOKEN if person.spoken else claim
-            served = person.waiter is not None
-            self._absent.add(participant, self._now(), claim, served=served)
-            self._queue.away(participant)
-            self._match()
+            if waiter := self._waiters.get(participant):
+                self._drop_waiter(waiter)
+            elif user := self._users.get(participant):
+                self._drop_user(user, claim)
+
+    def _drop_waiter(self, waiter: Waiter) -> None:
+        if waiter.present:
+            waiter.present = False
+            self._absent.add(waiter.uuid, self._now(), Claim.FULL)
+            self._pool.refresh(waiter)
+
+    def _drop_user(self, user: User, claim: Claim) -> None:
+        if not user.present:
+            return
+        user.present = False
+        user.spoken |= claim is Claim.SPOKEN
+        claim = Claim.SPOKEN if user.spoken else claim
+        self._absent.add(user.uuid, self._now(), claim, served=user.waiter is not None)
+        self._queue.away(user.uuid)
+        self._match()
 
     def leave(self, participant: str) -> None:
         with self._lock:
@@ -198,7 +174,7 @@ class MemoryDesk:
         for user in users:
             self._unseat(user, waiter, requeue=True)
         self._queue.join_front((user.uuid for user in users), self._micros())
-        self._places_changed |= bool(users)
+        self._positions.have_changed |= bool(users)
         for user in users:
             user.since = self._now()
             user.told = -1
@@ -216,9 +192,12 @@ class MemoryDesk:
 
     def _tell_front(self, users: list[User]) -> None:
         """Tell those of *users*, who stand in front, that are not served yet."""
-        for place, user in enumerate(u for u in users if u.waiter is None):
-            user.told = place
-            self._events.append(Queued(user.uuid, place, self._queue.ticket(user.uuid)))
+        for position, user in enumerate(u for u in users if u.waiter is None):
+            self._tell_position(user, position)
+
+    def _tell_position(self, user: User, position: int) -> None:
+        user.told = position
+        self._events.append(Queued(user.uuid, position, self._queue.ticket(user.uuid)))
 
     # ---- matching ------------------------------------------------------
 
@@ -257,29 +236,33 @@ class MemoryDesk:
         page: str = "",
     ) -> None:
         with self._lock:
-            person = self._users[user]
-            if person.waiter is not None:
-                return
-            if user in self._queue:
-                person.question = person.question if question is None else question
-                person.page = page or person.page
-                return
-            self._make_room_at(person.address)
-            if not len(self._pool) and len(self._queue) >= self._max_queue:
-                self._make_room_in_queue()
-            at = self._micros()
-            if ticket is None or self._void.holds(person.subject, ticket):
-                person.told = self._queue.join(user, at)
-            else:
-                person.told = self._queue.rejoin(user, min(ticket, at))
-                self._places_changed = True
-            person.since = self._now()
-            person.question, person.page = question or "", page
-            person.talk = person.talk or talk
-            self._places.take(user, person.address)
-            self._match()
-            if person.waiter is None:
-                self._events.append(Queued(user, person.told, self._queue.ticket(user)))
+            self._connect(self._users[user], ticket, talk, question, page)
+
+    def _connect(
+        self, user: User, ticket: int | None, talk: int, question: str | None, page: str
+    ) -> None:
+        if user.waiter is not None:
+            return
+        if user.uuid in self._queue:
+            user.question = user.question if question is None else question
+            user.page = page or user.page
+            return
+        self._make_room_at(user.address)
+        if not len(self._pool) and len(self._queue) >= self._max_queue:
+            self._make_room_in_queue()
+        at = self._micros()
+        if ticket is None or self._void.holds(user.subject, ticket):
+            user.told = self._queue.join(user.uuid, at)
+        else:
+            user.told = self._queue.rejoin(user.uuid, min(ticket, at))
+            self._positions.have_changed = True
+        user.since = self._now()
+        user.question, user.page = question or "", page
+        user.talk = user.talk or talk
+        self._places.take(user.uuid, user.address)
+        self._match()
+        if user.waiter is None:
+            self._tell_position(user, user.told)
 
     def _micros(self) -> int:
         """µs since 1970."""
@@ -297,18 +280,17 @@ class MemoryDesk:
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
         with self._lock:
-            person = self._waiters[waiter]
-            person.ready = True
-            person.capacity = capacity or person.capacity
-            self._pool.refresh(person)
+            self._set_ready(self._waiters[waiter], True, capacity)
             self._match()
 
     def unready(self, waiter: str, capacity: int | None = None) -> None:
         with self._lock:
-            person = self._waiters[waiter]
-            person.ready = False
-            person.capacity = capacity or person.capacity
-            self._pool.refresh(person)
+            self._set_ready(self._waiters[waiter], False, capacity)
+
+    def _set_ready(self, waiter: Waiter, is_ready: bool, capacity: int | None) -> None:
+        waiter.ready = is_ready
+        waiter.capacity = capacity or waiter.capacity
+        self._pool.refresh(waiter)
 
     def capacity(self, waiter: str) -> int:
         return self._waiters[waiter].capacity
@@ -323,7 +305,7 @@ class MemoryDesk:
 
     def _seat(self, user: User, waiter: Waiter) -> None:
         """*waiter* serves *user*, who is in the queue no more."""
-        self._places_changed = True
+        self._positions.have_changed = True
         user.waiter, user.question = waiter.uuid, ""
         waiter.users[user.uuid] = None
         self._served += 1
@@ -383,10 +365,10 @@ class MemoryDesk:
 
     def part(self, user: str, waiter: str, gone: str) -> bool:
         with self._lock:
-            person = self._users.get(user)
-            if person is None or person.waiter != waiter:
+            served = self._users.get(user)
+            if served is None or served.waiter != waiter:
                 return False
-            self._part(person, self._waiters[waiter], gone)
+            self._part(served, self._waiters[waiter], gone)
             self._match()
             return True
 
@@ -417,7 +399,7 @@ class MemoryDesk:
 
     def _strike(self, user: str) -> bool:
         left = self._queue.leave(user)
-        self._places_changed |= left
+        self._positions.have_changed |= left
         if left and user in self._users:
             self._users[user].question = ""
         return left
@@ -430,28 +412,8 @@ class MemoryDesk:
             while (gone := self._absent.ended(now)) is not None:
                 self._depart(gone, requeue=True)
             self._void.forget(self._micros())
-            if self._places_changed and now - self._told_at >= TELL_PLACES:
-                self._told_at = now
-                self._tell_places()
-
-    def _tell_places(self) -> None:
-        """Tell those whose place has changed: the foremost always, the others in turns."""
-        length = len(self._queue)
-        foremost = min(PLACES_A_ROUND // 2, length)
-        turn = min(max(foremost, self._queue.place_of(self._turn)), length)
-        told = 0
-        for first, last in ((0, foremost), (turn, length), (foremost, turn)):
-            for place, uuid in enumerate(islice(self._queue.places(first), last - first), first):
-                user = self._users[uuid]
-                if user.told == place:
-                    continue
-                if told == PLACES_A_ROUND:
-                    self._turn = self._queue.ticket(uuid)
-                    return  # the rest changes next time
-                told += 1
-                user.told = place
-                self._events.append(Queued(uuid, place, self._queue.ticket(uuid)))
-        self._places_changed = False
+            for uuid, position in self._positions.next_round(now):
+                self._tell_position(self._users[uuid], position)
 
     # ---- what others see -----------------------------------------------
 
@@ -461,7 +423,7 @@ class MemoryDesk:
             return events
 
     def location(self, user: str) -> int:
-        """The place in line that *user* was last told."""
+        """The position that *user* was last told."""
         return self._users[user].told
 
     def ticket(self, user: str) -> int:

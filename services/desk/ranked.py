@@ -18,7 +18,7 @@ class Ranked:
 
     The entries lie in blocks. A block is found by halving, an entry within it
     too; what is left is done in C on at most `2 * BLOCK` of them. A rank adds
-    up the lengths of the blocks before it: 200 numbers in a line of 100,000.
+    up the lengths of the blocks before it: 200 numbers in a queue of 100,000.
     """
 
     __slots__ = ("_blocks", "_lasts")

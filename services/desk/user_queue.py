@@ -3,7 +3,7 @@
 Tickets are whole numbers: the moment of joining, growing at the back; the
 front counts down from 0 for users whose waiter was lost. Who comes back with an
 old number (after a restart, say) stands by it again. A user without a
-connection keeps its place without standing in the way of those behind: it is in
+connection stays in its position without standing in the way of those behind: it is in
 the queue, and not among those who can be taken. Joining, leaving, being taken
 and coming back with an old ticket look at a few others only, however many wait
 (`ranked.py`).
@@ -12,8 +12,35 @@ and coming back with an old ticket look at a few others only, however many wait
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from .ranked import Ranked
+
+
+@dataclass(slots=True, eq=False)
+class User:
+    """A user as the desk knows it."""
+
+    uuid: str
+    subject: str
+    waiter: str | None = None
+    #: the number of its conversation, from asking until it has parted
+    talk: int = 0
+    present: bool = True
+    #: the position that it was last told, while it waits
+    told: int = 0
+    #: when it joined the queue, on the desk's clock
+    since: float = 0.0
+    #: where it comes from
+    address: str = ""
+    #: the user has said something in its conversation
+    spoken: bool = False
+    #: what others know it by
+    name: str = ""
+    avatar: str = ""
+    #: what waiters are told of it while it waits, and where it asks from
+    question: str = ""
+    page: str = ""
 
 
 class UserQueue:
@@ -86,13 +113,13 @@ class UserQueue:
         return True
 
     def away(self, user: str) -> None:
-        """*user* cannot be taken for now but keeps its place."""
+        """*user* cannot be taken for now, and stays in its position."""
         if user in self._tickets and user not in self._absent:
             self._absent.add(user)
             self._present.remove((self._tickets[user], user))
 
     def back(self, user: str) -> None:
-        """*user* can be taken again, in its old place."""
+        """*user* can be taken again, in its old position."""
         if user in self._absent:
             self._absent.discard(user)
             self._present.add((self._tickets[user], user))
@@ -125,5 +152,5 @@ class UserQueue:
         return self._all.rank(ticket)
 
     def places(self, since: int = 0) -> Iterator[str]:
-        """All who wait, in order, but for the first *since*; the absent keep their places."""
+        """All who wait, in order, but for the first *since*; the absent included."""
         return (user for _, user in self._all.since(since))

@@ -1,6 +1,6 @@
 """Which waiter is next: least load first, then longest idle. Every operation is O(1).
 
-Waiters that can take a user stand in buckets by load; a bucket keeps them in
+Waiters that can take a user stand in buckets by load; a bucket holds them in
 the order in which they came into it, so its first is the longest idle. (An
 `OrderedDict`: the first of a `dict` is found by walking over all that were
 deleted before it.) An integer's bits say which buckets hold anybody.
@@ -23,7 +23,7 @@ class Waiter:
     #: users served, in the order in which they were matched
     users: dict[str, None] = field(default_factory=dict)
     ready: bool = False
-    #: has a line to it; an absent waiter keeps its users and gets no more
+    #: has a connection; an absent waiter still has its users and gets no others
     present: bool = True
     #: what users know it by
     name: str = ""

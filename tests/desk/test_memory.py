@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-from services.desk.memory import MemoryDesk, User
+from services.desk.memory import MemoryDesk
 from services.desk.port import Figures, Matched, Role
+from services.desk.user_queue import User
 
 from .conformance import GRACE, DeskConformance
 from .helpers import Clock, forget_events, returns, time_passes, users_connect, waiters_get_ready
