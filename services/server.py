@@ -266,7 +266,7 @@ class ChatServer:
         )  # fmt: skip
         mailbox = Mailbox(desk, switchboard.heard, switchboard.carry_out, switchboard.doubt)
         switchboard.connect(mailbox)
-        desk.remembered = switchboard.remembered
+        desk.remember_by(switchboard.remembered)
         try:
             switchboard.look_at_line()
         except Unavailable:

@@ -10,14 +10,14 @@ from typing import Any
 
 import redis
 
-from .redis import TIMEOUT, client
+from .redis_client import TIMEOUT, client
 
 
 @dataclass(frozen=True, slots=True)
 class RedisFacts:
     """What could be found out; the rest is empty."""
 
-    #: why it cannot be used, in one line without the password; empty: it can
+    #: why it cannot be used, on one line without the password; empty: it can
     problem: str = ""
     version: tuple[int, ...] = ()
     #: it takes no changes
@@ -40,17 +40,17 @@ class RedisFacts:
 def look(url: str, *, timeout: float = TIMEOUT, now: Callable[[], float] = time.time) -> RedisFacts:
     """Look at the Redis at *url*; nothing is changed. Blocks, for some seconds at most."""
     try:
-        with contextlib.closing(client(url, timeout, decode_responses=True)) as line:
-            return _asked(line, now)
+        with contextlib.closing(client(url, timeout, decode_responses=True)) as server:
+            return _asked(server, now)
     except (redis.RedisError, ValueError, TypeError) as error:
         return RedisFacts(f"{type(error).__name__}: {error}".splitlines()[0])
 
 
-def _asked(line: Any, now: Callable[[], float]) -> RedisFacts:
-    info = line.info()
+def _asked(server: Any, now: Callable[[], float]) -> RedisFacts:
+    info = server.info()
     before = now()
-    seconds, micros = line.time()
-    saves = _saves(line)
+    seconds, micros = server.time()
+    saves = _saves(server)
     keeps_all = bool(info["aof_enabled"])
     needed = ["BGREWRITEAOF"] * keeps_all + ["BGSAVE"] * saves
     return RedisFacts(
@@ -60,29 +60,32 @@ def _asked(line: Any, now: Callable[[], float]) -> RedisFacts:
         used_memory=int(info["used_memory"]),
         policy=str(info["maxmemory_policy"]),
         persists=keeps_all or saves,
-        forbidden=tuple(name for name in needed if not _may(line, name)),
-        rewrites=not keeps_all or _setting(line, "auto-aof-rewrite-percentage") != "0",
+        forbidden=tuple(name for name in needed if not _may(server, name)),
+        rewrites=not keeps_all or _setting(server, "auto-aof-rewrite-percentage") != "0",
         clock_ahead=seconds + micros / 1_000_000 - (before + now()) / 2,
     )
 
 
-def _saves(line: Any) -> bool:
+def _saves(server: Any) -> bool:
     """Whether it writes snapshots; taken for granted where it does not say."""
-    return _setting(line, "save") != ""
+    return _setting(server, "save") != ""
 
 
-def _setting(line: Any, name: str) -> str | None:
+def _setting(server: Any, name: str) -> str | None:
     """None: it does not say."""
     try:
-        found = line.config_get(name).get(name)
+        found = server.config_get(name).get(name)
     except redis.ResponseError:  # an ACL, or a provider's Redis
         return None
     return None if found is None else str(found)
 
 
-def _may(line: Any, command: str) -> bool:
+def _may(server: Any, command: str) -> bool:
     """Whether our user may run *command*; taken for granted where Redis does not say (before 7)."""
     try:
-        return line.execute_command("ACL", "DRYRUN", line.acl_whoami(), command) in ("OK", b"OK")
+        return server.execute_command("ACL", "DRYRUN", server.acl_whoami(), command) in (
+            "OK",
+            b"OK",
+        )
     except redis.ResponseError as error:
         return f"command '{command}' not found".lower() not in str(error).lower()

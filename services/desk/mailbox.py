@@ -24,7 +24,8 @@ from typing import Any
 import redis
 
 from ..loops import Loops, Starts
-from .redis import BEAT, TIMEOUT, RedisDesk, client
+from .redis import BEAT, RedisDesk
+from .redis_client import TIMEOUT, client
 from .vocabulary import MOST_LETTERS, Entry, Key, Sender
 
 log = logging.getLogger("csapp.desk")

@@ -45,7 +45,7 @@ class Own:
     present: bool = True
     ready: bool = False
     talk: int = 0
-    #: of a user in line
+    #: of a user in the queue
     ticket: int | None = None
     location: int = 0
     #: the other workers that hold sockets of it
@@ -55,7 +55,7 @@ class Own:
 
     @property
     def next_talk(self) -> int:
-        """Of a user in line: a number for its conversation if the one it has is over.
+        """Of a user in the queue: a number for its conversation if the one it has is over.
 
         It follows the old one, and is as unlikely as any to be another's.
         """

@@ -1,4 +1,4 @@
-"""What a desk promises, whichever way it is kept.
+"""What a desk promises, in memory and in Redis.
 
 A desk decides who talks to whom. It knows participants by UUID and never sees
 a socket, a frame or a message. Its decisions come out as events, in the order
@@ -203,7 +203,7 @@ class Desk(Protocol):
         """*waiter* takes users, up to *capacity* at once. Twice is harmless."""
 
     def unready(self, waiter: str, capacity: int | None = None) -> None:
-        """*waiter* keeps its users and gets no others, but may `take` some, up to *capacity*.
+        """*waiter* serves its users on and gets no others, but may `take` some, up to *capacity*.
 
         Without *capacity*, the former one stays.
         """

@@ -1,39 +1,28 @@
 """The desk of many workers: its state is in Redis, every change is one Lua script.
 
-Rules of this file:
+Rules:
 
-1. The script that changes the desk also posts the letters (`lua/prelude/`):
+1. The script that changes the desk also posts the letters (`lua/prelude/letters.lua`):
    state and notice cannot part. What the caller has itself decided comes back
    as the script's answer, together with every letter that it has not heard
-   yet, so that events keep the order of the decisions on every worker.
-2. One call at a time and one connection for all of them. Its sockets have
-   timeouts; nothing here is ever interrupted from outside.
-3. After a failure every call is refused at once, until `tick` has reached
-   Redis again. Whether the change was made is not known then.
-4. This worker remembers its own people. After a failure, a new connection, or
-   a flush it joins again with what it remembers: desk and worker tell each
-   other what they do not know.
+   yet, so that events keep the order of the decisions on every worker (`heard.py`).
+2. One call at a time and one connection for all of them; after a failure every
+   call is refused at once, until `tick` has reached Redis again (`calls.py`).
+3. This worker remembers its own participants, and joins again with them after a
+   failure (`membership.py`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import logging
-import secrets
-import threading
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
-
-from ..errors import CSAppError
 from . import letters, port
-from .fair_lock import FairLock
-from .letters import Remembered, RememberedChat
+from .calls import Calls, Told
+from .heard import Heard
+from .membership import Membership
 from .own_people import Own, OwnPeople
 from .port import (
     AddressFull,
@@ -50,34 +39,11 @@ from .port import (
     WaiterFull,
 )
 from .questions import Question
-from .scripts import SCRIPTS, arguments_of
-from .vocabulary import Answer, Field, Key, Refusal, Reply, prefix
+from .redis_client import TIMEOUT
+from .vocabulary import Answer, Field, Key, prefix
 
-log = logging.getLogger("csapp.desk")
-
-TIMEOUT = 2.0  # s: an answer takes a millisecond; what takes longer is not there
-RESTORE_TIMEOUT = 60.0  # s: a hundred thousand open chats take seconds, once
 LEASE = 10.0  # s without a tick until a worker is given up
 BEAT = 0.5  # s between two ticks
-ATTEMPTS = 4  # at joining, and what it is needed for
-RECALLED = 500  # people told of at once: a twentieth of a second in which others wait
-RECALLS = 100  # tries at it: a letter in between has to be heard first
-
-
-def client(url: str, timeout: float, **options: Any) -> redis.Redis:
-    """A client that never tries twice: a repeated script would be a second change."""
-    return redis.Redis.from_url(
-        url,
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        retry=Retry(NoBackoff(), 0),
-        protocol=2,
-        **options,
-    )
-
-
-class _NewLine(redis.ConnectionError):
-    """The connection is another one than before: what was behind the old one may be gone."""
 
 
 class RedisDesk:
@@ -108,47 +74,37 @@ class RedisDesk:
         self.prefix = prefix(desk)
         self._capacity = capacity
         self._places = places
-        self._settings: dict[str, str | bytes | int] = {
+        self._lease = round(lease * 1000)
+        always: Told = {
             "worker": worker,
             "grace": round(grace * 1000),
             "usual_capacity": capacity,
             "max_queue": max_queue,
         }
-        self._lease = round(lease * 1000)
-        self._now = now
-        self._client = client(url, timeout, redis_connect_func=self._connected)
-        self._scripts = {name: self._client.register_script(SCRIPTS[name]) for name in SCRIPTS}
-        self._turn = FairLock()  # one call at a time, with its answer; first come, first served
-        self._away = False
-        self._joined = False
-        self._joining = False
-        self._generation = ""
-        #: tells whom a desk that knows nobody is to `restore`; may wait, and raise `CSAppError`
-        self.remembered: Callable[[], list[Standing]] | None = None
-        #: how often it has joined; more than once: letters may have been lost
-        self.joins = 0
-        #: how far the mailbox has been read; its reader moves it on
-        self.mailbox_read = "0-0"
-        self._closed = False
-        self._inner = threading.Lock()  # of what follows; never held while anything is waited for
-        self._heard = 0
-        self._missed = False
-        self._events: deque[Event] = deque()
-        self._own = OwnPeople(worker)
-        self._leaving: set[str] = set()
+        self._heard = Heard(worker)
+        self._calls = Calls(url, self.prefix, self._heard, always, timeout=timeout, now=now)
+        self._membership = Membership(url, self._calls, self._heard, self._lease)
+
+    @property
+    def _own(self) -> OwnPeople:
+        return self._heard.own
 
     @property
     def available(self) -> bool:
         """The last call has reached Redis."""
-        return not self._away
+        return not self._calls.is_away
 
-    # ---- calls ---------------------------------------------------------
+    @property
+    def joins(self) -> int:
+        """How often this worker has joined; more than once: letters may have been lost."""
+        return self._membership.joins
 
-    def _connected(self, connection: Any) -> None:
-        connection.on_connect()
-        self._joined = False
-        if not self._joining:
-            raise _NewLine("a new connection")
+    def remember_by(self, remembered: Callable[[], list[Standing]]) -> None:
+        """*remembered* tells whom a desk that knows nobody is to `restore`.
+
+        It may wait, and raise `CSAppError`.
+        """
+        self._membership.remembered = remembered
 
     def _call(
         self,
@@ -159,156 +115,30 @@ class RedisDesk:
         **told: str | bytes | int,
     ) -> Any:
         """Run a script; its answer. *settle* is called with that before its events count."""
-        if self._away:
-            raise DeskUnavailable("the desk cannot be reached")
-        with self._turn:
-            if self._away:
-                raise DeskUnavailable("the desk cannot be reached")
-            return self._attempt(lambda: self._run(script, told, settle))
-
-    def _attempt(self, work: Callable[[], Any]) -> Any:
-        """Do *work*, after joining if need be; `_turn` is held.
-
-        Raises `DeskUnavailable`, and `KeyError` for somebody who is not there.
-        """
-        if self._closed:
-            raise DeskUnavailable("this worker has left the desk")
-        for _ in range(ATTEMPTS):
-            try:
-                if self._missed or not self._joined:
-                    self._join()
-                found = work()
-            except _NewLine:
-                continue  # it is joined, which may use a new connection
-            except redis.RedisError as error:
-                reason = str(error)
-                code = reason.partition(" ")[0]
-                if code == Refusal.NO_LEASE:  # it was given up, or Redis has lost everything
-                    self._joined = False
-                elif code == Refusal.NOBODY:
-                    raise KeyError(reason) from None
-                elif isinstance(error, redis.ResponseError) and not code.isupper():
-                    raise  # a fault of ours; what Redis cannot do has a code (OOM, READONLY …)
-                else:
-                    self._fail(error)
-                    raise DeskUnavailable(f"the desk cannot be reached: {reason}") from error
-            else:
-                if self._away:
-                    log.info("the desk is reached again")
-                self._away = False
-                return found
-        self._fail(redis.ConnectionError("it does not let this worker join"))
-        raise DeskUnavailable("the desk does not let this worker join")
-
-    def _fail(self, error: Exception) -> None:
-        if not self._away:
-            log.warning("the desk cannot be reached: %s", error)
-        self._away, self._joined = True, False
-        self._client.connection_pool.disconnect()
-
-    def _run(
-        self,
-        name: str,
-        told: Mapping[str, str | bytes | int],
-        settle: Callable[[Any], None] | None = None,
-        run: Callable[..., Any] | None = None,
-    ) -> Any:
-        """Run a script with what it is *told*, besides what all scripts are told."""
-        all_told = {
-            **self._settings,
-            "heard": self._heard,
-            "read": self.mailbox_read,
-            "clock": "" if self._now is None else round(self._now() * 1_000_000),
-            **told,
-        }
-        script = run or self._scripts[name]
-        args = [all_told[argument] for argument in arguments_of(name)]
-        reply = script(keys=[self.prefix + Key.DESK], args=args)
-        answer, unread, number, own = (reply[part - 1] for part in Reply)
-        with self._inner:
-            for count, letter in zip(unread[::2], unread[1::2], strict=True):
-                self._hear(int(count), letter)
-            if settle is not None:
-                settle(answer)
-            if own:
-                self._hear(int(number), own)
-            elif int(number) > self._heard:
-                self._missed = True  # the answer of a call that was given up
-        return answer
-
-    def _join(self) -> None:
-        with self._inner:
-            present = letters.pack(self._own.present())
-        told: dict[str, str | bytes | int] = {
-            "lease": self._lease,
-            "generation": self._generation,
-            "present": present,
-            "new_generation": secrets.token_hex(8),
-            "reads": port.READS,
-        }
-        self._joining = True
-        try:
-            joined = letters.joined(self._run("join", told, self._settle_join))
-        finally:
-            self._joining = False
-        self._recall(joined.is_lost)
-        self._generation = joined.generation  # not before: the rest would not count as lost
-        if not joined.is_restored and self.remembered is not None:
-            try:
-                standings = self.remembered()
-            except CSAppError as error:
-                raise redis.ConnectionError(f"nobody remembers it: {error}") from error
-            self._take_up(standings)  # before anybody comes, who might be among them
-        self._joined = True
-        for participant in tuple(self._leaving):
-            self._run("leave", {"participant": participant})
-            self._leaving.discard(participant)
-
-    def _settle_join(self, answer: bytes) -> None:
-        joined = letters.joined(answer)
-        self._heard = joined.number
-        self.mailbox_read = joined.mailbox_start
-        self.joins += 1
-        self._missed = False
-
-    def _recall(self, is_lost: bool) -> None:
-        """Tell the desk of all that are remembered, some at a time."""
-        with self._inner:
-            uuids = self._own.in_company()
-        for first in range(0, len(uuids), RECALLED):
-            for _ in range(RECALLS):
-                with self._inner:
-                    memory = self._own.memory(uuids[first : first + RECALLED])
-                if self._run("recall", {"memory": memory, "lost": int(is_lost)}):
-                    break
-            else:
-                raise redis.ConnectionError("there is no end of letters")
+        return self._calls.call(script, told, settle)
 
     # ---- letters -------------------------------------------------------
+
+    @property
+    def mailbox_read(self) -> str:
+        """How far the mailbox has been read; its reader moves it on."""
+        return self._heard.mailbox_read
+
+    @mailbox_read.setter
+    def mailbox_read(self, place: str) -> None:
+        self._heard.mailbox_read = place
 
     def hear(self, found: Iterable[tuple[int, bytes]]) -> None:
         """Letters of the desk that were in the mailbox, with their numbers."""
         for number, letter in found:
-            if number > self._heard + 1:
-                with self._turn:  # what comes before may be the answer of a call under way
+            if number > self._heard.number + 1:
+                with self._calls.turn:  # what comes before may be the answer of a call under way
                     pass
-            with self._inner:
-                self._hear(number, letter)
-
-    def _hear(self, number: int, letter: bytes) -> None:
-        if number <= self._heard:
-            return
-        self._missed |= number > self._heard + 1
-        self._heard = number
-        for event in letters.events(letter):
-            self._own.hear(event)
-            self._events.append(event)
+            with self._heard.lock:
+                self._heard.hear(number, letter)
 
     def take_events(self) -> list[Event]:
-        with self._inner:
-            events = list(self._events)
-            self._events.clear()
-            return events
+        return self._heard.take_events()
 
     # ---- coming and going ----------------------------------------------
 
@@ -324,12 +154,12 @@ class RedisDesk:
         arrivals: list[Arrival] = []
 
         def settle(answer: bytes) -> None:
-            arrival = replace(letters.arrival(answer), earlier=len(self._events))
+            arrival = replace(letters.arrival(answer), earlier=len(self._heard.events))
             arrivals.append(arrival)
             own = self._own.setdefault(arrival.uuid, Own(role, subject, name, self._capacity))
             own.present, own.name, own.elsewhere = True, name, arrival.elsewhere
             own.address, own.avatar = address, avatar
-            self._leaving.discard(arrival.uuid)
+            self._membership.leaving.discard(arrival.uuid)
             if arrival.place is not None:
                 own.take(arrival.place)
 
@@ -340,49 +170,26 @@ class RedisDesk:
         return arrivals[0]
 
     def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
-        with self._inner:
+        with self._heard.lock:
             if own := self._own.get(participant):
                 own.present = False
         with contextlib.suppress(DeskUnavailable):  # it is told when this worker joins again
             self._call("drop", participant=participant, claim=claim)
 
     def leave(self, participant: str) -> None:
-        with self._inner:
+        with self._heard.lock:
             if own := self._own.get(participant):
                 own.present = False
-                self._leaving.add(participant)
+                self._membership.leaving.add(participant)
         try:
             self._call("leave", participant=participant)
         except DeskUnavailable:
             return  # the desk is told when this worker joins again
-        self._leaving.discard(participant)
+        self._membership.leaving.discard(participant)
 
     def restore(self, standings: list[Standing]) -> None:
-        with self._turn:
-            self._attempt(lambda: self._take_up(standings))
-
-    def _take_up(self, standings: list[Standing]) -> None:
-        talks = {one.uuid: letters.number(one.talk) for one in standings}
-        memory = letters.memory(
-            [
-                Remembered(
-                    one.uuid, one.role, one.subject, one.name, one.avatar, own=True,
-                    ready=one.ready, capacity=letters.number(one.capacity), talk=talks[one.uuid],
-                )
-                for one in standings
-            ],
-            [
-                RememberedChat(one.uuid, one.waiter, talks[one.uuid])
-                for one in standings
-                if one.waiter
-            ],
-        )  # fmt: skip
-        patient = client(self.url, RESTORE_TIMEOUT)
-        try:
-            run = patient.register_script(SCRIPTS["restore"])
-            self._run("restore", {"memory": memory}, run=run)
-        finally:
-            patient.close()
+        with self._calls.turn:
+            self._calls.attempt(lambda: self._membership.take_up(standings))
 
     # ---- asking and parting --------------------------------------------
 
@@ -453,7 +260,7 @@ class RedisDesk:
         own = self._own.get(user)
         if own is not None and own.ticket is not None:
             return own.ticket
-        score = self._read("ZSCORE", Key.QUEUE, user)
+        score = self._calls.read("ZSCORE", Key.QUEUE, user)
         if score is None:
             raise KeyError(user)
         return int(float(score))
@@ -462,24 +269,16 @@ class RedisDesk:
         own = self._own.get(user)
         if own is not None:
             return own.location
-        return int(self._read("HGET", Key.TOLD, user) or 0)
+        return int(self._calls.read("HGET", Key.TOLD, user) or 0)
 
     def capacity(self, waiter: str) -> int:
         own = self._own.get(waiter)
         if own is not None:
             return own.capacity
-        found = self._read("HGET", Key.PARTICIPANT + waiter, Field.CAPACITY)
+        found = self._calls.read("HGET", Key.PARTICIPANT + waiter, Field.CAPACITY)
         if found is None:
             raise KeyError(waiter)
         return int(found)
-
-    def _read(self, command: str, key: str, field: str) -> Any:
-        if self._away:
-            raise DeskUnavailable("the desk cannot be reached")
-        with self._turn:
-            return self._attempt(
-                lambda: self._client.execute_command(command, self.prefix + key, field)
-            )
 
     def count(self, asked: Sequence[Question]) -> list[int]:
         """What strangers hold and spend: 1 for each question, or 0 for what is refused."""
@@ -499,26 +298,21 @@ class RedisDesk:
 
     def tick(self) -> None:
         """Let time pass, renew the lease; while the desk is out of reach, try to reach it."""
-        with self._turn, contextlib.suppress(DeskUnavailable):
-            self._attempt(lambda: self._run("tick", {"lease": self._lease}))
+        with self._calls.turn, contextlib.suppress(DeskUnavailable):
+            self._calls.attempt(lambda: self._calls.run("tick", {"lease": self._lease}))
 
     def beat(self, told: Callable[[], None]) -> bool:
         """Tick, call *told* when there are events to take; False once the desk is closed."""
-        if self._closed:
+        if self._calls.is_closed:
             return False
         self.tick()
-        if self._events:
+        if self._heard.events:
             told()
         return True
 
     def close(self) -> None:
         """Give the lease back: who has sockets here is away from now on."""
-        with self._turn:
-            self._closed = True
-            if self._joined and not self._away:
-                with contextlib.suppress(redis.RedisError):  # then it runs out by itself
-                    self._run("quit", {})
-        self._client.close()
+        self._calls.close()
 
 
 _: type[port.Desk] = RedisDesk

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from functools import cache
 from pathlib import Path
 
 from . import former_letters
@@ -34,7 +35,8 @@ from .vocabulary import (
 
 FOLDER = Path(__file__).with_name("lua")
 
-#: what every script needs, in this order: a part knows only those before it
+#: what every script needs, in this order: a part knows only those before it, and of what the
+#: script is told only `HEAD`
 BASE = ("keys", "clock", "participants", "former", "letters")
 #: and those that change who talks to whom
 DECIDING = (*BASE, "places", "queue", "matching", "presence")
@@ -100,6 +102,7 @@ def parts_of(name: str) -> tuple[str, ...]:
     return (*DECIDING, "taking_up") if name in REMEMBERING else DECIDING
 
 
+@cache
 def with_values(source: str, arguments: tuple[str, ...]) -> str:
     """*source* with the values of all declared words. Raises `LookupError` for another word."""
     words = WORDS | {
@@ -117,9 +120,13 @@ def with_values(source: str, arguments: tuple[str, ...]) -> str:
 
 def load(name: str) -> str:
     """The whole of a script."""
-    files = [FOLDER / "prelude" / f"{part}.lua" for part in parts_of(name)]
-    files.append(FOLDER / f"{name}.lua")
-    return with_values("\n".join(file.read_text() for file in files), arguments_of(name))
+    prelude = (with_values(_text(f"prelude/{part}"), HEAD) for part in parts_of(name))
+    return "\n".join((*prelude, with_values(_text(name), arguments_of(name))))
+
+
+@cache
+def _text(name: str) -> str:
+    return (FOLDER / f"{name}.lua").read_text()
 
 
 #: every script, by its name

@@ -16,7 +16,8 @@ from typing import Any
 import redis
 
 from .events import Role
-from .redis import LEASE, client
+from .redis import LEASE
+from .redis_client import client
 from .vocabulary import Key
 
 log = logging.getLogger("csapp.desk")
@@ -26,7 +27,7 @@ LOOK = 0.1  # s between two looks
 READ = LEASE + 5.0  # s until all workers have read their mailboxes, or have been given up
 WRITTEN = 300.0  # s until Redis has written its file anew
 
-#: all that the desks of csapp keep
+#: the keys of all desks of csapp
 OURS = "csapp:{*"
 
 _AOF = (
@@ -101,7 +102,7 @@ class _Traces:
         )
 
     def _forget_slow_commands(self) -> Iterator[str]:
-        """Commands that were slow are kept with their arguments: names, and texts."""
+        """Commands that were slow stay in a list with their arguments: names, and texts."""
         try:
             if any(b"csapp:{" in entry["command"] for entry in self._redis.slowlog_get(128)):
                 self._redis.slowlog_reset()

@@ -21,8 +21,9 @@ CHANGES: dict[type[Question], int] = {Hold: 1, Release: -1}
 class SharedDesk(Protocol):
     """Of `RedisDesk`, what is needed here."""
 
-    #: how often it has joined; more than once: what Redis knows of this worker may be lost
-    joins: int
+    @property
+    def joins(self) -> int:
+        """How often it has joined; more than once: what Redis knows of this worker may be lost."""
 
     def count(self, asked: Sequence[Question]) -> list[int]:
         """1 for each question, or 0 for what is refused. Raises `DeskUnavailable`."""

@@ -139,7 +139,7 @@ class Crew:
     def lose_line(self) -> None:
         """A worker that has heard everything joins again; nobody else notices."""
         worker, desk = self._chance.choice(sorted(self.desks.items()))
-        desk._client.connection_pool.disconnect()
+        desk._calls.client.connection_pool.disconnect()
         desk.figures()
         self._joins[worker] += 1
         for event in desk.take_events():

@@ -61,7 +61,7 @@ class Worker:
 
     def lose_patience(self, timeout: float) -> None:
         """From now on, wait so long for an answer of Redis."""
-        for client in (self.desk._client, self.mailbox._reads, self.mailbox._writes):
+        for client in (self.desk._calls.client, self.mailbox._reads, self.mailbox._writes):
             seconds = timeout + (BLOCK if client is self.mailbox._reads else 0.0)
             pool = client.connection_pool
             pool.connection_kwargs["socket_timeout"] = seconds

@@ -483,7 +483,7 @@ def test_before_anybody_comes_to_an_empty_desk_the_history_is_asked(
 ) -> None:
     office = Office(own_server.url, clock)
     a = office.hire("a")
-    a.remembered = lambda: [Standing(Role.USER, "zoe", "Zoe", "Zoe Z.", 9)]
+    a.remember_by(lambda: [Standing(Role.USER, "zoe", "Zoe", "Zoe Z.", 9)])
     own_server.flush()
     arrival = a.arrive(Role.USER, "zoe", "another")
     assert arrival == Arrival("Zoe", True)
@@ -614,7 +614,7 @@ def test_an_answer_that_nobody_got_is_missed_at_the_next_call(office: Office, cl
     users_arrive(a, "Ann")
     office.hears(a)
     script = office.client.register_script(SCRIPTS["connect"])
-    head = ("a", a._heard, a.mailbox_read, int(clock() * 1e6), 20_000, 5, 100)
+    head = ("a", a._heard.number, a.mailbox_read, int(clock() * 1e6), 20_000, 5, 100)
     script(keys=[f"{a.prefix}desk"], args=[*head, "Ann", "", "7", 0, "", ""])
     a.tick()
     a.tick()

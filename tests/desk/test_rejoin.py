@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from services.desk import redis
+from services.desk import membership
 from services.desk.own_people import OwnPeople
 from services.desk.port import (
     AddressFull,
@@ -37,7 +37,7 @@ from .office import Office, they_live
 
 def loses_its_line(desk: RedisDesk) -> None:
     """The next call finds the connection gone: what was in the mailbox is lost."""
-    desk._client.connection_pool.disconnect()
+    desk._calls.client.connection_pool.disconnect()
 
 
 def stalls(desk: RedisDesk, clock: Clock, seconds: float, *others: RedisDesk) -> None:
@@ -90,10 +90,10 @@ def workers_of(events: list[Event], person: str) -> tuple[str, ...] | None:
     return known[-1].workers if known else None
 
 
-@pytest.fixture(params=[1, 2, redis.RECALLED], ids=lambda many: f"by {many}", autouse=True)
+@pytest.fixture(params=[1, 2, membership.RECALLED], ids=lambda many: f"by {many}", autouse=True)
 def recalled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """Whether a worker tells of its people one by one or of all at once is all the same."""
-    monkeypatch.setattr(redis, "RECALLED", request.param)
+    monkeypatch.setattr(membership, "RECALLED", request.param)
     return request.param
 
 
@@ -395,7 +395,9 @@ def test_others_are_served_while_a_big_worker_joins(
     a, b = office.hire("a"), office.hire("b")
     users_arrive(a, *(f"user {number}" for number in range(20)))
     served: list[int] = []
-    a._own = Interrupted(a._own, repeat(lambda: served.append(b.figures().users_served)))
+    a._heard.own = Interrupted(
+        a._heard.own, repeat(lambda: served.append(b.figures().users_served))
+    )
     is_heard(a, clock, "line lost")
     assert len(served) == -(-20 // recalled)
 
@@ -409,7 +411,7 @@ def test_what_happens_while_a_worker_joins_is_heard_before_it_tells_of_it(
     users_connect(a, "Ann", "Bob", "Cid")
     office.hears(a)
     doings = [partial(b.part, user, "Wanda", "Wanda") for user in ("Cid", "Bob")]
-    a._own = Interrupted(a._own, doings)
+    a._heard.own = Interrupted(a._heard.own, doings)
     is_heard(a, clock, how, b)
     events = office.hears(a)
     assert of_kind(events, Parted) == [
@@ -435,7 +437,7 @@ def test_a_worker_that_is_interrupted_while_it_joins_begins_again(
     before = a.figures()
     own_server.flush()
     doings = [lambda: None, lambda: loses_its_line(a)]
-    a._own = Interrupted(a._own, doings if recalled < 3 else doings[1:])
+    a._heard.own = Interrupted(a._heard.own, doings if recalled < 3 else doings[1:])
     a.tick()
     assert a.joins == 3
     assert a.figures() == before

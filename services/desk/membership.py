@@ -1,0 +1,112 @@
+"""How a worker joins a shared desk, and what both tell each other then.
+
+A worker remembers its own participants (`own_people.py`). It joins at the
+start, and again after a failure, a new connection, a missing letter or a flush:
+desk and worker tell each other what they do not know. The first worker tells a
+desk that knows nobody what the history remembers.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+
+import redis
+
+from ..errors import CSAppError
+from . import letters
+from .calls import Calls, Told
+from .heard import Heard
+from .letters import Remembered, RememberedChat
+from .port import READS
+from .redis_client import client
+from .scripts import SCRIPTS
+from .standing import Standing
+
+RESTORE_TIMEOUT = 60.0  # s: a hundred thousand open chats take seconds, once
+RECALLED = 500  # participants told of at once: a twentieth of a second in which others wait
+RECALLS = 100  # tries at it: a letter in between has to be heard first
+
+
+class Membership:
+    """The membership of one worker. *lease* in ms."""
+
+    def __init__(self, url: str, calls: Calls, heard: Heard, lease: int) -> None:
+        self._url = url
+        self._calls = calls
+        self._heard = heard
+        self._lease = lease
+        self._generation = ""
+        #: tells whom a desk that knows nobody is to take up; may wait, and raise `CSAppError`
+        self.remembered: Callable[[], list[Standing]] | None = None
+        #: how often the worker has joined; more than once: letters may have been lost
+        self.joins = 0
+        #: participants who have left while the desk could not be told
+        self.leaving: set[str] = set()
+        calls.join = self._join
+
+    def _join(self) -> None:
+        with self._heard.lock:
+            present = letters.pack(self._heard.own.present())
+        told: Told = {
+            "lease": self._lease,
+            "generation": self._generation,
+            "present": present,
+            "new_generation": secrets.token_hex(8),
+            "reads": READS,
+        }
+        joined = letters.joined(self._calls.run_join(told, self._settle))
+        self._recall(joined.is_lost)
+        self._generation = joined.generation  # not before: the rest would not count as lost
+        if not joined.is_restored and self.remembered is not None:
+            try:
+                standings = self.remembered()
+            except CSAppError as error:
+                raise redis.ConnectionError(f"nobody remembers it: {error}") from error
+            self.take_up(standings)  # before anybody comes, who might be among them
+        self._calls.is_joined = True
+        for participant in tuple(self.leaving):
+            self._calls.run("leave", {"participant": participant})
+            self.leaving.discard(participant)
+
+    def _settle(self, answer: bytes) -> None:
+        joined = letters.joined(answer)
+        self._heard.begin(joined.number, joined.mailbox_start)
+        self.joins += 1
+
+    def _recall(self, is_lost: bool) -> None:
+        """Tell the desk of all that are remembered, some at a time."""
+        with self._heard.lock:
+            uuids = self._heard.own.in_company()
+        for first in range(0, len(uuids), RECALLED):
+            for _ in range(RECALLS):
+                with self._heard.lock:
+                    memory = self._heard.own.memory(uuids[first : first + RECALLED])
+                if self._calls.run("recall", {"memory": memory, "lost": int(is_lost)}):
+                    break
+            else:
+                raise redis.ConnectionError("there is no end of letters")
+
+    def take_up(self, standings: list[Standing]) -> None:
+        """Tell a desk that knows nobody how everybody stood. The turn is held."""
+        talks = {one.uuid: letters.number(one.talk) for one in standings}
+        memory = letters.memory(
+            [
+                Remembered(
+                    one.uuid, one.role, one.subject, one.name, one.avatar, own=True,
+                    ready=one.ready, capacity=letters.number(one.capacity), talk=talks[one.uuid],
+                )
+                for one in standings
+            ],
+            [
+                RememberedChat(one.uuid, one.waiter, talks[one.uuid])
+                for one in standings
+                if one.waiter
+            ],
+        )  # fmt: skip
+        patient = client(self._url, RESTORE_TIMEOUT)
+        try:
+            script = patient.register_script(SCRIPTS["restore"])
+            self._calls.run("restore", {"memory": memory}, run=script)
+        finally:
+            patient.close()
