@@ -42,8 +42,15 @@ BASE = ("keys", "clock", "participants", "former", "letters")
 DECIDING = (*BASE, "places", "queue", "matching", "presence")
 #: of these the base is enough
 READING = ("bounds", "figures", "team", "waiting")
-#: these take up what somebody remembers
-REMEMBERING = ("recall", "restore")
+#: what some scripts need besides: each part costs Redis time whenever a script runs
+BESIDES = {
+    "quit": ("retiring",),
+    "ready": ("duty",),
+    "recall": ("duty", "taking_up"),
+    "restore": ("taking_up",),
+    "tick": ("retiring",),
+    "unready": ("duty",),
+}
 
 _WORD = re.compile(r"\b([A-Z]+)\.([a-z_]+)\b")
 _COMMENT = re.compile(r"--.*")
@@ -97,9 +104,7 @@ def arguments_of(name: str) -> tuple[str, ...]:
 
 def parts_of(name: str) -> tuple[str, ...]:
     """The parts of the prelude that a script needs, in their order."""
-    if name in READING:
-        return BASE
-    return (*DECIDING, "taking_up") if name in REMEMBERING else DECIDING
+    return BASE if name in READING else DECIDING + BESIDES.get(name, ())
 
 
 @cache

@@ -73,6 +73,31 @@ local function yielding_in_queue()
     end
 end
 
+-- *ticket* unless it is void.
+local function good(user, ticket)
+    local mark = ticket and call('ZSCORE', VOID, redis.sha1hex(user.subject))
+    return not (mark and math.abs(ticket) <= tonumber(mark)) and ticket or nil
+end
+
+-- Stand where *ticket* says, or at the back; returns how many are ahead.
+local function stand(user, ticket)
+    if ticket then
+        ticket = math.min(ticket, wall)
+        desk.stale = 1
+    end
+    local ahead
+    if not ticket or ticket > desk.back then
+        ahead = call('ZCARD', QUEUE)
+        desk.back = math.max(next_number(), ticket or 0)
+        ticket = desk.back
+    else
+        desk.front = math.min(desk.front, ticket)
+        ahead = call('ZCOUNT', QUEUE, '-inf', '(' .. text(ticket))
+    end
+    take_position(user, ticket, ahead)
+    return ahead
+end
+
 local bound = tonumber(ARG.places)
 if bound > 0 and user.address ~= '' and call('SCARD', places_of(user.address)) >= bound then
     local uuid = yielding_neighbour()

@@ -12,12 +12,6 @@ local function spend(user)
     call('ZADD', VOID, math.max(desk.back, -desk.front, wall), redis.sha1hex(user.subject))
 end
 
--- *ticket* unless it is void.
-local function good(user, ticket)
-    local mark = ticket and call('ZSCORE', VOID, redis.sha1hex(user.subject))
-    return not (mark and math.abs(ticket) <= tonumber(mark)) and ticket or nil
-end
-
 -- ---- standing in the queue ---------------------------------------------------
 
 -- The ticket of *user*; false where it does not wait.
@@ -32,25 +26,6 @@ local function take_position(user, ticket, ahead)
     end
     call('HSET', TOLD, user.uuid, ahead)
     set(user, FIELD.since, desk.time)
-end
-
--- Stand where *ticket* says, or at the back; returns how many are ahead.
-local function stand(user, ticket)
-    if ticket then
-        ticket = math.min(ticket, wall)
-        desk.stale = 1
-    end
-    local ahead
-    if not ticket or ticket > desk.back then
-        ahead = call('ZCARD', QUEUE)
-        desk.back = math.max(next_number(), ticket or 0)
-        ticket = desk.back
-    else
-        desk.front = math.min(desk.front, ticket)
-        ahead = call('ZCOUNT', QUEUE, '-inf', '(' .. text(ticket))
-    end
-    take_position(user, ticket, ahead)
-    return ahead
 end
 
 -- Stand before everybody else, the first of *users* foremost.

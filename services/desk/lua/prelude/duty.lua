@@ -1,0 +1,18 @@
+-- Stands before the scripts by which a waiter takes users, or none.
+
+-- *waiter* takes users from now on, or none any more; up to *most* at once, unless that is ''.
+local function set_ready(waiter, is_ready, most)
+    local duty = on_duty(waiter)
+    set(waiter, FIELD.ready, is_ready and '1' or '')
+    if most ~= '' then
+        set(waiter, FIELD.capacity, most)
+    end
+    count_duty(waiter, duty)
+    refresh(waiter)
+end
+
+-- Tell the other workers that speak for *waiter* whether it takes users, and how many at once.
+local function tell_duty(waiter)
+    tell_siblings({ event = EVENT.on_duty, waiter = waiter.uuid, ready = waiter.ready == '1',
+        capacity = tonumber(waiter.capacity) or 0 }, waiter)
+end
