@@ -17,7 +17,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from services.history.port import Batch, Message, Side
+from services.conversation.kinds import Side
+from services.history.port import Batch, Message
 from services.history.sql import SQLStore, open_store
 
 WAITERS = 200

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from services.bounds import SEARCHES
-from services.history.port import Side
+from services.conversation.kinds import Side
 from services.history.search import MAX_QUERY, Hit, Visitor, search, visitors
 from services.history.sql import SQLStore
 from services.identity import Identity

@@ -24,7 +24,7 @@ from .wire import frames
 from .wire.codes import CloseCode, ErrorCode, Farewell, Refusal
 
 AUTH_AGAIN = 0.5  # s between two checks whether the look-up of a token is done
-FAILED_AUTHS = 3  # `protocol.md`, *Version 1*
+FAILED_AUTHS = 3  # docs/protocol.md, *Version 1*
 
 #: s between two checks whether a token has run out. Near its end they come closer together,
 #: because the timer wheel is late while the event loop is busy.

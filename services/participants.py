@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from .conversation.kinds import Side
 from .desk.port import Arrival, Role
-from .history.port import Side
 from .history.writer import Saying, Talk
 from .identity import Identity
 from .transport.frames import HEADS
@@ -159,7 +159,7 @@ class Line:
 
 
 class Spoken(Saying):
-    """Texts under way on *line*, said on *sock*; encoded once for each version."""
+    """Entries under way on *line*, said on *sock*; encoded once for each version."""
 
     __slots__ = ("_echo", "_full", "_plain", "line", "sock")
 
@@ -189,24 +189,45 @@ class Spoken(Saying):
         """The texts with higher numbers than *seq*, by themselves."""
         known = seq - self.seqs[0] + 1
         ids = None if self.client_ids is None else self.client_ids[known:]
-        rest = Spoken(self.talk, self.side, self.author, self.texts[known:], ids, self.told)
+        texts = self.texts[known:]
+        rest = Spoken(
+            self.talk, self.side, self.author, texts, ids, self.told, self.kind, self.data
+        )
         rest.seqs, rest.date, rest.stored = self.seqs[known:], self.date, True
         rest.line, rest.sock = self.line, self.sock
         rest._plain = rest._full = rest._echo = None
         return rest
 
-    def alone(self, text: str, seq: int) -> bytes:
-        """One of its texts in version 2, to the other side."""
-        return self.line.full.texts([text], [seq], rfc3339(self.date))
+    def alone(self, text: str, seq: int, *, own: bool = False) -> bytes:
+        """One of its entries in version 2, to the other side or to one's *own* connections."""
+        if self.data is not None:
+            return self.full(own)
+        voice = self.line.echo if own else self.line.full
+        return voice.texts([text], [seq], rfc3339(self.date))
+
+    def singly(self, *, in_full: bool) -> Iterator[Kept]:
+        """Each by itself, for the other side; for version 2 only if *in_full*."""
+        key = self.talk.record.key
+        for text, seq in zip(self.texts, self.seqs, strict=True):
+            full = self.alone(text, seq) if in_full else b""
+            yield Kept(self._in_plain([text]), full, key, seq, seq)
 
     def plain(self) -> bytes:
-        """Version 1, to the other side."""
+        """Version 1, to the other side; nothing where that version has no word for it."""
         if self._plain is None:
-            self._plain = self.line.texts(self.texts)
+            self._plain = self._in_plain(self.texts)
         return self._plain
+
+    def _in_plain(self, texts: list[str]) -> bytes:
+        if self.data is None:
+            return self.line.texts(texts)
+        text = self.kind.plain_text(texts[0], self.data)
+        return b"" if text is None else self.line.texts([text])
 
     def full(self, own: bool, beyond: int = 0) -> bytes:
         """Version 2, to the other side or to one's *own* sockets; only numbers above *beyond*."""
+        if self.data is not None:
+            return self._alone(own)
         voice = self.line.echo if own else self.line.full
         if beyond >= self.seqs[0]:
             numbered = zip(self.texts, self.seqs, strict=True)
@@ -219,6 +240,24 @@ class Spoken(Saying):
         if self._full is None:
             self._full = voice.texts(self.texts, self.seqs, rfc3339(self.date))
         return self._full
+
+    def _alone(self, own: bool) -> bytes:
+        """An entry with more than words."""
+        line, kind, (text,), (seq,) = self.line, self.kind, self.texts, self.seqs
+        encoded = self._echo if own else self._full
+        if encoded is None:
+            frame = kind.pushed(
+                id=codec.new_id(), to=(line.sender if own else line.to).uuid,
+                from_="" if self.side == Side.SERVER else line.sender.uuid,
+                conversation=self.talk.id, seq=seq, date=rfc3339(self.date),
+                payload=kind.shown(text, self.data),
+            )  # fmt: skip
+            encoded = sealed(frame)
+            if own:
+                self._echo = encoded
+            else:
+                self._full = encoded
+        return encoded
 
 
 class Kept(NamedTuple):
@@ -333,8 +372,10 @@ def each(sockets: Iterable[Socket], tell: Callable[[Socket], None]) -> None:
             give_up(sock)
 
 
-def answer(sock: Socket, spoken: Spoken) -> None:
-    """Tell *sock* that what it has said is stored, or will not be."""
+def answer(sock: Socket | None, spoken: Spoken) -> None:
+    """Tell *sock* that what it has said is stored, or will not be; None: nobody waits for it."""
+    if sock is None:
+        return
     try:
         sock.stored(spoken)
     except Exception:

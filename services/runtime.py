@@ -109,7 +109,7 @@ class Runtime(Protocol):
     def sleep(self, seconds: float) -> None:
         """Let others run for *seconds*."""
 
-    #: seconds, monotonic: the wall clock may jump (`faults.md`, row 35)
+    #: seconds, monotonic: the wall clock may jump (docs/architecture.md, *Time*)
     now: Callable[[], float]
 
 

@@ -277,6 +277,7 @@ class ChatServer:
         self.bounds.share(Ledger(desk, self.bounds.held, runtime.spawn))
 
         def look() -> None:
+            switchboard.look_back()
             with contextlib.suppress(DeskUnavailable):  # the desk has logged it
                 switchboard.look_at_line()
 

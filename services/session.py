@@ -19,13 +19,15 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import partial, reduce
+from operator import or_
 from typing import Any
 
 from msgspec import UNSET
 from simple_websocket import ConnectionClosed
 
 from .admission import Admission
+from .conversation.kinds import KIND_OF, TEXT, Kind, Side, requests
 from .desk.port import (
     AddressFull,
     Arrival,
@@ -64,8 +66,8 @@ _AUTH = codec.Decoder(frames.Auth)
 _DECODERS = {
     (Role.USER, 1): codec.Decoder(frames.FromUser),
     (Role.WAITER, 1): codec.Decoder(frames.FromWaiter),
-    (Role.USER, 2): codec.Decoder(frames.FromUser2),
-    (Role.WAITER, 2): codec.Decoder(frames.FromWaiter2),
+    (Role.USER, 2): codec.Decoder(reduce(or_, requests(Side.USER), frames.FromUser2)),
+    (Role.WAITER, 2): codec.Decoder(reduce(or_, requests(Side.WAITER), frames.FromWaiter2)),
 }
 
 #: characters that waiters see of what somebody in the queue wants to ask
@@ -277,7 +279,10 @@ class Session:
             return False
         return self._relay(line, run, ids)
 
-    def _relay(self, line: Line, run: list[str], ids: list[str | None]) -> bool:
+    def _relay(
+        self, line: Line, run: list[str], ids: list[str | None],
+        kind: Kind = TEXT, data: str | None = None,
+    ) -> bool:  # fmt: skip
         switchboard = self._switchboard
         if switchboard.writer is None and line.sender.plain and line.to.plain:
             if not switchboard.relay(line, run):
@@ -289,7 +294,7 @@ class Session:
             self._in_flight += len(run)
             if kept is not None and self._transcript is not None:
                 self._transcript.awaited.update(kept)
-            if not switchboard.say(line, self, run, kept):
+            if not switchboard.say(line, self, run, kept, kind, data):
                 self._in_flight -= len(run)
                 if kept is not None and self._transcript is not None:
                     self._transcript.awaited.difference_update(kept)
@@ -348,6 +353,8 @@ class Session:
                 self._doubt().add(spoken)
             return
         data = spoken.plain()
+        if not data:
+            return  # version 1 has no word for it
         (self._unconfirmed or self._doubt()).add(spoken)
         if self._turns is None:
             self.put(data)
@@ -726,20 +733,16 @@ class Session:
         if self._transcript is not None:
             self._transcript.get_history_session(frame, me)
 
-    def say_to_waiter(self, frame: frames.MessageText, me: Participant) -> None:
-        """A user's text goes to its waiter."""
-        self._say_alone(frame, self._line(frame, me))
+    def write(self, frame: Any, me: Participant) -> None:
+        """An entry for the other side: a user's for its waiter, a waiter's for the user in `to`.
 
-    def say_to_user(self, frame: frames.MessageText, me: Participant) -> None:
-        """A waiter's text goes to the user named in `to`."""
-        self._say_alone(frame, self._line(frame, me))
-
-    def _say_alone(self, frame: frames.MessageText, line: Line) -> None:
-        """A text that the fast lane has left; mostly because it must be refused."""
-        message = frame.payload.message
-        if len(message) > self._max_text or "\0" in f"{message}{frame.reply_id}":
-            raise self._unfit(frame)
-        if self._relay(line, [message], [frame.reply_id]):
+        Of texts those that the fast lane has left, mostly because they must be refused.
+        """
+        line, kind = self._line(frame, me), KIND_OF[type(frame)]
+        words, data = kind.body(frame.payload)
+        if len(words) > self._max_text or "\0" in f"{words}{frame.reply_id}":
+            raise self._unfit(frame, f"payload.{kind.words}", words)
+        if self._relay(line, [words], [frame.reply_id], kind, data):
             return
         if line.to.sockets or self._switchboard.writer is not None:
             raise self._not_stored(frame.reply_id)
@@ -749,19 +752,18 @@ class Session:
             frame.reply_id,
         )
 
-    def _unfit(self, frame: frames.MessageText) -> Refusal:
-        """Why a text may not be relayed."""
+    def _unfit(self, frame: frames.ClientFrame, field: str, words: str) -> Refusal:
+        """Why an entry with these *words* may not be written."""
         if "\0" in (frame.reply_id or ""):  # some stores cannot keep it
             code, what = ErrorCode.INVALID_MESSAGE, "id: NUL is not allowed"
-        elif "\0" in frame.payload.message:
-            code, what = ErrorCode.INVALID_MESSAGE, "payload.message: NUL is not allowed"
+        elif "\0" in words:
+            code, what = ErrorCode.INVALID_MESSAGE, f"{field}: NUL is not allowed"
         else:
-            most = self._max_text
-            code, what = ErrorCode.TOO_LARGE, f"payload.message: at most {most} characters"
+            code, what = ErrorCode.TOO_LARGE, f"{field}: at most {self._max_text} characters"
         return Refusal(code, what, frame.reply_id)
 
-    def refuse_unconnected(self, frame: frames.MessageText, me: Participant) -> None:
-        """A text of a user who has no waiter."""
+    def refuse_unconnected(self, frame: frames.ClientFrame, me: Participant) -> None:
+        """An entry of a user who has no waiter."""
         raise self._not_connected(frame)
 
     def leave_chat(self, frame: frames.Disconnect, me: Participant) -> None:
@@ -827,7 +829,7 @@ _EVERY_WAITER: dict[type, Handler] = {
     frames.Ready: Session.ready,
     frames.Ready2: Session.ready,
     frames.Unready: Session.unready,
-    frames.MessageText: Session.say_to_user,
+    **dict.fromkeys(requests(Side.WAITER), Session.write),
     frames.Disconnect: Session.end_chat,
     frames.Typing: Session.typing,
     frames.Read: Session.read,
@@ -837,12 +839,14 @@ _EVERY_WAITER: dict[type, Handler] = {
     frames.Take: Session.take,
 }
 
+_UNCONNECTED = dict.fromkeys(requests(Side.USER), Session.refuse_unconnected)
+
 #: what each phase does with each frame type; nothing else is ever done
 TABLE: Mapping[Phase, Mapping[type, Handler]] = {
     Phase.GREETED: {frames.Auth: Session.authenticate},
-    Phase.IDLE: {**_EVERY_USER, frames.MessageText: Session.refuse_unconnected},
-    Phase.QUEUED: {**_EVERY_USER, frames.MessageText: Session.refuse_unconnected},
-    Phase.SERVED: {**_EVERY_USER, frames.MessageText: Session.say_to_waiter},
+    Phase.IDLE: {**_EVERY_USER, **_UNCONNECTED},
+    Phase.QUEUED: {**_EVERY_USER, **_UNCONNECTED},
+    Phase.SERVED: {**_EVERY_USER, **dict.fromkeys(requests(Side.USER), Session.write)},
     Phase.OFF_DUTY: _EVERY_WAITER,
     Phase.ON_DUTY: _EVERY_WAITER,
 }

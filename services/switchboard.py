@@ -21,6 +21,7 @@ from functools import partial
 from typing import Any
 
 from .clock import Clock
+from .conversation.kinds import EVENT, TEXT, EventPayload, Kind, Side, What
 from .desk.port import (
     Arrival,
     Claim,
@@ -144,7 +145,7 @@ class Switchboard:
             chat = talks[one.talk]
             chat.waiter = one.waiter
             participant.talk = Talk(chat)
-            participant.spoken = chat.last_seq > 0
+            participant.spoken = chat.last_seq > 1  # the first entry says who serves it
             if one.waiter is None:
                 participant.phase = Phase.QUEUED
             else:
@@ -318,38 +319,45 @@ class Switchboard:
                 give_up(sock)
         return True
 
-    def say(self, line: Line, sock: Socket, texts: list[str], ids: Ids) -> bool:
-        """Store texts and then deliver them. False, for all, while that is not possible.
+    def say(
+        self, line: Line, sock: Socket, texts: list[str], ids: Ids,
+        kind: Kind = TEXT, data: str | None = None,
+    ) -> bool:  # fmt: skip
+        """Store entries and then deliver them. False, for all, while that is not possible.
 
         *sock* is told by `stored`.
         """
+        spoken = self._spoken(line, sock, texts, ids, kind, data)
         if self.writer is None:
-            return self._number(line, sock, texts, ids)
+            return self._number(spoken)
         to = line.to
         if self._is_kept_for(to) and to.version == 1 and to.parked_bytes > self._most_parked:
             return False
-        return self._begin(self._spoken(line, sock, texts, ids))
+        return self._begin(spoken)
 
     def _begin(self, spoken: Spoken) -> bool:
         """Hand *spoken* to the writer. False: it takes nothing at the moment."""
         return self.writer is not None and self.writer.say(spoken)
 
-    def _spoken(self, line: Line, sock: Socket | None, texts: list[str], ids: Ids) -> Spoken:
+    def _spoken(
+        self, line: Line, sock: Socket | None, texts: list[str], ids: Ids,
+        kind: Kind, data: str | None,
+    ) -> Spoken:  # fmt: skip
         sender = line.sender
         spoken = Spoken(
-            line.talk, SIDES[sender.role], sender.identity.subject, texts, ids, self._told
-        )
+            line.talk, SIDES[sender.role], sender.identity.subject, texts, ids, self._told,
+            kind, data,
+        )  # fmt: skip
         spoken.line, spoken.sock = line, sock
         spoken._plain = spoken._full = spoken._echo = None
         return spoken
 
-    def _number(self, line: Line, sock: Socket, texts: list[str], ids: Ids) -> bool:
+    def _number(self, spoken: Spoken) -> bool:
         """Without a history: numbered as if it were stored, delivered at once or parked."""
-        spoken = self._spoken(line, sock, texts, ids)
-        if not line.to.sockets and self._is_full(line.to, spoken.plain()):
+        to, talk = spoken.line.to, spoken.talk
+        if not to.sockets and self._is_full(to, spoken.plain()):
             return False
-        talk = line.talk
-        spoken.seqs = range(talk.last_seq + 1, talk.last_seq + 1 + len(texts))
+        spoken.seqs = range(talk.last_seq + 1, talk.last_seq + 1 + len(spoken.texts))
         talk.given = talk.last_seq = spoken.seqs[-1]
         spoken.date = talk.date_after(self.clock.ms())
         talk.dated(talk.last_seq, spoken.date)
@@ -391,7 +399,8 @@ class Switchboard:
                     seqs = spoken.seqs
                     full = spoken.full(own=False) if self.writer is None else b""
                     key = spoken.line.talk.record.key
-                    self._park(to, Kept(spoken.plain(), full, key, seqs[0], seqs[-1]))
+                    if (plain := spoken.plain()) or full:
+                        self._park(to, Kept(plain, full, key, seqs[0], seqs[-1]))
 
     def _is_kept_for(self, participant: Participant) -> bool:
         """Nobody hears for *participant*, and what it should hear is parked here."""
@@ -468,6 +477,7 @@ class Switchboard:
         lately = event.waited if self._waited is None else self._waited
         self._waited = lately + (event.waited - lately) * RECENCY
         resumed = user.talk is not None
+        before = user.talk.served_by if user.talk is not None else None
         talk = user.talk = user.talk or self._new_talk(user, event.talk)
         record = talk.record
         record.waiter, record.waiter_subject = waiter.uuid, waiter.identity.subject
@@ -479,6 +489,8 @@ class Switchboard:
         to_waiter, to_user = self._join(user, waiter, talk)
         self._meet(user, to_waiter, resumed, asked=True)
         self._meet(waiter, to_user, resumed, asked=False)
+        is_same = before is not None and before == waiter.identity.subject
+        self._write_event(event, to_user, What.RETURNED if is_same else What.JOINED)
 
     def _join(self, user: Participant, waiter: Participant, talk: Talk) -> tuple[Line, Line]:
         user.line = Line(user, waiter, talk)
@@ -549,6 +561,7 @@ class Switchboard:
             if event.requeued:
                 # nobody's: one who is erased must not come back by it
                 talk.record.waiter_name = talk.record.waiter_avatar = ""
+                talk.served_by = waiter.identity.subject
             else:
                 user.talk, user.spoken = None, False
             self._keep_parting(event, talk)
@@ -575,11 +588,34 @@ class Switchboard:
 
         each(told.sockets, tell)
         each(gone.sockets, tell_own)  # its other tabs; in version 1 the one that ended it knows
+        if talk is not None:
+            what = What.LEFT if event.requeued else What.ENDED
+            self._write_event(event, Line(gone, told, talk), what, reason)
+
+    def _write_event(self, event: Event, line: Line, what: What, reason: str = "") -> None:
+        """Write into the conversation what has happened, by the side that speaks on *line*.
+
+        Both sides read it where they speak version 2.
+        """
+        if self.writer is None and line.sender.plain and line.to.plain:
+            return  # nobody reads it
+        payload = EventPayload(what, line.sender.identity.name, reason)
+        spoken = self._spoken(line, None, [""], None, EVENT, EVENT.body(payload).data)
+        spoken.side, spoken.insists = Side.SERVER, True
+        self._begin_event(event, spoken)
+
+    def _begin_event(self, event: Event, spoken: Spoken) -> None:
+        if self.writer is None:
+            self._number(spoken)
+        else:
+            self._begin(spoken)
 
     def _departed(self, event: Departed) -> None:
         gone = self._person(event, event.participant)
         del self._participants[gone.uuid]
         if gone.talk is not None:
+            line = Line(gone, gone, gone.talk)
+            self._write_event(event, line, What.ENDED, event.reason)
             self._keep_end(event, gone.talk)
             gone.talk = None
         if gone.role is Role.WAITER and gone.phase is Phase.ON_DUTY:

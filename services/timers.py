@@ -2,7 +2,7 @@
 
 It counts the time it has *lived*: after a stall of the loop, or a machine put
 to sleep, it goes on by one tick rather than by the time that was lost, so that
-a stall never ends ten thousand connections at once (`faults.md`, row 26).
+a stall never ends ten thousand connections at once.
 """
 
 from __future__ import annotations

@@ -24,13 +24,11 @@ from typing import Any, Protocol
 from msgspec import UNSET
 
 from .bounds import Allowance
+from .conversation.kinds import Kind, Side, kind_of
 from .desk.port import Role
 from .history.port import (
-    KINDS,
     Chat,
-    Kind,
     Message,
-    Side,
     Store,
     StoreError,
     Unfit,
@@ -100,7 +98,7 @@ class Transcript(Turns):
         self.awaited.difference_update(spoken.client_ids or ())
         for client_id, seq in zip(spoken.client_ids or (), spoken.seqs, strict=True):
             if client_id is not None:
-                self._send_receipt(talk, client_id, seq, date)
+                self._send_receipt(spoken.kind, talk, client_id, seq, date)
         for client_id, first in spoken.repeats:
             self.awaited.discard(client_id)
             if first is None:
@@ -109,15 +107,15 @@ class Transcript(Turns):
             elif client_id in self._early:
                 self._early.remove(client_id)
             else:
-                self._send_receipt(talk, client_id, first.seq, rfc3339(first.date))
+                date = rfc3339(first.date)
+                self._send_receipt(spoken.kind, talk, client_id, first.seq, date)
 
-    def _send_receipt(self, talk: str, client_id: str, seq: int, date: str) -> None:
-        self._send(
-            frames.Receipt(
-                id=codec.new_id(), to=self._session.uuid, reply_id=client_id, conversation=talk,
-                seq=seq, date=date, payload=frames.ReceiptPayload(seq, date),
-            )
+    def _send_receipt(self, kind: Kind, talk: str, client_id: str, seq: int, date: str) -> None:
+        receipt = kind.receipt(
+            id=codec.new_id(), to=self._session.uuid, reply_id=client_id, conversation=talk,
+            seq=seq, date=date, payload=frames.ReceiptPayload(seq, date),
         )  # fmt: skip
+        self._send(receipt)
 
     def hear(self, spoken: Spoken) -> None:
         """Stored texts: for this participant, or its own said on another socket."""
@@ -131,7 +129,8 @@ class Transcript(Turns):
             return
         self._seen[talk] = last
         own = spoken.line.sender is self._session.participant
-        if own and self.awaited and not self.awaited.isdisjoint(spoken.client_ids or ()):
+        said = own and spoken.side != Side.SERVER
+        if said and self.awaited and not self.awaited.isdisjoint(spoken.client_ids or ()):
             self._hear_repeated(spoken, seen)
         else:
             self._connection.put(spoken.full(own, seen))
@@ -146,9 +145,9 @@ class Transcript(Turns):
             if client_id is not None and client_id in self.awaited:
                 self.awaited.remove(client_id)
                 self._early.add(client_id)
-                self._send_receipt(spoken.talk.id, client_id, seq, date)
+                self._send_receipt(spoken.kind, spoken.talk.id, client_id, seq, date)
             else:
-                self._connection.put(spoken.line.echo.texts([text], [seq], date))
+                self._connection.put(spoken.alone(text, seq, own=True))
 
     # ---- meeting again -------------------------------------------------
 
@@ -207,7 +206,7 @@ class Transcript(Turns):
         """*frame* once all is delivered here that was stored of the talk until now."""
         switchboard, dialect = self._session.house.switchboard, self._session.dialect
         switchboard.catch_up(line.talk)
-        resumed = frame.payload.resumed or line.talk.last_seq > 0
+        resumed = frame.payload.resumed or line.talk.last_seq > 1  # the first: who serves it
         better = switchboard.introduce(line.sender, line, resumed, dialect)
         better.reply_id = frame.reply_id
         return better
@@ -427,13 +426,15 @@ class Transcript(Turns):
         colleague = not mine and one.side == Side.WAITER and me is not None and (
             me.role is Role.WAITER
         )  # fmt: skip
-        uuid = chat.user if one.side == Side.USER else chat.waiter or ""
+        speakers = {Side.USER: chat.user, Side.WAITER: chat.waiter or ""}
+        uuid = speakers.get(Side(one.side), "")
+        kind = kind_of(one.kind)
         return frames.Item(
             seq=one.seq,
-            type=KINDS[Kind(one.kind)],
+            type=kind.name,
             from_=self._session.uuid if mine else "" if colleague else uuid,
             date=rfc3339(one.date),
-            payload=frames.TextPayload(one.body),
+            payload=kind.shown(one.body, one.data),
             client_id=one.client_id if mine and one.client_id is not None else UNSET,
             author=one.author if colleague else UNSET,
         )
@@ -462,8 +463,8 @@ def _session_item(chat: Chat) -> frames.SessionItem:
 
 
 def _sizes(found: Iterable[Message]) -> list[int]:
-    """Bytes of the texts."""
-    return [len(one.body.encode()) for one in found]
+    """Bytes of what they hold."""
+    return [len(one.body.encode()) + len(one.data or "") for one in found]
 
 
 def _state(chat: Chat) -> str:

@@ -398,11 +398,7 @@ class Unconfirmed:
         told = self._left_out.get(given, given)
         if told is None:
             return []
-        return [
-            Kept(told.line.texts([text]), told.alone(text, seq) if self._in_full else b"",
-                 told.talk.record.key, seq, seq)
-            for text, seq in zip(told.texts, told.seqs, strict=True)
-        ]  # fmt: skip
+        return [*told.singly(in_full=self._in_full)]
 
 
 def _size(given: Given | Room | _Mark) -> int:

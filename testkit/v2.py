@@ -28,6 +28,7 @@ from typing import Any, Protocol
 
 import websocket
 
+from .entries import said
 from .journal import (
     Acknowledged,
     Closed,
@@ -386,6 +387,16 @@ class Manners:
             return
         yield from self._saw(chat, seq, frame)
 
+    def _on_event(self, frame: Frame, _: Frame | None) -> Iterator[Frame]:
+        name, seq = frame["conversation"], frame["seq"]
+        text = said(frame["payload"])
+        self._journal.write(Seen(self.socket, frame["from"], text, name, seq, frame["date"]))
+        chat = self.chats.get(name)
+        if chat is None or chat.entering:
+            self.problems.append(f"before the page of its conversation: {frame}")
+            return
+        yield from self._saw(chat, seq, frame)
+
     def _on_message_text_success(self, frame: Frame, _: Frame | None) -> Iterator[Frame]:
         name, seq = frame["conversation"], frame["payload"]["seq"]
         self._journal.write(
@@ -438,9 +449,7 @@ class Manners:
 
 
 def _item(one: Frame) -> Item:
-    return Item(
-        one["seq"], one["from"], one["payload"]["message"], one.get("client_id"), one["date"]
-    )
+    return Item(one["seq"], one["from"], said(one["payload"]), one.get("client_id"), one["date"])
 
 
 class Door(Protocol):

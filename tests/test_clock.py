@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from services.clock import KEY_BITS, Clock
-from services.history.port import Chat, Message, Side
+from services.conversation.kinds import TEXT, Side
+from services.history.port import Chat, Message
 from services.history.sql import open_store
 from services.history.writer import Saying, Talk, Writer
 from testkit import Client, LiveServer
@@ -185,12 +186,12 @@ def _say(client: Client, **fields: str) -> None:
 
 
 def _kept(folder: Path) -> list[Message]:
-    """All that is stored, in order of chat and `seq`."""
+    """All texts that are stored, in order of chat and `seq`."""
     store = open_store(f"sqlite:///{folder / 'csapp.db'}")
     chats = [*store.chats_of(Side.USER, "ann"), *store.chats_of(Side.USER, "bob")]
-    found = [one for chat in chats for one in store.messages(chat.key)]
+    entries = [one for chat in chats for one in store.messages(chat.key)]
     store.close()
-    return found
+    return [one for one in entries if one.kind == TEXT.number]
 
 
 def _chat(server: LiveServer, waiter: Client, sub: str) -> tuple[Client, str, str]:

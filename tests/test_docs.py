@@ -14,6 +14,7 @@ from flask import Flask
 
 from blueprints.cli import chat
 from csapp import create_app
+from services.conversation.kinds import KINDS
 from services.settings import Settings
 from services.wire import frames
 from services.wire.codes import RECONNECT, CloseCode, ErrorCode
@@ -73,6 +74,11 @@ def test_every_frame_type_with_who_sends_it():
     ]:
         for member in get_args(union):
             senders.setdefault(member.__struct_config__.tag, set()).add(who)
+    for kind in KINDS:
+        for side in kind.writers:
+            senders.setdefault(kind.request, set()).add(side.name.lower())
+        for made in (kind.pushed, *([kind.receipt] if kind.writers else [])):
+            senders.setdefault(made.__struct_config__.tag, set()).add("server")
     documented = {row[0].strip("`"): set(row[1].split(", ")) for row in rows("Frames")}
     assert documented == senders
 

@@ -21,9 +21,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from services.conversation.kinds import Side
 from services.desk.traces import remove_traces
 from services.history import care, cleaning
-from services.history.port import Note, Side
+from services.history.port import Note
 from services.history.sql import open_store
 from services.runtime import ThreadRuntime
 from testkit import Client, LiveServer

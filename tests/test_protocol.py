@@ -1,4 +1,4 @@
-"""Version 1, from outside, in every way of running (`protocol.md`, *Version 1*)."""
+"""Version 1, from outside, in every way of running (docs/protocol.md, *Version 1*)."""
 
 from __future__ import annotations
 

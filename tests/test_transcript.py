@@ -7,8 +7,9 @@ from types import SimpleNamespace
 from typing import Any
 
 from services.bounds import Bounds
+from services.conversation.kinds import Side
 from services.desk.port import Role
-from services.history.port import Chat, Message, Side
+from services.history.port import Chat, Message
 from services.history.writer import Talk
 from services.identity import Identity
 from services.participants import Line, Participant, Spoken

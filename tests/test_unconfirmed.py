@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from services import unconfirmed
+from services.conversation.kinds import Side
 from services.desk.port import Role
-from services.history.port import Chat, Side
+from services.history.port import Chat
 from services.history.writer import Talk
 from services.identity import Identity
 from services.participants import Kept, Line, Participant, Spoken

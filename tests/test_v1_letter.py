@@ -1,6 +1,6 @@
 """A version-1 connection never receives anything that the founding document does not list.
 
-The words are typed in here from `seed-protocol.zh.md`, not taken from the code.
+The words are typed in here from docs/protocol.v1.zh.md, not taken from the code.
 Random sessions over a real server; every frame that any client receives is
 checked.
 """

@@ -119,8 +119,16 @@ def meet(user: Client, waiter: Client) -> str:
     assert history["payload"]["messages"] == []
     assert_receives(waiter, "new_connection")
     assert_receives(waiter, "message_history")
+    for client in (user, waiter):
+        assert assert_receives(client, "event", what="joined")["seq"] == 1
     conversation: str = success["payload"]["conversation"]
     return conversation
+
+
+def hears_of(client: Client, what: str) -> None:
+    """Wait for the event that tells *what*."""
+    while until(client, "event")["payload"]["what"] != what:
+        pass
 
 
 def say(client: Client, text: str, to: str | None = None, **fields: Any) -> Frame:
@@ -130,7 +138,11 @@ def say(client: Client, text: str, to: str | None = None, **fields: Any) -> Fram
 
 
 def texts(history: Frame) -> list[tuple[int, str]]:
-    return [(one["seq"], one["payload"]["message"]) for one in history["payload"]["messages"]]
+    return [(one["seq"], one["payload"]["message"]) for one in entries(history, "message_text")]
+
+
+def entries(history: Frame, type_: str) -> list[Frame]:
+    return [one for one in history["payload"]["messages"] if one["type"] == type_]
 
 
 def test_a_client_learns_what_time_it_is(server):
@@ -147,7 +159,7 @@ def test_a_receipt_and_a_delivery_bear_the_same_number_and_date(come):
     user, waiter = come("user", "ann"), come("waiter", "wim")
     conversation = meet(user, waiter)
     for seq, (sender, hearer, to) in enumerate(
-        [(user, waiter, None), (waiter, user, user.uuid), (user, waiter, None)], 1
+        [(user, waiter, None), (waiter, user, user.uuid), (user, waiter, None)], 2
     ):
         receipt = say(sender, f"text {seq}", to)
         heard = assert_receives(hearer, "message_text", message=f"text {seq}")
@@ -165,12 +177,12 @@ def test_the_same_id_is_the_same_message_and_takes_no_number(come):
     assert again["payload"] == first["payload"]
     asked = user.say("message_text", {"message": "something else"}, id="x")
     assert assert_receives(user, "error", reply_id=asked)["payload"]["code"] == "id_conflict"
-    assert say(user, "next")["payload"]["seq"] == 2
+    assert say(user, "next")["payload"]["seq"] == 3
     assert [assert_receives(waiter, "message_text")["payload"]["message"] for _ in range(2)] == [
         "once", "next",
     ]  # fmt: skip
     # The other side's ids are its own.
-    assert say(waiter, "mine", user.uuid, id="x")["payload"]["seq"] == 3
+    assert say(waiter, "mine", user.uuid, id="x")["payload"]["seq"] == 4
 
 
 def test_another_tab_hears_what_this_one_says(come):
@@ -178,11 +190,11 @@ def test_another_tab_hears_what_this_one_says(come):
     conversation = meet(user, waiter)
     say(user, "before")
     tab = come("user", "ann", {conversation: 0})
-    assert_receives(tab, "connect_success", resumed=True, last_seq=1)
-    assert texts(assert_receives(tab, "message_history")) == [(1, "before")]
+    assert_receives(tab, "connect_success", resumed=True, last_seq=2)
+    assert texts(assert_receives(tab, "message_history")) == [(2, "before")]
     say(user, "after")
     echo = assert_receives(tab, "message_text", message="after")
-    assert (echo["from"], echo["to"], echo["seq"]) == (tab.uuid, tab.uuid, 2)
+    assert (echo["from"], echo["to"], echo["seq"]) == (tab.uuid, tab.uuid, 3)
 
 
 def test_who_returns_gets_what_it_has_missed_once_and_then_goes_on(come):
@@ -193,13 +205,13 @@ def test_who_returns_gets_what_it_has_missed_once_and_then_goes_on(come):
     until(waiter, "presence", state="away")
     for text in ("two", "three"):
         say(waiter, text, user.uuid)
-    back = come("user", "ann", {conversation: 1})
-    assert_receives(back, "connect_success", resumed=True, last_seq=3)
+    back = come("user", "ann", {conversation: 2})
+    assert_receives(back, "connect_success", resumed=True, last_seq=4)
     history = assert_receives(back, "message_history", complete=True, state="open")
-    assert texts(history) == [(2, "two"), (3, "three")]
+    assert texts(history) == [(3, "two"), (4, "three")]
     until(waiter, "presence", state="online")
-    assert say(waiter, "four", user.uuid)["payload"]["seq"] == 4
-    assert assert_receives(back, "message_text")["seq"] == 4
+    assert say(waiter, "four", user.uuid)["payload"]["seq"] == 5
+    assert assert_receives(back, "message_text")["seq"] == 5
 
 
 def test_a_resume_that_cannot_be_is_an_error_and_the_present_state(come):
@@ -212,7 +224,7 @@ def test_a_resume_that_cannot_be_is_an_error_and_the_present_state(come):
     while (frame := tab.receive())["type"] == "error":
         codes.append(frame["payload"]["code"])
     assert codes == ["invalid_message"]
-    assert texts(frame) == [(1, "hello")]
+    assert texts(frame) == [(2, "hello")]
     for _ in range(2):
         assert assert_receives(tab, "error")["payload"]["code"] == "forbidden"
 
@@ -220,7 +232,7 @@ def test_a_resume_that_cannot_be_is_an_error_and_the_present_state(come):
 def test_history_in_pages_for_its_own_sides_only(come):
     user, waiter, stranger = come("user", "ann"), come("waiter", "wim"), come("waiter", "zoe")
     conversation = meet(user, waiter)
-    for number in range(1, 8):
+    for number in range(2, 8):
         say(user, f"text {number}")
 
     def ask(client: Client, **payload: Any) -> Frame:
@@ -258,10 +270,11 @@ def test_both_versions_in_one_conversation(come, server):
         assert_receives(waiter, "new_connection")
         assert_receives(waiter, "message_history")
         old.text("from version 1")
-        assert assert_receives(waiter, "message_text", message="from version 1")["seq"] == 1
+        assert_receives(waiter, "event", what="joined")
+        assert assert_receives(waiter, "message_text", message="from version 1")["seq"] == 2
         waiter.say("typing", {"on": True}, to=old.uuid)
         waiter.say("read", {"seq": 1}, to=old.uuid)
-        assert say(waiter, "from version 2", old.uuid)["payload"]["seq"] == 2
+        assert say(waiter, "from version 2", old.uuid)["payload"]["seq"] == 3
         heard += old.receive_all()
         waiter.say("disconnect", {"uuid": old.uuid})
         assert_receives(waiter, "disconnected")
@@ -281,8 +294,8 @@ def test_both_versions_in_one_conversation_without_a_history():
             user = assert_receives(ada, "new_connection")["payload"]["uuid"]
             ada.say("message_text", {"message": "plainly"}, to=user)
             heard = until(ann, "message_text", message="plainly")
-            assert (heard["conversation"], heard["seq"]) == (chat, 1)
-            assert say(ann, "fully")["seq"] == 2
+            assert (heard["conversation"], heard["seq"]) == (chat, 2)
+            assert say(ann, "fully")["seq"] == 3
             assert_receives(ada, "message_text", message="fully")
 
 
@@ -304,16 +317,16 @@ def test_what_is_missed_without_a_history_follows(version):
         server.wait_for_line("disconnect role=user")
         for text in ("in the tunnel", "and still"):
             ada.say("message_text", {"message": text}, to=user)
-        for drops, resume in enumerate(({chat: 1}, None), 2):
+        for drops, resume in enumerate(({chat: 2}, None), 2):
             with Client(server, "user") as ann:
                 auth = {"token": server.token("user", "ann"), "version": 2}
                 ann.say("auth", auth if resume is None else {**auth, "resume": resume})
                 met = until(ann, "connect_success")["payload"]
-                assert (met["conversation"], met["last_seq"]) == (chat, 1 if resume else 3)
+                assert (met["conversation"], met["last_seq"]) == (chat, 2 if resume else 4)
                 page = assert_receives(ann, "message_history")["payload"]
                 assert (page["messages"], page["last_seq"]) == ([], met["last_seq"])
                 if resume:
-                    for seq, text in ((2, "in the tunnel"), (3, "and still")):
+                    for seq, text in ((3, "in the tunnel"), (4, "and still")):
                         told = assert_receives(ann, "message_text", message=text)
                         assert (told["seq"], told["conversation"]) == (seq, chat)
                 ann.drop()
@@ -432,7 +445,7 @@ def test_who_signs_in_is_told_how_long_a_text_may_be(come):
     most = user.greeting["max_text"]
     assert most == 4096
     meet(user, come("waiter", "wim"))
-    assert say(user, "\U0001f6f6" * most)["payload"]["seq"] == 1
+    assert say(user, "\U0001f6f6" * most)["payload"]["seq"] == 2
     user.say("message_text", {"message": "\U0001f6f6" * (most + 1)})
     assert assert_receives(user, "error")["payload"]["code"] == "too_large"
 
@@ -526,10 +539,10 @@ def test_nobody_has_read_what_is_not_there(come):
     meet(user, waiter)
     say(user, "read me")
     waiter.say("read", {"seq": 1 << 40}, to=user.uuid)
-    until(user, "read", seq=1)
+    until(user, "read", seq=2)
     user.say("read", {"seq": 1})
     until(waiter, "read", seq=1)
-    assert say(waiter, "still kept", to=user.uuid)["seq"] == 2
+    assert say(waiter, "still kept", to=user.uuid)["seq"] == 3
     asked = user.say("get_history", {"before": 1 << 53, "after": 1 << 40})
     assert texts(until(user, "message_history", reply_id=asked)) == []
 
@@ -541,7 +554,7 @@ def test_nul_in_what_is_kept_of_a_chat_is_refused(come, field):
     error = until(user, "error", reply_id=asked, code="invalid_message")
     assert error["payload"]["message"] == f"payload.{field}: NUL is not allowed"
     meet(user, waiter)
-    assert say(waiter, "still kept", to=user.uuid)["seq"] == 1
+    assert say(waiter, "still kept", to=user.uuid)["seq"] == 2
     asked = waiter.say("get_history_session", {"sub": "a\0b"})
     until(waiter, "error", reply_id=asked, code="invalid_message")
 
@@ -554,7 +567,7 @@ def test_nul_in_an_id_is_refused_and_costs_nobody_else_a_message(come):
     user.say("message_text", {"message": "good, too"}, id="too")
     answers = {frame["reply_id"]: frame for frame in (user.receive() for _ in range(3))}
     assert answers["b\0d"]["payload"]["message"] == "id: NUL is not allowed"
-    assert (answers["good"]["seq"], answers["too"]["seq"]) == (1, 2)
+    assert (answers["good"]["seq"], answers["too"]["seq"]) == (2, 3)
 
 
 @pytest.mark.parametrize("running", ["gunicorn"], indirect=True)
@@ -594,6 +607,7 @@ def test_ready_with_a_capacity_and_unready(come):
     until(bob, "connect_success")
     bob.say("disconnect")
     until(bob, "disconnected")
+    hears_of(bob, "ended")
     waiter.say("unready")
     assert until(waiter, "unready")["payload"] == {"capacity": 2}
     bob.say("connect")
@@ -610,15 +624,15 @@ def test_who_comes_back_is_told_how_far_both_have_read_and_who_is_away(come):
     chat = meet(ann, ada)
     for word in ("one", "two"):
         say(ann, word)
-    until(ada, "message_text", seq=1)
     until(ada, "message_text", seq=2)
-    ada.say("read", {"seq": 2}, to=ann.uuid)
+    until(ada, "message_text", seq=3)
+    ada.say("read", {"seq": 3}, to=ann.uuid)
     until(ann, "read")
     ada.drop()
     until(ann, "presence", state="away")
     ann.drop()
-    ada = come("waiter", "ada", resume={chat: 2})
-    until(ada, "new_connection", read=2, peer_read=0, sub="ann")
+    ada = come("waiter", "ada", resume={chat: 3})
+    until(ada, "new_connection", read=3, peer_read=0, sub="ann")
     until(ada, "presence", state="away")
     come("user", "ann")
     until(ada, "presence", state="online")
@@ -650,10 +664,13 @@ def test_a_waiter_reads_on_where_others_have_taken_over(come, server):
     server.wait_for_line("disconnect role=waiter")
     let_pass(server, GRACE)
     until(ann, "connect_queue")
+    hears_of(ann, "left")
     bob = come("waiter", "bob")
     bob.say("ready")
     until(bob, "new_connection", conversation=chat, resumed=True)
-    history = until(bob, "message_history")["payload"]["messages"]
+    page = until(bob, "message_history")
+    assert [one["payload"]["what"] for one in entries(page, "event")] == ["joined", "left"]
+    history = entries(page, "message_text")
     assert [(one["from"], one.get("author")) for one in history] == [(ann.uuid, None), ("", "ada")]
     say(ann, "for Bob")
     until(bob, "message_text")
@@ -704,13 +721,13 @@ def test_a_crash_is_a_pause(come, server):
     user2 = come("user", "ann", {conversation: 0})
     assert user2.uuid == user.uuid
     assert_receives(user2, "connect_success", conversation=conversation, resumed=True)
-    assert texts(assert_receives(user2, "message_history")) == [(1, "before")]
-    waiter2 = come("waiter", "wim", {conversation: 1})
+    assert texts(assert_receives(user2, "message_history")) == [(2, "before")]
+    waiter2 = come("waiter", "wim", {conversation: 2})
     assert waiter2.uuid == waiter.uuid
     assert_receives(waiter2, "new_connection", conversation=conversation)
     assert texts(assert_receives(waiter2, "message_history")) == []
-    assert say(user2, "after")["payload"]["seq"] == 2
-    assert assert_receives(waiter2, "message_text")["seq"] == 2
+    assert say(user2, "after")["payload"]["seq"] == 3
+    assert assert_receives(waiter2, "message_text")["seq"] == 3
     bob = come("user", "bob")  # the waiter is as ready as it was
     bob.say("connect")
     assert_receives(bob, "connect_success")
@@ -743,6 +760,7 @@ def test_a_ticket_that_has_led_to_a_chat_is_void_after_a_restart_too(come, serve
     until(ann, "connect_success")
     ann.say("disconnect")
     until(waiter, "disconnected")
+    hears_of(waiter, "ended")
     bob = come("user", "bob")
     meet(bob, waiter)
     say(bob, "hello")  # what came before is stored by now
@@ -805,8 +823,8 @@ def test_while_the_store_is_down_nothing_is_acknowledged_and_nothing_lost(
         with pytest.raises(HTTPError, match="503"):
             server.get("/readyz")
     server.wait_for_line("the history is stored again")
-    assert say(user, "meanwhile", id="m")["payload"]["seq"] == 2
-    assert assert_receives(waiter, "message_text")["seq"] == 2
+    assert say(user, "meanwhile", id="m")["payload"]["seq"] == 3
+    assert assert_receives(waiter, "message_text")["seq"] == 3
     lag = [line for line in server.get("/metrics").splitlines() if "lag_seconds_bucket" in line]
     within = {line.split('"')[1]: float(line.split()[-1]) for line in lag}
     # It would have stood still for as long as the store took: 5 s or 10 s.

@@ -54,7 +54,7 @@ __all__ = [
 #: do not say what they can read: 1.
 READS = 2
 
-#: s between two rounds of positions in the queue (`protocol.md`: at most once a second)
+#: s between two rounds of positions in the queue (docs/protocol.md: at most once a second)
 TELL_PLACES = 1.0
 
 #: positions told in one round. The foremost are always told; further back a change

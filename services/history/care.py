@@ -15,7 +15,9 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
+from ..conversation.kinds import Side
 from ..security_log import Event, security
 from . import slices, tables, word_index
 from .cleaning import clean
@@ -261,7 +263,8 @@ def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) 
             erased.renamed_chats += connection.execute(change).rowcount
         pause(PAUSE)
     author = {"author": pseudonym}
-    erased.renamed_texts += _rename(store, tables.message, "author", subject, author, pause)
+    entry = {**author, "data": _without_name(store)}
+    erased.renamed_texts += _rename(store, tables.message, "author", subject, entry, pause)
     erased.renamed_texts += _rename(store, tables.note, "author", subject, author, pause)
     erased.revocations += _rename(
         store, tables.revoked, "subject", subject, {"subject": pseudonym}, pause
@@ -277,6 +280,17 @@ def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) 
         erased.accounts += _delete(connection, tables.account, tables.account.c.name == subject)
         _delete(connection, tables.familiar, tables.familiar.c.name == subject)
         _delete(connection, tables.canned, tables.canned.c.owner == subject)
+
+
+def _without_name(store: SQLStore) -> sa.Case[Any]:
+    """`data` of an entry; of the server's without the name of the side that it is about."""
+    nameless: sa.ColumnElement[Any]
+    if store.name == "postgresql":
+        fields = sa.cast(_message.data, JSONB)
+        nameless = sa.cast(fields.op("-", return_type=JSONB)(sa.literal("name", sa.Text)), sa.Text)
+    else:
+        nameless = sa.func.json_remove(_message.data, "$.name")
+    return sa.case((_message.side == Side.SERVER, nameless), else_=_message.data)
 
 
 def _rename(

@@ -17,13 +17,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from ..conversation.kinds import Side, kind_of
 from ..wire.dates import rfc3339
 from . import care
-from .port import KINDS, Chat, Message, Note, Side, public_id
+from .port import Chat, Message, Note, public_id
 from .sql import SQLStore
 
-SIDES: dict[int, str] = {Side.USER: "user", Side.WAITER: "waiter"}
-_KINDS: dict[int, str] = {int(kind): name for kind, name in KINDS.items()}
+SIDES: dict[int, str] = {Side.USER: "user", Side.WAITER: "waiter", Side.SERVER: "server"}
 
 
 class Export(NamedTuple):
@@ -103,14 +103,17 @@ def _about(chat: Chat) -> dict[str, Any]:
 
 
 def _said(message: Message) -> dict[str, Any]:
+    kind, data = kind_of(message.kind), message.data
+    more = {} if data is None else {"payload": kind.shown(message.body, data)}
     return {
         "seq": message.seq,
         "date": rfc3339(message.date),
         "from": _side(message.side),
         "author": message.author,
         "id": message.client_id,
-        "type": _kind(message.kind),
+        "type": kind.name,
         "text": message.body,
+        **more,
     }
 
 
@@ -122,8 +125,9 @@ def _side(side: int) -> str:
     return SIDES.get(side, str(side))
 
 
-def _kind(kind: int) -> str:
-    return _KINDS.get(kind, str(kind))
+def _words(message: Message) -> str:
+    """What an entry says, for people."""
+    return kind_of(message.kind).for_people(message.body, message.data)
 
 
 # ---- CSV -------------------------------------------------------------------
@@ -159,7 +163,8 @@ def as_csv(store: SQLStore, export: Export) -> Iterator[str]:
         silent = True
         for m in care.messages_of(store, chat.key):
             silent = False
-            said = (_kind(m.kind), m.seq, rfc3339(m.date), _side(m.side), m.author, m.body)
+            kind = kind_of(m.kind).name
+            said = (kind, m.seq, rfc3339(m.date), _side(m.side), m.author, _words(m))
             yield _row(about + said)
         for note in care.notes_of(store, chat.key):
             silent = False
@@ -231,7 +236,7 @@ def as_html(store: SQLStore, export: Export) -> Iterator[str]:
             # a name is known only of the last waiter
             known = m.side == Side.USER or m.author == chat.waiter_subject
             name = names.get(Side(m.side), "") if m.side in SIDES and known else ""
-            yield _article(_side(m.side), name or m.author, m.date, m.body)
+            yield _article(_side(m.side), name or m.author, m.date, _words(m))
         for note in care.notes_of(store, chat.key):
             yield _article("note", f"Note by {note.author}", note.date, note.text)
         yield "</section>\n"

@@ -14,27 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from ..errors import Unavailable
-
-
-class Side(IntEnum):
-    """Who said something, as stored."""
-
-    USER = 1
-    WAITER = 2
-
-
-class Kind(IntEnum):
-    """What was said, as stored; named on the wire as in `KINDS`."""
-
-    TEXT = 1
-
-
-#: the frame type of each kind
-KINDS = {Kind.TEXT: "message_text"}
 
 
 def public_id(chat: int) -> str:
@@ -55,7 +37,7 @@ def key_of(conversation: str) -> int | None:
 
 
 class Message(NamedTuple):
-    """One row of a chat."""
+    """One row of a chat: an entry."""
 
     chat: int
     seq: int
@@ -64,14 +46,17 @@ class Message(NamedTuple):
     author: str
     #: the `id` of the frame, in version 2; None: never taken for a repeat
     client_id: str | None
+    #: its number: `kinds.Kind`
     kind: int
-    #: the text
+    #: what people wrote: `kinds.Body.words`
     body: str
     date: int
+    #: all else of its payload: `kinds.Body.data`
+    data: str | None = None
 
 
 #: a `Message`, or what it is made of: the latter costs less, of which there are many
-Row = tuple[int, int, int, str, str | None, int, str, int]
+Row = tuple[int, int, int, str, str | None, int, str, int, str | None]
 
 
 @dataclass(slots=True)

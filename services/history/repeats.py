@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, Protocol
 
+from ..conversation.kinds import Kind
+
 #: receipts in either half of the memory, 200 bytes each: what 500 clients have in flight at once
 MOST = 8192
 
@@ -24,14 +26,21 @@ class First(NamedTuple):
 
     seq: int
     date: int
-    #: `hash` of its text: the text itself may be long
+    #: `mark` of what it says: that itself may be long
     said: int
+
+
+def mark(kind: int, words: str, data: str | None) -> int:
+    """Tells entries apart that say different things under one client id."""
+    return hash(words) if data is None else hash((kind, words, data))
 
 
 class Said(Protocol):
     """Of a `Saying`, what is needed here."""
 
+    kind: Kind
     texts: list[str]
+    data: str | None
     client_ids: Sequence[str | None] | None
     seqs: Sequence[int]
     date: int
@@ -65,10 +74,10 @@ class Repeats:
         known = self._young.get(sender := saying.sender)
         if known is None:
             known = self._young[sender] = {}
-        date = saying.date
+        date, kind, data = saying.date, saying.kind.number, saying.data
         for one, seq, text in zip(ids, saying.seqs, saying.texts, strict=True):
             if one is not None:
-                known[one] = seq, date, hash(text)
+                known[one] = seq, date, mark(kind, text, data)
         for one, first in saying.repeats:
             if first is not None:
                 known[one] = first
@@ -93,13 +102,15 @@ def split(saying: Said, found: Known) -> None:
     """Move from the texts of *saying* to its repeats what is *found*."""
     texts: list[str] = []
     ids: list[str | None] = []
+    kind, data = saying.kind.number, saying.data
     for one, text in zip(saying.client_ids or (), saying.texts, strict=True):
         if one is None or one not in found:
             texts.append(text)
             ids.append(one)
         else:
             first = First(*found[one])
-            saying.repeats.append((one, first if first.said == hash(text) else None))
+            is_same = first.said == mark(kind, text, data)
+            saying.repeats.append((one, first if is_same else None))
     saying.texts, saying.client_ids = texts, ids
 
 

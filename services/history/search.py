@@ -19,8 +19,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
+from ..conversation.kinds import Side
 from . import tables
-from .port import Side
 from .slices import reading
 from .sql import SQLStore
 from .tables import MAX_INDEXED, UNSPACED

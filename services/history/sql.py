@@ -27,6 +27,7 @@ from urllib.parse import unquote
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
+from ..conversation.kinds import Side
 from . import owner as owners
 from . import port, revoked, tables
 from .holder import LastHolder
@@ -500,7 +501,7 @@ def latest_chats(
 ) -> sa.Select[Any]:
     """See `port.Store.chats_of`."""
     query, key = _chats(), tables.chat.c.key
-    if side == port.Side.USER:
+    if side == Side.USER:
         query = query.where(tables.chat.c.user_subject == subject)
     else:
         key = tables.service.c.chat
@@ -520,12 +521,12 @@ def answers(after: int, limit: int) -> sa.Select[Any]:
     latest = _latest_keys(after, limit)
     table, chats = tables.message.c, tables.chat.c
 
-    def first(side: port.Side) -> sa.ScalarSelect[Any]:
+    def first(side: Side) -> sa.ScalarSelect[Any]:
         said = sa.select(table.date).where(table.chat == chats.key, table.side == side)
         return said.order_by(table.seq).limit(1).scalar_subquery()
 
-    answered = first(port.Side.WAITER).label("answered")
-    query = sa.select(chats.opened, chats.waited, first(port.Side.USER).label("asked"), answered)
+    answered = first(Side.WAITER).label("answered")
+    query = sa.select(chats.opened, chats.waited, first(Side.USER).label("asked"), answered)
     found = query.where(chats.key.in_(latest)).subquery()
     return sa.select(found).where(found.c.answered.is_not(None))
 

@@ -99,6 +99,7 @@ message = Table(
     Column("kind", SmallInteger, nullable=False),
     Column("body", Text, nullable=False),
     Column("date", BigInteger, nullable=False),
+    Column("data", Text),
     sqlite_autoincrement=True,  # a number is never given again: search goes on behind the last
 )
 Index("message_seq", message.c.chat, message.c.seq, unique=True)

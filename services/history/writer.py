@@ -24,6 +24,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import chain, repeat
 
+from ..conversation.kinds import TEXT, Kind
 from ..errors import CSAppError, named
 from ..runtime import Runtime
 from .port import (
@@ -32,7 +33,6 @@ from .port import (
     Chat,
     Conflict,
     Duty,
-    Kind,
     Message,
     OutcomeUnknown,
     Row,
@@ -41,7 +41,7 @@ from .port import (
     Unfit,
     public_id,
 )
-from .repeats import NOTHING, First, Known, Repeats, Sender, join, split
+from .repeats import NOTHING, First, Known, Repeats, Sender, join, mark, split
 
 log = logging.getLogger("csapp.history")
 
@@ -54,6 +54,9 @@ WAITING = 50_000
 #: their characters: of long texts fewer may wait
 WAITING_CHARACTERS = 32 << 20
 
+#: entries that insist while the store is down
+PUT_OFF = 10_000
+
 RETRY = 0.5  # s between two looks at a store that is down
 ATTEMPTS = 20  # at a batch that meets other workers' numbers
 
@@ -61,7 +64,7 @@ ATTEMPTS = 20  # at a batch that meets other workers' numbers
 class Talk:
     """A conversation as this process knows it."""
 
-    __slots__ = ("given", "id", "last_dated", "last_seq", "record")
+    __slots__ = ("given", "id", "last_dated", "last_seq", "record", "served_by")
 
     #: more may be stored than is delivered here; only where others write to it, too
     behind = False
@@ -77,6 +80,8 @@ class Talk:
         self.given = record.last_seq
         #: texts up to this number are no later than `record.last_date`, or in the batch under way
         self.last_dated = record.last_seq
+        #: while its user waits to be served again: the subject of the waiter that was lost
+        self.served_by: str | None = None
 
     def stored_to(self, seq: int) -> None:
         """Everything up to *seq* is stored, and is delivered now."""
@@ -102,11 +107,15 @@ class _Outrun(StoreError):
 
 
 class Saying:
-    """Texts that one side of a talk said at once; *client_ids* in version 2."""
+    """Entries that one side of a talk wrote at once; *client_ids* in version 2.
+
+    Their words are *texts*. Only texts come several at once; an entry with *data* (see
+    `kinds.Body`) comes alone.
+    """
 
     __slots__ = (
-        "author", "client_ids", "date", "refused", "repeats", "seqs", "side", "stored", "talk",
-        "texts", "told",
+        "author", "client_ids", "data", "date", "insists", "kind", "refused", "repeats", "seqs",
+        "side", "stored", "talk", "texts", "told",
     )  # fmt: skip
 
     def __init__(
@@ -117,18 +126,24 @@ class Saying:
         texts: list[str],
         client_ids: Sequence[str | None] | None,
         told: Callable[[Saying], None],
+        kind: Kind = TEXT,
+        data: str | None = None,
     ) -> None:
         self.talk = talk
         self.side = side
         self.author = author
         #: new ones only, once it is stored
         self.texts = texts
+        self.kind = kind
+        self.data = data
         self.client_ids = client_ids
         #: called on the loop when it is stored, or will not be
         self.told = told
         self.date = 0
         self.seqs: Sequence[int] = ()
         self.stored = False
+        #: nobody writes it again: it is stored as soon as that is possible
+        self.insists = False
         #: it cannot be kept, though others of its batch are
         self.refused = False
         #: client ids that were there before, with their messages; None: it said something else
@@ -147,9 +162,10 @@ class Saying:
             repeat(self.side),
             repeat(self.author),
             repeat(None) if self.client_ids is None else self.client_ids,
-            repeat(Kind.TEXT.value),
+            repeat(self.kind.number),
             self.texts,
             repeat(self.date),
+            repeat(self.data),
             strict=False,
         )
 
@@ -184,6 +200,8 @@ class Writer:
         self._now = now
         self._run = runtime.native()
         self._pending: deque[Saying] = deque()
+        #: what insists, and could not be stored yet; of too many, the oldest are given up
+        self._put_off: deque[Saying] = deque(maxlen=PUT_OFF)
         self._waiting = 0  # texts in `_pending`
         self._characters = 0  # of these
         self._chats: dict[int, Chat] = {}
@@ -206,10 +224,13 @@ class Writer:
     def say(self, saying: Saying) -> bool:
         """Store *saying*; False, and nothing happens, while that is not possible.
 
+        One that insists is stored later then.
         Nor is it for one that names a client id twice: its texts have to come one by one.
         """
         if not self.available or self._is_full or _repeats_itself(saying.client_ids):
-            return False
+            if saying.insists:
+                self._put_off.append(saying)
+            return saying.insists
         self._pending.append(saying)
         self._waiting += len(saying.texts)
         self._characters += _characters(saying)
@@ -353,6 +374,8 @@ class Writer:
             self._tell(sayings, stored=True)
             for saying in sayings:  # a repeat has given its number back
                 saying.talk.take_back()
+            for saying in [self._put_off.popleft() for _ in range(len(self._put_off))]:
+                self.say(saying)
             if not self.idle:
                 self._schedule()
             return
@@ -387,6 +410,9 @@ class Writer:
         for saying in sayings:
             talk = saying.talk
             saying.stored = stored and not saying.refused
+            if not stored and saying.insists:
+                self._put_off.append(saying)
+                continue
             if saying.stored:
                 self.stored += len(saying.texts)
                 self._repeats.remember(saying)
@@ -481,7 +507,7 @@ class Writer:
                 asked.setdefault(saying.sender, []).extend(ids)
         return {
             sender: {
-                one.client_id: First(one.seq, one.date, hash(one.body))
+                one.client_id: First(one.seq, one.date, mark(one.kind, one.body, one.data))
                 for one in self._store.find(*sender, ids)
                 if one.client_id is not None
             }

@@ -6,14 +6,15 @@ from typing import Protocol
 
 import msgspec
 
+from ..conversation.kinds import TEXT
 from ..participants import Kept
 
 
 class Said(msgspec.Struct, tag="s", array_like=True):
-    """Texts that are stored: their talk, who said them, when, and the number of the first.
+    """Entries that are stored: their talk, who wrote them, when, and the number of the first.
 
-    *ids*: the client ids, in version 2. *kept* is always false; workers of the version
-    before read it.
+    *ids*: the client ids, in version 2. *kind* and *data*: see `Saying`. *kept* is always
+    false; workers of the version before read it.
     """
 
     talk: int
@@ -24,6 +25,21 @@ class Said(msgspec.Struct, tag="s", array_like=True):
     texts: list[str]
     kept: bool = False
     ids: list[str | None] | None = None
+    kind: int = TEXT.number
+    data: str | None = None
+
+
+DECISION = "decision:"
+
+
+def decision_id(number: int) -> str:
+    """The client id of the entry that tells of the desk's decision of this *number*."""
+    return f"{DECISION}{number}"
+
+
+def decision_of(client_id: str | None) -> int:
+    """The number of that decision."""
+    return int((client_id or "").removeprefix(DECISION) or 0)
 
 
 class Passed(msgspec.Struct, tag="p", array_like=True):

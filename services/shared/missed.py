@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from ..conversation.kinds import kind_of
 from ..participants import SIDES, Kept, Line, Owed, Participant
 from ..room import farthest, merged
 from .letters import Parked
@@ -161,7 +162,9 @@ class Missed:
         farthest(self.told, {key: max(after, last)})
         for row in order.read(talk, after, last):
             if row.side == SIDES[line.sender.role]:
-                yield Kept(line.texts([row.body]), b"", key, row.seq, row.seq)
+                text = kind_of(row.kind).plain_text(row.body, row.data)
+                if text is not None:
+                    yield Kept(line.texts([text]), b"", key, row.seq, row.seq)
 
     def _begin(self, stretch: Stretch, last: int) -> int:
         """Up to which number it was told, or that nobody knows."""

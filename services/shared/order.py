@@ -11,17 +11,18 @@ of a repeat, which another worker may have stored, when that text has been.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
 from typing import Protocol
 
+from ..conversation.kinds import Kind, Side, kind_of
 from ..history.port import Message, Store, StoreError
 from ..history.writer import RETRY
 from ..participants import Ids, Line, Socket, Spoken, answer
 from ..runtime import Runtime
-from .letters import Said
+from .letters import Said, decision_of
 from .talk import SharedTalk
 
 log = logging.getLogger("csapp.desk")
@@ -41,8 +42,11 @@ MOST_HELD = 8 << 20
 class Speak(Protocol):
     """Makes a `Spoken`."""
 
-    def __call__(self, line: Line, sock: Socket | None, texts: list[str], ids: Ids, /) -> Spoken:
-        """Texts under way on *line*."""
+    def __call__(
+        self, line: Line, sock: Socket | None, texts: list[str], ids: Ids,
+        kind: Kind, data: str | None, /,
+    ) -> Spoken:  # fmt: skip
+        """Entries under way on *line*."""
 
 
 class Order:
@@ -121,8 +125,12 @@ class Order:
 
     def _heard_of(self, talk: SharedTalk, said: Said) -> Spoken:
         """What was said elsewhere, as if it had been said here."""
-        spoken = self._speak(talk.lines[said.side], None, said.texts, said.ids)
-        spoken.author, spoken.date, spoken.stored = said.author, said.date, True
+        line, kind = talk.lines[said.side], kind_of(said.kind)
+        if said.side == Side.SERVER:
+            talk.decisions.update(map(decision_of, said.ids or ()))
+        spoken = self._speak(line, None, said.texts, said.ids, kind, said.data)
+        spoken.side, spoken.author = said.side, said.author
+        spoken.date, spoken.stored = said.date, True
         spoken.seqs = range(said.first, said.first + len(said.texts))
         return spoken
 
@@ -171,10 +179,13 @@ class Order:
     def _fill(self, talk: SharedTalk, before: int) -> None:
         """Deliver from the history what comes before the number *before*."""
         found = self._read(talk, talk.last_seq, before)
-        for (side, author, date), rows in groupby(found, attrgetter("side", "author", "date")):
-            some = list(rows)
+        for some in _runs(found):
+            first = some[0]
             texts, ids = [row.body for row in some], [row.client_id for row in some]
-            said = Said(talk.record.key, side, author, date, some[0].seq, texts, ids=ids)
+            said = Said(
+                talk.record.key, first.side, first.author, first.date, first.seq, texts,
+                ids=ids, kind=first.kind, data=first.data,
+            )  # fmt: skip
             talk.deliver_to(said.first - 1)  # what is not there was stored, and is erased
             if not self.deliver(talk, self._heard_of(talk, said)):
                 return
@@ -209,7 +220,8 @@ class Order:
             except StoreError:
                 self._runtime.sleep(RETRY)
                 continue
-            if found is None and self.talks.get(talk.record.key) is talk:
+            is_open = talk.record.ended is None and self.talks.get(talk.record.key) is talk
+            if found is None and is_open:
                 self._runtime.sleep(SOON)  # this worker, too, is about to store it
                 continue
             begun = talk.begun
@@ -255,3 +267,13 @@ class Order:
                     break
                 except StoreError:
                     self._runtime.sleep(RETRY)
+
+
+def _runs(rows: Iterable[Message]) -> Iterator[list[Message]]:
+    """*rows* as they were written at once: texts of one author, any other entry by itself."""
+    for _, some in groupby(rows, lambda row: (row.side, row.author, row.date, row.data is None)):
+        run = list(some)
+        if run[0].data is None:
+            yield run
+        else:
+            yield from ([row] for row in run)

@@ -16,11 +16,13 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, cast
 
 from ..clock import Clock
+from ..conversation.kinds import Side
 from ..desk.port import (
     Arrival,
     Departed,
@@ -34,7 +36,7 @@ from ..desk.port import (
     Role,
     Standing,
 )
-from ..history.port import Chat, Side, Store
+from ..history.port import Chat, Store
 from ..history.writer import Talk, Writer
 from ..identity import Identity, TokenRole
 from ..participants import (
@@ -53,11 +55,29 @@ from ..runtime import Runtime
 from ..standings import standings
 from ..switchboard import Switchboard
 from .handover import Handover, talks_of
-from .letters import LEFT, Letter, NewLogin, Parked, Passed, Post, Reached, Said, decode, encode
+from .letters import (
+    LEFT,
+    Letter,
+    NewLogin,
+    Parked,
+    Passed,
+    Post,
+    Reached,
+    Said,
+    decision_id,
+    decode,
+    encode,
+)
 from .order import Order
 from .talk import SharedTalk
 
 log = logging.getLogger("csapp.desk")
+
+#: s that a conversation is still known here after its end, for what is on its way
+LINGER = 5.0
+
+#: what workers can read (`desk.port.READS`) that know entries of other kinds than texts
+EVENTS = 2
 
 
 class SharedSwitchboard(Switchboard):
@@ -92,7 +112,11 @@ class SharedSwitchboard(Switchboard):
         self._outgoing: dict[str, list[Letter]] = {}
         self._sending = threading.Lock()
         self._doubted = threading.Event()
-        self._figures = Figures(0, 0, 0, 0, 0.0)
+        self._figures = Figures(0, 0, 0, 0, 0.0, reads=1)  # until the desk was asked
+        #: conversations that are over, and when they will be forgotten; the oldest first
+        self._over: deque[tuple[float, SharedTalk]] = deque()
+        #: events that another worker is to write, and when this one does if it has not
+        self._left_to_others: deque[tuple[float, int, Spoken]] = deque()
 
     def _kept_apart(self) -> list[tuple[object, str]]:
         # Or somebody goes after a text counts as delivered, and before it is told.
@@ -314,7 +338,7 @@ class SharedSwitchboard(Switchboard):
                 workers,
                 Said(
                     talk.record.key, spoken.side, spoken.author, spoken.date, spoken.seqs[0],
-                    spoken.texts, ids=ids,
+                    spoken.texts, ids=ids, kind=spoken.kind.number, data=spoken.data,
                 ),
             )  # fmt: skip
 
@@ -479,7 +503,7 @@ class SharedSwitchboard(Switchboard):
     def _join(self, user: Participant, waiter: Participant, talk: Talk) -> tuple[Line, Line]:
         to_waiter, to_user = super()._join(user, waiter, talk)
         if isinstance(talk, SharedTalk):
-            talk.lines = {Side.USER: to_waiter, Side.WAITER: to_user}
+            talk.lines = {Side.USER: to_waiter, Side.WAITER: to_user, Side.SERVER: to_user}
             for one in (user, waiter):
                 if one.here and not one.sockets:
                     talk.told.setdefault(one.role, talk.last_seq)
@@ -509,7 +533,31 @@ class SharedSwitchboard(Switchboard):
 
     def _end(self, chat: Chat, reason: str = "") -> None:
         super()._end(chat, reason)
-        self._order.talks.pop(chat.key, None)
+        talk = self._order.talks.get(chat.key)
+        if talk is not None:
+            self._over.append((self._runtime.now() + LINGER, talk))
+
+    def _begin_event(self, event: Event, spoken: Spoken) -> None:
+        if self._figures.reads < EVENTS:
+            return  # during an update: an earlier worker could not go on behind it
+        spoken.client_ids = [decision_id(event.number)]
+        if event.is_recorder:
+            super()._begin_event(event, spoken)
+        else:
+            due = self._runtime.now() + LINGER / 2
+            self._left_to_others.append((due, event.number, spoken))
+
+    def look_back(self) -> None:
+        """Write the events that a worker that was killed has not, and forget what is over."""
+        now = self._runtime.now()
+        while self._left_to_others and self._left_to_others[0][0] <= now:
+            _, number, spoken = self._left_to_others.popleft()
+            if number not in cast(SharedTalk, spoken.talk).decisions:
+                self._begin(spoken)
+        while self._over and self._over[0][0] <= now:
+            _, talk = self._over.popleft()
+            if self._order.talks.get(talk.record.key) is talk:
+                del self._order.talks[talk.record.key]
 
     def _parted(self, event: Parted) -> None:
         user, waiter = self._person(event, event.user), self._person(event, event.waiter)

@@ -15,8 +15,8 @@ class SharedTalk(Talk):
     """
 
     __slots__ = (
-        "away", "began", "begun", "doubts", "end", "fresh", "known", "lines", "offered", "sure",
-        "told", "under_way", "waiting",
+        "away", "began", "begun", "decisions", "doubts", "end", "fresh", "known", "lines",
+        "offered", "sure", "told", "under_way", "waiting",
     )  # fmt: skip
 
     def __init__(self, record: Chat, *, behind: bool) -> None:
@@ -42,6 +42,8 @@ class SharedTalk(Talk):
         self.under_way: dict[Spoken, int] = {}
         #: how many the writer was ever given
         self.begun = 0
+        #: numbers of the desk's decisions of which other workers have written the event
+        self.decisions: set[int] = set()
         #: what is missing before the first number was stored by others, once all sayings up to
         #: the second are told
         self.sure = 0, 0

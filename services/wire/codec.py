@@ -164,7 +164,7 @@ class Decoder:
     What the fast lane refuses goes to the slow one, which finds the frame
     after all or raises `Refusal` with `invalid_json`, `unknown_type` or
     `invalid_message`, the name of the field, and the frame's `id` wherever one
-    could be read. Source: `protocol.md`, *Frames*.
+    could be read. Source: docs/protocol.md, *Frames*.
     """
 
     #: how the fast lane fails

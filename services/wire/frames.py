@@ -9,6 +9,7 @@ founding document does not list; everything beyond it stands under *Version 2*.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -331,20 +332,14 @@ class ReceiptPayload(Struct, gc=False):
     date: str
 
 
-class Receipt(ServerFrame2, tag="message_text_success"):
-    """The message of `reply_id` is durable."""
-
-    payload: ReceiptPayload
-
-
-class Item(Struct, omit_defaults=True, gc=False):
-    """A message of the past; `client_id` is its sender's `id`, on one's own."""
+class Item(Struct, omit_defaults=True):
+    """An entry of the past; `client_id` is its sender's `id`, on one's own."""
 
     seq: int
     type: str
     from_: str = field(name="from")
     date: str
-    payload: TextPayload
+    payload: Mapping[str, Any]
     client_id: str | UnsetType = UNSET
     #: to waiters: the subject of the colleague who said it
     author: str | UnsetType = UNSET
@@ -472,7 +467,7 @@ class Kickout(ServerFrame2, tag="kickout"):
 
 
 BothHear2 = (
-    AuthSuccess | Error2 | Text2 | Receipt | MessageHistory | TypingOn | ReadTo | Presence
+    AuthSuccess | Error2 | Text2 | MessageHistory | TypingOn | ReadTo | Presence
     | Disconnected2 | Kickout
 )  # fmt: skip
 ToUser2 = Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from services.bounds import QUESTIONS, RESUME, TABS
-from services.history.port import Batch, Chat, Kind, Side, public_id
+from services.conversation.kinds import TEXT, Side
+from services.history.port import Batch, Chat, public_id
 from services.history.sql import open_store
 from testkit import Client, LiveServer, assert_receives
 
@@ -33,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
         for sub, keys in PAST.items():
             chats = [Chat(key, f"uuid-{key}", sub, opened=1, ended=2) for key in keys]
             rows = [
-                (key, seq, Side.USER, sub, None, Kind.TEXT, BODY, 1)
+                (key, seq, Side.USER, sub, None, TEXT.number, BODY, 1, None)
                 for key in keys
                 for seq in range(1, TEXTS + 1)
             ]

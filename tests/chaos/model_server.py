@@ -21,7 +21,8 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from services.history.port import Batch, Kind, Message, Side
+from services.conversation.kinds import TEXT, Side
+from services.history.port import Batch, Message
 from services.history.port import Chat as StoredChat
 from services.history.sql import SQLStore, open_store
 from services.identity import TokenRole, Tokens
@@ -67,7 +68,7 @@ class Keeper:
                 row.sender,
                 # what is not known to be a repeat must not collide with it
                 None if Bug.NO_DEDUPE in bugs() else row.client_id,
-                Kind.TEXT,
+                TEXT.number,
                 row.text,
                 0,
             )

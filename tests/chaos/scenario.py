@@ -17,13 +17,14 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Protocol, Self
 
-from services.history.port import Chat, Side, Store
+from services.conversation.kinds import Side
+from services.history.port import Chat, Store
 from services.history.sql import open_store
 from testkit.checker import Anomaly, Conversation, Truth, check, count, story
 from testkit.eager import EagerManners
+from testkit.entries import item
 from testkit.journal import Acknowledged, Item, Journal, Page, Sent
 from testkit.server import PATIENCE
 from testkit.v1 import PlainManners
@@ -241,9 +242,7 @@ class Scenario:
 
     def _conversation(self, store: Store, chat: Chat) -> Conversation:
         rows = store.messages(chat.key, limit=10_000_000, newest=False)
-        items = [
-            Item(row.seq, row.author, row.body, row.client_id, _rfc3339(row.date)) for row in rows
-        ]
+        items = [*map(item, rows)]
         name = f"{chat.key:x}"
         sides = {chat.user_subject, chat.waiter_subject or "", *(row.author for row in rows)}
         views: dict[str, Sequence[Item]] = {
@@ -284,8 +283,3 @@ def _ends(manners: Manners) -> dict[str, int]:
 def _state(manners: Manners) -> str:
     chats = {chat.name: (chat.here, len(chat.outbox)) for chat in manners.chats.values()}
     return f"socket {manners.socket or 'none'}, chats {chats}, problems {manners.problems[-3:]}"
-
-
-def _rfc3339(milliseconds: int) -> str:
-    moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"

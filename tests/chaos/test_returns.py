@@ -5,11 +5,12 @@ from __future__ import annotations
 from contextlib import ExitStack
 from pathlib import Path
 
-from services.history.port import Side
+from services.conversation.kinds import Side
 from services.history.sql import open_store
 from testkit import LiveServer
 from testkit.checker import Conversation, check
-from testkit.journal import Item, Journal
+from testkit.entries import item
+from testkit.journal import Journal
 from testkit.v2 import Device, Manners
 from tests.clocked import GUNICORN, let_pass
 
@@ -59,13 +60,13 @@ def test_a_user_whose_waiter_is_lost_returns_to_the_line_and_to_its_chat(tmp_pat
         assert zoe.wait(is_served)
         ann.say("text 3")
         assert ann.wait(lambda manners: manners.settled)
-        assert zoe.wait(lambda manners: [c.last_seq for c in manners.chats.values()] == [4])
+        assert zoe.wait(lambda manners: [c.last_seq for c in manners.chats.values()] == [7])
 
         store = open_store(database)
         stack.callback(store.close)
         (chat,) = store.chats_of(Side.USER, "ann")
         rows = store.messages(chat.key)
-        items = [Item(row.seq, row.author, row.body, row.client_id) for row in rows]
+        items = [*map(item, rows)]
         truth = {f"{chat.key:x}": Conversation({"ann", "wim", "zoe"}, items)}
         assert check(journal, truth) == []
         assert ann.problems + zoe.problems == []

@@ -170,7 +170,7 @@ def test_both_roles_talk(server: LiveServer):
         talk.waiter.call("typing", True, talk.conversation)
         talk.user.wait(lambda state: the_chat(state)["typing"], "typing")
         talk.user.call("read")
-        talk.waiter.wait(lambda state: the_chat(state)["readByPeer"] == 10, "read")
+        talk.waiter.wait(lambda state: the_chat(state)["readByPeer"] == 11, "read")
         peer = the_chat(talk.waiter.state)["peer"]
         assert (peer["sub"], peer["page"]) == ("ann", "/shop")
 
@@ -247,7 +247,7 @@ def test_the_example_of_the_documentation(server: LiveServer):
         expect(page.get_by_role("listitem")).to_have_text(["you: anybody? (sent)"])
         waiter.call("send", "me", next(iter(waiter.chats)))
         expect(page.get_by_role("listitem").last).to_have_text(": me")
-        waiter.wait(lambda state: the_chat(state)["readByPeer"] == 2)
+        waiter.wait(lambda state: the_chat(state)["readByPeer"] == 3)
         browser.close()
 
 

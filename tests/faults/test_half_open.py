@@ -194,16 +194,17 @@ def test_half_open_version_2_without_a_history_says_what_it_has_seen(off):
         entered = assert_receives(user, "connect_success")["payload"]["conversation"]
         assert_receives(waiter, "new_connection", uuid=user.uuid)
         assert_receives(user, "message_history")
+        assert_receives(user, "event", what="joined")
         waiter.text("seen", to=user.uuid)
-        assert assert_receives(user, "message_text", message="seen")["seq"] == 1
+        assert assert_receives(user, "message_text", message="seen")["seq"] == 2
         line.black_hole(BOTH)
         say_all(waiter, user.uuid)
-        back = come(off, resume={entered: 1})
-        assert assert_receives(back, "connect_success")["payload"]["last_seq"] == 1
+        back = come(off, resume={entered: 2})
+        assert assert_receives(back, "connect_success")["payload"]["last_seq"] == 2
         assert_receives(back, "message_history")
-        for number, text in enumerate(TEXTS, 2):
+        for number, text in enumerate(TEXTS, 3):
             assert assert_receives(back, "message_text", message=text)["seq"] == number
         waiter.text("live", to=user.uuid)
-        assert assert_receives(back, "message_text", message="live")["seq"] == len(TEXTS) + 2
+        assert assert_receives(back, "message_text", message="live")["seq"] == len(TEXTS) + 3
         back.leave()
         user.drop()

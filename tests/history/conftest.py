@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from services.history.port import Batch, Chat, Message, Side
+from services.conversation.kinds import Side
+from services.history.port import Batch, Chat, Message
 from services.history.sql import SQLStore, open_store
 from testkit.postgres import Postgres
 

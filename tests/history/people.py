@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.history.port import Batch, Chat, Duty, Kind, Message, Note, Side
+from services.conversation.kinds import TEXT, Side
+from services.history.port import Batch, Chat, Duty, Message, Note
 from services.history.sql import SQLStore
 
 #: 2026-01-02T03:04:05Z
@@ -47,7 +48,7 @@ def keep(
         speaker = user if side == Side.USER else (waiter or "")
         author = authors[seq - 1] if authors else speaker
         date = BEGAN + seq * 1000
-        messages.append(Message(key, seq, side, author, f"id-{key}-{seq}", Kind.TEXT, text, date))
+        messages.append(Message(key, seq, side, author, f"id-{key}-{seq}", TEXT.number, text, date))
     store.commit(Batch(chats=[chat], messages=messages))
     for text in notes:
         store.add_note(Note(key, waiter or "", text, BEGAN))

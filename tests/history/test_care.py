@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from services.conversation.kinds import TEXT, Side
 from services.history import care, cleaning, slices, tables, word_index
-from services.history.port import Batch, Chat, Kind, Message, Note, Side, StoreError
+from services.history.port import Batch, Chat, Message, Note, StoreError
 from services.history.sql import ANSWER_WAIT, LOCK_WAIT, SQLStore, open_store
 
 from .conftest import Opened
@@ -178,7 +179,7 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(
             traces[user] += [word, identity]
             body = f"{word} {'x' * dice.choice([0, 30, 3000, 9000])} 订{word}"
             messages.append(
-                Message(key, seqs[key], Side.USER, user, identity, Kind.TEXT, body, BEGAN)
+                Message(key, seqs[key], Side.USER, user, identity, TEXT.number, body, BEGAN)
             )
         store.commit(Batch(messages=messages))
         chat.waiter, chat.waiter_subject = "w-uuid", dice.choice(waiters)
@@ -296,7 +297,7 @@ def test_no_table_names_an_erased_waiter(store: SQLStore):
 
 #: what a waiter wrote stays, and what never holds a subject
 WRITTEN = {
-    ("message", "body"), ("message", "client_id"), ("note", "text"),
+    ("message", "body"), ("message", "client_id"), ("message", "data"), ("note", "text"),
     ("canned", "shortcut"), ("canned", "text"), ("canned_past", "shortcut"),
     ("canned_past", "text"), ("revoked", "sid"), ("attempt", "key"),
 }  # fmt: skip

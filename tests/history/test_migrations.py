@@ -10,9 +10,10 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from services.conversation.kinds import Side
 from services.history import tables
 from services.history.accounts import Accounts, Hashing
-from services.history.port import Batch, Side, StoreError
+from services.history.port import Batch, StoreError
 from testkit.server import ROOT
 
 from .conftest import chat, texts

@@ -9,11 +9,12 @@ from collections.abc import Callable
 import pytest
 import sqlalchemy as sa
 
+from services.conversation.kinds import TEXT, Side
 from services.errors import named
 from services.history import care, search, slices, tables
 from services.history.accounts import Accounts, Hashing
 from services.history.canned import CannedReplies
-from services.history.port import Batch, Chat, Duty, Kind, Message, Note, Side, StoreError
+from services.history.port import Batch, Chat, Duty, Message, Note, StoreError
 from services.history.sql import SQLStore
 from services.history.writer import Writer
 from testkit import Client, LiveServer
@@ -35,7 +36,7 @@ def _accounts(store: SQLStore) -> Accounts:
 #: everything that writes
 WRITES: dict[str, Callable[[SQLStore], object]] = {
     "text": lambda store: store.commit(
-        Batch(messages=[Message(2, 1, Side.USER, MARK, MARK, Kind.TEXT, MARK, BEGAN)])
+        Batch(messages=[Message(2, 1, Side.USER, MARK, MARK, TEXT.number, MARK, BEGAN)])
     ),
     "chat": lambda store: store.commit(Batch(chats=[Chat(2, MARK, MARK, MARK)])),
     "duty": lambda store: store.commit(Batch(duties=[Duty(MARK, MARK, True, 1)])),

@@ -9,17 +9,16 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
+from services.conversation.kinds import TEXT, Side
 from services.history import revoked
 from services.history.port import (
     Amendment,
     Batch,
     Conflict,
     Duty,
-    Kind,
     Message,
     Note,
     Row,
-    Side,
     StoreError,
     Unfit,
 )
@@ -51,13 +50,14 @@ def test_every_field_comes_back_as_it_was(store):
         GREATEST, waiter_name="Bob", user_name="Ann", waiter="w-1", ended=GREATEST, page="/a?b",
         department="sales", user_read=2**31 - 1, waiter_read=7, rating=5, comment="fine",
     )  # fmt: skip
-    message = Message(GREATEST, 2**31 - 1, Side.WAITER, "bob", "id", Kind.TEXT, "ok", GREATEST)
+    last = GREATEST, 2**31 - 1, Side.WAITER, "bob", "id", TEXT.number, "ok", GREATEST
+    message = Message(*last, '{"choice": "a"}')
     store.commit(Batch([full], messages=[message]))
     full.last_seq, full.last_date = 2**31 - 1, 2**63 - 1
     assert store.chat(GREATEST) == full
     assert store.messages(GREATEST) == [message]
     assert [type(value) for value in store.messages(GREATEST)[0]] == [
-        int, int, int, str, str, int, str, int,
+        int, int, int, str, str, int, str, int, str,
     ]  # fmt: skip
 
 
@@ -468,7 +468,7 @@ def test_how_long_users_have_waited_for_an_answer(store):
 
     def said(key: int, *when: tuple[int, int]) -> list[Row]:
         rows = enumerate(when, 1)
-        return [(key, seq, side, "x", None, 1, "…", date) for seq, (side, date) in rows]
+        return [(key, seq, side, "x", None, 1, "…", date, None) for seq, (side, date) in rows]
 
     user, waiter = Side.USER, Side.WAITER
     lives = {

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.conversation.kinds import Side
 from services.history import writer as writers
 from services.history.port import (
     Batch,
@@ -16,7 +17,6 @@ from services.history.port import (
     Duty,
     Message,
     OutcomeUnknown,
-    Side,
     StoreError,
     Unfit,
 )

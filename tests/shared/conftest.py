@@ -191,4 +191,5 @@ def hears(client: Client, text: str) -> Frame:
 def page(client: Client, conversation: str) -> list[str]:
     """The texts of the next history of *conversation*."""
     frame = until(client, "message_history", conversation=conversation)
-    return [one["payload"]["message"] for one in frame["payload"]["messages"]]
+    entries = frame["payload"]["messages"]
+    return [one["payload"]["message"] for one in entries if one["type"] == "message_text"]

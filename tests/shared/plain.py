@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+from services.conversation.kinds import Side
 from services.desk.port import Role
 from testkit.eager import EagerManners
 from testkit.v1 import PlainManners
@@ -131,7 +132,7 @@ class PlainWorld(World):
             for key, rows in self.shelf.rows.items()
             if self.shelf.chats[key].user_subject == "ben"
             for row in rows
-            if row.author == "ada"
+            if row.side == Side.WAITER and row.author == "ada"
         ]
         problems = [*self.log_of_failures]
         if self.mover.told != said:

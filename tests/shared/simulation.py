@@ -37,10 +37,10 @@ from services.settings import Settings
 from services.shared import missed
 from services.shared.switchboard import SharedSwitchboard
 from services.wire.codes import CloseCode
-from services.wire.dates import rfc3339
 from testkit.checker import Anomaly, Conversation, Truth, check
 from testkit.eager import EagerManners
-from testkit.journal import Item, Journal
+from testkit.entries import item
+from testkit.journal import Journal
 from testkit.v2 import Manners
 from tests.fuzz.letter import unframed
 
@@ -198,7 +198,7 @@ class World:
         return {
             f"{key:x}": Conversation(
                 {"ada", *(one.author for one in rows), self.shelf.chats[key].user_subject},
-                [Item(o.seq, o.author, o.body, o.client_id, rfc3339(o.date)) for o in rows],
+                [item(one) for one in rows],
             )
             for key, rows in self.shelf.rows.items()
         }
@@ -334,6 +334,7 @@ class Worker:
             clock=world.clock,
         )  # fmt: skip
         self.switchboard.connect(self)
+        self.switchboard.look_at_line()  # so it writes events
         wheel: Any = SimpleNamespace(after=self._after)
         meters = Meters(lambda: world.now)
         self.house = House(

@@ -93,7 +93,7 @@ def test_each_loop_goes_on_after_what_it_did_not_expect(start: Callable[[], Live
 def test_what_is_acknowledged_arrives_though_the_mailbox_could_not_be_written(a, b, come) -> None:
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     meet(user, waiter)
-    said = 0
+    said = 1  # the waiter has joined
     for what in ("round", "transmit"):
         for times in (1, 2, 4):  # the last one: until it gives the letters up
             break_(b, WRITER, times, what)

@@ -18,9 +18,10 @@ from typing import Any, ClassVar
 import pytest
 
 from services.clock import Clock
+from services.conversation.kinds import TEXT, Side
 from services.desk.memory import MemoryDesk
 from services.desk.port import Arrival, Chatting, Known, Moved, Place, Role
-from services.history.port import Batch, Kind, Message, Side
+from services.history.port import Batch, Message
 from services.history.sql import SQLStore, open_store
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
@@ -49,6 +50,10 @@ class Rounds:
     def call_soon(self, function: Callable[[], None]) -> None:
         """Run it in `all`."""
         self._calls.append(function)
+
+    def now(self) -> float:
+        """No time passes."""
+        return 0.0
 
     def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         """At once."""
@@ -270,7 +275,7 @@ class Worker:
         """The other worker stores texts of ada's, and has not told of them; their numbers."""
         first = self.store.ends([self.key])[self.key] + 1
         rows = [
-            Message(self.key, first + i, Side.WAITER, "ada", None, Kind.TEXT, text, 1)
+            Message(self.key, first + i, Side.WAITER, "ada", None, TEXT.number, text, 1)
             for i, text in enumerate(texts)
         ]
         self.store.commit(Batch(messages=rows))
@@ -407,7 +412,7 @@ def test_letters_of_several_workers_may_overtake_one_another(worker):
     worker.moved("there")
     worker.is_new_to()
     one = worker.stores("one")
-    own = Message(worker.key, 2, Side.USER, "ann", None, Kind.TEXT, "own", 1)
+    own = Message(worker.key, 2, Side.USER, "ann", None, TEXT.number, "own", 1)
     worker.store.commit(Batch(messages=[own]))
     back = Ear()
     worker.comes(back, "there")
@@ -658,7 +663,7 @@ def test_what_a_third_worker_passes_on_is_told_also_of_a_talk_that_is_over(worke
 
 
 def test_a_waiter_who_has_signed_in_elsewhere_has_heard_what_was_delivered_here(worker):
-    own = Message(worker.key, 1, Side.USER, "ann", None, Kind.TEXT, "one", 1)
+    own = Message(worker.key, 1, Side.USER, "ann", None, TEXT.number, "one", 1)
     worker.store.commit(Batch(messages=[own]))
     worker.hears(Said(worker.key, Side.USER, "ann", 1, 1, ["one"]))
     worker.posted()

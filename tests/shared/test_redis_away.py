@@ -40,7 +40,7 @@ def test_what_is_said_is_kept_and_arrives_when_redis_is_back(a, b, come, redis, 
             hears(waiter, f"near {number}")
             say(waiter, f"back {number}", near.uuid)
             hears(near, f"back {number}")
-        assert say(user, "far") == 1
+        assert say(user, "far") == 2
         stranger = come_until_refused(b)
         assert stranger == 1013
         near.say("disconnect")
@@ -65,7 +65,7 @@ def test_an_emptied_redis_is_filled_again_by_those_who_are_there(a, b, come, red
     name = meet(user, waiter)
     say(user, "one")
     redis.flush()
-    say(user, "two")
+    two = say(user, "two")
     hears(waiter, "one")
     hears(waiter, "two")
     say(waiter, "three", user.uuid)
@@ -73,7 +73,7 @@ def test_an_emptied_redis_is_filled_again_by_those_who_are_there(a, b, come, red
     other = come(a, "user", "bob")
     other.say("connect")
     until(other, "connect_success", payload_uuid=waiter.uuid)
-    back = come(a, "user", "ann", resume={name: 2})
+    back = come(a, "user", "ann", resume={name: two})
     assert back.uuid == user.uuid
     assert page(back, name) == ["three"]
 

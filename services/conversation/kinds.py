@@ -1,0 +1,175 @@
+"""What may stand in a conversation: each kind of entry is declared here, once.
+
+From a declaration follow the frame with which a client writes such an entry, its
+receipt, the frame that the others get, its row, its item in a history, what of it
+is searched and exported, and what version 1 is told instead. A text, of which
+there are many, takes the fast lane (`session.py`, `codec.py`) and is the first of
+these kinds nevertheless.
+
+Source: docs/protocol.md, *Entries*.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import msgspec
+
+from ..wire import entries, frames
+
+
+class Side(IntEnum):
+    """Who has written an entry, as stored."""
+
+    USER = 1
+    WAITER = 2
+    SERVER = 3
+
+
+#: what clients are shown of an entry: the fields of its kind's payload
+Payload = Mapping[str, Any]
+
+
+class Body(NamedTuple):
+    """An entry's payload, as stored."""
+
+    #: what people wrote: it is what is searched
+    words: str
+    #: all else, as a JSON object; None: a text that is nothing but its words
+    data: str | None
+
+
+def _nothing(payload: Payload) -> None:
+    """Version 1 is told nothing of it."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of entry."""
+
+    #: as stored; never given to another kind
+    number: int
+    #: its type on the wire
+    name: str
+    #: what it holds; what a client sends is checked against it
+    payload: type[frames.ClientStruct]
+    #: the field of the payload that people write in words; "": there is none
+    words: str
+    #: the sides that may write it; the server writes what none may
+    writers: frozenset[Side]
+    #: the text of the `message_text` that version 1 gets instead; None: it gets nothing
+    plain: Callable[[Payload], str | None] = _nothing
+    #: the type of the frame with which it is written; "": its own name
+    written_by: str = ""
+
+    @property
+    def request(self) -> str:
+        """The type of the frame with which a client writes it."""
+        return self.written_by or self.name
+
+    @cached_property
+    def frame(self) -> type[frames.ClientFrame]:
+        """The frame with which a client writes it."""
+        return _FRAMES.get(self.name) or entries.request(self.request, self.payload)
+
+    @cached_property
+    def pushed(self) -> Callable[..., frames.ServerFrame2]:
+        """The frame that the other side gets, and the writer's other connections."""
+        return _PUSHED.get(self.name) or entries.pushed(self.name)
+
+    @cached_property
+    def receipt(self) -> Callable[..., frames.ServerFrame2]:
+        """The frame that says: it is stored."""
+        return entries.receipt(f"{self.request}_success")
+
+    def body(self, payload: msgspec.Struct) -> Body:
+        """*payload* as it is stored."""
+        fields = msgspec.to_builtins(payload)
+        words = fields.pop(self.words, "")
+        if self is TEXT and not fields:
+            return Body(words, None)
+        return Body(words, msgspec.json.encode(fields).decode())
+
+    def plain_text(self, words: str, data: str | None) -> str | None:
+        """The text of which version 1 is told instead; None: it is told nothing."""
+        if data is None:
+            return words
+        return self.plain(self.shown(words, data))
+
+    def for_people(self, words: str, data: str | None) -> str:
+        """All that it says, a line for each field besides the words."""
+        if data is None:
+            return words
+        fields = {**self.shown(words, data)}
+        fields.pop(self.words, None)
+        return "\n".join([*(f"{name}: {value}" for name, value in fields.items()), words]).strip()
+
+    def shown(self, words: str, data: str | None) -> Payload:
+        """What clients are shown of what is stored."""
+        fields: dict[str, Any] = {} if data is None else msgspec.json.decode(data)
+        return {self.words: words, **fields} if self.words else fields
+
+
+_FRAMES: dict[str, type[frames.ClientFrame]] = {"message_text": frames.MessageText}
+_PUSHED: dict[str, type[frames.ServerFrame2]] = {"message_text": frames.Text2}
+
+_BOTH = frozenset((Side.USER, Side.WAITER))
+
+TEXT = Kind(
+    number=1,
+    name="message_text",
+    payload=frames.TextPayload,
+    words="message",
+    writers=_BOTH,
+    plain=lambda payload: str(payload["message"]),
+)
+
+
+class What(StrEnum):
+    """What an `event` tells."""
+
+    #: a waiter serves the user from now on
+    JOINED = "joined"
+    #: … the same waiter as before
+    RETURNED = "returned"
+    #: the waiter was lost; the user waits to be served again
+    LEFT = "left"
+    #: the conversation is over
+    ENDED = "ended"
+
+
+class EventPayload(frames.ClientStruct, omit_defaults=True):
+    """What has happened. *name*: of the side that it is about; *reason*: as in `disconnected`."""
+
+    what: str
+    name: str = ""
+    reason: str = ""
+
+
+EVENT = Kind(2, "event", EventPayload, words="", writers=frozenset())
+
+#: every kind; clients keep the entries of kinds that they do not know
+KINDS = (TEXT, EVENT)
+
+#: stands for kinds that a later version has stored
+UNKNOWN = Kind(0, "unknown", frames.EmptyPayload, "", frozenset())
+
+#: by the frame with which it is written
+KIND_OF = {kind.frame: kind for kind in KINDS if kind.writers}
+
+
+def requests(side: Side) -> list[type[frames.ClientFrame]]:
+    """The frames with which *side* writes entries."""
+    return [kind.frame for kind in KINDS if side in kind.writers]
+
+
+_BY_NUMBER = {kind.number: kind for kind in KINDS}
+
+
+def kind_of(number: int) -> Kind:
+    """The kind that is stored as *number*."""
+    return _BY_NUMBER.get(number, UNKNOWN)

@@ -1,0 +1,30 @@
+"""How tests name what an entry says, whatever its kind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from services.conversation.kinds import Side, kind_of
+from services.history.port import Message
+from services.wire.dates import rfc3339
+
+from .journal import Item
+
+
+def said(payload: Mapping[str, Any]) -> str:
+    """What the *payload* of an entry says, in one text."""
+    if payload.keys() == {"message"}:
+        return str(payload["message"])
+    return json.dumps(payload, sort_keys=True)
+
+
+def item(row: Message) -> Item:
+    """A stored entry, as clients should be told of it. What the server writes has no sender."""
+    by_server = row.side == Side.SERVER
+    payload = kind_of(row.kind).shown(row.body, row.data)
+    return Item(
+        row.seq, "" if by_server else row.author, said(payload),
+        None if by_server else row.client_id, rfc3339(row.date),
+    )  # fmt: skip

@@ -1,0 +1,70 @@
+"""What has happened to a conversation is written into it once, whichever workers hear of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from testkit import Client
+
+from .conftest import BRIEF_GRACE, Frame, hears, kill_worker, meet, say, until
+
+
+def told(client: Client, what: str) -> tuple[int, str, str]:
+    """The next event, which tells *what*: its `seq`, its name and its reason."""
+    frame = until(client, "event")
+    assert frame["payload"]["what"] == what, frame
+    assert frame["from"] == "", "the server has written it"
+    return frame["seq"], frame["payload"].get("name", ""), frame["payload"].get("reason", "")
+
+
+def entries(client: Client, conversation: str) -> list[tuple[int, str, str]]:
+    """All that is stored of *conversation*: `seq`, type, and the text or what has happened."""
+    asked = client.say("get_history", {"conversation": conversation, "after": 0})
+    found: Frame = until(client, "message_history", reply_id=asked)["payload"]
+    return [
+        (one["seq"], one["type"], one["payload"].get("message") or one["payload"]["what"])
+        for one in found["messages"]
+    ]
+
+
+def test_both_sides_are_told_the_same_events_on_two_workers(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    assert told(user, "joined") == told(waiter, "joined") == (1, "Ada", "")
+    assert say(user, "one") == 2
+    hears(waiter, "one")
+    user.say("disconnect")
+    assert told(user, "ended") == told(waiter, "ended") == (3, "Ann", "left")
+    all_of_it = [(1, "event", "joined"), (2, "message_text", "one"), (3, "event", "ended")]
+    assert entries(waiter, name) == entries(user, name) == all_of_it
+
+
+@BRIEF_GRACE
+def test_events_of_a_worker_that_is_killed_are_written_by_another_one(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    told(user, "joined")
+    say(user, "one")
+    hears(waiter, "one")
+    kill_worker(a)
+    assert told(user, "left") == (3, "Ada", "lost")
+    other = come(b, "waiter", "eve")
+    other.say("ready")
+    assert told(user, "joined") == told(other, "joined") == (4, "Eve", "")
+    assert [what for _, _, what in entries(user, name)] == ["joined", "one", "left", "joined"]
+
+
+def test_a_worker_that_stands_still_does_not_hold_an_event_back(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    told(user, "joined")
+    told(waiter, "joined")
+    os.kill(b.worker_pid, signal.SIGSTOP)  # it is to write what happens to its user
+    try:
+        waiter.say("disconnect", {"uuid": user.uuid})
+        assert told(waiter, "ended") == (2, "Ada", "ended")
+    finally:
+        os.kill(b.worker_pid, signal.SIGCONT)
+    assert told(user, "ended") == (2, "Ada", "ended")
+    assert entries(user, name) == [(1, "event", "joined"), (2, "event", "ended")]
