@@ -246,13 +246,21 @@ class Spoken(Saying):
         line, kind, (text,), (seq,) = self.line, self.kind, self.texts, self.seqs
         encoded = self._echo if own else self._full
         if encoded is None:
+            payload = kind.shown(text, self.data)
             frame = kind.pushed(
                 id=codec.new_id(), to=(line.sender if own else line.to).uuid,
                 from_="" if self.side == Side.SERVER else line.sender.uuid,
                 conversation=self.talk.id, seq=seq, date=rfc3339(self.date),
-                payload=kind.shown(text, self.data),
+                payload=payload,
             )  # fmt: skip
             encoded = sealed(frame)
+            if kind.announcement is not None and not own:
+                encoded += sealed(
+                    kind.announcement(
+                        id=codec.new_id(), to=line.to.uuid, from_=line.sender.uuid,
+                        conversation=self.talk.id, payload=payload,
+                    )
+                )  # fmt: skip
             if own:
                 self._echo = encoded
             else:
@@ -280,6 +288,7 @@ class Participant:
     __slots__ = (
         "doubtful",
         "elsewhere",
+        "former",
         "here",
         "identity",
         "line",
@@ -319,6 +328,8 @@ class Participant:
         self.version = 1
         #: to a user's waiter
         self.line: Line | None = None
+        #: a user's to the waiter that it had last
+        self.former: Line | None = None
         #: to a waiter's users by their UUIDs, in the order in which they were matched
         self.lines: dict[str, Line] = {}
         #: a user's conversation, also while it waits to be served again

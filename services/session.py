@@ -738,7 +738,8 @@ class Session:
 
         Of texts those that the fast lane has left, mostly because they must be refused.
         """
-        line, kind = self._line(frame, me), KIND_OF[type(frame)]
+        kind = KIND_OF[type(frame)]
+        line = self._line_after(frame, me) if kind.after_end else self._line(frame, me)
         words, data = kind.body(frame.payload)
         if len(words) > self._max_text or "\0" in f"{words}{frame.reply_id}":
             raise self._unfit(frame, f"payload.{kind.words}", words)
@@ -751,6 +752,16 @@ class Session:
             "the other side is away and no more can be kept for it; try again later",
             frame.reply_id,
         )
+
+    def _line_after(self, frame: Any, me: Participant) -> Line:
+        """Where a user writes what may be written after the end. Raises `Refusal`."""
+        named = frame.payload.conversation
+        for line in (me.line, me.former):
+            if line is not None and named in (UNSET, line.talk.id):
+                return line
+        if named is UNSET or self._transcript is None:
+            raise self._not_connected(frame)
+        return self._transcript.line_after(frame, me)
 
     def _unfit(self, frame: frames.ClientFrame, field: str, words: str) -> Refusal:
         """Why an entry with these *words* may not be written."""
@@ -839,7 +850,10 @@ _EVERY_WAITER: dict[type, Handler] = {
     frames.Take: Session.take,
 }
 
-_UNCONNECTED = dict.fromkeys(requests(Side.USER), Session.refuse_unconnected)
+_UNCONNECTED = {
+    frame: Session.write if KIND_OF[frame].after_end else Session.refuse_unconnected
+    for frame in requests(Side.USER)
+}
 
 #: what each phase does with each frame type; nothing else is ever done
 TABLE: Mapping[Phase, Mapping[type, Handler]] = {

@@ -57,7 +57,7 @@ from .participants import (
     sealed,
 )
 from .standings import standings
-from .wire import frames
+from .wire import codec, frames
 from .wire.dialect import DIALECTS, Dialect, Peer
 
 log = logging.getLogger("csapp.desk")
@@ -434,6 +434,20 @@ class Switchboard:
 
         each(line.to.sockets, tell)
 
+    def signal(self, line: Line, name: str) -> None:
+        """Send the other side one of `frames.SIGNALS`: never stored, for version 2."""
+        make = frames.SIGNALS.get(name)
+
+        def tell(sock: Socket) -> None:
+            if make is not None and sock.dialect.version > 1:
+                frame = make(
+                    id=codec.new_id(), to=line.to.uuid, from_=line.sender.uuid,
+                    conversation=line.talk.id, payload={},
+                )  # fmt: skip
+                sock.put(sealed(frame))
+
+        each(line.to.sockets, tell)
+
     def tell_read(self, line: Line, seq: int) -> None:
         """Tell the other side how far the speaker of *line* has read."""
 
@@ -553,7 +567,7 @@ class Switchboard:
     def _parted(self, event: Parted) -> None:
         user, waiter = self._person(event, event.user), self._person(event, event.waiter)
         talk = user.talk
-        user.line = None
+        user.line, user.former = None, user.line or user.former
         user.phase = Phase.IDLE
         waiter.lines.pop(user.uuid, None)
         if talk is not None:
@@ -632,6 +646,14 @@ class Switchboard:
         self._person(event, event.waiter).phase = phase
 
     # ---- what is kept --------------------------------------------------
+
+    def line_after(self, user: Participant, chat: Chat) -> Line:
+        """On it *user* writes into a conversation that is over, and that nobody else hears now."""
+        nobody = Participant("", Role.WAITER, Identity("nobody"))
+        return Line(user, nobody, self._over_talk(chat))
+
+    def _over_talk(self, chat: Chat) -> Talk:
+        return Talk(chat)
 
     def _new_talk(self, user: Participant, key: int) -> Talk:
         return Talk(self._new_chat(user, key))

@@ -323,6 +323,16 @@ class Transcript(Turns):
         found = found[:count] if forward else found[:count][::-1]
         self.do(partial(self._send_history, chat, found, complete, chat.last_seq, frame.reply_id))
 
+    def line_after(self, frame: Any, me: Participant) -> Line:
+        """On it a user writes into the conversation that *frame* names. Raises `Refusal`. Waits."""
+        store, key = self._store(frame), key_of(frame.payload.conversation)
+        self._await_turn()
+        chat = None if key is None else self._ask(store.chat, key)
+        if chat is None or chat.user_subject != me.identity.subject:
+            what = "payload.conversation: no such conversation of yours"
+            raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
+        return self._session.house.switchboard.line_after(me, chat)
+
     def get_history_session(self, frame: frames.GetHistorySession, me: Participant) -> None:
         """The conversations that this waiter has had, or those of one visitor; newest first."""
         asked = frame.payload or frames.SessionsPayload()

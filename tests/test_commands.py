@@ -67,23 +67,22 @@ def test_another_plural():
 def test_one_of_each(app: Flask, tmp_path: Path):
     assert "1 conversation, 1 message;" in run(app, "backup", tmp_path / "copy.db").output
     assert (
-        "Deleted 0 conversations, 0 messages, 0 notes."
+        "Deleted 0 conversations, 0 entries, 0 notes."
         in run(app, "sweep", "--older-than", "36500").output
     )
     said = run(app, "erase", "--person", "wim", "--yes").output
-    assert "Erased 0 conversations, 0 messages, 0 notes." in said
+    assert "Erased 0 conversations, 0 entries, 0 notes." in said
     assert "Replaced the name in 1 conversation and 1 text of others." in said
     assert "Removed 0 rows of duty and account." in said
     assert (
-        "Erased 1 conversation, 1 message, 1 note."
+        "Erased 1 conversation, 1 entry, 1 note."
         in run(app, "erase", "--person", "ada", "--yes").output
     )
 
 
 def test_a_sweep_of_one(app: Flask):
     assert (
-        "Deleted 1 conversation, 1 message, 1 note."
-        in run(app, "sweep", "--older-than", "1").output
+        "Deleted 1 conversation, 1 entry, 1 note." in run(app, "sweep", "--older-than", "1").output
     )
 
 

@@ -11,10 +11,11 @@ from typing import get_args
 import click
 import pytest
 from flask import Flask
+from msgspec import structs
 
 from blueprints.cli import chat
 from csapp import create_app
-from services.conversation.kinds import KINDS
+from services.conversation.kinds import KINDS, Side
 from services.settings import Settings
 from services.wire import frames
 from services.wire.codes import RECONNECT, CloseCode, ErrorCode
@@ -22,6 +23,7 @@ from testkit.server import ROOT, SECRET
 
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+PROTOCOL = (ROOT / "docs" / "protocol.md").read_text()
 EMBEDDING = (ROOT / "docs" / "embedding.md").read_text()
 #: the English one first, then the same in other languages
 READMES = [ROOT / "README.md", *sorted(ROOT.glob("README.*.md"))]
@@ -77,10 +79,24 @@ def test_every_frame_type_with_who_sends_it():
     for kind in KINDS:
         for side in kind.writers:
             senders.setdefault(kind.request, set()).add(side.name.lower())
-        for made in (kind.pushed, *([kind.receipt] if kind.writers else [])):
+        receipt = kind.receipt if kind.writers else None
+        for made in filter(None, (kind.pushed, kind.announcement, receipt)):
             senders.setdefault(made.__struct_config__.tag, set()).add("server")
     documented = {row[0].strip("`"): set(row[1].split(", ")) for row in rows("Frames")}
     assert documented == senders
+
+
+def test_every_kind_of_entry():
+    documented = {kind.strip("`"): rest for kind, *rest in rows("Entries", PROTOCOL)}
+    sides = {Side.USER: "visitor", Side.WAITER: "waiter"}
+    assert list(documented) == [kind.name for kind in KINDS]
+    for kind in KINDS:
+        writers, _, payload, plain = documented[kind.name]
+        assert writers == (", ".join(sides[one] for one in sorted(kind.writers)) or "the server")
+        fields = [field.name for field in structs.fields(kind.payload)]
+        assert re.findall(r'"(\w+)"', payload) == fields, kind.name
+        assert plain.startswith("nothing") == (kind.plain_text("", "{}") is None), kind.name
+    assert len({kind.number for kind in KINDS}) == len(KINDS), "a stored number is given once"
 
 
 def test_every_error_code():

@@ -139,7 +139,7 @@ def erase(**env: str) -> subprocess.CompletedProcess[str]:
     """`chat erase` of the visitor; what it has said."""
     done = run("flask", "--app", "csapp", "chat", "erase", "--person", SUBJECT, "--yes", **env)
     assert done.returncode == 0, done.stderr
-    assert "Erased 1 conversation, 16 messages, 1 note." in done.stdout
+    assert "Erased 1 conversation, 18 entries, 1 note." in done.stdout
     return done
 
 

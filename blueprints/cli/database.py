@@ -100,7 +100,7 @@ VACUUM = click.option(
 def rows_of(gone: care.Removed) -> str:
     """How many rows were deleted, in words."""
     return (
-        f"{counted(gone.chats, 'conversation')}, {counted(gone.messages, 'message')}, "
+        f"{counted(gone.chats, 'conversation')}, {counted(gone.messages, 'entry', 'entries')}, "
         f"{counted(gone.notes, 'note')}"
     )
 

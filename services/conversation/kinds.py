@@ -65,6 +65,10 @@ class Kind:
     plain: Callable[[Payload], str | None] = _nothing
     #: the type of the frame with which it is written; "": its own name
     written_by: str = ""
+    #: it may be written after the end as well; then `conversation` of the payload says of which
+    after_end: bool = False
+    #: the type of a frame that the other side gets behind it, with its payload; "": there is none
+    announced: str = ""
 
     @property
     def request(self) -> str:
@@ -74,7 +78,8 @@ class Kind:
     @cached_property
     def frame(self) -> type[frames.ClientFrame]:
         """The frame with which a client writes it."""
-        return _FRAMES.get(self.name) or entries.request(self.request, self.payload)
+        routed = entries.routed(self.payload) if self.after_end else self.payload
+        return _FRAMES.get(self.name) or entries.request(self.request, routed)
 
     @cached_property
     def pushed(self) -> Callable[..., frames.ServerFrame2]:
@@ -86,9 +91,16 @@ class Kind:
         """The frame that says: it is stored."""
         return entries.receipt(f"{self.request}_success")
 
+    @cached_property
+    def announcement(self) -> Callable[..., frames.ServerFrame2] | None:
+        """The frame that the other side gets behind it."""
+        return entries.pushed(self.announced) if self.announced else None
+
     def body(self, payload: msgspec.Struct) -> Body:
         """*payload* as it is stored."""
         fields = msgspec.to_builtins(payload)
+        if self.after_end:
+            fields.pop("conversation", None)
         words = fields.pop(self.words, "")
         if self is TEXT and not fields:
             return Body(words, None)

@@ -43,12 +43,16 @@ def decision_of(client_id: str | None) -> int:
 
 
 class Passed(msgspec.Struct, tag="p", array_like=True):
-    """One side types or has stopped (`on`), or has read up to `seq`: never stored by the reader."""
+    """What one side lets the other know: never stored by the reader.
+
+    It types or has stopped (`on`), it has read up to `seq`, or it sends a `signal`.
+    """
 
     talk: int
     side: int
     on: bool | None = None
     seq: int | None = None
+    signal: str = ""
 
 
 class Reached(msgspec.Struct, tag="r", array_like=True):

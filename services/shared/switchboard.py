@@ -73,8 +73,11 @@ from .talk import SharedTalk
 
 log = logging.getLogger("csapp.desk")
 
-#: s that a conversation is still known here after its end, for what is on its way
-LINGER = 5.0
+#: s that a conversation is still known here after its end, for what is written then
+LINGER = 60.0
+
+#: s that another worker has to write an event
+PATIENCE = 2.5
 
 #: what workers can read (`desk.port.READS`) that know entries of other kinds than texts
 EVENTS = 2
@@ -414,6 +417,8 @@ class SharedSwitchboard(Switchboard):
             super().tell_read(line, letter.seq)
         elif letter.on is not None:
             super().tell_typing(line, letter.on)
+        elif letter.signal:
+            super().signal(line, letter.signal)
 
     def _reached(self, letter: Reached, sender: str) -> None:
         if talk := self._order.talks.get(letter.talk):
@@ -479,12 +484,20 @@ class SharedSwitchboard(Switchboard):
         side = SIDES[line.sender.role]
         self._send(line.to.elsewhere, Passed(line.talk.record.key, side, on=on))
 
+    def signal(self, line: Line, name: str) -> None:
+        super().signal(line, name)
+        side = SIDES[line.sender.role]
+        self._send(line.to.elsewhere, Passed(line.talk.record.key, side, signal=name))
+
     def tell_read(self, line: Line, seq: int) -> None:
         super().tell_read(line, seq)
         side = SIDES[line.sender.role]
         self._send(line.to.elsewhere, Passed(line.talk.record.key, side, seq=seq))
 
     # ---- what is kept --------------------------------------------------
+
+    def _over_talk(self, chat: Chat) -> Talk:
+        return self._order.talks.get(chat.key) or SharedTalk(chat, behind=False)
 
     def _new_talk(self, user: Participant, key: int) -> Talk:
         if user.here:
@@ -544,7 +557,7 @@ class SharedSwitchboard(Switchboard):
         if event.is_recorder:
             super()._begin_event(event, spoken)
         else:
-            due = self._runtime.now() + LINGER / 2
+            due = self._runtime.now() + PATIENCE
             self._left_to_others.append((due, event.number, spoken))
 
     def look_back(self) -> None:

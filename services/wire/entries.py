@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import Any, cast
 
 import msgspec
 
@@ -15,6 +16,17 @@ def request(name: str, payload: type[frames.ClientStruct]) -> type[frames.Client
     return made
 
 
+def routed(payload: type[frames.ClientStruct]) -> type[frames.ClientStruct]:
+    """*payload*, and the conversation that it is for."""
+    made: Any = msgspec.defstruct(
+        f"Routed{payload.__name__}",
+        [("conversation", frames.Conversation | msgspec.UnsetType, msgspec.UNSET)],
+        bases=(payload,), kw_only=True, gc=False, module=__name__,
+    )  # fmt: skip
+    return cast("type[frames.ClientStruct]", made)
+
+
+@cache
 def pushed(name: str) -> type[frames.ServerFrame2]:
     """The frame *name*, with which the server shows an entry."""
     made: type[frames.ServerFrame2] = _made(name, dict[str, Any], frames.ServerFrame2)

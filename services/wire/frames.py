@@ -9,7 +9,7 @@ founding document does not list; everything beyond it stands under *Version 2*.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
@@ -470,6 +470,10 @@ BothHear2 = (
     AuthSuccess | Error2 | Text2 | MessageHistory | TypingOn | ReadTo | Presence
     | Disconnected2 | Kickout
 )  # fmt: skip
+#: What one side lets the other know without a payload, by their types: passed on, never stored.
+#: A worker of a later version may know more of them.
+SIGNALS: dict[str, Callable[..., ServerFrame2]] = {}
+
 ToUser2 = Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2
 ToWaiter2 = (
     Initialize | BothHear2 | NewConnection2 | SessionHistory | ReadySuccess | UnreadySuccess

@@ -152,12 +152,12 @@ def test_what_is_new_is_counted(desk: LiveServer, visit: Visit) -> None:
         bob.tells("typing", on=True)
         expect(chat(ada, "Bob").get_by_text("typing…")).to_be_visible()
         chat(ada, "Bob").click()
-        assert bob.hears("read")["payload"]["seq"] == 2
+        assert bob.hears("read")["payload"]["seq"] == 3
         expect(ada).to_have_title("Console")
         reply(ada, "Bob", "Three")
         expect(line(ada, "Three").get_by_role("img", name="Sent")).to_be_visible()
         expect(chat(ada, "Bob").get_by_text("waiting")).to_have_count(0)
-        bob.tells("read", seq=3)
+        bob.tells("read", seq=4)
         expect(line(ada, "Three").get_by_text("Read", exact=True)).to_be_visible()
         bob.leaves()
         expect(ada.get_by_text("This chat has ended.")).to_be_visible()

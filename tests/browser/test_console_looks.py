@@ -62,7 +62,7 @@ def talk(server: LiveServer, stack: ExitStack, page: Page) -> None:
     reply(page, "Ann Berg", "Hello Ann, let me look that up for you.")
     reply(page, "Ann Berg", "It left our warehouse this morning.\nYou will have it before noon.")
     assert [ann.reads(), ann.reads()][0].startswith("Hello Ann")
-    ann.tells("read", seq=4)
+    ann.tells("read", seq=5)
     expect(log(page).get_by_text("Read", exact=True)).to_be_visible()
     two.tells("typing", on=True)
 

@@ -81,7 +81,7 @@ def test_who_has_scrolled_up_is_told_of_new_messages(
         expect(newer(ada, "new message")).to_have_count(0)
         expect(line(ada, "Are you there?")).to_be_in_viewport()
         expect(log(ada).get_by_text("New", exact=True)).to_be_visible()
-        while ann.hears("read")["payload"]["seq"] < 62:
+        while ann.hears("read")["payload"]["seq"] < 63:
             pass
         reply(ada, "Ann", "Here I am.")
         expect(log(ada).get_by_text("New", exact=True)).to_have_count(0)

@@ -121,7 +121,7 @@ def test_a_translated_console_shows_what_an_untranslated_one_shows(
         same()
         reply(plain, "Bob", "On its way.")
         assert bob.reads() == "On its way."
-        bob.tells("read", seq=2)
+        bob.tells("read", seq=3)
         expect(log(plain)).to_contain_text("Read")
         same()
         if not goes_on:

@@ -84,7 +84,7 @@ def test_the_console_in_chinese(  # noqa: PLR0915  # it is a story
         page.locator("#composer").fill("您好，我来查一下。")
         page.locator("#composer").press("Enter")
         ann.reads()
-        ann.tells("read", seq=3)
+        ann.tells("read", seq=4)
         ann.tells("typing", on=True)
         expect(page.get_by_role("log").get_by_text(ZH["read"], exact=True)).to_be_visible()
         expect(page.locator(".note.typing")).to_have_text("Ann Berg正在输入…")

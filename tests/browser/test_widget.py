@@ -81,13 +81,13 @@ def test_a_chat_from_the_question_to_the_end(shop: LiveServer, visit: Visit) -> 
         ada.writes("On its way.")
         expect(log(ann)).to_contain_text("On its way.")
         expect(ann.get_by_text("Ada is typing")).to_have_count(0)
-        assert ada.hears("read")["payload"] == {"seq": 2}
+        assert ada.hears("read")["payload"] == {"seq": 3}
         ann.get_by_role("textbox").press_sequentially("Than")
         assert ada.hears("typing")["payload"] == {"on": True}
         write(ann, "Thank you!")
         assert ada.reads() == "Thank you!"
         expect(ann.get_by_text("Read", exact=True)).to_have_count(0)
-        ada.tells("read", seq=3)
+        ada.tells("read", seq=4)
         expect(ann.get_by_text("Read", exact=True)).to_be_visible()
         ann.get_by_role("button", name="End chat").click()
         ann.get_by_role("button", name="Keep chatting").click()
@@ -398,7 +398,7 @@ def test_tabs_agree(shop: LiveServer, visit: Visit) -> None:
             expect(launcher(page)).to_have_accessible_name("Open chat, 1 unread message")
         until(one, "localStorage.played === '2'")  # two tones, one sound
         assert one.evaluate("played") + two.evaluate("played") == 2
-        ada.tells("read", seq=1)  # what the other side reads is not read here
+        ada.tells("read", seq=2)  # what the other side reads is not read here
         ada.tells("typing", on=True)
         ada.writes("Are you there?")
         for page in (one, two):

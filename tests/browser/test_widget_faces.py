@@ -225,7 +225,7 @@ def test_where_the_unread_begins_and_what_has_come_below(shop: LiveServer, visit
         newer.click()
         expect(log(page).get_by_text("one more")).to_be_in_viewport()
         expect(newer).to_be_hidden()
-        assert ada.hears("read")["payload"] == {"seq": 18}
+        assert ada.hears("read")["payload"] == {"seq": 19}
         expect(mark).to_have_count(1)  # it says where one was
         write(page, "I see.")
         expect(mark).to_have_count(0)

@@ -47,7 +47,7 @@ def test_every_state(
         ada.writes("It left our warehouse this morning: https://parcels.example/1042")
         write(page, "Wonderful, thank you.\nWill it come before noon?")
         ada.reads()
-        ada.tells("read", seq=4)
+        ada.tells("read", seq=5)
         expect(page.get_by_text("Read", exact=True)).to_be_visible()
         looks("served")
         page.get_by_role("textbox").fill("x" * 5000)

@@ -301,7 +301,7 @@ def test_erase_asks_first_and_counts(app: Flask):
     assert run(app, "export", "--person", "ada").exit_code == 0
     done = run(app, "erase", "--person", "ada", answer="y\n")
     assert done.exit_code == 0
-    assert "Erased 2 conversations, 3 messages, 0 notes." in done.output
+    assert "Erased 2 conversations, 3 entries, 0 notes." in done.output
     assert "were open" not in done.output, "no server is there to write them again"
     assert run(app, "export", "--person", "ada").exit_code == 1
     assert run(app, "erase", "--person", "ada", "--yes").exit_code == 1
