@@ -723,6 +723,19 @@ class Session:
         self._switchboard.read_by(line, seq)
         self._switchboard.tell_read(line, seq)
 
+    def invite_to_rate(self, frame: frames.InviteToRate, me: Participant) -> None:
+        """A waiter asks what the visitor thinks of the conversation."""
+        line = self._line(frame, me)
+        if line.to.plain and not line.to.elsewhere:
+            what = "to: the visitor's page speaks version 1, and knows no ratings"
+            raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
+        self._switchboard.signal(line, "rate")
+        success = frames.InviteSuccess(
+            id=codec.new_id(), to=self.uuid, payload=frames.UuidPayload(line.to.uuid)
+        )
+        success.reply_id = frame.id
+        self._send(success)
+
     def get_history(self, frame: frames.GetHistory, me: Participant) -> None:
         """Older or newer messages of a conversation."""
         if self._transcript is not None:
@@ -848,6 +861,7 @@ _EVERY_WAITER: dict[type, Handler] = {
     frames.GetHistorySession: Session.get_history_session,
     frames.GetQueue: Session.get_queue,
     frames.Take: Session.take,
+    frames.InviteToRate: Session.invite_to_rate,
 }
 
 _UNCONNECTED = {

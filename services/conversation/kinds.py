@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 
@@ -164,8 +164,22 @@ class EventPayload(frames.ClientStruct, omit_defaults=True):
 
 EVENT = Kind(2, "event", EventPayload, words="", writers=frozenset())
 
+
+class RatingPayload(frames.ClientStruct):
+    """What a visitor thinks of a conversation, in stars and in words."""
+
+    rate: Annotated[int, msgspec.Meta(ge=1, le=5)]
+    comment: str = ""
+
+
+#: of several in one conversation the last one counts
+RATING = Kind(
+    3, "rating", RatingPayload, words="comment", writers=frozenset((Side.USER,)),
+    written_by="rate", after_end=True, announced="rate_user_success",
+)  # fmt: skip
+
 #: every kind; clients keep the entries of kinds that they do not know
-KINDS = (TEXT, EVENT)
+KINDS = (TEXT, EVENT, RATING)
 
 #: stands for kinds that a later version has stored
 UNKNOWN = Kind(0, "unknown", frames.EmptyPayload, "", frozenset())

@@ -177,10 +177,17 @@ class Take(ClientFrame, tag="take", kw_only=True):
     payload: TakePayload
 
 
+class InviteToRate(ClientFrame, tag="rate", kw_only=True):
+    """From a waiter, who names the visitor in `to`: what it thinks of the conversation."""
+
+    to: str
+    payload: EmptyPayload | None = None
+
+
 FromUser2 = Auth | Connect2 | MessageText | Disconnect | Typing | Read | GetHistory
 FromWaiter2 = (
     Auth | Ready2 | Unready | MessageText | Disconnect | Typing | Read | GetHistory
-    | GetHistorySession | GetQueue | Take
+    | GetHistorySession | GetQueue | Take | InviteToRate
 )  # fmt: skip
 
 
@@ -451,6 +458,18 @@ class TakeSuccess(ServerFrame2, tag="take_success"):
     payload: UuidPayload
 
 
+class RateInvitation(ServerFrame2, tag="rate"):
+    """The waiter asks what the visitor thinks of the conversation."""
+
+    payload: EmptyPayload
+
+
+class InviteSuccess(ServerFrame2, tag="rate_success"):
+    """The invitation has been passed on."""
+
+    payload: UuidPayload
+
+
 class ReasonPayload(Struct, gc=False, omit_defaults=True):
     #: why: the visitor has `left`, the waiter has `ended` it, or a side was `lost`
     reason: str = ""
@@ -472,10 +491,10 @@ BothHear2 = (
 )  # fmt: skip
 #: What one side lets the other know without a payload, by their types: passed on, never stored.
 #: A worker of a later version may know more of them.
-SIGNALS: dict[str, Callable[..., ServerFrame2]] = {}
+SIGNALS: dict[str, Callable[..., ServerFrame2]] = {"rate": RateInvitation}
 
-ToUser2 = Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2
+ToUser2 = Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2 | RateInvitation
 ToWaiter2 = (
     Initialize | BothHear2 | NewConnection2 | SessionHistory | ReadySuccess | UnreadySuccess
-    | QueueStatus | QueueSeen | TakeSuccess
+    | QueueStatus | QueueSeen | TakeSuccess | InviteSuccess
 )  # fmt: skip

@@ -1,0 +1,233 @@
+"""What visitors think of a conversation, during it and after its end, and being asked for it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testkit import Client, LiveServer
+from testkit.client import assert_quiet
+
+from .forks import run
+from .shared.conftest import until
+
+Frame = dict[str, Any]
+Come = Callable[..., Client]
+
+SETTINGS = {"CSAPP_GRACE": "60", "CSAPP_MESSAGE_RATE": "0"}
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of the server of all these tests."""
+    return tmp_path_factory.mktemp("ratings") / "csapp.db"
+
+
+@pytest.fixture(scope="module")
+def server(database: Path) -> Iterator[LiveServer]:
+    """One for all: each test has people of its own."""
+    env = {**SETTINGS, "CSAPP_DATABASE_URL": f"sqlite:///{database}"}
+    with LiveServer.gunicorn(env=env) as server:
+        yield server
+
+
+@pytest.fixture
+def come(server: LiveServer) -> Iterator[Come]:
+    """`come(role, sub)` opens a client of version 2, or of *version*."""
+    with ExitStack() as stack:
+
+        def come(role: str, sub: str, version: int = 2, **auth: Any) -> Client:
+            client = Client(server, role)
+            stack.callback(gone, client)
+            token = server.token(role, sub, sub.title())
+            client.say("auth", {"token": token} | ({"version": 2} if version > 1 else {}) | auth)
+            if version > 1:
+                client.uuid = until(client, "auth_success")["to"]
+            else:
+                client.put_back(client.receive_all())
+            return client
+
+        yield come
+
+
+def gone(client: Client) -> None:
+    """Leave for good, if that has not been done: others are to have waiters of their own."""
+    with contextlib.suppress(Exception):
+        client.leave()
+
+
+def meet(user: Client, waiter: Client) -> str:
+    """Both come together, and nobody else meets this waiter; the name of the conversation."""
+    waiter.say("ready", {"capacity": 1})
+    user.say("connect")
+    name: str = until(user, "connect_success")["payload"].get("conversation", "")
+    until(waiter, "new_connection")
+    until(user, "event")  # the conversation is stored
+    return name
+
+
+def ends(user: Client, waiter: Client) -> None:
+    """The visitor leaves, and both know it."""
+    user.say("disconnect")
+    for client in (user, waiter):
+        until(client, "disconnected")
+
+
+def rate(user: Client, rate: Any, comment: Any = "", **fields: Any) -> Frame:
+    """Rate; the answer."""
+    asked = user.say("rate", {"rate": rate, "comment": comment, **fields})
+    while (frame := user.receive()).get("reply_id") != asked:
+        pass
+    return frame
+
+
+def ratings(client: Client, conversation: str) -> list[Frame]:
+    """Those of a conversation, as its history has them."""
+    asked = client.say("get_history", {"conversation": conversation})
+    page = until(client, "message_history", reply_id=asked)["payload"]["messages"]
+    return [one["payload"] for one in page if one["type"] == "rating"]
+
+
+def test_a_rating_is_an_entry_that_both_sides_read(come):
+    user, waiter = come("user", "ann"), come("waiter", "ann's")
+    name = meet(user, waiter)
+    tab = come("user", "ann")
+    receipt = rate(user, 5, "Quick and kind")
+    assert (receipt["type"], receipt["seq"]) == ("rate_success", 2)
+    payload = {"rate": 5, "comment": "Quick and kind"}
+    entry = until(waiter, "rating")
+    assert (entry["seq"], entry["from"], entry["payload"]) == (2, user.uuid, payload)
+    announced = waiter.receive()
+    assert (announced["type"], announced["payload"]) == ("rate_user_success", payload)
+    assert (announced["conversation"], "seq" in announced) == (name, False)
+    assert until(tab, "rating")["payload"] == payload
+    assert ratings(user, name) == ratings(waiter, name) == [payload]
+
+
+def test_the_same_id_is_the_same_rating(come):
+    user, waiter = come("user", "ben"), come("waiter", "ben's")
+    name = meet(user, waiter)
+    asked = [user.say("rate", {"rate": stars}, id="once") for stars in (4, 4, 3)]
+    receipts = [until(user, "rate_success", reply_id=one) for one in asked[:2]]
+    assert receipts[0]["payload"] == receipts[1]["payload"]
+    assert until(user, "error", reply_id="once")["payload"]["code"] == "id_conflict"
+    assert ratings(user, name) == [{"rate": 4, "comment": ""}]
+
+
+def test_a_conversation_is_rated_after_its_end(come):
+    user, waiter = come("user", "cid"), come("waiter", "cid's")
+    name = meet(user, waiter)
+    ends(user, waiter)
+    assert rate(user, 2)["type"] == "rate_success"
+    assert until(waiter, "rate_user_success", conversation=name)["payload"]["rate"] == 2
+    meet(user, waiter)
+    assert rate(user, 1, conversation=name)["conversation"] == name
+    assert rate(user, 5)["conversation"] != name, "without a name it is the present one"
+    assert [one["rate"] for one in ratings(user, name)] == [2, 1]
+
+
+def test_who_comes_back_later_names_the_conversation(come):
+    user, waiter = come("user", "eli"), come("waiter", "eli's")
+    name = meet(user, waiter)
+    user.leave()
+    until(waiter, "disconnected")
+    back = come("user", "eli")
+    other_window = come("user", "eli")
+    assert rate(back, 3)["payload"]["code"] == "not_connected"
+    receipt = rate(back, 3, "It was all right", conversation=name)
+    assert receipt["type"] == "rate_success"
+    assert until(other_window, "rating")["seq"] == receipt["seq"]
+    assert ratings(back, name) == [{"rate": 3, "comment": "It was all right"}]
+    assert_quiet(back)
+
+
+def test_nobody_rates_the_conversations_of_others(come):
+    user, waiter = come("user", "fay"), come("waiter", "fay's")
+    name = meet(user, waiter)
+    stranger = come("user", "gus")
+    for conversation in (name, "0", "nothing"):
+        assert rate(stranger, 1, conversation=conversation)["payload"]["code"] == "forbidden"
+    assert ratings(user, name) == []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [{}, {"rate": 0}, {"rate": 6}, {"rate": 2.5}, {"rate": "5"}, {"rate": True}, {"rate": None},
+     {"rate": 5, "comment": 1}, {"rate": 5, "comment": "a\0b"}, {"rate": 5, "conversation": 5},
+     {"rate": 5, "stars": 4, "comment": None}, None],
+)  # fmt: skip
+def test_what_is_no_rating_is_refused_and_says_why(come, payload):
+    user, waiter = come("user", "hal"), come("waiter", "hal's")
+    name = meet(user, waiter)
+    asked = user.say("rate", payload)
+    error = until(user, "error", reply_id=asked)["payload"]
+    assert error["code"] == "invalid_message"
+    assert "payload" in error["message"]
+    assert ratings(user, name) == []
+
+
+def test_a_comment_is_as_long_as_a_text(come):
+    user, waiter = come("user", "ida"), come("waiter", "ida's")
+    meet(user, waiter)
+    assert rate(user, 4, "x" * 4097)["payload"]["code"] == "too_large"
+    assert rate(user, 4, "x" * 4096)["type"] == "rate_success"
+
+
+def test_a_waiter_asks_for_a_rating(come):
+    user, waiter = come("user", "jan"), come("waiter", "jan's")
+    name = meet(user, waiter)
+    asked = waiter.say("rate", {}, to=user.uuid)
+    assert until(waiter, "rate_success", reply_id=asked)["payload"] == {"uuid": user.uuid}
+    invitation = until(user, "rate")
+    assert (invitation["conversation"], invitation["from"]) == (name, waiter.uuid)
+    assert (invitation["payload"], "seq" in invitation) == ({}, False)
+    for fields in ({}, {"to": "nobody"}):
+        asked = waiter.say("rate", None, **fields)
+        error = until(waiter, "error", reply_id=asked)["payload"]
+        assert error["code"] == ("no_such_user" if fields else "invalid_message")
+
+
+def test_version_1_is_told_nothing_of_ratings(come):
+    user, waiter = come("user", "kim"), come("waiter", "kim's", 1)
+    meet(user, waiter)
+    assert rate(user, 5, "Fine")["type"] == "rate_success"
+    user.say("message_text", {"message": "bye"})
+    assert until(waiter, "message_text")["payload"] == {"message": "bye"}
+    old, other = come("user", "lea", 1), come("waiter", "lea's")
+    other.say("ready")
+    old.say("connect")
+    until(old, "connect_success")
+    uuid = until(other, "new_connection")["payload"]["uuid"]
+    asked = other.say("rate", {}, to=uuid)
+    assert until(other, "error", reply_id=asked)["payload"]["code"] == "forbidden"
+    old.say("rate", {"rate": 5})
+    assert "rate" in until(old, "error")["payload"]["message"]
+
+
+def test_ratings_are_searched_exported_and_erased(come, database: Path):
+    user, waiter = come("user", "max"), come("waiter", "max's")
+    meet(user, waiter)
+    rate(user, 4, "Surprisingly cheerful")
+    found = chat(database, "search", "surprisingly", "cheerful")
+    assert "Surprisingly cheerful" in found
+    exported = chat(database, "export", "--person", "max", "--output", "-")
+    assert '"rate": 4' in exported
+    assert "Surprisingly cheerful" in exported
+    for client in (user, waiter):
+        client.leave()
+    chat(database, "erase", "--person", "max", "--yes")
+    with pytest.raises(AssertionError, match="Nothing was found"):
+        chat(database, "search", "surprisingly")
+
+
+def chat(database: Path, *args: str) -> str:
+    """What `flask chat …` prints."""
+    env = {"CSAPP_DATABASE_URL": f"sqlite:///{database}", "CSAPP_SECRET_KEY": "s" * 32}
+    done = run("flask", "--app", "csapp", "chat", *args, env=env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
