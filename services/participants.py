@@ -215,7 +215,8 @@ class Spoken(Saying):
     def plain(self) -> bytes:
         """Version 1, to the other side; nothing where that version has no word for it."""
         if self._plain is None:
-            self._plain = self._in_plain(self.texts)
+            texts = self.texts
+            self._plain = self.line.texts(texts) if self.data is None else self._in_plain(texts)
         return self._plain
 
     def _in_plain(self, texts: list[str]) -> bytes:

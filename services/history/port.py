@@ -55,8 +55,11 @@ class Message(NamedTuple):
     data: str | None = None
 
 
-#: a `Message`, or what it is made of: the latter costs less, of which there are many
-Row = tuple[int, int, int, str, str | None, int, str, int, str | None]
+#: a `Message`, or what it is made of, without `data` where it has none: that costs less
+Row = (
+    tuple[int, int, int, str, str | None, int, str, int]
+    | tuple[int, int, int, str, str | None, int, str, int, str]
+)
 
 
 @dataclass(slots=True)
@@ -139,6 +142,8 @@ class Batch:
     duties: list[Duty] = field(default_factory=list)
     messages: Sequence[Row] = ()
     amendments: list[Amendment] = field(default_factory=list)
+    #: some of *messages* have `data`, and others have not
+    is_mixed: bool = False
 
 
 class StoreError(Unavailable):

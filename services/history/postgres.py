@@ -229,7 +229,9 @@ class PostgresStore(SQLStore):
     def _put(
         self, connection: sa.Connection, table: sa.Table, rows: list[tuple[Any, ...]], changes: str
     ) -> None:
-        connection.exec_driver_sql(_insert(table) + changes, (_encode(rows).decode(),))
+        connection.exec_driver_sql(
+            _insert(table, len(rows[0])) + changes, (_encode(rows).decode(),)
+        )
 
     def _numbered(self, connection: sa.Connection) -> None:
         # Otherwise a number could become visible after a greater one, and whoever reads on
@@ -290,20 +292,21 @@ def _state(cause: Any) -> str:
 
 
 _encode = msgspec.json.Encoder().encode
-_inserts: dict[str, str] = {}
+_inserts: dict[tuple[str, int], str] = {}
 
 
-def _insert(table: sa.Table) -> str:
-    """The INSERT of rows in one JSON array."""
-    if table.name not in _inserts:
+def _insert(table: sa.Table, width: int) -> str:
+    """The INSERT of rows of *width* columns in one JSON array."""
+    key = table.name, width
+    if key not in _inserts:
         dialect = sa.dialects.postgresql.dialect()  # type: ignore[no-untyped-call]
         values = ", ".join(
             f"(one ->> {place})::{column.type.compile(dialect)}"
-            for place, column in enumerate(written(table))
+            for place, column in enumerate(written(table)[:width])
         )
         rows = "FROM json_array_elements(%s::json) AS one"
-        _inserts[table.name] = f"{into(table)}SELECT {values} {rows}"
-    return _inserts[table.name]
+        _inserts[key] = f"{into(table, width)}SELECT {values} {rows}"
+    return _inserts[key]
 
 
 def _check_encoding(connection: sa.Connection) -> None:

@@ -77,7 +77,8 @@ class Repeats:
         date, kind, data = saying.date, saying.kind.number, saying.data
         for one, seq, text in zip(ids, saying.seqs, saying.texts, strict=True):
             if one is not None:
-                known[one] = seq, date, mark(kind, text, data)
+                said = hash(text) if data is None else mark(kind, text, data)  # mostly a text
+                known[one] = seq, date, said
         for one, first in saying.repeats:
             if first is not None:
                 known[one] = first

@@ -581,8 +581,12 @@ def _sorted(batch: Batch) -> list[tuple[sa.Table, list[tuple[Any, ...]], str]]:
             for news, some in itertools.groupby(amended, attrgetter("served"))
         ),
         (tables.duty, [duties[key] for key in sorted(duties)], _update(_DUTY)),
-        (tables.message, sorted(batch.messages, key=itemgetter(0, 1)), ""),
     ]
+    messages = sorted(batch.messages, key=itemgetter(0, 1))
+    if batch.is_mixed:
+        rows += [(tables.message, [*some], "") for _, some in itertools.groupby(messages, len)]
+    else:
+        rows.append((tables.message, messages, ""))
     return [one for one in rows if one[1]]
 
 
@@ -612,9 +616,9 @@ def written(table: sa.Table) -> list[sa.Column[Any]]:
     return [column for column in table.columns if column.autoincrement is not True]
 
 
-def into(table: sa.Table) -> str:
-    """The beginning of an INSERT of such rows."""
-    names = ", ".join(f'"{column.name}"' for column in written(table))
+def into(table: sa.Table, width: int) -> str:
+    """The beginning of an INSERT of such rows; the first *width* columns of them."""
+    names = ", ".join(f'"{column.name}"' for column in written(table)[:width])
     return f'INSERT INTO "{table.name}" ({names}) '
 
 

@@ -21,7 +21,7 @@ from .lock import ServingLock
 from .owner import Owner
 from .pool import NativePool
 from .port import Foreign, Outdated, StoreError
-from .sql import MIGRATION_WAIT, SQLStore, into, written
+from .sql import MIGRATION_WAIT, SQLStore, into
 
 log = logging.getLogger("csapp")
 
@@ -300,7 +300,7 @@ class SQLiteStore(SQLStore):
         for start in range(0, len(rows), ROWS):
             some = rows[start : start + ROWS]
             values = tuple(chain.from_iterable(some))
-            connection.exec_driver_sql(_insert(table, len(some), changes), values)
+            connection.exec_driver_sql(_insert(table, len(some), len(some[0]), changes), values)
 
     # ---- errors --------------------------------------------------------
 
@@ -327,13 +327,13 @@ class SQLiteStore(SQLStore):
         return f"{self.path}: {told if is_safe or told.startswith(_MISSING) else name}"
 
 
-_inserts: dict[tuple[str, int, str], str] = {}
+_inserts: dict[tuple[str, int, int, str], str] = {}
 
 
-def _insert(table: sa.Table, count: int, changes: str) -> str:
-    """The INSERT of so many rows, always the same text for the statement cache."""
-    key = table.name, count, changes
+def _insert(table: sa.Table, count: int, width: int, changes: str) -> str:
+    """An INSERT of *count* rows of *width* columns; always the same text, which is cached."""
+    key = table.name, count, width, changes
     if key not in _inserts:
-        marks = f"({', '.join('?' * len(written(table)))})"
-        _inserts[key] = f"{into(table)}VALUES {', '.join([marks] * count)}{changes}"
+        marks = f"({', '.join('?' * width)})"
+        _inserts[key] = f"{into(table, width)}VALUES {', '.join([marks] * count)}{changes}"
     return _inserts[key]

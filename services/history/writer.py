@@ -156,7 +156,7 @@ class Saying:
 
     def rows(self) -> Iterator[Row]:
         """What is to be stored."""
-        return zip(
+        columns = (
             repeat(self.talk.record.key),
             self.seqs,
             repeat(self.side),
@@ -165,9 +165,10 @@ class Saying:
             repeat(self.kind.number),
             self.texts,
             repeat(self.date),
-            repeat(self.data),
-            strict=False,
         )
+        if self.data is None:
+            return zip(*columns, strict=False)
+        return zip(*columns, repeat(self.data), strict=False)
 
 
 def _parts(batch: Batch) -> Iterator[Batch]:
@@ -178,6 +179,12 @@ def _parts(batch: Batch) -> Iterator[Batch]:
         yield Batch(amendments=[amendment])
     for duty in batch.duties:
         yield Batch(duties=[duty])
+
+
+def _put_into(batch: Batch, sayings: Sequence[Saying]) -> None:
+    """Put the rows of *sayings* into *batch*."""
+    batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
+    batch.is_mixed = any(one.data is not None for one in sayings)
 
 
 def _repeats_itself(ids: Sequence[str | None] | None) -> bool:
@@ -439,7 +446,7 @@ class Writer:
     def _commit(self, sayings: list[Saying], batch: Batch) -> None:
         if self._undated:
             self._look_up_dates(sayings)
-        batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
+        _put_into(batch, sayings)
         if not (batch.messages or batch.chats or batch.amendments or batch.duties):
             return  # all are repeats
         try:
@@ -490,7 +497,7 @@ class Writer:
             known = self._find(sayings)
             for saying in sayings:
                 self._look(saying, ends, known)
-            batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
+            _put_into(batch, sayings)
             try:
                 self._store.commit(batch)
             except Conflict:

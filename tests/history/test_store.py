@@ -61,6 +61,17 @@ def test_every_field_comes_back_as_it_was(store):
     ]  # fmt: skip
 
 
+def test_texts_and_other_entries_in_one_batch(store):
+    """Texts are handed over without `data`, of which they have none."""
+    full = [
+        Message(chat, seq, 1, "ann", None, 2, "", 9, '{"a": 1}') for chat, seq in ((1, 2), (2, 1))
+    ]
+    texts = [(chat, seq, 1, "ann", None, 1, "text", 9) for chat, seq in ((1, 1), (1, 3), (2, 2))]
+    store.commit(Batch(messages=[*texts, *full], is_mixed=True))
+    found = [*store.messages(1), *store.messages(2)]
+    assert found == sorted([*full, *(Message(*one) for one in texts)])
+
+
 def test_an_empty_batch_is_nothing(store):
     store.commit(Batch())
     assert everything(store) == ([], [], [])
