@@ -237,6 +237,7 @@ class ChatServer:
             switchboard.carry_out()
             if next(ticks) % TICKS_A_SECOND == 0:
                 switchboard.tell_queue()
+                switchboard.write_missing_events()
 
         wheel.every_tick(tick, "the desk's ticks")
         return switchboard
@@ -277,7 +278,8 @@ class ChatServer:
         self.bounds.share(Ledger(desk, self.bounds.held, runtime.spawn))
 
         def look() -> None:
-            switchboard.look_back()
+            switchboard.write_missing_events()
+            switchboard.forget_ended()
             with contextlib.suppress(DeskUnavailable):  # the desk has logged it
                 switchboard.look_at_line()
 

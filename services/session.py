@@ -354,7 +354,7 @@ class Session:
             return
         data = spoken.plain()
         if not data:
-            return  # version 1 has no word for it
+            return  # version 1 is told nothing of this entry
         (self._unconfirmed or self._doubt()).add(spoken)
         if self._turns is None:
             self.put(data)
@@ -726,6 +726,9 @@ class Session:
     def invite_to_rate(self, frame: frames.InviteToRate, me: Participant) -> None:
         """A waiter asks what the visitor thinks of the conversation."""
         line = self._line(frame, me)
+        if line.to.is_away:
+            what = "the visitor is away and cannot be asked; try again later"
+            raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id)
         if line.to.plain and not line.to.elsewhere:
             what = "to: the visitor's page speaks version 1, and knows no ratings"
             raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
@@ -752,7 +755,7 @@ class Session:
         Of texts those that the fast lane has left, mostly because they must be refused.
         """
         kind = KIND_OF[type(frame)]
-        line = self._line_after(frame, me) if kind.after_end else self._line(frame, me)
+        line = self._channel(frame, me) if kind.after_end else self._line(frame, me)
         words, data = kind.body(frame.payload)
         if len(words) > self._max_text or "\0" in f"{words}{frame.reply_id}":
             raise self._unfit(frame, f"payload.{kind.words}", words)
@@ -766,15 +769,21 @@ class Session:
             frame.reply_id,
         )
 
-    def _line_after(self, frame: Any, me: Participant) -> Line:
-        """Where a user writes what may be written after the end. Raises `Refusal`."""
-        named = frame.payload.conversation
-        for line in (me.line, me.former):
-            if line is not None and named in (UNSET, line.talk.id):
-                return line
-        if named is UNSET or self._transcript is None:
+    def _channel(self, frame: Any, me: Participant) -> Line:
+        """By which a user writes what may be written after the end. Raises `Refusal`."""
+        named, switchboard = frame.payload.conversation, self._switchboard
+        if me.line is not None and named in (UNSET, me.line.talk.id):
+            return me.line
+        if me.talk is not None and named in (UNSET, me.talk.id):  # it waits to be served again
+            return switchboard.channel_to_nobody(me, me.talk)
+        former = me.former if me.former and named in (UNSET, me.former.talk.id) else None
+        conversation = named if former is None else former.talk.id
+        if conversation is UNSET or self._transcript is None:
             raise self._not_connected(frame)
-        return self._transcript.line_after(frame, me)
+        if former is not None and switchboard.store is None:
+            return former
+        chat = self._transcript.find_ended(frame, conversation, me)  # it may have been erased
+        return former or switchboard.channel_after_end(me, chat)
 
     def _unfit(self, frame: frames.ClientFrame, field: str, words: str) -> Refusal:
         """Why an entry with these *words* may not be written."""

@@ -67,6 +67,9 @@ _PLAIN, _FULL = DIALECTS[1], DIALECTS[2]
 #: s by which the beginning of a wait may seem to move, and is still the same visitor's
 SAME_FIRST = 0.5
 
+#: events that wait while the database is away
+MOST_UNWRITTEN = 10_000
+
 #: how much the latest wait counts in what is said of waits
 RECENCY = 0.2
 
@@ -110,6 +113,8 @@ class Switchboard:
         self._newcomer: threading.Event | None = None
         #: how many wait, and since when the first one does, as waiters were told
         self._told_queue = (0, 0.0)
+        #: events that could not be stored yet; of too many, the oldest are given up
+        self._unwritten: deque[Spoken] = deque(maxlen=MOST_UNWRITTEN)
         #: s that those who were matched lately have waited, the latest counting most
         self._waited: float | None = None
 
@@ -369,8 +374,14 @@ class Switchboard:
         """A `Spoken` is stored, or will not be. Called on the loop."""
         if saying.stored and saying.texts:
             self._deliver(saying)
+        self._answer(saying)
+
+    def _answer(self, saying: Any) -> None:
+        """Whoever has said it is told; an event that is not stored is written later."""
         if saying.sock is not None:
             answer(saying.sock, saying)
+        elif not saying.stored and saying.side == Side.SERVER and not saying.is_unfit:
+            self._unwritten.append(saying)
 
     def _deliver(self, spoken: Spoken) -> None:
         """Stored texts go to everybody but the socket where they were said."""
@@ -393,6 +404,8 @@ class Switchboard:
     def _park_spoken(self, spoken: Spoken) -> None:
         """Stored texts wait here for the side that is away, unless the history has them for it."""
         to = spoken.line.to
+        if self._participants.get(to.uuid) is not to:
+            return  # it has gone for good
         if (to.version == 1 or self.writer is None) and self._is_kept_for(to):
             with self._lock:
                 if not to.sockets:
@@ -422,7 +435,7 @@ class Switchboard:
     def _park(self, to: Participant, owed: Owed) -> None:
         to.parked.append(owed)
         if isinstance(owed, Kept):
-            to.parked_bytes += len(owed.plain)
+            to.parked_bytes += len(owed.plain or owed.full)
 
     def tell_typing(self, line: Line, on: bool) -> None:
         """The speaker of *line* types, or has stopped: passed on, never stored."""
@@ -504,6 +517,7 @@ class Switchboard:
         self._meet(user, to_waiter, resumed, asked=True)
         self._meet(waiter, to_user, resumed, asked=False)
         is_same = before is not None and before == waiter.identity.subject
+        talk.served_by = None
         self._write_event(event, to_user, What.RETURNED if is_same else What.JOINED)
 
     def _join(self, user: Participant, waiter: Participant, talk: Talk) -> tuple[Line, Line]:
@@ -615,14 +629,26 @@ class Switchboard:
             return  # nobody reads it
         payload = EventPayload(what, line.sender.identity.name, reason)
         spoken = self._spoken(line, None, [""], None, EVENT, EVENT.body(payload).data)
-        spoken.side, spoken.insists = Side.SERVER, True
+        spoken.side = Side.SERVER
         self._begin_event(event, spoken)
 
     def _begin_event(self, event: Event, spoken: Spoken) -> None:
         if self.writer is None:
             self._number(spoken)
-        else:
-            self._begin(spoken)
+        elif not self._begin(spoken):
+            self._unwritten.append(spoken)
+
+    def write_missing_events(self) -> None:
+        """Write the events that could not be stored before. Called about once a second."""
+        if self.writer is None or not self.writer.available:
+            return
+        for _ in range(len(self._unwritten)):
+            self._begin_again(self._unwritten.popleft())
+
+    def _begin_again(self, spoken: Spoken) -> None:
+        spoken.refused = False
+        if not self._begin(spoken):
+            self._unwritten.append(spoken)
 
     def _departed(self, event: Departed) -> None:
         gone = self._person(event, event.participant)
@@ -647,13 +673,13 @@ class Switchboard:
 
     # ---- what is kept --------------------------------------------------
 
-    def line_after(self, user: Participant, chat: Chat) -> Line:
-        """On it *user* writes into a conversation that is over, and that nobody else hears now."""
-        nobody = Participant("", Role.WAITER, Identity("nobody"))
-        return Line(user, nobody, self._over_talk(chat))
+    def channel_after_end(self, user: Participant, chat: Chat) -> Line:
+        """The channel for an entry that *user* writes after the end of its conversation."""
+        return self.channel_to_nobody(user, Talk(chat))
 
-    def _over_talk(self, chat: Chat) -> Talk:
-        return Talk(chat)
+    def channel_to_nobody(self, user: Participant, talk: Talk) -> Line:
+        """The same, where no waiter is known who would be told."""
+        return Line(user, Participant("", Role.WAITER, Identity("nobody")), talk)
 
     def _new_talk(self, user: Participant, key: int) -> Talk:
         return Talk(self._new_chat(user, key))

@@ -323,15 +323,15 @@ class Transcript(Turns):
         found = found[:count] if forward else found[:count][::-1]
         self.do(partial(self._send_history, chat, found, complete, chat.last_seq, frame.reply_id))
 
-    def line_after(self, frame: Any, me: Participant) -> Line:
-        """On it a user writes into the conversation that *frame* names. Raises `Refusal`. Waits."""
-        store, key = self._store(frame), key_of(frame.payload.conversation)
+    def find_ended(self, frame: Any, conversation: str, me: Participant) -> Chat:
+        """A conversation of *me*, as it is stored. Raises `Refusal`. Waits for the store."""
+        store, key = self._store(frame), key_of(conversation)
         self._await_turn()
-        chat = None if key is None else self._ask(store.chat, key)
+        chat: Chat | None = None if key is None else self._ask(store.chat, key)
         if chat is None or chat.user_subject != me.identity.subject:
             what = "payload.conversation: no such conversation of yours"
             raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
-        return self._session.house.switchboard.line_after(me, chat)
+        return chat
 
     def get_history_session(self, frame: frames.GetHistorySession, me: Participant) -> None:
         """The conversations that this waiter has had, or those of one visitor; newest first."""
@@ -436,8 +436,8 @@ class Transcript(Turns):
         colleague = not mine and one.side == Side.WAITER and me is not None and (
             me.role is Role.WAITER
         )  # fmt: skip
-        speakers = {Side.USER: chat.user, Side.WAITER: chat.waiter or ""}
-        uuid = speakers.get(Side(one.side), "")
+        speakers: dict[int, str] = {Side.USER: chat.user, Side.WAITER: chat.waiter or ""}
+        uuid = speakers.get(one.side, "")
         kind = kind_of(one.kind)
         return frames.Item(
             seq=one.seq,

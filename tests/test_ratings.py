@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,13 +14,15 @@ import pytest
 from testkit import Client, LiveServer
 from testkit.client import assert_quiet
 
+from .clocked import GUNICORN, let_pass
 from .forks import run
 from .shared.conftest import until
 
 Frame = dict[str, Any]
 Come = Callable[..., Client]
 
-SETTINGS = {"CSAPP_GRACE": "60", "CSAPP_MESSAGE_RATE": "0"}
+GRACE = 60  # s, of which nobody waits for one
+SETTINGS = {"CSAPP_GRACE": str(GRACE), "CSAPP_HEARTBEAT": "3600", "CSAPP_MESSAGE_RATE": "0"}
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +35,7 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def server(database: Path) -> Iterator[LiveServer]:
     """One for all: each test has people of its own."""
     env = {**SETTINGS, "CSAPP_DATABASE_URL": f"sqlite:///{database}"}
-    with LiveServer.gunicorn(env=env) as server:
+    with LiveServer.gunicorn(GUNICORN, env) as server:
         yield server
 
 
@@ -155,6 +158,31 @@ def test_nobody_rates_the_conversations_of_others(come):
     assert ratings(user, name) == []
 
 
+def test_what_has_been_erased_is_not_rated(come, database: Path):
+    user, waiter = come("user", "ned"), come("waiter", "ned's")
+    name = meet(user, waiter)
+    ends(user, waiter)
+    until(user, "event")
+    with contextlib.closing(sqlite3.connect(database)) as found, found:
+        found.execute("DELETE FROM chat WHERE user_subject = 'ned'")
+    for fields in ({}, {"conversation": name}):
+        assert rate(user, 1, **fields)["payload"]["code"] == "forbidden"
+
+
+def test_who_waits_to_be_served_again_rates_the_conversation_that_it_is_in(server, come):
+    user, waiter = come("user", "oda"), come("waiter", "oda's")
+    name = meet(user, waiter)
+    tab = come("user", "oda")
+    waiter.drop()
+    until(user, "presence", payload_state="away")
+    let_pass(server, GRACE)
+    until(user, "disconnected")
+    for fields in ({}, {"conversation": name}):
+        assert rate(user, 4, **fields)["conversation"] == name
+    seqs = [until(tab, "rating")["seq"] for _ in range(2)]
+    assert seqs == [3, 4], "after that she is left"
+
+
 @pytest.mark.parametrize(
     "payload",
     [{}, {"rate": 0}, {"rate": 6}, {"rate": 2.5}, {"rate": "5"}, {"rate": True}, {"rate": None},
@@ -186,6 +214,10 @@ def test_a_waiter_asks_for_a_rating(come):
     invitation = until(user, "rate")
     assert (invitation["conversation"], invitation["from"]) == (name, waiter.uuid)
     assert (invitation["payload"], "seq" in invitation) == ({}, False)
+    user.drop()
+    until(waiter, "presence", payload_state="away")
+    asked = waiter.say("rate", {}, to=user.uuid)
+    assert until(waiter, "error", reply_id=asked)["payload"]["code"] == "unavailable"
     for fields in ({}, {"to": "nobody"}):
         asked = waiter.say("rate", None, **fields)
         error = until(waiter, "error", reply_id=asked)["payload"]
@@ -223,6 +255,24 @@ def test_ratings_are_searched_exported_and_erased(come, database: Path):
     chat(database, "erase", "--person", "max", "--yes")
     with pytest.raises(AssertionError, match="Nothing was found"):
         chat(database, "search", "surprisingly")
+
+
+def test_without_a_history_an_absent_waiter_is_not_owed_any_number_of_them():
+    env = {"CSAPP_DATABASE_URL": "off", "CSAPP_OUTBOX_BYTES": "65536", "CSAPP_MESSAGE_RATE": "0"}
+    with LiveServer.gunicorn(env=env) as server, ExitStack() as stack:
+        clients = [Client(server, role) for role in ("user", "waiter")]
+        for client in clients:
+            stack.callback(gone, client)
+            token = server.token(client.role, client.role)
+            client.say("auth", {"token": token, "version": 2})
+            until(client, "auth_success")
+        user, waiter = clients
+        meet(user, waiter)
+        waiter.drop()
+        until(user, "presence", payload_state="away")
+        answers = [rate(user, 1, "x" * 4000) for _ in range(20)]
+        assert answers[0]["type"] == "rate_success"
+        assert answers[-1]["payload"]["code"] == "unavailable"
 
 
 def chat(database: Path, *args: str) -> str:

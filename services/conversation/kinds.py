@@ -108,7 +108,7 @@ class Kind:
 
     def plain_text(self, words: str, data: str | None) -> str | None:
         """The text of which version 1 is told instead; None: it is told nothing."""
-        if data is None:
+        if self is TEXT and data is None:
             return words
         return self.plain(self.shown(words, data))
 
@@ -121,7 +121,9 @@ class Kind:
         return "\n".join([*(f"{name}: {value}" for name, value in fields.items()), words]).strip()
 
     def shown(self, words: str, data: str | None) -> Payload:
-        """What clients are shown of what is stored."""
+        """What clients are shown of what is stored; nothing of a kind that is not known here."""
+        if self is UNKNOWN:
+            return {}
         fields: dict[str, Any] = {} if data is None else msgspec.json.decode(data)
         return {self.words: words, **fields} if self.words else fields
 

@@ -64,6 +64,9 @@ class Decision(Struct, frozen=True, kw_only=True, eq=False, tag_field="event"):
     number: int = 0
     #: of all workers that hear of the decision, this one writes it to the history
     is_recorder: bool = True
+    #: an older decision, told to a worker that has not heard of it: others have recorded it,
+    #: and *number* is not the one that they know it by
+    is_confided: bool = False
     #: those it is about, as far as they are still there; empty from a desk of one process,
     #: and on `Queued`
     people: tuple[Known, ...] = ()

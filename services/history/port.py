@@ -142,8 +142,8 @@ class Batch:
     duties: list[Duty] = field(default_factory=list)
     messages: Sequence[Row] = ()
     amendments: list[Amendment] = field(default_factory=list)
-    #: some of *messages* have `data`, and others have not
-    is_mixed: bool = False
+    #: some of *messages* have `data`; the others may come without that column
+    has_data: bool = False
 
 
 class StoreError(Unavailable):

@@ -583,7 +583,7 @@ def _sorted(batch: Batch) -> list[tuple[sa.Table, list[tuple[Any, ...]], str]]:
         (tables.duty, [duties[key] for key in sorted(duties)], _update(_DUTY)),
     ]
     messages = sorted(batch.messages, key=itemgetter(0, 1))
-    if batch.is_mixed:
+    if batch.has_data:
         rows += [(tables.message, [*some], "") for _, some in itertools.groupby(messages, len)]
     else:
         rows.append((tables.message, messages, ""))

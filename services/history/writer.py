@@ -54,9 +54,6 @@ WAITING = 50_000
 #: their characters: of long texts fewer may wait
 WAITING_CHARACTERS = 32 << 20
 
-#: entries that insist while the store is down
-PUT_OFF = 10_000
-
 RETRY = 0.5  # s between two looks at a store that is down
 ATTEMPTS = 20  # at a batch that meets other workers' numbers
 
@@ -114,7 +111,7 @@ class Saying:
     """
 
     __slots__ = (
-        "author", "client_ids", "data", "date", "insists", "kind", "refused", "repeats", "seqs",
+        "author", "client_ids", "data", "date", "is_unfit", "kind", "refused", "repeats", "seqs",
         "side", "stored", "talk", "texts", "told",
     )  # fmt: skip
 
@@ -142,9 +139,9 @@ class Saying:
         self.date = 0
         self.seqs: Sequence[int] = ()
         self.stored = False
-        #: nobody writes it again: it is stored as soon as that is possible
-        self.insists = False
-        #: it cannot be kept, though others of its batch are
+        #: the database takes none like it
+        self.is_unfit = False
+        #: it is not stored, though others of its batch are
         self.refused = False
         #: client ids that were there before, with their messages; None: it said something else
         self.repeats: list[tuple[str, First | None]] = []
@@ -184,7 +181,7 @@ def _parts(batch: Batch) -> Iterator[Batch]:
 def _put_into(batch: Batch, sayings: Sequence[Saying]) -> None:
     """Put the rows of *sayings* into *batch*."""
     batch.messages = list(chain.from_iterable(map(Saying.rows, sayings)))
-    batch.is_mixed = any(one.data is not None for one in sayings)
+    batch.has_data = any(one.data is not None for one in sayings)
 
 
 def _repeats_itself(ids: Sequence[str | None] | None) -> bool:
@@ -207,8 +204,6 @@ class Writer:
         self._now = now
         self._run = runtime.native()
         self._pending: deque[Saying] = deque()
-        #: what insists, and could not be stored yet; of too many, the oldest are given up
-        self._put_off: deque[Saying] = deque(maxlen=PUT_OFF)
         self._waiting = 0  # texts in `_pending`
         self._characters = 0  # of these
         self._chats: dict[int, Chat] = {}
@@ -231,13 +226,10 @@ class Writer:
     def say(self, saying: Saying) -> bool:
         """Store *saying*; False, and nothing happens, while that is not possible.
 
-        One that insists is stored later then.
         Nor is it for one that names a client id twice: its texts have to come one by one.
         """
         if not self.available or self._is_full or _repeats_itself(saying.client_ids):
-            if saying.insists:
-                self._put_off.append(saying)
-            return saying.insists
+            return False
         self._pending.append(saying)
         self._waiting += len(saying.texts)
         self._characters += _characters(saying)
@@ -381,8 +373,6 @@ class Writer:
             self._tell(sayings, stored=True)
             for saying in sayings:  # a repeat has given its number back
                 saying.talk.take_back()
-            for saying in [self._put_off.popleft() for _ in range(len(self._put_off))]:
-                self.say(saying)
             if not self.idle:
                 self._schedule()
             return
@@ -417,9 +407,6 @@ class Writer:
         for saying in sayings:
             talk = saying.talk
             saying.stored = stored and not saying.refused
-            if not stored and saying.insists:
-                self._put_off.append(saying)
-                continue
             if saying.stored:
                 self.stored += len(saying.texts)
                 self._repeats.remember(saying)
@@ -475,7 +462,7 @@ class Writer:
                 self._commit_carefully([saying], Batch())
             except Unfit as error:
                 log.error("a message cannot be kept: %s", error)
-                saying.refused = True
+                saying.refused = saying.is_unfit = True
             except CSAppError as error:  # those before it are stored
                 log.error("the history cannot be stored: %s", error)
                 for rest in sayings[number:]:

@@ -38,12 +38,13 @@ def decision_id(number: int) -> str:
 
 
 def decision_of(client_id: str | None) -> int:
-    """The number of that decision."""
-    return int((client_id or "").removeprefix(DECISION) or 0)
+    """The number of that decision; 0: it is none's."""
+    number = (client_id or "").removeprefix(DECISION)
+    return int(number) if number.isdecimal() else 0
 
 
 class Passed(msgspec.Struct, tag="p", array_like=True):
-    """What one side lets the other know: never stored by the reader.
+    """What one side lets the other know. The worker that gets the letter never stores it.
 
     It types or has stopped (`on`), it has read up to `seq`, or it sends a `signal`.
     """

@@ -17,7 +17,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Protocol
 
-from ..conversation.kinds import Kind, Side, kind_of
+from ..conversation.kinds import UNKNOWN, Kind, Side, kind_of
 from ..history.port import Message, Store, StoreError
 from ..history.writer import RETRY
 from ..participants import Ids, Line, Socket, Spoken, answer
@@ -126,9 +126,10 @@ class Order:
     def _heard_of(self, talk: SharedTalk, said: Said) -> Spoken:
         """What was said elsewhere, as if it had been said here."""
         line, kind = talk.lines[said.side], kind_of(said.kind)
+        data = "{}" if kind is UNKNOWN else said.data  # of a later version: it is no text
         if said.side == Side.SERVER:
             talk.decisions.update(map(decision_of, said.ids or ()))
-        spoken = self._speak(line, None, said.texts, said.ids, kind, said.data)
+        spoken = self._speak(line, None, said.texts, said.ids, kind, data)
         spoken.side, spoken.author = said.side, said.author
         spoken.date, spoken.stored = said.date, True
         spoken.seqs = range(said.first, said.first + len(said.texts))

@@ -22,7 +22,7 @@ from functools import partial
 from typing import Any, cast
 
 from ..clock import Clock
-from ..conversation.kinds import Side
+from ..conversation.kinds import TEXT, Kind, Side
 from ..desk.port import (
     Arrival,
     Departed,
@@ -41,6 +41,7 @@ from ..history.writer import Talk, Writer
 from ..identity import Identity, TokenRole
 from ..participants import (
     SIDES,
+    Ids,
     Kept,
     Line,
     Owed,
@@ -49,7 +50,6 @@ from ..participants import (
     Question,
     Socket,
     Spoken,
-    answer,
 )
 from ..runtime import Runtime
 from ..standings import standings
@@ -76,11 +76,11 @@ log = logging.getLogger("csapp.desk")
 #: s that a conversation is still known here after its end, for what is written then
 LINGER = 60.0
 
-#: s that another worker has to write an event
-PATIENCE = 2.5
+#: s that the recorder of a decision has to write its event, before another worker does
+RECORDER_TIMEOUT = 2.5
 
 #: what workers can read (`desk.port.READS`) that know entries of other kinds than texts
-EVENTS = 2
+READS_ENTRIES = 2
 
 
 class SharedSwitchboard(Switchboard):
@@ -119,7 +119,7 @@ class SharedSwitchboard(Switchboard):
         #: conversations that are over, and when they will be forgotten; the oldest first
         self._over: deque[tuple[float, SharedTalk]] = deque()
         #: events that another worker is to write, and when this one does if it has not
-        self._left_to_others: deque[tuple[float, int, Spoken]] = deque()
+        self._events_of_others: deque[tuple[float, int, Spoken]] = deque()
 
     def _kept_apart(self) -> list[tuple[object, str]]:
         # Or somebody goes after a text counts as delivered, and before it is told.
@@ -308,6 +308,14 @@ class SharedSwitchboard(Switchboard):
 
     # ---- messages ------------------------------------------------------
 
+    def say(
+        self, line: Line, sock: Socket, texts: list[str], ids: Ids,
+        kind: Kind = TEXT, data: str | None = None,
+    ) -> bool:  # fmt: skip
+        if kind is not TEXT and self._figures.reads < READS_ENTRIES:
+            return False  # an earlier worker would take it for a text
+        return super().say(line, sock, texts, ids, kind, data)
+
     def _begin(self, spoken: Spoken) -> bool:
         talk = cast(SharedTalk, spoken.talk)
         talk.begin(spoken)
@@ -320,7 +328,7 @@ class SharedSwitchboard(Switchboard):
         talk = saying.talk
         del talk.under_way[saying]
         if not saying.stored:
-            answer(saying.sock, saying)
+            self._answer(saying)
             return
         if saying.texts:
             self._tell_others(talk, saying)
@@ -496,8 +504,12 @@ class SharedSwitchboard(Switchboard):
 
     # ---- what is kept --------------------------------------------------
 
-    def _over_talk(self, chat: Chat) -> Talk:
-        return self._order.talks.get(chat.key) or SharedTalk(chat, behind=False)
+    def channel_after_end(self, user: Participant, chat: Chat) -> Line:
+        talk = self._order.talks.get(chat.key)
+        if talk is None:
+            return self.channel_to_nobody(user, SharedTalk(chat, behind=False))
+        former = talk.lines.get(Side.USER)
+        return Line(user, former.to, talk) if former else self.channel_to_nobody(user, talk)
 
     def _new_talk(self, user: Participant, key: int) -> Talk:
         if user.here:
@@ -551,22 +563,26 @@ class SharedSwitchboard(Switchboard):
             self._over.append((self._runtime.now() + LINGER, talk))
 
     def _begin_event(self, event: Event, spoken: Spoken) -> None:
-        if self._figures.reads < EVENTS:
-            return  # during an update: an earlier worker could not go on behind it
+        if self._figures.reads < READS_ENTRIES or event.is_confided:
+            return  # an earlier worker could not go on behind it; or others have written it
         spoken.client_ids = [decision_id(event.number)]
         if event.is_recorder:
             super()._begin_event(event, spoken)
         else:
-            due = self._runtime.now() + PATIENCE
-            self._left_to_others.append((due, event.number, spoken))
+            due = self._runtime.now() + RECORDER_TIMEOUT
+            self._events_of_others.append((due, event.number, spoken))
 
-    def look_back(self) -> None:
-        """Write the events that a worker that was killed has not, and forget what is over."""
+    def write_missing_events(self) -> None:
+        super().write_missing_events()
         now = self._runtime.now()
-        while self._left_to_others and self._left_to_others[0][0] <= now:
-            _, number, spoken = self._left_to_others.popleft()
+        while self._events_of_others and self._events_of_others[0][0] <= now:
+            _, number, spoken = self._events_of_others.popleft()
             if number not in cast(SharedTalk, spoken.talk).decisions:
-                self._begin(spoken)
+                self._begin_again(spoken)
+
+    def forget_ended(self) -> None:
+        """Forget the conversations that have been over for long enough."""
+        now = self._runtime.now()
         while self._over and self._over[0][0] <= now:
             _, talk = self._over.popleft()
             if self._order.talks.get(talk.record.key) is talk:

@@ -128,6 +128,7 @@ def test_what_became_of_a_lost_waiters_user_is_written_down_by_who_knows_it(
     (parted,) = of_kind(office.hears(a), Parted)
     assert (parted.user, parted.talk, parted.requeued) == ("Ann", 101, True)
     assert parted.is_recorder is not served, "it would write over that Will serves her"
+    assert parted.is_confided, "others have written what has happened"
 
 
 def test_a_talk_that_others_have_ended_is_not_gone_on_with(office: Office, clock: Clock) -> None:

@@ -67,7 +67,7 @@ def test_texts_and_other_entries_in_one_batch(store):
         Message(chat, seq, 1, "ann", None, 2, "", 9, '{"a": 1}') for chat, seq in ((1, 2), (2, 1))
     ]
     texts = [(chat, seq, 1, "ann", None, 1, "text", 9) for chat, seq in ((1, 1), (1, 3), (2, 2))]
-    store.commit(Batch(messages=[*texts, *full], is_mixed=True))
+    store.commit(Batch(messages=[*texts, *full], has_data=True))
     found = [*store.messages(1), *store.messages(2)]
     assert found == sorted([*full, *(Message(*one) for one in texts)])
 

@@ -5,12 +5,14 @@ The other worker is the test: it stores texts and posts letters when it likes.
 
 from __future__ import annotations
 
+import json
 import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -18,9 +20,16 @@ from typing import Any, ClassVar
 import pytest
 
 from services.clock import Clock
-from services.conversation.kinds import TEXT, Side
+from services.conversation.kinds import (
+    EVENT,
+    RATING,
+    TEXT,
+    EventPayload,
+    RatingPayload,
+    Side,
+)
 from services.desk.memory import MemoryDesk
-from services.desk.port import Arrival, Chatting, Known, Moved, Place, Role
+from services.desk.port import Arrival, Chatting, Known, Moved, Parted, Place, Role
 from services.history.port import Batch, Message
 from services.history.sql import SQLStore, open_store
 from services.history.writer import Writer
@@ -42,6 +51,7 @@ class Rounds:
 
     def __init__(self) -> None:
         self._calls: deque[Callable[[], Any]] = deque()
+        self._now = 0.0
 
     def spawn(self, function: Callable[..., Any], *args: Any) -> None:
         """Run it in `all`."""
@@ -52,8 +62,12 @@ class Rounds:
         self._calls.append(function)
 
     def now(self) -> float:
-        """No time passes."""
-        return 0.0
+        """Time passes when a test wants it."""
+        return self._now
+
+    def passes(self, seconds: float) -> None:
+        """So much of it."""
+        self._now += seconds
 
     def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
         """At once."""
@@ -983,3 +997,69 @@ def test_an_older_login_elsewhere_is_told_of_the_newer_one(worker):
     worker.hears(NewLogin("uuid-ada", "C", 4))
     worker.hears(NewLogin("uuid-ada", "B", 3))
     assert worker.posted() == [NewLogin("uuid-ada", "C", 4)], "it has come back there"
+
+
+# ---- what the desk decides, as entries --------------------------------------
+
+
+def ended(**fields: Any) -> Parted:
+    """Ada has ended the chat, as another worker has decided it."""
+    return Parted(user="uuid-ann", waiter="uuid-ada", gone="uuid-ada", number=9, **fields)
+
+
+def stored(worker: Worker) -> list[tuple[str, str | None]]:
+    """The events in the history: what each tells, and its client id."""
+    rows = [row for row in worker.store.messages(worker.key) if row.kind == EVENT.number]
+    return [(json.loads(row.data or "")["what"], row.client_id) for row in rows]
+
+
+@pytest.mark.parametrize("is_confided", [False, True])
+def test_an_event_that_its_recorder_does_not_write_another_worker_does(worker, is_confided):
+    worker.switchboard.look_at_line()  # all workers can read events
+    worker.switchboard._act([ended(is_recorder=False, is_confided=is_confided)])
+    worker.rounds.all()
+    assert stored(worker) == []
+    worker.rounds.passes(60.0)
+    worker.switchboard.write_missing_events()
+    worker.rounds.all()
+    assert stored(worker) == ([] if is_confided else [("ended", "decision:9")])
+
+
+def test_an_event_of_which_a_letter_has_told_is_not_written_again(worker):
+    worker.switchboard.look_at_line()
+    worker.switchboard._act([ended(is_recorder=False)])
+    seq = worker.talk.last_seq + 1
+    data = EVENT.body(EventPayload("ended")).data
+    message = Message(worker.key, seq, Side.SERVER, "ada", "decision:9", EVENT.number, "", 9, data)
+    worker.store.commit(Batch(messages=[message], has_data=True))
+    worker.hears(
+        Said(worker.key, Side.SERVER, "ada", 9, seq, [""], ids=["decision:9"],
+             kind=EVENT.number, data=data)
+    )  # fmt: skip
+    worker.rounds.passes(60.0)
+    worker.switchboard.write_missing_events()
+    worker.rounds.all()
+    assert stored(worker) == [("ended", "decision:9")]
+
+
+def test_what_an_earlier_worker_would_take_for_a_text_is_not_written(worker):
+    line = worker.user.line
+    data = RATING.body(RatingPayload(5)).data
+    rate = partial(worker.switchboard.say, line, worker.ann, ["Fine"], ["1"], RATING, data)
+    assert not rate(), "some worker cannot read it"
+    worker.switchboard.look_at_line()
+    assert rate()
+
+
+def test_a_kind_of_a_later_version_is_told_to_nobody_and_counts(worker):
+    entries: list[Any] = []
+    worker.ann.hear = entries.append
+    worker.hears(
+        Said(worker.key, Side.WAITER, "ada", 9, 1, ["for colleagues"], kind=99, data=None),
+        Said(worker.key, Side.WAITER, "ada", 9, 2, ["one"]),
+    )
+    worker.rounds.all()
+    assert worker.talk.last_seq == 2
+    first, last = entries
+    assert (first.plain(), b"for colleagues" in first.full(own=False)) == (b"", False)
+    assert b"one" in last.plain()

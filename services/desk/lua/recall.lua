@@ -18,6 +18,7 @@ end
 
 -- Tell the caller alone what it does not know. Others have recorded it, unless it *is_recorder*.
 local function confide(event, about, is_recorder)
+    event.is_confided = true
     write(event, about, { me }, not is_recorder)
 end
 
