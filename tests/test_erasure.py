@@ -32,6 +32,7 @@ from testkit.postgres import Postgres
 from testkit.redis import RedisServer
 from testkit.server import PATIENCE
 
+from . import probe
 from .history.people import keep, no_pause
 from .test_operation import run
 
@@ -362,7 +363,8 @@ def test_two_workers_and_a_redis_that_writes_everything_down(tmp_path: Path):
             assert found_in_files(tmp_path) == {}
             assert found_in_redis(redis) == {}
             assert found_in_files(redis.directory) == {}
-            assert [alive(server) for server in (one, other)] == [{}, {}]
+            # what has ended is known for some seconds, so that its end reaches everybody
+            probe.until(lambda: [alive(server) for server in (one, other)] == [{}, {}])
 
 
 def test_what_redis_must_not_be_asked_for_is_named(tmp_path: Path):

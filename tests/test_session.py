@@ -6,6 +6,7 @@ from typing import get_args
 
 import pytest
 
+from services.conversation.kinds import Side, requests
 from services.participants import Phase
 from services.session import TABLE
 from services.wire import frames
@@ -21,13 +22,13 @@ def test_every_phase_is_in_the_table():
 @pytest.mark.parametrize("phase", sorted(USER_PHASES))
 def test_users(phase):
     known = get_args(frames.FromUser) + get_args(frames.FromUser2)
-    assert set(TABLE[phase]) == set(known)
+    assert set(TABLE[phase]) == {*known, *requests(Side.USER)}
 
 
 @pytest.mark.parametrize("phase", sorted(WAITER_PHASES))
 def test_waiters(phase):
     known = get_args(frames.FromWaiter) + get_args(frames.FromWaiter2)
-    assert set(TABLE[phase]) == set(known)
+    assert set(TABLE[phase]) == {*known, *requests(Side.WAITER)}
 
 
 def test_before_auth_there_is_only_auth():

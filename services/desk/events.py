@@ -14,7 +14,6 @@ from enum import StrEnum
 from typing import ClassVar
 
 from msgspec import Struct
-from msgspec.structs import force_setattr
 
 
 class Role(StrEnum):
@@ -125,7 +124,8 @@ class Parted(Decision, frozen=True, eq=False, tag="parted"):
     def __post_init__(self) -> None:
         if self.reason is None:
             reason = Reason.LEFT if self.gone == self.user else Reason.ENDED
-            force_setattr(self, "reason", reason)
+            # the class is frozen, and msgspec before 0.19 has no `force_setattr`
+            type(self).__dict__["reason"].__set__(self, reason)
 
 
 class Departed(Decision, frozen=True, eq=False, tag="departed"):

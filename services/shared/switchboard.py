@@ -581,12 +581,18 @@ class SharedSwitchboard(Switchboard):
                 self._begin_again(spoken)
 
     def forget_ended(self) -> None:
-        """Forget the conversations that have been over for long enough."""
+        """Forget what has been over for long enough, and whose sides are both gone."""
         now = self._runtime.now()
-        while self._over and self._over[0][0] <= now:
-            _, talk = self._over.popleft()
+        for one in [one for one in self._over if one[0] <= now or not self._is_known(one[1])]:
+            self._over.remove(one)
+            talk = one[1]
             if self._order.talks.get(talk.record.key) is talk:
                 del self._order.talks[talk.record.key]
+
+    def _is_known(self, talk: SharedTalk) -> bool:
+        """One of its sides at least is known here."""
+        people = [one for line in talk.lines.values() for one in (line.sender, line.to)]
+        return any(self._participants.get(one.uuid) is one for one in people)
 
     def _parted(self, event: Parted) -> None:
         user, waiter = self._person(event, event.user), self._person(event, event.waiter)
