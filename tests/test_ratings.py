@@ -232,6 +232,7 @@ def test_version_1_is_told_nothing_of_ratings(come):
     assert until(waiter, "message_text")["payload"] == {"message": "bye"}
     old, other = come("user", "lea", 1), come("waiter", "lea's")
     other.say("ready")
+    until(other, "ready")  # the other waiter has free seats as well, and more to do
     old.say("connect")
     until(old, "connect_success")
     uuid = until(other, "new_connection")["payload"]["uuid"]
