@@ -384,10 +384,8 @@ def each(sockets: Iterable[Socket], tell: Callable[[Socket], None]) -> None:
             give_up(sock)
 
 
-def answer(sock: Socket | None, spoken: Spoken) -> None:
-    """Tell *sock* that what it has said is stored, or will not be; None: nobody waits for it."""
-    if sock is None:
-        return
+def answer(sock: Socket, spoken: Spoken) -> None:
+    """Tell *sock* that what it has said is stored, or will not be."""
     try:
         sock.stored(spoken)
     except Exception:
