@@ -18,7 +18,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from services.conversation.kinds import Side
-from services.history.port import Batch, Message
+from services.history.port import Batch, EntryRow
 from services.history.sql import SQLStore, open_store
 
 WAITERS = 200
@@ -88,15 +88,17 @@ def measure(store: SQLStore, messages: int, chats: int) -> dict[str, float]:
         said = []
         for chat in chance.sample(range(1, chats + 1), count):
             ends[chat] += 1
-            said.append(Message(chat, ends[chat], 1, "ann", f"b-{ends[chat]}", 1, "hello", 1))
-        store.commit(Batch(messages=said))
+            said.append(EntryRow(chat, ends[chat], 1, "ann", f"b-{ends[chat]}", 1, "hello", 1))
+        store.commit(Batch(entries=said))
 
     return {
-        "newest 50 messages of a chat": median(lambda: store.messages(some())),
-        "first 50 messages of a chat": median(lambda: store.messages(some(), newest=False)),
-        "newest 50 chats of a waiter": median(lambda: store.chats_of(Side.WAITER, waiter())),
-        "one chat": median(lambda: store.chat(some())),
-        "all 1000 open chats": median(store.open_chats),
+        "newest 50 messages of a chat": median(lambda: store.entries(some())),
+        "first 50 messages of a chat": median(lambda: store.entries(some(), newest=False)),
+        "newest 50 chats of a waiter": median(
+            lambda: store.conversations_of(Side.WAITER, waiter())
+        ),
+        "one chat": median(lambda: store.conversation(some())),
+        "all 1000 open chats": median(store.open_conversations),
         "find 10 client ids": median(
             lambda: store.find(some(), 1, "ann", [f"none-{number}" for number in range(10)])
         ),

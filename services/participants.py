@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from .conversation.kinds import Side
 from .desk.port import Arrival, Role
-from .history.writer import Saying, Talk
+from .history.writer import Conversation, Entries
 from .identity import Identity
 from .transport.frames import HEADS
 from .transport.frames import frame as framed
@@ -51,7 +51,7 @@ class Question(Protocol):
     def told(self) -> Mapping[int, int]:
         """By its talks: up to this number nothing more is to be told, once there is a verdict."""
 
-    def verdict(self) -> list[Kept]:
+    def verdict(self) -> list[ParkedFrames]:
         """What had not arrived when it was asked. Waits for the answer."""
 
     def withdraw(self) -> list[Owed]:
@@ -70,16 +70,16 @@ class Socket(Protocol):
     def tell(self, data: bytes, /) -> None:
         """Queue framed texts of version 1, and remember them until they have arrived."""
 
-    def bring(self, kept: Kept, data: bytes) -> None:
+    def bring(self, kept: ParkedFrames, data: bytes) -> None:
         """Queue *data*, the framed bytes of what was parked; remember it until it has arrived."""
 
     def missed(self) -> list[Owed]:
         """What was put into this connection, which has ended, and has not arrived."""
 
-    def unconfirmed(self) -> list[Kept]:
+    def unconfirmed(self) -> list[ParkedFrames]:
         """What was put into this connection and may not have arrived."""
 
-    def seen(self, talk: int) -> int | None:
+    def seen(self, conversation: int) -> int | None:
         """The last `seq` of a talk that its client says it has seen; None: it says nothing."""
 
     def wait_for(self, questions: Sequence[Question]) -> None:
@@ -101,19 +101,19 @@ class Socket(Protocol):
     def keep(self, words: Sequence[Question]) -> None:
         """Keep these, which a newer one that has ended waited for, for a still newer one."""
 
-    def hear(self, spoken: Spoken) -> None:
+    def hear(self, entries: ChannelEntries) -> None:
         """Stored texts for it, or echoes of its participant's own; never waits."""
 
-    def stored(self, spoken: Spoken) -> None:
+    def stored(self, entries: ChannelEntries) -> None:
         """What it has said is stored, or will not be."""
 
     def fail(self) -> None:
         """Close the connection, which could not be told something: its client comes anew."""
 
-    def meet(self, line: Line, frame: frames.ServerFrame) -> None:
+    def meet(self, channel: Channel, frame: frames.ServerFrame) -> None:
         """*frame* says who is at the other end of *line*; its history comes before all else."""
 
-    def part(self, talk: Talk | None, frame: frames.ServerFrame) -> None:
+    def part(self, conversation: Conversation | None, frame: frames.ServerFrame) -> None:
         """*frame* says that the other side is gone; it comes after what was said before."""
 
     def replace(self) -> None:
@@ -129,15 +129,15 @@ class Socket(Protocol):
         """The frame that this socket waits to have answered, once; None otherwise."""
 
 
-class Line:
+class Channel:
     """One direction of a chat: who speaks, who hears, and the voices in which it is spoken."""
 
-    __slots__ = ("_echo", "_full", "sender", "talk", "texts", "to")
+    __slots__ = ("_echo", "_full", "conversation", "sender", "texts", "to")
 
-    def __init__(self, sender: Participant, to: Participant, talk: Talk) -> None:
+    def __init__(self, sender: Participant, to: Participant, conversation: Conversation) -> None:
         self.sender = sender
         self.to = to
-        self.talk = talk
+        self.conversation = conversation
         #: from messages to their framed bytes in version 1, in one piece
         self.texts = codec.Voice(sender.uuid, to.uuid, HEADS).texts
         self._full: codec.FullVoice | None = None
@@ -147,25 +147,29 @@ class Line:
     def full(self) -> codec.FullVoice:
         """Version 2, to the other side."""
         if self._full is None:
-            self._full = codec.FullVoice(self.sender.uuid, self.to.uuid, self.talk.id, HEADS)
+            self._full = codec.FullVoice(
+                self.sender.uuid, self.to.uuid, self.conversation.id, HEADS
+            )
         return self._full
 
     @property
     def echo(self) -> codec.FullVoice:
         """Version 2, to the sender's own other sockets."""
         if self._echo is None:
-            self._echo = codec.FullVoice(self.sender.uuid, self.sender.uuid, self.talk.id, HEADS)
+            self._echo = codec.FullVoice(
+                self.sender.uuid, self.sender.uuid, self.conversation.id, HEADS
+            )
         return self._echo
 
 
-class Spoken(Saying):
+class ChannelEntries(Entries):
     """Entries under way on *line*, said on *sock*; encoded once for each version."""
 
-    __slots__ = ("_echo", "_full", "_plain", "line", "sock")
+    __slots__ = ("_echo", "_full", "_plain", "channel", "connection")
 
-    line: Line
+    channel: Channel
     #: None where it was said elsewhere
-    sock: Socket | None
+    connection: Socket | None
     _plain: bytes | None
     _full: bytes | None
     _echo: bytes | None
@@ -185,16 +189,16 @@ class Spoken(Saying):
             return self.seqs[0]
         return 1 + max((first.seq for _, first in self.repeats if first is not None), default=0)
 
-    def beyond(self, seq: int) -> Spoken:
+    def beyond(self, seq: int) -> ChannelEntries:
         """The texts with higher numbers than *seq*, by themselves."""
         known = seq - self.seqs[0] + 1
         ids = None if self.client_ids is None else self.client_ids[known:]
         texts = self.texts[known:]
-        rest = Spoken(
-            self.talk, self.side, self.author, texts, ids, self.told, self.kind, self.data
+        rest = ChannelEntries(
+            self.conversation, self.side, self.author, texts, ids, self.told, self.kind, self.data
         )
         rest.seqs, rest.date, rest.stored = self.seqs[known:], self.date, True
-        rest.line, rest.sock = self.line, self.sock
+        rest.channel, rest.connection = self.channel, self.connection
         rest._plain = rest._full = rest._echo = None
         return rest
 
@@ -202,34 +206,34 @@ class Spoken(Saying):
         """One of its entries in version 2, to the other side or to one's *own* connections."""
         if self.data is not None:
             return self.full(own)
-        voice = self.line.echo if own else self.line.full
+        voice = self.channel.echo if own else self.channel.full
         return voice.texts([text], [seq], rfc3339(self.date))
 
-    def singly(self, *, in_full: bool) -> Iterator[Kept]:
+    def singly(self, *, in_full: bool) -> Iterator[ParkedFrames]:
         """Each by itself, for the other side; for version 2 only if *in_full*."""
-        key = self.talk.record.key
+        key = self.conversation.row.key
         for text, seq in zip(self.texts, self.seqs, strict=True):
             full = self.alone(text, seq) if in_full else b""
-            yield Kept(self._in_plain([text]), full, key, seq, seq)
+            yield ParkedFrames(self._in_plain([text]), full, key, seq, seq)
 
     def plain(self) -> bytes:
         """Version 1, to the other side; nothing where that version has no word for it."""
         if self._plain is None:
             texts = self.texts
-            self._plain = self.line.texts(texts) if self.data is None else self._in_plain(texts)
+            self._plain = self.channel.texts(texts) if self.data is None else self._in_plain(texts)
         return self._plain
 
     def _in_plain(self, texts: list[str]) -> bytes:
         if self.data is None:
-            return self.line.texts(texts)
+            return self.channel.texts(texts)
         text = self.kind.plain_text(texts[0], self.data)
-        return b"" if text is None else self.line.texts([text])
+        return b"" if text is None else self.channel.texts([text])
 
     def full(self, own: bool, beyond: int = 0) -> bytes:
         """Version 2, to the other side or to one's *own* sockets; only numbers above *beyond*."""
         if self.data is not None:
             return self._alone(own)
-        voice = self.line.echo if own else self.line.full
+        voice = self.channel.echo if own else self.channel.full
         if beyond >= self.seqs[0]:
             numbered = zip(self.texts, self.seqs, strict=True)
             texts, seqs = zip(*(one for one in numbered if one[1] > beyond), strict=True)
@@ -244,22 +248,22 @@ class Spoken(Saying):
 
     def _alone(self, own: bool) -> bytes:
         """An entry with more than words."""
-        line, kind, (text,), (seq,) = self.line, self.kind, self.texts, self.seqs
+        channel, kind, (text,), (seq,) = self.channel, self.kind, self.texts, self.seqs
         encoded = self._echo if own else self._full
         if encoded is None:
             payload = kind.shown(text, self.data)
             frame = kind.pushed(
-                id=codec.new_id(), to=(line.sender if own else line.to).uuid,
-                from_="" if self.side == Side.SERVER else line.sender.uuid,
-                conversation=self.talk.id, seq=seq, date=rfc3339(self.date),
+                id=codec.new_id(), to=(channel.sender if own else channel.to).uuid,
+                from_="" if self.side == Side.SERVER else channel.sender.uuid,
+                conversation=self.conversation.id, seq=seq, date=rfc3339(self.date),
                 payload=payload,
             )  # fmt: skip
             encoded = sealed(frame)
             if kind.announcement is not None and not own:
                 encoded += sealed(
                     kind.announcement(
-                        id=codec.new_id(), to=line.to.uuid, from_=line.sender.uuid,
-                        conversation=self.talk.id, payload=payload,
+                        id=codec.new_id(), to=channel.to.uuid, from_=channel.sender.uuid,
+                        conversation=self.conversation.id, payload=payload,
                     )
                 )  # fmt: skip
             if own:
@@ -269,31 +273,34 @@ class Spoken(Saying):
         return encoded
 
 
-class Kept(NamedTuple):
+class ParkedFrames(NamedTuple):
     """What waits for somebody to return, for each version; of texts also their numbers."""
 
     plain: bytes
     full: bytes
-    talk: int = 0
+    conversation: int = 0
     first: int = 0
     last: int = 0
 
 
 #: what is still to be told to somebody: known, or to be found out
-Owed = Kept | Question
+Owed = ParkedFrames | Question
 
 
 class Participant:
     """A visitor session or a waiter on duty, as this process knows it."""
 
     __slots__ = (
+        "channel",
+        "channels",
+        "connections",
+        "conversation",
         "doubtful",
         "elsewhere",
         "former",
+        "has_written",
         "here",
         "identity",
-        "line",
-        "lines",
         "login",
         "page",
         "parked",
@@ -301,9 +308,6 @@ class Participant:
         "phase",
         "plain",
         "role",
-        "sockets",
-        "spoken",
-        "talk",
         "uuid",
         "version",
     )
@@ -313,7 +317,7 @@ class Participant:
         self.role = role
         self.identity = identity
         self.phase = Phase.IDLE if role is Role.USER else Phase.OFF_DUTY
-        self.sockets: tuple[Socket, ...] = ()
+        self.connections: tuple[Socket, ...] = ()
         #: the sockets that were told something which may not have arrived
         self.doubtful: tuple[Socket, ...] = ()
         #: none of its sockets speaks version 2; while it is away, the last one did not
@@ -328,46 +332,46 @@ class Participant:
         #: where there is a history
         self.version = 1
         #: to a user's waiter
-        self.line: Line | None = None
+        self.channel: Channel | None = None
         #: a user's to the waiter that it had last
-        self.former: Line | None = None
+        self.former: Channel | None = None
         #: to a waiter's users by their UUIDs, in the order in which they were matched
-        self.lines: dict[str, Line] = {}
+        self.channels: dict[str, Channel] = {}
         #: a user's conversation, also while it waits to be served again
-        self.talk: Talk | None = None
+        self.conversation: Conversation | None = None
         #: the participant has said something here in its conversation
-        self.spoken = False
+        self.has_written = False
         #: where a user was when it asked
         self.page = ("", "")
         #: what waits for it to return
         self.parked: deque[Owed] = deque()
         self.parked_bytes = 0
 
-    def hold(self, sockets: tuple[Socket, ...]) -> None:
+    def hold(self, connections: tuple[Socket, ...]) -> None:
         """These are its sockets from now on."""
-        self.sockets = sockets
-        self.doubtful = tuple(one for one in self.doubtful if one in sockets)
-        if sockets:
-            self.plain = all(sock.dialect.version == 1 for sock in sockets)
+        self.connections = connections
+        self.doubtful = tuple(one for one in self.doubtful if one in connections)
+        if connections:
+            self.plain = all(connection.dialect.version == 1 for connection in connections)
         else:
             self.plain = self.version == 1
 
     @property
     def is_away(self) -> bool:
         """It has no socket on any worker."""
-        return not self.sockets and not self.elsewhere
+        return not self.connections and not self.elsewhere
 
     @property
-    def all_lines(self) -> list[Line]:
+    def all_channels(self) -> list[Channel]:
         """To everybody whom it talks with."""
-        return [self.line] if self.line else list(self.lines.values())
+        return [self.channel] if self.channel else list(self.channels.values())
 
     @property
-    def only_talk(self) -> Talk | None:
+    def only_conversation(self) -> Conversation | None:
         """The conversation that need not be named: a user's, or that of a waiter's only user."""
-        if self.talk is not None or len(self.lines) != 1:
-            return self.talk
-        return next(iter(self.lines.values())).talk
+        if self.conversation is not None or len(self.channels) != 1:
+            return self.conversation
+        return next(iter(self.channels.values())).conversation
 
 
 def sealed(frame: frames.ServerFrame) -> bytes:
@@ -375,25 +379,25 @@ def sealed(frame: frames.ServerFrame) -> bytes:
     return framed(codec.encode(frame))
 
 
-def each(sockets: Iterable[Socket], tell: Callable[[Socket], None]) -> None:
+def each(connections: Iterable[Socket], tell: Callable[[Socket], None]) -> None:
     """Call *tell* with each of *sockets*; one that raises costs the others nothing."""
-    for sock in sockets:
+    for connection in connections:
         try:
-            tell(sock)
+            tell(connection)
         except Exception:
-            give_up(sock)
+            give_up(connection)
 
 
-def answer(sock: Socket, spoken: Spoken) -> None:
+def answer(connection: Socket, entries: ChannelEntries) -> None:
     """Tell *sock* that what it has said is stored, or will not be."""
     try:
-        sock.stored(spoken)
+        connection.stored(entries)
     except Exception:
-        give_up(sock)
+        give_up(connection)
 
 
-def give_up(sock: Socket) -> None:
+def give_up(connection: Socket) -> None:
     """*sock* has just raised an exception: this costs its own connection, and nobody else."""
     log.exception("a socket could not be told something")
     with contextlib.suppress(Exception):
-        sock.fail()
+        connection.fail()

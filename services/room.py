@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from .participants import Kept, Owed, Question
+from .participants import Owed, ParkedFrames, Question
 
 One = TypeVar("One", bound=Owed)
 
@@ -25,7 +25,7 @@ class Room:
 
     __slots__ = ("_found", "_lock", "_questions", "_words", "is_told", "told")
 
-    def __init__(self, questions: Sequence[Question], found: Iterable[Kept] = ()) -> None:
+    def __init__(self, questions: Sequence[Question], found: Iterable[ParkedFrames] = ()) -> None:
         self._questions = deque(questions)
         self._found = [list(found)]
         self._lock = threading.Lock()
@@ -36,7 +36,7 @@ class Room:
         #: those whose verdict is known, and stays
         self._words: list[Question] = []
 
-    def fill(self) -> list[Kept]:
+    def fill(self) -> list[ParkedFrames]:
         """What the older ones have missed, in order. Waits for all of their verdicts."""
         with self._lock:
             while self._questions:
@@ -50,7 +50,7 @@ class Room:
         return self.kept
 
     @property
-    def kept(self) -> list[Kept]:
+    def kept(self) -> list[ParkedFrames]:
         """What is known of it by now; the texts of each talk in their order."""
         return in_order(merged(self._found))
 
@@ -61,13 +61,13 @@ class Room:
         lists: list[Sequence[Owed]] = [*self._found, *left, self._words]
         owed = merged(lists)
         # A word says how far this worker had told it: not what its own connections swallowed.
-        return sorted(owed, key=lambda one: not isinstance(one, Kept))
+        return sorted(owed, key=lambda one: not isinstance(one, ParkedFrames))
 
 
 def farthest(told: dict[int, int], more: Mapping[int, int]) -> None:
     """Let *told*, numbers by their talks, go as far as *more*."""
-    for talk, seq in more.items():
-        told[talk] = max(seq, told.get(talk, 0))
+    for conversation, seq in more.items():
+        told[conversation] = max(seq, told.get(conversation, 0))
 
 
 def merged(lists: Iterable[Sequence[One]]) -> list[One]:
@@ -89,22 +89,24 @@ def merged(lists: Iterable[Sequence[One]]) -> list[One]:
     return result
 
 
-def in_order(found: list[Kept]) -> list[Kept]:
+def in_order(found: list[ParkedFrames]) -> list[ParkedFrames]:
     """*found*, where the texts of each talk change places so that their numbers grow."""
-    texts: dict[int, list[Kept]] = {}
+    texts: dict[int, list[ParkedFrames]] = {}
     for one in found:
-        if one.talk:
-            texts.setdefault(one.talk, []).append(one)
-    ordered = {talk: iter(sorted(some, key=_number)) for talk, some in texts.items()}
-    return [next(ordered[one.talk]) if one.talk else one for one in found]
+        if one.conversation:
+            texts.setdefault(one.conversation, []).append(one)
+    ordered = {
+        conversation: iter(sorted(some, key=_number)) for conversation, some in texts.items()
+    }
+    return [next(ordered[one.conversation]) if one.conversation else one for one in found]
 
 
-def _number(kept: Kept) -> int:
+def _number(kept: ParkedFrames) -> int:
     return kept.first
 
 
 def key(owed: Owed) -> tuple[int, int] | bytes | Question:
     """What is the same thing, to whichever connection it was told."""
-    if not isinstance(owed, Kept):
+    if not isinstance(owed, ParkedFrames):
         return owed
-    return (owed.talk, owed.first) if owed.talk else owed.plain
+    return (owed.conversation, owed.first) if owed.conversation else owed.plain

@@ -224,9 +224,9 @@ class ChatServer:
             clock=self.clock,
         )  # fmt: skip
         if runtime.name == "threads":
-            switchboard.keep_threads_apart()
+            switchboard.guard_threads()
         if self.store is not None:
-            chats = runtime.blocking(self.store.open_chats)
+            chats = runtime.blocking(self.store.open_conversations)
             switchboard.restore(chats, runtime.blocking(self.store.duties))
             desk.void(runtime.blocking(used_tickets, self.store, time.time()))
         ticks = itertools.count()
@@ -476,7 +476,7 @@ class ChatServer:
             return False
         return self._started is None or not (
             self._started.runtime.now() < self._returned_by
-            and self._started.switchboard.keeps_for_somebody()
+            and self._started.switchboard.parks_for_somebody()
         )
 
     def figures(self) -> Figures:

@@ -38,12 +38,22 @@ from .desk.port import (
     WaiterFull,
 )
 from .errors import Unavailable
-from .history.writer import Talk
+from .history.writer import Conversation
 from .house import House
 from .identity import Identity, TokenError
 from .limits import TokenBucket
 from .origin import told_page
-from .participants import Kept, Line, Owed, Participant, Phase, Question, Socket, Spoken, sealed
+from .participants import (
+    Channel,
+    ChannelEntries,
+    Owed,
+    ParkedFrames,
+    Participant,
+    Phase,
+    Question,
+    Socket,
+    sealed,
+)
 from .room import Room
 from .transcript import Transcript
 from .transport.connection import Connection
@@ -183,7 +193,7 @@ class Session:
             connection.ended_by == "server" and connection.code in OUR_FAULT
         ):
             return Claim.FULL
-        if me.spoken:
+        if me.has_written:
             return Claim.SPOKEN
         return Claim.STRANGER if me.identity.is_stranger else Claim.SILENT
 
@@ -249,9 +259,9 @@ class Session:
             message = frame.payload.message
             if len(message) > most or "\0" in message:
                 return batch
-            line = me.line or me.lines.get(frame.to or "")
-            return [] if self._say(line, [message], [frame.reply_id]) else batch
-        done, to, line = 0, None, me.line
+            channel = me.channel or me.channels.get(frame.to or "")
+            return [] if self._say(channel, [message], [frame.reply_id]) else batch
+        done, to, channel = 0, None, me.channel
         run: list[str] = []
         ids: list[str | None] = []
         for frame in batch:
@@ -261,31 +271,31 @@ class Session:
             if len(message) > most or "\0" in message:
                 break
             if frame.to != to:  # from a waiter: for another of its users
-                if run and not self._say(line, run, ids):
+                if run and not self._say(channel, run, ids):
                     return batch[done:]
                 done += len(run)
                 run, ids = [], []
                 to = frame.to
-                line = me.line or me.lines.get(to or "")
+                channel = me.channel or me.channels.get(to or "")
             run.append(message)
             ids.append(frame.reply_id)
-        if run and self._say(line, run, ids):
+        if run and self._say(channel, run, ids):
             done += len(run)
         return batch[done:]
 
-    def _say(self, line: Line | None, run: list[str], ids: list[str | None]) -> bool:
+    def _say(self, channel: Channel | None, run: list[str], ids: list[str | None]) -> bool:
         """Relay all of *run*, or nothing."""
-        if line is None or (self._bucket is not None and not self._bucket.take(len(run))):
+        if channel is None or (self._bucket is not None and not self._bucket.take(len(run))):
             return False
-        return self._relay(line, run, ids)
+        return self._relay(channel, run, ids)
 
     def _relay(
-        self, line: Line, run: list[str], ids: list[str | None],
+        self, channel: Channel, run: list[str], ids: list[str | None],
         kind: Kind = TEXT, data: str | None = None,
     ) -> bool:  # fmt: skip
         switchboard = self._switchboard
-        if switchboard.writer is None and line.sender.plain and line.to.plain:
-            if not switchboard.relay(line, run):
+        if switchboard.writer is None and channel.sender.plain and channel.to.plain:
+            if not switchboard.relay(channel, run):
                 return False
         else:
             kept = ids if self.dialect.version > 1 else None
@@ -294,13 +304,13 @@ class Session:
             self._in_flight += len(run)
             if kept is not None and self._transcript is not None:
                 self._transcript.awaited.update(kept)
-            if not switchboard.say(line, self, run, kept, kind, data):
+            if not switchboard.say(channel, self, run, kept, kind, data):
                 self._in_flight -= len(run)
                 if kept is not None and self._transcript is not None:
                     self._transcript.awaited.difference_update(kept)
                 return False
         self.relayed += len(run)
-        line.sender.spoken = True
+        channel.sender.has_written = True
         return True
 
     # ---- what is on its way --------------------------------------------
@@ -314,19 +324,19 @@ class Session:
             if self._in_flight and not self._settled.wait(most):
                 return
 
-    def stored(self, spoken: Spoken) -> None:
+    def stored(self, entries: ChannelEntries) -> None:
         """What was said here is stored: receipts; or it is not: refused."""
-        self._in_flight -= len(spoken.texts) + len(spoken.repeats)
+        self._in_flight -= len(entries.texts) + len(entries.repeats)
         if not self._in_flight and self._settled is not None:
             self._settled.set()
-        if not spoken.stored:
-            refuse = partial(self._refuse_all, spoken)
+        if not entries.stored:
+            refuse = partial(self._refuse_all, entries)
             refuse() if self._transcript is None else self._transcript.do(refuse)
         elif self._transcript is not None:
-            self._transcript.acknowledge(spoken)
+            self._transcript.acknowledge(entries)
 
-    def _refuse_all(self, spoken: Spoken) -> None:
-        for client_id in spoken.client_ids or (None,) * len(spoken.texts):
+    def _refuse_all(self, entries: ChannelEntries) -> None:
+        for client_id in entries.client_ids or (None,) * len(entries.texts):
             if self._transcript is not None:
                 self._transcript.awaited.discard(client_id)
             self._refuse(self._not_stored(client_id))
@@ -345,23 +355,23 @@ class Session:
         what = "messages cannot be stored at the moment; try again"
         return Refusal(ErrorCode.UNAVAILABLE, what, reply_id)
 
-    def hear(self, spoken: Spoken) -> None:
+    def hear(self, entries: ChannelEntries) -> None:
         """Stored texts: for this participant, or its own said on another socket."""
         if self._transcript is not None:
-            self._transcript.hear(spoken)
-            if self._switchboard.store is None and spoken.line.to is self.participant:
-                self._doubt().add(spoken)
+            self._transcript.hear(entries)
+            if self._switchboard.store is None and entries.channel.to is self.participant:
+                self._doubt().add(entries)
             return
-        data = spoken.plain()
+        data = entries.plain()
         if not data:
             return  # version 1 is told nothing of this entry
-        (self._unconfirmed or self._doubt()).add(spoken)
+        (self._unconfirmed or self._doubt()).add(entries)
         if self._turns is None:
             self.put(data)
         else:
-            self._turns.do(partial(self.connection.put, data), spoken)
+            self._turns.do(partial(self.connection.put, data), entries)
 
-    def bring(self, kept: Kept, data: bytes) -> None:
+    def bring(self, kept: ParkedFrames, data: bytes) -> None:
         """Queue *data*, the framed bytes of what was parked; remember it until it has arrived."""
         self._doubt().add(kept)
         self.put(data)
@@ -400,13 +410,13 @@ class Session:
         """Keep these, which a newer one that has ended waited for, for a still newer one."""
         self._doubt().keep(words)
 
-    def unconfirmed(self) -> list[Kept]:
+    def unconfirmed(self) -> list[ParkedFrames]:
         """What was put into this connection and may not have arrived."""
         return [] if self._unconfirmed is None else self._unconfirmed.all()
 
-    def seen(self, talk: int) -> int | None:
+    def seen(self, conversation: int) -> int | None:
         """The last `seq` of a talk that its client says it has seen; None: it says nothing."""
-        return None if self._transcript is None else self._transcript.resumed(talk)
+        return None if self._transcript is None else self._transcript.resumed(conversation)
 
     def wait_for(self, questions: Sequence[Question]) -> None:
         """In version 1: tell first what the answers to *questions* bring; all else waits."""
@@ -419,27 +429,27 @@ class Session:
     def _make_up_for(self, room: Room, turns: Turns, unconfirmed: Unconfirmed) -> None:
         for kept in unconfirmed.new_of(room.fill()):
             self.connection.put(kept.plain)
-        for spoken, rest in turns.leave_out(room.told):
-            unconfirmed.leave_out(spoken, rest)
+        for entries, rest in turns.leave_out(room.told):
+            unconfirmed.leave_out(entries, rest)
         room.is_told = self.connection.code is None
 
-    def meet(self, line: Line, frame: frames.ServerFrame) -> None:
+    def meet(self, channel: Channel, frame: frames.ServerFrame) -> None:
         """Say who is at the other end of *line*; what was missed of their talk follows."""
         if self._transcript is None:
             self._doubt()
             self.put(sealed(frame))
         else:
-            self._transcript.meet(line, frame)
+            self._transcript.meet(channel, frame)
 
-    def part(self, talk: Talk | None, frame: frames.ServerFrame) -> None:
+    def part(self, conversation: Conversation | None, frame: frames.ServerFrame) -> None:
         """Say that the other side is gone, after all that was said before."""
-        if talk is None or not talk.behind:
+        if conversation is None or not conversation.behind:
             self.put(sealed(frame))
             return
         turns = self._transcript or self._turns
         if turns is None:
             turns = self._turns = Turns(self)
-        turns.part(talk, sealed(frame))
+        turns.part(conversation, sealed(frame))
 
     # ---- refusing ------------------------------------------------------
 
@@ -491,23 +501,23 @@ class Session:
         if arrival.uuid != self.uuid:
             self.uuid = arrival.uuid
             self._send(frames.Initialize(id=codec.new_id(), to=self.uuid))
-        lines = list(participant.lines.values())
+        channels = list(participant.channels.values())
         if self._transcript is None:
-            if lines or participant.line is not None:
+            if channels or participant.channel is not None:
                 self._doubt()
         else:
             self._tell_self(participant.identity, self.take_question())
             if self._role is Role.WAITER:
                 if participant.phase is Phase.ON_DUTY:
                     self._tell_duty(True)
-                self._switchboard.tell_line(participant, self)
-            if participant.line is not None:
-                lines.append(participant.line)
-        for line in lines:
-            frame = self._switchboard.introduce(participant, line, True, self.dialect)
-            self.meet(line, frame)
+                self._switchboard.send_queue_status(participant, self)
+            if participant.channel is not None:
+                channels.append(participant.channel)
+        for channel in channels:
+            frame = self._switchboard.introduce(participant, channel, True, self.dialect)
+            self.meet(channel, frame)
         if self._transcript is not None:
-            self._transcript.resume_others({line.talk.id for line in lines})
+            self._transcript.resume_others({channel.conversation.id for channel in channels})
 
     def _tell_self(self, identity: Identity, asked: frames.ClientFrame | None) -> None:
         """Answer *asked*, an `auth`, in version 2."""
@@ -619,11 +629,11 @@ class Session:
             self._tell_state(frame, me)
 
     def _tell_state(self, frame: frames.ClientFrame, me: Participant) -> None:
-        switchboard, line = self._switchboard, me.line
-        if line is not None:
-            answer = switchboard.introduce(me, line, True, self.dialect)
+        switchboard, channel = self._switchboard, me.channel
+        if channel is not None:
+            answer = switchboard.introduce(me, channel, True, self.dialect)
             answer.reply_id = frame.id
-            self.meet(line, answer)
+            self.meet(channel, answer)
         else:
             desk = switchboard.desk
             place = desk.location(self.uuid), desk.ticket(self.uuid)
@@ -636,7 +646,7 @@ class Session:
         switchboard = self._switchboard
         switchboard.desk.ready(self.uuid, _capacity(frame.payload))
         me.phase = Phase.ON_DUTY
-        switchboard.keep_duty(me, ready=True, capacity=switchboard.desk.capacity(self.uuid))
+        switchboard.store_duty(me, ready=True, capacity=switchboard.desk.capacity(self.uuid))
         if isinstance(frame, frames.Ready2):
             self._tell_duty(True, frame)
         switchboard.carry_out()
@@ -648,7 +658,7 @@ class Session:
         switchboard.desk.unready(self.uuid, _capacity(frame.payload))
         switchboard.carry_out()
         me.phase = Phase.OFF_DUTY
-        switchboard.keep_duty(me, ready=False, capacity=switchboard.desk.capacity(self.uuid))
+        switchboard.store_duty(me, ready=False, capacity=switchboard.desk.capacity(self.uuid))
         self._tell_duty(False, frame)
 
     def _tell_duty(self, ready: bool, frame: frames.ClientFrame | None = None) -> None:
@@ -701,40 +711,40 @@ class Session:
         self._send(success)
         switchboard.carry_out()
 
-    def _line(self, frame: frames.ClientFrame, me: Participant) -> Line:
+    def _channel_of(self, frame: frames.ClientFrame, me: Participant) -> Channel:
         """Whom a frame is for. Raises `Refusal`."""
         if self._role is Role.USER:
-            if me.line is None:
+            if me.channel is None:
                 raise self._not_connected(frame)
-            return me.line
-        line = me.lines.get(frame.to or "")
-        if line is None:
+            return me.channel
+        channel = me.channels.get(frame.to or "")
+        if channel is None:
             raise self._no_such_user(frame)
-        return line
+        return channel
 
     def typing(self, frame: frames.Typing, me: Participant) -> None:
         """One side types, or has stopped: passed on, never stored."""
-        self._switchboard.tell_typing(self._line(frame, me), frame.payload.on)
+        self._switchboard.tell_typing(self._channel_of(frame, me), frame.payload.on)
 
     def read(self, frame: frames.Read, me: Participant) -> None:
         """One side has read so far: passed on and stored."""
-        line = self._line(frame, me)
-        seq = min(frame.payload.seq, line.talk.last_seq)
-        self._switchboard.read_by(line, seq)
-        self._switchboard.tell_read(line, seq)
+        channel = self._channel_of(frame, me)
+        seq = min(frame.payload.seq, channel.conversation.last_seq)
+        self._switchboard.read_by(channel, seq)
+        self._switchboard.tell_read(channel, seq)
 
     def invite_to_rate(self, frame: frames.InviteToRate, me: Participant) -> None:
         """A waiter asks what the visitor thinks of the conversation."""
-        line = self._line(frame, me)
-        if line.to.is_away:
+        channel = self._channel_of(frame, me)
+        if channel.to.is_away:
             what = "the visitor is away and cannot be asked; try again later"
             raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id)
-        if line.to.plain and not line.to.elsewhere:
+        if channel.to.plain and not channel.to.elsewhere:
             what = "to: the visitor's page speaks version 1, and knows no ratings"
             raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
-        self._switchboard.signal(line, "rate")
+        self._switchboard.signal(channel, "rate")
         success = frames.InviteSuccess(
-            id=codec.new_id(), to=self.uuid, payload=frames.UuidPayload(line.to.uuid)
+            id=codec.new_id(), to=self.uuid, payload=frames.UuidPayload(channel.to.uuid)
         )
         success.reply_id = frame.id
         self._send(success)
@@ -755,13 +765,13 @@ class Session:
         Of texts those that the fast lane has left, mostly because they must be refused.
         """
         kind = KIND_OF[type(frame)]
-        line = self._channel(frame, me) if kind.after_end else self._line(frame, me)
+        channel = self._channel(frame, me) if kind.after_end else self._channel_of(frame, me)
         words, data = kind.body(frame.payload)
         if len(words) > self._max_text or "\0" in f"{words}{frame.reply_id}":
             raise self._unfit(frame, f"payload.{kind.words}", words)
-        if self._relay(line, [words], [frame.reply_id], kind, data):
+        if self._relay(channel, [words], [frame.reply_id], kind, data):
             return
-        if line.to.sockets or self._switchboard.writer is not None:
+        if channel.to.connections or self._switchboard.writer is not None:
             raise self._not_stored(frame.reply_id)
         raise Refusal(
             ErrorCode.UNAVAILABLE,
@@ -769,21 +779,24 @@ class Session:
             frame.reply_id,
         )
 
-    def _channel(self, frame: Any, me: Participant) -> Line:
+    def _channel(self, frame: Any, me: Participant) -> Channel:
         """By which a user writes what may be written after the end. Raises `Refusal`."""
         named, switchboard = frame.payload.conversation, self._switchboard
-        if me.line is not None and named in (UNSET, me.line.talk.id):
-            return me.line
-        if me.talk is not None and named in (UNSET, me.talk.id):  # it waits to be served again
-            return switchboard.channel_to_nobody(me, me.talk)
-        former = me.former if me.former and named in (UNSET, me.former.talk.id) else None
-        conversation = named if former is None else former.talk.id
+        if me.channel is not None and named in (UNSET, me.channel.conversation.id):
+            return me.channel
+        if me.conversation is not None and named in (
+            UNSET,
+            me.conversation.id,
+        ):  # it waits to be served again
+            return switchboard.channel_to_nobody(me, me.conversation)
+        former = me.former if me.former and named in (UNSET, me.former.conversation.id) else None
+        conversation = named if former is None else former.conversation.id
         if conversation is UNSET or self._transcript is None:
             raise self._not_connected(frame)
         if former is not None and switchboard.store is None:
             return former
-        chat = self._transcript.find_ended(frame, conversation, me)  # it may have been erased
-        return former or switchboard.channel_after_end(me, chat)
+        row = self._transcript.find_ended(frame, conversation, me)  # it may have been erased
+        return former or switchboard.channel_after_end(me, row)
 
     def _unfit(self, frame: frames.ClientFrame, field: str, words: str) -> Refusal:
         """Why an entry with these *words* may not be written."""
@@ -803,12 +816,12 @@ class Session:
         """A user ends its chat, or leaves the line; it may `connect` again."""
         switchboard = self._switchboard
         self._asking = frame
-        if me.line is None and switchboard.desk.withdraw(self.uuid):
+        if me.channel is None and switchboard.desk.withdraw(self.uuid):
             me.phase = Phase.IDLE
         switchboard.carry_out()
-        line = me.line  # or another thread has matched it just now
-        if line is not None:
-            parted = switchboard.desk.part(self.uuid, line.to.uuid, self.uuid)
+        channel = me.channel  # or another thread has matched it just now
+        if channel is not None:
+            parted = switchboard.desk.part(self.uuid, channel.to.uuid, self.uuid)
             switchboard.carry_out()
             if not parted and switchboard.desk.withdraw(self.uuid):  # its waiter was lost just now
                 me.phase = Phase.IDLE

@@ -7,13 +7,15 @@ from collections.abc import Iterable
 from .bounds import TICKET_LIFETIME
 from .clock import KEY_BITS
 from .desk.port import Role, Standing
-from .history.port import Chat, Duty, Store
+from .history.port import ConversationRow, Duty, Store
 
 #: µs from naming a conversation to standing in the queue for it, at most
 NAMING = 1_000_000
 
 
-def standings(chats: list[Chat], duties: Iterable[Duty]) -> tuple[list[Standing], list[Chat]]:
+def standings(
+    rows: list[ConversationRow], duties: Iterable[Duty]
+) -> tuple[list[Standing], list[ConversationRow]]:
     """Everybody of the open *chats*, and whoever was ready; waiters first.
 
     Also those of *chats* that are over: a user has one conversation, the newest.
@@ -31,26 +33,26 @@ def standings(chats: list[Chat], duties: Iterable[Duty]) -> tuple[list[Standing]
     for duty in known.values():
         if duty.ready:
             stand(duty.subject, duty.uuid, "", "")
-    for chat in chats:
-        if chat.waiter and chat.waiter_subject and chat.waiter_subject not in waiters:
-            stand(chat.waiter_subject, chat.waiter, chat.waiter_name, chat.waiter_avatar)
-    newest = {chat.user_subject: chat for chat in chats}
+    for row in rows:
+        if row.waiter and row.waiter_subject and row.waiter_subject not in waiters:
+            stand(row.waiter_subject, row.waiter, row.waiter_name, row.waiter_avatar)
+    newest = {row.user_subject: row for row in rows}
     users = []
-    for chat in newest.values():
-        waiter = waiters.get(chat.waiter_subject or "")
+    for row in newest.values():
+        waiter = waiters.get(row.waiter_subject or "")
         server = waiter.uuid if waiter is not None else None
         users.append(
             Standing(
                 Role.USER,
-                chat.user_subject,
-                chat.user,
-                chat.user_name,
-                chat.key,
+                row.user_subject,
+                row.user,
+                row.user_name,
+                row.key,
                 server,
-                avatar=chat.user_avatar,
+                avatar=row.user_avatar,
             )
         )
-    over = [chat for chat in chats if newest[chat.user_subject] is not chat]
+    over = [row for row in rows if newest[row.user_subject] is not row]
     return [*waiters.values(), *users], over
 
 

@@ -37,20 +37,20 @@ from .desk.port import (
     Role,
     Withdrawn,
 )
-from .history.port import Chat, Duty, Store
-from .history.writer import Talk, Writer
+from .history.port import ConversationRow, Duty, Store
+from .history.writer import Conversation, Writer
 from .identity import Identity, TokenRole
 from .participants import (
     SIDES,
+    Channel,
+    ChannelEntries,
     Ids,
-    Kept,
-    Line,
     Owed,
+    ParkedFrames,
     Participant,
     Phase,
     Question,
     Socket,
-    Spoken,
     answer,
     each,
     give_up,
@@ -114,32 +114,32 @@ class Switchboard:
         #: how many wait, and since when the first one does, as waiters were told
         self._told_queue = (0, 0.0)
         #: events that could not be stored yet; of too many, the oldest are given up
-        self._unwritten: deque[Spoken] = deque(maxlen=MOST_UNWRITTEN)
+        self._unwritten: deque[ChannelEntries] = deque(maxlen=MOST_UNWRITTEN)
         #: s that those who were matched lately have waited, the latest counting most
         self._waited: float | None = None
 
-    def keep_threads_apart(self) -> None:
+    def guard_threads(self) -> None:
         """Where a thread may stop anywhere: nobody comes or goes while texts are handed over.
 
         Otherwise a text would go to a connection alone that is being replaced. Greenlets do not
         stop there, and need no lock.
         """
         guard = self.guard = threading.RLock()
-        for owner, name in self._kept_apart():
+        for owner, name in self._guarded_methods():
             setattr(owner, name, _guarded(guard, getattr(owner, name)))
 
-    def _kept_apart(self) -> list[tuple[object, str]]:
+    def _guarded_methods(self) -> list[tuple[object, str]]:
         """Objects and their methods of which one runs at a time."""
         return [(self, name) for name in ("enter", "exit", "relay", "_deliver")]
 
     # ---- a restart -----------------------------------------------------
 
-    def restore(self, chats: list[Chat], duties: list[Duty]) -> None:
+    def restore(self, rows: list[ConversationRow], duties: list[Duty]) -> None:
         """Take up the open *chats* where they stood; both sides are waited for."""
-        found, over = standings(chats, duties)
-        for chat in over:
-            self._end(chat)
-        talks = {chat.key: chat for chat in chats}
+        found, over = standings(rows, duties)
+        for row in over:
+            self._end(row)
+        conversations = {row.key: row for row in rows}
         for one in found:
             identity = Identity(one.subject, one.name, TokenRole(one.role), avatar=one.avatar)
             participant = Participant(one.uuid, one.role, identity)
@@ -147,20 +147,20 @@ class Switchboard:
             if one.role is Role.WAITER:
                 participant.phase = Phase.ON_DUTY if one.ready else Phase.OFF_DUTY
                 continue
-            chat = talks[one.talk]
-            chat.waiter = one.waiter
-            participant.talk = Talk(chat)
-            participant.spoken = chat.last_seq > 1  # the first entry says who serves it
+            row = conversations[one.talk]
+            row.waiter = one.waiter
+            participant.conversation = Conversation(row)
+            participant.has_written = row.last_seq > 1  # the first entry says who serves it
             if one.waiter is None:
                 participant.phase = Phase.QUEUED
             else:
-                self._join(participant, self._participants[one.waiter], participant.talk)
+                self._join(participant, self._participants[one.waiter], participant.conversation)
         self.desk.restore(found)
 
     # ---- coming and going ----------------------------------------------
 
     def enter(
-        self, role: Role, identity: Identity, uuid: str, sock: Socket, address: str = ""
+        self, role: Role, identity: Identity, uuid: str, connection: Socket, address: str = ""
     ) -> list[Socket]:
         """*sock*, of *address*, has shown who it is; it is welcomed and given what was parked.
 
@@ -178,7 +178,7 @@ class Switchboard:
                 with self._lock:
                     events = self.desk.take_events()
                     self._act(events[: arrival.earlier])
-                    replaced = self._welcome(role, identity, arrival, sock)
+                    replaced = self._welcome(role, identity, arrival, connection)
                     self._act(events[arrival.earlier :])
             finally:
                 with self._lock:
@@ -188,7 +188,7 @@ class Switchboard:
         return replaced
 
     def _welcome(
-        self, role: Role, identity: Identity, arrival: Arrival, sock: Socket
+        self, role: Role, identity: Identity, arrival: Arrival, connection: Socket
     ) -> list[Socket]:
         replaced: list[Socket] = []
         participant = self._participants.get(arrival.uuid)
@@ -196,58 +196,65 @@ class Switchboard:
             participant = Participant(arrival.uuid, role, identity)
             self._participants[arrival.uuid] = participant
         if role is Role.WAITER and participant.identity.sid != identity.sid:
-            replaced = list(participant.sockets)
+            replaced = list(participant.connections)
             participant.hold(())
         participant.identity = identity
-        back = arrival.standing and not participant.sockets and not arrival.elsewhere
-        participant.version = sock.dialect.version
+        back = arrival.standing and not participant.connections and not arrival.elsewhere
+        participant.version = connection.dialect.version
         if self.writer is None:
-            self._park_unseen(participant, sock)
-        sock.welcome(participant, arrival)
-        asked = self._ask(participant, sock, arrival) if sock.dialect.version == 1 else []
-        self._put_parked(participant, sock)
+            self._park_unseen(participant, connection)
+        connection.welcome(participant, arrival)
+        asked = (
+            self._ask(participant, connection, arrival) if connection.dialect.version == 1 else []
+        )
+        self._put_parked(participant, connection)
         if asked:
-            sock.wait_for(asked)
-        participant.hold((*participant.sockets, sock))
+            connection.wait_for(asked)
+        participant.hold((*participant.connections, connection))
         if back:
             self._show(participant, "online")
         return replaced
 
-    def _ask(self, participant: Participant, sock: Socket, arrival: Arrival) -> list[Question]:
+    def _ask(
+        self, participant: Participant, connection: Socket, arrival: Arrival
+    ) -> list[Question]:
         """Ask what *participant* may have missed which comes over *sock*.
 
         Its other connections may be dead, and this be their client.
         """
-        older = [one for one in participant.doubtful if one is not sock]
+        older = [one for one in participant.doubtful if one is not connection]
         return [question for one in older if (question := one.ask()) is not None]
 
-    def _park_unseen(self, participant: Participant, sock: Socket) -> None:
+    def _park_unseen(self, participant: Participant, connection: Socket) -> None:
         """Without a history: what *sock* says it has not seen, though it was told elsewhere."""
-        told = [kept for one in participant.doubtful for kept in one.unconfirmed() if kept.talk]
+        told = [
+            kept for one in participant.doubtful for kept in one.unconfirmed() if kept.conversation
+        ]
         unseen = {
-            (kept.talk, kept.first): kept
+            (kept.conversation, kept.first): kept
             for kept in told
-            if (seen := sock.seen(kept.talk)) is not None and kept.last > seen
+            if (seen := connection.seen(kept.conversation)) is not None and kept.last > seen
         }
         left = [
             kept
             for kept in participant.parked
-            if isinstance(kept, Kept) and (not kept.talk or kept.last > (sock.seen(kept.talk) or 0))
+            if isinstance(kept, ParkedFrames)
+            and (not kept.conversation or kept.last > (connection.seen(kept.conversation) or 0))
         ]
         participant.parked = deque([*(unseen[place] for place in sorted(unseen)), *left])
 
-    def _put_parked(self, participant: Participant, sock: Socket) -> None:
-        plainly = sock.dialect.version == 1
+    def _put_parked(self, participant: Participant, connection: Socket) -> None:
+        plainly = connection.dialect.version == 1
         while participant.parked:
             kept = participant.parked.popleft()
-            if isinstance(kept, Kept) and (data := kept.plain if plainly else kept.full):
-                sock.bring(kept, data)
+            if isinstance(kept, ParkedFrames) and (data := kept.plain if plainly else kept.full):
+                connection.bring(kept, data)
         participant.parked_bytes = 0
 
     def exit(
         self,
         participant: Participant,
-        sock: Socket,
+        connection: Socket,
         *,
         deliberate: bool,
         claim: Claim = Claim.FULL,
@@ -255,14 +262,14 @@ class Switchboard:
         """*sock* is gone; with the last one its participant leaves or is waited for."""
         with self._doors:
             with self._lock:
-                if sock not in participant.sockets:
+                if connection not in participant.connections:
                     return  # replaced by a newer login
-                rest = tuple(one for one in participant.sockets if one is not sock)
+                rest = tuple(one for one in participant.connections if one is not connection)
                 missed: list[Owed] = []
                 if rest and not deliberate and all(one.is_lost for one in rest):
-                    rest[-1].inherit(sock)
-                elif sock in participant.doubtful:
-                    missed = sock.missed()
+                    rest[-1].inherit(connection)
+                elif connection in participant.doubtful:
+                    missed = connection.missed()
                     self._leave_to(rest, missed)
                 participant.hold(rest)
                 last = not rest
@@ -278,144 +285,146 @@ class Switchboard:
 
     def _leave_to(self, rest: Sequence[Socket], missed: Sequence[Owed]) -> None:
         """The *rest* were told what a connection has *missed*, but for what it still waited for."""
-        waited = [one for one in missed if not isinstance(one, Kept)]
+        waited = [one for one in missed if not isinstance(one, ParkedFrames)]
         for older in [one for one in rest if one.dialect.version == 1][-1:]:
             if waited:
                 older.keep(waited)
 
     def _park_missed(self, participant: Participant, missed: Sequence[Owed]) -> None:
         """Its last socket has ended before *missed* arrived there."""
-        if self._is_kept_for(participant) and (participant.version == 1 or self.writer is None):
+        if self._parks_for(participant) and (participant.version == 1 or self.writer is None):
             for owed in missed:
                 self._park(participant, owed)
 
     def _show(self, participant: Participant, state: str) -> None:
         """Tell the other sides that *participant* has come or is away."""
-        for line in participant.all_lines:
-            to, talk = line.to.uuid, line.talk.id
+        for channel in participant.all_channels:
+            to, conversation = channel.to.uuid, channel.conversation.id
 
-            def tell(sock: Socket, to: str = to, talk: str = talk) -> None:
-                frame = sock.dialect.presence(to, participant.uuid, talk, state)
+            def tell(connection: Socket, to: str = to, conversation: str = conversation) -> None:
+                frame = connection.dialect.presence(to, participant.uuid, conversation, state)
                 if frame is not None:
-                    sock.put(sealed(frame))
+                    connection.put(sealed(frame))
 
-            each(line.to.sockets, tell)
+            each(channel.to.connections, tell)
 
     # ---- messages ------------------------------------------------------
 
-    def relay(self, line: Line, messages: list[str]) -> bool:
+    def relay(self, channel: Channel, messages: list[str]) -> bool:
         """Deliver texts without keeping them, where both sides speak version 1 only.
 
         A socket gets them as one piece: what is said at once costs one call
         each. False, for all, when they cannot be parked.
         """
-        data = line.texts(messages)
-        sockets = line.to.sockets
-        if not sockets:
+        data = channel.texts(messages)
+        connections = channel.to.connections
+        if not connections:
             with self._lock:
-                if self._is_full(line.to, data):
+                if self._is_full(channel.to, data):
                     return False
-                self._park(line.to, Kept(data, b""))
-        for sock in sockets:
-            tell = sock.tell  # an attribute, not a method: called in one step it costs more
+                self._park(channel.to, ParkedFrames(data, b""))
+        for connection in connections:
+            tell = connection.tell  # an attribute, not a method: called in one step it costs more
             try:
                 tell(data)
             except Exception:
-                give_up(sock)
+                give_up(connection)
         return True
 
     def say(
-        self, line: Line, sock: Socket, texts: list[str], ids: Ids,
+        self, channel: Channel, connection: Socket, texts: list[str], ids: Ids,
         kind: Kind = TEXT, data: str | None = None,
     ) -> bool:  # fmt: skip
         """Store entries and then deliver them. False, for all, while that is not possible.
 
         *sock* is told by `stored`.
         """
-        spoken = self._spoken(line, sock, texts, ids, kind, data)
+        entries = self._entries(channel, connection, texts, ids, kind, data)
         if self.writer is None:
-            return self._number(spoken)
-        to = line.to
-        if self._is_kept_for(to) and to.version == 1 and to.parked_bytes > self._most_parked:
+            return self._number(entries)
+        to = channel.to
+        if self._parks_for(to) and to.version == 1 and to.parked_bytes > self._most_parked:
             return False
-        return self._begin(spoken)
+        return self._begin(entries)
 
-    def _begin(self, spoken: Spoken) -> bool:
+    def _begin(self, entries: ChannelEntries) -> bool:
         """Hand *spoken* to the writer. False: it takes nothing at the moment."""
-        return self.writer is not None and self.writer.say(spoken)
+        return self.writer is not None and self.writer.say(entries)
 
-    def _spoken(
-        self, line: Line, sock: Socket | None, texts: list[str], ids: Ids,
+    def _entries(
+        self, channel: Channel, connection: Socket | None, texts: list[str], ids: Ids,
         kind: Kind, data: str | None,
-    ) -> Spoken:  # fmt: skip
-        sender = line.sender
-        spoken = Spoken(
-            line.talk, SIDES[sender.role], sender.identity.subject, texts, ids, self._told,
-            kind, data,
+    ) -> ChannelEntries:  # fmt: skip
+        sender = channel.sender
+        entries = ChannelEntries(
+            channel.conversation, SIDES[sender.role], sender.identity.subject, texts, ids,
+            self._told, kind, data,
         )  # fmt: skip
-        spoken.line, spoken.sock = line, sock
-        spoken._plain = spoken._full = spoken._echo = None
-        return spoken
+        entries.channel, entries.connection = channel, connection
+        entries._plain = entries._full = entries._echo = None
+        return entries
 
-    def _number(self, spoken: Spoken) -> bool:
+    def _number(self, entries: ChannelEntries) -> bool:
         """Without a history: numbered as if it were stored, delivered at once or parked."""
-        to, talk = spoken.line.to, spoken.talk
-        if not to.sockets and self._is_full(to, spoken.plain()):
+        to, conversation = entries.channel.to, entries.conversation
+        if not to.connections and self._is_full(to, entries.plain()):
             return False
-        spoken.seqs = range(talk.last_seq + 1, talk.last_seq + 1 + len(spoken.texts))
-        talk.given = talk.last_seq = spoken.seqs[-1]
-        spoken.date = talk.date_after(self.clock.ms())
-        talk.dated(talk.last_seq, spoken.date)
-        spoken.stored = True
-        self._told(spoken)
+        entries.seqs = range(
+            conversation.last_seq + 1, conversation.last_seq + 1 + len(entries.texts)
+        )
+        conversation.given = conversation.last_seq = entries.seqs[-1]
+        entries.date = conversation.date_after(self.clock.ms())
+        conversation.dated(conversation.last_seq, entries.date)
+        entries.stored = True
+        self._told(entries)
         return True
 
-    def _told(self, saying: Any) -> None:
+    def _told(self, entries: Any) -> None:
         """A `Spoken` is stored, or will not be. Called on the loop."""
-        if saying.stored and saying.texts:
-            self._deliver(saying)
-        self._answer(saying)
+        if entries.stored and entries.texts:
+            self._deliver(entries)
+        self._answer(entries)
 
-    def _answer(self, saying: Any) -> None:
+    def _answer(self, entries: Any) -> None:
         """Whoever has said it is told; an event that is not stored is written later."""
-        if saying.sock is not None:
-            answer(saying.sock, saying)
-        elif not saying.stored and saying.side == Side.SERVER and not saying.is_unfit:
-            self._unwritten.append(saying)
+        if entries.connection is not None:
+            answer(entries.connection, entries)
+        elif not entries.stored and entries.side == Side.SERVER and not entries.is_unfit:
+            self._unwritten.append(entries)
 
-    def _deliver(self, spoken: Spoken) -> None:
+    def _deliver(self, entries: ChannelEntries) -> None:
         """Stored texts go to everybody but the socket where they were said."""
-        line, origin = spoken.line, spoken.sock
-        if line.to.sockets:
-            for one in line.to.sockets:
+        channel, origin = entries.channel, entries.connection
+        if channel.to.connections:
+            for one in channel.to.connections:
                 try:
-                    one.hear(spoken)
+                    one.hear(entries)
                 except Exception:
                     give_up(one)
         else:
-            self._park_spoken(spoken)
-        for one in line.sender.sockets:
+            self._park_spoken(entries)
+        for one in channel.sender.connections:
             if one is not origin and one.dialect.version > 1:
                 try:
-                    one.hear(spoken)
+                    one.hear(entries)
                 except Exception:
                     give_up(one)
 
-    def _park_spoken(self, spoken: Spoken) -> None:
+    def _park_spoken(self, entries: ChannelEntries) -> None:
         """Stored texts wait here for the side that is away, unless the history has them for it."""
-        to = spoken.line.to
+        to = entries.channel.to
         if self._participants.get(to.uuid) is not to:
             return  # it has gone for good
-        if (to.version == 1 or self.writer is None) and self._is_kept_for(to):
+        if (to.version == 1 or self.writer is None) and self._parks_for(to):
             with self._lock:
-                if not to.sockets:
-                    seqs = spoken.seqs
-                    full = spoken.full(own=False) if self.writer is None else b""
-                    key = spoken.line.talk.record.key
-                    if (plain := spoken.plain()) or full:
-                        self._park(to, Kept(plain, full, key, seqs[0], seqs[-1]))
+                if not to.connections:
+                    seqs = entries.seqs
+                    full = entries.full(own=False) if self.writer is None else b""
+                    key = entries.channel.conversation.row.key
+                    if (plain := entries.plain()) or full:
+                        self._park(to, ParkedFrames(plain, full, key, seqs[0], seqs[-1]))
 
-    def _is_kept_for(self, participant: Participant) -> bool:
+    def _parks_for(self, participant: Participant) -> bool:
         """Nobody hears for *participant*, and what it should hear is parked here."""
         return participant.is_away
 
@@ -424,54 +433,58 @@ class Switchboard:
         """Bytes of texts that wait here for what comes before them, about."""
         return 0
 
-    def keeps_for_somebody(self) -> bool:
+    def parks_for_somebody(self) -> bool:
         """Whether what is parked here can still be fetched once this process is about to end."""
         return False
 
     def _is_full(self, to: Participant, data: bytes) -> bool:
         """Whether *to* is away and no more texts can be kept for it."""
-        return not to.sockets and to.parked_bytes + len(data) > self._most_parked
+        return not to.connections and to.parked_bytes + len(data) > self._most_parked
 
     def _park(self, to: Participant, owed: Owed) -> None:
         to.parked.append(owed)
-        if isinstance(owed, Kept):
+        if isinstance(owed, ParkedFrames):
             to.parked_bytes += len(owed.plain or owed.full)
 
-    def tell_typing(self, line: Line, on: bool) -> None:
+    def tell_typing(self, channel: Channel, on: bool) -> None:
         """The speaker of *line* types, or has stopped: passed on, never stored."""
 
-        def tell(sock: Socket) -> None:
-            frame = sock.dialect.typing(line.to.uuid, line.sender.uuid, line.talk.id, on)
+        def tell(connection: Socket) -> None:
+            frame = connection.dialect.typing(
+                channel.to.uuid, channel.sender.uuid, channel.conversation.id, on
+            )
             if frame is not None:
-                sock.put(sealed(frame))
+                connection.put(sealed(frame))
 
-        each(line.to.sockets, tell)
+        each(channel.to.connections, tell)
 
-    def signal(self, line: Line, name: str) -> None:
+    def signal(self, channel: Channel, name: str) -> None:
         """Send the other side one of `frames.SIGNALS`: never stored, for version 2."""
         make = frames.SIGNALS.get(name)
 
-        def tell(sock: Socket) -> None:
-            if make is not None and sock.dialect.version > 1:
+        def tell(connection: Socket) -> None:
+            if make is not None and connection.dialect.version > 1:
                 frame = make(
-                    id=codec.new_id(), to=line.to.uuid, from_=line.sender.uuid,
-                    conversation=line.talk.id, payload={},
+                    id=codec.new_id(), to=channel.to.uuid, from_=channel.sender.uuid,
+                    conversation=channel.conversation.id, payload={},
                 )  # fmt: skip
-                sock.put(sealed(frame))
+                connection.put(sealed(frame))
 
-        each(line.to.sockets, tell)
+        each(channel.to.connections, tell)
 
-    def tell_read(self, line: Line, seq: int) -> None:
+    def tell_read(self, channel: Channel, seq: int) -> None:
         """Tell the other side how far the speaker of *line* has read."""
 
-        def tell(sock: Socket) -> None:
-            frame = sock.dialect.read(line.to.uuid, line.sender.uuid, line.talk.id, seq)
+        def tell(connection: Socket) -> None:
+            frame = connection.dialect.read(
+                channel.to.uuid, channel.sender.uuid, channel.conversation.id, seq
+            )
             if frame is not None:
-                sock.put(sealed(frame))
+                connection.put(sealed(frame))
 
-        each(line.to.sockets, tell)
+        each(channel.to.connections, tell)
 
-    def catch_up(self, talk: Talk) -> None:
+    def catch_up(self, conversation: Conversation) -> None:
         """Wait until it is known what is stored of *talk*: here it always is."""
 
     # ---- the desk's decisions ------------------------------------------
@@ -503,54 +516,58 @@ class Switchboard:
         user, waiter = self._person(event, event.user), self._person(event, event.waiter)
         lately = event.waited if self._waited is None else self._waited
         self._waited = lately + (event.waited - lately) * RECENCY
-        resumed = user.talk is not None
-        before = user.talk.served_by if user.talk is not None else None
-        talk = user.talk = user.talk or self._new_talk(user, event.talk)
-        record = talk.record
-        record.waiter, record.waiter_subject = waiter.uuid, waiter.identity.subject
-        record.waiter_name = waiter.identity.name
-        record.waiter_avatar = waiter.identity.avatar
+        resumed = user.conversation is not None
+        before = user.conversation.lost_waiter if user.conversation is not None else None
+        conversation = user.conversation = user.conversation or self._new_conversation(
+            user, event.talk
+        )
+        row = conversation.row
+        row.waiter, row.waiter_subject = waiter.uuid, waiter.identity.subject
+        row.waiter_name = waiter.identity.name
+        row.waiter_avatar = waiter.identity.avatar
         if not resumed:
-            record.waited = round(event.waited * 1000)
-        self._keep_match(event, talk, resumed)
-        to_waiter, to_user = self._join(user, waiter, talk)
+            row.waited = round(event.waited * 1000)
+        self._store_match(event, conversation, resumed)
+        to_waiter, to_user = self._join(user, waiter, conversation)
         self._meet(user, to_waiter, resumed, asked=True)
         self._meet(waiter, to_user, resumed, asked=False)
         is_same = before is not None and before == waiter.identity.subject
-        talk.served_by = None
+        conversation.lost_waiter = None
         self._write_event(event, to_user, What.RETURNED if is_same else What.JOINED)
 
-    def _join(self, user: Participant, waiter: Participant, talk: Talk) -> tuple[Line, Line]:
-        user.line = Line(user, waiter, talk)
+    def _join(
+        self, user: Participant, waiter: Participant, conversation: Conversation
+    ) -> tuple[Channel, Channel]:
+        user.channel = Channel(user, waiter, conversation)
         user.phase = Phase.SERVED
-        waiter.lines[user.uuid] = Line(waiter, user, talk)
-        return user.line, waiter.lines[user.uuid]
+        waiter.channels[user.uuid] = Channel(waiter, user, conversation)
+        return user.channel, waiter.channels[user.uuid]
 
-    def _meet(self, me: Participant, line: Line, resumed: bool, asked: bool) -> None:
-        def meet(sock: Socket) -> None:
-            frame = self.introduce(me, line, resumed, sock.dialect)
-            question = sock.take_question() if asked else None
+    def _meet(self, me: Participant, channel: Channel, resumed: bool, asked: bool) -> None:
+        def meet(connection: Socket) -> None:
+            frame = self.introduce(me, channel, resumed, connection.dialect)
+            question = connection.take_question() if asked else None
             if question is not None:
                 frame.reply_id = question.id
-            sock.meet(line, frame)
+            connection.meet(channel, frame)
 
-        each(me.sockets, meet)
-        if self._is_kept_for(me):
-            plain = sealed(self.introduce(me, line, resumed, _PLAIN))
-            self._park(me, Kept(plain, b""))  # version 2 is told when it returns
+        each(me.connections, meet)
+        if self._parks_for(me):
+            plain = sealed(self.introduce(me, channel, resumed, _PLAIN))
+            self._park(me, ParkedFrames(plain, b""))  # version 2 is told when it returns
 
     def introduce(
-        self, me: Participant, line: Line, resumed: bool, dialect: Dialect
+        self, me: Participant, channel: Channel, resumed: bool, dialect: Dialect
     ) -> frames.ServerFrame:
         """Who is at the other end of *line*."""
-        other, talk = line.to, line.talk
-        record = talk.record
-        marks = record.user_read, record.waiter_read
+        other, conversation = channel.to, channel.conversation
+        row = conversation.row
+        marks = row.user_read, row.waiter_read
         if me.role is Role.WAITER:
             marks = marks[::-1]
         peer = Peer(
-            other.uuid, other.identity.subject, other.identity.name, talk.id, talk.last_seq,
-            resumed, *marks, record.page, record.opened, other.identity.avatar,
+            other.uuid, other.identity.subject, other.identity.name, conversation.id,
+            conversation.last_seq, resumed, *marks, row.page, row.opened, other.identity.avatar,
         )  # fmt: skip
         if me.role is Role.USER:
             return dialect.connect_success(me.uuid, peer)
@@ -560,14 +577,14 @@ class Switchboard:
         user = self._person(event, event.user)
         user.phase = Phase.QUEUED
 
-        def tell(sock: Socket) -> None:
-            frame = self.place(user, event.location, event.ticket, sock.dialect)
-            question = sock.take_question()
+        def tell(connection: Socket) -> None:
+            frame = self.place(user, event.location, event.ticket, connection.dialect)
+            question = connection.take_question()
             if question is not None:
                 frame.reply_id = question.id
-            sock.put(sealed(frame))
+            connection.put(sealed(frame))
 
-        each(user.sockets, tell)  # a place in line is worth nothing later
+        each(user.connections, tell)  # a place in line is worth nothing later
 
     def place(
         self, user: Participant, location: int, ticket: int, dialect: Dialect
@@ -580,63 +597,63 @@ class Switchboard:
 
     def _parted(self, event: Parted) -> None:
         user, waiter = self._person(event, event.user), self._person(event, event.waiter)
-        talk = user.talk
-        user.line, user.former = None, user.line or user.former
+        conversation = user.conversation
+        user.channel, user.former = None, user.channel or user.former
         user.phase = Phase.IDLE
-        waiter.lines.pop(user.uuid, None)
-        if talk is not None:
-            talk.record.waiter = talk.record.waiter_subject = None
+        waiter.channels.pop(user.uuid, None)
+        if conversation is not None:
+            conversation.row.waiter = conversation.row.waiter_subject = None
             if event.requeued:
                 # nobody's: one who is erased must not come back by it
-                talk.record.waiter_name = talk.record.waiter_avatar = ""
-                talk.served_by = waiter.identity.subject
+                conversation.row.waiter_name = conversation.row.waiter_avatar = ""
+                conversation.lost_waiter = waiter.identity.subject
             else:
-                user.talk, user.spoken = None, False
-            self._keep_parting(event, talk)
-        conversation, reason = (talk.id if talk is not None else ""), event.reason or ""
+                user.conversation, user.has_written = None, False
+            self._store_parting(event, conversation)
+        name, reason = (conversation.id if conversation is not None else ""), event.reason or ""
         told, gone = (waiter, user) if event.gone == user.uuid else (user, waiter)
-        if self._is_kept_for(told):
+        if self._parks_for(told):
             plain, full = (
-                sealed(dialect.disconnected(told.uuid, gone.uuid, conversation, reason))
+                sealed(dialect.disconnected(told.uuid, gone.uuid, name, reason))
                 for dialect in (_PLAIN, _FULL)
             )
-            self._park(told, Kept(plain, full))
+            self._park(told, ParkedFrames(plain, full))
 
-        def tell(sock: Socket) -> None:
-            frame = sock.dialect.disconnected(told.uuid, gone.uuid, conversation, reason)
-            sock.part(talk, frame)
+        def tell(connection: Socket) -> None:
+            frame = connection.dialect.disconnected(told.uuid, gone.uuid, name, reason)
+            connection.part(conversation, frame)
 
-        def tell_own(sock: Socket) -> None:
-            frame = sock.dialect.disconnected(gone.uuid, told.uuid, conversation, reason)
-            question = sock.take_question()
-            if question is None or sock.dialect.version > 1:
+        def tell_own(connection: Socket) -> None:
+            frame = connection.dialect.disconnected(gone.uuid, told.uuid, name, reason)
+            question = connection.take_question()
+            if question is None or connection.dialect.version > 1:
                 if question is not None:
                     frame.reply_id = question.id
-                sock.part(talk, frame)
+                connection.part(conversation, frame)
 
-        each(told.sockets, tell)
-        each(gone.sockets, tell_own)  # its other tabs; in version 1 the one that ended it knows
-        if talk is not None:
+        each(told.connections, tell)
+        each(gone.connections, tell_own)  # its other tabs; in version 1 the one that ended it knows
+        if conversation is not None:
             what = What.LEFT if event.requeued else What.ENDED
-            self._write_event(event, Line(gone, told, talk), what, reason)
+            self._write_event(event, Channel(gone, told, conversation), what, reason)
 
-    def _write_event(self, event: Event, line: Line, what: What, reason: str = "") -> None:
+    def _write_event(self, event: Event, channel: Channel, what: What, reason: str = "") -> None:
         """Write into the conversation what has happened, by the side that speaks on *line*.
 
         Both sides read it where they speak version 2.
         """
-        if self.writer is None and line.sender.plain and line.to.plain:
+        if self.writer is None and channel.sender.plain and channel.to.plain:
             return  # nobody reads it
-        payload = EventPayload(what, line.sender.identity.name, reason)
-        spoken = self._spoken(line, None, [""], None, EVENT, EVENT.body(payload).data)
-        spoken.side = Side.SERVER
-        self._begin_event(event, spoken)
+        payload = EventPayload(what, channel.sender.identity.name, reason)
+        entries = self._entries(channel, None, [""], None, EVENT, EVENT.body(payload).data)
+        entries.side = Side.SERVER
+        self._begin_event(event, entries)
 
-    def _begin_event(self, event: Event, spoken: Spoken) -> None:
+    def _begin_event(self, event: Event, entries: ChannelEntries) -> None:
         if self.writer is None:
-            self._number(spoken)
-        elif not self._begin(spoken):
-            self._unwritten.append(spoken)
+            self._number(entries)
+        elif not self._begin(entries):
+            self._unwritten.append(entries)
 
     def write_missing_events(self) -> None:
         """Write the events that could not be stored before. Called about once a second."""
@@ -645,21 +662,21 @@ class Switchboard:
         for _ in range(len(self._unwritten)):
             self._begin_again(self._unwritten.popleft())
 
-    def _begin_again(self, spoken: Spoken) -> None:
-        spoken.refused = False
-        if not self._begin(spoken):
-            self._unwritten.append(spoken)
+    def _begin_again(self, entries: ChannelEntries) -> None:
+        entries.refused = False
+        if not self._begin(entries):
+            self._unwritten.append(entries)
 
     def _departed(self, event: Departed) -> None:
         gone = self._person(event, event.participant)
         del self._participants[gone.uuid]
-        if gone.talk is not None:
-            line = Line(gone, gone, gone.talk)
-            self._write_event(event, line, What.ENDED, event.reason)
-            self._keep_end(event, gone.talk)
-            gone.talk = None
+        if gone.conversation is not None:
+            channel = Channel(gone, gone, gone.conversation)
+            self._write_event(event, channel, What.ENDED, event.reason)
+            self._store_end(event, gone.conversation)
+            gone.conversation = None
         if gone.role is Role.WAITER and gone.phase is Phase.ON_DUTY:
-            self.keep_duty(gone, ready=False, capacity=None)
+            self.store_duty(gone, ready=False, capacity=None)
 
     def _moved(self, event: Moved) -> None:
         """Other workers' news: only a shared desk has them."""
@@ -673,20 +690,20 @@ class Switchboard:
 
     # ---- what is kept --------------------------------------------------
 
-    def channel_after_end(self, user: Participant, chat: Chat) -> Line:
+    def channel_after_end(self, user: Participant, row: ConversationRow) -> Channel:
         """The channel for an entry that *user* writes after the end of its conversation."""
-        return self.channel_to_nobody(user, Talk(chat))
+        return self.channel_to_nobody(user, Conversation(row))
 
-    def channel_to_nobody(self, user: Participant, talk: Talk) -> Line:
+    def channel_to_nobody(self, user: Participant, conversation: Conversation) -> Channel:
         """The same, where no waiter is known who would be told."""
-        return Line(user, Participant("", Role.WAITER, Identity("nobody")), talk)
+        return Channel(user, Participant("", Role.WAITER, Identity("nobody")), conversation)
 
-    def _new_talk(self, user: Participant, key: int) -> Talk:
-        return Talk(self._new_chat(user, key))
+    def _new_conversation(self, user: Participant, key: int) -> Conversation:
+        return Conversation(self._new_row(user, key))
 
-    def _new_chat(self, user: Participant, key: int) -> Chat:
+    def _new_row(self, user: Participant, key: int) -> ConversationRow:
         department, page = user.page
-        return Chat(
+        return ConversationRow(
             key=key,
             user=user.uuid,
             user_subject=user.identity.subject,
@@ -697,44 +714,44 @@ class Switchboard:
             page=page,
         )
 
-    def _keep_match(self, event: Matched, talk: Talk, resumed: bool) -> None:
-        self._save(talk.record)
+    def _store_match(self, event: Matched, conversation: Conversation, resumed: bool) -> None:
+        self._save(conversation.row)
 
-    def _keep_parting(self, event: Parted, talk: Talk) -> None:
+    def _store_parting(self, event: Parted, conversation: Conversation) -> None:
         if event.requeued:
-            self._save(talk.record)
+            self._save(conversation.row)
         else:
-            self._end(talk.record, event.reason or "")
+            self._end(conversation.row, event.reason or "")
 
-    def _keep_end(self, event: Departed, talk: Talk) -> None:
-        self._end(talk.record, event.reason)
+    def _store_end(self, event: Departed, conversation: Conversation) -> None:
+        self._end(conversation.row, event.reason)
 
-    def _end(self, chat: Chat, reason: str = "") -> None:
-        chat.reason = str(reason)
-        chat.ended = max(self.clock.ms(), chat.last_date, chat.opened)
-        self._save(chat)
+    def _end(self, row: ConversationRow, reason: str = "") -> None:
+        row.reason = str(reason)
+        row.ended = max(self.clock.ms(), row.last_date, row.opened)
+        self._save(row)
 
-    def _save(self, chat: Chat) -> None:
+    def _save(self, row: ConversationRow) -> None:
         if self.writer is not None:
-            self.writer.save(chat)
+            self.writer.save(row)
 
-    def keep_duty(self, waiter: Participant, *, ready: bool, capacity: int | None) -> None:
+    def store_duty(self, waiter: Participant, *, ready: bool, capacity: int | None) -> None:
         """Readiness outlives reloads and restarts."""
         if self.writer is not None:
             capacity = capacity or 0
             self.writer.save_duty(Duty(waiter.identity.subject, waiter.uuid, ready, capacity))
 
-    def read_by(self, line: Line, seq: int) -> None:
+    def read_by(self, channel: Channel, seq: int) -> None:
         """The speaker of *line* has read up to *seq*, which is there."""
-        self._mark(line, seq)
-        self._save(line.talk.record)
+        self._mark(channel, seq)
+        self._save(channel.conversation.row)
 
-    def _mark(self, line: Line, seq: int) -> None:
-        record = line.talk.record
-        if line.sender.role is Role.USER:
-            record.user_read = max(record.user_read, seq)
+    def _mark(self, channel: Channel, seq: int) -> None:
+        row = channel.conversation.row
+        if channel.sender.role is Role.USER:
+            row.user_read = max(row.user_read, seq)
         else:
-            record.waiter_read = max(record.waiter_read, seq)
+            row.waiter_read = max(row.waiter_read, seq)
 
     def tell_queue(self) -> None:
         """Tell waiters how long the line is, when that has changed. At most once a second."""
@@ -751,16 +768,22 @@ class Switchboard:
             return
         for participant in list(self._participants.values()):
             if participant.role is Role.WAITER:
-                each(participant.sockets, partial(self._tell_line, participant, figures))
+                each(
+                    participant.connections, partial(self._send_queue_status, participant, figures)
+                )
 
-    def tell_line(self, waiter: Participant, sock: Socket, figures: Figures | None = None) -> None:
+    def send_queue_status(
+        self, waiter: Participant, connection: Socket, figures: Figures | None = None
+    ) -> None:
         """Tell a socket of *waiter* how long the line is."""
-        self._tell_line(waiter, figures or self.figures(), sock)
+        self._send_queue_status(waiter, figures or self.figures(), connection)
 
-    def _tell_line(self, waiter: Participant, figures: Figures, sock: Socket) -> None:
-        frame = sock.dialect.queue_status(waiter.uuid, figures.queue_length, figures.longest_wait)
+    def _send_queue_status(self, waiter: Participant, figures: Figures, connection: Socket) -> None:
+        frame = connection.dialect.queue_status(
+            waiter.uuid, figures.queue_length, figures.longest_wait
+        )
         if frame is not None:
-            sock.put(sealed(frame))
+            connection.put(sealed(frame))
 
 
 #: by name: a shared switchboard has its own

@@ -27,16 +27,16 @@ from .bounds import Allowance
 from .conversation.kinds import Kind, Side, kind_of
 from .desk.port import Role
 from .history.port import (
-    Chat,
-    Message,
+    ConversationRow,
+    EntryRow,
     Store,
     StoreError,
     Unfit,
     key_of,
     public_id,
 )
-from .history.writer import RETRY, Talk
-from .participants import SIDES, Kept, Line, Participant, Spoken, sealed
+from .history.writer import RETRY, Conversation
+from .participants import SIDES, Channel, ChannelEntries, ParkedFrames, Participant, sealed
 from .turns import Speaker, Turns
 from .wire import codec, frames
 from .wire.codes import ErrorCode, Refusal
@@ -87,19 +87,19 @@ class Transcript(Turns):
 
     # ---- live ----------------------------------------------------------
 
-    def acknowledge(self, spoken: Spoken) -> None:
+    def acknowledge(self, entries: ChannelEntries) -> None:
         """What was said on this socket is stored: receipts."""
-        self.do(partial(self._acknowledge, spoken), spoken)
+        self.do(partial(self._acknowledge, entries), entries)
 
-    def _acknowledge(self, spoken: Spoken) -> None:
-        talk, date = spoken.talk.id, rfc3339(spoken.date)
-        if spoken.seqs:
-            self._seen[talk] = max(spoken.seqs[-1], self._seen.get(talk, 0))
-        self.awaited.difference_update(spoken.client_ids or ())
-        for client_id, seq in zip(spoken.client_ids or (), spoken.seqs, strict=True):
+    def _acknowledge(self, entries: ChannelEntries) -> None:
+        conversation, date = entries.conversation.id, rfc3339(entries.date)
+        if entries.seqs:
+            self._seen[conversation] = max(entries.seqs[-1], self._seen.get(conversation, 0))
+        self.awaited.difference_update(entries.client_ids or ())
+        for client_id, seq in zip(entries.client_ids or (), entries.seqs, strict=True):
             if client_id is not None:
-                self._send_receipt(spoken.kind, talk, client_id, seq, date)
-        for client_id, first in spoken.repeats:
+                self._send_receipt(entries.kind, conversation, client_id, seq, date)
+        for client_id, first in entries.repeats:
             self.awaited.discard(client_id)
             if first is None:
                 what = "id: it stands for another message of this conversation"
@@ -108,80 +108,84 @@ class Transcript(Turns):
                 self._early.remove(client_id)
             else:
                 date = rfc3339(first.date)
-                self._send_receipt(spoken.kind, talk, client_id, first.seq, date)
+                self._send_receipt(entries.kind, conversation, client_id, first.seq, date)
 
-    def _send_receipt(self, kind: Kind, talk: str, client_id: str, seq: int, date: str) -> None:
+    def _send_receipt(
+        self, kind: Kind, conversation: str, client_id: str, seq: int, date: str
+    ) -> None:
         receipt = kind.receipt(
-            id=codec.new_id(), to=self._session.uuid, reply_id=client_id, conversation=talk,
+            id=codec.new_id(), to=self._session.uuid, reply_id=client_id, conversation=conversation,
             seq=seq, date=date, payload=frames.ReceiptPayload(seq, date),
         )  # fmt: skip
         self._send(receipt)
 
-    def hear(self, spoken: Spoken) -> None:
+    def hear(self, entries: ChannelEntries) -> None:
         """Stored texts: for this participant, or its own said on another socket."""
-        self.do(partial(self._hear, spoken), spoken)
+        self.do(partial(self._hear, entries), entries)
 
-    def _hear(self, spoken: Spoken) -> None:
-        talk = spoken.talk.id
-        seen = self._seen.get(talk, 0)
-        last = spoken.seqs[-1]
+    def _hear(self, entries: ChannelEntries) -> None:
+        conversation = entries.conversation.id
+        seen = self._seen.get(conversation, 0)
+        last = entries.seqs[-1]
         if last <= seen:
             return
-        self._seen[talk] = last
-        own = spoken.line.sender is self._session.participant
-        said = own and spoken.side != Side.SERVER
-        if said and self.awaited and not self.awaited.isdisjoint(spoken.client_ids or ()):
-            self._hear_repeated(spoken, seen)
+        self._seen[conversation] = last
+        own = entries.channel.sender is self._session.participant
+        said = own and entries.side != Side.SERVER
+        if said and self.awaited and not self.awaited.isdisjoint(entries.client_ids or ()):
+            self._hear_repeated(entries, seen)
         else:
-            self._connection.put(spoken.full(own, seen))
+            self._connection.put(entries.full(own, seen))
 
-    def _hear_repeated(self, spoken: Spoken, seen: int) -> None:
+    def _hear_repeated(self, entries: ChannelEntries, seen: int) -> None:
         """What another socket has said, and some of which was said here again meanwhile."""
-        rows = zip(spoken.client_ids or (), spoken.texts, spoken.seqs, strict=True)
-        date = rfc3339(spoken.date)
+        rows = zip(entries.client_ids or (), entries.texts, entries.seqs, strict=True)
+        date = rfc3339(entries.date)
         for client_id, text, seq in rows:
             if seq <= seen:
                 continue
             if client_id is not None and client_id in self.awaited:
                 self.awaited.remove(client_id)
                 self._early.add(client_id)
-                self._send_receipt(spoken.kind, spoken.talk.id, client_id, seq, date)
+                self._send_receipt(entries.kind, entries.conversation.id, client_id, seq, date)
             else:
-                self._connection.put(spoken.alone(text, seq, own=True))
+                self._connection.put(entries.alone(text, seq, own=True))
 
     # ---- meeting again -------------------------------------------------
 
-    def meet(self, line: Line, frame: frames.ServerFrame) -> None:
+    def meet(self, channel: Channel, frame: frames.ServerFrame) -> None:
         """Say who is at the other end of *line*, and what this socket has missed of their talk."""
-        talk = line.talk
-        known = self._seen.get(talk.id, self._resume.get(talk.id, 0))
-        nothing_to_read = self._keeps_nothing or (not talk.behind and talk.last_seq == known)
+        conversation = channel.conversation
+        known = self._seen.get(conversation.id, self._resume.get(conversation.id, 0))
+        nothing_to_read = self._keeps_nothing or (
+            not conversation.behind and conversation.last_seq == known
+        )
         if not self.waits and nothing_to_read:
-            self._introduce(line, frame)
+            self._introduce(channel, frame)
         else:
-            self.in_turn(partial(self._introduce, line, frame))
+            self.in_turn(partial(self._introduce, channel, frame))
 
-    def _introduce(self, line: Line, frame: Any) -> None:
-        talk = line.talk
-        if talk.behind:
-            frame = self._better_known(line, frame)
-        end = self._before_parked(talk)  # now, in its turn
-        resumed = self._resume.pop(talk.id, None)
+    def _introduce(self, channel: Channel, frame: Any) -> None:
+        conversation = channel.conversation
+        if conversation.behind:
+            frame = self._better_known(channel, frame)
+        end = self._before_parked(conversation)  # now, in its turn
+        resumed = self._resume.pop(conversation.id, None)
         is_wrong = resumed is not None and resumed > end
-        seen = self._seen.get(talk.id, None if is_wrong else resumed)
+        seen = self._seen.get(conversation.id, None if is_wrong else resumed)
         # What waits to be told here is told, or acknowledged, after the page.
-        last = max((self.first_waiting(talk) or end + 1) - 1, seen or 0)
+        last = max((self.first_waiting(conversation) or end + 1) - 1, seen or 0)
         frame.payload.last_seq = last
         self._send(frame)
         if is_wrong:
-            what = f"payload.resume: {talk.id} ends at {end}"
+            what = f"payload.resume: {conversation.id} ends at {end}"
             self._object(ErrorCode.INVALID_MESSAGE, what)
-        self._bring(talk.record, last, seen)
+        self._bring(conversation.row, last, seen)
         if self._keeps_nothing:
-            self._seen[talk.id] = talk.last_seq  # what is parked follows at once
-        if line.to.is_away:
-            dialect, me = self._session.dialect, line.sender.uuid
-            presence = dialect.presence(me, line.to.uuid, talk.id, "away")
+            self._seen[conversation.id] = conversation.last_seq  # what is parked follows at once
+        if channel.to.is_away:
+            dialect, me = self._session.dialect, channel.sender.uuid
+            presence = dialect.presence(me, channel.to.uuid, conversation.id, "away")
             if presence is not None:
                 self._send(presence)
 
@@ -190,24 +194,30 @@ class Transcript(Turns):
         """There is no history: what an absent side is to hear is parked for both versions."""
         return self._session.house.switchboard.store is None
 
-    def resumed(self, talk: int) -> int | None:
+    def resumed(self, conversation: int) -> int | None:
         """The last `seq` of a talk that its client says it has seen; None: it says nothing."""
-        return self._resume.get(public_id(talk))
+        return self._resume.get(public_id(conversation))
 
-    def _before_parked(self, talk: Talk) -> int:
+    def _before_parked(self, conversation: Conversation) -> int:
         """The last `seq` of *talk* but for the texts that wait for this participant."""
         me = self._session.participant
         parked = () if me is None else me.parked
-        kept = [one for one in parked if isinstance(one, Kept)]
-        waiting = [one.first for one in kept if one.full and one.talk == talk.record.key]
-        return min(waiting, default=talk.last_seq + 1) - 1
+        frames_parked = [one for one in parked if isinstance(one, ParkedFrames)]
+        waiting = [
+            one.first
+            for one in frames_parked
+            if one.full and one.conversation == conversation.row.key
+        ]
+        return min(waiting, default=conversation.last_seq + 1) - 1
 
-    def _better_known(self, line: Line, frame: Any) -> Any:
+    def _better_known(self, channel: Channel, frame: Any) -> Any:
         """*frame* once all is delivered here that was stored of the talk until now."""
         switchboard, dialect = self._session.house.switchboard, self._session.dialect
-        switchboard.catch_up(line.talk)
-        resumed = frame.payload.resumed or line.talk.last_seq > 1  # the first: who serves it
-        better = switchboard.introduce(line.sender, line, resumed, dialect)
+        switchboard.catch_up(channel.conversation)
+        resumed = (
+            frame.payload.resumed or channel.conversation.last_seq > 1
+        )  # the first: who serves it
+        better = switchboard.introduce(channel.sender, channel, resumed, dialect)
         better.reply_id = frame.reply_id
         return better
 
@@ -217,32 +227,35 @@ class Transcript(Turns):
             after = self._resume.pop(conversation)
             self.in_turn(partial(self._bring_other, conversation, after))
 
-    def _bring_other(self, conversation: str, after: int) -> None:
+    def _bring_other(self, name: str, after: int) -> None:
         me, store = self._session.participant, self._session.house.switchboard.store
-        chat = None
+        row = None
         if not self._session.house.bounds.questions.take(self._whose):
-            what = f"payload.resume: {conversation}: too many questions in too short a time"
+            what = f"payload.resume: {name}: too many questions in too short a time"
             self._object(ErrorCode.RATE_LIMITED, what)
             return
-        if store is not None and (key := key_of(conversation)) is not None:
-            chat = self._insist(store.chat, key)
-        if chat is None or store is None or not self._insist(self._may_read, store, chat):
-            what = f"payload.resume: {conversation} is no conversation of yours"
+        if store is not None and (key := key_of(name)) is not None:
+            row = self._insist(store.conversation, key)
+        if row is None or store is None or not self._insist(self._may_read, store, row):
+            what = f"payload.resume: {name} is no conversation of yours"
             self._object(ErrorCode.FORBIDDEN, what)
             return
-        talk = me.talk if me is not None else None
-        last = chat.last_seq
-        if talk is not None and talk.record.key == chat.key:
-            self._session.house.switchboard.catch_up(talk)
-            chat, last = talk.record, talk.last_seq  # the record's own is as old as the record
+        conversation = me.conversation if me is not None else None
+        last = row.last_seq
+        if conversation is not None and conversation.row.key == row.key:
+            self._session.house.switchboard.catch_up(conversation)
+            row, last = (
+                conversation.row,
+                conversation.last_seq,
+            )  # the record's own is as old as the record
         if after > last:
-            what = f"payload.resume: {conversation} ends at {last}"
+            what = f"payload.resume: {name} ends at {last}"
             self._object(ErrorCode.INVALID_MESSAGE, what)
-        self._bring(chat, last, min(after, last))
+        self._bring(row, last, min(after, last))
 
-    def _bring(self, chat: Chat, last: int, after: int | None) -> None:
+    def _bring(self, row: ConversationRow, last: int, after: int | None) -> None:
         """One `message_history` with what comes after *after*, or the latest."""
-        found: list[Message] | None = []
+        found: list[EntryRow] | None = []
         store = self._session.house.switchboard.store
         if store is not None and last > (after or 0):
             self._await_budget()
@@ -250,21 +263,21 @@ class Transcript(Turns):
             most = self._allowance.rows(MISSED)
             if after is not None and most:
                 found = self._insist(
-                    store.messages, chat.key, after=after, before=before, limit=most + 1,
+                    store.entries, row.key, after=after, before=before, limit=most + 1,
                     newest=False,
                 )  # fmt: skip
             if most and (after is None or found is None or len(found) > most):
                 latest = min(LATEST, most)
-                found = self._insist(store.messages, chat.key, before=before, limit=latest)
+                found = self._insist(store.entries, row.key, before=before, limit=latest)
         if found is None:  # nobody waits for it any more
             return
         found = found[len(found) - self._allowance.fit(_sizes(reversed(found))) :]
         begin = found[0].seq if found else last + 1
         complete = begin <= (after or 0) + 1
         last = found[-1].seq if found else last
-        talk = public_id(chat.key)
-        self._seen[talk] = max(last, self._seen.get(talk, 0))
-        self._send_history(chat, found, complete, last)
+        conversation = public_id(row.key)
+        self._seen[conversation] = max(last, self._seen.get(conversation, 0))
+        self._send_history(row, found, complete, last)
 
     @property
     def _whose(self) -> str:
@@ -299,20 +312,20 @@ class Transcript(Turns):
         self._await_turn()
         key = key_of(asked.conversation) if isinstance(asked.conversation, str) else None
         if asked.conversation is UNSET:
-            talk = me.only_talk
-            if talk is None:
+            conversation = me.only_conversation
+            if conversation is None:
                 what = "payload.conversation: is required"
                 raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
-            key = talk.record.key
-        chat = None if key is None else self._ask(store.chat, key)
-        if chat is None or not self._ask(self._may_read, store, chat):
+            key = conversation.row.key
+        row = None if key is None else self._ask(store.conversation, key)
+        if row is None or not self._ask(self._may_read, store, row):
             what = "payload.conversation: no such conversation of yours"
             raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
         before = asked.before if isinstance(asked.before, int) else None
         after = asked.after if isinstance(asked.after, int) else 0
         forward = isinstance(asked.after, int) and before is None
         found = self._ask(
-            store.messages, chat.key, after=after, before=before, limit=asked.limit + 1,
+            store.entries, row.key, after=after, before=before, limit=asked.limit + 1,
             newest=not forward,
         )  # fmt: skip
         if not forward:
@@ -321,17 +334,17 @@ class Transcript(Turns):
         count = min(asked.limit, page.fit(_sizes(found)))
         complete = len(found) <= count
         found = found[:count] if forward else found[:count][::-1]
-        self.do(partial(self._send_history, chat, found, complete, chat.last_seq, frame.reply_id))
+        self.do(partial(self._send_history, row, found, complete, row.last_seq, frame.reply_id))
 
-    def find_ended(self, frame: Any, conversation: str, me: Participant) -> Chat:
+    def find_ended(self, frame: Any, conversation: str, me: Participant) -> ConversationRow:
         """A conversation of *me*, as it is stored. Raises `Refusal`. Waits for the store."""
         store, key = self._store(frame), key_of(conversation)
         self._await_turn()
-        chat: Chat | None = None if key is None else self._ask(store.chat, key)
-        if chat is None or chat.user_subject != me.identity.subject:
+        row: ConversationRow | None = None if key is None else self._ask(store.conversation, key)
+        if row is None or row.user_subject != me.identity.subject:
             what = "payload.conversation: no such conversation of yours"
             raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
-        return chat
+        return row
 
     def get_history_session(self, frame: frames.GetHistorySession, me: Participant) -> None:
         """The conversations that this waiter has had, or those of one visitor; newest first."""
@@ -348,7 +361,9 @@ class Transcript(Turns):
             if not self._ask(self._knows, store, subject):
                 what = "payload.sub: you have served no such visitor"
                 raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
-        found = self._ask(store.chats_of, side, subject, before=before, limit=asked.limit + 1)
+        found = self._ask(
+            store.conversations_of, side, subject, before=before, limit=asked.limit + 1
+        )
         answer = frames.SessionHistory(
             id=codec.new_id(),
             to=self._session.uuid,
@@ -387,28 +402,28 @@ class Transcript(Turns):
         """Ask the store once. Raises `StoreError`."""
         return self._session.house.runtime.blocking(partial(function, *args, **options))
 
-    def _may_read(self, store: Store, chat: Chat) -> bool:
+    def _may_read(self, store: Store, row: ConversationRow) -> bool:
         """A user reads its own; a waiter, all of users whom it serves or served. Blocks."""
         me = self._session.participant
         if me is None:
             return False
         if me.role is Role.USER:
-            return chat.user_subject == me.identity.subject
-        return self._knows(store, chat.user_subject)
+            return row.user_subject == me.identity.subject
+        return self._knows(store, row.user_subject)
 
     def _knows(self, store: Store, user: str) -> bool:
         me = self._session.participant
         if me is None:
             return False
-        served = any(line.to.identity.subject == user for line in list(me.lines.values()))
+        served = any(channel.to.identity.subject == user for channel in list(me.channels.values()))
         return served or store.knows(me.identity.subject, user)
 
     # ---- sending -------------------------------------------------------
 
     def _send_history(
         self,
-        chat: Chat,
-        found: list[Message],
+        row: ConversationRow,
+        found: list[EntryRow],
         complete: bool,
         last: int,
         reply_id: str | None = None,
@@ -416,27 +431,27 @@ class Transcript(Turns):
         frame = frames.MessageHistory(
             id=codec.new_id(),
             to=self._session.uuid,
-            conversation=public_id(chat.key),
+            conversation=public_id(row.key),
             payload=frames.HistoryPayload(
-                conversation=public_id(chat.key),
-                messages=[self._item(chat, one) for one in found],
+                conversation=public_id(row.key),
+                messages=[self._item(row, one) for one in found],
                 complete=complete,
-                state=_state(chat),
+                state=_state(row),
                 last_seq=last,
-                reason=chat.reason,
+                reason=row.reason,
             ),
         )
         if reply_id is not None:
             frame.reply_id = reply_id
         self._send(frame)
 
-    def _item(self, chat: Chat, one: Message) -> frames.Item:
+    def _item(self, row: ConversationRow, one: EntryRow) -> frames.Item:
         me = self._session.participant
         mine = me is not None and (one.side, one.author) == (SIDES[me.role], me.identity.subject)
         colleague = not mine and one.side == Side.WAITER and me is not None and (
             me.role is Role.WAITER
         )  # fmt: skip
-        speakers: dict[int, str] = {Side.USER: chat.user, Side.WAITER: chat.waiter or ""}
+        speakers: dict[int, str] = {Side.USER: row.user, Side.WAITER: row.waiter or ""}
         uuid = speakers.get(one.side, "")
         kind = kind_of(one.kind)
         return frames.Item(
@@ -457,25 +472,25 @@ class Transcript(Turns):
         self._connection.put(sealed(frame))
 
 
-def _session_item(chat: Chat) -> frames.SessionItem:
+def _session_item(row: ConversationRow) -> frames.SessionItem:
     return frames.SessionItem(
-        conversation=public_id(chat.key),
-        name=chat.user_name,
-        sub=chat.user_subject,
-        state=_state(chat),
-        opened=rfc3339(chat.opened),
-        last_seq=chat.last_seq,
-        read=chat.waiter_read,
-        ended=UNSET if chat.ended is None else rfc3339(chat.ended),
-        page=chat.page,
-        avatar=chat.user_avatar,
+        conversation=public_id(row.key),
+        name=row.user_name,
+        sub=row.user_subject,
+        state=_state(row),
+        opened=rfc3339(row.opened),
+        last_seq=row.last_seq,
+        read=row.waiter_read,
+        ended=UNSET if row.ended is None else rfc3339(row.ended),
+        page=row.page,
+        avatar=row.user_avatar,
     )
 
 
-def _sizes(found: Iterable[Message]) -> list[int]:
+def _sizes(found: Iterable[EntryRow]) -> list[int]:
     """Bytes of what they hold."""
     return [len(one.body.encode()) + len(one.data or "") for one in found]
 
 
-def _state(chat: Chat) -> str:
-    return "open" if chat.ended is None else "ended"
+def _state(row: ConversationRow) -> str:
+    return "open" if row.ended is None else "ended"

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
-from .history.writer import Talk
+from .history.writer import Conversation
 from .house import House
-from .participants import WEIGHT, Spoken
+from .participants import WEIGHT, ChannelEntries
 from .transport.connection import Connection
 from .wire.codes import CloseCode
 
@@ -22,7 +22,7 @@ _lock = threading.Lock()
 
 
 #: and the texts that it tells, if it does
-Action = tuple[Callable[[], None], Spoken | None]
+Action = tuple[Callable[[], None], ChannelEntries | None]
 
 
 class Speaker(Protocol):
@@ -56,7 +56,7 @@ class Turns:
         #: bytes that wait here, about
         self.held = 0
 
-    def do(self, action: Callable[[], None], spoken: Spoken | None = None) -> None:
+    def do(self, action: Callable[[], None], entries: ChannelEntries | None = None) -> None:
         """Now; or in its turn, where something is being looked up that comes before it.
 
         *spoken*: what is told by it.
@@ -65,17 +65,17 @@ class Turns:
             with _lock:
                 waits = self._actions is not None
                 if waits:
-                    self._add(action, spoken)
+                    self._add(action, entries)
             if waits:
                 self._check_bytes()
                 return
         action()
 
-    def _add(self, action: Callable[[], None], spoken: Spoken | None = None) -> None:
+    def _add(self, action: Callable[[], None], entries: ChannelEntries | None = None) -> None:
         """Let *action* wait; not for a connection that has ended. The lock is held."""
         if self._actions is not None and self._connection.code is None:
-            self._actions.append((action, spoken))
-            self.held += _weight(action, spoken)
+            self._actions.append((action, entries))
+            self.held += _weight(action, entries)
 
     def _check_bytes(self) -> None:
         if self.held > self._speaker.house.settings.outbox_bytes:
@@ -101,13 +101,18 @@ class Turns:
         """Whether something is being looked up."""
         return self._actions is not None
 
-    def first_waiting(self, talk: Talk) -> int | None:
+    def first_waiting(self, conversation: Conversation) -> int | None:
         """The number of the first text of *talk* that waits here; None: there is none."""
         with _lock:
-            waiting = [spoken for _, spoken in self._actions or () if spoken is not None]
-        return min((one.seqs[0] for one in waiting if one.seqs and one.talk is talk), default=None)
+            waiting = [entries for _, entries in self._actions or () if entries is not None]
+        return min(
+            (one.seqs[0] for one in waiting if one.seqs and one.conversation is conversation),
+            default=None,
+        )
 
-    def leave_out(self, told: Mapping[int, int]) -> list[tuple[Spoken, Spoken | None]]:
+    def leave_out(
+        self, told: Mapping[int, int]
+    ) -> list[tuple[ChannelEntries, ChannelEntries | None]]:
         """Of what waits here: texts of version 1 that were told elsewhere, and what is left.
 
         *told*: by talks, up to which number.
@@ -116,14 +121,14 @@ class Turns:
         with _lock:
             waiting = deque[Action]()
             held = 0
-            for action, spoken in self._actions or ():
-                last = 0 if spoken is None else told.get(spoken.talk.record.key, 0)
-                if spoken is None or spoken.seqs[0] > last:
-                    waiting.append((action, spoken))
-                    held += _weight(action, spoken)
+            for action, entries in self._actions or ():
+                last = 0 if entries is None else told.get(entries.conversation.row.key, 0)
+                if entries is None or entries.seqs[0] > last:
+                    waiting.append((action, entries))
+                    held += _weight(action, entries)
                     continue
-                rest = spoken.beyond(last) if spoken.seqs[-1] > last else None
-                changed.append((spoken, rest))
+                rest = entries.beyond(last) if entries.seqs[-1] > last else None
+                changed.append((entries, rest))
                 if rest is not None:
                     waiting.append((partial(self._connection.put, rest.plain()), rest))
                     held += _weight(*waiting[-1])
@@ -131,19 +136,23 @@ class Turns:
                 self._actions, self.held = waiting, held
         return changed
 
-    def part(self, talk: Talk, frame: bytes) -> None:
+    def part(self, conversation: Conversation, frame: bytes) -> None:
         """*frame* says that the other side of *talk* is gone: after all that it has said."""
-        self.in_turn(partial(self._part, talk, frame))
+        self.in_turn(partial(self._part, conversation, frame))
 
-    def _part(self, talk: Talk, frame: bytes) -> None:
-        self._speaker.house.switchboard.catch_up(talk)
-        end = talk.last_seq
+    def _part(self, conversation: Conversation, frame: bytes) -> None:
+        self._speaker.house.switchboard.catch_up(conversation)
+        end = conversation.last_seq
         before: list[Action] = []
         behind: list[Action] = []
         with _lock:
             for one in self._actions or ():
-                spoken = one[1]
-                came_up = spoken is not None and spoken.talk is talk and spoken.first <= end
+                entries = one[1]
+                came_up = (
+                    entries is not None
+                    and entries.conversation is conversation
+                    and entries.first <= end
+                )
                 (before if came_up else behind).append(one)
             self._actions = deque([*before, (partial(self._connection.put, frame), None), *behind])
 
@@ -163,8 +172,8 @@ class Turns:
                     self._speaker.put = self._connection.put
                     self._speaker.tell = self._connection.tell
                     return
-                action, spoken = self._actions.popleft()
-                self.held = max(0, self.held - _weight(action, spoken))
+                action, entries = self._actions.popleft()
+                self.held = max(0, self.held - _weight(action, entries))
             try:
                 action()
             except Exception:
@@ -172,9 +181,9 @@ class Turns:
                 self._connection.close(CloseCode.INTERNAL_ERROR)
 
 
-def _weight(action: Callable[[], None], spoken: Spoken | None) -> int:
+def _weight(action: Callable[[], None], entries: ChannelEntries | None) -> int:
     """Bytes that *action* keeps in memory, about."""
     first = action.args[0] if isinstance(action, partial) and action.args else None
     if isinstance(first, bytes):  # a frame
         return WEIGHT + len(first)
-    return WEIGHT if spoken is None else spoken.weight
+    return WEIGHT if entries is None else entries.weight

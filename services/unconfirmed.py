@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Protocol
 
-from .participants import Kept, Owed, Spoken
+from .participants import ChannelEntries, Owed, ParkedFrames
 from .participants import Question as Asked
 from .room import Room, farthest, key, merged
 from .timers import Timer, Wheel
@@ -57,7 +57,7 @@ class Connection(Protocol):
 
 
 #: what was given: texts of a talk, what was parked, or framed bytes of version 1
-Given = Spoken | Kept | bytes
+Given = ChannelEntries | ParkedFrames | bytes
 
 
 class _Mark:
@@ -90,7 +90,7 @@ class Question:
         """What other workers have said, when *asked* came here: it counts for newer ones, too."""
         return self._asked.told
 
-    def verdict(self) -> list[Kept]:
+    def verdict(self) -> list[ParkedFrames]:
         """What had not arrived when it was asked. Waits for the answer, or until time is up."""
         self.word.wait()
         if self._timer is not None:
@@ -152,7 +152,7 @@ class Unconfirmed:
         #: what older connections had missed and this one was told, unless a newer one has it
         self._brought: set[object] = set()
         #: texts that waited here until another worker had told them: what is left of each
-        self._left_out: dict[Spoken, Spoken | None] = {}
+        self._left_out: dict[ChannelEntries, ChannelEntries | None] = {}
         #: by talks: up to which number nothing more is to be told, as other workers have said
         self.told: dict[int, int] = {}
         connection.watch = self
@@ -254,18 +254,18 @@ class Unconfirmed:
     def _open_room(self) -> Room | None:
         return next(iter(self._open_rooms), None)
 
-    def new_of(self, found: Sequence[Kept]) -> list[Kept]:
+    def new_of(self, found: Sequence[ParkedFrames]) -> list[ParkedFrames]:
         """Of what older connections have missed, what this one was not told yet; it is told now.
 
         The same may be found twice where somebody moves fast between workers.
         """
-        new = [one for one in found if not one.talk or key(one) not in self._brought]
-        self._brought.update(key(one) for one in new if one.talk)
+        new = [one for one in found if not one.conversation or key(one) not in self._brought]
+        self._brought.update(key(one) for one in new if one.conversation)
         return new
 
-    def leave_out(self, spoken: Spoken, rest: Spoken | None) -> None:
+    def leave_out(self, entries: ChannelEntries, rest: ChannelEntries | None) -> None:
         """Of *spoken*, which it was given, it is told the *rest* only; None: nothing."""
-        self._left_out[spoken] = rest
+        self._left_out[entries] = rest
 
     def _arrived(self) -> list[Given | Room | _Mark]:
         """The connection has ended: the first ones, which have arrived, as far as is known.
@@ -306,11 +306,11 @@ class Unconfirmed:
         missed = take()
         unheard = [] if asked is None else self._before(asked)
         self._forget(self._before(mark))
-        self._given.appendleft(Room((), [one for one in missed if isinstance(one, Kept)]))
+        self._given.appendleft(Room((), [one for one in missed if isinstance(one, ParkedFrames)]))
         self._given.extendleft(reversed(unheard))
-        self.keep(one for one in missed if not isinstance(one, Kept))
+        self.keep(one for one in missed if not isinstance(one, ParkedFrames))
 
-    def all(self) -> list[Kept]:
+    def all(self) -> list[ParkedFrames]:
         """All of it; it stays here."""
         return self._as_kept(list(self._given))
 
@@ -350,13 +350,13 @@ class Unconfirmed:
             for one in list(self._given)
         )
 
-    def answer(self, question: Question) -> list[Kept]:
+    def answer(self, question: Question) -> list[ParkedFrames]:
         """The answer to *question* has come, or will not; what had not arrived by then."""
         if self._question is not question:
             return []  # it was withdrawn
         if self._asked is not None and not question.is_answered:
             self.is_lost = self._connection.code is None
-        found: list[list[Kept]] = []
+        found: list[list[ParkedFrames]] = []
         # This takes time, and meanwhile the newer connection may end, too.
         heritage = [*self._heritage]
         for word in heritage:
@@ -385,15 +385,15 @@ class Unconfirmed:
         question.word.set()
         return self.take() if self._is_left else []
 
-    def _as_kept(self, given: Iterable[Given | Room | _Mark]) -> list[Kept]:
+    def _as_kept(self, given: Iterable[Given | Room | _Mark]) -> list[ParkedFrames]:
         return [kept for one in given if not isinstance(one, _Mark) for kept in self._each(one)]
 
-    def _each(self, given: Given | Room) -> list[Kept]:
+    def _each(self, given: Given | Room) -> list[ParkedFrames]:
         if isinstance(given, Room):
             return given.kept
         if isinstance(given, bytes):
-            return [Kept(given, b"")]
-        if isinstance(given, Kept):
+            return [ParkedFrames(given, b"")]
+        if isinstance(given, ParkedFrames):
             return [given]
         told = self._left_out.get(given, given)
         if told is None:
@@ -409,4 +409,4 @@ def _size(given: Given | Room | _Mark) -> int:
         return len(given)
     if isinstance(given, _Mark):
         return 0
-    return len(given.plain if isinstance(given, Kept) else given.plain())
+    return len(given.plain if isinstance(given, ParkedFrames) else given.plain())

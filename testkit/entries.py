@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.conversation.kinds import Side, kind_of
-from services.history.port import Message
+from services.history.port import EntryRow
 from services.wire.dates import rfc3339
 
 from .journal import Item
@@ -20,7 +20,7 @@ def said(payload: Mapping[str, Any]) -> str:
     return json.dumps(payload, sort_keys=True)
 
 
-def item(row: Message) -> Item:
+def item(row: EntryRow) -> Item:
     """A stored entry, as clients should be told of it. What the server writes has no sender."""
     by_server = row.side == Side.SERVER
     payload = kind_of(row.kind).shown(row.body, row.data)

@@ -281,5 +281,5 @@ def test_of_postgresql_it_is_said_how_and_a_dump_can_be_restored(
     with contextlib.closing(open_store(other)) as store:
         store.migrate()
         store.check()
-        assert [one.body for one in store.messages(1)] == ["hello"]
+        assert [one.body for one in store.entries(1)] == ["hello"]
         assert [hit.chat for hit in search(store, "hello").hits] == [1]

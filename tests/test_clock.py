@@ -13,9 +13,9 @@ import pytest
 
 from services.clock import KEY_BITS, Clock
 from services.conversation.kinds import TEXT, Side
-from services.history.port import Chat, Message
+from services.history.port import ConversationRow, EntryRow
 from services.history.sql import open_store
-from services.history.writer import Saying, Talk, Writer
+from services.history.writer import Conversation, Entries, Writer
 from testkit import Client, LiveServer
 from testkit.redis import RedisServer
 
@@ -83,9 +83,9 @@ def test_a_clock_that_once_was_far_ahead_spoils_names_only(hand: Hand):
 # ---- dates -----------------------------------------------------------------
 
 
-def say(writer: Writer, loop: Loop, talk: Talk, ids: list[str] | None = None) -> Saying:
+def say(writer: Writer, loop: Loop, talk: Conversation, ids: list[str] | None = None) -> Entries:
     """Something that is said on *talk*, once it is stored."""
-    said = Saying(talk, Side.USER, "ann", ["hello"], ids, lambda _: None)
+    said = Entries(talk, Side.USER, "ann", ["hello"], ids, lambda _: None)
     assert writer.say(said)
     loop.turn()
     assert said.stored
@@ -99,7 +99,10 @@ def dates(store: Store) -> list[int]:
 def test_a_date_never_falls(hand: Hand):
     store, loop = Store(), Loop()
     writer = Writer(store, loop, hand)  # type: ignore[arg-type]
-    talk, other = Talk(Chat(1, "uuid", "ann")), Talk(Chat(2, "uuid", "bob"))
+    talk, other = (
+        Conversation(ConversationRow(1, "uuid", "ann")),
+        Conversation(ConversationRow(2, "uuid", "bob")),
+    )
     first = say(writer, loop, talk).date
     hand.at -= 30
     assert say(writer, loop, talk).date == first
@@ -112,20 +115,22 @@ def test_nor_does_it_after_a_restart(hand: Hand):
     last = int(NOW * 1000) + 30_000
     store, loop = Store(), Loop()
     writer = Writer(store, loop, hand)  # type: ignore[arg-type]
-    talk = Talk(Chat(1, "uuid", "ann", opened=last - 9, last_seq=4, last_date=last))
+    talk = Conversation(
+        ConversationRow(1, "uuid", "ann", opened=last - 9, last_seq=4, last_date=last)
+    )
     assert say(writer, loop, talk).date == last
-    new = Talk(Chat(2, "uuid", "ann", opened=last))
+    new = Conversation(ConversationRow(2, "uuid", "ann", opened=last))
     assert say(writer, loop, new).date == last, "nothing is said before its conversation begins"
 
 
 def _of_another_worker(store: Store, seq: int, date: int) -> None:
-    store.rows[1, seq] = Message(1, seq, Side.WAITER, "bob", None, 1, "hi", date)
+    store.rows[1, seq] = EntryRow(1, seq, Side.WAITER, "bob", None, 1, "hi", date)
 
 
 def test_another_workers_clock_is_ahead_and_it_was_faster(hand: Hand):
     store, loop = Store(), Loop()
     writer = Writer(store, loop, hand)  # type: ignore[arg-type]
-    talk = Talk(Chat(1, "uuid", "ann"))
+    talk = Conversation(ConversationRow(1, "uuid", "ann"))
     say(writer, loop, talk, ["a"])
     ahead = int(NOW * 1000) + 30_000
     _of_another_worker(store, 2, ahead)
@@ -136,7 +141,7 @@ def test_another_workers_clock_is_ahead_and_it_was_faster(hand: Hand):
 def test_another_workers_clock_is_ahead_and_only_its_number_is_known(hand: Hand):
     store, loop = Store(), Loop()
     writer = Writer(store, loop, hand)  # type: ignore[arg-type]
-    talk = Talk(Chat(1, "uuid", "ann"))
+    talk = Conversation(ConversationRow(1, "uuid", "ann"))
     say(writer, loop, talk)
     ahead = int(NOW * 1000) + 30_000
     _of_another_worker(store, 2, ahead)
@@ -185,11 +190,11 @@ def _say(client: Client, **fields: str) -> None:
     _until(client, "message_text_success")
 
 
-def _kept(folder: Path) -> list[Message]:
+def _kept(folder: Path) -> list[EntryRow]:
     """All texts that are stored, in order of chat and `seq`."""
     store = open_store(f"sqlite:///{folder / 'csapp.db'}")
-    chats = [*store.chats_of(Side.USER, "ann"), *store.chats_of(Side.USER, "bob")]
-    entries = [one for chat in chats for one in store.messages(chat.key)]
+    chats = [*store.conversations_of(Side.USER, "ann"), *store.conversations_of(Side.USER, "bob")]
+    entries = [one for chat in chats for one in store.entries(chat.key)]
     store.close()
     return [one for one in entries if one.kind == TEXT.number]
 

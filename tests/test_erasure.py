@@ -221,7 +221,7 @@ def test_a_waiter_whose_visitor_waits_for_another(tmp_path: Path):
         _until(user, "connect_queue")
         user.drop()
         with contextlib.closing(open_store(url)) as store:
-            (chat,) = store.chats_of(Side.USER, "bob")
+            (chat,) = store.conversations_of(Side.USER, "bob")
             _ended(url, chat.key)
         assert found_in_files(tmp_path) == {}
 
@@ -243,7 +243,7 @@ def test_sweep_beside_a_server(tmp_path: Path):
 
 def _ended(url: str, conversation: int) -> None:
     with contextlib.closing(open_store(url)) as store:
-        while (chat := store.chat(conversation)) is None or chat.ended is None:
+        while (chat := store.conversation(conversation)) is None or chat.ended is None:
             pass
 
 

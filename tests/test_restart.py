@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.history.port import Batch, Chat, Duty
+from services.history.port import Batch, ConversationRow, Duty
 from services.history.sql import open_store
 from services.server import ChatServer
 from services.settings import Settings
@@ -109,8 +109,10 @@ def test_row31_who_waits_for_a_slow_reader_ends_no_chat_of_the_next_process(tmp_
     )
     with closing(open_store(settings.database_url)) as store:
         store.migrate()
-        chat = Chat(7, "uuid-ann", "ann", waiter="uuid-ada", waiter_subject="ada", opened=1)
-        store.commit(Batch(chats=[chat], duties=[Duty("ada", "uuid-ada", True, 5)]))
+        chat = ConversationRow(
+            7, "uuid-ann", "ann", waiter="uuid-ada", waiter_subject="ada", opened=1
+        )
+        store.commit(Batch(conversations=[chat], duties=[Duty("ada", "uuid-ada", True, 5)]))
         server = ChatServer(settings)
         wheel = server.house.wheel
         if draining:
@@ -119,7 +121,7 @@ def test_row31_who_waits_for_a_slow_reader_ends_no_chat_of_the_next_process(tmp_
             wheel.tick()
         while not server.settled:  # everything is stored
             pass
-        found = store.chat(7)
+        found = store.conversation(7)
         assert found is not None
         assert (found.ended is None) == draining
         assert [duty.ready for duty in store.duties()] == [draining]

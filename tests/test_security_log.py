@@ -37,7 +37,7 @@ def clock() -> Clock:
     return Clock()
 
 
-class Kept(logging.Handler):
+class ParkedFrames(logging.Handler):
     """Remembers the lines, whatever other tests have done to the loggers above."""
 
     def __init__(self) -> None:
@@ -51,8 +51,8 @@ class Kept(logging.Handler):
 
 
 @pytest.fixture
-def kept() -> Iterator[Kept]:
-    logger, handler = logging.getLogger("csapp.security"), Kept()
+def kept() -> Iterator[ParkedFrames]:
+    logger, handler = logging.getLogger("csapp.security"), ParkedFrames()
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     yield handler
@@ -61,7 +61,7 @@ def kept() -> Iterator[Kept]:
 
 
 @pytest.fixture
-def log(clock: Clock, kept: Kept) -> SecurityLog:
+def log(clock: Clock, kept: ParkedFrames) -> SecurityLog:
     return SecurityLog(now=clock)
 
 
@@ -141,11 +141,11 @@ def chat(app: Flask, *words: str, typed: str = "") -> None:
     assert done.exit_code == 0, done.output
 
 
-def by_operator(kept: Kept) -> list[str]:
+def by_operator(kept: ParkedFrames) -> list[str]:
     return [re.sub(r" by=command/\S+", " by=OPERATOR", line) for line in kept.messages]
 
 
-def test_sign_ins_and_sign_outs(app: Flask, kept: Kept):
+def test_sign_ins_and_sign_outs(app: Flask, kept: ParkedFrames):
     chat(app, "waiter", "add", "ada", "--password-stdin", typed=f"{WORD}\n")
     kept.messages.clear()
     web = app.test_client()
@@ -163,7 +163,7 @@ def test_sign_ins_and_sign_outs(app: Flask, kept: Kept):
     ]
 
 
-def test_pages_of_other_origins(app: Flask, kept: Kept):
+def test_pages_of_other_origins(app: Flask, kept: ParkedFrames):
     web, foreign = app.test_client(), {"Origin": "https://evil.example"}
     assert web.post("/v1/visitor/token", headers=foreign).status_code == 403
     upgrade = {
@@ -183,7 +183,7 @@ def test_pages_of_other_origins(app: Flask, kept: Kept):
     ]
 
 
-def test_commands(app: Flask, kept: Kept, tmp_path: Path):
+def test_commands(app: Flask, kept: ParkedFrames, tmp_path: Path):
     chat(app, "waiter", "add", "ada", "--password-stdin", typed=f"{WORD}\n")
     chat(app, "waiter", "password", "ada", "--password-stdin", typed=f"{WORD} 2\n")
     chat(app, "waiter", "disable", "ada")
@@ -209,7 +209,7 @@ def test_commands(app: Flask, kept: Kept, tmp_path: Path):
     ]
 
 
-def test_what_is_too_old_and_deleted(app: Flask, kept: Kept, tmp_path: Path):
+def test_what_is_too_old_and_deleted(app: Flask, kept: ParkedFrames, tmp_path: Path):
     chat(app, "waiter", "list")  # makes the tables
     kept.messages.clear()
     store = open_store(f"sqlite:///{tmp_path}/csapp.db")
@@ -226,7 +226,7 @@ def test_what_is_too_old_and_deleted(app: Flask, kept: Kept, tmp_path: Path):
     ]
 
 
-def test_a_host_signs_somebody_out(app: Flask, kept: Kept):
+def test_a_host_signs_somebody_out(app: Flask, kept: ParkedFrames):
     app.extensions["csapp"].revoke("42", "host")
     assert kept.messages == ["event=revoked subject=42 by=host"]
 
@@ -250,6 +250,6 @@ def test_tokens_on_connections():
         assert others not in server.log
 
 
-def test_there_is_one_log_for_a_process(kept: Kept):
+def test_there_is_one_log_for_a_process(kept: ParkedFrames):
     the_log.record(Event.UNBANNED, subject="ann")
     assert kept.messages == ["event=unbanned subject=ann"]

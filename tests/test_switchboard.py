@@ -15,7 +15,7 @@ from services.desk.memory import MemoryDesk
 from services.desk.port import Role
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
-from services.participants import Kept
+from services.participants import ParkedFrames
 from services.switchboard import Switchboard
 from services.wire.dialect import DIALECTS
 
@@ -31,7 +31,7 @@ class Ear:
         self.told: list[Any] = []
         self.failed = False
         #: what it will have missed when it ends
-        self.lost: list[Kept] = []
+        self.lost: list[ParkedFrames] = []
         #: whose connection it is
         self.owner: Any = None
         self.is_lost = False
@@ -53,17 +53,17 @@ class Ear:
         self.owner.doubtful = (self,)  # as a session does
         self._hear(frame)
 
-    def hear(self, spoken: Any) -> None:
-        if spoken.kind is TEXT:
-            self._hear(*spoken.texts)
+    def hear(self, entries: Any) -> None:
+        if entries.kind is TEXT:
+            self._hear(*entries.texts)
 
-    def stored(self, spoken: Any) -> None:
-        self._hear(("receipt", *spoken.seqs))
+    def stored(self, entries: Any) -> None:
+        self._hear(("receipt", *entries.seqs))
 
-    def meet(self, line: Any, frame: Any) -> None:
+    def meet(self, channel: Any, frame: Any) -> None:
         self._hear(frame.__struct_config__.tag)
 
-    def part(self, talk: Any, frame: Any) -> None:
+    def part(self, conversation: Any, frame: Any) -> None:
         self._hear(frame.__struct_config__.tag)
 
     def welcome(self, participant: Any, arrival: Any) -> None:
@@ -80,7 +80,7 @@ class Ear:
     def fail(self) -> None:
         self.failed = True
 
-    def missed(self) -> list[Kept]:
+    def missed(self) -> list[ParkedFrames]:
         return self.lost
 
     def keep(self, words: Any) -> None:
@@ -142,15 +142,15 @@ def test_row23_a_receiver_that_raises_costs_nobody_else_a_text(first, keeps):
     waiter = office.enter(Role.WAITER, "ada", other)
     broken.breaks = True
     sound.told.clear()
-    line: Any = waiter.lines["uuid-ann"]
+    channel: Any = waiter.channels["uuid-ann"]
     speaker: Any = ada
-    assert office.switchboard.say(line, speaker, ["hello"], ["1"])
+    assert office.switchboard.say(channel, speaker, ["hello"], ["1"])
     office.turn()
     assert sound.told == ["hello"], "the second window"
     assert other.told[-1] == "hello", "the sender's other window"
     assert ada.told[-1] == ("receipt", 2)
     assert (broken.failed, sound.failed) == (True, False)
-    assert ann.talk.last_seq == 2, "and before it, that the waiter has joined"
+    assert ann.conversation.last_seq == 2, "and before it, that the waiter has joined"
 
 
 @BROKEN_FIRST
@@ -159,8 +159,8 @@ def test_row23_nor_where_nothing_is_kept(first):
     broken, sound, ada = Ear(), Ear(), Ear()
     office.meet(*([broken, sound] if first else [sound, broken]), waiter=ada)
     broken.breaks = True
-    line = office.switchboard._participants["uuid-ada"].lines["uuid-ann"]
-    assert office.switchboard.relay(line, ["hello"])
+    channel = office.switchboard._participants["uuid-ada"].channels["uuid-ann"]
+    assert office.switchboard.relay(channel, ["hello"])
     assert b'"hello"' in sound.told[-1]
     assert broken.failed
 
@@ -172,7 +172,7 @@ def test_row23_a_sender_s_window_that_raises_costs_no_receipt():
     waiter = office.enter(Role.WAITER, "ada", broken)
     broken.breaks = True
     speaker: Any = ada
-    office.switchboard.say(waiter.lines["uuid-ann"], speaker, ["hello"], ["1"])
+    office.switchboard.say(waiter.channels["uuid-ann"], speaker, ["hello"], ["1"])
     office.turn()
     assert (ann.told[-1], ada.told[-1]) == ("hello", ("receipt", 2))
 
@@ -196,15 +196,15 @@ def test_row29_what_the_last_connection_missed_follows_on_return(deliberate):
     office = Office(keeps=True)
     dead, ada = Ear(), Ear()
     ann = office.meet(dead, waiter=ada)
-    dead.lost = [Kept(b"one", b"", 7, 1, 1), Kept(b"two", b"", 7, 2, 2)]
+    dead.lost = [ParkedFrames(b"one", b"", 7, 1, 1), ParkedFrames(b"two", b"", 7, 2, 2)]
     ann.doubtful = (dead,)
     socket: Any = dead
     office.switchboard.exit(ann, socket, deliberate=deliberate)
     assert [kept.plain for kept in ann.parked] == ([] if deliberate else [b"one", b"two"])
     if not deliberate:
-        line = office.switchboard._participants["uuid-ada"].lines["uuid-ann"]
+        channel = office.switchboard._participants["uuid-ada"].channels["uuid-ann"]
         speaker: Any = ada
-        office.switchboard.say(line, speaker, ["three"], None)
+        office.switchboard.say(channel, speaker, ["three"], None)
         office.turn()
         back = Ear()
         office.enter(Role.USER, "ann", back)
@@ -216,7 +216,7 @@ def test_row29_what_another_window_has_heard_is_not_told_again():
     office = Office(keeps=True)
     dead, sound, ada = Ear(), Ear(), Ear()
     ann = office.meet(dead, sound, waiter=ada)
-    dead.lost = [Kept(b"one", b"", 7, 1, 1)]
+    dead.lost = [ParkedFrames(b"one", b"", 7, 1, 1)]
     ann.doubtful = (dead,)
     socket: Any = dead
     office.switchboard.exit(ann, socket, deliberate=False)
@@ -232,7 +232,7 @@ def test_row29_what_only_a_lost_window_has_heard_is_kept_with_it(lost):
     socket: Any = back
     office.switchboard.exit(ann, socket, deliberate=False)
     assert dead.heritage == ([back] if lost else [])
-    assert ann.sockets == (dead,)
+    assert ann.connections == (dead,)
 
 
 def test_what_a_newer_connection_waited_for_is_kept_by_an_older_one_that_may_be_alive():
@@ -241,7 +241,7 @@ def test_what_a_newer_connection_waited_for_is_kept_by_an_older_one_that_may_be_
     ann = office.meet(older, newer, waiter=ada)
     ann.doubtful = (newer,)
     word: Any = object()
-    newer.lost = [Kept(b"told to both", b""), word]
+    newer.lost = [ParkedFrames(b"told to both", b""), word]
     socket: Any = newer
     office.switchboard.exit(ann, socket, deliberate=False)
     assert older.heritage == [word]
@@ -251,12 +251,12 @@ def test_with_threads_no_text_is_handed_over_while_somebody_comes():
     """It would go to the old connection alone, which may be dead."""
     office = Office(keeps=True)
     old, ada, new = Ear(), Ear(), Ear()
-    office.switchboard.keep_threads_apart()
+    office.switchboard.guard_threads()
     ann = office.meet(old, waiter=ada)
     ann.doubtful = (old,)
-    line = office.switchboard._participants["uuid-ada"].lines["uuid-ann"]
+    channel = office.switchboard._participants["uuid-ada"].channels["uuid-ann"]
     guard: Any = office.switchboard.guard
-    speaker = threading.Thread(target=office.switchboard.relay, args=(line, ["hello"]))
+    speaker = threading.Thread(target=office.switchboard.relay, args=(channel, ["hello"]))
     busy: list[bool] = []
 
     def come(older: Any) -> None:
@@ -279,8 +279,8 @@ def test_a_connection_that_is_told_what_was_parked_does_not_wait_for_itself():
     ann = office.meet(first, waiter=ada)
     socket: Any = first
     office.switchboard.exit(ann, socket, deliberate=False)
-    line = office.switchboard._participants["uuid-ada"].lines["uuid-ann"]
-    assert office.switchboard.relay(line, ["while you were away"])
+    channel = office.switchboard._participants["uuid-ada"].channels["uuid-ann"]
+    assert office.switchboard.relay(channel, ["while you were away"])
     second = Ear()
     office.enter(Role.USER, "ann", second)
     assert len(second.told) == 1

@@ -9,10 +9,10 @@ from typing import Any
 from services.bounds import Bounds
 from services.conversation.kinds import Side
 from services.desk.port import Role
-from services.history.port import Chat, Message
-from services.history.writer import Talk
+from services.history.port import ConversationRow, EntryRow
+from services.history.writer import Conversation
 from services.identity import Identity
-from services.participants import Line, Participant, Spoken
+from services.participants import Channel, ChannelEntries, Participant
 from services.transcript import Transcript
 from services.wire.dialect import DIALECTS, Peer
 
@@ -50,41 +50,47 @@ class Room:
             for name, role in (("ann", Role.USER), ("ada", Role.WAITER))
         )
         rows = [
-            Message(7, 1, Side.WAITER, "ada", None, 1, "hello", 1),
-            Message(7, 2, Side.USER, "ann", "own-1", 1, "hi", 2),
+            EntryRow(7, 1, Side.WAITER, "ada", None, 1, "hello", 1),
+            EntryRow(7, 2, Side.USER, "ann", "own-1", 1, "hi", 2),
         ]
         store = SimpleNamespace(
-            messages=lambda *_, before, after=0, **__: [r for r in rows if after < r.seq < before]
+            entries=lambda *_, before, after=0, **__: [r for r in rows if after < r.seq < before]
         )
-        self.talk = Talk(Chat(7, "uuid-ann", "ann", last_seq=1))
-        self.line = Line(self.ann, self.ada, self.talk)
+        self.conversation = Conversation(ConversationRow(7, "uuid-ann", "ann", last_seq=1))
+        self.channel = Channel(self.ann, self.ada, self.conversation)
         self.reader = Reader(self.ann, store)
         self.transcript = Transcript(self.reader, resume or {})
 
     def meet(self) -> None:
         """Ann is told of the chat; a page of it is to be read."""
-        peer = Peer("uuid-ada", "ada", "Ada", self.talk.id, 1, True, 0, 0, "", 0)
-        self.transcript.meet(self.line, DIALECTS[2].connect_success("uuid-ann", peer))
+        peer = Peer("uuid-ada", "ada", "Ada", self.conversation.id, 1, True, 0, 0, "", 0)
+        self.transcript.meet(self.channel, DIALECTS[2].connect_success("uuid-ann", peer))
 
     def read(self) -> None:
         """The page is read, and what waits for it is told."""
         (act,) = self.reader.begun
         act()
 
-    def spoken(self, first: int, *ids: str) -> Spoken:
+    def entries(self, first: int, *ids: str) -> ChannelEntries:
         """Ann's texts, stored as *first* and the next."""
-        spoken = Spoken(self.talk, Side.USER, "ann", ["hi"] * len(ids), ids, lambda _: None)
-        spoken.line, spoken.seqs, spoken.stored = self.line, range(first, first + len(ids)), True
-        spoken._plain = spoken._full = spoken._echo = None
-        return spoken
+        entries = ChannelEntries(
+            self.conversation, Side.USER, "ann", ["hi"] * len(ids), ids, lambda _: None
+        )
+        entries.channel, entries.seqs, entries.stored = (
+            self.channel,
+            range(first, first + len(ids)),
+            True,
+        )
+        entries._plain = entries._full = entries._echo = None
+        return entries
 
-    def repeated(self, *ids: tuple[str, int]) -> Spoken:
+    def repeated(self, *ids: tuple[str, int]) -> ChannelEntries:
         """Ann's texts, which were there before under these numbers."""
-        spoken = self.spoken(1)
-        spoken.repeats = [
-            (one, Message(7, seq, Side.USER, "ann", one, 1, "hi", 2)) for one, seq in ids
+        entries = self.entries(1)
+        entries.repeats = [
+            (one, EntryRow(7, seq, Side.USER, "ann", one, 1, "hi", 2)) for one, seq in ids
         ]
-        return spoken
+        return entries
 
     @property
     def shown(self) -> list[tuple[int, str | None]]:
@@ -96,9 +102,9 @@ class Room:
 def test_one_s_own_texts_that_wait_for_a_page_come_after_it_as_receipts():
     room = Room()
     room.meet()
-    room.talk.stored_to(2)  # meanwhile what one has said is stored …
-    room.transcript.acknowledge(room.spoken(2, "own-1"))
-    room.transcript.acknowledge(room.spoken(3, "own-2"))
+    room.conversation.stored_to(2)  # meanwhile what one has said is stored …
+    room.transcript.acknowledge(room.entries(2, "own-1"))
+    room.transcript.acknowledge(room.entries(3, "own-2"))
     room.read()
     types = [one["type"] for one in room.reader.told]
     assert types[:2] == ["connect_success", "message_history"]
@@ -109,7 +115,7 @@ def test_one_s_own_texts_that_wait_for_a_page_come_after_it_as_receipts():
 
 def test_what_a_page_has_told_is_answered_once_more_where_it_is_repeated():
     room = Room()
-    room.talk.stored_to(2)
+    room.conversation.stored_to(2)
     room.meet()
     room.transcript.acknowledge(room.repeated(("own-1", 2)))
     room.read()
@@ -121,7 +127,7 @@ def test_what_a_page_has_told_is_answered_once_more_where_it_is_repeated():
 def test_a_text_that_was_said_elsewhere_and_here_again_is_shown_once_as_its_receipt():
     room = Room()
     room.transcript.awaited.update(["b", "d"])
-    room.transcript.hear(room.spoken(2, "a", "b", "c"))  # as another socket has said them
+    room.transcript.hear(room.entries(2, "a", "b", "c"))  # as another socket has said them
     room.transcript.acknowledge(room.repeated(("b", 3), ("d", 1)))
     assert room.shown == [(2, None), (3, "b"), (4, None), (1, "d")]
     room.transcript.acknowledge(room.repeated(("b", 3)))
@@ -129,10 +135,10 @@ def test_a_text_that_was_said_elsewhere_and_here_again_is_shown_once_as_its_rece
 
 
 def test_a_client_that_has_seen_more_than_waits_for_it_is_told_only_the_rest():
-    room = Room({Talk(Chat(7, "", "")).id: 3})
-    room.talk.stored_to(4)
+    room = Room({Conversation(ConversationRow(7, "", "")).id: 3})
+    room.conversation.stored_to(4)
     room.meet()
-    room.transcript.hear(room.spoken(2, "x", "y", "z"))
+    room.transcript.hear(room.entries(2, "x", "y", "z"))
     room.read()
     (page,) = [one for one in room.reader.told if one["type"] == "message_history"]
     assert (page["payload"]["messages"], page["payload"]["last_seq"]) == ([], 3)

@@ -11,17 +11,17 @@ import pytest
 
 from services.conversation.kinds import Side
 from services.desk.port import Role
-from services.history.port import Chat
-from services.history.writer import Talk
+from services.history.port import ConversationRow
+from services.history.writer import Conversation
 from services.identity import Identity
-from services.participants import WEIGHT, Line, Participant, Spoken, sealed
+from services.participants import WEIGHT, Channel, ChannelEntries, Participant, sealed
 from services.session import Session
 from services.transcript import Transcript
 from services.turns import Turns
 from services.wire.dialect import DIALECTS
 
 
-class LateTalk(Talk):
+class LateTalk(Conversation):
     """Something of it is still on its way here."""
 
     behind = lags = True
@@ -32,16 +32,16 @@ def test_the_last_words_come_before_the_goodbye_and_the_place_in_line_after_it(v
     dialect = DIALECTS[version]
     ann = Participant("uuid-ann", Role.USER, Identity("ann"))
     ada = Participant("uuid-ada", Role.WAITER, Identity("ada"))
-    talk = LateTalk(Chat(7, "uuid-ann", "ann"))
+    conversation = LateTalk(ConversationRow(7, "uuid-ann", "ann"))
     told: list[dict[str, Any]] = []
     begun: list[Any] = []
 
-    def catch_up(late: Talk) -> None:
-        spoken = Spoken(late, Side.WAITER, "ada", ["last words"], None, lambda _: None)
-        spoken.line, spoken._plain, spoken._full = Line(ada, ann, late), None, None
-        spoken.seqs = [1]
+    def catch_up(late: Conversation) -> None:
+        entries = ChannelEntries(late, Side.WAITER, "ada", ["last words"], None, lambda _: None)
+        entries.channel, entries._plain, entries._full = Channel(ada, ann, late), None, None
+        entries.seqs = [1]
         late.stored_to(1)
-        session.hear(spoken)
+        session.hear(entries)
 
     house: Any = SimpleNamespace(
         settings=SimpleNamespace(
@@ -63,7 +63,9 @@ def test_the_last_words_come_before_the_goodbye_and_the_place_in_line_after_it(v
     if version > 1:
         session._transcript = Transcript(session, {})
 
-    session.part(talk, dialect.disconnected("uuid-ann", "uuid-ada", talk.id, "left"))
+    session.part(
+        conversation, dialect.disconnected("uuid-ann", "uuid-ada", conversation.id, "left")
+    )
     session.put(sealed(dialect.connect_queue("uuid-ann", 0, "", None)))
     assert told == [], "what was said before is looked up first"
     (look_up,) = begun
@@ -75,18 +77,18 @@ def test_what_waits_and_was_told_elsewhere_is_left_out():
     """Another worker has told it up to the second text; this one tells what follows."""
     ann = Participant("uuid-ann", Role.USER, Identity("ann"))
     ada = Participant("uuid-ada", Role.WAITER, Identity("ada"))
-    talk, told, begun = Talk(Chat(7, "uuid-ann", "ann")), [], []
+    conversation, told, begun = Conversation(ConversationRow(7, "uuid-ann", "ann")), [], []
 
-    def said(*seqs: int) -> Spoken:
+    def said(*seqs: int) -> ChannelEntries:
         texts = [f"text {seq}" for seq in seqs]
-        spoken = Spoken(talk, Side.WAITER, "ada", texts, None, lambda _: None)
-        spoken.seqs, spoken.line, spoken.sock, spoken._plain = (
+        entries = ChannelEntries(conversation, Side.WAITER, "ada", texts, None, lambda _: None)
+        entries.seqs, entries.channel, entries.connection, entries._plain = (
             seqs,
-            Line(ada, ann, talk),
+            Channel(ada, ann, conversation),
             None,
             None,
         )
-        return spoken
+        return entries
 
     speaker: Any = SimpleNamespace(
         connection=SimpleNamespace(put=told.append, tell=None, code=None),
@@ -106,8 +108,8 @@ def test_what_waits_and_was_told_elsewhere_is_left_out():
         held.append(turns.held)
 
     turns.in_turn(leave_out)
-    for spoken in some:
-        turns.do(partial(told.append, spoken.plain()), spoken)
+    for entries in some:
+        turns.do(partial(told.append, entries.plain()), entries)
     turns.do(partial(told.append, b"a frame"))
     (tell,) = begun
     tell()
@@ -119,7 +121,7 @@ def test_what_waits_and_was_told_elsewhere_is_left_out():
     rest = left_out[1][1]
     size = len(some[1].plain()) - len(rest.plain())
     assert held[0] - held[1] == WEIGHT + len(some[0].plain()) + size
-    assert [(spoken, rest and list(rest.seqs)) for spoken, rest in left_out] == [
+    assert [(entries, rest and list(rest.seqs)) for entries, rest in left_out] == [
         (some[0], None),
         (some[1], [3]),
     ]

@@ -9,10 +9,10 @@ import pytest
 from services import unconfirmed
 from services.conversation.kinds import Side
 from services.desk.port import Role
-from services.history.port import Chat
-from services.history.writer import Talk
+from services.history.port import ConversationRow
+from services.history.writer import Conversation
 from services.identity import Identity
-from services.participants import Kept, Line, Participant, Spoken
+from services.participants import Channel, ChannelEntries, ParkedFrames, Participant
 from services.room import Room, in_order, merged
 from services.unconfirmed import Unconfirmed
 
@@ -51,7 +51,7 @@ class Wheel:
 NOW: Any = Wheel()
 
 
-def verdict(texts: Unconfirmed, meanwhile: Any = None) -> list[Kept]:
+def verdict(texts: Unconfirmed, meanwhile: Any = None) -> list[ParkedFrames]:
     """What a newer connection is told of it."""
     wheel: Any = Wheel(meanwhile)
     question = texts.ask(wheel)
@@ -312,16 +312,18 @@ def test_only_a_lost_one_is_left_which_keeps_what_the_newer_one_missed(line, tex
 
 
 def test_two_accounts_of_the_same_are_woven_into_one():
-    one, two, three, four = (Kept(text, b"", 7, seq, seq) for seq, text in enumerate(b"1234", 1))
-    again = Kept(b"under another id", b"", 7, 3, 3)
+    one, two, three, four = (
+        ParkedFrames(text, b"", 7, seq, seq) for seq, text in enumerate(b"1234", 1)
+    )
+    again = ParkedFrames(b"under another id", b"", 7, 3, 3)
     assert merged([[again], [one, two, three, four]]) == [one, two, again, four]
     assert merged([[one, three], [two, three], [four]]) == [one, two, three, four]
     assert merged([[], [two]]) == [two]
 
 
 def test_the_texts_of_a_talk_are_told_in_the_order_of_their_numbers():
-    one, two, three = (Kept(text, b"", 7, seq, seq) for seq, text in enumerate(b"123", 1))
-    other, frame = Kept(b"of another talk", b"", 8, 1, 1), Kept(b"no text", b"")
+    one, two, three = (ParkedFrames(text, b"", 7, seq, seq) for seq, text in enumerate(b"123", 1))
+    other, frame = ParkedFrames(b"of another talk", b"", 8, 1, 1), ParkedFrames(b"no text", b"")
     assert in_order([three, other, frame, one, two]) == [one, other, frame, two, three]
 
 
@@ -373,18 +375,18 @@ class Word:
 
     stays = True
 
-    def __init__(self, *found: Kept, told: int = 0) -> None:
+    def __init__(self, *found: ParkedFrames, told: int = 0) -> None:
         self.found = [*found]
         self.told = {7: told}
 
-    def verdict(self) -> list[Kept]:
+    def verdict(self) -> list[ParkedFrames]:
         return self.found
 
     def withdraw(self) -> list[Any]:
         return [self]
 
 
-OLD = Kept(b"old", b"", 7, 1, 1)
+OLD = ParkedFrames(b"old", b"", 7, 1, 1)
 
 
 @pytest.mark.parametrize("is_found", [True, False])
@@ -397,7 +399,10 @@ def test_a_word_that_is_not_told_yet_stays_what_it_is(line, is_found):
     end(line_2, silent=True)
     found = second_one.take()
     assert found[-2] is word
-    assert plain(one for one in found if isinstance(one, Kept)) == [b"old", b"new"][not is_found :]
+    assert (
+        plain(one for one in found if isinstance(one, ParkedFrames))
+        == [b"old", b"new"][not is_found :]
+    )
 
 
 def test_what_was_missed_before_a_word_was_waited_for_comes_before_it(line, texts):
@@ -479,7 +484,7 @@ def test_a_connection_may_end_while_the_word_for_an_older_one_is_waited_for():
     _, newer, room = second(question)
     left: list[Any] = []
 
-    def end_both() -> list[Kept]:
+    def end_both() -> list[ParkedFrames]:
         end(line, silent=True)
         assert older.take() == []
         left.extend(newer.take())
@@ -502,12 +507,13 @@ def test_what_was_told_elsewhere_is_not_remembered(line):
     """`Turns.leave_out` says which texts these are."""
     ann = Participant("uuid-ann", Role.USER, Identity("ann"))
     ada = Participant("uuid-ada", Role.WAITER, Identity("ada"))
-    talk = Talk(Chat(7, "uuid-ann", "ann"))
-    spoken = Spoken(talk, Side.WAITER, "ada", ["one", "two"], None, lambda _: None)
-    spoken.seqs, spoken.line, spoken.sock = range(1, 3), Line(ada, ann, talk), None
+    conversation = Conversation(ConversationRow(7, "uuid-ann", "ann"))
+    entries = ChannelEntries(conversation, Side.WAITER, "ada", ["one", "two"], None, lambda _: None)
+    channel = Channel(ada, ann, conversation)
+    entries.seqs, entries.channel, entries.connection = range(1, 3), channel, None
     texts = Unconfirmed(line, in_full=False)
-    texts.add(spoken)
-    texts.leave_out(spoken, spoken.beyond(1))
+    texts.add(entries)
+    texts.leave_out(entries, entries.beyond(1))
     assert [kept.first for kept in texts.all()] == [2]
-    texts.leave_out(spoken, None)
+    texts.leave_out(entries, None)
     assert texts.all() == []

@@ -77,11 +77,11 @@ def erase(person: str, yes: bool, vacuum: bool | None) -> None:
     )
     say_what_is_left(erased.left)
     remove_traces_in_redis(settings, person)
-    if erased.open_chats and signed_out:
+    if erased.open_conversations and signed_out:
         click.echo(
-            f"{counted(erased.open_chats, 'conversation was', 'conversations were')} open: a "
-            "running server may write what it says again. Erase once more when nothing of it is "
-            "open.",
+            f"{counted(erased.open_conversations, 'conversation was', 'conversations were')} "
+            "open: a running server may write what it says again. Erase once more when nothing of "
+            "it is open.",
             err=True,
         )
     click.echo("Backups that were made before still hold it.", err=True)

@@ -11,7 +11,7 @@ import click
 
 from services.history import care, export
 from services.history.backup import files_of
-from services.history.port import Chat, key_of
+from services.history.port import ConversationRow, key_of
 from services.history.sqlite import SQLiteStore
 from services.security_log import Event, security
 
@@ -88,7 +88,7 @@ def _key(conversation: str) -> int:
     return key
 
 
-def _after(first: Chat, rest: Iterator[Chat]) -> Iterator[Chat]:
+def _after(first: ConversationRow, rest: Iterator[ConversationRow]) -> Iterator[ConversationRow]:
     yield first
     yield from rest
 

@@ -21,7 +21,7 @@ from ..conversation.kinds import Side
 from ..security_log import Event, security
 from . import slices, tables, word_index
 from .cleaning import clean
-from .port import Chat, Message, Note
+from .port import ConversationRow, EntryRow, Note
 from .slices import BATCH, PAUSE, SLICE, Pause, reading, windows, writing
 from .sql import SQLStore
 
@@ -34,15 +34,15 @@ _service = tables.service.c
 # ---- reading ---------------------------------------------------------------
 
 
-def find_chat(store: SQLStore, key: int) -> Iterator[Chat]:
+def find_chat(store: SQLStore, key: int) -> Iterator[ConversationRow]:
     """The chat with this key, or nothing."""
     with reading(store) as connection:
         row = connection.execute(sa.select(tables.chat).where(_chat.key == key)).one_or_none()
     if row is not None:
-        yield Chat(**row._mapping)
+        yield ConversationRow(**row._mapping)
 
 
-def chats_of_person(store: SQLStore, subject: str) -> Iterator[Chat]:
+def chats_of_person(store: SQLStore, subject: str) -> Iterator[ConversationRow]:
     """Every chat of *subject*, as a visitor or as a waiter, oldest first.
 
     A chat may have had several waiters, and an author has no index (it would
@@ -61,15 +61,18 @@ def chats_of_person(store: SQLStore, subject: str) -> Iterator[Chat]:
             if not keys:
                 return
             query = sa.select(tables.chat).where(_chat.key.between(keys[0], keys[-1]), theirs)
-            found = [Chat(**row._mapping) for row in connection.execute(query.order_by(_chat.key))]
+            found = [
+                ConversationRow(**row._mapping)
+                for row in connection.execute(query.order_by(_chat.key))
+            ]
         yield from found
         last = keys[-1]
 
 
-def messages_of(store: SQLStore, chat: int) -> Iterator[Message]:
+def messages_of(store: SQLStore, chat: int) -> Iterator[EntryRow]:
     """Every message of a chat, in order."""
     last = 0
-    while some := store.messages(chat, after=last, limit=BATCH, newest=False):
+    while some := store.entries(chat, after=last, limit=BATCH, newest=False):
         yield from some
         last = some[-1].seq
 
@@ -108,7 +111,7 @@ class Erased(Removed):
     """What an erasure did."""
 
     #: chats among `chats` that had not ended: a running server may write those again
-    open_chats: int = 0
+    open_conversations: int = 0
     #: chats of others in which a waiter's name was replaced
     renamed_chats: int = 0
     #: messages and notes whose author was replaced
@@ -149,7 +152,7 @@ def erase(
         mine = sa.select(sa.func.count()).where(
             _chat.user_subject == subject, _chat.ended.is_(None)
         )
-        erased.open_chats = connection.execute(mine).scalar_one()
+        erased.open_conversations = connection.execute(mine).scalar_one()
     while keys := _some_keys(store, _chat.user_subject == subject):
         _remove(store, keys, erased, pause)
     _forget_waiter(store, subject, erased, pause)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from ..conversation.kinds import Side, kind_of
 from ..wire.dates import rfc3339
 from . import care
-from .port import Chat, Message, Note, public_id
+from .port import ConversationRow, EntryRow, Note, public_id
 from .sql import SQLStore
 
 SIDES: dict[int, str] = {Side.USER: "user", Side.WAITER: "waiter", Side.SERVER: "server"}
@@ -33,7 +33,7 @@ class Export(NamedTuple):
     title: str
     #: ms
     made: int
-    chats: Iterable[Chat]
+    chats: Iterable[ConversationRow]
 
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -78,7 +78,7 @@ def _list(values: Iterable[dict[str, Any]]) -> Iterator[str]:
         yield (",\n  " if number else "\n  ") + _json(value)
 
 
-def _about(chat: Chat) -> dict[str, Any]:
+def _about(chat: ConversationRow) -> dict[str, Any]:
     user = {
         "uuid": chat.user, "subject": chat.user_subject, "name": chat.user_name,
         "avatar": chat.user_avatar,
@@ -102,7 +102,7 @@ def _about(chat: Chat) -> dict[str, Any]:
     }
 
 
-def _said(message: Message) -> dict[str, Any]:
+def _said(message: EntryRow) -> dict[str, Any]:
     kind, data = kind_of(message.kind), message.data
     more = {} if data is None else {"payload": kind.shown(message.body, data)}
     return {
@@ -125,7 +125,7 @@ def _side(side: int) -> str:
     return SIDES.get(side, str(side))
 
 
-def _words(message: Message) -> str:
+def _words(message: EntryRow) -> str:
     """What an entry says, for people."""
     return kind_of(message.kind).for_people(message.body, message.data)
 
@@ -245,7 +245,7 @@ def as_html(store: SQLStore, export: Export) -> Iterator[str]:
     yield "</body>\n</html>\n"
 
 
-def _section(chat: Chat) -> str:
+def _section(chat: ConversationRow) -> str:
     rows = [
         ("Visitor", _person(chat.user_name, chat.user_subject)),
         ("Waiter", _person(chat.waiter_name, chat.waiter_subject or "")),

@@ -19,9 +19,9 @@ from typing import NamedTuple, Protocol
 from ..errors import Unavailable
 
 
-def public_id(chat: int) -> str:
+def public_id(conversation: int) -> str:
     """How the chat with this key is called outside."""
-    return f"{chat:x}"
+    return f"{conversation:x}"
 
 
 def key_of(conversation: str) -> int | None:
@@ -36,10 +36,10 @@ def key_of(conversation: str) -> int | None:
     return key if 0 < key < 1 << 63 and public_id(key) == conversation else None
 
 
-class Message(NamedTuple):
+class EntryRow(NamedTuple):
     """One row of a chat: an entry."""
 
-    chat: int
+    conversation: int
     seq: int
     side: int
     #: the subject who said it: a chat may have had several waiters
@@ -63,7 +63,7 @@ Row = (
 
 
 @dataclass(slots=True)
-class Chat:
+class ConversationRow:
     """A conversation and its two sides."""
 
     #: 63 bits, growing with time, so that new rows stand together
@@ -106,7 +106,7 @@ class Amendment:
     that this process does not know changes nothing, whoever writes last.
     """
 
-    chat: Chat
+    row: ConversationRow
     #: who serves it, or that nobody does, is news; otherwise it is left as it is
     served: bool = False
 
@@ -124,7 +124,7 @@ class Duty:
 class Note(NamedTuple):
     """What waiters write about a chat for each other."""
 
-    chat: int
+    conversation: int
     author: str
     text: str
     date: int
@@ -138,9 +138,9 @@ class Batch:
     *amendments* merged; *messages* are new. The store sorts what it writes.
     """
 
-    chats: list[Chat] = field(default_factory=list)
+    conversations: list[ConversationRow] = field(default_factory=list)
     duties: list[Duty] = field(default_factory=list)
-    messages: Sequence[Row] = ()
+    entries: Sequence[Row] = ()
     amendments: list[Amendment] = field(default_factory=list)
     #: some of *messages* have `data`; the others may come without that column
     has_data: bool = False
@@ -210,24 +210,26 @@ class Store(Protocol):
         again is harmless; messages that are there already are a `Conflict`.
         """
 
-    def find(self, chat: int, side: int, author: str, client_ids: Sequence[str]) -> list[Message]:
+    def find(
+        self, conversation: int, side: int, author: str, client_ids: Sequence[str]
+    ) -> list[EntryRow]:
         """The messages of *author* in a chat that bear one of *client_ids*, in order."""
 
-    def messages(
+    def entries(
         self,
-        chat: int,
+        conversation: int,
         *,
         after: int = 0,
         before: int | None = None,
         limit: int = 50,
         newest: bool = True,
-    ) -> list[Message]:
+    ) -> list[EntryRow]:
         """Messages with `after < seq < before`, in order; at most *limit* of them.
 
         The last ones where there are more, or the first ones unless *newest*.
         """
 
-    def chat(self, key: int) -> Chat | None:
+    def conversation(self, key: int) -> ConversationRow | None:
         """One chat."""
 
     def ends(self, keys: Sequence[int]) -> dict[int, int]:
@@ -236,7 +238,7 @@ class Store(Protocol):
     def last_key(self) -> int:
         """The highest key of a chat; 0 without one."""
 
-    def open_chats(self) -> list[Chat]:
+    def open_conversations(self) -> list[ConversationRow]:
         """Every chat that has not ended, oldest first."""
 
     def served_since(self, key: int) -> dict[str, int]:
@@ -249,9 +251,9 @@ class Store(Protocol):
         above *after*, those that were answered.
         """
 
-    def chats_of(
+    def conversations_of(
         self, side: int, subject: str, *, before: int | None = None, limit: int = 50
-    ) -> list[Chat]:
+    ) -> list[ConversationRow]:
         """The chats that *subject* was a side of, newest first, with keys below *before*.
 
         For a waiter also those that others have taken over since.
@@ -266,7 +268,7 @@ class Store(Protocol):
     def add_note(self, note: Note) -> None:
         """Keep a note. Raises `StoreError`, or `OutcomeUnknown`: then it may be there."""
 
-    def notes(self, chat: int) -> list[Note]:
+    def notes(self, conversation: int) -> list[Note]:
         """The notes on a chat, oldest first."""
 
     def revoke(self, *, sid: str = "", subject: str = "", now: int) -> None:

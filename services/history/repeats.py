@@ -66,23 +66,23 @@ class Repeats:
         self._old: dict[Sender, Known] = {}
         self._count = 0  # in the younger half
 
-    def remember(self, saying: Said) -> None:
+    def remember(self, entries: Said) -> None:
         """Remember the receipts of *saying*, which is stored, and of what it repeats."""
-        ids = saying.client_ids
+        ids = entries.client_ids
         if ids is None:
             return
-        known = self._young.get(sender := saying.sender)
+        known = self._young.get(sender := entries.sender)
         if known is None:
             known = self._young[sender] = {}
-        date, kind, data = saying.date, saying.kind.number, saying.data
-        for one, seq, text in zip(ids, saying.seqs, saying.texts, strict=True):
+        date, kind, data = entries.date, entries.kind.number, entries.data
+        for one, seq, text in zip(ids, entries.seqs, entries.texts, strict=True):
             if one is not None:
                 said = hash(text) if data is None else mark(kind, text, data)  # mostly a text
                 known[one] = seq, date, said
-        for one, first in saying.repeats:
+        for one, first in entries.repeats:
             if first is not None:
                 known[one] = first
-        self._count += len(ids) + len(saying.repeats)
+        self._count += len(ids) + len(entries.repeats)
         if self._count >= self._most:
             self._young, self._old, self._count = {}, self._young, 0
 
@@ -99,27 +99,27 @@ class Repeats:
         return found
 
 
-def split(saying: Said, found: Known) -> None:
+def split(entries: Said, found: Known) -> None:
     """Move from the texts of *saying* to its repeats what is *found*."""
     texts: list[str] = []
     ids: list[str | None] = []
-    kind, data = saying.kind.number, saying.data
-    for one, text in zip(saying.client_ids or (), saying.texts, strict=True):
+    kind, data = entries.kind.number, entries.data
+    for one, text in zip(entries.client_ids or (), entries.texts, strict=True):
         if one is None or one not in found:
             texts.append(text)
             ids.append(one)
         else:
             first = First(*found[one])
             is_same = first.said == mark(kind, text, data)
-            saying.repeats.append((one, first if is_same else None))
-    saying.texts, saying.client_ids = texts, ids
+            entries.repeats.append((one, first if is_same else None))
+    entries.texts, entries.client_ids = texts, ids
 
 
-def join(sayings: Iterable[Said]) -> None:
+def join(groups: Iterable[Said]) -> None:
     """Undo `split` for *sayings* that will not be stored: their repeats are refused as well."""
-    for saying in sayings:
-        if saying.repeats:
-            ids = [one for one, _ in saying.repeats]
-            saying.client_ids = [*ids, *(saying.client_ids or ())]
-            saying.texts = [""] * len(ids) + saying.texts
-            saying.repeats = []
+    for entries in groups:
+        if entries.repeats:
+            ids = [one for one, _ in entries.repeats]
+            entries.client_ids = [*ids, *(entries.client_ids or ())]
+            entries.texts = [""] * len(ids) + entries.texts
+            entries.repeats = []

@@ -32,7 +32,17 @@ from . import owner as owners
 from . import port, revoked, tables
 from .holder import LastHolder
 from .owner import Owner
-from .port import Batch, Chat, Conflict, Duty, Message, Note, OutcomeUnknown, StoreError, Unfit
+from .port import (
+    Batch,
+    Conflict,
+    ConversationRow,
+    Duty,
+    EntryRow,
+    Note,
+    OutcomeUnknown,
+    StoreError,
+    Unfit,
+)
 
 #: s that a statement waits for somebody else's lock before it fails
 LOCK_WAIT = 5.0
@@ -49,8 +59,12 @@ PRUNED = 500
 #: client ids in one query: SQLite takes 32,766 values, PostgreSQL 65,535
 FOUND_AT_ONCE = 1000
 
-_MESSAGE = tuple(Message._fields)
-_CHAT = tuple(field.name for field in dataclasses.fields(Chat))[:-2]  # `last_…` is counted
+_MESSAGE = "chat", *EntryRow._fields[1:]
+_NOTE = "chat", *Note._fields[1:]
+_NOTE = "chat", *Note._fields[1:]
+_CHAT = tuple(field.name for field in dataclasses.fields(ConversationRow))[
+    :-2
+]  # `last_…` is counted
 #: of a chat, what some of several workers may not know
 _KNOWN = (
     "user_name", "waiter_name", "department", "page", "reason", "user_avatar", "waiter_avatar"
@@ -362,17 +376,17 @@ class SQLStore:
     def _select(self, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> Sequence[Any]:
         return self._read(lambda connection: connection.execute(query).fetchall())
 
-    def find(self, chat: int, side: int, author: str, client_ids: Sequence[str]) -> list[Message]:
+    def find(self, chat: int, side: int, author: str, client_ids: Sequence[str]) -> list[EntryRow]:
         table = tables.message.c
         sent = table.chat == chat, table.side == side, table.author == author
         query = _messages().where(*sent)
-        found: list[Message] = []
+        found: list[EntryRow] = []
         for start in range(0, len(client_ids), FOUND_AT_ONCE):
             some = table.client_id.in_(client_ids[start : start + FOUND_AT_ONCE])
-            found += [Message(*row) for row in self._select(query.where(some))]
+            found += [EntryRow(*row) for row in self._select(query.where(some))]
         return sorted(found, key=attrgetter("seq"))
 
-    def messages(
+    def entries(
         self,
         chat: int,
         *,
@@ -380,12 +394,12 @@ class SQLStore:
         before: int | None = None,
         limit: int = 50,
         newest: bool = True,
-    ) -> list[Message]:
+    ) -> list[EntryRow]:
         query = latest_messages(chat, after, before, limit, newest)
-        found = [Message(*row) for row in self._select(query)]
+        found = [EntryRow(*row) for row in self._select(query)]
         return found[::-1] if newest else found
 
-    def chat(self, key: int) -> Chat | None:
+    def conversation(self, key: int) -> ConversationRow | None:
         found = self._chats(_chats().where(tables.chat.c.key == key))
         return found[0] if found else None
 
@@ -401,8 +415,8 @@ class SQLStore:
     def last_key(self) -> int:
         return int(self._select(sa.select(sa.func.max(tables.chat.c.key)))[0][0] or 0)
 
-    def open_chats(self) -> list[Chat]:
-        return self._chats(open_chats())
+    def open_conversations(self) -> list[ConversationRow]:
+        return self._chats(open_conversations())
 
     def served_since(self, key: int) -> dict[str, int]:
         chats = tables.chat.c
@@ -417,13 +431,13 @@ class SQLStore:
             found.append(waited + max(0, answered - begun))
         return found
 
-    def chats_of(
+    def conversations_of(
         self, side: int, subject: str, *, before: int | None = None, limit: int = 50
-    ) -> list[Chat]:
+    ) -> list[ConversationRow]:
         return self._chats(latest_chats(side, subject, before, limit))
 
-    def _chats(self, query: sa.Select[Any]) -> list[Chat]:
-        return [Chat(*row) for row in self._select(query)]
+    def _chats(self, query: sa.Select[Any]) -> list[ConversationRow]:
+        return [ConversationRow(*row) for row in self._select(query)]
 
     def knows(self, waiter: str, user: str) -> bool:
         served, chats = tables.service.c, tables.chat.c
@@ -439,7 +453,7 @@ class SQLStore:
     # ---- notes and revocations -----------------------------------------
 
     def add_note(self, note: Note) -> None:
-        self._transact(sa.insert(tables.note).values(**note._asdict()))
+        self._transact(sa.insert(tables.note).values(dict(zip(_NOTE, note, strict=True))))
 
     def notes(self, chat: int) -> list[Note]:
         table = tables.note.c
@@ -488,7 +502,7 @@ _MOST_SEQ = (1 << 31) - 1
 def latest_messages(
     chat: int, after: int = 0, before: int | None = None, limit: int = 50, newest: bool = True
 ) -> sa.Select[Any]:
-    """See `port.Store.messages`; the newest come first where they are asked for."""
+    """See `port.Store.entries`; the newest come first where they are asked for."""
     table = tables.message.c
     query = _messages().where(table.chat == chat, table.seq > min(after, _MOST_SEQ)).limit(limit)
     if before is not None:
@@ -536,7 +550,7 @@ def _latest_keys(after: int, limit: int) -> sa.Select[Any]:
     return sa.select(key).where(key > after).order_by(key.desc()).limit(limit)
 
 
-def open_chats() -> sa.Select[Any]:
+def open_conversations() -> sa.Select[Any]:
     """See `port.Store.open_chats`."""
     return _chats().where(tables.chat.c.ended.is_(None)).order_by(tables.chat.c.key)
 
@@ -563,12 +577,12 @@ def _messages() -> sa.Select[Any]:
 
 def _sorted(batch: Batch) -> list[tuple[sa.Table, list[tuple[Any, ...]], str]]:
     """Table by table, the rows of *batch* in the order of their keys; of two states the later."""
-    chats = {one.key: _chat_row(one) for one in batch.chats}
+    chats = {one.key: _chat_row(one) for one in batch.conversations}
     duties = {one.subject: _duty_row(one) for one in batch.duties}
-    amended = sorted(batch.amendments, key=lambda one: one.chat.key)
+    amended = sorted(batch.amendments, key=lambda one: one.row.key)
     served = {
         (one.waiter_subject, one.key)
-        for one in [*batch.chats, *(amendment.chat for amendment in amended)]
+        for one in [*batch.conversations, *(amendment.row for amendment in amended)]
         if one.waiter_subject
     }
     rows: list[tuple[sa.Table, list[tuple[Any, ...]], str]] = [
@@ -577,12 +591,12 @@ def _sorted(batch: Batch) -> list[tuple[sa.Table, list[tuple[Any, ...]], str]]:
         # one after the other where they differ: in the order of their keys no two workers
         # wait for each other
         *(
-            (tables.chat, [_chat_row(one.chat) for one in some], _MERGE + (_SERVE if news else ""))
+            (tables.chat, [_chat_row(one.row) for one in some], _MERGE + (_SERVE if news else ""))
             for news, some in itertools.groupby(amended, attrgetter("served"))
         ),
         (tables.duty, [duties[key] for key in sorted(duties)], _update(_DUTY)),
     ]
-    messages = sorted(batch.messages, key=itemgetter(0, 1))
+    messages = sorted(batch.entries, key=itemgetter(0, 1))
     if batch.has_data:
         rows += [(tables.message, [*some], "") for _, some in itertools.groupby(messages, len)]
     else:

@@ -23,13 +23,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from weakref import ref
 
 from ..desk.port import Arrival
-from ..participants import SIDES, Kept, Line, Owed, Participant, Question
+from ..participants import SIDES, Channel, Owed, ParkedFrames, Participant, Question
 from ..room import farthest, key, merged
 from ..runtime import Runtime
+from .conversation import SharedConversation
 from .letters import LEFT, MOVED, Letter, Parked, Reached
 from .missed import Missed, Stretch, Word, in_full
 from .order import Order
-from .talk import SharedTalk
 
 
 class Handover:
@@ -75,20 +75,32 @@ class Handover:
         hints: list[tuple[str, int]] = []
         if arrival.place is not None and not workers:
             hints = [
-                (worker, chat.talk)
-                for chat in arrival.place.chats
-                for worker in chat.other.workers
+                (worker, chatting.talk)
+                for chatting in arrival.place.chats
+                for worker in chatting.other.workers
                 if worker != self._worker
             ]
         stretches = []
-        for talk in talks_of(person):
-            told, hint = talk.told.pop(person.role, None), talk.away.pop(person.role, None)
-            if person.sockets:
-                told = talk.last_seq
-            if line := _line_to(person, talk):
-                talk.offered.pop(SIDES[line.sender.role], None)
-                after = (None if talk.fresh else told) if spoke else None if workers else hint
-                stretches.append(Stretch(talk, line, after, None if talk.fresh else talk.last_seq))
+        for conversation in conversations_of_participant(person):
+            told, hint = (
+                conversation.told.pop(person.role, None),
+                conversation.away.pop(person.role, None),
+            )
+            if person.connections:
+                told = conversation.last_seq
+            if channel := _line_to(person, conversation):
+                conversation.offered.pop(SIDES[channel.sender.role], None)
+                after = (
+                    (None if conversation.fresh else told) if spoke else None if workers else hint
+                )
+                stretches.append(
+                    Stretch(
+                        conversation,
+                        channel,
+                        after,
+                        None if conversation.fresh else conversation.last_seq,
+                    )
+                )
         owed = _taken_from(person)
         if not awaited and not hints and not owed and not any(map(_may_miss, stretches)):
             return None
@@ -130,45 +142,52 @@ class Handover:
             self._early.setdefault(word.uuid, set()).add((worker, word.about))
         begun = self._both.get(word.uuid, {}).get(worker, {})
         own = {key(one): one for one in _taken_from(person)}
-        told = {} if person.sockets else self._told(person)
+        told = {} if person.connections else self._told(person)
 
-        def is_missed(kept: Kept) -> bool:
+        def is_missed(kept: ParkedFrames) -> bool:
             """It was handed over before both began to tell, or was not told here either."""
-            if kept.last <= begun.get(kept.talk, kept.last) or key(kept) in own:
+            if kept.last <= begun.get(kept.conversation, kept.last) or key(kept) in own:
                 return True
-            return kept.last > told.get(kept.talk, kept.last)
+            return kept.last > told.get(kept.conversation, kept.last)
 
         kept = [one for one in word.kept if is_missed(one)]
-        if person.sockets:
-            if person.sockets[-1].dialect.version > 1:
+        if person.connections:
+            if person.connections[-1].dialect.version > 1:
                 return [*kept]
             guessed = self._guessed.pop(person.uuid, {}) if word.about <= MOVED else {}
             late = [
-                Stretch(talk, line, word.told[talk.record.key], guessed[talk.record.key])
-                for talk in talks_of(person)
-                if talk.record.key in guessed.keys() & word.told.keys()
-                and (line := _line_to(person, talk))
+                Stretch(
+                    conversation,
+                    channel,
+                    word.told[conversation.row.key],
+                    guessed[conversation.row.key],
+                )
+                for conversation in conversations_of_participant(person)
+                if conversation.row.key in guessed.keys() & word.told.keys()
+                and (channel := _line_to(person, conversation))
             ]
             return [Missed(self, person, kept, late)] if kept or late else []
-        for talk in talks_of(person):
-            seq = word.told.get(talk.record.key, 0)
-            talk.told[person.role] = max(seq, talk.told.get(person.role, 0))
+        for conversation in conversations_of_participant(person):
+            seq = word.told.get(conversation.row.key, 0)
+            conversation.told[person.role] = max(seq, conversation.told.get(person.role, 0))
         live = [one for one in word.live if is_missed(one)]
         left = [
             one
             for one in own.values()
-            if not isinstance(one, Kept) or not one.talk or one.last > word.told.get(one.talk, 0)
+            if not isinstance(one, ParkedFrames)
+            or not one.conversation
+            or one.last > word.told.get(one.conversation, 0)
         ]
         return merged([kept, merged([live, left])])
 
     def _told(self, person: Participant) -> dict[int, int]:
         """Up to which number it was told of its talks, as far as that is known here."""
         found: dict[int, int] = {}
-        for talk in talks_of(person):
-            if not talk.fresh and person.sockets:
-                found[talk.record.key] = talk.last_seq
-            elif not talk.fresh and person.role in talk.told:
-                found[talk.record.key] = talk.told[person.role]
+        for conversation in conversations_of_participant(person):
+            if not conversation.fresh and person.connections:
+                found[conversation.row.key] = conversation.last_seq
+            elif not conversation.fresh and person.role in conversation.told:
+                found[conversation.row.key] = conversation.told[person.role]
         return found
 
     def expect(self, uuid: str, workers: Iterable[str], decision: int) -> None:
@@ -189,7 +208,7 @@ class Handover:
         """*worker*, of the other side, says how far somebody was told who was away."""
         for missed in self.unanswered:
             if missed.uuid == reached.uuid:
-                missed.hint(worker, reached.talk, reached.away)
+                missed.hint(worker, reached.conversation, reached.away)
 
     def stop_waiting(self, missed: Missed) -> None:
         """Nothing is waited for any more."""
@@ -216,8 +235,12 @@ class Handover:
 
         *leaves*: they have had them before this one lost the last of its own.
         """
-        fresh = [talk for talk in talks_of(person) if talk.fresh]
-        questions = [one for sock in person.doubtful if (one := sock.ask()) is not None]
+        fresh = [
+            conversation
+            for conversation in conversations_of_participant(person)
+            if conversation.fresh
+        ]
+        questions = [one for connection in person.doubtful if (one := connection.ask()) is not None]
         owed = [*_taken_from(person), *questions]
         expected = self._leaving.get(person.uuid, set())
         if about < LEFT:  # whoever asks says later, if at all, that it has lost its last socket
@@ -226,7 +249,7 @@ class Handover:
             self._leaving[person.uuid] = self._leaving[person.uuid] - expected
             owed.append(self._missed(person, (), (), expected))
         word = Parked(person.uuid, [], about, self._told(person))
-        if fresh or not all(isinstance(one, Kept) for one in owed):
+        if fresh or not all(isinstance(one, ParkedFrames) for one in owed):
             self._runtime.spawn(self._find, workers, word, owed, fresh, leaves)
         else:
             _fill(word, owed, leaves)
@@ -244,43 +267,59 @@ class Handover:
 
     def _find(
         self, workers: Iterable[str], word: Parked, owed: Sequence[Owed],
-        fresh: Iterable[SharedTalk], leaves: bool,
+        fresh: Iterable[SharedConversation], leaves: bool,
     ) -> None:  # fmt: skip
         _fill(word, owed, leaves)
-        for talk in fresh:
-            self.order.catch_up(talk)
-            farthest(word.told, {talk.record.key: talk.began})
+        for conversation in fresh:
+            self.order.catch_up(conversation)
+            farthest(word.told, {conversation.row.key: conversation.began})
         self._say(word, workers)
 
-    def rest(self, person: Participant, talk: SharedTalk, *, is_over: bool) -> Question | None:
+    def rest(
+        self, person: Participant, conversation: SharedConversation, *, is_over: bool
+    ) -> Question | None:
         """What *person*, who is away, has missed of *talk*, which ends or loses its waiter now."""
-        told, line = talk.told.get(person.role), _line_to(person, talk)
-        if told is None or line is None or talk.fresh:
+        told, channel = conversation.told.get(person.role), _line_to(person, conversation)
+        if told is None or channel is None or conversation.fresh:
             return None
-        talk.told[person.role] = max(told, talk.end)
-        return Missed(self, person, (), [Stretch(talk, line, told, talk.end, is_over)])
+        conversation.told[person.role] = max(told, conversation.end)
+        return Missed(
+            self, person, (), [Stretch(conversation, channel, told, conversation.end, is_over)]
+        )
 
 
 def _fill(word: Parked, owed: Sequence[Owed], leaves: bool) -> None:
     """Put into *word* what is *owed*. Waits where some of it is to be found out."""
     told: dict[int, int] = {}
     if leaves:
-        word.kept = in_full([one for one in owed if not isinstance(one, Kept)], told)
-        word.live = in_full([one for one in owed if isinstance(one, Kept)], told)
+        word.kept = in_full([one for one in owed if not isinstance(one, ParkedFrames)], told)
+        word.live = in_full([one for one in owed if isinstance(one, ParkedFrames)], told)
     else:
         word.kept = in_full(owed, told)
     farthest(word.told, told)
 
 
-def talks_of(person: Participant) -> list[SharedTalk]:
+def conversations_of_participant(person: Participant) -> list[SharedConversation]:
     """Its conversations that several workers may write to."""
-    talks = {id(talk): talk for talk in (person.talk, *(one.talk for one in person.all_lines))}
-    return [talk for talk in talks.values() if isinstance(talk, SharedTalk)]
+    conversations = {
+        id(conversation): conversation
+        for conversation in (
+            person.conversation,
+            *(one.conversation for one in person.all_channels),
+        )
+    }
+    return [
+        conversation
+        for conversation in conversations.values()
+        if isinstance(conversation, SharedConversation)
+    ]
 
 
-def _line_to(person: Participant, talk: SharedTalk) -> Line | None:
+def _line_to(person: Participant, conversation: SharedConversation) -> Channel | None:
     """By which the other side speaks to it."""
-    return next((line for line in talk.lines.values() if line.to is person), None)
+    return next(
+        (channel for channel in conversation.channels.values() if channel.to is person), None
+    )
 
 
 def _taken_from(person: Participant) -> list[Owed]:

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from ..conversation.kinds import TEXT
-from ..participants import Kept
+from ..participants import ParkedFrames
 
 
 class Said(msgspec.Struct, tag="s", array_like=True):
@@ -17,7 +17,7 @@ class Said(msgspec.Struct, tag="s", array_like=True):
     false; workers of the version before read it.
     """
 
-    talk: int
+    conversation: int
     side: int
     author: str
     date: int
@@ -49,7 +49,7 @@ class Passed(msgspec.Struct, tag="p", array_like=True):
     It types or has stopped (`on`), it has read up to `seq`, or it sends a `signal`.
     """
 
-    talk: int
+    conversation: int
     side: int
     on: bool | None = None
     seq: int | None = None
@@ -63,7 +63,7 @@ class Reached(msgspec.Struct, tag="r", array_like=True):
     workers, as the sender knows it; None: it was not away.
     """
 
-    talk: int
+    conversation: int
     seq: int
     uuid: str = ""
     away: int | None = None
@@ -92,10 +92,10 @@ class Parked(msgspec.Struct, tag="k", array_like=True):
     """
 
     uuid: str
-    kept: list[Kept]
+    kept: list[ParkedFrames]
     about: int = LEFT
     told: dict[int, int] = {}
-    live: list[Kept] = []
+    live: list[ParkedFrames] = []
     asks: bool = False
 
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from ..conversation.kinds import kind_of
-from ..participants import SIDES, Kept, Line, Owed, Participant
+from ..participants import SIDES, Channel, Owed, ParkedFrames, Participant
 from ..room import farthest, merged
+from .conversation import SharedConversation
 from .letters import Parked
 from .order import Order
-from .talk import SharedTalk
 
 #: s that the word of another worker is waited for. An unanswered ping takes two of them
 #: (`unconfirmed.VERDICT`)
@@ -46,9 +46,9 @@ class Finder(Protocol):
 class Stretch(NamedTuple):
     """Of a conversation, what may be missing: it is stored, and is not delivered here any more."""
 
-    talk: SharedTalk
+    conversation: SharedConversation
     #: by which the other side speaks
-    line: Line
+    channel: Channel
     #: up to which number this worker has told it; None: the words of other workers say it
     after: int | None
     #: up to which number it is not delivered here; None: `SharedTalk.began`, once that is known
@@ -83,7 +83,7 @@ class Missed:
         self._doubts = handover.doubts
         self._enough = threading.Event()
         self._finding = threading.Lock()
-        self._found: list[Kept] | None = None
+        self._found: list[ParkedFrames] | None = None
         self.told: dict[int, int] = {}
 
     def hear(self, worker: str, word: Parked) -> None:
@@ -92,18 +92,18 @@ class Missed:
         self._words.append(word)
         self._look()
 
-    def hint(self, worker: str, talk: int, away: int | None) -> None:
+    def hint(self, worker: str, conversation: int, away: int | None) -> None:
         """So far it was told of *talk* when it was away, as a worker of the other side knows."""
-        self._hinting.discard((worker, talk))
+        self._hinting.discard((worker, conversation))
         if away is not None:
-            self._hints[talk] = min(away, self._hints.get(talk, away))
+            self._hints[conversation] = min(away, self._hints.get(conversation, away))
         self._look()
 
     def _look(self) -> None:
         if not self.awaited and not self._hinting:
             self._enough.set()
 
-    def verdict(self) -> list[Kept]:
+    def verdict(self) -> list[ParkedFrames]:
         """All of it, in order. Waits for the words and for the store."""
         with self._finding:
             if self._found is None:
@@ -131,7 +131,7 @@ class Missed:
                 break
             self._doubts = self._handover.doubts
 
-    def _find(self) -> list[Kept]:
+    def _find(self) -> list[ParkedFrames]:
         words = sorted(
             self._words, key=lambda one: max((kept.last for kept in one.kept), default=0)
         )
@@ -149,48 +149,48 @@ class Missed:
                 found.append(kept)
         return found
 
-    def _read(self, stretch: Stretch) -> Iterable[Kept]:
+    def _read(self, stretch: Stretch) -> Iterable[ParkedFrames]:
         """What is stored of it and was not told."""
-        talk, line, order = stretch.talk, stretch.line, self._handover.order
-        key = talk.record.key
-        order.reach(talk, self.told.get(key, 0))
-        order.catch_up(talk)
-        last = talk.began if stretch.last is None else stretch.last
+        conversation, channel, order = stretch.conversation, stretch.channel, self._handover.order
+        key = conversation.row.key
+        order.reach(conversation, self.told.get(key, 0))
+        order.catch_up(conversation)
+        last = conversation.began if stretch.last is None else stretch.last
         if stretch.is_over:
-            last = talk.last_seq
+            last = conversation.last_seq
         after = self._begin(stretch, last)
         farthest(self.told, {key: max(after, last)})
-        for row in order.read(talk, after, last):
-            if row.side == SIDES[line.sender.role]:
+        for row in order.read(conversation, after, last):
+            if row.side == SIDES[channel.sender.role]:
                 text = kind_of(row.kind).plain_text(row.body, row.data)
                 if text is not None:
-                    yield Kept(line.texts([text]), b"", key, row.seq, row.seq)
+                    yield ParkedFrames(channel.texts([text]), b"", key, row.seq, row.seq)
 
     def _begin(self, stretch: Stretch, last: int) -> int:
         """Up to which number it was told, or that nobody knows."""
-        talk = stretch.talk
+        conversation = stretch.conversation
         known = [stretch.after] if stretch.after is not None else []
-        if talk.record.key in self.told:
-            known.append(self.told[talk.record.key])
+        if conversation.row.key in self.told:
+            known.append(self.told[conversation.row.key])
         if known:
             return max(known)
-        offered = talk.offered.get(SIDES[stretch.line.sender.role])
+        offered = conversation.offered.get(SIDES[stretch.channel.sender.role])
         hints = [] if offered is None else [offered - 1]
-        if talk.record.key in self._hints:
-            hints.append(self._hints[talk.record.key])
+        if conversation.row.key in self._hints:
+            hints.append(self._hints[conversation.row.key])
         return min(hints, default=last)
 
 
-def in_full(owed: Iterable[Owed], told: dict[int, int]) -> list[Kept]:
+def in_full(owed: Iterable[Owed], told: dict[int, int]) -> list[ParkedFrames]:
     """*owed*, each thing once and in order. Waits where some of it is to be found out.
 
     What comes after that may have been told elsewhere: *told* says how far, and grows.
     """
-    found: list[list[Kept]] = [[]]
+    found: list[list[ParkedFrames]] = [[]]
     for one in owed:
-        if not isinstance(one, Kept):
+        if not isinstance(one, ParkedFrames):
             found += [one.verdict(), []]
             farthest(told, one.told)
-        elif not one.talk or one.last > told.get(one.talk, 0):
+        elif not one.conversation or one.last > told.get(one.conversation, 0):
             found[-1].append(one)
     return merged(found)

@@ -18,12 +18,12 @@ from operator import attrgetter
 from typing import Protocol
 
 from ..conversation.kinds import UNKNOWN, Kind, Side, kind_of
-from ..history.port import Message, Store, StoreError
+from ..history.port import EntryRow, Store, StoreError
 from ..history.writer import RETRY
-from ..participants import Ids, Line, Socket, Spoken, answer
+from ..participants import Channel, ChannelEntries, Ids, Socket, answer
 from ..runtime import Runtime
+from .conversation import SharedConversation
 from .letters import Said, decision_of
-from .talk import SharedTalk
 
 log = logging.getLogger("csapp.desk")
 
@@ -43,9 +43,9 @@ class Speak(Protocol):
     """Makes a `Spoken`."""
 
     def __call__(
-        self, line: Line, sock: Socket | None, texts: list[str], ids: Ids,
+        self, channel: Channel, connection: Socket | None, texts: list[str], ids: Ids,
         kind: Kind, data: str | None, /,
-    ) -> Spoken:  # fmt: skip
+    ) -> ChannelEntries:  # fmt: skip
         """Entries under way on *line*."""
 
 
@@ -59,7 +59,7 @@ class Order:
         self,
         store: Store,
         runtime: Runtime,
-        tell: Callable[[Spoken], None],
+        tell: Callable[[ChannelEntries], None],
         speak: Speak,
     ) -> None:
         self._store = store
@@ -67,138 +67,148 @@ class Order:
         self._tell = tell
         self._speak = speak
         #: by their keys
-        self.talks: dict[int, SharedTalk] = {}
+        self.conversations: dict[int, SharedConversation] = {}
         self._unchecked: set[int] = set()
         #: bytes of what waits for something that comes before it, about
         self.held = 0
 
     # ---- what is heard -------------------------------------------------
 
-    def put(self, talk: SharedTalk, spoken: Spoken) -> None:
+    def put(self, conversation: SharedConversation, entries: ChannelEntries) -> None:
         """*spoken* is stored: deliver it when its turn has come."""
-        if talk.waiting is not None:
-            self._hold(talk.waiting, spoken)
-        elif not self.deliver(talk, spoken):
-            talk.waiting = []
-            self._hold(talk.waiting, spoken)
-            self._runtime.spawn(self._mend, talk)
+        if conversation.waiting is not None:
+            self._hold(conversation.waiting, entries)
+        elif not self.deliver(conversation, entries):
+            conversation.waiting = []
+            self._hold(conversation.waiting, entries)
+            self._runtime.spawn(self._mend, conversation)
 
-    def _hold(self, waiting: list[Spoken], spoken: Spoken) -> None:
+    def _hold(self, waiting: list[ChannelEntries], entries: ChannelEntries) -> None:
         """Let *spoken* wait, unless too much waits that the history has as well.
 
         The first one always waits: it says where a talk begins here of which
         nothing is known yet.
         """
-        if spoken.sock is None and waiting and self.held > MOST_HELD:
-            spoken.talk.stored_to(spoken.seqs[-1])
+        if entries.connection is None and waiting and self.held > MOST_HELD:
+            entries.conversation.stored_to(entries.seqs[-1])
         else:
-            waiting.append(spoken)
-            self.held += spoken.weight
+            waiting.append(entries)
+            self.held += entries.weight
 
     def hear(self, said: Said) -> None:
         """Another worker has stored texts."""
-        talk = self.talks.get(said.talk)
-        if talk is None or said.side not in talk.lines:
+        conversation = self.conversations.get(said.conversation)
+        if conversation is None or said.side not in conversation.channels:
             return
-        if not talk.fresh and said.first <= talk.last_seq:
-            talk.offered[said.side] = min(said.first, talk.offered.get(said.side, said.first))
-        self.put(talk, self._heard_of(talk, said))
+        if not conversation.fresh and said.first <= conversation.last_seq:
+            conversation.offered[said.side] = min(
+                said.first, conversation.offered.get(said.side, said.first)
+            )
+        self.put(conversation, self._heard_of(conversation, said))
 
-    def reach(self, talk: SharedTalk, seq: int) -> None:
+    def reach(self, conversation: SharedConversation, seq: int) -> None:
         """So much is stored: what is not here yet is read."""
-        talk.stored_to(seq)
-        if not talk.in_doubt:
-            self._begin_to_mend(talk)
+        conversation.stored_to(seq)
+        if not conversation.in_doubt:
+            self._begin_to_mend(conversation)
 
-    def deliver(self, talk: SharedTalk, spoken: Spoken) -> bool:
+    def deliver(self, conversation: SharedConversation, entries: ChannelEntries) -> bool:
         """Deliver what is new of *spoken*; False, and nothing, if a number before it is missing."""
-        known = talk.last_seq
-        if talk.in_doubt or spoken.first > known + 1:
+        known = conversation.last_seq
+        if conversation.in_doubt or entries.first > known + 1:
             return False
-        if spoken.seqs and spoken.seqs[-1] > known:
-            talk.deliver_to(spoken.seqs[-1])
-            talk.dated(spoken.seqs[-1], spoken.date)
-            self._tell(spoken if spoken.seqs[0] > known else spoken.beyond(known))
-        if spoken.sock is not None:
-            answer(spoken.sock, spoken)
+        if entries.seqs and entries.seqs[-1] > known:
+            conversation.deliver_to(entries.seqs[-1])
+            conversation.dated(entries.seqs[-1], entries.date)
+            self._tell(entries if entries.seqs[0] > known else entries.beyond(known))
+        if entries.connection is not None:
+            answer(entries.connection, entries)
         return True
 
-    def _heard_of(self, talk: SharedTalk, said: Said) -> Spoken:
+    def _heard_of(self, conversation: SharedConversation, said: Said) -> ChannelEntries:
         """What was said elsewhere, as if it had been said here."""
-        line, kind = talk.lines[said.side], kind_of(said.kind)
+        channel, kind = conversation.channels[said.side], kind_of(said.kind)
         data = "{}" if kind is UNKNOWN else said.data  # of a later version: it is no text
         if said.side == Side.SERVER:
-            talk.decisions.update(map(decision_of, said.ids or ()))
-        spoken = self._speak(line, None, said.texts, said.ids, kind, data)
-        spoken.side, spoken.author = said.side, said.author
-        spoken.date, spoken.stored = said.date, True
-        spoken.seqs = range(said.first, said.first + len(said.texts))
-        return spoken
+            conversation.decisions.update(map(decision_of, said.ids or ()))
+        entries = self._speak(channel, None, said.texts, said.ids, kind, data)
+        entries.side, entries.author = said.side, said.author
+        entries.date, entries.stored = said.date, True
+        entries.seqs = range(said.first, said.first + len(said.texts))
+        return entries
 
     # ---- what is missing -----------------------------------------------
 
-    def _begin_to_mend(self, talk: SharedTalk) -> None:
-        if talk.last_seq < talk.end and talk.waiting is None:
-            talk.waiting = []
-            self._runtime.spawn(self._mend, talk)
+    def _begin_to_mend(self, conversation: SharedConversation) -> None:
+        if conversation.last_seq < conversation.end and conversation.waiting is None:
+            conversation.waiting = []
+            self._runtime.spawn(self._mend, conversation)
 
-    def _mend(self, talk: SharedTalk) -> None:
+    def _mend(self, conversation: SharedConversation) -> None:
         """Deliver what waits, and what is missing up to what is known to be stored."""
-        while talk.waiting or talk.last_seq < talk.end or talk.in_doubt:
+        while (
+            conversation.waiting
+            or conversation.last_seq < conversation.end
+            or conversation.in_doubt
+        ):
             try:
-                self._go_on(talk)
+                self._go_on(conversation)
             except Exception:  # what waits must not be lost with it
                 log.exception("what is stored could not be delivered")
                 self._runtime.sleep(RETRY)
-        talk.waiting = None
+        conversation.waiting = None
 
-    def _go_on(self, talk: SharedTalk) -> None:
+    def _go_on(self, conversation: SharedConversation) -> None:
         """One step of it."""
-        waiting = talk.waiting = sorted(talk.waiting or (), key=attrgetter("first"))
-        if talk.in_doubt:
-            self._look_up(talk)
-        elif self._deliver_first(talk, waiting):
+        waiting = conversation.waiting = sorted(conversation.waiting or (), key=attrgetter("first"))
+        if conversation.in_doubt:
+            self._look_up(conversation)
+        elif self._deliver_first(conversation, waiting):
             pass  # there may be more by now
-        elif not talk.is_foreign(before := waiting[0].first if waiting else talk.end + 1):
+        elif not conversation.is_foreign(
+            before := waiting[0].first if waiting else conversation.end + 1
+        ):
             self._runtime.sleep(SOON)
-        elif talk.lines:
-            self._fill(talk, before)
+        elif conversation.channels:
+            self._fill(conversation, before)
         else:  # nobody hears: a user in line
-            talk.deliver_to(before - 1)
+            conversation.deliver_to(before - 1)
 
-    def _deliver_first(self, talk: SharedTalk, waiting: list[Spoken]) -> bool:
+    def _deliver_first(
+        self, conversation: SharedConversation, waiting: list[ChannelEntries]
+    ) -> bool:
         """Deliver the first ones of *waiting* whose turn has come; whether there were any."""
         done = 0
         try:
-            while done < len(waiting) and self.deliver(talk, waiting[done]):
+            while done < len(waiting) and self.deliver(conversation, waiting[done]):
                 done += 1
         finally:
             self.held = max(0, self.held - sum(one.weight for one in waiting[:done]))
             del waiting[:done]
         return done > 0
 
-    def _fill(self, talk: SharedTalk, before: int) -> None:
+    def _fill(self, conversation: SharedConversation, before: int) -> None:
         """Deliver from the history what comes before the number *before*."""
-        found = self._read(talk, talk.last_seq, before)
+        found = self._read(conversation, conversation.last_seq, before)
         for some in _runs(found):
             first = some[0]
             texts, ids = [row.body for row in some], [row.client_id for row in some]
             said = Said(
-                talk.record.key, first.side, first.author, first.date, first.seq, texts,
+                conversation.row.key, first.side, first.author, first.date, first.seq, texts,
                 ids=ids, kind=first.kind, data=first.data,
             )  # fmt: skip
-            talk.deliver_to(said.first - 1)  # what is not there was stored, and is erased
-            if not self.deliver(talk, self._heard_of(talk, said)):
+            conversation.deliver_to(said.first - 1)  # what is not there was stored, and is erased
+            if not self.deliver(conversation, self._heard_of(conversation, said)):
                 return
         if not found:
-            talk.deliver_to(before - 1)
+            conversation.deliver_to(before - 1)
 
-    def _read(self, talk: SharedTalk, after: int, before: int) -> list[Message]:
+    def _read(self, conversation: SharedConversation, after: int, before: int) -> list[EntryRow]:
         """The first ones between these numbers. Waits for the store."""
-        read = partial(self._store.messages, talk.record.key, limit=PIECE, newest=False)
+        read = partial(self._store.entries, conversation.row.key, limit=PIECE, newest=False)
         while True:
             try:
-                found: list[Message] = self._runtime.blocking(
+                found: list[EntryRow] = self._runtime.blocking(
                     partial(read, after=after, before=before)
                 )
             except StoreError:
@@ -206,58 +216,63 @@ class Order:
             else:
                 return found
 
-    def read(self, talk: SharedTalk, after: int, last: int) -> Iterator[Message]:
+    def read(self, conversation: SharedConversation, after: int, last: int) -> Iterator[EntryRow]:
         """What is stored from above *after* to *last*, in order. Waits for the store."""
-        while after < last and (found := self._read(talk, after, last + 1)):
+        while after < last and (found := self._read(conversation, after, last + 1)):
             yield from found
             after = found[-1].seq
 
-    def _look_up(self, talk: SharedTalk) -> None:
+    def _look_up(self, conversation: SharedConversation) -> None:
         """Find out what is stored of *talk*. Waits for the store."""
-        while talk.in_doubt:
-            doubts = talk.doubts
+        while conversation.in_doubt:
+            doubts = conversation.doubts
             try:
-                found = self._runtime.blocking(self._store.chat, talk.record.key)
+                found = self._runtime.blocking(self._store.conversation, conversation.row.key)
             except StoreError:
                 self._runtime.sleep(RETRY)
                 continue
-            is_open = talk.record.ended is None and self.talks.get(talk.record.key) is talk
+            is_open = (
+                conversation.row.ended is None
+                and self.conversations.get(conversation.row.key) is conversation
+            )
             if found is None and is_open:
                 self._runtime.sleep(SOON)  # this worker, too, is about to store it
                 continue
-            begun = talk.begun
-            while not talk.is_told_to(begun):  # of what was found, some may be this worker's own
+            begun = conversation.begun
+            while not conversation.is_told_to(
+                begun
+            ):  # of what was found, some may be this worker's own
                 self._runtime.sleep(SOON)
-            talk.known = max(talk.known, doubts)
-            talk.begin_at(found or talk.record)
+            conversation.known = max(conversation.known, doubts)
+            conversation.begin_at(found or conversation.row)
 
-    def catch_up(self, talk: SharedTalk) -> None:
+    def catch_up(self, conversation: SharedConversation) -> None:
         """Return when all that is stored of *talk* by now is delivered. Waits for the store."""
-        self._look_up(talk)
-        end = talk.end
-        while talk.last_seq < end:
-            self._begin_to_mend(talk)
+        self._look_up(conversation)
+        end = conversation.end
+        while conversation.last_seq < end:
+            self._begin_to_mend(conversation)
             self._runtime.sleep(SOON)
 
     # ---- what may be missing -------------------------------------------
 
     def check_all(self) -> None:
         """Letters may have been lost: look up every conversation. Waits for the store."""
-        self._unchecked.update(self.talks)
+        self._unchecked.update(self.conversations)
         self._check_them()
 
-    def check(self, talk: SharedTalk) -> None:
+    def check(self, conversation: SharedConversation) -> None:
         """Soon look up *talk*, and all of which the same is asked until then."""
         if not self._unchecked:
             self._runtime.spawn(self._check_them)
-        self._unchecked.add(talk.record.key)
+        self._unchecked.add(conversation.row.key)
 
     def _check_them(self) -> None:
         keys, self._unchecked = list(self._unchecked), set()
         for key, end in self._ends(keys):
-            if talk := self.talks.get(key):
-                talk.stored_to(end)
-                self._begin_to_mend(talk)
+            if conversation := self.conversations.get(key):
+                conversation.stored_to(end)
+                self._begin_to_mend(conversation)
 
     def _ends(self, keys: list[int]) -> Iterator[tuple[int, int]]:
         for start in range(0, len(keys), CHECKED):
@@ -270,7 +285,7 @@ class Order:
                     self._runtime.sleep(RETRY)
 
 
-def _runs(rows: Iterable[Message]) -> Iterator[list[Message]]:
+def _runs(rows: Iterable[EntryRow]) -> Iterator[list[EntryRow]]:
     """*rows* as they were written at once: texts of one author, any other entry by itself."""
     for _, some in groupby(rows, lambda row: (row.side, row.author, row.date, row.data is None)):
         run = list(some)

@@ -36,25 +36,26 @@ from ..desk.port import (
     Role,
     Standing,
 )
-from ..history.port import Chat, Store
-from ..history.writer import Talk, Writer
+from ..history.port import ConversationRow, Store
+from ..history.writer import Conversation, Writer
 from ..identity import Identity, TokenRole
 from ..participants import (
     SIDES,
+    Channel,
+    ChannelEntries,
     Ids,
-    Kept,
-    Line,
     Owed,
+    ParkedFrames,
     Participant,
     Phase,
     Question,
     Socket,
-    Spoken,
 )
 from ..runtime import Runtime
 from ..standings import standings
 from ..switchboard import Switchboard
-from .handover import Handover, talks_of
+from .conversation import SharedConversation
+from .handover import Handover, conversations_of_participant
 from .letters import (
     LEFT,
     Letter,
@@ -69,7 +70,6 @@ from .letters import (
     encode,
 )
 from .order import Order
-from .talk import SharedTalk
 
 log = logging.getLogger("csapp.desk")
 
@@ -108,7 +108,7 @@ class SharedSwitchboard(Switchboard):
         self._worker = worker
         self._runtime = runtime
         self._post: Post | None = None
-        self._order = Order(store, runtime, self._deliver, self._spoken)
+        self._order = Order(store, runtime, self._deliver, self._entries)
         self._handover = Handover(
             worker, self._order, runtime, self._send, most_parked, self._participants.__contains__
         )
@@ -117,13 +117,13 @@ class SharedSwitchboard(Switchboard):
         self._doubted = threading.Event()
         self._figures = Figures(0, 0, 0, 0, 0.0, reads=1)  # until the desk was asked
         #: conversations that are over, and when they will be forgotten; the oldest first
-        self._over: deque[tuple[float, SharedTalk]] = deque()
+        self._over: deque[tuple[float, SharedConversation]] = deque()
         #: events that another worker is to write, and when this one does if it has not
-        self._events_of_others: deque[tuple[float, int, Spoken]] = deque()
+        self._events_of_others: deque[tuple[float, int, ChannelEntries]] = deque()
 
-    def _kept_apart(self) -> list[tuple[object, str]]:
+    def _guarded_methods(self) -> list[tuple[object, str]]:
         # Or somebody goes after a text counts as delivered, and before it is told.
-        return [*super()._kept_apart(), (self._order, "deliver")]
+        return [*super()._guarded_methods(), (self._order, "deliver")]
 
     def connect(self, post: Post) -> None:
         """From now on *post* carries letters."""
@@ -133,26 +133,28 @@ class SharedSwitchboard(Switchboard):
 
     def remembered(self) -> list[Standing]:
         """For a desk that knows nobody. Raises `StoreError`. Waits for the store."""
-        chats = self._runtime.blocking(self.store.open_chats)
-        found, over = standings(chats, self._runtime.blocking(self.store.duties))
-        for chat in over:
-            self._end(chat)
+        rows = self._runtime.blocking(self.store.open_conversations)
+        found, over = standings(rows, self._runtime.blocking(self.store.duties))
+        for row in over:
+            self._end(row)
         return found
 
     # ---- coming and going ----------------------------------------------
 
     def _welcome(
-        self, role: Role, identity: Identity, arrival: Arrival, sock: Socket
+        self, role: Role, identity: Identity, arrival: Arrival, connection: Socket
     ) -> list[Socket]:
         if arrival.place is not None:
             self._take_place(role, identity, arrival)
         me = self._participants.get(arrival.uuid)
         if me is not None:
-            for talk in talks_of(me):  # it may have seen elsewhere what is still on its way here
-                talk.behind = True
-                if sock.dialect.version == 1:  # others look it up in their turn
-                    self._runtime.spawn(self.catch_up, talk)
-        replaced = super()._welcome(role, identity, arrival, sock)
+            for conversation in conversations_of_participant(
+                me
+            ):  # it may have seen elsewhere what is still on its way here
+                conversation.behind = True
+                if connection.dialect.version == 1:  # others look it up in their turn
+                    self._runtime.spawn(self.catch_up, conversation)
+        replaced = super()._welcome(role, identity, arrival, connection)
         participant = self._participants[arrival.uuid]
         participant.here = True
         participant.elsewhere = arrival.elsewhere
@@ -161,16 +163,18 @@ class SharedSwitchboard(Switchboard):
             self._tell_login(participant, arrival.elsewhere)
         return replaced
 
-    def _ask(self, participant: Participant, sock: Socket, arrival: Arrival) -> list[Question]:
-        asked = super()._ask(participant, sock, arrival)
+    def _ask(
+        self, participant: Participant, connection: Socket, arrival: Arrival
+    ) -> list[Question]:
+        asked = super()._ask(participant, connection, arrival)
         if not arrival.standing:
             return asked
         missed = self._handover.receive(participant, arrival)
         return asked if missed is None else [missed, *asked]
 
     def _park_missed(self, participant: Participant, missed: Sequence[Owed]) -> None:
-        for talk in talks_of(participant):
-            talk.is_left_by(participant.role)
+        for conversation in conversations_of_participant(participant):
+            conversation.is_left_by(participant.role)
         if participant.version == 1:
             for owed in missed:
                 self._park(participant, owed)
@@ -182,22 +186,25 @@ class SharedSwitchboard(Switchboard):
         me = self._participants.get(arrival.uuid)
         if me is None:
             me = self._participants[arrival.uuid] = Participant(arrival.uuid, role, identity)
-        me.line, me.lines, me.talk = None, {}, None
+        me.channel, me.channels, me.conversation = None, {}, None
         me.identity = identity
         for chatting in place.chats:
             other = self._known(chatting.other)
             user, waiter = (me, other) if role is Role.USER else (other, me)
-            is_new = me.uuid not in other.lines and other.line is None
-            user.talk = talk = self._talk(user, chatting.talk)
-            talk.record.waiter, talk.record.waiter_subject = waiter.uuid, waiter.identity.subject
-            to_waiter, to_user = self._join(user, waiter, talk)
-            self.writer.amend(talk.record)  # who was to write it may have been killed before
+            is_new = me.uuid not in other.channels and other.channel is None
+            user.conversation = conversation = self._known_conversation(user, chatting.talk)
+            conversation.row.waiter, conversation.row.waiter_subject = (
+                waiter.uuid,
+                waiter.identity.subject,
+            )
+            to_waiter, to_user = self._join(user, waiter, conversation)
+            self.writer.amend(conversation.row)  # who was to write it may have been killed before
             if is_new:  # it has not been told yet
                 self._meet(other, to_user if other is waiter else to_waiter, True, asked=False)
         if role is Role.WAITER:
             me.phase = Phase.ON_DUTY if place.ready else Phase.OFF_DUTY
-        elif me.line is None:
-            me.talk = self._talk(me, place.talk) if place.begun else None
+        elif me.channel is None:
+            me.conversation = self._known_conversation(me, place.talk) if place.begun else None
             me.phase = Phase.IDLE if place.ticket is None else Phase.QUEUED
 
     def _known(self, known: Known) -> Participant:
@@ -230,15 +237,15 @@ class SharedSwitchboard(Switchboard):
         if person is None:
             return
         before = set(person.elsewhere)
-        was_there = bool(person.sockets or before)
+        was_there = bool(person.connections or before)
         self._person(event, event.participant)
         now = set(person.elsewhere)
-        is_there = bool(person.sockets or now)
+        is_there = bool(person.connections or now)
         if was_there != is_there:
             self._show(person, "online" if is_there else "away")
         # The desk may not know yet that it has left this worker: that is told in its turn.
         is_known_here = any(self._worker in one.workers for one in event.people)
-        leaves = bool(now) and person.here and not person.sockets and not is_known_here
+        leaves = bool(now) and person.here and not person.connections and not is_known_here
         if person.here:
             if leaves and now & before:
                 self._handover.give(person, now & before, event.number, leaves=True)
@@ -251,111 +258,114 @@ class SharedSwitchboard(Switchboard):
             self._handover.expect(person.uuid, before - now, event.number)
         if person.role is Role.WAITER:  # a letter of its login may have been lost
             self._tell_login(person, now - before)
-        for talk in talks_of(person):
+        for conversation in conversations_of_participant(person):
             if not person.here:
-                talk.told.pop(person.role, None)
-                if before and not now and not talk.fresh:
-                    talk.away[person.role] = talk.last_seq
-            away = talk.away.pop(person.role, None) if now else None
+                conversation.told.pop(person.role, None)
+                if before and not now and not conversation.fresh:
+                    conversation.away[person.role] = conversation.last_seq
+            away = conversation.away.pop(person.role, None) if now else None
             # what went to where it was before may be missing where it is now
-            self._send(now - before, Reached(talk.record.key, talk.end, person.uuid, away))
+            self._send(
+                now - before, Reached(conversation.row.key, conversation.end, person.uuid, away)
+            )
             if before - now:  # a worker that was killed has not told all that it stored
-                self._order.check(talk)
+                self._order.check(conversation)
         self._forget(person)
 
     def _forget(self, person: Participant) -> None:
         """Who has no socket here and talks with nobody here is other workers' business."""
-        lines = person.all_lines
+        channels = person.all_channels
         if person.here:
             return
-        if any(line.to.here for line in lines):
-            for line in lines:  # a waiter: some may have stayed for it alone
-                if not line.to.here and not any(one.to.here for one in line.to.all_lines):
-                    self._drop(line.to)
+        if any(channel.to.here for channel in channels):
+            for channel in channels:  # a waiter: some may have stayed for it alone
+                if not channel.to.here and not any(one.to.here for one in channel.to.all_channels):
+                    self._drop(channel.to)
             return
         self._drop(person)
-        for line in lines:
-            self._forget(line.to)
+        for channel in channels:
+            self._forget(channel.to)
 
     def _drop(self, person: Participant) -> None:
         self._participants.pop(person.uuid, None)
         self._handover.forget(person.uuid)
-        for talk in talks_of(person):
-            self._order.talks.pop(talk.record.key, None)
-        for line in person.all_lines:
-            _let_go(line.to, person)
-        person.line, person.lines, person.talk = None, {}, None
+        for conversation in conversations_of_participant(person):
+            self._order.conversations.pop(conversation.row.key, None)
+        for channel in person.all_channels:
+            _let_go(channel.to, person)
+        person.channel, person.channels, person.conversation = None, {}, None
 
-    def _is_kept_for(self, participant: Participant) -> bool:
+    def _parks_for(self, participant: Participant) -> bool:
         # Of all that hear of it, the one keeps it where it was last.
         return participant.here and participant.is_away
 
-    def _park_spoken(self, spoken: Spoken) -> None:
+    def _park_spoken(self, entries: ChannelEntries) -> None:
         # It is read from the history on return (`handover.py`); as much as is counted here.
-        to = spoken.line.to
-        if to.version == 1 and self._is_kept_for(to):
-            to.parked_bytes += len(spoken.plain())
+        to = entries.channel.to
+        if to.version == 1 and self._parks_for(to):
+            to.parked_bytes += len(entries.plain())
 
     @property
     def held(self) -> int:
         return self._order.held
 
-    def keeps_for_somebody(self) -> bool:
+    def parks_for_somebody(self) -> bool:
         return any(
-            one.version == 1 and self._is_kept_for(one) and (one.parked or one.all_lines)
+            one.version == 1 and self._parks_for(one) and (one.parked or one.all_channels)
             for one in list(self._participants.values())
         )
 
     # ---- messages ------------------------------------------------------
 
     def say(
-        self, line: Line, sock: Socket, texts: list[str], ids: Ids,
+        self, channel: Channel, connection: Socket, texts: list[str], ids: Ids,
         kind: Kind = TEXT, data: str | None = None,
     ) -> bool:  # fmt: skip
         if kind is not TEXT and self._figures.reads < READS_ENTRIES:
             return False  # an earlier worker would take it for a text
-        return super().say(line, sock, texts, ids, kind, data)
+        return super().say(channel, connection, texts, ids, kind, data)
 
-    def _begin(self, spoken: Spoken) -> bool:
-        talk = cast(SharedTalk, spoken.talk)
-        talk.begin(spoken)
-        if super()._begin(spoken):
+    def _begin(self, entries: ChannelEntries) -> bool:
+        conversation = cast(SharedConversation, entries.conversation)
+        conversation.begin(entries)
+        if super()._begin(entries):
             return True
-        del talk.under_way[spoken]
+        del conversation.under_way[entries]
         return False
 
-    def _told(self, saying: Any) -> None:
-        talk = saying.talk
-        del talk.under_way[saying]
-        if not saying.stored:
-            self._answer(saying)
+    def _told(self, entries: Any) -> None:
+        conversation = entries.conversation
+        del conversation.under_way[entries]
+        if not entries.stored:
+            self._answer(entries)
             return
-        if saying.texts:
-            self._tell_others(talk, saying)
-        last = saying.seqs[-1] if saying.texts else saying.first - 1
-        talk.stored_to(last)
-        known = self._order.talks.get(talk.record.key, talk)
-        if known is not talk:  # both sides were forgotten meanwhile, and one is back
+        if entries.texts:
+            self._tell_others(conversation, entries)
+        last = entries.seqs[-1] if entries.texts else entries.first - 1
+        conversation.stored_to(last)
+        known = self._order.conversations.get(conversation.row.key, conversation)
+        if known is not conversation:  # both sides were forgotten meanwhile, and one is back
             self._order.reach(known, last)
-        self._order.put(talk, saying)
+        self._order.put(conversation, entries)
 
-    def _tell_others(self, talk: SharedTalk, spoken: Spoken) -> None:
+    def _tell_others(self, conversation: SharedConversation, entries: ChannelEntries) -> None:
         """Write to the workers of both sides what is stored."""
-        line = spoken.line
-        workers = {*line.to.elsewhere, *line.sender.elsewhere}
+        channel = entries.channel
+        workers = {*channel.to.elsewhere, *channel.sender.elsewhere}
         if workers:
-            ids = None if spoken.client_ids is None else list(spoken.client_ids)
+            ids = None if entries.client_ids is None else list(entries.client_ids)
             self._send(
                 workers,
                 Said(
-                    talk.record.key, spoken.side, spoken.author, spoken.date, spoken.seqs[0],
-                    spoken.texts, ids=ids, kind=spoken.kind.number, data=spoken.data,
+                    conversation.row.key, entries.side, entries.author, entries.date,
+                    entries.seqs[0], entries.texts, ids=ids, kind=entries.kind.number,
+                    data=entries.data,
                 ),
             )  # fmt: skip
 
-    def catch_up(self, talk: Talk) -> None:
-        if isinstance(talk, SharedTalk):
-            self._order.catch_up(talk)
+    def catch_up(self, conversation: Conversation) -> None:
+        if isinstance(conversation, SharedConversation):
+            self._order.catch_up(conversation)
 
     def check_all(self) -> None:
         """Letters may have been lost: look up every conversation here. Waits for the store."""
@@ -410,31 +420,31 @@ class SharedSwitchboard(Switchboard):
             return False  # it may be for the one who comes, and who is known as another's partner
         if isinstance(letter, NewLogin):
             return letter.uuid in self._participants
-        return letter.talk in self._order.talks
+        return letter.conversation in self._order.conversations
 
     def _said(self, letter: Said, sender: str) -> None:
         self._order.hear(letter)
 
     def _passed(self, letter: Passed, sender: str) -> None:
-        talk = self._order.talks.get(letter.talk)
-        line = talk.lines.get(letter.side) if talk is not None else None
-        if line is None:
+        conversation = self._order.conversations.get(letter.conversation)
+        channel = conversation.channels.get(letter.side) if conversation is not None else None
+        if channel is None:
             return
         if letter.seq is not None:
-            self._mark(line, letter.seq)
-            super().tell_read(line, letter.seq)
+            self._mark(channel, letter.seq)
+            super().tell_read(channel, letter.seq)
         elif letter.on is not None:
-            super().tell_typing(line, letter.on)
+            super().tell_typing(channel, letter.on)
         elif letter.signal:
-            super().signal(line, letter.signal)
+            super().signal(channel, letter.signal)
 
     def _reached(self, letter: Reached, sender: str) -> None:
-        if talk := self._order.talks.get(letter.talk):
-            self._order.reach(talk, letter.seq)
+        if conversation := self._order.conversations.get(letter.conversation):
+            self._order.reach(conversation, letter.seq)
         self._handover.hint(sender, letter)
 
     def _tell_login(self, waiter: Participant, workers: Iterable[str]) -> None:
-        if waiter.sockets:
+        if waiter.connections:
             self._send(workers, NewLogin(waiter.uuid, waiter.identity.sid, waiter.login))
 
     def _new_login(self, letter: NewLogin, sender: str) -> None:
@@ -450,14 +460,14 @@ class SharedSwitchboard(Switchboard):
                 if is_older:  # it has not heard of the newer one
                     self._tell_login(waiter, waiter.elsewhere)
                     return
-                replaced = waiter.sockets
+                replaced = waiter.connections
                 waiter.hold(())
                 self._park_missed(waiter, ())
             if replaced:
                 self.desk.drop(letter.uuid)
         self.carry_out()
-        for sock in replaced:
-            sock.replace()
+        for connection in replaced:
+            connection.replace()
 
     def _parked(self, letter: Parked, sender: str) -> None:
         with self._lock:
@@ -480,128 +490,149 @@ class SharedSwitchboard(Switchboard):
     def _tell_late(self, person: Participant, owed: Sequence[Owed]) -> None:
         for one in owed:
             self._park(person, one)
-        for sock in person.sockets[-1:]:
-            if sock.dialect.version > 1:
-                self._put_parked(person, sock)
-            elif asked := [one for one in owed if not isinstance(one, Kept)]:
+        for connection in person.connections[-1:]:
+            if connection.dialect.version > 1:
+                self._put_parked(person, connection)
+            elif asked := [one for one in owed if not isinstance(one, ParkedFrames)]:
                 person.parked.clear()
-                sock.wait_for(asked)
+                connection.wait_for(asked)
 
-    def tell_typing(self, line: Line, on: bool) -> None:
-        super().tell_typing(line, on)
-        side = SIDES[line.sender.role]
-        self._send(line.to.elsewhere, Passed(line.talk.record.key, side, on=on))
+    def tell_typing(self, channel: Channel, on: bool) -> None:
+        super().tell_typing(channel, on)
+        side = SIDES[channel.sender.role]
+        self._send(channel.to.elsewhere, Passed(channel.conversation.row.key, side, on=on))
 
-    def signal(self, line: Line, name: str) -> None:
-        super().signal(line, name)
-        side = SIDES[line.sender.role]
-        self._send(line.to.elsewhere, Passed(line.talk.record.key, side, signal=name))
+    def signal(self, channel: Channel, name: str) -> None:
+        super().signal(channel, name)
+        side = SIDES[channel.sender.role]
+        self._send(channel.to.elsewhere, Passed(channel.conversation.row.key, side, signal=name))
 
-    def tell_read(self, line: Line, seq: int) -> None:
-        super().tell_read(line, seq)
-        side = SIDES[line.sender.role]
-        self._send(line.to.elsewhere, Passed(line.talk.record.key, side, seq=seq))
+    def tell_read(self, channel: Channel, seq: int) -> None:
+        super().tell_read(channel, seq)
+        side = SIDES[channel.sender.role]
+        self._send(channel.to.elsewhere, Passed(channel.conversation.row.key, side, seq=seq))
 
     # ---- what is kept --------------------------------------------------
 
-    def channel_after_end(self, user: Participant, chat: Chat) -> Line:
-        talk = self._order.talks.get(chat.key)
-        if talk is None:
-            return self.channel_to_nobody(user, SharedTalk(chat, behind=False))
-        former = talk.lines.get(Side.USER)
-        return Line(user, former.to, talk) if former else self.channel_to_nobody(user, talk)
+    def channel_after_end(self, user: Participant, row: ConversationRow) -> Channel:
+        conversation = self._order.conversations.get(row.key)
+        if conversation is None:
+            return self.channel_to_nobody(user, SharedConversation(row, behind=False))
+        former = conversation.channels.get(Side.USER)
+        return (
+            Channel(user, former.to, conversation)
+            if former
+            else self.channel_to_nobody(user, conversation)
+        )
 
-    def _new_talk(self, user: Participant, key: int) -> Talk:
+    def _new_conversation(self, user: Participant, key: int) -> Conversation:
         if user.here:
-            talk = SharedTalk(self._new_chat(user, key), behind=False)
-            self._order.talks[key] = talk
-            return talk
-        return self._talk(user, key)
+            conversation = SharedConversation(self._new_row(user, key), behind=False)
+            self._order.conversations[key] = conversation
+            return conversation
+        return self._known_conversation(user, key)
 
-    def _talk(self, user: Participant, key: int) -> SharedTalk:
+    def _known_conversation(self, user: Participant, key: int) -> SharedConversation:
         """A conversation that has gone on elsewhere."""
-        talk = self._order.talks.get(key)
-        if talk is None:
-            talk = self._order.talks[key] = SharedTalk(self._new_chat(user, key), behind=True)
-        return talk
+        conversation = self._order.conversations.get(key)
+        if conversation is None:
+            conversation = self._order.conversations[key] = SharedConversation(
+                self._new_row(user, key), behind=True
+            )
+        return conversation
 
-    def _join(self, user: Participant, waiter: Participant, talk: Talk) -> tuple[Line, Line]:
-        to_waiter, to_user = super()._join(user, waiter, talk)
-        if isinstance(talk, SharedTalk):
-            talk.lines = {Side.USER: to_waiter, Side.WAITER: to_user, Side.SERVER: to_user}
+    def _join(
+        self, user: Participant, waiter: Participant, conversation: Conversation
+    ) -> tuple[Channel, Channel]:
+        to_waiter, to_user = super()._join(user, waiter, conversation)
+        if isinstance(conversation, SharedConversation):
+            conversation.channels = {
+                Side.USER: to_waiter,
+                Side.WAITER: to_user,
+                Side.SERVER: to_user,
+            }
             for one in (user, waiter):
-                if one.here and not one.sockets:
-                    talk.told.setdefault(one.role, talk.last_seq)
+                if one.here and not one.connections:
+                    conversation.told.setdefault(one.role, conversation.last_seq)
         return to_waiter, to_user
 
     def _matched(self, event: Matched) -> None:
         self.clock.heed(event.talk)
         user = self._person(event, event.user)
-        if user.talk is not None and event.talk not in (0, user.talk.record.key):
-            self._order.talks.pop(user.talk.record.key, None)  # it has ended unheard
-            user.talk = None
-        if user.line is None or user.line.to.uuid != event.waiter:  # or it has been told before
+        if user.conversation is not None and event.talk not in (
+            0,
+            user.conversation.row.key,
+        ):
+            self._order.conversations.pop(user.conversation.row.key, None)  # it has ended unheard
+            user.conversation = None
+        if (
+            user.channel is None or user.channel.to.uuid != event.waiter
+        ):  # or it has been told before
             super()._matched(event)
 
-    def _keep_match(self, event: Matched, talk: Talk, resumed: bool) -> None:
+    def _store_match(self, event: Matched, conversation: Conversation, resumed: bool) -> None:
         # Each that hears of it writes it down: one of them may be killed before.
-        self.writer.amend(talk.record, served=event.is_recorder)
+        self.writer.amend(conversation.row, served=event.is_recorder)
 
-    def _keep_parting(self, event: Parted, talk: Talk) -> None:
+    def _store_parting(self, event: Parted, conversation: Conversation) -> None:
         if not event.requeued:
-            self._end(talk.record, event.reason or "")
+            self._end(conversation.row, event.reason or "")
         elif event.is_recorder:
-            self.writer.amend(talk.record, served=True)
+            self.writer.amend(conversation.row, served=True)
 
-    def _save(self, chat: Chat) -> None:
-        self.writer.amend(chat)  # others write of it, too
+    def _save(self, row: ConversationRow) -> None:
+        self.writer.amend(row)  # others write of it, too
 
-    def _end(self, chat: Chat, reason: str = "") -> None:
-        super()._end(chat, reason)
-        talk = self._order.talks.get(chat.key)
-        if talk is not None:
-            self._over.append((self._runtime.now() + LINGER, talk))
+    def _end(self, row: ConversationRow, reason: str = "") -> None:
+        super()._end(row, reason)
+        conversation = self._order.conversations.get(row.key)
+        if conversation is not None:
+            self._over.append((self._runtime.now() + LINGER, conversation))
 
-    def _begin_event(self, event: Event, spoken: Spoken) -> None:
+    def _begin_event(self, event: Event, entries: ChannelEntries) -> None:
         if self._figures.reads < READS_ENTRIES or event.is_confided:
             return  # an earlier worker could not go on behind it; or others have written it
-        spoken.client_ids = [decision_id(event.number)]
+        entries.client_ids = [decision_id(event.number)]
         if event.is_recorder:
-            super()._begin_event(event, spoken)
+            super()._begin_event(event, entries)
         else:
             due = self._runtime.now() + RECORDER_TIMEOUT
-            self._events_of_others.append((due, event.number, spoken))
+            self._events_of_others.append((due, event.number, entries))
 
     def write_missing_events(self) -> None:
         super().write_missing_events()
         now = self._runtime.now()
         while self._events_of_others and self._events_of_others[0][0] <= now:
-            _, number, spoken = self._events_of_others.popleft()
-            if number not in cast(SharedTalk, spoken.talk).decisions:
-                self._begin_again(spoken)
+            _, number, entries = self._events_of_others.popleft()
+            if number not in cast(SharedConversation, entries.conversation).decisions:
+                self._begin_again(entries)
 
     def forget_ended(self) -> None:
         """Forget what has been over for long enough, and whose sides are both gone."""
         now = self._runtime.now()
         for one in [one for one in self._over if one[0] <= now or not self._is_known(one[1])]:
             self._over.remove(one)
-            talk = one[1]
-            if self._order.talks.get(talk.record.key) is talk:
-                del self._order.talks[talk.record.key]
+            conversation = one[1]
+            if self._order.conversations.get(conversation.row.key) is conversation:
+                del self._order.conversations[conversation.row.key]
 
-    def _is_known(self, talk: SharedTalk) -> bool:
+    def _is_known(self, conversation: SharedConversation) -> bool:
         """One of its sides at least is known here."""
-        people = [one for line in talk.lines.values() for one in (line.sender, line.to)]
+        people = [
+            one
+            for channel in conversation.channels.values()
+            for one in (channel.sender, channel.to)
+        ]
         return any(self._participants.get(one.uuid) is one for one in people)
 
     def _parted(self, event: Parted) -> None:
         user, waiter = self._person(event, event.user), self._person(event, event.waiter)
-        if user.talk is None and event.talk:  # nobody who knew them is left
-            user.talk = self._talk(user, event.talk)
-        if isinstance(user.talk, SharedTalk) and any(
+        if user.conversation is None and event.talk:  # nobody who knew them is left
+            user.conversation = self._known_conversation(user, event.talk)
+        if isinstance(user.conversation, SharedConversation) and any(
             one.elsewhere or not one.here for one in (user, waiter)
         ):  # what was said before may still be on its way
-            user.talk.behind = True
+            user.conversation.behind = True
         self._keep_rest(event, user, waiter)
         super()._parted(event)
         for person in (user, waiter):
@@ -609,25 +640,29 @@ class SharedSwitchboard(Switchboard):
 
     def _keep_rest(self, event: Parted, user: Participant, waiter: Participant) -> None:
         """A participant who is away gets on return what was said before the end, then the end."""
-        told, talk = (waiter if event.gone == user.uuid else user), user.talk
-        if told.version == 1 and self._is_kept_for(told) and isinstance(talk, SharedTalk):
-            rest = self._handover.rest(told, talk, is_over=not event.requeued)
+        told, conversation = (waiter if event.gone == user.uuid else user), user.conversation
+        if (
+            told.version == 1
+            and self._parks_for(told)
+            and isinstance(conversation, SharedConversation)
+        ):
+            rest = self._handover.rest(told, conversation, is_over=not event.requeued)
             if rest is not None:
                 self._park(told, rest)
 
     def _departed(self, event: Departed) -> None:
         person = self._person(event, event.participant)
         self._handover.forget(person.uuid)
-        if person.talk is None and event.talk:
-            person.talk = self._talk(person, event.talk)
+        if person.conversation is None and event.talk:
+            person.conversation = self._known_conversation(person, event.talk)
         super()._departed(event)
-        for line in person.all_lines:
-            _let_go(line.to, person)
-            self._forget(line.to)
-        sockets = person.sockets
+        for channel in person.all_channels:
+            _let_go(channel.to, person)
+            self._forget(channel.to)
+        connections = person.connections
         person.hold(())
-        for sock in sockets:  # this worker was out of reach for too long
-            sock.send_back()
+        for connection in connections:  # this worker was out of reach for too long
+            connection.send_back()
 
     # ---- the line ------------------------------------------------------
 
@@ -655,7 +690,7 @@ class _Stranger(Exception):
 
 def _let_go(person: Participant, other: Participant) -> None:
     """*person* has no line to *other* any more."""
-    person.lines.pop(other.uuid, None)
-    if person.line is not None and person.line.to is other:
-        person.line = person.talk = None
+    person.channels.pop(other.uuid, None)
+    if person.channel is not None and person.channel.to is other:
+        person.channel = person.conversation = None
         person.phase = Phase.IDLE

@@ -12,7 +12,7 @@ import pytest
 
 from services.bounds import QUESTIONS, RESUME, TABS
 from services.conversation.kinds import TEXT, Side
-from services.history.port import Batch, Chat, public_id
+from services.history.port import Batch, ConversationRow, public_id
 from services.history.sql import open_store
 from testkit import Client, LiveServer, assert_receives
 
@@ -32,13 +32,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveServer]:
     with closing(open_store(url)) as store:
         store.migrate()
         for sub, keys in PAST.items():
-            chats = [Chat(key, f"uuid-{key}", sub, opened=1, ended=2) for key in keys]
+            chats = [ConversationRow(key, f"uuid-{key}", sub, opened=1, ended=2) for key in keys]
             rows = [
                 (key, seq, Side.USER, sub, None, TEXT.number, BODY, 1, None)
                 for key in keys
                 for seq in range(1, TEXTS + 1)
             ]
-            store.commit(Batch(chats, messages=rows))
+            store.commit(Batch(chats, entries=rows))
     settings = {"CSAPP_DATABASE_URL": url, "CSAPP_MESSAGE_RATE": "0"}
     with LiveServer.gunicorn(env=settings) as server:
         yield server

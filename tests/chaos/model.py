@@ -41,7 +41,7 @@ class Row(NamedTuple):
 
 
 @dataclass
-class Chat:
+class Conversation:
     """A conversation; it never ends."""
 
     name: str
@@ -66,7 +66,7 @@ class Line:
 class Pending:
     """A message that the next commit makes durable."""
 
-    chat: Chat
+    chat: Conversation
     sender: str
     client_id: str
     text: str
@@ -81,12 +81,12 @@ class Model:
         self,
         bugs: frozenset[Bug] = frozenset(),
         capacity: int = 2,
-        save: Callable[[list[tuple[Chat, Row]]], None] = lambda rows: None,
-        opened: Callable[[Chat], None] = lambda chat: None,
+        save: Callable[[list[tuple[Conversation, Row]]], None] = lambda rows: None,
+        opened: Callable[[Conversation], None] = lambda chat: None,
     ) -> None:
         self.bugs = bugs
         self.capacity = capacity
-        self.chats: dict[str, Chat] = {}
+        self.chats: dict[str, Conversation] = {}
         self._save = save
         self._opened = opened
         self._numbers = itertools.count(1)
@@ -172,10 +172,10 @@ class Model:
         payload = {"location": self._queue.index(line.sub), "ticket": "t"}
         self._tell(line, "connect_queue", payload, reply_id=frame.get("id"))
 
-    def _match(self, user: str) -> Chat | None:
+    def _match(self, user: str) -> Conversation | None:
         for waiter in self._ready:
             if sum(one.waiter == waiter for one in self.chats.values()) < self.capacity:
-                chat = Chat(str(len(self.chats) + 1), user, waiter)
+                chat = Conversation(str(len(self.chats) + 1), user, waiter)
                 self.chats[chat.name] = chat
                 self._opened(chat)
                 for line in list(self.lines):
@@ -199,7 +199,7 @@ class Model:
                     if other.sub == user:
                         self._enter(other, matched)
 
-    def _enter(self, line: Line, chat: Chat, reply_id: str | None = None) -> None:
+    def _enter(self, line: Line, chat: Conversation, reply_id: str | None = None) -> None:
         if chat.name in line.chats:
             return
         line.chats.add(chat.name)
@@ -222,7 +222,12 @@ class Model:
         self._history(line, chat, rows, complete=after is not None or len(chat.rows) <= LATEST)
 
     def _history(
-        self, line: Line, chat: Chat, rows: list[Row], complete: bool, reply_id: str | None = None
+        self,
+        line: Line,
+        chat: Conversation,
+        rows: list[Row],
+        complete: bool,
+        reply_id: str | None = None,
     ) -> None:
         payload = {
             "conversation": chat.name,
@@ -285,7 +290,7 @@ class Model:
             for _ in range(receipts):
                 self._receipt(line, one.chat, row)
 
-    def _receipt(self, line: Line, chat: Chat, row: Row) -> None:
+    def _receipt(self, line: Line, chat: Conversation, row: Row) -> None:
         self._tell(
             line,
             "message_text_success",

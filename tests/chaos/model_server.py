@@ -22,12 +22,11 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from services.conversation.kinds import TEXT, Side
-from services.history.port import Batch, Message
-from services.history.port import Chat as StoredChat
+from services.history.port import Batch, ConversationRow, EntryRow
 from services.history.sql import SQLStore, open_store
 from services.identity import TokenRole, Tokens
 
-from .model import DATE, Bug, Chat, Frame, Model, Row
+from .model import DATE, Bug, Conversation, Frame, Model, Row
 
 COMMIT = 0.005  # s between two commits: long enough to be killed in
 
@@ -46,22 +45,22 @@ class Keeper:
 
     def load(self, model: Model) -> None:
         """What was durable before."""
-        for stored in self.store.open_chats():
-            chat = Chat(f"{stored.key:x}", stored.user_subject, stored.waiter_subject or "")
-            for row in self.store.messages(stored.key, limit=1_000_000, newest=False):
+        for stored in self.store.open_conversations():
+            chat = Conversation(f"{stored.key:x}", stored.user_subject, stored.waiter_subject or "")
+            for row in self.store.entries(stored.key, limit=1_000_000, newest=False):
                 chat.rows.append(Row(row.seq, row.author, row.client_id or "", row.body, DATE))
             model.chats[chat.name] = chat
 
-    def opened(self, chat: Chat) -> None:
+    def opened(self, chat: Conversation) -> None:
         """A conversation begins."""
         key = key_of(chat.name)
-        stored = StoredChat(key, chat.user, chat.user, waiter_subject=chat.waiter)
-        self.store.commit(Batch(chats=[stored]))
+        stored = ConversationRow(key, chat.user, chat.user, waiter_subject=chat.waiter)
+        self.store.commit(Batch(conversations=[stored]))
 
-    def save(self, rows: list[tuple[Chat, Row]]) -> None:
+    def save(self, rows: list[tuple[Conversation, Row]]) -> None:
         """One commit."""
         messages = [
-            Message(
+            EntryRow(
                 key_of(chat.name),
                 row.seq,
                 Side.USER if row.sender == chat.user else Side.WAITER,
@@ -74,7 +73,7 @@ class Keeper:
             )
             for chat, row in rows
         ]
-        self.store.commit(Batch(messages=sorted(messages)))
+        self.store.commit(Batch(entries=sorted(messages)))
 
 
 def bugs() -> frozenset[Bug]:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from services.conversation.kinds import Side
-from services.history.port import Chat, Store
+from services.history.port import ConversationRow, Store
 from services.history.sql import open_store
 from testkit.checker import Anomaly, Conversation, Truth, check, count, story
 from testkit.eager import EagerManners
@@ -234,14 +234,14 @@ class Scenario:
             for sub in sorted(
                 {one.manners.sub for one in self.devices if one.manners.role == "user"}
             ):
-                for chat in store.chats_of(Side.USER, sub):
+                for chat in store.conversations_of(Side.USER, sub):
                     truth[f"{chat.key:x}"] = self._conversation(store, chat)
             return truth
         finally:
             store.close()
 
-    def _conversation(self, store: Store, chat: Chat) -> Conversation:
-        rows = store.messages(chat.key, limit=10_000_000, newest=False)
+    def _conversation(self, store: Store, chat: ConversationRow) -> Conversation:
+        rows = store.entries(chat.key, limit=10_000_000, newest=False)
         items = [*map(item, rows)]
         name = f"{chat.key:x}"
         sides = {chat.user_subject, chat.waiter_subject or "", *(row.author for row in rows)}

@@ -64,8 +64,8 @@ def test_a_user_whose_waiter_is_lost_returns_to_the_line_and_to_its_chat(tmp_pat
 
         store = open_store(database)
         stack.callback(store.close)
-        (chat,) = store.chats_of(Side.USER, "ann")
-        rows = store.messages(chat.key)
+        (chat,) = store.conversations_of(Side.USER, "ann")
+        rows = store.entries(chat.key)
         items = [*map(item, rows)]
         truth = {f"{chat.key:x}": Conversation({"ann", "wim", "zoe"}, items)}
         assert check(journal, truth) == []

@@ -71,7 +71,7 @@ def stands(place: int) -> Any:
     )
 
 
-class Talk:
+class Conversation:
     """A user and a waiter who say numbered texts to each other."""
 
     def __init__(self, user: Page, waiter: Page) -> None:
@@ -105,9 +105,9 @@ class Talk:
 
 
 @contextmanager
-def talking(server: Any) -> Iterator[Talk]:
+def talking(server: Any) -> Iterator[Conversation]:
     with Page(server, "user", "ann") as user, Page(server, "waiter", "wim") as waiter:
-        yield Talk(user, waiter)
+        yield Conversation(user, waiter)
 
 
 @pytest.fixture
@@ -281,7 +281,7 @@ def test_places_in_line_outlive_the_server(database: str):
 # ---- the line dies ----------------------------------------------------------
 
 
-def swallow(line: FaultProxy, ways: Any, talk: Talk) -> None:
+def swallow(line: FaultProxy, ways: Any, talk: Conversation) -> None:
     """A line that stays open and brings nothing, until both have noticed by themselves."""
     for page in talk.texts:
         page.wait(lambda state: state["status"]["state"] == "online", "it is back")
@@ -329,14 +329,14 @@ def test_reloads_without_a_line_lose_nothing(server: LiveServer):
 
 
 @contextmanager
-def apart(server: LiveServer) -> Iterator[tuple[Talk, FaultProxy]]:
+def apart(server: LiveServer) -> Iterator[tuple[Conversation, FaultProxy]]:
     """A chat whose user has no line, until it heals."""
     with (
         FaultProxy(server) as line,
         Page(server, "waiter", "wim") as waiter,
         Page(line, "user", "ann") as user,
     ):
-        talk = Talk(user, waiter)
+        talk = Conversation(user, waiter)
         line.refuse()
         line.reset()
         yield talk, line

@@ -97,8 +97,8 @@ def test_row23_whose_line_is_half_open_is_gone_after_a_heartbeat(impatient, come
             pair = meet(Client.user(line, f"half-open-{number}"), come("waiter"))
             lost.append(pair[0])
             left.append(pair[1])
-        user, lost_waiter = meet(come("user"), Client.waiter(lines[3], "half-open-3"))
-        lost.append(lost_waiter)
+        user, served_by = meet(come("user"), Client.waiter(lines[3], "half-open-3"))
+        lost.append(served_by)
         left.append(user)
         pool = stack.enter_context(ThreadPoolExecutor(4))  # all go on answering their pings
         for line, ways in zip(lines, (BOTH, TO_SERVER, TO_CLIENT, BOTH), strict=True):

@@ -16,10 +16,10 @@ from typing import Any
 from msgspec import UNSET
 
 from services.desk.port import Role
-from services.history.port import Chat
-from services.history.writer import Talk
+from services.history.port import ConversationRow
+from services.history.writer import Conversation
 from services.identity import Identity
-from services.participants import Line, Participant
+from services.participants import Channel, Participant
 from services.switchboard import Switchboard
 from services.wire import codec, frames
 from services.wire.codes import MALFORMED, ErrorCode, Refusal
@@ -215,8 +215,10 @@ def _check_relayed(message: str) -> None:
     receiver = Participant("receiver", Role.WAITER, Identity("wim"))
     put: list[bytes] = []
     told = SimpleNamespace(tell=put.append)
-    receiver.sockets = (told,)  # type: ignore[assignment]
-    assert _SWITCHBOARD.relay(Line(sender, receiver, Talk(Chat(1, "sender", "ann"))), [message])
+    receiver.connections = (told,)  # type: ignore[assignment]
+    assert _SWITCHBOARD.relay(
+        Channel(sender, receiver, Conversation(ConversationRow(1, "sender", "ann"))), [message]
+    )
     (data,) = put
     (said,) = unframed(data)
     check_letter(Role.WAITER, said)

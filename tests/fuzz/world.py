@@ -348,7 +348,7 @@ class World:
 
     def _has_joined(self, line: Line) -> bool:
         """It has been welcomed and has got what was parked."""
-        return line.participant is not None and line.session in line.participant.sockets
+        return line.participant is not None and line.session in line.participant.connections
 
     def _recognise(self, line: Line, me: Participant) -> None:
         """The client of *line* remembers what it knew, unless something else was open."""
@@ -487,18 +487,18 @@ class World:
         assert set(board._participants) == set(desk._users) | set(desk._waiters)
         for uuid, user in desk._users.items():
             participant = board._participants[uuid]
-            peer = participant.line.to.uuid if participant.line else None
+            peer = participant.channel.to.uuid if participant.channel else None
             assert peer == user.waiter
             phase = Phase.SERVED if peer else Phase.QUEUED if uuid in desk._queue else Phase.IDLE
             assert participant.phase is phase, (participant.phase, phase)
-            assert user.present == bool(participant.sockets)
+            assert user.present == bool(participant.connections)
         for uuid, waiter in desk._waiters.items():
             participant = board._participants[uuid]
-            assert list(participant.lines) == list(waiter.users)
-            assert all(line.to.uuid == user for user, line in participant.lines.items())
+            assert list(participant.channels) == list(waiter.users)
+            assert all(line.to.uuid == user for user, line in participant.channels.items())
             assert len(waiter.users) <= waiter.capacity
             assert all(desk._users[user].waiter == uuid for user in waiter.users)
-            assert waiter.present == bool(participant.sockets)
+            assert waiter.present == bool(participant.connections)
             phase = Phase.ON_DUTY if waiter.ready else Phase.OFF_DUTY
             assert participant.phase is phase
         waiting = [uuid for uuid in desk._queue.places() if desk._users[uuid].present]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from services.conversation.kinds import Side
-from services.history.port import Batch, Chat, Message
+from services.history.port import Batch, ConversationRow, EntryRow
 from services.history.sql import SQLStore, open_store
 from testkit.postgres import Postgres
 
@@ -58,18 +58,20 @@ def store(opened: Opened) -> SQLStore:
 _dates = itertools.count(1_700_000_000_000)
 
 
-def chat(key: int, user: str = "ann", waiter: str | None = "bob", **fields: object) -> Chat:
+def chat(
+    key: int, user: str = "ann", waiter: str | None = "bob", **fields: object
+) -> ConversationRow:
     """A chat of *user* with *waiter*."""
-    return Chat(key, f"uuid-{user}", user, waiter_subject=waiter, opened=next(_dates), **fields)
+    return ConversationRow(
+        key, f"uuid-{user}", user, waiter_subject=waiter, opened=next(_dates), **fields
+    )
 
 
-def text(chat: int, seq: int, body: str = "hello", client_id: str | None = None) -> Message:
+def text(chat: int, seq: int, body: str = "hello", client_id: str | None = None) -> EntryRow:
     """What the user of a chat says."""
-    return Message(chat, seq, Side.USER, "ann", client_id, 1, body, next(_dates))
+    return EntryRow(chat, seq, Side.USER, "ann", client_id, 1, body, next(_dates))
 
 
 def texts(chat: int, first: int, last: int) -> Batch:
     """A batch of texts numbered *first* … *last*."""
-    return Batch(
-        messages=[text(chat, seq, client_id=f"id-{seq}") for seq in range(first, last + 1)]
-    )
+    return Batch(entries=[text(chat, seq, client_id=f"id-{seq}") for seq in range(first, last + 1)])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.conversation.kinds import TEXT, Side
-from services.history.port import Batch, Chat, Duty, Message, Note
+from services.history.port import Batch, ConversationRow, Duty, EntryRow, Note
 from services.history.sql import SQLStore
 
 #: 2026-01-02T03:04:05Z
@@ -28,9 +28,9 @@ def keep(
     ended: int | None = BEGAN + 60_000,
     notes: Sequence[str] = (),
     **more: Any,
-) -> Chat:
+) -> ConversationRow:
     """A chat in which both sides speak in turn, the visitor first."""
-    chat = Chat(
+    chat = ConversationRow(
         key=key,
         user=f"uuid-of-{user}",
         user_subject=user,
@@ -48,8 +48,10 @@ def keep(
         speaker = user if side == Side.USER else (waiter or "")
         author = authors[seq - 1] if authors else speaker
         date = BEGAN + seq * 1000
-        messages.append(Message(key, seq, side, author, f"id-{key}-{seq}", TEXT.number, text, date))
-    store.commit(Batch(chats=[chat], messages=messages))
+        messages.append(
+            EntryRow(key, seq, side, author, f"id-{key}-{seq}", TEXT.number, text, date)
+        )
+    store.commit(Batch(conversations=[chat], entries=messages))
     for text in notes:
         store.add_note(Note(key, waiter or "", text, BEGAN))
     return chat

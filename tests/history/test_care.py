@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from services.conversation.kinds import TEXT, Side
 from services.history import care, cleaning, slices, tables, word_index
-from services.history.port import Batch, Chat, Message, Note, StoreError
+from services.history.port import Batch, ConversationRow, EntryRow, Note, StoreError
 from services.history.sql import ANSWER_WAIT, LOCK_WAIT, SQLStore, open_store
 
 from .conftest import Opened
@@ -72,7 +72,7 @@ def test_a_visitor_goes_with_all_its_chats_and_nobody_elses(store: SQLStore):
     keep(store, 3, ["open"], user="ada", ended=None)
     keep(store, 4, ["hers"], user="adam")
     erased = care.erase(store, "ada", pause=no_pause)
-    assert (erased.chats, erased.messages, erased.notes, erased.open_chats) == (2, 10, 1, 1)
+    assert (erased.chats, erased.messages, erased.notes, erased.open_conversations) == (2, 10, 1, 1)
     assert (erased.renamed_chats, erased.renamed_texts, erased.accounts) == (0, 0, 0)
     there = everything(store)
     assert [row[0] for row in there["chat"]] == [2, 4]
@@ -170,8 +170,8 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(
     for key in range(1, 401):
         user = dice.choice(people)
         name, uuid, page = (f"{what}{dice.randbytes(8).hex()}" for what in ("nm", "uu", "pg"))
-        chat = Chat(key, uuid, user, user_name=name, page=page, opened=BEGAN)
-        store.commit(Batch(chats=[chat]))
+        chat = ConversationRow(key, uuid, user, user_name=name, page=page, opened=BEGAN)
+        store.commit(Batch(conversations=[chat]))
         messages = []
         for _ in range(dice.randrange(1, 12)):
             seqs[key] = seqs.get(key, 0) + 1
@@ -179,14 +179,14 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(
             traces[user] += [word, identity]
             body = f"{word} {'x' * dice.choice([0, 30, 3000, 9000])} 订{word}"
             messages.append(
-                Message(key, seqs[key], Side.USER, user, identity, TEXT.number, body, BEGAN)
+                EntryRow(key, seqs[key], Side.USER, user, identity, TEXT.number, body, BEGAN)
             )
-        store.commit(Batch(messages=messages))
+        store.commit(Batch(entries=messages))
         chat.waiter, chat.waiter_subject = "w-uuid", dice.choice(waiters)
         chat.waiter_name, chat.ended = chat.waiter_subject.title(), BEGAN + key
         chat.comment = f"cm{dice.randbytes(20).hex()}" * dice.randrange(4)
         noted = f"nt{dice.randbytes(8).hex()}"
-        store.commit(Batch(chats=[chat]))
+        store.commit(Batch(conversations=[chat]))
         store.add_note(Note(key, chat.waiter_subject, noted, BEGAN))
         traces[user] += [name, uuid, page, noted, *([chat.comment[:40]] if chat.comment else [])]
         if key % 25 == 0:
@@ -327,7 +327,7 @@ def test_a_waiters_name_goes_from_chats_that_nobody_serves_any_more(store: SQLSt
     for key, ended in ((1, BEGAN), (2, None)):
         chat = keep(store, key, user="bob", waiter="pat", waiter_name="Patricia", ended=ended)
         chat.waiter = chat.waiter_subject = None  # as a server leaves it
-        store.commit(Batch(chats=[chat]))
+        store.commit(Batch(conversations=[chat]))
     care.erase(store, "pat", pause=no_pause)
     found = list(care.chats_of_person(store, "bob"))
     assert len(found) == 2

@@ -24,7 +24,7 @@ from playwright.sync_api import sync_playwright
 from csapp import create_app
 from services.history import care, export
 from services.history.canned import CannedReplies
-from services.history.port import Chat
+from services.history.port import ConversationRow
 from services.history.sql import SQLStore, open_store
 from services.wire.dates import rfc3339
 from testkit.server import ROOT, SECRET
@@ -59,13 +59,13 @@ FIELDS = ("user_subject", "user_name", "waiter_subject", "waiter_name", "departm
           "comment")  # fmt: skip
 
 
-def text_of(store: SQLStore, form: str, *chats: Chat) -> str:
+def text_of(store: SQLStore, form: str, *chats: ConversationRow) -> str:
     what = export.Export(f"About {SCRIPT}", BEGAN, chats)
     return "".join(export.FORMATS[form](store, what))
 
 
 @pytest.fixture
-def nasty(store: SQLStore) -> tuple[SQLStore, list[Chat]]:
+def nasty(store: SQLStore) -> tuple[SQLStore, list[ConversationRow]]:
     """Each bad text in each field of a chat."""
     chats = []
     for key, bad in enumerate(NASTY, 1):
@@ -77,7 +77,7 @@ def nasty(store: SQLStore) -> tuple[SQLStore, list[Chat]]:
     return store, chats
 
 
-def test_json_has_everything_as_it_was(nasty: tuple[SQLStore, list[Chat]]):
+def test_json_has_everything_as_it_was(nasty: tuple[SQLStore, list[ConversationRow]]):
     store, chats = nasty
     text = text_of(store, "json", *chats)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\ufeff]", text)
@@ -92,7 +92,7 @@ def test_json_has_everything_as_it_was(nasty: tuple[SQLStore, list[Chat]]):
         assert one["notes"] == [{"date": "2026-01-02T03:04:05.000Z", "author": bad, "text": bad}]
 
 
-def test_no_cell_is_a_formula_and_every_row_is_whole(nasty: tuple[SQLStore, list[Chat]]):
+def test_no_cell_is_a_formula_and_every_row_is_whole(nasty: tuple[SQLStore, list[ConversationRow]]):
     store, chats = nasty
     text = text_of(store, "csv", *chats)
     assert text.startswith("\ufeffconversation,opened,")
@@ -146,7 +146,7 @@ class Page(html.parser.HTMLParser):
             self.paragraphs[-1] += data
 
 
-def test_a_page_is_text_only(nasty: tuple[SQLStore, list[Chat]]):
+def test_a_page_is_text_only(nasty: tuple[SQLStore, list[ConversationRow]]):
     store, chats = nasty
     text = text_of(store, "html", *chats)
     page = Page()
@@ -163,7 +163,7 @@ def test_a_page_is_text_only(nasty: tuple[SQLStore, list[Chat]]):
 
 
 @pytest.mark.browser
-def test_the_page_in_a_browser(tmp_path: Path, nasty: tuple[SQLStore, list[Chat]]):
+def test_the_page_in_a_browser(tmp_path: Path, nasty: tuple[SQLStore, list[ConversationRow]]):
     store, chats = nasty
     path = tmp_path / "page.html"
     path.write_text(text_of(store, "html", *chats), encoding="utf-8")

@@ -24,10 +24,10 @@ MIGRATE = (
 
 
 def test_migrating_again_changes_nothing(store):
-    store.commit(Batch([chat(1)], messages=texts(1, 1, 2).messages))
+    store.commit(Batch([chat(1)], entries=texts(1, 1, 2).entries))
     store.migrate()
     store.check()
-    assert len(store.messages(1)) == 2
+    assert len(store.entries(1)) == 2
 
 
 def test_an_empty_database_is_told_what_it_needs(opened):
@@ -37,7 +37,7 @@ def test_an_empty_database_is_told_what_it_needs(opened):
     with pytest.raises(StoreError):
         store.commit(texts(1, 1, 1))
     with pytest.raises(StoreError):
-        store.open_chats()
+        store.open_conversations()
     store.migrate()
     store.check()
     store.commit(texts(1, 1, 1))
@@ -111,7 +111,7 @@ def test_who_has_served_is_found_in_what_an_older_csapp_has_stored(opened, monke
         )
     store.migrate()
     for waiter in ("ada", "bob"):
-        assert [one.key for one in store.chats_of(Side.WAITER, waiter)] == [7]
+        assert [one.key for one in store.conversations_of(Side.WAITER, waiter)] == [7]
         assert store.knows(waiter, "ann")
     assert not store.knows("ann", "ann")
 
@@ -147,9 +147,9 @@ def test_chats_of_before_they_had_a_reason_are_read(opened, monkeypatch):
             VALUES (7, 'uuid', 'ann', 1, 2)"""
         )
     store.migrate()
-    assert (store.chat(7).ended, store.chat(7).reason) == (2, "")
-    store.commit(Batch([replace(store.chat(7), reason="left")]))
-    assert store.chat(7).reason == "left"
+    assert (store.conversation(7).ended, store.conversation(7).reason) == (2, "")
+    store.commit(Batch([replace(store.conversation(7), reason="left")]))
+    assert store.conversation(7).reason == "left"
 
 
 def test_people_of_before_they_had_pictures_are_read(opened, monkeypatch):
@@ -166,7 +166,7 @@ def test_people_of_before_they_had_pictures_are_read(opened, monkeypatch):
             VALUES ('ada', 'Ada', 'hash', 1)"""
         )
     store.migrate()
-    assert (store.chat(7).user_avatar, store.chat(7).waiter_avatar) == ("", "")
+    assert (store.conversation(7).user_avatar, store.conversation(7).waiter_avatar) == ("", "")
     accounts = Accounts(store, Hashing(str, str.__eq__))
     assert accounts.get("ada").avatar == ""
     assert accounts.show("ada", avatar="/ada.png").avatar == "/ada.png"

@@ -83,7 +83,7 @@ def test_a_store_of_before_is_claimed_with_all_that_is_in_it(opened, monkeypatch
             connection.exec_driver_sql(insert)
     store.close()
     opened(owner=SHOP).migrate()
-    assert len(opened(owner=SHOP).messages(1)) == 2
+    assert len(opened(owner=SHOP).entries(1)) == 2
     with pytest.raises(Foreign):
         opened(owner=BLOG).prepare()
 

@@ -50,16 +50,16 @@ def far(store, opened, line, postgres, name):
 
 
 def seqs(store):
-    return [message.seq for message in store.messages(1, limit=9999)]
+    return [message.seq for message in store.entries(1, limit=9999)]
 
 
 def refused(store):
     """Every call is refused; none of them says something else."""
     for call in (
         lambda: store.commit(texts(1, 2, 2)),
-        lambda: store.messages(1),
+        lambda: store.entries(1),
         lambda: store.add_note(Note(1, "bob", "x", 1)),
-        store.open_chats,
+        store.open_conversations,
         store.check,
     ):
         with pytest.raises(StoreError) as error:
@@ -119,7 +119,7 @@ def test_a_server_that_stands_still_is_given_up_in_time(hasty, postgres):
     hasty.commit(texts(1, 1, 1))
     assert seqs(hasty) == [1]
     with postgres.paused():
-        for call in (lambda: hasty.commit(texts(1, 2, 2)), lambda: hasty.messages(1)):
+        for call in (lambda: hasty.commit(texts(1, 2, 2)), lambda: hasty.entries(1)):
             with pytest.raises(StoreError, match=r"no answer within 1 s|connection timeout"):
                 call()
     works(hasty)
@@ -173,7 +173,7 @@ def test_another_encoding_is_named(postgres, opened):
 def test_no_error_tells_the_password(opened):
     store = opened("postgresql://csapp:hidden@127.0.0.1:1/x")
     with pytest.raises(StoreError) as error:
-        store.messages(1)
+        store.entries(1)
     assert "hidden" not in str(error.value)
 
 
@@ -214,11 +214,11 @@ def test_two_writers_that_wait_for_each_other_are_told_apart(store, opened):
     found = []
 
     def commit(this, seqs):
-        batch = Batch(messages=[text(1, seq) for seq in seqs])
-        batch.messages.sort(key=lambda message: message.seq)
+        batch = Batch(entries=[text(1, seq) for seq in seqs])
+        batch.entries.sort(key=lambda message: message.seq)
         # what sorting cannot help: the client ids are in another order
         ids = ["a", "b"] if seqs[0] == 1 else ["b", "a"]
-        batch.messages = [m._replace(client_id=i) for m, i in zip(batch.messages, ids, strict=True)]
+        batch.entries = [m._replace(client_id=i) for m, i in zip(batch.entries, ids, strict=True)]
         try:
             this.commit(batch)
             found.append("done")
@@ -275,7 +275,7 @@ def test_a_commit_that_is_done_but_not_confirmed_is_a_conflict_when_it_is_repeat
     far.commit(texts(1, 1, 1))
     cut_at_commit(far, lambda: line.black_hole(TO_CLIENT))
     with pytest.raises(OutcomeUnknown, match="no answer"):
-        far.commit(Batch([chat(1)], messages=texts(1, 2, 3).messages))
+        far.commit(Batch([chat(1)], entries=texts(1, 2, 3).entries))
     assert seqs(store) == [1, 2, 3]
     line.heal()
     with pytest.raises(Conflict):
@@ -311,7 +311,7 @@ def test_a_note_whose_commit_breaks_is_not_written_twice(far, store, line):
 LOOP = """
 from gevent import monkey; monkey.patch_all()
 import sys, gevent
-from services.history.port import Batch, Message
+from services.history.port import Batch, EntryRow
 from services.history.sql import open_store
 from services import runtime
 
@@ -320,12 +320,12 @@ store = open_store(sys.argv[1], answer_wait=60.0)
 
 def commit(first, last):
     for seq in range(first, last + 1):
-        message = Message(1, seq, 1, "ann", None, 1, "hello", 1)
-        loop.blocking(store.commit, Batch(messages=[message]))
+        message = EntryRow(1, seq, 1, "ann", None, 1, "hello", 1)
+        loop.blocking(store.commit, Batch(entries=[message]))
 
 def read(times):
     for _ in range(times):
-        loop.blocking(store.messages, 1)
+        loop.blocking(store.entries, 1)
 
 def beat():
     for _ in range(20):

@@ -161,9 +161,9 @@ def store(older: str) -> Iterator[SQLStore]:
 def assert_all_is_there(store: SQLStore) -> None:
     """What was said before, and what is said now."""
     store.check()
-    assert [one.body for one in store.messages(7)] == ["hello"]
+    assert [one.body for one in store.entries(7)] == ["hello"]
     store.commit(texts(8, 1, 2))
-    assert len(store.messages(8)) == 2
+    assert len(store.entries(8)) == 2
 
 
 def test_older_tables_are_found_and_stay_where_they_are(older, store):
@@ -184,7 +184,7 @@ def test_older_tables_move_when_they_are_told_to(older, store):
     assert_all_is_there(store)
     assert tables_of(older).keys() == {SCHEMA}
     store.commit(texts(9, 1, 1))
-    assert store.messages(9)[0].body == "hello"
+    assert store.entries(9)[0].body == "hello"
 
 
 # ---- what is said otherwise ------------------------------------------------

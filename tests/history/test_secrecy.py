@@ -14,7 +14,7 @@ from services.errors import named
 from services.history import care, search, slices, tables
 from services.history.accounts import Accounts, Hashing
 from services.history.canned import CannedReplies
-from services.history.port import Batch, Chat, Duty, Message, Note, StoreError
+from services.history.port import Batch, ConversationRow, Duty, EntryRow, Note, StoreError
 from services.history.sql import SQLStore
 from services.history.writer import Writer
 from testkit import Client, LiveServer
@@ -36,9 +36,9 @@ def _accounts(store: SQLStore) -> Accounts:
 #: everything that writes
 WRITES: dict[str, Callable[[SQLStore], object]] = {
     "text": lambda store: store.commit(
-        Batch(messages=[Message(2, 1, Side.USER, MARK, MARK, TEXT.number, MARK, BEGAN)])
+        Batch(entries=[EntryRow(2, 1, Side.USER, MARK, MARK, TEXT.number, MARK, BEGAN)])
     ),
-    "chat": lambda store: store.commit(Batch(chats=[Chat(2, MARK, MARK, MARK)])),
+    "chat": lambda store: store.commit(Batch(conversations=[ConversationRow(2, MARK, MARK, MARK)])),
     "duty": lambda store: store.commit(Batch(duties=[Duty(MARK, MARK, True, 1)])),
     "note": lambda store: store.add_note(Note(1, MARK, MARK, BEGAN)),
     "revocation": lambda store: store.revoke(subject=MARK, now=BEGAN),
@@ -135,7 +135,7 @@ def test_the_log_names_an_error_of_others_by_its_type(caplog: pytest.LogCaptureF
     loop, store = Loop(), Store()
     store.failing.append((False, KeyError(MARK)))
     writer = Writer(store, loop, lambda: 1000.0)  # type: ignore[arg-type]
-    writer.save(Chat(1, "uuid", "ann"))
+    writer.save(ConversationRow(1, "uuid", "ann"))
     with caplog.at_level(logging.INFO):
         loop.turn()
     assert "KeyError" in caplog.text

@@ -71,7 +71,7 @@ def works(store):
     store.commit(texts(9, 1, 1))
     store.add_note(Note(1, "bob", "x", 1))
     store.check()
-    assert len(store.messages(9)) == 1
+    assert len(store.entries(9)) == 1
 
 
 # ---- durability --------------------------------------------------------
@@ -95,7 +95,7 @@ def test_what_is_acknowledged_survives_a_copy_of_the_files_as_they_are(store, pa
     other = path.with_name("copy.db")
     for end in ("", "-wal"):
         shutil.copy(f"{path}{end}", f"{other}{end}")
-    assert len(opened(f"sqlite:///{other}").messages(1, limit=999)) == 300
+    assert len(opened(f"sqlite:///{other}").entries(1, limit=999)) == 300
 
 
 def test_the_file_is_private(store, path):
@@ -124,7 +124,7 @@ def test_readers_in_turn_do_not_let_the_journal_grow_for_ever(store, path, monke
 
     def read():
         while not stop.is_set():
-            store.messages(1)
+            store.entries(1)
 
     readers = [threading.Thread(target=read) for _ in range(3)]
     for reader in readers:
@@ -132,7 +132,7 @@ def test_readers_in_turn_do_not_let_the_journal_grow_for_ever(store, path, monke
     longest = 0
     try:
         for seq in range(51, 451):  # 16 MB
-            store.commit(Batch(messages=[text(2, seq, "x" * 40_000)]))
+            store.commit(Batch(entries=[text(2, seq, "x" * 40_000)]))
             longest = max(longest, Path(f"{path}-wal").stat().st_size)
     finally:
         stop.set()
@@ -150,11 +150,11 @@ def test_a_reader_that_stays_is_waited_for_ever_less_often(store, path, monkeypa
         reader.execute("BEGIN")
         reader.execute("SELECT * FROM message").fetchall()
         for seq in range(2, 22):
-            store.commit(Batch(messages=[text(1, seq, "x" * 40_000)]))
+            store.commit(Batch(entries=[text(1, seq, "x" * 40_000)]))
         assert store._journal > 400_000
-    store.commit(Batch(messages=[text(1, 22, "x" * 4_000_000)]))
+    store.commit(Batch(entries=[text(1, 22, "x" * 4_000_000)]))
     assert store._journal == 100_000
-    assert len(store.messages(1, limit=99)) == 22
+    assert len(store.entries(1, limit=99)) == 22
 
 
 # ---- faults ------------------------------------------------------------
@@ -168,7 +168,7 @@ def test_a_lock_of_somebody_else_is_waited_for_and_then_refused(store, path):
         with pytest.raises(StoreError, match="locked"):
             store.commit(texts(1, 2, 2))
         assert time.monotonic() - before > LOCK_WAIT * 0.9
-        assert len(store.messages(1)) == 1  # reading goes on
+        assert len(store.entries(1)) == 1  # reading goes on
         refused(store, "locked")
         other.execute("ROLLBACK")
     store.commit(texts(1, 2, 2))
@@ -210,7 +210,7 @@ def test_a_full_disk(store):
     for _ in range(2):
         with pytest.raises(StoreError, match="full"):
             store.commit(texts(1, 2, 2000))
-    assert len(store.messages(1)) == 1
+    assert len(store.entries(1)) == 1
     sa.event.remove(store.engine, "connect", limit)
     store.engine.dispose()
     store._undo()
@@ -241,7 +241,7 @@ def test_a_connection_that_was_opened_while_the_file_could_only_be_read_does_not
     path.chmod(0o444)
     other = opened()
     with as_nobody():
-        assert len(other.messages(1)) == 1
+        assert len(other.entries(1)) == 1
         refused(other, "readonly")
     path.chmod(0o666)
     with as_nobody():
@@ -270,16 +270,16 @@ def test_a_directory_that_may_only_be_read(opened, path):
 
 def test_a_file_that_is_deleted_takes_nothing_more_and_is_not_replaced_by_an_empty_one(store, path):
     store.commit(texts(1, 1, 1))
-    assert len(store.messages(1)) == 1
+    assert len(store.entries(1)) == 1
     for end in ("", "-wal", "-shm"):
         Path(f"{path}{end}").unlink()
     refused(store, "unable to open")
     with pytest.raises(StoreError, match="unable to open"):
-        store.messages(1)
+        store.entries(1)
     assert not path.exists()
     store.migrate()
     works(store)
-    assert store.messages(1) == []
+    assert store.entries(1) == []
 
 
 def test_a_file_that_is_replaced_is_the_one_that_counts(store, opened, path):
@@ -291,7 +291,7 @@ def test_a_file_that_is_replaced_is_the_one_that_counts(store, opened, path):
     for end in ("-wal", "-shm"):
         Path(f"{path}{end}").unlink()
     path.with_name("backup.db").rename(path)
-    assert len(store.messages(5)) == 5
+    assert len(store.entries(5)) == 5
     works(store)
 
 

@@ -16,13 +16,13 @@ from services.history.port import (
     Batch,
     Conflict,
     Duty,
-    Message,
+    EntryRow,
     Note,
     Row,
     StoreError,
     Unfit,
 )
-from services.history.sql import latest_chats, latest_messages, open_chats, open_store
+from services.history.sql import latest_chats, latest_messages, open_conversations, open_store
 
 from .conftest import chat, text, texts
 
@@ -31,7 +31,7 @@ GREATEST = 2**63 - 1
 
 def everything(store):
     """All that a batch can leave behind."""
-    return store.open_chats(), store.duties(), store.messages(1, limit=9999)
+    return store.open_conversations(), store.duties(), store.entries(1, limit=9999)
 
 
 # ---- a batch -----------------------------------------------------------
@@ -40,9 +40,9 @@ def everything(store):
 def test_what_is_committed_is_there_in_another_store(store, opened):
     batch = Batch([chat(1)], [Duty("bob", "u-1", True, 3)], [text(1, 1), text(1, 2)])
     store.commit(batch)
-    batch.chats[0].last_seq = 2
-    batch.chats[0].last_date = batch.messages[-1].date
-    assert everything(opened()) == (batch.chats, batch.duties, batch.messages)
+    batch.conversations[0].last_seq = 2
+    batch.conversations[0].last_date = batch.entries[-1].date
+    assert everything(opened()) == (batch.conversations, batch.duties, batch.entries)
 
 
 def test_every_field_comes_back_as_it_was(store):
@@ -51,12 +51,12 @@ def test_every_field_comes_back_as_it_was(store):
         department="sales", user_read=2**31 - 1, waiter_read=7, rating=5, comment="fine",
     )  # fmt: skip
     last = GREATEST, 2**31 - 1, Side.WAITER, "bob", "id", TEXT.number, "ok", GREATEST
-    message = Message(*last, '{"choice": "a"}')
-    store.commit(Batch([full], messages=[message]))
+    message = EntryRow(*last, '{"choice": "a"}')
+    store.commit(Batch([full], entries=[message]))
     full.last_seq, full.last_date = 2**31 - 1, 2**63 - 1
-    assert store.chat(GREATEST) == full
-    assert store.messages(GREATEST) == [message]
-    assert [type(value) for value in store.messages(GREATEST)[0]] == [
+    assert store.conversation(GREATEST) == full
+    assert store.entries(GREATEST) == [message]
+    assert [type(value) for value in store.entries(GREATEST)[0]] == [
         int, int, int, str, str, int, str, int, str,
     ]  # fmt: skip
 
@@ -64,12 +64,12 @@ def test_every_field_comes_back_as_it_was(store):
 def test_texts_and_other_entries_in_one_batch(store):
     """Texts are handed over without `data`, of which they have none."""
     full = [
-        Message(chat, seq, 1, "ann", None, 2, "", 9, '{"a": 1}') for chat, seq in ((1, 2), (2, 1))
+        EntryRow(chat, seq, 1, "ann", None, 2, "", 9, '{"a": 1}') for chat, seq in ((1, 2), (2, 1))
     ]
     texts = [(chat, seq, 1, "ann", None, 1, "text", 9) for chat, seq in ((1, 1), (1, 3), (2, 2))]
-    store.commit(Batch(messages=[*texts, *full], has_data=True))
-    found = [*store.messages(1), *store.messages(2)]
-    assert found == sorted([*full, *(Message(*one) for one in texts)])
+    store.commit(Batch(entries=[*texts, *full], has_data=True))
+    found = [*store.entries(1), *store.entries(2)]
+    assert found == sorted([*full, *(EntryRow(*one) for one in texts)])
 
 
 def test_an_empty_batch_is_nothing(store):
@@ -88,7 +88,7 @@ def test_chats_and_duties_may_be_written_again_and_changed(store):
 
 def test_of_two_states_in_one_batch_the_later_counts(store):
     store.commit(Batch([chat(1, page="old"), chat(1, page="new")]))
-    assert store.chat(1).page == "new"
+    assert store.conversation(1).page == "new"
 
 
 @pytest.mark.parametrize(
@@ -105,21 +105,21 @@ def test_what_is_taken_is_a_conflict_and_nothing_is_written(store, taken):
 
 def test_a_conflict_inside_of_a_batch(store):
     with pytest.raises(Conflict):
-        store.commit(Batch(messages=[text(1, 1), text(1, 1)]))
-    assert store.messages(1) == []
+        store.commit(Batch(entries=[text(1, 1), text(1, 1)]))
+    assert store.entries(1) == []
 
 
 def test_client_ids_of_other_chats_and_sides_and_none_do_not_collide(store):
     first = text(1, 1, client_id="a")
     other_side = first._replace(seq=2, side=Side.WAITER)
-    store.commit(Batch(messages=[first, other_side, text(1, 3), text(1, 4)]))
-    store.commit(Batch(messages=[first._replace(chat=2)]))
-    assert len(store.messages(1)) == 4
+    store.commit(Batch(entries=[first, other_side, text(1, 3), text(1, 4)]))
+    store.commit(Batch(entries=[first._replace(conversation=2)]))
+    assert len(store.entries(1)) == 4
 
 
 def test_a_missing_value_is_no_conflict_and_not_told(store):
     with pytest.raises(StoreError) as error:
-        store.commit(Batch(messages=[text(1, 1, "our secret")._replace(author=None)]))
+        store.commit(Batch(entries=[text(1, 1, "our secret")._replace(author=None)]))
     assert not isinstance(error.value, Conflict)
     assert "secret" not in str(error.value)
 
@@ -139,7 +139,7 @@ def test_what_no_database_takes_is_an_error_without_its_words(store, message):
     if store.name == "sqlite" and message.seq == "1x":
         pytest.skip("SQLite keeps it")
     with pytest.raises(StoreError) as error:
-        store.commit(Batch(messages=[message]))
+        store.commit(Batch(entries=[message]))
     assert "secret" not in str(error.value)
     store.commit(texts(3, 1, 1))
 
@@ -151,20 +151,20 @@ def test_what_no_database_takes_is_an_error_without_its_words(store, message):
 )  # fmt: skip
 def test_texts_come_back_as_they_were(store, body):
     said = text(1, 1, body, client_id=body[:64] or None)
-    store.commit(Batch([chat(1, user_name=body)], messages=[said]))
-    assert store.messages(1) == [said]
+    store.commit(Batch([chat(1, user_name=body)], entries=[said]))
+    assert store.entries(1) == [said]
     assert store.find(1, Side.USER, "ann", [body[:64]]) == ([said] if body else [])
-    assert store.chat(1).user_name == body
+    assert store.conversation(1).user_name == body
 
 
 @pytest.mark.parametrize("count", [1, 255, 256, 257, 2000])
 def test_batches_of_every_size(store, count):
     batch = texts(1, 1, count)
-    batch.chats = [chat(key) for key in range(1, count + 1)]
+    batch.conversations = [chat(key) for key in range(1, count + 1)]
     batch.duties = [Duty(f"w-{key:04}", "u", key % 2 == 0, key) for key in range(count)]
     store.commit(batch)
-    assert store.messages(1, limit=9999) == batch.messages
-    assert len(store.open_chats()) == count
+    assert store.entries(1, limit=9999) == batch.entries
+    assert len(store.open_conversations()) == count
     assert store.duties() == batch.duties
 
 
@@ -174,13 +174,13 @@ def test_batches_of_every_size(store, count):
 def test_find_by_client_id(store):
     batch = texts(1, 1, 3)
     store.commit(batch)
-    store.commit(Batch(messages=[text(2, 1, client_id="id-1")]))
-    assert store.find(1, Side.USER, "ann", ["id-3", "none", "id-1"]) == batch.messages[::2]
+    store.commit(Batch(entries=[text(2, 1, client_id="id-1")]))
+    assert store.find(1, Side.USER, "ann", ["id-3", "none", "id-1"]) == batch.entries[::2]
     assert store.find(1, Side.WAITER, "ann", ["id-1"]) == []
     assert store.find(1, Side.USER, "bob", ["id-1"]) == []
     assert store.find(1, Side.USER, "ann", []) == []
     many = [f"id-{number}" for number in range(70_000)]
-    assert store.find(1, Side.USER, "ann", many) == batch.messages
+    assert store.find(1, Side.USER, "ann", many) == batch.entries
 
 
 @pytest.mark.parametrize(
@@ -202,18 +202,18 @@ def test_find_by_client_id(store):
 def test_messages_are_in_order_and_the_ones_asked_for(store, asked, seqs):
     store.commit(texts(1, 1, 100))
     store.commit(texts(2, 1, 3))
-    assert [message.seq for message in store.messages(1, **asked)] == list(seqs)
+    assert [message.seq for message in store.entries(1, **asked)] == list(seqs)
 
 
 def test_a_chat_that_is_not_there(store):
-    assert store.chat(1) is None
-    assert store.messages(1) == []
-    assert store.chats_of(Side.USER, "nobody") == []
+    assert store.conversation(1) is None
+    assert store.entries(1) == []
+    assert store.conversations_of(Side.USER, "nobody") == []
 
 
 def test_open_chats_are_the_oldest_first_with_their_last_seq(store):
-    store.commit(Batch([chat(3), chat(1), chat(2, ended=5)], messages=texts(1, 1, 7).messages))
-    assert [(one.key, one.last_seq) for one in store.open_chats()] == [(1, 7), (3, 0)]
+    store.commit(Batch([chat(3), chat(1), chat(2, ended=5)], entries=texts(1, 1, 7).entries))
+    assert [(one.key, one.last_seq) for one in store.open_conversations()] == [(1, 7), (3, 0)]
 
 
 def test_the_latest_chat_of_each_user_since_then(store):
@@ -225,16 +225,16 @@ def test_the_latest_chat_of_each_user_since_then(store):
 def test_chats_of_a_side_are_the_newest_first(store):
     chats = [chat(key, user=f"u-{key % 2}", waiter=f"w-{key % 3}") for key in range(1, 13)]
     chats[11].ended = 5
-    store.commit(Batch(chats, messages=texts(10, 1, 2).messages))
+    store.commit(Batch(chats, entries=texts(10, 1, 2).entries))
 
     def keys(*asked, **more):
-        return [one.key for one in store.chats_of(*asked, **more)]
+        return [one.key for one in store.conversations_of(*asked, **more)]
 
     assert keys(Side.USER, "u-0") == [12, 10, 8, 6, 4, 2]
     assert keys(Side.USER, "u-0", before=8, limit=2) == [6, 4]
     assert keys(Side.WAITER, "w-0") == [12, 9, 6, 3]
     assert keys(Side.USER, "w-0") == []
-    assert store.chats_of(Side.WAITER, "w-1")[0].last_seq == 2
+    assert store.conversations_of(Side.WAITER, "w-1")[0].last_seq == 2
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_chats_of_a_side_are_the_newest_first(store):
         (latest_messages(7, after=3, newest=False), "message_seq"),
         (latest_chats(Side.USER, "u-7"), "chat_user"),
         (latest_chats(Side.WAITER, "w-7", before=9), "service"),
-        (open_chats(), "chat_open"),
+        (open_conversations(), "chat_open"),
     ],
 )
 def test_queries_use_their_index_and_sort_nothing(store, query, index):
@@ -373,11 +373,11 @@ def test_the_referee_lets_two_writers_share_chats(store, opened):
     def write(name, writer):
         for round_ in range(30):
             while True:
-                heads = {key: len(writer.messages(key, limit=9999)) for key in chats}
+                heads = {key: len(writer.entries(key, limit=9999)) for key in chats}
                 messages = [text(key, heads[key] + 1, f"{name}-{round_}") for key in chats]
                 turn = messages if name == "left" else messages[::-1]
                 try:
-                    writer.commit(Batch([chat(m.chat) for m in turn], messages=turn))
+                    writer.commit(Batch([chat(m.conversation) for m in turn], entries=turn))
                 except Conflict:
                     continue
                 break
@@ -387,7 +387,7 @@ def test_the_referee_lets_two_writers_share_chats(store, opened):
     for job in jobs:
         job.result()
     for key in chats:
-        said = store.messages(key, limit=9999)
+        said = store.entries(key, limit=9999)
         assert [message.seq for message in said] == list(range(1, 61))
         expected = {f"{name}-{number}" for name in names for number in range(30)}
         assert {message.body for message in said} == expected
@@ -411,23 +411,23 @@ def test_many_read_while_one_writes(store):
 
     def read():
         while not stop.is_set():
-            seqs = [message.seq for message in store.messages(1)]
+            seqs = [message.seq for message in store.entries(1)]
             assert seqs == list(range(seqs[0], seqs[0] + 50))
         return True
 
     with ThreadPoolExecutor(4) as pool:
         jobs = [pool.submit(read) for _ in range(4)]
         for seq in range(51, 151):
-            store.commit(Batch(messages=[text(1, seq)]))
+            store.commit(Batch(entries=[text(1, seq)]))
         stop.set()
     assert all(job.result() for job in jobs)
-    assert store.messages(1)[-1].seq == 150
+    assert store.entries(1)[-1].seq == 150
 
 
 def test_a_value_that_no_column_takes_is_unfit_and_leaves_nothing(store):
     with pytest.raises(Unfit):
         store.commit(Batch([chat(1), chat(2, user_read=2**70)]))
-    assert store.chat(1) is None
+    assert store.conversation(1) is None
     store.commit(Batch([chat(1)]))
 
 
@@ -449,7 +449,7 @@ def test_a_closed_store_opens_again(store):
     store.commit(texts(1, 1, 1))
     store.close()
     store.commit(texts(1, 2, 2))
-    assert len(store.messages(1)) == 2
+    assert len(store.entries(1)) == 2
     store.close()
     store.close()
 
@@ -462,15 +462,15 @@ def test_what_several_workers_know_of_a_chat_is_merged(store):
     late.reason = "lost"
     store.commit(Batch(amendments=[Amendment(late)]))
     store.commit(Batch(amendments=[Amendment(chat(1, ended=80))]))
-    found = store.chat(1)
+    found = store.conversation(1)
     assert (found.user_read, found.waiter_read) == (3, 2), "marks only grow"
     assert (found.page, found.department) == ("/shop", "sales")
     assert found.ended == 70, "what has ended stays so"
     assert found.reason == "lost", "who does not know why says nothing of it"
     assert found.waiter_subject == "bob", "who serves it was no news"
     store.commit(Batch(amendments=[Amendment(late, served=True), Amendment(chat(2))]))
-    assert store.chat(1).waiter_subject == "zoe"
-    assert store.chat(2) is not None, "put in where it was missing"
+    assert store.conversation(1).waiter_subject == "zoe"
+    assert store.conversation(2) is not None, "put in where it was missing"
     assert store.knows("zoe", "ann")
 
 
@@ -493,6 +493,6 @@ def test_how_long_users_have_waited_for_an_answer(store):
     }
     chats = [replace(chat(key), opened=10_000, waited=waited) for key, (waited, _) in lives.items()]
     rows = [row for key, (_, words) in lives.items() for row in said(key, *words)]
-    store.commit(Batch(chats, messages=rows))
+    store.commit(Batch(chats, entries=rows))
     assert sorted(store.reply_times(1, 100)) == [1000, 2000, 7000, 60_000]
     assert sorted(store.reply_times(0, 2)) == [60_000]

@@ -12,22 +12,22 @@ from services.conversation.kinds import Side
 from services.history import writer as writers
 from services.history.port import (
     Batch,
-    Chat,
     Conflict,
+    ConversationRow,
     Duty,
-    Message,
+    EntryRow,
     OutcomeUnknown,
     StoreError,
     Unfit,
 )
-from services.history.writer import Saying, Talk, Writer
+from services.history.writer import Conversation, Entries, Writer
 
 
 class Store:
     """Keeps messages in a dictionary; fails as often as *failing* says, before or after."""
 
     def __init__(self) -> None:
-        self.rows: dict[tuple[int, int], Message] = {}
+        self.rows: dict[tuple[int, int], EntryRow] = {}
         self.failing: deque[tuple[bool, Exception]] = deque()
         self.commits = 0
         self.questions = 0
@@ -36,14 +36,14 @@ class Store:
         self.commits += 1
         done, error = self.failing.popleft() if self.failing else (True, None)
         if done:
-            ids = {(one.chat, one.side, one.client_id) for one in self.rows.values()}
-            messages = [Message(*row) for row in batch.messages]
+            ids = {(one.conversation, one.side, one.client_id) for one in self.rows.values()}
+            messages = [EntryRow(*row) for row in batch.entries]
             for one in messages:
-                if (one.chat, one.seq) in self.rows or (
-                    one.client_id is not None and (one.chat, one.side, one.client_id) in ids
+                if (one.conversation, one.seq) in self.rows or (
+                    one.client_id is not None and (one.conversation, one.side, one.client_id) in ids
                 ):
                     raise Conflict
-            self.rows.update({(one.chat, one.seq): one for one in messages})
+            self.rows.update({(one.conversation, one.seq): one for one in messages})
         if error is not None:
             raise error
 
@@ -51,7 +51,7 @@ class Store:
         if self.failing:
             raise self.failing.popleft()[1]
 
-    def find(self, chat: int, side: int, author: str, client_ids: list[str]) -> list[Message]:
+    def find(self, chat: int, side: int, author: str, client_ids: list[str]) -> list[EntryRow]:
         self.questions += 1
         return [
             one
@@ -59,9 +59,11 @@ class Store:
             if one[:1] + one[2:4] == (chat, side, author) and one.client_id in client_ids
         ]
 
-    def messages(self, chat: int, *, after: int = 0, before: int | None = None, **_: Any) -> Any:
+    def entries(self, chat: int, *, after: int = 0, before: int | None = None, **_: Any) -> Any:
         self.questions += 1
-        found = sorted(one for one in self.rows.values() if one.chat == chat and one.seq > after)
+        found = sorted(
+            one for one in self.rows.values() if one.conversation == chat and one.seq > after
+        )
         return [one for one in found if before is None or one.seq < before][-1:]
 
 
@@ -69,8 +71,10 @@ class Choosy(Store):
     """Cannot keep what is called bad."""
 
     def commit(self, batch: Batch) -> None:
-        bodies = [Message(*row).body for row in batch.messages]
-        pages = [chat.page for chat in [*batch.chats, *(one.chat for one in batch.amendments)]]
+        bodies = [EntryRow(*row).body for row in batch.entries]
+        pages = [
+            chat.page for chat in [*batch.conversations, *(one.row for one in batch.amendments)]
+        ]
         if "bad" in [*bodies, *pages, *(duty.subject for duty in batch.duties)]:
             raise Unfit("bad")
         super().commit(batch)
@@ -124,16 +128,18 @@ def writer(store: Any, loop: Any) -> Writer:
 
 
 @pytest.fixture
-def talk() -> Talk:
-    return Talk(Chat(7, "uuid", "ann"))
+def talk() -> Conversation:
+    return Conversation(ConversationRow(7, "uuid", "ann"))
 
 
-def say(talk: Talk, told: list[Saying], *texts: str, ids: list[str] | None = None) -> Saying:
-    return Saying(talk, Side.USER, "ann", list(texts), ids, told.append)
+def say(
+    talk: Conversation, told: list[Entries], *texts: str, ids: list[str] | None = None
+) -> Entries:
+    return Entries(talk, Side.USER, "ann", list(texts), ids, told.append)
 
 
 def test_what_came_meanwhile_is_committed_together(writer, store, loop, talk):
-    told: list[Saying] = []
+    told: list[Entries] = []
     for number in range(5):
         assert writer.say(say(talk, told, f"a{number}", f"b{number}"))
     loop.turn()
@@ -144,7 +150,7 @@ def test_what_came_meanwhile_is_committed_together(writer, store, loop, talk):
 
 
 def test_a_failed_batch_gives_its_numbers_back(writer, store, loop, talk):
-    told: list[Saying] = []
+    told: list[Entries] = []
     store.failing.append((False, StoreError("full")))
     writer.say(say(talk, told, "lost", ids=["1"]))
     loop.turn(2)
@@ -159,7 +165,7 @@ def test_a_failed_batch_gives_its_numbers_back(writer, store, loop, talk):
 
 
 def test_what_the_store_should_never_raise_does_not_end_the_writer(writer, store, loop, talk):
-    told: list[Saying] = []
+    told: list[Entries] = []
     store.failing += [(False, OSError("planted")), (False, OSError("in the look at it"))]
     writer.say(say(talk, told, "lost"))
     loop.turn(2)
@@ -177,19 +183,19 @@ def test_whoever_said_something_is_told_though_a_batch_could_not_be_made(
     writer, loop, talk, monkeypatch, where
 ):
     calls = []
-    whole = Talk.date_after
+    whole = Conversation.date_after
 
-    def date_after(self: Talk, date: int) -> int:
+    def date_after(self: Conversation, date: int) -> int:
         calls.append(date)
         if len(calls) == where + 1:
             raise OSError("planted")
         return whole(self, date)
 
-    monkeypatch.setattr(Talk, "date_after", date_after)
-    told: list[Saying] = []
+    monkeypatch.setattr(Conversation, "date_after", date_after)
+    told: list[Entries] = []
     for number in range(3):
         writer.say(say(talk, told, f"text {number}", ids=[f"{number}"]))
-    writer.save(Chat(7, "uuid", "ann"))
+    writer.save(ConversationRow(7, "uuid", "ann"))
     loop.turn()
     assert [one.stored for one in told] == [False] * 3
     assert writer.available
@@ -203,7 +209,7 @@ def test_whoever_said_something_is_told_though_a_batch_could_not_be_made(
 def test_texts_that_wait_have_a_bound_in_number_and_in_length(writer, loop, talk, monkeypatch):
     monkeypatch.setattr(writers, "WAITING", 10)
     monkeypatch.setattr(writers, "WAITING_CHARACTERS", 1000)
-    told: list[Saying] = []
+    told: list[Entries] = []
     for _ in range(3):
         assert sum(writer.say(say(talk, told, "short")) for _ in range(20)) == 10
         loop.turn()
@@ -214,7 +220,7 @@ def test_texts_that_wait_have_a_bound_in_number_and_in_length(writer, loop, talk
 
 
 def test_a_repeat_gets_its_first_receipt_and_takes_no_number(writer, store, loop, talk):
-    told: list[Saying] = []
+    told: list[Entries] = []
     writer.say(say(talk, told, "one", "two", ids=["1", "2"]))
     loop.turn()
     writer.say(say(talk, told, "two", "other", "three", ids=["2", "1", "3"]))
@@ -229,7 +235,7 @@ def test_a_repeat_gets_its_first_receipt_and_takes_no_number(writer, store, loop
 
 @pytest.mark.parametrize("done", [True, False])
 def test_of_an_unknown_outcome_nobody_is_told_before_it_is_known(writer, store, loop, talk, done):
-    told: list[Saying] = []
+    told: list[Entries] = []
     store.failing += [(done, OutcomeUnknown("cut"))]
     writer.say(say(talk, told, "one"))
     loop.turn(2)
@@ -243,7 +249,7 @@ def test_of_an_unknown_outcome_nobody_is_told_before_it_is_known(writer, store, 
 
 @pytest.mark.parametrize("done", [True, False])
 def test_an_unknown_outcome_of_nothing_but_repeats(writer, store, loop, talk, done):
-    told: list[Saying] = []
+    told: list[Entries] = []
     writer.say(say(talk, told, "one", ids=["1"]))
     loop.turn()
     store.failing += [(True, None), (done, OutcomeUnknown("cut"))]  # type: ignore[arg-type]
@@ -257,31 +263,31 @@ def test_an_unknown_outcome_of_nothing_but_repeats(writer, store, loop, talk, do
 
 
 def test_a_repeat_of_what_was_said_lately_asks_nothing_of_the_store(writer, store, loop, talk):
-    told: list[Saying] = []
+    told: list[Entries] = []
     writer.say(say(talk, told, "one", "two", ids=["1", "2"]))
     loop.turn()
     asked = store.commits, store.questions
     for _ in range(60):  # tabs
         assert writer.say(say(talk, told, "one", "two", ids=["1", "2"]))
-    stranger = Talk(Chat(8, "uuid", "bob"))
-    writer.say(Saying(stranger, Side.USER, "bob", ["mine"], ["1"], told.append))
+    stranger = Conversation(ConversationRow(8, "uuid", "bob"))
+    writer.say(Entries(stranger, Side.USER, "bob", ["mine"], ["1"], told.append))
     loop.turn()
     assert (store.commits, store.questions) == (asked[0] + 1, asked[1])
     receipts = [[(one, first and first.seq) for one, first in said.repeats] for said in told[1:-1]]
     assert receipts == [[("1", 1), ("2", 2)]] * 60
     assert all(one.stored for one in told)
-    assert [list(one.seqs) for one in told if one.talk is stranger] == [[1]]
+    assert [list(one.seqs) for one in told if one.conversation is stranger] == [[1]]
 
 
 def test_a_repeat_of_what_is_under_way_waits_for_its_receipt(writer, store, loop, talk):
-    told: list[Saying] = []
-    stranger = Talk(Chat(8, "uuid", "bob"))
+    told: list[Entries] = []
+    stranger = Conversation(ConversationRow(8, "uuid", "bob"))
     for _ in range(60):
         writer.say(say(talk, told, "one", ids=["1"]))
     writer.say(say(talk, told, "two", ids=["2"]))
-    writer.say(Saying(stranger, Side.USER, "bob", ["mine"], ["1"], told.append))
+    writer.say(Entries(stranger, Side.USER, "bob", ["mine"], ["1"], told.append))
     loop.turn(2)
-    assert [(one.talk, list(one.seqs)) for one in told] == [(talk, [1]), (stranger, [1])]
+    assert [(one.conversation, list(one.seqs)) for one in told] == [(talk, [1]), (stranger, [1])]
     loop.turn()
     assert (store.commits, store.questions) == (2, 0)
     receipts = [[(one, first and first.seq) for one, first in said.repeats] for said in told[2:]]
@@ -290,10 +296,13 @@ def test_a_repeat_of_what_is_under_way_waits_for_its_receipt(writer, store, loop
 
 
 def test_a_repeat_that_is_forgotten_costs_one_question_a_sender(store, loop, talk):
-    told: list[Saying] = []
+    told: list[Entries] = []
     Writer(store, loop, lambda: 1000.0).say(say(talk, told, "one", "two", ids=["1", "2"]))
     loop.turn()
-    writer, others = Writer(store, loop, lambda: 1000.0), Talk(Chat(7, "uuid", "ann", last_seq=2))
+    writer, others = (
+        Writer(store, loop, lambda: 1000.0),
+        Conversation(ConversationRow(7, "uuid", "ann", last_seq=2)),
+    )
     for one, text in (("1", "one"), ("2", "another"), ("3", "three"), ("4", "four")):
         writer.say(say(others, told, text, ids=[one]))
     loop.turn()
@@ -307,7 +316,7 @@ def test_a_repeat_that_is_forgotten_costs_one_question_a_sender(store, loop, tal
 
 
 def test_what_repeats_itself_has_to_come_one_by_one(writer, loop, talk):
-    told: list[Saying] = []
+    told: list[Entries] = []
     assert not writer.say(say(talk, told, "one", "one", ids=["1", "1"]))
     for _ in range(2):
         assert writer.say(say(talk, told, "one", ids=["1"]))
@@ -319,7 +328,7 @@ def test_what_repeats_itself_has_to_come_one_by_one(writer, loop, talk):
 
 
 def test_a_repeat_is_refused_with_what_came_with_it(writer, store, loop, talk):
-    told: list[Saying] = []
+    told: list[Entries] = []
     writer.say(say(talk, told, "one", ids=["1"]))
     loop.turn()
     store.failing.append((False, StoreError("full")))
@@ -330,8 +339,8 @@ def test_a_repeat_is_refused_with_what_came_with_it(writer, store, loop, talk):
 
 
 def test_another_worker_was_faster(writer, store, loop, talk):
-    told: list[Saying] = []
-    store.rows[7, 1] = Message(7, 1, Side.WAITER, "wim", None, 1, "from elsewhere", 5)
+    told: list[Entries] = []
+    store.rows[7, 1] = EntryRow(7, 1, Side.WAITER, "wim", None, 1, "from elsewhere", 5)
     writer.say(say(talk, told, "mine"))
     loop.turn()
     assert (told[0].stored, list(told[0].seqs)) == (True, [2])
@@ -339,14 +348,14 @@ def test_another_worker_was_faster(writer, store, loop, talk):
 
 def test_what_cannot_be_kept_costs_nothing_else(loop, talk):
     store: Any = Choosy()
-    told: list[Saying] = []
+    told: list[Entries] = []
     writer = Writer(store, loop, lambda: 1000.0)
-    other = Talk(Chat(8, "uuid", "bob"))
+    other = Conversation(ConversationRow(8, "uuid", "bob"))
     for one in ("a", "bad", "b"):
         writer.say(say(talk, told, one, ids=[one]))
     writer.say(say(other, told, "c"))
-    writer.save(Chat(7, "uuid", "ann", page="bad"))
-    writer.amend(Chat(9, "uuid", "cid", page="bad"))
+    writer.save(ConversationRow(7, "uuid", "ann", page="bad"))
+    writer.amend(ConversationRow(9, "uuid", "cid", page="bad"))
     writer.save_duty(Duty("bad", "uuid", True, 1))
     loop.turn()
     assert [(one.stored, [*one.texts], [*one.seqs]) for one in told if one.stored] == [
@@ -362,18 +371,18 @@ def test_what_cannot_be_kept_costs_nothing_else(loop, talk):
 
 def test_a_store_that_goes_away_while_one_by_one_is_kept_says_so(loop, talk):
     store: Any = Choosy()
-    told: list[Saying] = []
+    told: list[Entries] = []
     writer = Writer(store, loop, lambda: 1000.0)
     for one in ("a", "bad", "b"):
         writer.say(say(talk, told, one, ids=[one]))
-    kept = store.messages
+    kept = store.entries
 
-    def messages(*args: Any, **options: Any) -> Any:
+    def entries(*args: Any, **options: Any) -> Any:
         if store.rows:
             raise StoreError("gone")
         return kept(*args, **options)
 
-    store.messages = messages
+    store.entries = entries
     loop.turn()
     assert [(one.texts, one.stored) for one in told] == [
         (["a"], True), (["bad"], False), (["b"], False),
@@ -383,14 +392,14 @@ def test_a_store_that_goes_away_while_one_by_one_is_kept_says_so(loop, talk):
 def test_busy_chats_that_never_fit_into_one_batch_are_kept_one_by_one(loop, talk):
     class Crowded(Store):
         def commit(self, batch: Batch) -> None:
-            if len({Message(*row).chat for row in batch.messages}) > 1:
+            if len({EntryRow(*row).conversation for row in batch.entries}) > 1:
                 raise Conflict  # in one of them, others are always faster
             super().commit(batch)
 
     store: Any = Crowded()
-    told: list[Saying] = []
+    told: list[Entries] = []
     writer = Writer(store, loop, lambda: 1000.0)
-    for one in (talk, Talk(Chat(8, "uuid", "bob"))):
+    for one in (talk, Conversation(ConversationRow(8, "uuid", "bob"))):
         writer.say(say(one, told, "hi"))
     loop.turn()
     assert [(one.stored, list(one.seqs)) for one in told] == [(True, [1]), (True, [1])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from services.history.port import Batch, Chat, Conflict, Duty, Message
+from services.history.port import Batch, Conflict, ConversationRow, Duty, EntryRow
 
 
 class Shelf:
@@ -14,37 +14,37 @@ class Shelf:
     name = "shelf"
 
     def __init__(self) -> None:
-        self.rows: dict[int, list[Message]] = {}
-        self.chats: dict[int, Chat] = {}
-        self._ids: dict[tuple[int, int, str, str], Message] = {}
+        self.rows: dict[int, list[EntryRow]] = {}
+        self.chats: dict[int, ConversationRow] = {}
+        self._ids: dict[tuple[int, int, str, str], EntryRow] = {}
 
     def check(self) -> None:
         """It is always there."""
 
     def commit(self, batch: Batch) -> None:
         """All of it, or `Conflict`."""
-        new = [Message(*row) for row in batch.messages]
-        places = {(one.chat, one.seq) for one in new}
+        new = [EntryRow(*row) for row in batch.entries]
+        places = {(one.conversation, one.seq) for one in new}
         ids = {_identity(one) for one in new if one.client_id is not None}
-        taken = any(one.seq <= len(self.rows.get(one.chat, ())) for one in new)
+        taken = any(one.seq <= len(self.rows.get(one.conversation, ())) for one in new)
         named = [one for one in new if one.client_id is not None]
         if taken or len(places) < len(new) or len(ids) < len(named) or ids & self._ids.keys():
             raise Conflict("a number or an id is there already")
         for one in new:
-            rows = self.rows.setdefault(one.chat, [])
+            rows = self.rows.setdefault(one.conversation, [])
             assert one.seq == len(rows) + 1, f"{one} leaves a gap after {len(rows)}"
             rows.append(one)
             if one.client_id is not None:
                 self._ids[_identity(one)] = one
         for amendment in batch.amendments:
-            self.chats.setdefault(amendment.chat.key, replace(amendment.chat))
+            self.chats.setdefault(amendment.row.key, replace(amendment.row))
 
-    def find(self, chat: int, side: int, author: str, client_ids: Sequence[str]) -> list[Message]:
+    def find(self, chat: int, side: int, author: str, client_ids: Sequence[str]) -> list[EntryRow]:
         """By their client ids."""
         found = [self._ids.get((chat, side, author, one)) for one in client_ids]
         return sorted({one for one in found if one is not None}, key=lambda one: one.seq)
 
-    def messages(
+    def entries(
         self,
         chat: int,
         *,
@@ -52,13 +52,13 @@ class Shelf:
         before: int | None = None,
         limit: int = 50,
         newest: bool = True,
-    ) -> list[Message]:
+    ) -> list[EntryRow]:
         """As `port.Store` says."""
         rows = self.rows.get(chat, [])
         rows = rows[after : None if before is None else max(0, before - 1)]
         return rows[-limit:] if newest else rows[:limit]
 
-    def chat(self, key: int) -> Chat | None:
+    def conversation(self, key: int) -> ConversationRow | None:
         """One, with its end."""
         found, rows = self.chats.get(key), self.rows.get(key)
         if found is None or not rows:
@@ -78,5 +78,5 @@ class Shelf:
         return []
 
 
-def _identity(one: Message) -> tuple[int, int, str, str]:
-    return one.chat, one.side, one.author, one.client_id or ""
+def _identity(one: EntryRow) -> tuple[int, int, str, str]:
+    return one.conversation, one.side, one.author, one.client_id or ""

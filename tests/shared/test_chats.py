@@ -327,7 +327,7 @@ def test_a_chat_that_one_side_ends_is_over_on_both_workers(a, b, come, database_
     for one, other in ((user, waiter), (waiter, user)):
         say(one, "again", other.uuid)  # what each worker had to store before this is stored
     with closing(open_store(database_url)) as store:
-        newest, oldest = store.chats_of(Side.USER, "ann")
+        newest, oldest = store.conversations_of(Side.USER, "ann")
         assert oldest.ended
         assert not newest.ended
 

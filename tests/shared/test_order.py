@@ -30,11 +30,11 @@ from services.conversation.kinds import (
 )
 from services.desk.memory import MemoryDesk
 from services.desk.port import Arrival, Chatting, Known, Moved, Parted, Place, Role
-from services.history.port import Batch, Message
+from services.history.port import Batch, EntryRow
 from services.history.sql import SQLStore, open_store
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
-from services.participants import Kept, Participant
+from services.participants import ParkedFrames, Participant
 from services.room import Room
 from services.shared import missed as missing
 from services.shared import order
@@ -116,12 +116,12 @@ class Ear:
         """Parked frames."""
         self.put(frame)
 
-    def hear(self, spoken: Any) -> None:
+    def hear(self, entries: Any) -> None:
         """Texts."""
         if self._waiting is None:
-            self.told += spoken.texts
+            self.told += entries.texts
         else:
-            self._waiting += zip(spoken.texts, spoken.seqs, strict=True)
+            self._waiting += zip(entries.texts, entries.seqs, strict=True)
 
     def wait_for(self, questions: Any) -> None:
         """As a session does."""
@@ -149,11 +149,11 @@ class Ear:
         self.is_over = True
         return [] if self._room.is_told else self._room.give_up()
 
-    def stored(self, spoken: Any) -> None: ...
+    def stored(self, entries: Any) -> None: ...
 
-    def meet(self, line: Any, frame: Any) -> None: ...
+    def meet(self, channel: Any, frame: Any) -> None: ...
 
-    def part(self, talk: Any, frame: Any) -> None: ...
+    def part(self, conversation: Any, frame: Any) -> None: ...
 
     def welcome(self, participant: Any, arrival: Any) -> None:
         """It may be in doubt what has arrived."""
@@ -215,9 +215,9 @@ class Worker:
         desk.connect("uuid-ann", None, Clock().new_key())
         self.switchboard.carry_out()
         self.user = self.switchboard._participants["uuid-ann"]
-        talk: Any = self.user.talk
-        self.talk = talk
-        self.key = talk.record.key
+        conversation: Any = self.user.conversation
+        self.conversation = conversation
+        self.key = conversation.row.key
         self.rounds.all()
 
     def enter(self, role: Role, name: str, ear: Ear, sid: str = "") -> None:
@@ -236,13 +236,13 @@ class Worker:
 
     def is_new_to(self) -> None:
         """Nothing is known here of the conversation, as when both have just come."""
-        self.talk.behind = self.talk.fresh = True
+        self.conversation.behind = self.conversation.fresh = True
 
     def word(self, told: int | None, *kept: str, about: int = MOVED, live: Any = ()) -> None:
         """The word of the other worker comes: how far ann was told; the last texts she missed."""
         last = told or 0
         some = [
-            Kept(text.encode(), b"", self.key, seq, seq)
+            ParkedFrames(text.encode(), b"", self.key, seq, seq)
             for seq, text in enumerate(kept, last - len(kept) + 1)
         ]
         numbers = {} if told is None else {self.key: told}
@@ -289,10 +289,10 @@ class Worker:
         """The other worker stores texts of ada's, and has not told of them; their numbers."""
         first = self.store.ends([self.key])[self.key] + 1
         rows = [
-            Message(self.key, first + i, Side.WAITER, "ada", None, TEXT.number, text, 1)
+            EntryRow(self.key, first + i, Side.WAITER, "ada", None, TEXT.number, text, 1)
             for i, text in enumerate(texts)
         ]
-        self.store.commit(Batch(messages=rows))
+        self.store.commit(Batch(entries=rows))
         return range(first, first + len(texts))
 
     def said(self, seqs: range, *texts: str) -> None:
@@ -301,7 +301,9 @@ class Worker:
 
     def parked(self, seqs: range, text: str) -> None:
         """A letter comes: they were kept for ann there."""
-        self.hears(Parked("uuid-ann", [Kept(text.encode(), b"", self.key, seqs[0], seqs[-1])]))
+        self.hears(
+            Parked("uuid-ann", [ParkedFrames(text.encode(), b"", self.key, seqs[0], seqs[-1])])
+        )
 
     def hears(self, *letters: Any) -> None:
         """Letters come, and what follows from them is done."""
@@ -426,8 +428,8 @@ def test_letters_of_several_workers_may_overtake_one_another(worker):
     worker.moved("there")
     worker.is_new_to()
     one = worker.stores("one")
-    own = Message(worker.key, 2, Side.USER, "ann", None, TEXT.number, "own", 1)
-    worker.store.commit(Batch(messages=[own]))
+    own = EntryRow(worker.key, 2, Side.USER, "ann", None, TEXT.number, "own", 1)
+    worker.store.commit(Batch(entries=[own]))
     back = Ear()
     worker.comes(back, "there")
     worker.hears(Said(worker.key, Side.USER, "ann", 1, 2, ["own"]))
@@ -440,9 +442,9 @@ def test_letters_of_several_workers_may_overtake_one_another(worker):
 def test_version_2_has_it_in_its_page_of_the_history(worker, side):
     """Its letter, waiting for a turn behind later ones, would cut the page short."""
     worker.ann.dialect = DIALECTS[2]
-    worker.talk.behind = worker.talk.fresh = True
+    worker.conversation.behind = worker.conversation.fresh = True
     one = worker.stores("one")
-    worker.switchboard.catch_up(worker.talk)
+    worker.switchboard.catch_up(worker.conversation)
     worker.hears(Said(worker.key, side, "ada", 1, one[0], ["one"]))
     assert worker.ann.told == []
 
@@ -463,7 +465,7 @@ def test_what_a_dead_connection_swallowed_and_a_letter_brings_is_told_once(worke
 
 def test_what_comes_for_somebody_who_is_being_let_in_waits_for_her(worker, monkeypatch):
     """The worker where it was kept knows of her before the desk's answer has come here."""
-    letter = encode([Parked("uuid-eve", [Kept(b"one", b"")])])
+    letter = encode([Parked("uuid-eve", [ParkedFrames(b"one", b"")])])
     handled, eve, arrive = threading.Event(), Ear(), worker.switchboard.desk.arrive
 
     def hear() -> None:
@@ -524,7 +526,7 @@ def test_where_she_comes_back_it_is_known_how_far_she_was_told(worker):
 
 @pytest.mark.parametrize("answers", [True, False])
 def test_what_a_dead_connection_has_swallowed_goes_where_she_comes_back(worker, answers):
-    swallowed = Kept(b"one", b"", worker.key, 1, 1)
+    swallowed = ParkedFrames(b"one", b"", worker.key, 1, 1)
     question = SimpleNamespace(verdict=lambda: [] if answers else [swallowed], told={})
     worker.ann.ask = lambda: question
     worker.user.doubtful = (worker.ann,)
@@ -539,8 +541,8 @@ def test_what_she_is_told_has_no_gaps_and_ends_with_what_was_decided(worker):
     large = "x" * (600 << 10)
     for text in (large, large, "small"):
         worker.said(worker.stores(text), text)
-    line = worker.switchboard._participants["uuid-ada"].lines["uuid-ann"]
-    assert not worker.switchboard.say(line, worker.ada, ["more"], None), "too much at once"
+    channel = worker.switchboard._participants["uuid-ada"].channels["uuid-ann"]
+    assert not worker.switchboard.say(channel, worker.ada, ["more"], None), "too much at once"
     worker.switchboard.desk.part("uuid-ann", "uuid-ada", "uuid-ada")
     worker.switchboard.carry_out()
     back = Ear()
@@ -552,7 +554,7 @@ def test_what_she_is_told_has_no_gaps_and_ends_with_what_was_decided(worker):
 def test_what_fails_once_does_not_stop_a_conversation(worker, monkeypatch):
     one = worker.stores("one")
     with monkeypatch.context() as broken:
-        broken.setattr(worker.store, "messages", lambda *_, **__: 1 / 0)
+        broken.setattr(worker.store, "entries", lambda *_, **__: 1 / 0)
         broken.setattr(worker.rounds, "sleep", lambda _: broken.undo())
         worker.said(worker.stores("two"), "two")
     worker.said(one, "one")
@@ -561,18 +563,18 @@ def test_what_fails_once_does_not_stop_a_conversation(worker, monkeypatch):
 
 def test_with_threads_nobody_goes_between_a_text_that_counts_as_delivered_and_its_telling(worker):
     """It would be told to nobody, neither now nor on return."""
-    worker.switchboard.keep_threads_apart()
+    worker.switchboard.guard_threads()
     guard: Any = worker.switchboard.guard
     order_, tell, busy = worker.switchboard._order, worker.switchboard._order._tell, []
 
     def probe() -> None:
         busy.append(not guard.acquire(blocking=False))
 
-    def look(spoken: Any) -> None:
+    def look(entries: Any) -> None:
         thread = threading.Thread(target=probe)
         thread.start()
         thread.join()
-        tell(spoken)
+        tell(entries)
 
     order_._tell = look
     worker.said(worker.stores("one"), "one")
@@ -619,10 +621,10 @@ def test_what_comes_too_late_while_the_history_is_read_is_told(worker, monkeypat
     worker.comes(back, home="there")
     catch_up = worker.switchboard._order.catch_up
 
-    def come_meanwhile(talk: Any) -> None:
+    def come_meanwhile(conversation: Any) -> None:
         monkeypatch.undo()
         worker.word(1, "one")
-        catch_up(talk)
+        catch_up(conversation)
 
     (missed,) = worker.switchboard._handover.unanswered
     stop = worker.switchboard._handover.stop_waiting
@@ -667,9 +669,9 @@ def test_what_a_third_worker_passes_on_is_told_also_of_a_talk_that_is_over(worke
     worker.comes(back, home="there")
     worker.rounds.all()
     some = [
-        Kept(b"last words", b"", worker.key - 1, 3, 3),
-        Kept(b"disconnected", b""),
-        Kept(b"one", b"", worker.key, 1, 1),
+        ParkedFrames(b"last words", b"", worker.key - 1, 3, 3),
+        ParkedFrames(b"disconnected", b""),
+        ParkedFrames(b"one", b"", worker.key, 1, 1),
     ]
     worker.switchboard.heard("a third one", [encode([Parked("uuid-ann", some, 5)])])
     worker.rounds.all()
@@ -677,8 +679,8 @@ def test_what_a_third_worker_passes_on_is_told_also_of_a_talk_that_is_over(worke
 
 
 def test_a_waiter_who_has_signed_in_elsewhere_has_heard_what_was_delivered_here(worker):
-    own = Message(worker.key, 1, Side.USER, "ann", None, TEXT.number, "one", 1)
-    worker.store.commit(Batch(messages=[own]))
+    own = EntryRow(worker.key, 1, Side.USER, "ann", None, TEXT.number, "one", 1)
+    worker.store.commit(Batch(entries=[own]))
     worker.hears(Said(worker.key, Side.USER, "ann", 1, 1, ["one"]))
     worker.posted()
     worker.hears(NewLogin("uuid-ada", "C", 2))
@@ -689,7 +691,7 @@ def test_a_waiter_who_has_signed_in_elsewhere_has_heard_what_was_delivered_here(
 
 def test_what_the_desk_decided_is_not_lost_with_news_of_where_she_was(worker):
     worker.leave(worker.ann)
-    worker.user.parked.append(Kept(b"frame", b""))
+    worker.user.parked.append(ParkedFrames(b"frame", b""))
     worker.user.elsewhere = ("lost",)
     worker.moved_event("there", number=9)
     (word,) = (one for one in worker.posted() if isinstance(one, Parked))
@@ -701,7 +703,7 @@ def test_what_a_dead_connection_here_has_swallowed_is_no_news_of_another_worker(
     worker.moved("here", "there")
     worker.moved_event("here", number=5)
     worker.said(worker.stores("one"), "one")
-    swallowed = [Kept(b"one", b"", worker.key, 1, 1)]
+    swallowed = [ParkedFrames(b"one", b"", worker.key, 1, 1)]
     question = SimpleNamespace(
         stays=False, told={}, verdict=lambda: swallowed, withdraw=lambda: swallowed
     )
@@ -728,8 +730,8 @@ def test_a_waiter_with_many_visitors_is_forgotten(worker):
         user = Participant(f"uuid-u{number}", Role.USER, identity)
         user.here = False
         switchboard._participants[user.uuid] = user
-        user.talk = switchboard._talk(user, 10_000 + number)
-        switchboard._join(user, ada, user.talk)
+        user.conversation = switchboard._known_conversation(user, 10_000 + number)
+        switchboard._join(user, ada, user.conversation)
     ada.here = False
     switchboard._forget(ada)
     assert {*switchboard._participants} == {"uuid-ada", "uuid-ann"}
@@ -759,7 +761,7 @@ def test_where_nobody_knows_letters_that_come_here_say_what_is_for_here(worker):
     worker.is_new_to()
     worker.comes(back, "there")
     two = worker.stores("one", "two")[1:]
-    worker.switchboard._order.catch_up(worker.talk)
+    worker.switchboard._order.catch_up(worker.conversation)
     worker.switchboard._order.hear(Said(worker.key, Side.WAITER, "ada", 1, two[0], ["two"]))
     worker.rounds.all()
     assert back.told == ["two"]
@@ -824,7 +826,7 @@ def test_one_more_connection_asks_the_workers_that_have_others(worker):
     ((_, letter),) = worker.post.letters
     assert decode(letter) == [Parked("uuid-ann", [], LEFT - 7, asks=True)]
     worker.said(worker.stores("one"), "one")
-    worker.hears(Parked("uuid-ann", [Kept(b"older", b"")], LEFT - 7))
+    worker.hears(Parked("uuid-ann", [ParkedFrames(b"older", b"")], LEFT - 7))
     assert worker.ann.told == ["one"]
     assert second.told == ["older", "one"]
 
@@ -843,9 +845,11 @@ def test_whoever_loses_the_last_connection_says_so_where_others_are(worker):
     worker.moved("here", "there")
     worker.posted()
     owed = SimpleNamespace(
-        verdict=lambda: [Kept(b"old", b"", worker.key, 1, 1)], told={worker.key: 2}
+        verdict=lambda: [ParkedFrames(b"old", b"", worker.key, 1, 1)], told={worker.key: 2}
     )
-    some = [Kept(text, b"", worker.key, seq, seq) for seq, text in ((2, b"told"), (3, b"live"))]
+    some = [
+        ParkedFrames(text, b"", worker.key, seq, seq) for seq, text in ((2, b"told"), (3, b"live"))
+    ]
     worker.ann.missed = lambda: [owed, *some]
     worker.user.doubtful = (worker.ann,)
     worker.leave(worker.ann)
@@ -880,7 +884,9 @@ def test_a_connection_that_comes_then_waits_for_what_the_leaving_one_was_to_tell
 def test_two_dead_connections_on_two_workers_miss_the_same_once(worker):
     """The desk has not heard of the other one's end when this one ends."""
     worker.moved("here", "there")
-    swallowed = [Kept(text, b"", worker.key, seq, seq) for seq, text in ((1, b"one"), (2, b"two"))]
+    swallowed = [
+        ParkedFrames(text, b"", worker.key, seq, seq) for seq, text in ((1, b"one"), (2, b"two"))
+    ]
     worker.ann.missed = lambda: swallowed
     worker.user.doubtful = (worker.ann,)
     for text in ("one", "two"):
@@ -927,7 +933,7 @@ def test_where_nothing_was_delivered_yet_all_that_is_stored_counts_as_told(worke
 
 
 def test_a_word_that_finds_nobody_goes_back_once(worker):
-    letter = Parked("uuid-eve", [Kept(b"one", b"")], 5)
+    letter = Parked("uuid-eve", [ParkedFrames(b"one", b"")], 5)
     worker.hears(letter)
     assert worker.posted() == [Parked("uuid-eve", letter.kept)]
     worker.hears(Parked("uuid-eve", letter.kept))
@@ -963,12 +969,12 @@ def test_a_conversation_of_which_nobody_is_here_is_forgotten_though_its_waiter_h
     worker.switchboard.desk.connect("uuid-eve", None, Clock().new_key())
     worker.switchboard.carry_out()
     away(worker)
-    assert len(worker.switchboard._order.talks) == 2
+    assert len(worker.switchboard._order.conversations) == 2
     ada = worker.switchboard._participants["uuid-ada"]
     worker.ada_moved("here", "there")
     worker.switchboard.exit(ada, worker.ada, deliberate=False)
     worker.ada_moved("there")
-    (key,) = worker.switchboard._order.talks
+    (key,) = worker.switchboard._order.conversations
     assert key != worker.key
     assert "uuid-ann" not in worker.switchboard._participants
     assert "uuid-ada" in worker.switchboard._participants
@@ -1009,7 +1015,7 @@ def ended(**fields: Any) -> Parted:
 
 def stored(worker: Worker) -> list[tuple[str, str | None]]:
     """The events in the history: what each tells, and its client id."""
-    rows = [row for row in worker.store.messages(worker.key) if row.kind == EVENT.number]
+    rows = [row for row in worker.store.entries(worker.key) if row.kind == EVENT.number]
     return [(json.loads(row.data or "")["what"], row.client_id) for row in rows]
 
 
@@ -1028,10 +1034,10 @@ def test_an_event_that_its_recorder_does_not_write_another_worker_does(worker, i
 def test_an_event_of_which_a_letter_has_told_is_not_written_again(worker):
     worker.switchboard.look_at_line()
     worker.switchboard._act([ended(is_recorder=False)])
-    seq = worker.talk.last_seq + 1
+    seq = worker.conversation.last_seq + 1
     data = EVENT.body(EventPayload("ended")).data
-    message = Message(worker.key, seq, Side.SERVER, "ada", "decision:9", EVENT.number, "", 9, data)
-    worker.store.commit(Batch(messages=[message], has_data=True))
+    message = EntryRow(worker.key, seq, Side.SERVER, "ada", "decision:9", EVENT.number, "", 9, data)
+    worker.store.commit(Batch(entries=[message], has_data=True))
     worker.hears(
         Said(worker.key, Side.SERVER, "ada", 9, seq, [""], ids=["decision:9"],
              kind=EVENT.number, data=data)
@@ -1043,9 +1049,9 @@ def test_an_event_of_which_a_letter_has_told_is_not_written_again(worker):
 
 
 def test_what_an_earlier_worker_would_take_for_a_text_is_not_written(worker):
-    line = worker.user.line
+    channel = worker.user.channel
     data = RATING.body(RatingPayload(5)).data
-    rate = partial(worker.switchboard.say, line, worker.ann, ["Fine"], ["1"], RATING, data)
+    rate = partial(worker.switchboard.say, channel, worker.ann, ["Fine"], ["1"], RATING, data)
     assert not rate(), "some worker cannot read it"
     worker.switchboard.look_at_line()
     assert rate()
@@ -1059,7 +1065,7 @@ def test_a_kind_of_a_later_version_is_told_to_nobody_and_counts(worker):
         Said(worker.key, Side.WAITER, "ada", 9, 2, ["one"]),
     )
     worker.rounds.all()
-    assert worker.talk.last_seq == 2
+    assert worker.conversation.last_seq == 2
     first, last = entries
     assert (first.plain(), b"for colleagues" in first.full(own=False)) == (b"", False)
     assert b"one" in last.plain()

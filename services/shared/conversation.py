@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from ..desk.port import Role
-from ..history.port import Chat
-from ..history.writer import Talk
-from ..participants import Line, Spoken
+from ..history.port import ConversationRow
+from ..history.writer import Conversation
+from ..participants import Channel, ChannelEntries
 
 
-class SharedTalk(Talk):
+class SharedConversation(Conversation):
     """A conversation that other workers may write to.
 
     *behind*: what is stored of it is not known here.
     """
 
     __slots__ = (
-        "away", "began", "begun", "decisions", "doubts", "end", "fresh", "known", "lines",
-        "offered", "sure", "told", "under_way", "waiting",
+        "away",
+        "began",
+        "begun",
+        "channels",
+        "decisions",
+        "doubts",
+        "end",
+        "fresh",
+        "known",
+        "offered",
+        "sure",
+        "told",
+        "under_way",
+        "waiting",
     )  # fmt: skip
 
-    def __init__(self, record: Chat, *, behind: bool) -> None:
-        super().__init__(record)
+    def __init__(self, row: ConversationRow, *, behind: bool) -> None:
+        super().__init__(row)
         #: how often it was found that more may be stored than is known here, and up to which
         #: of these doubts it was looked up
         self.doubts = int(behind)
@@ -28,10 +40,10 @@ class SharedTalk(Talk):
         #: nothing of it has been delivered here
         self.fresh = behind
         #: the highest number that is known to be stored
-        self.end = record.last_seq
-        self.lines: dict[int, Line] = {}
+        self.end = row.last_seq
+        self.channels: dict[int, Channel] = {}
         #: what is numbered so and below was not delivered here; not known while it is `fresh`
-        self.began = record.last_seq
+        self.began = row.last_seq
         #: of a side without a socket here, which had one last: up to which number it was told
         self.told: dict[Role, int] = {}
         #: of a side that other workers speak for and that is away: what was delivered here then
@@ -39,7 +51,7 @@ class SharedTalk(Talk):
         #: by the side that said it: the lowest number of a letter that came when it was delivered
         self.offered: dict[int, int] = {}
         #: sayings that the writer has and has not told of, in order, with their numbers
-        self.under_way: dict[Spoken, int] = {}
+        self.under_way: dict[ChannelEntries, int] = {}
         #: how many the writer was ever given
         self.begun = 0
         #: numbers of the desk's decisions of which other workers have written the event
@@ -48,7 +60,7 @@ class SharedTalk(Talk):
         #: the second are told
         self.sure = 0, 0
         #: what cannot be delivered before a gap is filled; None: there is none
-        self.waiting: list[Spoken] | None = None
+        self.waiting: list[ChannelEntries] | None = None
 
     @property
     def in_doubt(self) -> bool:
@@ -67,10 +79,10 @@ class SharedTalk(Talk):
         else:
             self.known = self.doubts
 
-    def begin(self, spoken: Spoken) -> None:
+    def begin(self, entries: ChannelEntries) -> None:
         """The writer is given *spoken*."""
         self.begun += 1
-        self.under_way[spoken] = self.begun
+        self.under_way[entries] = self.begun
 
     def is_told_to(self, number: int) -> bool:
         """Whether the writer has told of all that it was given up to this *number*."""
@@ -93,13 +105,13 @@ class SharedTalk(Talk):
         self.given = self.end
         self.last_dated = min(self.last_dated, self.given)
 
-    def begin_at(self, found: Chat) -> None:
+    def begin_at(self, found: ConversationRow) -> None:
         """What is stored of it is known now, and its own sayings up to there are told."""
-        record = self.record
-        record.page = record.page or found.page
-        record.department = record.department or found.department
-        record.user_read = max(record.user_read, found.user_read)
-        record.waiter_read = max(record.waiter_read, found.waiter_read)
+        row = self.row
+        row.page = row.page or found.page
+        row.department = row.department or found.department
+        row.user_read = max(row.user_read, found.user_read)
+        row.waiter_read = max(row.waiter_read, found.waiter_read)
         if self.fresh:
             # What is on its way here is still to be delivered.
             begin = min([found.last_seq, *(o.first - 1 for o in self.waiting or () if o.seqs)])
