@@ -354,7 +354,7 @@ class World:
         """The client of *line* remembers what it knew, unless something else was open."""
         line.recognised = True
         memory = self.memories.pop((line.role, me.identity.subject), None)
-        if memory is not None and memory.uuid == me.uuid and not me.sockets:
+        if memory is not None and memory.uuid == me.uuid and not me.connections:
             line.peer = memory.peer
             line.users = set(memory.users)
 
@@ -365,7 +365,7 @@ class World:
             return
         place = line.role, me.identity.subject
         self.memories.pop(place, None)
-        if not line.missed and not me.sockets:
+        if not line.missed and not me.connections:
             self.memories[place] = Memory(me.uuid, line.peer, frozenset(line.users))
 
     def _refused(self, line: Line, reply_id: str | None) -> None:
@@ -407,7 +407,7 @@ class World:
         return text.to if isinstance(text.to, str) and text.to in users else None
 
     def _open_lines(self, uuid: str) -> set[Line]:
-        sockets = self.switchboard._participants[uuid].sockets
+        sockets = self.switchboard._participants[uuid].connections
         return {one for one in self.lines if one.session in sockets and one.code is None}
 
     # ---- one batch at a time ---------------------------------------------
@@ -516,7 +516,7 @@ class World:
         me = line.participant
         if line.code is not None or me is None:
             return
-        assert line.session in me.sockets, "open and forgotten"
+        assert line.session in me.connections, "open and forgotten"
         assert line.uuid == me.uuid
         if line.role is Role.WAITER:
             assert line.users == self._users(line), line
