@@ -42,91 +42,96 @@ class Phase(StrEnum):
 
 
 class Question(Protocol):
-    """What has a participant missed? Asked of a connection of it, or of other workers."""
+    """What has a participant missed? One of its connections is asked, or other workers are."""
 
-    #: its verdict can be asked for again, and again
+    #: the verdict stays: it can be asked for again
     stays: bool
 
     @property
     def told(self) -> Mapping[int, int]:
-        """By its talks: up to this number nothing more is to be told, once there is a verdict."""
+        """By conversation: up to this `seq` nothing more is delivered, once there is a verdict."""
 
     def verdict(self) -> list[ParkedFrames]:
-        """What had not arrived when it was asked. Waits for the answer."""
+        """What had not arrived when the question was asked. Waits for the answer."""
 
     def withdraw(self) -> list[Owed]:
-        """Nobody waits for the answer any more; what is still to be told, and nobody else keeps."""
+        """Nobody waits for the answer any more; returns what nobody else holds for delivery."""
 
 
-class Socket(Protocol):
-    """One connection of a participant, as a session shows it to the switchboard."""
+class Feed(Protocol):
+    """What one connection of a participant is told, as the switchboard sees it.
 
-    #: the version it speaks
+    The session chooses it at `auth`. No method waits.
+    """
+
+    #: in which version the connection is told
     dialect: Dialect
 
     def put(self, frame: bytes, /) -> None:
-        """Queue framed bytes; never waits."""
+        """Queue framed bytes for the connection."""
 
-    def tell(self, data: bytes, /) -> None:
+    def put_and_remember(self, data: bytes, /) -> None:
         """Queue framed texts of version 1, and remember them until they have arrived."""
 
-    def bring(self, kept: ParkedFrames, data: bytes) -> None:
-        """Queue *data*, the framed bytes of what was parked; remember it until it has arrived."""
+    def welcome(self, participant: Participant, arrival: Arrival) -> None:
+        """The connection belongs to *participant* now; what was parked follows."""
 
-    def missed(self) -> list[Owed]:
-        """What was put into this connection, which has ended, and has not arrived."""
+    def open_conversation(self, channel: Channel, frame: frames.ServerFrame) -> None:
+        """*frame* says who is at the other end of *channel*; what the client missed follows it."""
+
+    def close_conversation(
+        self, conversation: Conversation | None, frame: frames.ServerFrame
+    ) -> None:
+        """*frame* says that the other side is gone; it follows all that was said before."""
+
+    def pop_pending_request(self) -> frames.ClientFrame | None:
+        """The frame of the client that still waits for an answer, once; None: there is none."""
+
+    def deliver(self, entries: ChannelEntries) -> None:
+        """Stored entries for the participant, or its own, written on another connection."""
+
+    def deliver_parked(self, parked: ParkedFrames, data: bytes) -> None:
+        """Queue *data*, the bytes of *parked* in its version; remember it until it has arrived."""
+
+    def acknowledge(self, entries: ChannelEntries) -> None:
+        """Entries that were written on this connection are stored, or they will not be."""
+
+    def last_seen(self, conversation: int) -> int | None:
+        """The last `seq` that the client says it has seen; None: it says nothing."""
 
     def unconfirmed(self) -> list[ParkedFrames]:
-        """What was put into this connection and may not have arrived."""
+        """What the connection was given and may not have arrived."""
 
-    def seen(self, conversation: int) -> int | None:
-        """The last `seq` of a talk that its client says it has seen; None: it says nothing."""
-
-    def wait_for(self, questions: Sequence[Question]) -> None:
-        """In version 1: tell first what the answers to *questions* bring; all else waits."""
+    def take_missed(self) -> list[Owed]:
+        """The connection has ended: what it was given and has not arrived."""
 
     def ask(self) -> Question | None:
-        """Another connection of its participant comes, and asks what has not arrived here.
+        """A newer connection of the participant asks what has not arrived on this one.
 
-        None: all has arrived, or another newer one asks already.
+        None: all has arrived, or another newer connection asks already.
         """
 
     @property
     def is_lost(self) -> bool:
-        """It was asked, and has not answered in time."""
+        """The connection was asked, and has not answered in time."""
 
-    def inherit(self, newer: Socket) -> None:
-        """Keep what *newer*, which has ended, has missed: no other connection is there."""
+    def await_answers(self, questions: Sequence[Question]) -> None:
+        """In version 1: deliver what the answers to *questions* bring before all else."""
 
-    def keep(self, words: Sequence[Question]) -> None:
-        """Keep these, which a newer one that has ended waited for, for a still newer one."""
+    def inherit(self, newer: Feed) -> None:
+        """Hold what *newer*, whose connection has ended, has missed: no other is there."""
 
-    def hear(self, entries: ChannelEntries) -> None:
-        """Stored texts for it, or echoes of its participant's own; never waits."""
-
-    def stored(self, entries: ChannelEntries) -> None:
-        """What it has said is stored, or will not be."""
+    def keep_questions(self, questions: Sequence[Question]) -> None:
+        """A newer connection, which waited for *questions*, has ended; the next one asks them."""
 
     def fail(self) -> None:
-        """Close the connection, which could not be told something: its client comes anew."""
-
-    def meet(self, channel: Channel, frame: frames.ServerFrame) -> None:
-        """*frame* says who is at the other end of *line*; its history comes before all else."""
-
-    def part(self, conversation: Conversation | None, frame: frames.ServerFrame) -> None:
-        """*frame* says that the other side is gone; it comes after what was said before."""
+        """Something could not be delivered: close the connection, so that its client returns."""
 
     def replace(self) -> None:
-        """A newer login takes its place: close it."""
+        """Close the connection: a newer login takes its place."""
 
     def send_back(self) -> None:
-        """Its participant is taken for gone: close it, so that its client comes anew."""
-
-    def welcome(self, participant: Participant, arrival: Arrival) -> None:
-        """It belongs to *participant* now; what was parked follows."""
-
-    def take_question(self) -> frames.ClientFrame | None:
-        """The frame that this socket waits to have answered, once; None otherwise."""
+        """Close the connection, so that its client returns: its participant counts as gone."""
 
 
 class Channel:
@@ -169,7 +174,7 @@ class ChannelEntries(Entries):
 
     channel: Channel
     #: None where it was said elsewhere
-    connection: Socket | None
+    connection: Feed | None
     _plain: bytes | None
     _full: bytes | None
     _echo: bytes | None
@@ -202,37 +207,41 @@ class ChannelEntries(Entries):
         rest._plain = rest._full = rest._echo = None
         return rest
 
-    def alone(self, text: str, seq: int, *, own: bool = False) -> bytes:
+    def encode_entry(self, text: str, seq: int, *, own: bool = False) -> bytes:
         """One of its entries in version 2, to the other side or to one's *own* connections."""
         if self.data is not None:
-            return self.full(own)
+            return self.for_version_2(own=own)
         voice = self.channel.echo if own else self.channel.full
         return voice.texts([text], [seq], rfc3339(self.date))
 
-    def singly(self, *, in_full: bool) -> Iterator[ParkedFrames]:
+    def parked_singly(self, *, in_full: bool) -> Iterator[ParkedFrames]:
         """Each by itself, for the other side; for version 2 only if *in_full*."""
         key = self.conversation.row.key
         for text, seq in zip(self.texts, self.seqs, strict=True):
-            full = self.alone(text, seq) if in_full else b""
-            yield ParkedFrames(self._in_plain([text]), full, key, seq, seq)
+            full = self.encode_entry(text, seq) if in_full else b""
+            yield ParkedFrames(self._encode_for_version_1([text]), full, key, seq, seq)
 
-    def plain(self) -> bytes:
+    def for_version_1(self) -> bytes:
         """Version 1, to the other side; nothing where that version has no word for it."""
         if self._plain is None:
             texts = self.texts
-            self._plain = self.channel.texts(texts) if self.data is None else self._in_plain(texts)
+            self._plain = (
+                self.channel.texts(texts)
+                if self.data is None
+                else self._encode_for_version_1(texts)
+            )
         return self._plain
 
-    def _in_plain(self, texts: list[str]) -> bytes:
+    def _encode_for_version_1(self, texts: list[str]) -> bytes:
         if self.data is None:
             return self.channel.texts(texts)
         text = self.kind.plain_text(texts[0], self.data)
         return b"" if text is None else self.channel.texts([text])
 
-    def full(self, own: bool, beyond: int = 0) -> bytes:
+    def for_version_2(self, *, own: bool = False, beyond: int = 0) -> bytes:
         """Version 2, to the other side or to one's *own* sockets; only numbers above *beyond*."""
         if self.data is not None:
-            return self._alone(own)
+            return self._encode_with_data(own=own)
         voice = self.channel.echo if own else self.channel.full
         if beyond >= self.seqs[0]:
             numbered = zip(self.texts, self.seqs, strict=True)
@@ -246,7 +255,7 @@ class ChannelEntries(Entries):
             self._full = voice.texts(self.texts, self.seqs, rfc3339(self.date))
         return self._full
 
-    def _alone(self, own: bool) -> bytes:
+    def _encode_with_data(self, *, own: bool) -> bytes:
         """An entry with more than words."""
         channel, kind, (text,), (seq,) = self.channel, self.kind, self.texts, self.seqs
         encoded = self._echo if own else self._full
@@ -317,9 +326,9 @@ class Participant:
         self.role = role
         self.identity = identity
         self.phase = Phase.IDLE if role is Role.USER else Phase.OFF_DUTY
-        self.connections: tuple[Socket, ...] = ()
+        self.connections: tuple[Feed, ...] = ()
         #: the sockets that were told something which may not have arrived
-        self.doubtful: tuple[Socket, ...] = ()
+        self.doubtful: tuple[Feed, ...] = ()
         #: none of its sockets speaks version 2; while it is away, the last one did not
         self.plain = True
         #: other workers that hold sockets of it
@@ -347,7 +356,7 @@ class Participant:
         self.parked: deque[Owed] = deque()
         self.parked_bytes = 0
 
-    def hold(self, connections: tuple[Socket, ...]) -> None:
+    def hold(self, connections: tuple[Feed, ...]) -> None:
         """These are its sockets from now on."""
         self.connections = connections
         self.doubtful = tuple(one for one in self.doubtful if one in connections)
@@ -379,7 +388,7 @@ def sealed(frame: frames.ServerFrame) -> bytes:
     return framed(codec.encode(frame))
 
 
-def each(connections: Iterable[Socket], tell: Callable[[Socket], None]) -> None:
+def each(connections: Iterable[Feed], tell: Callable[[Feed], None]) -> None:
     """Call *tell* with each of *sockets*; one that raises costs the others nothing."""
     for connection in connections:
         try:
@@ -388,15 +397,15 @@ def each(connections: Iterable[Socket], tell: Callable[[Socket], None]) -> None:
             give_up(connection)
 
 
-def answer(connection: Socket, entries: ChannelEntries) -> None:
+def answer(connection: Feed, entries: ChannelEntries) -> None:
     """Tell *sock* that what it has said is stored, or will not be."""
     try:
-        connection.stored(entries)
+        connection.acknowledge(entries)
     except Exception:
         give_up(connection)
 
 
-def give_up(connection: Socket) -> None:
+def give_up(connection: Feed) -> None:
     """*sock* has just raised an exception: this costs its own connection, and nobody else."""
     log.exception("a socket could not be told something")
     with contextlib.suppress(Exception):

@@ -46,12 +46,12 @@ from .origin import told_page
 from .participants import (
     Channel,
     ChannelEntries,
+    Feed,
     Owed,
     ParkedFrames,
     Participant,
     Phase,
     Question,
-    Socket,
     sealed,
 )
 from .room import Room
@@ -119,8 +119,8 @@ class Session:
         "house",
         "participant",
         "put",
+        "put_and_remember",
         "relayed",
-        "tell",
         "uuid",
     )
 
@@ -158,7 +158,7 @@ class Session:
         #: queue framed bytes for this connection; never waits
         self.put: Callable[[bytes], None] = connection.put
         #: the same for texts of version 1, which are remembered until they have arrived
-        self.tell: Callable[[bytes], None] = connection.tell
+        self.put_and_remember: Callable[[bytes], None] = connection.tell
 
     # ---- running -------------------------------------------------------
 
@@ -324,7 +324,7 @@ class Session:
             if self._in_flight and not self._settled.wait(most):
                 return
 
-    def stored(self, entries: ChannelEntries) -> None:
+    def acknowledge(self, entries: ChannelEntries) -> None:
         """What was said here is stored: receipts; or it is not: refused."""
         self._in_flight -= len(entries.texts) + len(entries.repeats)
         if not self._in_flight and self._settled is not None:
@@ -355,14 +355,14 @@ class Session:
         what = "messages cannot be stored at the moment; try again"
         return Refusal(ErrorCode.UNAVAILABLE, what, reply_id)
 
-    def hear(self, entries: ChannelEntries) -> None:
+    def deliver(self, entries: ChannelEntries) -> None:
         """Stored texts: for this participant, or its own said on another socket."""
         if self._transcript is not None:
-            self._transcript.hear(entries)
+            self._transcript.deliver(entries)
             if self._switchboard.store is None and entries.channel.to is self.participant:
                 self._doubt().add(entries)
             return
-        data = entries.plain()
+        data = entries.for_version_1()
         if not data:
             return  # version 1 is told nothing of this entry
         (self._unconfirmed or self._doubt()).add(entries)
@@ -371,9 +371,9 @@ class Session:
         else:
             self._turns.do(partial(self.connection.put, data), entries)
 
-    def bring(self, kept: ParkedFrames, data: bytes) -> None:
+    def deliver_parked(self, parked: ParkedFrames, data: bytes) -> None:
         """Queue *data*, the framed bytes of what was parked; remember it until it has arrived."""
-        self._doubt().add(kept)
+        self._doubt().add(parked)
         self.put(data)
 
     def remember(self, data: bytes) -> None:
@@ -389,7 +389,7 @@ class Session:
                 self.participant.doubtful = (*self.participant.doubtful, self)
         return self._unconfirmed
 
-    def missed(self) -> list[Owed]:
+    def take_missed(self) -> list[Owed]:
         """What was put into this connection, which has ended, and has not arrived."""
         return [] if self._unconfirmed is None else self._unconfirmed.take()
 
@@ -402,23 +402,23 @@ class Session:
         """It was asked, and has not answered in time."""
         return self._unconfirmed is not None and self._unconfirmed.is_lost
 
-    def inherit(self, newer: Socket) -> None:
+    def inherit(self, newer: Feed) -> None:
         """Keep what *newer*, which has ended, has missed: no other connection is there."""
-        self._doubt().inherit(newer.missed)
+        self._doubt().inherit(newer.take_missed)
 
-    def keep(self, words: Sequence[Question]) -> None:
+    def keep_questions(self, questions: Sequence[Question]) -> None:
         """Keep these, which a newer one that has ended waited for, for a still newer one."""
-        self._doubt().keep(words)
+        self._doubt().keep(questions)
 
     def unconfirmed(self) -> list[ParkedFrames]:
         """What was put into this connection and may not have arrived."""
         return [] if self._unconfirmed is None else self._unconfirmed.all()
 
-    def seen(self, conversation: int) -> int | None:
+    def last_seen(self, conversation: int) -> int | None:
         """The last `seq` of a talk that its client says it has seen; None: it says nothing."""
         return None if self._transcript is None else self._transcript.resumed(conversation)
 
-    def wait_for(self, questions: Sequence[Question]) -> None:
+    def await_answers(self, questions: Sequence[Question]) -> None:
         """In version 1: tell first what the answers to *questions* bring; all else waits."""
         if self._turns is None:
             self._turns = Turns(self)
@@ -433,15 +433,17 @@ class Session:
             unconfirmed.leave_out(entries, rest)
         room.is_told = self.connection.code is None
 
-    def meet(self, channel: Channel, frame: frames.ServerFrame) -> None:
+    def open_conversation(self, channel: Channel, frame: frames.ServerFrame) -> None:
         """Say who is at the other end of *line*; what was missed of their talk follows."""
         if self._transcript is None:
             self._doubt()
             self.put(sealed(frame))
         else:
-            self._transcript.meet(channel, frame)
+            self._transcript.open_conversation(channel, frame)
 
-    def part(self, conversation: Conversation | None, frame: frames.ServerFrame) -> None:
+    def close_conversation(
+        self, conversation: Conversation | None, frame: frames.ServerFrame
+    ) -> None:
         """Say that the other side is gone, after all that was said before."""
         if conversation is None or not conversation.behind:
             self.put(sealed(frame))
@@ -449,7 +451,7 @@ class Session:
         turns = self._transcript or self._turns
         if turns is None:
             turns = self._turns = Turns(self)
-        turns.part(conversation, sealed(frame))
+        turns.close_conversation(conversation, sealed(frame))
 
     # ---- refusing ------------------------------------------------------
 
@@ -506,7 +508,7 @@ class Session:
             if channels or participant.channel is not None:
                 self._doubt()
         else:
-            self._tell_self(participant.identity, self.take_question())
+            self._tell_self(participant.identity, self.pop_pending_request())
             if self._role is Role.WAITER:
                 if participant.phase is Phase.ON_DUTY:
                     self._tell_duty(True)
@@ -515,7 +517,7 @@ class Session:
                 channels.append(participant.channel)
         for channel in channels:
             frame = self._switchboard.introduce(participant, channel, True, self.dialect)
-            self.meet(channel, frame)
+            self.open_conversation(channel, frame)
         if self._transcript is not None:
             self._transcript.resume_others({channel.conversation.id for channel in channels})
 
@@ -532,7 +534,7 @@ class Session:
             frame.reply_id = asked.reply_id
         self._send(frame)
 
-    def take_question(self) -> frames.ClientFrame | None:
+    def pop_pending_request(self) -> frames.ClientFrame | None:
         """The frame that waits for its answer, once."""
         asking, self._asking = self._asking, None
         return asking
@@ -625,7 +627,7 @@ class Session:
             what = f"too many {who} are waiting; try later"
             raise Refusal(ErrorCode.QUEUE_FULL, what, frame.reply_id) from None
         switchboard.carry_out()
-        if self.take_question() is not None:  # nothing was decided: it stands as it stood
+        if self.pop_pending_request() is not None:  # nothing was decided: it stands as it stood
             self._tell_state(frame, me)
 
     def _tell_state(self, frame: frames.ClientFrame, me: Participant) -> None:
@@ -633,7 +635,7 @@ class Session:
         if channel is not None:
             answer = switchboard.introduce(me, channel, True, self.dialect)
             answer.reply_id = frame.id
-            self.meet(channel, answer)
+            self.open_conversation(channel, answer)
         else:
             desk = switchboard.desk
             place = desk.location(self.uuid), desk.ticket(self.uuid)

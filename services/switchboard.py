@@ -44,13 +44,13 @@ from .participants import (
     SIDES,
     Channel,
     ChannelEntries,
+    Feed,
     Ids,
     Owed,
     ParkedFrames,
     Participant,
     Phase,
     Question,
-    Socket,
     answer,
     each,
     give_up,
@@ -160,8 +160,8 @@ class Switchboard:
     # ---- coming and going ----------------------------------------------
 
     def enter(
-        self, role: Role, identity: Identity, uuid: str, connection: Socket, address: str = ""
-    ) -> list[Socket]:
+        self, role: Role, identity: Identity, uuid: str, connection: Feed, address: str = ""
+    ) -> list[Feed]:
         """*sock*, of *address*, has shown who it is; it is welcomed and given what was parked.
 
         A waiter's newer login (another `sid`) replaces the older one: the
@@ -188,9 +188,9 @@ class Switchboard:
         return replaced
 
     def _welcome(
-        self, role: Role, identity: Identity, arrival: Arrival, connection: Socket
-    ) -> list[Socket]:
-        replaced: list[Socket] = []
+        self, role: Role, identity: Identity, arrival: Arrival, connection: Feed
+    ) -> list[Feed]:
+        replaced: list[Feed] = []
         participant = self._participants.get(arrival.uuid)
         if participant is None:
             participant = Participant(arrival.uuid, role, identity)
@@ -209,15 +209,13 @@ class Switchboard:
         )
         self._put_parked(participant, connection)
         if asked:
-            connection.wait_for(asked)
+            connection.await_answers(asked)
         participant.hold((*participant.connections, connection))
         if back:
             self._show(participant, "online")
         return replaced
 
-    def _ask(
-        self, participant: Participant, connection: Socket, arrival: Arrival
-    ) -> list[Question]:
+    def _ask(self, participant: Participant, connection: Feed, arrival: Arrival) -> list[Question]:
         """Ask what *participant* may have missed which comes over *sock*.
 
         Its other connections may be dead, and this be their client.
@@ -225,7 +223,7 @@ class Switchboard:
         older = [one for one in participant.doubtful if one is not connection]
         return [question for one in older if (question := one.ask()) is not None]
 
-    def _park_unseen(self, participant: Participant, connection: Socket) -> None:
+    def _park_unseen(self, participant: Participant, connection: Feed) -> None:
         """Without a history: what *sock* says it has not seen, though it was told elsewhere."""
         told = [
             kept for one in participant.doubtful for kept in one.unconfirmed() if kept.conversation
@@ -233,28 +231,30 @@ class Switchboard:
         unseen = {
             (kept.conversation, kept.first): kept
             for kept in told
-            if (seen := connection.seen(kept.conversation)) is not None and kept.last > seen
+            if (seen := connection.last_seen(kept.conversation)) is not None and kept.last > seen
         }
         left = [
             kept
             for kept in participant.parked
             if isinstance(kept, ParkedFrames)
-            and (not kept.conversation or kept.last > (connection.seen(kept.conversation) or 0))
+            and (
+                not kept.conversation or kept.last > (connection.last_seen(kept.conversation) or 0)
+            )
         ]
         participant.parked = deque([*(unseen[place] for place in sorted(unseen)), *left])
 
-    def _put_parked(self, participant: Participant, connection: Socket) -> None:
+    def _put_parked(self, participant: Participant, connection: Feed) -> None:
         plainly = connection.dialect.version == 1
         while participant.parked:
             kept = participant.parked.popleft()
             if isinstance(kept, ParkedFrames) and (data := kept.plain if plainly else kept.full):
-                connection.bring(kept, data)
+                connection.deliver_parked(kept, data)
         participant.parked_bytes = 0
 
     def exit(
         self,
         participant: Participant,
-        connection: Socket,
+        connection: Feed,
         *,
         deliberate: bool,
         claim: Claim = Claim.FULL,
@@ -269,7 +269,7 @@ class Switchboard:
                 if rest and not deliberate and all(one.is_lost for one in rest):
                     rest[-1].inherit(connection)
                 elif connection in participant.doubtful:
-                    missed = connection.missed()
+                    missed = connection.take_missed()
                     self._leave_to(rest, missed)
                 participant.hold(rest)
                 last = not rest
@@ -283,12 +283,12 @@ class Switchboard:
                 self.desk.drop(participant.uuid, claim)
         self.carry_out()
 
-    def _leave_to(self, rest: Sequence[Socket], missed: Sequence[Owed]) -> None:
+    def _leave_to(self, rest: Sequence[Feed], missed: Sequence[Owed]) -> None:
         """The *rest* were told what a connection has *missed*, but for what it still waited for."""
         waited = [one for one in missed if not isinstance(one, ParkedFrames)]
         for older in [one for one in rest if one.dialect.version == 1][-1:]:
             if waited:
-                older.keep(waited)
+                older.keep_questions(waited)
 
     def _park_missed(self, participant: Participant, missed: Sequence[Owed]) -> None:
         """Its last socket has ended before *missed* arrived there."""
@@ -301,7 +301,7 @@ class Switchboard:
         for channel in participant.all_channels:
             to, conversation = channel.to.uuid, channel.conversation.id
 
-            def tell(connection: Socket, to: str = to, conversation: str = conversation) -> None:
+            def tell(connection: Feed, to: str = to, conversation: str = conversation) -> None:
                 frame = connection.dialect.presence(to, participant.uuid, conversation, state)
                 if frame is not None:
                     connection.put(sealed(frame))
@@ -324,15 +324,15 @@ class Switchboard:
                     return False
                 self._park(channel.to, ParkedFrames(data, b""))
         for connection in connections:
-            tell = connection.tell  # an attribute, not a method: called in one step it costs more
+            put = connection.put_and_remember  # an attribute: calling a method here costs more
             try:
-                tell(data)
+                put(data)
             except Exception:
                 give_up(connection)
         return True
 
     def say(
-        self, channel: Channel, connection: Socket, texts: list[str], ids: Ids,
+        self, channel: Channel, connection: Feed, texts: list[str], ids: Ids,
         kind: Kind = TEXT, data: str | None = None,
     ) -> bool:  # fmt: skip
         """Store entries and then deliver them. False, for all, while that is not possible.
@@ -352,7 +352,7 @@ class Switchboard:
         return self.writer is not None and self.writer.say(entries)
 
     def _entries(
-        self, channel: Channel, connection: Socket | None, texts: list[str], ids: Ids,
+        self, channel: Channel, connection: Feed | None, texts: list[str], ids: Ids,
         kind: Kind, data: str | None,
     ) -> ChannelEntries:  # fmt: skip
         sender = channel.sender
@@ -367,7 +367,7 @@ class Switchboard:
     def _number(self, entries: ChannelEntries) -> bool:
         """Without a history: numbered as if it were stored, delivered at once or parked."""
         to, conversation = entries.channel.to, entries.conversation
-        if not to.connections and self._is_full(to, entries.plain()):
+        if not to.connections and self._is_full(to, entries.for_version_1()):
             return False
         entries.seqs = range(
             conversation.last_seq + 1, conversation.last_seq + 1 + len(entries.texts)
@@ -398,7 +398,7 @@ class Switchboard:
         if channel.to.connections:
             for one in channel.to.connections:
                 try:
-                    one.hear(entries)
+                    one.deliver(entries)
                 except Exception:
                     give_up(one)
         else:
@@ -406,7 +406,7 @@ class Switchboard:
         for one in channel.sender.connections:
             if one is not origin and one.dialect.version > 1:
                 try:
-                    one.hear(entries)
+                    one.deliver(entries)
                 except Exception:
                     give_up(one)
 
@@ -419,9 +419,9 @@ class Switchboard:
             with self._lock:
                 if not to.connections:
                     seqs = entries.seqs
-                    full = entries.full(own=False) if self.writer is None else b""
+                    full = entries.for_version_2() if self.writer is None else b""
                     key = entries.channel.conversation.row.key
-                    if (plain := entries.plain()) or full:
+                    if (plain := entries.for_version_1()) or full:
                         self._park(to, ParkedFrames(plain, full, key, seqs[0], seqs[-1]))
 
     def _parks_for(self, participant: Participant) -> bool:
@@ -449,7 +449,7 @@ class Switchboard:
     def tell_typing(self, channel: Channel, on: bool) -> None:
         """The speaker of *line* types, or has stopped: passed on, never stored."""
 
-        def tell(connection: Socket) -> None:
+        def tell(connection: Feed) -> None:
             frame = connection.dialect.typing(
                 channel.to.uuid, channel.sender.uuid, channel.conversation.id, on
             )
@@ -462,7 +462,7 @@ class Switchboard:
         """Send the other side one of `frames.SIGNALS`: never stored, for version 2."""
         make = frames.SIGNALS.get(name)
 
-        def tell(connection: Socket) -> None:
+        def tell(connection: Feed) -> None:
             if make is not None and connection.dialect.version > 1:
                 frame = make(
                     id=codec.new_id(), to=channel.to.uuid, from_=channel.sender.uuid,
@@ -475,7 +475,7 @@ class Switchboard:
     def tell_read(self, channel: Channel, seq: int) -> None:
         """Tell the other side how far the speaker of *line* has read."""
 
-        def tell(connection: Socket) -> None:
+        def tell(connection: Feed) -> None:
             frame = connection.dialect.read(
                 channel.to.uuid, channel.sender.uuid, channel.conversation.id, seq
             )
@@ -544,12 +544,12 @@ class Switchboard:
         return user.channel, waiter.channels[user.uuid]
 
     def _meet(self, me: Participant, channel: Channel, resumed: bool, asked: bool) -> None:
-        def meet(connection: Socket) -> None:
+        def meet(connection: Feed) -> None:
             frame = self.introduce(me, channel, resumed, connection.dialect)
-            question = connection.take_question() if asked else None
+            question = connection.pop_pending_request() if asked else None
             if question is not None:
                 frame.reply_id = question.id
-            connection.meet(channel, frame)
+            connection.open_conversation(channel, frame)
 
         each(me.connections, meet)
         if self._parks_for(me):
@@ -577,9 +577,9 @@ class Switchboard:
         user = self._person(event, event.user)
         user.phase = Phase.QUEUED
 
-        def tell(connection: Socket) -> None:
+        def tell(connection: Feed) -> None:
             frame = self.place(user, event.location, event.ticket, connection.dialect)
-            question = connection.take_question()
+            question = connection.pop_pending_request()
             if question is not None:
                 frame.reply_id = question.id
             connection.put(sealed(frame))
@@ -619,17 +619,17 @@ class Switchboard:
             )
             self._park(told, ParkedFrames(plain, full))
 
-        def tell(connection: Socket) -> None:
+        def tell(connection: Feed) -> None:
             frame = connection.dialect.disconnected(told.uuid, gone.uuid, name, reason)
-            connection.part(conversation, frame)
+            connection.close_conversation(conversation, frame)
 
-        def tell_own(connection: Socket) -> None:
+        def tell_own(connection: Feed) -> None:
             frame = connection.dialect.disconnected(gone.uuid, told.uuid, name, reason)
-            question = connection.take_question()
+            question = connection.pop_pending_request()
             if question is None or connection.dialect.version > 1:
                 if question is not None:
                     frame.reply_id = question.id
-                connection.part(conversation, frame)
+                connection.close_conversation(conversation, frame)
 
         each(told.connections, tell)
         each(gone.connections, tell_own)  # its other tabs; in version 1 the one that ended it knows
@@ -773,12 +773,12 @@ class Switchboard:
                 )
 
     def send_queue_status(
-        self, waiter: Participant, connection: Socket, figures: Figures | None = None
+        self, waiter: Participant, connection: Feed, figures: Figures | None = None
     ) -> None:
         """Tell a socket of *waiter* how long the line is."""
         self._send_queue_status(waiter, figures or self.figures(), connection)
 
-    def _send_queue_status(self, waiter: Participant, figures: Figures, connection: Socket) -> None:
+    def _send_queue_status(self, waiter: Participant, figures: Figures, connection: Feed) -> None:
         frame = connection.dialect.queue_status(
             waiter.uuid, figures.queue_length, figures.longest_wait
         )

@@ -119,11 +119,11 @@ class Transcript(Turns):
         )  # fmt: skip
         self._send(receipt)
 
-    def hear(self, entries: ChannelEntries) -> None:
+    def deliver(self, entries: ChannelEntries) -> None:
         """Stored texts: for this participant, or its own said on another socket."""
-        self.do(partial(self._hear, entries), entries)
+        self.do(partial(self._deliver, entries), entries)
 
-    def _hear(self, entries: ChannelEntries) -> None:
+    def _deliver(self, entries: ChannelEntries) -> None:
         conversation = entries.conversation.id
         seen = self._seen.get(conversation, 0)
         last = entries.seqs[-1]
@@ -133,11 +133,11 @@ class Transcript(Turns):
         own = entries.channel.sender is self._session.participant
         said = own and entries.side != Side.SERVER
         if said and self.awaited and not self.awaited.isdisjoint(entries.client_ids or ()):
-            self._hear_repeated(entries, seen)
+            self._deliver_repeated(entries, seen)
         else:
-            self._connection.put(entries.full(own, seen))
+            self._connection.put(entries.for_version_2(own=own, beyond=seen))
 
-    def _hear_repeated(self, entries: ChannelEntries, seen: int) -> None:
+    def _deliver_repeated(self, entries: ChannelEntries, seen: int) -> None:
         """What another socket has said, and some of which was said here again meanwhile."""
         rows = zip(entries.client_ids or (), entries.texts, entries.seqs, strict=True)
         date = rfc3339(entries.date)
@@ -149,11 +149,11 @@ class Transcript(Turns):
                 self._early.add(client_id)
                 self._send_receipt(entries.kind, entries.conversation.id, client_id, seq, date)
             else:
-                self._connection.put(entries.alone(text, seq, own=True))
+                self._connection.put(entries.encode_entry(text, seq, own=True))
 
     # ---- meeting again -------------------------------------------------
 
-    def meet(self, channel: Channel, frame: frames.ServerFrame) -> None:
+    def open_conversation(self, channel: Channel, frame: frames.ServerFrame) -> None:
         """Say who is at the other end of *line*, and what this socket has missed of their talk."""
         conversation = channel.conversation
         known = self._seen.get(conversation.id, self._resume.get(conversation.id, 0))

@@ -33,7 +33,7 @@ class Speaker(Protocol):
     #: queues framed bytes for its connection
     put: Callable[[bytes], None]
     #: the same, and remembers them
-    tell: Callable[[bytes], None]
+    put_and_remember: Callable[[bytes], None]
 
     def remember(self, data: bytes) -> None:
         """Remember what it is told, until it has arrived."""
@@ -93,7 +93,7 @@ class Turns:
                 return
             self._actions = deque()
             self._add(action)
-            self._speaker.put, self._speaker.tell = self._put, self._tell
+            self._speaker.put, self._speaker.put_and_remember = self._put, self._put_and_remember
         self._speaker.house.runtime.spawn(self._act)
 
     @property
@@ -130,17 +130,17 @@ class Turns:
                 rest = entries.beyond(last) if entries.seqs[-1] > last else None
                 changed.append((entries, rest))
                 if rest is not None:
-                    waiting.append((partial(self._connection.put, rest.plain()), rest))
+                    waiting.append((partial(self._connection.put, rest.for_version_1()), rest))
                     held += _weight(*waiting[-1])
             if self._actions is not None:
                 self._actions, self.held = waiting, held
         return changed
 
-    def part(self, conversation: Conversation, frame: bytes) -> None:
+    def close_conversation(self, conversation: Conversation, frame: bytes) -> None:
         """*frame* says that the other side of *talk* is gone: after all that it has said."""
-        self.in_turn(partial(self._part, conversation, frame))
+        self.in_turn(partial(self._close_conversation, conversation, frame))
 
-    def _part(self, conversation: Conversation, frame: bytes) -> None:
+    def _close_conversation(self, conversation: Conversation, frame: bytes) -> None:
         self._speaker.house.switchboard.catch_up(conversation)
         end = conversation.last_seq
         before: list[Action] = []
@@ -159,7 +159,7 @@ class Turns:
     def _put(self, frame: bytes) -> None:
         self.do(partial(self._connection.put, frame))
 
-    def _tell(self, frame: bytes) -> None:
+    def _put_and_remember(self, frame: bytes) -> None:
         self._speaker.remember(frame)  # at once: while it waits the connection may end
         self._put(frame)
 
@@ -170,7 +170,7 @@ class Turns:
                     self._actions = None
                     self.held = 0
                     self._speaker.put = self._connection.put
-                    self._speaker.tell = self._connection.tell
+                    self._speaker.put_and_remember = self._connection.tell
                     return
                 action, entries = self._actions.popleft()
                 self.held = max(0, self.held - _weight(action, entries))

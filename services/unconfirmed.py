@@ -398,7 +398,7 @@ class Unconfirmed:
         told = self._left_out.get(given, given)
         if told is None:
             return []
-        return [*told.singly(in_full=self._in_full)]
+        return [*told.parked_singly(in_full=self._in_full)]
 
 
 def _size(given: Given | Room | _Mark) -> int:
@@ -409,4 +409,4 @@ def _size(given: Given | Room | _Mark) -> int:
         return len(given)
     if isinstance(given, _Mark):
         return 0
-    return len(given.plain if isinstance(given, ParkedFrames) else given.plain())
+    return len(given.plain if isinstance(given, ParkedFrames) else given.for_version_1())

@@ -46,45 +46,45 @@ class Ear:
     def put(self, frame: bytes) -> None:
         self._hear(frame)
 
-    def tell(self, frame: bytes) -> None:
+    def put_and_remember(self, frame: bytes) -> None:
         self._hear(frame)
 
-    def bring(self, kept: Any, frame: bytes) -> None:
+    def deliver_parked(self, parked: Any, frame: bytes) -> None:
         self.owner.doubtful = (self,)  # as a session does
         self._hear(frame)
 
-    def hear(self, entries: Any) -> None:
+    def deliver(self, entries: Any) -> None:
         if entries.kind is TEXT:
             self._hear(*entries.texts)
 
-    def stored(self, entries: Any) -> None:
+    def acknowledge(self, entries: Any) -> None:
         self._hear(("receipt", *entries.seqs))
 
-    def meet(self, channel: Any, frame: Any) -> None:
+    def open_conversation(self, channel: Any, frame: Any) -> None:
         self._hear(frame.__struct_config__.tag)
 
-    def part(self, conversation: Any, frame: Any) -> None:
+    def close_conversation(self, conversation: Any, frame: Any) -> None:
         self._hear(frame.__struct_config__.tag)
 
     def welcome(self, participant: Any, arrival: Any) -> None:
         self.owner = participant
 
-    def take_question(self) -> None: ...
+    def pop_pending_request(self) -> None: ...
 
     def ask(self) -> Any:
         return self
 
-    def wait_for(self, questions: Any) -> None:
+    def await_answers(self, questions: Any) -> None:
         assert self not in questions, "it would wait for its own word"
 
     def fail(self) -> None:
         self.failed = True
 
-    def missed(self) -> list[ParkedFrames]:
+    def take_missed(self) -> list[ParkedFrames]:
         return self.lost
 
-    def keep(self, words: Any) -> None:
-        self.heritage += words
+    def keep_questions(self, questions: Any) -> None:
+        self.heritage += questions
 
     def inherit(self, newer: Any) -> None:
         self.heritage.append(newer)

@@ -64,7 +64,9 @@ class Room:
     def meet(self) -> None:
         """Ann is told of the chat; a page of it is to be read."""
         peer = Peer("uuid-ada", "ada", "Ada", self.conversation.id, 1, True, 0, 0, "", 0)
-        self.transcript.meet(self.channel, DIALECTS[2].connect_success("uuid-ann", peer))
+        self.transcript.open_conversation(
+            self.channel, DIALECTS[2].connect_success("uuid-ann", peer)
+        )
 
     def read(self) -> None:
         """The page is read, and what waits for it is told."""
@@ -127,7 +129,7 @@ def test_what_a_page_has_told_is_answered_once_more_where_it_is_repeated():
 def test_a_text_that_was_said_elsewhere_and_here_again_is_shown_once_as_its_receipt():
     room = Room()
     room.transcript.awaited.update(["b", "d"])
-    room.transcript.hear(room.entries(2, "a", "b", "c"))  # as another socket has said them
+    room.transcript.deliver(room.entries(2, "a", "b", "c"))  # as another socket has said them
     room.transcript.acknowledge(room.repeated(("b", 3), ("d", 1)))
     assert room.shown == [(2, None), (3, "b"), (4, None), (1, "d")]
     room.transcript.acknowledge(room.repeated(("b", 3)))
@@ -138,7 +140,7 @@ def test_a_client_that_has_seen_more_than_waits_for_it_is_told_only_the_rest():
     room = Room({Conversation(ConversationRow(7, "", "")).id: 3})
     room.conversation.stored_to(4)
     room.meet()
-    room.transcript.hear(room.entries(2, "x", "y", "z"))
+    room.transcript.deliver(room.entries(2, "x", "y", "z"))
     room.read()
     (page,) = [one for one in room.reader.told if one["type"] == "message_history"]
     assert (page["payload"]["messages"], page["payload"]["last_seq"]) == ([], 3)

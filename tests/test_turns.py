@@ -41,7 +41,7 @@ def test_the_last_words_come_before_the_goodbye_and_the_place_in_line_after_it(v
         entries.channel, entries._plain, entries._full = Channel(ada, ann, late), None, None
         entries.seqs = [1]
         late.stored_to(1)
-        session.hear(entries)
+        session.deliver(entries)
 
     house: Any = SimpleNamespace(
         settings=SimpleNamespace(
@@ -63,7 +63,7 @@ def test_the_last_words_come_before_the_goodbye_and_the_place_in_line_after_it(v
     if version > 1:
         session._transcript = Transcript(session, {})
 
-    session.part(
+    session.close_conversation(
         conversation, dialect.disconnected("uuid-ann", "uuid-ada", conversation.id, "left")
     )
     session.put(sealed(dialect.connect_queue("uuid-ann", 0, "", None)))
@@ -109,7 +109,7 @@ def test_what_waits_and_was_told_elsewhere_is_left_out():
 
     turns.in_turn(leave_out)
     for entries in some:
-        turns.do(partial(told.append, entries.plain()), entries)
+        turns.do(partial(told.append, entries.for_version_1()), entries)
     turns.do(partial(told.append, b"a frame"))
     (tell,) = begun
     tell()
@@ -119,8 +119,8 @@ def test_what_waits_and_was_told_elsewhere_is_left_out():
     ]
     assert told[2:] == [b"a frame"]
     rest = left_out[1][1]
-    size = len(some[1].plain()) - len(rest.plain())
-    assert held[0] - held[1] == WEIGHT + len(some[0].plain()) + size
+    size = len(some[1].for_version_1()) - len(rest.for_version_1())
+    assert held[0] - held[1] == WEIGHT + len(some[0].for_version_1()) + size
     assert [(entries, rest and list(rest.seqs)) for entries, rest in left_out] == [
         (some[0], None),
         (some[1], [3]),

@@ -20,7 +20,7 @@ from typing import Protocol
 from ..conversation.kinds import UNKNOWN, Kind, Side, kind_of
 from ..history.port import EntryRow, Store, StoreError
 from ..history.writer import RETRY
-from ..participants import Channel, ChannelEntries, Ids, Socket, answer
+from ..participants import Channel, ChannelEntries, Feed, Ids, answer
 from ..runtime import Runtime
 from .conversation import SharedConversation
 from .letters import Said, decision_of
@@ -43,7 +43,7 @@ class Speak(Protocol):
     """Makes a `Spoken`."""
 
     def __call__(
-        self, channel: Channel, connection: Socket | None, texts: list[str], ids: Ids,
+        self, channel: Channel, connection: Feed | None, texts: list[str], ids: Ids,
         kind: Kind, data: str | None, /,
     ) -> ChannelEntries:  # fmt: skip
         """Entries under way on *line*."""

@@ -43,13 +43,13 @@ from ..participants import (
     SIDES,
     Channel,
     ChannelEntries,
+    Feed,
     Ids,
     Owed,
     ParkedFrames,
     Participant,
     Phase,
     Question,
-    Socket,
 )
 from ..runtime import Runtime
 from ..standings import standings
@@ -142,8 +142,8 @@ class SharedSwitchboard(Switchboard):
     # ---- coming and going ----------------------------------------------
 
     def _welcome(
-        self, role: Role, identity: Identity, arrival: Arrival, connection: Socket
-    ) -> list[Socket]:
+        self, role: Role, identity: Identity, arrival: Arrival, connection: Feed
+    ) -> list[Feed]:
         if arrival.place is not None:
             self._take_place(role, identity, arrival)
         me = self._participants.get(arrival.uuid)
@@ -163,9 +163,7 @@ class SharedSwitchboard(Switchboard):
             self._tell_login(participant, arrival.elsewhere)
         return replaced
 
-    def _ask(
-        self, participant: Participant, connection: Socket, arrival: Arrival
-    ) -> list[Question]:
+    def _ask(self, participant: Participant, connection: Feed, arrival: Arrival) -> list[Question]:
         asked = super()._ask(participant, connection, arrival)
         if not arrival.standing:
             return asked
@@ -303,7 +301,7 @@ class SharedSwitchboard(Switchboard):
         # It is read from the history on return (`handover.py`); as much as is counted here.
         to = entries.channel.to
         if to.version == 1 and self._parks_for(to):
-            to.parked_bytes += len(entries.plain())
+            to.parked_bytes += len(entries.for_version_1())
 
     @property
     def held(self) -> int:
@@ -318,7 +316,7 @@ class SharedSwitchboard(Switchboard):
     # ---- messages ------------------------------------------------------
 
     def say(
-        self, channel: Channel, connection: Socket, texts: list[str], ids: Ids,
+        self, channel: Channel, connection: Feed, texts: list[str], ids: Ids,
         kind: Kind = TEXT, data: str | None = None,
     ) -> bool:  # fmt: skip
         if kind is not TEXT and self._figures.reads < READS_ENTRIES:
@@ -495,7 +493,7 @@ class SharedSwitchboard(Switchboard):
                 self._put_parked(person, connection)
             elif asked := [one for one in owed if not isinstance(one, ParkedFrames)]:
                 person.parked.clear()
-                connection.wait_for(asked)
+                connection.await_answers(asked)
 
     def tell_typing(self, channel: Channel, on: bool) -> None:
         super().tell_typing(channel, on)

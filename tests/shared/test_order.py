@@ -112,18 +112,18 @@ class Ear:
         found = re.search(rb'"message":"(.*?)"', frame) or re.search(rb'"type":"(.*?)"', frame)
         self.told.append((found[1] if found else frame).decode())
 
-    def bring(self, kept: Any, frame: bytes) -> None:
+    def deliver_parked(self, parked: Any, frame: bytes) -> None:
         """Parked frames."""
         self.put(frame)
 
-    def hear(self, entries: Any) -> None:
+    def deliver(self, entries: Any) -> None:
         """Texts."""
         if self._waiting is None:
             self.told += entries.texts
         else:
             self._waiting += zip(entries.texts, entries.seqs, strict=True)
 
-    def wait_for(self, questions: Any) -> None:
+    def await_answers(self, questions: Any) -> None:
         """As a session does."""
         self._waiting = []
         self._room = Room(questions)
@@ -144,22 +144,22 @@ class Ear:
     def ask(self) -> None:
         """All has arrived."""
 
-    def missed(self) -> list[Any]:
+    def take_missed(self) -> list[Any]:
         """It has ended: what it was still to be told."""
         self.is_over = True
         return [] if self._room.is_told else self._room.give_up()
 
-    def stored(self, entries: Any) -> None: ...
+    def acknowledge(self, entries: Any) -> None: ...
 
-    def meet(self, channel: Any, frame: Any) -> None: ...
+    def open_conversation(self, channel: Any, frame: Any) -> None: ...
 
-    def part(self, conversation: Any, frame: Any) -> None: ...
+    def close_conversation(self, conversation: Any, frame: Any) -> None: ...
 
     def welcome(self, participant: Any, arrival: Any) -> None:
         """It may be in doubt what has arrived."""
         participant.doubtful = (*participant.doubtful, self)
 
-    def take_question(self) -> None: ...
+    def pop_pending_request(self) -> None: ...
 
     def fail(self) -> None: ...
 
@@ -1059,7 +1059,7 @@ def test_what_an_earlier_worker_would_take_for_a_text_is_not_written(worker):
 
 def test_a_kind_of_a_later_version_is_told_to_nobody_and_counts(worker):
     entries: list[Any] = []
-    worker.ann.hear = entries.append
+    worker.ann.deliver = entries.append
     worker.hears(
         Said(worker.key, Side.WAITER, "ada", 9, 1, ["for colleagues"], kind=99, data=None),
         Said(worker.key, Side.WAITER, "ada", 9, 2, ["one"]),
@@ -1067,5 +1067,5 @@ def test_a_kind_of_a_later_version_is_told_to_nobody_and_counts(worker):
     worker.rounds.all()
     assert worker.conversation.last_seq == 2
     first, last = entries
-    assert (first.plain(), b"for colleagues" in first.full(own=False)) == (b"", False)
-    assert b"one" in last.plain()
+    assert (first.for_version_1(), b"for colleagues" in first.for_version_2()) == (b"", False)
+    assert b"one" in last.for_version_1()
