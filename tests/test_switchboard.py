@@ -265,7 +265,7 @@ def test_with_threads_no_text_is_handed_over_while_somebody_comes():
         probe.start()
         probe.join()
 
-    new.wait_for = come  # type: ignore[method-assign]
+    new.await_answers = come  # type: ignore[method-assign]
     office.enter(Role.USER, "ann", new)
     speaker.join()
     assert busy == [True]

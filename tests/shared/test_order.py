@@ -850,7 +850,7 @@ def test_whoever_loses_the_last_connection_says_so_where_others_are(worker):
     some = [
         ParkedFrames(text, b"", worker.key, seq, seq) for seq, text in ((2, b"told"), (3, b"live"))
     ]
-    worker.ann.missed = lambda: [owed, *some]
+    worker.ann.take_missed = lambda: [owed, *some]
     worker.user.doubtful = (worker.ann,)
     worker.leave(worker.ann)
     (event,) = worker.moved_event("there", number=5)
@@ -887,7 +887,7 @@ def test_two_dead_connections_on_two_workers_miss_the_same_once(worker):
     swallowed = [
         ParkedFrames(text, b"", worker.key, seq, seq) for seq, text in ((1, b"one"), (2, b"two"))
     ]
-    worker.ann.missed = lambda: swallowed
+    worker.ann.take_missed = lambda: swallowed
     worker.user.doubtful = (worker.ann,)
     for text in ("one", "two"):
         worker.said(worker.stores(text), text)
