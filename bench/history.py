@@ -18,7 +18,8 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from services.conversation.kinds import Side
-from services.history.port import Batch, EntryRow
+from services.conversation.rows import EntryRow
+from services.history.port import Batch
 from services.history.sql import SQLStore, open_store
 
 WAITERS = 200

@@ -6,7 +6,7 @@ What is made of it never goes back:
    back goes on behind the highest name that this process has given, has heard
    of from others, or has found in the database.
 2. Within a conversation `date` never falls while `seq` rises. That is the
-   business of `history.writer.Talk`, which knows the date of the last text, so
+   business of `conversation.Conversation`, which knows the date of the last text, so
    that a clock which once was far ahead spoils the dates of no other conversation.
 
 Durations are measured on the runtime's monotonic clock and not here.

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from .conversation.conversation import Conversation
+from .conversation.entries import Entries
 from .conversation.kinds import Side
 from .desk.port import Arrival, Role
-from .history.writer import Conversation, Entries
 from .identity import Identity
 from .transport.frames import HEADS
 from .transport.frames import frame as framed
@@ -200,7 +201,14 @@ class ChannelEntries(Entries):
         ids = None if self.client_ids is None else self.client_ids[known:]
         texts = self.texts[known:]
         rest = ChannelEntries(
-            self.conversation, self.side, self.author, texts, ids, self.told, self.kind, self.data
+            self.conversation,
+            self.side,
+            self.author,
+            texts,
+            ids,
+            self.on_committed,
+            self.kind,
+            self.data,
         )
         rest.seqs, rest.date, rest.stored = self.seqs[known:], self.date, True
         rest.channel, rest.connection = self.channel, self.connection

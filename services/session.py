@@ -27,6 +27,7 @@ from msgspec import UNSET
 from simple_websocket import ConnectionClosed
 
 from .admission import Admission
+from .conversation.conversation import Conversation
 from .conversation.kinds import KIND_OF, TEXT, Kind, Side, requests
 from .desk.port import (
     AddressFull,
@@ -38,7 +39,6 @@ from .desk.port import (
     WaiterFull,
 )
 from .errors import Unavailable
-from .history.writer import Conversation
 from .house import House
 from .identity import Identity, TokenError
 from .limits import TokenBucket

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 
 from .bounds import TICKET_LIFETIME
 from .clock import KEY_BITS
+from .conversation.rows import ConversationRow
 from .desk.port import Role, Standing
-from .history.port import ConversationRow, Duty, Store
+from .history.port import Duty, Store
 
 #: µs from naming a conversation to standing in the queue for it, at most
 NAMING = 1_000_000

@@ -21,7 +21,9 @@ from functools import partial
 from typing import Any
 
 from .clock import Clock
+from .conversation.conversation import Conversation
 from .conversation.kinds import EVENT, TEXT, EventPayload, Kind, Side, What
+from .conversation.rows import ConversationRow
 from .desk.port import (
     Arrival,
     Claim,
@@ -37,8 +39,8 @@ from .desk.port import (
     Role,
     Withdrawn,
 )
-from .history.port import ConversationRow, Duty, Store
-from .history.writer import Conversation, Writer
+from .history.port import Duty, Store
+from .history.writer import Writer
 from .identity import Identity, TokenRole
 from .participants import (
     SIDES,
@@ -374,7 +376,7 @@ class Switchboard:
         )
         conversation.given = conversation.last_seq = entries.seqs[-1]
         entries.date = conversation.date_after(self.clock.ms())
-        conversation.dated(conversation.last_seq, entries.date)
+        conversation.record_date(conversation.last_seq, entries.date)
         entries.stored = True
         self._told(entries)
         return True

@@ -24,18 +24,12 @@ from typing import Any, Protocol
 from msgspec import UNSET
 
 from .bounds import Allowance
+from .conversation.conversation import Conversation
 from .conversation.kinds import Kind, Side, kind_of
+from .conversation.rows import ConversationRow, EntryRow, key_of, public_id
 from .desk.port import Role
-from .history.port import (
-    ConversationRow,
-    EntryRow,
-    Store,
-    StoreError,
-    Unfit,
-    key_of,
-    public_id,
-)
-from .history.writer import RETRY, Conversation
+from .history.port import Store, StoreError, Unfit
+from .history.writer import RETRY
 from .participants import SIDES, Channel, ChannelEntries, ParkedFrames, Participant, sealed
 from .turns import Speaker, Turns
 from .wire import codec, frames

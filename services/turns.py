@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Protocol
 
-from .history.writer import Conversation
+from .conversation.conversation import Conversation
 from .house import House
 from .participants import WEIGHT, ChannelEntries
 from .transport.connection import Connection

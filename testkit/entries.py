@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.conversation.kinds import Side, kind_of
-from services.history.port import EntryRow
+from services.conversation.rows import EntryRow
 from services.wire.dates import rfc3339
 
 from .journal import Item

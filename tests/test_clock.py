@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 
 from services.clock import KEY_BITS, Clock
+from services.conversation.conversation import Conversation
+from services.conversation.entries import Entries
 from services.conversation.kinds import TEXT, Side
-from services.history.port import ConversationRow, EntryRow
+from services.conversation.rows import ConversationRow, EntryRow
 from services.history.sql import open_store
-from services.history.writer import Conversation, Entries, Writer
+from services.history.writer import Writer
 from testkit import Client, LiveServer
 from testkit.redis import RedisServer
 
@@ -145,7 +147,7 @@ def test_another_workers_clock_is_ahead_and_only_its_number_is_known(hand: Hand)
     say(writer, loop, talk)
     ahead = int(NOW * 1000) + 30_000
     _of_another_worker(store, 2, ahead)
-    talk.stored_to(2)
+    talk.record_stored(2)
     talk.take_back()
     say(writer, loop, talk)
     assert dates(store) == [ahead - 30_000, ahead, ahead]

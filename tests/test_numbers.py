@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from csapp import create_app
-from services.history.port import public_id
+from services.conversation.rows import public_id
 from services.identity import Identity, TokenRole
 from testkit import Client, LiveServer
 from testkit.client import assert_quiet

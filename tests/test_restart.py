@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from services.history.port import Batch, ConversationRow, Duty
+from services.conversation.rows import ConversationRow
+from services.history.port import Batch, Duty
 from services.history.sql import open_store
 from services.server import ChatServer
 from services.settings import Settings

@@ -7,10 +7,10 @@ from types import SimpleNamespace
 from typing import Any
 
 from services.bounds import Bounds
+from services.conversation.conversation import Conversation
 from services.conversation.kinds import Side
+from services.conversation.rows import ConversationRow, EntryRow
 from services.desk.port import Role
-from services.history.port import ConversationRow, EntryRow
-from services.history.writer import Conversation
 from services.identity import Identity
 from services.participants import Channel, ChannelEntries, Participant
 from services.transcript import Transcript
@@ -104,7 +104,7 @@ class Room:
 def test_one_s_own_texts_that_wait_for_a_page_come_after_it_as_receipts():
     room = Room()
     room.meet()
-    room.conversation.stored_to(2)  # meanwhile what one has said is stored …
+    room.conversation.record_stored(2)  # meanwhile what one has said is stored …
     room.transcript.acknowledge(room.entries(2, "own-1"))
     room.transcript.acknowledge(room.entries(3, "own-2"))
     room.read()
@@ -117,7 +117,7 @@ def test_one_s_own_texts_that_wait_for_a_page_come_after_it_as_receipts():
 
 def test_what_a_page_has_told_is_answered_once_more_where_it_is_repeated():
     room = Room()
-    room.conversation.stored_to(2)
+    room.conversation.record_stored(2)
     room.meet()
     room.transcript.acknowledge(room.repeated(("own-1", 2)))
     room.read()
@@ -138,7 +138,7 @@ def test_a_text_that_was_said_elsewhere_and_here_again_is_shown_once_as_its_rece
 
 def test_a_client_that_has_seen_more_than_waits_for_it_is_told_only_the_rest():
     room = Room({Conversation(ConversationRow(7, "", "")).id: 3})
-    room.conversation.stored_to(4)
+    room.conversation.record_stored(4)
     room.meet()
     room.transcript.deliver(room.entries(2, "x", "y", "z"))
     room.read()

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from services.conversation.conversation import Conversation
 from services.conversation.kinds import Side
+from services.conversation.rows import ConversationRow
 from services.desk.port import Role
-from services.history.port import ConversationRow
-from services.history.writer import Conversation
 from services.identity import Identity
 from services.participants import WEIGHT, Channel, ChannelEntries, Participant, sealed
 from services.session import Session
@@ -40,7 +40,7 @@ def test_the_last_words_come_before_the_goodbye_and_the_place_in_line_after_it(v
         entries = ChannelEntries(late, Side.WAITER, "ada", ["last words"], None, lambda _: None)
         entries.channel, entries._plain, entries._full = Channel(ada, ann, late), None, None
         entries.seqs = [1]
-        late.stored_to(1)
+        late.record_stored(1)
         session.deliver(entries)
 
     house: Any = SimpleNamespace(

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from services import unconfirmed
+from services.conversation.conversation import Conversation
 from services.conversation.kinds import Side
+from services.conversation.rows import ConversationRow
 from services.desk.port import Role
-from services.history.port import ConversationRow
-from services.history.writer import Conversation
 from services.identity import Identity
 from services.participants import Channel, ChannelEntries, ParkedFrames, Participant
 from services.room import Room, in_order, merged

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
+from services.conversation.rows import ConversationRow, key_of
 from services.history import care, export
 from services.history.backup import files_of
-from services.history.port import ConversationRow, key_of
 from services.history.sqlite import SQLiteStore
 from services.security_log import Event, security
 

@@ -6,8 +6,8 @@ import sys
 
 import click
 
+from services.conversation.rows import public_id
 from services.history import search
-from services.history.port import public_id
 from services.wire.dates import rfc3339
 
 from .database import one_line, open_store_of_app, somebody

@@ -18,10 +18,11 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ..conversation.kinds import Side
+from ..conversation.rows import ConversationRow, EntryRow
 from ..security_log import Event, security
 from . import slices, tables, word_index
 from .cleaning import clean
-from .port import ConversationRow, EntryRow, Note
+from .port import Note
 from .slices import BATCH, PAUSE, SLICE, Pause, reading, windows, writing
 from .sql import SQLStore
 

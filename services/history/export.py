@@ -18,9 +18,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..conversation.kinds import Side, kind_of
+from ..conversation.rows import ConversationRow, EntryRow, public_id
 from ..wire.dates import rfc3339
 from . import care
-from .port import ConversationRow, EntryRow, Note, public_id
+from .port import Note
 from .sql import SQLStore
 
 SIDES: dict[int, str] = {Side.USER: "user", Side.WAITER: "waiter", Side.SERVER: "server"}

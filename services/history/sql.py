@@ -28,21 +28,12 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
 from ..conversation.kinds import Side
+from ..conversation.rows import ConversationRow, EntryRow
 from . import owner as owners
 from . import port, revoked, tables
 from .holder import LastHolder
 from .owner import Owner
-from .port import (
-    Batch,
-    Conflict,
-    ConversationRow,
-    Duty,
-    EntryRow,
-    Note,
-    OutcomeUnknown,
-    StoreError,
-    Unfit,
-)
+from .port import Batch, Conflict, Duty, Note, OutcomeUnknown, StoreError, Unfit
 
 #: s that a statement waits for somebody else's lock before it fails
 LOCK_WAIT = 5.0

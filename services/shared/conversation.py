@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from ..conversation.conversation import Conversation
+from ..conversation.rows import ConversationRow
 from ..desk.port import Role
-from ..history.port import ConversationRow
-from ..history.writer import Conversation
 from ..participants import Channel, ChannelEntries
 
 
@@ -98,7 +98,7 @@ class SharedConversation(Conversation):
             self.sure = before, self.begun
         return self.is_told_to(self.sure[1])
 
-    def stored_to(self, seq: int) -> None:
+    def record_stored(self, seq: int) -> None:
         self.end = max(self.end, seq)
 
     def take_back(self) -> None:
@@ -118,8 +118,8 @@ class SharedConversation(Conversation):
             self.last_seq = self.began = begin
             self.told = dict.fromkeys(self.told, begin)
             self.fresh = False
-        self.stored_to(found.last_seq)
-        self.dated(found.last_seq, found.last_date)
+        self.record_stored(found.last_seq)
+        self.record_date(found.last_seq, found.last_date)
         self.given = max(self.given, self.end)
 
     def is_left_by(self, role: Role) -> None:

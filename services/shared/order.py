@@ -18,7 +18,8 @@ from operator import attrgetter
 from typing import Protocol
 
 from ..conversation.kinds import UNKNOWN, Kind, Side, kind_of
-from ..history.port import EntryRow, Store, StoreError
+from ..conversation.rows import EntryRow
+from ..history.port import Store, StoreError
 from ..history.writer import RETRY
 from ..participants import Channel, ChannelEntries, Feed, Ids, answer
 from ..runtime import Runtime
@@ -90,7 +91,7 @@ class Order:
         nothing is known yet.
         """
         if entries.connection is None and waiting and self.held > MOST_HELD:
-            entries.conversation.stored_to(entries.seqs[-1])
+            entries.conversation.record_stored(entries.seqs[-1])
         else:
             waiting.append(entries)
             self.held += entries.weight
@@ -108,7 +109,7 @@ class Order:
 
     def reach(self, conversation: SharedConversation, seq: int) -> None:
         """So much is stored: what is not here yet is read."""
-        conversation.stored_to(seq)
+        conversation.record_stored(seq)
         if not conversation.in_doubt:
             self._begin_to_mend(conversation)
 
@@ -119,7 +120,7 @@ class Order:
             return False
         if entries.seqs and entries.seqs[-1] > known:
             conversation.deliver_to(entries.seqs[-1])
-            conversation.dated(entries.seqs[-1], entries.date)
+            conversation.record_date(entries.seqs[-1], entries.date)
             self._tell(entries if entries.seqs[0] > known else entries.beyond(known))
         if entries.connection is not None:
             answer(entries.connection, entries)
@@ -271,7 +272,7 @@ class Order:
         keys, self._unchecked = list(self._unchecked), set()
         for key, end in self._ends(keys):
             if conversation := self.conversations.get(key):
-                conversation.stored_to(end)
+                conversation.record_stored(end)
                 self._begin_to_mend(conversation)
 
     def _ends(self, keys: list[int]) -> Iterator[tuple[int, int]]:

@@ -22,7 +22,9 @@ from functools import partial
 from typing import Any, cast
 
 from ..clock import Clock
+from ..conversation.conversation import Conversation
 from ..conversation.kinds import TEXT, Kind, Side
+from ..conversation.rows import ConversationRow
 from ..desk.port import (
     Arrival,
     Departed,
@@ -36,8 +38,8 @@ from ..desk.port import (
     Role,
     Standing,
 )
-from ..history.port import ConversationRow, Store
-from ..history.writer import Conversation, Writer
+from ..history.port import Store
+from ..history.writer import Writer
 from ..identity import Identity, TokenRole
 from ..participants import (
     SIDES,
@@ -340,7 +342,7 @@ class SharedSwitchboard(Switchboard):
         if entries.texts:
             self._tell_others(conversation, entries)
         last = entries.seqs[-1] if entries.texts else entries.first - 1
-        conversation.stored_to(last)
+        conversation.record_stored(last)
         known = self._order.conversations.get(conversation.row.key, conversation)
         if known is not conversation:  # both sides were forgotten meanwhile, and one is back
             self._order.reach(known, last)

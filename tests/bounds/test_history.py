@@ -12,7 +12,8 @@ import pytest
 
 from services.bounds import QUESTIONS, RESUME, TABS
 from services.conversation.kinds import TEXT, Side
-from services.history.port import Batch, ConversationRow, public_id
+from services.conversation.rows import ConversationRow, public_id
+from services.history.port import Batch
 from services.history.sql import open_store
 from testkit import Client, LiveServer, assert_receives
 

@@ -22,7 +22,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from services.conversation.kinds import TEXT, Side
-from services.history.port import Batch, ConversationRow, EntryRow
+from services.conversation.rows import ConversationRow, EntryRow
+from services.history.port import Batch
 from services.history.sql import SQLStore, open_store
 from services.identity import TokenRole, Tokens
 

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from typing import Protocol, Self
 
 from services.conversation.kinds import Side
-from services.history.port import ConversationRow, Store
+from services.conversation.rows import ConversationRow
+from services.history.port import Store
 from services.history.sql import open_store
 from testkit.checker import Anomaly, Conversation, Truth, check, count, story
 from testkit.eager import EagerManners

@@ -10,7 +10,7 @@ from contextlib import closing
 
 import pytest
 
-from services.history.port import public_id
+from services.conversation.rows import public_id
 from services.history.sql import open_store
 from testkit import Client, LiveServer
 from testkit.client import Closed

@@ -15,9 +15,9 @@ from typing import Any
 
 from msgspec import UNSET
 
+from services.conversation.conversation import Conversation
+from services.conversation.rows import ConversationRow
 from services.desk.port import Role
-from services.history.port import ConversationRow
-from services.history.writer import Conversation
 from services.identity import Identity
 from services.participants import Channel, Participant
 from services.switchboard import Switchboard

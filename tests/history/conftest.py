@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from services.conversation.kinds import Side
-from services.history.port import Batch, ConversationRow, EntryRow
+from services.conversation.rows import ConversationRow, EntryRow
+from services.history.port import Batch
 from services.history.sql import SQLStore, open_store
 from testkit.postgres import Postgres
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.conversation.kinds import TEXT, Side
-from services.history.port import Batch, ConversationRow, Duty, EntryRow, Note
+from services.conversation.rows import ConversationRow, EntryRow
+from services.history.port import Batch, Duty, Note
 from services.history.sql import SQLStore
 
 #: 2026-01-02T03:04:05Z

@@ -11,8 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from services.conversation.kinds import TEXT, Side
+from services.conversation.rows import ConversationRow, EntryRow
 from services.history import care, cleaning, slices, tables, word_index
-from services.history.port import Batch, ConversationRow, EntryRow, Note, StoreError
+from services.history.port import Batch, Note, StoreError
 from services.history.sql import ANSWER_WAIT, LOCK_WAIT, SQLStore, open_store
 
 from .conftest import Opened

@@ -22,9 +22,9 @@ from flask import Flask
 from playwright.sync_api import sync_playwright
 
 from csapp import create_app
+from services.conversation.rows import ConversationRow
 from services.history import care, export
 from services.history.canned import CannedReplies
-from services.history.port import ConversationRow
 from services.history.sql import SQLStore, open_store
 from services.wire.dates import rfc3339
 from testkit.server import ROOT, SECRET

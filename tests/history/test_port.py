@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from services.history.port import key_of, public_id
+from services.conversation.rows import key_of, public_id
 
 
 @pytest.mark.parametrize("key", [1, 10, 255, 1 << 40, (1 << 63) - 1])

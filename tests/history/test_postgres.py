@@ -311,7 +311,8 @@ def test_a_note_whose_commit_breaks_is_not_written_twice(far, store, line):
 LOOP = """
 from gevent import monkey; monkey.patch_all()
 import sys, gevent
-from services.history.port import Batch, EntryRow
+from services.conversation.rows import EntryRow
+from services.history.port import Batch
 from services.history.sql import open_store
 from services import runtime
 

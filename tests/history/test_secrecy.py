@@ -10,11 +10,12 @@ import pytest
 import sqlalchemy as sa
 
 from services.conversation.kinds import TEXT, Side
+from services.conversation.rows import ConversationRow, EntryRow
 from services.errors import named
 from services.history import care, search, slices, tables
 from services.history.accounts import Accounts, Hashing
 from services.history.canned import CannedReplies
-from services.history.port import Batch, ConversationRow, Duty, EntryRow, Note, StoreError
+from services.history.port import Batch, Duty, Note, StoreError
 from services.history.sql import SQLStore
 from services.history.writer import Writer
 from testkit import Client, LiveServer

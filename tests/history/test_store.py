@@ -10,18 +10,9 @@ import pytest
 import sqlalchemy as sa
 
 from services.conversation.kinds import TEXT, Side
+from services.conversation.rows import EntryRow, Row
 from services.history import revoked
-from services.history.port import (
-    Amendment,
-    Batch,
-    Conflict,
-    Duty,
-    EntryRow,
-    Note,
-    Row,
-    StoreError,
-    Unfit,
-)
+from services.history.port import Amendment, Batch, Conflict, Duty, Note, StoreError, Unfit
 from services.history.sql import latest_chats, latest_messages, open_conversations, open_store
 
 from .conftest import chat, text, texts

@@ -8,19 +8,13 @@ from typing import Any
 
 import pytest
 
+from services.conversation.conversation import Conversation
+from services.conversation.entries import Entries
 from services.conversation.kinds import Side
+from services.conversation.rows import ConversationRow, EntryRow
 from services.history import writer as writers
-from services.history.port import (
-    Batch,
-    Conflict,
-    ConversationRow,
-    Duty,
-    EntryRow,
-    OutcomeUnknown,
-    StoreError,
-    Unfit,
-)
-from services.history.writer import Conversation, Entries, Writer
+from services.history.port import Batch, Conflict, Duty, OutcomeUnknown, StoreError, Unfit
+from services.history.writer import Writer
 
 
 class Store:

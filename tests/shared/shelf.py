@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from services.history.port import Batch, Conflict, ConversationRow, Duty, EntryRow
+from services.conversation.rows import ConversationRow, EntryRow
+from services.history.port import Batch, Conflict, Duty
 
 
 class Shelf:

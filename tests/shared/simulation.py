@@ -232,6 +232,7 @@ def simulated(seed: int, **options: Any) -> Iterator[World]:
         mock.patch.object(room, "threading", threading),
         mock.patch.object(unconfirmed, "threading", threading),
         mock.patch("services.history.writer.log", log),
+        mock.patch("services.history.committer.log", log),
         mock.patch("services.switchboard.log", log),
         mock.patch("services.session.log", log),
         mock.patch("services.turns.log", log),

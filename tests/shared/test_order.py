@@ -28,9 +28,10 @@ from services.conversation.kinds import (
     RatingPayload,
     Side,
 )
+from services.conversation.rows import EntryRow
 from services.desk.memory import MemoryDesk
 from services.desk.port import Arrival, Chatting, Known, Moved, Parted, Place, Role
-from services.history.port import Batch, EntryRow
+from services.history.port import Batch
 from services.history.sql import SQLStore, open_store
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole

@@ -1,0 +1,171 @@
+"""What the native thread does with a batch: it commits the batch, whatever others have stored.
+
+Rules of this file:
+
+1. The usual batch is one attempt. What was written lately is not in it again
+   (`repeats.py`). Only when the store raises `Conflict` are the entries looked at
+   one by one: a repeat finds its first receipt, and an entry whose number another
+   worker has taken gets the next one.
+2. One entry that the database does not accept stops no other: then each is
+   committed by itself.
+3. A commit whose outcome is not known is looked up before it is done again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Iterator, Sequence
+from itertools import chain
+
+from ..conversation.conversation import Conversation
+from ..conversation.entries import Entries, First, Sender
+from ..conversation.rows import EntryRow
+from ..errors import CSAppError
+from .port import Batch, Conflict, Store, StoreError, Unfit
+from .repeats import NOTHING, Known, fingerprint, set_apart
+
+log = logging.getLogger("csapp.history")
+
+#: commits of a batch that meets other workers' numbers each time: then it goes entry by entry
+ATTEMPTS = 20
+
+
+class _Outrun(StoreError):
+    """Other workers gave out the numbers first, again and again."""
+
+
+class Committer:
+    """Commits batches of *entries* and whatever else `Batch` holds. Everything here blocks.
+
+    Where the result is not simply "stored", it stands in the entries: `seqs` and `date` may
+    be others than before, `repeats` has what was there already, `refused` what is not stored.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def commit(
+        self, groups: list[Entries], batch: Batch, undated: Collection[Conversation]
+    ) -> None:
+        """Commit *groups* and *batch*. Raises `StoreError` or `OutcomeUnknown`.
+
+        *undated*: the conversations of which this process does not know the last date.
+        """
+        if undated:
+            self._look_up_dates(groups, undated)
+        _put_into(batch, groups)
+        if not (batch.entries or batch.conversations or batch.amendments or batch.duties):
+            return  # all are repeats
+        try:
+            try:
+                self._store.commit(batch)
+            except Conflict:
+                self._commit_carefully(groups, batch)
+        except (Unfit, _Outrun):
+            self._commit_singly(groups, batch)
+
+    def settle(
+        self, groups: list[Entries], batch: Batch, undated: Collection[Conversation]
+    ) -> None:
+        """Find out whether *batch* is stored, and `commit` it if not."""
+        if batch.entries:  # none where all were repeats
+            first = EntryRow(*batch.entries[0])
+            found = self._store.entries(
+                first.conversation, after=first.seq - 1, before=first.seq + 1
+            )
+            if found == [first]:
+                return
+        self.commit(groups, batch, undated)
+
+    def _look_up_dates(self, groups: list[Entries], undated: Collection[Conversation]) -> None:
+        """Other workers have stored entries before these, and their clocks may be ahead."""
+        floors = {conversation: self._end(conversation.row.key)[1] for conversation in undated}
+        for entries in groups:
+            entries.date = max(entries.date, floors.get(entries.conversation, 0))
+
+    def _commit_singly(self, groups: list[Entries], batch: Batch) -> None:
+        """The database does not accept one of them, or not all at once: commit one by one."""
+        for part in _parts(batch):
+            try:
+                self._store.commit(part)
+            except Unfit as error:
+                log.error("the row of a conversation or a waiter cannot be stored: %s", error)
+        for number, entries in enumerate(groups):
+            try:
+                self._commit_carefully([entries], Batch())
+            except Unfit as error:
+                log.error("an entry cannot be stored: %s", error)
+                entries.refused = entries.is_unfit = True
+            except CSAppError as error:  # those before it are stored
+                log.error("the history cannot be stored: %s", error)
+                for rest in groups[number:]:
+                    rest.refused = True
+                return
+
+    def _commit_carefully(self, groups: list[Entries], batch: Batch) -> None:
+        for _ in range(ATTEMPTS):
+            ends: dict[int, tuple[int, int]] = {}
+            known = self._find(groups)
+            for entries in groups:
+                self._put_behind(entries, ends, known)
+            _put_into(batch, groups)
+            try:
+                self._store.commit(batch)
+            except Conflict:
+                continue  # another worker was faster once more
+            return
+        raise _Outrun("other workers were faster each time")
+
+    def _find(self, groups: list[Entries]) -> dict[Sender, Known]:
+        """Which of them are stored already: one query for each sender, however much it wrote."""
+        asked: dict[Sender, list[str]] = {}
+        for entries in groups:
+            ids = [one for one in entries.client_ids or () if one is not None]
+            if ids:
+                asked.setdefault(entries.sender, []).extend(ids)
+        return {
+            sender: {
+                one.client_id: First(one.seq, one.date, fingerprint(one.kind, one.body, one.data))
+                for one in self._store.find(*sender, ids)
+                if one.client_id is not None
+            }
+            for sender, ids in asked.items()
+        }
+
+    def _put_behind(
+        self, entries: Entries, ends: dict[int, tuple[int, int]], known: dict[Sender, Known]
+    ) -> None:
+        """Leave of *entries* what is not *known*; number and date it behind what is stored.
+
+        *ends*: by the keys of conversations, the number and the date of their last entry.
+        """
+        key = entries.conversation.row.key
+        if key not in ends:
+            ends[key] = self._end(key)
+        if entries.client_ids is not None:
+            set_apart(entries, known.get(entries.sender, NOTHING))
+        last, date = ends[key]
+        entries.seqs = range(last + 1, last + 1 + len(entries.texts))
+        entries.date = max(entries.date, date)
+        ends[key] = last + len(entries.texts), entries.date
+
+    def _end(self, row: int) -> tuple[int, int]:
+        """The number and the date of the last entry that is stored of a conversation."""
+        last = self._store.entries(row, limit=1)
+        return (last[0].seq, last[0].date) if last else (0, 0)
+
+
+def _put_into(batch: Batch, groups: Sequence[Entries]) -> None:
+    """Make the rows of *groups* the entries of *batch*."""
+    batch.entries = list(chain.from_iterable(map(Entries.rows, groups)))
+    batch.has_data = any(one.data is not None for one in groups)
+
+
+def _parts(batch: Batch) -> Iterator[Batch]:
+    """Each conversation, amendment and duty of *batch* by itself."""
+    for row in batch.conversations:
+        yield Batch(conversations=[row])
+    for amendment in batch.amendments:
+        yield Batch(amendments=[amendment])
+    for duty in batch.duties:
+        yield Batch(duties=[duty])
