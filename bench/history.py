@@ -19,8 +19,9 @@ import sqlalchemy as sa
 
 from services.conversation.kinds import Side
 from services.conversation.rows import EntryRow
+from services.history.opening import open_store
 from services.history.port import Batch
-from services.history.sql import SQLStore, open_store
+from services.history.sql import SQLStore
 
 WAITERS = 200
 ROUNDS = 200

@@ -16,8 +16,9 @@ from flask import Flask
 from blueprints import known_browsers, password_hashing
 from csapp import CSApp, create_app
 from services.history.accounts import AccountError, Accounts, Hashing, folded
+from services.history.opening import open_store
 from services.history.port import StoreError
-from services.history.sql import SQLStore, open_store
+from services.history.sql import SQLStore
 from services.identity import Identity, TokenRole
 from services.revocation import date
 from services.wire.codes import CloseCode

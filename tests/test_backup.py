@@ -21,8 +21,8 @@ import pytest
 from click import ClickException
 
 from blueprints.cli.new_file import new_file
+from services.history.opening import open_store
 from services.history.search import search
-from services.history.sql import open_store
 from testkit import Client, LiveServer
 from testkit.postgres import Postgres
 

@@ -16,7 +16,7 @@ from services.conversation.conversation import Conversation
 from services.conversation.entries import Entries
 from services.conversation.kinds import TEXT, Side
 from services.conversation.rows import ConversationRow, EntryRow
-from services.history.sql import open_store
+from services.history.opening import open_store
 from services.history.writer import Writer
 from testkit import Client, LiveServer
 from testkit.redis import RedisServer

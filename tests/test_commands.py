@@ -15,7 +15,7 @@ from click.testing import Result
 from flask import Flask
 
 from csapp import create_app
-from services.history.sql import open_store
+from services.history.opening import open_store
 from services.words import counted
 from testkit.server import ROOT, SECRET
 

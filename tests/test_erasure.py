@@ -24,8 +24,8 @@ import pytest
 from services.conversation.kinds import Side
 from services.desk.traces import remove_traces
 from services.history import care, cleaning
+from services.history.opening import open_store
 from services.history.port import Note
-from services.history.sql import open_store
 from services.runtime import ThreadRuntime
 from testkit import Client, LiveServer
 from testkit.postgres import Postgres

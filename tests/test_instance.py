@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from services import instance
-from services.history.opening import own_store
-from services.history.sql import open_store
+from services.history.opening import open_store, own_store
 from services.instance import SECRET_FILE, NoSecret, generated_secret
 from services.settings import Settings
 from testkit import Client, LiveServer, assert_receives

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from services.history import serving
-from services.history.sql import open_store
+from services.history.opening import open_store
 from services.other_servers import OtherServers
 from services.runtime import ThreadRuntime
 from services.server import ChatServer

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from services.conversation.rows import ConversationRow
+from services.history.opening import open_store
 from services.history.port import Batch, Duty
-from services.history.sql import open_store
 from services.server import ChatServer
 from services.settings import Settings
 from services.timers import TICK

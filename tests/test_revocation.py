@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
+from services.history.opening import open_store
 from services.history.port import StoreError
-from services.history.sql import open_store
 from services.identity import Identity, TokenRole
 from services.revocation import (
     FIRST,

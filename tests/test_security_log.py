@@ -13,7 +13,7 @@ from flask import Flask
 
 from csapp import create_app
 from services.history import care
-from services.history.sql import open_store
+from services.history.opening import open_store
 from services.security_log import BURST, LIMITED, Event, SecurityLog
 from services.security_log import security as the_log
 from testkit import Client, LiveServer

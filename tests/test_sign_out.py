@@ -15,8 +15,8 @@ from flask import Flask
 from flask_login import user_logged_out
 
 from csapp import CSApp, Identity
+from services.history.opening import open_store
 from services.history.port import StoreError
-from services.history.sql import open_store
 from services.wire.codes import CloseCode
 from testkit import Client, LiveServer
 from testkit.client import assert_quiet

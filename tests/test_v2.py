@@ -17,7 +17,7 @@ from urllib.error import HTTPError
 import pytest
 
 from services.desk.port import Role
-from services.history.sql import open_store
+from services.history.opening import open_store
 from testkit import Client, LiveServer, assert_receives
 from testkit.client import Closed, assert_quiet
 from testkit.postgres import Postgres

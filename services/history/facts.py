@@ -12,10 +12,11 @@ import sqlalchemy as sa
 
 from . import serving, tables
 from .holder import Holder
+from .opening import open_store
 from .port import Outdated, StoreError
 from .serving import Server
 from .slices import reading
-from .sql import SQLStore, open_store
+from .sql import SQLStore
 from .sqlite import SQLiteStore
 from .word_index import count_missing
 

@@ -16,7 +16,8 @@ from . import tables
 from .owner import Owner
 from .pool import NativePool
 from .port import StoreError
-from .sql import SQLStore, into, written
+from .sql import SQLStore
+from .upserts import into, written
 
 #: where our tables are, unless the settings name another schema; not `csapp`, because a role
 #: that is called like a schema finds that one before `public`, with all of its own statements
@@ -233,7 +234,7 @@ class PostgresStore(SQLStore):
             _insert(table, len(rows[0])) + changes, (_encode(rows).decode(),)
         )
 
-    def _numbered(self, connection: sa.Connection) -> None:
+    def _lock_numbers(self, connection: sa.Connection) -> None:
         # Otherwise a number could become visible after a greater one, and whoever reads on
         # from the greatest would never see it.
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({NUMBER_LOCK})")
@@ -243,15 +244,15 @@ class PostgresStore(SQLStore):
     def _is_repeat(self, cause: Any) -> bool:
         return isinstance(cause, psycopg.errors.UniqueViolation)
 
-    def _again(self, error: DBAPIError) -> bool:
+    def _may_succeed_again(self, error: DBAPIError) -> bool:
         if isinstance(error.orig, NoAnswer):
             return False
         return error.connection_invalidated or _state(error.orig).startswith("40")
 
-    def _unknown(self, error: Exception) -> bool:
+    def _may_be_committed(self, error: Exception) -> bool:
         return not isinstance(error, DBAPIError) or error.connection_invalidated
 
-    def _words(self, cause: Any) -> str:
+    def _words_of(self, cause: Any) -> str:
         if not (state := _state(cause)):  # of the line, not of a statement
             line = (psycopg.OperationalError, psycopg.InterfaceError)
             return str(cause) if isinstance(cause, line) else type(cause).__name__

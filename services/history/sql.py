@@ -7,33 +7,30 @@ Rules of these files:
    works with the interpreter's lock released, and a statement for each row
    would queue for that lock as often.
 3. Whatever fails before COMMIT has done nothing, and may be tried again where
-   the line was stale. What fails at COMMIT on a line to a server may have been
-   done: `OutcomeUnknown`.
-4. Rows go in sorted by their keys, so that two workers never wait for each
-   other in a circle.
-5. Errors are told without the values of the statement: those are people's words.
+   the connection to the database was stale. What fails at COMMIT on a connection
+   to a server may have been done: `OutcomeUnknown`.
+4. Errors are told without the values of the statement: those are people's words.
+
+The statements are in `queries.py` and `upserts.py`; `opening.py` opens a store.
 """
 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
-import itertools
 from collections.abc import Callable, Iterator, Sequence
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from ..conversation.kinds import Side
 from ..conversation.rows import ConversationRow, EntryRow
 from . import owner as owners
-from . import port, revoked, tables
+from . import queries, revoked, tables
 from .holder import LastHolder
 from .owner import Owner
 from .port import Batch, Conflict, Duty, Note, OutcomeUnknown, StoreError, Unfit
+from .upserts import Upsert, upserts
 
 #: s that a statement waits for somebody else's lock before it fails
 LOCK_WAIT = 5.0
@@ -47,65 +44,13 @@ MIGRATION_WAIT = 600.0
 #: revocations removed at once, which holds up who writes for some milliseconds
 PRUNED = 500
 
-#: client ids in one query: SQLite takes 32,766 values, PostgreSQL 65,535
+#: client ids or keys in one query: SQLite takes 32,766 values, PostgreSQL 65,535
 FOUND_AT_ONCE = 1000
 
-_MESSAGE = "chat", *EntryRow._fields[1:]
 _NOTE = "chat", *Note._fields[1:]
 _NOTE = "chat", *Note._fields[1:]
-_CHAT = tuple(field.name for field in dataclasses.fields(ConversationRow))[
-    :-2
-]  # `last_…` is counted
-#: of a chat, what some of several workers may not know
-_KNOWN = (
-    "user_name", "waiter_name", "department", "page", "reason", "user_avatar", "waiter_avatar"
-)  # fmt: skip
-_DUTY = tuple(column.name for column in tables.duty.columns)
-
-_chat_row = attrgetter(*_CHAT)
-_duty_row = attrgetter(*_DUTY)
 
 T = TypeVar("T")
-
-
-def _file_of(url: str) -> str:
-    """The file that a SQLite URL names; SQLAlchemy decodes it from version 2.1 on only."""
-    return unquote(url.partition("?")[0].partition(":///")[2])
-
-
-def open_store(
-    url: str,
-    owner: Owner | None = None,
-    *,
-    former: str | None = None,
-    schema: str | None = None,
-    lock_wait: float = LOCK_WAIT,
-    answer_wait: float = ANSWER_WAIT,
-) -> SQLStore:
-    """The store at *url* (SQLAlchemy's form). Nothing is opened yet. Raises `StoreError`.
-
-    *owner* is the application that it has to belong to, if that matters;
-    *former* where a SQLite file was kept by version 0.1; *schema* that of our
-    tables in PostgreSQL, if it is not the usual one.
-    """
-    try:
-        parsed = sa.make_url(url)
-        kind = parsed.get_backend_name()
-        if kind == "sqlite":
-            from .sqlite import SQLiteStore
-
-            old = _file_of(former) if former else None
-            here = parsed.set(database=_file_of(url))
-            return SQLiteStore(here, owner, former=old, lock_wait=lock_wait)
-        if kind == "postgresql":
-            from .postgres import SCHEMA, PostgresStore
-
-            return PostgresStore(
-                parsed, owner, schema=schema or SCHEMA, lock_wait=lock_wait, answer_wait=answer_wait
-            )
-    except (SQLAlchemyError, ValueError, TypeError) as error:
-        raise StoreError(f"not a database URL: {type(error).__name__}") from None
-    raise StoreError(f"{kind}: only sqlite and postgresql can keep the history")
 
 
 class SQLStore:
@@ -147,23 +92,23 @@ class SQLStore:
         """Whether the driver's error *cause* says that a key is there already."""
         raise NotImplementedError
 
-    def _again(self, error: DBAPIError) -> bool:
-        """Whether what failed before COMMIT with *error* may go well on a new line."""
+    def _may_succeed_again(self, error: DBAPIError) -> bool:
+        """Whether what failed before COMMIT with *error* may succeed on a new connection."""
         return False
 
-    def _unknown(self, error: Exception) -> bool:
+    def _may_be_committed(self, error: Exception) -> bool:
         """Whether a COMMIT that failed with *error* may have been done."""
         raise NotImplementedError
 
-    def _usable(self, connection: sa.Connection) -> bool:
+    def _is_usable(self, connection: sa.Connection) -> bool:
         """Whether the connection that writes still leads to the database."""
         return True
 
-    def _words(self, cause: Any) -> str:
+    def _words_of(self, cause: Any) -> str:
         """The driver's error *cause* in words, none of which are people's."""
         raise NotImplementedError
 
-    def _numbered(self, connection: sa.Connection) -> None:
+    def _lock_numbers(self, connection: sa.Connection) -> None:
         """From here to the end of the transaction, nobody else is given numbers."""
 
     # ---- whose it is ---------------------------------------------------
@@ -243,13 +188,13 @@ class SQLStore:
     # ---- writing -------------------------------------------------------
 
     def commit(self, batch: Batch) -> None:
-        rows = _sorted(batch)
+        rows = upserts(batch)
         try:
             try:
                 connection = self._write(rows)
             except DBAPIError as error:
                 self._undo(error)
-                if not self._again(error):
+                if not self._may_succeed_again(error):
                     raise
                 connection = self._write(rows)
         except SQLAlchemyError as error:
@@ -269,9 +214,9 @@ class SQLStore:
                 raise
             raise self._error_at_commit(error) from None
 
-    def _write(self, rows: list[tuple[sa.Table, list[tuple[Any, ...]], str]]) -> sa.Connection:
-        """Everything but COMMIT; the connection that has done it."""
-        if self._writing is not None and not self._usable(self._writing):
+    def _write(self, rows: list[Upsert]) -> sa.Connection:
+        """Do everything but COMMIT; return the connection that has done it."""
+        if self._writing is not None and not self._is_usable(self._writing):
             self._undo()
         if self._writing is None:
             self._writing = self.engine.connect()
@@ -281,7 +226,7 @@ class SQLStore:
         return self._writing
 
     def _undo(self, error: SQLAlchemyError | None = None) -> None:
-        """Nothing of what was begun stays; after a mere `Conflict` the connection does."""
+        """Roll back what was begun, and drop the connection, but not after a mere `Conflict`."""
         connection, self._writing = self._writing, None
         if connection is None:
             return
@@ -290,19 +235,19 @@ class SQLStore:
             if isinstance(error, IntegrityError):
                 self._writing = connection
                 return
-        except Exception:  # noqa: S110  # the line is gone: the database has undone it
+        except Exception:  # noqa: S110  # the connection is gone: the database has undone it
             pass
         for let_go in (connection.invalidate, connection.close):
             with contextlib.suppress(Exception):
                 let_go()
 
     def _transact(self, *statements: sa.Executable) -> None:
-        """Beside the batches, on a connection of its own."""
+        """Commit *statements* beside the batches, on a connection of their own."""
 
         def run(connection: sa.Connection) -> None:
             self._begin(connection)
             try:
-                self._numbered(connection)
+                self._lock_numbers(connection)
                 for statement in statements:
                     connection.execute(statement)
             except BaseException:
@@ -331,20 +276,20 @@ class SQLStore:
         """What *error* means to callers, in words that show no value of a row."""
         cause = getattr(error, "orig", None)
         if isinstance(error, IntegrityError) and self._is_repeat(cause):
-            return Conflict(self._say(error))
+            return Conflict(self._in_one_line(error))
         if isinstance(error, sa.exc.DataError):
-            return Unfit(self._say(error))
-        return StoreError(self._say(error))
+            return Unfit(self._in_one_line(error))
+        return StoreError(self._in_one_line(error))
 
     def _error_at_commit(self, error: Exception) -> StoreError | OutcomeUnknown:
-        kind = OutcomeUnknown if self._unknown(error) else StoreError
-        return kind(self._say(error))
+        kind = OutcomeUnknown if self._may_be_committed(error) else StoreError
+        return kind(self._in_one_line(error))
 
-    def _say(self, error: Exception) -> str:
+    def _in_one_line(self, error: Exception) -> str:
         """*error* in one line that shows no value of a row: it goes into the log."""
         cause = getattr(error, "orig", None)
         if cause is not None:
-            words = self._words(cause)
+            words = self._words_of(cause)
         else:
             words = str(error) if isinstance(error, sa.exc.TimeoutError) else type(error).__name__
         return " ".join(words.split())[:300]
@@ -352,14 +297,14 @@ class SQLStore:
     # ---- reading -------------------------------------------------------
 
     def _read(self, work: Callable[[sa.Connection], T], engine: sa.Engine | None = None) -> T:
-        """What *work* makes of a connection; once more where its line was stale."""
+        """What *work* makes of a connection; once more where the connection was stale."""
         engine = engine or self._reader
         with self._failing():
             try:
                 with engine.connect() as connection:
                     return work(connection)
             except DBAPIError as error:
-                if not self._again(error):
+                if not self._may_succeed_again(error):
                     raise
             with engine.connect() as connection:
                 return work(connection)
@@ -368,12 +313,10 @@ class SQLStore:
         return self._read(lambda connection: connection.execute(query).fetchall())
 
     def find(self, chat: int, side: int, author: str, client_ids: Sequence[str]) -> list[EntryRow]:
-        table = tables.message.c
-        sent = table.chat == chat, table.side == side, table.author == author
-        query = _messages().where(*sent)
+        query, column = queries.entries_of_sender(chat, side, author), tables.message.c.client_id
         found: list[EntryRow] = []
         for start in range(0, len(client_ids), FOUND_AT_ONCE):
-            some = table.client_id.in_(client_ids[start : start + FOUND_AT_ONCE])
+            some = column.in_(client_ids[start : start + FOUND_AT_ONCE])
             found += [EntryRow(*row) for row in self._select(query.where(some))]
         return sorted(found, key=attrgetter("seq"))
 
@@ -386,37 +329,33 @@ class SQLStore:
         limit: int = 50,
         newest: bool = True,
     ) -> list[EntryRow]:
-        query = latest_messages(chat, after, before, limit, newest)
+        query = queries.entries_between(chat, after, before, limit, newest)
         found = [EntryRow(*row) for row in self._select(query)]
         return found[::-1] if newest else found
 
     def conversation(self, key: int) -> ConversationRow | None:
-        found = self._chats(_chats().where(tables.chat.c.key == key))
+        found = self._conversations(queries.conversations().where(tables.chat.c.key == key))
         return found[0] if found else None
 
     def ends(self, keys: Sequence[int]) -> dict[int, int]:
         found: dict[int, int] = dict.fromkeys(keys, 0)
-        table = tables.message.c
         for start in range(0, len(keys), FOUND_AT_ONCE):
-            some = table.chat.in_(keys[start : start + FOUND_AT_ONCE])
-            query = sa.select(table.chat, sa.func.max(table.seq)).where(some).group_by(table.chat)
-            found.update((row[0], row[1]) for row in self._select(query))
+            some = tables.message.c.chat.in_(keys[start : start + FOUND_AT_ONCE])
+            found.update((row[0], row[1]) for row in self._select(queries.last_seqs().where(some)))
         return found
 
     def last_key(self) -> int:
         return int(self._select(sa.select(sa.func.max(tables.chat.c.key)))[0][0] or 0)
 
     def open_conversations(self) -> list[ConversationRow]:
-        return self._chats(open_conversations())
+        return self._conversations(queries.open_conversations())
 
     def served_since(self, key: int) -> dict[str, int]:
-        chats = tables.chat.c
-        query = sa.select(chats.user_subject, sa.func.max(chats.key)).where(chats.key > key)
-        return {row[0]: row[1] for row in self._select(query.group_by(chats.user_subject))}
+        return {row[0]: row[1] for row in self._select(queries.latest_of_users(key))}
 
     def reply_times(self, after: int, limit: int) -> list[int]:
         found = []
-        for opened, waited, asked, answered in self._select(answers(after, limit)):
+        for opened, waited, asked, answered in self._select(queries.first_answers(after, limit)):
             served = opened + waited
             begun = asked if asked is not None and served < asked <= answered else served
             found.append(waited + max(0, answered - begun))
@@ -425,17 +364,13 @@ class SQLStore:
     def conversations_of(
         self, side: int, subject: str, *, before: int | None = None, limit: int = 50
     ) -> list[ConversationRow]:
-        return self._chats(latest_chats(side, subject, before, limit))
+        return self._conversations(queries.conversations_of(side, subject, before, limit))
 
-    def _chats(self, query: sa.Select[Any]) -> list[ConversationRow]:
+    def _conversations(self, query: sa.Select[Any]) -> list[ConversationRow]:
         return [ConversationRow(*row) for row in self._select(query)]
 
     def knows(self, waiter: str, user: str) -> bool:
-        served, chats = tables.service.c, tables.chat.c
-        query = sa.select(chats.key).where(chats.user_subject == user).where(
-            sa.exists().where(served.chat == chats.key, served.waiter == waiter)
-        )  # fmt: skip
-        return bool(self._select(query.limit(1)))
+        return bool(self._select(queries.served_by(waiter, user).limit(1)))
 
     def duties(self) -> list[Duty]:
         table = tables.duty
@@ -481,150 +416,3 @@ class SQLStore:
         """Close, because this process ends. Nothing is being written any more. Raises nothing."""
         with contextlib.suppress(SQLAlchemyError, StoreError):
             self.close()
-
-
-# ---- queries -----------------------------------------------------------
-
-
-#: no message has a higher number; PostgreSQL compares with none
-_MOST_SEQ = (1 << 31) - 1
-
-
-def latest_messages(
-    chat: int, after: int = 0, before: int | None = None, limit: int = 50, newest: bool = True
-) -> sa.Select[Any]:
-    """See `port.Store.entries`; the newest come first where they are asked for."""
-    table = tables.message.c
-    query = _messages().where(table.chat == chat, table.seq > min(after, _MOST_SEQ)).limit(limit)
-    if before is not None:
-        query = query.where(table.seq < min(before, _MOST_SEQ))
-    return query.order_by(table.seq.desc() if newest else table.seq)
-
-
-def latest_chats(
-    side: int, subject: str, before: int | None = None, limit: int = 50
-) -> sa.Select[Any]:
-    """See `port.Store.chats_of`."""
-    query, key = _chats(), tables.chat.c.key
-    if side == Side.USER:
-        query = query.where(tables.chat.c.user_subject == subject)
-    else:
-        key = tables.service.c.chat
-        served = tables.chat.c.key == key
-        query = query.join_from(tables.chat, tables.service, served)
-        query = query.where(tables.service.c.waiter == subject)
-    if before is not None:
-        query = query.where(key < before)
-    return query.order_by(key.desc()).limit(limit)
-
-
-def answers(after: int, limit: int) -> sa.Select[Any]:
-    """Of the latest chats: opened, waited, and the dates of the first words of either side.
-
-    See `port.Store.reply_times`.
-    """
-    latest = _latest_keys(after, limit)
-    table, chats = tables.message.c, tables.chat.c
-
-    def first(side: Side) -> sa.ScalarSelect[Any]:
-        said = sa.select(table.date).where(table.chat == chats.key, table.side == side)
-        return said.order_by(table.seq).limit(1).scalar_subquery()
-
-    answered = first(Side.WAITER).label("answered")
-    query = sa.select(chats.opened, chats.waited, first(Side.USER).label("asked"), answered)
-    found = query.where(chats.key.in_(latest)).subquery()
-    return sa.select(found).where(found.c.answered.is_not(None))
-
-
-def _latest_keys(after: int, limit: int) -> sa.Select[Any]:
-    key = tables.chat.c.key
-    return sa.select(key).where(key > after).order_by(key.desc()).limit(limit)
-
-
-def open_conversations() -> sa.Select[Any]:
-    """See `port.Store.open_chats`."""
-    return _chats().where(tables.chat.c.ended.is_(None)).order_by(tables.chat.c.key)
-
-
-def _chats() -> sa.Select[Any]:
-    table = tables.message.c
-    of_chat = table.chat == tables.chat.c.key
-    last = (
-        sa.func.coalesce(
-            sa.select(column).where(of_chat).order_by(table.seq.desc()).limit(1).scalar_subquery(),
-            0,
-        )
-        for column in (table.seq, table.date)
-    )
-    return sa.select(*(tables.chat.c[name] for name in _CHAT), *last)
-
-
-def _messages() -> sa.Select[Any]:
-    return sa.select(*(tables.message.c[name] for name in _MESSAGE))
-
-
-# ---- rows --------------------------------------------------------------
-
-
-def _sorted(batch: Batch) -> list[tuple[sa.Table, list[tuple[Any, ...]], str]]:
-    """Table by table, the rows of *batch* in the order of their keys; of two states the later."""
-    chats = {one.key: _chat_row(one) for one in batch.conversations}
-    duties = {one.subject: _duty_row(one) for one in batch.duties}
-    amended = sorted(batch.amendments, key=lambda one: one.row.key)
-    served = {
-        (one.waiter_subject, one.key)
-        for one in [*batch.conversations, *(amendment.row for amendment in amended)]
-        if one.waiter_subject
-    }
-    rows: list[tuple[sa.Table, list[tuple[Any, ...]], str]] = [
-        (tables.service, sorted(served), " ON CONFLICT DO NOTHING"),
-        (tables.chat, [chats[key] for key in sorted(chats)], _update(_CHAT)),
-        # one after the other where they differ: in the order of their keys no two workers
-        # wait for each other
-        *(
-            (tables.chat, [_chat_row(one.row) for one in some], _MERGE + (_SERVE if news else ""))
-            for news, some in itertools.groupby(amended, attrgetter("served"))
-        ),
-        (tables.duty, [duties[key] for key in sorted(duties)], _update(_DUTY)),
-    ]
-    messages = sorted(batch.entries, key=itemgetter(0, 1))
-    if batch.has_data:
-        rows += [(tables.message, [*some], "") for _, some in itertools.groupby(messages, len)]
-    else:
-        rows.append((tables.message, messages, ""))
-    return [one for one in rows if one[1]]
-
-
-#: of what two workers know of a chat, what counts
-_MERGE = (
-    ' ON CONFLICT ("key") DO UPDATE SET "ended" = coalesce("chat"."ended", excluded."ended")'
-    + "".join(
-        f', "{name}" = CASE WHEN {news} THEN excluded."{name}" ELSE "chat"."{name}" END'
-        for name, news in (
-            ("user_read", 'excluded."user_read" > "chat"."user_read"'),
-            ("waiter_read", 'excluded."waiter_read" > "chat"."waiter_read"'),
-            ("waited", 'excluded."waited" > "chat"."waited"'),
-            *((name, f"excluded.\"{name}\" <> ''") for name in _KNOWN),
-        )
-    )
-)
-_SERVE = ', "waiter" = excluded."waiter", "waiter_subject" = excluded."waiter_subject"'
-
-
-def _update(names: tuple[str, ...]) -> str:
-    changes = ", ".join(f'"{name}" = excluded."{name}"' for name in names[1:])
-    return f' ON CONFLICT ("{names[0]}") DO UPDATE SET {changes}'
-
-
-def written(table: sa.Table) -> list[sa.Column[Any]]:
-    """The columns of *table* that a row brings: all that the database does not count itself."""
-    return [column for column in table.columns if column.autoincrement is not True]
-
-
-def into(table: sa.Table, width: int) -> str:
-    """The beginning of an INSERT of such rows; the first *width* columns of them."""
-    names = ", ".join(f'"{column.name}"' for column in written(table)[:width])
-    return f'INSERT INTO "{table.name}" ({names}) '
-
-
-_: Callable[[str], port.Store] = open_store

@@ -21,7 +21,8 @@ from .lock import ServingLock
 from .owner import Owner
 from .pool import NativePool
 from .port import Foreign, Outdated, StoreError
-from .sql import MIGRATION_WAIT, SQLStore, into
+from .sql import MIGRATION_WAIT, SQLStore
+from .upserts import into
 
 log = logging.getLogger("csapp")
 
@@ -121,7 +122,7 @@ class SQLiteStore(SQLStore):
         if record.info["file"] != self._file():  # SQLite would go on with the one that is gone
             raise sa.exc.InvalidatePoolError("the file is another one")
 
-    def _usable(self, connection: sa.Connection) -> bool:
+    def _is_usable(self, connection: sa.Connection) -> bool:
         return not connection.closed and connection.info.get("file") == self._file()
 
     def _make(self) -> None:
@@ -307,19 +308,19 @@ class SQLiteStore(SQLStore):
     def _is_repeat(self, cause: Any) -> bool:
         return getattr(cause, "sqlite_errorname", "") in _UNIQUE
 
-    def _again(self, error: DBAPIError) -> bool:
+    def _may_succeed_again(self, error: DBAPIError) -> bool:
         # A connection stays as it was opened: of a file that could only be read, say.
         stale = str(getattr(error.orig, "sqlite_errorname", "")).startswith(_STALE)
         if stale:
             self.engine.dispose()
         return stale
 
-    def _unknown(self, error: Exception) -> bool:
+    def _may_be_committed(self, error: Exception) -> bool:
         # The disk did not confirm what was written: it may be found there after a crash.
         name = getattr(getattr(error, "orig", None), "sqlite_errorname", "SQLITE_IOERR")
         return str(name).startswith("SQLITE_IOERR")
 
-    def _words(self, cause: Any) -> str:
+    def _words_of(self, cause: Any) -> str:
         name = getattr(cause, "sqlite_errorname", None) or type(cause).__name__
         told = str(cause)
         # SQLite quotes what it cannot parse, and a trigger says what its author wants.

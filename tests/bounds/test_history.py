@@ -13,8 +13,8 @@ import pytest
 from services.bounds import QUESTIONS, RESUME, TABS
 from services.conversation.kinds import TEXT, Side
 from services.conversation.rows import ConversationRow, public_id
+from services.history.opening import open_store
 from services.history.port import Batch
-from services.history.sql import open_store
 from testkit import Client, LiveServer, assert_receives
 
 CHATS, TEXTS = 100, 25

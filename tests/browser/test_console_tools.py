@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from services.history.sql import open_store
+from services.history.opening import open_store
 from testkit import LiveServer
 from tests.history.people import keep
 

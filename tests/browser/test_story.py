@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from bench.history import CHATS, MESSAGES
 from csapp import create_app
-from services.history.sql import open_store
+from services.history.opening import open_store
 from testkit import LiveServer
 from testkit.server import SECRET
 from tests import clocked

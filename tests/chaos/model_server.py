@@ -23,8 +23,9 @@ from websockets.http11 import Request, Response
 
 from services.conversation.kinds import TEXT, Side
 from services.conversation.rows import ConversationRow, EntryRow
+from services.history.opening import open_store
 from services.history.port import Batch
-from services.history.sql import SQLStore, open_store
+from services.history.sql import SQLStore
 from services.identity import TokenRole, Tokens
 
 from .model import DATE, Bug, Conversation, Frame, Model, Row

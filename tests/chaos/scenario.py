@@ -21,8 +21,8 @@ from typing import Protocol, Self
 
 from services.conversation.kinds import Side
 from services.conversation.rows import ConversationRow
+from services.history.opening import open_store
 from services.history.port import Store
-from services.history.sql import open_store
 from testkit.checker import Anomaly, Conversation, Truth, check, count, story
 from testkit.eager import EagerManners
 from testkit.entries import item

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from services.conversation.kinds import Side
-from services.history.sql import open_store
+from services.history.opening import open_store
 from testkit import LiveServer
 from testkit.checker import Conversation, check
 from testkit.entries import item

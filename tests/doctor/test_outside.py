@@ -12,7 +12,7 @@ import pytest
 from services.doctor import ITSELF, Answers, Level, ask
 from services.history import facts as history
 from services.history.lock import ServingLock
-from services.history.sql import open_store
+from services.history.opening import open_store
 from testkit.ports import free_port
 
 from .conftest import says

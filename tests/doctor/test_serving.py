@@ -15,7 +15,7 @@ import pytest
 
 from blueprints.cli.doctor import serving
 from services.doctor import Level
-from services.history.sql import open_store
+from services.history.opening import open_store
 from testkit.server import ROOT, inherited
 
 from .. import forks

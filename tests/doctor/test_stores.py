@@ -20,9 +20,9 @@ from services.history import facts as history
 from services.history import serving, tables
 from services.history.holder import Holder
 from services.history.lock import ServingLock
+from services.history.opening import open_store
 from services.history.owner import Owner
 from services.history.search import MAX_NEW
-from services.history.sql import open_store
 from testkit.ports import free_port
 from testkit.postgres import Postgres
 

@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from services.conversation.rows import public_id
-from services.history.sql import open_store
+from services.history.opening import open_store
 from testkit import Client, LiveServer
 from testkit.client import Closed
 from testkit.postgres import Postgres

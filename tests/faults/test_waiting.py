@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 import websocket
 
-from services.history.sql import open_store
+from services.history.opening import open_store
 from services.identity import Identity, TokenRole, Tokens
 from testkit import Client, LiveServer
 from testkit.postgres import Postgres

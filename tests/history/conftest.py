@@ -12,8 +12,9 @@ import pytest
 
 from services.conversation.kinds import Side
 from services.conversation.rows import ConversationRow, EntryRow
+from services.history.opening import open_store
 from services.history.port import Batch
-from services.history.sql import SQLStore, open_store
+from services.history.sql import SQLStore
 from testkit.postgres import Postgres
 
 #: s that the stores of these tests wait for a lock

@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from services.conversation.kinds import TEXT, Side
 from services.conversation.rows import ConversationRow, EntryRow
 from services.history import care, cleaning, slices, tables, word_index
+from services.history.opening import open_store
 from services.history.port import Batch, Note, StoreError
-from services.history.sql import ANSWER_WAIT, LOCK_WAIT, SQLStore, open_store
+from services.history.sql import ANSWER_WAIT, LOCK_WAIT, SQLStore
 
 from .conftest import Opened
 from .people import BEGAN, duty, keep, no_pause

@@ -25,7 +25,8 @@ from csapp import create_app
 from services.conversation.rows import ConversationRow
 from services.history import care, export
 from services.history.canned import CannedReplies
-from services.history.sql import SQLStore, open_store
+from services.history.opening import open_store
+from services.history.sql import SQLStore
 from services.wire.dates import rfc3339
 from testkit.server import ROOT, SECRET
 from tests.browser.engines.chromium import launched
@@ -371,7 +372,7 @@ def million(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 WORK = """
 import os, resource, sys
 from services.history import care, export, search
-from services.history.sql import open_store
+from services.history.opening import open_store
 store = open_store("sqlite:///" + sys.argv[1])
 care.sweep(store, 0, 0)  # what any work takes
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

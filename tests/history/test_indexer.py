@@ -12,7 +12,8 @@ import pytest
 
 from services.history import search, slices, word_index
 from services.history.indexer import REST_FACTOR, STAND_BACK, Indexer
-from services.history.sql import SQLStore, open_store
+from services.history.opening import open_store
+from services.history.sql import SQLStore
 from testkit import LiveServer
 
 from ..probe import until

@@ -19,7 +19,7 @@ from testkit.server import ROOT
 from .conftest import chat, texts
 
 MIGRATE = (
-    "import sys; from services.history.sql import open_store; open_store(sys.argv[1]).migrate()"
+    "import sys; from services.history.opening import open_store; open_store(sys.argv[1]).migrate()"
 )
 
 

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from services.history.opening import own_store, prepare
+from services.history.opening import open_store, own_store, prepare
 from services.history.owner import Owner
 from services.history.port import Foreign, StoreError
-from services.history.sql import open_store
 from services.settings import Settings
 
 SHOP, BLOG = Owner("shop", "/srv/shop/instance"), Owner("blog", "/srv/blog/instance")

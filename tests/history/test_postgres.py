@@ -313,7 +313,7 @@ from gevent import monkey; monkey.patch_all()
 import sys, gevent
 from services.conversation.rows import EntryRow
 from services.history.port import Batch
-from services.history.sql import open_store
+from services.history.opening import open_store
 from services import runtime
 
 loop = runtime.current()

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from services.history.opening import open_store
 from services.history.port import StoreError
 from services.history.postgres import SCHEMA, PostgresStore
-from services.history.sql import SQLStore, open_store
+from services.history.sql import SQLStore
 from testkit import Client, LiveServer, assert_receives
 from testkit.postgres import Postgres
 from testkit.server import SECRET

@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from services.conversation.kinds import TEXT, Side
 from services.conversation.rows import EntryRow, Row
-from services.history import revoked
+from services.history import queries, revoked
+from services.history.opening import open_store
 from services.history.port import Amendment, Batch, Conflict, Duty, Note, StoreError, Unfit
-from services.history.sql import latest_chats, latest_messages, open_conversations, open_store
 
 from .conftest import chat, text, texts
 
@@ -231,11 +231,11 @@ def test_chats_of_a_side_are_the_newest_first(store):
 @pytest.mark.parametrize(
     ("query", "index"),
     [
-        (latest_messages(7), "message_seq"),
-        (latest_messages(7, after=3, newest=False), "message_seq"),
-        (latest_chats(Side.USER, "u-7"), "chat_user"),
-        (latest_chats(Side.WAITER, "w-7", before=9), "service"),
-        (open_conversations(), "chat_open"),
+        (queries.entries_between(7), "message_seq"),
+        (queries.entries_between(7, after=3, newest=False), "message_seq"),
+        (queries.conversations_of(Side.USER, "u-7"), "chat_user"),
+        (queries.conversations_of(Side.WAITER, "w-7", before=9), "service"),
+        (queries.open_conversations(), "chat_open"),
     ],
 )
 def test_queries_use_their_index_and_sort_nothing(store, query, index):

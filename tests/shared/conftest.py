@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from services.history.sql import open_store
+from services.history.opening import open_store
 from testkit import Client, LiveServer
 from testkit.postgres import Postgres
 from testkit.redis import RedisServer

@@ -11,7 +11,7 @@ from contextlib import closing
 import pytest
 
 from services.conversation.kinds import Side
-from services.history.sql import open_store
+from services.history.opening import open_store
 from testkit import Client
 from testkit.client import Closed, assert_quiet
 

@@ -31,8 +31,9 @@ from services.conversation.kinds import (
 from services.conversation.rows import EntryRow
 from services.desk.memory import MemoryDesk
 from services.desk.port import Arrival, Chatting, Known, Moved, Parted, Place, Role
+from services.history.opening import open_store
 from services.history.port import Batch
-from services.history.sql import SQLStore, open_store
+from services.history.sql import SQLStore
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
 from services.participants import ParkedFrames, Participant
