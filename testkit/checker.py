@@ -5,7 +5,7 @@
 The *journal* is what the clients did and saw, the *truth* what the history
 holds when all is quiet. Each class of anomaly says what is promised, and where
 (docs/protocol.md, *The message contract*, by number). Nothing is said about what
-may happen: an unacknowledged message may be lost, a line may drop at any time.
+may happen: an unacknowledged message may be lost, a connection may drop at any time.
 
 How it is read:
 

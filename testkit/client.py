@@ -147,7 +147,7 @@ class Client:
         self.ws.close(status=code, timeout=PATIENCE)
 
     def drop(self) -> None:
-        """Lose the line without a close frame."""
+        """Lose the connection without a close frame."""
         self.ws.shutdown()  # type: ignore[no-untyped-call]
 
 

@@ -1,4 +1,4 @@
-"""A version-2 client in a hurry, for `v2.Device`: allowed by the protocol, and hard on a server.
+"""A version-2 client in a hurry, for a `Device`: allowed by the protocol, and hard on a server.
 
 1. At once after `auth`, before it knows whether anybody hears, it sends what it
    has never sent before.
@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .v2 import Chat, Frame, Manners
+from .v2 import Conversation, Frame, Manners
 
 
 class EagerManners(Manners):
@@ -22,30 +22,30 @@ class EagerManners(Manners):
         #: conversations that the server has told of on this connection, and not of their end
         self._open: set[str] = set()
 
-    def _is_open(self, chat: Chat) -> bool:
-        return chat.name in self._open
+    def _is_open(self, conversation: Conversation) -> bool:
+        return conversation.name in self._open
 
-    def _shut(self, chat: Chat) -> None:
-        super()._shut(chat)
-        self._open.discard(chat.name)
+    def _shut(self, conversation: Conversation) -> None:
+        super()._shut(conversation)
+        self._open.discard(conversation.name)
 
-    def _speak(self, chat: Chat) -> Iterator[Frame]:
-        if self._is_open(chat):
-            yield from super()._speak(chat)
-        elif self.uuid and not chat.ended:
-            for letter in chat.outbox.values():
+    def _speak(self, conversation: Conversation) -> Iterator[Frame]:
+        if self._is_open(conversation):
+            yield from super()._speak(conversation)
+        elif self.uuid and not conversation.ended:
+            for letter in conversation.outbox.values():
                 if not letter.times:
-                    yield self._message(chat, letter)
+                    yield self._message(conversation, letter)
 
     def _on_initialize(self, frame: Frame, request: Frame | None) -> Iterator[Frame]:
         yield from super()._on_initialize(frame, request)
-        for chat in self.chats.values():
-            yield from self._speak(chat)
+        for conversation in self.conversations.values():
+            yield from self._speak(conversation)
 
     def _enter(self, frame: Frame) -> Iterator[Frame]:
         yield from super()._enter(frame)
-        chat = self.chats[frame["payload"]["conversation"]]
-        self._open.add(chat.name)
-        for letter in chat.outbox.values():
+        conversation = self.conversations[frame["payload"]["conversation"]]
+        self._open.add(conversation.name)
+        for letter in conversation.outbox.values():
             letter.sent = False
-        yield from self._speak(chat)
+        yield from self._speak(conversation)

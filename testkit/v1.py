@@ -1,4 +1,4 @@
-"""A version-1 client that writes what it does and sees into a `Journal`, for `v2.Device`.
+"""A version-1 client that writes what it does and sees into a `Journal`, for `device.Device`.
 
 Version 1 knows neither conversations nor numbers nor receipts: it says a text
 once, while it is served, and what becomes of it nobody tells.
@@ -9,31 +9,31 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .journal import Opened, Refused, Seen, Sent
-from .v2 import Chat, Frame, Manners
+from .v2 import Conversation, Frame, Manners
 
-#: s after which it asks once more for the chat that it was refused
+#: s after which it asks once more for the conversation that it was refused
 AGAIN = 1.0
 
 
 class PlainManners(Manners):
-    """A chat is named by the other side's UUID."""
+    """A conversation is named by the other side's UUID."""
 
-    _sought = ""  # the id of the frame that asks for a chat
+    _sought = ""  # the id of the frame that asks for a conversation
 
     def say(self, text: str, conversation: str | None = None) -> list[Frame]:
         """Send *text*, if that is possible now."""
-        chat = self.chats[conversation or next(reversed(self.chats))]
-        if not chat.here:
+        known = self.conversations[conversation or next(reversed(self.conversations))]
+        if not known.here:
             return []
         frame = self._frame("message_text", {"message": text})
         if self.role == "waiter":
-            frame["to"] = chat.peer
+            frame["to"] = known.peer
         self._journal.write(Sent(self.socket, "", self.sub, frame["id"], text))
         return [frame]
 
     def repeat(self) -> list[Frame]:
         """Ask once more for what has been asked on this connection already: harmless."""
-        if not any(chat.here for chat in self.chats.values()):
+        if not any(conversation.here for conversation in self.conversations.values()):
             return []
         return [self._seek()]
 
@@ -44,7 +44,7 @@ class PlainManners(Manners):
         return [self._seek()] if ready else []
 
     def _seek(self) -> Frame:
-        """Ask for a chat. An answer there need not be, so nobody waits for it."""
+        """Ask for a conversation. An answer there need not be, so nobody waits for it."""
         frame = self._frame("connect" if self.role == "user" else "ready")
         self._sought = frame["id"]
         return frame
@@ -65,8 +65,8 @@ class PlainManners(Manners):
     def _enter(self, frame: Frame) -> Iterator[Frame]:
         peer = frame["payload"]["uuid"]
         if self.role == "user":
-            self.chats.clear()  # it has one at a time
-        self.chats[peer] = Chat(peer, peer, here=True)
+            self.conversations.clear()  # it has one at a time
+        self.conversations[peer] = Conversation(peer, peer, here=True)
         return iter(())
 
     def _on_message_text(self, frame: Frame, _: Frame | None) -> Iterator[Frame]:

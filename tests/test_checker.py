@@ -358,7 +358,7 @@ def has_doubled(rehearsal: Rehearsal) -> bool:
 def has_missed(rehearsal: Rehearsal) -> bool:
     """A device was never told of a message, by anything."""
     for player in rehearsal.players:
-        told: dict[str, set[int]] = {name: set() for name in player.manners.chats}
+        told: dict[str, set[int]] = {name: set() for name in player.manners.conversations}
         for event in rehearsal.journal.events:
             if not event.socket.startswith(player.manners.name + "#"):
                 continue

@@ -62,8 +62,8 @@ class Player:
 
     def speak(self, text: str) -> None:
         """Say it, if there is anybody to say it to."""
-        if self.manners.chats:
-            names = list(self.manners.chats)
+        if self.manners.conversations:
+            names = list(self.manners.conversations)
             self.up.extend(self.manners.say(text, names[len(text) % len(names)]))
 
     def arrive(self) -> bool:

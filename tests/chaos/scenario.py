@@ -24,12 +24,13 @@ from services.conversation.rows import ConversationRow
 from services.history.opening import open_store
 from services.history.port import Store
 from testkit.checker import Anomaly, Conversation, Truth, check, count, story
+from testkit.device import Device
 from testkit.eager import EagerManners
 from testkit.entries import item
 from testkit.journal import Acknowledged, Item, Journal, Page, Sent
 from testkit.server import PATIENCE
 from testkit.v1 import PlainManners
-from testkit.v2 import Device, Manners
+from testkit.v2 import Manners
 
 from .victim import CAPACITY
 
@@ -182,7 +183,7 @@ class Scenario:
                 return
             self._said += 1
             padding = PADDING[: self.random.choice([0, 0, 10, 300])]
-            chats = device.look(lambda manners: list(manners.chats))
+            chats = device.look(lambda manners: list(manners.conversations))
             device.say(f"{device.name} {self._said}{padding}", self.random.choice(chats))
 
     # ---- the end -------------------------------------------------------
@@ -216,7 +217,7 @@ class Scenario:
         for device in self.devices:
             if not isinstance(device.manners, PlainManners):
                 chats = device.look(
-                    lambda manners: [c.name for c in manners.chats.values() if c.here]
+                    lambda manners: [c.name for c in manners.conversations.values() if c.here]
                 )
                 if len(chats) > (CAPACITY if device.manners.role == "waiter" else 1):
                     problems.append(f"{device.name} takes part in {chats}")
@@ -249,7 +250,7 @@ class Scenario:
         views: dict[str, Sequence[Item]] = {
             device.name: device.history(name)
             for device in self.devices
-            if name in device.look(lambda manners: set(manners.chats))
+            if name in device.look(lambda manners: set(manners.conversations))
         }
         return Conversation(sides, items, views, ended=chat.ended is not None)
 
@@ -274,13 +275,13 @@ class Scenario:
 
 
 def _serves(manners: Manners) -> bool:
-    return any(chat.here for chat in manners.chats.values())
+    return any(chat.here for chat in manners.conversations.values())
 
 
 def _ends(manners: Manners) -> dict[str, int]:
-    return {chat.name: chat.last_seq or 0 for chat in manners.chats.values()}
+    return {chat.name: chat.last_seq or 0 for chat in manners.conversations.values()}
 
 
 def _state(manners: Manners) -> str:
-    chats = {chat.name: (chat.here, len(chat.outbox)) for chat in manners.chats.values()}
+    chats = {chat.name: (chat.here, len(chat.outbox)) for chat in manners.conversations.values()}
     return f"socket {manners.socket or 'none'}, chats {chats}, problems {manners.problems[-3:]}"

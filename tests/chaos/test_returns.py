@@ -9,9 +9,10 @@ from services.conversation.kinds import Side
 from services.history.opening import open_store
 from testkit import LiveServer
 from testkit.checker import Conversation, check
+from testkit.device import Device
 from testkit.entries import item
 from testkit.journal import Journal
-from testkit.v2 import Device, Manners
+from testkit.v2 import Manners
 from tests.clocked import GUNICORN, let_pass
 
 GRACE = 60  # s, of which nobody waits for one
@@ -23,7 +24,7 @@ SETTINGS = {
 
 
 def is_served(manners: Manners) -> bool:
-    return any(chat.here for chat in manners.chats.values())
+    return any(chat.here for chat in manners.conversations.values())
 
 
 def is_queued(manners: Manners) -> bool:
@@ -60,7 +61,7 @@ def test_a_user_whose_waiter_is_lost_returns_to_the_line_and_to_its_chat(tmp_pat
         assert zoe.wait(is_served)
         ann.say("text 3")
         assert ann.wait(lambda manners: manners.settled)
-        assert zoe.wait(lambda manners: [c.last_seq for c in manners.chats.values()] == [7])
+        assert zoe.wait(lambda manners: [c.last_seq for c in manners.conversations.values()] == [7])
 
         store = open_store(database)
         stack.callback(store.close)

@@ -128,7 +128,7 @@ def come() -> Iterator[Come]:
 
 
 def drop(client: Client) -> None:
-    """Lose the line, if there is one."""
+    """Lose the connection, if there is one."""
     with contextlib.suppress(Exception):
         client.drop()
 

@@ -18,10 +18,10 @@ from testkit.eager import EagerManners
 from testkit.v1 import PlainManners
 
 from . import simulation
-from .simulation import Client, Line, World
+from .simulation import Client, SimulatedConnection, World
 
 
-class PlainLine(Line):
+class PlainConnection(SimulatedConnection):
     """Remembers what is told, as a `Connection` does for version 1."""
 
     #: told of the end
@@ -66,37 +66,37 @@ class Mover(Client):
 
     def lose(self) -> None:
         """Hear what was sent, and leave: it will come back anywhere."""
-        line = self.line
-        if line is None or line.code is not None:
+        connection = self.connection
+        if connection is None or connection.code is not None:
             return
         self.hear_all()
-        line.worker._run(line.notice)
-        line.up.clear()
-        self.line = None
+        connection.worker._run(connection.notice)
+        connection.up.clear()
+        self.connection = None
         self.manners.closed(1006)
 
     def die(self) -> None:
         """The same, but the server does not notice for a while, and tells nobody what follows."""
-        line = self.line
-        if not isinstance(line, PlainLine) or line.code is not None:
+        connection = self.connection
+        if not isinstance(connection, PlainConnection) or connection.code is not None:
             return
         self.hear_all()
-        line.worker._run(line.confirm)
-        line.is_silent = True
-        line.up.clear()
+        connection.worker._run(connection.confirm)
+        connection.is_silent = True
+        connection.up.clear()
         super().lose()
 
     def hear_all(self) -> None:
         """All that was sent."""
-        while self.line is not None and self.line.down:
-            frame = self.line.down.popleft()
+        while self.connection is not None and self.connection.down:
+            frame = self.connection.down.popleft()
             if frame["type"] == "message_text":
                 self.told.append(frame["payload"]["message"])
             self.do(self.manners.received(frame))
 
     def hear(self) -> bool:
         """All that was sent, or the end."""
-        if self.line is None or not self.line.down:
+        if self.connection is None or not self.connection.down:
             return super().hear()
         self.hear_all()
         return True
@@ -146,7 +146,7 @@ class PlainWorld(World):
 def simulated_plainly(seed: int, **options: Any) -> Iterator[PlainWorld]:
     """Such a world."""
     with (
-        mock.patch.object(simulation, "Line", PlainLine),
+        mock.patch.object(simulation, "SimulatedConnection", PlainConnection),
         mock.patch.object(simulation, "World", PlainWorld),
         simulation.simulated(seed, **options) as world,
     ):

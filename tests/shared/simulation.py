@@ -186,7 +186,10 @@ class World:
         ends = {f"{key:x}": len(rows) for key, rows in self.shelf.rows.items()}
         return all(
             client.manners.settled
-            and all((c.last_seq or 0) >= ends.get(c.name, 0) for c in client.manners.chats.values())
+            and all(
+                (c.last_seq or 0) >= ends.get(c.name, 0)
+                for c in client.manners.conversations.values()
+            )
             for client in self.clients
         )
 
@@ -323,7 +326,7 @@ class Worker:
         self.mailbox: deque[tuple[str, Any]] = deque()
         self._reading = False
         self._native: set[Any] = set()
-        self.lines: list[Line] = []
+        self.connections: list[SimulatedConnection] = []
         world.running = self
         runtime: Any = self
         store: Any = _Slow(self)
@@ -490,8 +493,8 @@ class Worker:
         self.draining = True
         self.world.boot()
         self.world.running = self
-        for line in list(self.lines):
-            line.close(CloseCode.RESTART)
+        for connection in list(self.connections):
+            connection.close(CloseCode.RESTART)
         self.world.running = None
 
     def kill(self) -> None:
@@ -499,8 +502,8 @@ class Worker:
         self.alive = False
         for queue in (self.loop, self.threads, self.calls, self.sleepers, self.mailbox):
             queue.clear()
-        for line in self.lines:
-            line.cut()
+        for connection in self.connections:
+            connection.cut()
         self.world.desk.retire(self.name)
 
 
@@ -521,7 +524,7 @@ class _Slow:
         return ask
 
 
-class Line:
+class SimulatedConnection:
     """Stands where a `Connection` would."""
 
     def __init__(self, worker: Worker, role: Role) -> None:
@@ -540,7 +543,7 @@ class Line:
         self.lost = False
         self._waiting: GoOn | None = None
         self._take: Callable[[list[bytes]], list[bytes]] | None = None
-        worker.lines.append(self)
+        worker.connections.append(self)
         connection: Any = self
         session = Session(connection, role, worker.house)
         worker.spawn(session.run)
@@ -619,27 +622,27 @@ class Client:
         self.manners = manners(
             role, sub, token, world.journal, device=device, clock=lambda: world.now
         )
-        self.line: Line | None = None
+        self.connection: SimulatedConnection | None = None
         #: lost, and the worker may not know it
-        self._old: list[Line] = []
+        self._old: list[SimulatedConnection] = []
 
     def say(self, text: str) -> None:
         """Put it into the outbox."""
-        chats = list(self.manners.chats)
-        if chats:
-            self.do(self.manners.say(text, self.world.random.choice(chats)))
+        known = list(self.manners.conversations)
+        if known:
+            self.do(self.manners.say(text, self.world.random.choice(known)))
 
     def do(self, frames: list[Any]) -> None:
         """Send them."""
-        if self.line is not None:
-            self.line.up.extend(frames)
+        if self.connection is not None:
+            self.connection.up.extend(frames)
 
     def lose(self) -> None:
         """Lose the connection; what is on its way may still arrive."""
-        if self.line is not None:
-            self._old.append(self.line)
-            self.line.lost = True
-            self.line = None
+        if self.connection is not None:
+            self._old.append(self.connection)
+            self.connection.lost = True
+            self.connection = None
             self.manners.closed(1006)
 
     # ---- steps ---------------------------------------------------------
@@ -647,17 +650,17 @@ class Client:
     def back(self) -> bool:
         """Connect again, to any worker; or an old worker notices that it is gone."""
         chance = self.world.random
-        for line in self._old:
+        for connection in self._old:
             if chance.random() < 0.3:
-                self._old.remove(line)
-                if line.worker.alive:
-                    line.worker._run(line.notice)
+                self._old.remove(connection)
+                if connection.worker.alive:
+                    connection.worker._run(connection.notice)
                 return True
         doors = [one for one in self.world.workers if not one.draining]
-        if self.line is None and doors:
+        if self.connection is None and doors:
             worker = chance.choice(doors)
             self.world.running = worker
-            self.line = Line(worker, self.role)
+            self.connection = SimulatedConnection(worker, self.role)
             self.world.running = None
             self.do(self.manners.opened())
             return True
@@ -665,40 +668,42 @@ class Client:
 
     def arrive(self) -> bool:
         """The server gets some frames."""
-        lines = [one for one in (self.line, *self._old) if one is not None and one.up]
-        if not lines:
+        connections = [one for one in (self.connection, *self._old) if one is not None and one.up]
+        if not connections:
             return False
-        line = self.world.random.choice(lines)
-        if line.worker.alive:
+        connection = self.world.random.choice(connections)
+        if connection.worker.alive:
             count = self.world.random.choice([1, 3, 30])
-            line.worker._run(partial(line.arrive, count))
+            connection.worker._run(partial(connection.arrive, count))
         return True
 
     def hear(self) -> bool:
         """The client gets some frames, or the end."""
-        line = self.line
-        if line is None:
+        connection = self.connection
+        if connection is None:
             return False
-        if not line.down:
-            if line.code is not None:
-                self.line = None
-                self.manners.closed(line.code)
+        if not connection.down:
+            if connection.code is not None:
+                self.connection = None
+                self.manners.closed(connection.code)
                 return True
             return False
         for _ in range(self.world.random.choice([1, 3, 30])):
-            if line.down:
-                self.do(self.manners.received(line.down.popleft()))
+            if connection.down:
+                self.do(self.manners.received(connection.down.popleft()))
         return True
 
     def due(self) -> bool:
         """What was to be sent again later."""
         at = self.manners.next_due
-        if at is None or self.line is None or not self.manners.socket:
+        if at is None or self.connection is None or not self.manners.socket:
             return False
         self.do(self.manners.due())
         return True
 
 
 def _state(manners: Manners) -> str:
-    chats = [(c.name, c.here, c.last_seq, list(c.outbox)[:3]) for c in manners.chats.values()]
-    return f"socket {manners.socket or 'none'} answered={manners.answered} {chats}"
+    known = [
+        (c.name, c.here, c.last_seq, list(c.outbox)[:3]) for c in manners.conversations.values()
+    ]
+    return f"socket {manners.socket or 'none'} answered={manners.answered} {known}"
