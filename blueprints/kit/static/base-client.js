@@ -1,13 +1,16 @@
 /**
- * csapp's protocol, version 2: what visitors and waiters have in common. `visitor.js` and `waiter.js`
- * are the two sides, `client.js` is what pages of others import. What begins with `_` is for these.
+ * csapp's protocol, version 2: what pages call of visitors and waiters alike, and what is stored over
+ * reloads. `visitor.js` and `waiter.js` are the two sides, `client.js` is what pages of others import.
+ * What begins with `_` is for the sides and for `conversations.js`.
  *
- * 1. A text stays in the outbox until its receipt, and is sent again with its id
- *    on each return (`outbox.js`).
- * 2. `messages` of a chat holds each `seq` once and in order; what has none yet
+ * 1. A text stays in the outbox until its receipt comes, and is sent again with the same id
+ *    on each new connection (`outbox.js`).
+ * 2. `messages` of a conversation holds each `seq` once and in order; a message without a `seq`
  *    stands at the end (`transcript.js`).
  * 3. The server's word is the truth. Storage only bridges reloads: it may hold
  *    anything, or throw.
+ *
+ * A `Chat` is a conversation as this side sees it; pages know it by that name.
  *
  * @typedef {import("./chat.js").Message} Message
  * @typedef {import("./connection.js").Status} Status
@@ -15,7 +18,7 @@
 
 import { Alarms } from "./alarms.js";
 import { asText } from "./as-text.js";
-import { Chat } from "./chat.js";
+import { Conversations } from "./conversations.js";
 import { Drafts } from "./drafts.js";
 import { environment } from "./environment.js";
 import { Events } from "./events.js";
@@ -26,10 +29,8 @@ import { browserStorage, Stored } from "./storage.js";
 import { Transcript } from "./transcript.js";
 import { uuid } from "./uuid.js";
 
-const TYPING = 3000; // ms between repeats while somebody types
-const TYPED = 6000; // ms after which nobody types any more
-const WISH = 600_000; // ms that a wish outlives its page: a reload, not a night
-const BROUGHT = 50; // messages brought back after a reload
+const WISH = 600_000; // ms that a wish outlives its page: enough for a reload, too short for a night
+const BROUGHT = 50; // messages of each conversation that are fetched again after a reload
 const RESUMED = 100; // conversations, the most that `auth` may name
 
 export class BaseClient {
@@ -39,12 +40,12 @@ export class BaseClient {
   _alarms;
   _connection;
   _outbox;
-  _current = ""; // a visitor's latest conversation
+  _transcript;
+  _conversations = new Conversations(this);
 
   #role;
   #locale;
   #store;
-  #transcript;
   #drafts;
   #sub = "";
   #ahead = 0; // ms by which the server's clock is before ours
@@ -60,7 +61,7 @@ export class BaseClient {
   /** Waiter: `{length, longest_wait}` of the queue; null before it is known. */
   line = null;
   /** @type {Map<string, Chat>} by conversation; "": what a user says before it has one */
-  chats = new Map();
+  chats = this._conversations.all;
 
   /**
    * *Side* is `Visitor` or `Waiter`; *url* of the door, `wss:` or `https:`; *token* a string, or a
@@ -92,13 +93,14 @@ export class BaseClient {
     const door = String(whole).replace(/^http/i, "ws");
     const connection = (this._connection = new Connection({ url: door, token, env, alarms, tab }, client));
     const outbox = (this._outbox = new Outbox({ store, tab, env, alarms, connection }, client));
-    this.#transcript = new Transcript({ connection, outbox }, client);
+    this._transcript = new Transcript({ connection, outbox }, client);
   }
 
-  // ---- what the parts need of it -------------------------------------------
+  // ---- what the parts call -------------------------------------------------
 
   get #ofParts() {
     const emit = (...args) => this._events.emit(...args);
+    const conversations = this._conversations;
     return {
       emit,
       changed: () => this._events.changed(),
@@ -107,16 +109,19 @@ export class BaseClient {
       status: (status) => emit("status", status),
       complain: (error) => this._complain(error),
       clear: () => this.#clear(),
-      dropped: () => this.#dropped(),
+      dropped: () => {
+        conversations.dropped();
+        this._outbox.dropped();
+      },
       refused: () => this.#role === "waiter" && this._side.decide(null), // a later login begins anew
       quit: () => this._outbox.disinherit(),
       matters: () => this.#role === "waiter" || this.phase !== "idle",
       probe: () => (this.phase === "queued" ? this._side.askAgain() : this._barrier()),
-      chat: (conversation) => this._chat(conversation),
-      say: (chat, { id, text }) => this.#put("message_text", { message: text }, chat, id),
-      doubt: (chat) => this.#doubt(chat),
-      end: (chat) => this._end(chat, true),
-      settled: (chat) => this.#tellRead(chat),
+      chat: (conversation) => conversations.at(conversation),
+      say: (chat, { id, text }) => this._put("message_text", { message: text }, chat, id),
+      doubt: (chat) => conversations.doubt(chat),
+      end: (chat) => conversations.end(chat, true),
+      settled: (chat) => conversations.reportRead(chat),
     };
   }
 
@@ -137,9 +142,9 @@ export class BaseClient {
     return this._env.now() + this.#ahead;
   }
 
-  /** User: the present or last chat. */
+  /** User: the present or last conversation. */
   get chat() {
-    return this.chats.get("") ?? this.chats.get(this._current) ?? null;
+    return this.chats.get("") ?? this.chats.get(this._conversations.current) ?? null;
   }
 
   /** User: whether it waits for a waiter or has one. */
@@ -166,7 +171,7 @@ export class BaseClient {
     this._connection.connect();
   }
 
-  /** Leave for good; `{leave: false}`: the chat goes on when the client is started again in time. */
+  /** Leave for good; `{leave: false}`: the conversation goes on when the client is started again in time. */
   stop({ leave = true } = {}) {
     const told = leave && this._connection.isOnline;
     if (leave) this._side.stop(told);
@@ -187,19 +192,19 @@ export class BaseClient {
     for (const key of ["state", "outbox", "drafts"]) this.#store.set(key);
   }
 
-  /** User: ask for a waiter (`{page, department, fields}`), now and after each return, until the chat or the wish ends. */
+  /** User: ask for a waiter (`{page, department, fields}`), now and on each new connection, until the conversation or the wish ends. */
   connect(wish) {
     this._side.connect(wish);
   }
 
-  /** End a chat, or leave the queue. */
+  /** End a conversation, or leave the queue. */
   disconnect(conversation) {
-    const chat = this._find(conversation);
+    const chat = this._conversations.find(conversation);
     if (chat) this._outbox.speak(chat, true);
     this._side.disconnect(chat);
   }
 
-  /** Say *text*; a user without a chat says it when there is one. Returns the message. */
+  /** Send *text*; a user without a conversation sends it when there is one. Returns the message. */
   send(text, conversation) {
     const chat = this._side.addressee(conversation);
     if (!chat) throw new ChatError(OVER);
@@ -218,7 +223,7 @@ export class BaseClient {
     return message;
   }
 
-  /** Send what has failed again: in its chat, or in the present one. */
+  /** Send a failed message again: in its conversation, or in the present one. */
   retry(id) {
     const message = this.discard(id);
     if (!message) return;
@@ -229,7 +234,7 @@ export class BaseClient {
     this._side.askAgain();
   }
 
-  /** Remove what has failed; returns it. */
+  /** Remove a failed message; returns it. */
   discard(id) {
     if (this._outbox.get(id)?.message.state !== "failed") return null;
     const message = this._outbox.take(id);
@@ -239,44 +244,32 @@ export class BaseClient {
 
   /** To be called with each key; repeats are held back. */
   typing(on, conversation) {
-    const chat = this._find(conversation);
-    const alarm = `typing ${chat?.conversation}`;
-    this._alarms.set(alarm, on ? TYPED - 1000 : undefined, () => this.typing(false, conversation));
-    const now = this._env.now();
-    if (!chat?._isCaughtUp || (on ? now - chat._typed < TYPING : chat._typed === -Infinity)) return;
-    chat._typed = on ? now : -Infinity;
-    this.#put("typing", { on }, chat);
+    this._conversations.type(on, this._conversations.find(conversation), () => this.typing(false, conversation));
   }
 
   /** All up to *seq*, by default the last, has been read. */
   read(seq = Infinity, conversation) {
-    const chat = this._find(conversation);
-    const upTo = Math.min(seq, chat?.lastSeq);
-    if (!(upTo > chat?._read)) return;
-    chat._read = upTo;
-    chat._count();
-    this.#tellRead(chat);
-    this._events.emit("read", { chat });
+    this._conversations.read(seq, this._conversations.find(conversation));
   }
 
-  /** The unsent text of a chat, or of the next one; over reloads too. */
-  draft(conversation = this._current) {
+  /** The unsent text of a conversation, or of the next one; over reloads too. */
+  draft(conversation = this._conversations.current) {
     return this.#drafts.get(conversation);
   }
 
-  setDraft(text, conversation = this._current) {
+  setDraft(text, conversation = this._conversations.current) {
     this.#drafts.set(conversation, text);
   }
 
-  /** Messages before *before*, by default the oldest here; they join the chat's. */
-  history({ conversation = this._current, before, limit } = {}) {
-    return this.#transcript.older(this.chats.get(conversation), { conversation, before, limit });
+  /** Messages before *before*, by default the oldest here; they join the conversation's. */
+  history({ conversation = this._conversations.current, before, limit } = {}) {
+    return this._transcript.older(this.chats.get(conversation), { conversation, before, limit });
   }
 
   // ---- a connection --------------------------------------------------------
 
   #authenticate() {
-    const needed = [...this.chats.values()].filter((chat) => chat.conversation && this.#isNeeded(chat));
+    const needed = [...this.chats.values()].filter((chat) => chat.conversation && this._conversations.isNeeded(chat));
     const resumed = needed.sort((a, b) => (b.state === "open") - (a.state === "open")).slice(0, RESUMED);
     const resume = Object.fromEntries(resumed.map((chat) => [chat.conversation, chat.lastSeq]));
     this._connection.show({ locale: this.#locale, resume }, () => this.#welcome(resumed));
@@ -287,40 +280,28 @@ export class BaseClient {
     this._side.welcome(resumed);
   }
 
-  /** Forget of each chat what held for the lost connection only. */
-  #dropped() {
-    for (const chat of this.chats.values()) {
-      chat._hasPeer = chat._isCaughtUp = chat._hasPage = chat._isFetching = chat._isDoubted = chat.typing = false;
-      chat._announced = 0;
-      chat._typed = -Infinity;
-    }
-    this._outbox.dropped();
-  }
-
   /** `then` runs when the server has answered all that was asked before. */
   _barrier(then) {
-    const { conversation } = this._find() ?? [...this.chats.values()].find((chat) => chat._hasPeer) ?? {};
+    const { conversation } = this._conversations.find() ?? [...this.chats.values()].find((chat) => chat._hasPeer) ?? {};
     if (!conversation && this.#role === "waiter") this._connection.ask("get_history_session", { limit: 1 }, then);
     else this._connection.ask("get_history", { conversation: conversation || "0", before: 1, limit: 1 }, then);
   }
 
   // ---- frames ------------------------------------------------------------
 
-  #put(type, payload, chat, id) {
+  _put(type, payload, chat, id) {
     this._connection.put(type, payload, { id, to: this.#role === "waiter" ? chat?.peer.uuid : undefined });
   }
 
   #take(frame, { request, error }) {
     const { type, payload, conversation, reply_id: reply } = frame;
-    const act = this.#on[type] ?? this._side.on[type] ?? this.#entry;
+    const { on, entry } = this._conversations;
+    const act = this.#on[type] ?? this._side.on[type] ?? on[type] ?? entry;
     if (!error) act(payload, frame, this.chats.get(conversation), request);
     else if (!request) this.#refused(error, reply);
   }
 
-  /** An entry of a kind that is not known here: its number counts. */
-  #entry = (_, frame, chat) => chat && frame.seq && this.#transcript.take(chat, this.#transcript.item(frame));
-
-  /** What each frame does; others are left alone. */
+  /** What frames do that are about the login. */
   #on = {
     __proto__: null,
     initialize: (_, { to }) => {
@@ -335,35 +316,6 @@ export class BaseClient {
       this.me = me;
       this._connection.watchToken(me.expires_in);
     },
-    message_history: (page, { reply_id: reply }) => reply || this.#transcript.page(page),
-    message_text: (_, frame, chat) => {
-      if (!chat) return;
-      const item = this.#transcript.item(frame);
-      if (!item.own) this.#setTyping(chat, false);
-      else if (this._outbox.of(chat).some(({ message }) => message.text === item.text)) item.text = undefined;
-      this.#transcript.take(chat, item); // an echo has no id: if it may be pending here, the history tells
-    },
-    message_text_success: (receipt, { reply_id: id }, chat) => {
-      const text = this._outbox.get(id)?.message.text;
-      if (chat) this.#transcript.take(chat, { ...receipt, id, text, own: true });
-    },
-    disconnected: (payload, _, chat, request) => {
-      if (chat?.state !== "open") return;
-      chat.reason = payload?.reason ?? "";
-      if (this.#role === "waiter" || request) this._end(chat);
-      else this.#doubt(chat); // a lost waiter's users are queued again, and told at once
-    },
-    typing: ({ on }, _, chat) => chat && this.#setTyping(chat, on),
-    read: ({ seq }, _, chat) => {
-      if (!chat) return;
-      chat.readByPeer = Math.max(chat.readByPeer, seq);
-      this._events.emit("read", { chat });
-    },
-    presence: ({ state }, _, chat) => {
-      if (!chat) return;
-      chat.presence = state;
-      this._events.emit("presence", { chat });
-    },
   };
 
   #refused(error, reply) {
@@ -376,94 +328,6 @@ export class BaseClient {
     this._events.emit("error", { code, message, retryAfter, reply });
   }
 
-  // ---- conversations -----------------------------------------------------
-
-  _find(conversation = this._current) {
-    return this.chats.get(conversation);
-  }
-
-  _chat(conversation) {
-    if (!this.chats.has(conversation)) this.chats.set(conversation, new Chat(conversation));
-    return this.chats.get(conversation);
-  }
-
-  /** User: there is a chat. */
-  get _isOpen() {
-    return this._current !== "" && this._find()?.state === "open";
-  }
-
-  /** Whether *chat* is needed after a reload, or on another connection. */
-  #isNeeded(chat) {
-    const { state, conversation, _leaving: leaving } = chat;
-    return state === "open" || leaving || conversation === this._current || this._outbox.of(chat).length > 0;
-  }
-
-  _enter({ conversation, last_seq: last, resumed, read = 0, peer_read: readByPeer = 0, ...peer }) {
-    const known = this.chats.get(conversation);
-    const chat = this._chat(conversation);
-    chat._hasPeer = true;
-    chat._isCaughtUp = false; // until the page that follows
-    chat.peer = peer;
-    if (this._side.leaves(chat)) return;
-    if (last < chat.lastSeq) {
-      chat._begin(1); // the server has lost the rest: a restored backup
-      chat._newest = last;
-    }
-    chat.presence = "online"; // or it is told after the page
-    chat.readByPeer = readByPeer;
-    chat._readSent = read;
-    chat._read = Math.max(chat._read, read);
-    const change = known?.state === "open" ? "changed" : "opened";
-    chat.state = "open";
-    chat.reason = "";
-    this._side.entered(chat);
-    this._events.emit("chat", { chat, change });
-  }
-
-  /** *chat* may be over: end it unless the server says that it goes on before it answers `catchUp`. */
-  #doubt(chat) {
-    chat._hasPeer = chat._isCaughtUp = false;
-    chat._isDoubted = true;
-    this.#transcript.catchUp(chat, () => {
-      chat._isDoubted = false;
-      if (!chat._hasPeer && this.phase !== "queued") this._end(chat, true);
-    });
-  }
-
-  /** *final*: what is under way will not be answered any more. */
-  _end(chat, final = false) {
-    chat._hasPeer = chat._isCaughtUp = false;
-    if (chat.state === "open") {
-      chat.state = "ended";
-      chat.typing = false;
-      this._events.emit("chat", { chat, change: "ended" });
-      if (chat.conversation === this._current) this._side.over();
-    }
-    this._outbox.giveUp(chat, final);
-  }
-
-  /** All that are open have ended, for *reason*. */
-  _endAll(reason) {
-    for (const chat of this.chats.values()) {
-      if (chat.state === "open") chat.reason = reason;
-      this._end(chat);
-    }
-  }
-
-  #setTyping(chat, on) {
-    const name = `typed ${chat.conversation}`;
-    this._alarms.set(name, on ? TYPED : undefined, () => this.#setTyping(chat, false));
-    if (chat.typing === on) return;
-    chat.typing = on;
-    this._events.emit("typing", { chat });
-  }
-
-  #tellRead(chat) {
-    if (!chat._isCaughtUp || chat._read <= chat._readSent) return;
-    chat._readSent = chat._read;
-    this.#put("read", { seq: chat._read }, chat);
-  }
-
   // ---- storage -----------------------------------------------------------
 
   /** Read what is stored. It may be outdated: the server corrects it. */
@@ -474,24 +338,24 @@ export class BaseClient {
     this._side.restore(state, this._env.now() - at < WISH);
     for (const [conversation, stored] of Object.entries(chats ?? {})) {
       const { peer, last, read, readByPeer, state, reason = "", leaving: ending } = stored;
-      const chat = this._chat(conversation);
+      const chat = this._conversations.at(conversation);
       Object.assign(chat, { readByPeer, state, reason, _read: read, _newest: last, _leaving: ending });
       Object.assign(chat.peer, peer);
       chat._begin(Math.max(0, last - BROUGHT) + 1);
     }
-    if (this._isOpen) this.phase = "served";
+    if (this._conversations.isOpen) this.phase = "served";
   }
 
   #save() {
     this.#follow(); // not to write over what is newer
     const chats = {};
     for (const chat of this.chats.values()) {
-      if (!chat.conversation || !this.#isNeeded(chat)) continue;
+      if (!chat.conversation || !this._conversations.isNeeded(chat)) continue;
       const { conversation, peer, _newest: last, _read: read, readByPeer, state, reason, _leaving: leaving } = chat;
       chats[conversation] = { peer, last, read, readByPeer, state, reason, leaving };
     }
     const [sub, at] = [this.#sub, this._env.now()];
-    const busy = this._side.isBusy || this._isOpen || this._outbox.size > 0;
+    const busy = this._side.isBusy || this._conversations.isOpen || this._outbox.size > 0;
     this.#store.set("state", busy || sub ? { ...this._side.state, busy, chats, sub, at } : undefined);
   }
 
@@ -509,7 +373,7 @@ export class BaseClient {
 
   #clear() {
     this.chats.clear();
-    this._current = this.#sub = "";
+    this._conversations.current = this.#sub = "";
     this._side.clear();
     this.#drafts.clear();
     this._outbox.clear();

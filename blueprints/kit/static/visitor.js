@@ -12,7 +12,7 @@ export class Visitor extends Wish {
   #leaving = false; // the visitor has left, which the server has not confirmed yet
 
   get state() {
-    return { ...super.state, current: this._client._current, ticket: this.#ticket, leaving: this.#leaving };
+    return { ...super.state, current: this._client._conversations.current, ticket: this.#ticket, leaving: this.#leaving };
   }
 
   /** Whether a page that comes back should connect: something is wanted, or the server is to be told something. */
@@ -26,7 +26,7 @@ export class Visitor extends Wish {
 
   restore(stored, isFresh) {
     super.restore(stored, isFresh);
-    this._client._current = stored.current ?? "";
+    this._client._conversations.current = stored.current ?? "";
     this.#leaving = stored.leaving === true;
     if (isFresh) this.#ticket = stored.ticket;
   }
@@ -102,12 +102,12 @@ export class Visitor extends Wish {
     const { want, _client: client } = this;
     for (const chat of resumed) {
       const waits = chat._hasPage && chat.state === "open";
-      if (!chat._hasPeer && !waits) client._end(chat, true);
+      if (!chat._hasPeer && !waits) client._conversations.end(chat, true);
       if (!chat._hasPage) this.want = want; // nobody has ended it: it is forgotten
     }
-    if (client.phase === "served" && !client._find()?._hasPeer) this.#setPhase("idle");
+    if (client.phase === "served" && !client._conversations.find()?._hasPeer) this.#setPhase("idle");
     if (resumed.some((chat) => chat._isDoubted)) return; // nobody asks anew for a chat that was ended
-    if (client.phase !== "served" && (this.want || client._isOpen)) this.#join();
+    if (client.phase !== "served" && (this.want || client._conversations.isOpen)) this.#join();
   }
 
   /** What frames for visitors do. */
@@ -116,7 +116,7 @@ export class Visitor extends Wish {
     connect_queue: (queue) => {
       if (this.#leaving) return;
       const client = this._client;
-      const chat = client._find();
+      const chat = client._conversations.find();
       if (chat) chat._hasPeer = chat._isCaughtUp = false;
       this.want ??= {};
       this.#ticket = queue.ticket;
@@ -124,7 +124,7 @@ export class Visitor extends Wish {
       this.#setPhase("queued");
       client._events.emit("queue", queue);
     },
-    connect_success: (peer) => this.#leaving || this._client._enter(peer),
+    connect_success: (peer) => this.#leaving || this._client._conversations.enter(peer),
   };
 
   // ---- one conversation at a time ------------------------------------------
@@ -133,8 +133,8 @@ export class Visitor extends Wish {
   addressee(conversation) {
     const client = this._client;
     if (conversation !== undefined) return client.chats.get(conversation);
-    if (client._isOpen) return client._find();
-    const early = client._chat("");
+    if (client._conversations.isOpen) return client._conversations.find();
+    const early = client._conversations.at("");
     early.state = "open";
     return early;
   }
@@ -146,9 +146,9 @@ export class Visitor extends Wish {
   /** *chat* begins, or goes on. */
   entered(chat) {
     const client = this._client;
-    const before = client._current && client._find();
-    client._current = chat.conversation;
-    if (before && before !== chat) client._end(before, true);
+    const before = client._conversations.current && client._conversations.find();
+    client._conversations.current = chat.conversation;
+    if (before && before !== chat) client._conversations.end(before, true);
     this.want ??= {};
     this.#ticket = undefined;
     for (const message of client.chats.get("")?.messages ?? []) {
@@ -187,7 +187,7 @@ export class Visitor extends Wish {
   #depart() {
     this.decide(null);
     this.#ticket = undefined;
-    this._client._endAll("left");
+    this._client._conversations.endAll("left");
     this.#setPhase("idle");
   }
 

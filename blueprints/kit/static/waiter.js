@@ -7,6 +7,7 @@ export class Waiter extends Wish {
 
   isBusy = false; // nothing is begun by a page that comes back
   isWanted = false;
+  endsAtOnce = true; // what the server says of the end of a conversation is final
 
   follow(stored) {
     if (super.follow(stored) && this.want && this._client._connection.isOnline) this.#report();
@@ -36,27 +37,27 @@ export class Waiter extends Wish {
     this._client._events.emit("duty", duty);
   }
 
-  /** The connection is there; *resumed*: the chats that the server was asked for. */
+  /** The connection is there; *resumed*: the conversations that the client asked for. */
   welcome(resumed) {
     const client = this._client;
     if (this.want) this.#report();
-    // by then it has answered for all of them: it does not know the others any more
-    const takeStock = () => resumed.forEach((chat) => chat._hasPeer || client._end(chat, true));
+    // by then the server has answered for all of them: it does not know the others any more
+    const takeStock = () => resumed.forEach((chat) => chat._hasPeer || client._conversations.end(chat, true));
     if (resumed.length) client._barrier(takeStock);
   }
 
   /** What frames for waiters do. */
   on = {
     __proto__: null,
-    new_connection: (peer) => this._client._enter(peer),
+    new_connection: (peer) => this._client._conversations.enter(peer),
     ready: ({ capacity }) => {
-      this.want ??= { ready: true, capacity }; // the server remembers: so shall it after a long absence
+      this.want ??= { ready: true, capacity }; // so that a later connection asks for it again
       this.#setDuty({ ready: true, capacity });
     },
     unready: ({ capacity }) => this.#setDuty({ ready: false, capacity }),
-    queue_status: (line) => {
-      this._client.line = line;
-      this._client._events.emit("line", line);
+    queue_status: (queue) => {
+      this._client.line = queue; // the name that pages know
+      this._client._events.emit("line", queue);
     },
   };
 
@@ -75,7 +76,7 @@ export class Waiter extends Wish {
   stop() {
     this.decide(null);
     this._client.duty = null;
-    this._client._endAll("ended");
+    this._client._conversations.endAll("ended");
   }
 
   /** End *chat*. */
@@ -84,7 +85,7 @@ export class Waiter extends Wish {
     chat._leaving = true;
     chat.reason = "ended";
     if (chat._hasPeer) this.#dismiss(chat);
-    this._client._end(chat);
+    this._client._conversations.end(chat);
   }
 
   /** Whether *chat* was ended while there was no connection; then the server is told. */
