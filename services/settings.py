@@ -269,21 +269,21 @@ class Settings:
     #: signing keys, oldest first; the newest signs, all verify (rotation without logouts);
     #: none: one is generated, see `signing_keys`
     secret_key: tuple[str, ...] = _setting(_secret_keys)
-    #: where history and accounts are kept; `off` relays only
+    #: where history and accounts are stored; `off`: nothing is stored, messages are passed on only
     database_url: str = _setting(_database_url, "sqlite:///instance/csapp.db")
     #: the schema of our tables in PostgreSQL
     database_schema: str = _setting(_schema, "csapp_chat")
-    #: days after its end that a chat is deleted; 0: it is kept for ever
+    #: days after its end that a conversation is deleted; 0: never
     retention_days: int = _setting(_whole(0, 36_500), 0)
     #: where several workers meet; none: one worker
     redis_url: str | None = _setting(_redis_url, None)
-    #: chats one waiter holds at once
+    #: conversations that one waiter has at once
     max_users_per_waiter: int = _setting(_whole(1, 1000), 5)
-    #: visitors in line; the next one is told `queue_full`
+    #: visitors in the queue; the next one gets `queue_full`
     max_queue: int = _setting(_whole(0, 10_000_000), 10_000)
-    #: waiters may take a visitor out of turn
+    #: waiters may take any visitor of the queue
     take: bool = _setting(_switch, True)
-    #: s an absent side is waited for: a phone changing from Wi-Fi to mobile, a reload
+    #: s that the desk waits for an absent side: a phone changes to mobile, a page reloads
     grace: float = _setting(_seconds(0, 86_400), 20.0)
     #: s a connection may stay without a successful `auth`
     auth_timeout: float = _setting(_seconds(0.1, 3600), 10.0)
@@ -309,7 +309,7 @@ class Settings:
     max_connections: int = _setting(_whole(1, 10_000_000), 15_000)
     #: origins whose pages may connect; none: the page's own host
     allowed_origins: tuple[str, ...] = _setting(_origins, ())
-    #: what waiters are told of the page that a visitor asks from
+    #: what waiters see of the address of a visitor's page
     page: PageTold = _setting(_one_of(PageTold), PageTold.PATH)  # noqa: RUF009  # a field
     #: which waiters a visitor is shown before it asks
     team: TeamShown = _setting(_one_of(TeamShown), TeamShown.READY)  # noqa: RUF009  # a field
@@ -329,7 +329,7 @@ class Settings:
 
     #: no setting: the folder of the generated secret; a command that needs none may have none
     instance: Path | None = None
-    #: no setting: where version 0.1 kept the SQLite file, if that was another place
+    #: no setting: where version 0.1 had the SQLite file, if that was another place
     former_database_url: str | None = None
 
     @classmethod

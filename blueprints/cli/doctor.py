@@ -60,7 +60,7 @@ IMPORT_TIME = 60
 def doctor(gunicorn: str, url: str | None, as_json: bool) -> None:
     """Look at the whole set-up and name each fault with its remedy.
 
-    Exits with 1 when messages would be lost, strangers let in or chats refused.
+    Exits with 1 when messages would be lost, the wrong people let in or conversations refused.
     """
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     findings = examine(_set_up(app, gunicorn, url))

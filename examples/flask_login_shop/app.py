@@ -83,7 +83,7 @@ chat = CSApp(app, url_prefix="/support")
 def visitor(request):
     if current_user.is_authenticated:
         return Identity(current_user.get_id(), current_user.name)
-    return None  # a stranger, who may ask as well
+    return None  # an anonymous visitor, who may ask as well
 
 
 @chat.identify_waiter
