@@ -9,7 +9,7 @@ export class Alarms {
     this.#env = env;
   }
 
-  /** Call *fn* in *ms*; without *ms*: not any more. */
+  /** Call *fn* after *ms*. Without *ms* the timer is removed. */
   set(name, ms, fn) {
     this.#env.clearTimeout(this.#timers.get(name));
     this.#timers.delete(name);

@@ -1,4 +1,4 @@
-/** What a page's own code has given, which may be anything. */
+/** Values from a page's own code, which may be anything. */
 
 /** *value* as a text; "" for nothing, and for an object that cannot be one. Never throws. */
 export function asText(value) {

@@ -192,7 +192,10 @@ export class BaseClient {
     for (const key of ["state", "outbox", "drafts"]) this.#store.set(key);
   }
 
-  /** User: ask for a waiter (`{page, department, fields}`), now and on each new connection, until the conversation or the wish ends. */
+  /**
+   * User: ask for a waiter (`{page, department, fields}`), now and on each new connection, until the conversation
+   * or the wish ends.
+   */
   connect(wish) {
     this._side.connect(wish);
   }

@@ -4,7 +4,7 @@
  * A catalogue is a JSON file: key → text, in which `{name}` stands for a value. A text
  * with a number is an object by plural category of its language (`Intl.PluralRules`:
  * `one`, `few`, …), in which the number itself (`"0"`) comes first and `other` is always
- * there; its number is `n`. `direction` is `ltr` or `rtl`. `words.js` says them.
+ * there; its number is `n`. `direction` is `ltr` or `rtl`. `words.js` uses them.
  */
 
 import { asText } from "./as-text.js";
@@ -46,12 +46,12 @@ export async function load({ wanted: said, known, folder, own, failed }) {
   const wanted = said ?? []; // an odd browser's languages
   const chosen = choose(wanted, known);
   const [theirs, ours] = await Promise.all([own && read(own).catch(failed), read(`${folder}${chosen.language}.json`)]);
-  if (!ours.direction) throw new Error(`${folder}: no catalogue`); // something stands before the chat, and answers
+  if (!ours.direction) throw new Error(`${folder}: no catalogue`); // something in front of csapp has answered instead
   const locale = (theirs && wanted.map(asTag).find(Boolean)) || chosen.locale;
   return { ...chosen, locale, strings: { ...ours, ...texts(theirs) } };
 }
 
-/** What *catalogue* says: where there is no translation yet, translators' tools write an empty text. */
+/** The texts of *catalogue*. Translators' tools write an empty text where there is no translation yet: left out. */
 const texts = (catalogue) =>
   Object.fromEntries(
     Object.entries(catalogue ?? {}).filter(([, one]) => one && typeof (one.other ?? one) === "string"),

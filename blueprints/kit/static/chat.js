@@ -1,12 +1,13 @@
 /**
- * One conversation, as one side sees it; what begins with `_` is the client's own.
+ * `Chat`: one conversation as this side sees it. Pages know it by that name. What begins with `_` is for the
+ * client only.
  *
  * @typedef {{id: string, conversation: string, text: string, own: boolean, date: string,
  *   state: "sending"|"sent"|"failed", seq?: number, author?: string,
- *   error?: {code: string, message: string}}} Message  `author`: the waiter's colleague who said it
+ *   error?: {code: string, message: string}}} Message  `author`: the waiter's colleague who wrote it
  */
 export class Chat {
-  /** The other side; a waiter is also told `sub`, `page` and `opened` of a visitor. */
+  /** The other side; for waiters also `sub`, `page` and `opened` of the visitor. */
   peer = { uuid: "", name: "", avatar: "" };
   /** @type {Message[]} in order */
   messages = [];
@@ -21,20 +22,20 @@ export class Chat {
   typing = false;
   /** @type {"open"|"ended"} */
   state = "open";
-  /** Why it has ended, as `disconnected` says: `left`, `ended`, `lost`, …; "": nobody has said. */
+  /** Why it has ended, as `disconnected` says: `left`, `ended`, `lost`, …; "": the server has not said. */
   reason = "";
 
-  _floor = 1; // the first `seq` in `messages`, or that of the next to come
+  _floor = 1; // the first `seq` in `messages`, or of the next message that comes
   _newest = 0; // the highest `seq` that was ever shown, also before a reload
   _announced = 0; // the highest `seq` that the server has named on this connection
-  _isFetching = false; // what is missing below `_announced`
+  _isFetching = false; // the client fetches what is missing below `_announced`
   _read = 0;
   _readSent = 0;
   _hasPeer = false; // on this connection, the server has said who the other side is …
   _hasPage = false; // … has sent the messages that were missed …
-  _isCaughtUp = false; // … and both, so that messages may be sent
+  _isCaughtUp = false; // … and has done both, so that messages may be sent
   _leaving = false; // a waiter has ended it, which the server does not know yet
-  _isDoubted = false; // it may have ended: the server was asked, and has not answered
+  _isDoubted = false; // it may have ended: the client has asked the server, which has not answered yet
   _typed = -Infinity;
 
   constructor(conversation) {

@@ -9,7 +9,7 @@ export { CLOSE_CODES } from "./closes.js";
 export { ChatError };
 
 export class ChatClient extends BaseClient {
-  /** *role*: `user` or `waiter`; what else there is, `BaseClient` says. */
+  /** *role*: `user` or `waiter`; `BaseClient` has the other options. */
   constructor({ role, ...options }) {
     super(options, role === Waiter.role ? Waiter : Visitor);
   }
@@ -19,22 +19,22 @@ export class ChatClient extends BaseClient {
     this._side.wish({ ...duty, ready: true });
   }
 
-  /** Waiter: get no more users; the present ones stay. *capacity* (as for `ready`) counts for `take`. */
+  /** Waiter: take no more users; the present ones stay. *capacity* (as for `ready`) counts for `take`. */
   unready(duty) {
     this._side.wish({ ...duty, ready: false });
   }
 
-  /** Waiter: conversations of the past, newest first; with *sub*, those of one visitor. */
+  /** Waiter: past conversations, newest first; with *sub*, those of one visitor. */
   async sessions({ before, limit, sub } = {}) {
     return (await this._connection.question("get_history_session", { before, limit, sub })).payload;
   }
 
-  /** Waiter: who is in the queue, the first ones; the payload of `queue`. */
+  /** Waiter: the first users of the queue; the payload of `queue`. */
   async waiting() {
     return (await this._connection.question("get_queue", {})).payload;
   }
 
-  /** Waiter: serve the user *uuid* of the queue next, now or not at all; its chat follows. */
+  /** Waiter: serve the user *uuid* of the queue now; rejects if that is not possible. The conversation follows. */
   async take(uuid) {
     await this._connection.question("take", { uuid }, false);
   }

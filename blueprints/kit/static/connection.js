@@ -1,9 +1,9 @@
 /**
- * The connection: opened with a token, watched, opened again when it is lost; and what is asked on
- * it. What frames mean is the client's business, whose part is the object that the constructor takes.
+ * `Connection` opens a WebSocket with a token, opens another one when it is lost, and matches requests
+ * with their answers. What frames mean is the client's business; the constructor takes an object of it.
  *
  * @typedef {{state: "stopped"|"connecting"|"online"|"waiting"|"ended", code?: number,
- *   reason?: string, retryAt?: number}} Status  `ended`: it does not come back by itself
+ *   reason?: string, retryAt?: number}} Status  `ended`: it does not open another one by itself
  */
 
 import { asText } from "./as-text.js";
@@ -12,8 +12,8 @@ import { toJson } from "./json.js";
 import { Pulse } from "./pulse.js";
 
 const ABANDONED = 4000; // our own close code: 1000 would say that we leave for good
-const OPENING = 15_000; // ms for a connection to come about, sign-in included
-const FIRST_PAUSE = 1000; // ms before coming back, doubled by each failure …
+const OPENING = 15_000; // ms until a connection must be open and its `auth` accepted
+const FIRST_PAUSE = 1000; // ms before another connection is tried, doubled by each failure …
 const LONGEST_PAUSE = 15_000; // … up to this
 const STEADY = 10_000; // ms after which a connection counts as good
 const LONGEST = 1e6; // s: browsers' timers end at 24 days
@@ -31,7 +31,7 @@ export class ChatError extends Error {
 export class Connection {
   /** @type {Status} */
   status = { state: "stopped" };
-  /** What the server calls us on this connection; "" until it has greeted. */
+  /** Our UUID on this connection; "" before the server has sent `initialize`. */
   uuid = "";
 
   #url;
@@ -40,7 +40,7 @@ export class Connection {
   #alarms;
   #client;
   #tab;
-  #running = null; // its abort ends what `begin` has begun
+  #running = null; // an `AbortController`: ends the listeners of `begin`
   #socket = null;
   #attempt = null;
   #shown; // the token
@@ -53,9 +53,9 @@ export class Connection {
   /**
    * To *url*, with *token* as the client has it; ids begin with *tab*. *client* has `authenticate()`
    * (ends with `show`), `frame(frame, {request, error})`, `status(status)`, `complain(error)`,
-   * `changed()`, `clear()` (what is stored is nonsense), `dropped()` (what was true of a connection is
-   * not), `refused()` and `quit()` (there will be no other), `matters()` (whether a silent connection is to be
-   * looked at), `probe()` (ask something harmless).
+   * `changed()`, `clear()` (the stored state is unusable), `dropped()` (the connection is lost),
+   * `refused()` and `quit()` (no other connection is tried), `matters()` (whether a silent connection is to be
+   * probed), `probe()` (send a harmless request).
    */
   constructor({ url, token, env, alarms, tab }, client) {
     this.#url = url;
@@ -67,7 +67,7 @@ export class Connection {
     this.#pulse = new Pulse({ env, alarms, connection: this }, client);
   }
 
-  /** It is gone, or does not answer, and not only for a moment: for people to see. */
+  /** The connection is gone or does not answer for longer than a moment, so that people should see it. */
   get lost() {
     return this.#pulse.lost;
   }
@@ -89,7 +89,7 @@ export class Connection {
     return signal;
   }
 
-  /** End; *deliberate*: for good (1000), so that the server does not wait for another connection. */
+  /** Close the connection; *deliberate*: with 1000, so that the server does not wait for another one. */
   stop({ deliberate }) {
     this.#drop(deliberate ? 1000 : ABANDONED);
     this.#quit({ state: "stopped" });
@@ -125,7 +125,7 @@ export class Connection {
 
   // ---- the token -----------------------------------------------------------
 
-  /** Fetch the token for *attempt*; false where there is none, or another attempt has begun meanwhile. */
+  /** Fetch the token for *attempt*; false if there is none, or if another attempt has begun meanwhile. */
   async #fetchToken(attempt) {
     const token = this.#token;
     try {
@@ -157,7 +157,7 @@ export class Connection {
     for (const [id, { type, payload, outlives }] of this.#asked) if (outlives) this.put(type, payload, { id });
     this.#pulse.trust();
     this.#setStatus({ state: "online" });
-    if (this.isOnline) then(); // or a handler has stopped it
+    if (this.isOnline) then(); // a handler of the event may have stopped the client
   }
 
   async #rejected({ code, message }) {
@@ -173,14 +173,14 @@ export class Connection {
     }
   }
 
-  /** Once, until a connection was good. */
+  /** True once; again only after a connection was good. */
   #mayRefresh() {
     if (typeof this.#token !== "function" || this.#refreshed) return false;
     this.#refreshed = true;
     return true;
   }
 
-  /** Well before the token runs out, in *left* s, show another on the same connection. */
+  /** The token expires in *left* s: show another one on the same connection well before. */
   watchToken(left) {
     const pause = Math.min(left, LONGEST) * (0.6 + 0.2 * this.#env.random());
     const isOld = typeof this.#token === "function" && left > 1;
@@ -189,20 +189,20 @@ export class Connection {
 
   async #renew(left) {
     const attempt = this.#attempt;
-    this.watchToken(left); // again, unless this goes well
+    this.watchToken(left); // in case this fails
     try {
       const token = await this.#token({ refresh: false, renew: true });
       if (attempt !== this.#attempt) return;
       this.#shown = token;
       this.ask("auth", { token, version: 2 }, (error) => {
-        if (error?.code === "forbidden") this.abandon(error.message); // we are somebody else now
+        if (error?.code === "forbidden") this.abandon(error.message); // the token is of another subject
       });
     } catch {
-      // there is time to try again
+      // the timer above tries again
     }
   }
 
-  // ---- its end -------------------------------------------------------------
+  // ---- the end of a connection -------------------------------------------------------------
 
   #closed(code, reason) {
     const known = CLOSE_CODES[code];
@@ -240,7 +240,7 @@ export class Connection {
     this.#setStatus(status);
   }
 
-  /** Close the socket with *code*, and forget what was true of it only. */
+  /** Close the WebSocket with *code*, and forget what held for it only. */
   #drop(code) {
     const socket = this.#socket;
     this.#socket = this.#attempt = null;
@@ -273,7 +273,7 @@ export class Connection {
     listen("offline", () => online() || this.#pulse.doubt(0));
   }
 
-  /** For when the page is looked at again, or the network is back: probe, or connect now. */
+  /** The page is looked at again, or the network is back: probe the connection, or connect now. */
   #wake() {
     this.#pulse.doubt();
     if (this.status.state !== "waiting") return;
@@ -311,8 +311,8 @@ export class Connection {
   }
 
   /**
-   * The answer to a request that outlives connections, or, unless it *outlives* them, only to one that is asked
-   * and answered on this connection. Rejects with a `ChatError`.
+   * The answer to a request. One that *outlives* connections is sent again on the next one; any other must be
+   * answered on this connection. Rejects with a `ChatError`.
    */
   question(type, payload, outlives = true) {
     return new Promise((resolve, reject) => {

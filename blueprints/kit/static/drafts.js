@@ -11,7 +11,7 @@ export class Drafts {
   constructor(stored, now = Date.now) {
     this.#stored = stored;
     this.#now = now;
-    if (stored.get(DRAFTS)) this.#write(this.#all()); // what is too old goes, and what had no time has one
+    if (stored.get(DRAFTS)) this.#write(this.#all()); // removes old drafts, and dates those of former releases
   }
 
   get(conversation) {
@@ -33,7 +33,7 @@ export class Drafts {
     this.#stored.set(DRAFTS, all.length ? Object.fromEntries(all) : undefined);
   }
 
-  /** `[conversation, {text, at}]` of each that is not too old; before there was an `at`, it was a text. */
+  /** `[conversation, {text, at}]` of each that is not too old; in former releases a draft was a text without `at`. */
   #all() {
     const all = Object.entries(this.#stored.get(DRAFTS) ?? {});
     const read = ([name, one]) => [name, typeof one === "string" ? { text: one, at: this.#now() } : one];

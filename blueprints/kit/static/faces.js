@@ -48,7 +48,7 @@ export function paintFace(element, { name, avatar }, base) {
   if (!src) return;
   const image = new Image();
   image.alt = "";
-  image.referrerPolicy = "no-referrer"; // whose page it is, is not that host's business
+  image.referrerPolicy = "no-referrer"; // the picture's host need not know the page
   image.onload = () => element.dataset.looks === looks && element.replaceChildren(image);
   image.src = src;
 }

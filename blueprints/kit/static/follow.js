@@ -1,12 +1,15 @@
-/** Whether the newest message of a log is in sight, and stays there; widget and console mean the same by it. */
+/**
+ * `Follow`: whether the newest message of a log is in sight, and how it stays there. Widget and console use
+ * the same rules.
+ */
 
-export const NEAR = 64; // px from an end that count as being there
+export const NEAR = 64; // px from an end of the log that count as being at the end
 
 export class Follow {
   #log;
-  /** What was last found, without another look; false may be put here when something else is shown. */
+  /** Whether the newest was in sight at the last look. Set it to false when something else is shown. */
   on = true;
-  #top = 0; // where it was scrolled to when that was last looked at
+  #top = 0; // `scrollTop` at the last look
   #first; // id of the first message that was shown …
   #last; // … and of the last
 
@@ -19,7 +22,7 @@ export class Follow {
     return scrollHeight - scrollTop - clientHeight >= NEAR;
   }
 
-  /** Whether the newest stays in sight. The scroll event comes some time after scrolling, so compare. */
+  /** Whether the newest is in sight and shall stay there. The scroll event comes late, so positions are compared. */
   check() {
     const log = this.#log();
     if (!log) return false;
@@ -36,7 +39,7 @@ export class Follow {
     this.#top = log.scrollTop;
   }
 
-  /** To be called before messages are shown anew: how far (px) the eye is from the end. */
+  /** To be called before messages are shown anew: how far (px) the view is from the end. */
   measure() {
     this.check();
     const { scrollHeight, scrollTop } = this.#log();
@@ -44,8 +47,8 @@ export class Follow {
   }
 
   /**
-   * *messages* are shown by now; *fromEnd* is what `measure` said before. The newest stays in sight, and comes
-   * in sight where one has said it oneself; where older ones came, the eye stays where it was.
+   * *messages* are shown now; *fromEnd* is what `measure` returned before. The newest message stays in sight, and
+   * an own new one comes into sight; when older ones were added, the view does not move.
    */
   shown(messages, fromEnd) {
     const log = this.#log();
@@ -57,7 +60,7 @@ export class Follow {
     [this.#first, this.#last] = [first, last?.id];
   }
 
-  /** To where it was, after the page has moved the log: browsers scroll it to the beginning without an event. */
+  /** Scroll back after the page has moved the log: browsers then scroll it to the beginning without an event. */
   back() {
     const log = this.#log();
     if (this.on) this.toEnd();

@@ -1,4 +1,4 @@
-/** Things that may never come. */
+/** Limits how long a promise may take. */
 
 /** What *promise* gives; rejects when that takes longer than *most* ms. */
 export function inTime(promise, most) {

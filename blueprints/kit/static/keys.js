@@ -2,7 +2,7 @@
 
 /**
  * Whether an input method has the key of this `keydown`: it picks or ends what is being composed, and
- * sends or closes nothing. Safari ends the composing before it tells of the key that did it; then
+ * sends or closes nothing. Safari ends the composing before the event of the key that did it; then
  * only the number that all browsers give to such keys (229) says so.
  */
 export const composes = (event) => event.isComposing || event.keyCode === 229;

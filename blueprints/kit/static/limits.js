@@ -1,3 +1,3 @@
-/** What a server sets bounds to, as far as pages need to know. */
+/** Bounds of the server that pages need to know. */
 
-export const PAGE = 200; // messages of one answer
+export const PAGE = 200; // messages in one answer, at most

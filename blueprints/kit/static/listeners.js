@@ -18,7 +18,7 @@ export class Listeners {
       try {
         fn(detail);
       } catch (error) {
-        (globalThis.reportError ?? console.error)(error); // the page's own; it must not stop us
+        (globalThis.reportError ?? console.error)(error); // of a page's listener
       }
     }
   }

@@ -1,15 +1,15 @@
-/** What the tabs of one browser tell each other. */
+/** Messages between the tabs of one browser. */
 
 export class OtherTabs {
   #channel = null;
 
-  /** Those that listen under *name*. *heard(message)*: one of them has told something. */
+  /** Tabs that listen under *name*. *heard(message)* is called with what another tab sends. */
   constructor(name, heard) {
     try {
       this.#channel = new BroadcastChannel(name);
       this.#channel.onmessage = ({ data }) => heard(data);
     } catch {
-      // forbidden, or none: each tab is by itself
+      // forbidden or missing: tabs know nothing of each other
     }
   }
 

@@ -1,13 +1,13 @@
 /**
- * Messages of this side that the server has not stored yet: they outlive connections and, in storage,
- * pages. Each chat has one of them under way at a time, so that a message which is refused for a while is
- * never overtaken by a later one. When a tab is gone, another tab sends the messages that it has left.
+ * Messages of this side that the server has not stored yet. They outlive connections and, in the browser's
+ * storage, pages. Each conversation sends one message at a time, so that a later message never overtakes one
+ * that the server has refused for a while. When a tab is gone, another tab sends the messages that it has left.
  */
 
 import { excess } from "./size.js";
 
-const LONGEST_PAUSE = 15_000; // ms before a text that was refused for a while is said again
-const WAIT = ["not_connected", "no_such_user", "not_ready", "unauthenticated"]; // for the chat
+const LONGEST_PAUSE = 15_000; // ms, at most, before a text that was refused for a while is sent again
+const WAIT = ["not_connected", "no_such_user", "not_ready", "unauthenticated"]; // until the conversation goes on
 const TOO_LONG = { code: "too_large", message: "The message is too long." };
 const KEY = "outbox";
 
@@ -15,7 +15,7 @@ export const OVER = { code: "not_connected", message: "The chat is over." };
 
 export class Outbox {
   #entries = new Map(); // id → {message, sent, due, tries}
-  #watched = new Set(); // tabs whose outbox we inherit
+  #watched = new Set(); // tabs whose outbox this tab takes over when they are gone
   #store;
   #tab;
   #env;
@@ -24,8 +24,8 @@ export class Outbox {
   #client;
 
   /**
-   * In *store*, under the name of this *tab*. *client* has `chat(conversation)` (makes it where there
-   * is none), `say(chat, message)`, `doubt(chat)` (it may be over), `emit(type, detail)`,
+   * In *store*, under the name of this *tab*. *client* has `chat(conversation)` (makes it if there
+   * is none), `say(chat, message)`, `doubt(chat)` (it may have ended), `emit(type, detail)`,
    * `changed()`.
    */
   constructor({ store, tab, env, alarms, connection }, client) {
@@ -53,7 +53,7 @@ export class Outbox {
     return this.#entries.get(id)?.message.conversation === chat.conversation;
   }
 
-  /** Send *message* as soon as its chat allows it. */
+  /** Send *message* as soon as its conversation allows it. */
   post(message) {
     Object.assign(message, { state: "sending", error: undefined, after: undefined });
     const entry = this.#enlist(message);
@@ -72,7 +72,7 @@ export class Outbox {
     return entry;
   }
 
-  /** Remove the message *id* from the outbox and from its chat; returns it. */
+  /** Remove the message *id* from the outbox and from its conversation; returns it. */
   take(id) {
     const { message } = this.#entries.get(id);
     this.#entries.delete(id);
@@ -98,7 +98,7 @@ export class Outbox {
     }
   }
 
-  /** The server has refused *entry*: send it again later, when the chat is known to go on, or let it fail. */
+  /** The server has refused *entry*: send it again later, or when the conversation goes on, or let it fail. */
   sentBack(entry, error) {
     const { code, retry_after: after = code === "internal" ? 1 : 0 } = error;
     const chat = this.#client.chat(entry.message.conversation);
@@ -117,7 +117,7 @@ export class Outbox {
     this.speak(chat);
   }
 
-  /** *chat* has ended, so its messages fail; *final*: those under way as well, because no answer will come. */
+  /** *chat* has ended, so its messages fail; *final*: those under way as well, because no answer will come to them. */
   giveUp(chat, final) {
     for (const entry of this.of(chat)) {
       if (entry.message.state === "sending" && (final || !entry.sent)) this.#fail(entry, OVER);
@@ -139,7 +139,7 @@ export class Outbox {
 
   // ---- storage -------------------------------------------------------------
 
-  /** Store this tab's messages beside those of other tabs; those of the tab *heir* are this tab's now. */
+  /** Store this tab's messages beside those of other tabs. This tab has taken over those of the tab *heir*. */
   save(heir) {
     const others = this.#stored().filter(({ tab }) => tab !== this.#tab && tab !== heir);
     const mine = [...this.#entries.values()].map(({ message }) => ({ ...message, tab: this.#tab }));

@@ -1,4 +1,4 @@
-/** Older messages of a conversation, fetched as far back as they are wanted. */
+/** Fetches older messages of a conversation, as far back as they are wanted. */
 
 import { PAGE } from "./limits.js";
 

@@ -1,13 +1,13 @@
-/** Whether a connection is alive: it is probed when it is silent, and given up when nothing comes then either. */
+/** `Pulse` finds dead connections: it probes a silent one, and gives it up when no answer comes. */
 
-const OVERDUE = 8000; // ms without any data after a question until we probe the connection …
-const QUIET = 60_000; // … and without one: browsers hide the server's pings
-const STALE = 5000; // … and when the page is looked at again
+const OVERDUE = 8000; // ms without any data after a request until the connection is probed …
+const QUIET = 60_000; // … and without a request: a browser does not show the server's pings
+const STALE = 5000; // … and when the page comes into view again
 const PATIENCE = 7000; // ms for the answer to a probe; then the connection is dead
-const MOMENT = 2000; // ms that it may be gone or silent before people are told
+const MOMENT = 2000; // ms that it may be gone or silent before people see that
 
 export class Pulse {
-  /** The connection is gone, or does not answer, and not only for a moment: for people to see. */
+  /** The connection is gone or does not answer for longer than a moment, so that people should see it. */
   lost = false;
 
   #env;
@@ -15,9 +15,9 @@ export class Pulse {
   #connection;
   #client;
   #heard = 0; // when (ms) the server last sent anything
-  #overdue = false; // something is, of what the server owes
+  #overdue = false; // the server owes an answer, and a timer runs
   #probed = false;
-  #doubted; // a timer, at whose end `lost` is told
+  #doubted; // a timer, which sets `lost`
 
   /** Of *connection*; *client* has `matters()`, `probe()` and `changed()`, as `Connection` says. */
   constructor({ env, alarms, connection }, client) {
@@ -27,7 +27,7 @@ export class Pulse {
     this.#client = client;
   }
 
-  /** The socket is gone: nothing is owed any more. */
+  /** The WebSocket is gone: the server owes nothing any more. */
   drop() {
     this.#overdue = this.#probed = false;
   }

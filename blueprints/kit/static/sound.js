@@ -1,19 +1,19 @@
-/** Short sounds, made here: no file has to be fetched, and none can be missing. */
+/** Short sounds, computed here, so that no file has to be fetched. */
 
-const QUIET = 0.0001; // an exponential fade cannot end in silence
+const QUIET = 0.0001; // an exponential fade cannot end at 0
 const LOUDNESS = 0.16;
 const LENGTH = 0.28; // s of one note
 const STEP = 0.12; // s between two notes
 
-/** Hz. A waiter hears: somebody joins the queue, a chat begins, a message comes; a visitor: an answer. */
+/** Hz. A waiter hears: a visitor joins the queue, a conversation begins, a message comes; a visitor: an answer. */
 const NOTES = { queued: [587.3, 784, 987.8], chat: [659.3, 987.8], message: [880], answer: [660, 880] };
 
 let context = null;
 
-/** Whether the browser lets this page be heard. */
+/** Whether the browser lets this page play sounds. */
 export const audible = () => context?.state === "running";
 
-/** To be called on a click or key: before that, browsers let no page be heard. */
+/** Call this on a click or key: before one, browsers play no sounds of a page. */
 export async function enableSound() {
   context ??= new AudioContext();
   await context.resume();

@@ -1,13 +1,13 @@
 /**
- * The messages of chats: each `seq` is shown once and in order, and missing ones are fetched. A receipt, an
- * echo and an item of a history settle the message in the outbox that they are about.
+ * The messages of conversations: each `seq` is shown once and in order, and missing ones are fetched. A receipt,
+ * an echo and an item of a history settle the message in the outbox to which they belong.
  */
 
 import { PAGE } from "./limits.js";
 
 const LATEST = 50; // messages brought at once
 
-/** Those of *entries* that have a number: a waiter may be sent others, which only waiters read. */
+/** Those of *entries* that have a `seq`. A waiter may be sent others, which only waiters read. */
 const numbered = (entries) => entries.filter(({ seq }) => seq);
 
 export class Transcript {
@@ -16,8 +16,8 @@ export class Transcript {
   #client;
 
   /**
-   * Of the chats that *client* knows: `chat(conversation)` makes one where there is none, `end(chat)`,
-   * `settled(chat)` when all messages that were missed have come, `emit(type, detail)`.
+   * *client* has `chat(conversation)`, which makes one if there is none, `end(chat)`,
+   * `settled(chat)` (all messages that were missed have come), `emit(type, detail)`.
    */
   constructor({ connection, outbox }, client) {
     this.#connection = connection;
@@ -25,13 +25,13 @@ export class Transcript {
     this.#client = client;
   }
 
-  /** A message, without its state, from a frame or an item of a history; `text` of other entries is null. */
+  /** A message, without its state, from a frame or an item of a history; other entries have `text: null`. */
   item({ seq, date, from, type, payload, client_id: id, author }) {
     const own = from === this.#connection.uuid || id !== undefined;
     return { seq, date, id, text: type === "message_text" ? payload.message : null, own, author };
   }
 
-  /** The message that *item* stands for: a pending one of ours, which is settled, or a new one. */
+  /** The message of *item*: one of the outbox, which is stored now, or a new one. */
   #message(chat, item) {
     const { id = `${chat.conversation}.${item.seq}`, seq, date } = item;
     if (!this.#outbox.isPending(chat, item)) return { ...item, id, conversation: chat.conversation, state: "sent" };
@@ -54,7 +54,7 @@ export class Transcript {
     const live = item.seq > chat._newest;
     chat.lastSeq = item.seq;
     chat._newest = Math.max(chat._newest, item.seq);
-    if (item.text === null) return; // of a kind that is not shown here
+    if (item.text === null) return; // its kind is not shown
     const isReceipt = this.#outbox.isPending(chat, item);
     const message = this.#message(chat, item);
     chat._place(message);
@@ -63,7 +63,10 @@ export class Transcript {
     else this.#client.emit("message", { chat, message, live });
   }
 
-  /** *item* was shown before, as the echo of another tab or in a page: settle the pending message that it stands for. */
+  /**
+   * *item* was shown before, as the echo of another tab or in a page: settle the message of the outbox that it
+   * stands for.
+   */
   #settle(chat, item) {
     if (!this.#outbox.isPending(chat, item)) return;
     const message = this.#message(chat, item);
@@ -79,7 +82,7 @@ export class Transcript {
 
   // ---- what is missing -----------------------------------------------------
 
-  /** Take in the page of messages that the server sends of a resumed chat. */
+  /** Take in the page of messages that the server sends of a resumed conversation. */
   page({ conversation, messages: entries, complete, state, reason, last_seq: last }) {
     const messages = numbered(entries);
     const chat = this.#client.chat(conversation);
@@ -98,7 +101,7 @@ export class Transcript {
     }
   }
 
-  /** Take in *messages* of the history. Numbers between them that it does not have exist nowhere. */
+  /** Take in *messages* of the history. A number between them that the history does not have exists nowhere. */
   #bring(chat, messages) {
     for (const message of messages) {
       chat.lastSeq = Math.max(chat.lastSeq, message.seq - 1);
@@ -116,17 +119,17 @@ export class Transcript {
       const isMore = chat.lastSeq < chat._announced || payload.complete === false;
       if (!isMore) then?.();
       else if (chat.lastSeq > after) this.catchUp(chat, then);
-      else this.#connection.abandon("a gap"); // the next connection brings it
+      else this.#connection.abandon("a gap"); // the next connection fetches it
     });
   }
 
-  /** Messages of *known* (undefined: not yet a chat here) before *before*, by default the oldest here. */
+  /** Messages of the chat *known* (undefined: there is none here) before *before*, by default the oldest here. */
   async older(known, { conversation, before, limit = LATEST }) {
     const end = before ?? (known?.lastSeq ? known._floor : undefined);
     if (end <= 1) return { messages: [], complete: true };
     const { payload } = await this.#connection.question("get_history", { conversation, before: end, limit });
     const chat = this.#client.chat(conversation);
-    if (!known) chat.state = "ended"; // or it would have been told of, not asked for
+    if (!known) chat.state = "ended"; // the server announces open ones by itself
     const fits = !chat.lastSeq || end === chat._floor;
     const items = numbered(payload.messages).map((item) => this.item(item));
     const messages = items.filter(({ text }) => text !== null).map((item) => this.#message(chat, item));

@@ -3,7 +3,7 @@
 import { whole } from "./size.js";
 import { Wish } from "./wish.js";
 
-const QUESTION = 300; // characters of what waits for a waiter, for those who see the queue
+const QUESTION = 300; // characters of the unsent messages that waiters see while the visitor is in the queue
 
 export class Visitor extends Wish {
   static role = "user";
@@ -12,10 +12,14 @@ export class Visitor extends Wish {
   #leaving = false; // the visitor has left, which the server has not confirmed yet
 
   get state() {
-    return { ...super.state, current: this._client._conversations.current, ticket: this.#ticket, leaving: this.#leaving };
+    const { current } = this._client._conversations;
+    return { ...super.state, current, ticket: this.#ticket, leaving: this.#leaving };
   }
 
-  /** Whether a page that comes back should connect: something is wanted, or the server is to be told something. */
+  /**
+   * Whether a page that is loaded again should connect: the visitor wants a waiter, or the server does not know
+   * yet that it has left.
+   */
   get isBusy() {
     return this.isWanted || this.#leaving;
   }
@@ -33,7 +37,7 @@ export class Visitor extends Wish {
 
   follow(stored) {
     const client = this._client;
-    // it has left the queue, of which the server tells nobody
+    // the visitor has left the queue in another tab, of which the server sends nothing
     if (super.follow(stored) && !this.want && client.phase === "queued") this.#setPhase("idle");
   }
 
@@ -82,14 +86,14 @@ export class Visitor extends Wish {
     return Array.from(words).slice(0, QUESTION).join("") || undefined;
   }
 
-  /** Ask once more while in the queue: the first words of the question may have changed. */
+  /** Ask again while in the queue: the first words of the question may have changed. */
   askAgain() {
     if (this._client.phase === "queued" && this._client._connection.isOnline) this.#join();
   }
 
   // ---- a connection --------------------------------------------------------
 
-  /** The connection is there; *resumed*: the chats that the server was asked for. */
+  /** The connection is there; *resumed*: the conversations that the client asked for. */
   welcome(resumed) {
     if (this.#leaving) this.#leave();
     else if (resumed.length) this._client._barrier(() => this.#takeStock(resumed));
@@ -97,16 +101,16 @@ export class Visitor extends Wish {
     else this.#setPhase("idle");
   }
 
-  /** End those of *resumed* that the server does not know any more; it has answered for all of them by now. */
+  /** The server has answered for all of *resumed*: end those that it does not know any more. */
   #takeStock(resumed) {
     const { want, _client: client } = this;
     for (const chat of resumed) {
       const waits = chat._hasPage && chat.state === "open";
       if (!chat._hasPeer && !waits) client._conversations.end(chat, true);
-      if (!chat._hasPage) this.want = want; // nobody has ended it: it is forgotten
+      if (!chat._hasPage) this.want = want; // nobody has ended it: the server has forgotten it
     }
     if (client.phase === "served" && !client._conversations.find()?._hasPeer) this.#setPhase("idle");
-    if (resumed.some((chat) => chat._isDoubted)) return; // nobody asks anew for a chat that was ended
+    if (resumed.some((chat) => chat._isDoubted)) return; // one that was ended does not begin anew
     if (client.phase !== "served" && (this.want || client._conversations.isOpen)) this.#join();
   }
 
@@ -143,7 +147,7 @@ export class Visitor extends Wish {
     return false;
   }
 
-  /** *chat* begins, or goes on. */
+  /** The conversation *chat* begins, or goes on. */
   entered(chat) {
     const client = this._client;
     const before = client._conversations.current && client._conversations.find();
@@ -162,7 +166,7 @@ export class Visitor extends Wish {
     this.#setPhase("served");
   }
 
-  /** The present chat has ended. */
+  /** The present conversation has ended. */
   over() {
     this.want = null;
     this.#ticket = undefined;
@@ -171,7 +175,7 @@ export class Visitor extends Wish {
 
   // ---- leaving -------------------------------------------------------------
 
-  /** The client stops for good; *isTold*: the connection says so to the server. */
+  /** The client stops for good; *isTold*: the close code says so to the server. */
   stop(isTold) {
     this.#leaving = !isTold && this._client.phase !== "idle";
     this.#depart();
@@ -183,7 +187,7 @@ export class Visitor extends Wish {
     if (this._client._connection.isOnline) this.#leave();
   }
 
-  /** Forget the wish and the ticket, and end the chat, before the server knows. */
+  /** Forget the wish and the ticket, and end the conversation, before the server knows. */
   #depart() {
     this.decide(null);
     this.#ticket = undefined;
@@ -191,7 +195,7 @@ export class Visitor extends Wish {
     this.#setPhase("idle");
   }
 
-  /** Tell the server; what it has said before is void. */
+  /** Let the server know; its answers to earlier requests do not count. */
   #leave() {
     this._client._connection.ask("disconnect", {});
     this._client._barrier(() => {

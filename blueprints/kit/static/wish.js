@@ -1,11 +1,11 @@
-/** What somebody wants of the desk: `visitor.js` and `waiter.js` say what that is. */
+/** `Wish`: what a participant wants of the desk. `visitor.js` and `waiter.js` say what that is. */
 
 export class Wish {
   /** A visitor: what to `connect` with. A waiter: `{ready, capacity}`. null: nothing. */
   want = null;
 
   _client;
-  #since = 0; // when (ms) that was decided: of several tabs, the latest counts
+  #since = 0; // when (ms) this was decided: of several tabs the latest decision counts
 
   /** Of *client*, a `BaseClient`. */
   constructor(client) {
@@ -37,7 +37,7 @@ export class Wish {
     return true;
   }
 
-  /** It was refused: say so, and repeat it where that may help. */
+  /** The server has refused it: emit the error, and repeat the request if that may help. */
   later(error, again) {
     const { _env: env, _alarms: alarms } = this._client;
     this._client._complain(error);

@@ -1,4 +1,4 @@
-/** Where the visitor writes: the box, what is wrong with what is in it, and emoji. */
+/** Where the visitor writes: the box, what is wrong with its text, and emoji. */
 
 import { receive } from "../kit/incoming.js";
 import { sends } from "../kit/keys.js";
@@ -10,7 +10,7 @@ export class Composer {
   hint = element("p", "hint", "", { role: "status", part: "hint" });
   box = element("textarea", "", "", { rows: "1", enterkeyhint: "send", part: "input" });
 
-  #field = element("div", "field"); // it is as high as its text, and the box as high as it
+  #field = element("div", "field"); // grows with its text, and the box with it
   #send = iconButton("send", () => this.#say());
   #emoji = iconButton("smile", () => this.#pick());
   #picker = null;
@@ -83,7 +83,7 @@ export class Composer {
     });
   }
 
-  /** Say the text under *key* above the box. */
+  /** Show the text under *key* above the box. */
   #note(key) {
     this.#notice = key;
     this.show();
@@ -95,7 +95,7 @@ export class Composer {
     this.show();
   }
 
-  /** Where the cursor is, as if it had been typed. */
+  /** Insert at the cursor, as if it had been typed. */
   insert(text) {
     const { box } = this;
     box.setRangeText(text, box.selectionStart, box.selectionEnd, "end");

@@ -1,4 +1,4 @@
-/** What was said, to take away: on paper, or as a file of text. Loaded when somebody wants it. */
+/** A copy of a conversation: on paper, or as a text file. Loaded when somebody wants it. */
 
 import { bring } from "../kit/past.js";
 import { dayStamp, Times } from "../kit/times.js";
@@ -12,7 +12,7 @@ const STYLE = `
   b, time { color: #444; font-size: 9pt; }
 `;
 
-/** `print` or `save` all of the chat that *visit* shows; *widget* has the words, and the element around ours. */
+/** `print` or `save` all of the conversation that *visit* shows; *widget* has the texts, and the element around ours. */
 export async function take(how, visit, widget) {
   const { chat, client, peer } = visit;
   await bring(client, chat.conversation, 1);
@@ -26,7 +26,7 @@ class Copy {
   #frame;
   #locale;
 
-  /** Of *messages*, said with *peer*; *widget* has the words and the element around all of ours. */
+  /** Of *messages* with *peer*; *widget* has the texts and the element around all of ours. */
   constructor(messages, peer, { t, locale, frame }) {
     const times = new Times(locale);
     const first = messages[0]?.date ?? new Date().toISOString();
@@ -41,7 +41,7 @@ class Copy {
     }));
   }
 
-  /** Have the browser put a file where it puts such. */
+  /** Let the browser save a file. */
   save() {
     const parts = this.#lines.map(({ head, text }) => `${head}\n${text}\n`);
     const file = new Blob([[`${this.#title}\n`, ...parts].join("\n")], { type: "text/plain;charset=utf-8" });
@@ -54,7 +54,7 @@ class Copy {
 
   /** Print it, and nothing of the page around. */
   async print() {
-    this.#frame.querySelector("iframe")?.remove(); // that of the last time: it must stay while it is printed
+    this.#frame.querySelector("iframe")?.remove(); // of the last time: a frame must stay while it is printed
     const sheet = element("iframe", "unseen", "", { "aria-hidden": "true", tabindex: "-1" });
     const isThere = new Promise((resolve) => sheet.addEventListener("load", resolve, { once: true }));
     this.#frame.append(sheet);

@@ -33,7 +33,7 @@ export class Emoji {
   element = element("div", "emojis", "", { role: "group", part: "emojis" });
   #button;
 
-  /** *opener*, a button, opens it, and has its name; *choose(emoji)*. */
+  /** *opener* is the button that opens it and names it; *choose(emoji)* is called with one. */
   constructor(opener, choose) {
     this.#button = opener;
     wear(opener, STYLE);
@@ -66,7 +66,7 @@ export class Emoji {
     event.stopPropagation(); // Escape closes this, and not the panel
   }
 
-  /** One of them at a time is reached by the Tab key. */
+  /** The Tab key reaches one of them at a time. */
   #reach(one) {
     for (const other of this.element.children) other.tabIndex = other === one ? 0 : -1;
     return one;

@@ -1,6 +1,6 @@
 /**
- * What stands in the composer's place while nothing can be said: whether the chat is really to be ended, that
- * it has ended, by whom and why, and what can be taken away of it.
+ * What stands in the composer's place while nothing can be written: the question whether to end the conversation;
+ * who has ended it and why; buttons for a copy of it.
  */
 
 import { button, element } from "./dom.js";
@@ -13,14 +13,14 @@ export class Foot {
   #ask;
   #shown = "";
 
-  /** For the chat that *visit* shows, with the words of *widget*; *ask(yes)* as `Panel` has it. */
+  /** For the conversation that *visit* shows, with the texts of *widget*; *ask(yes)* as `Panel` has it. */
   constructor(widget, visit, ask) {
     this.#widget = widget;
     this.#visit = visit;
     this.#ask = ask;
   }
 
-  /** By whom and why the chat has ended. */
+  /** Who has ended the conversation, and why. */
   get ending() {
     const { t } = this.#widget;
     const { reason, name } = this.#visit;
@@ -29,7 +29,7 @@ export class Foot {
     return t(reason === "lost" ? "ended_lost" : "ended");
   }
 
-  /** *what*: `asking`, `ended`, `past` (an earlier chat is looked at), or "" for nothing. */
+  /** *what*: `asking`, `ended`, `past` (an earlier conversation is shown), or "" for nothing. */
   show(what) {
     const { t } = this.#widget;
     this.element.hidden = !what;

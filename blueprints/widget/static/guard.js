@@ -1,35 +1,35 @@
 /**
- * What happens in the chat is no business of the page: its shortcuts would take keys from who writes,
- * and a dialog that holds the focus would take the focus.
+ * Keeps events of the chat from the page: the page's shortcuts would take keys from a visitor who writes,
+ * and a dialog of the page that holds the focus would take the focus.
  */
 
-/** Held back where they leave the chat; what a page does with them before that, it does. */
+/** Events that do not leave the chat. A page may still catch them before the chat does. */
 const HELD = [
   ...["click", "pointerup", "mouseup", "touchend", "touchmove", "wheel"],
   ...["input", "beforeinput", "paste", "copy", "cut"],
 ];
 const DIALOG = "dialog, [role=dialog], [role=alertdialog], [aria-modal]";
 
-/** Guards the frame of *launcher*, whose `home` learns what had the focus last in it. */
+/** Guards the frame of *launcher*, and lets its `home` know which element had the focus last. */
 export function guard(launcher) {
   const { frame, home } = launcher;
   let focused = null;
 
-  // caught at the window, before anybody else, and told again inside only
+  // caught at the window, before anybody else, and sent again inside the chat only
   launcher.caught = (event) => {
     const path = event.composedPath();
     if (path.includes(frame)) {
       event.stopImmediatePropagation();
       if (!path[0].dispatchEvent(inner(event))) event.preventDefault();
     } else if (event.relatedTarget && event.relatedTarget === home.element && event.target.closest?.(DIALOG)) {
-      event.stopImmediatePropagation(); // it would take the focus back
+      event.stopImmediatePropagation(); // the dialog would take the focus back
     }
   };
 
   for (const type of HELD) frame.addEventListener(type, (event) => event.stopPropagation(), { passive: true });
   frame.addEventListener("focusin", ({ target }) => (focused = target));
   frame.addEventListener("focusout", () => {
-    // it is lost, unless it has left the page with its element
+    // the chat has lost the focus, unless the element has left the page with it
     queueMicrotask(() => frame.isConnected && (focused = frame.getRootNode().activeElement));
   });
   home.focused = () => focused;

@@ -1,9 +1,9 @@
 /**
  * Where the launcher is: in the page's own `<csapp-widget>`, or in one of ours beside the body.
  *
- * Routers put another body in the place of the old one, and scripts remove what they do not know.
- * Beside the body none of that happens, and no `filter` or `transform` of the body becomes the window
- * of what is fixed in it. Whatever does happen, the launcher goes where it is seen, as it is.
+ * Routers replace the body, and scripts remove elements that they do not know. Beside the body none of that
+ * happens, and no `filter` or `transform` of the body moves elements that are `fixed`. If the page moves or
+ * removes the launcher all the same, it returns to where people see it, in the state that it is in.
  */
 
 const NAME = "csapp-widget";
@@ -15,14 +15,14 @@ export class Home {
   /** Returns the element that had the focus in it last; `guard.js` sets this. */
   focused = () => null;
 
-  #own = new Set(); // the page's, which are on it
+  #own = new Set(); // `<csapp-widget>` elements of the page
   #ours;
   #frame;
   #sheets;
   #moved;
   #timer;
 
-  /** For *frame* with *sheets* to begin with. *moved(element)*: it is in another one. */
+  /** For *frame*, which begins with *sheets*. *moved(element)* is called when the launcher is in another element. */
   constructor(frame, sheets, moved) {
     this.#frame = frame;
     this.#sheets = sheets;
@@ -48,7 +48,7 @@ export class Home {
     try {
       customElements.define(NAME, Widget);
     } catch {
-      // the name is taken: that an element comes or goes is not heard then
+      // the name is taken: then nobody learns that an element comes or goes
     }
   }
 
@@ -79,19 +79,19 @@ export class Home {
     return Math.hypot(right - innerWidth, bottom - innerHeight) > NEAR;
   }
 
-  /** Above all else, where something around us is the window of what is fixed in it. */
+  /** Into the browser's top layer, where an element around us moves elements that are `fixed`. */
   rise() {
     const { hidden } = this.element;
     if (!this.#away()) return;
     try {
       this.element.popover = "manual";
       this.element.showPopover();
-      // WebKit leaves where it is what it has drawn: it draws this anew
+      // WebKit does not move what it has drawn; this makes it draw again
       this.element.hidden = hidden || this.#away();
       this.#away(); // now
       this.element.hidden = hidden;
     } catch {
-      // it is there already, or the browser has no such place
+      // it is there already, or the browser has no top layer
     }
   }
 }

@@ -1,4 +1,4 @@
-/** The button in the corner, what it says, and the panel behind it, which is loaded when it is wanted. */
+/** The button in the corner and its texts, and the panel behind it, which is loaded when somebody wants it. */
 
 import { asText } from "../kit/as-text.js";
 import { asTag, load as loadCatalogue } from "../kit/catalogues.js";
@@ -10,36 +10,36 @@ import { Pieces } from "./pieces.js";
 
 const LANGUAGES = ["ar", "de", "en", "es", "fr", "ja", "ko", "pt", "ru", "zh"];
 const UNSEEN = 3000; // ms that the button waits for its texts
-const AGAIN = 5000; // ms before what did not come is asked for again, doubled by each failure …
+const AGAIN = 5000; // ms before a file that did not load is tried again, doubled by each failure …
 const SELDOM = 300_000; // … up to this
 const SHEET_END = ".csapp-whole{}"; // the last line of panel.css: a proxy may have cut it
 const BUBBLE =
   "M7 4h10a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-5l-5 4v-4a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" +
   "M8 10v2h2v-2zm3 0v2h2v-2zm3 0v2h2v-2z";
 const CROSS = "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12 19 17.6 17.6 19 12 13.4 6.4 19 5 17.6 10.6 12 5 6.4z";
-/** When one of these changes, the page counts as another one. */
+/** When one of these attributes changes, the page counts as another page. */
 const OPTIONS = ["position", "theme", "locale", "catalogue", "title", "greeting", "visitor"];
-/** What happens in the chat and is not for the page: see `guard.js`. */
+/** Events in the chat that the page does not get: see `guard.js`. */
 const CAUGHT = "keydown keypress keyup focus blur focusin focusout pointerdown mousedown touchstart".split(" ");
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Launcher extends Listeners {
-  /** What the panel and `page.js` use of it. */
+  /** What the panel and `page.js` use of the launcher. */
   base; // the address of the chat, with a slash at the end
-  key; // what this browser remembers is under it, and under others that begin with it
+  key; // of what this browser stores; other keys begin with it
   pieces;
   frame = document.createElement("div");
   home;
   panel = null;
-  around = null; // the `Page`, which comes with the panel, or before when the page changes, with …
-  store = null; // … what this browser remembers, and …
+  around = null; // the `Page`, which is loaded with the panel, or earlier when the page changes, with …
+  store = null; // … what this browser stores, and …
   opened = null; // … whether the panel is open in this tab, over reloads
-  tags = []; // with our options, the newest first
-  options; // as they were last looked at
+  tags = []; // script tags with our options, the newest first
+  options; // as they were read last
   given = null; // the token that the page has given with `identify`, or a function that fetches one …
   givenTo; // … for this visitor
-  visitor; // whose chat is stored here, as `data-visitor` says it; undefined where nobody does
-  told = null; // what the page has told with `page`
+  visitor; // the visitor whose chat is stored here, as `data-visitor` names it; undefined where nothing does
+  told = null; // what the page has given with `page`
   caught = () => {}; // events in the chat, before the page sees them
   locale = "en";
   t = (key) => (key === "open" ? "Chat" : "");
@@ -54,7 +54,7 @@ export class Launcher extends Listeners {
   #again = 0; // a timer
   #unread = 0;
   #found = null; // the catalogue
-  #early = null; // what has been typed since the button was pressed; null: it was not
+  #early = null; // what was typed since the button was pressed; null: it was not pressed
   #spoken = []; // what `setLocale` was last called with
   #turn = 0;
 
@@ -106,7 +106,7 @@ export class Launcher extends Listeners {
     this.setTheme(theme);
     for (const type of CAUGHT) addEventListener(type, (event) => this.caught(event), true);
     addEventListener("resize", () => this.home.rise());
-    addEventListener("storage", ({ key }) => key === this.key && this.wake()); // perhaps a chat has begun
+    addEventListener("storage", ({ key }) => key === this.key && this.wake()); // another tab may have begun a conversation
     addEventListener("pageshow", ({ persisted }) => persisted && this.#look().then((page) => page.doubt(), () => {}));
     await inTime(this.setLocale(locale), UNSEEN).catch(() => {});
     this.#button.hidden = false;
@@ -114,33 +114,33 @@ export class Launcher extends Listeners {
     this.wake();
   }
 
-  /** Another element, or another tag: the page has changed. */
+  /** The launcher is in another element, or there is another tag: the page has changed. */
   #changed() {
     this.home.settle();
     this.panel?.moved();
     this.#look().then((page) => page.look(), () => {});
   }
 
-  /** What the element says, or else the script tag. */
+  /** An option: of the element, or else of the script tag. */
   option(name) {
     return [this.home.element, ...this.tags].find((one) => one.dataset[name] !== undefined)?.dataset[name];
   }
 
-  /** The options that are looked at again when the page changes, and its language. */
+  /** The options that are read again when the page changes, and the page's language. */
   read() {
     const found = { lang: document.documentElement.lang };
     for (const name of OPTIONS) found[name] = this.option(name);
     return found;
   }
 
-  /** What looks after the page around the chat. */
+  /** The `Page`, which handles the page around the chat. */
   async #look() {
-    if (this.around) return this.around; // an import takes its time each time, and a visitor goes on typing
+    if (this.around) return this.around; // even a repeated `import()` takes time, in which a visitor types
     const Page = await this.pieces.module("page.js", "Page");
     return (this.around ??= new Page(this));
   }
 
-  /** What is remembered under our own key; null: nothing, or nothing that can be read. */
+  /** What is stored under our own key; null: nothing, or nothing that can be read. */
   #read(storage) {
     try {
       return JSON.parse(globalThis[storage].getItem(this.key));
@@ -153,7 +153,7 @@ export class Launcher extends Listeners {
     return this.store?.get() ?? this.#read("localStorage") ?? {};
   }
 
-  /** Resolves when what is stored here belongs to the present visitor; rejects while that is not known. */
+  /** Resolves when what is stored here belongs to the present visitor; rejects while nobody knows. */
   async #assure() {
     const said = this.option("visitor");
     const before = this.#stored.visitor;
@@ -161,7 +161,7 @@ export class Launcher extends Listeners {
     else this.visitor = said;
   }
 
-  /** Have what this browser remembers: a chat under way, an open panel. */
+  /** Take up what this browser has stored: a conversation under way, an open panel. */
   async wake(pause = AGAIN) {
     try {
       await this.#assure();
@@ -202,7 +202,7 @@ export class Launcher extends Listeners {
     this.#label();
   }
 
-  /** Who opens the chat and writes at once loses no letter: until the box is there, the button has the keys. */
+  /** A visitor who opens the chat and types at once loses no letter: the button takes the keys until the box is there. */
   #takeKey(event) {
     const { key } = event;
     const letter = key === "Enter" && event.shiftKey ? "\n" : key;
@@ -234,7 +234,7 @@ export class Launcher extends Listeners {
     this.emit("close");
   }
 
-  /** Called by the panel: so many messages wait to be read. */
+  /** Called by the panel with the number of unread messages. */
   set unread(count) {
     if (count === this.#unread) return;
     this.#unread = count;
@@ -305,7 +305,7 @@ export class Launcher extends Listeners {
         own: catalogue,
         failed,
       });
-      if (turn !== this.#turn) return; // another was wanted meanwhile
+      if (turn !== this.#turn) return; // another language was chosen meanwhile
       this.#found = found;
       this.locale = this.frame.lang = found.locale;
       this.talk();
@@ -316,7 +316,7 @@ export class Launcher extends Listeners {
     this.panel?.relabel();
   }
 
-  /** Say things as `speak` says them. */
+  /** Use the texts that `speak` has loaded. */
   talk() {
     if (!this.#found) return;
     const { t, direction } = this.speak(this.#found);

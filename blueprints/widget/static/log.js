@@ -1,6 +1,6 @@
 /**
  * The messages: bubbles in groups, days between them, and receipts. Loaded when there is something to show,
- * together with what stands below it when a chat ends.
+ * together with what stands below them when a conversation ends.
  */
 
 import { Follow, NEAR } from "../kit/follow.js";
@@ -15,7 +15,7 @@ import { STYLE } from "./log-style.js";
 export { Foot } from "./foot.js";
 
 export class Log {
-  /** For the root in which it is. */
+  /** The style for the root in which the log is. */
   static style = STYLE;
 
   element = element("div", "log", "", { role: "log", "aria-live": "off", tabindex: "0", part: "log" });
@@ -32,9 +32,9 @@ export class Log {
   #times;
 
   /**
-   * *on* has `retry(id)`, `edit(id)`, `discard(id)`, `older()` when the beginning is near, `scrolled()`;
-   * `now()`, by the server's clock; `face(element)`, which paints who says what comes now; `most()`, how
-   * long a text may be.
+   * *on* has `retry(id)`, `edit(id)`, `discard(id)`, `older()` (the beginning is near), `scrolled()`;
+   * `now()`, by the server's clock; `face(element)`, which paints the waiter of the next message;
+   * `most()`, how long a text may be.
    */
   constructor(on) {
     this.#on = on;
@@ -43,7 +43,7 @@ export class Log {
     new ResizeObserver(() => this.isFollowing && this.toEnd()).observe(this.element);
   }
 
-  /** Say everything in another language. */
+  /** Show all texts in another language. */
   relabel(t, locale) {
     this.#t = t;
     this.#times = new Times(locale);
@@ -55,7 +55,7 @@ export class Log {
     this.#days.clear();
   }
 
-  /** Stand behind *before*. */
+  /** Put the log behind *before*. */
   putBehind(before) {
     before.after(this.element, this.#newer);
   }
@@ -70,17 +70,17 @@ export class Log {
     return this.#follow.check();
   }
 
-  /** To the newest message. */
+  /** Scroll to the newest message. */
   toEnd() {
     this.#follow.toEnd();
   }
 
-  /** The page has moved this, and browsers scroll to the beginning without an event. */
+  /** The page has moved the log, and browsers scroll it to the beginning without an event. */
   moved() {
     this.#follow.back();
   }
 
-  /** To where the unread begins, or to the newest if all of it can be seen then. */
+  /** Scroll to the first unread message, or to the newest if all unread ones can be seen then. */
   toUnread() {
     this.toEnd();
     this.#follow.toMark(this.#unread);
@@ -89,7 +89,7 @@ export class Log {
 
   /**
    * Show *messages*, in order. *readTo*: the last `seq` that the other side has
-   * read; *complete*: nothing comes before them; *waiting*: nobody is there yet
+   * read; *complete*: nothing comes before them; *waiting*: no waiter is there yet
    * to take what is on its way; *mark*: the id of the message with which the unread begins; *unread*: how
    * many there are.
    */
@@ -105,7 +105,7 @@ export class Log {
     const rows = new Map();
     messages.forEach((message, index) => {
       const [before, after] = [messages[index - 1], messages[index + 1]];
-      // of today alone nothing need be said
+      // if all are of today, no day is shown
       if (!sameDay(before ? before.date : this.#on.now(), message.date)) nodes.push(this.#separator(message.date));
       if (message.id === about.mark) nodes.push(this.#unread);
       const row = this.#rows.get(message.id) ?? this.#row(message);
@@ -119,14 +119,14 @@ export class Log {
     return nodes;
   }
 
-  /** That *unread* messages have come while older ones were looked at. */
+  /** Show that *unread* messages have come while the visitor looks at older ones. */
   #showNewer(unread = this.#waiting) {
     this.#waiting = unread;
     this.#newer.hidden = !unread || this.isFollowing;
     if (unread) this.#newer.textContent = this.#t("new_messages", { n: unread });
   }
 
-  /** Exactly *nodes*, touching only what is not in its place. */
+  /** Show exactly *nodes*; touch only those that are not in their place. */
   #place(nodes) {
     let next = this.element.firstChild;
     for (const node of nodes) {

@@ -1,6 +1,6 @@
 /**
- * The page around the chat: what it says may change, it may have been made for somebody else, and its
- * scripts do not expect anybody to write here. It comes with the panel, or alone as soon as it matters.
+ * `Page` handles the page around the chat: its options may change, a cache may have made it for another visitor,
+ * and its scripts do not expect anybody to write here. Loaded with the panel, or alone as soon as the page changes.
  */
 
 import { inTime } from "../kit/in-time.js";
@@ -9,60 +9,60 @@ import { Words } from "../kit/words.js";
 import { guard } from "./guard.js";
 import { Tabs } from "./tabs.js";
 
-const PATIENCE = 10_000; // ms for the server's word of who the visitor is
+const PATIENCE = 10_000; // ms for the server's answer who the visitor is
 
 export class Page {
   #launcher;
   #watcher = new MutationObserver(() => this.look());
-  #sure = null; // a promise: it is known whose chat this is
-  #isStale = false; // what the page says may be of long ago
+  #sure = null; // a promise: the stored chat belongs to the present visitor
+  #isStale = false; // the page may be old, so what it says of the visitor may be wrong
 
   constructor(launcher) {
     const { key } = launcher;
     const stored = new Stored(browserStorage("localStorage"), key);
     const get = () => stored.get("") ?? {};
-    // where the page has cleared its storage, what was stored since is of a chat without a token
+    // the page has cleared its storage: what was stored since belongs to a chat without a token
     if (!stored.get("")) new Stored(browserStorage("localStorage"), `${key}:user:`).clear();
     this.#launcher = launcher;
-    // `clear`: everything, also what the protocol's client has stored
+    // `clear` removes everything, also what the protocol's client has stored
     launcher.store = { key, get, set: (changes) => stored.set("", { ...get(), ...changes }), clear: () => stored.clear() };
     launcher.opened = new Stored(browserStorage("sessionStorage"), key);
     guard(launcher);
     launcher.speak = (found) => new Words(found.strings, found);
     launcher.talk();
     this.#watcher.observe(document.documentElement, { attributeFilter: ["lang"] });
-    // before the launcher does what follows from it
+    // before the launcher reacts to it
     addEventListener("storage", (event) => (event.key ?? key) === key && this.#follow(), true);
     this.look();
   }
 
-  /** What waiters are told of the page: its address without the query, or the page's own words. */
+  /** What waiters see of the page: its address without the query, or the page's own words. */
   get place() {
     const { protocol, origin, pathname } = location;
     const said = this.#launcher.told ?? this.#launcher.option("page");
-    // what a frame holds without an address of its own is part of the page around it
+    // a frame without an address of its own is part of the page around it
     const address = protocol === "about:" ? document.baseURI.split(/[?#]/)[0] : origin + pathname;
     return said === "off" ? "" : (said ?? address);
   }
 
-  /** The other tabs of this browser; *heard* as `Tabs` has it. */
+  /** The other tabs of this browser; *heard* as in `Tabs`. */
   tabs(heard) {
     return new Tabs(this.#launcher, heard);
   }
 
-  /** Whether cookies go along to the chat. */
+  /** Whether requests to the chat carry cookies. */
   get credentials() {
     return this.#launcher.option("credentials") ?? "same-origin";
   }
 
-  /** Whether the panel was open on this tab's last page; a phone's screen is not covered unasked. */
+  /** Whether the panel was open on this tab's last page. On a phone it covers the screen: not opened unasked. */
   get wasOpen() {
     const covers = matchMedia("(max-width: 480px)").matches;
     if (covers && performance.getEntriesByType("navigation")[0]?.type !== "reload") return false;
     return this.#launcher.opened.get("") !== null;
   }
 
-  /** The options may be others by now. */
+  /** Read the options again: they may have changed. */
   look() {
     const launcher = this.#launcher;
     const [before, now] = [launcher.options, launcher.read()];
@@ -78,9 +78,9 @@ export class Page {
     if (differs("visitor")) this.#ask();
   }
 
-  // ---- whose chat it is -------------------------------------------------------
+  // ---- the visitor to whom the chat belongs -------------------------------------------------------
 
-  /** It has come back as it was when it was left. */
+  /** The browser shows the page as it was when the visitor left it. */
   doubt() {
     this.#leave();
     this.#isStale = true;
@@ -102,13 +102,13 @@ export class Page {
     this.#sure = null;
   }
 
-  /** Where all is forgotten by now, nothing is in memory. */
+  /** If another tab has removed all that was stored, forget what is in memory. */
   #leave() {
     const { store, panel } = this.#launcher;
     if (!Object.keys(store.get()).length) panel?.reset();
   }
 
-  /** Resolves when what is stored here belongs to the present visitor; rejects while that is not known. */
+  /** Resolves when what is stored here belongs to the present visitor; rejects while nobody knows. */
   assure() {
     this.#sure ??= this.#meet().catch((error) => {
       this.#sure = null;
@@ -118,8 +118,8 @@ export class Page {
   }
 
   /**
-   * What another visitor has left at this browser is not for this one. But a page may have been made for
-   * somebody else, and come out of a cache: before anything is forgotten, the server is asked who this is.
+   * A visitor must not see what another one has left in this browser. But the page may come from a cache and be
+   * made for somebody else: before anything is removed, ask the server who the visitor is.
    */
   async #meet() {
     const launcher = this.#launcher;
@@ -142,11 +142,11 @@ export class Page {
     launcher.visitor = now;
   }
 
-  /** Who the visitor is, as `data-visitor` would say it on a page that is made now; undefined where it would not. */
+  /** The visitor, as `data-visitor` would name it on a page that is made now; undefined if it would not. */
   async #who() {
     const { credentials } = this;
     const { base } = this.#launcher;
-    if (credentials !== "include" && !base.startsWith(`${origin}/`)) return undefined; // no cookies go there
+    if (credentials !== "include" && !base.startsWith(`${origin}/`)) return undefined; // no cookies are sent there
     const answer = await inTime(fetch(`${base}v1/visitor/me`, { credentials }), PATIENCE);
     if (answer.status === 429 || answer.status >= 500) throw new Error(`the server answered ${answer.status}`);
     return (await answer.json().catch(() => ({}))).visitor ?? undefined;

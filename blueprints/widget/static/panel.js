@@ -1,4 +1,4 @@
-/** The panel: start, in the queue, in a chat, after it. What happens is `Visit`'s business. */
+/** The panel shows the start, the queue, the conversation and its end. `Visit` decides what happens. */
 
 import { paintFace } from "../kit/faces.js";
 import { composes } from "../kit/keys.js";
@@ -10,17 +10,17 @@ import { Start } from "./start.js";
 import { Visit } from "./visit.js";
 
 const OFFERED = 3; // conversations that the first screen names
-const AGAIN = 2000; // ms before what did not come is asked for again
+const AGAIN = 2000; // ms before a file that did not load is tried again
 const PHONE = matchMedia("(max-width: 480px)");
 const TOUCH = matchMedia("(pointer: coarse)");
 
 export class Panel {
   #widget;
   #visit;
-  #log = null; // what was said, once there is something to show, and …
-  #foot = null; // … what stands below it when the chat ends …
-  #bringing = null; // … a promise of it, …
-  #missing = ""; // … and the key of a text that says that it does not come
+  #log = null; // the messages, once there is something to show, and …
+  #foot = null; // … what stands below them when the conversation ends …
+  #bringing = null; // … a promise of both, …
+  #missing = ""; // … and the key of a text that says that they do not load
   #start;
   #composer;
   #preview = null;
@@ -38,8 +38,8 @@ export class Panel {
   #down = iconButton("down", () => this.close());
   #end = button("link end", "", () => this.#ask(true));
   #retry = button("", "", () => this.#visit.client.reconnect());
-  #onTop = false; // of all else, with the page inert
-  #asking = false; // whether the chat is really to be ended
+  #onTop = false; // in the top layer, with the page inert
+  #asking = false; // the question whether to end the conversation is shown
   #shown = "";
 
   /** In the shadow root of *widget*, the launcher, which has loaded its style already. */
@@ -59,7 +59,7 @@ export class Panel {
       typed: () => {
         visit.client.typing(Boolean(this.#composer.text));
         this.#keepDraft();
-        this.#bring(); // there will be something to show
+        this.#bring(); // there will soon be something to show
       },
       load: (...piece) => widget.pieces.module(...piece),
       most: this.#most,
@@ -88,7 +88,7 @@ export class Panel {
     return this.isOpen && !document.hidden && Boolean(this.#log?.isFollowing);
   }
 
-  /** The page has put the widget elsewhere: what was scrolled is at its beginning, what was on top is not. */
+  /** The page has moved the widget: scroll back, and return to the top layer. */
   moved() {
     const dialog = this.#dialog;
     if (this.isOpen && this.#onTop && !dialog.matches(":modal")) this.#unfold(true);
@@ -125,7 +125,7 @@ export class Panel {
     dialog.focus(); // not the first button
   }
 
-  /** Take the focus; where the page is inert, as under a dialog of its own, above that. */
+  /** Take the focus. If a dialog of the page makes the rest inert, show the panel above that dialog. */
   rise() {
     this.#focus();
     if (this.#isFocused || !this.#dialog.offsetWidth) return;
@@ -161,17 +161,17 @@ export class Panel {
     this.#visit.reset();
   }
 
-  /** Put *text*, which no waiter has got, back into the box. */
+  /** Put *text*, which no waiter has received, back into the box. */
   takeBack(text) {
     this.#composer.text = [text, this.#composer.text].filter(Boolean).join("\n");
     this.#keepDraft();
   }
 
-  /** *what* a waiter has said while nothing of it was seen: `{name, avatar, text}`. */
+  /** Show *what* a waiter has written while the panel was closed: `{name, avatar, text}`. */
   async preview(what) {
     const Preview = await this.#widget.pieces.module("preview.js", "Preview");
     this.#preview ??= new Preview(this.#widget, () => this.#widget.open());
-    // it may have been read elsewhere meanwhile, or forgotten
+    // meanwhile it may have been read in another tab, or removed
     if (!this.isOpen && this.#visit.chat?.unread) this.#preview.show(what);
   }
 
@@ -192,7 +192,7 @@ export class Panel {
     this.#composer.guard(this.#widget.frame);
   }
 
-  /** What was said comes when there is something to show; if it does not come, it is asked for again. */
+  /** Load the log when there is something to show; if that fails, try again. */
   #bring() {
     const { pieces } = this.#widget;
     this.#bringing ??= Promise.all(["Log", "Foot"].map((name) => pieces.module("log.js", name))).then(
@@ -215,7 +215,7 @@ export class Panel {
       retry: (id) => visit.retry(id),
       edit: (id) => {
         const { text } = visit.client.discard(id);
-        if (visit.phase === "ended") visit.renew(); // it is said in the next chat
+        if (visit.phase === "ended") visit.renew(); // the text goes into the next conversation
         this.takeBack(text);
         this.#composer.box.focus();
       },
@@ -234,14 +234,14 @@ export class Panel {
     this.show();
     if (!this.isOpen) return;
     this.#toUnread();
-    // whoever has opened it at the end of a chat has waited for something to press
+    // a visitor who has opened the panel at the end of a conversation waits for the button
     if (this.#composer.element.hidden && this.#dialog.getRootNode().activeElement === this.#dialog) this.#focus();
   }
 
   #listen() {
     this.#dialog.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || composes(event)) return;
-      event.preventDefault(); // or the browser closes a dialog of the page's, too
+      event.preventDefault(); // or the browser also closes a dialog of the page
       this.close();
     });
     this.#dialog.addEventListener("cancel", (event) => {
@@ -256,7 +256,7 @@ export class Panel {
     });
   }
 
-  /** Say everything in another language. */
+  /** Show all texts in another language. */
   relabel() {
     const t = this.#t;
     const { locale } = this.#widget;
@@ -308,7 +308,7 @@ export class Panel {
     this.#log.hidden = phase === "start";
   }
 
-  /** Whom one talks to. */
+  /** Show the waiter. */
   #showWho(phase) {
     const { peer, lost, chat, client } = this.#visit;
     const isSomebody = phase === "served" || phase === "past" || (phase === "ended" && Boolean(chat?.peer.name));
@@ -336,7 +336,7 @@ export class Panel {
     if (before && this.isOpen && (!root.activeElement || root.activeElement.closest("[hidden]"))) this.#focus();
   }
 
-  /** That it is lost, or has ended. */
+  /** Show that the connection is lost, or has ended. */
   #showConnection() {
     const { client, lost, crowded } = this.#visit;
     const { state, code } = client.status;
@@ -374,14 +374,14 @@ export class Panel {
     this.#visit.client.setDraft(this.#composer.text, this.#draftOf());
   }
 
-  /** Where the visitor goes on; a phone's keyboard comes only when it is asked for. */
+  /** Put the focus where the visitor goes on; on a phone not into the box, because the keyboard would open. */
   #focus() {
     const { box, element: form } = this.#composer;
     const target = form.hidden ? this.#foot?.element.querySelector("button") : TOUCH.matches ? null : box;
     (target ?? this.#dialog).focus({ preventScroll: true });
   }
 
-  /** Have a screen reader say *text*. */
+  /** Let screen readers read out *text*. */
   announce(text) {
     const region = this.isOpen ? this.#inside : this.#outside;
     while (region.childElementCount > 4) region.firstChild.remove();

@@ -1,6 +1,6 @@
 /**
- * Files that are loaded when they are wanted. One that did not come, or not whole, is asked for again
- * at the next occasion, under another address: browsers remember of a module that there was none.
+ * Loads files when they are wanted. A file that did not load, or not whole, is tried again at the next occasion
+ * under another address, because browsers remember that a module failed.
  */
 
 import { inTime } from "../kit/in-time.js";
@@ -9,19 +9,19 @@ const PATIENCE = 20_000; // ms for one file
 
 export class Pieces {
   #folder;
-  #failures = {}; // path → how often it did not come
+  #failures = {}; // path → how often it failed
 
   /** *folder*: its address, with a slash at the end. */
   constructor(folder) {
     this.#folder = folder;
   }
 
-  /** *name*, which the module at *path* exports. */
+  /** The export *name* of the module at *path*. */
   module(path, name) {
     return this.#fetch(path, async (url) => (await import(url))[name]);
   }
 
-  /** The text at *path*; null if it does not close with *end*. */
+  /** The text at *path*; null if it does not end with *end*. */
   text(path, end) {
     return this.#fetch(path, async (url) => {
       const text = await (await fetch(url)).text();

@@ -1,4 +1,4 @@
-/** The visitor in the queue: how many are ahead, how long it took lately, and the way out. */
+/** The visitor's position in the queue, how long visitors have waited lately, and the button to leave. */
 
 import { button, element } from "./dom.js";
 
@@ -20,14 +20,14 @@ export class Queue {
     this.#leave.textContent = t("leave_line");
   }
 
-  /** What `Visit` knows. */
+  /** Show what `Visit` knows. */
   show({ client: { queue }, problem, reception: { desk } }) {
     const isOff = desk && !desk.ready;
     const { location: n, wait } = queue ?? {};
-    // while no waiter is there, the first visitor is not "next"
+    // while no waiter is there, the first visitor is not shown as "next"
     const ahead = n === 0 && (isOff || desk === null) ? this.#t("in_line") : this.#t("ahead", { n });
     const position = queue ? ahead : this.#t(problem || "finding");
-    if (this.#position.textContent !== position) this.#position.textContent = position; // it is announced
+    if (this.#position.textContent !== position) this.#position.textContent = position; // read out when it changes
     const minutes = Math.round((wait ?? 0) / 60);
     const lately = wait && (minutes ? this.#t("wait", { n: minutes }) : this.#t("wait_short"));
     this.#wait.textContent = isOff ? this.#t("offline_queue") : lately || this.#t("queue_hint");

@@ -1,11 +1,11 @@
-/** What can be known of the desk before anything is asked: how busy it is, and who is there. */
+/** `Reception` knows of the desk what a visitor may see before it asks: how busy it is, and which waiters are there. */
 
 const LOOK = 30_000; // ms between two looks while somebody may want to ask
 
 export class Reception {
-  /** `{ready, length}`: how busy the desk is; null before it is known, false where it cannot be. */
+  /** `{ready, length}`: how busy the desk is; null before that is known, false if nobody can say. */
   desk = null;
-  /** `{team, reply, questions}` as `/v1/welcome` has them; null where there is none. */
+  /** `{team, reply, questions}` as `/v1/welcome` has them; null without an answer. */
   welcome = null;
 
   #base;
@@ -18,7 +18,7 @@ export class Reception {
     this.#looked = looked;
   }
 
-  /** Look now, and while it matters: *matters()* is asked each time. */
+  /** Look now, and again while *matters()* is true. */
   async look(matters) {
     this.leave();
     this.#timer = setTimeout(() => this.look(matters), LOOK);
@@ -29,12 +29,12 @@ export class Reception {
     this.#looked();
   }
 
-  /** Look no more. */
+  /** Stop looking. */
   leave() {
     clearTimeout(this.#timer);
   }
 
-  /** false: no answer, or one of somebody else. */
+  /** false: no answer, or one that is not csapp's. */
   async #ask(path) {
     try {
       const answer = await fetch(this.#base + path);

@@ -1,4 +1,4 @@
-/** The first screen: who is there, how soon they answer, what is often asked, and what was said before. */
+/** The first screen: which waiters are there, how soon they answer, frequent questions, and earlier conversations. */
 
 import { paintFace } from "../kit/faces.js";
 import { Times } from "../kit/times.js";
@@ -34,7 +34,7 @@ export class Start {
     this.#shown = {};
   }
 
-  /** *desk* and *welcome* as `Reception` has them; *earlier*: conversations, `{conversation, name, date}`. */
+  /** *desk* and *welcome* as in `Reception`; *earlier*: conversations, `{conversation, name, date}`. */
   show({ desk, welcome, earlier }) {
     const { team = [], reply, questions = [] } = welcome ?? {};
     this.#refresh(this.#desk, { desk, team, reply }, () => this.#deskParts(desk, team, reply));
@@ -53,7 +53,7 @@ export class Start {
     );
   }
 
-  /** Replace only parts that have changed: a screen reader announces them, and one may have the focus. */
+  /** Replace only parts that have changed: screen readers announce changes, and a part may have the focus. */
   #refresh(where, what, parts) {
     const key = JSON.stringify(what);
     if (this.#shown[where.className] === key) return;
@@ -87,7 +87,7 @@ export class Start {
     }
     const names = element("span");
     for (const { type, value } of this.#names.formatToParts(team.map(({ name }) => name))) {
-      names.append(type === "element" ? element("bdi", "", value) : value); // it may run the other way
+      names.append(type === "element" ? element("bdi", "", value) : value); // a name may run in the other direction
     }
     all.append(names);
     return all;

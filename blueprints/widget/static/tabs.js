@@ -1,21 +1,21 @@
 /**
- * The tabs of one browser agree: what is read in one is read in all, and one of
- * them makes the sound: the one that was last looked at. Its name is in storage,
- * where all read the same.
+ * The tabs of one browser agree: what is read in one tab is read in all, and only the
+ * tab that was looked at last makes the sound. Its name is in the browser's storage,
+ * where all tabs read the same value.
  */
 
 import { OtherTabs } from "../kit/other-tabs.js";
 import { browserStorage, Stored } from "../kit/storage.js";
 import { uuid } from "../kit/uuid.js";
 
-const LAST = ":tab"; // which was looked at last
+const LAST = ":tab"; // the tab that was looked at last
 
 export class Tabs extends OtherTabs {
   #name = uuid();
   #pieces;
   #stored;
 
-  /** The tabs with the launcher's key. *heard(message)*: another tab has told something. */
+  /** The tabs with the launcher's key. *heard(message)* is called with what another tab sends. */
   constructor({ key, pieces }, heard) {
     super(key, (message) => (message === "gone" ? this.#claim() : heard(message)));
     this.#pieces = pieces;
@@ -26,9 +26,9 @@ export class Tabs extends OtherTabs {
     if (!document.hidden) this.#claim();
   }
 
-  /** Make the sound of a message, in one of the tabs; what makes it is loaded with the first. */
+  /** Make the sound of a message in one of the tabs; `sound.js` is loaded with the first. */
   async chime() {
-    // before the first click or key on the page a browser plays nothing, and says so
+    // before the first click or key on the page a browser plays nothing, and logs a warning
     if (!this.#speaks || navigator.userActivation?.hasBeenActive === false) return;
     const [enableSound, play] = await Promise.all(
       ["enableSound", "play"].map((name) => this.#pieces.module("../kit/sound.js", name)),
@@ -42,6 +42,6 @@ export class Tabs extends OtherTabs {
   }
 
   #claim() {
-    this.#stored.set(LAST, this.#name); // where that is forbidden, each tab is by itself
+    this.#stored.set(LAST, this.#name); // if that is forbidden, each tab makes the sound
   }
 }

@@ -1,6 +1,6 @@
 /**
- * A visitor at this browser: the phases of a chat, what is unread, and agreement with
- * the other tabs. It knows the launcher and no element of the panel.
+ * `Visit`: the visitor in this browser, with the phase of its conversation, what is unread, and agreement
+ * with the other tabs. It uses the launcher and no element of the panel.
  */
 
 import { BaseClient } from "../kit/base-client.js";
@@ -10,28 +10,28 @@ import { Reception } from "./reception.js";
 import { VisitorToken } from "./visitor-token.js";
 
 const FIRST = 50; // messages asked for at once
-const MOST_EARLIER = 20; // conversations that were put away
+const MOST_EARLIER = 20; // earlier conversations that are remembered
 
 export class Visit {
   /** @type {BaseClient} */
   client;
   /** @type {Reception} */
   reception;
-  /** The id of the message with which the unread begins, or began when somebody came to read it. */
+  /** The id of the first unread message, or of the one that was it when the visitor came to read. */
   mark = "";
-  /** An earlier conversation that is looked at; "": none. */
+  /** The earlier conversation that is shown; "": none. */
   past = "";
-  /** The key of a text that says what went wrong; empty: nothing has. */
+  /** The key of a text that says what went wrong; "": nothing. */
   problem = "";
 
   #widget;
   #panel;
   #token;
   #tabs;
-  #unread = 0; // when that was last looked at
+  #unread = 0; // at the last look
   #paging = false;
   #told = "";
-  #lost = false; // when that was last looked at
+  #lost = false; // at the last look
   #stored;
 
   /** *panel* has `show()`, `announce(text)`, and `isLookedAt`. */
@@ -59,10 +59,10 @@ export class Visit {
     this.client.on("message", (detail) => this.#message(detail));
     this.client.on("error", (error) => this.#error(error));
     this.client.on("change", () => this.changed());
-    this.client.on("queue", ({ location }) => location === 0 && this.look()); // is anybody there?
+    this.client.on("queue", ({ location }) => location === 0 && this.look()); // whether a waiter is there
   }
 
-  // ---- where it stands -----------------------------------------------------
+  // ---- its state -----------------------------------------------------
 
   /** `start`, `queued`, `served` or `ended`. */
   get phase() {
@@ -71,22 +71,22 @@ export class Visit {
     return this.#present?.state === "ended" ? "ended" : "start";
   }
 
-  /** Conversations that were put away, the newest first: `{conversation, name, avatar, date, reason}`. */
+  /** Earlier conversations that are remembered, the newest first: `{conversation, name, avatar, date, reason}`. */
   get earlier() {
     return this.#widget.store.get().earlier ?? [];
   }
 
-  /** Nobody is asked for. */
+  /** The visitor waits for nobody and has no waiter. */
   get isIdle() {
     return this.phase === "start" || this.phase === "ended";
   }
 
-  /** What was said before there is a conversation. */
+  /** Messages that were sent before there is a conversation. */
   get #early() {
     return this.client.chats.get("")?.messages ?? [];
   }
 
-  /** The chat that goes on or has just ended: none once the visitor has turned over a new leaf. */
+  /** The conversation that goes on or has just ended; null once the visitor has put it away. */
   get #present() {
     const { chats } = this.client;
     if (this.#early.length) return chats.get("");
@@ -94,23 +94,23 @@ export class Visit {
     return [...chats.values()].findLast(({ conversation }) => conversation && !away.includes(conversation)) ?? null;
   }
 
-  /** The chat that is shown, or null. */
+  /** The conversation that is shown, or null. */
   get chat() {
     return this.past ? (this.client.chats.get(this.past) ?? null) : this.#present;
   }
 
-  /** Whom one talks to, or did: `{name, avatar}`. */
+  /** The waiter of the conversation that is shown: `{name, avatar}`. */
   get peer() {
     const said = this.past ? this.#put : this.chat?.peer;
     return { name: said?.name || this.#widget.t("somebody"), avatar: said?.avatar };
   }
 
-  /** Why the chat that is shown has ended, as `Chat` says it. */
+  /** Why the conversation that is shown has ended, as `Chat` says it. */
   get reason() {
     return (this.past ? this.#put : this.chat)?.reason;
   }
 
-  /** What is known of the earlier conversation that is looked at. */
+  /** What is known of the earlier conversation that is shown. */
   get #put() {
     return this.earlier.find(({ conversation }) => conversation === this.past);
   }
@@ -142,7 +142,7 @@ export class Visit {
     this.look();
   }
 
-  /** Another tab has written something down: perhaps that it has begun a chat. */
+  /** Another tab has stored something: it may have begun a conversation. */
   follow() {
     const begun = ["queued", "served"].includes(this.#widget.store.get().phase);
     if (begun && this.client.status.state === "stopped") {
@@ -152,18 +152,18 @@ export class Visit {
     this.changed();
   }
 
-  /** The panel is closed: without a chat there is nothing to be connected for. */
+  /** The panel is closed: without a conversation no connection is needed. */
   rest() {
     this.reception.leave();
     this.past = this.mark = "";
     this.#unread = 0;
-    // a connection that is about to come would complain of being cut; `changed` sees to it
+    // a connection that is being opened would log an error; `changed` closes it later
     if (this.isIdle && this.client.status.state !== "connecting") this.client.stop({ leave: false });
   }
 
   say(text) {
     this.past = this.mark = "";
-    this.client.send(text); // first, because the queue is told what waits in it
+    this.client.send(text); // before `connect`, which sends the queue the first words
     this.#wish();
     this.#widget.emit("message", { text, own: true });
   }
@@ -178,7 +178,7 @@ export class Visit {
     if (this.isIdle) this.client.connect({ page: this.#widget.around.place });
   }
 
-  /** End the chat, or leave the queue: what nobody has heard goes back to be written. */
+  /** End the conversation, or leave the queue: messages that no waiter has received go back into the box. */
   leave() {
     const unheard = [...this.#early];
     this.client.disconnect();
@@ -186,7 +186,7 @@ export class Visit {
     this.#panel.takeBack(unheard.map(({ text }) => text).join("\n"));
   }
 
-  /** Put the ended chat away. */
+  /** Put the ended conversation away. */
   renew() {
     const { conversation, messages, reason } = this.chat;
     const one = { conversation, ...this.peer, date: messages.at(-1)?.date, reason };
@@ -196,17 +196,17 @@ export class Visit {
     this.changed();
   }
 
-  /** Look at an earlier conversation; "": no longer. */
+  /** Show an earlier conversation; "": none any more. */
   async turnTo(conversation) {
     this.past = conversation;
     this.problem = "";
     this.#panel.show();
     if (!conversation || this.chat?.messages.length) return;
-    // a visitor who looks at something else by now, or has closed the panel, misses nothing
+    // the visitor may look at something else by now, or may have closed the panel
     await this.client.history({ conversation, limit: FIRST }).catch(() => this.past === conversation && this.fail());
   }
 
-  /** What was wanted cannot be done now. */
+  /** What the visitor wants is not possible now. */
   fail() {
     this.problem = "trouble";
     this.#panel.show();
@@ -217,7 +217,7 @@ export class Visit {
     this.changed();
   }
 
-  /** What was shown has been seen. */
+  /** The visitor has seen what is shown. */
   seen() {
     const chat = this.#present;
     if (!chat?.unread || !this.#panel.isLookedAt) return;
@@ -226,7 +226,7 @@ export class Visit {
     this.#tabs.tell({ read: conversation, seq: lastSeq });
   }
 
-  /** Bring older messages of the chat. */
+  /** Fetch older messages of the conversation. */
   async older() {
     const { chat } = this;
     if (this.#paging || !chat || chat.complete) return;
@@ -235,7 +235,7 @@ export class Visit {
     this.#paging = false;
   }
 
-  /** The page says who the visitor is: from the next chat on, unless it has said so before. */
+  /** The page says who the visitor is. That counts from the next conversation on, unless the page has said so before. */
   identify() {
     const { state } = this.client.status;
     if (state === "stopped" || (!this.isIdle && state === "online")) return;
@@ -247,11 +247,11 @@ export class Visit {
   reset() {
     this.#token.forget();
     this.client.forget();
-    this.#stored = "idle"; // and nothing is written about it
+    this.#stored = "idle"; // so that `changed` stores nothing
     this.problem = "";
   }
 
-  /** Why there is no token, where the page is the reason; or no reason any more. */
+  /** Say why there is no token if the page is the reason; false: there is one again. */
   excuse(why) {
     const isOurs = ["framed", "not_here"].includes(this.problem);
     if (!why && !isOurs) return;
@@ -261,7 +261,7 @@ export class Visit {
 
   // ---- what happens --------------------------------------------------------------
 
-  /** Have a look at the desk, now and while it matters. */
+  /** Look how busy the desk is, now and while the visitor may need it. */
   look() {
     this.reception.look(() => this.phase !== "served" && !document.hidden);
   }
@@ -282,12 +282,12 @@ export class Visit {
   }
 
   #error({ code, message }) {
-    // what has no token, or no connection, comes back by itself
+    // a missing token or connection is tried again by itself
     if (code !== "token") this.problem = code === "queue_full" ? "full" : "trouble";
     this.#widget.emit("error", { code, message });
   }
 
-  /** What is unread, and from where on. */
+  /** Count the unread messages, and find the first. */
   #count(chat) {
     const unread = chat?.unread ?? 0;
     if (unread && !this.#unread && !this.#panel.isLookedAt) {
@@ -297,18 +297,18 @@ export class Visit {
     this.#widget.unread = unread;
   }
 
-  /** Tell the panel, the page, and the next page. */
+  /** Let the panel, the page and the next page know. */
   changed() {
     const { client, phase } = this;
     const { store } = this.#widget;
     const chat = this.#present;
     if (phase !== "start") this.past = "";
-    if (phase === "start" && this.#early.length) this.leave(); // nobody will ever come for it
+    if (phase === "start" && this.#early.length) this.leave(); // no waiter will come for these messages
     if (this.#lost && client.status.state === "online" && !client.lost) this.#panel.announce(this.#widget.t("back"));
     this.#lost = client.lost;
     if (phase === "served" || client.queue) this.problem = "";
     const now = this.isIdle ? "idle" : phase;
-    if (now !== this.#stored) store.set({ phase: now }); // what other tabs have written stands
+    if (now !== this.#stored) store.set({ phase: now }); // a newer value of another tab stays
     this.#stored = now;
     this.#count(chat);
     const status = { phase, connection: client.status.state, name: phase === "served" ? chat?.peer.name : "" };

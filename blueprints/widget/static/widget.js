@@ -2,8 +2,8 @@
  * The launcher: one script, `<script async src="…/widget.js"></script>`, or however else a page runs it.
  *
  * It puts `<csapp-widget>` on the page, answers `csapp("open")` and its like, and loads the panel at the
- * first click, or at once when a chat is under way. It stores nothing. Run again, as routers do that put
- * another body on the page, it takes the options of its newest tag. docs/widget.md has the options, the
+ * first click, or at once when a chat is under way. It stores nothing. When it runs again, as with routers
+ * that replace the body, it takes the options of its newest tag. docs/widget.md has the options, the
  * commands and the events.
  */
 
@@ -15,14 +15,15 @@ const NAME = /\/widget\.js([?#]|$)/;
 const COMMANDS = ["open", "close", "toggle", "identify", "reset", "page", "setLocale", "setTheme", "on", "off"];
 
 /**
- * Our address, and the tag with the options. While a module runs, or what was fetched and evaluated, no
- * tag says that it is the one; the name of the file does, or `data-csapp`.
+ * Our address, and the tag with the options. A module, or a script that was fetched and evaluated, cannot ask
+ * for its tag; the name of the file finds it, or `data-csapp`.
  */
 function findTag() {
   const named = document.querySelector("[data-csapp]");
   if (named) return [Object.assign(document.createElement("a"), { href: named.dataset.csapp }).href, named];
   const { currentScript: running, scripts } = document;
-  // of the stack only the top: Firefox says the address with its fragment, Safari without its query; what has no address, as a text that was evaluated, is not where it came from
+  // only the top of the stack: Firefox gives the address with its fragment, Safari without its query. A text
+  // that was evaluated has no address; those below it on the stack are of other scripts.
   const here = /^(?:Error.*\n)?.*?(https?:[^\s()#]+)/.exec(new Error().stack)?.[1].replace(/(:\d+)+$/, "");
   const tags = [...(running ? [running] : []), ...[...scripts].reverse()].filter(({ src }) => src);
   const before = (mark) => tags.find(({ src }) => src.split(mark)[0] === here);
@@ -30,7 +31,7 @@ function findTag() {
   return [tag?.src, tag];
 }
 
-/** `csapp(command, …)`, and what was asked of it before it was there. */
+/** `csapp(command, …)`, and the commands that came before it was there. */
 function listen(launcher) {
   if (window.csapp?.of === launcher) return;
   const asked = window.csapp?.q;
@@ -43,7 +44,7 @@ function listen(launcher) {
     try {
       window.csapp(...call);
     } catch (error) {
-      reportError(error); // the next one is to be heard all the same
+      reportError(error); // the next command runs all the same
     }
   }
 }
@@ -56,7 +57,7 @@ if (address) {
     launcher.begin(tag);
     listen(launcher);
   };
-  // one page has one chat
+  // a page has one widget
   if (launcher.base === base) {
     if (document.readyState === "loading") addEventListener("DOMContentLoaded", begin, { once: true });
     else begin();
