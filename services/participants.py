@@ -243,7 +243,7 @@ class ChannelEntries(Entries):
     def _encode_for_version_1(self, texts: list[str]) -> bytes:
         if self.data is None:
             return self.channel.texts(texts)
-        text = self.kind.plain_text(texts[0], self.data)
+        text = self.kind.text_for_version_1(texts[0], self.data)
         return b"" if text is None else self.channel.texts([text])
 
     def for_version_2(self, *, own: bool = False, beyond: int = 0) -> bytes:
@@ -268,7 +268,7 @@ class ChannelEntries(Entries):
         channel, kind, (text,), (seq,) = self.channel, self.kind, self.texts, self.seqs
         encoded = self._echo if own else self._full
         if encoded is None:
-            payload = kind.shown(text, self.data)
+            payload = kind.payload_of(text, self.data)
             frame = kind.pushed(
                 id=codec.new_id(), to=(channel.sender if own else channel.to).uuid,
                 from_="" if self.side == Side.SERVER else channel.sender.uuid,

@@ -28,7 +28,7 @@ from simple_websocket import ConnectionClosed
 
 from .admission import Admission
 from .conversation.conversation import Conversation
-from .conversation.kinds import KIND_OF, TEXT, Kind, Side, requests
+from .conversation.kinds import KIND_OF, TEXT, Body, Kind, Side, Track, requests
 from .desk.port import (
     AddressFull,
     Arrival,
@@ -768,9 +768,7 @@ class Session:
         """
         kind = KIND_OF[type(frame)]
         channel = self._channel(frame, me) if kind.after_end else self._channel_of(frame, me)
-        words, data = kind.body(frame.payload)
-        if len(words) > self._max_text or "\0" in f"{words}{frame.reply_id}":
-            raise self._unfit(frame, f"payload.{kind.words}", words)
+        words, data = self._body(kind, frame)
         if self._relay(channel, [words], [frame.reply_id], kind, data):
             return
         if channel.to.connections or self._switchboard.writer is not None:
@@ -799,6 +797,20 @@ class Session:
             return former
         row = self._transcript.find_ended(frame, conversation, me)  # it may have been erased
         return former or switchboard.channel_after_end(me, row)
+
+    def write_for_staff(self, frame: Any, me: Participant) -> None:
+        """An entry that only waiters read."""
+        kind = KIND_OF[type(frame)]
+        body = self._body(kind, frame)
+        if self._transcript is not None:
+            self._transcript.write_for_staff(frame, kind, body, me)
+
+    def _body(self, kind: Kind, frame: Any) -> Body:
+        """What *frame* writes, as it is stored. Raises `Refusal`."""
+        body = kind.body(frame.payload)
+        if len(body.words) > self._max_text or "\0" in f"{body.words}{frame.reply_id}":
+            raise self._unfit(frame, f"payload.{kind.words}", body.words)
+        return body
 
     def _unfit(self, frame: frames.ClientFrame, field: str, words: str) -> Refusal:
         """Why an entry with these *words* may not be written."""
@@ -862,6 +874,11 @@ def _capacity(payload: frames.DutyPayload | object) -> int | None:
     return asked if isinstance(asked, int) else None
 
 
+def _writes(frame: type[frames.ClientFrame]) -> Handler:
+    """What does with *frame* as its kind of entry asks for."""
+    return Session.write_for_staff if KIND_OF[frame].track is Track.STAFF else Session.write
+
+
 _EVERY_USER: dict[type, Handler] = {
     frames.Auth: Session.confirm,
     frames.Connect: Session.connect,
@@ -877,7 +894,7 @@ _EVERY_WAITER: dict[type, Handler] = {
     frames.Ready: Session.ready,
     frames.Ready2: Session.ready,
     frames.Unready: Session.unready,
-    **dict.fromkeys(requests(Side.WAITER), Session.write),
+    **{frame: _writes(frame) for frame in requests(Side.WAITER)},
     frames.Disconnect: Session.end_chat,
     frames.Typing: Session.typing,
     frames.Read: Session.read,

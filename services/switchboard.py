@@ -20,10 +20,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from . import staff_track
 from .clock import Clock
 from .conversation.conversation import Conversation
 from .conversation.kinds import EVENT, TEXT, EventPayload, Kind, Side, What
-from .conversation.rows import ConversationRow
+from .conversation.rows import ConversationRow, StaffRow
 from .desk.port import (
     Arrival,
     Claim,
@@ -485,6 +486,27 @@ class Switchboard:
                 connection.put(sealed(frame))
 
         each(channel.to.connections, tell)
+
+    def show_to_staff(
+        self, serving: str | None, entry: StaffRow, author: Participant, origin: object
+    ) -> None:
+        """Show a new staff *entry* to the waiter who is *serving*, a UUID, and to its *author*.
+
+        The author's connection *origin* gets a receipt instead.
+        """
+        self._show_staff_entry(author, entry, origin)
+        waiter = self._participants.get(serving or "")
+        if waiter is not None and waiter is not author:
+            self._show_staff_entry(waiter, entry)
+
+    def _show_staff_entry(
+        self, reader: Participant, entry: StaffRow, origin: object = None
+    ) -> None:
+        def show(connection: Feed) -> None:
+            if connection is not origin and connection.dialect.version > 1:
+                connection.put(staff_track.encode(entry, reader))
+
+        each(reader.connections, show)
 
     def catch_up(self, conversation: Conversation) -> None:
         """Wait until it is known what is stored of *talk*: here it always is."""

@@ -21,12 +21,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, Protocol
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
+from . import staff_track
 from .bounds import Allowance
 from .conversation.conversation import Conversation
-from .conversation.kinds import Kind, Side, kind_of
-from .conversation.rows import ConversationRow, EntryRow, key_of, public_id
+from .conversation.kinds import Body, Kind, Side, kind_of
+from .conversation.rows import MOST_SEQ, ConversationRow, EntryRow, StaffRow, key_of, public_id
 from .desk.port import Role
 from .history.port import Store, StoreError, Unfit
 from .history.writer import RETRY
@@ -45,6 +46,10 @@ LATEST = 50
 
 #: s between two looks whether a question is within the bounds by now: that of one question
 TURN = 0.1
+
+
+#: staff entries of a history, and whether older ones are left out; None: it has none
+Staff = tuple[list[frames.StaffItem], bool] | None
 
 
 class Reader(Speaker, Protocol):
@@ -151,8 +156,11 @@ class Transcript(Turns):
         """Say who is at the other end of *line*, and what this socket has missed of their talk."""
         conversation = channel.conversation
         known = self._seen.get(conversation.id, self._resume.get(conversation.id, 0))
+        # a waiter may have missed staff entries, which no `seq` counts
         nothing_to_read = self._keeps_nothing or (
-            not conversation.behind and conversation.last_seq == known
+            not conversation.behind
+            and conversation.last_seq == known
+            and (channel.sender.role is Role.USER or not known)
         )
         if not self.waits and nothing_to_read:
             self._introduce(channel, frame)
@@ -271,7 +279,11 @@ class Transcript(Turns):
         last = found[-1].seq if found else last
         conversation = public_id(row.key)
         self._seen[conversation] = max(last, self._seen.get(conversation, 0))
-        self._send_history(row, found, complete, last)
+        staff: Staff = None
+        if store is not None:
+            place = (begin - 1, MOST_SEQ) if last else None
+            staff = self._staff_beside(store, self._insist, row, place, self._allowance)
+        self._send_history(row, found, complete, last, staff)
 
     @property
     def _whose(self) -> str:
@@ -303,18 +315,7 @@ class Transcript(Turns):
         """Older or newer messages of a conversation that one may read. Raises `Refusal`."""
         asked = frame.payload or frames.PagePayload()
         store = self._store(frame)
-        self._await_turn()
-        key = key_of(asked.conversation) if isinstance(asked.conversation, str) else None
-        if asked.conversation is UNSET:
-            conversation = me.only_conversation
-            if conversation is None:
-                what = "payload.conversation: is required"
-                raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
-            key = conversation.row.key
-        row = None if key is None else self._ask(store.conversation, key)
-        if row is None or not self._ask(self._may_read, store, row):
-            what = "payload.conversation: no such conversation of yours"
-            raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
+        row = self._find_readable(frame, asked.conversation, me)
         before = asked.before if isinstance(asked.before, int) else None
         after = asked.after if isinstance(asked.after, int) else 0
         forward = isinstance(asked.after, int) and before is None
@@ -328,7 +329,73 @@ class Transcript(Turns):
         count = min(asked.limit, page.fit(_sizes(found)))
         complete = len(found) <= count
         found = found[:count] if forward else found[:count][::-1]
-        self.do(partial(self._send_history, row, found, complete, row.last_seq, frame.reply_id))
+        to_the_end = complete if forward else before is None
+        place = staff_track.beside(found, to_the_end=to_the_end)
+        staff = self._staff_beside(store, self._ask, row, place, page)
+        self.do(
+            partial(self._send_history, row, found, complete, row.last_seq, staff, frame.reply_id)
+        )
+
+    def _find_readable(
+        self, frame: frames.ClientFrame, named: str | UnsetType, me: Participant
+    ) -> ConversationRow:
+        """The conversation that is *named*, or the only one. Raises `Refusal`. Waits."""
+        store = self._store(frame)
+        self._await_turn()
+        key = key_of(named) if isinstance(named, str) else None
+        if named is UNSET:
+            conversation = me.only_conversation
+            if conversation is None:
+                what = "payload.conversation: is required"
+                raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
+            key = conversation.row.key
+        row: ConversationRow | None = None if key is None else self._ask(store.conversation, key)
+        if row is None or not self._ask(self._may_read, store, row):
+            what = "payload.conversation: no such conversation of yours"
+            raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
+        return row
+
+    # ---- the staff track -----------------------------------------------
+
+    def write_for_staff(self, frame: Any, kind: Kind, body: Body, me: Participant) -> None:
+        """Store an entry that only waiters read, and show it to them. Raises `Refusal`. Waits."""
+        switchboard = self._session.house.switchboard
+        row = self._find_readable(frame, frame.payload.conversation, me)
+        entry = StaffRow(
+            row.key, 0, 0, kind.number, me.identity.subject, frame.reply_id, *body,
+            switchboard.clock.ms(),
+        )  # fmt: skip
+        stored, is_new = self._ask(self._store(frame).write_for_staff, entry)
+        if (stored.kind, stored.body, stored.data) != (entry.kind, entry.body, entry.data):
+            what = "id: it stands for another entry of this conversation"
+            raise Refusal(ErrorCode.ID_CONFLICT, what, frame.reply_id)
+        date = rfc3339(stored.date)
+        receipt = kind.receipt(
+            id=codec.new_id(), to=self._session.uuid, conversation=public_id(row.key), date=date,
+            payload=frames.StaffReceiptPayload(stored.n, date),
+        )  # fmt: skip
+        if frame.reply_id is not None:
+            receipt.reply_id = frame.reply_id
+        self.do(partial(self._send, receipt))
+        if is_new:
+            switchboard.show_to_staff(row.waiter, stored, me, self._session)
+
+    def _staff_beside(
+        self, store: Store, ask: Callable[..., Any], row: ConversationRow,
+        place: tuple[int, int] | None, page: Allowance,
+    ) -> Staff:  # fmt: skip
+        """What a waiter is shown of the staff track at *place* (see `staff_track.beside`)."""
+        me = self._session.participant
+        if me is None or me.role is Role.USER or place is None:
+            return None
+        first, last = place
+        most = staff_track.MOST
+        some = ask(store.staff_entries, row.key, first=first, last=last, limit=most + 1)
+        if some is None:  # nobody waits for it any more
+            return None
+        fit = page.fit(_sizes(reversed(some[-most:])))
+        shown = some[len(some) - fit :]
+        return [staff_track.item(one, me) for one in shown], len(shown) < len(some)
 
     def find_ended(self, frame: Any, conversation: str, me: Participant) -> ConversationRow:
         """A conversation of *me*, as it is stored. Raises `Refusal`. Waits for the store."""
@@ -420,6 +487,7 @@ class Transcript(Turns):
         found: list[EntryRow],
         complete: bool,
         last: int,
+        staff: Staff,
         reply_id: str | None = None,
     ) -> None:
         frame = frames.MessageHistory(
@@ -433,6 +501,8 @@ class Transcript(Turns):
                 state=_state(row),
                 last_seq=last,
                 reason=row.reason,
+                staff=staff[0] if staff else UNSET,
+                staff_left_out=bool(staff and staff[1]),
             ),
         )
         if reply_id is not None:
@@ -453,7 +523,7 @@ class Transcript(Turns):
             type=kind.name,
             from_=self._session.uuid if mine else "" if colleague else uuid,
             date=rfc3339(one.date),
-            payload=kind.shown(one.body, one.data),
+            payload=kind.payload_of(one.body, one.data),
             client_id=one.client_id if mine and one.client_id is not None else UNSET,
             author=one.author if colleague else UNSET,
         )
@@ -481,7 +551,7 @@ def _session_item(row: ConversationRow) -> frames.SessionItem:
     )
 
 
-def _sizes(found: Iterable[EntryRow]) -> list[int]:
+def _sizes(found: Iterable[EntryRow | StaffRow]) -> list[int]:
     """Bytes of what they hold."""
     return [len(one.body.encode()) + len(one.data or "") for one in found]
 

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from services.conversation.kinds import Side, kind_of
-from services.conversation.rows import EntryRow
+from services.conversation.kinds import NOTE, Side, kind_of
+from services.conversation.rows import EntryRow, StaffRow
 from services.wire.dates import rfc3339
 
 from .journal import Item
@@ -23,8 +23,13 @@ def said(payload: Mapping[str, Any]) -> str:
 def item(row: EntryRow) -> Item:
     """A stored entry, as clients should be told of it. What the server writes has no sender."""
     by_server = row.side == Side.SERVER
-    payload = kind_of(row.kind).shown(row.body, row.data)
+    payload = kind_of(row.kind).payload_of(row.body, row.data)
     return Item(
         row.seq, "" if by_server else row.author, said(payload),
         None if by_server else row.client_id, rfc3339(row.date),
     )  # fmt: skip
+
+
+def note(conversation: int, author: str, text: str, date: int = 1) -> StaffRow:
+    """A note of *author*, still without its numbers."""
+    return StaffRow(conversation, 0, 0, NOTE.number, author, None, text, None, date)

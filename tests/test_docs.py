@@ -95,7 +95,7 @@ def test_every_kind_of_entry():
         assert writers == (", ".join(sides[one] for one in sorted(kind.writers)) or "the server")
         fields = [field.name for field in structs.fields(kind.payload)]
         assert re.findall(r'"(\w+)"', payload) == fields, kind.name
-        assert plain.startswith("nothing") == (kind.plain_text("", "{}") is None), kind.name
+        assert plain.startswith("nothing") == (kind.text_for_version_1("", "{}") is None), kind.name
     assert len({kind.number for kind in KINDS}) == len(KINDS), "a stored number is given once"
 
 

@@ -25,9 +25,9 @@ from services.conversation.kinds import Side
 from services.desk.traces import remove_traces
 from services.history import care, cleaning
 from services.history.opening import open_store
-from services.history.port import Note
 from services.runtime import ThreadRuntime
 from testkit import Client, LiveServer
+from testkit.entries import note
 from testkit.postgres import Postgres
 from testkit.redis import RedisServer
 from testkit.server import PATIENCE
@@ -149,7 +149,7 @@ SETTINGS = {"CSAPP_GRACE": "1", "CSAPP_MESSAGE_RATE": "0"}
 
 def _note(url: str, life: Life) -> None:
     with contextlib.closing(open_store(url)) as store:
-        store.add_note(Note(life.conversation, "wim", f"{NAME} is rude", 1))
+        store.write_for_staff(note(life.conversation, "wim", f"{NAME} is rude", 1))
 
 
 def test_sqlite(tmp_path: Path):

@@ -30,6 +30,15 @@ class Side(IntEnum):
     SERVER = 3
 
 
+class Track(StrEnum):
+    """Who reads an entry, and which number counts it."""
+
+    #: both sides; by `seq`
+    PUBLIC = "public"
+    #: waiters only; by `n`, beside the `seq` behind which it stands
+    STAFF = "staff"
+
+
 #: what clients are shown of an entry: the fields of its kind's payload
 Payload = Mapping[str, Any]
 
@@ -62,13 +71,20 @@ class Kind:
     #: the sides that may write it; the server writes what none may
     writers: frozenset[Side]
     #: the text of the `message_text` that version 1 gets instead; None: it gets nothing
-    plain: Callable[[Payload], str | None] = _nothing
+    version_1_text: Callable[[Payload], str | None] = _nothing
     #: the type of the frame with which it is written; "": its own name
     written_by: str = ""
     #: it may be written after the end as well; then `conversation` of the payload says of which
     after_end: bool = False
     #: the type of a frame that the other side gets behind it, with its payload; "": there is none
-    announced: str = ""
+    followed_by: str = ""
+    #: one of the staff track names its `conversation` in the payload, and version 1 knows none
+    track: Track = Track.PUBLIC
+
+    @property
+    def names_conversation(self) -> bool:
+        """The payload of its frame may hold `conversation`, which says of which it is."""
+        return self.after_end or self.track is Track.STAFF
 
     @property
     def request(self) -> str:
@@ -78,49 +94,49 @@ class Kind:
     @cached_property
     def frame(self) -> type[frames.ClientFrame]:
         """The frame with which a client writes it."""
-        routed = entries.routed(self.payload) if self.after_end else self.payload
+        routed = entries.routed(self.payload) if self.names_conversation else self.payload
         return _FRAMES.get(self.name) or entries.request(self.request, routed)
 
     @cached_property
     def pushed(self) -> Callable[..., frames.ServerFrame2]:
-        """The frame that the other side gets, and the writer's other connections."""
-        return _PUSHED.get(self.name) or entries.pushed(self.name)
+        """The frame that shows it to its readers, and to the writer's other connections."""
+        return _PUSHED.get(self.name) or entries.pushed(self.name, _SHOWN[self.track])
 
     @cached_property
     def receipt(self) -> Callable[..., frames.ServerFrame2]:
-        """The frame that says: it is stored."""
-        return entries.receipt(f"{self.request}_success")
+        """The frame that says that it is stored."""
+        return entries.receipt(f"{self.request}_success", _RECEIPT[self.track])
 
     @cached_property
     def announcement(self) -> Callable[..., frames.ServerFrame2] | None:
         """The frame that the other side gets behind it."""
-        return entries.pushed(self.announced) if self.announced else None
+        return entries.pushed(self.followed_by) if self.followed_by else None
 
     def body(self, payload: msgspec.Struct) -> Body:
         """*payload* as it is stored."""
         fields = msgspec.to_builtins(payload)
-        if self.after_end:
+        if self.names_conversation:
             fields.pop("conversation", None)
         words = fields.pop(self.words, "")
-        if self is TEXT and not fields:
+        if not fields and (self is TEXT or self.track is Track.STAFF):
             return Body(words, None)
         return Body(words, msgspec.json.encode(fields).decode())
 
-    def plain_text(self, words: str, data: str | None) -> str | None:
+    def text_for_version_1(self, words: str, data: str | None) -> str | None:
         """The text of which version 1 is told instead; None: it is told nothing."""
         if self is TEXT and data is None:
             return words
-        return self.plain(self.shown(words, data))
+        return self.version_1_text(self.payload_of(words, data))
 
-    def for_people(self, words: str, data: str | None) -> str:
+    def as_text(self, words: str, data: str | None) -> str:
         """All that it says, a line for each field besides the words."""
         if data is None:
             return words
-        fields = {**self.shown(words, data)}
+        fields = {**self.payload_of(words, data)}
         fields.pop(self.words, None)
         return "\n".join([*(f"{name}: {value}" for name, value in fields.items()), words]).strip()
 
-    def shown(self, words: str, data: str | None) -> Payload:
+    def payload_of(self, words: str, data: str | None) -> Payload:
         """What clients are shown of what is stored; nothing of a kind that is not known here."""
         if self is UNKNOWN:
             return {}
@@ -131,6 +147,9 @@ class Kind:
 _FRAMES: dict[str, type[frames.ClientFrame]] = {"message_text": frames.MessageText}
 _PUSHED: dict[str, type[frames.ServerFrame2]] = {"message_text": frames.Text2}
 
+_SHOWN = {Track.PUBLIC: frames.ServerFrame2, Track.STAFF: frames.StaffFrame}
+_RECEIPT = {Track.PUBLIC: frames.ReceiptPayload, Track.STAFF: frames.StaffReceiptPayload}
+
 _BOTH = frozenset((Side.USER, Side.WAITER))
 
 TEXT = Kind(
@@ -139,7 +158,7 @@ TEXT = Kind(
     payload=frames.TextPayload,
     words="message",
     writers=_BOTH,
-    plain=lambda payload: str(payload["message"]),
+    version_1_text=lambda payload: str(payload["message"]),
 )
 
 
@@ -177,8 +196,18 @@ class RatingPayload(frames.ClientStruct):
 #: of several in one conversation the last one counts
 RATING = Kind(
     3, "rating", RatingPayload, words="comment", writers=frozenset((Side.USER,)),
-    written_by="rate", after_end=True, announced="rate_user_success",
+    written_by="rate", after_end=True, followed_by="rate_user_success",
 )  # fmt: skip
+
+
+class NotePayload(frames.ClientStruct):
+    """What waiters write about a conversation for each other."""
+
+    text: str
+
+
+#: databases may hold some, and exports show them; nobody writes one yet
+NOTE = Kind(4, "note", NotePayload, words="text", writers=frozenset(), track=Track.STAFF)
 
 #: every kind; clients keep the entries of kinds that they do not know
 KINDS = (TEXT, EVENT, RATING)
@@ -195,7 +224,7 @@ def requests(side: Side) -> list[type[frames.ClientFrame]]:
     return [kind.frame for kind in KINDS if side in kind.writers]
 
 
-_BY_NUMBER = {kind.number: kind for kind in KINDS}
+_BY_NUMBER = {kind.number: kind for kind in (*KINDS, NOTE)}
 
 
 def kind_of(number: int) -> Kind:

@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+#: no entry has a higher `seq` or `n`; PostgreSQL compares with none
+MOST_SEQ = (1 << 31) - 1
+
 
 def public_id(conversation: int) -> str:
     """How the conversation with this key is called outside."""
@@ -44,6 +47,28 @@ class EntryRow(NamedTuple):
     date: int
     #: all else of its payload: `kinds.Body.data`
     data: str | None = None
+
+
+class StaffRow(NamedTuple):
+    """One stored entry of a conversation's staff track: what waiters write for each other."""
+
+    conversation: int
+    #: counts the staff entries of one conversation: 1, 2, 3 …
+    n: int
+    #: the highest `seq` of the conversation when this was stored
+    after: int
+    #: its number: `kinds.Kind`
+    kind: int
+    #: the subject of the waiter who wrote it
+    author: str
+    #: the `id` of the frame; None: never taken for a repeat
+    client_id: str | None
+    #: what people wrote: `kinds.Body.words`
+    body: str
+    #: all else of its payload: `kinds.Body.data`
+    data: str | None
+    #: ms since 1970
+    date: int
 
 
 #: an `EntryRow`, or the tuple of its values, which costs less; without `data` where it has none

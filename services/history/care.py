@@ -18,11 +18,10 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ..conversation.kinds import Side
-from ..conversation.rows import ConversationRow, EntryRow
+from ..conversation.rows import ConversationRow, EntryRow, StaffRow
 from ..security_log import Event, security
-from . import slices, tables, word_index
+from . import slices, staff, tables, word_index
 from .cleaning import clean
-from .port import Note
 from .slices import BATCH, PAUSE, SLICE, Pause, reading, windows, writing
 from .sql import SQLStore
 
@@ -78,18 +77,16 @@ def messages_of(store: SQLStore, chat: int) -> Iterator[EntryRow]:
         last = some[-1].seq
 
 
-def notes_of(store: SQLStore, chat: int) -> Iterator[Note]:
-    """Every note on a chat, oldest first."""
+def staff_entries_of(store: SQLStore, conversation: int) -> Iterator[StaffRow]:
+    """Every staff entry of a conversation, in order."""
     last = 0
-    columns = (_note.n, _note.chat, _note.author, _note.text, _note.date)
     while True:
-        query = sa.select(*columns).where(_note.chat == chat, _note.n > last)
         with reading(store) as connection:
-            some = connection.execute(query.order_by(_note.n).limit(BATCH)).all()
+            query = staff.behind(conversation, last, BATCH)
+            some = [StaffRow(*row) for row in connection.execute(query)]
         if not some:
             return
-        for row in some:
-            yield Note(*row[1:])
+        yield from some
         last = some[-1].n
 
 

@@ -18,10 +18,9 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from ..conversation.kinds import Side, kind_of
-from ..conversation.rows import ConversationRow, EntryRow, public_id
+from ..conversation.rows import ConversationRow, EntryRow, StaffRow, public_id
 from ..wire.dates import rfc3339
 from . import care
-from .port import Note
 from .sql import SQLStore
 
 SIDES: dict[int, str] = {Side.USER: "user", Side.WAITER: "waiter", Side.SERVER: "server"}
@@ -69,7 +68,7 @@ def as_json(store: SQLStore, export: Export) -> Iterator[str]:
         yield _json(_about(chat))[:-1] + ',\n "messages": ['
         yield from _list(_said(message) for message in care.messages_of(store, chat.key))
         yield '],\n "notes": ['
-        yield from _list(_noted(note) for note in care.notes_of(store, chat.key))
+        yield from _list(_noted(one) for one in care.staff_entries_of(store, chat.key))
         yield "]}"
     yield "\n]}\n"
 
@@ -103,32 +102,34 @@ def _about(chat: ConversationRow) -> dict[str, Any]:
     }
 
 
-def _said(message: EntryRow) -> dict[str, Any]:
-    kind, data = kind_of(message.kind), message.data
-    more = {} if data is None else {"payload": kind.shown(message.body, data)}
+def _said(entry: EntryRow) -> dict[str, Any]:
+    return {"seq": entry.seq, "from": _side(entry.side), **_content(entry)}
+
+
+def _noted(entry: StaffRow) -> dict[str, Any]:
+    return {"n": entry.n, "after": entry.after, **_content(entry)}
+
+
+def _content(entry: EntryRow | StaffRow) -> dict[str, Any]:
+    kind, data = kind_of(entry.kind), entry.data
+    more = {} if data is None else {"payload": kind.payload_of(entry.body, data)}
     return {
-        "seq": message.seq,
-        "date": rfc3339(message.date),
-        "from": _side(message.side),
-        "author": message.author,
-        "id": message.client_id,
+        "date": rfc3339(entry.date),
+        "author": entry.author,
+        "id": entry.client_id,
         "type": kind.name,
-        "text": message.body,
+        "text": entry.body,
         **more,
     }
-
-
-def _noted(note: Note) -> dict[str, Any]:
-    return {"date": rfc3339(note.date), "author": note.author, "text": note.text}
 
 
 def _side(side: int) -> str:
     return SIDES.get(side, str(side))
 
 
-def _words(message: EntryRow) -> str:
+def _words(entry: EntryRow | StaffRow) -> str:
     """What an entry says, for people."""
-    return kind_of(message.kind).for_people(message.body, message.data)
+    return kind_of(entry.kind).as_text(entry.body, entry.data)
 
 
 # ---- CSV -------------------------------------------------------------------
@@ -167,9 +168,10 @@ def as_csv(store: SQLStore, export: Export) -> Iterator[str]:
             kind = kind_of(m.kind).name
             said = (kind, m.seq, rfc3339(m.date), _side(m.side), m.author, _words(m))
             yield _row(about + said)
-        for note in care.notes_of(store, chat.key):
+        for one in care.staff_entries_of(store, chat.key):
             silent = False
-            yield _row((*about, "note", "", rfc3339(note.date), "waiter", note.author, note.text))
+            kind = kind_of(one.kind).name
+            yield _row((*about, kind, "", rfc3339(one.date), "waiter", one.author, _words(one)))
         if silent:
             yield _row((*about, "", "", "", "", "", ""))
 
@@ -238,8 +240,9 @@ def as_html(store: SQLStore, export: Export) -> Iterator[str]:
             known = m.side == Side.USER or m.author == chat.waiter_subject
             name = names.get(Side(m.side), "") if m.side in SIDES and known else ""
             yield _article(_side(m.side), name or m.author, m.date, _words(m))
-        for note in care.notes_of(store, chat.key):
-            yield _article("note", f"Note by {note.author}", note.date, note.text)
+        for one in care.staff_entries_of(store, chat.key):
+            kind = kind_of(one.kind).name
+            yield _article(kind, f"{kind.capitalize()} by {one.author}", one.date, _words(one))
         yield "</section>\n"
     if empty:
         yield "<p>There is nothing.</p>\n"

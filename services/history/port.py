@@ -14,9 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from ..conversation.rows import ConversationRow, EntryRow, Row
+from ..conversation.rows import MOST_SEQ, ConversationRow, EntryRow, Row, StaffRow
 from ..errors import Unavailable
 
 
@@ -41,15 +41,6 @@ class Duty:
     uuid: str
     ready: bool
     capacity: int
-
-
-class Note(NamedTuple):
-    """What waiters write about a chat for each other."""
-
-    conversation: int
-    author: str
-    text: str
-    date: int
 
 
 @dataclass(slots=True)
@@ -187,11 +178,17 @@ class Store(Protocol):
     def duties(self) -> list[Duty]:
         """Every waiter's last readiness."""
 
-    def add_note(self, note: Note) -> None:
-        """Keep a note. Raises `StoreError`, or `OutcomeUnknown`: then it may be there."""
+    def write_for_staff(self, entry: StaffRow) -> tuple[StaffRow, bool]:
+        """Store *entry* with the next `n` and the `after` of this moment, and return it so.
 
-    def notes(self, conversation: int) -> list[Note]:
-        """The notes on a chat, oldest first."""
+        True: it is new. False: this one is stored already under the same author and client id.
+        Raises `StoreError`, or `OutcomeUnknown`: then it may be stored.
+        """
+
+    def staff_entries(
+        self, conversation: int, *, first: int = 0, last: int = MOST_SEQ, limit: int = MOST_SEQ
+    ) -> list[StaffRow]:
+        """Staff entries with `first <= after <= last`, in order; of more than *limit* the last."""
 
     def revoke(self, *, sid: str = "", subject: str = "", now: int) -> None:
         """Let nobody in with a token of login *sid*, or one of *subject* signed until *now*.

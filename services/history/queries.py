@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..conversation.kinds import Side
-from ..conversation.rows import ConversationRow, EntryRow
+from ..conversation.rows import MOST_SEQ, ConversationRow, EntryRow
 from . import tables
 
 #: the columns of an entry
@@ -20,9 +20,6 @@ ENTRY = "chat", *EntryRow._fields[1:]
 
 #: the columns of a conversation; its `last_seq` and `last_date` are looked up with it
 CONVERSATION = tuple(field.name for field in dataclasses.fields(ConversationRow))[:-2]
-
-#: no entry has a higher number; PostgreSQL compares with none
-_MOST_SEQ = (1 << 31) - 1
 
 
 def entries() -> sa.Select[Any]:
@@ -35,9 +32,9 @@ def entries_between(
 ) -> sa.Select[Any]:
     """See `port.Store.entries`; the newest come first where they are asked for."""
     table = tables.message.c
-    query = entries().where(table.chat == chat, table.seq > min(after, _MOST_SEQ)).limit(limit)
+    query = entries().where(table.chat == chat, table.seq > min(after, MOST_SEQ)).limit(limit)
     if before is not None:
-        query = query.where(table.seq < min(before, _MOST_SEQ))
+        query = query.where(table.seq < min(before, MOST_SEQ))
     return query.order_by(table.seq.desc() if newest else table.seq)
 
 

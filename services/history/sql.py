@@ -24,12 +24,12 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from ..conversation.rows import ConversationRow, EntryRow
+from ..conversation.rows import MOST_SEQ, ConversationRow, EntryRow, StaffRow
 from . import owner as owners
 from . import queries, revoked, tables
 from .holder import LastHolder
 from .owner import Owner
-from .port import Batch, Conflict, Duty, Note, OutcomeUnknown, StoreError, Unfit
+from .port import Batch, Conflict, Duty, OutcomeUnknown, StoreError, Unfit
 from .upserts import Upsert, upserts
 
 #: s that a statement waits for somebody else's lock before it fails
@@ -47,8 +47,6 @@ PRUNED = 500
 #: client ids or keys in one query: SQLite takes 32,766 values, PostgreSQL 65,535
 FOUND_AT_ONCE = 1000
 
-_NOTE = "chat", *Note._fields[1:]
-_NOTE = "chat", *Note._fields[1:]
 
 T = TypeVar("T")
 
@@ -244,12 +242,23 @@ class SQLStore:
     def _transact(self, *statements: sa.Executable) -> None:
         """Commit *statements* beside the batches, on a connection of their own."""
 
-        def run(connection: sa.Connection) -> None:
+        def execute(connection: sa.Connection) -> None:
+            for statement in statements:
+                connection.execute(statement)
+
+        self.transact(execute)
+
+    def transact(self, work: Callable[[sa.Connection], T]) -> T:
+        """What *work* returns, which writes beside the batches: all of it or nothing.
+
+        It may be called twice. Raises `StoreError`, or `OutcomeUnknown`.
+        """
+
+        def run(connection: sa.Connection) -> T:
             self._begin(connection)
             try:
                 self._lock_numbers(connection)
-                for statement in statements:
-                    connection.execute(statement)
+                result = work(connection)
             except BaseException:
                 with contextlib.suppress(Exception):
                     self._roll_back(connection)
@@ -260,8 +269,9 @@ class SQLStore:
                 with contextlib.suppress(Exception):
                     self._roll_back(connection)
                 raise self._error_at_commit(error) from None
+            return result
 
-        self._read(run, self.engine)
+        return self._read(run, self.engine)
 
     # ---- errors --------------------------------------------------------
 
@@ -376,17 +386,20 @@ class SQLStore:
         table = tables.duty
         return [Duty(*row) for row in self._select(sa.select(table).order_by(table.c.subject))]
 
-    # ---- notes and revocations -----------------------------------------
+    # ---- staff entries and revocations -----------------------------------------
 
-    def add_note(self, note: Note) -> None:
-        self._transact(sa.insert(tables.note).values(dict(zip(_NOTE, note, strict=True))))
+    def write_for_staff(self, entry: StaffRow) -> tuple[StaffRow, bool]:
+        from . import staff  # it writes through this store
 
-    def notes(self, chat: int) -> list[Note]:
-        table = tables.note.c
-        query = sa.select(table.chat, table.author, table.text, table.date)
-        return [
-            Note(*row) for row in self._select(query.where(table.chat == chat).order_by(table.n))
-        ]
+        return staff.write(self, entry)
+
+    def staff_entries(
+        self, conversation: int, *, first: int = 0, last: int = MOST_SEQ, limit: int = MOST_SEQ
+    ) -> list[StaffRow]:
+        from . import staff
+
+        found = self._select(staff.latest(conversation, first, last, limit))
+        return [StaffRow(*row) for row in reversed(found)]
 
     def revoke(self, *, sid: str = "", subject: str = "", now: int) -> None:
         self._transact(*revoked.adding(sid, subject, now))

@@ -131,8 +131,23 @@ note = Table(
     Column("author", Text, nullable=False),
     Column("text", Text, nullable=False),
     Column("date", BigInteger, nullable=False),
+    #: `StaffRow.n`
+    Column("ordinal", Integer, nullable=False, server_default="0"),
+    Column("after", Integer, nullable=False, server_default="0"),
+    Column("kind", SmallInteger, nullable=False, server_default="4"),
+    Column("client_id", Text),
+    Column("data", Text),
 )
-Index("note_chat", note.c.chat, note.c.n)
+Index("note_ordinal", note.c.chat, note.c.ordinal, unique=True)
+Index(
+    "note_client_id",
+    note.c.chat,
+    note.c.author,
+    note.c.client_id,
+    unique=True,
+    sqlite_where=text("client_id IS NOT NULL"),
+    postgresql_where=text("client_id IS NOT NULL"),
+)
 
 account = Table(
     "account",

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from ..conversation.kinds import TEXT
+from ..conversation.rows import StaffRow
 from ..participants import ParkedFrames
 
 
@@ -46,7 +47,8 @@ def decision_of(client_id: str | None) -> int:
 class Passed(msgspec.Struct, tag="p", array_like=True):
     """What one side lets the other know. The worker that gets the letter never stores it.
 
-    It types or has stopped (`on`), it has read up to `seq`, or it sends a `signal`.
+    It types or has stopped (`on`), it has read up to `seq`, or it sends a `signal`. Or a waiter,
+    not always the one who serves, has written a `staff` entry: the one who serves is shown it.
     """
 
     conversation: int
@@ -54,6 +56,7 @@ class Passed(msgspec.Struct, tag="p", array_like=True):
     on: bool | None = None
     seq: int | None = None
     signal: str = ""
+    staff: StaffRow | None = None
 
 
 class Reached(msgspec.Struct, tag="r", array_like=True):

@@ -162,7 +162,7 @@ class Missed:
         farthest(self.told, {key: max(after, last)})
         for row in order.read(conversation, after, last):
             if row.side == SIDES[channel.sender.role]:
-                text = kind_of(row.kind).plain_text(row.body, row.data)
+                text = kind_of(row.kind).text_for_version_1(row.body, row.data)
                 if text is not None:
                     yield ParkedFrames(channel.texts([text]), b"", key, row.seq, row.seq)
 

@@ -24,7 +24,7 @@ from typing import Any, cast
 from ..clock import Clock
 from ..conversation.conversation import Conversation
 from ..conversation.kinds import TEXT, Kind, Side
-from ..conversation.rows import ConversationRow
+from ..conversation.rows import ConversationRow, StaffRow
 from ..desk.port import (
     Arrival,
     Departed,
@@ -437,6 +437,8 @@ class SharedSwitchboard(Switchboard):
             super().tell_typing(channel, letter.on)
         elif letter.signal:
             super().signal(channel, letter.signal)
+        elif letter.staff is not None:
+            self._show_staff_entry(channel.sender, letter.staff)
 
     def _reached(self, letter: Reached, sender: str) -> None:
         if conversation := self._order.conversations.get(letter.conversation):
@@ -506,6 +508,14 @@ class SharedSwitchboard(Switchboard):
         super().signal(channel, name)
         side = SIDES[channel.sender.role]
         self._send(channel.to.elsewhere, Passed(channel.conversation.row.key, side, signal=name))
+
+    def show_to_staff(
+        self, serving: str | None, entry: StaffRow, author: Participant, origin: object
+    ) -> None:
+        super().show_to_staff(serving, entry, author, origin)
+        waiter = self._participants.get(serving or "")
+        if waiter is not None:
+            self._send(waiter.elsewhere, Passed(entry.conversation, Side.WAITER, staff=entry))
 
     def tell_read(self, channel: Channel, seq: int) -> None:
         super().tell_read(channel, seq)

@@ -27,15 +27,17 @@ def routed(payload: type[frames.ClientStruct]) -> type[frames.ClientStruct]:
 
 
 @cache
-def pushed(name: str) -> type[frames.ServerFrame2]:
+def pushed(
+    name: str, base: type[frames.ServerFrame2] = frames.ServerFrame2
+) -> type[frames.ServerFrame2]:
     """The frame *name*, with which the server shows an entry."""
-    made: type[frames.ServerFrame2] = _made(name, dict[str, Any], frames.ServerFrame2)
+    made: type[frames.ServerFrame2] = _made(name, dict[str, Any], base)
     return made
 
 
-def receipt(name: str) -> type[frames.ServerFrame2]:
+def receipt(name: str, payload: type[msgspec.Struct]) -> type[frames.ServerFrame2]:
     """The frame *name*, which says that an entry is stored."""
-    made: type[frames.ServerFrame2] = _made(name, frames.ReceiptPayload, frames.ServerFrame2)
+    made: type[frames.ServerFrame2] = _made(name, payload, frames.ServerFrame2)
     return made
 
 

@@ -256,6 +256,15 @@ class ServerFrame2(ServerFrame, kw_only=True):
     date: str | UnsetType = UNSET
 
 
+class StaffFrame(ServerFrame2, kw_only=True):
+    """Shows a waiter an entry of the staff track; it stands behind the entry `seq` = `after`."""
+
+    n: int
+    after: int
+    #: the subject of the waiter who wrote it
+    author: str
+
+
 class SelfPayload(Struct, gc=False, omit_defaults=True):
     uuid: str
     sub: str
@@ -339,6 +348,11 @@ class ReceiptPayload(Struct, gc=False):
     date: str
 
 
+class StaffReceiptPayload(Struct, gc=False):
+    n: int
+    date: str
+
+
 class Item(Struct, omit_defaults=True):
     """An entry of the past; `client_id` is its sender's `id`, on one's own."""
 
@@ -352,6 +366,19 @@ class Item(Struct, omit_defaults=True):
     author: str | UnsetType = UNSET
 
 
+class StaffItem(Struct, omit_defaults=True):
+    """A staff entry of the past; `client_id` is its author's `id`, on one's own."""
+
+    n: int
+    after: int
+    type: str
+    #: the subject of the waiter who wrote it
+    author: str
+    date: str
+    payload: Mapping[str, Any]
+    client_id: str | UnsetType = UNSET
+
+
 class HistoryPayload(Struct, omit_defaults=True):
     conversation: str
     messages: list[Item]
@@ -361,6 +388,10 @@ class HistoryPayload(Struct, omit_defaults=True):
     last_seq: int
     #: why it has ended, where that is known: as in `disconnected`
     reason: str = ""
+    #: to waiters: the staff entries that stand before, between and behind these messages
+    staff: list[StaffItem] | UnsetType = UNSET
+    #: there are older ones in that place
+    staff_left_out: bool = False
 
 
 class MessageHistory(ServerFrame2, tag="message_history"):

@@ -7,8 +7,9 @@ from typing import Any
 
 from services.conversation.kinds import TEXT, Side
 from services.conversation.rows import ConversationRow, EntryRow
-from services.history.port import Batch, Duty, Note
+from services.history.port import Batch, Duty
 from services.history.sql import SQLStore
+from testkit.entries import note
 
 #: 2026-01-02T03:04:05Z
 BEGAN = 1_767_323_045_000
@@ -54,7 +55,7 @@ def keep(
         )
     store.commit(Batch(conversations=[chat], entries=messages))
     for text in notes:
-        store.add_note(Note(key, waiter or "", text, BEGAN))
+        store.write_for_staff(note(key, waiter or "", text, BEGAN))
     return chat
 
 

@@ -14,8 +14,9 @@ from services.conversation.kinds import TEXT, Side
 from services.conversation.rows import ConversationRow, EntryRow
 from services.history import care, cleaning, slices, tables, word_index
 from services.history.opening import open_store
-from services.history.port import Batch, Note, StoreError
+from services.history.port import Batch, StoreError
 from services.history.sql import ANSWER_WAIT, LOCK_WAIT, SQLStore
+from testkit.entries import note
 
 from .conftest import Opened
 from .people import BEGAN, duty, keep, no_pause
@@ -45,7 +46,7 @@ def test_every_message_and_note_in_order_over_many_batches(store: SQLStore):
     keep(store, 1, [f"text {n}" for n in range(20)], notes=[f"note {n}" for n in range(8)])
     keep(store, 2, ["other"], notes=["other"])
     assert [m.body for m in care.messages_of(store, 1)] == [f"text {n}" for n in range(20)]
-    assert [n.text for n in care.notes_of(store, 1)] == [f"note {n}" for n in range(8)]
+    assert [n.body for n in care.staff_entries_of(store, 1)] == [f"note {n}" for n in range(8)]
     assert list(care.messages_of(store, 3)) == []
 
 
@@ -57,7 +58,7 @@ def test_a_persons_chats_are_all_it_took_part_in(store: SQLStore):
     keep(store, 22, ["Hi", "I hand you over", "Hi", "Hello"], user="bob", waiter="zoe",
          authors=["bob", "pat", "bob", "zoe"])  # fmt: skip
     keep(store, 23, user="bob", waiter="zoe")
-    store.add_note(Note(23, "pat", "I know him", BEGAN))
+    store.write_for_staff(note(23, "pat", "I know him", BEGAN))
     assert [chat.key for chat in care.chats_of_person(store, "pat")] == [20, 21, 22, 23]
     assert [chat.key for chat in care.chats_of_person(store, "user-7")] == [7]
     assert list(care.chats_of_person(store, "nobody")) == []
@@ -106,7 +107,7 @@ def test_a_waiter_becomes_somebody_in_the_chats_of_others(store: SQLStore):
     assert (two.waiter_subject, two.waiter_name) == ("zoe", "Zoe")
     authors = [m.author for key in (1, 2, 3) for m in care.messages_of(store, key)]
     assert authors == ["bob", pseudonym] * 6 + ["bob", pseudonym, "bob", "zoe", "bob", pseudonym]
-    assert [note.author for note in care.notes_of(store, 1)] == [pseudonym]
+    assert [note.author for note in care.staff_entries_of(store, 1)] == [pseudonym]
     assert [one.subject for one in store.duties()] == ["zoe"]
     assert [row[2] for row in store.revoked(0)] == [pseudonym]
 
@@ -189,7 +190,7 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(
         chat.comment = f"cm{dice.randbytes(20).hex()}" * dice.randrange(4)
         noted = f"nt{dice.randbytes(8).hex()}"
         store.commit(Batch(conversations=[chat]))
-        store.add_note(Note(key, chat.waiter_subject, noted, BEGAN))
+        store.write_for_staff(note(key, chat.waiter_subject, noted, BEGAN))
         traces[user] += [name, uuid, page, noted, *([chat.comment[:40]] if chat.comment else [])]
         if key % 25 == 0:
             word_index.index_slice(store, most=200)
@@ -300,6 +301,7 @@ def test_no_table_names_an_erased_waiter(store: SQLStore):
 #: what a waiter wrote stays, and what never holds a subject
 WRITTEN = {
     ("message", "body"), ("message", "client_id"), ("message", "data"), ("note", "text"),
+    ("note", "client_id"), ("note", "data"),
     ("canned", "shortcut"), ("canned", "text"), ("canned_past", "shortcut"),
     ("canned_past", "text"), ("revoked", "sid"), ("attempt", "key"),
 }  # fmt: skip

@@ -90,7 +90,12 @@ def test_json_has_everything_as_it_was(nasty: tuple[SQLStore, list[ConversationR
         assert [m["from"] for m in one["messages"]] == ["user", "waiter"]
         assert one["user"]["name"] == one["waiter"]["name"] == one["comment"] == bad
         assert one["user"]["subject"] == one["waiter"]["subject"] == one["page"] == bad
-        assert one["notes"] == [{"date": "2026-01-02T03:04:05.000Z", "author": bad, "text": bad}]
+        assert one["notes"] == [
+            {
+                "n": 1, "after": 2, "date": "2026-01-02T03:04:05.000Z", "author": bad, "id": None,
+                "type": "note", "text": bad,
+            }
+        ]  # fmt: skip
 
 
 def test_no_cell_is_a_formula_and_every_row_is_whole(nasty: tuple[SQLStore, list[ConversationRow]]):

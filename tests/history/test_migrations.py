@@ -10,10 +10,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
-from services.conversation.kinds import Side
+from services.conversation.kinds import NOTE, Side
 from services.history import tables
 from services.history.accounts import Accounts, Hashing
 from services.history.port import Batch, StoreError
+from testkit.entries import note
 from testkit.server import ROOT
 
 from .conftest import chat, texts
@@ -170,3 +171,28 @@ def test_people_of_before_they_had_pictures_are_read(opened, monkeypatch):
     accounts = Accounts(store, Hashing(str, str.__eq__))
     assert accounts.get("ada").avatar == ""
     assert accounts.show("ada", avatar="/ada.png").avatar == "/ada.png"
+
+
+def test_notes_of_before_they_had_numbers_get_their_places(opened, monkeypatch):
+    store = opened()
+    with monkeypatch.context() as patch:
+        patch.setattr("services.history.schema._TARGET", "0011")
+        store.migrate()
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql(
+            """INSERT INTO message (chat, seq, side, author, kind, body, date)
+            VALUES (7, 1, 1, 'ann', 1, 'hi', 10), (7, 2, 1, 'ann', 1, 'ho', 20)"""
+        )
+        connection.exec_driver_sql(
+            """INSERT INTO note (chat, author, text, date)
+            VALUES (7, 'ada', 'before', 5), (8, 'ada', 'elsewhere', 9), (7, 'bob', 'between', 15),
+                   (7, 'ada', 'behind', 30)"""
+        )
+    store.migrate()
+    found = [(one.n, one.after, one.author, one.body) for one in store.staff_entries(7)]
+    assert found == [
+        (1, 0, "ada", "before"), (2, 1, "bob", "between"), (3, 2, "ada", "behind"),
+    ]  # fmt: skip
+    assert {one.kind for one in store.staff_entries(7)} == {NOTE.number}
+    stored, _ = store.write_for_staff(note(7, "ada", "new"))
+    assert (stored.n, stored.after) == (4, 2)

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
-from services.history.port import Batch, Conflict, Note, OutcomeUnknown, StoreError
+from services.history.port import Batch, Conflict, OutcomeUnknown, StoreError
+from testkit.entries import note
 from testkit.proxy import TO_CLIENT, FaultProxy
 from testkit.server import PATIENCE, ROOT
 
@@ -58,7 +59,7 @@ def refused(store):
     for call in (
         lambda: store.commit(texts(1, 2, 2)),
         lambda: store.entries(1),
-        lambda: store.add_note(Note(1, "bob", "x", 1)),
+        lambda: store.write_for_staff(note(1, "bob", "x", 1)),
         store.open_conversations,
         store.check,
     ):
@@ -95,9 +96,9 @@ def test_a_server_that_was_away_between_two_calls_is_not_noticed(store, postgres
     getattr(postgres, way)()
     postgres.start()
     store.commit(texts(1, 2, 2))
-    store.add_note(Note(1, "bob", "x", 1))
+    store.write_for_staff(note(1, "bob", "x", 1))
     assert seqs(store) == [1, 2]
-    assert len(store.notes(1)) == 1
+    assert len(store.staff_entries(1)) == 1
 
 
 def test_what_is_acknowledged_survives_a_kill(store, postgres):
@@ -301,8 +302,8 @@ def test_a_server_that_stands_still_at_commit_leaves_the_outcome_open(hasty, sto
 def test_a_note_whose_commit_breaks_is_not_written_twice(far, store, line):
     cut_at_commit(far, line.reset)
     with pytest.raises(OutcomeUnknown):
-        far.add_note(Note(1, "bob", "x", 1))
-    assert len(store.notes(1)) <= 1
+        far.write_for_staff(note(1, "bob", "x", 1))
+    assert len(store.staff_entries(1)) <= 1
 
 
 # ---- beside an event loop ----------------------------------------------

@@ -15,10 +15,11 @@ from services.errors import named
 from services.history import care, search, slices, tables
 from services.history.accounts import Accounts, Hashing
 from services.history.canned import CannedReplies
-from services.history.port import Batch, Duty, Note, StoreError
+from services.history.port import Batch, Duty, StoreError
 from services.history.sql import SQLStore
 from services.history.writer import Writer
 from testkit import Client, LiveServer
+from testkit.entries import note
 
 from .people import BEGAN, keep, no_pause
 from .test_writer import Loop, Store
@@ -41,7 +42,7 @@ WRITES: dict[str, Callable[[SQLStore], object]] = {
     ),
     "chat": lambda store: store.commit(Batch(conversations=[ConversationRow(2, MARK, MARK, MARK)])),
     "duty": lambda store: store.commit(Batch(duties=[Duty(MARK, MARK, True, 1)])),
-    "note": lambda store: store.add_note(Note(1, MARK, MARK, BEGAN)),
+    "note": lambda store: store.write_for_staff(note(1, MARK, MARK, BEGAN)),
     "revocation": lambda store: store.revoke(subject=MARK, now=BEGAN),
     "account": lambda store: _accounts(store).add(MARK, "a long password", MARK),
     "password": lambda store: _accounts(store).set_password(MARK, "a long password"),

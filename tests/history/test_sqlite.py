@@ -16,7 +16,8 @@ from types import SimpleNamespace
 import pytest
 import sqlalchemy as sa
 
-from services.history.port import Batch, Conflict, Note, OutcomeUnknown, StoreError
+from services.history.port import Batch, Conflict, OutcomeUnknown, StoreError
+from testkit.entries import note
 
 from .conftest import LOCK_WAIT, text, texts
 
@@ -57,7 +58,7 @@ def refused(store, match=None):
     """Every kind of writing is refused."""
     for write in (
         lambda: store.commit(texts(9, 1, 1)),
-        lambda: store.add_note(Note(1, "bob", "x", 1)),
+        lambda: store.write_for_staff(note(1, "bob", "x", 1)),
         lambda: store.revoke(sid="x", now=1),
         store.check,
     ):
@@ -69,7 +70,7 @@ def refused(store, match=None):
 def works(store):
     """It takes the same that it refused."""
     store.commit(texts(9, 1, 1))
-    store.add_note(Note(1, "bob", "x", 1))
+    store.write_for_staff(note(1, "bob", "x", 1))
     store.check()
     assert len(store.entries(9)) == 1
 
@@ -245,7 +246,7 @@ def test_a_connection_that_was_opened_while_the_file_could_only_be_read_does_not
         refused(other, "readonly")
     path.chmod(0o666)
     with as_nobody():
-        other.add_note(Note(1, "bob", "x", 1))
+        other.write_for_staff(note(1, "bob", "x", 1))
         works(other)
         other.close()
 

@@ -13,7 +13,8 @@ from services.conversation.kinds import TEXT, Side
 from services.conversation.rows import EntryRow, Row
 from services.history import queries, revoked
 from services.history.opening import open_store
-from services.history.port import Amendment, Batch, Conflict, Duty, Note, StoreError, Unfit
+from services.history.port import Amendment, Batch, Conflict, Duty, StoreError, Unfit
+from testkit.entries import note
 
 from .conftest import chat, text, texts
 
@@ -263,10 +264,29 @@ def explain(connection, query):
 
 
 def test_notes_are_kept_in_order(store):
-    notes = [Note(1, "bob", "first 😀", 5), Note(1, "eve", "second", 4)]
-    for note in [*notes, Note(2, "bob", "elsewhere", 6)]:
-        store.add_note(note)
-    assert store.notes(1) == notes
+    notes = [note(1, "bob", "first 😀", 5), note(1, "eve", "second", 4)]
+    stored = [store.write_for_staff(one) for one in [*notes, note(2, "bob", "elsewhere", 6)]]
+    assert [(one.n, is_new) for one, is_new in stored] == [(1, True), (2, True), (1, True)]
+    assert store.staff_entries(1) == [one._replace(n=n) for n, one in enumerate(notes, 1)]
+
+
+def test_a_staff_entry_stands_behind_what_was_stored_before_it(store):
+    store.write_for_staff(note(1, "bob", "nothing yet"))
+    store.commit(texts(1, 1, 3))
+    store.write_for_staff(note(1, "bob", "three"))
+    store.commit(texts(1, 4, 4))
+    assert [one.after for one in store.staff_entries(1)] == [0, 3]
+    assert [one.body for one in store.staff_entries(1, first=1)] == ["three"]
+    assert [one.body for one in store.staff_entries(1, last=2)] == ["nothing yet"]
+    assert [one.body for one in store.staff_entries(1, limit=1)] == ["three"], "the newest"
+
+
+def test_a_repeat_of_a_staff_entry_finds_the_first(store):
+    first, _ = store.write_for_staff(note(1, "bob", "once")._replace(client_id="a"))
+    store.write_for_staff(note(1, "eve", "hers")._replace(client_id="a"))
+    again = store.write_for_staff(note(1, "bob", "other words", 9)._replace(client_id="a"))
+    assert again == (first, False)
+    assert [one.body for one in store.staff_entries(1)] == ["once", "hers"]
 
 
 def test_revocations_are_numbered(store):
