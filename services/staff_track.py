@@ -18,14 +18,15 @@ from .wire.dates import rfc3339
 MOST = 100
 
 
-def beside(found: list[EntryRow], *, to_the_end: bool) -> tuple[int, int] | None:
-    """The `after` of staff entries that stand before, between and behind *found*.
+def beside(found: list[EntryRow], behind: int, *, to_the_end: bool) -> tuple[int, int] | None:
+    """The `after` of staff entries that stand before, between and behind the entries *found*.
 
-    *to_the_end*: nothing is stored behind *found*. None: they stand nowhere.
+    Those were asked for *behind* this `seq`. *to_the_end*: nothing is stored behind them.
+    None: no staff entry stands there.
     """
     if found:
         return found[0].seq - 1, MOST_SEQ if to_the_end else found[-1].seq
-    return (0, MOST_SEQ) if to_the_end else None
+    return (behind, MOST_SEQ) if to_the_end else None
 
 
 def item(entry: StaffRow, reader: Participant) -> frames.StaffItem:

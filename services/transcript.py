@@ -330,7 +330,7 @@ class Transcript(Turns):
         complete = len(found) <= count
         found = found[:count] if forward else found[:count][::-1]
         to_the_end = complete if forward else before is None
-        place = staff_track.beside(found, to_the_end=to_the_end)
+        place = staff_track.beside(found, after, to_the_end=to_the_end)
         staff = self._staff_beside(store, self._ask, row, place, page)
         self.do(
             partial(self._send_history, row, found, complete, row.last_seq, staff, frame.reply_id)
