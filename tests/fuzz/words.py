@@ -214,7 +214,7 @@ def _check_relayed(message: str) -> None:
     sender = Participant("sender", Role.USER, Identity("ann"))
     receiver = Participant("receiver", Role.WAITER, Identity("wim"))
     put: list[bytes] = []
-    told = SimpleNamespace(tell=put.append)
+    told = SimpleNamespace(put_and_remember=put.append)
     receiver.connections = (told,)  # type: ignore[assignment]
     assert _SWITCHBOARD.relay(
         Channel(sender, receiver, Conversation(ConversationRow(1, "sender", "ann"))), [message]
