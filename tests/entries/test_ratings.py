@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,71 +13,10 @@ import pytest
 from testkit import Client, LiveServer
 from testkit.client import assert_quiet
 
-from .clocked import GUNICORN, let_pass
-from .forks import run
-from .shared.conftest import until
-
-Frame = dict[str, Any]
-Come = Callable[..., Client]
-
-GRACE = 60  # s, of which nobody waits for one
-SETTINGS = {"CSAPP_GRACE": str(GRACE), "CSAPP_HEARTBEAT": "3600", "CSAPP_MESSAGE_RATE": "0"}
-
-
-@pytest.fixture(scope="module")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of the server of all these tests."""
-    return tmp_path_factory.mktemp("ratings") / "csapp.db"
-
-
-@pytest.fixture(scope="module")
-def server(database: Path) -> Iterator[LiveServer]:
-    """One for all: each test has people of its own."""
-    env = {**SETTINGS, "CSAPP_DATABASE_URL": f"sqlite:///{database}"}
-    with LiveServer.gunicorn(GUNICORN, env) as server:
-        yield server
-
-
-@pytest.fixture
-def come(server: LiveServer) -> Iterator[Come]:
-    """`come(role, sub)` opens a client of version 2, or of *version*."""
-    with ExitStack() as stack:
-
-        def come(role: str, sub: str, version: int = 2, **auth: Any) -> Client:
-            client = Client(server, role)
-            stack.callback(gone, client)
-            token = server.token(role, sub, sub.title())
-            client.say("auth", {"token": token} | ({"version": 2} if version > 1 else {}) | auth)
-            if version > 1:
-                client.uuid = until(client, "auth_success")["to"]
-            else:
-                client.put_back(client.receive_all())
-            return client
-
-        yield come
-
-
-def gone(client: Client) -> None:
-    """Leave for good, if that has not been done: others are to have waiters of their own."""
-    with contextlib.suppress(Exception):
-        client.leave()
-
-
-def meet(user: Client, waiter: Client) -> str:
-    """Both come together, and nobody else meets this waiter; the name of the conversation."""
-    waiter.say("ready", {"capacity": 1})
-    user.say("connect")
-    name: str = until(user, "connect_success")["payload"].get("conversation", "")
-    until(waiter, "new_connection")
-    until(user, "event")  # the conversation is stored
-    return name
-
-
-def ends(user: Client, waiter: Client) -> None:
-    """The visitor leaves, and both know it."""
-    user.say("disconnect")
-    for client in (user, waiter):
-        until(client, "disconnected")
+from ..clocked import let_pass
+from ..forks import run
+from ..shared.conftest import until
+from .conftest import GRACE, Frame, ends, gone, meet
 
 
 def rate(user: Client, rate: Any, comment: Any = "", **fields: Any) -> Frame:
