@@ -206,11 +206,12 @@ class NotePayload(frames.ClientStruct):
     text: str
 
 
-#: databases may hold some, and exports show them; nobody writes one yet
-NOTE = Kind(4, "note", NotePayload, words="text", writers=frozenset(), track=Track.STAFF)
+NOTE = Kind(
+    4, "note", NotePayload, words="text", writers=frozenset((Side.WAITER,)), track=Track.STAFF
+)
 
 #: every kind; clients keep the entries of kinds that they do not know
-KINDS = (TEXT, EVENT, RATING)
+KINDS = (TEXT, EVENT, RATING, NOTE)
 
 #: stands for kinds that a later version has stored
 UNKNOWN = Kind(0, "unknown", frames.EmptyPayload, "", frozenset())
@@ -224,7 +225,7 @@ def requests(side: Side) -> list[type[frames.ClientFrame]]:
     return [kind.frame for kind in KINDS if side in kind.writers]
 
 
-_BY_NUMBER = {kind.number: kind for kind in (*KINDS, NOTE)}
+_BY_NUMBER = {kind.number: kind for kind in KINDS}
 
 
 def kind_of(number: int) -> Kind:
