@@ -25,7 +25,7 @@ from services.conversation.kinds import Side
 from services.desk.traces import remove_traces
 from services.history import care, cleaning
 from services.history.opening import open_store
-from services.runtime import ThreadRuntime
+from services.threads import ThreadRuntime
 from testkit import Client, LiveServer
 from testkit.entries import note
 from testkit.postgres import Postgres

@@ -159,6 +159,6 @@ def test_whatever_runs_for_ever_is_a_loop():
                 if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".spawn"):
                     name = path.relative_to(SERVICES.parent).as_posix()
                     found.add((name, ast.unparse(node.args[0])))
-    found.discard(("services/runtime.py", "self._aside.run"))
+    found.discard(("services/greenlets.py", "self._aside.run"))
     new = found - SHORT
     assert not new, f"{new}: begin it by `Loops`, or add it to SHORT if it ends by itself"

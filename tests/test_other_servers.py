@@ -12,9 +12,9 @@ import pytest
 from services.history import serving
 from services.history.opening import open_store
 from services.other_servers import OtherServers
-from services.runtime import ThreadRuntime
 from services.server import ChatServer
 from services.settings import Settings
+from services.threads import ThreadRuntime
 from testkit.postgres import Postgres
 from testkit.server import SECRET
 

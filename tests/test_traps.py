@@ -13,7 +13,7 @@ import threading
 
 import pytest
 
-from services.runtime import ThreadRuntime
+from services.threads import ThreadRuntime
 from services.timers import TICK, Wheel
 from testkit import Client, LiveServer, assert_receives
 from testkit.client import Closed

@@ -15,7 +15,7 @@ from services.desk import mailbox as mailboxes
 from services.desk.mailbox import BLOCK, Mailbox
 from services.desk.port import DeskUnavailable, Matched, Queued, Role
 from services.desk.redis import RedisDesk
-from services.runtime import ThreadRuntime
+from services.threads import ThreadRuntime
 from testkit.proxy import TO_CLIENT, FaultProxy
 from testkit.redis import RedisServer
 

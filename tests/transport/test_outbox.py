@@ -9,7 +9,7 @@ import weakref
 
 import pytest
 
-from services.runtime import ThreadRuntime
+from services.threads import ThreadRuntime
 from services.transport import frames
 from services.transport.outbox import Flusher, Outbox
 from testkit.server import PATIENCE
