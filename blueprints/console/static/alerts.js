@@ -1,33 +1,33 @@
 /**
- * Sounds and desktop notifications, for what a waiter must not miss. Of several
- * tabs only one calls: the one that was looked at last.
+ * Sounds and desktop notifications for what a waiter must not miss. Of several
+ * tabs only the one that was looked at last gives them.
  */
 
 import { audible, enableSound, play } from "../kit/sound.js";
 import { common, onShared, shared } from "./storage.js";
 import { t } from "./words.js";
 
-/** What there are alerts for: somebody joins the queue, a chat begins, a message comes. */
+/** What there are alerts for: a visitor joins the queue, a conversation begins, a message comes. */
 export const KINDS = ["queued", "chat", "message"];
 
-/** How a waiter is called: by a sound, by a desktop notification. */
+/** The ways of an alert: a sound, a desktop notification. */
 export const WAYS = ["sound", "notify"];
 
 const DEFAULT = { sound: true, notify: true };
 
 export class Alerts {
-  #calls = !navigator.locks; // without locks, which need https, each tab calls
+  #calls = !navigator.locks; // without locks, which need https, each tab gives alerts
   #changed;
   #open;
 
-  /** *changed()*: a setting is another one. *open(conversation)*: a notification was clicked. */
+  /** *changed()*: a setting has changed. *open(conversation)*: a notification was clicked. */
   constructor({ changed, open }) {
     this.#changed = changed;
     this.#open = open;
     onShared("alerts", changed);
     if (navigator.locks) this.#queueUp();
     addEventListener("focus", () => this.#queueUp({ steal: true }));
-    // Whoever has enabled the sound before need not do it again: the first click or key will do.
+    // A waiter who has enabled the sound before need not do it again: the first click or key is enough.
     const wake = () => this.settings.enabled && !audible() && enableSound().then(changed);
     for (const type of ["pointerdown", "keydown"]) addEventListener(type, wake, { passive: true });
   }
@@ -61,7 +61,7 @@ export class Alerts {
     shared.set("alerts", { ...this.settings, enabled: true });
     await enableSound();
     if (this.permission === "default") await Notification.requestPermission();
-    play("message"); // so that somebody knows how it sounds
+    play("message"); // so that the waiter knows the sound
     this.#changed();
   }
 
@@ -70,7 +70,7 @@ export class Alerts {
     this.#changed();
   }
 
-  /** *length* visitors are in the queue now. Only more than *before* is news. */
+  /** *length* visitors are in the queue now. There is an alert only if these are more than *before*. */
   queued(before, length) {
     if (length > before) this.#call("queued", t("notify_queued"), t("in_line", { n: length }));
   }
@@ -97,7 +97,7 @@ export class Alerts {
     try {
       shown = new Notification(title, { body, tag: common(conversation ?? "queue"), renotify: true });
     } catch {
-      return; // phones have them from service workers only
+      return; // on phones only service workers show notifications
     }
     shown.onclick = () => {
       window.focus();
@@ -106,7 +106,7 @@ export class Alerts {
     };
   }
 
-  /** Be the one that calls: when all before have gone, or at once. */
+  /** Become the tab that gives alerts: when all before it have gone, or at once. */
   #queueUp(options = {}) {
     if (!navigator.locks || (options.steal && this.#calls)) return;
     const held = () => {

@@ -1,10 +1,10 @@
-/** Questions to the server over HTTP. */
+/** Requests to the server over HTTP. */
 
 import { problem } from "./problems.js";
 
 /**
- * What went wrong, in a sentence that can be shown; `status` is that of HTTP, 0 without an answer,
- * and `field` what it is about, or "".
+ * An error, with a sentence that can be shown; `status` is that of HTTP, 0 without an answer,
+ * and `field` names the field that it is about, or "".
  */
 export class ApiError extends Error {
   constructor(message, status = 0, field = "") {
@@ -14,7 +14,7 @@ export class ApiError extends Error {
   }
 }
 
-/** Ask *path*; the answer's JSON, or null where there is none. Throws `ApiError`. */
+/** Send a request to *path*; returns the answer's JSON, or null if there is none. Throws `ApiError`. */
 export async function ask(method, path, { body, token, signal, keepalive } = {}) {
   const headers = {};
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -61,12 +61,12 @@ export class Desktop {
     return this.#ask("DELETE", `v1/canned/${id}`);
   }
 
-  /** What the shared reply *id* was before; without one, shared ones that are no more. */
+  /** Former versions of the shared reply *id*; without an id, shared replies that were deleted. */
   versions(id) {
     return this.#ask("GET", id ? `v1/canned/${id}/versions` : "v1/canned/removed").then(({ versions }) => versions);
   }
 
-  /** Let a shared reply be again what it was. */
+  /** Make a shared reply again what it was in a former version. */
   restoreReply(version) {
     return this.#ask("POST", "v1/canned/restored", { body: { version } });
   }

@@ -1,4 +1,4 @@
-/** What was said before: other conversations of a visitor, and the beginning of this one. */
+/** The past: other conversations of a visitor, and the older messages of the present one. */
 
 import { bring } from "../kit/past.js";
 
@@ -9,13 +9,13 @@ export class Archive {
   #changed;
   #earlier = new Map();
 
-  /** *changed()* is called when something has come. */
+  /** *changed()* is called when something has been fetched. */
   constructor(client, changed) {
     this.#client = client;
     this.#changed = changed;
   }
 
-  /** Conversations of a chat's visitor: `{sessions, error}`; null while they are fetched. */
+  /** Conversations of this visitor: `{sessions, error}`; null while they are fetched. */
   earlier({ conversation, peer: { sub }, state }) {
     if (!sub) return { sessions: [] };
     const key = `${conversation} ${state}`;
@@ -23,7 +23,7 @@ export class Archive {
     return this.#earlier.get(key);
   }
 
-  /** Ask again where there was no answer. */
+  /** Fetch again what has failed. */
   retry() {
     this.#earlier.clear();
     this.#changed();
@@ -39,7 +39,7 @@ export class Archive {
     this.#changed();
   }
 
-  /** Have the latest messages of a conversation here; with *seq*, all back to that one. Throws. */
+  /** Fetch the latest messages of a conversation; with *seq*, all back to that one. Throws. */
   bring(conversation, seq = Infinity) {
     return bring(this.#client, conversation, seq);
   }

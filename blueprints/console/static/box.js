@@ -1,4 +1,4 @@
-/** What goes into the box of a chat from elsewhere, and what is said above it. */
+/** Texts that other parts put into the box of a conversation, and the sentence above the box. */
 
 export class Box {
   /** A sentence; or "". */
@@ -16,7 +16,7 @@ export class Box {
     this.#changed();
   }
 
-  /** What was given to the box of *conversation*, once; or null. */
+  /** Take what was put for the box of *conversation*; null: nothing. */
   take(conversation) {
     if (this.#given?.conversation !== conversation) return null;
     const given = this.#given;
@@ -24,7 +24,7 @@ export class Box {
     return given;
   }
 
-  /** Say *sentence* above the box; "" says it no more. */
+  /** Show *sentence* above the box; "" shows none. */
   say(sentence) {
     if (this.said === sentence) return;
     this.said = sentence;

@@ -1,12 +1,12 @@
 /** The canned replies that this waiter may use: its own, and those that all share. */
 
 export class Canned {
-  /** null before they are known. */
+  /** The replies; null before they are known. */
   replies = null;
   #api;
   #changed;
 
-  /** *api* is a `Desktop`; null: this server has none. *changed()* shows them anew. */
+  /** *api* is a `Desktop`; null: this server has no canned replies. *changed()* draws them again. */
   constructor(api, changed) {
     this.#api = api;
     this.#changed = changed;
@@ -19,7 +19,7 @@ export class Canned {
     this.#changed();
   }
 
-  /** Store *reply*. Throws `ApiError`, as all that follow do. */
+  /** Store *reply*. Throws `ApiError`, as the methods below do. */
   save(reply) {
     return this.#then(this.#api.saveReply(reply));
   }

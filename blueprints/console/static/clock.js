@@ -1,17 +1,17 @@
-/** The server's clock, also when the one here is set while the page is open. */
+/** The server's clock. It stays right when the clock of this computer is set while the page is open. */
 
-const LOOK = 1000; // ms between two looks, and what a clock may be off before it counts as set
+const LOOK = 1000; // ms between two looks, and the difference from which on a clock counts as set
 
-/** By how much the clock here is before what has passed since the page began; changes when it is set. */
+/** How far (ms) this computer's clock is ahead of the time since the page began; changes when the clock is set. */
 const lead = () => Date.now() - performance.now();
 
 export class Clock {
   #client;
   #lead = lead();
-  #more = 0; // ms that the client does not know of
+  #more = 0; // ms by which the clock was set since the client knows the server's time
   #timer;
 
-  /** *client* knows the server's time from when it has signed in. */
+  /** *client* knows the server's time since its `auth`. */
   constructor(client) {
     this.#client = client;
     this.#timer = setInterval(() => this.#look(), LOOK);
@@ -29,7 +29,7 @@ export class Clock {
 
   async #look() {
     if (Math.abs(lead() - this.#lead) < LOOK) return;
-    this.#lead = lead(); // set, or the computer has slept
+    this.#lead = lead(); // the clock was set, or the computer has slept
     const said = await fetch("v1/status", { cache: "no-store" }).then(({ headers }) => headers.get("Date"), () => null);
     if (said) this.#more = Date.parse(said) - this.#client.now();
   }

@@ -1,7 +1,6 @@
 /**
- * The waiter's desk: what the client knows, and what this page adds to it. The
- * client's word is the truth about chats; here is only who is looked at, what is
- * about to end, and what is new to the eye.
+ * `Desk`: the state of the console. The client knows the conversations; `Desk` adds which of them is
+ * shown, which are about to end, and what the waiter has not seen.
  */
 
 import { ChatClient } from "../kit/client.js";
@@ -21,31 +20,31 @@ import { hasKeys } from "./shortcuts.js";
 import { common, raw, shared, tab } from "./storage.js";
 import { locale, t } from "./words.js";
 
-const REMEMBERED = 300; // conversations of which we know that they are not new
+const REMEMBERED = 300; // conversations that are stored as seen
 
-/** Where there is room for one column only: there, nothing is opened unasked. */
+/** There is room for one column only: nothing is opened unasked. */
 export const NARROW = "(max-width: 720px)";
 
 export class Desk {
-  /** Conversation in the middle; null: none. */
+  /** The conversation in the middle; null: none. */
   selected = null;
-  /** `{conversation, name}`: one of the past is shown instead. */
+  /** `{conversation, name}`: a past conversation, which is shown instead. */
   past = null;
-  /** `{conversation, seq}`: the message to go to. */
+  /** `{conversation, seq}`: the message to scroll to. */
   target = null;
-  /** Chats that are about to end. */
+  /** Conversations that are about to end. */
   endings = new Endings((conversation) => this.#endNow(conversation));
-  /** Whether the box of the selected chat is to have the focus when it appears. */
+  /** Whether the box of the selected conversation takes the focus when it appears. */
   write = false;
-  /** What the server has refused, in a sentence; or "". */
+  /** A sentence about what the server has refused; or "". */
   problem = "";
-  /** The box of the chat in the middle. */
+  /** The box of the conversation in the middle. */
   box = new Box(() => this.#changed());
-  /** Where the unread begins. */
+  /** Where the unread messages begin. */
   marks = new Marks();
-  /** Chats that nobody has looked at yet. */
+  /** Conversations that nobody has looked at yet. */
   fresh = new Set(tab.get("fresh") ?? []);
-  /** The close code with which the connection was lost last; undefined: it never was. */
+  /** The close code of the last connection that was lost; undefined: none was. */
   lostBy;
 
   #alerts;
@@ -53,14 +52,14 @@ export class Desk {
   #narrow = matchMedia(NARROW);
   #mine = new Set(tab.get("mine") ?? []);
   #known = shared.get("known") ?? [];
-  #wanted = ""; // the `uuid` of who was taken out of turn
-  #inSight = true; // the newest message of the chat in the middle
+  #wanted = ""; // the `uuid` of the visitor whom *Take* has asked for
+  #inSight = true; // whether the newest message in the middle is in sight
   #others = new OtherTabs(common("desk"), (message) => this.#readElsewhere(message));
 
   /**
    * *session* is signed in; *hasHistory*: this server has one; *capacity*: what
-   * it gives a waiter who asks for nothing else. *changed()* shows the desk
-   * anew; *alerts* calls the waiter.
+   * it gives a waiter who asks for no other. *changed()* draws the desk again;
+   * *alerts* are the sounds and notifications.
    */
   constructor({ session, hasHistory, capacity, alerts, changed }) {
     this.hasHistory = hasHistory;
@@ -85,14 +84,14 @@ export class Desk {
     this.client.start();
   }
 
-  /** Leave for good: the chats end, and nothing is remembered. */
+  /** Leave for good: the conversations end, and nothing stays stored. */
   leave() {
     this.#stop();
     this.client.forget();
     for (const key of ["mine", "fresh", "selected"]) tab.remove(key);
   }
 
-  /** Stop the client; the server is not told, so the chats go on. */
+  /** Stop the client. The server does not learn it, so the conversations go on. */
   close() {
     this.#stop();
     this.client.stop({ leave: false });
@@ -105,9 +104,9 @@ export class Desk {
     this.#others.close();
   }
 
-  // ---- chats ---------------------------------------------------------------
+  // ---- conversations ---------------------------------------------------------------
 
-  /** Chats of this waiter, those that are over and not put away included, in order of arrival. */
+  /** Conversations of this waiter in order of arrival, including ended ones that are not put away. */
   get chats() {
     return [...this.#mine].map((one) => this.client.chats.get(one)).filter(Boolean);
   }
@@ -116,18 +115,18 @@ export class Desk {
     return this.chats.filter((chat) => chat.state === "open");
   }
 
-  /** The chat in the middle, or null. */
+  /** The conversation in the middle, or null. */
   get chat() {
     return this.#mine.has(this.selected) ? (this.client.chats.get(this.selected) ?? null) : null;
   }
 
-  /** How much is new: unread messages, and chats that nobody has looked at. */
+  /** How much is new: unread messages, and conversations that nobody has looked at. */
   get news() {
     const of = (chat) => chat.unread || (this.fresh.has(chat.conversation) ? 1 : 0);
     return this.chats.reduce((sum, chat) => sum + of(chat), 0);
   }
 
-  /** Look at a chat; *write*: and be about to answer it. */
+  /** Show a conversation; *write*: with the focus in its box. */
   select(conversation, { write = false } = {}) {
     if (conversation !== this.selected && !this.chat?.unread) this.marks.remove(this.selected);
     this.#inSight = conversation !== this.selected || this.#inSight;
@@ -137,10 +136,10 @@ export class Desk {
     this.box.say("");
     tab.set("selected", conversation);
     if (this.chat) this.marks.set(this.chat);
-    this.#changed(); // and what is in sight then is read
+    this.#changed(); // drawing it marks what is in sight as read
   }
 
-  /** The chat *steps* further down in the list. */
+  /** Select the conversation that is *steps* further down in the list. */
   step(steps) {
     const all = this.chats.map((chat) => chat.conversation);
     if (!all.length) return;
@@ -149,27 +148,27 @@ export class Desk {
     this.select(all[next]);
   }
 
-  /** What is in the middle has been seen, as far as anybody sees it. */
+  /** Mark the messages in the middle as read, if the waiter can see them. */
   look() {
     const { chat } = this;
     if (!chat || !this.#isLooked) return;
     this.#seen(chat.conversation);
     if (!chat.unread || !this.#inSight) return;
     this.client.read(undefined, chat.conversation);
-    this.#others.tell({ read: chat.conversation, seq: chat.lastSeq });
+    this.#others.send({ read: chat.conversation, seq: chat.lastSeq });
   }
 
   get #isLooked() {
     return !this.past && !document.hidden && document.hasFocus();
   }
 
-  /** Whether the newest message of the chat in the middle is in sight. */
+  /** Note whether the newest message in the middle is in sight. */
   sight(isIn) {
     this.#inSight = isIn;
     this.look();
   }
 
-  /** The chat in the middle, if something can be said in it; or null. */
+  /** The conversation in the middle if it can be written in; or null. */
   get writable() {
     return this.chat?.state === "open" && !this.past ? this.chat : null;
   }
@@ -179,13 +178,13 @@ export class Desk {
     if (this.writable) this.box.give(this.selected, text, how);
   }
 
-  /** Say *sentence* above the box or, where there is none, above all. */
+  /** Show *sentence* above the box or, if there is none, above everything. */
   remark(sentence) {
     if (this.writable) this.box.say(sentence);
     else this.complain(sentence);
   }
 
-  /** Take a text that has failed back into the box. */
+  /** Put a text that has failed back into the box. */
   edit(id) {
     if (!this.writable) return;
     const message = this.client.discard(id);
@@ -202,7 +201,7 @@ export class Desk {
 
   // ---- ending --------------------------------------------------------------
 
-  /** End a chat in a moment; one that is over is put away. */
+  /** End a conversation in a moment; put away one that has ended. */
   end(conversation) {
     const chat = this.client.chats.get(conversation);
     if (chat?.state === "open") this.endings.begin(conversation);
@@ -230,12 +229,12 @@ export class Desk {
 
   // ---- who waits -----------------------------------------------------------
 
-  /** Whether this site lets waiters choose whom they serve next. */
+  /** Whether waiters may take any visitor of the queue. */
   get mayTake() {
     return this.client.me?.take === true;
   }
 
-  /** Who waits, without those who are served here by now: the server's answer may be older than their chats. */
+  /** The visitors who wait. The server's answer may be old: without those whom this waiter serves by now. */
   get waiting() {
     return this.queue.visitors?.filter(({ uuid }) => !this.#isHere(uuid));
   }
@@ -244,25 +243,25 @@ export class Desk {
     return this.open.some(({ peer }) => peer.uuid === uuid);
   }
 
-  /** Serve the visitor *uuid* next, out of turn. */
+  /** Take the visitor *uuid* out of the queue. */
   async serve(uuid) {
     this.#wanted = uuid;
     try {
       await this.queue.take(uuid);
     } catch (error) {
-      // or it is here, by an answer that was lost
+      // unless the conversation is here: only the answer was lost
       if (!this.#isHere(uuid)) this.complain(t(`take_${error.code}`) || problem(error));
     }
   }
 
-  /** Whether what is known of others is true now: the connection is there, and answers. */
+  /** Whether the connection is there and answers, so that what is known of visitors is true now. */
   get isSure() {
     return this.client.status.state === "online" && !this.client.lost;
   }
 
   // ---- the past ------------------------------------------------------------
 
-  /** Show a conversation of the past, at *seq*; one that is under way is shown itself. */
+  /** Show a past conversation at *seq*; if it is under way, select it. */
   async openPast({ conversation, name, seq }) {
     if (this.#mine.has(conversation)) this.select(conversation);
     else this.past = { conversation, name, error: "" };
@@ -284,7 +283,7 @@ export class Desk {
     this.#changed();
   }
 
-  /** Say what went wrong; "" says no more of it. */
+  /** Show what went wrong; "": nothing. */
   complain(problem) {
     this.problem = problem;
     this.#changed();
@@ -297,10 +296,10 @@ export class Desk {
     client.on("change", () => this.#changed());
     client.on("status", () => this.#status());
     client.on("error", (error) => {
-      if (error.code !== "token") this.complain(problem(error)); // that the connection is lost is said anyway
+      if (error.code !== "token") this.complain(problem(error)); // the banner shows that the connection is lost
     });
     client.on("chat", ({ chat }) => this.#meet(chat));
-    client.on("message", ({ chat, message, live }) => this.#hear(chat, message, live));
+    client.on("message", ({ chat, message, live }) => this.#receive(chat, message, live));
   }
 
   #readElsewhere({ read, seq }) {
@@ -319,7 +318,7 @@ export class Desk {
     this.lostBy = this.client.status.code ?? this.lostBy;
   }
 
-  /** A chat that the server has given to us; others are only read. */
+  /** A conversation that the server has given to this waiter. Others are only read. */
   #meet(chat) {
     const { conversation, peer } = chat;
     if (!peer.uuid || this.#mine.has(conversation)) return;
@@ -336,7 +335,7 @@ export class Desk {
     this.look();
   }
 
-  #hear(chat, message, live) {
+  #receive(chat, message, live) {
     const isSeen = chat === this.chat && this.#isLooked;
     if (live && isSeen && this.#inSight) this.look();
     else if (!message.own) this.marks.set(chat);

@@ -1,7 +1,7 @@
-/** Whether this waiter takes visitors, and how many at once: what the server says, and what was pressed since. */
+/** `Duty`: whether this waiter takes visitors, and how many at once: the server's word, and what was pressed since. */
 
 export class Duty {
-  /** Readiness asked for, until the server confirms it; null: none. */
+  /** The readiness that was asked for, until the server confirms it; null: none. */
   wished = null;
 
   #client;
@@ -11,23 +11,23 @@ export class Duty {
   #wishedCapacity = null;
 
   /**
-   * Of *client*; *usual*: how many the server gives at once to whoever asks for nothing else. *changed()* shows
-   * the duty anew.
+   * Of *client*; *usual*: the capacity of a waiter who asks for no other. *changed()* draws
+   * the duty again.
    */
   constructor(client, { usual, changed }) {
     this.#client = client;
     this.#usual = usual;
     this.#changed = changed;
-    client.on("duty", () => this.#heard());
+    client.on("duty", () => this.#update());
     client.on("error", () => {
-      this.#wishedCapacity = null; // it may be what was refused
+      this.#wishedCapacity = null; // this may be what the server has refused
     });
     client.on("status", ({ state }) => {
       if (state === "ended") this.#isKnown = false; // another window decides now
     });
   }
 
-  /** Whether visitors are taken, or null before that is known. */
+  /** Whether this waiter takes visitors; null before that is known. */
   get ready() {
     return this.#isKnown ? (this.#client.duty?.ready ?? null) : null;
   }
@@ -38,25 +38,25 @@ export class Duty {
 
   setReady(ready) {
     this.wished = ready;
-    this.#tell(ready);
+    this.#ask(ready);
     this.#changed();
   }
 
   setCapacity(capacity) {
     this.#wishedCapacity = capacity;
-    if (this.#client.me) this.#tell(this.wished ?? this.#client.duty?.ready ?? false);
+    if (this.#client.me) this.#ask(this.wished ?? this.#client.duty?.ready ?? false);
     this.#changed();
   }
 
-  #tell(ready) {
+  #ask(ready) {
     const duty = { capacity: this.capacity ?? undefined };
     if (ready) this.#client.ready(duty);
     else this.#client.unready(duty);
   }
 
-  #heard() {
+  #update() {
     this.#isKnown = true;
-    // the answer to an earlier click says nothing of the last one
+    // the answer to an earlier click does not answer the last one
     if (this.#wishedCapacity === this.#client.duty?.capacity) this.#wishedCapacity = null;
     if (this.wished === this.ready) this.wished = null;
   }

@@ -1,4 +1,4 @@
-/** Chats that end in a moment, unless that is undone. */
+/** Conversations that end in a moment, unless that is undone. */
 
 const UNDO = 5000; // ms in which an end can be taken back
 
@@ -6,7 +6,7 @@ export class Endings {
   #end;
   #due = new Map(); // conversation → {at, timer}
 
-  /** *end(conversation)* ends a chat when its moment has come. */
+  /** *end(conversation)* ends a conversation when its moment has come. */
   constructor(end) {
     this.#end = end;
   }
@@ -31,7 +31,7 @@ export class Endings {
     return this.#due.delete(conversation);
   }
 
-  /** None of them ends any more. */
+  /** Undo all of them. */
   stop() {
     for (const conversation of [...this.#due.keys()]) this.undo(conversation);
   }

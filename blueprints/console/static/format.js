@@ -8,10 +8,10 @@ export { pieces, REL, sameDay, webAddress };
 
 let clock = Date.now;
 
-/** What time (ms) it is, by which all ages and waits are counted. */
+/** The time (ms) by which all ages and waits are counted. */
 export const now = () => clock();
 
-/** Count by *other* from now on: the server's clock, because the one here may be wrong by hours. */
+/** Count by *other* from now on, the server's clock: this computer's may be wrong by hours. */
 export function countBy(other) {
   clock = other;
 }
@@ -23,7 +23,7 @@ export const when = (date) => shown().when(date, now());
 export const brief = (date) => shown().brief(date, now());
 export const duration = (ms) => shown().duration(ms);
 
-/** How a visitor is called: by name, or so that two without a name can be told apart. */
+/** A visitor's name; anonymous visitors get names by which two of them differ. */
 export function visitorName({ name, sub = "" }) {
   if (name) return name;
   const anonymous = /^anonymous-(.+)$/.exec(sub);

@@ -1,4 +1,4 @@
-/** Where the words that somebody looks for stand in a text. */
+/** Finds the words of a search in a text. */
 
 const UNSPACED = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}\p{Script=Myanmar}]/u;
 const INSIDE = /[\p{L}\p{N}]/u;

@@ -1,4 +1,4 @@
-/** What the components are made of: preact, with htm instead of a build step. */
+/** What the components use: preact, with htm instead of a build step. */
 
 import htm from "./vendor/htm.js";
 import { Component, createRef, h, render } from "./vendor/preact.js";
@@ -7,8 +7,8 @@ const TEXT_ONLY = ["option", "textarea"]; // they hold no elements
 
 /**
  * Every text is an element of its own, and another text another element. A browser's translator puts
- * elements of its own in the place of texts: preact would go on with the texts that it made, which
- * nobody sees any more, and what stands on the page would stay. An element goes with all that is in it.
+ * elements of its own in the place of texts. Preact would then change its own texts, which are not on the
+ * page any more, and the old translation would stay. An element is removed with all that is in it.
  */
 function element(type, props, ...children) {
   const isOurs = typeof type !== "string" || TEXT_ONLY.includes(type);

@@ -11,7 +11,7 @@ import { Session } from "./session.js";
 import { onLetters } from "./shortcuts.js";
 import { begin, choose, onChosen, t } from "./words.js";
 
-const AGAIN = 2000; // ms until texts that did not come are asked for again
+const AGAIN = 2000; // ms until texts that did not load are tried again
 
 const root = document.getElementById("console");
 const accounts = "accounts" in root.dataset; // the server has a database: accounts, and a history
@@ -23,7 +23,7 @@ let dirty = false;
 const session = new Session(signed, { hosted: "hosted" in root.dataset });
 const alerts = new Alerts({ changed, open: (conversation) => desk?.select(conversation, { write: true }) });
 
-/** Show everything anew, once for whatever has happened just now. */
+/** Draw everything again, once for all changes of this round of the loop. */
 function changed() {
   if (dirty) return;
   dirty = true;
@@ -38,7 +38,7 @@ function show() {
   render(html`<${App} session=${session} alerts=${alerts} desk=${desk} accounts=${accounts} icon=${icon} leave=${leave} speak=${speak} changed=${changed} />`, root);
 }
 
-/** Somebody is in, or out. */
+/** Somebody has signed in or out. */
 function signed() {
   if (session.state === "in" && !desk) {
     desk = new Desk({ session, alerts, changed, hasHistory: accounts, capacity: Number(root.dataset.capacity) });
@@ -54,14 +54,14 @@ function signed() {
   changed();
 }
 
-/** What the server does not let in stands at the door again. */
+/** The server has refused the login: show the door again. */
 function shutOut({ state, code, reason }) {
   if (state === "ended" && (code === 4401 || code === 4403)) {
     queueMicrotask(() => session.expel(problem({ code, message: reason })));
   }
 }
 
-/** Show everything in another language. */
+/** Draw everything in another language. */
 function speak(language) {
   choose(language).then(changed, () => desk?.complain(problem({ code: "unreachable" })));
 }
@@ -77,7 +77,7 @@ addEventListener("hashchange", () => location.reload()); // another waiter's lin
 root.replaceChildren();
 show();
 while (!(await begin().then(() => true, () => false))) await new Promise((resolve) => setTimeout(resolve, AGAIN));
-onChosen(() => begin().then(changed, () => {})); // by another tab
+onChosen(() => begin().then(changed, () => {})); // in another tab
 onLetters(changed);
 changed();
 session.start();

@@ -1,20 +1,20 @@
-/** Where the unread of each chat begins, or began when it was opened: the mark "new" stands there. */
+/** Where the mark "new" stands in each conversation: at the first message that was unread when it was opened. */
 
 export class Marks {
   #begins = new Map(); // conversation → `seq`
 
-  /** The `seq` above which the mark stands; undefined: there is none. */
+  /** The `seq` above which the mark stands; undefined: there is no mark. */
   of(conversation) {
     return this.#begins.get(conversation);
   }
 
-  /** Something of *chat* is not read yet, if there is. */
+  /** Set the mark if *chat* has unread messages. */
   set({ conversation, firstUnread }) {
     if (!firstUnread || this.#begins.has(conversation)) return;
     this.#begins.set(conversation, firstUnread.seq);
   }
 
-  /** The mark is not needed any more. */
+  /** Remove the mark. */
   remove(conversation) {
     this.#begins.delete(conversation);
   }

@@ -1,11 +1,11 @@
 /**
- * What went wrong, in a sentence for the waiter. The server says it in English, for developers as
- * well: what waiters meet is known by its words, all else by its code.
+ * Sentences for waiters about what went wrong. The server's sentences are English and for developers:
+ * those that waiters meet have texts here, all others are shown by their code.
  */
 
 import { language, t } from "./words.js";
 
-/** The server's words → the text. tests/test_catalogues.py finds each of them in the server's code. */
+/** The server's sentence → the key of the text. tests/test_catalogues.py finds each of them in the server's code. */
 const SAID = {
   "name or password is wrong": "wrong_login",
   "too many attempts for this name": "too_many_attempts",

@@ -1,38 +1,38 @@
-/** The queue as this waiter sees it: how many wait, since when, and who they are. */
+/** `Queue`: the queue as this waiter sees it: how many visitors wait, since when, and who they are. */
 
 import { ask } from "./api.js";
 import { now } from "./format.js";
 
-const PAUSE = 1000; // ms between two questions for who waits
-const AGAIN = 5000; // ms until it is asked once more: a visitor may have said more, or there was no answer
+const PAUSE = 1000; // ms between two requests for the visitors who wait
+const AGAIN = 5000; // ms until the next request: a visitor may have written more, or there was no answer
 
 export class Queue {
-  /** How many wait; null before that is known. */
+  /** How many visitors wait; null before that is known. */
   length = null;
-  /** When (ms, by the server's clock) whoever is first has joined; null: nobody has, or it is not known. */
+  /** When (ms, by the server's clock) the first of them has joined; null: none waits, or it is not known. */
   since = null;
   /**
-   * The first of them, as the server says it: `{uuid, sub, name, avatar, question, page, since}`; null where it
-   * does not say so.
+   * The first fifty, as the server sends them: `{uuid, sub, name, avatar, question, page, since}`; null before it
+   * has sent them.
    */
   visitors = null;
-  /** The `uuid` of who is being taken out of turn; "": nobody. */
+  /** The `uuid` of the visitor who is being taken out of the queue; "": nobody. */
   taking = "";
 
   #client;
   #more;
   #changed;
   #timer = 0;
-  #later = 0; // a timer, too
-  #asked = -Infinity; // when
-  #known = true; // the server knows the question
+  #later = 0; // a timer for the next request
+  #asked = -Infinity; // when (ms) the last request was sent
+  #known = true; // the server knows `get_queue`
 
-  /** *client* is the waiter's; *more(before, now)*: another length; *changed()* shows the queue anew. */
+  /** *client* is the waiter's. *more(before, now)*: the length has changed; *changed()* draws the queue again. */
   constructor(client, { more, changed }) {
     this.#client = client;
     this.#more = more;
     this.#changed = changed;
-    client.on("line", (length) => this.#told(length));
+    client.on("line", (status) => this.#update(status));
   }
 
   stop() {
@@ -40,7 +40,7 @@ export class Queue {
     clearTimeout(this.#later);
   }
 
-  /** Nothing is known while there is no connection. */
+  /** Without a connection nothing is known. */
   forget() {
     this.stop();
     this.#timer = 0;
@@ -48,17 +48,17 @@ export class Queue {
     this.#known = true;
   }
 
-  /** The server tells of changes only: what they begin with must be asked for. */
+  /** The server sends changes only, so the first state must be asked for. */
   async begin() {
     try {
       const { queue_length: length, longest_wait: longest } = await ask("GET", "v1/status");
-      if (this.length === null) this.#told({ length, longest_wait: longest });
+      if (this.length === null) this.#update({ length, longest_wait: longest });
     } catch {
-      // the next change will tell
+      // the next change will say it
     }
   }
 
-  /** Have *uuid* out of turn; its chat follows. Throws a `ChatError`. */
+  /** Take *uuid* out of the queue; the conversation follows. Throws a `ChatError`. */
   async take(uuid) {
     this.taking = uuid;
     this.#changed();
@@ -71,7 +71,7 @@ export class Queue {
     }
   }
 
-  #told({ length, longest_wait: longest }) {
+  #update({ length, longest_wait: longest }) {
     if (this.length !== null) this.#more(this.length, length);
     this.length = length;
     this.since = length ? now() - longest * 1000 : null;
@@ -79,7 +79,7 @@ export class Queue {
     this.#changed();
   }
 
-  /** Ask who waits, in a moment if it was asked just now. */
+  /** Ask who waits; wait a moment if the last request was just now. */
   #refresh() {
     if (!this.length) this.visitors = this.length === 0 ? [] : null;
     if (!this.length || this.#timer || !this.#known) return;
@@ -95,7 +95,7 @@ export class Queue {
       const { visitors } = await this.#client.waiting();
       this.visitors = this.length === null ? null : visitors;
     } catch ({ code }) {
-      if (code === "stopped") return; // `forget` has done the rest
+      if (code === "stopped") return; // `forget` has cleared everything
       this.visitors = null;
       this.#known = code !== "unknown_type"; // until the next connection
     }

@@ -1,17 +1,17 @@
 /**
- * Who is signed in here. A token is what lets this page in; it comes from a
- * link, by hand, for a name and a password, or from the host application. All
- * tabs of one login use the same one: the server takes another for a newer
- * login, and shuts the older out.
+ * `Session`: who is signed in here. A token lets this page in. It comes from a link,
+ * by hand, for a name and a password, or from the host application. All tabs of one
+ * login use the same token, because the server takes another token for a newer login
+ * and ends the older one.
  *
- * 1. Where a host application says who is who, it is asked on each load of the
- *    page, and what is stored counts only as far as it agrees.
- * 2. A link is looked at before it is followed, and takes the place of another
- *    waiter's login only if the person here says so: anybody can make a link.
+ * 1. If a host application says who is signed in, each load of the page asks it, and
+ *    what is stored counts only if the host agrees.
+ * 2. A link replaces another waiter's login only if the person here agrees, because
+ *    anybody can make a link.
  *
  * @typedef {{token: string, who: string, account?: boolean, hand?: boolean}} Login  *who* names
- *   what this browser remembers for this waiter; *account*: it has a password; *hand*: its token came by
- *   itself, and nobody renews it
+ *   what this browser stores for this waiter; *account*: it has a password; *hand*: the token was entered by
+ *   hand or came by a link, and is not renewed
  */
 
 import { uuid } from "../kit/uuid.js";
@@ -58,7 +58,7 @@ export class Session {
     return this.#login?.account ?? false;
   }
 
-  /** As whom the host knows, or as whoever was signed in before; or with the token of the address. */
+  /** Sign in: as the waiter whom the host names, as the one who was signed in before, or by the token of the address. */
   async start() {
     const offered = fromAddress();
     let login = null;
@@ -68,7 +68,7 @@ export class Session {
       this.why = error.message;
     }
     if (offered && offered !== login?.token) login = await this.#consider(offered, login);
-    // Out of the address and the history, but not before: a reload meanwhile would lose it.
+    // Remove it from the address and the history only now: a reload meanwhile would lose it.
     if (offered) history.replaceState(null, "", location.pathname + location.search);
     if (login) this.#enter(login);
     else this.#show("out", this.why);
@@ -116,7 +116,7 @@ export class Session {
     return this.token;
   }
 
-  /** What this tab was let in with is worth nothing from now on, wherever it got to. */
+  /** Sign out: the server revokes the token of this tab, wherever else it is used. */
   leave() {
     const { token } = this;
     if (token) ask("POST", "v1/waiter/logout", { token, keepalive: true }).catch(() => {});
@@ -247,10 +247,10 @@ const gone = (error) => {
   return null;
 };
 
-/** The token of the address. */
+/** The token in the address of the page. */
 const fromAddress = () => new URLSearchParams(location.hash.slice(1)).get("token");
 
-/** One tab after the other: the second finds what the first was given. */
+/** One tab after the other: the second tab finds the token that the first one got. */
 function inTurn(work) {
   return navigator.locks ? navigator.locks.request(common("renew"), work) : work();
 }

@@ -22,19 +22,19 @@ export const KEYS = [
 const WRITING = "input:not([type=checkbox]), textarea, select, [contenteditable]";
 const PRESSABLE = "button, a, input, summary";
 
-/** Whether single letters do something here: not all who type or dictate want that. */
+/** Whether single letters are shortcuts: who dictates may not want that. */
 export const lettersCount = () => shared.get(LETTERS) !== false;
 
-/** Let single letters do something from now on, or not. */
+/** Switch the shortcuts of single letters on or off. */
 export const setLetters = (on) => shared.set(LETTERS, on);
 
-/** Call *heard* when another tab has switched them. */
-export const onLetters = (heard) => onShared(LETTERS, heard);
+/** Call *changed* when another tab has switched them. */
+export const onLetters = (changed) => onShared(LETTERS, changed);
 
-/** Whether there are keys to tell of: a phone has none. */
+/** Whether to show keys: a phone has none. */
 export const hasKeys = () => !matchMedia("(hover: none) and (pointer: coarse)").matches;
 
-/** The *letter* that does the same as a button, for who may use it; or undefined. */
+/** The *letter* to show beside a button; undefined if letters are no shortcuts. */
 export const hint = (letter) => (hasKeys() && lettersCount() ? letter : undefined);
 
 /**

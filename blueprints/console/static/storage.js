@@ -1,4 +1,4 @@
-/** What is remembered: by this tab alone, or by all tabs of this console. */
+/** What the browser stores: for this tab, or for all tabs of this console. */
 
 import { browserStorage, Stored } from "../kit/storage.js";
 
@@ -7,18 +7,18 @@ const PREFIX = `csapp:${location.pathname}:`;
 /** This tab, over a reload. */
 export const tab = new Stored(browserStorage("sessionStorage"), PREFIX);
 
-/** The browser's own storage, for who names its keys by `common`; null where there is none. */
+/** The browser's own storage, for keys that `common` has named; null if there is none. */
 export const raw = browserStorage("localStorage");
 
-/** All tabs of this console, for as long as the browser remembers it. */
+/** For all tabs of this console, as long as the browser stores it. */
 export const shared = new Stored(raw, PREFIX);
 
-/** Call *heard* when another tab has changed what *key* holds. */
-export function onShared(key, heard) {
+/** Call *changed* when another tab has changed what *key* holds. */
+export function onShared(key, changed) {
   addEventListener("storage", (event) => {
-    if (event.key === common(key)) heard();
+    if (event.key === common(key)) changed();
   });
 }
 
-/** The name of something that all tabs of this console have in common. */
+/** The whole key of a value that all tabs of this console share. */
 export const common = (what) => shared.name(what);

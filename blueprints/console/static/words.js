@@ -1,6 +1,6 @@
 /**
  * The console's texts: those of the setting, or else of the page (`data-locale`), or else of the browser.
- * Until `begin` is done there is the page's title, and no other text.
+ * Until `begin` is done, the page's title is the only text.
  */
 
 import { asTag, load } from "../kit/catalogues.js";
@@ -28,16 +28,16 @@ export const language = () => words.language;
 /** The tag by which numbers and dates are written. */
 export const locale = () => words.locale;
 
-/** How moments are shown. */
+/** The `Times` of the language. */
 export const shown = () => times;
 
-/** What was chosen by hand, one of `LANGUAGES`; or "". */
+/** The language that was chosen by hand, one of `LANGUAGES`; or "". */
 export const chosen = () => (LANGUAGES.includes(shared.get(KEY)) ? shared.get(KEY) : "");
 
-/** How *one* of `LANGUAGES` calls itself. */
+/** The name of *one* of `LANGUAGES` in that language. */
 export const nameOf = (one) => new Intl.DisplayNames(one, { type: "language" }).of(one);
 
-/** Load what is wanted now. Throws where it does not come. */
+/** Load the catalogue of the chosen language. Throws if it does not load. */
 export async function begin() {
   const said = chosen() || asTag(root?.dataset.locale);
   const found = await load({
@@ -51,12 +51,12 @@ export async function begin() {
   document.documentElement.dir = words.direction;
 }
 
-/** Speak *one* of `LANGUAGES` from now on, in all tabs; "": as the browser does. */
+/** Use *one* of `LANGUAGES` from now on, in all tabs; "": the browser's. */
 export async function choose(one) {
   if (one) shared.set(KEY, one);
   else shared.remove(KEY);
   await begin();
 }
 
-/** Call *heard* when another tab has chosen. */
-export const onChosen = (heard) => onShared(KEY, heard);
+/** Call *changed* when another tab has chosen. */
+export const onChosen = (changed) => onShared(KEY, changed);

@@ -173,9 +173,9 @@ export class BaseClient {
 
   /** Leave for good; `{leave: false}`: the conversation goes on when the client is started again in time. */
   stop({ leave = true } = {}) {
-    const told = leave && this._connection.isOnline;
-    if (leave) this._side.stop(told);
-    this._connection.stop({ deliberate: told });
+    const deliberate = leave && this._connection.isOnline;
+    if (leave) this._side.stop(deliberate);
+    this._connection.stop({ deliberate });
     this.#save();
   }
 

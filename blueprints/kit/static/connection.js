@@ -326,7 +326,7 @@ export class Connection {
 
   #receive(data) {
     const frame = parse(data);
-    this.#pulse.hear();
+    this.#pulse.received();
     const { type, payload, reply_id: reply } = frame;
     const request = this.#asked.get(reply);
     const error = type === "error" ? payload : null;

@@ -72,7 +72,7 @@ export class Conversations {
       if (chat?.state !== "open") return;
       chat.reason = payload?.reason ?? "";
       if (this.#client._side.endsAtOnce || request) this.end(chat);
-      else this.doubt(chat); // the user of a waiter who is lost joins the queue again, and is told at once
+      else this.doubt(chat); // a waiter was lost: its user joins the queue again, and `connect_queue` follows at once
     },
     typing: ({ on }, _, chat) => chat && this.#setTyping(chat, on),
     read: ({ seq }, _, chat) => {

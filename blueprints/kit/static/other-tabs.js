@@ -3,17 +3,17 @@
 export class OtherTabs {
   #channel = null;
 
-  /** Tabs that listen under *name*. *heard(message)* is called with what another tab sends. */
-  constructor(name, heard) {
+  /** Tabs that listen under *name*. *received(message)* is called with what another tab sends. */
+  constructor(name, received) {
     try {
       this.#channel = new BroadcastChannel(name);
-      this.#channel.onmessage = ({ data }) => heard(data);
+      this.#channel.onmessage = ({ data }) => received(data);
     } catch {
       // forbidden or missing: tabs know nothing of each other
     }
   }
 
-  tell(message) {
+  send(message) {
     try {
       this.#channel?.postMessage(message);
     } catch {

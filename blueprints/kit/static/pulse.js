@@ -14,7 +14,7 @@ export class Pulse {
   #alarms;
   #connection;
   #client;
-  #heard = 0; // when (ms) the server last sent anything
+  #last = 0; // when (ms) the server last sent anything
   #overdue = false; // the server owes an answer, and a timer runs
   #probed = false;
   #doubted; // a timer, which sets `lost`
@@ -34,7 +34,7 @@ export class Pulse {
 
   /** Probe, if nothing has come for *silence* ms. */
   doubt(silence = STALE) {
-    const isSilent = this.#env.now() - this.#heard >= silence;
+    const isSilent = this.#env.now() - this.#last >= silence;
     if (this.#connection.isOnline && !this.#probed && isSilent) this.#probe();
   }
 
@@ -46,8 +46,8 @@ export class Pulse {
   }
 
   /** Something has come. */
-  hear() {
-    this.#heard = this.#env.now();
+  received() {
+    this.#last = this.#env.now();
     this.drop();
     if (this.#connection.isOnline) this.trust();
     this.#alarms.set("watch", QUIET, () => this.#client.matters() && this.#probe());

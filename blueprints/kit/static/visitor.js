@@ -175,9 +175,9 @@ export class Visitor extends Wish {
 
   // ---- leaving -------------------------------------------------------------
 
-  /** The client stops for good; *isTold*: the close code says so to the server. */
-  stop(isTold) {
-    this.#leaving = !isTold && this._client.phase !== "idle";
+  /** The client stops for good; *deliberate*: by the close code the server learns it. */
+  stop(deliberate) {
+    this.#leaving = !deliberate && this._client.phase !== "idle";
     this.#depart();
   }
 

@@ -88,7 +88,7 @@ export class Waiter extends Wish {
     this._client._conversations.end(chat);
   }
 
-  /** Whether *chat* was ended while there was no connection; then the server is told. */
+  /** Whether the waiter has ended *chat* without a connection; then the server learns it now. */
   leaves(chat) {
     if (chat._leaving) this.#dismiss(chat);
     return chat._leaving;

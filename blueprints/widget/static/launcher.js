@@ -39,7 +39,7 @@ export class Launcher extends Listeners {
   given = null; // the token that the page has given with `identify`, or a function that fetches one …
   givenTo; // … for this visitor
   visitor; // the visitor whose chat is stored here, as `data-visitor` names it; undefined where nothing does
-  told = null; // what the page has given with `page`
+  pageText = null; // what the page has given with `page`
   caught = () => {}; // events in the chat, before the page sees them
   locale = "en";
   t = (key) => (key === "open" ? "Chat" : "");
@@ -308,7 +308,7 @@ export class Launcher extends Listeners {
       if (turn !== this.#turn) return; // another language was chosen meanwhile
       this.#found = found;
       this.locale = this.frame.lang = found.locale;
-      this.talk();
+      this.translate();
     } catch (error) {
       failed(error);
     }
@@ -316,8 +316,8 @@ export class Launcher extends Listeners {
     this.panel?.relabel();
   }
 
-  /** Use the texts that `speak` has loaded. */
-  talk() {
+  /** Take the texts of the catalogue that was found. */
+  translate() {
     if (!this.#found) return;
     const { t, direction } = this.speak(this.#found);
     this.t = t;
@@ -325,7 +325,7 @@ export class Launcher extends Listeners {
   }
 
   page(words) {
-    this.told = words == null ? null : asText(words).slice(0, 2000);
+    this.pageText = words == null ? null : asText(words).slice(0, 2000);
   }
 
   setPosition(position) {

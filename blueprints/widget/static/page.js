@@ -29,7 +29,7 @@ export class Page {
     launcher.opened = new Stored(browserStorage("sessionStorage"), key);
     guard(launcher);
     launcher.speak = (found) => new Words(found.strings, found);
-    launcher.talk();
+    launcher.translate();
     this.#watcher.observe(document.documentElement, { attributeFilter: ["lang"] });
     // before the launcher reacts to it
     addEventListener("storage", (event) => (event.key ?? key) === key && this.#follow(), true);
@@ -39,15 +39,15 @@ export class Page {
   /** What waiters see of the page: its address without the query, or the page's own words. */
   get place() {
     const { protocol, origin, pathname } = location;
-    const said = this.#launcher.told ?? this.#launcher.option("page");
+    const said = this.#launcher.pageText ?? this.#launcher.option("page");
     // a frame without an address of its own is part of the page around it
     const address = protocol === "about:" ? document.baseURI.split(/[?#]/)[0] : origin + pathname;
     return said === "off" ? "" : (said ?? address);
   }
 
-  /** The other tabs of this browser; *heard* as in `Tabs`. */
-  tabs(heard) {
-    return new Tabs(this.#launcher, heard);
+  /** The other tabs of this browser; *received* as in `Tabs`. */
+  tabs(received) {
+    return new Tabs(this.#launcher, received);
   }
 
   /** Whether requests to the chat carry cookies. */

@@ -15,14 +15,14 @@ export class Tabs extends OtherTabs {
   #pieces;
   #stored;
 
-  /** The tabs with the launcher's key. *heard(message)* is called with what another tab sends. */
-  constructor({ key, pieces }, heard) {
-    super(key, (message) => (message === "gone" ? this.#claim() : heard(message)));
+  /** The tabs with the launcher's key. *received(message)* is called with what another tab sends. */
+  constructor({ key, pieces }, received) {
+    super(key, (message) => (message === "gone" ? this.#claim() : received(message)));
     this.#pieces = pieces;
     this.#stored = new Stored(browserStorage("localStorage"), key);
     addEventListener("focus", () => this.#claim());
     document.addEventListener("visibilitychange", () => !document.hidden && this.#claim());
-    addEventListener("pagehide", () => this.#speaks && this.tell("gone"));
+    addEventListener("pagehide", () => this.#speaks && this.send("gone"));
     if (!document.hidden) this.#claim();
   }
 

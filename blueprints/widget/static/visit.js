@@ -30,7 +30,7 @@ export class Visit {
   #tabs;
   #unread = 0; // at the last look
   #paging = false;
-  #told = "";
+  #shown = "";
   #lost = false; // at the last look
   #stored;
 
@@ -223,7 +223,7 @@ export class Visit {
     if (!chat?.unread || !this.#panel.isLookedAt) return;
     const { conversation, lastSeq } = chat;
     this.client.read(lastSeq, conversation);
-    this.#tabs.tell({ read: conversation, seq: lastSeq });
+    this.#tabs.send({ read: conversation, seq: lastSeq });
   }
 
   /** Fetch older messages of the conversation. */
@@ -312,9 +312,9 @@ export class Visit {
     this.#stored = now;
     this.#count(chat);
     const status = { phase, connection: client.status.state, name: phase === "served" ? chat?.peer.name : "" };
-    const told = JSON.stringify(status);
-    if (told !== this.#told) this.#widget.emit("status", status);
-    this.#told = told;
+    const shown = JSON.stringify(status);
+    if (shown !== this.#shown) this.#widget.emit("status", status);
+    this.#shown = shown;
     this.#panel.show();
     this.seen();
     if (this.isIdle && !this.#panel.isOpen && client.status.state === "online") this.rest();

@@ -29,8 +29,8 @@ const COMPACT = "(max-width: 1099px)";
 const TEXT_FIELD = "input:not([type=checkbox]), textarea";
 
 /**
- * *session*, *alerts*, *desk* (null: signed out), *accounts*; *icon* is the address of the sign; *leave()*
- * signs out, *speak(language)* chooses one, *changed()* shows all anew.
+ * *session*, *alerts*, *desk* (null: signed out), *accounts*; *icon* is the address of the logo; *leave()*
+ * signs out, *speak(language)* chooses one, *changed()* draws all again.
  */
 export class App extends Component {
   #narrow = matchMedia(NARROW);
@@ -44,7 +44,7 @@ export class App extends Component {
     const write = at(() => document.getElementById("composer")?.focus());
     const step = (steps) => at((desk) => {
       desk.step(steps);
-      queueMicrotask(write); // when its box is there: what is typed now is for nobody else
+      queueMicrotask(write); // when its box is there: what is typed now belongs into that box
     });
     listen({
       write,

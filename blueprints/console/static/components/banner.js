@@ -1,4 +1,4 @@
-/** What stands in the way, and what to do about it. */
+/** What keeps the waiter from working, and a button against it. */
 
 import { html } from "../lib.js";
 import { problem } from "../problems.js";
@@ -31,7 +31,7 @@ const Refused = ({ desk }) => desk.problem && html`
     <button type="button" onClick=${() => desk.complain("")}>${t("close")}</button>
   </div>`;
 
-/** Browsers keep a page silent until somebody has pressed something in it. */
+/** Browsers play no sound of a page before a click or key. */
 const Silent = ({ alerts, later }) => html`
   <div class="banner">
     <p>${t("sound_question")}</p>
@@ -39,7 +39,7 @@ const Silent = ({ alerts, later }) => html`
     <button type="button" class="primary" onClick=${() => alerts.enable()}>${t("enable_sound")}</button>
   </div>`;
 
-/** *later()*: the question about sound is put off; null: it was. */
+/** *later()* puts off the question about sound; null: it was put off. */
 export const Banners = ({ desk, alerts, later }) => html`
   <section class="notices" aria-label=${t("notices")}>
     <${Lost} desk=${desk} />

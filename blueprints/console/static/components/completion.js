@@ -5,12 +5,12 @@ import { t } from "../words.js";
 
 const MOST = 50; // in the list; more letters narrow it down
 
-// Stands in the list while there are none: chosen, it leads to where they are made.
+// An item of the list while there are no replies: it leads to where they are made.
 const NONE = [{ id: "none", isNone: true, text: "" }];
 
 /**
- * Those of *replies* (null: not known) that *query* may mean: by shortcut first, then by what they say;
- * `{isNone}` where there are none at all.
+ * Those of *replies* (null: not known) that fit *query*: by shortcut first, then by text;
+ * `{isNone}` if there are no replies at all.
  */
 export function listed(replies, query) {
   if (!replies?.length) return replies && query === "" ? NONE : [];
@@ -22,7 +22,7 @@ export function listed(replies, query) {
   return [...begins, ...holds].slice(0, MOST);
 }
 
-/** *found* with the one at *picked* chosen; `insert(reply)` takes one by mouse. */
+/** The list *found*, with the one at *picked* marked; `insert(reply)` is called on a click. */
 export class Completion extends Component {
   #list = createRef();
 

@@ -1,4 +1,4 @@
-/** Where a reply is written: a draft is stored with each key, with canned replies behind a slash. */
+/** Where a waiter writes: each key stores the draft, a slash opens the canned replies. */
 
 import { composes, sends } from "../../kit/keys.js";
 import { excess } from "../../kit/size.js";
@@ -7,15 +7,15 @@ import { t } from "../words.js";
 import { Completion, listed } from "./completion.js";
 import { Icon } from "./icons.js";
 
-// The word under the cursor, where it begins with a slash; an input method may make it a wide one.
+// The word at the cursor, if it begins with a slash; an input method may write a wide slash.
 const SLASH = /(?:^|\s)[/／]([^\s/／]*)$/;
 
 // Keys that move the cursor and change nothing.
 const MOVES = /^(Arrow|Home|End|Page)/;
 
 /**
- * *desk* and the *chat* it writes to; *make()* leads to where canned replies are made. Give it a `key` of
- * the conversation: each chat has a box of its own.
+ * *chat* is the conversation it writes to; *make()* leads to where canned replies are made. Give it the
+ * conversation as `key`, because each conversation has a box of its own.
  */
 export class Composer extends Component {
   #box = createRef();
@@ -40,7 +40,7 @@ export class Composer extends Component {
     this.#typing(false);
   }
 
-  /** As high as its text, up to what its sheet allows: not every browser does that by itself. */
+  /** Make the box as high as its text, up to what the sheet allows: not every browser does that by itself. */
   #grow = () => {
     const box = this.#box.current;
     box.style.height = "auto";
@@ -68,7 +68,7 @@ export class Composer extends Component {
     this.setState({ text });
   }
 
-  /** What comes from elsewhere; *apart*: on a line of its own. */
+  /** Insert a text of another part; *apart*: on a line of its own. */
   #add({ text, apart }) {
     const box = this.#box.current;
     const { value, selectionStart: start, selectionEnd: end } = box;
@@ -84,7 +84,7 @@ export class Composer extends Component {
     this.#lookForSlash();
   };
 
-  /** The list is open while the cursor stands behind a slash and its word. */
+  /** The list is open while the cursor is in a word that begins with a slash. */
   #lookForSlash = () => {
     const { value, selectionStart, selectionEnd } = this.#box.current;
     const slash = selectionStart === selectionEnd && SLASH.exec(value.slice(0, selectionStart));
@@ -124,7 +124,7 @@ export class Composer extends Component {
     }
   };
 
-  /** Keys of the list; whether it took this one. */
+  /** Handle a key for the list; true if the list has used it. */
   #choose({ key, shiftKey }, found) {
     const { picked } = this.state;
     const steps = { ArrowDown: 1, ArrowUp: -1 }[key];
@@ -135,7 +135,7 @@ export class Composer extends Component {
     return true;
   }
 
-  /** What stands above the box: that the text is too long, or what became of something else. */
+  /** The sentence above the box: the text is too long, or one of `Box`. */
   #said() {
     const n = this.#excess;
     return n ? t("too_long_by", { n }) : this.props.desk.box.said;

@@ -1,4 +1,4 @@
-/** The middle: a chat, one of the past, or what to do while there is none. */
+/** The middle: a conversation, a past one, or a hint while there is none. */
 
 import { visitorName } from "../format.js";
 import { html } from "../lib.js";
@@ -10,7 +10,7 @@ import { IconButton } from "./icons.js";
 import { Messages, Skeletons } from "./messages.js";
 import { Since } from "./since.js";
 
-/** *about()* shows who this is, *back()* the list, *make()* where canned replies are made. */
+/** *about()* shows the visitor, *back()* the list, *make()* where canned replies are made. */
 export const Conversation = ({ desk, back, about, make }) => html`
   <main class="conversation">
     ${desk.past ? html`<${Past} desk=${desk} />`
@@ -55,7 +55,7 @@ const Open = ({ desk, chat, back, about, make }) => {
   `;
 };
 
-/** That it is over, by whom and why, as far as it is known. */
+/** Shows that the conversation is over, who has ended it and why, as far as that is known. */
 function ending({ reason, peer }) {
   const why = t(`over_${reason}`, { name: visitorName(peer) });
   return why ? t("ended_because", { why }) : t("ended");

@@ -17,7 +17,7 @@ export class Dialog extends Component {
     this.#dialog.current.close(); // the focus goes back to where it was
   }
 
-  // A press that begins and ends on the backdrop; one that selects text may end there.
+  // Only a press that begins and ends on the backdrop: selecting text may end there.
   #pressed = ({ target }) => {
     if (target === this.#dialog.current) this.props.close();
   };

@@ -1,10 +1,10 @@
-/** How somebody looks: a picture, or letters on a colour. */
+/** A person's picture, or letters on a colour. */
 
 import { paintFace } from "../../kit/faces.js";
 import { visitorName } from "../format.js";
 import { Component, createRef, html } from "../lib.js";
 
-/** Of *person* (`{name, sub, avatar}`); *presence*: `online` or `away`, where that is known. */
+/** The face of *person* (`{name, sub, avatar}`); *presence*: `online` or `away`, if that is known. */
 export class Face extends Component {
   #place = createRef();
 

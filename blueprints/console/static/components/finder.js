@@ -1,4 +1,4 @@
-/** Search in one's chats and in all that was said in them. */
+/** Searches the waiter's conversations by name, and all messages of their visitors. */
 
 import { composes } from "../../kit/keys.js";
 import { excess } from "../../kit/size.js";
@@ -52,7 +52,7 @@ export class Finder extends Component {
     }
   }
 
-  /** What can be chosen: chats by name, then messages, then more of them. */
+  /** The choices: conversations by name, then messages, then a button for more. */
   #choices() {
     const { words, hits, next } = this.state;
     const wanted = plain(words.trim());

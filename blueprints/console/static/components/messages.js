@@ -1,4 +1,4 @@
-/** The messages of a conversation, by day, with what became of each. */
+/** The messages of a conversation, by day, with their receipts. */
 
 import { Follow, NEAR } from "../../kit/follow.js";
 import { together } from "../../kit/messages.js";
@@ -13,14 +13,14 @@ import { Text } from "./text.js";
 /**
  * *chat* is shown (give it a `key` of the conversation); *retry(id)*, *edit(id)*, *discard(id)* for what was
  * not sent, *most* how long a text may be, *older()* fetches more (a promise), *sight(on)* is called when the
- * newest comes in sight, or is it no more; *mark* is the `seq` with which the unread begins, and *target*
- * `{seq}` of a message to go to.
+ * newest comes into sight or leaves it; *mark* is the `seq` of the first unread message, and *target*
+ * `{seq}` of a message to scroll to.
  */
 export class Messages extends Component {
   #log = createRef();
   #follow = new Follow(() => this.#log.current);
   #asking = false;
-  #shown = null; // the target that was gone to
+  #shown = null; // the target that was scrolled to
   #isEmpty = true;
   state = { trouble: false, inSight: true };
   #size = new ResizeObserver(() => this.#follow.check() && this.#follow.toEnd());
@@ -44,7 +44,7 @@ export class Messages extends Component {
     if (isFirstFill || this.#follow.on !== inSight) this.#see(this.#follow.on);
   }
 
-  /** Have the right ones in sight; whether they are the first of this chat. */
+  /** Scroll to the right place; returns whether these are the first messages of this conversation. */
   #place(fromEnd) {
     const { target, chat: { messages } } = this.props;
     const isFirstFill = this.#isEmpty && messages.length > 0;
@@ -65,7 +65,7 @@ export class Messages extends Component {
     line.focus({ preventScroll: true });
   }
 
-  /** To where the unread begins, unless all of it can be seen from the end. */
+  /** Scroll to the first unread message, unless all unread ones can be seen from the end. */
   #toUnread() {
     if (this.#follow.on) this.#follow.toEnd();
     this.#follow.toMark(this.#log.current.querySelector(".unread"));
@@ -105,7 +105,7 @@ export class Messages extends Component {
     }
   }
 
-  #again = () => this.setState({ trouble: false }); // and what is shown anew is filled
+  #again = () => this.setState({ trouble: false }); // drawing again fetches more
 
   render({ chat, label, name }, { trouble, inSight }) {
     const { messages, complete, unread } = chat;
@@ -143,7 +143,7 @@ export class Messages extends Component {
   }
 }
 
-/** Whether *next* stands close to *one*: said by the same person, soon after. */
+/** Whether *next* belongs to the group of *one*: by the same person, soon after. */
 const belongs = (one, next) => together(one, next) && one.author === next.author;
 
 const SEEN = ["message", "state", "seq", "name", "locale", "joined", "time", "receipt", "aimed", "most", "isOver"];
@@ -189,7 +189,7 @@ const Failed = ({ message: { id, text, error }, most, isOver, retry, edit, disca
   `;
 };
 
-/** Where messages are going to be. */
+/** Placeholders until messages have come. */
 export const Skeletons = () => html`
   <div class="skeletons" role="img" aria-label=${t("loading_messages")}>
     <i class="bone wide"></i><i class="bone mine"></i><i class="bone"></i>

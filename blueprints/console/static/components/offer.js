@@ -1,4 +1,4 @@
-/** A link wants to sign in somebody else: the person here decides. */
+/** A link would sign in another waiter: the person here decides. */
 
 import { Component, createRef, html } from "../lib.js";
 import { rich, t } from "../words.js";

@@ -1,4 +1,4 @@
-/** Another password for one's own account. */
+/** Changes the password of the waiter's own account. */
 
 import { Component, createRef, html } from "../lib.js";
 import { t } from "../words.js";
@@ -10,7 +10,7 @@ const FIELDS = [
   ["new", "password_new", "new-password"],
 ];
 
-/** *session* is whose it is. */
+/** *session* names the account. */
 export class Password extends Component {
   #inputs = { current: createRef(), new: createRef() };
   #done = createRef();

@@ -1,4 +1,4 @@
-/** A question before something that cannot be taken back: who does not mean it presses Enter or Esc. */
+/** A question before something that cannot be undone. Enter and Esc answer no. */
 
 import { html } from "../lib.js";
 import { t } from "../words.js";

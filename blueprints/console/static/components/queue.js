@@ -1,4 +1,4 @@
-/** Who waits in the queue, and *Take* for one out of turn. */
+/** The visitors in the queue, and *Take* for each of them. */
 
 import { REL, visitorName, webAddress } from "../format.js";
 import { html } from "../lib.js";
@@ -6,7 +6,7 @@ import { rich, t } from "../words.js";
 import { Face } from "./face.js";
 import { LATE, Since } from "./since.js";
 
-const FEW = 3; // who have room in any window
+const FEW = 3; // visitors that fit into any window
 
 export const Queue = ({ desk }) => {
   const { length, since } = desk.queue;

@@ -8,7 +8,7 @@ import { Versions, written } from "./versions.js";
 
 const EMPTY = { shortcut: "", text: "", shared: false };
 
-/** *desk* has them. */
+/** *desk* has the replies. */
 export class Replies extends Component {
   #first = createRef();
   state = { edited: null, past: undefined, error: "", busy: false, doomed: null };
@@ -45,7 +45,7 @@ export class Replies extends Component {
     else this.#try(() => this.props.desk.canned.remove(id)).then(() => this.setState({ doomed: null }));
   }
 
-  /** What *reply* was before, or (null) those that are no more; undefined: back to the list. */
+  /** Show former versions of *reply*, or (null) deleted replies; undefined: back to the list. */
   #look(reply) {
     this.setState({ past: reply, error: "", doomed: null });
   }

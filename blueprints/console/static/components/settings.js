@@ -1,4 +1,4 @@
-/** What calls the waiter, and how; the language; whether single letters count. */
+/** The settings: alerts, the language, shortcuts of single letters. */
 
 import { KINDS, WAYS } from "../alerts.js";
 import { html } from "../lib.js";
@@ -6,7 +6,7 @@ import { hasKeys, lettersCount, setLetters } from "../shortcuts.js";
 import { chosen, language, LANGUAGES, nameOf, t } from "../words.js";
 import { Dialog } from "./dialog.js";
 
-/** *speak(language)*: another one, or "": the browser's; *changed()*: show all anew. */
+/** *speak(language)*: another one, or "": the browser's; *changed()*: draw all again. */
 export const Settings = ({ alerts, speak, changed, close }) => html`
   <${Dialog} title=${t("settings")} name="settings" close=${close}>
     <${Alerts} alerts=${alerts} />

@@ -1,4 +1,4 @@
-/** The left side: whether visitors are taken, how many wait, and one's chats. */
+/** The left side: readiness, the queue, and the waiter's conversations. */
 
 import { brief, moment, visitorName } from "../format.js";
 import { html } from "../lib.js";
@@ -8,7 +8,7 @@ import { Face } from "./face.js";
 import { Queue } from "./queue.js";
 import { LATE, Since } from "./since.js";
 
-const MOST = 50; // chats at once that the buttons go up to
+const MOST = 50; // conversations: the highest capacity that the buttons choose
 
 export const Sidebar = ({ desk }) => html`
   <nav class="sidebar" aria-label=${t("desk")}>
@@ -89,7 +89,7 @@ const said = (message) => {
   return message.own ? t("said_you", { text: message.text }) : message.text;
 };
 
-/** Since when (ms) a visitor has been without an answer; null: it has one, or has not asked. */
+/** Since when (ms) a visitor waits for an answer; null: it does not. */
 function waitingSince({ messages }) {
   const answered = messages.findLastIndex((one) => one.own && one.state !== "failed");
   const asked = messages.slice(answered + 1).find((one) => !one.own);

@@ -10,8 +10,8 @@ const shown = new Set();
 setInterval(() => shown.forEach((one) => one.forceUpdate()), 1000);
 
 /**
- * How long ago *from* (ms, by the server's clock) was; or, *down*, how long it is until then, by the clock
- * here. Past *late* ms it stands out.
+ * How long ago *from* (ms, by the server's clock) was; with *down*, how long until then, by this computer's
+ * clock. After *late* ms it stands out.
  */
 export class Since extends Component {
   componentDidMount() {

@@ -1,10 +1,10 @@
-/** What shared canned replies were before, to be read and restored. */
+/** Former versions of shared canned replies, to be read and restored. */
 
 import { when } from "../format.js";
 import { Component, createRef, html } from "../lib.js";
 import { rich, t } from "../words.js";
 
-/** Of *reply*, or (null) of those that are no more. *desk* has them; *back()* leads back. */
+/** The versions of *reply*, or (null) deleted replies; *back()* leads back. */
 export class Versions extends Component {
   #back = createRef();
   state = { versions: null, error: "" };
@@ -57,7 +57,7 @@ export class Versions extends Component {
   }
 }
 
-/** Who wrote it, as far as it is known. */
+/** Who wrote it, if that is known. */
 export function written(author, date) {
   if (!author) return "";
   return date ? t("written_by", { name: author, when: when(date) }) : t("written_once_by", { name: author });

@@ -1,4 +1,4 @@
-/** The right side: who this is. */
+/** The right side: the visitor. */
 
 import { moment, REL, visitorName, webAddress, when } from "../format.js";
 import { html } from "../lib.js";
