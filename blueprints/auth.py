@@ -8,7 +8,7 @@ import time
 from flask import Blueprint, Request, Response, request
 
 from services.bounds import SIGN_OUTS
-from services.identity import STRANGER, Identity, Shown, TokenRole
+from services.identity import ANONYMOUS, Identity, Shown, TokenRole
 from services.limits import KeyedBuckets
 from services.origin import client_address, origin_allowed, public_host, why_refused
 from services.revocation import date
@@ -23,7 +23,7 @@ from .cors import shared
 from .door import Door
 from .extension import Extension
 from .host.identity import ask_host
-from .renewal import RENEWAL, Renewals, in_login, is_stranger, lifetime
+from .renewal import RENEWAL, Renewals, in_login, is_anonymous, lifetime
 from .request_data import bearer, token_of, waiter
 from .sign_in import SignIn
 
@@ -57,14 +57,14 @@ def _for_visitors(door: Blueprint, extension: Extension, renewals: Renewals) -> 
         _refuse_foreign(request, server)
         shown = renewals.shown(request, TokenRole.USER)
         _count_token(request, server, renewals, shown)
-        if shown is not None and "stay" in request.args and is_stranger(shown):
+        if shown is not None and "stay" in request.args and is_anonymous(shown):
             return _token(server, shown.identity)
         named = ask_host(callbacks.visitor, request)
         if named is not None:
             return _token(server, in_login(named, TokenRole.USER, shown), lifetime(settings))
-        if shown is not None and is_stranger(shown):
+        if shown is not None and is_anonymous(shown):
             return _token(server, shown.identity)
-        return _token(server, Identity(f"{STRANGER}{secrets.token_urlsafe(12)}"))
+        return _token(server, Identity(f"{ANONYMOUS}{secrets.token_urlsafe(12)}"))
 
 
 def _for_waiters(door: Blueprint, extension: Extension, renewals: Renewals) -> None:
@@ -128,7 +128,7 @@ def _for_all(door: Blueprint, server: ChatServer) -> None:
             return Response(status=204)
         # another tab may have renewed the login just now
         last = max(shown.expires, int(time.time() + server.settings.token_lifetime) * 1000)
-        if identity.subject.startswith(STRANGER):
+        if identity.subject.startswith(ANONYMOUS):
             revocations.shut(identity.sid, date(last + RENEWAL * 1000))
             return Response(status=204)
         if not sign_outs.take(identity.subject):

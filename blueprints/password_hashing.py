@@ -21,7 +21,7 @@ COST = "scrypt:131072:8:1"
 HASHES = 2
 
 #: how many of `HASHES` sign-ins from unknown browsers may use; known ones need not wait for them
-STRANGERS = 1
+UNKNOWN = 1
 
 #: sign-ins that run or wait for their turn: so many from known browsers, so many from others
 WAITING = 50
@@ -47,7 +47,7 @@ class HashingTurns:
 
     def __init__(self) -> None:
         self._all = threading.BoundedSemaphore(HASHES)
-        self._strangers = threading.BoundedSemaphore(STRANGERS)
+        self._unknown = threading.BoundedSemaphore(UNKNOWN)
         self._room = {known: WaitingRoom(WAITING, TOO_MANY) for known in (False, True)}
 
     def run(self, runtime: Runtime, known: bool, work: Callable[..., T], *args: Any) -> T:
@@ -55,7 +55,7 @@ class HashingTurns:
 
         *known*: this browser or address is known for the account.
         """
-        strangers = contextlib.nullcontext() if known else self._strangers
-        with self._room[known].place(), strangers, self._all:
+        unknown = contextlib.nullcontext() if known else self._unknown
+        with self._room[known].place(), unknown, self._all:
             done: T = runtime.blocking(work, *args)
             return done

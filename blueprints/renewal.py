@@ -71,9 +71,9 @@ def in_login(named: Identity, role: TokenRole, shown: Shown | None) -> Identity:
     return Identity(named.subject, named.name, role, sid, named.avatar)
 
 
-def is_stranger(shown: Shown | None) -> bool:
+def is_anonymous(shown: Shown | None) -> bool:
     """Whether the token *shown* is of a visitor whom neither host nor accounts know."""
-    return shown is not None and shown.identity.is_stranger
+    return shown is not None and shown.identity.is_anonymous
 
 
 def of_account(

@@ -64,7 +64,7 @@ class SignIn:
         self._turns = password_hashing.HashingTurns()
         self._counting = threading.BoundedSemaphore(AT_WORK)
         self._known: Accounts | None = None
-        self._strangers = KeyedBuckets(*bounds.SIGN_INS, time.monotonic)
+        self._unknown = KeyedBuckets(*bounds.SIGN_INS, time.monotonic)
 
     def check(self, incoming: Request) -> tuple[str, Identity]:
         """A token for the waiter whose name and password are in *incoming*.
@@ -145,13 +145,13 @@ class SignIn:
         return attempt
 
     def _count(self, name: str, address: str, here: str) -> _Attempt | None:
-        """In a native thread. None: too many attempts. Raises `HTTPRefusal`: too many strangers."""
+        """None: too many attempts. Waits. Raises `HTTPRefusal`: too many unknown browsers."""
         attempts = self._attempts()
         mark = self._extension.server.tokens.mark
         known, key = True, mark(f"browser {here} {name}")
         if not here:
             known = is_known(address) and attempts.is_familiar(name, mark(f"{address} {name}"))
-            if not known and not self._strangers.take(""):
+            if not known and not self._unknown.take(""):
                 raise HTTPRefusal.not_now(password_hashing.TOO_MANY)
             key = mark(f"address {address} {name}") if known else mark(f"name {name}")
         return _Attempt(name, address, key, known) if attempts.take(key) else None

@@ -1,4 +1,4 @@
-"""What an address and a participant may hold and spend: every bound on strangers, in one place.
+"""What an address and a participant may hold and spend: every bound on them, in one place.
 
 Bounds by address are there against one machine that takes what is everybody's;
 they leave room for an office behind one address. They all follow from
@@ -64,10 +64,7 @@ HISTORY = Rate(262_144.0, 8_388_608.0)
 #: bytes of history that one `auth` is answered with: half of what may wait for a slow reader
 RESUME = 524_288
 
-#: bytes of files, once there are any
-UPLOADS = Rate(1_048_576.0, 104_857_600.0)
-
-# ---- by all strangers together, in one worker --------------------------------
+# ---- by all unknown browsers together, in one worker -------------------------
 
 #: sign-ins from a browser and an address that are not known for the account: each is a row in
 #: the database, whose commits are needed for what is said, and a hash
@@ -79,17 +76,17 @@ SIGN_INS = Rate(5.0, 50.0)
 BODY_TIME = 5.0
 ANSWER_TIME = 10.0
 
-#: s that a stranger who has said nothing keeps a place without a connection: a page that is
+#: s that the desk waits for an absent anonymous user who has said nothing: its page is
 #: loaded again
-STRANGER_GRACE = 5.0
+ANONYMOUS_GRACE = 5.0
 
-#: of so many seats one is kept for somebody who is away and has said nothing, though others wait
+#: one seat of so many stays with a user who is away and has said nothing, though others wait
 SEATS_KEPT = 10
 
-#: s that a ticket keeps a place in the queue, from when it was told last: a server that is mended
+#: s that a ticket is good for a position in the queue, since its last update: a server is mended
 TICKET_LIFETIME = 7200.0
 
-#: tickets that are void, remembered until they would have run out anyway
+#: void tickets that are remembered, until they would have expired anyway
 MOST_VOID = 100_000
 
 
@@ -103,7 +100,7 @@ def share(most: int, connections: int) -> int:
 
 
 class Ledger(Protocol):
-    """What all workers let strangers hold and spend together (`shared/ledger.py`)."""
+    """What addresses and participants hold and spend at all workers (`shared/ledger.py`)."""
 
     def hold(self, key: str, most: int) -> bool:
         """Hold one more of *key*, unless all workers hold *most* of it. Waits."""
@@ -182,8 +179,6 @@ class Bounds:
         self.questions = Spending("questions", QUESTIONS, clock)
         #: bytes of history that this process sends, by participant
         self.history = KeyedBuckets(*HISTORY, clock)
-        #: bytes of files, by participant
-        self.uploads = KeyedBuckets(*UPLOADS, clock)
 
     def share(self, ledger: Ledger) -> None:
         """From now on other workers count as well."""

@@ -40,8 +40,8 @@ MAX_AVATAR = 500  # characters
 #: ms since 1970 until which there may be dates in a token: the year 9999
 LATEST = 253_402_300_799_000
 
-#: subjects of visitors whom nobody knows; a host's own user ids do not begin like this
-STRANGER = "anonymous-"
+#: how the subjects of anonymous visitors begin; a host's own user ids do not
+ANONYMOUS = "anonymous-"
 
 
 _say = Seldom(logging.getLogger("csapp"))
@@ -79,9 +79,9 @@ class Identity:
     avatar: str = ""
 
     @property
-    def is_stranger(self) -> bool:
-        """A visitor whom nobody knows."""
-        return self.role is TokenRole.USER and self.subject.startswith(STRANGER)
+    def is_anonymous(self) -> bool:
+        """A visitor whom neither host nor accounts know."""
+        return self.role is TokenRole.USER and self.subject.startswith(ANONYMOUS)
 
     def __post_init__(self) -> None:
         subject = id_text(self.subject)

@@ -35,7 +35,7 @@ HOUR = 3_600_000  # ms by which clocks of machines may differ before a row is re
 WEEK = 7 * 86_400_000  # ms that memory goes back
 FORGET = 300  # looks between two times of forgetting: ten minutes …
 FIRST = 30  # … and before the first
-STRANGERS = 10_000  # logins of strangers that are remembered: 2 MiB
+ANONYMOUS_LOGINS = 10_000  # logins of anonymous visitors that are remembered: 2 MiB
 SLICE = 2000  # rows read at once: 2 ms of the loop
 PAUSE = 0.05  # s between two slices that are removed: others write in between
 FORGOTTEN = 10_000  # rows looked at between two pauses of forgetting
@@ -83,8 +83,8 @@ class Revocations:
         self._subjects: dict[str, int] = {}
         #: the highest number at each of the last looks
         self._read: deque[int] = deque([0], maxlen=OVERLAP)
-        #: logins of strangers, in the order in which they were signed out
-        self._shut: deque[str] = deque(maxlen=STRANGERS)
+        #: logins of anonymous visitors, in the order in which they were signed out
+        self._shut: deque[str] = deque(maxlen=ANONYMOUS_LOGINS)
         self._looks = 0
         self._timer: Timer | None = None
         self._stopped = False
@@ -145,10 +145,10 @@ class Revocations:
             self._runtime.blocking(lambda: store.revoke(sid=sid, subject=subject, now=at))
 
     def shut(self, sid: str, at: int) -> None:
-        """Revoke a login in the memory of this process only: that of a stranger.
+        """Revoke a login in the memory of this process only: that of an anonymous visitor.
 
-        Anybody may be as many strangers as it likes, so that they cannot fill the
-        store; of `STRANGERS` and more the first is forgotten. Does not wait.
+        Anybody may be any number of anonymous visitors, who therefore must not fill
+        the store; of `ANONYMOUS_LOGINS` and more the first is forgotten. Does not wait.
         """
         with self._lock:
             if len(self._shut) == self._shut.maxlen:

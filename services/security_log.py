@@ -1,6 +1,6 @@
 """Who tried what, and was let in or not: the logger `csapp.security`, one line an event.
 
-Every line is `event=NAME key=value …`. The values come from strangers: what is not
+Every line is `event=NAME key=value …`. The values come from anybody: what is not
 plain is written as a JSON string in ASCII, so that no CR, LF, escape sequence or
 change of direction reaches a terminal or forges a line.
 
@@ -8,7 +8,7 @@ change of direction reaches a terminal or forges a line.
    password, a secret or the words of a chat; never put one into `reason`.
 2. `subject` of a failed sign-in is the name of an account that exists: people type
    passwords into fields for names.
-3. What strangers can cause as often as they like (`LIMITED`) is written some times a
+3. What anybody can cause as often as it likes (`LIMITED`) is written some times a
    second; the next line of its kind says how many were left out.
 """
 
@@ -51,7 +51,7 @@ class Event(StrEnum):
     UNBANNED = "unbanned"
 
 
-#: what strangers can cause without being anybody
+#: what anybody can cause without a login
 LIMITED = frozenset(
     {Event.SIGN_IN_FAILED, Event.TOKEN_REFUSED, Event.RENEWAL_REFUSED, Event.ORIGIN_REFUSED}
 )

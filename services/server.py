@@ -456,11 +456,6 @@ class ChatServer:
             self.store.let_go()
 
     @property
-    def open_connections(self) -> int:
-        """WebSockets open now."""
-        return len(self._open)
-
-    @property
     def unfinished(self) -> int:
         """Connections that are open, or whose last bytes are still being sent."""
         return len(self.context.lines) if self._started else 0

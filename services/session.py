@@ -195,7 +195,7 @@ class Session:
             return Claim.FULL
         if me.has_written:
             return Claim.SPOKEN
-        return Claim.STRANGER if me.identity.is_stranger else Claim.SILENT
+        return Claim.ANONYMOUS if me.identity.is_anonymous else Claim.SILENT
 
     def _serve(self) -> None:
         receive = self.connection.receive_batch

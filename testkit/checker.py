@@ -227,11 +227,11 @@ def _all(record: Record) -> Iterator[Anomaly]:
 def _leaks(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomaly]:
     for told in stream.told:
         yield Leaked(
-            conversation, f"a {told.kind} went to a stranger", socket.name, told.seq,
+            conversation, f"a {told.kind} went to an outsider", socket.name, told.seq,
             socket.participant,
         )  # fmt: skip
     if stream.entered and not stream.told:
-        yield Leaked(conversation, "a stranger was let in", socket.name, 0, socket.participant)
+        yield Leaked(conversation, "an outsider was let in", socket.name, 0, socket.participant)
 
 
 def _order(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomaly]:

@@ -489,7 +489,7 @@ def test_nobody_fills_the_database_by_signing_out(app):
     assert len(revoked(app)) == 3
 
 
-def test_the_sign_out_of_a_stranger_is_kept_nowhere(app):
+def test_the_sign_out_of_an_anonymous_visitor_is_stored_nowhere(app):
     web = app.test_client()
     for _ in range(5):
         token = web.post("/v1/visitor/token").get_json()["token"]

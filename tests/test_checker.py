@@ -204,10 +204,10 @@ FOUND = {
     "skipped: the history begins at 2": (
         "skipped", [*BOTH, sent(2), receipt(2), seen(2)], holds(row(2)),
     ),
-    "leaked: a message to a stranger": (
+    "leaked: a message to an outsider": (
         "leaked", [*BOTH, *said(1), Opened("eve#1", "eve"), seen(1, "eve#1")], holds(row(1)),
     ),
-    "leaked: a page to a stranger": (
+    "leaked: a page to an outsider": (
         "leaked",
         [*BOTH, *said(1), Opened("eve#1", "eve"), page("eve#1", row(1), asked=True)],
         holds(row(1)),

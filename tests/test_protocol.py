@@ -150,7 +150,7 @@ def test_a_user_without_a_waiter_is_not_connected(any_server, name):
         assert_receives(user, "error", reply_id=user.text("still nobody?"))
 
 
-def test_a_stranger_and_nobody_are_the_same_to_a_waiter(any_server, pair, name):
+def test_an_outsider_and_nobody_are_the_same_to_a_waiter(any_server, pair, name):
     user, _ = pair
     with Client.waiter(any_server, f"other-{name}") as other:
         other.text("psst", to=user.uuid)

@@ -15,7 +15,7 @@ from blueprints import renewal
 from blueprints.host import identity as host_identity
 from csapp import CSApp, Identity, TokenRole, create_app
 from services.bounds import RENEWALS
-from services.identity import STRANGER, Shown
+from services.identity import ANONYMOUS, Shown
 from testkit.server import SECRET
 
 WORD = "correct horse battery"
@@ -75,7 +75,7 @@ def test_how_often_it_is_asked_is_a_setting(config: dict[str, int], seconds: int
         assert post(host.app, path).get_json()["expires_in"] == seconds
 
 
-def test_a_stranger_is_not_asked_about():
+def test_an_anonymous_visitor_is_not_asked_about():
     host = Host(CSAPP_RECHECK=60)
     assert post(host.app, VISITOR).get_json()["expires_in"] == 43_200
 
@@ -96,7 +96,7 @@ def test_a_waiter_whom_the_host_knows_no_more_is_not_renewed(now: str | None):
         ), "another login"
 
 
-def test_a_visitor_whom_the_host_knows_no_more_is_a_stranger():
+def test_a_visitor_whom_the_host_knows_no_more_is_anonymous():
     host = Host()
     host.visitor = "42"
     token = post(host.app, VISITOR).get_json()["token"]
@@ -104,7 +104,7 @@ def test_a_visitor_whom_the_host_knows_no_more_is_a_stranger():
     assert post(host.app, VISITOR, token).get_json()["sub"].startswith("anonymous-")
 
 
-def test_a_stranger_in_a_chat_stays_one_while_it_asks_for_that():
+def test_an_anonymous_visitor_in_a_chat_stays_one_while_it_asks_for_that():
     host = Host()
     stranger = post(host.app, VISITOR).get_json()
     host.visitor = "42"
@@ -338,7 +338,7 @@ def test_those_who_are_not_signed_in_are_not_one_and_the_same(nobody: Any):
     host.visitor = nobody
     subjects = {post(host.app, VISITOR).get_json()["sub"] for _ in range(2)}
     assert len(subjects) == 2
-    assert all(subject.startswith(STRANGER) for subject in subjects)
+    assert all(subject.startswith(ANONYMOUS) for subject in subjects)
 
 
 def test_a_host_may_answer_by_itself():

@@ -10,12 +10,12 @@ from services.history.opening import open_store
 from services.history.port import StoreError
 from services.identity import Identity, TokenRole
 from services.revocation import (
+    ANONYMOUS_LOGINS,
     FIRST,
     FORGET,
     HOUR,
     LOOK,
     SLICE,
-    STRANGERS,
     WEEK,
     Revocations,
     date,
@@ -315,14 +315,14 @@ def test_without_a_store_this_process_remembers(hand):
     assert hand.off_the_loop == 0
 
 
-def test_strangers_are_remembered_here_and_not_for_ever(hand, store):
+def test_anonymous_logins_are_remembered_here_and_not_for_ever(hand, store):
     one, closed = started(hand, store)
-    for n in range(STRANGERS + 5):
-        one.shut(f"stranger-{n}", date(START + HOUR))
-    assert len(one._sids) == STRANGERS
-    assert not one.is_revoked(Identity("x", sid="stranger-4"), START)
-    assert one.is_revoked(Identity("x", sid="stranger-5"), START)
-    assert len(closed) == STRANGERS + 5
+    for n in range(ANONYMOUS_LOGINS + 5):
+        one.shut(f"anonymous-{n}", date(START + HOUR))
+    assert len(one._sids) == ANONYMOUS_LOGINS
+    assert not one.is_revoked(Identity("x", sid="anonymous-4"), START)
+    assert one.is_revoked(Identity("x", sid="anonymous-5"), START)
+    assert len(closed) == ANONYMOUS_LOGINS + 5
     assert list(store.revoked(0)) == []
 
 

@@ -91,7 +91,7 @@ def test_a_line_names_its_event_and_what_is_known(log, kept):
         "\0",
     ],
 )
-def test_nothing_that_a_stranger_writes_forges_a_line(log, kept, value):
+def test_nothing_that_a_client_writes_forges_a_line(log, kept, value):
     log.record(Event.SIGN_IN_FAILED, subject=value)
     (line,) = kept.messages
     assert re.fullmatch(r"[\x20-\x7e]+", line)

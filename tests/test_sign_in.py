@@ -200,7 +200,7 @@ def test_no_address_and_no_name_is_kept_in_the_clear(app, tmp_path):
         assert word.encode() not in kept
 
 
-def test_a_flood_of_strangers_costs_no_more_commits_than_they_may_have(app, monkeypatch):
+def test_a_flood_of_unknown_browsers_costs_no_more_commits_than_they_may_have(app, monkeypatch):
     """Each attempt is written down, and what is said waits for the same commits."""
     taken: list[str] = []
     take = Attempts.take

@@ -182,7 +182,7 @@ def test_waiters_sign_in_on_pages_of_ours_alone():
     assert asked("POST", "v1/waiter/login", CSAPP_ALLOWED_ORIGINS=THERE) == {}
 
 
-# ---- the same stranger ------------------------------------------------------------
+# ---- the same anonymous visitor --------------------------------------------------
 
 
 def fetched(app: Flask, token: str = "") -> dict[str, Any]:
@@ -201,7 +201,7 @@ def signed(sub: str, *, ago: float = 0, lifetime: float = 3600, sid: str = "") -
     return tokens.sign(Identity(sub, sid=sid))
 
 
-def test_a_stranger_stays_the_same_with_another_token(alone: Flask):
+def test_an_anonymous_visitor_stays_the_same_with_another_token(alone: Flask):
     first = fetched(alone)
     second = fetched(alone, first["token"])
     assert second["sub"] == first["sub"]

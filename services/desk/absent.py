@@ -1,6 +1,6 @@
 """Who is away, for how long each is waited for, and who gives way to those who are there.
 
-A stranger who has said nothing costs an attacker nothing: it asks and hangs up.
+An anonymous user who has said nothing costs an attacker nothing: it asks and hangs up.
 So the desk waits for it as long as a page takes to load again, and gives its place
 to another user as soon as one needs it. Not locked: the desk's lock is held
 around every call.
@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-from ..bounds import SEATS_KEPT, STRANGER_GRACE
+from ..bounds import ANONYMOUS_GRACE, SEATS_KEPT
 from .port import Claim
 
 #: claims of those who make room
-YIELDING = (Claim.SILENT, Claim.STRANGER)
+YIELDING = (Claim.SILENT, Claim.ANONYMOUS)
 
 
 class Absent:
@@ -23,7 +23,7 @@ class Absent:
 
     def __init__(self, grace: float) -> None:
         self._grace = grace
-        self._brief = min(grace, STRANGER_GRACE)
+        self._brief = min(grace, ANONYMOUS_GRACE)
         # participant → when its grace ends, soonest first; ordered, so that the first is at hand
         self._long: OrderedDict[str, float] = OrderedDict()
         self._short: OrderedDict[str, float] = OrderedDict()
@@ -37,7 +37,7 @@ class Absent:
 
     def add(self, uuid: str, now: float, claim: Claim, *, served: bool = False) -> None:
         """*uuid* is away from *now* on."""
-        if claim is Claim.STRANGER and self._brief < self._grace:
+        if claim is Claim.ANONYMOUS and self._brief < self._grace:
             self._short[uuid] = now + self._brief
         else:
             self._long[uuid] = now + self._grace

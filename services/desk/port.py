@@ -65,14 +65,14 @@ PLACES_A_ROUND = 1000
 class Claim(StrEnum):
     """What somebody claims whose connection is lost."""
 
-    #: to be waited for during the grace period: waiters, and who was cut off by us
+    #: the desk waits during the grace period: for waiters, and for users whom we have cut off
     FULL = "full"
     #: the same, and for the rest of the conversation: a user who has said something
     SPOKEN = "spoken"
     #: the same as long as nobody needs its place: a user whom the host knows
     SILENT = "silent"
-    #: that for seconds only: a user whom nobody knows
-    STRANGER = "stranger"
+    #: the same for seconds only: an anonymous user
+    ANONYMOUS = "stranger"
 
 
 class QueueFull(CSAppError):

@@ -1,4 +1,4 @@
-"""What a worker asks Redis about what strangers hold and spend (`lua/bounds.lua`)."""
+"""Questions to Redis: what addresses and participants hold and spend (`lua/bounds.lua`)."""
 
 from __future__ import annotations
 

@@ -281,7 +281,7 @@ class RedisDesk:
         return int(found)
 
     def count(self, asked: Sequence[Question]) -> list[int]:
-        """What strangers hold and spend: 1 for each question, or 0 for what is refused."""
+        """Hold and spend in `lua/bounds.lua`: for each question 1, or 0 for a refusal."""
         answers: list[int] = self._call("bounds", asked=letters.pack(asked))
         return answers
 

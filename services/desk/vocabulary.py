@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from enum import IntEnum, StrEnum
 
-from ..bounds import SEATS_KEPT, STRANGER_GRACE, TICKET_LIFETIME
+from ..bounds import ANONYMOUS_GRACE, SEATS_KEPT, TICKET_LIFETIME
 from .port import PLACES_A_ROUND, TELL_PLACES
 
 MOST_LETTERS = 10_000  # in a mailbox; Redis may hold a few more
@@ -219,8 +219,8 @@ CONSTANTS = {
     "ticket_lifetime": round(TICKET_LIFETIME * 1e6),
     #: µs between two rounds of positions
     "tell_positions": round(TELL_PLACES * 1e6),
-    #: ms that a user is waited for whom nobody knows, and who has said nothing
-    "stranger_grace": round(STRANGER_GRACE * 1000),
+    #: ms that the desk waits for an absent anonymous user who has said nothing
+    "anonymous_grace": round(ANONYMOUS_GRACE * 1000),
     #: of so many seats one is not given away
     "seats_kept": SEATS_KEPT,
 }

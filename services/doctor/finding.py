@@ -9,7 +9,7 @@ from enum import StrEnum
 class Level(StrEnum):
     """How bad it is; the worst comes first."""
 
-    #: messages would be lost, strangers let in, or chats refused
+    #: messages would be lost, the wrong people let in, or conversations refused
     FAULT = "fault"
     #: it works, and one day it will hurt
     WARNING = "warning"

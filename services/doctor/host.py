@@ -11,7 +11,7 @@ from .setup import Check, SetUp
 ITSELF = "the application answers this address itself, and not the chat"
 
 #: what a host answers to whoever has not signed in
-_TO_STRANGERS = (301, 302, 303, 307, 308, 401, 403)
+_TO_ANYBODY = (301, 302, 303, 307, 308, 401, 403)
 
 #: what lets requests for the chat through
 LINE = "'if request.blueprint in chat.blueprints: return' (docs/extensions.md)"
@@ -35,10 +35,10 @@ def walls(setup: SetUp) -> Iterator[Finding]:
                 "if that is not meant so, let what begins with the chat's prefix through in the "
                 "middleware (app.wsgi_app)",
             )
-        elif status in _TO_STRANGERS:
+        elif status in _TO_ANYBODY:
             yield warning(
                 f"the application itself answers whoever has not signed in, before the chat is "
-                f"asked ({status}{where}): strangers have no chat, nor have waiters whom only the "
+                f"asked ({status}{where}): visitors have no chat, nor have waiters whom only the "
                 f"chat knows. It was asked {asked}",
                 f"if that is not meant so, in the before_request that answers: {LINE}",
             )

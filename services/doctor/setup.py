@@ -50,7 +50,7 @@ class Answers:
 
 
 class Intercepted(NamedTuple):
-    """What the application answers to a stranger in the place of the chat."""
+    """What the application answers to an anonymous visitor in the place of the chat."""
 
     #: method and path
     asked: str

@@ -1,6 +1,6 @@
 """How often somebody may try a password, and from where an account is used.
 
-Both are counted in the database, which all workers and machines share. Strangers
+Both are counted in the database, which all workers and machines share. Unknown browsers
 choose what is counted, so no key says what they have typed: a key is a mark
 (`Tokens.mark`). Everything here blocks and is called from native threads only.
 

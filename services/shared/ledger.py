@@ -1,4 +1,4 @@
-"""What strangers hold and spend at all workers together.
+"""What addresses and participants hold and spend at all workers together.
 
 Redis is asked by one call at a time, which carries all questions that have
 come meanwhile: ten thousand who return at once cost a few calls and not ten

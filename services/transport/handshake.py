@@ -3,7 +3,7 @@
 simple-websocket hands whatever it is given to its state machine, which raises:
 a bad handshake ends in HTTP 500. Here it ends in 400 or 426 with a reason, and
 no extension is ever negotiated: permessage-deflate costs 100 KiB a connection
-and lets a stranger send bombs.
+and lets anybody send bombs.
 """
 
 from __future__ import annotations

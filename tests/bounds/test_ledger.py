@@ -1,4 +1,4 @@
-"""What strangers hold and spend at several workers, on a real Redis with a clock of the test's."""
+"""What is held and spent at several workers, on a real Redis with a clock of the test."""
 
 from __future__ import annotations
 

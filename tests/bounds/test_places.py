@@ -6,14 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.bounds import PLACES, STRANGER_GRACE
+from services.bounds import ANONYMOUS_GRACE, PLACES
 from testkit import LiveServer, assert_receives
 
 from ..clocked import GUNICORN, let_pass
 from .conftest import Come, assert_gone, client, status
 
 SEATS = 20  # of four waiters
-STRANGERS = [f"anonymous-{number}" for number in range(60)]
+ANONYMOUS = [f"anonymous-{number}" for number in range(60)]
 
 ONE = ["127.0.0.1"] * 60
 SIXTY = [f"127.0.1.{number}" for number in range(1, 61)]
@@ -47,9 +47,9 @@ def ask_and_go(server: LiveServer, sources: list[str], subjects: list[str]) -> N
 
 @pytest.mark.usefixtures("waiters")
 @pytest.mark.parametrize("sources", [ONE, SIXTY], ids=["one-address", "sixty-addresses"])
-@pytest.mark.parametrize("known", [False, True], ids=["strangers", "known-to-the-host"])
+@pytest.mark.parametrize("known", [False, True], ids=["anonymous", "known-to-the-host"])
 def test_whoever_asks_and_goes_holds_up_nobody(server, come, sources, known):
-    subjects = [f"user-{name}" for name in STRANGERS] if known else STRANGERS
+    subjects = [f"user-{name}" for name in ANONYMOUS] if known else ANONYMOUS
     ask_and_go(server, sources, subjects)
     for number in range(SEATS * 3 // 4):
         honest = come("user", f"anonymous-honest-{number}", f"127.0.2.{number + 1}")
@@ -59,7 +59,7 @@ def test_whoever_asks_and_goes_holds_up_nobody(server, come, sources, known):
 
 @pytest.mark.usefixtures("waiters")
 def test_nor_does_it_at_the_address_of_the_attacker(server, come):
-    ask_and_go(server, ONE, STRANGERS)
+    ask_and_go(server, ONE, ANONYMOUS)
     honest = come("user", "anonymous-honest", ONE[0])
     honest.say("connect")
     assert_receives(honest, "connect_success")
@@ -67,7 +67,7 @@ def test_nor_does_it_at_the_address_of_the_attacker(server, come):
 
 def test_an_address_holds_so_many_places_however_many_ask(server, come):
     answers = []
-    for sub in STRANGERS:
+    for sub in ANONYMOUS:
         user = come("user", sub)
         user.say("connect")
         answers.append(user.receive())
@@ -79,7 +79,7 @@ def test_an_address_holds_so_many_places_however_many_ask(server, come):
     assert_receives(honest, "connect_queue", location=PLACES)
 
 
-def test_a_stranger_who_has_said_nothing_keeps_its_place_for_seconds(server, come):
+def test_an_anonymous_visitor_who_has_said_nothing_keeps_its_place_for_seconds(server, come):
     first, second = come("user", "anonymous-ann"), come("user", "anonymous-bob", "127.0.0.2")
     for user in (first, second):
         user.say("connect")
@@ -90,7 +90,7 @@ def test_a_stranger_who_has_said_nothing_keeps_its_place_for_seconds(server, com
     back.say("connect")
     assert_receives(back, "connect_queue", location=0)
     assert_gone(server, [back], len(server.lines))
-    let_pass(server, STRANGER_GRACE)
+    let_pass(server, ANONYMOUS_GRACE)
     assert_receives(second, "connect_queue", location=0)
 
 
@@ -102,8 +102,8 @@ def test_who_has_said_something_keeps_its_chat(server, come):
     speaker.text("hello")
     assert speaker.receive_all() == []
     assert_gone(server, [speaker], len(server.lines))
-    let_pass(server, 2 * STRANGER_GRACE)
-    ask_and_go(server, SIXTY, STRANGERS)
+    let_pass(server, 2 * ANONYMOUS_GRACE)
+    ask_and_go(server, SIXTY, ANONYMOUS)
     back = come("user", "anonymous-ann")
     assert_receives(back, "initialize", to=speaker.uuid)
     back.say("connect")
@@ -112,8 +112,8 @@ def test_who_has_said_something_keeps_its_chat(server, come):
 
 def test_without_bounds_by_address_as_many_as_come(come):
     with LiveServer.gunicorn(env={"CSAPP_CONNECTIONS_PER_IP": "0"}) as server:
-        for sub in STRANGERS:
+        for sub in ANONYMOUS:
             user = client(server, "user", sub)
             user.say("connect")
             assert_receives(user, "connect_queue")
-        assert status(server)["queue_length"] == len(STRANGERS)
+        assert status(server)["queue_length"] == len(ANONYMOUS)

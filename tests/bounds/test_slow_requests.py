@@ -90,7 +90,7 @@ def signed_in(server: LiveServer) -> str:
 
 
 @pytest.mark.parametrize(("method", "path"), CLOSED_DOORS)
-def test_the_body_of_a_stranger_is_not_waited_for(server, method, path):
+def test_nobody_waits_for_the_body_of_an_unknown_sender(server, method, path):
     source = f"127.0.4.{CLOSED_DOORS.index((method, path)) + 1}"
     with begin(server, method, path, LENGTH, source=source, body=b"{") as raw:
         assert raw.head().split()[1] == "401"

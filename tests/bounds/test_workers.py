@@ -12,7 +12,7 @@ from testkit.redis import RedisServer
 
 from ..raw import Raw, request
 from .conftest import client
-from .test_places import STRANGERS, ask_and_go
+from .test_places import ANONYMOUS, ask_and_go
 
 MOST = 10
 
@@ -58,7 +58,7 @@ def test_whoever_asks_and_goes_at_any_worker_holds_up_nobody(servers):
     waiters = [client(server, "waiter", server.url, "127.0.0.9") for server in servers]
     for waiter in waiters:
         waiter.ready()
-    for server, half in zip(servers, (STRANGERS[::2], STRANGERS[1::2]), strict=True):
+    for server, half in zip(servers, (ANONYMOUS[::2], ANONYMOUS[1::2]), strict=True):
         ask_and_go(server, ["127.0.5.3"] * len(half), half)
     for number, server in enumerate([*servers, *servers]):
         honest = client(server, "user", f"anonymous-honest-{number}", f"127.0.6.{number + 1}")

@@ -66,7 +66,7 @@ def kept(page: Page) -> str:
     return found
 
 
-def test_a_page_that_was_cached_for_a_stranger(site: Site, shop: LiveServer) -> None:
+def test_a_page_that_was_cached_for_an_anonymous_visitor(site: Site, shop: LiveServer) -> None:
     with Waiter(shop) as ada:
         page = talks(site, ada, "ann")
         close_chat(page)
@@ -81,7 +81,7 @@ def test_a_page_that_was_cached_for_a_stranger(site: Site, shop: LiveServer) -> 
         assert ada.reads() == "Thank you."
 
 
-def test_a_page_that_was_cached_for_a_stranger_after_signing_out(
+def test_a_page_that_was_cached_for_an_anonymous_visitor_after_signing_out(
     site: Site, shop: LiveServer
 ) -> None:
     with Waiter(shop) as ada:

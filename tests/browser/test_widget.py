@@ -898,7 +898,7 @@ def test_another_visitor_at_the_same_browser_sees_nothing(
         expect_texts(page, ["You: I am Bob."])
 
 
-def test_a_stranger_is_the_same_one_after_the_token_has_run_out(
+def test_an_anonymous_visitor_is_the_same_one_after_the_token_has_run_out(
     run: Run, env: dict[str, str], visit: Visit
 ) -> None:
     server = run(env={**env, "CSAPP_TOKEN_LIFETIME": str(SHORT)})

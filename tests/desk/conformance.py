@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from services.bounds import STRANGER_GRACE
+from services.bounds import ANONYMOUS_GRACE
 from services.desk.port import (
     PLACES_A_ROUND,
     AddressFull,
@@ -465,20 +465,20 @@ class DeskConformance:
 
     # ---- who is away and has said nothing --------------------------------
 
-    def test_a_stranger_who_has_said_nothing_is_waited_for_briefly(
+    def test_an_anonymous_visitor_who_has_said_nothing_is_waited_for_briefly(
         self, desk: Desk, clock: Clock
     ) -> None:
         waiters_get_ready(desk, "Wanda")
         users_connect(desk, "Ann", "Bob", "Cid")
         desk.drop("Bob", Claim.SILENT)
-        desk.drop("Ann", Claim.STRANGER)
+        desk.drop("Ann", Claim.ANONYMOUS)
         desk.drop("Cid", Claim.SPOKEN)
         forget_events(desk)
-        time_passes(desk, clock, STRANGER_GRACE - 0.5)
+        time_passes(desk, clock, ANONYMOUS_GRACE - 0.5)
         assert_silent(desk)
         time_passes(desk, clock, 0.5)
         assert_events(desk, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
-        time_passes(desk, clock, GRACE - STRANGER_GRACE)
+        time_passes(desk, clock, GRACE - ANONYMOUS_GRACE)
         assert_events(
             desk,
             Parted("Bob", "Wanda", "Bob", Reason.LOST),
@@ -487,14 +487,14 @@ class DeskConformance:
             Departed("Cid"),
         )
 
-    def test_a_stranger_who_is_back_in_time_stands_where_it_stood(
+    def test_an_anonymous_visitor_who_is_back_in_time_stands_where_it_stood(
         self, small_desk: Desk, clock: Clock
     ) -> None:
         waiters_get_ready(small_desk, "Wanda")
         users_connect(small_desk, "Ann", "Bob", "Cid")
         for name in ("Ann", "Bob"):
-            small_desk.drop(name, Claim.STRANGER)
-        time_passes(small_desk, clock, STRANGER_GRACE - 0.5)
+            small_desk.drop(name, Claim.ANONYMOUS)
+        time_passes(small_desk, clock, ANONYMOUS_GRACE - 0.5)
         for name in ("Ann", "Bob"):
             returns(small_desk, Role.USER, name)
         time_passes(small_desk, clock, GRACE)
@@ -502,10 +502,10 @@ class DeskConformance:
         assert small_desk.part("Ann", "Wanda", "Ann")
         assert_events(small_desk, Parted("Ann", "Wanda", "Ann"), Matched("Bob", "Wanda"))
 
-    def test_a_grace_period_is_never_longer_for_a_stranger(self, clock: Clock) -> None:
+    def test_a_grace_period_is_never_longer_for_an_anonymous_visitor(self, clock: Clock) -> None:
         desk = self.open(clock, grace=2.0)
         users_connect(desk, "Ann")
-        desk.drop("Ann", Claim.STRANGER)
+        desk.drop("Ann", Claim.ANONYMOUS)
         forget_events(desk)
         time_passes(desk, clock, 2.0)
         assert_events(desk, Departed("Ann"))
@@ -517,16 +517,16 @@ class DeskConformance:
         users_connect(desk, "Ann")
         desk.drop("Ann", Claim.SPOKEN)
         returns(desk, Role.USER, "Ann")
-        desk.drop("Ann", Claim.STRANGER)  # by a worker that has heard nothing from it
+        desk.drop("Ann", Claim.ANONYMOUS)  # by a worker that has heard nothing from it
         forget_events(desk)
         time_passes(desk, clock, GRACE - 0.5)
         assert_silent(desk)
         returns(desk, Role.USER, "Ann")
         desk.part("Ann", "Wanda", "Ann")
         desk.connect("Ann")
-        desk.drop("Ann", Claim.STRANGER)
+        desk.drop("Ann", Claim.ANONYMOUS)
         forget_events(desk)
-        time_passes(desk, clock, STRANGER_GRACE)
+        time_passes(desk, clock, ANONYMOUS_GRACE)
         assert_events(desk, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
 
     def test_the_seats_of_the_absent_are_for_those_who_are_here(self, clock: Clock) -> None:
@@ -534,7 +534,7 @@ class DeskConformance:
         waiters_get_ready(desk, "Wanda", "Will")
         users_connect(desk, "Ann", "Bob", "Cid", "Dee")
         desk.drop("Bob", Claim.SILENT)
-        desk.drop("Ann", Claim.STRANGER)
+        desk.drop("Ann", Claim.ANONYMOUS)
         desk.drop("Dee", Claim.FULL)
         forget_events(desk)
         users_connect(desk, "Eve")  # Ann's seat is kept: of ten one is
@@ -556,9 +556,9 @@ class DeskConformance:
         desk = self.open(clock, capacity=2)
         waiters_get_ready(desk, "Wanda")
         users_connect(desk, "Ann", "Bob", "Cid")
-        desk.drop("Ann", Claim.STRANGER)
+        desk.drop("Ann", Claim.ANONYMOUS)
         forget_events(desk)
-        desk.drop("Bob", Claim.STRANGER)
+        desk.drop("Bob", Claim.ANONYMOUS)
         assert_events(
             desk,
             Parted("Ann", "Wanda", "Wanda", Reason.LOST, requeued=True),
@@ -573,7 +573,7 @@ class DeskConformance:
         for waiter in ("Wanda", "Will"):
             desk.unready(waiter)
         for user in ("Ann", "Bob", "Cid"):
-            desk.drop(user, Claim.STRANGER)
+            desk.drop(user, Claim.ANONYMOUS)
         forget_events(desk)
         users_connect(desk, "Eve")
         assert_events(desk, Queued("Eve", 0))
@@ -583,7 +583,7 @@ class DeskConformance:
         waiters_get_ready(desk, "Wanda", "Will", "Wu", "Wim")
         for number in range(60):
             users_connect(desk, f"nobody {number}")
-            desk.drop(f"nobody {number}", Claim.STRANGER)
+            desk.drop(f"nobody {number}", Claim.ANONYMOUS)
         forget_events(desk)
         users_connect(desk, *(f"user {number}" for number in range(18)))
         matched = [one.user for one in desk.take_events() if isinstance(one, Matched)]
@@ -594,7 +594,7 @@ class DeskConformance:
         users_connect(desk, "Ann", "Bob", "Cid")
         users_arrive(desk, "Dee", "Eve")
         desk.drop("Cid", Claim.SILENT)
-        desk.drop("Bob", Claim.STRANGER)
+        desk.drop("Bob", Claim.ANONYMOUS)
         desk.drop("Ann", Claim.FULL)
         forget_events(desk)
         desk.connect("Dee")
@@ -656,8 +656,8 @@ class DeskConformance:
             desk.arrive(Role.USER, name, name, "", "192.0.2.1")
         for name in ("Ann", "Bob", "Cid"):
             desk.connect(name)
-        desk.drop("Cid", Claim.STRANGER)
-        desk.drop("Bob", Claim.STRANGER)
+        desk.drop("Cid", Claim.ANONYMOUS)
+        desk.drop("Bob", Claim.ANONYMOUS)
         forget_events(desk)
         desk.connect("Dee")
         assert_events(desk, Departed("Cid"), Queued("Dee", 0))

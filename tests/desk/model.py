@@ -159,7 +159,7 @@ class Model:
     def drop(self, person: Person, claim: Claim = Claim.FULL) -> None:
         if isinstance(person, PlainUser):
             person.spoken |= claim is Claim.SPOKEN
-            if claim in (Claim.SILENT, Claim.STRANGER) and not person.spoken:
+            if claim in (Claim.SILENT, Claim.ANONYMOUS) and not person.spoken:
                 self.yielding.append(person)
         person.present = False
         person.until = self.now + self.grace

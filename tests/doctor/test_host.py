@@ -21,8 +21,8 @@ TOKEN, SCRIPT = "POST /support/v1/visitor/token", "GET /support/widget.js"
 @pytest.mark.parametrize(
     ("status", "more", "level", "words"),
     [
-        (302, "/login", Level.WARNING, "before the chat is asked (302 to /login): strangers have"),
-        (401, "", Level.WARNING, "before the chat is asked (401): strangers have no chat"),
+        (302, "/login", Level.WARNING, "before the chat is asked (302 to /login): visitors have"),
+        (401, "", Level.WARNING, "before the chat is asked (401): visitors have no chat"),
         (400, "", Level.FAULT, "answers 400 before the chat is asked, at "),
         (429, "", Level.FAULT, "nobody gets a chat"),
         (0, "KeyError", Level.FAULT, "a hook of the application fails with KeyError, at "),

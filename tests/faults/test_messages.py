@@ -190,7 +190,7 @@ def test_row13_a_forged_name_helps_nobody(chat, join):
         assert_quiet(client)
 
 
-def test_row14_a_stranger_and_nobody_are_the_same(bystanders, join):
+def test_row14_an_outsider_and_nobody_are_the_same(bystanders, join):
     _, waiter = meet(join("user"), join("waiter"))
     refusals = []
     for to in (

@@ -47,7 +47,7 @@ def walled(hook: Hook, **config: Any) -> Flask:
 
 @pytest.fixture
 def closed() -> FlaskClient:
-    """Of a stranger, before a wall that has no line for the chat."""
+    """Of an anonymous visitor, before a wall that has no line for the chat."""
     return login_wall.closed.test_client()
 
 

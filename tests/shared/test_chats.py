@@ -410,7 +410,7 @@ def test_figures_are_those_of_the_whole_desk(a, b, come):
     assert matched == 2, "each match is counted by one worker"
 
 
-def test_a_stranger_on_another_worker_hears_nothing(a, b, come):
+def test_an_outsider_on_another_worker_receives_nothing(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     stranger = come(b, "user", "eve")
     meet(user, waiter)

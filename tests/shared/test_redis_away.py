@@ -41,8 +41,8 @@ def test_what_is_said_is_kept_and_arrives_when_redis_is_back(a, b, come, redis, 
             say(waiter, f"back {number}", near.uuid)
             hears(near, f"back {number}")
         assert say(user, "far") == 2
-        stranger = come_until_refused(b)
-        assert stranger == 1013
+        newcomer = come_until_refused(b)
+        assert newcomer == 1013
         near.say("disconnect")
         error = until(near, "error")["payload"]
         assert error["code"] == "unavailable"

@@ -28,5 +28,5 @@ export function visitorName({ name, sub = "" }) {
   if (name) return name;
   const anonymous = /^anonymous-(.+)$/.exec(sub);
   if (!anonymous) return sub || t("visitor");
-  return t("stranger", { mark: anonymous[1].replace(/[^a-z0-9]/gi, "").slice(-4).toUpperCase() });
+  return t("anonymous", { mark: anonymous[1].replace(/[^a-z0-9]/gi, "").slice(-4).toUpperCase() });
 }

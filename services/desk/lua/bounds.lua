@@ -1,4 +1,4 @@
--- What strangers hold and spend at all workers together (`services/bounds.py`).
+-- What addresses and participants hold and spend at all workers together (`services/bounds.py`).
 -- ARG.asked  a list of what `questions.py` declares, in msgpack
 -- Answers: 1, or 0 for what is refused, for each of them.
 

@@ -54,9 +54,9 @@ end
 -- *one* is away from now on, and waited for.
 local function begin_grace(one, is_brief)
     local grace = tonumber(ARG.grace)
-    is_brief = is_brief and CONSTANT.stranger_grace < grace
+    is_brief = is_brief and CONSTANT.anonymous_grace < grace
     local counter = is_brief and COUNTER.briefed or COUNTER.graced
-    local length = is_brief and CONSTANT.stranger_grace or grace
+    local length = is_brief and CONSTANT.anonymous_grace or grace
     local score = grace_score(math.floor(desk.time / 1000) + length)
     desk[counter] = math.max(score, desk[counter] + 1)
     call('ZADD', GRACE, desk[counter], one.uuid)
@@ -75,13 +75,13 @@ local function lose(one, worker, claim)
     end
     set(one, FIELD.home, worker)
     local is_silent = one.role == ROLE.user and one.spoken ~= '1'
-    begin_grace(one, is_silent and claim == CLAIM.stranger)
+    begin_grace(one, is_silent and claim == CLAIM.anonymous)
     if one.role == ROLE.waiter then
         count_duty(one, duty)
         refresh(one)
     else
         call('ZREM', TAKEABLE, one.uuid)
-        if is_silent and (claim == CLAIM.silent or claim == CLAIM.stranger) then
+        if is_silent and (claim == CLAIM.silent or claim == CLAIM.anonymous) then
             yield(one)
         end
     end
