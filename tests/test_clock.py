@@ -259,7 +259,7 @@ def test_two_workers_whose_clocks_differ(serve: Callable[..., LiveServer], tmp_p
     assert [one.date for one in kept] == sorted(one.date for one in kept)
 
 
-def test_names_over_two_workers_of_which_one_has_not_heard_of_the_others_chat(
+def test_names_over_two_workers_of_which_one_has_not_heard_of_the_others_conversation(
     serve: Callable[..., LiveServer], tmp_path: Path
 ):
     with RedisServer() as redis:

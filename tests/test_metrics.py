@@ -407,7 +407,7 @@ def desk(clock: Clock, meters: Meters) -> MeasuredDesk:
     return MeasuredDesk(MemoryDesk(capacity=1, max_queue=10, grace=20, now=clock), meters)
 
 
-def test_each_waits_from_joining_the_line_to_being_matched(desk, clock, meters):
+def test_each_waits_from_joining_the_queue_to_being_matched(desk, clock, meters):
     users_connect(desk, "Ann")
     clock.passes(10)
     users_connect(desk, "Bob")

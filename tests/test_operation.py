@@ -158,7 +158,7 @@ def test_the_host_keeps_its_own_ways(serve):
         assert "script-src 'self'" in page.headers["Content-Security-Policy"]
 
 
-def test_the_hosts_request_is_torn_down_when_the_chat_begins(serve):
+def test_the_hosts_request_is_torn_down_when_the_conversation_begins(serve):
     server = serve("embedded")
     host = server.url.removesuffix("/support")
 
@@ -317,7 +317,7 @@ def test_messages_for_an_absent_side_are_kept_up_to_a_bound():
             assert numbers == list(range(len(kept)))
 
 
-def test_that_the_chat_is_over_is_kept_however_much_was_kept_before():
+def test_that_the_conversation_is_over_is_kept_however_much_was_kept_before():
     env = {"CSAPP_OUTBOX_BYTES": "65536", "CSAPP_MESSAGE_RATE": "0"}
     with LiveServer.gunicorn(env=env) as server, Client.waiter(server, "w") as waiter:
         waiter.ready()
@@ -438,7 +438,7 @@ def test_ctrl_c_is_for_the_master():
 @pytest.mark.parametrize(
     ("number", "app"), [(signal.SIGTERM, "csapp:create_app()"), (signal.SIGQUIT, "wsgi:app")]
 )
-def test_chats_end_with_a_worker_that_knows_nothing_of_them(number, app):
+def test_conversations_end_with_a_worker_that_knows_nothing_of_them(number, app):
     """gthread waits for its threads, and is killed in the end: csapp lets them go."""
     command = [
         sys.executable, "-m", "gunicorn", "-c", "/dev/null", "--no-control-socket",

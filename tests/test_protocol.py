@@ -103,7 +103,7 @@ def test_connect_while_connected_tells_the_state_again(pair):
     assert_quiet(waiter)
 
 
-def test_a_full_waiter_leaves_users_in_line_and_places_move_up(any_server, waiter, name):
+def test_a_full_waiter_leaves_users_in_the_queue_and_positions_move_up(any_server, waiter, name):
     users = [Client.user(any_server, f"u{number}-{name}") for number in range(5)]
     connected(users[0], waiter)
     connected(users[1], waiter)
@@ -293,7 +293,7 @@ def test_a_close_without_a_code_is_deliberate_too(pair):
     assert_receives(waiter, "disconnected", from_=user.uuid)
 
 
-def test_a_user_ends_the_chat_and_may_ask_again(pair):
+def test_a_user_ends_the_conversation_and_may_ask_again(pair):
     user, waiter = pair
     user.say("disconnect")
     assert_receives(waiter, "disconnected", from_=user.uuid)
@@ -301,7 +301,7 @@ def test_a_user_ends_the_chat_and_may_ask_again(pair):
     connected(user, waiter)
 
 
-def test_a_user_leaves_the_line(any_server, name):
+def test_a_user_leaves_the_queue(any_server, name):
     with Client.user(any_server, name) as user:
         user.say("connect")
         assert_receives(user, "connect_queue", location=0)
@@ -312,7 +312,7 @@ def test_a_user_leaves_the_line(any_server, name):
         assert_quiet(user)
 
 
-def test_a_waiter_ends_a_chat_and_the_user_is_not_queued_again(pair):
+def test_a_waiter_ends_a_conversation_and_the_user_is_not_queued_again(pair):
     user, waiter = pair
     waiter.say("disconnect", {"uuid": user.uuid})
     assert_receives(user, "disconnected", from_=waiter.uuid, to=user.uuid)
@@ -450,7 +450,7 @@ def test_two_tabs_are_one_participant(pair, name):
     assert_receives(waiter, "disconnected", from_=tab.uuid)
 
 
-def test_ending_the_chat_in_one_tab_ends_it_in_the_other(pair, name):
+def test_ending_the_conversation_in_one_tab_ends_it_in_the_other(pair, name):
     user, waiter = pair
     with Client.user(user.server, f"u-{name}") as tab:
         assert_receives(tab, "initialize", to=user.uuid)

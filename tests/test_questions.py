@@ -228,7 +228,7 @@ def test_many_questions_at_once_are_refused(app):
 # ---- search ----------------------------------------------------------------
 
 
-def test_search_finds_in_chats_of_visitors_whom_the_waiter_served(app):
+def test_search_finds_in_conversations_of_visitors_whom_the_waiter_served(app):
     store = app.extensions["csapp"].store()
     keep(store, 0x1F, ["Where is my parcel?", "On its way"], user="ada", waiter="wim")
     keep(store, 0x2F, ["A parcel for me?"], user="bob", waiter="wim", ended=None)

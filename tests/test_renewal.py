@@ -104,7 +104,7 @@ def test_a_visitor_whom_the_host_knows_no_more_is_anonymous():
     assert post(host.app, VISITOR, token).get_json()["sub"].startswith("anonymous-")
 
 
-def test_an_anonymous_visitor_in_a_chat_stays_one_while_it_asks_for_that():
+def test_an_anonymous_visitor_in_a_conversation_stays_one_while_it_asks_for_that():
     host = Host()
     stranger = post(host.app, VISITOR).get_json()
     host.visitor = "42"

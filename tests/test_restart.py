@@ -103,7 +103,9 @@ def test_without_a_database_a_reload_ends_everything():
 
 
 @pytest.mark.parametrize("draining", [True, False])
-def test_row31_who_waits_for_a_slow_reader_ends_no_chat_of_the_next_process(tmp_path, draining):
+def test_row31_who_waits_for_a_slow_reader_ends_no_conversation_of_the_next_process(
+    tmp_path, draining
+):
     """However long that takes: whoever is away is waited for by the next process."""
     settings = Settings(
         secret_key=(SECRET,), database_url=f"sqlite:///{tmp_path}/csapp.db", grace=1.0

@@ -195,7 +195,9 @@ def test_whoever_signs_in_again_is_let_in_again(shop: LiveServer):
         browser.post("/sign-out")
 
 
-def test_a_process_that_serves_pages_only_tells_the_one_that_serves_the_chat(tmp_path: Path):
+def test_a_process_that_serves_pages_only_tells_the_one_that_serves_the_chat(
+    tmp_path: Path,
+):
     env = {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
     pages, chat = host(tmp_path, CSAPP_AUDIENCE="csapp_standalone")  # the same application
     with LiveServer.gunicorn(env=env) as server, Client.user(server, "42") as tab:

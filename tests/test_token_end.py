@@ -239,7 +239,7 @@ def settled(client: Client) -> list[str]:
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("role", ["user", "waiter"])
-def test_the_socket_of_a_token_ends_with_it_unless_it_shows_another(
+def test_the_connection_of_a_token_ends_with_it_unless_it_shows_another(
     server: LiveServer, role: str, version: int
 ):
     other = f"{role}-{version}-other"
@@ -259,7 +259,7 @@ def test_the_socket_of_a_token_ends_with_it_unless_it_shows_another(
     renewed.leave()
 
 
-def test_another_subject_role_or_login_that_was_signed_out_is_refused_and_the_chat_goes_on(
+def test_another_subject_role_or_login_that_was_signed_out_is_refused_and_the_conversation_goes_on(
     server: LiveServer,
 ):
     signed_out = server.token("user", "ann")

@@ -179,7 +179,7 @@ def test_6_a_handler_that_raises_closes_1011_and_writes_no_http(way):
 
 
 # 7. Its ping timer uses wall-clock time.
-def test_7_heartbeat_pings_and_ends_a_silent_line():
+def test_7_heartbeat_pings_and_ends_a_silent_connection():
     settings = {"CSAPP_HEARTBEAT": str(HEARTBEAT), "CSAPP_AUTH_TIMEOUT": "3600"}
     with LiveServer.gunicorn(GUNICORN, settings) as server:
         silent, lively = Raw.open(server, USER), Raw.open(server, USER)

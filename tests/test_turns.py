@@ -28,7 +28,7 @@ class LateTalk(Conversation):
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_the_last_words_come_before_the_goodbye_and_the_place_in_line_after_it(version):
+def test_the_last_words_come_before_the_goodbye_and_the_position_in_the_queue_after_it(version):
     dialect = DIALECTS[version]
     ann = Participant("uuid-ann", Role.USER, Identity("ann"))
     ada = Participant("uuid-ada", Role.WAITER, Identity("ada"))

@@ -321,7 +321,7 @@ def test_two_accounts_of_the_same_are_woven_into_one():
     assert merged([[], [two]]) == [two]
 
 
-def test_the_texts_of_a_talk_are_told_in_the_order_of_their_numbers():
+def test_the_texts_of_a_conversation_are_delivered_in_the_order_of_their_numbers():
     one, two, three = (ParkedFrames(text, b"", 7, seq, seq) for seq, text in enumerate(b"123", 1))
     other, frame = ParkedFrames(b"of another talk", b"", 8, 1, 1), ParkedFrames(b"no text", b"")
     assert in_order([three, other, frame, one, two]) == [one, other, frame, two, three]
@@ -467,7 +467,7 @@ def test_what_a_newer_one_has_waited_for_is_kept_beside_what_is_said(line):
     assert texts.take() == [word]
 
 
-def test_whoever_asks_hears_what_the_word_said_of_its_talks(line):
+def test_whoever_asks_gets_what_the_word_said_of_its_conversations(line):
     _, second_one, _ = second(Word(OLD, told=3))
     question = second_one.ask(NOW)
     assert question

@@ -455,7 +455,7 @@ def test_who_signs_in_is_told_how_long_a_text_may_be(come):
     [("user leaves", "left"), ("user goes", "left"), ("waiter ends", "ended"),
      ("waiter goes", "ended"), ("user is lost", "lost")],
 )  # fmt: skip
-def test_both_sides_are_told_why_a_chat_has_ended(come, server, ends, reason):
+def test_both_sides_are_told_why_a_conversation_has_ended(come, server, ends, reason):
     user, waiter = come("user", "ann"), come("waiter", "wim")
     conversation = meet(user, waiter)
     say(user, "hello")
@@ -496,7 +496,7 @@ def once_ended(client: Client, conversation: str) -> Frame:
             return history
 
 
-def test_a_lost_waiter_is_told_as_lost_and_the_chat_goes_on(come, server):
+def test_a_lost_waiter_is_told_as_lost_and_the_conversation_goes_on(come, server):
     user, waiter = come("user", "ann"), come("waiter", "wim")
     conversation = meet(user, waiter)
     say(user, "hello")
@@ -548,7 +548,7 @@ def test_nobody_has_read_what_is_not_there(come):
 
 
 @pytest.mark.parametrize("field", ["page", "department"])
-def test_nul_in_what_is_kept_of_a_chat_is_refused(come, field):
+def test_nul_in_what_is_kept_of_a_conversation_is_refused(come, field):
     user, waiter = come("user", "ann"), come("waiter", "wim")
     asked = user.say("connect", {field: "a\0b"})
     error = until(user, "error", reply_id=asked, code="invalid_message")
@@ -734,7 +734,7 @@ def test_a_crash_is_a_pause(come, server):
 
 
 @pytest.mark.parametrize("running", ["gunicorn"], indirect=True)
-def test_a_ticket_takes_the_old_place_in_line(come, server):
+def test_a_ticket_takes_the_old_position_in_the_queue(come, server):
     tickets = {}
     for name in ("ann", "bob"):
         user = come("user", name)
@@ -751,7 +751,7 @@ def test_a_ticket_takes_the_old_place_in_line(come, server):
 
 
 @pytest.mark.parametrize("running", ["gunicorn"], indirect=True)
-def test_a_ticket_that_has_led_to_a_chat_is_void_after_a_restart_too(come, server):
+def test_a_ticket_that_has_led_to_a_conversation_is_void_after_a_restart_too(come, server):
     ann = come("user", "ann")
     ann.say("connect")
     ticket = assert_receives(ann, "connect_queue")["payload"]["ticket"]

@@ -70,7 +70,7 @@ def test_all_that_one_frame_resumes_has_a_budget(server):
     tab.leave()
 
 
-def test_one_chat_has_one_name(server):
+def test_one_conversation_has_one_name(server):
     name = public_id(KEYS[0])
     names = [f"0x{name}", f"0{name}", f" {name}", f"{name} ", f"+{name}", name.upper(), f"1_{name}"]
     tab, heard = resume(server, "ann", dict.fromkeys([*names, name], 0))

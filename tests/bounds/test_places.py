@@ -95,7 +95,7 @@ def test_an_anonymous_visitor_who_has_said_nothing_keeps_its_place_for_seconds(s
 
 
 @pytest.mark.usefixtures("waiters")
-def test_who_has_said_something_keeps_its_chat(server, come):
+def test_who_has_said_something_keeps_its_conversation(server, come):
     speaker = come("user", "anonymous-ann")
     speaker.say("connect")
     waiter = assert_receives(speaker, "connect_success")["payload"]["uuid"]

@@ -371,7 +371,7 @@ def test_a_message_that_cannot_be_sent(run: Run, env: dict[str, str], visit: Vis
         (4429, "This window has sent too much in too short a time", "Connect again"),
     ],
 )
-def test_whatever_ends_a_line_says_what_to_do(
+def test_whatever_ends_a_connection_says_what_to_do(
     bystander: LiveServer, visit: Visit, code: int, what: str, button: str
 ) -> None:
     """A stand-in says hello, and nothing but goodbye to what it is told then."""

@@ -126,7 +126,7 @@ def test_every_state(desk: LiveServer, visit: Visit, axe: Axe, screenshot: Scree
         look(page, axe, screenshot, "found")
 
 
-def test_a_line_that_is_lost(
+def test_a_connection_that_is_lost(
     run: Run, visit: Visit, axe: Axe, screenshot: Screenshot, view: View
 ) -> None:
     """The server is gone, and says what becomes of what one writes."""

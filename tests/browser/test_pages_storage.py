@@ -95,7 +95,7 @@ def test_a_browser_without(visit: Visit, shop: LiveServer, lack: str) -> None:
 
 
 @pytest.mark.parametrize("how", [FORBIDDEN, LOCKED], ids=["forbidden", "locked"])
-def test_storage_that_is_forbidden_while_one_talks(
+def test_storage_that_is_forbidden_while_one_writes(
     visit: Visit, shop: LiveServer, how: str
 ) -> None:
     site = Site(visit, shop)
@@ -134,7 +134,7 @@ def start(frame: FrameLocator) -> None:
 SANDBOX = "sandbox='allow-scripts' src='inner'"
 
 
-def test_storage_that_the_page_clears_while_one_talks(visit: Visit, shop: LiveServer) -> None:
+def test_storage_that_the_page_clears_while_one_writes(visit: Visit, shop: LiveServer) -> None:
     site = Site(visit, shop)
     site.has("a")
     page = site.goes("a")

@@ -139,7 +139,7 @@ def test_a_tag_says_what_of_its_page_is_told(shop: LiveServer, visit: Visit) -> 
         assert ada.hears("new_connection")["payload"]["page"] == "Checkout"
 
 
-def test_places_in_line(shop: LiveServer, visit: Visit) -> None:
+def test_positions_in_the_queue(shop: LiveServer, visit: Visit) -> None:
     ann = ask(visit(f"{shop.url}/"), "I am Ann.")
     expect(ann.get_by_text("Your question is in line.")).to_be_visible()
     bob = ask(visit(f"{shop.url}/"), "I am Bob.")
@@ -156,7 +156,7 @@ def test_places_in_line(shop: LiveServer, visit: Visit) -> None:
     expect(ann.get_by_text("2 people ahead of you")).to_be_visible()
 
 
-def test_the_line_is_full(run: Run, visit: Visit) -> None:
+def test_the_queue_is_full(run: Run, visit: Visit) -> None:
     full = run(env={"CSAPP_MAX_QUEUE": "0"})
     page = ask(visit(f"{full.url}/"), "Hello?")
     expect(page.get_by_role("status").get_by_text("Too many people are waiting.")).to_be_visible()
@@ -434,7 +434,7 @@ def test_tabs_agree(shop: LiveServer, visit: Visit) -> None:
         expect(log(one)).to_contain_text("Again me.")
 
 
-def test_a_tab_leaves_the_line_for_all(shop: LiveServer, visit: Visit) -> None:
+def test_a_tab_leaves_the_queue_for_all(shop: LiveServer, visit: Visit) -> None:
     one = ask(visit(f"{shop.url}/"), "Hello?")
     expect(one.get_by_text("Your question is in line.")).to_be_visible()
     two = one.context.new_page()

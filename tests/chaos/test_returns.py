@@ -31,7 +31,7 @@ def is_queued(manners: Manners) -> bool:
     return bool(manners.ticket)
 
 
-def test_a_user_whose_waiter_is_lost_returns_to_the_line_and_to_its_chat(tmp_path: Path):
+def test_a_user_whose_waiter_is_lost_returns_to_the_queue_and_to_its_conversation(tmp_path: Path):
     database = f"sqlite:///{tmp_path}/returns.db"
     journal = Journal()
     with ExitStack() as stack:

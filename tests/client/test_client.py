@@ -264,7 +264,7 @@ def test_nothing_is_lost_doubled_or_moved_when_the_server_is_killed(database: st
         talk.assert_told()
 
 
-def test_places_in_line_outlive_the_server(database: str):
+def test_positions_in_the_queue_outlive_the_server(database: str):
     with ExitStack() as stack:
         victim = stack.enter_context(Victim(real(database)))
         users = []
@@ -292,7 +292,7 @@ def swallow(line: FaultProxy, ways: Any, talk: Conversation) -> None:
         page.wait(lambda state: state["status"]["state"] != "online", "the line is dead")
 
 
-def test_nothing_is_lost_doubled_or_moved_on_a_bad_line(server: LiveServer):
+def test_nothing_is_lost_doubled_or_moved_on_a_bad_connection(server: LiveServer):
     dice = random.Random(1)
     with FaultProxy(server) as line, talking(line) as talk:
         faults = [
@@ -314,7 +314,7 @@ def test_nothing_is_lost_doubled_or_moved_on_a_bad_line(server: LiveServer):
         talk.assert_told()
 
 
-def test_reloads_without_a_line_lose_nothing(server: LiveServer):
+def test_reloads_without_a_connection_lose_nothing(server: LiveServer):
     with FaultProxy(server) as line, talking(line) as talk:
         talk.say(talk.user, 3)
         talk.say(talk.waiter, 3)
@@ -353,7 +353,7 @@ def hasty(database: str) -> Iterator[LiveServer]:
         yield server
 
 
-def test_a_chat_goes_on_with_another_waiter(hasty: LiveServer):
+def test_a_conversation_goes_on_with_another_waiter(hasty: LiveServer):
     with talking(hasty) as talk, Page(hasty, "waiter", "zoe") as zoe:
         talk.say(talk.user, 2)
         talk.assert_told()
@@ -367,7 +367,7 @@ def test_a_chat_goes_on_with_another_waiter(hasty: LiveServer):
         assert [text for _, text, _ in said(zoe)] == talk.texts[talk.user]
 
 
-def test_a_chat_that_has_ended_meanwhile_tells_what_was_not_sent(server: LiveServer):
+def test_a_conversation_that_has_ended_meanwhile_tells_what_was_not_sent(server: LiveServer):
     with apart(server) as (talk, line):
         user, waiter = talk.user, talk.waiter
         late = user.call("send", "too late")
@@ -383,7 +383,7 @@ def test_a_chat_that_has_ended_meanwhile_tells_what_was_not_sent(server: LiveSer
         assert len(waiter.chats) == 2
 
 
-def test_a_user_who_ends_its_chat_without_a_line_has_ended_it(server: LiveServer):
+def test_a_user_who_ends_its_conversation_without_a_connection_has_ended_it(server: LiveServer):
     with apart(server) as (talk, line):
         user, waiter = talk.user, talk.waiter
         user.call("disconnect")
@@ -415,7 +415,7 @@ def test_a_waiter_stays_ready_over_a_reload_and_away_over_another(server: LiveSe
 LIFE = 8
 
 
-def test_a_chat_outlives_its_tokens_and_nobody_notices(database: str):
+def test_a_conversation_outlives_its_tokens_and_nobody_notices(database: str):
     env = {**SETTINGS, "CSAPP_DATABASE_URL": database, "CSAPP_TOKEN_LIFETIME": str(LIFE)}
     with (
         LiveServer.gunicorn(env=env) as server,

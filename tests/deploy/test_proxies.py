@@ -127,7 +127,7 @@ def assert_the_metrics_stay_inside(server: LiveServer, front: LiveServer, prefix
 # ---- nginx alone -----------------------------------------------------------
 
 
-def test_nginx_waits_longer_than_csapp_does_and_lets_go_of_idle_lines_first():
+def test_nginx_waits_longer_than_csapp_does_and_lets_go_of_idle_connections_first():
     heartbeat = Settings.load({"CSAPP_SECRET_KEY": "0123456789abcdef"}).heartbeat
     assert fronts.directive("proxy_read_timeout") > heartbeat + ANSWER
     assert fronts.directive("keepalive_timeout") < of_gunicorn("keepalive")

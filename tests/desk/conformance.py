@@ -98,7 +98,7 @@ class DeskConformance:
         users_connect(desk, "Ann")
         assert_events(desk, Queued("Ann", 0))
 
-    def test_a_waiter_who_gets_ready_takes_all_it_can_in_the_order_of_the_line(
+    def test_a_waiter_who_gets_ready_takes_all_it_can_in_the_order_of_the_queue(
         self, clock: Clock
     ) -> None:
         desk = self.open(clock, capacity=2)
@@ -187,7 +187,7 @@ class DeskConformance:
             Matched("Dee", "Wanda"),
         )
 
-    def test_who_has_just_ended_a_chat_is_behind_its_equals(self, desk: Desk) -> None:
+    def test_who_has_just_ended_a_conversation_is_behind_its_equals(self, desk: Desk) -> None:
         waiters_get_ready(desk, "Wanda", "Will")
         users_connect(desk, "Ann")
         desk.part("Ann", "Wanda", "Ann")
@@ -217,7 +217,7 @@ class DeskConformance:
 
     # ---- the line ------------------------------------------------------
 
-    def test_the_place_in_line_is_the_number_of_users_ahead(self, desk: Desk) -> None:
+    def test_the_position_in_the_queue_is_the_number_of_users_ahead(self, desk: Desk) -> None:
         users_connect(desk, "Ann", "Bob", "Cid")
         assert_events(desk, Queued("Ann", 0), Queued("Bob", 1), Queued("Cid", 2))
         assert [desk.location(user) for user in ("Ann", "Bob", "Cid")] == [0, 1, 2]
@@ -255,7 +255,7 @@ class DeskConformance:
         time_passes(desk, clock, 0.25)
         assert_events(desk, Queued("Dee", 0))
 
-    def test_places_are_told_when_the_first_in_line_is_served(
+    def test_positions_are_sent_when_the_first_in_the_queue_is_served(
         self, small_desk: Desk, clock: Clock
     ) -> None:
         users_connect(small_desk, "Ann", "Bob", "Cid")
@@ -271,7 +271,7 @@ class DeskConformance:
             time_passes(desk, clock, GRACE)
         assert_silent(desk)
 
-    def test_a_full_line_refuses_and_nothing_has_changed(self, clock: Clock) -> None:
+    def test_a_full_queue_refuses_and_nothing_has_changed(self, clock: Clock) -> None:
         desk = self.open(clock, max_queue=2)
         users_connect(desk, "Ann", "Bob")
         users_arrive(desk, "Cid")
@@ -286,7 +286,7 @@ class DeskConformance:
         desk.connect("Cid")
         assert_events(desk, Queued("Cid", 1))
 
-    def test_without_a_line_a_user_is_served_at_once_or_refused(self, clock: Clock) -> None:
+    def test_without_a_queue_a_user_is_served_at_once_or_refused(self, clock: Clock) -> None:
         desk = self.open(clock, capacity=1, max_queue=0)
         users_arrive(desk, "Ann", "Bob")
         with pytest.raises(QueueFull):
@@ -298,7 +298,7 @@ class DeskConformance:
         with pytest.raises(QueueFull):
             desk.connect("Bob")
 
-    def test_who_is_away_holds_its_place_in_a_full_line(self, clock: Clock) -> None:
+    def test_who_is_away_holds_its_position_in_a_full_queue(self, clock: Clock) -> None:
         desk = self.open(clock, capacity=1, max_queue=1)
         users_connect(desk, "Ann")
         users_arrive(desk, "Bob")
@@ -312,7 +312,7 @@ class DeskConformance:
 
     # ---- a long line ---------------------------------------------------
 
-    def test_a_long_line_is_told_in_turns_and_the_foremost_always(self, clock: Clock) -> None:
+    def test_a_long_queue_is_informed_in_turns_and_the_foremost_always(self, clock: Clock) -> None:
         desk = self.open(clock, capacity=1, max_queue=10_000)
         line = [f"user {number}" for number in range(3_000)]
         users_connect(desk, *line)
@@ -332,7 +332,7 @@ class DeskConformance:
         time_passes(desk, clock, 1.0)
         assert_silent(desk)
 
-    def test_nobody_is_forgotten_while_a_long_line_moves_on(self, clock: Clock) -> None:
+    def test_nobody_is_forgotten_while_a_long_queue_moves_on(self, clock: Clock) -> None:
         desk = self.open(clock, capacity=1, max_queue=10_000)
         line = [f"user {number}" for number in range(3_000)]
         users_connect(desk, *line)
@@ -346,7 +346,7 @@ class DeskConformance:
 
     # ---- tickets and talks ---------------------------------------------
 
-    def test_a_ticket_takes_the_place_in_line_again(self, desk: Desk, clock: Clock) -> None:
+    def test_a_ticket_takes_the_position_in_the_queue_again(self, desk: Desk, clock: Clock) -> None:
         users_connect(desk, "Ann", "Bob")
         ticket = desk.ticket("Ann")
         queued = [event for event in desk.take_events() if isinstance(event, Queued)]
@@ -439,7 +439,7 @@ class DeskConformance:
         assert_events(desk, Queued("Ann", 0), Queued("Bob", 1), Queued("Cid", 2))
         assert desk.ticket("Bob") < desk.ticket("Cid") < 1 << 52
 
-    def test_a_talk_goes_on_while_its_user_is_queued_again(
+    def test_a_conversation_goes_on_while_its_user_is_queued_again(
         self, small_desk: Desk, clock: Clock
     ) -> None:
         talk = (1 << 62) + 1  # more than a float holds
@@ -589,7 +589,7 @@ class DeskConformance:
         matched = [one.user for one in desk.take_events() if isinstance(one, Matched)]
         assert matched == [f"user {number}" for number in range(18)]
 
-    def test_in_a_full_line_the_absent_make_room(self, clock: Clock) -> None:
+    def test_in_a_full_queue_the_absent_make_room(self, clock: Clock) -> None:
         desk = self.open(clock, max_queue=3)
         users_connect(desk, "Ann", "Bob", "Cid")
         users_arrive(desk, "Dee", "Eve")
@@ -723,7 +723,7 @@ class DeskConformance:
     # ---- parting -------------------------------------------------------
 
     @pytest.mark.parametrize("gone", ["Ann", "Wanda"])
-    def test_either_side_ends_a_chat_and_the_user_is_not_queued_again(
+    def test_either_side_ends_a_conversation_and_the_user_is_not_queued_again(
         self, desk: Desk, gone: str
     ) -> None:
         waiters_get_ready(desk, "Wanda")
@@ -735,7 +735,7 @@ class DeskConformance:
         desk.connect("Ann")
         assert_events(desk, Matched("Ann", "Wanda"))
 
-    def test_a_freed_waiter_takes_the_next_in_line(self, small_desk: Desk) -> None:
+    def test_a_freed_waiter_takes_the_next_in_the_queue(self, small_desk: Desk) -> None:
         waiters_get_ready(small_desk, "Wanda")
         users_connect(small_desk, "Ann", "Bob", "Cid")
         forget_events(small_desk)
@@ -780,7 +780,9 @@ class DeskConformance:
 
     # ---- leaving on purpose --------------------------------------------
 
-    def test_a_user_who_leaves_a_chat_makes_room_for_the_next(self, small_desk: Desk) -> None:
+    def test_a_user_who_leaves_a_conversation_makes_room_for_the_next(
+        self, small_desk: Desk
+    ) -> None:
         waiters_get_ready(small_desk, "Wanda")
         users_connect(small_desk, "Ann", "Bob")
         forget_events(small_desk)
@@ -789,7 +791,7 @@ class DeskConformance:
             small_desk, Parted("Ann", "Wanda", "Ann"), Departed("Ann"), Matched("Bob", "Wanda")
         )
 
-    def test_a_user_who_leaves_the_line_is_in_nobodys_way(self, desk: Desk, clock: Clock) -> None:
+    def test_a_user_who_leaves_the_queue_is_in_nobodys_way(self, desk: Desk, clock: Clock) -> None:
         users_connect(desk, "Ann", "Bob")
         forget_events(desk)
         desk.leave("Ann")
@@ -890,7 +892,7 @@ class DeskConformance:
         time_passes(desk, clock, GRACE)
         assert_silent(desk)
 
-    def test_a_user_lost_in_a_chat_makes_room_for_the_next(
+    def test_a_user_lost_in_a_conversation_makes_room_for_the_next(
         self, small_desk: Desk, clock: Clock
     ) -> None:
         waiters_get_ready(small_desk, "Wanda")
@@ -907,7 +909,7 @@ class DeskConformance:
             Matched("Bob", "Wanda"),
         )
 
-    def test_a_user_lost_in_line_is_struck_off(self, desk: Desk, clock: Clock) -> None:
+    def test_a_user_lost_in_the_queue_is_struck_off(self, desk: Desk, clock: Clock) -> None:
         users_connect(desk, "Ann", "Bob")
         forget_events(desk)
         desk.drop("Ann")
@@ -927,14 +929,14 @@ class DeskConformance:
 
     # ---- users away in line --------------------------------------------
 
-    def test_a_user_away_in_line_is_passed_over(self, small_desk: Desk) -> None:
+    def test_a_user_away_in_the_queue_is_passed_over(self, small_desk: Desk) -> None:
         users_connect(small_desk, "Ann", "Bob")
         small_desk.drop("Ann")
         forget_events(small_desk)
         waiters_get_ready(small_desk, "Wanda", "Will")
         assert_events(small_desk, Matched("Bob", "Wanda"))
 
-    def test_a_user_back_in_line_has_its_old_place(self, small_desk: Desk) -> None:
+    def test_a_user_back_in_the_queue_has_its_old_position(self, small_desk: Desk) -> None:
         users_connect(small_desk, "Ann", "Bob", "Cid")
         small_desk.drop("Ann")
         waiters_get_ready(small_desk, "Wanda")  # takes Bob
@@ -944,7 +946,7 @@ class DeskConformance:
         small_desk.part("Bob", "Wanda", "Bob")
         assert_events(small_desk, Parted("Bob", "Wanda", "Bob"), Matched("Ann", "Wanda"))
 
-    def test_a_user_back_in_line_is_matched_when_a_waiter_is_free(self, desk: Desk) -> None:
+    def test_a_user_back_in_the_queue_is_matched_when_a_waiter_is_free(self, desk: Desk) -> None:
         users_connect(desk, "Ann")
         desk.drop("Ann")
         waiters_get_ready(desk, "Wanda")
@@ -952,7 +954,7 @@ class DeskConformance:
         returns(desk, Role.USER, "Ann")
         assert_events(desk, Matched("Ann", "Wanda"))
 
-    def test_a_user_away_in_line_counts_for_the_places_of_others(
+    def test_a_user_away_in_the_queue_counts_for_the_positions_of_others(
         self, small_desk: Desk, clock: Clock
     ) -> None:
         users_connect(small_desk, "Ann", "Bob", "Cid")
@@ -1044,7 +1046,7 @@ class DeskConformance:
             Departed("Wanda"),
         )
 
-    def test_a_full_line_turns_no_user_of_a_lost_waiter_away(self, clock: Clock) -> None:
+    def test_a_full_queue_turns_no_user_of_a_lost_waiter_away(self, clock: Clock) -> None:
         desk = self.open(clock, capacity=1, max_queue=1)
         waiters_get_ready(desk, "Wanda")
         users_connect(desk, "Ann", "Bob")
@@ -1203,7 +1205,9 @@ class DeskConformance:
         returns(desk, Role.USER, "Bob")
         assert desk.waiting(50) == Queue(3, [ann, bob, cid])
 
-    def test_a_question_is_changed_in_line_and_forgotten_behind_it(self, small_desk: Desk) -> None:
+    def test_a_question_is_changed_in_the_queue_and_forgotten_behind_it(
+        self, small_desk: Desk
+    ) -> None:
         def asked(user: str) -> tuple[str, str]:
             return next(one[3:5] for one in small_desk.waiting(9).users if one.uuid == user)
 
@@ -1330,7 +1334,7 @@ class DeskConformance:
         time_passes(desk, clock, GRACE)
         assert not desk.take("Cid", "Will")
 
-    def test_the_longest_wait_is_that_of_the_first_in_line_away_or_not(
+    def test_the_longest_wait_is_that_of_the_first_in_the_queue_away_or_not(
         self, small_desk: Desk, clock: Clock
     ) -> None:
         for user in ("Ann", "Bob", "Cid", "Dee"):

@@ -222,7 +222,7 @@ def test_arrivals_are_numbered_whatever_is_lost(own_server: RedisServer, clock: 
     office.close()
 
 
-def test_a_place_in_line_is_known_on_another_worker(office: Office) -> None:
+def test_a_position_in_the_queue_is_known_on_another_worker(office: Office) -> None:
     a, b = office.hire("a"), office.hire("b")
     users_connect(a, "Ann", "Bob")
     place = b.arrive(Role.USER, "subject of Bob", "another").place

@@ -101,7 +101,7 @@ def recalled(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @HOW
-def test_two_who_have_met_again_meanwhile_go_on_in_their_new_talk(
+def test_two_who_have_met_again_meanwhile_go_on_in_their_new_conversation(
     office: Office, clock: Clock, how: str
 ) -> None:
     a, b = they_talk(office)
@@ -131,7 +131,9 @@ def test_what_became_of_a_lost_waiters_user_is_written_down_by_who_knows_it(
     assert parted.is_confided, "others have written what has happened"
 
 
-def test_a_talk_that_others_have_ended_is_not_gone_on_with(office: Office, clock: Clock) -> None:
+def test_a_conversation_that_others_have_ended_is_not_gone_on_with(
+    office: Office, clock: Clock
+) -> None:
     """Ann waits to be served again when her worker stalls, and for longer than her grace."""
     a, b = office.hire("a"), office.hire("b")
     waiters_get_ready(b, "Wanda")
@@ -150,7 +152,7 @@ def test_a_talk_that_others_have_ended_is_not_gone_on_with(office: Office, clock
     assert matched.talk not in (0, 101)
 
 
-def test_who_has_come_elsewhere_as_somebody_new_leaves_no_talk_that_never_was(
+def test_who_has_come_elsewhere_as_somebody_new_leaves_no_conversation_that_never_was(
     office: Office, clock: Clock
 ) -> None:
     """Ann has never been served when her worker stalls, and for longer than her grace."""
@@ -165,7 +167,7 @@ def test_who_has_come_elsewhere_as_somebody_new_leaves_no_talk_that_never_was(
     assert (departed.participant, departed.talk) == ("Ann", 0)
 
 
-def test_after_a_flush_chats_under_way_go_on_over_a_lowered_capacity(
+def test_after_a_flush_conversations_under_way_go_on_over_a_lowered_capacity(
     own_server: RedisServer, clock: Clock
 ) -> None:
     office = Office(own_server.url, clock)
@@ -305,7 +307,7 @@ def test_after_a_flush_all_agree_on_a_readiness_that_not_all_had_heard_of(
 
 @HOW
 @pytest.mark.parametrize("served", [True, False], ids=["served", "withdrawn"])
-def test_who_has_left_the_line_elsewhere_is_not_in_it_again(
+def test_who_has_left_the_queue_elsewhere_is_not_in_it_again(
     office: Office, clock: Clock, how: str, served: bool
 ) -> None:
     a, b = office.hire("a"), office.hire("b")

@@ -40,7 +40,7 @@ def entries(queue: UserQueue) -> int:
 # ---- first come, first served ------------------------------------------
 
 
-def test_nobody_waits_in_an_empty_line() -> None:
+def test_nobody_waits_in_an_empty_queue() -> None:
     queue = UserQueue()
     assert_line(queue)
     assert_taken(queue, None)
@@ -200,7 +200,7 @@ def test_who_was_away_when_it_left_is_not_away_when_it_joins_again() -> None:
     assert_taken(queue, "Ann")
 
 
-def test_who_does_not_wait_is_not_away_from_the_line() -> None:
+def test_who_does_not_wait_is_not_away_from_the_queue() -> None:
     queue = line("Ann")
     queue.away("Bob")
     queue.back("Cid")
@@ -223,7 +223,7 @@ def test_who_left_after_its_return_hides_nobody() -> None:
 # ---- what it keeps -----------------------------------------------------
 
 
-def test_a_line_behind_a_patient_user_does_not_grow_with_those_who_gave_up() -> None:
+def test_a_queue_behind_a_patient_user_does_not_grow_with_those_who_gave_up() -> None:
     queue = line("Ann")
     for number in range(10_000):
         queue.join(f"user {number}")
@@ -232,7 +232,7 @@ def test_a_line_behind_a_patient_user_does_not_grow_with_those_who_gave_up() -> 
     assert_taken(queue, "Ann", None)
 
 
-def test_a_line_that_all_have_left_is_small_again() -> None:
+def test_a_queue_that_all_have_left_is_small_again() -> None:
     users = [f"user {number}" for number in range(5_000)]
     queue = line(*users)
     for user in users:
@@ -240,7 +240,7 @@ def test_a_line_that_all_have_left_is_small_again() -> None:
     assert entries(queue) < 100
 
 
-def test_a_line_does_not_grow_with_those_who_come_and_go_at_the_front() -> None:
+def test_a_queue_does_not_grow_with_those_who_come_and_go_at_the_front() -> None:
     queue = line("Zoe")
     queue.away("Zoe")
     for _ in range(1_000):
@@ -250,7 +250,7 @@ def test_a_line_does_not_grow_with_those_who_come_and_go_at_the_front() -> None:
     assert entries(queue) < 100
 
 
-def test_a_line_does_not_grow_with_those_who_are_away_and_back() -> None:
+def test_a_queue_does_not_grow_with_those_who_are_away_and_back() -> None:
     queue = line("Ann")
     for number in range(1_000):
         queue.join(f"user {number}")
@@ -264,7 +264,7 @@ def test_a_line_does_not_grow_with_those_who_are_away_and_back() -> None:
     assert entries(queue) == 0
 
 
-def test_a_line_in_use_is_not_much_longer_than_those_who_wait() -> None:
+def test_a_queue_in_use_is_not_much_longer_than_those_who_wait() -> None:
     queue = UserQueue()
     for number in range(10_000):
         queue.join(f"user {number}")
@@ -308,7 +308,7 @@ def steps_to_return(many: int) -> float:
     return (Counted.compared + blocks) / many
 
 
-def test_who_returns_among_many_does_not_walk_along_the_whole_line() -> None:
+def test_who_returns_among_many_does_not_walk_along_the_whole_queue() -> None:
     assert steps_to_return(1_000) < 100
     assert steps_to_return(20_000) < 150
 
@@ -321,7 +321,7 @@ def test_who_returns_learns_how_many_are_ahead() -> None:
     assert queue.rejoin("from the future", 200) == 6
 
 
-def test_the_place_of_a_ticket_is_found_in_a_long_line() -> None:
+def test_the_position_of_a_ticket_is_found_in_a_long_queue() -> None:
     queue = UserQueue()
     for number in range(5_000):
         queue.join(f"user {number}")
@@ -345,7 +345,7 @@ doings = st.lists(
 
 
 @given(doings)
-def test_a_line_is_a_list(doings: list[tuple[str, int]]) -> None:
+def test_a_queue_is_a_list(doings: list[tuple[str, int]]) -> None:
     """Whatever is done, the line is what a plain list would be."""
     queue, plain, away = UserQueue(), [], set()
     for doing, number in doings:

@@ -75,7 +75,9 @@ HUNG_UP = row(28, "hung-up", FaultProxy.close)
 
 
 @pytest.mark.parametrize("die", [RESET])
-def test_a_waiter_who_dies_in_a_chat_gives_its_users_back_to_the_front(come, line, two_seats, die):
+def test_a_waiter_who_dies_in_a_conversation_gives_its_users_back_to_the_front(
+    come, line, two_seats, die
+):
     lost = Client.waiter(line, "lost")
     lost.ready()
     served = [sit_down(come("user"), lost) for _ in range(SEATS)]
@@ -120,7 +122,9 @@ def test_a_waiter_who_comes_back_in_time_keeps_its_users(come, line, two_seats, 
 
 
 @pytest.mark.parametrize("die", [HUNG_UP])
-def test_a_user_who_dies_in_the_line_keeps_its_place_and_then_loses_it(come, line, two_seats, die):
+def test_a_user_who_dies_in_the_queue_keeps_its_position_and_then_loses_it(
+    come, line, two_seats, die
+):
     back, gone = (Client.user(line, name) for name in ("comes-back", "stays-away"))
     stand_in_line(back, 0)
     first = stand_in_line(come("user"), 1)
@@ -145,7 +149,7 @@ def test_a_user_who_dies_in_the_line_keeps_its_place_and_then_loses_it(come, lin
 
 
 @pytest.mark.parametrize("die", [HUNG_UP])
-def test_a_user_who_dies_in_a_chat_is_waited_for_and_then_gone(come, line, two_seats, die):
+def test_a_user_who_dies_in_a_conversation_is_waited_for_and_then_gone(come, line, two_seats, die):
     user, waiter = meet(Client.user(line, "dies"), come("waiter"))
     die_noticed(die, line, two_seats)
     waiter.text("are you there?", to=user.uuid)

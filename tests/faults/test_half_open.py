@@ -59,7 +59,7 @@ def waiting(server: LiveServer) -> int:
     return figure(server, "history_waiting")
 
 
-def test_a_text_of_its_own_waits_for_a_commit_when_the_line_is_reset(kept):
+def test_a_text_of_its_own_waits_for_a_commit_when_the_connection_is_reset(kept):
     server, database = kept
     with FaultProxy(server) as line, Client.waiter(server, "wim-1") as waiter:
         user, _ = meet(Client.user(line, "ann-1"), waiter)
@@ -131,7 +131,7 @@ def test_half_open_after_a_return_in_peace_version_1_hears_all(off):
 
 @pytest.mark.parametrize("history", ["kept", "off"])
 @pytest.mark.parametrize("early", [True, False], ids=["before-it-is-told", "afterwards"])
-def test_half_open_version_1_returns_into_another_dead_line(request, history, early):
+def test_half_open_version_1_returns_into_another_dead_connection(request, history, early):
     """The second connection dies, too, and the third is told all, once and in order."""
     found = request.getfixturevalue(history)
     server: LiveServer = found if history == "off" else found[0]

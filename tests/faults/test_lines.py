@@ -88,7 +88,7 @@ def test_row20_who_never_authenticates_is_sent_away():
 # ---- row 23: half-open -----------------------------------------------------
 
 
-def test_row23_whose_line_is_half_open_is_gone_after_a_heartbeat(impatient, come):
+def test_row23_whose_connection_is_half_open_is_gone_after_a_heartbeat(impatient, come):
     """Nothing arrives any more, in one direction or in both, and nothing ends."""
     with ExitStack() as stack:
         lines = [stack.enter_context(FaultProxy(impatient)) for _ in range(4)]
@@ -246,7 +246,7 @@ def stalled(request: pytest.FixtureRequest) -> Iterator[Scenario]:
 # ---- row 36: no descriptors left -------------------------------------------
 
 
-def test_row36_without_descriptors_chats_live_on_and_accepting_resumes():
+def test_row36_without_descriptors_conversations_live_on_and_accepting_resumes():
     with running() as server:
         before = figures_at_rest(server)
         with Bystanders(server), joining(server) as join:

@@ -127,7 +127,7 @@ def test_it_looks_like_the_server_behind_it(line):
     assert line.token("user", "ann") == "user ann"
 
 
-def test_a_chat_goes_through_it(live_server):
+def test_a_conversation_goes_through_it(live_server):
     with FaultProxy(live_server) as line, Client.user(line, "on-a-bad-line") as user:
         user.say("connect")
         assert_receives(user, "connect_queue")

@@ -92,7 +92,7 @@ def busy() -> Iterator[LiveServer]:
         yield server
 
 
-def test_row27_after_a_failure_of_the_network_all_come_back_to_their_chats(busy):
+def test_row27_after_a_failure_of_the_network_all_come_back_to_their_conversations(busy):
     with Bystanders(busy, SEATS), FaultProxy(busy) as line:
         crowd = Crowd(busy)
         crowd.come(line)

@@ -46,7 +46,7 @@ def test_frames_that_come_together_are_not_glued(batch):
 
 
 @pytest.mark.parametrize("role", [0, 1])
-def test_the_end_of_a_chat_is_told_even_when_no_more_texts_are_kept(role):
+def test_the_end_of_a_conversation_is_told_even_when_no_more_texts_are_kept(role):
     both = [(0, 0, 1), (1, 0, 1), (9, 0, 0), (9, 1, 0)]  # come, `connect` and `ready`
     away = (4, role, 0)
     texts = [(12, 0, 0x40)] * 4  # the last ones are refused

@@ -50,7 +50,7 @@ def test_every_message_and_note_in_order_over_many_batches(store: SQLStore):
     assert list(care.messages_of(store, 3)) == []
 
 
-def test_a_persons_chats_are_all_it_took_part_in(store: SQLStore):
+def test_a_persons_conversations_are_all_it_took_part_in(store: SQLStore):
     for key in range(1, 20):
         keep(store, key, user=f"user-{key}", waiter="zoe")
     keep(store, 20, user="pat", waiter="zoe")
@@ -69,7 +69,7 @@ def test_a_persons_chats_are_all_it_took_part_in(store: SQLStore):
 # ---- erasing -----------------------------------------------------------
 
 
-def test_a_visitor_goes_with_all_its_chats_and_nobody_elses(store: SQLStore):
+def test_a_visitor_goes_with_all_its_conversations_and_nobody_elses(store: SQLStore):
     keep(store, 1, ["mine"] * 9, user="ada", notes=["about ada"])
     keep(store, 2, ["yours"] * 9, user="bob", notes=["about bob"])
     keep(store, 3, ["open"], user="ada", ended=None)
@@ -84,7 +84,7 @@ def test_a_visitor_goes_with_all_its_chats_and_nobody_elses(store: SQLStore):
     assert [row[1] for row in there["note"]] == [2]
 
 
-def test_a_waiter_becomes_somebody_in_the_chats_of_others(store: SQLStore):
+def test_a_waiter_becomes_somebody_in_the_conversations_of_others(store: SQLStore):
     keep(store, 1, ["Hi", "Good day"] * 6, user="bob", waiter="pat", notes=["rude"])
     keep(store, 2, ["Hi", "Moment", "Hi", "Hello"], user="bob", waiter="zoe",
          authors=["bob", "pat", "bob", "zoe"])  # fmt: skip
@@ -327,7 +327,7 @@ def _row(table: sa.Table, subject: str) -> dict[str, object]:
     return values
 
 
-def test_a_waiters_name_goes_from_chats_that_nobody_serves_any_more(store: SQLStore):
+def test_a_waiters_name_goes_from_conversations_that_nobody_serves_any_more(store: SQLStore):
     for key, ended in ((1, BEGAN), (2, None)):
         chat = keep(store, key, user="bob", waiter="pat", waiter_name="Patricia", ended=ended)
         chat.waiter = chat.waiter_subject = None  # as a server leaves it

@@ -137,7 +137,7 @@ def test_of_what_an_older_csapp_has_revoked_the_last_word_stays(opened, monkeypa
     ]
 
 
-def test_chats_of_before_they_had_a_reason_are_read(opened, monkeypatch):
+def test_conversations_of_before_they_had_a_reason_are_read(opened, monkeypatch):
     store = opened()
     with monkeypatch.context() as patch:
         patch.setattr("services.history.schema._TARGET", "0007")

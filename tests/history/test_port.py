@@ -8,7 +8,7 @@ from services.conversation.rows import key_of, public_id
 
 
 @pytest.mark.parametrize("key", [1, 10, 255, 1 << 40, (1 << 63) - 1])
-def test_a_chat_is_found_by_its_name(key):
+def test_a_conversation_is_found_by_its_name(key):
     assert key_of(public_id(key)) == key
 
 

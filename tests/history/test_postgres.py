@@ -252,7 +252,7 @@ def cut_at_commit(store, fault):
     store._commit = cut
 
 
-def test_a_line_that_is_cut_before_commit_has_done_nothing(far, store, line):
+def test_a_connection_that_is_cut_before_commit_has_done_nothing(far, store, line):
     """And the batch goes over a new line without anybody noticing."""
     far.commit(texts(1, 1, 1))
     assert line.reset() >= 1
@@ -260,7 +260,7 @@ def test_a_line_that_is_cut_before_commit_has_done_nothing(far, store, line):
     assert seqs(store) == [1, 2]
 
 
-def test_a_line_that_is_cut_at_commit_leaves_the_outcome_open(far, store, line):
+def test_a_connection_that_is_cut_at_commit_leaves_the_outcome_open(far, store, line):
     far.commit(texts(1, 1, 1))
     cut_at_commit(far, line.reset)
     with pytest.raises(OutcomeUnknown):

@@ -71,7 +71,7 @@ def test_pages(store: SQLStore):
     assert third.next is None
 
 
-def test_a_waiter_finds_only_in_chats_it_served(store: SQLStore):
+def test_a_waiter_finds_only_in_conversations_it_served(store: SQLStore):
     keep(store, 1, ["secret"], waiter="wim")
     keep(store, 2, ["secret"], waiter="zoe")
     keep(store, 3, ["secret", "handed over"], waiter="zoe", authors=["ada", "wim"])
@@ -178,7 +178,7 @@ def test_a_very_long_text_is_indexed_in_part(store: SQLStore):
     assert found(store, "end") == []
 
 
-def test_erased_and_swept_chats_are_not_found(store: SQLStore):
+def test_erased_and_swept_conversations_are_not_found(store: SQLStore):
     keep(store, 1, ["word"] * 7, user="ada")
     keep(store, 2, ["word"] * 7, user="bob")
     assert len(found(store, "word")) == 14

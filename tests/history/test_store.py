@@ -69,7 +69,7 @@ def test_an_empty_batch_is_nothing(store):
     assert everything(store) == ([], [], [])
 
 
-def test_chats_and_duties_may_be_written_again_and_changed(store):
+def test_conversations_and_duties_may_be_written_again_and_changed(store):
     one, duty = chat(1), Duty("bob", "u-1", True, 3)
     store.commit(Batch([one], [duty]))
     store.commit(Batch([one], [duty]))
@@ -101,7 +101,7 @@ def test_a_conflict_inside_of_a_batch(store):
     assert store.entries(1) == []
 
 
-def test_client_ids_of_other_chats_and_sides_and_none_do_not_collide(store):
+def test_client_ids_of_other_conversations_and_sides_and_none_do_not_collide(store):
     first = text(1, 1, client_id="a")
     other_side = first._replace(seq=2, side=Side.WAITER)
     store.commit(Batch(entries=[first, other_side, text(1, 3), text(1, 4)]))
@@ -197,24 +197,24 @@ def test_messages_are_in_order_and_the_ones_asked_for(store, asked, seqs):
     assert [message.seq for message in store.entries(1, **asked)] == list(seqs)
 
 
-def test_a_chat_that_is_not_there(store):
+def test_a_conversation_that_is_not_there(store):
     assert store.conversation(1) is None
     assert store.entries(1) == []
     assert store.conversations_of(Side.USER, "nobody") == []
 
 
-def test_open_chats_are_the_oldest_first_with_their_last_seq(store):
+def test_open_conversations_are_the_oldest_first_with_their_last_seq(store):
     store.commit(Batch([chat(3), chat(1), chat(2, ended=5)], entries=texts(1, 1, 7).entries))
     assert [(one.key, one.last_seq) for one in store.open_conversations()] == [(1, 7), (3, 0)]
 
 
-def test_the_latest_chat_of_each_user_since_then(store):
+def test_the_latest_conversation_of_each_user_since_then(store):
     store.commit(Batch([chat(1), chat(5), chat(7), chat(6, "cid"), chat(4, "dee")]))
     assert store.served_since(4) == {"ann": 7, "cid": 6}
     assert store.served_since(7) == {}
 
 
-def test_chats_of_a_side_are_the_newest_first(store):
+def test_conversations_of_a_side_are_the_newest_first(store):
     chats = [chat(key, user=f"u-{key % 2}", waiter=f"w-{key % 3}") for key in range(1, 13)]
     chats[11].ended = 5
     store.commit(Batch(chats, entries=texts(10, 1, 2).entries))
@@ -376,7 +376,7 @@ def test_a_revocation_never_becomes_visible_after_a_later_one(store, opened):
 # ---- writers beside each other -----------------------------------------
 
 
-def test_the_referee_lets_two_writers_share_chats(store, opened):
+def test_the_referee_lets_two_writers_share_conversations(store, opened):
     """Each guesses, loses, reads and tries again; nobody waits in a circle; no gap, no repeat."""
     chats = [1, 2, 3]
     names = ["left", "right"]
@@ -465,7 +465,7 @@ def test_a_closed_store_opens_again(store):
     store.close()
 
 
-def test_what_several_workers_know_of_a_chat_is_merged(store):
+def test_what_several_workers_know_of_a_conversation_is_merged(store):
     store.commit(Batch([chat(3)]))  # written otherwise: as it is
     there = Amendment(chat(1, page="/shop", department="sales", user_read=3), served=True)
     store.commit(Batch(amendments=[there]))

@@ -383,7 +383,7 @@ def test_a_store_that_goes_away_while_one_by_one_is_kept_says_so(loop, talk):
     ]  # fmt: skip
 
 
-def test_busy_chats_that_never_fit_into_one_batch_are_kept_one_by_one(loop, talk):
+def test_busy_conversations_that_never_fit_into_one_batch_are_kept_one_by_one(loop, talk):
     class Crowded(Store):
         def commit(self, batch: Batch) -> None:
             if len({EntryRow(*row).conversation for row in batch.entries}) > 1:

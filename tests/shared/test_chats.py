@@ -78,7 +78,7 @@ def test_pictures_cross_over(a, b):
 
 @BRIEF_GRACE
 @pytest.mark.parametrize("reason", ["left", "ended", "lost"])
-def test_why_a_chat_has_ended_crosses_over(a, b, come, reason):
+def test_why_a_conversation_has_ended_crosses_over(a, b, come, reason):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     say(user, "hello")
@@ -157,7 +157,7 @@ def test_typing_read_marks_and_presence_cross_over(a, b, come):
     assert until(back, "connect_success")["payload"]["read"] == 1
 
 
-def test_places_in_line_and_tickets_are_the_desks(a, b, come):
+def test_positions_in_the_queue_and_tickets_are_the_desks(a, b, come):
     first, second = come(a, "user", "ann"), come(b, "user", "bob")
     first.say("connect")
     assert until(first, "connect_queue")["payload"]["location"] == 0
@@ -252,7 +252,7 @@ def test_one_participant_on_two_workers_hears_itself(a, b, come):
     hears(waiter, "still here")
 
 
-def test_what_one_socket_of_a_waiter_says_of_its_readiness_counts_for_all(a, b, come):
+def test_what_one_connection_of_a_waiter_says_of_its_readiness_counts_for_all(a, b, come):
     here_, there = come(a, "waiter", "ada"), come(b, "waiter", "ada")
     here_.say("ready")
     until(here_, "ready")
@@ -307,7 +307,9 @@ def test_who_is_signed_out_is_closed_on_every_worker(a, b, come, database_url):
 
 
 @pytest.mark.parametrize("leaver", ["user", "waiter"])
-def test_a_chat_that_one_side_ends_is_over_on_both_workers(a, b, come, database_url, leaver):
+def test_a_conversation_that_one_side_ends_is_over_on_both_workers(
+    a, b, come, database_url, leaver
+):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     if leaver == "user":

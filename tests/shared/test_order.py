@@ -665,7 +665,7 @@ def test_what_a_worker_of_the_version_before_keeps_for_her_is_told(worker, is_ne
     assert back.told == ["one"]
 
 
-def test_what_a_third_worker_passes_on_is_told_also_of_a_talk_that_is_over(worker):
+def test_what_a_third_worker_passes_on_is_delivered_also_in_a_conversation_that_is_over(worker):
     back = away(worker, "one")
     worker.hears(Reached(worker.key, 1))
     worker.comes(back, home="there")
@@ -942,7 +942,7 @@ def test_a_word_that_finds_nobody_goes_back_once(worker):
     assert worker.posted() == []
 
 
-def test_the_end_of_a_chat_is_told_after_what_was_said_before_it(worker):
+def test_the_end_of_a_conversation_is_told_after_what_was_said_before_it(worker):
     worker.leave(worker.ann)
     worker.said(worker.stores("one"), "one")
     worker.stores("on its way")

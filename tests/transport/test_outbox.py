@@ -189,7 +189,7 @@ def test_progress_keeps_a_slow_reader_alive(line):
     assert one.passed > 5000
 
 
-def test_a_dead_line_is_noticed_and_forgotten(line):
+def test_a_dead_connection_is_noticed_and_forgotten(line):
     one = line()
     one.far.close()
     one.outbox.put(b"x")
