@@ -39,7 +39,7 @@ USERS, WAITERS = 100, 20
 #: scenario → messages in flight for each user
 RELAY = {"closed": 1, "pipelined": 16}
 
-#: what `performance.md` asks for: scenario and figure → at least this many times the plain one
+#: scenario and figure → the least ratio to plain flask-sock; less is shown as a failure
 WANTED = {
     ("closed", "relays_per_s"): 6.0,
     ("pipelined", "relays_per_s"): 14.0,
@@ -149,7 +149,7 @@ def relay(peer: Peer, window: int, seconds: float) -> dict[str, Any]:
 
 
 def drive(servers: list[LiveServer], window: int, seconds: float, spaced: bool) -> dict[str, Any]:
-    """Let users on the first of *servers* talk with waiters on the last."""
+    """Run users on the first of *servers* with waiters on the last."""
     driver = Driver(
         scenario="relay",
         ports=[server.port for server in servers],
@@ -222,12 +222,12 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             if peer is CSAPP:
                 print(f"round {number + 1}: durable, {peer.name} …", file=sys.stderr)
                 found = relay(KEEPING, RELAY["pipelined"], options.seconds)
-                kept = rounds.setdefault("durable", {})
-                kept["flask-sock"] = rounds["pipelined"]["flask-sock"]  # which keeps nothing
-                kept.setdefault(peer.name, []).append(found)
+                durable = rounds.setdefault("durable", {})
+                durable["flask-sock"] = rounds["pipelined"]["flask-sock"]  # which stores nothing
+                durable.setdefault(peer.name, []).append(found)
                 print(f"round {number + 1}: workers …", file=sys.stderr)
                 both = rounds.setdefault("workers", {})
-                both["together"] = kept[peer.name]
+                both["together"] = durable[peer.name]
                 found = apart(RELAY["pipelined"], options.seconds)
                 both.setdefault("apart", []).append(found)
             if options.idle:

@@ -71,7 +71,7 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-class Line:
+class Connection:
     """One WebSocket connection."""
 
     def __init__(self, port: int, path: str, source: int = 0) -> None:
@@ -136,7 +136,7 @@ class Line:
         raise AssertionError
 
     def flush(self) -> None:
-        """Send all that is queued; a full buffer is waited for."""
+        """Send all that is queued; waits for a full buffer."""
         data = b"".join(self.out)
         self.out.clear()
         while data:
@@ -185,20 +185,20 @@ class Crowd:
     ) -> None:
         self.waiters = []
         for number in range(waiters):
-            line = Line(ports[-1], "/v1/ws/waiter/connect", number)
-            line.until("initialize")
-            line.say("auth", {"token": tokens["waiter"][number]})
-            line.say("ready")
-            self.waiters.append(line)
+            connection = Connection(ports[-1], "/v1/ws/waiter/connect", number)
+            connection.until("initialize")
+            connection.say("auth", {"token": tokens["waiter"][number]})
+            connection.say("ready")
+            self.waiters.append(connection)
         time.sleep(0.3)  # version 1 does not answer `ready`
         self.users = []
         for number in range(users):
-            line = Line(ports[0], "/v1/ws/user/connect", number)
-            line.until("initialize")
-            line.say("auth", {"token": tokens["user"][number]})
-            line.say("connect")
-            line.peer = line.until("connect_success")["payload"]["uuid"]
-            self.users.append(line)
+            connection = Connection(ports[0], "/v1/ws/user/connect", number)
+            connection.until("initialize")
+            connection.say("auth", {"token": tokens["user"][number]})
+            connection.say("connect")
+            connection.peer = connection.until("connect_success")["payload"]["uuid"]
+            self.users.append(connection)
         #: json.dumps puts a space behind a colon
         self.marker = b'"message": "' if spaced else b'"message":"'
         self.epoll = select.epoll()
@@ -210,49 +210,49 @@ class Crowd:
         self.asked: list[deque[tuple[bytes, float]]] = [deque() for _ in range(users)]
         self.measuring = False
         self.running = True
-        by_uuid = {line.uuid: number for number, line in enumerate(self.users)}
-        for line in self.waiters:
-            self._listen(line, self._echo(line))
-        for line in self.users:
-            self._listen(line, self._check(line, by_uuid[line.uuid]))
+        by_uuid = {connection.uuid: number for number, connection in enumerate(self.users)}
+        for connection in self.waiters:
+            self._listen(connection, self._echo(connection))
+        for connection in self.users:
+            self._listen(connection, self._check(connection, by_uuid[connection.uuid]))
 
-    def _listen(self, line: Line, on_text: Callable[[list[bytes]], None]) -> None:
-        line.sock.setblocking(False)
-        self.epoll.register(line.sock, select.EPOLLIN)
+    def _listen(self, connection: Connection, on_text: Callable[[list[bytes]], None]) -> None:
+        connection.sock.setblocking(False)
+        self.epoll.register(connection.sock, select.EPOLLIN)
 
         marker = self.marker
 
         def readable(data: bytes) -> None:
-            pieces = (line.rest + data if line.rest else data).split(marker)
+            pieces = (connection.rest + data if connection.rest else data).split(marker)
             last = pieces[-1]
             # `from` is the last field of a text on both servers: with it the frame is whole.
             if len(pieces) > 1 and last[-1:] == b"}" and b'"from"' in last:
-                line.rest = b""
+                connection.rest = b""
                 on_text(pieces[1:])
             else:
-                line.rest = marker + last if len(pieces) > 1 else last
+                connection.rest = marker + last if len(pieces) > 1 else last
                 on_text(pieces[1:-1])
-            out = line.out
+            out = connection.out
             if out:
                 data = out[0] if len(out) == 1 else b"".join(out)
                 try:
-                    if line.sock.send(data) == len(data):
+                    if connection.sock.send(data) == len(data):
                         out.clear()
                         return
                 except BlockingIOError:
                     pass
                 raise Failed("the server does not read")
 
-        self.by_fd[line.sock.fileno()] = line.sock, readable
+        self.by_fd[connection.sock.fileno()] = connection.sock, readable
 
-    def _echo(self, line: Line) -> Callable[[list[bytes]], None]:
+    def _echo(self, connection: Connection) -> Callable[[list[bytes]], None]:
         """A waiter: every text goes back to the user whose number stands in it."""
         head = b'{"id":"w","to":"%b","type":"message_text","payload":{"message":"'
         heads = {
             b"%05d" % number: framed(head % user.uuid.encode())
             for number, user in enumerate(self.users)
         }
-        out, result = line.out, self.result
+        out, result = connection.out, self.result
 
         def on_text(pieces: list[bytes]) -> None:
             result.relays += len(pieces)
@@ -261,7 +261,7 @@ class Crowd:
 
         return on_text
 
-    def _check(self, line: Line, number: int) -> Callable[[list[bytes]], None]:
+    def _check(self, connection: Connection, number: int) -> Callable[[list[bytes]], None]:
         """A user: the echo must be the next one of its own; then it asks again."""
         asked, result, got = self.asked[number], self.result, self.got
 
@@ -278,14 +278,14 @@ class Crowd:
                 if self.measuring:
                     result.rtts.append(now - at)
                 if self.running:
-                    self.ask(line, number, now)
+                    self.ask(connection, number, now)
 
         return on_text
 
-    def ask(self, line: Line, number: int, now: float) -> None:
+    def ask(self, connection: Connection, number: int, now: float) -> None:
         """Queue the next message of a user."""
         text = TEXT % (number, self.sent[number])
-        line.out.append(ASKED + text + TAIL)
+        connection.out.append(ASKED + text + TAIL)
         self.sent[number] += 1
         self.asked[number].append((text, now))
 
@@ -301,14 +301,14 @@ class Crowd:
         return bool(ready)
 
     def run(self, servers: list[int], window: int, warm: float, seconds: float) -> Result:
-        """Talk for *seconds* after *warm*, then let everything come home.
+        """Run for *seconds* after *warm*, then let everything come home.
 
         *servers* are the process ids whose CPU time is measured meanwhile.
         """
-        for number, line in enumerate(self.users):
+        for number, connection in enumerate(self.users):
             for _ in range(window):
-                self.ask(line, number, time.perf_counter())
-            line.flush()
+                self.ask(connection, number, time.perf_counter())
+            connection.flush()
         self._live(warm)
         self.measuring, before = True, self.result.relays
         begun, cpu, server_cpu = (
@@ -338,43 +338,43 @@ class Crowd:
                 raise Failed(f"nothing came for {PATIENCE} s")
 
     def close(self) -> None:
-        for line in (*self.users, *self.waiters):
-            line.sock.setblocking(True)
-            line.sock.sendall(b"\x88\x82\0\0\0\0\x03\xe8")
-            line.sock.close()
+        for connection in (*self.users, *self.waiters):
+            connection.sock.setblocking(True)
+            connection.sock.sendall(b"\x88\x82\0\0\0\0\x03\xe8")
+            connection.sock.close()
 
 
-def open_users(port: int, tokens: list[str]) -> tuple[list[Line], float]:
+def open_users(port: int, tokens: list[str]) -> tuple[list[Connection], float]:
     """Open a user for each token, sixteen at a time; they and the seconds it took."""
 
-    def one(number: int) -> Line:
-        line = Line(port, "/v1/ws/user/connect", number)
-        line.until("initialize")
-        line.say("auth", {"token": tokens[number]})
-        return line
+    def one(number: int) -> Connection:
+        connection = Connection(port, "/v1/ws/user/connect", number)
+        connection.until("initialize")
+        connection.say("auth", {"token": tokens[number]})
+        return connection
 
     begun = time.perf_counter()
     with ThreadPoolExecutor(16) as pool:
-        lines = list(pool.map(one, range(len(tokens))))
-    return lines, time.perf_counter() - begun
+        connections = list(pool.map(one, range(len(tokens))))
+    return connections, time.perf_counter() - begun
 
 
-def answer_pings(lines: list[Line]) -> None:
+def answer_pings(connections: list[Connection]) -> None:
     """Hold idle connections until this process is ended."""
     poll = select.poll()
-    by_fd = {line.sock.fileno(): line for line in lines}
+    by_fd = {connection.sock.fileno(): connection for connection in connections}
     for fd in by_fd:
         poll.register(fd, select.POLLIN)
     while True:
         for fd, _ in poll.poll():
-            line = by_fd[fd]
-            line.more()
-            while len(line.rest) >= 2 and len(line.rest) >= 2 + line.rest[1]:
-                size = 2 + line.rest[1]
-                ping, line.rest = line.rest[:size], line.rest[size:]
+            connection = by_fd[fd]
+            connection.more()
+            while len(connection.rest) >= 2 and len(connection.rest) >= 2 + connection.rest[1]:
+                size = 2 + connection.rest[1]
+                ping, connection.rest = connection.rest[:size], connection.rest[size:]
                 if ping[0] == 0x89:
                     head = bytes((0x8A, 0x80 | ping[1])) + b"\0\0\0\0"
-                    line.sock.sendall(head + ping[2:])
+                    connection.sock.sendall(head + ping[2:])
 
 
 def main() -> None:
@@ -383,9 +383,9 @@ def main() -> None:
     if asked["cpu"] is not None:
         os.sched_setaffinity(0, {asked["cpu"]})
     if asked["scenario"] == "idle":
-        lines, seconds = open_users(asked["port"], asked["tokens"]["user"])
-        print(json.dumps({"opened": len(lines), "seconds": seconds}), flush=True)
-        answer_pings(lines)
+        connections, seconds = open_users(asked["port"], asked["tokens"]["user"])
+        print(json.dumps({"opened": len(connections), "seconds": seconds}), flush=True)
+        answer_pings(connections)
     crowd = Crowd(
         asked["ports"], asked["tokens"], asked["users"], asked["waiters"], asked["spaced"]
     )

@@ -37,7 +37,7 @@ CHATS = (
 
 SERVICES = "INSERT INTO service (waiter, chat) SELECT waiter_subject, key FROM chat"
 
-#: in the order of arrival: the messages of a chat lie far from each other
+#: in the order of arrival: the messages of a conversation lie far from each other
 MESSAGES = (
     NUMBERS + " INSERT INTO message (chat, seq, side, author, client_id, kind, body, date) "
     "SELECT 1 + (i - 1) % {chats}, 1 + (i - 1) / {chats}, 1 + i % 2, 'user-' || (i % {chats}), "

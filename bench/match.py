@@ -15,7 +15,7 @@ RETURNS = [1000, 10_000, 100_000]
 
 
 def match_cost(rounds: int) -> dict[str, float]:
-    """Median µs a match (a chat ends, the next in line is served) by size of the desk."""
+    """Median µs a match (a conversation ends, the next user is served) by size of the desk."""
     costs: dict[tuple[int, int], list[float]] = {size: [] for size in SIZES}
     for _ in range(rounds):
         for size in SIZES:  # interleaved: the machine may be quicker at one time than at another

@@ -65,7 +65,7 @@ class Anomaly:
 
 
 class Lost(Anomaly):
-    """Acknowledged and not in the history, or never told to a socket that was there for it.
+    """Acknowledged and not in the history, or not delivered to a connection that was there for it.
 
     (1) "A receipt means durable: no acknowledged message is ever lost." (3)
     "every socket in it sees every seq": those that are open in the end have
@@ -74,7 +74,7 @@ class Lost(Anomaly):
 
 
 class Doubled(Anomaly):
-    """Told twice by one stream, or twice in the history.
+    """Delivered twice in one stream, or twice in the history.
 
     (3) "every socket in it sees every `seq` exactly once"; (4) "The same `id`
     from the same sender in the same conversation is the same message: same
@@ -122,14 +122,14 @@ class Unacknowledged(Anomaly):
 
 
 class Phantom(Anomaly):
-    """Somebody was told a message that the history does not hold.
+    """Somebody received a message that the history does not hold.
 
     (2) "Nobody sees a message that is not durable." In both versions.
     """
 
 
 class Conflict(Anomaly):
-    """One thing told in two ways.
+    """One message delivered in two versions.
 
     Two texts, senders or dates under one `seq`; one client id with two
     receipts (4); refused each time, and yet in the history: (5) "nothing is
@@ -138,7 +138,7 @@ class Conflict(Anomaly):
 
 
 def check(journal: Journal, truth: Truth) -> list[Anomaly]:
-    """Every anomaly, in the order of the journal's sockets; empty: all promises were kept."""
+    """Every anomaly, in the order of the journal's sockets; empty: nothing is wrong."""
     record = Record(journal, truth)
     found: dict[tuple[str, str, str, int, str], Anomaly] = {}
     for anomaly in _all(record):
@@ -235,7 +235,7 @@ def _leaks(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomal
 
 
 def _order(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomaly]:
-    """Told once, and upwards."""
+    """Delivered once, and in ascending order."""
     seen: set[int] = set()
     last = stream.after or 0
     for told in stream.told:
@@ -257,7 +257,7 @@ def _order(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomal
 def _substance(
     record: Record, socket: Socket, conversation: str, stream: Stream
 ) -> Iterator[Anomaly]:
-    """What was told is what the history holds."""
+    """What was delivered is what the history holds."""
     rows = record.rows.get(conversation, {})
     for told in stream.told:
         about = (socket.name, told.seq, socket.participant, told.client_id or "")
@@ -289,7 +289,7 @@ def _substance(
 
 
 def _gaps(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomaly]:
-    """From where it resumed, or from the first that it was told, nothing is left out."""
+    """From where it resumed, or from the first that was delivered, nothing is left out."""
     told = sorted(stream.seqs)
     last = told[0] - 1 if told and stream.after is None else stream.after or 0
     for seq in told:
@@ -303,7 +303,7 @@ def _gaps(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomaly
 
 
 def _end(record: Record, socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomaly]:
-    """Whoever is there in the end has been told the end."""
+    """A connection that is open in the end has received the end."""
     if not stream.entered:
         return
     last = max(stream.seqs, default=stream.after or 0)
@@ -385,7 +385,7 @@ def _said(record: Record, item: Item) -> tuple[str, str]:
 
 
 def _sides(record: Record, conversation: str, chat: Conversation) -> Iterator[Anomaly]:
-    """Each side that is back has seen every message on one socket or another."""
+    """Each side that is back has seen every message on one connection or another."""
     for side in chat.sides:
         sockets = [one for one in record.sockets.values() if one.participant == side]
         complete = [one for one in sockets if one.promises.complete]
@@ -400,7 +400,7 @@ def _sides(record: Record, conversation: str, chat: Conversation) -> Iterator[An
 
 
 def _answers(record: Record, letter: Letter) -> Iterator[Anomaly]:
-    """A receipt is kept and is always the same; every message has an answer."""
+    """A receipt stays and is always the same; every message has an answer."""
     about = {"participant": letter.sender, "client_id": letter.client_id}
     receipts = {receipt.seq for receipt in letter.receipts}
     if len(receipts) > 1:
@@ -449,7 +449,7 @@ def _unanswered(record: Record, letter: Letter) -> Iterator[Anomaly]:
 
 
 def _in_the_dark(record: Record, letter: Letter, held: int | None) -> bool:
-    """Its last sending has no answer, though there is a socket that could have told it."""
+    """Its last sending has no answer, though there is a socket that could have delivered it."""
     if letter.refused and letter.refused[-1][0] > letter.sent[-1][0]:
         return False
     if record.sockets[letter.sent[-1][1]].open:

@@ -91,7 +91,7 @@ class Client:
         self.say("ready")
         assert_quiet(self)
 
-    # ---- hearing -------------------------------------------------------
+    # ---- receiving -------------------------------------------------------
 
     def put_back(self, frames: Iterable[dict[str, Any]]) -> None:
         """`receive` returns *frames* before all else: they were looked at, and not used."""

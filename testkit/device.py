@@ -195,7 +195,7 @@ class Device:
             return None
 
     def _stay(self, connection: websocket.WebSocket) -> bool:
-        """Talk until the connection is gone; whether to come back."""
+        """Exchange frames until the connection is gone; whether to come back."""
         with self._changed:
             self._mail = self.manners.opened()
         try:

@@ -19,7 +19,7 @@ class EagerManners(Manners):
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        #: conversations that the server has told of on this connection, and not of their end
+        #: conversations that the server has opened on this connection, and not ended
         self._open: set[str] = set()
 
     def _is_open(self, conversation: Conversation) -> bool:

@@ -21,7 +21,7 @@ def said(payload: Mapping[str, Any]) -> str:
 
 
 def item(row: EntryRow) -> Item:
-    """A stored entry, as clients should be told of it. What the server writes has no sender."""
+    """A stored entry, as clients should see it. What the server writes has no sender."""
     by_server = row.side == Side.SERVER
     payload = kind_of(row.kind).payload_of(row.body, row.data)
     return Item(

@@ -87,7 +87,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A message came by itself. Version 1 is told neither conversation nor `seq` nor date."""
+    """A message came by itself. Version 1 gets neither conversation nor `seq` nor date."""
 
     socket: str
     sender: str

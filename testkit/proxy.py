@@ -1,8 +1,8 @@
-"""A bad line: a TCP proxy in front of a `LiveServer` whose faults are switched while it runs.
+"""A bad network: a TCP proxy in front of a `LiveServer` whose faults are switched while it runs.
 
-    with FaultProxy(server) as line:
-        client = Client.user(line, "ann")
-        line.black_hole(TO_SERVER)
+    with FaultProxy(server) as network:
+        client = Client.user(network, "ann")
+        network.black_hole(TO_SERVER)
 
 Each fault concerns one direction or both, and connections that are open as
 well as those to come. A call returns when its fault is in force.
@@ -31,7 +31,7 @@ from .server import PATIENCE, LiveServer
 
 CHUNK = 65_536  # bytes read at once
 HELD = 262_144  # bytes that one direction holds back before it stops reading
-KERNEL = 65_536  # bytes that the kernel takes in for us: a line that stops is felt soon
+KERNEL = 65_536  # bytes that the kernel takes in for us: a connection that stops is noticed soon
 SLICE = 0.02  # s that a throttled direction saves up for one send
 LINGER = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: closing sends RST
 
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class Way(Enum):
-    """One direction of a line."""
+    """One direction of a connection."""
 
     UP = "client → server"
     DOWN = "server → client"
@@ -297,14 +297,14 @@ class FaultProxy:
     # ---- faults of one moment ------------------------------------------
 
     def reset(self, ways: Ways = BOTH) -> int:
-        """RST on every open connection: to both ends, or to one, of which the other hears nothing.
+        """RST on every open connection: to both ends, or to one without the other learning it.
 
         Returns how many there were.
         """
         return self._end(ways, _say_nothing)
 
     def close(self, ways: Ways = BOTH) -> int:
-        """The same with FIN: the line is closed, without a close frame."""
+        """The same with FIN: the connection is closed, without a close frame."""
         return self._end(ways, _say_no_more)
 
     def _end(self, ways: Ways, prepare: Callable[[socket.socket], None]) -> int:
@@ -397,7 +397,7 @@ class FaultProxy:
             self._watch(link)
 
     def _watch(self, link: _Link) -> None:
-        """Be told of what *link* waits for, and of nothing else."""
+        """Watch what *link* waits for, and nothing else."""
         now = time.monotonic()
         for way, sock in link.ends.items():
             self._wait_for(sock, link.wanted(way, now) if sock.fileno() >= 0 else 0, link)
@@ -418,7 +418,7 @@ class FaultProxy:
             self._watched[sock] = events
 
     def _cut_off(self, link: _Link, way: Way, prepare: Callable[[socket.socket], None]) -> None:
-        """Close the socket to which *way* leads; the other end is not told."""
+        """Close the socket to which *way* leads; the other end does not learn it."""
         sock = link.ends[way]
         self._wait_for(sock, 0, link)
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The journal sorted by what it is about: sockets, their streams, and messages.
+"""The journal sorted by what it is about: connections, their streams, and messages.
 
 For `checker.py`, which judges what stands here; nothing is judged in this file.
 """
@@ -33,7 +33,7 @@ class Conversation:
     items: Sequence[Item]
     #: how others read the same history, by name: each must be equal to *items*
     views: Mapping[str, Sequence[Item]] = field(default_factory=dict)
-    #: nobody is told of it any more
+    #: nobody sees it any more
     ended: bool = False
 
 
@@ -43,7 +43,7 @@ Truth = Mapping[str, Conversation]
 
 @dataclass(frozen=True, slots=True)
 class Promises:
-    """What a version of the protocol promises to its sockets (end of *The message contract*)."""
+    """What a version promises to a connection (docs/protocol.md, *The message contract*)."""
 
     #: (3): every `seq` exactly once, so no gaps; and told to the end
     complete: bool = True
@@ -71,7 +71,7 @@ class Told:
 
 @dataclass(slots=True)
 class Stream:
-    """What one socket was told of one conversation."""
+    """What one connection has seen of one conversation."""
 
     #: the last `seq` seen before; None: it began with the latest page
     after: int | None
@@ -236,7 +236,7 @@ class Record:
 
 
 class _Resolver:
-    """Finds the `seq` of what version 1 is told without one: by sender and text.
+    """Finds the `seq` of what version 1 gets without one: by sender and text.
 
     The same text twice is told in its order.
     """
