@@ -1,0 +1,39 @@
+"""A note reaches the waiters it is for on whatever worker they are."""
+
+from __future__ import annotations
+
+from .conftest import meet, until
+
+
+def test_windows_of_a_waiter_on_two_workers_are_shown_its_note(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    window = come(b, "waiter", "ada")
+    until(window, "new_connection")
+    asked = waiter.say("note", {"conversation": name, "text": "Wants a refund"})
+    receipt = until(waiter, "note_success", reply_id=asked)
+    shown = until(window, "note")
+    assert (shown["n"], shown["author"], shown["date"]) == (1, "ada", receipt["date"])
+    assert shown["payload"] == {"text": "Wants a refund"}
+    user.say("get_history", {"conversation": name})
+    assert "staff" not in until(user, "message_history", payload_conversation=name)["payload"]
+
+
+def test_two_workers_number_the_notes_of_one_conversation_one_after_the_other(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    window = come(b, "waiter", "ada")
+    until(window, "new_connection")
+    sent = [
+        (
+            client,
+            client.say("note", {"conversation": name, "text": "one more"}, id=f"{where}{number}"),
+        )
+        for number in range(10)
+        for where, client in {"a": waiter, "b": window}.items()
+    ]
+
+    numbers = [
+        until(client, "note_success", reply_id=asked)["payload"]["n"] for client, asked in sent
+    ]
+    assert sorted(numbers) == list(range(1, 21))
