@@ -26,7 +26,7 @@ class Rate(NamedTuple):
 
 # ---- by address, where it may hold 100 connections ----------------------------
 
-#: places in the queue and in chats: an office
+#: positions in the queue and seats: an office
 PLACES = 50
 
 #: HTTP requests under way: their bodies come, or their answers are taken
@@ -169,7 +169,7 @@ class Bounds:
         self._given_up: deque[str] = deque()
         #: connections open, by address
         self.connections = ConnectionCount(total, connections)
-        #: places in the queue and in chats for one address; desks count them
+        #: positions and seats for one address; desks count them
         self.places = share(PLACES, connections)
         #: HTTP requests under way here, by address
         self.requests = KeyedCounts(share(REQUESTS, connections))
@@ -250,7 +250,7 @@ class Bounds:
     def open_tab(self, whose: str) -> bool:
         """Count one more connection of a participant in, unless there are too many.
 
-        The first one here is not told to the ledger: most participants have no other.
+        The ledger does not count the first one here: most participants have no other.
         """
         if not self._tabs.enter(whose):
             return False

@@ -21,7 +21,7 @@ class CSAppError(Exception):
 class Unavailable(CSAppError):
     """Not now: something that csapp needs cannot be used. Trying again later may help.
 
-    The text of an error is for the log. Clients are told `public_reason`.
+    The text of an error is for the log. Clients see `public_reason`.
     """
 
     #: what clients may know: no address, path or user of a database

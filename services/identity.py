@@ -228,7 +228,7 @@ class Tokens:
             "role": identity.role.value,
             "sid": str(identity.sid or secrets.token_urlsafe(9)),
             "life": lifetime if lifetime is not None else self.lifetime,
-            # itsdangerous counts in seconds; revoking must tell before from after
+            # itsdangerous counts in seconds; a revocation must know what was signed before it
             "at": int(self._now() * 1000),
         }
         if identity.avatar:
@@ -297,7 +297,7 @@ class Tokens:
         return expires / 1000 - self._now()
 
     def sign_ticket(self, subject: str, place: int) -> str:
-        """A place in line that only *subject* can take again."""
+        """A position in the queue that only *subject* can take again."""
         return str(self._tickets.dumps([subject, place]))
 
     def read_ticket(self, ticket: str, subject: str) -> int | None:

@@ -1,4 +1,4 @@
-"""The application's instance folder: what csapp keeps there where nobody says otherwise.
+"""The application's instance folder: what csapp stores there unless a setting says otherwise.
 
 Rules of this file:
 
@@ -21,7 +21,7 @@ from pathlib import Path
 from .errors import Unavailable
 from .files import take_name
 
-#: file in the instance folder that keeps the generated secret, mode 0600
+#: file in the instance folder of the generated secret, mode 0600
 SECRET_FILE = "csapp-secret"  # noqa: S105  # a file name
 
 #: shorter keys can be guessed; itsdangerous signs with any length

@@ -230,7 +230,7 @@ class Readings:
     #: bytes that readers have not taken, or that wait for them until the history can be read
     outbox_bytes: int
     desk: Figures
-    #: commits of the history, texts in them, texts that wait; None where nothing is kept
+    #: commits of the history, texts in them, texts that wait; None without a history
     history: tuple[int, int, int] | None = None
     #: what is said can be stored
     available: bool = True

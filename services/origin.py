@@ -23,7 +23,7 @@ _ADDRESS = re.compile(
 
 
 class PageTold(StrEnum):
-    """What waiters are told of the page that a visitor asks from."""
+    """What waiters see of the address of a visitor's page."""
 
     OFF = "off"
     #: scheme and host
@@ -151,7 +151,7 @@ def _without_port(netloc: str) -> str:
 
 
 def told_page(page: str, told: PageTold) -> str:
-    """What is kept of the address *page*, which a visitor's browser has named.
+    """What is stored of the address *page*, which a visitor's browser has named.
 
     Queries and fragments hold searches, names and keys, and a path may hold a
     password's reset. Words that are no address are the host's own, and stay.

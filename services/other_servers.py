@@ -1,4 +1,4 @@
-"""A look at who else serves the same PostgreSQL: nothing keeps several desks from it.
+"""A look at who else serves the same PostgreSQL: nothing else prevents several desks.
 
 A SQLite file has a lock (`history/lock.py`). PostgreSQL is made for several, and they are
 one desk with Redis; without it visitors of one never meet the waiters of the other.

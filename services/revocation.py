@@ -45,7 +45,7 @@ FORGOTTEN = 10_000  # rows looked at between two pauses of forgetting
 OVERLAP = 15
 BEHIND = 100  # and numbers, at the first look
 
-#: number, sid, subject, when: what `Store.revoked` tells
+#: number, sid, subject, when: what `Store.revoked` returns
 Row = tuple[int, str, str, int]
 
 #: sid, subject, when; one of the first two is empty
@@ -137,7 +137,7 @@ class Revocations:
     def revoke(self, *, sid: str = "", subject: str = "", at: int) -> None:
         """Revoke a login, or what a subject was given until *at*; here at once. Waits.
 
-        Raises `StoreError` when no other process will hear of it.
+        Raises `StoreError` when no other process will learn it.
         """
         self._take([(0, sid, subject, at)])
         store = self._store
@@ -222,7 +222,7 @@ class Revocations:
                 self._close(news)
         except BaseException:
             with self._lock:
-                self._news = [*news, *self._news]  # the next look tells of them again
+                self._news = [*news, *self._news]  # the next look returns them again
             raise
 
     # ---- forgetting ----------------------------------------------------

@@ -23,7 +23,7 @@ def take_over(server: ChatServer) -> None:
         return
     try:
         store = own_store(settings)
-    except StoreError:  # whoever asks is told so
+    except StoreError:  # each request is refused with it
         return
     runtime = server.runtime
     while not (server.started or server.draining):

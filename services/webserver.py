@@ -26,7 +26,7 @@ def unfit_here() -> str:
 
 
 def worker() -> Any:
-    """gunicorn's worker in this process, which is `alive` until it is told to stop; or None."""
+    """gunicorn's worker in this process, which is `alive` until it is asked to stop; or None."""
     owner = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return owner if hasattr(owner, "alive") and hasattr(owner, "cfg") else None
 

@@ -67,7 +67,7 @@ class _Lately(Generic[T]):
 
 
 class Welcome:
-    """Asks *desk* and *store*, which is None where nothing is kept."""
+    """Asks *desk* and *store*, which is None without a database."""
 
     def __init__(
         self,

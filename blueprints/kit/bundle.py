@@ -75,13 +75,13 @@ class _Module:
         if not self.declared & taken:
             taken |= self.declared
             return body
-        told = self.declared.intersection(self.exports)
-        if told & taken:
+        shared = self.declared.intersection(self.exports)
+        if shared & taken:
             raise ValueError(
-                f"{self.name}: another module has {', '.join(sorted(told & taken))}, too"
+                f"{self.name}: another module has {', '.join(sorted(shared & taken))}, too"
             )
-        taken |= told
-        names = ", ".join(sorted(told))
+        taken |= shared
+        names = ", ".join(sorted(shared))
         return f"const {{ {names} }} = (() => {{\n{body}\nreturn {{ {names} }};\n}})();"
 
 

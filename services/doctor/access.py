@@ -123,7 +123,7 @@ def _mode(path: Path) -> int:
 
 
 def origins(setup: SetUp) -> Iterator[Finding]:
-    """Not every page in the world may open chats."""
+    """Not every page in the world may open connections."""
     if "*" in setup.settings.allowed_origins:
         yield warning(
             "CSAPP_ALLOWED_ORIGINS is '*': pages of any site may open chats here",

@@ -98,7 +98,7 @@ def _remedy(setup: SetUp) -> str:
 
 
 def token(setup: SetUp) -> Iterator[Finding]:
-    """Pages of that very address may chat."""
+    """Pages of that very address may open connections."""
     if setup.answers is None or setup.answers.ready[0] != 200:
         return
     status, words = setup.answers.token

@@ -1,4 +1,4 @@
-"""Where things are kept: the database, and Redis."""
+"""The stores: the database, and Redis."""
 
 from __future__ import annotations
 

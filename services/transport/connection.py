@@ -98,7 +98,7 @@ class _NoEvent:
 #: ours it would be too large to share its keys, and each connection 2 KiB larger.
 _OURS = (
     "_accepting", "_context", "_control", "_early", "_gone", "_goodbye", "_heard", "_left",
-    "_line_dead", "_outbox", "_proof", "_reader", "_readiness", "_recv", "_silent", "_take",
+    "_is_lost", "_outbox", "_proof", "_reader", "_readiness", "_recv", "_silent", "_take",
     "_timer", "_tls", "_wait", "_waiting",
     "address", "apart", "code", "ended_by", "opened", "put", "received", "tell", "watch",
 )  # fmt: skip
@@ -120,12 +120,12 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._accepting = environ.get(handshake.ACCEPTING) or handshake.check(environ)
         self._context = context
         self._gone: threading.Event | None = None
-        self._line_dead = False
+        self._is_lost = False
         self._timer: Timer | None = None
         self._heard = True
         self._silent = False
         self._proof: bytes | None = None  # what the pong of the last ping holds
-        #: told of pings and pongs, once somebody wants to know
+        #: its methods are called at pings and pongs; None: nobody needs them
         self.watch: Watch | None = None
         self._early = b""
         self._goodbye: int | None = None  # the code of the other side's close frame
@@ -136,7 +136,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._take: Callable[[list[bytes]], list[bytes]] | None = None
         #: the code this connection ends with; None while it is open
         self.code: int | None = None
-        #: who ended it: `client`, `server`, or `line` when it just went away
+        #: who ended it: `client`, `server`, or `line`: it broke without a close frame
         self.ended_by = ""
         #: messages received
         self.received = 0
@@ -257,7 +257,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         return True
 
     def _read(self) -> bytes:
-        """The next bytes from the line."""
+        """The next bytes from the socket."""
         if self._early:
             early, self._early = self._early, b""
             return early
@@ -361,7 +361,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
             self.watch.pinged()
 
     def remember(self, add: Callable[[bytes], None], tidy: Callable[[], int]) -> None:
-        """Call *add* with all that is told from now on; `Outbox.remember` says more."""
+        """Call *add* with each frame that `tell` sends from now on; `Outbox.remember` says more."""
         self._outbox.remember(add, tidy)
 
     @property
@@ -404,11 +404,11 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._stop()
 
     def _lost(self) -> None:
-        """The line is gone without a close frame."""
+        """The connection broke without a close frame."""
         if self.code is None:
             self.code, self.ended_by = int(CloseCode.ABNORMAL), "line"
         self.connected = False
-        self._line_dead = True
+        self._is_lost = True
         self._outbox.abort()
         self._stop()
 
@@ -425,7 +425,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._end(CloseCode.SLOW_CONSUMER, "reading too slowly")
 
     def broken(self) -> None:
-        """For the outbox: the line is dead."""
+        """For the outbox: the connection is dead."""
         self._lost()
         self._announce_end()
 
@@ -436,21 +436,21 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self._announce_end()
 
     def _announce_end(self) -> None:
-        self._line_dead = True
+        self._is_lost = True
         if self._gone is not None:
             self._gone.set()
 
     def _hang_up(self) -> None:
         """Let the close frame go out, wait for the other side to hang up, let go of the socket.
 
-        Closing a socket that still has something to read resets the line and
+        Closing a socket that still has something to read resets the connection and
         may take our close frame with it, so what comes is read and thrown away
         for a while.
         """
         self.close()
-        if not self._line_dead:
+        if not self._is_lost:
             self._gone = threading.Event()
-            if not self._line_dead:
+            if not self._is_lost:
                 self._gone.wait(self._context.limits.outbox_seconds + CLOSING)
         if self.ended_by != "line":
             self._discard()
@@ -475,10 +475,10 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
 
 
 def _tune(sock: socket.socket, limits: Limits) -> None:
-    """No Nagle (we coalesce ourselves); a dead line is noticed by the kernel as well.
+    """No Nagle (we coalesce ourselves); the kernel notices a dead connection as well.
 
-    And no megabytes in the kernel for whoever does not read: a hundred such
-    readers use up its memory for TCP, and then it is the others who wait.
+    The kernel holds no megabytes for a client that does not read: a hundred such
+    clients use up its memory for TCP, and then other clients wait.
     """
     with contextlib.suppress(OSError):  # not TCP: a Unix socket behind a proxy
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

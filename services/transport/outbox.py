@@ -12,8 +12,8 @@ Rules of this file:
    with 4413.
 4. A frame that was begun is finished before the close frame, so that a reader
    that wakes up late still finds an intact stream and learns why it ended.
-5. What has ended knows its owner no more: a connection is freed when its
-   handler returns, not when the garbage collector finds a circle.
+5. A closed outbox drops its reference to the connection, so that both are freed
+   when the handler returns, not when the garbage collector finds a cycle.
 """
 
 from __future__ import annotations
@@ -77,13 +77,13 @@ class Flusher:
 
 
 class Owner(Protocol):
-    """Whom an outbox tells what became of its line; each call comes once at most."""
+    """The connection of an outbox, which learns how sending ended; each call comes once at most."""
 
     def overflowed(self) -> None:
         """Too much waits, or for too long: `finish` the outbox."""
 
     def broken(self) -> None:
-        """The line is dead and the queue forgotten."""
+        """The connection is dead, and the outbox has dropped what waited."""
 
     def finished(self) -> None:
         """The close frame has gone out."""
@@ -155,7 +155,7 @@ class Outbox:
         self._tidy_at = NEVER  # to be called once so many bytes have been sent
         #: bytes handed to the kernel
         self.sent = 0
-        #: bytes that were forgotten, because the line is dead or its reader too slow
+        #: bytes that were dropped, because the connection is dead or its reader too slow
         self.unsent = 0
 
     def put(self, frame: bytes) -> None:
@@ -168,7 +168,7 @@ class Outbox:
             self._flusher.mark(self)
 
     def tell(self, frame: bytes) -> None:
-        """The same; and *frame* is remembered, whether it is sent or not (`remember`)."""
+        """The same, and call what `remember` was given, whether *frame* is sent or not."""
         remember = self._remember
         if remember is not None:
             remember(frame)
@@ -180,10 +180,10 @@ class Outbox:
             self._flusher.mark(self)
 
     def remember(self, add: Callable[[bytes], None], tidy: Callable[[], int]) -> None:
-        """Call *add* with all that is told from now on, and *tidy* at times.
+        """Call *add* with each frame that `tell` sends from now on, and *tidy* at times.
 
-        *tidy* makes room where there is too much, and returns after how many more bytes it is to
-        be called again.
+        *tidy* drops what was added where that is too much, and returns after how many more sent
+        bytes it is to be called again.
         """
         self._remember = add
         if self._owner is not None:  # once it has ended, nothing would break the cycle any more
@@ -194,13 +194,13 @@ class Outbox:
         if not self._closing:
             if self._cut:  # another thread may have put something behind the gap
                 self._queue.clear()
-            # In this order: whoever sees the flag finds the frame in the queue.
+            # In this order: a thread that sees the flag finds the frame in the queue.
             self._queue.append(close_frame)
             self._closing = True
             self._flusher.mark(self)
 
     def abort(self) -> None:
-        """Forget what is queued: the line is dead."""
+        """Drop what is queued: the connection is dead."""
         self._closing = True
         self._owner = self._tidy = None
         self.unsent += len(self._head) - self._offset + sum(map(len, self._queue))
@@ -364,7 +364,7 @@ class Outbox:
             self._drained.set()
 
     def die(self) -> None:
-        """The line is dead: forget what waits, and tell the owner."""
+        """The connection is dead: drop what waits, and let the owner know."""
         self._writing = False
         owner = self._owner
         self.abort()
