@@ -20,6 +20,7 @@ from . import webserver
 from .bounds import Bounds
 from .clock import Clock
 from .database import open_to_serve, sweep_daily
+from .delivery import LocalDelivery
 from .desk.memory import MemoryDesk
 from .desk.port import DeskUnavailable, Figures, Role
 from .errors import Unavailable
@@ -219,10 +220,8 @@ class ChatServer:
             now=wheel.lived,
         )
         measured = MeasuredDesk(desk, self.meters)
-        switchboard = Switchboard(
-            measured, settings.outbox_bytes, self.store, self._writer, self.tokens.sign_ticket,
-            clock=self.clock,
-        )  # fmt: skip
+        delivery = LocalDelivery(settings.outbox_bytes, self.store, self._writer, clock=self.clock)
+        switchboard = Switchboard(measured, delivery, self.tokens.sign_ticket, clock=self.clock)
         if runtime.name == "threads":
             switchboard.guard_threads()
         if self.store is not None:
@@ -246,8 +245,10 @@ class ChatServer:
         """For one of several workers: the desk is in Redis."""
         from .desk.mailbox import Mailbox  # redis is not loaded where one worker is enough
         from .desk.redis import RedisDesk
+        from .shared.delivery import SharedDelivery
+        from .shared.figures import LatestFigures
+        from .shared.inbox import Inbox
         from .shared.ledger import Ledger
-        from .shared.switchboard import SharedSwitchboard
 
         settings, store, writer = self.settings, self.store, self._writer
         assert store is not None  # noqa: S101  # the settings demand a store with Redis
@@ -261,15 +262,22 @@ class ChatServer:
             grace=settings.grace,
             places=self.bounds.places,
         )
-        switchboard = SharedSwitchboard(
-            MeasuredDesk(desk, self.meters), settings.outbox_bytes, store, writer,
-            self.tokens.sign_ticket, worker=worker, runtime=runtime, clock=self.clock,
+        measured = MeasuredDesk(desk, self.meters)
+        latest = LatestFigures(measured)
+        delivery = SharedDelivery(
+            settings.outbox_bytes, store, writer, latest, worker=worker, runtime=runtime,
+            clock=self.clock,
         )  # fmt: skip
-        mailbox = Mailbox(desk, switchboard.heard, switchboard.carry_out, switchboard.doubt)
-        switchboard.connect(mailbox)
-        desk.remember_by(switchboard.remembered)
+        switchboard = Switchboard(
+            measured, delivery, self.tokens.sign_ticket, clock=self.clock, figures=latest
+        )
+        inbox = Inbox(switchboard, delivery)
+        mailbox = Mailbox(desk, inbox.read, switchboard.carry_out, delivery.doubt)
+        delivery.connect(mailbox)
+        desk.remember_by(delivery.remembered)
         try:
-            switchboard.look_at_line()
+            latest.look()
+            switchboard.tell_queue()
         except Unavailable:
             desk.close()
             raise
@@ -279,11 +287,12 @@ class ChatServer:
 
         def look() -> None:
             switchboard.write_missing_events()
-            switchboard.forget_ended()
+            delivery.forget_ended()
             with contextlib.suppress(DeskUnavailable):  # the desk has logged it
-                switchboard.look_at_line()
+                latest.look()
+                switchboard.tell_queue()
 
-        wheel.loops.start("the search for lost letters", switchboard.check_doubted)
+        wheel.loops.start("the search for lost letters", delivery.check_doubted)
         wheel.loops.every(LOOK, "the look at the queue", look)
         return switchboard
 

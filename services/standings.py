@@ -7,8 +7,11 @@ from collections.abc import Iterable
 from .bounds import TICKET_LIFETIME
 from .clock import KEY_BITS
 from .conversation.rows import ConversationRow
+from .delivery import Delivery
 from .desk.port import Role, Standing
 from .history.port import Duty, Store
+from .identity import Identity, TokenRole
+from .participants import Participant, Phase
 
 #: µs from naming a conversation to standing in the queue for it, at most
 NAMING = 1_000_000
@@ -55,6 +58,30 @@ def standings(
         )
     over = [row for row in rows if newest[row.user_subject] is not row]
     return [*waiters.values(), *users], over
+
+
+def restore_participants(
+    found: Iterable[Standing], rows: Iterable[ConversationRow], delivery: Delivery
+) -> None:
+    """Put all *found* on the roster, absent, and let those speak with each other who did."""
+    participants = delivery.roster.participants
+    conversations = {row.key: row for row in rows}
+    for one in found:
+        identity = Identity(one.subject, one.name, TokenRole(one.role), avatar=one.avatar)
+        participant = Participant(one.uuid, one.role, identity)
+        participants[one.uuid] = participant
+        if one.role is Role.WAITER:
+            participant.phase = Phase.ON_DUTY if one.ready else Phase.OFF_DUTY
+            continue
+        row = conversations[one.talk]
+        row.waiter = one.waiter
+        conversation = delivery.new_conversation(participant, row)
+        participant.conversation = conversation
+        participant.has_written = row.last_seq > 1  # the first entry says who serves it
+        if one.waiter is None:
+            participant.phase = Phase.QUEUED
+        else:
+            delivery.join(participant, participants[one.waiter], conversation)
 
 
 def used_tickets(store: Store, now: float) -> dict[str, int]:

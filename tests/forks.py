@@ -219,7 +219,7 @@ def _environment(env: Mapping[str, str]) -> dict[str, str]:
 MODULES = (
     "blueprints.app",
     "services.history.writer",
-    "services.shared.switchboard",
+    "services.shared.inbox",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite",
 )

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from services.conversation.kinds import TEXT
+from services.delivery import LocalDelivery
 from services.desk.memory import MemoryDesk
 from services.desk.port import Role
 from services.history.writer import Writer
@@ -101,7 +102,7 @@ class Office:
         )
         writer = Writer(store, runtime, lambda: 1.7e9) if keeps else None
         desk = MemoryDesk(capacity=5, max_queue=5, grace=60.0, now=lambda: 0.0)
-        self.switchboard = Switchboard(desk, 1 << 20, store, writer)
+        self.switchboard = Switchboard(desk, LocalDelivery(1 << 20, store, writer))
 
     def _commit(self, function: Callable[[], Any], done: Callable[[Any], None]) -> None:
         function()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.delivery import LocalDelivery
 from services.desk.memory import MemoryDesk
 from services.desk.port import Role
 from services.house import House
@@ -49,7 +50,7 @@ class World:
             is_known=lambda identity, signed: identity.subject in self.revoked,
         )
         settings = Settings(secret_key=(SECRET,))
-        switchboard, meters = Switchboard(desk, 1 << 20), Meters(runtime.now)
+        switchboard, meters = Switchboard(desk, LocalDelivery(1 << 20)), Meters(runtime.now)
         self.house = House(
             settings, runtime, self.wheel, self.tokens, switchboard, meters, revocations
         )  # fmt: skip

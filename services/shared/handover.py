@@ -122,11 +122,11 @@ class Handover:
             self._unanswered = [ref(one) for one in found]
         return found
 
-    def hear(self, worker: str, word: Parked) -> bool:
+    def take(self, worker: str, word: Parked) -> bool:
         """*worker* has sent its word; False if nobody waits for it."""
         for missed in self.unanswered:
             if missed.uuid == word.uuid and (worker, word.about) in missed.awaited:
-                missed.hear(worker, word)
+                missed.take(worker, word)
                 return True
         return False
 

@@ -86,7 +86,7 @@ class Missed:
         self._found: list[ParkedFrames] | None = None
         self.told: dict[int, int] = {}
 
-    def hear(self, worker: str, word: Parked) -> None:
+    def take(self, worker: str, word: Parked) -> None:
         """The *word* of a worker."""
         self.awaited.discard((worker, word.about))
         self._words.append(word)

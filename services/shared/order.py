@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from itertools import groupby
 from operator import attrgetter
-from typing import Protocol
 
-from ..conversation.kinds import UNKNOWN, Kind, Side, kind_of
+from ..conversation.kinds import UNKNOWN, Side, kind_of
 from ..conversation.rows import EntryRow
+from ..entries_here import new_entries
 from ..history.port import Store, StoreError
 from ..history.writer import RETRY
-from ..participants import Channel, ChannelEntries, Feed, Ids, answer
+from ..participants import ChannelEntries, answer
 from ..runtime import Runtime
 from .conversation import SharedConversation
 from .letters import Said, decision_of
@@ -40,33 +40,22 @@ CHECKED = 1000
 MOST_HELD = 8 << 20
 
 
-class Speak(Protocol):
-    """Makes a `Spoken`."""
-
-    def __call__(
-        self, channel: Channel, connection: Feed | None, texts: list[str], ids: Ids,
-        kind: Kind, data: str | None, /,
-    ) -> ChannelEntries:  # fmt: skip
-        """Entries under way on *line*."""
+def _is_stored(entries: ChannelEntries) -> None:
+    """Nobody waits for *entries*: another worker has stored them."""
 
 
 class Order:
     """All conversations that this worker knows.
 
-    *tell* delivers to the sockets that are here.
+    *hand_out* puts entries, whose turn has come, into the connections that are here.
     """
 
     def __init__(
-        self,
-        store: Store,
-        runtime: Runtime,
-        tell: Callable[[ChannelEntries], None],
-        speak: Speak,
+        self, store: Store, runtime: Runtime, hand_out: Callable[[ChannelEntries], None]
     ) -> None:
         self._store = store
         self._runtime = runtime
-        self._tell = tell
-        self._speak = speak
+        self._hand_out = hand_out
         #: by their keys
         self.conversations: dict[int, SharedConversation] = {}
         self._unchecked: set[int] = set()
@@ -96,7 +85,7 @@ class Order:
             waiting.append(entries)
             self.held += entries.weight
 
-    def hear(self, said: Said) -> None:
+    def take(self, said: Said) -> None:
         """Another worker has stored texts."""
         conversation = self.conversations.get(said.conversation)
         if conversation is None or said.side not in conversation.channels:
@@ -121,7 +110,7 @@ class Order:
         if entries.seqs and entries.seqs[-1] > known:
             conversation.deliver_to(entries.seqs[-1])
             conversation.record_date(entries.seqs[-1], entries.date)
-            self._tell(entries if entries.seqs[0] > known else entries.beyond(known))
+            self._hand_out(entries if entries.seqs[0] > known else entries.beyond(known))
         if entries.connection is not None:
             answer(entries.connection, entries)
         return True
@@ -132,7 +121,7 @@ class Order:
         data = "{}" if kind is UNKNOWN else said.data  # of a later version: it is no text
         if said.side == Side.SERVER:
             conversation.decisions.update(map(decision_of, said.ids or ()))
-        entries = self._speak(channel, None, said.texts, said.ids, kind, data)
+        entries = new_entries(channel, None, said.texts, said.ids, _is_stored, kind, data)
         entries.side, entries.author = said.side, said.author
         entries.date, entries.stored = said.date, True
         entries.seqs = range(said.first, said.first + len(said.texts))
@@ -191,7 +180,7 @@ class Order:
     def _fill(self, conversation: SharedConversation, before: int) -> None:
         """Deliver from the history what comes before the number *before*."""
         found = self._read(conversation, conversation.last_seq, before)
-        for some in _runs(found):
+        for some in _batches(found):
             first = some[0]
             texts, ids = [row.body for row in some], [row.client_id for row in some]
             said = Said(
@@ -286,7 +275,7 @@ class Order:
                     self._runtime.sleep(RETRY)
 
 
-def _runs(rows: Iterable[EntryRow]) -> Iterator[list[EntryRow]]:
+def _batches(rows: Iterable[EntryRow]) -> Iterator[list[EntryRow]]:
     """*rows* as they were written at once: texts of one author, any other entry by itself."""
     for _, some in groupby(rows, lambda row: (row.side, row.author, row.date, row.data is None)):
         run = list(some)

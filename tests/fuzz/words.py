@@ -17,6 +17,7 @@ from msgspec import UNSET
 
 from services.conversation.conversation import Conversation
 from services.conversation.rows import ConversationRow
+from services.delivery import LocalDelivery
 from services.desk.port import Role
 from services.identity import Identity
 from services.participants import Channel, Participant
@@ -226,7 +227,7 @@ def _check_relayed(message: str) -> None:
     assert (said["type"], said["from"], said["to"]) == ("message_text", "sender", "receiver")
 
 
-_SWITCHBOARD = Switchboard(None, 1 << 20)  # type: ignore[arg-type]  # it asks no desk
+_SWITCHBOARD = Switchboard(None, LocalDelivery(1 << 20))  # type: ignore[arg-type]  # it asks no desk
 
 
 # ---- frames out of a fuzzer's bytes ----------------------------------------

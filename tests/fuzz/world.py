@@ -29,6 +29,7 @@ from uuid import UUID
 from greenlet import getcurrent, greenlet
 from simple_websocket import ConnectionClosed
 
+from services.delivery import LocalDelivery
 from services.desk.memory import MemoryDesk
 from services.desk.port import Role
 from services.house import House
@@ -296,7 +297,7 @@ class World:
             grace=settings.grace + TICK,
             now=self.wheel.lived,
         )
-        self.switchboard = Switchboard(self.desk, most_parked=settings.outbox_bytes)
+        self.switchboard = Switchboard(self.desk, LocalDelivery(settings.outbox_bytes))
         self.wheel.every_tick(self.desk.tick)
         self.wheel.every_tick(self.switchboard.carry_out)
         tokens, meters = Tokens(KEYS, LIFETIME), Meters(runtime.now)

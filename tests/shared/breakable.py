@@ -90,5 +90,5 @@ def _nudge(loop: Loop) -> None:
     """Let it have something to do."""
     if not loop.vital:  # some of them have their turn once a day
         loop.once()
-    server().house.switchboard.doubt()
+    server().house.switchboard.delivery.doubt()
     server()._mailbox.post("nobody", b"hello")

@@ -1,6 +1,6 @@
 """Two workers over one store, in one thread: a seed decides what happens next.
 
-`SharedSwitchboard`, `Order`, `Writer`, `Session` and `Transcript` are real, and
+`Switchboard`, `SharedDelivery`, `Order`, `Writer`, `Session` and `Transcript` are real, and
 so are the clients (`testkit`). What is between them stands still until chance
 picks it: rounds of a worker's loop, calls of the store (also those in the
 middle of a commit), answers of the desk, letters between workers, frames on
@@ -24,7 +24,7 @@ from unittest import mock
 from greenlet import GreenletExit, getcurrent, greenlet
 from simple_websocket import ConnectionClosed
 
-from services import room, session, switchboard, unconfirmed
+from services import room, roster, session, switchboard, unconfirmed
 from services.bounds import Bounds
 from services.clock import Clock
 from services.desk.port import Role
@@ -35,7 +35,10 @@ from services.metrics import Meters
 from services.session import Session
 from services.settings import Settings
 from services.shared import missed
-from services.shared.switchboard import SharedSwitchboard
+from services.shared.delivery import SharedDelivery
+from services.shared.figures import LatestFigures
+from services.shared.inbox import Inbox
+from services.switchboard import Switchboard
 from services.wire.codes import CloseCode
 from testkit.checker import Anomaly, Conversation, Truth, check
 from testkit.eager import EagerManners
@@ -231,6 +234,7 @@ def simulated(seed: int, **options: Any) -> Iterator[World]:
     with (
         mock.patch.object(session, "threading", threading),
         mock.patch.object(switchboard, "threading", threading),
+        mock.patch.object(roster, "threading", threading),
         mock.patch.object(missed, "threading", threading),
         mock.patch.object(room, "threading", threading),
         mock.patch.object(unconfirmed, "threading", threading),
@@ -239,7 +243,8 @@ def simulated(seed: int, **options: Any) -> Iterator[World]:
         mock.patch("services.switchboard.log", log),
         mock.patch("services.session.log", log),
         mock.patch("services.turns.log", log),
-        mock.patch("services.shared.switchboard.log", log),
+        mock.patch("services.shared.inbox.log", log),
+        mock.patch("services.shared.order.log", log),
     ):
         world.__init__(seed, **options)  # type: ignore[misc]
         try:
@@ -333,12 +338,16 @@ class Worker:
         self.writer = Writer(store, runtime, lambda: world.now)
         self.desk = ScriptedDesk(world.desk, self)
         desk: Any = self.desk
-        self.switchboard = SharedSwitchboard(
-            desk, 1 << 20, store, self.writer, lambda *_: "ticket", worker=name, runtime=runtime,
-            clock=world.clock,
-        )  # fmt: skip
-        self.switchboard.connect(self)
-        self.switchboard.look_at_line()  # so it writes events
+        figures = LatestFigures(desk)
+        self.delivery = SharedDelivery(
+            1 << 20, store, self.writer, figures, worker=name, runtime=runtime, clock=world.clock
+        )
+        self.switchboard = Switchboard(
+            desk, self.delivery, lambda *_: "ticket", clock=world.clock, figures=figures
+        )
+        self.inbox = Inbox(self.switchboard, self.delivery)
+        self.delivery.connect(self)
+        figures.look()  # so it writes events
         wheel: Any = SimpleNamespace(after=self._after)
         meters = Meters(lambda: world.now)
         self.house = House(
@@ -432,7 +441,7 @@ class Worker:
         kept = [one for one in self.mailbox if one[0] == "#"]
         self.mailbox.clear()
         self.mailbox.extend(kept)
-        self.spawn(self.switchboard.check_all)
+        self.spawn(self.delivery.check_all)
 
     # ---- steps: whether there was anything to do -----------------------
 
@@ -473,7 +482,7 @@ class Worker:
             self.desk.hear(letter)
             what: GoOn = self.switchboard.carry_out
         else:
-            what = partial(self.switchboard.heard, sender, [letter])
+            what = partial(self.inbox.read, sender, [letter])
         self._reading = True
         return self._run(partial(self.world.hub.run, self._read, what))
 

@@ -40,8 +40,11 @@ from services.participants import ParkedFrames, Participant
 from services.room import Room
 from services.shared import missed as missing
 from services.shared import order
+from services.shared.delivery import SharedDelivery
+from services.shared.figures import LatestFigures
+from services.shared.inbox import Inbox
 from services.shared.letters import LEFT, MOVED, NewLogin, Parked, Reached, Said, decode, encode
-from services.shared.switchboard import SharedSwitchboard
+from services.switchboard import Switchboard
 from services.wire.dialect import DIALECTS
 from testkit.server import PATIENCE
 
@@ -206,10 +209,13 @@ class Worker:
         desk = Told(capacity=5, max_queue=5, grace=GRACE, now=lambda: 0.0)
         self.post = SimpleNamespace(letters=[])
         self.post.post = lambda *letter: self.post.letters.append(letter)
-        self.switchboard = SharedSwitchboard(
-            desk, 1 << 20, store, writer, lambda *_: "", worker="here", runtime=runtime
+        self.figures = LatestFigures(desk)
+        self.delivery = SharedDelivery(
+            1 << 20, store, writer, self.figures, worker="here", runtime=runtime
         )
-        self.switchboard.connect(self.post)
+        self.switchboard = Switchboard(desk, self.delivery, figures=self.figures)
+        self.inbox = Inbox(self.switchboard, self.delivery)
+        self.delivery.connect(self.post)
         self.ann, self.ada = Ear(), Ear()
         self.enter(Role.WAITER, "ada", self.ada)
         self.enter(Role.USER, "ann", self.ann)
@@ -309,8 +315,8 @@ class Worker:
 
     def hears(self, *letters: Any) -> None:
         """Letters come, and what follows from them is done."""
-        self.switchboard.heard("there", [encode(list(letters))])
-        waiting = self.switchboard._handover.unanswered
+        self.inbox.read("there", [encode(list(letters))])
+        waiting = self.delivery.handover.unanswered
         if not any(one.awaited for one in waiting):  # it would not wait for long
             self.rounds.all()
 
@@ -341,7 +347,7 @@ def test_what_was_told_of_in_a_letter_that_is_lost_is_read(worker):
     worker.hears(Reached(worker.key, 1))
     assert worker.ann.told == ["one"]
     worker.stores("two")
-    worker.switchboard.check_all()
+    worker.delivery.check_all()
     worker.rounds.all()
     assert worker.ann.told == ["one", "two"]
 
@@ -354,7 +360,7 @@ def test_what_waits_for_a_gap_has_a_bound_and_the_rest_is_read(worker, monkeypat
         Said(worker.key, Side.WAITER, "ada", 1, seq, [text])
         for seq, text in zip(seqs, texts, strict=True)
     ]
-    worker.switchboard.heard("there", [encode(letters[1:])])
+    worker.inbox.read("there", [encode(letters[1:])])
     assert 10_000 < worker.switchboard.held < 11_000
     worker.rounds.all()
     assert worker.ann.told == texts
@@ -383,7 +389,7 @@ def test_what_is_said_meanwhile_waits_for_the_word_of_the_other_worker(worker):
     back = Ear()
     worker.comes(back, "there")
     letters = [Said(worker.key, Side.WAITER, "ada", 1, three[0], ["three"])]
-    worker.switchboard.heard("there", [encode(letters)])
+    worker.inbox.read("there", [encode(letters)])
     assert back.told == []
     worker.word(two[0], "one", "two")
     worker.said(one, "one")
@@ -471,14 +477,14 @@ def test_what_comes_for_somebody_who_is_being_let_in_waits_for_her(worker, monke
     handled, eve, arrive = threading.Event(), Ear(), worker.switchboard.desk.arrive
 
     def hear() -> None:
-        worker.switchboard.heard("there", [letter])
+        worker.inbox.read("there", [letter])
         handled.set()
 
     reader = threading.Thread(target=hear)
 
     def answer_late(*about: Any) -> Arrival:
         arrival = arrive(*about)
-        newcomer = worker.switchboard._newcomer
+        newcomer = worker.switchboard.newcomer
         wait = newcomer.wait
         monkeypatch.setattr(newcomer, "wait", lambda: handled.set() or wait())
         reader.start()
@@ -505,11 +511,11 @@ def test_letters_wait_for_one_who_comes_and_not_for_all_who_come_after_her(worke
                 known.append(newcomer)
                 come()
 
-        worker.switchboard._newcomer = SimpleNamespace(wait=wait)
+        worker.switchboard.newcomer = SimpleNamespace(wait=wait)
 
     come()
     letters = [encode([Reached(number, 1), Reached(number + 1, 1)]) for number in (1, 3)]
-    worker.switchboard.heard("there", letters)
+    worker.inbox.read("there", letters)
     assert len(known) == 1
 
 
@@ -567,7 +573,7 @@ def test_with_threads_nobody_goes_between_a_text_that_counts_as_delivered_and_it
     """It would be told to nobody, neither now nor on return."""
     worker.switchboard.guard_threads()
     guard: Any = worker.switchboard.guard
-    order_, tell, busy = worker.switchboard._order, worker.switchboard._order._tell, []
+    order_, hand_out, busy = worker.delivery.order, worker.delivery.order._hand_out, []
 
     def probe() -> None:
         busy.append(not guard.acquire(blocking=False))
@@ -576,9 +582,9 @@ def test_with_threads_nobody_goes_between_a_text_that_counts_as_delivered_and_it
         thread = threading.Thread(target=probe)
         thread.start()
         thread.join()
-        tell(entries)
+        hand_out(entries)
 
-    order_._tell = look
+    order_._hand_out = look
     worker.said(worker.stores("one"), "one")
     assert busy == [True]
     assert worker.ann.told == ["one"]
@@ -621,22 +627,22 @@ def test_what_comes_too_late_while_the_history_is_read_is_told(worker, monkeypat
     back = away(worker, "one")
     worker.hears(Reached(worker.key, 1))
     worker.comes(back, home="there")
-    catch_up = worker.switchboard._order.catch_up
+    catch_up = worker.delivery.order.catch_up
 
     def come_meanwhile(conversation: Any) -> None:
         monkeypatch.undo()
         worker.word(1, "one")
         catch_up(conversation)
 
-    (missed,) = worker.switchboard._handover.unanswered
-    stop = worker.switchboard._handover.stop_waiting
+    (missed,) = worker.delivery.handover.unanswered
+    stop = worker.delivery.handover.stop_waiting
 
     def begin(one: Any) -> None:
         stop(one)
         if one is missed:
-            monkeypatch.setattr(worker.switchboard._order, "catch_up", come_meanwhile)
+            monkeypatch.setattr(worker.delivery.order, "catch_up", come_meanwhile)
 
-    monkeypatch.setattr(worker.switchboard._handover, "stop_waiting", begin)
+    monkeypatch.setattr(worker.delivery.handover, "stop_waiting", begin)
     worker.rounds.all()
     assert back.told == ["one"]
 
@@ -675,7 +681,7 @@ def test_what_a_third_worker_passes_on_is_delivered_also_in_a_conversation_that_
         ParkedFrames(b"disconnected", b""),
         ParkedFrames(b"one", b"", worker.key, 1, 1),
     ]
-    worker.switchboard.heard("a third one", [encode([Parked("uuid-ann", some, 5)])])
+    worker.inbox.read("a third one", [encode([Parked("uuid-ann", some, 5)])])
     worker.rounds.all()
     assert back.told == ["last words", "disconnected", "one"]
 
@@ -732,10 +738,10 @@ def test_a_waiter_with_many_visitors_is_forgotten(worker):
         user = Participant(f"uuid-u{number}", Role.USER, identity)
         user.here = False
         switchboard._participants[user.uuid] = user
-        user.conversation = switchboard._known_conversation(user, 10_000 + number)
-        switchboard._join(user, ada, user.conversation)
+        user.conversation = worker.delivery.whereabouts.known_conversation(user, 10_000 + number)
+        worker.delivery.join(user, ada, user.conversation)
     ada.here = False
-    switchboard._forget(ada)
+    worker.delivery.whereabouts.forget(ada)
     assert {*switchboard._participants} == {"uuid-ada", "uuid-ann"}
 
 
@@ -743,13 +749,13 @@ def test_a_waiter_with_many_visitors_is_forgotten(worker):
 def test_where_letters_were_lost_the_word_is_waited_for_once_more(worker, monkeypatch, is_lost):
     back = away(worker)
     worker.comes(back, "there")
-    (missed,) = worker.switchboard._handover.unanswered
+    (missed,) = worker.delivery.handover.unanswered
     tries: list[float] = []
 
     def wait(seconds: float) -> bool:
         tries.append(seconds)
         if is_lost and len(tries) == 1:
-            worker.switchboard.doubt()
+            worker.delivery.doubt()
         return False
 
     monkeypatch.setattr(missed, "_enough", SimpleNamespace(wait=wait))
@@ -763,8 +769,8 @@ def test_where_nobody_knows_letters_that_come_here_say_what_is_for_here(worker):
     worker.is_new_to()
     worker.comes(back, "there")
     two = worker.stores("one", "two")[1:]
-    worker.switchboard._order.catch_up(worker.conversation)
-    worker.switchboard._order.hear(Said(worker.key, Side.WAITER, "ada", 1, two[0], ["two"]))
+    worker.delivery.order.catch_up(worker.conversation)
+    worker.delivery.order.take(Said(worker.key, Side.WAITER, "ada", 1, two[0], ["two"]))
     worker.rounds.all()
     assert back.told == ["two"]
 
@@ -824,7 +830,7 @@ def test_one_more_connection_asks_the_workers_that_have_others(worker):
     worker.switchboard.desk.about = {"elsewhere": ("there",), "came": 7}
     worker.enter(Role.USER, "ann", second)
     assert worker.post.letters == []
-    worker.switchboard._send_off("there")
+    worker.delivery.outgoing.send_off("there")
     ((_, letter),) = worker.post.letters
     assert decode(letter) == [Parked("uuid-ann", [], LEFT - 7, asks=True)]
     worker.said(worker.stores("one"), "one")
@@ -877,7 +883,7 @@ def test_a_connection_that_comes_then_waits_for_what_the_leaving_one_was_to_tell
         step()
     second = Ear()
     worker.enter(Role.USER, "ann", second)
-    assert bool(worker.switchboard._handover.unanswered) is not letter_first
+    assert bool(worker.delivery.handover.unanswered) is not letter_first
     if not letter_first:
         steps[1]()
     assert (worker.ann.told, second.told) == ((["one"], []) if letter_first else ([], ["one"]))
@@ -971,12 +977,12 @@ def test_a_conversation_of_which_nobody_is_here_is_forgotten_though_its_waiter_h
     worker.switchboard.desk.connect("uuid-eve", None, Clock().new_key())
     worker.switchboard.carry_out()
     away(worker)
-    assert len(worker.switchboard._order.conversations) == 2
+    assert len(worker.delivery.order.conversations) == 2
     ada = worker.switchboard._participants["uuid-ada"]
     worker.ada_moved("here", "there")
     worker.switchboard.exit(ada, worker.ada, deliberate=False)
     worker.ada_moved("there")
-    (key,) = worker.switchboard._order.conversations
+    (key,) = worker.delivery.order.conversations
     assert key != worker.key
     assert "uuid-ann" not in worker.switchboard._participants
     assert "uuid-ada" in worker.switchboard._participants
@@ -1023,7 +1029,7 @@ def stored(worker: Worker) -> list[tuple[str, str | None]]:
 
 @pytest.mark.parametrize("is_confided", [False, True])
 def test_an_event_that_its_recorder_does_not_write_another_worker_does(worker, is_confided):
-    worker.switchboard.look_at_line()  # all workers can read events
+    worker.figures.look()  # all workers can read events
     worker.switchboard._act([ended(is_recorder=False, is_confided=is_confided)])
     worker.rounds.all()
     assert stored(worker) == []
@@ -1034,7 +1040,7 @@ def test_an_event_that_its_recorder_does_not_write_another_worker_does(worker, i
 
 
 def test_an_event_of_which_a_letter_has_told_is_not_written_again(worker):
-    worker.switchboard.look_at_line()
+    worker.figures.look()
     worker.switchboard._act([ended(is_recorder=False)])
     seq = worker.conversation.last_seq + 1
     data = EVENT.body(EventPayload("ended")).data
@@ -1055,7 +1061,7 @@ def test_what_an_earlier_worker_would_take_for_a_text_is_not_written(worker):
     data = RATING.body(RatingPayload(5)).data
     rate = partial(worker.switchboard.say, channel, worker.ann, ["Fine"], ["1"], RATING, data)
     assert not rate(), "some worker cannot read it"
-    worker.switchboard.look_at_line()
+    worker.figures.look()
     assert rate()
 
 

@@ -1,0 +1,168 @@
+"""What each decision of the desk means for the participants on this worker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .clock import Clock
+from .conversation.kinds import EventPayload, What
+from .conversation.rows import ConversationRow
+from .conversation_rows import new_row, remove_waiter, set_end, set_waiter
+from .delivery import Delivery
+from .desk.port import Departed, Event, Matched, OnDuty, Parted, Queued, Role, Withdrawn
+from .history.port import Duty
+from .notices import (
+    parked_end,
+    parked_introduction,
+    send_end,
+    send_introduction,
+)
+from .participants import Channel, Feed, Participant, Phase, each, sealed
+from .wire import frames
+from .wire.dialect import Dialect
+
+#: how much the latest wait counts in what is said of waits
+RECENCY = 0.2
+
+
+class Decisions:
+    """Mirrors decisions on the participants of *delivery*, tells these, and stores what follows.
+
+    *sign_ticket* signs the number of a user's position in the queue, by which it comes back.
+    """
+
+    def __init__(
+        self, delivery: Delivery, sign_ticket: Callable[[str, int], str], clock: Clock
+    ) -> None:
+        self._delivery = delivery
+        self._roster = delivery.roster
+        self._participants = delivery.roster.participants
+        self._sign_ticket = sign_ticket
+        self._clock = clock
+        #: s that those who were matched lately have waited, the latest counting most
+        self._waited: float | None = None
+
+    def carry_out(self, event: Event) -> None:
+        """Carry *event* out, if it is of any concern here."""
+        if self._delivery.prepare(event):
+            _CARRY_OUT[type(event)](self, event)
+
+    def _matched(self, event: Matched) -> None:
+        user, waiter = self._participants[event.user], self._participants[event.waiter]
+        lately = event.waited if self._waited is None else self._waited
+        self._waited = lately + (event.waited - lately) * RECENCY
+        conversation = user.conversation
+        resumed = conversation is not None
+        lost = conversation.lost_waiter if conversation is not None else None
+        if conversation is None:
+            row = new_row(user, event.talk, self._clock)
+            conversation = user.conversation = self._delivery.new_conversation(user, row)
+            conversation.row.waited = round(event.waited * 1000)
+        conversation.lost_waiter = None
+        set_waiter(conversation.row, waiter)
+        self._delivery.save(conversation.row, served=event.is_recorder)
+        to_waiter, to_user = self._delivery.join(user, waiter, conversation)
+        self._introduce(user, to_waiter, resumed=resumed, asked=True)
+        self._introduce(waiter, to_user, resumed=resumed, asked=False)
+        is_same = lost is not None and lost == waiter.identity.subject
+        what = What.RETURNED if is_same else What.JOINED
+        self._write_event(event, to_user, what)
+
+    def _introduce(self, me: Participant, channel: Channel, *, resumed: bool, asked: bool) -> None:
+        send_introduction(me, channel, resumed=resumed, asked=asked)
+        if self._delivery.parks_for(me):
+            self._roster.park(me, parked_introduction(me, channel, resumed=resumed))
+
+    def _queued(self, event: Queued) -> None:
+        user = self._participants[event.user]
+        user.phase = Phase.QUEUED
+
+        def tell(connection: Feed) -> None:
+            frame = self.place(user, event.location, event.ticket, connection.dialect)
+            question = connection.pop_pending_request()
+            if question is not None:
+                frame.reply_id = question.id
+            connection.put(sealed(frame))
+
+        each(user.connections, tell)  # a position is worth nothing later
+
+    def place(
+        self, user: Participant, location: int, ticket: int, dialect: Dialect
+    ) -> frames.ServerFrame:
+        """How many are ahead of the queued *user*, and the ticket of its position."""
+        signed = ""
+        if dialect.version > 1:
+            signed = self._sign_ticket(user.identity.subject, ticket)
+        return dialect.connect_queue(user.uuid, location, signed, self._waited)
+
+    def _parted(self, event: Parted) -> None:
+        user, waiter = self._participants[event.user], self._participants[event.waiter]
+        conversation, reason = user.conversation, event.reason or ""
+        user.channel, user.former = None, user.channel or user.former
+        user.phase = Phase.IDLE
+        waiter.channels.pop(user.uuid, None)
+        if conversation is not None:
+            remove_waiter(conversation.row, requeued=event.requeued)
+            if not event.requeued:
+                user.conversation, user.has_written = None, False
+                self.end(conversation.row, reason)
+            else:
+                conversation.lost_waiter = waiter.identity.subject
+                if event.is_recorder:
+                    self._delivery.save(conversation.row, served=True)
+        left, gone = (waiter, user) if event.gone == user.uuid else (user, waiter)
+        if self._delivery.parks_for(left):
+            self._roster.park(left, parked_end(left, gone, conversation, reason))
+        send_end(left, gone, conversation, reason)
+        if conversation is not None:
+            what = What.LEFT if event.requeued else What.ENDED
+            self._write_event(event, Channel(gone, left, conversation), what, reason)
+        self._delivery.parted(user, waiter)
+
+    def _write_event(self, event: Event, channel: Channel, what: What, reason: str = "") -> None:
+        """Write what has happened, by the sender of *channel*: both sides read it in version 2."""
+        payload = EventPayload(what, channel.sender.identity.name, reason)
+        self._delivery.write_event(event, channel, payload)
+
+    def _departed(self, event: Departed) -> None:
+        gone = self._participants.pop(event.participant)
+        if gone.conversation is not None:
+            channel = Channel(gone, gone, gone.conversation)
+            self._write_event(event, channel, What.ENDED, event.reason)
+            self.end(gone.conversation.row, event.reason)
+            gone.conversation = None
+        if gone.role is Role.WAITER and gone.phase is Phase.ON_DUTY:
+            self.store_duty(gone, ready=False, capacity=None)
+        self._delivery.departed(gone)
+
+    def _withdrawn(self, event: Withdrawn) -> None:
+        self._participants[event.user].phase = Phase.IDLE
+
+    def _on_duty(self, event: OnDuty) -> None:
+        phase = Phase.ON_DUTY if event.ready else Phase.OFF_DUTY
+        self._participants[event.waiter].phase = phase
+
+    # ---- what is stored ------------------------------------------------
+
+    def end(self, row: ConversationRow, reason: str = "") -> None:
+        """Store that this conversation has ended."""
+        set_end(row, reason, self._clock)
+        self._delivery.save(row)
+
+    def store_duty(self, waiter: Participant, *, ready: bool, capacity: int | None) -> None:
+        """Store whether *waiter* is ready: that outlives reloads and restarts."""
+        if self._delivery.writer is not None:
+            capacity = capacity or 0
+            duty = Duty(waiter.identity.subject, waiter.uuid, ready, capacity)
+            self._delivery.writer.save_duty(duty)
+
+
+_CARRY_OUT: dict[type[Event], Callable[[Decisions, Any], None]] = {
+    Matched: Decisions._matched,
+    Queued: Decisions._queued,
+    Parted: Decisions._parted,
+    Departed: Decisions._departed,
+    Withdrawn: Decisions._withdrawn,
+    OnDuty: Decisions._on_duty,
+}

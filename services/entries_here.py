@@ -1,0 +1,59 @@
+"""Entries on this worker: made of what a connection has sent, and put into the connections here.
+
+Each text goes through these functions, so they call as little as possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .conversation.conversation import Conversation
+from .conversation.kinds import TEXT, Kind
+from .desk.port import Role
+from .identity import Identity
+from .participants import SIDES, Channel, ChannelEntries, Feed, Ids, Participant, give_up
+
+
+def new_entries(
+    channel: Channel, connection: Feed | None, texts: list[str], ids: Ids,
+    on_committed: Callable[[Any], None], kind: Kind = TEXT, data: str | None = None,
+) -> ChannelEntries:  # fmt: skip
+    """Entries that the sender of *channel* writes by *connection*; None: by another worker.
+
+    *on_committed* is called on the loop when they are stored, or will not be.
+    """
+    sender = channel.sender
+    entries = ChannelEntries(
+        channel.conversation, SIDES[sender.role], sender.identity.subject, texts, ids,
+        on_committed, kind, data,
+    )  # fmt: skip
+    entries.channel, entries.connection = channel, connection
+    entries._plain = entries._full = entries._echo = None
+    return entries
+
+
+def hand_out(entries: ChannelEntries) -> bool:
+    """Put stored *entries* into all connections here that show them, but not into their own one.
+
+    False: the receiving side has no connection here.
+    """
+    channel, origin = entries.channel, entries.connection
+    receivers = channel.to.connections
+    for one in receivers:
+        try:
+            one.deliver(entries)
+        except Exception:
+            give_up(one)
+    for one in channel.sender.connections:
+        if one is not origin and one.dialect.version > 1:
+            try:
+                one.deliver(entries)
+            except Exception:
+                give_up(one)
+    return bool(receivers)
+
+
+def channel_to_nobody(user: Participant, conversation: Conversation) -> Channel:
+    """A channel for what *user* writes while no waiter is known who would be sent it."""
+    return Channel(user, Participant("", Role.WAITER, Identity("nobody")), conversation)

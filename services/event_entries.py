@@ -1,0 +1,65 @@
+"""Entries that tell both sides what the desk has decided: joined, left, returned, ended.
+
+They stand in the conversation as all other entries do, and nobody waits for a receipt.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from .conversation.kinds import EVENT, EventPayload, Side
+from .entries_here import new_entries
+from .history.writer import Writer
+from .participants import Channel, ChannelEntries
+
+#: events that wait while the database is away; of too many, the oldest are given up
+MOST_UNWRITTEN = 10_000
+
+
+class EventEntries:
+    """Makes these entries, and writes those later that could not be stored at once.
+
+    *begin* hands entries to the writer; False: it takes none at the moment. *on_committed* is
+    called when they are stored, or will not be.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[ChannelEntries], bool],
+        on_committed: Callable[[ChannelEntries], None],
+    ) -> None:
+        self._begin = begin
+        self._after = on_committed
+        #: those that could not be stored yet
+        self._unwritten: deque[ChannelEntries] = deque(maxlen=MOST_UNWRITTEN)
+
+    def new(self, channel: Channel, payload: EventPayload) -> ChannelEntries:
+        """The entry of what the sender of *channel* has done, or what has happened to it."""
+        data = EVENT.body(payload).data
+        entries = new_entries(channel, None, [""], None, self._on_committed, EVENT, data)
+        entries.side = Side.SERVER
+        return entries
+
+    def write(self, entries: ChannelEntries) -> None:
+        """Write *entries*, now or as soon as that is possible."""
+        if not self._begin(entries):
+            self._unwritten.append(entries)
+
+    def write_missing(self, writer: Writer) -> None:
+        """Write what could not be stored before."""
+        if not writer.available:
+            return
+        for _ in range(len(self._unwritten)):
+            self.write_again(self._unwritten.popleft())
+
+    def write_again(self, entries: ChannelEntries) -> None:
+        """Write *entries*, which may have been refused before."""
+        entries.refused = False
+        self.write(entries)
+
+    def _on_committed(self, entries: Any) -> None:
+        self._after(entries)
+        if not entries.stored and not entries.is_unfit:
+            self._unwritten.append(entries)

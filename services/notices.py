@@ -1,0 +1,155 @@
+"""What connections of this worker are sent besides entries; nothing of it is stored.
+
+Who is at the other end of a conversation, whether that participant is absent, types, or has
+read something.
+"""
+
+from __future__ import annotations
+
+from .conversation.conversation import Conversation
+from .conversation.rows import StaffRow
+from .desk.port import Role
+from .participants import Channel, Feed, ParkedFrames, Participant, each, sealed
+from .staff_track import encode as encode_staff_entry
+from .wire import codec, frames
+from .wire.dialect import DIALECTS, Dialect, Peer
+
+
+def send_presence(participant: Participant, state: str) -> None:
+    """Send the other sides that *participant* is back, or away."""
+    for channel in participant.all_channels:
+        to, conversation = channel.to.uuid, channel.conversation.id
+
+        def send(connection: Feed, to: str = to, conversation: str = conversation) -> None:
+            frame = connection.dialect.presence(to, participant.uuid, conversation, state)
+            if frame is not None:
+                connection.put(sealed(frame))
+
+        each(channel.to.connections, send)
+
+
+def send_typing(channel: Channel, on: bool) -> None:
+    """Send the other side that the sender of *channel* types, or has stopped."""
+
+    def send(connection: Feed) -> None:
+        frame = connection.dialect.typing(
+            channel.to.uuid, channel.sender.uuid, channel.conversation.id, on
+        )
+        if frame is not None:
+            connection.put(sealed(frame))
+
+    each(channel.to.connections, send)
+
+
+def send_signal(channel: Channel, name: str) -> None:
+    """Send the other side one of `frames.SIGNALS`, where it speaks version 2."""
+    make = frames.SIGNALS.get(name)
+
+    def send(connection: Feed) -> None:
+        if make is not None and connection.dialect.version > 1:
+            frame = make(
+                id=codec.new_id(), to=channel.to.uuid, from_=channel.sender.uuid,
+                conversation=channel.conversation.id, payload={},
+            )  # fmt: skip
+            connection.put(sealed(frame))
+
+    each(channel.to.connections, send)
+
+
+def send_read(channel: Channel, seq: int) -> None:
+    """Send the other side how far the sender of *channel* has read."""
+
+    def send(connection: Feed) -> None:
+        frame = connection.dialect.read(
+            channel.to.uuid, channel.sender.uuid, channel.conversation.id, seq
+        )
+        if frame is not None:
+            connection.put(sealed(frame))
+
+    each(channel.to.connections, send)
+
+
+def send_staff_entry(reader: Participant, entry: StaffRow, origin: object = None) -> None:
+    """Send *reader* a staff entry, but not the connection *origin*; for version 2."""
+
+    def send(connection: Feed) -> None:
+        if connection is not origin and connection.dialect.version > 1:
+            connection.put(encode_staff_entry(entry, reader))
+
+    each(reader.connections, send)
+
+
+def introduce(
+    me: Participant, channel: Channel, resumed: bool, dialect: Dialect
+) -> frames.ServerFrame:
+    """The frame that tells *me* who is at the other end of *channel*, its own one."""
+    other, conversation = channel.to, channel.conversation
+    row = conversation.row
+    marks = row.user_read, row.waiter_read
+    if me.role is Role.WAITER:
+        marks = marks[::-1]
+    peer = Peer(
+        other.uuid, other.identity.subject, other.identity.name, conversation.id,
+        conversation.last_seq, resumed, *marks, row.page, row.opened, other.identity.avatar,
+    )  # fmt: skip
+    if me.role is Role.USER:
+        return dialect.connect_success(me.uuid, peer)
+    return dialect.new_connection(me.uuid, peer)
+
+
+def send_introduction(me: Participant, channel: Channel, *, resumed: bool, asked: bool) -> None:
+    """Introduce the other end of *channel* to the connections of *me*.
+
+    *asked*: where a connection waits for an answer to `connect`, this is the answer.
+    """
+
+    def send(connection: Feed) -> None:
+        frame = introduce(me, channel, resumed, connection.dialect)
+        question = connection.pop_pending_request() if asked else None
+        if question is not None:
+            frame.reply_id = question.id
+        connection.open_conversation(channel, frame)
+
+    each(me.connections, send)
+
+
+def parked_introduction(me: Participant, channel: Channel, *, resumed: bool) -> ParkedFrames:
+    """The same, to be parked for *me*; in version 2 each new connection is introduced anyway."""
+    return ParkedFrames(sealed(introduce(me, channel, resumed, DIALECTS[1])), b"")
+
+
+def send_end(
+    left: Participant, gone: Participant, conversation: Conversation | None, reason: str
+) -> None:
+    """Send both sides that *gone* has left *conversation*.
+
+    Version 1 does not tell a connection that it was the one which ended the conversation.
+    """
+    name = conversation.id if conversation is not None else ""
+
+    def send(connection: Feed) -> None:
+        frame = connection.dialect.disconnected(left.uuid, gone.uuid, name, reason)
+        connection.close_conversation(conversation, frame)
+
+    def send_own(connection: Feed) -> None:
+        frame = connection.dialect.disconnected(gone.uuid, left.uuid, name, reason)
+        question = connection.pop_pending_request()
+        if question is None or connection.dialect.version > 1:
+            if question is not None:
+                frame.reply_id = question.id
+            connection.close_conversation(conversation, frame)
+
+    each(left.connections, send)
+    each(gone.connections, send_own)
+
+
+def parked_end(
+    left: Participant, gone: Participant, conversation: Conversation | None, reason: str
+) -> ParkedFrames:
+    """The same, to be parked for *left*."""
+    name = conversation.id if conversation is not None else ""
+    plain, full = (
+        sealed(DIALECTS[version].disconnected(left.uuid, gone.uuid, name, reason))
+        for version in (1, 2)
+    )
+    return ParkedFrames(plain, full)

@@ -1,0 +1,411 @@
+"""Delivery of one worker among several: `delivery.py` says what it promises.
+
+Rules of this file:
+
+1. A letter is a hint, the history is the truth: `order.py` delivers by it.
+2. Whoever stores an entry sends it to the other workers. What version 1 misses because it moves
+   between them is found out by `handover.py`.
+3. Of all workers that hear of a decision one records it (`is_recorder`). Each stores only what
+   has changed: others write the row of the same conversation.
+4. Nothing here waits for another worker.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+
+from ..clock import Clock
+from ..conversation.conversation import Conversation
+from ..conversation.kinds import TEXT, EventPayload, Kind, Side
+from ..conversation.rows import ConversationRow, StaffRow
+from ..conversation_rows import set_end
+from ..desk.port import Arrival, Departed, Event, Matched, Moved, OnDuty, Parted, Standing
+from ..entries_here import channel_to_nobody, hand_out, new_entries
+from ..event_entries import EventEntries
+from ..history.port import Store
+from ..history.writer import Writer
+from ..identity import Identity
+from ..participants import (
+    SIDES,
+    Channel,
+    ChannelEntries,
+    Feed,
+    Ids,
+    Owed,
+    Participant,
+    Question,
+    answer,
+)
+from ..roster import Roster, join
+from ..runtime import Runtime
+from ..standings import standings
+from .conversation import SharedConversation
+from .events import SharedEvents
+from .figures import LatestFigures
+from .handover import Handover, conversations_of_participant
+from .letters import Passed, Post, Said
+from .order import Order
+from .outgoing import Outgoing
+from .whereabouts import Whereabouts
+
+#: s that a conversation is still known here after its end, for what is written then
+LINGER = 60.0
+
+
+class SharedDelivery:
+    """Delivery on *worker*, to those who have connections there and those they speak with."""
+
+    def __init__(
+        self,
+        most_parked: int,
+        store: Store,
+        writer: Writer,
+        figures: LatestFigures,
+        *,
+        worker: str,
+        runtime: Runtime,
+        clock: Clock | None = None,
+    ) -> None:
+        self.roster = Roster(most_parked)
+        self.store = store
+        self.writer = writer
+        self._figures = figures
+        self._runtime = runtime
+        self._clock = clock or Clock()
+        self.outgoing = Outgoing(runtime)
+        self.order = Order(store, runtime, self.deliver)
+        self.handover = Handover(
+            worker, self.order, runtime, self.outgoing.send, most_parked,
+            self.roster.participants.__contains__,
+        )  # fmt: skip
+        self.whereabouts = Whereabouts(
+            worker, self.roster, writer, self.order, self.handover, self.outgoing, self.join,
+            self._clock,
+        )  # fmt: skip
+        entries = EventEntries(self._begin, self._on_committed)
+        self._events = SharedEvents(entries, figures, runtime)
+        #: conversations that are over, and when they will be forgotten; the oldest first
+        self._over: deque[tuple[float, SharedConversation]] = deque()
+        self._doubted = threading.Event()
+
+    def connect(self, post: Post) -> None:
+        """From now on *post* carries letters."""
+        self.outgoing.connect(post)
+
+    def remembered(self) -> list[Standing]:
+        """For a desk that knows nobody. Raises `StoreError`. Waits for the store."""
+        rows = self._runtime.blocking(self.store.open_conversations)
+        found, over = standings(rows, self._runtime.blocking(self.store.duties))
+        for row in over:
+            set_end(row, "", self._clock)
+            self.save(row)
+        return found
+
+    # ---- entries -------------------------------------------------------
+
+    def say(
+        self, channel: Channel, connection: Feed, texts: list[str], ids: Ids,
+        kind: Kind = TEXT, data: str | None = None,
+    ) -> bool:  # fmt: skip
+        """Store entries and then deliver them, here and on the workers of both sides."""
+        if kind is not TEXT and not self._figures.can_read_entries:
+            return False  # an earlier worker would take it for a text
+        to = channel.to
+        if to.version == 1 and to.parked_bytes > self.roster.most_parked and self.parks_for(to):
+            return False
+        return self._begin(
+            new_entries(channel, connection, texts, ids, self._on_committed, kind, data)
+        )
+
+    def _begin(self, entries: Any) -> bool:
+        """Hand *entries* to the writer. False: it takes none at the moment."""
+        conversation = entries.conversation
+        conversation.begin(entries)
+        if self.writer.say(entries):
+            return True
+        del conversation.under_way[entries]
+        return False
+
+    def _on_committed(self, entries: Any) -> None:
+        """*entries* are stored, or will not be. Called on the loop."""
+        conversation = entries.conversation
+        del conversation.under_way[entries]
+        if not entries.stored:
+            if entries.connection is not None:
+                answer(entries.connection, entries)
+            return
+        if entries.texts:
+            self._send_to_others(conversation, entries)
+        last = entries.seqs[-1] if entries.texts else entries.first - 1
+        conversation.record_stored(last)
+        known = self.order.conversations.get(conversation.row.key, conversation)
+        if known is not conversation:  # both sides were forgotten meanwhile, and one is back
+            self.order.reach(known, last)
+        self.order.put(conversation, entries)
+
+    def _send_to_others(self, conversation: SharedConversation, entries: ChannelEntries) -> None:
+        """Send what is stored to the other workers of both sides."""
+        channel = entries.channel
+        workers = {*channel.to.elsewhere, *channel.sender.elsewhere}
+        if workers:
+            ids = None if entries.client_ids is None else list(entries.client_ids)
+            self.outgoing.send(
+                workers,
+                Said(
+                    conversation.row.key, entries.side, entries.author, entries.date,
+                    entries.seqs[0], entries.texts, ids=ids, kind=entries.kind.number,
+                    data=entries.data,
+                ),
+            )  # fmt: skip
+
+    def deliver(self, entries: ChannelEntries) -> None:
+        """Put stored *entries*, whose turn has come, into the connections here.
+
+        An absent participant reads them from the history when it returns (`handover.py`):
+        no more than is counted here.
+        """
+        if not hand_out(entries):
+            to = entries.channel.to
+            if to.version == 1 and self.parks_for(to):
+                to.parked_bytes += len(entries.for_version_1())
+
+    def write_event(self, event: Event, channel: Channel, payload: EventPayload) -> None:
+        """Write it, if this worker records the decision."""
+        self._events.write(event, channel, payload)
+
+    def write_missing_events(self) -> None:
+        """Write what could not be stored before, and what no recorder has written in time."""
+        self._events.write_missing(self.writer)
+
+    def save(self, row: ConversationRow, *, served: bool = False) -> None:
+        """Store what this worker knows of *row*; others write it, too."""
+        self.writer.amend(row, served=served)
+
+    @property
+    def held(self) -> int:
+        """Bytes of entries that wait here for what comes before them, about."""
+        return self.order.held
+
+    def pass_on(
+        self, channel: Channel, *, on: bool | None = None, seq: int | None = None, signal: str = ""
+    ) -> None:
+        """Send it to the other workers of the other side."""
+        key, side = channel.conversation.row.key, SIDES[channel.sender.role]
+        self.outgoing.send(channel.to.elsewhere, Passed(key, side, on, seq, signal))
+
+    def pass_staff_entry_on(self, waiter: Participant, entry: StaffRow) -> None:
+        """Send it to the other workers of *waiter*."""
+        self.outgoing.send(waiter.elsewhere, Passed(entry.conversation, Side.WAITER, staff=entry))
+
+    def guarded_methods(self) -> list[tuple[object, str]]:
+        """Nobody goes after entries count as delivered, and before they are handed out."""
+        return [(self.order, "deliver")]
+
+    # ---- what may be missing -------------------------------------------
+
+    def catch_up(self, conversation: Conversation) -> None:
+        """Return when all that is stored of it by now is delivered here. Waits for the store."""
+        if isinstance(conversation, SharedConversation):
+            self.order.catch_up(conversation)
+
+    def check_all(self) -> None:
+        """Letters may have been lost: look up every conversation here. Waits for the store."""
+        self.order.check_all()
+
+    def doubt(self) -> None:
+        """Letters may have been lost: `check_doubted` looks up what. Never waits."""
+        self.handover.doubts += 1
+        self._doubted.set()
+
+    def check_doubted(self) -> None:
+        """Wait until letters may have been lost, and then for the store, which has them."""
+        self._doubted.wait()
+        self._doubted.clear()
+        try:
+            self.check_all()
+        except BaseException:
+            self._doubted.set()
+            raise
+
+    # ---- participants --------------------------------------------------
+
+    def arrive(
+        self, participant: Participant, identity: Identity, arrival: Arrival, connection: Feed
+    ) -> None:
+        """Take over what other workers know of *participant*, and speak for it from now on."""
+        self.whereabouts.arrive(participant, identity, arrival)
+        for conversation in conversations_of_participant(participant):
+            # it may have been sent elsewhere what is still on its way here
+            conversation.behind = True
+            if connection.dialect.version == 1:  # others look it up in their turn
+                self._runtime.spawn(self.catch_up, conversation)
+
+    def questions(self, participant: Participant, arrival: Arrival) -> list[Question]:
+        """What is asked of other workers and the history; nothing where *participant* is new."""
+        missed = self.handover.receive(participant, arrival) if arrival.standing else None
+        return [] if missed is None else [missed]
+
+    def left(self, participant: Participant, missed: Sequence[Owed]) -> None:
+        """Remember how far *participant* was sent its conversations."""
+        for conversation in conversations_of_participant(participant):
+            conversation.is_left_by(participant.role)
+        if participant.version == 1:
+            for owed in missed:
+                self.roster.park(participant, owed)
+
+    def parks_for(self, participant: Participant) -> bool:
+        """Whether it is absent on all workers, and had its last connection here."""
+        return participant.here and participant.is_away
+
+    def parks_for_somebody(self) -> bool:
+        """Whether somebody may come back to another worker, which asks this one."""
+        return any(
+            one.version == 1 and self.parks_for(one) and (one.parked or one.all_channels)
+            for one in list(self.roster.participants.values())
+        )
+
+    # ---- what the desk decides -----------------------------------------
+
+    def prepare(self, event: Event) -> bool:
+        """Take up what *event* says of participants on other workers.
+
+        False: this worker has nothing to do with it any more, or has carried it out before.
+        """
+        if isinstance(event, Moved):
+            self.whereabouts.move(event)
+            return False
+        if isinstance(event, Matched):
+            return self._prepare_match(event)
+        if isinstance(event, Parted):
+            return self._prepare_parting(event)
+        if isinstance(event, Departed):
+            return self._prepare_departure(event)
+        uuid = event.waiter if isinstance(event, OnDuty) else event.user
+        return self.whereabouts.find(event, uuid) is not None
+
+    def _prepare_match(self, event: Matched) -> bool:
+        self._clock.heed(event.talk)
+        user = self.whereabouts.find(event, event.user)
+        if user is None:
+            return False
+        conversation = user.conversation
+        if conversation is not None and event.talk not in (0, conversation.row.key):
+            # its end has not been heard of here
+            self.order.conversations.pop(conversation.row.key, None)
+            user.conversation = None
+        if user.channel is not None and user.channel.to.uuid == event.waiter:
+            return False  # known already
+        return self.whereabouts.find(event, event.waiter) is not None
+
+    def _prepare_parting(self, event: Parted) -> bool:
+        user = self.whereabouts.find(event, event.user)
+        waiter = self.whereabouts.find(event, event.waiter) if user is not None else None
+        if user is None or waiter is None:
+            return False
+        if user.conversation is None and event.talk:  # no worker that knew them is left
+            user.conversation = self.whereabouts.known_conversation(user, event.talk)
+        conversation = user.conversation
+        if isinstance(conversation, SharedConversation):
+            if any(one.elsewhere or not one.here for one in (user, waiter)):
+                conversation.behind = True  # what was said before may still be on its way
+            self._park_rest(event, waiter if event.gone == user.uuid else user, conversation)
+            if not event.requeued:
+                self._linger(conversation.row.key)
+        return True
+
+    def _park_rest(
+        self, event: Parted, left: Participant, conversation: SharedConversation
+    ) -> None:
+        """An absent participant gets on return what was said before the end, then the end."""
+        if left.version == 1 and self.parks_for(left):
+            rest = self.handover.rest(left, conversation, is_over=not event.requeued)
+            if rest is not None:
+                self.roster.park(left, rest)
+
+    def _prepare_departure(self, event: Departed) -> bool:
+        participant = self.whereabouts.find(event, event.participant)
+        if participant is None:
+            return False
+        self.handover.forget(participant.uuid)
+        if participant.conversation is None and event.talk:
+            participant.conversation = self.whereabouts.known_conversation(participant, event.talk)
+        if participant.conversation is not None:
+            self._linger(participant.conversation.row.key)
+        return True
+
+    def new_conversation(self, user: Participant, row: ConversationRow) -> Conversation:
+        """It begins on the worker that speaks for *user*; elsewhere it may have gone on."""
+        if not user.here:
+            return self.whereabouts.known_conversation(user, row.key)
+        conversation = self.order.conversations[row.key] = SharedConversation(row, behind=False)
+        return conversation
+
+    def join(
+        self, user: Participant, waiter: Participant, conversation: Conversation
+    ) -> tuple[Channel, Channel]:
+        """Make both channels, by which entries of other workers are delivered, too."""
+        to_waiter, to_user = join(user, waiter, conversation)
+        if isinstance(conversation, SharedConversation):
+            conversation.channels = {
+                Side.USER: to_waiter,
+                Side.WAITER: to_user,
+                Side.SERVER: to_user,
+            }
+            for one in (user, waiter):
+                if one.here and not one.connections:
+                    conversation.told.setdefault(one.role, conversation.last_seq)
+        return to_waiter, to_user
+
+    def parted(self, user: Participant, waiter: Participant) -> None:
+        """Forget those of them who are other workers' business now."""
+        for participant in (user, waiter):
+            self.whereabouts.forget(participant)
+
+    def departed(self, participant: Participant) -> None:
+        """Forget those who were known for its sake; its connections here come anew.
+
+        Where it still has some, this worker was out of reach for too long.
+        """
+        self.whereabouts.departed(participant)
+        connections = participant.connections
+        participant.hold(())
+        for connection in connections:
+            connection.send_back()
+
+    # ---- after the end -------------------------------------------------
+
+    def _linger(self, key: int) -> None:
+        """This conversation ends: it stays known for a while."""
+        conversation = self.order.conversations.get(key)
+        if conversation is not None:
+            self._over.append((self._runtime.now() + LINGER, conversation))
+
+    def channel_after_end(self, user: Participant, row: ConversationRow) -> Channel:
+        """To the waiter that it had last, as long as the conversation is known here."""
+        conversation = self.order.conversations.get(row.key)
+        if conversation is None:
+            return channel_to_nobody(user, SharedConversation(row, behind=False))
+        former = conversation.channels.get(Side.USER)
+        if former is None:
+            return channel_to_nobody(user, conversation)
+        return Channel(user, former.to, conversation)
+
+    def forget_ended(self) -> None:
+        """Forget what has been over for long enough, and whose sides are both gone."""
+        now = self._runtime.now()
+        for one in [one for one in self._over if one[0] <= now or not self._is_known(one[1])]:
+            self._over.remove(one)
+            conversation = one[1]
+            if self.order.conversations.get(conversation.row.key) is conversation:
+                del self.order.conversations[conversation.row.key]
+
+    def _is_known(self, conversation: SharedConversation) -> bool:
+        """Whether one of its sides at least is known here."""
+        return any(
+            self.roster.holds(one)
+            for channel in conversation.channels.values()
+            for one in (channel.sender, channel.to)
+        )

@@ -1,0 +1,57 @@
+"""Who writes the entry of a decision that several workers hear of.
+
+The desk names one of them, the recorder (`Event.is_recorder`). It may be killed before it has
+written the entry; then another worker writes it, under the same client id, so that the
+database keeps one of them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import cast
+
+from ..conversation.kinds import EventPayload
+from ..desk.port import Event
+from ..event_entries import EventEntries
+from ..history.writer import Writer
+from ..participants import Channel, ChannelEntries
+from ..runtime import Runtime
+from .conversation import SharedConversation
+from .figures import LatestFigures
+from .letters import decision_id
+
+#: s that the recorder of a decision has to write its entry, before another worker does
+RECORDER_TIMEOUT = 2.5
+
+
+class SharedEvents:
+    """Writes entries of decisions for one worker of several."""
+
+    def __init__(self, entries: EventEntries, figures: LatestFigures, runtime: Runtime) -> None:
+        self._entries = entries
+        self._figures = figures
+        self._runtime = runtime
+        #: what other workers are to write, and when this one does if they have not: the time,
+        #: the number of the decision, the entry
+        self._of_others: deque[tuple[float, int, ChannelEntries]] = deque()
+
+    def write(self, event: Event, channel: Channel, payload: EventPayload) -> None:
+        """Write it if this worker is the recorder; else expect the recorder to do so."""
+        if event.is_confided or not self._figures.can_read_entries:
+            return  # others have written it; or an earlier worker could not go on behind it
+        entries = self._entries.new(channel, payload)
+        entries.client_ids = [decision_id(event.number)]
+        if event.is_recorder:
+            self._entries.write(entries)
+        else:
+            due = self._runtime.now() + RECORDER_TIMEOUT
+            self._of_others.append((due, event.number, entries))
+
+    def write_missing(self, writer: Writer) -> None:
+        """Write what could not be stored before, and what no recorder has written in time."""
+        self._entries.write_missing(writer)
+        now = self._runtime.now()
+        while self._of_others and self._of_others[0][0] <= now:
+            _, number, entries = self._of_others.popleft()
+            if number not in cast(SharedConversation, entries.conversation).decisions:
+                self._entries.write_again(entries)
