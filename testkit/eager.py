@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .v2 import Conversation, Frame, Manners
+from .conversation import Conversation
+from .v2 import Frame, Manners
 
 
 class EagerManners(Manners):

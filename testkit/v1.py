@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from .conversation import Conversation
 from .journal import Opened, Refused, Seen, Sent
-from .v2 import Conversation, Frame, Manners
+from .v2 import Frame, Manners
 
 #: s after which it asks once more for the conversation that it was refused
 AGAIN = 1.0
