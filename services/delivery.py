@@ -74,7 +74,7 @@ class Delivery(Protocol):
         """Write the events that could not be written before. Called about once a second."""
 
     def save(self, row: ConversationRow, *, served: bool = False) -> None:
-        """Store what has changed in *row*. *served*: who serves it has, too (`Amendment`)."""
+        """Store *row*, or merge it into what other workers store. *served*: see `Amendment`."""
 
     def catch_up(self, conversation: Conversation) -> None:
         """Return when all that is stored of it by now is delivered here. May wait."""

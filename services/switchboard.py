@@ -64,7 +64,7 @@ def _guarded(guard: threading.RLock, function: Callable[..., Any]) -> Callable[.
 
 
 class Switchboard:
-    """What sessions ask of the desk's decisions and of each other, on this worker.
+    """Lets participants come and go, carries out decisions, and passes on what sessions send.
 
     *figures* tells how busy the desk is; without it the desk is asked.
     """
@@ -91,7 +91,8 @@ class Switchboard:
         self._roster = delivery.roster
         self._participants = self._roster.participants
         self._lock = self._roster.lock
-        self._doors = threading.Lock()  # one comes or goes at a time; held while a desk answers
+        #: held while one participant comes or goes, also while the desk is asked
+        self._doors = threading.Lock()
         #: of `guard_threads`
         self.guard: threading.RLock | None = None
         #: set as soon as the participant that is being let in is known here; None: nobody is
@@ -127,7 +128,7 @@ class Switchboard:
     def enter(
         self, role: Role, identity: Identity, uuid: str, connection: Feed, address: str = ""
     ) -> list[Feed]:
-        """*connection*, from *address*, has shown a token: it is welcomed, and what was parked put.
+        """*connection*, from *address*, has shown a token: welcome it, and put what was parked.
 
         A waiter's newer login (another `sid`) replaces the older one: the older one's
         connections are returned, its users stay.
@@ -225,7 +226,7 @@ class Switchboard:
         self.carry_out()
 
     def replace(self, uuid: str, is_replaced: Callable[[Participant], bool]) -> None:
-        """Close the connections of waiter *uuid* here if a newer login on another worker says so.
+        """Close the connections of waiter *uuid* here if a newer login elsewhere replaces them.
 
         *is_replaced* decides while nobody comes or goes.
         """

@@ -11,7 +11,7 @@ from ..participants import Channel, ChannelEntries
 class SharedConversation(Conversation):
     """A conversation that other workers may write to.
 
-    *behind*: what is stored of it is not known here.
+    *behind*: it is not known here how far it is stored.
     """
 
     __slots__ = (
@@ -37,39 +37,39 @@ class SharedConversation(Conversation):
         #: of these doubts it was looked up
         self.doubts = int(behind)
         self.known = 0
-        #: nothing of it has been delivered here
+        #: nothing of it has been delivered here, nor is known where deliveries begin
         self.fresh = behind
         #: the highest number that is known to be stored
         self.end = row.last_seq
         self.channels: dict[int, Channel] = {}
-        #: what is numbered so and below was not delivered here; not known while it is `fresh`
+        #: what has this number or a lower one was not delivered here; unknown while it is `fresh`
         self.began = row.last_seq
-        #: of a side without a socket here, which had one last: up to which number it was told
+        #: by a side that has had its last connection here: up to which number it was sent
         self.told: dict[Role, int] = {}
-        #: of a side that other workers speak for and that is away: what was delivered here then
+        #: by an absent side that other workers speak for: what was delivered here when it went
         self.away: dict[Role, int] = {}
-        #: by the side that said it: the lowest number of a letter that came when it was delivered
+        #: by the side that wrote: the lowest number in a letter that had been delivered before
         self.offered: dict[int, int] = {}
-        #: sayings that the writer has and has not told of, in order, with their numbers
+        #: entries that the writer has not committed yet, in order, with the count of `begun`
         self.under_way: dict[ChannelEntries, int] = {}
-        #: how many the writer was ever given
+        #: how many times the writer was given entries
         self.begun = 0
         #: numbers of the desk's decisions of which other workers have written the event
         self.decisions: set[int] = set()
-        #: what is missing before the first number was stored by others, once all sayings up to
-        #: the second are told
+        #: what is missing before the first number was stored by other workers, once all entries
+        #: up to the second, a count of `begun`, are committed
         self.sure = 0, 0
-        #: what cannot be delivered before a gap is filled; None: there is none
+        #: entries that cannot be delivered before a gap is filled; None: there is no gap
         self.waiting: list[ChannelEntries] | None = None
 
     @property
     def in_doubt(self) -> bool:
-        """What is stored of it is to be looked up before anybody new is told."""
+        """Whether it must be looked up how far it is stored, before anything is delivered."""
         return self.known < self.doubts
 
     @property
     def behind(self) -> bool:
-        """More may be stored than is delivered here: `Order.catch_up` brings it."""
+        """Whether more may be stored than is delivered here; `Order.catch_up` delivers it."""
         return self.in_doubt or self.last_seq < self.end
 
     @behind.setter
@@ -80,23 +80,23 @@ class SharedConversation(Conversation):
             self.known = self.doubts
 
     def begin(self, entries: ChannelEntries) -> None:
-        """The writer is given *spoken*."""
+        """The writer is given *entries*."""
         self.begun += 1
         self.under_way[entries] = self.begun
 
-    def is_told_to(self, number: int) -> bool:
-        """Whether the writer has told of all that it was given up to this *number*."""
+    def is_settled_to(self, number: int) -> bool:
+        """Whether the writer is done with all that it was given up to this count of `begun`."""
         return next(iter(self.under_way.values()), number + 1) > number
 
     def is_foreign(self, before: int) -> bool:
         """Whether what is missing before the number *before* was stored by other workers.
 
-        It may be this worker's own, as long as something is under way that was
-        said before the gap was noticed: what is said later gets later numbers.
+        It may be this worker's own as long as entries are under way that were given to the
+        writer before the gap was noticed; what is given later gets higher numbers.
         """
         if self.sure[0] != before:
             self.sure = before, self.begun
-        return self.is_told_to(self.sure[1])
+        return self.is_settled_to(self.sure[1])
 
     def record_stored(self, seq: int) -> None:
         self.end = max(self.end, seq)
@@ -106,7 +106,7 @@ class SharedConversation(Conversation):
         self.last_dated = min(self.last_dated, self.given)
 
     def begin_at(self, found: ConversationRow) -> None:
-        """What is stored of it is known now, and its own sayings up to there are told."""
+        """It is known now how far it is stored; this worker's own entries up to there are done."""
         row = self.row
         row.page = row.page or found.page
         row.department = row.department or found.department
@@ -123,11 +123,11 @@ class SharedConversation(Conversation):
         self.given = max(self.given, self.end)
 
     def is_left_by(self, role: Role) -> None:
-        """That side has no socket here any more: it was told all that was delivered until now."""
+        """That side has lost its last connection here: it was sent all that is delivered by now."""
         self.told[role] = self.last_seq  # or, while nothing was, where it begins: `begin_at`
 
     def deliver_to(self, seq: int) -> None:
-        """Everything up to *seq* is delivered here."""
+        """Everything up to *seq* counts as delivered here."""
         self.last_seq = max(self.last_seq, seq)
         self.end = max(self.end, seq)
         self.given = max(self.given, seq)

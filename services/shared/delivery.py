@@ -5,7 +5,7 @@ Rules of this file:
 1. A letter is a hint, the history is the truth: `order.py` delivers by it.
 2. Whoever stores an entry sends it to the other workers. What version 1 misses because it moves
    between them is found out by `handover.py`.
-3. Of all workers that hear of a decision one records it (`is_recorder`). Each stores only what
+3. Of all workers that carry out a decision one records it (`is_recorder`). Each stores only what
    has changed: others write the row of the same conversation.
 4. Nothing here waits for another worker.
 """
@@ -293,7 +293,7 @@ class SharedDelivery:
             return False
         conversation = user.conversation
         if conversation is not None and event.talk not in (0, conversation.row.key):
-            # its end has not been heard of here
+            # this worker does not know that it has ended
             self.order.conversations.pop(conversation.row.key, None)
             user.conversation = None
         if user.channel is not None and user.channel.to.uuid == event.waiter:

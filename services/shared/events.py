@@ -1,4 +1,4 @@
-"""Who writes the entry of a decision that several workers hear of.
+"""Which worker writes the entry of a decision that several workers carry out.
 
 The desk names one of them, the recorder (`Event.is_recorder`). It may be killed before it has
 written the entry; then another worker writes it, under the same client id, so that the

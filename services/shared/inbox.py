@@ -80,7 +80,7 @@ class Inbox:
             waiter.login = max(waiter.login, letter.came)
             if waiter.identity.sid == letter.sid:
                 return False
-            if is_older:  # that worker has not heard of the newer one
+            if is_older:  # that worker does not know the newer one
                 self._delivery.whereabouts.announce_login(waiter, waiter.elsewhere)
             return not is_older
 

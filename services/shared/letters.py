@@ -1,4 +1,4 @@
-"""What the workers of one desk write to each other."""
+"""What the workers of one desk write to each other: letters, which may be lost."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ..participants import ParkedFrames
 
 
 class Said(msgspec.Struct, tag="s", array_like=True):
-    """Entries that are stored: their talk, who wrote them, when, and the number of the first.
+    """Entries that are stored: their conversation, who wrote them, when, the `seq` of the first.
 
-    *ids*: the client ids, in version 2. *kind* and *data*: see `Saying`. *kept* is always
+    *ids*: the client ids, in version 2. *kind* and *data*: see `Entries`. *kept* is always
     false; workers of the version before read it.
     """
 
@@ -34,20 +34,20 @@ DECISION = "decision:"
 
 
 def decision_id(number: int) -> str:
-    """The client id of the entry that tells of the desk's decision of this *number*."""
+    """The client id of the entry that the desk's decision of this *number* gets."""
     return f"{DECISION}{number}"
 
 
 def decision_of(client_id: str | None) -> int:
-    """The number of that decision; 0: it is none's."""
+    """The number of the decision whose entry has this client id; 0: none has."""
     number = (client_id or "").removeprefix(DECISION)
     return int(number) if number.isdecimal() else 0
 
 
 class Passed(msgspec.Struct, tag="p", array_like=True):
-    """What one side lets the other know. The worker that gets the letter never stores it.
+    """What one side lets the other side know. The worker that gets the letter stores nothing.
 
-    It types or has stopped (`on`), it has read up to `seq`, or it sends a `signal`. Or a waiter,
+    The side types or has stopped (`on`), has read up to `seq`, or sends a `signal`. Or a waiter,
     not always the one who serves, has written a `staff` entry: the one who serves is shown it.
     """
 
@@ -60,10 +60,10 @@ class Passed(msgspec.Struct, tag="p", array_like=True):
 
 
 class Reached(msgspec.Struct, tag="r", array_like=True):
-    """So much is stored: for a worker where a side of the talk has just come.
+    """The conversation is stored up to *seq*: for a worker where one of its sides has just come.
 
-    *uuid*: whose side. *away*: the last number delivered before that side was away on all
-    workers, as the sender knows it; None: it was not away.
+    *uuid*: the participant that has come. *away*: the last `seq` that was delivered before it
+    was away on all workers, as the sender knows it; None: it was not away.
     """
 
     conversation: int
@@ -73,7 +73,7 @@ class Reached(msgspec.Struct, tag="r", array_like=True):
 
 
 class NewLogin(msgspec.Struct, tag="l", array_like=True):
-    """A waiter has signed in elsewhere: logins that came before are replaced."""
+    """A waiter has signed in on the sender's worker: older logins are replaced."""
 
     uuid: str
     sid: str
@@ -84,14 +84,17 @@ LEFT, MOVED = -1, 0  # `Parked.about`; decisions have positive numbers, question
 
 
 class Parked(msgspec.Struct, tag="k", array_like=True):
-    """What a participant has missed, for a worker that has sockets of it.
+    """What a participant has missed, for a worker that has connections of it.
 
-    *about* says whether it is the word of a worker, and why. LEFT: it is no word; something is
-    passed on. MOVED: the addressee has got its first socket of the participant. Positive: the
-    number of the desk's decision by which the sender has lost its last one. Negative: the
-    number of a question, which is such a letter that *asks*.
-    *told*: by talks, up to which number the participant was told, or has the texts in *kept*.
-    *live*: what the sender's last socket has missed after the addressee had sockets as well.
+    *about* says why the letter is sent. `LEFT`: it is no report; frames are passed on. `MOVED`:
+    a report, because the addressee has got its first connection of the participant. Positive:
+    a report; the number of the desk's decision by which the sender has lost its last one.
+    Below `LEFT`: the number of a question, or of the report that answers it; the question
+    *asks*.
+
+    *told*: by conversation, up to which `seq` the participant was sent, *kept* included.
+    *kept*: frames that it was not sent. *live*: what the sender's last connection has missed
+    since the addressee has had connections as well.
     """
 
     uuid: str

@@ -13,72 +13,73 @@ from .conversation import SharedConversation
 from .letters import Parked
 from .order import Order
 
-#: s that the word of another worker is waited for. An unanswered ping takes two of them
+#: s that this worker waits for the report of another one. An unanswered ping takes two of them
 #: (`unconfirmed.VERDICT`)
 PATIENCE = 4.0
 
-#: so often at most: again only if letters may have been lost meanwhile
+#: how often it waits at most: again only if letters may have been lost meanwhile
 ROUNDS = 3
 
-#: a worker's, and what it is about: `Parked.about`
-Word = tuple[str, int]
+#: which report: of which worker, and why it sends one (`Parked.about`)
+ReportKey = tuple[str, int]
 
 
 class Finder(Protocol):
     """What a `Missed` needs of the worker's `Handover`."""
 
     order: Order
-    #: bytes told at once, at most
+    #: bytes sent at once, at most
     most: int
     #: how often letters may have been lost
     doubts: int
 
     def agree(self, uuid: str, worker: str, told: Mapping[int, int]) -> None:
-        """What is numbered higher than *told* both workers tell themselves."""
+        """What has higher numbers than *told* both workers deliver themselves."""
 
     def stop_waiting(self, missed: Missed) -> None:
-        """No more words are for it."""
+        """*missed* takes no more reports."""
 
     def is_answered(self, missed: Missed) -> None:
-        """Its verdict is known."""
+        """The verdict of *missed* is known."""
 
 
 class Stretch(NamedTuple):
-    """Of a conversation, what may be missing: it is stored, and is not delivered here any more."""
+    """The part of a conversation that may be missing: stored, and not delivered here any more."""
 
     conversation: SharedConversation
-    #: by which the other side speaks
+    #: the one by which the other side speaks
     channel: Channel
-    #: up to which number this worker has told it; None: the words of other workers say it
+    #: up to which number this worker has sent it; None: reports of other workers say so
     after: int | None
-    #: up to which number it is not delivered here; None: `SharedTalk.began`, once that is known
+    #: where this worker's own deliveries begin; None: at `SharedConversation.began`, once known
     last: int | None
-    #: all that is stored by now: it is over
+    #: the conversation is over: the part goes on to its end
     is_over: bool = False
 
 
 class Missed:
-    """What *person* has missed, which has come here: a `Question` to the workers *awaited*.
+    """What *participant*, which has come here, has missed: a `Question` to other workers.
 
-    *owed* is known here; *stretches* are read from the history.
+    *awaited*: the reports that are to come. *owed* is known here; *stretches* are read from the
+    history. *hints*: the workers of the other side that may say how far it was sent.
     """
 
     stays = True
 
     def __init__(
-        self, handover: Finder, person: Participant, owed: Sequence[Owed],
-        stretches: Sequence[Stretch], awaited: Iterable[Word] = (),
+        self, handover: Finder, participant: Participant, owed: Sequence[Owed],
+        stretches: Sequence[Stretch], awaited: Iterable[ReportKey] = (),
         hints: Iterable[tuple[str, int]] = (),
     ) -> None:  # fmt: skip
         self._handover = handover
-        self.uuid = person.uuid
+        self.uuid = participant.uuid
         self._owed, self._stretches = owed, stretches
-        #: words that have not come
+        #: the reports that have not come
         self.awaited = set(awaited)
         self._workers = {worker for worker, _ in self.awaited}
-        #: (worker, talk) of those that may give a hint
+        #: (worker, key of the conversation) of the hints that have not come
         self._hinting = set(hints)
-        self._words: list[Parked] = []
+        self._reports: list[Parked] = []
         self._hints: dict[int, int] = {}
         self._doubts = handover.doubts
         self._enough = threading.Event()
@@ -86,14 +87,14 @@ class Missed:
         self._found: list[ParkedFrames] | None = None
         self.told: dict[int, int] = {}
 
-    def take(self, worker: str, word: Parked) -> None:
-        """The *word* of a worker."""
-        self.awaited.discard((worker, word.about))
-        self._words.append(word)
+    def take(self, worker: str, report: Parked) -> None:
+        """Take the *report* of *worker*."""
+        self.awaited.discard((worker, report.about))
+        self._reports.append(report)
         self._look()
 
     def hint(self, worker: str, conversation: int, away: int | None) -> None:
-        """So far it was told of *talk* when it was away, as a worker of the other side knows."""
+        """A worker of the other side says up to which `seq` it was sent when it went away."""
         self._hinting.discard((worker, conversation))
         if away is not None:
             self._hints[conversation] = min(away, self._hints.get(conversation, away))
@@ -104,7 +105,7 @@ class Missed:
             self._enough.set()
 
     def verdict(self) -> list[ParkedFrames]:
-        """All of it, in order. Waits for the words and for the store."""
+        """All that was missed, in order. Waits for the reports and for the store."""
         with self._finding:
             if self._found is None:
                 self._wait()
@@ -117,11 +118,11 @@ class Missed:
 
     @property
     def is_guessed(self) -> bool:
-        """No word has come."""
-        return bool(self.awaited) and not self._words
+        """Whether no report has come, so that nobody knows."""
+        return bool(self.awaited) and not self._reports
 
     def withdraw(self) -> list[Owed]:
-        """All of it, which may be found out later."""
+        """This question itself, which may be answered later."""
         return [self]
 
     def _wait(self) -> None:
@@ -132,14 +133,14 @@ class Missed:
             self._doubts = self._handover.doubts
 
     def _find(self) -> list[ParkedFrames]:
-        words = sorted(
-            self._words, key=lambda one: max((kept.last for kept in one.kept), default=0)
+        reports = sorted(
+            self._reports, key=lambda one: max((kept.last for kept in one.kept), default=0)
         )
         found = merged(
-            [in_full(self._owed, self.told), *([*word.kept, *word.live] for word in words)]
+            [in_full(self._owed, self.told), *([*report.kept, *report.live] for report in reports)]
         )
-        for word in words:
-            farthest(self.told, word.told)
+        for report in reports:
+            farthest(self.told, report.told)
         room = self._handover.most - sum(len(kept.plain) for kept in found)
         for stretch in self._stretches:
             for kept in self._read(stretch):
@@ -150,7 +151,7 @@ class Missed:
         return found
 
     def _read(self, stretch: Stretch) -> Iterable[ParkedFrames]:
-        """What is stored of it and was not told."""
+        """What is stored of *stretch* and was not sent."""
         conversation, channel, order = stretch.conversation, stretch.channel, self._handover.order
         key = conversation.row.key
         order.reach(conversation, self.told.get(key, 0))
@@ -167,7 +168,7 @@ class Missed:
                     yield ParkedFrames(channel.texts([text]), b"", key, row.seq, row.seq)
 
     def _begin(self, stretch: Stretch, last: int) -> int:
-        """Up to which number it was told, or that nobody knows."""
+        """Up to which number it was sent; what counts as sent where nobody knows."""
         conversation = stretch.conversation
         known = [stretch.after] if stretch.after is not None else []
         if conversation.row.key in self.told:
@@ -182,9 +183,10 @@ class Missed:
 
 
 def in_full(owed: Iterable[Owed], told: dict[int, int]) -> list[ParkedFrames]:
-    """*owed*, each thing once and in order. Waits where some of it is to be found out.
+    """*owed*, each frame once and in order. Waits for what is still to be found out.
 
-    What comes after that may have been told elsewhere: *told* says how far, and grows.
+    *told* says, by conversation, up to which number the participant was sent; it grows with
+    each answer, and what it covers is left out.
     """
     found: list[list[ParkedFrames]] = [[]]
     for one in owed:

@@ -1,11 +1,11 @@
-"""The order of what is said, on a worker that learns of it in any order.
+"""Delivers entries in order of `seq`, on a worker that learns of them in any order.
 
-What is stored is delivered in the order of `seq`; what is there already is
-dropped; what is missing is read from the history before anything behind it
-goes on. A letter of another worker is a hint, the history is the truth.
+Stored entries are delivered in order of `seq`. What is delivered already is dropped; what is
+missing is read from the history before anything behind it goes on. A letter of another worker
+is a hint, the history is the truth.
 
-Receipts are part of it: a receipt goes out when its text is delivered, and that
-of a repeat, which another worker may have stored, when that text has been.
+Receipts are part of the order: a receipt goes out when its entry is delivered. The receipt of a
+repeat, which another worker may have stored, goes out when that entry has been delivered.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ from .letters import Said, decision_of
 
 log = logging.getLogger("csapp.desk")
 
-#: s between two looks for what another worker is just about to store
+#: s between two looks at what this worker or another one is just about to store
 SOON = 0.01
 
-#: messages read at once to fill a gap, and conversations looked up at once
+#: entries read at once to fill a gap, and conversations looked up at once
 PIECE = 500
 CHECKED = 1000
 
@@ -62,10 +62,10 @@ class Order:
         #: bytes of what waits for something that comes before it, about
         self.held = 0
 
-    # ---- what is heard -------------------------------------------------
+    # ---- what is stored ------------------------------------------------
 
     def put(self, conversation: SharedConversation, entries: ChannelEntries) -> None:
-        """*spoken* is stored: deliver it when its turn has come."""
+        """*entries* are stored: deliver them as soon as it is their turn."""
         if conversation.waiting is not None:
             self._hold(conversation.waiting, entries)
         elif not self.deliver(conversation, entries):
@@ -74,10 +74,10 @@ class Order:
             self._runtime.spawn(self._mend, conversation)
 
     def _hold(self, waiting: list[ChannelEntries], entries: ChannelEntries) -> None:
-        """Let *spoken* wait, unless too much waits that the history has as well.
+        """Let *entries* wait, unless too much waits that the history has as well.
 
-        The first one always waits: it says where a talk begins here of which
-        nothing is known yet.
+        The first ones always wait: they say where a conversation begins here of which nothing
+        is known yet.
         """
         if entries.connection is None and waiting and self.held > MOST_HELD:
             entries.conversation.record_stored(entries.seqs[-1])
@@ -86,7 +86,7 @@ class Order:
             self.held += entries.weight
 
     def take(self, said: Said) -> None:
-        """Another worker has stored texts."""
+        """Another worker has stored entries."""
         conversation = self.conversations.get(said.conversation)
         if conversation is None or said.side not in conversation.channels:
             return
@@ -94,16 +94,16 @@ class Order:
             conversation.offered[said.side] = min(
                 said.first, conversation.offered.get(said.side, said.first)
             )
-        self.put(conversation, self._heard_of(conversation, said))
+        self.put(conversation, self._entries_of(conversation, said))
 
     def reach(self, conversation: SharedConversation, seq: int) -> None:
-        """So much is stored: what is not here yet is read."""
+        """It is stored up to *seq*: read what is not here yet."""
         conversation.record_stored(seq)
         if not conversation.in_doubt:
             self._begin_to_mend(conversation)
 
     def deliver(self, conversation: SharedConversation, entries: ChannelEntries) -> bool:
-        """Deliver what is new of *spoken*; False, and nothing, if a number before it is missing."""
+        """Deliver what is new of *entries*; False, and nothing, if a number before is missing."""
         known = conversation.last_seq
         if conversation.in_doubt or entries.first > known + 1:
             return False
@@ -115,8 +115,8 @@ class Order:
             answer(entries.connection, entries)
         return True
 
-    def _heard_of(self, conversation: SharedConversation, said: Said) -> ChannelEntries:
-        """What was said elsewhere, as if it had been said here."""
+    def _entries_of(self, conversation: SharedConversation, said: Said) -> ChannelEntries:
+        """The entries of another worker, as if they had been written here."""
         channel, kind = conversation.channels[said.side], kind_of(said.kind)
         data = "{}" if kind is UNKNOWN else said.data  # of a later version: it is no text
         if said.side == Side.SERVER:
@@ -135,7 +135,7 @@ class Order:
             self._runtime.spawn(self._mend, conversation)
 
     def _mend(self, conversation: SharedConversation) -> None:
-        """Deliver what waits, and what is missing up to what is known to be stored."""
+        """Deliver what waits, and what is missing of all that is known to be stored."""
         while (
             conversation.waiting
             or conversation.last_seq < conversation.end
@@ -149,7 +149,7 @@ class Order:
         conversation.waiting = None
 
     def _go_on(self, conversation: SharedConversation) -> None:
-        """One step of it."""
+        """Do one step of that."""
         waiting = conversation.waiting = sorted(conversation.waiting or (), key=attrgetter("first"))
         if conversation.in_doubt:
             self._look_up(conversation)
@@ -161,13 +161,13 @@ class Order:
             self._runtime.sleep(SOON)
         elif conversation.channels:
             self._fill(conversation, before)
-        else:  # nobody hears: a user in line
+        else:  # nobody receives it: its user is in the queue
             conversation.deliver_to(before - 1)
 
     def _deliver_first(
         self, conversation: SharedConversation, waiting: list[ChannelEntries]
     ) -> bool:
-        """Deliver the first ones of *waiting* whose turn has come; whether there were any."""
+        """Deliver those of *waiting* whose turn it is; False: there are none."""
         done = 0
         try:
             while done < len(waiting) and self.deliver(conversation, waiting[done]):
@@ -188,13 +188,13 @@ class Order:
                 ids=ids, kind=first.kind, data=first.data,
             )  # fmt: skip
             conversation.deliver_to(said.first - 1)  # what is not there was stored, and is erased
-            if not self.deliver(conversation, self._heard_of(conversation, said)):
+            if not self.deliver(conversation, self._entries_of(conversation, said)):
                 return
         if not found:
             conversation.deliver_to(before - 1)
 
     def _read(self, conversation: SharedConversation, after: int, before: int) -> list[EntryRow]:
-        """The first ones between these numbers. Waits for the store."""
+        """The first entries between these numbers. Waits for the store."""
         read = partial(self._store.entries, conversation.row.key, limit=PIECE, newest=False)
         while True:
             try:
@@ -213,7 +213,7 @@ class Order:
             after = found[-1].seq
 
     def _look_up(self, conversation: SharedConversation) -> None:
-        """Find out what is stored of *talk*. Waits for the store."""
+        """Find out how far *conversation* is stored. Waits for the store."""
         while conversation.in_doubt:
             doubts = conversation.doubts
             try:
@@ -229,7 +229,7 @@ class Order:
                 self._runtime.sleep(SOON)  # this worker, too, is about to store it
                 continue
             begun = conversation.begun
-            while not conversation.is_told_to(
+            while not conversation.is_settled_to(
                 begun
             ):  # of what was found, some may be this worker's own
                 self._runtime.sleep(SOON)
@@ -237,7 +237,7 @@ class Order:
             conversation.begin_at(found or conversation.row)
 
     def catch_up(self, conversation: SharedConversation) -> None:
-        """Return when all that is stored of *talk* by now is delivered. Waits for the store."""
+        """Return when all that is stored of it by now is delivered. Waits for the store."""
         self._look_up(conversation)
         end = conversation.end
         while conversation.last_seq < end:
@@ -252,7 +252,7 @@ class Order:
         self._check_them()
 
     def check(self, conversation: SharedConversation) -> None:
-        """Soon look up *talk*, and all of which the same is asked until then."""
+        """Look up *conversation* soon, together with others for which this is called until then."""
         if not self._unchecked:
             self._runtime.spawn(self._check_them)
         self._unchecked.add(conversation.row.key)
@@ -276,10 +276,10 @@ class Order:
 
 
 def _batches(rows: Iterable[EntryRow]) -> Iterator[list[EntryRow]]:
-    """*rows* as they were written at once: texts of one author, any other entry by itself."""
+    """*rows* as they were written together: texts of one author; any other entry by itself."""
     for _, some in groupby(rows, lambda row: (row.side, row.author, row.date, row.data is None)):
-        run = list(some)
-        if run[0].data is None:
-            yield run
+        batch = list(some)
+        if batch[0].data is None:
+            yield batch
         else:
-            yield from ([row] for row in run)
+            yield from ([row] for row in batch)
