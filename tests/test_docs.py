@@ -243,6 +243,48 @@ def test_every_file_that_the_architecture_names_is_there():
     assert not missing
 
 
+def named_files(row: str) -> list[Path]:
+    """The files that a row of *Where do I add* names, those of a folder included."""
+    folders = ("blueprints", "services", "testkit", "tests")
+    there = [path for folder in folders for path in (ROOT / folder).rglob("*.*")]
+    names = re.findall(r"`([\w./-]+\.(?:py|lua|js|css)|[\w./-]+/)`", row)
+    return [
+        path
+        for path in there
+        if path.suffix in {".py", ".lua", ".js"}
+        and any(
+            f"/{name}" in f"{path.as_posix()}"
+            if name.endswith("/")
+            else path.as_posix().endswith(f"/{name}")
+            for name in names
+        )
+    ]
+
+
+def test_where_something_is_added_there_is_what_the_architecture_names():
+    """Each class, constant and function of a row is in the files of that row."""
+    table = rows("Where do I add …", (ROOT / "docs" / "architecture.md").read_text())
+    everything = "".join(
+        path.read_text()
+        for folder in ("blueprints", "services")
+        for path in (ROOT / folder).rglob("*.*")
+        if path.suffix in {".py", ".lua", ".js"}
+    )
+    missing = []
+    for what, where in table:
+        here = "".join(path.read_text() for path in named_files(where))
+        for name in re.findall(r"`(?:raise )?([A-Za-z_][\w.]*)(?:\([^`]*\)|=[^`]*)?`", where):
+            *owner, last = name.split(".")
+            if owner and last in {"py", "js", "lua", "css", "md"}:
+                continue
+            text = everything if owner or not here else here
+            if not re.search(rf"\b{last}\b", text):
+                missing.append((what, name))
+            if owner and not re.search(rf"\bclass {owner[-1]}\b|\b{owner[-1]}\b", everything):
+                missing.append((what, name))
+    assert not missing
+
+
 def test_every_trap_named_in_the_architecture_has_its_test():
     text = (ROOT / "docs" / "architecture.md").read_text().split("## Traps of the stack")[1]
     numbers = set(re.findall(r"^(\d+)\. ", text, re.MULTILINE))
