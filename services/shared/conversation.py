@@ -25,8 +25,8 @@ class SharedConversation(Conversation):
         "fresh",
         "known",
         "offered",
+        "sent",
         "sure",
-        "told",
         "under_way",
         "waiting",
     )  # fmt: skip
@@ -45,7 +45,7 @@ class SharedConversation(Conversation):
         #: what has this number or a lower one was not delivered here; unknown while it is `fresh`
         self.began = row.last_seq
         #: by a side that has had its last connection here: up to which number it was sent
-        self.told: dict[Role, int] = {}
+        self.sent: dict[Role, int] = {}
         #: by an absent side that other workers speak for: what was delivered here when it went
         self.away: dict[Role, int] = {}
         #: by the side that wrote: the lowest number in a letter that had been delivered before
@@ -116,7 +116,7 @@ class SharedConversation(Conversation):
             # What is on its way here is still to be delivered.
             begin = min([found.last_seq, *(o.first - 1 for o in self.waiting or () if o.seqs)])
             self.last_seq = self.began = begin
-            self.told = dict.fromkeys(self.told, begin)
+            self.sent = dict.fromkeys(self.sent, begin)
             self.fresh = False
         self.record_stored(found.last_seq)
         self.record_date(found.last_seq, found.last_date)
@@ -124,7 +124,7 @@ class SharedConversation(Conversation):
 
     def is_left_by(self, role: Role) -> None:
         """That side has lost its last connection here: it was sent all that is delivered by now."""
-        self.told[role] = self.last_seq  # or, while nothing was, where it begins: `begin_at`
+        self.sent[role] = self.last_seq  # or, while nothing was, where it begins: `begin_at`
 
     def deliver_to(self, seq: int) -> None:
         """Everything up to *seq* counts as delivered here."""

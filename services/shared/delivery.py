@@ -13,7 +13,6 @@ Rules of this file:
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,6 +42,7 @@ from ..roster import Roster, join
 from ..runtime import Runtime
 from ..standings import standings
 from .conversation import SharedConversation
+from .ended import Ended
 from .events import SharedEvents
 from .figures import LatestFigures
 from .handover import Handover, conversations_of_participant
@@ -50,9 +50,6 @@ from .letters import Passed, Post, Said
 from .order import Order
 from .outgoing import Outgoing
 from .whereabouts import Whereabouts
-
-#: s that a conversation is still known here after its end, for what is written then
-LINGER = 60.0
 
 
 class SharedDelivery:
@@ -87,8 +84,7 @@ class SharedDelivery:
         )  # fmt: skip
         entries = EventEntries(self._begin, self._on_committed)
         self._events = SharedEvents(entries, figures, runtime)
-        #: conversations that are over, and when they will be forgotten; the oldest first
-        self._over: deque[tuple[float, SharedConversation]] = deque()
+        self._ended = Ended(self.order, self.roster, runtime)
         self._doubted = threading.Event()
 
     def connect(self, post: Post) -> None:
@@ -313,7 +309,7 @@ class SharedDelivery:
                 conversation.behind = True  # what was said before may still be on its way
             self._park_rest(event, waiter if event.gone == user.uuid else user, conversation)
             if not event.requeued:
-                self._linger(conversation.row.key)
+                self._ended.add(conversation.row.key)
         return True
 
     def _park_rest(
@@ -333,7 +329,7 @@ class SharedDelivery:
         if participant.conversation is None and event.talk:
             participant.conversation = self.whereabouts.known_conversation(participant, event.talk)
         if participant.conversation is not None:
-            self._linger(participant.conversation.row.key)
+            self._ended.add(participant.conversation.row.key)
         return True
 
     def new_conversation(self, user: Participant, row: ConversationRow) -> Conversation:
@@ -356,7 +352,7 @@ class SharedDelivery:
             }
             for one in (user, waiter):
                 if one.here and not one.connections:
-                    conversation.told.setdefault(one.role, conversation.last_seq)
+                    conversation.sent.setdefault(one.role, conversation.last_seq)
         return to_waiter, to_user
 
     def parted(self, user: Participant, waiter: Participant) -> None:
@@ -377,12 +373,6 @@ class SharedDelivery:
 
     # ---- after the end -------------------------------------------------
 
-    def _linger(self, key: int) -> None:
-        """This conversation ends: it stays known for a while."""
-        conversation = self.order.conversations.get(key)
-        if conversation is not None:
-            self._over.append((self._runtime.now() + LINGER, conversation))
-
     def channel_after_end(self, user: Participant, row: ConversationRow) -> Channel:
         """To the waiter that it had last, as long as the conversation is known here."""
         conversation = self.order.conversations.get(row.key)
@@ -394,18 +384,5 @@ class SharedDelivery:
         return Channel(user, former.to, conversation)
 
     def forget_ended(self) -> None:
-        """Forget what has been over for long enough, and whose sides are both gone."""
-        now = self._runtime.now()
-        for one in [one for one in self._over if one[0] <= now or not self._is_known(one[1])]:
-            self._over.remove(one)
-            conversation = one[1]
-            if self.order.conversations.get(conversation.row.key) is conversation:
-                del self.order.conversations[conversation.row.key]
-
-    def _is_known(self, conversation: SharedConversation) -> bool:
-        """Whether one of its sides at least is known here."""
-        return any(
-            self.roster.holds(one)
-            for channel in conversation.channels.values()
-            for one in (channel.sender, channel.to)
-        )
+        """Forget conversations that ended a while ago. Called about once a second."""
+        self._ended.forget()

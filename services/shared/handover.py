@@ -86,7 +86,7 @@ class Handover:
         stretches = []
         for conversation in conversations_of_participant(participant):
             told, hint = (
-                conversation.told.pop(participant.role, None),
+                conversation.sent.pop(participant.role, None),
                 conversation.away.pop(participant.role, None),
             )
             if participant.connections:
@@ -145,7 +145,7 @@ class Handover:
             self._early.setdefault(report.uuid, set()).add((worker, report.about))
         begun = self._both.get(report.uuid, {}).get(worker, {})
         own = {key(one): one for one in _taken_from(participant)}
-        told = {} if participant.connections else self._told(participant)
+        told = {} if participant.connections else self._sent(participant)
 
         def is_missed(kept: ParkedFrames) -> bool:
             """It comes from before both workers delivered, or was not sent here either."""
@@ -153,7 +153,7 @@ class Handover:
                 return True
             return kept.last > told.get(kept.conversation, kept.last)
 
-        kept = [one for one in report.kept if is_missed(one)]
+        kept = [one for one in report.frames if is_missed(one)]
         if participant.connections:
             if participant.connections[-1].dialect.version > 1:
                 return [*kept]
@@ -162,18 +162,18 @@ class Handover:
                 Stretch(
                     conversation,
                     channel,
-                    report.told[conversation.row.key],
+                    report.sent[conversation.row.key],
                     guessed[conversation.row.key],
                 )
                 for conversation in conversations_of_participant(participant)
-                if conversation.row.key in guessed.keys() & report.told.keys()
+                if conversation.row.key in guessed.keys() & report.sent.keys()
                 and (channel := _channel_to(participant, conversation))
             ]
             return [Missed(self, participant, kept, late)] if kept or late else []
         for conversation in conversations_of_participant(participant):
-            seq = report.told.get(conversation.row.key, 0)
-            conversation.told[participant.role] = max(
-                seq, conversation.told.get(participant.role, 0)
+            seq = report.sent.get(conversation.row.key, 0)
+            conversation.sent[participant.role] = max(
+                seq, conversation.sent.get(participant.role, 0)
             )
         live = [one for one in report.live if is_missed(one)]
         left = [
@@ -181,18 +181,18 @@ class Handover:
             for one in own.values()
             if not isinstance(one, ParkedFrames)
             or not one.conversation
-            or one.last > report.told.get(one.conversation, 0)
+            or one.last > report.sent.get(one.conversation, 0)
         ]
         return merged([kept, merged([live, left])])
 
-    def _told(self, participant: Participant) -> dict[int, int]:
+    def _sent(self, participant: Participant) -> dict[int, int]:
         """By conversation: up to which `seq` it was sent, as far as that is known here."""
         found: dict[int, int] = {}
         for conversation in conversations_of_participant(participant):
             if not conversation.fresh and participant.connections:
                 found[conversation.row.key] = conversation.last_seq
-            elif not conversation.fresh and participant.role in conversation.told:
-                found[conversation.row.key] = conversation.told[participant.role]
+            elif not conversation.fresh and participant.role in conversation.sent:
+                found[conversation.row.key] = conversation.sent[participant.role]
         return found
 
     def expect(self, uuid: str, workers: Iterable[str], decision: int) -> None:
@@ -255,7 +255,7 @@ class Handover:
         if expected:
             self._leaving[participant.uuid] = self._leaving[participant.uuid] - expected
             owed.append(self._missed(participant, (), (), expected))
-        report = Parked(participant.uuid, [], about, self._told(participant))
+        report = Parked(participant.uuid, [], about, self._sent(participant))
         if fresh or not all(isinstance(one, ParkedFrames) for one in owed):
             self._runtime.spawn(self._find, workers, report, owed, fresh, leaves)
         else:
@@ -264,7 +264,7 @@ class Handover:
 
     def _send_report(self, report: Parked, workers: Iterable[str]) -> None:
         for worker in workers:
-            self.agree(report.uuid, worker, report.told)
+            self.agree(report.uuid, worker, report.sent)
         self._send(workers, report)
 
     def agree(self, uuid: str, worker: str, told: Mapping[int, int]) -> None:
@@ -279,7 +279,7 @@ class Handover:
         _fill(report, owed, leaves)
         for conversation in fresh:
             self.order.catch_up(conversation)
-            farthest(report.told, {conversation.row.key: conversation.began})
+            farthest(report.sent, {conversation.row.key: conversation.began})
         self._send_report(report, workers)
 
     def rest(
@@ -287,12 +287,12 @@ class Handover:
     ) -> Question | None:
         """What *participant*, which is away, has missed of *conversation* before its end."""
         told, channel = (
-            conversation.told.get(participant.role),
+            conversation.sent.get(participant.role),
             _channel_to(participant, conversation),
         )
         if told is None or channel is None or conversation.fresh:
             return None
-        conversation.told[participant.role] = max(told, conversation.end)
+        conversation.sent[participant.role] = max(told, conversation.end)
         return Missed(
             self, participant, (), [Stretch(conversation, channel, told, conversation.end, is_over)]
         )
@@ -302,11 +302,11 @@ def _fill(report: Parked, owed: Sequence[Owed], leaves: bool) -> None:
     """Put into *report* what is *owed*. Waits for what is still to be found out."""
     told: dict[int, int] = {}
     if leaves:
-        report.kept = in_full([one for one in owed if not isinstance(one, ParkedFrames)], told)
+        report.frames = in_full([one for one in owed if not isinstance(one, ParkedFrames)], told)
         report.live = in_full([one for one in owed if isinstance(one, ParkedFrames)], told)
     else:
-        report.kept = in_full(owed, told)
-    farthest(report.told, told)
+        report.frames = in_full(owed, told)
+    farthest(report.sent, told)
 
 
 def conversations_of_participant(participant: Participant) -> list[SharedConversation]:

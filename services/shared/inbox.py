@@ -104,9 +104,9 @@ class Inbox:
 
     def _pass_parked_on(self, participant: Participant | None, letter: Parked, sender: str) -> None:
         """*participant* has moved on: send it there, or back if nobody knows where."""
-        if (letter.kept or letter.live) and letter.about != LEFT:
+        if (letter.frames or letter.live) and letter.about != LEFT:
             there = participant.elsewhere[:1] if participant is not None else ()
-            rest = Parked(letter.uuid, [*letter.kept, *letter.live])
+            rest = Parked(letter.uuid, [*letter.frames, *letter.live])
             self._send(there or (sender,), rest)
 
     def _put_late(self, participant: Participant, owed: Sequence[Owed]) -> None:

@@ -92,15 +92,15 @@ class Parked(msgspec.Struct, tag="k", array_like=True):
     Below `LEFT`: the number of a question, or of the report that answers it; the question
     *asks*.
 
-    *told*: by conversation, up to which `seq` the participant was sent, *kept* included.
-    *kept*: frames that it was not sent. *live*: what the sender's last connection has missed
+    *sent*: by conversation, up to which `seq` the participant was sent, *frames* included.
+    *frames*: what has not arrived. *live*: what the sender's last connection has missed
     since the addressee has had connections as well.
     """
 
     uuid: str
-    kept: list[ParkedFrames]
+    frames: list[ParkedFrames]
     about: int = LEFT
-    told: dict[int, int] = {}
+    sent: dict[int, int] = {}
     live: list[ParkedFrames] = []
     asks: bool = False
 

@@ -134,13 +134,16 @@ class Missed:
 
     def _find(self) -> list[ParkedFrames]:
         reports = sorted(
-            self._reports, key=lambda one: max((kept.last for kept in one.kept), default=0)
+            self._reports, key=lambda one: max((parked.last for parked in one.frames), default=0)
         )
         found = merged(
-            [in_full(self._owed, self.told), *([*report.kept, *report.live] for report in reports)]
+            [
+                in_full(self._owed, self.told),
+                *([*report.frames, *report.live] for report in reports),
+            ]
         )
         for report in reports:
-            farthest(self.told, report.told)
+            farthest(self.told, report.sent)
         room = self._handover.most - sum(len(kept.plain) for kept in found)
         for stretch in self._stretches:
             for kept in self._read(stretch):

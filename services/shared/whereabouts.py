@@ -169,7 +169,7 @@ class Whereabouts:
         """Let the workers where *participant* is now know how far *conversation* goes."""
         role = participant.role
         if not participant.here:
-            conversation.told.pop(role, None)
+            conversation.sent.pop(role, None)
             if before and not now and not conversation.fresh:
                 conversation.away[role] = conversation.last_seq
         away = conversation.away.pop(role, None) if now else None

@@ -694,7 +694,7 @@ def test_a_waiter_who_has_signed_in_elsewhere_has_heard_what_was_delivered_here(
     worker.hears(NewLogin("uuid-ada", "C", 2))
     worker.ada_moved("there")
     (word,) = (one for one in worker.posted() if isinstance(one, Parked))
-    assert word.told == {worker.key: 1}
+    assert word.sent == {worker.key: 1}
 
 
 def test_what_the_desk_decided_is_not_lost_with_news_of_where_she_was(worker):
@@ -703,7 +703,7 @@ def test_what_the_desk_decided_is_not_lost_with_news_of_where_she_was(worker):
     worker.user.elsewhere = ("lost",)
     worker.moved_event("there", number=9)
     (word,) = (one for one in worker.posted() if isinstance(one, Parked))
-    assert [kept.plain for kept in word.kept] == [b"frame"]
+    assert [kept.plain for kept in word.frames] == [b"frame"]
 
 
 def test_what_a_dead_connection_here_has_swallowed_is_no_news_of_another_worker(worker):
@@ -812,10 +812,10 @@ def test_what_is_still_to_be_told_follows_her_over_several_workers(worker, is_as
         worker.hears(Parked("uuid-ann", [], 7, asks=True))
     worker.moved_event("elsewhere", number=8)
     worker.word(1, "one")
-    words = [one for one in worker.posted() if isinstance(one, Parked) and one.kept]
+    words = [one for one in worker.posted() if isinstance(one, Parked) and one.frames]
     assert len(words) == 1
-    assert (words[0].about, words[0].told) == (7 if is_asked_for else MOVED, {worker.key: 1})
-    assert [kept.first for kept in words[0].kept] == [1]
+    assert (words[0].about, words[0].sent) == (7 if is_asked_for else MOVED, {worker.key: 1})
+    assert [kept.first for kept in words[0].frames] == [1]
     assert back.told == []
 
 
@@ -864,7 +864,7 @@ def test_whoever_loses_the_last_connection_says_so_where_others_are(worker):
     (event,) = worker.moved_event("there", number=5)
     (word,) = (one for one in worker.posted() if isinstance(one, Parked))
     assert word.about == event.number
-    assert [kept.plain for kept in word.kept] == [b"old"]
+    assert [kept.plain for kept in word.frames] == [b"old"]
     assert [kept.plain for kept in word.live] == [b"live"]
 
 
@@ -943,8 +943,8 @@ def test_where_nothing_was_delivered_yet_all_that_is_stored_counts_as_told(worke
 def test_a_word_that_finds_nobody_goes_back_once(worker):
     letter = Parked("uuid-eve", [ParkedFrames(b"one", b"")], 5)
     worker.hears(letter)
-    assert worker.posted() == [Parked("uuid-eve", letter.kept)]
-    worker.hears(Parked("uuid-eve", letter.kept))
+    assert worker.posted() == [Parked("uuid-eve", letter.frames)]
+    worker.hears(Parked("uuid-eve", letter.frames))
     assert worker.posted() == []
 
 
