@@ -56,7 +56,7 @@ class Decisions:
         resumed = conversation is not None
         lost = conversation.lost_waiter if conversation is not None else None
         if conversation is None:
-            row = new_row(user, event.talk, self._clock)
+            row = new_row(user, event.conversation, self._clock)
             conversation = user.conversation = self._delivery.new_conversation(user, row)
             conversation.row.waited = round(event.waited * 1000)
         conversation.lost_waiter = None

@@ -188,14 +188,14 @@ class MeasuredDesk:
         self,
         user: str,
         ticket: int | None = None,
-        talk: int = 0,
+        conversation: int = 0,
         *,
         question: str | None = None,
         page: str = "",
     ) -> None:
         began = time.perf_counter()
         try:
-            self._desk.connect(user, ticket, talk, question=question, page=page)
+            self._desk.connect(user, ticket, conversation, question=question, page=page)
         finally:
             self._meters.matching.observe(time.perf_counter() - began)
 

@@ -73,7 +73,7 @@ def restore_participants(
         if one.role is Role.WAITER:
             participant.phase = Phase.ON_DUTY if one.ready else Phase.OFF_DUTY
             continue
-        row = conversations[one.talk]
+        row = conversations[one.conversation]
         row.waiter = one.waiter
         conversation = delivery.new_conversation(participant, row)
         participant.conversation = conversation

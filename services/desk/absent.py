@@ -1,4 +1,4 @@
-"""Who is away, for how long each is waited for, and who gives way to those who are there.
+"""Who is away, how long the desk waits for each, and who makes room for present users.
 
 An anonymous user who has said nothing costs an attacker nothing: it asks and hangs up.
 So the desk waits for it as long as a page takes to load again, and gives its place
@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from ..bounds import ANONYMOUS_GRACE, SEATS_KEPT
 from .port import Claim
 
-#: claims of those who make room
+#: claims of the users who make room
 YIELDING = (Claim.SILENT, Claim.ANONYMOUS)
 
 

@@ -1,6 +1,6 @@
 """Calls of the desk's scripts, one at a time and over one connection.
 
-The connection has timeouts; nothing here is ever interrupted from outside.
+The connection has timeouts, so no call waits for ever.
 After a failure every call is refused at once, until one that `attempt` makes for
 a tick has reached Redis again. Whether the change was made is not known then.
 """
@@ -23,14 +23,14 @@ from .vocabulary import Key, Refusal, Reply
 
 log = logging.getLogger("csapp.desk")
 
-ATTEMPTS = 4  # at joining, and what it is needed for
+ATTEMPTS = 4  # at a call that has to join first
 
 #: what a script is told, by the names in `vocabulary.py`
 Told = Mapping[str, str | bytes | int]
 
 
 class _NewConnection(redis.ConnectionError):
-    """The connection is another one than before: what was behind the old one may be gone."""
+    """Redis was reached over a new connection: it may be another Redis, or an emptied one."""
 
 
 class Calls:
@@ -55,7 +55,7 @@ class Calls:
         self._now = now
         self.client = client(url, timeout, redis_connect_func=self._connected)
         self._scripts = {name: self.client.register_script(SCRIPTS[name]) for name in SCRIPTS}
-        #: one call at a time, with its answer; first come, first served
+        #: held during a call and its answer: one call at a time, first come, first served
         self.turn = FairLock()
         #: the last call has not reached Redis
         self.is_away = False

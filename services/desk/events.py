@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 
 class Role(StrEnum):
@@ -44,7 +44,7 @@ class Known:
     role: Role
     subject: str
     name: str
-    #: the workers that hold sockets of it; none while it is away
+    #: the workers that hold connections of it; none while it is away
     workers: tuple[str, ...] = ()
     #: the address of its picture
     avatar: str = ""
@@ -59,14 +59,14 @@ class Decision(Struct, frozen=True, kw_only=True, eq=False, tag_field="event"):
 
     DECIDED: ClassVar[tuple[str, ...]] = ()
 
-    #: grows with each decision; the same on every worker that hears of it
+    #: grows with each decision; the same on every worker that is told the decision
     number: int = 0
-    #: of all workers that hear of the decision, this one writes it to the history
+    #: of all workers that are told the decision, this one writes it into the history
     is_recorder: bool = True
-    #: an older decision, told to a worker that has not heard of it: others have recorded it,
-    #: and *number* is not the one that they know it by
+    #: an older decision that this worker was not told in time: others have recorded it,
+    #: under another *number*
     is_confided: bool = False
-    #: those it is about, as far as they are still there; empty from a desk of one process,
+    #: the participants it is about, if they are still there; empty from a desk of one process,
     #: and on `Queued`
     people: tuple[Known, ...] = ()
 
@@ -89,7 +89,7 @@ class Matched(Decision, frozen=True, eq=False, tag="matched"):
     #: s from joining the queue to this moment, for the metrics
     waited: float = 0.0
     #: the number of their conversation, as `connect` was given it
-    talk: int = 0
+    conversation: int = field(default=0, name="talk")
 
 
 class Queued(Decision, frozen=True, eq=False, tag="queued"):
@@ -99,7 +99,7 @@ class Queued(Decision, frozen=True, eq=False, tag="queued"):
 
     user: str
     location: int
-    #: what it comes back to its position with, as `Desk.ticket` tells
+    #: with what it gets its position back, as `Desk.ticket` tells
     ticket: int = 0
 
 
@@ -119,7 +119,7 @@ class Parted(Decision, frozen=True, eq=False, tag="parted"):
     #: the user is queued again: for it the conversation goes on
     requeued: bool = False
     #: the number of their conversation
-    talk: int = 0
+    conversation: int = field(default=0, name="talk")
 
     def __post_init__(self) -> None:
         if self.reason is None:
@@ -129,7 +129,7 @@ class Parted(Decision, frozen=True, eq=False, tag="parted"):
 
 
 class Departed(Decision, frozen=True, eq=False, tag="departed"):
-    """*participant* is no more: nothing will come for it or from it."""
+    """*participant* has left the desk: no event about it follows."""
 
     DECIDED = ("participant",)
 
@@ -137,16 +137,16 @@ class Departed(Decision, frozen=True, eq=False, tag="departed"):
     #: it went on purpose, or it was away for too long
     reason: Reason = Reason.LEFT
     #: the number of the conversation of a user who waited to be served again
-    talk: int = 0
+    conversation: int = field(default=0, name="talk")
 
 
 class Moved(Decision, frozen=True, eq=False, tag="moved"):
-    """Another worker has got the first socket of *participant* there, or lost the last one.
+    """Another worker has got the first connection of *participant* there, or lost the last one.
 
-    `people` holds it with the workers that hold sockets of it now. Told to the
-    workers of those it talks with and to its own; never by a desk of one
-    process. A worker without a socket of it may forget what it has of it, as
-    soon as another has one.
+    `people` holds it with the workers that hold connections of it now. The workers of
+    the participants in its conversations and its own get it; a desk of one process never
+    makes it. A worker without a connection of it may forget what it has of it, as soon as
+    another has one.
     """
 
     DECIDED = ("participant",)
@@ -155,7 +155,7 @@ class Moved(Decision, frozen=True, eq=False, tag="moved"):
 
 
 class Withdrawn(Decision, frozen=True, eq=False, tag="withdrawn"):
-    """*user* has left the queue by another worker. Only for the others with sockets of it."""
+    """*user* has left the queue on another worker. Only workers with its connections get it."""
 
     DECIDED = ("user",)
 
@@ -163,7 +163,7 @@ class Withdrawn(Decision, frozen=True, eq=False, tag="withdrawn"):
 
 
 class OnDuty(Decision, frozen=True, eq=False, tag="on_duty"):
-    """*waiter* has got ready or unready by another worker. Only for the others with its sockets."""
+    """*waiter* is ready or unready by another worker. Only workers with its connections get it."""
 
     DECIDED = ("waiter", "ready", "capacity")
 

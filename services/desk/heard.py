@@ -1,4 +1,4 @@
-"""What one worker has heard from a shared desk: letters in their order, and what follows."""
+"""What one worker has read of a shared desk: its letters in order, and the events in them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .own_people import OwnPeople
 
 
 class Heard:
-    """The letters of the desk to *worker*. Each is heard once, in the order of their numbers.
+    """The letters of the desk to *worker*. Each is read once, in the order of their numbers.
 
     A letter comes in the mailbox, or with the reply of a call. `lock` guards all
-    that is here; it is never held while anything is waited for. `begin`, `hear`
+    fields; nobody waits for anything while it is held. `begin`, `hear`
     and `expect` need it held.
     """
 
@@ -37,7 +37,7 @@ class Heard:
         self.is_behind = False
 
     def hear(self, number: int, letter: bytes) -> None:
-        """Take *letter*, unless it was heard before."""
+        """Read *letter*, unless it was read before."""
         if number <= self.number:
             return
         self.is_behind |= number > self.number + 1

@@ -1,7 +1,8 @@
-"""What the scripts write, read; and what a worker remembers, written for them.
+"""Reads what the scripts write, and writes for them what a worker remembers.
 
-Both travel as named fields in msgpack. A number that Lua's own cannot hold (the
-name of a conversation) travels as text, and is read as a number.
+Both travel as named fields in msgpack; where Redis holds an older name than Python, the
+field names both. A number that is too long for Lua (the key of a conversation) travels as
+text, and is read as a number.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from . import former_letters
 from .events import Event, Role
@@ -28,9 +29,9 @@ class Remembered(Struct, frozen=True, omit_defaults=True):
     subject: str
     name: str
     avatar: str = ""
-    #: the worker has sockets of it
+    #: the worker has connections of it
     present: bool = False
-    #: the worker speaks for it, and not only of it
+    #: the worker speaks for it; otherwise it only knows it as the other side
     own: bool = False
     #: of a waiter
     ready: bool = False
@@ -39,9 +40,9 @@ class Remembered(Struct, frozen=True, omit_defaults=True):
     ticket: str = ""
     #: of a user: the number of its conversation; and, while it waits, the number for its
     #: conversation in case others have ended the one that it has
-    talk: str = ""
-    next_talk: str = ""
-    #: the other workers with sockets of it, as this worker has heard
+    conversation: str = field(default="", name="talk")
+    next_conversation: str = field(default="", name="next_talk")
+    #: the other workers with connections of it, as far as this worker knows
     elsewhere: str = ""
     #: of a user: where it comes from
     address: str = ""
@@ -50,19 +51,19 @@ class Remembered(Struct, frozen=True, omit_defaults=True):
     page: str = ""
 
 
-class RememberedChat(Struct, frozen=True):
+class RememberedConversation(Struct, frozen=True):
     """A conversation under way as a worker remembers it."""
 
     user: str
     waiter: str
-    talk: str
+    conversation: str = field(name="talk")
 
 
 class Memory(Struct, frozen=True):
-    """What a worker tells of at once (`recall.lua`, `restore.lua`)."""
+    """What a worker tells at once (`recall.lua`, `restore.lua`)."""
 
     people: list[Remembered]
-    chats: list[RememberedChat]
+    conversations: list[RememberedConversation] = field(name="chats")
 
 
 class Joined(Struct, frozen=True):
@@ -79,9 +80,9 @@ class Joined(Struct, frozen=True):
     is_lost: bool
 
 
-def number(talk: int | None) -> str:
+def number(value: int | None) -> str:
     """A whole number as the scripts hold it: Lua's own are not long enough."""
-    return str(talk) if talk else ""
+    return str(value) if value else ""
 
 
 pack = msgspec.msgpack.encode
@@ -90,9 +91,9 @@ _events = msgspec.msgpack.Decoder(list[Event], strict=False).decode
 _arrival = msgspec.msgpack.Decoder(Arrival, strict=False).decode
 
 
-def memory(people: Iterable[Remembered], chats: Iterable[RememberedChat]) -> bytes:
+def memory(people: Iterable[Remembered], conversations: Iterable[RememberedConversation]) -> bytes:
     """As `recall.lua` and `restore.lua` read it."""
-    return pack(Memory(list(people), list(chats)))
+    return pack(Memory(list(people), list(conversations)))
 
 
 def events(letter: bytes) -> list[Event]:

@@ -1,11 +1,11 @@
-"""One bounded stream for each worker: what others have for it.
+"""One bounded stream for each worker: the letters that others write to it.
 
-Two kinds of letters are in it. The desk's own are handed to the desk, which
+Two kinds of letters are in it. The desk's own go to `RedisDesk.hear`, which
 puts them in the order of its decisions. The others are what workers `post`:
-hints, of which any may be lost and none is told twice. The writer numbers them
+hints, of which any may be lost and none is read twice. The writer numbers them
 for each addressee; the reader drops repeats (a pipeline whose outcome was
-unknown is sent again), and a number left out, like anything else that may have
-cost letters, calls `on_gap`.
+unknown is sent again). The reader calls `on_gap` when a number is missing, or
+when letters may be lost for another reason.
 
 Three loops (`loops.py`), started by `start`: one reads, one writes, one is the
 desk's (`RedisDesk.beat`).
@@ -39,7 +39,7 @@ TRIES = 3  # at a batch that cannot be sent though Redis is there
 SENDER, NUMBER, LETTER, FIRST = (field.encode() for field in Entry)
 OF_DESK, OF_NOBODY = (sender.encode() for sender in Sender)
 
-#: what one worker holds for others while Redis is away
+#: letters that one worker holds for others while Redis is away, and their bytes
 MOST_WAITING = 10_000  # letters
 MOST_BYTES = 8 << 20
 
@@ -90,7 +90,7 @@ class Mailbox:
         self._bytes = 0
         #: the number of the last letter to each worker
         self._numbers: dict[str, int] = {}
-        self._cheated: set[str] = set()  # were to have a first letter that was forgotten
+        self._cheated: set[str] = set()  # workers whose first letter was dropped
 
     def start(self, runtime: Starts, loops: Loops | None = None) -> None:
         """Begin to read, write and tick. The desk has joined by now."""
@@ -121,7 +121,7 @@ class Mailbox:
         self._posted.set()
 
     def _forget(self) -> None:
-        """Too much waits: forget it. An empty letter and a number left out tell the addressees."""
+        """Drop what waits. An empty letter and a missing number tell the addressees."""
         workers = {worker for worker, _ in self._waiting}
         for worker in workers:
             if worker in self._numbers:
@@ -202,7 +202,7 @@ class Mailbox:
         return True
 
     def _give_up(self) -> None:
-        """What cannot be sent must not hold up the rest: its addressees miss a number."""
+        """Drop a batch that cannot be sent, so that the rest can: its addressees miss a number."""
         self._failures += 1
         if self._failures < TRIES:
             return
@@ -257,7 +257,7 @@ class Mailbox:
             self._gap = False
 
     def _hand_on(self, entries: Iterable[tuple[bytes, dict[bytes, bytes]]]) -> None:
-        """What one sender's letters raise does not cost those of the others."""
+        """Hand on *entries*. An error in one sender's letters does not stop those of the others."""
         failure: Exception | None = None
         for sender, some in groupby((entry for _, entry in entries), lambda entry: entry[SENDER]):
             try:
@@ -284,7 +284,7 @@ class Mailbox:
         return whole
 
     def _begin_again(self) -> bool:
-        """False when the desk has joined once more: then whatever was on its way may be lost."""
+        """False when the desk has joined once more: letters that were under way may be lost."""
         joins = self._desk.joins
         again = self._joins != joins
         if again:
@@ -294,7 +294,7 @@ class Mailbox:
         return not again
 
     def _is_new(self, sender: str, number: int, *, first: bool) -> tuple[bool, bool]:
-        """Whether this letter has not been heard yet, and whether none before it is missing."""
+        """Whether this letter was not read before, and whether none before it is missing."""
         known = sender in self._senders
         last = self._senders.get(sender)
         if last is not None and number <= last:

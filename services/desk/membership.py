@@ -1,8 +1,8 @@
-"""How a worker joins a shared desk, and what both tell each other then.
+"""How a worker joins a shared desk, and what worker and desk then tell each other.
 
 A worker remembers its own participants (`own_people.py`). It joins at the
 start, and again after a failure, a new connection, a missing letter or a flush:
-desk and worker tell each other what they do not know. The first worker tells a
+then desk and worker tell each other what the other does not know. The first worker tells a
 desk that knows nobody what the history remembers.
 """
 
@@ -17,15 +17,15 @@ from ..errors import CSAppError
 from . import letters
 from .calls import Calls, Told
 from .heard import Heard
-from .letters import Remembered, RememberedChat
+from .letters import Remembered, RememberedConversation
 from .port import READS
 from .redis_client import client
 from .scripts import SCRIPTS
 from .standing import Standing
 
-RESTORE_TIMEOUT = 60.0  # s: a hundred thousand open chats take seconds, once
-RECALLED = 500  # participants told of at once: a twentieth of a second in which others wait
-RECALLS = 100  # tries at it: a letter in between has to be heard first
+RESTORE_TIMEOUT = 60.0  # s: a hundred thousand open conversations take seconds, once
+RECALLED = 500  # participants in one call of `recall`: others wait 50 ms for it
+RECALLS = 100  # tries at one such call: a letter that comes in between has to be read first
 
 
 class Membership:
@@ -75,7 +75,7 @@ class Membership:
         self.joins += 1
 
     def _recall(self, is_lost: bool) -> None:
-        """Tell the desk of all that are remembered, some at a time."""
+        """Tell the desk all that this worker remembers, some participants at a time."""
         with self._heard.lock:
             uuids = self._heard.own.in_company()
         for first in range(0, len(uuids), RECALLED):
@@ -88,18 +88,19 @@ class Membership:
                 raise redis.ConnectionError("there is no end of letters")
 
     def take_up(self, standings: list[Standing]) -> None:
-        """Tell a desk that knows nobody how everybody stood. The turn is held."""
-        talks = {one.uuid: letters.number(one.talk) for one in standings}
+        """Tell a desk that knows nobody the *standings* of before. `Calls.turn` is held."""
+        conversations = {one.uuid: letters.number(one.conversation) for one in standings}
         memory = letters.memory(
             [
                 Remembered(
                     one.uuid, one.role, one.subject, one.name, one.avatar, own=True,
-                    ready=one.ready, capacity=letters.number(one.capacity), talk=talks[one.uuid],
+                    ready=one.ready, capacity=letters.number(one.capacity),
+                    conversation=conversations[one.uuid],
                 )
                 for one in standings
             ],
             [
-                RememberedChat(one.uuid, one.waiter, talks[one.uuid])
+                RememberedConversation(one.uuid, one.waiter, conversations[one.uuid])
                 for one in standings
                 if one.waiter
             ],

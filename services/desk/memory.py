@@ -43,7 +43,7 @@ from .waiter_pool import Waiter, WaiterPool
 class MemoryDesk:
     """`port.Desk` in memory. *now* counts seconds, monotonic; *wall* since 1970, for tickets.
 
-    The users of one address hold at most *places* in the queue and in chats; 0: no bound.
+    The users of one address hold at most *places* in the queue and in conversations; 0: no bound.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class MemoryDesk:
         self._match()
 
     def _lose(self, waiter: Waiter, *, requeue: bool) -> None:
-        """The users of a waiter who is no more are told, and queued again where it was lost."""
+        """Part the users of a waiter that has left; *requeue* them where it was lost."""
         users = [self._users[uuid] for uuid in waiter.users]
         if requeue:
             self._lose_waiter(users, waiter)
@@ -170,7 +170,7 @@ class MemoryDesk:
             self._places.give_back(user.uuid)
 
     def _lose_waiter(self, users: list[User], waiter: Waiter) -> None:
-        """Put the users of *waiter*, who serves them no more, in front of the queue."""
+        """Put *users*, whom *waiter* no longer serves, in front of the queue."""
         for user in users:
             self._unseat(user, waiter, requeue=True)
         self._queue.join_front((user.uuid for user in users), self._micros())
@@ -187,11 +187,13 @@ class MemoryDesk:
         self._served -= 1
         self._absent.unseat(user.uuid)
         reason = Reason.LOST if requeue else Reason.ENDED
-        talk = self._talk(user, requeue)
-        self._events.append(Parted(user.uuid, waiter.uuid, waiter.uuid, reason, requeue, talk))
+        conversation = self._end_conversation(user, goes_on=requeue)
+        self._events.append(
+            Parted(user.uuid, waiter.uuid, waiter.uuid, reason, requeue, conversation)
+        )
 
     def _tell_front(self, users: list[User]) -> None:
-        """Tell those of *users*, who stand in front, that are not served yet."""
+        """Tell *users*, who stand in front, their positions, unless they are served already."""
         for position, user in enumerate(u for u in users if u.waiter is None):
             self._tell_position(user, position)
 
@@ -213,7 +215,7 @@ class MemoryDesk:
                     waiter.ready = one.ready
                     self._waiters[one.uuid] = waiter
                     continue
-                user = User(one.uuid, one.subject, None, one.talk, False, since=self._now())
+                user = User(one.uuid, one.subject, None, one.conversation, False, since=self._now())
                 self._users[one.uuid] = user
                 server = self._waiters.get(one.waiter or "")
                 if server is None:
@@ -230,16 +232,16 @@ class MemoryDesk:
         self,
         user: str,
         ticket: int | None = None,
-        talk: int = 0,
+        conversation: int = 0,
         *,
         question: str | None = None,
         page: str = "",
     ) -> None:
         with self._lock:
-            self._connect(self._users[user], ticket, talk, question, page)
+            self._connect(self._users[user], ticket, conversation, question, page)
 
     def _connect(
-        self, user: User, ticket: int | None, talk: int, question: str | None, page: str
+        self, user: User, ticket: int | None, conversation: int, question: str | None, page: str
     ) -> None:
         if user.waiter is not None:
             return
@@ -258,7 +260,7 @@ class MemoryDesk:
             self._positions.have_changed = True
         user.since = self._now()
         user.question, user.page = question or "", page
-        user.talk = user.talk or talk
+        user.conversation = user.conversation or conversation
         self._places.take(user.uuid, user.address)
         self._match()
         if user.waiter is None:
@@ -269,14 +271,14 @@ class MemoryDesk:
         return int(self._wall() * 1e6)
 
     def void(self, served: Mapping[str, int]) -> None:
-        """Tickets that these subjects were told until then (µs since 1970) bring nothing back."""
+        """By subject: tickets given until then (µs since 1970) are void."""
         with self._lock:
             for subject, at in sorted(served.items(), key=lambda one: one[1]):
                 self._void.add(subject, at)
 
     def _spend(self, user: User) -> None:
-        """*user* has used its place, or has given it up: no ticket of it brings that back."""
-        self._void.add(user.subject, self._queue.mark(self._micros()))
+        """*user* is served, or has left the queue: all tickets that it has are void."""
+        self._void.add(user.subject, self._queue.highest(self._micros()))
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
         with self._lock:
@@ -304,7 +306,7 @@ class MemoryDesk:
             self._seat(self._users[uuid], waiter)
 
     def _seat(self, user: User, waiter: Waiter) -> None:
-        """*waiter* serves *user*, who is in the queue no more."""
+        """Let *waiter* serve *user*, who has just left the queue."""
         self._positions.have_changed = True
         user.waiter, user.question = waiter.uuid, ""
         waiter.users[user.uuid] = None
@@ -312,7 +314,7 @@ class MemoryDesk:
         self._spend(user)
         self._pool.refresh(waiter)
         waited = self._now() - user.since
-        self._events.append(Matched(user.uuid, waiter.uuid, waited, user.talk))
+        self._events.append(Matched(user.uuid, waiter.uuid, waited, user.conversation))
 
     def take(self, user: str, waiter: str) -> bool:
         with self._lock:
@@ -328,7 +330,7 @@ class MemoryDesk:
     # ---- making room ---------------------------------------------------
 
     def _make_room_at(self, address: str) -> None:
-        """One more user of *address* may have a place. Raises `AddressFull`."""
+        """Let one more user of *address* have a place. Raises `AddressFull`."""
         if held := self._places.at_bound(address):
             yielding = self._absent.yielding(held)
             if yielding is None:
@@ -336,7 +338,7 @@ class MemoryDesk:
             self._depart(yielding, requeue=True)
 
     def _make_room_in_queue(self) -> None:
-        """One more user may stand in the queue. Raises `QueueFull`."""
+        """Let one more user wait in the queue. Raises `QueueFull`."""
         yielding = self._absent.yielding_where(self._queue.__contains__)
         if yielding is None:
             raise QueueFull
@@ -380,15 +382,15 @@ class MemoryDesk:
         self._absent.unseat(user.uuid)
         self._places.give_back(user.uuid)
         self._pool.refresh(waiter)
-        talk = self._talk(user, False)
-        self._events.append(Parted(user.uuid, waiter.uuid, gone, reason, talk=talk))
+        conversation = self._end_conversation(user, goes_on=False)
+        self._events.append(Parted(user.uuid, waiter.uuid, gone, reason, conversation=conversation))
 
-    def _talk(self, user: User, goes_on: bool) -> int:
-        """The conversation that *user* parts from, or that goes on while it waits again."""
-        talk = user.talk
+    def _end_conversation(self, user: User, *, goes_on: bool) -> int:
+        """Which conversation *user* parts from; it *goes_on* while the user waits again."""
+        conversation = user.conversation
         if not goes_on:
-            user.talk = 0
-        return talk
+            user.conversation = 0
+        return conversation
 
     def withdraw(self, user: str) -> bool:
         with self._lock:
@@ -415,7 +417,7 @@ class MemoryDesk:
             for uuid, position in self._positions.next_round(now):
                 self._tell_position(self._users[uuid], position)
 
-    # ---- what others see -----------------------------------------------
+    # ---- views -----------------------------------------------
 
     def take_events(self) -> list[Event]:
         with self._lock:

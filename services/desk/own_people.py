@@ -1,7 +1,7 @@
-"""The participants that one of several workers speaks for, as it was told of them.
+"""The participants that one of several workers speaks for, as the desk has told it.
 
-It has sockets of them, or was the last to have any. What it remembers is what
-a shared desk is told when it has lost everything.
+The worker has connections of them, or was the last to have any. When a shared desk has lost
+everything, its workers tell it what they remember here.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from . import letters
-from .letters import Remembered, RememberedChat
+from .letters import Remembered, RememberedConversation
 from .port import (
-    Chatting,
     Departed,
     Event,
     Known,
     Matched,
     Moved,
     OnDuty,
+    OpenConversation,
     Parted,
     Place,
     Queued,
@@ -29,7 +29,7 @@ from .port import (
 
 @dataclass(slots=True)
 class Own:
-    """One of them."""
+    """A participant that this worker speaks for."""
 
     role: Role
     subject: str
@@ -41,28 +41,28 @@ class Own:
     #: of a user in the queue: what waiters are told of it; and where it asks from
     question: str = ""
     page: str = ""
-    #: has sockets here
+    #: has connections here
     present: bool = True
     ready: bool = False
-    talk: int = 0
+    conversation: int = 0
     #: of a user in the queue
     ticket: int | None = None
     location: int = 0
-    #: the other workers that hold sockets of it
+    #: the other workers that hold connections of it
     elsewhere: tuple[str, ...] = ()
     #: those it talks with, by their UUIDs
-    chats: dict[str, Chatting] = field(default_factory=dict)
+    conversations: dict[str, OpenConversation] = field(default_factory=dict)
 
     @property
-    def next_talk(self) -> int:
+    def next_conversation(self) -> int:
         """Of a user in the queue: a number for its conversation if the one it has is over.
 
         It follows the old one, and is as unlikely as any to be another's.
         """
-        return self.talk + 1 if self.talk and self.ticket is not None else 0
+        return self.conversation + 1 if self.conversation and self.ticket is not None else 0
 
     def remembered(self, uuid: str) -> Remembered:
-        """It, whose UUID is *uuid*, as a desk is told of it that has lost everything."""
+        """What a desk that has lost everything is told of it; its UUID is *uuid*."""
         return Remembered(
             uuid,
             self.role,
@@ -74,8 +74,8 @@ class Own:
             ready=self.ready,
             capacity=str(self.capacity),
             ticket=letters.number(self.ticket),
-            talk=letters.number(self.talk),
-            next_talk=letters.number(self.next_talk),
+            conversation=letters.number(self.conversation),
+            next_conversation=letters.number(self.next_conversation),
             elsewhere=" ".join(self.elsewhere),
             address=self.address,
             question=self.question,
@@ -83,30 +83,34 @@ class Own:
         )
 
     def take(self, place: Place) -> None:
-        """Stand as the desk says."""
+        """Remember the *place* that the desk says."""
         self.ready = place.ready
         self.capacity = place.capacity or self.capacity
-        self.talk, self.ticket, self.location = place.talk, place.ticket, place.location
-        self.chats = {chat.other.uuid: chat for chat in place.chats}
+        self.conversation, self.ticket, self.location = (
+            place.conversation,
+            place.ticket,
+            place.location,
+        )
+        self.conversations = {one.other.uuid: one for one in place.conversations}
 
 
 class OwnPeople(dict[str, Own]):
-    """UUID → what is remembered. Not locked. *worker* is whose they are."""
+    """UUID → what *worker* remembers of a participant. Not locked."""
 
     def __init__(self, worker: str) -> None:
         super().__init__()
         self._worker = worker
 
     def hear(self, event: Event) -> None:
-        """*event* has happened."""
+        """Remember what *event* changes."""
         for one in event.people:
             if own := self.get(one.uuid):
                 own.elsewhere = tuple(name for name in one.workers if name != self._worker)
         match event:
             case Matched(user, waiter):
                 known = {one.uuid: one for one in event.people}
-                self._match(user, known.get(waiter), event.talk)
-                self._match(waiter, known.get(user), event.talk)
+                self._match(user, known.get(waiter), event.conversation)
+                self._match(waiter, known.get(user), event.conversation)
             case Parted(user, waiter):
                 self._part(user, waiter, event.requeued)
                 self._part(waiter, user, event.requeued)
@@ -124,18 +128,18 @@ class OwnPeople(dict[str, Own]):
             case Departed(participant):
                 self.pop(participant, None)
 
-    def _match(self, uuid: str, other: Known | None, talk: int) -> None:
+    def _match(self, uuid: str, other: Known | None, conversation: int) -> None:
         if (own := self.get(uuid)) and other:
             own.ticket, own.question = None, ""
-            own.chats[other.uuid] = Chatting(other, talk)
+            own.conversations[other.uuid] = OpenConversation(other, conversation)
             if own.role is Role.USER:
-                own.talk = talk
+                own.conversation = conversation
 
     def _part(self, uuid: str, other: str, requeued: bool) -> None:
         if own := self.get(uuid):
-            own.chats.pop(other, None)
+            own.conversations.pop(other, None)
             if not requeued:
-                own.talk = 0
+                own.conversation = 0
 
     def _move(self, uuid: str, workers: tuple[str, ...]) -> None:
         own = self.get(uuid)
@@ -143,16 +147,16 @@ class OwnPeople(dict[str, Own]):
             del self[uuid]
 
     def present(self) -> list[str]:
-        """Of whom this worker has sockets."""
+        """The UUIDs of participants of whom this worker has connections."""
         return [uuid for uuid, own in self.items() if own.present]
 
     def in_company(self) -> list[str]:
-        """All of them, a waiter's users next to it: less has to be told twice."""
+        """The UUIDs of all, each waiter's users next to it, so that less is told twice."""
         found: dict[str, None] = {}
         for uuid, own in self.items():
             if own.role is Role.WAITER:
                 found[uuid] = None
-                found.update((other, None) for other in own.chats if other in self)
+                found.update((other, None) for other in own.conversations if other in self)
         return list(found | dict.fromkeys(self))
 
     def memory(self, uuids: Iterable[str]) -> bytes:
@@ -161,19 +165,19 @@ class OwnPeople(dict[str, Own]):
         Whom they talk with is part of it.
         """
         people: dict[str, Remembered] = {}
-        chats: dict[tuple[str, str], RememberedChat] = {}
+        conversations: dict[tuple[str, str], RememberedConversation] = {}
         others: dict[str, Remembered] = {}
         for uuid in uuids:
             own = self.get(uuid)
             if own is None:
                 continue
             people[uuid] = own.remembered(uuid)
-            for chat in own.chats.values():
-                one, talk = chat.other, letters.number(chat.talk)
+            for known in own.conversations.values():
+                one, conversation = known.other, letters.number(known.conversation)
                 user, waiter = (uuid, one.uuid) if own.role is Role.USER else (one.uuid, uuid)
-                chats[user, waiter] = RememberedChat(user, waiter, talk)
+                conversations[user, waiter] = RememberedConversation(user, waiter, conversation)
                 others[one.uuid] = Remembered(
                     one.uuid, one.role, one.subject, one.name, one.avatar,
-                    talk=talk if one.role is Role.USER else "",
+                    conversation=conversation if one.role is Role.USER else "",
                 )  # fmt: skip
-        return letters.memory((others | people).values(), chats.values())
+        return letters.memory((others | people).values(), conversations.values())

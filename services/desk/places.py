@@ -1,4 +1,6 @@
-"""How many places the users of one address hold, in the queue and in chats, the absent included.
+"""How many places the users of one address hold, the absent ones included.
+
+A user holds a place while it waits in the queue and while it is served.
 
 Not locked: the desk's lock is held around every call.
 """

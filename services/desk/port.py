@@ -1,15 +1,15 @@
 """What a desk promises, in memory and in Redis.
 
 A desk decides who talks to whom. It knows participants by UUID and never sees
-a socket, a frame or a message. Its decisions come out as events, in the order
-in which they were made; whoever takes them delivers them after the desk's lock
-is released.
+a connection, a frame or an entry. Its decisions come out as events, in the order
+in which they were made; whoever takes them carries them out after the desk's
+lock is released.
 
-A desk may be shared by several workers (processes). Then each of them hears of
-the decisions that concern it: those about participants whose sockets it holds,
+A desk may be shared by several workers (processes). Then each of them is told
+the decisions that concern it: those about participants whose connections it holds,
 or was the last to hold. `people` on an event says how the participants are
-known elsewhere, and exactly one of the workers that hear of a decision is to
-write it down (`is_recorder`).
+known elsewhere, and exactly one of the workers that are told a decision writes
+it into the history (`is_recorder`).
 
 Invariants, which the property test holds every desk to: a waiter never serves
 more users than its capacity; a user never has two waiters; no waiter is free
@@ -37,14 +37,38 @@ from .events import (
     Role,
     Withdrawn,
 )
-from .standing import Arrival, Chatting, Place, Standing
+from .standing import Arrival, OpenConversation, Place, Standing
 
 #: all that others may know of the desk
 __all__ = [
-    "PLACES_A_ROUND", "READS", "TELL_PLACES",
-    "AddressFull", "Arrival", "Chatting", "Claim", "Departed", "Desk", "DeskUnavailable", "Event",
-    "Face", "Figures", "Known", "Matched", "Moved", "OnDuty", "Parted", "Place", "Queue",
-    "QueueFull", "Queued", "Reason", "Role", "Standing", "WaiterFull", "Waiting", "Withdrawn",
+    "PLACES_A_ROUND",
+    "READS",
+    "TELL_PLACES",
+    "AddressFull",
+    "Arrival",
+    "Claim",
+    "Departed",
+    "Desk",
+    "DeskUnavailable",
+    "Event",
+    "Face",
+    "Figures",
+    "Known",
+    "Matched",
+    "Moved",
+    "OnDuty",
+    "OpenConversation",
+    "Parted",
+    "Place",
+    "Queue",
+    "QueueFull",
+    "Queued",
+    "Reason",
+    "Role",
+    "Standing",
+    "WaiterFull",
+    "Waiting",
+    "Withdrawn",
 ]  # fmt: skip
 
 #: What a worker can read of what others write: letters, events and stored entries. It grows
@@ -63,11 +87,11 @@ PLACES_A_ROUND = 1000
 
 
 class Claim(StrEnum):
-    """What somebody claims whose connection is lost."""
+    """What a participant may claim when its connection is lost."""
 
     #: the desk waits during the grace period: for waiters, and for users whom we have cut off
     FULL = "full"
-    #: the same, and for the rest of the conversation: a user who has said something
+    #: the same until the conversation ends: a user who has said something
     SPOKEN = "spoken"
     #: the same as long as nobody needs its place: a user whom the host knows
     SILENT = "silent"
@@ -90,7 +114,7 @@ class WaiterFull(CSAppError):
 class DeskUnavailable(Unavailable):
     """A shared desk cannot be reached. Whether the change was made is not known.
 
-    It recovers by itself; what was decided meanwhile comes as events.
+    The desk recovers by itself; what it has decided meanwhile comes as events.
     """
 
     public_reason = "the desk cannot be reached: Redis does not answer"
@@ -102,11 +126,11 @@ class Waiting(NamedTuple):
     uuid: str
     name: str
     avatar: str
-    #: its first words, as `connect` was given them
+    #: what it asks, as `connect` was given it
     question: str
     #: where it asks from
     page: str
-    #: ms since 1970 by the desk's clock: when it joined the queue
+    #: when it joined the queue: ms since 1970 by the desk's clock
     since: int
     #: whom its token names
     subject: str
@@ -144,7 +168,7 @@ class Desk(Protocol):
     """Who talks to whom. Every method is safe from any greenlet or thread.
 
     On a shared desk all but `take_events` wait for an answer, and all but `drop`,
-    `leave` and `tick` raise `DeskUnavailable` where none comes.
+    `leave` and `tick` raise `DeskUnavailable` if none comes.
     """
 
     def arrive(
@@ -163,18 +187,18 @@ class Desk(Protocol):
         """
 
     def restore(self, standings: list[Standing]) -> None:
-        """Take up what stood before a restart; everybody is absent and has a grace period.
+        """Take up the participants of before a restart: each is absent and has a grace period.
 
         Waiters come before their users. A user whose waiter is not among them
-        is queued. Of the workers that share a desk the first does it; it is
-        nothing to the others.
+        is queued. Of the workers that share a desk the first does it; for the
+        others it does nothing.
         """
 
     def connect(
         self,
         user: str,
         ticket: int | None = None,
-        talk: int = 0,
+        conversation: int = 0,
         *,
         question: str | None = None,
         page: str = "",
@@ -185,8 +209,8 @@ class Desk(Protocol):
         queued already are replaced; None, or an empty page, leaves the former one. The
         desk forgets the question when the user leaves the queue.
 
-        *ticket* is a place that it had before, as `ticket` told; it is void once
-        its subject has been served or has left the queue. *talk* is the
+        *ticket* is what `ticket` told of an earlier position; it is void once
+        its subject has been served or has left the queue. *conversation* is the
         number of the conversation that begins with it, unless one goes on.
         Raises `QueueFull`; `AddressFull` where its address holds too many places.
         Of those who are away and have said nothing, the longest absent one makes
@@ -194,9 +218,9 @@ class Desk(Protocol):
         """
 
     def ticket(self, user: str) -> int:
-        """What the queued *user* comes back to its place with: µs since 1970, negative in front.
+        """With what the queued *user* gets its position back: µs since 1970, negative in front.
 
-        How far it is from 0 grows with each place that is given.
+        Its distance from 0 grows with each ticket that is given.
         """
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
@@ -212,9 +236,9 @@ class Desk(Protocol):
         """How many users *waiter* takes at once."""
 
     def part(self, user: str, waiter: str, gone: str) -> bool:
-        """End this chat because *gone* (one of the two) ends it; nobody is queued again.
+        """End this conversation because *gone* (one of the two) ends it; nobody is queued again.
 
-        False when the two do not talk.
+        False when *waiter* does not serve *user*.
         """
 
     def waiting(self, most: int) -> Queue:
@@ -231,16 +255,16 @@ class Desk(Protocol):
         """*user* leaves the queue; False when it was not in it."""
 
     def leave(self, participant: str) -> None:
-        """*participant* goes on purpose: the other sides are told at once, nobody is requeued.
+        """*participant* leaves on purpose: the other sides are told at once, nobody is requeued.
 
-        While other workers hold sockets of it, this one alone has lost it.
+        While other workers hold connections of it, this one alone has lost it.
         """
 
     def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
-        """*participant* has lost its connection: it is waited for, as it may *claim*.
+        """*participant* has lost its connection: the desk waits for it, as it may *claim*.
 
-        While other workers hold sockets of it, this one alone has lost it.
-        When that has passed it leaves; the users of a waiter lost in this way
+        While other workers hold connections of it, this one alone has lost it.
+        When that time is over it leaves; the users of a waiter that is lost so
         are queued again, at the front, in the order in which they were served.
         """
 

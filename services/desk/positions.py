@@ -21,7 +21,7 @@ class Positions:
         #: some positions have changed since users were last told
         self.have_changed = False
         self._round_at = 0.0  # when the last round was
-        self._turn = 0  # the ticket at which the next round goes on behind the foremost
+        self._turn = 0  # the ticket at which the next round goes on, behind the foremost users
 
     def next_round(self, now: float) -> list[tuple[str, int]]:
         """Whom to tell at *now*, and which position: those whose position has changed.
@@ -34,10 +34,10 @@ class Positions:
         self._round_at = now
         length = len(self._queue)
         foremost = min(PLACES_A_ROUND // 2, length)
-        turn = min(max(foremost, self._queue.place_of(self._turn)), length)
+        turn = min(max(foremost, self._queue.position_of(self._turn)), length)
         found: list[tuple[str, int]] = []
         for first, last in ((0, foremost), (turn, length), (foremost, turn)):
-            some = islice(self._queue.places(first), last - first)
+            some = islice(self._queue.everybody(first), last - first)
             for position, uuid in enumerate(some, first):
                 if self._told(uuid) == position:
                     continue

@@ -3,9 +3,9 @@
 Rules:
 
 1. The script that changes the desk also posts the letters (`lua/prelude/letters.lua`):
-   state and notice cannot part. What the caller has itself decided comes back
-   as the script's answer, together with every letter that it has not heard
-   yet, so that events keep the order of the decisions on every worker (`heard.py`).
+   so no change is without its letters. The caller's own events come back as the
+   script's answer, together with every letter that it has not read yet, so that
+   events keep the order of the decisions on every worker (`heard.py`).
 2. One call at a time and one connection for all of them; after a failure every
    call is refused at once, until `tick` has reached Redis again (`calls.py`).
 3. This worker remembers its own participants, and joins again with them after a
@@ -51,7 +51,7 @@ class RedisDesk:
 
     *worker* is the name of this process and never used again by another. *now*
     (seconds) is for tests; None: Redis's own clock, which all workers share. The
-    users of one address hold at most *places* in the queue and in chats; 0: no bound.
+    users of one address hold at most *places* in the queue and in conversations; 0: no bound.
     """
 
     def __init__(  # noqa: PLR0913  # all but the first are named
@@ -129,7 +129,7 @@ class RedisDesk:
         self._heard.mailbox_read = place
 
     def hear(self, found: Iterable[tuple[int, bytes]]) -> None:
-        """Letters of the desk that were in the mailbox, with their numbers."""
+        """Read letters of the desk that were in the mailbox, with their numbers."""
         for number, letter in found:
             if number > self._heard.number + 1:
                 with self._calls.turn:  # what comes before may be the answer of a call under way
@@ -197,15 +197,15 @@ class RedisDesk:
         self,
         user: str,
         ticket: int | None = None,
-        talk: int = 0,
+        conversation: int = 0,
         *,
         question: str | None = None,
         page: str = "",
     ) -> None:
         def settle(answer: bytes) -> None:
             if not answer and (own := self._own.get(user)):
-                own.talk = own.talk or talk
-                if not own.chats:
+                own.conversation = own.conversation or conversation
+                if not own.conversations:
                     own.question = own.question if question is None else question
                     own.page = page or ("" if own.ticket is None else own.page)
 
@@ -214,7 +214,7 @@ class RedisDesk:
             settle=settle,
             user=user,
             ticket="" if ticket is None else ticket,
-            talk=letters.number(talk),
+            conversation=letters.number(conversation),
             places=self._places,
             question="" if question is None else f"={question}",
             page=page,
@@ -311,7 +311,7 @@ class RedisDesk:
         return True
 
     def close(self) -> None:
-        """Give the lease back: who has sockets here is away from now on."""
+        """Give the lease back: participants with connections only here are away from now on."""
         self._calls.close()
 
 

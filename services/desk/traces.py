@@ -1,8 +1,8 @@
-"""What of somebody who is erased is left in Redis: gone, or named with what to do.
+"""Removes from Redis what is left of somebody who was erased, or says what is to be done.
 
-The desk forgets who has left it, and a worker throws away what it has read of
-its mailbox with its next tick (`lua/tick.lua`). What Redis has written to its
-disk meanwhile is written anew here.
+The desk forgets a participant that has left, and a worker deletes with its next tick what
+it has read of its mailbox (`lua/tick.lua`). Redis may have written either to its disk: this
+module has Redis write its files anew.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The users who wait, in the order of their tickets.
 
 Tickets are whole numbers: the moment of joining, growing at the back; the
-front counts down from 0 for users whose waiter was lost. Who comes back with an
-old number (after a restart, say) stands by it again. A user without a
-connection stays in its position without standing in the way of those behind: it is in
-the queue, and not among those who can be taken. Joining, leaving, being taken
+front counts down from 0 for users whose waiter was lost. A user that comes back with an
+old number (after a restart, say) gets that position again. A user without a
+connection keeps its position and does not hold up those behind it: it is in the
+queue, but not among those who can be taken. Joining, leaving, being taken
 and coming back with an old ticket look at a few others only, however many wait
 (`ranked.py`).
 """
@@ -25,7 +25,7 @@ class User:
     subject: str
     waiter: str | None = None
     #: the number of its conversation, from asking until it has parted
-    talk: int = 0
+    conversation: int = 0
     present: bool = True
     #: the position that it was last told, while it waits
     told: int = 0
@@ -35,10 +35,10 @@ class User:
     address: str = ""
     #: the user has said something in its conversation
     spoken: bool = False
-    #: what others know it by
+    #: its name and picture, as others see them
     name: str = ""
     avatar: str = ""
-    #: what waiters are told of it while it waits, and where it asks from
+    #: what it asks, for waiters who look at the queue, and the page that it asks from
     question: str = ""
     page: str = ""
 
@@ -69,7 +69,7 @@ class UserQueue:
         """Whether a user who is present waits."""
         return len(self._present) > 0
 
-    def mark(self, at: int) -> int:
+    def highest(self, at: int) -> int:
         """At least *at*, above every number given so far, and below any to come.
 
         Of the numbers at the front their distance from 0 counts.
@@ -83,14 +83,14 @@ class UserQueue:
         self._present.add(entry)
 
     def join(self, user: str, at: int = 0) -> int:
-        """Stand at the back, with a number of at least *at*; returns how many are ahead."""
+        """Put *user* at the back, with a number of at least *at*; returns how many are ahead."""
         ahead = len(self._tickets)
         self._back = max(self._back + 1, 1 - self._front, at)
         self._stand(user, self._back)
         return ahead
 
     def rejoin(self, user: str, ticket: int) -> int:
-        """Stand where *ticket* says; returns how many are ahead."""
+        """Put *user* where *ticket* says; returns how many are ahead."""
         if ticket > self._back:
             return self.join(user, ticket)
         self._front = min(self._front, ticket)
@@ -98,13 +98,13 @@ class UserQueue:
         return self._all.rank(ticket)
 
     def join_front(self, users: Iterable[str], at: int = 0) -> None:
-        """Stand before everybody else, the first of *users* foremost; numbered up to *-at*."""
+        """Put *users* in front of all others, the first one foremost; numbered up to *-at*."""
         for user in reversed(list(users)):
             self._front = -max(self._back + 1, 1 - self._front, at)
             self._stand(user, self._front)
 
     def leave(self, user: str) -> bool:
-        """Strike *user* off; False when it did not wait."""
+        """Remove *user*; False when it did not wait."""
         if user not in self._tickets:
             return False
         self.away(user)
@@ -139,7 +139,7 @@ class UserQueue:
         return (user for _, user in self._present.since(0))
 
     def first(self) -> str | None:
-        """The foremost of all who wait, the absent included."""
+        """The foremost of all users who wait, the absent ones included."""
         entry = self._all.first()
         return entry[1] if entry is not None else None
 
@@ -147,10 +147,10 @@ class UserQueue:
         """The number that *user*, who waits, stands in the queue by."""
         return self._tickets[user]
 
-    def place_of(self, ticket: int) -> int:
+    def position_of(self, ticket: int) -> int:
         """How many stand before *ticket*."""
         return self._all.rank(ticket)
 
-    def places(self, since: int = 0) -> Iterator[str]:
-        """All who wait, in order, but for the first *since*; the absent included."""
+    def everybody(self, since: int = 0) -> Iterator[str]:
+        """All users who wait, in order, but for the first *since*; the absent ones included."""
         return (user for _, user in self._all.since(since))

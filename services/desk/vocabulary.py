@@ -57,7 +57,7 @@ class Key(StrEnum):
     PARTICIPANT = "p:"
     #: zset of a waiter, by UUID: the users that it serves, in the order of matching
     USERS = "users:"
-    #: set of a worker: the participants that have sockets there
+    #: set of a worker: the participants that have connections there
     HELD_BY = "of:"
     #: stream of a worker: its mailbox; the fields of an entry are `Entry`
     MAILBOX = "box:"
@@ -131,7 +131,7 @@ class Field(StrEnum):
     SUBJECT = "subject"
     NAME = "name"
     AVATAR = "avatar"
-    #: the workers that hold its sockets, with blanks between
+    #: the workers that hold its connections, with blanks between
     AT = "at"
     #: the last worker that held any
     HOME = "home"
@@ -240,7 +240,7 @@ HEAD = (
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "arrive": ("role", "subject", "uuid", "name", "address", "avatar"),
     "bounds": ("asked",),
-    "connect": ("user", "ticket", "talk", "places", "question", "page"),
+    "connect": ("user", "ticket", "conversation", "places", "question", "page"),
     "drop": ("participant", "claim"),
     "figures": (),
     "join": ("lease", "generation", "present", "new_generation", "reads"),

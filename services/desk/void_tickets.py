@@ -1,6 +1,6 @@
-"""Tickets that were used or given up, so that they bring no place back.
+"""Tickets that were used or given up, so that they bring no position back.
 
-The numbers of places grow, so one number for each subject is enough: up to
+The numbers of tickets grow, so one number for each subject is enough: up to
 there its tickets are void. Not locked: the desk's lock is held around every call.
 """
 

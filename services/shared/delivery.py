@@ -283,12 +283,12 @@ class SharedDelivery:
         return self.whereabouts.find(event, uuid) is not None
 
     def _prepare_match(self, event: Matched) -> bool:
-        self._clock.heed(event.talk)
+        self._clock.heed(event.conversation)
         user = self.whereabouts.find(event, event.user)
         if user is None:
             return False
         conversation = user.conversation
-        if conversation is not None and event.talk not in (0, conversation.row.key):
+        if conversation is not None and event.conversation not in (0, conversation.row.key):
             # this worker does not know that it has ended
             self.order.conversations.pop(conversation.row.key, None)
             user.conversation = None
@@ -301,8 +301,8 @@ class SharedDelivery:
         waiter = self.whereabouts.find(event, event.waiter) if user is not None else None
         if user is None or waiter is None:
             return False
-        if user.conversation is None and event.talk:  # no worker that knew them is left
-            user.conversation = self.whereabouts.known_conversation(user, event.talk)
+        if user.conversation is None and event.conversation:  # no worker that knew them is left
+            user.conversation = self.whereabouts.known_conversation(user, event.conversation)
         conversation = user.conversation
         if isinstance(conversation, SharedConversation):
             if any(one.elsewhere or not one.here for one in (user, waiter)):
@@ -326,8 +326,10 @@ class SharedDelivery:
         if participant is None:
             return False
         self.handover.forget(participant.uuid)
-        if participant.conversation is None and event.talk:
-            participant.conversation = self.whereabouts.known_conversation(participant, event.talk)
+        if participant.conversation is None and event.conversation:
+            participant.conversation = self.whereabouts.known_conversation(
+                participant, event.conversation
+            )
         if participant.conversation is not None:
             self._ended.add(participant.conversation.row.key)
         return True

@@ -78,9 +78,9 @@ class Handover:
         hints: list[tuple[str, int]] = []
         if arrival.place is not None and not workers:
             hints = [
-                (worker, chatting.talk)
-                for chatting in arrival.place.chats
-                for worker in chatting.other.workers
+                (worker, ongoing.conversation)
+                for ongoing in arrival.place.conversations
+                for worker in ongoing.other.workers
                 if worker != self._worker
             ]
         stretches = []

@@ -92,11 +92,11 @@ class Whereabouts:
         """*me*, whom other workers have known, has this *place* on the desk."""
         me.channel, me.channels, me.conversation = None, {}, None
         me.identity = identity
-        for chatting in place.chats:
-            other = self._know(chatting.other)
+        for ongoing in place.conversations:
+            other = self._know(ongoing.other)
             user, waiter = (me, other) if me.role is Role.USER else (other, me)
             is_new = me.uuid not in other.channels and other.channel is None
-            user.conversation = conversation = self.known_conversation(user, chatting.talk)
+            user.conversation = conversation = self.known_conversation(user, ongoing.conversation)
             row = conversation.row
             row.waiter, row.waiter_subject = waiter.uuid, waiter.identity.subject
             to_waiter, to_user = self._join(user, waiter, conversation)
@@ -106,7 +106,9 @@ class Whereabouts:
         if me.role is Role.WAITER:
             me.phase = Phase.ON_DUTY if place.ready else Phase.OFF_DUTY
         elif me.channel is None:
-            me.conversation = self.known_conversation(me, place.talk) if place.begun else None
+            me.conversation = (
+                self.known_conversation(me, place.conversation) if place.begun else None
+            )
             me.phase = Phase.IDLE if place.ticket is None else Phase.QUEUED
 
     def _introduce(self, other: Participant, channel: Channel) -> None:

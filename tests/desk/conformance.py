@@ -442,24 +442,24 @@ class DeskConformance:
     def test_a_conversation_goes_on_while_its_user_is_queued_again(
         self, small_desk: Desk, clock: Clock
     ) -> None:
-        talk = (1 << 62) + 1  # more than a float holds
+        conversation = (1 << 62) + 1  # more than a float holds
         waiters_get_ready(small_desk, "Wanda")
         users_arrive(small_desk, "Ann")
-        small_desk.connect("Ann", talk=talk)
+        small_desk.connect("Ann", conversation=conversation)
         small_desk.drop("Wanda")
         time_passes(small_desk, clock, GRACE)
         waiters_get_ready(small_desk, "Will")
         small_desk.part("Ann", "Will", "Ann")
-        small_desk.connect("Ann", talk=7)
+        small_desk.connect("Ann", conversation=7)
         assert [
-            (type(event), event.talk)
+            (type(event), event.conversation)
             for event in small_desk.take_events()
             if isinstance(event, Matched | Parted)
         ] == [
-            (Matched, talk),
-            (Parted, talk),
-            (Matched, talk),
-            (Parted, talk),
+            (Matched, conversation),
+            (Parted, conversation),
+            (Matched, conversation),
+            (Parted, conversation),
             (Matched, 7),
         ]
 
@@ -690,7 +690,7 @@ class DeskConformance:
         small_desk.restore(
             [
                 Standing(Role.WAITER, "subject of Wanda", "Wanda", ready=True, capacity=2),
-                Standing(Role.USER, "subject of Ann", "Ann", waiter="Wanda", talk=7),
+                Standing(Role.USER, "subject of Ann", "Ann", waiter="Wanda", conversation=7),
                 Standing(Role.USER, "subject of Bob", "Bob", waiter="nobody"),
             ]
         )

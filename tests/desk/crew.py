@@ -153,9 +153,9 @@ class Crew:
         self.any().restore(standings)
 
     def connect(
-        self, user: str, ticket: int | None = None, talk: int = 0, **words: str | None
+        self, user: str, ticket: int | None = None, conversation: int = 0, **words: str | None
     ) -> None:
-        self.any().connect(user, ticket, talk, **words)
+        self.any().connect(user, ticket, conversation, **words)
 
     def waiting(self, most: int) -> Queue:
         return self.any().waiting(most)

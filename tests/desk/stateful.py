@@ -86,10 +86,10 @@ class DeskMachine(RuleBasedStateMachine):
         return [waiter for waiter in self.model.waiters if waiter.present]
 
     def idle_users(self) -> list[PlainUser]:
-        busy = [*self.chatting(), *self.waiting()]
+        busy = [*self.under_way(), *self.waiting()]
         return [user for user in self.present_users() if user not in busy]
 
-    def chatting(self) -> list[PlainUser]:
+    def under_way(self) -> list[PlainUser]:
         return [user for user in self.model.users if user.waiter is not None]
 
     def waiting(self) -> list[PlainUser]:
@@ -141,10 +141,10 @@ class DeskMachine(RuleBasedStateMachine):
     def drops(self, pick: int, claim: Claim) -> None:
         self.drop(picked(self.everybody(), pick), claim)
 
-    @some("chatting")
+    @some("under_way")
     @rule(many=st.integers(2, 4))
     def served_ones_drop_in_silence(self, many: int) -> None:
-        for user in self.chatting()[:many]:
+        for user in self.under_way()[:many]:
             self.drop(user, Claim.SILENT)
 
     @some("waiting")
@@ -153,11 +153,11 @@ class DeskMachine(RuleBasedStateMachine):
         for user in self.waiting()[:many]:
             self.drop(user)
 
-    @some("chatting")
+    @some("under_way")
     @rule(pick=picks, user_too=st.booleans())
     def waiter_is_lost(self, pick: int, user_too: bool) -> None:
         """Its grace period passes; the user may drop and still be waited for then."""
-        user = picked(self.chatting(), pick)
+        user = picked(self.under_way(), pick)
         self.drop(user.waiter)
         self.wait(1)
         if user_too:
@@ -242,16 +242,16 @@ class DeskMachine(RuleBasedStateMachine):
         self.desk.ready(waiter.uuid, capacity)
         self.agree()
 
-    @some("chatting")
+    @some("under_way")
     @rule(pick=picks, by_user=st.booleans())
     def parts(self, pick: int, by_user: bool) -> None:
-        self.part(picked(self.chatting(), pick), by_user=by_user)
+        self.part(picked(self.under_way(), pick), by_user=by_user)
 
-    @some("chatting")
+    @some("under_way")
     @rule()
     def all_part(self) -> None:
         """The next in line have their turn."""
-        for user in self.chatting():
+        for user in self.under_way():
             self.part(user, by_user=False)
 
     def part(self, user: PlainUser, *, by_user: bool) -> None:

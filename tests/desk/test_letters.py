@@ -78,7 +78,7 @@ def test_a_letter_of_the_release_before_is_read(former: str, event: Event) -> No
 def test_each_event_has_a_former_shape_with_all_of_its_fields() -> None:
     assert {*former_letters.SHAPES} == {*KINDS}
     for kind, (_, *names) in former_letters.SHAPES.items():
-        declared = {*KINDS[kind].__struct_fields__} - {*Decision.__struct_fields__}
+        declared = {*KINDS[kind].__struct_encode_fields__} - {*Decision.__struct_fields__}
         assert {*names} == declared
 
 
@@ -104,11 +104,11 @@ def live(old: RedisDesk, new: RedisDesk) -> None:
     waiters_get_ready(old, "Wanda")
     old.arrive(Role.USER, "ann", "Ann", "Ann A.", avatar="/ann.png")
     new.arrive(Role.USER, "ann", "Ann", "Ann A.", avatar="/ann.png")  # moved
-    new.connect("Ann", talk=TALK)  # matched
+    new.connect("Ann", conversation=TALK)  # matched
     new.arrive(Role.WAITER, "subject of Wanda", "Wanda")
     new.unready("Wanda", 3)  # on duty
     new.part("Ann", "Wanda", "Wanda")
-    new.connect("Ann", talk=TALK)  # queued
+    new.connect("Ann", conversation=TALK)  # queued
     new.withdraw("Ann")
     new.drop("Ann")
     old.drop("Ann")
@@ -154,7 +154,7 @@ def test_both_are_heard_as_the_same(redis_server: RedisServer, clock: Clock) -> 
             office.client.hdel(f"{a.prefix}desk", "reads:a")
         users_arrive(a, "Ann")
         b.arrive(Role.USER, "subject of Ann", "Ann", "Ann")
-        b.connect("Ann", talk=TALK)
+        b.connect("Ann", conversation=TALK)
         clock.passes(1.5)
         waiters_get_ready(b, "Wanda")
         b.part("Ann", "Wanda", "Wanda")

@@ -333,9 +333,9 @@ def people(a: Worker, b: Worker) -> None:
     a.desk.arrive(Role.WAITER, "wanda", "Wanda", "Wanda")
     a.desk.ready("Wanda", 1)
     b.desk.arrive(Role.USER, "ann", "Ann", "Ann")
-    b.desk.connect("Ann", talk=7)
+    b.desk.connect("Ann", conversation=7)
     a.desk.arrive(Role.USER, "bob", "Bob", "Bob")
-    a.desk.connect("Bob", talk=8)
+    a.desk.connect("Bob", conversation=8)
     assert a.desk.figures().queue_length == 1
 
 

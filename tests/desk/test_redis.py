@@ -23,13 +23,13 @@ from services.desk.mailbox import Mailbox
 from services.desk.port import (
     READS,
     Arrival,
-    Chatting,
     Departed,
     DeskUnavailable,
     Figures,
     Known,
     Matched,
     Moved,
+    OpenConversation,
     Parted,
     Place,
     Queued,
@@ -146,8 +146,8 @@ class RedisDeskMachine(DeskMachine):
                 else:
                     chats = {user.uuid for user in person.users}
                     assert (own.ready, own.capacity) == (person.ready, person.capacity)
-                assert own.chats.keys() == chats
-                assert all(chat.other.uuid == other for other, chat in own.chats.items())
+                assert own.conversations.keys() == chats
+                assert all(chat.other.uuid == other for other, chat in own.conversations.items())
 
 
 TestRedisDeskLives = RedisDeskMachine.TestCase
@@ -167,7 +167,7 @@ def test_whoever_comes_to_another_worker_is_introduced_to_it(office: Office) -> 
     a.arrive(Role.WAITER, "wanda", "Wanda", "Wanda W.", avatar="/wanda.png")
     a.ready("Wanda", 3)
     b.arrive(Role.USER, "ann", "Ann", "Ann A.", avatar="/young.png")
-    b.connect("Ann", talk=7)
+    b.connect("Ann", conversation=7)
     for desk in (a, b):
         office.hears(desk)
 
@@ -175,7 +175,9 @@ def test_whoever_comes_to_another_worker_is_introduced_to_it(office: Office) -> 
     wanda = Known("Wanda", Role.WAITER, "wanda", "Wanda W.", ("a",), "/wanda.png")
     assert arrival == Arrival("Ann", True)
     assert arrival.elsewhere == ("b",)
-    assert arrival.place == Place(chats=(Chatting(wanda, 7),), talk=7, begun=True)
+    assert arrival.place == Place(
+        conversations=(OpenConversation(wanda, 7),), conversation=7, begun=True
+    )
     for desk in (a, b):
         (moved,) = office.hears(desk)
         assert moved == Moved("Ann")
@@ -185,9 +187,9 @@ def test_whoever_comes_to_another_worker_is_introduced_to_it(office: Office) -> 
     place = b.arrive(Role.WAITER, "wanda", "another", "Wanda W.").place
     assert place is not None
     assert (place.ready, place.capacity) == (True, 3)
-    assert [(chat.other.uuid, chat.other.workers, chat.talk) for chat in place.chats] == [
-        ("Ann", ("b", "c"), 7)
-    ]
+    assert [
+        (chat.other.uuid, chat.other.workers, chat.conversation) for chat in place.conversations
+    ] == [("Ann", ("b", "c"), 7)]
     assert b.arrive(Role.USER, "ann", "another", "Ann A.").place is None, "it knows her"
 
 
@@ -358,14 +360,16 @@ def test_several_workers_restore_at_once_and_it_is_done_once(office: Office) -> 
     assert workers[0].figures() == Figures(1, 0, 1, 1, 0.0)
     place = workers[1].arrive(Role.USER, "subject of Ann", "x").place
     assert place is not None
-    assert [(chat.other.name, chat.talk) for chat in place.chats] == [("Wanda W.", 7)]
+    assert [(chat.other.name, chat.conversation) for chat in place.conversations] == [
+        ("Wanda W.", 7)
+    ]
     place = workers[2].arrive(Role.USER, "subject of Bob", "x").place
     assert place is not None
-    assert place.talk == 8
+    assert place.conversation == 8
     assert place.ticket is not None
     workers[3].arrive(Role.WAITER, "subject of Wanda", "x")
     (match,) = workers[3].take_events()
-    assert (match, match.talk) == (Matched("Bob", "Wanda"), 8)
+    assert (match, match.conversation) == (Matched("Bob", "Wanda"), 8)
     workers[1].leave("Ann")
     workers[2].restore(standings)  # as the history had it a moment ago
     assert workers[0].figures().users_served == 1, "who has gone is not brought back"
@@ -414,9 +418,9 @@ def busy(office: Office) -> tuple[RedisDesk, RedisDesk, Figures]:
     a.arrive(Role.WAITER, "will", "Will", "Will W.")
     a.ready("Will", 1)
     b.arrive(Role.USER, "ann", "Ann", "Ann A.")
-    b.connect("Ann", talk=1)
+    b.connect("Ann", conversation=1)
     a.arrive(Role.USER, "bob", "Bob", "Bob B.")
-    a.connect("Bob", talk=2)
+    a.connect("Bob", conversation=2)
     users_connect(a, "Cid")
     users_connect(b, "Dee")
     for desk in (a, b):
@@ -444,7 +448,7 @@ def test_after_a_flush_the_workers_tell_the_desk_what_it_was(
     assert b.part("Ann", "Wanda", "Ann")
     events = [*office.hears(b), *office.hears(a)]
     assert Matched("Cid", "Wanda") in events
-    assert [event.talk for event in events if isinstance(event, Parted)] == [1, 1]
+    assert [event.conversation for event in events if isinstance(event, Parted)] == [1, 1]
     office.close()
 
 
@@ -596,14 +600,14 @@ def test_an_answer_that_is_lost_is_made_up_for(redis_server: RedisServer, clock:
         office.client.script_load(SCRIPTS["connect"])  # or Redis would have to ask for it
         line.black_hole(TO_CLIENT)
         with pytest.raises(DeskUnavailable):
-            a.connect("Ann", talk=7)
+            a.connect("Ann", conversation=7)
         assert office.hears(b) == [Matched("Ann", "Wanda")], "it has happened"
         line.heal()
         line.reset()
         a.tick()
         events = office.hears(a)
         assert events == [Matched("Ann", "Wanda"), Moved("Wanda")], "and where Wanda is now"
-        assert events[0].talk == 7
+        assert events[0].conversation == 7
         office.close()
 
 
@@ -634,12 +638,12 @@ def test_a_call_that_is_carried_out_late_is_made_up_for(
     users_arrive(a, "Ann")
     office.hears(a)
     with own_server.paused(), pytest.raises(DeskUnavailable):
-        a.connect("Ann", talk=7)
+        a.connect("Ann", conversation=7)
     for _ in range(2):  # whether it joins before or after that
         a.tick()
     assert a.figures().users_served == 1
     assert office.hears(a) == [Matched("Ann", "Wanda")]
-    assert [*a._own["Ann"].chats] == ["Wanda"]
+    assert [*a._own["Ann"].conversations] == ["Wanda"]
     office.close()
 
 

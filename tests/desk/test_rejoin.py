@@ -75,7 +75,7 @@ def they_talk(office: Office) -> tuple[RedisDesk, RedisDesk]:
     a, b = office.hire("a"), office.hire("b")
     waiters_get_ready(a, "Wanda")
     users_arrive(b, "Ann")
-    b.connect("Ann", talk=101)
+    b.connect("Ann", conversation=101)
     office.hears(a)
     return a, b
 
@@ -106,14 +106,14 @@ def test_two_who_have_met_again_meanwhile_go_on_in_their_new_conversation(
 ) -> None:
     a, b = they_talk(office)
     b.part("Ann", "Wanda", "Ann")
-    b.connect("Ann", talk=102)
+    b.connect("Ann", conversation=102)
     is_heard(a, clock, how, b)
     events = office.hears(a)
     (parted,), (matched,) = of_kind(events, Parted), of_kind(events, Matched)
-    assert (parted.talk, parted.gone, parted.requeued) == (101, "Ann", False)
-    assert matched.talk == 102
+    assert (parted.conversation, parted.gone, parted.requeued) == (101, "Ann", False)
+    assert matched.conversation == 102
     assert events.index(parted) < events.index(matched)
-    assert [chat.talk for chat in a._own["Wanda"].chats.values()] == [102]
+    assert [chat.conversation for chat in a._own["Wanda"].conversations.values()] == [102]
 
 
 @pytest.mark.parametrize("served", [True, False], ids=["served by another", "in line"])
@@ -126,7 +126,7 @@ def test_what_became_of_a_lost_waiters_user_is_written_down_by_who_knows_it(
         waiters_get_ready(b, "Will")
     stalls(a, clock, LEASE + GRACE + 2, b)
     (parted,) = of_kind(office.hears(a), Parted)
-    assert (parted.user, parted.talk, parted.requeued) == ("Ann", 101, True)
+    assert (parted.user, parted.conversation, parted.requeued) == ("Ann", 101, True)
     assert parted.is_recorder is not served, "it would write over that Will serves her"
     assert parted.is_confided, "others have written what has happened"
 
@@ -138,18 +138,18 @@ def test_a_conversation_that_others_have_ended_is_not_gone_on_with(
     a, b = office.hire("a"), office.hire("b")
     waiters_get_ready(b, "Wanda")
     users_arrive(a, "Ann")
-    a.connect("Ann", talk=101)
+    a.connect("Ann", conversation=101)
     b.drop("Wanda")
     they_live(clock, GRACE + 1, b, a)
     for desk in (a, b):
         office.hears(desk)
     stalls(a, clock, LEASE + GRACE + 2, b)
     (departed,) = of_kind(office.hears(b), Departed)
-    assert departed.talk == 101, "it is written down as ended"
+    assert departed.conversation == 101, "it is written down as ended"
     assert of_kind(office.hears(a), Queued), "she is in line still"
     waiters_get_ready(b, "Will")
     (matched,) = of_kind(office.hears(a), Matched)
-    assert matched.talk not in (0, 101)
+    assert matched.conversation not in (0, 101)
 
 
 def test_who_has_come_elsewhere_as_somebody_new_leaves_no_conversation_that_never_was(
@@ -158,13 +158,13 @@ def test_who_has_come_elsewhere_as_somebody_new_leaves_no_conversation_that_neve
     """Ann has never been served when her worker stalls, and for longer than her grace."""
     a, b = office.hire("a"), office.hire("b")
     users_arrive(a, "Ann")
-    a.connect("Ann", talk=101)
+    a.connect("Ann", conversation=101)
     they_live(clock, LEASE, b)
     they_live(clock, GRACE + 1, b)
     b.arrive(Role.USER, "subject of Ann", "another Ann")
     a.tick()
     (departed,) = of_kind(office.hears(a), Departed)
-    assert (departed.participant, departed.talk) == ("Ann", 0)
+    assert (departed.participant, departed.conversation) == ("Ann", 0)
 
 
 def test_after_a_flush_conversations_under_way_go_on_over_a_lowered_capacity(
@@ -197,7 +197,7 @@ def test_after_a_flush_whose_waiter_has_come_as_somebody_new_waits_in_front(
     a, b, c = (office.hire(name) for name in "abc")
     gets_ready_for(a, "Wanda", 1)
     users_arrive(b, "Ann")
-    b.connect("Ann", talk=101)
+    b.connect("Ann", conversation=101)
     users_connect(b, "Bob")
     for desk in (a, b):
         office.hears(desk)
@@ -212,7 +212,7 @@ def test_after_a_flush_whose_waiter_has_come_as_somebody_new_waits_in_front(
     clock.passes(1.0)  # matching begins again
     c.ready("another Wanda", 1)
     (matched,) = of_kind(office.hears(c), Matched)
-    assert (matched.user, matched.talk) == ("Ann", 101)
+    assert (matched.user, matched.conversation) == ("Ann", 101)
     office.close()
 
 
@@ -422,7 +422,7 @@ def test_what_happens_while_a_worker_joins_is_heard_before_it_tells_of_it(
         Parted("Bob", "Wanda", "Wanda"),
     ]
     assert not of_kind(events, Matched)
-    assert [*a._own["Ann"].chats] == ["Wanda"]
+    assert [*a._own["Ann"].conversations] == ["Wanda"]
     assert a.joins == 2
 
 
@@ -435,7 +435,7 @@ def test_a_worker_that_is_interrupted_while_it_joins_begins_again(
     gets_ready_for(a, "Wanda", 2)
     users_connect(a, "Ann", "Bob")
     users_arrive(a, "Cid")
-    a.connect("Cid", talk=101)
+    a.connect("Cid", conversation=101)
     office.hears(a)
     before = a.figures()
     own_server.flush()
@@ -447,7 +447,7 @@ def test_a_worker_that_is_interrupted_while_it_joins_begins_again(
     clock.passes(1.0)  # matching begins again
     a.part("Ann", "Wanda", "Ann")
     (matched,) = of_kind(office.hears(a), Matched)
-    assert (matched, matched.talk) == (Matched("Cid", "Wanda"), 101)
+    assert (matched, matched.conversation) == (Matched("Cid", "Wanda"), 101)
     office.close()
 
 

@@ -92,8 +92,8 @@ def told() -> list[tuple[str, set[str]]]:
 def test_each_event_that_a_script_writes_has_the_fields_that_are_declared() -> None:
     for event, told_fields in told():
         declared = [one for one in fields(KINDS[event]) if one.name not in OF_ALL]
-        assert told_fields <= {one.name for one in declared}, event
-        assert {one.name for one in declared if one.required} <= told_fields, event
+        assert told_fields <= {one.encode_name for one in declared}, event
+        assert {one.encode_name for one in declared if one.required} <= told_fields, event
 
 
 TELLS = re.compile(r"(?<!function )\b(?:tell|tell_siblings|write|confide)\((?!event,)(.{9})")

@@ -20,7 +20,7 @@ def line(*users: str) -> UserQueue:
 
 def assert_line(queue: UserQueue, *users: str) -> None:
     """These users wait, in this order."""
-    assert list(queue.places()) == list(users)
+    assert list(queue.everybody()) == list(users)
     assert len(queue) == len(users)
     assert all(user in queue for user in users)
     assert queue.first() == (users[0] if users else None)
@@ -304,7 +304,7 @@ def steps_to_return(many: int) -> float:
     for ticket in tickets:
         queue.rejoin(f"user {ticket}", Counted(ticket))
         blocks += len(queue._all._blocks)
-    assert list(queue.places()) == [*(f"user {number}" for number in range(many)), "last"]
+    assert list(queue.everybody()) == [*(f"user {number}" for number in range(many)), "last"]
     return (Counted.compared + blocks) / many
 
 
@@ -327,10 +327,16 @@ def test_the_position_of_a_ticket_is_found_in_a_long_queue() -> None:
         queue.join(f"user {number}")
     for number in range(0, 5_000, 2):
         queue.leave(f"user {number}")
-    assert [queue.place_of(ticket) for ticket in (0, 1, 3, 2_001, 9_999)] == [0, 0, 1, 1000, 2500]
-    assert next(queue.places(1_000)) == "user 2001"
-    assert list(queue.places(2_499)) == ["user 4999"]
-    assert list(queue.places(2_500)) == []
+    assert [queue.position_of(ticket) for ticket in (0, 1, 3, 2_001, 9_999)] == [
+        0,
+        0,
+        1,
+        1000,
+        2500,
+    ]
+    assert next(queue.everybody(1_000)) == "user 2001"
+    assert list(queue.everybody(2_499)) == ["user 4999"]
+    assert list(queue.everybody(2_500)) == []
 
 
 # ---- any life of a line ------------------------------------------------

@@ -502,7 +502,7 @@ class World:
             assert waiter.present == bool(participant.connections)
             phase = Phase.ON_DUTY if waiter.ready else Phase.OFF_DUTY
             assert participant.phase is phase
-        waiting = [uuid for uuid in desk._queue.places() if desk._users[uuid].present]
+        waiting = [uuid for uuid in desk._queue.everybody() if desk._users[uuid].present]
         free = {uuid for uuid, waiter in desk._waiters.items() if waiter.free}
         assert not (waiting and free), "a free waiter while a user waits"
         assert free == set(desk._pool._load)

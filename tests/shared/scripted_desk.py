@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from services.desk.port import (
     Arrival,
-    Chatting,
     Claim,
     Event,
     Figures,
     Known,
     Matched,
     Moved,
+    OpenConversation,
     Place,
     Role,
 )
@@ -37,7 +37,7 @@ class Person:
     #: the workers that hold its sockets, and the last that held any
     at: list[str] = field(default_factory=list)
     home: str = ""
-    talk: int = 0
+    conversation: int = 0
     waiter: str = ""
 
     @property
@@ -179,9 +179,10 @@ class ScriptedDesk:
                     home = former
                 if one.home != me or one.at:
                     chats = tuple(
-                        Chatting(other.known, other.talk or one.talk) for other in state.others(one)
+                        OpenConversation(other.known, other.conversation or one.conversation)
+                        for other in state.others(one)
                     )
-                    place = Place(chats, one.talk, bool(one.waiter), ready=True, capacity=9)
+                    place = Place(chats, one.conversation, bool(one.waiter), ready=True, capacity=9)
                 one.at.append(me)
                 one.home = me
                 own = state.tell_move(one, me, me, former)
@@ -194,7 +195,7 @@ class ScriptedDesk:
         self,
         user: str,
         ticket: int | None = None,
-        talk: int = 0,
+        conversation: int = 0,
         *,
         question: str | None = None,
         page: str = "",
@@ -207,12 +208,14 @@ class ScriptedDesk:
             waiters = [other for other in state.people.values() if other.role is Role.WAITER]
             if one.waiter or not waiters:
                 return None, []
-            one.talk, one.waiter = one.talk or talk, waiters[0].uuid
+            one.conversation, one.waiter = one.conversation or conversation, waiters[0].uuid
             hearers = [*state.hearers(one), *state.hearers(waiters[0])]
             people = one.known, waiters[0].known
 
             def make(**how: Any) -> Event:
-                return Matched(one.uuid, one.waiter, talk=one.talk, people=people, **how)
+                return Matched(
+                    one.uuid, one.waiter, conversation=one.conversation, people=people, **how
+                )
 
             return None, state.write(make, hearers or [self._me], self._me)
 

@@ -30,7 +30,7 @@ from services.conversation.kinds import (
 )
 from services.conversation.rows import EntryRow
 from services.desk.memory import MemoryDesk
-from services.desk.port import Arrival, Chatting, Known, Moved, Parted, Place, Role
+from services.desk.port import Arrival, Known, Moved, OpenConversation, Parted, Place, Role
 from services.history.opening import open_store
 from services.history.port import Batch
 from services.history.sql import SQLStore
@@ -237,7 +237,7 @@ class Worker:
     def comes(self, ear: Ear, *elsewhere: str, home: str = "", ada: tuple[str, ...] = ()) -> None:
         """Ann comes, who is known *elsewhere*, or was last at *home*; *ada* has sockets there."""
         known = Known("uuid-ada", Role.WAITER, "ada", "ada", ("here", *ada))
-        place = Place((Chatting(known, self.key),), self.key, begun=True)
+        place = Place((OpenConversation(known, self.key),), self.key, begun=True)
         self.switchboard.desk.about = {"place": place, "elsewhere": elsewhere, "home": home}
         self.enter(Role.USER, "ann", ear)
         self.switchboard.desk.about = {}

@@ -1,10 +1,10 @@
--- A subject is here, with a socket at the calling worker.
+-- A subject is here, with a connection at the calling worker.
 -- ARG.role, ARG.subject
 -- ARG.uuid     of somebody new
 -- ARG.name, ARG.avatar  what others know it by; the avatar is the address of a picture, or ''
 -- ARG.address  where it comes from, or ''
 -- Answers: an `Arrival` (`standing.py`). *place* only where the worker does not know it already;
--- *home* only where no worker holds sockets of it.
+-- *home* only where no worker holds connections of it.
 
 local refused = open()
 if refused then

@@ -1,7 +1,7 @@
 -- A user asks for a waiter: it is matched, or takes its position in the queue.
 -- ARG.user
 -- ARG.ticket    of a position that it had, or ''
--- ARG.talk      its conversation, or ''
+-- ARG.conversation  its conversation, or ''
 -- ARG.places    how many places the users of one address may hold; 0: no bound
 -- ARG.question  '=' and what waiters are told of it, or ''
 -- ARG.page      where it asks from, or ''
@@ -39,7 +39,7 @@ end
 
 -- A name for a conversation, *proposed* by the caller's clock, or after all names that were given
 -- where that is behind. They have more digits than a number of Lua's holds, and equally many; the
--- step is one that no worker takes by itself (`Own.next_talk`).
+-- step is one that no worker takes by itself (`Own.next_conversation`).
 local function ascending(proposed)
     local last = call('HGET', DESK, MARK.named) or ''
     if proposed ~= '' and #last == #proposed and last >= proposed then
@@ -118,7 +118,7 @@ if bound > 0 then
     hold_place(user)
 end
 if user.talk == '' then
-    set(user, FIELD.talk, ascending(ARG.talk))
+    set(user, FIELD.talk, ascending(ARG.conversation))
 end
 set(user, FIELD.page, '')
 set_words() -- also of a user who is served at once: its waiter may be lost, and it waits again

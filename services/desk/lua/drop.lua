@@ -1,4 +1,4 @@
--- The calling worker has no socket of a participant any more; with the last one it is away.
+-- The calling worker has no connection of a participant any more; with the last one it is away.
 -- ARG.participant
 -- ARG.claim  what it claims, one of CLAIM
 

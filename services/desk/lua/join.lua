@@ -2,7 +2,7 @@
 -- or given up. Then it tells whom it remembers (`recall`).
 -- ARG.lease           ms
 -- ARG.generation      that it has known, or ''
--- ARG.present         the UUIDs of those it has sockets of, in msgpack
+-- ARG.present         the UUIDs of those it has connections of, in msgpack
 -- ARG.new_generation  the name of a new generation
 -- ARG.reads           what it can read (`READS` in `port.py`)
 -- Answers: `Joined` (`letters.py`).

@@ -1,4 +1,4 @@
--- A participant goes on purpose, unless other workers still hold sockets of it.
+-- A participant goes on purpose, unless other workers still hold connections of it.
 -- ARG.participant
 
 local refused = open()

@@ -2,7 +2,7 @@
 -- does not know, and the worker what is no longer true.
 -- ARG.memory  a `Memory` (`letters.py`), in msgpack
 -- ARG.lost    1 if the desk has lost what the worker knows
--- Answers: 1, or 0 when nothing was done: the worker is to hear its letters first.
+-- Answers: 1, or 0 when nothing was done: the worker has to read its letters first.
 
 local refused = open()
 if refused then
@@ -28,7 +28,7 @@ end
 
 local memory = cmsgpack.unpack(ARG.memory)
 local own = {} -- of those remembered whom the caller speaks for: what it remembers
-local present = {} -- their UUIDs → whether the caller has sockets of them
+local present = {} -- their UUIDs → whether the caller has connections of them
 local departed = {} -- while the caller was out of reach; their conversations are over
 
 -- ---- participants -----------------------------------------------------------
@@ -40,8 +40,8 @@ local function confide_replaced(remembered)
     confide({ event = EVENT.departed, participant = former.uuid, reason = REASON.unknown }, { former })
 end
 
--- The caller's sockets of *one* count, whether the desk knew it before or not.
-local function take_sockets(one, is_present, was_known)
+-- The caller's connections of *one* count, whether the desk knew it before or not.
+local function take_connections(one, is_present, was_known)
     if is_present and not holds(one, me) then
         local former_home = given(one.home)
         gain(one, me)
@@ -93,7 +93,7 @@ local function recall_participant(remembered)
         set(one, FIELD.address, remembered.address or '')
     end
     present[uuid] = remembered.present or false
-    take_sockets(one, remembered.present, standing)
+    take_connections(one, remembered.present, standing)
     if one.role == ROLE.waiter then
         agree_on_duty(one, remembered)
     end

@@ -42,7 +42,7 @@ local function mailbox_of(worker)
     return PREFIX .. KEY.mailbox .. worker
 end
 
--- Whom *worker* holds sockets of.
+-- Whom *worker* holds connections of.
 local function held_by(worker)
     return PREFIX .. KEY.held_by .. worker
 end

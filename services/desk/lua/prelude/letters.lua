@@ -13,7 +13,7 @@ local function put(worker, event)
     table.insert(letters[worker], event)
 end
 
--- The workers that hear of what concerns *one*: those with sockets, else the last that had any.
+-- The workers that hear of what concerns *one*: those with connections, else the last that had any.
 local function hearers(one)
     local found = words(one.at)
     if #found == 0 and one.home ~= '' and leased(one.home) then
@@ -74,7 +74,7 @@ local function tell_siblings(event, one)
     end
 end
 
--- Tell where the sockets of *one* are now; not the worker that has *caused* it.
+-- Tell where the connections of *one* are now; not the worker that has *caused* it.
 local function tell_move(one, caused, former_home)
     local workers, seen = {}, { [caused] = true }
     local function add(worker)

@@ -1,4 +1,4 @@
--- Coming and going: which workers hold sockets of a participant, and what follows.
+-- Coming and going: which workers hold connections of a participant, and what follows.
 
 local function holds(one, worker)
     for _, holder in ipairs(words(one.at)) do
@@ -9,7 +9,7 @@ local function holds(one, worker)
     return false
 end
 
--- The workers that hold sockets of *one*, but for this one.
+-- The workers that hold connections of *one*, but for this one.
 local function without(one, worker)
     local found = {}
     for _, holder in ipairs(words(one.at)) do
@@ -20,7 +20,7 @@ local function without(one, worker)
     return found
 end
 
--- *one* has sockets at *worker* from now on. Does not match yet.
+-- *one* has connections at *worker* from now on. Does not match yet.
 local function gain(one, worker)
     local duty, came = on_duty(one), not here(one)
     if one.role == ROLE.waiter and one.capacity == '' then -- only its users had told of it
@@ -62,7 +62,7 @@ local function begin_grace(one, is_brief)
     call('ZADD', GRACE, desk[counter], one.uuid)
 end
 
--- *one* has no socket at *worker* any more; with the last one it is away. *claim*: one of CLAIM.
+-- *one* has no connection at *worker* any more; with the last one it is away. *claim*: one of CLAIM.
 local function lose(one, worker, claim)
     local duty = on_duty(one)
     call('SREM', held_by(worker), one.uuid)
@@ -87,7 +87,7 @@ local function lose(one, worker, claim)
     end
 end
 
--- The caller has no socket of *one* any more. It is told who has: then it may forget it.
+-- The caller has no connection of *one* any more. It is told who has: then it may forget it.
 local function lose_here(one, claim)
     lose(one, me, claim)
     if here(one) then
