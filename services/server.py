@@ -225,8 +225,8 @@ class ChatServer:
         if runtime.name == "threads":
             switchboard.guard_threads()
         if self.store is not None:
-            chats = runtime.blocking(self.store.open_conversations)
-            switchboard.restore(chats, runtime.blocking(self.store.duties))
+            rows = runtime.blocking(self.store.open_conversations)
+            switchboard.restore(rows, runtime.blocking(self.store.duties))
             desk.void(runtime.blocking(used_tickets, self.store, time.time()))
         ticks = itertools.count()
 

@@ -49,7 +49,7 @@ class Reply(NamedTuple):
 
 
 class CannedError(CSAppError):
-    """A reply cannot be kept like this; the message names the field."""
+    """A reply cannot be stored like this; the message names the field."""
 
 
 class Taken(CannedError):

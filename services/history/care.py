@@ -35,7 +35,7 @@ _service = tables.service.c
 
 
 def find_chat(store: SQLStore, key: int) -> Iterator[ConversationRow]:
-    """The chat with this key, or nothing."""
+    """The conversation with this key, or nothing."""
     with reading(store) as connection:
         row = connection.execute(sa.select(tables.chat).where(_chat.key == key)).one_or_none()
     if row is not None:
@@ -43,9 +43,9 @@ def find_chat(store: SQLStore, key: int) -> Iterator[ConversationRow]:
 
 
 def chats_of_person(store: SQLStore, subject: str) -> Iterator[ConversationRow]:
-    """Every chat of *subject*, as a visitor or as a waiter, oldest first.
+    """Every conversation of *subject*, as a visitor or as a waiter, oldest first.
 
-    A chat may have had several waiters, and an author has no index (it would
+    A conversation may have had several waiters, and an author has no index (it would
     cost every message something): this looks through the whole store once.
     """
     wrote = sa.exists().where(_message.chat == _chat.key, _message.author == subject)
@@ -69,10 +69,10 @@ def chats_of_person(store: SQLStore, subject: str) -> Iterator[ConversationRow]:
         last = keys[-1]
 
 
-def messages_of(store: SQLStore, chat: int) -> Iterator[EntryRow]:
-    """Every message of a chat, in order."""
+def entries_of(store: SQLStore, conversation: int) -> Iterator[EntryRow]:
+    """Every entry of a conversation, in order."""
     last = 0
-    while some := store.entries(chat, after=last, limit=BATCH, newest=False):
+    while some := store.entries(conversation, after=last, limit=BATCH, newest=False):
         yield from some
         last = some[-1].seq
 
@@ -108,9 +108,9 @@ class Removed:
 class Erased(Removed):
     """What an erasure did."""
 
-    #: chats among `chats` that had not ended: a running server may write those again
+    #: conversations among `chats` that had not ended: a running server may write those again
     open_conversations: int = 0
-    #: chats of others in which a waiter's name was replaced
+    #: conversations of others in which a waiter's name was replaced
     renamed_chats: int = 0
     #: messages and notes whose author was replaced
     renamed_texts: int = 0
@@ -132,9 +132,9 @@ def erase(
 
     Nobody's is the empty one (`ValueError`): in the tables it stands for all waiters.
 
-    - As a visitor: its chats go with all that was said in them by either side,
+    - As a visitor: its conversations go with all that either side wrote in them,
       the notes on them, and their words in the search index.
-    - As a waiter: the chats are their visitors' and stay. Its subject and name
+    - As a waiter: the conversations are their visitors' and stay. Its subject and name
       are replaced there by a pseudonym, a new one for each erasure; so are they
       as the author of messages and notes, and in revocations. Its duty, its
       account and its own canned replies go. What it *wrote* stays, even where
@@ -167,9 +167,9 @@ def sweep(
     vacuum: bool | None = None,
     pause: Pause = slices.sleep,
 ) -> Removed:
-    """Delete the chats that ended more than *older_than_ms* before *now*. Raises `StoreError`.
+    """Delete conversations that ended more than *older_than_ms* before *now*. Raises `StoreError`.
 
-    Open chats stay, however old. What is left in files is named by
+    Open conversations stay, however old. What is left in files is named by
     `Removed.left`; *vacuum* is that of `cleaning.clean`.
     """
     removed = Removed()
@@ -183,7 +183,7 @@ def sweep(
 def daily(
     store: SQLStore, retention_days: int, now: int, *, pause: Pause = slices.sleep
 ) -> Removed:
-    """What a server does once a day, off the loop: sweep, where chats are not kept for ever.
+    """What a server does once a day, off the loop: sweep, if conversations do not stay for ever.
 
     SQLite's file is not written anew: others wait for that.
     """
@@ -198,15 +198,15 @@ def daily(
 
 
 def is_engaged(store: SQLStore, subject: str) -> bool:
-    """Whether a server may still write of *subject*: a chat is open, or a waiter on duty.
+    """Whether a server may still write of *subject*: a conversation is open, or a waiter on duty.
 
     Raises `StoreError`.
     """
     side = sa.or_(_chat.user_subject == subject, _chat.waiter_subject == subject)
-    talks = sa.exists().where(_chat.ended.is_(None), side)
+    is_open = sa.exists().where(_chat.ended.is_(None), side)
     serves = sa.exists().where(tables.duty.c.subject == subject, tables.duty.c.ready)
     with reading(store) as connection:
-        return bool(connection.execute(sa.select(sa.or_(talks, serves))).scalar())
+        return bool(connection.execute(sa.select(sa.or_(is_open, serves))).scalar())
 
 
 def _some_keys(
@@ -218,7 +218,7 @@ def _some_keys(
 
 
 def _remove(store: SQLStore, keys: list[int], removed: Removed, pause: Pause) -> None:
-    """Delete chats with all that belongs to them; the chats last, so that it can be resumed."""
+    """Delete conversations with all that belongs to them; they go last, so that it can resume."""
     some = sa.select(_message.n).where(_message.chat.in_(keys)).limit(SLICE)
     while True:
         with writing(store) as connection:
@@ -251,12 +251,12 @@ def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) 
         "waiter_subject": sa.case((serves, pseudonym), else_=_chat.waiter_subject),
         "waiter_name": pseudonym,
         "waiter_avatar": "",
-        # the UUID of an open chat is a server's to change
+        # the UUID of an open conversation is a server's to change
         "waiter": sa.case((_chat.ended.is_(None), _chat.waiter), else_=somebody),
     }
     while keys := _some_keys(store, _service.waiter == subject, _service.chat):
         with writing(store) as connection:
-            # Who was the last is not kept of a chat that nobody serves: the name may be its own.
+            # Nobody knows whose the name of a conversation is that no waiter serves: maybe its own.
             last = _chat.key.in_(keys), sa.or_(serves, _chat.waiter_subject.is_(None))
             connection.execute(sa.update(tables.chat).where(*last).values(served))
             ever = _service.chat.in_(keys), _service.waiter == subject

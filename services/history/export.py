@@ -63,12 +63,12 @@ def as_json(store: SQLStore, export: Export) -> Iterator[str]:
     """One document: `exported`, `title` and `conversations`, each with `messages` and `notes`."""
     yield f'{{"exported": {_json(rfc3339(export.made))}, "title": {_json(export.title)},\n'
     yield '"conversations": ['
-    for number, chat in enumerate(export.chats):
+    for number, row in enumerate(export.chats):
         yield ",\n" if number else "\n"
-        yield _json(_about(chat))[:-1] + ',\n "messages": ['
-        yield from _list(_said(message) for message in care.messages_of(store, chat.key))
+        yield _json(_about(row))[:-1] + ',\n "messages": ['
+        yield from _list(_said(entry) for entry in care.entries_of(store, row.key))
         yield '],\n "notes": ['
-        yield from _list(_noted(one) for one in care.staff_entries_of(store, chat.key))
+        yield from _list(_noted(one) for one in care.staff_entries_of(store, row.key))
         yield "]}"
     yield "\n]}\n"
 
@@ -78,27 +78,27 @@ def _list(values: Iterable[dict[str, Any]]) -> Iterator[str]:
         yield (",\n  " if number else "\n  ") + _json(value)
 
 
-def _about(chat: ConversationRow) -> dict[str, Any]:
+def _about(row: ConversationRow) -> dict[str, Any]:
     user = {
-        "uuid": chat.user, "subject": chat.user_subject, "name": chat.user_name,
-        "avatar": chat.user_avatar,
+        "uuid": row.user, "subject": row.user_subject, "name": row.user_name,
+        "avatar": row.user_avatar,
     }  # fmt: skip
     waiter = {
-        "uuid": chat.waiter, "subject": chat.waiter_subject, "name": chat.waiter_name,
-        "avatar": chat.waiter_avatar,
+        "uuid": row.waiter, "subject": row.waiter_subject, "name": row.waiter_name,
+        "avatar": row.waiter_avatar,
     }  # fmt: skip
     return {
-        "id": public_id(chat.key),
-        "opened": rfc3339(chat.opened),
-        "ended": None if chat.ended is None else rfc3339(chat.ended),
-        "reason": chat.reason,
-        "waited": chat.waited / 1000,
-        "department": chat.department,
-        "page": chat.page,
-        "user": user | {"read": chat.user_read},
-        "waiter": waiter | {"read": chat.waiter_read},
-        "rating": chat.rating,
-        "comment": chat.comment,
+        "id": public_id(row.key),
+        "opened": rfc3339(row.opened),
+        "ended": None if row.ended is None else rfc3339(row.ended),
+        "reason": row.reason,
+        "waited": row.waited / 1000,
+        "department": row.department,
+        "page": row.page,
+        "user": user | {"read": row.user_read},
+        "waiter": waiter | {"read": row.waiter_read},
+        "rating": row.rating,
+        "comment": row.comment,
     }
 
 
@@ -155,20 +155,20 @@ def cell(value: object) -> object:
 def as_csv(store: SQLStore, export: Export) -> Iterator[str]:
     """A row for each message and note, with its conversation's columns repeated (RFC 4180)."""
     yield "\ufeff" + _row(COLUMNS)  # the mark tells a spreadsheet that it is UTF-8
-    for chat in export.chats:
+    for row in export.chats:
         about = (
-            public_id(chat.key), rfc3339(chat.opened),
-            "" if chat.ended is None else rfc3339(chat.ended),
-            chat.department, chat.page, chat.user_subject, chat.user_name,
-            chat.waiter_subject or "", chat.waiter_name, chat.rating, chat.comment,
+            public_id(row.key), rfc3339(row.opened),
+            "" if row.ended is None else rfc3339(row.ended),
+            row.department, row.page, row.user_subject, row.user_name,
+            row.waiter_subject or "", row.waiter_name, row.rating, row.comment,
         )  # fmt: skip
         silent = True
-        for m in care.messages_of(store, chat.key):
+        for m in care.entries_of(store, row.key):
             silent = False
             kind = kind_of(m.kind).name
             said = (kind, m.seq, rfc3339(m.date), _side(m.side), m.author, _words(m))
             yield _row(about + said)
-        for one in care.staff_entries_of(store, chat.key):
+        for one in care.staff_entries_of(store, row.key):
             silent = False
             kind = kind_of(one.kind).name
             yield _row((*about, kind, "", rfc3339(one.date), "waiter", one.author, _words(one)))
@@ -231,16 +231,16 @@ def as_html(store: SQLStore, export: Export) -> Iterator[str]:
     """One page that needs nothing else and runs nothing."""
     yield _HEAD.format(title=_text(export.title), made=_readable(export.made))
     empty = True
-    for chat in export.chats:
+    for row in export.chats:
         empty = False
-        yield _section(chat)
-        names = {Side.USER: chat.user_name, Side.WAITER: chat.waiter_name}
-        for m in care.messages_of(store, chat.key):
+        yield _section(row)
+        names = {Side.USER: row.user_name, Side.WAITER: row.waiter_name}
+        for m in care.entries_of(store, row.key):
             # a name is known only of the last waiter
-            known = m.side == Side.USER or m.author == chat.waiter_subject
+            known = m.side == Side.USER or m.author == row.waiter_subject
             name = names.get(Side(m.side), "") if m.side in SIDES and known else ""
             yield _article(_side(m.side), name or m.author, m.date, _words(m))
-        for one in care.staff_entries_of(store, chat.key):
+        for one in care.staff_entries_of(store, row.key):
             kind = kind_of(one.kind).name
             yield _article(kind, f"{kind.capitalize()} by {one.author}", one.date, _words(one))
         yield "</section>\n"
@@ -249,19 +249,19 @@ def as_html(store: SQLStore, export: Export) -> Iterator[str]:
     yield "</body>\n</html>\n"
 
 
-def _section(chat: ConversationRow) -> str:
+def _section(row: ConversationRow) -> str:
     rows = [
-        ("Visitor", _person(chat.user_name, chat.user_subject)),
-        ("Waiter", _person(chat.waiter_name, chat.waiter_subject or "")),
-        ("Began", _time(chat.opened)),
-        ("Ended", "open" if chat.ended is None else _time(chat.ended)),
-        ("Department", _bdi(chat.department)),
-        ("Page", _bdi(chat.page)),
-        ("Rating", "" if chat.rating is None else str(chat.rating)),
-        ("Comment", _bdi(chat.comment)),
+        ("Visitor", _person(row.user_name, row.user_subject)),
+        ("Waiter", _person(row.waiter_name, row.waiter_subject or "")),
+        ("Began", _time(row.opened)),
+        ("Ended", "open" if row.ended is None else _time(row.ended)),
+        ("Department", _bdi(row.department)),
+        ("Page", _bdi(row.page)),
+        ("Rating", "" if row.rating is None else str(row.rating)),
+        ("Comment", _bdi(row.comment)),
     ]
     shown = "".join(f"<dt>{name}</dt><dd>{value}</dd>\n" for name, value in rows if value)
-    return f"<section>\n<h2>Conversation {public_id(chat.key)}</h2>\n<dl>\n{shown}</dl>\n"
+    return f"<section>\n<h2>Conversation {public_id(row.key)}</h2>\n<dl>\n{shown}</dl>\n"
 
 
 def _article(kind: str, name: str, date: int, text: str) -> str:

@@ -1,4 +1,4 @@
-"""Keeps the search index up to date in the background, and slows no text by it.
+"""Brings the search index up to date in the background, so that no text waits for it.
 
 Rules of this file:
 

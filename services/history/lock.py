@@ -2,7 +2,7 @@
 
 Who serves a database without Redis has the desk in its memory; a second one on
 the same file would be a second desk, whose visitors never meet the first one's
-waiters, and would take up the first one's live chats. So whoever serves a file
+waiters, and would take up the first one's open conversations. So whoever serves a file
 holds a lock beside it for as long as it lives: alone, or together with others
 that share a desk over Redis. The system lets go of the lock when a process
 ends, however it ends. Commands hold nothing.

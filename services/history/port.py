@@ -1,9 +1,11 @@
-"""What a store of conversations promises, whichever database keeps it.
+"""What a store of conversations promises, whichever database it uses.
 
-A conversation is a *chat*: it begins when a user is first matched and goes on
+A conversation begins when a user is first matched and goes on
 through reconnects, requeues and restarts until a side leaves for good. In one
-chat `seq` counts 1, 2, 3 … without gaps; `(chat, seq)` is the referee between
-writers, `(chat, side, author, client id)` between a message and its repeat.
+conversation `seq` counts 1, 2, 3 … without gaps; the database accepts each
+`(conversation, seq)` once, whichever worker writes it, and each `(conversation, side,
+author, client id)` once, so that a repeat is noticed. In the database a conversation is
+a row of the table `chat`, an entry a row of `message`.
 
 Everything here blocks and is called from native threads only, so that a locked
 or slow database never stops the loop. Times are whole milliseconds since 1970,
@@ -22,7 +24,7 @@ from ..errors import Unavailable
 
 @dataclass(slots=True)
 class Amendment:
-    """A chat as one of several processes knows it: put in where it is missing, merged where not.
+    """A conversation as one of several processes knows it: inserted, or merged into the row.
 
     Read marks only grow, what has ended stays so, and a name, page or department
     that this process does not know changes nothing, whoever writes last.
@@ -47,15 +49,15 @@ class Duty:
 class Batch:
     """What one commit brings: all of it or nothing.
 
-    *chats* and *duties* are written as they are now (insert or update), and the
-    *amendments* merged; *messages* are new. The store sorts what it writes.
+    *conversations* and *duties* are written as they are now (insert or update), and the
+    *amendments* merged; *entries* are new. The store sorts what it writes.
     """
 
     conversations: list[ConversationRow] = field(default_factory=list)
     duties: list[Duty] = field(default_factory=list)
     entries: Sequence[Row] = ()
     amendments: list[Amendment] = field(default_factory=list)
-    #: some of *messages* have `data`; the others may come without that column
+    #: some of *entries* have `data`; the others may come without that column
     has_data: bool = False
 
 
@@ -70,7 +72,7 @@ class Conflict(StoreError):
 
 
 class Unfit(StoreError):
-    """A value of the batch cannot be kept, now or later. Nothing was written."""
+    """A value of the batch cannot be stored, now or later. Nothing was written."""
 
 
 class Outdated(StoreError):
@@ -102,7 +104,7 @@ class OutcomeUnknown(Unavailable):
 
 
 class Store(Protocol):
-    """Where chats are kept. Every method blocks; raises `StoreError`."""
+    """Where conversations are stored. Every method blocks; raises `StoreError`."""
 
     #: how it is named in the log and in `/v1/status`: `sqlite` or `postgresql`
     name: str
@@ -119,14 +121,14 @@ class Store(Protocol):
     def commit(self, batch: Batch) -> None:
         """Write *batch* durably. Raises `Conflict`, `StoreError` or `OutcomeUnknown`.
 
-        Called by one thread at a time. Writing the same chats and duties
-        again is harmless; messages that are there already are a `Conflict`.
+        Called by one thread at a time. Writing the same conversations and
+        duties again is harmless; entries that are there already are a `Conflict`.
         """
 
     def find(
         self, conversation: int, side: int, author: str, client_ids: Sequence[str]
     ) -> list[EntryRow]:
-        """The messages of *author* in a chat that bear one of *client_ids*, in order."""
+        """The entries of *author* in a conversation that have one of *client_ids*, in order."""
 
     def entries(
         self,
@@ -137,43 +139,43 @@ class Store(Protocol):
         limit: int = 50,
         newest: bool = True,
     ) -> list[EntryRow]:
-        """Messages with `after < seq < before`, in order; at most *limit* of them.
+        """Entries with `after < seq < before`, in order; at most *limit* of them.
 
         The last ones where there are more, or the first ones unless *newest*.
         """
 
     def conversation(self, key: int) -> ConversationRow | None:
-        """One chat."""
+        """The conversation with this key; None: there is none."""
 
     def ends(self, keys: Sequence[int]) -> dict[int, int]:
-        """The highest `seq` of each of these chats; 0 for one without a message."""
+        """The highest `seq` of each of these conversations; 0 for one without an entry."""
 
     def last_key(self) -> int:
-        """The highest key of a chat; 0 without one."""
+        """The highest key of a conversation; 0 without one."""
 
     def open_conversations(self) -> list[ConversationRow]:
-        """Every chat that has not ended, oldest first."""
+        """Every conversation that has not ended, oldest first."""
 
     def served_since(self, key: int) -> dict[str, int]:
-        """By the subjects of users: the latest of their chats with keys above *key*."""
+        """By the subjects of users: the latest of their conversations with keys above *key*."""
 
     def reply_times(self, after: int, limit: int) -> list[int]:
         """How long users have waited for the first answer of a waiter, in ms.
 
-        In the queue, and from their first message on; of the latest *limit* chats with keys
-        above *after*, those that were answered.
+        In the queue, and from their first entry on; of the latest *limit* conversations with
+        keys above *after*, those that were answered.
         """
 
     def conversations_of(
         self, side: int, subject: str, *, before: int | None = None, limit: int = 50
     ) -> list[ConversationRow]:
-        """The chats that *subject* was a side of, newest first, with keys below *before*.
+        """The conversations that *subject* was a side of, newest first, with keys below *before*.
 
         For a waiter also those that others have taken over since.
         """
 
     def knows(self, waiter: str, user: str) -> bool:
-        """Whether *waiter* has served *user* in any chat, both by their subjects."""
+        """Whether *waiter* has served *user* in any conversation, both by their subjects."""
 
     def duties(self) -> list[Duty]:
         """Every waiter's last readiness."""

@@ -45,7 +45,7 @@ WHERE nspname = btrim(current_setting('search_path'), '"'))
 #: advisory locks: any numbers that are always the same
 MIGRATION_LOCK, NUMBER_LOCK = 0x63736170_70000001, 0x63736170_70000002
 
-#: connections kept open, and more of them at busy times
+#: connections that stay open, and more of them at busy times
 POOL, OVERFLOW = 4, 5
 
 #: SQLSTATEs, or beginnings of them, whose first line says nothing of the values: 42601 quotes
@@ -253,9 +253,9 @@ class PostgresStore(SQLStore):
         return not isinstance(error, DBAPIError) or error.connection_invalidated
 
     def _words_of(self, cause: Any) -> str:
-        if not (state := _state(cause)):  # of the line, not of a statement
-            line = (psycopg.OperationalError, psycopg.InterfaceError)
-            return str(cause) if isinstance(cause, line) else type(cause).__name__
+        if not (state := _state(cause)):  # of the connection, not of a statement
+            broken = (psycopg.OperationalError, psycopg.InterfaceError)
+            return str(cause) if isinstance(cause, broken) else type(cause).__name__
         told = cause.diag.message_primary if state.startswith(_SAFE) else None
         return f"{told or type(cause).__name__} ({state})"
 

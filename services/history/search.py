@@ -71,11 +71,11 @@ class Found(NamedTuple):
 
 
 class Visitor(NamedTuple):
-    """With whom a chat was."""
+    """The visitor of a conversation."""
 
     name: str
     subject: str
-    #: when the chat ended; None: it goes on
+    #: when the conversation ended; None: it goes on
     ended: int | None
     avatar: str
 
@@ -101,8 +101,8 @@ def search(
 ) -> Found:
     """Messages that hold every word of *query*, newest first, with numbers below *before*.
 
-    With *served_by*, a waiter's subject, only of chats which that waiter serves,
-    served, or wrote in; with *readable_by*, of all chats of the users whom that
+    With *served_by*, a waiter's subject, only of conversations that this waiter serves,
+    served, or wrote in; with *readable_by*, of all conversations of the users whom that
     waiter serves or served. With *beginnings*, words of the message may go on where
     those of *query* end: "plate" finds "plates" (a number is whole: 3 is not 30).
     At most *limit* (1 to 200) hits, `MAX_TRIED` tries and `MAX_NEW` texts that are not in
@@ -187,7 +187,7 @@ class _Look:
 
 
 def visitors(store: SQLStore, chats: Collection[int]) -> dict[int, Visitor]:
-    """With whom each of *chats*, those of some hits, was or is. Raises `StoreError`."""
+    """The visitor of each of these conversations, by its key. Raises `StoreError`."""
     chat = tables.chat.c
     query = sa.select(chat.key, chat.user_name, chat.user_subject, chat.ended, chat.user_avatar)
     with reading(store) as connection:
@@ -223,7 +223,7 @@ _SEARCH = (
     "SELECT m.n, m.chat, m.seq, m.date, m.side, m.author, m.body "
     "FROM found JOIN message m ON m.n = found.n {only} ORDER BY m.n DESC LIMIT :limit"
 )
-# Each chat is looked through once, not once for each of its messages that was found.
+# Each conversation is checked once, not once for each of its entries that was found.
 _ONLY = (
     "WHERE m.chat IN (SELECT c.key FROM chat c WHERE c.key IN ("
     "SELECT f.chat FROM message f JOIN found ON found.n = f.n) AND ({}))"

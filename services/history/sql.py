@@ -152,7 +152,7 @@ class SQLStore:
         self._claim()
 
     def migrate(self) -> None:
-        from . import schema  # Alembic is not loaded where no history is kept
+        from . import schema  # Alembic is not loaded where there is no database
 
         with self._failing(), self._migrating() as connection:
             schema.upgrade(connection)
@@ -322,8 +322,11 @@ class SQLStore:
     def _select(self, query: sa.Select[Any] | sa.CompoundSelect[Any]) -> Sequence[Any]:
         return self._read(lambda connection: connection.execute(query).fetchall())
 
-    def find(self, chat: int, side: int, author: str, client_ids: Sequence[str]) -> list[EntryRow]:
-        query, column = queries.entries_of_sender(chat, side, author), tables.message.c.client_id
+    def find(
+        self, conversation: int, side: int, author: str, client_ids: Sequence[str]
+    ) -> list[EntryRow]:
+        query = queries.entries_of_sender(conversation, side, author)
+        column = tables.message.c.client_id
         found: list[EntryRow] = []
         for start in range(0, len(client_ids), FOUND_AT_ONCE):
             some = column.in_(client_ids[start : start + FOUND_AT_ONCE])
@@ -332,14 +335,14 @@ class SQLStore:
 
     def entries(
         self,
-        chat: int,
+        conversation: int,
         *,
         after: int = 0,
         before: int | None = None,
         limit: int = 50,
         newest: bool = True,
     ) -> list[EntryRow]:
-        query = queries.entries_between(chat, after, before, limit, newest)
+        query = queries.entries_between(conversation, after, before, limit, newest)
         found = [EntryRow(*row) for row in self._select(query)]
         return found[::-1] if newest else found
 

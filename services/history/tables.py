@@ -1,8 +1,8 @@
 """The tables, once for both databases.
 
 `message` is written in the order of arrival and found by `(chat, seq)`: on a
-busy server the rows of a thousand chats then share a few pages, and a commit
-writes those instead of a page for each chat.
+busy server the rows of a thousand conversations then share a few pages, and a commit
+writes those instead of a page for each conversation.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ Index(
     postgresql_where=text("ended IS NULL"),
 )
 
-#: who has served in which chat, by the waiter's subject: a chat may have had several
+#: who has served in which conversation, by the waiter's subject: there may be several
 service = Table(
     "service",
     metadata,

@@ -45,9 +45,9 @@ def everything(store: SQLStore) -> dict[str, list[tuple[object, ...]]]:
 def test_every_message_and_note_in_order_over_many_batches(store: SQLStore):
     keep(store, 1, [f"text {n}" for n in range(20)], notes=[f"note {n}" for n in range(8)])
     keep(store, 2, ["other"], notes=["other"])
-    assert [m.body for m in care.messages_of(store, 1)] == [f"text {n}" for n in range(20)]
+    assert [m.body for m in care.entries_of(store, 1)] == [f"text {n}" for n in range(20)]
     assert [n.body for n in care.staff_entries_of(store, 1)] == [f"note {n}" for n in range(8)]
-    assert list(care.messages_of(store, 3)) == []
+    assert list(care.entries_of(store, 3)) == []
 
 
 def test_a_persons_conversations_are_all_it_took_part_in(store: SQLStore):
@@ -105,7 +105,7 @@ def test_a_waiter_becomes_somebody_in_the_conversations_of_others(store: SQLStor
     assert one.waiter_name == three.waiter_name == three.waiter_subject == pseudonym
     assert one.waiter != "uuid-of-pat"
     assert (two.waiter_subject, two.waiter_name) == ("zoe", "Zoe")
-    authors = [m.author for key in (1, 2, 3) for m in care.messages_of(store, key)]
+    authors = [m.author for key in (1, 2, 3) for m in care.entries_of(store, key)]
     assert authors == ["bob", pseudonym] * 6 + ["bob", pseudonym, "bob", "zoe", "bob", pseudonym]
     assert [note.author for note in care.staff_entries_of(store, 1)] == [pseudonym]
     assert [one.subject for one in store.duties()] == ["zoe"]
@@ -146,7 +146,7 @@ def test_what_breaks_in_the_middle_is_finished_by_the_next_try(
 
     with pytest.raises(StoreError):
         care.erase(store, "ada", pause=lose_the_line)
-    left = len(list(care.messages_of(store, 1)))
+    left = len(list(care.entries_of(store, 1)))
     assert 0 < left < 20
     erased = care.erase(store, "ada", pause=no_pause)
     assert (erased.chats, erased.messages, erased.notes) == (1, left, 1)
