@@ -42,16 +42,17 @@ class Admission:
         "_house",
         "_is_let_in",
         "_is_looking",
-        "_role",
         "_tab",
         "_timer",
         "identity",
+        "role",
         "signed",
     )
 
     def __init__(self, connection: Connection, role: Role, house: House) -> None:
         self._connection = connection
-        self._role = role
+        #: the role whose address it came to
+        self.role = role
         self._house = house
         #: the identity in the newest token that the connection has shown
         self.identity: Identity | None = None
@@ -126,7 +127,7 @@ class Admission:
 
     def _count_in(self, identity: Identity) -> None:
         """Count the connection for its participant. Raises `Farewell` beyond the bound."""
-        whose = f"{self._role}:{identity.subject}"
+        whose = f"{self.role}:{identity.subject}"
         if not self._house.bounds.open_tab(whose):
             raise Farewell(CloseCode.FULL, "too many connections of one participant")
         self._tab = whose
@@ -177,7 +178,7 @@ class Admission:
 
         Raises `TokenError`, or `Unavailable` while that cannot be looked up.
         """
-        shown = self._house.tokens.inspect(frame.payload.token, TokenRole(self._role))
+        shown = self._house.tokens.inspect(frame.payload.token, TokenRole(self.role))
         if self._house.revocations.is_revoked(shown.identity, shown.signed):
             what = "payload.token: this login was signed out"
             raise TokenError(ErrorCode.INVALID_TOKEN, what)
@@ -198,5 +199,5 @@ class Admission:
     def _log_refusal(self, event: Event, why: str) -> None:
         who = self.identity.subject if self.identity is not None else ""
         security.record(
-            event, subject=who, role=self._role, address=self._connection.address, reason=why
+            event, subject=who, role=self.role, address=self._connection.address, reason=why
         )

@@ -9,7 +9,7 @@ import services.history.port
 import services.instance  # noqa: F401  # with these two, all kinds of `Unavailable` are known
 from csapp import create_app
 from services.errors import Unavailable
-from services.transcript import Transcript
+from services.feeds.history import HistoryFeed
 
 
 def kinds(root: type[Unavailable] = Unavailable) -> dict[str, type[Unavailable]]:
@@ -21,10 +21,10 @@ def kinds(root: type[Unavailable] = Unavailable) -> dict[str, type[Unavailable]]
     return found
 
 
-def fail(self: Transcript, frame: Any, me: Any) -> None:
+def fail(self: HistoryFeed, frame: Any, me: Any) -> None:
     """`payload.conversation` names what is raised."""
     raise kinds()[frame.payload.conversation]("10.0.0.7 is away")
 
 
-Transcript.get_history = fail  # type: ignore[method-assign]
+HistoryFeed.get_history = fail  # type: ignore[method-assign]
 app = create_app()

@@ -139,7 +139,7 @@ SHORT = {
     ("services/shared/order.py", "self._mend"),
     ("services/shared/order.py", "self._check_them"),
     ("services/history/writer.py", "self._try_again"),  # until then: `history_available` 0
-    ("services/turns.py", "self._act"),
+    ("services/feeds/turns.py", "self._act"),
     ("services/transport/connection.py", "self._run"),
     ("services/transport/outbox.py", "self._write_on"),
     ("services/revocation.py", "self._look"),  # a round of a `Loop`

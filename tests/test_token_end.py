@@ -148,7 +148,7 @@ def test_ten_thousand_cost_some_looks_a_minute_and_leave_nothing(world: World):
     assert len(armed) <= 61 * len(connections)
     assert len(world.wheel._slots) <= 600 + 3, "of a minute, however long the tokens live"
     for connection in connections:
-        connection.session._admission.close()
+        connection.session.feed.admission.close()
     assert world.wheel._slots == {}
 
 
@@ -188,7 +188,7 @@ def test_an_older_token_takes_nothing_away(world: World):
 def test_a_connection_that_has_ended_is_looked_at_no_more(world: World):
     connection = world.connect(HOUR)
     connection.code = CloseCode.NORMAL
-    connection.session._admission.await_end()
+    connection.session.feed.admission.await_end()
     world.live(61)
     assert not any(world.wheel._slots.values())
 

@@ -11,25 +11,21 @@ from services.conversation.conversation import Conversation
 from services.conversation.kinds import Side
 from services.conversation.rows import ConversationRow, EntryRow
 from services.desk.port import Role
+from services.feeds.history import HistoryFeed
 from services.identity import Identity
 from services.participants import Channel, ChannelEntries, Participant
-from services.transcript import Transcript
 from services.wire.dialect import DIALECTS, Peer
 
 
 class Reader:
-    """Stands where a session would; its greenlets run when they are told to."""
+    """Stands where a connection and a house would; its greenlets run when they are told to."""
 
-    def __init__(self, participant: Participant, store: object) -> None:
-        self.participant = participant
-        self.uuid = participant.uuid
-        self.dialect = DIALECTS[2]
+    def __init__(self, store: object) -> None:
         self.told: list[dict[str, Any]] = []
         self.begun: list[Any] = []
-        self.put = self._put
-        self.connection = SimpleNamespace(put=self._put, tell=self._put, code=None)
+        self.connection: Any = SimpleNamespace(put=self._put, tell=self._put, code=None)
         runtime = SimpleNamespace(spawn=self.begun.append, blocking=lambda function: function())
-        self.house = SimpleNamespace(
+        self.house: Any = SimpleNamespace(
             runtime=runtime,
             switchboard=SimpleNamespace(store=store),
             meters=None,
@@ -58,8 +54,13 @@ class Room:
         )
         self.conversation = Conversation(ConversationRow(7, "uuid-ann", "ann", last_seq=1))
         self.channel = Channel(self.ann, self.ada, self.conversation)
-        self.reader = Reader(self.ann, store)
-        self.transcript = Transcript(self.reader, resume or {})
+        self.reader = Reader(store)
+        auth: Any = SimpleNamespace(payload=SimpleNamespace(version=2, resume=resume))
+        admission: Any = None
+        self.transcript = HistoryFeed(
+            self.reader.connection, self.reader.house, admission, "uuid-ann", auth
+        )
+        self.transcript.participant = self.ann
 
     def meet(self) -> None:
         """Ann is told of the chat; a page of it is to be read."""

@@ -13,11 +13,10 @@ from services.conversation.conversation import Conversation
 from services.conversation.kinds import Side
 from services.conversation.rows import ConversationRow
 from services.desk.port import Role
+from services.feeds.choose import choose_feed
+from services.feeds.turns import Turns
 from services.identity import Identity
 from services.participants import WEIGHT, Channel, ChannelEntries, Participant, sealed
-from services.session import Session
-from services.transcript import Transcript
-from services.turns import Turns
 from services.wire.dialect import DIALECTS
 
 
@@ -41,7 +40,7 @@ def test_the_last_words_come_before_the_goodbye_and_the_position_in_the_queue_af
         entries.channel, entries._plain, entries._full = Channel(ada, ann, late), None, None
         entries.seqs = [1]
         late.record_stored(1)
-        session.deliver(entries)
+        feed.deliver(entries)
 
     house: Any = SimpleNamespace(
         settings=SimpleNamespace(
@@ -58,15 +57,14 @@ def test_the_last_words_come_before_the_goodbye_and_the_position_in_the_queue_af
         code=None,
         remember=lambda add, tidy: None,
     )
-    session = Session(connection, Role.USER, house)
-    session.dialect = dialect
-    if version > 1:
-        session._transcript = Transcript(session, {})
+    auth: Any = SimpleNamespace(payload=SimpleNamespace(version=version, resume=None))
+    admission: Any = None
+    feed = choose_feed(connection, house, admission, "uuid-ann", auth)
 
-    session.close_conversation(
+    feed.close_conversation(
         conversation, dialect.disconnected("uuid-ann", "uuid-ada", conversation.id, "left")
     )
-    session.put(sealed(dialect.connect_queue("uuid-ann", 0, "", None)))
+    feed.put(sealed(dialect.connect_queue("uuid-ann", 0, "", None)))
     assert told == [], "what was said before is looked up first"
     (look_up,) = begun
     look_up()
@@ -90,14 +88,12 @@ def test_what_waits_and_was_told_elsewhere_is_left_out():
         )
         return entries
 
-    speaker: Any = SimpleNamespace(
-        connection=SimpleNamespace(put=told.append, tell=None, code=None),
-        house=SimpleNamespace(
-            settings=SimpleNamespace(outbox_bytes=100_000),
-            runtime=SimpleNamespace(spawn=begun.append),
-        ),
+    connection: Any = SimpleNamespace(put=told.append, tell=None, code=None)
+    house: Any = SimpleNamespace(
+        settings=SimpleNamespace(outbox_bytes=100_000),
+        runtime=SimpleNamespace(spawn=begun.append),
     )
-    turns = Turns(speaker)
+    turns = Turns(connection, house)
     some = [said(1), said(2, 3), said(4)]
     left_out: list[Any] = []
     held: list[int] = []

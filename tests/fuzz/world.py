@@ -349,7 +349,7 @@ class World:
 
     def _has_joined(self, line: Line) -> bool:
         """It has been welcomed and has got what was parked."""
-        return line.participant is not None and line.session in line.participant.connections
+        return line.participant is not None and line.session.feed in line.participant.connections
 
     def _recognise(self, line: Line, me: Participant) -> None:
         """The client of *line* remembers what it knew, unless something else was open."""
@@ -409,7 +409,7 @@ class World:
 
     def _open_lines(self, uuid: str) -> set[Line]:
         sockets = self.switchboard._participants[uuid].connections
-        return {one for one in self.lines if one.session in sockets and one.code is None}
+        return {one for one in self.lines if one.session.feed in sockets and one.code is None}
 
     # ---- one batch at a time ---------------------------------------------
 
@@ -517,7 +517,7 @@ class World:
         me = line.participant
         if line.code is not None or me is None:
             return
-        assert line.session in me.connections, "open and forgotten"
+        assert line.session.feed in me.connections, "open and forgotten"
         assert line.uuid == me.uuid
         if line.role is Role.WAITER:
             assert line.users == self._users(line), line

@@ -1,6 +1,6 @@
 """Two workers over one store, in one thread: a seed decides what happens next.
 
-`Switchboard`, `SharedDelivery`, `Order`, `Writer`, `Session` and `Transcript` are real, and
+`Switchboard`, `SharedDelivery`, `Order`, `Writer`, `Session` and `HistoryFeed` are real, and
 so are the clients (`testkit`). What is between them stands still until chance
 picks it: rounds of a worker's loop, calls of the store (also those in the
 middle of a commit), answers of the desk, letters between workers, frames on
@@ -24,10 +24,11 @@ from unittest import mock
 from greenlet import GreenletExit, getcurrent, greenlet
 from simple_websocket import ConnectionClosed
 
-from services import room, roster, session, switchboard, unconfirmed
+from services import room, roster, switchboard, unconfirmed
 from services.bounds import Bounds
 from services.clock import Clock
 from services.desk.port import Role
+from services.feeds import base
 from services.history.writer import Writer
 from services.house import House
 from services.identity import Identity, TokenRole, Tokens
@@ -232,7 +233,7 @@ def simulated(seed: int, **options: Any) -> Iterator[World]:
         warning=lambda *args: None,
     )
     with (
-        mock.patch.object(session, "threading", threading),
+        mock.patch.object(base, "threading", threading),
         mock.patch.object(switchboard, "threading", threading),
         mock.patch.object(roster, "threading", threading),
         mock.patch.object(missed, "threading", threading),
@@ -242,7 +243,7 @@ def simulated(seed: int, **options: Any) -> Iterator[World]:
         mock.patch("services.history.committer.log", log),
         mock.patch("services.switchboard.log", log),
         mock.patch("services.session.log", log),
-        mock.patch("services.turns.log", log),
+        mock.patch("services.feeds.turns.log", log),
         mock.patch("services.shared.inbox.log", log),
         mock.patch("services.shared.order.log", log),
     ):
