@@ -207,7 +207,9 @@ class Session:
             if len(message) > most or "\0" in message:
                 return batch
             channel = me.channel or me.channels.get(frame.to or "")
-            return [] if self._say(channel, [message], [frame.reply_id]) else batch
+            if channel is None or (self._bucket is not None and not self._bucket.take()):
+                return batch
+            return [] if self.relay(channel, [message], [frame.reply_id]) else batch
         done, to, channel = 0, None, me.channel
         run: list[str] = []
         ids: list[str | None] = []
