@@ -1,13 +1,10 @@
-"""`ChatServer`: the parts of one process put together, and what the blueprints ask of them."""
+"""`ChatServer`: the state of one process, and what the blueprints ask of it."""
 
 from __future__ import annotations
 
 import atexit
-import contextlib
-import itertools
 import logging
 import os
-import secrets
 import threading
 import time
 import weakref
@@ -17,13 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from . import runtime as runtimes
 from . import webserver
+from .assembly import Parts, own_desk, share_desk
 from .bounds import Bounds
 from .clock import Clock
 from .database import open_to_serve, sweep_daily
-from .delivery import LocalDelivery
-from .desk.memory import MemoryDesk
-from .desk.port import DeskUnavailable, Figures, Role
-from .errors import Unavailable
+from .desk.port import Figures, Role
 from .history.indexer import LOOK as INDEX_LOOK
 from .history.indexer import Indexer
 from .history.serving import BEAT
@@ -32,17 +27,15 @@ from .history.writer import Writer
 from .house import House
 from .identity import Tokens
 from .loops import Loops
-from .metrics import MeasuredDesk, Meters, Readings
+from .metrics import Meters, Readings
 from .origin import client_address
 from .other_servers import OtherServers
 from .revocation import News, Revocations
 from .seldom import Seldom
 from .session import Session
 from .settings import Settings
-from .standings import used_tickets
 from .starting import Start
-from .switchboard import Switchboard
-from .timers import TICK, Wheel
+from .timers import Wheel
 from .transport.connection import Connection, Context, Limits
 from .transport.outbox import Flusher
 from .welcome import Welcome
@@ -67,11 +60,6 @@ def _shut_stores() -> None:
     for server in list(servers):
         server.shut_store()
 
-
-TICKS_A_SECOND = round(1 / TICK)
-
-#: s between two looks at how long the queue of a shared desk is
-LOOK = 1.0
 
 #: s over which clients spread their return after a restart
 RETURN_SPREAD = 5.0
@@ -169,10 +157,14 @@ class ChatServer:
         wheel.every_tick(self.meters.lag.tick, "the measure of the loop's lag")
         if (worker := webserver.worker()) is not None:
             wheel.every_tick(partial(self._go_with, worker), "the look at the worker")
+        parts = Parts(
+            settings, runtime, wheel, store, self._writer, self.tokens, self.meters, self.bounds,
+            self.clock,
+        )  # fmt: skip
         if settings.redis_url:
-            switchboard = self._share_desk(runtime, wheel)
+            switchboard, self._shared, self._mailbox = share_desk(parts)
         else:
-            switchboard = self._own_desk(runtime, wheel)
+            switchboard = own_desk(parts, lambda: self.draining)
         wheel.start()
         self.context = Context(
             runtime,
@@ -208,93 +200,6 @@ class ChatServer:
         writer = self._writer
         is_open = self._opened_by and not self.draining
         return bool(is_open and writer is not None and writer.available and writer.idle)
-
-    def _own_desk(self, runtime: runtimes.Runtime, wheel: Wheel) -> Switchboard:
-        """For one worker: the desk is in its memory."""
-        settings = self.settings
-        desk = MemoryDesk(
-            capacity=settings.max_users_per_waiter,
-            max_queue=settings.max_queue,
-            grace=settings.grace + TICK,  # the time of the wheel is up to a tick late
-            places=self.bounds.places,
-            now=wheel.lived,
-        )
-        measured = MeasuredDesk(desk, self.meters)
-        delivery = LocalDelivery(settings.outbox_bytes, self.store, self._writer, clock=self.clock)
-        switchboard = Switchboard(measured, delivery, self.tokens.sign_ticket, clock=self.clock)
-        if runtime.name == "threads":
-            switchboard.guard_threads()
-        if self.store is not None:
-            rows = runtime.blocking(self.store.open_conversations)
-            switchboard.restore(rows, runtime.blocking(self.store.duties))
-            desk.void(runtime.blocking(used_tickets, self.store, time.time()))
-        ticks = itertools.count()
-
-        def tick() -> None:
-            if not self.draining:  # the next process waits for those who are absent
-                desk.tick()
-            switchboard.carry_out()
-            if next(ticks) % TICKS_A_SECOND == 0:
-                switchboard.tell_queue()
-                switchboard.write_missing_events()
-
-        wheel.every_tick(tick, "the desk's ticks")
-        return switchboard
-
-    def _share_desk(self, runtime: runtimes.Runtime, wheel: Wheel) -> Switchboard:
-        """For one of several workers: the desk is in Redis."""
-        from .desk.mailbox import Mailbox  # redis is not loaded where one worker is enough
-        from .desk.redis import RedisDesk
-        from .shared.delivery import SharedDelivery
-        from .shared.figures import LatestFigures
-        from .shared.inbox import Inbox
-        from .shared.ledger import Ledger
-
-        settings, store, writer = self.settings, self.store, self._writer
-        assert store is not None  # noqa: S101  # the settings demand a store with Redis
-        assert writer is not None  # noqa: S101
-        worker = f"{os.getpid()}-{secrets.token_hex(6)}"
-        desk = RedisDesk(
-            settings.redis_url or "",
-            worker=worker,
-            capacity=settings.max_users_per_waiter,
-            max_queue=settings.max_queue,
-            grace=settings.grace,
-            places=self.bounds.places,
-        )
-        measured = MeasuredDesk(desk, self.meters)
-        latest = LatestFigures(measured)
-        delivery = SharedDelivery(
-            settings.outbox_bytes, store, writer, latest, worker=worker, runtime=runtime,
-            clock=self.clock,
-        )  # fmt: skip
-        switchboard = Switchboard(
-            measured, delivery, self.tokens.sign_ticket, clock=self.clock, figures=latest
-        )
-        inbox = Inbox(switchboard, delivery)
-        mailbox = Mailbox(desk, inbox.read, switchboard.carry_out, delivery.doubt)
-        delivery.connect(mailbox)
-        desk.remember_by(delivery.remembered)
-        try:
-            latest.look()
-            switchboard.tell_queue()
-        except Unavailable:
-            desk.close()
-            raise
-        mailbox.start(runtime, wheel.loops)
-        self._shared, self._mailbox = desk, mailbox
-        self.bounds.share(Ledger(desk, self.bounds.held, runtime.spawn))
-
-        def look() -> None:
-            switchboard.write_missing_events()
-            delivery.forget_ended()
-            with contextlib.suppress(DeskUnavailable):  # the desk has logged it
-                latest.look()
-                switchboard.tell_queue()
-
-        wheel.loops.start("the search for lost letters", delivery.check_doubted)
-        wheel.loops.every(LOOK, "the look at the queue", look)
-        return switchboard
 
     def sign_out(self, news: Sequence[News]) -> None:
         """Close the connections of this process whose login or subject *news* revokes."""

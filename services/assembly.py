@@ -1,0 +1,150 @@
+"""Desk, delivery and switchboard put together: for one worker, or for one of several."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from .bounds import Bounds
+from .clock import Clock
+from .delivery import LocalDelivery
+from .desk.memory import MemoryDesk
+from .desk.port import DeskUnavailable
+from .errors import Unavailable
+from .history.sql import SQLStore
+from .history.writer import Writer
+from .identity import Tokens
+from .metrics import MeasuredDesk, Meters
+from .runtime import Runtime
+from .settings import Settings
+from .standings import used_tickets
+from .switchboard import Switchboard
+from .timers import TICK, Wheel
+
+if TYPE_CHECKING:
+    from .desk.mailbox import Mailbox
+    from .desk.redis import RedisDesk
+
+TICKS_A_SECOND = round(1 / TICK)
+
+#: s between two looks at how long the queue of a shared desk is
+LOOK = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a desk and its switchboard are made of."""
+
+    settings: Settings
+    runtime: Runtime
+    wheel: Wheel
+    #: None: conversations are stored nowhere
+    store: SQLStore | None
+    writer: Writer | None
+    tokens: Tokens
+    meters: Meters
+    bounds: Bounds
+    clock: Clock
+
+
+class Shared(NamedTuple):
+    """The switchboard of one of several workers, its desk, and its mailbox."""
+
+    switchboard: Switchboard
+    desk: RedisDesk
+    mailbox: Mailbox
+
+
+def own_desk(parts: Parts, is_draining: Callable[[], bool]) -> Switchboard:
+    """For one worker: the desk is in its memory. Waits for the store."""
+    settings, store = parts.settings, parts.store
+    desk = MemoryDesk(
+        capacity=settings.max_users_per_waiter,
+        max_queue=settings.max_queue,
+        grace=settings.grace + TICK,  # the time of the wheel is up to a tick late
+        places=parts.bounds.places,
+        now=parts.wheel.lived,
+    )
+    measured = MeasuredDesk(desk, parts.meters)
+    delivery = LocalDelivery(settings.outbox_bytes, store, parts.writer, clock=parts.clock)
+    switchboard = Switchboard(measured, delivery, parts.tokens.sign_ticket, clock=parts.clock)
+    if parts.runtime.name == "threads":
+        switchboard.guard_threads()
+    if store is not None:
+        rows = parts.runtime.blocking(store.open_conversations)
+        switchboard.restore(rows, parts.runtime.blocking(store.duties))
+        desk.void(parts.runtime.blocking(used_tickets, store, time.time()))
+    ticks = itertools.count()
+
+    def tick() -> None:
+        if not is_draining():  # the next process waits for those who are absent
+            desk.tick()
+        switchboard.carry_out()
+        if next(ticks) % TICKS_A_SECOND == 0:
+            switchboard.tell_queue()
+            switchboard.write_missing_events()
+
+    parts.wheel.every_tick(tick, "the desk's ticks")
+    return switchboard
+
+
+def share_desk(parts: Parts) -> Shared:
+    """For one of several workers: the desk is in Redis. Raises `Unavailable`."""
+    from .desk.mailbox import Mailbox  # redis is not loaded where one worker is enough
+    from .desk.redis import RedisDesk
+    from .shared.delivery import SharedDelivery
+    from .shared.figures import LatestFigures
+    from .shared.inbox import Inbox
+    from .shared.ledger import Ledger
+
+    settings, store, writer = parts.settings, parts.store, parts.writer
+    runtime, loops = parts.runtime, parts.wheel.loops
+    assert store is not None  # noqa: S101  # the settings demand a store with Redis
+    assert writer is not None  # noqa: S101
+    worker = f"{os.getpid()}-{secrets.token_hex(6)}"
+    desk = RedisDesk(
+        settings.redis_url or "",
+        worker=worker,
+        capacity=settings.max_users_per_waiter,
+        max_queue=settings.max_queue,
+        grace=settings.grace,
+        places=parts.bounds.places,
+    )
+    measured = MeasuredDesk(desk, parts.meters)
+    latest = LatestFigures(measured)
+    delivery = SharedDelivery(
+        settings.outbox_bytes, store, writer, latest, worker=worker, runtime=runtime,
+        clock=parts.clock,
+    )  # fmt: skip
+    switchboard = Switchboard(
+        measured, delivery, parts.tokens.sign_ticket, clock=parts.clock, figures=latest
+    )
+    inbox = Inbox(switchboard, delivery)
+    mailbox = Mailbox(desk, inbox.read, switchboard.carry_out, delivery.doubt)
+    delivery.connect(mailbox)
+    desk.remember_by(delivery.remembered)
+    try:
+        latest.look()
+        switchboard.tell_queue()
+    except Unavailable:
+        desk.close()
+        raise
+    mailbox.start(runtime, loops)
+    parts.bounds.share(Ledger(desk, parts.bounds.held, runtime.spawn))
+
+    def look() -> None:
+        switchboard.write_missing_events()
+        delivery.forget_ended()
+        with contextlib.suppress(DeskUnavailable):  # the desk has logged it
+            latest.look()
+            switchboard.tell_queue()
+
+    loops.start("the search for lost letters", delivery.check_doubted)
+    loops.every(LOOK, "the look at the queue", look)
+    return Shared(switchboard, desk, mailbox)
