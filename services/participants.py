@@ -1,4 +1,7 @@
-"""Who takes part in chats here, over which sockets, and how one speaks to another."""
+"""Who takes part in conversations here, over which connections, and how one writes to another.
+
+`Feed` is what the switchboard may ask of a connection; `services/feeds/` implements it.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,10 @@ from .wire.dialect import Dialect
 
 log = logging.getLogger("csapp.sockets")
 
-#: bytes of memory that something takes which waits to be told, beside its texts; about
+#: bytes of memory that an entry takes while it waits, beside its text; about
 WEIGHT = 400
 
-#: client ids of texts that were said at once; None in version 1
+#: client ids of entries that were written at once; None in version 1
 Ids = Sequence[str | None] | None
 
 SIDES = {Role.USER: Side.USER, Role.WAITER: Side.WAITER}
@@ -34,7 +37,7 @@ SIDES = {Role.USER: Side.USER, Role.WAITER: Side.WAITER}
 class Phase(StrEnum):
     """How far a participant has got; with the frame's type it decides what happens."""
 
-    GREETED = "greeted"  # a socket before `auth`
+    GREETED = "greeted"  # a connection before `auth`
     IDLE = "idle"  # a user who has not asked for a waiter
     QUEUED = "queued"
     SERVED = "served"
@@ -136,7 +139,7 @@ class Feed(Protocol):
 
 
 class Channel:
-    """One direction of a chat: who speaks, who hears, and the voices in which it is spoken."""
+    """One direction of a conversation: who speaks, who hears, and its encoders."""
 
     __slots__ = ("_echo", "_full", "conversation", "sender", "texts", "to")
 
@@ -144,14 +147,14 @@ class Channel:
         self.sender = sender
         self.to = to
         self.conversation = conversation
-        #: from messages to their framed bytes in version 1, in one piece
+        #: from texts to their framed bytes in version 1, in one piece
         self.texts = codec.Voice(sender.uuid, to.uuid, HEADS).texts
         self._full: codec.FullVoice | None = None
         self._echo: codec.FullVoice | None = None
 
     @property
     def full(self) -> codec.FullVoice:
-        """Version 2, to the other side."""
+        """The encoder of version 2, for the other side."""
         if self._full is None:
             self._full = codec.FullVoice(
                 self.sender.uuid, self.to.uuid, self.conversation.id, HEADS
@@ -160,7 +163,7 @@ class Channel:
 
     @property
     def echo(self) -> codec.FullVoice:
-        """Version 2, to the sender's own other sockets."""
+        """The encoder of version 2, for the sender's own other connections."""
         if self._echo is None:
             self._echo = codec.FullVoice(
                 self.sender.uuid, self.sender.uuid, self.conversation.id, HEADS
@@ -169,12 +172,12 @@ class Channel:
 
 
 class ChannelEntries(Entries):
-    """Entries under way on *line*, said on *sock*; encoded once for each version."""
+    """Entries on *channel*, written on *connection*; encoded once for each version."""
 
     __slots__ = ("_echo", "_full", "_plain", "channel", "connection")
 
     channel: Channel
-    #: None where it was said elsewhere
+    #: None where they were written on another worker, or by the server
     connection: Feed | None
     _plain: bytes | None
     _full: bytes | None
@@ -182,12 +185,12 @@ class ChannelEntries(Entries):
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that these texts take, about."""
+        """Bytes of memory that they take, about."""
         return WEIGHT + sum(map(len, self.texts))
 
     @property
     def first(self) -> int:
-        """The number of its first text; of mere repeats, the one after the last that is repeated.
+        """The `seq` of the first entry; of mere repeats, the one after the last that is repeated.
 
         What comes before it must be delivered first.
         """
@@ -196,7 +199,7 @@ class ChannelEntries(Entries):
         return 1 + max((first.seq for _, first in self.repeats if first is not None), default=0)
 
     def beyond(self, seq: int) -> ChannelEntries:
-        """The texts with higher numbers than *seq*, by themselves."""
+        """The entries behind *seq*, by themselves."""
         known = seq - self.seqs[0] + 1
         ids = None if self.client_ids is None else self.client_ids[known:]
         texts = self.texts[known:]
@@ -223,14 +226,14 @@ class ChannelEntries(Entries):
         return voice.texts([text], [seq], rfc3339(self.date))
 
     def parked_singly(self, *, in_full: bool) -> Iterator[ParkedFrames]:
-        """Each by itself, for the other side; for version 2 only if *in_full*."""
+        """Each entry by itself, for the other side; for version 2 only if *in_full*."""
         key = self.conversation.row.key
         for text, seq in zip(self.texts, self.seqs, strict=True):
             full = self.encode_entry(text, seq) if in_full else b""
             yield ParkedFrames(self._encode_for_version_1([text]), full, key, seq, seq)
 
     def for_version_1(self) -> bytes:
-        """Version 1, to the other side; nothing where that version has no word for it."""
+        """Framed for version 1, for the other side; empty where that version has no word for it."""
         if self._plain is None:
             texts = self.texts
             self._plain = (
@@ -247,7 +250,7 @@ class ChannelEntries(Entries):
         return b"" if text is None else self.channel.texts([text])
 
     def for_version_2(self, *, own: bool = False, beyond: int = 0) -> bytes:
-        """Version 2, to the other side or to one's *own* sockets; only numbers above *beyond*."""
+        """Framed for version 2, for the other side or one's *own* connections; behind *beyond*."""
         if self.data is not None:
             return self._encode_with_data(own=own)
         voice = self.channel.echo if own else self.channel.full
@@ -291,7 +294,7 @@ class ChannelEntries(Entries):
 
 
 class ParkedFrames(NamedTuple):
-    """What waits for somebody to return, for each version; of texts also their numbers."""
+    """What is parked for an absent participant, for each version; of entries also `seq`."""
 
     plain: bytes
     full: bytes
@@ -300,12 +303,12 @@ class ParkedFrames(NamedTuple):
     last: int = 0
 
 
-#: what is still to be told to somebody: known, or to be found out
+#: what is still to be delivered to a participant: known, or to be found out
 Owed = ParkedFrames | Question
 
 
 class Participant:
-    """A visitor session or a waiter on duty, as this process knows it."""
+    """A visitor or a waiter on the desk, as this process knows it."""
 
     __slots__ = (
         "channel",
@@ -335,18 +338,18 @@ class Participant:
         self.identity = identity
         self.phase = Phase.IDLE if role is Role.USER else Phase.OFF_DUTY
         self.connections: tuple[Feed, ...] = ()
-        #: the sockets that were told something which may not have arrived
+        #: the connections that were given something which may not have arrived
         self.doubtful: tuple[Feed, ...] = ()
-        #: none of its sockets speaks version 2; while it is away, the last one did not
+        #: none of its connections speaks version 2; while it is away, the last one did not
         self.plain = True
-        #: other workers that hold sockets of it
+        #: other workers that have connections of it
         self.elsewhere: tuple[str, ...] = ()
-        #: of a waiter on a shared desk: the number of its newest coming (`Arrival.came`)
+        #: of a waiter on a shared desk: the number of its newest login (`Arrival.came`)
         self.login = 0
-        #: this worker speaks for it: has sockets of it, or was the last that had any
+        #: this worker speaks for it: it has connections of it, or had the last one
         self.here = True
-        #: what its newest socket speaks: for version 1 texts are parked, version 2 reads them
-        #: where there is a history
+        #: the version of its newest connection: for version 1 entries are parked; version 2 reads
+        #: them from the history, if there is one
         self.version = 1
         #: to a user's waiter
         self.channel: Channel | None = None
@@ -356,16 +359,16 @@ class Participant:
         self.channels: dict[str, Channel] = {}
         #: a user's conversation, also while it waits to be served again
         self.conversation: Conversation | None = None
-        #: the participant has said something here in its conversation
+        #: the participant has written something here in its conversation
         self.has_written = False
-        #: where a user was when it asked
+        #: the department and the page from which a user asked
         self.page = ("", "")
-        #: what waits for it to return
+        #: what is parked until it returns
         self.parked: deque[Owed] = deque()
         self.parked_bytes = 0
 
     def hold(self, connections: tuple[Feed, ...]) -> None:
-        """These are its sockets from now on."""
+        """These are its connections from now on."""
         self.connections = connections
         self.doubtful = tuple(one for one in self.doubtful if one in connections)
         if connections:
@@ -375,12 +378,12 @@ class Participant:
 
     @property
     def is_away(self) -> bool:
-        """It has no socket on any worker."""
+        """It has no connection on any worker."""
         return not self.connections and not self.elsewhere
 
     @property
     def all_channels(self) -> list[Channel]:
-        """To everybody whom it talks with."""
+        """The channels to all whom it has conversations with."""
         return [self.channel] if self.channel else list(self.channels.values())
 
     @property
@@ -392,12 +395,12 @@ class Participant:
 
 
 def sealed(frame: frames.ServerFrame) -> bytes:
-    """*frame* as it goes over the line."""
+    """*frame* as it goes over the connection."""
     return framed(codec.encode(frame))
 
 
 def each(connections: Iterable[Feed], tell: Callable[[Feed], None]) -> None:
-    """Call *tell* with each of *sockets*; one that raises costs the others nothing."""
+    """Call *tell* with each of *connections*; one that raises costs the others nothing."""
     for connection in connections:
         try:
             tell(connection)
@@ -406,7 +409,7 @@ def each(connections: Iterable[Feed], tell: Callable[[Feed], None]) -> None:
 
 
 def answer(connection: Feed, entries: ChannelEntries) -> None:
-    """Tell *sock* that what it has said is stored, or will not be."""
+    """Tell *connection* that what was written on it is stored, or will not be."""
     try:
         connection.acknowledge(entries)
     except Exception:
@@ -414,7 +417,7 @@ def answer(connection: Feed, entries: ChannelEntries) -> None:
 
 
 def give_up(connection: Feed) -> None:
-    """*sock* has just raised an exception: this costs its own connection, and nobody else."""
-    log.exception("a socket could not be told something")
+    """*connection* has just raised an exception: close it, and no other one."""
+    log.exception("a connection could not be told something")
     with contextlib.suppress(Exception):
         connection.fail()

@@ -1,7 +1,8 @@
-"""What a newer connection of a participant is told first: what the older ones have missed.
+"""What a newer connection of a participant is given first: what the older ones have missed.
 
-Each older one is asked (`unconfirmed.py`), and so are other workers (`shared/handover.py`).
-Until all have answered, or time is up, whatever is meant for the newer one waits.
+Each older connection is asked (`unconfirmed.py`), and so are other workers
+(`shared/handover.py`). Until all have answered, or time is up, whatever is meant for the
+newer connection waits.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ One = TypeVar("One", bound=Owed)
 
 
 class Room:
-    """Is kept, among what a connection is given, for what the older ones turn out to have missed.
+    """Stands, in what a connection is given, for what the older ones have missed.
 
-    It comes before all that is given later, though that is known earlier. The
-    connection may end meanwhile, and a still newer one ask for all of it.
+    That comes before all that is given later, although that is known earlier. The
+    connection may end meanwhile; then a still newer one asks for all of it.
     """
 
     __slots__ = ("_found", "_lock", "_questions", "_words", "is_told", "told")
@@ -31,7 +32,7 @@ class Room:
         self._lock = threading.Lock()
         #: all of it was put into the connection, while that was open
         self.is_told = not questions
-        #: what the questions say of it, as far as they are answered
+        #: by conversation, up to which `seq` the answers say that all is delivered
         self.told: dict[int, int] = {}
         #: those whose verdict is known, and stays
         self._words: list[Question] = []
@@ -51,7 +52,7 @@ class Room:
 
     @property
     def kept(self) -> list[ParkedFrames]:
-        """What is known of it by now; the texts of each talk in their order."""
+        """What is known by now; the entries of each conversation in their order."""
         return in_order(merged(self._found))
 
     def give_up(self) -> list[Owed]:
@@ -60,12 +61,12 @@ class Room:
         self._questions.clear()
         lists: list[Sequence[Owed]] = [*self._found, *left, self._words]
         owed = merged(lists)
-        # A word says how far this worker had told it: not what its own connections swallowed.
+        # An answer says how far this worker has delivered, not what its own connections missed.
         return sorted(owed, key=lambda one: not isinstance(one, ParkedFrames))
 
 
 def farthest(told: dict[int, int], more: Mapping[int, int]) -> None:
-    """Let *told*, numbers by their talks, go as far as *more*."""
+    """Let *told*, a `seq` by conversation, go as far as *more*."""
     for conversation, seq in more.items():
         told[conversation] = max(seq, told.get(conversation, 0))
 
@@ -90,7 +91,7 @@ def merged(lists: Iterable[Sequence[One]]) -> list[One]:
 
 
 def in_order(found: list[ParkedFrames]) -> list[ParkedFrames]:
-    """*found*, where the texts of each talk change places so that their numbers grow."""
+    """*found*, where the entries of each conversation change places so that `seq` rises."""
     texts: dict[int, list[ParkedFrames]] = {}
     for one in found:
         if one.conversation:
@@ -106,7 +107,7 @@ def _number(kept: ParkedFrames) -> int:
 
 
 def key(owed: Owed) -> tuple[int, int] | bytes | Question:
-    """What is the same thing, to whichever connection it was told."""
+    """The same for the same thing, whichever connection it was given to."""
     if not isinstance(owed, ParkedFrames):
         return owed
     return (owed.conversation, owed.first) if owed.conversation else owed.plain

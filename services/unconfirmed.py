@@ -1,10 +1,10 @@
-"""The texts that one connection was given and whose arrival nothing has confirmed.
+"""What one connection was given, and nothing has confirmed that it has arrived.
 
-A connection may be dead for half a minute before anybody notices: what was
-written into it meanwhile is to follow when its participant comes back. Version 2
-says what it has seen, and reads the rest from the history. Where there is none,
-and in version 1, the pong of a heartbeat confirms what was written before the
-ping. Nothing else does: the kernel's word is that of the nearest proxy.
+A connection may be dead for half a minute before the server notices. What was put
+into it meanwhile must follow when its participant returns. A client of version 2 says
+what it has seen, and the rest is read from the history. Without a history, and in
+version 1, the pong of a heartbeat confirms what was put before the ping. Nothing else
+confirms it: that the kernel has sent it means only that the nearest proxy has it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .participants import Question as Asked
 from .room import Room, farthest, key, merged
 from .timers import Timer, Wheel
 
-#: texts remembered of one connection; of more, the oldest count as confirmed
+#: things remembered of one connection; of more, the oldest count as confirmed
 MOST = 2048
 
 #: and their bytes; they are counted whenever so many more have been sent
 MOST_BYTES = 262_144
 
-#: s that a newer connection of the same participant waits for the word of an older one
+#: s that a newer connection of the same participant waits for the answer of an older one
 VERDICT = 2.0
 
 #: held while something is forgotten: a pong, the end and the outbox may do so at once
@@ -53,10 +53,10 @@ class Connection(Protocol):
         """Send a ping now."""
 
     def remember(self, add: Callable[[bytes], None], tidy: Callable[[], int]) -> None:
-        """Call *add* with all that is told from now on, and *tidy* when it returned bytes ago."""
+        """Call *add* with all that is given from now on, *tidy* after as many bytes as it says."""
 
 
-#: what was given: texts of a talk, what was parked, or framed bytes of version 1
+#: what was given: entries, what was parked, or framed bytes of version 1
 Given = ChannelEntries | ParkedFrames | bytes
 
 
@@ -87,7 +87,7 @@ class Question:
 
     @property
     def told(self) -> dict[int, int]:
-        """What other workers have said, when *asked* came here: it counts for newer ones, too."""
+        """What other workers reported when *asked* came here: it counts for newer ones, too."""
         return self._asked.told
 
     def verdict(self) -> list[ParkedFrames]:
@@ -98,14 +98,14 @@ class Question:
         return self._asked.answer(self)
 
     def withdraw(self) -> list[Owed]:
-        """Nobody waits for the answer any more; what *asked*, which has ended, has left behind."""
+        """Nobody waits for the answer any more; returns what *asked*, which has ended, holds."""
         return self._asked.withdraw(self)
 
 
 class Unconfirmed:
     """What *connection* was given, oldest first.
 
-    A `Room` among it is for what older connections, or those of other workers, have missed.
+    A `Room` in it is the place of what older connections, or those of other workers, have missed.
 
     *in_full*: in both versions, because there is no history. Other threads may
     add to it at any time: what is looked at is a copy.
@@ -132,12 +132,12 @@ class Unconfirmed:
         self._connection = connection
         self._in_full = in_full
         self._given: deque[Given | Room | _Mark] = deque(maxlen=MOST)
-        #: it is put into the connection's outbox, whether that takes it or not; this is in the
-        #: way of each text, so it is the list's own
+        #: remember what is put into the outbox; each text goes this way, so it is the deque's own
+        #: method
         self.add: Callable[[Given], None] = self._given.append
         #: where the ping that is not answered yet was sent
         self._asked: _Mark | None = None
-        #: words that newer ones have waited for, which have ended: for the next one
+        #: questions of newer connections that have ended: the next one asks them
         self._heritage: list[Asked] = []
         #: among what was given, for what older ones have missed
         self._rooms: list[Room] = []
@@ -151,9 +151,9 @@ class Unconfirmed:
         self.is_lost = False
         #: what older connections had missed and this one was told, unless a newer one has it
         self._brought: set[object] = set()
-        #: texts that waited here until another worker had told them: what is left of each
+        #: entries that waited here until another worker had delivered them: the rest of each
         self._left_out: dict[ChannelEntries, ChannelEntries | None] = {}
-        #: by talks: up to which number nothing more is to be told, as other workers have said
+        #: by conversation: up to which `seq` nothing more is delivered, as other workers report
         self.told: dict[int, int] = {}
         connection.watch = self
         connection.remember(self.add, self._tidy)
@@ -212,8 +212,8 @@ class Unconfirmed:
     def take(self) -> list[Owed]:
         """The connection has ended: what has not arrived; all of it, where that is not known.
 
-        Where a newer connection asks, only what came after that: the newer one has been told it
-        as well, unless that is one of another worker.
+        Where a newer connection asks, only what came after its question: the newer one was given
+        the same, unless it is one of another worker.
         """
         self._is_left = True
         if self._question is not None:  # a newer connection waits for it
@@ -264,7 +264,7 @@ class Unconfirmed:
         return new
 
     def leave_out(self, entries: ChannelEntries, rest: ChannelEntries | None) -> None:
-        """Of *spoken*, which it was given, it is told the *rest* only; None: nothing."""
+        """Of *entries*, which it was given, only the *rest* is delivered; None: nothing."""
         self._left_out[entries] = rest
 
     def _arrived(self) -> list[Given | Room | _Mark]:
@@ -285,14 +285,14 @@ class Unconfirmed:
         return before
 
     def make_room(self, questions: Sequence[Asked]) -> Room:
-        """What the older connections turn out to have missed comes here."""
+        """Make the place where what older connections have missed comes."""
         room = Room(questions)
         self._rooms.append(room)
         self._given.append(room)
         return room
 
     def keep(self, words: Iterable[Asked]) -> None:
-        """A newer connection has ended which waited for these: a still newer one is told."""
+        """A newer connection, which waited for these, has ended: a still newer one asks them."""
         self._heritage += words
 
     def inherit(self, take: Callable[[], list[Owed]]) -> None:

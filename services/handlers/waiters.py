@@ -23,7 +23,7 @@ def ready(caller: Caller, frame: frames.Ready | frames.Ready2, me: Participant) 
     switchboard.store_duty(me, ready=True, capacity=switchboard.desk.capacity(me.uuid))
     caller.feed.tell_duty(True, frame)
     switchboard.carry_out()
-    me.phase = Phase.ON_DUTY  # what another worker's socket had said before was carried out
+    me.phase = Phase.ON_DUTY  # `carry_out` may have carried out what another worker decided before
 
 
 def unready(caller: Caller, frame: frames.Unready, me: Participant) -> None:
