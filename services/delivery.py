@@ -191,7 +191,9 @@ class LocalDelivery:
         entries.date = conversation.date_after(self._clock.ms())
         conversation.record_date(conversation.last_seq, entries.date)
         entries.stored = True
-        self._on_committed(entries)
+        self.deliver(entries)
+        if entries.connection is not None:
+            answer(entries.connection, entries)
         return True
 
     def _on_committed(self, entries: Any) -> None:
