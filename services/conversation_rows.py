@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from .channels import Channel
 from .clock import Clock
 from .conversation.rows import ConversationRow
 from .desk.port import Role
-from .participants import Channel, Participant
+from .participants import Participant
 
 
 def new_row(user: Participant, key: int, clock: Clock) -> ConversationRow:

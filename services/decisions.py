@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .channels import Channel, sealed
 from .clock import Clock
 from .conversation.kinds import EventPayload, What
 from .conversation.rows import ConversationRow
@@ -18,7 +19,7 @@ from .notices import (
     send_end,
     send_introduction,
 )
-from .participants import Channel, Feed, Participant, Phase, each, sealed
+from .participants import Feed, Participant, Phase, each
 from .wire import frames
 from .wire.dialect import Dialect
 

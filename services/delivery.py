@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+from .channels import Channel, ChannelEntries, Ids, ParkedFrames
 from .clock import Clock
 from .conversation.conversation import Conversation
 from .conversation.kinds import TEXT, EventPayload, Kind
@@ -20,17 +21,7 @@ from .event_entries import EventEntries
 from .history.port import Store
 from .history.writer import Writer
 from .identity import Identity
-from .participants import (
-    Channel,
-    ChannelEntries,
-    Feed,
-    Ids,
-    Owed,
-    ParkedFrames,
-    Participant,
-    Question,
-    answer,
-)
+from .participants import Feed, Owed, Participant, Question, answer
 from .roster import Roster, join
 
 

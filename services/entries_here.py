@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from .channels import Channel, ChannelEntries, Ids
 from .conversation.conversation import Conversation
 from .conversation.kinds import TEXT, Kind
 from .desk.port import Role
 from .identity import Identity
-from .participants import SIDES, Channel, ChannelEntries, Feed, Ids, Participant, give_up
+from .participants import SIDES, Feed, Participant, give_up
 
 
 def new_entries(

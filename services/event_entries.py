@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from .channels import Channel, ChannelEntries
 from .conversation.kinds import EVENT, EventPayload, Side
 from .entries_here import new_entries
 from .history.writer import Writer
-from .participants import Channel, ChannelEntries
 
 #: events that wait while the database is away; of too many, the oldest are given up
 MOST_UNWRITTEN = 10_000

@@ -6,10 +6,11 @@ read something.
 
 from __future__ import annotations
 
+from .channels import Channel, ParkedFrames, sealed
 from .conversation.conversation import Conversation
 from .conversation.rows import StaffRow
 from .desk.port import Role
-from .participants import Channel, Feed, ParkedFrames, Participant, each, sealed
+from .participants import Feed, Participant, each
 from .staff_track import encode as encode_staff_entry
 from .wire import codec, frames
 from .wire.dialect import DIALECTS, Dialect, Peer

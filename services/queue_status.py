@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from functools import partial
 
+from .channels import sealed
 from .desk.port import Figures, Role
-from .participants import Feed, Participant, each, sealed
+from .participants import Feed, Participant, each
 from .roster import Roster
 
 #: s by which the beginning of a wait may seem to move, and is still the same visitor's

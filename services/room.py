@@ -12,7 +12,8 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from .participants import Owed, ParkedFrames, Question
+from .channels import ParkedFrames
+from .participants import Owed, Question
 
 One = TypeVar("One", bound=Owed)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import threading
 from collections import deque
 
+from .channels import Channel, ParkedFrames
 from .conversation.conversation import Conversation
-from .participants import Channel, Feed, Owed, ParkedFrames, Participant, Phase
+from .participants import Feed, Owed, Participant, Phase
 
 
 class Roster:

@@ -23,6 +23,7 @@ from typing import Any
 from simple_websocket import ConnectionClosed
 
 from .admission import Admission
+from .channels import Channel
 from .conversation.kinds import KIND_OF, TEXT, Kind, Side, Track, requests
 from .desk.port import Claim, DeskUnavailable, Role
 from .errors import Unavailable
@@ -32,7 +33,7 @@ from .handlers import conversations, users, waiters
 from .house import House
 from .identity import Identity, TokenError
 from .limits import TokenBucket
-from .participants import Channel, Participant, Phase
+from .participants import Participant, Phase
 from .transport.connection import Connection
 from .wire import codec, frames
 from .wire.codes import DELIBERATE, MALFORMED, CloseCode, ErrorCode, Farewell, Refusal

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
+from .channels import sealed
 from .conversation.kinds import kind_of
 from .conversation.rows import MOST_SEQ, EntryRow, StaffRow, public_id
-from .participants import Participant, sealed
+from .participants import Participant
 from .wire import codec, frames
 from .wire.dates import rfc3339
 

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .channels import Channel, ParkedFrames
 from .clock import Clock
 from .conversation.rows import ConversationRow, StaffRow
 from .conversation_rows import set_read
@@ -39,15 +40,7 @@ from .notices import (
     send_staff_entry,
     send_typing,
 )
-from .participants import (
-    Channel,
-    Feed,
-    Owed,
-    ParkedFrames,
-    Participant,
-    Question,
-    give_up,
-)
+from .participants import Feed, Owed, Participant, Question, give_up
 from .queue_status import QueueStatus
 from .roster import park_unseen, put_parked
 from .standings import restore_participants, standings

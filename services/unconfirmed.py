@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
 from typing import Protocol
 
-from .participants import ChannelEntries, Owed, ParkedFrames
+from .channels import ChannelEntries, ParkedFrames
+from .participants import Owed
 from .participants import Question as Asked
 from .room import Room, farthest, key, merged
 from .timers import Timer, Wheel

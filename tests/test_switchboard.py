@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
+from services.channels import ParkedFrames
 from services.conversation.kinds import TEXT
 from services.delivery import LocalDelivery
 from services.desk.memory import MemoryDesk
 from services.desk.port import Role
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
-from services.participants import ParkedFrames
 from services.switchboard import Switchboard
 from services.wire.dialect import DIALECTS
 

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 from typing import Any
 
 from services.bounds import Bounds
+from services.channels import Channel, ChannelEntries
 from services.conversation.conversation import Conversation
 from services.conversation.kinds import Side
 from services.conversation.rows import ConversationRow, EntryRow
 from services.desk.port import Role
 from services.feeds.history import HistoryFeed
 from services.identity import Identity
-from services.participants import Channel, ChannelEntries, Participant
+from services.participants import Participant
 from services.wire.dialect import DIALECTS, Peer
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.channels import WEIGHT, Channel, ChannelEntries, sealed
 from services.conversation.conversation import Conversation
 from services.conversation.kinds import Side
 from services.conversation.rows import ConversationRow
@@ -16,7 +17,7 @@ from services.desk.port import Role
 from services.feeds.choose import choose_feed
 from services.feeds.turns import Turns
 from services.identity import Identity
-from services.participants import WEIGHT, Channel, ChannelEntries, Participant, sealed
+from services.participants import Participant
 from services.wire.dialect import DIALECTS
 
 

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from services import unconfirmed
+from services.channels import Channel, ChannelEntries, ParkedFrames
 from services.conversation.conversation import Conversation
 from services.conversation.kinds import Side
 from services.conversation.rows import ConversationRow
 from services.desk.port import Role
 from services.identity import Identity
-from services.participants import Channel, ChannelEntries, ParkedFrames, Participant
+from services.participants import Participant
 from services.room import Room, in_order, merged
 from services.unconfirmed import Unconfirmed
 

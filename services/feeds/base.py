@@ -14,21 +14,13 @@ from typing import ClassVar
 from msgspec import UnsetType
 
 from ..admission import Admission
+from ..channels import Channel, ChannelEntries, ParkedFrames, sealed
 from ..conversation.conversation import Conversation
 from ..conversation.kinds import Body, Kind
 from ..desk.port import Arrival
 from ..house import House
 from ..identity import Identity
-from ..participants import (
-    Channel,
-    ChannelEntries,
-    Feed,
-    Owed,
-    ParkedFrames,
-    Participant,
-    Question,
-    sealed,
-)
+from ..participants import Feed, Owed, Participant, Question
 from ..transport.connection import Connection
 from ..unconfirmed import Unconfirmed
 from ..wire import codec, frames

@@ -14,12 +14,13 @@ from msgspec import UNSET, UnsetType
 
 from .. import staff_track
 from ..bounds import Allowance
+from ..channels import Channel
 from ..conversation.kinds import Body, Kind, Side
 from ..conversation.rows import MOST_SEQ, ConversationRow, EntryRow, StaffRow, key_of, public_id
 from ..desk.port import Role
 from ..history.port import Store, StoreError, Unfit
 from ..history.writer import RETRY
-from ..participants import Channel, Participant
+from ..participants import Participant
 from ..wire import codec, frames
 from ..wire.codes import ErrorCode, Refusal
 from ..wire.dates import rfc3339

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
+from ..channels import Channel, ChannelEntries
 from ..conversation.kinds import Kind
-from ..participants import Channel, ChannelEntries, Participant, Question
+from ..participants import Participant, Question
 from ..room import Room
 from ..unconfirmed import Unconfirmed
 from ..wire import frames

@@ -25,13 +25,14 @@ from msgspec import UNSET
 
 from ..admission import Admission
 from ..bounds import Allowance
+from ..channels import Channel, ChannelEntries, sealed
 from ..conversation.conversation import Conversation
 from ..conversation.kinds import Kind, Side, kind_of
 from ..conversation.rows import ConversationRow, EntryRow, StaffRow, public_id
 from ..desk.port import Role
 from ..house import House
 from ..identity import Identity
-from ..participants import SIDES, Channel, ChannelEntries, Participant, Phase, sealed
+from ..participants import SIDES, Participant, Phase
 from ..transport.connection import Connection
 from ..wire import codec, frames
 from ..wire.codes import ErrorCode

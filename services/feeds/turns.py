@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from ..channels import WEIGHT, ChannelEntries
 from ..conversation.conversation import Conversation
 from ..house import House
-from ..participants import WEIGHT, ChannelEntries
 from ..transport.connection import Connection
 from ..wire.codes import CloseCode
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from msgspec import UnsetType
 
+from ..channels import Channel, ChannelEntries, ParkedFrames
 from ..conversation.conversation import Conversation
 from ..conversation.kinds import Body, Kind
-from ..participants import Channel, ChannelEntries, ParkedFrames, Participant
+from ..participants import Participant
 from ..wire import frames
 from ..wire.codes import ErrorCode, Refusal
 from .plain import PlainFeed

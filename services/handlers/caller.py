@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from ..channels import Channel
 from ..conversation.kinds import TEXT, Kind
 from ..desk.port import Role
 from ..feeds.base import BaseFeed
 from ..house import House
-from ..participants import Channel, Participant
+from ..participants import Participant
 from ..wire import frames
 from ..wire.codes import ErrorCode, Refusal
 

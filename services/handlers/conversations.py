@@ -6,8 +6,9 @@ from typing import Any
 
 from msgspec import UNSET
 
+from ..channels import Channel
 from ..conversation.kinds import KIND_OF, Body, Kind
-from ..participants import Channel, Participant
+from ..participants import Participant
 from ..wire import frames
 from ..wire.codes import ErrorCode, Refusal
 from .caller import Caller, channel_of, not_connected

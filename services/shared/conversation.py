@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from ..channels import Channel, ChannelEntries
 from ..conversation.conversation import Conversation
 from ..conversation.rows import ConversationRow
 from ..desk.port import Role
-from ..participants import Channel, ChannelEntries
 
 
 class SharedConversation(Conversation):

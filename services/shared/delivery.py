@@ -16,6 +16,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from ..channels import Channel, ChannelEntries, Ids
 from ..clock import Clock
 from ..conversation.conversation import Conversation
 from ..conversation.kinds import TEXT, EventPayload, Kind, Side
@@ -27,17 +28,7 @@ from ..event_entries import EventEntries
 from ..history.port import Store
 from ..history.writer import Writer
 from ..identity import Identity
-from ..participants import (
-    SIDES,
-    Channel,
-    ChannelEntries,
-    Feed,
-    Ids,
-    Owed,
-    Participant,
-    Question,
-    answer,
-)
+from ..participants import SIDES, Feed, Owed, Participant, Question, answer
 from ..roster import Roster, join
 from ..runtime import Runtime
 from ..standings import standings

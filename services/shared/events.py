@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections import deque
 from typing import cast
 
+from ..channels import Channel, ChannelEntries
 from ..conversation.kinds import EventPayload
 from ..desk.port import Event
 from ..event_entries import EventEntries
 from ..history.writer import Writer
-from ..participants import Channel, ChannelEntries
 from ..runtime import Runtime
 from .conversation import SharedConversation
 from .figures import LatestFigures

@@ -22,8 +22,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from weakref import ref
 
+from ..channels import Channel, ParkedFrames
 from ..desk.port import Arrival
-from ..participants import SIDES, Channel, Owed, ParkedFrames, Participant, Question
+from ..participants import SIDES, Owed, Participant, Question
 from ..room import farthest, key, merged
 from ..runtime import Runtime
 from .conversation import SharedConversation

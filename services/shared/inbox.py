@@ -6,9 +6,10 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ..channels import ParkedFrames
 from ..conversation_rows import set_read
 from ..notices import send_read, send_signal, send_staff_entry, send_typing
-from ..participants import Owed, ParkedFrames, Participant
+from ..participants import Owed, Participant
 from ..roster import put_parked
 from ..switchboard import Switchboard
 from .delivery import SharedDelivery

@@ -6,9 +6,9 @@ from typing import Protocol
 
 import msgspec
 
+from ..channels import ParkedFrames
 from ..conversation.kinds import TEXT
 from ..conversation.rows import StaffRow
-from ..participants import ParkedFrames
 
 
 class Said(msgspec.Struct, tag="s", array_like=True):

@@ -6,8 +6,9 @@ import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from ..channels import Channel, ParkedFrames
 from ..conversation.kinds import kind_of
-from ..participants import SIDES, Channel, Owed, ParkedFrames, Participant
+from ..participants import SIDES, Owed, Participant
 from ..room import farthest, merged
 from .conversation import SharedConversation
 from .letters import Parked

@@ -16,12 +16,13 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
+from ..channels import ChannelEntries
 from ..conversation.kinds import UNKNOWN, Side, kind_of
 from ..conversation.rows import EntryRow
 from ..entries_here import new_entries
 from ..history.port import Store, StoreError
 from ..history.writer import RETRY
-from ..participants import ChannelEntries, answer
+from ..participants import answer
 from ..runtime import Runtime
 from .conversation import SharedConversation
 from .letters import Said, decision_of

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from ..channels import Channel
 from ..clock import Clock
 from ..conversation_rows import new_row
 from ..desk.port import Arrival, Event, Known, Moved, Place, Role
 from ..history.writer import Writer
 from ..identity import Identity, TokenRole
 from ..notices import parked_introduction, send_introduction, send_presence
-from ..participants import Channel, Participant, Phase
+from ..participants import Participant, Phase
 from ..roster import Roster
 from .conversation import SharedConversation
 from .handover import Handover, conversations_of_participant

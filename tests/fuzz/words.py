@@ -15,12 +15,13 @@ from typing import Any
 
 from msgspec import UNSET
 
+from services.channels import Channel
 from services.conversation.conversation import Conversation
 from services.conversation.rows import ConversationRow
 from services.delivery import LocalDelivery
 from services.desk.port import Role
 from services.identity import Identity
-from services.participants import Channel, Participant
+from services.participants import Participant
 from services.switchboard import Switchboard
 from services.wire import codec, frames
 from services.wire.codes import MALFORMED, ErrorCode, Refusal

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 
 import pytest
 
+from services.channels import ParkedFrames
 from services.clock import Clock
 from services.conversation.kinds import (
     EVENT,
@@ -36,7 +37,7 @@ from services.history.port import Batch
 from services.history.sql import SQLStore
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
-from services.participants import ParkedFrames, Participant
+from services.participants import Participant
 from services.room import Room
 from services.shared import missed as missing
 from services.shared import order
