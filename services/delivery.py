@@ -84,7 +84,7 @@ class Delivery(Protocol):
         """
 
     def pass_staff_entry_on(self, waiter: Participant, entry: StaffRow) -> None:
-        """Let the other workers show a staff *entry* to *waiter*, who serves the visitor."""
+        """Let the other workers show *waiter* a staff *entry*."""
 
     def guarded_methods(self) -> list[tuple[object, str]]:
         """Objects, and names of their methods: see `Switchboard.guard_threads`."""

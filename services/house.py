@@ -10,6 +10,7 @@ from .metrics import Meters
 from .revocation import Revocations
 from .runtime import Runtime
 from .settings import Settings
+from .staff_track import StaffTurns
 from .switchboard import Switchboard
 from .timers import Wheel
 
@@ -26,3 +27,4 @@ class House:
     meters: Meters
     revocations: Revocations
     bounds: Bounds = field(default_factory=Bounds)
+    staff_turns: StaffTurns = field(default_factory=StaffTurns)

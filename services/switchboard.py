@@ -282,12 +282,10 @@ class Switchboard:
 
         The author's connection *origin* gets a receipt instead.
         """
-        send_staff_entry(author, entry, origin)
         waiter = self._participants.get(serving or "")
-        if waiter is not None:
-            if waiter is not author:
-                send_staff_entry(waiter, entry)
-            self.delivery.pass_staff_entry_on(waiter, entry)
+        for reader in {author.uuid: author, **({waiter.uuid: waiter} if waiter else {})}.values():
+            send_staff_entry(reader, entry, origin)
+            self.delivery.pass_staff_entry_on(reader, entry)
 
     def catch_up(self, conversation: Any) -> None:
         """Return when all that is stored of *conversation* by now is delivered. May wait."""

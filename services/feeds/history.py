@@ -30,6 +30,10 @@ from .transcript import Staff, TranscriptFeed, sizes, state
 MISSED = 1000
 LATEST = 50
 
+#: s between two looks for a conversation that has begun and is about to be stored
+COMMIT = 0.02
+LOOKS = 100
+
 #: s between two looks whether a question is within the bounds by now: that of one question
 TURN = 0.1
 
@@ -121,9 +125,16 @@ class HistoryFeed(TranscriptFeed):
                 raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
             key = conversation.row.key
         row: ConversationRow | None = None if key is None else self._ask(store.conversation, key)
+        is_open = key is not None and _is_in(me, key)
+        looks = LOOKS if is_open else 0
+        while row is None and looks and self.connection.code is None:  # it is stored in a moment
+            self.house.runtime.sleep(COMMIT)
+            row, looks = self._ask(store.conversation, key), looks - 1
+        if row is None and is_open:
+            what = "the conversation is not stored yet; try again"
+            raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id)
         if row is None or not self._ask(self._may_read, store, row):
-            what = "payload.conversation: no such conversation of yours"
-            raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
+            raise _not_yours(frame)
         return row
 
     def channel_after_end(self, frame: frames.ClientFrame, me: Participant, named: str) -> Channel:
@@ -143,8 +154,7 @@ class HistoryFeed(TranscriptFeed):
             None if key is None else self._ask(self._store.conversation, key)
         )
         if row is None or row.user_subject != me.identity.subject:
-            what = "payload.conversation: no such conversation of yours"
-            raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
+            raise _not_yours(frame)
         return row
 
     def get_history_session(self, frame: frames.GetHistorySession, me: Participant) -> None:
@@ -188,7 +198,11 @@ class HistoryFeed(TranscriptFeed):
             row.key, 0, 0, kind.number, me.identity.subject, frame.reply_id, *body,
             switchboard.clock.ms(),
         )  # fmt: skip
-        stored, is_new = self._ask(self._store.write_for_staff, entry)
+        with self.house.staff_turns.turn():
+            written = self._ask(self._store.write_for_staff, entry)
+        if written is None:  # it was erased just now
+            raise _not_yours(frame)
+        stored, is_new = written
         if (stored.kind, stored.body, stored.data) != (entry.kind, entry.body, entry.data):
             what = "id: it stands for another entry of this conversation"
             raise Refusal(ErrorCode.ID_CONFLICT, what, frame.reply_id)
@@ -274,6 +288,17 @@ class HistoryFeed(TranscriptFeed):
             return False
         served = any(channel.to.identity.subject == user for channel in list(me.channels.values()))
         return served or store.knows(me.identity.subject, user)
+
+
+def _is_in(me: Participant, key: int) -> bool:
+    """*me* is in the conversation with this *key* now."""
+    return any(one.conversation.row.key == key for one in me.all_channels)
+
+
+def _not_yours(frame: frames.ClientFrame) -> Refusal:
+    """One sentence for another's conversation and for none, so that nobody learns which it is."""
+    what = "payload.conversation: no such conversation of yours"
+    return Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
 
 
 def _session_item(row: ConversationRow) -> frames.SessionItem:

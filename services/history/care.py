@@ -219,23 +219,25 @@ def _some_keys(
 
 def _remove(store: SQLStore, keys: list[int], removed: Removed, pause: Pause) -> None:
     """Delete conversations with all that belongs to them; they go last, so that it can resume."""
-    some = sa.select(_message.n).where(_message.chat.in_(keys)).limit(SLICE)
+    some_entries = sa.select(_message.n).where(_message.chat.in_(keys)).limit(SLICE)
+    some_notes = sa.select(_note.n).where(_note.chat.in_(keys)).limit(SLICE)
     while True:
         with writing(store) as connection:
-            numbers = list(connection.scalars(some))
-            if numbers:
-                word_index.delete_messages(connection, numbers)
-            last = len(numbers) < SLICE
-            notes = chats = 0
-            if last:
-                notes = _delete(connection, tables.note, _note.chat.in_(keys))
+            entries = list(connection.scalars(some_entries))
+            notes = list(connection.scalars(some_notes.limit(SLICE - len(entries))))
+            if entries:
+                word_index.delete_messages(connection, entries)
+            is_last = len(entries) + len(notes) < SLICE
+            if is_last:
+                # nobody writes about a conversation that is gone: what is deleted later stays so
+                removed.chats += _delete(connection, tables.chat, _chat.key.in_(keys))
                 _delete(connection, tables.service, _service.chat.in_(keys))
-                chats = _delete(connection, tables.chat, _chat.key.in_(keys))
-        removed.messages += len(numbers)
-        removed.notes += notes
-        removed.chats += chats
+                removed.notes += _delete(connection, tables.note, _note.chat.in_(keys))
+            elif notes:
+                removed.notes += _delete(connection, tables.note, _note.n.in_(notes))
+        removed.messages += len(entries)
         pause(PAUSE)
-        if last:
+        if is_last:
             return
 
 

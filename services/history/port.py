@@ -180,10 +180,11 @@ class Store(Protocol):
     def duties(self) -> list[Duty]:
         """Every waiter's last readiness."""
 
-    def write_for_staff(self, entry: StaffRow) -> tuple[StaffRow, bool]:
+    def write_for_staff(self, entry: StaffRow) -> tuple[StaffRow, bool] | None:
         """Store *entry* with the next `n` and the `after` of this moment, and return it so.
 
         True: it is new. False: this one is stored already under the same author and client id.
+        None: the conversation is not stored, or was erased.
         Raises `StoreError`, or `OutcomeUnknown`: then it may be stored.
         """
 

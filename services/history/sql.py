@@ -391,7 +391,7 @@ class SQLStore:
 
     # ---- staff entries and revocations -----------------------------------------
 
-    def write_for_staff(self, entry: StaffRow) -> tuple[StaffRow, bool]:
+    def write_for_staff(self, entry: StaffRow) -> tuple[StaffRow, bool] | None:
         from . import staff  # it writes through this store
 
         return staff.write(self, entry)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: attempts to number an entry while other workers write into the same conversation
 ATTEMPTS = 20
 
-_note, _message = tables.note.c, tables.message.c
+_chat, _note, _message = tables.chat.c, tables.note.c, tables.message.c
 #: in the order of `StaffRow`
 _COLUMNS = (
     _note.chat, _note.ordinal, _note.after, _note.kind, _note.author, _note.client_id,
@@ -30,7 +30,7 @@ _SELECTED = sa.select(*_COLUMNS)
 _INSERT = sa.insert(tables.note)
 
 
-def write(store: SQLStore, entry: StaffRow) -> tuple[StaffRow, bool]:
+def write(store: SQLStore, entry: StaffRow) -> tuple[StaffRow, bool] | None:
     """See `port.Store.write_for_staff`."""
     for _ in range(ATTEMPTS):
         try:
@@ -40,7 +40,11 @@ def write(store: SQLStore, entry: StaffRow) -> tuple[StaffRow, bool]:
     raise Conflict("other workers were faster each time")
 
 
-def _write(entry: StaffRow, connection: sa.Connection) -> tuple[StaffRow, bool]:
+def _write(entry: StaffRow, connection: sa.Connection) -> tuple[StaffRow, bool] | None:
+    there = sa.select(_chat.key).where(_chat.key == entry.conversation)
+    # PostgreSQL lets nobody erase the conversation before this is stored
+    if connection.scalar(there.with_for_update(read=True, key_share=True)) is None:
+        return None
     if entry.client_id is not None:
         same = (
             _note.chat == entry.conversation, _note.author == entry.author,

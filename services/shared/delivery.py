@@ -185,7 +185,8 @@ class SharedDelivery:
 
     def pass_staff_entry_on(self, waiter: Participant, entry: StaffRow) -> None:
         """Send it to the other workers of *waiter*."""
-        self.outgoing.send(waiter.elsewhere, Passed(entry.conversation, Side.WAITER, staff=entry))
+        letter = Passed(entry.conversation, Side.WAITER, staff=entry, to=waiter.uuid)
+        self.outgoing.send(waiter.elsewhere, letter)
 
     def guarded_methods(self) -> list[tuple[object, str]]:
         """Nobody goes after entries count as delivered, and before they are handed out."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..channels import ParkedFrames
+from ..conversation.rows import StaffRow
 from ..conversation_rows import set_read
 from ..notices import send_read, send_signal, send_staff_entry, send_typing
 from ..participants import Owed, Participant
@@ -37,7 +38,7 @@ class Inbox:
         newcomer = self._switchboard.newcomer
         # whoever is let in later cannot be known to others yet
         for piece in pieces:
-            for letter in decode(piece):
+            for letter in _decoded(piece, sender):
                 try:
                     if newcomer is not None and not self._is_about_known(letter):
                         newcomer.wait()
@@ -56,6 +57,9 @@ class Inbox:
         self._order.take(letter)
 
     def _passed(self, letter: Passed, sender: str) -> None:
+        if letter.staff is not None:
+            self._show_staff_entry(letter.staff, letter.to)
+            return
         conversation = self._order.conversations.get(letter.conversation)
         channel = conversation.channels.get(letter.side) if conversation is not None else None
         if channel is None:
@@ -67,8 +71,11 @@ class Inbox:
             send_typing(channel, letter.on)
         elif letter.signal:
             send_signal(channel, letter.signal)
-        elif letter.staff is not None:
-            send_staff_entry(channel.sender, letter.staff)
+
+    def _show_staff_entry(self, fields: tuple[Any, ...], uuid: str) -> None:
+        reader = self._roster.participants.get(uuid)
+        if reader is not None:  # a later version may have sent more fields
+            send_staff_entry(reader, StaffRow(*fields[: len(StaffRow._fields)]))
 
     def _reached(self, letter: Reached, sender: str) -> None:
         if conversation := self._order.conversations.get(letter.conversation):
@@ -120,6 +127,15 @@ class Inbox:
             elif asked := [one for one in owed if not isinstance(one, ParkedFrames)]:
                 participant.parked.clear()
                 connection.await_answers(asked)
+
+
+def _decoded(piece: bytes, sender: str) -> list[Letter]:
+    """The letters of *piece*; none of one that a later version may have written."""
+    try:
+        return decode(piece)
+    except Exception:
+        log.exception("letters of %s could not be read", sender)
+        return []
 
 
 _READ: dict[type[Letter], Callable[[Inbox, Any, str], None]] = {

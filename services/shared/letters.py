@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from ..channels import ParkedFrames
 from ..conversation.kinds import TEXT
-from ..conversation.rows import StaffRow
 
 
 class Said(msgspec.Struct, tag="s", array_like=True):
@@ -47,8 +46,9 @@ def decision_of(client_id: str | None) -> int:
 class Passed(msgspec.Struct, tag="p", array_like=True):
     """What one side lets the other side know. The worker that gets the letter stores nothing.
 
-    The side types or has stopped (`on`), has read up to `seq`, or sends a `signal`. Or a waiter,
-    not always the one who serves, has written a `staff` entry: the one who serves is shown it.
+    The side types or has stopped (`on`), has read up to `seq`, or sends a `signal`. Or a waiter
+    has written a `staff` entry (the fields of a `StaffRow`), which the
+    waiter with the UUID *to* is shown.
     """
 
     conversation: int
@@ -56,7 +56,8 @@ class Passed(msgspec.Struct, tag="p", array_like=True):
     on: bool | None = None
     seq: int | None = None
     signal: str = ""
-    staff: StaffRow | None = None
+    staff: tuple[Any, ...] | None = None
+    to: str = ""
 
 
 class Reached(msgspec.Struct, tag="r", array_like=True):

@@ -13,6 +13,7 @@ import pytest
 from testkit import Client, LiveServer
 
 from ..clocked import GUNICORN
+from ..forks import run
 from ..shared.conftest import until
 
 Frame = dict[str, Any]
@@ -68,7 +69,7 @@ def meet(user: Client, waiter: Client) -> str:
     user.say("connect")
     name: str = until(user, "connect_success")["payload"].get("conversation", "")
     until(waiter, "new_connection")
-    until(user, "event")  # the conversation is stored
+    until(user, "event", conversation=name)  # the conversation is stored
     return name
 
 
@@ -77,3 +78,11 @@ def ends(user: Client, waiter: Client) -> None:
     user.say("disconnect")
     for client in (user, waiter):
         until(client, "disconnected")
+
+
+def chat(database: Path, *args: str) -> str:
+    """What `flask chat …` prints."""
+    env = {"CSAPP_DATABASE_URL": f"sqlite:///{database}", "CSAPP_SECRET_KEY": "s" * 32}
+    done = run("flask", "--app", "csapp", "chat", *args, env=env)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

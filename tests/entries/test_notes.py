@@ -12,7 +12,7 @@ from testkit import Client, LiveServer
 
 from ..clocked import GUNICORN
 from ..shared.conftest import until
-from .conftest import SETTINGS, Frame, ends, meet
+from .conftest import SETTINGS, Frame, chat, ends, meet
 
 
 def note(waiter: Client, text: Any, **fields: Any) -> Frame:
@@ -92,7 +92,8 @@ def test_the_waiter_who_serves_is_shown_what_a_former_one_writes(come):
     former.say("unready")
     ends(user, former)
     name = meet(user, waiter)
-    assert note(former, "Likes it short", conversation=name)["type"] == "note_success"
+    answer = note(former, "Likes it short", conversation=name)
+    assert answer["type"] == "note_success", answer
     shown = until(waiter, "note")
     assert (shown["from"], shown["author"], shown["n"]) == ("", "dan's", 1)
     assert staff(former, name) == staff(waiter, name) == [(1, 1, "Likes it short")]
@@ -217,3 +218,24 @@ def test_a_locked_database_refuses_and_nothing_is_half_done(come, database: Path
     waiter.say("note", {"text": "later"}, id=asked)
     assert answered(waiter, asked)["type"] == "note_success"
     assert staff(waiter, name) == [(1, 1, "later")]
+
+
+def test_a_conversation_may_be_named_before_it_is_stored(come):
+    user, waiter = come("user", "ned"), come("waiter", "ned's")
+    waiter.say("ready", {"capacity": 1})
+    user.say("connect")
+    name = until(waiter, "new_connection")["payload"]["conversation"]
+    assert note(waiter, "at once", conversation=name)["type"] == "note_success"
+    assert page(user, name)["state"] == "open"
+
+
+def test_an_erased_conversation_gets_no_note(come, database: Path):
+    user, waiter = come("user", "ole"), come("waiter", "ole's")
+    name = meet(user, waiter)
+    ends(user, waiter)
+    assert note(waiter, "while it is there", conversation=name)["type"] == "note_success"
+    chat(database, "erase", "--person", "ole", "--yes")
+    refused = note(waiter, "too late", conversation=name)
+    assert (refused["type"], refused["payload"]["code"]) == ("error", "forbidden")
+    with sqlite3.connect(database) as other:
+        assert not other.execute("SELECT * FROM note WHERE author = 'ole''s'").fetchall()

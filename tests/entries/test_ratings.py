@@ -14,9 +14,8 @@ from testkit import Client, LiveServer
 from testkit.client import assert_quiet
 
 from ..clocked import let_pass
-from ..forks import run
 from ..shared.conftest import until
-from .conftest import GRACE, Frame, ends, gone, meet
+from .conftest import GRACE, Frame, chat, ends, gone, meet
 
 
 def rate(user: Client, rate: Any, comment: Any = "", **fields: Any) -> Frame:
@@ -212,11 +211,3 @@ def test_without_a_history_an_absent_waiter_is_not_owed_any_number_of_them():
         answers = [rate(user, 1, "x" * 4000) for _ in range(20)]
         assert answers[0]["type"] == "rate_success"
         assert answers[-1]["payload"]["code"] == "unavailable"
-
-
-def chat(database: Path, *args: str) -> str:
-    """What `flask chat …` prints."""
-    env = {"CSAPP_DATABASE_URL": f"sqlite:///{database}", "CSAPP_SECRET_KEY": "s" * 32}
-    done = run("flask", "--app", "csapp", "chat", *args, env=env)
-    assert done.returncode == 0, done.stderr
-    return done.stdout

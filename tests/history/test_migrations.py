@@ -194,5 +194,6 @@ def test_notes_of_before_they_had_numbers_get_their_places(opened, monkeypatch):
         (1, 0, "ada", "before"), (2, 1, "bob", "between"), (3, 2, "ada", "behind"),
     ]  # fmt: skip
     assert {one.kind for one in store.staff_entries(7)} == {NOTE.number}
+    store.commit(Batch([chat(7)]))
     stored, _ = store.write_for_staff(note(7, "ada", "new"))
     assert (stored.n, stored.after) == (4, 2)

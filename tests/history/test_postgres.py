@@ -96,6 +96,7 @@ def test_a_server_that_was_away_between_two_calls_is_not_noticed(store, postgres
     getattr(postgres, way)()
     postgres.start()
     store.commit(texts(1, 2, 2))
+    store.commit(Batch([chat(1)]))
     store.write_for_staff(note(1, "bob", "x", 1))
     assert seqs(store) == [1, 2]
     assert len(store.staff_entries(1)) == 1
@@ -300,6 +301,7 @@ def test_a_server_that_stands_still_at_commit_leaves_the_outcome_open(hasty, sto
 
 
 def test_a_note_whose_commit_breaks_is_not_written_twice(far, store, line):
+    store.commit(Batch([chat(1)]))
     cut_at_commit(far, line.reset)
     with pytest.raises(OutcomeUnknown):
         far.write_for_staff(note(1, "bob", "x", 1))

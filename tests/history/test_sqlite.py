@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from services.history.port import Batch, Conflict, OutcomeUnknown, StoreError
 from testkit.entries import note
 
-from .conftest import LOCK_WAIT, text, texts
+from .conftest import LOCK_WAIT, chat, text, texts
 
 NOBODY = 65534
 
@@ -69,6 +69,7 @@ def refused(store, match=None):
 
 def works(store):
     """It takes the same that it refused."""
+    store.commit(Batch([chat(1)]))
     store.commit(texts(9, 1, 1))
     store.write_for_staff(note(1, "bob", "x", 1))
     store.check()
@@ -221,6 +222,7 @@ def test_a_full_disk(store):
 def test_a_file_that_may_only_be_read(opened, path):
     maker = opened()
     maker.migrate()
+    maker.commit(Batch([chat(1)]))
     maker.close()
     path.chmod(0o444)
     store = opened()
@@ -239,6 +241,7 @@ def test_a_connection_that_was_opened_while_the_file_could_only_be_read_does_not
     path.chmod(0o666)
     store.close()
     store.commit(texts(1, 1, 1))  # its journal is there, and may be written
+    store.commit(Batch([chat(1)]))
     path.chmod(0o444)
     other = opened()
     with as_nobody():
@@ -246,7 +249,7 @@ def test_a_connection_that_was_opened_while_the_file_could_only_be_read_does_not
         refused(other, "readonly")
     path.chmod(0o666)
     with as_nobody():
-        other.write_for_staff(note(1, "bob", "x", 1))
+        assert other.write_for_staff(note(1, "bob", "x", 1))
         works(other)
         other.close()
 

@@ -264,13 +264,20 @@ def explain(connection, query):
 
 
 def test_notes_are_kept_in_order(store):
+    store.commit(Batch([chat(1), chat(2)]))
     notes = [note(1, "bob", "first 😀", 5), note(1, "eve", "second", 4)]
     stored = [store.write_for_staff(one) for one in [*notes, note(2, "bob", "elsewhere", 6)]]
     assert [(one.n, is_new) for one, is_new in stored] == [(1, True), (2, True), (1, True)]
     assert store.staff_entries(1) == [one._replace(n=n) for n, one in enumerate(notes, 1)]
 
 
+def test_a_conversation_that_is_not_stored_gets_no_staff_entry(store):
+    assert store.write_for_staff(note(1, "bob", "about nobody")) is None
+    assert store.staff_entries(1) == []
+
+
 def test_a_staff_entry_stands_behind_what_was_stored_before_it(store):
+    store.commit(Batch([chat(1)]))
     store.write_for_staff(note(1, "bob", "nothing yet"))
     store.commit(texts(1, 1, 3))
     store.write_for_staff(note(1, "bob", "three"))
@@ -282,6 +289,7 @@ def test_a_staff_entry_stands_behind_what_was_stored_before_it(store):
 
 
 def test_a_repeat_of_a_staff_entry_finds_the_first(store):
+    store.commit(Batch([chat(1)]))
     first, _ = store.write_for_staff(note(1, "bob", "once")._replace(client_id="a"))
     store.write_for_staff(note(1, "eve", "hers")._replace(client_id="a"))
     again = store.write_for_staff(note(1, "bob", "other words", 9)._replace(client_id="a"))

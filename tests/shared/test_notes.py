@@ -37,3 +37,15 @@ def test_two_workers_number_the_notes_of_one_conversation_one_after_the_other(a,
         until(client, "note_success", reply_id=asked)["payload"]["n"] for client, asked in sent
     ]
     assert sorted(numbers) == list(range(1, 21))
+
+
+def test_a_former_waiters_window_on_another_worker_is_shown_its_note(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    waiter.say("unready")
+    user.say("disconnect")
+    until(waiter, "disconnected")
+    window = come(b, "waiter", "ada")
+    asked = waiter.say("note", {"conversation": name, "text": "Was in a hurry"})
+    until(waiter, "note_success", reply_id=asked)
+    assert until(window, "note")["payload"] == {"text": "Was in a hurry"}

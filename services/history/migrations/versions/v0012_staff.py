@@ -9,13 +9,15 @@ revision = "0012"
 down_revision = "0011"
 
 _NUMBER = (
-    "UPDATE note SET ordinal = (SELECT count(*) FROM note AS older"
-    " WHERE older.chat = note.chat AND older.n <= note.n)"
+    "UPDATE note SET ordinal = numbered.ordinal FROM (SELECT n AS key,"
+    " row_number() OVER (PARTITION BY chat ORDER BY n) AS ordinal FROM note) AS numbered"
+    " WHERE numbered.key = note.n"
 )
 #: a note stood beside its conversation, with a date and no place in it
 _PLACE = (
-    "UPDATE note SET after = coalesce((SELECT max(message.seq) FROM message"
-    " WHERE message.chat = note.chat AND message.date <= note.date), 0)"
+    "UPDATE note SET after = coalesce((SELECT message.seq FROM message"
+    " WHERE message.chat = note.chat AND message.date <= note.date"
+    " ORDER BY message.seq DESC LIMIT 1), 0)"
 )
 
 
