@@ -306,6 +306,7 @@ def test_a_user_leaves_the_queue(any_server, name):
         user.say("connect")
         assert_receives(user, "connect_queue", location=0)
         user.say("disconnect")
+        assert_quiet(user)
         with Client.waiter(any_server, f"w-{name}") as waiter:
             waiter.ready()
             assert_quiet(waiter)

@@ -25,6 +25,7 @@ from testkit import Client, LiveServer
 from testkit.client import assert_quiet
 
 from .clocked import GUNICORN, THREADS, let_pass
+from .shared.conftest import until
 
 SECRET = "a-secret-of-these-tests-only"
 HOUR = 3600.0
@@ -282,10 +283,9 @@ def test_another_subject_role_or_login_that_was_signed_out_is_refused_and_the_co
         told = settled(ann)
         assert told[:2] == ["connect_success", "message_history"]
         heard = settled(ada)
-        while "event" not in told:  # it is stored first
-            told = settled(ann)
-        while "event" not in heard:
-            heard = settled(ada)
+        for client, seen in ((ann, told), (ada, heard)):
+            if "event" not in seen:  # it is stored first
+                until(client, "event")
         for token, code in bad.items():
             asked = ann.say("auth", {"token": token, "version": 2})
             answer = ann.receive()
