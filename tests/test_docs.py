@@ -261,6 +261,17 @@ def named_files(row: str) -> list[Path]:
     ]
 
 
+def test_the_way_of_a_message_is_short_and_true():
+    steps = rows("The way of a message", (ROOT / "docs" / "architecture.md").read_text())
+    assert [number for number, *_ in steps] == [str(n) for n in range(1, len(steps) + 1)]
+    assert len(steps) <= 15
+    for _, function, file, _ in steps:
+        owner, name = function.strip("`").split(".")
+        code = (ROOT / "services" / file.strip("`")).read_text()
+        of_owner = code.partition(f"class {owner}")[2].partition("\nclass ")[0]
+        assert f"    def {name}(" in of_owner or f"{name} = " in of_owner, function
+
+
 def test_where_something_is_added_there_is_what_the_architecture_names():
     """Each class, constant and function of a row is in the files of that row."""
     table = rows("Where do I add …", (ROOT / "docs" / "architecture.md").read_text())
