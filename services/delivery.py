@@ -1,7 +1,7 @@
 """Who is sent what, in which order, and on which worker.
 
 `Switchboard` carries out what the desk decides; all that depends on how many workers share the
-desk it leaves to its `Delivery`. `ChatServer` chooses one of two: `LocalDelivery`, where all
+desk it leaves to its `Delivery`. `assembly.py` chooses one of two: `LocalDelivery`, where all
 connections are in this process, or `shared.delivery.SharedDelivery`, for one of several workers.
 """
 
@@ -98,6 +98,9 @@ class Delivery(Protocol):
 
         Afterwards it is known here with whom it speaks.
         """
+
+    def welcomed(self, participant: Participant, arrival: Arrival) -> None:
+        """*participant* has its new connection, and what it may have missed was asked for."""
 
     def questions(self, participant: Participant, arrival: Arrival) -> list[Question]:
         """What other workers are asked that *participant*, of version 1, may have missed."""
@@ -256,6 +259,9 @@ class LocalDelivery:
         self, participant: Participant, identity: Identity, arrival: Arrival, connection: Feed
     ) -> None:
         """Do nothing: whom it speaks with is known here."""
+
+    def welcomed(self, participant: Participant, arrival: Arrival) -> None:
+        """Do nothing: no other worker has connections of it."""
 
     def questions(self, participant: Participant, arrival: Arrival) -> list[Question]:
         """Nobody else knows anything."""

@@ -73,9 +73,11 @@ def send_read(channel: Channel, seq: int) -> None:
 def send_staff_entry(reader: Participant, entry: StaffRow, origin: object = None) -> None:
     """Send *reader* a staff entry, but not the connection *origin*; for version 2."""
 
+    frame = encode_staff_entry(entry, reader)
+
     def send(connection: Feed) -> None:
         if connection is not origin and connection.dialect.version > 1:
-            connection.put(encode_staff_entry(entry, reader))
+            connection.put(frame)
 
     each(reader.connections, send)
 

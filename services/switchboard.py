@@ -171,6 +171,7 @@ class Switchboard:
         if asked:
             connection.await_answers(asked)
         participant.hold((*participant.connections, connection))
+        self.delivery.welcomed(participant, arrival)
         if is_back:
             send_presence(participant, "online")
         return replaced

@@ -30,9 +30,10 @@ from .transcript import Staff, TranscriptFeed, sizes, state
 MISSED = 1000
 LATEST = 50
 
-#: s between two looks for a conversation that has begun and is about to be stored
-COMMIT = 0.02
-LOOKS = 100
+#: s to the first look whether a conversation that has begun is stored; each pause is twice as
+#: long as the one before, up to the longest
+COMMIT = 0.01
+LONGEST_PAUSE = 1.0
 
 #: s between two looks whether a question is within the bounds by now: that of one question
 TURN = 0.1
@@ -125,17 +126,31 @@ class HistoryFeed(TranscriptFeed):
                 raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
             key = conversation.row.key
         row: ConversationRow | None = None if key is None else self._ask(store.conversation, key)
-        is_open = key is not None and _is_in(me, key)
-        looks = LOOKS if is_open else 0
-        while row is None and looks and self.connection.code is None:  # it is stored in a moment
-            self.house.runtime.sleep(COMMIT)
-            row, looks = self._ask(store.conversation, key), looks - 1
-        if row is None and is_open:
-            what = "the conversation is not stored yet; try again"
-            raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id)
+        if row is None and key is not None and _is_in(me, key):
+            row = self._await_commit(key)
+            if row is None and not self._is_all_stored:
+                what = "the conversation is not stored yet; try again"
+                raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id)
         if row is None or not self._ask(self._may_read, store, row):
             raise _not_yours(frame)
         return row
+
+    def _await_commit(self, key: int) -> ConversationRow | None:
+        """The conversation with this *key*, which has begun, once the writer has stored it."""
+        row: ConversationRow | None = None
+        pause = COMMIT
+        while row is None and pause < LONGEST_PAUSE and self.connection.code is None:
+            is_last = self._is_all_stored
+            if not is_last:
+                self.house.runtime.sleep(pause)
+            row = self._ask(self._store.conversation, key)
+            pause = LONGEST_PAUSE if is_last else 2 * pause
+        return row
+
+    @property
+    def _is_all_stored(self) -> bool:
+        writer = self.house.switchboard.writer
+        return writer is None or writer.idle
 
     def channel_after_end(self, frame: frames.ClientFrame, me: Participant, named: str) -> Channel:
         """The channel for an entry of *me* in *named*, a conversation that is over."""

@@ -1,7 +1,8 @@
 """What a handler may use of the session that calls it, and what several handlers refuse.
 
 A handler gets the session, the frame and the participant; it decides and returns. It
-raises `Refusal` for what it refuses. None waits but those that ask for what is long past.
+raises `Refusal` for what it refuses. Only those wait that use the database: for
+histories, staff entries, and what is written after the end.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from ..conversation.conversation import Conversation
 from ..conversation.kinds import TEXT, EventPayload, Kind, Side
 from ..conversation.rows import ConversationRow, StaffRow
 from ..conversation_rows import set_end
-from ..desk.port import Arrival, Departed, Event, Matched, Moved, OnDuty, Parted, Standing
+from ..desk.port import Arrival, Departed, Event, Matched, Moved, OnDuty, Parted, Role, Standing
 from ..entries_here import channel_to_nobody, hand_out, new_entries
 from ..event_entries import EventEntries
 from ..history.port import Store
@@ -160,7 +160,7 @@ class SharedDelivery:
                 to.parked_bytes += len(entries.for_version_1())
 
     def write_event(self, event: Event, channel: Channel, payload: EventPayload) -> None:
-        """Write it, if this worker records the decision."""
+        """Write it now if this worker is the recorder, else when the recorder has not."""
         self._events.write(event, channel, payload)
 
     def write_missing_events(self) -> None:
@@ -230,6 +230,11 @@ class SharedDelivery:
             conversation.behind = True
             if connection.dialect.version == 1:  # others look it up in their turn
                 self._runtime.spawn(self.catch_up, conversation)
+
+    def welcomed(self, participant: Participant, arrival: Arrival) -> None:
+        """Let the other workers replace older logins of a waiter, which were asked before."""
+        if participant.role is Role.WAITER:
+            self.whereabouts.announce_login(participant, arrival.elsewhere)
 
     def questions(self, participant: Participant, arrival: Arrival) -> list[Question]:
         """What is asked of other workers and the history; nothing where *participant* is new."""

@@ -38,13 +38,22 @@ class Inbox:
         newcomer = self._switchboard.newcomer
         # whoever is let in later cannot be known to others yet
         for piece in pieces:
-            for letter in _decoded(piece, sender):
+            for letter in self._decode(piece, sender):
                 try:
                     if newcomer is not None and not self._is_about_known(letter):
                         newcomer.wait()
                     _READ[type(letter)](self, letter, sender)
                 except Exception:
                     log.exception("a letter of %s could not be read", sender)
+
+    def _decode(self, piece: bytes, sender: str) -> list[Letter]:
+        """The letters of *piece*; of one that cannot be read, the history tells what it said."""
+        try:
+            return decode(piece)
+        except Exception:
+            log.exception("letters of %s could not be read", sender)
+            self._delivery.doubt()
+            return []
 
     def _is_about_known(self, letter: Letter) -> bool:
         if isinstance(letter, Parked):
@@ -127,15 +136,6 @@ class Inbox:
             elif asked := [one for one in owed if not isinstance(one, ParkedFrames)]:
                 participant.parked.clear()
                 connection.await_answers(asked)
-
-
-def _decoded(piece: bytes, sender: str) -> list[Letter]:
-    """The letters of *piece*; none of one that a later version may have written."""
-    try:
-        return decode(piece)
-    except Exception:
-        log.exception("letters of %s could not be read", sender)
-        return []
 
 
 _READ: dict[type[Letter], Callable[[Inbox, Any, str], None]] = {

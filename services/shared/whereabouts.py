@@ -78,7 +78,7 @@ class Whereabouts:
     def arrive(self, participant: Participant, identity: Identity, arrival: Arrival) -> None:
         """*participant* gets a connection here: take over what other workers know of it.
 
-        From now on this worker speaks for it, and a waiter's older logins are replaced.
+        From now on this worker speaks for it.
         """
         if arrival.place is not None:
             self._take_place(participant, identity, arrival.place)
@@ -86,8 +86,6 @@ class Whereabouts:
         participant.elsewhere = arrival.elsewhere
         if participant.role is Role.WAITER:
             participant.login = arrival.came
-            login = NewLogin(participant.uuid, identity.sid, participant.login)
-            self._outgoing.send(arrival.elsewhere, login)
 
     def _take_place(self, me: Participant, identity: Identity, place: Place) -> None:
         """*me*, whom other workers have known, has this *place* on the desk."""

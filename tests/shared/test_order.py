@@ -414,6 +414,14 @@ def test_what_was_told_elsewhere_is_not_told_again_and_all_else_is(worker, told,
     assert back.told == ["one", "two", "three"][told:]
 
 
+def test_letters_that_cannot_be_read_count_as_lost(worker):
+    worker.stores("one")
+    worker.inbox.read("there", [b"\xc1"])
+    worker.delivery.check_doubted()  # it would wait for ever
+    worker.rounds.all()
+    assert worker.ann.told == ["one"]
+
+
 def test_what_was_found_stored_before_its_letter_came_is_told_once(worker):
     """A look at the history is quicker than a letter: it is no word that she was told."""
     worker.leave(worker.ann)
