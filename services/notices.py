@@ -6,6 +6,8 @@ read something.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from .channels import Channel, ParkedFrames, sealed
 from .conversation.conversation import Conversation
 from .conversation.rows import StaffRow
@@ -15,31 +17,36 @@ from .staff_track import encode as encode_staff_entry
 from .wire import codec, frames
 from .wire.dialect import DIALECTS, Dialect, Peer
 
+#: a frame, or None where the version of a connection has no word for it
+Notice = frames.ServerFrame | None
+
+
+def _send_each(to: Participant, make: Callable[[Dialect], Notice]) -> None:
+    """Send each connection of *to* what *make* returns for the version that it speaks."""
+
+    def send(connection: Feed) -> None:
+        frame = make(connection.dialect)
+        if frame is not None:
+            connection.put(sealed(frame))
+
+    each(to.connections, send)
+
 
 def send_presence(participant: Participant, state: str) -> None:
     """Send the other sides that *participant* is back, or away."""
     for channel in participant.all_channels:
         to, conversation = channel.to.uuid, channel.conversation.id
 
-        def send(connection: Feed, to: str = to, conversation: str = conversation) -> None:
-            frame = connection.dialect.presence(to, participant.uuid, conversation, state)
-            if frame is not None:
-                connection.put(sealed(frame))
+        def make(dialect: Dialect, to: str = to, conversation: str = conversation) -> Notice:
+            return dialect.presence(to, participant.uuid, conversation, state)
 
-        each(channel.to.connections, send)
+        _send_each(channel.to, make)
 
 
 def send_typing(channel: Channel, on: bool) -> None:
     """Send the other side that the sender of *channel* types, or has stopped."""
-
-    def send(connection: Feed) -> None:
-        frame = connection.dialect.typing(
-            channel.to.uuid, channel.sender.uuid, channel.conversation.id, on
-        )
-        if frame is not None:
-            connection.put(sealed(frame))
-
-    each(channel.to.connections, send)
+    ids = channel.to.uuid, channel.sender.uuid, channel.conversation.id
+    _send_each(channel.to, lambda dialect: dialect.typing(*ids, on))
 
 
 def send_signal(channel: Channel, name: str) -> None:
@@ -59,15 +66,8 @@ def send_signal(channel: Channel, name: str) -> None:
 
 def send_read(channel: Channel, seq: int) -> None:
     """Send the other side how far the sender of *channel* has read."""
-
-    def send(connection: Feed) -> None:
-        frame = connection.dialect.read(
-            channel.to.uuid, channel.sender.uuid, channel.conversation.id, seq
-        )
-        if frame is not None:
-            connection.put(sealed(frame))
-
-    each(channel.to.connections, send)
+    ids = channel.to.uuid, channel.sender.uuid, channel.conversation.id
+    _send_each(channel.to, lambda dialect: dialect.read(*ids, seq))
 
 
 def send_staff_entry(reader: Participant, entry: StaffRow, origin: object = None) -> None:
