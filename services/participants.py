@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
@@ -189,8 +188,8 @@ class Participant:
         self.has_written = False
         #: the department and the page from which a user asked
         self.page = ("", "")
-        #: what is parked until it returns
-        self.parked: deque[Owed] = deque()
+        #: what is parked until it returns; no deque, of which an empty one is 700 bytes larger
+        self.parked: list[Owed] = []
         self.parked_bytes = 0
 
     def hold(self, connections: tuple[Feed, ...]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 
 from .channels import Channel, ParkedFrames
 from .conversation.conversation import Conversation
@@ -39,7 +38,7 @@ def put_parked(participant: Participant, connection: Feed) -> None:
     """Put into *connection* what is parked for *participant*, which comes by it."""
     plainly = connection.dialect.version == 1
     while participant.parked:
-        parked = participant.parked.popleft()
+        parked = participant.parked.pop(0)
         if isinstance(parked, ParkedFrames) and (data := parked.plain if plainly else parked.full):
             connection.deliver_parked(parked, data)
     participant.parked_bytes = 0
@@ -67,7 +66,7 @@ def park_unseen(participant: Participant, connection: Feed) -> None:
             or frames.last > (connection.last_seen(frames.conversation) or 0)
         )
     ]
-    participant.parked = deque([*(unseen[place] for place in sorted(unseen)), *left])
+    participant.parked = [*(unseen[place] for place in sorted(unseen)), *left]
 
 
 def join(

@@ -108,8 +108,7 @@ class Session:
 
     def run(self) -> None:
         """Serve until the connection ends; then leave the desk."""
-        feed = self.feed
-        feed.send(frames.Initialize(id=codec.new_id(), to=feed.uuid))
+        self._initialize()
         try:
             self._serve()
         except ConnectionClosed:
@@ -121,6 +120,9 @@ class Session:
             self.connection.close(CloseCode.INTERNAL_ERROR)
         finally:
             self._leave()
+
+    def _initialize(self) -> None:
+        self.feed.send(frames.Initialize(id=codec.new_id(), to=self.feed.uuid))
 
     def _leave(self) -> None:
         feed, connection = self.feed, self.connection
