@@ -53,3 +53,7 @@ def test_the_end_of_a_conversation_is_told_even_when_no_more_texts_are_kept(role
     back = (role, 0, 1)
     steps = [*both, away, *texts, (11, 0, 0), back]
     world.run_script(bytes((0, 2)) + bytes(byte for step in steps for byte in step))
+
+
+def test_nobody_needs_to_agree_on_a_number_with_an_exponent_of_thousands_of_digits():
+    words.check(b"9" * 180_000 + b"1e-" + b"9" * 440_000)

@@ -59,11 +59,17 @@ class Unreadable(Exception):
     """Not JSON, as strictly as it can be taken."""
 
 
+#: characters of a number that is not whole; `int` has the same bound by itself
+LONGEST_NUMBER = 4300
+
+
 class TooDeep(Exception):
     """Nobody needs to agree on this."""
 
 
 def _strict_float(text: str) -> float:
+    if len(text) > LONGEST_NUMBER:  # decoders cut exponents off at different places
+        raise TooDeep
     value = float(text)
     if value in (float("inf"), float("-inf")):
         raise Unreadable(text)
