@@ -1,4 +1,4 @@
-"""What a newer connection of a participant is given first: what the older ones have missed.
+"""What a newer connection of a participant is given first: what its older ones have missed.
 
 Each older connection is asked (`unconfirmed.py`), and so are other workers
 (`shared/handover.py`). Until all have answered, or time is up, whatever is meant for the
@@ -15,100 +15,97 @@ from typing import TypeVar
 from .channels import ParkedFrames
 from .participants import Owed, Question
 
-One = TypeVar("One", bound=Owed)
+Item = TypeVar("Item", bound=Owed)
 
 
 class Room:
-    """Stands, in what a connection is given, for what the older ones have missed.
+    """The place, in what a connection is given, of what the older connections have missed.
 
-    That comes before all that is given later, although that is known earlier. The
-    connection may end meanwhile; then a still newer one asks for all of it.
+    What they have missed is known later than what follows it, and goes out before that. The
+    connection may end meanwhile; then a still newer connection asks for all of it.
     """
 
-    __slots__ = ("_found", "_lock", "_questions", "_words", "is_told", "told")
+    __slots__ = ("_found", "_lasting", "_lock", "_questions", "is_told", "told")
 
     def __init__(self, questions: Sequence[Question], found: Iterable[ParkedFrames] = ()) -> None:
         self._questions = deque(questions)
         self._found = [list(found)]
         self._lock = threading.Lock()
-        #: all of it was put into the connection, while that was open
+        #: all of it was put into the connection while the connection was open
         self.is_told = not questions
-        #: by conversation, up to which `seq` the answers say that all is delivered
+        #: by conversation: the highest `seq` that other workers have sent, as the answers say
         self.told: dict[int, int] = {}
-        #: those whose verdict is known, and stays
-        self._words: list[Question] = []
+        #: the answered questions that can be asked again
+        self._lasting: list[Question] = []
 
     def fill(self) -> list[ParkedFrames]:
-        """What the older ones have missed, in order. Waits for all of their verdicts."""
+        """What the older connections have missed, in order. Waits for all answers."""
         with self._lock:
             while self._questions:
                 question = self._questions[0]
                 self._found.append(question.verdict())
                 farthest(self.told, question.told)
                 if question.stays:
-                    self._words.append(question)
-                if self._questions:  # it was not given up meanwhile
+                    self._lasting.append(question)
+                if self._questions:  # `give_up` was not called meanwhile
                     self._questions.popleft()
-        return self.kept
+        return self.found
 
     @property
-    def kept(self) -> list[ParkedFrames]:
-        """What is known by now; the entries of each conversation in their order."""
+    def found(self) -> list[ParkedFrames]:
+        """What is known by now; the entries of each conversation in order of `seq`."""
         return in_order(merged(self._found))
 
     def give_up(self) -> list[Owed]:
-        """The connection has ended: what was found, or left behind. Other ones have the rest."""
+        """The connection has ended: what was found or is left; older connections hold the rest."""
         left = [question.withdraw() for question in tuple(self._questions)]
         self._questions.clear()
-        lists: list[Sequence[Owed]] = [*self._found, *left, self._words]
+        lists: list[Sequence[Owed]] = [*self._found, *left, self._lasting]
         owed = merged(lists)
-        # An answer says how far this worker has delivered, not what its own connections missed.
-        return sorted(owed, key=lambda one: not isinstance(one, ParkedFrames))
+        # An answer covers what this worker has delivered, not what its own connections missed.
+        return sorted(owed, key=lambda item: not isinstance(item, ParkedFrames))
 
 
-def farthest(told: dict[int, int], more: Mapping[int, int]) -> None:
-    """Let *told*, a `seq` by conversation, go as far as *more*."""
+def farthest(seqs: dict[int, int], more: Mapping[int, int]) -> None:
+    """Raise each of *seqs*, a `seq` by conversation, to what *more* says."""
     for conversation, seq in more.items():
-        told[conversation] = max(seq, told.get(conversation, 0))
+        seqs[conversation] = max(seq, seqs.get(conversation, 0))
 
 
-def merged(lists: Iterable[Sequence[One]]) -> list[One]:
-    """All of *lists*, each thing once, in order; each is a part of one sequence."""
-    result: list[One] = []
-    for one in lists:
-        places = {key(kept): place for place, kept in enumerate(result)}
-        woven: list[One] = []
-        new: list[One] = []
+def merged(lists: Iterable[Sequence[Item]]) -> list[Item]:
+    """All items of *lists*, each item once. Each list is in order, and so is the result."""
+    result: list[Item] = []
+    for items in lists:
+        indexes = {key(item): index for index, item in enumerate(result)}
+        woven: list[Item] = []
+        new: list[Item] = []
         taken = 0
-        for kept in one:
-            place = places.get(key(kept))
-            if place is None:
-                new.append(kept)
-            elif place >= taken:
-                woven += [*result[taken:place], *new, result[place]]
-                taken, new = place + 1, []
+        for item in items:
+            index = indexes.get(key(item))
+            if index is None:
+                new.append(item)
+            elif index >= taken:
+                woven += [*result[taken:index], *new, result[index]]
+                taken, new = index + 1, []
         result = [*woven, *result[taken:], *new]
     return result
 
 
 def in_order(found: list[ParkedFrames]) -> list[ParkedFrames]:
     """*found*, where the entries of each conversation change places so that `seq` rises."""
-    texts: dict[int, list[ParkedFrames]] = {}
-    for one in found:
-        if one.conversation:
-            texts.setdefault(one.conversation, []).append(one)
+    entries: dict[int, list[ParkedFrames]] = {}
+    for item in found:
+        if item.conversation:
+            entries.setdefault(item.conversation, []).append(item)
     ordered = {
-        conversation: iter(sorted(some, key=_number)) for conversation, some in texts.items()
+        conversation: iter(sorted(some, key=lambda item: item.first))
+        for conversation, some in entries.items()
     }
-    return [next(ordered[one.conversation]) if one.conversation else one for one in found]
-
-
-def _number(kept: ParkedFrames) -> int:
-    return kept.first
+    return [next(ordered[item.conversation]) if item.conversation else item for item in found]
 
 
 def key(owed: Owed) -> tuple[int, int] | bytes | Question:
-    """The same for the same thing, whichever connection it was given to."""
+    """Equal for equal items, whichever connection they were given to."""
     if not isinstance(owed, ParkedFrames):
         return owed
     return (owed.conversation, owed.first) if owed.conversation else owed.plain

@@ -1,4 +1,4 @@
-"""What a socket is told while it is looked up what was said before."""
+"""What a connection is sent while what comes before it is looked up."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ from services.participants import Participant
 from services.wire.dialect import DIALECTS
 
 
-class LateTalk(Conversation):
-    """Something of it is still on its way here."""
+class LateConversation(Conversation):
+    """An entry of it is still on its way here."""
 
-    behind = lags = True
+    behind = True
 
 
 @pytest.mark.parametrize("version", [1, 2])
-def test_the_last_words_come_before_the_goodbye_and_the_position_in_the_queue_after_it(version):
+def test_the_last_text_comes_before_the_end_and_the_position_in_the_queue_after_it(version):
     dialect = DIALECTS[version]
     ann = Participant("uuid-ann", Role.USER, Identity("ann"))
     ada = Participant("uuid-ada", Role.WAITER, Identity("ada"))
-    conversation = LateTalk(ConversationRow(7, "uuid-ann", "ann"))
-    told: list[dict[str, Any]] = []
+    conversation = LateConversation(ConversationRow(7, "uuid-ann", "ann"))
+    sent: list[dict[str, Any]] = []
     begun: list[Any] = []
 
     def catch_up(late: Conversation) -> None:
@@ -53,7 +53,7 @@ def test_the_last_words_come_before_the_goodbye_and_the_position_in_the_queue_af
     )
     connection: Any = SimpleNamespace(
         # the frame's length may be a brace, too
-        put=lambda data: told.append(json.loads(data[data.index(b'{"') :])),
+        put=lambda data: sent.append(json.loads(data[data.index(b'{"') :])),
         tell=None,
         code=None,
         remember=lambda add, tidy: None,
@@ -66,19 +66,19 @@ def test_the_last_words_come_before_the_goodbye_and_the_position_in_the_queue_af
         conversation, dialect.disconnected("uuid-ann", "uuid-ada", conversation.id, "left")
     )
     feed.put(sealed(dialect.connect_queue("uuid-ann", 0, "", None)))
-    assert told == [], "what was said before is looked up first"
+    assert sent == [], "what comes before is looked up first"
     (look_up,) = begun
     look_up()
-    assert [one["type"] for one in told] == ["message_text", "disconnected", "connect_queue"]
+    assert [one["type"] for one in sent] == ["message_text", "disconnected", "connect_queue"]
 
 
-def test_what_waits_and_was_told_elsewhere_is_left_out():
-    """Another worker has told it up to the second text; this one tells what follows."""
+def test_what_waits_and_another_worker_has_sent_is_left_out():
+    """Another worker has sent the first two texts; this one sends what follows."""
     ann = Participant("uuid-ann", Role.USER, Identity("ann"))
     ada = Participant("uuid-ada", Role.WAITER, Identity("ada"))
-    conversation, told, begun = Conversation(ConversationRow(7, "uuid-ann", "ann")), [], []
+    conversation, sent, begun = Conversation(ConversationRow(7, "uuid-ann", "ann")), [], []
 
-    def said(*seqs: int) -> ChannelEntries:
+    def stored(*seqs: int) -> ChannelEntries:
         texts = [f"text {seq}" for seq in seqs]
         entries = ChannelEntries(conversation, Side.WAITER, "ada", texts, None, lambda _: None)
         entries.seqs, entries.channel, entries.connection, entries._plain = (
@@ -89,13 +89,13 @@ def test_what_waits_and_was_told_elsewhere_is_left_out():
         )
         return entries
 
-    connection: Any = SimpleNamespace(put=told.append, tell=None, code=None)
+    connection: Any = SimpleNamespace(put=sent.append, tell=None, code=None)
     house: Any = SimpleNamespace(
         settings=SimpleNamespace(outbox_bytes=100_000),
         runtime=SimpleNamespace(spawn=begun.append),
     )
     turns = Turns(connection, house)
-    some = [said(1), said(2, 3), said(4)]
+    some = [stored(1), stored(2, 3), stored(4)]
     left_out: list[Any] = []
     held: list[int] = []
 
@@ -106,15 +106,15 @@ def test_what_waits_and_was_told_elsewhere_is_left_out():
 
     turns.in_turn(leave_out)
     for entries in some:
-        turns.do(partial(told.append, entries.for_version_1()), entries)
-    turns.do(partial(told.append, b"a frame"))
-    (tell,) = begun
-    tell()
-    assert [json.loads(data[data.index(b'{"') :])["payload"]["message"] for data in told[:2]] == [
+        turns.do(partial(sent.append, entries.for_version_1()), entries)
+    turns.do(partial(sent.append, b"a frame"))
+    (act,) = begun
+    act()
+    assert [json.loads(data[data.index(b'{"') :])["payload"]["message"] for data in sent[:2]] == [
         "text 3",
         "text 4",
     ]
-    assert told[2:] == [b"a frame"]
+    assert sent[2:] == [b"a frame"]
     rest = left_out[1][1]
     size = len(some[1].for_version_1()) - len(rest.for_version_1())
     assert held[0] - held[1] == WEIGHT + len(some[0].for_version_1()) + size

@@ -1,4 +1,4 @@
-"""What may have been swallowed by a connection that turns out dead."""
+"""What a connection may have lost that turns out dead."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from services.unconfirmed import Unconfirmed
 
 
 class Connection:
-    """One whose pings and end a test decides."""
+    """A connection whose pings and end a test decides."""
 
     def __init__(self) -> None:
         self.code: int | None = None
@@ -37,7 +37,7 @@ class Connection:
 
 
 class Wheel:
-    """Time that passes at once, or whatever else is to happen meanwhile."""
+    """Time that passes at once, or what else is to happen meanwhile."""
 
     def __init__(self, meanwhile: Any = None) -> None:
         self.meanwhile = meanwhile
@@ -52,8 +52,8 @@ class Wheel:
 NOW: Any = Wheel()
 
 
-def verdict(texts: Unconfirmed, meanwhile: Any = None) -> list[ParkedFrames]:
-    """What a newer connection is told of it."""
+def missed_by(texts: Unconfirmed, meanwhile: Any = None) -> list[ParkedFrames]:
+    """What a newer connection learns that *texts* has missed."""
     wheel: Any = Wheel(meanwhile)
     question = texts.ask(wheel)
     assert question
@@ -61,91 +61,91 @@ def verdict(texts: Unconfirmed, meanwhile: Any = None) -> list[ParkedFrames]:
 
 
 @pytest.fixture
-def line() -> Connection:
+def connection() -> Connection:
     return Connection()
 
 
 @pytest.fixture
-def texts(line) -> Unconfirmed:
-    found = Unconfirmed(line, in_full=False)
-    line.tell(b"one")
-    line.tell(b"two")
+def texts(connection) -> Unconfirmed:
+    found = Unconfirmed(connection, in_full=False)
+    connection.tell(b"one")
+    connection.tell(b"two")
     return found
 
 
-def plain(kept: Any) -> list[bytes]:
-    return [one.plain for one in kept]
+def plain(parked: Any) -> list[bytes]:
+    return [one.plain for one in parked]
 
 
-def end(line: Connection, *, silent: bool = False) -> None:
-    line.code, line.is_silent = 1006, silent
-    line.watch.ended()
+def end(connection: Connection, *, silent: bool = False) -> None:
+    connection.code, connection.is_silent = 1006, silent
+    connection.watch.ended()
 
 
-def test_of_a_connection_that_went_silent_all_is_missed_since_the_last_pong(line, texts):
-    line.prove()
-    line.tell(b"three")
+def test_of_a_connection_that_went_silent_all_is_missed_since_the_last_pong(connection, texts):
+    connection.prove()
+    connection.tell(b"three")
     texts.ponged()
-    line.tell(b"four")
-    end(line, silent=True)
+    connection.tell(b"four")
+    end(connection, silent=True)
     assert plain(texts.take()) == [b"three", b"four"]
-    assert texts.take() == [], "it is told once"
+    assert texts.take() == [], "it is taken out once"
 
 
-def test_a_pong_that_nobody_has_asked_for_confirms_nothing(line, texts):
+def test_a_pong_that_nobody_has_asked_for_confirms_nothing(connection, texts):
     texts.ponged()
-    end(line, silent=True)
+    end(connection, silent=True)
     assert plain(texts.take()) == [b"one", b"two"]
 
 
-def test_of_one_that_was_closed_what_came_after_its_end_is_missed(line, texts):
-    end(line)
-    line.tell(b"three")
+def test_of_one_that_was_closed_what_came_after_its_end_is_missed(connection, texts):
+    end(connection)
+    connection.tell(b"three")
     assert plain(texts.take()) == [b"three"]
 
 
-def test_of_one_that_was_closed_what_was_never_sent_is_missed_too(line, texts):
-    line.tell(b"three")
-    line.unsent = len(b"three") + 1
-    end(line)
+def test_of_one_that_was_closed_what_was_never_sent_is_missed_too(connection, texts):
+    connection.tell(b"three")
+    connection.unsent = len(b"three") + 1
+    end(connection)
     assert plain(texts.take()) == [b"two", b"three"]
 
 
-def test_of_one_that_was_closed_nothing_else_is(line, texts):
-    end(line)
+def test_of_one_that_was_closed_nothing_else_is(connection, texts):
+    end(connection)
     assert texts.take() == []
 
 
-def test_what_is_remembered_is_bounded_by_its_bytes(line, texts, monkeypatch):
+def test_what_is_remembered_is_bounded_by_its_bytes(connection, texts, monkeypatch):
     monkeypatch.setattr(unconfirmed, "MOST_BYTES", 10)
-    line.prove()
-    line.tell(b"three")
-    assert line.tidy() == 10
+    connection.prove()
+    connection.tell(b"three")
+    assert connection.tidy() == 10
     assert plain(texts.all()) == [b"two", b"three"]
-    line.prove()
-    line.tell(b"many more bytes")
-    line.tidy()
+    connection.prove()
+    connection.tell(b"many more bytes")
+    connection.tidy()
     assert texts.all() == []
-    line.tell(b"four")
+    connection.tell(b"four")
     texts.ponged()
     assert plain(texts.all()) == [b"four"]
 
 
-def test_and_by_their_number(line, monkeypatch):
+def test_and_by_their_number(connection, monkeypatch):
     monkeypatch.setattr(unconfirmed, "MOST", 4)
-    texts = Unconfirmed(line, in_full=False)
-    line.prove()
+    texts = Unconfirmed(connection, in_full=False)
+    connection.prove()
     for text in (b"one", b"two", b"three", b"four", b"five"):
-        line.tell(text)
+        connection.tell(text)
     assert plain(texts.all()) == [b"two", b"three", b"four", b"five"]
     texts.ponged()
     assert plain(texts.all()) == [b"two", b"three", b"four", b"five"]
-    end(line)
-    line.tell(b"six")
+    end(connection)
+    connection.tell(b"six")
     assert plain(texts.take()) == [b"six"]
 
 
-def test_a_pong_may_come_while_the_bytes_are_counted(line, texts, monkeypatch):
+def test_a_pong_may_come_while_the_bytes_are_counted(connection, texts, monkeypatch):
     """With threads: the outbox counts in one, the pong is read in another."""
     size = unconfirmed._size
 
@@ -154,78 +154,82 @@ def test_a_pong_may_come_while_the_bytes_are_counted(line, texts, monkeypatch):
         return size(one)
 
     monkeypatch.setattr(unconfirmed, "MOST_BYTES", 0)
-    line.prove()
+    connection.prove()
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(unconfirmed, "_size", answered)
-        line.tell(b"three")
-        line.tidy()
-    line.tell(b"four")
+        connection.tell(b"three")
+        connection.tidy()
+    connection.tell(b"four")
     assert plain(texts.all()) == [b"four"]
 
 
-def test_more_may_be_told_while_a_pong_is_read(line, monkeypatch):
+def test_more_may_be_given_while_a_pong_is_read(connection, monkeypatch):
     """Then the oldest are forgotten anyway, and none that came after the ping."""
     monkeypatch.setattr(unconfirmed, "MOST", 4)
-    texts = Unconfirmed(line, in_full=False)
+    texts = Unconfirmed(connection, in_full=False)
     before = Unconfirmed._before
 
-    def tell_more(self: Unconfirmed, mark: Any) -> Any:
+    def give_more(self: Unconfirmed, mark: Any) -> Any:
         found = before(self, mark)
-        line.tell(b"four")
-        line.tell(b"five")
+        connection.tell(b"four")
+        connection.tell(b"five")
         return found
 
-    line.tell(b"one")
-    line.tell(b"two")
-    line.prove()
-    line.tell(b"three")
-    monkeypatch.setattr(Unconfirmed, "_before", tell_more)
+    connection.tell(b"one")
+    connection.tell(b"two")
+    connection.prove()
+    connection.tell(b"three")
+    monkeypatch.setattr(Unconfirmed, "_before", give_more)
     texts.ponged()
     assert plain(texts.all()) == [b"three", b"four", b"five"]
 
 
-def test_whoever_answers_a_ping_has_missed_nothing(line, texts):
-    assert verdict(texts, line.watch.ponged) == []
-    assert line.pings == 1
+def test_a_connection_that_answers_a_ping_has_missed_nothing(connection, texts):
+    assert missed_by(texts, connection.watch.ponged) == []
+    assert connection.pings == 1
     assert texts.all() == []
     assert not texts.ask(NOW)
 
 
-def test_whoever_does_not_answer_in_time_has_missed_it_all(line, texts):
+def test_a_connection_that_does_not_answer_in_time_has_missed_all(connection, texts):
     question = texts.ask(NOW)
     assert question
-    line.tell(b"both have heard it")
-    line.watch.pinged()
+    connection.tell(b"both were given it")
+    connection.watch.pinged()
     assert not texts.ask(NOW), "a third one comes"
     assert plain(question.verdict()) == [b"one", b"two"]
-    assert plain(texts.all()) == [b"both have heard it"]
+    assert plain(texts.all()) == [b"both were given it"]
 
 
-def test_one_that_ends_while_it_is_asked_leaves_all_to_whoever_asks(line, texts):
+def test_a_connection_that_ends_while_it_is_asked_leaves_all_to_the_one_that_asks(
+    connection, texts
+):
     def die() -> None:
-        end(line)
+        end(connection)
         assert texts.take() == []
 
-    assert plain(verdict(texts, die)) == [b"one", b"two"]
+    assert plain(missed_by(texts, die)) == [b"one", b"two"]
 
 
-def test_of_one_that_has_ended_already_what_came_after_its_end_is_told_at_once(line, texts):
-    end(line)
-    line.tell(b"three")
-    assert plain(verdict(texts, lambda: None)) == [b"three"]
-    assert line.pings == 0
+def test_of_one_that_has_ended_already_what_came_after_its_end_is_answered_at_once(
+    connection, texts
+):
+    end(connection)
+    connection.tell(b"three")
+    assert plain(missed_by(texts, lambda: None)) == [b"three"]
+    assert connection.pings == 0
 
 
 # ---- several dead ones at once ---------------------------------------------
 
 
-def test_time_is_up_for_all_that_are_asked_at_the_same_moment(line, texts):
+def test_time_is_up_for_all_that_are_asked_at_the_same_moment(connection, texts):
     due: list[Any] = []
     wheel: Any = Wheel()
     wheel.after = lambda seconds, call: due.append((seconds, call)) or wheel
-    line_2 = Connection()
-    others = Unconfirmed(line_2, in_full=False)
-    line_2.tell(b"three")
+    newer = Connection()
+    others = Unconfirmed(newer, in_full=False)
+    newer.tell(b"three")
     asked = [one.ask(wheel) for one in (texts, others)]
     assert [seconds for seconds, _ in due] == [unconfirmed.VERDICT] * 2, "before any is waited for"
     for _, call in due:
@@ -233,86 +237,86 @@ def test_time_is_up_for_all_that_are_asked_at_the_same_moment(line, texts):
     assert [plain(question.verdict()) for question in asked] == [[b"one", b"two"], [b"three"]]
 
 
-def second(*questions: Any) -> tuple[Connection, Unconfirmed, Room]:
+def add_newer(*questions: Any) -> tuple[Connection, Unconfirmed, Room]:
     """A newer connection, which has to wait for the answers of the older ones."""
-    line = Connection()
-    found = Unconfirmed(line, in_full=False)
-    return line, found, found.make_room(questions)
+    connection = Connection()
+    found = Unconfirmed(connection, in_full=False)
+    return connection, found, found.make_room(questions)
 
 
-def test_who_comes_third_is_told_what_the_second_was_still_to_be_told(line, texts):
-    line_2, second_one, _ = second(texts.ask(NOW))
-    for one in (line, line_2):
+def test_the_third_connection_gets_what_the_second_still_waited_for(connection, texts):
+    newer, newer_texts, _ = add_newer(texts.ask(NOW))
+    for one in (connection, newer):
         one.tell(b"three")
     assert not texts.ask(NOW), "the second one has asked already"
-    assert plain(verdict(second_one)) == [b"one", b"two", b"three"]
-    assert second_one.take() == []
+    assert plain(missed_by(newer_texts)) == [b"one", b"two", b"three"]
+    assert newer_texts.take() == []
 
 
-def test_a_pong_says_nothing_of_what_still_waits(line, texts):
-    line_2, second_one, _ = second(texts.ask(NOW))
-    line_2.tell(b"three")
-    second_one.pinged()
-    second_one.ponged()
-    end(line_2, silent=True)
-    assert plain(second_one.take()) == [b"three"]
-    assert plain(verdict(texts)) == [b"one", b"two"], "the first one is as it was"
+def test_a_pong_says_nothing_of_what_still_waits(connection, texts):
+    newer, newer_texts, _ = add_newer(texts.ask(NOW))
+    newer.tell(b"three")
+    newer_texts.pinged()
+    newer_texts.ponged()
+    end(newer, silent=True)
+    assert plain(newer_texts.take()) == [b"three"]
+    assert plain(missed_by(texts)) == [b"one", b"two"], "the first one is as it was"
 
 
-def test_what_the_second_had_been_told_is_told_once(line, texts):
-    line_2, second_one, room = second(texts.ask(NOW))
-    line_2.tell(b"three")
+def test_what_the_second_was_sent_is_sent_once(connection, texts):
+    newer, newer_texts, room = add_newer(texts.ask(NOW))
+    newer.tell(b"three")
     assert plain(room.fill()) == [b"one", b"two"]
     room.is_told = True
-    second_one.pinged()
-    second_one.ponged()
-    line_2.tell(b"four")
-    assert plain(verdict(second_one)) == [b"four"]
+    newer_texts.pinged()
+    newer_texts.ponged()
+    newer.tell(b"four")
+    assert plain(missed_by(newer_texts)) == [b"four"]
 
 
-def test_the_second_leaves_to_the_first_what_it_was_not_told(line, texts):
-    line_2, second_one, _ = second(texts.ask(NOW))
-    for one in (line, line_2):
+def test_the_second_leaves_to_the_first_what_it_was_not_sent(connection, texts):
+    newer, newer_texts, _ = add_newer(texts.ask(NOW))
+    for one in (connection, newer):
         one.tell(b"three")
-    end(line_2)
-    assert plain(second_one.take()) == [b"three"], "it waited, so it was never sent"
-    assert plain(verdict(texts)) == [b"one", b"two", b"three"]
+    end(newer)
+    assert plain(newer_texts.take()) == [b"three"], "it waited, so it was never sent"
+    assert plain(missed_by(texts)) == [b"one", b"two", b"three"]
 
 
-def test_what_the_first_has_left_behind_the_second_leaves_too(line, texts):
-    line_2, second_one, _ = second(texts.ask(NOW))
-    line_2.tell(b"three")
-    end(line, silent=True)
+def test_what_the_first_has_left_behind_the_second_leaves_too(connection, texts):
+    newer, newer_texts, _ = add_newer(texts.ask(NOW))
+    newer.tell(b"three")
+    end(connection, silent=True)
     assert texts.take() == [], "the second one waits for it"
-    end(line_2)
-    assert plain(second_one.take()) == [b"one", b"two", b"three"]
+    end(newer)
+    assert plain(newer_texts.take()) == [b"one", b"two", b"three"]
 
 
-def test_one_that_does_not_answer_has_missed_what_comes_later_however_it_ends(line, texts):
-    verdict(texts)
-    line.tell(b"three")
-    end(line)
+def test_one_that_does_not_answer_has_missed_what_comes_later_however_it_ends(connection, texts):
+    missed_by(texts)
+    connection.tell(b"three")
+    end(connection)
     assert plain(texts.take()) == [b"three"]
 
 
-def test_only_a_lost_one_is_left_which_keeps_what_the_newer_one_missed(line, texts):
-    line_2, second_one, room = second(texts.ask(NOW))
+def test_only_a_lost_connection_is_left_which_holds_what_the_newer_one_missed(connection, texts):
+    newer, newer_texts, room = add_newer(texts.ask(NOW))
     assert plain(room.fill()) == [b"one", b"two"]
     room.is_told = True
-    for one in (line, line_2):
+    for one in (connection, newer):
         one.tell(b"three")
-    second_one.pinged()
-    second_one.ponged()
-    for one in (line, line_2):
+    newer_texts.pinged()
+    newer_texts.ponged()
+    for one in (connection, newer):
         one.tell(b"four")
-    end(line_2, silent=True)
+    end(newer, silent=True)
     assert texts.is_lost
-    texts.inherit(second_one.take)
-    line.tell(b"five")
-    assert plain(verdict(texts)) == [b"four", b"five"]
+    texts.inherit(newer_texts.take)
+    connection.tell(b"five")
+    assert plain(missed_by(texts)) == [b"four", b"five"]
 
 
-def test_two_accounts_of_the_same_are_woven_into_one():
+def test_two_lists_of_the_same_items_are_woven_into_one():
     one, two, three, four = (
         ParkedFrames(text, b"", 7, seq, seq) for seq, text in enumerate(b"1234", 1)
     )
@@ -324,55 +328,58 @@ def test_two_accounts_of_the_same_are_woven_into_one():
 
 def test_the_texts_of_a_conversation_are_delivered_in_the_order_of_their_numbers():
     one, two, three = (ParkedFrames(text, b"", 7, seq, seq) for seq, text in enumerate(b"123", 1))
-    other, frame = ParkedFrames(b"of another talk", b"", 8, 1, 1), ParkedFrames(b"no text", b"")
+    other, frame = (
+        ParkedFrames(b"of another conversation", b"", 8, 1, 1),
+        ParkedFrames(b"no text", b""),
+    )
     assert in_order([three, other, frame, one, two]) == [one, other, frame, two, three]
 
 
 # ---- an older one that may be alive ----------------------------------------
 
 
-def test_one_that_has_missed_nothing_is_asked_whether_it_is_alive(line, texts):
-    line.prove()
+def test_one_that_has_missed_nothing_is_asked_whether_it_is_alive(connection, texts):
+    connection.prove()
     texts.ponged()
     assert not texts.ask(NOW)
-    assert line.pings == 2
+    assert connection.pings == 2
     assert texts.is_lost
     texts.ponged()
     assert not texts.is_lost
 
 
-def test_what_a_dead_one_was_given_beside_a_newer_one_is_not_told_again(line, texts):
-    """The newer one has heard it and has ended; only then the older one is noticed to be dead."""
-    line.prove()
+def test_what_a_dead_one_was_given_beside_a_newer_one_is_not_sent_again(connection, texts):
+    """The newer one got it and has ended; only then the older one is noticed to be dead."""
+    connection.prove()
     texts.ponged()
     texts.ask(NOW)
-    line_2, second_one, _ = second()
-    for one in (line, line_2):
+    newer, newer_texts, _ = add_newer()
+    for one in (connection, newer):
         one.tell(b"three")
-    end(line_2)
+    end(newer)
     assert texts.is_lost
-    texts.inherit(second_one.take)
-    end(line, silent=True)
+    texts.inherit(newer_texts.take)
+    end(connection, silent=True)
     assert texts.take() == []
 
 
-def test_a_dead_one_keeps_what_a_newer_one_has_asked_for_and_was_not_told(line, texts):
+def test_a_dead_one_holds_what_a_newer_one_has_asked_for_and_was_not_sent(connection, texts):
     """That one came, and ended, before time was up."""
-    verdict(texts)
-    line.tell(b"three")
-    line_2, second_one, _ = second(texts.ask(NOW))
-    for one in (line, line_2):
+    missed_by(texts)
+    connection.tell(b"three")
+    newer, newer_texts, _ = add_newer(texts.ask(NOW))
+    for one in (connection, newer):
         one.tell(b"four")
-    end(line_2)
-    texts.inherit(second_one.take)
-    assert plain(verdict(texts)) == [b"three", b"four"]
+    end(newer)
+    texts.inherit(newer_texts.take)
+    assert plain(missed_by(texts)) == [b"three", b"four"]
 
 
-# ---- the word of other workers ---------------------------------------------
+# ---- the reports of other workers --------------------------------------------
 
 
-class Word:
-    """The word of another worker, which can be asked for again."""
+class Report:
+    """The question to another worker, whose report stays: it can be asked for again."""
 
     stays = True
 
@@ -391,120 +398,122 @@ OLD = ParkedFrames(b"old", b"", 7, 1, 1)
 
 
 @pytest.mark.parametrize("is_found", [True, False])
-def test_a_word_that_is_not_told_yet_stays_what_it_is(line, is_found):
-    word = Word(OLD)
-    line_2, second_one, room = second(word)
+def test_a_report_that_was_not_delivered_yet_stays_what_it_is(connection, is_found):
+    report = Report(OLD)
+    newer, newer_texts, room = add_newer(report)
     if is_found:
         room.fill()
-    line_2.tell(b"new")
-    end(line_2, silent=True)
-    found = second_one.take()
-    assert found[-2] is word
+    newer.tell(b"new")
+    end(newer, silent=True)
+    found = newer_texts.take()
+    assert found[-2] is report
     assert (
         plain(one for one in found if isinstance(one, ParkedFrames))
         == [b"old", b"new"][not is_found :]
     )
 
 
-def test_what_was_missed_before_a_word_was_waited_for_comes_before_it(line, texts):
-    """The word says how far this worker had told it: that is no word of what was swallowed here."""
-    word = Word(OLD)
-    texts.make_room([word])
-    line.tell(b"three")
-    end(line, silent=True)
+def test_what_was_missed_before_a_report_was_waited_for_comes_before_it(connection, texts):
+    """The report covers what its worker has sent, and nothing of what was lost here."""
+    report = Report(OLD)
+    texts.make_room([report])
+    connection.tell(b"three")
+    end(connection, silent=True)
     one, two, found, three = texts.take()
-    assert found is word
+    assert found is report
     assert plain([one, two, three]) == [b"one", b"two", b"three"]
 
 
-def test_a_word_that_comes_after_a_newer_one_has_asked_is_left_behind(line, texts):
-    """The newer one is told what follows, and not what was meant for this one alone."""
+def test_a_report_that_comes_after_a_newer_one_has_asked_is_left_behind(connection, texts):
+    """The newer one is given what follows, and not what was meant for this one alone."""
     assert texts.ask(NOW)
-    word = Word(OLD)
-    texts.make_room([word])
-    line.tell(b"told to the newer one as well")
-    end(line, silent=True)
+    report = Report(OLD)
+    texts.make_room([report])
+    connection.tell(b"given to the newer one as well")
+    end(connection, silent=True)
     left, live = texts.take()
-    assert left is word
-    assert plain([live]) == [b"told to the newer one as well"], "if that is on this worker"
+    assert left is report
+    assert plain([live]) == [b"given to the newer one as well"], "if that is on this worker"
     assert texts.take() == []
 
 
-def test_one_that_is_alive_and_still_waits_for_a_word_leaves_it_to_whoever_asks(line):
-    """The pong says nothing of what it was not told yet, and it may end before that."""
-    texts = Unconfirmed(line, in_full=False)
-    texts.make_room([Word(OLD)])
+def test_one_that_is_alive_and_still_waits_for_a_report_leaves_it_to_the_one_that_asks(connection):
+    """The pong confirms nothing that it was not sent yet, and it may end before that."""
+    texts = Unconfirmed(connection, in_full=False)
+    texts.make_room([Report(OLD)])
     wheel: Any = Wheel(lambda: None)
     question = texts.ask(wheel)
     assert question
     texts.ponged()
-    end(line)
+    end(connection)
     assert texts.take() == []
     assert question.verdict() == [OLD]
 
 
-def test_a_word_is_not_forgotten_however_many_texts_follow_it(line):
-    texts = Unconfirmed(line, in_full=False)
-    word = Word(OLD)
-    texts.make_room([word])
+def test_a_report_is_not_forgotten_however_many_texts_follow_it(connection):
+    texts = Unconfirmed(connection, in_full=False)
+    report = Report(OLD)
+    texts.make_room([report])
     for number in range(unconfirmed.MOST):
-        line.tell(b"%d" % number)
-    end(line, silent=True)
-    assert word in texts.take()
+        connection.tell(b"%d" % number)
+    end(connection, silent=True)
+    assert report in texts.take()
 
 
-def test_what_a_newer_one_has_waited_for_is_kept_beside_what_is_said(line):
-    """This one is alive and was told all; that one's client comes back."""
-    texts = Unconfirmed(line, in_full=False)
-    word = Word(OLD)
-    texts.keep([word])
-    line.tell(b"new")
-    line.prove()
+def test_what_a_newer_one_has_waited_for_is_held_beside_what_is_given(connection):
+    """This connection is alive and was sent all; the client of the newer one comes back."""
+    texts = Unconfirmed(connection, in_full=False)
+    report = Report(OLD)
+    texts.keep([report])
+    connection.tell(b"new")
+    connection.prove()
     texts.ponged()
-    assert verdict(texts) == [OLD]
+    assert missed_by(texts) == [OLD]
     assert not texts.ask(NOW)
-    texts.keep([word])
-    end(line)
-    assert texts.take() == [word]
+    texts.keep([report])
+    end(connection)
+    assert texts.take() == [report]
 
 
-def test_whoever_asks_gets_what_the_word_said_of_its_conversations(line):
-    _, second_one, _ = second(Word(OLD, told=3))
-    question = second_one.ask(NOW)
+def test_the_one_that_asks_gets_what_the_report_says_of_its_conversations(connection):
+    _, newer_texts, _ = add_newer(Report(OLD, told=3))
+    question = newer_texts.ask(NOW)
     assert question
     assert question.verdict() == [OLD]
     assert question.told == {7: 3}
     assert not question.stays
 
 
-def test_a_connection_may_end_while_the_word_for_an_older_one_is_waited_for():
-    """The older one has ended as well: what it was to be told is left by the newer one."""
-    line, older, _ = second(word := Word(OLD))
+def test_a_connection_may_end_while_the_report_for_an_older_one_is_waited_for():
+    """The older one has ended as well: what it was to be sent is left by the newer one."""
+    connection, older, _ = add_newer(report := Report(OLD))
     question = older.ask(NOW)
     assert question
-    _, newer, room = second(question)
+    _, newer, room = add_newer(question)
     left: list[Any] = []
 
     def end_both() -> list[ParkedFrames]:
-        end(line, silent=True)
+        end(connection, silent=True)
         assert older.take() == []
         left.extend(newer.take())
         return [OLD]
 
-    word.verdict = end_both  # type: ignore[method-assign]
+    report.verdict = end_both  # type: ignore[method-assign]
     assert room.fill() == []
-    assert left == [word]
+    assert left == [report]
 
 
-def test_the_same_is_told_once_though_it_is_found_twice_unless_another_one_has_it(line, texts):
+def test_the_same_is_sent_once_though_it_is_found_twice_unless_another_one_has_it(
+    connection, texts
+):
     assert texts.new_of([OLD]) == [OLD]
     assert texts.new_of([OLD]) == []
-    texts.make_room([Word(OLD)])
-    assert OLD in verdict(texts)
+    texts.make_room([Report(OLD)])
+    assert OLD in missed_by(texts)
     assert texts.new_of([OLD]) == [OLD], "it came back"
 
 
-def test_what_was_told_elsewhere_is_not_remembered(line):
+def test_what_another_worker_has_sent_is_not_remembered(connection):
     """`Turns.leave_out` says which texts these are."""
     ann = Participant("uuid-ann", Role.USER, Identity("ann"))
     ada = Participant("uuid-ada", Role.WAITER, Identity("ada"))
@@ -512,9 +521,9 @@ def test_what_was_told_elsewhere_is_not_remembered(line):
     entries = ChannelEntries(conversation, Side.WAITER, "ada", ["one", "two"], None, lambda _: None)
     channel = Channel(ada, ann, conversation)
     entries.seqs, entries.channel, entries.connection = range(1, 3), channel, None
-    texts = Unconfirmed(line, in_full=False)
+    texts = Unconfirmed(connection, in_full=False)
     texts.add(entries)
     texts.leave_out(entries, entries.beyond(1))
-    assert [kept.first for kept in texts.all()] == [2]
+    assert [parked.first for parked in texts.all()] == [2]
     texts.leave_out(entries, None)
     assert texts.all() == []

@@ -1,4 +1,4 @@
-"""The order in which one connection is told things, also while something is looked up for it."""
+"""The order of what one connection is sent, also while something is looked up for it."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ Action = tuple[Callable[[], None], ChannelEntries | None]
 
 
 class Turns:
-    """While an action of `in_turn` runs, all else that *connection* is told waits behind it.
+    """While an action of `in_turn` runs, all else that is for *connection* waits behind it.
 
-    Nobody else waits. When more than `CSAPP_OUTBOX_BYTES` wait here, because the
+    No other connection waits. When more than `CSAPP_OUTBOX_BYTES` wait here, because the
     database is slow, the connection is closed as that of a slow reader is.
     """
 
@@ -35,7 +35,7 @@ class Turns:
     def __init__(self, connection: Connection, house: House) -> None:
         self.connection = connection
         self.house = house
-        #: what is to be done, one after the other; None: nothing waits
+        #: the actions that wait, the next one first; None: no action runs
         self._actions: deque[Action] | None = None
         #: bytes that wait here, about
         self.held = 0
@@ -48,9 +48,9 @@ class Turns:
         """Remember framed bytes of version 1 until they have arrived."""
 
     def do(self, action: Callable[[], None], entries: ChannelEntries | None = None) -> None:
-        """Call *action* now, or in its turn where something is looked up that comes before it.
+        """Call *action* now, or behind the actions that wait.
 
-        *entries*: what the action delivers.
+        *entries*: what *action* delivers.
         """
         if self._actions is not None:
             with _lock:
@@ -102,18 +102,19 @@ class Turns:
         )
 
     def leave_out(
-        self, told: Mapping[int, int]
+        self, sent: Mapping[int, int]
     ) -> list[tuple[ChannelEntries, ChannelEntries | None]]:
-        """Drop the waiting texts of version 1 that another worker has delivered.
+        """Drop the waiting texts of version 1 that another worker has sent.
 
-        *told*: by conversation, up to which `seq`. Returns what was changed, each with the rest.
+        *sent*: by conversation, up to which `seq`. Returns the entries that were changed, each
+        with what is left of them.
         """
         changed = []
         with _lock:
             waiting = deque[Action]()
             held = 0
             for action, entries in self._actions or ():
-                last = 0 if entries is None else told.get(entries.conversation.row.key, 0)
+                last = 0 if entries is None else sent.get(entries.conversation.row.key, 0)
                 if entries is None or entries.seqs[0] > last:
                     waiting.append((action, entries))
                     held += _weight(action, entries)
@@ -128,7 +129,7 @@ class Turns:
         return changed
 
     def close_in_turn(self, conversation: Conversation, frame: bytes) -> None:
-        """*frame* ends *conversation*: put it behind all that the other side has said."""
+        """*frame* ends *conversation*: put it behind all entries of *conversation*."""
         self.in_turn(partial(self._close, conversation, frame))
 
     def _close(self, conversation: Conversation, frame: bytes) -> None:
@@ -139,12 +140,12 @@ class Turns:
         with _lock:
             for one in self._actions or ():
                 entries = one[1]
-                came_up = (
+                is_before_end = (
                     entries is not None
                     and entries.conversation is conversation
                     and entries.first <= end
                 )
-                (before if came_up else behind).append(one)
+                (before if is_before_end else behind).append(one)
             self._actions = deque([*before, (partial(self.connection.put, frame), None), *behind])
 
     def _put(self, frame: bytes) -> None:
@@ -168,12 +169,12 @@ class Turns:
             try:
                 action()
             except Exception:
-                log.exception("what a connection is to be told could not be found")
+                log.exception("what is to be sent on a connection could not be found")
                 self.connection.close(CloseCode.INTERNAL_ERROR)
 
 
 def _weight(action: Callable[[], None], entries: ChannelEntries | None) -> int:
-    """Bytes that *action* keeps in memory, about."""
+    """Bytes of memory that *action* takes, about."""
     first = action.args[0] if isinstance(action, partial) and action.args else None
     if isinstance(first, bytes):  # a frame
         return WEIGHT + len(first)

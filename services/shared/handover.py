@@ -37,7 +37,7 @@ class Handover:
     """What *worker* and other workers pass on when a participant moves.
 
     *most*: bytes sent at once. *send* lets workers have a letter; *speaks* says whether the
-    participant of a UUID is known here.
+    participant with a UUID is known here.
     """
 
     def __init__(
@@ -53,25 +53,25 @@ class Handover:
         self._speaks = speaks
         #: how often letters may have been lost
         self.doubts = 0
-        #: those whose reports have not all come, the oldest first, as long as they are in use
+        #: the `Missed` whose reports have not all come, the oldest first, as long as they are used
         self._unanswered: list[ref[Missed]] = []
-        #: by UUIDs: up to which numbers the participant counts as sent, as no report came in time
+        #: by UUID and conversation: what counts as sent, where no report came in time
         self._guessed: dict[str, dict[int, int]] = {}
-        #: by UUIDs and workers, from `agree`: what has higher numbers both workers deliver
+        #: by UUID, worker and conversation, from `agree`: above this `seq` both workers deliver
         self._both: dict[str, dict[str, dict[int, int]]] = {}
-        #: by UUIDs: reports that have not come, of workers that have lost their last connection
+        #: by UUID: the reports that have not come, of workers that have lost their last connection
         self._leaving: dict[str, set[ReportKey]] = {}
-        #: by UUIDs: such reports that have come before the desk said so
+        #: by UUID: such reports that came before the desk said so
         self._early: dict[str, set[ReportKey]] = {}
 
     # ---- on the worker where the participant comes ---------------------
 
     def receive(self, participant: Participant, arrival: Arrival) -> Question | None:
         """What *participant*, which comes by one more connection, may have missed, if anything."""
-        spoke = arrival.place is None  # this worker speaks for it, or nobody did
+        spoke = arrival.place is None  # this worker has spoken for it, or no worker has
         workers = arrival.elsewhere or tuple(filter(None, (arrival.home,)))
         about = LEFT - arrival.came if spoke else MOVED
-        if spoke and arrival.elsewhere:  # the desk does not tell them
+        if spoke and arrival.elsewhere:  # the desk sends them no event
             self._send(arrival.elsewhere, Parked(participant.uuid, [], about, asks=True))
         awaited = {(worker, about) for worker in workers} | self._leaving.pop(
             participant.uuid, set()
@@ -86,16 +86,14 @@ class Handover:
             ]
         stretches = []
         for conversation in conversations_of_participant(participant):
-            told, hint = (
-                conversation.sent.pop(participant.role, None),
-                conversation.away.pop(participant.role, None),
-            )
+            sent = conversation.sent.pop(participant.role, None)
+            hint = conversation.away.pop(participant.role, None)
             if participant.connections:
-                told = conversation.last_seq
+                sent = conversation.last_seq
             if channel := _channel_to(participant, conversation):
                 conversation.offered.pop(SIDES[channel.sender.role], None)
                 after = (
-                    (None if conversation.fresh else told) if spoke else None if workers else hint
+                    (None if conversation.fresh else sent) if spoke else None if workers else hint
                 )
                 stretches.append(
                     Stretch(
@@ -120,14 +118,14 @@ class Handover:
 
     @property
     def unanswered(self) -> list[Missed]:
-        """Those whose reports have not all come, the oldest first."""
+        """The `Missed` whose reports have not all come, the oldest first."""
         found = [one for known in tuple(self._unanswered) if (one := known()) is not None]
         if len(found) < len(self._unanswered):
             self._unanswered = [ref(one) for one in found]
         return found
 
     def take(self, worker: str, report: Parked) -> bool:
-        """Take a report of *worker*; False: nobody waits for it."""
+        """Take a report of *worker*; False: no connection waits for it."""
         for missed in self.unanswered:
             if missed.uuid == report.uuid and (worker, report.about) in missed.awaited:
                 missed.take(worker, report)
@@ -146,18 +144,18 @@ class Handover:
             self._early.setdefault(report.uuid, set()).add((worker, report.about))
         begun = self._both.get(report.uuid, {}).get(worker, {})
         own = {key(one): one for one in _taken_from(participant)}
-        told = {} if participant.connections else self._sent(participant)
+        sent = {} if participant.connections else self._sent(participant)
 
-        def is_missed(kept: ParkedFrames) -> bool:
+        def is_missed(parked: ParkedFrames) -> bool:
             """It comes from before both workers delivered, or was not sent here either."""
-            if kept.last <= begun.get(kept.conversation, kept.last) or key(kept) in own:
+            if parked.last <= begun.get(parked.conversation, parked.last) or key(parked) in own:
                 return True
-            return kept.last > told.get(kept.conversation, kept.last)
+            return parked.last > sent.get(parked.conversation, parked.last)
 
-        kept = [one for one in report.frames if is_missed(one)]
+        missed: list[Owed] = [one for one in report.frames if is_missed(one)]
         if participant.connections:
             if participant.connections[-1].dialect.version > 1:
-                return [*kept]
+                return missed
             guessed = self._guessed.pop(participant.uuid, {}) if report.about <= MOVED else {}
             late = [
                 Stretch(
@@ -170,7 +168,7 @@ class Handover:
                 if conversation.row.key in guessed.keys() & report.sent.keys()
                 and (channel := _channel_to(participant, conversation))
             ]
-            return [Missed(self, participant, kept, late)] if kept or late else []
+            return [Missed(self, participant, missed, late)] if missed or late else []
         for conversation in conversations_of_participant(participant):
             seq = report.sent.get(conversation.row.key, 0)
             conversation.sent[participant.role] = max(
@@ -184,10 +182,10 @@ class Handover:
             or not one.conversation
             or one.last > report.sent.get(one.conversation, 0)
         ]
-        return merged([kept, merged([live, left])])
+        return merged([missed, merged([live, left])])
 
     def _sent(self, participant: Participant) -> dict[int, int]:
-        """By conversation: up to which `seq` it was sent, as far as that is known here."""
+        """By conversation: up to which `seq` *participant* was sent it, as far as is known here."""
         found: dict[int, int] = {}
         for conversation in conversations_of_participant(participant):
             if not conversation.fresh and participant.connections:
@@ -197,7 +195,7 @@ class Handover:
         return found
 
     def expect(self, uuid: str, workers: Iterable[str], decision: int) -> None:
-        """*workers* have lost their last connection of *uuid*, which is here: they will report."""
+        """*workers* have lost their last connection of *uuid*, which has some here: they will report."""
         reports = {(worker, decision) for worker in workers}
         early = self._early.get(uuid, set())
         self._leaving.setdefault(uuid, set()).update(reports - early)
@@ -221,7 +219,7 @@ class Handover:
         self._unanswered = [ref(one) for one in self.unanswered if one is not missed]
 
     def is_answered(self, missed: Missed) -> None:
-        """The verdict of *missed* is known."""
+        """It is known what *missed* is about."""
         if missed.is_guessed and self._speaks(missed.uuid):
             self._guessed[missed.uuid] = missed.told
         else:
@@ -268,10 +266,10 @@ class Handover:
             self.agree(report.uuid, worker, report.sent)
         self._send(workers, report)
 
-    def agree(self, uuid: str, worker: str, told: Mapping[int, int]) -> None:
-        """Above these numbers, by conversation, both workers deliver to their own connections."""
+    def agree(self, uuid: str, worker: str, sent: Mapping[int, int]) -> None:
+        """Above *sent*, a `seq` by conversation, both workers deliver to their own connections."""
         if self._speaks(uuid):
-            self._both.setdefault(uuid, {})[worker] = {**told}
+            self._both.setdefault(uuid, {})[worker] = {**sent}
 
     def _find(
         self, workers: Iterable[str], report: Parked, owed: Sequence[Owed],
@@ -287,27 +285,25 @@ class Handover:
         self, participant: Participant, conversation: SharedConversation, *, is_over: bool
     ) -> Question | None:
         """What *participant*, which is away, has missed of *conversation* before its end."""
-        told, channel = (
-            conversation.sent.get(participant.role),
-            _channel_to(participant, conversation),
-        )
-        if told is None or channel is None or conversation.fresh:
+        sent = conversation.sent.get(participant.role)
+        channel = _channel_to(participant, conversation)
+        if sent is None or channel is None or conversation.fresh:
             return None
-        conversation.sent[participant.role] = max(told, conversation.end)
+        conversation.sent[participant.role] = max(sent, conversation.end)
         return Missed(
-            self, participant, (), [Stretch(conversation, channel, told, conversation.end, is_over)]
+            self, participant, (), [Stretch(conversation, channel, sent, conversation.end, is_over)]
         )
 
 
 def _fill(report: Parked, owed: Sequence[Owed], leaves: bool) -> None:
     """Put into *report* what is *owed*. Waits for what is still to be found out."""
-    told: dict[int, int] = {}
+    sent: dict[int, int] = {}
     if leaves:
-        report.frames = in_full([one for one in owed if not isinstance(one, ParkedFrames)], told)
-        report.live = in_full([one for one in owed if isinstance(one, ParkedFrames)], told)
+        report.frames = in_full([one for one in owed if not isinstance(one, ParkedFrames)], sent)
+        report.live = in_full([one for one in owed if isinstance(one, ParkedFrames)], sent)
     else:
-        report.frames = in_full(owed, told)
-    farthest(report.sent, told)
+        report.frames = in_full(owed, sent)
+    farthest(report.sent, sent)
 
 
 def conversations_of_participant(participant: Participant) -> list[SharedConversation]:
@@ -327,7 +323,7 @@ def conversations_of_participant(participant: Participant) -> list[SharedConvers
 
 
 def _channel_to(participant: Participant, conversation: SharedConversation) -> Channel | None:
-    """The channel by which the other side speaks to *participant*."""
+    """The channel of *conversation* on which *participant* hears the other side."""
     return next(
         (channel for channel in conversation.channels.values() if channel.to is participant), None
     )

@@ -1,4 +1,4 @@
-"""What a participant of version 1 has missed, as it is found out: `handover.py` says how."""
+"""Finds out what a participant of version 1 has missed: `handover.py` says how."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PATIENCE = 4.0
 #: how often it waits at most: again only if letters may have been lost meanwhile
 ROUNDS = 3
 
-#: which report: of which worker, and why it sends one (`Parked.about`)
+#: names a report: the worker that sends it, and why it does (`Parked.about`)
 ReportKey = tuple[str, int]
 
 
@@ -34,21 +34,21 @@ class Finder(Protocol):
     #: how often letters may have been lost
     doubts: int
 
-    def agree(self, uuid: str, worker: str, told: Mapping[int, int]) -> None:
-        """What has higher numbers than *told* both workers deliver themselves."""
+    def agree(self, uuid: str, worker: str, sent: Mapping[int, int]) -> None:
+        """Above *sent*, a `seq` by conversation, both workers deliver to their own connections."""
 
     def stop_waiting(self, missed: Missed) -> None:
         """*missed* takes no more reports."""
 
     def is_answered(self, missed: Missed) -> None:
-        """The verdict of *missed* is known."""
+        """It is known what *missed* is about."""
 
 
 class Stretch(NamedTuple):
     """The part of a conversation that may be missing: stored, and not delivered here any more."""
 
     conversation: SharedConversation
-    #: the one by which the other side speaks
+    #: the channel on which the participant hears the other side
     channel: Channel
     #: up to which number this worker has sent it; None: reports of other workers say so
     after: int | None
@@ -79,13 +79,14 @@ class Missed:
         self.awaited = set(awaited)
         self._workers = {worker for worker, _ in self.awaited}
         #: (worker, key of the conversation) of the hints that have not come
-        self._hinting = set(hints)
+        self._awaited_hints = set(hints)
         self._reports: list[Parked] = []
         self._hints: dict[int, int] = {}
         self._doubts = handover.doubts
         self._enough = threading.Event()
         self._finding = threading.Lock()
         self._found: list[ParkedFrames] | None = None
+        #: by conversation: the highest `seq` that the participant was sent, as reports say
         self.told: dict[int, int] = {}
 
     def take(self, worker: str, report: Parked) -> None:
@@ -96,13 +97,13 @@ class Missed:
 
     def hint(self, worker: str, conversation: int, away: int | None) -> None:
         """A worker of the other side says up to which `seq` it was sent when it went away."""
-        self._hinting.discard((worker, conversation))
+        self._awaited_hints.discard((worker, conversation))
         if away is not None:
             self._hints[conversation] = min(away, self._hints.get(conversation, away))
         self._look()
 
     def _look(self) -> None:
-        if not self.awaited and not self._hinting:
+        if not self.awaited and not self._awaited_hints:
             self._enough.set()
 
     def verdict(self) -> list[ParkedFrames]:
@@ -119,7 +120,7 @@ class Missed:
 
     @property
     def is_guessed(self) -> bool:
-        """Whether no report has come, so that nobody knows."""
+        """Whether no report has come, so that nobody knows what was missed."""
         return bool(self.awaited) and not self._reports
 
     def withdraw(self) -> list[Owed]:
@@ -145,13 +146,13 @@ class Missed:
         )
         for report in reports:
             farthest(self.told, report.sent)
-        room = self._handover.most - sum(len(kept.plain) for kept in found)
+        room = self._handover.most - sum(len(parked.plain) for parked in found)
         for stretch in self._stretches:
-            for kept in self._read(stretch):
-                room -= len(kept.plain)
+            for parked in self._read(stretch):
+                room -= len(parked.plain)
                 if room < 0:
                     break
-                found.append(kept)
+                found.append(parked)
         return found
 
     def _read(self, stretch: Stretch) -> Iterable[ParkedFrames]:
@@ -172,7 +173,7 @@ class Missed:
                     yield ParkedFrames(channel.texts([text]), b"", key, row.seq, row.seq)
 
     def _begin(self, stretch: Stretch, last: int) -> int:
-        """Up to which number it was sent; what counts as sent where nobody knows."""
+        """The highest `seq` of *stretch* that was sent; what counts as sent where nobody knows."""
         conversation = stretch.conversation
         known = [stretch.after] if stretch.after is not None else []
         if conversation.row.key in self.told:
@@ -186,17 +187,17 @@ class Missed:
         return min(hints, default=last)
 
 
-def in_full(owed: Iterable[Owed], told: dict[int, int]) -> list[ParkedFrames]:
+def in_full(owed: Iterable[Owed], sent: dict[int, int]) -> list[ParkedFrames]:
     """*owed*, each frame once and in order. Waits for what is still to be found out.
 
-    *told* says, by conversation, up to which number the participant was sent; it grows with
+    *sent* says, by conversation, up to which `seq` the participant was sent; it grows with
     each answer, and what it covers is left out.
     """
     found: list[list[ParkedFrames]] = [[]]
     for one in owed:
         if not isinstance(one, ParkedFrames):
             found += [one.verdict(), []]
-            farthest(told, one.told)
-        elif not one.conversation or one.last > told.get(one.conversation, 0):
+            farthest(sent, one.told)
+        elif not one.conversation or one.last > sent.get(one.conversation, 0):
             found[-1].append(one)
     return merged(found)
