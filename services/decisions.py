@@ -13,22 +13,17 @@ from .conversation_rows import new_row, remove_waiter, set_end, set_waiter
 from .delivery import Delivery
 from .desk.port import Departed, Event, Matched, OnDuty, Parted, Queued, Role, Withdrawn
 from .history.port import Duty
-from .notices import (
-    parked_end,
-    parked_introduction,
-    send_end,
-    send_introduction,
-)
+from .notices import parked_end, send_end, send_introduction
 from .participants import Feed, Participant, Phase, each
 from .wire import frames
 from .wire.dialect import Dialect
 
-#: how much the latest wait counts in what is said of waits
+#: how much the latest wait counts in the wait that users are shown
 RECENCY = 0.2
 
 
 class Decisions:
-    """Mirrors decisions on the participants of *delivery*, tells these, and stores what follows.
+    """Carries decisions out: changes the participants, sends them frames, and stores the rest.
 
     *sign_ticket* signs the number of a user's position in the queue, by which it comes back.
     """
@@ -41,11 +36,11 @@ class Decisions:
         self._participants = delivery.roster.participants
         self._sign_ticket = sign_ticket
         self._clock = clock
-        #: s that those who were matched lately have waited, the latest counting most
+        #: s that users waited who were matched lately; the latest counts most
         self._waited: float | None = None
 
     def carry_out(self, event: Event) -> None:
-        """Carry *event* out, if it is of any concern here."""
+        """Carry *event* out, if it concerns this worker."""
         if self._delivery.prepare(event):
             _CARRY_OUT[type(event)](self, event)
 
@@ -71,22 +66,21 @@ class Decisions:
         self._write_event(event, to_user, what)
 
     def _introduce(self, me: Participant, channel: Channel, *, resumed: bool, asked: bool) -> None:
-        send_introduction(me, channel, resumed=resumed, asked=asked)
-        if self._delivery.parks_for(me):
-            self._roster.park(me, parked_introduction(me, channel, resumed=resumed))
+        parks = self._delivery.parks_for(me)
+        send_introduction(me, channel, self._roster, resumed=resumed, asked=asked, parks=parks)
 
     def _queued(self, event: Queued) -> None:
         user = self._participants[event.user]
         user.phase = Phase.QUEUED
 
-        def tell(connection: Feed) -> None:
+        def send(connection: Feed) -> None:
             frame = self.place(user, event.location, event.ticket, connection.dialect)
             question = connection.pop_pending_request()
             if question is not None:
                 frame.reply_id = question.id
             connection.put(sealed(frame))
 
-        each(user.connections, tell)  # a position is worth nothing later
+        each(user.connections, send)  # it is not parked: a position is worth nothing later
 
     def place(
         self, user: Participant, location: int, ticket: int, dialect: Dialect

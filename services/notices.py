@@ -13,6 +13,7 @@ from .conversation.conversation import Conversation
 from .conversation.rows import StaffRow
 from .desk.port import Role
 from .participants import Feed, Participant, each
+from .roster import Roster
 from .staff_track import encode as encode_staff_entry
 from .wire import codec, frames
 from .wire.dialect import DIALECTS, Dialect, Peer
@@ -100,10 +101,14 @@ def introduce(
     return dialect.new_connection(me.uuid, peer)
 
 
-def send_introduction(me: Participant, channel: Channel, *, resumed: bool, asked: bool) -> None:
+def send_introduction(
+    me: Participant, channel: Channel, roster: Roster, *, resumed: bool, asked: bool, parks: bool
+) -> None:
     """Introduce the other end of *channel* to the connections of *me*.
 
-    *asked*: where a connection waits for an answer to `connect`, this is the answer.
+    *asked*: where a connection waits for an answer to `connect`, this is the answer. *parks*:
+    *me* is absent and this worker parks for it. The frame is parked for version 1 only: version
+    2 introduces the other end to each new connection anyway.
     """
 
     def send(connection: Feed) -> None:
@@ -114,11 +119,9 @@ def send_introduction(me: Participant, channel: Channel, *, resumed: bool, asked
         connection.open_conversation(channel, frame)
 
     each(me.connections, send)
-
-
-def parked_introduction(me: Participant, channel: Channel, *, resumed: bool) -> ParkedFrames:
-    """The same, to be parked for *me*; in version 2 each new connection is introduced anyway."""
-    return ParkedFrames(sealed(introduce(me, channel, resumed, DIALECTS[1])), b"")
+    if parks:
+        frame = introduce(me, channel, resumed, DIALECTS[1])
+        roster.park(me, ParkedFrames(sealed(frame), b""))
 
 
 def send_end(

@@ -39,16 +39,16 @@ class SharedConversation(Conversation):
         self.known = 0
         #: nothing of it has been delivered here, nor is known where deliveries begin
         self.fresh = behind
-        #: the highest number that is known to be stored
+        #: the highest `seq` that is known to be stored
         self.end = row.last_seq
         self.channels: dict[int, Channel] = {}
-        #: what has this number or a lower one was not delivered here; unknown while it is `fresh`
+        #: up to this `seq` nothing was delivered here; unknown while it is `fresh`
         self.began = row.last_seq
-        #: by a side that has had its last connection here: up to which number it was sent
+        #: by side that has had its last connection here: the highest `seq` that it was sent
         self.sent: dict[Role, int] = {}
-        #: by an absent side that other workers speak for: what was delivered here when it went
+        #: by absent side that other workers speak for: the last `seq` delivered here when it went
         self.away: dict[Role, int] = {}
-        #: by the side that wrote: the lowest number in a letter that had been delivered before
+        #: by side that wrote: the lowest `seq` in a letter whose entries had been delivered before
         self.offered: dict[int, int] = {}
         #: entries that the writer has not committed yet, in order, with the count of `begun`
         self.under_way: dict[ChannelEntries, int] = {}

@@ -40,7 +40,7 @@ from .handover import Handover, conversations_of_participant
 from .letters import Passed, Post, Said
 from .order import Order
 from .outgoing import Outgoing
-from .whereabouts import Whereabouts
+from .whereabouts import Whereabouts, parks_for
 
 
 class SharedDelivery:
@@ -251,7 +251,7 @@ class SharedDelivery:
 
     def parks_for(self, participant: Participant) -> bool:
         """Whether it is absent on all workers, and had its last connection here."""
-        return participant.here and participant.is_away
+        return parks_for(participant)
 
     def parks_for_somebody(self) -> bool:
         """Whether somebody may come back to another worker, which asks this one."""

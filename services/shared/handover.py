@@ -195,7 +195,7 @@ class Handover:
         return found
 
     def expect(self, uuid: str, workers: Iterable[str], decision: int) -> None:
-        """*workers* have lost their last connection of *uuid*, which has some here: they will report."""
+        """*workers* have lost their last connection of *uuid*, which is here: they will report."""
         reports = {(worker, decision) for worker in workers}
         early = self._early.get(uuid, set())
         self._leaving.setdefault(uuid, set()).update(reports - early)
@@ -323,7 +323,7 @@ def conversations_of_participant(participant: Participant) -> list[SharedConvers
 
 
 def _channel_to(participant: Participant, conversation: SharedConversation) -> Channel | None:
-    """The channel of *conversation* on which *participant* hears the other side."""
+    """The channel of *conversation* to *participant*."""
     return next(
         (channel for channel in conversation.channels.values() if channel.to is participant), None
     )

@@ -1,4 +1,4 @@
-"""What the letters of other workers are about, and what follows from each."""
+"""Reads the letters of other workers, and does what follows from each."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class Inbox:
     def read(self, sender: str, pieces: list[bytes]) -> None:
         """Read letters of *sender*.
 
-        Waits while a participant is being let in whom a letter may be for.
+        Waits while a participant is being let in, if a letter may be for that participant.
         """
         newcomer = self._switchboard.newcomer
-        # whoever is let in later cannot be known to others yet
+        # Other workers cannot know a participant yet that is let in later.
         for piece in pieces:
             for letter in self._decode(piece, sender):
                 try:
@@ -47,7 +47,7 @@ class Inbox:
                     log.exception("a letter of %s could not be read", sender)
 
     def _decode(self, piece: bytes, sender: str) -> list[Letter]:
-        """The letters of *piece*; of one that cannot be read, the history tells what it said."""
+        """The letters of *piece*; if they cannot be read, all they may be about is looked up."""
         try:
             return decode(piece)
         except Exception:
@@ -57,7 +57,7 @@ class Inbox:
 
     def _is_about_known(self, letter: Letter) -> bool:
         if isinstance(letter, Parked):
-            return False  # it may be for the one who comes, and who is known as another's partner
+            return False  # it may be for the newcomer, even if that one is known here
         if isinstance(letter, NewLogin):
             return letter.uuid in self._roster.participants
         return letter.conversation in self._order.conversations
@@ -97,7 +97,7 @@ class Inbox:
             waiter.login = max(waiter.login, letter.came)
             if waiter.identity.sid == letter.sid:
                 return False
-            if is_older:  # that worker does not know the newer one
+            if is_older:  # the sender does not know the newer login
                 self._delivery.whereabouts.announce_login(waiter, waiter.elsewhere)
             return not is_older
 
@@ -120,14 +120,14 @@ class Inbox:
                 self._put_late(participant, owed)
 
     def _pass_parked_on(self, participant: Participant | None, letter: Parked, sender: str) -> None:
-        """*participant* has moved on: send it there, or back if nobody knows where."""
+        """*participant* has moved on: send *letter* after it; back if nobody knows where."""
         if (letter.frames or letter.live) and letter.about != LEFT:
             there = participant.elsewhere[:1] if participant is not None else ()
             rest = Parked(letter.uuid, [*letter.frames, *letter.live])
             self._send(there or (sender,), rest)
 
     def _put_late(self, participant: Participant, owed: Sequence[Owed]) -> None:
-        """*participant* is owed this, for which none of its connections has waited."""
+        """Deliver what *participant* is *owed*, and none of its connections has waited for."""
         for one in owed:
             self._roster.park(participant, one)
         for connection in participant.connections[-1:]:

@@ -1,8 +1,8 @@
 """What addresses and participants hold and spend at all workers together.
 
-Redis is asked by one call at a time, which carries all questions that have
-come meanwhile: ten thousand who return at once cost a few calls and not ten
-thousand. While Redis is away each worker goes by its own counts.
+One call at a time asks Redis, and carries all questions that have come meanwhile: ten
+thousand participants who return at once cost a few calls and not ten thousand. While Redis
+cannot be reached, each worker goes by its own counts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ CHANGES: dict[type[Question], int] = {Hold: 1, Release: -1}
 
 
 class SharedDesk(Protocol):
-    """Of `RedisDesk`, what is needed here."""
+    """The part of `RedisDesk` that is needed here."""
 
     @property
     def joins(self) -> int:
@@ -40,7 +40,7 @@ class _Asked:
 
 
 class Ledger:
-    """The questions of one worker. *held* tells all that it holds, by the keys used here.
+    """The questions of one worker. *held* returns all that it holds, by the keys used here.
 
     *spawn* runs a function soon, in a greenlet or thread of its own.
     """
@@ -89,7 +89,7 @@ class Ledger:
             self._send()
 
     def _send(self) -> None:
-        """Ask all that waits; `_turn` is held."""
+        """Ask all questions that wait; `_turn` is held."""
         with self._lock:
             batch, self._waiting = self._waiting, []
         if not batch:
@@ -98,15 +98,15 @@ class Ledger:
             answers = self._desk.count([one.question for one in batch])
             joins = self._desk.joins
             if joins != self._joins:  # what Redis knew of this worker may be lost, or be wrong
-                self._desk.count([HoldAll(self._told())])
+                self._desk.count([HoldAll(self._counts())])
                 self._joins = joins
         except DeskUnavailable:
             answers = [1] * len(batch)
         for asked, answer in zip(batch, answers, strict=True):
             asked.answer = bool(answer)
 
-    def _told(self) -> dict[str, int]:
-        """What Redis should know: all that is held here, but for what waits to be told."""
+    def _counts(self) -> dict[str, int]:
+        """What Redis should hold: all that is held here, but for the questions that still wait."""
         with self._lock:
             held = self._held()
             for question in (one.question for one in self._waiting):

@@ -48,7 +48,7 @@ class Stretch(NamedTuple):
     """The part of a conversation that may be missing: stored, and not delivered here any more."""
 
     conversation: SharedConversation
-    #: the channel on which the participant hears the other side
+    #: the channel to the participant
     channel: Channel
     #: up to which number this worker has sent it; None: reports of other workers say so
     after: int | None

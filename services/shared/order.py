@@ -1,4 +1,4 @@
-"""Delivers entries in order of `seq`, on a worker that learns of them in any order.
+"""Delivers entries in order of `seq`, on a worker that receives them in any order.
 
 Stored entries are delivered in order of `seq`. What is delivered already is dropped; what is
 missing is read from the history before anything behind it goes on. A letter of another worker
@@ -42,7 +42,7 @@ MOST_HELD = 8 << 20
 
 
 def _is_stored(entries: ChannelEntries) -> None:
-    """Nobody waits for *entries*: another worker has stored them."""
+    """No feed waits for *entries*: another worker has stored them."""
 
 
 class Order:
@@ -119,7 +119,7 @@ class Order:
     def _entries_of(self, conversation: SharedConversation, said: Said) -> ChannelEntries:
         """The entries of another worker, as if they had been written here."""
         channel, kind = conversation.channels[said.side], kind_of(said.kind)
-        data = "{}" if kind is UNKNOWN else said.data  # of a later version: it is no text
+        data = "{}" if kind is UNKNOWN else said.data  # a later version declares it: it is no text
         if said.side == Side.SERVER:
             conversation.decisions.update(map(decision_of, said.ids or ()))
         entries = new_entries(channel, None, said.texts, said.ids, _is_stored, kind, data)
@@ -136,7 +136,7 @@ class Order:
             self._runtime.spawn(self._mend, conversation)
 
     def _mend(self, conversation: SharedConversation) -> None:
-        """Deliver what waits, and what is missing of all that is known to be stored."""
+        """Deliver what waits, and read what is missing of all that is known to be stored."""
         while (
             conversation.waiting
             or conversation.last_seq < conversation.end
@@ -144,13 +144,13 @@ class Order:
         ):
             try:
                 self._go_on(conversation)
-            except Exception:  # what waits must not be lost with it
+            except Exception:  # what waits must not be lost
                 log.exception("what is stored could not be delivered")
                 self._runtime.sleep(RETRY)
         conversation.waiting = None
 
     def _go_on(self, conversation: SharedConversation) -> None:
-        """Do one step of that."""
+        """Do one step of `_mend`."""
         waiting = conversation.waiting = sorted(conversation.waiting or (), key=attrgetter("first"))
         if conversation.in_doubt:
             self._look_up(conversation)
@@ -162,7 +162,7 @@ class Order:
             self._runtime.sleep(SOON)
         elif conversation.channels:
             self._fill(conversation, before)
-        else:  # nobody receives it: its user is in the queue
+        else:  # it has no receiver: its user is in the queue
             conversation.deliver_to(before - 1)
 
     def _deliver_first(
@@ -188,7 +188,7 @@ class Order:
                 conversation.row.key, first.side, first.author, first.date, first.seq, texts,
                 ids=ids, kind=first.kind, data=first.data,
             )  # fmt: skip
-            conversation.deliver_to(said.first - 1)  # what is not there was stored, and is erased
+            conversation.deliver_to(said.first - 1)  # what the history does not have was erased
             if not self.deliver(conversation, self._entries_of(conversation, said)):
                 return
         if not found:
@@ -227,18 +227,16 @@ class Order:
                 and self.conversations.get(conversation.row.key) is conversation
             )
             if found is None and is_open:
-                self._runtime.sleep(SOON)  # this worker, too, is about to store it
+                self._runtime.sleep(SOON)  # a worker, perhaps this one, is about to store it
                 continue
             begun = conversation.begun
-            while not conversation.is_settled_to(
-                begun
-            ):  # of what was found, some may be this worker's own
+            while not conversation.is_settled_to(begun):  # some of it may be this worker's own
                 self._runtime.sleep(SOON)
             conversation.known = max(conversation.known, doubts)
             conversation.begin_at(found or conversation.row)
 
     def catch_up(self, conversation: SharedConversation) -> None:
-        """Return when all that is stored of it by now is delivered. Waits for the store."""
+        """Return when all that is stored of it by now is delivered here. Waits for the store."""
         self._look_up(conversation)
         end = conversation.end
         while conversation.last_seq < end:

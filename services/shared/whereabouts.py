@@ -1,7 +1,8 @@
 """On which workers participants have connections, and whom this worker needs to know.
 
-It knows the participants with connections here and those they speak with, with their workers
-(`Participant.elsewhere`). Everybody else is other workers' business, and is forgotten.
+`Whereabouts` knows the participants with connections here, those with whom they have
+conversations, and the other workers of both (`Participant.elsewhere`). Other participants are
+forgotten.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ..conversation_rows import new_row
 from ..desk.port import Arrival, Event, Known, Moved, Place, Role
 from ..history.writer import Writer
 from ..identity import Identity, TokenRole
-from ..notices import parked_introduction, send_introduction, send_presence
+from ..notices import send_introduction, send_presence
 from ..participants import Participant, Phase
 from ..roster import Roster
 from .conversation import SharedConversation
@@ -46,14 +47,14 @@ class Whereabouts:
     # ---- who is known here ---------------------------------------------
 
     def find(self, event: Event, uuid: str) -> Participant | None:
-        """One of those whom *event* is about; None: it is not known here, and need not be."""
+        """The participant *uuid*, whom *event* is about; None: this worker need not know it."""
         for known in event.people:
             if known.uuid == uuid:
                 return self._know(known)
         return self._roster.participants.get(uuid)
 
     def _know(self, known: Known) -> Participant:
-        """A participant as other workers know it, which may be new here."""
+        """The participant that the desk describes, which may be new here."""
         participant = self._roster.participants.get(known.uuid)
         if participant is None:
             identity = Identity(
@@ -66,7 +67,7 @@ class Whereabouts:
         return participant
 
     def known_conversation(self, user: Participant, key: int) -> SharedConversation:
-        """The conversation *key* of *user*, which has gone on on other workers."""
+        """The conversation *key* of *user*, which may have gone on on other workers."""
         conversation = self._order.conversations.get(key)
         if conversation is None:
             row = new_row(user, key, self._clock)
@@ -76,7 +77,7 @@ class Whereabouts:
     # ---- participants come, and move -----------------------------------
 
     def arrive(self, participant: Participant, identity: Identity, arrival: Arrival) -> None:
-        """*participant* gets a connection here: take over what other workers know of it.
+        """*participant* gets a connection here: take over what the desk knows of it.
 
         From now on this worker speaks for it.
         """
@@ -88,7 +89,7 @@ class Whereabouts:
             participant.login = arrival.came
 
     def _take_place(self, me: Participant, identity: Identity, place: Place) -> None:
-        """*me*, whom other workers have known, has this *place* on the desk."""
+        """*me*, whose last connection was on another worker, has this *place* on the desk."""
         me.channel, me.channels, me.conversation = None, {}, None
         me.identity = identity
         for ongoing in place.conversations:
@@ -99,9 +100,12 @@ class Whereabouts:
             row = conversation.row
             row.waiter, row.waiter_subject = waiter.uuid, waiter.identity.subject
             to_waiter, to_user = self._join(user, waiter, conversation)
-            self._writer.amend(row)  # the worker that was to write it may have been killed before
-            if is_new:  # the other side has not been introduced yet
-                self._introduce(other, to_user if other is waiter else to_waiter)
+            self._writer.amend(row)  # the worker that had to write it may have been killed before
+            if is_new:  # the two have not been introduced here yet
+                send_introduction(
+                    other, to_user if other is waiter else to_waiter, self._roster,
+                    resumed=True, asked=False, parks=parks_for(other),
+                )  # fmt: skip
         if me.role is Role.WAITER:
             me.phase = Phase.ON_DUTY if place.ready else Phase.OFF_DUTY
         elif me.channel is None:
@@ -109,11 +113,6 @@ class Whereabouts:
                 self.known_conversation(me, place.conversation) if place.begun else None
             )
             me.phase = Phase.IDLE if place.ticket is None else Phase.QUEUED
-
-    def _introduce(self, other: Participant, channel: Channel) -> None:
-        send_introduction(other, channel, resumed=True, asked=False)
-        if other.here and other.is_away:
-            self._roster.park(other, parked_introduction(other, channel, resumed=True))
 
     def announce_login(self, waiter: Participant, workers: Iterable[str]) -> None:
         """Let *workers* know of the newest login of *waiter*, which is here."""
@@ -134,7 +133,7 @@ class Whereabouts:
         if was_there != is_there:
             send_presence(participant, "online" if is_there else "away")
         self._hand_over(participant, event, before, now)
-        if participant.role is Role.WAITER:  # a letter of its login may have been lost
+        if participant.role is Role.WAITER:  # the letter about its login may have been lost
             self.announce_login(participant, now - before)
         for conversation in conversations_of_participant(participant):
             self._follow(participant, conversation, before, now)
@@ -144,7 +143,7 @@ class Whereabouts:
         self, participant: Participant, event: Moved, before: set[str], now: set[str]
     ) -> None:
         """Pass on what *participant* has missed, where a worker begins or ends to speak for it."""
-        # The desk may not know yet that it has left this worker: that is another event.
+        # The desk may not know yet that its last connection here has ended: that is another event.
         is_known_here = any(self._worker in one.workers for one in event.people)
         leaves = (
             bool(now) and participant.here and not participant.connections and not is_known_here
@@ -174,7 +173,7 @@ class Whereabouts:
             if before and not now and not conversation.fresh:
                 conversation.away[role] = conversation.last_seq
         away = conversation.away.pop(role, None) if now else None
-        # what went to where it was before may be missing where it is now
+        # letters went to the workers where it was, and may be missing where it is now
         reached = Reached(conversation.row.key, conversation.end, participant.uuid, away)
         self._outgoing.send(now - before, reached)
         if before - now:  # a worker that was killed has not sent all that it stored
@@ -183,12 +182,12 @@ class Whereabouts:
     # ---- who is forgotten ----------------------------------------------
 
     def forget(self, participant: Participant) -> None:
-        """Forget *participant*, if it has no connection here and speaks with nobody who has."""
+        """Forget *participant*, unless it or somebody whom it has conversations with is here."""
         channels = participant.all_channels
         if participant.here:
             return
         if any(channel.to.here for channel in channels):
-            for channel in channels:  # a waiter: some may have stayed for it alone
+            for channel in channels:  # of a waiter: some users may be known for its sake only
                 if not channel.to.here and not any(one.to.here for one in channel.to.all_channels):
                     self._drop(channel.to)
             return
@@ -206,10 +205,15 @@ class Whereabouts:
         participant.channel, participant.channels, participant.conversation = None, {}, None
 
     def departed(self, participant: Participant) -> None:
-        """*participant* is no more: forget those who were known for its sake only."""
+        """*participant* has left the desk: forget those who were known for its sake only."""
         for channel in participant.all_channels:
             _cut(channel.to, participant)
             self.forget(channel.to)
+
+
+def parks_for(participant: Participant) -> bool:
+    """Whether it is absent on all workers, and had its last connection here."""
+    return participant.here and participant.is_away
 
 
 def _cut(participant: Participant, other: Participant) -> None:
