@@ -153,6 +153,9 @@ def erase(
         erased.open_conversations = connection.execute(mine).scalar_one()
     while keys := _some_keys(store, _chat.user_subject == subject):
         _remove(store, keys, erased, pause)
+    written = sa.and_(_message.side == Side.USER, _message.author == subject)
+    for keys in _left_behind(store, written):
+        _remove(store, keys, erased, pause)
     _forget_waiter(store, subject, erased, pause)
     if erased.anything:
         erased.left = clean(store, vacuum=vacuum, pause=pause)
@@ -175,7 +178,9 @@ def sweep(
     removed = Removed()
     while keys := _some_keys(store, _chat.ended < now - older_than_ms):
         _remove(store, keys, removed, pause)
-    if removed.chats or vacuum:
+    for keys in _left_behind(store, _message.date < now - older_than_ms, stop=True):
+        _remove(store, keys, removed, pause)
+    if removed.chats or removed.messages or vacuum:
         removed.left = clean(store, vacuum=vacuum, pause=pause)
     return removed
 
@@ -217,6 +222,27 @@ def _some_keys(
         return list(connection.scalars(query))
 
 
+def _left_behind(
+    store: SQLStore, which: sa.ColumnElement[bool], *, stop: bool = False
+) -> Iterator[list[int]]:
+    """The keys of conversations that are gone, but for entries *which* are still there.
+
+    A conversation was erased while it was open, and its server has died before it could write
+    the row again. *stop*: entries lie in the order in which they were written, and behind one
+    that is not *which* there is none that is.
+    """
+    is_gone = ~sa.exists().where(_chat.key == _message.chat)
+    for first, last in windows(store, _message.n):
+        with reading(store) as connection:
+            found = sa.select(_message.chat).where(_message.n.between(first, last))
+            keys = list(connection.scalars(found.where(which, is_gone).distinct()))
+            is_end = stop and connection.scalar(found.where(~which).limit(1)) is not None
+        if keys:
+            yield keys
+        if is_end:
+            return
+
+
 def _remove(store: SQLStore, keys: list[int], removed: Removed, pause: Pause) -> None:
     """Delete conversations with all that belongs to them; they go last, so that it can resume."""
     some_entries = sa.select(_message.n).where(_message.chat.in_(keys)).limit(SLICE)
@@ -225,16 +251,18 @@ def _remove(store: SQLStore, keys: list[int], removed: Removed, pause: Pause) ->
         with writing(store) as connection:
             entries = list(connection.scalars(some_entries))
             notes = list(connection.scalars(some_notes.limit(SLICE - len(entries))))
-            if entries:
-                word_index.delete_messages(connection, entries)
             is_last = len(entries) + len(notes) < SLICE
             if is_last:
-                # nobody writes about a conversation that is gone: what is deleted later stays so
+                # Who has locked one of them stores an entry of it just now, which is waited for.
+                # From here on nobody stores any: what is found later is all.
                 removed.chats += _delete(connection, tables.chat, _chat.key.in_(keys))
                 _delete(connection, tables.service, _service.chat.in_(keys))
+                entries = list(connection.scalars(some_entries.limit(None)))
                 removed.notes += _delete(connection, tables.note, _note.chat.in_(keys))
             elif notes:
                 removed.notes += _delete(connection, tables.note, _note.n.in_(notes))
+            if entries:
+                word_index.delete_messages(connection, entries)
         removed.messages += len(entries)
         pause(PAUSE)
         if is_last:

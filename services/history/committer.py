@@ -9,6 +9,10 @@ Rules of this file:
 2. One entry that the database does not accept stops no other: then each is
    committed by itself.
 3. A commit whose outcome is not known is looked up before it is done again.
+4. An entry that may be written after the end (every one that is no text, and a text whose
+   conversation has ended meanwhile) is stored only while its conversation is: somebody may
+   have erased it. Texts of open conversations, of which there are many, are not checked: the
+   server writes the row of such a conversation again at its end.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from ..conversation.conversation import Conversation
 from ..conversation.entries import Entries, First, Sender
 from ..conversation.rows import EntryRow
 from ..errors import CSAppError
-from .port import Batch, Conflict, Store, StoreError, Unfit
+from .port import Batch, Conflict, Gone, Store, StoreError, Unfit
 from .repeats import NOTHING, Known, fingerprint, set_apart
 
 log = logging.getLogger("csapp.history")
@@ -58,11 +62,28 @@ class Committer:
             return  # all are repeats
         try:
             try:
-                self._store.commit(batch)
+                self._commit(groups, batch)
             except Conflict:
                 self._commit_carefully(groups, batch)
         except (Unfit, _Outrun):
             self._commit_singly(groups, batch)
+
+    def _commit(self, groups: list[Entries], batch: Batch) -> None:
+        """Commit *batch*, which has the rows of *groups*, but nothing of erased conversations."""
+        while True:
+            try:
+                self._store.commit(batch)
+            except Gone as gone:
+                rest = []
+                for entries in groups:
+                    if entries.conversation.row.key in gone.keys:
+                        entries.refused = entries.is_unfit = True
+                    else:
+                        rest.append(entries)
+                groups = rest
+                _put_into(batch, groups)
+            else:
+                return
 
     def settle(
         self, groups: list[Entries], batch: Batch, undated: Collection[Conversation]
@@ -110,7 +131,7 @@ class Committer:
                 self._put_behind(entries, ends, known)
             _put_into(batch, groups)
             try:
-                self._store.commit(batch)
+                self._commit(groups, batch)
             except Conflict:
                 continue  # another worker was faster once more
             return
@@ -159,6 +180,11 @@ def _put_into(batch: Batch, groups: Sequence[Entries]) -> None:
     """Make the rows of *groups* the entries of *batch*."""
     batch.entries = list(chain.from_iterable(map(Entries.rows, groups)))
     batch.has_data = any(one.data is not None for one in groups)
+    batch.needed = {
+        one.conversation.row.key
+        for one in groups
+        if one.data is not None or one.conversation.row.ended is not None
+    }
 
 
 def _parts(batch: Batch) -> Iterator[Batch]:

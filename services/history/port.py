@@ -14,7 +14,7 @@ UTC.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -57,6 +57,8 @@ class Batch:
     duties: list[Duty] = field(default_factory=list)
     entries: Sequence[Row] = ()
     amendments: list[Amendment] = field(default_factory=list)
+    #: of *entries*: conversations that have to be stored, or `Gone` is raised
+    needed: Collection[int] = ()
     #: some of *entries* have `data`; the others may come without that column
     has_data: bool = False
 
@@ -69,6 +71,14 @@ class StoreError(Unavailable):
 
 class Conflict(StoreError):
     """A `seq` or a client id of the batch is there already. Nothing was written."""
+
+
+class Gone(StoreError):
+    """Conversations that the batch needs are not stored: they were erased. Nothing was written."""
+
+    def __init__(self, keys: Collection[int]) -> None:
+        super().__init__("a conversation was erased meanwhile")
+        self.keys = keys
 
 
 class Unfit(StoreError):
@@ -119,10 +129,11 @@ class Store(Protocol):
         """Raise `StoreError` unless it can be written to and its schema is the newest."""
 
     def commit(self, batch: Batch) -> None:
-        """Write *batch* durably. Raises `Conflict`, `StoreError` or `OutcomeUnknown`.
+        """Write *batch* durably. Raises `Conflict`, `Gone`, `StoreError` or `OutcomeUnknown`.
 
         Called by one thread at a time. Writing the same conversations and
-        duties again is harmless; entries that are there already are a `Conflict`.
+        duties again is harmless; entries that are there already are a `Conflict`. Nobody can
+        erase a conversation that the batch needs until it is written: so no entry stays behind.
         """
 
     def find(

@@ -7,6 +7,7 @@ and `ConversationRow`.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -42,6 +43,16 @@ def entries_of_sender(chat: int, side: int, author: str) -> sa.Select[Any]:
     """All that *author* has written on this *side* of a conversation."""
     table = tables.message.c
     return entries().where(table.chat == chat, table.side == side, table.author == author)
+
+
+def that_stay(keys: Sequence[int]) -> sa.Select[Any]:
+    """Which of these conversations are stored; nobody erases them before the transaction ends.
+
+    In SQLite nobody else writes meanwhile anyway.
+    """
+    key = tables.chat.c.key
+    there = sa.select(key).where(key.in_(keys)).order_by(key)
+    return there.with_for_update(read=True, key_share=True)
 
 
 def last_seqs() -> sa.Select[Any]:

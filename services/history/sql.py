@@ -17,7 +17,7 @@ The statements are in `queries.py` and `upserts.py`; `opening.py` opens a store.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -29,7 +29,7 @@ from . import owner as owners
 from . import queries, revoked, tables
 from .holder import LastHolder
 from .owner import Owner
-from .port import Batch, Conflict, Duty, OutcomeUnknown, StoreError, Unfit
+from .port import Batch, Conflict, Duty, Gone, OutcomeUnknown, StoreError, Unfit
 from .upserts import Upsert, upserts
 
 #: s that a statement waits for somebody else's lock before it fails
@@ -189,12 +189,15 @@ class SQLStore:
         rows = upserts(batch)
         try:
             try:
-                connection = self._write(rows)
+                connection = self._write(rows, batch.needed)
             except DBAPIError as error:
                 self._undo(error)
                 if not self._may_succeed_again(error):
                     raise
-                connection = self._write(rows)
+                connection = self._write(rows, batch.needed)
+        except Gone as error:
+            self._undo(error)
+            raise
         except SQLAlchemyError as error:
             self._undo(error)
             raise self.failure(error) from None
@@ -212,8 +215,8 @@ class SQLStore:
                 raise
             raise self._error_at_commit(error) from None
 
-    def _write(self, rows: list[Upsert]) -> sa.Connection:
-        """Do everything but COMMIT; return the connection that has done it."""
+    def _write(self, rows: list[Upsert], needed: Collection[int]) -> sa.Connection:
+        """Do everything but COMMIT; return the connection that has done it. Raises `Gone`."""
         if self._writing is not None and not self._is_usable(self._writing):
             self._undo()
         if self._writing is None:
@@ -221,16 +224,31 @@ class SQLStore:
         self._begin(self._writing)
         for table, some, changes in rows:
             self._put(self._writing, table, some, changes)
+        if needed:
+            self._check_needed(self._writing, sorted(needed))
         return self._writing
 
-    def _undo(self, error: SQLAlchemyError | None = None) -> None:
-        """Roll back what was begun, and drop the connection, but not after a mere `Conflict`."""
+    @staticmethod
+    def _check_needed(connection: sa.Connection, keys: Sequence[int]) -> None:
+        """Let nobody erase these conversations before COMMIT. Raises `Gone`.
+
+        They are looked up after what the batch itself writes of them.
+        """
+        gone = set(keys)
+        for start in range(0, len(keys), FOUND_AT_ONCE):
+            some = keys[start : start + FOUND_AT_ONCE]
+            gone.difference_update(connection.scalars(queries.that_stay(some)))
+        if gone:
+            raise Gone(gone)
+
+    def _undo(self, error: Exception | None = None) -> None:
+        """Roll back what was begun, and drop the connection, but not after `Conflict`, `Gone`."""
         connection, self._writing = self._writing, None
         if connection is None:
             return
         try:
             self._roll_back(connection)
-            if isinstance(error, IntegrityError):
+            if isinstance(error, IntegrityError | Gone):
                 self._writing = connection
                 return
         except Exception:  # noqa: S110  # the connection is gone: the database has undone it

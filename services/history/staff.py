@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from ..conversation.rows import StaffRow
-from . import tables
+from . import queries, tables
 from .port import Conflict
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 #: attempts to number an entry while other workers write into the same conversation
 ATTEMPTS = 20
 
-_chat, _note, _message = tables.chat.c, tables.note.c, tables.message.c
+_note, _message = tables.note.c, tables.message.c
 #: in the order of `StaffRow`
 _COLUMNS = (
     _note.chat, _note.ordinal, _note.after, _note.kind, _note.author, _note.client_id,
@@ -41,9 +41,7 @@ def write(store: SQLStore, entry: StaffRow) -> tuple[StaffRow, bool] | None:
 
 
 def _write(entry: StaffRow, connection: sa.Connection) -> tuple[StaffRow, bool] | None:
-    there = sa.select(_chat.key).where(_chat.key == entry.conversation)
-    # PostgreSQL lets nobody erase the conversation before this is stored
-    if connection.scalar(there.with_for_update(read=True, key_share=True)) is None:
+    if connection.scalar(queries.that_stay([entry.conversation])) is None:
         return None
     if entry.client_id is not None:
         same = (

@@ -1,0 +1,255 @@
+"""No entry outlives its conversation: it is erased or swept while an entry waits to be stored."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from services.conversation.conversation import Conversation
+from services.conversation.entries import Entries
+from services.conversation.kinds import EVENT, RATING, TEXT, Kind, Side
+from services.conversation.rows import ConversationRow
+from services.history import care, slices, tables
+from services.history.committer import Committer
+from services.history.port import Batch, Gone
+from services.history.sql import SQLStore
+from testkit.entries import note
+
+from .. import probe
+from .conftest import Opened, chat, texts
+from .people import no_pause
+
+#: s that a store waits for a lock which this test holds
+PATIENT = 30.0
+
+
+def erase(store: SQLStore) -> None:
+    care.erase(store, "ann", pause=no_pause)
+
+
+def sweep(store: SQLStore) -> None:
+    care.sweep(store, 0, 1 << 60, pause=no_pause)
+
+
+both_ways = pytest.mark.parametrize("forget", [erase, sweep])
+every_kind = pytest.mark.parametrize(
+    ("kind", "data"),
+    [(RATING, '{"rate": 5}'), (EVENT, '{"what": "ended"}'), (TEXT, None)],
+    ids=["rating", "event", "text"],
+)
+
+
+@pytest.fixture
+def store(opened: Opened) -> SQLStore:
+    """With a conversation that has ended, and one text in it."""
+    store = opened(lock_wait=PATIENT)
+    store.migrate()
+    store.commit(Batch([ended()]))
+    store.commit(texts(1, 1, 1))
+    return store
+
+
+def ended() -> ConversationRow:
+    return chat(1, ended=1)
+
+
+def entry(kind: Kind, data: str | None, row: ConversationRow, client_id: str = "new") -> Entries:
+    """What the user of this conversation writes after its end."""
+    entries = Entries(
+        Conversation(row), Side.USER, "ann", ["words"], [client_id], lambda _: None, kind, data
+    )
+    entries.seqs, entries.date = range(2, 3), 2
+    return entries
+
+
+def left(store: SQLStore) -> list[Any]:
+    """What the tables hold of conversations and their entries."""
+    with slices.reading(store) as connection:
+        return [
+            row
+            for table in (tables.chat, tables.service, tables.message, tables.note)
+            for row in connection.execute(sa.select(table))
+        ]
+
+
+def started(work: Callable[[], object]) -> Callable[[], None]:
+    """Do *work* in a thread; returns what waits for it, and raises what it has raised."""
+    raised: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+
+    def join() -> None:
+        thread.join(PATIENT)
+        assert not thread.is_alive()
+        for error in raised:
+            raise error
+
+    return join
+
+
+def until_it_waits(store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Returns what waits until somebody waits for a lock, which another one holds."""
+    if store.name == "postgresql":
+        waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
+
+        def is_waiting() -> bool:
+            with slices.reading(store) as connection:
+                return bool(connection.scalar(waiting))
+
+        return lambda: probe.until(is_waiting)
+    begins, insist = threading.Event(), slices.insist
+
+    def announce(*args: Any) -> None:
+        begins.set()
+        insist(*args)
+
+    monkeypatch.setattr(slices, "insist", announce)
+    return lambda: probe.until(begins.is_set)
+
+
+@both_ways
+@every_kind
+def test_an_entry_that_comes_too_late_is_not_stored(store: SQLStore, kind, data, forget):
+    late = entry(kind, data, ended())
+    forget(store)
+    Committer(store).commit([late], Batch(), ())
+    assert late.refused
+    assert late.is_unfit, "and is not tried again"
+    assert left(store) == []
+
+
+@both_ways
+@every_kind
+def test_what_is_being_stored_is_waited_for_and_goes_as_well(
+    store: SQLStore, opened: Opened, monkeypatch, kind, data, forget
+):
+    written, go, commit = threading.Event(), threading.Event(), store._commit
+
+    def commit_later(connection: sa.Connection) -> None:
+        written.set()
+        assert go.wait(PATIENT)
+        commit(connection)
+
+    other = opened(lock_wait=PATIENT)
+    until = until_it_waits(opened(), monkeypatch)
+    monkeypatch.setattr(store, "_commit", commit_later)
+    late = entry(kind, data, ended())
+    stored = started(lambda: Committer(store).commit([late], Batch(), ()))
+    assert written.wait(PATIENT)
+    forgotten = started(lambda: forget(other))
+    until()
+    go.set()
+    stored()
+    forgotten()
+    assert not late.refused, "it was there"
+    assert left(store) == []
+
+
+@both_ways
+@every_kind
+def test_what_waits_for_an_erasure_is_not_stored_behind_it(
+    store: SQLStore, opened: Opened, monkeypatch, kind, data, forget
+):
+    deleted, go, delete = threading.Event(), threading.Event(), care._delete
+
+    def delete_slowly(connection: Any, table: Any, which: Any) -> int:
+        count = delete(connection, table, which)
+        if table is tables.chat:
+            deleted.set()
+            assert go.wait(PATIENT)
+        return count
+
+    monkeypatch.setattr(care, "_delete", delete_slowly)
+    begins, begin = threading.Event(), store._begin
+
+    def announce(connection: sa.Connection) -> None:
+        begins.set()
+        begin(connection)
+
+    monkeypatch.setattr(store, "_begin", announce)
+    other = opened(lock_wait=PATIENT)
+    forgotten = started(lambda: forget(other))
+    assert deleted.wait(PATIENT)
+    late = entry(kind, data, ended())
+    stored = started(lambda: Committer(store).commit([late], Batch(), ()))
+    assert begins.wait(PATIENT)
+    if store.name == "postgresql":
+        until_it_waits(opened(), monkeypatch)()
+    go.set()
+    forgotten()
+    stored()
+    assert late.refused
+    assert left(store) == []
+
+
+def test_an_entry_that_is_gone_costs_no_other_of_its_batch(store: SQLStore):
+    store.commit(Batch([chat(2, "bob")]))
+    late = entry(RATING, '{"rate": 5}', ended())
+    other = entry(RATING, '{"rate": 4}', chat(2, "bob"))
+    other.seqs = range(1, 2)
+    begun = entry(EVENT, '{"what": "joined"}', chat(3, "eve"))
+    begun.seqs = range(1, 2)
+    erase(store)
+    groups = [late, other, begun]
+    Committer(store).commit(groups, Batch([chat(3, "eve")]), ())
+    assert [one.refused for one in groups] == [True, False, False]
+    assert [len(store.entries(key)) for key in (1, 2, 3)] == [0, 1, 1]
+
+
+def test_nor_where_another_worker_was_faster(store: SQLStore):
+    store.commit(Batch([chat(2, "bob")]))
+    store.commit(texts(2, 1, 3))
+    late = entry(RATING, '{"rate": 5}', ended())
+    other = entry(RATING, '{"rate": 4}', chat(2, "bob"))
+    erase(store)
+    Committer(store).commit([late, other], Batch(), ())
+    assert (late.refused, other.refused, [*other.seqs]) == (True, False, [4])
+
+
+def test_the_store_says_which_are_gone_and_stays_usable(store: SQLStore):
+    batch = texts(1, 2, 2)
+    batch.needed = {1, 5, 6}
+    with pytest.raises(Gone) as raised:
+        store.commit(batch)
+    assert raised.value.keys == {5, 6}
+    batch.needed = {1}
+    store.commit(batch)
+    assert len(store.entries(1)) == 2
+
+
+def test_texts_of_an_open_conversation_whose_server_died_go_with_the_next_erasure(store: SQLStore):
+    store.commit(Batch([chat(2, "bob")]))
+    store.commit(texts(2, 1, 1))
+    erase(store)
+    store.commit(texts(1, 2, 3))  # of a server that knows nothing of it
+    erased = care.erase(store, "ann", pause=no_pause)
+    assert (erased.chats, erased.messages, erased.anything) == (0, 2, True)
+    assert [len(store.entries(key)) for key in (1, 2)] == [0, 1]
+
+
+def test_and_with_a_sweep_once_they_are_old(store: SQLStore):
+    store.commit(Batch([chat(2, "bob")]))
+    store.commit(texts(2, 1, 1))
+    erase(store)
+    store.commit(texts(1, 2, 3))
+    (date, *_) = dates = [one.date for one in store.entries(1)]
+    assert care.sweep(store, 0, date, pause=no_pause).messages == 0
+    assert care.sweep(store, 0, dates[-1] + 1, pause=no_pause).messages == 2
+    assert [len(store.entries(key)) for key in (1, 2)] == [0, 1]
+
+
+def test_a_note_is_not_stored_behind_an_erasure(store: SQLStore):
+    erase(store)
+    assert store.write_for_staff(note(1, "bob", "late")) is None
+    assert left(store) == []
