@@ -10,10 +10,13 @@ from playwright.sync_api import Page, expect
 from testkit import LiveServer
 
 from .conftest import Axe, Picture, Run, Screenshot, View, Visit
-from .console import box, chat, chats, duty, expect_dialog, link, log, reply
+from .console import arrived, box, chat, chats, duty, expect_dialog, get_ready, link, log, reply
 from .guest import Guest
 
 pytestmark = pytest.mark.browser
+
+#: what the console of a browser says when it is cut off
+CUT = ("ERR_INTERNET", "WebSocket")
 
 REPLIES = [
     ("hello", "Good day! How can I help you?", True),
@@ -211,3 +214,30 @@ def test_without_colours_everything_differs_by_lines(
         expect(page.get_by_role("option")).to_have_count(5)
         differ(".finder [aria-selected=true]", ".finder [aria-selected=false]")
         look(page, axe, screenshot, "forced-find")
+
+
+def test_a_lost_connection_moves_nothing_in_the_heads(
+    desk: LiveServer, visit: Visit, view: View
+) -> None:
+    """Neither the sign of the connection nor the words about the visitor."""
+    page = get_ready(arrived(visit(link(desk), expected=CUT, **view)))
+    boxes = """() => {
+      const box = (one) => document.querySelector(one).getBoundingClientRect();
+      const [head, title, bar, state] = [".head", ".title", ".bar", ".state"].map(box);
+      return [title.top >= head.top && title.bottom <= head.bottom, bar.height, head.height,
+        state.height, state.left];
+    }"""
+    with Guest(desk, "ann", "Ann") as ann:
+        ann.is_served()
+        ann.writes("Hello?")
+        if log(page).count() == 0:
+            chat(page, "Ann").click()
+        expect(page.get_by_text("Online", exact=True)).to_be_visible()
+        before = page.evaluate(boxes)
+        assert before[0]
+        page.context.set_offline(True)
+        expect(page.locator(".state.waiting")).to_be_attached()
+        expect(page.get_by_text("Not known while the connection is lost")).to_be_visible()
+        assert page.evaluate(boxes) == before
+        page.context.set_offline(False)
+        expect(page.get_by_text("Online", exact=True)).to_be_visible()
