@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
@@ -181,7 +183,16 @@ def test_a_page_that_may_not_says_so(visit: Visit, run: Run) -> None:
     site = Site(visit, shop, ("status of 403",))
     site.has("one")
     page = open_chat(site.goes("one"))
-    expect(page.get_by_role("alert")).to_contain_text("The chat cannot be used on this page.")
+    why = "The chat cannot be used on this page."
+    expect(page.get_by_role("alert")).to_contain_text(why)
+    for _ in range(3):  # by then the connection is lost for longer than a moment
+        page.wait_for_event("requestfinished", lambda sent: sent.url.endswith("/v1/visitor/token"))
+    panel = page.get_by_role("dialog")
+    untrue = panel.get_by_text(re.compile("Nobody is here|connection is lost|somebody is"))
+    expect(untrue.filter(visible=True)).to_have_count(0)
+    write(page, "Hello?")
+    expect(panel.get_by_role("status").filter(has_text=why)).to_be_visible()
+    expect(untrue.filter(visible=True)).to_have_count(0)
 
 
 def test_a_frame_with_its_page_in_an_attribute(visit: Visit, shop: LiveServer) -> None:

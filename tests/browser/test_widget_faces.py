@@ -361,9 +361,12 @@ def test_a_lost_connection_is_told_and_presence_with_it(shop: LiveServer, visit:
     with Waiter(shop) as ada:
         ada.meets()
         expect(page.get_by_text("Here now")).to_be_visible()
+        head = page.locator("csapp-widget .head")
+        high = head.evaluate("head => head.offsetHeight")
         page.context.set_offline(True)
         expect(page.get_by_text("The connection is lost.")).to_be_visible()
         expect(page.locator("csapp-widget .head .state")).to_have_text("Connection lost")
+        assert head.evaluate("head => head.offsetHeight") == high, "nothing below it moves"
         page.context.set_offline(False)
         expect(page.get_by_text("The connection is lost.")).to_be_hidden()
         expect(page.get_by_text("Here now")).to_be_visible()

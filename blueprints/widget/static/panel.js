@@ -289,7 +289,8 @@ export class Panel {
     this.#problem.hidden = !problem;
     this.#problem.textContent = problem && this.#t(problem);
     this.#showConnection();
-    if (phase === "start") this.#start.show({ ...visit.reception, earlier: visit.earlier.slice(0, OFFERED) });
+    const { desk, welcome } = visit.isRefused ? {} : visit.reception;
+    if (phase === "start") this.#start.show({ desk, welcome, earlier: visit.earlier.slice(0, OFFERED) });
     this.#queue.show(visit);
     this.#showTyping(served && chat.typing);
     this.#foot?.show(this.#asking ? "asking" : ["ended", "past"].includes(phase) ? phase : "");

@@ -21,7 +21,7 @@ export class Queue {
   }
 
   /** Show what `Visit` knows. */
-  show({ client: { queue }, problem, reception: { desk } }) {
+  show({ client: { queue }, problem, isRefused, reception: { desk } }) {
     const isOff = desk && !desk.ready;
     const { location: n, wait } = queue ?? {};
     // while no waiter is there, the first visitor is not shown as "next"
@@ -30,6 +30,7 @@ export class Queue {
     if (this.#position.textContent !== position) this.#position.textContent = position; // read out when it changes
     const minutes = Math.round((wait ?? 0) / 60);
     const lately = wait && (minutes ? this.#t("wait", { n: minutes }) : this.#t("wait_short"));
+    this.#wait.hidden = isRefused;
     this.#wait.textContent = isOff ? this.#t("offline_queue") : lately || this.#t("queue_hint");
   }
 }

@@ -126,7 +126,12 @@ export class Visit {
 
   /** The connection is gone, and not only for a moment. */
   get lost() {
-    return this.client.lost;
+    return this.client.lost && !this.isRefused;
+  }
+
+  /** The chat cannot be used on this page: `problem` says why, and nothing else is known. */
+  get isRefused() {
+    return ["framed", "not_here"].includes(this.problem);
   }
 
   get muted() {
@@ -253,8 +258,7 @@ export class Visit {
 
   /** Say why there is no token if the page is the reason; false: there is one again. */
   excuse(why) {
-    const isOurs = ["framed", "not_here"].includes(this.problem);
-    if (!why && !isOurs) return;
+    if (!why && !this.isRefused) return;
     this.problem = why || "";
     this.#panel.show();
   }
