@@ -144,7 +144,7 @@ def until(client: Client, type_: str, **fields: Any) -> Frame:
 
 def here(client: Client) -> None:
     """Return when the server has handled all that this client has sent."""
-    marker = client.say("auth", {"token": "have you heard it all?"})
+    marker = client.say("auth", {"token": "marker"})
     while client.receive().get("reply_id") != marker:
         pass
 
@@ -181,7 +181,7 @@ def say(client: Client, text: str, to: str | None = None) -> int:
     return probe.until(seq)
 
 
-def hears(client: Client, text: str) -> Frame:
+def gets(client: Client, text: str) -> Frame:
     """The next text that comes is this one."""
     frame = until(client, "message_text")
     assert frame["payload"]["message"] == text, frame

@@ -2,7 +2,7 @@
 
 Connections end in good order there, and what was put into one before its end has
 arrived; or they die, and what was put into one before was confirmed. So version 1
-is to hear each text exactly once, and in its order.
+must get each text exactly once, and in order.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .simulation import Client, SimulatedConnection, World
 
 
 class PlainConnection(SimulatedConnection):
-    """Remembers what is told, as a `Connection` does for version 1."""
+    """Remembers what it is given, as a `Connection` does for version 1."""
 
-    #: told of the end
+    #: notified of the end
     watch: Any = None
     #: nothing arrives at the client any more, and the server does not know it
     is_silent = False
     unsent = 0
 
     def remember(self, add: Callable[[bytes], None], tidy: Callable[[], int]) -> None:
-        """What is told from now on."""
+        """Remember what it is given from now on."""
 
         def tell(data: bytes) -> None:
             add(data)
@@ -62,48 +62,48 @@ class Mover(Client):
 
     def __init__(self, world: World, sub: str) -> None:
         super().__init__(world, Role.USER, sub, PlainManners)
-        self.told: list[str] = []
+        self.got: list[str] = []
 
     def lose(self) -> None:
-        """Hear what was sent, and leave: it will come back anywhere."""
+        """Receive what was sent, and leave: it will come back anywhere."""
         connection = self.connection
         if connection is None or connection.code is not None:
             return
-        self.hear_all()
+        self.receive_all()
         connection.worker._run(connection.notice)
         connection.up.clear()
         self.connection = None
         self.manners.closed(1006)
 
     def die(self) -> None:
-        """The same, but the server does not notice for a while, and tells nobody what follows."""
+        """The same, but the server does not notice for a while: what follows is lost."""
         connection = self.connection
         if not isinstance(connection, PlainConnection) or connection.code is not None:
             return
-        self.hear_all()
+        self.receive_all()
         connection.worker._run(connection.confirm)
         connection.is_silent = True
         connection.up.clear()
         super().lose()
 
-    def hear_all(self) -> None:
+    def receive_all(self) -> None:
         """All that was sent."""
         while self.connection is not None and self.connection.down:
             frame = self.connection.down.popleft()
             if frame["type"] == "message_text":
-                self.told.append(frame["payload"]["message"])
+                self.got.append(frame["payload"]["message"])
             self.do(self.manners.received(frame))
 
-    def hear(self) -> bool:
+    def receive(self) -> bool:
         """All that was sent, or the end."""
         if self.connection is None or not self.connection.down:
-            return super().hear()
-        self.hear_all()
+            return super().receive()
+        self.receive_all()
         return True
 
 
 class PlainWorld(World):
-    """Nothing is lost here: people come and go. *deadly*: connections may die unnoticed."""
+    """Nothing is lost here: clients come and go. *deadly*: connections may die unnoticed."""
 
     def __init__(self, seed: int, *, deadly: bool = True) -> None:
         super().__init__(seed, users=1)
@@ -112,7 +112,7 @@ class PlainWorld(World):
         self.clients = [Client(self, Role.WAITER, "ada", EagerManners), self.clients[1], self.mover]
 
     def disturb(self) -> None:
-        """Somebody speaks or moves."""
+        """A client writes or moves."""
         dice = self.random.random()
         client = self.random.choice(self.clients)
         if dice < 0.5:
@@ -126,19 +126,19 @@ class PlainWorld(World):
             client.lose()
 
     def judge(self) -> list[str]:
-        """Where what the mover was told is not all that was said to it, in its order."""
+        """Where what the mover got is not all that was written to it, in order."""
         said = [
             row.body
             for key, rows in self.shelf.rows.items()
-            if self.shelf.chats[key].user_subject == "ben"
+            if self.shelf.conversations[key].user_subject == "ben"
             for row in rows
             if row.side == Side.WAITER and row.author == "ada"
         ]
         problems = [*self.log_of_failures]
-        if self.mover.told != said:
-            lost = [one for one in said if one not in self.mover.told]
-            twice = [one for one in self.mover.told if self.mover.told.count(one) > 1]
-            problems.append(f"lost {lost}, twice {twice}, or not in order: {self.mover.told}")
+        if self.mover.got != said:
+            lost = [one for one in said if one not in self.mover.got]
+            twice = [one for one in self.mover.got if self.mover.got.count(one) > 1]
+            problems.append(f"lost {lost}, twice {twice}, or not in order: {self.mover.got}")
         return problems
 
 

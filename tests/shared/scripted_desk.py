@@ -1,6 +1,6 @@
 """A desk of several workers without a Redis: as `desk/redis.py`, for one waiter.
 
-Nobody ever departs; everybody who asks is served by the waiter that is there.
+Nobody ever departs; every user who asks is served by the waiter that is there.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 
 @dataclass(eq=False)
-class Person:
-    """As Redis knows it."""
+class DeskParticipant:
+    """A participant as Redis knows it."""
 
     uuid: str
     role: Role
     subject: str
-    #: the workers that hold its sockets, and the last that held any
+    #: the workers that have connections of it, and the last one that had any
     at: list[str] = field(default_factory=list)
     home: str = ""
     conversation: int = 0
@@ -42,7 +42,7 @@ class Person:
 
     @property
     def known(self) -> Known:
-        """As others are told of it."""
+        """As the desk describes it to workers."""
         return Known(self.uuid, self.role, self.subject, self.subject, tuple(self.at))
 
 
@@ -50,24 +50,24 @@ class SharedState:
     """What is in Redis."""
 
     def __init__(self, chance: random.Random) -> None:
-        self.people: dict[str, Person] = {}
+        self.people: dict[str, DeskParticipant] = {}
         self.desks: dict[str, ScriptedDesk] = {}
         self.decided = self.came = 0
         self.chance = chance
 
-    def standing(self, role: Role, subject: str) -> Person | None:
+    def standing(self, role: Role, subject: str) -> DeskParticipant | None:
         """By its subject."""
         people = self.people.values()
         return next((one for one in people if (one.role, one.subject) == (role, subject)), None)
 
-    def others(self, one: Person) -> list[Person]:
-        """Whom it talks with."""
+    def others(self, one: DeskParticipant) -> list[DeskParticipant]:
+        """Those with whom it has conversations."""
         if one.role is Role.USER:
             return [self.people[one.waiter]] if one.waiter else []
         return [user for user in self.people.values() if user.waiter == one.uuid]
 
-    def hearers(self, one: Person) -> list[str]:
-        """Who hears of what concerns it."""
+    def recipients(self, one: DeskParticipant) -> list[str]:
+        """The workers that get the events which concern it."""
         return one.at or [name for name in (one.home,) if name in self.desks]
 
     def write(self, make: Any, workers: list[str], me: str) -> list[Event]:
@@ -82,33 +82,35 @@ class SharedState:
                 self.desks[worker].mailbox.append(("#", event))
         return own
 
-    def tell_move(self, one: Person, caused: str, me: str, former_home: str = "") -> list[Event]:
-        """Where its sockets are now; not to the worker that has *caused* it."""
+    def write_move(
+        self, one: DeskParticipant, caused: str, me: str, former_home: str = ""
+    ) -> list[Event]:
+        """Where its connections are now; not to the worker that has *caused* it."""
         workers = [former_home or caused, *one.at]
-        workers += [name for other in self.others(one) for name in self.hearers(other)]
+        workers += [name for other in self.others(one) for name in self.recipients(other)]
         some = [name for name in workers if name and name != caused]
         known = one.known
         return self.write(lambda **how: Moved(one.uuid, people=(known,), **how), some, me)
 
     def retire(self, worker: str) -> None:
-        """It is given up."""
+        """*worker* is given up."""
         del self.desks[worker]
         for one in self.people.values():
             if worker in one.at:
                 self._lose(one, worker)
-                self.tell_move(one, worker, "")
+                self.write_move(one, worker, "")
 
-    def _lose(self, one: Person, worker: str) -> None:
+    def _lose(self, one: DeskParticipant, worker: str) -> None:
         one.at.remove(worker)
         if not one.at:
             one.home = worker
 
-    def lose_here(self, one: Person, me: str) -> list[Event]:
-        """The caller has no socket of it any more."""
+    def lose_here(self, one: DeskParticipant, me: str) -> list[Event]:
+        """The caller has no connection of it any more."""
         if me not in one.at:
             return []
         self._lose(one, me)
-        return self.tell_move(one, "" if one.at else me, me, me)
+        return self.write_move(one, "" if one.at else me, me, me)
 
 
 class ScriptedDesk:
@@ -125,12 +127,12 @@ class ScriptedDesk:
 
         self._turn: Any = threading.Lock()
 
-    def hear(self, event: Event) -> None:
-        """A letter of it is read."""
+    def receive(self, event: Event) -> None:
+        """A letter of the desk is read."""
         self._events.append(event)
 
     def take_events(self) -> list[Event]:
-        """Those heard."""
+        """The events that were received and not taken yet."""
         events = list(self._events)
         self._events.clear()
         return events
@@ -169,7 +171,7 @@ class ScriptedDesk:
             state.came += 1
             one = state.standing(role, subject)
             if one is None:
-                one = state.people[uuid] = Person(uuid, role, subject, [me], me)
+                one = state.people[uuid] = DeskParticipant(uuid, role, subject, [me], me)
                 return (uuid, False, None, (), "", state.came), []
             elsewhere = tuple(name for name in one.at if name != me)
             place, own, home = None, [], ""
@@ -178,14 +180,16 @@ class ScriptedDesk:
                 if not one.at and former != me and former in state.desks:
                     home = former
                 if one.home != me or one.at:
-                    chats = tuple(
+                    conversations = tuple(
                         OpenConversation(other.known, other.conversation or one.conversation)
                         for other in state.others(one)
                     )
-                    place = Place(chats, one.conversation, bool(one.waiter), ready=True, capacity=9)
+                    place = Place(
+                        conversations, one.conversation, bool(one.waiter), ready=True, capacity=9
+                    )
                 one.at.append(me)
                 one.home = me
-                own = state.tell_move(one, me, me, former)
+                own = state.write_move(one, me, me, former)
             return (one.uuid, True, place, elsewhere, home, state.came), own
 
         (found, standing, place, elsewhere, home, came), earlier = self._call(change)
@@ -209,7 +213,7 @@ class ScriptedDesk:
             if one.waiter or not waiters:
                 return None, []
             one.conversation, one.waiter = one.conversation or conversation, waiters[0].uuid
-            hearers = [*state.hearers(one), *state.hearers(waiters[0])]
+            recipients = [*state.recipients(one), *state.recipients(waiters[0])]
             people = one.known, waiters[0].known
 
             def make(**how: Any) -> Event:
@@ -217,7 +221,7 @@ class ScriptedDesk:
                     one.uuid, one.waiter, conversation=one.conversation, people=people, **how
                 )
 
-            return None, state.write(make, hearers or [self._me], self._me)
+            return None, state.write(make, recipients or [self._me], self._me)
 
         self._call(change)
 

@@ -17,7 +17,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self.rows: dict[int, list[EntryRow]] = {}
-        self.chats: dict[int, ConversationRow] = {}
+        self.conversations: dict[int, ConversationRow] = {}
         self._ids: dict[tuple[int, int, str, str], EntryRow] = {}
 
     def check(self) -> None:
@@ -26,11 +26,11 @@ class Shelf:
     def commit(self, batch: Batch) -> None:
         """All of it, or `Conflict`."""
         new = [EntryRow(*row) for row in batch.entries]
-        places = {(one.conversation, one.seq) for one in new}
+        numbers = {(one.conversation, one.seq) for one in new}
         ids = {_identity(one) for one in new if one.client_id is not None}
         taken = any(one.seq <= len(self.rows.get(one.conversation, ())) for one in new)
         named = [one for one in new if one.client_id is not None]
-        if taken or len(places) < len(new) or len(ids) < len(named) or ids & self._ids.keys():
+        if taken or len(numbers) < len(new) or len(ids) < len(named) or ids & self._ids.keys():
             raise Conflict("a number or an id is there already")
         for one in new:
             rows = self.rows.setdefault(one.conversation, [])
@@ -39,7 +39,7 @@ class Shelf:
             if one.client_id is not None:
                 self._ids[_identity(one)] = one
         for amendment in batch.amendments:
-            self.chats.setdefault(amendment.row.key, replace(amendment.row))
+            self.conversations.setdefault(amendment.row.key, replace(amendment.row))
 
     def find(self, chat: int, side: int, author: str, client_ids: Sequence[str]) -> list[EntryRow]:
         """By their client ids."""
@@ -66,7 +66,7 @@ class Shelf:
 
     def conversation(self, key: int) -> ConversationRow | None:
         """One, with its end."""
-        found, rows = self.chats.get(key), self.rows.get(key)
+        found, rows = self.conversations.get(key), self.rows.get(key)
         if found is None or not rows:
             return found
         return replace(found, last_seq=len(rows), last_date=rows[-1].date)

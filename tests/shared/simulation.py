@@ -137,15 +137,15 @@ class World:
     def step(self) -> bool:
         """One thing that was begun goes on. False: everything waits for somebody."""
         self.now += STEP
-        places: list[Callable[[], bool]] = []
+        steps: list[Callable[[], bool]] = []
         for worker in self.workers:
-            places += [worker.turn] * 6 + [worker.work] * 3 + [worker.answer] * 3
-            places += [worker.read] * 2 + [worker.wake]
+            steps += [worker.turn] * 6 + [worker.work] * 3 + [worker.answer] * 3
+            steps += [worker.read] * 2 + [worker.wake]
         for client in self.clients:
-            places += [client.arrive, client.arrive, client.hear, client.hear, client.back]
-            places += [client.due]
-        self.random.shuffle(places)
-        return any(place() for place in places)
+            steps += [client.arrive, client.arrive, client.receive, client.receive, client.back]
+            steps += [client.due]
+        self.random.shuffle(steps)
+        return any(step() for step in steps)
 
     def disturb(self) -> None:
         """Somebody speaks, or something breaks."""
@@ -204,7 +204,7 @@ class World:
         """What is stored."""
         return {
             f"{key:x}": Conversation(
-                {"ada", *(one.author for one in rows), self.shelf.chats[key].user_subject},
+                {"ada", *(one.author for one in rows), self.shelf.conversations[key].user_subject},
                 [item(one) for one in rows],
             )
             for key, rows in self.shelf.rows.items()
@@ -439,9 +439,9 @@ class Worker:
 
     def lose_letters(self) -> None:
         """Those of others on their way here; it notices, and looks everything up."""
-        kept = [one for one in self.mailbox if one[0] == "#"]
+        of_desk = [one for one in self.mailbox if one[0] == "#"]
         self.mailbox.clear()
-        self.mailbox.extend(kept)
+        self.mailbox.extend(of_desk)
         self.spawn(self.delivery.check_all)
 
     # ---- steps: whether there was anything to do -----------------------
@@ -480,7 +480,7 @@ class Worker:
             return False  # the answer comes before it
         self.mailbox.popleft()
         if sender == "#":
-            self.desk.hear(letter)
+            self.desk.receive(letter)
             what: GoOn = self.switchboard.carry_out
         else:
             what = partial(self.inbox.read, sender, [letter])
@@ -613,7 +613,7 @@ class SimulatedConnection:
 
     def notice(self) -> None:
         """The server finds that it is lost."""
-        self._end(int(CloseCode.ABNORMAL), "line")
+        self._end(int(CloseCode.ABNORMAL), "network")
 
     def cut(self) -> None:
         """The worker is gone."""
@@ -687,7 +687,7 @@ class Client:
             connection.worker._run(partial(connection.arrive, count))
         return True
 
-    def hear(self) -> bool:
+    def receive(self) -> bool:
         """The client gets some frames, or the end."""
         connection = self.connection
         if connection is None:

@@ -15,7 +15,7 @@ from services.history.opening import open_store
 from testkit import Client
 from testkit.client import Closed, assert_quiet
 
-from .conftest import BOTH, BRIEF_GRACE, hears, here, kill_worker, meet, page, say, until
+from .conftest import BOTH, BRIEF_GRACE, gets, here, kill_worker, meet, page, say, until
 
 TEXTS = 100
 
@@ -52,9 +52,9 @@ def test_version_1_on_another_worker(a, b, come):
     assert until(user, "connect_success")["payload"]["uuid"] == waiter.uuid
     assert until(waiter, "new_connection")["payload"]["uuid"] == user.uuid
     user.text("hi")
-    hears(waiter, "hi")
+    gets(waiter, "hi")
     waiter.text("ho", user.uuid)
-    hears(user, "ho")
+    gets(user, "ho")
     user.say("disconnect")
     until(waiter, "disconnected", **{"from": user.uuid})
 
@@ -84,15 +84,15 @@ def test_why_a_conversation_has_ended_crosses_over(a, b, come, reason):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     say(user, "hello")
-    told = waiter
+    other = waiter
     if reason == "left":
         user.say("disconnect")
     elif reason == "ended":
         waiter.say("disconnect", {"uuid": user.uuid})
-        told = user
+        other = user
     else:
         user.drop()
-    assert until(told, "disconnected", conversation=name)["payload"] == {"reason": reason}
+    assert until(other, "disconnected", conversation=name)["payload"] == {"reason": reason}
     back, ended = come(a, "user", "ann"), {"state": "open"}
     while ended["state"] == "open":  # nobody waits until the end is stored
         back.say("get_history", {"conversation": name})
@@ -101,7 +101,7 @@ def test_why_a_conversation_has_ended_crosses_over(a, b, come, reason):
 
 
 @BRIEF_GRACE
-def test_users_of_a_waiter_who_is_lost_elsewhere_are_told_so(a, b, come):
+def test_users_of_a_waiter_who_is_lost_elsewhere_learn_of_it(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     waiter.drop()
@@ -149,7 +149,7 @@ def test_typing_read_marks_and_presence_cross_over(a, b, come):
     user.say("typing", {"on": True})
     assert until(waiter, "typing")["payload"] == {"on": True}
     say(waiter, "ho", user.uuid)
-    hears(user, "ho")
+    gets(user, "ho")
     user.say("read", {"seq": 1})
     assert until(waiter, "read")["payload"] == {"seq": 1}
     user.drop()
@@ -202,7 +202,7 @@ def test_who_returns_on_another_worker_goes_on_where_it_was(a, b, come):
     assert until(back, "connect_success")["payload"]["last_seq"] == two == one + 1
     assert page(back, name) == ["two"]
     say(waiter, "three", user.uuid)
-    hears(back, "three")
+    gets(back, "three")
     assert say(back, "four") == two + 2
 
 
@@ -216,12 +216,12 @@ def test_both_return_on_the_others_worker(a, b, come):
     assert page(user, name) == []
     assert page(waiter, name) == ["one"]
     say(user, "two")
-    hears(waiter, "two")
+    gets(waiter, "two")
     say(waiter, "three", user.uuid)
-    hears(user, "three")
+    gets(user, "three")
 
 
-def test_what_version_1_is_to_hear_follows_it_to_another_worker(a, b, come):
+def test_what_version_1_is_to_be_sent_follows_it_to_another_worker(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(a, "user", "ann", 1)
     waiter.say("ready")
     user.say("connect")
@@ -231,10 +231,10 @@ def test_what_version_1_is_to_hear_follows_it_to_another_worker(a, b, come):
     for text in ("one", "two"):
         say(waiter, text, user.uuid)
     back = come(b, "user", "ann", 1)
-    hears(back, "one")
-    hears(back, "two")
+    gets(back, "one")
+    gets(back, "two")
     say(waiter, "three", user.uuid)
-    hears(back, "three")
+    gets(back, "three")
 
 
 def test_one_participant_on_two_workers_hears_itself(a, b, come):
@@ -244,14 +244,14 @@ def test_one_participant_on_two_workers_hears_itself(a, b, come):
     meet(here_, waiter)
     until(there, "connect_success")
     say(here_, "mine")
-    hears(there, "mine")
-    hears(waiter, "mine")
+    gets(there, "mine")
+    gets(waiter, "mine")
     say(waiter, "to both", here_.uuid)
     for one in (here_, there):
-        hears(one, "to both")
+        gets(one, "to both")
     here_.leave()
     say(there, "still here")
-    hears(waiter, "still here")
+    gets(waiter, "still here")
 
 
 def test_what_one_connection_of_a_waiter_says_of_its_readiness_counts_for_all(a, b, come):
@@ -278,7 +278,7 @@ def test_a_newer_login_kicks_out_the_older_one_on_another_worker(a, b, come):
     assert closed.value.code == 4409
     assert page(newer, name) == []
     say(user, "still there?")
-    hears(newer, "still there?")
+    gets(newer, "still there?")
 
 
 def test_two_who_have_met_again_while_a_worker_stood_still_hear_each_other(a, b, come):
@@ -298,7 +298,7 @@ def test_two_who_have_met_again_while_a_worker_stood_still_hear_each_other(a, b,
     assert until(waiter, "new_connection")["payload"]["conversation"] == now
     assert page(waiter, now) == ["are you there?"]
     say(waiter, "yes", user.uuid)
-    assert hears(user, "yes")["conversation"] == now != before
+    assert gets(user, "yes")["conversation"] == now != before
 
 
 def test_who_is_signed_out_is_closed_on_every_worker(a, b, come, database_url):
@@ -322,7 +322,7 @@ def test_a_conversation_that_one_side_ends_is_over_on_both_workers(
         waiter.say("message_text", {"message": "bye"}, id="last", to=user.uuid)
         waiter.say("disconnect", {"uuid": user.uuid})
         stays, gone = user, waiter
-    hears(stays, "bye")
+    gets(stays, "bye")
     assert until(stays, "disconnected")["from"] == gone.uuid
     until(gone, "disconnected")
     user.say("connect")
@@ -342,7 +342,7 @@ def test_users_of_a_killed_worker_s_waiter_are_served_again_in_the_same_conversa
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     say(user, "one")
-    hears(waiter, "one")
+    gets(waiter, "one")
     kill_worker(a)
     assert until(user, "connect_queue")["payload"]["location"] == 0  # lease and grace have ended
     other = come(a, "waiter", "eve")
@@ -350,7 +350,7 @@ def test_users_of_a_killed_worker_s_waiter_are_served_again_in_the_same_conversa
     assert until(user, "connect_success")["payload"]["conversation"] == name
     assert page(other, name) == ["one"]
     say(other, "here I am", user.uuid)
-    hears(user, "here I am")
+    gets(user, "here I am")
 
 
 @BOTH
@@ -362,24 +362,24 @@ def test_who_comes_back_after_its_worker_was_killed_goes_on(a, b, come):
     back = come(a, "user", "ann", resume={name: one})
     assert until(back, "connect_success")["payload"]["last_seq"] == one
     say(waiter, "two", back.uuid)
-    hears(back, "two")
+    gets(back, "two")
 
 
 def test_a_server_that_stops_hands_its_people_over(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     user.say("message_text", {"message": "last words"}, id="last")
-    hears(waiter, "last words")
+    gets(waiter, "last words")
     b.signal(signal.SIGTERM)
     assert user.closed() == 1012
     back = come(a, "user", "ann", resume={name: 0})
     assert page(back, name) == ["last words"]
     assert b.wait() == 0
     say(waiter, "two", back.uuid)
-    hears(back, "two")
+    gets(back, "two")
 
 
-def test_what_version_1_is_to_hear_follows_it_from_a_server_that_stops(a, b, come):
+def test_what_version_1_is_to_be_sent_follows_it_from_a_server_that_stops(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann", 1)
     waiter.say("ready")
     user.say("connect")
@@ -388,10 +388,10 @@ def test_what_version_1_is_to_hear_follows_it_from_a_server_that_stops(a, b, com
     assert user.closed() == 1012
     until(waiter, "presence", payload_state="away")
     say(waiter, "one", user.uuid)
-    with Client.user(a, "ann") as back:  # what waits is told at once
-        hears(back, "one")
+    with Client.user(a, "ann") as back:  # what is parked is sent at once
+        gets(back, "one")
         say(waiter, "two", user.uuid)
-        hears(back, "two")
+        gets(back, "two")
     assert b.wait() == 0
 
 
@@ -419,5 +419,5 @@ def test_an_outsider_on_another_worker_receives_nothing(a, b, come):
     stranger = come(b, "user", "eve")
     meet(user, waiter)
     say(user, "secret")
-    hears(waiter, "secret")
+    gets(waiter, "secret")
     assert_quiet(stranger)

@@ -1,4 +1,4 @@
-"""What has happened to a conversation is written into it once, whichever workers hear of it."""
+"""What has happened to a conversation is written into it once, whichever workers learn of it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import signal
 from testkit import Client
 
 from .. import probe
-from .conftest import BRIEF_GRACE, hears, kill_worker, meet, say, until
+from .conftest import BRIEF_GRACE, gets, kill_worker, meet, say, until
 
 
-def told(client: Client, what: str) -> tuple[int, str, str]:
-    """The next event that tells *what*: its `seq`, its name and its reason.
+def event(client: Client, what: str) -> tuple[int, str, str]:
+    """The next event *what*: its `seq`, its name and its reason.
 
     That the waiter has joined may stand in the page that comes first, and not come live.
     """
@@ -33,13 +33,13 @@ def entries(client: Client, conversation: str) -> list[tuple[int, str, str]]:
     ]
 
 
-def test_both_sides_are_told_the_same_events_on_two_workers(a, b, come):
+def test_both_sides_get_the_same_events_on_two_workers(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     assert say(user, "one") == 2
-    hears(waiter, "one")
+    gets(waiter, "one")
     user.say("disconnect")
-    assert told(user, "ended") == told(waiter, "ended") == (3, "Ann", "left")
+    assert event(user, "ended") == event(waiter, "ended") == (3, "Ann", "left")
     all_of_it = [(1, "event", "joined"), (2, "message_text", "one"), (3, "event", "ended")]
     assert entries(waiter, name) == entries(user, name) == all_of_it
 
@@ -49,12 +49,12 @@ def test_events_of_a_worker_that_is_killed_are_written_by_another_one(a, b, come
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     say(user, "one")
-    hears(waiter, "one")
+    gets(waiter, "one")
     kill_worker(a)
-    assert told(user, "left") == (3, "Ada", "lost")
+    assert event(user, "left") == (3, "Ada", "lost")
     other = come(b, "waiter", "eve")
     other.say("ready")
-    assert told(user, "joined") == told(other, "joined") == (4, "Eve", "")
+    assert event(user, "joined") == event(other, "joined") == (4, "Eve", "")
     assert [what for _, _, what in entries(user, name)] == ["joined", "one", "left", "joined"]
 
 
@@ -65,8 +65,8 @@ def test_a_worker_that_stands_still_does_not_hold_an_event_back(a, b, come):
     os.kill(b.worker_pid, signal.SIGSTOP)  # it is to write what happens to its user
     try:
         waiter.say("disconnect", {"uuid": user.uuid})
-        assert told(waiter, "ended") == (2, "Ada", "ended")
+        assert event(waiter, "ended") == (2, "Ada", "ended")
     finally:
         os.kill(b.worker_pid, signal.SIGCONT)
-    assert told(user, "ended") == (2, "Ada", "ended")
+    assert event(user, "ended") == (2, "Ada", "ended")
     assert entries(user, name) == [(1, "event", "joined"), (2, "event", "ended")]

@@ -12,7 +12,7 @@ import pytest
 from testkit import LiveServer
 from testkit.redis import RedisServer
 
-from .conftest import SETTINGS, hears, meet, say
+from .conftest import SETTINGS, gets, meet, say
 
 WRITER = "the mailbox's writer"
 
@@ -100,12 +100,12 @@ def test_what_is_acknowledged_arrives_though_the_mailbox_could_not_be_written(a,
             for text in ("meanwhile", "after"):
                 said += 1
                 assert say(user, f"{text} {said}") == said
-                hears(waiter, f"{text} {said}")
+                gets(waiter, f"{text} {said}")
             comes_to(lambda: trouble(b) == "")
     break_(b, WRITER, -1, "transmit")
     assert say(user, "for ever") == said + 1
     comes_to(lambda: trouble(b) == f"{WRITER} fails: OSError")
     assert trouble(a) == ""
     mend(b)
-    hears(waiter, "for ever")
+    gets(waiter, "for ever")
     assert trouble(b) == ""

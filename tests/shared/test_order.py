@@ -1,4 +1,4 @@
-"""One worker of several, and letters in every order: each text is told once, in its turn.
+"""One worker of several, and letters in every order: each text is sent once, in its turn.
 
 The other worker is the test: it stores texts and posts letters when it likes.
 """
@@ -100,23 +100,23 @@ class Rounds:
             self._calls.popleft()()
 
 
-class Ear:
-    """A socket of version 1: remembers what it is told."""
+class FakeFeed:
+    """A feed of version 1: remembers what it is sent."""
 
     dialect = DIALECTS[1]
     rounds: Rounds
 
     def __init__(self) -> None:
-        self.told: list[str] = []
+        self.sent: list[str] = []
         #: texts that wait for the answers to its questions, with their numbers
         self._waiting: list[tuple[str, int]] | None = None
         self._room = Room(())
         self.is_over = False
 
     def put(self, frame: bytes) -> None:
-        """Frames; tests give some as bare words."""
+        """Frames; tests give some as bare bytes."""
         found = re.search(rb'"message":"(.*?)"', frame) or re.search(rb'"type":"(.*?)"', frame)
-        self.told.append((found[1] if found else frame).decode())
+        self.sent.append((found[1] if found else frame).decode())
 
     def deliver_parked(self, parked: Any, frame: bytes) -> None:
         """Parked frames."""
@@ -125,7 +125,7 @@ class Ear:
     def deliver(self, entries: Any) -> None:
         """Texts."""
         if self._waiting is None:
-            self.told += entries.texts
+            self.sent += entries.texts
         else:
             self._waiting += zip(entries.texts, entries.seqs, strict=True)
 
@@ -138,12 +138,12 @@ class Ear:
     def _make_up_for(self, room: Room) -> None:
         if self.is_over:
             return
-        for kept in room.fill():
-            self.put(kept.plain)
+        for parked in room.fill():
+            self.put(parked.plain)
         room.is_told = True
         waiting, self._waiting = self._waiting or [], None
         last = max(room.told.values(), default=0)  # there is one conversation
-        self.told += [text for text, seq in waiting if seq > last]
+        self.sent += [text for text, seq in waiting if seq > last]
 
     is_lost = False
 
@@ -151,7 +151,7 @@ class Ear:
         """All has arrived."""
 
     def take_missed(self) -> list[Any]:
-        """It has ended: what it was still to be told."""
+        """It has ended: what it was still to be sent."""
         self.is_over = True
         return [] if self._room.is_told else self._room.give_up()
 
@@ -171,7 +171,7 @@ class Ear:
 
     def replace(self) -> None:
         """By a newer login."""
-        self.told.append("replaced")
+        self.sent.append("replaced")
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ class Worker:
         self.switchboard = Switchboard(desk, self.delivery, figures=self.figures)
         self.inbox = Inbox(self.switchboard, self.delivery)
         self.delivery.connect(self.post)
-        self.ann, self.ada = Ear(), Ear()
+        self.ann, self.ada = FakeFeed(), FakeFeed()
         self.enter(Role.WAITER, "ada", self.ada)
         self.enter(Role.USER, "ann", self.ann)
         desk.ready("uuid-ada")
@@ -229,37 +229,39 @@ class Worker:
         self.key = conversation.row.key
         self.rounds.all()
 
-    def enter(self, role: Role, name: str, ear: Ear, sid: str = "") -> None:
-        """*name* comes over a socket of this worker, with the login *sid*."""
-        ear.rounds = self.rounds
+    def enter(self, role: Role, name: str, feed: FakeFeed, sid: str = "") -> None:
+        """*name* comes by a connection of this worker, with the login *sid*."""
+        feed.rounds = self.rounds
         identity = Identity(name, name, TokenRole(role), sid)
-        self.switchboard.enter(role, identity, f"uuid-{name}", ear)
+        self.switchboard.enter(role, identity, f"uuid-{name}", feed)
 
-    def comes(self, ear: Ear, *elsewhere: str, home: str = "", ada: tuple[str, ...] = ()) -> None:
-        """Ann comes, who is known *elsewhere*, or was last at *home*; *ada* has sockets there."""
+    def comes(
+        self, feed: FakeFeed, *elsewhere: str, home: str = "", ada: tuple[str, ...] = ()
+    ) -> None:
+        """Ann comes, who is known *elsewhere*, or was last at *home*; *ada*: where ada is, too."""
         known = Known("uuid-ada", Role.WAITER, "ada", "ada", ("here", *ada))
         place = Place((OpenConversation(known, self.key),), self.key, begun=True)
         self.switchboard.desk.about = {"place": place, "elsewhere": elsewhere, "home": home}
-        self.enter(Role.USER, "ann", ear)
+        self.enter(Role.USER, "ann", feed)
         self.switchboard.desk.about = {}
 
     def is_new_to(self) -> None:
         """Nothing is known here of the conversation, as when both have just come."""
         self.conversation.behind = self.conversation.fresh = True
 
-    def word(self, told: int | None, *kept: str, about: int = MOVED, live: Any = ()) -> None:
-        """The word of the other worker comes: how far ann was told; the last texts she missed."""
-        last = told or 0
+    def report(self, sent: int | None, *missed: str, about: int = MOVED, live: Any = ()) -> None:
+        """The other worker reports up to which `seq` ann was sent, and the last that she missed."""
+        last = sent or 0
         some = [
             ParkedFrames(text.encode(), b"", self.key, seq, seq)
-            for seq, text in enumerate(kept, last - len(kept) + 1)
+            for seq, text in enumerate(missed, last - len(missed) + 1)
         ]
-        numbers = {} if told is None else {self.key: told}
-        self.hears(Parked("uuid-ann", some, about, numbers, list(live)))
+        numbers = {} if sent is None else {self.key: sent}
+        self.receives(Parked("uuid-ann", some, about, numbers, list(live)))
 
-    def leave(self, ear: Ear) -> None:
-        """Ann loses the line of *ear*."""
-        self.switchboard.exit(self.user, ear, deliberate=False)
+    def leave(self, feed: FakeFeed) -> None:
+        """Ann loses the connection of *feed*."""
+        self.switchboard.exit(self.user, feed, deliberate=False)
 
     def moved(self, *workers: str) -> None:
         """The desk says on which workers ann is."""
@@ -276,12 +278,12 @@ class Worker:
         self.switchboard._act([Moved(known.uuid, people=(known,))])
         self.rounds.all()
 
-    def signs_in(self, sid: str, came: int) -> Ear:
+    def signs_in(self, sid: str, came: int) -> FakeFeed:
         """Ada does so here, as the desk's arrival of this number; her login here before is over."""
-        ear = Ear()
+        feed = FakeFeed()
         self.switchboard.desk.about = {"came": came}
-        self.enter(Role.WAITER, "ada", ear, sid)
-        return ear
+        self.enter(Role.WAITER, "ada", feed, sid)
+        return feed
 
     def ada_moved(self, *workers: str) -> None:
         """The desk says on which workers ada is."""
@@ -295,7 +297,7 @@ class Worker:
         return letters
 
     def stores(self, *texts: str) -> range:
-        """The other worker stores texts of ada's, and has not told of them; their numbers."""
+        """The other worker stores texts of ada's, and sends no letter yet; their numbers."""
         first = self.store.ends([self.key])[self.key] + 1
         rows = [
             EntryRow(self.key, first + i, Side.WAITER, "ada", None, TEXT.number, text, 1)
@@ -306,15 +308,15 @@ class Worker:
 
     def said(self, seqs: range, *texts: str) -> None:
         """A letter with them comes."""
-        self.hears(Said(self.key, Side.WAITER, "ada", 1, seqs[0], list(texts)))
+        self.receives(Said(self.key, Side.WAITER, "ada", 1, seqs[0], list(texts)))
 
     def parked(self, seqs: range, text: str) -> None:
-        """A letter comes: they were kept for ann there."""
-        self.hears(
+        """A letter comes: they were parked for ann there."""
+        self.receives(
             Parked("uuid-ann", [ParkedFrames(text.encode(), b"", self.key, seqs[0], seqs[-1])])
         )
 
-    def hears(self, *letters: Any) -> None:
+    def receives(self, *letters: Any) -> None:
         """Letters come, and what follows from them is done."""
         self.inbox.read("there", [encode(list(letters))])
         waiting = self.delivery.handover.unanswered
@@ -324,7 +326,7 @@ class Worker:
 
 @pytest.fixture
 def worker(store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> Worker:
-    monkeypatch.setattr(missing, "PATIENCE", 0.0)  # words that a test waits for come before
+    monkeypatch.setattr(missing, "PATIENCE", 0.0)  # reports that a test waits for come before
     return Worker(store)
 
 
@@ -332,25 +334,25 @@ def test_what_comes_early_waits_for_what_is_missing(worker):
     worker.stores("one", "two")
     three = worker.stores("three")
     worker.said(three, "three")
-    assert worker.ann.told == ["one", "two", "three"]
+    assert worker.ann.sent == ["one", "two", "three"]
 
 
-def test_what_comes_twice_is_told_once(worker):
+def test_what_comes_twice_is_sent_once(worker):
     both = worker.stores("one", "two")
     worker.said(both[:1], "one")
     worker.said(both, "one", "two")
     worker.said(both, "one", "two")
-    assert worker.ann.told == ["one", "two"]
+    assert worker.ann.sent == ["one", "two"]
 
 
-def test_what_was_told_of_in_a_letter_that_is_lost_is_read(worker):
+def test_what_was_in_a_letter_that_is_lost_is_read(worker):
     worker.stores("one")
-    worker.hears(Reached(worker.key, 1))
-    assert worker.ann.told == ["one"]
+    worker.receives(Reached(worker.key, 1))
+    assert worker.ann.sent == ["one"]
     worker.stores("two")
     worker.delivery.check_all()
     worker.rounds.all()
-    assert worker.ann.told == ["one", "two"]
+    assert worker.ann.sent == ["one", "two"]
 
 
 def test_what_waits_for_a_gap_has_a_bound_and_the_rest_is_read(worker, monkeypatch):
@@ -364,54 +366,54 @@ def test_what_waits_for_a_gap_has_a_bound_and_the_rest_is_read(worker, monkeypat
     worker.inbox.read("there", [encode(letters[1:])])
     assert 10_000 < worker.switchboard.held < 11_000
     worker.rounds.all()
-    assert worker.ann.told == texts
+    assert worker.ann.sent == texts
     assert worker.switchboard.held == 0
 
 
 def test_what_passed_here_while_she_was_elsewhere_is_read(worker):
     worker.leave(worker.ann)
     worker.moved("there")
-    worker.moved()  # and lost her line there
+    worker.moved()  # and lost her connection there
     one = worker.stores("one")
     worker.said(one, "one")  # for ada, who is here
-    back = Ear()
+    back = FakeFeed()
     worker.comes(back, home="there")
-    worker.word(0)
+    worker.report(0)
     two = worker.stores("two")
     worker.said(two, "two")
-    assert back.told == ["one", "two"]
+    assert back.sent == ["one", "two"]
 
 
-def test_what_is_said_meanwhile_waits_for_the_word_of_the_other_worker(worker):
-    """It was told elsewhere how far, and what a dead connection has swallowed there comes first."""
+def test_what_is_written_meanwhile_waits_for_the_report_of_the_other_worker(worker):
+    """The report says what she was sent; what a dead connection there has lost comes first."""
     worker.leave(worker.ann)
     worker.moved("there")
     one, two, three = worker.stores("one"), worker.stores("two"), worker.stores("three")
-    back = Ear()
+    back = FakeFeed()
     worker.comes(back, "there")
     letters = [Said(worker.key, Side.WAITER, "ada", 1, three[0], ["three"])]
     worker.inbox.read("there", [encode(letters)])
-    assert back.told == []
-    worker.word(two[0], "one", "two")
+    assert back.sent == []
+    worker.report(two[0], "one", "two")
     worker.said(one, "one")
-    assert back.told == ["one", "two", "three"]
+    assert back.sent == ["one", "two", "three"]
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-@pytest.mark.parametrize("told", [0, 1, 2, 3])
-def test_what_was_told_elsewhere_is_not_told_again_and_all_else_is(worker, told, is_new):
+@pytest.mark.parametrize("sent", [0, 1, 2, 3])
+def test_what_was_sent_elsewhere_is_not_sent_again_and_all_else_is(worker, sent, is_new):
     """Its letters went where she was, and a look at the history finds them."""
     worker.leave(worker.ann)
     worker.moved("there")
     worker.stores("one", "two")
     if is_new:
         worker.is_new_to()
-    back = Ear()
+    back = FakeFeed()
     worker.comes(back, "there")
     worker.said(worker.stores("three"), "three")
-    worker.hears(Reached(worker.key, 2))
-    worker.word(told)
-    assert back.told == ["one", "two", "three"][told:]
+    worker.receives(Reached(worker.key, 2))
+    worker.report(sent)
+    assert back.sent == ["one", "two", "three"][sent:]
 
 
 def test_letters_that_cannot_be_read_count_as_lost(worker):
@@ -419,24 +421,24 @@ def test_letters_that_cannot_be_read_count_as_lost(worker):
     worker.inbox.read("there", [b"\xc1"])
     worker.delivery.check_doubted()  # it would wait for ever
     worker.rounds.all()
-    assert worker.ann.told == ["one"]
+    assert worker.ann.sent == ["one"]
 
 
-def test_what_was_found_stored_before_its_letter_came_is_told_once(worker):
-    """A look at the history is quicker than a letter: it is no word that she was told."""
+def test_what_was_found_stored_before_its_letter_came_is_sent_once(worker):
+    """A look at the history is quicker than a letter: it does not say what she was sent."""
     worker.leave(worker.ann)
     worker.moved("there")
     worker.is_new_to()
     worker.stores("one")
     two = worker.stores("two")
-    back = Ear()
+    back = FakeFeed()
     worker.comes(back, "there")
-    worker.word(1, "one")
+    worker.report(1, "one")
     for _ in range(2):
         worker.said(two, "two")
     three = worker.stores("three")
     worker.said(three, "three")
-    assert back.told == ["one", "two", "three"]
+    assert back.sent == ["one", "two", "three"]
 
 
 def test_letters_of_several_workers_may_overtake_one_another(worker):
@@ -447,12 +449,12 @@ def test_letters_of_several_workers_may_overtake_one_another(worker):
     one = worker.stores("one")
     own = EntryRow(worker.key, 2, Side.USER, "ann", None, TEXT.number, "own", 1)
     worker.store.commit(Batch(entries=[own]))
-    back = Ear()
+    back = FakeFeed()
     worker.comes(back, "there")
-    worker.hears(Said(worker.key, Side.USER, "ann", 1, 2, ["own"]))
+    worker.receives(Said(worker.key, Side.USER, "ann", 1, 2, ["own"]))
     worker.said(one, "one")
-    worker.word(0)
-    assert back.told == ["one"]
+    worker.report(0)
+    assert back.sent == ["one"]
 
 
 @pytest.mark.parametrize("side", [Side.WAITER, Side.USER])
@@ -462,28 +464,28 @@ def test_version_2_has_it_in_its_page_of_the_history(worker, side):
     worker.conversation.behind = worker.conversation.fresh = True
     one = worker.stores("one")
     worker.switchboard.catch_up(worker.conversation)
-    worker.hears(Said(worker.key, side, "ada", 1, one[0], ["one"]))
-    assert worker.ann.told == []
+    worker.receives(Said(worker.key, side, "ada", 1, one[0], ["one"]))
+    assert worker.ann.sent == []
 
 
 @pytest.mark.parametrize("letter_first", [True, False])
-def test_what_a_dead_connection_swallowed_and_a_letter_brings_is_told_once(worker, letter_first):
+def test_what_a_dead_connection_lost_and_a_letter_brings_is_sent_once(worker, letter_first):
     worker.leave(worker.ann)
     worker.moved("there")
     worker.is_new_to()
     one = worker.stores("one")
-    back = Ear()
+    back = FakeFeed()
     worker.comes(back, "there")
-    ways = [lambda: worker.said(one, "one"), lambda: worker.word(1, "one")]
+    ways = [lambda: worker.said(one, "one"), lambda: worker.report(1, "one")]
     for bring in ways if letter_first else ways[::-1]:
         bring()
-    assert back.told == ["one"]
+    assert back.sent == ["one"]
 
 
 def test_what_comes_for_somebody_who_is_being_let_in_waits_for_her(worker, monkeypatch):
-    """The worker where it was kept knows of her before the desk's answer has come here."""
+    """The worker where it was parked knows of her before the desk's answer has come here."""
     letter = encode([Parked("uuid-eve", [ParkedFrames(b"one", b"")])])
-    handled, eve, arrive = threading.Event(), Ear(), worker.switchboard.desk.arrive
+    handled, eve, arrive = threading.Event(), FakeFeed(), worker.switchboard.desk.arrive
 
     def hear() -> None:
         worker.inbox.read("there", [letter])
@@ -504,7 +506,7 @@ def test_what_comes_for_somebody_who_is_being_let_in_waits_for_her(worker, monke
     worker.enter(Role.USER, "eve", eve)
     reader.join(PATIENCE)
     worker.rounds.all()
-    assert eve.told == ["one"]
+    assert eve.sent == ["one"]
 
 
 def test_letters_wait_for_one_who_comes_and_not_for_all_who_come_after_her(worker):
@@ -528,7 +530,7 @@ def test_letters_wait_for_one_who_comes_and_not_for_all_who_come_after_her(worke
     assert len(known) == 1
 
 
-def test_where_she_comes_back_it_is_known_how_far_she_was_told(worker):
+def test_where_she_comes_back_it_is_known_how_far_she_was_sent_it(worker):
     worker.said(worker.stores("one"), "one")
     worker.leave(worker.ann)
     worker.said(worker.stores("two"), "two")
@@ -542,18 +544,18 @@ def test_where_she_comes_back_it_is_known_how_far_she_was_told(worker):
 
 
 @pytest.mark.parametrize("answers", [True, False])
-def test_what_a_dead_connection_has_swallowed_goes_where_she_comes_back(worker, answers):
-    swallowed = ParkedFrames(b"one", b"", worker.key, 1, 1)
-    question = SimpleNamespace(verdict=lambda: [] if answers else [swallowed], told={})
+def test_what_a_dead_connection_has_lost_goes_where_she_comes_back(worker, answers):
+    lost = ParkedFrames(b"one", b"", worker.key, 1, 1)
+    question = SimpleNamespace(verdict=lambda: [] if answers else [lost], told={})
     worker.ann.ask = lambda: question
     worker.user.doubtful = (worker.ann,)
     worker.said(worker.stores("one"), "one")
     worker.moved("here", "there")
-    words = [one for one in worker.posted() if isinstance(one, Parked)]
-    assert words == [Parked("uuid-ann", [] if answers else [swallowed], MOVED, {worker.key: 1})]
+    reports = [one for one in worker.posted() if isinstance(one, Parked)]
+    assert reports == [Parked("uuid-ann", [] if answers else [lost], MOVED, {worker.key: 1})]
 
 
-def test_what_she_is_told_has_no_gaps_and_ends_with_what_was_decided(worker):
+def test_what_she_is_sent_has_no_gaps_and_ends_with_what_was_decided(worker):
     worker.leave(worker.ann)
     large = "x" * (600 << 10)
     for text in (large, large, "small"):
@@ -562,10 +564,10 @@ def test_what_she_is_told_has_no_gaps_and_ends_with_what_was_decided(worker):
     assert not worker.switchboard.say(channel, worker.ada, ["more"], None), "too much at once"
     worker.switchboard.desk.part("uuid-ann", "uuid-ada", "uuid-ada")
     worker.switchboard.carry_out()
-    back = Ear()
+    back = FakeFeed()
     worker.enter(Role.USER, "ann", back)
     worker.rounds.all()
-    assert back.told == [large, "disconnected"]
+    assert back.sent == [large, "disconnected"]
 
 
 def test_what_fails_once_does_not_stop_a_conversation(worker, monkeypatch):
@@ -575,11 +577,11 @@ def test_what_fails_once_does_not_stop_a_conversation(worker, monkeypatch):
         broken.setattr(worker.rounds, "sleep", lambda _: broken.undo())
         worker.said(worker.stores("two"), "two")
     worker.said(one, "one")
-    assert worker.ann.told == ["one", "two"]
+    assert worker.ann.sent == ["one", "two"]
 
 
 def test_with_threads_nobody_goes_between_a_text_that_counts_as_delivered_and_its_telling(worker):
-    """It would be told to nobody, neither now nor on return."""
+    """It would be sent to nobody, neither now nor on return."""
     worker.switchboard.guard_threads()
     guard: Any = worker.switchboard.guard
     order_, hand_out, busy = worker.delivery.order, worker.delivery.order._hand_out, []
@@ -596,51 +598,51 @@ def test_with_threads_nobody_goes_between_a_text_that_counts_as_delivered_and_it
     order_._hand_out = look
     worker.said(worker.stores("one"), "one")
     assert busy == [True]
-    assert worker.ann.told == ["one"]
+    assert worker.ann.sent == ["one"]
 
 
 # ---- what is said while somebody moves ----------------------------------
 
 
-def away(worker: Worker, *texts: str) -> Ear:
+def away(worker: Worker, *texts: str) -> FakeFeed:
     """Ann goes to the other worker, where these are stored; what she comes back with."""
     worker.leave(worker.ann)
     worker.moved("there")
     worker.posted()
     if texts:
         worker.stores(*texts)
-    return Ear()
+    return FakeFeed()
 
 
 def test_a_worker_that_is_no_more_is_not_waited_for_for_ever(worker):
-    """Nobody knows how far she was told: what was stored when she came counts as told."""
+    """Nobody knows how far she was sent it: what was stored when she came counts as sent."""
     back = away(worker, "one")
-    worker.hears(Reached(worker.key, 1))
+    worker.receives(Reached(worker.key, 1))
     worker.comes(back, "there")
     worker.said(worker.stores("two"), "two")
     worker.rounds.all()
-    assert back.told == ["two"]
+    assert back.sent == ["two"]
 
 
-def test_what_comes_too_late_is_told_all_the_same(worker):
+def test_what_comes_too_late_is_sent_all_the_same(worker):
     back = away(worker, "one", "two")
-    worker.hears(Reached(worker.key, 2))
+    worker.receives(Reached(worker.key, 2))
     worker.comes(back, "there")
     worker.rounds.all()
-    worker.word(2, "one", "two")
-    assert back.told == ["one", "two"]
+    worker.report(2, "one", "two")
+    assert back.sent == ["one", "two"]
 
 
-def test_what_comes_too_late_while_the_history_is_read_is_told(worker, monkeypatch):
+def test_what_comes_too_late_while_the_history_is_read_is_sent(worker, monkeypatch):
     """Time has been up for a moment."""
     back = away(worker, "one")
-    worker.hears(Reached(worker.key, 1))
+    worker.receives(Reached(worker.key, 1))
     worker.comes(back, home="there")
     catch_up = worker.delivery.order.catch_up
 
     def come_meanwhile(conversation: Any) -> None:
         monkeypatch.undo()
-        worker.word(1, "one")
+        worker.report(1, "one")
         catch_up(conversation)
 
     (missed,) = worker.delivery.handover.unanswered
@@ -653,36 +655,36 @@ def test_what_comes_too_late_while_the_history_is_read_is_told(worker, monkeypat
 
     monkeypatch.setattr(worker.delivery.handover, "stop_waiting", begin)
     worker.rounds.all()
-    assert back.told == ["one"]
+    assert back.sent == ["one"]
 
 
-def test_what_comes_too_late_may_say_that_more_was_not_told(worker):
-    """The database was away there for longer than the word was waited for."""
+def test_what_comes_too_late_may_say_that_more_was_not_sent(worker):
+    """The database was away there for longer than the report was waited for."""
     back = away(worker, "one", "two")
-    worker.hears(Reached(worker.key, 2))
+    worker.receives(Reached(worker.key, 2))
     worker.comes(back, home="there")
     worker.rounds.all()
-    worker.word(0)
-    assert back.told == ["one", "two"]
+    worker.report(0)
+    assert back.sent == ["one", "two"]
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_what_a_worker_of_the_version_before_keeps_for_her_is_told(worker, is_new):
-    """It is replaced just now, and sends no word."""
+def test_what_a_worker_of_the_version_before_has_parked_for_her_is_sent(worker, is_new):
+    """It is replaced just now, and sends no report."""
     back = away(worker, "one")
     if is_new:
         worker.is_new_to()
     else:
-        worker.hears(Reached(worker.key, 1))
+        worker.receives(Reached(worker.key, 1))
     worker.comes(back, home="there")
     worker.parked(range(1, 2), "one")
     worker.rounds.all()
-    assert back.told == ["one"]
+    assert back.sent == ["one"]
 
 
 def test_what_a_third_worker_passes_on_is_delivered_also_in_a_conversation_that_is_over(worker):
     back = away(worker, "one")
-    worker.hears(Reached(worker.key, 1))
+    worker.receives(Reached(worker.key, 1))
     worker.comes(back, home="there")
     worker.rounds.all()
     some = [
@@ -692,18 +694,18 @@ def test_what_a_third_worker_passes_on_is_delivered_also_in_a_conversation_that_
     ]
     worker.inbox.read("a third one", [encode([Parked("uuid-ann", some, 5)])])
     worker.rounds.all()
-    assert back.told == ["last words", "disconnected", "one"]
+    assert back.sent == ["last words", "disconnected", "one"]
 
 
-def test_a_waiter_who_has_signed_in_elsewhere_has_heard_what_was_delivered_here(worker):
+def test_a_waiter_who_has_signed_in_elsewhere_was_sent_what_was_delivered_here(worker):
     own = EntryRow(worker.key, 1, Side.USER, "ann", None, TEXT.number, "one", 1)
     worker.store.commit(Batch(entries=[own]))
-    worker.hears(Said(worker.key, Side.USER, "ann", 1, 1, ["one"]))
+    worker.receives(Said(worker.key, Side.USER, "ann", 1, 1, ["one"]))
     worker.posted()
-    worker.hears(NewLogin("uuid-ada", "C", 2))
+    worker.receives(NewLogin("uuid-ada", "C", 2))
     worker.ada_moved("there")
-    (word,) = (one for one in worker.posted() if isinstance(one, Parked))
-    assert word.sent == {worker.key: 1}
+    (report,) = (one for one in worker.posted() if isinstance(one, Parked))
+    assert report.sent == {worker.key: 1}
 
 
 def test_what_the_desk_decided_is_not_lost_with_news_of_where_she_was(worker):
@@ -711,31 +713,29 @@ def test_what_the_desk_decided_is_not_lost_with_news_of_where_she_was(worker):
     worker.user.parked.append(ParkedFrames(b"frame", b""))
     worker.user.elsewhere = ("lost",)
     worker.moved_event("there", number=9)
-    (word,) = (one for one in worker.posted() if isinstance(one, Parked))
-    assert [kept.plain for kept in word.frames] == [b"frame"]
+    (report,) = (one for one in worker.posted() if isinstance(one, Parked))
+    assert [parked.plain for parked in report.frames] == [b"frame"]
 
 
-def test_what_a_dead_connection_here_has_swallowed_is_no_news_of_another_worker(worker):
-    """Two more connections come and go; the second one waits for the word of a worker."""
+def test_what_a_dead_connection_here_has_lost_is_no_report_of_another_worker(worker):
+    """Two more connections come and go; the second one waits for the report of a worker."""
     worker.moved("here", "there")
     worker.moved_event("here", number=5)
     worker.said(worker.stores("one"), "one")
-    swallowed = [ParkedFrames(b"one", b"", worker.key, 1, 1)]
-    question = SimpleNamespace(
-        stays=False, told={}, verdict=lambda: swallowed, withdraw=lambda: swallowed
-    )
+    lost = [ParkedFrames(b"one", b"", worker.key, 1, 1)]
+    question = SimpleNamespace(stays=False, told={}, verdict=lambda: lost, withdraw=lambda: lost)
     worker.ann.ask = lambda: question
-    second = Ear()
+    second = FakeFeed()
     second.ask = lambda: None
     worker.enter(Role.USER, "ann", second)
     worker.leave(worker.ann)
     worker.leave(second)
     worker.rounds.all()
-    worker.word(0, about=5)
-    third = Ear()
+    worker.report(0, about=5)
+    third = FakeFeed()
     worker.enter(Role.USER, "ann", third)
     worker.rounds.all()
-    assert third.told == ["one"]
+    assert third.sent == ["one"]
 
 
 def test_a_waiter_with_many_visitors_is_forgotten(worker):
@@ -755,7 +755,7 @@ def test_a_waiter_with_many_visitors_is_forgotten(worker):
 
 
 @pytest.mark.parametrize("is_lost", [True, False])
-def test_where_letters_were_lost_the_word_is_waited_for_once_more(worker, monkeypatch, is_lost):
+def test_where_letters_were_lost_the_report_is_waited_for_once_more(worker, monkeypatch, is_lost):
     back = away(worker)
     worker.comes(back, "there")
     (missed,) = worker.delivery.handover.unanswered
@@ -781,11 +781,11 @@ def test_where_nobody_knows_letters_that_come_here_say_what_is_for_here(worker):
     worker.delivery.order.catch_up(worker.conversation)
     worker.delivery.order.take(Said(worker.key, Side.WAITER, "ada", 1, two[0], ["two"]))
     worker.rounds.all()
-    assert back.told == ["two"]
+    assert back.sent == ["two"]
 
 
 @pytest.mark.parametrize("is_ada_here", [True, False])
-def test_where_the_other_side_is_it_is_known_how_far_she_was_told_when_she_went(
+def test_where_the_other_side_is_it_is_known_how_far_she_was_sent_it_when_she_went(
     worker, is_ada_here
 ):
     """The worker where she was is no more."""
@@ -795,12 +795,12 @@ def test_where_the_other_side_is_it_is_known_how_far_she_was_told_when_she_went(
     worker.said(worker.stores("two"), "two")
     worker.comes(back, ada=() if is_ada_here else ("there",))
     if not is_ada_here:
-        worker.hears(Reached(worker.key, 2, "uuid-ann", 1))
+        worker.receives(Reached(worker.key, 2, "uuid-ann", 1))
     worker.rounds.all()
-    assert back.told == ["two"]
+    assert back.sent == ["two"]
 
 
-def test_where_she_comes_back_the_worker_of_the_other_side_says_how_far_she_was_told(worker):
+def test_where_she_comes_back_the_worker_of_the_other_side_says_how_far_she_was_sent_it(worker):
     worker.said(worker.stores("one"), "one")
     away(worker)
     worker.moved()
@@ -812,30 +812,30 @@ def test_where_she_comes_back_the_worker_of_the_other_side_says_how_far_she_was_
 
 
 @pytest.mark.parametrize("is_asked_for", [True, False])
-def test_what_is_still_to_be_told_follows_her_over_several_workers(worker, is_asked_for):
-    """She was not here for long enough to be told."""
+def test_what_is_still_to_be_sent_follows_her_over_several_workers(worker, is_asked_for):
+    """She was not here for long enough to be sent it."""
     back = away(worker, "one", "two")
     worker.comes(back, home="there")
     worker.leave(back)
     if is_asked_for:
-        worker.hears(Parked("uuid-ann", [], 7, asks=True))
+        worker.receives(Parked("uuid-ann", [], 7, asks=True))
     worker.moved_event("elsewhere", number=8)
-    worker.word(1, "one")
-    words = [one for one in worker.posted() if isinstance(one, Parked) and one.frames]
-    assert len(words) == 1
-    assert (words[0].about, words[0].sent) == (7 if is_asked_for else MOVED, {worker.key: 1})
-    assert [kept.first for kept in words[0].frames] == [1]
-    assert back.told == []
+    worker.report(1, "one")
+    reports = [one for one in worker.posted() if isinstance(one, Parked) and one.frames]
+    assert len(reports) == 1
+    assert (reports[0].about, reports[0].sent) == (7 if is_asked_for else MOVED, {worker.key: 1})
+    assert [parked.first for parked in reports[0].frames] == [1]
+    assert back.sent == []
 
 
 def test_a_worker_that_is_asked_for_somebody_unknown_has_nothing(worker):
-    worker.hears(Parked("uuid-eve", [], 7, asks=True))
+    worker.receives(Parked("uuid-eve", [], 7, asks=True))
     assert worker.posted() == [Parked("uuid-eve", [], 7)]
 
 
 def test_one_more_connection_asks_the_workers_that_have_others(worker):
-    """Both of those may be dead, and one of them was to tell what another one had missed."""
-    second = Ear()
+    """Both of those may be dead, and one of them was to be sent what another one had missed."""
+    second = FakeFeed()
     worker.switchboard.desk.about = {"elsewhere": ("there",), "came": 7}
     worker.enter(Role.USER, "ann", second)
     assert worker.post.letters == []
@@ -843,22 +843,22 @@ def test_one_more_connection_asks_the_workers_that_have_others(worker):
     ((_, letter),) = worker.post.letters
     assert decode(letter) == [Parked("uuid-ann", [], LEFT - 7, asks=True)]
     worker.said(worker.stores("one"), "one")
-    worker.hears(Parked("uuid-ann", [ParkedFrames(b"older", b"")], LEFT - 7))
-    assert worker.ann.told == ["one"]
-    assert second.told == ["older", "one"]
+    worker.receives(Parked("uuid-ann", [ParkedFrames(b"older", b"")], LEFT - 7))
+    assert worker.ann.sent == ["one"]
+    assert second.sent == ["older", "one"]
 
 
 def test_whoever_asks_is_answered_though_it_is_leaving_by_now(worker):
-    """It would wait for the answer, and this worker for its word."""
+    """It would wait for the answer, and this worker for its report."""
     worker.moved("here", "there")
     worker.posted()
     worker.moved_event("here", number=5)
-    worker.hears(Parked("uuid-ann", [], LEFT - 7, asks=True))
+    worker.receives(Parked("uuid-ann", [], LEFT - 7, asks=True))
     assert Parked("uuid-ann", [], LEFT - 7, {worker.key: 0}) in worker.posted()
 
 
 def test_whoever_loses_the_last_connection_says_so_where_others_are(worker):
-    """What it was still to tell is nowhere else; what others were told as well is another thing."""
+    """What it was still to be sent is nowhere else; what others were sent as well is `live`."""
     worker.moved("here", "there")
     worker.posted()
     owed = SimpleNamespace(
@@ -871,10 +871,10 @@ def test_whoever_loses_the_last_connection_says_so_where_others_are(worker):
     worker.user.doubtful = (worker.ann,)
     worker.leave(worker.ann)
     (event,) = worker.moved_event("there", number=5)
-    (word,) = (one for one in worker.posted() if isinstance(one, Parked))
-    assert word.about == event.number
-    assert [kept.plain for kept in word.frames] == [b"old"]
-    assert [kept.plain for kept in word.live] == [b"live"]
+    (report,) = (one for one in worker.posted() if isinstance(one, Parked))
+    assert report.about == event.number
+    assert [parked.plain for parked in report.frames] == [b"old"]
+    assert [parked.plain for parked in report.live] == [b"live"]
 
 
 @pytest.mark.parametrize("letter_first", [True, False])
@@ -882,96 +882,96 @@ def test_a_connection_that_comes_then_waits_for_what_the_leaving_one_was_to_tell
     worker, letter_first
 ):
     worker.said(worker.stores("one"), "one")
-    worker.moved("here", "there")  # the word: she was told one, or her dead connection was
-    worker.ann.told.clear()
+    worker.moved("here", "there")  # the report: she was sent one, or her dead connection was
+    worker.ann.sent.clear()
     steps = [
         lambda: worker.moved_event("here", number=5),
-        lambda: worker.word(1, "one", about=5),
+        lambda: worker.report(1, "one", about=5),
     ]
     for step in steps if letter_first else steps[:1]:
         step()
-    second = Ear()
+    second = FakeFeed()
     worker.enter(Role.USER, "ann", second)
     assert bool(worker.delivery.handover.unanswered) is not letter_first
     if not letter_first:
         steps[1]()
-    assert (worker.ann.told, second.told) == ((["one"], []) if letter_first else ([], ["one"]))
+    assert (worker.ann.sent, second.sent) == ((["one"], []) if letter_first else ([], ["one"]))
 
 
 def test_two_dead_connections_on_two_workers_miss_the_same_once(worker):
-    """The desk has not heard of the other one's end when this one ends."""
+    """The desk does not know of the other one's end when this one ends."""
     worker.moved("here", "there")
-    swallowed = [
+    lost = [
         ParkedFrames(text, b"", worker.key, seq, seq) for seq, text in ((1, b"one"), (2, b"two"))
     ]
-    worker.ann.take_missed = lambda: swallowed
+    worker.ann.take_missed = lambda: lost
     worker.user.doubtful = (worker.ann,)
     for text in ("one", "two"):
         worker.said(worker.stores(text), text)
     worker.leave(worker.ann)
     worker.moved_event("here", number=5)
-    worker.word(1, about=5, live=[swallowed[0]])  # the other one was told no more than that
-    back = Ear()
+    worker.report(1, about=5, live=[lost[0]])  # the other one was sent no more than that
+    back = FakeFeed()
     worker.enter(Role.USER, "ann", back)
     worker.rounds.all()
-    assert back.told == ["one", "two"]
+    assert back.sent == ["one", "two"]
 
 
 @pytest.mark.parametrize("has_left", [True, False])
-def test_what_was_told_here_is_not_told_again_because_the_other_worker_has_read_it(
+def test_what_was_sent_here_is_not_sent_again_because_the_other_worker_has_read_it(
     worker, has_left
 ):
     """It looked at the history a moment after it had asked, and was not there for long enough."""
     worker.said(worker.stores("one"), "one")
-    worker.moved("here", "there")  # the word: she was told one
+    worker.moved("here", "there")  # the report: she was sent one
     worker.said(worker.stores("two"), "two")
-    assert worker.ann.told == ["one", "two"]
+    assert worker.ann.sent == ["one", "two"]
     if has_left:
         worker.leave(worker.ann)
     worker.moved_event("here", number=5)
-    worker.word(3, "two", "three", about=5)
+    worker.report(3, "two", "three", about=5)
     worker.said(worker.stores("three"), "three")
     back = worker.ann
     if has_left:
-        back = Ear()
+        back = FakeFeed()
         worker.enter(Role.USER, "ann", back)
         worker.rounds.all()
-    assert back.told == (["three"] if has_left else ["one", "two", "three"])
+    assert back.sent == (["three"] if has_left else ["one", "two", "three"])
 
 
-def test_where_nothing_was_delivered_yet_all_that_is_stored_counts_as_told(worker):
+def test_where_nothing_was_delivered_yet_all_that_is_stored_counts_as_sent(worker):
     """Nobody knows better, and she has moved on before the history was looked at."""
     away(worker, "one", "two")
     worker.is_new_to()
-    worker.comes(Ear())
+    worker.comes(FakeFeed())
     worker.moved_event("here", "elsewhere", number=5)
-    words = [one for one in worker.posted() if isinstance(one, Parked)]
-    assert words == [Parked("uuid-ann", [], MOVED, {worker.key: 2})]
+    reports = [one for one in worker.posted() if isinstance(one, Parked)]
+    assert reports == [Parked("uuid-ann", [], MOVED, {worker.key: 2})]
 
 
-def test_a_word_that_finds_nobody_goes_back_once(worker):
+def test_a_report_that_finds_nobody_goes_back_once(worker):
     letter = Parked("uuid-eve", [ParkedFrames(b"one", b"")], 5)
-    worker.hears(letter)
+    worker.receives(letter)
     assert worker.posted() == [Parked("uuid-eve", letter.frames)]
-    worker.hears(Parked("uuid-eve", letter.frames))
+    worker.receives(Parked("uuid-eve", letter.frames))
     assert worker.posted() == []
 
 
-def test_the_end_of_a_conversation_is_told_after_what_was_said_before_it(worker):
+def test_the_end_of_a_conversation_is_sent_after_what_was_written_before_it(worker):
     worker.leave(worker.ann)
     worker.said(worker.stores("one"), "one")
     worker.stores("on its way")
     worker.switchboard.desk.part("uuid-ann", "uuid-ada", "uuid-ada")
-    worker.hears(Reached(worker.key, 2))
+    worker.receives(Reached(worker.key, 2))
     worker.switchboard.carry_out()
-    back = Ear()
+    back = FakeFeed()
     worker.enter(Role.USER, "ann", back)
     worker.rounds.all()
-    assert back.told == ["one", "on its way", "disconnected"]
+    assert back.sent == ["one", "on its way", "disconnected"]
 
 
 def test_news_of_before_she_left_do_not_say_that_another_worker_speaks_for_her(worker):
-    """The desk sends her back here as to a worker that knows her and all whom she talks with."""
+    """The desk sends her back here as to a worker that knows her and her waiter."""
     worker.moved("here", "there")
     worker.leave(worker.ann)
     worker.moved("here", "there")
@@ -981,8 +981,8 @@ def test_news_of_before_she_left_do_not_say_that_another_worker_speaks_for_her(w
 
 
 def test_a_conversation_of_which_nobody_is_here_is_forgotten_though_its_waiter_has_others(worker):
-    """As an old one it would be read to its end, and told, to whoever comes back."""
-    worker.enter(Role.USER, "eve", Ear())
+    """As an old one it would be read to its end, and sent to whoever comes back."""
+    worker.enter(Role.USER, "eve", FakeFeed())
     worker.switchboard.desk.connect("uuid-eve", None, Clock().new_key())
     worker.switchboard.carry_out()
     away(worker)
@@ -1002,23 +1002,23 @@ def test_a_conversation_of_which_nobody_is_here_is_forgotten_though_its_waiter_h
 
 def test_of_two_logins_that_cross_the_newer_one_stays(worker):
     older = worker.signs_in("B", 1)
-    worker.hears(NewLogin("uuid-ada", "C", 2))
-    assert older.told == ["replaced"]
+    worker.receives(NewLogin("uuid-ada", "C", 2))
+    assert older.sent == ["replaced"]
     newer = worker.signs_in("D", 3)
-    worker.hears(NewLogin("uuid-ada", "C", 2))
-    assert newer.told == []
+    worker.receives(NewLogin("uuid-ada", "C", 2))
+    assert newer.sent == []
 
 
-def test_an_older_login_elsewhere_is_told_of_the_newer_one(worker):
+def test_an_older_login_elsewhere_learns_of_the_newer_one(worker):
     """The letter that did so before was lost."""
     worker.signs_in("C", 2)
     worker.ada_moved("here", "there")
     logins = [one for one in worker.posted() if isinstance(one, NewLogin)]
     assert logins == [NewLogin("uuid-ada", "C", 2)]
-    worker.hears(NewLogin("uuid-ada", "B", 1))
+    worker.receives(NewLogin("uuid-ada", "B", 1))
     assert worker.posted() == [NewLogin("uuid-ada", "C", 2)]
-    worker.hears(NewLogin("uuid-ada", "C", 4))
-    worker.hears(NewLogin("uuid-ada", "B", 3))
+    worker.receives(NewLogin("uuid-ada", "C", 4))
+    worker.receives(NewLogin("uuid-ada", "B", 3))
     assert worker.posted() == [NewLogin("uuid-ada", "C", 4)], "it has come back there"
 
 
@@ -1031,7 +1031,7 @@ def ended(**fields: Any) -> Parted:
 
 
 def stored(worker: Worker) -> list[tuple[str, str | None]]:
-    """The events in the history: what each tells, and its client id."""
+    """The events in the history: what each says, and its client id."""
     rows = [row for row in worker.store.entries(worker.key) if row.kind == EVENT.number]
     return [(json.loads(row.data or "")["what"], row.client_id) for row in rows]
 
@@ -1048,14 +1048,14 @@ def test_an_event_that_its_recorder_does_not_write_another_worker_does(worker, i
     assert stored(worker) == ([] if is_confided else [("ended", "decision:9")])
 
 
-def test_an_event_of_which_a_letter_has_told_is_not_written_again(worker):
+def test_an_event_that_a_letter_was_about_is_not_written_again(worker):
     worker.figures.look()
     worker.switchboard._act([ended(is_recorder=False)])
     seq = worker.conversation.last_seq + 1
     data = EVENT.body(EventPayload("ended")).data
     message = EntryRow(worker.key, seq, Side.SERVER, "ada", "decision:9", EVENT.number, "", 9, data)
     worker.store.commit(Batch(entries=[message], has_data=True))
-    worker.hears(
+    worker.receives(
         Said(worker.key, Side.SERVER, "ada", 9, seq, [""], ids=["decision:9"],
              kind=EVENT.number, data=data)
     )  # fmt: skip
@@ -1074,10 +1074,10 @@ def test_what_an_earlier_worker_would_take_for_a_text_is_not_written(worker):
     assert rate()
 
 
-def test_a_kind_of_a_later_version_is_told_to_nobody_and_counts(worker):
+def test_a_kind_of_a_later_version_is_sent_to_nobody_and_counts(worker):
     entries: list[Any] = []
     worker.ann.deliver = entries.append
-    worker.hears(
+    worker.receives(
         Said(worker.key, Side.WAITER, "ada", 9, 1, ["for colleagues"], kind=99, data=None),
         Said(worker.key, Side.WAITER, "ada", 9, 2, ["one"]),
     )

@@ -15,7 +15,7 @@ from testkit.redis import RedisServer
 
 from .. import probe
 from ..faults.conftest import figures
-from .conftest import SETTINGS, hears, meet, say, until
+from .conftest import SETTINGS, gets, meet, say, until
 
 MIB = 1024 * 1024
 TEXTS = 10_000
@@ -24,7 +24,7 @@ LONG = 3000  # characters: all of them are three times what may wait, `MOST_HELD
 
 
 @pytest.fixture
-def line(postgres: Postgres) -> Iterator[FaultProxy]:
+def way(postgres: Postgres) -> Iterator[FaultProxy]:
     """The way of one worker to the database."""
     around = SimpleNamespace(port=postgres.port, url=postgres.url, ws_url="", tls=None, token=None)
     with FaultProxy(around) as proxy:
@@ -34,28 +34,28 @@ def line(postgres: Postgres) -> Iterator[FaultProxy]:
 @pytest.fixture
 def b(
     database_url: str,
-    line: FaultProxy,
+    way: FaultProxy,
     postgres: Postgres,
     redis: RedisServer,
 ) -> Iterator[LiveServer]:
-    """The worker at the end of it."""
-    url = postgres.url_of(database_url.rpartition("/")[2], line.port)
+    """The worker at the end of *way*."""
+    url = postgres.url_of(database_url.rpartition("/")[2], way.port)
     env = {**SETTINGS, "CSAPP_DATABASE_URL": url, "CSAPP_REDIS_URL": redis.url}
-    env["CSAPP_HEARTBEAT"] = "3600"  # who is told nothing for long does not read
+    env["CSAPP_HEARTBEAT"] = "3600"  # a client that gets nothing for long does not read
     with LiveServer.gunicorn("tests.faults.inspected:app", env) as server:
         server.get("/debug/loaded")
         yield server
 
 
-def away(line: FaultProxy, server: LiveServer) -> None:
+def away(way: FaultProxy, server: LiveServer) -> None:
     """The database of *server* is not there; *server* knows it."""
-    line.refuse()
-    line.reset()
+    way.refuse()
+    way.reset()
     server.wait_for_line("the history cannot be stored|cannot be read")
 
 
 def lose_a_letter(redis: RedisServer) -> None:
-    """Every worker gets a letter that tells of an earlier one, which it has not got."""
+    """Every worker gets a letter by which it notices that an earlier one is missing."""
     client = redis.client()
     for box in client.keys("csapp:{main}:box:*"):
         client.xadd(box, {"f": "ghost", "n": 7, "b": b""})
@@ -69,28 +69,28 @@ def held(server: LiveServer) -> int:
 
 
 def test_letters_go_on_though_what_may_be_lost_cannot_be_looked_up(
-    a: LiveServer, b: LiveServer, come, line: FaultProxy, redis: RedisServer
+    a: LiveServer, b: LiveServer, come, way: FaultProxy, redis: RedisServer
 ) -> None:
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     meet(user, waiter)
     say(waiter, "one", user.uuid)
-    hears(user, "one")
-    away(line, b)
+    gets(user, "one")
+    away(way, b)
     lose_a_letter(redis)
     for number in range(20):
         say(waiter, f"meanwhile {number}", user.uuid)
-        hears(user, f"meanwhile {number}")
-    line.heal()
+        gets(user, f"meanwhile {number}")
+    way.heal()
 
 
 def test_what_waits_for_the_database_of_one_worker_is_bounded_and_follows(
-    a: LiveServer, b: LiveServer, come, line: FaultProxy
+    a: LiveServer, b: LiveServer, come, way: FaultProxy
 ) -> None:
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     user.drop()
     until(waiter, "presence", payload_state="away")
-    away(line, b)
+    away(way, b)
     back = come(b, "user", "ann", resume={name: 0})
     until(waiter, "presence", payload_state="online")
     before = figures(b)["memory"]
@@ -101,5 +101,5 @@ def test_what_waits_for_the_database_of_one_worker_is_bounded_and_follows(
     assert 0 < held(b) < 12 * MIB
     grown = figures(b)["memory"] - before
     assert grown < 40 * MIB, f"{grown / MIB:.0f} MiB"
-    line.heal()
+    way.heal()
     probe.until(lambda: held(b) == 0)

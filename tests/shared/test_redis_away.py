@@ -1,4 +1,4 @@
-"""Row 33: Redis stops, stands still, is killed or emptied; what is said is kept and arrives."""
+"""Row 33: Redis stops, stands still, is killed or emptied; all that is written arrives."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from testkit import Client, LiveServer
 from testkit.redis import RedisServer
 
-from .conftest import hears, meet, page, say, until
+from .conftest import gets, meet, page, say, until
 
 FAULTS = ["stopped", "killed", "paused"]
 
@@ -29,7 +29,7 @@ def away(redis: RedisServer, how: str) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("how", FAULTS)
-def test_what_is_said_is_kept_and_arrives_when_redis_is_back(a, b, come, redis, how):
+def test_what_is_written_is_stored_and_arrives_when_redis_is_back(a, b, come, redis, how):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     near = come(a, "user", "bob")
     meet(user, waiter)
@@ -37,20 +37,20 @@ def test_what_is_said_is_kept_and_arrives_when_redis_is_back(a, b, come, redis, 
     with away(redis, how):
         for number in range(3):  # on one worker nobody notices
             say(near, f"near {number}")
-            hears(waiter, f"near {number}")
+            gets(waiter, f"near {number}")
             say(waiter, f"back {number}", near.uuid)
-            hears(near, f"back {number}")
+            gets(near, f"back {number}")
         assert say(user, "far") == 2
         newcomer = come_until_refused(b)
         assert newcomer == 1013
         near.say("disconnect")
         error = until(near, "error")["payload"]
         assert error["code"] == "unavailable"
-    hears(waiter, "far")
+    gets(waiter, "far")
     say(user, "again")
-    hears(waiter, "again")
+    gets(waiter, "again")
     say(waiter, "and again", user.uuid)
-    hears(user, "and again")
+    gets(user, "and again")
 
 
 def come_until_refused(server: LiveServer) -> int:
@@ -66,10 +66,10 @@ def test_an_emptied_redis_is_filled_again_by_those_who_are_there(a, b, come, red
     say(user, "one")
     redis.flush()
     two = say(user, "two")
-    hears(waiter, "one")
-    hears(waiter, "two")
+    gets(waiter, "one")
+    gets(waiter, "two")
     say(waiter, "three", user.uuid)
-    hears(user, "three")
+    gets(user, "three")
     other = come(a, "user", "bob")
     other.say("connect")
     until(other, "connect_success", payload_uuid=waiter.uuid)
@@ -82,7 +82,7 @@ def test_who_was_away_while_redis_was_emptied_is_not_forgotten(a, b, come, redis
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     say(user, "one")
-    hears(waiter, "one")
+    gets(waiter, "one")
     user.drop()
     until(waiter, "presence", payload_state="away")
     redis.flush()
@@ -90,7 +90,7 @@ def test_who_was_away_while_redis_was_emptied_is_not_forgotten(a, b, come, redis
     assert back.uuid == user.uuid
     assert until(back, "connect_success")["payload"]["conversation"] == name
     say(back, "two")
-    hears(waiter, "two")
+    gets(waiter, "two")
 
 
 def test_a_worker_that_starts_without_redis_serves_when_it_is_there(start, come, redis):

@@ -1,4 +1,4 @@
-"""Every `seq` once and ascending on each socket, and every receipt as it is stored: many seeds."""
+"""Each connection gets every `seq` once and ascending, and receipts as stored: many seeds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .simulation import simulated
 SEEDS = (*range(32), 392, 1504)
 DISTURBANCES = 90
 
-#: of version 1. Most have found a text that was lost, told twice or out of order
+#: of version 1. Most have found a text that was lost, sent twice or out of order
 PLAIN_SEEDS = (
     *range(10),
     25,
@@ -42,7 +42,7 @@ def test_receipts_are_part_of_the_order(seed):
 
 @pytest.mark.parametrize("deadly", [True, False])
 @pytest.mark.parametrize("seed", PLAIN_SEEDS)
-def test_version_1_hears_all_that_is_said_while_it_moves(seed, deadly):
+def test_version_1_gets_all_that_is_written_while_it_moves(seed, deadly):
     with simulated_plainly(seed, deadly=deadly) as world:
         world.play(DISTURBANCES)
         assert world.judge() == []
