@@ -1,4 +1,4 @@
-"""How long the queue is, as waiters are told."""
+"""How long the queue is, as waiters are shown."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from .desk.port import Figures, Role
 from .participants import Feed, Participant, each
 from .roster import Roster
 
-#: s by which the beginning of a wait may seem to move, and is still the same visitor's
+#: s by which the beginning of a wait may seem to move, and is still that of the same visitor
 SAME_FIRST = 0.5
 
 
 class QueueStatus:
-    """Tells the waiters on *roster* how long the queue is, and since when its first one waits."""
+    """Sends the waiters on *roster* how long the queue is, and since when the first user waits."""
 
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
-        #: how many wait, and since when the first one does, as waiters were told
-        self._told = (0, 0.0)
+        #: how many wait, and since when the first one does, as waiters were sent
+        self._last_sent = (0, 0.0)
 
-    def tell(self, figures: Figures) -> None:
-        """Tell all waiters, if anything has changed."""
+    def update(self, figures: Figures) -> None:
+        """Send it to all waiters, if anything has changed."""
         now = figures.queue_length, time.monotonic() - figures.longest_wait
-        before, self._told = self._told, now
+        before, self._last_sent = self._last_sent, now
         if now[0] == before[0] and (not now[0] or now[1] - before[1] < SAME_FIRST):
             return
         for participant in list(self._roster.participants.values()):
@@ -33,7 +33,7 @@ class QueueStatus:
                 each(participant.connections, partial(self.send, participant, figures))
 
     def send(self, waiter: Participant, figures: Figures, connection: Feed) -> None:
-        """Tell one connection of *waiter*."""
+        """Send it to one connection of *waiter*."""
         frame = connection.dialect.queue_status(
             waiter.uuid, figures.queue_length, figures.longest_wait
         )

@@ -348,7 +348,7 @@ class Switchboard:
 
     def tell_queue(self) -> None:
         """Tell waiters how long the queue is, when that has changed. At most once a second."""
-        self._queue_status.tell(self.figures())
+        self._queue_status.update(self.figures())
 
     def send_queue_status(self, waiter: Participant, connection: Feed) -> None:
         """Tell a connection of *waiter* how long the queue is."""

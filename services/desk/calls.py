@@ -15,8 +15,8 @@ from typing import Any
 import redis
 
 from .fair_lock import FairLock
-from .heard import Heard
 from .port import DeskUnavailable
+from .received import Received
 from .redis_client import client
 from .scripts import SCRIPTS, arguments_of
 from .vocabulary import Key, Refusal, Reply
@@ -25,8 +25,8 @@ log = logging.getLogger("csapp.desk")
 
 ATTEMPTS = 4  # at a call that has to join first
 
-#: what a script is told, by the names in `vocabulary.py`
-Told = Mapping[str, str | bytes | int]
+#: the arguments of a script, by their names in `vocabulary.py`
+Arguments = Mapping[str, str | bytes | int]
 
 
 class _NewConnection(redis.ConnectionError):
@@ -34,7 +34,7 @@ class _NewConnection(redis.ConnectionError):
 
 
 class Calls:
-    """The calls of one worker. *always* is what each script is told besides its own arguments.
+    """The calls of one worker. *always*: what each script gets besides its own arguments.
 
     *now* counts seconds on the clock of a test; None: Redis's own clock counts.
     """
@@ -43,14 +43,14 @@ class Calls:
         self,
         url: str,
         prefix: str,
-        heard: Heard,
-        always: Told,
+        received: Received,
+        always: Arguments,
         *,
         timeout: float,
         now: Callable[[], float] | None,
     ) -> None:
         self._prefix = prefix
-        self._heard = heard
+        self._received = received
         self._always = always
         self._now = now
         self.client = client(url, timeout, redis_connect_func=self._connected)
@@ -72,12 +72,14 @@ class Calls:
         if not self._is_joining:
             raise _NewConnection("a new connection")
 
-    def call(self, script: str, told: Told, settle: Callable[[Any], None] | None = None) -> Any:
+    def call(
+        self, script: str, arguments: Arguments, settle: Callable[[Any], None] | None = None
+    ) -> Any:
         """Run a script; its answer. *settle* is called with that before its events count.
 
-        Raises `DeskUnavailable`, and `KeyError` for somebody who is not there.
+        Raises `DeskUnavailable`, and `KeyError` for a participant that is not there.
         """
-        return self.in_turn(lambda: self.run(script, told, settle))
+        return self.in_turn(lambda: self.run(script, arguments, settle))
 
     def read(self, command: str, key: str, field: str) -> Any:
         """What Redis answers to *command*. Raises `DeskUnavailable`."""
@@ -95,13 +97,13 @@ class Calls:
     def attempt(self, work: Callable[[], Any]) -> Any:
         """Do *work*, after joining if need be, also while Redis is away; `turn` is held.
 
-        Raises `DeskUnavailable`, and `KeyError` for somebody who is not there.
+        Raises `DeskUnavailable`, and `KeyError` for a participant that is not there.
         """
         if self.is_closed:
             raise DeskUnavailable("this worker has left the desk")
         for _ in range(ATTEMPTS):
             try:
-                if self._heard.is_behind or not self.is_joined:
+                if self._received.is_behind or not self.is_joined:
                     self.join()
                 found = work()
             except _NewConnection:
@@ -139,41 +141,41 @@ class Calls:
     def run(
         self,
         script: str,
-        told: Told,
+        arguments: Arguments,
         settle: Callable[[Any], None] | None = None,
         run: Callable[..., Any] | None = None,
     ) -> Any:
-        """Run a script with what it is *told*; its answer. `turn` is held.
+        """Run a script with *arguments*; its answer. `turn` is held.
 
         *run* is the script on another connection. Raises `redis.RedisError`.
         """
-        heard = self._heard
-        all_told = {
+        received = self._received
+        all_arguments = {
             **self._always,
-            "heard": heard.number,
-            "read": heard.mailbox_read,
+            "heard": received.number,
+            "read": received.mailbox_read,
             "clock": "" if self._now is None else round(self._now() * 1_000_000),
-            **told,
+            **arguments,
         }
-        args = [all_told[argument] for argument in arguments_of(script)]
+        args = [all_arguments[argument] for argument in arguments_of(script)]
         reply = (run or self._scripts[script])(keys=[self._prefix + Key.DESK], args=args)
         answer, unread, number, own = (reply[part - 1] for part in Reply)
-        with heard.lock:
+        with received.lock:
             for count, letter in zip(unread[::2], unread[1::2], strict=True):
-                heard.hear(int(count), letter)
+                received.take(int(count), letter)
             if settle is not None:
                 settle(answer)
             if own:
-                heard.hear(int(number), own)
+                received.take(int(number), own)
             else:
-                heard.expect(int(number))  # it may be the answer of a call that was given up
+                received.expect(int(number))  # it may be the answer of a call that was given up
         return answer
 
-    def run_join(self, told: Told, settle: Callable[[Any], None]) -> bytes:
+    def run_join(self, arguments: Arguments, settle: Callable[[Any], None]) -> bytes:
         """Run `join`, for which alone a new connection is no failure."""
         self._is_joining = True
         try:
-            answer: bytes = self.run("join", told, settle)
+            answer: bytes = self.run("join", arguments, settle)
             return answer
         finally:
             self._is_joining = False

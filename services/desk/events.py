@@ -24,7 +24,7 @@ class Role(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why a conversation has ended, as version 2 is told (docs/reference.md, `disconnected`)."""
+    """Why a conversation has ended, as version 2 shows it (docs/reference.md, `disconnected`)."""
 
     #: the user has left
     LEFT = "left"
@@ -59,11 +59,11 @@ class Decision(Struct, frozen=True, kw_only=True, eq=False, tag_field="event"):
 
     DECIDED: ClassVar[tuple[str, ...]] = ()
 
-    #: grows with each decision; the same on every worker that is told the decision
+    #: grows with each decision; the same on every worker that gets the decision
     number: int = 0
-    #: of all workers that are told the decision, this one writes it into the history
+    #: of all workers that get the decision, this one writes it into the history
     is_recorder: bool = True
-    #: an older decision that this worker was not told in time: others have recorded it,
+    #: an older decision that this worker did not get in time: others have recorded it,
     #: under another *number*
     is_confided: bool = False
     #: the participants it is about, if they are still there; empty from a desk of one process,
@@ -106,7 +106,7 @@ class Queued(Decision, frozen=True, eq=False, tag="queued"):
 class Parted(Decision, frozen=True, eq=False, tag="parted"):
     """The conversation of *user* and *waiter* has ended because *gone* left.
 
-    The other side is told; *gone* itself is not. Without a *reason*, *gone* has done it
+    The other side is sent that; *gone* itself is not. Without a *reason*, *gone* has done it
     on purpose: `LEFT` or `ENDED`.
     """
 

@@ -1,6 +1,6 @@
 """One bounded stream for each worker: the letters that others write to it.
 
-Two kinds of letters are in it. The desk's own go to `RedisDesk.hear`, which
+Two kinds of letters are in it. The desk's own go to `RedisDesk.receive`, which
 puts them in the order of its decisions. The others are what workers `post`:
 hints, of which any may be lost and none is read twice. The writer numbers them
 for each addressee; the reader drops repeats (a pipeline whose outcome was
@@ -54,7 +54,7 @@ Numbered = tuple[str, int, bool, bytes]
 class Mailbox:
     """The mailbox of *desk*'s worker, and the way to all others'.
 
-    *heard(sender, letters)* gets other workers' letters; *told()* is called
+    *read(sender, letters)* gets other workers' letters; *on_events()* is called
     when the desk has events to take; *on_gap()* once after letters may have
     been lost: what depends on them is to be looked up. All three are called in
     the loops named above and may wait.
@@ -63,14 +63,14 @@ class Mailbox:
     def __init__(
         self,
         desk: RedisDesk,
-        heard: Callable[[str, list[bytes]], None],
-        told: Callable[[], None],
+        read: Callable[[str, list[bytes]], None],
+        on_events: Callable[[], None],
         on_gap: Callable[[], None],
         timeout: float = TIMEOUT,
     ) -> None:
         self._desk = desk
-        self._heard = heard
-        self._told = told
+        self._read_letters = read
+        self._on_events = on_events
         self._on_gap = on_gap
         self._reads = client(desk.url, BLOCK + timeout)
         self._writes = client(desk.url, timeout)
@@ -97,7 +97,7 @@ class Mailbox:
         loops = loops or Loops(runtime)
         loops.start("the mailbox's reader", lambda: self._read_on(runtime.sleep))
         loops.start("the mailbox's writer", lambda: self._write_on(runtime.sleep))
-        loops.every(BEAT, "the desk's ticks", lambda: self._desk.beat(self._told), vital=True)
+        loops.every(BEAT, "the desk's ticks", lambda: self._desk.beat(self._on_events), vital=True)
 
     def close(self) -> None:
         """Write what waits, give the lease back and end the loops."""
@@ -262,16 +262,16 @@ class Mailbox:
         for sender, some in groupby((entry for _, entry in entries), lambda entry: entry[SENDER]):
             try:
                 if sender == OF_DESK:
-                    self._desk.hear([(int(entry[NUMBER]), entry[LETTER]) for entry in some])
-                    self._told()
+                    self._desk.receive([(int(entry[NUMBER]), entry[LETTER]) for entry in some])
+                    self._on_events()
                 elif sender != OF_NOBODY:
-                    self._gap |= not self._hear(sender.decode(), some)
+                    self._gap |= not self._hand_on_letters(sender.decode(), some)
             except Exception as error:
                 failure = error
         if failure is not None:
             raise failure
 
-    def _hear(self, sender: str, entries: Iterable[dict[bytes, bytes]]) -> bool:
+    def _hand_on_letters(self, sender: str, entries: Iterable[dict[bytes, bytes]]) -> bool:
         """Hand on a sender's letters; whether none is missing."""
         whole, news = True, []
         for entry in entries:
@@ -280,7 +280,7 @@ class Mailbox:
             if new and entry[LETTER]:
                 news.append(entry[LETTER])
         if news:
-            self._heard(sender, news)
+            self._read_letters(sender, news)
         return whole
 
     def _begin_again(self) -> bool:

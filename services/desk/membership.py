@@ -1,9 +1,9 @@
-"""How a worker joins a shared desk, and what worker and desk then tell each other.
+"""How a worker joins a shared desk, and what worker and desk then hand over.
 
 A worker remembers its own participants (`own_people.py`). It joins at the
 start, and again after a failure, a new connection, a missing letter or a flush:
-then desk and worker tell each other what the other does not know. The first worker tells a
-desk that knows nobody what the history remembers.
+then desk and worker hand over what the other does not know. The first worker hands a desk
+that knows nobody over what the history remembers.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import redis
 
 from ..errors import CSAppError
 from . import letters
-from .calls import Calls, Told
-from .heard import Heard
+from .calls import Arguments, Calls
 from .letters import Remembered, RememberedConversation
 from .port import READS
+from .received import Received
 from .redis_client import client
 from .scripts import SCRIPTS
 from .standing import Standing
@@ -31,31 +31,31 @@ RECALLS = 100  # tries at one such call: a letter that comes in between has to b
 class Membership:
     """The membership of one worker. *lease* in ms."""
 
-    def __init__(self, url: str, calls: Calls, heard: Heard, lease: int) -> None:
+    def __init__(self, url: str, calls: Calls, received: Received, lease: int) -> None:
         self._url = url
         self._calls = calls
-        self._heard = heard
+        self._received = received
         self._lease = lease
         self._generation = ""
-        #: tells whom a desk that knows nobody is to take up; may wait, and raise `CSAppError`
+        #: returns whom a desk that knows nobody is to take up; may wait, and raise `CSAppError`
         self.remembered: Callable[[], list[Standing]] | None = None
         #: how often the worker has joined; more than once: letters may have been lost
         self.joins = 0
-        #: participants who have left while the desk could not be told
+        #: participants who have left while the desk could not be reached
         self.leaving: set[str] = set()
         calls.join = self._join
 
     def _join(self) -> None:
-        with self._heard.lock:
-            present = letters.pack(self._heard.own.present())
-        told: Told = {
+        with self._received.lock:
+            present = letters.pack(self._received.own.present())
+        arguments: Arguments = {
             "lease": self._lease,
             "generation": self._generation,
             "present": present,
             "new_generation": secrets.token_hex(8),
             "reads": READS,
         }
-        joined = letters.joined(self._calls.run_join(told, self._settle))
+        joined = letters.joined(self._calls.run_join(arguments, self._settle))
         self._recall(joined.is_lost)
         self._generation = joined.generation  # not before: the rest would not count as lost
         if not joined.is_restored and self.remembered is not None:
@@ -71,24 +71,24 @@ class Membership:
 
     def _settle(self, answer: bytes) -> None:
         joined = letters.joined(answer)
-        self._heard.begin(joined.number, joined.mailbox_start)
+        self._received.begin(joined.number, joined.mailbox_start)
         self.joins += 1
 
     def _recall(self, is_lost: bool) -> None:
-        """Tell the desk all that this worker remembers, some participants at a time."""
-        with self._heard.lock:
-            uuids = self._heard.own.in_company()
+        """Hand over to the desk all that this worker remembers, some participants at a time."""
+        with self._received.lock:
+            uuids = self._received.own.in_company()
         for first in range(0, len(uuids), RECALLED):
             for _ in range(RECALLS):
-                with self._heard.lock:
-                    memory = self._heard.own.memory(uuids[first : first + RECALLED])
+                with self._received.lock:
+                    memory = self._received.own.memory(uuids[first : first + RECALLED])
                 if self._calls.run("recall", {"memory": memory, "lost": int(is_lost)}):
                     break
             else:
                 raise redis.ConnectionError("there is no end of letters")
 
     def take_up(self, standings: list[Standing]) -> None:
-        """Tell a desk that knows nobody the *standings* of before. `Calls.turn` is held."""
+        """Hand the *standings* of before over to a desk that knows nobody. `Calls.turn` is held."""
         conversations = {one.uuid: letters.number(one.conversation) for one in standings}
         memory = letters.memory(
             [

@@ -69,7 +69,7 @@ class MemoryDesk:
         self._absent = Absent(grace)
         self._places = Places(places)
         self._served = 0
-        self._positions = Positions(self._queue, lambda uuid: self._users[uuid].told)
+        self._positions = Positions(self._queue, lambda uuid: self._users[uuid].last_sent)
         self._void = VoidTickets()
         self._events: list[Event] = []
 
@@ -163,7 +163,7 @@ class MemoryDesk:
         if requeue:
             self._lose_waiter(users, waiter)
             self._match()
-            self._tell_front(users)
+            self._send_front(users)
             return
         for user in users:
             self._unseat(user, waiter, requeue=False)
@@ -177,7 +177,7 @@ class MemoryDesk:
         self._positions.have_changed |= bool(users)
         for user in users:
             user.since = self._now()
-            user.told = -1
+            user.last_sent = -1
             if not user.present:
                 self._queue.away(user.uuid)
 
@@ -192,13 +192,13 @@ class MemoryDesk:
             Parted(user.uuid, waiter.uuid, waiter.uuid, reason, requeue, conversation)
         )
 
-    def _tell_front(self, users: list[User]) -> None:
+    def _send_front(self, users: list[User]) -> None:
         """Tell *users*, who stand in front, their positions, unless they are served already."""
         for position, user in enumerate(u for u in users if u.waiter is None):
-            self._tell_position(user, position)
+            self._send_position(user, position)
 
-    def _tell_position(self, user: User, position: int) -> None:
-        user.told = position
+    def _send_position(self, user: User, position: int) -> None:
+        user.last_sent = position
         self._events.append(Queued(user.uuid, position, self._queue.ticket(user.uuid)))
 
     # ---- matching ------------------------------------------------------
@@ -254,9 +254,9 @@ class MemoryDesk:
             self._make_room_in_queue()
         at = self._micros()
         if ticket is None or self._void.holds(user.subject, ticket):
-            user.told = self._queue.join(user.uuid, at)
+            user.last_sent = self._queue.join(user.uuid, at)
         else:
-            user.told = self._queue.rejoin(user.uuid, min(ticket, at))
+            user.last_sent = self._queue.rejoin(user.uuid, min(ticket, at))
             self._positions.have_changed = True
         user.since = self._now()
         user.question, user.page = question or "", page
@@ -264,7 +264,7 @@ class MemoryDesk:
         self._places.take(user.uuid, user.address)
         self._match()
         if user.waiter is None:
-            self._tell_position(user, user.told)
+            self._send_position(user, user.last_sent)
 
     def _micros(self) -> int:
         """µs since 1970."""
@@ -347,7 +347,7 @@ class MemoryDesk:
     def _make_room_with_a_waiter(self) -> Waiter | None:
         """A waiter who has become free because somebody else needs the seat of an absent user.
 
-        That one is told on its return that its waiter is gone, and stands in front.
+        On its return that user is sent that its waiter is gone, and stands in front.
         """
         if not self._queue.is_wanted:
             return None
@@ -359,7 +359,7 @@ class MemoryDesk:
             del waiter.users[uuid]
             self._pool.refresh(waiter)
             self._lose_waiter([user], waiter)
-            self._tell_front([user])
+            self._send_front([user])
             return waiter
         return None
 
@@ -415,7 +415,7 @@ class MemoryDesk:
                 self._depart(gone, requeue=True)
             self._void.forget(self._micros())
             for uuid, position in self._positions.next_round(now):
-                self._tell_position(self._users[uuid], position)
+                self._send_position(self._users[uuid], position)
 
     # ---- views -----------------------------------------------
 
@@ -425,8 +425,8 @@ class MemoryDesk:
             return events
 
     def location(self, user: str) -> int:
-        """The position that *user* was last told."""
-        return self._users[user].told
+        """The position that *user* was last sent."""
+        return self._users[user].last_sent
 
     def ticket(self, user: str) -> int:
         with self._lock:

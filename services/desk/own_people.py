@@ -1,7 +1,7 @@
-"""The participants that one of several workers speaks for, as the desk has told it.
+"""The participants that one of several workers speaks for, as the desk has described them.
 
 The worker has connections of them, or was the last to have any. When a shared desk has lost
-everything, its workers tell it what they remember here.
+everything, its workers hand over what they remember here.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Own:
     #: of a user: where it comes from
     address: str = ""
     avatar: str = ""
-    #: of a user in the queue: what waiters are told of it; and where it asks from
+    #: of a user in the queue: what waiters are shown of its question; and where it asks from
     question: str = ""
     page: str = ""
     #: has connections here
@@ -50,7 +50,7 @@ class Own:
     location: int = 0
     #: the other workers that hold connections of it
     elsewhere: tuple[str, ...] = ()
-    #: those it talks with, by their UUIDs
+    #: its conversations, by the UUIDs of the other sides
     conversations: dict[str, OpenConversation] = field(default_factory=dict)
 
     @property
@@ -62,7 +62,7 @@ class Own:
         return self.conversation + 1 if self.conversation and self.ticket is not None else 0
 
     def remembered(self, uuid: str) -> Remembered:
-        """What a desk that has lost everything is told of it; its UUID is *uuid*."""
+        """What a desk that has lost everything takes up of it; its UUID is *uuid*."""
         return Remembered(
             uuid,
             self.role,
@@ -101,7 +101,7 @@ class OwnPeople(dict[str, Own]):
         super().__init__()
         self._worker = worker
 
-    def hear(self, event: Event) -> None:
+    def take(self, event: Event) -> None:
         """Remember what *event* changes."""
         for one in event.people:
             if own := self.get(one.uuid):
@@ -151,7 +151,7 @@ class OwnPeople(dict[str, Own]):
         return [uuid for uuid, own in self.items() if own.present]
 
     def in_company(self) -> list[str]:
-        """The UUIDs of all, each waiter's users next to it, so that less is told twice."""
+        """The UUIDs of all, each waiter's users next to it, so that less is handed over twice."""
         found: dict[str, None] = {}
         for uuid, own in self.items():
             if own.role is Role.WAITER:
@@ -162,7 +162,7 @@ class OwnPeople(dict[str, Own]):
     def memory(self, uuids: Iterable[str]) -> bytes:
         """What is remembered of those of *uuids* that are still there, as `recall.lua` reads it.
 
-        Whom they talk with is part of it.
+        Their conversations are part of it.
         """
         people: dict[str, Remembered] = {}
         conversations: dict[tuple[str, str], RememberedConversation] = {}

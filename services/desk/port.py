@@ -1,15 +1,15 @@
 """What a desk promises, in memory and in Redis.
 
-A desk decides who talks to whom. It knows participants by UUID and never sees
+A desk decides which waiter serves which user. It knows participants by UUID and never sees
 a connection, a frame or an entry. Its decisions come out as events, in the order
-in which they were made; whoever takes them carries them out after the desk's
-lock is released.
+in which they were made; the switchboard takes them and carries them out after the
+desk's lock is released.
 
-A desk may be shared by several workers (processes). Then each of them is told
+A desk may be shared by several workers (processes). Then each of them gets
 the decisions that concern it: those about participants whose connections it holds,
-or was the last to hold. `people` on an event says how the participants are
-known elsewhere, and exactly one of the workers that are told a decision writes
-it into the history (`is_recorder`).
+or was the last to hold. `people` on an event describes the participants
+for workers that do not know them, and exactly one of the workers that get a decision
+writes it into the history (`is_recorder`).
 
 Invariants, which the property test holds every desk to: a waiter never serves
 more users than its capacity; a user never has two waiters; no waiter is free
@@ -41,9 +41,9 @@ from .standing import Arrival, OpenConversation, Place, Standing
 
 #: all that others may know of the desk
 __all__ = [
-    "PLACES_A_ROUND",
+    "POSITIONS_A_ROUND",
+    "POSITIONS_EVERY",
     "READS",
-    "TELL_PLACES",
     "AddressFull",
     "Arrival",
     "Claim",
@@ -79,11 +79,11 @@ __all__ = [
 READS = 2
 
 #: s between two rounds of positions in the queue (docs/protocol.md: at most once a second)
-TELL_PLACES = 1.0
+POSITIONS_EVERY = 1.0
 
-#: positions told in one round. The foremost are always told; further back a change
+#: positions sent in one round. The foremost are always sent; further back a change
 #: of one in thousands matters less than the loop's time, so they take turns.
-PLACES_A_ROUND = 1000
+POSITIONS_A_ROUND = 1000
 
 
 class Claim(StrEnum):
@@ -209,7 +209,7 @@ class Desk(Protocol):
         queued already are replaced; None, or an empty page, leaves the former one. The
         desk forgets the question when the user leaves the queue.
 
-        *ticket* is what `ticket` told of an earlier position; it is void once
+        *ticket* is what `ticket` returned for an earlier position; it is void once
         its subject has been served or has left the queue. *conversation* is the
         number of the conversation that begins with it, unless one goes on.
         Raises `QueueFull`; `AddressFull` where its address holds too many places.
@@ -255,7 +255,7 @@ class Desk(Protocol):
         """*user* leaves the queue; False when it was not in it."""
 
     def leave(self, participant: str) -> None:
-        """*participant* leaves on purpose: the other sides are told at once, nobody is requeued.
+        """*participant* leaves on purpose: the other sides are sent so at once, nobody is requeued.
 
         While other workers hold connections of it, this one alone has lost it.
         """
@@ -269,13 +269,13 @@ class Desk(Protocol):
         """
 
     def tick(self) -> None:
-        """Let time pass: grace periods end, changed positions are told once a second."""
+        """Let time pass: grace periods end, changed positions are sent once a second."""
 
     def take_events(self) -> list[Event]:
         """The decisions since the last call, in order."""
 
     def location(self, user: str) -> int:
-        """The position in the queue that the queued *user* was last told."""
+        """The position in the queue that the queued *user* was last sent."""
 
     def figures(self) -> Figures:
         """How busy the desk is."""

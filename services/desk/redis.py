@@ -5,7 +5,7 @@ Rules:
 1. The script that changes the desk also posts the letters (`lua/prelude/letters.lua`):
    so no change is without its letters. The caller's own events come back as the
    script's answer, together with every letter that it has not read yet, so that
-   events keep the order of the decisions on every worker (`heard.py`).
+   events keep the order of the decisions on every worker (`received.py`).
 2. One call at a time and one connection for all of them; after a failure every
    call is refused at once, until `tick` has reached Redis again (`calls.py`).
 3. This worker remembers its own participants, and joins again with them after a
@@ -20,8 +20,7 @@ from dataclasses import replace
 from typing import Any
 
 from . import letters, port
-from .calls import Calls, Told
-from .heard import Heard
+from .calls import Arguments, Calls
 from .membership import Membership
 from .own_people import Own, OwnPeople
 from .port import (
@@ -39,6 +38,7 @@ from .port import (
     WaiterFull,
 )
 from .questions import Question
+from .received import Received
 from .redis_client import TIMEOUT
 from .vocabulary import Answer, Field, Key, prefix
 
@@ -75,19 +75,19 @@ class RedisDesk:
         self._capacity = capacity
         self._places = places
         self._lease = round(lease * 1000)
-        always: Told = {
+        always: Arguments = {
             "worker": worker,
             "grace": round(grace * 1000),
             "usual_capacity": capacity,
             "max_queue": max_queue,
         }
-        self._heard = Heard(worker)
-        self._calls = Calls(url, self.prefix, self._heard, always, timeout=timeout, now=now)
-        self._membership = Membership(url, self._calls, self._heard, self._lease)
+        self._received = Received(worker)
+        self._calls = Calls(url, self.prefix, self._received, always, timeout=timeout, now=now)
+        self._membership = Membership(url, self._calls, self._received, self._lease)
 
     @property
     def _own(self) -> OwnPeople:
-        return self._heard.own
+        return self._received.own
 
     @property
     def available(self) -> bool:
@@ -112,33 +112,33 @@ class RedisDesk:
         /,
         *,
         settle: Callable[[Any], None] | None = None,
-        **told: str | bytes | int,
+        **arguments: str | bytes | int,
     ) -> Any:
         """Run a script; its answer. *settle* is called with that before its events count."""
-        return self._calls.call(script, told, settle)
+        return self._calls.call(script, arguments, settle)
 
     # ---- letters -------------------------------------------------------
 
     @property
     def mailbox_read(self) -> str:
         """How far the mailbox has been read; its reader moves it on."""
-        return self._heard.mailbox_read
+        return self._received.mailbox_read
 
     @mailbox_read.setter
     def mailbox_read(self, place: str) -> None:
-        self._heard.mailbox_read = place
+        self._received.mailbox_read = place
 
-    def hear(self, found: Iterable[tuple[int, bytes]]) -> None:
+    def receive(self, found: Iterable[tuple[int, bytes]]) -> None:
         """Read letters of the desk that were in the mailbox, with their numbers."""
         for number, letter in found:
-            if number > self._heard.number + 1:
+            if number > self._received.number + 1:
                 with self._calls.turn:  # what comes before may be the answer of a call under way
                     pass
-            with self._heard.lock:
-                self._heard.hear(number, letter)
+            with self._received.lock:
+                self._received.take(number, letter)
 
     def take_events(self) -> list[Event]:
-        return self._heard.take_events()
+        return self._received.take_events()
 
     # ---- coming and going ----------------------------------------------
 
@@ -154,7 +154,7 @@ class RedisDesk:
         arrivals: list[Arrival] = []
 
         def settle(answer: bytes) -> None:
-            arrival = replace(letters.arrival(answer), earlier=len(self._heard.events))
+            arrival = replace(letters.arrival(answer), earlier=len(self._received.events))
             arrivals.append(arrival)
             own = self._own.setdefault(arrival.uuid, Own(role, subject, name, self._capacity))
             own.present, own.name, own.elsewhere = True, name, arrival.elsewhere
@@ -170,21 +170,23 @@ class RedisDesk:
         return arrivals[0]
 
     def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
-        with self._heard.lock:
+        with self._received.lock:
             if own := self._own.get(participant):
                 own.present = False
-        with contextlib.suppress(DeskUnavailable):  # it is told when this worker joins again
+        with contextlib.suppress(
+            DeskUnavailable
+        ):  # the desk learns of it when this worker joins again
             self._call("drop", participant=participant, claim=claim)
 
     def leave(self, participant: str) -> None:
-        with self._heard.lock:
+        with self._received.lock:
             if own := self._own.get(participant):
                 own.present = False
                 self._membership.leaving.add(participant)
         try:
             self._call("leave", participant=participant)
         except DeskUnavailable:
-            return  # the desk is told when this worker joins again
+            return  # the desk learns of it when this worker joins again
         self._membership.leaving.discard(participant)
 
     def restore(self, standings: list[Standing]) -> None:
@@ -244,7 +246,7 @@ class RedisDesk:
         if answer == Answer.FULL.encode():
             raise WaiterFull
         if answer == Answer.SETTLING.encode():
-            raise DeskUnavailable("the desk has lost everything and is told anew who is there")
+            raise DeskUnavailable("the desk has lost everything and takes up again who is there")
         return bool(answer)
 
     def withdraw(self, user: str) -> bool:
@@ -301,13 +303,13 @@ class RedisDesk:
         with self._calls.turn, contextlib.suppress(DeskUnavailable):
             self._calls.attempt(lambda: self._calls.run("tick", {"lease": self._lease}))
 
-    def beat(self, told: Callable[[], None]) -> bool:
-        """Tick, call *told* when there are events to take; False once the desk is closed."""
+    def beat(self, on_events: Callable[[], None]) -> bool:
+        """Tick, call *on_events* when there are events to take; False once the desk is closed."""
         if self._calls.is_closed:
             return False
         self.tick()
-        if self._heard.events:
-            told()
+        if self._received.events:
+            on_events()
         return True
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ from .vocabulary import (
 FOLDER = Path(__file__).with_name("lua")
 
 #: what every script needs, in this order: a part knows only those before it, and of what the
-#: script is told only `HEAD`
+#: arguments only `HEAD`
 BASE = ("keys", "clock", "participants", "former", "letters")
 #: and those that change who talks to whom
 DECIDING = (*BASE, "places", "queue", "matching", "presence")
@@ -98,7 +98,7 @@ WORDS: dict[str, dict[str, str]] = {
 
 
 def arguments_of(name: str) -> tuple[str, ...]:
-    """What a script is told, in the order of its ARGV."""
+    """The arguments of a script, in the order of its ARGV."""
     return HEAD + ARGUMENTS[name]
 
 

@@ -27,13 +27,13 @@ class User:
     #: the number of its conversation, from asking until it has parted
     conversation: int = 0
     present: bool = True
-    #: the position that it was last told, while it waits
-    told: int = 0
+    #: the position that it was last sent, while it waits
+    last_sent: int = 0
     #: when it joined the queue, on the desk's clock
     since: float = 0.0
     #: where it comes from
     address: str = ""
-    #: the user has said something in its conversation
+    #: the user has written something in its conversation
     spoken: bool = False
     #: its name and picture, as others see them
     name: str = ""

@@ -14,7 +14,7 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 
 from ..bounds import ANONYMOUS_GRACE, SEATS_KEPT, TICKET_LIFETIME
-from .port import PLACES_A_ROUND, TELL_PLACES
+from .port import POSITIONS_A_ROUND, POSITIONS_EVERY
 
 MOST_LETTERS = 10_000  # in a mailbox; Redis may hold a few more
 
@@ -39,7 +39,7 @@ class Key(StrEnum):
     QUEUE = "line"
     #: zset: those of them who are here
     TAKEABLE = "takeable"
-    #: hash: user → the position that it was last told
+    #: hash: user → the position that it was last sent
     TOLD = "told"
     #: zset: participants who are away, by the end of their grace period
     GRACE = "grace"
@@ -95,7 +95,7 @@ class Counter(StrEnum):
     #: users who have begun to make room
     YIELDED = "yielded"
     #: positions: 1 when some have changed; how many are still to look at; from which ticket on;
-    #: when they were last told
+    #: when they were last sent
     STALE = "stale"
     LAP = "lap"
     GOING = "going"
@@ -143,7 +143,7 @@ class Field(StrEnum):
     BEGUN = "begun"
     #: of a user: '1' when it has said something in this conversation
     SPOKEN = "spoken"
-    #: of a user in the queue: what waiters are told of it, and where it asks from
+    #: of a user in the queue: what waiters are shown of its question, and where it asks from
     QUESTION = "question"
     PAGE = "page"
     #: of a user: where it comes from, and the address that its place is counted at
@@ -202,7 +202,7 @@ class Reply(IntEnum):
 
     #: what this script answers: a number, a word, or named fields (msgpack)
     ANSWER = 1
-    #: letters that the caller has not heard yet: number, letter, number, letter …
+    #: letters that the caller has not read yet: number, letter, number, letter …
     UNREAD = 2
     #: the number of the caller's last letter
     NUMBER = 3
@@ -210,25 +210,25 @@ class Reply(IntEnum):
     OWN = 4
 
 
-#: numbers that the scripts are told
+#: numbers in the scripts
 CONSTANTS = {
     "most_letters": MOST_LETTERS,
     #: participants that one round of anything looks after
-    "batch": PLACES_A_ROUND // 2,
+    "batch": POSITIONS_A_ROUND // 2,
     #: µs that a ticket is good for
     "ticket_lifetime": round(TICKET_LIFETIME * 1e6),
     #: µs between two rounds of positions
-    "tell_positions": round(TELL_PLACES * 1e6),
+    "positions_every": round(POSITIONS_EVERY * 1e6),
     #: ms that the desk waits for an absent anonymous user who has said nothing
     "anonymous_grace": round(ANONYMOUS_GRACE * 1000),
     #: of so many seats one is not given away
     "seats_kept": SEATS_KEPT,
 }
 
-#: what each script is told first
+#: the first arguments of each script
 HEAD = (
     "worker",  # that calls
-    "heard",  # the number of the last letter of the desk that it has heard
+    "heard",  # the number of the last letter of the desk that it has read
     "read",  # where in its mailbox it has read so far
     "clock",  # µs on the clock of a test; empty: Redis's own clock counts
     "grace",  # ms of the grace period
@@ -236,7 +236,7 @@ HEAD = (
     "max_queue",  # the bound of the queue
 )
 
-#: what else each script is told; the script says what it means
+#: the other arguments of each script; the script says what they mean
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "arrive": ("role", "subject", "uuid", "name", "address", "avatar"),
     "bounds": ("asked",),

@@ -13,7 +13,7 @@ import pytest
 
 from services.bounds import ANONYMOUS_GRACE
 from services.desk.port import (
-    PLACES_A_ROUND,
+    POSITIONS_A_ROUND,
     AddressFull,
     Arrival,
     Claim,
@@ -321,9 +321,9 @@ class DeskConformance:
             desk.leave(line.pop(0))
             time_passes(desk, clock, 1.0)
             news = places(desk.take_events())
-            assert len(news) <= PLACES_A_ROUND
+            assert len(news) <= POSITIONS_A_ROUND
             knows |= news
-            foremost = line[: PLACES_A_ROUND // 2]
+            foremost = line[: POSITIONS_A_ROUND // 2]
             assert [knows[user] for user in foremost] == [*range(len(foremost))]
         for _ in range(6):  # nothing happens any more, and the news reaches everybody
             time_passes(desk, clock, 1.0)

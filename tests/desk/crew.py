@@ -49,7 +49,7 @@ def read_mailbox(client: redis.Redis, desk: RedisDesk) -> None:
     entries = client.xrange(f"{desk.prefix}box:{desk.worker}", f"({desk.mailbox_read}")
     for place, entry in entries:
         if entry[b"f"] == b"#":
-            desk.hear([(int(entry[b"n"]), entry[b"b"])])
+            desk.receive([(int(entry[b"n"]), entry[b"b"])])
         desk.mailbox_read = place.decode()
 
 

@@ -35,7 +35,7 @@ class Worker:
         self.desk = RedisDesk(
             url, desk=desk, worker=name, capacity=5, max_queue=100, grace=20.0, timeout=timeout
         )
-        self.mailbox = Mailbox(self.desk, self._hear, self._be_told, self._miss, timeout)
+        self.mailbox = Mailbox(self.desk, self._hear, self._note_events, self._miss, timeout)
         self.letters: list[tuple[str, bytes]] = []
         self.batches = 0
         self.gaps = 0
@@ -49,7 +49,7 @@ class Worker:
             self.batches += 1
             self.changed.notify_all()
 
-    def _be_told(self) -> None:
+    def _note_events(self) -> None:
         with self.changed:
             self.events += self.desk.take_events()
             self.changed.notify_all()

@@ -53,7 +53,7 @@ def stalls(desk: RedisDesk, clock: Clock, seconds: float, *others: RedisDesk) ->
 
 
 def is_heard(desk: RedisDesk, clock: Clock, how: str, *others: RedisDesk) -> None:
-    """*desk* joins again, without having heard what was done before."""
+    """*desk* joins again, without having received what was done before."""
     if how == "line lost":
         loses_its_line(desk)
         desk.tick()
@@ -71,7 +71,7 @@ def gets_ready_for(desk: RedisDesk, name: str, capacity: int) -> None:
 
 
 def they_talk(office: Office) -> tuple[RedisDesk, RedisDesk]:
-    """Wanda on one worker and Ann on the other are in talk 101; the first has heard of it."""
+    """Wanda on one worker and Ann on the other are in conversation 101; the first was sent it."""
     a, b = office.hire("a"), office.hire("b")
     waiters_get_ready(a, "Wanda")
     users_arrive(b, "Ann")
@@ -242,7 +242,7 @@ def test_after_a_flush_waiters_see_who_waits_as_before_and_take_nobody_at_once(
     assert a.waiting(9).users[0][:5] == before.users[0][:5]
     assert a.team(4) == [Face("Wanda W.", "/wanda.png")]
     a.ready("Wanda", 2)
-    assert b._own["Bob"].question == "why?", "not heard yet"
+    assert b._own["Bob"].question == "why?", "not sent yet"
     office.hears(b)
     assert b._own["Bob"].question == ""
     office.close()
@@ -398,8 +398,8 @@ def test_others_are_served_while_a_big_worker_joins(
     a, b = office.hire("a"), office.hire("b")
     users_arrive(a, *(f"user {number}" for number in range(20)))
     served: list[int] = []
-    a._heard.own = Interrupted(
-        a._heard.own, repeat(lambda: served.append(b.figures().users_served))
+    a._received.own = Interrupted(
+        a._received.own, repeat(lambda: served.append(b.figures().users_served))
     )
     is_heard(a, clock, "line lost")
     assert len(served) == -(-20 // recalled)
@@ -414,7 +414,7 @@ def test_what_happens_while_a_worker_joins_is_heard_before_it_tells_of_it(
     users_connect(a, "Ann", "Bob", "Cid")
     office.hears(a)
     doings = [partial(b.part, user, "Wanda", "Wanda") for user in ("Cid", "Bob")]
-    a._heard.own = Interrupted(a._heard.own, doings)
+    a._received.own = Interrupted(a._received.own, doings)
     is_heard(a, clock, how, b)
     events = office.hears(a)
     assert of_kind(events, Parted) == [
@@ -440,7 +440,7 @@ def test_a_worker_that_is_interrupted_while_it_joins_begins_again(
     before = a.figures()
     own_server.flush()
     doings = [lambda: None, lambda: loses_its_line(a)]
-    a._heard.own = Interrupted(a._heard.own, doings if recalled < 3 else doings[1:])
+    a._received.own = Interrupted(a._received.own, doings if recalled < 3 else doings[1:])
     a.tick()
     assert a.joins == 3
     assert a.figures() == before

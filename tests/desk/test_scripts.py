@@ -96,11 +96,13 @@ def test_each_event_that_a_script_writes_has_the_fields_that_are_declared() -> N
         assert {one.encode_name for one in declared if one.required} <= told_fields, event
 
 
-TELLS = re.compile(r"(?<!function )\b(?:tell|tell_siblings|write|confide)\((?!event,)(.{9})")
+POSTS = re.compile(
+    r"(?<!function )\b(?:post_event|post_to_siblings|write|confide)\((?!event,)(.{9})"
+)
 
 
 def test_each_event_is_written_as_such_a_table() -> None:
-    begun = {first for path in LUA for first in TELLS.findall(code(path))}
+    begun = {first for path in LUA for first in POSTS.findall(code(path))}
     assert begun == {"{ event ="}
     uses = [word for path in LUA for word in re.findall(r"\bEVENT\.(\w+)", code(path))]
     assert sorted(uses) == sorted(event for event, _ in told())

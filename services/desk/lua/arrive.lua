@@ -1,6 +1,6 @@
 -- A subject is here, with a connection at the calling worker.
 -- ARG.role, ARG.subject
--- ARG.uuid     of somebody new
+-- ARG.uuid     of a new participant
 -- ARG.name, ARG.avatar  what others know it by; the avatar is the address of a picture, or ''
 -- ARG.address  where it comes from, or ''
 -- Answers: an `Arrival` (`standing.py`). *place* only where the worker does not know it already;
@@ -45,9 +45,9 @@ local function place()
         chats[i] = { other = described(other), talk = given(talk) or 0 }
     end
     local ticket = role == ROLE.user and waits(one)
-    local told = role == ROLE.user and call('HGET', TOLD, standing)
+    local position = role == ROLE.user and call('HGET', TOLD, standing)
     return { chats = chats, talk = given(one.talk), begun = one.begun == '1',
-        ticket = ticket and tonumber(ticket) or nil, location = tonumber(told or '0'),
+        ticket = ticket and tonumber(ticket) or nil, location = tonumber(position or '0'),
         ready = one.ready == '1', capacity = given(one.capacity) }
 end
 
@@ -61,7 +61,7 @@ if not holds(one, me) then
         arrival.place = place()
     end
     gain(one, me)
-    tell_move(one, me, former_home)
+    post_move(one, me, former_home)
     match()
 end
 return close(cmsgpack.pack(arrival))

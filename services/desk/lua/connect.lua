@@ -3,7 +3,7 @@
 -- ARG.ticket    of a position that it had, or ''
 -- ARG.conversation  its conversation, or ''
 -- ARG.places    how many places the users of one address may hold; 0: no bound
--- ARG.question  '=' and what waiters are told of it, or ''
+-- ARG.question  '=' and what waiters are shown of its question, or ''
 -- ARG.page      where it asks from, or ''
 -- Answers: nothing, or ANSWER.full when the queue is, or ANSWER.address_full. An error
 -- REFUSED.nobody when there is no such user.
@@ -19,8 +19,8 @@ if not user then
     return nobody(ROLE.user)
 end
 
--- Set what waiters are told of it; what it says nothing of stays as it was.
-local function set_words()
+-- Set its question and its page; what it does not name stays as it was.
+local function set_question()
     if ARG.question ~= '' then
         set(user, FIELD.question, string.sub(ARG.question, 2))
     end
@@ -33,7 +33,7 @@ if user.waiter ~= '' then
     return close()
 end
 if waits(user) then
-    set_words()
+    set_question()
     return close()
 end
 
@@ -52,7 +52,7 @@ local function ascending(proposed)
     return proposed
 end
 
--- Whoever of its address has been away the longest and has said nothing; all others stay.
+-- The user of its address who has been away the longest and has written nothing.
 local function yielding_neighbour()
     local found, longest
     for _, uuid in ipairs(call('SMEMBERS', places_of(user.address))) do
@@ -64,7 +64,7 @@ local function yielding_neighbour()
     return found
 end
 
--- Whoever in the queue has been away the longest and has said nothing.
+-- The user in the queue who has been away the longest and has written nothing.
 local function yielding_in_queue()
     for _, uuid in ipairs(call('ZRANGE', WAITS, 0, CONSTANT.batch)) do
         if waits(participant(uuid)) then
@@ -121,7 +121,7 @@ if user.talk == '' then
     set(user, FIELD.talk, ascending(ARG.conversation))
 end
 set(user, FIELD.page, '')
-set_words() -- also of a user who is served at once: its waiter may be lost, and it waits again
+set_question() -- also of a user who is served at once: its waiter may be lost, and it waits again
 if free and here(user) and desk.settles <= desk.time and call('ZCARD', TAKEABLE) == 0 then
     set(user, FIELD.since, desk.time)
     bring_together(user, participant(free)) -- nobody is before it
@@ -130,6 +130,6 @@ end
 local ahead = stand(user, good(user, tonumber(ARG.ticket)))
 match()
 if user.waiter == '' then
-    tell_position(user, ahead, waits(user))
+    send_position(user, ahead, waits(user))
 end
 return close()

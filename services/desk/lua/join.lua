@@ -1,5 +1,5 @@
 -- A worker takes a lease, with an empty mailbox: a new one, or one that has been out of reach
--- or given up. Then it tells whom it remembers (`recall`).
+-- or given up. Then it hands over whom it remembers (`recall`).
 -- ARG.lease           ms
 -- ARG.generation      that it has known, or ''
 -- ARG.present         the UUIDs of those it has connections of, in msgpack

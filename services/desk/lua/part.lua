@@ -1,7 +1,7 @@
 -- One of the two ends a conversation.
 -- ARG.user, ARG.waiter
 -- ARG.gone  which of them
--- Answers: 1, or 0 when the two do not talk.
+-- Answers: 1, or 0 when the two have no conversation.
 
 local refused = open()
 if refused then

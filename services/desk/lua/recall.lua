@@ -1,5 +1,5 @@
--- A worker that has just joined tells of some of those it remembers: the desk learns what it
--- does not know, and the worker what is no longer true.
+-- A worker that has just joined hands over some of the participants that it remembers. The desk
+-- takes up what it does not know, and sends the worker what is no longer true.
 -- ARG.memory  a `Memory` (`letters.py`), in msgpack
 -- ARG.lost    1 if the desk has lost what the worker knows
 -- Answers: 1, or 0 when nothing was done: the worker has to read its letters first.
@@ -13,10 +13,10 @@ if #unread > 0 then
 end
 local lost = ARG.lost == '1'
 if lost and desk.settles > desk.time then
-    desk.settles = desk.time + SETTLE -- others may have more to tell
+    desk.settles = desk.time + SETTLE -- other workers may have more to hand over
 end
 
--- Tell the caller alone what it does not know. Others have recorded it, unless it *is_recorder*.
+-- Send the caller alone what it does not know. Others have recorded it, unless it *is_recorder*.
 local function confide(event, about, is_recorder)
     event.is_confided = true
     write(event, about, { me }, not is_recorder)
@@ -33,7 +33,7 @@ local departed = {} -- while the caller was out of reach; their conversations ar
 
 -- ---- participants -----------------------------------------------------------
 
--- Its subject has come elsewhere meanwhile, as somebody new.
+-- Its subject has come to another worker meanwhile, as a new participant.
 local function confide_replaced(remembered)
     local former = { uuid = remembered.uuid, role = remembered.role, subject = remembered.subject,
         name = remembered.name, avatar = remembered.avatar or '', at = '' }
@@ -46,14 +46,14 @@ local function take_connections(one, is_present, was_known)
         local former_home = given(one.home)
         gain(one, me)
         if was_known then
-            tell_move(one, me, former_home)
+            post_move(one, me, former_home)
         end
     elseif one.home == '' then
         set(one, FIELD.home, me)
     end
 end
 
--- Whoever knows it better tells the other whether *waiter* takes users, and how many at once.
+-- Whether *waiter* takes users, and how many at once: of caller and desk, one knows it better.
 local function agree_on_duty(waiter, remembered)
     local ready = remembered.ready and '1' or ''
     if waiter.ready == ready and waiter.capacity == remembered.capacity then
@@ -106,34 +106,34 @@ end
 -- ---- conversations ----------------------------------------------------------
 
 local claimed = {} -- conversations that the caller and the desk agree on
-local stranded = {} -- users whose waiter has come as somebody new
+local stranded = {} -- users whose waiter has come as a new participant
 
--- The caller believes in a conversation that has ended.
-local function confide_end(chat, user, waiter)
+-- The caller remembers a conversation that has ended.
+local function confide_end(conversation, user, waiter)
     local about = {}
     about[1] = user or waiter or nil
     about[2] = user and waiter or nil
-    local gone = present[chat.user] ~= nil and chat.waiter or chat.user -- not the caller's own side
-    local goes_on = user and user.talk == chat.talk and not departed[chat.user] or false
+    local gone = present[conversation.user] ~= nil and conversation.waiter or conversation.user -- not the caller's own side
+    local goes_on = user and user.talk == conversation.talk and not departed[conversation.user] or false
     if lost and goes_on and user.waiter == '' and not waits(user) then
         stranded[#stranded + 1] = user
     end
     local is_recorder = goes_on and user.waiter == '' -- not over what came after it
     -- Why it has ended is in the history, if any worker has recorded it.
-    confide({ event = EVENT.parted, user = chat.user, waiter = chat.waiter, gone = gone,
+    confide({ event = EVENT.parted, user = conversation.user, waiter = conversation.waiter, gone = gone,
         reason = goes_on and REASON.lost or REASON.unknown, requeued = goes_on,
-        talk = given(chat.talk) }, about, is_recorder)
+        talk = given(conversation.talk) }, about, is_recorder)
 end
 
-for _, chat in ipairs(memory.chats) do
-    local user, waiter = participant(chat.user), participant(chat.waiter)
+for _, conversation in ipairs(memory.chats) do
+    local user, waiter = participant(conversation.user), participant(conversation.waiter)
     if lost then
-        take_up_chat(user, waiter)
+        take_up_conversation(user, waiter)
     end
-    if user and user.waiter == chat.waiter and user.talk == chat.talk then
-        claimed[chat.user .. chat.waiter] = true
+    if user and user.waiter == conversation.waiter and user.talk == conversation.talk then
+        claimed[conversation.user .. conversation.waiter] = true
     else
-        confide_end(chat, user, waiter)
+        confide_end(conversation, user, waiter)
     end
 end
 stand_in_front(stranded)
@@ -163,9 +163,9 @@ local function recall_position(user, ticket)
     return number
 end
 
-local told = {} -- participants of whom the caller was told where they are
+local reported = {} -- participants of whom the caller is sent where they are
 
--- Those whom *one* talks with, and where they are.
+-- Those with whom *one* has conversations, and where they are.
 local function confide_others(one)
     for _, other in ipairs(others(one)) do
         local user = one.role == ROLE.user and one or other
@@ -175,8 +175,8 @@ local function confide_others(one)
             confide({ event = EVENT.matched, user = user.uuid, waiter = waiter.uuid, waited = 0,
                 talk = given(user.talk) }, { user, waiter }, true)
         end
-        if not holds(other, me) and not told[other.uuid] then -- it may have moved unheard
-            told[other.uuid] = true
+        if not holds(other, me) and not reported[other.uuid] then -- the caller may have missed that it moved
+            reported[other.uuid] = true
             confide_move(other)
         end
     end

@@ -15,8 +15,8 @@ for _, one in ipairs(memory.people) do
         take_up_participant(one)
     end
 end
-for _, chat in ipairs(memory.chats) do
-    take_up_chat(participant(chat.user), participant(chat.waiter))
+for _, conversation in ipairs(memory.chats) do
+    take_up_conversation(participant(conversation.user), participant(conversation.waiter))
 end
 local waiting = {}
 for _, one in ipairs(taken_up) do

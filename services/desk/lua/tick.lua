@@ -1,8 +1,8 @@
 -- Time passes: the caller's lease is renewed, those of others and grace periods end, changed
--- positions are told. Whichever worker comes first does it; what is left over the next one does.
+-- positions are sent. Whichever worker comes first does it; what is left over the next one does.
 -- ARG.lease  ms
 
--- The caller has read its mailbox up to ARG.read: throw that away, it is what people have said.
+-- The caller has read its mailbox up to ARG.read: throw that away, it holds what people have written.
 local function forget_read()
     local ms, count = string.match(ARG.read, '^(%d+)-(%d+)$')
     if ms then
@@ -26,7 +26,7 @@ for _, worker in ipairs(call('SMEMBERS', DYING)) do
         local one = participant(uuid)
         if one then
             lose(one, worker)
-            tell_move(one, worker)
+            post_move(one, worker)
         end
     end
     if #found < CONSTANT.batch then
@@ -41,8 +41,8 @@ end
 match()
 call('ZREMRANGEBYSCORE', VOID, '-inf', text(wall - CONSTANT.ticket_lifetime))
 
--- Tell those between two positions whose position has changed.
-local function tell_positions(first, last)
+-- Send their positions to the users between two positions whose position has changed.
+local function send_positions(first, last)
     if last < first then
         return
     end
@@ -51,10 +51,10 @@ local function tell_positions(first, last)
     for i = 1, #queue, 2 do
         uuids[#uuids + 1] = queue[i]
     end
-    local told, news = call('HMGET', TOLD, unpack(uuids)), {}
+    local sent_before, news = call('HMGET', TOLD, unpack(uuids)), {}
     for i, uuid in ipairs(uuids) do
         local position = first + i - 1
-        if tonumber(told[i]) ~= position then
+        if tonumber(sent_before[i]) ~= position then
             news[#news + 1] = uuid
             news[#news + 1] = position
             local user = participants[uuid]
@@ -62,7 +62,7 @@ local function tell_positions(first, last)
                 local found = call('HMGET', key_of(uuid), FIELD.at, FIELD.home)
                 user = { uuid = uuid, at = found[1], home = found[2] }
             end
-            tell_position(user, position, queue[2 * i])
+            send_position(user, position, queue[2 * i])
         end
     end
     if #news > 0 then
@@ -71,7 +71,7 @@ local function tell_positions(first, last)
 end
 
 -- The foremost always, the others in turns: one lap through the queue for each change.
-if (desk.stale == 1 or desk.lap > 0) and desk.time - desk.told_at >= CONSTANT.tell_positions then
+if (desk.stale == 1 or desk.lap > 0) and desk.time - desk.told_at >= CONSTANT.positions_every then
     local length = call('ZCARD', QUEUE)
     local foremost = math.min(CONSTANT.batch, length)
     desk.told_at = desk.time
@@ -80,14 +80,14 @@ if (desk.stale == 1 or desk.lap > 0) and desk.time - desk.told_at >= CONSTANT.te
         desk.lap = length
     end
     desk.lap = math.min(desk.lap, length - foremost)
-    tell_positions(0, foremost - 1)
+    send_positions(0, foremost - 1)
     if desk.lap > 0 then
         local first = math.max(foremost, call('ZCOUNT', QUEUE, '-inf', '(' .. text(desk.going)))
         if first >= length then
             first = foremost
         end
         local last = math.min(first + CONSTANT.batch, length) - 1
-        tell_positions(first, last)
+        send_positions(first, last)
         desk.lap = desk.lap - (last - first + 1)
         desk.going = tonumber(call('ZRANGE', QUEUE, last + 1, last + 1, 'WITHSCORES')[2]) or 0
     end

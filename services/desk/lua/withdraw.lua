@@ -12,5 +12,5 @@ if not user or not strike(user) then
 end
 spend(user)
 give_place_back(user)
-tell_siblings({ event = EVENT.withdrawn, user = user.uuid }, user)
+post_to_siblings({ event = EVENT.withdrawn, user = user.uuid }, user)
 return close(1)

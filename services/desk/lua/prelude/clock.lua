@@ -2,12 +2,12 @@
 
 local COUNTERS = LIST.counters
 local STRIDE = 3000000 -- µs that the desk's clock goes on at most at once: see `open`
-local SETTLE = 1000000 -- µs that matching rests after all was lost, until workers have told
+local SETTLE = 1000000 -- µs that matching rests after all was lost, until workers have handed over
 
 local desk, before = {}, {}
 local wall -- µs since 1970
 local sent = 0 -- the number of the caller's last letter
-local unread = {} -- letters that the caller has not heard yet: number, letter …
+local unread = {} -- letters that the caller has not read yet: number, letter …
 
 -- The fields of an entry in a mailbox, by their names.
 local function named(fields)

@@ -11,8 +11,8 @@ local function set_ready(waiter, is_ready, most)
     refresh(waiter)
 end
 
--- Tell the other workers that speak for *waiter* whether it takes users, and how many at once.
+-- Post to the other workers of *waiter* whether it takes users, and how many at once.
 local function tell_duty(waiter)
-    tell_siblings({ event = EVENT.on_duty, waiter = waiter.uuid, ready = waiter.ready == '1',
+    post_to_siblings({ event = EVENT.on_duty, waiter = waiter.uuid, ready = waiter.ready == '1',
         capacity = tonumber(waiter.capacity) or 0 }, waiter)
 end

@@ -1,4 +1,4 @@
--- Stands before every script of the desk: its keys, and what the script is told.
+-- Stands before every script of the desk: its keys, and the arguments of the script.
 --
 -- KEYS[1] is the key of the desk, the only one that is declared. All others are made of it and
 -- share its hash tag, so that they are in the same slot of a Redis Cluster.

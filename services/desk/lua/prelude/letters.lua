@@ -13,8 +13,8 @@ local function put(worker, event)
     table.insert(letters[worker], event)
 end
 
--- The workers that hear of what concerns *one*: those with connections, else the last that had any.
-local function hearers(one)
+-- The workers that get events about *one*: those with connections, else the last that had any.
+local function recipients(one)
     local found = words(one.at)
     if #found == 0 and one.home ~= '' and leased(one.home) then
         found[1] = one.home
@@ -22,8 +22,8 @@ local function hearers(one)
     return found
 end
 
--- Tell *workers* of *event*, which is about these participants. The first of the workers is the
--- recorder; none of them where the event *is_recorded*.
+-- Write *event*, which is about these participants, into the letters to *workers*. The first of
+-- the workers is the recorder; none of them where the event *is_recorded*.
 local function write(event, about, workers, is_recorded)
     desk.decided = desk.decided + 1
     event.number = desk.decided
@@ -34,24 +34,24 @@ local function write(event, about, workers, is_recorded)
         end
         event.people = people
     end
-    local heard = event -- as those read it that do not record it
+    local copy = event -- as workers get it that do not record it
     if is_recorded or #workers > 1 then
-        heard = { is_recorder = false }
+        copy = { is_recorder = false }
         for name, value in pairs(event) do
-            heard[name] = value
+            copy[name] = value
         end
     end
     for i, worker in ipairs(workers) do
-        put(worker, i == 1 and not is_recorded and event or heard)
+        put(worker, i == 1 and not is_recorded and event or copy)
     end
 end
 
--- Tell whom *event* concerns, the side of the first of *concerned* before the others; if nobody
--- is left who could hear it, the caller hears it. *about*: who is described, else all of them.
-local function tell(event, concerned, about)
+-- Post *event* to the workers of those *concerned*, of the first of them first; where there is no
+-- such worker, to the caller. *about*: the participants that are described, else all of them.
+local function post_event(event, concerned, about)
     local workers, seen = {}, {}
     for _, one in ipairs(concerned) do
-        for _, worker in ipairs(hearers(one)) do
+        for _, worker in ipairs(recipients(one)) do
             if not seen[worker] then
                 seen[worker] = true
                 workers[#workers + 1] = worker
@@ -61,10 +61,10 @@ local function tell(event, concerned, about)
     write(event, about or concerned, #workers > 0 and workers or { me })
 end
 
--- Tell the other workers that speak for *one* what the caller has changed.
-local function tell_siblings(event, one)
+-- Post to the other workers that speak for *one* what the caller has changed.
+local function post_to_siblings(event, one)
     local workers = {}
-    for _, worker in ipairs(hearers(one)) do
+    for _, worker in ipairs(recipients(one)) do
         if worker ~= me then
             workers[#workers + 1] = worker
         end
@@ -74,8 +74,8 @@ local function tell_siblings(event, one)
     end
 end
 
--- Tell where the connections of *one* are now; not the worker that has *caused* it.
-local function tell_move(one, caused, former_home)
+-- Post where the connections of *one* are now; not to the worker that has *caused* it.
+local function post_move(one, caused, former_home)
     local workers, seen = {}, { [caused] = true }
     local function add(worker)
         if not seen[worker] and leased(worker) then
@@ -88,7 +88,7 @@ local function tell_move(one, caused, former_home)
         add(worker)
     end
     for _, other in ipairs(others(one)) do
-        for _, worker in ipairs(hearers(other)) do
+        for _, worker in ipairs(recipients(other)) do
             add(worker)
         end
     end

@@ -46,7 +46,7 @@ local function bring_together(user, waiter)
     spend(user)
     forget_question(user)
     link(user, waiter)
-    tell({ event = EVENT.matched, user = user.uuid, waiter = waiter.uuid,
+    post_event({ event = EVENT.matched, user = user.uuid, waiter = waiter.uuid,
         waited = (desk.time - tonumber(user.since)) / 1000000, talk = given(user.talk) },
         { user, waiter })
 end
@@ -54,7 +54,7 @@ end
 -- *lost*: *gone* was away for too long.
 local function tell_part(user, waiter, gone, requeued, lost)
     local on_purpose = gone == user.uuid and REASON.left or REASON.ended
-    tell({ event = EVENT.parted, user = user.uuid, waiter = waiter.uuid, gone = gone,
+    post_event({ event = EVENT.parted, user = user.uuid, waiter = waiter.uuid, gone = gone,
         reason = lost and REASON.lost or on_purpose, requeued = requeued, talk = given(user.talk) },
         { user, waiter })
     if not requeued then
@@ -70,8 +70,8 @@ local function part(user, waiter, gone, lost)
     tell_part(user, waiter, gone, false, lost)
 end
 
--- A waiter who has become free because somebody else needs the seat of an absent user, or nil.
--- That user is told on its return that its waiter is gone, and stands in front. A few seats are
+-- A waiter who has become free because another user needs the seat of an absent one, or nil.
+-- On its return that user is sent that its waiter is gone, and stands in front. A few seats are
 -- not given away: pages of honest visitors may be loading.
 local function make_room_with_a_waiter()
     local last = call('ZCARD', SEATS) - math.max(1, math.floor(desk.served / CONSTANT.seats_kept)) - 1
@@ -85,7 +85,7 @@ local function make_room_with_a_waiter()
             unlink(user, waiter)
             tell_part(user, waiter, waiter.uuid, true, true)
             stand_in_front({ user })
-            tell_front({ user })
+            send_front({ user })
             return waiter.uuid
         end
     end
@@ -110,7 +110,7 @@ local function match()
     end
 end
 
--- The users of a waiter who is no more are told, and queued again where it was lost.
+-- The users of a waiter who has departed are sent so, and queued again where it was lost.
 local function lose_users(waiter, requeue)
     local users = {}
     for i, uuid in ipairs(users_of(waiter)) do
@@ -126,5 +126,5 @@ local function lose_users(waiter, requeue)
     end
     stand_in_front(users)
     match()
-    tell_front(users)
+    send_front(users)
 end

@@ -85,7 +85,7 @@ local function users_of(waiter)
     return call('ZRANGE', users_key(waiter), 0, -1)
 end
 
--- Those whom *one* talks with.
+-- Those with whom *one* has conversations.
 local function others(one)
     local found = {}
     for _, uuid in ipairs(one.role == ROLE.waiter and users_of(one) or { one.waiter }) do

@@ -23,7 +23,7 @@ end
 -- *one* has connections at *worker* from now on. Does not match yet.
 local function gain(one, worker)
     local duty, came = on_duty(one), not here(one)
-    if one.role == ROLE.waiter and one.capacity == '' then -- only its users had told of it
+    if one.role == ROLE.waiter and one.capacity == '' then -- only its users' workers had handed it over
         set(one, FIELD.capacity, ARG.usual_capacity)
     end
     set(one, FIELD.at, came and worker or (one.at .. ' ' .. worker))
@@ -87,17 +87,17 @@ local function lose(one, worker, claim)
     end
 end
 
--- The caller has no connection of *one* any more. It is told who has: then it may forget it.
+-- The caller has no connection of *one* any more. It is sent who has some: then it may forget *one*.
 local function lose_here(one, claim)
     lose(one, me, claim)
     if here(one) then
-        tell_move(one, '', me)
+        post_move(one, '', me)
     else
-        tell_move(one, me)
+        post_move(one, me)
     end
 end
 
--- *one* is no more. *lost*: it did not go on purpose.
+-- *one* departs. *lost*: it did not go on purpose.
 local function depart(one, lost)
     call('ZREM', GRACE, one.uuid)
     call('HDEL', STANDING, one.role .. ':' .. one.subject)
@@ -115,7 +115,7 @@ local function depart(one, lost)
             part(one, participant(one.waiter), one.uuid, lost)
         end
     end
-    tell({ event = EVENT.departed, participant = one.uuid,
+    post_event({ event = EVENT.departed, participant = one.uuid,
         reason = lost and REASON.lost or REASON.left, talk = one.begun == '1' and given(one.talk) or nil },
         { one })
     for _, worker in ipairs(words(one.at)) do

@@ -1,4 +1,4 @@
--- The queue: its tickets, who stands where, and what users are told of it.
+-- The queue: its tickets, who stands where, and the positions that users are sent.
 
 -- ---- tickets ----------------------------------------------------------------
 
@@ -56,21 +56,21 @@ local function strike(user)
     return true
 end
 
--- ---- telling positions -------------------------------------------------------
+-- ---- sending positions -------------------------------------------------------
 
--- A queue moves by a thousand at once: its users are told with few bytes, and not described.
-local function tell_position(user, location, ticket)
-    tell({ event = EVENT.queued, user = user.uuid, location = location, ticket = tonumber(ticket) },
+-- A queue moves by a thousand at once: each gets few bytes, and is not described.
+local function send_position(user, location, ticket)
+    post_event({ event = EVENT.queued, user = user.uuid, location = location, ticket = tonumber(ticket) },
         { user }, {})
 end
 
--- Tell those of *users*, who stand in front, that are not served yet.
-local function tell_front(users)
+-- Send their positions to those of *users*, who stand in front, that are not served yet.
+local function send_front(users)
     local position = 0
     for _, user in ipairs(users) do
         if user.waiter == '' then
             call('HSET', TOLD, user.uuid, position)
-            tell_position(user, position, waits(user))
+            send_position(user, position, waits(user))
             position = position + 1
         end
     end

@@ -1,4 +1,4 @@
--- Stands before `recall` and `restore`: take up participants and conversations as somebody
+-- Stands before `recall` and `restore`: take up participants and conversations as a worker or the history
 -- remembers them (`Memory` in `letters.py`). Every step leaves alone what the desk knows already.
 
 local taken_up = {} -- those who were not known before
@@ -22,14 +22,14 @@ end
 
 -- A conversation that was under way goes on, if both sides are there and the user is free for it:
 -- a waiter serves its users on, however many they are.
-local function take_up_chat(user, waiter)
+local function take_up_conversation(user, waiter)
     if not user or not waiter or user.waiter ~= '' or waits(user) then
         return
     end
     link(user, waiter)
-    local workers, seen = {}, { [me] = true } -- others have joined before, and not known of it
+    local workers, seen = {}, { [me] = true } -- workers that have joined before did not know of it
     for _, one in ipairs({ user, waiter }) do
-        for _, worker in ipairs(hearers(one)) do
+        for _, worker in ipairs(recipients(one)) do
             if not seen[worker] then
                 seen[worker] = true
                 workers[#workers + 1] = worker

@@ -1,4 +1,4 @@
-"""What one worker has read of a shared desk: its letters in order, and the events in them."""
+"""What one worker has received from a shared desk: its letters in order, and their events."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from .events import Event
 from .own_people import OwnPeople
 
 
-class Heard:
+class Received:
     """The letters of the desk to *worker*. Each is read once, in the order of their numbers.
 
     A letter comes in the mailbox, or with the reply of a call. `lock` guards all
-    fields; nobody waits for anything while it is held. `begin`, `hear`
+    fields; nobody waits for anything while it is held. `begin`, `take`
     and `expect` need it held.
     """
 
     def __init__(self, worker: str) -> None:
         self.lock = threading.Lock()
-        #: of the last letter
+        #: the number of the last letter
         self.number = 0
         #: a letter is missing: the worker is to join again
         self.is_behind = False
         #: how far the mailbox has been read; its reader moves it on
         self.mailbox_read = "0-0"
-        #: decisions that nobody has taken yet
+        #: decisions that were not taken yet
         self.events: deque[Event] = deque()
         self.own = OwnPeople(worker)
 
@@ -36,14 +36,14 @@ class Heard:
         self.mailbox_read = mailbox_start
         self.is_behind = False
 
-    def hear(self, number: int, letter: bytes) -> None:
+    def take(self, number: int, letter: bytes) -> None:
         """Read *letter*, unless it was read before."""
         if number <= self.number:
             return
         self.is_behind |= number > self.number + 1
         self.number = number
         for event in letters.events(letter):
-            self.own.hear(event)
+            self.own.take(event)
             self.events.append(event)
 
     def expect(self, number: int) -> None:
