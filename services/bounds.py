@@ -67,7 +67,7 @@ RESUME = 524_288
 # ---- by all unknown browsers together, in one worker -------------------------
 
 #: sign-ins from a browser and an address that are not known for the account: each is a row in
-#: the database, whose commits are needed for what is said, and a hash
+#: the database, whose commits are needed for entries, and a hash
 SIGN_INS = Rate(5.0, 50.0)
 
 # ---- by anybody ---------------------------------------------------------------
@@ -76,11 +76,11 @@ SIGN_INS = Rate(5.0, 50.0)
 BODY_TIME = 5.0
 ANSWER_TIME = 10.0
 
-#: s that the desk waits for an absent anonymous user who has said nothing: its page is
+#: s that the desk waits for an absent anonymous user who has written nothing: its page is
 #: loaded again
 ANONYMOUS_GRACE = 5.0
 
-#: one seat of so many stays with a user who is away and has said nothing, though others wait
+#: one seat of so many stays with a user who is away and has written nothing, though others wait
 SEATS_KEPT = 10
 
 #: s that a ticket is good for a position in the queue, since its last update: a server is mended

@@ -3,7 +3,7 @@
 What is made of it never goes back:
 
 1. The names of conversations ascend (`Clock.new_key`). A clock that was set
-   back goes on behind the highest name that this process has given, has heard
+   back goes on behind the highest name that this process has given, has received
    of from others, or has found in the database.
 2. Within a conversation `date` never falls while `seq` rises. That is the
    business of `conversation.Conversation`, which knows the date of the last text, so

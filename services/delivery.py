@@ -304,5 +304,5 @@ class LocalDelivery:
         """Do nothing: it had no connection any more."""
 
     def channel_after_end(self, user: Participant, row: ConversationRow) -> Channel:
-        """No waiter hears of it."""
+        """No waiter is sent it."""
         return channel_to_nobody(user, Conversation(row))

@@ -3,7 +3,7 @@
     CSAppError
     ├── SettingsError    a setting cannot be used; stops the start
     ├── Unavailable      not now: the database, Redis or the secret cannot be used
-    └── wire.codes       what a client is told: Refusal (an `error` frame),
+    └── wire.codes       what a client is sent: Refusal (an `error` frame),
                          Farewell (a close code), HTTPRefusal (an HTTP error)
 
 `Unavailable` is caught in one place for HTTP (`blueprints/refusals.py`) and in one for

@@ -1,4 +1,4 @@
-"""Entries that tell both sides what the desk has decided: joined, left, returned, ended.
+"""Entries that show both sides what the desk has decided: joined, left, returned, ended.
 
 They stand in the conversation as all other entries do, and nobody waits for a receipt.
 """

@@ -5,7 +5,7 @@ Rules of this file:
 1. Nothing is counted that can be read: figures, connections and backlogs are
    looked at when somebody asks, and cost nothing until then.
 2. Nothing here stands in the way of a message: what a message adds to is a
-   whole number of its own session. Histograms hear of matches and ticks only.
+   whole number of its own session. Histograms count matches and ticks only.
 3. The values of labels come from closed lists, never from a client, and no
    name, token or address is among them.
 
@@ -232,7 +232,7 @@ class Readings:
     desk: Figures
     #: commits of the history, texts in them, texts that wait; None without a history
     history: tuple[int, int, int] | None = None
-    #: what is said can be stored
+    #: entries can be stored
     available: bool = True
 
 
@@ -308,13 +308,15 @@ class _ChatCollector(Collector):
             "csapp_waiters_ready", "Waiters here who take users.", desk.waiters_ready
         )
         yield GaugeMetricFamily("csapp_users_served", "Users with a waiter.", desk.users_served)
-        yield GaugeMetricFamily("csapp_queue_length", "Users in line.", desk.queue_length)
+        yield GaugeMetricFamily("csapp_queue_length", "Users in the queue.", desk.queue_length)
         yield GaugeMetricFamily(
-            "csapp_queue_longest_wait_seconds", "The first in line waits.", desk.longest_wait
+            "csapp_queue_longest_wait_seconds",
+            "Wait of the first in the queue.",
+            desk.longest_wait,
         )
         yield HistogramMetricFamily(
             "csapp_queue_wait_seconds",
-            "From joining the line to being matched; 0 without a line.",
+            "From joining the queue to being matched; 0 without a queue.",
             *self._meters.waits.read(),
         )
         yield HistogramMetricFamily(
@@ -329,7 +331,7 @@ class _ChatCollector(Collector):
         yield CounterMetricFamily("csapp_history_messages", "Texts stored.", stored)
         yield GaugeMetricFamily("csapp_history_waiting", "Texts that wait to be stored.", waiting)
         yield GaugeMetricFamily(
-            "csapp_history_available", "1 while what is said can be stored.", float(now.available)
+            "csapp_history_available", "1 while entries can be stored.", float(now.available)
         )
 
     def _loop(self) -> Iterator[Metric]:

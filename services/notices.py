@@ -86,7 +86,7 @@ def send_staff_entry(reader: Participant, entry: StaffRow, origin: object = None
 def introduce(
     me: Participant, channel: Channel, resumed: bool, dialect: Dialect
 ) -> frames.ServerFrame:
-    """The frame that tells *me* who is at the other end of *channel*, its own one."""
+    """The frame that shows *me* who is at the other end of *channel*, its own one."""
     other, conversation = channel.to, channel.conversation
     row = conversation.row
     marks = row.user_read, row.waiter_read
@@ -129,7 +129,7 @@ def send_end(
 ) -> None:
     """Send both sides that *gone* has left *conversation*.
 
-    Version 1 does not tell a connection that it was the one which ended the conversation.
+    Version 1 does not confirm to a connection that it has ended the conversation.
     """
     name = conversation.id if conversation is not None else ""
 

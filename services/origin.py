@@ -22,7 +22,7 @@ _ADDRESS = re.compile(
 )
 
 
-class PageTold(StrEnum):
+class PageShown(StrEnum):
     """What waiters see of the address of a visitor's page."""
 
     OFF = "off"
@@ -66,11 +66,11 @@ def client_address(environ: Mapping[str, Any], hops: int) -> str:
     of which each has one to itself. `UNREADABLE` where what the proxy writes is no
     address: all such clients together have the bounds of one.
     """
-    told = environ.get("HTTP_X_FORWARDED_FOR")
-    address = forwarded(told, hops) or _replaced(environ, "REMOTE_ADDR")
+    claimed = environ.get("HTTP_X_FORWARDED_FOR")
+    address = forwarded(claimed, hops) or _replaced(environ, "REMOTE_ADDR")
     if address:
         return _counted(address) or UNREADABLE
-    return _counted(environ.get("REMOTE_ADDR", "")) or (UNREADABLE if hops and told else "")
+    return _counted(environ.get("REMOTE_ADDR", "")) or (UNREADABLE if hops and claimed else "")
 
 
 def _replaced(environ: Mapping[str, Any], name: str) -> str:
@@ -150,7 +150,7 @@ def _without_port(netloc: str) -> str:
     return re.sub(r":\d*$", "", netloc)
 
 
-def told_page(page: str, told: PageTold) -> str:
+def shown_page(page: str, how: PageShown) -> str:
     """What is stored of the address *page*, which a visitor's browser has named.
 
     Queries and fragments hold searches, names and keys, and a path may hold a
@@ -158,12 +158,12 @@ def told_page(page: str, told: PageTold) -> str:
     """
     page = page.strip()
     address = _ADDRESS.match(page)
-    if told is PageTold.OFF or address is None:
-        return "" if told is PageTold.OFF else page
+    if how is PageShown.OFF or address is None:
+        return "" if how is PageShown.OFF else page
     origin = re.sub(r"//[^/]*@", "//", address["origin"] or "")  # a name and a password
-    if told is PageTold.ORIGIN:
+    if how is PageShown.ORIGIN:
         return origin
-    query = address["query"] if told is PageTold.QUERY else ""
+    query = address["query"] if how is PageShown.QUERY else ""
     return origin + address["path"] + (query or "")
 
 

@@ -23,7 +23,7 @@ from urllib.parse import unquote, urlsplit
 from . import instance as instances
 from .errors import SettingsError
 from .instance import MIN_SECRET_CHARS
-from .origin import DEFAULT_PORTS, PageTold, host_in_ascii
+from .origin import DEFAULT_PORTS, PageShown, host_in_ascii
 
 PREFIX = "CSAPP_"
 
@@ -310,7 +310,7 @@ class Settings:
     #: origins whose pages may connect; none: the page's own host
     allowed_origins: tuple[str, ...] = _setting(_origins, ())
     #: what waiters see of the address of a visitor's page
-    page: PageTold = _setting(_one_of(PageTold), PageTold.PATH)  # noqa: RUF009  # a field
+    page: PageShown = _setting(_one_of(PageShown), PageShown.PATH)  # noqa: RUF009  # a field
     #: which waiters a visitor is shown before it asks
     team: TeamShown = _setting(_one_of(TeamShown), TeamShown.READY)  # noqa: RUF009  # a field
     #: what a visitor may ask with one click

@@ -20,9 +20,9 @@ NAMING = 1_000_000
 def standings(
     rows: list[ConversationRow], duties: Iterable[Duty]
 ) -> tuple[list[Standing], list[ConversationRow]]:
-    """Everybody of the open *chats*, and whoever was ready; waiters first.
+    """All participants of the open *rows*, and all waiters who were ready; waiters first.
 
-    Also those of *chats* that are over: a user has one conversation, the newest.
+    And the rows that are over: a user has one conversation, the newest.
     """
     known = {one.subject: one for one in duties}
     waiters: dict[str, Standing] = {}

@@ -59,7 +59,7 @@ def _guarded(guard: threading.RLock, function: Callable[..., Any]) -> Callable[.
 class Switchboard:
     """Lets participants come and go, carries out decisions, and passes on what sessions send.
 
-    *figures* tells how busy the desk is; without it the desk is asked.
+    *figures* returns how busy the desk is; without it the desk is asked.
     """
 
     def __init__(
@@ -329,7 +329,7 @@ class Switchboard:
         """The channel for an entry that *user* writes after the end of its conversation."""
         return self.delivery.channel_after_end(user, row)
 
-    #: the frame that tells a participant who is at the other end of its channel
+    #: the frame that shows a participant who is at the other end of its channel
     introduce = staticmethod(introduce)
 
     #: the channel for an entry that is written while no waiter is known who would be sent it

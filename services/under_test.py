@@ -23,8 +23,8 @@ FOLDER = "TESTKIT_CSAPP_FOLDER"
 
 def tell(environ: MutableMapping[str, str], settings: Mapping[str, str]) -> None:
     """Let a process that gets *environ* run its applications with *settings*; empty: their own."""
-    told = {key: value for key, value in settings.items() if value}
-    environ[SETTINGS] = json.dumps(told)
+    chosen = {key: value for key, value in settings.items() if value}
+    environ[SETTINGS] = json.dumps(chosen)
     environ.pop(FOLDER, None)
 
 

@@ -6,12 +6,12 @@ import pytest
 
 from services.origin import (
     UNREADABLE,
-    PageTold,
+    PageShown,
     client_address,
     is_known,
     origin_allowed,
     public_host,
-    told_page,
+    shown_page,
     why_refused,
 )
 
@@ -148,9 +148,14 @@ def test_a_refusal_says_what_was_compared(origin, host, words):
         ("", "", "", ""),
     ],
 )  # fmt: skip
-def test_what_is_told_of_a_page(page, path, origin, query):
-    told = {PageTold.PATH: path, PageTold.ORIGIN: origin, PageTold.QUERY: query, PageTold.OFF: ""}
-    assert {how: told_page(page, how) for how in told} == told
+def test_what_waiters_see_of_a_page(page, path, origin, query):
+    shown = {
+        PageShown.PATH: path,
+        PageShown.ORIGIN: origin,
+        PageShown.QUERY: query,
+        PageShown.OFF: "",
+    }
+    assert {how: shown_page(page, how) for how in shown} == shown
 
 
 def test_a_list_replaces_the_own_host():

@@ -1,4 +1,4 @@
-"""Entries that are under way: written by somebody, and not yet known to be stored."""
+"""Entries that are under way: written, and not yet known to be stored."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 From a declaration follow the frame with which a client writes such an entry, its
 receipt, the frame that the others get, its row, its item in a history, what of it
-is searched and exported, and what version 1 is told instead. A text, of which
+is searched and exported, and what version 1 is sent instead. A text, of which
 there are many, takes the fast lane (`session.py`, `codec.py`) and is the first of
 these kinds nevertheless.
 
@@ -53,7 +53,7 @@ class Body(NamedTuple):
 
 
 def _nothing(payload: Payload) -> None:
-    """Version 1 is told nothing of it."""
+    """Version 1 is sent nothing of it."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Kind:
         return Body(words, msgspec.json.encode(fields).decode())
 
     def text_for_version_1(self, words: str, data: str | None) -> str | None:
-        """The text of which version 1 is told instead; None: it is told nothing."""
+        """The text that version 1 is sent instead; None: it is sent nothing."""
         if self is TEXT and data is None:
             return words
         return self.version_1_text(self.payload_of(words, data))
@@ -163,7 +163,7 @@ TEXT = Kind(
 
 
 class What(StrEnum):
-    """What an `event` tells."""
+    """What an `event` says."""
 
     #: a waiter serves the user from now on
     JOINED = "joined"

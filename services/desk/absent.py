@@ -1,6 +1,6 @@
 """Who is away, how long the desk waits for each, and who makes room for present users.
 
-An anonymous user who has said nothing costs an attacker nothing: it asks and hangs up.
+An anonymous user who has written nothing costs an attacker nothing: it asks and hangs up.
 So the desk waits for it as long as a page takes to load again, and gives its place
 to another user as soon as one needs it. Not locked: the desk's lock is held
 around every call.

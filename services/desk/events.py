@@ -99,7 +99,7 @@ class Queued(Decision, frozen=True, eq=False, tag="queued"):
 
     user: str
     location: int
-    #: with what it gets its position back, as `Desk.ticket` tells
+    #: with what it gets its position back, as `Desk.ticket` returns it
     ticket: int = 0
 
 

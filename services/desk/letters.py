@@ -60,7 +60,7 @@ class RememberedConversation(Struct, frozen=True):
 
 
 class Memory(Struct, frozen=True):
-    """What a worker tells at once (`recall.lua`, `restore.lua`)."""
+    """What a worker hands over in one call (`recall.lua`, `restore.lua`)."""
 
     people: list[Remembered]
     conversations: list[RememberedConversation] = field(name="chats")

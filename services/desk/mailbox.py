@@ -121,7 +121,7 @@ class Mailbox:
         self._posted.set()
 
     def _forget(self) -> None:
-        """Drop what waits. An empty letter and a missing number tell the addressees."""
+        """Drop what waits. The addressees notice by an empty letter or a missing number."""
         workers = {worker for worker, _ in self._waiting}
         for worker in workers:
             if worker in self._numbers:

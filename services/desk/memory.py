@@ -345,7 +345,7 @@ class MemoryDesk:
         self._depart(yielding, requeue=True)
 
     def _make_room_with_a_waiter(self) -> Waiter | None:
-        """A waiter who has become free because somebody else needs the seat of an absent user.
+        """A waiter who has become free because another user needs the seat of an absent one.
 
         On its return that user is sent that its waiter is gone, and stands in front.
         """

@@ -91,7 +91,7 @@ class Claim(StrEnum):
 
     #: the desk waits during the grace period: for waiters, and for users whom we have cut off
     FULL = "full"
-    #: the same until the conversation ends: a user who has said something
+    #: the same until the conversation ends: a user who has written something
     SPOKEN = "spoken"
     #: the same as long as nobody needs its place: a user whom the host knows
     SILENT = "silent"
@@ -165,7 +165,7 @@ class Figures:
 
 
 class Desk(Protocol):
-    """Who talks to whom. Every method is safe from any greenlet or thread.
+    """Which waiter serves which user. Every method is safe from any greenlet or thread.
 
     On a shared desk all but `take_events` wait for an answer, and all but `drop`,
     `leave` and `tick` raise `DeskUnavailable` if none comes.
@@ -213,7 +213,7 @@ class Desk(Protocol):
         its subject has been served or has left the queue. *conversation* is the
         number of the conversation that begins with it, unless one goes on.
         Raises `QueueFull`; `AddressFull` where its address holds too many places.
-        Of those who are away and have said nothing, the longest absent one makes
+        Of those who are away and have written nothing, the longest absent one makes
         room: in a full queue, at its address, and where no waiter is free.
         """
 

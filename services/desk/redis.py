@@ -100,7 +100,7 @@ class RedisDesk:
         return self._membership.joins
 
     def remember_by(self, remembered: Callable[[], list[Standing]]) -> None:
-        """*remembered* tells whom a desk that knows nobody is to `restore`.
+        """*remembered* returns whom a desk that knows nobody is to `restore`.
 
         It may wait, and raise `CSAppError`.
         """

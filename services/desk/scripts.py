@@ -38,7 +38,7 @@ FOLDER = Path(__file__).with_name("lua")
 #: what every script needs, in this order: a part knows only those before it, and of what the
 #: arguments only `HEAD`
 BASE = ("keys", "clock", "participants", "former", "letters")
-#: and those that change who talks to whom
+#: and those that change who serves whom
 DECIDING = (*BASE, "places", "queue", "matching", "presence")
 #: of these the base is enough
 READING = ("bounds", "figures", "team", "waiting")

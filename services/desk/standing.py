@@ -24,9 +24,9 @@ class Place(Struct, frozen=True):
     conversations: tuple[OpenConversation, ...] = msgspec.field(default=(), name="chats")
     #: of a user who is to be served (again): the number of its conversation
     conversation: int = msgspec.field(default=0, name="talk")
-    #: somebody has served it in this conversation
+    #: a waiter has served it in this conversation
     begun: bool = False
-    #: of a user in the queue: what `Desk.ticket` and `Desk.location` tell; None: it does not wait
+    #: of a user in the queue: what `Desk.ticket` and `Desk.location` return; None: it does not wait
     ticket: int | None = None
     location: int = 0
     #: of a waiter

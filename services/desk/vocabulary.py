@@ -139,9 +139,9 @@ class Field(StrEnum):
     TALK = "talk"
     WAITER = "waiter"
     SINCE = "since"
-    #: of a user: '1' when somebody has served it in this conversation
+    #: of a user: '1' when a waiter has served it in this conversation
     BEGUN = "begun"
-    #: of a user: '1' when it has said something in this conversation
+    #: of a user: '1' when it has written something in this conversation
     SPOKEN = "spoken"
     #: of a user in the queue: what waiters are shown of its question, and where it asks from
     QUESTION = "question"
@@ -219,7 +219,7 @@ CONSTANTS = {
     "ticket_lifetime": round(TICKET_LIFETIME * 1e6),
     #: µs between two rounds of positions
     "positions_every": round(POSITIONS_EVERY * 1e6),
-    #: ms that the desk waits for an absent anonymous user who has said nothing
+    #: ms that the desk waits for an absent anonymous user who has written nothing
     "anonymous_grace": round(ANONYMOUS_GRACE * 1000),
     #: of so many seats one is not given away
     "seats_kept": SEATS_KEPT,

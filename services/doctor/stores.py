@@ -226,7 +226,7 @@ def redis(setup: SetUp) -> Iterator[Finding]:
         )
     if not found.persists:
         yield warning(
-            "Redis keeps nothing on a disk: after its restart the line is made up again from what "
+            "Redis keeps nothing on a disk: after its restart the queue is made up again from what "
             "the workers know, and who was away may have to join anew",
             "appendonly yes",
         )

@@ -1,6 +1,6 @@
 """The feeds where this server has no history.
 
-What an absent participant is to be told is parked in memory for both versions. So version 2
+What an absent participant is to be sent is parked in memory for both versions. So version 2
 remembers what may not have arrived, as version 1 does.
 """
 

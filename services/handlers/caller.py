@@ -26,7 +26,7 @@ class Caller(Protocol):
 
     @property
     def feed(self) -> BaseFeed:
-        """What its connection is told."""
+        """The feed of its connection."""
 
     def relay(
         self, channel: Channel, texts: list[str], ids: list[str | None], kind: Kind = TEXT,

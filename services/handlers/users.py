@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..desk.port import AddressFull, QueueFull
-from ..origin import told_page
+from ..origin import shown_page
 from ..participants import Participant, Phase
 from ..wire import frames
 from ..wire.codes import ErrorCode, Refusal
@@ -19,7 +19,7 @@ def connect(caller: Caller, frame: frames.Connect | frames.Connect2, me: Partici
     ticket = question = None
     if isinstance(frame, frames.Connect2) and frame.payload is not None:
         asked = frame.payload
-        me.page = asked.department, told_page(asked.page, caller.house.settings.page)
+        me.page = asked.department, shown_page(asked.page, caller.house.settings.page)
         if isinstance(asked.ticket, str):
             ticket = caller.house.tokens.read_ticket(asked.ticket, me.identity.subject)
         if isinstance(asked.question, str):

@@ -1,8 +1,8 @@
-"""Waiters' accounts, for a chat that no host application tells who is who.
+"""Waiters' accounts, for a server to which no host application says who sends a request.
 
-A password is only ever kept as a hash; how to hash is handed in, because the
-functions for it belong to the web framework. Everything here blocks, a hash for
-a tenth of a second, and is called from native threads only.
+Of a password only a hash is stored; how to hash is handed in, because the functions
+for it belong to the web framework. Everything here blocks (a hash takes a tenth of a
+second) and is called from native threads only.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ MAX_NAME = 200  # characters: it is the subject of tokens
 class Hashing(NamedTuple):
     """How passwords are hashed: slowly, and salted."""
 
-    #: a password's hash
+    #: makes the hash of a password
     make: Callable[[str], str]
-    #: whether a hash (first) is that of a password (second)
+    #: says whether a hash (first) is that of a password (second)
     check: Callable[[str, str], bool]
-    #: which kind of hash it is: those of one kind take the same time
-    kind: Callable[[str], str] = lambda _kept: ""
+    #: names the kind of a hash: hashes of one kind take the same time
+    kind: Callable[[str], str] = lambda _hashed: ""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One waiter who signs in here."""
+    """The account of one waiter."""
 
     #: as it is stored (`folded`), and the subject of the waiter's tokens
     name: str
@@ -56,12 +56,12 @@ class Account:
     avatar: str = ""
 
     def identity(self, sid: str) -> Identity:
-        """Who signs in with it, in the login *sid*."""
+        """The identity of the waiter that signs in with it, in the login *sid*."""
         return Identity(self.name, self.display_name, TokenRole.WAITER, sid, self.avatar)
 
 
 class AccountError(CSAppError):
-    """An account cannot be made or changed like this; the message says why."""
+    """An account cannot be made or changed so; the message says why."""
 
 
 def folded(name: str) -> str:
@@ -86,9 +86,9 @@ def _picture(avatar: str) -> str:
 class Accounts:
     """The accounts of *store*. All methods raise `StoreError` while it is down.
 
-    Whoever is disabled or gets another password is signed out: the tokens of
-    before are revoked. Nobody may have, or sign in with, one of the *public*
-    passwords, which everybody can read somewhere.
+    An account that is disabled or gets another password is signed out: its tokens are
+    revoked. No account may have, or sign in with, one of the *public* passwords, which
+    anybody can read somewhere.
     """
 
     def __init__(
@@ -120,8 +120,8 @@ class Accounts:
     def verify(self, name: str, password: str) -> Account | None:
         """The account of *name*, if *password* is right and it may sign in.
 
-        Unknown and disabled ones cost the same hashes: how long it takes tells
-        nobody which names there are. A hash of an older kind is replaced.
+        An unknown or disabled account costs the same hashes, so that the time it takes does
+        not show which names there are. A hash of an older kind is replaced.
         """
         password = composed(password)
         try:
@@ -134,39 +134,39 @@ class Accounts:
         return self._renew(account, password)
 
     def _check(self, account: Account | None, password: str) -> bool:
-        """One hash of each kind that there is, whoever signs in; among them that of *account*."""
+        """Compute one hash of each kind that there is, whoever signs in; also that of *account*."""
         kind = self._hashing.kind
         mine = kind(account.password) if account else None
         right = False
-        for other, kept in self._kinds().items():
+        for other, hashed in self._kinds().items():
             if account and other == mine:
                 right = self._hashing.check(account.password, password)
             else:
-                self._hashing.check(kept, password)
+                self._hashing.check(hashed, password)
         return right
 
     def _kinds(self) -> dict[str, str]:
-        """A hash of each kind that there is, to be checked in vain; of ours there are few."""
+        """By kind, one hash of each kind that is in use, also of the one that is made today."""
         if not self._decoy:
             self._decoy = self._hashing.make(secrets.token_urlsafe())
         with self._database() as connection:
-            kept = connection.execute(sa.select(table.c.password)).scalars().all()
+            hashes = connection.execute(sa.select(table.c.password)).scalars().all()
         kind = self._hashing.kind
-        return {**{kind(one): one for one in kept}, kind(self._decoy): self._decoy}
+        return {**{kind(one): one for one in hashes}, kind(self._decoy): self._decoy}
 
     def _renew(self, account: Account, password: str) -> Account | None:
-        """*account* with a hash of today's kind; None where it is shut out by now."""
+        """*account* with a hash of today's kind; None where it may not sign in any more."""
         if self._hashing.kind(account.password) == self._hashing.kind(self._decoy):
             return account
         renewed = replace(account, password=self._hashing.make(password))
         if self._swap(account, renewed.password):
             return renewed
-        found = self.get(account.name)  # perhaps another login of it was quicker
+        found = self.get(account.name)  # perhaps another login has renewed the hash
         same = found and not found.disabled and self._hashing.check(found.password, password)
         return found if same else None
 
     def _swap(self, account: Account, password: str) -> bool:
-        """Another hash for *account*, unless somebody has changed it meanwhile."""
+        """Store another hash for *account*; False: it has changed meanwhile."""
         as_it_was = [table.c[name] == getattr(account, name) for name in _COLUMNS]
         with self._database() as connection:
             query = sa.update(table).where(*as_it_was).values(password=password)
@@ -175,13 +175,13 @@ class Accounts:
     def stands(self, account: Account) -> bool:
         """Whether *account* is what it was when it was read.
 
-        To be asked after a token was signed: whoever is shut out meanwhile
-        either finds the token signed before, or is found here.
+        To be asked after a token was signed: then a change of the account either comes
+        before, and is seen here, or comes later, and revokes the token.
         """
         return self.get(account.name) == account
 
     def readable(self, names: Collection[str]) -> list[str]:
-        """Those of *names* who may sign in, but have one of the *public* passwords."""
+        """Those of *names* that may sign in, but have one of the *public* passwords."""
         return [
             account.name
             for account in filter(None, map(self.get, names))
@@ -192,9 +192,9 @@ class Accounts:
     # ---- changing ------------------------------------------------------
 
     def add(self, name: str, password: str, display_name: str = "", avatar: str = "") -> Account:
-        """A new account; visitors see *name* as it is given where there is no *display_name*.
+        """Make an account; visitors see *name* as it is given where there is no *display_name*.
 
-        Raises `AccountError`: a name that is taken, or something unfit.
+        Raises `AccountError`: the name is taken, or something is unfit.
         """
         account = Account(
             folded(name),
@@ -216,7 +216,7 @@ class Accounts:
     def show(
         self, name: str, *, display_name: str | None = None, avatar: str | None = None
     ) -> Account:
-        """Show *name* otherwise to visitors: what is None stays. Raises `AccountError`."""
+        """Change what visitors see of *name*: what is None stays. Raises `AccountError`."""
         values: dict[str, str] = {}
         if display_name is not None:
             values["display_name"] = _printable("display name", display_name)
@@ -225,15 +225,15 @@ class Accounts:
         return self._change(name, **values)
 
     def disable(self, name: str) -> Account:
-        """Let *name* in no more, and sign it out. Raises `AccountError` for an unknown one."""
+        """Let *name* sign in no more, and sign it out. Raises `AccountError`: it is unknown."""
         return self._sign_out(self._change(name, disabled=True))
 
     def enable(self, name: str) -> Account:
-        """Let *name* in again. Raises `AccountError` for an unknown one."""
+        """Let *name* sign in again. Raises `AccountError`: it is unknown."""
         return self._change(name, disabled=False)
 
     def set_password(self, name: str, password: str) -> Account:
-        """Another password, and sign it out. Raises `AccountError`: unknown, or unfit."""
+        """Set another password, and sign *name* out. Raises `AccountError`: unknown, or unfit."""
         account = self.get(name)
         if account is None:
             raise AccountError(f"name: there is no account {folded(name)}")
@@ -241,7 +241,7 @@ class Accounts:
         return self._sign_out(self._change(name, password=hashed))
 
     def change_password(self, name: str, current: str, new: str) -> Account | None:
-        """The same for whoever knows the *current* one; None where that is wrong."""
+        """Set another password, for a waiter who knows the *current* one; None: it is wrong."""
         account = self.verify(name, current)
         if account is None:
             return None
@@ -262,7 +262,7 @@ class Accounts:
         return _account(row)
 
     def _sign_out(self, account: Account) -> Account:
-        # After the change: a token signed until now was given by the old state.
+        # After the change: the tokens signed until now were given before it.
         self._store.revoke(subject=account.name, now=self._ms())
         return account
 

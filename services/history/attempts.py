@@ -1,11 +1,11 @@
-"""How often somebody may try a password, and from where an account is used.
+"""How often a password may be tried, and from which addresses an account is used.
 
 Both are counted in the database, which all workers and machines share. Unknown browsers
-choose what is counted, so no key says what they have typed: a key is a mark
+choose what is counted, so no key shows what was typed: a key is a mark
 (`Tokens.mark`). Everything here blocks and is called from native threads only.
 
-A row of `attempt` is a leaky bucket: *until* is when it will be empty again, and
-each attempt puts it off by `PAUSE`.
+A row of `attempt` is a leaky bucket: *until* is the moment at which it will be empty,
+and each attempt moves it on by `PAUSE`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .slices import reading, writing
 from .sql import SQLStore
 from .tables import attempt, familiar
 
-PAUSE = 6.0  # s between two attempts, when those at once are used up
+PAUSE = 6.0  # s between two attempts, when those of `BURST` are used up
 BURST = 10  # attempts at once
 
-#: addresses that are remembered of one account: those of an office, a home, a phone
+#: addresses that are remembered of one account: an office, a home, a phone
 ADDRESSES = 10
 
 #: ms after which an address that was not used is forgotten
 STALE = 90 * 86_400_000
 
-#: one of so many attempts throws away the rows that say nothing any more
+#: one of so many attempts deletes the rows whose buckets are empty
 SWEEP = 50
 
 _TAKE = sa.text(
@@ -70,7 +70,7 @@ class Attempts:
             return connection.execute(_TAKE, values).first() is not None
 
     def give_back(self, key: str) -> None:
-        """One attempt at *key* was none: the password was right."""
+        """Count one attempt at *key* less: the password was right."""
         query = sa.update(attempt).where(attempt.c.key == key)
         with writing(self._store) as connection:
             connection.execute(query.values(until=attempt.c.until - int(PAUSE * 1000)))
@@ -79,7 +79,7 @@ class Attempts:
         with writing(self._store) as connection:
             connection.execute(sa.delete(attempt).where(attempt.c.until < now))
 
-    # ---- from where ----------------------------------------------------
+    # ---- from which addresses ------------------------------------------
 
     def is_familiar(self, name: str, address: str) -> bool:
         """Whether the account of *name* was used from *address* (a mark) lately."""
@@ -89,15 +89,15 @@ class Attempts:
             return connection.execute(query).first() is not None
 
     def remember(self, name: str, address: str) -> None:
-        """The account of *name* is used from *address*; the oldest of too many is forgotten."""
+        """Remember *address*, from which *name* signs in; of too many, forget the oldest."""
         mine = familiar.c.name == name
         newest = sa.select(familiar.c.address).where(mine).order_by(familiar.c.seen.desc())
         with writing(self._store) as connection:
             connection.execute(sa.delete(familiar).where(mine, familiar.c.address == address))
             values = {"name": name, "address": address, "seen": self._ms()}
             connection.execute(sa.insert(familiar).values(values))
-            kept = connection.execute(newest.limit(ADDRESSES)).scalars().all()
-            connection.execute(sa.delete(familiar).where(mine, familiar.c.address.not_in(kept)))
+            recent = connection.execute(newest.limit(ADDRESSES)).scalars().all()
+            connection.execute(sa.delete(familiar).where(mine, familiar.c.address.not_in(recent)))
 
     def _ms(self) -> int:
         return int(self._now() * 1000)

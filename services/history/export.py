@@ -154,7 +154,7 @@ def cell(value: object) -> object:
 
 def as_csv(store: SQLStore, export: Export) -> Iterator[str]:
     """A row for each message and note, with its conversation's columns repeated (RFC 4180)."""
-    yield "\ufeff" + _row(COLUMNS)  # the mark tells a spreadsheet that it is UTF-8
+    yield "\ufeff" + _row(COLUMNS)  # by the mark a spreadsheet knows that it is UTF-8
     for row in export.chats:
         about = (
             public_id(row.key), rfc3339(row.opened),

@@ -58,7 +58,7 @@ class Runs(Protocol):
 class Indexer:
     """Fills the index of *store*; `turn` is called every `LOOK` seconds.
 
-    `is_idle()` tells whether nothing is being stored here.
+    `is_idle()` says whether nothing is being stored here.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Indexer:
             begun = self._now()
             try:
                 found: Slice = self._runtime.blocking(index_slice, self._store, self._done)
-            except (Busy, StoreError):  # the writer tells of a database that is away
+            except (Busy, StoreError):  # the writer logs that a database is away
                 return
             moved_by_others = self._done not in (None, found.begun)
             self._done = found.done
@@ -107,5 +107,5 @@ def _empty_list(store: SQLStore) -> None:
         with reading(store) as connection:
             connection.exec_driver_sql(_EMPTY_LIST)
             connection.commit()
-    except StoreError:  # the writer tells of a database that is away, or only reads
+    except StoreError:  # the writer logs that a database is away, or only reads
         pass

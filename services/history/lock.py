@@ -1,15 +1,15 @@
 """One desk at a time on one SQLite file.
 
-Who serves a database without Redis has the desk in its memory; a second one on
-the same file would be a second desk, whose visitors never meet the first one's
-waiters, and would take up the first one's open conversations. So whoever serves a file
-holds a lock beside it for as long as it lives: alone, or together with others
-that share a desk over Redis. The system lets go of the lock when a process
-ends, however it ends. Commands hold nothing.
+A process that serves a database without Redis has the desk in its memory. A second
+process on the same file would be a second desk: its visitors would never meet the
+waiters of the first, and it would take up the open conversations of the first. So a
+process that serves a file holds a lock beside it for as long as it lives: alone, or
+together with others that share a desk over Redis. The system releases the lock when the
+process ends, however it ends. Commands hold no lock.
 
-When a worker leaves or dies, the next worker of the same server goes first: the
-file says which process started the holder, and whoever was not started by it
-waits for a while (`SUCCESSION`) as long as that one lives. Otherwise a bystander
+When a worker leaves or dies, the next worker of the same server goes first. The file
+says which process started the holder. A process that was not started by that one waits
+for a while (`SUCCESSION`), as long as that one lives. Otherwise another process
 (`flask run`) could take the database at each reload of the server.
 """
 
@@ -32,8 +32,8 @@ log = logging.getLogger("csapp")
 #: errors of file systems that cannot lock
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL)
 
-#: s that others leave the database to the next worker of the server that served it last: so
-#: long may that one take to start and to load its application
+#: s that others leave the database to the next worker of the server that served it last: this
+#: is how long that worker may take to start and to load its application
 SUCCESSION = 20.0
 
 _held: weakref.WeakSet[ServingLock] = weakref.WeakSet()
@@ -48,16 +48,16 @@ class ServingLock:
         self._now = now
         self._descriptor: int | None = None
         self._shared = self._leaves = False
-        #: since when nobody holds it, and whose successor is waited for
+        #: since when nobody holds it, and the holder whose successor goes first
         self._free: tuple[float, LastHolder] | None = None
-        #: at the last refusal, it was about to be free
+        #: at the last refusal, the lock was about to be free
         self.holder_leaves = False
 
     def take(self, *, shared: bool) -> None:
         """Hold it from now on, alone or *shared* with others that share it. Never waits.
 
-        Raises `InUse` where somebody holds it in another way or goes first, `StoreError`
-        where there can be no such file.
+        Raises `InUse` where another process holds it in another way or goes first,
+        `StoreError` where there can be no such file.
         """
         if self._free is not None and self._free[1] == self.last_holder():
             self._give_way(self._free[1], shared)  # without the lock: the successor may need it now
@@ -129,7 +129,7 @@ class ServingLock:
         return self.holder() is not None
 
     def holder(self) -> Holder | None:
-        """Who holds it, as far as can be seen; None: nobody. Of several that share it, the last."""
+        """The process that holds it, as far as can be seen; of several that share it, the last."""
         try:
             file = open(self.path)  # noqa: SIM115  # closed below
         except OSError:
@@ -141,7 +141,7 @@ class ServingLock:
             return Holder(name, shared=_can_lock(file.fileno(), fcntl.LOCK_SH))
 
     def last_holder(self) -> LastHolder:
-        """What the file says of its holder, or of the last one."""
+        """What the file says about the holder, or the last one."""
         try:
             with open(self.path) as file:
                 return LastHolder.read(file.fileno())
@@ -149,7 +149,7 @@ class ServingLock:
             return LastHolder()
 
     def announce_leaving(self) -> None:
-        """Let those who wait for the lock know that it is about to be free."""
+        """Let processes that wait for the lock know that it is about to be free."""
         if self._descriptor is not None:
             self._leaves = True
             self._write()
@@ -157,7 +157,7 @@ class ServingLock:
     def release(self) -> None:
         """Give the lock back.
 
-        The file of a worker that has announced it stays, for its successor.
+        The file of a worker that has called `announce_leaving` stays, for its successor.
         """
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is None:
@@ -181,7 +181,7 @@ class ServingLock:
 
 
 def _can_lock(descriptor: int, how: int) -> bool:
-    """Whether nobody holds a lock that is in the way of this one; it is held until the close."""
+    """Whether no other lock is in the way; if so, it is held until the file is closed."""
     try:
         fcntl.flock(descriptor, how | fcntl.LOCK_NB)
     except OSError as error:
@@ -189,10 +189,10 @@ def _can_lock(descriptor: int, how: int) -> bool:
     return True
 
 
-def _let_go_in_child() -> None:
+def _forget_in_child() -> None:
     """A forked child would hold the lock after the process that took it has ended."""
     for lock in list(_held):
         lock.forget()
 
 
-os.register_at_fork(after_in_child=_let_go_in_child)
+os.register_at_fork(after_in_child=_forget_in_child)

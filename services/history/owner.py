@@ -68,7 +68,7 @@ def refuse_foreign(connection: sa.Connection, us: Owner | None, what: str) -> No
 def claim(connection: sa.Connection, us: Owner | None, what: str) -> None:
     """Write down that the store is *us*'s where it is nobody's. Raises `Foreign`.
 
-    Of two that claim it at the same moment one is told so. In a transaction of the caller's.
+    Of two that claim it at the same moment one is refused. In a transaction of the caller's.
     """
     if us is None:
         return

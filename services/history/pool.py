@@ -1,9 +1,8 @@
 """Connections to a database, shared by native threads beside an event loop.
 
-gevent puts its own locks in the place of those of `threading`, also of those
-inside SQLAlchemy's pool. Where native threads meet in one of them, they may
-sleep for ever. The interpreter's own queue, which gevent leaves alone, has the
-lock of the system.
+gevent puts its own locks in the place of those of `threading`, also inside SQLAlchemy's
+pool. Native threads that wait for such a lock may sleep for ever. gevent does not replace
+the interpreter's own queue, which has the lock of the system.
 """
 
 from __future__ import annotations
@@ -17,9 +16,10 @@ from sqlalchemy.pool import ConnectionPoolEntry, Pool
 
 
 class NativePool(Pool):
-    """At most *pool_size* connections are kept open, *max_overflow* more at busy times.
+    """At most *pool_size* connections stay open, and *max_overflow* more at busy times.
 
-    Who finds all of them in use waits; after *timeout* s it gets `sa.exc.TimeoutError`.
+    A thread that finds all of them in use waits; after *timeout* s it gets
+    `sa.exc.TimeoutError`.
     """
 
     def __init__(
@@ -35,16 +35,16 @@ class NativePool(Pool):
         self._overflow = max_overflow
         self._timeout = timeout
         self._disposed = False
-        #: open connections that nobody uses
+        #: open connections that no thread uses
         self._idle: SimpleQueue[ConnectionPoolEntry] = SimpleQueue()
-        #: one entry for each connection that may be taken
-        self._places: SimpleQueue[None] = SimpleQueue()
+        #: one item for each connection that may still be taken
+        self._free: SimpleQueue[None] = SimpleQueue()
         for _ in range(pool_size + max_overflow):
-            self._places.put(None)
+            self._free.put(None)
 
     def _do_get(self) -> ConnectionPoolEntry:
         try:
-            self._places.get(timeout=self._timeout)
+            self._free.get(timeout=self._timeout)
         except Empty:
             raise sa.exc.TimeoutError(
                 f"all {self._size + self._overflow} connections were in use for {self._timeout:g} s"
@@ -56,7 +56,7 @@ class NativePool(Pool):
         try:
             return self._create_connection()
         except BaseException:
-            self._places.put(None)
+            self._free.put(None)
             raise
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
@@ -66,10 +66,10 @@ class NativePool(Pool):
             else:
                 self._idle.put(record)
         finally:
-            self._places.put(None)
+            self._free.put(None)
 
     def dispose(self) -> None:
-        """Close the connections that nobody uses now, and the others when they are returned."""
+        """Close the connections that no thread uses, and the others when they are returned."""
         self._disposed = True
         try:
             while True:
@@ -94,5 +94,5 @@ class NativePool(Pool):
         )
 
     def status(self) -> str:
-        """For messages: how many are kept open and how many may still be taken."""
-        return f"{self._idle.qsize()} idle, {self._places.qsize()} places"
+        """For messages: how many are idle and how many may still be taken."""
+        return f"{self._idle.qsize()} idle, {self._free.qsize()} free"

@@ -256,8 +256,8 @@ class PostgresStore(SQLStore):
         if not (state := _state(cause)):  # of the connection, not of a statement
             broken = (psycopg.OperationalError, psycopg.InterfaceError)
             return str(cause) if isinstance(cause, broken) else type(cause).__name__
-        told = cause.diag.message_primary if state.startswith(_SAFE) else None
-        return f"{told or type(cause).__name__} ({state})"
+        message = cause.diag.message_primary if state.startswith(_SAFE) else None
+        return f"{message or type(cause).__name__} ({state})"
 
 
 class _Connection(psycopg.Connection[Any]):

@@ -20,7 +20,7 @@ class Process:
     """A process of this machine."""
 
     number: int
-    #: when it began, as the system counts; 0 where the system does not tell
+    #: when it began, as the system counts; 0 where the system does not say
     began: int
 
     def lives(self) -> bool:
@@ -50,7 +50,7 @@ def starter() -> Process | None:
 
 
 def siblings() -> list[Process]:
-    """The other living children of what started this process, as far as the system tells."""
+    """The other living children of what started this process, as far as the system says."""
     parent = starter()
     if parent is None:
         return []

@@ -322,10 +322,10 @@ class SQLiteStore(SQLStore):
 
     def _words_of(self, cause: Any) -> str:
         name = getattr(cause, "sqlite_errorname", None) or type(cause).__name__
-        told = str(cause)
+        message = str(cause)
         # SQLite quotes what it cannot parse, and a trigger says what its author wants.
         is_safe = name.startswith("SQLITE_") and name not in _TALKATIVE
-        return f"{self.path}: {told if is_safe or told.startswith(_MISSING) else name}"
+        return f"{self.path}: {message if is_safe or message.startswith(_MISSING) else name}"
 
 
 _inserts: dict[tuple[str, int, int, str], str] = {}

@@ -209,7 +209,7 @@ def delete_messages(connection: sa.Connection, numbers: Sequence[int]) -> None:
         connection.exec_driver_sql(_STEP_BACK)
 
 
-# The index must be told what it was told when it learned the row, and only of rows it knows.
+# The index must be given the text that it was given at first, and only of rows that it has.
 _FORGET = sa.text(
     "INSERT INTO message_words (message_words, rowid, body) "
     "SELECT 'delete', n, spaced(body) FROM message "

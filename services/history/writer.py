@@ -8,8 +8,8 @@ Rules of this file:
    and taken back when it has failed: numbers have no gaps.
 3. `Entries.on_committed` is called exactly once, on the loop: they are stored, or not.
 4. While the store is down everything is refused at once, and what was refused
-   is forgotten: memory stays bounded. Of a commit whose outcome is not known
-   nobody is told anything until it is.
+   is forgotten: memory stays bounded. While the outcome of a commit
+   is not known, nobody gets an answer for it.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ class Writer:
                 self._busy = True
                 done = partial(self._done, groups, batch)
                 self._run(partial(self._committer.commit, groups, batch, self._undated), done)
-        except Exception as error:  # whoever wrote something is told nevertheless
+        except Exception as error:  # the senders get an answer nevertheless
             log.exception("a batch could not be made")
             for entries in self._pending:
                 entries.conversation.take_back()
@@ -232,7 +232,7 @@ class Writer:
                 log.warning("the history is stored again")
             self.available = True
             self.commits += 1
-            self._tell(groups, stored=True)
+            self._answer(groups, stored=True)
             for entries in groups:  # a repeat has given its number back
                 entries.conversation.take_back()
             if not self.idle:
@@ -246,12 +246,12 @@ class Writer:
         elif self._unsure is None or not isinstance(error, StoreError):
             self._unsure = None  # what cannot be looked up is given up, not tried for ever
             self._write_later(batch)
-            self._tell(groups, stored=False)
+            self._answer(groups, stored=False)
             for entries in groups:
                 entries.conversation.take_back()
         refused, self._pending = list(self._pending), deque()
         self._waiting = self._characters = 0
-        self._tell(refused, stored=False)
+        self._answer(refused, stored=False)
         self._runtime.spawn(self._try_again)
 
     def _write_later(self, batch: Batch) -> None:
@@ -264,7 +264,7 @@ class Writer:
         for duty in batch.duties:
             self._duties.setdefault(duty.subject, duty)
 
-    def _tell(self, groups: list[Entries], *, stored: bool) -> None:
+    def _answer(self, groups: list[Entries], *, stored: bool) -> None:
         put_back(one for one in groups if not stored or one.refused)
         for entries in groups:
             conversation = entries.conversation

@@ -254,7 +254,7 @@ class SharedDelivery:
         return parks_for(participant)
 
     def parks_for_somebody(self) -> bool:
-        """Whether somebody may come back to another worker, which asks this one."""
+        """Whether a participant may come back to another worker, which asks this one."""
         return any(
             one.version == 1 and self.parks_for(one) and (one.parked or one.all_channels)
             for one in list(self.roster.participants.values())
@@ -303,7 +303,7 @@ class SharedDelivery:
         conversation = user.conversation
         if isinstance(conversation, SharedConversation):
             if any(one.elsewhere or not one.here for one in (user, waiter)):
-                conversation.behind = True  # what was said before may still be on its way
+                conversation.behind = True  # entries of before may still be on their way
             self._park_rest(event, waiter if event.gone == user.uuid else user, conversation)
             if not event.requeued:
                 self._ended.add(conversation.row.key)
@@ -312,7 +312,7 @@ class SharedDelivery:
     def _park_rest(
         self, event: Parted, left: Participant, conversation: SharedConversation
     ) -> None:
-        """An absent participant gets on return what was said before the end, then the end."""
+        """Park what an absent participant has missed before the end; the end follows it."""
         if left.version == 1 and self.parks_for(left):
             rest = self.handover.rest(left, conversation, is_over=not event.requeued)
             if rest is not None:

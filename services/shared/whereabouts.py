@@ -182,7 +182,7 @@ class Whereabouts:
     # ---- who is forgotten ----------------------------------------------
 
     def forget(self, participant: Participant) -> None:
-        """Forget *participant*, unless it or somebody whom it has conversations with is here."""
+        """Forget *participant*, unless it is here, or another side of its conversations is."""
         channels = participant.all_channels
         if participant.here:
             return

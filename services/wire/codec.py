@@ -107,7 +107,7 @@ class FullVoice:
 
 _SEQ = 1_234_567  # stands where the number belongs
 
-#: they tell the ids of one run of texts apart, which share a number
+#: they make the ids of one run of texts differ, which share a number
 _SUFFIXES = tuple(b".%x" % number for number in range(256))
 
 

@@ -43,7 +43,7 @@ class CloseCode(IntEnum):
     PROTOCOL_ERROR = 1002
     UNSUPPORTED_DATA = 1003
     NO_STATUS = 1005  # never sent: a close frame without a code
-    ABNORMAL = 1006  # never sent: the line went away without a close frame
+    ABNORMAL = 1006  # never sent: the connection ended without a close frame
     INVALID_UTF8 = 1007
     POLICY_VIOLATION = 1008
     TOO_BIG = 1009

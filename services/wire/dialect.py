@@ -1,7 +1,7 @@
-"""The same decisions, said in version 1 or in version 2.
+"""The same decisions, as frames of version 1 or of version 2.
 
 A participant may have sockets of both versions at once. What version 1 has no
-word for, it is not told: those methods return None.
+word for, it is not sent: those methods return None.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RETRY_AFTER = {ErrorCode.UNAVAILABLE: 1.0, ErrorCode.RATE_LIMITED: 1.0, ErrorCod
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """The other side of a conversation, as one is told of it."""
+    """The other side of a conversation, as a participant is shown it."""
 
     uuid: str
     subject: str

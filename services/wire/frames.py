@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType, field
 
-#: Some databases cannot keep NUL. In texts and ids it is looked for where they are told on.
+#: Some databases cannot keep NUL. In texts and ids it is looked for where they are passed on.
 _NO_NUL = r"\A[^\x00]*\Z"
 
 #: `id` as a client chooses it
@@ -220,7 +220,7 @@ class ConnectSuccess(ServerFrame, tag="connect_success"):
 
 
 class ConnectQueue(ServerFrame, tag="connect_queue"):
-    """`location` is the number of visitors ahead: 0 is next in line."""
+    """`location` is the number of visitors ahead: 0 is the next one."""
 
     payload: LocationPayload
 
@@ -249,7 +249,7 @@ ToWaiter = Initialize | NewConnection | Disconnected | Error | Text
 
 
 class ServerFrame2(ServerFrame, kw_only=True):
-    """`conversation`, `seq` and `date` stand wherever a frame belongs to a chat or a message."""
+    """`conversation`, `seq` and `date` stand in frames that belong to a conversation or entry."""
 
     conversation: str | UnsetType = UNSET
     seq: int | UnsetType = UNSET
@@ -299,7 +299,7 @@ class PeerPayload(Struct, gc=False):
 
 
 class VisitorPayload(PeerPayload, gc=False):
-    """What a waiter is told of a user."""
+    """What a waiter is shown of a user."""
 
     sub: str
     page: str
@@ -362,7 +362,7 @@ class Item(Struct, omit_defaults=True):
     date: str
     payload: Mapping[str, Any]
     client_id: str | UnsetType = UNSET
-    #: to waiters: the subject of the colleague who said it
+    #: to waiters: the subject of the colleague who wrote it
     author: str | UnsetType = UNSET
 
 
@@ -452,7 +452,7 @@ class Presence(ServerFrame2, tag="presence"):
 
 class QueueStatusPayload(Struct, gc=False):
     length: int
-    #: s that the first in line has waited
+    #: s that the first in the queue has waited
     longest_wait: float
 
 

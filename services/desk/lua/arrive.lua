@@ -39,14 +39,14 @@ end
 
 -- How it stands, as `Place` in `standing.py`.
 local function place()
-    local chats = {}
+    local conversations = {}
     for i, other in ipairs(others(one)) do
-        local talk = one.role == ROLE.waiter and other.talk or one.talk
-        chats[i] = { other = described(other), talk = given(talk) or 0 }
+        local conversation = one.role == ROLE.waiter and other.talk or one.talk
+        conversations[i] = { other = described(other), talk = given(conversation) or 0 }
     end
     local ticket = role == ROLE.user and waits(one)
     local position = role == ROLE.user and call('HGET', TOLD, standing)
-    return { chats = chats, talk = given(one.talk), begun = one.begun == '1',
+    return { chats = conversations, talk = given(one.talk), begun = one.begun == '1',
         ticket = ticket and tonumber(ticket) or nil, location = tonumber(position or '0'),
         ready = one.ready == '1', capacity = given(one.capacity) }
 end

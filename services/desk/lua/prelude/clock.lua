@@ -19,8 +19,8 @@ local function named(fields)
 end
 
 local function catch_up()
-    local heard = tonumber(ARG.heard)
-    if sent <= heard then
+    local read = tonumber(ARG.heard)
+    if sent <= read then
         return
     end
     local since = '(' .. ARG.read
@@ -28,7 +28,7 @@ local function catch_up()
     for _, item in ipairs(entries) do
         local entry = named(item[2])
         local number = entry[ENTRY.number]
-        if entry[ENTRY.sender] == SENDER.desk and tonumber(number) > heard then
+        if entry[ENTRY.sender] == SENDER.desk and tonumber(number) > read then
             unread[#unread + 1] = number
             unread[#unread + 1] = entry[ENTRY.letter]
         end
