@@ -61,8 +61,15 @@ class Delivery(Protocol):
     def write_event(self, event: Event, channel: Channel, payload: EventPayload) -> None:
         """Write what the sender of *channel* has done as an entry, once over all workers."""
 
+    def write_end_at_start(self, user: Participant, conversation: Conversation) -> None:
+        """Write that *conversation* has ended, which a server that died has left open."""
+
     def write_missing_events(self) -> None:
         """Write the events that could not be written before. Called about once a second."""
+
+    @property
+    def events_wait(self) -> bool:
+        """Events wait for the database, and the writer does not know them."""
 
     def save(self, row: ConversationRow, *, served: bool = False) -> None:
         """Store *row*, or merge it into what other workers store. *served*: see `Amendment`."""
@@ -83,8 +90,8 @@ class Delivery(Protocol):
         *signal*.
         """
 
-    def pass_staff_entry_on(self, waiter: Participant, entry: StaffRow) -> None:
-        """Let the other workers show *waiter* a staff *entry*."""
+    def pass_staff_entry_on(self, waiter: str, workers: Sequence[str], entry: StaffRow) -> None:
+        """Let other *workers* show the *waiter* of this UUID a staff *entry*."""
 
     def guarded_methods(self) -> list[tuple[object, str]]:
         """Objects, and names of their methods: see `Switchboard.guard_threads`."""
@@ -228,10 +235,20 @@ class LocalDelivery:
         elif not (channel.sender.plain and channel.to.plain):
             self._number(self._events.new(channel, payload))
 
+    def write_end_at_start(self, user: Participant, conversation: Conversation) -> None:
+        """Write it: there is no other worker that could."""
+        if self.writer is not None:
+            self._events.write(self._events.new_end(user, conversation))
+
     def write_missing_events(self) -> None:
         """Write the events that the database could not take before."""
         if self.writer is not None:
             self._events.write_missing(self.writer)
+
+    @property
+    def events_wait(self) -> bool:
+        """Events wait for the database."""
+        return self._events.waits
 
     def save(self, row: ConversationRow, *, served: bool = False) -> None:
         """Store all of *row*: nobody else writes it."""
@@ -246,7 +263,7 @@ class LocalDelivery:
     ) -> None:
         """Do nothing: there are no other workers."""
 
-    def pass_staff_entry_on(self, waiter: Participant, entry: StaffRow) -> None:
+    def pass_staff_entry_on(self, waiter: str, workers: Sequence[str], entry: StaffRow) -> None:
         """Do nothing: there are no other workers."""
 
     def guarded_methods(self) -> list[tuple[object, str]]:

@@ -10,12 +10,17 @@ from collections.abc import Callable
 from typing import Any
 
 from .channels import Channel, ChannelEntries
-from .conversation.kinds import EVENT, EventPayload, Side
-from .entries_here import new_entries
+from .conversation.conversation import Conversation
+from .conversation.kinds import EVENT, EventPayload, Side, What
+from .entries_here import channel_to_nobody, new_entries
 from .history.writer import Writer
+from .participants import Participant
 
 #: events that wait while the database is away; of too many, the oldest are given up
 MOST_UNWRITTEN = 10_000
+
+#: the client id of the entry that ends a conversation which was found open at a start
+CLOSED_AT_START = "closed at the start"
 
 
 class EventEntries:
@@ -35,11 +40,22 @@ class EventEntries:
         #: those that could not be stored yet
         self._unwritten: deque[ChannelEntries] = deque(maxlen=MOST_UNWRITTEN)
 
+    @property
+    def waits(self) -> bool:
+        """Some are not stored yet, and not with the writer either."""
+        return bool(self._unwritten)
+
     def new(self, channel: Channel, payload: EventPayload) -> ChannelEntries:
         """The entry of what the sender of *channel* has done, or what has happened to it."""
         data = EVENT.body(payload).data
         entries = new_entries(channel, None, [""], None, self._on_committed, EVENT, data)
         entries.side = Side.SERVER
+        return entries
+
+    def new_end(self, user: Participant, conversation: Conversation) -> ChannelEntries:
+        """The entry that *conversation* of *user* has ended, and nobody knows when or why."""
+        entries = self.new(channel_to_nobody(user, conversation), EventPayload(What.ENDED))
+        entries.client_ids = [CLOSED_AT_START]  # once, whichever workers start
         return entries
 
     def write(self, entries: ChannelEntries) -> None:

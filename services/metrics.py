@@ -181,6 +181,7 @@ class MeasuredDesk:
         self.location = desk.location
         self.figures = desk.figures
         self.team = desk.team
+        self.workers = desk.workers
         self.waiting = desk.waiting
         self.take = desk.take
 

@@ -346,7 +346,7 @@ class ChatServer:
         """
         if self.store is None or not self.draining or self._open:
             return
-        if self._writer is None or self._writer.idle:
+        if self._is_all_stored:
             self.store.let_go()
 
     def close(self) -> None:
@@ -361,13 +361,19 @@ class ChatServer:
 
     def shut_store(self) -> None:
         """Close the database, unless something is still being stored. Blocks."""
-        is_idle = self._writer is None or self._writer.idle
-        if self.store is not None and is_idle and self._opened_by == os.getpid():
+        if self.store is not None and self._is_all_stored and self._opened_by == os.getpid():
             self._opened_by = 0
             if self._others is not None:
                 self._others.leave_now()
             self.store.shut()
             self.store.let_go()
+
+    @property
+    def _is_all_stored(self) -> bool:
+        """Nothing waits for the database: no entry, no row, no event."""
+        if self._writer is not None and not self._writer.idle:
+            return False
+        return self._started is None or not self._started.switchboard.events_wait
 
     @property
     def unfinished(self) -> int:
@@ -381,7 +387,7 @@ class ChatServer:
         One of several workers also waits until the participants of version 1 that it speaks
         for have come back to other workers, but not for long: it parks their frames.
         """
-        if self.unfinished or not (self._writer is None or self._writer.idle):
+        if self.unfinished or not self._is_all_stored:
             return False
         return self._started is None or not (
             self._started.runtime.now() < self._returned_by

@@ -15,7 +15,7 @@ from msgspec import UNSET
 from .channels import sealed
 from .conversation.kinds import Track, kind_of
 from .conversation.rows import MOST_SEQ, EntryRow, StaffRow, public_id
-from .history.port import StoreError
+from .history.port import OutcomeUnknown, StoreError
 from .participants import Participant
 from .wire import codec, frames
 from .wire.dates import rfc3339
@@ -28,6 +28,10 @@ MOST = 100
 TURN_WAIT = 5.0
 
 
+#: entries of unknown outcome that are remembered until their writers repeat them
+MOST_DOUBTFUL = 1000
+
+
 class StaffTurns:
     """Lets one staff entry at a time be stored in this process.
 
@@ -37,6 +41,29 @@ class StaffTurns:
 
     def __init__(self) -> None:
         self._free = threading.BoundedSemaphore(1)
+        #: entries whose outcome nobody knows, the oldest first: nobody was shown them
+        self._doubtful: dict[tuple[int, str, str | None], None] = {}
+
+    def store(
+        self, entry: StaffRow, write: Callable[[StaffRow], tuple[StaffRow, bool] | None]
+    ) -> tuple[StaffRow, bool] | None:
+        """What *write* answers (`port.Store.write_for_staff`), in its turn.
+
+        True: nobody was shown it yet. So is an entry that was stored before, though the
+        database did not say so.
+        """
+        name = entry.conversation, entry.author, entry.client_id
+        with self.turn():
+            try:
+                written = write(entry)
+            except OutcomeUnknown:
+                self._doubtful[name] = None
+                if len(self._doubtful) > MOST_DOUBTFUL:
+                    del self._doubtful[next(iter(self._doubtful))]
+                raise
+            is_doubtful = name in self._doubtful
+            self._doubtful.pop(name, None)
+        return written if written is None else (written[0], written[1] or is_doubtful)
 
     @contextlib.contextmanager
     def turn(self) -> Iterator[None]:

@@ -60,6 +60,14 @@ def standings(
     return [*waiters.values(), *users], over
 
 
+def user_of(row: ConversationRow) -> Participant:
+    """The user of this conversation, as it was stored."""
+    identity = Identity(
+        row.user_subject, row.user_name, TokenRole(Role.USER), avatar=row.user_avatar
+    )
+    return Participant(row.user, Role.USER, identity)
+
+
 def restore_participants(
     found: Iterable[Standing], rows: Iterable[ConversationRow], delivery: Delivery
 ) -> None:

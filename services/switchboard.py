@@ -10,6 +10,7 @@ Who is sent what, in which order and on which worker, is the business of `Delive
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
@@ -17,6 +18,7 @@ from typing import Any
 
 from .channels import Channel, ParkedFrames
 from .clock import Clock
+from .conversation.conversation import Conversation
 from .conversation.rows import ConversationRow, StaffRow
 from .conversation_rows import set_read
 from .decisions import Decisions
@@ -25,6 +27,7 @@ from .desk.port import (
     Arrival,
     Claim,
     Desk,
+    DeskUnavailable,
     Event,
     Figures,
     Role,
@@ -43,7 +46,7 @@ from .notices import (
 from .participants import Feed, Owed, Participant, Question, give_up
 from .queue_status import QueueStatus
 from .roster import park_unseen, put_parked
-from .standings import restore_participants, standings
+from .standings import restore_participants, standings, user_of
 
 log = logging.getLogger("csapp.desk")
 
@@ -113,6 +116,7 @@ class Switchboard:
         found, over = standings(rows, duties)
         for row in over:
             self._decisions.end(row)
+            self.delivery.write_end_at_start(user_of(row), Conversation(row))
         restore_participants(found, rows, self.delivery)
         self.desk.restore(found)
 
@@ -281,12 +285,16 @@ class Switchboard:
     ) -> None:
         """Show a new staff *entry* to the waiter who is *serving*, a UUID, and to its *author*.
 
-        The author's connection *origin* gets a receipt instead.
+        The author's connection *origin* gets a receipt instead. Waits for the desk where this
+        worker does not know the waiter; if the desk cannot say where it is, it reads the history.
         """
         waiter = self._participants.get(serving or "")
         for reader in {author.uuid: author, **({waiter.uuid: waiter} if waiter else {})}.values():
             send_staff_entry(reader, entry, origin)
-            self.delivery.pass_staff_entry_on(reader, entry)
+            self.delivery.pass_staff_entry_on(reader.uuid, reader.elsewhere, entry)
+        if serving and waiter is None:
+            with contextlib.suppress(DeskUnavailable):
+                self.delivery.pass_staff_entry_on(serving, self.desk.workers(serving), entry)
 
     def catch_up(self, conversation: Any) -> None:
         """Return when all that is stored of *conversation* by now is delivered. May wait."""
@@ -322,6 +330,11 @@ class Switchboard:
     def write_missing_events(self) -> None:
         """Write the events that could not be written before. Called about once a second."""
         self.delivery.write_missing_events()
+
+    @property
+    def events_wait(self) -> bool:
+        """Events wait for the database, and the writer does not know them."""
+        return self.delivery.events_wait
 
     # ---- what is stored ------------------------------------------------
 

@@ -12,13 +12,15 @@ import pytest
 
 from services.conversation.rows import ConversationRow
 from services.history.opening import open_store
-from services.history.port import Batch, Duty
+from services.history.port import Batch, Duty, StoreError
+from services.history.sql import SQLStore
 from services.server import ChatServer
 from services.settings import Settings
-from services.timers import TICK
+from services.timers import TICK, Wheel
 from testkit import Client, LiveServer
 from testkit.server import SECRET
 
+from . import probe
 from .probe import come_back
 
 Restart = Callable[[LiveServer], LiveServer]
@@ -128,4 +130,37 @@ def test_row31_who_waits_for_a_slow_reader_ends_no_conversation_of_the_next_proc
         assert found is not None
         assert (found.ended is None) == draining
         assert [duty.ready for duty in store.duties()] == [draining]
+        server.close()
+
+
+def test_an_event_that_waits_for_the_database_is_stored_before_the_server_ends(
+    tmp_path, monkeypatch
+):
+    """Here: that a conversation has ended, which was found open beside a newer one."""
+    settings = Settings(secret_key=(SECRET,), database_url=f"sqlite:///{tmp_path}/csapp.db")
+    with closing(open_store(settings.database_url)) as store:
+        store.migrate()
+        rows = [ConversationRow(key, "uuid-ann", "ann", opened=1) for key in (7, 8)]
+        store.commit(Batch(conversations=rows))
+        errors, commit = [StoreError("it is locked")], SQLStore.commit
+
+        def commit_later(store: SQLStore, batch: Batch) -> None:
+            if errors:
+                raise errors.pop()
+            commit(store, batch)
+
+        monkeypatch.setattr(SQLStore, "commit", commit_later)
+        monkeypatch.setattr(Wheel, "start", lambda wheel: None)  # time passes when the test says so
+        server = ChatServer(settings)
+        wheel, writer = server.house.wheel, server._writer
+        assert writer is not None
+        probe.until(lambda: writer.commits and writer.idle)
+        assert store.conversation(7).ended is not None
+        server.drain()
+        assert not server.settled, "the event is not stored yet"
+        for _ in range(2 * round(1 / TICK)):
+            wheel.tick()
+        probe.until(lambda: server.settled)
+        (event,) = store.entries(7)
+        assert json.loads(event.data) == {"what": "ended"}
         server.close()

@@ -10,7 +10,7 @@ import pytest
 from services import staff_track
 from services.conversation.rows import MOST_SEQ, EntryRow, StaffRow
 from services.desk.port import Role
-from services.history.port import StoreError
+from services.history.port import OutcomeUnknown, StoreError
 from services.identity import Identity
 from services.participants import Participant
 from services.staff_track import StaffTurns, beside, encode
@@ -52,3 +52,26 @@ def test_an_entry_does_not_wait_for_ever_for_those_before_it(monkeypatch):
     with turns.turn():
         free.set()
     assert free.is_set(), "the turn is free again"
+
+
+def test_a_repeat_is_shown_once_where_nobody_knew_whether_it_was_stored(monkeypatch):
+    monkeypatch.setattr(staff_track, "MOST_DOUBTFUL", 2)
+    turns = StaffTurns()
+    rows = [StaffRow(26, n, 2, 4, "eve", f"id-{n}", "words", None, 1) for n in range(1, 5)]
+
+    def break_off(_: StaffRow) -> None:
+        raise OutcomeUnknown
+
+    def repeat(number: int) -> bool:
+        written = turns.store(rows[number], lambda row: (row, False))
+        assert written is not None
+        return written[1]
+
+    for row in rows[:3]:
+        with pytest.raises(OutcomeUnknown):
+            turns.store(row, break_off)
+    assert not repeat(0), "so many are remembered"
+    assert repeat(1)
+    assert [repeat(1), repeat(3)] == [False, False], "everybody was shown it"
+    assert turns.store(rows[2], lambda row: None) is None, "its conversation was erased"
+    assert not repeat(2)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from services.channels import ParkedFrames
-from services.conversation.kinds import TEXT
+from services.conversation.kinds import EVENT, TEXT, EventPayload, Side, What
+from services.conversation.rows import ConversationRow
 from services.delivery import LocalDelivery
 from services.desk.memory import MemoryDesk
 from services.desk.port import Role
@@ -21,6 +22,9 @@ from services.switchboard import Switchboard
 from services.wire.dialect import DIALECTS
 
 from .shared.shelf import Shelf
+
+#: that a conversation has ended, and nobody knows why
+ENDED = EVENT.body(EventPayload(What.ENDED)).data
 
 
 class Ear:
@@ -286,3 +290,34 @@ def test_a_connection_that_is_told_what_was_parked_does_not_wait_for_itself():
     office.enter(Role.USER, "ann", second)
     assert len(second.told) == 1
     assert ann.doubtful == (second,)
+
+
+def test_a_conversation_that_is_found_open_beside_a_newer_one_gets_its_end():
+    office = Office(keeps=True)
+    store: Any = office.switchboard.store
+    rows = [ConversationRow(key, "uuid-ann", "ann", "Ann", opened=1) for key in (7, 8)]
+    office.switchboard.restore(rows, [])
+    assert office.switchboard.events_wait is False, "the writer has it"
+    office.turn()
+    (end,) = store.rows[7]
+    assert (end.seq, end.side, end.kind, end.data) == (1, Side.SERVER, EVENT.number, ENDED)
+    assert rows[0].ended is not None
+    assert 8 not in store.rows
+    assert rows[1].ended is None
+
+
+def test_an_event_that_waits_for_the_database_is_what_a_stop_waits_for():
+    office = Office(keeps=True)
+    writer: Any = office.switchboard.writer
+    rows = [ConversationRow(key, "uuid-ann", "ann", opened=1) for key in (7, 8)]
+    writer.available = False
+    office.switchboard.restore(rows, [])
+    office.turn()
+    assert office.switchboard.events_wait
+    office.switchboard.write_missing_events()
+    assert office.switchboard.events_wait, "the database is not back"
+    writer.available = True
+    office.switchboard.write_missing_events()
+    office.turn()
+    assert not office.switchboard.events_wait
+    assert [one.data for one in office.switchboard.store.rows[7]] == [ENDED]

@@ -458,6 +458,9 @@ class MemoryDesk:
                 ],
             )  # fmt: skip
 
+    def workers(self, participant: str) -> tuple[str, ...]:
+        return ()
+
     def team(self, most: int) -> list[Face]:
         with self._lock:
             here = (one for one in self._waiters.values() if one.ready and one.present)

@@ -280,5 +280,8 @@ class Desk(Protocol):
     def figures(self) -> Figures:
         """How busy the desk is."""
 
+    def workers(self, participant: str) -> tuple[str, ...]:
+        """The workers that hold connections of *participant*; a desk of one process names none."""
+
     def team(self, most: int) -> list[Face]:
         """At most *most* waiters who are here and ready, and have a name."""

@@ -293,6 +293,10 @@ class RedisDesk:
     def waiting(self, most: int) -> Queue:
         return letters.waiting(self._call("waiting", most=most))
 
+    def workers(self, participant: str) -> tuple[str, ...]:
+        found = self._calls.read("HGET", Key.PARTICIPANT + participant, Field.AT)
+        return tuple((found or b"").decode().split())
+
     def team(self, most: int) -> list[Face]:
         return letters.team(self._call("team", most=most))
 

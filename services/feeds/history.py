@@ -213,8 +213,8 @@ class HistoryFeed(TranscriptFeed):
             row.key, 0, 0, kind.number, me.identity.subject, frame.reply_id, *body,
             switchboard.clock.ms(),
         )  # fmt: skip
-        with self.house.staff_turns.turn():
-            written = self._ask(self._store.write_for_staff, entry)
+        write = partial(self._ask, self._store.write_for_staff)
+        written = self.house.staff_turns.store(entry, write)
         if written is None:  # it was erased just now
             raise _not_yours(frame)
         stored, is_new = written

@@ -31,7 +31,7 @@ from ..identity import Identity
 from ..participants import SIDES, Feed, Owed, Participant, Question, answer
 from ..roster import Roster, join
 from ..runtime import Runtime
-from ..standings import standings
+from ..standings import standings, user_of
 from .conversation import SharedConversation
 from .ended import Ended
 from .events import SharedEvents
@@ -89,6 +89,7 @@ class SharedDelivery:
         for row in over:
             set_end(row, "", self._clock)
             self.save(row)
+            self.write_end_at_start(user_of(row), SharedConversation(row, behind=False))
         return found
 
     # ---- entries -------------------------------------------------------
@@ -163,9 +164,18 @@ class SharedDelivery:
         """Write it now if this worker is the recorder, else when the recorder has not."""
         self._events.write(event, channel, payload)
 
+    def write_end_at_start(self, user: Participant, conversation: Conversation) -> None:
+        """Write it as soon as it is known that all workers can read it; the first one counts."""
+        self._events.write_end(user, conversation)
+
     def write_missing_events(self) -> None:
         """Write what could not be stored before, and what no recorder has written in time."""
         self._events.write_missing(self.writer)
+
+    @property
+    def events_wait(self) -> bool:
+        """Events wait for the database, or for the worker that is to write them."""
+        return self._events.wait
 
     def save(self, row: ConversationRow, *, served: bool = False) -> None:
         """Store what this worker knows of *row*; others write it, too."""
@@ -183,10 +193,9 @@ class SharedDelivery:
         key, side = channel.conversation.row.key, SIDES[channel.sender.role]
         self.outgoing.send(channel.to.elsewhere, Passed(key, side, on, seq, signal))
 
-    def pass_staff_entry_on(self, waiter: Participant, entry: StaffRow) -> None:
-        """Send it to the other workers of *waiter*."""
-        letter = Passed(entry.conversation, Side.WAITER, staff=entry, to=waiter.uuid)
-        self.outgoing.send(waiter.elsewhere, letter)
+    def pass_staff_entry_on(self, waiter: str, workers: Sequence[str], entry: StaffRow) -> None:
+        """Send it to *workers*."""
+        self.outgoing.send(workers, Passed(entry.conversation, Side.WAITER, staff=entry, to=waiter))
 
     def guarded_methods(self) -> list[tuple[object, str]]:
         """Nobody goes after entries count as delivered, and before they are handed out."""

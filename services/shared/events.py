@@ -11,10 +11,12 @@ from collections import deque
 from typing import cast
 
 from ..channels import Channel, ChannelEntries
+from ..conversation.conversation import Conversation
 from ..conversation.kinds import EventPayload
 from ..desk.port import Event
 from ..event_entries import EventEntries
 from ..history.writer import Writer
+from ..participants import Participant
 from ..runtime import Runtime
 from .conversation import SharedConversation
 from .figures import LatestFigures
@@ -34,6 +36,8 @@ class SharedEvents:
         #: what other workers are to write, and when this one does if they have not: the time,
         #: the number of the decision, the entry
         self._of_others: deque[tuple[float, int, ChannelEntries]] = deque()
+        #: that conversations have ended which were found open at the start
+        self._ends: deque[ChannelEntries] = deque()
 
     def write(self, event: Event, channel: Channel, payload: EventPayload) -> None:
         """Write it if this worker is the recorder; else expect the recorder to do so."""
@@ -47,11 +51,28 @@ class SharedEvents:
             due = self._runtime.now() + RECORDER_TIMEOUT
             self._of_others.append((due, event.number, entries))
 
+    def write_end(self, user: Participant, conversation: Conversation) -> None:
+        """Write soon that *conversation* has ended: at a start the desk was not asked yet."""
+        self._ends.append(self._entries.new_end(user, conversation))
+
+    @property
+    def wait(self) -> bool:
+        """Some are not stored yet, and this worker may have to do that."""
+        missing = any(not _is_written(number, entries) for _, number, entries in self._of_others)
+        return self._entries.waits or bool(self._ends) or missing
+
     def write_missing(self, writer: Writer) -> None:
         """Write what could not be stored before, and what no recorder has written in time."""
         self._entries.write_missing(writer)
         now = self._runtime.now()
         while self._of_others and self._of_others[0][0] <= now:
             _, number, entries = self._of_others.popleft()
-            if number not in cast(SharedConversation, entries.conversation).decisions:
+            if not _is_written(number, entries):
                 self._entries.write_again(entries)
+        while self._ends and self._figures.can_read_entries:
+            self._entries.write(self._ends.popleft())
+
+
+def _is_written(number: int, entries: ChannelEntries) -> bool:
+    """Whether another worker has written the event of the decision of this *number*."""
+    return number in cast(SharedConversation, entries.conversation).decisions

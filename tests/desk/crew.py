@@ -192,6 +192,9 @@ class Crew:
     def figures(self) -> Figures:
         return self.any().figures()
 
+    def workers(self, participant: str) -> tuple[str, ...]:
+        return self.any().workers(participant)
+
     def team(self, most: int) -> list[Face]:
         return self.any().team(most)
 

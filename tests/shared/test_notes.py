@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .conftest import meet, until
+from .conftest import meet, say, until
 
 
 def test_windows_of_a_waiter_on_two_workers_are_shown_its_note(a, b, come):
@@ -49,3 +49,19 @@ def test_a_former_waiters_window_on_another_worker_is_shown_its_note(a, b, come)
     asked = waiter.say("note", {"conversation": name, "text": "Was in a hurry"})
     until(waiter, "note_success", reply_id=asked)
     assert until(window, "note")["payload"] == {"text": "Was in a hurry"}
+
+
+def test_a_waiter_whom_the_writers_worker_does_not_know_is_shown_a_note_at_once(a, b, come):
+    former, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    meet(user, former)
+    former.say("unready")
+    user.say("disconnect")
+    until(former, "disconnected")
+    serving = come(b, "waiter", "bea")
+    name = meet(user, serving)
+    say(user, "Hello")  # the conversation is stored
+    asked = former.say("note", {"conversation": name, "text": "Wants a refund"})
+    receipt = until(former, "note_success", reply_id=asked)
+    shown = until(serving, "note")
+    assert (shown["n"], shown["author"], shown["date"]) == (1, "ada", receipt["date"])
+    assert (shown["from"], shown["payload"]) == ("", {"text": "Wants a refund"})

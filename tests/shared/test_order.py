@@ -29,7 +29,7 @@ from services.conversation.kinds import (
     RatingPayload,
     Side,
 )
-from services.conversation.rows import EntryRow
+from services.conversation.rows import ConversationRow, EntryRow
 from services.desk.memory import MemoryDesk
 from services.desk.port import Arrival, Known, Moved, OpenConversation, Parted, Place, Role
 from services.history.opening import open_store
@@ -1063,6 +1063,35 @@ def test_an_event_that_a_letter_was_about_is_not_written_again(worker):
     worker.switchboard.write_missing_events()
     worker.rounds.all()
     assert stored(worker) == [("ended", "decision:9")]
+
+
+def test_a_stop_waits_for_an_event_that_nobody_has_written_yet(worker):
+    worker.figures.look()
+    worker.switchboard._act([ended(is_recorder=False)])
+    worker.rounds.all()
+    assert worker.switchboard.events_wait
+    worker.rounds.passes(60.0)
+    worker.switchboard.write_missing_events()
+    worker.rounds.all()
+    assert not worker.switchboard.events_wait
+
+
+def test_of_workers_that_close_the_same_conversation_at_the_start_one_writes_its_end(worker):
+    rows = [ConversationRow(key, "uuid-eve", "eve", opened=1) for key in (91, 92)]
+    worker.store.open_conversations = lambda: rows
+    ends = partial(worker.store.entries, 91)
+    for _ in range(2):
+        worker.switchboard.delivery.remembered()
+        worker.switchboard.write_missing_events()
+        worker.rounds.all()
+        assert not ends(), "a worker that shares the desk may not be able to read it"
+    assert worker.switchboard.events_wait
+    worker.figures.look()
+    worker.switchboard.write_missing_events()
+    worker.rounds.all()
+    (end,) = ends()
+    assert (end.seq, end.kind, end.data) == (1, EVENT.number, '{"what":"ended"}')
+    assert not worker.switchboard.events_wait
 
 
 def test_what_an_earlier_worker_would_take_for_a_text_is_not_written(worker):
