@@ -13,7 +13,7 @@ from .conversation_rows import new_row, remove_waiter, set_end, set_waiter
 from .delivery import Delivery
 from .desk.port import Departed, Event, Matched, OnDuty, Parted, Queued, Role, Withdrawn
 from .history.port import Duty
-from .notices import parked_end, send_end, send_introduction
+from .notices import parked_end, send_end, send_introduction, send_withdrawal
 from .participants import Feed, Participant, Phase, each
 from .wire import frames
 from .wire.dialect import Dialect
@@ -132,7 +132,9 @@ class Decisions:
         self._delivery.departed(gone)
 
     def _withdrawn(self, event: Withdrawn) -> None:
-        self._participants[event.user].phase = Phase.IDLE
+        user = self._participants[event.user]
+        user.phase = Phase.IDLE
+        send_withdrawal(user)
 
     def _on_duty(self, event: OnDuty) -> None:
         phase = Phase.ON_DUTY if event.ready else Phase.OFF_DUTY

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from .channels import Channel, ParkedFrames, sealed
 from .conversation.conversation import Conversation
 from .conversation.rows import StaffRow
-from .desk.port import Role
+from .desk.port import Reason, Role
 from .participants import Feed, Participant, each
 from .roster import Roster
 from .staff_track import encode as encode_staff_entry
@@ -147,6 +147,24 @@ def send_end(
 
     each(left.connections, send)
     each(gone.connections, send_own)
+
+
+def send_withdrawal(user: Participant, asker: Feed | None = None) -> None:
+    """Send the connections of *user* that it has left the queue; for version 2.
+
+    For the connection *asker*, which has asked for it, this is the answer.
+    """
+
+    def send(connection: Feed) -> None:
+        if connection.dialect.version == 1:
+            return
+        frame = connection.dialect.disconnected(user.uuid, user.uuid, "", Reason.LEFT)
+        question = connection.pop_pending_request() if connection is asker else None
+        if question is not None:
+            frame.reply_id = question.id
+        connection.put(sealed(frame))
+
+    each(user.connections, send)
 
 
 def parked_end(

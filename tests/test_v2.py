@@ -750,6 +750,21 @@ def test_a_ticket_takes_the_old_position_in_the_queue(come, server):
     assert assert_receives(ann, "connect_queue")["payload"]["location"] == 2
 
 
+def test_who_leaves_the_queue_leaves_it_on_all_connections(come):
+    one, two = come("user", "ann"), come("user", "ann")
+    one.say("connect")
+    for tab in (one, two):
+        assert until(tab, "connect_queue")["payload"]["location"] == 0
+    asked = two.say("disconnect")
+    left = until(two, "disconnected")
+    assert (left["payload"], left["reply_id"]) == ({"reason": "left"}, asked)
+    left = until(one, "disconnected")
+    assert left["payload"] == {"reason": "left"}
+    assert not {"reply_id", "conversation"} & left.keys()
+    one.say("connect")
+    assert until(two, "connect_queue")["payload"]["location"] == 0
+
+
 @pytest.mark.parametrize("running", ["gunicorn"], indirect=True)
 def test_a_ticket_that_has_led_to_a_conversation_is_void_after_a_restart_too(come, server):
     ann = come("user", "ann")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..desk.port import AddressFull, QueueFull
 from ..origin import shown_page
-from ..participants import Participant, Phase
+from ..participants import Participant
 from ..wire import frames
 from ..wire.codes import ErrorCode, Refusal
 from .caller import Caller
@@ -56,13 +56,13 @@ def leave(caller: Caller, frame: frames.Disconnect, me: Participant) -> None:
     """A user ends its conversation, or leaves the queue; it may `connect` again."""
     switchboard = caller.house.switchboard
     caller.feed.pending = frame
-    if me.channel is None and switchboard.desk.withdraw(me.uuid):
-        me.phase = Phase.IDLE
+    if me.channel is None:
+        switchboard.withdraw(me, caller.feed)
     switchboard.carry_out()
     channel = me.channel  # or another thread has matched it just now
     if channel is not None:
         parted = switchboard.desk.part(me.uuid, channel.to.uuid, me.uuid)
         switchboard.carry_out()
-        if not parted and switchboard.desk.withdraw(me.uuid):  # its waiter was lost just now
-            me.phase = Phase.IDLE
+        if not parted:  # its waiter was lost just now
+            switchboard.withdraw(me, caller.feed)
     caller.feed.pending = None

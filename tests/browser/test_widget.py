@@ -445,6 +445,26 @@ def test_a_tab_leaves_the_queue_for_all(shop: LiveServer, visit: Visit) -> None:
     expect(two.get_by_role("textbox", name="Your question")).to_be_visible()
 
 
+def test_a_place_in_the_queue_is_left_on_all_devices(shop: LiveServer, visit: Visit) -> None:
+    """Of a visitor who is signed in on two."""
+    here, there = visit(f"{shop.url}/"), visit(f"{shop.url}/")
+    for page, text in ((here, "Hello?"), (there, "Is anybody there?")):
+        page.evaluate("token => csapp('identify', token)", shop.token("user", "ann", "Ann"))
+        ask(page, text)
+        expect(page.get_by_text("Your question is in line.")).to_be_visible()
+    here.get_by_role("button", name="Leave the line").click()
+    for page, text in ((here, "Hello?"), (there, "Is anybody there?")):
+        expect(page.get_by_role("textbox", name="Your question")).to_have_value(text)
+    there.get_by_role("textbox").press("Enter")
+    for page in (here, there):
+        expect(page.get_by_text("Your question is in line.")).to_be_visible()
+    with Waiter(shop) as ada:
+        ada.meets()
+        for page in (here, there):
+            expect(page.get_by_role("heading", name="Ada")).to_be_visible()
+        assert ada.reads() == "Is anybody there?"
+
+
 # ---- hosts --------------------------------------------------------------------------
 
 

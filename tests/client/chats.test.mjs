@@ -461,6 +461,57 @@ test("a place in the queue that was left in another tab is left in this one", as
   assert.equal(second.client.wanted, false);
 });
 
+test("a place in the queue that was left on another device is left here", async () => {
+  const stage = new Stage();
+  stage.client.connect();
+  await stage.enter();
+  await stage.answer("connect", "connect_queue", { location: 0, ticket: "t" });
+  const { id } = stage.client.send("for whoever comes");
+  await stage.say("disconnected", { reason: "left" }, { from: "me" });
+  assert.equal(stage.client.phase, "idle");
+  assert.equal(stage.client.wanted, false);
+  assert.equal(stage.client.discard(id).text, "for whoever comes");
+  await stage.pass(120_000);
+  assert.equal(stage.sent("disconnect").length, 0); // the other device may wait again
+  assert.equal(stage.sent("connect").length, 2); // the second brought the text's first words
+  await stage.say("connect_queue", { location: 0, ticket: "u" });
+  assert.equal(stage.client.phase, "queued"); // it does
+});
+
+test("who leaves the queue and asks again at once waits for the new answer", async () => {
+  const stage = new Stage();
+  stage.client.connect();
+  await stage.enter();
+  await stage.answer("connect", "connect_queue", { location: 0, ticket: "t" });
+  stage.client.disconnect();
+  stage.client.connect();
+  await stage.answer("disconnect", "disconnected", { reason: "left" }, { from: "me" });
+  assert.equal(stage.client.wanted, true);
+  await stage.answer("get_history", "error", { code: "forbidden", message: "no" });
+  await stage.answer("connect", "connect_queue", { location: 3, ticket: "u" });
+  assert.equal(stage.client.phase, "queued");
+});
+
+test("a tab that hears late that the queue was left does not undo what another tab has asked since", async () => {
+  const storage = new Storage();
+  const [first, second] = [new Stage({ storage }), new Stage({ storage })];
+  for (const stage of [first, second]) {
+    stage.client.connect();
+    await stage.enter();
+    await stage.answer("connect", "connect_queue", { location: 0, ticket: "t" });
+  }
+  first.now += 2000;
+  first.client.disconnect();
+  first.client.connect();
+  await first.pass(0);
+  second.now += 5000;
+  await second.say("disconnected", { reason: "left" }, { from: "me" });
+  await second.pass(0);
+  await first.happen("storage", { key: "csapp:user:state" });
+  assert.equal(first.client.wanted, true);
+  assert.equal(second.client.wanted, true); // as it says
+});
+
 test("a waiter's tabs agree on what was pressed last", async () => {
   const storage = new Storage();
   const [first, second] = [new Stage({ storage, role: "waiter" }), new Stage({ storage, role: "waiter" })];

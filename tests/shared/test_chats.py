@@ -190,6 +190,16 @@ def test_positions_in_the_queue_and_tickets_are_the_desks(a, b, come):
     assert until(waiter, "new_connection")["payload"]["sub"] == "bob"
 
 
+def test_the_queue_is_left_on_all_workers(a, b, come):
+    one, two = come(a, "user", "ann"), come(b, "user", "ann")
+    one.say("connect")
+    for tab in (one, two):
+        until(tab, "connect_queue")
+    one.say("disconnect")
+    for tab in (one, two):
+        assert until(tab, "disconnected")["payload"] == {"reason": "left"}
+
+
 def test_who_returns_on_another_worker_goes_on_where_it_was(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(a, "user", "ann")
     name = meet(user, waiter)

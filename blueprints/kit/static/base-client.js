@@ -237,9 +237,10 @@ export class BaseClient {
     this._side.askAgain();
   }
 
-  /** Remove a failed message; returns it. */
+  /** Remove a message that has failed, or that a user has sent before it has a conversation; returns it. */
   discard(id) {
-    if (this._outbox.get(id)?.message.state !== "failed") return null;
+    const { state, conversation } = this._outbox.get(id)?.message ?? {};
+    if (state !== "failed" && conversation !== "") return null;
     const message = this._outbox.take(id);
     this._events.changed();
     return message;

@@ -68,7 +68,8 @@ export class Conversations {
       const text = this.#client._outbox.get(id)?.message.text;
       if (chat) this.#take(chat, { ...receipt, id, text, own: true });
     },
-    disconnected: (payload, _, chat, request) => {
+    disconnected: (payload, { conversation }, chat, request) => {
+      if (!conversation) this.#client._side.withdrawn?.();
       if (chat?.state !== "open") return;
       chat.reason = payload?.reason ?? "";
       if (this.#client._side.endsAtOnce || request) this.end(chat);

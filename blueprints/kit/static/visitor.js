@@ -36,9 +36,14 @@ export class Visitor extends Wish {
   }
 
   follow(stored) {
-    const client = this._client;
-    // the visitor has left the queue in another tab, of which the server sends nothing
-    if (super.follow(stored) && !this.want && client.phase === "queued") this.#setPhase("idle");
+    if (super.follow(stored) && !this.want) this.withdrawn();
+  }
+
+  /** The visitor has left the queue: here, in another tab, or on another device. */
+  withdrawn() {
+    if (this._client.phase !== "queued") return;
+    this.want = null; // as old as it was: what another tab has decided since counts
+    this.#close();
   }
 
   clear() {
@@ -187,9 +192,14 @@ export class Visitor extends Wish {
     if (this._client._connection.isOnline) this.#leave();
   }
 
-  /** Forget the wish and the ticket, and end the conversation, before the server knows. */
+  /** Forget the wish as well, before the server knows. */
   #depart() {
     this.decide(null);
+    this.#close();
+  }
+
+  /** Forget the ticket, and end the conversation. */
+  #close() {
     this.#ticket = undefined;
     this._client._conversations.endAll("left");
     this.#setPhase("idle");

@@ -185,8 +185,12 @@ export class Visit {
 
   /** End the conversation, or leave the queue: messages that no waiter has received go back into the box. */
   leave() {
-    const unheard = [...this.#early];
     this.client.disconnect();
+    this.#takeBack();
+  }
+
+  #takeBack() {
+    const unheard = [...this.#early];
     for (const { id } of unheard) this.client.discard(id);
     this.#panel.takeBack(unheard.map(({ text }) => text).join("\n"));
   }
@@ -303,11 +307,11 @@ export class Visit {
 
   /** Let the panel, the page and the next page know. */
   changed() {
+    if (this.isIdle && this.#early.length) this.#takeBack(); // no waiter will come for these messages
     const { client, phase } = this;
     const { store } = this.#widget;
     const chat = this.#present;
     if (phase !== "start") this.past = "";
-    if (phase === "start" && this.#early.length) this.leave(); // no waiter will come for these messages
     if (this.#lost && client.status.state === "online" && !client.lost) this.#panel.announce(this.#widget.t("back"));
     this.#lost = client.lost;
     if (phase === "served" || client.queue) this.problem = "";
