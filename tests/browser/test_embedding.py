@@ -79,3 +79,23 @@ def test_its_pages_are_for_everybody(shop: LiveServer, visit: Visit, axe: Axe, v
     axe(page)
     page.get_by_role("link", name="Sign in").click()
     axe(page)
+
+
+def test_a_token_for_a_visitor(run: Run, env: dict[str, str], visit: Visit) -> None:
+    """*A token for a visitor*, as it stands there; whoever is not signed in is anonymous."""
+    shop = run("tests.browser.token_host:app", env=env, prefix="/support")
+    page = visit(home(shop) + "sign-in/ann")
+    with Waiter(shop) as ada:
+        page.get_by_role("button", name="Open chat").click()
+        ask(page, "Where is my parcel?")
+        met = ada.hears("new_connection")["payload"]
+        assert (met["sub"], met["name"]) == ("ann", "Ann")
+        ada.user = met["uuid"]
+        assert ada.reads() == "Where is my parcel?"
+        ada.writes("On its way.")
+        page.reload()
+        expect(page.get_by_role("log")).to_contain_text("On its way.")
+        stranger = visit(home(shop))
+        stranger.get_by_role("button", name="Open chat").click()
+        ask(stranger, "Who am I?")
+        assert ada.hears("new_connection")["payload"]["name"] == ""
