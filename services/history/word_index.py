@@ -1,8 +1,8 @@
-"""SQLite's index of the words that were said: filled later, in slices.
+"""SQLite's index of the words of texts: filled later, in slices.
 
 `message_words` is an FTS5 table without content (the texts are in `message`).
 Tokenising within a message's commit would cost more than the commit, so
-`index_slice` brings texts into it afterwards, the oldest first, in short
+`index_slice` puts texts into it afterwards, the oldest first, in short
 transactions (`indexer.py` calls it in the background). `message_words_done` has
 the number of the last row that is in. `search.py` looks at what is not in yet
 by itself (`Unindexed`).
@@ -13,7 +13,7 @@ counts as a word of its own (`spaced`), when it is indexed and when it is looked
 for. SQLite's `trigram` tokenizer would need at least three characters and
 several times the room.
 
-Who deletes rows calls `delete_messages`.
+What deletes rows calls `delete_messages`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from . import slices, tables
-from .slices import PAUSE, SLICE, Pause, reading, writing
+from .slices import PAUSE, Pause, reading, writing
 from .sql import SQLStore
 from .tables import MAX_INDEXED, UNSPACED
 
@@ -53,7 +53,7 @@ def spaced(text: str) -> str:
 class Slice(NamedTuple):
     """What one call of `index_slice` has done."""
 
-    #: texts that it has brought in
+    #: texts that it has put into the index
     added: int
     #: the number of the last text that was in before, and is in now
     begun: int
@@ -66,22 +66,17 @@ def index_slice(
     most: int = SMALL,
     characters: int = SMALL_CHARACTERS,
 ) -> Slice:
-    """Bring some of the oldest texts that are not in the index into it.
+    """Put some of the oldest texts that are not in the index into it, in one transaction.
 
-    It leaves the database alone while somebody writes, and raises `Busy`. Where
-    the index does not end at the number *expected*, somebody else fills it:
-    nothing is done. Raises `StoreError`.
+    While another process writes into the database, nothing is done but raising `Busy`. Where
+    the index does not end at the number *expected*, another process fills it: nothing is
+    done. Raises `StoreError`.
     """
     with reading(store) as connection:  # most calls find nothing: no lock for that
         begun = connection.exec_driver_sql(_DONE).scalar_one()
         if expected not in (None, begun) or not connection.exec_driver_sql(_ANY_NEW).scalar():
             return Slice(0, begun, begun)
-    return _add(store, begun, most, characters, wait=False)
-
-
-def _add(store: SQLStore, begun: int, most: int, characters: int, *, wait: bool) -> Slice:
-    """One transaction, unless the index does not end at *begun* any more."""
-    with writing(store, wait=wait, durable=False) as connection:
+    with writing(store, wait=False, durable=False) as connection:
         found = connection.exec_driver_sql(_DONE).scalar_one()
         added, last = connection.exec_driver_sql(_NEXT, (most, characters)).one()
         if found != begun or not added:
@@ -90,19 +85,6 @@ def _add(store: SQLStore, begun: int, most: int, characters: int, *, wait: bool)
         connection.exec_driver_sql(_ADD, (last,))
         connection.exec_driver_sql("UPDATE message_words_done SET n = ?", (last,))
     return Slice(added, begun, last)
-
-
-def index_all(store: SQLStore, *, pause: Pause = slices.sleep) -> int:
-    """Bring all texts into the index; how many it has brought. Raises `StoreError`."""
-    added = 0
-    while store.name == "sqlite":
-        with reading(store) as connection:
-            begun = connection.exec_driver_sql(_DONE).scalar_one()
-            if not connection.exec_driver_sql(_ANY_NEW).scalar():
-                break
-        added += _add(store, begun, SLICE, PIECE_CHARACTERS, wait=True).added
-        pause(PAUSE)
-    return added
 
 
 def count_missing(store: SQLStore) -> int:

@@ -27,9 +27,6 @@ CLOSED_DOORS = [
     ("GET", "/v1/search?q=x"),
 ]
 
-#: reads the body of anybody
-OPEN_DOORS = [("POST", "/v1/waiter/login")]
-
 LENGTH = "Content-Length: 100"
 CHUNKED = "Transfer-Encoding: chunked"
 

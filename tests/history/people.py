@@ -7,8 +7,10 @@ from typing import Any
 
 from services.conversation.kinds import TEXT, Side
 from services.conversation.rows import ConversationRow, EntryRow
+from services.history import slices
 from services.history.port import Batch, Duty
 from services.history.sql import SQLStore
+from services.history.word_index import PIECE_CHARACTERS, index_slice
 from testkit.entries import note
 
 #: 2026-01-02T03:04:05Z
@@ -17,6 +19,17 @@ BEGAN = 1_767_323_045_000
 
 def no_pause(_: float) -> None:
     """Instead of `time.sleep`."""
+
+
+def index_all(store: SQLStore, most: int | None = None) -> int:
+    """Put all texts into SQLite's index of words, *most* at once; how many there were."""
+    added = 0
+    while store.name == "sqlite":
+        some = index_slice(store, most=most or slices.SLICE, characters=PIECE_CHARACTERS).added
+        if not some:
+            break
+        added += some
+    return added
 
 
 def keep(

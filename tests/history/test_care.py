@@ -19,7 +19,7 @@ from services.history.sql import ANSWER_WAIT, LOCK_WAIT, SQLStore
 from testkit.entries import note
 
 from .conftest import Opened
-from .people import BEGAN, duty, keep, no_pause
+from .people import BEGAN, duty, index_all, keep, no_pause
 
 
 @pytest.fixture(autouse=True)
@@ -160,7 +160,6 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(
 ):
     """Hundreds of chats that change as they do in life; then one after the other is erased."""
     monkeypatch.setattr(care, "SLICE", 50)
-    monkeypatch.setattr(word_index, "SLICE", 50)
     path = tmp_path / "csapp.db"
     store = open_store(f"sqlite:///{path}")
     sa.event.listen(store.engine, "connect", _hurry)
@@ -194,7 +193,7 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(
         traces[user] += [name, uuid, page, noted, *([chat.comment[:40]] if chat.comment else [])]
         if key % 25 == 0:
             word_index.index_slice(store, most=200)
-    word_index.index_all(store, pause=no_pause)
+    index_all(store, most=50)
 
     def left(needles: list[str]) -> list[str]:
         files = b"".join(file.read_bytes().lower() for file in tmp_path.iterdir() if file.is_file())
@@ -266,7 +265,7 @@ def test_the_servers_writer_gets_its_turn_during_a_sweep(
     monkeypatch.setattr(slices, "SLICE", 500)
     for key in range(1, 21):
         keep(store, key, ["some words to be swept away"] * 200)
-    word_index.index_all(store, pause=no_pause)
+    index_all(store)
     sweeping = threading.Thread(target=care.sweep, args=(store, 0, BEGAN + care.DAY), daemon=True)
     sweeping.start()
     key = 1000

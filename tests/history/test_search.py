@@ -11,13 +11,12 @@ from sqlalchemy import event
 from services.history import care, search, slices, tables, word_index
 from services.history.sql import SQLStore
 
-from .people import keep, no_pause
+from .people import index_all, keep, no_pause
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slices, "SLICE", 3)
-    monkeypatch.setattr(word_index, "SLICE", 3)
     monkeypatch.setattr(word_index, "PIECE", 3)
     monkeypatch.setattr(care, "SLICE", 3)
 
@@ -102,7 +101,7 @@ def test_a_filter_that_lets_little_through_gives_up_and_can_go_on(
     keep(store, 1, ["word"], waiter="rare")
     for key in range(2, 9):
         keep(store, key, ["word"])
-    word_index.index_all(store, pause=no_pause)
+    index_all(store)
     monkeypatch.setattr(search, "MAX_TRIED", 3)
     before, looks, hits = None, 0, []
     while True:
@@ -217,7 +216,7 @@ def test_the_index_is_filled_in_slices_of_so_many_texts_and_characters(sqlite: S
     while added := word_index.index_slice(sqlite, most=4, characters=210).added:
         sizes.append(added)
     assert sizes == [4, 3, 1, 1]
-    assert word_index.index_all(sqlite, pause=no_pause) == 0
+    assert index_all(sqlite) == 0
 
 
 def test_a_slice_leaves_the_database_alone_while_somebody_writes(sqlite: SQLStore):
@@ -314,7 +313,7 @@ def test_no_transaction_takes_more_than_a_slice(sqlite: SQLStore):
             commits.append("COMMIT")
 
     event.listen(sqlite.engine, "before_cursor_execute", see)
-    word_index.index_all(sqlite, pause=no_pause)
+    index_all(sqlite)
     assert len(commits) == 7  # of three rows each
 
 
