@@ -21,7 +21,7 @@ SETTINGS = "TESTKIT_CSAPP_SETTINGS"
 FOLDER = "TESTKIT_CSAPP_FOLDER"
 
 
-def tell(environ: MutableMapping[str, str], settings: Mapping[str, str]) -> None:
+def pass_on(environ: MutableMapping[str, str], settings: Mapping[str, str]) -> None:
     """Let a process that gets *environ* run its applications with *settings*; empty: their own."""
     chosen = {key: value for key, value in settings.items() if value}
     environ[SETTINGS] = json.dumps(chosen)

@@ -50,7 +50,7 @@ class Lost(Anomaly):
 
     (1) "A receipt means durable: no acknowledged message is ever lost." (3)
     "every socket in it sees every seq": those that are open in the end have
-    been told everything after the point that they resumed from.
+    been shown everything after the point that they resumed from.
     """
 
 

@@ -66,32 +66,32 @@ def check(journal: Journal, truth: Truth) -> list[Anomaly]:
 def _all(record: Record) -> Iterator[Anomaly]:
     for socket in record.sockets.values():
         for conversation, stream in socket.streams.items():
-            chat = record.truth.get(conversation)
-            if chat is not None and socket.participant not in chat.sides:
+            stored = record.truth.get(conversation)
+            if stored is not None and socket.participant not in stored.sides:
                 yield from _leaks(socket, conversation, stream)
                 continue
             yield from _order(socket, conversation, stream)
             yield from _substance(record, socket, conversation, stream)
             if socket.promises.complete:
                 yield from _gaps(socket, conversation, stream)
-                if socket.open and chat is not None and not chat.ended:
+                if socket.open and stored is not None and not stored.ended:
                     yield from _end(record, socket, conversation, stream)
-    for conversation, chat in record.truth.items():
-        yield from _history(record, conversation, chat)
-        yield from _views(record, conversation, chat)
-        yield from _sides(record, conversation, chat)
+    for conversation, stored in record.truth.items():
+        yield from _history(record, conversation, stored)
+        yield from _views(record, conversation, stored)
+        yield from _sides(record, conversation, stored)
     for letter in record.letters.values():
         yield from _answers(record, letter)
     yield from _senders(record)
 
 
 def _leaks(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomaly]:
-    for told in stream.told:
+    for shown in stream.shown:
         yield Leaked(
-            conversation, f"a {told.kind} went to an outsider", socket.name, told.seq,
+            conversation, f"a {shown.kind} went to an outsider", socket.name, shown.seq,
             socket.participant,
         )  # fmt: skip
-    if stream.entered and not stream.told:
+    if stream.entered and not stream.shown:
         yield Leaked(conversation, "an outsider was let in", socket.name, 0, socket.participant)
 
 
@@ -99,20 +99,20 @@ def _order(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomal
     """Delivered once, and in ascending order."""
     seen: set[int] = set()
     last = stream.after or 0
-    for told in stream.told:
-        if told.repeat or told.kind == "asked" or not told.seq:
+    for shown in stream.shown:
+        if shown.repeat or shown.kind == "asked" or not shown.seq:
             continue
-        about = (socket.name, told.seq, socket.participant, told.client_id or "")
-        if told.seq in seen:
-            yield Doubled(conversation, f"{told.kind} of what was told before", *about)
-        elif told.seq <= (stream.after or 0):
+        about = (socket.name, shown.seq, socket.participant, shown.client_id or "")
+        if shown.seq in seen:
+            yield Doubled(conversation, f"{shown.kind} of what was shown before", *about)
+        elif shown.seq <= (stream.after or 0):
             yield Doubled(
-                conversation, f"{told.kind} of what was seen before {stream.after}", *about
+                conversation, f"{shown.kind} of what was seen before {stream.after}", *about
             )
-        elif told.seq < last:
-            yield Reordered(conversation, f"{told.kind} after {last}", *about)
-        seen.add(told.seq)
-        last = max(last, told.seq)
+        elif shown.seq < last:
+            yield Reordered(conversation, f"{shown.kind} after {last}", *about)
+        seen.add(shown.seq)
+        last = max(last, shown.seq)
 
 
 def _substance(
@@ -120,40 +120,40 @@ def _substance(
 ) -> Iterator[Anomaly]:
     """What was delivered is what the history holds."""
     rows = record.rows.get(conversation, {})
-    for told in stream.told:
-        about = (socket.name, told.seq, socket.participant, told.client_id or "")
-        row = rows.get(told.seq)
+    for shown in stream.shown:
+        about = (socket.name, shown.seq, socket.participant, shown.client_id or "")
+        row = rows.get(shown.seq)
         if row is None:
-            if told.kind != "receipt":  # of a receipt without a row: `Lost`
+            if shown.kind != "receipt":  # of a receipt without a row: `Lost`
                 yield Phantom(
-                    conversation, f"was told {told.text!r}, which the history lacks", *about
+                    conversation, f"was shown {shown.text!r}, which the history lacks", *about
                 )
             continue
-        if told.text is not None and told.text != row.text:
+        if shown.text is not None and shown.text != row.text:
             yield Conflict(
-                conversation, f"was told {told.text!r}, the history has {row.text!r}", *about
+                conversation, f"was shown {shown.text!r}, the history has {row.text!r}", *about
             )
-        elif told.sender != record.who(row.sender):
+        elif shown.sender != record.who(row.sender):
             yield Conflict(
                 conversation,
-                f"{told.sender} was named, the history has {record.who(row.sender)}",
+                f"{shown.sender} was named, the history has {record.who(row.sender)}",
                 *about,
             )
-        elif told.date and row.date and told.date != row.date:
+        elif shown.date and row.date and shown.date != row.date:
             yield Conflict(
-                conversation, f"was told {told.date}, the history has {row.date}", *about
+                conversation, f"was shown {shown.date}, the history has {row.date}", *about
             )
-        elif told.client_id and row.client_id and told.client_id != row.client_id:
+        elif shown.client_id and row.client_id and shown.client_id != row.client_id:
             yield Conflict(
-                conversation, f"for {told.client_id}, the history has {row.client_id}", *about
+                conversation, f"for {shown.client_id}, the history has {row.client_id}", *about
             )
 
 
 def _gaps(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomaly]:
     """From where it resumed, or from the first that was delivered, nothing is left out."""
-    told = sorted(stream.seqs)
-    last = told[0] - 1 if told and stream.after is None else stream.after or 0
-    for seq in told:
+    shown = sorted(stream.seqs)
+    last = shown[0] - 1 if shown and stream.after is None else stream.after or 0
+    for seq in shown:
         missing = [gap for gap in range(last + 1, seq) if gap not in stream.bridged]
         if missing:
             yield Skipped(
@@ -171,14 +171,14 @@ def _end(record: Record, socket: Socket, conversation: str, stream: Stream) -> I
     for seq in record.rows[conversation]:
         if seq > last and seq not in stream.bridged:
             yield Lost(
-                conversation, f"not told after {last}, though it is there", socket.name, seq,
+                conversation, f"not shown after {last}, though it is there", socket.name, seq,
                 socket.participant,
             )  # fmt: skip
 
 
-def _history(record: Record, conversation: str, chat: Conversation) -> Iterator[Anomaly]:
+def _history(record: Record, conversation: str, stored: Conversation) -> Iterator[Anomaly]:
     """The history is 1, 2, 3 …, each message once, each one that somebody sent."""
-    rows = [item.seq for item in chat.items]
+    rows = [item.seq for item in stored.items]
     for seq, times in Counter(rows).items():
         if times > 1:
             yield Doubled(conversation, "two messages under one seq in the history", seq=seq)
@@ -186,7 +186,7 @@ def _history(record: Record, conversation: str, chat: Conversation) -> Iterator[
     if missing:
         yield Skipped(conversation, f"{_span(missing)} not in the history", seq=missing[0])
     ids: dict[tuple[str, str], int] = {}
-    for item in sorted(chat.items):
+    for item in sorted(stored.items):
         who = record.who(item.sender)
         if item.client_id is not None:
             first = ids.setdefault((who, item.client_id), item.seq)
@@ -195,10 +195,10 @@ def _history(record: Record, conversation: str, chat: Conversation) -> Iterator[
                     conversation, f"in the history as {first} too", seq=item.seq,
                     participant=who, client_id=item.client_id,
                 )  # fmt: skip
-    yield from _copies(record, conversation, chat)
+    yield from _copies(record, conversation, stored)
 
 
-def _copies(record: Record, conversation: str, chat: Conversation) -> Iterator[Anomaly]:
+def _copies(record: Record, conversation: str, stored: Conversation) -> Iterator[Anomaly]:
     """Not more messages of one text than were sent; by text, for rows that bear no id."""
     senders = {socket.participant: socket.promises for socket in record.sockets.values()}
     sent: Counter[tuple[str, str]] = Counter()
@@ -207,7 +207,7 @@ def _copies(record: Record, conversation: str, chat: Conversation) -> Iterator[A
             times = 1 if senders[letter.sender].receipts else len(letter.sent)
             sent[letter.sender, letter.text] += times
     held: dict[tuple[str, str], list[Item]] = defaultdict(list)
-    for item in sorted(chat.items):
+    for item in sorted(stored.items):
         held[record.who(item.sender), item.text].append(item)
     for (who, text), items in held.items():
         if who not in senders:
@@ -225,10 +225,10 @@ def _copies(record: Record, conversation: str, chat: Conversation) -> Iterator[A
             )  # fmt: skip
 
 
-def _views(record: Record, conversation: str, chat: Conversation) -> Iterator[Anomaly]:
+def _views(record: Record, conversation: str, stored: Conversation) -> Iterator[Anomaly]:
     """Everybody reads the same history."""
-    rows = {item.seq: item for item in chat.items}
-    for name, items in chat.views.items():
+    rows = {item.seq: item for item in stored.items}
+    for name, items in stored.views.items():
         view = {item.seq: item for item in items}
         if len(view) < len(items):
             yield Doubled(conversation, "twice on the pages that were read", participant=name)
@@ -238,26 +238,26 @@ def _views(record: Record, conversation: str, chat: Conversation) -> Iterator[An
             elif seq not in rows:
                 yield Phantom(conversation, "only on the pages that were read", "", seq, name)
             elif _said(record, rows[seq]) != _said(record, view[seq]):
-                yield Conflict(conversation, "told otherwise on the pages read", "", seq, name)
+                yield Conflict(conversation, "shown otherwise on the pages read", "", seq, name)
 
 
 def _said(record: Record, item: Item) -> tuple[str, str]:
     return record.who(item.sender), item.text
 
 
-def _sides(record: Record, conversation: str, chat: Conversation) -> Iterator[Anomaly]:
+def _sides(record: Record, conversation: str, stored: Conversation) -> Iterator[Anomaly]:
     """Each side that is back has seen every message on one connection or another."""
-    for side in chat.sides:
+    for side in stored.sides:
         sockets = [one for one in record.sockets.values() if one.participant == side]
         complete = [one for one in sockets if one.promises.complete]
         streams = [one.streams[conversation] for one in sockets if conversation in one.streams]
         back = [one for one in sockets if one.open and conversation in one.streams]
-        if not back or len(complete) < len(sockets) or chat.ended:
+        if not back or len(complete) < len(sockets) or stored.ended:
             continue
-        seen = {told.seq for stream in streams for told in stream.told}
+        seen = {shown.seq for stream in streams for shown in stream.shown}
         for seq in record.rows[conversation]:
             if seq not in seen and seq > min(seen, default=0):  # a new waiter begins somewhere
-                yield Lost(conversation, "never told to this side", "", seq, side)
+                yield Lost(conversation, "never shown to this side", "", seq, side)
 
 
 def _answers(record: Record, letter: Letter) -> Iterator[Anomaly]:

@@ -2,7 +2,7 @@
 
 1. At once after `auth`, before it knows whether anybody hears, it sends what it
    has never sent before.
-2. Each time that it is told of its conversation, before the page of it has come,
+2. Each time that it is sent who is in its conversation, before the page of it has come,
    it sends all that has no receipt, also what it has sent on this connection.
 """
 

@@ -47,7 +47,7 @@ class Pipe:
         self.faults = faults
         self.left = faults.cut_after  # bytes until the cut
         self.ended = False  # the source says no more
-        self.told = False  # … and the target knows, or never will
+        self.has_passed_end = False  # … and the target knows, or never will
         self._held: deque[tuple[float, bytes]] = deque()  # when it is due, what
         self._size = 0
         self._allowance = 0.0  # bytes that may pass now
@@ -72,7 +72,7 @@ class Pipe:
             data = b""
         if not data:
             self.ended = True
-            self.told = self.told or self.faults.black_hole
+            self.has_passed_end = self.has_passed_end or self.faults.black_hole
         elif not self.faults.black_hole:
             self._held.append((now + self.faults.latency, data))
             self._size += len(data)
@@ -91,8 +91,8 @@ class Pipe:
                 self._held.popleft()
             else:
                 self._held[0] = (due, data[taken:])
-        if self.ended and not self._held and not self.told:
-            self.told = True
+        if self.ended and not self._held and not self.has_passed_end:
+            self.has_passed_end = True
             self.target.shutdown(socket.SHUT_WR)
 
     def _most(self, now: float) -> int:
@@ -163,7 +163,7 @@ class Link:
 
     @property
     def over(self) -> bool:
-        return all(pipe.told for pipe in self.pipes.values())
+        return all(pipe.has_passed_end for pipe in self.pipes.values())
 
     def wanted(self, way: Way, now: float) -> int:
         """The events that the socket to which *way* leads waits for."""

@@ -249,8 +249,8 @@ class FaultProxy:
         to, back = link.pipes[way], link.pipes[opposite(way)]
         to.faults = Faults(black_hole=True)
         to.swallow()
-        to.told = to.told or to.ended
-        back.ended = back.told = True
+        to.has_passed_end = to.has_passed_end or to.ended
+        back.ended = back.has_passed_end = True
         back.swallow()
         if not link.over:
             self._watch(link)

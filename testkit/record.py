@@ -45,7 +45,7 @@ Truth = Mapping[str, Conversation]
 class Promises:
     """What a version promises to a connection (docs/protocol.md, *The message contract*)."""
 
-    #: (3): every `seq` exactly once, so no gaps; and told to the end
+    #: (3): every `seq` exactly once, so no gaps; and shown to the end
     complete: bool = True
     #: (1), (4): receipts, and repeats that are known by their id
     receipts: bool = True
@@ -56,8 +56,8 @@ PROMISES = {1: Promises(complete=False, receipts=False), 2: Promises()}
 
 
 @dataclass(slots=True)
-class Told:
-    """One thing that a stream told."""
+class Shown:
+    """One entry or receipt that a stream showed."""
 
     seq: int
     kind: str  # page, asked, message, receipt
@@ -65,7 +65,7 @@ class Told:
     text: str | None = None  # a receipt repeats none
     client_id: str | None = None
     date: str | None = None
-    #: the same receipt again: tells nothing new
+    #: the same receipt again: it says nothing new
     repeat: bool = False
 
 
@@ -76,22 +76,22 @@ class Stream:
     #: the last `seq` seen before; None: it began with the latest page
     after: int | None
     entered: bool = False
-    told: list[Told] = field(default_factory=list)
-    #: the `seq` of what the server told by itself
+    shown: list[Shown] = field(default_factory=list)
+    #: the `seq` of what the server sent by itself
     seqs: set[int] = field(default_factory=set)
     #: … and of what was asked for
     bridged: set[int] = field(default_factory=set)
 
-    def tell(self, told: Told) -> None:
-        """Append *told*."""
-        self.told.append(told)
-        if told.kind == "asked":
-            self.bridged.add(told.seq)
-        elif not told.repeat:
-            self.seqs.add(told.seq)
+    def show(self, shown: Shown) -> None:
+        """Append *shown*."""
+        self.shown.append(shown)
+        if shown.kind == "asked":
+            self.bridged.add(shown.seq)
+        elif not shown.repeat:
+            self.seqs.add(shown.seq)
 
     def is_old(self, seq: int) -> bool:
-        """It was told before, or lies before the beginning."""
+        """It was shown before, or lies before the beginning."""
         if self.after is not None:
             return seq <= self.after or seq in self.seqs
         return seq in self.seqs or (bool(self.seqs) and seq < min(self.seqs))
@@ -109,7 +109,7 @@ class Socket:
     streams: dict[str, Stream] = field(default_factory=dict)
 
     def stream(self, conversation: str) -> Stream:
-        """What it was told of *conversation*."""
+        """What it was shown of *conversation*."""
         return self.streams.setdefault(conversation, Stream(self.resume.get(conversation)))
 
 
@@ -137,7 +137,7 @@ class Record:
         self.who = journal.who
         self.truth = truth
         #: conversation → seq → what the history holds
-        self.rows = {name: {item.seq: item for item in chat.items} for name, chat in truth.items()}
+        self.rows = {name: {item.seq: item for item in held.items} for name, held in truth.items()}
         self.sockets: dict[str, Socket] = {}
         #: by conversation, sender and client id, in the order of their first sending
         self.letters: dict[tuple[str, str, str], Letter] = {}
@@ -158,8 +158,8 @@ class Record:
         return found if found is not None else self._texts.get((*place, letter.text))
 
     def _index(self) -> None:
-        for conversation, chat in self.truth.items():
-            for item in sorted(chat.items):
+        for conversation, held in self.truth.items():
+            for item in sorted(held.items):
                 place = (conversation, self.who(item.sender))
                 self._where.setdefault((place[1], item.text), conversation)
                 if item.client_id is not None:
@@ -206,8 +206,8 @@ class Record:
         sent = sum(name == event.socket for _, name in letter.sent)
         answered = sum(receipt.socket == event.socket for receipt in letter.receipts)
         repeat = len(letter.sent) > 1 and answered < sent and stream.is_old(event.seq)
-        stream.tell(
-            Told(
+        stream.show(
+            Shown(
                 event.seq, "receipt", event.sender, letter.text or None, event.client_id,
                 event.date, repeat,
             )
@@ -220,15 +220,15 @@ class Record:
         conversation, seq = event.conversation, event.seq
         if conversation is None or seq is None:
             conversation, seq = self._of_version_1.find(socket, sender, event.text)
-        told = Told(seq, "message", sender, event.text, None, event.date)
-        socket.stream(conversation).tell(told)
+        shown = Shown(seq, "message", sender, event.text, None, event.date)
+        socket.stream(conversation).show(shown)
 
     def _turn(self, at: int, socket: Socket, event: Page) -> None:
         stream = socket.stream(event.conversation)
         kind = "asked" if event.asked else "page"
         for item in event.items:
             sender = self.who(item.sender)
-            stream.tell(Told(item.seq, kind, sender, item.text, item.client_id, item.date))
+            stream.show(Shown(item.seq, kind, sender, item.text, item.client_id, item.date))
             if item.client_id is not None:
                 letter = self.letters.get((event.conversation, sender, item.client_id))
                 if letter is not None and letter.known is None:
@@ -238,14 +238,14 @@ class Record:
 class _Resolver:
     """Finds the `seq` of what version 1 gets without one: by sender and text.
 
-    The same text twice is told in its order.
+    The same text twice is shown in its order.
     """
 
     def __init__(self, record: Record) -> None:
         self._truth = record.truth
         self._rows: dict[tuple[str, str], list[tuple[str, int]]] = defaultdict(list)
-        for name, chat in record.truth.items():
-            for item in sorted(chat.items):
+        for name, held in record.truth.items():
+            for item in sorted(held.items):
                 self._rows[record.who(item.sender), item.text].append((name, item.seq))
         self._taken: Counter[tuple[str, str, str]] = Counter()
 

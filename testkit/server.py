@@ -85,7 +85,7 @@ class LiveServer:
             "CSAPP_DATABASE_URL": self.database.format(folder=self._folder.name),
             **(env or {}),
         }
-        under_test.tell(around, {key: own[key] for key in OWN})
+        under_test.pass_on(around, {key: own[key] for key in OWN})
         self.process = self.popen(
             [part.replace("{port}", str(self.port)) for part in command],
             cwd=cwd,

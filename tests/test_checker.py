@@ -88,16 +88,16 @@ CLEAN = {
          sent(1, "ann#2"), receipt(1, "ann#2")],
         holds(row(1)),
     ),
-    "the page told it, and the repeat's receipt again": (
+    "the page showed it, and the repeat's receipt again": (
         [*BOTH, sent(1), seen(1), Closed(ANN, 1006), *there("ann#2"), page("ann#2", row(1)),
          sent(1, "ann#2"), receipt(1, "ann#2")],
         holds(row(1)),
     ),
-    "the page told it, no repeat": (
+    "the page showed it, no repeat": (
         [*BOTH, sent(1), seen(1), Closed(ANN, 1006), *there("ann#2"), page("ann#2", row(1))],
         holds(row(1)),
     ),
-    "away, and told on the return": (
+    "away, and shown on the return": (
         [*BOTH, *said(1), Closed(WIM, 1006), sent(2), receipt(2), *there("wim#2", 1),
          page("wim#2", row(2, client_id=""))],
         holds(row(1), row(2)),
@@ -129,7 +129,7 @@ CLEAN = {
         [*BOTH, *there("old#1", version=1), *said(1, 2), Seen("old#1", "ann", "text 2")],
         {"c": Conversation(frozenset({"ann", "wim", "old"}), (row(1), row(2)))},
     ),
-    "ended, so nobody is told": (
+    "ended, so nobody is shown it": (
         [*BOTH, *said(1), Closed(WIM, 1006), sent(2), receipt(2), *there("wim#2", 1)],
         holds(row(1), row(2), ended=True),
     ),
@@ -142,17 +142,17 @@ FOUND = {
     "lost: acknowledged and not there": (
         "lost", [*BOTH, *said(1), sent(2), receipt(2)], holds(row(1)),
     ),
-    "lost: the other side is there and is not told": (
+    "lost: the other side is there and is not shown it": (
         "lost", [*BOTH, *said(1), sent(2), receipt(2)], holds(row(1), row(2)),
     ),
-    "lost: one of two devices is not told": (
+    "lost: one of two devices is not shown it": (
         "lost", [*BOTH, *there("wim#b"), *said(1)], holds(row(1)),
     ),
     "lost: not on somebody's pages": (
         "lost", [*BOTH, *said(1)], holds(row(1), views={"wim": []}),
     ),
-    "doubled: told twice": ("doubled", [*BOTH, *said(1), seen(1)], holds(row(1))),
-    "doubled: told before it resumed": (
+    "doubled: shown twice": ("doubled", [*BOTH, *said(1), seen(1)], holds(row(1))),
+    "doubled: shown before it resumed": (
         "doubled",
         [*BOTH, *said(1), Closed(WIM, 1006), *there("wim#2", 1), page("wim#2", row(1))],
         holds(row(1)),
@@ -178,7 +178,7 @@ FOUND = {
         [*BOTH, *there("old#1", version=1), *said(1), *[Seen("old#1", "ann", "text 1")] * 2],
         {"c": Conversation(frozenset({"ann", "wim", "old"}), (row(1),))},
     ),
-    "reordered: told backwards": (
+    "reordered: shown backwards": (
         "reordered",
         [*BOTH, sent(1), sent(2), receipt(1), receipt(2), seen(2), seen(1)],
         holds(row(1), row(2)),
@@ -356,17 +356,17 @@ def has_doubled(rehearsal: Rehearsal) -> bool:
 
 
 def has_missed(rehearsal: Rehearsal) -> bool:
-    """A device was never told of a message, by anything."""
+    """A device was never shown a message, by anything."""
     for player in rehearsal.players:
-        told: dict[str, set[int]] = {name: set() for name in player.manners.conversations}
+        shown: dict[str, set[int]] = {name: set() for name in player.manners.conversations}
         for event in rehearsal.journal.events:
             if not event.socket.startswith(player.manners.name + "#"):
                 continue
             if isinstance(event, Seen | Acknowledged):
-                told[event.conversation or ""].add(event.seq or 0)
+                shown[event.conversation or ""].add(event.seq or 0)
             elif isinstance(event, Page):
-                told[event.conversation].update(item.seq for item in event.items)
-        if any(len(told[name]) < len(rehearsal.model.chats[name].rows) for name in told):
+                shown[event.conversation].update(item.seq for item in event.items)
+        if any(len(shown[name]) < len(rehearsal.model.chats[name].rows) for name in shown):
             return True
     return False
 
@@ -386,7 +386,7 @@ def has_shifted(rehearsal: Rehearsal) -> bool:
 
 
 def has_turned(rehearsal: Rehearsal) -> bool:
-    """A socket was told a lower number after a higher one, and not because it had asked."""
+    """A socket was shown a lower number after a higher one, and not because it had asked."""
     last: dict[tuple[str, str], int] = {}
     for event in rehearsal.journal.events:
         if isinstance(event, Seen | Acknowledged):

@@ -85,9 +85,11 @@ def test_a_clock_that_once_was_far_ahead_spoils_names_only(hand: Hand):
 # ---- dates -----------------------------------------------------------------
 
 
-def say(writer: Writer, loop: Loop, talk: Conversation, ids: list[str] | None = None) -> Entries:
+def say(
+    writer: Writer, loop: Loop, conversation: Conversation, ids: list[str] | None = None
+) -> Entries:
     """Something that is said on *talk*, once it is stored."""
-    said = Entries(talk, Side.USER, "ann", ["hello"], ids, lambda _: None)
+    said = Entries(conversation, Side.USER, "ann", ["hello"], ids, lambda _: None)
     assert writer.say(said)
     loop.turn()
     assert said.stored
@@ -101,26 +103,26 @@ def dates(store: Store) -> list[int]:
 def test_a_date_never_falls(hand: Hand):
     store, loop = Store(), Loop()
     writer = Writer(store, loop, hand)  # type: ignore[arg-type]
-    talk, other = (
+    conversation, other = (
         Conversation(ConversationRow(1, "uuid", "ann")),
         Conversation(ConversationRow(2, "uuid", "bob")),
     )
-    first = say(writer, loop, talk).date
+    first = say(writer, loop, conversation).date
     hand.at -= 30
-    assert say(writer, loop, talk).date == first
+    assert say(writer, loop, conversation).date == first
     assert say(writer, loop, other).date == first - 30_000, "only the conversation itself counts"
     hand.at += 60
-    assert say(writer, loop, talk).date == first + 30_000
+    assert say(writer, loop, conversation).date == first + 30_000
 
 
 def test_nor_does_it_after_a_restart(hand: Hand):
     last = int(NOW * 1000) + 30_000
     store, loop = Store(), Loop()
     writer = Writer(store, loop, hand)  # type: ignore[arg-type]
-    talk = Conversation(
+    conversation = Conversation(
         ConversationRow(1, "uuid", "ann", opened=last - 9, last_seq=4, last_date=last)
     )
-    assert say(writer, loop, talk).date == last
+    assert say(writer, loop, conversation).date == last
     new = Conversation(ConversationRow(2, "uuid", "ann", opened=last))
     assert say(writer, loop, new).date == last, "nothing is said before its conversation begins"
 
@@ -132,26 +134,26 @@ def _of_another_worker(store: Store, seq: int, date: int) -> None:
 def test_another_workers_clock_is_ahead_and_it_was_faster(hand: Hand):
     store, loop = Store(), Loop()
     writer = Writer(store, loop, hand)  # type: ignore[arg-type]
-    talk = Conversation(ConversationRow(1, "uuid", "ann"))
-    say(writer, loop, talk, ["a"])
+    conversation = Conversation(ConversationRow(1, "uuid", "ann"))
+    say(writer, loop, conversation, ["a"])
     ahead = int(NOW * 1000) + 30_000
     _of_another_worker(store, 2, ahead)
-    say(writer, loop, talk, ["b"])
+    say(writer, loop, conversation, ["b"])
     assert dates(store) == [ahead - 30_000, ahead, ahead]
 
 
 def test_another_workers_clock_is_ahead_and_only_its_number_is_known(hand: Hand):
     store, loop = Store(), Loop()
     writer = Writer(store, loop, hand)  # type: ignore[arg-type]
-    talk = Conversation(ConversationRow(1, "uuid", "ann"))
-    say(writer, loop, talk)
+    conversation = Conversation(ConversationRow(1, "uuid", "ann"))
+    say(writer, loop, conversation)
     ahead = int(NOW * 1000) + 30_000
     _of_another_worker(store, 2, ahead)
-    talk.record_stored(2)
-    talk.take_back()
-    say(writer, loop, talk)
+    conversation.record_stored(2)
+    conversation.take_back()
+    say(writer, loop, conversation)
     assert dates(store) == [ahead - 30_000, ahead, ahead]
-    assert say(writer, loop, talk).date == ahead
+    assert say(writer, loop, conversation).date == ahead
 
 
 # ---- whole servers ---------------------------------------------------------

@@ -27,49 +27,49 @@ from .shared.shelf import Shelf
 ENDED = EVENT.body(EventPayload(What.ENDED)).data
 
 
-class Ear:
-    """A connection that remembers what it is told, or *breaks* whenever it is."""
+class FakeFeed:
+    """A feed that remembers what it is sent, or *breaks* whenever it is sent something."""
 
     def __init__(self, version: int = 1, *, breaks: bool = False) -> None:
         self.dialect = DIALECTS[version]
         self.breaks = breaks
-        self.told: list[Any] = []
+        self.sent: list[Any] = []
         self.failed = False
         #: what it will have missed when it ends
         self.lost: list[ParkedFrames] = []
         #: whose connection it is
         self.owner: Any = None
         self.is_lost = False
-        #: which newer ones' texts it keeps
+        #: the newer feeds whose texts it holds
         self.heritage: list[Any] = []
 
-    def _hear(self, *what: Any) -> None:
+    def _take(self, *what: Any) -> None:
         if self.breaks:
             raise RuntimeError("planted in a connection")
-        self.told += what
+        self.sent += what
 
     def put(self, frame: bytes) -> None:
-        self._hear(frame)
+        self._take(frame)
 
     def put_and_remember(self, frame: bytes) -> None:
-        self._hear(frame)
+        self._take(frame)
 
     def deliver_parked(self, parked: Any, frame: bytes) -> None:
         self.owner.doubtful = (self,)  # as a session does
-        self._hear(frame)
+        self._take(frame)
 
     def deliver(self, entries: Any) -> None:
         if entries.kind is TEXT:
-            self._hear(*entries.texts)
+            self._take(*entries.texts)
 
     def acknowledge(self, entries: Any) -> None:
-        self._hear(("receipt", *entries.seqs))
+        self._take(("receipt", *entries.seqs))
 
     def open_conversation(self, channel: Any, frame: Any) -> None:
-        self._hear(frame.__struct_config__.tag)
+        self._take(frame.__struct_config__.tag)
 
     def close_conversation(self, conversation: Any, frame: Any) -> None:
-        self._hear(frame.__struct_config__.tag)
+        self._take(frame.__struct_config__.tag)
 
     def welcome(self, participant: Any, arrival: Any) -> None:
         self.owner = participant
@@ -116,7 +116,7 @@ class Office:
         while self._due:
             self._due.popleft()()
 
-    def enter(self, role: Role, name: str, *ears: Ear) -> Any:
+    def enter(self, role: Role, name: str, *ears: FakeFeed) -> Any:
         """*name* has these connections; the participant."""
         for ear in ears:
             socket: Any = ear
@@ -124,7 +124,7 @@ class Office:
             self.switchboard.enter(role, identity, f"uuid-{name}", socket)
         return self.switchboard._participants[f"uuid-{name}"]
 
-    def meet(self, *ears: Ear, waiter: Ear) -> Any:
+    def meet(self, *ears: FakeFeed, waiter: FakeFeed) -> Any:
         """Ann, with *ears*, is served by ada; ann."""
         self.enter(Role.WAITER, "ada", waiter)
         ann = self.enter(Role.USER, "ann", *ears)
@@ -142,18 +142,18 @@ BROKEN_FIRST = pytest.mark.parametrize("first", [True, False])
 @pytest.mark.parametrize("keeps", [True, False])
 def test_row23_a_receiver_that_raises_costs_nobody_else_a_text(first, keeps):
     office = Office(keeps=keeps)
-    broken, sound, ada, other = Ear(), Ear(), Ear(2), Ear(2)
+    broken, sound, ada, other = FakeFeed(), FakeFeed(), FakeFeed(2), FakeFeed(2)
     ann = office.meet(*([broken, sound] if first else [sound, broken]), waiter=ada)
     waiter = office.enter(Role.WAITER, "ada", other)
     broken.breaks = True
-    sound.told.clear()
+    sound.sent.clear()
     channel: Any = waiter.channels["uuid-ann"]
     speaker: Any = ada
     assert office.switchboard.say(channel, speaker, ["hello"], ["1"])
     office.turn()
-    assert sound.told == ["hello"], "the second window"
-    assert other.told[-1] == "hello", "the sender's other window"
-    assert ada.told[-1] == ("receipt", 2)
+    assert sound.sent == ["hello"], "the second window"
+    assert other.sent[-1] == "hello", "the sender's other window"
+    assert ada.sent[-1] == ("receipt", 2)
     assert (broken.failed, sound.failed) == (True, False)
     assert ann.conversation.last_seq == 2, "and before it, that the waiter has joined"
 
@@ -161,36 +161,36 @@ def test_row23_a_receiver_that_raises_costs_nobody_else_a_text(first, keeps):
 @BROKEN_FIRST
 def test_row23_nor_where_nothing_is_kept(first):
     office = Office(keeps=False)
-    broken, sound, ada = Ear(), Ear(), Ear()
+    broken, sound, ada = FakeFeed(), FakeFeed(), FakeFeed()
     office.meet(*([broken, sound] if first else [sound, broken]), waiter=ada)
     broken.breaks = True
     channel = office.switchboard._participants["uuid-ada"].channels["uuid-ann"]
     assert office.switchboard.relay(channel, ["hello"])
-    assert b'"hello"' in sound.told[-1]
+    assert b'"hello"' in sound.sent[-1]
     assert broken.failed
 
 
 def test_row23_a_sender_s_window_that_raises_costs_no_receipt():
     office = Office(keeps=True)
-    ann, ada, broken = Ear(), Ear(2), Ear(2)
+    ann, ada, broken = FakeFeed(), FakeFeed(2), FakeFeed(2)
     office.meet(ann, waiter=ada)
     waiter = office.enter(Role.WAITER, "ada", broken)
     broken.breaks = True
     speaker: Any = ada
     office.switchboard.say(waiter.channels["uuid-ann"], speaker, ["hello"], ["1"])
     office.turn()
-    assert (ann.told[-1], ada.told[-1]) == ("hello", ("receipt", 2))
+    assert (ann.sent[-1], ada.sent[-1]) == ("hello", ("receipt", 2))
 
 
 @BROKEN_FIRST
 def test_row23_a_decision_reaches_all_who_can_hear_it(first):
     office = Office(keeps=True)
-    broken, sound, ada = Ear(breaks=True), Ear(), Ear()
+    broken, sound, ada = FakeFeed(breaks=True), FakeFeed(), FakeFeed()
     office.meet(*([broken, sound] if first else [sound, broken]), waiter=ada)
-    assert (sound.told, ada.told) == (["connect_success"], ["new_connection"])
+    assert (sound.sent, ada.sent) == (["connect_success"], ["new_connection"])
     office.switchboard.desk.part("uuid-ann", "uuid-ada", "uuid-ada")
     office.switchboard.carry_out()
-    assert sound.told[-1] == "disconnected"
+    assert sound.sent[-1] == "disconnected"
 
 
 # ---- what a dead connection has swallowed ----------------------------------
@@ -199,7 +199,7 @@ def test_row23_a_decision_reaches_all_who_can_hear_it(first):
 @pytest.mark.parametrize("deliberate", [True, False])
 def test_row29_what_the_last_connection_missed_follows_on_return(deliberate):
     office = Office(keeps=True)
-    dead, ada = Ear(), Ear()
+    dead, ada = FakeFeed(), FakeFeed()
     ann = office.meet(dead, waiter=ada)
     dead.lost = [ParkedFrames(b"one", b"", 7, 1, 1), ParkedFrames(b"two", b"", 7, 2, 2)]
     ann.doubtful = (dead,)
@@ -211,15 +211,15 @@ def test_row29_what_the_last_connection_missed_follows_on_return(deliberate):
         speaker: Any = ada
         office.switchboard.say(channel, speaker, ["three"], None)
         office.turn()
-        back = Ear()
+        back = FakeFeed()
         office.enter(Role.USER, "ann", back)
-        assert back.told[:2] == [b"one", b"two"]
-        assert b'"three"' in back.told[2]
+        assert back.sent[:2] == [b"one", b"two"]
+        assert b'"three"' in back.sent[2]
 
 
 def test_row29_what_another_window_has_heard_is_not_told_again():
     office = Office(keeps=True)
-    dead, sound, ada = Ear(), Ear(), Ear()
+    dead, sound, ada = FakeFeed(), FakeFeed(), FakeFeed()
     ann = office.meet(dead, sound, waiter=ada)
     dead.lost = [ParkedFrames(b"one", b"", 7, 1, 1)]
     ann.doubtful = (dead,)
@@ -231,7 +231,7 @@ def test_row29_what_another_window_has_heard_is_not_told_again():
 @pytest.mark.parametrize("lost", [True, False])
 def test_row29_what_only_a_lost_window_has_heard_is_kept_with_it(lost):
     office = Office(keeps=True)
-    dead, back, ada = Ear(), Ear(), Ear()
+    dead, back, ada = FakeFeed(), FakeFeed(), FakeFeed()
     ann = office.meet(dead, back, waiter=ada)
     dead.is_lost = lost
     socket: Any = back
@@ -242,11 +242,11 @@ def test_row29_what_only_a_lost_window_has_heard_is_kept_with_it(lost):
 
 def test_what_a_newer_connection_waited_for_is_kept_by_an_older_one_that_may_be_alive():
     office = Office(keeps=True)
-    older, newer, ada = Ear(), Ear(), Ear()
+    older, newer, ada = FakeFeed(), FakeFeed(), FakeFeed()
     ann = office.meet(older, newer, waiter=ada)
     ann.doubtful = (newer,)
     word: Any = object()
-    newer.lost = [ParkedFrames(b"told to both", b""), word]
+    newer.lost = [ParkedFrames(b"given to both", b""), word]
     socket: Any = newer
     office.switchboard.exit(ann, socket, deliberate=False)
     assert older.heritage == [word]
@@ -255,7 +255,7 @@ def test_what_a_newer_connection_waited_for_is_kept_by_an_older_one_that_may_be_
 def test_with_threads_no_text_is_handed_over_while_somebody_comes():
     """It would go to the old connection alone, which may be dead."""
     office = Office(keeps=True)
-    old, ada, new = Ear(), Ear(), Ear()
+    old, ada, new = FakeFeed(), FakeFeed(), FakeFeed()
     office.switchboard.guard_threads()
     ann = office.meet(old, waiter=ada)
     ann.doubtful = (old,)
@@ -274,21 +274,21 @@ def test_with_threads_no_text_is_handed_over_while_somebody_comes():
     office.enter(Role.USER, "ann", new)
     speaker.join()
     assert busy == [True]
-    assert b'"hello"' in new.told[-1]
+    assert b'"hello"' in new.sent[-1]
 
 
 def test_a_connection_that_is_told_what_was_parked_does_not_wait_for_itself():
-    """Its own pong may take long; all of it would be told twice then."""
+    """Its own pong may take long; all of it would be sent twice then."""
     office = Office(keeps=False)
-    first, ada = Ear(), Ear()
+    first, ada = FakeFeed(), FakeFeed()
     ann = office.meet(first, waiter=ada)
     socket: Any = first
     office.switchboard.exit(ann, socket, deliberate=False)
     channel = office.switchboard._participants["uuid-ada"].channels["uuid-ann"]
     assert office.switchboard.relay(channel, ["while you were away"])
-    second = Ear()
+    second = FakeFeed()
     office.enter(Role.USER, "ann", second)
-    assert len(second.told) == 1
+    assert len(second.sent) == 1
     assert ann.doubtful == (second,)
 
 

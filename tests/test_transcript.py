@@ -1,4 +1,4 @@
-"""What a socket of version 2 is told while a history is being read for it."""
+"""What a connection of version 2 is sent while a history is being read for it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from services.wire.dialect import DIALECTS, Peer
 
 
 class Reader:
-    """Stands where a connection and a house would; its greenlets run when they are told to."""
+    """Stands where a connection and a house would; its greenlets run when a test says so."""
 
     def __init__(self, store: object) -> None:
-        self.told: list[dict[str, Any]] = []
+        self.sent: list[dict[str, Any]] = []
         self.begun: list[Any] = []
         self.connection: Any = SimpleNamespace(put=self._put, tell=self._put, code=None)
         runtime = SimpleNamespace(spawn=self.begun.append, blocking=lambda function: function())
@@ -35,7 +35,7 @@ class Reader:
         )
 
     def _put(self, data: bytes) -> None:
-        self.told.append(json.loads(data[data.index(b'{"') :]))
+        self.sent.append(json.loads(data[data.index(b'{"') :]))
 
 
 class Room:
@@ -64,14 +64,14 @@ class Room:
         self.transcript.participant = self.ann
 
     def meet(self) -> None:
-        """Ann is told of the chat; a page of it is to be read."""
+        """Ann is sent who serves her; a page of the conversation is to be read."""
         peer = Peer("uuid-ada", "ada", "Ada", self.conversation.id, 1, True, 0, 0, "", 0)
         self.transcript.open_conversation(
             self.channel, DIALECTS[2].connect_success("uuid-ann", peer)
         )
 
     def read(self) -> None:
-        """The page is read, and what waits for it is told."""
+        """The page is read, and what waits for it is sent."""
         (act,) = self.reader.begun
         act()
 
@@ -99,8 +99,8 @@ class Room:
     @property
     def shown(self) -> list[tuple[int, str | None]]:
         """Receipts with their ids, and messages without, in order."""
-        told = [one for one in self.reader.told if one["type"].startswith("message_text")]
-        return [(one["seq"], one.get("reply_id")) for one in told]
+        sent = [one for one in self.reader.sent if one["type"].startswith("message_text")]
+        return [(one["seq"], one.get("reply_id")) for one in sent]
 
 
 def test_one_s_own_texts_that_wait_for_a_page_come_after_it_as_receipts():
@@ -110,9 +110,9 @@ def test_one_s_own_texts_that_wait_for_a_page_come_after_it_as_receipts():
     room.transcript.acknowledge(room.entries(2, "own-1"))
     room.transcript.acknowledge(room.entries(3, "own-2"))
     room.read()
-    types = [one["type"] for one in room.reader.told]
+    types = [one["type"] for one in room.reader.sent]
     assert types[:2] == ["connect_success", "message_history"]
-    page = room.reader.told[1]["payload"]["messages"]
+    page = room.reader.sent[1]["payload"]["messages"]
     assert [(one["seq"], one.get("client_id")) for one in page] == [(1, None)]
     assert room.shown == [(2, "own-1"), (3, "own-2")]
 
@@ -123,7 +123,7 @@ def test_what_a_page_has_told_is_answered_once_more_where_it_is_repeated():
     room.meet()
     room.transcript.acknowledge(room.repeated(("own-1", 2)))
     room.read()
-    page = room.reader.told[1]["payload"]["messages"]
+    page = room.reader.sent[1]["payload"]["messages"]
     assert [(one["seq"], one.get("client_id")) for one in page] == [(1, None), (2, "own-1")]
     assert room.shown == [(2, "own-1")]
 
@@ -144,6 +144,6 @@ def test_a_client_that_has_seen_more_than_waits_for_it_is_told_only_the_rest():
     room.meet()
     room.transcript.deliver(room.entries(2, "x", "y", "z"))
     room.read()
-    (page,) = [one for one in room.reader.told if one["type"] == "message_history"]
+    (page,) = [one for one in room.reader.sent if one["type"] == "message_history"]
     assert (page["payload"]["messages"], page["payload"]["last_seq"]) == ([], 3)
     assert room.shown == [(4, None)]

@@ -146,7 +146,7 @@ def test_who_reads_names_gets_no_former_letter(office: Office) -> None:
 
 
 def test_both_are_heard_as_the_same(redis_server: RedisServer, clock: Clock) -> None:
-    told = []
+    decoded = []
     for form in ("named", "former"):
         office = Office(redis_server.url, clock)
         a, b = office.hire("a"), office.hire("b")
@@ -161,8 +161,8 @@ def test_both_are_heard_as_the_same(redis_server: RedisServer, clock: Clock) -> 
         assert {former_letters.is_former(one) for one in letters_to(office, a)} == {
             form == "former"
         }
-        told.append([(type(event), msgspec.structs.asdict(event)) for event in office.hears(a)])
+        decoded.append([(type(event), msgspec.structs.asdict(event)) for event in office.hears(a)])
         office.close()
         clock.passes(-1.5)
-    assert told[0] == told[1]
-    assert [kind for kind, _ in told[0]] == [Moved, Queued, Matched, Parted]
+    assert decoded[0] == decoded[1]
+    assert [kind for kind, _ in decoded[0]] == [Moved, Queued, Matched, Parted]

@@ -80,7 +80,7 @@ OF_ALL = {one.name for one in fields(Decision)}  # `write` tells these
 EVENT = re.compile(r"\{\s*event = EVENT\.(\w+)")
 
 
-def told() -> list[tuple[str, set[str]]]:
+def posted() -> list[tuple[str, set[str]]]:
     """Each event that a script writes, with the names of its fields."""
     return [
         (event, {*re.findall(r"(?:^|,)\s*(\w+) =", rest)})
@@ -90,10 +90,10 @@ def told() -> list[tuple[str, set[str]]]:
 
 
 def test_each_event_that_a_script_writes_has_the_fields_that_are_declared() -> None:
-    for event, told_fields in told():
+    for event, posted_fields in posted():
         declared = [one for one in fields(KINDS[event]) if one.name not in OF_ALL]
-        assert told_fields <= {one.encode_name for one in declared}, event
-        assert {one.encode_name for one in declared if one.required} <= told_fields, event
+        assert posted_fields <= {one.encode_name for one in declared}, event
+        assert {one.encode_name for one in declared if one.required} <= posted_fields, event
 
 
 POSTS = re.compile(
@@ -105,7 +105,7 @@ def test_each_event_is_written_as_such_a_table() -> None:
     begun = {first for path in LUA for first in POSTS.findall(code(path))}
     assert begun == {"{ event ="}
     uses = [word for path in LUA for word in re.findall(r"\bEVENT\.(\w+)", code(path))]
-    assert sorted(uses) == sorted(event for event, _ in told())
+    assert sorted(uses) == sorted(event for event, _ in posted())
     assert {*uses} == {*KINDS}, "each kind is written somewhere"
 
 

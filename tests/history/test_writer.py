@@ -1,4 +1,4 @@
-"""The group-commit writer, on a store that does as it is told: no database, no threads."""
+"""The group-commit writer, on a store that does as a test says: no database, no threads."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Choosy(Store):
 
 
 class Loop:
-    """A runtime whose loop turns when it is told to, and whose native thread is the loop."""
+    """A runtime whose loop turns when a test says so, and whose native thread is the loop."""
 
     def __init__(self) -> None:
         self.calls: deque[Callable[[], Any]] = deque()
@@ -122,59 +122,59 @@ def writer(store: Any, loop: Any) -> Writer:
 
 
 @pytest.fixture
-def talk() -> Conversation:
+def conversation() -> Conversation:
     return Conversation(ConversationRow(7, "uuid", "ann"))
 
 
 def say(
-    talk: Conversation, told: list[Entries], *texts: str, ids: list[str] | None = None
+    conversation: Conversation, got: list[Entries], *texts: str, ids: list[str] | None = None
 ) -> Entries:
-    return Entries(talk, Side.USER, "ann", list(texts), ids, told.append)
+    return Entries(conversation, Side.USER, "ann", list(texts), ids, got.append)
 
 
-def test_what_came_meanwhile_is_committed_together(writer, store, loop, talk):
-    told: list[Entries] = []
+def test_what_came_meanwhile_is_committed_together(writer, store, loop, conversation):
+    got: list[Entries] = []
     for number in range(5):
-        assert writer.say(say(talk, told, f"a{number}", f"b{number}"))
+        assert writer.say(say(conversation, got, f"a{number}", f"b{number}"))
     loop.turn()
     assert store.commits == 1
-    assert [list(one.seqs) for one in told] == [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]]
-    assert talk.last_seq == 10
+    assert [list(one.seqs) for one in got] == [[1, 2], [3, 4], [5, 6], [7, 8], [9, 10]]
+    assert conversation.last_seq == 10
     assert writer.idle
 
 
-def test_a_failed_batch_gives_its_numbers_back(writer, store, loop, talk):
-    told: list[Entries] = []
+def test_a_failed_batch_gives_its_numbers_back(writer, store, loop, conversation):
+    got: list[Entries] = []
     store.failing.append((False, StoreError("full")))
-    writer.say(say(talk, told, "lost", ids=["1"]))
+    writer.say(say(conversation, got, "lost", ids=["1"]))
     loop.turn(2)
-    assert [one.stored for one in told] == [False]
+    assert [one.stored for one in got] == [False]
     assert not writer.available
-    assert not writer.say(say(talk, told, "refused", ids=["2"]))
+    assert not writer.say(say(conversation, got, "refused", ids=["2"]))
     loop.turn()
     assert writer.available
-    writer.say(say(talk, told, "again", ids=["1"]))
+    writer.say(say(conversation, got, "again", ids=["1"]))
     loop.turn()
-    assert (told[-1].stored, list(told[-1].seqs)) == (True, [1])
+    assert (got[-1].stored, list(got[-1].seqs)) == (True, [1])
 
 
-def test_what_the_store_should_never_raise_does_not_end_the_writer(writer, store, loop, talk):
-    told: list[Entries] = []
+def test_what_a_store_should_never_raise_does_not_end_the_writer(writer, store, loop, conversation):
+    got: list[Entries] = []
     store.failing += [(False, OSError("planted")), (False, OSError("in the look at it"))]
-    writer.say(say(talk, told, "lost"))
+    writer.say(say(conversation, got, "lost"))
     loop.turn(2)
-    assert [one.stored for one in told] == [False]
+    assert [one.stored for one in got] == [False]
     assert not writer.available  # `/readyz` is red
     loop.turn()
     assert writer.available
-    writer.say(say(talk, told, "again"))
+    writer.say(say(conversation, got, "again"))
     loop.turn()
-    assert (told[-1].stored, list(told[-1].seqs)) == (True, [1])
+    assert (got[-1].stored, list(got[-1].seqs)) == (True, [1])
 
 
 @pytest.mark.parametrize("where", [0, 1, 2])
 def test_whoever_said_something_is_told_though_a_batch_could_not_be_made(
-    writer, loop, talk, monkeypatch, where
+    writer, loop, conversation, monkeypatch, where
 ):
     calls = []
     whole = Conversation.date_after
@@ -186,189 +186,200 @@ def test_whoever_said_something_is_told_though_a_batch_could_not_be_made(
         return whole(self, date)
 
     monkeypatch.setattr(Conversation, "date_after", date_after)
-    told: list[Entries] = []
+    got: list[Entries] = []
     for number in range(3):
-        writer.say(say(talk, told, f"text {number}", ids=[f"{number}"]))
+        writer.say(say(conversation, got, f"text {number}", ids=[f"{number}"]))
     writer.save(ConversationRow(7, "uuid", "ann"))
     loop.turn()
-    assert [one.stored for one in told] == [False] * 3
+    assert [one.stored for one in got] == [False] * 3
     assert writer.available
     assert writer.idle
     for number in range(3):
-        writer.say(say(talk, told, f"text {number}", ids=[f"{number}"]))
+        writer.say(say(conversation, got, f"text {number}", ids=[f"{number}"]))
     loop.turn()
-    assert [(one.stored, list(one.seqs)) for one in told[3:]] == [(True, [n]) for n in (1, 2, 3)]
+    assert [(one.stored, list(one.seqs)) for one in got[3:]] == [(True, [n]) for n in (1, 2, 3)]
 
 
-def test_texts_that_wait_have_a_bound_in_number_and_in_length(writer, loop, talk, monkeypatch):
+def test_waiting_texts_have_a_bound_in_number_and_in_length(
+    writer, loop, conversation, monkeypatch
+):
     monkeypatch.setattr(writers, "WAITING", 10)
     monkeypatch.setattr(writers, "WAITING_CHARACTERS", 1000)
-    told: list[Entries] = []
+    got: list[Entries] = []
     for _ in range(3):
-        assert sum(writer.say(say(talk, told, "short")) for _ in range(20)) == 10
+        assert sum(writer.say(say(conversation, got, "short")) for _ in range(20)) == 10
         loop.turn()
-        assert sum(writer.say(say(talk, told, "x" * 300)) for _ in range(20)) == 4
+        assert sum(writer.say(say(conversation, got, "x" * 300)) for _ in range(20)) == 4
         loop.turn()
-    assert len(told) == 3 * 14
-    assert all(one.stored for one in told)
+    assert len(got) == 3 * 14
+    assert all(one.stored for one in got)
 
 
-def test_a_repeat_gets_its_first_receipt_and_takes_no_number(writer, store, loop, talk):
-    told: list[Entries] = []
-    writer.say(say(talk, told, "one", "two", ids=["1", "2"]))
+def test_a_repeat_gets_its_first_receipt_and_takes_no_number(writer, store, loop, conversation):
+    got: list[Entries] = []
+    writer.say(say(conversation, got, "one", "two", ids=["1", "2"]))
     loop.turn()
-    writer.say(say(talk, told, "two", "other", "three", ids=["2", "1", "3"]))
+    writer.say(say(conversation, got, "two", "other", "three", ids=["2", "1", "3"]))
     loop.turn()
-    again = told[-1]
+    again = got[-1]
     assert [(one, first and first.seq) for one, first in again.repeats] == [("2", 2), ("1", None)]
     assert (again.texts, list(again.seqs)) == (["three"], [3])
-    writer.say(say(talk, told, "four", ids=["4"]))
+    writer.say(say(conversation, got, "four", ids=["4"]))
     loop.turn()
-    assert list(told[-1].seqs) == [4]
+    assert list(got[-1].seqs) == [4]
 
 
 @pytest.mark.parametrize("done", [True, False])
-def test_of_an_unknown_outcome_nobody_is_told_before_it_is_known(writer, store, loop, talk, done):
-    told: list[Entries] = []
+def test_an_unknown_outcome_is_not_answered_before_it_is_known(
+    writer, store, loop, conversation, done
+):
+    got: list[Entries] = []
     store.failing += [(done, OutcomeUnknown("cut"))]
-    writer.say(say(talk, told, "one"))
+    writer.say(say(conversation, got, "one"))
     loop.turn(2)
-    assert told == []
+    assert got == []
     assert not writer.available
     loop.turn()
-    assert [(one.stored, list(one.seqs)) for one in told] == [(True, [1])]
+    assert [(one.stored, list(one.seqs)) for one in got] == [(True, [1])]
     assert [one.body for one in store.rows.values()] == ["one"]
     assert writer.available
 
 
 @pytest.mark.parametrize("done", [True, False])
-def test_an_unknown_outcome_of_nothing_but_repeats(writer, store, loop, talk, done):
-    told: list[Entries] = []
-    writer.say(say(talk, told, "one", ids=["1"]))
+def test_an_unknown_outcome_of_nothing_but_repeats(writer, store, loop, conversation, done):
+    got: list[Entries] = []
+    writer.say(say(conversation, got, "one", ids=["1"]))
     loop.turn()
     store.failing += [(True, None), (done, OutcomeUnknown("cut"))]  # type: ignore[arg-type]
-    writer.say(say(talk, told, "one", ids=["1"]))
+    writer.say(say(conversation, got, "one", ids=["1"]))
     loop.turn()
     assert writer.available
-    assert [(one.stored, len(one.repeats)) for one in told[1:]] == [(True, 1)]
-    writer.say(say(talk, told, "two", ids=["2"]))
+    assert [(one.stored, len(one.repeats)) for one in got[1:]] == [(True, 1)]
+    writer.say(say(conversation, got, "two", ids=["2"]))
     loop.turn()
-    assert list(told[-1].seqs) == [2]
+    assert list(got[-1].seqs) == [2]
 
 
-def test_a_repeat_of_what_was_said_lately_asks_nothing_of_the_store(writer, store, loop, talk):
-    told: list[Entries] = []
-    writer.say(say(talk, told, "one", "two", ids=["1", "2"]))
+def test_a_repeat_of_a_late_text_asks_nothing_of_the_store(writer, store, loop, conversation):
+    got: list[Entries] = []
+    writer.say(say(conversation, got, "one", "two", ids=["1", "2"]))
     loop.turn()
     asked = store.commits, store.questions
     for _ in range(60):  # tabs
-        assert writer.say(say(talk, told, "one", "two", ids=["1", "2"]))
-    stranger = Conversation(ConversationRow(8, "uuid", "bob"))
-    writer.say(Entries(stranger, Side.USER, "bob", ["mine"], ["1"], told.append))
+        assert writer.say(say(conversation, got, "one", "two", ids=["1", "2"]))
+    other = Conversation(ConversationRow(8, "uuid", "bob"))
+    writer.say(Entries(other, Side.USER, "bob", ["mine"], ["1"], got.append))
     loop.turn()
     assert (store.commits, store.questions) == (asked[0] + 1, asked[1])
-    receipts = [[(one, first and first.seq) for one, first in said.repeats] for said in told[1:-1]]
+    receipts = [[(one, first and first.seq) for one, first in said.repeats] for said in got[1:-1]]
     assert receipts == [[("1", 1), ("2", 2)]] * 60
-    assert all(one.stored for one in told)
-    assert [list(one.seqs) for one in told if one.conversation is stranger] == [[1]]
+    assert all(one.stored for one in got)
+    assert [list(one.seqs) for one in got if one.conversation is other] == [[1]]
 
 
-def test_a_repeat_of_what_is_under_way_waits_for_its_receipt(writer, store, loop, talk):
-    told: list[Entries] = []
-    stranger = Conversation(ConversationRow(8, "uuid", "bob"))
+def test_a_repeat_of_what_is_under_way_waits_for_its_receipt(writer, store, loop, conversation):
+    got: list[Entries] = []
+    other = Conversation(ConversationRow(8, "uuid", "bob"))
     for _ in range(60):
-        writer.say(say(talk, told, "one", ids=["1"]))
-    writer.say(say(talk, told, "two", ids=["2"]))
-    writer.say(Entries(stranger, Side.USER, "bob", ["mine"], ["1"], told.append))
+        writer.say(say(conversation, got, "one", ids=["1"]))
+    writer.say(say(conversation, got, "two", ids=["2"]))
+    writer.say(Entries(other, Side.USER, "bob", ["mine"], ["1"], got.append))
     loop.turn(2)
-    assert [(one.conversation, list(one.seqs)) for one in told] == [(talk, [1]), (stranger, [1])]
+    assert [(one.conversation, list(one.seqs)) for one in got] == [
+        (conversation, [1]),
+        (other, [1]),
+    ]
     loop.turn()
     assert (store.commits, store.questions) == (2, 0)
-    receipts = [[(one, first and first.seq) for one, first in said.repeats] for said in told[2:]]
+    receipts = [[(one, first and first.seq) for one, first in said.repeats] for said in got[2:]]
     assert receipts == [[("1", 1)]] * 59 + [[]]
-    assert list(told[-1].seqs) == [2]
+    assert list(got[-1].seqs) == [2]
 
 
-def test_a_repeat_that_is_forgotten_costs_one_question_a_sender(store, loop, talk):
-    told: list[Entries] = []
-    Writer(store, loop, lambda: 1000.0).say(say(talk, told, "one", "two", ids=["1", "2"]))
+def test_a_repeat_that_is_forgotten_costs_one_question_a_sender(store, loop, conversation):
+    got: list[Entries] = []
+    Writer(store, loop, lambda: 1000.0).say(say(conversation, got, "one", "two", ids=["1", "2"]))
     loop.turn()
     writer, others = (
         Writer(store, loop, lambda: 1000.0),
         Conversation(ConversationRow(7, "uuid", "ann", last_seq=2)),
     )
     for one, text in (("1", "one"), ("2", "another"), ("3", "three"), ("4", "four")):
-        writer.say(say(others, told, text, ids=[one]))
+        writer.say(say(others, got, text, ids=[one]))
     loop.turn()
     assert store.questions == 2  # what ann has said, and where the chat ends
-    again = [[(one, first and first.seq) for one, first in said.repeats] for said in told[1:]]
+    again = [[(one, first and first.seq) for one, first in said.repeats] for said in got[1:]]
     assert again == [[("1", 1)], [("2", None)], [], []]
-    assert [list(one.seqs) for one in told[1:]] == [[], [], [3], [4]]
-    writer.say(say(others, told, "one", ids=["1"]))
+    assert [list(one.seqs) for one in got[1:]] == [[], [], [3], [4]]
+    writer.say(say(others, got, "one", ids=["1"]))
     loop.turn()
     assert store.questions == 2
 
 
-def test_what_repeats_itself_has_to_come_one_by_one(writer, loop, talk):
-    told: list[Entries] = []
-    assert not writer.say(say(talk, told, "one", "one", ids=["1", "1"]))
+def test_what_repeats_itself_has_to_come_one_by_one(writer, loop, conversation):
+    got: list[Entries] = []
+    assert not writer.say(say(conversation, got, "one", "one", ids=["1", "1"]))
     for _ in range(2):
-        assert writer.say(say(talk, told, "one", ids=["1"]))
+        assert writer.say(say(conversation, got, "one", ids=["1"]))
     loop.turn()
-    assert [(list(one.seqs), [r[1].seq for r in one.repeats]) for one in told] == [
+    assert [(list(one.seqs), [r[1].seq for r in one.repeats]) for one in got] == [
         ([1], []),
         ([], [1]),
     ]
 
 
-def test_a_repeat_is_refused_with_what_came_with_it(writer, store, loop, talk):
-    told: list[Entries] = []
-    writer.say(say(talk, told, "one", ids=["1"]))
+def test_a_repeat_is_refused_with_what_came_with_it(writer, store, loop, conversation):
+    got: list[Entries] = []
+    writer.say(say(conversation, got, "one", ids=["1"]))
     loop.turn()
     store.failing.append((False, StoreError("full")))
-    writer.say(say(talk, told, "one", "two", ids=["1", "2"]))
+    writer.say(say(conversation, got, "one", "two", ids=["1", "2"]))
     loop.turn(2)
-    assert (told[-1].stored, told[-1].client_ids, told[-1].repeats) == (False, ["1", "2"], [])
-    assert len(told[-1].texts) == 2
+    assert (got[-1].stored, got[-1].client_ids, got[-1].repeats) == (
+        False,
+        ["1", "2"],
+        [],
+    )
+    assert len(got[-1].texts) == 2
 
 
-def test_another_worker_was_faster(writer, store, loop, talk):
-    told: list[Entries] = []
+def test_another_worker_was_faster(writer, store, loop, conversation):
+    got: list[Entries] = []
     store.rows[7, 1] = EntryRow(7, 1, Side.WAITER, "wim", None, 1, "from elsewhere", 5)
-    writer.say(say(talk, told, "mine"))
+    writer.say(say(conversation, got, "mine"))
     loop.turn()
-    assert (told[0].stored, list(told[0].seqs)) == (True, [2])
+    assert (got[0].stored, list(got[0].seqs)) == (True, [2])
 
 
-def test_what_cannot_be_kept_costs_nothing_else(loop, talk):
+def test_what_cannot_be_kept_costs_nothing_else(loop, conversation):
     store: Any = Choosy()
-    told: list[Entries] = []
+    got: list[Entries] = []
     writer = Writer(store, loop, lambda: 1000.0)
     other = Conversation(ConversationRow(8, "uuid", "bob"))
     for one in ("a", "bad", "b"):
-        writer.say(say(talk, told, one, ids=[one]))
-    writer.say(say(other, told, "c"))
+        writer.say(say(conversation, got, one, ids=[one]))
+    writer.say(say(other, got, "c"))
     writer.save(ConversationRow(7, "uuid", "ann", page="bad"))
     writer.amend(ConversationRow(9, "uuid", "cid", page="bad"))
     writer.save_duty(Duty("bad", "uuid", True, 1))
     loop.turn()
-    assert [(one.stored, [*one.texts], [*one.seqs]) for one in told if one.stored] == [
+    assert [(one.stored, [*one.texts], [*one.seqs]) for one in got if one.stored] == [
         (True, ["a"], [1]), (True, ["b"], [2]), (True, ["c"], [1]),
     ]  # fmt: skip
-    assert [one.texts for one in told if not one.stored] == [["bad"]]
+    assert [one.texts for one in got if not one.stored] == [["bad"]]
     assert writer.available
     assert writer.idle, "it is not tried again and again"
-    writer.say(say(talk, told, "d"))
+    writer.say(say(conversation, got, "d"))
     loop.turn()
-    assert list(told[-1].seqs) == [3]
+    assert list(got[-1].seqs) == [3]
 
 
-def test_a_store_that_goes_away_while_one_by_one_is_kept_says_so(loop, talk):
+def test_a_store_that_goes_away_while_one_by_one_is_kept_says_so(loop, conversation):
     store: Any = Choosy()
-    told: list[Entries] = []
+    got: list[Entries] = []
     writer = Writer(store, loop, lambda: 1000.0)
     for one in ("a", "bad", "b"):
-        writer.say(say(talk, told, one, ids=[one]))
+        writer.say(say(conversation, got, one, ids=[one]))
     kept = store.entries
 
     def entries(*args: Any, **options: Any) -> Any:
@@ -378,12 +389,12 @@ def test_a_store_that_goes_away_while_one_by_one_is_kept_says_so(loop, talk):
 
     store.entries = entries
     loop.turn()
-    assert [(one.texts, one.stored) for one in told] == [
+    assert [(one.texts, one.stored) for one in got] == [
         (["a"], True), (["bad"], False), (["b"], False),
     ]  # fmt: skip
 
 
-def test_busy_conversations_that_never_fit_into_one_batch_are_kept_one_by_one(loop, talk):
+def test_busy_conversations_that_never_fit_into_one_batch_are_kept_one_by_one(loop, conversation):
     class Crowded(Store):
         def commit(self, batch: Batch) -> None:
             if len({EntryRow(*row).conversation for row in batch.entries}) > 1:
@@ -391,9 +402,9 @@ def test_busy_conversations_that_never_fit_into_one_batch_are_kept_one_by_one(lo
             super().commit(batch)
 
     store: Any = Crowded()
-    told: list[Entries] = []
+    got: list[Entries] = []
     writer = Writer(store, loop, lambda: 1000.0)
-    for one in (talk, Conversation(ConversationRow(8, "uuid", "bob"))):
-        writer.say(say(one, told, "hi"))
+    for one in (conversation, Conversation(ConversationRow(8, "uuid", "bob"))):
+        writer.say(say(one, got, "hi"))
     loop.turn()
-    assert [(one.stored, list(one.seqs)) for one in told] == [(True, [1]), (True, [1])]
+    assert [(one.stored, list(one.seqs)) for one in got] == [(True, [1]), (True, [1])]

@@ -228,8 +228,8 @@ def test_waiting_for_a_slow_reader_ends_when_it_has_read(line):
 
 
 def test_what_is_told_is_remembered_and_looked_at_though_the_reader_is_slow(line):
-    """Between two frames the queue never empties, and much may be told meanwhile."""
-    one, told, looks, again = line(), [], [], threading.Event()
+    """Between two frames the queue never empties, and much may be put meanwhile."""
+    one, remembered, looks, again = line(), [], [], threading.Event()
 
     def look() -> int:
         looks.append(one.outbox.sent)
@@ -237,17 +237,17 @@ def test_what_is_told_is_remembered_and_looked_at_though_the_reader_is_slow(line
             again.set()
         return 64 * KIB
 
-    one.outbox.remember(told.append, look)
+    one.outbox.remember(remembered.append, look)
     frame = b"x" * 900 * KIB
     one.outbox.tell(frame)
     assert one.read(600 * KIB)
     assert again.wait(PATIENCE)
     assert one.outbox.backlog, "the queue has emptied"
     assert looks == sorted(looks)
-    assert told == [frame]
+    assert remembered == [frame]
     one.outbox.finish(b"")
     one.outbox.tell(b"y")
-    assert told == [frame, b"y"], "it was told, though it is not sent"
+    assert remembered == [frame, b"y"], "it was put, though it is not sent"
 
 
 @pytest.mark.parametrize("before", [True, False])
@@ -258,14 +258,14 @@ def test_an_outbox_that_has_ended_does_not_hold_whoever_remembers(line, before):
         def tidy(self) -> int:
             return KIB
 
-    one, memory, told = line(), Memory(), []
+    one, memory, remembered = line(), Memory(), []
     if before:
         one.outbox.abort()
-    one.outbox.remember(told.append, memory.tidy)
+    one.outbox.remember(remembered.append, memory.tidy)
     if not before:
         one.outbox.abort()
     freed = weakref.ref(memory)
     del memory
     assert freed() is None
     one.outbox.tell(b"x")
-    assert told == [b"x"]
+    assert remembered == [b"x"]
