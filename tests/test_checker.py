@@ -316,7 +316,18 @@ def test_an_anomaly_comes_with_its_figures_and_its_story():
 STEPS = st.lists(
     st.tuples(
         st.sampled_from(
-            ["say", "say", "arrive", "arrive", "hear", "hear", "commit", "drop", "back", "crash"]
+            [
+                "say",
+                "say",
+                "arrive",
+                "arrive",
+                "receive",
+                "receive",
+                "commit",
+                "drop",
+                "back",
+                "crash",
+            ]
         ),
         st.integers(0, 3),
     ),
@@ -336,7 +347,9 @@ def played(steps: list[tuple[str, int]], *bugs: Bug) -> Rehearsal:
 def has_lost(rehearsal: Rehearsal) -> bool:
     """Somebody was given a receipt for what is not there."""
     kept = {
-        (row.sender, row.client_id) for chat in rehearsal.model.chats.values() for row in chat.rows
+        (row.sender, row.client_id)
+        for chat in rehearsal.model.conversations.values()
+        for row in chat.rows
     }
     return any(
         (event.sender, event.client_id) not in kept
@@ -349,7 +362,7 @@ def has_doubled(rehearsal: Rehearsal) -> bool:
     """A message is there twice."""
     rows = [
         (chat.name, row.sender, row.client_id)
-        for chat in rehearsal.model.chats.values()
+        for chat in rehearsal.model.conversations.values()
         for row in chat.rows
     ]
     return len(rows) > len(set(rows))
@@ -366,7 +379,7 @@ def has_missed(rehearsal: Rehearsal) -> bool:
                 shown[event.conversation or ""].add(event.seq or 0)
             elif isinstance(event, Page):
                 shown[event.conversation].update(item.seq for item in event.items)
-        if any(len(shown[name]) < len(rehearsal.model.chats[name].rows) for name in shown):
+        if any(len(shown[name]) < len(rehearsal.model.conversations[name].rows) for name in shown):
             return True
     return False
 
@@ -375,7 +388,7 @@ def has_shifted(rehearsal: Rehearsal) -> bool:
     """Somebody was given a receipt with the number of something else."""
     kept = {
         (row.sender, row.client_id): row.seq
-        for chat in rehearsal.model.chats.values()
+        for chat in rehearsal.model.conversations.values()
         for row in chat.rows
     }
     return any(
@@ -416,7 +429,7 @@ STORIES = {
         ("commit", 0),
     ],
     Bug.RECEIPT_OUT_OF_ORDER: [("say", 1), ("say", 1), ("arrive", 1), ("arrive", 1)],
-    Bug.RECEIPT_BEFORE_COMMIT: [("say", 1), ("arrive", 1), ("hear", 1), ("crash", 0)],
+    Bug.RECEIPT_BEFORE_COMMIT: [("say", 1), ("arrive", 1), ("receive", 1), ("crash", 0)],
     Bug.NO_DEDUPE: [("say", 1), ("arrive", 1), ("drop", 1)],
     Bug.NO_GAP_REPAIR: [("say", 1), ("drop", 0), ("arrive", 1), ("commit", 0)],
 }

@@ -1,1 +1,1 @@
-"""People talk while the server is killed at random moments; a checker judges what they saw."""
+"""Clients write while the server is killed at random; a checker judges what they saw."""

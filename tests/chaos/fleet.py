@@ -37,7 +37,7 @@ STOPPED = 4.0  # s that it is stopped, each second time
 #: s between two looks at the desk
 LOOK = 0.02
 
-#: waiter and user of every chat, at one instant
+#: waiter and user of every conversation, at one instant
 CHATS = """
 local found = {}
 for _, key in ipairs(redis.call('KEYS', 'csapp:*:users:*')) do
@@ -67,8 +67,8 @@ class Fleet:
             around: Any = SimpleNamespace(
                 port=self.redis.port, tls=None, url="", ws_url="", token=""
             )
-            self.line = stack.enter_context(FaultProxy(around))
-            start = real(self._database, self._workers, self.redis.url_at(self.line.port))
+            self.proxy = stack.enter_context(FaultProxy(around))
+            start = real(self._database, self._workers, self.redis.url_at(self.proxy.port))
             self.victims = [stack.enter_context(Victim(start)) for _ in range(self._servers)]
             self._watch = stack.enter_context(_Watch(self.redis))
             self._stack = stack.pop_all()
@@ -132,14 +132,14 @@ class Fleet:
         return "Redis emptied"
 
     def _cut(self, chance: random.Random) -> str:
-        self.line.reset(chance.choice([TO_CLIENT, BOTH]))
-        return "lines cut"
+        self.proxy.reset(chance.choice([TO_CLIENT, BOTH]))
+        return "connections cut"
 
     def _hole(self, chance: random.Random) -> str:
-        self.line.black_hole(TO_CLIENT)
+        self.proxy.black_hole(TO_CLIENT)
         self._pause(chance)
-        self.line.reset()
-        self.line.heal()
+        self.proxy.reset()
+        self.proxy.heal()
         return "answers lost"
 
     def _pause(self, chance: random.Random) -> None:
@@ -183,11 +183,11 @@ class _Watch:
                 with contextlib.suppress(redis.RedisError):
                     self._judge(look())
 
-    def _judge(self, chats: list[tuple[bytes, bytes]]) -> None:
+    def _judge(self, conversations: list[tuple[bytes, bytes]]) -> None:
         self.looks += 1
-        for waiter, count in Counter(waiter for waiter, _ in chats).items():
+        for waiter, count in Counter(waiter for waiter, _ in conversations).items():
             if count > CAPACITY:
                 self.wrong.append(f"{waiter!r} serves {count}")
-        for user, count in Counter(user for _, user in chats).items():
+        for user, count in Counter(user for _, user in conversations).items():
             if count > 1:
                 self.wrong.append(f"{user!r} has {count} waiters")

@@ -51,7 +51,7 @@ class Conversation:
 
 
 @dataclass(eq=False)
-class Line:
+class Connection:
     """One socket."""
 
     role: str
@@ -59,228 +59,250 @@ class Line:
     uuid: str
     sub: str = ""
     resume: dict[str, int] = field(default_factory=dict)
-    chats: set[str] = field(default_factory=set)
+    conversations: set[str] = field(default_factory=set)
 
 
 @dataclass(eq=False)
 class Pending:
     """A message that the next commit makes durable."""
 
-    chat: Conversation
+    conversation: Conversation
     sender: str
     client_id: str
     text: str
     #: where receipts go
-    lines: list[Line]
+    connections: list[Connection]
 
 
 class Model:
-    """See above. *save* gets what each commit makes durable, before anybody is told."""
+    """See above. *save* gets what each commit makes durable, before anybody gets it."""
 
     def __init__(
         self,
         bugs: frozenset[Bug] = frozenset(),
         capacity: int = 2,
         save: Callable[[list[tuple[Conversation, Row]]], None] = lambda rows: None,
-        opened: Callable[[Conversation], None] = lambda chat: None,
+        opened: Callable[[Conversation], None] = lambda conversation: None,
     ) -> None:
         self.bugs = bugs
         self.capacity = capacity
-        self.chats: dict[str, Conversation] = {}
+        self.conversations: dict[str, Conversation] = {}
         self._save = save
         self._opened = opened
         self._numbers = itertools.count(1)
         self._forget()
 
     def _forget(self) -> None:
-        self.lines: list[Line] = []
+        self.connections: list[Connection] = []
         self.pending: list[Pending] = []
         self._ready: list[str] = []
         self._queue: list[str] = []
 
-    # ---- the line ------------------------------------------------------
+    # ---- connections ---------------------------------------------------
 
-    def open(self, role: str, send: Callable[[Frame], None]) -> Line:
+    def open(self, role: str, send: Callable[[Frame], None]) -> Connection:
         """A socket is there."""
-        line = Line(role, send, f"nobody-{next(self._numbers)}")
-        self.lines.append(line)
-        self._tell(line, "initialize")
-        return line
+        connection = Connection(role, send, f"nobody-{next(self._numbers)}")
+        self.connections.append(connection)
+        self._send(connection, "initialize")
+        return connection
 
-    def lose(self, line: Line) -> None:
+    def lose(self, connection: Connection) -> None:
         """A socket is gone."""
-        if line in self.lines:
-            self.lines.remove(line)
+        if connection in self.connections:
+            self.connections.remove(connection)
 
     def crash(self) -> None:
         """Everything is forgotten but what is durable."""
         self._forget()
 
-    def receive(self, line: Line, frame: Frame, sub: str = "") -> None:
+    def receive(self, connection: Connection, frame: Frame, sub: str = "") -> None:
         """A frame came; *sub* is whom an `auth` speaks for."""
         if frame["type"] == "auth":
-            self._auth(line, frame, sub)
+            self._auth(connection, frame, sub)
         elif frame["type"] == "connect":
-            self._connect(line, frame)
+            self._connect(connection, frame)
         elif frame["type"] == "ready":
-            self._be_ready(line, frame)
+            self._be_ready(connection, frame)
         elif frame["type"] == "message_text":
-            self._message(line, frame)
+            self._message(connection, frame)
         elif frame["type"] == "get_history":
-            self._page(line, frame)
+            self._page(connection, frame)
 
     def commit(self) -> None:
         """Make durable what is pending, and tell everybody."""
         batch, self.pending = self.pending, []
         rows = []
         for one in batch:
-            row = Row(len(one.chat.rows) + 1, one.sender, one.client_id, one.text, DATE)
-            one.chat.rows.append(row)
-            rows.append((one.chat, row))
+            row = Row(len(one.conversation.rows) + 1, one.sender, one.client_id, one.text, DATE)
+            one.conversation.rows.append(row)
+            rows.append((one.conversation, row))
         if rows:
             self._save(rows)
-        told = list(zip(batch, rows, strict=True))
+        answers = list(zip(batch, rows, strict=True))
         if Bug.RECEIPT_OUT_OF_ORDER in self.bugs:
-            told.reverse()
-        for one, (_, row) in told:
-            for line in list(self.lines):
-                if one.chat.name in line.chats:
-                    self._deliver(line, one, row)
+            answers.reverse()
+        for one, (_, row) in answers:
+            for connection in list(self.connections):
+                if one.conversation.name in connection.conversations:
+                    self._deliver(connection, one, row)
 
     # ---- frames --------------------------------------------------------
 
-    def _tell(self, line: Line, type_: str, payload: Any = None, **fields: Any) -> None:
-        frame = {"id": f"s{next(self._numbers)}", "to": line.uuid, "type": type_, **fields}
+    def _send(self, connection: Connection, type_: str, payload: Any = None, **fields: Any) -> None:
+        frame = {"id": f"s{next(self._numbers)}", "to": connection.uuid, "type": type_, **fields}
         if payload is not None:
             frame["payload"] = payload
-        line.send({name: value for name, value in frame.items() if value is not None})
+        connection.send({name: value for name, value in frame.items() if value is not None})
 
-    def _auth(self, line: Line, frame: Frame, sub: str) -> None:
-        line.sub, line.uuid = sub, uuid_of(sub)
-        line.resume = frame["payload"].get("resume", {})
-        self._tell(line, "initialize")
-        self._tell(line, "auth_success", {"uuid": line.uuid, "sub": sub}, reply_id=frame.get("id"))
+    def _auth(self, connection: Connection, frame: Frame, sub: str) -> None:
+        connection.sub, connection.uuid = sub, uuid_of(sub)
+        connection.resume = frame["payload"].get("resume", {})
+        self._send(connection, "initialize")
+        self._send(
+            connection,
+            "auth_success",
+            {"uuid": connection.uuid, "sub": sub},
+            reply_id=frame.get("id"),
+        )
 
-    def _connect(self, line: Line, frame: Frame) -> None:
-        chat = next((one for one in self.chats.values() if one.user == line.sub), None)
-        chat = chat or self._match(line.sub)
-        if chat is not None:
-            self._enter(line, chat, frame.get("id"))
+    def _connect(self, connection: Connection, frame: Frame) -> None:
+        conversation = next(
+            (one for one in self.conversations.values() if one.user == connection.sub), None
+        )
+        conversation = conversation or self._match(connection.sub)
+        if conversation is not None:
+            self._enter(connection, conversation, frame.get("id"))
             return
-        if line.sub not in self._queue:
-            self._queue.append(line.sub)
-        payload = {"location": self._queue.index(line.sub), "ticket": "t"}
-        self._tell(line, "connect_queue", payload, reply_id=frame.get("id"))
+        if connection.sub not in self._queue:
+            self._queue.append(connection.sub)
+        payload = {"location": self._queue.index(connection.sub), "ticket": "t"}
+        self._send(connection, "connect_queue", payload, reply_id=frame.get("id"))
 
     def _match(self, user: str) -> Conversation | None:
         for waiter in self._ready:
-            if sum(one.waiter == waiter for one in self.chats.values()) < self.capacity:
-                chat = Conversation(str(len(self.chats) + 1), user, waiter)
-                self.chats[chat.name] = chat
-                self._opened(chat)
-                for line in list(self.lines):
-                    if line.sub == waiter:
-                        self._enter(line, chat)
-                return chat
+            if sum(one.waiter == waiter for one in self.conversations.values()) < self.capacity:
+                conversation = Conversation(str(len(self.conversations) + 1), user, waiter)
+                self.conversations[conversation.name] = conversation
+                self._opened(conversation)
+                for connection in list(self.connections):
+                    if connection.sub == waiter:
+                        self._enter(connection, conversation)
+                return conversation
         return None
 
-    def _be_ready(self, line: Line, frame: Frame) -> None:
-        if line.sub not in self._ready:
-            self._ready.append(line.sub)
-        self._tell(line, "ready", {"capacity": self.capacity}, reply_id=frame.get("id"))
-        for chat in list(self.chats.values()):
-            if chat.waiter == line.sub:
-                self._enter(line, chat)
+    def _be_ready(self, connection: Connection, frame: Frame) -> None:
+        if connection.sub not in self._ready:
+            self._ready.append(connection.sub)
+        self._send(connection, "ready", {"capacity": self.capacity}, reply_id=frame.get("id"))
+        for conversation in list(self.conversations.values()):
+            if conversation.waiter == connection.sub:
+                self._enter(connection, conversation)
         for user in list(self._queue):
             matched = self._match(user)
             if matched is not None:
                 self._queue.remove(user)
-                for other in list(self.lines):
+                for other in list(self.connections):
                     if other.sub == user:
                         self._enter(other, matched)
 
-    def _enter(self, line: Line, chat: Conversation, reply_id: str | None = None) -> None:
-        if chat.name in line.chats:
+    def _enter(
+        self, connection: Connection, conversation: Conversation, reply_id: str | None = None
+    ) -> None:
+        if conversation.name in connection.conversations:
             return
-        line.chats.add(chat.name)
-        is_user = line.role == "user"
+        connection.conversations.add(conversation.name)
+        is_user = connection.role == "user"
         payload = {
-            "uuid": uuid_of(chat.waiter if is_user else chat.user),
+            "uuid": uuid_of(conversation.waiter if is_user else conversation.user),
             "name": "",
             "avatar": "",
-            "conversation": chat.name,
-            "last_seq": len(chat.rows),
-            "resumed": bool(chat.rows),
+            "conversation": conversation.name,
+            "last_seq": len(conversation.rows),
+            "resumed": bool(conversation.rows),
         }
-        self._tell(
-            line, "connect_success" if is_user else "new_connection", payload, reply_id=reply_id
+        self._send(
+            connection,
+            "connect_success" if is_user else "new_connection",
+            payload,
+            reply_id=reply_id,
         )
-        after = line.resume.get(chat.name)
-        rows = chat.rows[-LATEST:] if after is None else chat.rows[after:]
+        after = connection.resume.get(conversation.name)
+        rows = conversation.rows[-LATEST:] if after is None else conversation.rows[after:]
         if after is not None and Bug.NO_GAP_REPAIR in self.bugs:
             rows = []
-        self._history(line, chat, rows, complete=after is not None or len(chat.rows) <= LATEST)
+        self._history(
+            connection,
+            conversation,
+            rows,
+            complete=after is not None or len(conversation.rows) <= LATEST,
+        )
 
     def _history(
         self,
-        line: Line,
-        chat: Conversation,
+        connection: Connection,
+        conversation: Conversation,
         rows: list[Row],
         complete: bool,
         reply_id: str | None = None,
     ) -> None:
         payload = {
-            "conversation": chat.name,
-            "messages": [_item(row, line.sub) for row in rows],
+            "conversation": conversation.name,
+            "messages": [_item(row, connection.sub) for row in rows],
             "complete": complete,
             "state": "open",
-            "last_seq": len(chat.rows),
+            "last_seq": len(conversation.rows),
         }
-        self._tell(line, "message_history", payload, reply_id=reply_id)
+        self._send(connection, "message_history", payload, reply_id=reply_id)
 
-    def _page(self, line: Line, frame: Frame) -> None:
+    def _page(self, connection: Connection, frame: Frame) -> None:
         payload = frame["payload"]
-        chat = self.chats[payload["conversation"]]
-        after, before = payload.get("after", 0), payload.get("before", len(chat.rows) + 1)
-        rows = chat.rows[after : before - 1]
+        conversation = self.conversations[payload["conversation"]]
+        after, before = payload.get("after", 0), payload.get("before", len(conversation.rows) + 1)
+        rows = conversation.rows[after : before - 1]
         page = rows[: payload.get("limit", LATEST)]
-        self._history(line, chat, page, len(page) == len(rows), frame["id"])
+        self._history(connection, conversation, page, len(page) == len(rows), frame["id"])
 
-    def _message(self, line: Line, frame: Frame) -> None:
+    def _message(self, connection: Connection, frame: Frame) -> None:
         other = frame.get("to")
         mine = (
             one
-            for one in self.chats.values()
-            if line.sub == one.user or (line.sub == one.waiter and other == uuid_of(one.user))
+            for one in self.conversations.values()
+            if connection.sub == one.user
+            or (connection.sub == one.waiter and other == uuid_of(one.user))
         )
-        chat = next(mine, None)
-        if chat is None:
+        conversation = next(mine, None)
+        if conversation is None:
             error = {"message": "not connected", "code": "not_connected"}
-            self._tell(line, "error", error, reply_id=frame["id"])
+            self._send(connection, "error", error, reply_id=frame["id"])
             return
-        same = (line.sub, frame["id"])
+        same = (connection.sub, frame["id"])
         if Bug.NO_DEDUPE not in self.bugs:
-            for row in chat.rows:
+            for row in conversation.rows:
                 if (row.sender, row.client_id) == same:
-                    shift = Bug.RECEIPT_SHIFTED in self.bugs and len(chat.rows) > row.seq
-                    self._receipt(line, chat, row._replace(seq=row.seq + shift))
+                    shift = Bug.RECEIPT_SHIFTED in self.bugs and len(conversation.rows) > row.seq
+                    self._receipt(connection, conversation, row._replace(seq=row.seq + shift))
                     return
             for one in self.pending:
-                if one.chat is chat and (one.sender, one.client_id) == same:
-                    one.lines.append(line)
+                if one.conversation is conversation and (one.sender, one.client_id) == same:
+                    one.connections.append(connection)
                     return
-        pending = Pending(chat, line.sub, frame["id"], frame["payload"]["message"], [line])
+        pending = Pending(
+            conversation, connection.sub, frame["id"], frame["payload"]["message"], [connection]
+        )
         self.pending.append(pending)
         if Bug.RECEIPT_BEFORE_COMMIT in self.bugs:
-            seq = len(chat.rows) + sum(one.chat is chat for one in self.pending)
-            self._receipt(line, chat, Row(seq, line.sub, frame["id"], "", DATE))
+            seq = len(conversation.rows) + sum(
+                one.conversation is conversation for one in self.pending
+            )
+            self._receipt(connection, conversation, Row(seq, connection.sub, frame["id"], "", DATE))
 
-    def _deliver(self, line: Line, one: Pending, row: Row) -> None:
-        receipts = one.lines.count(line)
+    def _deliver(self, connection: Connection, one: Pending, row: Row) -> None:
+        receipts = one.connections.count(connection)
         if not receipts:
-            fields = {"conversation": one.chat.name, "seq": row.seq, "date": row.date}
-            self._tell(
-                line,
+            fields = {"conversation": one.conversation.name, "seq": row.seq, "date": row.date}
+            self._send(
+                connection,
                 "message_text",
                 {"message": row.text},
                 **fields,
@@ -288,14 +310,14 @@ class Model:
             )
         elif Bug.RECEIPT_BEFORE_COMMIT not in self.bugs:
             for _ in range(receipts):
-                self._receipt(line, one.chat, row)
+                self._receipt(connection, one.conversation, row)
 
-    def _receipt(self, line: Line, chat: Conversation, row: Row) -> None:
-        self._tell(
-            line,
+    def _receipt(self, connection: Connection, conversation: Conversation, row: Row) -> None:
+        self._send(
+            connection,
             "message_text_success",
             {"seq": row.seq, "date": row.date},
-            conversation=chat.name,
+            conversation=conversation.name,
             reply_id=row.client_id,
         )
 

@@ -48,24 +48,30 @@ class Keeper:
     def load(self, model: Model) -> None:
         """What was durable before."""
         for stored in self.store.open_conversations():
-            chat = Conversation(f"{stored.key:x}", stored.user_subject, stored.waiter_subject or "")
+            conversation = Conversation(
+                f"{stored.key:x}", stored.user_subject, stored.waiter_subject or ""
+            )
             for row in self.store.entries(stored.key, limit=1_000_000, newest=False):
-                chat.rows.append(Row(row.seq, row.author, row.client_id or "", row.body, DATE))
-            model.chats[chat.name] = chat
+                conversation.rows.append(
+                    Row(row.seq, row.author, row.client_id or "", row.body, DATE)
+                )
+            model.conversations[conversation.name] = conversation
 
-    def opened(self, chat: Conversation) -> None:
+    def opened(self, conversation: Conversation) -> None:
         """A conversation begins."""
-        key = key_of(chat.name)
-        stored = ConversationRow(key, chat.user, chat.user, waiter_subject=chat.waiter)
+        key = key_of(conversation.name)
+        stored = ConversationRow(
+            key, conversation.user, conversation.user, waiter_subject=conversation.waiter
+        )
         self.store.commit(Batch(conversations=[stored]))
 
     def save(self, rows: list[tuple[Conversation, Row]]) -> None:
         """One commit."""
         messages = [
             EntryRow(
-                key_of(chat.name),
+                key_of(conversation.name),
                 row.seq,
-                Side.USER if row.sender == chat.user else Side.WAITER,
+                Side.USER if row.sender == conversation.user else Side.WAITER,
                 row.sender,
                 # what is not known to be a repeat must not collide with it
                 None if Bug.NO_DEDUPE in bugs() else row.client_id,
@@ -73,7 +79,7 @@ class Keeper:
                 row.text,
                 0,
             )
-            for chat, row in rows
+            for conversation, row in rows
         ]
         self.store.commit(Batch(entries=sorted(messages)))
 
@@ -95,7 +101,7 @@ class Front:
         assert connection.request is not None
         role = connection.request.path.split("/")[3]
         queue: asyncio.Queue[Frame] = asyncio.Queue()
-        line = self.model.open(role, queue.put_nowait)
+        known = self.model.open(role, queue.put_nowait)
         writer = asyncio.create_task(self._write(connection, queue))
         try:
             async for data in connection:
@@ -103,11 +109,11 @@ class Front:
                 sub = ""
                 if frame["type"] == "auth":
                     sub = self.tokens.verify(frame["payload"]["token"], TokenRole(role)).subject
-                self.model.receive(line, frame, sub)
+                self.model.receive(known, frame, sub)
         except ConnectionClosed:
             pass
         finally:
-            self.model.lose(line)
+            self.model.lose(known)
             writer.cancel()
 
     async def _write(self, connection: ServerConnection, queue: asyncio.Queue[Frame]) -> None:

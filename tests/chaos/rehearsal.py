@@ -1,7 +1,7 @@
-"""`Manners` and `Model` against each other in one thread: lines that hold frames back.
+"""`Manners` and `Model` against each other in one thread: connections that hold frames back.
 
 Nothing moves by itself: each step says who speaks, what arrives, what becomes
-durable, whose line drops, and when the server crashes.
+durable, whose connection drops, and when the server crashes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from testkit.eager import EagerManners
 from testkit.journal import Item, Journal
 from testkit.v2 import Manners
 
-from .model import Bug, Frame, Line, Model
+from .model import Bug, Connection, Frame, Model
 
 #: two users, one of them with two devices, and their waiter; two of them in a hurry
 CAST = [
@@ -41,23 +41,23 @@ class Player:
         self.manners = manners(role, sub, "token", journal, device=device, clock=lambda: 0.0)
         self.up: deque[Frame] = deque()
         self.down: deque[Frame] = deque()
-        self.line: Line | None = None
+        self.connection: Connection | None = None
 
     def back(self) -> None:
-        """Open a line if there is none."""
-        if self.line is None:
+        """Open a connection if there is none."""
+        if self.connection is None:
             self.up.clear()
             self.down.clear()
             self.up.extend(self.manners.opened())
-            self.line = self.model.open(
+            self.connection = self.model.open(
                 self.manners.role, lambda frame: self.down.append(json.loads(json.dumps(frame)))
             )
 
     def drop(self) -> None:
-        """Lose the line, and all that is on it."""
-        if self.line is not None:
-            self.model.lose(self.line)
-            self.line = None
+        """Lose the connection, and all that is on it."""
+        if self.connection is not None:
+            self.model.lose(self.connection)
+            self.connection = None
             self.manners.closed(1006)
 
     def speak(self, text: str) -> None:
@@ -68,14 +68,14 @@ class Player:
 
     def arrive(self) -> bool:
         """The server gets one frame. False: there is none."""
-        if self.line is None or not self.up:
+        if self.connection is None or not self.up:
             return False
-        self.model.receive(self.line, self.up.popleft(), self.manners.sub)
+        self.model.receive(self.connection, self.up.popleft(), self.manners.sub)
         return True
 
-    def hear(self) -> bool:
+    def receive(self) -> bool:
         """The client gets one frame. False: there is none."""
-        if self.line is None or not self.down:
+        if self.connection is None or not self.down:
             return False
         self.up.extend(self.manners.received(self.down.popleft()))
         return True
@@ -107,7 +107,7 @@ class Rehearsal:
             getattr(player, what)()
 
     def crash(self) -> None:
-        """The server loses all that is not durable, and everybody's line."""
+        """The server loses all that is not durable, and everybody's connection."""
         self.model.crash()
         for player in self.players:
             player.drop()
@@ -118,7 +118,7 @@ class Rehearsal:
         while moving:
             moving = False
             for player in self.players:
-                while player.arrive() or player.hear():
+                while player.arrive() or player.receive():
                     moving = True
             if self.model.pending:
                 self.model.commit()
@@ -134,9 +134,12 @@ class Rehearsal:
     def truth(self) -> Truth:
         """What the model has kept."""
         return {
-            chat.name: Conversation(
-                frozenset({chat.user, chat.waiter}),
-                [Item(row.seq, row.sender, row.text, row.client_id, row.date) for row in chat.rows],
+            conversation.name: Conversation(
+                frozenset({conversation.user, conversation.waiter}),
+                [
+                    Item(row.seq, row.sender, row.text, row.client_id, row.date)
+                    for row in conversation.rows
+                ],
             )
-            for chat in self.model.chats.values()
+            for conversation in self.model.conversations.values()
         }

@@ -1,9 +1,9 @@
-"""Users and waiters talk at random, the server is killed at random moments, a checker judges.
+"""Users and waiters write at random, the server is killed at random moments, a checker judges.
 
 1. *Live*: everybody says numbered texts, as many at a time as a window lets.
    After a random number of events (some while people are still coming back)
-   the worker, or the whole server, is killed. Now and then a line drops, or
-   somebody asks for its chat once more.
+   the worker, or the whole server, is killed. Now and then a connection drops, or
+   somebody asks for its conversation once more.
 2. *Quiet*: nobody says anything new; everybody comes back and gets rid of what
    is in the outbox.
 3. *Judgement*: the history as the store holds it, and as each device reads it
@@ -183,8 +183,8 @@ class Scenario:
                 return
             self._said += 1
             padding = PADDING[: self.random.choice([0, 0, 10, 300])]
-            chats = device.look(lambda manners: list(manners.conversations))
-            device.say(f"{device.name} {self._said}{padding}", self.random.choice(chats))
+            conversations = device.look(lambda manners: list(manners.conversations))
+            device.say(f"{device.name} {self._said}{padding}", self.random.choice(conversations))
 
     # ---- the end -------------------------------------------------------
 
@@ -216,17 +216,17 @@ class Scenario:
         servers: dict[str, set[str]] = {}  # conversation → waiters
         for device in self.devices:
             if not isinstance(device.manners, PlainManners):
-                chats = device.look(
+                conversations = device.look(
                     lambda manners: [c.name for c in manners.conversations.values() if c.here]
                 )
-                if len(chats) > (CAPACITY if device.manners.role == "waiter" else 1):
-                    problems.append(f"{device.name} takes part in {chats}")
+                if len(conversations) > (CAPACITY if device.manners.role == "waiter" else 1):
+                    problems.append(f"{device.name} takes part in {conversations}")
                 if device.manners.role == "waiter":
-                    for chat in chats:
-                        servers.setdefault(chat, set()).add(device.manners.sub)
-        for chat, waiters in servers.items():
+                    for conversation in conversations:
+                        servers.setdefault(conversation, set()).add(device.manners.sub)
+        for conversation, waiters in servers.items():
             if len(waiters) > 1:
-                problems.append(f"{waiters} serve {chat}")
+                problems.append(f"{waiters} serve {conversation}")
         return problems
 
     def _truth(self) -> Truth:
@@ -236,23 +236,27 @@ class Scenario:
             for sub in sorted(
                 {one.manners.sub for one in self.devices if one.manners.role == "user"}
             ):
-                for chat in store.conversations_of(Side.USER, sub):
-                    truth[f"{chat.key:x}"] = self._conversation(store, chat)
+                for conversation in store.conversations_of(Side.USER, sub):
+                    truth[f"{conversation.key:x}"] = self._conversation(store, conversation)
             return truth
         finally:
             store.close()
 
-    def _conversation(self, store: Store, chat: ConversationRow) -> Conversation:
-        rows = store.entries(chat.key, limit=10_000_000, newest=False)
+    def _conversation(self, store: Store, conversation: ConversationRow) -> Conversation:
+        rows = store.entries(conversation.key, limit=10_000_000, newest=False)
         items = [*map(item, rows)]
-        name = f"{chat.key:x}"
-        sides = {chat.user_subject, chat.waiter_subject or "", *(row.author for row in rows)}
+        name = f"{conversation.key:x}"
+        sides = {
+            conversation.user_subject,
+            conversation.waiter_subject or "",
+            *(row.author for row in rows),
+        }
         views: dict[str, Sequence[Item]] = {
             device.name: device.history(name)
             for device in self.devices
             if name in device.look(lambda manners: set(manners.conversations))
         }
-        return Conversation(sides, items, views, ended=chat.ended is not None)
+        return Conversation(sides, items, views, ended=conversation.ended is not None)
 
     def _report(self, began: float, anomalies: list[Anomaly], problems: list[str]) -> Report:
         events = self.journal.events
@@ -275,13 +279,20 @@ class Scenario:
 
 
 def _serves(manners: Manners) -> bool:
-    return any(chat.here for chat in manners.conversations.values())
+    return any(conversation.here for conversation in manners.conversations.values())
 
 
 def _ends(manners: Manners) -> dict[str, int]:
-    return {chat.name: chat.last_seq or 0 for chat in manners.conversations.values()}
+    return {
+        conversation.name: conversation.last_seq or 0
+        for conversation in manners.conversations.values()
+    }
 
 
 def _state(manners: Manners) -> str:
-    chats = {chat.name: (chat.here, len(chat.outbox)) for chat in manners.conversations.values()}
-    return f"socket {manners.socket or 'none'}, chats {chats}, problems {manners.problems[-3:]}"
+    conversations = {
+        conversation.name: (conversation.here, len(conversation.outbox))
+        for conversation in manners.conversations.values()
+    }
+    about = f"conversations {conversations}, problems {manners.problems[-3:]}"
+    return f"socket {manners.socket or 'none'}, {about}"

@@ -24,7 +24,7 @@ SETTINGS = {
 
 
 def is_served(manners: Manners) -> bool:
-    return any(chat.here for chat in manners.conversations.values())
+    return any(conversation.here for conversation in manners.conversations.values())
 
 
 def is_queued(manners: Manners) -> bool:
@@ -53,9 +53,9 @@ def test_a_user_whose_waiter_is_lost_returns_to_the_queue_and_to_its_conversatio
         server.wait_for_line("disconnect role=waiter")
         let_pass(server, GRACE)
         assert ann.wait(is_queued)
-        line = ann.look(lambda manners: manners.socket)
+        before = ann.look(lambda manners: manners.socket)
         ann.lose()
-        assert ann.wait(lambda manners: manners.socket not in ("", line) and manners.answered)
+        assert ann.wait(lambda manners: manners.socket not in ("", before) and manners.answered)
         zoe = come("waiter", "zoe")
         assert ann.wait(is_served)
         assert zoe.wait(is_served)
@@ -65,9 +65,9 @@ def test_a_user_whose_waiter_is_lost_returns_to_the_queue_and_to_its_conversatio
 
         store = open_store(database)
         stack.callback(store.close)
-        (chat,) = store.conversations_of(Side.USER, "ann")
-        rows = store.entries(chat.key)
+        (conversation,) = store.conversations_of(Side.USER, "ann")
+        rows = store.entries(conversation.key)
         items = [*map(item, rows)]
-        truth = {f"{chat.key:x}": Conversation({"ann", "wim", "zoe"}, items)}
+        truth = {f"{conversation.key:x}": Conversation({"ann", "wim", "zoe"}, items)}
         assert check(journal, truth) == []
         assert ann.problems + zoe.problems == []

@@ -162,41 +162,41 @@ def test_close_codes_are_those_of_the_server():
 
 
 def test_both_roles_talk(server: LiveServer):
-    with talking(server) as talk:
+    with talking(server) as pair:
         for _ in range(5):
-            talk.say(talk.user)
-            talk.say(talk.waiter)
-        talk.assert_told()
-        talk.waiter.call("typing", True, talk.conversation)
-        talk.user.wait(lambda state: the_chat(state)["typing"], "typing")
-        talk.user.call("read")
-        talk.waiter.wait(lambda state: the_chat(state)["readByPeer"] == 11, "read")
-        peer = the_chat(talk.waiter.state)["peer"]
+            pair.say(pair.user)
+            pair.say(pair.waiter)
+        pair.assert_told()
+        pair.waiter.call("typing", True, pair.conversation)
+        pair.user.wait(lambda state: the_chat(state)["typing"], "typing")
+        pair.user.call("read")
+        pair.waiter.wait(lambda state: the_chat(state)["readByPeer"] == 11, "read")
+        peer = the_chat(pair.waiter.state)["peer"]
         assert (peer["sub"], peer["page"]) == ("ann", "/shop")
 
 
 def test_tabs_show_the_same(server: LiveServer):
-    with talking(server) as talk, Page(server, "user", "ann") as tab:
+    with talking(server) as pair, Page(server, "user", "ann") as tab:
         tab.wait(lambda state: state["status"]["state"] == "online")
         tab.call("connect")
         tab.wait(is_served)
         for _ in range(5):
-            talk.say(talk.user)
-            talk.say(talk.waiter)
+            pair.say(pair.user)
+            pair.say(pair.waiter)
             tab.call("send", "from the tab")
-        for page in (talk.user, talk.waiter, tab):
+        for page in (pair.user, pair.waiter, tab):
             page.wait(sent(15))
             assert page.state["problems"] == []
-        assert said(tab) == said(talk.user)
-        assert [text for _, text, _ in said(tab)] == [text for _, text, _ in said(talk.waiter)]
+        assert said(tab) == said(pair.user)
+        assert [text for _, text, _ in said(tab)] == [text for _, text, _ in said(pair.waiter)]
 
 
 def test_texts_keep_their_order_when_the_server_refuses_haste(database: str):
     limits = {"CSAPP_MESSAGE_RATE": "20", "CSAPP_MESSAGE_BURST": "3"}
     env = {**SETTINGS, **limits, "CSAPP_DATABASE_URL": database}
-    with LiveServer.gunicorn(env=env) as server, talking(server) as talk:
-        talk.say(talk.user, 10)
-        talk.assert_told()
+    with LiveServer.gunicorn(env=env) as server, talking(server) as pair:
+        pair.say(pair.user, 10)
+        pair.assert_told()
         assert "rate_limited" in server.get("/metrics")
 
 
@@ -212,18 +212,18 @@ def test_what_is_said_before_anybody_is_there_arrives(server: LiveServer):
 
 
 def test_old_messages_come_page_by_page(server: LiveServer):
-    with talking(server) as talk:
-        talk.say(talk.user, 130)
-        talk.assert_told()
-        for page in talk.texts:
+    with talking(server) as pair:
+        pair.say(pair.user, 130)
+        pair.assert_told()
+        for page in pair.texts:
             page.call("reload")
             page.wait(lambda state: len(the_chat(state)["messages"]) == 50, "the latest")
-            while not page.call("history", {"conversation": talk.conversation})["complete"]:
+            while not page.call("history", {"conversation": pair.conversation})["complete"]:
                 pass
             page.wait(lambda state: the_chat(state)["complete"], "all")
-        talk.assert_told()
-        answer = talk.waiter.call("sessions", {"sub": "ann"})
-        assert [one["conversation"] for one in answer["sessions"]] == [talk.conversation]
+        pair.assert_told()
+        answer = pair.waiter.call("sessions", {"sub": "ann"})
+        assert [one["conversation"] for one in answer["sessions"]] == [pair.conversation]
 
 
 @pytest.mark.browser
@@ -255,13 +255,13 @@ def test_the_example_of_the_documentation(server: LiveServer):
 
 
 def test_nothing_is_lost_doubled_or_moved_when_the_server_is_killed(database: str):
-    with Victim(real(database)) as victim, talking(victim.server) as talk:
+    with Victim(real(database)) as victim, talking(victim.server) as pair:
         for _ in range(4):
-            talk.say(talk.user, 7)
-            talk.say(talk.waiter, 7)
+            pair.say(pair.user, 7)
+            pair.say(pair.waiter, 7)
             victim.kill_server()
-            talk.say(talk.user, 2)
-        talk.assert_told()
+            pair.say(pair.user, 2)
+        pair.assert_told()
 
 
 def test_positions_in_the_queue_outlive_the_server(database: str):
@@ -281,65 +281,65 @@ def test_positions_in_the_queue_outlive_the_server(database: str):
 # ---- the line dies ----------------------------------------------------------
 
 
-def swallow(line: FaultProxy, ways: Any, talk: Conversation) -> None:
+def swallow(proxy: FaultProxy, ways: Any, pair: Conversation) -> None:
     """A line that stays open and brings nothing, until both have noticed by themselves."""
-    for page in talk.texts:
+    for page in pair.texts:
         page.wait(lambda state: state["status"]["state"] == "online", "it is back")
-    line.black_hole(ways)
-    for page in talk.texts:
-        talk.say(page)
-    for page in talk.texts:
+    proxy.black_hole(ways)
+    for page in pair.texts:
+        pair.say(page)
+    for page in pair.texts:
         page.wait(lambda state: state["status"]["state"] != "online", "the line is dead")
 
 
 def test_nothing_is_lost_doubled_or_moved_on_a_bad_connection(server: LiveServer):
     dice = random.Random(1)
-    with FaultProxy(server) as line, talking(line) as talk:
+    with FaultProxy(server) as proxy, talking(proxy) as pair:
         faults = [
-            line.reset,
-            lambda: line.reset(TO_SERVER),
-            lambda: line.close(TO_CLIENT),
-            lambda: line.cut_after(dice.randrange(600), TO_SERVER),
-            lambda: line.cut_after(dice.randrange(600), TO_CLIENT),
-            lambda: swallow(line, BOTH, talk),
-            lambda: swallow(line, TO_CLIENT, talk),
-            lambda: swallow(line, TO_SERVER, talk),
+            proxy.reset,
+            lambda: proxy.reset(TO_SERVER),
+            lambda: proxy.close(TO_CLIENT),
+            lambda: proxy.cut_after(dice.randrange(600), TO_SERVER),
+            lambda: proxy.cut_after(dice.randrange(600), TO_CLIENT),
+            lambda: swallow(proxy, BOTH, pair),
+            lambda: swallow(proxy, TO_CLIENT, pair),
+            lambda: swallow(proxy, TO_SERVER, pair),
         ]
         dice.shuffle(faults)
         for fault in faults:
-            talk.say(dice.choice([talk.user, talk.waiter]), dice.randrange(6))
+            pair.say(dice.choice([pair.user, pair.waiter]), dice.randrange(6))
             fault()
-            talk.say(dice.choice([talk.user, talk.waiter]), dice.randrange(1, 6))
-            line.heal()
-        talk.assert_told()
+            pair.say(dice.choice([pair.user, pair.waiter]), dice.randrange(1, 6))
+            proxy.heal()
+        pair.assert_told()
 
 
 def test_reloads_without_a_connection_lose_nothing(server: LiveServer):
-    with FaultProxy(server) as line, talking(line) as talk:
-        talk.say(talk.user, 3)
-        talk.say(talk.waiter, 3)
-        line.refuse()
-        line.reset()
-        for page in talk.texts:
-            talk.say(page, 3)
+    with FaultProxy(server) as proxy, talking(proxy) as pair:
+        pair.say(pair.user, 3)
+        pair.say(pair.waiter, 3)
+        proxy.refuse()
+        proxy.reset()
+        for page in pair.texts:
+            pair.say(page, 3)
             page.call("reload")
-            talk.say(page, 2)
-        line.heal()
-        talk.assert_told()
+            pair.say(page, 2)
+        proxy.heal()
+        pair.assert_told()
 
 
 @contextmanager
 def apart(server: LiveServer) -> Iterator[tuple[Conversation, FaultProxy]]:
     """A chat whose user has no line, until it heals."""
     with (
-        FaultProxy(server) as line,
+        FaultProxy(server) as proxy,
         Page(server, "waiter", "wim") as waiter,
-        Page(line, "user", "ann") as user,
+        Page(proxy, "user", "ann") as user,
     ):
-        talk = Conversation(user, waiter)
-        line.refuse()
-        line.reset()
-        yield talk, line
+        pair = Conversation(user, waiter)
+        proxy.refuse()
+        proxy.reset()
+        yield pair, proxy
 
 
 # ---- people go --------------------------------------------------------------
@@ -354,26 +354,26 @@ def hasty(database: str) -> Iterator[LiveServer]:
 
 
 def test_a_conversation_goes_on_with_another_waiter(hasty: LiveServer):
-    with talking(hasty) as talk, Page(hasty, "waiter", "zoe") as zoe:
-        talk.say(talk.user, 2)
-        talk.assert_told()
-        talk.waiter.kill()
-        talk.user.wait(lambda state: state["phase"] == "queued", "back in line")
-        talk.say(talk.user, 2)
+    with talking(hasty) as pair, Page(hasty, "waiter", "zoe") as zoe:
+        pair.say(pair.user, 2)
+        pair.assert_told()
+        pair.waiter.kill()
+        pair.user.wait(lambda state: state["phase"] == "queued", "back in line")
+        pair.say(pair.user, 2)
         zoe.call("ready", {})
         zoe.wait(sent(4))
-        talk.user.wait(sent(4))
-        assert list(talk.user.chats) == list(zoe.chats) == [talk.conversation]
-        assert [text for _, text, _ in said(zoe)] == talk.texts[talk.user]
+        pair.user.wait(sent(4))
+        assert list(pair.user.chats) == list(zoe.chats) == [pair.conversation]
+        assert [text for _, text, _ in said(zoe)] == pair.texts[pair.user]
 
 
 def test_a_conversation_that_has_ended_meanwhile_tells_what_was_not_sent(server: LiveServer):
-    with apart(server) as (talk, line):
-        user, waiter = talk.user, talk.waiter
+    with apart(server) as (pair, proxy):
+        user, waiter = pair.user, pair.waiter
         late = user.call("send", "too late")
-        waiter.call("disconnect", talk.conversation)
+        waiter.call("disconnect", pair.conversation)
         waiter.wait(serves(0))
-        line.heal()
+        proxy.heal()
         user.wait(lambda state: the_chat(state)["messages"][0]["state"] == "failed")
         assert user.state["phase"] == "idle"
         user.call("connect", {})
@@ -384,14 +384,14 @@ def test_a_conversation_that_has_ended_meanwhile_tells_what_was_not_sent(server:
 
 
 def test_a_user_who_ends_its_conversation_without_a_connection_has_ended_it(server: LiveServer):
-    with apart(server) as (talk, line):
-        user, waiter = talk.user, talk.waiter
+    with apart(server) as (pair, proxy):
+        user, waiter = pair.user, pair.waiter
         user.call("disconnect")
         user.call("reload")
-        line.heal()
+        proxy.heal()
         waiter.wait(lambda state: the_chat(state)["state"] == "ended")
         assert user.state["phase"] == "idle"
-        assert list(waiter.chats) == [talk.conversation]
+        assert list(waiter.chats) == [pair.conversation]
 
 
 def is_ready(ready: bool) -> Any:

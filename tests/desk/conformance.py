@@ -215,7 +215,7 @@ class DeskConformance:
         desk.part("Hal", "Wanda", "Hal")
         assert_events(desk, Parted("Hal", "Wanda", "Hal"), Matched("Ida", "Wanda"))
 
-    # ---- the line ------------------------------------------------------
+    # ---- the queue -----------------------------------------------------
 
     def test_the_position_in_the_queue_is_the_number_of_users_ahead(self, desk: Desk) -> None:
         users_connect(desk, "Ann", "Bob", "Cid")
@@ -227,12 +227,12 @@ class DeskConformance:
         forget_events(desk)
         desk.withdraw("Ann")
         assert_silent(desk)
-        assert desk.location("Cid") == 2  # as last told
+        assert desk.location("Cid") == 2  # as last sent
         time_passes(desk, clock, 1.0)
         assert_events(desk, Queued("Bob", 0), Queued("Cid", 1))
         assert desk.location("Cid") == 1
 
-    def test_only_changed_places_are_told(self, desk: Desk, clock: Clock) -> None:
+    def test_only_changed_places_are_sent(self, desk: Desk, clock: Clock) -> None:
         users_connect(desk, "Ann", "Bob", "Cid", "Dee")
         forget_events(desk)
         desk.withdraw("Cid")
@@ -281,7 +281,7 @@ class DeskConformance:
                 desk.connect("Cid")
         assert_silent(desk)
         assert desk.figures().queue_length == 2
-        desk.connect("Ann")  # who is in line is in line
+        desk.connect("Ann")  # who is in the queue is in the queue
         desk.withdraw("Ann")
         desk.connect("Cid")
         assert_events(desk, Queued("Cid", 1))
@@ -307,42 +307,42 @@ class DeskConformance:
             desk.connect("Bob")
         waiters_get_ready(desk, "Wanda")
         forget_events(desk)
-        desk.connect("Bob")  # needs no place in line
+        desk.connect("Bob")  # needs no place in the queue
         assert_events(desk, Matched("Bob", "Wanda"))
 
-    # ---- a long line ---------------------------------------------------
+    # ---- a long queue --------------------------------------------------
 
     def test_a_long_queue_is_informed_in_turns_and_the_foremost_always(self, clock: Clock) -> None:
         desk = self.open(clock, capacity=1, max_queue=10_000)
-        line = [f"user {number}" for number in range(3_000)]
-        users_connect(desk, *line)
+        queue = [f"user {number}" for number in range(3_000)]
+        users_connect(desk, *queue)
         knows = places(desk.take_events())
         for _ in range(6):
-            desk.leave(line.pop(0))
+            desk.leave(queue.pop(0))
             time_passes(desk, clock, 1.0)
             news = places(desk.take_events())
             assert len(news) <= POSITIONS_A_ROUND
             knows |= news
-            foremost = line[: POSITIONS_A_ROUND // 2]
+            foremost = queue[: POSITIONS_A_ROUND // 2]
             assert [knows[user] for user in foremost] == [*range(len(foremost))]
         for _ in range(6):  # nothing happens any more, and the news reaches everybody
             time_passes(desk, clock, 1.0)
             knows |= places(desk.take_events())
-        assert [knows[user] for user in line] == [*range(len(line))]
+        assert [knows[user] for user in queue] == [*range(len(queue))]
         time_passes(desk, clock, 1.0)
         assert_silent(desk)
 
     def test_nobody_is_forgotten_while_a_long_queue_moves_on(self, clock: Clock) -> None:
         desk = self.open(clock, capacity=1, max_queue=10_000)
-        line = [f"user {number}" for number in range(3_000)]
-        users_connect(desk, *line)
+        queue = [f"user {number}" for number in range(3_000)]
+        users_connect(desk, *queue)
         forget_events(desk)
-        heard: set[str] = set()
+        sent: set[str] = set()
         for _ in range(6):
-            desk.leave(line.pop(0))
+            desk.leave(queue.pop(0))
             time_passes(desk, clock, 1.0)
-            heard |= places(desk.take_events()).keys()
-        assert heard.issuperset(line)
+            sent |= places(desk.take_events()).keys()
+        assert sent.issuperset(queue)
 
     # ---- tickets and talks ---------------------------------------------
 
@@ -927,7 +927,7 @@ class DeskConformance:
         time_passes(desk, clock, GRACE)
         assert_events(desk, Departed("Ann"))
 
-    # ---- users away in line --------------------------------------------
+    # ---- users away in the queue ---------------------------------------
 
     def test_a_user_away_in_the_queue_is_passed_over(self, small_desk: Desk) -> None:
         users_connect(small_desk, "Ann", "Bob")
@@ -1007,7 +1007,7 @@ class DeskConformance:
         users_connect(desk, "Cid", "Ann", "Bob", "Zoe")
         desk.part("Cid", "Wanda", "Cid")  # Zoe is served, after Ann and Bob
         users_connect(desk, "Dee", "Eve")
-        time_passes(desk, clock, 1.0)  # nothing is left to be told
+        time_passes(desk, clock, 1.0)  # nothing is left to be sent
         forget_events(desk)
         desk.drop("Wanda")
         time_passes(desk, clock, GRACE)

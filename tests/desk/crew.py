@@ -1,6 +1,6 @@
 """Several workers at one desk, as if they were one desk.
 
-Whatever is asked is asked by a worker picked by chance; what the workers hear is
+Whatever is asked is asked by a worker picked by chance; what the workers are sent is
 read from their mailboxes and put together by the number of the decision. On
 the way it is checked that every worker hears in order what concerns it and
 misses nothing, and that exactly one of them writes each decision down.
@@ -70,7 +70,7 @@ class Crew:
         self.desks: dict[str, RedisDesk] = {}
         #: participant → the workers that hold sockets of it
         self.holders: defaultdict[str, set[str]] = defaultdict(set)
-        self._heard: defaultdict[str, int] = defaultdict(int)
+        self._last: defaultdict[str, int] = defaultdict(int)
         self._joins: defaultdict[str, int] = defaultdict(int)
         for _ in range(workers):
             self.hire()
@@ -145,7 +145,7 @@ class Crew:
         for event in desk.take_events():
             assert isinstance(event, Moved | Queued), "the desk is as the worker remembers it"
             assert not event.is_recorder
-            self._heard[worker] = event.number
+            self._last[worker] = event.number
 
     # ---- all the rest --------------------------------------------------
 
@@ -198,19 +198,19 @@ class Crew:
     def team(self, most: int) -> list[Face]:
         return self.any().team(most)
 
-    # ---- what they hear ------------------------------------------------
+    # ---- what they are sent ---------------------------------------------
 
     def take_events(self) -> list[Event]:
         decisions: dict[int, Event] = {}
         kept: list[int] = []
-        hearers: defaultdict[int, set[str]] = defaultdict(set)
+        receivers: defaultdict[int, set[str]] = defaultdict(set)
         for worker, desk in self.desks.items():
             read_mailbox(self._client, desk)
             for event in desk.take_events():
-                assert event.number > self._heard[worker], "in order, and once"
-                self._heard[worker] = event.number
+                assert event.number > self._last[worker], "in order, and once"
+                self._last[worker] = event.number
                 assert decisions.setdefault(event.number, event) == event
-                hearers[event.number].add(worker)
+                receivers[event.number].add(worker)
                 kept += [event.number] * event.is_recorder
             assert desk.joins == 1 + self._joins[worker], "no letter was missed"
         assert sorted(kept) == sorted(decisions), "one of them writes each decision down"
@@ -223,5 +223,5 @@ class Crew:
         decided = [event for event in in_order if not isinstance(event, between_workers)]
         for event in decided:
             for one in event.people:
-                assert {*one.workers} <= hearers[event.number], "all concerned hear of it"
+                assert {*one.workers} <= receivers[event.number], "all concerned are sent it"
         return decided

@@ -1,7 +1,7 @@
 """The words that the desk's tests are written in.
 
 A participant's name in a test is its UUID as well; its subject is derived from
-it, so that the same name coming twice is the same person coming twice.
+it, so that the same name coming twice is the same participant coming twice.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from services.desk.port import Arrival, Departed, Desk, Event, Matched, Parted, 
 
 
 class Clock:
-    """A clock that goes on when it is told to. It never shows 0: nothing starts at 0."""
+    """A clock that goes on when a test says so. It never shows 0: nothing starts at 0."""
 
     def __init__(self) -> None:
         self.time = 1000.0
@@ -60,7 +60,7 @@ def waiters_get_ready(desk: Desk, *names: str) -> None:
 
 
 def time_passes(desk: Desk, clock: Clock, seconds: float) -> None:
-    """As a worker lives it: time goes on and the desk is told."""
+    """As a worker lives it: time goes on and the desk is called."""
     clock.passes(seconds)
     desk.tick()
 
@@ -81,7 +81,7 @@ def forget_events(desk: Desk) -> None:
 
 
 def places(events: Iterable[Event]) -> dict[str, int]:
-    """Who was told which place in line, at last."""
+    """The position that each user was sent last."""
     return {event.user: event.location for event in events if isinstance(event, Queued)}
 
 

@@ -1,7 +1,7 @@
 """A desk that is obviously right: plain lists, searched from end to end.
 
 It has no lock and no clock of its own and is slow on purpose. Where the port
-leaves a desk some freedom (when exactly changed places are told) the model
+leaves a desk some freedom (when exactly changed positions are sent) the model
 says what is allowed.
 """
 
@@ -26,11 +26,11 @@ from services.desk.port import (
     Waiting,
 )
 
-ROUND = 1.0  # s between two rounds of places in line
+ROUND = 1.0  # s between two rounds of positions in the queue
 
 
 @dataclass(eq=False)
-class Person:
+class ModelParticipant:
     """Somebody at the desk."""
 
     uuid: str
@@ -41,18 +41,18 @@ class Person:
 
 
 @dataclass(eq=False)
-class PlainUser(Person):
-    """A user; *told* and *since* count while it waits."""
+class PlainUser(ModelParticipant):
+    """A user; *last_sent* and *since* count while it waits."""
 
     waiter: PlainWaiter | None = None
-    told: int = 0
+    last_sent: int = 0
     since: float = 0.0
     spoken: bool = False
     question: str = ""
 
 
 @dataclass(eq=False)
-class PlainWaiter(Person):
+class PlainWaiter(ModelParticipant):
     """A waiter with its *users* in the order in which they were matched."""
 
     capacity: int = 0
@@ -74,11 +74,11 @@ class Model:
         self.now = 0.0
         self.users: list[PlainUser] = []
         self.waiters: list[PlainWaiter] = []
-        self.line: list[PlainUser] = []
+        self.queue: list[PlainUser] = []
         #: the free waiters with their load, in the order in which they came to it
         self.idle: list[tuple[PlainWaiter, int]] = []
         #: in the order in which they dropped
-        self.absent: list[Person] = []
+        self.absent: list[ModelParticipant] = []
         #: of these, who make room for others
         self.yielding: list[PlainUser] = []
         self.events: list[Event] = []
@@ -87,10 +87,10 @@ class Model:
 
     # ---- who is who ----------------------------------------------------
 
-    def people(self, role: Role) -> list[Person]:
+    def people(self, role: Role) -> list[ModelParticipant]:
         return [*self.users] if role is Role.USER else [*self.waiters]
 
-    def standing(self, role: Role, subject: str) -> Person | None:
+    def standing(self, role: Role, subject: str) -> ModelParticipant | None:
         return next((one for one in self.people(role) if one.subject == subject), None)
 
     def user(self, uuid: str) -> PlainUser | None:
@@ -99,31 +99,31 @@ class Model:
     # ---- what happens --------------------------------------------------
 
     def arrive(self, role: Role, subject: str, uuid: str) -> str:
-        person = self.standing(role, subject)
-        if person is None:
+        participant = self.standing(role, subject)
+        if participant is None:
             if role is Role.USER:
                 self.users.append(PlainUser(uuid, subject))
             else:
                 self.waiters.append(PlainWaiter(uuid, subject, capacity=self.capacity))
             return uuid
-        if not person.present:
-            person.present = True
-            self._is_back_or_gone(person)
+        if not participant.present:
+            participant.present = True
+            self._is_back_or_gone(participant)
             self._settle()
-        return person.uuid
+        return participant.uuid
 
     def connect(self, user: PlainUser, question: str | None = None) -> None:
         if user.waiter is not None:
             return
-        if user in self.line:
+        if user in self.queue:
             user.question = user.question if question is None else question
             return
-        if len(self.line) >= self.max_queue and not any(waiter.free for waiter in self.waiters):
-            waiting = [one for one in self.yielding if one in self.line]
+        if len(self.queue) >= self.max_queue and not any(waiter.free for waiter in self.waiters):
+            waiting = [one for one in self.yielding if one in self.queue]
             if not waiting:
                 raise QueueFull
             self.leave(waiting[0], lost=True)
-        self.line.append(user)
+        self.queue.append(user)
         user.since = self.now
         user.question = question or ""
         self._settle()
@@ -135,12 +135,12 @@ class Model:
             waiter.capacity = capacity
         self._settle()
 
-    def part(self, user: PlainUser, gone: Person) -> None:
+    def part(self, user: PlainUser, gone: ModelParticipant) -> None:
         self._part(user, gone)
         self._settle()
 
     def take(self, user: PlainUser, waiter: PlainWaiter) -> bool:
-        if user not in self.line or not user.present:
+        if user not in self.queue or not user.present:
             return False
         if len(waiter.users) >= waiter.capacity:
             raise WaiterFull
@@ -149,60 +149,60 @@ class Model:
         return True
 
     def withdraw(self, user: PlainUser) -> bool:
-        waited = user in self.line
+        waited = user in self.queue
         if waited:
-            self.line.remove(user)
+            self.queue.remove(user)
             user.question = ""
         self._settle()
         return waited
 
-    def drop(self, person: Person, claim: Claim = Claim.FULL) -> None:
-        if isinstance(person, PlainUser):
-            person.spoken |= claim is Claim.SPOKEN
-            if claim in (Claim.SILENT, Claim.ANONYMOUS) and not person.spoken:
-                self.yielding.append(person)
-        person.present = False
-        person.until = self.now + self.grace
-        self.absent.append(person)
+    def drop(self, participant: ModelParticipant, claim: Claim = Claim.FULL) -> None:
+        if isinstance(participant, PlainUser):
+            participant.spoken |= claim is Claim.SPOKEN
+            if claim in (Claim.SILENT, Claim.ANONYMOUS) and not participant.spoken:
+                self.yielding.append(participant)
+        participant.present = False
+        participant.until = self.now + self.grace
+        self.absent.append(participant)
         self._settle()
 
-    def leave(self, person: Person, *, lost: bool = False) -> None:
-        self._is_back_or_gone(person)
-        if isinstance(person, PlainUser):
-            self.users.remove(person)
-            if person in self.line:
-                self.line.remove(person)
-            if person.waiter is not None:
-                self._part(person, person, lost=lost)
-        elif isinstance(person, PlainWaiter):
-            self.waiters.remove(person)
-            users = [*person.users]
+    def leave(self, participant: ModelParticipant, *, lost: bool = False) -> None:
+        self._is_back_or_gone(participant)
+        if isinstance(participant, PlainUser):
+            self.users.remove(participant)
+            if participant in self.queue:
+                self.queue.remove(participant)
+            if participant.waiter is not None:
+                self._part(participant, participant, lost=lost)
+        elif isinstance(participant, PlainWaiter):
+            self.waiters.remove(participant)
+            users = [*participant.users]
             for user in users:
-                self._part(user, person, goes_on=lost, lost=lost)
+                self._part(user, participant, goes_on=lost, lost=lost)
             if lost:
-                self.line[:0] = users
+                self.queue[:0] = users
                 for user in users:
                     user.since = self.now
                 self._settle()
                 self._tell(users)
-        self.events.append(Departed(person.uuid))
+        self.events.append(Departed(participant.uuid))
         self._settle()
 
     def tick(self) -> None:
-        """Grace periods end. What may be told of places then, `rounds` says."""
+        """Grace periods end. Which positions may be sent then, `rounds` says."""
         while self.absent and self.absent[0].until <= self.now:
             self.leave(self.absent[0], lost=True)
 
     # ---- how it is decided ---------------------------------------------
 
-    def _is_back_or_gone(self, person: Person) -> None:
-        if person in self.absent:
-            self.absent.remove(person)
-        if person in self.yielding:
-            self.yielding.remove(person)
+    def _is_back_or_gone(self, participant: ModelParticipant) -> None:
+        if participant in self.absent:
+            self.absent.remove(participant)
+        if participant in self.yielding:
+            self.yielding.remove(participant)
 
     def _part(
-        self, user: PlainUser, gone: Person, *, goes_on: bool = False, lost: bool = False
+        self, user: PlainUser, gone: ModelParticipant, *, goes_on: bool = False, lost: bool = False
     ) -> None:
         waiter = user.waiter
         assert waiter is not None
@@ -216,7 +216,7 @@ class Model:
     def _settle(self) -> None:
         """After every change: match as long as somebody is free and somebody waits."""
         self._note_idle()
-        while waiting := [user for user in self.line if user.present]:
+        while waiting := [user for user in self.queue if user.present]:
             if not self.idle and not self._make_room():
                 break
             least = min(load for _, load in self.idle)
@@ -225,7 +225,7 @@ class Model:
         self._note_stale()
 
     def _serve(self, user: PlainUser, waiter: PlainWaiter) -> None:
-        self.line.remove(user)
+        self.queue.remove(user)
         user.waiter = waiter
         user.question = ""
         waiter.users.append(user)
@@ -241,7 +241,7 @@ class Model:
             assert waiter is not None
             if waiter.ready and waiter.present and len(waiter.users) <= waiter.capacity:
                 self._part(user, waiter, goes_on=True, lost=True)
-                self.line.insert(0, user)
+                self.queue.insert(0, user)
                 user.since = self.now
                 self._tell([user])
                 return True
@@ -252,19 +252,21 @@ class Model:
         self.idle = [entry for entry in self.idle if entry in now]
         self.idle += [entry for entry in now if entry not in self.idle]
 
-    # ---- places in line ------------------------------------------------
+    # ---- positions in the queue ----------------------------------------
 
     def _tell(self, users: list[PlainUser]) -> None:
         for user in users:
-            if user in self.line:
-                user.told = self.line.index(user)
-                self.events.append(Queued(user.uuid, user.told))
+            if user in self.queue:
+                user.last_sent = self.queue.index(user)
+                self.events.append(Queued(user.uuid, user.last_sent))
         self._note_stale()
 
     def _stale(self) -> list[Event]:
-        """What those would have to be told whose place has changed."""
+        """What those would have to be sent whose position has changed."""
         return [
-            Queued(user.uuid, place) for place, user in enumerate(self.line) if user.told != place
+            Queued(user.uuid, position)
+            for position, user in enumerate(self.queue)
+            if user.last_sent != position
         ]
 
     def _note_stale(self) -> None:
@@ -274,7 +276,7 @@ class Model:
             self.stale_since = self.now
 
     def rounds(self) -> list[list[Event]]:
-        """Which rounds of places a desk may tell now: all that has changed, or nothing.
+        """Which rounds of positions a desk may send now: all that has changed, or nothing.
 
         Not within a second of the last one; and a change waits a second at most.
         """
@@ -285,20 +287,20 @@ class Model:
             return [stale]
         return [[], stale]
 
-    def hear(self, told: list[Event]) -> None:
-        """The desk has told this round."""
-        if told:
+    def take_round(self, last_sent: list[Event]) -> None:
+        """The desk has sent this round."""
+        if last_sent:
             self.last_round = self.now
-            for place, user in enumerate(self.line):
-                user.told = place
+            for position, user in enumerate(self.queue):
+                user.last_sent = position
             self._note_stale()
 
     # ---- what others see -----------------------------------------------
 
     def waiting(self, most: int) -> Queue:
-        here = [user for user in self.line if user.present]
+        here = [user for user in self.queue if user.present]
         return Queue(
-            len(self.line),
+            len(self.queue),
             [
                 Waiting(user.uuid, "", "", user.question, "", int(user.since * 1000), user.subject)
                 for user in here[:most]
@@ -310,6 +312,6 @@ class Model:
             waiters=len(self.waiters),
             waiters_ready=len([one for one in self.waiters if one.ready and one.present]),
             users_served=len([user for user in self.users if user.waiter is not None]),
-            queue_length=len(self.line),
-            longest_wait=self.now - self.line[0].since if self.line else 0.0,
+            queue_length=len(self.queue),
+            longest_wait=self.now - self.queue[0].since if self.queue else 0.0,
         )

@@ -31,7 +31,7 @@ class Office:
         return desk
 
     def hears(self, desk: RedisDesk) -> list[Event]:
-        """What a worker has been told since the last look."""
+        """The events that a worker was sent since the last look."""
         read_mailbox(self.client, desk)
         return desk.take_events()
 

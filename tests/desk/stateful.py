@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from services.desk.port import Arrival, Claim, Desk, QueueFull, Role, WaiterFull
 
 from .helpers import Clock, Ledger
-from .model import Model, Person, PlainUser, PlainWaiter
+from .model import Model, ModelParticipant, PlainUser, PlainWaiter
 
 GRACE = 4.0  # s: short beside the steps of time, so that both ends of it are met
 QUARTER = 0.25  # s; sums of it are exact
@@ -93,12 +93,12 @@ class DeskMachine(RuleBasedStateMachine):
         return [user for user in self.model.users if user.waiter is not None]
 
     def waiting(self) -> list[PlainUser]:
-        return self.model.line
+        return self.model.queue
 
-    def everybody(self) -> list[Person]:
+    def everybody(self) -> list[ModelParticipant]:
         return [*self.model.users, *self.model.waiters]
 
-    def absent(self) -> list[Person]:
+    def absent(self) -> list[ModelParticipant]:
         return self.model.absent
 
     # ---- coming and going ----------------------------------------------
@@ -122,11 +122,13 @@ class DeskMachine(RuleBasedStateMachine):
     @rule()
     def all_return(self) -> None:
         """A network is up again."""
-        for person in [*self.absent()]:
-            self.arrive_again(person)
+        for participant in [*self.absent()]:
+            self.arrive_again(participant)
 
-    def arrive_again(self, person: Person) -> None:
-        self.arrive(Role.USER if isinstance(person, PlainUser) else Role.WAITER, person.subject)
+    def arrive_again(self, participant: ModelParticipant) -> None:
+        self.arrive(
+            Role.USER if isinstance(participant, PlainUser) else Role.WAITER, participant.subject
+        )
 
     def arrive(self, role: Role, subject: str) -> None:
         self.visits += 1
@@ -164,18 +166,18 @@ class DeskMachine(RuleBasedStateMachine):
             self.drop(user)
         self.time_passes(round(GRACE / QUARTER) - 1)
 
-    def drop(self, person: Person, claim: Claim = Claim.FULL) -> None:
-        if person.present:
-            self.model.drop(person, claim)
-            self.desk.drop(person.uuid, claim)
+    def drop(self, participant: ModelParticipant, claim: Claim = Claim.FULL) -> None:
+        if participant.present:
+            self.model.drop(participant, claim)
+            self.desk.drop(participant.uuid, claim)
             self.agree()
 
     @some("everybody")
     @rule(pick=picks)
     def leaves(self, pick: int) -> None:
-        person = picked(self.everybody(), pick)
-        self.model.leave(person)
-        self.desk.leave(person.uuid)
+        participant = picked(self.everybody(), pick)
+        self.model.leave(participant)
+        self.desk.leave(participant.uuid)
         self.agree()
 
     @rule(quarters=st.sampled_from([0, 1, 2, 4, 7, 15, 16]))  # 16 are the grace period
@@ -250,7 +252,7 @@ class DeskMachine(RuleBasedStateMachine):
     @some("under_way")
     @rule()
     def all_part(self) -> None:
-        """The next in line have their turn."""
+        """The next in the queue have their turn."""
         for user in self.under_way():
             self.part(user, by_user=False)
 
@@ -285,8 +287,8 @@ class DeskMachine(RuleBasedStateMachine):
         for waiter in self.waiters():
             if waiter.ready:
                 self.desk.ready(waiter.uuid)
-        for person in self.absent():
-            self.desk.drop(person.uuid)
+        for participant in self.absent():
+            self.desk.drop(participant.uuid)
         for gone in self.ledger.departed:
             self.desk.leave(gone)
             self.desk.drop(gone)
@@ -300,9 +302,9 @@ class DeskMachine(RuleBasedStateMachine):
         events = self.desk.take_events()
         self.ledger.record(events)
         assert events[: len(decided)] == decided
-        told = events[len(decided) :]
-        assert told in (self.model.rounds() if after_tick else [[]])
-        self.model.hear(told)
+        last_sent = events[len(decided) :]
+        assert last_sent in (self.model.rounds() if after_tick else [[]])
+        self.model.take_round(last_sent)
 
     @invariant()
     def no_waiter_is_free_while_a_present_user_waits(self) -> None:
@@ -311,7 +313,7 @@ class DeskMachine(RuleBasedStateMachine):
             for waiter in self.model.waiters
             if waiter.ready and waiter.present and self.ledger.load(waiter.uuid) < waiter.capacity
         ]
-        assert not free or not any(user.present for user in self.model.line)
+        assert not free or not any(user.present for user in self.model.queue)
 
     @invariant()
     def nobody_is_lost(self) -> None:
@@ -325,9 +327,9 @@ class DeskMachine(RuleBasedStateMachine):
         assert self.desk.waiting(3) == self.model.waiting(3)
 
     @invariant()
-    def everybody_in_line_can_ask_for_its_place(self) -> None:
-        for user in self.model.line:
-            assert self.desk.location(user.uuid) == user.told
+    def everybody_in_the_queue_can_ask_for_its_position(self) -> None:
+        for user in self.model.queue:
+            assert self.desk.location(user.uuid) == user.last_sent
 
 
 def picked(people: list, pick: int):

@@ -112,7 +112,7 @@ def live(old: RedisDesk, new: RedisDesk) -> None:
     new.withdraw("Ann")
     new.drop("Ann")
     old.drop("Ann")
-    new.leave("Ann")  # departed: told to the worker that was the last to hold a socket
+    new.leave("Ann")  # departed: sent to the worker that was the last to have a connection
 
 
 def test_who_does_not_say_that_it_reads_names_gets_former_letters(office: Office) -> None:

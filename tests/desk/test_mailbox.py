@@ -28,14 +28,14 @@ T = TypeVar("T")
 
 
 class Worker:
-    """A worker of a desk that notes what it hears."""
+    """A worker of a desk that notes what it receives."""
 
     def __init__(self, name: str, url: str, desk: str, timeout: float) -> None:
         self.name = name
         self.desk = RedisDesk(
             url, desk=desk, worker=name, capacity=5, max_queue=100, grace=20.0, timeout=timeout
         )
-        self.mailbox = Mailbox(self.desk, self._hear, self._note_events, self._miss, timeout)
+        self.mailbox = Mailbox(self.desk, self._receive, self._note_events, self._miss, timeout)
         self.letters: list[tuple[str, bytes]] = []
         self.batches = 0
         self.gaps = 0
@@ -43,7 +43,7 @@ class Worker:
         self.changed = Condition()
         self.desk.figures()  # joins
 
-    def _hear(self, sender: str, letters: list[bytes]) -> None:
+    def _receive(self, sender: str, letters: list[bytes]) -> None:
         with self.changed:
             self.letters += [(sender, letter) for letter in letters]
             self.batches += 1
@@ -213,11 +213,11 @@ def test_a_first_letter_that_is_lost_is_noticed(pair: tuple[Worker, Worker]) -> 
     assert b.gaps == 1
 
 
-# ---- a bad line ---------------------------------------------------------
+# ---- a bad connection ---------------------------------------------------
 
 
 @pytest.fixture
-def line(redis_server: RedisServer) -> Iterator[FaultProxy]:
+def proxy(redis_server: RedisServer) -> Iterator[FaultProxy]:
     around = SimpleNamespace(
         port=redis_server.port, tls=None, url=redis_server.url, ws_url="", token=None
     )
@@ -226,15 +226,15 @@ def line(redis_server: RedisServer) -> Iterator[FaultProxy]:
 
 
 def test_letters_sent_twice_are_heard_once(
-    redis_server: RedisServer, line: FaultProxy, hired: Callable[..., Worker]
+    redis_server: RedisServer, proxy: FaultProxy, hired: Callable[..., Worker]
 ) -> None:
     b = hired(redis_server.url, "b")
-    a = hired(line.url, "a", IMPATIENT)
+    a = hired(proxy.url, "a", IMPATIENT)
     post(a, b, "one")
-    line.black_hole(TO_CLIENT)  # what is sent arrives, the answers do not
+    proxy.black_hole(TO_CLIENT)  # what is sent arrives, the answers do not
     post(a, b, "two", "three")
-    line.heal()
-    line.reset()
+    proxy.heal()
+    proxy.reset()
     post(a, b, "four")
     client = redis.Redis.from_url(redis_server.url, protocol=2)
     assert client.xlen(box(b)) == 1 + 1 + 2 + 2 + 1, "two and three are there twice"
@@ -245,13 +245,13 @@ def test_letters_sent_twice_are_heard_once(
 
 
 def test_what_waits_is_bounded_and_its_loss_is_noticed(
-    redis_server: RedisServer, line: FaultProxy, hired: Callable[..., Worker]
+    redis_server: RedisServer, proxy: FaultProxy, hired: Callable[..., Worker]
 ) -> None:
     b = hired(redis_server.url, "b")
-    a = hired(line.url, "a")
+    a = hired(proxy.url, "a")
     post(a, b, "one")
-    line.refuse()
-    line.reset()
+    proxy.refuse()
+    proxy.reset()
     post(a, b, "two")
     for number in range(3 * mailboxes.MOST_WAITING):
         a.mailbox.post("b", b"x" * (number % 100))
@@ -259,7 +259,7 @@ def test_what_waits_is_bounded_and_its_loss_is_noticed(
     for _ in range(20):
         a.mailbox.post("b", b"x" * (1 << 20))
         assert a.mailbox._bytes <= mailboxes.MOST_BYTES
-    line.heal()
+    proxy.heal()
     post(a, b, "last")
     b.read()
     assert heard(b)[:2] == ["one", "two"]

@@ -95,31 +95,31 @@ class RedisDeskMachine(DeskMachine):
 
     @some("held_by_several")
     @rule(pick=picks)
-    def loses_one_of_several_sockets(self, pick: int) -> None:
+    def loses_one_of_several_connections(self, pick: int) -> None:
         """It is here all the same."""
         self.desk.lose_one_socket(picked(self.held_by_several(), pick))
         self.agree()
 
     @some("everybody")
     @rule(pick=picks, many=st.integers(1, 4))
-    def comes_with_more_sockets(self, pick: int, many: int) -> None:
+    def comes_with_more_connections(self, pick: int, many: int) -> None:
         """On the same worker or on others."""
-        person = picked(self.everybody(), pick)
+        participant = picked(self.everybody(), pick)
         for _ in range(many):
-            self.arrive_again(person)
+            self.arrive_again(participant)
 
     @precondition(lambda machine: len(machine.desk.desks) > 1)
     @rule()
     def a_worker_dies(self) -> None:
         """Whoever had sockets only there is waited for; nobody else notices."""
-        people = {person.uuid: person for person in self.everybody()}
+        people = {participant.uuid: participant for participant in self.everybody()}
         for uuid in self.desk.kill():
             self.model.drop(people[uuid])
         self.model.tick()
         self.agree(after_tick=True)
 
     @rule()
-    def a_worker_loses_its_line_to_redis(self) -> None:
+    def a_worker_loses_its_connection_to_redis(self) -> None:
         """It joins again with what it remembers, which changes nothing."""
         self.desk.lose_line()
         self.agree()
@@ -133,19 +133,19 @@ class RedisDeskMachine(DeskMachine):
     @invariant()
     def every_worker_remembers_its_own(self) -> None:
         """What it would tell a desk that has lost everything is true."""
-        people = {person.uuid: person for person in self.everybody()}
+        people = {participant.uuid: participant for participant in self.everybody()}
         for worker, desk in self.desk.desks.items():
             here = {uuid for uuid, own in desk._own.items() if own.present}
             assert here == {who for who, held in self.desk.holders.items() if worker in held}
             for uuid, own in desk._own.items():
-                person = people[uuid]
-                if isinstance(person, PlainUser):
-                    chats = {person.waiter.uuid} if person.waiter else set()
-                    assert (own.ticket is not None) == (person in self.model.line)
-                    assert own.ticket is None or own.location == person.told
+                participant = people[uuid]
+                if isinstance(participant, PlainUser):
+                    chats = {participant.waiter.uuid} if participant.waiter else set()
+                    assert (own.ticket is not None) == (participant in self.model.queue)
+                    assert own.ticket is None or own.location == participant.last_sent
                 else:
-                    chats = {user.uuid for user in person.users}
-                    assert (own.ready, own.capacity) == (person.ready, person.capacity)
+                    chats = {user.uuid for user in participant.users}
+                    assert (own.ready, own.capacity) == (participant.ready, participant.capacity)
                 assert own.conversations.keys() == chats
                 assert all(chat.other.uuid == other for other, chat in own.conversations.items())
 
@@ -316,8 +316,8 @@ def test_a_worker_given_up_for_too_long_learns_what_has_become_of_its_people(
     b.tick()
     assert b.joins == 2
     events = office.hears(b)
-    assert Parted("Ann", "Wanda", "Wanda", Reason.UNKNOWN) in events, "both talk no more"
-    assert Matched("Cid", "Wanda") in events, "but Wanda is ready, and Cid was in line"
+    assert Parted("Ann", "Wanda", "Wanda", Reason.UNKNOWN) in events, "their conversation is over"
+    assert Matched("Cid", "Wanda") in events, "but Wanda is ready, and Cid was in the queue"
     assert b.figures() == Figures(2, 2, 2, 0, 0.0)
 
 
@@ -568,7 +568,7 @@ def test_while_redis_is_away_calls_fail_at_once_and_it_comes_back_by_itself(
             a.connect("Cid")
     with pytest.raises(DeskUnavailable):
         a.figures()
-    a.drop("Cid")  # the line is gone, whether the desk can be told or not
+    a.drop("Cid")  # the connection is gone, whether the desk can be reached or not
     a.leave("Bob")
     a.tick()
     own_server.start()
@@ -589,21 +589,21 @@ def test_an_answer_that_is_lost_is_made_up_for(redis_server: RedisServer, clock:
     around = SimpleNamespace(
         port=redis_server.port, tls=None, url=redis_server.url, ws_url="", token=None
     )
-    with FaultProxy(around) as line:
+    with FaultProxy(around) as proxy:
         office = Office(redis_server.url, clock)
         b = office.hire("b")
-        a = office.hire("a", url=line.url, timeout=IMPATIENT)
+        a = office.hire("a", url=proxy.url, timeout=IMPATIENT)
         waiters_get_ready(b, "Wanda")
         users_arrive(a, "Ann")
         for desk in (a, b):
             office.hears(desk)
         office.client.script_load(SCRIPTS["connect"])  # or Redis would have to ask for it
-        line.black_hole(TO_CLIENT)
+        proxy.black_hole(TO_CLIENT)
         with pytest.raises(DeskUnavailable):
             a.connect("Ann", conversation=7)
         assert office.hears(b) == [Matched("Ann", "Wanda")], "it has happened"
-        line.heal()
-        line.reset()
+        proxy.heal()
+        proxy.reset()
         a.tick()
         events = office.hears(a)
         assert events == [Matched("Ann", "Wanda"), Moved("Wanda")], "and where Wanda is now"

@@ -54,7 +54,7 @@ def stalls(desk: RedisDesk, clock: Clock, seconds: float, *others: RedisDesk) ->
 
 def is_heard(desk: RedisDesk, clock: Clock, how: str, *others: RedisDesk) -> None:
     """*desk* joins again, without having received what was done before."""
-    if how == "line lost":
+    if how == "connection lost":
         loses_its_line(desk)
         desk.tick()
     else:
@@ -62,7 +62,7 @@ def is_heard(desk: RedisDesk, clock: Clock, how: str, *others: RedisDesk) -> Non
 
 
 E = TypeVar("E", bound=Event)
-HOW = pytest.mark.parametrize("how", ["line lost", "stalled"])
+HOW = pytest.mark.parametrize("how", ["connection lost", "stalled"])
 
 
 def gets_ready_for(desk: RedisDesk, name: str, capacity: int) -> None:
@@ -84,9 +84,11 @@ def of_kind(events: list[Event], kind: type[E]) -> list[E]:
     return [event for event in events if isinstance(event, kind)]
 
 
-def workers_of(events: list[Event], person: str) -> tuple[str, ...] | None:
-    """Where the sockets of *person* are, as the last of *events* that tells it says."""
-    known: list[Known] = [one for event in events for one in event.people if one.uuid == person]
+def workers_of(events: list[Event], participant: str) -> tuple[str, ...] | None:
+    """Where the connections of *participant* are, as the last of *events* about it says."""
+    known: list[Known] = [
+        one for event in events for one in event.people if one.uuid == participant
+    ]
     return known[-1].workers if known else None
 
 
@@ -116,7 +118,7 @@ def test_two_who_have_met_again_meanwhile_go_on_in_their_new_conversation(
     assert [chat.conversation for chat in a._own["Wanda"].conversations.values()] == [102]
 
 
-@pytest.mark.parametrize("served", [True, False], ids=["served by another", "in line"])
+@pytest.mark.parametrize("served", [True, False], ids=["served by another", "in the queue"])
 def test_what_became_of_a_lost_waiters_user_is_written_down_by_who_knows_it(
     office: Office, clock: Clock, served: bool
 ) -> None:
@@ -146,7 +148,7 @@ def test_a_conversation_that_others_have_ended_is_not_gone_on_with(
     stalls(a, clock, LEASE + GRACE + 2, b)
     (departed,) = of_kind(office.hears(b), Departed)
     assert departed.conversation == 101, "it is written down as ended"
-    assert of_kind(office.hears(a), Queued), "she is in line still"
+    assert of_kind(office.hears(a), Queued), "she is in the queue still"
     waiters_get_ready(b, "Will")
     (matched,) = of_kind(office.hears(a), Matched)
     assert matched.conversation not in (0, 101)
@@ -248,7 +250,7 @@ def test_after_a_flush_waiters_see_who_waits_as_before_and_take_nobody_at_once(
     office.close()
 
 
-# ---- readiness and places in line ---------------------------------------
+# ---- readiness and positions in the queue --------------------------------
 
 
 @HOW
@@ -280,7 +282,7 @@ def test_readiness_said_elsewhere_counts_where_the_waiter_was_before(
     a.drop("Wanda")
     returns(b, Role.WAITER, "Wanda")
     b.unready("Wanda")
-    is_heard(a, clock, "line lost")
+    is_heard(a, clock, "connection lost")
     users_connect(b, "Ann")
     assert not of_kind(office.hears(b), Matched)
     assert "Wanda" not in a._own, "she is another worker's business"
@@ -354,7 +356,7 @@ def test_a_worker_that_joins_again_hears_where_else_its_people_are(
 def test_after_a_flush_workers_hear_where_their_people_are(
     own_server: RedisServer, clock: Clock, first: str
 ) -> None:
-    """Ann's line to one of two workers is lost while Redis is away."""
+    """Ann's connection to one of two workers is lost while Redis is away."""
     office = Office(own_server.url, clock)
     a, b = office.hire("a"), office.hire("b")
     users_arrive(a, "Ann")
@@ -378,7 +380,7 @@ def test_after_a_flush_workers_hear_where_their_people_are(
 
 
 class Interrupted(OwnPeople):
-    """Each time when they are about to be told of, the next of *doings* happens before."""
+    """Each time when they are about to be handed over, the next of *doings* happens before."""
 
     def __init__(self, own: OwnPeople, doings: Iterable[Callable[[], object]]) -> None:
         super().__init__("a")
@@ -401,7 +403,7 @@ def test_others_are_served_while_a_big_worker_joins(
     a._received.own = Interrupted(
         a._received.own, repeat(lambda: served.append(b.figures().users_served))
     )
-    is_heard(a, clock, "line lost")
+    is_heard(a, clock, "connection lost")
     assert len(served) == -(-20 // recalled)
 
 
@@ -429,7 +431,7 @@ def test_what_happens_while_a_worker_joins_is_heard_before_it_tells_of_it(
 def test_a_worker_that_is_interrupted_while_it_joins_begins_again(
     own_server: RedisServer, clock: Clock, recalled: int
 ) -> None:
-    """Redis has lost everything; the line to it is lost before the worker has told of all."""
+    """Redis has lost everything; its connection is lost before the worker has handed over all."""
     office = Office(own_server.url, clock)
     a = office.hire("a")
     gets_ready_for(a, "Wanda", 2)

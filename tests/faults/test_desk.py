@@ -38,10 +38,10 @@ def come(two_seats: LiveServer) -> Iterator[Join]:
 
 
 @pytest.fixture
-def line(two_seats: LiveServer) -> Iterator[FaultProxy]:
+def proxy(two_seats: LiveServer) -> Iterator[FaultProxy]:
     """The line of whoever is to die."""
-    with FaultProxy(two_seats) as line:
-        yield line
+    with FaultProxy(two_seats) as proxy:
+        yield proxy
 
 
 def sit_down(user: Client, waiter: Client) -> Client:
@@ -62,11 +62,11 @@ def stand_in_line(user: Client, location: int) -> Client:
 
 
 def die_noticed(
-    die: Callable[[FaultProxy], int], line: FaultProxy, server: LiveServer, count: int = 1
+    die: Callable[[FaultProxy], int], proxy: FaultProxy, server: LiveServer, count: int = 1
 ) -> None:
     """*count* people die, and the server knows: what is said to them now is kept."""
     deaths = server.log.count("code=1006 by=line")
-    assert die(line) == count
+    assert die(proxy) == count
     server.wait_for_line("code=1006 by=line", deaths + count)
 
 
@@ -76,13 +76,13 @@ HUNG_UP = row(28, "hung-up", FaultProxy.close)
 
 @pytest.mark.parametrize("die", [RESET])
 def test_a_waiter_who_dies_in_a_conversation_gives_its_users_back_to_the_front(
-    come, line, two_seats, die
+    come, proxy, two_seats, die
 ):
-    lost = Client.waiter(line, "lost")
+    lost = Client.waiter(proxy, "lost")
     lost.ready()
     served = [sit_down(come("user"), lost) for _ in range(SEATS)]
     behind = stand_in_line(come("user"), 0)
-    die_noticed(die, line, two_seats)
+    die_noticed(die, proxy, two_seats)
     served[0].text("are you there?")  # kept during the grace, and not refused
     assert_quiet(served[0])
     let_pass(two_seats, GRACE)
@@ -101,15 +101,15 @@ def test_a_waiter_who_dies_in_a_conversation_gives_its_users_back_to_the_front(
 
 
 @pytest.mark.parametrize("die", [RESET])
-def test_a_waiter_who_comes_back_in_time_keeps_its_users(come, line, two_seats, die):
-    lost = Client.waiter(line, "comes-back")
+def test_a_waiter_who_comes_back_in_time_keeps_its_users(come, proxy, two_seats, die):
+    lost = Client.waiter(proxy, "comes-back")
     lost.ready()
     served = [sit_down(come("user"), lost) for _ in range(SEATS)]
-    die_noticed(die, line, two_seats)
+    die_noticed(die, proxy, two_seats)
     for user in served:
         user.text("are you there?")
     let_pass(two_seats, GRACE / 2)
-    with Client.waiter(line, "comes-back") as waiter:
+    with Client.waiter(proxy, "comes-back") as waiter:
         assert_receives(waiter, "initialize", to=lost.uuid)
         for user in served:
             assert_receives(waiter, "new_connection", uuid=user.uuid)
@@ -123,22 +123,22 @@ def test_a_waiter_who_comes_back_in_time_keeps_its_users(come, line, two_seats, 
 
 @pytest.mark.parametrize("die", [HUNG_UP])
 def test_a_user_who_dies_in_the_queue_keeps_its_position_and_then_loses_it(
-    come, line, two_seats, die
+    come, proxy, two_seats, die
 ):
-    back, gone = (Client.user(line, name) for name in ("comes-back", "stays-away"))
+    back, gone = (Client.user(proxy, name) for name in ("comes-back", "stays-away"))
     stand_in_line(back, 0)
     first = stand_in_line(come("user"), 1)
     stand_in_line(gone, 2)
     last = stand_in_line(come("user"), 3)
-    die_noticed(die, line, two_seats, 2)
+    die_noticed(die, proxy, two_seats, 2)
     let_pass(two_seats, GRACE / 2)
-    with Client.user(line, "comes-back") as again:
+    with Client.user(proxy, "comes-back") as again:
         assert_receives(again, "initialize", to=back.uuid)
         assert_receives(again, "connect_queue", location=0, reply_id=again.say("connect"))
         let_pass(two_seats, GRACE / 2)  # and the grace of the other is over
         assert_receives(last, "connect_queue", location=2)
         assert_quiet(first)
-        with Client.user(line, "stays-away") as late:
+        with Client.user(proxy, "stays-away") as late:
             assert_quiet(late)  # a new participant, who has not asked yet
             assert late.uuid != gone.uuid
             stand_in_line(late, 3)
@@ -149,9 +149,9 @@ def test_a_user_who_dies_in_the_queue_keeps_its_position_and_then_loses_it(
 
 
 @pytest.mark.parametrize("die", [HUNG_UP])
-def test_a_user_who_dies_in_a_conversation_is_waited_for_and_then_gone(come, line, two_seats, die):
-    user, waiter = meet(Client.user(line, "dies"), come("waiter"))
-    die_noticed(die, line, two_seats)
+def test_a_user_who_dies_in_a_conversation_is_waited_for_and_then_gone(come, proxy, two_seats, die):
+    user, waiter = meet(Client.user(proxy, "dies"), come("waiter"))
+    die_noticed(die, proxy, two_seats)
     waiter.text("are you there?", to=user.uuid)
     assert_quiet(waiter)
     let_pass(two_seats, GRACE)
@@ -162,12 +162,12 @@ def test_a_user_who_dies_in_a_conversation_is_waited_for_and_then_gone(come, lin
     assert_receives(waiter, "disconnected", from_=other.uuid)
 
 
-def test_row28_both_die_and_meet_again(come, line, two_seats):
-    user, waiter = meet(Client.user(line, "both-user"), Client.waiter(line, "both-waiter"))
-    line.reset()
+def test_row28_both_die_and_meet_again(come, proxy, two_seats):
+    user, waiter = meet(Client.user(proxy, "both-user"), Client.waiter(proxy, "both-waiter"))
+    proxy.reset()
     with (
         Client.user(two_seats, "both-user") as again,
-        Client.waiter(line, "both-waiter") as waiting,
+        Client.waiter(proxy, "both-waiter") as waiting,
     ):
         assert_receives(again, "initialize", to=user.uuid)
         assert_receives(waiting, "initialize", to=waiter.uuid)

@@ -159,11 +159,11 @@ def test_row25_eight_mib_messages_between_pongs_to_a_slow_reader(server):
             raw.send(b"".join(frame(ping, PING) for ping in pings[:50]))
             pings[:50], pings[50:] = pings[50:], pings[:50]
 
-    with FaultProxy(server) as line, Raw.open(line, "/echo", receive_buffer=65_536) as reader:
-        line.throttle(0, TO_CLIENT)
+    with FaultProxy(server) as proxy, Raw.open(proxy, "/echo", receive_buffer=65_536) as reader:
+        proxy.throttle(0, TO_CLIENT)
         pouring = threading.Thread(target=pour, args=(reader,))
         pouring.start()
-        line.throttle(64 * MIB, TO_CLIENT)
+        proxy.throttle(64 * MIB, TO_CLIENT)
         heard = [reader.receive() for _ in range(2 + len(pings))]
         pouring.join()
     assert [payload for opcode, payload in heard if opcode == TEXT] == messages
@@ -176,12 +176,12 @@ def unmasked(payload: bytes) -> bytes:
 
 
 def test_row25_two_tabs_to_a_waiter_who_reads_late(server, join):
-    with FaultProxy(server) as line, Client(line, "waiter") as waiter:
+    with FaultProxy(server) as proxy, Client(proxy, "waiter") as waiter:
         waiter.auth(server.token("waiter", "reads-late"))
         one, _ = meet(join("user", "two-tabs"), waiter)
         other = join("user", "two-tabs")
         assert_receives(other, "initialize", to=one.uuid)
-        line.throttle(0, TO_CLIENT)
+        proxy.throttle(0, TO_CLIENT)
         texts = {tab: [f"{tab} {n} {'x' * 3900}" for n in range(120)] for tab in "ab"}
         pouring = [
             threading.Thread(target=lambda tab, texts: [*map(tab.text, texts)], args=(tab, texts))
@@ -192,7 +192,7 @@ def test_row25_two_tabs_to_a_waiter_who_reads_late(server, join):
         for thread in pouring:
             thread.join()
         waiter.send("not JSON")  # a third who writes to the waiter's socket: its own session
-        line.heal()
+        proxy.heal()
         heard = [waiter.receive() for _ in range(241)]
         said = [frame["payload"]["message"] for frame in heard if frame["type"] == "message_text"]
         assert [frame["type"] for frame in heard].count("error") == 1

@@ -50,8 +50,8 @@ def say_all(waiter: Client, user: str) -> None:
 
 def figure(server: LiveServer, name: str) -> int:
     """A figure of `/metrics`."""
-    words = [line.split() for line in server.get("/metrics").splitlines()]
-    return int(float(next(line[1] for line in words if line[0] == f"csapp_{name}")))
+    rows = [row.split() for row in server.get("/metrics").splitlines()]
+    return int(float(next(row[1] for row in rows if row[0] == f"csapp_{name}")))
 
 
 def waiting(server: LiveServer) -> int:
@@ -61,8 +61,8 @@ def waiting(server: LiveServer) -> int:
 
 def test_a_text_of_its_own_waits_for_a_commit_when_the_connection_is_reset(kept):
     server, database = kept
-    with FaultProxy(server) as line, Client.waiter(server, "wim-1") as waiter:
-        user, _ = meet(Client.user(line, "ann-1"), waiter)
+    with FaultProxy(server) as proxy, Client.waiter(server, "wim-1") as waiter:
+        user, _ = meet(Client.user(proxy, "ann-1"), waiter)
         waiter.text("nothing is left to be stored", to=user.uuid)
         assert_receives(user, "message_text", message="nothing is left to be stored")
         with closing(sqlite3.connect(database, isolation_level=None)) as lock:
@@ -73,7 +73,7 @@ def test_a_text_of_its_own_waits_for_a_commit_when_the_connection_is_reset(kept)
             until(lambda: waiting(server) == 0)
             user.text("my own")
             until(lambda: waiting(server) == 1)
-            line.reset()
+            proxy.reset()
             for text in TEXTS:
                 waiter.text(text, to=user.uuid)
             until(lambda: waiting(server) == 1 + len(TEXTS))
@@ -92,9 +92,9 @@ def test_a_text_of_its_own_waits_for_a_commit_when_the_connection_is_reset(kept)
 def test_half_open_version_1_returns_and_hears_all(request, history):
     found = request.getfixturevalue(history)
     server: LiveServer = found if history == "off" else found[0]
-    with FaultProxy(server) as line, Client.waiter(server, "wim-2") as waiter:
-        user, _ = meet(Client.user(line, "ann-2"), waiter)
-        line.black_hole(BOTH)
+    with FaultProxy(server) as proxy, Client.waiter(server, "wim-2") as waiter:
+        user, _ = meet(Client.user(proxy, "ann-2"), waiter)
+        proxy.black_hole(BOTH)
         say_all(waiter, user.uuid)
         with Client.user(server, "ann-2") as back:
             assert_receives(back, "initialize")
@@ -111,14 +111,14 @@ def test_half_open_version_1_returns_and_hears_all(request, history):
 
 def test_half_open_after_a_return_in_peace_version_1_hears_all(off):
     """Nobody has told the second connection anything of the chat, which goes on."""
-    with FaultProxy(off) as line, Client.waiter(off, "wim-peace") as waiter:
+    with FaultProxy(off) as proxy, Client.waiter(off, "wim-peace") as waiter:
         user, _ = meet(Client.user(off, "ann-peace"), waiter)
         before = figure(off, 'connections{role="user"}')
         user.drop()
         until(lambda: figure(off, 'connections{role="user"}') < before)
-        second = Client.user(line, "ann-peace")
+        second = Client.user(proxy, "ann-peace")
         assert_receives(second, "initialize")
-        line.black_hole(BOTH)
+        proxy.black_hole(BOTH)
         say_all(waiter, user.uuid)
         with Client.user(off, "ann-peace") as back:
             assert_receives(back, "initialize")
@@ -137,12 +137,12 @@ def test_half_open_version_1_returns_into_another_dead_connection(request, histo
     server: LiveServer = found if history == "off" else found[0]
     subject = f"ann-{history}-{early}"
     with (
-        FaultProxy(server) as line,
+        FaultProxy(server) as proxy,
         FaultProxy(server) as other,
         Client.waiter(server, f"wim-{subject}") as waiter,
     ):
-        user, _ = meet(Client.user(line, subject), waiter)
-        line.black_hole(BOTH)
+        user, _ = meet(Client.user(proxy, subject), waiter)
+        proxy.black_hole(BOTH)
         say_all(waiter, user.uuid)
         second = Client.user(other, subject)
         assert_receives(second, "initialize")
@@ -187,9 +187,9 @@ def test_half_open_version_2_without_a_history_says_what_it_has_seen(off):
             pass
         return client
 
-    with FaultProxy(off) as line, Client.waiter(off, "wim-5") as waiter:
+    with FaultProxy(off) as proxy, Client.waiter(off, "wim-5") as waiter:
         waiter.ready()
-        user = come(line)
+        user = come(proxy)
         user.say("connect")
         entered = assert_receives(user, "connect_success")["payload"]["conversation"]
         assert_receives(waiter, "new_connection", uuid=user.uuid)
@@ -197,7 +197,7 @@ def test_half_open_version_2_without_a_history_says_what_it_has_seen(off):
         assert_receives(user, "event", what="joined")
         waiter.text("seen", to=user.uuid)
         assert assert_receives(user, "message_text", message="seen")["seq"] == 2
-        line.black_hole(BOTH)
+        proxy.black_hole(BOTH)
         say_all(waiter, user.uuid)
         back = come(off, resume={entered: 2})
         assert assert_receives(back, "connect_success")["payload"]["last_seq"] == 2

@@ -26,24 +26,24 @@ GROWTH = 10 * MIB  # that two more churns may add to the memory after the first
 # ---- visits: all the ways to come and to go ---------------------------------
 
 
-def refused(server: LiveServer, line: FaultProxy) -> None:
+def refused(server: LiveServer, proxy: FaultProxy) -> None:
     for changed in ({"Sec_WebSocket_Key": None}, {"Origin": "https://evil.example"}):
         with Raw(server) as raw:
             raw.send(request(USER, **changed))
             assert " 40" in raw.head()
 
 
-def hangs_up_while_asking(server: LiveServer, line: FaultProxy) -> None:
+def hangs_up_while_asking(server: LiveServer, proxy: FaultProxy) -> None:
     with Raw(server) as raw:
         raw.send(request(USER)[:-2])
 
 
-def hangs_up_unheard(server: LiveServer, line: FaultProxy) -> None:
+def hangs_up_unheard(server: LiveServer, proxy: FaultProxy) -> None:
     with Raw(server) as raw:
         raw.send(request(USER) + frame(b"{}") * 10)
 
 
-def breaks_the_rules(server: LiveServer, line: FaultProxy) -> None:
+def breaks_the_rules(server: LiveServer, proxy: FaultProxy) -> None:
     for attack in (
         frame(b"x", rsv=4),
         frame(b"\xff"),
@@ -59,37 +59,37 @@ def breaks_the_rules(server: LiveServer, line: FaultProxy) -> None:
             assert raw.close_code() not in (1005, 1006)
 
 
-def resets_inside_a_message(server: LiveServer, line: FaultProxy) -> None:
+def resets_inside_a_message(server: LiveServer, proxy: FaultProxy) -> None:
     with Raw.open(server, USER) as raw:
         raw.send(frame(b"x" * 20_000, fin=False) + frame(b"", 0, length=20_000) + b"x" * 10_000)
         raw.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def leaves(server: LiveServer, line: FaultProxy) -> None:
+def leaves(server: LiveServer, proxy: FaultProxy) -> None:
     with Raw.open(server, USER) as raw:
         raw.send(frame(b"\x03\xe8bye", CLOSE))
         assert raw.close_code() == 1000
 
 
-def drops_out_of_the_line(server: LiveServer, line: FaultProxy) -> None:
+def drops_out_of_the_line(server: LiveServer, proxy: FaultProxy) -> None:
     user = Client.user(server, next(NAMES))
     user.say("connect")
     assert_receives(user, "connect_queue")
     user.drop()
 
 
-def chats_on_a_bad_line(server: LiveServer, line: FaultProxy) -> None:
+def chats_on_a_bad_line(server: LiveServer, proxy: FaultProxy) -> None:
     """The line is cut somewhere in the middle of what is said."""
     with joining(server) as join:
-        user, waiter = meet(Client.user(line, next(NAMES)), join("waiter"))
-        line.cut_after(next(CUTS))
+        user, waiter = meet(Client.user(proxy, next(NAMES)), join("waiter"))
+        proxy.cut_after(next(CUTS))
         for _ in range(4):
             waiter.text("x" * 500, to=user.uuid)
         assert user.closed() == 1006
-        line.heal()
+        proxy.heal()
 
 
-def stops_reading(server: LiveServer, line: FaultProxy) -> None:
+def stops_reading(server: LiveServer, proxy: FaultProxy) -> None:
     with Raw.open(server, USER, receive_buffer=4096) as raw:
         auth = {"type": "auth", "payload": {"token": server.token("user", next(NAMES))}}
         raw.send(frame(json.dumps(auth).encode()))
@@ -99,16 +99,16 @@ def stops_reading(server: LiveServer, line: FaultProxy) -> None:
         server.wait_for_line("code=4413")
 
 
-def is_swallowed(server: LiveServer, line: FaultProxy) -> None:
-    clients = [Client.user(line, next(NAMES)) for _ in range(3)]
-    line.black_hole()
+def is_swallowed(server: LiveServer, proxy: FaultProxy) -> None:
+    clients = [Client.user(proxy, next(NAMES)) for _ in range(3)]
+    proxy.black_hole()
     for client in clients:
         client.drop()
-    line.reset(TO_SERVER)
-    line.heal()
+    proxy.reset(TO_SERVER)
+    proxy.heal()
 
 
-def runs_into_a_bug(server: LiveServer, line: FaultProxy) -> None:
+def runs_into_a_bug(server: LiveServer, proxy: FaultProxy) -> None:
     with joining(server) as join:
         user, waiter = meet(join("user"), join("waiter"))
         user.text(PLANTED)
@@ -116,7 +116,7 @@ def runs_into_a_bug(server: LiveServer, line: FaultProxy) -> None:
         waiter.leave()
 
 
-def logs_in_again_and_again(server: LiveServer, line: FaultProxy) -> None:
+def logs_in_again_and_again(server: LiveServer, proxy: FaultProxy) -> None:
     with joining(server) as join:
         name = next(NAMES)
         logins = [join("waiter", name) for _ in range(4)]
@@ -143,9 +143,9 @@ WAYS = (
 
 def churn(server: LiveServer) -> None:
     """Every kind of visit, some two hundred connections in all."""
-    with FaultProxy(server) as line, Bystanders(server):
+    with FaultProxy(server) as proxy, Bystanders(server):
         for visit in (*WAYS * ROUNDS, stops_reading):
-            visit(server, line)
+            visit(server, proxy)
 
 
 def test_a_worker_holds_no_more_after_the_attacks_than_before():
@@ -174,8 +174,8 @@ def test_a_connection_is_freed_without_the_garbage_collector():
     with running(**limits) as server:
         figures_at_rest(server)
         server.get("/debug/uncollected")
-        with FaultProxy(server) as line:
+        with FaultProxy(server) as proxy:
             for visit in ways:
-                visit(server, line)
+                visit(server, proxy)
                 assert figures(server, connections=0)["connections"] == 0, visit.__name__
         assert figures(server, participants=0)["participants"] == 0

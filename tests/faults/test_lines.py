@@ -93,16 +93,16 @@ def test_row23_whose_connection_is_half_open_is_gone_after_a_heartbeat(impatient
     with ExitStack() as stack:
         lines = [stack.enter_context(FaultProxy(impatient)) for _ in range(4)]
         lost, left = [], []
-        for number, line in enumerate(lines[:3]):
-            pair = meet(Client.user(line, f"half-open-{number}"), come("waiter"))
+        for number, proxy in enumerate(lines[:3]):
+            pair = meet(Client.user(proxy, f"half-open-{number}"), come("waiter"))
             lost.append(pair[0])
             left.append(pair[1])
         user, served_by = meet(come("user"), Client.waiter(lines[3], "half-open-3"))
         lost.append(served_by)
         left.append(user)
         pool = stack.enter_context(ThreadPoolExecutor(4))  # all go on answering their pings
-        for line, ways in zip(lines, (BOTH, TO_SERVER, TO_CLIENT, BOTH), strict=True):
-            line.black_hole(ways)
+        for proxy, ways in zip(lines, (BOTH, TO_SERVER, TO_CLIENT, BOTH), strict=True):
+            proxy.black_hole(ways)
         told = list(
             pool.map(
                 lambda one, gone: assert_receives(one, "disconnected", from_=gone.uuid), left, lost
@@ -129,15 +129,15 @@ def test_a_reader_that_stops_is_closed_and_its_stream_is_intact(impatient, come,
     def closed() -> bool:
         return impatient.log.count("code=4413") > slow_before
 
-    with FaultProxy(impatient) as line:
-        user, waiter = meet(Client.user(line, f"stops-{bound}"), come("waiter"))
-        line.throttle(0, TO_CLIENT)
+    with FaultProxy(impatient) as proxy:
+        user, waiter = meet(Client.user(proxy, f"stops-{bound}"), come("waiter"))
+        proxy.throttle(0, TO_CLIENT)
         said = clog(waiter, user) if bound == "time" else flood(waiter, user, closed)
         impatient.wait_for_line("disconnect role=user code=4413 by=server", slow_before + 1)
         while (frame_ := waiter.receive())["type"] == "error":
             assert "away" in frame_["payload"]["message"], "more than is kept for it"
         assert (frame_["type"], frame_["from"]) == ("disconnected", user.uuid)
-        line.heal()
+        proxy.heal()
         heard, code = read_on(user)
         assert code == 4413
         assert heard == said[: len(heard)]
@@ -173,20 +173,20 @@ def stall() -> Failures:
     with (
         running(**settings) as server,
         Bystanders(server),
-        FaultProxy(server) as line,
+        FaultProxy(server) as proxy,
         joining(server) as join,
     ):
         away, its_waiter = meet(join("user", "away"), join("waiter"))
-        reader, talker = meet(Client.user(line, "reader"), join("waiter"))
+        reader, talker = meet(Client.user(proxy, "reader"), join("waiter"))
         idle = [join("user") for _ in range(30)]
         pings = [(client, ping(client)) for client in idle]  # not answered
-        line.throttle(0, TO_CLIENT)
+        proxy.throttle(0, TO_CLIENT)
         said = clog(talker, reader)
         away.drop()
         server.wait_for_line("disconnect role=user code=1006")
         with stopped(server):
             answer(pings[::2])
-            line.heal()
+            proxy.heal()
             threading.Event().wait(STALL)
         with Raw.open(server, USER) as nobody:
             assert nobody.close_code() == 4408, "time goes on: two seconds later"

@@ -59,7 +59,7 @@ def echo() -> Iterator[Echo]:
 
 
 @pytest.fixture
-def line(echo: Echo) -> Iterator[FaultProxy]:
+def proxy(echo: Echo) -> Iterator[FaultProxy]:
     port = echo.server_address[1]
     server = SimpleNamespace(
         port=port,
@@ -73,12 +73,14 @@ def line(echo: Echo) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture
-def connect(line: FaultProxy):
+def connect(proxy: FaultProxy):
     """Opens connections to the proxy."""
     with ExitStack() as stack:
 
         def connected() -> socket.socket:
-            return stack.enter_context(socket.create_connection(("127.0.0.1", line.port), PATIENCE))
+            return stack.enter_context(
+                socket.create_connection(("127.0.0.1", proxy.port), PATIENCE)
+            )
 
         yield connected
 
@@ -120,20 +122,20 @@ def silent(sock: socket.socket) -> bool:
         sock.settimeout(PATIENCE)
 
 
-def test_it_looks_like_the_server_behind_it(line):
-    assert line.url == f"http://127.0.0.1:{line.port}/support"
-    assert line.ws_url == f"ws://127.0.0.1:{line.port}/support"
-    assert line.tls is None
-    assert line.token("user", "ann") == "user ann"
+def test_it_looks_like_the_server_behind_it(proxy):
+    assert proxy.url == f"http://127.0.0.1:{proxy.port}/support"
+    assert proxy.ws_url == f"ws://127.0.0.1:{proxy.port}/support"
+    assert proxy.tls is None
+    assert proxy.token("user", "ann") == "user ann"
 
 
 def test_a_conversation_goes_through_it(live_server):
-    with FaultProxy(live_server) as line, Client.user(line, "on-a-bad-line") as user:
+    with FaultProxy(live_server) as proxy, Client.user(proxy, "on-a-bad-line") as user:
         user.say("connect")
         assert_receives(user, "connect_queue")
 
 
-def test_without_faults_everything_passes_both_ways_and_the_end_too(line, connect, echo):
+def test_without_faults_everything_passes_both_ways_and_the_end_too(proxy, connect, echo):
     sock = connect()
     data = bytes(range(256)) * (8 * MIB // 256)
     sender = threading.Thread(target=sock.sendall, args=(data,))
@@ -145,7 +147,7 @@ def test_without_faults_everything_passes_both_ways_and_the_end_too(line, connec
     assert echo.ends.get(timeout=PATIENCE) == "fin"
 
 
-def test_a_reset_of_the_client_reaches_the_server_as_a_reset(line, connect, echo):
+def test_a_reset_of_the_client_reaches_the_server_as_a_reset(proxy, connect, echo):
     sock = connect()
     ask(sock)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
@@ -158,67 +160,67 @@ def test_a_server_that_is_not_there_resets_the_connection():
     nobody = SimpleNamespace(port=port, url=f"http://127.0.0.1:{port}", ws_url="", tls=None)
     nobody.token = str
     with (
-        FaultProxy(nobody) as line,
-        socket.create_connection(("127.0.0.1", line.port)) as sock,
+        FaultProxy(nobody) as proxy,
+        socket.create_connection(("127.0.0.1", proxy.port)) as sock,
         pytest.raises(ConnectionResetError),
     ):
         sock.recv(1)
 
 
 @pytest.mark.parametrize("ways", [BOTH, TO_SERVER, TO_CLIENT])
-def test_latency_on_open_and_on_new_connections(line, connect, ways):
+def test_latency_on_open_and_on_new_connections(proxy, connect, ways):
     before = connect()
     ask(before)
-    line.latency(0.1, ways)
+    proxy.latency(0.1, ways)
     for sock in (before, connect()):
         started = time.monotonic()
         ask(sock)
         assert time.monotonic() - started >= 0.1 * len(ways)
-    line.heal()
+    proxy.heal()
     ask(before, bytes(MIB // 16))
 
 
-def test_latency_keeps_the_order_and_holds_nothing_else_up(line, connect):
+def test_latency_keeps_the_order_and_holds_nothing_else_up(proxy, connect):
     late = connect()
-    line.latency(0.2, TO_SERVER)
+    proxy.latency(0.2, TO_SERVER)
     late.sendall(b"first ")
-    line.latency(0, TO_SERVER)
+    proxy.latency(0, TO_SERVER)
     ask(connect(), b"not held up")
     late.sendall(b"second")
     assert take(late, 12) == b"first second"
 
 
-def test_a_throttle_lets_so_much_pass_and_no_more(line, connect):
-    line.throttle(50_000, TO_CLIENT)
+def test_a_throttle_lets_so_much_pass_and_no_more(proxy, connect):
+    proxy.throttle(50_000, TO_CLIENT)
     sock = connect()
     started = time.monotonic()
     ask(sock, bytes(15_000))
     assert time.monotonic() - started >= 0.25  # 0.3 s, and a slice of it is free
-    line.heal()
+    proxy.heal()
     ask(sock, bytes(MIB // 16))
 
 
-def test_a_throttle_of_nothing_stops_the_sender(line, connect):
-    line.throttle(0, TO_SERVER)
+def test_a_throttle_of_nothing_stops_the_sender(proxy, connect):
+    proxy.throttle(0, TO_SERVER)
     sock = connect()
     sock.setblocking(False)
     sent = fill(sock)
     sock.settimeout(PATIENCE)
-    line.heal()
+    proxy.heal()
     assert take(sock, sent) == bytes(sent)
 
 
 @pytest.mark.parametrize("ways", [BOTH, TO_SERVER, TO_CLIENT])
-def test_a_black_hole_swallows_and_stays_open(line, connect, echo, ways):
+def test_a_black_hole_swallows_and_stays_open(proxy, connect, echo, ways):
     before = connect()
     ask(before)
-    line.black_hole(ways)
+    proxy.black_hole(ways)
     after = connect()
     for sock in (before, after):
         sock.sendall(b"lost")
         assert silent(sock)
-    assert line.open == 2
-    line.heal()
+    assert proxy.open == 2
+    proxy.heal()
     for sock in (before, after):
         ask(sock, b"found")
     heard = b"".join(echo.heard.get(timeout=PATIENCE) for _ in range(echo.heard.qsize()))
@@ -226,25 +228,25 @@ def test_a_black_hole_swallows_and_stays_open(line, connect, echo, ways):
 
 
 @pytest.mark.parametrize("how", ["fin", "rst"])
-def test_a_black_hole_swallows_the_end_as_well(line, connect, echo, how):
+def test_a_black_hole_swallows_the_end_as_well(proxy, connect, echo, how):
     sock = connect()
     ask(sock)
-    line.black_hole()
+    proxy.black_hole()
     if how == "rst":
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     sock.close()
     other = connect()
     other.sendall(b"?")
     assert silent(other)
-    assert line.open == 2
+    assert proxy.open == 2
     assert echo.ends.empty()
 
 
 @pytest.mark.parametrize("ways", [BOTH, TO_SERVER, TO_CLIENT])
-def test_a_cut_lets_exactly_so_many_bytes_pass(line, connect, echo, ways):
+def test_a_cut_lets_exactly_so_many_bytes_pass(proxy, connect, echo, ways):
     before = connect()
     ask(before)
-    line.cut_after(7, ways)
+    proxy.cut_after(7, ways)
     after = connect()
     for sock in (before, after):
         sock.sendall(b"hello")
@@ -253,7 +255,7 @@ def test_a_cut_lets_exactly_so_many_bytes_pass(line, connect, echo, ways):
         with pytest.raises(ConnectionResetError):
             take(sock, 6)
         assert echo.ends.get(timeout=PATIENCE) == "rst"
-    line.heal()
+    proxy.heal()
     ask(connect())
     heard = b"".join(echo.heard.get(timeout=PATIENCE) for _ in range(echo.heard.qsize()))
     assert heard.count(b"hellowo") == 2
@@ -261,11 +263,11 @@ def test_a_cut_lets_exactly_so_many_bytes_pass(line, connect, echo, ways):
 
 
 @pytest.mark.parametrize(("fault", "told"), [("reset", "rst"), ("close", "fin")])
-def test_the_end_of_every_open_connection(line, connect, echo, fault, told):
+def test_the_end_of_every_open_connection(proxy, connect, echo, fault, told):
     socks = [connect() for _ in range(3)]
     for sock in socks:
         ask(sock)
-    assert getattr(line, fault)() == 3
+    assert getattr(proxy, fault)() == 3
     for sock in socks:
         if told == "rst":
             with pytest.raises(ConnectionResetError):
@@ -273,56 +275,56 @@ def test_the_end_of_every_open_connection(line, connect, echo, fault, told):
         else:
             assert sock.recv(1) == b""
         assert echo.ends.get(timeout=PATIENCE) == told
-    assert line.open == 0
+    assert proxy.open == 0
     ask(connect())
 
 
 @pytest.mark.parametrize("fault", ["reset", "close"])
-def test_the_end_for_one_side_only(line, connect, echo, fault):
+def test_the_end_for_one_side_only(proxy, connect, echo, fault):
     sock = connect()
     ask(sock)
-    getattr(line, fault)(TO_SERVER)
+    getattr(proxy, fault)(TO_SERVER)
     assert echo.ends.get(timeout=PATIENCE) == ("rst" if fault == "reset" else "fin")
     sock.sendall(b"is anybody there?")
     assert silent(sock)
-    assert line.open == 1
-    getattr(line, fault)(TO_CLIENT)
-    assert line.open == 0
+    assert proxy.open == 1
+    getattr(proxy, fault)(TO_CLIENT)
+    assert proxy.open == 0
 
 
-def test_new_connections_are_refused_and_open_ones_go_on(line, connect):
+def test_new_connections_are_refused_and_open_ones_go_on(proxy, connect):
     before = connect()
     ask(before)
-    line.refuse()
+    proxy.refuse()
     with pytest.raises(ConnectionError):
         ask(connect())
     ask(before)
-    line.heal()
+    proxy.heal()
     ask(connect())
 
 
-def test_many_connections_at_once(line, connect):
+def test_many_connections_at_once(proxy, connect):
     socks = [connect() for _ in range(100)]
-    line.latency(0.05)
+    proxy.latency(0.05)
     for number, sock in enumerate(socks):
         sock.sendall(b"%03d" % number)
     for number, sock in enumerate(socks):
         assert take(sock, 3) == b"%03d" % number
-    assert line.reset() == 100
+    assert proxy.reset() == 100
 
 
-def test_it_lets_go_of_what_has_ended_by_itself(line, connect, echo):
+def test_it_lets_go_of_what_has_ended_by_itself(proxy, connect, echo):
     sock = connect()
     ask(sock)
     sock.close()
     assert echo.ends.get(timeout=PATIENCE) == "fin"
     other = connect()
     ask(other)
-    while line.open > 1:  # the end of the first one is on its way back
+    while proxy.open > 1:  # the end of the first one is on its way back
         ask(other)
-    assert line.open == 1
+    assert proxy.open == 1
 
 
-def test_stopping_twice_is_harmless(line):
-    line.stop()
-    line.stop()
+def test_stopping_twice_is_harmless(proxy):
+    proxy.stop()
+    proxy.stop()

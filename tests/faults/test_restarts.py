@@ -93,13 +93,13 @@ def busy() -> Iterator[LiveServer]:
 
 
 def test_row27_after_a_failure_of_the_network_all_come_back_to_their_conversations(busy):
-    with Bystanders(busy, SEATS), FaultProxy(busy) as line:
+    with Bystanders(busy, SEATS), FaultProxy(busy) as proxy:
         crowd = Crowd(busy)
-        crowd.come(line)
+        crowd.come(proxy)
         before = crowd.assert_all_in_chats()
-        assert line.reset() == USERS + WAITERS
+        assert proxy.reset() == USERS + WAITERS
         crowd.assert_closed(1006)
-        crowd.come(line)
+        crowd.come(proxy)
         assert crowd.assert_all_in_chats() == before, "everybody in the chat it had"
         assert_busy(busy)
         crowd.leave()
@@ -166,11 +166,11 @@ def going() -> Iterator[LiveServer]:
 )
 def test_what_was_accepted_arrives_and_everybody_is_told(going, go):
     exits = going.log.count("Worker exiting")
-    with FaultProxy(going) as line, joining(going) as join:
-        talker, reads_late = meet(join("user"), Client.waiter(line, f"reads-late-{go.__name__}"))
+    with FaultProxy(going) as proxy, joining(going) as join:
+        talker, reads_late = meet(join("user"), Client.waiter(proxy, f"reads-late-{go.__name__}"))
         user, waiter = meet(join("user"), join("waiter"))
         idle, nobody = join("user"), Client(going, "waiter")
-        line.throttle(0, TO_CLIENT)
+        proxy.throttle(0, TO_CLIENT)
         said = clog(talker, reads_late)
         user.text("the last")
         assert_quiet(talker)  # all of it is accepted, and nothing refused
@@ -178,7 +178,7 @@ def test_what_was_accepted_arrives_and_everybody_is_told(going, go):
         go(going)
         assert_receives(waiter, "message_text", message="the last")
         ends = [goodbye(client) for client in (talker, user, waiter, idle, nobody)]
-        line.heal()
+        proxy.heal()
         for text in said:
             assert_receives(reads_late, "message_text", message=text)
         ends.append(goodbye(reads_late))

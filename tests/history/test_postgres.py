@@ -37,7 +37,7 @@ def hasty(opened, store):
 
 
 @pytest.fixture
-def line(postgres):
+def proxy(postgres):
     """A line to the server that can be cut."""
     around = SimpleNamespace(port=postgres.port, url=postgres.url, ws_url="", tls=None, token=None)
     with FaultProxy(around) as proxy:
@@ -45,9 +45,9 @@ def line(postgres):
 
 
 @pytest.fixture
-def far(store, opened, line, postgres, name):
+def far(store, opened, proxy, postgres, name):
     """A store at the end of that line."""
-    return opened(postgres.url_of(name, line.port), answer_wait=BRIEF)
+    return opened(postgres.url_of(name, proxy.port), answer_wait=BRIEF)
 
 
 def seqs(store):
@@ -253,17 +253,17 @@ def cut_at_commit(store, fault):
     store._commit = cut
 
 
-def test_a_connection_that_is_cut_before_commit_has_done_nothing(far, store, line):
+def test_a_connection_that_is_cut_before_commit_has_done_nothing(far, store, proxy):
     """And the batch goes over a new line without anybody noticing."""
     far.commit(texts(1, 1, 1))
-    assert line.reset() >= 1
+    assert proxy.reset() >= 1
     far.commit(texts(1, 2, 2))
     assert seqs(store) == [1, 2]
 
 
-def test_a_connection_that_is_cut_at_commit_leaves_the_outcome_open(far, store, line):
+def test_a_connection_that_is_cut_at_commit_leaves_the_outcome_open(far, store, proxy):
     far.commit(texts(1, 1, 1))
-    cut_at_commit(far, line.reset)
+    cut_at_commit(far, proxy.reset)
     with pytest.raises(OutcomeUnknown):
         far.commit(texts(1, 2, 3))
     assert seqs(store) == [1]
@@ -272,14 +272,14 @@ def test_a_connection_that_is_cut_at_commit_leaves_the_outcome_open(far, store, 
 
 
 def test_a_commit_that_is_done_but_not_confirmed_is_a_conflict_when_it_is_repeated(
-    far, store, line
+    far, store, proxy
 ):
     far.commit(texts(1, 1, 1))
-    cut_at_commit(far, lambda: line.black_hole(TO_CLIENT))
+    cut_at_commit(far, lambda: proxy.black_hole(TO_CLIENT))
     with pytest.raises(OutcomeUnknown, match="no answer"):
         far.commit(Batch([chat(1)], entries=texts(1, 2, 3).entries))
     assert seqs(store) == [1, 2, 3]
-    line.heal()
+    proxy.heal()
     with pytest.raises(Conflict):
         far.commit(texts(1, 2, 3))
     far.commit(texts(1, 4, 4))
@@ -300,9 +300,9 @@ def test_a_server_that_stands_still_at_commit_leaves_the_outcome_open(hasty, sto
     assert seqs(store) == [1, 2]
 
 
-def test_a_note_whose_commit_breaks_is_not_written_twice(far, store, line):
+def test_a_note_whose_commit_breaks_is_not_written_twice(far, store, proxy):
     store.commit(Batch([chat(1)]))
-    cut_at_commit(far, line.reset)
+    cut_at_commit(far, proxy.reset)
     with pytest.raises(OutcomeUnknown):
         far.write_for_staff(note(1, "bob", "x", 1))
     assert len(store.staff_entries(1)) <= 1
