@@ -72,7 +72,9 @@ def own_desk(parts: Parts, is_draining: Callable[[], bool]) -> Switchboard:
         now=parts.wheel.lived,
     )
     measured = MeasuredDesk(desk, parts.meters)
-    delivery = LocalDelivery(settings.outbox_bytes, store, parts.writer, clock=parts.clock)
+    delivery = LocalDelivery(
+        settings.outbox_bytes, store, parts.writer, clock=parts.clock, runtime=parts.runtime
+    )
     switchboard = Switchboard(measured, delivery, parts.tokens.sign_ticket, clock=parts.clock)
     if parts.runtime.name == "threads":
         switchboard.guard_threads()

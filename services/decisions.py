@@ -50,12 +50,13 @@ class Decisions:
         self._waited = lately + (event.waited - lately) * RECENCY
         conversation = user.conversation
         resumed = conversation is not None
-        lost = conversation.lost_waiter if conversation is not None else None
         if conversation is None:
             row = new_row(user, event.conversation, self._clock)
             conversation = user.conversation = self._delivery.new_conversation(user, row)
             conversation.row.waited = round(event.waited * 1000)
-        conversation.lost_waiter = None
+        lost, conversation.lost_waiter = conversation.lost_waiter, None
+        # it has gone on before, and this process has not seen who was lost
+        is_unsure = lost is None and (resumed or conversation.behind)
         set_waiter(conversation.row, waiter)
         self._delivery.save(conversation.row, served=event.is_recorder)
         to_waiter, to_user = self._delivery.join(user, waiter, conversation)
@@ -63,7 +64,7 @@ class Decisions:
         self._introduce(waiter, to_user, resumed=resumed, asked=False)
         is_same = lost is not None and lost == waiter.identity.subject
         what = What.RETURNED if is_same else What.JOINED
-        self._write_event(event, to_user, what)
+        self._write_event(event, to_user, what, is_unsure=is_unsure)
 
     def _introduce(self, me: Participant, channel: Channel, *, resumed: bool, asked: bool) -> None:
         parks = self._delivery.parks_for(me)
@@ -115,10 +116,13 @@ class Decisions:
             self._write_event(event, Channel(gone, left, conversation), what, reason)
         self._delivery.parted(user, waiter)
 
-    def _write_event(self, event: Event, channel: Channel, what: What, reason: str = "") -> None:
+    def _write_event(
+        self, event: Event, channel: Channel, what: What, reason: str = "", *,
+        is_unsure: bool = False,
+    ) -> None:  # fmt: skip
         """Write what has happened, by the sender of *channel*: both sides read it in version 2."""
         payload = EventPayload(what, channel.sender.identity.name, reason)
-        self._delivery.write_event(event, channel, payload)
+        self._delivery.write_event(event, channel, payload, is_unsure=is_unsure)
 
     def _departed(self, event: Departed) -> None:
         gone = self._participants.pop(event.participant)

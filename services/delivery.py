@@ -23,6 +23,7 @@ from .history.writer import Writer
 from .identity import Identity
 from .participants import Feed, Owed, Participant, Question, answer
 from .roster import Roster, join
+from .runtime import Runtime
 
 
 class Delivery(Protocol):
@@ -58,8 +59,13 @@ class Delivery(Protocol):
         order; also where they could not be stored in the end.
         """
 
-    def write_event(self, event: Event, channel: Channel, payload: EventPayload) -> None:
-        """Write what the sender of *channel* has done as an entry, once over all workers."""
+    def write_event(
+        self, event: Event, channel: Channel, payload: EventPayload, *, is_unsure: bool = False
+    ) -> None:
+        """Write what the sender of *channel* has done as an entry, once over all workers.
+
+        *is_unsure*: a waiter has joined, and the history has to say whether it has returned.
+        """
 
     def write_end_at_start(self, user: Participant, conversation: Conversation) -> None:
         """Write that *conversation* has ended, which a server that died has left open."""
@@ -148,7 +154,10 @@ class Delivery(Protocol):
 
 
 class LocalDelivery:
-    """For one worker: all connections are here, and only this process numbers entries."""
+    """For one worker: all connections are here, and only this process numbers entries.
+
+    With a *store* and a *runtime* it looks up what happened before this process began.
+    """
 
     def __init__(
         self,
@@ -157,12 +166,13 @@ class LocalDelivery:
         writer: Writer | None = None,
         *,
         clock: Clock | None = None,
+        runtime: Runtime | None = None,
     ) -> None:
         self.roster = Roster(most_parked)
         self.store = store
         self.writer = writer
         self._clock = clock or Clock()
-        self._events = EventEntries(self._begin, self._on_committed)
+        self._events = EventEntries(self._begin, self._on_committed, store, runtime)
         self.held = 0
 
     # ---- entries -------------------------------------------------------
@@ -228,10 +238,12 @@ class LocalDelivery:
     def _begin(self, entries: ChannelEntries) -> bool:
         return self.writer is not None and self.writer.say(entries)
 
-    def write_event(self, event: Event, channel: Channel, payload: EventPayload) -> None:
+    def write_event(
+        self, event: Event, channel: Channel, payload: EventPayload, *, is_unsure: bool = False
+    ) -> None:
         """Write it, unless neither side speaks version 2 and nothing is stored."""
         if self.writer is not None:
-            self._events.write(self._events.new(channel, payload))
+            self._events.write(self._events.new(channel, payload), is_unsure=is_unsure)
         elif not (channel.sender.plain and channel.to.plain):
             self._number(self._events.new(channel, payload))
 

@@ -21,6 +21,7 @@ from testkit import Client, LiveServer
 from testkit.server import SECRET
 
 from . import probe
+from .clocked import GUNICORN, let_pass
 from .probe import come_back
 
 Restart = Callable[[LiveServer], LiveServer]
@@ -36,7 +37,7 @@ def until(client: Client, type_: str) -> dict[str, Any]:
 def come(server: LiveServer, role: str, sub: str, version: int) -> Client:
     """Somebody who tries again while the server is not there."""
     client = come_back(server, role)
-    token = server.token(role, sub)
+    token = server.token(role, sub, sub.title())
     client.say("auth", {"token": token} if version == 1 else {"token": token, "version": 2})
     return client
 
@@ -164,3 +165,23 @@ def test_an_event_that_waits_for_the_database_is_stored_before_the_server_ends(
         (event,) = store.entries(7)
         assert json.loads(event.data) == {"what": "ended"}
         server.close()
+
+
+@pytest.mark.parametrize(("who", "what"), [("ada", "returned"), ("eve", "joined")])
+def test_after_a_restart_a_waiter_who_was_lost_before_it_returns(tmp_path, who, what):
+    env = {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db", "CSAPP_HEARTBEAT": "3600"}
+    with LiveServer.gunicorn(GUNICORN, env=env) as server:
+        ada, ann = come(server, "waiter", "ada", 2), come(server, "user", "ann", 2)
+        ada.say("ready")
+        ann.say("connect")
+        assert until(ann, "event")["payload"]["what"] == "joined"
+        ada.drop()
+        until(ann, "presence")
+        let_pass(server, 20)
+        assert until(ann, "event")["payload"] == {"what": "left", "name": "Ada", "reason": "lost"}
+        server.signal(signal.SIGHUP)
+        assert ann.closed() == 1012
+        ann, waiter = come(server, "user", "ann", 2), come(server, "waiter", who, 2)
+        waiter.say("ready")
+        event = until(ann, "event")
+        assert (event["seq"], event["payload"]) == (3, {"what": what, "name": who.title()})

@@ -45,6 +45,13 @@ def entries_of_sender(chat: int, side: int, author: str) -> sa.Select[Any]:
     return entries().where(table.chat == chat, table.side == side, table.author == author)
 
 
+def last_of_server(chat: int) -> sa.Select[Any]:
+    """See `port.Store.last_event`."""
+    table = tables.message.c
+    query = entries().where(table.chat == chat, table.side == Side.SERVER)
+    return query.order_by(table.seq.desc()).limit(1)
+
+
 def that_stay(keys: Sequence[int]) -> sa.Select[Any]:
     """Which of these conversations are stored; nobody erases them before the transaction ends.
 

@@ -364,6 +364,10 @@ class SQLStore:
         found = [EntryRow(*row) for row in self._select(query)]
         return found[::-1] if newest else found
 
+    def last_event(self, conversation: int) -> EntryRow | None:
+        found = self._select(queries.last_of_server(conversation))
+        return EntryRow(*found[0]) if found else None
+
     def conversation(self, key: int) -> ConversationRow | None:
         found = self._conversations(queries.conversations().where(tables.chat.c.key == key))
         return found[0] if found else None

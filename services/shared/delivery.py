@@ -73,7 +73,7 @@ class SharedDelivery:
             worker, self.roster, writer, self.order, self.handover, self.outgoing, self.join,
             self._clock,
         )  # fmt: skip
-        entries = EventEntries(self._begin, self._on_committed)
+        entries = EventEntries(self._begin, self._on_committed, store, runtime)
         self._events = SharedEvents(entries, figures, runtime)
         self._ended = Ended(self.order, self.roster, runtime)
         self._doubted = threading.Event()
@@ -160,9 +160,11 @@ class SharedDelivery:
             if to.version == 1 and self.parks_for(to):
                 to.parked_bytes += len(entries.for_version_1())
 
-    def write_event(self, event: Event, channel: Channel, payload: EventPayload) -> None:
+    def write_event(
+        self, event: Event, channel: Channel, payload: EventPayload, *, is_unsure: bool = False
+    ) -> None:
         """Write it now if this worker is the recorder, else when the recorder has not."""
-        self._events.write(event, channel, payload)
+        self._events.write(event, channel, payload, is_unsure=is_unsure)
 
     def write_end_at_start(self, user: Participant, conversation: Conversation) -> None:
         """Write it as soon as it is known that all workers can read it; the first one counts."""

@@ -34,22 +34,24 @@ class SharedEvents:
         self._figures = figures
         self._runtime = runtime
         #: what other workers are to write, and when this one does if they have not: the time,
-        #: the number of the decision, the entry
-        self._of_others: deque[tuple[float, int, ChannelEntries]] = deque()
+        #: the number of the decision, the entry, and `is_unsure` of `Delivery.write_event`
+        self._of_others: deque[tuple[float, int, ChannelEntries, bool]] = deque()
         #: that conversations have ended which were found open at the start
         self._ends: deque[ChannelEntries] = deque()
 
-    def write(self, event: Event, channel: Channel, payload: EventPayload) -> None:
+    def write(
+        self, event: Event, channel: Channel, payload: EventPayload, *, is_unsure: bool
+    ) -> None:
         """Write it if this worker is the recorder; else expect the recorder to do so."""
         if event.is_confided or not self._figures.can_read_entries:
             return  # others have written it; or an earlier worker could not go on behind it
         entries = self._entries.new(channel, payload)
         entries.client_ids = [decision_id(event.number)]
         if event.is_recorder:
-            self._entries.write(entries)
+            self._entries.write(entries, is_unsure=is_unsure)
         else:
             due = self._runtime.now() + RECORDER_TIMEOUT
-            self._of_others.append((due, event.number, entries))
+            self._of_others.append((due, event.number, entries, is_unsure))
 
     def write_end(self, user: Participant, conversation: Conversation) -> None:
         """Write soon that *conversation* has ended: at a start the desk was not asked yet."""
@@ -58,7 +60,7 @@ class SharedEvents:
     @property
     def wait(self) -> bool:
         """Some are not stored yet, and this worker may have to do that."""
-        missing = any(not _is_written(number, entries) for _, number, entries in self._of_others)
+        missing = any(not _is_written(number, entries) for _, number, entries, _ in self._of_others)
         return self._entries.waits or bool(self._ends) or missing
 
     def write_missing(self, writer: Writer) -> None:
@@ -66,9 +68,9 @@ class SharedEvents:
         self._entries.write_missing(writer)
         now = self._runtime.now()
         while self._of_others and self._of_others[0][0] <= now:
-            _, number, entries = self._of_others.popleft()
+            _, number, entries, is_unsure = self._of_others.popleft()
             if not _is_written(number, entries):
-                self._entries.write_again(entries)
+                self._entries.write(entries, is_unsure=is_unsure)
         while self._ends and self._figures.can_read_entries:
             self._entries.write(self._ends.popleft())
 

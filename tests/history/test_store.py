@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from services.conversation.kinds import TEXT, Side
+from services.conversation.kinds import EVENT, TEXT, Side
 from services.conversation.rows import EntryRow, Row
 from services.history import queries, revoked
 from services.history.opening import open_store
@@ -269,6 +269,16 @@ def test_notes_are_kept_in_order(store):
     stored = [store.write_for_staff(one) for one in [*notes, note(2, "bob", "elsewhere", 6)]]
     assert [(one.n, is_new) for one, is_new in stored] == [(1, True), (2, True), (1, True)]
     assert store.staff_entries(1) == [one._replace(n=n) for n, one in enumerate(notes, 1)]
+
+
+def test_the_last_event_of_a_conversation_is_found_behind_what_people_write(store):
+    assert store.last_event(1) is None
+    events = [
+        EntryRow(1, seq, Side.SERVER, "bob", None, EVENT.number, "", 1, f'{{"what": "{what}"}}')
+        for seq, what in ((1, "joined"), (3, "left"))
+    ]
+    store.commit(Batch(entries=[events[0], text(1, 2), events[1], text(1, 4)], has_data=True))
+    assert store.last_event(1) == events[1]
 
 
 def test_a_conversation_that_is_not_stored_gets_no_staff_entry(store):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from services.conversation.kinds import Side
 from services.conversation.rows import ConversationRow, EntryRow, StaffRow
 from services.history.port import Batch, Conflict, Duty
 
@@ -59,6 +60,11 @@ class Shelf:
         rows = self.rows.get(chat, [])
         rows = rows[after : None if before is None else max(0, before - 1)]
         return rows[-limit:] if newest else rows[:limit]
+
+    def last_event(self, conversation: int) -> EntryRow | None:
+        """As `port.Store` says."""
+        rows = self.rows.get(conversation, [])
+        return next((one for one in reversed(rows) if one.side == Side.SERVER), None)
 
     def staff_entries(self, chat: int, **between: Any) -> list[StaffRow]:
         """Nobody writes notes."""

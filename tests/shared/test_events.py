@@ -58,6 +58,21 @@ def test_events_of_a_worker_that_is_killed_are_written_by_another_one(a, b, come
     assert [what for _, _, what in entries(user, name)] == ["joined", "one", "left", "joined"]
 
 
+@BRIEF_GRACE
+def test_a_worker_that_has_not_seen_who_was_lost_finds_it_in_the_history(a, b, come):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    say(user, "one")
+    waiter.drop()
+    assert event(user, "left") == (3, "Ada", "lost")
+    moved = come(a, "user", "ann")
+    user.drop()
+    user, waiter = moved, come(b, "waiter", "ada")
+    waiter.say("ready")
+    assert event(user, "returned") == (4, "Ada", "")
+    assert [what for _, _, what in entries(user, name)] == ["joined", "one", "left", "returned"]
+
+
 def test_a_worker_that_stands_still_does_not_hold_an_event_back(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
