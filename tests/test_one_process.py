@@ -95,14 +95,14 @@ def test_a_slow_reader_does_not_keep_the_new_worker_waiting(env):
     env |= {"CSAPP_OUTBOX_SECONDS": "600", "CSAPP_MESSAGE_RATE": "0", "CSAPP_GRACE": "60"}
     with (
         LiveServer.gunicorn(env=env, args=["--graceful-timeout", "600"]) as server,
-        FaultProxy(server) as line,
+        FaultProxy(server) as proxy,
     ):
-        ada, slow = Client.waiter(server, "ada"), Client.user(line, "slow")
+        ada, slow = Client.waiter(server, "ada"), Client.user(proxy, "slow")
         ada.ready()
         slow.say("connect")
         assert_receives(slow, "connect_success", uuid=ada.uuid)
         assert_receives(ada, "new_connection", uuid=slow.uuid)
-        line.throttle(0, TO_CLIENT)
+        proxy.throttle(0, TO_CLIENT)
         while re.search(r"^csapp_outbox_bytes 0(\.0)?$", server.get("/metrics"), re.MULTILINE):
             for _ in range(50):
                 ada.text("x" * 4000, to=slow.uuid)

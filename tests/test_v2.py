@@ -88,11 +88,11 @@ def come(server: LiveServer) -> Iterator[Open]:
         client.greeting = success["payload"]
         assert client.greeting["sub"] == sub
         if role == "waiter":
-            told = client.receive()
-            client.duty = told["payload"]["capacity"] if told["type"] == "ready" else None
-            told = told if client.duty is None else client.receive()
-            assert told["type"] == "queue_status"
-            client.line = told["payload"]["length"]
+            news = client.receive()
+            client.duty = news["payload"]["capacity"] if news["type"] == "ready" else None
+            news = news if client.duty is None else client.receive()
+            assert news["type"] == "queue_status"
+            client.queue_length = news["payload"]["length"]
         return client
 
     yield open_
@@ -150,9 +150,9 @@ def test_a_client_learns_what_time_it_is(server):
     client = Client(server, "user")
     before = datetime.now(UTC)
     client.say("auth", {"token": server.token("user", "ann"), "version": 2})
-    told = datetime.fromisoformat(until(client, "auth_success")["date"])
+    news = datetime.fromisoformat(until(client, "auth_success")["date"])
     client.drop()
-    assert before - timedelta(milliseconds=1) <= told <= datetime.now(UTC)
+    assert before - timedelta(milliseconds=1) <= news <= datetime.now(UTC)
 
 
 def test_a_receipt_and_a_delivery_bear_the_same_number_and_date(come):
@@ -327,8 +327,8 @@ def test_what_is_missed_without_a_history_follows(version):
                 assert (page["messages"], page["last_seq"]) == ([], met["last_seq"])
                 if resume:
                     for seq, text in ((3, "in the tunnel"), (4, "and still")):
-                        told = assert_receives(ann, "message_text", message=text)
-                        assert (told["seq"], told["conversation"]) == (seq, chat)
+                        news = assert_receives(ann, "message_text", message=text)
+                        assert (news["seq"], news["conversation"]) == (seq, chat)
                 ann.drop()
                 server.wait_for_line("disconnect role=user", count=drops)
         for _ in range(40):
@@ -478,8 +478,8 @@ def test_both_sides_are_told_why_a_conversation_has_ended(come, server, ends, re
             let_pass(server, GRACE)
     left = waiter if ends.startswith("user") else user
     gone = user if left is waiter else waiter
-    told = until(left, "disconnected", reason=reason, conversation=conversation)
-    assert told["from"] == gone.uuid
+    news = until(left, "disconnected", reason=reason, conversation=conversation)
+    assert news["from"] == gone.uuid
     back = come("user", "ann")
     history = once_ended(back, conversation)
     assert history["payload"]["reason"] == reason
@@ -643,10 +643,10 @@ def test_who_waits_is_told_how_long_others_have_waited(come, server):
     first.say("connect")
     assert "wait" not in until(first, "connect_queue")["payload"]
     ada = come("waiter", "ada")
-    assert ada.line == 1
+    assert ada.queue_length == 1
     ada.say("ready", {"capacity": 1})
     until(first, "connect_success")
-    let_pass(server, 1)  # the line is empty for long enough to be told
+    let_pass(server, 1)  # the queue is empty for long enough for that to be sent
     second.say("connect")
     assert until(second, "connect_queue")["payload"]["wait"] >= 0
     let_pass(server, 1)
@@ -746,7 +746,7 @@ def test_a_ticket_takes_the_old_position_in_the_queue(come, server):
     assert assert_receives(cho, "connect_queue")["payload"]["location"] == 0
     bob.say("connect", {"ticket": tickets["bob"]})
     assert assert_receives(bob, "connect_queue")["payload"]["location"] == 0
-    ann.say("connect", {"ticket": tickets["bob"]})  # not hers: the back of the line
+    ann.say("connect", {"ticket": tickets["bob"]})  # not hers: the back of the queue
     assert assert_receives(ann, "connect_queue")["payload"]["location"] == 2
 
 

@@ -1,4 +1,4 @@
-"""Sessions of users and waiters, in one thread, on lines that only remember.
+"""Sessions of users and waiters, in one thread, on connections that only remember.
 
 A fuzzer's bytes say what everybody does. Desk, switchboard, tokens, sessions
 and the timer wheel are real; the wheel is ticked by hand. After each step the
@@ -9,7 +9,7 @@ world is compared with what the desk has decided:
 3. a text reaches every socket of the right peer, once, in order, and nobody else,
    or is refused to its sender; what is parked follows when the peer returns;
 4. an answer goes to whoever asked;
-5. what a client was told agrees with what the desk decided;
+5. what a client was sent agrees with what the desk decided;
 6. when everybody has left, nothing is left.
 """
 
@@ -122,12 +122,12 @@ RUBBISH = (
     b'{"type":"disconnect","payload":{"uuid":null}}',
 )
 
-UNKNOWN = "unknown"  # what a client thinks of its peer before it was told
+UNKNOWN = "unknown"  # what a client thinks of its peer before it was sent it
 
 
 @dataclass(frozen=True)
 class Memory:
-    """What a client whose line is gone remembers until it comes back."""
+    """What a client whose connection is gone remembers until it comes back."""
 
     uuid: str
     peer: str | None
@@ -146,7 +146,7 @@ class Batch:
     bad: set[str] = field(default_factory=set)
 
 
-class Line:
+class FakeConnection:
     """Stands where a `Connection` would: it remembers what was put, and never waits."""
 
     def __init__(self, world: World, role: Role, number: int) -> None:
@@ -170,7 +170,7 @@ class Line:
         self.uuid = ""
         self.peer: str | None = UNKNOWN
         self.users: set[str] = set()
-        self.accepted = 0  # texts of which nothing bad was heard
+        self.accepted = 0  # texts that were not refused
         self.unsure = 0  # texts that may have been dropped when it ended
         #: something was sent to it after it had ended
         self.missed = False
@@ -189,7 +189,7 @@ class Line:
     def put(self, data: bytes) -> None:
         if self.code is None:
             for frame in unframed(data):
-                self.world.heard(self, frame)
+                self.world.got(self, frame)
             self.prove()
         else:
             self.missed = True
@@ -256,13 +256,13 @@ class Line:
 class Text:
     """A text under way, and what has come of it."""
 
-    line: Line
+    connection: FakeConnection
     id: str | None
     #: whom a waiter has named
     to: object
-    heard: set[Line] = field(default_factory=set)
+    got: set[FakeConnection] = field(default_factory=set)
     #: who must hear it, once the first has
-    due: set[Line] = field(default_factory=set)
+    due: set[FakeConnection] = field(default_factory=set)
     sender: str = ""
     refused: bool = False
     parked: bool = False
@@ -302,162 +302,169 @@ class World:
         self.wheel.every_tick(self.switchboard.carry_out)
         tokens, meters = Tokens(KEYS, LIFETIME), Meters(runtime.now)
         self.house = House(settings, runtime, self.wheel, tokens, self.switchboard, meters, NOBODY)
-        self.lines: list[Line] = []
+        self.fakes: list[FakeConnection] = []
         self.sockets = 0  # ever
         self.frames = 0  # ever sent by clients
         self.ids: dict[str, Any] = {}  # frames from the server
-        self.asked: dict[str, Line] = {}  # ids of frames from clients
+        self.asked: dict[str, FakeConnection] = {}  # ids of frames from clients
         self.texts: dict[str, Text] = {}
         self.parked: dict[str, list[str]] = {}  # texts, by the receiver's UUID
-        self.running: Line | None = None
+        self.running: FakeConnection | None = None
         self.anonymous = 0  # errors without a `reply_id` in this batch
         self.memories: dict[tuple[Role, str], Memory] = {}
         self.errors = _Errors()
 
     # ---- what a client sees ----------------------------------------------
 
-    def heard(self, line: Line, frame: dict[str, Any]) -> None:
-        """*frame* was put for *line*."""
-        check_letter(line.role, frame)
+    def got(self, connection: FakeConnection, frame: dict[str, Any]) -> None:
+        """*frame* was put for *connection*."""
+        check_letter(connection.role, frame)
         assert self.ids.setdefault(frame["id"], frame) == frame, "an id was used twice"
         if frame["type"] == "initialize":
-            line.uuid = frame["to"]
-        if not line.recognised and line.participant is not None:
-            self._recognise(line, line.participant)
-        assert frame["to"] == line.uuid, (line, frame)
+            connection.uuid = frame["to"]
+        if not connection.recognised and connection.participant is not None:
+            self._recognise(connection, connection.participant)
+        assert frame["to"] == connection.uuid, (connection, frame)
         if "reply_id" in frame:
-            assert self.asked.get(frame["reply_id"], line) is line, "somebody else's answer"
+            assert self.asked.get(frame["reply_id"], connection) is connection, (
+                "somebody else's answer"
+            )
         match frame["type"]:
             case "connect_success":
-                line.peer = frame["payload"]["uuid"]
+                connection.peer = frame["payload"]["uuid"]
             case "connect_queue":
                 assert frame["payload"]["location"] >= 0
-                line.peer = None
+                connection.peer = None
             case "new_connection":
-                line.users.add(frame["payload"]["uuid"])
-            case "disconnected" if line is self.running and self._has_joined(line):
-                raise AssertionError("told what it did itself")
-            case "disconnected" if line.role is Role.USER:
-                assert line.peer in (UNKNOWN, frame["from"]), (line, frame)
-                line.peer = None
+                connection.users.add(frame["payload"]["uuid"])
+            case "disconnected" if connection is self.running and self._has_joined(connection):
+                raise AssertionError("sent what it did itself")
+            case "disconnected" if connection.role is Role.USER:
+                assert connection.peer in (UNKNOWN, frame["from"]), (connection, frame)
+                connection.peer = None
             case "disconnected":
-                line.users.discard(frame["from"])
+                connection.users.discard(frame["from"])
             case "error":
-                self._refused(line, frame.get("reply_id"))
+                self._refused(connection, frame.get("reply_id"))
             case "message_text":
-                self._text_heard(line, frame)
+                self._text_heard(connection, frame)
 
-    def _has_joined(self, line: Line) -> bool:
+    def _has_joined(self, connection: FakeConnection) -> bool:
         """It has been welcomed and has got what was parked."""
-        return line.participant is not None and line.session.feed in line.participant.connections
+        return (
+            connection.participant is not None
+            and connection.session.feed in connection.participant.connections
+        )
 
-    def _recognise(self, line: Line, me: Participant) -> None:
-        """The client of *line* remembers what it knew, unless something else was open."""
-        line.recognised = True
-        memory = self.memories.pop((line.role, me.identity.subject), None)
+    def _recognise(self, connection: FakeConnection, me: Participant) -> None:
+        """The client of *connection* remembers what it knew, unless something else was open."""
+        connection.recognised = True
+        memory = self.memories.pop((connection.role, me.identity.subject), None)
         if memory is not None and memory.uuid == me.uuid and not me.connections:
-            line.peer = memory.peer
-            line.users = set(memory.users)
+            connection.peer = memory.peer
+            connection.users = set(memory.users)
 
-    def _remember(self, line: Line) -> None:
-        """*line* has ended: its client keeps what it knew."""
-        me = line.participant
+    def _remember(self, connection: FakeConnection) -> None:
+        """*connection* has ended: its client keeps what it knew."""
+        me = connection.participant
         if me is None:
             return
-        place = line.role, me.identity.subject
+        place = connection.role, me.identity.subject
         self.memories.pop(place, None)
-        if not line.missed and not me.connections:
-            self.memories[place] = Memory(me.uuid, line.peer, frozenset(line.users))
+        if not connection.missed and not me.connections:
+            self.memories[place] = Memory(me.uuid, connection.peer, frozenset(connection.users))
 
-    def _refused(self, line: Line, reply_id: str | None) -> None:
-        assert line is self.running, "an error that nobody asked for"
+    def _refused(self, connection: FakeConnection, reply_id: str | None) -> None:
+        assert connection is self.running, "an error that nobody asked for"
         if reply_id is None:
             self.anonymous += 1
         else:
-            line.batch.bad.discard(reply_id)
-            for text in line.batch.texts:
+            connection.batch.bad.discard(reply_id)
+            for text in connection.batch.texts:
                 text.refused |= text.id == reply_id
-            if line.batch.leaving is not None and line.batch.leaving[0] == reply_id:
-                line.batch.leaving = None
+            if connection.batch.leaving is not None and connection.batch.leaving[0] == reply_id:
+                connection.batch.leaving = None
 
-    def _text_heard(self, line: Line, frame: dict[str, Any]) -> None:
+    def _text_heard(self, connection: FakeConnection, frame: dict[str, Any]) -> None:
         message = frame["payload"]["message"]
         text = self.texts[message]
         if text.parked:
-            assert self.parked[line.uuid].pop(0) == message, "not in order"
+            assert self.parked[connection.uuid].pop(0) == message, "not in order"
             assert frame["from"] == text.sender, "from somebody else"
             text.parked = False
             return
-        assert text.line is self.running, "a text out of nothing"
-        assert text in text.line.batch.texts, "a text comes back"
-        assert self._receiver(text) == line.uuid, "leaked to a stranger"
-        assert frame["from"] == text.line.uuid, "from somebody else"
-        assert line not in text.heard, "heard twice"
-        if not text.heard:
-            text.due = self._open_lines(line.uuid)
-        text.heard.add(line)
+        assert text.connection is self.running, "a text out of nothing"
+        assert text in text.connection.batch.texts, "a text comes back"
+        assert self._receiver(text) == connection.uuid, "leaked to a stranger"
+        assert frame["from"] == text.connection.uuid, "from somebody else"
+        assert connection not in text.got, "delivered twice"
+        if not text.got:
+            text.due = self._open_lines(connection.uuid)
+        text.got.add(connection)
 
     def _receiver(self, text: Text) -> str | None:
-        """Who must hear *text*: as the desk says, not the switchboard."""
-        me = text.line.participant
+        """The connections that must get *text*: as the desk says, not the switchboard."""
+        me = text.connection.participant
         if me is None:
             return None
-        if text.line.role is Role.USER:
+        if text.connection.role is Role.USER:
             return self.desk._users[me.uuid].waiter
         users = self.desk._waiters[me.uuid].users
         return text.to if isinstance(text.to, str) and text.to in users else None
 
-    def _open_lines(self, uuid: str) -> set[Line]:
+    def _open_lines(self, uuid: str) -> set[FakeConnection]:
         sockets = self.switchboard._participants[uuid].connections
-        return {one for one in self.lines if one.session.feed in sockets and one.code is None}
+        return {one for one in self.fakes if one.session.feed in sockets and one.code is None}
 
     # ---- one batch at a time ---------------------------------------------
 
-    def settle(self, line: Line) -> None:
-        """The session of *line* has handled what it got."""
+    def settle(self, connection: FakeConnection) -> None:
+        """The session of *connection* has handled what it got."""
         self._note_parked()
         unknown = 0
-        for text in line.batch.texts:
-            assert text.heard == text.due
-            assert text.refused + bool(text.heard) + text.parked <= 1, "two things at once"
-            if text.heard or text.parked:
-                line.accepted += 1
+        for text in connection.batch.texts:
+            assert text.got == text.due
+            assert text.refused + bool(text.got) + text.parked <= 1, "two things at once"
+            if text.got or text.parked:
+                connection.accepted += 1
             elif not text.refused:
                 unknown += 1
-        if line.code is None and line.session.participant is not None:
-            # Without an id, an error cannot be told from another's; and who is about
+        if connection.code is None and connection.session.participant is not None:
+            # Without an id, an error cannot be distinguished from another's; and who is about
             # to end, and does not know it yet, hears nothing more.
             assert unknown <= self.anonymous or self._ending(), "neither delivered nor refused"
-        assert not line.batch.bad or line.code is not None, "a bad token was taken"
-        line.unsure += unknown
-        relayed = line.session.relayed
-        assert line.accepted <= relayed <= line.accepted + line.unsure, "counted wrong"
-        self._note_leaving(line)
-        line.batch, self.anonymous = Batch(), 0
+        assert not connection.batch.bad or connection.code is not None, "a bad token was taken"
+        connection.unsure += unknown
+        relayed = connection.session.relayed
+        assert connection.accepted <= relayed <= connection.accepted + connection.unsure, (
+            "counted wrong"
+        )
+        self._note_leaving(connection)
+        connection.batch, self.anonymous = Batch(), 0
 
-    def _note_leaving(self, line: Line) -> None:
-        """Who ends a chat knows it, and is not told."""
-        if line.batch.leaving is None:
+    def _note_leaving(self, connection: FakeConnection) -> None:
+        """Who ends a conversation knows it, and is not sent it."""
+        if connection.batch.leaving is None:
             return
-        if line.code is not None:  # it may have ended before that frame
-            line.missed = True
-        frame_id, named = line.batch.leaving
+        if connection.code is not None:  # it may have ended before that frame
+            connection.missed = True
+        frame_id, named = connection.batch.leaving
         if frame_id is None and self.anonymous:  # refused or not, who can say
-            line.peer, line.users = UNKNOWN, self._users(line)
+            connection.peer, connection.users = UNKNOWN, self._users(connection)
         else:
-            line.peer = None
-            line.users.discard(named or "")
+            connection.peer = None
+            connection.users.discard(named or "")
 
-    def _users(self, line: Line) -> set[str]:
-        me = line.participant
+    def _users(self, connection: FakeConnection) -> set[str]:
+        me = connection.participant
         return (
             set()
-            if me is None or line.role is Role.USER
+            if me is None or connection.role is Role.USER
             else set(self.desk._waiters[me.uuid].users)
         )
 
     def _ending(self) -> bool:
-        return any(one.code is not None for one in self.lines)
+        return any(one.code is not None for one in self.fakes)
 
     def _note_parked(self) -> None:
         for uuid in self.parked.keys() - self.switchboard._participants.keys():
@@ -469,9 +476,9 @@ class World:
             assert texts[: len(known)] == known
             for message in texts[len(known) :]:
                 text = self.texts[message]
-                assert text.line is self.running
-                assert text in text.line.batch.texts
-                text.parked, text.sender = True, text.line.uuid
+                assert text.connection is self.running
+                assert text in text.connection.batch.texts
+                text.parked, text.sender = True, text.connection.uuid
             self.parked[uuid] = texts
 
     def _check_log(self) -> None:
@@ -481,7 +488,7 @@ class World:
             raise AssertionError(record.getMessage()) from error
 
     def check(self) -> None:
-        """What was told agrees with what was decided."""
+        """What was sent agrees with what was decided."""
         self._check_log()
         desk, board = self.desk, self.switchboard
         assert not desk._events, "decided and not carried out"
@@ -496,7 +503,9 @@ class World:
         for uuid, waiter in desk._waiters.items():
             participant = board._participants[uuid]
             assert list(participant.channels) == list(waiter.users)
-            assert all(line.to.uuid == user for user, line in participant.channels.items())
+            assert all(
+                connection.to.uuid == user for user, connection in participant.channels.items()
+            )
             assert len(waiter.users) <= waiter.capacity
             assert all(desk._users[user].waiter == uuid for user in waiter.users)
             assert waiter.present == bool(participant.connections)
@@ -510,19 +519,19 @@ class World:
             assert participant.parked_bytes == sum(len(data) for data, *_ in participant.parked)
             texts = [data for data in participant.parked if b'"message_text"' in data[:40]]
             assert sum(map(len, texts)) <= self.settings.outbox_bytes
-        for line in self.lines:
-            self._check_line(line)
+        for connection in self.fakes:
+            self._check_connection(connection)
 
-    def _check_line(self, line: Line) -> None:
-        me = line.participant
-        if line.code is not None or me is None:
+    def _check_connection(self, connection: FakeConnection) -> None:
+        me = connection.participant
+        if connection.code is not None or me is None:
             return
-        assert line.session.feed in me.connections, "open and forgotten"
-        assert line.uuid == me.uuid
-        if line.role is Role.WAITER:
-            assert line.users == self._users(line), line
-        elif line.peer != UNKNOWN:
-            assert line.peer == self.desk._users[me.uuid].waiter, line
+        assert connection.session.feed in me.connections, "open and forgotten"
+        assert connection.uuid == me.uuid
+        if connection.role is Role.WAITER:
+            assert connection.users == self._users(connection), connection
+        elif connection.peer != UNKNOWN:
+            assert connection.peer == self.desk._users[me.uuid].waiter, connection
 
     # ---- what happens ----------------------------------------------------
 
@@ -530,64 +539,66 @@ class World:
         """The next thing."""
         verb = self.choices.byte()
         who, what = self.choices.byte(), self.choices.byte()
-        if verb % 16 < 2 or not self.lines:
+        if verb % 16 < 2 or not self.fakes:
             self._opens((Role.USER, Role.WAITER)[verb & 1], what)
             return
-        line = self.lines[who % len(self.lines)]
+        connection = self.fakes[who % len(self.fakes)]
         match verb % 16:
             case 2:
                 self._ticks(1 + what % 32)
             case 3:
-                line.goodbye = GOODBYES[what % len(GOODBYES)]
+                connection.goodbye = GOODBYES[what % len(GOODBYES)]
             case 4:
-                line.lose()
+                connection.lose()
             case _:
                 batch = Batch()
-                self._add_frame(line, batch, verb, what)
+                self._add_frame(connection, batch, verb, what)
                 while self.choices.more and len(batch.frames) <= verb >> 6 and not batch.leaving:
-                    self._add_frame(line, batch, self.choices.byte(), self.choices.byte())
-                line.batches.append(batch)
+                    self._add_frame(connection, batch, self.choices.byte(), self.choices.byte())
+                connection.batches.append(batch)
         if verb & 0x30 == 0x30:  # its handler is slow to notice
             return
-        self._run(line)
+        self._run(connection)
         self._run_all()
 
     def _opens(self, role: Role, what: int) -> None:
-        if len(self.lines) >= MOST_SOCKETS:
+        if len(self.fakes) >= MOST_SOCKETS:
             return
         self.sockets += 1
-        line = Line(self, role, self.sockets)
-        line.session = Session(line, role, self.house)  # type: ignore[arg-type]
-        line.handler = greenlet(line.session.run)
-        self.lines.append(line)
+        connection = FakeConnection(self, role, self.sockets)
+        connection.session = Session(connection, role, self.house)  # type: ignore[arg-type]
+        connection.handler = greenlet(connection.session.run)
+        self.fakes.append(connection)
         if what & 1:
-            self.asked[f"o{self.sockets}"] = line
-            line.batches.append(Batch([self._auth(line, what >> 1, f"o{self.sockets}")]))
-        self._run(line)
+            self.asked[f"o{self.sockets}"] = connection
+            connection.batches.append(
+                Batch([self._auth(connection, what >> 1, f"o{self.sockets}")])
+            )
+        self._run(connection)
         if what & 1:
-            assert line.participant is not None, "a good token was refused"
-            assert line.participant.identity.subject == line.subject
+            assert connection.participant is not None, "a good token was refused"
+            assert connection.participant.identity.subject == connection.subject
 
-    def _auth(self, line: Line, what: int, frame_id: str) -> bytes:
-        subjects = SUBJECTS[line.role]
-        line.subject = subject = subjects[what % len(subjects)]
-        token = TOKENS[line.role, subject, SIDS[what >> 2 & 1]]
+    def _auth(self, connection: FakeConnection, what: int, frame_id: str) -> bytes:
+        subjects = SUBJECTS[connection.role]
+        connection.subject = subject = subjects[what % len(subjects)]
+        token = TOKENS[connection.role, subject, SIDS[what >> 2 & 1]]
         return _encoded({"type": "auth", "id": frame_id, "payload": {"token": token}})
 
-    def _add_frame(self, line: Line, batch: Batch, verb: int, what: int) -> None:
-        batch.frames.append(self._frame(line, batch, verb, what))
+    def _add_frame(self, connection: FakeConnection, batch: Batch, verb: int, what: int) -> None:
+        batch.frames.append(self._frame(connection, batch, verb, what))
 
-    def _frame(self, line: Line, batch: Batch, verb: int, what: int) -> bytes:
-        """Something that the client of *line* sends."""
+    def _frame(self, connection: FakeConnection, batch: Batch, verb: int, what: int) -> bytes:
+        """Something that the client of *connection* sends."""
         self.frames += 1
         frame_id = f"f{self.frames}"
-        self.asked[frame_id] = line
+        self.asked[frame_id] = connection
         frame: dict[str, Any] = {"id": frame_id}
         match verb % 16:
             case 5:
-                return self._auth(line, what, frame_id)
+                return self._auth(connection, what, frame_id)
             case 6:
-                token = BAD_TOKENS[line.role][what % len(BAD_TOKENS[line.role])]
+                token = BAD_TOKENS[connection.role][what % len(BAD_TOKENS[connection.role])]
                 batch.bad.add(frame_id)
                 frame |= {"type": "auth", "payload": {"token": token}}
             case 7:
@@ -595,40 +606,40 @@ class World:
             case 8:
                 return self.choices.take(what & 31)
             case 9 | 10:
-                kind = "connect" if line.role is Role.USER else "ready"
+                kind = "connect" if connection.role is Role.USER else "ready"
                 frame |= {"type": kind, "payload": (None, {}, {"x": 1})[what % 3]}
             case 11:
-                frame |= {"type": "disconnect", "payload": self._named(line, what)}
+                frame |= {"type": "disconnect", "payload": self._named(connection, what)}
                 if what & 0x40:
-                    frame["to"] = self._somebody(line, what)
+                    frame["to"] = self._somebody(connection, what)
             case _:
                 text = f"{self.frames} " + ("", "é", "🙂" * 8, "\0", "x" * 60)[what >> 4 & 7 & 4]
                 if what & 0x80:
                     text += ("\0", "x" * 5000, '"\\\n\u2028', "🙂" * 30)[what & 3]
                 frame |= {"type": "message_text", "payload": {"message": text}}
-                frame["to"] = self._somebody(line, what)
+                frame["to"] = self._somebody(connection, what)
         if what & 0x48 == 0x48:
             batch.bad.discard(frame.pop("id"))
         if frame["type"] == "disconnect":
             named = (frame["payload"] or {}).get("uuid", frame.get("to"))
             batch.leaving = frame.get("id"), named
         if frame["type"] == "message_text":
-            self.texts[text] = sent = Text(line, frame.get("id"), frame["to"])
+            self.texts[text] = sent = Text(connection, frame.get("id"), frame["to"])
             batch.texts.append(sent)
         if what & 0x20:  # forged, and ignored
-            frame |= {"from": self._somebody(line, what >> 1), "role": "waiter", "uuid": "x"}
+            frame |= {"from": self._somebody(connection, what >> 1), "role": "waiter", "uuid": "x"}
         return _encoded(frame)
 
-    def _named(self, line: Line, what: int) -> dict[str, str] | None:
-        named = self._somebody(line, what)
+    def _named(self, connection: FakeConnection, what: int) -> dict[str, str] | None:
+        named = self._somebody(connection, what)
         return None if named is None or what & 0x10 else {"uuid": named}
 
-    def _somebody(self, line: Line, what: int) -> str | None:
+    def _somebody(self, connection: FakeConnection, what: int) -> str | None:
         """A UUID to name: mostly one of its users."""
-        users = sorted(line.users)
+        users = sorted(connection.users)
         if users and what & 7 < 5:
             return users[what % len(users)]
-        others = [None, "nobody", "", line.uuid, *self.desk._users, *self.desk._waiters]
+        others = [None, "nobody", "", connection.uuid, *self.desk._users, *self.desk._waiters]
         return others[what % len(others)]
 
     def _ticks(self, count: int) -> None:
@@ -639,42 +650,42 @@ class World:
 
     # ---- greenlets -------------------------------------------------------
 
-    def _run(self, line: Line) -> None:
-        """Let the handler of *line* go on until it waits or ends."""
-        self.running = line
-        line.handler.switch()
+    def _run(self, connection: FakeConnection) -> None:
+        """Let the handler of *connection* go on until it waits or ends."""
+        self.running = connection
+        connection.handler.switch()
         self._check_log()
-        if line.handler.dead:
-            self.settle(line)
-            self.lines.remove(line)
-            self._remember(line)
-            assert line.code is not None, "ended and left the line open"
-            assert line.code != CloseCode.INTERNAL_ERROR
+        if connection.handler.dead:
+            self.settle(connection)
+            self.fakes.remove(connection)
+            self._remember(connection)
+            assert connection.code is not None, "ended and left the connection open"
+            assert connection.code != CloseCode.INTERNAL_ERROR
         self.running = None
         self.check()
 
     def _run_all(self) -> None:
-        """Let every handler notice that its line has ended."""
-        while ended := [one for one in self.lines if one.code is not None]:
+        """Let every handler notice that its connection has ended."""
+        while ended := [one for one in self.fakes if one.code is not None]:
             self._run(ended[0])
 
     # ---- the end ---------------------------------------------------------
 
     def end(self) -> None:
         """Everybody leaves; then nothing may be left."""
-        for line in list(self.lines):
+        for connection in list(self.fakes):
             if self.choices.byte() & 1:
-                line.lose()
+                connection.lose()
             else:
-                line.goodbye = GOODBYES[self.choices.byte() % len(GOODBYES)]
-            if line in self.lines:
-                self._run(line)
+                connection.goodbye = GOODBYES[self.choices.byte() % len(GOODBYES)]
+            if connection in self.fakes:
+                self._run(connection)
             self._run_all()
         assert not any(self.wheel._slots.values()), "a timer was left"
         settings = self.settings
         self._ticks(int((settings.grace + settings.auth_timeout) / TICK) + 10)
         desk = self.desk
-        assert not self.lines
+        assert not self.fakes
         assert not self.switchboard._participants
         assert not desk._users
         assert not desk._waiters
@@ -734,7 +745,7 @@ def run_script(data: bytes) -> None:
         log.propagate = propagate
 
 
-#: two users and two waiters come, ask for each other and talk
+#: two users and two waiters come, ask for each other and write
 MEETING = bytes(
     byte
     for step in (

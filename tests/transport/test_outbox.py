@@ -17,7 +17,7 @@ from testkit.server import PATIENCE
 KIB = 1024
 
 
-class Line:
+class Pair:
     """An outbox on one end of a socket pair; the test holds the other end."""
 
     def __init__(self, most: int = 1024 * KIB, seconds: float = 3600.0) -> None:
@@ -72,21 +72,21 @@ class Line:
 
 
 @pytest.fixture
-def line():
-    lines = []
+def outboxed():
+    pairs = []
 
-    def make(**options) -> Line:
-        lines.append(Line(**options))
-        return lines[-1]
+    def make(**options) -> Pair:
+        pairs.append(Pair(**options))
+        return pairs[-1]
 
     yield make
-    for one in lines:
+    for one in pairs:
         one.near.close()
         one.far.close()
 
 
-def test_what_is_put_in_one_round_goes_out_in_one_send(line):
-    one = line()
+def test_what_is_put_in_one_round_goes_out_in_one_send(outboxed):
+    one = outboxed()
     sends = []
     real = one.near
 
@@ -105,8 +105,8 @@ def test_what_is_put_in_one_round_goes_out_in_one_send(line):
     assert sends == [b"0123456789"]
 
 
-def test_a_pausing_reader_gets_every_byte_once_and_in_order(line):
-    one = line(most=16 * 1024 * KIB)
+def test_a_pausing_reader_gets_every_byte_once_and_in_order(outboxed):
+    one = outboxed(most=16 * 1024 * KIB)
     pieces = [bytes([number % 256]) * 50_000 for number in range(160)]  # 8 MB
     for piece in pieces:
         one.outbox.put(piece)
@@ -118,8 +118,8 @@ def test_a_pausing_reader_gets_every_byte_once_and_in_order(line):
     assert one.outbox.sent == 8_000_003
 
 
-def test_many_writers_lose_nothing(line):
-    one = line(most=64 * 1024 * KIB)
+def test_many_writers_lose_nothing(outboxed):
+    one = outboxed(most=64 * 1024 * KIB)
 
     def write(who: int) -> None:
         for number in range(2000):
@@ -138,8 +138,8 @@ def test_many_writers_lose_nothing(line):
         assert mine == [f"{who}:{number:04d}" for number in range(2000)]
 
 
-def test_too_many_bytes_overflow_once_and_the_stream_stays_whole(line):
-    one = line(most=256 * KIB)
+def test_too_many_bytes_overflow_once_and_the_stream_stays_whole(outboxed):
+    one = outboxed(most=256 * KIB)
     payloads = (b"%06d" % number * 500 for number in itertools.count())
     while not one.happened:
         one.outbox.put(frames.frame(next(payloads)))
@@ -155,8 +155,8 @@ def test_too_many_bytes_overflow_once_and_the_stream_stays_whole(line):
     assert stream == frames.close(4413)
 
 
-def test_what_another_thread_puts_while_it_overflows_does_not_follow_the_gap(line):
-    one = line(most=256 * KIB)
+def test_what_another_thread_puts_while_it_overflows_does_not_follow_the_gap(outboxed):
+    one = outboxed(most=256 * KIB)
     overflowed = one.overflowed
 
     def interrupted() -> None:
@@ -171,14 +171,14 @@ def test_what_another_thread_puts_while_it_overflows_does_not_follow_the_gap(lin
     assert stream.endswith(frames.close(4413))
 
 
-def test_no_progress_for_too_long_overflows(line):
-    one = line(seconds=0.3)
+def test_no_progress_for_too_long_overflows(outboxed):
+    one = outboxed(seconds=0.3)
     one.outbox.put(frames.frame(b"x" * 500 * KIB))
     one.wait_until("overflowed")
 
 
-def test_progress_keeps_a_slow_reader_alive(line):
-    one = line(seconds=5000)
+def test_progress_keeps_a_slow_reader_alive(outboxed):
+    one = outboxed(seconds=5000)
     payload = b"x" * 900 * KIB
     one.outbox.put(frames.frame(payload))
     data = b""
@@ -189,8 +189,8 @@ def test_progress_keeps_a_slow_reader_alive(line):
     assert one.passed > 5000
 
 
-def test_a_dead_connection_is_noticed_and_forgotten(line):
-    one = line()
+def test_a_dead_connection_is_noticed_and_forgotten(outboxed):
+    one = outboxed()
     one.far.close()
     one.outbox.put(b"x")
     one.wait_until("broken")
@@ -199,8 +199,8 @@ def test_a_dead_connection_is_noticed_and_forgotten(line):
     assert one.happened == ["broken"]
 
 
-def test_nothing_follows_the_close_frame(line):
-    one = line()
+def test_nothing_follows_the_close_frame(outboxed):
+    one = outboxed()
     one.outbox.put(b"a")
     one.outbox.finish(b"CLOSE")
     one.outbox.put(b"b")
@@ -208,8 +208,8 @@ def test_nothing_follows_the_close_frame(line):
     assert one.read(100) == b"aCLOSE"
 
 
-def test_waiting_for_a_slow_reader_ends_when_it_has_read(line):
-    one = line()
+def test_waiting_for_a_slow_reader_ends_when_it_has_read(outboxed):
+    one = outboxed()
     one.outbox.put(b"x" * 900 * KIB)
     done = threading.Event()
 
@@ -227,9 +227,9 @@ def test_waiting_for_a_slow_reader_ends_when_it_has_read(line):
     assert one.outbox.backlog <= 100 * KIB
 
 
-def test_what_is_told_is_remembered_and_looked_at_though_the_reader_is_slow(line):
+def test_what_is_told_is_remembered_and_looked_at_though_the_reader_is_slow(outboxed):
     """Between two frames the queue never empties, and much may be put meanwhile."""
-    one, remembered, looks, again = line(), [], [], threading.Event()
+    one, remembered, looks, again = outboxed(), [], [], threading.Event()
 
     def look() -> int:
         looks.append(one.outbox.sent)
@@ -251,14 +251,14 @@ def test_what_is_told_is_remembered_and_looked_at_though_the_reader_is_slow(line
 
 
 @pytest.mark.parametrize("before", [True, False])
-def test_an_outbox_that_has_ended_does_not_hold_whoever_remembers(line, before):
+def test_an_outbox_that_has_ended_does_not_hold_whoever_remembers(outboxed, before):
     """Neither would be freed, since that one holds the connection."""
 
     class Memory:
         def tidy(self) -> int:
             return KIB
 
-    one, memory, remembered = line(), Memory(), []
+    one, memory, remembered = outboxed(), Memory(), []
     if before:
         one.outbox.abort()
     one.outbox.remember(remembered.append, memory.tidy)
