@@ -55,10 +55,10 @@ def export_(
         if output is not None and isinstance(store, SQLiteStore):
             refuse_database(output, files_of(store))
         if conversation is not None:
-            chats = care.find_chat(store, _key(conversation))
+            chats = care.find_conversation(store, _key(conversation))
             title = f"Conversation {conversation}"
         else:
-            chats = care.chats_of_person(store, person or "")
+            chats = care.conversations_of(store, person or "")
             title = f"Conversations of {person}"
         first = next(chats, None)
         if first is None:

@@ -100,8 +100,6 @@ class ConversationRow:
     #: the last `seq` that each side has read
     user_read: int = 0
     waiter_read: int = 0
-    rating: int | None = None
-    comment: str = ""
     #: why it has ended (`desk.port.Reason`); empty: it is open, or nobody knows
     reason: str = ""
     #: addresses of pictures of the two sides

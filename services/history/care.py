@@ -22,6 +22,7 @@ from ..conversation.rows import ConversationRow, EntryRow, StaffRow
 from ..security_log import Event, security
 from . import slices, staff, tables, word_index
 from .cleaning import clean
+from .queries import CONVERSATION
 from .slices import BATCH, PAUSE, SLICE, Pause, reading, windows, writing
 from .sql import SQLStore
 
@@ -30,19 +31,21 @@ DAY = 86_400_000  # ms
 _chat, _message, _note = tables.chat.c, tables.message.c, tables.note.c
 _service = tables.service.c
 
+_CONVERSATIONS = sa.select(*(_chat[name] for name in CONVERSATION))
+
 
 # ---- reading ---------------------------------------------------------------
 
 
-def find_chat(store: SQLStore, key: int) -> Iterator[ConversationRow]:
+def find_conversation(store: SQLStore, key: int) -> Iterator[ConversationRow]:
     """The conversation with this key, or nothing."""
     with reading(store) as connection:
-        row = connection.execute(sa.select(tables.chat).where(_chat.key == key)).one_or_none()
+        row = connection.execute(_CONVERSATIONS.where(_chat.key == key)).one_or_none()
     if row is not None:
-        yield ConversationRow(**row._mapping)
+        yield ConversationRow(*row)
 
 
-def chats_of_person(store: SQLStore, subject: str) -> Iterator[ConversationRow]:
+def conversations_of(store: SQLStore, subject: str) -> Iterator[ConversationRow]:
     """Every conversation of *subject*, as a visitor or as a waiter, oldest first.
 
     A conversation may have had several waiters, and an author has no index (it would
@@ -60,11 +63,9 @@ def chats_of_person(store: SQLStore, subject: str) -> Iterator[ConversationRow]:
             ).all()
             if not keys:
                 return
-            query = sa.select(tables.chat).where(_chat.key.between(keys[0], keys[-1]), theirs)
-            found = [
-                ConversationRow(**row._mapping)
-                for row in connection.execute(query.order_by(_chat.key))
-            ]
+            query = _CONVERSATIONS.where(_chat.key.between(keys[0], keys[-1]), theirs)
+            rows = connection.execute(query.order_by(_chat.key))
+            found = [ConversationRow(*row) for row in rows]
         yield from found
         last = keys[-1]
 

@@ -97,8 +97,6 @@ def _about(row: ConversationRow) -> dict[str, Any]:
         "page": row.page,
         "user": user | {"read": row.user_read},
         "waiter": waiter | {"read": row.waiter_read},
-        "rating": row.rating,
-        "comment": row.comment,
     }
 
 
@@ -136,8 +134,7 @@ def _words(entry: EntryRow | StaffRow) -> str:
 
 COLUMNS = (
     "conversation", "opened", "ended", "department", "page", "user_subject", "user_name",
-    "waiter_subject", "waiter_name", "rating", "comment", "what", "seq", "date", "from",
-    "author", "text",
+    "waiter_subject", "waiter_name", "what", "seq", "date", "from", "author", "text",
 )  # fmt: skip
 
 #: a spreadsheet takes a cell for a formula by its first character, blanks before it or not,
@@ -160,7 +157,7 @@ def as_csv(store: SQLStore, export: Export) -> Iterator[str]:
             public_id(row.key), rfc3339(row.opened),
             "" if row.ended is None else rfc3339(row.ended),
             row.department, row.page, row.user_subject, row.user_name,
-            row.waiter_subject or "", row.waiter_name, row.rating, row.comment,
+            row.waiter_subject or "", row.waiter_name,
         )  # fmt: skip
         silent = True
         for m in care.entries_of(store, row.key):
@@ -257,8 +254,6 @@ def _section(row: ConversationRow) -> str:
         ("Ended", "open" if row.ended is None else _time(row.ended)),
         ("Department", _bdi(row.department)),
         ("Page", _bdi(row.page)),
-        ("Rating", "" if row.rating is None else str(row.rating)),
-        ("Comment", _bdi(row.comment)),
     ]
     shown = "".join(f"<dt>{name}</dt><dd>{value}</dd>\n" for name, value in rows if value)
     return f"<section>\n<h2>Conversation {public_id(row.key)}</h2>\n<dl>\n{shown}</dl>\n"

@@ -47,6 +47,9 @@ meta = Table(
     Column("value", Text, nullable=False),
 )
 
+#: of a column that nothing reads or writes; workers of an earlier version still name it
+UNUSED = {"unused": True}
+
 chat = Table(
     "chat",
     metadata,
@@ -63,8 +66,8 @@ chat = Table(
     Column("page", Text, nullable=False, server_default=""),
     Column("user_read", Integer, nullable=False, server_default="0"),
     Column("waiter_read", Integer, nullable=False, server_default="0"),
-    Column("rating", SmallInteger),
-    Column("comment", Text, nullable=False, server_default=""),
+    Column("rating", SmallInteger, info=UNUSED),
+    Column("comment", Text, nullable=False, server_default="", info=UNUSED),
     Column("reason", Text, nullable=False, server_default=""),
     Column("user_avatar", Text, nullable=False, server_default=""),
     Column("waiter_avatar", Text, nullable=False, server_default=""),

@@ -85,8 +85,12 @@ def _update(names: tuple[str, ...]) -> str:
 
 
 def written(table: sa.Table) -> list[sa.Column[Any]]:
-    """The columns of *table* that a row brings: all that the database does not count itself."""
-    return [column for column in table.columns if column.autoincrement is not True]
+    """The columns of *table* that a row has: all that are used and not counted by the database."""
+    return [
+        column
+        for column in table.columns
+        if column.autoincrement is not True and column.info != tables.UNUSED
+    ]
 
 
 def into(table: sa.Table, width: int) -> str:

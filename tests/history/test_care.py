@@ -59,11 +59,11 @@ def test_a_persons_conversations_are_all_it_took_part_in(store: SQLStore):
          authors=["bob", "pat", "bob", "zoe"])  # fmt: skip
     keep(store, 23, user="bob", waiter="zoe")
     store.write_for_staff(note(23, "pat", "I know him", BEGAN))
-    assert [chat.key for chat in care.chats_of_person(store, "pat")] == [20, 21, 22, 23]
-    assert [chat.key for chat in care.chats_of_person(store, "user-7")] == [7]
-    assert list(care.chats_of_person(store, "nobody")) == []
-    assert [chat.user_subject for chat in care.find_chat(store, 21)] == ["bob"]
-    assert list(care.find_chat(store, 99)) == []
+    assert [chat.key for chat in care.conversations_of(store, "pat")] == [20, 21, 22, 23]
+    assert [chat.key for chat in care.conversations_of(store, "user-7")] == [7]
+    assert list(care.conversations_of(store, "nobody")) == []
+    assert [chat.user_subject for chat in care.find_conversation(store, 21)] == ["bob"]
+    assert list(care.find_conversation(store, 99)) == []
 
 
 # ---- erasing -----------------------------------------------------------
@@ -99,7 +99,7 @@ def test_a_waiter_becomes_somebody_in_the_conversations_of_others(store: SQLStor
     assert (erased.chats, erased.messages, erased.notes) == (0, 0, 0)
     assert (erased.renamed_chats, erased.renamed_texts, erased.accounts) == (2, 9, 2)
     assert erased.revocations == 1
-    one, two, three = care.chats_of_person(store, "bob")
+    one, two, three = care.conversations_of(store, "bob")
     pseudonym = one.waiter_subject
     assert pseudonym.startswith("erased-")
     assert one.waiter_name == three.waiter_name == three.waiter_subject == pseudonym
@@ -117,7 +117,7 @@ def test_who_was_both_is_forgotten_as_both(store: SQLStore):
     keep(store, 2, user="bob", waiter="pat")
     erased = care.erase(store, "pat", pause=no_pause)
     assert (erased.chats, erased.renamed_chats, erased.renamed_texts) == (1, 1, 1)
-    assert list(care.chats_of_person(store, "pat")) == []
+    assert list(care.conversations_of(store, "pat")) == []
 
 
 def test_nobody_of_that_name(store: SQLStore):
@@ -186,11 +186,17 @@ def test_no_byte_of_an_erased_person_is_left_in_the_files(
         store.commit(Batch(entries=messages))
         chat.waiter, chat.waiter_subject = "w-uuid", dice.choice(waiters)
         chat.waiter_name, chat.ended = chat.waiter_subject.title(), BEGAN + key
-        chat.comment = f"cm{dice.randbytes(20).hex()}" * dice.randrange(4)
+        chat.department = f"cm{dice.randbytes(20).hex()}" * dice.randrange(4)
         noted = f"nt{dice.randbytes(8).hex()}"
         store.commit(Batch(conversations=[chat]))
         store.write_for_staff(note(key, chat.waiter_subject, noted, BEGAN))
-        traces[user] += [name, uuid, page, noted, *([chat.comment[:40]] if chat.comment else [])]
+        traces[user] += [
+            name,
+            uuid,
+            page,
+            noted,
+            *([chat.department[:40]] if chat.department else []),
+        ]
         if key % 25 == 0:
             word_index.index_slice(store, most=200)
     index_all(store, most=50)
@@ -332,7 +338,7 @@ def test_a_waiters_name_goes_from_conversations_that_nobody_serves_any_more(stor
         chat.waiter = chat.waiter_subject = None  # as a server leaves it
         store.commit(Batch(conversations=[chat]))
     care.erase(store, "pat", pause=no_pause)
-    found = list(care.chats_of_person(store, "bob"))
+    found = list(care.conversations_of(store, "bob"))
     assert len(found) == 2
     assert all(chat.waiter_name.startswith("erased-") for chat in found)
     assert all(chat.waiter_subject is None for chat in found)

@@ -56,8 +56,7 @@ NASTY = [
     "\x7f\x80\x9f",
     "你好 — 😀",
 ]  # fmt: skip
-FIELDS = ("user_subject", "user_name", "waiter_subject", "waiter_name", "department", "page",
-          "comment")  # fmt: skip
+FIELDS = ("user_subject", "user_name", "waiter_subject", "waiter_name", "department", "page")
 
 
 def text_of(store: SQLStore, form: str, *chats: ConversationRow) -> str:
@@ -73,7 +72,7 @@ def nasty(store: SQLStore) -> tuple[SQLStore, list[ConversationRow]]:
         # PostgreSQL and SQLite both keep all of these
         chats.append(
             keep(store, key, [bad, bad], user=bad, waiter=bad, user_name=bad, waiter_name=bad,
-                 department=bad, page=bad, comment=bad, notes=[bad])
+                 department=bad, page=bad, notes=[bad])
         )  # fmt: skip
     return store, chats
 
@@ -88,7 +87,7 @@ def test_json_has_everything_as_it_was(nasty: tuple[SQLStore, list[ConversationR
         assert [m["text"] for m in one["messages"]] == [bad, bad]
         assert [m["author"] for m in one["messages"]] == [bad, bad]
         assert [m["from"] for m in one["messages"]] == ["user", "waiter"]
-        assert one["user"]["name"] == one["waiter"]["name"] == one["comment"] == bad
+        assert one["user"]["name"] == one["waiter"]["name"] == one["department"] == bad
         assert one["user"]["subject"] == one["waiter"]["subject"] == one["page"] == bad
         assert one["notes"] == [
             {
@@ -394,12 +393,12 @@ print(sum(map(len, pieces)))
 @pytest.mark.parametrize(
     ("work", "at_least"),
     [
-        (EXPORT.format(form="json", chats="find_chat(store, 1)"), 10_000_000),
-        (EXPORT.format(form="csv", chats="find_chat(store, 1)"), 10_000_000),
-        (EXPORT.format(form="html", chats="find_chat(store, 1)"), 10_000_000),
+        (EXPORT.format(form="json", chats="find_conversation(store, 1)"), 10_000_000),
+        (EXPORT.format(form="csv", chats="find_conversation(store, 1)"), 10_000_000),
+        (EXPORT.format(form="html", chats="find_conversation(store, 1)"), 10_000_000),
         ("print(len(search.search(store, 'words that', served_by='nobody').hits) + 1)", 1),
         ("print(len(search.search(store, 'words that').hits))", 50),
-        ("print(sum(1 for _ in care.chats_of_person(store, 'v7')))", 1),
+        ("print(sum(1 for _ in care.conversations_of(store, 'v7')))", 1),
         ("print(care.sweep(store, 0, 5_000, pause=lambda _: None).messages)", 145_000),
     ],
     ids=["json", "csv", "html", "search nothing", "search", "person", "sweep"],

@@ -40,7 +40,7 @@ def test_what_is_committed_is_there_in_another_store(store, opened):
 def test_every_field_comes_back_as_it_was(store):
     full = chat(
         GREATEST, waiter_name="Bob", user_name="Ann", waiter="w-1", ended=GREATEST, page="/a?b",
-        department="sales", user_read=2**31 - 1, waiter_read=7, rating=5, comment="fine",
+        department="sales", user_read=2**31 - 1, waiter_read=7,
     )  # fmt: skip
     last = GREATEST, 2**31 - 1, Side.WAITER, "bob", "id", TEXT.number, "ok", GREATEST
     message = EntryRow(*last, '{"choice": "a"}')
