@@ -3,10 +3,11 @@
 `lean` removes comments and indentation, and in scripts the spaces round signs, the line breaks
 inside of statements, and semicolons and commas before a closing bracket; it joins declarations that
 follow one another. In a bundle it shortens the private names of classes (`#visit`, `_met`) and the
-constants of modules (`NEAR`), which no other file can see. It goes line by line and knows no more
-of the language than that: a line that might be read in two ways (with a regular expression, for
-instance) stays as it was written, and so does a text over several lines; but a constant that is one
-(`STYLE`) is a sheet.
+constants of modules (`NEAR`), which no other file can see, and with `names.py` the variables of
+functions. `names.py` reads words and brackets; all else goes line by line and knows no more of the
+language than that: a line that might be read in two ways (with a regular expression, for instance)
+stays as it was written, and so does a text over several lines; but a constant that is one (`STYLE`)
+is a sheet.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import groupby
 from string import ascii_lowercase
+
+from . import names
 
 _BEHIND = re.compile(r" // | /\* .* \*/$")
 _QUOTES = "\"'`"
@@ -47,7 +50,7 @@ def lean(text: str, *, script: bool = False, sheet: bool = False, bundle: bool =
     """
     done = "".join(f"{line}\n" for line, _ in _lines(text))
     if bundle:
-        done = _shortened(done)
+        done = names.shortened(_shortened(done))
     if script:
         return _joined(_lines(done))
     return _tight(done) if sheet else done

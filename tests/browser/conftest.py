@@ -86,6 +86,13 @@ def heard(engine: str) -> None:
         lacking("Firefox", "play anything on a machine without a sound device")
 
 
+@pytest.fixture
+def cuttable(engine: str) -> None:
+    """For tests that cut the network: skipped where the driver cannot, before anything begins."""
+    if engine in ("firefox", "webkit"):
+        lacking(engine.replace("firefox", "Firefox").replace("webkit", "WebKit"), "cut connections")
+
+
 @pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     """One for all engines."""

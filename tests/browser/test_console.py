@@ -258,6 +258,7 @@ def test_reload_in_every_state(desk: LiveServer, visit: Visit) -> None:
         expect(chats(ada)).to_have_count(2)
 
 
+@pytest.mark.usefixtures("cuttable")
 def test_the_network_is_cut_and_returns(desk: LiveServer, visit: Visit) -> None:
     ada = get_ready(arrived(visit(link(desk), expected=CUT)))
     with Guest(desk, "ann", "Ann") as ann:

@@ -216,6 +216,7 @@ def test_without_colours_everything_differs_by_lines(
         look(page, axe, screenshot, "forced-find")
 
 
+@pytest.mark.usefixtures("cuttable")
 def test_a_lost_connection_moves_nothing_in_the_heads(
     desk: LiveServer, visit: Visit, view: View
 ) -> None:

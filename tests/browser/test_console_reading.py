@@ -238,6 +238,7 @@ def test_waits_and_ages_count_by_the_servers_clock(
 # ---- the connection ----------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("cuttable")
 def test_nothing_is_said_of_others_that_is_not_known(desk: LiveServer, visit: Visit) -> None:
     """From the moment at which the connection does not answer."""
     ada = get_ready(arrived(visit(link(desk), expected=("ERR_INTERNET", "WebSocket"))))

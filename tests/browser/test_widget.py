@@ -295,6 +295,7 @@ def test_older_messages_come_on_scrolling_up(shop: LiveServer, visit: Visit) -> 
 # ---- bad lines, dying servers -----------------------------------------------------
 
 
+@pytest.mark.usefixtures("cuttable")
 def test_the_network_is_cut_and_returns(shop: LiveServer, visit: Visit) -> None:
     ann = visit(f"{shop.url}/", expected=CUT)
     with Waiter(shop) as ada:
@@ -344,6 +345,7 @@ def test_the_server_is_killed_while_somebody_types(
     expect_texts(ann, ["You: Hello?", "You: My order is 1042."])
 
 
+@pytest.mark.usefixtures("cuttable")
 def test_a_message_to_an_ended_chat_can_be_said_in_a_new_one(
     shop: LiveServer, visit: Visit
 ) -> None:

@@ -356,6 +356,7 @@ def test_nobody_is_next_where_nobody_is_there(shop: LiveServer, visit: Visit) ->
     expect(page.get_by_text("You are next in line")).to_have_count(0)
 
 
+@pytest.mark.usefixtures("cuttable")
 def test_a_lost_connection_is_told_and_presence_with_it(shop: LiveServer, visit: Visit) -> None:
     page = ask(visit(f"{shop.url}/", expected=CUT), "Hello?")
     with Waiter(shop) as ada:

@@ -127,11 +127,9 @@ def test_what_the_server_takes_arrives_whole(longer: LiveServer, visit: Visit) -
         too_long(page, "3 characters")
 
 
+@pytest.mark.usefixtures("cuttable")
 def test_what_was_not_sent_can_be_written_anew(bystander: LiveServer, visit: Visit) -> None:
     page = open_chat(visit(f"{bystander.url}/", expected=CUT))
-    # A driver that cannot cut connections ends the test here: with a chat under way, the waiter of
-    # the next test would be given that one first.
-    page.context.set_offline(False)
     with Waiter(bystander) as ada:
         write(page, "Hello?")
         ada.meets()

@@ -20,8 +20,6 @@ export const STYLE = `
     --on-accent: var(--csapp-on-accent, var(--day, #fff) var(--night, #0c1633));
     --surface: var(--csapp-surface, var(--day, #fff) var(--night, #1a1d22));
     --text: var(--csapp-text, var(--day, #1b1f26) var(--night, #e7e9ed));
-    --muted: var(--csapp-muted, var(--day, #5a6270) var(--night, #a1a8b4));
-    --bad: var(--day, #b3261e) var(--night, #ff9a91);
     --line: var(--csapp-line, var(--day, #e1e4e9) var(--night, #2d323a));
     --gap: var(--csapp-gap, 24px);
     --size: var(--csapp-size, 56px);
@@ -58,21 +56,6 @@ export const STYLE = `
   .launcher:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
   .launcher[aria-busy="true"] { opacity: 0.6; }
   .launcher svg { width: 50%; height: 50%; fill: currentcolor; fill-rule: evenodd; }
-  .badge {
-    position: absolute;
-    inset-block-start: -4px;
-    inset-inline-end: -4px;
-    min-width: 24px;
-    padding: 0 6px;
-    border: 2px solid var(--surface);
-    border-radius: 12px;
-    background: #b3261e;
-    color: #fff;
-    font-weight: 600;
-    font-size: 13px;
-    line-height: 20px;
-    text-align: center;
-  }
   .note {
     max-width: min(320px, calc(100vw - 3 * var(--gap) - var(--size)));
     margin: 0 calc(var(--size) + 16px);
@@ -81,14 +64,6 @@ export const STYLE = `
     border-radius: 12px;
     background: var(--surface);
     box-shadow: 0 8px 24px rgb(16 24 40 / 16%);
-  }
-  .unseen {
-    position: absolute;
-    width: 1px;
-    height: 1px;
-    overflow: hidden;
-    clip-path: inset(50%);
-    white-space: nowrap;
   }
   @media (prefers-reduced-motion: reduce) {
     *, ::before, ::after { animation: none !important; transition: none !important; }

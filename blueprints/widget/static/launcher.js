@@ -16,7 +16,6 @@ const SHEET_END = ".csapp-whole{}"; // the last line of panel.css: a proxy may h
 const BUBBLE =
   "M7 4h10a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-5l-5 4v-4a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" +
   "M8 10v2h2v-2zm3 0v2h2v-2zm3 0v2h2v-2z";
-const CROSS = "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12 19 17.6 17.6 19 12 13.4 6.4 19 5 17.6 10.6 12 5 6.4z";
 /** When one of these attributes changes, the page counts as another page. */
 const OPTIONS = ["position", "theme", "locale", "catalogue", "title", "greeting", "visitor"];
 /** Events in the chat that the page does not get: see `guard.js`. */
@@ -222,7 +221,7 @@ export class Launcher extends Listeners {
     const unread = count ? `, ${this.t("unread", { n: count })}` : "";
     this.#button.setAttribute("aria-expanded", open);
     this.#button.setAttribute("aria-label", open ? this.t("close") : this.t("open") + unread);
-    this.#icon.setAttribute("d", open ? CROSS : BUBBLE);
+    this.#icon.setAttribute("d", open ? this.panel.cross : BUBBLE);
     this.#badge.hidden = !count;
     this.#badge.textContent = count > 99 ? "99+" : count;
   }

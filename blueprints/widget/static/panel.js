@@ -15,6 +15,9 @@ const PHONE = matchMedia("(max-width: 480px)");
 const TOUCH = matchMedia("(pointer: coarse)");
 
 export class Panel {
+  /** What the launcher shows while the panel is open. */
+  cross = "M6.4 5 12 10.6 17.6 5 19 6.4 13.4 12 19 17.6 17.6 19 12 13.4 6.4 19 5 17.6 10.6 12 5 6.4z";
+
   #widget;
   #visit;
   #log = null; // the messages, once there is something to show, and …
