@@ -1,9 +1,10 @@
-"""Asking a server again and again, as balancers and clients do: no event tells of its state."""
+"""Asking a server again and again, as balancers and clients do: no event shows its state."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
 import time
 import urllib.error
@@ -38,13 +39,20 @@ def readiness(server: LiveServer) -> tuple[int, str]:
     return 200, ""
 
 
+def outbox_bytes(server: LiveServer) -> int:
+    """`csapp_outbox_bytes`: what waits for slow readers, or for the history."""
+    found = re.search(r"^csapp_outbox_bytes (\S+)$", server.get("/metrics"), re.MULTILINE)
+    assert found is not None
+    return int(float(found[1]))
+
+
 def assert_ready_soon(server: LiveServer) -> None:
     """`/readyz` says 200 before a test's patience ends."""
     until(lambda: readiness(server)[0] == 200, lambda: server.log)
 
 
 def come_back(server: LiveServer, role: str) -> Client:
-    """What every client does after 1012: it tries again while it is told 503."""
+    """What every client does after 1012: it tries again while the answer is 503."""
 
     def connect() -> Client | None:
         with contextlib.suppress(ConnectionError):

@@ -27,6 +27,7 @@ from testkit import Client, LiveServer
 from testkit.postgres import Postgres
 
 from .history.people import keep
+from .shared.conftest import until
 from .test_operation import run
 
 
@@ -52,13 +53,6 @@ def _value(path: Path, query: str) -> Any:
         return found.execute(query).fetchone()[0]
 
 
-def _until(client: Client, kind: str) -> dict[str, Any]:
-    """The next frame of this type."""
-    while (frame := client.receive())["type"] != kind:
-        pass
-    return frame
-
-
 class Talker:
     """A visitor and a waiter; the visitor says something and knows what is acknowledged."""
 
@@ -67,10 +61,10 @@ class Talker:
         for client in (self._waiter, self._user):
             token = server.token(client.role, f"the-{client.role}")
             client.say("auth", {"token": token, "version": 2})
-            _until(client, "auth_success")
+            until(client, "auth_success")
         self._waiter.say("ready")
         self._user.say("connect")
-        _until(self._user, "connect_success")
+        until(self._user, "connect_success")
         self.acknowledged: list[str] = []
 
     def say(self, text: str) -> None:
@@ -78,7 +72,7 @@ class Talker:
         name = str(uuid.uuid4())
         frame = {"type": "message_text", "id": name, "payload": {"message": text}}
         self._user.send(json.dumps(frame))
-        _until(self._user, "message_text_success")
+        until(self._user, "message_text_success")
         self.acknowledged.append(text)
 
 
@@ -177,9 +171,9 @@ def test_a_new_server_starts_from_a_backup(server: LiveServer, database: Path, t
     shutil.copyfile(copy, restored)
     with serving(restored) as again, Client(again, "user") as user:
         user.say("auth", {"token": again.token("user", "the-user"), "version": 2})
-        _until(user, "auth_success")
+        until(user, "auth_success")
         user.say("get_history", {"conversation": f"{_value(copy, 'SELECT key FROM chat'):x}"})
-        page = _until(user, "message_history")["payload"]["messages"]
+        page = until(user, "message_history")["payload"]["messages"]
         assert [one["payload"].get("message") for one in page] == [None, "before"]  # joined
         again.stop()
     assert _history(restored) == ["before"]

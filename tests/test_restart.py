@@ -6,7 +6,6 @@ import json
 import signal
 from collections.abc import Callable
 from contextlib import closing
-from typing import Any
 
 import pytest
 
@@ -23,15 +22,9 @@ from testkit.server import SECRET
 from . import probe
 from .clocked import GUNICORN, let_pass
 from .probe import come_back
+from .shared.conftest import until
 
 Restart = Callable[[LiveServer], LiveServer]
-
-
-def until(client: Client, type_: str) -> dict[str, Any]:
-    """The next frame of this type."""
-    while (frame := client.receive())["type"] != type_:
-        pass
-    return frame
 
 
 def come(server: LiveServer, role: str, sub: str, version: int) -> Client:

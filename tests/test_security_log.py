@@ -37,7 +37,7 @@ def clock() -> Clock:
     return Clock()
 
 
-class ParkedFrames(logging.Handler):
+class LoggedLines(logging.Handler):
     """Remembers the lines, whatever other tests have done to the loggers above."""
 
     def __init__(self) -> None:
@@ -51,8 +51,8 @@ class ParkedFrames(logging.Handler):
 
 
 @pytest.fixture
-def kept() -> Iterator[ParkedFrames]:
-    logger, handler = logging.getLogger("csapp.security"), ParkedFrames()
+def logged() -> Iterator[LoggedLines]:
+    logger, handler = logging.getLogger("csapp.security"), LoggedLines()
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     yield handler
@@ -61,16 +61,16 @@ def kept() -> Iterator[ParkedFrames]:
 
 
 @pytest.fixture
-def log(clock: Clock, kept: ParkedFrames) -> SecurityLog:
+def log(clock: Clock, logged: LoggedLines) -> SecurityLog:
     return SecurityLog(now=clock)
 
 
-def test_a_line_names_its_event_and_what_is_known(log, kept):
+def test_a_line_names_its_event_and_what_is_known(log, logged):
     log.record(Event.SIGN_IN, subject="ada", role="waiter", address="203.0.113.7")
-    assert kept.messages == ["event=sign_in subject=ada role=waiter address=203.0.113.7"]
-    assert kept.levels == ["INFO"]
+    assert logged.messages == ["event=sign_in subject=ada role=waiter address=203.0.113.7"]
+    assert logged.levels == ["INFO"]
     log.record(Event.EXPORT, by="command/root", count=0)
-    assert kept.messages[1] == "event=export by=command/root count=0"
+    assert logged.messages[1] == "event=export by=command/root count=0"
 
 
 @pytest.mark.parametrize(
@@ -91,34 +91,34 @@ def test_a_line_names_its_event_and_what_is_known(log, kept):
         "\0",
     ],
 )
-def test_nothing_that_a_client_writes_forges_a_line(log, kept, value):
+def test_nothing_that_a_client_writes_forges_a_line(log, logged, value):
     log.record(Event.SIGN_IN_FAILED, subject=value)
-    (line,) = kept.messages
+    (line,) = logged.messages
     assert re.fullmatch(r"[\x20-\x7e]+", line)
     assert json.loads(line.removeprefix("event=sign_in_failed subject=")) == value
 
 
-def test_a_long_value_is_cut(log, kept):
+def test_a_long_value_is_cut(log, logged):
     log.record(Event.ORIGIN_REFUSED, origin="x" * 100_000)
-    assert len(kept.messages[0]) < 300
+    assert len(logged.messages[0]) < 300
 
 
 @pytest.mark.parametrize("event", sorted(LIMITED))
-def test_a_flood_is_counted_instead_of_written(log, kept, clock, event):
+def test_a_flood_is_counted_instead_of_written(log, logged, clock, event):
     for _ in range(10 * BURST):
         log.record(event, address="203.0.113.7")
-    assert len(kept.messages) == BURST
+    assert len(logged.messages) == BURST
     clock.now += 1
     log.record(event, address="203.0.113.8")
-    assert kept.messages[-1] == f"event={event} address=203.0.113.8 left_out={9 * BURST}"
+    assert logged.messages[-1] == f"event={event} address=203.0.113.8 left_out={9 * BURST}"
     log.record(event, address="203.0.113.8")
-    assert "left_out" not in kept.messages[-1]
+    assert "left_out" not in logged.messages[-1]
 
 
-def test_what_somebody_known_has_done_is_never_left_out(log, kept):
+def test_what_somebody_known_has_done_is_never_left_out(log, logged):
     for _ in range(3 * BURST):
         log.record(Event.SIGN_OUT, subject="ada")
-    assert len(kept.messages) == 3 * BURST
+    assert len(logged.messages) == 3 * BURST
 
 
 def test_operations_has_the_same_events():
@@ -141,13 +141,13 @@ def chat(app: Flask, *words: str, typed: str = "") -> None:
     assert done.exit_code == 0, done.output
 
 
-def by_operator(kept: ParkedFrames) -> list[str]:
-    return [re.sub(r" by=command/\S+", " by=OPERATOR", line) for line in kept.messages]
+def by_operator(logged: LoggedLines) -> list[str]:
+    return [re.sub(r" by=command/\S+", " by=OPERATOR", line) for line in logged.messages]
 
 
-def test_sign_ins_and_sign_outs(app: Flask, kept: ParkedFrames):
+def test_sign_ins_and_sign_outs(app: Flask, logged: LoggedLines):
     chat(app, "waiter", "add", "ada", "--password-stdin", typed=f"{WORD}\n")
-    kept.messages.clear()
+    logged.messages.clear()
     web = app.test_client()
     for name, word in (("ada", "not her word"), ("my-secret-word", "x" * 8), ("Ada", WORD)):
         answer = web.post("/v1/waiter/login", json={"name": name, "password": word})
@@ -155,7 +155,7 @@ def test_sign_ins_and_sign_outs(app: Flask, kept: ParkedFrames):
     assert web.post(
         "/v1/waiter/logout", headers={"Authorization": f"Bearer {token}"}
     ).status_code == 204  # fmt: skip
-    assert kept.messages == [
+    assert logged.messages == [
         "event=sign_in_failed subject=ada role=waiter address=127.0.0.1",
         "event=sign_in_failed role=waiter address=127.0.0.1",
         "event=sign_in subject=ada role=waiter address=127.0.0.1",
@@ -163,7 +163,7 @@ def test_sign_ins_and_sign_outs(app: Flask, kept: ParkedFrames):
     ]
 
 
-def test_pages_of_other_origins(app: Flask, kept: ParkedFrames):
+def test_pages_of_other_origins(app: Flask, logged: LoggedLines):
     web, foreign = app.test_client(), {"Origin": "https://evil.example"}
     assert web.post("/v1/visitor/token", headers=foreign).status_code == 403
     upgrade = {
@@ -177,13 +177,13 @@ def test_pages_of_other_origins(app: Flask, kept: ParkedFrames):
         "/v1/ws/user/connect", headers={**foreign, **upgrade}, environ_overrides=server
     )
     assert answer.status_code == 403
-    assert kept.messages == [
+    assert logged.messages == [
         "event=origin_refused address=127.0.0.1 origin=https://evil.example reason=token",
         "event=origin_refused address=127.0.0.1 origin=https://evil.example reason=connection",
     ]
 
 
-def test_commands(app: Flask, kept: ParkedFrames, tmp_path: Path):
+def test_commands(app: Flask, logged: LoggedLines, tmp_path: Path):
     chat(app, "waiter", "add", "ada", "--password-stdin", typed=f"{WORD}\n")
     chat(app, "waiter", "password", "ada", "--password-stdin", typed=f"{WORD} 2\n")
     chat(app, "waiter", "disable", "ada")
@@ -196,7 +196,7 @@ def test_commands(app: Flask, kept: ParkedFrames, tmp_path: Path):
     chat(app, "export", "--person", "ann", "--output", str(tmp_path / "ann.json"))
     chat(app, "export", "--conversation", "1", "--output", str(tmp_path / "1.json"))
     chat(app, "erase", "--person", "ann", "--yes")
-    assert by_operator(kept) == [
+    assert by_operator(logged) == [
         "event=account_changed subject=ada by=OPERATOR reason=added",
         "event=account_changed subject=ada by=OPERATOR reason=password",
         "event=account_changed subject=ada by=OPERATOR reason=disabled",
@@ -209,9 +209,9 @@ def test_commands(app: Flask, kept: ParkedFrames, tmp_path: Path):
     ]
 
 
-def test_what_is_too_old_and_deleted(app: Flask, kept: ParkedFrames, tmp_path: Path):
+def test_what_is_too_old_and_deleted(app: Flask, logged: LoggedLines, tmp_path: Path):
     chat(app, "waiter", "list")  # makes the tables
-    kept.messages.clear()
+    logged.messages.clear()
     store = open_store(f"sqlite:///{tmp_path}/csapp.db")
     for key in (1, 2):
         keep(store, key)
@@ -220,15 +220,15 @@ def test_what_is_too_old_and_deleted(app: Flask, kept: ParkedFrames, tmp_path: P
     keep(store, 3)
     store.close()
     chat(app, "sweep", "--older-than", "7")
-    assert by_operator(kept) == [
+    assert by_operator(logged) == [
         'event=erasure by=server reason="older than 7 days" count=2',
         'event=erasure by=OPERATOR reason="older than 7 days" count=1',
     ]
 
 
-def test_a_host_signs_somebody_out(app: Flask, kept: ParkedFrames):
+def test_a_host_signs_somebody_out(app: Flask, logged: LoggedLines):
     app.extensions["csapp"].revoke("42", "host")
-    assert kept.messages == ["event=revoked subject=42 by=host"]
+    assert logged.messages == ["event=revoked subject=42 by=host"]
 
 
 def test_tokens_on_connections():
@@ -250,6 +250,6 @@ def test_tokens_on_connections():
         assert others not in server.log
 
 
-def test_there_is_one_log_for_a_process(kept: ParkedFrames):
+def test_there_is_one_log_for_a_process(logged: LoggedLines):
     the_log.record(Event.UNBANNED, subject="ann")
-    assert kept.messages == ["event=unbanned subject=ann"]
+    assert logged.messages == ["event=unbanned subject=ann"]

@@ -20,6 +20,7 @@ from testkit import Client, LiveServer, assert_receives
 from testkit.server import SECRET
 
 from .clocked import GUNICORN, let_pass
+from .shared.conftest import until
 
 ADA = Face("Ada", "/ada.png")
 
@@ -196,12 +197,6 @@ def is_answered(server: LiveServer, ada: Client, name: str) -> None:
         assert_receives(ann, "message_text")
         ann.leave()
         until(ada, "disconnected")
-
-
-def until(client: Client, type_: str) -> dict[str, Any]:
-    while (frame := client.receive())["type"] != type_:
-        pass
-    return frame
 
 
 @pytest.mark.parametrize("value", [["A?", "B?"], ("A?", "B?"), "A?|B?", "A?\nB?", " A? |\n| B?"])

@@ -160,7 +160,7 @@ class Scenario:
         return devices
 
     def _assert_served(self, device: Device) -> None:
-        if not device.wait(_serves):
+        if not device.wait(is_served):
             raise AssertionError(f"{device.name}: {device.look(_state)}\n{self.stage.log}")
 
     def _live(self) -> None:
@@ -278,7 +278,7 @@ class Scenario:
         )
 
 
-def _serves(manners: Manners) -> bool:
+def is_served(manners: Manners) -> bool:
     return any(conversation.here for conversation in manners.conversations.values())
 
 

@@ -15,16 +15,14 @@ from testkit.journal import Journal
 from testkit.v2 import Manners
 from tests.clocked import GUNICORN, let_pass
 
+from .scenario import is_served
+
 GRACE = 60  # s, of which nobody waits for one
 SETTINGS = {
     "CSAPP_GRACE": str(GRACE),
     "CSAPP_HEARTBEAT": "3600",
     "CSAPP_MESSAGE_RATE": "0",
 }
-
-
-def is_served(manners: Manners) -> bool:
-    return any(conversation.here for conversation in manners.conversations.values())
 
 
 def is_queued(manners: Manners) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import re
 from collections.abc import Iterator
 from contextlib import closing
 
@@ -16,6 +15,7 @@ from testkit import Client, LiveServer
 from testkit.client import Closed
 from testkit.postgres import Postgres
 
+from ..probe import outbox_bytes
 from ..raw import frame
 from .conftest import figures, running
 
@@ -62,27 +62,20 @@ def text(number: int) -> bytes:
     ).encode()
 
 
-def held(server: LiveServer) -> int:
-    """`csapp_outbox_bytes`."""
-    found = re.search(r"^csapp_outbox_bytes (\S+)$", server.get("/metrics"), re.MULTILINE)
-    assert found is not None
-    return int(float(found[1]))
-
-
 def test_what_waits_for_the_history_is_counted_and_follows(
     server: LiveServer, postgres: Postgres
 ) -> None:
-    before = held(server)
+    before = outbox_bytes(server)
     with away(postgres):
         ann = returning(server, "ann")
         for number in range(500):
             ann.send(text(number))
-        while held(server) < before + 500 * 400:  # each answer takes the server a round
+        while outbox_bytes(server) < before + 500 * 400:  # each answer takes the server a round
             pass
     answers = [ann.receive() for _ in range(501)]
     assert [one["payload"]["code"] for one in answers] == ["forbidden", *["not_connected"] * 500]
     assert [one["reply_id"] for one in answers[1:]] == [f"n{number}" for number in range(500)]
-    assert held(server) == before
+    assert outbox_bytes(server) == before
     ann.leave()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -15,6 +14,7 @@ from testkit.redis import RedisServer
 
 from .. import probe
 from ..faults.conftest import figures
+from ..probe import outbox_bytes
 from .conftest import SETTINGS, gets, meet, say, until
 
 MIB = 1024 * 1024
@@ -62,12 +62,6 @@ def lose_a_letter(redis: RedisServer) -> None:
     client.close()
 
 
-def held(server: LiveServer) -> int:
-    found = re.search(r"^csapp_outbox_bytes (\S+)$", server.get("/metrics"), re.MULTILINE)
-    assert found is not None
-    return int(float(found[1]))
-
-
 def test_letters_go_on_though_what_may_be_lost_cannot_be_looked_up(
     a: LiveServer, b: LiveServer, come, way: FaultProxy, redis: RedisServer
 ) -> None:
@@ -98,8 +92,8 @@ def test_what_waits_for_the_database_of_one_worker_is_bounded_and_follows(
         for number in range(first, first + AT_ONCE):
             last = waiter.text(f"{number} {'x' * LONG}", to=back.uuid)
         until(waiter, "message_text_success", reply_id=last)
-    assert 0 < held(b) < 12 * MIB
+    assert 0 < outbox_bytes(b) < 12 * MIB
     grown = figures(b)["memory"] - before
     assert grown < 40 * MIB, f"{grown / MIB:.0f} MiB"
     way.heal()
-    probe.until(lambda: held(b) == 0)
+    probe.until(lambda: outbox_bytes(b) == 0)
