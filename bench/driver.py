@@ -1,6 +1,6 @@
 """The load driver: one process, one epoll loop, no asyncio, as little Python as it takes.
 
-Users talk, waiters echo. It checks the order, the loss and the repeats of
+Users write, waiters echo. It checks the order, the loss and the repeats of
 every message while it measures, and says how much of its own core it used: at
 0.9 and more it, not the server, was the limit.
 

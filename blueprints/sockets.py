@@ -122,7 +122,7 @@ class ChatSock(Sock):  # type: ignore[misc]  # the library has no types
                 self._check(request.environ)
                 return _socket_response(lambda environ: self._run(handler, environ, variables))
 
-            # Werkzeug routes a bad upgrade request as plain HTTP: it is told the reason, too.
+            # Werkzeug routes a bad upgrade request as plain HTTP: it is sent the reason, too.
             host = bp or self.app
             endpoint = options.pop("endpoint", handler.__name__)
             host.route(path, endpoint=endpoint, websocket=True, **options)(open_socket)

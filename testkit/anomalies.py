@@ -85,8 +85,8 @@ class Skipped(Anomaly):
 class Leaked(Anomaly):
     """A frame of a conversation went to somebody who is no side of it.
 
-    *Version 2*: `get_history` tells users of their own conversations, waiters
-    of those of users they serve or served; nothing tells anybody more.
+    *Version 2*: `get_history` shows users their own conversations, waiters
+    those of users they serve or served; nothing shows anybody more.
     """
 
 

@@ -1,6 +1,6 @@
 """A version-2 client in a hurry, for a `Device`: allowed by the protocol, and hard on a server.
 
-1. At once after `auth`, before it knows whether anybody hears, it sends what it
+1. At once after `auth`, before it knows whether anybody serves it, it sends what it
    has never sent before.
 2. Each time that it is sent who is in its conversation, before the page of it has come,
    it sends all that has no receipt, also what it has sent on this connection.

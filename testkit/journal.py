@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 
 class Item(NamedTuple):
-    """One message of a conversation, as a history tells it."""
+    """One message of a conversation, as a history shows it."""
 
     seq: int
     #: a participant, or its UUID

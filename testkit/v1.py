@@ -1,7 +1,7 @@
 """A version-1 client that writes what it does and sees into a `Journal`, for `device.Device`.
 
 Version 1 knows neither conversations nor numbers nor receipts: it says a text
-once, while it is served, and what becomes of it nobody tells.
+once, while it is served, and no receipt says what becomes of it.
 """
 
 from __future__ import annotations

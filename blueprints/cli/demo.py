@@ -1,4 +1,4 @@
-"""`flask … chat demo`: the shop, two waiters to sign in as, and visitors who talk by themselves."""
+"""`flask … chat demo`: the shop, two waiters to be, and visitors who come by themselves."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ def locale(app: Flask) -> str:
     try:
         found = ask()
     except Exception:
-        log.debug("the host's locale cannot be told", exc_info=True)
+        log.debug("the host's locale cannot be found", exc_info=True)
         return ""
     return str(found).replace("_", "-") if found else ""
 
@@ -79,11 +79,11 @@ def nonce(app: Flask) -> str | None:
 
     Flask-Talisman adds one, and hosts with a nonce of their own use the same name.
     """
-    tell = app.jinja_env.globals.get("csp_nonce")
+    nonce = app.jinja_env.globals.get("csp_nonce")
     try:
-        found = tell() if callable(tell) else tell
+        found = nonce() if callable(nonce) else nonce
     except Exception:
-        log.debug("the host's nonce cannot be told", exc_info=True)
+        log.debug("the host's nonce cannot be found", exc_info=True)
         return None
     return str(found) if found else None
 

@@ -52,7 +52,7 @@ def tag(extension: Extension) -> Callable[..., Markup]:
 
 
 def mark(extension: Extension) -> str | None:
-    """A mark of the visitor of this request, which does not tell who it is.
+    """A mark of the visitor of this request, which does not show who it is.
 
     By it the widget notices that another visitor uses the same browser, and forgets the
     conversation of the one before. "" for a visitor whom the host does not know, None where
