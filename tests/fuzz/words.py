@@ -63,13 +63,13 @@ class Unreadable(Exception):
 LONGEST_NUMBER = 4300
 
 
-class TooDeep(Exception):
+class Disputed(Exception):
     """Nobody needs to agree on this."""
 
 
 def _strict_float(text: str) -> float:
     if len(text) > LONGEST_NUMBER:  # decoders cut exponents off at different places
-        raise TooDeep
+        raise Disputed
     value = float(text)
     if value in (float("inf"), float("-inf")):
         raise Unreadable(text)
@@ -96,7 +96,7 @@ def _check_text(value: object) -> None:
 
 
 def strict(data: bytes) -> Any:
-    """The JSON value in *data*. Raises `Unreadable` or `TooDeep`."""
+    """The JSON value in *data*. Raises `Unreadable` or `Disputed`."""
     try:
         text = data.decode()
         value = json.loads(
@@ -107,7 +107,7 @@ def strict(data: bytes) -> Any:
         )
         _check_text(value)
     except RecursionError:
-        raise TooDeep from None
+        raise Disputed from None
     except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, too many digits
         raise Unreadable(str(error)) from None
     return value
@@ -160,11 +160,11 @@ def read(frame: Any) -> dict[str, Any]:
 def check(data: bytes) -> None:
     """Every decoder makes of *data* what it must. Raises `AssertionError`."""
     try:
-        value = TooDeep if data.count(b"[") + data.count(b"{") > DEEP else strict(data)
+        value = Disputed if data.count(b"[") + data.count(b"{") > DEEP else strict(data)
     except Unreadable:
         value = Unreadable
-    except TooDeep:
-        value = TooDeep
+    except Disputed:
+        value = Disputed
     for decoder, types in DECODERS.values():
         try:
             frame = decoder.decode(data)
@@ -172,7 +172,7 @@ def check(data: bytes) -> None:
             _check_refusal(refusal, value, types)
         else:
             assert value is not Unreadable, frame
-            if value is not TooDeep:
+            if value is not Disputed:
                 assert read(frame) == expected(value, types)
             if isinstance(frame, frames.MessageText):
                 _check_relayed(frame.payload.message)
@@ -203,7 +203,7 @@ def _check_refusal(refusal: Refusal, value: Any, types: set[str]) -> None:
     if value is Unreadable:
         assert refusal.code is ErrorCode.INVALID_JSON, refusal.code
         assert refusal.reply_id is None
-    elif value is not TooDeep:
+    elif value is not Disputed:
         assert refusal.code == expected(value, types), refusal.message
         reply_id = value.get("id") if isinstance(value, dict) else None
         assert refusal.reply_id == (reply_id if _is_id(reply_id) else None)
