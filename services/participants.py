@@ -38,14 +38,14 @@ class Phase(StrEnum):
 class Question(Protocol):
     """What has a participant missed? One of its connections is asked, or other workers are."""
 
-    #: the verdict stays: it can be asked for again
+    #: the answer stays: it can be asked for again
     stays: bool
 
     @property
-    def told(self) -> Mapping[int, int]:
-        """By conversation: up to this `seq` nothing more is delivered, once there is a verdict."""
+    def sent(self) -> Mapping[int, int]:
+        """By conversation: the highest `seq` that other workers have sent, once answered."""
 
-    def verdict(self) -> list[ParkedFrames]:
+    def answer(self) -> list[ParkedFrames]:
         """What had not arrived when the question was asked. Waits for the answer."""
 
     def withdraw(self) -> list[Owed]:
@@ -53,12 +53,12 @@ class Question(Protocol):
 
 
 class Feed(Protocol):
-    """What one connection of a participant is told, as the switchboard sees it.
+    """What one connection of a participant is sent, as the switchboard sees it.
 
     The session chooses it at `auth`. No method waits.
     """
 
-    #: in which version the connection is told
+    #: which version the connection speaks
     dialect: Dialect
 
     def put(self, frame: bytes, /) -> None:
@@ -229,7 +229,7 @@ def each(connections: Iterable[Feed], tell: Callable[[Feed], None]) -> None:
 
 
 def answer(connection: Feed, entries: ChannelEntries) -> None:
-    """Tell *connection* that what was written on it is stored, or will not be."""
+    """Let *connection* know that what was written on it is stored, or will not be."""
     try:
         connection.acknowledge(entries)
     except Exception:
@@ -238,6 +238,6 @@ def answer(connection: Feed, entries: ChannelEntries) -> None:
 
 def give_up(connection: Feed) -> None:
     """*connection* has just raised an exception: close it, and no other one."""
-    log.exception("a connection could not be told something")
+    log.exception("something could not be sent on a connection")
     with contextlib.suppress(Exception):
         connection.fail()

@@ -25,16 +25,16 @@ class Room:
     connection may end meanwhile; then a still newer connection asks for all of it.
     """
 
-    __slots__ = ("_found", "_lasting", "_lock", "_questions", "is_told", "told")
+    __slots__ = ("_found", "_lasting", "_lock", "_questions", "is_delivered", "sent")
 
     def __init__(self, questions: Sequence[Question], found: Iterable[ParkedFrames] = ()) -> None:
         self._questions = deque(questions)
         self._found = [list(found)]
         self._lock = threading.Lock()
         #: all of it was put into the connection while the connection was open
-        self.is_told = not questions
+        self.is_delivered = not questions
         #: by conversation: the highest `seq` that other workers have sent, as the answers say
-        self.told: dict[int, int] = {}
+        self.sent: dict[int, int] = {}
         #: the answered questions that can be asked again
         self._lasting: list[Question] = []
 
@@ -43,8 +43,8 @@ class Room:
         with self._lock:
             while self._questions:
                 question = self._questions[0]
-                self._found.append(question.verdict())
-                farthest(self.told, question.told)
+                self._found.append(question.answer())
+                farthest(self.sent, question.sent)
                 if question.stays:
                     self._lasting.append(question)
                 if self._questions:  # `give_up` was not called meanwhile

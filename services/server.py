@@ -378,7 +378,7 @@ class ChatServer:
     @property
     def unfinished(self) -> int:
         """Connections that are open, or whose last bytes are still being sent."""
-        return len(self.context.lines) if self._started else 0
+        return len(self.context.connections) if self._started else 0
 
     @property
     def settled(self) -> bool:

@@ -28,7 +28,7 @@ MOST = 2048
 MOST_BYTES = 262_144
 
 #: s that a newer connection of the same participant waits for the answer of an older one
-VERDICT = 2.0
+ANSWER_TIME = 2.0
 
 #: held while items are forgotten: a pong, the end and the outbox may do so at the same time
 _lock = threading.Lock()
@@ -84,18 +84,18 @@ class Question:
 
     def start_timer(self, wheel: Wheel) -> None:
         """Begin to count the time: for several questions it is up at the same moment."""
-        self._timer = wheel.after(VERDICT, self._done.set)
+        self._timer = wheel.after(ANSWER_TIME, self._done.set)
 
     def stop_waiting(self) -> None:
         """The answer has come, or none will come."""
         self._done.set()
 
     @property
-    def told(self) -> dict[int, int]:
+    def sent(self) -> dict[int, int]:
         """What other workers reported when *asked* came here; it counts for newer ones, too."""
-        return self._asked.told
+        return self._asked.sent
 
-    def verdict(self) -> list[ParkedFrames]:
+    def answer(self) -> list[ParkedFrames]:
         """What had not arrived when it was asked. Waits for the answer, or until time is up."""
         self._done.wait()
         if self._timer is not None:
@@ -130,7 +130,7 @@ class Unconfirmed:
         "_rooms",
         "add",
         "is_lost",
-        "told",
+        "sent",
     )
 
     def __init__(self, connection: Connection, *, in_full: bool) -> None:
@@ -160,7 +160,7 @@ class Unconfirmed:
         #: entries that waited here while another worker delivered them: what is left of each
         self._left_out: dict[ChannelEntries, ChannelEntries | None] = {}
         #: by conversation: the highest `seq` that other workers have sent, as they report
-        self.told: dict[int, int] = {}
+        self.sent: dict[int, int] = {}
         connection.watch = self
         connection.remember(self.add, self._tidy)
         if connection.code is not None:
@@ -253,7 +253,7 @@ class Unconfirmed:
     @property
     def _open_rooms(self) -> list[Room]:
         """The rooms whose content was not put into the connection yet, the oldest first."""
-        self._rooms = [room for room in self._rooms if not room.is_told]
+        self._rooms = [room for room in self._rooms if not room.is_delivered]
         return self._rooms
 
     @property
@@ -366,12 +366,12 @@ class Unconfirmed:
         # The answers take time, and meanwhile the newer connection may end, too.
         heritage = [*self._heritage]
         for inherited in heritage:
-            found.append(inherited.verdict())
+            found.append(inherited.answer())
         before = [] if self._asked is None else self._before(self._asked)
         rooms = [one for one in (*self._open_rooms, *before) if isinstance(one, Room)]
         for room in rooms:
             found.append(room.fill())
-            farthest(self.told, room.told)
+            farthest(self.sent, room.sent)
         if self._question is not question:
             return []
         asked, self._asked, self._question = self._asked, None, None

@@ -33,7 +33,7 @@ class Connection:
         self.watch.pinged()
 
     def remember(self, add: Any, tidy: Any) -> None:
-        self.tell, self.tidy = add, tidy
+        self.put_and_remember, self.tidy = add, tidy
 
 
 class Wheel:
@@ -57,7 +57,7 @@ def missed_by(texts: Unconfirmed, meanwhile: Any = None) -> list[ParkedFrames]:
     wheel: Any = Wheel(meanwhile)
     question = texts.ask(wheel)
     assert question
-    return question.verdict()
+    return question.answer()
 
 
 @pytest.fixture
@@ -68,8 +68,8 @@ def connection() -> Connection:
 @pytest.fixture
 def texts(connection) -> Unconfirmed:
     found = Unconfirmed(connection, in_full=False)
-    connection.tell(b"one")
-    connection.tell(b"two")
+    connection.put_and_remember(b"one")
+    connection.put_and_remember(b"two")
     return found
 
 
@@ -84,9 +84,9 @@ def end(connection: Connection, *, silent: bool = False) -> None:
 
 def test_of_a_connection_that_went_silent_all_is_missed_since_the_last_pong(connection, texts):
     connection.prove()
-    connection.tell(b"three")
+    connection.put_and_remember(b"three")
     texts.ponged()
-    connection.tell(b"four")
+    connection.put_and_remember(b"four")
     end(connection, silent=True)
     assert plain(texts.take()) == [b"three", b"four"]
     assert texts.take() == [], "it is taken out once"
@@ -100,12 +100,12 @@ def test_a_pong_that_nobody_has_asked_for_confirms_nothing(connection, texts):
 
 def test_of_one_that_was_closed_what_came_after_its_end_is_missed(connection, texts):
     end(connection)
-    connection.tell(b"three")
+    connection.put_and_remember(b"three")
     assert plain(texts.take()) == [b"three"]
 
 
 def test_of_one_that_was_closed_what_was_never_sent_is_missed_too(connection, texts):
-    connection.tell(b"three")
+    connection.put_and_remember(b"three")
     connection.unsent = len(b"three") + 1
     end(connection)
     assert plain(texts.take()) == [b"two", b"three"]
@@ -119,14 +119,14 @@ def test_of_one_that_was_closed_nothing_else_is(connection, texts):
 def test_what_is_remembered_is_bounded_by_its_bytes(connection, texts, monkeypatch):
     monkeypatch.setattr(unconfirmed, "MOST_BYTES", 10)
     connection.prove()
-    connection.tell(b"three")
+    connection.put_and_remember(b"three")
     assert connection.tidy() == 10
     assert plain(texts.all()) == [b"two", b"three"]
     connection.prove()
-    connection.tell(b"many more bytes")
+    connection.put_and_remember(b"many more bytes")
     connection.tidy()
     assert texts.all() == []
-    connection.tell(b"four")
+    connection.put_and_remember(b"four")
     texts.ponged()
     assert plain(texts.all()) == [b"four"]
 
@@ -136,12 +136,12 @@ def test_and_by_their_number(connection, monkeypatch):
     texts = Unconfirmed(connection, in_full=False)
     connection.prove()
     for text in (b"one", b"two", b"three", b"four", b"five"):
-        connection.tell(text)
+        connection.put_and_remember(text)
     assert plain(texts.all()) == [b"two", b"three", b"four", b"five"]
     texts.ponged()
     assert plain(texts.all()) == [b"two", b"three", b"four", b"five"]
     end(connection)
-    connection.tell(b"six")
+    connection.put_and_remember(b"six")
     assert plain(texts.take()) == [b"six"]
 
 
@@ -157,9 +157,9 @@ def test_a_pong_may_come_while_the_bytes_are_counted(connection, texts, monkeypa
     connection.prove()
     with monkeypatch.context() as meanwhile:
         meanwhile.setattr(unconfirmed, "_size", answered)
-        connection.tell(b"three")
+        connection.put_and_remember(b"three")
         connection.tidy()
-    connection.tell(b"four")
+    connection.put_and_remember(b"four")
     assert plain(texts.all()) == [b"four"]
 
 
@@ -171,14 +171,14 @@ def test_more_may_be_given_while_a_pong_is_read(connection, monkeypatch):
 
     def give_more(self: Unconfirmed, mark: Any) -> Any:
         found = before(self, mark)
-        connection.tell(b"four")
-        connection.tell(b"five")
+        connection.put_and_remember(b"four")
+        connection.put_and_remember(b"five")
         return found
 
-    connection.tell(b"one")
-    connection.tell(b"two")
+    connection.put_and_remember(b"one")
+    connection.put_and_remember(b"two")
     connection.prove()
-    connection.tell(b"three")
+    connection.put_and_remember(b"three")
     monkeypatch.setattr(Unconfirmed, "_before", give_more)
     texts.ponged()
     assert plain(texts.all()) == [b"three", b"four", b"five"]
@@ -194,10 +194,10 @@ def test_a_connection_that_answers_a_ping_has_missed_nothing(connection, texts):
 def test_a_connection_that_does_not_answer_in_time_has_missed_all(connection, texts):
     question = texts.ask(NOW)
     assert question
-    connection.tell(b"both were given it")
+    connection.put_and_remember(b"both were given it")
     connection.watch.pinged()
     assert not texts.ask(NOW), "a third one comes"
-    assert plain(question.verdict()) == [b"one", b"two"]
+    assert plain(question.answer()) == [b"one", b"two"]
     assert plain(texts.all()) == [b"both were given it"]
 
 
@@ -215,7 +215,7 @@ def test_of_one_that_has_ended_already_what_came_after_its_end_is_answered_at_on
     connection, texts
 ):
     end(connection)
-    connection.tell(b"three")
+    connection.put_and_remember(b"three")
     assert plain(missed_by(texts, lambda: None)) == [b"three"]
     assert connection.pings == 0
 
@@ -229,12 +229,14 @@ def test_time_is_up_for_all_that_are_asked_at_the_same_moment(connection, texts)
     wheel.after = lambda seconds, call: due.append((seconds, call)) or wheel
     newer = Connection()
     others = Unconfirmed(newer, in_full=False)
-    newer.tell(b"three")
+    newer.put_and_remember(b"three")
     asked = [one.ask(wheel) for one in (texts, others)]
-    assert [seconds for seconds, _ in due] == [unconfirmed.VERDICT] * 2, "before any is waited for"
+    assert [seconds for seconds, _ in due] == [unconfirmed.ANSWER_TIME] * 2, (
+        "before any is waited for"
+    )
     for _, call in due:
         call()
-    assert [plain(question.verdict()) for question in asked] == [[b"one", b"two"], [b"three"]]
+    assert [plain(question.answer()) for question in asked] == [[b"one", b"two"], [b"three"]]
 
 
 def add_newer(*questions: Any) -> tuple[Connection, Unconfirmed, Room]:
@@ -247,7 +249,7 @@ def add_newer(*questions: Any) -> tuple[Connection, Unconfirmed, Room]:
 def test_the_third_connection_gets_what_the_second_still_waited_for(connection, texts):
     newer, newer_texts, _ = add_newer(texts.ask(NOW))
     for one in (connection, newer):
-        one.tell(b"three")
+        one.put_and_remember(b"three")
     assert not texts.ask(NOW), "the second one has asked already"
     assert plain(missed_by(newer_texts)) == [b"one", b"two", b"three"]
     assert newer_texts.take() == []
@@ -255,7 +257,7 @@ def test_the_third_connection_gets_what_the_second_still_waited_for(connection, 
 
 def test_a_pong_says_nothing_of_what_still_waits(connection, texts):
     newer, newer_texts, _ = add_newer(texts.ask(NOW))
-    newer.tell(b"three")
+    newer.put_and_remember(b"three")
     newer_texts.pinged()
     newer_texts.ponged()
     end(newer, silent=True)
@@ -265,19 +267,19 @@ def test_a_pong_says_nothing_of_what_still_waits(connection, texts):
 
 def test_what_the_second_was_sent_is_sent_once(connection, texts):
     newer, newer_texts, room = add_newer(texts.ask(NOW))
-    newer.tell(b"three")
+    newer.put_and_remember(b"three")
     assert plain(room.fill()) == [b"one", b"two"]
-    room.is_told = True
+    room.is_delivered = True
     newer_texts.pinged()
     newer_texts.ponged()
-    newer.tell(b"four")
+    newer.put_and_remember(b"four")
     assert plain(missed_by(newer_texts)) == [b"four"]
 
 
 def test_the_second_leaves_to_the_first_what_it_was_not_sent(connection, texts):
     newer, newer_texts, _ = add_newer(texts.ask(NOW))
     for one in (connection, newer):
-        one.tell(b"three")
+        one.put_and_remember(b"three")
     end(newer)
     assert plain(newer_texts.take()) == [b"three"], "it waited, so it was never sent"
     assert plain(missed_by(texts)) == [b"one", b"two", b"three"]
@@ -285,7 +287,7 @@ def test_the_second_leaves_to_the_first_what_it_was_not_sent(connection, texts):
 
 def test_what_the_first_has_left_behind_the_second_leaves_too(connection, texts):
     newer, newer_texts, _ = add_newer(texts.ask(NOW))
-    newer.tell(b"three")
+    newer.put_and_remember(b"three")
     end(connection, silent=True)
     assert texts.take() == [], "the second one waits for it"
     end(newer)
@@ -294,7 +296,7 @@ def test_what_the_first_has_left_behind_the_second_leaves_too(connection, texts)
 
 def test_one_that_does_not_answer_has_missed_what_comes_later_however_it_ends(connection, texts):
     missed_by(texts)
-    connection.tell(b"three")
+    connection.put_and_remember(b"three")
     end(connection)
     assert plain(texts.take()) == [b"three"]
 
@@ -302,17 +304,17 @@ def test_one_that_does_not_answer_has_missed_what_comes_later_however_it_ends(co
 def test_only_a_lost_connection_is_left_which_holds_what_the_newer_one_missed(connection, texts):
     newer, newer_texts, room = add_newer(texts.ask(NOW))
     assert plain(room.fill()) == [b"one", b"two"]
-    room.is_told = True
+    room.is_delivered = True
     for one in (connection, newer):
-        one.tell(b"three")
+        one.put_and_remember(b"three")
     newer_texts.pinged()
     newer_texts.ponged()
     for one in (connection, newer):
-        one.tell(b"four")
+        one.put_and_remember(b"four")
     end(newer, silent=True)
     assert texts.is_lost
     texts.inherit(newer_texts.take)
-    connection.tell(b"five")
+    connection.put_and_remember(b"five")
     assert plain(missed_by(texts)) == [b"four", b"five"]
 
 
@@ -355,7 +357,7 @@ def test_what_a_dead_one_was_given_beside_a_newer_one_is_not_sent_again(connecti
     texts.ask(NOW)
     newer, newer_texts, _ = add_newer()
     for one in (connection, newer):
-        one.tell(b"three")
+        one.put_and_remember(b"three")
     end(newer)
     assert texts.is_lost
     texts.inherit(newer_texts.take)
@@ -366,10 +368,10 @@ def test_what_a_dead_one_was_given_beside_a_newer_one_is_not_sent_again(connecti
 def test_a_dead_one_holds_what_a_newer_one_has_asked_for_and_was_not_sent(connection, texts):
     """That one came, and ended, before time was up."""
     missed_by(texts)
-    connection.tell(b"three")
+    connection.put_and_remember(b"three")
     newer, newer_texts, _ = add_newer(texts.ask(NOW))
     for one in (connection, newer):
-        one.tell(b"four")
+        one.put_and_remember(b"four")
     end(newer)
     texts.inherit(newer_texts.take)
     assert plain(missed_by(texts)) == [b"three", b"four"]
@@ -383,11 +385,11 @@ class Report:
 
     stays = True
 
-    def __init__(self, *found: ParkedFrames, told: int = 0) -> None:
+    def __init__(self, *found: ParkedFrames, sent: int = 0) -> None:
         self.found = [*found]
-        self.told = {7: told}
+        self.sent = {7: sent}
 
-    def verdict(self) -> list[ParkedFrames]:
+    def answer(self) -> list[ParkedFrames]:
         return self.found
 
     def withdraw(self) -> list[Any]:
@@ -403,7 +405,7 @@ def test_a_report_that_was_not_delivered_yet_stays_what_it_is(connection, is_fou
     newer, newer_texts, room = add_newer(report)
     if is_found:
         room.fill()
-    newer.tell(b"new")
+    newer.put_and_remember(b"new")
     end(newer, silent=True)
     found = newer_texts.take()
     assert found[-2] is report
@@ -417,7 +419,7 @@ def test_what_was_missed_before_a_report_was_waited_for_comes_before_it(connecti
     """The report covers what its worker has sent, and nothing of what was lost here."""
     report = Report(OLD)
     texts.make_room([report])
-    connection.tell(b"three")
+    connection.put_and_remember(b"three")
     end(connection, silent=True)
     one, two, found, three = texts.take()
     assert found is report
@@ -429,7 +431,7 @@ def test_a_report_that_comes_after_a_newer_one_has_asked_is_left_behind(connecti
     assert texts.ask(NOW)
     report = Report(OLD)
     texts.make_room([report])
-    connection.tell(b"given to the newer one as well")
+    connection.put_and_remember(b"given to the newer one as well")
     end(connection, silent=True)
     left, live = texts.take()
     assert left is report
@@ -447,7 +449,7 @@ def test_one_that_is_alive_and_still_waits_for_a_report_leaves_it_to_the_one_tha
     texts.ponged()
     end(connection)
     assert texts.take() == []
-    assert question.verdict() == [OLD]
+    assert question.answer() == [OLD]
 
 
 def test_a_report_is_not_forgotten_however_many_texts_follow_it(connection):
@@ -455,7 +457,7 @@ def test_a_report_is_not_forgotten_however_many_texts_follow_it(connection):
     report = Report(OLD)
     texts.make_room([report])
     for number in range(unconfirmed.MOST):
-        connection.tell(b"%d" % number)
+        connection.put_and_remember(b"%d" % number)
     end(connection, silent=True)
     assert report in texts.take()
 
@@ -465,7 +467,7 @@ def test_what_a_newer_one_has_waited_for_is_held_beside_what_is_given(connection
     texts = Unconfirmed(connection, in_full=False)
     report = Report(OLD)
     texts.keep([report])
-    connection.tell(b"new")
+    connection.put_and_remember(b"new")
     connection.prove()
     texts.ponged()
     assert missed_by(texts) == [OLD]
@@ -476,11 +478,11 @@ def test_what_a_newer_one_has_waited_for_is_held_beside_what_is_given(connection
 
 
 def test_the_one_that_asks_gets_what_the_report_says_of_its_conversations(connection):
-    _, newer_texts, _ = add_newer(Report(OLD, told=3))
+    _, newer_texts, _ = add_newer(Report(OLD, sent=3))
     question = newer_texts.ask(NOW)
     assert question
-    assert question.verdict() == [OLD]
-    assert question.told == {7: 3}
+    assert question.answer() == [OLD]
+    assert question.sent == {7: 3}
     assert not question.stays
 
 
@@ -498,7 +500,7 @@ def test_a_connection_may_end_while_the_report_for_an_older_one_is_waited_for():
         left.extend(newer.take())
         return [OLD]
 
-    report.verdict = end_both  # type: ignore[method-assign]
+    report.answer = end_both  # type: ignore[method-assign]
     assert room.fill() == []
     assert left == [report]
 

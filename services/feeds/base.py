@@ -115,7 +115,7 @@ class BaseFeed(Turns):
     def answer_auth(self, identity: Identity, asked: frames.ClientFrame | None) -> None:
         """Answer *asked*, an `auth`: version 2 is."""
 
-    def tell_duty(self, ready: bool, asked: frames.ClientFrame | None = None) -> None:
+    def send_duty(self, ready: bool, asked: frames.ClientFrame | None = None) -> None:
         """Tell a waiter whether it takes users: version 2 is told."""
 
     def fail(self) -> None:

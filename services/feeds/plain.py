@@ -28,7 +28,7 @@ class PlainFeed(BaseFeed):
     dialect = DIALECTS[1]
 
     def _greet(self, participant: Participant) -> None:
-        """Tell a waiter of its users; a user of version 1 does not expect its waiter again."""
+        """Send a waiter its users; a user of version 1 does not expect its waiter again."""
         switchboard = self.house.switchboard
         if participant.channel is not None:
             self.doubt()
@@ -45,7 +45,7 @@ class PlainFeed(BaseFeed):
         """Stored entries for the participant."""
         data = entries.for_version_1()
         if not data:
-            return  # version 1 is told nothing of this kind
+            return  # version 1 is sent nothing of this kind
         (self._unconfirmed or self.doubt()).add(entries)
         if self._actions is None:
             self.put(data)
@@ -64,7 +64,7 @@ class PlainFeed(BaseFeed):
         return False
 
     def acknowledge(self, entries: ChannelEntries) -> None:
-        """Version 1 is told only of what is not stored."""
+        """Version 1 is answered only where something is not stored."""
         self._landed(entries)
         if not entries.stored:
             self._refuse_all(entries)
@@ -78,6 +78,6 @@ class PlainFeed(BaseFeed):
     def _make_up_for(self, room: Room, unconfirmed: Unconfirmed) -> None:
         for parked in unconfirmed.new_of(room.fill()):
             self.connection.put(parked.plain)
-        for entries, rest in self.leave_out(room.told):
+        for entries, rest in self.leave_out(room.sent):
             unconfirmed.leave_out(entries, rest)
-        room.is_told = self.connection.code is None
+        room.is_delivered = self.connection.code is None

@@ -75,13 +75,13 @@ class TranscriptFeed(BaseFeed):
         self.answer_auth(participant.identity, self.pop_pending_request())
         if participant.role is Role.WAITER:
             if participant.phase is Phase.ON_DUTY:
-                self.tell_duty(True)
+                self.send_duty(True)
             switchboard.send_queue_status(participant, self)
         channels = participant.all_channels
         for channel in channels:
             frame = switchboard.introduce(participant, channel, True, self.dialect)
             self.open_conversation(channel, frame)
-        self._bring_others({channel.conversation.id for channel in channels})
+        self._send_others({channel.conversation.id for channel in channels})
 
     def answer_auth(self, identity: Identity, asked: frames.ClientFrame | None) -> None:
         """Answer *asked*, an `auth`: who the participant is, and for how long."""
@@ -97,7 +97,7 @@ class TranscriptFeed(BaseFeed):
             frame.reply_id = asked.reply_id
         self.send(frame)
 
-    def tell_duty(self, ready: bool, asked: frames.ClientFrame | None = None) -> None:
+    def send_duty(self, ready: bool, asked: frames.ClientFrame | None = None) -> None:
         """Tell a waiter whether it takes users: it may have said so in another window."""
         success = frames.ReadySuccess if ready else frames.UnreadySuccess
         payload = frames.CapacityPayload(self.house.switchboard.desk.capacity(self.uuid))
@@ -252,13 +252,13 @@ class TranscriptFeed(BaseFeed):
         """The last `seq` that the client says it has seen; None: it says nothing."""
         return self._resume.get(public_id(conversation))
 
-    def _bring_others(self, here: set[str]) -> None:
+    def _send_others(self, here: set[str]) -> None:
         """What is missed of conversations that are not *here*: over, or without a waiter."""
         for conversation in [one for one in self._resume if one not in here]:
             after = self._resume.pop(conversation)
-            self.in_turn(partial(self._bring_other, conversation, after))
+            self.in_turn(partial(self._send_other, conversation, after))
 
-    def _bring_other(self, name: str, after: int) -> None:
+    def _send_other(self, name: str, after: int) -> None:
         if not self.house.bounds.questions.take(self._whose):
             what = f"payload.resume: {name}: too many questions in too short a time"
             self._object(ErrorCode.RATE_LIMITED, what)
@@ -278,7 +278,7 @@ class TranscriptFeed(BaseFeed):
         if after > last:
             what = f"payload.resume: {name} ends at {last}"
             self._object(ErrorCode.INVALID_MESSAGE, what)
-        self._bring(row, last, min(after, last))
+        self._send_missed(row, last, min(after, last))
 
     def _find_own(self, name: str) -> ConversationRow | None:
         """The conversation *name* as it is stored, if the participant may read it."""
@@ -286,9 +286,9 @@ class TranscriptFeed(BaseFeed):
 
     def _show_missed(self, conversation: Conversation, last: int, seen: int | None) -> None:
         """What the client, which has *seen* so far, has missed of *conversation* up to *last*."""
-        self._bring(conversation.row, last, seen)
+        self._send_missed(conversation.row, last, seen)
 
-    def _bring(self, row: ConversationRow, last: int, after: int | None) -> None:
+    def _send_missed(self, row: ConversationRow, last: int, after: int | None) -> None:
         """One `message_history` with what comes after *after*, or the latest."""
         found = self._read(row, last, after)
         if found is None:  # nobody waits for it any more

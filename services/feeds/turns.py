@@ -42,7 +42,7 @@ class Turns:
         #: queue framed bytes for the connection, in their turn; never waits
         self.put: Callable[[bytes], None] = connection.put
         #: the same for texts of version 1, which are remembered until they have arrived
-        self.put_and_remember: Callable[[bytes], None] = connection.tell
+        self.put_and_remember: Callable[[bytes], None] = connection.put_and_remember
 
     def remember(self, data: bytes) -> None:
         """Remember framed bytes of version 1 until they have arrived."""
@@ -162,7 +162,7 @@ class Turns:
                     self._actions = None
                     self.held = 0
                     self.put = self.connection.put
-                    self.put_and_remember = self.connection.tell
+                    self.put_and_remember = self.connection.put_and_remember
                     return
                 action, entries = self._actions.popleft()
                 self.held = max(0, self.held - _weight(action, entries))

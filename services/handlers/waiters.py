@@ -21,7 +21,7 @@ def ready(caller: Caller, frame: frames.Ready | frames.Ready2, me: Participant) 
     switchboard.desk.ready(me.uuid, _capacity(frame.payload))
     me.phase = Phase.ON_DUTY
     switchboard.store_duty(me, ready=True, capacity=switchboard.desk.capacity(me.uuid))
-    caller.feed.tell_duty(True, frame)
+    caller.feed.send_duty(True, frame)
     switchboard.carry_out()
     me.phase = Phase.ON_DUTY  # `carry_out` may have carried out what another worker decided before
 
@@ -33,7 +33,7 @@ def unready(caller: Caller, frame: frames.Unready, me: Participant) -> None:
     switchboard.carry_out()
     me.phase = Phase.OFF_DUTY
     switchboard.store_duty(me, ready=False, capacity=switchboard.desk.capacity(me.uuid))
-    caller.feed.tell_duty(False, frame)
+    caller.feed.send_duty(False, frame)
 
 
 def get_queue(caller: Caller, frame: frames.GetQueue, me: Participant) -> None:

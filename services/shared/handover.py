@@ -221,7 +221,7 @@ class Handover:
     def is_answered(self, missed: Missed) -> None:
         """It is known what *missed* is about."""
         if missed.is_guessed and self._speaks(missed.uuid):
-            self._guessed[missed.uuid] = missed.told
+            self._guessed[missed.uuid] = missed.sent
         else:
             self._guessed.pop(missed.uuid, None)
 

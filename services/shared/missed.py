@@ -15,7 +15,7 @@ from .letters import Parked
 from .order import Order
 
 #: s that this worker waits for the report of another one. An unanswered ping takes two of them
-#: (`unconfirmed.VERDICT`)
+#: (`unconfirmed.ANSWER_TIME`)
 PATIENCE = 4.0
 
 #: how often it waits at most: again only if letters may have been lost meanwhile
@@ -87,7 +87,7 @@ class Missed:
         self._finding = threading.Lock()
         self._found: list[ParkedFrames] | None = None
         #: by conversation: the highest `seq` that the participant was sent, as reports say
-        self.told: dict[int, int] = {}
+        self.sent: dict[int, int] = {}
 
     def take(self, worker: str, report: Parked) -> None:
         """Take the *report* of *worker*."""
@@ -106,7 +106,7 @@ class Missed:
         if not self.awaited and not self._awaited_hints:
             self._enough.set()
 
-    def verdict(self) -> list[ParkedFrames]:
+    def answer(self) -> list[ParkedFrames]:
         """All that was missed, in order. Waits for the reports and for the store."""
         with self._finding:
             if self._found is None:
@@ -115,7 +115,7 @@ class Missed:
                 self._found = self._find()
                 self._handover.is_answered(self)
                 for worker in self._workers:
-                    self._handover.agree(self.uuid, worker, self.told)
+                    self._handover.agree(self.uuid, worker, self.sent)
         return self._found
 
     @property
@@ -140,12 +140,12 @@ class Missed:
         )
         found = merged(
             [
-                in_full(self._owed, self.told),
+                in_full(self._owed, self.sent),
                 *([*report.frames, *report.live] for report in reports),
             ]
         )
         for report in reports:
-            farthest(self.told, report.sent)
+            farthest(self.sent, report.sent)
         room = self._handover.most - sum(len(parked.plain) for parked in found)
         for stretch in self._stretches:
             for parked in self._read(stretch):
@@ -159,13 +159,13 @@ class Missed:
         """What is stored of *stretch* and was not sent."""
         conversation, channel, order = stretch.conversation, stretch.channel, self._handover.order
         key = conversation.row.key
-        order.reach(conversation, self.told.get(key, 0))
+        order.reach(conversation, self.sent.get(key, 0))
         order.catch_up(conversation)
         last = conversation.began if stretch.last is None else stretch.last
         if stretch.is_over:
             last = conversation.last_seq
         after = self._begin(stretch, last)
-        farthest(self.told, {key: max(after, last)})
+        farthest(self.sent, {key: max(after, last)})
         for row in order.read(conversation, after, last):
             if row.side == SIDES[channel.sender.role]:
                 text = kind_of(row.kind).text_for_version_1(row.body, row.data)
@@ -176,8 +176,8 @@ class Missed:
         """The highest `seq` of *stretch* that was sent; what counts as sent where nobody knows."""
         conversation = stretch.conversation
         known = [stretch.after] if stretch.after is not None else []
-        if conversation.row.key in self.told:
-            known.append(self.told[conversation.row.key])
+        if conversation.row.key in self.sent:
+            known.append(self.sent[conversation.row.key])
         if known:
             return max(known)
         offered = conversation.offered.get(SIDES[stretch.channel.sender.role])
@@ -196,8 +196,8 @@ def in_full(owed: Iterable[Owed], sent: dict[int, int]) -> list[ParkedFrames]:
     found: list[list[ParkedFrames]] = [[]]
     for one in owed:
         if not isinstance(one, ParkedFrames):
-            found += [one.verdict(), []]
-            farthest(sent, one.told)
+            found += [one.answer(), []]
+            farthest(sent, one.sent)
         elif not one.conversation or one.last > sent.get(one.conversation, 0):
             found[-1].append(one)
     return merged(found)

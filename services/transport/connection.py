@@ -77,7 +77,7 @@ class Context:
     wheel: Wheel
     limits: Limits
     #: connections that have not let go of their sockets yet
-    lines: set[Connection] = field(default_factory=set)
+    connections: set[Connection] = field(default_factory=set)
 
 
 class _NoThread:
@@ -100,7 +100,8 @@ _OURS = (
     "_accepting", "_context", "_control", "_early", "_gone", "_goodbye", "_heard", "_left",
     "_is_lost", "_outbox", "_proof", "_reader", "_readiness", "_recv", "_silent", "_take",
     "_timer", "_tls", "_wait", "_waiting",
-    "address", "apart", "code", "ended_by", "opened", "put", "received", "tell", "watch",
+    "address", "apart", "code", "ended_by", "opened", "put", "put_and_remember", "received",
+    "watch",
 )  # fmt: skip
 
 
@@ -174,7 +175,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         #: queue an encoded frame; never waits, does nothing once the connection is closing
         self.put = self._outbox.put
         #: the same, for what is to be remembered
-        self.tell = self._outbox.tell
+        self.put_and_remember = self._outbox.put_and_remember
         self._timer = self._context.wheel.after(self._rest, self._beat)
         self.connected = True
         self.environ = None  # nothing below needs the request any more
@@ -187,7 +188,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         Returns at once where the connection has a socket of its own: the web
         server's greenlet, its deep stack and the request can go, 10 KiB of them.
         """
-        self._context.lines.add(self)
+        self._context.connections.add(self)
         if self.apart:
             self._context.runtime.spawn(self._run, handler)
         else:
@@ -198,7 +199,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
             handler(self)
         finally:
             self._hang_up()
-            self._context.lines.discard(self)
+            self._context.connections.discard(self)
 
     # ---- reading -------------------------------------------------------
 
@@ -361,7 +362,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
             self.watch.pinged()
 
     def remember(self, add: Callable[[bytes], None], tidy: Callable[[], int]) -> None:
-        """Call *add* with each frame that `tell` sends from now on; `Outbox.remember` says more."""
+        """Call *add* with each frame of `put_and_remember` from now on; see `Outbox.remember`."""
         self._outbox.remember(add, tidy)
 
     @property

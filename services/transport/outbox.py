@@ -167,7 +167,7 @@ class Outbox:
             self._marked = True
             self._flusher.mark(self)
 
-    def tell(self, frame: bytes) -> None:
+    def put_and_remember(self, frame: bytes) -> None:
         """The same, and call what `remember` was given, whether *frame* is sent or not."""
         remember = self._remember
         if remember is not None:
@@ -180,7 +180,7 @@ class Outbox:
             self._flusher.mark(self)
 
     def remember(self, add: Callable[[bytes], None], tidy: Callable[[], int]) -> None:
-        """Call *add* with each frame that `tell` sends from now on, and *tidy* at times.
+        """Call *add* with each frame of `put_and_remember` from now on, and *tidy* at times.
 
         *tidy* drops what was added where that is too much, and returns after how many more sent
         bytes it is to be called again.

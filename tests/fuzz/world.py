@@ -194,7 +194,7 @@ class FakeConnection:
         else:
             self.missed = True
 
-    def tell(self, data: bytes) -> None:
+    def put_and_remember(self, data: bytes) -> None:
         # what comes after its end is kept for a return: tests/test_unconfirmed.py
         if self._remember is not None and self.code is None:
             self._remember(data)

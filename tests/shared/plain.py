@@ -33,11 +33,11 @@ class PlainConnection(SimulatedConnection):
     def remember(self, add: Callable[[bytes], None], tidy: Callable[[], int]) -> None:
         """Remember what it is given from now on."""
 
-        def tell(data: bytes) -> None:
+        def put_and_remember(data: bytes) -> None:
             add(data)
             self.put(data)
 
-        self.tell = tell  # type: ignore[method-assign]
+        self.put_and_remember = put_and_remember  # type: ignore[method-assign]
 
     def prove(self) -> None:
         """The pong comes at once, unless this connection is a dead one."""

@@ -378,7 +378,7 @@ class Worker:
             if not timer.is_over:
                 function()
 
-        if seconds == unconfirmed.VERDICT:
+        if seconds == unconfirmed.ANSWER_TIME:
             self.sleepers.append(end)
         return timer
 

@@ -140,9 +140,9 @@ class FakeFeed:
             return
         for parked in room.fill():
             self.put(parked.plain)
-        room.is_told = True
+        room.is_delivered = True
         waiting, self._waiting = self._waiting or [], None
-        last = max(room.told.values(), default=0)  # there is one conversation
+        last = max(room.sent.values(), default=0)  # there is one conversation
         self.sent += [text for text, seq in waiting if seq > last]
 
     is_lost = False
@@ -153,7 +153,7 @@ class FakeFeed:
     def take_missed(self) -> list[Any]:
         """It has ended: what it was still to be sent."""
         self.is_over = True
-        return [] if self._room.is_told else self._room.give_up()
+        return [] if self._room.is_delivered else self._room.give_up()
 
     def acknowledge(self, entries: Any) -> None: ...
 
@@ -546,7 +546,7 @@ def test_where_she_comes_back_it_is_known_how_far_she_was_sent_it(worker):
 @pytest.mark.parametrize("answers", [True, False])
 def test_what_a_dead_connection_has_lost_goes_where_she_comes_back(worker, answers):
     lost = ParkedFrames(b"one", b"", worker.key, 1, 1)
-    question = SimpleNamespace(verdict=lambda: [] if answers else [lost], told={})
+    question = SimpleNamespace(answer=lambda: [] if answers else [lost], sent={})
     worker.ann.ask = lambda: question
     worker.user.doubtful = (worker.ann,)
     worker.said(worker.stores("one"), "one")
@@ -723,7 +723,7 @@ def test_what_a_dead_connection_here_has_lost_is_no_report_of_another_worker(wor
     worker.moved_event("here", number=5)
     worker.said(worker.stores("one"), "one")
     lost = [ParkedFrames(b"one", b"", worker.key, 1, 1)]
-    question = SimpleNamespace(stays=False, told={}, verdict=lambda: lost, withdraw=lambda: lost)
+    question = SimpleNamespace(stays=False, sent={}, answer=lambda: lost, withdraw=lambda: lost)
     worker.ann.ask = lambda: question
     second = FakeFeed()
     second.ask = lambda: None
@@ -862,7 +862,7 @@ def test_whoever_loses_the_last_connection_says_so_where_others_are(worker):
     worker.moved("here", "there")
     worker.posted()
     owed = SimpleNamespace(
-        verdict=lambda: [ParkedFrames(b"old", b"", worker.key, 1, 1)], told={worker.key: 2}
+        answer=lambda: [ParkedFrames(b"old", b"", worker.key, 1, 1)], sent={worker.key: 2}
     )
     some = [
         ParkedFrames(text, b"", worker.key, seq, seq) for seq, text in ((2, b"told"), (3, b"live"))

@@ -239,14 +239,14 @@ def test_what_is_told_is_remembered_and_looked_at_though_the_reader_is_slow(outb
 
     one.outbox.remember(remembered.append, look)
     frame = b"x" * 900 * KIB
-    one.outbox.tell(frame)
+    one.outbox.put_and_remember(frame)
     assert one.read(600 * KIB)
     assert again.wait(PATIENCE)
     assert one.outbox.backlog, "the queue has emptied"
     assert looks == sorted(looks)
     assert remembered == [frame]
     one.outbox.finish(b"")
-    one.outbox.tell(b"y")
+    one.outbox.put_and_remember(b"y")
     assert remembered == [frame, b"y"], "it was put, though it is not sent"
 
 
@@ -267,5 +267,5 @@ def test_an_outbox_that_has_ended_does_not_hold_whoever_remembers(outboxed, befo
     freed = weakref.ref(memory)
     del memory
     assert freed() is None
-    one.outbox.tell(b"x")
+    one.outbox.put_and_remember(b"x")
     assert remembered == [b"x"]
