@@ -6,9 +6,10 @@
     └── wire.codes       what a client is sent: Refusal (an `error` frame),
                          Farewell (a close code), HTTPRefusal (an HTTP error)
 
-`Unavailable` is caught in one place for HTTP (`blueprints/refusals.py`) and in one for
-sessions (`Session._handle`). Any other error that reaches the end of a request or a session
-is a bug (HTTP 500, close 1011).
+`blueprints/refusals.py` answers a request with 503 for `Unavailable`, and `Session._handle` a
+frame with `unavailable`; what a feed stores or reads by itself has answers of its own
+(`BaseFeed.not_stored`, `HistoryFeed._insist`). Any other error that reaches the end of a request
+or a session is a bug (HTTP 500, close 1011).
 """
 
 from __future__ import annotations
