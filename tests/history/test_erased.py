@@ -98,16 +98,20 @@ def started(work: Callable[[], object]) -> Callable[[], None]:
     return join
 
 
+def is_waiting(store: SQLStore) -> bool:
+    """Whether somebody waits for a lock in this PostgreSQL database: other tests have others."""
+    waiting = (
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with slices.reading(store) as connection:
+        return bool(connection.scalar(sa.text(waiting)))
+
+
 def until_it_waits(store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """Returns what waits until somebody waits for a lock, which another one holds."""
     if store.name == "postgresql":
-        waiting = sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")
-
-        def is_waiting() -> bool:
-            with slices.reading(store) as connection:
-                return bool(connection.scalar(waiting))
-
-        return lambda: probe.until(is_waiting)
+        return lambda: probe.until(lambda: is_waiting(store))
     begins, insist = threading.Event(), slices.insist
 
     def announce(*args: Any) -> None:
@@ -116,6 +120,27 @@ def until_it_waits(store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> Callable
 
     monkeypatch.setattr(slices, "insist", announce)
     return lambda: probe.until(begins.is_set)
+
+
+def test_a_lock_that_others_wait_for_in_another_database_is_not_taken_for_ours(
+    store: SQLStore, request: pytest.FixtureRequest, opened: Opened
+):
+    if store.name != "postgresql":
+        pytest.skip("each file of SQLite has its own lock")
+    other = opened(request.getfixturevalue("postgres").database(), lock_wait=PATIENT)
+    other.migrate()
+    lock = sa.text("LOCK TABLE chat")
+
+    def wait() -> None:
+        with slices.writing(other) as connection:
+            connection.execute(lock)
+
+    with slices.writing(other) as holder:
+        holder.execute(lock)
+        waited = started(wait)
+        probe.until(lambda: is_waiting(other))
+        assert not is_waiting(store)
+    waited()
 
 
 @both_ways
