@@ -11,8 +11,9 @@ Rules of this file:
 3. A commit whose outcome is not known is looked up before it is done again.
 4. An entry that may be written after the end (every one that is no text, and a text whose
    conversation has ended meanwhile) is stored only while its conversation is: somebody may
-   have erased it. Texts of open conversations, of which there are many, are not checked: the
-   server writes the row of such a conversation again at its end.
+   have erased it (`_needs_its_conversation`). Texts of open conversations, of which there are
+   many, are not checked, nor refused where another entry of their batch is: the server
+   writes the row of such a conversation again at its end.
 """
 
 from __future__ import annotations
@@ -64,9 +65,9 @@ class Committer:
             try:
                 self._commit(groups, batch)
             except Conflict:
-                self._commit_carefully(groups, batch)
+                self._commit_carefully(_not_refused(groups), batch)
         except (Unfit, _Outrun):
-            self._commit_singly(groups, batch)
+            self._commit_singly(_not_refused(groups), batch)
 
     def _commit(self, groups: list[Entries], batch: Batch) -> None:
         """Commit *batch*, which has the rows of *groups*, but nothing of erased conversations."""
@@ -74,13 +75,7 @@ class Committer:
             try:
                 self._store.commit(batch)
             except Gone as gone:
-                rest = []
-                for entries in groups:
-                    if entries.conversation.row.key in gone.keys:
-                        entries.refused = entries.is_unfit = True
-                    else:
-                        rest.append(entries)
-                groups = rest
+                groups = _without_gone(groups, gone.keys)
                 _put_into(batch, groups)
             else:
                 return
@@ -96,7 +91,7 @@ class Committer:
             )
             if found == [first]:
                 return
-        self.commit(groups, batch, undated)
+        self.commit(_not_refused(groups), batch, undated)
 
     def _look_up_dates(self, groups: list[Entries], undated: Collection[Conversation]) -> None:
         """Other workers have stored entries before these, and their clocks may be ahead."""
@@ -180,11 +175,35 @@ def _put_into(batch: Batch, groups: Sequence[Entries]) -> None:
     """Make the rows of *groups* the entries of *batch*."""
     batch.entries = list(chain.from_iterable(map(Entries.rows, groups)))
     batch.has_data = any(one.data is not None for one in groups)
-    batch.needed = {
-        one.conversation.row.key
-        for one in groups
-        if one.data is not None or one.conversation.row.ended is not None
-    }
+    batch.needed = {one.conversation.row.key for one in groups if _needs_its_conversation(one)}
+
+
+def _needs_its_conversation(entries: Entries) -> bool:
+    """Whether *entries* are stored only while their conversation is (rule 4)."""
+    return entries.data is not None or entries.conversation.row.ended is not None
+
+
+def _without_gone(groups: Sequence[Entries], gone: Collection[int]) -> list[Entries]:
+    """Refuse those of *groups* that need one of the conversations *gone*; the others.
+
+    Texts behind a refused entry get the numbers that it leaves: numbers have no gaps.
+    """
+    rest: list[Entries] = []
+    free: dict[int, int] = {}
+    for entries in groups:
+        key = entries.conversation.row.key
+        if key in gone and _needs_its_conversation(entries):
+            entries.refused = entries.is_unfit = True
+            free[key] = free.get(key, 0) + len(entries.texts)
+        else:
+            if key in free:
+                entries.seqs = [seq - free[key] for seq in entries.seqs]
+            rest.append(entries)
+    return rest
+
+
+def _not_refused(groups: Sequence[Entries]) -> list[Entries]:
+    return [one for one in groups if not one.refused]
 
 
 def _parts(batch: Batch) -> Iterator[Batch]:

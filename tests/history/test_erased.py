@@ -15,7 +15,7 @@ from services.conversation.kinds import EVENT, RATING, TEXT, Kind, Side
 from services.conversation.rows import ConversationRow
 from services.history import care, slices, tables
 from services.history.committer import Committer
-from services.history.port import Batch, Gone
+from services.history.port import Batch, Gone, OutcomeUnknown
 from services.history.sql import SQLStore
 from testkit.entries import note
 
@@ -230,6 +230,50 @@ def test_an_entry_that_is_gone_costs_no_other_of_its_batch(store: SQLStore):
     Committer(store).commit(groups, Batch([chat(3, "eve")]), ())
     assert [one.refused for one in groups] == [True, False, False]
     assert [len(store.entries(key)) for key in (1, 2, 3)] == [0, 1, 1]
+
+
+def test_nor_does_it_cost_texts_of_the_same_conversation_while_that_is_open(store: SQLStore):
+    def written(kind: Kind, data: str | None, seqs: range, *ids: str) -> Entries:
+        one = entry(kind, data, chat(1))
+        one.texts, one.client_ids, one.seqs = list(ids), list(ids), seqs
+        return one
+
+    erase(store)
+    before = written(TEXT, None, range(2, 4), "a", "b")
+    late = written(RATING, '{"rate": 5}', range(4, 5), "c")
+    behind = written(TEXT, None, range(5, 7), "d", "e")
+    groups = [before, late, behind]
+    Committer(store).commit(groups, Batch(), ())
+    assert [one.refused for one in groups] == [False, True, False]
+    assert [one.is_unfit for one in groups] == [False, True, False]
+    assert [(one.seq, one.body) for one in store.entries(1)] == [
+        (2, "a"), (3, "b"), (4, "d"), (5, "e")
+    ], "no number is missing"  # fmt: skip
+    assert [*behind.seqs] == [4, 5]
+
+
+def test_what_is_refused_once_stays_so_where_the_outcome_of_its_commit_is_not_known(
+    store: SQLStore, monkeypatch
+):
+    def lose(connection: sa.Connection) -> None:
+        store._roll_back(connection)
+        raise OSError("the connection is lost")
+
+    erase(store)
+    late = entry(RATING, '{"rate": 5}', chat(1), "late")
+    text = entry(TEXT, None, chat(1), "text")
+    text.seqs = range(3, 4)
+    groups, batch = [late, text], Batch()
+    committer = Committer(store)
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "_commit", lose)
+        patched.setattr(store, "_may_be_committed", lambda _: True)
+        with pytest.raises(OutcomeUnknown):
+            committer.commit(groups, batch, ())
+    store.commit(Batch([chat(1)]))  # the server writes the row again
+    committer.settle(groups, batch, ())
+    assert [one.refused for one in groups] == [True, False]
+    assert [(one.seq, one.client_id) for one in store.entries(1)] == [(2, "text")]
 
 
 def test_nor_where_another_worker_was_faster(store: SQLStore):
