@@ -79,6 +79,7 @@ class SecurityLog:
         by: str = "",
         reason: str = "",
         count: int | None = None,
+        entries: int | None = None,
     ) -> None:
         """Write one line; empty values are left out. Never raises for what a value holds.
 
@@ -101,6 +102,7 @@ class SecurityLog:
             "by": by,
             "reason": reason,
             "count": "" if count is None else str(count),
+            "entries": "" if entries is None else str(entries),
             "left_out": str(left_out or ""),
         }
         line = " ".join(f"{key}={_written(value)}" for key, value in pairs.items() if value)

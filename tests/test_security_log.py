@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import json
 import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from csapp import create_app
-from services.history import care
+from services.history import care, slices, tables
 from services.history.opening import open_store
+from services.history.sql import SQLStore
 from services.security_log import BURST, LIMITED, Event, SecurityLog
 from services.security_log import security as the_log
 from testkit import Client, LiveServer
@@ -205,7 +210,7 @@ def test_commands(app: Flask, logged: LoggedLines, tmp_path: Path):
         'event=revoked by=OPERATOR reason="one login"',
         "event=export subject=ann by=OPERATOR",
         'event=export by=OPERATOR reason="conversation 1"',
-        "event=erasure by=OPERATOR count=1",
+        "event=erasure by=OPERATOR count=1 entries=2",
     ]
 
 
@@ -221,9 +226,60 @@ def test_what_is_too_old_and_deleted(app: Flask, logged: LoggedLines, tmp_path: 
     store.close()
     chat(app, "sweep", "--older-than", "7")
     assert by_operator(logged) == [
-        'event=erasure by=server reason="older than 7 days" count=2',
-        'event=erasure by=OPERATOR reason="older than 7 days" count=1',
+        'event=erasure by=server reason="older than 7 days" count=2 entries=4',
+        'event=erasure by=OPERATOR reason="older than 7 days" count=1 entries=2',
     ]
+
+
+def test_entries_that_a_server_left_of_an_erased_conversation(
+    app: Flask, logged: LoggedLines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """They are deleted, and so it is recorded; Redis holds traces of them as of any."""
+    chat(app, "waiter", "list")  # makes the tables
+    logged.messages.clear()
+    cleaned: list[str] = []
+    for command in ("sweep", "erase"):
+        module = importlib.import_module(f"blueprints.cli.{command}")
+        monkeypatch.setattr(module, "remove_traces_in_redis", lambda _, who: cleaned.append(who))
+    with contextlib.closing(open_store(f"sqlite:///{tmp_path}/csapp.db")) as store:
+        leave(store)
+        care.daily(store, 7, BEGAN + 8 * care.DAY, pause=no_pause)
+        leave(store)
+        chat(app, "sweep", "--older-than", "7")
+        leave(store)
+        chat(app, "erase", "--person", "ada", "--yes")
+    assert by_operator(logged) == [
+        'event=erasure by=server reason="older than 7 days" count=0 entries=2',
+        'event=erasure by=OPERATOR reason="older than 7 days" count=0 entries=2',
+        "event=erasure by=OPERATOR count=0 entries=2",
+    ]
+    assert cleaned == ["", "ada"]
+
+
+def leave(store: SQLStore) -> None:
+    """Two texts of a conversation that is gone."""
+    keep(store, 1)
+    with slices.writing(store) as connection:
+        connection.execute(sa.delete(tables.chat))
+
+
+def test_a_person_of_whom_only_entries_are_left_is_looked_for_again(
+    app: Flask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    chat(app, "waiter", "list")  # makes the tables
+    with contextlib.closing(open_store(f"sqlite:///{tmp_path}/csapp.db")) as store:
+        erase, later = care.erase, [leave]
+
+        def erase_while_a_server_writes(*args: Any, **options: Any) -> care.Erased:
+            erased = erase(*args, **options)
+            while later:
+                later.pop()(store)
+            return erased
+
+        monkeypatch.setattr(care, "erase", erase_while_a_server_writes)
+        leave(store)
+        chat(app, "erase", "--person", "ada", "--yes")
+        assert store.entries(1) == []
 
 
 def test_a_host_signs_somebody_out(app: Flask, logged: LoggedLines):

@@ -55,7 +55,7 @@ def erase(person: str, yes: bool, vacuum: bool | None) -> None:
             erased.revocations -= 1  # the one that `_end_logins` wrote
         again = erased
         for _ in range(ATTEMPTS):  # a server may have written once more meanwhile
-            if not (again.chats or again.accounts):
+            if not again.anything:
                 break
             again = care.erase(store, person, vacuum=vacuum)
         if not erased.anything:  # an earlier erasure may have left something
@@ -68,7 +68,7 @@ def erase(person: str, yes: bool, vacuum: bool | None) -> None:
             "nothing is left but what is named above."
         )
     # Without the subject: it would be a trace of the person who is erased.
-    security.record(Event.ERASURE, by=operator(), count=erased.chats)
+    security.record(Event.ERASURE, by=operator(), count=erased.chats, entries=erased.messages)
     click.echo(
         f"Erased {rows_of(erased)}.\n"
         f"Replaced the name in {counted(erased.renamed_chats, 'conversation')} and "

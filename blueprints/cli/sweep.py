@@ -44,9 +44,13 @@ def sweep(older_than: int | None, vacuum: bool | None) -> None:
             gone = care.sweep(store, older_than * care.DAY, now(), vacuum=vacuum)
     if older_than is not None:
         security.record(
-            Event.ERASURE, by=operator(), reason=f"older than {older_than} days", count=gone.chats
+            Event.ERASURE,
+            by=operator(),
+            reason=f"older than {older_than} days",
+            count=gone.chats,
+            entries=gone.messages,
         )
     click.echo(f"Deleted {rows_of(gone)}.")
     say_what_is_left(gone.left)
-    if gone.chats or vacuum:
+    if gone.anything or vacuum:
         remove_traces_in_redis(settings_of(current_app), "")

@@ -104,6 +104,11 @@ class Removed:
     #: what is left of it in files, and what to do about that: a sentence each
     left: tuple[str, ...] = ()
 
+    @property
+    def anything(self) -> bool:
+        """There was something to do: of a conversation that is gone, entries may be left."""
+        return any(value for name, value in asdict(self).items() if name != "left")
+
 
 @dataclass(slots=True)
 class Erased(Removed):
@@ -119,11 +124,6 @@ class Erased(Removed):
     accounts: int = 0
     #: revocations whose subject was replaced
     revocations: int = 0
-
-    @property
-    def anything(self) -> bool:
-        """There was somebody of that name."""
-        return any(value for name, value in asdict(self).items() if name != "left")
 
 
 def erase(
@@ -181,7 +181,7 @@ def sweep(
         _remove(store, keys, removed, pause)
     for keys in _left_behind(store, _message.date < now - older_than_ms, stop=True):
         _remove(store, keys, removed, pause)
-    if removed.chats or removed.messages or vacuum:
+    if removed.anything or vacuum:
         removed.left = clean(store, vacuum=vacuum, pause=pause)
     return removed
 
@@ -197,9 +197,11 @@ def daily(
         return Removed()
     vacuum = False if store.name == "sqlite" else None
     removed = sweep(store, retention_days * DAY, now, vacuum=vacuum, pause=pause)
-    if removed.chats:
+    if removed.anything:
         why = f"older than {retention_days} days"
-        security.record(Event.ERASURE, by="server", reason=why, count=removed.chats)
+        security.record(
+            Event.ERASURE, by="server", reason=why, count=removed.chats, entries=removed.messages
+        )
     return removed
 
 
