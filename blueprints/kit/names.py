@@ -73,6 +73,7 @@ def shortened(script: str) -> str:
     units = [(unit, code.declared(unit)) for unit in code.units()]
     # What is declared in one unit and comes from outside in another may do both in a third.
     free = {word for unit, words in units for word in code.used(unit) if word not in words}
+    free |= code.outside([unit for unit, _ in units])
     for unit, words in units:
         code.shorten(unit, words - free)
     return "".join(code.written)
@@ -206,6 +207,11 @@ class _Code:
     def used(self, unit: range) -> Counter[str]:
         """The variables that *unit* uses, and how often."""
         return Counter(self._text[nth] for nth in unit if nth in self._variables)
+
+    def outside(self, units: list[range]) -> set[str]:
+        """The variables of the module itself: a function may use one beside its own of that name."""
+        within = {nth for unit in units for nth in unit}
+        return {self._text[nth] for nth in self._variables if nth not in within}
 
     def shorten(self, unit: range, words: set[str]) -> None:
         """Give *words* short names in *unit*."""

@@ -172,6 +172,14 @@ test("what is said before there is a chat waits for it", async () => {
   assert.deepEqual([...stage.client.chats.keys()], ["c1"]);
 });
 
+test("only what has failed can be sent again: the order of what waits stays", async () => {
+  const stage = new Stage();
+  const first = stage.client.send("one");
+  stage.client.send("two");
+  stage.client.retry(first.id);
+  assert.deepEqual(stage.shown, ["one (sending)", "two (sending)"]);
+});
+
 test("what was not sent when a chat ends has failed, and can be said in the next", async () => {
   const stage = new Stage();
   await stage.serve();

@@ -29,7 +29,7 @@ class Chat {
     }
   }
 }
-const words = (words) => words;
+const same = (thing) => thing;
 """
 
 SENT = r"""function greet(c, { peer: d, at: e = now }, f = Infinity) {
@@ -49,7 +49,7 @@ class Chat {
     }
   }
 }
-const words = (words) => words;
+const same = (thing) => thing;
 """
 
 #: prints what a function makes of odd places for a name

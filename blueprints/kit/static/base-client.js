@@ -228,8 +228,8 @@ export class BaseClient {
 
   /** Send a failed message again: in its conversation, or in the present one. */
   retry(id) {
+    if (this._outbox.get(id)?.message.state !== "failed") return;
     const message = this.discard(id);
-    if (!message) return;
     const isOpen = this.chats.get(message.conversation)?.state === "open";
     if (!isOpen && this.#role === "user") message.conversation = this._side.addressee().conversation;
     if (message.error?.code === "id_conflict") message.id = uuid();
