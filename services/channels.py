@@ -24,7 +24,7 @@ Ids = Sequence[str | None] | None
 
 
 class Channel:
-    """One direction of a conversation: who speaks, who hears, and its encoders."""
+    """One direction of a conversation: who speaks, who is sent it, and its encoders."""
 
     __slots__ = ("_echo", "_full", "conversation", "sender", "texts", "to")
 

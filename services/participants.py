@@ -219,11 +219,11 @@ class Participant:
         return next(iter(self.channels.values())).conversation
 
 
-def each(connections: Iterable[Feed], tell: Callable[[Feed], None]) -> None:
-    """Call *tell* with each of *connections*; one that raises costs the others nothing."""
+def each(connections: Iterable[Feed], act: Callable[[Feed], None]) -> None:
+    """Call *act* with each of *connections*; one that raises costs the others nothing."""
     for connection in connections:
         try:
-            tell(connection)
+            act(connection)
         except Exception:
             give_up(connection)
 

@@ -4,7 +4,7 @@ Rules of this file:
 
 1. `TABLE` is the protocol. A type that nobody may send is answered with
    `unknown_type`; before `auth`, everything else is, with `unauthenticated`.
-2. What the connection is told is its feed's business (`feeds/`), which is chosen at
+2. What the connection is sent is its feed's business (`feeds/`), which is chosen at
    `auth`. The session has the connection, the table, the admission and the refusals.
 3. What a handler refuses it raises as `Refusal` (an `error` frame) or `Farewell` (a
    close). A bug in a handler ends this connection with 1011 and nobody else's.
@@ -86,7 +86,7 @@ class Session:
         self.house = house
         #: None before `auth`
         self.participant: Participant | None = None
-        #: what the connection is told; another one from `auth` on
+        #: what the connection is sent; another one from `auth` on
         self.feed: BaseFeed = choose_feed(
             connection, house, Admission(connection, role, house), str(uuid.uuid4())
         )

@@ -209,7 +209,7 @@ class _Code:
         return Counter(self._text[nth] for nth in unit if nth in self._variables)
 
     def outside(self, units: list[range]) -> set[str]:
-        """The variables of the module itself: a function may use one beside its own of that name."""
+        """The variables of the module itself: one may stand beside a function's own."""
         within = {nth for unit in units for nth in unit}
         return {self._text[nth] for nth in self._variables if nth not in within}
 

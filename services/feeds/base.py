@@ -1,8 +1,8 @@
 """What every feed does: it answers, counts what is under way, and remembers what may be lost.
 
-A feed is all that one connection is told. `choose.py` picks its class at `auth`: by the
+A feed is all that one connection is sent. `choose.py` picks its class at `auth`: by the
 version that the client speaks, and by whether this server has a history. What a class does
-not override here, its clients are not told.
+not override here, its clients are not sent.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class BaseFeed(Turns):
         "uuid",
     )
 
-    #: in which version the connection is told
+    #: which version the connection speaks
     dialect: Dialect
-    #: the server has a history, which tells a returning client of version 2 what it missed
+    #: the server has a history, from which a returning client of version 2 is sent what it missed
     has_history: ClassVar[bool] = True
 
     def __init__(
@@ -100,7 +100,7 @@ class BaseFeed(Turns):
     # ---- coming and going ----------------------------------------------
 
     def welcome(self, participant: Participant, arrival: Arrival) -> None:
-        """The connection belongs to *participant* now; a standing one is told its UUID."""
+        """The connection belongs to *participant* now; a standing one is sent its UUID."""
         self.participant = participant
         self.admission.let_in()
         if arrival.uuid != self.uuid:
@@ -116,7 +116,7 @@ class BaseFeed(Turns):
         """Answer *asked*, an `auth`: version 2 is."""
 
     def send_duty(self, ready: bool, asked: frames.ClientFrame | None = None) -> None:
-        """Tell a waiter whether it takes users: version 2 is told."""
+        """Say to a waiter of version 2 whether it takes users."""
 
     def fail(self) -> None:
         """Something could not be delivered: close the connection, so that its client returns."""
@@ -163,7 +163,7 @@ class BaseFeed(Turns):
         self, channel: Channel, texts: list[str], ids: Sequence[str | None], kind: Kind,
         data: str | None,
     ) -> bool:  # fmt: skip
-        """Have entries stored, of which `acknowledge` hears. False, for all: not possible now."""
+        """Have entries stored, and then call `acknowledge`. False, for all: not possible now."""
         raise NotImplementedError
 
     def acknowledge(self, entries: ChannelEntries) -> None:

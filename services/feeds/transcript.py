@@ -2,7 +2,7 @@
 
 Rules of this file:
 
-1. While a history is read for this connection, all that it is told waits behind
+1. While a history is read for this connection, all else that it is sent waits behind
    it (`turns.py`).
 2. What the client has missed is read up to a `seq` that was delivered when it was
    asked for; what is stored beyond it is delivered in its turn.
@@ -65,7 +65,7 @@ class TranscriptFeed(BaseFeed):
         self._allowed: Allowance | None = None
         #: client ids of entries that were written on this connection and have no answer
         self.awaited: set[str | None] = set()
-        #: … that were answered when another worker's letter told of them first
+        #: … that were answered when another worker's letter brought them first
         self._early: set[str] = set()
 
     # ---- coming --------------------------------------------------------
@@ -101,11 +101,11 @@ class TranscriptFeed(BaseFeed):
         """Tell a waiter whether it takes users: it may have said so in another window."""
         success = frames.ReadySuccess if ready else frames.UnreadySuccess
         payload = frames.CapacityPayload(self.house.switchboard.desk.capacity(self.uuid))
-        told = success(id=codec.new_id(), to=self.uuid, payload=payload)
+        frame = success(id=codec.new_id(), to=self.uuid, payload=payload)
         if asked is None:
-            self.send(told)
+            self.send(frame)
         else:
-            self.reply(asked, told)
+            self.reply(asked, frame)
 
     # ---- what is written here ------------------------------------------
 
@@ -219,7 +219,7 @@ class TranscriptFeed(BaseFeed):
         resumed = self._resume.pop(conversation.id, None)
         is_wrong = resumed is not None and resumed > end
         seen = self._seen.get(conversation.id, None if is_wrong else resumed)
-        # What waits for its turn here is told, or acknowledged, after the page.
+        # What waits for its turn here is sent, or acknowledged, after the page.
         last = max((self.first_waiting(conversation) or end + 1) - 1, seen or 0)
         frame.payload.last_seq = last
         self._send_now(frame)
