@@ -154,8 +154,10 @@ def erase(
         erased.open_conversations = connection.execute(mine).scalar_one()
     while keys := _some_keys(store, _chat.user_subject == subject):
         _remove(store, keys, erased, pause)
-    written = sa.and_(_message.side == Side.USER, _message.author == subject)
-    for keys in _left_behind(store, written):
+    # What it has written, or the server of it. The texts of a waiter may be of a new conversation
+    # whose row another worker is about to store; all others are stored behind that row.
+    own = sa.and_(_message.side != Side.WAITER, _message.author == subject)
+    for keys in _left_behind(store, own):
         _remove(store, keys, erased, pause)
     _forget_waiter(store, subject, erased, pause)
     if erased.anything:
@@ -179,7 +181,8 @@ def sweep(
     removed = Removed()
     while keys := _some_keys(store, _chat.ended < now - older_than_ms):
         _remove(store, keys, removed, pause)
-    for keys in _left_behind(store, _message.date < now - older_than_ms, stop=True):
+    limit = now - older_than_ms
+    for keys in _left_behind(store, _message.date < limit, until=limit):
         _remove(store, keys, removed, pause)
     if removed.anything or vacuum:
         removed.left = clean(store, vacuum=vacuum, pause=pause)
@@ -226,23 +229,29 @@ def _some_keys(
 
 
 def _left_behind(
-    store: SQLStore, which: sa.ColumnElement[bool], *, stop: bool = False
+    store: SQLStore, which: sa.ColumnElement[bool], *, until: int | None = None
 ) -> Iterator[list[int]]:
     """The keys of conversations that are gone, but for entries *which* are still there.
 
     A conversation was erased while it was open, and its server has died before it could write
-    the row again. *stop*: entries lie in the order in which they were written, and behind one
-    that is not *which* there is none that is.
+    the row again. Where only its waiter has written since, nothing says whose it was: no erasure
+    finds it, only a sweep once the texts are old. Where conversations stay for ever they stay,
+    too, but no history, search or export shows them.
+
+    *until*: leave out what was written after the first window in which no entry is older than
+    that. Entries lie in the order in which they were written, but a clock may have been ahead.
     """
     is_gone = ~sa.exists().where(_chat.key == _message.chat)
     for first, last in windows(store, _message.n):
+        here = _message.n.between(first, last)
         with reading(store) as connection:
-            found = sa.select(_message.chat).where(_message.n.between(first, last))
-            keys = list(connection.scalars(found.where(which, is_gone).distinct()))
-            is_end = stop and connection.scalar(found.where(~which).limit(1)) is not None
+            found = sa.select(_message.chat).where(here, which, is_gone).distinct()
+            keys = list(connection.scalars(found))
+            oldest = sa.select(sa.func.min(_message.date)).where(here)
+            date = None if until is None else connection.scalar(oldest)
         if keys:
             yield keys
-        if is_end:
+        if until is not None and date is not None and date >= until:
             return
 
 

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from services.conversation.conversation import Conversation
 from services.conversation.entries import Entries
 from services.conversation.kinds import EVENT, RATING, TEXT, Kind, Side
-from services.conversation.rows import ConversationRow
+from services.conversation.rows import ConversationRow, EntryRow
 from services.history import care, slices, tables
 from services.history.committer import Committer
 from services.history.port import Batch, Gone, OutcomeUnknown
@@ -20,7 +20,7 @@ from services.history.sql import SQLStore
 from testkit.entries import note
 
 from .. import probe
-from .conftest import Opened, chat, texts
+from .conftest import Opened, chat, text, texts
 from .people import no_pause
 
 #: s that a store waits for a lock which this test holds
@@ -316,6 +316,33 @@ def test_and_with_a_sweep_once_they_are_old(store: SQLStore):
     assert care.sweep(store, 0, date, pause=no_pause).messages == 0
     assert care.sweep(store, 0, dates[-1] + 1, pause=no_pause).messages == 2
     assert [len(store.entries(key)) for key in (1, 2)] == [0, 1]
+
+
+def test_an_entry_dated_ahead_ends_no_sweep(store: SQLStore, monkeypatch):
+    monkeypatch.setattr(slices, "WINDOW", 3)
+    now = 1_000_000
+    dates = [now + 5, 1, 2, 3, now + 5, 4, now, now + 1, now + 2, 5, 6]
+    rows = [text(key, 1, "words")._replace(date=date) for key, date in enumerate(dates, 2)]
+    store.commit(Batch(entries=rows))
+    assert care.sweep(store, 0, now, pause=no_pause).messages == 5
+    assert [row.date for key in range(2, 13) for row in store.entries(key)] == [
+        now + 5, now + 5, now, now + 1, now + 2, 5, 6
+    ], "nothing is looked for behind a window of new entries"  # fmt: skip
+
+
+def test_what_the_server_wrote_of_the_visitor_goes_with_an_erasure(store: SQLStore):
+    """And the words of a waiter only where that is known of."""
+    store.commit(Batch([chat(2, "bob", "ann"), chat(3, "bob", "ann")]))
+    store.commit(Batch(entries=[written(2, Side.WAITER), written(3, Side.WAITER)]))
+    store.commit(Batch(entries=[written(4, Side.SERVER), written(5, Side.WAITER)]))
+    erased = care.erase(store, "ann", pause=no_pause)
+    assert (erased.chats, erased.messages) == (1, 2)
+    assert [len(store.entries(key)) for key in (2, 3, 4, 5)] == [1, 1, 0, 1]
+
+
+def written(key: int, side: Side) -> EntryRow:
+    """Of Ann."""
+    return text(key, 1, "words")._replace(side=side)
 
 
 def test_a_note_is_not_stored_behind_an_erasure(store: SQLStore):
