@@ -191,8 +191,9 @@ class BaseFeed(Turns):
         return Refusal(ErrorCode.UNAVAILABLE, what, reply_id)
 
     def _refuse_all(self, entries: ChannelEntries) -> None:
+        refuse = _never_stored if entries.is_unfit else self.not_stored
         for client_id in entries.client_ids or (None,) * len(entries.texts):
-            refusal = self.not_stored(client_id)
+            refusal = refuse(client_id)
             self.send(self.error(refusal.code, refusal.message, refusal.reply_id))
 
     # ---- histories -----------------------------------------------------
@@ -264,3 +265,9 @@ class BaseFeed(Turns):
     def keep_questions(self, questions: Sequence[Question]) -> None:
         """A newer connection, which waited for *questions*, has ended; the next one asks them."""
         self.doubt().keep(questions)
+
+
+def _never_stored(reply_id: str | None) -> Refusal:
+    """The store takes no such entry, mostly because its conversation was erased meanwhile."""
+    what = "this conversation is gone, or its history takes no such entry; do not try again"
+    return Refusal(ErrorCode.FORBIDDEN, what, reply_id)

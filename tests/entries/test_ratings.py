@@ -106,6 +106,16 @@ def test_what_has_been_erased_is_not_rated(come, database: Path):
         assert rate(user, 1, **fields)["payload"]["code"] == "forbidden"
 
 
+def test_nor_is_what_is_erased_while_it_is_open(come, database: Path):
+    """The server has not read of it yet: the store says so when the rating is to be stored."""
+    user, waiter = come("user", "nell"), come("waiter", "nell's")
+    meet(user, waiter)
+    with contextlib.closing(sqlite3.connect(database)) as found, found:
+        found.execute("DELETE FROM chat WHERE user_subject = 'nell'")
+    for _ in range(2):
+        assert rate(user, 1)["payload"]["code"] == "forbidden"
+
+
 def test_who_waits_to_be_served_again_rates_the_conversation_that_it_is_in(server, come):
     user, waiter = come("user", "oda"), come("waiter", "oda's")
     name = meet(user, waiter)
