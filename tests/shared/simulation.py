@@ -565,7 +565,7 @@ class SimulatedConnection:
         if self.code is None:
             self.down.extend(unframed(data))
 
-    tell = put
+    put_and_remember = put
 
     def take_in_passing(self, take: Callable[[list[bytes]], list[bytes]]) -> None:
         """As there."""
