@@ -360,8 +360,11 @@ class ChatServer:
             self._runtime.blocking(self.shut_store)
 
     def shut_store(self) -> None:
-        """Close the database, unless something is still being stored. Blocks."""
-        if self.store is not None and self._is_all_stored and self._opened_by == os.getpid():
+        """Close the database, unless something is still being stored. Blocks.
+
+        Events that wait are given up: nothing is written any more by now.
+        """
+        if self.store is not None and self._is_written and self._opened_by == os.getpid():
             self._opened_by = 0
             if self._others is not None:
                 self._others.leave_now()
@@ -371,9 +374,14 @@ class ChatServer:
     @property
     def _is_all_stored(self) -> bool:
         """Nothing waits for the database: no entry, no row, no event."""
-        if self._writer is not None and not self._writer.idle:
+        if not self._is_written:
             return False
         return self._started is None or not self._started.switchboard.events_wait
+
+    @property
+    def _is_written(self) -> bool:
+        """The writer has stored all that it was given."""
+        return self._writer is None or self._writer.idle
 
     @property
     def unfinished(self) -> int:

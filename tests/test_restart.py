@@ -11,10 +11,11 @@ import pytest
 
 from services.conversation.rows import ConversationRow
 from services.history.opening import open_store
-from services.history.port import Batch, Duty, StoreError
+from services.history.port import Batch, Duty, InUse, StoreError
 from services.history.sql import SQLStore
 from services.server import ChatServer
 from services.settings import Settings
+from services.switchboard import Switchboard
 from services.timers import TICK, Wheel
 from testkit import Client, LiveServer
 from testkit.server import SECRET
@@ -158,6 +159,22 @@ def test_an_event_that_waits_for_the_database_is_stored_before_the_server_ends(
         (event,) = store.entries(7)
         assert json.loads(event.data) == {"what": "ended"}
         server.close()
+
+
+def test_a_server_that_ends_closes_the_database_though_events_wait_for_it(tmp_path, monkeypatch):
+    """They could be stored no more: nothing is written after this."""
+    settings = Settings(secret_key=(SECRET,), database_url=f"sqlite:///{tmp_path}/csapp.db")
+    with closing(open_store(settings.database_url)) as store:
+        store.migrate()
+        monkeypatch.setattr(Switchboard, "events_wait", True)
+        server = ChatServer(settings)
+        assert server.house is not None
+        with pytest.raises(InUse):
+            store.hold(shared=False)
+        server.drain()
+        assert not server.settled
+        server.close()
+        store.hold(shared=False)
 
 
 @pytest.mark.parametrize(("who", "what"), [("ada", "returned"), ("eve", "joined")])
