@@ -23,7 +23,7 @@ from .identity import Tokens
 from .metrics import MeasuredDesk, Meters
 from .runtime import Runtime
 from .settings import Settings
-from .standings import used_tickets
+from .standings import lost_waiters, used_tickets
 from .switchboard import Switchboard
 from .timers import TICK, Wheel
 
@@ -72,15 +72,14 @@ def own_desk(parts: Parts, is_draining: Callable[[], bool]) -> Switchboard:
         now=parts.wheel.lived,
     )
     measured = MeasuredDesk(desk, parts.meters)
-    delivery = LocalDelivery(
-        settings.outbox_bytes, store, parts.writer, clock=parts.clock, runtime=parts.runtime
-    )
+    delivery = LocalDelivery(settings.outbox_bytes, store, parts.writer, clock=parts.clock)
     switchboard = Switchboard(measured, delivery, parts.tokens.sign_ticket, clock=parts.clock)
     if parts.runtime.name == "threads":
         switchboard.guard_threads()
     if store is not None:
         rows = parts.runtime.blocking(store.open_conversations)
-        switchboard.restore(rows, parts.runtime.blocking(store.duties))
+        duties = parts.runtime.blocking(store.duties)
+        switchboard.restore(rows, duties, parts.runtime.blocking(lost_waiters, store, rows))
         desk.void(parts.runtime.blocking(used_tickets, store, time.time()))
     ticks = itertools.count()
 

@@ -56,7 +56,7 @@ class Decisions:
             conversation.row.waited = round(event.waited * 1000)
         lost, conversation.lost_waiter = conversation.lost_waiter, None
         # it has gone on before, and this process has not seen who was lost
-        is_unsure = lost is None and (resumed or conversation.behind)
+        may_have_returned = lost is None and (resumed or conversation.behind)
         set_waiter(conversation.row, waiter)
         self._delivery.save(conversation.row, served=event.is_recorder)
         to_waiter, to_user = self._delivery.join(user, waiter, conversation)
@@ -64,7 +64,7 @@ class Decisions:
         self._introduce(waiter, to_user, resumed=resumed, asked=False)
         is_same = lost is not None and lost == waiter.identity.subject
         what = What.RETURNED if is_same else What.JOINED
-        self._write_event(event, to_user, what, is_unsure=is_unsure)
+        self._write_event(event, to_user, what, may_have_returned=may_have_returned)
 
     def _introduce(self, me: Participant, channel: Channel, *, resumed: bool, asked: bool) -> None:
         parks = self._delivery.parks_for(me)
@@ -118,11 +118,11 @@ class Decisions:
 
     def _write_event(
         self, event: Event, channel: Channel, what: What, reason: str = "", *,
-        is_unsure: bool = False,
+        may_have_returned: bool = False,
     ) -> None:  # fmt: skip
         """Write what has happened, by the sender of *channel*: both sides read it in version 2."""
         payload = EventPayload(what, channel.sender.identity.name, reason)
-        self._delivery.write_event(event, channel, payload, is_unsure=is_unsure)
+        self._delivery.write_event(event, channel, payload, may_have_returned=may_have_returned)
 
     def _departed(self, event: Departed) -> None:
         gone = self._participants.pop(event.participant)

@@ -23,7 +23,6 @@ from .history.writer import Writer
 from .identity import Identity
 from .participants import Feed, Owed, Participant, Question, answer
 from .roster import Roster, join
-from .runtime import Runtime
 
 
 class Delivery(Protocol):
@@ -60,11 +59,12 @@ class Delivery(Protocol):
         """
 
     def write_event(
-        self, event: Event, channel: Channel, payload: EventPayload, *, is_unsure: bool = False
-    ) -> None:
+        self, event: Event, channel: Channel, payload: EventPayload, *,
+        may_have_returned: bool = False,
+    ) -> None:  # fmt: skip
         """Write what the sender of *channel* has done as an entry, once over all workers.
 
-        *is_unsure*: a waiter has joined, and the history has to say whether it has returned.
+        *may_have_returned*: a waiter has joined, and this process has not seen who was lost.
         """
 
     def write_end_at_start(self, user: Participant, conversation: Conversation) -> None:
@@ -154,10 +154,7 @@ class Delivery(Protocol):
 
 
 class LocalDelivery:
-    """For one worker: all connections are here, and only this process numbers entries.
-
-    With a *store* and a *runtime* it looks up what happened before this process began.
-    """
+    """For one worker: all connections are here, and only this process numbers entries."""
 
     def __init__(
         self,
@@ -166,13 +163,12 @@ class LocalDelivery:
         writer: Writer | None = None,
         *,
         clock: Clock | None = None,
-        runtime: Runtime | None = None,
     ) -> None:
         self.roster = Roster(most_parked)
         self.store = store
         self.writer = writer
         self._clock = clock or Clock()
-        self._events = EventEntries(self._begin, self._on_committed, store, runtime)
+        self._events = EventEntries(self._begin, self._on_committed)
         self.held = 0
 
     # ---- entries -------------------------------------------------------
@@ -239,11 +235,15 @@ class LocalDelivery:
         return self.writer is not None and self.writer.say(entries)
 
     def write_event(
-        self, event: Event, channel: Channel, payload: EventPayload, *, is_unsure: bool = False
-    ) -> None:
-        """Write it, unless neither side speaks version 2 and nothing is stored."""
+        self, event: Event, channel: Channel, payload: EventPayload, *,
+        may_have_returned: bool = False,
+    ) -> None:  # fmt: skip
+        """Write it, unless neither side speaks version 2 and nothing is stored.
+
+        What this process has not seen, it has read at its start (`standings.lost_waiters`).
+        """
         if self.writer is not None:
-            self._events.write(self._events.new(channel, payload), is_unsure=is_unsure)
+            self._events.write(self._events.new(channel, payload))
         elif not (channel.sender.plain and channel.to.plain):
             self._number(self._events.new(channel, payload))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from .bounds import TICKET_LIFETIME
 from .clock import KEY_BITS
 from .conversation.rows import ConversationRow
 from .delivery import Delivery
 from .desk.port import Role, Standing
+from .event_entries import lost_waiter
 from .history.port import Duty, Store
 from .identity import Identity, TokenRole
 from .participants import Participant, Phase
@@ -69,9 +70,13 @@ def user_of(row: ConversationRow) -> Participant:
 
 
 def restore_participants(
-    found: Iterable[Standing], rows: Iterable[ConversationRow], delivery: Delivery
-) -> None:
-    """Put all *found* on the roster, absent, and let those speak with each other who did."""
+    found: Iterable[Standing], rows: Iterable[ConversationRow], lost: Mapping[int, str],
+    delivery: Delivery,
+) -> None:  # fmt: skip
+    """Put all *found* on the roster, absent, and let those speak with each other who did.
+
+    *lost*: as `lost_waiters` returns it.
+    """
     participants = delivery.roster.participants
     conversations = {row.key: row for row in rows}
     for one in found:
@@ -88,8 +93,20 @@ def restore_participants(
         participant.has_written = row.last_seq > 1  # the first entry says who serves it
         if one.waiter is None:
             participant.phase = Phase.QUEUED
+            conversation.lost_waiter = lost.get(row.key)
         else:
             delivery.join(participant, participants[one.waiter], conversation)
+
+
+def lost_waiters(store: Store, rows: Iterable[ConversationRow]) -> dict[int, str]:
+    """By the conversations of *rows* whose users wait to be served again: who was lost.
+
+    That is the subject of a waiter; it returns if it is the next one. Blocks. Raises
+    `StoreError`.
+    """
+    events = store.last_events([row.key for row in rows if row.waiter_subject is None])
+    lost = {key: lost_waiter(event) for key, event in events.items()}
+    return {key: subject for key, subject in lost.items() if subject is not None}
 
 
 def used_tickets(store: Store, now: float) -> dict[str, int]:

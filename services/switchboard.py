@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .channels import Channel, ParkedFrames
@@ -112,13 +112,18 @@ class Switchboard:
 
     # ---- a restart -----------------------------------------------------
 
-    def restore(self, rows: list[ConversationRow], duties: list[Duty]) -> None:
-        """Take up the open conversations where they stood; both sides are waited for."""
+    def restore(
+        self, rows: list[ConversationRow], duties: list[Duty], lost: Mapping[int, str]
+    ) -> None:
+        """Take up the open conversations where they stood; both sides are waited for.
+
+        *lost*: as `standings.lost_waiters` returns it.
+        """
         found, over = standings(rows, duties)
         for row in over:
             self._decisions.end(row)
             self.delivery.write_end_at_start(user_of(row), Conversation(row))
-        restore_participants(found, rows, self.delivery)
+        restore_participants(found, rows, lost, self.delivery)
         self.desk.restore(found)
 
     # ---- coming and going ----------------------------------------------

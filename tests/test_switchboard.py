@@ -12,12 +12,13 @@ import pytest
 
 from services.channels import ParkedFrames
 from services.conversation.kinds import EVENT, TEXT, EventPayload, Side, What
-from services.conversation.rows import ConversationRow
+from services.conversation.rows import ConversationRow, EntryRow
 from services.delivery import LocalDelivery
 from services.desk.memory import MemoryDesk
 from services.desk.port import Role
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
+from services.standings import lost_waiters
 from services.switchboard import Switchboard
 from services.wire.dialect import DIALECTS
 
@@ -25,6 +26,9 @@ from .shared.shelf import Shelf
 
 #: that a conversation has ended, and nobody knows why
 ENDED = EVENT.body(EventPayload(What.ENDED)).data
+
+#: that its waiter was lost
+LEFT = EVENT.body(EventPayload(What.LEFT, "Ada", "lost")).data
 
 
 class FakeFeed:
@@ -296,7 +300,7 @@ def test_a_conversation_that_is_found_open_beside_a_newer_one_gets_its_end():
     office = Office(keeps=True)
     store: Any = office.switchboard.store
     rows = [ConversationRow(key, "uuid-ann", "ann", "Ann", opened=1) for key in (7, 8)]
-    office.switchboard.restore(rows, [])
+    office.switchboard.restore(rows, [], {})
     assert office.switchboard.events_wait is False, "the writer has it"
     office.turn()
     (end,) = store.rows[7]
@@ -306,12 +310,44 @@ def test_a_conversation_that_is_found_open_beside_a_newer_one_gets_its_end():
     assert rows[1].ended is None
 
 
+@pytest.mark.parametrize(
+    ("who", "last", "what"),
+    [
+        ("ada", LEFT, "returned"),
+        ("eve", LEFT, "joined"),
+        ("ada", EVENT.body(EventPayload(What.JOINED)).data, "joined"),
+        ("ada", "[", "joined"),  # a start must not fail by it
+    ],
+)
+def test_after_a_restart_nothing_that_is_said_overtakes_the_waiter_s_return(who, last, what):
+    """Who was lost is known by then: it is read with the open conversations."""
+    office = Office(keeps=True)
+    store: Any = office.switchboard.store
+    kind, side = EVENT.number, Side.SERVER
+    store.rows[7] = [EntryRow(7, 1, side, "ada", None, kind, "", 1, last)]
+    rows = [ConversationRow(7, "uuid-ann", "ann", opened=1, last_seq=1)]
+    office.switchboard.restore(rows, [], lost_waiters(store, rows))
+    ada, ann = FakeFeed(2), FakeFeed(2)
+    office.enter(Role.USER, "ann", ann)
+    office.enter(Role.WAITER, who, ada)
+    office.switchboard.desk.ready(f"uuid-{who}")
+    office.switchboard.carry_out()
+    speaker: Any = ann
+    channel = office.switchboard._participants["uuid-ann"].channel
+    assert channel is not None
+    assert office.switchboard.say(channel, speaker, ["hello"], ["1"])
+    office.turn()
+    _, event, text = store.rows[7]
+    assert (event.seq, EVENT.payload_of("", event.data)["what"]) == (2, what)
+    assert (text.seq, text.body) == (3, "hello")
+
+
 def test_an_event_that_waits_for_the_database_is_what_a_stop_waits_for():
     office = Office(keeps=True)
     writer: Any = office.switchboard.writer
     rows = [ConversationRow(key, "uuid-ann", "ann", opened=1) for key in (7, 8)]
     writer.available = False
-    office.switchboard.restore(rows, [])
+    office.switchboard.restore(rows, [], {})
     office.turn()
     assert office.switchboard.events_wait
     office.switchboard.write_missing_events()

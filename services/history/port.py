@@ -155,8 +155,8 @@ class Store(Protocol):
         The last ones where there are more, or the first ones unless *newest*.
         """
 
-    def last_event(self, conversation: int) -> EntryRow | None:
-        """The last entry of a conversation that the server has written; None: there is none."""
+    def last_events(self, keys: Sequence[int]) -> dict[int, EntryRow]:
+        """By conversation, of these: the last entry that the server has written, if any."""
 
     def conversation(self, key: int) -> ConversationRow | None:
         """The conversation with this key; None: there is none."""

@@ -45,11 +45,18 @@ def entries_of_sender(chat: int, side: int, author: str) -> sa.Select[Any]:
     return entries().where(table.chat == chat, table.side == side, table.author == author)
 
 
-def last_of_server(chat: int) -> sa.Select[Any]:
-    """See `port.Store.last_event`."""
+def last_of_server(keys: Sequence[int]) -> sa.Select[Any]:
+    """See `port.Store.last_events`."""
     table = tables.message.c
-    query = entries().where(table.chat == chat, table.side == Side.SERVER)
-    return query.order_by(table.seq.desc()).limit(1)
+    last = (
+        sa.select(table.chat, sa.func.max(table.seq).label("seq"))
+        .where(table.chat.in_(keys), table.side == Side.SERVER)
+        .group_by(table.chat)
+        .subquery()
+    )
+    return entries().join_from(
+        last, tables.message, (table.chat == last.c.chat) & (table.seq == last.c.seq)
+    )
 
 
 def that_stay(keys: Sequence[int]) -> sa.Select[Any]:

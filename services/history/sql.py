@@ -364,9 +364,14 @@ class SQLStore:
         found = [EntryRow(*row) for row in self._select(query)]
         return found[::-1] if newest else found
 
-    def last_event(self, conversation: int) -> EntryRow | None:
-        found = self._select(queries.last_of_server(conversation))
-        return EntryRow(*found[0]) if found else None
+    def last_events(self, keys: Sequence[int]) -> dict[int, EntryRow]:
+        found: dict[int, EntryRow] = {}
+        for start in range(0, len(keys), FOUND_AT_ONCE):
+            some = keys[start : start + FOUND_AT_ONCE]
+            found.update(
+                (row[0], EntryRow(*row)) for row in self._select(queries.last_of_server(some))
+            )
+        return found
 
     def conversation(self, key: int) -> ConversationRow | None:
         found = self._conversations(queries.conversations().where(tables.chat.c.key == key))

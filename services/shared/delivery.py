@@ -73,8 +73,8 @@ class SharedDelivery:
             worker, self.roster, writer, self.order, self.handover, self.outgoing, self.join,
             self._clock,
         )  # fmt: skip
-        entries = EventEntries(self._begin, self._on_committed, store, runtime)
-        self._events = SharedEvents(entries, figures, runtime)
+        entries = EventEntries(self._begin, self._on_committed)
+        self._events = SharedEvents(entries, figures, store, runtime)
         self._ended = Ended(self.order, self.roster, runtime)
         self._doubted = threading.Event()
 
@@ -161,10 +161,11 @@ class SharedDelivery:
                 to.parked_bytes += len(entries.for_version_1())
 
     def write_event(
-        self, event: Event, channel: Channel, payload: EventPayload, *, is_unsure: bool = False
-    ) -> None:
+        self, event: Event, channel: Channel, payload: EventPayload, *,
+        may_have_returned: bool = False,
+    ) -> None:  # fmt: skip
         """Write it now if this worker is the recorder, else when the recorder has not."""
-        self._events.write(event, channel, payload, is_unsure=is_unsure)
+        self._events.write(event, channel, payload, may_have_returned=may_have_returned)
 
     def write_end_at_start(self, user: Participant, conversation: Conversation) -> None:
         """Write it as soon as it is known that all workers can read it; the first one counts."""
@@ -236,6 +237,7 @@ class SharedDelivery:
     ) -> None:
         """Take over what other workers know of *participant*, and speak for it from now on."""
         self.whereabouts.arrive(participant, identity, arrival)
+        self._events.arrived(participant)
         for conversation in conversations_of_participant(participant):
             # it may have been sent elsewhere what is still on its way here
             conversation.behind = True

@@ -15,12 +15,14 @@ from ..conversation.conversation import Conversation
 from ..conversation.kinds import EventPayload
 from ..desk.port import Event
 from ..event_entries import EventEntries
+from ..history.port import Store
 from ..history.writer import Writer
 from ..participants import Participant
 from ..runtime import Runtime
 from .conversation import SharedConversation
 from .figures import LatestFigures
 from .letters import decision_id
+from .returns import Decided, Returns
 
 #: s that the recorder of a decision has to write its entry, before another worker does
 RECORDER_TIMEOUT = 2.5
@@ -29,52 +31,67 @@ RECORDER_TIMEOUT = 2.5
 class SharedEvents:
     """Writes entries of decisions for one worker of several."""
 
-    def __init__(self, entries: EventEntries, figures: LatestFigures, runtime: Runtime) -> None:
+    def __init__(
+        self, entries: EventEntries, figures: LatestFigures, store: Store, runtime: Runtime
+    ) -> None:
         self._entries = entries
         self._figures = figures
         self._runtime = runtime
-        #: what other workers are to write, and when this one does if they have not: the time,
-        #: the number of the decision, the entry, and `is_unsure` of `Delivery.write_event`
-        self._of_others: deque[tuple[float, int, ChannelEntries, bool]] = deque()
+        self._returns = Returns(self._write, store, runtime)
+        #: what other workers are to write, and when this one does if they have not
+        self._of_others: deque[tuple[float, Decided]] = deque()
         #: that conversations have ended which were found open at the start
         self._ends: deque[ChannelEntries] = deque()
 
     def write(
-        self, event: Event, channel: Channel, payload: EventPayload, *, is_unsure: bool
+        self, event: Event, channel: Channel, payload: EventPayload, *, may_have_returned: bool
     ) -> None:
         """Write it if this worker is the recorder; else expect the recorder to do so."""
         if event.is_confided or not self._figures.can_read_entries:
             return  # others have written it; or an earlier worker could not go on behind it
-        entries = self._entries.new(channel, payload)
-        entries.client_ids = [decision_id(event.number)]
+        decided = Decided(event.number, channel, payload, may_have_returned)
         if event.is_recorder:
-            self._entries.write(entries, is_unsure=is_unsure)
+            self._returns.write(decided)
         else:
-            due = self._runtime.now() + RECORDER_TIMEOUT
-            self._of_others.append((due, event.number, entries, is_unsure))
+            self._of_others.append((self._runtime.now() + RECORDER_TIMEOUT, decided))
+
+    def _write(self, decided: Decided) -> None:
+        entries = self._entries.new(decided.channel, decided.payload)
+        entries.client_ids = [decision_id(decided.number)]
+        self._entries.write(entries)
 
     def write_end(self, user: Participant, conversation: Conversation) -> None:
         """Write soon that *conversation* has ended: at a start the desk was not asked yet."""
         self._ends.append(self._entries.new_end(user, conversation))
 
+    def arrived(self, user: Participant) -> None:
+        """*user* has got a connection here: read ahead what its next event may have to say."""
+        self._returns.read_ahead(user)
+
     @property
     def wait(self) -> bool:
-        """Some are not stored yet, and this worker may have to do that."""
-        missing = any(not _is_written(number, entries) for _, number, entries, _ in self._of_others)
-        return self._entries.waits or bool(self._ends) or missing
+        """Some are not stored yet, and this worker may have to do that.
+
+        Not those that it may not write now: a stop would wait for other workers to be replaced.
+        """
+        missing = any(not _is_written(decided) for _, decided in tuple(self._of_others))
+        ends = bool(self._ends) and self._figures.can_read_entries
+        return self._entries.waits or self._returns.wait or ends or missing
 
     def write_missing(self, writer: Writer) -> None:
         """Write what could not be stored before, and what no recorder has written in time."""
         self._entries.write_missing(writer)
+        if writer.available:
+            self._returns.read_again()
         now = self._runtime.now()
         while self._of_others and self._of_others[0][0] <= now:
-            _, number, entries, is_unsure = self._of_others.popleft()
-            if not _is_written(number, entries):
-                self._entries.write(entries, is_unsure=is_unsure)
+            _, decided = self._of_others.popleft()
+            if not _is_written(decided):
+                self._returns.write(decided)
         while self._ends and self._figures.can_read_entries:
             self._entries.write(self._ends.popleft())
 
 
-def _is_written(number: int, entries: ChannelEntries) -> bool:
-    """Whether another worker has written the event of the decision of this *number*."""
-    return number in cast(SharedConversation, entries.conversation).decisions
+def _is_written(decided: Decided) -> bool:
+    """Whether another worker has written the event of this decision."""
+    return decided.number in cast(SharedConversation, decided.conversation).decisions

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from services.conversation.kinds import EVENT, TEXT, Side
 from services.conversation.rows import EntryRow, Row
-from services.history import queries, revoked
+from services.history import queries, revoked, sql
 from services.history.opening import open_store
 from services.history.port import Amendment, Batch, Conflict, Duty, StoreError, Unfit
 from testkit.entries import note
@@ -237,6 +237,7 @@ def test_conversations_of_a_side_are_the_newest_first(store):
         (queries.conversations_of(Side.USER, "u-7"), "chat_user"),
         (queries.conversations_of(Side.WAITER, "w-7", before=9), "service"),
         (queries.open_conversations(), "chat_open"),
+        (queries.last_of_server([7]), "message_seq"),
     ],
 )
 def test_queries_use_their_index_and_sort_nothing(store, query, index):
@@ -271,14 +272,20 @@ def test_notes_are_kept_in_order(store):
     assert store.staff_entries(1) == [one._replace(n=n) for n, one in enumerate(notes, 1)]
 
 
-def test_the_last_event_of_a_conversation_is_found_behind_what_people_write(store):
-    assert store.last_event(1) is None
+def test_the_last_event_of_a_conversation_is_found_behind_what_people_write(store, monkeypatch):
+    assert store.last_events([1]) == {}
     events = [
         EntryRow(1, seq, Side.SERVER, "bob", None, EVENT.number, "", 1, f'{{"what": "{what}"}}')
         for seq, what in ((1, "joined"), (3, "left"))
     ]
     store.commit(Batch(entries=[events[0], text(1, 2), events[1], text(1, 4)], has_data=True))
-    assert store.last_event(1) == events[1]
+    assert store.last_events([1, 2]) == {1: events[1]}
+    others = [events[0]._replace(conversation=key) for key in range(2, 9)]
+    store.commit(Batch(entries=others, has_data=True))
+    monkeypatch.setattr(sql, "FOUND_AT_ONCE", 3)  # as of many conversations
+    assert store.last_events([*range(1, 8), 99]) == {
+        1: events[1], **{one.conversation: one for one in others[:-1]}
+    }  # fmt: skip
 
 
 def test_a_conversation_that_is_not_stored_gets_no_staff_entry(store):

@@ -61,10 +61,10 @@ class Shelf:
         rows = rows[after : None if before is None else max(0, before - 1)]
         return rows[-limit:] if newest else rows[:limit]
 
-    def last_event(self, conversation: int) -> EntryRow | None:
+    def last_events(self, keys: Sequence[int]) -> dict[int, EntryRow]:
         """As `port.Store` says."""
-        rows = self.rows.get(conversation, [])
-        return next((one for one in reversed(rows) if one.side == Side.SERVER), None)
+        rows = (one for key in keys for one in self.rows.get(key, ()))
+        return {one.conversation: one for one in rows if one.side == Side.SERVER}
 
     def staff_entries(self, chat: int, **between: Any) -> list[StaffRow]:
         """Nobody writes notes."""

@@ -31,7 +31,16 @@ from services.conversation.kinds import (
 )
 from services.conversation.rows import ConversationRow, EntryRow
 from services.desk.memory import MemoryDesk
-from services.desk.port import Arrival, Known, Moved, OpenConversation, Parted, Place, Role
+from services.desk.port import (
+    Arrival,
+    Known,
+    Matched,
+    Moved,
+    OpenConversation,
+    Parted,
+    Place,
+    Role,
+)
 from services.history.opening import open_store
 from services.history.port import Batch
 from services.history.sql import SQLStore
@@ -1085,13 +1094,50 @@ def test_of_workers_that_close_the_same_conversation_at_the_start_one_writes_its
         worker.switchboard.write_missing_events()
         worker.rounds.all()
         assert not ends(), "a worker that shares the desk may not be able to read it"
-    assert worker.switchboard.events_wait
+    assert not worker.switchboard.events_wait, "a stop would wait until that worker has gone"
     worker.figures.look()
+    assert worker.switchboard.events_wait
     worker.switchboard.write_missing_events()
     worker.rounds.all()
     (end,) = ends()
     assert (end.seq, end.kind, end.data) == (1, EVENT.number, '{"what":"ended"}')
     assert not worker.switchboard.events_wait
+
+
+def waits_again(worker: Worker) -> Participant:
+    """Bob comes, who waits to be served again since another worker has seen that ada was lost."""
+    data = EVENT.body(EventPayload("left", "ada", "lost")).data
+    events = [EntryRow(77, 1, Side.SERVER, "ada", None, EVENT.number, "", 1, data)]
+    row = ConversationRow(77, "uuid-bob", "bob", opened=1)
+    worker.store.commit(Batch([row], entries=events, has_data=True))
+    worker.figures.look()
+    worker.switchboard.desk.about = {"place": Place((), 77, begun=True, ticket=1)}
+    worker.enter(Role.USER, "bob", FakeFeed())
+    worker.switchboard.desk.about = {}
+    return worker.switchboard._participants["uuid-bob"]
+
+
+def joins_and_hears(worker: Worker, user: Participant) -> list[tuple[int, str]]:
+    """Ada serves *user*, who writes at once; what is stored then: each `seq`, and what it says."""
+    matched = Matched(user=user.uuid, waiter="uuid-ada", number=9, conversation=77)
+    worker.switchboard._act([matched])
+    feed: Any = user.connections[0]
+    assert worker.switchboard.say(user.channel, feed, ["hello"], ["1"])
+    worker.rounds.all()
+    rows = worker.store.entries(77)
+    return [(row.seq, json.loads(row.data)["what"] if row.data else row.body) for row in rows]
+
+
+def test_who_was_lost_is_known_when_a_waiter_joins_a_user_who_has_waited_here(worker):
+    user = waits_again(worker)
+    worker.rounds.all()
+    worker.store.last_events = None  # nothing is read any more
+    assert joins_and_hears(worker, user) == [(1, "left"), (2, "returned"), (3, "hello")]
+
+
+def test_where_it_has_to_be_read_then_a_text_may_stand_before_it(worker):
+    user = waits_again(worker)
+    assert joins_and_hears(worker, user) == [(1, "left"), (2, "hello"), (3, "returned")]
 
 
 def test_what_an_earlier_worker_would_take_for_a_text_is_not_written(worker):
