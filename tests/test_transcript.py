@@ -24,7 +24,7 @@ class Reader:
     def __init__(self, store: object) -> None:
         self.sent: list[dict[str, Any]] = []
         self.begun: list[Any] = []
-        self.connection: Any = SimpleNamespace(put=self._put, tell=self._put, code=None)
+        self.connection: Any = SimpleNamespace(put=self._put, put_and_remember=self._put, code=None)
         runtime = SimpleNamespace(spawn=self.begun.append, blocking=lambda function: function())
         self.house: Any = SimpleNamespace(
             runtime=runtime,
