@@ -54,7 +54,7 @@ def test_the_last_text_comes_before_the_end_and_the_position_in_the_queue_after_
     connection: Any = SimpleNamespace(
         # the frame's length may be a brace, too
         put=lambda data: sent.append(json.loads(data[data.index(b'{"') :])),
-        tell=None,
+        put_and_remember=None,
         code=None,
         remember=lambda add, tidy: None,
     )
@@ -89,7 +89,7 @@ def test_what_waits_and_another_worker_has_sent_is_left_out():
         )
         return entries
 
-    connection: Any = SimpleNamespace(put=sent.append, tell=None, code=None)
+    connection: Any = SimpleNamespace(put=sent.append, put_and_remember=None, code=None)
     house: Any = SimpleNamespace(
         settings=SimpleNamespace(outbox_bytes=100_000),
         runtime=SimpleNamespace(spawn=begun.append),
