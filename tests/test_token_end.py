@@ -95,7 +95,7 @@ class Connection:
     def put(self, data: bytes) -> None:
         self.sent.append(json.loads(data[data.index(b'{"') :]))
 
-    tell = put
+    put_and_remember = put
 
     def close(self, code: int, reason: str = "") -> None:
         self.code = self.code or code
