@@ -1,4 +1,4 @@
-"""Asking a server again and again, as balancers and clients do: no event shows its state."""
+"""Asking a server again and again, as balancers and clients do, and waiting for what it sends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import threading
 import time
 import urllib.error
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import websocket
 
@@ -17,6 +17,7 @@ from testkit import Client, LiveServer
 from testkit.server import PATIENCE
 
 T = TypeVar("T")
+Frame = dict[str, Any]
 
 PAUSE = 0.05  # s between two questions: what is asked has work to do
 
@@ -28,6 +29,15 @@ def until(answer: Callable[[], T], failure: Callable[[], str] = str) -> T:
         assert time.monotonic() < end, failure()
         threading.Event().wait(PAUSE)
     return found
+
+
+def next_frame(client: Client, type_: str, **fields: Any) -> Frame:
+    """The next frame of *type_* with these fields, `payload_…` of its payload; skips others."""
+    while True:
+        frame = client.receive()
+        found = {**frame, **{f"payload_{k}": v for k, v in frame.get("payload", {}).items()}}
+        if frame["type"] == type_ and all(found.get(k) == v for k, v in fields.items()):
+            return frame
 
 
 def readiness(server: LiveServer) -> tuple[int, str]:

@@ -27,7 +27,7 @@ from testkit import Client, LiveServer
 from testkit.postgres import Postgres
 
 from .history.people import keep
-from .shared.conftest import until
+from .probe import next_frame
 from .test_operation import run
 
 
@@ -61,10 +61,10 @@ class Talker:
         for client in (self._waiter, self._user):
             token = server.token(client.role, f"the-{client.role}")
             client.say("auth", {"token": token, "version": 2})
-            until(client, "auth_success")
+            next_frame(client, "auth_success")
         self._waiter.say("ready")
         self._user.say("connect")
-        until(self._user, "connect_success")
+        next_frame(self._user, "connect_success")
         self.acknowledged: list[str] = []
 
     def say(self, text: str) -> None:
@@ -72,7 +72,7 @@ class Talker:
         name = str(uuid.uuid4())
         frame = {"type": "message_text", "id": name, "payload": {"message": text}}
         self._user.send(json.dumps(frame))
-        until(self._user, "message_text_success")
+        next_frame(self._user, "message_text_success")
         self.acknowledged.append(text)
 
 
@@ -171,9 +171,9 @@ def test_a_new_server_starts_from_a_backup(server: LiveServer, database: Path, t
     shutil.copyfile(copy, restored)
     with serving(restored) as again, Client(again, "user") as user:
         user.say("auth", {"token": again.token("user", "the-user"), "version": 2})
-        until(user, "auth_success")
+        next_frame(user, "auth_success")
         user.say("get_history", {"conversation": f"{_value(copy, 'SELECT key FROM chat'):x}"})
-        page = until(user, "message_history")["payload"]["messages"]
+        page = next_frame(user, "message_history")["payload"]["messages"]
         assert [one["payload"].get("message") for one in page] == [None, "before"]  # joined
         again.stop()
     assert _history(restored) == ["before"]

@@ -21,7 +21,7 @@ from testkit import Client, LiveServer
 from testkit.redis import RedisServer
 
 from .history.test_writer import Loop, Store
-from .shared.conftest import until
+from .probe import next_frame
 
 NOW = 1_800_000_000.0  # s
 
@@ -178,14 +178,14 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., LiveServer]]:
 def _come(server: LiveServer, role: str, sub: str) -> Client:
     client = Client(server, role)
     client.say("auth", {"token": server.token(role, sub), "version": 2})
-    until(client, "auth_success")
+    next_frame(client, "auth_success")
     return client
 
 
 def _say(client: Client, **fields: str) -> None:
     frame = {"type": "message_text", "id": str(uuid.uuid4()), "payload": {"message": "hello"}}
     client.send(json.dumps(frame | fields))
-    until(client, "message_text_success")
+    next_frame(client, "message_text_success")
 
 
 def _kept(folder: Path) -> list[EntryRow]:
@@ -201,8 +201,8 @@ def _chat(server: LiveServer, waiter: Client, sub: str) -> tuple[Client, str, st
     """A visitor who is served; its UUID, and the name of the conversation."""
     user = _come(server, "user", sub)
     user.say("connect")
-    name = until(user, "connect_success")["payload"]["conversation"]
-    while (met := until(waiter, "new_connection")["payload"])["conversation"] != name:
+    name = next_frame(user, "connect_success")["payload"]["conversation"]
+    while (met := next_frame(waiter, "new_connection")["payload"])["conversation"] != name:
         pass  # one that was there before
     return user, met["uuid"], name
 
@@ -223,7 +223,7 @@ def test_a_server_whose_clock_is_set_back_and_that_is_started_anew(
         waiter = _come(server, "waiter", "wim")
         waiter.say("ready")
         user = _come(server, "user", "ann")
-        until(user, "connect_success")
+        next_frame(user, "connect_success")
         _say(user)
         *_, third = _chat(server, waiter, "cyd")
     kept = _kept(tmp_path)
@@ -243,9 +243,9 @@ def test_two_workers_whose_clocks_differ(serve: Callable[..., LiveServer], tmp_p
         user, to, _ = _chat(other, waiter, "ann")
         for _ in range(3):
             _say(user)
-            until(waiter, "message_text")
+            next_frame(waiter, "message_text")
             _say(waiter, to=to)
-            until(user, "message_text")
+            next_frame(user, "message_text")
         for client in (user, waiter):
             client.drop()
         one.quit()

@@ -34,7 +34,7 @@ from testkit.server import PATIENCE
 
 from . import probe
 from .history.people import keep, no_pause
-from .shared.conftest import until
+from .probe import next_frame
 from .test_operation import run
 
 SUBJECT = "quittenbrot-4711"
@@ -51,7 +51,7 @@ MARKS = [SUBJECT, "zwetschgenmus", "paradeiser", "mirabellengelee", "sanddornsaf
 def _say(client: Client, text: str, **fields: str) -> None:
     frame = {"type": "message_text", "id": str(uuid.uuid4()), "payload": {"message": text}}
     client.send(json.dumps(frame | fields))
-    until(client, "message_text_success")
+    next_frame(client, "message_text_success")
 
 
 class Life:
@@ -61,26 +61,26 @@ class Life:
         self.user = self.come(servers[0], "user", SUBJECT, NAME, AVATAR)
         self.waiter = self.come(servers[-1], "waiter", "wim", "Wim")
         self.user.say("connect", {"page": PAGE, "question": QUESTION})
-        until(self.user, "connect_queue")
+        next_frame(self.user, "connect_queue")
         self.waiter.say("get_queue")
-        (seen,) = until(self.waiter, "queue")["payload"]["visitors"]
+        (seen,) = next_frame(self.waiter, "queue")["payload"]["visitors"]
         assert seen["question"] == QUESTION
         self.waiter.say("ready")
-        until(self.user, "connect_success")
-        met = until(self.waiter, "new_connection")
+        next_frame(self.user, "connect_success")
+        met = next_frame(self.waiter, "new_connection")
         self.to = met["payload"]["uuid"]
         self.conversation = int(met["payload"]["conversation"], 16)
         for number, word in enumerate(WORDS):
             one, other = (self.user, self.waiter) if number % 2 else (self.waiter, self.user)
             _say(one, f"where is my {word} now", **({} if number % 2 else {"to": self.to}))
-            until(other, "message_text")
+            next_frame(other, "message_text")
 
     @staticmethod
     def come(server: LiveServer, role: str, sub: str, name: str, avatar: str = "") -> Client:
         client = Client(server, role)
         token = server.token(role, sub, name, avatar=avatar)
         client.say("auth", {"token": token, "version": 2})
-        until(client, "auth_success")
+        next_frame(client, "auth_success")
         return client
 
 
@@ -208,12 +208,12 @@ def test_a_waiter_whose_visitor_waits_for_another(tmp_path: Path):
         waiter.say("ready")
         user = Life.come(server, "user", "bob", "Bob")
         user.say("connect")
-        until(user, "connect_success")
+        next_frame(user, "connect_success")
         _say(user, "hello")
         done = run("flask", "--app", "csapp", "chat", "erase", "--person", SUBJECT, "--yes", **env)
         assert "Replaced the name in 1 conversation and" in done.stdout, done.stderr
         assert found_in_files(tmp_path) == {}
-        until(user, "connect_queue")
+        next_frame(user, "connect_queue")
         user.drop()
         with contextlib.closing(open_store(url)) as store:
             (chat,) = store.conversations_of(Side.USER, "bob")
@@ -228,7 +228,7 @@ def test_sweep_beside_a_server(tmp_path: Path):
         life = Life([server])
         _note(url, life)
         life.user.say("disconnect")
-        until(life.waiter, "disconnected")
+        next_frame(life.waiter, "disconnected")
         life.waiter.say("disconnect_user")
         _ended(url, life.conversation)
         done = run("flask", "--app", "csapp", "chat", "sweep", "--older-than", "0", **env)
@@ -285,7 +285,7 @@ def test_sweep_of_postgresql(own_postgres: Postgres):
         life = Life([server])
         _note(url, life)
         life.user.say("disconnect")
-        until(life.waiter, "disconnected")
+        next_frame(life.waiter, "disconnected")
         _ended(url, life.conversation)
         done = run("flask", "--app", "csapp", "chat", "sweep", "--older-than", "0", **env)
         assert "Deleted 1 conversation," in done.stdout, done.stderr

@@ -22,8 +22,7 @@ from testkit.server import SECRET
 
 from . import probe
 from .clocked import GUNICORN, let_pass
-from .probe import come_back
-from .shared.conftest import until
+from .probe import come_back, next_frame
 
 Restart = Callable[[LiveServer], LiveServer]
 
@@ -46,12 +45,12 @@ def test_with_a_database_a_reload_is_a_pause(tmp_path, version):
         ada, ann = come(server, "waiter", "ada", version), come(server, "user", "ann", version)
         ada.say("ready")
         ann.say("connect")
-        before = until(ann, "connect_success")["payload"]["uuid"]
+        before = next_frame(ann, "connect_success")["payload"]["uuid"]
         line = [come(server, "user", name, version) for name in ("bob", "cid")]
         tickets = []
         for user in line:
             user.say("connect")
-            tickets.append(until(user, "connect_queue")["payload"].get("ticket"))
+            tickets.append(next_frame(user, "connect_queue")["payload"].get("ticket"))
         server.signal(signal.SIGHUP)
         for client in (ada, ann, *line):
             assert client.closed() == 1012
@@ -60,22 +59,22 @@ def test_with_a_database_a_reload_is_a_pause(tmp_path, version):
         if version == 2:  # tickets keep the order
             cid.say("connect", {"ticket": tickets[1]})
             bob.say("connect", {"ticket": tickets[0]})
-            assert until(bob, "connect_queue")["payload"]["location"] == 0
+            assert next_frame(bob, "connect_queue")["payload"]["location"] == 0
         else:  # the line is made anew, by those who come
             cid.say("connect")
-            assert until(cid, "connect_queue")["payload"]["location"] == 0
+            assert next_frame(cid, "connect_queue")["payload"]["location"] == 0
             bob.say("connect")
-            assert until(bob, "connect_queue")["payload"]["location"] == 1
+            assert next_frame(bob, "connect_queue")["payload"]["location"] == 1
         ann, ada = come(server, "user", "ann", version), come(server, "waiter", "ada", version)
         if version == 1:
             ann.say("connect")
-        assert until(ann, "connect_success")["payload"]["uuid"] == before
-        until(ada, "new_connection")
+        assert next_frame(ann, "connect_success")["payload"]["uuid"] == before
+        next_frame(ada, "new_connection")
         # she is ready without saying so: when her visitor goes, the next one comes
         ann.say("disconnect")
-        assert until(ada, "disconnected")
+        assert next_frame(ada, "disconnected")
         first = bob if version == 2 else cid
-        until(first, "connect_success")
+        next_frame(first, "connect_success")
         for client in (ada, ann, bob, cid):
             client.drop()
 
@@ -85,16 +84,16 @@ def test_without_a_database_a_reload_ends_everything():
         ada, ann = come(server, "waiter", "ada", 2), come(server, "user", "ann", 2)
         ada.say("ready")
         ann.say("connect")
-        until(ann, "connect_success")
+        next_frame(ann, "connect_success")
         server.signal(signal.SIGHUP)
         for client in (ada, ann):
             assert client.closed() == 1012
         ada, ann = come(server, "waiter", "ada", 2), come(server, "user", "ann", 2)
         ann.say("connect")
-        assert until(ann, "connect_queue")["payload"]["location"] == 0
+        assert next_frame(ann, "connect_queue")["payload"]["location"] == 0
         assert json.loads(server.get("/v1/status"))["waiters_ready"] == 0
         ada.say("ready")
-        until(ann, "connect_success")
+        next_frame(ann, "connect_success")
         for client in (ada, ann):
             client.drop()
 
@@ -184,14 +183,18 @@ def test_after_a_restart_a_waiter_who_was_lost_before_it_returns(tmp_path, who, 
         ada, ann = come(server, "waiter", "ada", 2), come(server, "user", "ann", 2)
         ada.say("ready")
         ann.say("connect")
-        assert until(ann, "event")["payload"]["what"] == "joined"
+        assert next_frame(ann, "event")["payload"]["what"] == "joined"
         ada.drop()
-        until(ann, "presence")
+        next_frame(ann, "presence")
         let_pass(server, 20)
-        assert until(ann, "event")["payload"] == {"what": "left", "name": "Ada", "reason": "lost"}
+        assert next_frame(ann, "event")["payload"] == {
+            "what": "left",
+            "name": "Ada",
+            "reason": "lost",
+        }
         server.signal(signal.SIGHUP)
         assert ann.closed() == 1012
         ann, waiter = come(server, "user", "ann", 2), come(server, "waiter", who, 2)
         waiter.say("ready")
-        event = until(ann, "event")
+        event = next_frame(ann, "event")
         assert (event["seq"], event["payload"]) == (3, {"what": what, "name": who.title()})

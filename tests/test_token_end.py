@@ -25,7 +25,7 @@ from testkit import Client, LiveServer
 from testkit.client import assert_quiet
 
 from .clocked import GUNICORN, THREADS, let_pass
-from .shared.conftest import until
+from .probe import next_frame
 
 SECRET = "a-secret-of-these-tests-only"
 HOUR = 3600.0
@@ -285,7 +285,7 @@ def test_another_subject_role_or_login_that_was_signed_out_is_refused_and_the_co
         heard = settled(ada)
         for client, seen in ((ann, told), (ada, heard)):
             if "event" not in seen:  # it is stored first
-                until(client, "event")
+                next_frame(client, "event")
         for token, code in bad.items():
             asked = ann.say("auth", {"token": token, "version": 2})
             answer = ann.receive()

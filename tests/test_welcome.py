@@ -20,7 +20,7 @@ from testkit import Client, LiveServer, assert_receives
 from testkit.server import SECRET
 
 from .clocked import GUNICORN, let_pass
-from .shared.conftest import until
+from .probe import next_frame
 
 ADA = Face("Ada", "/ada.png")
 
@@ -182,7 +182,7 @@ def ready(server: LiveServer) -> Client:
     ada.say("auth", {"token": token, "version": 2})
     assert_receives(ada, "auth_success")
     ada.say("ready")
-    until(ada, "ready")
+    next_frame(ada, "ready")
     return ada
 
 
@@ -192,11 +192,11 @@ def is_answered(server: LiveServer, ada: Client, name: str) -> None:
         ann.say("connect")
         assert_receives(ann, "connect_success")
         ann.text("hello")
-        asked = until(ada, "message_text")
+        asked = next_frame(ada, "message_text")
         ada.say("message_text", {"message": "hi"}, to=asked["from"])
         assert_receives(ann, "message_text")
         ann.leave()
-        until(ada, "disconnected")
+        next_frame(ada, "disconnected")
 
 
 @pytest.mark.parametrize("value", [["A?", "B?"], ("A?", "B?"), "A?|B?", "A?\nB?", " A? |\n| B?"])

@@ -14,7 +14,7 @@ from testkit import Client, LiveServer
 
 from ..clocked import GUNICORN
 from ..forks import run
-from ..shared.conftest import until
+from ..probe import next_frame
 
 Frame = dict[str, Any]
 Come = Callable[..., Client]
@@ -49,7 +49,7 @@ def come(server: LiveServer) -> Iterator[Come]:
             spoken = {"version": 2} if version > 1 else {}
             client.say("auth", {"token": client.token} | spoken | auth)
             if version > 1:
-                client.uuid = until(client, "auth_success")["to"]
+                client.uuid = next_frame(client, "auth_success")["to"]
             else:
                 client.put_back(client.receive_all())
             return client
@@ -67,9 +67,9 @@ def meet(user: Client, waiter: Client) -> str:
     """Both come together, and nobody else meets this waiter; the name of the conversation."""
     waiter.say("ready", {"capacity": 1})
     user.say("connect")
-    name: str = until(user, "connect_success")["payload"].get("conversation", "")
-    until(waiter, "new_connection")
-    until(user, "event", conversation=name)  # the conversation is stored
+    name: str = next_frame(user, "connect_success")["payload"].get("conversation", "")
+    next_frame(waiter, "new_connection")
+    next_frame(user, "event", conversation=name)  # the conversation is stored
     return name
 
 
@@ -77,7 +77,7 @@ def ends(user: Client, waiter: Client) -> None:
     """The visitor leaves, and both know it."""
     user.say("disconnect")
     for client in (user, waiter):
-        until(client, "disconnected")
+        next_frame(client, "disconnected")
 
 
 def chat(database: Path, *args: str) -> str:

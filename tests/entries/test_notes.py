@@ -11,7 +11,7 @@ import pytest
 from testkit import Client, LiveServer
 
 from ..clocked import GUNICORN
-from ..shared.conftest import until
+from ..probe import next_frame
 from .conftest import SETTINGS, Frame, chat, ends, meet
 
 
@@ -42,7 +42,7 @@ def staff(client: Client, conversation: str, **asked: Any) -> list[tuple[int, in
 def texts(client: Client, count: int) -> None:
     """Say so many texts; all are stored."""
     for number in range(count):
-        until(client, "message_text_success", reply_id=client.text(f"text {number}"))
+        next_frame(client, "message_text_success", reply_id=client.text(f"text {number}"))
 
 
 def test_a_note_is_durable_and_stands_behind_what_was_said_before_it(come):
@@ -79,7 +79,7 @@ def test_the_writers_other_windows_are_shown_it_and_the_first_is_not(come):
     name = meet(user, waiter)
     window = come("waiter", "cat's", token=waiter.token)
     receipt = note(waiter, "Twice")
-    shown = until(window, "note")
+    shown = next_frame(window, "note")
     assert (shown["n"], shown["after"], shown["payload"]) == (1, 1, {"text": "Twice"})
     assert (shown["from"], shown["author"]) == (window.uuid, "cat's")
     assert (shown["conversation"], shown["date"]) == (name, receipt["date"])
@@ -94,7 +94,7 @@ def test_the_waiter_who_serves_is_shown_what_a_former_one_writes(come):
     name = meet(user, waiter)
     answer = note(former, "Likes it short", conversation=name)
     assert answer["type"] == "note_success", answer
-    shown = until(waiter, "note")
+    shown = next_frame(waiter, "note")
     assert (shown["from"], shown["author"], shown["n"]) == ("", "dan's", 1)
     assert staff(former, name) == staff(waiter, name) == [(1, 1, "Likes it short")]
 
@@ -136,7 +136,7 @@ def test_the_same_id_is_the_same_note(come):
     refused = answered(waiter, first["reply_id"])
     assert refused["payload"]["code"] == "id_conflict"
     assert staff(waiter, name) == [(1, 1, "once")]
-    until(window, "note")
+    next_frame(window, "note")
     assert "note" not in [frame["type"] for frame in window.receive_all()], "one delivery"
 
 
@@ -183,7 +183,7 @@ def test_a_waiter_who_was_away_finds_the_note_though_nothing_was_said(come):
     seen = page(waiter, name)["last_seq"]
     waiter.drop()
     back = come("waiter", "kim's", resume={name: seen})
-    found = until(back, "message_history")["payload"]
+    found = next_frame(back, "message_history")["payload"]
     assert found["messages"] == []
     assert [one["payload"]["text"] for one in found["staff"]] == ["written before the reload"]
 
@@ -192,16 +192,16 @@ def test_version_1_is_told_nothing_and_writes_none(come):
     user, waiter = come("user", "lea"), come("waiter", "lea's", version=1)
     waiter.say("ready")
     user.say("connect")
-    until(waiter, "new_connection")
+    next_frame(waiter, "new_connection")
     waiter.say("note", {"text": "no"})
-    assert until(waiter, "error")["payload"]
+    assert next_frame(waiter, "error")["payload"]
 
 
 def test_without_a_database_it_is_said_so():
     env = {**SETTINGS, "CSAPP_DATABASE_URL": "off"}
     with LiveServer.gunicorn(GUNICORN, env) as server, Client(server, "waiter") as waiter:
         waiter.say("auth", {"token": server.token("waiter", "ada", "Ada"), "version": 2})
-        until(waiter, "auth_success")
+        next_frame(waiter, "auth_success")
         refused = note(waiter, "kept nowhere", conversation="1a")
         assert (refused["type"], refused["payload"]["code"]) == ("error", "unavailable")
 
@@ -224,7 +224,7 @@ def test_a_conversation_may_be_named_before_it_is_stored(come):
     user, waiter = come("user", "ned"), come("waiter", "ned's")
     waiter.say("ready", {"capacity": 1})
     user.say("connect")
-    name = until(waiter, "new_connection")["payload"]["conversation"]
+    name = next_frame(waiter, "new_connection")["payload"]["conversation"]
     assert note(waiter, "at once", conversation=name)["type"] == "note_success"
     assert page(user, name)["state"] == "open"
 

@@ -14,7 +14,7 @@ from testkit import Client, LiveServer
 from testkit.client import assert_quiet
 
 from ..clocked import let_pass
-from ..shared.conftest import until
+from ..probe import next_frame
 from .conftest import GRACE, Frame, chat, ends, gone, meet
 
 
@@ -29,7 +29,7 @@ def rate(user: Client, rate: Any, comment: Any = "", **fields: Any) -> Frame:
 def ratings(client: Client, conversation: str) -> list[Frame]:
     """Those of a conversation, as its history has them."""
     asked = client.say("get_history", {"conversation": conversation})
-    page = until(client, "message_history", reply_id=asked)["payload"]["messages"]
+    page = next_frame(client, "message_history", reply_id=asked)["payload"]["messages"]
     return [one["payload"] for one in page if one["type"] == "rating"]
 
 
@@ -40,12 +40,12 @@ def test_a_rating_is_an_entry_that_both_sides_read(come):
     receipt = rate(user, 5, "Quick and kind")
     assert (receipt["type"], receipt["seq"]) == ("rate_success", 2)
     payload = {"rate": 5, "comment": "Quick and kind"}
-    entry = until(waiter, "rating")
+    entry = next_frame(waiter, "rating")
     assert (entry["seq"], entry["from"], entry["payload"]) == (2, user.uuid, payload)
     announced = waiter.receive()
     assert (announced["type"], announced["payload"]) == ("rate_user_success", payload)
     assert (announced["conversation"], "seq" in announced) == (name, False)
-    assert until(tab, "rating")["payload"] == payload
+    assert next_frame(tab, "rating")["payload"] == payload
     assert ratings(user, name) == ratings(waiter, name) == [payload]
 
 
@@ -53,9 +53,9 @@ def test_the_same_id_is_the_same_rating(come):
     user, waiter = come("user", "ben"), come("waiter", "ben's")
     name = meet(user, waiter)
     asked = [user.say("rate", {"rate": stars}, id="once") for stars in (4, 4, 3)]
-    receipts = [until(user, "rate_success", reply_id=one) for one in asked[:2]]
+    receipts = [next_frame(user, "rate_success", reply_id=one) for one in asked[:2]]
     assert receipts[0]["payload"] == receipts[1]["payload"]
-    assert until(user, "error", reply_id="once")["payload"]["code"] == "id_conflict"
+    assert next_frame(user, "error", reply_id="once")["payload"]["code"] == "id_conflict"
     assert ratings(user, name) == [{"rate": 4, "comment": ""}]
 
 
@@ -64,7 +64,7 @@ def test_a_conversation_is_rated_after_its_end(come):
     name = meet(user, waiter)
     ends(user, waiter)
     assert rate(user, 2)["type"] == "rate_success"
-    assert until(waiter, "rate_user_success", conversation=name)["payload"]["rate"] == 2
+    assert next_frame(waiter, "rate_user_success", conversation=name)["payload"]["rate"] == 2
     meet(user, waiter)
     assert rate(user, 1, conversation=name)["conversation"] == name
     assert rate(user, 5)["conversation"] != name, "without a name it is the present one"
@@ -75,13 +75,13 @@ def test_who_comes_back_later_names_the_conversation(come):
     user, waiter = come("user", "eli"), come("waiter", "eli's")
     name = meet(user, waiter)
     user.leave()
-    until(waiter, "disconnected")
+    next_frame(waiter, "disconnected")
     back = come("user", "eli")
     other_window = come("user", "eli")
     assert rate(back, 3)["payload"]["code"] == "not_connected"
     receipt = rate(back, 3, "It was all right", conversation=name)
     assert receipt["type"] == "rate_success"
-    assert until(other_window, "rating")["seq"] == receipt["seq"]
+    assert next_frame(other_window, "rating")["seq"] == receipt["seq"]
     assert ratings(back, name) == [{"rate": 3, "comment": "It was all right"}]
     assert_quiet(back)
 
@@ -99,7 +99,7 @@ def test_what_has_been_erased_is_not_rated(come, database: Path):
     user, waiter = come("user", "ned"), come("waiter", "ned's")
     name = meet(user, waiter)
     ends(user, waiter)
-    until(user, "event")
+    next_frame(user, "event")
     with contextlib.closing(sqlite3.connect(database)) as found, found:
         found.execute("DELETE FROM chat WHERE user_subject = 'ned'")
     for fields in ({}, {"conversation": name}):
@@ -121,12 +121,12 @@ def test_who_waits_to_be_served_again_rates_the_conversation_that_it_is_in(serve
     name = meet(user, waiter)
     tab = come("user", "oda")
     waiter.drop()
-    until(user, "presence", payload_state="away")
+    next_frame(user, "presence", payload_state="away")
     let_pass(server, GRACE)
-    until(user, "disconnected")
+    next_frame(user, "disconnected")
     for fields in ({}, {"conversation": name}):
         assert rate(user, 4, **fields)["conversation"] == name
-    seqs = [until(tab, "rating")["seq"] for _ in range(2)]
+    seqs = [next_frame(tab, "rating")["seq"] for _ in range(2)]
     assert seqs == [3, 4], "after that she is left"
 
 
@@ -140,7 +140,7 @@ def test_what_is_no_rating_is_refused_and_says_why(come, payload):
     user, waiter = come("user", "hal"), come("waiter", "hal's")
     name = meet(user, waiter)
     asked = user.say("rate", payload)
-    error = until(user, "error", reply_id=asked)["payload"]
+    error = next_frame(user, "error", reply_id=asked)["payload"]
     assert error["code"] == "invalid_message"
     assert "payload" in error["message"]
     assert ratings(user, name) == []
@@ -157,17 +157,17 @@ def test_a_waiter_asks_for_a_rating(come):
     user, waiter = come("user", "jan"), come("waiter", "jan's")
     name = meet(user, waiter)
     asked = waiter.say("rate", {}, to=user.uuid)
-    assert until(waiter, "rate_success", reply_id=asked)["payload"] == {"uuid": user.uuid}
-    invitation = until(user, "rate")
+    assert next_frame(waiter, "rate_success", reply_id=asked)["payload"] == {"uuid": user.uuid}
+    invitation = next_frame(user, "rate")
     assert (invitation["conversation"], invitation["from"]) == (name, waiter.uuid)
     assert (invitation["payload"], "seq" in invitation) == ({}, False)
     user.drop()
-    until(waiter, "presence", payload_state="away")
+    next_frame(waiter, "presence", payload_state="away")
     asked = waiter.say("rate", {}, to=user.uuid)
-    assert until(waiter, "error", reply_id=asked)["payload"]["code"] == "unavailable"
+    assert next_frame(waiter, "error", reply_id=asked)["payload"]["code"] == "unavailable"
     for fields in ({}, {"to": "nobody"}):
         asked = waiter.say("rate", None, **fields)
-        error = until(waiter, "error", reply_id=asked)["payload"]
+        error = next_frame(waiter, "error", reply_id=asked)["payload"]
         assert error["code"] == ("no_such_user" if fields else "invalid_message")
 
 
@@ -176,17 +176,17 @@ def test_version_1_is_told_nothing_of_ratings(come):
     meet(user, waiter)
     assert rate(user, 5, "Fine")["type"] == "rate_success"
     user.say("message_text", {"message": "bye"})
-    assert until(waiter, "message_text")["payload"] == {"message": "bye"}
+    assert next_frame(waiter, "message_text")["payload"] == {"message": "bye"}
     old, other = come("user", "lea", 1), come("waiter", "lea's")
     other.say("ready")
-    until(other, "ready")  # the other waiter has free seats as well, and more to do
+    next_frame(other, "ready")  # the other waiter has free seats as well, and more to do
     old.say("connect")
-    until(old, "connect_success")
-    uuid = until(other, "new_connection")["payload"]["uuid"]
+    next_frame(old, "connect_success")
+    uuid = next_frame(other, "new_connection")["payload"]["uuid"]
     asked = other.say("rate", {}, to=uuid)
-    assert until(other, "error", reply_id=asked)["payload"]["code"] == "forbidden"
+    assert next_frame(other, "error", reply_id=asked)["payload"]["code"] == "forbidden"
     old.say("rate", {"rate": 5})
-    assert "rate" in until(old, "error")["payload"]["message"]
+    assert "rate" in next_frame(old, "error")["payload"]["message"]
 
 
 def test_ratings_are_searched_exported_and_erased(come, database: Path):
@@ -213,11 +213,11 @@ def test_without_a_history_an_absent_waiter_is_not_owed_any_number_of_them():
             stack.callback(gone, client)
             token = server.token(client.role, client.role)
             client.say("auth", {"token": token, "version": 2})
-            until(client, "auth_success")
+            next_frame(client, "auth_success")
         user, waiter = clients
         meet(user, waiter)
         waiter.drop()
-        until(user, "presence", payload_state="away")
+        next_frame(user, "presence", payload_state="away")
         answers = [rate(user, 1, "x" * 4000) for _ in range(20)]
         assert answers[0]["type"] == "rate_success"
         assert answers[-1]["payload"]["code"] == "unavailable"

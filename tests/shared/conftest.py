@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,6 +19,7 @@ from testkit.postgres import Postgres
 from testkit.redis import RedisServer
 
 from .. import probe
+from ..probe import Frame, next_frame
 
 SETTINGS = {
     "CSAPP_GRACE": "60",  # who returns does so in time, however busy the machine is
@@ -28,7 +28,6 @@ SETTINGS = {
     "CSAPP_MAX_USERS_PER_WAITER": "2",
 }
 
-Frame = dict[str, Any]
 Come = Callable[..., Client]
 
 
@@ -119,7 +118,7 @@ def come() -> Iterator[Come]:
                 payload |= {"version": version} | ({} if resume is None else {"resume": resume})
             client.say("auth", payload)
             if version > 1:
-                until(client, "auth_success")
+                next_frame(client, "auth_success")
             else:
                 client.put_back(client.receive_all())
             return client
@@ -133,15 +132,6 @@ def drop(client: Client) -> None:
         client.drop()
 
 
-def until(client: Client, type_: str, **fields: Any) -> Frame:
-    """The next frame of *type_* with these fields, `payload_…` of its payload; skips others."""
-    while True:
-        frame = client.receive()
-        found = {**frame, **{f"payload_{k}": v for k, v in frame.get("payload", {}).items()}}
-        if frame["type"] == type_ and all(found.get(k) == v for k, v in fields.items()):
-            return frame
-
-
 def here(client: Client) -> None:
     """Return when the server has handled all that this client has sent."""
     marker = client.say("auth", {"token": "marker"})
@@ -152,11 +142,11 @@ def here(client: Client) -> None:
 def meet(user: Client, waiter: Client) -> str:
     """Both come together; the name of their conversation."""
     asked = waiter.say("ready")
-    until(waiter, "ready", reply_id=asked)
+    next_frame(waiter, "ready", reply_id=asked)
     user.say("connect")
-    name: str = until(user, "connect_success")["payload"]["conversation"]
-    until(user, "message_history", conversation=name)
-    until(waiter, "message_history", conversation=name)
+    name: str = next_frame(user, "connect_success")["payload"]["conversation"]
+    next_frame(user, "message_history", conversation=name)
+    next_frame(waiter, "message_history", conversation=name)
     return name
 
 
@@ -183,13 +173,13 @@ def say(client: Client, text: str, to: str | None = None) -> int:
 
 def gets(client: Client, text: str) -> Frame:
     """The next text that comes is this one."""
-    frame = until(client, "message_text")
+    frame = next_frame(client, "message_text")
     assert frame["payload"]["message"] == text, frame
     return frame
 
 
 def page(client: Client, conversation: str) -> list[str]:
     """The texts of the next history of *conversation*."""
-    frame = until(client, "message_history", conversation=conversation)
+    frame = next_frame(client, "message_history", conversation=conversation)
     entries = frame["payload"]["messages"]
     return [one["payload"]["message"] for one in entries if one["type"] == "message_text"]

@@ -15,7 +15,8 @@ from services.history.opening import open_store
 from testkit import Client
 from testkit.client import Closed, assert_quiet
 
-from .conftest import BOTH, BRIEF_GRACE, gets, here, kill_worker, meet, page, say, until
+from ..probe import next_frame
+from .conftest import BOTH, BRIEF_GRACE, gets, here, kill_worker, meet, page, say
 
 TEXTS = 100
 
@@ -49,14 +50,14 @@ def test_version_1_on_another_worker(a, b, come):
     waiter, user = come(a, "waiter", "ada", 1), come(b, "user", "ann", 1)
     waiter.ready()
     user.say("connect")
-    assert until(user, "connect_success")["payload"]["uuid"] == waiter.uuid
-    assert until(waiter, "new_connection")["payload"]["uuid"] == user.uuid
+    assert next_frame(user, "connect_success")["payload"]["uuid"] == waiter.uuid
+    assert next_frame(waiter, "new_connection")["payload"]["uuid"] == user.uuid
     user.text("hi")
     gets(waiter, "hi")
     waiter.text("ho", user.uuid)
     gets(user, "ho")
     user.say("disconnect")
-    until(waiter, "disconnected", **{"from": user.uuid})
+    next_frame(waiter, "disconnected", **{"from": user.uuid})
 
 
 def test_pictures_cross_over(a, b):
@@ -65,17 +66,17 @@ def test_pictures_cross_over(a, b):
         client = Client(server, role)
         token = server.token(role, sub, avatar=f"/{sub}.png")
         client.say("auth", {"token": token, "version": 2})
-        until(client, "auth_success")
+        next_frame(client, "auth_success")
         client.say("ready" if role == "waiter" else "connect")
         people.append(client)
     waiter, user = people
     with waiter, user:
-        assert until(user, "connect_success")["payload"]["avatar"] == "/ada.png"
-        assert until(waiter, "new_connection")["payload"]["avatar"] == "/ann.png"
+        assert next_frame(user, "connect_success")["payload"]["avatar"] == "/ada.png"
+        assert next_frame(waiter, "new_connection")["payload"]["avatar"] == "/ann.png"
         tab = Client(a, "user")
         tab.say("auth", {"token": a.token("user", "ann", avatar="/ann.png"), "version": 2})
         with tab:
-            assert until(tab, "connect_success")["payload"]["avatar"] == "/ada.png"
+            assert next_frame(tab, "connect_success")["payload"]["avatar"] == "/ada.png"
 
 
 @BRIEF_GRACE
@@ -92,11 +93,11 @@ def test_why_a_conversation_has_ended_crosses_over(a, b, come, reason):
         other = user
     else:
         user.drop()
-    assert until(other, "disconnected", conversation=name)["payload"] == {"reason": reason}
+    assert next_frame(other, "disconnected", conversation=name)["payload"] == {"reason": reason}
     back, ended = come(a, "user", "ann"), {"state": "open"}
     while ended["state"] == "open":  # nobody waits until the end is stored
         back.say("get_history", {"conversation": name})
-        ended = until(back, "message_history")["payload"]
+        ended = next_frame(back, "message_history")["payload"]
     assert ended["reason"] == reason
 
 
@@ -105,14 +106,14 @@ def test_users_of_a_waiter_who_is_lost_elsewhere_learn_of_it(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     waiter.drop()
-    assert until(user, "disconnected", conversation=name)["payload"] == {"reason": "lost"}
-    until(user, "connect_queue")
+    assert next_frame(user, "disconnected", conversation=name)["payload"] == {"reason": "lost"}
+    next_frame(user, "connect_queue")
 
 
 def test_the_team_is_that_of_all_workers(a, b, come):
     ada = come(a, "waiter", "ada")
     asked = ada.say("ready")
-    until(ada, "ready", reply_id=asked)
+    next_frame(ada, "ready", reply_id=asked)
     assert json.loads(b.get("/v1/welcome"))["team"] == [{"name": "Ada", "avatar": ""}]
 
 
@@ -120,10 +121,10 @@ def test_who_waits_is_seen_and_taken_on_another_worker(a, b, come):
     ann, bob = come(b, "user", "ann"), come(b, "user", "bob")
     for user, question in ((ann, "first?"), (bob, "second?")):
         user.say("connect", {"question": question, "page": f"https://s.example/{question[0]}"})
-        until(user, "connect_queue")
+        next_frame(user, "connect_queue")
     ada, bea = come(a, "waiter", "ada"), come(b, "waiter", "bea")
     ada.say("get_queue")
-    seen = until(ada, "queue")["payload"]
+    seen = next_frame(ada, "queue")["payload"]
     assert (seen["length"], [one["uuid"] for one in seen["visitors"]]) == (2, [ann.uuid, bob.uuid])
     assert [one["question"] for one in seen["visitors"]] == ["first?", "second?"]
     assert seen["visitors"][1]["page"] == "https://s.example/s"
@@ -137,67 +138,67 @@ def test_who_waits_is_seen_and_taken_on_another_worker(a, b, come):
     answers = [answer(*one) for one in zip((ada, bea), asked, strict=True)]
     assert sorted(answers) == ["no_such_user", "take_success"]
     winner = (ada, bea)[answers.index("take_success")]
-    assert until(winner, "new_connection")["payload"]["uuid"] == bob.uuid
-    assert until(bob, "connect_success")["payload"]["uuid"] == winner.uuid
+    assert next_frame(winner, "new_connection")["payload"]["uuid"] == bob.uuid
+    assert next_frame(bob, "connect_success")["payload"]["uuid"] == winner.uuid
     winner.say("get_queue")
-    assert [one["name"] for one in until(winner, "queue")["payload"]["visitors"]] == ["Ann"]
+    assert [one["name"] for one in next_frame(winner, "queue")["payload"]["visitors"]] == ["Ann"]
 
 
 def test_typing_read_marks_and_presence_cross_over(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     user.say("typing", {"on": True})
-    assert until(waiter, "typing")["payload"] == {"on": True}
+    assert next_frame(waiter, "typing")["payload"] == {"on": True}
     say(waiter, "ho", user.uuid)
     gets(user, "ho")
     user.say("read", {"seq": 1})
-    assert until(waiter, "read")["payload"] == {"seq": 1}
+    assert next_frame(waiter, "read")["payload"] == {"seq": 1}
     user.drop()
-    assert until(waiter, "presence")["payload"] == {"state": "away"}
+    assert next_frame(waiter, "presence")["payload"] == {"state": "away"}
     back = come(a, "user", "ann", resume={name: 1})
-    assert until(waiter, "presence")["payload"] == {"state": "online"}
-    assert until(back, "connect_success")["payload"]["read"] == 1
+    assert next_frame(waiter, "presence")["payload"] == {"state": "online"}
+    assert next_frame(back, "connect_success")["payload"]["read"] == 1
 
 
 def test_positions_in_the_queue_and_tickets_are_the_desks(a, b, come):
     first, second = come(a, "user", "ann"), come(b, "user", "bob")
     first.say("connect")
-    assert until(first, "connect_queue")["payload"]["location"] == 0
+    assert next_frame(first, "connect_queue")["payload"]["location"] == 0
     second.say("connect")
-    place = until(second, "connect_queue")["payload"]
+    place = next_frame(second, "connect_queue")["payload"]
     assert place["location"] == 1
     second.leave()
     b.wait_for_line("disconnect role=user")  # the desk knows
     third = come(a, "user", "cid")
     third.say("connect")
-    until(third, "connect_queue")
+    next_frame(third, "connect_queue")
     second = come(a, "user", "bob")
     second.say("connect", {"ticket": place["ticket"]})  # which it has given up
-    assert until(second, "connect_queue")["payload"]["location"] == 2
+    assert next_frame(second, "connect_queue")["payload"]["location"] == 2
     third.say("disconnect")
     here(third)
-    place = until(second, "connect_queue", payload_location=1)["payload"]
+    place = next_frame(second, "connect_queue", payload_location=1)["payload"]
     second.drop()
     back = come(b, "user", "bob")
     back.say("connect", {"ticket": place["ticket"]})
-    assert until(back, "connect_queue")["payload"]["location"] == 1
+    assert next_frame(back, "connect_queue")["payload"]["location"] == 1
     first.say("disconnect")
     here(first)
-    assert until(back, "connect_queue", payload_location=0)
+    assert next_frame(back, "connect_queue", payload_location=0)
     waiter = come(b, "waiter", "ada")
-    assert until(waiter, "queue_status", payload_length=1)
+    assert next_frame(waiter, "queue_status", payload_length=1)
     waiter.say("ready", {"capacity": 1})
-    assert until(waiter, "new_connection")["payload"]["sub"] == "bob"
+    assert next_frame(waiter, "new_connection")["payload"]["sub"] == "bob"
 
 
 def test_the_queue_is_left_on_all_workers(a, b, come):
     one, two = come(a, "user", "ann"), come(b, "user", "ann")
     one.say("connect")
     for tab in (one, two):
-        until(tab, "connect_queue")
+        next_frame(tab, "connect_queue")
     one.say("disconnect")
     for tab in (one, two):
-        assert until(tab, "disconnected")["payload"] == {"reason": "left"}
+        assert next_frame(tab, "disconnected")["payload"] == {"reason": "left"}
 
 
 def test_who_returns_on_another_worker_goes_on_where_it_was(a, b, come):
@@ -205,11 +206,11 @@ def test_who_returns_on_another_worker_goes_on_where_it_was(a, b, come):
     name = meet(user, waiter)
     one = say(user, "one")
     user.drop()
-    until(waiter, "presence", payload_state="away")
+    next_frame(waiter, "presence", payload_state="away")
     two = say(waiter, "two", user.uuid)
     back = come(b, "user", "ann", resume={name: one})
     assert back.uuid == user.uuid
-    assert until(back, "connect_success")["payload"]["last_seq"] == two == one + 1
+    assert next_frame(back, "connect_success")["payload"]["last_seq"] == two == one + 1
     assert page(back, name) == ["two"]
     say(waiter, "three", user.uuid)
     gets(back, "three")
@@ -235,9 +236,9 @@ def test_what_version_1_is_to_be_sent_follows_it_to_another_worker(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(a, "user", "ann", 1)
     waiter.say("ready")
     user.say("connect")
-    until(user, "connect_success")
+    next_frame(user, "connect_success")
     user.drop()
-    until(waiter, "presence", payload_state="away")
+    next_frame(waiter, "presence", payload_state="away")
     for text in ("one", "two"):
         say(waiter, text, user.uuid)
     back = come(b, "user", "ann", 1)
@@ -252,7 +253,7 @@ def test_one_participant_on_two_workers_hears_itself(a, b, come):
     here_, there = come(a, "user", "ann"), come(b, "user", "ann")
     assert here_.uuid == there.uuid
     meet(here_, waiter)
-    until(there, "connect_success")
+    next_frame(there, "connect_success")
     say(here_, "mine")
     gets(there, "mine")
     gets(waiter, "mine")
@@ -267,16 +268,16 @@ def test_one_participant_on_two_workers_hears_itself(a, b, come):
 def test_what_one_connection_of_a_waiter_says_of_its_readiness_counts_for_all(a, b, come):
     here_, there = come(a, "waiter", "ada"), come(b, "waiter", "ada")
     here_.say("ready")
-    until(here_, "ready")
+    next_frame(here_, "ready")
     there.say("unready")
-    until(there, "unready")
+    next_frame(there, "unready")
     user = come(a, "user", "ann")
     user.say("connect")
-    assert until(user, "connect_queue")["payload"]["location"] == 0
+    assert next_frame(user, "connect_queue")["payload"]["location"] == 0
     here_.say("ready")
-    until(user, "connect_success")
+    next_frame(user, "connect_success")
     for one in (here_, there):
-        assert until(one, "new_connection")["payload"]["sub"] == "ann"
+        assert next_frame(one, "new_connection")["payload"]["sub"] == "ann"
 
 
 def test_a_newer_login_kicks_out_the_older_one_on_another_worker(a, b, come):
@@ -284,7 +285,7 @@ def test_a_newer_login_kicks_out_the_older_one_on_another_worker(a, b, come):
     name = meet(user, older)
     newer = come(b, "waiter", "ada", anew=True)
     with pytest.raises(Closed) as closed:
-        until(older, "never")
+        next_frame(older, "never")
     assert closed.value.code == 4409
     assert page(newer, name) == []
     say(user, "still there?")
@@ -297,15 +298,15 @@ def test_two_who_have_met_again_while_a_worker_stood_still_hear_each_other(a, b,
     os.kill(a.worker_pid, signal.SIGSTOP)
     try:
         user.say("disconnect")
-        until(user, "disconnected")
+        next_frame(user, "disconnected")
         user.say("connect")
-        now = until(user, "connect_success")["payload"]["conversation"]
+        now = next_frame(user, "connect_success")["payload"]["conversation"]
         say(user, "are you there?")
-        until(user, "presence", payload_state="away")  # the worker has been given up
+        next_frame(user, "presence", payload_state="away")  # the worker has been given up
     finally:
         os.kill(a.worker_pid, signal.SIGCONT)
-    until(waiter, "disconnected")
-    assert until(waiter, "new_connection")["payload"]["conversation"] == now
+    next_frame(waiter, "disconnected")
+    assert next_frame(waiter, "new_connection")["payload"]["conversation"] == now
     assert page(waiter, now) == ["are you there?"]
     say(waiter, "yes", user.uuid)
     assert gets(user, "yes")["conversation"] == now != before
@@ -333,11 +334,11 @@ def test_a_conversation_that_one_side_ends_is_over_on_both_workers(
         waiter.say("disconnect", {"uuid": user.uuid})
         stays, gone = user, waiter
     gets(stays, "bye")
-    assert until(stays, "disconnected")["from"] == gone.uuid
-    until(gone, "disconnected")
+    assert next_frame(stays, "disconnected")["from"] == gone.uuid
+    next_frame(gone, "disconnected")
     user.say("connect")
-    assert until(user, "connect_success")["payload"]["conversation"] != name
-    until(waiter, "message_history")
+    assert next_frame(user, "connect_success")["payload"]["conversation"] != name
+    next_frame(waiter, "message_history")
     for one, other in ((user, waiter), (waiter, user)):
         say(one, "again", other.uuid)  # what each worker had to store before this is stored
     with closing(open_store(database_url)) as store:
@@ -354,10 +355,12 @@ def test_users_of_a_killed_worker_s_waiter_are_served_again_in_the_same_conversa
     say(user, "one")
     gets(waiter, "one")
     kill_worker(a)
-    assert until(user, "connect_queue")["payload"]["location"] == 0  # lease and grace have ended
+    assert (
+        next_frame(user, "connect_queue")["payload"]["location"] == 0
+    )  # lease and grace have ended
     other = come(a, "waiter", "eve")
     other.say("ready")
-    assert until(user, "connect_success")["payload"]["conversation"] == name
+    assert next_frame(user, "connect_success")["payload"]["conversation"] == name
     assert page(other, name) == ["one"]
     say(other, "here I am", user.uuid)
     gets(user, "here I am")
@@ -370,7 +373,7 @@ def test_who_comes_back_after_its_worker_was_killed_goes_on(a, b, come):
     one = say(user, "one")
     kill_worker(b)
     back = come(a, "user", "ann", resume={name: one})
-    assert until(back, "connect_success")["payload"]["last_seq"] == one
+    assert next_frame(back, "connect_success")["payload"]["last_seq"] == one
     say(waiter, "two", back.uuid)
     gets(back, "two")
 
@@ -393,10 +396,10 @@ def test_what_version_1_is_to_be_sent_follows_it_from_a_server_that_stops(a, b, 
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann", 1)
     waiter.say("ready")
     user.say("connect")
-    until(user, "connect_success")
+    next_frame(user, "connect_success")
     b.signal(signal.SIGTERM)
     assert user.closed() == 1012
-    until(waiter, "presence", payload_state="away")
+    next_frame(waiter, "presence", payload_state="away")
     say(waiter, "one", user.uuid)
     with Client.user(a, "ann") as back:  # what is parked is sent at once
         gets(back, "one")
@@ -412,8 +415,8 @@ def test_figures_are_those_of_the_whole_desk(a, b, come):
     for sub, answer in (("bob", "connect_success"), ("cid", "connect_queue")):
         client = come(a, "user", sub)
         client.say("connect")
-        until(client, answer)
-    until(watching, "queue_status", payload_length=1)
+        next_frame(client, answer)
+    next_frame(watching, "queue_status", payload_length=1)
     status = json.loads(b.get("/v1/status"))
     assert (status["queue_length"], status["users_served"]) == (1, 2)
     matched = sum(

@@ -8,7 +8,8 @@ import signal
 from testkit import Client
 
 from .. import probe
-from .conftest import BRIEF_GRACE, gets, kill_worker, meet, say, until
+from ..probe import next_frame
+from .conftest import BRIEF_GRACE, gets, kill_worker, meet, say
 
 
 def event(client: Client, what: str) -> tuple[int, str, str]:
@@ -16,7 +17,7 @@ def event(client: Client, what: str) -> tuple[int, str, str]:
 
     That the waiter has joined may stand in the page that comes first, and not come live.
     """
-    while (frame := until(client, "event"))["payload"]["what"] != what:
+    while (frame := next_frame(client, "event"))["payload"]["what"] != what:
         pass
     assert frame["from"] == "", "the server has written it"
     return frame["seq"], frame["payload"].get("name", ""), frame["payload"].get("reason", "")

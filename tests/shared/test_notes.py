@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-from .conftest import meet, say, until
+from ..probe import next_frame
+from .conftest import meet, say
 
 
 def test_windows_of_a_waiter_on_two_workers_are_shown_its_note(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     window = come(b, "waiter", "ada")
-    until(window, "new_connection")
+    next_frame(window, "new_connection")
     asked = waiter.say("note", {"conversation": name, "text": "Wants a refund"})
-    receipt = until(waiter, "note_success", reply_id=asked)
-    shown = until(window, "note")
+    receipt = next_frame(waiter, "note_success", reply_id=asked)
+    shown = next_frame(window, "note")
     assert (shown["n"], shown["author"], shown["date"]) == (1, "ada", receipt["date"])
     assert shown["payload"] == {"text": "Wants a refund"}
     user.say("get_history", {"conversation": name})
-    assert "staff" not in until(user, "message_history", payload_conversation=name)["payload"]
+    assert "staff" not in next_frame(user, "message_history", payload_conversation=name)["payload"]
 
 
 def test_two_workers_number_the_notes_of_one_conversation_one_after_the_other(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     window = come(b, "waiter", "ada")
-    until(window, "new_connection")
+    next_frame(window, "new_connection")
     sent = [
         (
             client,
@@ -34,7 +35,7 @@ def test_two_workers_number_the_notes_of_one_conversation_one_after_the_other(a,
     ]
 
     numbers = [
-        until(client, "note_success", reply_id=asked)["payload"]["n"] for client, asked in sent
+        next_frame(client, "note_success", reply_id=asked)["payload"]["n"] for client, asked in sent
     ]
     assert sorted(numbers) == list(range(1, 21))
 
@@ -44,11 +45,11 @@ def test_a_former_waiters_window_on_another_worker_is_shown_its_note(a, b, come)
     name = meet(user, waiter)
     waiter.say("unready")
     user.say("disconnect")
-    until(waiter, "disconnected")
+    next_frame(waiter, "disconnected")
     window = come(b, "waiter", "ada")
     asked = waiter.say("note", {"conversation": name, "text": "Was in a hurry"})
-    until(waiter, "note_success", reply_id=asked)
-    assert until(window, "note")["payload"] == {"text": "Was in a hurry"}
+    next_frame(waiter, "note_success", reply_id=asked)
+    assert next_frame(window, "note")["payload"] == {"text": "Was in a hurry"}
 
 
 def test_a_waiter_whom_the_writers_worker_does_not_know_is_shown_a_note_at_once(a, b, come):
@@ -56,12 +57,12 @@ def test_a_waiter_whom_the_writers_worker_does_not_know_is_shown_a_note_at_once(
     meet(user, former)
     former.say("unready")
     user.say("disconnect")
-    until(former, "disconnected")
+    next_frame(former, "disconnected")
     serving = come(b, "waiter", "bea")
     name = meet(user, serving)
     say(user, "Hello")  # the conversation is stored
     asked = former.say("note", {"conversation": name, "text": "Wants a refund"})
-    receipt = until(former, "note_success", reply_id=asked)
-    shown = until(serving, "note")
+    receipt = next_frame(former, "note_success", reply_id=asked)
+    shown = next_frame(serving, "note")
     assert (shown["n"], shown["author"], shown["date"]) == (1, "ada", receipt["date"])
     assert (shown["from"], shown["payload"]) == ("", {"text": "Wants a refund"})

@@ -14,8 +14,8 @@ from testkit.redis import RedisServer
 
 from .. import probe
 from ..faults.conftest import figures
-from ..probe import outbox_bytes
-from .conftest import SETTINGS, gets, meet, say, until
+from ..probe import next_frame, outbox_bytes
+from .conftest import SETTINGS, gets, meet, say
 
 MIB = 1024 * 1024
 TEXTS = 10_000
@@ -83,15 +83,15 @@ def test_what_waits_for_the_database_of_one_worker_is_bounded_and_follows(
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)
     user.drop()
-    until(waiter, "presence", payload_state="away")
+    next_frame(waiter, "presence", payload_state="away")
     away(way, b)
     back = come(b, "user", "ann", resume={name: 0})
-    until(waiter, "presence", payload_state="online")
+    next_frame(waiter, "presence", payload_state="online")
     before = figures(b)["memory"]
     for first in range(0, TEXTS, AT_ONCE):
         for number in range(first, first + AT_ONCE):
             last = waiter.text(f"{number} {'x' * LONG}", to=back.uuid)
-        until(waiter, "message_text_success", reply_id=last)
+        next_frame(waiter, "message_text_success", reply_id=last)
     assert 0 < outbox_bytes(b) < 12 * MIB
     grown = figures(b)["memory"] - before
     assert grown < 40 * MIB, f"{grown / MIB:.0f} MiB"

@@ -11,7 +11,8 @@ import pytest
 from testkit import Client, LiveServer
 from testkit.redis import RedisServer
 
-from .conftest import gets, meet, page, say, until
+from ..probe import next_frame
+from .conftest import gets, meet, page, say
 
 FAULTS = ["stopped", "killed", "paused"]
 
@@ -44,7 +45,7 @@ def test_what_is_written_is_stored_and_arrives_when_redis_is_back(a, b, come, re
         newcomer = come_until_refused(b)
         assert newcomer == 1013
         near.say("disconnect")
-        error = until(near, "error")["payload"]
+        error = next_frame(near, "error")["payload"]
         assert error["code"] == "unavailable"
     gets(waiter, "far")
     say(user, "again")
@@ -72,7 +73,7 @@ def test_an_emptied_redis_is_filled_again_by_those_who_are_there(a, b, come, red
     gets(user, "three")
     other = come(a, "user", "bob")
     other.say("connect")
-    until(other, "connect_success", payload_uuid=waiter.uuid)
+    next_frame(other, "connect_success", payload_uuid=waiter.uuid)
     back = come(a, "user", "ann", resume={name: two})
     assert back.uuid == user.uuid
     assert page(back, name) == ["three"]
@@ -84,11 +85,11 @@ def test_who_was_away_while_redis_was_emptied_is_not_forgotten(a, b, come, redis
     say(user, "one")
     gets(waiter, "one")
     user.drop()
-    until(waiter, "presence", payload_state="away")
+    next_frame(waiter, "presence", payload_state="away")
     redis.flush()
     back = come(a, "user", "ann", resume={name: 1})
     assert back.uuid == user.uuid
-    assert until(back, "connect_success")["payload"]["conversation"] == name
+    assert next_frame(back, "connect_success")["payload"]["conversation"] == name
     say(back, "two")
     gets(waiter, "two")
 
@@ -105,4 +106,4 @@ def test_a_worker_that_starts_without_redis_serves_when_it_is_there(start, come,
         with contextlib.suppress(Exception):
             user = come(server, "user", "ann")
     user.say("connect")
-    until(user, "connect_queue")
+    next_frame(user, "connect_queue")

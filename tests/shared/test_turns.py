@@ -12,7 +12,8 @@ from testkit.redis import RedisServer
 
 from ..faults.conftest import settle, stopped
 from ..faults.test_turns import comer, place
-from .conftest import SETTINGS, until
+from ..probe import next_frame
+from .conftest import SETTINGS
 
 CROWD = 60
 
@@ -36,7 +37,7 @@ def test_who_asks_first_is_first_in_the_queue(a: LiveServer, come) -> None:
         order = crowd[turn * 7 :] + crowd[: turn * 7]
         for client in order:
             client.say("connect")
-        places = [until(client, "connect_queue")["payload"]["location"] for client in order]
+        places = [next_frame(client, "connect_queue")["payload"]["location"] for client in order]
         assert places == list(range(CROWD)), str(places)
         for client in order:
             client.say("disconnect")
