@@ -26,8 +26,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from . import slices, tables, word_index
 from .slices import Pause, reading
-from .sql import LOCK_WAIT, SQLStore
+from .sql import SQLStore
 from .sqlite import SQLiteStore
+from .transactions import LOCK_WAIT
 
 if TYPE_CHECKING:  # its driver may be missing
     from .postgres import PostgresStore

@@ -14,7 +14,8 @@ from ..settings import Settings
 from . import port
 from .owner import Owner
 from .port import StoreError
-from .sql import ANSWER_WAIT, LOCK_WAIT, SQLStore
+from .sql import SQLStore
+from .transactions import ANSWER_WAIT, LOCK_WAIT
 
 
 def own_store(settings: Settings) -> SQLStore:

@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from .port import StoreError
-from .sql import LOCK_WAIT, SQLStore
+from .sql import SQLStore
+from .transactions import LOCK_WAIT
 
 #: rows that one transaction changes: some 10 ms on a slow disk
 SLICE = 500

@@ -21,7 +21,8 @@ from .lock import ServingLock
 from .owner import Owner
 from .pool import NativePool
 from .port import Foreign, Outdated, StoreError
-from .sql import MIGRATION_WAIT, SQLStore
+from .sql import SQLStore
+from .transactions import MIGRATION_WAIT
 from .upserts import into
 
 log = logging.getLogger("csapp")

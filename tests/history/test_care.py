@@ -15,7 +15,8 @@ from services.conversation.rows import ConversationRow, EntryRow
 from services.history import care, cleaning, slices, tables, word_index
 from services.history.opening import open_store
 from services.history.port import Batch, StoreError
-from services.history.sql import ANSWER_WAIT, LOCK_WAIT, SQLStore
+from services.history.sql import SQLStore
+from services.history.transactions import ANSWER_WAIT, LOCK_WAIT
 from testkit.entries import note
 
 from .conftest import Opened
