@@ -88,7 +88,7 @@ def own_desk(parts: Parts, is_draining: Callable[[], bool]) -> Switchboard:
             desk.tick()
         switchboard.carry_out()
         if next(ticks) % TICKS_A_SECOND == 0:
-            switchboard.tell_queue()
+            switchboard.update_queue_status()
             switchboard.write_missing_events()
 
     parts.wheel.every_tick(tick, "the desk's ticks")
@@ -132,7 +132,7 @@ def share_desk(parts: Parts) -> Shared:
     desk.remember_by(delivery.remembered)
     try:
         latest.look()
-        switchboard.tell_queue()
+        switchboard.update_queue_status()
     except Unavailable:
         desk.close()
         raise
@@ -144,7 +144,7 @@ def share_desk(parts: Parts) -> Shared:
         delivery.forget_ended()
         with contextlib.suppress(DeskUnavailable):  # the desk has logged it
             latest.look()
-            switchboard.tell_queue()
+            switchboard.update_queue_status()
 
     loops.start("the search for lost letters", delivery.check_doubted)
     loops.every(LOOK, "the look at the queue", look)

@@ -271,7 +271,7 @@ class Switchboard:
                 give_up(connection)
         return True
 
-    def tell_typing(self, channel: Channel, on: bool) -> None:
+    def send_typing(self, channel: Channel, on: bool) -> None:
         """Let the other side know that the sender of *channel* types, or has stopped."""
         send_typing(channel, on)
         self.delivery.pass_on(channel, on=on)
@@ -281,7 +281,7 @@ class Switchboard:
         send_signal(channel, name)
         self.delivery.pass_on(channel, signal=name)
 
-    def tell_read(self, channel: Channel, seq: int) -> None:
+    def send_read(self, channel: Channel, seq: int) -> None:
         """Let the other side know how far the sender of *channel* has read."""
         send_read(channel, seq)
         self.delivery.pass_on(channel, seq=seq)
@@ -375,12 +375,12 @@ class Switchboard:
         """How busy the desk is."""
         return self.desk.figures() if self._figures is None else self._figures()
 
-    def tell_queue(self) -> None:
-        """Tell waiters how long the queue is, when that has changed. At most once a second."""
+    def update_queue_status(self) -> None:
+        """Send waiters how long the queue is, when that has changed. At most once a second."""
         self._queue_status.update(self.figures())
 
     def send_queue_status(self, waiter: Participant, connection: Feed) -> None:
-        """Tell a connection of *waiter* how long the queue is."""
+        """Send a connection of *waiter* how long the queue is."""
         self._queue_status.send(waiter, self.figures(), connection)
 
 

@@ -82,7 +82,7 @@ def refuse_unconnected(caller: Caller, frame: frames.ClientFrame, me: Participan
 
 def typing(caller: Caller, frame: frames.Typing, me: Participant) -> None:
     """One side types, or has stopped: passed on, never stored."""
-    caller.house.switchboard.tell_typing(channel_of(frame, me), frame.payload.on)
+    caller.house.switchboard.send_typing(channel_of(frame, me), frame.payload.on)
 
 
 def read(caller: Caller, frame: frames.Read, me: Participant) -> None:
@@ -90,7 +90,7 @@ def read(caller: Caller, frame: frames.Read, me: Participant) -> None:
     channel = channel_of(frame, me)
     seq = min(frame.payload.seq, channel.conversation.last_seq)
     caller.house.switchboard.read_by(channel, seq)
-    caller.house.switchboard.tell_read(channel, seq)
+    caller.house.switchboard.send_read(channel, seq)
 
 
 def get_history(caller: Caller, frame: frames.GetHistory, me: Participant) -> None:

@@ -12,6 +12,6 @@ if not waiter then
     return nobody(ROLE.waiter)
 end
 set_ready(waiter, true, ARG.capacity)
-tell_duty(waiter)
+send_duty(waiter)
 match()
 return close(tonumber(waiter.capacity))

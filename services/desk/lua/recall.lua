@@ -61,7 +61,7 @@ local function agree_on_duty(waiter, remembered)
     end
     if lost then
         set_ready(waiter, remembered.ready, remembered.capacity)
-        tell_duty(waiter)
+        send_duty(waiter)
     else
         confide({ event = EVENT.on_duty, waiter = waiter.uuid, ready = waiter.ready == '1',
             capacity = tonumber(waiter.capacity) or 0 }, { waiter })

@@ -12,5 +12,5 @@ if not waiter then
     return nobody(ROLE.waiter)
 end
 set_ready(waiter, false, ARG.capacity)
-tell_duty(waiter)
+send_duty(waiter)
 return close(tonumber(waiter.capacity))

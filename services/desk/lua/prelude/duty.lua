@@ -12,7 +12,7 @@ local function set_ready(waiter, is_ready, most)
 end
 
 -- Post to the other workers of *waiter* whether it takes users, and how many at once.
-local function tell_duty(waiter)
+local function send_duty(waiter)
     post_to_siblings({ event = EVENT.on_duty, waiter = waiter.uuid, ready = waiter.ready == '1',
         capacity = tonumber(waiter.capacity) or 0 }, waiter)
 end

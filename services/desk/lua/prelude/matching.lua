@@ -52,7 +52,7 @@ local function bring_together(user, waiter)
 end
 
 -- *lost*: *gone* was away for too long.
-local function tell_part(user, waiter, gone, requeued, lost)
+local function send_part(user, waiter, gone, requeued, lost)
     local on_purpose = gone == user.uuid and REASON.left or REASON.ended
     post_event({ event = EVENT.parted, user = user.uuid, waiter = waiter.uuid, gone = gone,
         reason = lost and REASON.lost or on_purpose, requeued = requeued, talk = given(user.talk) },
@@ -67,7 +67,7 @@ end
 
 local function part(user, waiter, gone, lost)
     unlink(user, waiter)
-    tell_part(user, waiter, gone, false, lost)
+    send_part(user, waiter, gone, false, lost)
 end
 
 -- A waiter who has become free because another user needs the seat of an absent one, or nil.
@@ -83,7 +83,7 @@ local function make_room_with_a_waiter()
         local waiter = participant(user.waiter)
         if on_duty(waiter) and tonumber(waiter.load) <= (tonumber(waiter.capacity) or 0) then
             unlink(user, waiter)
-            tell_part(user, waiter, waiter.uuid, true, true)
+            send_part(user, waiter, waiter.uuid, true, true)
             stand_in_front({ user })
             send_front({ user })
             return waiter.uuid
@@ -118,7 +118,7 @@ local function lose_users(waiter, requeue)
         set(users[i], FIELD.waiter, '')
         unseat(users[i])
         desk.served = desk.served - 1
-        tell_part(users[i], waiter, waiter.uuid, requeue, requeue)
+        send_part(users[i], waiter, waiter.uuid, requeue, requeue)
     end
     call('DEL', users_key(waiter))
     if not requeue or #users == 0 then
