@@ -11,9 +11,16 @@ from .conversation.kinds import EventPayload, What
 from .conversation.rows import ConversationRow
 from .conversation_rows import new_row, remove_waiter, set_end, set_waiter
 from .delivery import Delivery
-from .desk.port import Departed, Event, Matched, OnDuty, Parted, Queued, Role, Withdrawn
+from .desk.port import Departed, Event, Matched, OnDuty, Parted, Queued, Reason, Role, Withdrawn
+from .entries_here import channel_to_nobody
 from .history.port import Duty
-from .notices import parked_end, send_end, send_introduction, send_withdrawal
+from .notices import (
+    ASKS_FOR_WAITER,
+    parked_end,
+    send_end,
+    send_introduction,
+    send_withdrawal,
+)
 from .participants import Feed, Participant, Phase, each
 from .wire import frames
 from .wire.dialect import Dialect
@@ -76,7 +83,7 @@ class Decisions:
 
         def send(connection: Feed) -> None:
             frame = self.place(user, event.location, event.ticket, connection.dialect)
-            question = connection.pop_pending_request()
+            question = connection.pop_pending_request(ASKS_FOR_WAITER)
             if question is not None:
                 frame.reply_id = question.id
             connection.put(sealed(frame))
@@ -138,7 +145,15 @@ class Decisions:
     def _withdrawn(self, event: Withdrawn) -> None:
         user = self._participants[event.user]
         user.phase = Phase.IDLE
-        send_withdrawal(user)
+        conversation = user.conversation
+        if conversation is not None and conversation.row.key != event.conversation:
+            conversation = None  # it goes on
+        reason = Reason.UNKNOWN if event.is_confided else Reason.LEFT
+        send_withdrawal(user, conversation, reason)
+        if conversation is not None:
+            self._write_event(event, channel_to_nobody(user, conversation), What.ENDED, reason)
+            user.conversation, user.has_written = None, False
+            self.end(conversation.row, reason)
 
     def _on_duty(self, event: OnDuty) -> None:
         phase = Phase.ON_DUTY if event.ready else Phase.OFF_DUTY

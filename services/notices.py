@@ -11,12 +11,15 @@ from collections.abc import Callable
 from .channels import Channel, ParkedFrames, sealed
 from .conversation.conversation import Conversation
 from .conversation.rows import StaffRow
-from .desk.port import Reason, Role
+from .desk.port import Role
 from .participants import Feed, Participant, each
 from .roster import Roster
 from .staff_track import encode as encode_staff_entry
 from .wire import codec, frames
 from .wire.dialect import DIALECTS, Dialect, Peer
+
+#: what asks for a waiter: `connect` of version 1 or 2
+ASKS_FOR_WAITER = frames.Connect | frames.Connect2
 
 #: a frame, or None where the version of a connection has no word for it
 Notice = frames.ServerFrame | None
@@ -113,7 +116,7 @@ def send_introduction(
 
     def send(connection: Feed) -> None:
         frame = introduce(me, channel, resumed, connection.dialect)
-        question = connection.pop_pending_request() if asked else None
+        question = connection.pop_pending_request(ASKS_FOR_WAITER) if asked else None
         if question is not None:
             frame.reply_id = question.id
         connection.open_conversation(channel, frame)
@@ -139,7 +142,7 @@ def send_end(
 
     def send_own(connection: Feed) -> None:
         frame = connection.dialect.disconnected(gone.uuid, left.uuid, name, reason)
-        question = connection.pop_pending_request()
+        question = connection.pop_pending_request(frames.Disconnect)
         if question is None or connection.dialect.version > 1:
             if question is not None:
                 frame.reply_id = question.id
@@ -149,20 +152,22 @@ def send_end(
     each(gone.connections, send_own)
 
 
-def send_withdrawal(user: Participant, asker: Feed | None = None) -> None:
+def send_withdrawal(user: Participant, conversation: Conversation | None, reason: str) -> None:
     """Send the connections of *user* that it has left the queue; for version 2.
 
-    For the connection *asker*, which has asked for it, this is the answer.
+    *conversation* was to go on, and has ended. Where a connection has asked for it, this is the
+    answer.
     """
+    name = conversation.id if conversation is not None else ""
 
     def send(connection: Feed) -> None:
+        question = connection.pop_pending_request(frames.Disconnect)
         if connection.dialect.version == 1:
             return
-        frame = connection.dialect.disconnected(user.uuid, user.uuid, "", Reason.LEFT)
-        question = connection.pop_pending_request() if connection is asker else None
+        frame = connection.dialect.disconnected(user.uuid, user.uuid, name, reason)
         if question is not None:
             frame.reply_id = question.id
-        connection.put(sealed(frame))
+        connection.close_conversation(conversation, frame)
 
     each(user.connections, send)
 

@@ -9,6 +9,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
+from types import UnionType
 from typing import Protocol
 
 from .channels import Channel, ChannelEntries, ParkedFrames
@@ -78,8 +79,13 @@ class Feed(Protocol):
     ) -> None:
         """*frame* says that the other side is gone; it follows all that was said before."""
 
-    def pop_pending_request(self) -> frames.ClientFrame | None:
-        """The frame of the client that still waits for an answer, once; None: there is none."""
+    def pop_pending_request(
+        self, kind: type[frames.ClientFrame] | UnionType, /
+    ) -> frames.ClientFrame | None:
+        """The frame of this *kind* that still waits for an answer, once; None: there is none.
+
+        A decision answers no other: one of before may come between a request and its answer.
+        """
 
     def deliver(self, entries: ChannelEntries) -> None:
         """Stored entries for the participant, or its own, written on another connection."""

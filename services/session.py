@@ -191,6 +191,7 @@ class Session:
             except Refusal as refusal:
                 self._refuse(refusal)
             except Unavailable as error:  # the desk or the store, whichever the frame needs
+                self.feed.pending = None  # what is decided after all answers nothing any more
                 self._refuse(Refusal(ErrorCode.UNAVAILABLE, error.advice, frame.reply_id))
 
     # ---- the fast lane -------------------------------------------------

@@ -42,9 +42,8 @@ from .notices import (
     send_signal,
     send_staff_entry,
     send_typing,
-    send_withdrawal,
 )
-from .participants import Feed, Owed, Participant, Phase, Question, give_up
+from .participants import Feed, Owed, Participant, Question, give_up
 from .queue_status import QueueStatus
 from .roster import park_unseen, put_parked
 from .standings import restore_participants, standings, user_of
@@ -325,16 +324,6 @@ class Switchboard:
                 self._act(self.desk.take_events())
         if newcomer is not None:
             newcomer.wait()  # whoever lets it in carries out all that was decided until then
-
-    def withdraw(self, user: Participant, asker: Feed) -> None:
-        """*user* leaves the queue, if it is in it: its connection *asker* has asked for that."""
-        if not self.desk.withdraw(user.uuid):
-            return
-        user.phase = Phase.IDLE
-        self.carry_out()
-        with self._lock:
-            if user.phase is Phase.IDLE:  # or another connection has asked for a waiter again
-                send_withdrawal(user, asker)
 
     def _act(self, events: list[Event]) -> None:
         for event in events:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -10,16 +11,19 @@ from typing import Any
 
 import pytest
 
-from services.channels import ParkedFrames
+from services.channels import ParkedFrames, sealed
 from services.conversation.kinds import EVENT, TEXT, EventPayload, Side, What
 from services.conversation.rows import ConversationRow, EntryRow
 from services.delivery import LocalDelivery
 from services.desk.memory import MemoryDesk
-from services.desk.port import Role
+from services.desk.port import Queued, Role
+from services.handlers import users
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
+from services.participants import Phase
 from services.standings import lost_waiters
 from services.switchboard import Switchboard
+from services.wire import frames
 from services.wire.dialect import DIALECTS
 
 from .shared.shelf import Shelf
@@ -46,6 +50,8 @@ class FakeFeed:
         self.is_lost = False
         #: the newer feeds whose texts it holds
         self.heritage: list[Any] = []
+        #: the request of its client that waits for an answer
+        self.pending: Any = None
 
     def _take(self, *what: Any) -> None:
         if self.breaks:
@@ -78,7 +84,12 @@ class FakeFeed:
     def welcome(self, participant: Any, arrival: Any) -> None:
         self.owner = participant
 
-    def pop_pending_request(self) -> None: ...
+    def pop_pending_request(self, kind: Any) -> Any:
+        pending = self.pending
+        if not isinstance(pending, kind):
+            return None
+        self.pending = None
+        return pending
 
     def ask(self) -> Any:
         return self
@@ -137,6 +148,33 @@ class Office:
         self.switchboard.carry_out()
         self.turn()
         return ann
+
+
+class Tab(FakeFeed):
+    """A feed that remembers its frames whole: what a client reads."""
+
+    def put(self, frame: bytes) -> None:
+        self._take(json.loads(frame[frame.index(b"{") :]))
+
+    def open_conversation(self, channel: Any, frame: Any) -> None:
+        self.put(sealed(frame))
+
+    def close_conversation(self, conversation: Any, frame: Any) -> None:
+        self.put(sealed(frame))
+
+    def reply(self, frame: Any, answer: Any) -> None:
+        answer.reply_id = frame.id
+        self.put(sealed(answer))
+
+    def deliver(self, entries: Any) -> None:
+        if self.dialect.version > 1:
+            self.put(entries.for_version_2(own=entries.channel.sender is self.owner))
+
+    @property
+    def news(self) -> list[tuple[str, str | None]]:
+        """The frames since the last look, and which request each answers."""
+        sent, self.sent = self.sent, []
+        return [(one["type"], one.get("reply_id")) for one in sent if one["type"] != "event"]
 
 
 BROKEN_FIRST = pytest.mark.parametrize("first", [True, False])
@@ -357,3 +395,146 @@ def test_an_event_that_waits_for_the_database_is_what_a_stop_waits_for():
     office.turn()
     assert not office.switchboard.events_wait
     assert [one.data for one in office.switchboard.store.rows[7]] == [ENDED]
+
+
+# ---- leaving the queue -----------------------------------------------------
+
+
+def asks(office: Office, feed: FakeFeed, frame: Any) -> None:
+    """The client of *feed* sends *frame*, a `connect` or a `disconnect`."""
+    house = SimpleNamespace(switchboard=office.switchboard)
+    caller: Any = SimpleNamespace(house=house, feed=feed)
+    handler: Any = users.leave if isinstance(frame, frames.Disconnect) else users.connect
+    handler(caller, frame, feed.owner)
+    office.turn()
+
+
+def tabs_in_queue(office: Office, version: int = 2) -> tuple[Tab, Tab]:
+    """Two tabs of ann, who waits."""
+    one, other = Tab(version), Tab(version)
+    office.enter(Role.USER, "ann", one, other)
+    asks(office, one, frames.Connect(id="ask"))
+    assert one.news == [("connect_queue", "ask")]
+    assert other.news == [("connect_queue", None)]
+    return one, other
+
+
+def meanwhile(office: Office, call: str, happens: Callable[[], Any], *, first: bool) -> None:
+    """Let *happens* be, by another thread, right before or after the next *call* of the desk."""
+    desk: Any = office.switchboard.desk
+    original = getattr(desk, call)
+
+    def calls(*args: Any, **options: Any) -> Any:
+        setattr(desk, call, original)
+        if first:
+            happens()
+        answer = original(*args, **options)
+        if not first:
+            happens()
+        return answer
+
+    setattr(desk, call, calls)
+
+
+def test_a_position_that_was_decided_before_is_sent_before_the_withdrawal():
+    office = Office(keeps=True)
+    one, other = tabs_in_queue(office)
+    desk: Any = office.switchboard.desk
+    desk._events.append(Queued("uuid-ann", 0, 5))  # as a letter that was not read yet
+    asks(office, one, frames.Disconnect(id="leave"))
+    assert one.news == [("connect_queue", None), ("disconnected", "leave")]
+    assert other.news == [("connect_queue", None), ("disconnected", None)]
+    assert one.owner.phase is Phase.IDLE
+
+
+def test_who_asks_again_in_another_tab_while_the_queue_is_left_waits():
+    office = Office(keeps=True)
+    one, other = tabs_in_queue(office)
+
+    def ask() -> None:
+        other.pending = frames.Connect(id="again")
+        office.switchboard.desk.connect("uuid-ann")
+
+    meanwhile(office, "withdraw", ask, first=False)
+    asks(office, one, frames.Disconnect(id="leave"))
+    assert one.news == [("disconnected", "leave"), ("connect_queue", None)]
+    assert other.news == [("disconnected", None), ("connect_queue", "again")]
+    assert one.owner.phase is Phase.QUEUED
+
+
+def test_what_another_tab_has_begun_since_does_not_end_with_the_place_in_the_queue():
+    office = Office(keeps=True)
+    one, _ = tabs_in_queue(office)
+    office.enter(Role.WAITER, "ada", Tab(2))
+
+    def meet() -> None:
+        office.switchboard.desk.ready("uuid-ada")
+        office.switchboard.desk.connect("uuid-ann", None, 7)
+
+    meanwhile(office, "withdraw", meet, first=False)
+    asks(office, one, frames.Disconnect(id="leave"))
+    assert one.news == [("disconnected", "leave"), ("connect_success", None)]
+    assert one.owner.phase is Phase.SERVED
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_who_asks_while_another_tab_leaves_the_queue_waits_again(version):
+    """Nothing was decided on its question; then there was no position that could be sent."""
+    office = Office(keeps=True)
+    one, other = tabs_in_queue(office, version)
+    left = [("disconnected", "leave")] if version > 1 else []
+
+    def leave() -> None:
+        asks(office, one, frames.Disconnect(id="leave"))
+        assert one.news == left
+
+    meanwhile(office, "location", leave, first=False)
+    asks(office, other, frames.Connect(id="again"))
+    assert other.news == [*[(type_, None) for type_, _ in left], ("connect_queue", "again")]
+
+
+def test_the_end_of_a_conversation_answers_no_connect():
+    office = Office(keeps=True)
+    ada, one, other = Tab(2), Tab(2), Tab(2)
+    office.meet(one, other, waiter=ada)
+    assert one.news == other.news == [("connect_success", None)]
+    other.pending = again = frames.Connect(id="again")
+    asks(office, one, frames.Disconnect(id="leave"))
+    assert one.news == [("disconnected", "leave")]
+    assert other.news == [("disconnected", None)]
+    assert other.pending is again
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_conversation_that_was_to_go_on_ends_when_its_user_leaves_the_queue(keeps):
+    office = Office(keeps=keeps)
+    ada, one, other, plain = Tab(2), Tab(2), Tab(2), Tab(1)
+    ann = office.meet(one, other, plain, waiter=ada)
+    row = ann.conversation.row
+    waiter: Any = office.switchboard._participants["uuid-ada"]
+    desk: Any = office.switchboard.desk
+    desk._depart("uuid-ada", requeue=True)  # it was lost
+    office.switchboard.carry_out()
+    office.turn()
+    for tab in (one, other, plain):
+        assert tab.news[-1] == ("connect_queue", None)
+    asks(office, one, frames.Disconnect(id="leave"))
+    for tab in (one, other):
+        left = next(one for one in tab.sent if one["type"] == "disconnected")
+        assert (left["conversation"], left["from"]) == ("7", "uuid-ann")
+        assert left["payload"] == {"reason": "left"}
+        (event,) = [one for one in tab.sent if one["type"] == "event"]
+        assert event["payload"] == {"what": "ended", "name": "ann", "reason": "left"}
+    assert one.news == [("disconnected", "leave")]
+    assert plain.sent == [], "version 1 is sent nothing"
+    assert (row.ended is not None, row.reason) == (True, "left")
+    assert (ann.conversation, ann.has_written) == (None, False)
+    assert waiter.channels == {}
+    if keeps:
+        last: Any = office.switchboard.store.rows[7][-1]  # type: ignore[union-attr]
+        assert json.loads(last.data) == {"what": "ended", "name": "ann", "reason": "left"}
+    desk.connect("uuid-ann", None, 9)
+    office.enter(Role.WAITER, "eve", Tab(2))
+    desk.ready("uuid-eve")
+    office.switchboard.carry_out()
+    assert ann.conversation.row.key == 9

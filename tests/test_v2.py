@@ -765,6 +765,33 @@ def test_who_leaves_the_queue_leaves_it_on_all_connections(come):
     assert until(two, "connect_queue")["payload"]["location"] == 0
 
 
+def test_who_leaves_the_queue_after_its_waiter_was_lost_ends_the_conversation(come, server):
+    user, tab, waiter = come("user", "ann"), come("user", "ann"), come("waiter", "wim")
+    conversation = meet(user, waiter)
+    say(user, "hello")
+    with Client(server, "user") as plain:
+        plain.auth(server.token("user", "ann", "Ann"))
+        waiter.drop()
+        until(user, "presence", state="away")
+        let_pass(server, GRACE)
+        until(tab, "event", what="joined")
+        for one in (user, tab, plain):
+            until(one, "connect_queue")
+        for one in (user, tab):
+            until(one, "event", what="left", reason="lost")
+        asked = user.say("disconnect")
+        for one, reply in ((user, asked), (tab, None)):
+            left = until(one, "disconnected", reason="left", conversation=conversation)
+            assert (left["from"], left.get("reply_id")) == (one.uuid, reply)
+            until(one, "event", what="ended", reason="left", conversation=conversation)
+        assert_quiet(plain)
+    history = once_ended(user, conversation)
+    assert history["payload"]["reason"] == "left"
+    last = history["payload"]["messages"][-1]
+    assert last["payload"] == {"what": "ended", "name": "Ann", "reason": "left"}
+    assert meet(user, come("waiter", "eve")) != conversation
+
+
 @pytest.mark.parametrize("running", ["gunicorn"], indirect=True)
 def test_a_ticket_that_has_led_to_a_conversation_is_void_after_a_restart_too(come, server):
     ann = come("user", "ann")

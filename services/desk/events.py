@@ -155,11 +155,16 @@ class Moved(Decision, frozen=True, eq=False, tag="moved"):
 
 
 class Withdrawn(Decision, frozen=True, eq=False, tag="withdrawn"):
-    """*user* has left the queue on another worker. Only workers with its connections get it."""
+    """*user* has left the queue, and with it the conversation that was to go on.
+
+    One that *is_confided* says only that it is not in the queue: it may have been served.
+    """
 
     DECIDED = ("user",)
 
     user: str
+    #: the number of its conversation; 0: none that has ended
+    conversation: int = field(default=0, name="talk")
 
 
 class OnDuty(Decision, frozen=True, eq=False, tag="on_duty"):

@@ -16,7 +16,8 @@ import msgspec
 
 from .events import Event
 
-#: the event → the letter that names it in an array, and its fields in their order
+#: the event → the letter that names it in an array, and its fields in their order; a field
+#: that the event has got since is not among them
 SHAPES: dict[str, tuple[str, ...]] = {
     "matched": ("M", "user", "waiter", "waited", "talk"),
     "queued": ("Q", "user", "location", "ticket"),

@@ -33,6 +33,7 @@ from .port import (
     Standing,
     WaiterFull,
     Waiting,
+    Withdrawn,
 )
 from .positions import Positions
 from .user_queue import User, UserQueue
@@ -394,10 +395,16 @@ class MemoryDesk:
 
     def withdraw(self, user: str) -> bool:
         with self._lock:
-            if user in self._queue:
-                self._spend(self._users[user])
-                self._places.give_back(user)
-            return self._strike(user)
+            if user not in self._queue:
+                return False
+            one = self._users[user]
+            self._spend(one)
+            self._strike(user)
+            self._places.give_back(user)
+            one.spoken = False
+            conversation = self._end_conversation(one, goes_on=False)
+            self._events.append(Withdrawn(user, conversation))
+            return True
 
     def _strike(self, user: str) -> bool:
         left = self._queue.leave(user)

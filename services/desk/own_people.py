@@ -120,6 +120,8 @@ class OwnPeople(dict[str, Own]):
             case Withdrawn(user):
                 if own := self.get(user):
                     own.ticket, own.question = None, ""
+                    if event.conversation:
+                        own.conversation = 0
             case OnDuty(waiter, ready, capacity):
                 if own := self.get(waiter):
                     own.ready, own.capacity = ready, capacity

@@ -252,7 +252,10 @@ class Desk(Protocol):
         """
 
     def withdraw(self, user: str) -> bool:
-        """*user* leaves the queue; False when it was not in it."""
+        """*user* leaves the queue for good; False when it was not in it.
+
+        If it waited to be served again, its conversation ends with it.
+        """
 
     def leave(self, participant: str) -> None:
         """*participant* leaves on purpose: the other sides are sent so at once, nobody is requeued.

@@ -250,11 +250,7 @@ class RedisDesk:
         return bool(answer)
 
     def withdraw(self, user: str) -> bool:
-        def settle(answer: int) -> None:
-            if own := self._own.get(user):
-                own.ticket, own.question = None, ""
-
-        return bool(self._call("withdraw", settle=settle, user=user))
+        return bool(self._call("withdraw", user=user))
 
     # ---- what others see -----------------------------------------------
 

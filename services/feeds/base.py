@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from types import UnionType
 from typing import ClassVar
 
 from msgspec import UnsetType
@@ -92,9 +93,14 @@ class BaseFeed(Turns):
             frame.reply_id = reply_id
         return frame
 
-    def pop_pending_request(self) -> frames.ClientFrame | None:
-        """The frame of the client that still waits for an answer, once; None: there is none."""
-        pending, self.pending = self.pending, None
+    def pop_pending_request(
+        self, kind: type[frames.ClientFrame] | UnionType, /
+    ) -> frames.ClientFrame | None:
+        """The frame of this *kind* that still waits for an answer, once; None: there is none."""
+        pending = self.pending
+        if not isinstance(pending, kind):
+            return None
+        self.pending = None
         return pending
 
     # ---- coming and going ----------------------------------------------

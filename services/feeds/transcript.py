@@ -72,7 +72,7 @@ class TranscriptFeed(BaseFeed):
 
     def _greet(self, participant: Participant) -> None:
         switchboard = self.house.switchboard
-        self.answer_auth(participant.identity, self.pop_pending_request())
+        self.answer_auth(participant.identity, self.pop_pending_request(frames.Auth))
         if participant.role is Role.WAITER:
             if participant.phase is Phase.ON_DUTY:
                 self.send_duty(True)

@@ -12,10 +12,12 @@ from .caller import Caller
 #: characters that waiters see of what somebody in the queue wants to ask
 MAX_QUESTION = 300
 
+#: times that one `connect` asks the desk, while other connections of the user leave the queue
+ATTEMPTS = 3
+
 
 def connect(caller: Caller, frame: frames.Connect | frames.Connect2, me: Participant) -> None:
     """A user asks for a waiter."""
-    switchboard = caller.house.switchboard
     ticket = question = None
     if isinstance(frame, frames.Connect2) and frame.payload is not None:
         asked = frame.payload
@@ -24,45 +26,56 @@ def connect(caller: Caller, frame: frames.Connect | frames.Connect2, me: Partici
             ticket = caller.house.tokens.read_ticket(asked.ticket, me.identity.subject)
         if isinstance(asked.question, str):
             question = asked.question[:MAX_QUESTION]
-    caller.feed.pending = frame
+    for _ in range(ATTEMPTS):
+        caller.feed.pending = frame
+        _ask_for_waiter(caller, frame, me, ticket, question)
+        if caller.feed.pop_pending_request(type(frame)) is None or _send_state(caller, frame, me):
+            return
+    what = "another connection of yours leaves the queue; try again"
+    raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id)
+
+
+def _ask_for_waiter(
+    caller: Caller, frame: frames.ClientFrame, me: Participant, ticket: int | None,
+    question: str | None,
+) -> None:  # fmt: skip
+    switchboard = caller.house.switchboard
+    key = switchboard.clock.new_key()
     try:
-        switchboard.desk.connect(
-            me.uuid, ticket, switchboard.clock.new_key(), question=question, page=me.page[1]
-        )
+        switchboard.desk.connect(me.uuid, ticket, key, question=question, page=me.page[1])
     except QueueFull as full:
         caller.feed.pending = None
         who = "visitors of your address" if isinstance(full, AddressFull) else "visitors"
         what = f"too many {who} are waiting; try later"
         raise Refusal(ErrorCode.QUEUE_FULL, what, frame.reply_id) from None
     switchboard.carry_out()
-    if caller.feed.pop_pending_request() is not None:  # nothing was decided: it stands as it stood
-        _tell_state(caller, frame, me)
 
 
-def _tell_state(caller: Caller, frame: frames.ClientFrame, me: Participant) -> None:
+def _send_state(caller: Caller, frame: frames.ClientFrame, me: Participant) -> bool:
+    """Answer *frame*, on which nothing was decided. False: *me* has left the queue just now."""
     switchboard, channel = caller.house.switchboard, me.channel
     if channel is not None:
         answer = switchboard.introduce(me, channel, True, caller.feed.dialect)
         answer.reply_id = frame.id
         caller.feed.open_conversation(channel, answer)
-    else:
-        desk = switchboard.desk
+        return True
+    desk = switchboard.desk
+    try:
         place = desk.location(me.uuid), desk.ticket(me.uuid)
-        answer = switchboard.place(me, *place, caller.feed.dialect)
-        caller.feed.reply(frame, answer)
+    except KeyError:
+        return False
+    caller.feed.reply(frame, switchboard.place(me, *place, caller.feed.dialect))
+    return True
 
 
 def leave(caller: Caller, frame: frames.Disconnect, me: Participant) -> None:
     """A user ends its conversation, or leaves the queue; it may `connect` again."""
     switchboard = caller.house.switchboard
     caller.feed.pending = frame
-    if me.channel is None:
-        switchboard.withdraw(me, caller.feed)
+    if me.channel is not None or not switchboard.desk.withdraw(me.uuid):
+        switchboard.carry_out()  # another thread may have matched it just now
+        channel = me.channel
+        if channel is not None and not switchboard.desk.part(me.uuid, channel.to.uuid, me.uuid):
+            switchboard.desk.withdraw(me.uuid)  # its waiter was lost just now
     switchboard.carry_out()
-    channel = me.channel  # or another thread has matched it just now
-    if channel is not None:
-        parted = switchboard.desk.part(me.uuid, channel.to.uuid, me.uuid)
-        switchboard.carry_out()
-        if not parted:  # its waiter was lost just now
-            switchboard.withdraw(me, caller.feed)
     caller.feed.pending = None

@@ -22,7 +22,18 @@ from ..conversation.conversation import Conversation
 from ..conversation.kinds import TEXT, EventPayload, Kind, Side
 from ..conversation.rows import ConversationRow, StaffRow
 from ..conversation_rows import set_end
-from ..desk.port import Arrival, Departed, Event, Matched, Moved, OnDuty, Parted, Role, Standing
+from ..desk.port import (
+    Arrival,
+    Departed,
+    Event,
+    Matched,
+    Moved,
+    OnDuty,
+    Parted,
+    Role,
+    Standing,
+    Withdrawn,
+)
 from ..entries_here import channel_to_nobody, hand_out, new_entries
 from ..event_entries import EventEntries
 from ..history.port import Store
@@ -289,6 +300,8 @@ class SharedDelivery:
             return self._prepare_parting(event)
         if isinstance(event, Departed):
             return self._prepare_departure(event)
+        if isinstance(event, Withdrawn):
+            return self._prepare_withdrawal(event)
         uuid = event.waiter if isinstance(event, OnDuty) else event.user
         return self.whereabouts.find(event, uuid) is not None
 
@@ -342,6 +355,17 @@ class SharedDelivery:
             )
         if participant.conversation is not None:
             self._ended.add(participant.conversation.row.key)
+        return True
+
+    def _prepare_withdrawal(self, event: Withdrawn) -> bool:
+        user = self.whereabouts.find(event, event.user)
+        if user is None:
+            return False
+        conversation = user.conversation
+        if isinstance(conversation, SharedConversation):
+            if user.elsewhere or not user.here:
+                conversation.behind = True  # entries of before may still be on their way
+            self._ended.add(event.conversation)
         return True
 
     def new_conversation(self, user: Participant, row: ConversationRow) -> Conversation:

@@ -507,7 +507,7 @@ class ReasonPayload(Struct, gc=False, omit_defaults=True):
 
 
 class Disconnected2(ServerFrame2, tag="disconnected"):
-    """`from` is the side that is gone."""
+    """`from` is the side that is gone; the receiver itself: it has left the queue."""
 
     payload: ReasonPayload
 

@@ -478,6 +478,21 @@ test("a place in the queue that was left on another device is left here", async 
   assert.equal(stage.client.phase, "queued"); // it does
 });
 
+for (const reason of ["left", undefined]) {
+  test(`a chat that waits for another waiter is over when it was left on another device: ${reason}`, async () => {
+    const stage = new Stage();
+    await stage.serve();
+    await stage.say("disconnected", { reason: "lost" }, { from: "wim", conversation: "c1" });
+    await stage.say("connect_queue", { location: 0, ticket: "t" });
+    await stage.say("disconnected", { reason }, { from: "me", conversation: "c1" });
+    const { client } = stage;
+    assert.deepEqual([client.phase, client.wanted, client.chat.state], ["idle", false, "ended"]);
+    assert.equal(client.chat.reason, reason ?? "");
+    await stage.pass(120_000);
+    assert.equal(stage.sent("connect").length, 1);
+  });
+}
+
 test("who leaves the queue and asks again at once waits for the new answer", async () => {
   const stage = new Stage();
   stage.client.connect();

@@ -31,6 +31,7 @@ from services.desk.port import (
     Standing,
     WaiterFull,
     Waiting,
+    Withdrawn,
 )
 
 from .crowd import Crowd
@@ -226,7 +227,7 @@ class DeskConformance:
         users_connect(desk, "Ann", "Bob", "Cid")
         forget_events(desk)
         desk.withdraw("Ann")
-        assert_silent(desk)
+        assert_events(desk, Withdrawn("Ann"))
         assert desk.location("Cid") == 2  # as last sent
         time_passes(desk, clock, 1.0)
         assert_events(desk, Queued("Bob", 0), Queued("Cid", 1))
@@ -237,10 +238,10 @@ class DeskConformance:
         forget_events(desk)
         desk.withdraw("Cid")
         time_passes(desk, clock, 1.0)
-        assert_events(desk, Queued("Dee", 2))
+        assert_events(desk, Withdrawn("Cid"), Queued("Dee", 2))
         desk.withdraw("Dee")
         time_passes(desk, clock, 1.0)
-        assert_silent(desk)
+        assert_events(desk, Withdrawn("Dee"))
 
     def test_places_are_told_at_most_once_a_second(self, desk: Desk, clock: Clock) -> None:
         users_connect(desk, "Ann", "Bob", "Cid", "Dee")
@@ -251,7 +252,7 @@ class DeskConformance:
         time_passes(desk, clock, 0.5)
         desk.withdraw("Cid")
         time_passes(desk, clock, 0.25)
-        assert_silent(desk)
+        assert_events(desk, Withdrawn("Bob"), Withdrawn("Cid"))
         time_passes(desk, clock, 0.25)
         assert_events(desk, Queued("Dee", 0))
 
@@ -284,7 +285,7 @@ class DeskConformance:
         desk.connect("Ann")  # who is in the queue is in the queue
         desk.withdraw("Ann")
         desk.connect("Cid")
-        assert_events(desk, Queued("Cid", 1))
+        assert_events(desk, Withdrawn("Ann"), Queued("Cid", 1))
 
     def test_without_a_queue_a_user_is_served_at_once_or_refused(self, clock: Clock) -> None:
         desk = self.open(clock, capacity=1, max_queue=0)
@@ -761,11 +762,38 @@ class DeskConformance:
         users_connect(desk, "Ann", "Bob")
         forget_events(desk)
         assert desk.withdraw("Ann")
-        assert_silent(desk)
+        assert_events(desk, Withdrawn("Ann"))
         desk.connect("Ann")
         assert_events(desk, Queued("Ann", 1))
         waiters_get_ready(desk, "Wanda")
         assert_events(desk, Matched("Bob", "Wanda"), Matched("Ann", "Wanda"))
+
+    def test_who_withdraws_leaves_in_the_order_of_decisions(self, desk: Desk, clock: Clock) -> None:
+        users_connect(desk, "Ann", "Bob")
+        desk.leave("Ann")
+        forget_events(desk)
+        time_passes(desk, clock, 1.0)
+        desk.withdraw("Bob")
+        desk.connect("Bob")
+        assert_events(desk, Queued("Bob", 0), Withdrawn("Bob"), Queued("Bob", 0))
+
+    def test_the_conversation_of_who_was_to_be_served_again_ends_with_the_withdrawal(
+        self, desk: Desk, clock: Clock
+    ) -> None:
+        waiters_get_ready(desk, "Wanda")
+        users_arrive(desk, "Ann")
+        desk.connect("Ann", conversation=7)
+        desk.drop("Wanda")
+        time_passes(desk, clock, GRACE)
+        forget_events(desk)
+        desk.withdraw("Ann")
+        (left,) = desk.take_events()
+        assert (left, left.conversation) == (Withdrawn("Ann"), 7)  # type: ignore[union-attr]
+        desk.connect("Ann", conversation=9)
+        forget_events(desk)
+        waiters_get_ready(desk, "Will")
+        (matched,) = desk.take_events()
+        assert (matched, matched.conversation) == (Matched("Ann", "Will"), 9)  # type: ignore[union-attr]
 
     def test_who_does_not_wait_cannot_withdraw(self, desk: Desk) -> None:
         waiters_get_ready(desk, "Wanda")

@@ -27,7 +27,6 @@ from services.desk.port import (
     Queued,
     Role,
     Standing,
-    Withdrawn,
 )
 from services.desk.redis import RedisDesk
 
@@ -219,7 +218,7 @@ class Crew:
         for who, event in last.items():
             if isinstance(event, Moved) and self.holders.get(who):
                 assert {*event.people[0].workers} == self.holders[who]
-        between_workers = Moved | Withdrawn | OnDuty
+        between_workers = Moved | OnDuty
         decided = [event for event in in_order if not isinstance(event, between_workers)]
         for event in decided:
             for one in event.people:

@@ -24,6 +24,7 @@ from services.desk.port import (
     Role,
     WaiterFull,
     Waiting,
+    Withdrawn,
 )
 
 ROUND = 1.0  # s between two rounds of positions in the queue
@@ -153,6 +154,8 @@ class Model:
         if waited:
             self.queue.remove(user)
             user.question = ""
+            user.spoken = False
+            self.events.append(Withdrawn(user.uuid))
         self._settle()
         return waited
 

@@ -75,11 +75,15 @@ def test_a_letter_of_the_release_before_is_read(former: str, event: Event) -> No
     assert found.people == tuple(one for one in about if f'["{one.uuid}","' in former)
 
 
+#: fields that events have got since: workers of the release before are not sent them
+SINCE = {"withdrawn": {"talk"}}
+
+
 def test_each_event_has_a_former_shape_with_all_of_its_fields() -> None:
     assert {*former_letters.SHAPES} == {*KINDS}
     for kind, (_, *names) in former_letters.SHAPES.items():
         declared = {*KINDS[kind].__struct_encode_fields__} - {*Decision.__struct_fields__}
-        assert {*names} == declared
+        assert {*names} == declared - SINCE.get(kind, set())
 
 
 def test_events_of_a_letter_are_read_by_their_names() -> None:

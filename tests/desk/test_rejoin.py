@@ -329,6 +329,49 @@ def test_who_has_left_the_queue_elsewhere_is_not_in_it_again(
     assert not of_kind(office.hears(b), Matched)
 
 
+@HOW
+def test_a_conversation_that_was_to_go_on_has_ended_with_the_withdrawal(
+    office: Office, clock: Clock, how: str
+) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(a, "Wanda")
+    users_arrive(a, "Ann")
+    a.connect("Ann", conversation=101)
+    returns(b, Role.USER, "Ann")
+    a.drop("Wanda")
+    for _ in range(int(GRACE)):
+        clock.passes(1.0)
+        a.tick()
+        b.tick()
+    assert of_kind(office.hears(a), Queued) == [Queued("Ann", 0)]
+    b.withdraw("Ann")
+    (left,) = of_kind(office.hears(b), Withdrawn)
+    assert (left.conversation, left.is_confided, left.is_recorder) == (101, False, False)
+    is_heard(a, clock, how, b)
+    (left,) = of_kind(office.hears(a), Withdrawn)
+    assert (left.conversation, left.is_confided, left.is_recorder) == (101, True, False)
+    assert a._own["Ann"].conversation == 0
+    b.connect("Ann", conversation=102)
+    waiters_get_ready(b, "Will")
+    (matched,) = of_kind(office.hears(a), Matched)
+    assert matched.conversation == 102
+
+
+def test_a_position_that_was_decided_before_the_withdrawal_is_read_before_it(
+    office: Office, clock: Clock
+) -> None:
+    """The reply of the call carries the letter that was not read yet."""
+    a, b = office.hire("a"), office.hire("b")
+    users_connect(b, "Bob")
+    users_connect(a, "Ann")
+    b.leave("Bob")
+    office.hears(a)
+    clock.passes(1.0)
+    b.tick()
+    a.withdraw("Ann")
+    assert a.take_events() == [Queued("Ann", 0), Withdrawn("Ann")]
+
+
 # ---- where people are ----------------------------------------------------
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import signal
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -199,6 +200,37 @@ def test_the_queue_is_left_on_all_workers(a, b, come):
     one.say("disconnect")
     for tab in (one, two):
         assert next_frame(tab, "disconnected")["payload"] == {"reason": "left"}
+
+
+@BRIEF_GRACE
+@BOTH
+def test_the_conversation_of_who_leaves_the_queue_ends_on_all_workers(a, b, come, database_url):
+    waiter, one, two = come(a, "waiter", "ada"), come(a, "user", "ann"), come(b, "user", "ann")
+    name = meet(one, waiter)
+    say(one, "hello")
+    waiter.drop()
+    for tab in (one, two):
+        next_frame(tab, "connect_queue")
+    late = come(b, "user", "ann")
+    one.say("disconnect")
+    next_frame(late, "disconnected", payload_reason="left", conversation=name)
+    for tab in (one, two):  # in either order: the end comes after all that is stored by then
+        seen: dict[str, Any] = {}
+        while not seen.keys() >= {"disconnected", "event"}:
+            frame = tab.receive()
+            if frame.get("payload", {}).get("reason") == "left":
+                seen[frame["type"]] = frame
+                assert frame["conversation"] == name
+        assert seen["event"]["payload"]["what"] == "ended"
+    assert meet(two, come(b, "waiter", "eve")) != name
+    say(two, "again")  # what each worker had to store before this is stored
+    say(one, "and again")
+    with closing(open_store(database_url)) as store:
+        newest, oldest = store.conversations_of(Side.USER, "ann")
+        assert (newest.ended, bool(oldest.ended), oldest.reason) == (None, True, "left")
+        events = [one.data for one in store.entries(oldest.key) if one.side == Side.SERVER]
+        assert len(events) == 3  # joined, left, ended
+        assert json.loads(events[-1]) == {"what": "ended", "name": "Ann", "reason": "left"}
 
 
 def test_who_returns_on_another_worker_goes_on_where_it_was(a, b, come):

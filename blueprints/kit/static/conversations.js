@@ -68,10 +68,11 @@ export class Conversations {
       const text = this.#client._outbox.get(id)?.message.text;
       if (chat) this.#take(chat, { ...receipt, id, text, own: true });
     },
-    disconnected: (payload, { conversation }, chat, request) => {
-      if (!conversation) this.#client._side.withdrawn?.();
+    disconnected: (payload, _, chat, request) => {
+      const reason = payload?.reason ?? "";
+      this.#client._side.withdrawn?.(reason);
       if (chat?.state !== "open") return;
-      chat.reason = payload?.reason ?? "";
+      chat.reason = reason;
       if (this.#client._side.endsAtOnce || request) this.end(chat);
       else this.doubt(chat); // a waiter was lost: its user joins the queue again, and `connect_queue` follows at once
     },

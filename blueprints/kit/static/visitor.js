@@ -36,14 +36,14 @@ export class Visitor extends Wish {
   }
 
   follow(stored) {
-    if (super.follow(stored) && !this.want) this.withdrawn();
+    if (super.follow(stored) && !this.want) this.withdrawn("left");
   }
 
-  /** The visitor has left the queue: here, in another tab, or on another device. */
-  withdrawn() {
+  /** While in the queue: the visitor has left it, here, in another tab, or on another device. */
+  withdrawn(reason) {
     if (this._client.phase !== "queued") return;
     this.want = null; // as old as it was: what another tab has decided since counts
-    this.#close();
+    this.#close(reason);
   }
 
   clear() {
@@ -195,13 +195,13 @@ export class Visitor extends Wish {
   /** Forget the wish as well, before the server knows. */
   #depart() {
     this.decide(null);
-    this.#close();
+    this.#close("left");
   }
 
   /** Forget the ticket, and end the conversation. */
-  #close() {
+  #close(reason) {
     this.#ticket = undefined;
-    this._client._conversations.endAll("left");
+    this._client._conversations.endAll(reason);
     this.#setPhase("idle");
   }
 

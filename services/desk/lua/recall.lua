@@ -145,15 +145,17 @@ begin_their_grace()
 
 -- ---- what the caller does not know --------------------------------------------
 
--- The ticket by which *user* waits, or false. One that the caller remembers counts where the
--- desk has lost it.
-local function recall_position(user, ticket)
+-- The ticket by which *user* waits, or false. One that the caller has *remembered* counts where
+-- the desk has lost it.
+local function recall_position(user, remembered)
+    local ticket, talk = remembered.ticket, remembered.talk
     local waiting = user.role == ROLE.user and user.waiter == '' and waits(user)
     if not ticket or waiting or user.waiter ~= '' then
         return waiting
     end
     if not lost and not departed[user.uuid] then
-        confide({ event = EVENT.withdrawn, user = user.uuid }, { user })
+        confide({ event = EVENT.withdrawn, user = user.uuid, talk = talk ~= user.talk and talk or nil },
+            { user })
         return false
     end
     local number = tonumber(ticket)
@@ -184,7 +186,7 @@ end
 
 for _, remembered in ipairs(own) do
     local one = participant(remembered.uuid)
-    local waiting = recall_position(one, remembered.ticket)
+    local waiting = recall_position(one, remembered)
     if one.role == ROLE.user and (waiting or one.waiter ~= '') then
         hold_place(one) -- it may be forgotten how many places its address has
     end

@@ -1,4 +1,4 @@
--- A user leaves the queue.
+-- A user leaves the queue. If it waited to be served again, its conversation ends.
 -- ARG.user
 -- Answers: 1, or 0 when it did not wait.
 
@@ -11,6 +11,6 @@ if not user or not strike(user) then
     return close(0)
 end
 spend(user)
-give_place_back(user)
-post_to_siblings({ event = EVENT.withdrawn, user = user.uuid }, user)
+post_event({ event = EVENT.withdrawn, user = user.uuid, talk = given(user.talk) }, { user })
+forget_conversation(user)
 return close(1)

@@ -51,6 +51,14 @@ local function bring_together(user, waiter)
         { user, waiter })
 end
 
+-- *user* waits for nobody and is served by nobody: its next conversation is another one.
+local function forget_conversation(user)
+    set(user, FIELD.talk, '')
+    set(user, FIELD.begun, '')
+    set(user, FIELD.spoken, '')
+    give_place_back(user)
+end
+
 -- *lost*: *gone* was away for too long.
 local function send_part(user, waiter, gone, requeued, lost)
     local on_purpose = gone == user.uuid and REASON.left or REASON.ended
@@ -58,10 +66,7 @@ local function send_part(user, waiter, gone, requeued, lost)
         reason = lost and REASON.lost or on_purpose, requeued = requeued, talk = given(user.talk) },
         { user, waiter })
     if not requeued then
-        set(user, FIELD.talk, '')
-        set(user, FIELD.begun, '')
-        set(user, FIELD.spoken, '')
-        give_place_back(user)
+        forget_conversation(user)
     end
 end
 
