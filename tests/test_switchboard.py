@@ -16,11 +16,12 @@ from services.conversation.kinds import EVENT, TEXT, EventPayload, Side, What
 from services.conversation.rows import ConversationRow, EntryRow
 from services.delivery import LocalDelivery
 from services.desk.memory import MemoryDesk
-from services.desk.port import Queued, Role
+from services.desk.port import DeskUnavailable, Queued, Role, Withdrawn
 from services.handlers import users
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
 from services.participants import Phase
+from services.session import Session
 from services.standings import lost_waiters
 from services.switchboard import Switchboard
 from services.wire import frames
@@ -52,6 +53,7 @@ class FakeFeed:
         self.heritage: list[Any] = []
         #: the request of its client that waits for an answer
         self.pending: Any = None
+        self.in_flight = 0
 
     def _take(self, *what: Any) -> None:
         if self.breaks:
@@ -503,6 +505,45 @@ def test_the_end_of_a_conversation_answers_no_connect():
     assert one.news == [("disconnected", "leave")]
     assert other.news == [("disconnected", None)]
     assert other.pending is again
+
+
+@pytest.mark.parametrize(
+    ("frame", "decision"),
+    [(frames.Connect(id="ask"), Queued("uuid-ann", 0, 5)),
+     (frames.Disconnect(id="ask"), Withdrawn("uuid-ann"))],
+)  # fmt: skip
+def test_what_is_decided_after_all_answers_no_request_that_was_refused(frame, decision):
+    """The desk could not be reached; whether the change was made was not known."""
+    office = Office(keeps=True)
+    one, _ = tabs_in_queue(office)
+    refused: list[Any] = []
+
+    def away(*_: Any, **__: Any) -> None:
+        raise DeskUnavailable("away")
+
+    desk: Any = office.switchboard.desk
+    desk.connect = desk.withdraw = away
+    house = SimpleNamespace(switchboard=office.switchboard)
+    session: Any = SimpleNamespace(
+        _bucket=None, feed=one, participant=one.owner, house=house, _refuse=refused.append
+    )
+    Session._handle(session, [frame])
+    (refusal,) = refused
+    assert (refusal.code, refusal.reply_id) == ("unavailable", "ask")
+    desk._events.append(decision)
+    office.switchboard.carry_out()
+    assert [reply for _, reply in one.news] == [None]
+
+
+def test_who_is_found_to_be_in_the_queue_no_more_is_sent_no_reason():
+    """This worker was cut off: the user may have been served meanwhile, and nobody has left."""
+    office = Office(keeps=True)
+    one, _ = tabs_in_queue(office)
+    desk: Any = office.switchboard.desk
+    desk._events.append(Withdrawn("uuid-ann", is_confided=True))
+    office.switchboard.carry_out()
+    (frame,) = one.sent
+    assert (frame["type"], frame["from"], frame["payload"]) == ("disconnected", "uuid-ann", {})
 
 
 @pytest.mark.parametrize("keeps", [True, False])
