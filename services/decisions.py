@@ -148,7 +148,7 @@ class Decisions:
         conversation = user.conversation
         if conversation is not None and conversation.row.key != event.conversation:
             conversation = None  # it goes on
-        reason = Reason.UNKNOWN if event.is_confided else Reason.LEFT
+        reason = "" if event.is_confided else Reason.LEFT
         send_withdrawal(user, conversation, reason)
         if conversation is not None:
             self._write_event(event, channel_to_nobody(user, conversation), What.ENDED, reason)
