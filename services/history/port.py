@@ -74,10 +74,10 @@ class Conflict(StoreError):
 
 
 class Gone(StoreError):
-    """Conversations that the batch needs are not stored: they were erased. Nothing was written."""
+    """The conversations *keys*, which the batch needs, were erased. Nothing was written."""
 
-    def __init__(self, keys: Collection[int]) -> None:
-        super().__init__("a conversation was erased meanwhile")
+    def __init__(self, message: str, keys: Collection[int] = ()) -> None:
+        super().__init__(message)
         self.keys = keys
 
 

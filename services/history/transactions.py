@@ -144,7 +144,7 @@ class Transactions:
             some = keys[start : start + FOUND_AT_ONCE]
             gone.difference_update(connection.scalars(queries.that_stay(some)))
         if gone:
-            raise Gone(gone)
+            raise Gone("a conversation was erased meanwhile", gone)
 
     def _undo(self, error: Exception | None = None) -> None:
         """Roll back what was begun, and drop the connection, but not after `Conflict`, `Gone`."""
