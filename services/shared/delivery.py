@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from ..channels import Channel, ChannelEntries, Ids
@@ -85,7 +86,8 @@ class SharedDelivery:
             self._clock,
         )  # fmt: skip
         entries = EventEntries(self._begin, self._on_committed)
-        self._events = SharedEvents(entries, figures, store, runtime)
+        save_served = partial(self.save, served=True)
+        self._events = SharedEvents(entries, save_served, figures, store, runtime)
         self._ended = Ended(self.order, self.roster, runtime)
         self._doubted = threading.Event()
 

@@ -2,17 +2,19 @@
 
 The desk names one of them, the recorder (`Event.is_recorder`). It may be killed before it has
 written the entry; then another worker writes it, under the same client id, so that the
-database keeps one of them.
+database keeps one of them. That worker also saves who serves the conversation.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from typing import cast
 
 from ..channels import Channel, ChannelEntries
 from ..conversation.conversation import Conversation
-from ..conversation.kinds import EventPayload
+from ..conversation.kinds import EventPayload, What
+from ..conversation.rows import ConversationRow
 from ..desk.port import Event
 from ..event_entries import EventEntries
 from ..history.port import Store
@@ -22,6 +24,7 @@ from ..runtime import Runtime
 from .conversation import SharedConversation
 from .figures import LatestFigures
 from .letters import decision_id
+from .missing_rows import MissingRows
 from .returns import Decided, Returns
 
 #: s that the recorder of a decision has to write its entry, before another worker does
@@ -29,15 +32,20 @@ RECORDER_TIMEOUT = 2.5
 
 
 class SharedEvents:
-    """Writes entries of decisions for one worker of several."""
+    """Writes entries of decisions for one worker of several.
+
+    *save_served* saves the row of a conversation, and that who serves it is news.
+    """
 
     def __init__(
-        self, entries: EventEntries, figures: LatestFigures, store: Store, runtime: Runtime
-    ) -> None:
+        self, entries: EventEntries, save_served: Callable[[ConversationRow], None],
+        figures: LatestFigures, store: Store, runtime: Runtime,
+    ) -> None:  # fmt: skip
         self._entries = entries
         self._figures = figures
         self._runtime = runtime
         self._returns = Returns(self._write, store, runtime)
+        self._rows = MissingRows(save_served, store, runtime)
         #: what other workers are to write, and when this one does if they have not
         self._of_others: deque[tuple[float, Decided]] = deque()
         #: that conversations have ended which were found open at the start
@@ -76,7 +84,8 @@ class SharedEvents:
         """
         missing = any(not _is_written(decided) for _, decided in tuple(self._of_others))
         ends = bool(self._ends) and self._figures.can_read_entries
-        return self._entries.waits or self._returns.wait or ends or missing
+        late = self._returns.wait or self._rows.wait
+        return self._entries.waits or late or ends or missing
 
     def write_missing(self, writer: Writer) -> None:
         """Write what could not be stored before, and what no recorder has written in time."""
@@ -88,6 +97,10 @@ class SharedEvents:
             _, decided = self._of_others.popleft()
             if not _is_written(decided):
                 self._returns.write(decided)
+                if decided.payload.what != What.ENDED:  # every worker saves an end
+                    self._rows.add(decided.number, decided.conversation.row)
+        if writer.available:
+            self._rows.save()
         while self._ends and self._figures.can_read_entries:
             self._entries.write(self._ends.popleft())
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import closing
 
+from services.history.opening import open_store
 from testkit import Client
 
 from .. import probe
@@ -72,6 +74,23 @@ def test_a_worker_that_has_not_seen_who_was_lost_finds_it_in_the_history(a, b, c
     waiter.say("ready")
     assert event(user, "returned") == (4, "Ada", "")
     assert [what for _, _, what in entries(user, name)] == ["joined", "one", "left", "returned"]
+
+
+@BRIEF_GRACE
+def test_who_serves_is_saved_though_the_worker_that_had_to_save_it_is_killed(
+    a, b, come, database_url
+):
+    waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
+    name = meet(user, waiter)
+    waiter.drop()
+    assert event(user, "left") == (2, "Ada", "lost")
+    other = come(a, "waiter", "eve")
+    back = come(a, "user", "ann")
+    kill_worker(b)  # its lease still runs, and the visitor came to it first
+    other.say("ready")
+    assert event(back, "joined") == (3, "Eve", "")
+    with closing(open_store(database_url)) as store:
+        probe.until(lambda: store.conversation(int(name, 16)).waiter_subject == "eve")
 
 
 def test_a_worker_that_stands_still_does_not_hold_an_event_back(a, b, come):

@@ -39,10 +39,11 @@ from services.desk.port import (
     OpenConversation,
     Parted,
     Place,
+    Reason,
     Role,
 )
 from services.history.opening import open_store
-from services.history.port import Batch
+from services.history.port import Batch, StoreError
 from services.history.sql import SQLStore
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
@@ -1055,6 +1056,91 @@ def test_an_event_that_its_recorder_does_not_write_another_worker_does(worker, i
     worker.switchboard.write_missing_events()
     worker.rounds.all()
     assert stored(worker) == ([] if is_confided else [("ended", "decision:9")])
+
+
+def joins_another(worker: Worker, number: int) -> None:
+    """Ada serves bob, who has waited; another worker was to record that, and has not."""
+    bob = waits_again(worker)
+    worker.rounds.all()
+    worker.switchboard._act(
+        [Matched(bob.uuid, "uuid-ada", conversation=77, number=number, is_recorder=False)]
+    )
+    worker.rounds.all()
+    assert worker.store.conversation(77).waiter_subject is None
+    worker.rounds.passes(60.0)
+
+
+def loses_ada(worker: Worker, number: int) -> None:
+    """Bob waits again, since ada was lost; another worker was to record that, and has not."""
+    lost = Parted(
+        "uuid-bob", "uuid-ada", "uuid-ada", Reason.LOST, requeued=True, conversation=77,
+        number=number, is_recorder=False,
+    )  # fmt: skip
+    worker.switchboard._act([lost])
+    worker.rounds.passes(60.0)
+
+
+def writes_missing(worker: Worker) -> str | None:
+    """The worker writes what others have not: who serves bob in the history then."""
+    worker.switchboard.write_missing_events()
+    worker.rounds.all()
+    return worker.store.conversation(77).waiter_subject
+
+
+def test_who_writes_an_event_for_its_recorder_saves_who_serves(worker):
+    joins_another(worker, 9)
+    assert writes_missing(worker) == "ada"
+    loses_ada(worker, 10)
+    assert writes_missing(worker) is None
+    assert not worker.switchboard.events_wait
+
+
+def test_of_two_decisions_that_nobody_has_recorded_the_later_one_is_saved(worker):
+    joins_another(worker, 9)
+    read = worker.store.last_events
+
+    def parts_meanwhile(keys: list[int]) -> dict[int, EntryRow]:
+        worker.store.last_events = read
+        found = read(keys)
+        loses_ada(worker, 10)
+        worker.switchboard.write_missing_events()
+        return found
+
+    worker.store.last_events = parts_meanwhile
+    writes_missing(worker)
+    assert worker.switchboard.events_wait
+    assert writes_missing(worker) is None
+    assert not worker.switchboard.events_wait
+
+
+LATER = EntryRow(
+    77, 2, Side.SERVER, "ada", "decision:10", EVENT.number, "", 2,
+    EVENT.body(EventPayload("left", "ada", "lost")).data,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("last", [{77: LATER}, {}], ids=["later", "erased"])
+def test_who_serves_is_not_saved_over_what_came_after_it(worker, last):
+    """The letter of a later decision may still be on the way; its recorder has saved the row."""
+    joins_another(worker, 9)
+    worker.store.last_events = lambda keys: last
+    assert writes_missing(worker) is None
+    assert not worker.switchboard.events_wait
+
+
+def test_who_serves_is_saved_as_soon_as_the_history_can_be_read(worker):
+    joins_another(worker, 9)
+    read = worker.store.last_events
+
+    def fail(keys: list[int]) -> None:
+        worker.store.last_events = read
+        raise StoreError("it is locked")
+
+    worker.store.last_events = fail
+    assert writes_missing(worker) is None
+    assert worker.switchboard.events_wait, "a stop waits for it"
+    assert writes_missing(worker) == "ada"
+    assert not worker.switchboard.events_wait
 
 
 def test_an_event_that_a_letter_was_about_is_not_written_again(worker):

@@ -1,0 +1,63 @@
+"""Who serves a conversation, saved in place of a recorder that has not saved it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+
+from ..conversation.rows import ConversationRow
+from ..history.port import Store, StoreError
+from ..runtime import Runtime
+from .letters import decision_of
+
+
+class MissingRows:
+    """Passes to *save* the rows of decisions whose entry no recorder has written in time.
+
+    The recorder of a later decision may have saved its row already. So the last event of the
+    conversation is read before: where it belongs to a later decision, nothing is saved. Nor is
+    anything where there is no event: the conversation may have been erased.
+    """
+
+    def __init__(
+        self, save: Callable[[ConversationRow], None], store: Store, runtime: Runtime
+    ) -> None:
+        self._save = save
+        self._store = store
+        self._runtime = runtime
+        #: by conversation: the latest of these decisions, and the row
+        self._missing: dict[int, tuple[int, ConversationRow]] = {}
+        self._is_reading = False
+
+    @property
+    def wait(self) -> bool:
+        """Some are not saved yet."""
+        return bool(self._missing)
+
+    def add(self, number: int, row: ConversationRow) -> None:
+        """No recorder has saved *row*, which the decision of this *number* has changed."""
+        self._missing[row.key] = number, row
+
+    def save(self) -> None:
+        """Save them as soon as the last events are read. Called about once a second."""
+        if self._missing and not self._is_reading:
+            self._is_reading = True
+            self._runtime.spawn(self._read)
+
+    def _read(self) -> None:
+        try:
+            with contextlib.suppress(StoreError):  # `save` is called again soon
+                self._save_latest(dict(self._missing))
+        finally:
+            self._is_reading = False
+
+    def _save_latest(self, missing: dict[int, tuple[int, ConversationRow]]) -> None:
+        """Save those of *missing* that no later decision has changed. Raises `StoreError`."""
+        events = self._runtime.blocking(self._store.last_events, list(missing))
+        for key, (number, row) in missing.items():
+            if self._missing[key][0] != number:
+                continue  # it has changed meanwhile, and is looked at again
+            del self._missing[key]
+            event = events.get(key)
+            if event is not None and decision_of(event.client_id) <= number:
+                self._save(row)
