@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ..conversation.kinds import Side
 from ..conversation.rows import ConversationRow, EntryRow, StaffRow
 from ..security_log import Event, security
+from . import erased as erased_keys
 from . import slices, staff, tables, word_index
 from .cleaning import clean
 from .queries import CONVERSATION
@@ -147,6 +148,8 @@ def erase(
     if not subject:
         raise ValueError("subject: nobody has an empty one")
     erased = Erased()
+    with writing(store) as connection:
+        erased_keys.prune(connection)
     with reading(store) as connection:
         mine = sa.select(sa.func.count()).where(
             _chat.user_subject == subject, _chat.ended.is_(None)
@@ -196,6 +199,8 @@ def daily(
 
     SQLite's file is not written anew: others wait for that.
     """
+    with writing(store) as connection:
+        erased_keys.prune(connection)
     if retention_days <= 0:
         return Removed()
     vacuum = False if store.name == "sqlite" else None
@@ -265,6 +270,10 @@ def _remove(store: SQLStore, keys: list[int], removed: Removed, pause: Pause) ->
             notes = list(connection.scalars(some_notes.limit(SLICE - len(entries))))
             is_last = len(entries) + len(notes) < SLICE
             if is_last:
+                if isinstance(removed, Erased):  # what was swept and comes back is swept again
+                    has_ended = _chat.key.in_(keys), _chat.ended.is_not(None)
+                    ended = sa.select(_chat.key).where(*has_ended).with_for_update()
+                    erased_keys.note(connection, connection.scalars(ended))
                 # Who has locked one of them stores an entry of it just now, which is waited for.
                 # From here on nobody stores any: what is found later is all.
                 removed.chats += _delete(connection, tables.chat, _chat.key.in_(keys))

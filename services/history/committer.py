@@ -13,7 +13,8 @@ Rules of this file:
    conversation has ended meanwhile) is stored only while its conversation is: somebody may
    have erased it (`_needs_its_conversation`). Texts of open conversations, of which there are
    many, are not checked, nor refused where another entry of their batch is: the server
-   writes the row of such a conversation again at its end.
+   writes the row of such a conversation again at its end. Only where that row comes in the same
+   batch and the conversation was erased after its end, they are refused as well.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ class Committer:
             try:
                 self._store.commit(batch)
             except Gone as gone:
-                groups = _without_gone(groups, gone.keys)
+                groups = _without_gone(groups, gone)
                 _put_into(batch, groups)
             else:
                 return
@@ -183,8 +184,8 @@ def _needs_its_conversation(entries: Entries) -> bool:
     return entries.data is not None or entries.conversation.row.ended is not None
 
 
-def _without_gone(groups: Sequence[Entries], gone: Collection[int]) -> list[Entries]:
-    """Refuse those of *groups* that need one of the conversations *gone*; the others.
+def _without_gone(groups: Sequence[Entries], gone: Gone) -> list[Entries]:
+    """Refuse those of *groups* that need one of the conversations that are *gone*; the others.
 
     Texts behind a refused entry get the numbers that it leaves: numbers have no gaps.
     """
@@ -192,7 +193,7 @@ def _without_gone(groups: Sequence[Entries], gone: Collection[int]) -> list[Entr
     free: dict[int, int] = {}
     for entries in groups:
         key = entries.conversation.row.key
-        if key in gone and _needs_its_conversation(entries):
+        if key in gone.keys and (gone.for_good or _needs_its_conversation(entries)):
             entries.refused = entries.is_unfit = True
             free[key] = free.get(key, 0) + len(entries.texts)
         else:

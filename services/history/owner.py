@@ -47,7 +47,8 @@ def owner_of(connection: sa.Connection) -> Owner | None:
     """Whose the store is; None: nobody's yet."""
     if not sa.inspect(connection).has_table(tables.meta.name):
         return None
-    query = sa.select(tables.meta.c.name, tables.meta.c.value)
+    ours = tables.meta.c.name.in_((APPLICATION, INSTANCE))
+    query = sa.select(tables.meta.c.name, tables.meta.c.value).where(ours)
     said = {str(name): str(value) for name, value in connection.execute(query)}
     return Owner(said[APPLICATION], said.get(INSTANCE, "")) if APPLICATION in said else None
 

@@ -50,7 +50,8 @@ class Batch:
     """What one commit brings: all of it or nothing.
 
     *conversations* and *duties* are written as they are now (insert or update), and the
-    *amendments* merged; *entries* are new. The store sorts what it writes.
+    *amendments* merged; *entries* are new. The store sorts what it writes. It leaves out the row
+    of a conversation that was erased after its end, and raises `Gone` for entries beside that row.
     """
 
     conversations: list[ConversationRow] = field(default_factory=list)
@@ -74,11 +75,15 @@ class Conflict(StoreError):
 
 
 class Gone(StoreError):
-    """The conversations *keys*, which the batch needs, were erased. Nothing was written."""
+    """The conversations *keys*, which the batch needs, were erased. Nothing was written.
 
-    def __init__(self, message: str, keys: Collection[int] = ()) -> None:
+    *for_good*: the store knows that they were erased after their end, and stores no entry of them.
+    """
+
+    def __init__(self, message: str, keys: Collection[int] = (), *, for_good: bool = False) -> None:
         super().__init__(message)
         self.keys = keys
+        self.for_good = for_good
 
 
 class Unfit(StoreError):

@@ -15,15 +15,16 @@ Rules of these files:
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from . import queries
+from . import erased, queries
 from .port import Batch, Conflict, Gone, OutcomeUnknown, StoreError, Unfit
-from .upserts import Upsert, upserts
+from .upserts import upserts
 
 #: s that a statement waits for somebody else's lock before it fails
 LOCK_WAIT = 5.0
@@ -91,15 +92,14 @@ class Transactions:
     # ---- writing -------------------------------------------------------
 
     def commit(self, batch: Batch) -> None:
-        rows = upserts(batch)
         try:
             try:
-                connection = self._write(rows, batch.needed)
+                connection = self._write(batch)
             except DBAPIError as error:
                 self._undo(error)
                 if not self._may_succeed_again(error):
                     raise
-                connection = self._write(rows, batch.needed)
+                connection = self._write(batch)
         except Gone as error:
             self._undo(error)
             raise
@@ -120,18 +120,37 @@ class Transactions:
                 raise
             raise self._error_at_commit(error) from None
 
-    def _write(self, rows: list[Upsert], needed: Collection[int]) -> sa.Connection:
+    def _write(self, batch: Batch) -> sa.Connection:
         """Do everything but COMMIT; return the connection that has done it. Raises `Gone`."""
         if self._writing is not None and not self._is_usable(self._writing):
             self._undo()
         if self._writing is None:
             self._writing = self.engine.connect()
         self._begin(self._writing)
-        for table, some, changes in rows:
+        if batch.conversations or batch.amendments:
+            batch = self._without_erased(self._writing, batch)
+        for table, some, changes in upserts(batch):
             self._put(self._writing, table, some, changes)
-        if needed:
-            self._check_needed(self._writing, sorted(needed))
+        if batch.needed:
+            self._check_needed(self._writing, sorted(batch.needed))
         return self._writing
+
+    @staticmethod
+    def _without_erased(connection: sa.Connection, batch: Batch) -> Batch:
+        """*batch* without the rows of erased conversations. Raises `Gone` for their entries."""
+        rows = {one.key for one in batch.conversations}
+        rows.update(one.row.key for one in batch.amendments)
+        gone = erased.among(connection, rows)
+        if not gone:
+            return batch
+        if not gone.isdisjoint(entry[0] for entry in batch.entries):
+            raise Gone("a conversation was erased after its end", gone, for_good=True)
+        erased.forget_entries(connection, gone)
+        return replace(
+            batch,
+            conversations=[one for one in batch.conversations if one.key not in gone],
+            amendments=[one for one in batch.amendments if one.row.key not in gone],
+        )
 
     @staticmethod
     def _check_needed(connection: sa.Connection, keys: Sequence[int]) -> None:

@@ -13,9 +13,9 @@ from services.conversation.conversation import Conversation
 from services.conversation.entries import Entries
 from services.conversation.kinds import EVENT, RATING, TEXT, Kind, Side
 from services.conversation.rows import ConversationRow, EntryRow
-from services.history import care, slices, tables
+from services.history import care, erased, slices, tables
 from services.history.committer import Committer
-from services.history.port import Batch, Gone, OutcomeUnknown
+from services.history.port import Amendment, Batch, Gone, OutcomeUnknown
 from services.history.sql import SQLStore
 from testkit.entries import note
 
@@ -259,6 +259,7 @@ def test_what_is_refused_once_stays_so_where_the_outcome_of_its_commit_is_not_kn
         store._roll_back(connection)
         raise OSError("the connection is lost")
 
+    store.commit(Batch([chat(1)]))  # it is open
     erase(store)
     late = entry(RATING, '{"rate": 5}', chat(1), "late")
     text = entry(TEXT, None, chat(1), "text")
@@ -302,8 +303,8 @@ def test_texts_of_an_open_conversation_whose_server_died_go_with_the_next_erasur
     store.commit(texts(2, 1, 1))
     erase(store)
     store.commit(texts(1, 2, 3))  # of a server that knows nothing of it
-    erased = care.erase(store, "ann", pause=no_pause)
-    assert (erased.chats, erased.messages, erased.anything) == (0, 2, True)
+    gone = care.erase(store, "ann", pause=no_pause)
+    assert (gone.chats, gone.messages, gone.anything) == (0, 2, True)
     assert [len(store.entries(key)) for key in (1, 2)] == [0, 1]
 
 
@@ -335,14 +336,79 @@ def test_what_the_server_wrote_of_the_visitor_goes_with_an_erasure(store: SQLSto
     store.commit(Batch([chat(2, "bob", "ann"), chat(3, "bob", "ann")]))
     store.commit(Batch(entries=[written(2, Side.WAITER), written(3, Side.WAITER)]))
     store.commit(Batch(entries=[written(4, Side.SERVER), written(5, Side.WAITER)]))
-    erased = care.erase(store, "ann", pause=no_pause)
-    assert (erased.chats, erased.messages) == (1, 2)
+    gone = care.erase(store, "ann", pause=no_pause)
+    assert (gone.chats, gone.messages) == (1, 2)
     assert [len(store.entries(key)) for key in (2, 3, 4, 5)] == [1, 1, 0, 1]
 
 
 def written(key: int, side: Side) -> EntryRow:
     """Of Ann."""
     return text(key, 1, "words")._replace(side=side)
+
+
+merged, saved = (lambda row: Batch(amendments=[Amendment(row)])), (lambda row: Batch([row]))
+by_either = pytest.mark.parametrize("written_by", [merged, saved], ids=["one of several", "alone"])
+
+
+@by_either
+@pytest.mark.parametrize("row", [ended(), chat(1)], ids=["ended", "open"])
+def test_a_row_that_a_late_worker_writes_does_not_come_back(store: SQLStore, written_by, row):
+    """That worker stood still, or did not reach the database; it may still think it open."""
+    erase(store)
+    batch = written_by(row)
+    batch.amendments.append(Amendment(chat(2, "bob", "wim")))
+    store.commit(batch)
+    assert [one.key for one in store.open_conversations()] == [2], "others' rows are stored"
+    assert store.conversation(1) is None
+    assert len(left(store)) == 2, "the row of the other, and who served it"
+
+
+@by_either
+def test_nor_do_the_texts_that_it_stores_with_the_row(store: SQLStore, written_by):
+    erase(store)
+    other = entry(TEXT, None, chat(2, "bob"))
+    late = entry(TEXT, None, chat(1))
+    Committer(store).commit([late, other], written_by(chat(1)), ())
+    assert (late.refused, late.is_unfit, other.refused) == (True, True, False)
+    assert [len(store.entries(key)) for key in (1, 2)] == [0, 1]
+
+
+@by_either
+def test_texts_that_it_stored_before_go_with_the_row(store: SQLStore, written_by):
+    erase(store)
+    store.commit(texts(1, 2, 3))
+    store.commit(written_by(ended()))
+    assert left(store) == []
+
+
+@by_either
+def test_who_goes_on_with_a_conversation_during_the_erasure_keeps_it(store: SQLStore, written_by):
+    store.commit(Batch([chat(1)]))  # it is open
+    erase(store)
+    store.commit(texts(1, 1, 2))
+    store.commit(written_by(ended()))
+    assert len(store.entries(1)) == 2
+    assert store.conversation(1) is not None
+
+
+def test_what_is_swept_leaves_no_key(store: SQLStore):
+    sweep(store)
+    with slices.reading(store) as connection:
+        assert erased.among(connection, [1]) == set()
+
+
+def test_the_key_of_an_erased_conversation_stays_for_a_week(store: SQLStore, monkeypatch):
+    erase(store)
+    begun = erased._now()
+
+    def found_after(ms: int) -> set[int]:
+        monkeypatch.setattr(erased, "_now", lambda: begun + ms)
+        care.daily(store, 0, 0, pause=no_pause)
+        with slices.reading(store) as connection:
+            return erased.among(connection, [1, 2])
+
+    assert found_after(erased.KEPT - 60_000) == {1}
+    assert found_after(erased.KEPT + 60_000) == set()
 
 
 def test_a_note_is_not_stored_behind_an_erasure(store: SQLStore):
