@@ -138,6 +138,9 @@ SHORT = {
     ("services/shared/handover.py", "self._find"),
     ("services/shared/order.py", "self._mend"),
     ("services/shared/order.py", "self._check_them"),
+    ("services/shared/returns.py", "self._read"),
+    ("services/shared/returns.py", "self._read_ahead"),
+    ("services/shared/missing_rows.py", "self._read"),
     ("services/history/writer.py", "self._try_again"),  # until then: `history_available` 0
     ("services/feeds/turns.py", "self._act"),
     ("services/transport/connection.py", "self._run"),
