@@ -40,6 +40,13 @@ def drain_on_exit(worker: Any) -> None:
         runtime.sleep(0)  # the last lines of the log
 
     worker.run = run
+    before = worker.cfg.worker_int
+
+    def quit_now(worker: Any) -> None:
+        before(worker)
+        _drain_all()  # at once: a worker that is to quit (SIGINT, SIGQUIT) exits after 0.1 s
+
+    worker.cfg.set("worker_int", quit_now)
     for server in list(servers):
         runtime.spawn(partial(take_over, server))
 
