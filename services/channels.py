@@ -24,7 +24,7 @@ Ids = Sequence[str | None] | None
 
 
 class Channel:
-    """One direction of a conversation: who speaks, who is sent it, and its encoders."""
+    """One direction of a conversation: its sender, its receiver, and the encoders between them."""
 
     __slots__ = ("_echo", "_full", "conversation", "sender", "texts", "to")
 

@@ -440,7 +440,8 @@ test("another person on this computer finds nothing of the one before", async ()
   assert.ok(![...storage.kept.values()].join().includes("secret"));
 });
 
-test("a place in the queue that was left in another tab is left in this one", async () => {
+/** Two tabs of one visitor, with one storage; both show its position in the queue. */
+async function twoTabsInTheQueue() {
   const storage = new Storage();
   const [first, second] = [new Stage({ storage }), new Stage({ storage })];
   for (const stage of [first, second]) {
@@ -448,6 +449,11 @@ test("a place in the queue that was left in another tab is left in this one", as
     await stage.enter();
     await stage.answer("connect", "connect_queue", { location: 0, ticket: "t" });
   }
+  return { storage, first, second };
+}
+
+test("a place in the queue that was left in another tab is left in this one", async () => {
+  const { storage, first, second } = await twoTabsInTheQueue();
   second.now += 1000;
   second.client.send("a tab that writes what it knew"); // must not bring the first one back, or out
   await second.pass(0);
@@ -508,13 +514,7 @@ test("who leaves the queue and asks again at once waits for the new answer", asy
 });
 
 test("a tab that hears late that the queue was left does not undo what another tab has asked since", async () => {
-  const storage = new Storage();
-  const [first, second] = [new Stage({ storage }), new Stage({ storage })];
-  for (const stage of [first, second]) {
-    stage.client.connect();
-    await stage.enter();
-    await stage.answer("connect", "connect_queue", { location: 0, ticket: "t" });
-  }
+  const { storage, first, second } = await twoTabsInTheQueue();
   first.now += 2000;
   first.client.disconnect();
   first.client.connect();
