@@ -36,7 +36,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from .desk.port import Desk, Event, Figures, Matched, Role
+from .desk.port import ANYWHERE, Desk, Event, Figures, Matched, Role, Route
 from .timers import TICK
 from .wire.codes import CloseCode, ErrorCode
 
@@ -183,6 +183,9 @@ class MeasuredDesk:
         self.team = desk.team
         self.workers = desk.workers
         self.waiting = desk.waiting
+        self.assign = desk.assign
+        self.configure = desk.configure
+        self.department = desk.department
         self.take = desk.take
 
     def connect(
@@ -193,10 +196,13 @@ class MeasuredDesk:
         *,
         question: str | None = None,
         page: str = "",
+        route: Route = ANYWHERE,
     ) -> None:
         began = time.perf_counter()
         try:
-            self._desk.connect(user, ticket, conversation, question=question, page=page)
+            self._desk.connect(
+                user, ticket, conversation, question=question, page=page, route=route
+            )
         finally:
             self._meters.matching.observe(time.perf_counter() - began)
 

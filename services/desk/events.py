@@ -82,7 +82,7 @@ class Decision(Struct, frozen=True, kw_only=True, eq=False, tag_field="event"):
 class Matched(Decision, frozen=True, eq=False, tag="matched"):
     """*waiter* serves *user* from now on."""
 
-    DECIDED = ("user", "waiter")
+    DECIDED = ("user", "waiter", "department")
 
     user: str
     waiter: str
@@ -90,17 +90,21 @@ class Matched(Decision, frozen=True, eq=False, tag="matched"):
     waited: float = 0.0
     #: the number of their conversation, as `connect` was given it
     conversation: int = field(default=0, name="talk")
+    #: where the user has waited
+    department: str = ""
 
 
 class Queued(Decision, frozen=True, eq=False, tag="queued"):
     """*user* waits and has *location* users ahead; sent on entering and on change."""
 
-    DECIDED = ("user", "location")
+    DECIDED = ("user", "location", "department")
 
     user: str
     location: int
     #: with what it gets its position back, as `Desk.ticket` returns it
     ticket: int = 0
+    #: where it waits
+    department: str = ""
 
 
 class Parted(Decision, frozen=True, eq=False, tag="parted"):

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 
 from . import port
 from .absent import Absent
 from .places import Places
 from .port import (
+    ANYWHERE,
     AddressFull,
     Arrival,
     Claim,
@@ -24,12 +25,15 @@ from .port import (
     Face,
     Figures,
     Matched,
+    Member,
     Parted,
     Queue,
     Queued,
     QueueFull,
     Reason,
     Role,
+    Route,
+    Rules,
     Standing,
     WaiterFull,
     Waiting,
@@ -84,6 +88,7 @@ class MemoryDesk:
         name: str = "",
         address: str = "",
         avatar: str = "",
+        departments: tuple[Member, ...] = (),
     ) -> Arrival:
         with self._lock:
             standing = self._standing.setdefault((role, subject), uuid)
@@ -237,6 +242,7 @@ class MemoryDesk:
         *,
         question: str | None = None,
         page: str = "",
+        route: Route = ANYWHERE,
     ) -> None:
         with self._lock:
             self._connect(self._users[user], ticket, conversation, question, page)
@@ -450,7 +456,16 @@ class MemoryDesk:
                 longest_wait=0.0 if first is None else self._now() - self._users[first].since,
             )
 
-    def waiting(self, most: int) -> Queue:
+    def department(self, user: str) -> str:
+        raise NotImplementedError
+
+    def assign(self, waiter: str, departments: tuple[Member, ...]) -> None:
+        raise NotImplementedError
+
+    def configure(self, rules: Rules) -> bool:
+        raise NotImplementedError
+
+    def waiting(self, most: int, departments: Sequence[str] = ("",)) -> Queue:
         with self._lock:
             began = self._wall() - self._now()  # on the desk's clock
             some = [self._users[uuid] for uuid in islice(self._queue.here(), most)]
@@ -468,7 +483,7 @@ class MemoryDesk:
     def workers(self, participant: str) -> tuple[str, ...]:
         return ()
 
-    def team(self, most: int) -> list[Face]:
+    def team(self, most: int, department: str | None = None) -> list[Face]:
         with self._lock:
             here = (one for one in self._waiters.values() if one.ready and one.present)
             return [Face(one.name, one.avatar) for one in islice(filter(_named, here), most)]

@@ -13,17 +13,19 @@ writes it into the history (`is_recorder`).
 
 Invariants, which the property test holds every desk to: a waiter never serves
 more users than its capacity; a user never has two waiters; no waiter is free
-while a present user waits; users are matched in the order of their tickets;
-nobody is lost.
+while a present user waits in one of its departments; the users of a department are matched
+by their priority, then in the order of their tickets; nobody is lost.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from ..errors import CSAppError, Unavailable
+from .departments import ANYWHERE, NOWHERE, Department, Load, Member, Route, Rules
 from .events import (
     Departed,
     Event,
@@ -41,6 +43,8 @@ from .standing import Arrival, OpenConversation, Place, Standing
 
 #: all that others may know of the desk
 __all__ = [
+    "ANYWHERE",
+    "NOWHERE",
     "POSITIONS_A_ROUND",
     "POSITIONS_EVERY",
     "READS",
@@ -48,13 +52,16 @@ __all__ = [
     "Arrival",
     "Claim",
     "Departed",
+    "Department",
     "Desk",
     "DeskUnavailable",
     "Event",
     "Face",
     "Figures",
     "Known",
+    "Load",
     "Matched",
+    "Member",
     "Moved",
     "OnDuty",
     "OpenConversation",
@@ -65,6 +72,8 @@ __all__ = [
     "Queued",
     "Reason",
     "Role",
+    "Route",
+    "Rules",
     "Standing",
     "WaiterFull",
     "Waiting",
@@ -134,6 +143,8 @@ class Waiting(NamedTuple):
     since: int
     #: whom its token names
     subject: str
+    #: where it waits
+    department: str = ""
 
 
 class Queue(NamedTuple):
@@ -160,6 +171,8 @@ class Figures:
     queue_length: int
     #: s that the first in the queue has waited
     longest_wait: float
+    #: of each department that has rules, but for `""`
+    departments: dict[str, Load] = field(default_factory=dict)
     #: what all workers of the desk can read (`READS`): during an update some are older
     reads: int = field(default=READS, compare=False)
 
@@ -179,11 +192,28 @@ class Desk(Protocol):
         name: str = "",
         address: str = "",
         avatar: str = "",
+        departments: tuple[Member, ...] = (),
     ) -> Arrival:
         """*subject* is here: a new participant under *uuid*, or back as its standing one.
 
         *name* and *avatar* (the address of a picture) are what others know it by, *address*
-        is where it comes from, as bounds count.
+        is where it comes from, as bounds count. A waiter belongs to *departments* from now on;
+        to `""` where it names none.
+        """
+
+    def assign(self, waiter: str, departments: tuple[Member, ...]) -> None:
+        """*waiter* belongs to *departments* from now on, and serves its users on.
+
+        Nothing happens for one that is not there.
+        """
+
+    def configure(self, rules: Rules) -> bool:
+        """These are the departments from now on, unless the desk has got later *rules*.
+
+        A department that the rules do not name is `""` to the desk. Users who wait in one
+        that is gone stand in `""`, with their tickets; those who wait in `""` and have asked
+        for one that is there now stand in that. False: not yet, because a worker of a shared
+        desk cannot read it; the desk tries again by itself.
         """
 
     def restore(self, standings: list[Standing]) -> None:
@@ -202,8 +232,12 @@ class Desk(Protocol):
         *,
         question: str | None = None,
         page: str = "",
+        route: Route = ANYWHERE,
     ) -> None:
         """Match *user* or queue it. Nothing happens while it is served or queued already.
+
+        *route* says where. A user who is queued already, and asks for another department
+        than before, stands at the back of that one from now on.
 
         *question* and *page* are for waiters who look at the queue. Those of a user who is
         queued already are replaced; None, or an empty page, leaves the former one. The
@@ -212,7 +246,8 @@ class Desk(Protocol):
         *ticket* is what `ticket` returned for an earlier position; it is void once
         its subject has been served or has left the queue. *conversation* is the
         number of the conversation that begins with it, unless one goes on.
-        Raises `QueueFull`; `AddressFull` where its address holds too many places.
+        Raises `QueueFull`, where the queue of its department or all of them together have
+        reached their bound; `AddressFull` where its address holds too many places.
         Of those who are away and have written nothing, the longest absent one makes
         room: in a full queue, at its address, and where no waiter is free.
         """
@@ -241,14 +276,21 @@ class Desk(Protocol):
         False when *waiter* does not serve *user*.
         """
 
-    def waiting(self, most: int) -> Queue:
-        """Who waits, with the first *most* users who are here, in order."""
+    def department(self, user: str) -> str:
+        """The department in which the queued *user* waits."""
+
+    def waiting(self, most: int, departments: Sequence[str] = ("",)) -> Queue:
+        """Who waits in *departments*, with the first *most* users who are here.
+
+        Of several departments: by priority, then in the order of their tickets.
+        """
 
     def take(self, user: str, waiter: str) -> bool:
         """*waiter*, who is here, serves *user* from now on, whoever is before it in the queue.
 
         Ready or not, with a free seat: raises `WaiterFull`. False when *user* does not
-        wait, or is away. The others keep their order; the ticket of *user* is void.
+        wait in a department of *waiter*, or is away. The others keep their order; the ticket
+        of *user* is void.
         """
 
     def withdraw(self, user: str) -> bool:
@@ -286,5 +328,8 @@ class Desk(Protocol):
     def workers(self, participant: str) -> tuple[str, ...]:
         """The workers that hold connections of *participant*; a desk of one process names none."""
 
-    def team(self, most: int) -> list[Face]:
-        """At most *most* waiters who are here and ready, and have a name."""
+    def team(self, most: int, department: str | None = None) -> list[Face]:
+        """At most *most* waiters who are here and ready, and have a name.
+
+        Of *department*, or of all.
+        """

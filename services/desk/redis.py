@@ -24,6 +24,7 @@ from .calls import Arguments, Calls
 from .membership import Membership
 from .own_people import Own, OwnPeople
 from .port import (
+    ANYWHERE,
     AddressFull,
     Arrival,
     Claim,
@@ -31,9 +32,12 @@ from .port import (
     Event,
     Face,
     Figures,
+    Member,
     Queue,
     QueueFull,
     Role,
+    Route,
+    Rules,
     Standing,
     WaiterFull,
 )
@@ -150,6 +154,7 @@ class RedisDesk:
         name: str = "",
         address: str = "",
         avatar: str = "",
+        departments: tuple[Member, ...] = (),
     ) -> Arrival:
         arrivals: list[Arrival] = []
 
@@ -203,6 +208,7 @@ class RedisDesk:
         *,
         question: str | None = None,
         page: str = "",
+        route: Route = ANYWHERE,
     ) -> None:
         def settle(answer: bytes) -> None:
             if not answer and (own := self._own.get(user)):
@@ -286,14 +292,23 @@ class RedisDesk:
     def figures(self) -> Figures:
         return letters.figures(self._call("figures"))
 
-    def waiting(self, most: int) -> Queue:
+    def department(self, user: str) -> str:
+        raise NotImplementedError
+
+    def assign(self, waiter: str, departments: tuple[Member, ...]) -> None:
+        raise NotImplementedError
+
+    def configure(self, rules: Rules) -> bool:
+        raise NotImplementedError
+
+    def waiting(self, most: int, departments: Sequence[str] = ("",)) -> Queue:
         return letters.waiting(self._call("waiting", most=most))
 
     def workers(self, participant: str) -> tuple[str, ...]:
         found = self._calls.read("HGET", Key.PARTICIPANT + participant, Field.AT)
         return tuple((found or b"").decode().split())
 
-    def team(self, most: int) -> list[Face]:
+    def team(self, most: int, department: str | None = None) -> list[Face]:
         return letters.team(self._call("team", most=most))
 
     # ---- time ----------------------------------------------------------
