@@ -37,6 +37,10 @@ MAX_SUBJECT = 200  # characters
 MAX_NAME = 200  # characters
 MAX_AVATAR = 500  # characters
 
+#: the key of a department; `""` is the department of those who ask for none
+DEPARTMENT = re.compile(r"[a-z0-9-]{1,40}")
+DEPARTMENTS = "1 to 40 characters of a-z, 0-9 and - are needed"
+
 #: ms since 1970 until which there may be dates in a token: the year 9999
 LATEST = 253_402_300_799_000
 

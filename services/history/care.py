@@ -20,8 +20,8 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ..conversation.kinds import Side
 from ..conversation.rows import ConversationRow, EntryRow, StaffRow
 from ..security_log import Event, security
+from . import departments, slices, staff, tables, word_index
 from . import erased as erased_keys
-from . import slices, staff, tables, word_index
 from .cleaning import clean
 from .queries import CONVERSATION
 from .slices import BATCH, PAUSE, SLICE, Pause, reading, windows, writing
@@ -121,7 +121,7 @@ class Erased(Removed):
     renamed_chats: int = 0
     #: messages and notes whose author was replaced
     renamed_texts: int = 0
-    #: a waiter's duty and account
+    #: a waiter's duty, account and memberships of departments
     accounts: int = 0
     #: revocations whose subject was replaced
     revocations: int = 0
@@ -139,8 +139,8 @@ def erase(
     - As a waiter: the conversations are their visitors' and stay. Its subject and name
       are replaced there by a pseudonym, a new one for each erasure; so are they
       as the author of messages and notes, and in revocations. Its duty, its
-      account and its own canned replies go. What it *wrote* stays, even where
-      it wrote its own name.
+      account, its memberships of departments and its own canned replies go. What it
+      *wrote* stays, even where it wrote its own name.
 
     Then nothing of it is left in the database's files, but for what `Erased.left`
     names; *vacuum* is that of `cleaning.clean`.
@@ -327,6 +327,7 @@ def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) 
         (tables.canned_past, "ended_by", "ended_by_name"),
     ):
         _rename(store, table, column, subject, {column: pseudonym, name: ""}, pause)
+    erased.accounts += departments.forget_waiter(store, subject)
     with writing(store) as connection:
         erased.accounts += _delete(connection, tables.duty, tables.duty.c.subject == subject)
         erased.accounts += _delete(connection, tables.account, tables.account.c.name == subject)

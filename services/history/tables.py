@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     false,
     text,
+    true,
 )
 
 metadata = MetaData()
@@ -225,3 +226,25 @@ canned_past = Table(
     Column("ended", BigInteger, nullable=False),
 )
 Index("canned_past_reply", canned_past.c.reply, canned_past.c.n)
+
+#: `departments`, which also counts the changes of both tables
+department = Table(
+    "department",
+    metadata,
+    Column("key", Text, primary_key=True),
+    #: by language, in JSON
+    Column("names", Text, nullable=False, server_default="{}"),
+    Column("enabled", Boolean, nullable=False, server_default=true()),
+    Column("max_queue", Integer, nullable=False, server_default="0"),
+    Column("overflow_to", Text),
+    Column("overflow_after", Integer, nullable=False, server_default="0"),
+)
+
+#: which waiter, by its subject, is a member of which department
+membership = Table(
+    "membership",
+    metadata,
+    Column("waiter", Text, primary_key=True),
+    Column("department", Text, primary_key=True),
+    Column("priority", SmallInteger, nullable=False, server_default="0"),
+)

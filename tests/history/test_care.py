@@ -310,6 +310,8 @@ WRITTEN = {
     ("note", "client_id"), ("note", "data"),
     ("canned", "shortcut"), ("canned", "text"), ("canned_past", "shortcut"),
     ("canned_past", "text"), ("revoked", "sid"), ("attempt", "key"),
+    ("department", "key"), ("department", "names"), ("department", "overflow_to"),
+    ("membership", "department"),
 }  # fmt: skip
 
 

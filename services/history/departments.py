@@ -1,0 +1,356 @@
+"""The departments of a site, and which waiters are members of them.
+
+The row `departments` of `csapp_meta` holds a number that grows with each change of
+either table, in the transaction of the change. So who reads the number knows whether
+anything is new. The number is also a lock: a transaction makes it grow before it looks
+at anything, and another one waits there until the first has ended. So two changes at
+the same time cannot make, together, what neither would be allowed to.
+
+Everything here blocks and is called from native threads only.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..desk.departments import MOST_PRIORITY
+from ..errors import CSAppError
+from ..identity import DEPARTMENT, DEPARTMENTS, MAX_SUBJECT
+from . import tables
+from .slices import reading, writing
+from .sql import SQLStore
+
+MAX_NAME = 100  # characters
+MOST_QUEUE = 1_000_000  # users
+LONGEST_OVERFLOW = 86_400  # s: a day
+MAX_TAG = 35  # characters of a language tag, as many as `initialize` takes
+
+_TAG = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8})*", re.IGNORECASE)
+#: lengths of parts of a tag: scripts (`Hant`) and countries (`TW`)
+_SCRIPT, _COUNTRY = 4, 2
+
+#: the row of `csapp_meta`
+NUMBER = "departments"
+
+_department, _membership, _meta = tables.department, tables.membership, tables.meta
+
+
+class DepartmentError(CSAppError):
+    """A department cannot be made or changed so; the message names the field."""
+
+
+class Overflow(NamedTuple):
+    """Where users of a department go who have waited too long."""
+
+    #: the key of another department; None: nowhere
+    to: str | None = None
+    #: s
+    after: int = 0
+
+
+NOWHERE = Overflow()
+
+
+class Membership(NamedTuple):
+    """That a waiter, by its subject, is a member of a department."""
+
+    waiter: str
+    department: str
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentRow:
+    """One department; with the key `""` the rules for users who ask for none."""
+
+    key: str
+    #: by language tag, in the order in which they were given
+    names: Mapping[str, str] = field(default_factory=dict)
+    enabled: bool = True
+    #: users in its queue; 0: as many as in the queue of the site
+    max_queue: int = 0
+    overflow: Overflow = NOWHERE
+
+
+class Departments(NamedTuple):
+    """All that the store knows of departments."""
+
+    #: grows with each change
+    number: int
+    #: by key
+    departments: tuple[DepartmentRow, ...]
+    memberships: tuple[Membership, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What becomes different in a department; what is None or empty stays as it is."""
+
+    #: by language tag; an empty name takes the one of that language away
+    names: Mapping[str, str] = field(default_factory=dict)
+    enabled: bool | None = None
+    max_queue: int | None = None
+    overflow: Overflow | None = None
+    #: priorities by the subjects of waiters who are members from now on
+    members: Mapping[str, int] = field(default_factory=dict)
+    #: the subjects of waiters who are members no more
+    no_members: Collection[str] = ()
+
+
+class DepartmentTables:
+    """The departments in *store*. All methods raise `StoreError` while it is down."""
+
+    def __init__(self, store: SQLStore) -> None:
+        self._store = store
+
+    # ---- reading -------------------------------------------------------
+
+    def number(self) -> int:
+        """Grows with each change; 0: there was none yet. One row is read."""
+        with reading(self._store) as connection:
+            return _number(connection)
+
+    def read(self) -> Departments:
+        """Everything, as it was at one moment."""
+        with reading(self._store) as connection:
+            number = _number(connection)
+            while True:  # a transaction of PostgreSQL sees what others commit meanwhile
+                found = Departments(
+                    number,
+                    tuple(_row(one) for one in connection.execute(_ALL)),
+                    tuple(Membership(*one) for one in connection.execute(_MEMBERSHIPS)),
+                )
+                number = _number(connection)
+                if number == found.number:
+                    return found
+
+    def get(self, key: str) -> DepartmentRow | None:
+        """One department, or None."""
+        with reading(self._store) as connection:
+            return _get(connection, key)
+
+    # ---- changing ------------------------------------------------------
+
+    def add(self, key: str, change: Change | None = None) -> DepartmentRow:
+        """Make a department, otherwise than usual where *change* says so.
+
+        Raises `DepartmentError`: there is one with this *key*, or something is unfit.
+        """
+        if not DEPARTMENT.fullmatch(key):
+            raise DepartmentError(f"key: {DEPARTMENTS}")
+        change = _checked(change or Change())
+        with writing(self._store) as connection:
+            _grow(connection)
+            if _get(connection, key) is not None:
+                raise DepartmentError(f"key: there is a department {key} already")
+            return _apply(connection, DepartmentRow(key), change, is_new=True)
+
+    def change(self, key: str, change: Change) -> DepartmentRow:
+        """Change a department. Raises `DepartmentError`: it is unknown, or something is unfit."""
+        if not key and change.enabled is False:
+            raise DepartmentError("enabled: users who ask for no department are always let in")
+        change = _checked(change)
+        with writing(self._store) as connection:
+            _grow(connection)
+            found = _get(connection, key)
+            if found is None and key:
+                raise _unknown("key", key)
+            row = found or DepartmentRow(key)
+            return _apply(connection, row, change, is_new=found is None)
+
+    def remove(self, key: str) -> None:
+        """Remove a department, its memberships, and the overflows to it.
+
+        Raises `DepartmentError`: it is unknown.
+        """
+        with writing(self._store) as connection:
+            _grow(connection)
+            if not key or _get(connection, key) is None:
+                raise _unknown("key", key)
+            connection.execute(sa.delete(_department).where(_department.c.key == key))
+            connection.execute(sa.delete(_membership).where(_membership.c.department == key))
+            overflows = sa.update(_department).where(_department.c.overflow_to == key)
+            connection.execute(overflows.values(overflow_to=None, overflow_after=0))
+
+    def assign(self, waiter: str, priorities: Mapping[str, int]) -> None:
+        """Let *waiter* be a member of these departments only, with these *priorities*.
+
+        Raises `DepartmentError`: a department is unknown, or something is unfit.
+        """
+        for priority in priorities.values():
+            _check_member(waiter, priority)
+        with writing(self._store) as connection:
+            _grow(connection)
+            _check_known(connection, "department", priorities)
+            connection.execute(sa.delete(_membership).where(_membership.c.waiter == waiter))
+            _join(connection, [Membership(waiter, *one) for one in priorities.items()])
+
+
+def forget_waiter(store: SQLStore, subject: str) -> int:
+    """Remove the memberships of *subject*; how many there were. Raises `StoreError`."""
+    theirs = _membership.c.waiter == subject
+    with reading(store) as connection:
+        if connection.scalar(sa.select(sa.exists().where(theirs))) is not True:
+            return 0
+    with writing(store) as connection:
+        _grow(connection)
+        return connection.execute(sa.delete(_membership).where(theirs)).rowcount
+
+
+def canonical_tag(tag: str) -> str:
+    """*tag* as RFC 5646 writes it, such as `de-AT` and `zh-Hant`; empty where it is none.
+
+    What separates its parts may also be `_`, as in the locales of Babel.
+    """
+    tag = tag.replace("_", "-")
+    if len(tag) > MAX_TAG or not _TAG.fullmatch(tag):
+        return ""
+    language, *others = tag.lower().split("-")
+    form = {_SCRIPT: str.title, _COUNTRY: str.upper}
+    return "-".join([language, *(form.get(len(one), str.lower)(one) for one in others)])
+
+
+# ---- what is stored ----------------------------------------------------------
+
+_ALL = sa.select(_department).order_by(_department.c.key)
+_MEMBERSHIPS = sa.select(_membership).order_by(_membership.c.waiter, _membership.c.department)
+_NUMBER = sa.select(_meta.c.value).where(_meta.c.name == NUMBER)
+
+
+def _number(connection: sa.Connection) -> int:
+    return int(connection.scalar(_NUMBER) or 0)
+
+
+def _grow(connection: sa.Connection) -> None:
+    """Count a change, and let others wait with theirs until this transaction ends."""
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    more = sa.cast(sa.cast(_meta.c.value, sa.BigInteger) + 1, sa.Text)
+    first = dialect.insert(_meta).values(name=NUMBER, value="1")
+    connection.execute(first.on_conflict_do_update(index_elements=["name"], set_={"value": more}))
+
+
+def _get(connection: sa.Connection, key: str) -> DepartmentRow | None:
+    row = connection.execute(_ALL.where(_department.c.key == key)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def _row(row: Any) -> DepartmentRow:
+    return DepartmentRow(
+        row.key, json.loads(row.names), bool(row.enabled), row.max_queue,
+        Overflow(row.overflow_to, row.overflow_after),
+    )  # fmt: skip
+
+
+def _apply(
+    connection: sa.Connection, row: DepartmentRow, change: Change, *, is_new: bool
+) -> DepartmentRow:
+    """*row* with *change*, stored."""
+    names = {**row.names, **change.names}
+    made = DepartmentRow(
+        row.key,
+        {tag: name for tag, name in names.items() if name},
+        row.enabled if change.enabled is None else change.enabled,
+        row.max_queue if change.max_queue is None else change.max_queue,
+        row.overflow if change.overflow is None else change.overflow,
+    )
+    if change.overflow is not None and change.overflow.to is not None:
+        _check_overflow(connection, row.key, change.overflow.to)
+    values = {
+        "names": json.dumps(made.names, ensure_ascii=False), "enabled": made.enabled,
+        "max_queue": made.max_queue, "overflow_to": made.overflow.to,
+        "overflow_after": made.overflow.after,
+    }  # fmt: skip
+    if is_new:
+        connection.execute(sa.insert(_department).values(key=row.key, **values))
+    else:
+        here = _department.c.key == row.key
+        connection.execute(sa.update(_department).where(here).values(values))
+    _let_go(connection, row.key, change)
+    _join(connection, [Membership(who, row.key, most) for who, most in change.members.items()])
+    return made
+
+
+def _let_go(connection: sa.Connection, key: str, change: Change) -> None:
+    """Remove the memberships of *key* that *change* ends or replaces."""
+    here = _membership.c.department == key
+    if change.no_members:
+        found = set(connection.scalars(sa.select(_membership.c.waiter).where(here)))
+        for waiter in change.no_members:
+            if waiter not in found:
+                raise DepartmentError(f"members: {waiter} is none")
+    gone = [*change.no_members, *change.members]
+    connection.execute(sa.delete(_membership).where(here, _membership.c.waiter.in_(gone)))
+
+
+def _join(connection: sa.Connection, memberships: Collection[Membership]) -> None:
+    if memberships:
+        connection.execute(sa.insert(_membership), [one._asdict() for one in memberships])
+
+
+# ---- what is refused ---------------------------------------------------------
+
+
+def _checked(change: Change) -> Change:
+    """*change*, with language tags as RFC 5646 writes them. Raises `DepartmentError`."""
+    names: dict[str, str] = {}
+    for given, name in change.names.items():
+        if not (tag := canonical_tag(given)):
+            raise DepartmentError("names: a language tag is required, such as de or zh-Hant")
+        names[tag] = name.strip()
+        if len(names[tag]) > MAX_NAME or not names[tag].isprintable():
+            raise DepartmentError(f"names: 1 to {MAX_NAME} characters that can be printed")
+    _check_range("max_queue", change.max_queue or 0, MOST_QUEUE)
+    _check_range("overflow", change.overflow.after if change.overflow else 0, LONGEST_OVERFLOW)
+    for waiter, priority in change.members.items():
+        _check_member(waiter, priority)
+    if both := sorted(set(change.members) & set(change.no_members)):
+        raise DepartmentError(f"members: {both[0]} cannot come and go at once")
+    return replace(change, names=names)
+
+
+def _check_range(name: str, value: int, most: int) -> None:
+    if not 0 <= value <= most:
+        raise DepartmentError(f"{name}: 0 to {most:,}")
+
+
+def _check_member(waiter: str, priority: int) -> None:
+    if not 1 <= len(waiter) <= MAX_SUBJECT or not waiter.isprintable():
+        what = f"the id of a waiter, 1 to {MAX_SUBJECT} characters that can be printed"
+        raise DepartmentError(f"members: {what}")
+    _check_range("priority", priority, MOST_PRIORITY)
+
+
+def _check_known(connection: sa.Connection, what: str, keys: Collection[str]) -> None:
+    """Raise `DepartmentError` of the field *what* unless there are departments with *keys*."""
+    known = {"", *connection.scalars(sa.select(_department.c.key))}
+    for key in keys:
+        if key not in known:
+            raise _unknown(what, key)
+
+
+def _check_overflow(connection: sa.Connection, key: str, to: str) -> None:
+    """Raise `DepartmentError` where users of *key* cannot go on to *to*."""
+    _check_known(connection, "overflow", [to])
+    pairs = sa.select(_department.c.key, _department.c.overflow_to)
+    overflows = {row[0]: row[1] for row in connection.execute(pairs)} | {key: to}
+    way = [key]
+    while (following := overflows.get(way[-1])) is not None and way.count(way[-1]) == 1:
+        way.append(following)
+    if way.count(way[-1]) > 1:
+        shown = " → ".join(one or '""' for one in way)
+        raise DepartmentError(f"overflow: users would go round for ever: {shown}")
+
+
+def _unknown(what: str, key: str) -> DepartmentError:
+    if not key:
+        return DepartmentError(f'{what}: "" is there always, and cannot be removed')
+    if not DEPARTMENT.fullmatch(key):
+        return DepartmentError(f"{what}: {DEPARTMENTS}")
+    return DepartmentError(f"{what}: there is no department {key}")
