@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from flask import Request
 
@@ -68,7 +69,7 @@ def in_login(named: Identity, role: TokenRole, shown: Shown | None) -> Identity:
     sid = named.sid
     if not sid and shown is not None and shown.identity.subject == named.subject:
         sid = shown.identity.sid
-    return Identity(named.subject, named.name, role, sid, named.avatar)
+    return replace(named, role=role, sid=sid)
 
 
 def is_anonymous(shown: Shown | None) -> bool:

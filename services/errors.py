@@ -2,6 +2,7 @@
 
     CSAppError
     ├── SettingsError    a setting cannot be used; stops the start
+    ├── IdentityError    what a host or a token says of somebody cannot be used
     ├── Unavailable      not now: the database, Redis or the secret cannot be used
     └── wire.codes       what a client is sent: Refusal (an `error` frame),
                          Farewell (a close code), HTTPRefusal (an HTTP error)
@@ -53,3 +54,7 @@ class SettingsError(CSAppError):
         self.value = value
         #: what is allowed, in words
         self.allowed = allowed
+
+
+class IdentityError(CSAppError, ValueError):
+    """What is said of somebody cannot be used; names the field, and says no word of it."""

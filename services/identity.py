@@ -28,7 +28,9 @@ from typing import Any, NamedTuple
 from itsdangerous import BadData, TimestampSigner, URLSafeTimedSerializer, want_bytes
 
 from .bounds import TICKET_LIFETIME
-from .errors import CSAppError
+from .desk.departments import Member
+from .errors import CSAppError, IdentityError
+from .memberships import check_priority, members_in
 from .seldom import Seldom
 from .settings import MAX_LIFETIME
 from .wire.codes import ErrorCode
@@ -36,10 +38,6 @@ from .wire.codes import ErrorCode
 MAX_SUBJECT = 200  # characters
 MAX_NAME = 200  # characters
 MAX_AVATAR = 500  # characters
-
-#: the key of a department; `""` is the department of those who ask for none
-DEPARTMENT = re.compile(r"[a-z0-9-]{1,40}")
-DEPARTMENTS = "1 to 40 characters of a-z, 0-9 and - are needed"
 
 #: ms since 1970 until which there may be dates in a token: the year 9999
 LATEST = 253_402_300_799_000
@@ -59,8 +57,8 @@ class TokenRole(StrEnum):
     ADMIN = "admin"
 
 
-class NoIdentity(CSAppError, ValueError):
-    """What is given as an id can be nobody's; says no word of it."""
+class NoIdentity(IdentityError):
+    """What is given as an id can be nobody's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +71,12 @@ class Identity:
     for what can be nobody's id: what is cut off one could make two people one.
     *avatar* is the address of a picture: a path that begins with `/`, or an http(s) URL.
     Anything else is none.
+
+    *departments* may be one key, a collection of keys and of pairs of a key and a priority, or
+    a mapping of keys to priorities; the first of each key counts. A waiter is a member of them,
+    whatever the site's table says, with *priority* where there is no other; of a visitor
+    *priority* is its own, and the first of *departments* is where it waits if it asks for none.
+    Raises `IdentityError` for anything else.
     """
 
     subject: str
@@ -81,6 +85,10 @@ class Identity:
     #: one login; a newer login of the same waiter replaces an older one
     sid: str = ""
     avatar: str = ""
+    #: each with its priority
+    departments: tuple[Member, ...] = ()
+    #: 0 to 9; higher ones come first
+    priority: int = 0
 
     @property
     def is_anonymous(self) -> bool:
@@ -103,6 +111,9 @@ class Identity:
             what = "a picture is left out: %s"
             _say("avatar", logging.WARNING, what, AVATARS)
         object.__setattr__(self, "avatar", avatar)
+        check_priority("priority", self.priority)
+        found = members_in(self.departments, self.priority)
+        object.__setattr__(self, "departments", found)
 
 
 def id_text(value: Any) -> str:
@@ -226,7 +237,7 @@ class Tokens:
         *since*: when (ms since 1970, UTC) its bearer showed the password of an account;
         0: it has shown none.
         """
-        claims = {
+        claims: dict[str, Any] = {
             "sub": identity.subject,
             "name": identity.name,
             "role": identity.role.value,
@@ -237,6 +248,13 @@ class Tokens:
         }
         if identity.avatar:
             claims["avatar"] = identity.avatar
+        if identity.departments:
+            own = identity.priority
+            claims["departments"] = [
+                one.department if one.priority == own else one for one in identity.departments
+            ]
+        if identity.priority:
+            claims["priority"] = identity.priority
         if since:
             claims["since"] = since
         if self._audience:
@@ -370,8 +388,14 @@ def _identity(claims: dict[str, Any], role: TokenRole) -> Identity:
         raise _unfit("subject: a string is required")
     if not isinstance(name, str) or name_text(name) != name:
         raise _unfit(f"name: a string of at most {MAX_NAME} characters is required")
+    departments: Any = claims.get("departments", [])
+    priority = claims.get("priority", 0)
+    if not isinstance(departments, list):
+        raise _unfit("departments: a list is required")
     try:
-        return Identity(subject, name, role, sid, claims.get("avatar", ""))
+        return Identity(
+            subject, name, role, sid, claims.get("avatar", ""), tuple(departments), priority
+        )
     except ValueError as error:
         raise _unfit(str(error)) from None
 

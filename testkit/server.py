@@ -165,9 +165,11 @@ class LiveServer:
         lifetime: float | None = None,
         *,
         avatar: str = "",
+        departments: Any = (),
+        priority: int = 0,
     ) -> str:
-        """A token that this server accepts."""
-        identity = Identity(sub, name, TokenRole(role), avatar=avatar)
+        """A token that this server accepts; *departments* as `Identity` takes them."""
+        identity = Identity(sub, name, TokenRole(role), "", avatar, departments, priority)
         return Tokens([SECRET], 3600).sign(identity, lifetime)
 
     # ---- watching ------------------------------------------------------

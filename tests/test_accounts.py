@@ -287,6 +287,21 @@ def test_a_picture_in_a_token_made_by_hand(app):
     assert "avatar: a path that begins with /" in failed.output
 
 
+def test_departments_in_a_token_made_by_hand(app):
+    words = ("token", "--role", "waiter", "--sub", "ada", "--priority", "2", "--department")
+    token = chat(app, *words, "sales", "--department", "support:9").output.strip()
+    tokens = app.extensions["csapp"].server.tokens
+    identity = tokens.verify(token, TokenRole.WAITER)
+    assert (identity.departments, identity.priority) == ((("sales", 2), ("support", 9)), 2)
+    for unfit, why in (
+        ("Sales", "departments: of each key 1 to 40"),
+        ("sales:10", "a priority is 0 to 9"),
+    ):
+        failed = chat(app, *words, unfit)
+        assert failed.exit_code > 0
+        assert why in failed.output
+
+
 def test_wrong_unknown_and_disabled_get_one_answer(app):
     for name in ("ada", "lin"):
         added(app, name)

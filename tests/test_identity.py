@@ -183,6 +183,11 @@ WRONG_CLAIMS = [
     {"life": None}, {"life": "60"}, {"life": True}, {"life": []}, {"life": 1e300},
     {"life": float("nan")}, {"life": float("inf")}, {"at": "now"}, {"at": 1e30},
     {"at": float("nan")}, {"since": "now"}, {"since": 1e30},
+    {"departments": 5}, {"departments": ["Sales"]}, {"departments": [None]},
+    {"departments": [["sales", 10]]}, {"departments": [["sales", "1"]]},
+    {"departments": [["sales", 1, 2]]}, {"departments": [f"d-{n}" for n in range(101)]},
+    {"priority": "high"}, {"priority": 10}, {"priority": -1}, {"priority": 1.0},
+    {"priority": True}, {"priority": None},
 ]  # fmt: skip
 
 
@@ -340,3 +345,74 @@ def test_the_longest_subject_can_show_its_ticket(first):
     ticket = Tokens([OLD], 60).sign_ticket(subject, time.time_ns() // 1000)
     shown = msgspec.json.encode({"ticket": ticket})
     assert msgspec.json.decode(shown, type=ConnectPayload).ticket == ticket
+
+
+# ---- departments ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("sales", [("sales", 2)]),
+        (["sales", "support"], [("sales", 2), ("support", 2)]),
+        (("sales", ("support", 9)), [("sales", 2), ("support", 9)]),
+        ([["sales", 0]], [("sales", 0)]),
+        ({"support", "sales"}, [("sales", 2), ("support", 2)]),
+        (frozenset({("support", 1), ("sales", 3)}), [("sales", 3), ("support", 1)]),
+        ({"sales": 5, "support": 0}, [("sales", 5), ("support", 0)]),
+        ((key for key in ("b", "a")), [("b", 2), ("a", 2)]),
+        (["sales", ("sales", 7)], [("sales", 2)]),
+        (["", "sales"], [("", 2), ("sales", 2)]),
+        ([Markup("sales")], [("sales", 2)]),
+        ([], []),
+        (None, []),
+        ("", [("", 2)]),
+    ],
+)
+def test_departments_are_said_in_any_usual_way(given, found):
+    identity = Identity("ada", role=TokenRole.WAITER, sid="s", departments=given, priority=2)
+    assert identity.departments == tuple(found)
+    assert all(type(one.department) is str for one in identity.departments)
+    hash(identity)
+    tokens = Tokens([OLD], 60)
+    assert tokens.verify(tokens.sign(identity), TokenRole.WAITER) == identity
+
+
+@pytest.mark.parametrize(
+    "given",
+    [5, b"sales", True, ["Sales"], ["a b"], ["a" * 41], ["sales\n"], [None], [5], ["\x00"],
+     [("sales", 10)], [("sales", -1)], [("sales", "1")], [("sales", True)], [("sales", 1, 2)],
+     ("sales", 3), {"sales": None}, [f"d-{n}" for n in range(101)]],
+)  # fmt: skip
+def test_departments_that_cannot_be_are_named(given):
+    with pytest.raises(ValueError, match=r"^departments: "):
+        Identity("ada", departments=given)
+
+
+@pytest.mark.parametrize("priority", [-1, 10, 1.0, "1", True, None])
+def test_a_priority_that_cannot_be_is_named(priority):
+    with pytest.raises(ValueError, match=r"^priority: a whole number from 0 to 9 is required$"):
+        Identity("ada", priority=priority)
+
+
+def test_as_many_departments_as_there_may_be():
+    most = [("d" * 37 + f"{n:03}", n % 10) for n in range(100)]
+    identity = Identity("ada", sid="s", departments=most, priority=9)
+    tokens = Tokens([OLD], 60)
+    assert tokens.verify(tokens.sign(identity), TokenRole.USER) == identity
+
+
+def test_what_nobody_has_said_is_not_in_the_token():
+    tokens = Tokens([OLD], 60)
+
+    def claims(identity: Identity) -> dict[str, object]:
+        return tokens._serializers[TokenRole.USER].loads(tokens.sign(identity))
+
+    assert not {"departments", "priority"} & set(claims(ANN))
+    short = claims(Identity("ann", departments=["sales", ("support", 9)], priority=3))
+    assert (short["departments"], short["priority"]) == (["sales", ["support", 9]], 3)
+
+
+def test_a_token_of_before_departments_is_good():
+    said = {"sub": "ann", "name": "Ann", "role": "user", "sid": "login-1", "life": 60}
+    assert Tokens([OLD], 60).verify(signed_by_script(said), TokenRole.USER) == ANN

@@ -64,6 +64,19 @@ def test_the_host_is_asked_again_and_the_login_stays(path: str, who: str):
     assert after.expires - after.signed <= 900_000
 
 
+@pytest.mark.parametrize(("path", "who"), [(VISITOR, "visitor"), (WAITER, "waiter")])
+def test_the_host_says_each_time_which_departments(path: str, who: str):
+    host = Host()
+    token = ""
+    for said, priority in ((["sales", ("support", 9)], 3), (["support"], 0), ((), 0)):
+        setattr(host, who, Identity("42", departments=said, priority=priority))
+        token = post(host.app, path, token).get_json()["token"]
+        found = shown(host.app, token).identity
+        assert (found.departments, found.priority) == (
+            Identity("42", departments=said, priority=priority).departments, priority
+        )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("config", "seconds"),
     [({"CSAPP_RECHECK": 60}, 60), ({"CSAPP_RECHECK": 0}, 43_200), ({"CSAPP_TOKEN_LIFETIME": 5}, 5)],
@@ -315,6 +328,20 @@ def test_the_log_says_what_is_wrong_with_an_id(caplog: pytest.LogCaptureFixture)
     assert [one.getMessage() for one in caplog.records] == [
         "who_has_no_id cannot say who somebody is: "
         "subject: a string of 1 to 200 characters is required"
+    ]
+
+
+def test_the_log_says_what_is_wrong_with_departments(caplog: pytest.LogCaptureFixture):
+    host = Host()
+
+    @host.chat.identify_waiter
+    def who_is_misplaced(request: Any) -> Identity:
+        return Identity("ada", departments=["Sales Team of Bob"])
+
+    assert post(host.app, WAITER).status_code == 503
+    assert [one.getMessage() for one in caplog.records] == [
+        "who_is_misplaced cannot say who somebody is: "
+        "departments: of each key 1 to 40 characters of a-z, 0-9 and - are needed"
     ]
 
 

@@ -14,7 +14,8 @@ from typing import Any
 from flask import Request, current_app
 from werkzeug.exceptions import HTTPException
 
-from services.identity import Identity, NoIdentity
+from services.errors import IdentityError
+from services.identity import Identity
 from services.seldom import Seldom
 from services.wire.codes import HTTPRefusal
 
@@ -32,7 +33,7 @@ def ask_host(callback: Callable[[Request], Who] | None, incoming: Request) -> Id
         who = current_app.ensure_sync(callback)(incoming)
     except HTTPException:
         raise  # the host refuses the request itself
-    except NoIdentity as error:
+    except IdentityError as error:
         raise _failed(callback, str(error)) from None
     except Exception as error:  # its text may quote rows of the host's database: not logged
         log.debug("the host cannot say who somebody is", exc_info=True)

@@ -22,7 +22,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from ..desk.departments import MOST_PRIORITY
 from ..errors import CSAppError
-from ..identity import DEPARTMENT, DEPARTMENTS, MAX_SUBJECT
+from ..identity import MAX_SUBJECT
+from ..memberships import DEPARTMENT, DEPARTMENTS
 from . import tables
 from .slices import reading, writing
 from .sql import SQLStore
