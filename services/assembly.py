@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .bounds import Bounds
 from .clock import Clock
 from .delivery import LocalDelivery
+from .departments import Departments
 from .desk.memory import MemoryDesk
 from .desk.port import DeskUnavailable
 from .errors import Unavailable
@@ -51,6 +52,7 @@ class Parts:
     meters: Meters
     bounds: Bounds
     clock: Clock
+    departments: Departments
 
 
 class Shared(NamedTuple):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .bounds import Bounds
+from .departments import Departments
 from .identity import Tokens
 from .metrics import Meters
 from .revocation import Revocations
@@ -27,4 +28,5 @@ class House:
     meters: Meters
     revocations: Revocations
     bounds: Bounds = field(default_factory=Bounds)
+    departments: Departments = field(default_factory=Departments)
     staff_turns: StaffTurns = field(default_factory=StaffTurns)

@@ -18,7 +18,9 @@ from .assembly import Parts, own_desk, share_desk
 from .bounds import Bounds
 from .clock import Clock
 from .database import open_to_serve, sweep_daily
+from .departments import Departments
 from .desk.port import Figures, Role
+from .history.departments import DepartmentTables
 from .history.indexer import LOOK as INDEX_LOOK
 from .history.indexer import Indexer
 from .history.serving import BEAT
@@ -153,13 +155,15 @@ class ChatServer:
         if store is not None and self._writer is None:
             self.clock.heed(runtime.blocking(store.last_key))
             self._writer = Writer(store, runtime, self.clock.now)
+        departments = Departments(DepartmentTables(store) if store else None, runtime)
+        departments.read()
         wheel.every_tick(self.clock.look, "the look at the clock")
         wheel.every_tick(self.meters.lag.tick, "the measure of the loop's lag")
         if (worker := webserver.worker()) is not None:
             wheel.every_tick(partial(self._go_with, worker), "the look at the worker")
         parts = Parts(
             settings, runtime, wheel, store, self._writer, self.tokens, self.meters, self.bounds,
-            self.clock,
+            self.clock, departments,
         )  # fmt: skip
         if settings.redis_url:
             switchboard, self._shared, self._mailbox = share_desk(parts)
@@ -186,12 +190,13 @@ class ChatServer:
             self.loops.every(BEAT, "the look at other servers", self._others.turn)
         if store is not None and settings.retention_days:
             sweep_daily(store, settings.retention_days, runtime, wheel)
+        departments.start(self.loops, lambda: None)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
         self.welcome = Welcome(settings, switchboard.desk, store, runtime, wheel, self.clock)
         return House(
             settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations,
-            self.bounds,
+            self.bounds, departments,
         )  # fmt: skip
 
     @property
