@@ -67,16 +67,23 @@ class Absent:
         """As `yielding`, of users who are not served and for whom *waits* is true."""
         return self.yielding(filter(waits, self._others))
 
+    def gives_seats(self, served: int) -> bool:
+        """Whether there are `seats_to_give`."""
+        return len(self._seats) > _seats_left(served)
+
     def seats_to_give(self, served: int) -> list[str]:
         """Whose seats are free to give while *served* users are served; the first one first.
 
         A few are not given away: pages of honest visitors may be loading.
         """
-        left = max(1, served // SEATS_KEPT)
-        return list(self._seats)[:-left] if len(self._seats) > left else []
+        return list(self._seats)[: -_seats_left(served)] if self.gives_seats(served) else []
 
     def ended(self, now: float) -> str | None:
         """Somebody whose grace period has ended."""
         heads = [next(iter(some.items())) for some in (self._long, self._short) if some]
         uuid, end = min(heads, key=lambda head: head[1], default=(None, now + 1))
         return uuid if end <= now else None
+
+
+def _seats_left(served: int) -> int:
+    return max(1, served // SEATS_KEPT)

@@ -1,4 +1,4 @@
-"""The desk of one process: a waiter pool and a user queue behind one lock.
+"""The desk of one process: a waiter pool and a user queue for each department, behind one lock.
 
 Nothing here waits, sends or logs. Every public method takes the lock, decides,
 and leaves events behind; `take_events` hands them over in the order in which
@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from . import port
 from .absent import Absent
+from .memory_departments import MemoryDepartment, MemoryDepartments
 from .places import Places
 from .port import (
     ANYWHERE,
@@ -24,6 +26,7 @@ from .port import (
     Event,
     Face,
     Figures,
+    Load,
     Matched,
     Member,
     Parted,
@@ -39,10 +42,9 @@ from .port import (
     Waiting,
     Withdrawn,
 )
-from .positions import Positions
-from .user_queue import User, UserQueue
+from .user_queue import User
 from .void_tickets import VoidTickets
-from .waiter_pool import Waiter, WaiterPool
+from .waiter_pool import Waiter
 
 
 class MemoryDesk:
@@ -66,15 +68,13 @@ class MemoryDesk:
         self._now = now
         self._wall = wall
         self._lock = threading.Lock()
-        self._pool = WaiterPool()
-        self._queue = UserQueue()
+        self._departments = MemoryDepartments(lambda uuid: self._users[uuid].last_sent)
         self._users: dict[str, User] = {}
         self._waiters: dict[str, Waiter] = {}
         self._standing: dict[tuple[Role, str], str] = {}
         self._absent = Absent(grace)
         self._places = Places(places)
         self._served = 0
-        self._positions = Positions(self._queue, lambda uuid: self._users[uuid].last_sent)
         self._void = VoidTickets()
         self._events: list[Event] = []
 
@@ -101,6 +101,8 @@ class MemoryDesk:
                 user.address = address
             one = user or self._waiters[standing]
             one.name, one.avatar = name, avatar
+            if waiter := self._waiters.get(standing):
+                self._assign(waiter, departments)
             self._return(standing)
             return Arrival(standing, not is_new)
 
@@ -108,12 +110,14 @@ class MemoryDesk:
         if not self._absent.discard(uuid):
             return
         if uuid in self._users:
-            self._users[uuid].present = True
-            self._queue.back(uuid)
+            user = self._users[uuid]
+            user.present = True
+            if self._departments.get(user.department).queue.back(uuid):
+                self._departments.touch(user)
         else:
             waiter = self._waiters[uuid]
             waiter.present = True
-            self._pool.refresh(waiter)
+            self._refresh(waiter)
         self._match()
 
     def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
@@ -127,7 +131,7 @@ class MemoryDesk:
         if waiter.present:
             waiter.present = False
             self._absent.add(waiter.uuid, self._now(), Claim.FULL)
-            self._pool.refresh(waiter)
+            self._refresh(waiter)
 
     def _drop_user(self, user: User, claim: Claim) -> None:
         if not user.present:
@@ -136,27 +140,27 @@ class MemoryDesk:
         user.spoken |= claim is Claim.SPOKEN
         claim = Claim.SPOKEN if user.spoken else claim
         self._absent.add(user.uuid, self._now(), claim, served=user.waiter is not None)
-        self._queue.away(user.uuid)
+        self._departments.get(user.department).queue.away(user.uuid)
         self._match()
 
     def leave(self, participant: str) -> None:
         with self._lock:
-            if participant in self._queue:
-                self._spend(self._users[participant])
+            if (user := self._users.get(participant)) and self._waits(user):
+                self._spend(user)
             self._depart(participant, requeue=False)
 
     def _depart(self, participant: str, *, requeue: bool) -> None:
         self._absent.discard(participant)
         if user := self._users.pop(participant, None):
             del self._standing[Role.USER, user.subject]
-            self._strike(participant)
+            self._departments.forget(user)
             self._places.give_back(participant)
             if user.waiter is not None:
                 reason = Reason.LOST if requeue else Reason.LEFT
                 self._part(user, self._waiters[user.waiter], participant, reason)
         elif waiter := self._waiters.pop(participant, None):
             del self._standing[Role.WAITER, waiter.subject]
-            self._pool.remove(waiter)
+            self._departments.remove(waiter)
             self._lose(waiter, requeue=requeue)
         else:
             return
@@ -169,7 +173,7 @@ class MemoryDesk:
         if requeue:
             self._lose_waiter(users, waiter)
             self._match()
-            self._send_front(users)
+            self._send_positions(users)
             return
         for user in users:
             self._unseat(user, waiter, requeue=False)
@@ -179,13 +183,26 @@ class MemoryDesk:
         """Put *users*, whom *waiter* no longer serves, in front of the queue."""
         for user in users:
             self._unseat(user, waiter, requeue=True)
-        self._queue.join_front((user.uuid for user in users), self._micros())
-        self._positions.have_changed |= bool(users)
-        for user in users:
+        for user in reversed(users):
             user.since = self._now()
-            user.last_sent = -1
-            if not user.present:
-                self._queue.away(user.uuid)
+            self._stand_in_front(user)
+
+    def _stand_in_front(self, user: User) -> None:
+        """*user* waits in front of its department, before those who came there before it."""
+        department = self._departments.get(user.department)
+        department.queue.join_front([user.uuid], self._micros(), user.priority)
+        self._enter(user, department)
+        user.last_sent = -1
+
+    def _enter(self, user: User, department: MemoryDepartment) -> None:
+        """*user* has just joined the queue of *department*."""
+        user.department, user.entered = department.key, self._now()
+        department.positions.have_changed = True
+        self._departments.watch(user)
+        if user.present:
+            self._departments.touch(user)
+        else:
+            department.queue.away(user.uuid)
 
     def _unseat(self, user: User, waiter: Waiter, *, requeue: bool) -> None:
         user.waiter = None
@@ -198,14 +215,17 @@ class MemoryDesk:
             Parted(user.uuid, waiter.uuid, waiter.uuid, reason, requeue, conversation)
         )
 
-    def _send_front(self, users: list[User]) -> None:
-        """Tell *users*, who stand in front, their positions, unless they are served already."""
-        for position, user in enumerate(u for u in users if u.waiter is None):
-            self._send_position(user, position)
+    def _send_positions(self, users: list[User]) -> None:
+        """Tell *users*, who stand in the queue, their positions, unless they are served already."""
+        for user in users:
+            if user.waiter is None:
+                queue = self._departments.get(user.department).queue
+                self._send_position(user, queue.position_of(queue.order(user.uuid)))
 
     def _send_position(self, user: User, position: int) -> None:
         user.last_sent = position
-        self._events.append(Queued(user.uuid, position, self._queue.ticket(user.uuid)))
+        ticket = self._departments.get(user.department).queue.ticket(user.uuid)
+        self._events.append(Queued(user.uuid, position, ticket, user.department))
 
     # ---- matching ------------------------------------------------------
 
@@ -222,17 +242,17 @@ class MemoryDesk:
                     self._waiters[one.uuid] = waiter
                     continue
                 user = User(one.uuid, one.subject, None, one.conversation, False, since=self._now())
+                user.department = user.asked = one.department
                 self._users[one.uuid] = user
                 server = self._waiters.get(one.waiter or "")
                 if server is None:
-                    queued.append(one.uuid)
+                    queued.append(user)
                 else:
                     user.waiter = server.uuid
                     server.users[one.uuid] = None
                     self._served += 1
-            self._queue.join_front(queued, self._micros())
-            for uuid in queued:
-                self._queue.away(uuid)
+            for user in reversed(queued):
+                self._stand_in_front(user)
 
     def connect(
         self,
@@ -245,33 +265,58 @@ class MemoryDesk:
         route: Route = ANYWHERE,
     ) -> None:
         with self._lock:
-            self._connect(self._users[user], ticket, conversation, question, page)
+            one = self._users[user]
+            if one.waiter is not None:
+                return
+            if self._waits(one):
+                one.question = one.question if question is None else question
+                one.page = page or one.page
+                self._ask_elsewhere(one, route)
+                return
+            self._make_room_at(one.address)
+            department = self._departments.entrance(route.department)
+            self._make_room_in(department)
+            if not len(department.pool) and self._departments.queue_length >= self._max_queue:
+                self._make_room_in_queue(self._waits)
+            one.question, one.page = question or "", page
+            one.conversation = one.conversation or conversation
+            one.last_waiter = one.last_waiter or route.last_waiter
+            self._places.take(user, one.address)
+            self._join(one, department, route, ticket)
 
-    def _connect(
-        self, user: User, ticket: int | None, conversation: int, question: str | None, page: str
+    def _ask_elsewhere(self, user: User, route: Route) -> None:
+        """*user*, who waits, goes to the back of another department, if it asks for that now."""
+        if _asked(route) == user.asked:
+            return
+        department = self._departments.entrance(route.department)
+        if department.key == user.department:
+            user.asked = _asked(route)
+            return
+        self._make_room_in(department)
+        self._departments.forget(user)
+        self._join(user, department, route)
+
+    def _join(
+        self, user: User, department: MemoryDepartment, route: Route, ticket: int | None = None
     ) -> None:
-        if user.waiter is not None:
-            return
-        if user.uuid in self._queue:
-            user.question = user.question if question is None else question
-            user.page = page or user.page
-            return
-        self._make_room_at(user.address)
-        if not len(self._pool) and len(self._queue) >= self._max_queue:
-            self._make_room_in_queue()
-        at = self._micros()
+        """*user* joins the queue of *department*: where *ticket* says, or at the back."""
+        at, priority = self._micros(), route.priority
+        changed = department.positions.have_changed
         if ticket is None or self._void.holds(user.subject, ticket):
-            user.last_sent = self._queue.join(user.uuid, at)
+            user.last_sent = department.queue.join(user.uuid, at, priority)
         else:
-            user.last_sent = self._queue.rejoin(user.uuid, min(ticket, at))
-            self._positions.have_changed = True
+            user.last_sent = department.queue.rejoin(user.uuid, min(ticket, at), priority)
         user.since = self._now()
-        user.question, user.page = question or "", page
-        user.conversation = user.conversation or conversation
-        self._places.take(user.uuid, user.address)
+        user.asked, user.priority = _asked(route), priority
+        self._enter(user, department)
+        is_last = user.last_sent == len(department.queue) - 1
+        department.positions.have_changed = changed or not is_last
         self._match()
         if user.waiter is None:
             self._send_position(user, user.last_sent)
+
+    def _waits(self, user: User) -> bool:
+        return user.uuid in self._departments.get(user.department).queue
 
     def _micros(self) -> int:
         """µs since 1970."""
@@ -285,7 +330,7 @@ class MemoryDesk:
 
     def _spend(self, user: User) -> None:
         """*user* is served, or has left the queue: all tickets that it has are void."""
-        self._void.add(user.subject, self._queue.highest(self._micros()))
+        self._void.add(user.subject, self._departments.tickets.highest(self._micros()))
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
         with self._lock:
@@ -299,40 +344,70 @@ class MemoryDesk:
     def _set_ready(self, waiter: Waiter, is_ready: bool, capacity: int | None) -> None:
         waiter.ready = is_ready
         waiter.capacity = capacity or waiter.capacity
-        self._pool.refresh(waiter)
+        self._refresh(waiter)
+
+    def _refresh(self, waiter: Waiter) -> None:
+        """*waiter* is ready or here, or no more, or serves another number of users at once."""
+        is_on_duty = waiter.ready and waiter.present
+        if is_on_duty != (waiter.on_duty_since is not None):
+            waiter.on_duty_since = self._now() if is_on_duty else None
+        self._departments.refresh(waiter)
 
     def capacity(self, waiter: str) -> int:
         return self._waiters[waiter].capacity
 
     def _match(self) -> None:
-        """Bring free waiters and waiting users together until one of them runs out."""
-        while (waiter := self._pool.next() or self._make_room_with_a_waiter()) is not None:
-            uuid = self._queue.take()
-            if uuid is None:
-                return
-            self._seat(self._users[uuid], waiter)
+        """Bring free waiters and waiting users together, as long as a department has both."""
+        if self._absent.gives_seats(self._served):
+            self._departments.touch_wanted()
+        while (
+            department := self._departments.next_match(self._make_room_with_a_waiter)
+        ) is not None:
+            waiter = self._waiter_for(department)
+            entry = self._departments.choose(waiter).queue.next()
+            assert entry is not None  # noqa: S101  # `choose` names a department with somebody
+            user = self._users[entry[1]]
+            self._departments.forget(user)
+            self._seat(user, waiter)
+
+    def _waiter_for(self, department: MemoryDepartment) -> Waiter:
+        """Whose turn it is in *department*: who has served its first user last, if it is free."""
+        first = department.queue.next()
+        subject = self._users[first[1]].last_waiter if first else ""
+        last = self._standing.get((Role.WAITER, subject), "")
+        waiter = self._waiters[last] if last in department.pool else department.pool.next()
+        assert waiter is not None  # noqa: S101  # `next_match` names a department with one
+        return waiter
 
     def _seat(self, user: User, waiter: Waiter) -> None:
         """Let *waiter* serve *user*, who has just left the queue."""
-        self._positions.have_changed = True
-        user.waiter, user.question = waiter.uuid, ""
+        user.waiter, user.question, user.last_waiter = waiter.uuid, "", waiter.subject
         waiter.users[user.uuid] = None
         self._served += 1
         self._spend(user)
-        self._pool.refresh(waiter)
-        waited = self._now() - user.since
-        self._events.append(Matched(user.uuid, waiter.uuid, waited, user.conversation))
+        self._departments.refresh(waiter)
+        self._events.append(
+            Matched(
+                user.uuid, waiter.uuid, self._now() - user.since, user.conversation,
+                user.department,
+            )
+        )  # fmt: skip
 
     def take(self, user: str, waiter: str) -> bool:
         with self._lock:
-            server = self._waiters[waiter]
-            if not self._queue.is_here(user):
+            server, one = self._waiters[waiter], self._users.get(user)
+            departments = [department for department, _ in server.departments]
+            if one is None or not self._is_here(one) or one.department not in departments:
                 return False
             if len(server.users) >= server.capacity:
                 raise WaiterFull
-            self._queue.leave(user)
-            self._seat(self._users[user], server)
+            self._departments.forget(one)
+            self._seat(one, server)
             return True
+
+    def _is_here(self, user: User) -> bool:
+        """Whether *user* waits and can be taken."""
+        return self._departments.get(user.department).queue.is_here(user.uuid)
 
     # ---- making room ---------------------------------------------------
 
@@ -344,31 +419,36 @@ class MemoryDesk:
                 raise AddressFull
             self._depart(yielding, requeue=True)
 
-    def _make_room_in_queue(self) -> None:
-        """Let one more user wait in the queue. Raises `QueueFull`."""
-        yielding = self._absent.yielding_where(self._queue.__contains__)
+    def _make_room_in(self, department: MemoryDepartment) -> None:
+        """Let one more user wait in *department*. Raises `QueueFull`."""
+        if department.is_full and not len(department.pool):
+            self._make_room_in_queue(lambda user: user.uuid in department.queue)
+
+    def _make_room_in_queue(self, waits: Callable[[User], bool]) -> None:
+        """Let one more user wait where others wait for whom *waits* is true. Raises `QueueFull`."""
+        yielding = self._absent.yielding_where(lambda uuid: waits(self._users[uuid]))
         if yielding is None:
             raise QueueFull
         self._depart(yielding, requeue=True)
 
-    def _make_room_with_a_waiter(self) -> Waiter | None:
-        """A waiter who has become free because another user needs the seat of an absent one.
+    def _make_room_with_a_waiter(self, department: MemoryDepartment) -> bool:
+        """Free a waiter of *department*, because another user needs the seat of an absent one.
 
         On its return that user is sent that its waiter is gone, and stands in front.
         """
-        if not self._queue.is_wanted:
-            return None
         for uuid in self._absent.seats_to_give(self._served):
             user = self._users[uuid]
             waiter = self._waiters[user.waiter or ""]
             if not waiter.ready or not waiter.present or len(waiter.users) > waiter.capacity:
                 continue
+            if department.key not in dict(waiter.departments):
+                continue
             del waiter.users[uuid]
-            self._pool.refresh(waiter)
+            self._departments.refresh(waiter)
             self._lose_waiter([user], waiter)
-            self._send_front([user])
-            return waiter
-        return None
+            self._send_positions([user])
+            return True
+        return False
 
     # ---- parting -------------------------------------------------------
 
@@ -388,7 +468,7 @@ class MemoryDesk:
         self._served -= 1
         self._absent.unseat(user.uuid)
         self._places.give_back(user.uuid)
-        self._pool.refresh(waiter)
+        self._departments.refresh(waiter)
         conversation = self._end_conversation(user, goes_on=False)
         self._events.append(Parted(user.uuid, waiter.uuid, gone, reason, conversation=conversation))
 
@@ -401,23 +481,72 @@ class MemoryDesk:
 
     def withdraw(self, user: str) -> bool:
         with self._lock:
-            if user not in self._queue:
+            one = self._users.get(user)
+            if one is None or not self._departments.forget(one):
                 return False
-            one = self._users[user]
             self._spend(one)
-            self._strike(user)
+            one.question = ""
             self._places.give_back(user)
             one.spoken = False
             conversation = self._end_conversation(one, goes_on=False)
             self._events.append(Withdrawn(user, conversation))
             return True
 
-    def _strike(self, user: str) -> bool:
-        left = self._queue.leave(user)
-        self._positions.have_changed |= left
-        if left and user in self._users:
-            self._users[user].question = ""
-        return left
+    # ---- departments ---------------------------------------------------
+
+    def configure(self, rules: Rules) -> bool:
+        with self._lock:
+            if not self._departments.is_later(rules):
+                return True
+            gone, come = self._departments.configure(rules)
+            for waiter in sorted(self._waiters.values(), key=_duty):
+                self._departments.place(waiter)
+            nowhere, moved = self._departments.get(""), {}
+            for department in gone:
+                for user in self._in_order(department):
+                    moved[user.uuid] = user
+                    self._move(user, department, nowhere)
+            for user in self._in_order(nowhere):
+                if user.asked in come:
+                    moved[user.uuid] = user
+                    self._move(user, nowhere, self._departments.get(user.asked))
+            self._departments.watch_anew(self._users)
+            self._match()
+            self._send_positions([*moved.values()])
+            return True
+
+    def _in_order(self, department: MemoryDepartment) -> list[User]:
+        return [self._users[uuid] for uuid in department.queue.everybody()]
+
+    def _move(self, user: User, left: MemoryDepartment, to: MemoryDepartment) -> None:
+        """*user*, who waits in *left*, waits in *to*, with its ticket."""
+        ticket = left.queue.ticket(user.uuid)
+        left.leave(user.uuid)
+        to.queue.rejoin(user.uuid, ticket, user.priority)
+        user.last_sent = -1
+        self._enter(user, to)
+
+    def _move_late(self, now: float) -> None:
+        """Users who have waited too long move to the department that theirs names."""
+        moved = [self._users[uuid] for uuid in self._departments.late(now)]
+        for user in moved:
+            left = self._departments.get(user.department)
+            to = self._departments.overflow_of(left)
+            if to is not None:
+                self._move(user, left, self._departments.entrance(to.key))
+        if moved:
+            self._match()
+            self._send_positions(moved)
+
+    def assign(self, waiter: str, departments: tuple[Member, ...]) -> None:
+        with self._lock:
+            if one := self._waiters.get(waiter):
+                self._assign(one, departments)
+                self._match()
+
+    def _assign(self, waiter: Waiter, departments: tuple[Member, ...]) -> None:
+        waiter.given = departments
+        self._departments.place(waiter)
 
     # ---- time ----------------------------------------------------------
 
@@ -426,8 +555,9 @@ class MemoryDesk:
             now = self._now()
             while (gone := self._absent.ended(now)) is not None:
                 self._depart(gone, requeue=True)
+            self._move_late(now)
             self._void.forget(self._micros())
-            for uuid, position in self._positions.next_round(now):
+            for uuid, position in self._departments.next_round(now):
                 self._send_position(self._users[uuid], position)
 
     # ---- views -----------------------------------------------
@@ -443,38 +573,50 @@ class MemoryDesk:
 
     def ticket(self, user: str) -> int:
         with self._lock:
-            return self._queue.ticket(user)
+            return self._departments.get(self._users[user].department).queue.ticket(user)
+
+    def department(self, user: str) -> str:
+        with self._lock:
+            one = self._users[user]
+            if not self._waits(one):
+                raise KeyError(user)
+            return one.department
 
     def figures(self) -> Figures:
         with self._lock:
-            first = self._queue.first()
+            ready = Counter[str]()
+            for one in self._on_duty():
+                ready.update(key for key, _ in one.departments)
+            loads = {one.key: self._load(one, ready[one.key]) for one in self._departments}
             return Figures(
                 waiters=len(self._waiters),
-                waiters_ready=sum(one.ready and one.present for one in self._waiters.values()),
+                waiters_ready=sum(1 for _ in self._on_duty()),
                 users_served=self._served,
-                queue_length=len(self._queue),
-                longest_wait=0.0 if first is None else self._now() - self._users[first].since,
+                queue_length=self._departments.queue_length,
+                longest_wait=max(load.longest_wait for load in loads.values()),
+                departments={key: load for key, load in loads.items() if key},
             )
 
-    def department(self, user: str) -> str:
-        raise NotImplementedError
+    def _load(self, department: MemoryDepartment, ready: int) -> Load:
+        first = department.queue.first()
+        wait = 0.0 if first is None else self._now() - self._users[first].since
+        return Load(ready, len(department.queue), wait)
 
-    def assign(self, waiter: str, departments: tuple[Member, ...]) -> None:
-        raise NotImplementedError
-
-    def configure(self, rules: Rules) -> bool:
-        raise NotImplementedError
+    def _on_duty(self) -> Iterator[Waiter]:
+        return (one for one in self._waiters.values() if one.ready and one.present)
 
     def waiting(self, most: int, departments: Sequence[str] = ("",)) -> Queue:
         with self._lock:
             began = self._wall() - self._now()  # on the desk's clock
-            some = [self._users[uuid] for uuid in islice(self._queue.here(), most)]
+            some = [
+                self._users[uuid] for _, uuid in islice(self._departments.here(departments), most)
+            ]
             return Queue(
-                len(self._queue),
+                self._departments.length_of(departments),
                 [
                     Waiting(
                         one.uuid, one.name, one.avatar, one.question, one.page,
-                        int((began + one.since) * 1000), one.subject,
+                        int((began + one.since) * 1000), one.subject, one.department,
                     )
                     for one in some
                 ],
@@ -485,12 +627,20 @@ class MemoryDesk:
 
     def team(self, most: int, department: str | None = None) -> list[Face]:
         with self._lock:
-            here = (one for one in self._waiters.values() if one.ready and one.present)
-            return [Face(one.name, one.avatar) for one in islice(filter(_named, here), most)]
+            found = (
+                one
+                for one in self._on_duty()
+                if one.name and (department is None or department in dict(one.departments))
+            )
+            return [Face(one.name, one.avatar) for one in islice(found, most)]
 
 
-def _named(waiter: Waiter) -> bool:
-    return waiter.name != ""
+def _asked(route: Route) -> str:
+    return route.department if route.asked is None else route.asked
+
+
+def _duty(waiter: Waiter) -> tuple[float, str]:
+    return waiter.on_duty_since or 0.0, waiter.uuid
 
 
 _: type[port.Desk] = MemoryDesk

@@ -71,3 +71,5 @@ class Standing:
     capacity: int | None = None
     #: the address of its picture
     avatar: str = ""
+    #: of a user: where it was served, or has asked to be
+    department: str = ""

@@ -1,4 +1,4 @@
-"""The users who wait, in the order of their tickets.
+"""The users who wait in one department, by priority, then in the order of their tickets.
 
 Tickets are whole numbers: the moment of joining, growing at the back; the
 front counts down from 0 for users whose waiter was lost. A user that comes back with an
@@ -14,7 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from .ranked import Ranked
+from .ranked import Entry, Ranked
+
+#: A user stands by its order: its ticket, less this for each step of its priority.
+STEP = 1 << 62  # more than twice the distance of any ticket from 0
 
 
 @dataclass(slots=True, eq=False)
@@ -29,8 +32,15 @@ class User:
     present: bool = True
     #: the position that it was last sent, while it waits
     last_sent: int = 0
-    #: when it joined the queue, on the desk's clock
+    #: when it joined the queue, and when it came to the department, on the desk's clock
     since: float = 0.0
+    entered: float = 0.0
+    #: where it waits, or has waited last; and the department that it has asked for
+    department: str = ""
+    asked: str = ""
+    priority: int = 0
+    #: the subject of the waiter who served it last
+    last_waiter: str = ""
     #: where it comes from
     address: str = ""
     #: the user has written something in its conversation
@@ -43,31 +53,14 @@ class User:
     page: str = ""
 
 
-class UserQueue:
-    """A queue of user UUIDs. Not locked: the desk's lock is held around every call."""
+class Tickets:
+    """The numbers of a desk's tickets, which no two of its queues give twice."""
+
+    __slots__ = ("_back", "_front")
 
     def __init__(self) -> None:
         self._back = 0
         self._front = 0
-        self._tickets: dict[str, int] = {}
-        self._all = Ranked()
-        self._present = Ranked()  # users who can be taken
-        self._absent: set[str] = set()  # users who cannot
-
-    def __len__(self) -> int:
-        return len(self._tickets)
-
-    def __contains__(self, user: str) -> bool:
-        return user in self._tickets
-
-    def is_here(self, user: str) -> bool:
-        """Whether *user* waits and can be taken."""
-        return user in self._tickets and user not in self._absent
-
-    @property
-    def is_wanted(self) -> bool:
-        """Whether a user who is present waits."""
-        return len(self._present) > 0
 
     def highest(self, at: int) -> int:
         """At least *at*, above every number given so far, and below any to come.
@@ -76,53 +69,92 @@ class UserQueue:
         """
         return max(self._back, -self._front, at)
 
-    def _stand(self, user: str, ticket: int) -> None:
-        self._tickets[user] = ticket
-        entry = ticket, user
+    def at_back(self, at: int) -> int:
+        """A new number at the back, of at least *at*."""
+        self._back = max(self._back + 1, 1 - self._front, at)
+        return self._back
+
+    def in_front(self, at: int) -> int:
+        """A new number before all others, of up to *-at*."""
+        self._front = -max(self._back + 1, 1 - self._front, at)
+        return self._front
+
+    def again(self, ticket: int) -> int:
+        """*ticket*, which was given before, or a new number if it is above all of them."""
+        if ticket > self._back:
+            return self.at_back(ticket)
+        self._front = min(self._front, ticket)
+        return ticket
+
+
+class UserQueue:
+    """A queue of user UUIDs. Not locked: the desk's lock is held around every call."""
+
+    def __init__(self, tickets: Tickets | None = None) -> None:
+        self._numbers = tickets or Tickets()
+        self._orders: dict[str, int] = {}
+        self._all = Ranked()
+        self._present = Ranked()  # users who can be taken
+        self._absent: set[str] = set()  # users who cannot
+
+    def __len__(self) -> int:
+        return len(self._orders)
+
+    def __contains__(self, user: str) -> bool:
+        return user in self._orders
+
+    def is_here(self, user: str) -> bool:
+        """Whether *user* waits and can be taken."""
+        return user in self._orders and user not in self._absent
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a user who is present waits."""
+        return len(self._present) > 0
+
+    def _stand(self, user: str, ticket: int, priority: int) -> int:
+        order = self._orders[user] = ticket - priority * STEP
+        entry = order, user
         self._all.add(entry)
         self._present.add(entry)
+        return order
 
-    def join(self, user: str, at: int = 0) -> int:
+    def join(self, user: str, at: int = 0, priority: int = 0) -> int:
         """Put *user* at the back, with a number of at least *at*; returns how many are ahead."""
-        ahead = len(self._tickets)
-        self._back = max(self._back + 1, 1 - self._front, at)
-        self._stand(user, self._back)
-        return ahead
+        order = self._stand(user, self._numbers.at_back(at), priority)
+        return self._all.rank(order) if priority else len(self._orders) - 1
 
-    def rejoin(self, user: str, ticket: int) -> int:
+    def rejoin(self, user: str, ticket: int, priority: int = 0) -> int:
         """Put *user* where *ticket* says; returns how many are ahead."""
-        if ticket > self._back:
-            return self.join(user, ticket)
-        self._front = min(self._front, ticket)
-        self._stand(user, ticket)
-        return self._all.rank(ticket)
+        return self._all.rank(self._stand(user, self._numbers.again(ticket), priority))
 
-    def join_front(self, users: Iterable[str], at: int = 0) -> None:
-        """Put *users* in front of all others, the first one foremost; numbered up to *-at*."""
+    def join_front(self, users: Iterable[str], at: int = 0, priority: int = 0) -> None:
+        """Put *users*, the first foremost, before all of their *priority*; numbered up to *-at*."""
         for user in reversed(list(users)):
-            self._front = -max(self._back + 1, 1 - self._front, at)
-            self._stand(user, self._front)
+            self._stand(user, self._numbers.in_front(at), priority)
 
     def leave(self, user: str) -> bool:
         """Remove *user*; False when it did not wait."""
-        if user not in self._tickets:
+        if user not in self._orders:
             return False
         self.away(user)
-        self._all.remove((self._tickets.pop(user), user))
+        self._all.remove((self._orders.pop(user), user))
         self._absent.discard(user)
         return True
 
     def away(self, user: str) -> None:
         """*user* cannot be taken for now, and stays in its position."""
-        if user in self._tickets and user not in self._absent:
+        if user in self._orders and user not in self._absent:
             self._absent.add(user)
-            self._present.remove((self._tickets[user], user))
+            self._present.remove((self._orders[user], user))
 
-    def back(self, user: str) -> None:
-        """*user* can be taken again, in its old position."""
-        if user in self._absent:
-            self._absent.discard(user)
-            self._present.add((self._tickets[user], user))
+    def back(self, user: str) -> bool:
+        """*user* can be taken again, in its old position; False when it could be already."""
+        if user not in self._absent:
+            return False
+        self._absent.discard(user)
+        self._present.add((self._orders[user], user))
+        return True
 
     def take(self) -> str | None:
         """Take the foremost user who is not away out of the queue."""
@@ -131,12 +163,16 @@ class UserQueue:
             return None
         self._present.remove(entry)
         self._all.remove(entry)
-        del self._tickets[entry[1]]
+        del self._orders[entry[1]]
         return entry[1]
 
-    def here(self) -> Iterator[str]:
-        """Those who wait and can be taken, in order."""
-        return (user for _, user in self._present.since(0))
+    def next(self) -> Entry | None:
+        """The foremost user who is not away, and its order; it stays in the queue."""
+        return self._present.first()
+
+    def here(self) -> Iterator[Entry]:
+        """Those who wait and can be taken, in order, each with its order."""
+        return self._present.since(0)
 
     def first(self) -> str | None:
         """The foremost of all users who wait, the absent ones included."""
@@ -145,11 +181,15 @@ class UserQueue:
 
     def ticket(self, user: str) -> int:
         """The number that *user*, who waits, stands in the queue by."""
-        return self._tickets[user]
+        return (self._orders[user] + STEP // 2) % STEP - STEP // 2
 
-    def position_of(self, ticket: int) -> int:
-        """How many stand before *ticket*."""
-        return self._all.rank(ticket)
+    def order(self, user: str) -> int:
+        """By what *user*, who waits, stands before or behind others."""
+        return self._orders[user]
+
+    def position_of(self, order: int) -> int:
+        """How many stand before *order*."""
+        return self._all.rank(order)
 
     def everybody(self, since: int = 0) -> Iterator[str]:
         """All users who wait, in order, but for the first *since*; the absent ones included."""

@@ -1,4 +1,6 @@
-"""Which waiter is next: least load first, then longest idle. Every operation is O(1).
+"""Which waiter of a department is next: least load first, then longest idle.
+
+Every operation is O(1).
 
 Waiters that can take a user stand in buckets by load; a bucket holds them in
 the order in which they came into it, so its first is the longest idle. (An
@@ -10,6 +12,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+
+from .departments import NOWHERE, Member
 
 
 @dataclass(slots=True, eq=False)
@@ -25,9 +29,14 @@ class Waiter:
     ready: bool = False
     #: has a connection; an absent waiter still has its users and gets no others
     present: bool = True
+    #: since when it is ready and here, on the desk's clock; None: it is not
+    on_duty_since: float | None = None
     #: what users know it by
     name: str = ""
     avatar: str = ""
+    #: the departments that it was given, and those of them that there are
+    given: tuple[Member, ...] = ()
+    departments: tuple[Member, ...] = NOWHERE
 
     @property
     def free(self) -> bool:
@@ -36,7 +45,7 @@ class Waiter:
 
 
 class WaiterPool:
-    """The free waiters of one desk. Not locked: the desk's lock is held around every call."""
+    """The free waiters of one department. Not locked: the desk's lock is held around every call."""
 
     def __init__(self) -> None:
         self._buckets: list[OrderedDict[str, Waiter]] = []
@@ -45,6 +54,9 @@ class WaiterPool:
 
     def __len__(self) -> int:
         return len(self._load)
+
+    def __contains__(self, waiter: str) -> bool:
+        return waiter in self._load
 
     def refresh(self, waiter: Waiter) -> None:
         """Put *waiter* where it belongs now; behind its equals if its load has changed."""

@@ -11,17 +11,24 @@ from dataclasses import dataclass, field
 
 from services.bounds import SEATS_KEPT
 from services.desk.port import (
+    ANYWHERE,
+    NOWHERE,
     Claim,
     Departed,
+    Department,
     Event,
     Figures,
+    Load,
     Matched,
+    Member,
     Parted,
     Queue,
     Queued,
     QueueFull,
     Reason,
     Role,
+    Route,
+    Rules,
     WaiterFull,
     Waiting,
     Withdrawn,
@@ -48,8 +55,20 @@ class PlainUser(ModelParticipant):
     waiter: PlainWaiter | None = None
     last_sent: int = 0
     since: float = 0.0
+    #: when it came to its department
+    entered: float = 0.0
     spoken: bool = False
     question: str = ""
+    department: str = ""
+    asked: str = ""
+    priority: int = 0
+    #: where it stands; lower ones of a priority are served first
+    ticket: int = 0
+    last_waiter: str = ""
+
+    @property
+    def order(self) -> tuple[int, int]:
+        return -self.priority, self.ticket
 
 
 @dataclass(eq=False)
@@ -58,6 +77,10 @@ class PlainWaiter(ModelParticipant):
 
     capacity: int = 0
     ready: bool = False
+    #: since when it is ready and here
+    on_duty_since: float = 0.0
+    #: the departments that it was given
+    given: tuple[Member, ...] = ()
     users: list[PlainUser] = field(default_factory=list)
 
     @property
@@ -75,7 +98,10 @@ class Model:
         self.now = 0.0
         self.users: list[PlainUser] = []
         self.waiters: list[PlainWaiter] = []
+        self.rules = Rules()
+        #: all who wait, in any order: `queue_of` sorts those of a department
         self.queue: list[PlainUser] = []
+        self.back = self.front = 0
         #: the free waiters with their load, in the order in which they came to it
         self.idle: list[tuple[PlainWaiter, int]] = []
         #: in the order in which they dropped
@@ -97,41 +123,154 @@ class Model:
     def user(self, uuid: str) -> PlainUser | None:
         return next((user for user in self.users if user.uuid == uuid), None)
 
+    # ---- departments ---------------------------------------------------
+
+    def departments(self) -> list[str]:
+        return sorted({"", *self.rules.departments})
+
+    def rule(self, key: str) -> Department:
+        return self.rules.departments.get(key) or Department(key)
+
+    def queue_of(self, key: str) -> list[PlainUser]:
+        return sorted(
+            (user for user in self.queue if user.department == key), key=lambda user: user.order
+        )
+
+    def members_of(self, waiter: PlainWaiter) -> tuple[Member, ...]:
+        highest: dict[str, int] = {}
+        for key, priority in waiter.given:
+            if key in self.departments():
+                highest[key] = max(priority, highest.get(key, 0))
+        return tuple(Member(key, highest[key]) for key in sorted(highest)) or NOWHERE
+
+    def belongs(self, waiter: PlainWaiter, key: str) -> bool:
+        return any(one.department == key for one in self.members_of(waiter))
+
+    def overflow_of(self, key: str) -> str | None:
+        to = self.rule(key).overflow_to
+        known = to is not None and to != key and to in self.departments()
+        return to if known and self.rule(to).is_open else None
+
+    def entrance(self, key: str) -> str:
+        key = key if key in self.departments() else ""
+        for _ in range(10):
+            to = self.overflow_of(key)
+            if to is None or self.rule(key).overflow_after:
+                break
+            key = to
+        return key
+
+    def configure(self, rules: Rules) -> None:
+        if rules.number <= self.rules.number:
+            return
+        before = self.departments()
+        members = {waiter.uuid: self.members_of(waiter) for waiter in self.waiters}
+        self.rules = rules
+        for waiter in sorted(self.waiters, key=lambda one: (one.on_duty_since, one.uuid)):
+            if self.members_of(waiter) != members[waiter.uuid]:
+                self._come_anew(waiter)
+        moved: list[PlainUser] = []
+        for key in before:
+            if key not in self.departments():
+                for user in self.queue_of(key):
+                    self._move(user, "")
+                    moved.append(user)
+        for user in self.queue_of(""):
+            if user.asked in self.departments() and user.asked not in before:
+                self._move(user, user.asked)
+                moved.append(user)
+        self._settle()
+        self._tell([*dict.fromkeys(moved)])
+
+    def assign(self, waiter: PlainWaiter, departments: tuple[Member, ...]) -> None:
+        before = self.members_of(waiter)
+        waiter.given = departments
+        if self.members_of(waiter) != before:
+            self._come_anew(waiter)
+        self._settle()
+
+    def _come_anew(self, waiter: PlainWaiter) -> None:
+        self.idle = [entry for entry in self.idle if entry[0] is not waiter]
+        self._note_idle()
+
+    def _move(self, user: PlainUser, key: str) -> None:
+        user.department, user.entered, user.last_sent = key, self.now, -1
+
     # ---- what happens --------------------------------------------------
 
-    def arrive(self, role: Role, subject: str, uuid: str) -> str:
+    def arrive(
+        self, role: Role, subject: str, uuid: str, departments: tuple[Member, ...] = ()
+    ) -> str:
         participant = self.standing(role, subject)
         if participant is None:
             if role is Role.USER:
                 self.users.append(PlainUser(uuid, subject))
             else:
-                self.waiters.append(PlainWaiter(uuid, subject, capacity=self.capacity))
+                self.waiters.append(
+                    PlainWaiter(uuid, subject, capacity=self.capacity, given=departments)
+                )
             return uuid
+        if isinstance(participant, PlainWaiter) and departments != participant.given:
+            before = self.members_of(participant)
+            participant.given = departments
+            if self.members_of(participant) != before:
+                self._come_anew(participant)
         if not participant.present:
             participant.present = True
+            self._note_duty(participant)
             self._is_back_or_gone(participant)
             self._settle()
         return participant.uuid
 
-    def connect(self, user: PlainUser, question: str | None = None) -> None:
+    def connect(
+        self, user: PlainUser, question: str | None = None, route: Route = ANYWHERE
+    ) -> None:
+        asked = route.department if route.asked is None else route.asked
         if user.waiter is not None:
             return
+        key = self.entrance(route.department)
         if user in self.queue:
             user.question = user.question if question is None else question
-            return
-        if len(self.queue) >= self.max_queue and not any(waiter.free for waiter in self.waiters):
-            waiting = [one for one in self.yielding if one in self.queue]
-            if not waiting:
-                raise QueueFull
-            self.leave(waiting[0], lost=True)
-        self.queue.append(user)
+            if asked == user.asked or key == user.department:
+                user.asked = asked
+                return
+            self._refuse_where_full(key)
+            self.queue.remove(user)
+        else:
+            self._refuse_where_full(key)
+            if len(self.queue) >= self.max_queue and not self._free(key):
+                self._make_place([one for one in self.yielding if one in self.queue])
+            user.question = question or ""
+            user.last_waiter = user.last_waiter or route.last_waiter
+        self.back += 1
+        user.ticket, user.priority, user.asked = self.back, route.priority, asked
         user.since = self.now
-        user.question = question or ""
+        self._move(user, key)
+        self.queue.append(user)
         self._settle()
         self._tell([user])
 
+    def _refuse_where_full(self, key: str) -> None:
+        most = self.rule(key).max_queue
+        if 0 < most <= len(self.queue_of(key)) and not self._free(key):
+            self._make_place([one for one in self.yielding if one in self.queue_of(key)])
+
+    def _make_place(self, waiting: list[PlainUser]) -> None:
+        if not waiting:
+            raise QueueFull
+        self.leave(waiting[0], lost=True)
+
+    def _free(self, key: str) -> bool:
+        return any(waiter.free and self.belongs(waiter, key) for waiter in self.waiters)
+
+    def _note_duty(self, waiter: ModelParticipant) -> None:
+        if isinstance(waiter, PlainWaiter) and waiter.ready and waiter.present:
+            waiter.on_duty_since = self.now
+
     def ready(self, waiter: PlainWaiter, capacity: int | None) -> None:
-        waiter.ready = True
+        was_ready, waiter.ready = waiter.ready, True
+        if not was_ready:
+            self._note_duty(waiter)
         if capacity is not None:
             waiter.capacity = capacity
         self._settle()
@@ -141,7 +280,7 @@ class Model:
         self._settle()
 
     def take(self, user: PlainUser, waiter: PlainWaiter) -> bool:
-        if user not in self.queue or not user.present:
+        if user not in self.queue or not user.present or not self.belongs(waiter, user.department):
             return False
         if len(waiter.users) >= waiter.capacity:
             raise WaiterFull
@@ -183,9 +322,7 @@ class Model:
             for user in users:
                 self._part(user, participant, goes_on=lost, lost=lost)
             if lost:
-                self.queue[:0] = users
-                for user in users:
-                    user.since = self.now
+                self._stand_in_front(users)
                 self._settle()
                 self._tell(users)
         self.events.append(Departed(participant.uuid))
@@ -195,6 +332,19 @@ class Model:
         """Grace periods end. Which positions may be sent then, `rounds` says."""
         while self.absent and self.absent[0].until <= self.now:
             self.leave(self.absent[0], lost=True)
+        late = []
+        for user in self.queue:
+            due = user.entered + self.rule(user.department).overflow_after
+            if self.overflow_of(user.department) is not None and due <= self.now:
+                late.append((due, user.department, user.order, user))
+        moved = [one[-1] for one in sorted(late, key=lambda one: one[:-1])]
+        for user in moved:
+            to = self.overflow_of(user.department)
+            assert to is not None
+            self._move(user, self.entrance(to))
+        if moved:
+            self._settle()
+            self._tell(moved)
 
     # ---- how it is decided ---------------------------------------------
 
@@ -217,35 +367,66 @@ class Model:
         self._note_idle()
 
     def _settle(self) -> None:
-        """After every change: match as long as somebody is free and somebody waits."""
+        """After every change: match as long as somebody is free and somebody waits for it."""
         self._note_idle()
-        while waiting := [user for user in self.queue if user.present]:
-            if not self.idle and not self._make_room():
-                break
-            least = min(load for _, load in self.idle)
-            waiter = next(waiter for waiter, load in self.idle if load == least)
-            self._serve(waiting[0], waiter)
+        while (key := self._next_department()) is not None:
+            idle = [entry for entry in self.idle if self.belongs(entry[0], key)]
+            least = min(load for _, load in idle)
+            waiter = next(waiter for waiter, load in idle if load == least)
+            first = self._here(key)[0]
+            for one, _ in idle:
+                if one.subject == first.last_waiter:
+                    waiter = one
+            self._serve(self._choose(waiter), waiter)
         self._note_stale()
+
+    def _here(self, key: str) -> list[PlainUser]:
+        return [user for user in self.queue_of(key) if user.present]
+
+    def _next_department(self) -> str | None:
+        for key in self.departments():
+            if self._here(key) and (self._free(key) or self._make_room(key)):
+                return key
+        return None
+
+    def _choose(self, waiter: PlainWaiter) -> PlainUser:
+        found = [
+            (-priority, here[0].order, here[0])
+            for key, priority in self.members_of(waiter)
+            if (here := self._here(key))
+        ]
+        return min(found, key=lambda one: one[:-1])[-1]
+
+    def _stand_in_front(self, users: list[PlainUser]) -> None:
+        for user in reversed(users):
+            self.front -= 1
+            user.ticket = self.front
+            user.since = self.now
+            key = user.department if user.department in self.departments() else ""
+            self._move(user, key)
+            self.queue.append(user)
 
     def _serve(self, user: PlainUser, waiter: PlainWaiter) -> None:
         self.queue.remove(user)
         user.waiter = waiter
+        user.last_waiter = waiter.subject
         user.question = ""
         waiter.users.append(user)
-        self.events.append(Matched(user.uuid, waiter.uuid))
+        self.events.append(Matched(user.uuid, waiter.uuid, department=user.department))
         self._note_idle()
 
-    def _make_room(self) -> bool:
+    def _make_room(self, key: str) -> bool:
         """Of those who are away and have said nothing one gives its seat to somebody else."""
         served = [user for user in self.users if user.waiter is not None]
         seats = [user for user in self.yielding if user.waiter is not None]
         for user in seats[: max(0, len(seats) - max(1, len(served) // SEATS_KEPT))]:
             waiter = user.waiter
             assert waiter is not None
+            if not self.belongs(waiter, key):
+                continue
             if waiter.ready and waiter.present and len(waiter.users) <= waiter.capacity:
                 self._part(user, waiter, goes_on=True, lost=True)
-                self.queue.insert(0, user)
-                user.since = self.now
+                self._stand_in_front([user])
                 self._tell([user])
                 return True
         return False
@@ -260,15 +441,16 @@ class Model:
     def _tell(self, users: list[PlainUser]) -> None:
         for user in users:
             if user in self.queue:
-                user.last_sent = self.queue.index(user)
-                self.events.append(Queued(user.uuid, user.last_sent))
+                user.last_sent = self.queue_of(user.department).index(user)
+                self.events.append(Queued(user.uuid, user.last_sent, department=user.department))
         self._note_stale()
 
     def _stale(self) -> list[Event]:
         """What those would have to be sent whose position has changed."""
         return [
-            Queued(user.uuid, position)
-            for position, user in enumerate(self.queue)
+            Queued(user.uuid, position, department=key)
+            for key in self.departments()
+            for position, user in enumerate(self.queue_of(key))
             if user.last_sent != position
         ]
 
@@ -294,21 +476,26 @@ class Model:
         """The desk has sent this round."""
         if last_sent:
             self.last_round = self.now
-            for position, user in enumerate(self.queue):
-                user.last_sent = position
+            for key in self.departments():
+                for position, user in enumerate(self.queue_of(key)):
+                    user.last_sent = position
             self._note_stale()
 
     # ---- what others see -----------------------------------------------
 
-    def waiting(self, most: int) -> Queue:
-        here = [user for user in self.queue if user.present]
+    def waiting(self, most: int, departments: tuple[str, ...] = ("",)) -> Queue:
+        queue = [user for user in self.queue if user.department in departments]
+        here = sorted((user for user in queue if user.present), key=lambda user: user.order)
         return Queue(
-            len(self.queue),
+            len(queue),
             [
-                Waiting(user.uuid, "", "", user.question, "", int(user.since * 1000), user.subject)
+                Waiting(
+                    user.uuid, "", "", user.question, "", int(user.since * 1000), user.subject,
+                    user.department,
+                )
                 for user in here[:most]
             ],
-        )
+        )  # fmt: skip
 
     def figures(self) -> Figures:
         return Figures(
@@ -316,5 +503,13 @@ class Model:
             waiters_ready=len([one for one in self.waiters if one.ready and one.present]),
             users_served=len([user for user in self.users if user.waiter is not None]),
             queue_length=len(self.queue),
-            longest_wait=self.now - self.queue[0].since if self.queue else 0.0,
+            longest_wait=max(self._load(key).longest_wait for key in self.departments()),
+            departments={key: self._load(key) for key in self.departments() if key},
         )
+
+    def _load(self, key: str) -> Load:
+        ready = [
+            one for one in self.waiters if one.ready and one.present and self.belongs(one, key)
+        ]
+        queue = self.queue_of(key)
+        return Load(len(ready), len(queue), self.now - queue[0].since if queue else 0.0)

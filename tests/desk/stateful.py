@@ -10,7 +10,19 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.desk.port import Arrival, Claim, Desk, QueueFull, Role, WaiterFull
+from services.desk.port import (
+    ANYWHERE,
+    Arrival,
+    Claim,
+    Department,
+    Desk,
+    Member,
+    QueueFull,
+    Role,
+    Route,
+    Rules,
+    WaiterFull,
+)
 
 from .helpers import Clock, Ledger
 from .model import Model, ModelParticipant, PlainUser, PlainWaiter
@@ -28,8 +40,42 @@ picks = st.integers(0, 839)  # 840 is divided by every number of people up to 8
 #: the first words of a user
 questions = st.none() | st.sampled_from(["", "why?", "when?"])
 
+DEPARTMENTS = ["care", "sales"]
+
+#: where a user wants to be served
+routes = st.builds(
+    Route,
+    department=st.sampled_from(["", *DEPARTMENTS, "gone"]),
+    priority=st.sampled_from([0, 0, 0, 4]),
+    last_waiter=st.sampled_from(["", *WAITERS]),
+)
+
+#: the departments of a waiter
+memberships = st.lists(
+    st.builds(Member, st.sampled_from(["", *DEPARTMENTS, "gone"]), st.integers(0, 1)),
+    max_size=3,
+    unique_by=lambda one: one.department,
+).map(tuple)
+
+
+def department(key: str) -> st.SearchStrategy[Department]:
+    """Rules of a department; those of overflows may go round in circles."""
+    return st.builds(
+        Department,
+        key=st.just(key),
+        max_queue=st.sampled_from([0, 0, 0, 1]),
+        overflow_to=st.sampled_from([None, None, "", *DEPARTMENTS]),
+        overflow_after=st.sampled_from([0, 1, 3]),
+        is_open=st.sampled_from([True, True, False]),
+    )
+
+
+#: the departments of a site
+sites = st.fixed_dictionaries({}, optional={key: department(key) for key in ["", *DEPARTMENTS]})
+
 #: how a day begins
 DAY = {
+    "site": st.just({}) | sites,
     "capacity": st.integers(1, 3),
     "max_queue": st.sampled_from([100, 100, 3, 0]),
     "ready": st.integers(0, 2),
@@ -50,7 +96,9 @@ class DeskMachine(RuleBasedStateMachine):
         raise NotImplementedError
 
     @initialize(**DAY)
-    def open(self, capacity: int, max_queue: int, ready: int, asking: int) -> None:
+    def open(
+        self, capacity: int, max_queue: int, ready: int, asking: int, site: dict[str, Department]
+    ) -> None:
         """The day begins, in the middle of things if need be."""
         settings = {"capacity": capacity, "max_queue": max_queue, "grace": GRACE}
         self.clock = Clock()
@@ -59,8 +107,12 @@ class DeskMachine(RuleBasedStateMachine):
         self.wait(0)
         self.capacities: dict[str, int] = {}
         self.ledger = Ledger(lambda waiter: self.capacities.get(waiter, capacity))
-        self.visits = 0
-        for waiter in WAITERS[:ready]:
+        self.visits = self.changes = 0
+        self.given: dict[str, tuple[Member, ...]] = {}
+        self.change_departments(site)
+        for number, waiter in enumerate(WAITERS[:ready]):
+            if site:
+                self.given[waiter] = (Member(["", *DEPARTMENTS][number]), Member(DEPARTMENTS[0], 1))
             self.arrive(Role.WAITER, waiter)
             self.get_ready(self.model.waiters[-1], None)
         for user in USERS[:asking]:
@@ -93,7 +145,8 @@ class DeskMachine(RuleBasedStateMachine):
         return [user for user in self.model.users if user.waiter is not None]
 
     def waiting(self) -> list[PlainUser]:
-        return self.model.queue
+        keys = self.model.departments()
+        return [user for key in keys for user in self.model.queue_of(key)]
 
     def everybody(self) -> list[ModelParticipant]:
         return [*self.model.users, *self.model.waiters]
@@ -134,9 +187,47 @@ class DeskMachine(RuleBasedStateMachine):
         self.visits += 1
         uuid = f"{subject} {self.visits}"
         standing = self.model.standing(role, subject) is not None
-        arrival = Arrival(self.model.arrive(role, subject, uuid), standing)
-        assert self.desk.arrive(role, subject, uuid) == arrival
+        given = self.given.get(subject, ())
+        arrival = Arrival(self.model.arrive(role, subject, uuid, given), standing)
+        assert self.desk.arrive(role, subject, uuid, departments=given) == arrival
         self.agree()
+
+    # ---- departments ---------------------------------------------------
+
+    @rule(site=sites)
+    def departments_change(self, site: dict[str, Department]) -> None:
+        self.change_departments(site)
+
+    def change_departments(self, site: dict[str, Department]) -> None:
+        self.changes += 1
+        rules = Rules(self.changes, site)
+        self.model.configure(rules)
+        assert self.desk.configure(rules)
+        self.agree()
+
+    @rule(site=sites)
+    def an_older_change_comes_late(self, site: dict[str, Department]) -> None:
+        assert self.desk.configure(Rules(self.changes, site))
+        self.agree()
+
+    @some("waiters")
+    @rule(pick=picks, departments=memberships)
+    def is_assigned(self, pick: int, departments: tuple[Member, ...]) -> None:
+        waiter = picked(self.waiters(), pick)
+        self.given[waiter.subject] = departments
+        self.model.assign(waiter, departments)
+        self.desk.assign(waiter.uuid, departments)
+        self.agree()
+
+    @rule(pick=picks, departments=memberships)
+    def will_belong(self, pick: int, departments: tuple[Member, ...]) -> None:
+        """It counts from the next arrival on."""
+        self.given[picked(WAITERS, pick)] = departments
+
+    @some("waiting")
+    @rule(pick=picks, route=routes)
+    def asks_elsewhere(self, pick: int, route: Route) -> None:
+        self.connect(picked(self.waiting(), pick), route=route)
 
     @some("everybody")
     @rule(pick=picks, claim=st.sampled_from(Claim))
@@ -198,24 +289,27 @@ class DeskMachine(RuleBasedStateMachine):
     # ---- asking and parting --------------------------------------------
 
     @some("idle_users")
-    @rule(pick=picks, question=questions)
-    def connects(self, pick: int, question: str | None) -> None:
-        self.connect(picked(self.idle_users(), pick), question)
+    @rule(pick=picks, question=questions, route=routes)
+    def connects(self, pick: int, question: str | None, route: Route) -> None:
+        self.connect(picked(self.idle_users(), pick), question, route)
 
-    def connect(self, user: PlainUser, question: str | None = None) -> None:
+    def connect(
+        self, user: PlainUser, question: str | None = None, route: Route = ANYWHERE
+    ) -> None:
         try:
-            self.model.connect(user, question)
+            self.model.connect(user, question, route)
         except QueueFull:
             with pytest.raises(QueueFull):
-                self.desk.connect(user.uuid, question=question)
+                self.desk.connect(user.uuid, question=question, route=route)
         else:
-            self.desk.connect(user.uuid, question=question)
+            self.desk.connect(user.uuid, question=question, route=route)
         self.agree()
 
     @some("waiting")
     @rule(pick=picks, question=questions)
     def asks_otherwise(self, pick: int, question: str | None) -> None:
-        self.connect(picked(self.waiting(), pick), question)
+        user = picked(self.waiting(), pick)
+        self.connect(user, question, Route(user.department, user.asked))
 
     @some("waiting")
     @some("present_waiters")
@@ -276,7 +370,7 @@ class DeskMachine(RuleBasedStateMachine):
         """All that is refused or harmless, by everybody at once."""
         for user in self.users():
             if user.present and user not in self.idle_users():
-                self.desk.connect(user.uuid)
+                self.desk.connect(user.uuid, route=Route("", user.asked))
             for waiter in self.waiters():
                 if user.waiter is not waiter:
                     assert not self.desk.part(user.uuid, waiter.uuid, waiter.uuid)
@@ -313,23 +407,29 @@ class DeskMachine(RuleBasedStateMachine):
             for waiter in self.model.waiters
             if waiter.ready and waiter.present and self.ledger.load(waiter.uuid) < waiter.capacity
         ]
-        assert not free or not any(user.present for user in self.model.queue)
+        wanted = {user.department for user in self.model.queue if user.present}
+        for waiter in free:
+            assert wanted.isdisjoint(one.department for one in self.model.members_of(waiter))
 
     @invariant()
     def nobody_is_lost(self) -> None:
         for user in self.model.users:
             served = self.ledger.chats.get(user.uuid)
             assert served == (user.waiter.uuid if user.waiter is not None else None)
-        assert self.desk.figures() == self.model.figures()
+        figures = self.desk.figures()
+        assert figures == self.model.figures()
 
     @invariant()
     def waiters_see_who_waits(self) -> None:
         assert self.desk.waiting(3) == self.model.waiting(3)
+        some = ("", "sales", "gone")
+        assert self.desk.waiting(3, some) == self.model.waiting(3, some)
 
     @invariant()
     def everybody_in_the_queue_can_ask_for_its_position(self) -> None:
         for user in self.model.queue:
             assert self.desk.location(user.uuid) == user.last_sent
+            assert self.desk.department(user.uuid) == user.department
 
 
 def picked(people: list, pick: int):

@@ -9,11 +9,12 @@ from services.desk.port import Figures, Matched, Role
 from services.desk.user_queue import User
 
 from .conformance import GRACE, DeskConformance
+from .departments import DepartmentConformance
 from .helpers import Clock, forget_events, returns, time_passes, users_connect, waiters_get_ready
 from .stateful import DeskMachine
 
 
-class TestMemoryDesk(DeskConformance):
+class TestMemoryDesk(DepartmentConformance, DeskConformance):
     """The suite of all desks."""
 
     def make(self, clock: Clock, **settings: float) -> MemoryDesk:
@@ -37,8 +38,9 @@ TestMemoryDeskLives.settings = settings(max_examples=200, stateful_step_count=50
 def entries(desk: MemoryDesk) -> int:
     """How much the desk remembers of whom, all told."""
     kept = (desk._users, desk._waiters, desk._standing, desk._absent, desk._events)
-    queue = (desk._queue._all, desk._queue._present, desk._queue._absent)
-    return sum(len(one) for one in (*kept, *queue)) + len(desk._queue) + len(desk._pool)
+    one = desk._departments.get("")
+    queue = (one.queue, one.queue._all, one.queue._present, one.queue._absent, one.pool, one.due)
+    return sum(len(one) for one in (*kept, *queue))
 
 
 def test_nothing_is_kept_of_those_who_have_gone() -> None:
@@ -60,7 +62,7 @@ def test_nothing_is_kept_of_those_who_have_gone() -> None:
         forget_events(desk)
         assert desk.figures() == Figures(0, 0, 0, 0, 0.0)
         assert entries(desk) == 0
-    assert sum(len(bucket) for bucket in desk._pool._buckets) == 0
+    assert sum(len(bucket) for bucket in desk._departments.get("").pool._buckets) == 0
 
 
 def test_a_matched_user_who_asks_again_counts_once() -> None:

@@ -33,7 +33,7 @@ def assert_taken(queue: UserQueue, *users: str | None) -> None:
 
 def entries(queue: UserQueue) -> int:
     """How much the queue remembers of whom, all told."""
-    kept = (queue._all, queue._present, queue._tickets, queue._absent)
+    kept = (queue._all, queue._present, queue._orders, queue._absent)
     return sum(len(one) for one in kept)
 
 
