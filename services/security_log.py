@@ -45,6 +45,7 @@ class Event(StrEnum):
     RENEWAL_REFUSED = "renewal_refused"
     ORIGIN_REFUSED = "origin_refused"
     ACCOUNT_CHANGED = "account_changed"
+    DEPARTMENT_CHANGED = "department_changed"
     EXPORT = "export"
     ERASURE = "erasure"
     BANNED = "banned"

@@ -5,7 +5,10 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import logging
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -201,3 +204,160 @@ def test_a_full_standard_output_is_said(database: Path, command: tuple[str, ...]
     assert done.returncode == 1
     said = done.stderr.splitlines()[others:]
     assert said == ["Error: standard output: No space left on device"]
+
+
+# ---- departments -----------------------------------------------------------
+
+
+def said_by(app: Flask, *words: str, code: int = 0) -> str:
+    """What a command says."""
+    done = run(app, *words)
+    assert done.exit_code == code, done.output
+    return done.output
+
+
+def with_waiters(app: Flask, *names: str) -> None:
+    for name in names:
+        said_by(app, "waiter", "add", name, "--generate")
+
+
+#: what stands in the blocks of that page, at odd places
+PAGE = re.split(r"```(?:sh|python)?\n", (ROOT / "docs" / "departments.md").read_text())
+
+
+def test_what_departments_md_says_to_type(app: Flask):
+    """Its five commands, and the table that they lead to."""
+    with_waiters(app, "ada", "lin")
+    commands = [line.split(" chat ")[1] for line in PAGE[1].splitlines() if " chat " in line]
+    assert len(commands) == 5
+    for command in commands:
+        assert "Servers know it within 5 s." in said_by(app, *shlex.split(command))
+    assert said_by(app, "department", "list") == PAGE[3]
+
+
+def test_a_site_without_departments_is_told_how_to_make_one(app: Flask):
+    assert "chat department add KEY" in said_by(app, "department", "list")
+
+
+def test_a_department_is_made_changed_and_removed(app: Flask):
+    said_by(app, "department", "add", "support")
+    assert said_by(
+        app, "department", "add", "sales", "--name", "de=Verkauf = alles", "--max-queue", "20",
+        "--overflow", "support:60", "--member", "ada:5", "--member", "user:x",
+    ) == (
+        "sales: enabled; names de=Verkauf = alles; members ada:5 user:x:0; "
+        "overflow to support:60; at most 20 wait. Servers know it within 5 s.\n"
+    )  # fmt: skip
+    assert said_by(
+        app, "department", "set", "sales", "--disable", "--name", "de=", "--overflow", "",
+        "--max-queue", "0", "--no-member", "ada", "--member", "user:7:3",
+    ) == (
+        "sales: disabled; no names; members user:7:3 user:x:0. Servers know it within 5 s.\n"
+    )  # fmt: skip
+    assert "sales: enabled;" in said_by(app, "department", "set", "sales", "--enable")
+    assert "'': enabled; no names; no members; overflow to sales:0." in said_by(
+        app, "department", "set", "", "--overflow", "sales:0"
+    )
+    assert "overflow to '':9." in said_by(app, "department", "set", "support", "--overflow", ":9")
+    assert said_by(app, "department", "remove", "sales").startswith("sales is removed.")
+    assert said_by(app, "department", "list").splitlines()[1:] == [
+        "''              enabled",
+        "support         enabled           '':9",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("add", "Sales"), "key: 1 to 40 characters"),
+        (("add", "support"), "key: there is a department support already"),
+        (("add", ""), "key: 1 to 40 characters"),
+        (("remove", "nowhere"), "key: there is no department nowhere"),
+        (("remove", ""), 'key: "" is there always'),
+        (("set", "", "--disable"), "enabled: "),
+        (("set", "support"), "an option is needed"),
+        (("set", "nowhere", "--enable"), "key: there is no department nowhere"),
+        (("set", "support", "--name", "Hilfe"), "de=Verkauf"),
+        (("set", "support", "--name", "x=Hilfe"), "names: a language tag"),
+        (("set", "support", "--overflow", "nowhere:1"), "overflow: there is no department nowhere"),
+        (("set", "support", "--overflow", "support"), "support:60"),
+        (("set", "support", "--overflow", ":-1"), "support:60"),
+        (("set", "support", "--overflow", ":86401"), "overflow: 0 to 86,400"),
+        (("set", "support", "--overflow", "support:1"), "overflow: users would go round"),
+        (("set", "support", "--max-queue", "1000001"), "--max-queue"),
+        (("set", "support", "--member", "ada:10"), "a priority is 0 to 9"),
+        (("set", "support", "--member", ":1"), "members: the id of a waiter"),
+        (("set", "support", "--no-member", "ada"), "members: ada is none"),
+    ],
+)
+def test_what_cannot_be_of_a_department_is_named(app: Flask, words: tuple[str, ...], why: str):
+    said_by(app, "department", "add", "support")
+    before = said_by(app, "department", "list")
+    failed = run(app, "department", *words)
+    assert failed.exit_code > 0
+    assert why in failed.output
+    assert "Traceback" not in failed.output
+    assert said_by(app, "department", "list") == before
+
+
+def test_a_waiter_belongs_where_its_command_says(app: Flask):
+    for key in ("sales", "support"):
+        said_by(app, "department", "add", key)
+    said = said_by(app, "waiter", "add", "Ada", "--generate", "--department", "sales:5",
+                   "--department", "")  # fmt: skip
+    assert "ada is a member of sales:5, '':0. Servers know it within 5 s.\n" in said
+    with_waiters(app, "lin")
+
+    def places() -> dict[str, str]:
+        lines = said_by(app, "waiter", "list").splitlines()
+        start = lines[0].find("DEPARTMENTS")
+        return {line.split()[0]: line[start:] if start > 0 else "no column" for line in lines[1:]}
+
+    assert places() == {"ada": "'':0 sales:5", "lin": ""}
+    assert said_by(app, "waiter", "set", "ADA", "--department", "support") == (
+        "ada is a member of support:0. Servers know it within 5 s.\n"
+    )
+    assert places()["ada"] == "support:0"
+    said = said_by(app, "waiter", "set", "ada", "--display-name", "Ada L.", "--department", "")
+    assert "ada is Ada L. to visitors" in said
+    assert "ada is a member of no department" in said
+    assert places()["ada"] == "no column", "nobody is a member of any"
+
+
+def test_a_department_that_there_is_not_changes_nothing_of_a_waiter(app: Flask):
+    with_waiters(app, "ada")
+    unknown = "department: there is no department nowhere"
+    assert unknown in said_by(app, "waiter", "add", "lin", "--department", "nowhere", code=1)
+    for words in (("ada",), ("ada", "--display-name", "Somebody")):
+        assert unknown in said_by(app, "waiter", "set", *words, "--department", "nowhere", code=1)
+    said = said_by(app, "waiter", "set", "mia", "--department", "", code=1)
+    assert "name: there is no account mia" in said
+    assert "Somebody" not in said_by(app, "waiter", "list")
+    assert "lin" not in said_by(app, "waiter", "list")
+
+
+def test_departments_need_a_database(app: Flask):
+    server = app.extensions["csapp"].server
+    server.settings = dataclasses.replace(server.settings, database_url="off")
+    for words in (("list",), ("add", "sales"), ("set", "sales", "--enable"), ("remove", "sales")):
+        said = said_by(app, "department", *words, code=1)
+        assert "no departments without a database: set CSAPP_DATABASE_URL" in said
+
+
+def test_changes_of_departments_are_in_the_security_log(app: Flask, caplog):
+    caplog.set_level(logging.INFO, "csapp.security")
+    with_waiters(app, "ada")
+    caplog.clear()
+    said_by(app, "department", "add", "sales", "--member", "lin:3")
+    said_by(app, "department", "set", "sales", "--no-member", "lin", "--name", "de=Verkauf")
+    said_by(app, "waiter", "set", "ada", "--department", "sales")
+    said_by(app, "department", "remove", "sales")
+    lines = [re.sub(r" by=command/\S+", "", one.getMessage()) for one in caplog.records]
+    assert lines == [
+        'event=department_changed reason="sales added"',
+        'event=department_changed subject=lin reason="sales has a member"',
+        'event=department_changed reason="sales changed"',
+        'event=department_changed subject=lin reason="sales has a member no more"',
+        "event=account_changed subject=ada reason=departments",
+        'event=department_changed reason="sales removed"',
+    ]

@@ -3,6 +3,7 @@
 from . import (
     backup,
     demo,
+    department,
     doctor,
     erase,
     export,
@@ -20,6 +21,7 @@ __all__ = [
     "backup",
     "chat",
     "demo",
+    "department",
     "doctor",
     "erase",
     "export",

@@ -23,15 +23,18 @@ from ..sign_in import NO_DATABASE
 #: what a command says after it has ended logins
 CLOSED = "Live connections are closed within 5 s."
 
+#: what a command says after it has changed departments
+KNOWN = "Servers know it within 5 s."
+
 #: characters that turn the direction of writing → U+FFFD
 _UNWRITTEN = dict.fromkeys((*range(0x202A, 0x202F), *range(0x2066, 0x206A)), 0xFFFD)
 
 
-def extension_with_store() -> Extension:
-    """The chat of the current application. Raises `ClickException` where it has no database."""
+def extension_with_store(why: str = NO_DATABASE) -> Extension:
+    """The chat of the current application. Raises `ClickException` (*why*) without a database."""
     extension: Extension = current_app.extensions["csapp"]
     if not extension.has_store:
-        raise click.ClickException(NO_DATABASE)
+        raise click.ClickException(why)
     return extension
 
 

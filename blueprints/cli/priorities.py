@@ -24,6 +24,11 @@ class Named(NamedTuple):
         return self.name if self.priority is None else (self.name, self.priority)
 
 
+def shown_key(key: str) -> str:
+    """The *key* of a department as a shell takes it."""
+    return key or "''"
+
+
 def with_priorities(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
 ) -> tuple[Named, ...]:

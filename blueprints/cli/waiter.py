@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import secrets
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 
 import click
 from flask.cli import AppGroup
 
 from services.history.accounts import Account, AccountError, Accounts
+from services.history.departments import DepartmentTables, Membership
+from services.history.sql import SQLStore
 from services.security_log import Event, security
 
 from ..password_hashing import HASHING
-from .database import CLOSED, extension_with_store
+from .database import CLOSED, KNOWN, extension_with_store
 from .group import chat, operator
+from .priorities import Named, shown_key, with_priorities
+from .tabular import tabular
 
 waiters = AppGroup("waiter", help="The waiters who sign in with a name and a password.")
 chat.add_command(waiters)
@@ -23,8 +27,11 @@ chat.add_command(waiters)
 
 def _accounts() -> Accounts:
     """The accounts that the settings name. Raises `StoreError`."""
-    extension = extension_with_store()
-    return Accounts(extension.store(), HASHING, public=extension.public_passwords)
+    return _accounts_in(extension_with_store().store())
+
+
+def _accounts_in(store: SQLStore) -> Accounts:
+    return Accounts(store, HASHING, public=extension_with_store().public_passwords)
 
 
 def _password_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -54,18 +61,36 @@ def _changed(account: Account, what: str) -> None:
 _AVATAR = "The address of the picture that visitors see."
 
 
+_DEPARTMENT = click.option(
+    "--department",
+    "departments",
+    metavar="KEY[:PRIORITY]",
+    multiple=True,
+    callback=with_priorities,
+    help="Where NAME is a member; '' is where visitors wait who ask for none. Repeatable.",
+)
+
+
 @waiters.command()
 @click.argument("name")
 @click.option("--display-name", default="", help="The name that visitors see; NAME if absent.")
 @click.option("--avatar", default="", help=_AVATAR)
+@_DEPARTMENT
 @_password_options
-def add(name: str, display_name: str, avatar: str, from_stdin: bool, generate: bool) -> None:
+def add(
+    name: str, display_name: str, avatar: str, departments: tuple[Named, ...], from_stdin: bool,
+    generate: bool,
+) -> None:  # fmt: skip
     """Let NAME sign in with a password, which is asked for."""
-    here = _accounts()
+    store = extension_with_store().store()
+    here, tables = _accounts_in(store), DepartmentTables(store)
+    tables.check([one.name for one in departments])  # before the password is asked for
     password = _password(from_stdin, generate)
     made = here.add(name, password, display_name, avatar)
     _changed(made, "added")
     click.echo(f"{made.name} may sign in, and is {made.display_name} to visitors.")
+    if departments:
+        _assign(tables, made, departments)
     if generate:
         click.echo(f"Password: {password}")
 
@@ -74,31 +99,78 @@ def add(name: str, display_name: str, avatar: str, from_stdin: bool, generate: b
 @click.argument("name")
 @click.option("--display-name", help="The name that visitors see.")
 @click.option("--avatar", help=f"{_AVATAR} '' for none.")
-def set_(name: str, display_name: str | None, avatar: str | None) -> None:
-    """Show NAME otherwise to visitors, from its next login or token on."""
-    if display_name is None and avatar is None:
-        raise click.UsageError("--display-name or --avatar is needed")
-    account = _accounts().show(name, display_name=display_name, avatar=avatar)
-    _changed(account, "shown otherwise")
-    picture = account.avatar or "no picture"
-    click.echo(f"{account.name} is {account.display_name} to visitors, with {picture}.")
+@_DEPARTMENT
+def set_(
+    name: str, display_name: str | None, avatar: str | None, departments: tuple[Named, ...]
+) -> None:
+    """Show NAME otherwise to visitors, from its next login or token on; or move it.
+
+    With --department NAME is a member of these departments, and of no others any more.
+    """
+    is_shown = display_name is not None or avatar is not None
+    if not is_shown and not departments:
+        raise click.UsageError("--department, --display-name or --avatar is needed")
+    store = extension_with_store().store()
+    tables = DepartmentTables(store)
+    tables.check([one.name for one in departments])  # before anything is changed
+    here = _accounts_in(store)
+    if is_shown:
+        account = here.show(name, display_name=display_name, avatar=avatar)
+        _changed(account, "shown otherwise")
+        picture = account.avatar or "no picture"
+        click.echo(f"{account.name} is {account.display_name} to visitors, with {picture}.")
+    else:
+        account = _known(here, name)
+    if departments:
+        _assign(tables, account, departments)
+
+
+def _known(accounts: Accounts, name: str) -> Account:
+    """The account of *name*. Raises `AccountError`: there is none."""
+    account = accounts.get(name)
+    if account is None:
+        raise AccountError(f"name: there is no account {name}")
+    return account
+
+
+def _assign(tables: DepartmentTables, account: Account, departments: Iterable[Named]) -> None:
+    """Let the waiter of *account* be a member of *departments* only, and say so."""
+    priorities = {one.name: one.priority or 0 for one in departments}
+    if priorities == {"": 0}:
+        priorities = {}  # it is where everybody belongs who is a member of none
+    tables.assign(account.name, priorities)
+    _changed(account, "departments")
+    if priorities:
+        joined = ", ".join(_shown(Membership(account.name, *one)) for one in priorities.items())
+        click.echo(f"{account.name} is a member of {joined}. {KNOWN}")
+    else:
+        where = "answers visitors who ask for none"
+        click.echo(f"{account.name} is a member of no department, and {where}. {KNOWN}")
+
+
+def _shown(one: Membership) -> str:
+    return f"{shown_key(one.department)}:{one.priority}"
 
 
 @waiters.command("list")
 def list_() -> None:
     """Show all accounts."""
-    found = _accounts().all()
+    store = extension_with_store().store()
+    found = _accounts_in(store).all()
     if not found:
         click.echo("There are no accounts yet: chat waiter add NAME makes one.")
         return
-    head = ("NAME", "DISPLAY NAME", "DISABLED", "CREATED")
-    table = [head, *map(_row, found)]
-    widths = [max(len(row[column]) for row in table) for column in range(len(head))]
-    for row in table:
-        click.echo("  ".join(map(str.ljust, row, widths)).rstrip())
+    places: dict[str, list[str]] = {}
+    for one in DepartmentTables(store).read().memberships:
+        places.setdefault(one.waiter, []).append(_shown(one))
+    table = [("NAME", "DISPLAY NAME", "DISABLED", "CREATED"), *map(_row, found)]
+    if places:  # a site without departments sees nothing of them
+        belongs = ["DEPARTMENTS", *(" ".join(places.get(one.name, ())) for one in found)]
+        table = [(*row, last) for row, last in zip(table, belongs, strict=True)]
+    click.echo(tabular(table))
 
 
-def _row(account: Account) -> tuple[str, str, str, str]:
+def _row(account: Account) -> tuple[str, ...]:
     created = datetime.fromtimestamp(account.created / 1000, UTC)
     disabled = "yes" if account.disabled else "no"
     return account.name, account.display_name, disabled, f"{created:%Y-%m-%d %H:%M}Z"
@@ -128,8 +200,7 @@ def enable(name: str) -> None:
 def password(name: str, from_stdin: bool, generate: bool) -> None:
     """Give NAME another password, which is asked for, and sign it out everywhere."""
     here = _accounts()
-    if here.get(name) is None:  # before the password is asked for
-        raise AccountError(f"name: there is no account {name}")
+    _known(here, name)  # before the password is asked for
     chosen = _password(from_stdin, generate)
     account = here.set_password(name, chosen)
     _changed(account, "password")

@@ -137,6 +137,11 @@ class DepartmentTables:
         with reading(self._store) as connection:
             return _get(connection, key)
 
+    def check(self, keys: Collection[str]) -> None:
+        """Raise `DepartmentError` unless there are departments with all these *keys*."""
+        with reading(self._store) as connection:
+            _check_known(connection, "department", keys)
+
     # ---- changing ------------------------------------------------------
 
     def add(self, key: str, change: Change | None = None) -> DepartmentRow:

@@ -1,0 +1,189 @@
+"""`flask … chat department …`: the departments of the site, and the waiters who are members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+
+import click
+from flask.cli import AppGroup
+
+from services.history.departments import (
+    LONGEST_OVERFLOW,
+    MOST_QUEUE,
+    NOWHERE,
+    Change,
+    DepartmentRow,
+    DepartmentTables,
+    Membership,
+    Overflow,
+)
+from services.security_log import Event, security
+
+from .database import KNOWN, extension_with_store
+from .group import chat, operator
+from .priorities import Named, shown_key, with_priorities
+from .tabular import tabular
+
+departments = AppGroup("department", help="The departments of the site, and who serves in them.")
+chat.add_command(departments)
+
+NO_DATABASE = "there are no departments without a database: set CSAPP_DATABASE_URL"
+
+
+def _tables() -> DepartmentTables:
+    """The departments that the settings name. Raises `StoreError`."""
+    return DepartmentTables(extension_with_store(NO_DATABASE).store())
+
+
+def _names(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Callback of `--name`: pairs of a language tag and a name."""
+    pairs = [value.partition("=") for value in values]
+    if not all(equals for _, equals, _ in pairs):
+        raise click.BadParameter("a language and a name are needed, such as de=Verkauf")
+    return tuple((tag.strip(), name) for tag, _, name in pairs)
+
+
+def _overflow(_: click.Context, __: click.Parameter, value: str | None) -> Overflow | None:
+    """Callback of `--overflow`."""
+    if not value:
+        return None if value is None else NOWHERE
+    key, colon, seconds = value.rpartition(":")
+    if not (colon and seconds.isascii() and seconds.isdecimal()):
+        raise click.BadParameter("a department and seconds are needed, such as support:60")
+    return Overflow("" if key == "''" else key, min(int(seconds), LONGEST_OVERFLOW + 1))
+
+
+def _options(command: Callable[..., None]) -> Callable[..., None]:
+    for option in reversed((
+        click.option(
+            "--name", "names", metavar="LANG=TEXT", multiple=True, callback=_names,
+            help="Its name in a language, which visitors see; LANG= for none. Repeatable.",
+        ),
+        click.option(
+            "--max-queue", type=click.IntRange(0, MOST_QUEUE),
+            help="Visitors who may wait in it; 0: only the bound of the whole site counts.",
+        ),
+        click.option(
+            "--overflow", metavar="KEY:SECONDS", callback=_overflow,
+            help="Where visitors go on waiting who have waited so long; '' for nowhere.",
+        ),
+        click.option(
+            "--member", "members", metavar="SUBJECT[:PRIORITY]", multiple=True,
+            callback=with_priorities,
+            help="A waiter of it: an account's name, or a user id. Repeatable.",
+        ),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@departments.command()
+@click.argument("key")
+@_options
+def add(
+    key: str, names: tuple[tuple[str, str], ...], max_queue: int | None,
+    overflow: Overflow | None, members: tuple[Named, ...],
+) -> None:  # fmt: skip
+    """Make the department KEY."""
+    change = Change(
+        names=dict(names), max_queue=max_queue, overflow=overflow, members=_priorities(members)
+    )
+    tables = _tables()
+    made = tables.add(key, change)
+    _log(key, "added")
+    _log_members(key, change)
+    _show(tables, made)
+
+
+@departments.command("set")
+@click.argument("key")
+@_options
+@click.option("--no-member", "no_members", metavar="SUBJECT", multiple=True,
+              help="A waiter who is a member no more. Repeatable.")  # fmt: skip
+@click.option("--enable/--disable", "enabled", default=None,
+              help="Let visitors ask for it, or not.")  # fmt: skip
+def set_(
+    key: str, names: tuple[tuple[str, str], ...], max_queue: int | None,
+    overflow: Overflow | None, members: tuple[Named, ...], no_members: tuple[str, ...],
+    enabled: bool | None,
+) -> None:  # fmt: skip
+    """Change the department KEY; '' is that of visitors who ask for none."""
+    change = Change(
+        names=dict(names), enabled=enabled, max_queue=max_queue, overflow=overflow,
+        members=_priorities(members), no_members=no_members,
+    )  # fmt: skip
+    if change == Change():
+        raise click.UsageError("say what is to be different: an option is needed")
+    tables = _tables()
+    changed = tables.change(key, change)
+    _log(key, "changed")
+    _log_members(key, change)
+    _show(tables, changed)
+
+
+@departments.command("list")
+def list_() -> None:
+    """Show all departments."""
+    _, rows, memberships = _tables().read()
+    if not rows and not memberships:
+        click.echo("There are no departments yet: chat department add KEY makes one.")
+        return
+    if not rows or rows[0].key:
+        rows = (DepartmentRow(""), *rows)
+    head = ("KEY", "NAMES", "STATE", "MEMBERS", "OVERFLOW", "QUEUE")
+    click.echo(tabular([head, *(_row(one, memberships) for one in rows)]))
+
+
+@departments.command()
+@click.argument("key")
+def remove(key: str) -> None:
+    """Remove the department KEY, and all memberships of it."""
+    _tables().remove(key)
+    _log(key, "removed")
+    click.echo(f"{key} is removed. Visitors of it wait with those who ask for none. {KNOWN}")
+
+
+def _priorities(members: Iterable[Named]) -> dict[str, int]:
+    return {one.name: one.priority or 0 for one in members}
+
+
+def _log(key: str, what: str, waiter: str = "") -> None:
+    reason = f"{shown_key(key)} {what}"
+    security.record(Event.DEPARTMENT_CHANGED, subject=waiter, by=operator(), reason=reason)
+
+
+def _log_members(key: str, change: Change) -> None:
+    for waiter in change.members:
+        _log(key, "has a member", waiter)
+    for waiter in change.no_members:
+        _log(key, "has a member no more", waiter)
+
+
+def _row(row: DepartmentRow, memberships: Collection[Membership]) -> tuple[str, ...]:
+    names = " ".join(f"{tag}={name}" for tag, name in row.names.items())
+    members = [one for one in memberships if one.department == row.key]
+    overflow = "" if row.overflow.to is None else _shown_overflow(row.overflow)
+    return (
+        shown_key(row.key), names, "enabled" if row.enabled else "disabled",
+        " ".join(f"{one.waiter}:{one.priority}" for one in members), overflow,
+        str(row.max_queue or ""),
+    )  # fmt: skip
+
+
+def _shown_overflow(overflow: Overflow) -> str:
+    return f"{shown_key(overflow.to or '')}:{overflow.after}"
+
+
+def _show(tables: DepartmentTables, row: DepartmentRow) -> None:
+    """Say in a line what a department is now."""
+    key, names, state, members, overflow, bound = _row(row, tables.read().memberships)
+    said = [
+        state,
+        f"names {names}" if names else "no names",
+        f"members {members}" if members else "no members",
+        f"overflow to {overflow}" if overflow else "",
+        f"at most {bound} wait" if bound else "",
+    ]
+    click.echo(f"{key}: {'; '.join(filter(None, said))}. {KNOWN}")
