@@ -106,6 +106,7 @@ def _set_up(app: Flask, gunicorn: str, address: str | None) -> SetUp:
         shown_to_git=shown_to_git(_own_files(app, url)),
         answers=None if address is None else _answers(address),
         intercepted=tuple(examine_doors(app, settings.url_prefix)),
+        names_waiters=extension.callbacks.waiter is not None,
         proxy_fix=proxies_believed(app),
     )
 

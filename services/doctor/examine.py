@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import access, host, machine, outside, serving, stores
+from . import access, departments, host, machine, outside, serving, stores
 from .finding import Finding, Level
 from .setup import Check, SetUp
 
@@ -12,6 +12,7 @@ CHECKS: tuple[Check, ...] = (
     *host.CHECKS,
     *access.CHECKS,
     *stores.CHECKS,
+    *departments.CHECKS,
     *machine.CHECKS,
 )
 

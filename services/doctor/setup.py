@@ -92,6 +92,8 @@ class SetUp:
     answers: Answers | None = None
     #: what the application answers itself
     intercepted: tuple[Intercepted, ...] = ()
+    #: the application says who is a waiter
+    names_waiters: bool = False
     #: proxies that the application's own ProxyFix believes to name their client; 0: it has none
     proxy_fix: int = 0
 

@@ -137,6 +137,14 @@ class DepartmentTables:
         with reading(self._store) as connection:
             return _get(connection, key)
 
+    def free_accounts(self) -> int:
+        """How many accounts may sign in and are members of no department."""
+        account = tables.account.c
+        is_member = sa.exists().where(_membership.c.waiter == account.name)
+        free = sa.select(sa.func.count()).where(~account.disabled, ~is_member)
+        with reading(self._store) as connection:
+            return connection.scalar(free) or 0
+
     def check(self, keys: Collection[str]) -> None:
         """Raise `DepartmentError` unless there are departments with all these *keys*."""
         with reading(self._store) as connection:

@@ -11,6 +11,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from . import serving, tables
+from .departments import Departments, DepartmentTables
 from .holder import Holder
 from .opening import open_store
 from .port import Outdated, StoreError
@@ -58,6 +59,10 @@ class StoreFacts:
     not_indexed: int = 0
     #: s since 1970 of the newest text; 0: there is none
     newest: float = 0.0
+    #: None: they could not be read
+    departments: Departments | None = None
+    #: accounts that may sign in and are members of no department
+    free_accounts: int = 0
 
 
 def look(
@@ -93,7 +98,8 @@ def _of_file(store: SQLiteStore) -> StoreFacts:
         left_over = store.left_over()
         facts = replace(facts, left_over=Path(left_over) if left_over else None)
         store.check()
-        return replace(facts, not_indexed=count_missing(store), newest=_newest(store))
+        facts = replace(facts, not_indexed=count_missing(store), newest=_newest(store))
+        return _with_departments(facts, store)
     except Outdated:  # it brings itself up to date
         return facts
     except StoreError as error:
@@ -112,13 +118,19 @@ def _newest(store: SQLStore) -> float:
         return (connection.scalar(newest) or 0) / 1000
 
 
+def _with_departments(facts: StoreFacts, store: SQLStore) -> StoreFacts:
+    tables = DepartmentTables(store)
+    return replace(facts, departments=tables.read(), free_accounts=tables.free_accounts())
+
+
 def _of_server(store: SQLStore, now: Callable[[], float]) -> StoreFacts:
     facts = StoreFacts(store.name)
     try:
         facts = _asked(store, now)
         store.refuse_foreign()
         store.check()
-        return replace(facts, newest=_newest(store), servers=tuple(serving.servers(store)))
+        facts = replace(facts, newest=_newest(store), servers=tuple(serving.servers(store)))
+        return _with_departments(facts, store)
     except StoreError as error:
         return replace(facts, problem=str(error))
 
