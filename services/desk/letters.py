@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from . import former_letters
 from .events import Event, Role
-from .port import Face, Figures, Queue, Waiting
+from .port import ANYWHERE, Face, Figures, Member, Queue, Route, Rules, Waiting
 from .standing import Arrival
 
 if TYPE_CHECKING:
@@ -49,6 +49,14 @@ class Remembered(Struct, frozen=True, omit_defaults=True):
     #: of a user in the queue
     question: str = ""
     page: str = ""
+    #: of a user: where it waits or has waited, for which department it has asked, with which
+    #: priority, and who has served it last
+    department: str = ""
+    asked: str = ""
+    priority: int = 0
+    last_waiter: str = ""
+    #: of a waiter: where it belongs
+    departments: tuple[Member, ...] = ()
 
 
 class RememberedConversation(Struct, frozen=True):
@@ -89,6 +97,39 @@ pack = msgspec.msgpack.encode
 
 _events = msgspec.msgpack.Decoder(list[Event], strict=False).decode
 _arrival = msgspec.msgpack.Decoder(Arrival, strict=False).decode
+
+
+def belonging(departments: Iterable[Member]) -> tuple[Member, ...]:
+    """Where a waiter belongs, by their keys, each once; empty: to `""` alone."""
+    found = dict(sorted(departments))  # of several priorities the highest
+    return () if found == {"": 0} else tuple(Member(*one) for one in found.items())
+
+
+def members(departments: Iterable[Member]) -> bytes:
+    """The same, as the scripts hold it."""
+    found = belonging(departments)
+    return pack(found) if found else b""
+
+
+def asked(one: Route) -> str:
+    """The department that a user asks for."""
+    return one.department if one.asked is None else one.asked
+
+
+def route(one: Route) -> bytes:
+    """As `connect.lua` reads it."""
+    return b"" if one == ANYWHERE else pack(one._replace(asked=asked(one)))
+
+
+def where(packed: bytes) -> tuple[str, int]:
+    """The department and the priority in the route of a user, as the scripts hold it."""
+    department, _, priority = msgspec.msgpack.decode(packed)[:3] if packed else ("", "", 0)
+    return department, priority
+
+
+def rules(some: Rules) -> bytes:
+    """The departments, as `configure.lua` reads them."""
+    return pack(some.departments)
 
 
 def memory(people: Iterable[Remembered], conversations: Iterable[RememberedConversation]) -> bytes:

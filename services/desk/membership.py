@@ -17,7 +17,7 @@ from ..errors import CSAppError
 from . import letters
 from .calls import Arguments, Calls
 from .letters import Remembered, RememberedConversation
-from .port import READS
+from .port import READS, Rules
 from .received import Received
 from .redis_client import client
 from .scripts import SCRIPTS
@@ -43,6 +43,12 @@ class Membership:
         self.joins = 0
         #: participants who have left while the desk could not be reached
         self.leaving: set[str] = set()
+        #: the departments, as the worker knows them
+        self.rules: Rules | None = None
+        #: the desk has them too, or later ones
+        self.is_configured = False
+        #: waiters who belong elsewhere since the desk could not be reached: to which departments
+        self.assigning: dict[str, bytes] = {}
         calls.join = self._join
 
     def _join(self) -> None:
@@ -56,6 +62,8 @@ class Membership:
             "reads": READS,
         }
         joined = letters.joined(self._calls.run_join(arguments, self._settle))
+        self.is_configured = False
+        self.configure()  # before anybody is handed over who waits in one of them
         self._recall(joined.is_lost)
         self._generation = joined.generation  # not before: the rest would not count as lost
         if not joined.is_restored and self.remembered is not None:
@@ -68,6 +76,19 @@ class Membership:
         for participant in tuple(self.leaving):
             self._calls.run("leave", {"participant": participant})
             self.leaving.discard(participant)
+        for waiter, departments in tuple(self.assigning.items()):
+            self._calls.run("assign", {"waiter": waiter, "departments": departments})
+            self.assigning.pop(waiter, None)
+
+    def configure(self) -> None:
+        """Hand the departments over, unless the desk has them. `Calls.turn` is held."""
+        if self.rules is None or self.is_configured:
+            return
+        arguments: Arguments = {
+            "number": self.rules.number,
+            "rules": letters.rules(self.rules),
+        }
+        self.is_configured = bool(self._calls.run("configure", arguments))
 
     def _settle(self, answer: bytes) -> None:
         joined = letters.joined(answer)
@@ -96,6 +117,7 @@ class Membership:
                     one.uuid, one.role, one.subject, one.name, one.avatar, own=True,
                     ready=one.ready, capacity=letters.number(one.capacity),
                     conversation=conversations[one.uuid],
+                    department=one.department, asked=one.department,
                 )
                 for one in standings
             ],

@@ -16,6 +16,7 @@ from .port import (
     Event,
     Known,
     Matched,
+    Member,
     Moved,
     OnDuty,
     OpenConversation,
@@ -23,6 +24,7 @@ from .port import (
     Place,
     Queued,
     Role,
+    Route,
     Withdrawn,
 )
 
@@ -48,6 +50,14 @@ class Own:
     #: of a user in the queue
     ticket: int | None = None
     location: int = 0
+    #: of a user: where it waits or has waited, for which department it has asked, with which
+    #: priority, and the subject of the waiter who has served it last
+    department: str = ""
+    asked: str = ""
+    priority: int = 0
+    last_waiter: str = ""
+    #: of a waiter: where it belongs
+    departments: tuple[Member, ...] = ()
     #: the other workers that hold connections of it
     elsewhere: tuple[str, ...] = ()
     #: its conversations, by the UUIDs of the other sides
@@ -60,6 +70,13 @@ class Own:
         It follows the old one, and is as unlikely as any to be another's.
         """
         return self.conversation + 1 if self.conversation and self.ticket is not None else 0
+
+    def ask(self, route: Route) -> None:
+        """The user, who is not served, asks for a waiter, as *route* says."""
+        self.asked = letters.asked(route)
+        if self.ticket is None:
+            self.priority = route.priority
+        self.last_waiter = self.last_waiter or route.last_waiter
 
     def remembered(self, uuid: str) -> Remembered:
         """What a desk that has lost everything takes up of it; its UUID is *uuid*."""
@@ -80,6 +97,11 @@ class Own:
             address=self.address,
             question=self.question,
             page=self.page,
+            department=self.department,
+            asked=self.asked,
+            priority=self.priority,
+            last_waiter=self.last_waiter,
+            departments=letters.belonging(self.departments),
         )
 
     def take(self, place: Place) -> None:
@@ -91,6 +113,8 @@ class Own:
             place.ticket,
             place.location,
         )
+        self.department, self.asked = place.department, place.asked
+        self.priority, self.last_waiter = place.priority, place.last_waiter
         self.conversations = {one.other.uuid: one for one in place.conversations}
 
 
@@ -109,14 +133,15 @@ class OwnPeople(dict[str, Own]):
         match event:
             case Matched(user, waiter):
                 known = {one.uuid: one for one in event.people}
-                self._match(user, known.get(waiter), event.conversation)
-                self._match(waiter, known.get(user), event.conversation)
+                self._match(user, known.get(waiter), event)
+                self._match(waiter, known.get(user), event)
             case Parted(user, waiter):
                 self._part(user, waiter, event.requeued)
                 self._part(waiter, user, event.requeued)
             case Queued(user, location):
                 if own := self.get(user):
                     own.ticket, own.location = event.ticket, location
+                    own.department = event.department
             case Withdrawn(user):
                 if own := self.get(user):
                     own.ticket, own.question = None, ""
@@ -130,12 +155,13 @@ class OwnPeople(dict[str, Own]):
             case Departed(participant):
                 self.pop(participant, None)
 
-    def _match(self, uuid: str, other: Known | None, conversation: int) -> None:
+    def _match(self, uuid: str, other: Known | None, event: Matched) -> None:
         if (own := self.get(uuid)) and other:
             own.ticket, own.question = None, ""
-            own.conversations[other.uuid] = OpenConversation(other, conversation)
+            own.conversations[other.uuid] = OpenConversation(other, event.conversation)
             if own.role is Role.USER:
-                own.conversation = conversation
+                own.conversation = event.conversation
+                own.department, own.last_waiter = event.department, other.subject
 
     def _part(self, uuid: str, other: str, requeued: bool) -> None:
         if own := self.get(uuid):

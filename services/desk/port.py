@@ -85,7 +85,8 @@ __all__ = [
 #: written only once all workers of a desk can read it.
 #: 2: entries of other kinds than texts, and the desk's events as named fields. Earlier workers
 #: do not say what they can read: 1.
-READS = 2
+#: 3: departments, and priorities of visitors.
+READS = 3
 
 #: s between two rounds of positions in the queue (docs/protocol.md: at most once a second)
 POSITIONS_EVERY = 1.0
@@ -181,7 +182,7 @@ class Desk(Protocol):
     """Which waiter serves which user. Every method is safe from any greenlet or thread.
 
     On a shared desk all but `take_events` wait for an answer, and all but `drop`,
-    `leave` and `tick` raise `DeskUnavailable` if none comes.
+    `leave`, `assign`, `configure` and `tick` raise `DeskUnavailable` if none comes.
     """
 
     def arrive(

@@ -44,7 +44,7 @@ from .port import (
 from .questions import Question
 from .received import Received
 from .redis_client import TIMEOUT
-from .vocabulary import Answer, Field, Key, prefix
+from .vocabulary import Answer, Field, Key, prefix, queue_of
 
 LEASE = 10.0  # s without a tick until a worker is given up
 BEAT = 0.5  # s between two ticks
@@ -163,7 +163,7 @@ class RedisDesk:
             arrivals.append(arrival)
             own = self._own.setdefault(arrival.uuid, Own(role, subject, name, self._capacity))
             own.present, own.name, own.elsewhere = True, name, arrival.elsewhere
-            own.address, own.avatar = address, avatar
+            own.address, own.avatar, own.departments = address, avatar, departments
             self._membership.leaving.discard(arrival.uuid)
             if arrival.place is not None:
                 own.take(arrival.place)
@@ -171,6 +171,7 @@ class RedisDesk:
         self._call(
             "arrive", settle=settle, role=role, subject=subject, uuid=uuid, name=name,
             address=address, avatar=avatar,
+            departments=letters.members(departments) if role is Role.WAITER else b"",
         )  # fmt: skip
         return arrivals[0]
 
@@ -214,6 +215,7 @@ class RedisDesk:
             if not answer and (own := self._own.get(user)):
                 own.conversation = own.conversation or conversation
                 if not own.conversations:
+                    own.ask(route)
                     own.question = own.question if question is None else question
                     own.page = page or ("" if own.ticket is None else own.page)
 
@@ -226,6 +228,7 @@ class RedisDesk:
             places=self._places,
             question="" if question is None else f"={question}",
             page=page,
+            route=letters.route(route),
         )
         if refused:
             raise AddressFull if refused.decode() == Answer.ADDRESS_FULL else QueueFull
@@ -264,10 +267,22 @@ class RedisDesk:
         own = self._own.get(user)
         if own is not None and own.ticket is not None:
             return own.ticket
-        score = self._calls.read("ZSCORE", Key.QUEUE, user)
+        return self._position(user)[0]
+
+    def department(self, user: str) -> str:
+        own = self._own.get(user)
+        if own is not None and own.ticket is not None:
+            return own.department
+        return self._position(user)[1]
+
+    def _position(self, user: str) -> tuple[int, str]:
+        """The ticket of a queued user whom this worker does not know, and where it waits."""
+        route = self._calls.read("HGET", Key.PARTICIPANT + user, Field.ROUTE)
+        department, priority = letters.where(route or b"")
+        score = self._calls.read("ZSCORE", queue_of(department, priority), user)
         if score is None:
             raise KeyError(user)
-        return int(float(score))
+        return int(float(score)), department
 
     def location(self, user: str) -> int:
         own = self._own.get(user)
@@ -292,31 +307,53 @@ class RedisDesk:
     def figures(self) -> Figures:
         return letters.figures(self._call("figures"))
 
-    def department(self, user: str) -> str:
-        raise NotImplementedError
-
-    def assign(self, waiter: str, departments: tuple[Member, ...]) -> None:
-        raise NotImplementedError
-
-    def configure(self, rules: Rules) -> bool:
-        raise NotImplementedError
-
     def waiting(self, most: int, departments: Sequence[str] = ("",)) -> Queue:
-        return letters.waiting(self._call("waiting", most=most))
+        some = sorted({*departments})
+        packed = b"" if some == [""] else letters.pack(some)
+        return letters.waiting(self._call("waiting", most=most, departments=packed))
 
     def workers(self, participant: str) -> tuple[str, ...]:
         found = self._calls.read("HGET", Key.PARTICIPANT + participant, Field.AT)
         return tuple((found or b"").decode().split())
 
     def team(self, most: int, department: str | None = None) -> list[Face]:
-        return letters.team(self._call("team", most=most))
+        of = "" if department is None else f"={department}"
+        return letters.team(self._call("team", most=most, department=of))
+
+    # ---- departments ---------------------------------------------------
+
+    def configure(self, rules: Rules) -> bool:
+        with self._calls.turn:
+            membership = self._membership
+            if membership.rules is None or membership.rules.number < rules.number:
+                membership.rules, membership.is_configured = rules, False
+            if not self._calls.is_away:  # otherwise the desk gets them when this worker joins again
+                with contextlib.suppress(DeskUnavailable):
+                    self._calls.attempt(membership.configure)
+            return membership.is_configured
+
+    def assign(self, waiter: str, departments: tuple[Member, ...]) -> None:
+        packed = letters.members(departments)
+        with self._received.lock:
+            if own := self._own.get(waiter):
+                own.departments = departments
+                self._membership.assigning[waiter] = packed
+        try:
+            self._call("assign", waiter=waiter, departments=packed)
+        except DeskUnavailable:
+            return  # the desk learns of it when this worker joins again
+        self._membership.assigning.pop(waiter, None)
 
     # ---- time ----------------------------------------------------------
 
     def tick(self) -> None:
         """Let time pass, renew the lease; while the desk is out of reach, try to reach it."""
         with self._calls.turn, contextlib.suppress(DeskUnavailable):
-            self._calls.attempt(lambda: self._calls.run("tick", {"lease": self._lease}))
+            self._calls.attempt(self._tick)
+
+    def _tick(self) -> None:
+        self._calls.run("tick", {"lease": self._lease})
+        self._membership.configure()  # where a worker that could not read departments is gone now
 
     def beat(self, on_events: Callable[[], None]) -> bool:
         """Tick, call *on_events* when there are events to take; False once the desk is closed."""

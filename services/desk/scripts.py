@@ -39,17 +39,22 @@ FOLDER = Path(__file__).with_name("lua")
 #: arguments only `HEAD`
 BASE = ("keys", "clock", "participants", "former", "letters")
 #: and those that change who serves whom
-DECIDING = (*BASE, "places", "queue", "matching", "presence")
+DECIDING = (*BASE, "departments", "places", "queue", "pools", "matching", "presence")
 #: of these the base is enough
 READING = ("bounds", "figures", "team", "waiting")
 #: what some scripts need besides: each part costs Redis time whenever a script runs
 BESIDES = {
+    "configure": ("moving",),
+    "connect": ("moving",),
+    "figures": ("departments",),
     "quit": ("retiring",),
     "ready": ("duty",),
     "recall": ("duty", "taking_up"),
     "restore": ("taking_up",),
-    "tick": ("retiring",),
+    "team": ("departments",),
+    "tick": ("retiring", "moving", "rounds"),
     "unready": ("duty",),
+    "waiting": ("departments",),
 }
 
 _WORD = re.compile(r"\b([A-Z]+)\.([a-z_]+)\b")
@@ -104,7 +109,7 @@ def arguments_of(name: str) -> tuple[str, ...]:
 
 def parts_of(name: str) -> tuple[str, ...]:
     """The parts of the prelude that a script needs, in their order."""
-    return BASE if name in READING else DECIDING + BESIDES.get(name, ())
+    return (BASE if name in READING else DECIDING) + BESIDES.get(name, ())
 
 
 @cache

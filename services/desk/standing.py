@@ -32,6 +32,12 @@ class Place(Struct, frozen=True):
     #: of a waiter
     ready: bool = False
     capacity: int = 0
+    #: of a user: where it waits or has waited, for which department it has asked, with which
+    #: priority, and the subject of the waiter who has served it last
+    department: str = ""
+    asked: str = ""
+    priority: int = 0
+    last_waiter: str = ""
 
 
 @dataclass(frozen=True, slots=True)

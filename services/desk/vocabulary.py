@@ -35,17 +35,30 @@ class Key(StrEnum):
     WORKERS = "workers"
     #: set: workers that are given up, and whose participants are still to be let go of
     DYING = "dying"
-    #: zset: users who wait, by ticket
+    #: zset: users who wait in the department `""` with priority 0, by ticket; others wait in zsets
+    #: of this name with `:PRIORITY:DEPARTMENT`
     QUEUE = "line"
-    #: zset: those of them who are here
+    #: zset: those of them who are here; the others as above
     TAKEABLE = "takeable"
+    #: hash: department → how many of its users are here, but for those in `TAKEABLE` alone
+    WANTED = "wanted"
+    #: hash: department → its rules (`departments.Department`)
+    RULES = "rules"
+    #: zset: users who move to another department, by when
+    MOVES = "moves"
+    #: set: departments but for `""` in which positions have changed
+    STALE = "stale"
+    #: hash: department → how many of its positions are still to look at, and where to go on
+    LAPS = "laps"
     #: hash: user → the position that it was last sent
     TOLD = "told"
     #: zset: participants who are away, by the end of their grace period
     GRACE = "grace"
-    #: zset: free waiters by load, then by how long they have had it
+    #: zset: free waiters of the department `""` by load, then by how long they have had it; those
+    #: of others are in zsets of this name with `:DEPARTMENT`
     FREE = "free"
-    #: zset: waiters who are here and ready, by since when
+    #: zset: waiters who are here and ready, by since when; those of each department but for `""`
+    #: are also in a zset of this name with `:DEPARTMENT`
     DUTY = "duty"
     #: zset: SHA-1 of a subject, by the number up to which its tickets are void
     VOID = "void"
@@ -67,6 +80,13 @@ class Key(StrEnum):
     RATE = "rate:"
     #: set of an address: its users who hold places
     PLACES = "places:"
+
+
+def queue_of(department: str, priority: int) -> str:
+    """The key of those who wait in *department* with *priority*, behind the desk's `prefix`."""
+    if not department and not priority:
+        return Key.QUEUE
+    return f"{Key.QUEUE}:{priority}:{department}"
 
 
 class Counter(StrEnum):
@@ -106,6 +126,16 @@ class Counter(StrEnum):
     BORN = "born"
     #: the number of the last arrival
     CAME = "came"
+    #: the number of the departments' rules and one; 0 until all workers could read departments
+    RULES = "rules"
+    #: how many departments have rules
+    DEPARTMENTS = "departments"
+    #: users who wait in another queue than `Key.QUEUE`
+    APART = "apart"
+    #: the priorities that visitors have had so far: bit 1 for priority 1, and so on
+    RANKS = "ranks"
+    #: 1 when positions in departments but for `""` are to be looked at
+    UNSENT = "unsent"
 
 
 class Mark(StrEnum):
@@ -149,6 +179,12 @@ class Field(StrEnum):
     #: of a user: where it comes from, and the address that its place is counted at
     ADDRESS = "address"
     HELD = "held"
+    #: of a user: where it waits or has waited, for which department it has asked, its priority, and
+    #: when it has moved there; of a waiter: the departments that it belongs to, each with its
+    #: priority. A list in msgpack; empty: only `""`
+    ROUTE = "route"
+    #: of a user: the subject of the waiter who has served it last
+    LAST = "last"
     #: of a waiter: '1' when it takes users; how many at once; how many it serves
     READY = "ready"
     CAPACITY = "capacity"
@@ -238,9 +274,11 @@ HEAD = (
 
 #: the other arguments of each script; the script says what they mean
 ARGUMENTS: dict[str, tuple[str, ...]] = {
-    "arrive": ("role", "subject", "uuid", "name", "address", "avatar"),
+    "arrive": ("role", "subject", "uuid", "name", "address", "avatar", "departments"),
+    "assign": ("waiter", "departments"),
     "bounds": ("asked",),
-    "connect": ("user", "ticket", "conversation", "places", "question", "page"),
+    "configure": ("number", "rules"),
+    "connect": ("user", "ticket", "conversation", "places", "question", "page", "route"),
     "drop": ("participant", "claim"),
     "figures": (),
     "join": ("lease", "generation", "present", "new_generation", "reads"),
@@ -251,9 +289,9 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "recall": ("memory", "lost"),
     "restore": ("memory",),
     "take": ("user", "waiter"),
-    "team": ("most",),
+    "team": ("most", "department"),
     "tick": ("lease",),
     "unready": ("waiter", "capacity"),
-    "waiting": ("most",),
+    "waiting": ("most", "departments"),
     "withdraw": ("user",),
 }

@@ -11,6 +11,8 @@ from __future__ import annotations
 import itertools
 import random
 from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
 
 import redis
 
@@ -21,11 +23,13 @@ from services.desk.port import (
     Event,
     Face,
     Figures,
+    Member,
     Moved,
     OnDuty,
     Queue,
     Queued,
     Role,
+    Rules,
     Standing,
 )
 from services.desk.redis import RedisDesk
@@ -100,9 +104,10 @@ class Crew:
         name: str = "",
         address: str = "",
         avatar: str = "",
+        departments: tuple[Member, ...] = (),
     ) -> Arrival:
         desk = self.any()
-        arrival = desk.arrive(role, subject, uuid, name, address, avatar)
+        arrival = desk.arrive(role, subject, uuid, name, address, avatar, departments)
         assert set(arrival.elsewhere) == self.holders[arrival.uuid] - {desk.worker}
         self.holders[arrival.uuid].add(desk.worker)
         return arrival
@@ -152,12 +157,24 @@ class Crew:
         self.any().restore(standings)
 
     def connect(
-        self, user: str, ticket: int | None = None, conversation: int = 0, **words: str | None
+        self, user: str, ticket: int | None = None, conversation: int = 0, **words: Any
     ) -> None:
         self.any().connect(user, ticket, conversation, **words)
 
-    def waiting(self, most: int) -> Queue:
-        return self.any().waiting(most)
+    def configure(self, rules: Rules) -> bool:
+        """Every worker learns of it, one after the other."""
+        workers = self._chance.sample([*self.desks.values()], len(self.desks))
+        accepted = [desk.configure(rules) for desk in workers]
+        return all(accepted)
+
+    def assign(self, waiter: str, departments: tuple[Member, ...]) -> None:
+        self.any().assign(waiter, departments)
+
+    def department(self, user: str) -> str:
+        return self.any().department(user)
+
+    def waiting(self, most: int, departments: Sequence[str] = ("",)) -> Queue:
+        return self.any().waiting(most, departments)
 
     def take(self, user: str, waiter: str) -> bool:
         return self.any().take(user, waiter)
@@ -194,8 +211,8 @@ class Crew:
     def workers(self, participant: str) -> tuple[str, ...]:
         return self.any().workers(participant)
 
-    def team(self, most: int) -> list[Face]:
-        return self.any().team(most)
+    def team(self, most: int, department: str | None = None) -> list[Face]:
+        return self.any().team(most, department)
 
     # ---- what they are sent ---------------------------------------------
 

@@ -44,6 +44,7 @@ from testkit.redis import RedisServer
 
 from .conformance import GRACE, DeskConformance
 from .crew import Crew, desk_name
+from .departments import DepartmentConformance
 from .helpers import Clock, time_passes, users_arrive, users_connect, waiters_get_ready
 from .model import PlainUser
 from .office import PATIENT, Office, they_live
@@ -52,7 +53,7 @@ from .stateful import DAY, DeskMachine, picked, picks, some
 IMPATIENT = 0.5  # s that a worker waits for a Redis that will not answer
 
 
-class TestRedisDesk(DeskConformance):
+class TestRedisDesk(DepartmentConformance, DeskConformance):
     """The suite of all desks, by one worker."""
 
     rush_visits = 300  # each is a way to Redis and back
@@ -150,9 +151,7 @@ class RedisDeskMachine(DeskMachine):
                 assert all(chat.other.uuid == other for other, chat in own.conversations.items())
 
 
-TestRedisDeskLives = pytest.mark.skip("the desk in Redis learns departments next")(
-    RedisDeskMachine.TestCase
-)
+TestRedisDeskLives = RedisDeskMachine.TestCase
 TestRedisDeskLives.settings = settings(
     max_examples=60,
     stateful_step_count=50,
@@ -178,7 +177,10 @@ def test_whoever_comes_to_another_worker_is_introduced_to_it(office: Office) -> 
     assert arrival == Arrival("Ann", True)
     assert arrival.elsewhere == ("b",)
     assert arrival.place == Place(
-        conversations=(OpenConversation(wanda, 7),), conversation=7, begun=True
+        conversations=(OpenConversation(wanda, 7),),
+        conversation=7,
+        begun=True,
+        last_waiter="wanda",
     )
     for desk in (a, b):
         (moved,) = office.hears(desk)
@@ -621,7 +623,7 @@ def test_an_answer_that_nobody_got_is_missed_at_the_next_call(office: Office, cl
     office.hears(a)
     script = office.client.register_script(SCRIPTS["connect"])
     head = ("a", a._received.number, a.mailbox_read, int(clock() * 1e6), 20_000, 5, 100)
-    script(keys=[f"{a.prefix}desk"], args=[*head, "Ann", "", "7", 0, "", ""])
+    script(keys=[f"{a.prefix}desk"], args=[*head, "Ann", "", "7", 0, "", "", ""])
     a.tick()
     a.tick()
     assert office.hears(a) == [Matched("Ann", "Wanda")]

@@ -3,6 +3,7 @@
 -- ARG.uuid     of a new participant
 -- ARG.name, ARG.avatar  what others know it by; the avatar is the address of a picture, or ''
 -- ARG.address  where it comes from, or ''
+-- ARG.departments  of a waiter: where it belongs, a list of `Member` in msgpack; or ''
 -- Answers: an `Arrival` (`standing.py`). *place* only where the worker does not know it already;
 -- *home* only where no worker holds connections of it.
 
@@ -18,6 +19,8 @@ if not standing then
     local newcomer = create(role, subject, uuid, ARG.name, ARG.avatar)
     if role == ROLE.user then
         set(newcomer, FIELD.address, ARG.address)
+    else
+        assign(newcomer, ARG.departments)
     end
     gain(newcomer, me)
     return close(cmsgpack.pack({ uuid = uuid, standing = false, came = desk.came }))
@@ -35,6 +38,9 @@ update(FIELD.name, ARG.name)
 update(FIELD.avatar, ARG.avatar)
 if role == ROLE.user then
     update(FIELD.address, ARG.address)
+elseif one.route ~= ARG.departments then
+    assign(one, ARG.departments)
+    match()
 end
 
 -- How it stands, as `Place` in `standing.py`.
@@ -45,10 +51,13 @@ local function place()
         conversations[i] = { other = described(other), talk = given(conversation) or 0 }
     end
     local ticket = role == ROLE.user and waits(one)
+    local route = role == ROLE.user and route_of(one) or nil
     local position = role == ROLE.user and call('HGET', TOLD, standing)
     return { chats = conversations, talk = given(one.talk), begun = one.begun == '1',
         ticket = ticket and tonumber(ticket) or nil, location = tonumber(position or '0'),
-        ready = one.ready == '1', capacity = given(one.capacity) }
+        ready = one.ready == '1', capacity = given(one.capacity),
+        department = route and given(route.department), asked = route and given(route.asked),
+        priority = route and route.priority or nil, last_waiter = given(one.last) }
 end
 
 local arrival = { uuid = standing, standing = true, came = desk.came, elsewhere = without(one, me) }

@@ -5,7 +5,9 @@
 -- ARG.places    how many places the users of one address may hold; 0: no bound
 -- ARG.question  '=' and what waiters are shown of its question, or ''
 -- ARG.page      where it asks from, or ''
--- Answers: nothing, or ANSWER.full when the queue is, or ANSWER.address_full. An error
+-- ARG.route     department, department that it asks for, priority, subject of its last waiter, in
+--               msgpack; or '' (`Route` in `departments.py`)
+-- Answers: nothing, or ANSWER.full when its queue is, or ANSWER.address_full. An error
 -- REFUSED.nobody when there is no such user.
 
 local STEP = 1048577 -- a ms and one: see `ascending`
@@ -27,14 +29,6 @@ local function set_question()
     if ARG.page ~= '' then
         set(user, FIELD.page, ARG.page)
     end
-end
-
-if user.waiter ~= '' then
-    return close()
-end
-if waits(user) then
-    set_question()
-    return close()
 end
 
 -- A name for a conversation, *proposed* by the caller's clock, or after all names that were given
@@ -64,13 +58,30 @@ local function yielding_neighbour()
     return found
 end
 
--- The user in the queue who has been away the longest and has written nothing.
-local function yielding_in_queue()
+-- The user in the queue who has been away the longest and has written nothing; in that of
+-- *department*, if that is given.
+local function yielding_in_queue(department)
     for _, uuid in ipairs(call('ZRANGE', WAITS, 0, CONSTANT.batch)) do
-        if waits(participant(uuid)) then
+        local one = participant(uuid)
+        if (not department or route_of(one).department == department) and waits(one) then
             return uuid
         end
     end
+end
+
+-- Whether one more user may wait in *department*; of those who have written nothing the longest
+-- absent one makes room.
+local function make_room_in(department)
+    local rule = rule_of(department)
+    local most = rule and rule.max_queue or 0
+    if most == 0 or length_of(department) < most or first_free(department) then
+        return true
+    end
+    local uuid = yielding_in_queue(department)
+    if uuid then
+        depart(participant(uuid), true)
+    end
+    return uuid
 end
 
 -- *ticket* unless it is void.
@@ -80,22 +91,60 @@ local function good(user, ticket)
 end
 
 -- Stand where *ticket* says, or at the back; returns how many are ahead.
-local function stand(user, ticket)
-    if ticket then
-        ticket = math.min(ticket, wall)
-        desk.stale = 1
+local function stand_by(user, ticket)
+    local route, ahead = route_of(user)
+    if ticket or route.priority > 0 then
+        ticket = ticket and math.min(ticket, wall)
+        change(route.department)
     end
-    local ahead
     if not ticket or ticket > desk.back then
-        ahead = call('ZCARD', QUEUE)
+        ahead = ahead_of(route.department, route.priority)
         desk.back = math.max(next_number(), ticket or 0)
         ticket = desk.back
     else
         desk.front = math.min(desk.front, ticket)
-        ahead = call('ZCOUNT', QUEUE, '-inf', '(' .. text(ticket))
+        ahead = ahead_of(route.department, route.priority, text(ticket))
     end
     take_position(user, ticket, ahead)
     return ahead
+end
+
+-- *user* waits where its route says, unless it is served at once.
+local function wait_for_a_waiter(user, ticket)
+    local department = route_of(user).department
+    local ahead = stand_by(user, ticket)
+    match()
+    if user.waiter == '' then
+        send_position(user, ahead, waits(user), department)
+    end
+end
+
+local department, asked, priority, last = '', '', 0, ''
+if ARG.route ~= '' then
+    department, asked, priority, last = unpack(cmsgpack.unpack(ARG.route))
+    priority = desk.rules > 0 and priority or 0
+end
+
+if user.waiter ~= '' then
+    return close()
+end
+if waits(user) then
+    set_question()
+    if asked ~= route_of(user).asked then
+        local route = route_of(user)
+        department = entrance(department)
+        if department == route.department then
+            set_route(user, department, asked, route.priority, route.entered)
+            return close()
+        end
+        if not make_room_in(department) then
+            return close(ANSWER.full)
+        end
+        leave_queue(user)
+        set_route(user, department, asked, priority)
+        wait_for_a_waiter(user)
+    end
+    return close()
 end
 
 local bound = tonumber(ARG.places)
@@ -106,8 +155,12 @@ if bound > 0 and user.address ~= '' and call('SCARD', places_of(user.address)) >
     end
     depart(participant(uuid), true)
 end
-local free = call('ZRANGE', FREE, 0, 0)[1]
-if not free and call('ZCARD', QUEUE) >= tonumber(ARG.max_queue) then
+department = entrance(department)
+if not make_room_in(department) then
+    return close(ANSWER.full)
+end
+local free = first_free(department)
+if not free and call('ZCARD', QUEUE) + desk.apart >= tonumber(ARG.max_queue) then
     local uuid = yielding_in_queue()
     if not uuid then
         return close(ANSWER.full)
@@ -120,16 +173,16 @@ end
 if user.talk == '' then
     set(user, FIELD.talk, ascending(ARG.conversation))
 end
+set_route(user, department, asked, priority)
+if user.last == '' and last ~= '' then
+    set(user, FIELD.last, last)
+end
 set(user, FIELD.page, '')
 set_question() -- also of a user who is served at once: its waiter may be lost, and it waits again
-if free and here(user) and desk.settles <= desk.time and call('ZCARD', TAKEABLE) == 0 then
+if free and here(user) and desk.settles == 0 and not is_wanted(department) then
     set(user, FIELD.since, desk.time)
-    bring_together(user, participant(free)) -- nobody is before it
+    bring_together(user, last_waiter(user, department) or participant(free)) -- nobody is before it
     return close()
 end
-local ahead = stand(user, good(user, tonumber(ARG.ticket)))
-match()
-if user.waiter == '' then
-    send_position(user, ahead, waits(user))
-end
+wait_for_a_waiter(user, good(user, tonumber(ARG.ticket)))
 return close()

@@ -11,6 +11,14 @@
 -- time ago (another run_id): then the workers' memories are the truth, and the desk matches
 -- nobody for a moment, until all of them have joined. Otherwise the desk is the truth.
 
+-- Forget the queues and the waiters of *department*.
+local function wipe_department(department)
+    for priority = 0, MOST_PRIORITY do
+        call('DEL', queue_of(department, priority), takeable_in(department, priority))
+    end
+    call('DEL', free_in(department), duty_of(department))
+end
+
 -- Forget the whole desk.
 local function wipe()
     for _, uuid in ipairs(call('HVALS', STANDING)) do
@@ -22,8 +30,12 @@ local function wipe()
             call('DEL', held_by(worker), mailbox_of(worker), PREFIX .. KEY.holds .. worker)
         end
     end
-    call('DEL', DESK, STANDING, WORKERS, DYING, QUEUE, TAKEABLE, TOLD, GRACE, FREE, VOID, SEATS,
-        WAITS, DUTY)
+    for _, department in ipairs(call('HKEYS', RULES)) do
+        wipe_department(department)
+    end
+    wipe_department('')
+    call('DEL', DESK, STANDING, WORKERS, DYING, TOLD, GRACE, VOID, SEATS, WAITS, RULES, WANTED, MOVES,
+        STALE, LAPS)
 end
 
 local run = string.match(call('INFO', 'server'), 'run_id:(%x+)') or ''

@@ -68,6 +68,15 @@ local function agree_on_duty(waiter, remembered)
     end
 end
 
+-- The desk has lost where *one* belongs; another worker has handed it over without that.
+local function recall_departments(one, remembered)
+    if one.role == ROLE.waiter and (remembered.present or one.route == '') then
+        assign(one, packed_members(remembered))
+    elseif one.role == ROLE.user and one.route == '' and not waits(one) then
+        take_up_route(one, remembered)
+    end
+end
+
 local function recall_participant(remembered)
     local uuid, is_own = remembered.uuid, remembered.own
     local standing = call('HGET', STANDING, remembered.role .. ':' .. remembered.subject)
@@ -91,6 +100,9 @@ local function recall_participant(remembered)
     own[#own + 1] = remembered
     if one.role == ROLE.user and one.address == '' then
         set(one, FIELD.address, remembered.address or '')
+    end
+    if lost and standing then
+        recall_departments(one, remembered)
     end
     present[uuid] = remembered.present or false
     take_connections(one, remembered.present, standing)
@@ -137,9 +149,10 @@ for _, conversation in ipairs(memory.chats) do
     end
 end
 stand_in_front(stranded)
-for i, user in ipairs(stranded) do
+for _, user in ipairs(stranded) do
+    local route = route_of(user)
     set(user, FIELD.begun, '1')
-    call('HSET', TOLD, user.uuid, i - 1)
+    call('HSET', TOLD, user.uuid, ahead_of(route.department, route.priority, waits(user)))
 end
 begin_their_grace()
 
@@ -160,8 +173,9 @@ local function recall_position(user, remembered)
     end
     local number = tonumber(ticket)
     desk.front, desk.back = math.min(desk.front, number), math.max(desk.back, number)
-    take_position(user, number, call('ZCOUNT', QUEUE, '-inf', '(' .. ticket))
-    desk.stale = 1
+    local route = route_of(user)
+    take_position(user, number, ahead_of(route.department, route.priority, ticket))
+    change(route.department)
     return number
 end
 
@@ -175,7 +189,8 @@ local function confide_others(one)
         if not claimed[user.uuid .. waiter.uuid] then
             claimed[user.uuid .. waiter.uuid] = true
             confide({ event = EVENT.matched, user = user.uuid, waiter = waiter.uuid, waited = 0,
-                talk = given(user.talk) }, { user, waiter }, true)
+                talk = given(user.talk), department = given(route_of(user).department) },
+                { user, waiter }, true)
         end
         if not holds(other, me) and not reported[other.uuid] then -- the caller may have missed that it moved
             reported[other.uuid] = true
@@ -197,7 +212,8 @@ for _, remembered in ipairs(own) do
     end
     if waiting then
         confide({ event = EVENT.queued, user = one.uuid, ticket = tonumber(waiting),
-            location = tonumber(call('HGET', TOLD, one.uuid)) }, { one })
+            location = tonumber(call('HGET', TOLD, one.uuid)),
+            department = given(route_of(one).department) }, { one })
     end
 end
 match()

@@ -10,6 +10,38 @@ local function forget_read()
     end
 end
 
+local function comes_before(one, other)
+    for i, value in ipairs(one) do
+        if value ~= other[i] then
+            return value < other[i]
+        end
+    end
+    return false
+end
+
+-- Users who have waited too long in their department move on, in the order in which they came to
+-- have done so.
+local function move_late()
+    if desk.departments == 0 then
+        return
+    end
+    local found, late, users = call('ZRANGEBYSCORE', MOVES, '-inf', text(desk.time), 'WITHSCORES',
+        'LIMIT', 0, CONSTANT.batch), {}, {}
+    for i = 1, #found, 2 do
+        local user = participant(found[i])
+        local route = route_of(user)
+        late[#late + 1] = { tonumber(found[i + 1]), route.department, -route.priority,
+            tonumber(waits(user)), found[i] }
+    end
+    table.sort(late, comes_before)
+    for i, moving in ipairs(late) do
+        users[i] = participant(moving[5])
+        move(users[i], entrance(overflow_of(moving[2])))
+    end
+    match()
+    send_positions(users)
+end
+
 local refused = open()
 if refused then
     return refused
@@ -39,57 +71,8 @@ for _, uuid in ipairs(call('ZRANGEBYSCORE', GRACE, '-inf', ended, 'LIMIT', 0, CO
     depart(participant(uuid), true)
 end
 match()
+move_late()
 call('ZREMRANGEBYSCORE', VOID, '-inf', text(wall - CONSTANT.ticket_lifetime))
 
--- Send their positions to the users between two positions whose position has changed.
-local function send_positions(first, last)
-    if last < first then
-        return
-    end
-    local queue = call('ZRANGE', QUEUE, first, last, 'WITHSCORES')
-    local uuids = {}
-    for i = 1, #queue, 2 do
-        uuids[#uuids + 1] = queue[i]
-    end
-    local sent_before, news = call('HMGET', TOLD, unpack(uuids)), {}
-    for i, uuid in ipairs(uuids) do
-        local position = first + i - 1
-        if tonumber(sent_before[i]) ~= position then
-            news[#news + 1] = uuid
-            news[#news + 1] = position
-            local user = participants[uuid]
-            if not user then -- no more of it than is needed
-                local found = call('HMGET', key_of(uuid), FIELD.at, FIELD.home)
-                user = { uuid = uuid, at = found[1], home = found[2] }
-            end
-            send_position(user, position, queue[2 * i])
-        end
-    end
-    if #news > 0 then
-        call('HSET', TOLD, unpack(news))
-    end
-end
-
--- The foremost always, the others in turns: one lap through the queue for each change.
-if (desk.stale == 1 or desk.lap > 0) and desk.time - desk.told_at >= CONSTANT.positions_every then
-    local length = call('ZCARD', QUEUE)
-    local foremost = math.min(CONSTANT.batch, length)
-    desk.told_at = desk.time
-    if desk.stale == 1 then
-        desk.stale = 0
-        desk.lap = length
-    end
-    desk.lap = math.min(desk.lap, length - foremost)
-    send_positions(0, foremost - 1)
-    if desk.lap > 0 then
-        local first = math.max(foremost, call('ZCOUNT', QUEUE, '-inf', '(' .. text(desk.going)))
-        if first >= length then
-            first = foremost
-        end
-        local last = math.min(first + CONSTANT.batch, length) - 1
-        send_positions(first, last)
-        desk.lap = desk.lap - (last - first + 1)
-        desk.going = tonumber(call('ZRANGE', QUEUE, last + 1, last + 1, 'WITHSCORES')[2]) or 0
-    end
-end
+send_changed_positions()
 return close()

@@ -64,19 +64,6 @@ local function on_duty(one)
     return one.role == ROLE.waiter and one.ready == '1' and here(one)
 end
 
--- *one* was on duty or not before it changed.
-local function count_duty(one, was)
-    if on_duty(one) == was then
-        return
-    end
-    desk.ready = desk.ready + (was and -1 or 1)
-    if was then
-        call('ZREM', DUTY, one.uuid)
-    else
-        call('ZADD', DUTY, desk.time, one.uuid)
-    end
-end
-
 local function users_key(waiter)
     return PREFIX .. KEY.users .. waiter.uuid
 end

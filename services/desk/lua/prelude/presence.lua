@@ -40,7 +40,7 @@ local function gain(one, worker)
         yield_no_more(one)
         local ticket = waits(one)
         if ticket then
-            call('ZADD', TAKEABLE, ticket, one.uuid)
+            offer(one, ticket)
         end
     end
 end
@@ -80,7 +80,7 @@ local function lose(one, worker, claim)
         count_duty(one, duty)
         refresh(one)
     else
-        call('ZREM', TAKEABLE, one.uuid)
+        withhold(one)
         if is_silent and (claim == CLAIM.silent or claim == CLAIM.anonymous) then
             yield(one)
         end
@@ -104,8 +104,9 @@ local function depart(one, lost)
     if one.role == ROLE.waiter then
         desk.waiters = desk.waiters - 1
         desk.ready = desk.ready - (on_duty(one) and 1 or 0)
-        call('ZREM', FREE, one.uuid)
+        leave_pools(one, members_of(one))
         call('ZREM', DUTY, one.uuid)
+        leave_duty(one, members_of(one))
         lose_users(one, lost)
     else
         strike(one)

@@ -3,6 +3,20 @@
 
 local taken_up = {} -- those who were not known before
 
+-- Where *user* is to stand: in the department in which it has stood, if that is there.
+local function take_up_route(user, remembered)
+    local priority = desk.rules > 0 and remembered.priority or 0
+    set_route(user, known(remembered.department or ''), remembered.asked or '', priority)
+    if user.last == '' and remembered.last_waiter then
+        set(user, FIELD.last, remembered.last_waiter)
+    end
+end
+
+-- Where a waiter is to stand, as it is stored.
+local function packed_members(remembered)
+    return remembered.departments and cmsgpack.pack(remembered.departments) or ''
+end
+
 local function take_up_participant(remembered)
     local one = create(remembered.role, remembered.subject, remembered.uuid, remembered.name,
         remembered.avatar or '')
@@ -12,7 +26,9 @@ local function take_up_participant(remembered)
         set(one, FIELD.address, remembered.address or '')
         set(one, FIELD.question, remembered.question or '')
         set(one, FIELD.page, remembered.page or '')
+        take_up_route(one, remembered)
     elseif remembered.own then
+        assign(one, packed_members(remembered))
         set(one, FIELD.ready, remembered.ready and '1' or '')
         set(one, FIELD.capacity, remembered.capacity or ARG.usual_capacity)
     else
@@ -38,7 +54,8 @@ local function take_up_conversation(user, waiter)
     end
     if #workers > 0 then
         write({ event = EVENT.matched, user = user.uuid, waiter = waiter.uuid, waited = 0,
-            talk = given(user.talk) }, { user, waiter }, workers)
+            talk = given(user.talk), department = given(route_of(user).department) },
+            { user, waiter }, workers)
     end
 end
 
