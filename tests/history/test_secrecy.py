@@ -15,6 +15,7 @@ from services.errors import named
 from services.history import care, search, slices, tables
 from services.history.accounts import Accounts, Hashing
 from services.history.canned import CannedReplies
+from services.history.departments import DepartmentTables
 from services.history.port import Batch, Duty, StoreError
 from services.history.sql import SQLStore
 from services.history.writer import Writer
@@ -46,6 +47,7 @@ WRITES: dict[str, Callable[[SQLStore], object]] = {
     "revocation": lambda store: store.revoke(subject=MARK, now=BEGAN),
     "account": lambda store: _accounts(store).add(MARK, "a long password", MARK),
     "password": lambda store: _accounts(store).set_password(MARK, "a long password"),
+    "membership": lambda store: DepartmentTables(store).assign(MARK, {"": 1}),
     "canned": lambda store: CannedReplies(store, 100).add(MARK, "hello", MARK),
     "erase": lambda store: care.erase(store, MARK, pause=no_pause),
     "sweep": lambda store: care.sweep(store, 0, BEGAN * 2, pause=no_pause),
@@ -79,7 +81,7 @@ def _refuse_writes(store: SQLStore) -> None:
 def kept(store: SQLStore) -> SQLStore:
     """A store that has the mark in every table."""
     keep(store, 1, [MARK], user=MARK, waiter=MARK)
-    for name in ("duty", "note", "revocation", "account", "canned"):
+    for name in ("duty", "note", "revocation", "account", "membership", "canned"):
         WRITES[name](store)
     return store
 
