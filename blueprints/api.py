@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
+
+from services.prechat import described
 
 from .answers import jsonify
 from .cors import shared
 from .door import Door
 from .extension import Extension
+
+#: characters of a language that is asked for
+MAX_LOCALE = 35
 
 #: s that a browser may cache the answer of `/v1/welcome`
 FRESH = 5
@@ -38,11 +43,14 @@ def blueprint(extension: Extension) -> Blueprint:
         server.house  # noqa: B018  # starts the server; raises `Unavailable`
         shown = server.welcome
         assert shown is not None  # noqa: S101
-        response = jsonify(
-            team=[face._asdict() for face in shown.team()],
-            reply=shown.reply(),
-            questions=server.settings.quick_questions,
-        )
+        found = {
+            "team": [face._asdict() for face in shown.team()],
+            "reply": shown.reply(),
+            "questions": server.settings.quick_questions,
+        }
+        if fields := server.settings.fields:
+            found["fields"] = described(fields, request.args.get("locale", "")[:MAX_LOCALE])
+        response = jsonify(found)
         response.cache_control.public, response.cache_control.max_age = True, FRESH
         return response
 

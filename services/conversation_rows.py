@@ -6,7 +6,14 @@ from .channels import Channel
 from .clock import Clock
 from .conversation.rows import ConversationRow
 from .desk.port import Role
+from .identity import name_text
 from .participants import Participant
+from .prechat import name_in
+
+
+def user_name(user: Participant, fields: str) -> str:
+    """The name of *user* that waiters see: its token's, or else the one in *fields*."""
+    return user.identity.name or name_text(name_in(fields))
 
 
 def new_row(user: Participant, key: int, clock: Clock) -> ConversationRow:
@@ -16,11 +23,12 @@ def new_row(user: Participant, key: int, clock: Clock) -> ConversationRow:
         key=key,
         user=user.uuid,
         user_subject=user.identity.subject,
-        user_name=user.identity.name,
+        user_name=user_name(user, user.fields),
         user_avatar=user.identity.avatar,
         opened=clock.opened(key),
         department=department,
         page=page,
+        fields=user.fields,
     )
 
 

@@ -65,7 +65,8 @@ class Decisions:
         # it has gone on before, and this process has not seen who was lost
         may_have_returned = lost is None and (resumed or conversation.behind)
         set_waiter(conversation.row, waiter)
-        self._delivery.save(conversation.row, served=event.is_recorder)
+        if event.is_recorder or user.here:  # others would store a row that does not say enough
+            self._delivery.save(conversation.row, served=event.is_recorder)
         to_waiter, to_user = self._delivery.join(user, waiter, conversation)
         self._introduce(user, to_waiter, resumed=resumed, asked=True)
         self._introduce(waiter, to_user, resumed=resumed, asked=False)

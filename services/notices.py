@@ -11,8 +11,10 @@ from collections.abc import Callable
 from .channels import Channel, ParkedFrames, sealed
 from .conversation.conversation import Conversation
 from .conversation.rows import StaffRow
+from .conversation_rows import user_name
 from .desk.port import Role
 from .participants import Feed, Participant, each
+from .prechat import filled_in
 from .roster import Roster
 from .staff_track import encode as encode_staff_entry
 from .wire import codec, frames
@@ -95,13 +97,14 @@ def introduce(
     marks = row.user_read, row.waiter_read
     if me.role is Role.WAITER:
         marks = marks[::-1]
+    is_user = me.role is Role.USER
+    name = other.identity.name if is_user else user_name(other, row.fields)
     peer = Peer(
-        other.uuid, other.identity.subject, other.identity.name, conversation.id,
-        conversation.last_seq, resumed, *marks, row.page, row.opened, other.identity.avatar,
+        other.uuid, other.identity.subject, name, conversation.id, conversation.last_seq, resumed,
+        *marks, row.page, row.opened, other.identity.avatar, filled_in(row.fields),
     )  # fmt: skip
-    if me.role is Role.USER:
-        return dialect.connect_success(me.uuid, peer)
-    return dialect.new_connection(me.uuid, peer)
+    make = dialect.connect_success if is_user else dialect.new_connection
+    return make(me.uuid, peer)
 
 
 def send_introduction(

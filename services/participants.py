@@ -148,6 +148,7 @@ class Participant:
         "conversation",
         "doubtful",
         "elsewhere",
+        "fields",
         "former",
         "has_written",
         "here",
@@ -194,6 +195,8 @@ class Participant:
         self.has_written = False
         #: the department and the page from which a user asked
         self.page = ("", "")
+        #: what a user has filled in before it asked, as it is stored
+        self.fields = ""
         #: what is parked until it returns; no deque, of which an empty one is 700 bytes larger
         self.parked: list[Owed] = []
         self.parked_bytes = 0

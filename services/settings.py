@@ -24,6 +24,7 @@ from . import instance as instances
 from .errors import SettingsError
 from .instance import MIN_SECRET_CHARS
 from .origin import DEFAULT_PORTS, PageShown, host_in_ascii
+from .prechat import Field, declared
 
 PREFIX = "CSAPP_"
 
@@ -315,6 +316,8 @@ class Settings:
     team: TeamShown = _setting(_one_of(TeamShown), TeamShown.READY)  # noqa: RUF009  # a field
     #: what a visitor may ask with one click
     quick_questions: tuple[str, ...] = _setting(_questions, ())
+    #: what a visitor is asked before a chat
+    fields: tuple[Field, ...] = _setting(declared, ())
     #: hops of `X-Forwarded-*` to believe, counted from this server outwards
     trusted_proxies: int = _setting(_whole(0, 32), 0)
     #: s a token is good for

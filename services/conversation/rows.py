@@ -107,6 +107,8 @@ class ConversationRow:
     waiter_avatar: str = ""
     #: ms that the user waited before it was first served
     waited: int = 0
+    #: what the visitor has filled in before it asked: JSON, name → value; empty: nothing
+    fields: str = ""
     #: the highest `seq` of its entries, and the date of that entry; never written
     last_seq: int = 0
     last_date: int = 0

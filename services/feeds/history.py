@@ -21,6 +21,7 @@ from ..desk.port import Role
 from ..history.port import Store, StoreError, Unfit
 from ..history.writer import RETRY
 from ..participants import Participant
+from ..prechat import filled_in
 from ..wire import codec, frames
 from ..wire.codes import ErrorCode, Refusal
 from ..wire.dates import rfc3339
@@ -328,4 +329,5 @@ def _session_item(row: ConversationRow) -> frames.SessionItem:
         ended=UNSET if row.ended is None else rfc3339(row.ended),
         page=row.page,
         avatar=row.user_avatar,
+        fields=filled_in(row.fields) or UNSET,
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ..desk.port import AddressFull, QueueFull
 from ..origin import shown_page
-from ..participants import Participant
+from ..participants import Participant, Phase
+from ..prechat import QUESTION, Unfit, checked, filled_in
 from ..wire import frames
 from ..wire.codes import ErrorCode, Refusal
 from .caller import Caller
@@ -21,11 +22,16 @@ def connect(caller: Caller, frame: frames.Connect | frames.Connect2, me: Partici
     ticket = question = None
     if isinstance(frame, frames.Connect2) and frame.payload is not None:
         asked = frame.payload
+        fields = _fields(caller, frame, asked)
+        if fields is not None:
+            me.fields = fields
+        elif me.phase is Phase.IDLE:
+            me.fields = ""  # of the wish before
         me.page = asked.department, shown_page(asked.page, caller.house.settings.page)
         if isinstance(asked.ticket, str):
             ticket = caller.house.tokens.read_ticket(asked.ticket, me.identity.subject)
-        if isinstance(asked.question, str):
-            question = asked.question[:MAX_QUESTION]
+        words = asked.question if isinstance(asked.question, str) else _question(me)
+        question = words[:MAX_QUESTION] if words is not None else None
     for _ in range(ATTEMPTS):
         caller.feed.pending = frame
         _ask_for_waiter(caller, frame, me, ticket, question)
@@ -33,6 +39,26 @@ def connect(caller: Caller, frame: frames.Connect | frames.Connect2, me: Partici
             return
     what = "another connection of yours leaves the queue; try again"
     raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id)
+
+
+def _question(me: Participant) -> str | None:
+    """The question that was filled in; None: there is none."""
+    found = filled_in(me.fields).get(QUESTION)
+    return found if isinstance(found, str) else None
+
+
+def _fields(caller: Caller, frame: frames.ClientFrame, asked: frames.ConnectPayload) -> str | None:
+    """What the visitor has filled in, as it is stored; None: its client has no form.
+
+    Where the site declares no fields, clients may send what they like. Raises `Refusal`.
+    """
+    declared = caller.house.settings.fields
+    if not declared or not isinstance(asked.fields, dict):
+        return None
+    try:
+        return checked(declared, asked.fields, asked.department)
+    except Unfit as error:
+        raise Refusal(ErrorCode.INVALID_MESSAGE, str(error), frame.reply_id) from None
 
 
 def _ask_for_waiter(

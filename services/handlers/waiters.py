@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from ..desk.port import WaiterFull
+from ..conversation_rows import user_name
+from ..desk.port import WaiterFull, Waiting
 from ..participants import Participant, Phase
+from ..prechat import filled_in
 from ..wire import codec, frames
 from ..wire.codes import ErrorCode, Refusal
 from ..wire.dates import rfc3339
@@ -39,21 +41,20 @@ def unready(caller: Caller, frame: frames.Unready, me: Participant) -> None:
 def get_queue(caller: Caller, frame: frames.GetQueue, me: Participant) -> None:
     """A waiter sees who waits."""
     length, users = caller.house.switchboard.desk.waiting(MOST_SHOWN)
-    visitors = [
-        frames.WaitingVisitor(
-            one.uuid,
-            one.subject,
-            one.name,
-            one.avatar,
-            one.question,
-            one.page,
-            rfc3339(one.since),
-        )
-        for one in users
-    ]
+    here = caller.house.switchboard.delivery.roster.participants
+    visitors = [_shown(one, here.get(one.uuid)) for one in users]
     payload = frames.QueuePayload(length, visitors)
     seen = frames.QueueSeen(id=codec.new_id(), to=me.uuid, payload=payload)
     caller.feed.reply(frame, seen)
+
+
+def _shown(one: Waiting, user: Participant | None) -> frames.WaitingVisitor:
+    """*one* who waits. What it has filled in is known where it has connections: as *user*."""
+    fields = user.fields if user is not None else ""
+    return frames.WaitingVisitor(
+        one.uuid, one.subject, one.name or (user_name(user, fields) if user else ""), one.avatar,
+        one.question, one.page, rfc3339(one.since), filled_in(fields) or UNSET,
+    )  # fmt: skip
 
 
 def take(caller: Caller, frame: frames.Take, me: Participant) -> None:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 
 from ..conversation.kinds import Side, kind_of
 from ..conversation.rows import ConversationRow, EntryRow, StaffRow, public_id
+from ..prechat import filled_in
 from ..wire.dates import rfc3339
 from . import care
 from .sql import SQLStore
@@ -95,6 +96,7 @@ def _about(row: ConversationRow) -> dict[str, Any]:
         "waited": row.waited / 1000,
         "department": row.department,
         "page": row.page,
+        "fields": filled_in(row.fields),
         "user": user | {"read": row.user_read},
         "waiter": waiter | {"read": row.waiter_read},
     }
@@ -121,6 +123,12 @@ def _content(entry: EntryRow | StaffRow) -> dict[str, Any]:
     }
 
 
+def _filled(row: ConversationRow) -> str:
+    """What the visitor has filled in, for people."""
+    values = filled_in(row.fields).items()
+    return "; ".join(f"{name}: {'yes' if value is True else value}" for name, value in values)
+
+
 def _side(side: int) -> str:
     return SIDES.get(side, str(side))
 
@@ -134,7 +142,7 @@ def _words(entry: EntryRow | StaffRow) -> str:
 
 COLUMNS = (
     "conversation", "opened", "ended", "department", "page", "user_subject", "user_name",
-    "waiter_subject", "waiter_name", "what", "seq", "date", "from", "author", "text",
+    "waiter_subject", "waiter_name", "what", "seq", "date", "from", "author", "text", "fields",
 )  # fmt: skip
 
 #: a spreadsheet takes a cell for a formula by its first character, blanks before it or not,
@@ -159,18 +167,21 @@ def as_csv(store: SQLStore, export: Export) -> Iterator[str]:
             row.department, row.page, row.user_subject, row.user_name,
             row.waiter_subject or "", row.waiter_name,
         )  # fmt: skip
+        fields = _filled(row)
         silent = True
         for m in care.entries_of(store, row.key):
             silent = False
             kind = kind_of(m.kind).name
             said = (kind, m.seq, rfc3339(m.date), _side(m.side), m.author, _words(m))
-            yield _row(about + said)
+            yield _row((*about, *said, fields))
         for one in care.staff_entries_of(store, row.key):
             silent = False
             kind = kind_of(one.kind).name
-            yield _row((*about, kind, "", rfc3339(one.date), "waiter", one.author, _words(one)))
+            yield _row(
+                (*about, kind, "", rfc3339(one.date), "waiter", one.author, _words(one), fields)
+            )
         if silent:
-            yield _row((*about, "", "", "", "", "", ""))
+            yield _row((*about, "", "", "", "", "", "", fields))
 
 
 def _row(cells: Iterable[object]) -> str:
@@ -254,6 +265,7 @@ def _section(row: ConversationRow) -> str:
         ("Ended", "open" if row.ended is None else _time(row.ended)),
         ("Department", _bdi(row.department)),
         ("Page", _bdi(row.page)),
+        ("Filled in", _bdi(_filled(row))),
     ]
     shown = "".join(f"<dt>{name}</dt><dd>{value}</dd>\n" for name, value in rows if value)
     return f"<section>\n<h2>Conversation {public_id(row.key)}</h2>\n<dl>\n{shown}</dl>\n"

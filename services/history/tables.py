@@ -73,6 +73,7 @@ chat = Table(
     Column("user_avatar", Text, nullable=False, server_default=""),
     Column("waiter_avatar", Text, nullable=False, server_default=""),
     Column("waited", BigInteger, nullable=False, server_default="0"),
+    Column("fields", Text, nullable=False, server_default=""),
 )
 Index("chat_user", chat.c.user_subject, chat.c.key)
 Index(

@@ -23,7 +23,8 @@ _DUTY = tuple(column.name for column in tables.duty.columns)
 
 #: columns of a conversation that some of several workers may not know: empty changes nothing
 _MAY_BE_UNKNOWN = (
-    "user_name", "waiter_name", "department", "page", "reason", "user_avatar", "waiter_avatar"
+    "user_name", "waiter_name", "department", "page", "reason", "user_avatar", "waiter_avatar",
+    "fields",
 )  # fmt: skip
 
 _conversation_row = attrgetter(*CONVERSATION)

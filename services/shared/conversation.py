@@ -110,6 +110,7 @@ class SharedConversation(Conversation):
         row = self.row
         row.page = row.page or found.page
         row.department = row.department or found.department
+        row.fields = row.fields or found.fields
         row.user_read = max(row.user_read, found.user_read)
         row.waiter_read = max(row.waiter_read, found.waiter_read)
         if self.fresh:

@@ -6,7 +6,8 @@ word for, it is not sent: those methods return None.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from msgspec import UNSET
 
@@ -36,6 +37,8 @@ class Peer:
     opened: int
     #: the address of a picture, or nothing
     avatar: str = ""
+    #: what a visitor has filled in before it asked
+    fields: Mapping[str, str | bool] = field(default_factory=dict)
 
 
 class V1:
@@ -106,6 +109,7 @@ class V2:
         payload = frames.VisitorPayload(
             peer.uuid, peer.name, peer.avatar, peer.conversation, peer.last_seq, peer.resumed,
             peer.read, peer.peer_read, peer.subject, peer.page, rfc3339(peer.opened),
+            peer.fields or UNSET,
         )  # fmt: skip
         return frames.NewConnection2(
             id=new_id(), to=to, conversation=peer.conversation, payload=payload

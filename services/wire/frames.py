@@ -106,6 +106,7 @@ class ConnectPayload(ClientStruct):
     ticket: Annotated[str, Meta(max_length=MAX_TICKET)] | UnsetType = UNSET
     department: Annotated[str, Meta(max_length=200, pattern=_NO_NUL)] = ""
     page: Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)] = ""
+    #: what the visitor has filled in: `prechat.checked`
     fields: dict[str, Any] | UnsetType = UNSET
     #: what waiters see of it in the queue; `session.MAX_QUESTION` characters of it
     question: Annotated[str, Meta(pattern=_NO_NUL)] | UnsetType = UNSET
@@ -304,6 +305,8 @@ class VisitorPayload(PeerPayload, gc=False):
     sub: str
     page: str
     opened: str
+    #: what it has filled in before it asked
+    fields: Mapping[str, str | bool] | UnsetType = UNSET
 
 
 class ConnectSuccess2(ServerFrame2, tag="connect_success"):
@@ -409,6 +412,7 @@ class SessionItem(Struct, omit_defaults=True, gc=False):
     ended: str | UnsetType = UNSET
     page: str = ""
     avatar: str = ""
+    fields: Mapping[str, str | bool] | UnsetType = UNSET
 
 
 class SessionsFound(Struct):
@@ -470,6 +474,7 @@ class WaitingVisitor(Struct, gc=False):
     question: str
     page: str
     since: str
+    fields: Mapping[str, str | bool] | UnsetType = UNSET
 
 
 class QueuePayload(Struct):

@@ -329,7 +329,7 @@ def _row(table: sa.Table, subject: str) -> dict[str, object]:
         values |= dict.fromkeys(
             ("user", "user_subject", "user_name", "user_avatar", "department"), "ann"
         )
-        values |= {"page": "", "comment": "", "reason": "", "waiter_subject": None}
+        values |= {"page": "", "fields": "", "comment": "", "reason": "", "waiter_subject": None}
     if table is tables.canned:
         values["owner"] = ""  # shared
     return values

@@ -492,7 +492,8 @@ def test_a_closed_store_opens_again(store):
 
 def test_what_several_workers_know_of_a_conversation_is_merged(store):
     store.commit(Batch([chat(3)]))  # written otherwise: as it is
-    there = Amendment(chat(1, page="/shop", department="sales", user_read=3), served=True)
+    known = chat(1, page="/shop", department="sales", user_read=3, fields='{"name":"Ann"}')
+    there = Amendment(known, served=True)
     store.commit(Batch(amendments=[there]))
     late = chat(1, waiter="zoe", waiter_name="Zoe", user_read=1, waiter_read=2, ended=70)
     late.reason = "lost"
@@ -501,6 +502,7 @@ def test_what_several_workers_know_of_a_conversation_is_merged(store):
     found = store.conversation(1)
     assert (found.user_read, found.waiter_read) == (3, 2), "marks only grow"
     assert (found.page, found.department) == ("/shop", "sales")
+    assert found.fields == '{"name":"Ann"}'
     assert found.ended == 70, "what has ended stays so"
     assert found.reason == "lost", "who does not know why says nothing of it"
     assert found.waiter_subject == "bob", "who serves it was no news"

@@ -26,6 +26,7 @@ SETTINGS = {
     "CSAPP_MESSAGE_RATE": "0",
     "CSAPP_CONNECTIONS_PER_IP": "0",
     "CSAPP_MAX_USERS_PER_WAITER": "2",
+    "CSAPP_FIELDS": '["name"]',
 }
 
 Come = Callable[..., Client]

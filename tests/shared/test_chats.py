@@ -118,6 +118,16 @@ def test_the_team_is_that_of_all_workers(a, b, come):
     assert json.loads(b.get("/v1/welcome"))["team"] == [{"name": "Ada", "avatar": ""}]
 
 
+def test_a_waiter_on_another_worker_sees_what_a_visitor_has_filled_in(a, b, come):
+    ada = come(a, "waiter", "ada")
+    asked = ada.say("ready")
+    next_frame(ada, "ready", reply_id=asked)
+    ann = come(b, "user", "anonymous-ann")
+    ann.say("connect", {"fields": {"name": "Ann Ash"}, "page": "https://s.example/"})
+    met = next_frame(ada, "new_connection")["payload"]
+    assert (met["fields"], met["page"]) == ({"name": "Ann Ash"}, "https://s.example/")
+
+
 def test_who_waits_is_seen_and_taken_on_another_worker(a, b, come):
     ann, bob = come(b, "user", "ann"), come(b, "user", "bob")
     for user, question in ((ann, "first?"), (bob, "second?")):
