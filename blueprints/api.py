@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, request
 
 from services.prechat import described
+
+from services.desk.port import Figures
 
 from .answers import jsonify
 from .cors import shared
@@ -16,6 +20,21 @@ MAX_LOCALE = 35
 
 #: s that a browser may cache the answer of `/v1/welcome`
 FRESH = 5
+
+
+def _by_department(figures: Figures) -> dict[str, Any]:
+    """`departments`, by their keys, on a site that has any."""
+    if not figures.departments:
+        return {}
+    loads = {
+        key: {
+            "waiters_ready": load.ready,
+            "queue_length": load.queue_length,
+            "longest_wait": round(load.longest_wait, 1),
+        }
+        for key, load in figures.departments.items()
+    }
+    return {"departments": loads}
 
 
 def blueprint(extension: Extension) -> Blueprint:
@@ -34,6 +53,7 @@ def blueprint(extension: Extension) -> Blueprint:
             queue_length=figures.queue_length,
             longest_wait=round(figures.longest_wait, 1),
             connections=extension.server.bounds.connections.total,
+            **_by_department(figures),
         )
 
     @door.get("/v1/welcome")

@@ -75,7 +75,11 @@ def own_desk(parts: Parts, is_draining: Callable[[], bool]) -> Switchboard:
     )
     measured = MeasuredDesk(desk, parts.meters)
     delivery = LocalDelivery(settings.outbox_bytes, store, parts.writer, clock=parts.clock)
-    switchboard = Switchboard(measured, delivery, parts.tokens.sign_ticket, clock=parts.clock)
+    desk.configure(parts.departments.rules)
+    switchboard = Switchboard(
+        measured, delivery, parts.tokens.sign_ticket, clock=parts.clock,
+        departments=parts.departments,
+    )  # fmt: skip
     if parts.runtime.name == "threads":
         switchboard.guard_threads()
     if store is not None:
@@ -126,13 +130,15 @@ def share_desk(parts: Parts) -> Shared:
         clock=parts.clock,
     )  # fmt: skip
     switchboard = Switchboard(
-        measured, delivery, parts.tokens.sign_ticket, clock=parts.clock, figures=latest
-    )
+        measured, delivery, parts.tokens.sign_ticket, clock=parts.clock, figures=latest,
+        departments=parts.departments,
+    )  # fmt: skip
     inbox = Inbox(switchboard, delivery)
     mailbox = Mailbox(desk, inbox.read, switchboard.carry_out, delivery.doubt)
     delivery.connect(mailbox)
     desk.remember_by(delivery.remembered)
     try:
+        desk.configure(parts.departments.rules)
         latest.look()
         switchboard.update_queue_status()
     except Unavailable:

@@ -23,7 +23,7 @@ from .notices import (
 )
 from .participants import Feed, Participant, Phase, each
 from .wire import frames
-from .wire.dialect import Dialect
+from .wire.dialect import Dialect, Position
 
 #: how much the latest wait counts in the wait that users are shown
 RECENCY = 0.2
@@ -32,19 +32,20 @@ RECENCY = 0.2
 class Decisions:
     """Carries decisions out: changes the participants, sends them frames, and stores the rest.
 
-    *sign_ticket* signs the number of a user's position in the queue, by which it comes back.
+    *sign_ticket* signs the number of a user's position in the queue of a department, by which
+    it comes back.
     """
 
     def __init__(
-        self, delivery: Delivery, sign_ticket: Callable[[str, int], str], clock: Clock
+        self, delivery: Delivery, sign_ticket: Callable[[str, int, str], str], clock: Clock
     ) -> None:
         self._delivery = delivery
         self._roster = delivery.roster
         self._participants = delivery.roster.participants
         self._sign_ticket = sign_ticket
         self._clock = clock
-        #: s that users waited who were matched lately; the latest counts most
-        self._waited: float | None = None
+        #: s that users waited who were matched lately, by department; the latest counts most
+        self._waited: dict[str, float] = {}
 
     def carry_out(self, event: Event) -> None:
         """Carry *event* out, if it concerns this worker."""
@@ -53,8 +54,8 @@ class Decisions:
 
     def _matched(self, event: Matched) -> None:
         user, waiter = self._participants[event.user], self._participants[event.waiter]
-        lately = event.waited if self._waited is None else self._waited
-        self._waited = lately + (event.waited - lately) * RECENCY
+        lately = self._waited.get(event.department, event.waited)
+        self._waited[event.department] = lately + (event.waited - lately) * RECENCY
         conversation = user.conversation
         resumed = conversation is not None
         if conversation is None:
@@ -64,6 +65,7 @@ class Decisions:
         lost, conversation.lost_waiter = conversation.lost_waiter, None
         # it has gone on before, and this process has not seen who was lost
         may_have_returned = lost is None and (resumed or conversation.behind)
+        conversation.row.department = event.department or conversation.row.department
         set_waiter(conversation.row, waiter)
         if event.is_recorder or user.here:  # others would store a row that does not say enough
             self._delivery.save(conversation.row, served=event.is_recorder)
@@ -83,7 +85,7 @@ class Decisions:
         user.phase = Phase.QUEUED
 
         def send(connection: Feed) -> None:
-            frame = self.place(user, event.location, event.ticket, connection.dialect)
+            frame = self.place(user, event, connection.dialect)
             question = connection.pop_pending_request(ASKS_FOR_WAITER)
             if question is not None:
                 frame.reply_id = question.id
@@ -91,14 +93,13 @@ class Decisions:
 
         each(user.connections, send)  # it is not parked: a position is worth nothing later
 
-    def place(
-        self, user: Participant, location: int, ticket: int, dialect: Dialect
-    ) -> frames.ServerFrame:
-        """How many are ahead of the queued *user*, and the ticket of its position."""
-        signed = ""
+    def place(self, user: Participant, queued: Queued, dialect: Dialect) -> frames.ServerFrame:
+        """How many are ahead of *user*, who is *queued* so, and the ticket of its position."""
+        signed, department = "", queued.department
         if dialect.version > 1:
-            signed = self._sign_ticket(user.identity.subject, ticket)
-        return dialect.connect_queue(user.uuid, location, signed, self._waited)
+            signed = self._sign_ticket(user.identity.subject, queued.ticket, department)
+        wait = self._waited.get(department)
+        return dialect.connect_queue(user.uuid, Position(queued.location, signed, wait, department))
 
     def _parted(self, event: Parted) -> None:
         user, waiter = self._participants[event.user], self._participants[event.waiter]

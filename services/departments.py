@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -91,6 +92,21 @@ class Departments:
         """What the desk is told."""
         return self._site.rules
 
+    def __bool__(self) -> bool:
+        """Whether there is any but `""`."""
+        return any(self._site.departments)
+
+    def leads(self, key: str, to: str) -> bool:
+        """Whether users who ask for *key* may come to *to*: it is that, or overflows lead there."""
+        for _ in range(len(self._site.departments) + 1):
+            if key == to:
+                return True
+            one = self._site.rules.departments.get(key)
+            if one is None or one.overflow_to is None:
+                return False
+            key = one.overflow_to
+        return False
+
     def get(self, key: str) -> SiteDepartment | None:
         """The department with this *key*; None: there is none. `""` is there always."""
         found = self._site.departments.get(key)
@@ -148,8 +164,9 @@ class Departments:
                 log.info("departments are read again")
             self._is_failing = False
         if self._is_news:
-            self._changed()
-            self._is_news = False
+            with contextlib.suppress(CSAppError):  # the desk has logged it
+                self._changed()
+                self._is_news = False
 
     def _read_news(self) -> None:
         if self._source is None or self._runtime is None:

@@ -318,19 +318,24 @@ class Tokens:
         """Seconds until *expires* (ms since 1970, UTC), by the wall clock as it is now."""
         return expires / 1000 - self._now()
 
-    def sign_ticket(self, subject: str, place: int) -> str:
-        """A position in the queue that only *subject* can take again."""
-        return str(self._tickets.dumps([subject, place]))
+    def sign_ticket(self, subject: str, place: int, department: str = "") -> str:
+        """A position in the queue of *department* that only *subject* can take again."""
+        return str(self._tickets.dumps([subject, place, *filter(None, [department])]))
 
-    def read_ticket(self, ticket: str, subject: str) -> int | None:
-        """The place that *ticket* holds for *subject*; None where it holds none, or has run out."""
+    def read_ticket(self, ticket: str, subject: str) -> tuple[int, str] | None:
+        """The place that *ticket* holds for *subject*, and in which department.
+
+        None where it holds none, or has run out.
+        """
         try:
-            (bearer, place), signed = self._tickets.loads(ticket, return_timestamp=True)
+            (bearer, place, *rest), signed = self._tickets.loads(ticket, return_timestamp=True)
         except (BadData, TypeError, ValueError):
             return None
         if self._now() > signed.timestamp() + TICKET_LIFETIME:
             return None
-        return place if bearer == subject and type(place) is int else None
+        department = rest[0] if rest else ""
+        known = bearer == subject and type(place) is int and type(department) is str
+        return (place, department) if known else None
 
     def _refusal(self, token: str, role: TokenRole) -> TokenError:
         for other, serializer in self._serializers.items():

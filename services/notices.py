@@ -102,6 +102,7 @@ def introduce(
     peer = Peer(
         other.uuid, other.identity.subject, name, conversation.id, conversation.last_seq, resumed,
         *marks, row.page, row.opened, other.identity.avatar, filled_in(row.fields),
+        row.department,
     )  # fmt: skip
     make = dialect.connect_success if is_user else dialect.new_connection
     return make(me.uuid, peer)

@@ -15,7 +15,7 @@ from typing import Protocol
 from .channels import Channel, ChannelEntries, ParkedFrames
 from .conversation.conversation import Conversation
 from .conversation.kinds import Side
-from .desk.port import Arrival, Role
+from .desk.port import Arrival, Member, Role
 from .identity import Identity
 from .wire import frames
 from .wire.dialect import Dialect
@@ -146,6 +146,7 @@ class Participant:
         "channels",
         "connections",
         "conversation",
+        "departments",
         "doubtful",
         "elsewhere",
         "fields",
@@ -153,6 +154,7 @@ class Participant:
         "has_written",
         "here",
         "identity",
+        "last_waiter",
         "login",
         "page",
         "parked",
@@ -187,13 +189,17 @@ class Participant:
         self.channel: Channel | None = None
         #: a user's to the waiter that it had last
         self.former: Channel | None = None
+        #: the subject of the waiter who has served a user last; None: the history was not asked
+        self.last_waiter: str | None = None
         #: to a waiter's users by their UUIDs, in the order in which they were matched
         self.channels: dict[str, Channel] = {}
         #: a user's conversation, also while it waits to be served again
         self.conversation: Conversation | None = None
         #: the participant has written something here in its conversation
         self.has_written = False
-        #: the department and the page from which a user asked
+        #: of a waiter: where it belongs, as the desk was told
+        self.departments: tuple[Member, ...] = ()
+        #: the department that a user named, on a site without any, and the page that it asked from
         self.page = ("", "")
         #: what a user has filled in before it asked, as it is stored
         self.fields = ""

@@ -190,7 +190,7 @@ class ChatServer:
             self.loops.every(BEAT, "the look at other servers", self._others.turn)
         if store is not None and settings.retention_days:
             sweep_daily(store, settings.retention_days, runtime, wheel)
-        departments.start(self.loops, lambda: None)
+        departments.start(self.loops, switchboard.apply_departments)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
         self.welcome = Welcome(settings, switchboard.desk, store, runtime, wheel, self.clock)

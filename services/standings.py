@@ -55,6 +55,7 @@ def standings(
                 row.key,
                 server,
                 avatar=row.user_avatar,
+                department=row.department,
             )
         )
     over = [row for row in rows if newest[row.user_subject] is not row]

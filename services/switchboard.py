@@ -23,6 +23,7 @@ from .conversation.rows import ConversationRow, StaffRow
 from .conversation_rows import set_read
 from .decisions import Decisions
 from .delivery import Delivery
+from .departments import Departments
 from .desk.port import (
     Arrival,
     Claim,
@@ -30,6 +31,7 @@ from .desk.port import (
     DeskUnavailable,
     Event,
     Figures,
+    Member,
     Role,
 )
 from .entries_here import channel_to_nobody
@@ -62,17 +64,19 @@ def _guarded(guard: threading.RLock, function: Callable[..., Any]) -> Callable[.
 class Switchboard:
     """Lets participants come and go, carries out decisions, and passes on what sessions send.
 
-    *figures* returns how busy the desk is; without it the desk is asked.
+    *figures* returns how busy the desk is; without it the desk is asked. *departments* knows
+    those of the site.
     """
 
     def __init__(
         self,
         desk: Desk,
         delivery: Delivery,
-        sign_ticket: Callable[[str, int], str] = lambda subject, place: "",
+        sign_ticket: Callable[[str, int, str], str] = lambda subject, place, department: "",
         *,
         clock: Clock | None = None,
         figures: Callable[[], Figures] | None = None,
+        departments: Departments | None = None,
     ) -> None:
         self.desk = desk
         self.delivery = delivery
@@ -84,6 +88,7 @@ class Switchboard:
         self.say = delivery.say
         self._decisions = Decisions(delivery, sign_ticket, self.clock)
         self._figures = figures
+        self._departments = departments or Departments()
         self._roster = delivery.roster
         self._participants = self._roster.participants
         self._lock = self._roster.lock
@@ -140,13 +145,14 @@ class Switchboard:
             with self._lock:
                 self.newcomer = newcomer
             try:
+                members = self._departments.members_of(identity) if role is Role.WAITER else ()
                 arrival = self.desk.arrive(
-                    role, identity.subject, uuid, identity.name, address, identity.avatar
+                    role, identity.subject, uuid, identity.name, address, identity.avatar, members
                 )
                 with self._lock:
                     events = self.desk.take_events()
                     self._act(events[: arrival.earlier])
-                    replaced = self._welcome(role, identity, arrival, connection)
+                    replaced = self._welcome(role, identity, arrival, connection, members)
                     self._act(events[arrival.earlier :])
             finally:
                 with self._lock:
@@ -156,7 +162,12 @@ class Switchboard:
         return replaced
 
     def _welcome(
-        self, role: Role, identity: Identity, arrival: Arrival, connection: Feed
+        self,
+        role: Role,
+        identity: Identity,
+        arrival: Arrival,
+        connection: Feed,
+        members: tuple[Member, ...],
     ) -> list[Feed]:
         replaced: list[Feed] = []
         participant = self._participants.get(arrival.uuid)
@@ -167,7 +178,7 @@ class Switchboard:
         if role is Role.WAITER and participant.identity.sid != identity.sid:
             replaced = list(participant.connections)
             participant.hold(())
-        participant.identity = identity
+        participant.identity, participant.departments = identity, members
         is_back = arrival.standing and not participant.connections and not arrival.elsewhere
         participant.version = connection.dialect.version
         if self.writer is None:
@@ -246,6 +257,21 @@ class Switchboard:
         self.carry_out()
         for connection in replaced:
             connection.replace()
+
+    def apply_departments(self) -> None:
+        """Tell the desk what has changed of the departments and of the waiters who are here.
+
+        Waits for the desk. Raises `DeskUnavailable`: call it again.
+        """
+        self.desk.configure(self._departments.rules)
+        for one in list(self._participants.values()):
+            if one.role is not Role.WAITER or not one.here:
+                continue
+            members = self._departments.members_of(one.identity)
+            if members != one.departments:
+                self.desk.assign(one.uuid, members)
+                one.departments = members
+        self.carry_out()
 
     # ---- messages ------------------------------------------------------
 

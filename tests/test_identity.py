@@ -327,7 +327,12 @@ def test_a_mark_outlives_a_new_key():
 
 @pytest.mark.parametrize(
     ("later", "place"),
-    [(0.0, 7), (-3600.0, 7), (TICKET_LIFETIME - 60, 7), (TICKET_LIFETIME + 60, None)],
+    [
+        (0.0, (7, "")),
+        (-3600.0, (7, "")),
+        (TICKET_LIFETIME - 60, (7, "")),
+        (TICKET_LIFETIME + 60, None),
+    ],
 )
 def test_a_ticket_runs_out(later, place):
     now = 1_000_000_000.0
@@ -335,6 +340,11 @@ def test_a_ticket_runs_out(later, place):
     there = Tokens([OLD], 60, now=lambda: now + later)
     assert there.read_ticket(ticket, "ann") == place
     assert there.read_ticket(ticket, "bob") is None
+
+
+def test_a_ticket_names_its_department():
+    tokens = Tokens([OLD], 60)
+    assert tokens.read_ticket(tokens.sign_ticket("ann", 7, "sales"), "ann") == (7, "sales")
 
 
 @pytest.mark.parametrize("first", [0x20, 0x4E00, 0x1F300, 0x100000])

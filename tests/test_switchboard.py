@@ -15,6 +15,7 @@ from services.channels import ParkedFrames, sealed
 from services.conversation.kinds import EVENT, TEXT, EventPayload, Side, What
 from services.conversation.rows import ConversationRow, EntryRow
 from services.delivery import LocalDelivery
+from services.departments import Departments
 from services.desk.memory import MemoryDesk
 from services.desk.port import DeskUnavailable, Queued, Role, Withdrawn
 from services.handlers import users
@@ -402,9 +403,17 @@ def test_an_event_that_waits_for_the_database_is_what_a_stop_waits_for():
 # ---- leaving the queue -----------------------------------------------------
 
 
+def house_of(office: Office) -> Any:
+    """What a handler uses of the house, on a site without departments."""
+    runtime = SimpleNamespace(blocking=lambda function, *args: function(*args))
+    return SimpleNamespace(
+        switchboard=office.switchboard, departments=Departments(), runtime=runtime
+    )
+
+
 def asks(office: Office, feed: FakeFeed, frame: Any) -> None:
     """The client of *feed* sends *frame*, a `connect` or a `disconnect`."""
-    house = SimpleNamespace(switchboard=office.switchboard)
+    house = house_of(office)
     caller: Any = SimpleNamespace(house=house, feed=feed)
     handler: Any = users.leave if isinstance(frame, frames.Disconnect) else users.connect
     handler(caller, frame, feed.owner)
@@ -523,7 +532,7 @@ def test_what_is_decided_after_all_answers_no_request_that_was_refused(frame, de
 
     desk: Any = office.switchboard.desk
     desk.connect = desk.withdraw = away
-    house = SimpleNamespace(switchboard=office.switchboard)
+    house = house_of(office)
     session: Any = SimpleNamespace(
         _bucket=None, feed=one, participant=one.owner, house=house, _refuse=refused.append
     )

@@ -18,7 +18,7 @@ from services.feeds.choose import choose_feed
 from services.feeds.turns import Turns
 from services.identity import Identity
 from services.participants import Participant
-from services.wire.dialect import DIALECTS
+from services.wire.dialect import DIALECTS, Position
 
 
 class LateConversation(Conversation):
@@ -65,7 +65,7 @@ def test_the_last_text_comes_before_the_end_and_the_position_in_the_queue_after_
     feed.close_conversation(
         conversation, dialect.disconnected("uuid-ann", "uuid-ada", conversation.id, "left")
     )
-    feed.put(sealed(dialect.connect_queue("uuid-ann", 0, "", None)))
+    feed.put(sealed(dialect.connect_queue("uuid-ann", Position(0))))
     assert sent == [], "what comes before is looked up first"
     (look_up,) = begun
     look_up()

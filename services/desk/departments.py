@@ -61,6 +61,8 @@ class Route(NamedTuple):
     priority: int = 0
     #: the subject of the waiter who served it last, as far as the history knows
     last_waiter: str = ""
+    #: it has named no department: if it waits already, it stays where it is
+    stays: bool = False
 
 
 #: of a user who asks for no department

@@ -286,7 +286,7 @@ class MemoryDesk:
 
     def _ask_elsewhere(self, user: User, route: Route) -> None:
         """*user*, who waits, goes to the back of another department, if it asks for that now."""
-        if _asked(route) == user.asked:
+        if route.stays or _asked(route) == user.asked:
             return
         department = self._departments.entrance(route.department)
         if department.key == user.department:
@@ -594,7 +594,7 @@ class MemoryDesk:
                 users_served=self._served,
                 queue_length=self._departments.queue_length,
                 longest_wait=max(load.longest_wait for load in loads.values()),
-                departments={key: load for key, load in loads.items() if key},
+                departments=loads if len(loads) > 1 else {},
             )
 
     def _load(self, department: MemoryDepartment, ready: int) -> Load:

@@ -172,7 +172,7 @@ class Figures:
     queue_length: int
     #: s that the first in the queue has waited
     longest_wait: float
-    #: of each department that has rules, but for `""`
+    #: of each department, `""` included; empty on a site that has no other
     departments: dict[str, Load] = field(default_factory=dict)
     #: what all workers of the desk can read (`READS`): during an update some are older
     reads: int = field(default=READS, compare=False)

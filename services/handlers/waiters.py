@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec import UNSET
 
 from ..conversation_rows import user_name
-from ..desk.port import WaiterFull, Waiting
+from ..desk.port import NOWHERE, WaiterFull, Waiting
 from ..participants import Participant, Phase
 from ..prechat import filled_in
 from ..wire import codec, frames
@@ -39,8 +39,9 @@ def unready(caller: Caller, frame: frames.Unready, me: Participant) -> None:
 
 
 def get_queue(caller: Caller, frame: frames.GetQueue, me: Participant) -> None:
-    """A waiter sees who waits."""
-    length, users = caller.house.switchboard.desk.waiting(MOST_SHOWN)
+    """A waiter sees who waits in its departments."""
+    departments = [key for key, _ in me.departments or NOWHERE]
+    length, users = caller.house.switchboard.desk.waiting(MOST_SHOWN, departments)
     here = caller.house.switchboard.delivery.roster.participants
     visitors = [_shown(one, here.get(one.uuid)) for one in users]
     payload = frames.QueuePayload(length, visitors)
@@ -54,6 +55,7 @@ def _shown(one: Waiting, user: Participant | None) -> frames.WaitingVisitor:
     return frames.WaitingVisitor(
         one.uuid, one.subject, one.name or (user_name(user, fields) if user else ""), one.avatar,
         one.question, one.page, rfc3339(one.since), filled_in(fields) or UNSET,
+        one.department or UNSET,
     )  # fmt: skip
 
 

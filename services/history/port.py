@@ -196,6 +196,12 @@ class Store(Protocol):
     def knows(self, waiter: str, user: str) -> bool:
         """Whether *waiter* has served *user* in any conversation, both by their subjects."""
 
+    def last_waiter(self, user: str) -> str | None:
+        """Who has served *user* last, both by their subjects; None: nobody.
+
+        Of several in its latest conversation, one of them.
+        """
+
     def duties(self) -> list[Duty]:
         """Every waiter's last readiness."""
 

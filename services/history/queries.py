@@ -130,6 +130,13 @@ def served_by(waiter: str, user: str) -> sa.Select[Any]:
     )  # fmt: skip
 
 
+def last_waiter(user: str) -> sa.Select[Any]:
+    """The subject of the waiter who has served *user*, a subject, last."""
+    served, rows = tables.service, tables.chat
+    query = sa.select(served.c.waiter).join(rows, served.c.chat == rows.c.key)
+    return query.where(rows.c.user_subject == user).order_by(rows.c.key.desc()).limit(1)
+
+
 def first_answers(after: int, limit: int) -> sa.Select[Any]:
     """Of the latest conversations: `opened`, `waited`, the dates of either side's first entry.
 

@@ -190,6 +190,10 @@ class SQLStore(Transactions):
     def knows(self, waiter: str, user: str) -> bool:
         return bool(self._select(queries.served_by(waiter, user).limit(1)))
 
+    def last_waiter(self, user: str) -> str | None:
+        found = self._select(queries.last_waiter(user))
+        return found[0][0] if found else None
+
     def duties(self) -> list[Duty]:
         table = tables.duty
         return [Duty(*row) for row in self._select(sa.select(table).order_by(table.c.subject))]

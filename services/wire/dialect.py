@@ -39,6 +39,21 @@ class Peer:
     avatar: str = ""
     #: what a visitor has filled in before it asked
     fields: Mapping[str, str | bool] = field(default_factory=dict)
+    #: where the visitor is served, or nothing
+    department: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a user stands in the queue, as it is shown."""
+
+    #: how many are ahead in its department
+    location: int
+    #: signed: the position can be taken again with it
+    ticket: str = ""
+    #: s that those who were matched lately have waited; None: nobody was
+    wait: float | None = None
+    department: str = ""
 
 
 class V1:
@@ -49,10 +64,8 @@ class V1:
     def connect_success(self, to: str, peer: Peer) -> frames.ServerFrame:
         return frames.ConnectSuccess(id=new_id(), to=to, payload=frames.UuidPayload(peer.uuid))
 
-    def connect_queue(
-        self, to: str, location: int, ticket: str, wait: float | None
-    ) -> frames.ServerFrame:
-        payload = frames.LocationPayload(location)
+    def connect_queue(self, to: str, position: Position) -> frames.ServerFrame:
+        payload = frames.LocationPayload(position.location)
         return frames.ConnectQueue(id=new_id(), to=to, payload=payload)
 
     def new_connection(self, to: str, peer: Peer) -> frames.ServerFrame:
@@ -98,11 +111,11 @@ class V2:
             id=new_id(), to=to, conversation=peer.conversation, payload=payload
         )
 
-    def connect_queue(
-        self, to: str, location: int, ticket: str, wait: float | None
-    ) -> frames.ServerFrame:
-        lately = UNSET if wait is None else round(wait, 1)
-        payload = frames.TicketPayload(location, ticket, lately)
+    def connect_queue(self, to: str, position: Position) -> frames.ServerFrame:
+        lately = UNSET if position.wait is None else round(position.wait, 1)
+        payload = frames.TicketPayload(
+            position.location, position.ticket, lately, position.department
+        )
         return frames.ConnectQueue2(id=new_id(), to=to, payload=payload)
 
     def new_connection(self, to: str, peer: Peer) -> frames.ServerFrame:
@@ -110,6 +123,7 @@ class V2:
             peer.uuid, peer.name, peer.avatar, peer.conversation, peer.last_seq, peer.resumed,
             peer.read, peer.peer_read, peer.subject, peer.page, rfc3339(peer.opened),
             peer.fields or UNSET,
+            peer.department or UNSET,
         )  # fmt: skip
         return frames.NewConnection2(
             id=new_id(), to=to, conversation=peer.conversation, payload=payload

@@ -108,7 +108,7 @@ class ConnectPayload(ClientStruct):
     page: Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)] = ""
     #: what the visitor has filled in: `prechat.checked`
     fields: dict[str, Any] | UnsetType = UNSET
-    #: what waiters see of it in the queue; `session.MAX_QUESTION` characters of it
+    #: what waiters see of it in the queue; `wishes.MAX_QUESTION` characters of it
     question: Annotated[str, Meta(pattern=_NO_NUL)] | UnsetType = UNSET
 
 
@@ -307,6 +307,8 @@ class VisitorPayload(PeerPayload, gc=False):
     opened: str
     #: what it has filled in before it asked
     fields: Mapping[str, str | bool] | UnsetType = UNSET
+    #: where the visitor is served
+    department: str | UnsetType = UNSET
 
 
 class ConnectSuccess2(ServerFrame2, tag="connect_success"):
@@ -323,6 +325,8 @@ class TicketPayload(Struct, gc=False, omit_defaults=True):
     ticket: str
     #: s that those who were matched lately have waited
     wait: float | UnsetType = UNSET
+    #: where the visitor waits
+    department: str = ""
 
 
 class ConnectQueue2(ServerFrame2, tag="connect_queue"):
@@ -475,6 +479,8 @@ class WaitingVisitor(Struct, gc=False):
     page: str
     since: str
     fields: Mapping[str, str | bool] | UnsetType = UNSET
+    #: where it waits
+    department: str | UnsetType = UNSET
 
 
 class QueuePayload(Struct):

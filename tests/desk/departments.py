@@ -309,6 +309,15 @@ class DepartmentConformance:
         assert_silent(shop)
         assert shop.location("Ann") == 0
 
+    def test_who_names_no_department_stays(self, shop: Desk) -> None:
+        asks(shop, "Ann", "care")
+        asks(shop, "Bob", "care")
+        forget_events(shop)
+        shop.connect("Ann", route=Route("sales", stays=True))
+        assert_silent(shop)
+        asks(shop, "Cid", "sales", stays=True)
+        assert_events(shop, Queued("Cid", 0, department="sales"))
+
     def test_who_asks_for_what_leads_to_the_same_department_stays(self, small_desk: Desk) -> None:
         they_are_departments(small_desk, Department("care", overflow_to=""), Department("sales"))
         asks(small_desk, "Ann")
@@ -697,5 +706,10 @@ class DepartmentConformance:
         asks(shop, "Dee")
         clock.passes(4)
         assert shop.figures() == Figures(
-            1, 1, 1, 3, 7.0, {"care": Load(0, 1, 7.0), "sales": Load(1, 1, 4.0)}
+            1,
+            1,
+            1,
+            3,
+            7.0,
+            {"": Load(0, 1, 4.0), "care": Load(0, 1, 7.0), "sales": Load(1, 1, 4.0)},
         )

@@ -231,6 +231,8 @@ class Model:
         key = self.entrance(route.department)
         if user in self.queue:
             user.question = user.question if question is None else question
+            if route.stays:
+                return
             if asked == user.asked or key == user.department:
                 user.asked = asked
                 return
@@ -504,7 +506,9 @@ class Model:
             users_served=len([user for user in self.users if user.waiter is not None]),
             queue_length=len(self.queue),
             longest_wait=max(self._load(key).longest_wait for key in self.departments()),
-            departments={key: self._load(key) for key in self.departments() if key},
+            departments={
+                key: self._load(key) for key in self.departments() if len(self.departments()) > 1
+            },
         )
 
     def _load(self, key: str) -> Load:

@@ -48,6 +48,7 @@ routes = st.builds(
     department=st.sampled_from(["", *DEPARTMENTS, "gone"]),
     priority=st.sampled_from([0, 0, 0, 4]),
     last_waiter=st.sampled_from(["", *WAITERS]),
+    stays=st.sampled_from([False, False, True]),
 )
 
 #: the departments of a waiter

@@ -1,0 +1,260 @@
+"""Departments on the wire: who asks where, who is told what, on a running server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.history.departments import Change, DepartmentTables, Overflow
+from services.history.opening import open_store
+from testkit import Client, LiveServer, assert_receives
+from testkit.redis import RedisServer
+
+from .probe import next_frame, until
+
+SETTINGS = {
+    "CSAPP_GRACE": "60",
+    "CSAPP_HEARTBEAT": "3600",
+    "CSAPP_MESSAGE_RATE": "0",
+    "CSAPP_MAX_USERS_PER_WAITER": "1",
+}
+
+Frame = dict[str, Any]
+Open = Callable[..., Client]
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """A database with the departments `care` and `sales`, and one that is disabled."""
+    url = f"sqlite:///{tmp_path / 'csapp.db'}"
+    with closing(open_store(url)) as store:
+        store.migrate()
+        tables = DepartmentTables(store)
+        tables.add("care")
+        tables.add("sales", Change(names={"en": "Sales"}))
+        tables.add("closed", Change(enabled=False))
+        tables.add("patient", Change(overflow=Overflow("sales", 1)))
+    return url
+
+
+def change(url: str, key: str, **fields: Any) -> None:
+    """An operator changes a department."""
+    with closing(open_store(url)) as store:
+        DepartmentTables(store).change(key, Change(**fields))
+
+
+@pytest.fixture(params=["greenlets", "threads", "redis"])
+def server(request: pytest.FixtureRequest, url: str) -> Iterator[LiveServer]:
+    env = {**SETTINGS, "CSAPP_DATABASE_URL": url}
+    if request.param == "redis":
+        redis: RedisServer = request.getfixturevalue("redis_server")
+        env["CSAPP_REDIS_URL"] = redis.database()
+    start = LiveServer.flask if request.param == "threads" else LiveServer.gunicorn
+    with start(env=env) as server:
+        yield server
+
+
+@pytest.fixture
+def come(server: LiveServer) -> Iterator[Open]:
+    """Opens clients of version 2, and closes them."""
+    clients: list[Client] = []
+
+    def open_(role: str, sub: str, version: int = 2, **identity: Any) -> Client:
+        client = Client(server, role)
+        clients.append(client)
+        token = server.token(role, sub, sub.title(), **identity)
+        client.say("auth", {"token": token} | ({"version": 2} if version > 1 else {}))
+        if version > 1:
+            client.uuid = next_frame(client, "auth_success")["to"]
+        return client
+
+    yield open_
+    for client in clients:
+        client.drop()
+
+
+def serves(come: Open, sub: str, *departments: Any) -> Client:
+    """A waiter of these departments takes visitors."""
+    waiter = come("waiter", sub, departments=departments)
+    waiter.say("ready")
+    next_frame(waiter, "ready")
+    return waiter
+
+
+def asks(come: Open, sub: str, department: str = "", **identity: Any) -> Client:
+    """A visitor asks for this department."""
+    user = come("user", sub, **identity)
+    user.say("connect", {"department": department} if department else {})
+    return user
+
+
+# ---- asking ----------------------------------------------------------------
+
+
+def test_a_visitor_is_served_where_it_has_asked(come: Open) -> None:
+    sales, care = serves(come, "sam", "sales"), serves(come, "cara", "care")
+    ann, bob = asks(come, "ann", "care"), asks(come, "bob", "sales")
+    assert next_frame(ann, "connect_success")["payload"]["name"] == "Cara"
+    assert next_frame(bob, "connect_success")["payload"]["name"] == "Sam"
+    assert next_frame(care, "new_connection")["payload"]["department"] == "care"
+    assert next_frame(sales, "new_connection")["payload"]["department"] == "sales"
+
+
+def test_positions_are_those_of_the_department(come: Open) -> None:
+    asks(come, "ann", "care")
+    bob = asks(come, "bob", "sales")
+    queued = next_frame(bob, "connect_queue")["payload"]
+    assert (queued["location"], queued["department"]) == (0, "sales")
+    bob.say("connect")
+    queued = next_frame(bob, "connect_queue")["payload"]
+    assert (queued["location"], queued["department"]) == (0, "sales")
+
+
+@pytest.mark.parametrize(
+    ("department", "what"),
+    [("nowhere", "there is no department nowhere"), ("closed", "closed takes no visitors")],
+)
+def test_a_department_that_takes_nobody_is_named(come: Open, department: str, what: str) -> None:
+    ann = come("user", "ann")
+    asked = ann.say("connect", {"department": department})
+    error = assert_receives(ann, "error", reply_id=asked, code="invalid_message")
+    assert error["payload"]["message"] == f"payload.department: {what}"
+    ann.say("connect", {"department": "care"})
+    assert next_frame(ann, "connect_queue")["payload"]["department"] == "care"
+
+
+def test_version_1_waits_with_those_who_ask_for_none(come: Open) -> None:
+    ann = come("user", "ann", version=1)
+    ann.say("connect")
+    assert next_frame(ann, "connect_queue")["payload"] == {"location": 0}
+    serves(come, "sam", "sales")
+    waiter = serves(come, "will")
+    assert next_frame(waiter, "new_connection")["payload"]["sub"] == "ann"
+
+
+def test_the_host_says_where_a_visitor_waits_and_how_soon_it_is_served(come: Open) -> None:
+    ann = asks(come, "ann", departments="sales")
+    bob = asks(come, "bob", departments=["sales", "care"], priority=5)
+    assert next_frame(ann, "connect_queue")["payload"]["department"] == "sales"
+    next_frame(bob, "connect_queue", payload_location=0, payload_department="sales")
+    next_frame(ann, "connect_queue", payload_location=1)
+    waiter = serves(come, "sam", "sales")
+    assert next_frame(waiter, "new_connection")["payload"]["sub"] == "bob"
+
+
+def test_who_asks_for_another_department_moves_there(come: Open) -> None:
+    ann, bob = asks(come, "ann", "care"), asks(come, "bob", "care")
+    next_frame(ann, "connect_queue", payload_department="care")
+    next_frame(bob, "connect_queue", payload_location=1)
+    ann.say("connect", {"department": "sales"})
+    next_frame(ann, "connect_queue", payload_location=0, payload_department="sales")
+    next_frame(bob, "connect_queue", payload_location=0)
+
+
+def test_a_ticket_keeps_the_place_in_its_department(come: Open) -> None:
+    ann = asks(come, "ann", "sales")
+    ticket = next_frame(ann, "connect_queue")["payload"]["ticket"]
+    ann.close()
+    bob = asks(come, "bob", "sales")
+    next_frame(bob, "connect_queue", payload_location=0)
+    again = come("user", "ann")
+    again.say("connect", {"ticket": ticket})
+    next_frame(again, "connect_queue", payload_location=1, payload_department="sales")
+
+
+def test_a_ticket_makes_no_place_in_another_department(come: Open) -> None:
+    ann = asks(come, "ann", "sales")
+    ticket = next_frame(ann, "connect_queue")["payload"]["ticket"]
+    bob = asks(come, "bob", "care")
+    next_frame(bob, "connect_queue", payload_location=0)
+    ann.say("connect", {"ticket": ticket, "department": "care"})
+    next_frame(ann, "connect_queue", payload_location=1, payload_department="care")
+
+
+def test_a_visitor_goes_to_the_waiter_of_yesterday(come: Open) -> None:
+    """The desk has forgotten the visitor meanwhile; the history has not."""
+    first = serves(come, "wim")
+    ann = asks(come, "ann")
+    next_frame(ann, "connect_success")
+    next_frame(first, "new_connection")
+    second = serves(come, "ada")
+    ann.close()
+    next_frame(first, "disconnected")
+    bob = asks(come, "bob")  # the longest idle is Ada
+    next_frame(second, "new_connection")
+    bob.close()
+    next_frame(second, "disconnected")
+    asks(come, "cid")
+    next_frame(first, "new_connection", payload_sub="cid")
+    asks(come, "ann")
+    next_frame(second, "new_connection", payload_sub="ann")
+
+
+# ---- what waiters see ------------------------------------------------------
+
+
+def test_a_waiter_sees_the_queue_of_its_departments(come: Open) -> None:
+    sales, will = come("waiter", "sam", departments=["sales"]), come("waiter", "will")
+    for client in (sales, will):
+        next_frame(client, "queue_status", payload_length=0)
+    for user in ("ann", "bob"):
+        next_frame(asks(come, user, "sales"), "connect_queue")
+    next_frame(sales, "queue_status", payload_length=2)
+    sales.say("get_queue")
+    queue = next_frame(sales, "queue")["payload"]
+    assert [(one["sub"], one["department"]) for one in queue["visitors"]] == [
+        ("ann", "sales"), ("bob", "sales"),
+    ]  # fmt: skip
+    will.say("get_queue")
+    assert next_frame(will, "queue")["payload"] == {"length": 0, "visitors": []}
+
+
+def test_a_waiter_takes_from_its_departments_only(come: Open) -> None:
+    ann = asks(come, "ann", "sales")
+    uuid = next_frame(ann, "connect_queue")["to"]
+    will, sam = come("waiter", "will"), come("waiter", "sam", departments="sales")
+    asked = will.say("take", {"uuid": uuid})
+    next_frame(will, "error", reply_id=asked, payload_code="no_such_user")
+    asked = sam.say("take", {"uuid": uuid})
+    next_frame(sam, "take_success", reply_id=asked)
+
+
+# ---- changes ---------------------------------------------------------------
+
+
+def test_a_change_reaches_who_is_here(come: Open, url: str) -> None:
+    waiter = serves(come, "wim")
+    ann = asks(come, "ann", "sales")
+    next_frame(ann, "connect_queue")
+    change(url, "sales", members={"wim": 3})
+    assert next_frame(waiter, "new_connection")["payload"]["department"] == "sales"
+
+
+def test_an_overflow_leads_on(come: Open) -> None:
+    ann = asks(come, "ann", "patient")
+    next_frame(ann, "connect_queue", payload_department="patient")
+    ticket = next_frame(ann, "connect_queue", payload_department="sales")["payload"]["ticket"]
+    ann.say("connect", {"department": "patient", "ticket": ticket})  # as after a short absence
+    next_frame(ann, "connect_queue", payload_department="sales")
+    waiter = serves(come, "sam", "sales")
+    next_frame(waiter, "new_connection", payload_department="sales")
+
+
+def test_who_waits_is_not_sent_away_when_its_department_closes(come: Open, url: str) -> None:
+    ann = asks(come, "ann", "sales")
+    next_frame(ann, "connect_queue")
+    change(url, "sales", enabled=False)
+    bob = come("user", "bob")
+
+    def is_refused() -> bool:
+        bob.say("connect", {"department": "sales"})
+        refused: bool = bob.receive()["type"] == "error"
+        return refused
+
+    until(is_refused)
+    ann.say("connect", {"department": "sales"})
+    next_frame(ann, "connect_queue", payload_department="sales")
