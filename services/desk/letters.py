@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from . import former_letters
 from .events import Event, Role
-from .port import ANYWHERE, Face, Figures, Member, Queue, Route, Rules, Waiting
+from .port import Face, Figures, Member, Queue, Route, Rules, Waiting
 from .standing import Arrival
 
 if TYPE_CHECKING:
@@ -116,9 +116,12 @@ def asked(one: Route) -> str:
     return one.department if one.asked is None else one.asked
 
 
+_STAYS = Route(stays=True)
+
+
 def route(one: Route) -> bytes:
-    """As `connect.lua` reads it."""
-    return b"" if one == ANYWHERE else pack(one._replace(asked=asked(one)))
+    """As `connect.lua` reads it; empty for most users, who name nothing."""
+    return b"" if one == _STAYS else pack(one._replace(asked=asked(one)))
 
 
 def where(packed: bytes) -> tuple[str, int]:

@@ -28,9 +28,7 @@ table.sort(before)
 local waiters = {} -- those who are here and ready, and where they have stood
 for _, uuid in ipairs(call('ZRANGE', DUTY, 0, -1)) do
     local waiter = participant(uuid)
-    if waiter.route ~= '' then
-        waiters[#waiters + 1] = { waiter, members_of(waiter) }
-    end
+    waiters[#waiters + 1] = { waiter, members_of(waiter) }
 end
 
 -- ---- the rules ----------------------------------------------------------------
@@ -39,6 +37,12 @@ local was_known = {}
 for _, department in ipairs(before) do
     was_known[department] = true
 end
+if #keys == 0 then -- `duty_of` knows no departments from now on
+    for _, one in ipairs(waiters) do
+        leave_duty(one[1], one[2])
+    end
+end
+local had_none = desk.departments == 0
 desk.rules, desk.departments = number, #keys
 rules, memberships = {}, {}
 call('DEL', RULES, MOVES)
@@ -47,6 +51,9 @@ for _, department in ipairs(keys) do
 end
 for _, one in ipairs(waiters) do
     change_pools(one[1], one[2])
+    if had_none then
+        enter_duty(one[1], call('ZSCORE', DUTY, one[1].uuid))
+    end
 end
 
 -- ---- users who wait -------------------------------------------------------------

@@ -5,8 +5,9 @@
 -- ARG.places    how many places the users of one address may hold; 0: no bound
 -- ARG.question  '=' and what waiters are shown of its question, or ''
 -- ARG.page      where it asks from, or ''
--- ARG.route     department, department that it asks for, priority, subject of its last waiter, in
---               msgpack; or '' (`Route` in `departments.py`)
+-- ARG.route     department, department that it asks for, priority, subject of its last waiter, and
+--               whether it stays where it waits, in msgpack; '' for a user who names nothing
+--               (`Route` in `departments.py`)
 -- Answers: nothing, or ANSWER.full when its queue is, or ANSWER.address_full. An error
 -- REFUSED.nobody when there is no such user.
 
@@ -119,9 +120,9 @@ local function wait_for_a_waiter(user, ticket)
     end
 end
 
-local department, asked, priority, last = '', '', 0, ''
+local department, asked, priority, last, stays = '', '', 0, '', true
 if ARG.route ~= '' then
-    department, asked, priority, last = unpack(cmsgpack.unpack(ARG.route))
+    department, asked, priority, last, stays = unpack(cmsgpack.unpack(ARG.route))
     priority = desk.rules > 0 and priority or 0
 end
 
@@ -130,7 +131,7 @@ if user.waiter ~= '' then
 end
 if waits(user) then
     set_question()
-    if asked ~= route_of(user).asked then
+    if not stays and asked ~= route_of(user).asked then
         local route = route_of(user)
         department = entrance(department)
         if department == route.department then

@@ -27,6 +27,9 @@ if desk.departments > 0 then
                 wait / 1000000 }
         end
     end
+    if next(loads) then
+        loads[''] = { call('ZCARD', duty_of('')), length_of(''), longest_wait('') / 1000000 }
+    end
 end
 local reads
 for _, worker in ipairs(call('ZRANGE', WORKERS, 0, -1)) do

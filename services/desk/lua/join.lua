@@ -34,8 +34,8 @@ local function wipe()
         wipe_department(department)
     end
     wipe_department('')
-    call('DEL', DESK, STANDING, WORKERS, DYING, TOLD, GRACE, VOID, SEATS, WAITS, RULES, WANTED, MOVES,
-        STALE, LAPS)
+    call('DEL', DESK, STANDING, WORKERS, DYING, TOLD, GRACE, VOID, SEATS, WAITS, DUTY, RULES, WANTED,
+        MOVES, STALE, LAPS)
 end
 
 local run = string.match(call('INFO', 'server'), 'run_id:(%x+)') or ''

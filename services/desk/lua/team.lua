@@ -21,7 +21,8 @@ end
 
 for round = 0, ROUNDS - 1 do
     local first = round * LOOKED_AT
-    local some = call('ZRANGE', duty_of(department), first, first + LOOKED_AT - 1)
+    local some = call('ZRANGE', of_all and DUTY or duty_of(department), first,
+        first + LOOKED_AT - 1)
     for _, uuid in ipairs(some) do
         local waiter = #found < tonumber(ARG.most) and participant(uuid)
         if is_wanted(waiter) then

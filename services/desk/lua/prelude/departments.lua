@@ -137,7 +137,7 @@ local function belongs(waiter, department)
     return false
 end
 
--- The waiters of *department* who are here and ready; of '', all who are.
+-- The waiters of *department* who are here and ready; on a site without departments, all who are.
 local function duty_of(department)
-    return department == '' and DUTY or DUTY .. ':' .. department
+    return desk.departments == 0 and DUTY or DUTY .. ':' .. department
 end

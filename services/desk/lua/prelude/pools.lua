@@ -45,18 +45,14 @@ local function refresh(waiter)
 end
 
 local function leave_duty(waiter, members)
-    for _, member in ipairs(members) do
-        if member[1] ~= '' then
-            call('ZREM', duty_of(member[1]), waiter.uuid)
-        end
+    for _, member in ipairs(desk.departments > 0 and members or {}) do
+        call('ZREM', duty_of(member[1]), waiter.uuid)
     end
 end
 
 local function enter_duty(waiter, since)
-    for _, member in ipairs(members_of(waiter)) do
-        if member[1] ~= '' then
-            call('ZADD', duty_of(member[1]), since, waiter.uuid)
-        end
+    for _, member in ipairs(desk.departments > 0 and members_of(waiter) or {}) do
+        call('ZADD', duty_of(member[1]), since, waiter.uuid)
     end
 end
 
