@@ -6,9 +6,8 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from services.prechat import described
-
 from services.desk.port import Figures
+from services.prechat import described
 
 from .answers import jsonify
 from .cors import shared

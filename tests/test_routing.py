@@ -146,8 +146,8 @@ def test_version_1_waits_with_those_who_ask_for_none(come: Open) -> None:
 
 def test_the_host_says_where_a_visitor_waits_and_how_soon_it_is_served(come: Open) -> None:
     ann = asks(come, "ann", departments="sales")
-    bob = asks(come, "bob", departments=["sales", "care"], priority=5)
     assert next_frame(ann, "connect_queue")["payload"]["department"] == "sales"
+    bob = asks(come, "bob", departments=["sales", "care"], priority=5)
     next_frame(bob, "connect_queue", payload_location=0, payload_department="sales")
     next_frame(ann, "connect_queue", payload_location=1)
     waiter = serves(come, "sam", "sales")
@@ -155,8 +155,9 @@ def test_the_host_says_where_a_visitor_waits_and_how_soon_it_is_served(come: Ope
 
 
 def test_who_asks_for_another_department_moves_there(come: Open) -> None:
-    ann, bob = asks(come, "ann", "care"), asks(come, "bob", "care")
+    ann = asks(come, "ann", "care")
     next_frame(ann, "connect_queue", payload_department="care")
+    bob = asks(come, "bob", "care")
     next_frame(bob, "connect_queue", payload_location=1)
     ann.say("connect", {"department": "sales"})
     next_frame(ann, "connect_queue", payload_location=0, payload_department="sales")

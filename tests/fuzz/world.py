@@ -497,7 +497,13 @@ class World:
             participant = board._participants[uuid]
             peer = participant.channel.to.uuid if participant.channel else None
             assert peer == user.waiter
-            phase = Phase.SERVED if peer else Phase.QUEUED if uuid in desk._queue else Phase.IDLE
+            phase = (
+                Phase.SERVED
+                if peer
+                else Phase.QUEUED
+                if uuid in desk._departments.get("").queue
+                else Phase.IDLE
+            )
             assert participant.phase is phase, (participant.phase, phase)
             assert user.present == bool(participant.connections)
         for uuid, waiter in desk._waiters.items():
@@ -511,10 +517,14 @@ class World:
             assert waiter.present == bool(participant.connections)
             phase = Phase.ON_DUTY if waiter.ready else Phase.OFF_DUTY
             assert participant.phase is phase
-        waiting = [uuid for uuid in desk._queue.everybody() if desk._users[uuid].present]
+        waiting = [
+            uuid
+            for uuid in desk._departments.get("").queue.everybody()
+            if desk._users[uuid].present
+        ]
         free = {uuid for uuid, waiter in desk._waiters.items() if waiter.free}
         assert not (waiting and free), "a free waiter while a user waits"
-        assert free == set(desk._pool._load)
+        assert free == set(desk._departments.get("").pool._load)
         for participant in board._participants.values():
             assert participant.parked_bytes == sum(len(data) for data, *_ in participant.parked)
             texts = [data for data in participant.parked if b'"message_text"' in data[:40]]
@@ -691,11 +701,11 @@ class World:
         assert not desk._waiters
         assert not desk._standing
         assert not desk._absent
-        assert not desk._queue._tickets
-        assert not desk._queue._absent
-        assert not len(desk._queue._all)
-        assert not len(desk._queue._present)
-        assert not len(desk._pool)
+        assert not desk._departments.get("").queue._orders
+        assert not desk._departments.get("").queue._absent
+        assert not len(desk._departments.get("").queue._all)
+        assert not len(desk._departments.get("").queue._present)
+        assert not len(desk._departments.get("").pool)
         assert not desk._served
         figures = desk.figures()
         assert (figures.waiters, figures.users_served, figures.queue_length) == (0, 0, 0)

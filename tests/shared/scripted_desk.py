@@ -11,16 +11,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from services.desk.port import (
+    ANYWHERE,
     Arrival,
     Claim,
     Event,
     Figures,
     Known,
     Matched,
+    Member,
     Moved,
     OpenConversation,
     Place,
     Role,
+    Route,
 )
 
 if TYPE_CHECKING:
@@ -163,6 +166,7 @@ class ScriptedDesk:
         name: str = "",
         address: str = "",
         avatar: str = "",
+        departments: tuple[Member, ...] = (),
     ) -> Arrival:
         """As `arrive.lua`."""
 
@@ -203,6 +207,7 @@ class ScriptedDesk:
         *,
         question: str | None = None,
         page: str = "",
+        route: Route = ANYWHERE,
     ) -> None:
         """As `connect.lua`: there is always a waiter with a seat, once it has come."""
 
@@ -246,6 +251,10 @@ class ScriptedDesk:
     def ticket(self, user: str) -> int:
         """Nobody waits for long."""
         return 1
+
+    def department(self, user: str) -> str:
+        """There is one only."""
+        return ""
 
     def location(self, user: str) -> int:
         """Nobody waits for long."""
