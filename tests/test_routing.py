@@ -178,6 +178,8 @@ def test_a_visitor_goes_to_the_waiter_of_yesterday(come: Open) -> None:
     first = serves(come, "wim")
     ann = asks(come, "ann")
     next_frame(first, "new_connection")
+    asked = ann.say("message_text", {"message": "hello"})
+    next_frame(ann, "message_text_success", reply_id=asked)  # who serves it is stored as well
     serves(come, "ada")
     ann.leave()
     next_frame(first, "disconnected")
