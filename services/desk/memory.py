@@ -7,31 +7,18 @@ they were decided.
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Callable, Mapping
 
 from . import port
-from .absent import Absent
-from .memory_departments import MemoryDepartment, MemoryDepartments
-from .places import Places
+from .memory_departments import MemoryDepartment
+from .memory_matching import MemoryMatching
 from .port import (
     ANYWHERE,
     AddressFull,
     Arrival,
     Claim,
     Departed,
-    Event,
-    Face,
-    Figures,
-    Load,
-    Matched,
     Member,
-    Parted,
-    Queue,
-    Queued,
     QueueFull,
     Reason,
     Role,
@@ -39,44 +26,17 @@ from .port import (
     Rules,
     Standing,
     WaiterFull,
-    Waiting,
     Withdrawn,
 )
 from .user_queue import User
-from .void_tickets import VoidTickets
 from .waiter_pool import Waiter
 
 
-class MemoryDesk:
+class MemoryDesk(MemoryMatching):
     """`port.Desk` in memory. *now* counts seconds, monotonic; *wall* since 1970, for tickets.
 
     The users of one address hold at most *places* in the queue and in conversations; 0: no bound.
     """
-
-    def __init__(
-        self,
-        *,
-        capacity: int,
-        max_queue: int,
-        grace: float,
-        now: Callable[[], float],
-        wall: Callable[[], float] = time.time,
-        places: int = 0,
-    ) -> None:
-        self._capacity = capacity
-        self._max_queue = max_queue
-        self._now = now
-        self._wall = wall
-        self._lock = threading.Lock()
-        self._departments = MemoryDepartments(lambda uuid: self._users[uuid].last_sent)
-        self._users: dict[str, User] = {}
-        self._waiters: dict[str, Waiter] = {}
-        self._standing: dict[tuple[Role, str], str] = {}
-        self._absent = Absent(grace)
-        self._places = Places(places)
-        self._served = 0
-        self._void = VoidTickets()
-        self._events: list[Event] = []
 
     # ---- coming and going ----------------------------------------------
 
@@ -179,55 +139,7 @@ class MemoryDesk:
             self._unseat(user, waiter, requeue=False)
             self._places.give_back(user.uuid)
 
-    def _lose_waiter(self, users: list[User], waiter: Waiter) -> None:
-        """Put *users*, whom *waiter* no longer serves, in front of the queue."""
-        for user in users:
-            self._unseat(user, waiter, requeue=True)
-        for user in reversed(users):
-            user.since = self._now()
-            self._stand_in_front(user)
-
-    def _stand_in_front(self, user: User) -> None:
-        """*user* waits in front of its department, before those who came there before it."""
-        department = self._departments.get(user.department)
-        department.queue.join_front([user.uuid], self._micros(), user.priority)
-        self._enter(user, department)
-        user.last_sent = -1
-
-    def _enter(self, user: User, department: MemoryDepartment) -> None:
-        """*user* has just joined the queue of *department*."""
-        user.department, user.entered = department.key, self._now()
-        department.positions.have_changed = True
-        self._departments.watch(user)
-        if user.present:
-            self._departments.touch(user)
-        else:
-            department.queue.away(user.uuid)
-
-    def _unseat(self, user: User, waiter: Waiter, *, requeue: bool) -> None:
-        user.waiter = None
-        user.spoken &= requeue
-        self._served -= 1
-        self._absent.unseat(user.uuid)
-        reason = Reason.LOST if requeue else Reason.ENDED
-        conversation = self._end_conversation(user, goes_on=requeue)
-        self._events.append(
-            Parted(user.uuid, waiter.uuid, waiter.uuid, reason, requeue, conversation)
-        )
-
-    def _send_positions(self, users: list[User]) -> None:
-        """Tell *users*, who stand in the queue, their positions, unless they are served already."""
-        for user in users:
-            if user.waiter is None:
-                queue = self._departments.get(user.department).queue
-                self._send_position(user, queue.position_of(queue.order(user.uuid)))
-
-    def _send_position(self, user: User, position: int) -> None:
-        user.last_sent = position
-        ticket = self._departments.get(user.department).queue.ticket(user.uuid)
-        self._events.append(Queued(user.uuid, position, ticket, user.department))
-
-    # ---- matching ------------------------------------------------------
+    # ---- asking ---------------------------------------------------------
 
     def restore(self, standings: list[Standing]) -> None:
         with self._lock:
@@ -315,102 +227,6 @@ class MemoryDesk:
         if user.waiter is None:
             self._send_position(user, user.last_sent)
 
-    def _waits(self, user: User) -> bool:
-        return user.uuid in self._departments.get(user.department).queue
-
-    def _micros(self) -> int:
-        """µs since 1970."""
-        return int(self._wall() * 1e6)
-
-    def void(self, served: Mapping[str, int]) -> None:
-        """By subject: tickets given until then (µs since 1970) are void."""
-        with self._lock:
-            for subject, at in sorted(served.items(), key=lambda one: one[1]):
-                self._void.add(subject, at)
-
-    def _spend(self, user: User) -> None:
-        """*user* is served, or has left the queue: all tickets that it has are void."""
-        self._void.add(user.subject, self._departments.tickets.highest(self._micros()))
-
-    def ready(self, waiter: str, capacity: int | None = None) -> None:
-        with self._lock:
-            self._set_ready(self._waiters[waiter], True, capacity)
-            self._match()
-
-    def unready(self, waiter: str, capacity: int | None = None) -> None:
-        with self._lock:
-            self._set_ready(self._waiters[waiter], False, capacity)
-
-    def _set_ready(self, waiter: Waiter, is_ready: bool, capacity: int | None) -> None:
-        waiter.ready = is_ready
-        waiter.capacity = capacity or waiter.capacity
-        self._refresh(waiter)
-
-    def _refresh(self, waiter: Waiter) -> None:
-        """*waiter* is ready or here, or no more, or serves another number of users at once."""
-        is_on_duty = waiter.ready and waiter.present
-        if is_on_duty != (waiter.on_duty_since is not None):
-            waiter.on_duty_since = self._now() if is_on_duty else None
-        self._departments.refresh(waiter)
-
-    def capacity(self, waiter: str) -> int:
-        return self._waiters[waiter].capacity
-
-    def _match(self) -> None:
-        """Bring free waiters and waiting users together, as long as a department has both."""
-        if self._absent.gives_seats(self._served):
-            self._departments.touch_wanted()
-        while (
-            department := self._departments.next_match(self._make_room_with_a_waiter)
-        ) is not None:
-            waiter = self._waiter_for(department)
-            entry = self._departments.choose(waiter).queue.next()
-            assert entry is not None  # noqa: S101  # `choose` names a department with somebody
-            user = self._users[entry[1]]
-            self._departments.forget(user)
-            self._seat(user, waiter)
-
-    def _waiter_for(self, department: MemoryDepartment) -> Waiter:
-        """Whose turn it is in *department*: who has served its first user last, if it is free."""
-        first = department.queue.next()
-        subject = self._users[first[1]].last_waiter if first else ""
-        last = self._standing.get((Role.WAITER, subject), "")
-        waiter = self._waiters[last] if last in department.pool else department.pool.next()
-        assert waiter is not None  # noqa: S101  # `next_match` names a department with one
-        return waiter
-
-    def _seat(self, user: User, waiter: Waiter) -> None:
-        """Let *waiter* serve *user*, who has just left the queue."""
-        user.waiter, user.question, user.last_waiter = waiter.uuid, "", waiter.subject
-        waiter.users[user.uuid] = None
-        self._served += 1
-        self._spend(user)
-        self._departments.refresh(waiter)
-        self._events.append(
-            Matched(
-                user.uuid, waiter.uuid, self._now() - user.since, user.conversation,
-                user.department,
-            )
-        )  # fmt: skip
-
-    def take(self, user: str, waiter: str) -> bool:
-        with self._lock:
-            server, one = self._waiters[waiter], self._users.get(user)
-            departments = [department for department, _ in server.departments]
-            if one is None or not self._is_here(one) or one.department not in departments:
-                return False
-            if len(server.users) >= server.capacity:
-                raise WaiterFull
-            self._departments.forget(one)
-            self._seat(one, server)
-            return True
-
-    def _is_here(self, user: User) -> bool:
-        """Whether *user* waits and can be taken."""
-        return self._departments.get(user.department).queue.is_here(user.uuid)
-
-    # ---- making room ---------------------------------------------------
-
     def _make_room_at(self, address: str) -> None:
         """Let one more user of *address* have a place. Raises `AddressFull`."""
         if held := self._places.at_bound(address):
@@ -431,26 +247,37 @@ class MemoryDesk:
             raise QueueFull
         self._depart(yielding, requeue=True)
 
-    def _make_room_with_a_waiter(self, department: MemoryDepartment) -> bool:
-        """Free a waiter of *department*, because another user needs the seat of an absent one.
+    def void(self, served: Mapping[str, int]) -> None:
+        """By subject: tickets given until then (µs since 1970) are void."""
+        with self._lock:
+            for subject, at in sorted(served.items(), key=lambda one: one[1]):
+                self._void.add(subject, at)
 
-        On its return that user is sent that its waiter is gone, and stands in front.
-        """
-        for uuid in self._absent.seats_to_give(self._served):
-            user = self._users[uuid]
-            waiter = self._waiters[user.waiter or ""]
-            if not waiter.ready or not waiter.present or len(waiter.users) > waiter.capacity:
-                continue
-            if department.key not in dict(waiter.departments):
-                continue
-            del waiter.users[uuid]
-            self._departments.refresh(waiter)
-            self._lose_waiter([user], waiter)
-            self._send_positions([user])
+    def ready(self, waiter: str, capacity: int | None = None) -> None:
+        with self._lock:
+            self._set_ready(self._waiters[waiter], True, capacity)
+            self._match()
+
+    def unready(self, waiter: str, capacity: int | None = None) -> None:
+        with self._lock:
+            self._set_ready(self._waiters[waiter], False, capacity)
+
+    def _set_ready(self, waiter: Waiter, is_ready: bool, capacity: int | None) -> None:
+        waiter.ready = is_ready
+        waiter.capacity = capacity or waiter.capacity
+        self._refresh(waiter)
+
+    def take(self, user: str, waiter: str) -> bool:
+        with self._lock:
+            server, one = self._waiters[waiter], self._users.get(user)
+            departments = [department for department, _ in server.departments]
+            if one is None or not self._is_here(one) or one.department not in departments:
+                return False
+            if len(server.users) >= server.capacity:
+                raise WaiterFull
+            self._departments.forget(one)
+            self._seat(one, server)
             return True
-        return False
-
-    # ---- parting -------------------------------------------------------
 
     def part(self, user: str, waiter: str, gone: str) -> bool:
         with self._lock:
@@ -460,24 +287,6 @@ class MemoryDesk:
             self._part(served, self._waiters[waiter], gone)
             self._match()
             return True
-
-    def _part(self, user: User, waiter: Waiter, gone: str, reason: Reason | None = None) -> None:
-        user.waiter = None
-        user.spoken = False
-        del waiter.users[user.uuid]
-        self._served -= 1
-        self._absent.unseat(user.uuid)
-        self._places.give_back(user.uuid)
-        self._departments.refresh(waiter)
-        conversation = self._end_conversation(user, goes_on=False)
-        self._events.append(Parted(user.uuid, waiter.uuid, gone, reason, conversation=conversation))
-
-    def _end_conversation(self, user: User, *, goes_on: bool) -> int:
-        """Which conversation *user* parts from; it *goes_on* while the user waits again."""
-        conversation = user.conversation
-        if not goes_on:
-            user.conversation = 0
-        return conversation
 
     def withdraw(self, user: str) -> bool:
         with self._lock:
@@ -492,7 +301,7 @@ class MemoryDesk:
             self._events.append(Withdrawn(user, conversation))
             return True
 
-    # ---- departments ---------------------------------------------------
+    # ---- departments ----------------------------------------------------
 
     def configure(self, rules: Rules) -> bool:
         with self._lock:
@@ -515,29 +324,6 @@ class MemoryDesk:
             self._send_positions([*moved.values()])
             return True
 
-    def _in_order(self, department: MemoryDepartment) -> list[User]:
-        return [self._users[uuid] for uuid in department.queue.everybody()]
-
-    def _move(self, user: User, left: MemoryDepartment, to: MemoryDepartment) -> None:
-        """*user*, who waits in *left*, waits in *to*, with its ticket."""
-        ticket = left.queue.ticket(user.uuid)
-        left.leave(user.uuid)
-        to.queue.rejoin(user.uuid, ticket, user.priority)
-        user.last_sent = -1
-        self._enter(user, to)
-
-    def _move_late(self, now: float) -> None:
-        """Users who have waited too long move to the department that theirs names."""
-        moved = [self._users[uuid] for uuid in self._departments.late(now)]
-        for user in moved:
-            left = self._departments.get(user.department)
-            to = self._departments.overflow_of(left)
-            if to is not None:
-                self._move(user, left, self._departments.entrance(to.key))
-        if moved:
-            self._match()
-            self._send_positions(moved)
-
     def assign(self, waiter: str, departments: tuple[Member, ...]) -> None:
         with self._lock:
             if one := self._waiters.get(waiter):
@@ -548,7 +334,7 @@ class MemoryDesk:
         waiter.given = departments
         self._departments.place(waiter)
 
-    # ---- time ----------------------------------------------------------
+    # ---- time -----------------------------------------------------------
 
     def tick(self) -> None:
         with self._lock:
@@ -559,80 +345,6 @@ class MemoryDesk:
             self._void.forget(self._micros())
             for uuid, position in self._departments.next_round(now):
                 self._send_position(self._users[uuid], position)
-
-    # ---- views -----------------------------------------------
-
-    def take_events(self) -> list[Event]:
-        with self._lock:
-            events, self._events = self._events, []
-            return events
-
-    def location(self, user: str) -> int:
-        """The position that *user* was last sent."""
-        return self._users[user].last_sent
-
-    def ticket(self, user: str) -> int:
-        with self._lock:
-            return self._departments.get(self._users[user].department).queue.ticket(user)
-
-    def department(self, user: str) -> str:
-        with self._lock:
-            one = self._users[user]
-            if not self._waits(one):
-                raise KeyError(user)
-            return one.department
-
-    def figures(self) -> Figures:
-        with self._lock:
-            ready = Counter[str]()
-            for one in self._on_duty():
-                ready.update(key for key, _ in one.departments)
-            loads = {one.key: self._load(one, ready[one.key]) for one in self._departments}
-            return Figures(
-                waiters=len(self._waiters),
-                waiters_ready=sum(1 for _ in self._on_duty()),
-                users_served=self._served,
-                queue_length=self._departments.queue_length,
-                longest_wait=max(load.longest_wait for load in loads.values()),
-                departments=loads if len(loads) > 1 else {},
-            )
-
-    def _load(self, department: MemoryDepartment, ready: int) -> Load:
-        first = department.queue.first()
-        wait = 0.0 if first is None else self._now() - self._users[first].since
-        return Load(ready, len(department.queue), wait)
-
-    def _on_duty(self) -> Iterator[Waiter]:
-        return (one for one in self._waiters.values() if one.ready and one.present)
-
-    def waiting(self, most: int, departments: Sequence[str] = ("",)) -> Queue:
-        with self._lock:
-            began = self._wall() - self._now()  # on the desk's clock
-            some = [
-                self._users[uuid] for _, uuid in islice(self._departments.here(departments), most)
-            ]
-            return Queue(
-                self._departments.length_of(departments),
-                [
-                    Waiting(
-                        one.uuid, one.name, one.avatar, one.question, one.page,
-                        int((began + one.since) * 1000), one.subject, one.department,
-                    )
-                    for one in some
-                ],
-            )  # fmt: skip
-
-    def workers(self, participant: str) -> tuple[str, ...]:
-        return ()
-
-    def team(self, most: int, department: str | None = None) -> list[Face]:
-        with self._lock:
-            found = (
-                one
-                for one in self._on_duty()
-                if one.name and (department is None or department in dict(one.departments))
-            )
-            return [Face(one.name, one.avatar) for one in islice(found, most)]
 
 
 def _asked(route: Route) -> str:

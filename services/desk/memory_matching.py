@@ -1,0 +1,181 @@
+"""Who serves whom at a desk in memory. The desk's lock is held around every method."""
+
+from __future__ import annotations
+
+from .memory_departments import MemoryDepartment
+from .memory_state import MemoryState
+from .port import (
+    Matched,
+    Parted,
+    Queued,
+    Reason,
+    Role,
+)
+from .user_queue import User
+from .waiter_pool import Waiter
+
+
+class MemoryMatching(MemoryState):
+    """Brings users and waiters together and parts them, and leaves what it decides as events."""
+
+    # ---- bringing together ---------------------------------------------
+
+    def _match(self) -> None:
+        """Bring free waiters and waiting users together, as long as a department has both."""
+        if self._absent.gives_seats(self._served):
+            self._departments.touch_wanted()
+        while (
+            department := self._departments.next_match(self._make_room_with_a_waiter)
+        ) is not None:
+            waiter = self._waiter_for(department)
+            entry = self._departments.choose(waiter).queue.next()
+            assert entry is not None  # noqa: S101  # `choose` names a department with somebody
+            user = self._users[entry[1]]
+            self._departments.forget(user)
+            self._seat(user, waiter)
+
+    def _waiter_for(self, department: MemoryDepartment) -> Waiter:
+        """Whose turn it is in *department*: who has served its first user last, if it is free."""
+        first = department.queue.next()
+        subject = self._users[first[1]].last_waiter if first else ""
+        last = self._standing.get((Role.WAITER, subject), "")
+        waiter = self._waiters[last] if last in department.pool else department.pool.next()
+        assert waiter is not None  # noqa: S101  # `next_match` names a department with one
+        return waiter
+
+    def _seat(self, user: User, waiter: Waiter) -> None:
+        """Let *waiter* serve *user*, who has just left the queue."""
+        user.waiter, user.question, user.last_waiter = waiter.uuid, "", waiter.subject
+        waiter.users[user.uuid] = None
+        self._served += 1
+        self._spend(user)
+        self._departments.refresh(waiter)
+        self._events.append(
+            Matched(
+                user.uuid, waiter.uuid, self._now() - user.since, user.conversation,
+                user.department,
+            )
+        )  # fmt: skip
+
+    def _spend(self, user: User) -> None:
+        """*user* is served, or has left the queue: all tickets that it has are void."""
+        self._void.add(user.subject, self._departments.tickets.highest(self._micros()))
+
+    def _refresh(self, waiter: Waiter) -> None:
+        """*waiter* is ready or here, or no more, or serves another number of users at once."""
+        is_on_duty = waiter.ready and waiter.present
+        if is_on_duty != (waiter.on_duty_since is not None):
+            waiter.on_duty_since = self._now() if is_on_duty else None
+        self._departments.refresh(waiter)
+
+    def _make_room_with_a_waiter(self, department: MemoryDepartment) -> bool:
+        """Free a waiter of *department*, because another user needs the seat of an absent one.
+
+        On its return that user is sent that its waiter is gone, and stands in front.
+        """
+        for uuid in self._absent.seats_to_give(self._served):
+            user = self._users[uuid]
+            waiter = self._waiters[user.waiter or ""]
+            if not waiter.ready or not waiter.present or len(waiter.users) > waiter.capacity:
+                continue
+            if department.key not in dict(waiter.departments):
+                continue
+            del waiter.users[uuid]
+            self._departments.refresh(waiter)
+            self._lose_waiter([user], waiter)
+            self._send_positions([user])
+            return True
+        return False
+
+    # ---- parting -------------------------------------------------------
+
+    def _part(self, user: User, waiter: Waiter, gone: str, reason: Reason | None = None) -> None:
+        user.waiter = None
+        user.spoken = False
+        del waiter.users[user.uuid]
+        self._served -= 1
+        self._absent.unseat(user.uuid)
+        self._places.give_back(user.uuid)
+        self._departments.refresh(waiter)
+        conversation = self._end_conversation(user, goes_on=False)
+        self._events.append(Parted(user.uuid, waiter.uuid, gone, reason, conversation=conversation))
+
+    def _end_conversation(self, user: User, *, goes_on: bool) -> int:
+        """Which conversation *user* parts from; it *goes_on* while the user waits again."""
+        conversation = user.conversation
+        if not goes_on:
+            user.conversation = 0
+        return conversation
+
+    def _lose_waiter(self, users: list[User], waiter: Waiter) -> None:
+        """Put *users*, whom *waiter* no longer serves, in front of the queue."""
+        for user in users:
+            self._unseat(user, waiter, requeue=True)
+        for user in reversed(users):
+            user.since = self._now()
+            self._stand_in_front(user)
+
+    def _stand_in_front(self, user: User) -> None:
+        """*user* waits in front of its department, before those who came there before it."""
+        department = self._departments.get(user.department)
+        department.queue.join_front([user.uuid], self._micros(), user.priority)
+        self._enter(user, department)
+        user.last_sent = -1
+
+    def _enter(self, user: User, department: MemoryDepartment) -> None:
+        """*user* has just joined the queue of *department*."""
+        user.department, user.entered = department.key, self._now()
+        department.positions.have_changed = True
+        self._departments.watch(user)
+        if user.present:
+            self._departments.touch(user)
+        else:
+            department.queue.away(user.uuid)
+
+    def _unseat(self, user: User, waiter: Waiter, *, requeue: bool) -> None:
+        user.waiter = None
+        user.spoken &= requeue
+        self._served -= 1
+        self._absent.unseat(user.uuid)
+        reason = Reason.LOST if requeue else Reason.ENDED
+        conversation = self._end_conversation(user, goes_on=requeue)
+        self._events.append(
+            Parted(user.uuid, waiter.uuid, waiter.uuid, reason, requeue, conversation)
+        )
+
+    def _send_positions(self, users: list[User]) -> None:
+        """Tell *users*, who stand in the queue, their positions, unless they are served already."""
+        for user in users:
+            if user.waiter is None:
+                queue = self._departments.get(user.department).queue
+                self._send_position(user, queue.position_of(queue.order(user.uuid)))
+
+    def _send_position(self, user: User, position: int) -> None:
+        user.last_sent = position
+        ticket = self._departments.get(user.department).queue.ticket(user.uuid)
+        self._events.append(Queued(user.uuid, position, ticket, user.department))
+
+    # ---- from department to department ---------------------------------
+
+    def _in_order(self, department: MemoryDepartment) -> list[User]:
+        return [self._users[uuid] for uuid in department.queue.everybody()]
+
+    def _move(self, user: User, left: MemoryDepartment, to: MemoryDepartment) -> None:
+        """*user*, who waits in *left*, waits in *to*, with its ticket."""
+        ticket = left.queue.ticket(user.uuid)
+        left.leave(user.uuid)
+        to.queue.rejoin(user.uuid, ticket, user.priority)
+        user.last_sent = -1
+        self._enter(user, to)
+
+    def _move_late(self, now: float) -> None:
+        """Users who have waited too long move to the department that theirs names."""
+        moved = [self._users[uuid] for uuid in self._departments.late(now)]
+        for user in moved:
+            left = self._departments.get(user.department)
+            to = self._departments.overflow_of(left)
+            if to is not None:
+                self._move(user, left, self._departments.entrance(to.key))
+        if moved:
+            self._match()
+            self._send_positions(moved)

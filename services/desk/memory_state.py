@@ -1,0 +1,145 @@
+"""What a desk in memory knows, and what others see of it. `memory.py` is the desk."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
+
+from .absent import Absent
+from .memory_departments import MemoryDepartment, MemoryDepartments
+from .places import Places
+from .port import (
+    Event,
+    Face,
+    Figures,
+    Load,
+    Queue,
+    Role,
+    Waiting,
+)
+from .user_queue import User
+from .void_tickets import VoidTickets
+from .waiter_pool import Waiter
+
+
+class MemoryState:
+    """The participants, departments and decisions of one desk, behind one lock.
+
+    *now* counts seconds, monotonic; *wall* since 1970, for tickets.
+    """
+
+    def __init__(
+        self,
+        *,
+        capacity: int,
+        max_queue: int,
+        grace: float,
+        now: Callable[[], float],
+        wall: Callable[[], float] = time.time,
+        places: int = 0,
+    ) -> None:
+        self._capacity = capacity
+        self._max_queue = max_queue
+        self._now = now
+        self._wall = wall
+        self._lock = threading.Lock()
+        self._departments = MemoryDepartments(lambda uuid: self._users[uuid].last_sent)
+        self._users: dict[str, User] = {}
+        self._waiters: dict[str, Waiter] = {}
+        self._standing: dict[tuple[Role, str], str] = {}
+        self._absent = Absent(grace)
+        self._places = Places(places)
+        self._served = 0
+        self._void = VoidTickets()
+        self._events: list[Event] = []
+
+    # ---- what others see -----------------------------------------------
+
+    def _waits(self, user: User) -> bool:
+        return user.uuid in self._departments.get(user.department).queue
+
+    def _is_here(self, user: User) -> bool:
+        """Whether *user* waits and can be taken."""
+        return self._departments.get(user.department).queue.is_here(user.uuid)
+
+    def _micros(self) -> int:
+        """µs since 1970."""
+        return int(self._wall() * 1e6)
+
+    def take_events(self) -> list[Event]:
+        with self._lock:
+            events, self._events = self._events, []
+            return events
+
+    def location(self, user: str) -> int:
+        """The position that *user* was last sent."""
+        return self._users[user].last_sent
+
+    def ticket(self, user: str) -> int:
+        with self._lock:
+            return self._departments.get(self._users[user].department).queue.ticket(user)
+
+    def department(self, user: str) -> str:
+        with self._lock:
+            one = self._users[user]
+            if not self._waits(one):
+                raise KeyError(user)
+            return one.department
+
+    def capacity(self, waiter: str) -> int:
+        return self._waiters[waiter].capacity
+
+    def figures(self) -> Figures:
+        with self._lock:
+            ready = Counter[str]()
+            for one in self._on_duty():
+                ready.update(key for key, _ in one.departments)
+            loads = {one.key: self._load(one, ready[one.key]) for one in self._departments}
+            return Figures(
+                waiters=len(self._waiters),
+                waiters_ready=sum(1 for _ in self._on_duty()),
+                users_served=self._served,
+                queue_length=self._departments.queue_length,
+                longest_wait=max(load.longest_wait for load in loads.values()),
+                departments=loads if len(loads) > 1 else {},
+            )
+
+    def _load(self, department: MemoryDepartment, ready: int) -> Load:
+        first = department.queue.first()
+        wait = 0.0 if first is None else self._now() - self._users[first].since
+        return Load(ready, len(department.queue), wait)
+
+    def _on_duty(self) -> Iterator[Waiter]:
+        return (one for one in self._waiters.values() if one.ready and one.present)
+
+    def waiting(self, most: int, departments: Sequence[str] = ("",)) -> Queue:
+        with self._lock:
+            began = self._wall() - self._now()  # on the desk's clock
+            some = [
+                self._users[uuid] for _, uuid in islice(self._departments.here(departments), most)
+            ]
+            return Queue(
+                self._departments.length_of(departments),
+                [
+                    Waiting(
+                        one.uuid, one.name, one.avatar, one.question, one.page,
+                        int((began + one.since) * 1000), one.subject, one.department,
+                    )
+                    for one in some
+                ],
+            )  # fmt: skip
+
+    def workers(self, participant: str) -> tuple[str, ...]:
+        return ()
+
+    def team(self, most: int, department: str | None = None) -> list[Face]:
+        with self._lock:
+            found = (
+                one
+                for one in self._on_duty()
+                if one.name and (department is None or department in dict(one.departments))
+            )
+            return [Face(one.name, one.avatar) for one in islice(found, most)]
