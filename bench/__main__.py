@@ -30,7 +30,7 @@ from testkit.redis import RedisServer
 from testkit.server import SECRET, LiveServer
 
 from .driver import cpu_seconds
-from .match import match_cost, return_cost
+from .match import department_cost, match_cost, return_cost
 from .plot import svg
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -244,6 +244,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             for scenario, peers in rounds.items()
         },
         "match": match_cost(options.rounds),
+        "departments": department_cost(options.rounds),
         "return": return_cost(options.rounds),
     }
 
@@ -301,7 +302,7 @@ def table(found: dict[str, Any]) -> str:
                 f"{scenario + ': ' + name:28}{plain[key]:12,.1f}{ours[key]:12,.1f}"
                 f"{better:7.1f}×   {note}"
             )
-    for what in ("match", "return"):
+    for what in ("match", "departments", "return"):
         for size, cost in found[what].items():
             lines.append(f"{what + ', ' + size:40}{cost:12.1f} µs")
     lines += [*of_workers(found["medians"]["workers"]), "", *warnings(found)]
