@@ -57,7 +57,7 @@ class Key(StrEnum):
     #: zset: free waiters of the department `""` by load, then by how long they have had it; those
     #: of others are in zsets of this name with `:DEPARTMENT`
     FREE = "free"
-    #: zset: waiters who are here and ready, by since when; those of each department but for `""`
+    #: zset: waiters who are here and ready, by since when; on a site with departments those of each
     #: are also in a zset of this name with `:DEPARTMENT`
     DUTY = "duty"
     #: zset: SHA-1 of a subject, by the number up to which its tickets are void

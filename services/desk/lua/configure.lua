@@ -19,14 +19,14 @@ for _, worker in ipairs(call('ZRANGE', WORKERS, 0, -1)) do
     end
 end
 
-local now, keys, before = cmsgpack.unpack(ARG.rules), {}, call('HKEYS', RULES)
+local now, keys, before = cmsgpack.unpack(ARG.rules), {}, call('HKEYS', PREFIX .. KEY.rules)
 for department in pairs(now) do
     keys[#keys + 1] = department
 end
 table.sort(keys)
 table.sort(before)
 local waiters = {} -- those who are here and ready, and where they have stood
-for _, uuid in ipairs(call('ZRANGE', DUTY, 0, -1)) do
+for _, uuid in ipairs(#keys + #before > 0 and call('ZRANGE', DUTY, 0, -1) or {}) do
     local waiter = participant(uuid)
     waiters[#waiters + 1] = { waiter, members_of(waiter) }
 end
@@ -36,24 +36,18 @@ end
 local was_known = {}
 for _, department in ipairs(before) do
     was_known[department] = true
+    call('DEL', DUTY .. ':' .. department)
 end
-if #keys == 0 then -- `duty_of` knows no departments from now on
-    for _, one in ipairs(waiters) do
-        leave_duty(one[1], one[2])
-    end
-end
-local had_none = desk.departments == 0
+call('DEL', DUTY .. ':')
 desk.rules, desk.departments = number, #keys
 rules, memberships = {}, {}
-call('DEL', RULES, MOVES)
+call('DEL', PREFIX .. KEY.rules, PREFIX .. KEY.moves)
 for _, department in ipairs(keys) do
-    call('HSET', RULES, department, cmsgpack.pack(now[department]))
+    call('HSET', PREFIX .. KEY.rules, department, cmsgpack.pack(now[department]))
 end
 for _, one in ipairs(waiters) do
     change_pools(one[1], one[2])
-    if had_none then
-        enter_duty(one[1], call('ZSCORE', DUTY, one[1].uuid))
-    end
+    enter_duty(one[1])
 end
 
 -- ---- users who wait -------------------------------------------------------------
@@ -63,7 +57,7 @@ local moved, has_moved = {}, {}
 -- Those who wait in *department* and for whom *wanted* returns another one wait in that.
 local function move_from(department, wanted)
     for _, priority in ipairs(priorities()) do
-        for _, uuid in ipairs(call('ZRANGE', queue_of(department, priority), 0, -1)) do
+        for _, uuid in ipairs(call('ZRANGE', key_in(QUEUE, department, priority), 0, -1)) do
             local route = call('HGET', key_of(uuid), FIELD.route) or ''
             local to = wanted(route_of(participants[uuid] or { route = route }))
             if to then
@@ -91,12 +85,12 @@ move_from('', function(route)
 end)
 
 -- Their times count anew.
-call('DEL', MOVES)
+call('DEL', PREFIX .. KEY.moves)
 for _, department in ipairs(keys) do
     if overflow_of(department) then
         for _, priority in ipairs(priorities()) do
-            for _, uuid in ipairs(call('ZRANGE', queue_of(department, priority), 0, -1)) do
-                watch(participant(uuid))
+            for _, uuid in ipairs(call('ZRANGE', key_in(QUEUE, department, priority), 0, -1)) do
+                watch(participant(uuid), true)
             end
         end
     end

@@ -106,8 +106,15 @@ local function stand_by(user, ticket)
         desk.front = math.min(desk.front, ticket)
         ahead = ahead_of(route.department, route.priority, text(ticket))
     end
-    take_position(user, ticket, ahead)
+    set(user, FIELD.since, desk.time)
+    stand(user, ticket, ahead)
     return ahead
+end
+
+-- Whether a user can be taken who waits in *department* already.
+local function anybody_before(department)
+    return department == '' and call('ZCARD', TAKEABLE) > 0
+        or desk.apart > 0 and call('HEXISTS', PREFIX .. KEY.wanted, department) == 1
 end
 
 -- *user* waits where its route says, unless it is served at once.
@@ -141,7 +148,7 @@ if waits(user) then
         if not make_room_in(department) then
             return close(ANSWER.full)
         end
-        leave_queue(user)
+        strike(user, true)
         set_route(user, department, asked, priority)
         wait_for_a_waiter(user)
     end
@@ -180,7 +187,7 @@ if user.last == '' and last ~= '' then
 end
 set(user, FIELD.page, '')
 set_question() -- also of a user who is served at once: its waiter may be lost, and it waits again
-if free and here(user) and desk.settles == 0 and not is_wanted(department) then
+if free and here(user) and desk.settles == 0 and not anybody_before(department) then
     set(user, FIELD.since, desk.time)
     bring_together(user, last_waiter(user, department) or participant(free)) -- nobody is before it
     return close()

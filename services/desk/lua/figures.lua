@@ -9,7 +9,7 @@ end
 -- µs that the first in *department* has waited.
 local function longest_wait(department)
     for _, priority in ipairs(priorities()) do
-        local first = call('ZRANGE', queue_of(department, priority), 0, 0)[1]
+        local first = call('ZRANGE', key_in(QUEUE, department, priority), 0, 0)[1]
         if first then
             return desk.time - tonumber(participant(first).since)
         end
@@ -17,18 +17,23 @@ local function longest_wait(department)
     return 0
 end
 
-local longest, loads = longest_wait(''), {}
+-- As `Load` in `departments.py`.
+local function load_of(department, wait)
+    return { call('ZCARD', DUTY .. ':' .. department), length_of(department), wait / 1000000 }
+end
+
+local own_wait, loads = longest_wait(''), {}
+local longest = own_wait
 if desk.departments > 0 then
-    for _, department in ipairs(call('HKEYS', RULES)) do
+    for _, department in ipairs(call('HKEYS', PREFIX .. KEY.rules)) do
         if department ~= '' then
             local wait = longest_wait(department)
             longest = math.max(longest, wait)
-            loads[department] = { call('ZCARD', duty_of(department)), length_of(department),
-                wait / 1000000 }
+            loads[department] = load_of(department, wait)
         end
     end
     if next(loads) then
-        loads[''] = { call('ZCARD', duty_of('')), length_of(''), longest_wait('') / 1000000 }
+        loads[''] = load_of('', own_wait)
     end
 end
 local reads

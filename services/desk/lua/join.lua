@@ -14,9 +14,9 @@
 -- Forget the queues and the waiters of *department*.
 local function wipe_department(department)
     for priority = 0, MOST_PRIORITY do
-        call('DEL', queue_of(department, priority), takeable_in(department, priority))
+        call('DEL', key_in(QUEUE, department, priority), key_in(TAKEABLE, department, priority))
     end
-    call('DEL', free_in(department), duty_of(department))
+    call('DEL', free_in(department), DUTY .. ':' .. department)
 end
 
 -- Forget the whole desk.
@@ -30,12 +30,13 @@ local function wipe()
             call('DEL', held_by(worker), mailbox_of(worker), PREFIX .. KEY.holds .. worker)
         end
     end
-    for _, department in ipairs(call('HKEYS', RULES)) do
+    for _, department in ipairs(call('HKEYS', PREFIX .. KEY.rules)) do
         wipe_department(department)
     end
     wipe_department('')
-    call('DEL', DESK, STANDING, WORKERS, DYING, TOLD, GRACE, VOID, SEATS, WAITS, DUTY, RULES, WANTED,
-        MOVES, STALE, LAPS)
+    call('DEL', DESK, STANDING, WORKERS, DYING, TOLD, GRACE, VOID, SEATS, WAITS, DUTY)
+    call('DEL', PREFIX .. KEY.rules, PREFIX .. KEY.wanted, PREFIX .. KEY.moves, PREFIX .. KEY.stale,
+        PREFIX .. KEY.laps)
 end
 
 local run = string.match(call('INFO', 'server'), 'run_id:(%x+)') or ''

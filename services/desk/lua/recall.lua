@@ -174,7 +174,8 @@ local function recall_position(user, remembered)
     local number = tonumber(ticket)
     desk.front, desk.back = math.min(desk.front, number), math.max(desk.back, number)
     local route = route_of(user)
-    take_position(user, number, ahead_of(route.department, route.priority, ticket))
+    set(user, FIELD.since, desk.time)
+    stand(user, number, ahead_of(route.department, route.priority, ticket))
     change(route.department)
     return number
 end

@@ -25,8 +25,9 @@ local function move_late()
     if desk.departments == 0 then
         return
     end
-    local found, late, users = call('ZRANGEBYSCORE', MOVES, '-inf', text(desk.time), 'WITHSCORES',
-        'LIMIT', 0, CONSTANT.batch), {}, {}
+    local late, users = {}, {}
+    local found = call('ZRANGEBYSCORE', PREFIX .. KEY.moves, '-inf', text(desk.time), 'WITHSCORES',
+        'LIMIT', 0, CONSTANT.batch)
     for i = 1, #found, 2 do
         local user = participant(found[i])
         local route = route_of(user)

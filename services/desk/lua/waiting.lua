@@ -15,7 +15,7 @@ local departments = ARG.departments == '' and { '' } or cmsgpack.unpack(ARG.depa
 local function first_ones(priority, room)
     local found = {}
     for _, department in ipairs(departments) do
-        local key = takeable_in(department, priority)
+        local key = key_in(TAKEABLE, department, priority)
         local some = call('ZRANGE', key, 0, room - 1, 'WITHSCORES')
         for i = 1, #some, 2 do
             found[#found + 1] = { uuid = some[i], ticket = tonumber(some[i + 1]) }

@@ -15,7 +15,7 @@ local function rule_of(department)
         return false
     end
     if rules[department] == nil then
-        local found = call('HGET', RULES, department)
+        local found = call('HGET', PREFIX .. KEY.rules, department)
         rules[department] = found and cmsgpack.unpack(found)
     end
     return rules[department]
@@ -28,11 +28,12 @@ end
 
 -- ---- where users wait -------------------------------------------------------
 
-local ANYWHERE = { department = '', asked = '', priority = 0 }
+local ANYWHERE = { department = '', asked = '', priority = 0, is_apart = false }
 local routes = {} -- as they are stored → what they say
 
 -- Where *user* waits or has waited last (`department`), for which department it has asked, its
--- priority, and when it has come to its department, where it has moved there.
+-- priority, and when it has come to its department, where it has moved there; `is_apart`: users
+-- like it wait in another queue than workers of the release before know.
 local function route_of(user)
     local packed = user.route
     if packed == '' then
@@ -41,7 +42,7 @@ local function route_of(user)
     if not routes[packed] then
         local found = cmsgpack.unpack(packed)
         routes[packed] = { department = found[1], asked = found[2], priority = found[3],
-            entered = found[4] }
+            entered = found[4], is_apart = found[1] ~= '' or found[3] > 0 }
     end
     return routes[packed]
 end
@@ -56,26 +57,12 @@ local function set_route(user, department, asked, priority, entered)
     end
 end
 
--- Whether users of this route wait in another queue than workers of the release before know.
-local function is_apart(route)
-    return route.department ~= '' or route.priority > 0
-end
-
-local function of_queue(key, department, priority)
+-- The key of those of *kind* (QUEUE, or TAKEABLE) who wait in *department* with *priority*.
+local function key_in(kind, department, priority)
     if department == '' and priority == 0 then
-        return key
+        return kind
     end
-    return key .. ':' .. priority .. ':' .. department
-end
-
--- The users who wait in *department* with *priority*.
-local function queue_of(department, priority)
-    return of_queue(QUEUE, department, priority)
-end
-
--- Those of them who are here.
-local function takeable_in(department, priority)
-    return of_queue(TAKEABLE, department, priority)
+    return kind .. ':' .. priority .. ':' .. department
 end
 
 local MOST_PRIORITY = 9 -- `departments.py`
@@ -94,15 +81,6 @@ local function priorities()
         ranks[desk.ranks] = found
     end
     return ranks[desk.ranks]
-end
-
--- How many wait in *department*.
-local function length_of(department)
-    local length = 0
-    for _, priority in ipairs(priorities()) do
-        length = length + call('ZCARD', queue_of(department, priority))
-    end
-    return length
 end
 
 -- ---- where waiters belong ---------------------------------------------------
@@ -135,9 +113,4 @@ local function belongs(waiter, department)
         end
     end
     return false
-end
-
--- The waiters of *department* who are here and ready; on a site without departments, all who are.
-local function duty_of(department)
-    return desk.departments == 0 and DUTY or DUTY .. ':' .. department
 end

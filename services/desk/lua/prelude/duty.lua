@@ -11,6 +11,19 @@ local function set_ready(waiter, is_ready, most)
     refresh(waiter)
 end
 
+-- Post to the other workers that speak for *one* what the caller has changed.
+local function post_to_siblings(event, one)
+    local workers = {}
+    for _, worker in ipairs(recipients(one)) do
+        if worker ~= me then
+            workers[#workers + 1] = worker
+        end
+    end
+    if #workers > 0 then
+        write(event, { one }, workers)
+    end
+end
+
 -- Post to the other workers of *waiter* whether it takes users, and how many at once.
 local function send_duty(waiter)
     post_to_siblings({ event = EVENT.on_duty, waiter = waiter.uuid, ready = waiter.ready == '1',

@@ -14,8 +14,6 @@ local STANDING, WORKERS, DYING = PREFIX .. KEY.standing, PREFIX .. KEY.workers, 
 local QUEUE, TAKEABLE, TOLD = PREFIX .. KEY.queue, PREFIX .. KEY.takeable, PREFIX .. KEY.told
 local GRACE, FREE, VOID = PREFIX .. KEY.grace, PREFIX .. KEY.free, PREFIX .. KEY.void
 local SEATS, WAITS, DUTY = PREFIX .. KEY.seats, PREFIX .. KEY.waits, PREFIX .. KEY.duty
-local RULES, WANTED, MOVES = PREFIX .. KEY.rules, PREFIX .. KEY.wanted, PREFIX .. KEY.moves
-local STALE, LAPS = PREFIX .. KEY.stale, PREFIX .. KEY.laps
 local me = ARG.worker
 
 -- A whole number as text; Lua's own would round it to 14 digits.

@@ -61,19 +61,6 @@ local function post_event(event, concerned, about)
     write(event, about or concerned, #workers > 0 and workers or { me })
 end
 
--- Post to the other workers that speak for *one* what the caller has changed.
-local function post_to_siblings(event, one)
-    local workers = {}
-    for _, worker in ipairs(recipients(one)) do
-        if worker ~= me then
-            workers[#workers + 1] = worker
-        end
-    end
-    if #workers > 0 then
-        write(event, { one }, workers)
-    end
-end
-
 -- Post where the connections of *one* are now; not to the worker that has *caused* it.
 local function post_move(one, caused, former_home)
     local workers, seen = {}, { [caused] = true }

@@ -18,7 +18,7 @@ end
 -- *user*, who waits, waits in *department* from now on, with its ticket.
 local function move(user, department)
     local route, ticket = route_of(user), waits(user)
-    leave_queue(user)
+    strike(user, true)
     set_route(user, department, route.asked, route.priority, desk.time)
     stand(user, ticket, -1)
     change(department)

@@ -27,25 +27,6 @@ local function set(one, field, value)
     table.insert(changes[one.uuid], value)
 end
 
-local function create(role, subject, uuid, name, avatar)
-    local one = { uuid = uuid }
-    for _, field in ipairs(FIELDS) do
-        one[field] = ''
-    end
-    participants[uuid] = one
-    set(one, FIELD.role, role)
-    set(one, FIELD.subject, subject)
-    set(one, FIELD.name, name)
-    set(one, FIELD.avatar, avatar)
-    if role == ROLE.waiter then
-        set(one, FIELD.capacity, ARG.usual_capacity)
-        set(one, FIELD.load, 0)
-        desk.waiters = desk.waiters + 1
-    end
-    call('HSET', STANDING, role .. ':' .. subject, uuid)
-    return one
-end
-
 -- The user, or the waiter, of this UUID; nil where there is none.
 local function as(role, uuid)
     local one = participant(uuid)

@@ -11,17 +11,13 @@ local function first_free(department)
     return call('ZRANGE', free_in(department), 0, 0)[1]
 end
 
-local function enter_pools(waiter)
-    desk.turn = desk.turn + 1
-    for _, member in ipairs(members_of(waiter)) do
-        call('ZADD', free_in(member[1]), tonumber(waiter.load) * LOAD + desk.turn, waiter.uuid)
-        touched[member[1]] = true
-    end
-end
-
-local function leave_pools(waiter, members)
+-- *waiter* is none of these departments' any more.
+local function leave_departments(waiter, members)
     for _, member in ipairs(members) do
         call('ZREM', free_in(member[1]), waiter.uuid)
+        if desk.departments > 0 then
+            call('ZREM', DUTY .. ':' .. member[1], waiter.uuid)
+        end
     end
 end
 
@@ -37,22 +33,14 @@ local function refresh(waiter)
         return
     end
     set(waiter, FIELD.bucket, bucket)
-    if bucket == '' then
-        leave_pools(waiter, members_of(waiter))
-    else
-        enter_pools(waiter)
-    end
-end
-
-local function leave_duty(waiter, members)
-    for _, member in ipairs(desk.departments > 0 and members or {}) do
-        call('ZREM', duty_of(member[1]), waiter.uuid)
-    end
-end
-
-local function enter_duty(waiter, since)
-    for _, member in ipairs(desk.departments > 0 and members_of(waiter) or {}) do
-        call('ZADD', duty_of(member[1]), since, waiter.uuid)
+    desk.turn = desk.turn + (bucket ~= '' and 1 or 0)
+    for _, member in ipairs(members_of(waiter)) do
+        if bucket == '' then
+            call('ZREM', free_in(member[1]), waiter.uuid)
+        else
+            call('ZADD', free_in(member[1]), load * LOAD + desk.turn, waiter.uuid)
+            touched[member[1]] = true
+        end
     end
 end
 
@@ -64,46 +52,15 @@ local function count_duty(one, was)
     desk.ready = desk.ready + (was and -1 or 1)
     if was then
         call('ZREM', DUTY, one.uuid)
-        leave_duty(one, members_of(one))
     else
         call('ZADD', DUTY, desk.time, one.uuid)
-        enter_duty(one, desk.time)
     end
-end
-
-local function are_same(members, others)
-    if #members ~= #others then
-        return false
-    end
-    for i, member in ipairs(members) do
-        if member[1] ~= others[i][1] or member[2] ~= others[i][2] then
-            return false
+    for _, member in ipairs(desk.departments > 0 and members_of(one) or {}) do
+        if was then
+            call('ZREM', DUTY .. ':' .. member[1], one.uuid)
+        else
+            call('ZADD', DUTY .. ':' .. member[1], desk.time, one.uuid)
         end
-    end
-    return true
-end
-
--- *waiter* has stood in the departments *before*: it stands in those that it has now.
-local function change_pools(waiter, before)
-    if are_same(before, members_of(waiter)) then
-        return
-    end
-    if on_duty(waiter) then
-        leave_duty(waiter, before)
-        enter_duty(waiter, call('ZSCORE', DUTY, waiter.uuid))
-    end
-    if waiter.bucket ~= '' then
-        leave_pools(waiter, before)
-        enter_pools(waiter)
-    end
-end
-
--- *waiter* belongs to these departments from now on: a list of `Member`, in msgpack, or ''.
-local function assign(waiter, departments)
-    if waiter.route ~= departments then
-        local before = members_of(waiter)
-        set(waiter, FIELD.route, departments)
-        change_pools(waiter, before)
     end
 end
 

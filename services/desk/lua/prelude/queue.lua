@@ -25,20 +25,19 @@ local function overflow_of(department)
     return not (target and target.is_open == false) and to or nil
 end
 
--- *user* has come to its department: it may have to move on.
-local function watch(user)
+-- *user* has come to its department, which it may have to leave for another one; or it *stays*
+-- there no more.
+local function watch(user, stays)
     local route = route_of(user)
-    if overflow_of(route.department) then
+    if not overflow_of(route.department) then
+        return
+    end
+    if stays then
         local after = rule_of(route.department).overflow_after or 0
         local due = (route.entered or tonumber(user.since)) + after * 1000000
-        call('ZADD', MOVES, text(due), user.uuid)
-    end
-end
-
--- *user* leaves its department.
-local function watch_no_more(user)
-    if overflow_of(route_of(user).department) then
-        call('ZREM', MOVES, user.uuid)
+        call('ZADD', PREFIX .. KEY.moves, text(due), user.uuid)
+    else
+        call('ZREM', PREFIX .. KEY.moves, user.uuid)
     end
 end
 
@@ -51,7 +50,7 @@ local function change(department)
     if department == '' then
         desk.stale = 1
     else
-        call('SADD', STALE, department)
+        call('SADD', PREFIX .. KEY.stale, department)
         desk.unsent = 1
     end
 end
@@ -59,7 +58,7 @@ end
 -- The ticket of *user*; false where it does not wait.
 local function waits(user)
     local route = route_of(user)
-    return call('ZSCORE', queue_of(route.department, route.priority), user.uuid)
+    return call('ZSCORE', key_in(QUEUE, route.department, route.priority), user.uuid)
 end
 
 -- How many stand in *department* before *ticket* of this priority; without one, before its end.
@@ -67,19 +66,19 @@ local function ahead_of(department, priority, ticket)
     local ahead = 0
     for _, one in ipairs(priorities()) do
         if one > priority then
-            ahead = ahead + call('ZCARD', queue_of(department, one))
+            ahead = ahead + call('ZCARD', key_in(QUEUE, department, one))
         end
     end
-    local queue = queue_of(department, priority)
+    local queue = key_in(QUEUE, department, priority)
     return ahead + (ticket and call('ZCOUNT', queue, '-inf', '(' .. ticket) or call('ZCARD', queue))
 end
 
 -- *user*, who waits by *ticket*, can be taken from now on.
 local function offer(user, ticket)
     local route = route_of(user)
-    local added = call('ZADD', takeable_in(route.department, route.priority), ticket, user.uuid)
-    if added == 1 and is_apart(route) then
-        call('HINCRBY', WANTED, route.department, 1)
+    local added = call('ZADD', key_in(TAKEABLE, route.department, route.priority), ticket, user.uuid)
+    if added == 1 and route.is_apart then
+        call('HINCRBY', PREFIX .. KEY.wanted, route.department, 1)
     end
     touched[route.department] = true
 end
@@ -87,17 +86,20 @@ end
 -- *user* cannot be taken for now.
 local function withhold(user)
     local route = route_of(user)
-    local removed = call('ZREM', takeable_in(route.department, route.priority), user.uuid)
-    if removed == 1 and is_apart(route) and call('HINCRBY', WANTED, route.department, -1) <= 0 then
-        call('HDEL', WANTED, route.department)
+    local removed = call('ZREM', key_in(TAKEABLE, route.department, route.priority), user.uuid)
+    if removed == 1 and route.is_apart then
+        local wanted = PREFIX .. KEY.wanted
+        if call('HINCRBY', wanted, route.department, -1) <= 0 then
+            call('HDEL', wanted, route.department)
+        end
     end
 end
 
 -- *user* stands where its route and *ticket* say.
 local function stand(user, ticket, ahead)
     local route = route_of(user)
-    call('ZADD', queue_of(route.department, route.priority), ticket, user.uuid)
-    if is_apart(route) then
+    call('ZADD', key_in(QUEUE, route.department, route.priority), ticket, user.uuid)
+    if route.is_apart then
         desk.apart = desk.apart + 1
         if route.priority > 0 then
             desk.ranks = bit.bor(desk.ranks, bit.lshift(1, route.priority))
@@ -107,13 +109,7 @@ local function stand(user, ticket, ahead)
         offer(user, ticket)
     end
     call('HSET', TOLD, user.uuid, ahead)
-    watch(user)
-end
-
--- *user* joins the queue.
-local function take_position(user, ticket, ahead)
-    set(user, FIELD.since, desk.time)
-    stand(user, ticket, ahead)
+    watch(user, true)
 end
 
 -- Stand before everybody else of the own department and priority, the first of *users* foremost.
@@ -123,7 +119,8 @@ local function stand_in_front(users)
         local route = route_of(user)
         set_route(user, known(route.department), route.asked, route.priority)
         desk.front = -next_number()
-        take_position(user, desk.front, -1)
+        set(user, FIELD.since, desk.time)
+        stand(user, desk.front, -1)
         change(route_of(user).department)
     end
 end
@@ -135,28 +132,20 @@ local function forget_question(user)
     end
 end
 
--- *user* does not stand in its department any more; false when it did not.
-local function leave_queue(user)
+-- *user* leaves its queue, for another one if it *moves*; false when it did not wait.
+local function strike(user, moves)
     local route = route_of(user)
-    if call('ZREM', queue_of(route.department, route.priority), user.uuid) == 0 then
+    if call('ZREM', key_in(QUEUE, route.department, route.priority), user.uuid) == 0 then
         return false
     end
-    if is_apart(route) then
-        desk.apart = desk.apart - 1
-    end
+    desk.apart = desk.apart - (route.is_apart and 1 or 0)
     withhold(user)
-    watch_no_more(user)
+    watch(user, false)
     change(route.department)
-    return true
-end
-
--- *user* leaves the queue; false when it did not wait.
-local function strike(user)
-    if not leave_queue(user) then
-        return false
+    if not moves then
+        call('HDEL', TOLD, user.uuid)
+        forget_question(user)
     end
-    call('HDEL', TOLD, user.uuid)
-    forget_question(user)
     return true
 end
 

@@ -3,7 +3,7 @@
 -- Send their positions to the users of *department* between two positions whose position has
 -- changed. These users have the same *priority*, and *ahead* are before all of that.
 local function send_some(department, priority, ahead, first, last)
-    local queue = call('ZRANGE', queue_of(department, priority), first, last, 'WITHSCORES')
+    local queue = call('ZRANGE', key_in(QUEUE, department, priority), first, last, 'WITHSCORES')
     local uuids = {}
     for i = 1, #queue, 2 do
         uuids[#uuids + 1] = queue[i]
@@ -34,7 +34,7 @@ local function send_between(department, first, last)
         if last < math.max(first, ahead) then
             return
         end
-        local length = call('ZCARD', queue_of(department, priority))
+        local length = call('ZCARD', key_in(QUEUE, department, priority))
         local from, to = math.max(first - ahead, 0), math.min(last - ahead, length - 1)
         if from <= to then
             send_some(department, priority, ahead, from, to)
@@ -71,12 +71,12 @@ end
 -- Of all other departments, by their keys.
 local function other_turns()
     local found, turns = {}, {}
-    for department, lap in pairs(named(call('HGETALL', LAPS))) do
+    for department, lap in pairs(named(call('HGETALL', PREFIX .. KEY.laps))) do
         local numbers = words(lap)
         found[department] = { department = department, lap = tonumber(numbers[1]),
             going = tonumber(numbers[2]) }
     end
-    for _, department in ipairs(call('SPOP', STALE, CONSTANT.batch)) do
+    for _, department in ipairs(call('SPOP', PREFIX .. KEY.stale, CONSTANT.batch)) do
         found[department] = found[department] or { department = department, lap = 0, going = 0 }
         found[department].has_changed = true
     end
@@ -91,9 +91,9 @@ end
 
 local function end_turn(turn)
     if turn.lap > 0 then
-        call('HSET', LAPS, turn.department, turn.lap .. ' ' .. turn.going)
+        call('HSET', PREFIX .. KEY.laps, turn.department, turn.lap .. ' ' .. turn.going)
     else
-        call('HDEL', LAPS, turn.department)
+        call('HDEL', PREFIX .. KEY.laps, turn.department)
     end
 end
 
@@ -148,7 +148,7 @@ local function send_changed_positions()
             end_turn(turn)
         end
     end
-    if desk.unsent == 1 and call('EXISTS', STALE, LAPS) == 0 then
+    if desk.unsent == 1 and call('EXISTS', PREFIX .. KEY.stale, PREFIX .. KEY.laps) == 0 then
         desk.unsent = 0
     end
 end

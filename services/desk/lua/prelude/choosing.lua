@@ -1,0 +1,102 @@
+-- Matching while users wait in several queues.
+--
+-- All of it is one function. Lua makes every function anew whenever a script runs, and those
+-- within another one only when that is called.
+
+local function match_in_departments()
+
+    -- Whether a user of *department* can be taken.
+    local function is_wanted(department)
+        return call('HEXISTS', PREFIX .. KEY.wanted, department) == 1
+            or department == '' and call('ZCARD', TAKEABLE) > 0
+    end
+
+    -- ---- who is next -----------------------------------------------------------
+
+    -- The department, first by key, in which a user can be matched, and a free waiter there.
+    local function next_match()
+        while next(touched) do
+            local department
+            for one in pairs(touched) do
+                department = department and department < one and department or one
+            end
+            local free = is_wanted(department)
+                and (first_free(department) or make_room_with_a_waiter(department))
+            if free then
+                return department, free
+            end
+            touched[department] = nil
+        end
+    end
+
+    -- The first user of *department* who can be taken, its priority and its ticket; nil: none.
+    local function first_takeable(department)
+        for _, priority in ipairs(priorities()) do
+            local key = key_in(TAKEABLE, department, priority)
+            local found = call('ZRANGE', key, 0, 0, 'WITHSCORES')
+            if found[1] then
+                return found[1], priority, tonumber(found[2])
+            end
+        end
+    end
+
+    -- Those departments of *waiter* in which users can be taken.
+    local function wanting(waiter)
+        local members, keys, found = members_of(waiter), {}, {}
+        if #members == 1 then
+            return members -- it is next because of somebody there
+        end
+        for i, member in ipairs(members) do
+            keys[i] = member[1]
+        end
+        local counts = call('HMGET', PREFIX .. KEY.wanted, unpack(keys))
+        for i, member in ipairs(members) do
+            if counts[i] or member[1] == '' then
+                found[#found + 1] = member
+            end
+        end
+        return found
+    end
+
+    -- Whether one list of numbers comes before another: that with the first higher number.
+    local function is_before(numbers, others)
+        for i, number in ipairs(numbers) do
+            if number ~= others[i] then
+                return number > others[i]
+            end
+        end
+        return false
+    end
+
+    -- Whom *waiter* takes: from its departments of the highest priority in which anybody waits, the
+    -- first by its own priority, then by its ticket.
+    local function choose(waiter)
+        local best, order
+        for _, member in ipairs(wanting(waiter)) do
+            if not order or member[2] >= order[1] then
+                local uuid, priority, ticket = first_takeable(member[1])
+                local numbers = uuid and { member[2], priority, -ticket }
+                if uuid and (not order or is_before(numbers, order)) then
+                    best, order = uuid, numbers
+                end
+            end
+        end
+        return participant(best)
+    end
+
+    -- ---- bringing them together --------------------------------------------------
+
+    if desk.settles > 0 or seats_to_give() > 0 then -- then anywhere
+        for _, department in ipairs(call('HKEYS', PREFIX .. KEY.wanted)) do
+            touched[department] = true
+        end
+    end
+    touched[''] = true
+    for department, free in next_match do
+        local first = participant((first_takeable(department)))
+        local waiter = last_waiter(first, department) or participant(free)
+        local user = choose(waiter)
+        strike(user)
+        bring_together(user, waiter)
+    end
+end

@@ -1,0 +1,101 @@
+-- Who serves whom.
+
+local function link(user, waiter)
+    set(user, FIELD.waiter, waiter.uuid)
+    set(user, FIELD.begun, '1')
+    if user.last ~= waiter.subject then
+        set(user, FIELD.last, waiter.subject)
+    end
+    desk.matches = desk.matches + 1
+    desk.served = desk.served + 1
+    call('ZADD', users_key(waiter), desk.matches, user.uuid)
+    set(waiter, FIELD.load, tonumber(waiter.load) + 1)
+    refresh(waiter)
+end
+
+local function unlink(user, waiter)
+    set(user, FIELD.waiter, '')
+    unseat(user)
+    desk.served = desk.served - 1
+    call('ZREM', users_key(waiter), user.uuid)
+    set(waiter, FIELD.load, tonumber(waiter.load) - 1)
+    refresh(waiter)
+end
+
+-- *waiter* serves *user* from now on.
+local function bring_together(user, waiter)
+    spend(user)
+    forget_question(user)
+    link(user, waiter)
+    post_event({ event = EVENT.matched, user = user.uuid, waiter = waiter.uuid,
+        waited = (desk.time - tonumber(user.since)) / 1000000, talk = given(user.talk),
+        department = given(route_of(user).department) }, { user, waiter })
+end
+
+-- *user* waits for nobody and is served by nobody: its next conversation is another one.
+local function forget_conversation(user)
+    set(user, FIELD.talk, '')
+    set(user, FIELD.begun, '')
+    set(user, FIELD.spoken, '')
+    give_place_back(user)
+end
+
+-- *lost*: *gone* was away for too long.
+local function send_part(user, waiter, gone, requeued, lost)
+    local on_purpose = gone == user.uuid and REASON.left or REASON.ended
+    post_event({ event = EVENT.parted, user = user.uuid, waiter = waiter.uuid, gone = gone,
+        reason = lost and REASON.lost or on_purpose, requeued = requeued, talk = given(user.talk) },
+        { user, waiter })
+    if not requeued then
+        forget_conversation(user)
+    end
+end
+
+local function part(user, waiter, gone, lost)
+    unlink(user, waiter)
+    send_part(user, waiter, gone, false, lost)
+end
+
+-- ---- making room ------------------------------------------------------------
+
+-- How many seats of absent users may be given away. A few are not: pages of honest visitors may be
+-- loading.
+local function seats_to_give()
+    return call('ZCARD', SEATS) - math.max(1, math.floor(desk.served / CONSTANT.seats_kept))
+end
+
+local seats -- department → the absent user whose seat is given away first; nil: not known
+
+-- A waiter of *department* who has become free because another user needs the seat of an absent
+-- one, or nil. On its return that user is sent that its waiter is gone, and stands in front.
+local function make_room_with_a_waiter(department)
+    local last = seats_to_give() - 1
+    if last < 0 then
+        return nil
+    end
+    if not seats then
+        seats = {}
+        for _, uuid in ipairs(call('ZRANGE', SEATS, 0, math.min(last, CONSTANT.batch))) do
+            local user = participants[uuid] or { waiter = call('HGET', key_of(uuid), FIELD.waiter) }
+            local waiter = participant(user.waiter)
+            local gives = on_duty(waiter) and tonumber(waiter.load) <= (tonumber(waiter.capacity) or 0)
+            for _, member in ipairs(gives and members_of(waiter) or {}) do
+                seats[member[1]] = seats[member[1]] or uuid
+            end
+            if seats[department] and desk.apart == 0 then
+                break
+            end
+        end
+    end
+    local user = seats[department] and participant(seats[department])
+    if not user then
+        return nil
+    end
+    local waiter = participant(user.waiter)
+    unlink(user, waiter)
+    send_part(user, waiter, waiter.uuid, true, true)
+    stand_in_front({ user })
+    send_positions({ user })
+    seats = nil
+    return waiter.uuid
+end
