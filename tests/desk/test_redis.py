@@ -144,6 +144,7 @@ class RedisDeskMachine(DeskMachine):
                     chats = {participant.waiter.uuid} if participant.waiter else set()
                     assert (own.ticket is not None) == (participant in self.model.queue)
                     assert own.ticket is None or own.location == participant.last_sent
+                    assert own.ticket is None or own.department == participant.department
                 else:
                     chats = {user.uuid for user in participant.users}
                     assert (own.ready, own.capacity) == (participant.ready, participant.capacity)
