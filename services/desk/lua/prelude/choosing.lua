@@ -5,25 +5,21 @@
 
 local function match_in_departments()
 
-    -- Whether a user of *department* can be taken.
-    local function is_wanted(department)
-        return call('HEXISTS', PREFIX .. KEY.wanted, department) == 1
-            or department == '' and call('ZCARD', TAKEABLE) > 0
-    end
-
-    -- ---- who is next -----------------------------------------------------------
-
-    -- The department, first by key, in which a user can be matched, and a free waiter there.
+    -- The department, first by key, in which a user can be matched, and a free waiter there; nil:
+    -- in none.
     local function next_match()
-        while next(touched) do
-            local department
-            for one in pairs(touched) do
-                department = department and department < one and department or one
-            end
-            local free = is_wanted(department)
-                and (first_free(department) or make_room_with_a_waiter(department))
-            if free then
-                return department, free
+        local departments = {}
+        for department in pairs(touched) do
+            departments[#departments + 1] = department
+        end
+        table.sort(departments)
+        local wanted = call('HMGET', PREFIX .. KEY.wanted, unpack(departments))
+        for i, department in ipairs(departments) do
+            if wanted[i] or department == '' and call('ZCARD', TAKEABLE) > 0 then
+                local free = first_free(department) or make_room_with_a_waiter(department)
+                if free then
+                    return department, free
+                end
             end
             touched[department] = nil
         end
@@ -40,7 +36,8 @@ local function match_in_departments()
         end
     end
 
-    -- Those departments of *waiter* in which users can be taken.
+    -- The departments of *waiter* in which users can be taken, those of its highest priority first;
+    -- '' whether there are any or not.
     local function wanting(waiter)
         local members, keys, found = members_of(waiter), {}, {}
         if #members == 1 then
@@ -55,6 +52,9 @@ local function match_in_departments()
                 found[#found + 1] = member
             end
         end
+        table.sort(found, function(member, another)
+            return member[2] > another[2] or member[2] == another[2] and member[1] < another[1]
+        end)
         return found
     end
 
@@ -73,12 +73,13 @@ local function match_in_departments()
     local function choose(waiter)
         local best, order
         for _, member in ipairs(wanting(waiter)) do
-            if not order or member[2] >= order[1] then
-                local uuid, priority, ticket = first_takeable(member[1])
-                local numbers = uuid and { member[2], priority, -ticket }
-                if uuid and (not order or is_before(numbers, order)) then
-                    best, order = uuid, numbers
-                end
+            if order and member[2] < order[1] then
+                break
+            end
+            local uuid, priority, ticket = first_takeable(member[1])
+            local numbers = uuid and { member[2], priority, -ticket }
+            if uuid and (not order or is_before(numbers, order)) then
+                best, order = uuid, numbers
             end
         end
         return participant(best)

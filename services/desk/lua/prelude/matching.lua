@@ -10,7 +10,8 @@ local function match()
         match_in_departments()
     end
     while desk.apart == 0 do -- all wait in one queue: who is first is who is taken
-        local free = first_free('') or call('ZCARD', TAKEABLE) > 0 and make_room_with_a_waiter('')
+        local free = first_free('')
+            or seats_to_give() > 0 and call('ZCARD', TAKEABLE) > 0 and make_room_with_a_waiter('')
         local uuid = free and call('ZPOPMIN', TAKEABLE)[1]
         if not uuid then
             break

@@ -66,26 +66,27 @@ end
 
 local seats -- department → the absent user whose seat is given away first; nil: not known
 
+local function find_seats(department)
+    seats = {}
+    local last = math.min(seats_to_give(), CONSTANT.batch) - 1
+    for _, uuid in ipairs(last >= 0 and call('ZRANGE', SEATS, 0, last) or {}) do
+        local user = participants[uuid] or { waiter = call('HGET', key_of(uuid), FIELD.waiter) }
+        local waiter = participant(user.waiter)
+        local gives = on_duty(waiter) and tonumber(waiter.load) <= (tonumber(waiter.capacity) or 0)
+        for _, member in ipairs(gives and members_of(waiter) or {}) do
+            seats[member[1]] = seats[member[1]] or uuid
+        end
+        if seats[department] and desk.apart == 0 then
+            return -- nobody waits elsewhere
+        end
+    end
+end
+
 -- A waiter of *department* who has become free because another user needs the seat of an absent
 -- one, or nil. On its return that user is sent that its waiter is gone, and stands in front.
 local function make_room_with_a_waiter(department)
-    local last = seats_to_give() - 1
-    if last < 0 then
-        return nil
-    end
     if not seats then
-        seats = {}
-        for _, uuid in ipairs(call('ZRANGE', SEATS, 0, math.min(last, CONSTANT.batch))) do
-            local user = participants[uuid] or { waiter = call('HGET', key_of(uuid), FIELD.waiter) }
-            local waiter = participant(user.waiter)
-            local gives = on_duty(waiter) and tonumber(waiter.load) <= (tonumber(waiter.capacity) or 0)
-            for _, member in ipairs(gives and members_of(waiter) or {}) do
-                seats[member[1]] = seats[member[1]] or uuid
-            end
-            if seats[department] and desk.apart == 0 then
-                break
-            end
-        end
+        find_seats(department)
     end
     local user = seats[department] and participant(seats[department])
     if not user then
