@@ -150,6 +150,46 @@ test("a place in the queue is taken again with its ticket", async () => {
   assert.equal(after.sent("connect")[0].payload.page, "/shop");
 });
 
+test("who waits may go to another department, and waits on where that is refused", async () => {
+  const stage = new Stage();
+  await stage.enter();
+  stage.client.connect({ page: "/shop", department: "sales", fields: { name: "Ann" } });
+  const asked = () => stage.sent("connect").map(({ payload: { department, fields } }) => [department, fields?.name]);
+  stage.client.connect({ department: "support" });
+  assert.deepEqual(asked(), [["sales", "Ann"]], "one request at a time");
+  await stage.answer("connect", "connect_queue", { location: 2, ticket: "t" });
+  assert.deepEqual(asked()[1], ["support", undefined], "the form was for the other one");
+  await stage.answer("connect", "connect_queue", { location: 5, ticket: "u" });
+  assert.equal(stage.client.department, "support");
+  stage.client.connect({ page: "/other" });
+  assert.equal(asked().length, 2, "it waits there already");
+  stage.client.connect({ department: "gone" });
+  await stage.answer("connect", "error", { code: "invalid_message", message: "payload.department: there is no department" });
+  assert.equal(asked().length, 3, "the ticket is not to blame");
+  assert.deepEqual([stage.client.phase, stage.client.department], ["queued", "support"]);
+  assert.equal(stage.heard.filter(([type]) => type === "error").length, 1);
+  await stage.close(1006);
+  await stage.pass(1000);
+  await stage.enter();
+  assert.deepEqual([stage.sent("connect")[0].payload.department, stage.sent("connect")[0].payload.ticket], ["support", "u"]);
+});
+
+test("a form or a department that is refused ends the wish, whatever the ticket says", async () => {
+  for (const part of ["department", "fields.email"]) {
+    const storage = new Storage();
+    const before = new Stage({ storage });
+    before.client.connect({ department: "sales", fields: { email: "ann" } });
+    await before.enter();
+    await before.answer("connect", "connect_queue", { location: 2, ticket: "t" });
+    const stage = new Stage({ storage });
+    await stage.enter();
+    assert.deepEqual(stage.sent("connect")[0].payload.fields, { email: "ann" }, "it outlives a reload");
+    await stage.answer("connect", "error", { code: "invalid_message", message: `payload.${part}: is wrong` });
+    assert.equal(stage.sent("connect").length, 1);
+    assert.equal(stage.client.wanted, false);
+  }
+});
+
 test("the queue is told what waits in it, and what has become of that", async () => {
   const stage = new Stage();
   await stage.enter();

@@ -152,6 +152,11 @@ export class BaseClient {
     return this._side.isWanted;
   }
 
+  /** User: the department that it has asked for. */
+  get department() {
+    return this._side.want?.department;
+  }
+
   /** Call `fn(detail)` on events of *type*. Returns a function that ends it. */
   on(type, fn) {
     return this._events.on(type, fn);

@@ -7,7 +7,7 @@
  *   error?: {code: string, message: string}}} Message  `author`: the waiter's colleague who wrote it
  */
 export class Chat {
-  /** The other side; for waiters also `sub`, `page` and `opened` of the visitor. */
+  /** The other side; for waiters also `sub`, `page`, `opened` and `fields` of the visitor. */
   peer = { uuid: "", name: "", avatar: "" };
   /** @type {Message[]} in order */
   messages = [];

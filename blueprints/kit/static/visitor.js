@@ -9,6 +9,7 @@ export class Visitor extends Wish {
   static role = "user";
 
   #ticket;
+  #stands = {}; // what the server was asked with, and has granted
   #leaving = false; // the visitor has left, which the server has not confirmed yet
 
   get state() {
@@ -62,24 +63,36 @@ export class Visitor extends Wish {
 
   // ---- asking for a waiter -------------------------------------------------
 
+  /** What is left out stays as it was. In the queue another department moves the visitor there. */
   connect({ page, department, fields } = {}) {
-    this.decide({ page: whole(page, 2000), department: whole(department, 200), fields });
-    const client = this._client;
-    if (client._connection.isOnline && client.phase === "idle" && !this.#leaving) this.#join();
+    const [client, before] = [this._client, this.want];
+    const where = whole(department, 200) ?? before?.department;
+    const stays = where === before?.department;
+    // what was filled in was for the former department
+    const filled = fields ?? (stays ? before?.fields : undefined);
+    this.decide({ page: whole(page, 2000) ?? before?.page, department: where, fields: filled });
+    if (!client._connection.isOnline || this.#leaving) return;
+    if (client.phase === "idle") this.#join();
+    else if (!stays) this.askAgain();
   }
 
   #join() {
     const { _connection: connection } = this._client;
     if (connection.isAsked("connect")) return;
-    const [ticket, question] = [this.#ticket, this.#question];
-    connection.ask("connect", { ...this.want, ticket, question }, (error) => {
-      if (error?.code === "invalid_message" && ticket !== undefined) {
+    const [ticket, question, want] = [this.#ticket, this.#question, this.want];
+    connection.ask("connect", { ...want, ticket, question }, (error) => {
+      const isAbout = (part) => error?.code === "invalid_message" && error.message.startsWith(`payload.${part}`);
+      if (error?.code === "invalid_message" && ticket !== undefined && !isAbout("department") && !isAbout("fields")) {
         this.#ticket = undefined; // worth nothing, but no reason to send somebody away
         this.#join();
+      } else if (error && isAbout("department") && this._client.phase === "queued") {
+        this.want = this.#stands; // and waits on there
+        this._client._complain(error);
       } else if (error) {
         this.later(error, () => this.want && this._client.phase === "idle" && this.#join());
-      } else if (question !== this.#question) {
-        this.askAgain();
+      } else {
+        this.#stands = want;
+        if (question !== this.#question || want?.department !== this.want?.department) this.askAgain();
       }
     });
   }
