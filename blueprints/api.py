@@ -62,13 +62,18 @@ def blueprint(extension: Extension) -> Blueprint:
         server.house  # noqa: B018  # starts the server; raises `Unavailable`
         shown = server.welcome
         assert shown is not None  # noqa: S101
-        found = {
-            "team": [face._asdict() for face in shown.team()],
+        locale = request.args.get("locale", "")[:MAX_LOCALE]
+        found: dict[str, Any] = {
+            "team": [face._asdict() for face in shown.team(request.args.get("department", ""))],
             "reply": shown.reply(),
             "questions": server.settings.quick_questions,
         }
+        if departments := shown.departments():
+            found["departments"] = [
+                {"key": one.key, "name": one.name(locale)} for one in departments
+            ]
         if fields := server.settings.fields:
-            found["fields"] = described(fields, request.args.get("locale", "")[:MAX_LOCALE])
+            found["fields"] = described(fields, locale)
         response = jsonify(found)
         response.cache_control.public, response.cache_control.max_age = True, FRESH
         return response

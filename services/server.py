@@ -193,7 +193,9 @@ class ChatServer:
         departments.start(self.loops, switchboard.apply_departments)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
-        self.welcome = Welcome(settings, switchboard.desk, store, runtime, wheel, self.clock)
+        self.welcome = Welcome(
+            settings, switchboard.desk, store, runtime, wheel, self.clock, departments
+        )
         return House(
             settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations,
             self.bounds, departments,

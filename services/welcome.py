@@ -12,6 +12,7 @@ from statistics import median
 from typing import Generic, TypeVar
 
 from .clock import KEY_BITS, Clock
+from .departments import Departments, SiteDepartment
 from .desk.port import Desk, DeskUnavailable, Face
 from .history.port import Store, StoreError
 from .runtime import Runtime
@@ -67,7 +68,10 @@ class _Lately(Generic[T]):
 
 
 class Welcome:
-    """Asks *desk* and *store*, which is None without a database."""
+    """Asks *desk* and *store*, which is None without a database.
+
+    What is remembered is bounded by what the site has, whatever visitors ask for.
+    """
 
     def __init__(
         self,
@@ -77,19 +81,41 @@ class Welcome:
         runtime: Runtime,
         wheel: Wheel,
         clock: Clock,
+        departments: Departments | None = None,
     ) -> None:
+        self._departments = departments or Departments()
         self._wheel = wheel
         self._desk = desk
         self._store = store
         self._runtime = runtime
         self._clock = clock
         self._shows_team = settings.team is TeamShown.READY
-        self._team = _Lately(self._find_team, TEAM_FRESH, runtime)
+        #: by department; "": of all
+        self._teams: dict[str, _Lately[list[Face]]] = {}
         self._reply = _Lately(self._find_reply, REPLY_FRESH, runtime)
 
-    def team(self) -> list[Face]:
-        """Up to `TEAM` waiters who are ready now; none while the desk is out of reach."""
-        return self._team.get() if self._shows_team else []
+    def departments(self) -> list[SiteDepartment]:
+        """Those that visitors may ask for."""
+        return self._departments.listed()
+
+    def team(self, department: str = "") -> list[Face]:
+        """Up to `TEAM` waiters who are ready now; none while the desk is out of reach.
+
+        Of *department*, if visitors may ask for it; else of all.
+        """
+        if not self._shows_team:
+            return []
+        open_ones = {one.key for one in self.departments()}
+        return self._team_of(department if department in open_ones else "", open_ones).get()
+
+    def _team_of(self, key: str, open_ones: set[str]) -> _Lately[list[Face]]:
+        found = self._teams.get(key)
+        if found is None:
+            for gone in self._teams.keys() - open_ones - {""}:
+                self._teams.pop(gone, None)
+            new = _Lately(lambda: self._find_team(key), TEAM_FRESH, self._runtime)
+            found = self._teams.setdefault(key, new)
+        return found
 
     def reply(self) -> int | None:
         """s that visitors have usually waited for an answer lately.
@@ -98,10 +124,11 @@ class Welcome:
         """
         return self._reply.get() if self._store is not None else None
 
-    def _find_team(self) -> list[Face]:
-        self._wheel.after(TEAM_FRESH, self._team.forget)  # one of them may be erased by then
+    def _find_team(self, department: str) -> list[Face]:
+        if known := self._teams.get(department):
+            self._wheel.after(TEAM_FRESH, known.forget)  # one of them may be erased by then
         try:
-            return self._desk.team(TEAM)
+            return self._desk.team(TEAM, department) if department else self._desk.team(TEAM)
         except DeskUnavailable:
             return []
 

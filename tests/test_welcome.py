@@ -12,7 +12,11 @@ from flask import Flask
 
 from csapp import create_app
 from services.clock import Clock
+from services.departments import Departments
 from services.desk.port import DeskUnavailable, Face
+from services.history import departments as history
+from services.history.departments import Change, DepartmentRow, DepartmentTables
+from services.history.opening import open_store
 from services.history.port import StoreError
 from services.settings import Settings
 from services.welcome import ENOUGH, REPLY_FRESH, TEAM_FRESH, Welcome
@@ -35,8 +39,8 @@ class Runtime:
     def now(self) -> float:
         return self.time
 
-    def blocking(self, function: Any) -> Any:
-        return function()
+    def blocking(self, function: Any, *values: Any) -> Any:
+        return function(*values)
 
     def after(self, seconds: float, call: Callable[[], None]) -> None:
         """As a wheel; `run_out` calls what is due."""
@@ -57,11 +61,11 @@ class Asked:
         self.count = {"team": 0, "reply": 0}
         self.is_down = False
 
-    def team(self, most: int) -> list[Face]:
+    def team(self, most: int, department: str | None = None) -> list[Face]:
         self.count["team"] += 1
         if self.is_down:
             raise DeskUnavailable
-        return self.faces[:most]
+        return [Face(department, "")] if department else self.faces[:most]
 
     def reply_times(self, after: int, limit: int) -> list[int]:
         self.count["reply"] += 1
@@ -70,9 +74,25 @@ class Asked:
         return self.times
 
 
-def welcome(asked: Asked, runtime: Runtime, **settings: str) -> Welcome:
+class Site:
+    """What the history knows of departments."""
+
+    def __init__(self, *rows: DepartmentRow) -> None:
+        self.rows = rows
+
+    def number(self) -> int:
+        return len(self.rows)
+
+    def read(self) -> history.Departments:
+        return history.Departments(self.number(), self.rows, ())
+
+
+def welcome(
+    asked: Asked, runtime: Runtime, departments: Departments | None = None, **settings: str
+) -> Welcome:
     loaded = Settings.load({"CSAPP_SECRET_KEY": SECRET, **settings})
-    return Welcome(loaded, asked, asked, runtime, runtime, Clock())  # type: ignore[arg-type]
+    parts: Any = (asked, asked, runtime, runtime, Clock(), departments)
+    return Welcome(loaded, *parts)
 
 
 def test_desk_and_history_are_asked_seldom():
@@ -117,6 +137,26 @@ class Named(str):
     """A name that a weak reference can tell of."""
 
 
+def test_each_department_has_its_team_and_nobody_makes_more_of_them():
+    asked, runtime = Asked(), Runtime()
+    site = Site(DepartmentRow("sales", {"en": "Sales"}), DepartmentRow("old", enabled=False))
+    departments = Departments(site, runtime)  # type: ignore[arg-type]
+    departments.read()
+    shown = welcome(asked, runtime, departments)
+    for _ in range(2):
+        assert shown.team("sales") == [Face("sales", "")]
+        assert shown.team() == [ADA]
+    for number in range(1000):
+        assert shown.team(f"no-{number}") == shown.team("old") == [ADA], "as if none were named"
+    assert asked.count["team"] == 2
+    assert [one.key for one in shown.departments()] == ["sales"]
+    site.rows = (DepartmentRow("new"), DepartmentRow("sales", enabled=False))
+    departments.read()
+    assert shown.team("new") == [Face("new", "")]
+    assert shown.team("sales") == [ADA]
+    assert len(shown._teams) == 2, "what there is no more is forgotten"
+
+
 def test_what_is_out_of_reach_is_left_out():
     asked, runtime = Asked(), Runtime()
     asked.is_down = True
@@ -152,6 +192,24 @@ def test_the_answer_has_what_the_site_has_set():
     assert answer.headers["Cache-Control"] == "public, max-age=5"
     assert answer.headers["Access-Control-Allow-Origin"] == "https://a.example"
     assert "Origin" in answer.vary
+
+
+def test_departments_have_names_in_the_language_that_is_asked_for(tmp_path):
+    url = f"sqlite:///{tmp_path}/csapp.db"
+    store = open_store(url)
+    store.migrate()
+    tables = DepartmentTables(store)
+    tables.add("sales", Change(names={"en": "Sales", "de": "Verkauf"}))
+    tables.add("old", Change(enabled=False))
+    store.close()
+    client = application(CSAPP_DATABASE_URL=url).test_client()
+
+    def named(locale: str) -> Any:
+        return client.get("/v1/welcome", query_string={"locale": locale}).get_json()["departments"]
+
+    assert named("de-AT") == [{"key": "sales", "name": "Verkauf"}]
+    for other in ("", "en", "sv", "\x00", "x" * 5000):
+        assert named(other) == [{"key": "sales", "name": "Sales"}]
 
 
 def test_the_team_of_a_running_server_and_its_usual_reply(tmp_path):
