@@ -130,6 +130,17 @@ def test_a_tag_tells_visitors_apart_and_does_not_name_them():
     assert 'data-visitor=""' in tags[3]
 
 
+def test_departments_may_be_a_list():
+    app, _ = host()
+    with app.test_request_context():
+        written = render_template_string(
+            '{{ csapp_widget(department="sales", departments=["sales", "support"]) }}'
+            '{{ csapp_widget(departments="*") }}{{ csapp_widget(departments=[]) }}'
+        )
+    assert 'data-department="sales"' in written
+    assert re.findall(r'data-departments="(.*?)"', written) == ["sales support", "*", ""]
+
+
 def test_the_documentation_names_all_of_it():
     page = (ROOT / "docs" / "widget.md").read_text()
     launcher = asset(STATIC, "widget.js")[0].decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from flask import current_app, request, url_for
 from markupsafe import Markup
@@ -21,14 +21,24 @@ from ..host.identity import ask_host
 _say = Seldom(logging.getLogger("csapp"))
 
 #: `docs/widget.md` says what each does
-OPTIONS = ("locale", "catalogue", "theme", "position", "title", "greeting", "credentials", "page")
+OPTIONS = (
+    "locale", "catalogue", "theme", "position", "title", "greeting", "credentials", "page",
+    "department", "departments",
+)  # fmt: skip
 
 
 def tag(extension: Extension) -> Callable[..., Markup]:
     """The function for the templates of an application that has *extension*."""
 
-    def csapp_widget(*, nonce: str | None = None, **options: str | None) -> Markup:
+    def csapp_widget(
+        *, nonce: str | None = None, departments: str | Iterable[str] | None = None,
+        **options: str | None,
+    ) -> Markup:  # fmt: skip
         """The script tag. Raises `TypeError` for an option that there is not."""
+        if departments is not None:
+            options["departments"] = (
+                departments if isinstance(departments, str) else " ".join(departments)
+            )
         if unknown := options.keys() - set(OPTIONS):
             raise TypeError(f"csapp_widget: there is no option {', '.join(sorted(unknown))}")
         if extension.callbacks.visitor is not None:

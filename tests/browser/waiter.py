@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -18,16 +19,23 @@ class Waiter:
     """
 
     def __init__(
-        self, server: LiveServer, sub: str = "ada", name: str = "Ada", avatar: str = ""
+        self,
+        server: LiveServer,
+        sub: str = "ada",
+        name: str = "Ada",
+        avatar: str = "",
+        departments: Sequence[str] = (),
     ) -> None:
         self.client = Client(server, "waiter")
         self._kept: list[Frame] = []
-        token = server.token("waiter", sub, name, avatar=avatar)
+        token = server.token("waiter", sub, name, avatar=avatar, departments=departments)
         self.client.say("auth", {"token": token, "version": 2})
         self.client.say("ready")
         while (frame := self.client.receive())["type"] != "ready":
             self._kept.append(frame)  # who comes back is told of its chats first
         self.user = ""
+        #: what `new_connection` has said of the visitor
+        self.visitor: Frame = {}
 
     def __enter__(self) -> Waiter:
         return self
@@ -47,7 +55,7 @@ class Waiter:
     def meets(self) -> str:
         """The next visitor, to whom all else is said from now on; the conversation."""
         payload = self.hears("new_connection")["payload"]
-        self.user = payload["uuid"]
+        self.user, self.visitor = payload["uuid"], payload
         return str(payload["conversation"])
 
     def reads(self) -> str:

@@ -13,6 +13,7 @@ import { Clock } from "./clock.js";
 import { Duty } from "./duty.js";
 import { Endings } from "./endings.js";
 import { visitorName } from "./format.js";
+import { Labels } from "./labels.js";
 import { Marks } from "./marks.js";
 import { problem } from "./problems.js";
 import { Queue } from "./queue.js";
@@ -79,6 +80,7 @@ export class Desk {
     this.duty = new Duty(this.client, { usual: capacity, changed });
     this.canned = new Canned(hasHistory ? this.api : null, changed);
     this.archive = new Archive(this.client, changed);
+    this.labels = new Labels(changed);
     this.queue = new Queue(this.client, { changed, more: (before, now) => alerts.queued(before, now) });
     this.#listen();
     this.client.start();

@@ -11,7 +11,7 @@ export class Composer {
   box = element("textarea", "", "", { rows: "1", enterkeyhint: "send", part: "input" });
 
   #field = element("div", "field"); // grows with its text, and the box with it
-  #send = iconButton("send", () => this.#say());
+  #send = iconButton("send", () => this.say());
   #emoji = iconButton("smile", () => this.#pick());
   #picker = null;
   #notice = ""; // the key of a text
@@ -19,7 +19,7 @@ export class Composer {
   #t;
 
   /**
-   * *on* has `say(text)`, `typed()`, `most()` (characters of the longest text; undefined: unknown) and
+   * *on* has `say(text)`, which empties the box if it says it, `typed()`, `most()` (characters of the longest text; undefined: unknown) and
    * `load(file, name)`, which resolves with what a module of ours exports.
    */
   constructor(on) {
@@ -35,7 +35,7 @@ export class Composer {
     this.box.addEventListener("keydown", (event) => {
       if (!sends(event)) return;
       event.preventDefault();
-      this.#say();
+      this.say();
     });
   }
 
@@ -102,13 +102,13 @@ export class Composer {
     this.#typed();
   }
 
-  #say() {
+  /** Say what stands in the box, and go there. */
+  say() {
     const text = this.text.trim();
+    this.box.focus();
     if (!text || excess(text, this.#on.most())) return;
     this.#picker?.toggle(false);
-    this.text = "";
     this.#on.say(text);
-    this.box.focus();
   }
 
   async #pick() {

@@ -17,7 +17,7 @@ const BUBBLE =
   "M7 4h10a4 4 0 0 1 4 4v6a4 4 0 0 1-4 4h-5l-5 4v-4a4 4 0 0 1-4-4V8a4 4 0 0 1 4-4z" +
   "M8 10v2h2v-2zm3 0v2h2v-2zm3 0v2h2v-2z";
 /** When one of these attributes changes, the page counts as another page. */
-const OPTIONS = ["position", "theme", "locale", "catalogue", "title", "greeting", "visitor"];
+const OPTIONS = ["position", "theme", "locale", "catalogue", "title", "greeting", "visitor", "department", "departments"];
 /** Events in the chat that the page does not get: see `guard.js`. */
 const CAUGHT = "keydown keypress keyup focus blur focusin focusout pointerdown mousedown touchstart".split(" ");
 const SVG = "http://www.w3.org/2000/svg";
@@ -39,6 +39,7 @@ export class Launcher extends Listeners {
   givenTo; // … for this visitor
   visitor; // the visitor whose chat is stored here, as `data-visitor` names it; undefined where nothing does
   pageText = null; // what the page has given with `page`
+  departmentSaid = null; // … and with `department`
   caught = () => {}; // events in the chat, before the page sees them
   locale = "en";
   t = (key) => (key === "open" ? "Chat" : "");
@@ -325,6 +326,11 @@ export class Launcher extends Listeners {
 
   page(words) {
     this.pageText = words == null ? null : asText(words).slice(0, 2000);
+  }
+
+  department(key) {
+    this.departmentSaid = key == null ? null : asText(key);
+    this.panel?.choose();
   }
 
   setPosition(position) {

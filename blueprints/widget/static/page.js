@@ -74,7 +74,7 @@ export class Page {
     if (differs("position")) launcher.setPosition(now.position);
     if (differs("theme")) launcher.setTheme(now.theme);
     if (differs("locale", "catalogue", "lang")) launcher.setLocale(now.locale);
-    else if (differs("title", "greeting")) launcher.panel?.relabel();
+    else if (differs("title", "greeting", "department", "departments")) launcher.panel?.relabel();
     if (differs("visitor")) this.#ask();
   }
 

@@ -1,6 +1,7 @@
 /** The panel shows the start, the queue, the conversation and its end. `Visit` decides what happens. */
 
 import { paintFace } from "../kit/faces.js";
+import { inTime } from "../kit/in-time.js";
 import { composes } from "../kit/keys.js";
 import { Composer } from "./composer.js";
 import { button, element, iconButton, wear } from "./dom.js";
@@ -11,6 +12,7 @@ import { Visit } from "./visit.js";
 
 const OFFERED = 3; // conversations that the first screen names
 const AGAIN = 2000; // ms before a file that did not load is tried again
+const QUICK = 3000; // ms that a first question waits to learn what the site asks before a chat
 const PHONE = matchMedia("(max-width: 480px)");
 const TOUCH = matchMedia("(pointer: coarse)");
 
@@ -25,6 +27,8 @@ export class Panel {
   #bringing = null; // … a promise of both, …
   #missing = ""; // … and the key of a text that says that they do not load
   #start;
+  #prechat = null; // what is asked before a chat, where the site asks something …
+  #coming = null; // … and a promise of it
   #composer;
   #preview = null;
   #dialog = element("dialog", "panel", "", { part: "panel", tabindex: "-1", "aria-labelledby": "title" });
@@ -43,6 +47,7 @@ export class Panel {
   #retry = button("", "", () => this.#visit.client.reconnect());
   #onTop = false; // in the top layer, with the page inert
   #asking = false; // the question whether to end the conversation is shown
+  #isHeld = false; // a first question waits
   #shown = "";
 
   /** In the shadow root of *widget*, the launcher, which has loaded its style already. */
@@ -58,7 +63,7 @@ export class Panel {
       now: this.#now,
     });
     this.#composer = new Composer({
-      say: (text) => this.#say(text),
+      say: (text) => this.#say(text, true),
       typed: () => {
         visit.client.typing(Boolean(this.#composer.text));
         this.#keepDraft();
@@ -157,6 +162,18 @@ export class Panel {
     this.#visit.identify();
   }
 
+  /** The page has named a department. */
+  async choose() {
+    (await this.#bringPrechat())?.choose();
+  }
+
+  /** The server has refused *error*; whether that is about what is asked before a chat, which shows it. */
+  refused({ code, message }) {
+    const is = code === "invalid_message" && /^payload\.(department|fields)/.test(message);
+    if (is) this.#bringPrechat().then((prechat) => (prechat ? prechat.refused(message) : this.#visit.fail()));
+    return is;
+  }
+
   reset() {
     this.#composer.text = "";
     this.#preview?.hide();
@@ -241,6 +258,24 @@ export class Panel {
     if (this.#composer.element.hidden && this.#dialog.getRootNode().activeElement === this.#dialog) this.#focus();
   }
 
+  /** Load what is asked before a chat. Resolves with it; with null if it does not load. */
+  #bringPrechat() {
+    this.#coming ??= this.#widget.pieces.module("prechat.js", "Prechat").then(
+      (Prechat) => {
+        const prechat = new Prechat(this.#widget, this.#visit, () => this.#composer.say());
+        wear(this.#dialog, Prechat.style);
+        this.#start.put(prechat.element);
+        this.#queue.element.prepend(prechat.waiting);
+        prechat.relabel();
+        this.#prechat = prechat;
+        this.show();
+        return prechat;
+      },
+      () => (this.#coming = null),
+    );
+    return this.#coming;
+  }
+
   #listen() {
     this.#dialog.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || composes(event)) return;
@@ -266,6 +301,8 @@ export class Panel {
     this.#log?.relabel(t, locale);
     this.#start.relabel(t, locale, this.#widget.option("greeting"));
     this.#queue.relabel(t);
+    this.#prechat?.relabel();
+    if (this.isOpen) this.#visit.look(); // the names of departments and fields are of a language
     this.#composer.relabel(t);
     this.#end.textContent = t("end");
     this.#retry.textContent = t("reconnect");
@@ -295,9 +332,12 @@ export class Panel {
     const { desk, welcome } = visit.isRefused ? {} : visit.reception;
     if (phase === "start") this.#start.show({ desk, welcome, earlier: visit.earlier.slice(0, OFFERED) });
     this.#queue.show(visit);
+    if (visit.asks && !this.#prechat) this.#bringPrechat();
+    this.#prechat?.show();
     this.#showTyping(served && chat.typing);
     this.#foot?.show(this.#asking ? "asking" : ["ended", "past"].includes(phase) ? phase : "");
     this.#showLog(phase);
+    this.#composer.ask((phase === "start" && this.#prechat?.question) || this.#t(phase === "start" ? "ask" : "write"));
     this.#composer.show();
     if (chat?.unread === 0) this.#preview?.hide();
     this.#turn(phase);
@@ -333,7 +373,6 @@ export class Panel {
     this.#shown = phase;
     if (!before) this.#composer.text = this.#visit.client.draft(this.#draftOf()) || this.#composer.text;
     else this.#keepDraft();
-    this.#composer.ask(this.#t(phase === "start" ? "ask" : "write"));
     if (before && phase === "served") this.announce(this.#t("connected", { name: this.#visit.name }));
     if (before && phase === "ended") this.announce(this.#foot?.ending);
     const root = this.#dialog.getRootNode();
@@ -359,9 +398,26 @@ export class Panel {
 
   // ---- doing ------------------------------------------------------------------
 
-  #say(text) {
+  /** *isTyped*: *text* stands in the box. */
+  async #say(text, isTyped) {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    const mayAsk = this.#visit.phase !== "start" || (await this.#mayAsk());
+    this.#isHeld = false;
+    if (isTyped) text = this.#composer.text.trim(); // meanwhile it may have become longer
+    else if (!mayAsk && !this.#composer.text) this.takeBack(text);
+    if (!mayAsk || !text) return;
+    if (isTyped) this.#composer.text = "";
     this.#keepDraft();
     this.#visit.say(text);
+  }
+
+  /** Whether all is filled in that the site asks before a chat. What has not come in time is not asked. */
+  async #mayAsk() {
+    const visit = this.#visit;
+    await inTime(visit.reception.known, QUICK).catch(() => {});
+    const prechat = visit.asks && (await this.#bringPrechat());
+    return !prechat || prechat.check();
   }
 
   #ask(yes) {

@@ -7,14 +7,24 @@ export class Reception {
   desk = null;
   /** `{team, reply, questions}` as `/v1/welcome` has them; null without an answer. */
   welcome = null;
+  /** `departments` and `fields`, as `/v1/welcome` has last named them. */
+  declared = { departments: [], fields: [] };
+  /** A promise of the first answer, whatever it says. */
+  known;
 
   #base;
+  #where;
   #looked;
   #timer = 0;
+  #last; // the look that was begun last
 
-  /** At the address *base*; *looked()* is called when there is something new. */
-  constructor(base, looked) {
+  /**
+   * At the address *base*; *where()* returns `{locale, department}`: what is asked for. *looked()* is called when
+   * there is something new.
+   */
+  constructor(base, where, looked) {
     this.#base = base;
+    this.#where = where;
     this.#looked = looked;
   }
 
@@ -23,9 +33,16 @@ export class Reception {
     this.leave();
     this.#timer = setTimeout(() => this.look(matters), LOOK);
     if (!matters()) return;
-    const [status, welcome] = await Promise.all([this.#ask("v1/status"), this.#ask("v1/welcome")]);
-    this.desk = status && { ready: status.waiters_ready, length: status.queue_length };
+    const { locale, department } = this.#where();
+    const welcomeThere = `v1/welcome?locale=${locale}&department=${encodeURIComponent(department)}`;
+    const both = (this.#last = Promise.all([this.#ask("v1/status"), this.#ask(welcomeThere)]));
+    this.known ??= both;
+    const [status, welcome] = await both;
+    if (both !== this.#last) return; // of another department, or in another language
+    const { waiters_ready: ready, queue_length: length } = status?.departments?.[department] ?? status;
+    this.desk = status && { ready, length };
     this.welcome = welcome || null;
+    if (welcome) this.declared = { departments: [], fields: [], ...welcome };
     this.#looked();
   }
 

@@ -24,6 +24,11 @@ export class Start {
     this.element.append(this.#greeting, this.#invitation, this.#desk, this.#questions, this.#earlier);
   }
 
+  /** Show *element* before the frequent questions. */
+  put(element) {
+    this.#desk.after(element);
+  }
+
   relabel(t, locale, greeting) {
     this.#t = t;
     this.#times = new Times(locale);

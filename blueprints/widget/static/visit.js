@@ -34,13 +34,14 @@ export class Visit {
   #lost = false; // at the last look
   #stored;
 
-  /** *panel* has `show()`, `announce(text)`, and `isLookedAt`. */
+  /** *panel* has `show()`, `announce(text)`, `refused(error)`, and `isLookedAt`. */
   constructor(widget, panel) {
     this.#widget = widget;
     this.#panel = panel;
     this.#token = new VisitorToken(widget, this);
     this.#stored = widget.store.get().phase ?? "idle";
-    this.reception = new Reception(widget.base, () => panel.show());
+    const where = () => ({ locale: widget.locale, department: this.#department ?? "" });
+    this.reception = new Reception(widget.base, where, () => panel.show());
     this.#tabs = widget.around.tabs(({ read, seq }) => this.client.read(seq, read));
     this.#make();
   }
@@ -61,6 +62,9 @@ export class Visit {
     this.client.on("change", () => this.changed());
     this.client.on("queue", ({ location }) => location === 0 && this.look()); // whether a waiter is there
   }
+
+  /** What the next question is asked with, `{department, fields}`; `Prechat` knows more of it. */
+  wish = () => ({ department: this.#widget.departmentSaid ?? this.#widget.option("department") });
 
   // ---- its state -----------------------------------------------------
 
@@ -134,6 +138,17 @@ export class Visit {
     return ["framed", "not_here"].includes(this.problem);
   }
 
+  /** The site asks something before a chat, or the page or the wish names a department. */
+  get asks() {
+    const { departments, fields } = this.reception.declared;
+    return fields.length > 0 || (departments.length > 0 && (this.#widget.option("departments") ?? this.#department) != null);
+  }
+
+  /** The key of the department where the visitor waits, or where its next question goes. */
+  get #department() {
+    return this.client.wanted ? this.client.department : this.wish().department;
+  }
+
   get muted() {
     return Boolean(this.#widget.store.get().muted);
   }
@@ -180,7 +195,7 @@ export class Visit {
 
   #wish() {
     this.problem = "";
-    if (this.isIdle) this.client.connect({ page: this.#widget.around.place });
+    if (this.isIdle) this.client.connect({ page: this.#widget.around.place, ...this.wish() });
   }
 
   /** End the conversation, or leave the queue: messages that no waiter has received go back into the box. */
@@ -291,7 +306,7 @@ export class Visit {
 
   #error({ code, message }) {
     // a missing token or connection is tried again by itself
-    if (code !== "token") this.problem = code === "queue_full" ? "full" : "trouble";
+    if (code !== "token" && !this.#panel.refused({ code, message })) this.problem = code === "queue_full" ? "full" : "trouble";
     this.#widget.emit("error", { code, message });
   }
 

@@ -12,7 +12,7 @@ import { Launcher } from "./launcher.js";
 
 const RUNNING = Symbol.for("csapp");
 const NAME = /\/widget\.js([?#]|$)/;
-const COMMANDS = ["open", "close", "toggle", "identify", "reset", "page", "setLocale", "setTheme", "on", "off"];
+const COMMANDS = ["open", "close", "toggle", "identify", "reset", "page", "department", "setLocale", "setTheme", "on", "off"];
 
 /**
  * Our address, and the tag with the options. A module, or a script that was fetched and evaluated, cannot ask

@@ -6,15 +6,20 @@ import { t } from "../words.js";
 
 export const Visitor = ({ desk, chat }) => {
   const { peer, conversation } = chat;
-  const { sub = "", page = "", opened } = peer;
+  const { sub = "", page = "", opened, fields = {} } = peer;
   const name = visitorName(peer);
   const address = webAddress(page);
+  const filled = desk.labels.of(fields).filter((one) => one.name !== "name" || one.value !== name);
   return html`
     <div class="visitor">
       <h2>${t("about_visitor")}</h2>
       <dl>
         <dt>${t("name")}</dt><dd dir="auto">${name}</dd>
         ${sub && sub !== name && !sub.startsWith("anonymous-") && html`<dt>${t("user")}</dt><dd dir="auto">${sub}</dd>`}
+        ${filled.flatMap(({ name: key, label, value, href }) => [
+          html`<dt key=${key} dir="auto">${label}</dt>`,
+          html`<dd key=${`${key} value`} class="filled" dir="auto">${href ? html`<a href=${href}>${value}</a>` : value}</dd>`,
+        ])}
         <dt>${t("page")}</dt>
         <dd>${address ? html`<a class="where" href=${address} title=${page} target="_blank" rel=${REL}>${page}</a>` : page || t("not_known")}</dd>
         ${opened && html`<dt>${t("since")}</dt><dd><time datetime=${opened} title=${moment(opened)}>${when(opened)}</time></dd>`}

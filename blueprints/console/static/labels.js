@@ -1,0 +1,38 @@
+/** `Labels`: what the fields before a chat, and the options of a choice, are called in the console's language. */
+
+import { ask } from "./api.js";
+import { locale, t } from "./words.js";
+
+export class Labels {
+  #fields = []; // as `v1/welcome` has them
+  #asked = ""; // the language in which they were asked for last
+  #changed;
+
+  /** *changed()* draws the desk again. */
+  constructor(changed) {
+    this.#changed = changed;
+  }
+
+  /** What a visitor has filled in, *fields*, in order: `{name, label, value, href}`. */
+  of(fields) {
+    if (Object.keys(fields).length && this.#asked !== locale()) this.#load(locale());
+    const usual = { name: t("name"), email: t("email"), question: t("question") };
+    return Object.entries(fields).map(([name, value]) => {
+      const { label, type, options = [] } = this.#fields.find((one) => one.name === name) ?? {};
+      const words = value === true ? t("yes") : (options.find((one) => one.value === value)?.label ?? value);
+      const href = type === "email" ? `mailto:${encodeURIComponent(value).replace("%40", "@")}` : "";
+      return { name, label: label ?? usual[name] ?? name, value: words, href };
+    });
+  }
+
+  async #load(tag) {
+    this.#asked = tag;
+    try {
+      const { fields = [] } = await ask("GET", `v1/welcome?locale=${encodeURIComponent(tag)}`);
+      this.#fields = fields;
+      this.#changed();
+    } catch {
+      // the names say enough
+    }
+  }
+}
