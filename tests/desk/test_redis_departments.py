@@ -276,19 +276,53 @@ def test_waiters_and_whom_they_serve_outlive_the_loss_of_everything(lost) -> Non
     assert b.take_events()[-1] == Matched("Cid", "Will", department="care")
 
 
+@pytest.mark.parametrize("first", ["the waiter's worker", "the user's worker"])
 def test_who_was_served_stands_in_front_of_its_department_after_the_loss(
-    lost, clock: Clock
+    lost, clock: Clock, first: str
 ) -> None:
+    """Whichever worker hands it over first: one of them knows it as the other side only."""
     office, loses_everything = lost
     a, b = office.hire("a"), office.hire("b")
     knows(a, b)
     serves(a, "Wanda", "sales")
-    asks(b, "Ann", "sales")
-    asks(b, "Bob", "sales")
-    loses_everything(a, b)
+    asks(b, "Ann", "sales", priority=1)
+    asks(b, "Bob", "sales", priority=1)
+    asks(b, "Cid", "sales")
+    office.hears(a)
+    loses_everything(*((a, b) if first == "the waiter's worker" else (b, a)))
+    b.withdraw("Bob")
+    asks(b, "Dee", "sales", priority=1)
+    assert waiting(a, "sales") == ["Dee", "Cid"], "Wanda serves Ann"
     a.drop("Wanda")
     they_live(clock, GRACE + 1, a, b)
-    assert waiting(b, "sales") == ["Ann", "Bob"]
+    assert waiting(b, "sales") == ["Ann", "Dee", "Cid"]
+    assert b.location("Ann") == 0
+
+
+def test_who_asks_while_the_desk_hands_over_is_matched_afterwards(
+    own_server: RedisServer, clock: Clock
+) -> None:
+    """Nobody is matched for a second; then every department is looked at."""
+    office = Office(own_server.url, clock)
+    a = office.hire("a")
+    knows(a)
+    serves(a, "Wanda", "sales")
+    serves(a, "Will", "care")
+    clock.passes(1.0)
+    own_server.flush()
+    a.tick()
+    for user, department in (("Ann", "sales"), ("Bob", "care")):
+        asks(a, user, department)
+    assert a.take_events() == [
+        Queued("Ann", 0, department="sales"),
+        Queued("Bob", 0, department="care"),
+    ]
+    they_live(clock, 3, a)
+    assert a.take_events() == [
+        Matched("Bob", "Will", department="care"),
+        Matched("Ann", "Wanda", department="sales"),
+    ]
+    office.close()
 
 
 def test_a_department_that_is_gone_meanwhile_loses_nobody(lost) -> None:
