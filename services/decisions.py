@@ -11,7 +11,18 @@ from .conversation.kinds import EventPayload, What
 from .conversation.rows import ConversationRow
 from .conversation_rows import new_row, remove_waiter, set_end, set_waiter
 from .delivery import Delivery
-from .desk.port import Departed, Event, Matched, OnDuty, Parted, Queued, Reason, Role, Withdrawn
+from .desk.port import (
+    Departed,
+    Event,
+    Figures,
+    Matched,
+    OnDuty,
+    Parted,
+    Queued,
+    Reason,
+    Role,
+    Withdrawn,
+)
 from .entries_here import channel_to_nobody
 from .history.port import Duty
 from .notices import (
@@ -22,11 +33,9 @@ from .notices import (
     send_withdrawal,
 )
 from .participants import Feed, Participant, Phase, each
+from .waits import Waits
 from .wire import frames
 from .wire.dialect import Dialect, Position
-
-#: how much the latest wait counts in the wait that users are shown
-RECENCY = 0.2
 
 
 class Decisions:
@@ -44,8 +53,10 @@ class Decisions:
         self._participants = delivery.roster.participants
         self._sign_ticket = sign_ticket
         self._clock = clock
-        #: s that users waited who were matched lately, by department; the latest counts most
-        self._waited: dict[str, float] = {}
+        #: how long users in the queue are likely to wait
+        self.waits = Waits()
+        #: how busy the desk is, about a second ago
+        self.figures = Figures(0, 0, 0, 0, 0.0)
 
     def carry_out(self, event: Event) -> None:
         """Carry *event* out, if it concerns this worker."""
@@ -54,8 +65,6 @@ class Decisions:
 
     def _matched(self, event: Matched) -> None:
         user, waiter = self._participants[event.user], self._participants[event.waiter]
-        lately = self._waited.get(event.department, event.waited)
-        self._waited[event.department] = lately + (event.waited - lately) * RECENCY
         conversation = user.conversation
         resumed = conversation is not None
         if conversation is None:
@@ -98,7 +107,7 @@ class Decisions:
         signed, department = "", queued.department
         if dialect.version > 1:
             signed = self._sign_ticket(user.identity.subject, queued.ticket, department)
-        wait = self._waited.get(department)
+        wait = self.waits.estimate(department, queued.location, self.figures)
         return dialect.connect_queue(user.uuid, Position(queued.location, signed, wait, department))
 
     def _parted(self, event: Parted) -> None:

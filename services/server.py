@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import threading
@@ -16,10 +17,11 @@ from . import runtime as runtimes
 from . import webserver
 from .assembly import Parts, own_desk, share_desk
 from .bounds import Bounds
-from .clock import Clock
+from .clock import KEY_BITS, Clock
 from .database import open_to_serve, sweep_daily
 from .departments import Departments
 from .desk.port import Figures, Role
+from .errors import Unavailable
 from .history.departments import DepartmentTables
 from .history.indexer import LOOK as INDEX_LOOK
 from .history.indexer import Indexer
@@ -37,9 +39,11 @@ from .seldom import Seldom
 from .session import Session
 from .settings import Settings
 from .starting import Start
+from .switchboard import Switchboard
 from .timers import Wheel
 from .transport.connection import Connection, Context, Limits
 from .transport.outbox import Flusher
+from .waits import LATELY, LATEST
 from .welcome import Welcome
 from .wire.codes import CloseCode, ErrorCode, HTTPRefusal
 
@@ -62,6 +66,9 @@ def _shut_stores() -> None:
     for server in list(servers):
         server.shut_store()
 
+
+#: s between two looks at how long conversations have lasted
+LEARN = 60.0
 
 #: s over which clients spread their return after a restart
 RETURN_SPREAD = 5.0
@@ -191,6 +198,10 @@ class ChatServer:
         if store is not None and settings.retention_days:
             sweep_daily(store, settings.retention_days, runtime, wheel)
         departments.start(self.loops, switchboard.apply_departments)
+        if store is not None:
+            learn = partial(self._learn, switchboard, store)
+            learn()
+            self.loops.every(LEARN, "the look at how long conversations last", learn)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
         self.welcome = Welcome(
@@ -200,6 +211,12 @@ class ChatServer:
             settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations,
             self.bounds, departments,
         )  # fmt: skip
+
+    def _learn(self, switchboard: Switchboard, store: SQLStore) -> None:
+        """Let *switchboard* know how long conversations have lasted lately. Waits."""
+        after = (self.clock.ms() - LATELY * 1000) << KEY_BITS
+        with contextlib.suppress(Unavailable):  # the writer says so
+            switchboard.learn(self.runtime.blocking(store.lasted, after, LATEST))
 
     @property
     def _stores_nothing(self) -> bool:

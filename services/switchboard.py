@@ -13,7 +13,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from .channels import Channel, ParkedFrames
@@ -258,6 +258,10 @@ class Switchboard:
         for connection in replaced:
             connection.replace()
 
+    def learn(self, lasted: Iterable[tuple[str, float]]) -> None:
+        """Estimate waits by how long conversations have *lasted* lately (`Store.lasted`)."""
+        self._decisions.waits.learn(lasted, self._departments.rules.departments)
+
     def apply_departments(self) -> None:
         """Tell the desk what has changed of the departments and of the waiters who are here.
 
@@ -392,7 +396,8 @@ class Switchboard:
 
     def update_queue_status(self) -> None:
         """Send waiters how long the queue is, when that has changed. At most once a second."""
-        self._queue_status.update(self.figures())
+        self._decisions.figures = self.figures()
+        self._queue_status.update(self._decisions.figures)
 
     def send_queue_status(self, waiter: Participant, connection: Feed) -> None:
         """Send a connection of *waiter* how long the queue is."""

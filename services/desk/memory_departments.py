@@ -154,6 +154,15 @@ class MemoryDepartments:
         """How many wait in the departments of *keys*."""
         return sum(len(self._all[key].queue) for key in set(keys) & self._all.keys())
 
+    def shares(self, waiter: Waiter) -> dict[str, float]:
+        """By department of *waiter*: its share of the users who wait for this waiter.
+
+        All of them in each department, where nobody waits.
+        """
+        lengths = {key: len(self._all[key].queue) for key, _ in waiter.departments}
+        total = sum(lengths.values())
+        return {key: length / total if total else 1.0 for key, length in lengths.items()}
+
     # ---- waiters -------------------------------------------------------
 
     def place(self, waiter: Waiter) -> bool:

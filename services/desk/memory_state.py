@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
@@ -94,9 +94,11 @@ class MemoryState:
 
     def figures(self) -> Figures:
         with self._lock:
-            ready = Counter[str]()
+            ready, seats = Counter[str](), defaultdict[str, float](float)
             for one in self._on_duty():
                 ready.update(key for key, _ in one.departments)
+                for key, share in self._departments.shares(one).items():
+                    seats[key] += one.capacity * share
             loads = {one.key: self._load(one, ready[one.key]) for one in self._departments}
             return Figures(
                 waiters=len(self._waiters),
@@ -105,6 +107,7 @@ class MemoryState:
                 queue_length=self._departments.queue_length,
                 longest_wait=max(load.longest_wait for load in loads.values()),
                 departments=loads if len(loads) > 1 else {},
+                seats=dict(seats),
             )
 
     def _load(self, department: MemoryDepartment, ready: int) -> Load:

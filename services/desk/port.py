@@ -174,6 +174,9 @@ class Figures:
     longest_wait: float
     #: of each department, `""` included; empty on a site that has no other
     departments: dict[str, Load] = field(default_factory=dict)
+    #: by department: seats of waiters who are here and ready, of those who serve in several
+    #: departments as many as its share of their queues; some s old on a shared desk
+    seats: dict[str, float] = field(default_factory=dict, compare=False)
     #: what all workers of the desk can read (`READS`): during an update some are older
     reads: int = field(default=READS, compare=False)
 

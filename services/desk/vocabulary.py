@@ -50,6 +50,8 @@ class Key(StrEnum):
     STALE = "stale"
     #: hash: department → how many of its positions are still to look at, and where to go on
     LAPS = "laps"
+    #: string: seats by department (msgpack), as they were counted last
+    SEATS_COUNTED = "seats_counted"
     #: hash: user → the position that it was last sent
     TOLD = "told"
     #: zset: participants who are away, by the end of their grace period
@@ -124,6 +126,8 @@ class Counter(StrEnum):
     SETTLES = "settles"
     #: when this generation of the desk began
     BORN = "born"
+    #: when seats were counted last
+    SEATS_AT = "seats_at"
     #: the number of the last arrival
     CAME = "came"
     #: the number of the departments' rules and one; 0 until all workers could read departments

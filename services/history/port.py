@@ -185,6 +185,12 @@ class Store(Protocol):
         keys above *after*, those that were answered.
         """
 
+    def lasted(self, after: int, limit: int) -> list[tuple[str, float]]:
+        """Department, and s from the first match to the end, of conversations that have ended.
+
+        Of the latest *limit* conversations with keys above *after*.
+        """
+
     def conversations_of(
         self, side: int, subject: str, *, before: int | None = None, limit: int = 50
     ) -> list[ConversationRow]:

@@ -155,6 +155,13 @@ def first_answers(after: int, limit: int) -> sa.Select[Any]:
     return sa.select(found).where(found.c.answered.is_not(None))
 
 
+def ended(after: int, limit: int) -> sa.Select[Any]:
+    """Of the latest conversations that have ended: department, `opened`, `waited`, `ended`."""
+    rows = tables.chat.c
+    query = sa.select(rows.department, rows.opened, rows.waited, rows.ended)
+    return query.where(rows.key.in_(_latest_keys(after, limit)), rows.ended.is_not(None))
+
+
 def _latest_keys(after: int, limit: int) -> sa.Select[Any]:
     key = tables.chat.c.key
     return sa.select(key).where(key > after).order_by(key.desc()).limit(limit)

@@ -179,6 +179,14 @@ class SQLStore(Transactions):
             found.append(waited + max(0, answered - begun))
         return found
 
+    def lasted(self, after: int, limit: int) -> list[tuple[str, float]]:
+        found = self._select(queries.ended(after, limit))
+        return [
+            (department, (ended - opened - waited) / 1000)
+            for department, opened, waited, ended in found
+            if ended >= opened + waited
+        ]
+
     def conversations_of(
         self, side: int, subject: str, *, before: int | None = None, limit: int = 50
     ) -> list[ConversationRow]:

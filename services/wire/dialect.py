@@ -51,7 +51,7 @@ class Position:
     location: int
     #: signed: the position can be taken again with it
     ticket: str = ""
-    #: s that those who were matched lately have waited; None: nobody was
+    #: s that it is likely to wait; None: nobody can say
     wait: float | None = None
     department: str = ""
 

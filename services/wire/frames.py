@@ -323,7 +323,7 @@ class TicketPayload(Struct, gc=False, omit_defaults=True):
     location: int
     #: the place can be taken again with it
     ticket: str
-    #: s that those who were matched lately have waited
+    #: s that the visitor is likely to wait
     wait: float | UnsetType = UNSET
     #: where the visitor waits
     department: str = ""

@@ -697,6 +697,21 @@ class DepartmentConformance:
         assert shop.team(9, "") == [Face("Walt", "")]
         assert len(shop.team(9)) == 3
 
+    def test_seats_are_shared_by_the_queues_of_a_waiter(self, desk: Desk, clock: Clock) -> None:
+        they_are_departments(desk, Department("care"), Department("sales"))
+        serves(desk, "Wanda", "care", "sales")  # five at once
+        serves(desk, "Will", "sales")
+        joins(desk, "Walt", "care")
+        desk.ready("Walt", 3)
+        desk.drop("Walt")
+        clock.passes(10)
+        assert desk.figures().seats == {"care": 5, "sales": 10}
+        for number in range(14):
+            asks(desk, f"user {number}", "sales")
+        asks(desk, "Ann", "care")
+        clock.passes(10)
+        assert desk.figures().seats == {"care": 1, "sales": 9}
+
     def test_the_figures_of_departments(self, shop: Desk, clock: Clock) -> None:
         serves(shop, "Wanda", "sales")
         asks(shop, "Ann", "care")

@@ -29,6 +29,30 @@ def everything(store):
 # ---- a batch -----------------------------------------------------------
 
 
+def test_how_long_conversations_have_lasted(store):
+    """From the first match on; the latest ones that have ended."""
+    chats = [
+        replace(chat(1), opened=1000, waited=0, ended=9000),  # too long ago
+        replace(chat(2), opened=1000, waited=2000, ended=9500, department="sales"),
+        replace(chat(3), opened=1000, waited=0),  # it goes on
+        replace(chat(4), opened=1000, waited=5000, ended=4000),  # never served
+        replace(chat(5), opened=1000, waited=0, ended=61_000),
+    ]
+    store.commit(Batch(chats))
+    assert sorted(store.lasted(1, 100)) == [("", 60.0), ("sales", 6.5)]
+    assert store.lasted(1, 1) == [("", 60.0)]
+
+
+def test_who_has_served_a_user_last(store):
+    assert store.last_waiter("ann") is None
+    for key, waiter in ((1, "bob"), (3, "zoe"), (2, "wim")):
+        served = replace(chat(key), waiter_subject=waiter, waiter=f"uuid of {waiter}")
+        store.commit(Batch([served]))
+        store.commit(Batch([replace(served, waiter=None, waiter_subject=None, ended=9)]))
+    assert store.last_waiter("ann") == "zoe"
+    assert store.last_waiter("nobody") is None
+
+
 def test_what_is_committed_is_there_in_another_store(store, opened):
     batch = Batch([chat(1)], [Duty("bob", "u-1", True, 3)], [text(1, 1), text(1, 2)])
     store.commit(batch)

@@ -1,4 +1,4 @@
-/** The visitor's position in the queue, how long visitors have waited lately, and the button to leave. */
+/** The visitor's position in the queue, how long it is likely to wait, and the button to leave. */
 
 import { button, element } from "./dom.js";
 
@@ -29,8 +29,8 @@ export class Queue {
     const position = queue ? ahead : this.#t(problem || "finding");
     if (this.#position.textContent !== position) this.#position.textContent = position; // read out when it changes
     const minutes = Math.round((wait ?? 0) / 60);
-    const lately = wait && (minutes ? this.#t("wait", { n: minutes }) : this.#t("wait_short"));
+    const likely = wait && (minutes ? this.#t("wait", { n: minutes }) : this.#t("wait_short"));
     this.#wait.hidden = isRefused;
-    this.#wait.textContent = isOff ? this.#t("offline_queue") : lately || this.#t("queue_hint");
+    this.#wait.textContent = isOff ? this.#t("offline_queue") : likely || this.#t("queue_hint");
   }
 }
