@@ -211,10 +211,17 @@ def test_a_question_that_is_quicker_than_the_server_waits_for_the_form(
 def test_the_console_shows_what_was_filled_in(
     shop: LiveServer, visit: Visit, view: View, axe: Axe, screenshot: Screenshot
 ) -> None:
-    console = get_ready(arrived(visit(link(shop), **view)))
+    console = arrived(visit(link(shop), **view))
     page = open_chat(visit(f"{shop.url}/"))
     fill(page)
     write_box(page, "It is broken.")
+    waiting = console.get_by_role("region", name="In line").get_by_role("listitem")
+    expect(waiting).to_contain_text("Ann Ash")
+    said = "E-mail: ann@shop.example · Topic: Returns · This chat may be stored: Yes"
+    expect(waiting).to_contain_text(said)
+    axe(console)
+    screenshot(console, "form-queue")
+    get_ready(console)
     chat(console, "Ann Ash").click()
     if console.viewport_size["width"] < 1000:
         console.get_by_role("button", name="About this visitor").click()

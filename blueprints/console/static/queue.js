@@ -12,8 +12,8 @@ export class Queue {
   /** When (ms, by the server's clock) the first of them has joined; null: none waits, or it is not known. */
   since = null;
   /**
-   * The first fifty, as the server sends them: `{uuid, sub, name, avatar, question, page, since}`; null before it
-   * has sent them.
+   * The first fifty, as the server sends them: `{uuid, sub, name, avatar, question, page, since}`, and of some
+   * `fields`; null before it has sent them.
    */
   visitors = null;
   /** The `uuid` of the visitor who is being taken out of the queue; "": nobody. */

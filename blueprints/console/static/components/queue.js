@@ -34,14 +34,17 @@ export const Queue = ({ desk }) => {
 };
 
 const Waiting = ({ visitor, desk }) => {
-  const { uuid, question, page, since } = visitor;
+  const { uuid, question, page, since, fields = {} } = visitor;
   const name = visitorName(visitor);
+  const shown = desk.labels.of(fields).filter((one) => !["name", "question"].includes(one.name));
+  const filled = shown.map(({ label, value }) => t("filled_in", { label, value })).join(" · ");
   const address = webAddress(page);
   return html`
     <li class="waiting">
       <${Face} person=${visitor} />
       <p class="who"><b dir="auto">${name}</b><${Since} from=${Date.parse(since)} late=${LATE} /></p>
       ${question && html`<p class="question" dir="auto" title=${question}>${question}</p>`}
+      ${filled && html`<p class="page" dir="auto" title=${filled}>${filled}</p>`}
       ${page && html`<p class="page">${address
         ? html`<a href=${address} target="_blank" rel=${REL} title=${page}>${page.replace(/^https?:\/\//, "")}</a>` : page}</p>`}
       ${desk.mayTake && html`
