@@ -187,6 +187,8 @@ class MeasuredDesk:
         self.configure = desk.configure
         self.department = desk.department
         self.take = desk.take
+        self.transfer = desk.transfer
+        self.colleagues = desk.colleagues
 
     def connect(
         self,

@@ -32,6 +32,8 @@ class Reason(StrEnum):
     ENDED = "ended"
     #: a side was away for too long
     LOST = "lost"
+    #: the waiter has handed the user over, for which the conversation goes on
+    TRANSFERRED = "transferred"
     #: nobody who knew it is left
     UNKNOWN = ""
 
@@ -111,7 +113,8 @@ class Parted(Decision, frozen=True, eq=False, tag="parted"):
     """The conversation of *user* and *waiter* has ended because *gone* left.
 
     The other side is sent that; *gone* itself is not. Without a *reason*, *gone* has done it
-    on purpose: `LEFT` or `ENDED`.
+    on purpose: `LEFT` or `ENDED`. With `TRANSFERRED` it is the other way round: *gone* is the
+    waiter, who is sent it; the user is matched or queued next.
     """
 
     DECIDED = ("user", "waiter", "gone", "reason")
@@ -120,7 +123,7 @@ class Parted(Decision, frozen=True, eq=False, tag="parted"):
     waiter: str
     gone: str
     reason: Reason | None = None
-    #: the user is queued again: for it the conversation goes on
+    #: the user is queued again, or another waiter serves it: for it the conversation goes on
     requeued: bool = False
     #: the number of their conversation
     conversation: int = field(default=0, name="talk")

@@ -14,7 +14,7 @@ from msgspec import Struct, field
 
 from . import former_letters
 from .events import Event, Role
-from .port import Face, Figures, Member, Queue, Route, Rules, Waiting
+from .port import Colleague, Face, Figures, Member, Queue, Route, Rules, Waiting
 from .standing import Arrival
 
 if TYPE_CHECKING:
@@ -166,6 +166,12 @@ def waiting(answer: bytes) -> Queue:
     """What `waiting.lua` answers."""
     found: dict[str, Any] = msgspec.msgpack.decode(answer)
     return Queue(found["length"], [Waiting(**one) for one in found["users"]])
+
+
+def colleagues(answer: bytes) -> list[Colleague]:
+    """What `colleagues.lua` answers."""
+    found: list[dict[str, Any]] = msgspec.msgpack.decode(answer)
+    return [Colleague(**{**one, "departments": tuple(one["departments"])}) for one in found]
 
 
 def team(answer: bytes) -> list[Face]:

@@ -279,6 +279,24 @@ class MemoryDesk(MemoryMatching):
             self._seat(one, server)
             return True
 
+    def transfer(
+        self, user: str, waiter: str, to_waiter: str | None = None, department: str | None = None
+    ) -> bool:
+        with self._lock:
+            one, to = self._users.get(user), self._waiters.get(to_waiter or "")
+            if one is None or one.waiter != waiter:
+                return False
+            giver = self._waiters[waiter]
+            if department is not None and department in self._departments:
+                self._hand_to_department(one, giver, department)
+                return True
+            if to is None or to is giver or not to.present:
+                return False
+            if len(to.users) >= to.capacity:
+                raise WaiterFull
+            self._hand_to_waiter(one, giver, to)
+            return True
+
     def part(self, user: str, waiter: str, gone: str) -> bool:
         with self._lock:
             served = self._users.get(user)

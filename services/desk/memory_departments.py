@@ -76,6 +76,9 @@ class MemoryDepartments:
         """The department of *key*; `""` where there is no such one."""
         return self._all.get(key) or self._all[""]
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._all
+
     @property
     def queue_length(self) -> int:
         """How many wait in all of them."""
@@ -135,6 +138,7 @@ class MemoryDepartments:
 
     def forget(self, user: User) -> bool:
         """*user* leaves the queue; False when it did not wait."""
+        user.giver = ""
         return self.get(user.department).leave(user.uuid)
 
     def late(self, now: float) -> list[str]:
@@ -199,26 +203,32 @@ class MemoryDepartments:
         """Any department in which users wait may get a waiter now."""
         self._touched.update(key for key, one in self._all.items() if one.queue.is_wanted)
 
-    def next_match(self, make_room: Callable[[MemoryDepartment], bool]) -> MemoryDepartment | None:
-        """The department, first by key, in which a user can be matched; None: in none.
+    def next_match(self, find: Callable[[MemoryDepartment], Waiter | None]) -> Waiter | None:
+        """Who gets the next user: the waiter of the first department, by key, that has both.
 
-        *make_room* frees a waiter in a department where none is free, if it can.
+        *find* returns the waiter for a department in which somebody waits; None: there is none,
+        in that department or in any.
         """
         while self._touched:
             one = self._all[min(self._touched)]
-            if one.queue.is_wanted and (len(one.pool) or make_room(one)):
-                return one
+            if one.queue.is_wanted and (waiter := find(one)) is not None:
+                return waiter
             self._touched.discard(one.key)
         return None
 
-    def choose(self, waiter: Waiter) -> MemoryDepartment:
-        """From which of its departments *waiter* takes its next user; one has somebody for it."""
+    def choose(
+        self, waiter: Waiter, first_for: Callable[[MemoryDepartment, Waiter], Entry | None]
+    ) -> str:
+        """Which user *waiter* takes from its departments; *first_for* returns the one of each.
+
+        One has somebody for it.
+        """
         waiting = (
-            (-priority, entry, self._all[key])
+            (-priority, entry)
             for key, priority in waiter.departments
-            if (entry := self._all[key].queue.next()) is not None
+            if (entry := first_for(self._all[key], waiter)) is not None
         )
-        return min(waiting, key=_foremost)[2]
+        return min(waiting)[1][1]
 
     # ---- positions -----------------------------------------------------
 
@@ -253,7 +263,3 @@ def _until(due: OrderedDict[str, float], now: float) -> Iterator[tuple[str, floa
         if at > now:
             return
         yield uuid, at
-
-
-def _foremost(one: tuple[int, Entry, MemoryDepartment]) -> tuple[int, Entry]:
-    return one[:2]

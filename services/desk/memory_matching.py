@@ -11,6 +11,7 @@ from .port import (
     Reason,
     Role,
 )
+from .ranked import Entry
 from .user_queue import User
 from .waiter_pool import Waiter
 
@@ -24,24 +25,40 @@ class MemoryMatching(MemoryState):
         """Bring free waiters and waiting users together, as long as a department has both."""
         if self._absent.gives_seats(self._served):
             self._departments.touch_wanted()
-        while (
-            department := self._departments.next_match(self._make_room_with_a_waiter)
-        ) is not None:
-            waiter = self._waiter_for(department)
-            entry = self._departments.choose(waiter).queue.next()
-            assert entry is not None  # noqa: S101  # `choose` names a department with somebody
-            user = self._users[entry[1]]
+        while (waiter := self._departments.next_match(self._find_waiter)) is not None:
+            user = self._users[self._departments.choose(waiter, self._first_for)]
             self._departments.forget(user)
             self._seat(user, waiter)
 
-    def _waiter_for(self, department: MemoryDepartment) -> Waiter:
-        """Whose turn it is in *department*: who has served its first user last, if it is free."""
+    def _find_waiter(self, department: MemoryDepartment) -> Waiter | None:
+        """Whose turn it is in *department*, where a user waits; a seat may be given away for it."""
+        found = self._free_waiter(department)
+        if found is None and self._make_room_with_a_waiter(department):
+            found = self._free_waiter(department)
+        return found
+
+    def _free_waiter(self, department: MemoryDepartment) -> Waiter | None:
+        """Who takes the first user of *department* for whom anybody is free there."""
+        if not len(department.pool):
+            return None
+        users = (self._users[uuid] for _, uuid in department.queue.here())
+        found = (self._free_waiter_for(user, department) for user in users)
+        return next((waiter for waiter in found if waiter is not None), None)
+
+    def _free_waiter_for(self, user: User, department: MemoryDepartment) -> Waiter | None:
+        """Whose turn it is to take *user*: who has served it last, if it is free."""
+        last = self._standing.get((Role.WAITER, user.last_waiter), "")
+        if last in department.pool and last != user.giver:
+            return self._waiters[last]
+        return department.pool.next(but=user.giver)
+
+    def _first_for(self, department: MemoryDepartment, waiter: Waiter) -> Entry | None:
+        """The foremost of *department* whom *waiter* may take: it has not handed it over."""
         first = department.queue.next()
-        subject = self._users[first[1]].last_waiter if first else ""
-        last = self._standing.get((Role.WAITER, subject), "")
-        waiter = self._waiters[last] if last in department.pool else department.pool.next()
-        assert waiter is not None  # noqa: S101  # `next_match` names a department with one
-        return waiter
+        if first is None or self._users[first[1]].giver != waiter.uuid:
+            return first
+        here = department.queue.here()
+        return next((one for one in here if self._users[one[1]].giver != waiter.uuid), None)
 
     def _seat(self, user: User, waiter: Waiter) -> None:
         """Let *waiter* serve *user*, who has just left the queue."""
@@ -80,12 +97,43 @@ class MemoryMatching(MemoryState):
                 continue
             if department.key not in dict(waiter.departments):
                 continue
+            if self._first_for(department, waiter) is None:
+                continue
             del waiter.users[uuid]
             self._departments.refresh(waiter)
             self._lose_waiter([user], waiter)
             self._send_positions([user])
             return True
         return False
+
+    # ---- handing over --------------------------------------------------
+
+    def _hand_to_waiter(self, user: User, giver: Waiter, to: Waiter) -> None:
+        """*giver* hands *user* to another waiter, who has a free seat."""
+        self._hand_over(user, giver)
+        self._seat(user, to)
+        self._match()
+
+    def _hand_to_department(self, user: User, giver: Waiter, department: str) -> None:
+        """*giver* hands *user* to *department*, where it stands in front."""
+        self._hand_over(user, giver)
+        self._absent.unseat(user.uuid)
+        user.giver = giver.uuid
+        user.department = self._departments.entrance(department).key
+        self._stand_in_front(user)
+        self._match()
+        self._send_positions([user])
+
+    def _hand_over(self, user: User, giver: Waiter) -> None:
+        user.waiter, user.since = None, self._now()
+        del giver.users[user.uuid]
+        self._served -= 1
+        self._departments.refresh(giver)
+        self._events.append(
+            Parted(
+                user.uuid, giver.uuid, giver.uuid, Reason.TRANSFERRED, True, user.conversation
+            )
+        )  # fmt: skip
 
     # ---- parting -------------------------------------------------------
 

@@ -6,12 +6,14 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from heapq import nsmallest
 from itertools import islice
 
 from .absent import Absent
 from .memory_departments import MemoryDepartment, MemoryDepartments
 from .places import Places
 from .port import (
+    Colleague,
     Event,
     Face,
     Figures,
@@ -138,6 +140,17 @@ class MemoryState:
     def workers(self, participant: str) -> tuple[str, ...]:
         return ()
 
+    def colleagues(self, most: int) -> list[Colleague]:
+        with self._lock:
+            here = (one for one in self._waiters.values() if one.present)
+            return [
+                Colleague(
+                    one.uuid, one.name, tuple(key for key, _ in one.departments), one.ready,
+                    len(one.users), one.capacity,
+                )
+                for one in nsmallest(most, here, key=_ready_first)
+            ]  # fmt: skip
+
     def team(self, most: int, department: str | None = None) -> list[Face]:
         with self._lock:
             found = (
@@ -146,3 +159,7 @@ class MemoryState:
                 if one.name and (department is None or department in dict(one.departments))
             )
             return [Face(one.name, one.avatar) for one in islice(found, most)]
+
+
+def _ready_first(waiter: Waiter) -> tuple[bool, float, str]:
+    return not waiter.ready, waiter.on_duty_since or 0.0, waiter.uuid

@@ -15,6 +15,10 @@ Invariants, which the property test holds every desk to: a waiter never serves
 more users than its capacity; a user never has two waiters; no waiter is free
 while a present user waits in one of its departments; the users of a department are matched
 by their priority, then in the order of their tickets; nobody is lost.
+
+The third and the fourth have one exception: a user whom a waiter has handed to a department
+(`transfer`) is not matched with that waiter as long as it waits by that. So that waiter may be
+free while this user waits, and may get one from behind it.
 """
 
 from __future__ import annotations
@@ -51,6 +55,7 @@ __all__ = [
     "AddressFull",
     "Arrival",
     "Claim",
+    "Colleague",
     "Departed",
     "Department",
     "Desk",
@@ -160,6 +165,19 @@ class Face(NamedTuple):
 
     name: str
     avatar: str
+
+
+class Colleague(NamedTuple):
+    """A waiter who is here, as other waiters see it."""
+
+    uuid: str
+    name: str
+    #: the keys of the departments to which it belongs
+    departments: tuple[str, ...]
+    ready: bool
+    #: how many users it serves, and how many at most
+    load: int
+    capacity: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +315,27 @@ class Desk(Protocol):
         of *user* is void.
         """
 
+    def transfer(
+        self, user: str, waiter: str, to_waiter: str | None = None, department: str | None = None
+    ) -> bool:
+        """*waiter* hands *user* over: to another waiter or to a *department*; one of both is given.
+
+        False when *waiter* does not serve *user*, when *to_waiter* is *waiter* itself or is not
+        here, and when the desk does not know *department*; nothing has changed then. The
+        conversation goes on: `Parted` with `Reason.TRANSFERRED` says that *waiter* is out of it,
+        and `Matched` or `Queued` follows.
+
+        *to_waiter* may be ready or not, of any department, and needs a free seat: raises
+        `WaiterFull`. The user may be away.
+
+        In *department* the user stands in front of those of its priority; no bound of a queue
+        counts. What it has asked for stays as it was: a client that asks for the same again, as
+        each does that comes back, is moved nowhere. *waiter* itself is not matched with it as long
+        as it waits there, or where it moves by itself: until it is served, leaves, or asks for
+        another department. It may `take` it. A desk that was started anew has forgotten who that
+        was. Raises `DeskUnavailable` while a worker of a shared desk cannot read this.
+        """
+
     def withdraw(self, user: str) -> bool:
         """*user* leaves the queue for good; False when it was not in it.
 
@@ -331,6 +370,9 @@ class Desk(Protocol):
 
     def workers(self, participant: str) -> tuple[str, ...]:
         """The workers that hold connections of *participant*; a desk of one process names none."""
+
+    def colleagues(self, most: int) -> list[Colleague]:
+        """At most *most* waiters who are here: those who are ready first, the longest ready one."""
 
     def team(self, most: int, department: str | None = None) -> list[Face]:
         """At most *most* waiters who are here and ready, and have a name.

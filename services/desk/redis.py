@@ -28,6 +28,7 @@ from .port import (
     AddressFull,
     Arrival,
     Claim,
+    Colleague,
     DeskUnavailable,
     Event,
     Face,
@@ -251,12 +252,16 @@ class RedisDesk:
         return bool(self._call("part", user=user, waiter=waiter, gone=gone))
 
     def take(self, user: str, waiter: str) -> bool:
-        answer = self._call("take", user=user, waiter=waiter)
-        if answer == Answer.FULL.encode():
-            raise WaiterFull
-        if answer == Answer.SETTLING.encode():
-            raise DeskUnavailable("the desk has lost everything and takes up again who is there")
-        return bool(answer)
+        return _is_done(self._call("take", user=user, waiter=waiter))
+
+    def transfer(
+        self, user: str, waiter: str, to_waiter: str | None = None, department: str | None = None
+    ) -> bool:
+        answer = self._call(
+            "transfer", user=user, waiter=waiter, to_waiter=to_waiter or "",
+            department="" if department is None else f"={department}",
+        )  # fmt: skip
+        return _is_done(answer)
 
     def withdraw(self, user: str) -> bool:
         return bool(self._call("withdraw", user=user))
@@ -316,6 +321,9 @@ class RedisDesk:
         found = self._calls.read("HGET", Key.PARTICIPANT + participant, Field.AT)
         return tuple((found or b"").decode().split())
 
+    def colleagues(self, most: int) -> list[Colleague]:
+        return letters.colleagues(self._call("colleagues", most=most))
+
     def team(self, most: int, department: str | None = None) -> list[Face]:
         of = "" if department is None else f"={department}"
         return letters.team(self._call("team", most=most, department=of))
@@ -367,6 +375,20 @@ class RedisDesk:
     def close(self) -> None:
         """Give the lease back: participants with connections only here are away from now on."""
         self._calls.close()
+
+
+def _is_done(answer: int | bytes) -> bool:
+    """What a script answers that lets a waiter serve a user.
+
+    Raises `WaiterFull` and `DeskUnavailable`.
+    """
+    if answer == Answer.FULL.encode():
+        raise WaiterFull
+    if answer == Answer.SETTLING.encode():
+        raise DeskUnavailable("the desk has lost everything and takes up again who is there")
+    if answer == Answer.EARLIER.encode():
+        raise DeskUnavailable("a worker of an earlier release shares the desk")
+    return bool(answer)
 
 
 _: type[port.Desk] = RedisDesk

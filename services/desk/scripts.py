@@ -50,11 +50,12 @@ DECIDING = (
     "matching",
 )
 #: of these the base is enough
-READING = ("bounds", "figures", "team", "waiting")
+READING = ("bounds", "colleagues", "figures", "team", "waiting")
 #: what some scripts need besides: each part costs Redis time whenever a script runs
 BESIDES = {
     "arrive": ("coming", "presence"),
     "assign": ("coming",),
+    "colleagues": ("departments",),
     "configure": ("coming", "moving"),
     "connect": ("departing", "lengths", "moving"),
     "drop": ("presence", "losing"),
@@ -66,6 +67,7 @@ BESIDES = {
     "recall": ("coming", "presence", "losing", "duty", "taking_up"),
     "restore": ("coming", "losing", "taking_up"),
     "tick": ("presence", "losing", "departing", "retiring", "moving", "lengths", "rounds"),
+    "transfer": ("moving",),
     "unready": ("duty",),
     "waiting": ("departments", "lengths"),
 }

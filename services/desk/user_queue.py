@@ -41,6 +41,8 @@ class User:
     priority: int = 0
     #: the subject of the waiter who served it last
     last_waiter: str = ""
+    #: while it waits: the waiter who has handed it over, and is not to get it back; a UUID
+    giver: str = ""
     #: where it comes from
     address: str = ""
     #: the user has written something in its conversation

@@ -52,6 +52,8 @@ class Key(StrEnum):
     LAPS = "laps"
     #: string: seats by department (msgpack), as they were counted last
     SEATS_COUNTED = "seats_counted"
+    #: zset: waiters who are here, all with the score 0
+    HERE = "here"
     #: hash: user → the position that it was last sent
     TOLD = "told"
     #: zset: participants who are away, by the end of their grace period
@@ -138,6 +140,8 @@ class Counter(StrEnum):
     APART = "apart"
     #: the priorities that visitors have had so far: bit 1 for priority 1, and so on
     RANKS = "ranks"
+    #: users who wait because a waiter has handed them over, and are not to get that one back
+    HANDED = "handed"
     #: 1 when positions in departments but for `""` are to be looked at
     UNSENT = "unsent"
 
@@ -183,9 +187,9 @@ class Field(StrEnum):
     #: of a user: where it comes from, and the address that its place is counted at
     ADDRESS = "address"
     HELD = "held"
-    #: of a user: where it waits or has waited, for which department it has asked, its priority, and
-    #: when it has moved there; of a waiter: the departments that it belongs to, each with its
-    #: priority. A list in msgpack; empty: only `""`
+    #: of a user: where it waits or has waited, for which department it has asked, its priority,
+    #: when it has moved there, and who has handed it over; of a waiter: the departments that it
+    #: belongs to, each with its priority. A list in msgpack; empty: only `""`
     ROUTE = "route"
     #: of a user: the subject of the waiter who has served it last
     LAST = "last"
@@ -235,6 +239,8 @@ class Answer(StrEnum):
     ADDRESS_FULL = "address"
     #: it is not known yet who serves whom
     SETTLING = "settling"
+    #: a worker of an earlier release shares the desk
+    EARLIER = "earlier"
 
 
 class Reply(IntEnum):
@@ -281,6 +287,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "arrive": ("role", "subject", "uuid", "name", "address", "avatar", "departments"),
     "assign": ("waiter", "departments"),
     "bounds": ("asked",),
+    "colleagues": ("most",),
     "configure": ("number", "rules"),
     "connect": ("user", "ticket", "conversation", "places", "question", "page", "route"),
     "drop": ("participant", "claim"),
@@ -295,6 +302,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "take": ("user", "waiter"),
     "team": ("most", "department"),
     "tick": ("lease",),
+    "transfer": ("user", "waiter", "to_waiter", "department"),
     "unready": ("waiter", "capacity"),
     "waiting": ("most", "departments"),
     "withdraw": ("user",),

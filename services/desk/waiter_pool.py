@@ -83,9 +83,13 @@ class WaiterPool:
         if not bucket:
             self._occupied &= ~(1 << load)
 
-    def next(self) -> Waiter | None:
-        """The waiter whose turn it is; it stays in the pool."""
-        if not self._occupied:
-            return None
-        lowest = (self._occupied & -self._occupied).bit_length() - 1
-        return next(iter(self._buckets[lowest].values()))
+    def next(self, but: str = "") -> Waiter | None:
+        """The waiter whose turn it is, other than *but*; it stays in the pool."""
+        occupied = self._occupied
+        while occupied:
+            lowest = (occupied & -occupied).bit_length() - 1
+            for waiter in self._buckets[lowest].values():
+                if waiter.uuid != but:
+                    return waiter
+            occupied &= occupied - 1
+        return None

@@ -19,6 +19,7 @@ import redis
 from services.desk.port import (
     Arrival,
     Claim,
+    Colleague,
     Departed,
     Event,
     Face,
@@ -194,6 +195,11 @@ class Crew:
     def part(self, user: str, waiter: str, gone: str) -> bool:
         return self.any().part(user, waiter, gone)
 
+    def transfer(
+        self, user: str, waiter: str, to_waiter: str | None = None, department: str | None = None
+    ) -> bool:
+        return self.any().transfer(user, waiter, to_waiter, department)
+
     def withdraw(self, user: str) -> bool:
         return self.any().withdraw(user)
 
@@ -210,6 +216,9 @@ class Crew:
 
     def workers(self, participant: str) -> tuple[str, ...]:
         return self.any().workers(participant)
+
+    def colleagues(self, most: int) -> list[Colleague]:
+        return self.any().colleagues(most)
 
     def team(self, most: int, department: str | None = None) -> list[Face]:
         return self.any().team(most, department)

@@ -14,6 +14,7 @@ from services.desk.port import (
     ANYWHERE,
     NOWHERE,
     Claim,
+    Colleague,
     Departed,
     Department,
     Event,
@@ -65,6 +66,8 @@ class PlainUser(ModelParticipant):
     #: where it stands; lower ones of a priority are served first
     ticket: int = 0
     last_waiter: str = ""
+    #: who has handed it over, while it waits by that
+    giver: PlainWaiter | None = None
 
     @property
     def order(self) -> tuple[int, int]:
@@ -238,6 +241,7 @@ class Model:
                 return
             self._refuse_where_full(key)
             self.queue.remove(user)
+            user.giver = None
         else:
             self._refuse_where_full(key)
             if len(self.queue) >= self.max_queue and not self._free(key):
@@ -290,12 +294,45 @@ class Model:
         self._settle()
         return True
 
+    def transfer(
+        self, user: PlainUser, waiter: PlainWaiter, to: PlainWaiter | None, department: str | None
+    ) -> bool:
+        if user.waiter is not waiter:
+            return False
+        if department is not None:
+            if department not in self.departments():
+                return False
+            self._hand_over(user)
+            user.giver = waiter
+            user.department = self.entrance(department)
+            self._stand_in_front([user])
+        else:
+            if to is None or to is waiter or not to.present:
+                return False
+            if len(to.users) >= to.capacity:
+                raise WaiterFull
+            self._hand_over(user)
+            self.queue.append(user)
+            self._serve(user, to)
+        self._settle()
+        self._tell([user])
+        return True
+
+    def _hand_over(self, user: PlainUser) -> None:
+        waiter = user.waiter
+        assert waiter is not None
+        waiter.users.remove(user)
+        user.waiter = None
+        self.events.append(Parted(user.uuid, waiter.uuid, waiter.uuid, Reason.TRANSFERRED))
+        self._note_idle()
+
     def withdraw(self, user: PlainUser) -> bool:
         waited = user in self.queue
         if waited:
             self.queue.remove(user)
             user.question = ""
             user.spoken = False
+            user.giver = None
             self.events.append(Withdrawn(user.uuid))
         self._settle()
         return waited
@@ -371,31 +408,49 @@ class Model:
     def _settle(self) -> None:
         """After every change: match as long as somebody is free and somebody waits for it."""
         self._note_idle()
-        while (key := self._next_department()) is not None:
-            idle = [entry for entry in self.idle if self.belongs(entry[0], key)]
-            least = min(load for _, load in idle)
-            waiter = next(waiter for waiter, load in idle if load == least)
-            first = self._here(key)[0]
-            for one, _ in idle:
-                if one.subject == first.last_waiter:
-                    waiter = one
+        while (waiter := self._next_waiter()) is not None:
             self._serve(self._choose(waiter), waiter)
         self._note_stale()
+
+    def _next_waiter(self) -> PlainWaiter | None:
+        """Who gets a user next: of the first department by key that has both."""
+        for key in self.departments():
+            if not self._here(key):
+                continue
+            waiter = self._free_in(key)
+            if waiter is None and self._make_room(key):
+                waiter = self._free_in(key)
+            if waiter is not None:
+                return waiter
+        return None
+
+    def _free_in(self, key: str) -> PlainWaiter | None:
+        """Who takes the first user of this department for whom anybody is free there."""
+        for user in self._here(key):
+            idle = [
+                (waiter, load)
+                for waiter, load in self.idle
+                if self.belongs(waiter, key) and waiter is not user.giver
+            ]
+            for waiter, _ in idle:
+                if waiter.subject == user.last_waiter:
+                    return waiter
+            if idle:
+                return min(idle, key=lambda entry: entry[1])[0]
+        return None
 
     def _here(self, key: str) -> list[PlainUser]:
         return [user for user in self.queue_of(key) if user.present]
 
-    def _next_department(self) -> str | None:
-        for key in self.departments():
-            if self._here(key) and (self._free(key) or self._make_room(key)):
-                return key
-        return None
+    def _for(self, waiter: PlainWaiter, key: str) -> list[PlainUser]:
+        """Whom *waiter* may take of this department."""
+        return [user for user in self._here(key) if user.giver is not waiter]
 
     def _choose(self, waiter: PlainWaiter) -> PlainUser:
         found = [
-            (-priority, here[0].order, here[0])
+            (-priority, users[0].order, users[0])
             for key, priority in self.members_of(waiter)
-            if (here := self._here(key))
+            if (users := self._for(waiter, key))
         ]
         return min(found, key=lambda one: one[:-1])[-1]
 
@@ -413,6 +468,7 @@ class Model:
         user.waiter = waiter
         user.last_waiter = waiter.subject
         user.question = ""
+        user.giver = None
         waiter.users.append(user)
         self.events.append(Matched(user.uuid, waiter.uuid, department=user.department))
         self._note_idle()
@@ -424,7 +480,7 @@ class Model:
         for user in seats[: max(0, len(seats) - max(1, len(served) // SEATS_KEPT))]:
             waiter = user.waiter
             assert waiter is not None
-            if not self.belongs(waiter, key):
+            if not self.belongs(waiter, key) or not self._for(waiter, key):
                 continue
             if waiter.ready and waiter.present and len(waiter.users) <= waiter.capacity:
                 self._part(user, waiter, goes_on=True, lost=True)
@@ -498,6 +554,19 @@ class Model:
                 for user in here[:most]
             ],
         )  # fmt: skip
+
+    def colleagues(self, most: int) -> list[Colleague]:
+        here = sorted(
+            (one for one in self.waiters if one.present),
+            key=lambda one: (not one.ready, one.on_duty_since if one.ready else 0.0, one.uuid),
+        )
+        return [
+            Colleague(
+                one.uuid, "", tuple(key for key, _ in self.members_of(one)), one.ready,
+                len(one.users), one.capacity,
+            )
+            for one in here[:most]
+        ]  # fmt: skip
 
     def figures(self) -> Figures:
         return Figures(

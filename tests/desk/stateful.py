@@ -327,6 +327,38 @@ class DeskMachine(RuleBasedStateMachine):
             assert self.desk.take(user.uuid, waiter.uuid) == taken
         self.agree()
 
+    @some("under_way")
+    @rule(pick=picks, which=picks)
+    def is_handed_to_a_waiter(self, pick: int, which: int) -> None:
+        user = picked(self.under_way(), pick)
+        self.transfer(user, picked(self.waiters(), which), None)
+
+    @some("under_way")
+    @rule(pick=picks, department=st.sampled_from(["", *DEPARTMENTS, "gone"]))
+    def is_handed_to_a_department(self, pick: int, department: str) -> None:
+        self.transfer(picked(self.under_way(), pick), None, department)
+
+    @some("under_way")
+    @rule(department=st.sampled_from(["", *DEPARTMENTS]))
+    def all_are_handed_to_a_department(self, department: str) -> None:
+        for user in self.under_way():
+            if user.waiter is not None:
+                self.transfer(user, None, department)
+
+    def transfer(
+        self, user: PlainUser, to_waiter: PlainWaiter | None, department: str | None
+    ) -> None:
+        waiter = user.waiter
+        call = user.uuid, waiter.uuid, to_waiter and to_waiter.uuid, department
+        try:
+            done = self.model.transfer(user, waiter, to_waiter, department)
+        except WaiterFull:
+            with pytest.raises(WaiterFull):
+                self.desk.transfer(*call)
+        else:
+            assert self.desk.transfer(*call) == done
+        self.agree()
+
     @some("waiters")
     @rule(pick=picks, capacity=st.none() | st.integers(1, 2))
     def gets_ready(self, pick: int, capacity: int | None) -> None:
@@ -375,6 +407,7 @@ class DeskMachine(RuleBasedStateMachine):
             for waiter in self.waiters():
                 if user.waiter is not waiter:
                     assert not self.desk.part(user.uuid, waiter.uuid, waiter.uuid)
+                    assert not self.desk.transfer(user.uuid, waiter.uuid, department="")
             if user not in self.waiting():
                 assert not self.desk.withdraw(user.uuid)
                 for waiter in self.present_waiters():
@@ -408,8 +441,12 @@ class DeskMachine(RuleBasedStateMachine):
             for waiter in self.model.waiters
             if waiter.ready and waiter.present and self.ledger.load(waiter.uuid) < waiter.capacity
         ]
-        wanted = {user.department for user in self.model.queue if user.present}
         for waiter in free:
+            wanted = {
+                user.department
+                for user in self.model.queue
+                if user.present and user.giver is not waiter
+            }
             assert wanted.isdisjoint(one.department for one in self.model.members_of(waiter))
 
     @invariant()
@@ -425,6 +462,11 @@ class DeskMachine(RuleBasedStateMachine):
         assert self.desk.waiting(3) == self.model.waiting(3)
         some = ("", "sales", "gone")
         assert self.desk.waiting(3, some) == self.model.waiting(3, some)
+
+    @invariant()
+    def waiters_see_each_other(self) -> None:
+        for most in (1, 9):
+            assert self.desk.colleagues(most) == self.model.colleagues(most)
 
     @invariant()
     def everybody_in_the_queue_can_ask_for_its_position(self) -> None:

@@ -12,9 +12,10 @@ from .conformance import GRACE, DeskConformance
 from .departments import DepartmentConformance
 from .helpers import Clock, forget_events, returns, time_passes, users_connect, waiters_get_ready
 from .stateful import DeskMachine
+from .transfers import TransferConformance
 
 
-class TestMemoryDesk(DepartmentConformance, DeskConformance):
+class TestMemoryDesk(TransferConformance, DepartmentConformance, DeskConformance):
     """The suite of all desks."""
 
     def make(self, clock: Clock, **settings: float) -> MemoryDesk:

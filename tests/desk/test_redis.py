@@ -49,11 +49,12 @@ from .helpers import Clock, time_passes, users_arrive, users_connect, waiters_ge
 from .model import PlainUser
 from .office import PATIENT, Office, they_live
 from .stateful import DAY, DeskMachine, picked, picks, some
+from .transfers import TransferConformance
 
 IMPATIENT = 0.5  # s that a worker waits for a Redis that will not answer
 
 
-class TestRedisDesk(DepartmentConformance, DeskConformance):
+class TestRedisDesk(TransferConformance, DepartmentConformance, DeskConformance):
     """The suite of all desks, by one worker."""
 
     rush_visits = 300  # each is a way to Redis and back

@@ -107,7 +107,7 @@ def test_a_site_without_departments_stores_nothing_of_them(office: Office) -> No
     a.unready("Wanda")
     asks(a, "Bob")
     keys = {key.decode().removeprefix(a.prefix) for key in office.client.keys(f"{a.prefix}*")}
-    known = {"desk", "standing", "workers", "line", "takeable", "told", "duty", "void"}
+    known = {"desk", "standing", "workers", "line", "takeable", "told", "duty", "void", "here"}
     assert keys - known == {"of:a", "box:a", "users:Wanda", "p:Wanda", "p:Ann", "p:Bob"}
     for uuid in ("Wanda", "Ann", "Bob"):
         assert not office.client.hexists(f"{a.prefix}p:{uuid}", "route")

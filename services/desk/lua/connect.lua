@@ -142,7 +142,7 @@ if waits(user) then
         local route = route_of(user)
         department = entrance(department)
         if department == route.department then
-            set_route(user, department, asked, route.priority, route.entered)
+            set_route(user, department, asked, route.priority, route.entered, route.giver)
             return close()
         end
         if not make_room_in(department) then

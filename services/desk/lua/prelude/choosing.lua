@@ -5,8 +5,27 @@
 
 local function match_in_departments()
 
-    -- The department, first by key, in which a user can be matched, and a free waiter there; nil:
-    -- in none.
+    -- Who takes the first user of *department* for whom anybody is free there; nil: nobody.
+    local function free_waiter(department)
+        local free = call('ZRANGE', free_in(department), 0, 1)
+        if not free[1] then
+            return nil
+        end
+        for uuid in takeable_in(department) do
+            local user = participant(uuid)
+            local giver, last = route_of(user).giver, last_waiter(user, department)
+            if last and last.uuid ~= giver then
+                return last
+            end
+            local next_one = free[1] ~= giver and free[1] or free[2]
+            if next_one then
+                return participant(next_one)
+            end
+        end
+    end
+
+    -- The waiter who gets a user next: of the department, first by key, in which a user can be
+    -- matched; nil: none.
     local function next_match()
         local departments = {}
         for department in pairs(touched) do
@@ -16,23 +35,15 @@ local function match_in_departments()
         local wanted = call('HMGET', PREFIX .. KEY.wanted, unpack(departments))
         for i, department in ipairs(departments) do
             if wanted[i] or department == '' and call('ZCARD', TAKEABLE) > 0 then
-                local free = first_free(department) or make_room_with_a_waiter(department)
-                if free then
-                    return department, free
+                local waiter = free_waiter(department)
+                if not waiter and make_room_with_a_waiter(department) then
+                    waiter = free_waiter(department)
+                end
+                if waiter then
+                    return waiter
                 end
             end
             touched[department] = nil
-        end
-    end
-
-    -- The first user of *department* who can be taken, its priority and its ticket; nil: none.
-    local function first_takeable(department)
-        for _, priority in ipairs(priorities()) do
-            local key = key_in(TAKEABLE, department, priority)
-            local found = call('ZRANGE', key, 0, 0, 'WITHSCORES')
-            if found[1] then
-                return found[1], priority, tonumber(found[2])
-            end
         end
     end
 
@@ -76,7 +87,7 @@ local function match_in_departments()
             if order and member[2] < order[1] then
                 break
             end
-            local uuid, priority, ticket = first_takeable(member[1])
+            local uuid, priority, ticket = first_takeable(member[1], waiter)
             local numbers = uuid and { member[2], priority, -ticket }
             if uuid and (not order or is_before(numbers, order)) then
                 best, order = uuid, numbers
@@ -93,9 +104,7 @@ local function match_in_departments()
         end
     end
     touched[''] = true
-    for department, free in next_match do
-        local first = participant((first_takeable(department)))
-        local waiter = last_waiter(first, department) or participant(free)
+    for waiter in next_match do
         local user = choose(waiter)
         strike(user)
         bring_together(user, waiter)

@@ -27,6 +27,7 @@ local function depart(one, lost)
         desk.waiters = desk.waiters - 1
         desk.ready = desk.ready - (on_duty(one) and 1 or 0)
         call('ZREM', DUTY, one.uuid)
+        call('ZREM', PREFIX .. KEY.here, one.uuid)
         leave_departments(one, members_of(one))
         lose_users(one, lost)
     else

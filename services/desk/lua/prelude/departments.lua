@@ -32,8 +32,9 @@ local ANYWHERE = { department = '', asked = '', priority = 0, is_apart = false }
 local routes = {} -- as they are stored → what they say
 
 -- Where *user* waits or has waited last (`department`), for which department it has asked, its
--- priority, and when it has come to its department, where it has moved there; `is_apart`: users
--- like it wait in another queue than workers of the release before know.
+-- priority, when it has come to its department, where it has moved there, and the waiter who has
+-- handed it over, while it waits by that; `is_apart`: users like it wait in another queue than
+-- workers of the release before know.
 local function route_of(user)
     local packed = user.route
     if packed == '' then
@@ -42,15 +43,15 @@ local function route_of(user)
     if not routes[packed] then
         local found = cmsgpack.unpack(packed)
         routes[packed] = { department = found[1], asked = found[2], priority = found[3],
-            entered = found[4], is_apart = found[1] ~= '' or found[3] > 0 }
+            entered = found[4] or nil, giver = found[5], is_apart = found[1] ~= '' or found[3] > 0 }
     end
     return routes[packed]
 end
 
-local function set_route(user, department, asked, priority, entered)
+local function set_route(user, department, asked, priority, entered, giver)
     local packed = ''
-    if department ~= '' or asked ~= '' or priority > 0 or entered then
-        packed = cmsgpack.pack({ department, asked, priority, entered })
+    if department ~= '' or asked ~= '' or priority > 0 or entered or giver then
+        packed = cmsgpack.pack({ department, asked, priority, entered or giver and false, giver })
     end
     if packed ~= user.route then
         set(user, FIELD.route, packed)

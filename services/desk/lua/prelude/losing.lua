@@ -33,6 +33,7 @@ local function lose(one, worker, claim)
     local is_silent = one.role == ROLE.user and one.spoken ~= '1'
     begin_grace(one, is_silent and claim == CLAIM.anonymous)
     if one.role == ROLE.waiter then
+        call('ZREM', PREFIX .. KEY.here, one.uuid)
         count_duty(one, duty)
         refresh(one)
     else

@@ -6,10 +6,10 @@ local function match()
         return
     end
     seats = nil
-    if desk.apart > 0 then
+    if desk.apart > 0 or desk.handed > 0 then
         match_in_departments()
     end
-    while desk.apart == 0 do -- all wait in one queue: who is first is who is taken
+    while desk.apart == 0 and desk.handed == 0 do -- in one queue: who is first is who is taken
         local free = first_free('')
             or seats_to_give() > 0 and call('ZCARD', TAKEABLE) > 0 and make_room_with_a_waiter('')
         local uuid = free and call('ZPOPMIN', TAKEABLE)[1]

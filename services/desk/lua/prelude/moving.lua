@@ -19,7 +19,7 @@ end
 local function move(user, department)
     local route, ticket = route_of(user), waits(user)
     strike(user, true)
-    set_route(user, department, route.asked, route.priority, desk.time)
+    set_route(user, department, route.asked, route.priority, desk.time, route.giver)
     stand(user, ticket, -1)
     change(department)
 end

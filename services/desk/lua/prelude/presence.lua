@@ -35,6 +35,7 @@ local function gain(one, worker)
     end
     call('ZREM', GRACE, one.uuid)
     if one.role == ROLE.waiter then
+        call('ZADD', PREFIX .. KEY.here, 0, one.uuid)
         count_duty(one, duty)
         refresh(one)
     else

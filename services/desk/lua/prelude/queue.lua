@@ -95,9 +95,36 @@ local function withhold(user)
     end
 end
 
+-- The users of *department* who can be taken, in their order, each with its priority and its ticket.
+local function takeable_in(department)
+    local ranked, rank, place = priorities(), 1, 0
+    return function()
+        while ranked[rank] do
+            local key = key_in(TAKEABLE, department, ranked[rank])
+            local found = call('ZRANGE', key, place, place, 'WITHSCORES')
+            if found[1] then
+                place = place + 1
+                return found[1], ranked[rank], tonumber(found[2])
+            end
+            rank, place = rank + 1, 0
+        end
+    end
+end
+
+-- The first user of *department* who can be taken by *waiter*, who has not handed it over; its
+-- priority and its ticket. nil: none.
+local function first_takeable(department, waiter)
+    for uuid, priority, ticket in takeable_in(department) do
+        if desk.handed == 0 or route_of(participant(uuid)).giver ~= waiter.uuid then
+            return uuid, priority, ticket
+        end
+    end
+end
+
 -- *user* stands where its route and *ticket* say.
 local function stand(user, ticket, ahead)
     local route = route_of(user)
+    desk.handed = desk.handed + (route.giver and 1 or 0)
     call('ZADD', key_in(QUEUE, route.department, route.priority), ticket, user.uuid)
     if route.is_apart then
         desk.apart = desk.apart + 1
@@ -117,7 +144,7 @@ local function stand_in_front(users)
     for i = #users, 1, -1 do
         local user = users[i]
         local route = route_of(user)
-        set_route(user, known(route.department), route.asked, route.priority)
+        set_route(user, known(route.department), route.asked, route.priority, nil, route.giver)
         desk.front = -next_number()
         set(user, FIELD.since, desk.time)
         stand(user, desk.front, -1)
@@ -139,12 +166,16 @@ local function strike(user, moves)
         return false
     end
     desk.apart = desk.apart - (route.is_apart and 1 or 0)
+    desk.handed = desk.handed - (route.giver and 1 or 0)
     withhold(user)
     watch(user, false)
     change(route.department)
     if not moves then
         call('HDEL', TOLD, user.uuid)
         forget_question(user)
+        if route.giver then
+            set_route(user, route.department, route.asked, route.priority, route.entered)
+        end
     end
     return true
 end

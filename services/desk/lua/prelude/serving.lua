@@ -74,7 +74,9 @@ local function find_seats(department)
         local waiter = participant(user.waiter)
         local gives = on_duty(waiter) and tonumber(waiter.load) <= (tonumber(waiter.capacity) or 0)
         for _, member in ipairs(gives and members_of(waiter) or {}) do
-            seats[member[1]] = seats[member[1]] or uuid
+            if not seats[member[1]] and (desk.handed == 0 or first_takeable(member[1], waiter)) then
+                seats[member[1]] = uuid
+            end
         end
         if seats[department] and desk.apart == 0 then
             return -- nobody waits elsewhere
@@ -85,7 +87,7 @@ end
 -- A waiter of *department* who has become free because another user needs the seat of an absent
 -- one, or nil. On its return that user is sent that its waiter is gone, and stands in front.
 local function make_room_with_a_waiter(department)
-    if not seats then
+    if not seats or desk.handed > 0 then
         find_seats(department)
     end
     local user = seats[department] and participant(seats[department])
