@@ -197,16 +197,8 @@ class Told(MemoryDesk):
 
     about: ClassVar[dict[str, Any]] = {}
 
-    def arrive(
-        self,
-        role: Role,
-        subject: str,
-        uuid: str,
-        name: str = "",
-        address: str = "",
-        avatar: str = "",
-    ) -> Arrival:
-        return replace(super().arrive(role, subject, uuid, name, address, avatar), **self.about)
+    def arrive(self, *given: Any, **named: Any) -> Arrival:
+        return replace(super().arrive(*given, **named), **self.about)
 
 
 class Worker:
