@@ -266,6 +266,22 @@ def test_a_department_is_made_changed_and_removed(app: Flask):
     ]
 
 
+def test_the_hours_of_a_department(app: Flask):
+    said = said_by(
+        app, "department", "add", "sales", "--hours", "mo-fr 09:00-17:30; sa 10:00-14:00",
+        "--zone", "Europe/Berlin", "--date", "2026-12-25=closed", "--date", "2026-12-24=9:00-12:00",
+    )  # fmt: skip
+    shown = "mo-fr 9:00-17:30; sa 10:00-14:00; 2026-12-24 9:00-12:00; 2026-12-25 closed"
+    assert f"open {shown} (Europe/Berlin). " in said
+    assert f"{shown} (Europe/Berlin)\n" in said_by(app, "department", "list")
+    said = said_by(app, "department", "set", "sales", "--hours", "", "--no-date", "2026-12-24")
+    assert "open always; 2026-12-25 closed (Europe/Berlin). " in said
+    said = said_by(app, "department", "set", "sales", "--no-date", "2026-12-25")
+    assert "open" not in said
+    said = said_by(app, "department", "set", "", "--hours", "su closed", "--zone", "UTC")
+    assert "'': enabled; no names; no members; open closed (UTC). " in said
+
+
 @pytest.mark.parametrize(
     ("words", "why"),
     [
@@ -288,6 +304,15 @@ def test_a_department_is_made_changed_and_removed(app: Flask):
         (("set", "support", "--member", "ada:10"), "a priority is 0 to 9"),
         (("set", "support", "--member", ":1"), "members: the id of a waiter"),
         (("set", "support", "--no-member", "ada"), "members: ada is none"),
+        (
+            ("set", "support", "--hours", "mo 9-17", "--zone", "UTC"),
+            "hours: times such as 9:00-17:",
+        ),
+        (("set", "support", "--hours", "mo 9:00-17:00"), "zone: hours need a time zone"),
+        (("set", "support", "--zone", "Europe/Berlinn"), "did you mean Europe/Berlin?"),
+        (("set", "support", "--date", "2026-12-25"), "such as 2026-12-25=closed"),
+        (("set", "support", "--zone", "UTC", "--date", "25.12.=closed"), "dates: a date such as"),
+        (("set", "support", "--no-date", "2026-12-25"), "dates: 2026-12-25 is none"),
     ],
 )
 def test_what_cannot_be_of_a_department_is_named(app: Flask, words: tuple[str, ...], why: str):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
+from typing import Any
 
 import click
 from flask.cli import AppGroup
@@ -17,6 +18,7 @@ from services.history.departments import (
     Membership,
     Overflow,
 )
+from services.opening_hours import Hours, written_dates, written_week
 from services.security_log import Event, security
 
 from .database import KNOWN, extension_with_store
@@ -55,6 +57,16 @@ def _overflow(_: click.Context, __: click.Parameter, value: str | None) -> Overf
     return Overflow("" if key == "''" else key, min(int(seconds), LONGEST_OVERFLOW + 1))
 
 
+def _dates(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    """Callback of `--date`: pairs of a date and its hours."""
+    pairs = [value.partition("=") for value in values]
+    if not all(equals for _, equals, _ in pairs):
+        raise click.BadParameter("a date and its hours are needed, such as 2026-12-25=closed")
+    return tuple((day.strip(), text) for day, _, text in pairs)
+
+
 def _options(command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed((
         click.option(
@@ -70,6 +82,17 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
             help="Where visitors go on waiting who have waited so long; '' for nowhere.",
         ),
         click.option(
+            "--hours", metavar="TEXT",
+            help="When it is open: 'mo-fr 9:00-17:30; sa 10:00-14:00'; '' for always.",
+        ),
+        click.option(
+            "--zone", metavar="ZONE", help="The time zone of its hours, such as Europe/Berlin."
+        ),
+        click.option(
+            "--date", "dates", metavar="DATE=HOURS", multiple=True, callback=_dates,
+            help="A date that differs: 2026-12-25=closed, 2026-12-24=9:00-12:00. Repeatable.",
+        ),
+        click.option(
             "--member", "members", metavar="SUBJECT[:PRIORITY]", multiple=True,
             callback=with_priorities,
             help="A waiter of it: an account's name, or a user id. Repeatable.",
@@ -83,13 +106,10 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
 @click.argument("key")
 @_options
 def add(
-    key: str, names: tuple[tuple[str, str], ...], max_queue: int | None,
-    overflow: Overflow | None, members: tuple[Named, ...],
+    key: str, members: tuple[Named, ...], **said: Any
 ) -> None:  # fmt: skip
     """Make the department KEY."""
-    change = Change(
-        names=dict(names), max_queue=max_queue, overflow=overflow, members=_priorities(members)
-    )
+    change = _change(members, said)
     tables = _tables()
     made = tables.add(key, change)
     _log(key, "added")
@@ -100,20 +120,17 @@ def add(
 @departments.command("set")
 @click.argument("key")
 @_options
+@click.option("--no-date", "no_dates", metavar="DATE", multiple=True,
+              help="A date that differs no more. Repeatable.")  # fmt: skip
 @click.option("--no-member", "no_members", metavar="SUBJECT", multiple=True,
               help="A waiter who is a member no more. Repeatable.")  # fmt: skip
 @click.option("--enable/--disable", "enabled", default=None,
               help="Let visitors ask for it, or not.")  # fmt: skip
 def set_(
-    key: str, names: tuple[tuple[str, str], ...], max_queue: int | None,
-    overflow: Overflow | None, members: tuple[Named, ...], no_members: tuple[str, ...],
-    enabled: bool | None,
+    key: str, members: tuple[Named, ...], **said: Any
 ) -> None:  # fmt: skip
     """Change the department KEY; '' is that of visitors who ask for none."""
-    change = Change(
-        names=dict(names), enabled=enabled, max_queue=max_queue, overflow=overflow,
-        members=_priorities(members), no_members=no_members,
-    )  # fmt: skip
+    change = _change(members, said)
     if change == Change():
         raise click.UsageError("say what is to be different: an option is needed")
     tables = _tables()
@@ -132,7 +149,7 @@ def list_() -> None:
         return
     if not rows or rows[0].key:
         rows = (DepartmentRow(""), *rows)
-    head = ("KEY", "NAMES", "STATE", "MEMBERS", "OVERFLOW", "QUEUE")
+    head = ("KEY", "NAMES", "STATE", "MEMBERS", "OVERFLOW", "QUEUE", "HOURS")
     click.echo(tabular([head, *(_row(one, memberships) for one in rows)]))
 
 
@@ -143,6 +160,12 @@ def remove(key: str) -> None:
     _tables().remove(key)
     _log(key, "removed")
     click.echo(f"{key} is removed. Visitors of it wait with those who ask for none. {KNOWN}")
+
+
+def _change(members: Iterable[Named], said: Mapping[str, Any]) -> Change:
+    """What the options say; each but these is named as its field."""
+    pairs = {name: dict(said[name]) for name in ("names", "dates")}
+    return Change(members=_priorities(members), **{**said, **pairs})
 
 
 def _priorities(members: Iterable[Named]) -> dict[str, int]:
@@ -168,8 +191,17 @@ def _row(row: DepartmentRow, memberships: Collection[Membership]) -> tuple[str, 
     return (
         shown_key(row.key), names, "enabled" if row.enabled else "disabled",
         " ".join(f"{one.waiter}:{one.priority}" for one in members), overflow,
-        str(row.max_queue or ""),
+        str(row.max_queue or ""), _shown_hours(row.hours),
     )  # fmt: skip
+
+
+def _shown_hours(hours: Hours) -> str:
+    """Empty: open at all times."""
+    if hours.is_always:
+        return ""
+    week = written_week(hours) or "always"
+    dates = [f"{day} {text}" for day, text in written_dates(hours).items()]
+    return f"{'; '.join([week, *dates])} ({hours.zone})"
 
 
 def _shown_overflow(overflow: Overflow) -> str:
@@ -178,12 +210,13 @@ def _shown_overflow(overflow: Overflow) -> str:
 
 def _show(tables: DepartmentTables, row: DepartmentRow) -> None:
     """Say in a line what a department is now."""
-    key, names, state, members, overflow, bound = _row(row, tables.read().memberships)
+    key, names, state, members, overflow, bound, hours = _row(row, tables.read().memberships)
     said = [
         state,
         f"names {names}" if names else "no names",
         f"members {members}" if members else "no members",
         f"overflow to {overflow}" if overflow else "",
         f"at most {bound} wait" if bound else "",
+        f"open {hours}" if hours else "",
     ]
     click.echo(f"{key}: {'; '.join(filter(None, said))}. {KNOWN}")

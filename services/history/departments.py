@@ -24,6 +24,15 @@ from ..desk.departments import MOST_PRIORITY
 from ..errors import CSAppError
 from ..identity import MAX_SUBJECT
 from ..memberships import DEPARTMENT, DEPARTMENTS
+from ..opening_hours import (
+    ALWAYS,
+    Hours,
+    HoursError,
+    hours,
+    stored_hours,
+    written_dates,
+    written_week,
+)
 from . import tables
 from .slices import reading, writing
 from .sql import SQLStore
@@ -78,6 +87,7 @@ class DepartmentRow:
     #: users in its queue; 0: as many as in the queue of the site
     max_queue: int = 0
     overflow: Overflow = NOWHERE
+    hours: Hours = ALWAYS
 
 
 class Departments(NamedTuple):
@@ -99,6 +109,14 @@ class Change:
     enabled: bool | None = None
     max_queue: int | None = None
     overflow: Overflow | None = None
+    #: of a week, as `opening_hours.hours` reads them; empty: open on all days
+    hours: str | None = None
+    #: the IANA time zone of the hours
+    zone: str | None = None
+    #: the hours of dates that differ, by `2026-12-25`
+    dates: Mapping[str, str] = field(default_factory=dict)
+    #: dates that differ no more
+    no_dates: Collection[str] = ()
     #: priorities by the subjects of waiters who are members from now on
     members: Mapping[str, int] = field(default_factory=dict)
     #: the subjects of waiters who are members no more
@@ -151,6 +169,12 @@ class DepartmentTables:
             _check_known(connection, "department", keys)
 
     # ---- changing ------------------------------------------------------
+
+    def grow(self) -> int:
+        """Count a change though nothing is different; returns the number."""
+        with writing(self._store) as connection:
+            _grow(connection)
+            return _number(connection)
 
     def add(self, key: str, change: Change | None = None) -> DepartmentRow:
         """Make a department, otherwise than usual where *change* says so.
@@ -259,6 +283,7 @@ def _row(row: Any) -> DepartmentRow:
     return DepartmentRow(
         row.key, json.loads(row.names), bool(row.enabled), row.max_queue,
         Overflow(row.overflow_to, row.overflow_after),
+        stored_hours(row.hours, row.zone, json.loads(row.dates)),
     )  # fmt: skip
 
 
@@ -273,13 +298,15 @@ def _apply(
         row.enabled if change.enabled is None else change.enabled,
         row.max_queue if change.max_queue is None else change.max_queue,
         row.overflow if change.overflow is None else change.overflow,
+        _changed_hours(row.hours, change),
     )
     if change.overflow is not None and change.overflow.to is not None:
         _check_overflow(connection, row.key, change.overflow.to)
     values = {
         "names": json.dumps(made.names, ensure_ascii=False), "enabled": made.enabled,
         "max_queue": made.max_queue, "overflow_to": made.overflow.to,
-        "overflow_after": made.overflow.after,
+        "overflow_after": made.overflow.after, "hours": written_week(made.hours),
+        "zone": made.hours.zone, "dates": json.dumps(written_dates(made.hours)),
     }  # fmt: skip
     if is_new:
         connection.execute(sa.insert(_department).values(key=row.key, **values))
@@ -289,6 +316,22 @@ def _apply(
     _let_go(connection, row.key, change)
     _join(connection, [Membership(who, row.key, most) for who, most in change.members.items()])
     return made
+
+
+def _changed_hours(before: Hours, change: Change) -> Hours:
+    """*before* with *change*. Raises `DepartmentError`."""
+    if change.hours is None and change.zone is None and not change.dates and not change.no_dates:
+        return before
+    dates = written_dates(before)
+    for day in change.no_dates:
+        if dates.pop(day, None) is None:
+            raise DepartmentError(f"dates: {day} is none")
+    week = written_week(before) if change.hours is None else change.hours
+    zone = before.zone if change.zone is None else change.zone
+    try:
+        return hours(week, zone, dates | dict(change.dates))
+    except HoursError as error:
+        raise DepartmentError(str(error)) from None
 
 
 def _let_go(connection: sa.Connection, key: str, change: Change) -> None:

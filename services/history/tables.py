@@ -239,6 +239,10 @@ department = Table(
     Column("max_queue", Integer, nullable=False, server_default="0"),
     Column("overflow_to", Text),
     Column("overflow_after", Integer, nullable=False, server_default="0"),
+    #: of a week, its IANA time zone, and in JSON those of dates that differ: `opening_hours.hours`
+    Column("hours", Text, nullable=False, server_default=""),
+    Column("zone", Text, nullable=False, server_default=""),
+    Column("dates", Text, nullable=False, server_default="{}"),
 )
 
 #: which waiter, by its subject, is a member of which department

@@ -19,6 +19,7 @@ from services.history.departments import (
 )
 from services.history.port import StoreError
 from services.history.sql import SQLStore
+from services.opening_hours import hours
 
 from .people import no_pause
 
@@ -77,6 +78,38 @@ def test_what_a_change_does_not_name_stays(departments):
     changed = departments.change("sales", Change(enabled=True, max_queue=0, overflow=Overflow()))
     assert changed == DepartmentRow("sales", {"en": "Sales", "fr": "Ventes"})
     assert departments.get("sales") == changed
+
+
+def test_hours_are_stored_and_changed_by_themselves(departments):
+    week, zone = "mo-fr 9:00-17:30", "Europe/Berlin"
+    dates = {"2026-12-24": "9:00-12:00", "2026-12-25": "closed"}
+    made = departments.add("sales", Change(hours=week, zone=zone, dates=dates, max_queue=3))
+    assert made.hours == hours(week, zone, dates)
+    assert departments.get("sales") == made
+    changed = departments.change("sales", Change(dates={"2026-12-25": "10:00-11:00"}))
+    assert changed.hours == hours(week, zone, dates | {"2026-12-25": "10:00-11:00"})
+    changed = departments.change("sales", Change(zone="Asia/Tokyo", no_dates=[*dates]))
+    assert (changed.hours, changed.max_queue) == (hours(week, "Asia/Tokyo", {}), 3)
+    changed = departments.change("sales", Change(hours=""))
+    assert changed.hours.is_always
+    assert departments.get("sales") == changed
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (Change(hours="mo 9-17", zone="UTC"), "hours: times such as"),
+        (Change(hours="mo 9:00-17:00"), "zone: hours need a time zone"),
+        (Change(zone="Nowhere/Town"), "zone: the name of an IANA time zone"),
+        (Change(zone="UTC", dates={"x": "closed"}), "dates: a date such as"),
+        (Change(no_dates=["2026-12-25"]), "dates: 2026-12-25 is none"),
+    ],
+)
+def test_unfit_hours_are_named(departments, change, what):
+    departments.add("sales")
+    with pytest.raises(DepartmentError, match=f"^{what}"):
+        departments.change("sales", change)
+    assert departments.number() == 1
 
 
 def test_each_change_of_either_table_is_counted(departments, store):
