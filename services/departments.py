@@ -6,28 +6,45 @@
 2. While the store cannot be read, what is known stays.
 3. What was read is one object that nobody changes: who asks twice, without waiting in
    between, gets answers that go together.
+4. The desk is told which departments are open, and again when that changes. Its rules
+   are those of the tables at the beginning of one minute, and their number is made of the
+   number of the tables and, below it, that minute (`_judge`). So workers need not agree
+   on anything: the same number means the same rules, whichever worker has sent them, and
+   of two workers the one whose clock is behind says nothing new when it opens or closes.
+5. A clock that was set back a little stands still here until it is as late as before. One
+   that was set back further makes the number of the tables grow: all workers judge anew.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import math
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from msgspec import structs
 
 from .desk.departments import Department, Member, Rules
 from .errors import CSAppError
 from .history import departments as history
 from .history.departments import DepartmentRow, canonical_tag
 from .identity import Identity
-from .loops import Loops
+from .loops import Loop, Loops
+from .opening_hours import ALWAYS, Hours, is_zone
 from .runtime import Runtime
 from .seldom import Seldom
 
 log = logging.getLogger("csapp")
 
 LOOK = 2.0  # s between two looks: every worker knows a change within 5 s
+SHORTEST = 0.05  # s until the look at which a department opens or closes
+AHEAD = 2 * 86_400  # s: so far ahead it is known when departments open and close
+SLACK = 300.0  # s by which a clock may be set back, and nothing is judged anew
+#: the beginning of a minute, in minutes since 1970, is below this until 2097
+MINUTES = 1 << 26
 
 
 class Source(Protocol):
@@ -39,6 +56,17 @@ class Source(Protocol):
     def read(self) -> history.Departments:
         """Everything. Raises `StoreError`."""
 
+    def grow(self) -> int:
+        """Count a change though nothing is different. Raises `StoreError`."""
+
+
+class Opening(NamedTuple):
+    """Whether a department lets visitors in."""
+
+    is_open: bool
+    #: when it opens, in s since 1970; None: it is open, or nobody can say
+    opens: int | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class SiteDepartment:
@@ -49,8 +77,15 @@ class SiteDepartment:
     names: Mapping[str, str]
     #: visitors may ask for it
     is_enabled: bool
-    #: what the desk is told of it
+    #: what the desk is told of it, while it is open as long as it is enabled
     rules: Department
+    hours: Hours = ALWAYS
+
+    def opening(self, at: float) -> Opening:
+        """Whether it is open *at* this moment, in s since 1970, or when it opens next."""
+        if self.is_enabled and self.hours.is_open(at):
+            return Opening(True)
+        return Opening(False, self.hours.next_opening(at) if self.is_enabled else None)
 
     def name(self, locale: str = "") -> str:
         """Its name in the language of *locale*; else the first one that it has, or its key."""
@@ -66,19 +101,53 @@ class SiteDepartment:
 class _Site:
     """What was read at one time."""
 
-    rules: Rules = field(default_factory=Rules)
+    #: of the tables
+    number: int = 0
     departments: Mapping[str, SiteDepartment] = field(default_factory=dict)
     #: by the subjects of waiters
     members: Mapping[str, tuple[Member, ...]] = field(default_factory=dict)
 
 
-class Departments:
-    """The departments of the site; without a *source* it has none, for ever."""
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """Which departments are open."""
 
-    def __init__(self, source: Source | None = None, runtime: Runtime | None = None) -> None:
+    rules: Rules = field(default_factory=Rules)
+    #: s since 1970: the minute of which the rules are; 0: they are of all times
+    at: float = 0.0
+    #: when to judge again
+    until: float = math.inf
+
+
+class _Closed(NamedTuple):
+    """What was found out of a closed department, and from when until when it is true."""
+
+    of: SiteDepartment
+    since: float
+    until: float
+    opening: Opening
+
+
+class Departments:
+    """The departments of the site; without a *source* it has none, for ever.
+
+    *now* is the wall clock, in s since 1970.
+    """
+
+    def __init__(
+        self,
+        source: Source | None = None,
+        runtime: Runtime | None = None,
+        now: Callable[[], float] = time.time,
+    ) -> None:
         self._source = source
         self._runtime = runtime
+        self._now = now
         self._site = _Site()
+        self._judged = _Judged()
+        #: what was found out about departments that are closed, by key
+        self._closed: dict[str, _Closed] = {}
+        self._loop: Loop | None = None
         self._changed: Callable[[], None] = _nothing
         self._is_failing = False
         #: a change was read, and `changed` has not been called with success since
@@ -90,7 +159,7 @@ class Departments:
     @property
     def rules(self) -> Rules:
         """What the desk is told."""
-        return self._site.rules
+        return self._judged.rules
 
     def __bool__(self) -> bool:
         """Whether there is any but `""`."""
@@ -98,14 +167,42 @@ class Departments:
 
     def leads(self, key: str, to: str) -> bool:
         """Whether users who ask for *key* may come to *to*: it is that, or overflows lead there."""
-        for _ in range(len(self._site.departments) + 1):
-            if key == to:
-                return True
-            one = self._site.rules.departments.get(key)
-            if one is None or one.overflow_to is None:
-                return False
-            key = one.overflow_to
-        return False
+        return to in self.way(key)
+
+    def way(self, key: str) -> list[str]:
+        """The department of *key*, and those to which overflows lead from there, in order."""
+        way = [key]
+        while (one := self._site.departments.get(way[-1])) is not None:
+            to = one.rules.overflow_to
+            if to is None or to in way:
+                break
+            way.append(to)
+        return way
+
+    def opening(self, key: str) -> Opening:
+        """Whether users who ask for *key* are let in now, or when they are.
+
+        A closed department may pass them on at once to one that is open.
+        """
+        found, one = self._opening(key), self._site.departments.get(key)
+        if found.is_open or one is None or one.rules.overflow_after:
+            return found
+        to = one.rules.overflow_to
+        passes_on = to is not None and self.get(to) is not None and self._opening(to).is_open
+        return Opening(True) if passes_on else found
+
+    def _opening(self, key: str) -> Opening:
+        one, at = self.get(key), self._time
+        if one is None:
+            return Opening(True)
+        known = self._closed.get(key)
+        if known is not None and known.of is one and known.since <= at < known.until:
+            return known.opening
+        found = one.opening(at)
+        if not found.is_open:
+            until = at + AHEAD if found.opens is None else found.opens
+            self._closed[key] = _Closed(one, at, until, found)
+        return found
 
     def get(self, key: str) -> SiteDepartment | None:
         """The department with this *key*; None: there is none. `""` is there always."""
@@ -141,18 +238,20 @@ class Departments:
         """Read everything. Waits; raises `StoreError`. Called before anybody asks anything."""
         if self._source is not None and self._runtime is not None:
             self._site = self._runtime.blocking(_read, self._source)
+            self._judge()
 
     def start(self, loops: Loops, changed: Callable[[], None]) -> None:
-        """Look again every 2 s. *changed* is called in the loop after a change was read.
+        """Look again every 2 s, and when one opens or closes.
 
+        *changed* is called in the loop after a change was read, or one has opened or closed.
         Where *changed* raises an error, it is called again at the next look.
         """
         self._changed = changed
         if self._source is not None:
-            loops.every(LOOK, "the look at departments", self.look)
+            self._loop = loops.every(LOOK, "the look at departments", self.look)
 
     def look(self) -> None:
-        """Read what has changed, and say so. Waits."""
+        """Read what has changed, find out what has opened or closed, and say so. Waits."""
         try:
             self._read_news()
         except CSAppError as error:
@@ -163,18 +262,50 @@ class Departments:
             if self._is_failing:
                 log.info("departments are read again")
             self._is_failing = False
+        if self._time >= self._judged.until:
+            before = self.rules
+            self._judge()
+            self._is_news |= self.rules.departments != before.departments
         if self._is_news:
             with contextlib.suppress(CSAppError):  # the desk has logged it
                 self._changed()
                 self._is_news = False
+        if self._loop is not None:
+            self._loop.rest = min(LOOK, max(SHORTEST, self._judged.until - self._time))
 
     def _read_news(self) -> None:
         if self._source is None or self._runtime is None:
             return
         number = self._runtime.blocking(self._source.number)
-        if number != self._site.rules.number:
+        if number == self._site.number and self._is_set_back:
+            log.warning("the clock was set back: it is found out anew which departments are open")
+            number = self._runtime.blocking(self._source.grow)
+        if number != self._site.number:
             self._site = self._runtime.blocking(_read, self._source)
+            self._judge()
             self._is_news = True
+
+    # ---- time ----------------------------------------------------------
+
+    @property
+    def _time(self) -> float:
+        """What time it is, in s since 1970."""
+        now = self._now()
+        return now if self._is_set_back else max(now, self._judged.at)
+
+    @property
+    def _is_set_back(self) -> bool:
+        """The clock was set back since it was last found out what is open, and not for a moment."""
+        return self._judged.at - self._now() > SLACK
+
+    def _judge(self) -> None:
+        """Find out which departments are open now."""
+        site, at = self._site, self._time
+        if all(one.hours.is_always for one in site.departments.values()):
+            self._judged = _judge(site, at)
+        else:
+            assert self._runtime is not None  # noqa: S101  # it has read the hours
+            self._judged = self._runtime.blocking(_judge, site, at)
 
 
 #: the department of visitors who ask for none, where nothing is said of it
@@ -189,16 +320,35 @@ def _read(source: Source) -> _Site:
     """All that *source* knows. Blocks: ten thousand waiters take some hundredths of a second."""
     found = source.read()
     departments = {one.key: _shown(one) for one in found.departments}
-    rules = {key: one.rules for key, one in departments.items()}
     members: dict[str, tuple[Member, ...]] = {}
     for waiter, key, priority in found.memberships:
         if key in departments or not key:
             members[waiter] = (*members.get(waiter, ()), Member(key, priority))
-    return _Site(Rules(found.number, rules), departments, members)
+    return _Site(found.number, departments, members)
 
 
 def _shown(row: DepartmentRow) -> SiteDepartment:
     rules = Department(
         row.key, row.max_queue, row.overflow.to, row.overflow.after, is_open=row.enabled
     )
-    return SiteDepartment(row.key, row.names, row.enabled, rules)
+    hours = row.hours
+    if not hours.is_always and not is_zone(hours.zone):
+        log.error("department %s: no such time zone here, so always open: %s", row.key, hours.zone)
+        hours = ALWAYS
+    return SiteDepartment(row.key, row.names, row.enabled, rules, hours)
+
+
+def _judge(site: _Site, now: float) -> _Judged:
+    """What the desk is told *now*, in s since 1970. With many hours it takes a while."""
+    all_hours = [one.hours for one in site.departments.values() if not one.hours.is_always]
+    if not all_hours:
+        rules = {key: one.rules for key, one in site.departments.items()}
+        return _Judged(Rules(site.number * MINUTES, rules))
+    minute = math.floor(now / 60)
+    at = minute * 60
+    rules = {
+        key: structs.replace(one.rules, is_open=one.is_enabled and one.hours.is_open(at))
+        for key, one in site.departments.items()
+    }
+    changes = (hours.next_change(at, AHEAD) or at + AHEAD for hours in all_hours)
+    return _Judged(Rules(site.number * MINUTES + minute, rules), at, min(changes))

@@ -162,7 +162,8 @@ class ChatServer:
         if store is not None and self._writer is None:
             self.clock.heed(runtime.blocking(store.last_key))
             self._writer = Writer(store, runtime, self.clock.now)
-        departments = Departments(DepartmentTables(store) if store else None, runtime)
+        tables = DepartmentTables(store) if store else None
+        departments = Departments(tables, runtime, self.clock.now)
         departments.read()
         wheel.every_tick(self.clock.look, "the look at the clock")
         wheel.every_tick(self.meters.lag.tick, "the measure of the loop's lag")

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from services import departments as registry
-from services.departments import LOOK, Departments, SiteDepartment
+from services.departments import LOOK, MINUTES, SLACK, Departments, Opening, SiteDepartment
 from services.desk.departments import Department, Member, Rules
 from services.history.departments import Change, DepartmentTables, Overflow
 from services.history.opening import open_store
@@ -57,6 +57,9 @@ class Store:
 
     def read(self):
         return self._ask("read")
+
+    def grow(self) -> int:
+        return self._ask("grow")
 
     def _ask(self, what: str):
         if self.down:
@@ -119,7 +122,7 @@ def test_what_there_is_is_known_before_anybody_comes(hand, store):
     store.tables.add("sales", change)
     site, told = started(hand, store)
     rules = Department("sales", 9, "", 60)
-    assert site.rules == Rules(1, {"sales": rules})
+    assert site.rules == Rules(1 * MINUTES, {"sales": rules})
     assert site.get("sales") == SiteDepartment("sales", {"de": "Verkauf"}, True, rules)
     assert site.listed() == [site.get("sales")]
     assert site.members_of(waiter("ada")) == (Member("sales", 5),)
@@ -131,7 +134,7 @@ def test_a_change_is_seen_at_the_next_look_and_told_in_the_loop(hand, store):
     store.tables.add("sales", Change(members={"ada": 1}))
     assert site.rules == Rules()
     hand.turn()
-    assert (site.rules.number, list(site.rules.departments)) == (1, ["sales"])
+    assert (site.rules.number, list(site.rules.departments)) == (MINUTES, ["sales"])
     assert site.members_of(waiter("ada")) == (Member("sales", 1),)
     assert told == [True]
     store.tables.change("sales", Change(no_members=["ada"]))
@@ -139,7 +142,7 @@ def test_a_change_is_seen_at_the_next_look_and_told_in_the_loop(hand, store):
     assert site.members_of(waiter("ada")) == ()
     store.tables.remove("sales")
     hand.turn()
-    assert site.rules == Rules(3, {})
+    assert site.rules == Rules(3 * MINUTES, {})
     assert told == [True] * 3
     assert LOOK + 1 < 5, "s within which every worker knows"
 
@@ -150,7 +153,7 @@ def test_every_process_sees_what_one_has_changed(hand, store, tables):
     tables.add("sales")
     for one in (here, elsewhere):
         one.turn()
-    assert [site.rules.number for site, _ in sites] == [1, 1]
+    assert [site.rules.number for site, _ in sites] == [MINUTES] * 2
     assert [told for _, told in sites] == [[True], [True]]
 
 
@@ -174,12 +177,12 @@ def test_what_is_known_stays_while_the_store_is_away(hand, store, caplog):
     store.down = True
     for _ in range(3):
         hand.turn()
-    assert (site.rules.number, told) == (1, [])
+    assert (site.rules.number, told) == (MINUTES, [])
     assert site.members_of(waiter("ada")) == (Member("sales", 1),)
     store.down = False
     hand.turn()
     hand.turn()
-    assert (site.rules.number, told) == (2, [True])
+    assert (site.rules.number, told) == (2 * MINUTES, [True])
     assert [(one.levelname, one.getMessage()) for one in caplog.records] == [
         ("WARNING", "departments cannot be read: no line"),
         ("INFO", "departments are read again"),
@@ -210,7 +213,7 @@ def test_what_could_not_be_told_is_told_at_the_next_look(hand, store):
     hand.turn()
     hand.turn()
     assert calls == [0, 1], "also while the store is away, and once"
-    assert site.rules.number == 1
+    assert site.rules.number == MINUTES
 
 
 def test_a_disabled_department_is_there_and_not_open(hand, store):
@@ -274,3 +277,171 @@ def test_a_name_is_that_of_the_language_or_the_first(hand, store, locale, name):
     site, _ = started(hand, store)
     assert site.get("sales").name(locale) == name
     assert site.get("plain").name(locale) == "plain"
+
+
+# ---- hours -----------------------------------------------------------------
+
+MONDAY = 1_780_272_000  # 2026-06-01T00:00:00Z
+HOUR = 3600
+
+
+class Worker:
+    """What one worker knows, with a clock that the test sets: *ahead* s before the others."""
+
+    def __init__(self, tables: DepartmentTables, clock: list[float], ahead: float = 0.0) -> None:
+        self.hand, self.store, self.ahead = Hand(), Store(tables), ahead
+        self.site = Departments(self.store, self.hand, lambda: clock[0] + self.ahead)
+        self.site.read()
+        self.told: list[Rules] = [self.site.rules]  # as at the start
+        self.site.start(self.hand.loops, lambda: self.told.append(self.site.rules))
+
+    def is_open(self, key: str = "shop") -> bool:
+        """What the desk is told, and what visitors are."""
+        told = self.site.rules.departments[key].is_open
+        assert self.site.opening(key).is_open is told
+        return told
+
+
+class Desk:
+    """Keeps the latest rules, as desks do."""
+
+    def __init__(self) -> None:
+        self.rules = Rules()
+        self.seen: list[bool] = []
+
+    def configure(self, workers: list[Worker]) -> None:
+        for worker in workers:
+            for rules in worker.told:
+                if rules.number > self.rules.number:
+                    self.rules = rules
+                    self.seen.append(rules.departments["shop"].is_open)
+            worker.told.clear()
+
+
+@pytest.fixture
+def clock() -> list[float]:
+    return [MONDAY]
+
+
+@pytest.fixture
+def shop(tables) -> DepartmentTables:
+    """A site with a department that is open from nine to five."""
+    tables.add("shop", Change(hours="mo-fr 9:00-17:00", zone="UTC"))
+    tables.add("always")
+    return tables
+
+
+def test_a_department_opens_and_closes_by_itself(shop, clock):
+    worker = Worker(shop, clock)
+    assert not worker.is_open()
+    assert worker.site.opening("shop") == Opening(False, MONDAY + 9 * HOUR)
+    assert worker.is_open("always")
+    for hour, is_open, news in (
+        (8.9, False, 0), (9, True, 1), (12, True, 0), (17, False, 1), (33, True, 1), (34, True, 0)
+    ):  # fmt: skip
+        worker.told.clear()
+        clock[0] = MONDAY + hour * HOUR
+        worker.hand.turn()
+        assert worker.is_open() is is_open, hour
+        assert len(worker.told) == news, hour
+    assert worker.site.get("shop").rules.is_open, "as it is stored"
+
+
+def test_the_look_comes_when_it_opens(shop, clock):
+    worker = Worker(shop, clock)
+    (loop,) = worker.hand.loops.all
+    worker.hand.turn()
+    assert loop.rest == LOOK
+    clock[0] = MONDAY + 9 * HOUR - 0.5
+    worker.hand.turn()
+    assert loop.rest == 0.5
+
+
+def test_it_opens_also_while_the_store_is_away(shop, clock):
+    worker = Worker(shop, clock)
+    worker.store.down = True
+    clock[0] += 9 * HOUR
+    worker.hand.turn()
+    assert worker.is_open()
+    assert len(worker.told) == 2
+
+
+def test_a_change_counts_more_than_any_minute(shop, clock):
+    worker, desk = Worker(shop, clock), Desk()
+    clock[0] += 9 * HOUR
+    worker.hand.turn()
+    shop.change("shop", Change(hours=""))
+    worker.hand.turn()
+    shop.change("shop", Change(hours="closed"))
+    worker.hand.turn()
+    desk.configure([worker])
+    assert desk.seen == [False, True, True, False]
+
+
+def test_two_clocks_that_differ_make_the_desk_change_its_mind_once(shop, clock):
+    clock[0] += 9 * HOUR - 30
+    workers, desk = [Worker(shop, clock), Worker(shop, clock, ahead=20)], Desk()
+    for _ in range(60):
+        clock[0] += 1
+        for worker in workers:
+            worker.hand.turn()
+        workers.append(Worker(shop, clock, ahead=-10))  # one starts, with rules of before
+        desk.configure(workers)
+        workers.pop()
+    assert desk.seen == [False, True]
+    assert [one.is_open() for one in workers] == [True, True]
+
+
+def test_a_clock_that_is_set_back_a_little_changes_nothing(shop, clock):
+    clock[0] += 9 * HOUR + 10
+    worker = Worker(shop, clock)
+    worker.told.clear()
+    clock[0] -= 60
+    worker.hand.turn()
+    assert worker.is_open()
+    assert worker.told == []
+    assert shop.number() == 2
+
+
+def test_after_a_clock_was_far_ahead_all_judge_anew(shop, clock):
+    workers, desk = [Worker(shop, clock), Worker(shop, clock, ahead=400 * 24 * HOUR)], Desk()
+    workers[1].ahead += 10 * HOUR
+    workers[1].hand.turn()
+    desk.configure(workers)
+    assert desk.rules.departments["shop"].is_open
+    workers[1].ahead = 0
+    assert workers[1].site.opening("shop").opens == MONDAY + 9 * HOUR, "visitors hear the truth"
+    for _ in range(2):
+        for worker in workers:
+            worker.hand.turn()
+    desk.configure(workers)
+    assert not desk.rules.departments["shop"].is_open
+    assert shop.number() == 3, "one of them has made it grow, once"
+    assert SLACK < HOUR
+
+
+def test_a_closed_department_may_pass_its_visitors_on(shop, clock):
+    shop.change("shop", Change(overflow=Overflow("always", 0)))
+    shop.add("late", Change(hours="mo-fr 20:00-22:00", zone="UTC", overflow=Overflow("shop", 0)))
+    shop.add("slow", Change(hours="closed", zone="UTC", overflow=Overflow("always", 1)))
+    site = Worker(shop, clock).site
+    assert site.opening("shop") == Opening(True)
+    assert site.opening("late") == Opening(False, MONDAY + 20 * HOUR), "the shop is closed as well"
+    assert site.opening("slow") == Opening(False)
+    assert site.way("late") == ["late", "shop", "always"]
+    assert site.way("nowhere") == ["nowhere"]
+
+
+def test_those_who_ask_for_none_may_be_closed_out_too(shop, clock):
+    shop.change("", Change(hours="tu 0:00-24:00", zone="UTC"))
+    worker = Worker(shop, clock)
+    assert worker.site.opening("") == Opening(False, MONDAY + 24 * HOUR)
+    shop.change("always", Change(enabled=False))
+    worker.hand.turn()
+    assert worker.site.opening("always") == Opening(False)
+
+
+def test_a_time_zone_that_this_machine_does_not_know_is_said(shop, clock, monkeypatch, caplog):
+    monkeypatch.setattr(registry, "is_zone", lambda name: False)
+    assert Worker(shop, clock).is_open()
+    assert "department shop: no such time zone here, so always open: UTC" in caplog.text
