@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from .bounds import Bounds
 from .departments import Departments
 from .identity import Tokens
+from .last_waiters import LastWaiters
 from .metrics import Meters
 from .revocation import Revocations
 from .runtime import Runtime
@@ -29,4 +30,5 @@ class House:
     revocations: Revocations
     bounds: Bounds = field(default_factory=Bounds)
     departments: Departments = field(default_factory=Departments)
+    last_waiters: LastWaiters = field(default_factory=LastWaiters)
     staff_turns: StaffTurns = field(default_factory=StaffTurns)

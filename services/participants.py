@@ -189,8 +189,8 @@ class Participant:
         self.channel: Channel | None = None
         #: a user's to the waiter that it had last
         self.former: Channel | None = None
-        #: the subject of the waiter who has served a user last; None: the history was not asked
-        self.last_waiter: str | None = None
+        #: the subject of the waiter who has served a user last, as the history knows it
+        self.last_waiter = ""
         #: to a waiter's users by their UUIDs, in the order in which they were matched
         self.channels: dict[str, Channel] = {}
         #: a user's conversation, also while it waits to be served again

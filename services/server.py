@@ -30,6 +30,7 @@ from .history.sql import SQLStore
 from .history.writer import Writer
 from .house import House
 from .identity import Tokens
+from .last_waiters import LastWaiters
 from .loops import Loops
 from .metrics import Meters, Readings
 from .origin import client_address
@@ -210,7 +211,7 @@ class ChatServer:
         )
         return House(
             settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations,
-            self.bounds, departments,
+            self.bounds, departments, LastWaiters(store, runtime),
         )  # fmt: skip
 
     def _learn(self, switchboard: Switchboard, store: SQLStore) -> None:

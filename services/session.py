@@ -284,6 +284,9 @@ class Session:
             )
         except DeskUnavailable:
             raise Farewell(CloseCode.FULL, "nobody can be found at the moment") from None
+        me = feed.participant
+        if me is not None and me.role is Role.USER and me.phase is Phase.IDLE:
+            me.last_waiter = self.house.last_waiters.find(identity.subject) or me.last_waiter
         self._decoder = _DECODERS[admission.role, feed.dialect.version]
         self.participant = feed.participant
         for older in replaced:

@@ -134,6 +134,7 @@ def test_a_log_that_fails_does_not_end_a_loop():
 SHORT = {
     ("services/loops.py", "self._run"),
     ("services/database.py", "loop.once"),
+    ("services/last_waiters.py", "self._look"),
     ("services/shared/delivery.py", "self.catch_up"),
     ("services/shared/handover.py", "self._find"),
     ("services/shared/order.py", "self._mend"),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import NamedTuple
 
 from ..desk.port import Route
-from ..history.port import StoreError
 from ..origin import shown_page
 from ..participants import Participant, Phase
 from ..prechat import QUESTION, Unfit, checked, filled_in
@@ -61,7 +59,7 @@ def _route(
     route = Route(
         _department(caller, frame, me, named),
         priority=me.identity.priority,
-        last_waiter=_last_waiter(caller, me),
+        last_waiter=_last_waiter(me),
         stays=not named,
     )
     place = None
@@ -90,19 +88,9 @@ def _department(caller: Caller, frame: frames.ClientFrame, me: Participant, name
     return found.key if found is not None else ""
 
 
-def _last_waiter(caller: Caller, me: Participant) -> str:
-    """The subject of the waiter who served *me* last; the history is asked once.
-
-    Empty: nobody did, or the history cannot be read.
-    """
-    if me.former is not None:
-        return me.former.to.identity.subject
-    store = caller.house.switchboard.store
-    if me.last_waiter is None and store is not None:
-        with contextlib.suppress(StoreError):
-            found = caller.house.runtime.blocking(store.last_waiter, me.identity.subject)
-            me.last_waiter = found or ""
-    return me.last_waiter or ""
+def _last_waiter(me: Participant) -> str:
+    """The subject of the waiter who served *me* last; empty: nobody did, as far as is known."""
+    return me.former.to.identity.subject if me.former is not None else me.last_waiter
 
 
 # ---- with what ---------------------------------------------------------------

@@ -202,8 +202,8 @@ class Store(Protocol):
     def knows(self, waiter: str, user: str) -> bool:
         """Whether *waiter* has served *user* in any conversation, both by their subjects."""
 
-    def last_waiter(self, user: str) -> str | None:
-        """Who has served *user* last, both by their subjects; None: nobody.
+    def last_waiters(self, users: Sequence[str]) -> dict[str, str]:
+        """Who has served each of *users* last, all by their subjects; nobody: it is left out.
 
         Of several in its latest conversation, one of them.
         """

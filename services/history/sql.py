@@ -198,9 +198,9 @@ class SQLStore(Transactions):
     def knows(self, waiter: str, user: str) -> bool:
         return bool(self._select(queries.served_by(waiter, user).limit(1)))
 
-    def last_waiter(self, user: str) -> str | None:
-        found = self._select(queries.last_waiter(user))
-        return found[0][0] if found else None
+    def last_waiters(self, users: Sequence[str]) -> dict[str, str]:
+        found = {user: self._select(queries.last_waiter(user)) for user in users}
+        return {user: rows[0][0] for user, rows in found.items() if rows}
 
     def duties(self) -> list[Duty]:
         table = tables.duty

@@ -44,13 +44,12 @@ def test_how_long_conversations_have_lasted(store):
 
 
 def test_who_has_served_a_user_last(store):
-    assert store.last_waiter("ann") is None
+    assert store.last_waiters(["ann"]) == {}
     for key, waiter in ((1, "bob"), (3, "zoe"), (2, "wim")):
         served = replace(chat(key), waiter_subject=waiter, waiter=f"uuid of {waiter}")
         store.commit(Batch([served]))
         store.commit(Batch([replace(served, waiter=None, waiter_subject=None, ended=9)]))
-    assert store.last_waiter("ann") == "zoe"
-    assert store.last_waiter("nobody") is None
+    assert store.last_waiters(["nobody", "ann"]) == {"ann": "zoe"}
 
 
 def test_what_is_committed_is_there_in_another_store(store, opened):

@@ -85,10 +85,6 @@ class Shelf:
         """Everybody knows everybody."""
         return True
 
-    def last_waiter(self, user: str) -> str | None:
-        """Nobody has served anybody before."""
-        return None
-
     def duties(self) -> list[Duty]:
         """None."""
         return []
