@@ -28,7 +28,8 @@ export class Panel {
   #missing = ""; // … and the key of a text that says that they do not load
   #start;
   #prechat = null; // what is asked before a chat, where the site asks something …
-  #coming = null; // … and a promise of it
+  #coming = null; // … a promise of it …
+  #isWithout = false; // … and whether the panel goes on without it, because it did not load
   #composer;
   #preview = null;
   #dialog = element("dialog", "panel", "", { part: "panel", tabindex: "-1", "aria-labelledby": "title" });
@@ -271,7 +272,12 @@ export class Panel {
         this.show();
         return prechat;
       },
-      () => (this.#coming = null),
+      () => {
+        setTimeout(() => (this.#coming = null), AGAIN);
+        this.#isWithout = true;
+        this.show();
+        return null;
+      },
     );
     return this.#coming;
   }
@@ -330,7 +336,9 @@ export class Panel {
     this.#problem.textContent = problem && this.#t(problem);
     this.#showConnection();
     const { desk, welcome } = visit.isRefused ? {} : visit.reception;
-    if (phase === "start") this.#start.show({ desk, welcome, earlier: visit.earlier.slice(0, OFFERED) });
+    const isComing = visit.asks && !this.#prechat && !this.#isWithout; // what is below it would jump
+    const known = isComing ? { desk: null } : { desk, welcome };
+    if (phase === "start") this.#start.show({ ...known, earlier: visit.earlier.slice(0, OFFERED) });
     this.#queue.show(visit);
     if (visit.asks && !this.#prechat) this.#bringPrechat();
     this.#prechat?.show();

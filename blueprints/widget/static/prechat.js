@@ -23,7 +23,9 @@ export class Prechat {
     this.#fields = new Fields(widget, visit, go);
     this.element.addEventListener("submit", (event) => event.preventDefault());
     this.element.append(this.#departments.choice, this.#fields.element);
+    const before = visit.wish().department ?? "";
     visit.wish = () => ({ department: this.#departments.ask(), fields: this.#fields.filled });
+    if (this.#departments.next !== before) visit.look(); // who is there for the one that is chosen
   }
 
   /** In the queue: for which department the visitor waits. */
