@@ -26,10 +26,14 @@ class Guest:
         *,
         avatar: str = "",
         question: str = "",
+        department: str = "",
     ) -> None:
         self._server, self._sub, self._name, self._avatar = server, sub, name, avatar
         self._enter()
-        self.client.say("connect", {"page": page, **({"question": question} if question else {})})
+        asked = {"page": page, "question": question, "department": department}
+        self.client.say(
+            "connect", {key: said for key, said in asked.items() if said or key == "page"}
+        )
         answer = self.client.receive()
         while answer["type"] not in ("connect_queue", "connect_success", "error"):
             answer = self.client.receive()

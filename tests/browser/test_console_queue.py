@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
+from services.history.departments import Change, DepartmentTables
+from services.history.opening import open_store
 from testkit import LiveServer
 
 from .conftest import DESK, Axe, Run, Screenshot, View, Visit
@@ -41,6 +43,36 @@ def queue(page: Page) -> Locator:
 
 def waiting(page: Page) -> Locator:
     return queue(page).get_by_role("listitem")
+
+
+def test_a_waiter_sees_who_waits_in_its_departments_and_where(
+    run: Run, env: dict[str, str], visit: Visit, axe: Axe, screenshot: Screenshot, view: View
+) -> None:
+    store = open_store(env["CSAPP_DATABASE_URL"])
+    store.migrate()
+    tables = DepartmentTables(store)
+    for key, name in (("care", "Returns & repairs"), ("sales", "Sales"), ("press", "Press")):
+        members = {"ada": 1} if key != "press" else {}
+        tables.add(key, Change(names={"en": name}, members=members))
+    server = run(env=env)
+    ada = arrived(visit(link(server), **view))
+    with ExitStack() as stack:
+        for sub, name, _, question in PEOPLE[:3]:
+            department = {"cust-1": "care", "cust-2": "press", "cust-3": "sales"}[sub]
+            guest = Guest(server, sub, name, question=question, department=department)
+            stack.enter_context(guest).hears("connect_queue")
+        expect(queue(ada)).to_contain_text("2 visitors")
+        expect(waiting(ada)).to_have_count(2)
+        expect(waiting(ada).first.locator(".of")).to_have_text("Returns & repairs")
+        expect(waiting(ada).last.locator(".of")).to_have_text("Sales")
+        screenshot(ada, "console-queue-departments")
+        axe(ada)
+        get_ready(ada)
+        chat(ada, "Cleo").click()
+        if view["viewport"] == DESK:
+            about = ada.locator(".visitor dl")
+            expect(about).to_contain_text("Department")
+            expect(about).to_contain_text("Sales")
 
 
 def test_who_waits_is_seen_with_question_page_and_wait(

@@ -312,7 +312,6 @@ export class Desk {
 
   #status() {
     if (this.client.status.state === "online") {
-      this.queue.begin();
       if (this.canned.replies === null) this.canned.load().catch(() => {});
       return;
     }

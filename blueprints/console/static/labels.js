@@ -1,10 +1,11 @@
-/** `Labels`: what the fields before a chat, and the options of a choice, are called in the console's language. */
+/** `Labels`: what departments, the fields before a chat, and the options of a choice are called in the console's language. */
 
 import { ask } from "./api.js";
 import { locale, t } from "./words.js";
 
 export class Labels {
-  #fields = []; // as `v1/welcome` has them
+  #fields = []; // as `v1/welcome` has them …
+  #departments = []; // … and these
   #asked = ""; // the language in which they were asked for last
   #changed;
 
@@ -15,7 +16,7 @@ export class Labels {
 
   /** What a visitor has filled in, *fields*, in order: `{name, label, value, href}`. */
   of(fields) {
-    if (Object.keys(fields).length && this.#asked !== locale()) this.#load(locale());
+    if (Object.keys(fields).length) this.#need();
     const usual = { name: t("name"), email: t("email"), question: t("question") };
     return Object.entries(fields).map(([name, value]) => {
       const { label, type, options = [] } = this.#fields.find((one) => one.name === name) ?? {};
@@ -25,11 +26,22 @@ export class Labels {
     });
   }
 
+  /** The name of the department *key*; "": the site has none, or the visitor has asked for none. */
+  department(key) {
+    if (key) this.#need();
+    return this.#departments.find((one) => one.key === key)?.name ?? key ?? "";
+  }
+
+  #need() {
+    if (this.#asked !== locale()) this.#load(locale());
+  }
+
   async #load(tag) {
     this.#asked = tag;
     try {
-      const { fields = [] } = await ask("GET", `v1/welcome?locale=${encodeURIComponent(tag)}`);
+      const { fields = [], departments = [] } = await ask("GET", `v1/welcome?locale=${encodeURIComponent(tag)}`);
       this.#fields = fields;
+      this.#departments = departments;
       this.#changed();
     } catch {
       // the names say enough

@@ -1,6 +1,5 @@
-/** `Queue`: the queue as this waiter sees it: how many visitors wait, since when, and who they are. */
+/** `Queue`: the queues of this waiter's departments: how many visitors wait, since when, and who they are. */
 
-import { ask } from "./api.js";
 import { now } from "./format.js";
 
 const PAUSE = 1000; // ms between two requests for the visitors who wait
@@ -13,7 +12,7 @@ export class Queue {
   since = null;
   /**
    * The first fifty, as the server sends them: `{uuid, sub, name, avatar, question, page, since}`, and of some
-   * `fields`; null before it has sent them.
+   * `fields` and `department`; null before it has sent them.
    */
   visitors = null;
   /** The `uuid` of the visitor who is being taken out of the queue; "": nobody. */
@@ -46,16 +45,6 @@ export class Queue {
     this.#timer = 0;
     this.length = this.since = this.visitors = null;
     this.#known = true;
-  }
-
-  /** The server sends changes only, so the first state must be asked for. */
-  async begin() {
-    try {
-      const { queue_length: length, longest_wait: longest } = await ask("GET", "v1/status");
-      if (this.length === null) this.#update({ length, longest_wait: longest });
-    } catch {
-      // the next change will say it
-    }
   }
 
   /** Take *uuid* out of the queue; the conversation follows. Throws a `ChatError`. */

@@ -34,7 +34,7 @@ export const Queue = ({ desk }) => {
 };
 
 const Waiting = ({ visitor, desk }) => {
-  const { uuid, question, page, since, fields = {} } = visitor;
+  const { uuid, question, page, since, fields = {}, department } = visitor;
   const name = visitorName(visitor);
   const shown = desk.labels.of(fields).filter((one) => !["name", "question"].includes(one.name));
   const filled = shown.map(({ label, value }) => t("filled_in", { label, value })).join(" · ");
@@ -42,7 +42,10 @@ const Waiting = ({ visitor, desk }) => {
   return html`
     <li class="waiting">
       <${Face} person=${visitor} />
-      <p class="who"><b dir="auto">${name}</b><${Since} from=${Date.parse(since)} late=${LATE} /></p>
+      <p class="who">
+        <b dir="auto">${name}</b><${Since} from=${Date.parse(since)} late=${LATE} />
+        ${department && html`<span class="of" dir="auto">${desk.labels.department(department)}</span>`}
+      </p>
       ${question && html`<p class="question" dir="auto" title=${question}>${question}</p>`}
       ${filled && html`<p class="page" dir="auto" title=${filled}>${filled}</p>`}
       ${page && html`<p class="page">${address

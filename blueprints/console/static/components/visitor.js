@@ -6,7 +6,7 @@ import { t } from "../words.js";
 
 export const Visitor = ({ desk, chat }) => {
   const { peer, conversation } = chat;
-  const { sub = "", page = "", opened, fields = {} } = peer;
+  const { sub = "", page = "", opened, fields = {}, department } = peer;
   const name = visitorName(peer);
   const address = webAddress(page);
   const filled = desk.labels.of(fields).filter((one) => one.name !== "name" || one.value !== name);
@@ -16,6 +16,7 @@ export const Visitor = ({ desk, chat }) => {
       <dl>
         <dt>${t("name")}</dt><dd dir="auto">${name}</dd>
         ${sub && sub !== name && !sub.startsWith("anonymous-") && html`<dt>${t("user")}</dt><dd dir="auto">${sub}</dd>`}
+        ${department && html`<dt>${t("department")}</dt><dd dir="auto">${desk.labels.department(department)}</dd>`}
         ${filled.flatMap(({ name: key, label, value, href }) => [
           html`<dt key=${key} dir="auto">${label}</dt>`,
           html`<dd key=${`${key} value`} class="filled" dir="auto">${href ? html`<a href=${href}>${value}</a>` : value}</dd>`,
