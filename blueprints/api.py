@@ -6,8 +6,10 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
+from services.departments import Departments
 from services.desk.port import Figures
 from services.prechat import described
+from services.wire.dates import rfc3339
 
 from .answers import jsonify
 from .cors import shared
@@ -21,12 +23,23 @@ MAX_LOCALE = 35
 FRESH = 5
 
 
-def _by_department(figures: Figures) -> dict[str, Any]:
+def _opening(departments: Departments, key: str) -> dict[str, Any]:
+    """`open`, and `opens` of a department that is closed and will be open."""
+    is_open, opens = departments.opening(key)
+    return {"open": is_open, **_date(opens)}
+
+
+def _date(opens: int | None) -> dict[str, str]:
+    return {} if opens is None else {"opens": rfc3339(opens * 1000)}
+
+
+def _by_department(figures: Figures, departments: Departments) -> dict[str, Any]:
     """`departments`, by their keys, on a site that has any."""
     if not figures.departments:
         return {}
     loads = {
         key: {
+            **_opening(departments, key),
             "waiters_ready": load.ready,
             "queue_length": load.queue_length,
             "longest_wait": round(load.longest_wait, 1),
@@ -44,7 +57,7 @@ def blueprint(extension: Extension) -> Blueprint:
     @door.get("/v1/status")
     def status() -> Response:
         """How busy the desk is. No personal data."""
-        figures = extension.server.figures()
+        figures, departments = extension.server.figures(), extension.server.house.departments
         return jsonify(
             waiters=figures.waiters,
             waiters_ready=figures.waiters_ready,
@@ -52,7 +65,8 @@ def blueprint(extension: Extension) -> Blueprint:
             queue_length=figures.queue_length,
             longest_wait=round(figures.longest_wait, 1),
             connections=extension.server.bounds.connections.total,
-            **_by_department(figures),
+            **(_opening(departments, "") if departments.rules.departments else {}),
+            **_by_department(figures, departments),
         )
 
     @door.get("/v1/welcome")
@@ -63,11 +77,16 @@ def blueprint(extension: Extension) -> Blueprint:
         shown = server.welcome
         assert shown is not None  # noqa: S101
         locale = request.args.get("locale", "")[:MAX_LOCALE]
+        department = request.args.get("department", "")
         found: dict[str, Any] = {
-            "team": [face._asdict() for face in shown.team(request.args.get("department", ""))],
+            "team": [face._asdict() for face in shown.team(department)],
             "reply": shown.reply(),
             "questions": server.settings.quick_questions,
         }
+        if away := shown.offline(department):
+            found |= {"open": False, "reason": away.reason, **_date(away.opens)}
+        elif shown.may_be_closed:
+            found["open"] = True
         if departments := shown.departments():
             found["departments"] = [
                 {"key": one.key, "name": one.name(locale)} for one in departments

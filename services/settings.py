@@ -44,6 +44,15 @@ class TeamShown(StrEnum):
     OFF = "off"
 
 
+class OfflineWhen(StrEnum):
+    """When a visitor who asks is told that it cannot be served now, and does not wait."""
+
+    CLOSED = "closed"
+    #: … or no waiter is ready
+    NOBODY = "nobody"
+    NEVER = "never"
+
+
 def _whole(minimum: int, maximum: int) -> Callable[[str, Any], int]:
     def parse(key: str, value: Any) -> int:
         allowed = f"a whole number from {minimum} to {maximum}"
@@ -314,6 +323,8 @@ class Settings:
     page: PageShown = _setting(_one_of(PageShown), PageShown.PATH)  # noqa: RUF009  # a field
     #: which waiters a visitor is shown before it asks
     team: TeamShown = _setting(_one_of(TeamShown), TeamShown.READY)  # noqa: RUF009  # a field
+    #: when visitors who ask are sent `offline` in place of a position in the queue
+    offline: OfflineWhen = _setting(_one_of(OfflineWhen), OfflineWhen.CLOSED)  # noqa: RUF009  # a field
     #: what a visitor may ask with one click
     quick_questions: tuple[str, ...] = _setting(_questions, ())
     #: what a visitor is asked before a chat

@@ -6,6 +6,7 @@ and gives what it has found to all who ask within some seconds.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from statistics import median
@@ -13,8 +14,9 @@ from typing import Generic, TypeVar
 
 from .clock import KEY_BITS, Clock
 from .departments import Departments, SiteDepartment
-from .desk.port import Desk, DeskUnavailable, Face
+from .desk.port import Desk, DeskUnavailable, Face, Figures
 from .history.port import Store, StoreError
+from .offline import Offline, offline
 from .runtime import Runtime
 from .settings import Settings, TeamShown
 from .timers import Wheel
@@ -93,10 +95,23 @@ class Welcome:
         #: by department; "": of all
         self._teams: dict[str, _Lately[list[Face]]] = {}
         self._reply = _Lately(self._find_reply, REPLY_FRESH, runtime)
+        self._offline = settings.offline
+        self._figures = _Lately(self._find_figures, TEAM_FRESH, runtime)
+
+    def offline(self, department: str = "") -> Offline | None:
+        """Why a visitor that asks for *department* now is not let in; None: it is."""
+        with contextlib.suppress(DeskUnavailable):
+            return offline(self._offline, self._departments, department, self._figures.get)
+        return None
 
     def departments(self) -> list[SiteDepartment]:
         """Those that visitors may ask for."""
         return self._departments.listed()
+
+    @property
+    def may_be_closed(self) -> bool:
+        """The site has something that opens and closes."""
+        return bool(self._departments.rules.departments)
 
     def team(self, department: str = "") -> list[Face]:
         """Up to `TEAM` waiters who are ready now; none while the desk is out of reach.
@@ -123,6 +138,9 @@ class Welcome:
         None: too few were answered to say, or the history cannot be read.
         """
         return self._reply.get() if self._store is not None else None
+
+    def _find_figures(self) -> Figures:
+        return self._desk.figures()
 
     def _find_team(self, department: str) -> list[Face]:
         if known := self._teams.get(department):

@@ -122,15 +122,20 @@ def test_positions_are_those_of_the_department(come: Open) -> None:
     assert (queued["location"], queued["department"]) == (0, "sales")
 
 
-@pytest.mark.parametrize(
-    ("department", "what"),
-    [("nowhere", "there is no department nowhere"), ("closed", "closed takes no visitors")],
-)
-def test_a_department_that_takes_nobody_is_named(come: Open, department: str, what: str) -> None:
+def test_a_department_that_there_is_not_is_named(come: Open) -> None:
     ann = come("user", "ann")
-    asked = ann.say("connect", {"department": department})
+    asked = ann.say("connect", {"department": "nowhere"})
     error = assert_receives(ann, "error", reply_id=asked, code="invalid_message")
-    assert error["payload"]["message"] == f"payload.department: {what}"
+    assert error["payload"]["message"] == "payload.department: there is no department nowhere"
+    ann.say("connect", {"department": "care"})
+    assert next_frame(ann, "connect_queue")["payload"]["department"] == "care"
+
+
+def test_a_department_that_is_disabled_is_closed(come: Open) -> None:
+    ann = come("user", "ann")
+    asked = ann.say("connect", {"department": "closed"})
+    answer = assert_receives(ann, "offline", reply_id=asked)
+    assert answer["payload"] == {"reason": "closed"}
     ann.say("connect", {"department": "care"})
     assert next_frame(ann, "connect_queue")["payload"]["department"] == "care"
 
@@ -244,7 +249,7 @@ def test_who_waits_is_not_sent_away_when_its_department_closes(come: Open, url: 
     numbers = itertools.count()
 
     def is_refused() -> bool:
-        refused: bool = asks(come, f"user {next(numbers)}", "sales").receive()["type"] == "error"
+        refused: bool = asks(come, f"user {next(numbers)}", "sales").receive()["type"] == "offline"
         return refused
 
     until(is_refused)

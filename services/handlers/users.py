@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..desk.port import AddressFull, Queued, QueueFull
+from ..offline import Offline
 from ..participants import Participant
 from ..wire import frames
 from ..wire.codes import ErrorCode, Refusal
+from ..wire.dates import rfc3339
 from .caller import Caller
 from .wishes import Wish, read_wish
 
@@ -16,6 +18,9 @@ ATTEMPTS = 3
 def connect(caller: Caller, frame: frames.Connect | frames.Connect2, me: Participant) -> None:
     """A user asks for a waiter."""
     wish = read_wish(caller, frame, me)
+    if isinstance(wish, Offline):
+        _send_away(caller, frame, wish)
+        return
     for _ in range(ATTEMPTS):
         caller.feed.pending = frame
         _ask_for_waiter(caller, frame, me, wish)
@@ -23,6 +28,16 @@ def connect(caller: Caller, frame: frames.Connect | frames.Connect2, me: Partici
             return
     what = "another connection of yours leaves the queue; try again"
     raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id)
+
+
+def _send_away(caller: Caller, frame: frames.ClientFrame, why: Offline) -> None:
+    """Answer *frame*, whose user is not let in. Raises `Refusal` in version 1."""
+    feed = caller.feed
+    answer = feed.dialect.offline(feed.uuid, why.reason, why.opens)
+    if answer is None:
+        opens = "" if why.opens is None else f"; we open at {rfc3339(why.opens * 1000)}"
+        raise Refusal(ErrorCode.UNAVAILABLE, f"we are closed{opens}", frame.reply_id)
+    feed.reply(frame, answer)
 
 
 def _ask_for_waiter(caller: Caller, frame: frames.ClientFrame, me: Participant, wish: Wish) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import NamedTuple
 
 from ..desk.port import Route
+from ..offline import Offline, Reason, offline
 from ..origin import shown_page
 from ..participants import Participant, Phase
 from ..prechat import QUESTION, Unfit, checked, filled_in
@@ -27,15 +29,20 @@ class Wish(NamedTuple):
     question: str | None
 
 
-def read_wish(caller: Caller, frame: frames.Connect | frames.Connect2, me: Participant) -> Wish:
-    """What *frame* asks for; *me* remembers its page and what it has filled in.
+def read_wish(
+    caller: Caller, frame: frames.Connect | frames.Connect2, me: Participant
+) -> Wish | Offline:
+    """What *frame* asks for, or why nobody is let in there now.
 
-    Raises `Refusal` for a department that takes nobody, and for fields that do not fit.
+    *me* remembers its page and what it has filled in. Raises `Refusal` for a department that
+    there is not, and for fields that do not fit.
     """
-    if not isinstance(frame, frames.Connect2) or frame.payload is None:
-        return Wish(*_route(caller, frame, me, _NOTHING), None)
-    asked = frame.payload
-    route, ticket = _route(caller, frame, me, asked)
+    asked = frame.payload if isinstance(frame, frames.Connect2) else None
+    route, ticket = _route(caller, frame, me, asked or _NOTHING)
+    if ticket is None and (found := _offline(caller, frame, me, route)) is not None:
+        return found
+    if asked is None:
+        return Wish(route, ticket, None)
     fields = _fields(caller, frame, asked, route)
     if fields is not None:
         me.fields = fields
@@ -81,11 +88,31 @@ def _department(caller: Caller, frame: frames.ClientFrame, me: Participant, name
     if named and found is None:
         what = f"payload.department: there is no department {named}"
         raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
-    is_known_to_desk = me.phase is not Phase.IDLE  # perhaps since before a change
-    if found is not None and not found.is_enabled and not is_known_to_desk:
-        what = f"payload.department: {found.key} takes no visitors"
-        raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
     return found.key if found is not None else ""
+
+
+def _offline(
+    caller: Caller, frame: frames.ClientFrame, me: Participant, route: Route
+) -> Offline | None:
+    """Why *me* is not let in where it asks; None: it is, or it is there already.
+
+    Raises `Refusal` where it waits in another department, and goes on waiting there.
+    """
+    if me.phase is Phase.SERVED or (me.phase is Phase.QUEUED and route.stays):
+        return None
+    house, desk = caller.house, caller.house.switchboard.desk
+    found = offline(house.settings.offline, house.departments, route.department, desk.figures)
+    if found is None:
+        return None
+    if found.reason is Reason.NOBODY and caller.feed.dialect.version == 1:
+        return None  # it waits in line
+    if me.phase is Phase.QUEUED:
+        with contextlib.suppress(KeyError):  # it has left the queue just now
+            if house.departments.leads(route.department, desk.department(me.uuid)):
+                return None  # it has come before
+            what = f"payload.department: {route.department} takes nobody now"
+            raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
+    return found
 
 
 def _last_waiter(me: Participant) -> str:

@@ -68,6 +68,9 @@ class V1:
         payload = frames.LocationPayload(position.location)
         return frames.ConnectQueue(id=new_id(), to=to, payload=payload)
 
+    def offline(self, to: str, reason: str, opens: int | None) -> frames.ServerFrame | None:
+        return None
+
     def new_connection(self, to: str, peer: Peer) -> frames.ServerFrame:
         return frames.NewConnection(id=new_id(), to=to, payload=frames.UuidPayload(peer.uuid))
 
@@ -117,6 +120,10 @@ class V2:
             position.location, position.ticket, lately, position.department
         )
         return frames.ConnectQueue2(id=new_id(), to=to, payload=payload)
+
+    def offline(self, to: str, reason: str, opens: int | None) -> frames.ServerFrame | None:
+        date = UNSET if opens is None else rfc3339(opens * 1000)
+        return frames.Offline(id=new_id(), to=to, payload=frames.OfflinePayload(reason, date))
 
     def new_connection(self, to: str, peer: Peer) -> frames.ServerFrame:
         payload = frames.VisitorPayload(

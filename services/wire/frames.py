@@ -333,6 +333,19 @@ class ConnectQueue2(ServerFrame2, tag="connect_queue"):
     payload: TicketPayload
 
 
+class OfflinePayload(Struct, gc=False, omit_defaults=True):
+    #: the department is `closed`, or `nobody` is there
+    reason: str
+    #: when it opens
+    opens: str | UnsetType = UNSET
+
+
+class Offline(ServerFrame2, tag="offline"):
+    """The visitor who has asked does not wait: it cannot be served now."""
+
+    payload: OfflinePayload
+
+
 class ErrorPayload(Struct, gc=False, omit_defaults=True):
     message: str
     code: str
@@ -535,7 +548,7 @@ BothHear2 = (
 #: A worker of a later version may know more of them.
 SIGNALS: dict[str, Callable[..., ServerFrame2]] = {"rate": RateInvitation}
 
-ToUser2 = Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2 | RateInvitation
+ToUser2 = Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2 | Offline | RateInvitation
 ToWaiter2 = (
     Initialize | BothHear2 | NewConnection2 | SessionHistory | ReadySuccess | UnreadySuccess
     | QueueStatus | QueueSeen | TakeSuccess | InviteSuccess
