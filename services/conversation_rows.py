@@ -16,19 +16,25 @@ def user_name(user: Participant, fields: str) -> str:
     return user.identity.name or name_text(name_in(fields))
 
 
-def new_row(user: Participant, key: int, clock: Clock) -> ConversationRow:
-    """The row of a conversation of *user* that begins now."""
-    department, page = user.page
+def new_row(
+    user: Participant, key: int, clock: Clock, *, page: str = "", fields: str = ""
+) -> ConversationRow:
+    """The row of a conversation of *user* that begins now.
+
+    *page* and *fields*: as the desk knows them, of a user who has asked on another worker.
+    """
+    department, own_page = user.page
+    page, fields = own_page or page, user.fields or fields
     return ConversationRow(
         key=key,
         user=user.uuid,
         user_subject=user.identity.subject,
-        user_name=user_name(user, user.fields),
+        user_name=user_name(user, fields),
         user_avatar=user.identity.avatar,
         opened=clock.opened(key),
         department=department,
         page=page,
-        fields=user.fields,
+        fields=fields,
     )
 
 

@@ -68,7 +68,9 @@ class Decisions:
         conversation = user.conversation
         resumed = conversation is not None
         if conversation is None:
-            row = new_row(user, event.conversation, self._clock)
+            row = new_row(
+                user, event.conversation, self._clock, page=event.page, fields=event.fields
+            )
             conversation = user.conversation = self._delivery.new_conversation(user, row)
             conversation.row.waited = round(event.waited * 1000)
         lost, conversation.lost_waiter = conversation.lost_waiter, None
@@ -76,8 +78,7 @@ class Decisions:
         may_have_returned = lost is None and (resumed or conversation.behind)
         conversation.row.department = event.department or conversation.row.department
         set_waiter(conversation.row, waiter)
-        if event.is_recorder or user.here:  # others would store a row that does not say enough
-            self._delivery.save(conversation.row, served=event.is_recorder)
+        self._delivery.save(conversation.row, served=event.is_recorder)
         to_waiter, to_user = self._delivery.join(user, waiter, conversation)
         self._introduce(user, to_waiter, resumed=resumed, asked=True)
         self._introduce(waiter, to_user, resumed=resumed, asked=False)

@@ -198,13 +198,15 @@ class MeasuredDesk:
         *,
         question: str | None = None,
         page: str = "",
+        fields: str = "",
         route: Route = ANYWHERE,
     ) -> None:
         began = time.perf_counter()
         try:
             self._desk.connect(
-                user, ticket, conversation, question=question, page=page, route=route
-            )
+                user, ticket, conversation, question=question, page=page, fields=fields,
+                route=route,
+            )  # fmt: skip
         finally:
             self._meters.matching.observe(time.perf_counter() - began)
 

@@ -94,6 +94,9 @@ class Matched(Decision, frozen=True, eq=False, tag="matched"):
     conversation: int = field(default=0, name="talk")
     #: where the user has waited
     department: str = ""
+    #: where it has asked from, and what it has filled in, as `connect` was given them
+    page: str = ""
+    fields: str = ""
 
 
 class Queued(Decision, frozen=True, eq=False, tag="queued"):

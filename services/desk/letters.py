@@ -49,6 +49,7 @@ class Remembered(Struct, frozen=True, omit_defaults=True):
     #: of a user in the queue
     question: str = ""
     page: str = ""
+    fields: str = ""
     #: of a user: where it waits or has waited, for which department it has asked, with which
     #: priority, and who has served it last
     department: str = ""

@@ -174,6 +174,7 @@ class MemoryDesk(MemoryMatching):
         *,
         question: str | None = None,
         page: str = "",
+        fields: str = "",
         route: Route = ANYWHERE,
     ) -> None:
         with self._lock:
@@ -182,7 +183,7 @@ class MemoryDesk(MemoryMatching):
                 return
             if self._waits(one):
                 one.question = one.question if question is None else question
-                one.page = page or one.page
+                one.page, one.fields = page or one.page, fields or one.fields
                 self._ask_elsewhere(one, route)
                 return
             self._make_room_at(one.address)
@@ -190,7 +191,7 @@ class MemoryDesk(MemoryMatching):
             self._make_room_in(department)
             if not len(department.pool) and self._departments.queue_length >= self._max_queue:
                 self._make_room_in_queue(self._waits)
-            one.question, one.page = question or "", page
+            one.question, one.page, one.fields = question or "", page, fields
             one.conversation = one.conversation or conversation
             one.last_waiter = one.last_waiter or route.last_waiter
             self._places.take(user, one.address)

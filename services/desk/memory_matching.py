@@ -70,7 +70,7 @@ class MemoryMatching(MemoryState):
         self._events.append(
             Matched(
                 user.uuid, waiter.uuid, self._now() - user.since, user.conversation,
-                user.department,
+                user.department, user.page, user.fields,
             )
         )  # fmt: skip
 

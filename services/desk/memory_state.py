@@ -132,6 +132,7 @@ class MemoryState:
                     Waiting(
                         one.uuid, one.name, one.avatar, one.question, one.page,
                         int((began + one.since) * 1000), one.subject, one.department,
+                        one.fields,
                     )
                     for one in some
                 ],

@@ -43,6 +43,7 @@ class Own:
     #: of a user in the queue: what waiters are shown of its question; and where it asks from
     question: str = ""
     page: str = ""
+    fields: str = ""
     #: has connections here
     present: bool = True
     ready: bool = False
@@ -98,6 +99,7 @@ class Own:
             address=self.address,
             question=self.question,
             page=self.page,
+            fields=self.fields,
             department=self.department,
             asked=self.asked,
             priority=self.priority,

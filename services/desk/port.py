@@ -151,6 +151,8 @@ class Waiting(NamedTuple):
     subject: str
     #: where it waits
     department: str = ""
+    #: what it has filled in, as `connect` was given it
+    fields: str = ""
 
 
 class Queue(NamedTuple):
@@ -254,6 +256,7 @@ class Desk(Protocol):
         *,
         question: str | None = None,
         page: str = "",
+        fields: str = "",
         route: Route = ANYWHERE,
     ) -> None:
         """Match *user* or queue it. Nothing happens while it is served or queued already.
@@ -261,9 +264,10 @@ class Desk(Protocol):
         *route* says where. A user who is queued already, and asks for another department
         than before, stands at the back of that one from now on.
 
-        *question* and *page* are for waiters who look at the queue. Those of a user who is
-        queued already are replaced; None, or an empty page, leaves the former one. The
-        desk forgets the question when the user leaves the queue.
+        *question*, *page* and *fields* (what the user has filled in) are for waiters who look
+        at the queue. Those of a user who is queued already are replaced; None, or an empty page
+        or empty fields, leaves the former ones. The desk forgets the question when the user
+        leaves the queue; `Matched` says the page and the fields.
 
         *ticket* is what `ticket` returned for an earlier position; it is void once
         its subject has been served or has left the queue. *conversation* is the

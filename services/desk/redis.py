@@ -210,6 +210,7 @@ class RedisDesk:
         *,
         question: str | None = None,
         page: str = "",
+        fields: str = "",
         route: Route = ANYWHERE,
     ) -> None:
         def settle(answer: bytes) -> None:
@@ -218,7 +219,9 @@ class RedisDesk:
                 if not own.conversations:
                     own.ask(route)
                     own.question = own.question if question is None else question
-                    own.page = page or ("" if own.ticket is None else own.page)
+                    waits = own.ticket is not None
+                    own.page = page or (own.page if waits else "")
+                    own.fields = fields or (own.fields if waits else "")
 
         refused = self._call(
             "connect",
@@ -229,6 +232,7 @@ class RedisDesk:
             places=self._places,
             question="" if question is None else f"={question}",
             page=page,
+            fields=fields,
             route=letters.route(route),
         )
         if refused:

@@ -53,6 +53,7 @@ class User:
     #: what it asks, for waiters who look at the queue, and the page that it asks from
     question: str = ""
     page: str = ""
+    fields: str = ""
 
 
 class Tickets:

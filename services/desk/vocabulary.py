@@ -181,9 +181,10 @@ class Field(StrEnum):
     BEGUN = "begun"
     #: of a user: '1' when it has written something in this conversation
     SPOKEN = "spoken"
-    #: of a user in the queue: what waiters are shown of its question, and where it asks from
+    #: of a user: what waiters are shown of its question, where it asks from, what it has filled in
     QUESTION = "question"
     PAGE = "page"
+    FIELDS = "fields"
     #: of a user: where it comes from, and the address that its place is counted at
     ADDRESS = "address"
     HELD = "held"
@@ -289,7 +290,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "bounds": ("asked",),
     "colleagues": ("most",),
     "configure": ("number", "rules"),
-    "connect": ("user", "ticket", "conversation", "places", "question", "page", "route"),
+    "connect": ("user", "ticket", "conversation", "places", "question", "page", "fields", "route"),
     "drop": ("participant", "claim"),
     "figures": (),
     "join": ("lease", "generation", "present", "new_generation", "reads"),

@@ -45,8 +45,9 @@ def _ask_for_waiter(caller: Caller, frame: frames.ClientFrame, me: Participant, 
     key = switchboard.clock.new_key()
     try:
         switchboard.desk.connect(
-            me.uuid, wish.ticket, key, question=wish.question, page=me.page[1], route=wish.route
-        )
+            me.uuid, wish.ticket, key, question=wish.question, page=me.page[1],
+            fields=wish.fields, route=wish.route,
+        )  # fmt: skip
     except QueueFull as full:
         caller.feed.pending = None
         who = "visitors of your address" if isinstance(full, AddressFull) else "visitors"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec import UNSET
 
-from ..conversation_rows import user_name
 from ..desk.port import NOWHERE, WaiterFull, Waiting
+from ..identity import name_text
 from ..participants import Participant, Phase
-from ..prechat import filled_in
+from ..prechat import filled_in, name_in
 from ..wire import codec, frames
 from ..wire.codes import ErrorCode, Refusal
 from ..wire.dates import rfc3339
@@ -42,19 +42,16 @@ def get_queue(caller: Caller, frame: frames.GetQueue, me: Participant) -> None:
     """A waiter sees who waits in its departments."""
     departments = [key for key, _ in me.departments or NOWHERE]
     length, users = caller.house.switchboard.desk.waiting(MOST_SHOWN, departments)
-    here = caller.house.switchboard.delivery.roster.participants
-    visitors = [_shown(one, here.get(one.uuid)) for one in users]
+    visitors = [_shown(one) for one in users]
     payload = frames.QueuePayload(length, visitors)
     seen = frames.QueueSeen(id=codec.new_id(), to=me.uuid, payload=payload)
     caller.feed.reply(frame, seen)
 
 
-def _shown(one: Waiting, user: Participant | None) -> frames.WaitingVisitor:
-    """*one* who waits. What it has filled in is known where it has connections: as *user*."""
-    fields = user.fields if user is not None else ""
+def _shown(one: Waiting) -> frames.WaitingVisitor:
     return frames.WaitingVisitor(
-        one.uuid, one.subject, one.name or (user_name(user, fields) if user else ""), one.avatar,
-        one.question, one.page, rfc3339(one.since), filled_in(fields) or UNSET,
+        one.uuid, one.subject, one.name or name_text(name_in(one.fields)), one.avatar,
+        one.question, one.page, rfc3339(one.since), filled_in(one.fields) or UNSET,
         one.department or UNSET,
     )  # fmt: skip
 

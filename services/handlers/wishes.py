@@ -17,6 +17,10 @@ from .caller import Caller
 #: characters that waiters see of what somebody in the queue wants to ask
 MAX_QUESTION = 300
 
+#: characters of what visitors have filled in that the desk holds; what is longer is read from the
+#: history
+MAX_FIELDS = 2000
+
 _NOTHING = frames.ConnectPayload()
 
 
@@ -27,6 +31,8 @@ class Wish(NamedTuple):
     #: of an earlier position
     ticket: int | None
     question: str | None
+    #: what it has filled in, unless that is too long for the desk
+    fields: str
 
 
 def read_wish(
@@ -42,7 +48,7 @@ def read_wish(
     if ticket is None and (found := _offline(caller, frame, me, route)) is not None:
         return found
     if asked is None:
-        return Wish(route, ticket, None)
+        return Wish(route, ticket, None, "")
     fields = _fields(caller, frame, asked, route)
     if fields is not None:
         me.fields = fields
@@ -51,7 +57,8 @@ def read_wish(
     label = "" if caller.house.departments else asked.department
     me.page = label, shown_page(asked.page, caller.house.settings.page)
     words = asked.question if isinstance(asked.question, str) else _question(me)
-    return Wish(route, ticket, words[:MAX_QUESTION] if words is not None else None)
+    question = words[:MAX_QUESTION] if words is not None else None
+    return Wish(route, ticket, question, me.fields if len(me.fields) <= MAX_FIELDS else "")
 
 
 # ---- where ---------------------------------------------------------------------

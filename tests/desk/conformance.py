@@ -1269,6 +1269,25 @@ class DeskConformance:
         time_passes(small_desk, clock, GRACE)
         assert [one.question for one in small_desk.waiting(9).users] == [""]
 
+    def test_what_a_user_has_filled_in_is_known_while_it_waits_and_when_it_is_matched(
+        self, small_desk: Desk
+    ) -> None:
+        users_arrive(small_desk, "Ann")
+        small_desk.connect("Ann", page="/shop", fields='{"name":"Ann"}')
+        small_desk.connect("Ann")
+        assert small_desk.waiting(1).users[0].fields == '{"name":"Ann"}'
+        small_desk.connect("Ann", fields='{"name":"Anna"}')
+        assert small_desk.waiting(1).users[0].fields == '{"name":"Anna"}'
+        forget_events(small_desk)
+        waiters_get_ready(small_desk, "Wanda")
+        (matched,) = small_desk.take_events()
+        assert isinstance(matched, Matched)
+        assert (matched.page, matched.fields) == ("/shop", '{"name":"Anna"}')
+        small_desk.part("Ann", "Wanda", "Ann")
+        small_desk.drop("Wanda")
+        small_desk.connect("Ann")
+        assert small_desk.waiting(1).users[0].fields == ""
+
     def test_where_a_user_asks_from_is_known_when_it_waits_for_another_waiter(
         self, small_desk: Desk, clock: Clock
     ) -> None:

@@ -76,7 +76,11 @@ def test_a_letter_of_the_release_before_is_read(former: str, event: Event) -> No
 
 
 #: fields that events have got since: workers of the release before are not sent them
-SINCE = {"withdrawn": {"talk"}, "matched": {"department"}, "queued": {"department"}}
+SINCE = {
+    "withdrawn": {"talk"},
+    "matched": {"department", "page", "fields"},
+    "queued": {"department"},
+}
 
 
 def test_each_event_has_a_former_shape_with_all_of_its_fields() -> None:

@@ -207,6 +207,7 @@ class ScriptedDesk:
         *,
         question: str | None = None,
         page: str = "",
+        fields: str = "",
         route: Route = ANYWHERE,
     ) -> None:
         """As `connect.lua`: there is always a waiter with a seat, once it has come."""

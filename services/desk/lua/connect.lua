@@ -5,6 +5,7 @@
 -- ARG.places    how many places the users of one address may hold; 0: no bound
 -- ARG.question  '=' and what waiters are shown of its question, or ''
 -- ARG.page      where it asks from, or ''
+-- ARG.fields    what it has filled in, or ''
 -- ARG.route     department, department that it asks for, priority, subject of its last waiter, and
 --               whether it stays where it waits, in msgpack; '' for a user who names nothing
 --               (`Route` in `departments.py`)
@@ -22,13 +23,16 @@ if not user then
     return nobody(ROLE.user)
 end
 
--- Set its question and its page; what it does not name stays as it was.
+-- Set its question, its page and its fields; what it does not name stays as it was.
 local function set_question()
     if ARG.question ~= '' then
         set(user, FIELD.question, string.sub(ARG.question, 2))
     end
     if ARG.page ~= '' then
         set(user, FIELD.page, ARG.page)
+    end
+    if ARG.fields ~= '' then
+        set(user, FIELD.fields, ARG.fields)
     end
 end
 
@@ -186,6 +190,9 @@ if user.last == '' and last ~= '' then
     set(user, FIELD.last, last)
 end
 set(user, FIELD.page, '')
+if user.fields ~= '' then
+    set(user, FIELD.fields, '')
+end
 set_question() -- also of a user who is served at once: its waiter may be lost, and it waits again
 if free and here(user) and desk.settles == 0 and not anybody_before(department) then
     set(user, FIELD.since, desk.time)

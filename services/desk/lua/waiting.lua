@@ -43,7 +43,8 @@ for _, priority in ipairs(priorities()) do
         local joined = wall - (desk.time - tonumber(one.since))
         users[#users + 1] = { uuid = found.uuid, name = one.name, avatar = one.avatar,
             question = one.question, page = one.page, since = math.floor(joined / 1000),
-            subject = one.subject, department = given(route_of(one).department) }
+            subject = one.subject, department = given(route_of(one).department),
+            fields = given(one.fields) }
     end
 end
 return close(cmsgpack.pack({ length = length, users = users }))

@@ -29,7 +29,8 @@ local function bring_together(user, waiter)
     link(user, waiter)
     post_event({ event = EVENT.matched, user = user.uuid, waiter = waiter.uuid,
         waited = (desk.time - tonumber(user.since)) / 1000000, talk = given(user.talk),
-        department = given(route_of(user).department) }, { user, waiter })
+        department = given(route_of(user).department), page = given(user.page),
+        fields = given(user.fields) }, { user, waiter })
 end
 
 -- *user* waits for nobody and is served by nobody: its next conversation is another one.

@@ -26,6 +26,7 @@ local function take_up_participant(remembered)
         set(one, FIELD.address, remembered.address or '')
         set(one, FIELD.question, remembered.question or '')
         set(one, FIELD.page, remembered.page or '')
+        set(one, FIELD.fields, remembered.fields or '')
         take_up_route(one, remembered)
     elseif remembered.own then
         assign(one, packed_members(remembered))
