@@ -23,6 +23,7 @@ from services.history.writer import Writer
 from services.identity import Identity, TokenRole
 from services.participants import Phase
 from services.session import Session
+from services.settings import Settings
 from services.standings import lost_waiters
 from services.switchboard import Switchboard
 from services.wire import frames
@@ -405,9 +406,9 @@ def test_an_event_that_waits_for_the_database_is_what_a_stop_waits_for():
 
 def house_of(office: Office) -> Any:
     """What a handler uses of the house, on a site without departments."""
-    runtime = SimpleNamespace(blocking=lambda function, *args: function(*args))
+    settings = Settings(secret_key=("a" * 40,))
     return SimpleNamespace(
-        switchboard=office.switchboard, departments=Departments(), runtime=runtime
+        switchboard=office.switchboard, departments=Departments(), settings=settings
     )
 
 
