@@ -37,6 +37,12 @@ class Channel:
         self._full: codec.FullVoice | None = None
         self._echo: codec.FullVoice | None = None
 
+    def turn_to(self, to: Participant) -> None:
+        """*to* is the receiver from now on, also of entries that are on their way."""
+        self.to = to
+        self.texts = codec.Voice(self.sender.uuid, to.uuid, HEADS).texts
+        self._full = self._echo = None
+
     @property
     def full(self) -> codec.FullVoice:
         """The encoder of version 2, for the other side."""

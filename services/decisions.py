@@ -11,6 +11,7 @@ from .conversation.kinds import EventPayload, What
 from .conversation.rows import ConversationRow
 from .conversation_rows import new_row, remove_waiter, set_end, set_waiter
 from .delivery import Delivery
+from .departments import Departments
 from .desk.port import (
     Departed,
     Event,
@@ -23,13 +24,14 @@ from .desk.port import (
     Role,
     Withdrawn,
 )
-from .entries_here import channel_to_nobody
+from .entries_here import channel_to_nobody, nobody
 from .history.port import Duty
 from .notices import (
     ASKS_FOR_WAITER,
     parked_end,
     send_end,
     send_introduction,
+    send_own_end,
     send_withdrawal,
 )
 from .participants import Feed, Participant, Phase, each
@@ -42,17 +44,22 @@ class Decisions:
     """Carries decisions out: changes the participants, sends them frames, and stores the rest.
 
     *sign_ticket* signs the number of a user's position in the queue of a department, by which
-    it comes back.
+    it comes back. *departments*: those of the site.
     """
 
     def __init__(
-        self, delivery: Delivery, sign_ticket: Callable[[str, int, str], str], clock: Clock
+        self,
+        delivery: Delivery,
+        sign_ticket: Callable[[str, int, str], str],
+        clock: Clock,
+        departments: Departments,
     ) -> None:
         self._delivery = delivery
         self._roster = delivery.roster
         self._participants = delivery.roster.participants
         self._sign_ticket = sign_ticket
         self._clock = clock
+        self._departments = departments
         #: how long users in the queue are likely to wait
         self.waits = Waits()
         #: how busy the desk is, about a second ago
@@ -76,7 +83,7 @@ class Decisions:
         lost, conversation.lost_waiter = conversation.lost_waiter, None
         # it has gone on before, and this process has not seen who was lost
         may_have_returned = lost is None and (resumed or conversation.behind)
-        conversation.row.department = event.department or conversation.row.department
+        self._set_department(conversation.row, event.department)
         set_waiter(conversation.row, waiter)
         self._delivery.save(conversation.row, served=event.is_recorder)
         to_waiter, to_user = self._delivery.join(user, waiter, conversation)
@@ -86,6 +93,16 @@ class Decisions:
         what = What.RETURNED if is_same else What.JOINED
         self._write_event(event, to_user, what, may_have_returned=may_have_returned)
 
+    def _set_department(self, row: ConversationRow, department: str) -> bool:
+        """The user of *row* is served or waits in *department*; whether that is news.
+
+        On a site without departments the row keeps what the user's page has called it.
+        """
+        is_news = row.department != department and bool(department or self._departments)
+        if is_news:
+            row.department = department
+        return is_news
+
     def _introduce(self, me: Participant, channel: Channel, *, resumed: bool, asked: bool) -> None:
         parks = self._delivery.parks_for(me)
         send_introduction(me, channel, self._roster, resumed=resumed, asked=asked, parks=parks)
@@ -93,6 +110,9 @@ class Decisions:
     def _queued(self, event: Queued) -> None:
         user = self._participants[event.user]
         user.phase = Phase.QUEUED
+        row = user.conversation.row if user.conversation is not None else None
+        if row is not None and self._set_department(row, event.department) and event.is_recorder:
+            self._delivery.save(row)  # after a restart it waits there
 
         def send(connection: Feed) -> None:
             frame = self.place(user, event, connection.dialect)
@@ -126,14 +146,31 @@ class Decisions:
                 conversation.lost_waiter = waiter.identity.subject
                 if event.is_recorder:
                     self._delivery.save(conversation.row, served=True)
-        left, gone = (waiter, user) if event.gone == user.uuid else (user, waiter)
-        if self._delivery.parks_for(left):
-            self._roster.park(left, parked_end(left, gone, conversation, reason))
-        send_end(left, gone, conversation, reason)
-        if conversation is not None:
-            what = What.LEFT if event.requeued else What.ENDED
-            self._write_event(event, Channel(gone, left, conversation), what, reason)
+        if event.reason is Reason.TRANSFERRED:
+            self._hand_over(event, user, waiter)
+        else:
+            left, gone = (waiter, user) if event.gone == user.uuid else (user, waiter)
+            if self._delivery.parks_for(left):
+                self._roster.park(left, parked_end(left, gone, conversation, reason))
+            send_end(left, gone, conversation, reason)
+            if conversation is not None:
+                what = What.LEFT if event.requeued else What.ENDED
+                self._write_event(event, Channel(gone, left, conversation), what, reason)
         self._delivery.parted(user, waiter)
+
+    def _hand_over(self, event: Parted, user: Participant, waiter: Participant) -> None:
+        """*waiter* is out of the conversation of *user*, who is matched or queued next.
+
+        So *user* is sent nothing now; version 1 would take its conversation for ended.
+        """
+        conversation, former = user.conversation, user.former
+        send_own_end(user, waiter, conversation, Reason.TRANSFERRED)
+        if conversation is None:
+            return
+        giver = nobody(waiter.identity)
+        if former is not None and former.conversation is conversation:
+            former.turn_to(giver)  # what is on its way is not for *waiter* any more
+        self._write_event(event, Channel(giver, user, conversation), What.TRANSFERRED)
 
     def _write_event(
         self, event: Event, channel: Channel, what: What, reason: str = "", *,

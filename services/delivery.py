@@ -7,6 +7,7 @@ connections are in this process, or `shared.delivery.SharedDelivery`, for one of
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -186,8 +187,11 @@ class LocalDelivery:
             return False
         return self.writer.say(entries)
 
-    def _number(self, entries: ChannelEntries) -> bool:
-        """Number *entries* as if they were stored, and deliver them. False: too much is parked."""
+    def _number(self, entries: ChannelEntries, *, is_locked: bool = False) -> bool:
+        """Number *entries* as if they were stored, and deliver them. False: too much is parked.
+
+        *is_locked*: the roster's lock is held.
+        """
         to, conversation = entries.channel.to, entries.conversation
         if not to.connections and self.roster.is_full(to, entries.for_version_1()):
             return False
@@ -198,7 +202,7 @@ class LocalDelivery:
         entries.date = conversation.date_after(self._clock.ms())
         conversation.record_date(conversation.last_seq, entries.date)
         entries.stored = True
-        self.deliver(entries)
+        self.deliver(entries, is_locked=is_locked)
         if entries.connection is not None:
             answer(entries.connection, entries)
         return True
@@ -210,20 +214,20 @@ class LocalDelivery:
         if entries.connection is not None:
             answer(entries.connection, entries)
 
-    def deliver(self, entries: ChannelEntries) -> None:
+    def deliver(self, entries: ChannelEntries, *, is_locked: bool = False) -> None:
         """Put stored *entries* into the connections here, or park them for an absent participant.
 
         The sender's own connection gets a receipt instead.
         """
         if not hand_out(entries):
-            self._park(entries)
+            self._park(entries, is_locked=is_locked)
 
-    def _park(self, entries: ChannelEntries) -> None:
+    def _park(self, entries: ChannelEntries, *, is_locked: bool) -> None:
         to, roster = entries.channel.to, self.roster
         if not roster.holds(to):
             return  # it has gone for good
         if to.version == 1 or self.writer is None:  # else it reads the history when it returns
-            with roster.lock:
+            with contextlib.nullcontext() if is_locked else roster.lock:
                 if not to.connections:
                     seqs = entries.seqs
                     full = entries.for_version_2() if self.writer is None else b""
@@ -245,7 +249,7 @@ class LocalDelivery:
         if self.writer is not None:
             self._events.write(self._events.new(channel, payload))
         elif not (channel.sender.plain and channel.to.plain):
-            self._number(self._events.new(channel, payload))
+            self._number(self._events.new(channel, payload, is_stored=False), is_locked=True)
 
     def write_end_at_start(self, user: Participant, conversation: Conversation) -> None:
         """Write it: there is no other worker that could."""

@@ -55,6 +55,11 @@ def hand_out(entries: ChannelEntries) -> bool:
     return bool(receivers)
 
 
+def nobody(identity: Identity | None = None) -> Participant:
+    """Stands where no waiter is: whatever it is sent goes nowhere. *identity*: who was there."""
+    return Participant("", Role.WAITER, identity or Identity("nobody"))
+
+
 def channel_to_nobody(user: Participant, conversation: Conversation) -> Channel:
     """A channel for what *user* writes while no waiter is known who would be sent it."""
-    return Channel(user, Participant("", Role.WAITER, Identity("nobody")), conversation)
+    return Channel(user, nobody(), conversation)

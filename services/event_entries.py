@@ -1,4 +1,4 @@
-"""Entries that show both sides what the desk has decided: joined, left, returned, ended.
+"""Entries that show both sides what the desk has decided: joined, left, returned, transferred …
 
 They stand in the conversation as all other entries do, and nobody waits for a receipt.
 """
@@ -51,11 +51,19 @@ class EventEntries:
         """Some are not stored yet, and not with the writer either."""
         return bool(self._unwritten)
 
-    def new(self, channel: Channel, payload: EventPayload) -> ChannelEntries:
-        """The entry of what the sender of *channel* has done, or what has happened to it."""
+    def new(
+        self, channel: Channel, payload: EventPayload, *, is_stored: bool = True
+    ) -> ChannelEntries:
+        """The entry of what the sender of *channel* has done, or what has happened to it.
+
+        *is_stored*: it is delivered later, when it is stored.
+        """
         data = EVENT.body(payload).data
         entries = new_entries(channel, None, [""], None, self._on_committed, EVENT, data)
         entries.side = Side.SERVER
+        own = channel.to.channel or channel.to.former
+        if is_stored and own is not None and own.conversation is channel.conversation:
+            entries.channel = own  # the user's: who serves it by then sees the entry, too
         return entries
 
     def new_end(self, user: Participant, conversation: Conversation) -> ChannelEntries:
@@ -89,12 +97,15 @@ class EventEntries:
 
 
 def lost_waiter(event: EntryRow) -> str | None:
-    """The subject of the waiter that was lost, as *event* says, the last of a conversation."""
+    """The subject of the waiter that was lost, or has handed its user over, as *event* says.
+
+    That is the last event of a conversation.
+    """
     if event.kind != EVENT.number:
         return None
     try:
         payload = EVENT.payload_of(event.body, event.data)
     except msgspec.MsgspecError:  # this process has not written it
         return None
-    is_left = isinstance(payload, dict) and payload.get("what") == What.LEFT
+    is_left = isinstance(payload, dict) and payload.get("what") in (What.LEFT, What.TRANSFERRED)
     return event.author if is_left else None

@@ -36,7 +36,7 @@ from prometheus_client.metrics_core import (
 )
 from prometheus_client.registry import Collector
 
-from .desk.port import ANYWHERE, Desk, Event, Figures, Matched, Role, Route
+from .desk.port import ANYWHERE, Desk, Event, Figures, Matched, Parted, Reason, Role, Route
 from .timers import TICK
 from .wire.codes import CloseCode, ErrorCode
 
@@ -219,9 +219,15 @@ class MeasuredDesk:
 
     def take_events(self) -> list[Event]:
         events = self._desk.take_events()
+        handed_over = ""  # a user who has gone from waiter to waiter, and has not waited
         for event in events:
             if type(event) is Matched and event.is_recorder:  # of several workers one counts it
-                self._meters.waits.observe(event.waited)
+                if event.user != handed_over:
+                    self._meters.waits.observe(event.waited)
+            elif type(event) is Parted and event.reason is Reason.TRANSFERRED:
+                handed_over = event.user
+                continue
+            handed_over = ""
         return events
 
 

@@ -144,6 +144,16 @@ def send_end(
         frame = connection.dialect.disconnected(left.uuid, gone.uuid, name, reason)
         connection.close_conversation(conversation, frame)
 
+    each(left.connections, send)
+    send_own_end(left, gone, conversation, reason)
+
+
+def send_own_end(
+    left: Participant, gone: Participant, conversation: Conversation | None, reason: str
+) -> None:
+    """Send *gone* alone that it is out of *conversation*, as `send_end` does."""
+    name = conversation.id if conversation is not None else ""
+
     def send_own(connection: Feed) -> None:
         frame = connection.dialect.disconnected(gone.uuid, left.uuid, name, reason)
         question = connection.pop_pending_request(frames.Disconnect)
@@ -152,7 +162,6 @@ def send_end(
                 frame.reply_id = question.id
             connection.close_conversation(conversation, frame)
 
-    each(left.connections, send)
     each(gone.connections, send_own)
 
 

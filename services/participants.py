@@ -124,6 +124,9 @@ class Feed(Protocol):
     def keep_questions(self, questions: Sequence[Question]) -> None:
         """A newer connection, which waited for *questions*, has ended; the next one asks them."""
 
+    def settle(self, most: float | None = None) -> None:
+        """Wait until all that was written on it is stored or refused; *most* s at a time."""
+
     def fail(self) -> None:
         """Something could not be delivered: close the connection, so that its client returns."""
 

@@ -72,8 +72,16 @@ def park_unseen(participant: Participant, connection: Feed) -> None:
 def join(
     user: Participant, waiter: Participant, conversation: Conversation
 ) -> tuple[Channel, Channel]:
-    """*waiter* serves *user* from now on: the channels to the waiter, and to the user."""
-    user.channel = Channel(user, waiter, conversation)
+    """*waiter* serves *user* from now on: the channels to the waiter, and to the user.
+
+    What the user was writing when it was handed over goes to *waiter* as well.
+    """
+    former = user.former
+    if former is not None and former.conversation is conversation and not former.to.uuid:
+        former.turn_to(waiter)
+        user.channel = former
+    else:
+        user.channel = Channel(user, waiter, conversation)
     user.phase = Phase.SERVED
     waiter.channels[user.uuid] = Channel(waiter, user, conversation)
     return user.channel, waiter.channels[user.uuid]

@@ -29,7 +29,7 @@ from .desk.port import Claim, DeskUnavailable, Role
 from .errors import Unavailable
 from .feeds.base import BaseFeed
 from .feeds.choose import choose_feed
-from .handlers import conversations, users, waiters
+from .handlers import conversations, transfers, users, waiters
 from .house import House
 from .identity import Identity, TokenError
 from .limits import TokenBucket
@@ -381,6 +381,8 @@ _EVERY_WAITER: dict[type, Handler] = {
     frames.GetHistorySession: conversations.get_history_session,
     frames.GetQueue: waiters.get_queue,
     frames.Take: waiters.take,
+    frames.Transfer: transfers.transfer,
+    frames.GetWaiters: transfers.get_waiters,
     frames.InviteToRate: waiters.invite_to_rate,
 }
 

@@ -86,9 +86,9 @@ class Switchboard:
         self.writer = delivery.writer
         #: `Delivery.say`, without a step in between: each stored text is said by it
         self.say = delivery.say
-        self._decisions = Decisions(delivery, sign_ticket, self.clock)
-        self._figures = figures
         self._departments = departments or Departments()
+        self._decisions = Decisions(delivery, sign_ticket, self.clock, self._departments)
+        self._figures = figures
         self._roster = delivery.roster
         self._participants = self._roster.participants
         self._lock = self._roster.lock

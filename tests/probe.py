@@ -35,7 +35,9 @@ def next_frame(client: Client, type_: str, **fields: Any) -> Frame:
     """The next frame of *type_* with these fields, `payload_…` of its payload; skips others."""
     while True:
         frame = client.receive()
-        found = {**frame, **{f"payload_{k}": v for k, v in frame.get("payload", {}).items()}}
+        payload = frame.get("payload")
+        named = payload.items() if isinstance(payload, dict) else ()
+        found = {**frame, **{f"payload_{k}": v for k, v in named}}
         if frame["type"] == type_ and all(found.get(k) == v for k, v in fields.items()):
             return frame
 

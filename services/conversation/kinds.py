@@ -171,6 +171,8 @@ class What(StrEnum):
     RETURNED = "returned"
     #: the waiter was lost; the user waits to be served again
     LEFT = "left"
+    #: the waiter has handed the user over; another one serves it, or it waits for one
+    TRANSFERRED = "transferred"
     #: the conversation is over
     ENDED = "ended"
 

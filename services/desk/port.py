@@ -59,6 +59,7 @@ __all__ = [
     "Departed",
     "Department",
     "Desk",
+    "DeskNotReady",
     "DeskUnavailable",
     "Event",
     "Face",
@@ -133,6 +134,10 @@ class DeskUnavailable(Unavailable):
     """
 
     public_reason = "the desk cannot be reached: Redis does not answer"
+
+
+class DeskNotReady(DeskUnavailable):
+    """A shared desk cannot make this change yet: nothing has changed."""
 
 
 class Waiting(NamedTuple):
@@ -337,7 +342,7 @@ class Desk(Protocol):
         each does that comes back, is moved nowhere. *waiter* itself is not matched with it as long
         as it waits there, or where it moves by itself: until it is served, leaves, or asks for
         another department. It may `take` it. A desk that was started anew has forgotten who that
-        was. Raises `DeskUnavailable` while a worker of a shared desk cannot read this.
+        was. Raises `DeskNotReady` while a worker of a shared desk cannot read this.
         """
 
     def withdraw(self, user: str) -> bool:

@@ -29,6 +29,7 @@ from .port import (
     Arrival,
     Claim,
     Colleague,
+    DeskNotReady,
     DeskUnavailable,
     Event,
     Face,
@@ -384,14 +385,14 @@ class RedisDesk:
 def _is_done(answer: int | bytes) -> bool:
     """What a script answers that lets a waiter serve a user.
 
-    Raises `WaiterFull` and `DeskUnavailable`.
+    Raises `WaiterFull` and `DeskNotReady`.
     """
     if answer == Answer.FULL.encode():
         raise WaiterFull
     if answer == Answer.SETTLING.encode():
-        raise DeskUnavailable("the desk has lost everything and takes up again who is there")
+        raise DeskNotReady("the desk has lost everything and takes up again who is there")
     if answer == Answer.EARLIER.encode():
-        raise DeskUnavailable("a worker of an earlier release shares the desk")
+        raise DeskNotReady("a worker of an earlier release shares the desk")
     return bool(answer)
 
 

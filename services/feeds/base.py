@@ -18,6 +18,7 @@ from ..admission import Admission
 from ..channels import Channel, ChannelEntries, ParkedFrames, sealed
 from ..conversation.conversation import Conversation
 from ..conversation.kinds import Body, Kind
+from ..conversation.rows import StaffRow
 from ..desk.port import Arrival
 from ..house import House
 from ..identity import Identity
@@ -219,6 +220,16 @@ class BaseFeed(Turns):
 
         Raises `Refusal`. Waits for the store.
         """
+
+    def store_for_staff(
+        self, frame: frames.ClientFrame, named: str | UnsetType, kind: Kind, body: Body,
+        me: Participant,
+    ) -> tuple[StaffRow, bool]:  # fmt: skip
+        """The same, but nobody is shown it yet. True: it is new, not a repeat."""
+        raise NotImplementedError
+
+    def take_back_for_staff(self, entry: StaffRow) -> None:
+        """Remove what `store_for_staff` has stored; later, while the store is down."""
 
     def get_history(self, frame: frames.GetHistory, me: Participant) -> None:
         """Answer with older or newer entries of a conversation: version 2 is."""

@@ -6,6 +6,7 @@ the loop.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from ..history.port import Store, StoreError, Unfit
 from ..history.writer import RETRY
 from ..participants import Participant
 from ..prechat import filled_in
+from ..runtime import Runtime
 from ..wire import codec, frames
 from ..wire.codes import ErrorCode, Refusal
 from ..wire.dates import rfc3339
@@ -35,6 +37,9 @@ LATEST = 50
 #: long as the one before, up to the longest
 COMMIT = 0.01
 LONGEST_PAUSE = 1.0
+
+#: attempts to remove a staff entry while the store is down
+TAKE_BACKS = 600
 
 #: s between two looks whether a question is within the bounds by now: that of one question
 TURN = 0.1
@@ -208,20 +213,8 @@ class HistoryFeed(TranscriptFeed):
         me: Participant,
     ) -> None:  # fmt: skip
         """Store an entry of *named* that only waiters read, and show it to them."""
-        switchboard = self.house.switchboard
         row = self._find_readable(frame, named, me)
-        entry = StaffRow(
-            row.key, 0, 0, kind.number, me.identity.subject, frame.reply_id, *body,
-            switchboard.clock.ms(),
-        )  # fmt: skip
-        write = partial(self._ask, self._store.write_for_staff)
-        written = self.house.staff_turns.store(entry, write)
-        if written is None:  # it was erased just now
-            raise _not_yours(frame)
-        stored, is_new = written
-        if (stored.kind, stored.body, stored.data) != (entry.kind, entry.body, entry.data):
-            what = "id: it stands for another entry of this conversation"
-            raise Refusal(ErrorCode.ID_CONFLICT, what, frame.reply_id)
+        stored, is_new = self._store_for_staff(frame, row, kind, body, me)
         date = rfc3339(stored.date)
         receipt = kind.receipt(
             id=codec.new_id(), to=self.uuid, conversation=public_id(row.key), date=date,
@@ -231,7 +224,40 @@ class HistoryFeed(TranscriptFeed):
             receipt.reply_id = frame.reply_id
         self.do(partial(self._send_now, receipt))
         if is_new:
-            switchboard.show_to_staff(row.waiter, stored, me, self)
+            self.house.switchboard.show_to_staff(row.waiter, stored, me, self)
+
+    def store_for_staff(
+        self, frame: frames.ClientFrame, named: str | UnsetType, kind: Kind, body: Body,
+        me: Participant,
+    ) -> tuple[StaffRow, bool]:  # fmt: skip
+        """Store an entry of *named* that only waiters read. True: it is new, not a repeat."""
+        row = self._find_readable(frame, named, me)
+        return self._store_for_staff(frame, row, kind, body, me)
+
+    def _store_for_staff(
+        self, frame: frames.ClientFrame, row: ConversationRow, kind: Kind, body: Body,
+        me: Participant,
+    ) -> tuple[StaffRow, bool]:  # fmt: skip
+        entry = StaffRow(
+            row.key, 0, 0, kind.number, me.identity.subject, frame.reply_id, *body,
+            self.house.switchboard.clock.ms(),
+        )  # fmt: skip
+        write = partial(self._ask, self._store.write_for_staff)
+        written = self.house.staff_turns.store(entry, write)
+        if written is None:  # it was erased just now
+            raise _not_yours(frame)
+        stored, is_new = written
+        if (stored.kind, stored.body, stored.data) != (entry.kind, entry.body, entry.data):
+            what = "id: it stands for another entry of this conversation"
+            raise Refusal(ErrorCode.ID_CONFLICT, what, frame.reply_id)
+        return stored, is_new
+
+    def take_back_for_staff(self, entry: StaffRow) -> None:
+        """Remove *entry*, now or as soon as the store can do it."""
+        try:
+            self._ask(self._store.take_back_for_staff, entry)
+        except StoreError:
+            self.house.runtime.spawn(_take_back, self.house.runtime, self._store, entry)
 
     def _staff_since(self, row: ConversationRow, begin: int) -> Staff:
         """The staff entries that a waiter reads beside and behind the entry *begin*."""
@@ -304,6 +330,15 @@ class HistoryFeed(TranscriptFeed):
             return False
         served = any(channel.to.identity.subject == user for channel in list(me.channels.values()))
         return served or store.knows(me.identity.subject, user)
+
+
+def _take_back(runtime: Runtime, store: Store, entry: StaffRow) -> None:
+    """Remove *entry*, whatever becomes of the connection by which it was written."""
+    for _ in range(TAKE_BACKS):
+        runtime.sleep(RETRY)
+        with contextlib.suppress(StoreError):
+            runtime.blocking(partial(store.take_back_for_staff, entry))
+            return
 
 
 def _is_in(me: Participant, key: int) -> bool:

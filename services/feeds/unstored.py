@@ -11,6 +11,7 @@ from msgspec import UnsetType
 from ..channels import Channel, ChannelEntries, ParkedFrames
 from ..conversation.conversation import Conversation
 from ..conversation.kinds import Body, Kind
+from ..conversation.rows import StaffRow
 from ..participants import Participant
 from ..wire import frames
 from ..wire.codes import ErrorCode, Refusal
@@ -71,6 +72,13 @@ class UnstoredTranscriptFeed(TranscriptFeed):
         me: Participant,
     ) -> None:  # fmt: skip
         """Refuse: the staff track is in the history."""
+        raise self._no_history(frame)
+
+    def store_for_staff(
+        self, frame: frames.ClientFrame, named: str | UnsetType, kind: Kind, body: Body,
+        me: Participant,
+    ) -> tuple[StaffRow, bool]:  # fmt: skip
+        """Refuse, for the same reason."""
         raise self._no_history(frame)
 
     def get_history(self, frame: frames.GetHistory, me: Participant) -> None:

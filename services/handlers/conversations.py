@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
 from ..channels import Channel
 from ..conversation.kinds import KIND_OF, Body, Kind
@@ -21,7 +21,7 @@ def write(caller: Caller, frame: Any, me: Participant) -> None:
     """
     kind = KIND_OF[type(frame)]
     channel = _channel_after_end(caller, frame, me) if kind.after_end else channel_of(frame, me)
-    words, data = _body(caller, kind, frame)
+    words, data = body_of(caller, kind, frame, frame.payload)
     if caller.relay(channel, [words], [frame.reply_id], kind, data):
         return
     if channel.to.connections or caller.house.switchboard.writer is not None:
@@ -51,15 +51,20 @@ def _channel_after_end(caller: Caller, frame: Any, me: Participant) -> Channel:
 def write_for_staff(caller: Caller, frame: Any, me: Participant) -> None:
     """An entry that only waiters read."""
     kind = KIND_OF[type(frame)]
-    body = _body(caller, kind, frame)
+    body = body_of(caller, kind, frame, frame.payload)
     caller.feed.write_for_staff(frame, frame.payload.conversation, kind, body, me)
 
 
-def _body(caller: Caller, kind: Kind, frame: Any) -> Body:
-    """What *frame* writes, as it is stored. Raises `Refusal`."""
-    body = kind.body(frame.payload)
+def body_of(
+    caller: Caller, kind: Kind, frame: frames.ClientFrame, payload: Struct, field: str = ""
+) -> Body:
+    """The *payload* that *frame* writes, as it is stored. Raises `Refusal`.
+
+    The words stand in *field* of the frame's payload; "": where its kind says.
+    """
+    body = kind.body(payload)
     if len(body.words) > caller.house.settings.max_text or "\0" in f"{body.words}{frame.reply_id}":
-        raise _unfit(caller, frame, f"payload.{kind.words}", body.words)
+        raise _unfit(caller, frame, f"payload.{field or kind.words}", body.words)
     return body
 
 

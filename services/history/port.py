@@ -219,6 +219,12 @@ class Store(Protocol):
         Raises `StoreError`, or `OutcomeUnknown`: then it may be stored.
         """
 
+    def take_back_for_staff(self, entry: StaffRow) -> None:
+        """Remove *entry*, as `write_for_staff` has returned it; nobody was shown it.
+
+        Nothing happens where it is not there. Raises `StoreError` or `OutcomeUnknown`.
+        """
+
     def staff_entries(
         self, conversation: int, *, first: int = 0, last: int = MOST_SEQ, limit: int = MOST_SEQ
     ) -> list[StaffRow]:

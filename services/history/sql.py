@@ -213,6 +213,11 @@ class SQLStore(Transactions):
 
         return staff.write(self, entry)
 
+    def take_back_for_staff(self, entry: StaffRow) -> None:
+        from . import staff
+
+        staff.take_back(self, entry)
+
     def staff_entries(
         self, conversation: int, *, first: int = 0, last: int = MOST_SEQ, limit: int = MOST_SEQ
     ) -> list[StaffRow]:

@@ -60,6 +60,15 @@ def _write(entry: StaffRow, connection: sa.Connection) -> tuple[StaffRow, bool] 
     return numbered, True
 
 
+def take_back(store: SQLStore, entry: StaffRow) -> None:
+    """See `port.Store.take_back_for_staff`."""
+    same = (
+        _note.chat == entry.conversation, _note.ordinal == entry.n, _note.author == entry.author,
+        _note.date == entry.date,
+    )  # fmt: skip
+    store.transact(lambda connection: connection.execute(sa.delete(tables.note).where(*same)))
+
+
 def behind(conversation: int, n: int, limit: int) -> sa.Select[Any]:
     """The first *limit* entries with greater numbers than *n*, in order."""
     where = _note.chat == conversation, _note.ordinal > n

@@ -178,6 +178,24 @@ class Take(ClientFrame, tag="take", kw_only=True):
     payload: TakePayload
 
 
+class TransferPayload(ClientStruct):
+    """Of `to_waiter`, a UUID, and `department`, a key, one is named."""
+
+    uuid: str
+    to_waiter: str | UnsetType = UNSET
+    department: str | UnsetType = UNSET
+    #: for whoever gets the visitor
+    note: str = ""
+
+
+class Transfer(ClientFrame, tag="transfer", kw_only=True):
+    payload: TransferPayload
+
+
+class GetWaiters(ClientFrame, tag="get_waiters"):
+    payload: EmptyPayload | None = None
+
+
 class InviteToRate(ClientFrame, tag="rate", kw_only=True):
     """From a waiter, who names the visitor in `to`: what it thinks of the conversation."""
 
@@ -188,7 +206,7 @@ class InviteToRate(ClientFrame, tag="rate", kw_only=True):
 FromUser2 = Auth | Connect2 | MessageText | Disconnect | Typing | Read | GetHistory
 FromWaiter2 = (
     Auth | Ready2 | Unready | MessageText | Disconnect | Typing | Read | GetHistory
-    | GetHistorySession | GetQueue | Take | InviteToRate
+    | GetHistorySession | GetQueue | Take | Transfer | GetWaiters | InviteToRate
 )  # fmt: skip
 
 
@@ -513,6 +531,29 @@ class TakeSuccess(ServerFrame2, tag="take_success"):
     payload: UuidPayload
 
 
+class TransferSuccess(ServerFrame2, tag="transfer_success"):
+    """The visitor is another waiter's, or waits for one."""
+
+    payload: UuidPayload
+
+
+class WaiterItem(Struct, gc=False):
+    """A waiter who is here, as other waiters see it."""
+
+    uuid: str
+    name: str
+    #: the keys of its departments; `""`: that of visitors who ask for none
+    departments: tuple[str, ...]
+    ready: bool
+    #: how many visitors it serves, and how many at most
+    load: int
+    capacity: int
+
+
+class WaitersSeen(ServerFrame2, tag="waiters"):
+    payload: list[WaiterItem]
+
+
 class RateInvitation(ServerFrame2, tag="rate"):
     """The waiter asks what the visitor thinks of the conversation."""
 
@@ -526,7 +567,8 @@ class InviteSuccess(ServerFrame2, tag="rate_success"):
 
 
 class ReasonPayload(Struct, gc=False, omit_defaults=True):
-    #: why: the visitor has `left`, the waiter has `ended` it, or a side was `lost`
+    #: why: the visitor has `left`, the waiter has `ended` it, a side was `lost`, or the waiter has
+    #: `transferred` the visitor
     reason: str = ""
 
 
@@ -551,5 +593,5 @@ SIGNALS: dict[str, Callable[..., ServerFrame2]] = {"rate": RateInvitation}
 ToUser2 = Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2 | Offline | RateInvitation
 ToWaiter2 = (
     Initialize | BothHear2 | NewConnection2 | SessionHistory | ReadySuccess | UnreadySuccess
-    | QueueStatus | QueueSeen | TakeSuccess | InviteSuccess
+    | QueueStatus | QueueSeen | TakeSuccess | TransferSuccess | WaitersSeen | InviteSuccess
 )  # fmt: skip

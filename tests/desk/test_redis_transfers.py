@@ -7,7 +7,7 @@ import pytest
 from services.desk.port import (
     Colleague,
     Department,
-    DeskUnavailable,
+    DeskNotReady,
     Matched,
     Queued,
     Role,
@@ -27,9 +27,9 @@ def test_nobody_is_handed_over_while_a_worker_cannot_read_it(office: Office) -> 
     serves(new, "Wanda")
     asks(new, "Ann")
     joins(new, "Will")
-    with pytest.raises(DeskUnavailable):
+    with pytest.raises(DeskNotReady):
         new.transfer("Ann", "Wanda", "Will")
-    with pytest.raises(DeskUnavailable):
+    with pytest.raises(DeskNotReady):
         new.transfer("Ann", "Wanda", department="")
     old.close()
     new.tick()
