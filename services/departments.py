@@ -161,8 +161,9 @@ class Departments:
         """What the desk is told."""
         return self._judged.rules
 
-    def __bool__(self) -> bool:
-        """Whether there is any but `""`."""
+    @property
+    def are_there(self) -> bool:
+        """The site has departments: any but `""`."""
         return any(self._site.departments)
 
     def leads(self, key: str, to: str) -> bool:

@@ -6,6 +6,7 @@ overtake each other. One call to the database answers for all who have come mean
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from .runtime import Runtime
 
 if TYPE_CHECKING:
     from .history.port import Store
+
+log = logging.getLogger("csapp")
 
 #: s that a visitor waits for the answer: it is let in without one, too
 PATIENCE = 0.25
@@ -70,6 +73,9 @@ class LastWaiters:
             try:
                 found = runtime.blocking(store.last_waiters, [one.subject for one in some])
             except CSAppError:  # the writer logs that the database cannot be used
+                found = {}
+            except Exception:
+                log.exception("it cannot be looked up who has served visitors last")
                 found = {}
             for one in some:
                 one.waiter = found.get(one.subject, "")

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .desk.departments import MOST_PRIORITY, Member
 from .errors import IdentityError
+from .keys import DEPARTMENT
 
-#: the key of a department; `""` is the department of those who ask for none
-DEPARTMENT = re.compile(r"[a-z0-9-]{1,40}")
-DEPARTMENTS = "1 to 40 characters of a-z, 0-9 and - are needed"
+#: what is said of a key that is none
+KEY_RULE = "1 to 40 characters of a-z, 0-9 and - are needed"
 
 #: departments that one identity may name: its token goes over the wire
 MAX_DEPARTMENTS = 100
@@ -26,7 +25,7 @@ def members_in(given: Any, priority: int) -> tuple[Member, ...]:
     for one in _entries(given):
         key, own = one if isinstance(one, tuple | list) and len(one) == 2 else (one, priority)
         if not isinstance(key, str) or (key and not DEPARTMENT.fullmatch(key)):
-            raise IdentityError(f"departments: of each key {DEPARTMENTS}")
+            raise IdentityError(f"departments: of each key {KEY_RULE}")
         check_priority("departments: priority", own)
         key = str.__str__(key)  # without what a subclass of str adds
         found.setdefault(key, Member(key, own))

@@ -16,14 +16,13 @@ from enum import StrEnum
 from typing import Any
 
 from .errors import CSAppError, SettingsError
+from .keys import DEPARTMENT, LANGUAGE
 
 MAX_FIELDS = 10
 MAX_OPTIONS = 50  # of one `select`
 MAX_LABEL = 200  # characters: a sentence to agree to
 MAX_VALUE = 4000  # characters that a declaration may allow
 _NAME = re.compile(r"[a-z0-9_]{1,40}")
-_LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
-_DEPARTMENT = re.compile(r"[a-z0-9-]{1,40}")
 #: a person knows best what its address is; the form in the widget has the same
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+")
 
@@ -154,7 +153,7 @@ class _Declaration:
         if not isinstance(texts, Mapping) or not texts:
             raise self._wrong(self._whole, allowed)
         for language, text in texts.items():
-            is_language = language == "" or _is(_LANGUAGE, language)
+            is_language = language == "" or _is(LANGUAGE, language)
             if not is_language or not isinstance(text, str) or not _is_line(text):
                 raise self._wrong(self._whole, allowed)
         return {language.lower(): text.strip() for language, text in texts.items()}
@@ -199,7 +198,7 @@ class _Declaration:
         said = self._entry.get("departments")
         if said is None:
             return None
-        if not isinstance(said, list | tuple) or not all(_is(_DEPARTMENT, one) for one in said):
+        if not isinstance(said, list | tuple) or not all(_is(DEPARTMENT, one) for one in said):
             raise self._wrong(self._whole, "departments: a list of keys of departments")
         return frozenset(said)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from services import last_waiters
 from services.history.port import StoreError
 from services.last_waiters import LastWaiters
+
+from .probe import until
 
 
 class SlowStore:
@@ -20,14 +23,14 @@ class SlowStore:
         self.asked: list[list[str]] = []
         self.is_asked = threading.Event()
         self.may_answer = threading.Event()
-        self.fails = False
+        self.error: Exception | None = None
 
     def last_waiters(self, users: Sequence[str]) -> dict[str, str]:
         self.asked.append([*users])
         self.is_asked.set()
         self.may_answer.wait(10)
-        if self.fails:
-            raise StoreError("it is away")
+        if self.error is not None:
+            raise self.error
         return {user: f"waiter of {user}" for user in users if user != "new"}
 
 
@@ -71,8 +74,7 @@ def test_one_call_answers_for_all_who_have_come_meanwhile(
     others = [threading.Thread(target=find, args=[user]) for user in ("bob", "cid", "new")]
     for one in others:
         one.start()
-    while len(known._asked) < 3:
-        threading.Event().wait(0.001)
+    until(lambda: len(known._asked) == 3)
     store.may_answer.set()
     for one in (first, *others):
         one.join()
@@ -80,14 +82,33 @@ def test_one_call_answers_for_all_who_have_come_meanwhile(
     assert found == {user: f"waiter of {user}" for user in ("ann", "bob", "cid")} | {"new": ""}
 
 
-def test_a_database_that_is_away_or_slow_holds_nobody_up(
+def test_a_slow_database_holds_nobody_up(
     known: LastWaiters, store: SlowStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(last_waiters, "PATIENCE", 0.0)
     assert known.find("ann") == ""
-    store.fails = True
     store.may_answer.set()
-    monkeypatch.setattr(last_waiters, "PATIENCE", 10.0)
-    assert known.find("bob") == ""
-    store.fails = False
-    assert known.find("cid") == "waiter of cid"
+
+
+@pytest.mark.parametrize("error", [StoreError("it is away"), OSError("no threads")])
+def test_after_a_failure_everybody_is_answered_at_once(
+    store: SlowStore, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(last_waiters, "PATIENCE", 0.0)
+    begun: list[Any] = []
+    runtime: Any = SimpleNamespace(spawn=lambda *work: begun.append(work), blocking=_call)
+    known = LastWaiters(store, runtime)  # type: ignore[arg-type]
+    store.error = error
+    store.may_answer.set()
+    known.find("bob")
+    (question,) = known._asked
+    look, *rest = begun.pop()
+    look(*rest)
+    assert question.answered.is_set()
+    assert question.waiter == ""
+    known.find("cid")
+    assert len(begun) == 1, "the next one is looked up"
+
+
+def _call(function: Callable[..., Any], *args: Any) -> Any:
+    return function(*args)

@@ -11,7 +11,7 @@ from flask.cli import AppGroup
 from services.history.departments import (
     LONGEST_OVERFLOW,
     MOST_QUEUE,
-    NOWHERE,
+    NO_OVERFLOW,
     Change,
     DepartmentRow,
     DepartmentTables,
@@ -50,7 +50,7 @@ def _names(
 def _overflow(_: click.Context, __: click.Parameter, value: str | None) -> Overflow | None:
     """Callback of `--overflow`."""
     if not value:
-        return None if value is None else NOWHERE
+        return None if value is None else NO_OVERFLOW
     key, colon, seconds = value.rpartition(":")
     if not (colon and seconds.isascii() and seconds.isdecimal()):
         raise click.BadParameter("a department and seconds are needed, such as support:60")

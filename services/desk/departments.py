@@ -14,6 +14,9 @@ from msgspec import Struct, field
 #: priorities of members, and of visitors: 0 to this
 MOST_PRIORITY = 9
 
+#: moves of a user at once, through departments that pass it on as soon as it comes
+MOST_MOVES = 10
+
 
 class Member(NamedTuple):
     """That a waiter belongs to a department."""

@@ -9,15 +9,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
 
-from .departments import NOWHERE, Department, Member, Rules
+from .departments import MOST_MOVES, NOWHERE, Department, Member, Rules
 from .port import POSITIONS_A_ROUND, POSITIONS_EVERY
 from .positions import Positions
 from .ranked import Entry
 from .user_queue import Tickets, User, UserQueue
 from .waiter_pool import Waiter, WaiterPool
-
-#: moves of one user from department to department at once, where nobody waits for it to be late
-MOST_MOVES = 10
 
 
 class MemoryDepartment:

@@ -94,6 +94,9 @@ __all__ = [
 #: 3: departments, and priorities of visitors.
 READS = 3
 
+#: … and since when departments are among it
+READS_DEPARTMENTS = 3
+
 #: s between two rounds of positions in the queue (docs/protocol.md: at most once a second)
 POSITIONS_EVERY = 1.0
 
@@ -286,7 +289,8 @@ class Desk(Protocol):
     def ticket(self, user: str) -> int:
         """With what the queued *user* gets its position back: µs since 1970, negative in front.
 
-        Its distance from 0 grows with each ticket that is given.
+        Its distance from 0 grows with each ticket that is given. Raises `KeyError` for a user
+        who does not wait.
         """
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
@@ -308,7 +312,7 @@ class Desk(Protocol):
         """
 
     def department(self, user: str) -> str:
-        """The department in which the queued *user* waits."""
+        """The department in which *user* waits. Raises `KeyError`: it does not wait."""
 
     def waiting(self, most: int, departments: Sequence[str] = ("",)) -> Queue:
         """Who waits in *departments*, with the first *most* users who are here.
@@ -366,7 +370,8 @@ class Desk(Protocol):
         """
 
     def tick(self) -> None:
-        """Let time pass: grace periods end, changed positions are sent once a second."""
+        """Let time pass: grace periods end, users who have waited too long in their department
+        move on, changed positions are sent once a second."""
 
     def take_events(self) -> list[Event]:
         """The decisions since the last call, in order."""

@@ -159,16 +159,6 @@ class UserQueue:
         self._present.add((self._orders[user], user))
         return True
 
-    def take(self) -> str | None:
-        """Take the foremost user who is not away out of the queue."""
-        entry = self._present.first()
-        if entry is None:
-            return None
-        self._present.remove(entry)
-        self._all.remove(entry)
-        del self._orders[entry[1]]
-        return entry[1]
-
     def next(self) -> Entry | None:
         """The foremost user who is not away, and its order; it stays in the queue."""
         return self._present.first()

@@ -14,7 +14,8 @@ from __future__ import annotations
 from enum import IntEnum, StrEnum
 
 from ..bounds import ANONYMOUS_GRACE, SEATS_KEPT, TICKET_LIFETIME
-from .port import POSITIONS_A_ROUND, POSITIONS_EVERY
+from .departments import MOST_MOVES, MOST_PRIORITY
+from .port import POSITIONS_A_ROUND, POSITIONS_EVERY, READS_DEPARTMENTS
 
 MOST_LETTERS = 10_000  # in a mailbox; Redis may hold a few more
 
@@ -268,6 +269,12 @@ CONSTANTS = {
     "positions_every": round(POSITIONS_EVERY * 1e6),
     #: ms that the desk waits for an absent anonymous user who has written nothing
     "anonymous_grace": round(ANONYMOUS_GRACE * 1000),
+    #: the highest priority of visitors
+    "most_priority": MOST_PRIORITY,
+    #: moves of a user at once from department to department
+    "most_moves": MOST_MOVES,
+    #: what a worker says that reads departments (`port.READS`)
+    "reads_departments": READS_DEPARTMENTS,
     #: of so many seats one is not given away
     "seats_kept": SEATS_KEPT,
 }

@@ -19,7 +19,7 @@ MAX_QUESTION = 300
 
 #: characters of what visitors have filled in that the desk holds; what is longer is read from the
 #: history
-MAX_FIELDS = 2000
+MAX_HELD = 2000
 
 _NOTHING = frames.ConnectPayload()
 
@@ -54,11 +54,11 @@ def read_wish(
         me.fields = fields
     elif me.phase is Phase.IDLE:
         me.fields = ""  # of the wish before
-    label = "" if caller.house.departments else asked.department
+    label = "" if caller.house.departments.are_there else asked.department
     me.page = label, shown_page(asked.page, caller.house.settings.page)
     words = asked.question if isinstance(asked.question, str) else _question(me)
     question = words[:MAX_QUESTION] if words is not None else None
-    return Wish(route, ticket, question, me.fields if len(me.fields) <= MAX_FIELDS else "")
+    return Wish(route, ticket, question, me.fields if len(me.fields) <= MAX_HELD else "")
 
 
 # ---- where ---------------------------------------------------------------------
@@ -69,19 +69,19 @@ def _route(
 ) -> tuple[Route, int | None]:
     """Where *me* wants to be served, and the number of its ticket if that is good there."""
     departments = caller.house.departments
-    named = asked.department if departments else ""
+    named = asked.department if departments.are_there else ""
     route = Route(
         _department(caller, frame, me, named),
         priority=me.identity.priority,
         last_waiter=_last_waiter(me),
         stays=not named,
     )
-    place = None
+    position = None
     if isinstance(asked.ticket, str):
-        place = caller.house.tokens.read_ticket(asked.ticket, me.identity.subject)
-    if place is None:
+        position = caller.house.tokens.read_ticket(asked.ticket, me.identity.subject)
+    if position is None:
         return route, None
-    number, department = place
+    number, department = position
     if named and not departments.leads(named, department):
         return route, None  # it asks for another department than when it got the ticket
     return route._replace(department=department, asked=named or department), number

@@ -12,7 +12,6 @@ Everything here blocks and is called from native threads only.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -23,7 +22,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from ..desk.departments import MOST_PRIORITY
 from ..errors import CSAppError
 from ..identity import MAX_SUBJECT
-from ..memberships import DEPARTMENT, DEPARTMENTS
+from ..keys import DEPARTMENT, LANGUAGE
+from ..memberships import KEY_RULE
 from ..opening_hours import (
     ALWAYS,
     Hours,
@@ -42,7 +42,6 @@ MOST_QUEUE = 1_000_000  # users
 LONGEST_OVERFLOW = 86_400  # s: a day
 MAX_TAG = 35  # characters of a language tag, as many as `initialize` takes
 
-_TAG = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8})*", re.IGNORECASE)
 #: lengths of parts of a tag: scripts (`Hant`) and countries (`TW`)
 _SCRIPT, _COUNTRY = 4, 2
 
@@ -65,7 +64,7 @@ class Overflow(NamedTuple):
     after: int = 0
 
 
-NOWHERE = Overflow()
+NO_OVERFLOW = Overflow()
 
 
 class Membership(NamedTuple):
@@ -86,7 +85,7 @@ class DepartmentRow:
     enabled: bool = True
     #: users in its queue; 0: as many as in the queue of the site
     max_queue: int = 0
-    overflow: Overflow = NOWHERE
+    overflow: Overflow = NO_OVERFLOW
     hours: Hours = ALWAYS
 
 
@@ -182,7 +181,7 @@ class DepartmentTables:
         Raises `DepartmentError`: there is one with this *key*, or something is unfit.
         """
         if not DEPARTMENT.fullmatch(key):
-            raise DepartmentError(f"key: {DEPARTMENTS}")
+            raise DepartmentError(f"key: {KEY_RULE}")
         change = _checked(change or Change())
         with writing(self._store) as connection:
             _grow(connection)
@@ -248,7 +247,7 @@ def canonical_tag(tag: str) -> str:
     What separates its parts may also be `_`, as in the locales of Babel.
     """
     tag = tag.replace("_", "-")
-    if len(tag) > MAX_TAG or not _TAG.fullmatch(tag):
+    if len(tag) > MAX_TAG or not LANGUAGE.fullmatch(tag):
         return ""
     language, *others = tag.lower().split("-")
     form = {_SCRIPT: str.title, _COUNTRY: str.upper}
@@ -409,5 +408,5 @@ def _unknown(what: str, key: str) -> DepartmentError:
     if not key:
         return DepartmentError(f'{what}: "" is there always, and cannot be removed')
     if not DEPARTMENT.fullmatch(key):
-        return DepartmentError(f"{what}: {DEPARTMENTS}")
+        return DepartmentError(f"{what}: {KEY_RULE}")
     return DepartmentError(f"{what}: there is no department {key}")

@@ -115,9 +115,9 @@ class V2:
         )
 
     def connect_queue(self, to: str, position: Position) -> frames.ServerFrame:
-        lately = UNSET if position.wait is None else round(position.wait, 1)
+        wait = UNSET if position.wait is None else round(position.wait, 1)
         payload = frames.TicketPayload(
-            position.location, position.ticket, lately, position.department
+            position.location, position.ticket, wait, position.department
         )
         return frames.ConnectQueue2(id=new_id(), to=to, payload=payload)
 

@@ -3,13 +3,13 @@
 -- ARG.rules   department → its rules (`Department` in `departments.py`), in msgpack
 -- Answers: 1, or 0 while a worker of the desk cannot read departments.
 
-local READS_DEPARTMENTS = 3 -- what a worker says that reads departments (`port.READS`)
+local READS_DEPARTMENTS = CONSTANT.reads_departments
 
 local refused = open()
 if refused then
     return refused
 end
-local number = tonumber(ARG.number) + 1
+local number = tonumber(ARG.number) + 1 -- 0 stands for: never configured
 if number <= desk.rules then
     return close(1)
 end

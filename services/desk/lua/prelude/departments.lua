@@ -66,7 +66,7 @@ local function key_in(kind, department, priority)
     return kind .. ':' .. priority .. ':' .. department
 end
 
-local MOST_PRIORITY = 9 -- `departments.py`
+local MOST_PRIORITY = CONSTANT.most_priority
 local ranks = {} -- `desk.ranks` → what it says
 
 -- The priorities that any user of the desk has had so far, the highest first.

@@ -1,6 +1,6 @@
 -- Stands before the scripts by which users move from one department to another.
 
-local MOST_MOVES = 10 -- of a user at once, through departments where nobody waits for it to be late
+local MOST_MOVES = CONSTANT.most_moves
 
 -- Where a user stands that comes to *department*, which may pass it on.
 local function entrance(department)
