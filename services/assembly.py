@@ -70,6 +70,7 @@ def own_desk(parts: Parts, is_draining: Callable[[], bool]) -> Switchboard:
         capacity=settings.max_users_per_waiter,
         max_queue=settings.max_queue,
         grace=settings.grace + TICK,  # the time of the wheel is up to a tick late
+        away=settings.away + TICK,
         places=parts.bounds.places,
         now=parts.wheel.lived,
     )
@@ -121,6 +122,7 @@ def share_desk(parts: Parts) -> Shared:
         capacity=settings.max_users_per_waiter,
         max_queue=settings.max_queue,
         grace=settings.grace,
+        away=settings.away,
         places=parts.bounds.places,
     )
     measured = MeasuredDesk(desk, parts.meters)

@@ -36,7 +36,7 @@ from .limits import TokenBucket
 from .participants import Participant, Phase
 from .transport.connection import Connection
 from .wire import codec, frames
-from .wire.codes import DELIBERATE, MALFORMED, CloseCode, ErrorCode, Farewell, Refusal
+from .wire.codes import DELIBERATE, MALFORMED, RECONNECT, CloseCode, ErrorCode, Farewell, Refusal
 
 log = logging.getLogger("csapp.sockets")
 
@@ -131,7 +131,10 @@ class Session:
         me = feed.participant
         if me is not None:
             deliberate = connection.ended_by == "client" and connection.code in DELIBERATE
-            self._switchboard.exit(me, feed, deliberate=deliberate, claim=self._claim(me))
+            may_sleep = self._may_sleep(me)
+            self._switchboard.exit(
+                me, feed, deliberate=deliberate, claim=self._claim(me), may_sleep=may_sleep
+            )
         connection.watch = None  # a cycle: neither would be freed
         feed.admission.count_out()
 
@@ -145,6 +148,19 @@ class Session:
         if me.has_written:
             return Claim.SPOKEN
         return Claim.ANONYMOUS if me.identity.is_anonymous else Claim.SILENT
+
+    def _may_sleep(self, me: Participant) -> bool:
+        """Its participant is a visitor of version 2 who comes back, maybe in minutes.
+
+        That is one who has written something, or whom the host knows. After some closes by the
+        server no client comes back.
+        """
+        if me.role is Role.WAITER or self.feed.dialect.version == 1:
+            return False
+        connection = self.connection
+        if connection.ended_by == "server" and connection.code not in RECONNECT:
+            return False
+        return me.has_written or not me.identity.is_anonymous
 
     def _serve(self) -> None:
         self.connection.take_in_passing(self._take)

@@ -295,6 +295,8 @@ class Settings:
     take: bool = _setting(_switch, True)
     #: s that the desk waits for an absent side: a phone changes to mobile, a page reloads
     grace: float = _setting(_seconds(0, 86_400), 20.0)
+    #: s that the desk waits for a served visitor of version 2: phones sleep
+    away: float = _setting(_seconds(0, 86_400), 600.0)
     #: s a connection may stay without a successful `auth`
     auth_timeout: float = _setting(_seconds(0.1, 3600), 10.0)
     #: s between pings: under the 30–60 s at which proxies cut idle connections

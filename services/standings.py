@@ -56,10 +56,19 @@ def standings(
                 server,
                 avatar=row.user_avatar,
                 department=row.department,
+                may_sleep=_may_sleep(row),
             )
         )
     over = [row for row in rows if newest[row.user_subject] is not row]
     return [*waiters.values(), *users], over
+
+
+def _may_sleep(row: ConversationRow) -> bool:
+    """Whether its user may sleep (`Session`), as far as the row says it.
+
+    Clients of version 2 alone say what they have read; the first entry says who serves the user.
+    """
+    return row.user_read > 0 and (row.last_seq > 1 or not user_of(row).identity.is_anonymous)
 
 
 def user_of(row: ConversationRow) -> Participant:

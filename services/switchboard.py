@@ -214,8 +214,12 @@ class Switchboard:
         *,
         deliberate: bool,
         claim: Claim = Claim.FULL,
+        may_sleep: bool = False,
     ) -> None:
-        """*connection* is gone; with the last one its participant leaves or is waited for."""
+        """*connection* is gone; with the last one its participant leaves or is waited for.
+
+        *claim* and *may_sleep* as in `Desk.drop`.
+        """
         with self._doors:
             with self._lock:
                 if connection not in participant.connections:
@@ -236,7 +240,7 @@ class Switchboard:
             if last and deliberate:
                 self.desk.leave(participant.uuid)
             elif last:
-                self.desk.drop(participant.uuid, claim)
+                self.desk.drop(participant.uuid, claim, may_sleep=may_sleep)
         self.carry_out()
 
     def replace(self, uuid: str, is_replaced: Callable[[Participant], bool]) -> None:

@@ -26,8 +26,10 @@ from .clocked import GUNICORN, THREADS, let_pass
 from .fuzz.letter import check_letter
 
 GRACE = 60  # s, of which nobody waits for one
+AWAY = 120  # s
 SETTINGS = {
     "CSAPP_GRACE": str(GRACE),
+    "CSAPP_AWAY": str(AWAY),
     "CSAPP_HEARTBEAT": "3600",
     "CSAPP_MESSAGE_RATE": "0",
     "CSAPP_MAX_USERS_PER_WAITER": "3",
@@ -475,7 +477,7 @@ def test_both_sides_are_told_why_a_conversation_has_ended(come, server, ends, re
         case "user is lost":
             user.drop()
             until(waiter, "presence", state="away")
-            let_pass(server, GRACE)
+            let_pass(server, AWAY)
     left = waiter if ends.startswith("user") else user
     gone = user if left is waiter else waiter
     news = until(left, "disconnected", reason=reason, conversation=conversation)

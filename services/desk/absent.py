@@ -2,8 +2,9 @@
 
 An anonymous user who has written nothing costs an attacker nothing: it asks and hangs up.
 So the desk waits for it as long as a page takes to load again, and gives its place
-to another user as soon as one needs it. Not locked: the desk's lock is held
-around every call.
+to another user as soon as one needs it. A phone that sleeps cuts its connections: so the desk
+waits for some users who are served for minutes. Not locked: the desk's lock is held around
+every call.
 """
 
 from __future__ import annotations
@@ -19,25 +20,31 @@ YIELDING = (Claim.SILENT, Claim.ANONYMOUS)
 
 
 class Absent:
-    """The absent participants. *grace* is the usual grace period in s."""
+    """The absent participants. *grace* is the usual grace period in s, *away* that of sleepers."""
 
-    def __init__(self, grace: float) -> None:
+    def __init__(self, grace: float, away: float = 0.0) -> None:
         self._grace = grace
         self._brief = min(grace, ANONYMOUS_GRACE)
+        self._away = max(grace, away)
         # participant → when its grace ends, soonest first; ordered, so that the first is at hand
         self._long: OrderedDict[str, float] = OrderedDict()
         self._short: OrderedDict[str, float] = OrderedDict()
+        self._asleep: OrderedDict[str, float] = OrderedDict()
         # users who make room, with a number that grows: served ones, and others
         self._seats: OrderedDict[str, int] = OrderedDict()
         self._others: dict[str, int] = {}
         self._yielded = 0
 
     def __len__(self) -> int:
-        return len(self._long) + len(self._short)
+        return len(self._long) + len(self._short) + len(self._asleep)
 
-    def add(self, uuid: str, now: float, claim: Claim, *, served: bool = False) -> None:
+    def add(
+        self, uuid: str, now: float, claim: Claim, *, served: bool = False, may_sleep: bool = False
+    ) -> None:
         """*uuid* is away from *now* on."""
-        if claim is Claim.ANONYMOUS and self._brief < self._grace:
+        if served and may_sleep:
+            self._asleep[uuid] = now + self._away
+        elif claim is Claim.ANONYMOUS and self._brief < self._grace:
             self._short[uuid] = now + self._brief
         else:
             self._long[uuid] = now + self._grace
@@ -49,11 +56,16 @@ class Absent:
         """*uuid* is back, or gone; False when it was not away."""
         self._seats.pop(uuid, None)
         self._others.pop(uuid, None)
-        known = self._long.pop(uuid, None), self._short.pop(uuid, None)
-        return known != (None, None)
+        ends = [some.pop(uuid, None) for some in (self._long, self._short, self._asleep)]
+        return any(end is not None for end in ends)
 
-    def unseat(self, uuid: str) -> None:
-        """*uuid* is served no more: it makes room where it waits, if it makes room at all."""
+    def unseat(self, uuid: str, now: float) -> None:
+        """*uuid* is served no more: it makes room where it waits, if it makes room at all.
+
+        If it may have slept on, its usual grace period begins *now*.
+        """
+        if self._asleep.pop(uuid, None) is not None:
+            self._long[uuid] = now + self._grace
         if uuid in self._seats:
             self._others[uuid] = self._seats.pop(uuid)
 
@@ -80,7 +92,8 @@ class Absent:
 
     def ended(self, now: float) -> str | None:
         """Somebody whose grace period has ended."""
-        heads = [next(iter(some.items())) for some in (self._long, self._short) if some]
+        every = (self._long, self._short, self._asleep)
+        heads = [next(iter(some.items())) for some in every if some]
         uuid, end = min(heads, key=lambda head: head[1], default=(None, now + 1))
         return uuid if end <= now else None
 

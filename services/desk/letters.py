@@ -58,6 +58,8 @@ class Remembered(Struct, frozen=True, omit_defaults=True):
     last_waiter: str = ""
     #: of a waiter: where it belongs
     departments: tuple[Member, ...] = ()
+    #: of a served user who is away: ms that it is waited for because it may sleep
+    sleep: str = ""
 
 
 class RememberedConversation(Struct, frozen=True):

@@ -29,13 +29,16 @@ RECALLS = 100  # tries at one such call: a letter that comes in between has to b
 
 
 class Membership:
-    """The membership of one worker. *lease* in ms."""
+    """The membership of one worker. *lease* and *away*, as of `RedisDesk`, in ms."""
 
-    def __init__(self, url: str, calls: Calls, received: Received, lease: int) -> None:
+    def __init__(
+        self, url: str, calls: Calls, received: Received, lease: int, away: int = 0
+    ) -> None:
         self._url = url
         self._calls = calls
         self._received = received
         self._lease = lease
+        self._away = away
         self._generation = ""
         #: returns whom a desk that knows nobody is to take up; may wait, and raise `CSAppError`
         self.remembered: Callable[[], list[Standing]] | None = None
@@ -118,6 +121,7 @@ class Membership:
                     ready=one.ready, capacity=letters.number(one.capacity),
                     conversation=conversations[one.uuid],
                     department=one.department, asked=one.department,
+                    sleep=letters.number(self._away) if one.may_sleep else "",
                 )
                 for one in standings
             ],

@@ -80,12 +80,12 @@ class MemoryDesk(MemoryMatching):
             self._refresh(waiter)
         self._match()
 
-    def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
+    def drop(self, participant: str, claim: Claim = Claim.FULL, *, may_sleep: bool = False) -> None:
         with self._lock:
             if waiter := self._waiters.get(participant):
                 self._drop_waiter(waiter)
             elif user := self._users.get(participant):
-                self._drop_user(user, claim)
+                self._drop_user(user, claim, may_sleep=may_sleep)
 
     def _drop_waiter(self, waiter: Waiter) -> None:
         if waiter.present:
@@ -93,13 +93,14 @@ class MemoryDesk(MemoryMatching):
             self._absent.add(waiter.uuid, self._now(), Claim.FULL)
             self._refresh(waiter)
 
-    def _drop_user(self, user: User, claim: Claim) -> None:
+    def _drop_user(self, user: User, claim: Claim, *, may_sleep: bool) -> None:
         if not user.present:
             return
         user.present = False
         user.spoken |= claim is Claim.SPOKEN
         claim = Claim.SPOKEN if user.spoken else claim
-        self._absent.add(user.uuid, self._now(), claim, served=user.waiter is not None)
+        served = user.waiter is not None
+        self._absent.add(user.uuid, self._now(), claim, served=served, may_sleep=may_sleep)
         self._departments.get(user.department).queue.away(user.uuid)
         self._match()
 
@@ -146,7 +147,10 @@ class MemoryDesk(MemoryMatching):
             queued = []
             for one in standings:
                 self._standing[one.role, one.subject] = one.uuid
-                self._absent.add(one.uuid, self._now(), Claim.FULL)
+                served = one.role is Role.USER and one.waiter in self._waiters
+                self._absent.add(
+                    one.uuid, self._now(), Claim.FULL, served=served, may_sleep=one.may_sleep
+                )
                 if one.role is Role.WAITER:
                     capacity = one.capacity or self._capacity
                     waiter = Waiter(one.uuid, one.subject, capacity, present=False)

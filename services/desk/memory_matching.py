@@ -117,7 +117,7 @@ class MemoryMatching(MemoryState):
     def _hand_to_department(self, user: User, giver: Waiter, department: str) -> None:
         """*giver* hands *user* to *department*, where it stands in front."""
         self._hand_over(user, giver)
-        self._absent.unseat(user.uuid)
+        self._absent.unseat(user.uuid, self._now())
         user.giver = giver.uuid
         user.department = self._departments.entrance(department).key
         self._stand_in_front(user)
@@ -142,7 +142,7 @@ class MemoryMatching(MemoryState):
         user.spoken = False
         del waiter.users[user.uuid]
         self._served -= 1
-        self._absent.unseat(user.uuid)
+        self._absent.unseat(user.uuid, self._now())
         self._places.give_back(user.uuid)
         self._departments.refresh(waiter)
         conversation = self._end_conversation(user, goes_on=False)
@@ -184,7 +184,7 @@ class MemoryMatching(MemoryState):
         user.waiter = None
         user.spoken &= requeue
         self._served -= 1
-        self._absent.unseat(user.uuid)
+        self._absent.unseat(user.uuid, self._now())
         reason = Reason.LOST if requeue else Reason.ENDED
         conversation = self._end_conversation(user, goes_on=requeue)
         self._events.append(

@@ -30,7 +30,8 @@ from .waiter_pool import Waiter
 class MemoryState:
     """The participants, departments and decisions of one desk, behind one lock.
 
-    *now* counts seconds, monotonic; *wall* since 1970, for tickets.
+    *now* counts seconds, monotonic; *wall* since 1970, for tickets. *grace* is the usual grace
+    period in s, *away* that of served users who may sleep; it counts where it is longer.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class MemoryState:
         capacity: int,
         max_queue: int,
         grace: float,
+        away: float = 0.0,
         now: Callable[[], float],
         wall: Callable[[], float] = time.time,
         places: int = 0,
@@ -52,7 +54,7 @@ class MemoryState:
         self._users: dict[str, User] = {}
         self._waiters: dict[str, Waiter] = {}
         self._standing: dict[tuple[Role, str], str] = {}
-        self._absent = Absent(grace)
+        self._absent = Absent(grace, away)
         self._places = Places(places)
         self._served = 0
         self._void = VoidTickets()

@@ -46,6 +46,8 @@ class Own:
     fields: str = ""
     #: has connections here
     present: bool = True
+    #: of a user who is away: ms that it is waited for if it is served, because it may sleep
+    sleep: int = 0
     ready: bool = False
     conversation: int = 0
     #: of a user in the queue
@@ -105,6 +107,7 @@ class Own:
             priority=self.priority,
             last_waiter=self.last_waiter,
             departments=letters.belonging(self.departments),
+            sleep=letters.number(self.sleep),
         )
 
     def take(self, place: Place) -> None:

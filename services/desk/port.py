@@ -361,8 +361,11 @@ class Desk(Protocol):
         While other workers hold connections of it, this one alone has lost it.
         """
 
-    def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
+    def drop(self, participant: str, claim: Claim = Claim.FULL, *, may_sleep: bool = False) -> None:
         """*participant* has lost its connection: the desk waits for it, as it may *claim*.
+
+        A user who *may_sleep* is waited for as long as phones sleep, if it is served. Once nobody
+        serves it any more, it is waited for as long as others, from then on.
 
         While other workers hold connections of it, this one alone has lost it.
         When that time is over it leaves; the users of a waiter that is lost so

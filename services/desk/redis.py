@@ -58,6 +58,7 @@ class RedisDesk:
     *worker* is the name of this process and never used again by another. *now*
     (seconds) is for tests; None: Redis's own clock, which all workers share. The
     users of one address hold at most *places* in the queue and in conversations; 0: no bound.
+    *grace* is the usual grace period in s, *away* that of served users who may sleep.
     """
 
     def __init__(  # noqa: PLR0913  # all but the first are named
@@ -68,6 +69,7 @@ class RedisDesk:
         capacity: int,
         max_queue: int,
         grace: float,
+        away: float = 0.0,
         desk: str = "main",
         lease: float = LEASE,
         timeout: float = TIMEOUT,
@@ -81,6 +83,7 @@ class RedisDesk:
         self._capacity = capacity
         self._places = places
         self._lease = round(lease * 1000)
+        self._away = round(away * 1000)
         always: Arguments = {
             "worker": worker,
             "grace": round(grace * 1000),
@@ -89,7 +92,7 @@ class RedisDesk:
         }
         self._received = Received(worker)
         self._calls = Calls(url, self.prefix, self._received, always, timeout=timeout, now=now)
-        self._membership = Membership(url, self._calls, self._received, self._lease)
+        self._membership = Membership(url, self._calls, self._received, self._lease, self._away)
 
     @property
     def _own(self) -> OwnPeople:
@@ -165,6 +168,7 @@ class RedisDesk:
             arrivals.append(arrival)
             own = self._own.setdefault(arrival.uuid, Own(role, subject, name, self._capacity))
             own.present, own.name, own.elsewhere = True, name, arrival.elsewhere
+            own.sleep = 0
             own.address, own.avatar, own.departments = address, avatar, departments
             self._membership.leaving.discard(arrival.uuid)
             if arrival.place is not None:
@@ -177,14 +181,15 @@ class RedisDesk:
         )  # fmt: skip
         return arrivals[0]
 
-    def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
+    def drop(self, participant: str, claim: Claim = Claim.FULL, *, may_sleep: bool = False) -> None:
+        sleep = self._away if may_sleep else 0
         with self._received.lock:
             if own := self._own.get(participant):
-                own.present = False
+                own.present, own.sleep = False, sleep
         with contextlib.suppress(
             DeskUnavailable
         ):  # the desk learns of it when this worker joins again
-            self._call("drop", participant=participant, claim=claim)
+            self._call("drop", participant=participant, claim=claim, sleep=letters.number(sleep))
 
     def leave(self, participant: str) -> None:
         with self._received.lock:

@@ -42,6 +42,7 @@ BASE = ("keys", "clock", "participants", "former", "letters")
 DECIDING = (
     *BASE,
     "departments",
+    "grace",
     "places",
     "queue",
     "pools",

@@ -79,3 +79,5 @@ class Standing:
     avatar: str = ""
     #: of a user: where it was served, or has asked to be
     department: str = ""
+    #: of a user: it is waited for as long as phones sleep, if it is served
+    may_sleep: bool = False

@@ -114,9 +114,11 @@ class Counter(StrEnum):
     WAITERS = "waiters"
     READY = "ready"
     SERVED = "served"
-    #: the last score in `Key.GRACE` of a whole grace period, and of a brief one
+    #: the last score in `Key.GRACE` of a whole grace period, of a brief one, and of one in
+    #: which phones may sleep
     GRACED = "graced"
     BRIEFED = "briefed"
+    SLEPT = "slept"
     #: users who have begun to make room
     YIELDED = "yielded"
     #: positions: 1 when some have changed; how many are still to look at; from which ticket on;
@@ -182,6 +184,8 @@ class Field(StrEnum):
     BEGUN = "begun"
     #: of a user: '1' when it has written something in this conversation
     SPOKEN = "spoken"
+    #: of a served user who is away: ms that it is waited for because it may sleep
+    SLEEP = "sleep"
     #: of a user: what waiters are shown of its question, where it asks from, what it has filled in
     QUESTION = "question"
     PAGE = "page"
@@ -298,7 +302,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "colleagues": ("most",),
     "configure": ("number", "rules"),
     "connect": ("user", "ticket", "conversation", "places", "question", "page", "fields", "route"),
-    "drop": ("participant", "claim"),
+    "drop": ("participant", "claim", "sleep"),
     "figures": (),
     "join": ("lease", "generation", "present", "new_generation", "reads"),
     "leave": ("participant",),

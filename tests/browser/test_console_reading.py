@@ -121,7 +121,7 @@ def test_a_line_stands_where_the_unread_begins(desk: LiveServer, visit: Visit) -
 
 
 def test_an_end_says_by_whom_and_why(run: Run, env: dict[str, str], visit: Visit) -> None:
-    server = run(env={**env, "CSAPP_GRACE": "1"})
+    server = run(env={**env, "CSAPP_GRACE": "1", "CSAPP_AWAY": "1"})
     ada = get_ready(arrived(visit(link(server))))
     over = ada.get_by_role("main").locator(".over")
     with Guest(server, "ann", "Ann") as ann, Guest(server, "cleo", "Cleo") as cleo:

@@ -113,9 +113,9 @@ class Crew:
         self.holders[arrival.uuid].add(desk.worker)
         return arrival
 
-    def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
+    def drop(self, participant: str, claim: Claim = Claim.FULL, *, may_sleep: bool = False) -> None:
         for worker in sorted(self.holders.pop(participant, ())):
-            self.desks[worker].drop(participant, claim)
+            self.desks[worker].drop(participant, claim, may_sleep=may_sleep)
 
     def lose_one_socket(self, participant: str) -> None:
         """One of several workers loses its sockets of *participant*."""

@@ -45,8 +45,9 @@ class ModelParticipant:
     uuid: str
     subject: str
     present: bool = True
-    #: when an absent one is given up
+    #: when an absent one is given up, and whether it may sleep until then
     until: float = 0.0
+    sleeps: bool = False
 
 
 @dataclass(eq=False)
@@ -94,10 +95,11 @@ class PlainWaiter(ModelParticipant):
 class Model:
     """What a desk with these settings decides; `events` are for the reader to take."""
 
-    def __init__(self, *, capacity: int, max_queue: int, grace: float) -> None:
+    def __init__(self, *, capacity: int, max_queue: int, grace: float, away: float) -> None:
         self.capacity = capacity
         self.max_queue = max_queue
         self.grace = grace
+        self.away = away
         self.now = 0.0
         self.users: list[PlainUser] = []
         self.waiters: list[PlainWaiter] = []
@@ -107,7 +109,7 @@ class Model:
         self.back = self.front = 0
         #: the free waiters with their load, in the order in which they came to it
         self.idle: list[tuple[PlainWaiter, int]] = []
-        #: in the order in which they dropped
+        #: in the order in which they are given up
         self.absent: list[ModelParticipant] = []
         #: of these, who make room for others
         self.yielding: list[PlainUser] = []
@@ -303,6 +305,7 @@ class Model:
             if department not in self.departments():
                 return False
             self._hand_over(user)
+            self._wake(user)
             user.giver = waiter
             user.department = self.entrance(department)
             self._stand_in_front([user])
@@ -337,15 +340,30 @@ class Model:
         self._settle()
         return waited
 
-    def drop(self, participant: ModelParticipant, claim: Claim = Claim.FULL) -> None:
+    def drop(
+        self, participant: ModelParticipant, claim: Claim = Claim.FULL, *, may_sleep: bool = False
+    ) -> None:
         if isinstance(participant, PlainUser):
             participant.spoken |= claim is Claim.SPOKEN
             if claim in (Claim.SILENT, Claim.ANONYMOUS) and not participant.spoken:
                 self.yielding.append(participant)
         participant.present = False
-        participant.until = self.now + self.grace
-        self.absent.append(participant)
+        participant.sleeps = (
+            may_sleep and isinstance(participant, PlainUser) and participant.waiter is not None
+        )
+        self._wait_for(participant)
         self._settle()
+
+    def _wait_for(self, participant: ModelParticipant) -> None:
+        participant.until = self.now + (self.away if participant.sleeps else self.grace)
+        self.absent.append(participant)
+        self.absent.sort(key=lambda one: (one.until, one.sleeps))
+
+    def _wake(self, user: PlainUser) -> None:
+        if user.sleeps and user in self.absent:
+            user.sleeps = False
+            self.absent.remove(user)
+            self._wait_for(user)
 
     def leave(self, participant: ModelParticipant, *, lost: bool = False) -> None:
         self._is_back_or_gone(participant)
@@ -399,6 +417,7 @@ class Model:
         waiter = user.waiter
         assert waiter is not None
         user.spoken &= goes_on
+        self._wake(user)
         waiter.users.remove(user)
         user.waiter = None
         reason = Reason.LOST if lost else Reason.LEFT if gone is user else Reason.ENDED

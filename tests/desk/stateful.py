@@ -28,6 +28,7 @@ from .helpers import Clock, Ledger
 from .model import Model, ModelParticipant, PlainUser, PlainWaiter
 
 GRACE = 4.0  # s: short beside the steps of time, so that both ends of it are met
+AWAY = 6.0  # s
 QUARTER = 0.25  # s; sums of it are exact
 
 USERS = [f"user {letter}" for letter in "ABCDEFGH"]
@@ -101,7 +102,7 @@ class DeskMachine(RuleBasedStateMachine):
         self, capacity: int, max_queue: int, ready: int, asking: int, site: dict[str, Department]
     ) -> None:
         """The day begins, in the middle of things if need be."""
-        settings = {"capacity": capacity, "max_queue": max_queue, "grace": GRACE}
+        settings = {"capacity": capacity, "max_queue": max_queue, "grace": GRACE, "away": AWAY}
         self.clock = Clock()
         self.desk = self.make(self.clock, **settings)
         self.model = Model(**settings)
@@ -231,9 +232,15 @@ class DeskMachine(RuleBasedStateMachine):
         self.connect(picked(self.waiting(), pick), route=route)
 
     @some("everybody")
-    @rule(pick=picks, claim=st.sampled_from(Claim))
-    def drops(self, pick: int, claim: Claim) -> None:
-        self.drop(picked(self.everybody(), pick), claim)
+    @rule(pick=picks, claim=st.sampled_from(Claim), may_sleep=st.booleans())
+    def drops(self, pick: int, claim: Claim, may_sleep: bool) -> None:
+        self.drop(picked(self.everybody(), pick), claim, may_sleep=may_sleep)
+
+    @some("under_way")
+    @rule(many=st.integers(1, 3))
+    def phones_sleep(self, many: int) -> None:
+        for user in self.under_way()[:many]:
+            self.drop(user, Claim.SPOKEN, may_sleep=True)
 
     @some("under_way")
     @rule(many=st.integers(2, 4))
@@ -258,10 +265,12 @@ class DeskMachine(RuleBasedStateMachine):
             self.drop(user)
         self.time_passes(round(GRACE / QUARTER) - 1)
 
-    def drop(self, participant: ModelParticipant, claim: Claim = Claim.FULL) -> None:
+    def drop(
+        self, participant: ModelParticipant, claim: Claim = Claim.FULL, *, may_sleep: bool = False
+    ) -> None:
         if participant.present:
-            self.model.drop(participant, claim)
-            self.desk.drop(participant.uuid, claim)
+            self.model.drop(participant, claim, may_sleep=may_sleep)
+            self.desk.drop(participant.uuid, claim, may_sleep=may_sleep)
             self.agree()
 
     @some("everybody")

@@ -11,11 +11,12 @@ from services.desk.user_queue import User
 from .conformance import GRACE, DeskConformance
 from .departments import DepartmentConformance
 from .helpers import Clock, forget_events, returns, time_passes, users_connect, waiters_get_ready
+from .patience import PatienceConformance
 from .stateful import DeskMachine
 from .transfers import TransferConformance
 
 
-class TestMemoryDesk(TransferConformance, DepartmentConformance, DeskConformance):
+class TestMemoryDesk(PatienceConformance, TransferConformance, DepartmentConformance, DeskConformance):
     """The suite of all desks."""
 
     def make(self, clock: Clock, **settings: float) -> MemoryDesk:

@@ -48,13 +48,14 @@ from .departments import DepartmentConformance
 from .helpers import Clock, time_passes, users_arrive, users_connect, waiters_get_ready
 from .model import PlainUser
 from .office import PATIENT, Office, they_live
+from .patience import PatienceConformance
 from .stateful import DAY, DeskMachine, picked, picks, some
 from .transfers import TransferConformance
 
 IMPATIENT = 0.5  # s that a worker waits for a Redis that will not answer
 
 
-class TestRedisDesk(TransferConformance, DepartmentConformance, DeskConformance):
+class TestRedisDesk(PatienceConformance, TransferConformance, DepartmentConformance, DeskConformance):
     """The suite of all desks, by one worker."""
 
     rush_visits = 300  # each is a way to Redis and back

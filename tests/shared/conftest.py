@@ -65,7 +65,7 @@ def start(
     """Starts one more server of the desk."""
     env = {**SETTINGS, "CSAPP_DATABASE_URL": database_url, "CSAPP_REDIS_URL": redis.url}
     if brief := request.node.get_closest_marker("grace"):
-        env["CSAPP_GRACE"] = brief.args[0]
+        env["CSAPP_GRACE"] = env["CSAPP_AWAY"] = brief.args[0]
     with ExitStack() as stack:
 
         def start() -> LiveServer:

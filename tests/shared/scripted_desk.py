@@ -231,7 +231,7 @@ class ScriptedDesk:
 
         self._call(change)
 
-    def drop(self, participant: str, claim: Claim = Claim.FULL) -> None:
+    def drop(self, participant: str, claim: Claim = Claim.FULL, *, may_sleep: bool = False) -> None:
         """As `drop.lua`."""
 
         def change() -> tuple[Any, list[Event]]:

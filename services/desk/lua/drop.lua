@@ -1,6 +1,7 @@
 -- The calling worker has no connection of a participant any more; with the last one it is away.
 -- ARG.participant
 -- ARG.claim  what it claims, one of CLAIM
+-- ARG.sleep  ms that a user is waited for who is served and may sleep; '' for others
 
 local refused = open()
 if refused then
@@ -8,7 +9,7 @@ if refused then
 end
 local one = participant(ARG.participant)
 if one and holds(one, me) then
-    lose_here(one, ARG.claim)
+    lose_here(one, ARG.claim, ARG.sleep)
     match() -- its seat may be somebody else's
 end
 return close()

@@ -32,17 +32,12 @@ elseif known(department) ~= department then
     return close(0)
 end
 
-local seat = call('ZSCORE', SEATS, user.uuid)
-unlink(user, giver)
+unlink(user, giver, to)
 set(user, FIELD.since, desk.time)
 post_event({ event = EVENT.parted, user = user.uuid, waiter = giver.uuid, gone = giver.uuid,
     reason = REASON.transferred, requeued = true, talk = given(user.talk) }, { user, giver })
 if to then
     bring_together(user, to)
-    if seat then -- it is away, and makes room where it is served now
-        call('ZREM', WAITS, user.uuid)
-        call('ZADD', SEATS, seat, user.uuid)
-    end
     match()
 else
     local route = route_of(user)

@@ -1,25 +1,9 @@
 -- Stands before the scripts by which workers lose connections of participants, and by which
 -- participants are away.
 
--- The score in GRACE of a grace period that ends at this ms; those who go within the same ms
--- keep their order, because a counter counts on from it.
-local function grace_score(ms)
-    return ms * 1024
-end
-
--- *one* is away from now on, and waited for.
-local function begin_grace(one, is_brief)
-    local grace = tonumber(ARG.grace)
-    is_brief = is_brief and CONSTANT.anonymous_grace < grace
-    local counter = is_brief and COUNTER.briefed or COUNTER.graced
-    local length = is_brief and CONSTANT.anonymous_grace or grace
-    local score = grace_score(math.floor(desk.time / 1000) + length)
-    desk[counter] = math.max(score, desk[counter] + 1)
-    call('ZADD', GRACE, desk[counter], one.uuid)
-end
-
 -- *one* has no connection at *worker* any more; with the last one it is away. *claim*: one of CLAIM.
-local function lose(one, worker, claim)
+-- *sleep*: ms that it is waited for if it is a user who is served; ''
+local function lose(one, worker, claim, sleep)
     local duty = on_duty(one)
     call('SREM', held_by(worker), one.uuid)
     set(one, FIELD.at, table.concat(without(one, worker), ' '))
@@ -30,6 +14,9 @@ local function lose(one, worker, claim)
         return
     end
     set(one, FIELD.home, worker)
+    if (sleep or '') ~= '' and one.role == ROLE.user and one.waiter ~= '' then
+        set(one, FIELD.sleep, sleep)
+    end
     local is_silent = one.role == ROLE.user and one.spoken ~= '1'
     begin_grace(one, is_silent and claim == CLAIM.anonymous)
     if one.role == ROLE.waiter then
@@ -45,8 +32,8 @@ local function lose(one, worker, claim)
 end
 
 -- The caller has no connection of *one* any more. It is sent who has some: then it may forget *one*.
-local function lose_here(one, claim)
-    lose(one, me, claim)
+local function lose_here(one, claim, sleep)
+    lose(one, me, claim, sleep)
     if here(one) then
         post_move(one, '', me)
     else

@@ -27,6 +27,7 @@ end
 
 -- *user* is served no more; if it makes room, then where it waits.
 local function unseat(user)
+    wake(user)
     local order = call('ZSCORE', SEATS, user.uuid)
     if order then
         call('ZREM', SEATS, user.uuid)

@@ -40,6 +40,9 @@ local function gain(one, worker)
         refresh(one)
     else
         yield_no_more(one)
+        if one.sleep ~= '' then
+            set(one, FIELD.sleep, '')
+        end
         local ticket = waits(one)
         if ticket then
             offer(one, ticket)

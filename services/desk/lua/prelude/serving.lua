@@ -13,9 +13,12 @@ local function link(user, waiter)
     refresh(waiter)
 end
 
-local function unlink(user, waiter)
+-- *goes_on*: another waiter serves *user* at once; if it is away, that changes nothing.
+local function unlink(user, waiter, goes_on)
     set(user, FIELD.waiter, '')
-    unseat(user)
+    if not goes_on then
+        unseat(user)
+    end
     desk.served = desk.served - 1
     call('ZREM', users_key(waiter), user.uuid)
     set(waiter, FIELD.load, tonumber(waiter.load) - 1)

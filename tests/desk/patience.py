@@ -1,0 +1,256 @@
+"""What `services.desk.port` promises so that time forgets nobody, for every desk.
+
+A phone that sleeps comes back into its conversation. `DeskConformance` is the rest of the suite.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from services.desk.port import (
+    Claim,
+    Departed,
+    Desk,
+    Matched,
+    Parted,
+    Queued,
+    Reason,
+    Role,
+    Rules,
+    Standing,
+)
+
+from .helpers import (
+    Clock,
+    assert_events,
+    assert_silent,
+    forget_events,
+    returns,
+    time_passes,
+    users_connect,
+    waiters_arrive,
+    waiters_get_ready,
+)
+
+GRACE = 20.0
+AWAY = 600.0
+
+
+class PatienceConformance:
+    """The promises of every desk to those who are away, or wait for a word."""
+
+    @pytest.fixture
+    def patient(self, clock: Clock) -> Desk:
+        """Wanda serves Ann, who may be away for minutes."""
+        desk: Desk = self.open(clock, away=AWAY)
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        forget_events(desk)
+        return desk
+
+    # ---- away ----------------------------------------------------------
+
+    def test_a_phone_that_has_slept_for_minutes_is_served_on(
+        self, patient: Desk, clock: Clock
+    ) -> None:
+        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        time_passes(patient, clock, AWAY - 1)
+        assert_silent(patient)
+        returns(patient, Role.USER, "Ann")
+        time_passes(patient, clock, AWAY)
+        assert_silent(patient)
+        assert patient.part("Ann", "Wanda", "Wanda")
+
+    def test_a_phone_that_sleeps_on_is_lost(self, patient: Desk, clock: Clock) -> None:
+        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        time_passes(patient, clock, AWAY - 1)
+        time_passes(patient, clock, 1)
+        assert_events(patient, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
+
+    def test_who_may_not_sleep_has_the_usual_grace_period(
+        self, patient: Desk, clock: Clock
+    ) -> None:
+        patient.drop("Ann", Claim.SPOKEN)
+        time_passes(patient, clock, GRACE)
+        assert_events(patient, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
+
+    def test_away_for_less_than_the_grace_period_is_for_as_long_as_that(self, clock: Clock) -> None:
+        desk = self.open(clock, away=1.0)
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        forget_events(desk)
+        desk.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        time_passes(desk, clock, GRACE - 1)
+        assert_silent(desk)
+
+    def test_in_the_queue_nobody_sleeps(self, clock: Clock) -> None:
+        desk = self.open(clock, away=AWAY)
+        users_connect(desk, "Ann")
+        forget_events(desk)
+        desk.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        time_passes(desk, clock, GRACE)
+        assert_events(desk, Departed("Ann"))
+
+    def test_a_waiter_never_sleeps(self, patient: Desk, clock: Clock) -> None:
+        patient.drop("Wanda", may_sleep=True)
+        time_passes(patient, clock, GRACE)
+        assert_events(
+            patient,
+            Parted("Ann", "Wanda", "Wanda", Reason.LOST),
+            Queued("Ann", 0),
+            Departed("Wanda"),
+        )
+
+    def test_who_has_returned_and_drops_again_sleeps_only_if_it_may(
+        self, patient: Desk, clock: Clock
+    ) -> None:
+        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        returns(patient, Role.USER, "Ann")
+        patient.drop("Ann", Claim.SPOKEN)
+        time_passes(patient, clock, GRACE)
+        assert_events(patient, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
+
+    def test_its_waiter_may_end_it(self, patient: Desk, clock: Clock) -> None:
+        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        time_passes(patient, clock, 2 * GRACE)
+        assert patient.part("Ann", "Wanda", "Wanda")
+        assert_events(patient, Parted("Ann", "Wanda", "Wanda"))
+
+    def test_whose_conversation_has_ended_has_the_usual_grace_period_from_then_on(
+        self, patient: Desk, clock: Clock
+    ) -> None:
+        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        time_passes(patient, clock, 2 * GRACE)
+        assert patient.part("Ann", "Wanda", "Wanda")
+        forget_events(patient)
+        time_passes(patient, clock, GRACE - 1)
+        assert_silent(patient)
+        time_passes(patient, clock, 1)
+        assert_events(patient, Departed("Ann"))
+
+    def test_whose_waiter_is_lost_waits_as_all_in_the_queue_from_then_on(
+        self, patient: Desk, clock: Clock
+    ) -> None:
+        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.drop("Wanda")
+        time_passes(patient, clock, GRACE)
+        assert_events(
+            patient,
+            Parted("Ann", "Wanda", "Wanda", Reason.LOST),
+            Queued("Ann", 0),
+            Departed("Wanda"),
+        )
+        time_passes(patient, clock, GRACE - 1)
+        assert_silent(patient)
+        time_passes(patient, clock, 1)
+        assert_events(patient, Departed("Ann"))
+
+    def test_whose_waiter_has_left_is_gone_after_the_usual_grace_period(
+        self, patient: Desk, clock: Clock
+    ) -> None:
+        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.leave("Wanda")
+        forget_events(patient)
+        time_passes(patient, clock, GRACE)
+        assert_events(patient, Departed("Ann"))
+
+    def test_who_was_requeued_in_its_sleep_is_served_again_on_its_return(
+        self, patient: Desk, clock: Clock
+    ) -> None:
+        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.drop("Wanda")
+        time_passes(patient, clock, GRACE)
+        returns(patient, Role.USER, "Ann")
+        forget_events(patient)
+        waiters_get_ready(patient, "Wim")
+        assert_events(patient, Matched("Ann", "Wim"))
+
+    def test_who_is_handed_to_another_waiter_sleeps_on(self, patient: Desk, clock: Clock) -> None:
+        patient.configure(Rules())
+        waiters_arrive(patient, "Wim")
+        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        clock.passes(GRACE)
+        assert patient.transfer("Ann", "Wanda", "Wim")
+        forget_events(patient)
+        time_passes(patient, clock, AWAY - GRACE - 1)
+        assert_silent(patient)
+        time_passes(patient, clock, 1)
+        assert_events(patient, Parted("Ann", "Wim", "Ann", Reason.LOST), Departed("Ann"))
+
+    def test_who_is_handed_to_a_department_waits_as_all_in_the_queue(
+        self, patient: Desk, clock: Clock
+    ) -> None:
+        patient.configure(Rules())
+        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        clock.passes(2 * GRACE)
+        assert patient.transfer("Ann", "Wanda", department="")
+        forget_events(patient)
+        time_passes(patient, clock, GRACE)
+        assert_events(patient, Departed("Ann"))
+
+    def test_a_silent_sleeper_makes_room_for_others(self, clock: Clock) -> None:
+        desk = self.open(clock, away=AWAY, capacity=2)
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann", "Bob")
+        for name in ("Ann", "Bob"):
+            desk.drop(name, Claim.SILENT, may_sleep=True)
+        forget_events(desk)
+        users_connect(desk, "Cid")
+        assert_events(
+            desk,
+            Parted("Ann", "Wanda", "Wanda", Reason.LOST),
+            Queued("Ann", 0),
+            Matched("Cid", "Wanda"),
+        )
+        time_passes(desk, clock, GRACE)
+        assert_events(desk, Departed("Ann"))
+
+    def test_a_sleeper_who_has_written_keeps_its_seat(self, clock: Clock) -> None:
+        desk = self.open(clock, away=AWAY, capacity=2)
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann", "Bob")
+        for name in ("Ann", "Bob"):
+            desk.drop(name, Claim.SPOKEN, may_sleep=True)
+        forget_events(desk)
+        users_connect(desk, "Cid")
+        time_passes(desk, clock, AWAY - 1)
+        assert_events(desk, Queued("Cid", 0))
+
+    def test_who_goes_at_the_same_moment_goes_before_a_sleeper(
+        self, patient: Desk, clock: Clock
+    ) -> None:
+        users_connect(patient, "Bob")
+        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        clock.passes(AWAY - GRACE)
+        patient.drop("Bob", Claim.SPOKEN)
+        forget_events(patient)
+        time_passes(patient, clock, GRACE)
+        assert [one for one in patient.take_events() if isinstance(one, Departed)] == [
+            Departed("Bob"),
+            Departed("Ann"),
+        ]
+
+    def test_after_a_restart_sleepers_are_waited_for_as_long(self, clock: Clock) -> None:
+        desk = self.open(clock, away=AWAY)
+        waiter = Standing(Role.WAITER, "subject of Wanda", "Wanda", ready=True)
+        users = [
+            Standing(
+                Role.USER, f"subject of {name}", name, conversation=number, waiter=served,
+                may_sleep=sleeps,
+            )
+            for number, (name, served, sleeps) in enumerate(
+                [("Ann", "Wanda", True), ("Bob", "Wanda", False), ("Cid", None, True)], 1
+            )
+        ]  # fmt: skip
+        desk.restore([waiter, *users])
+        returns(desk, Role.WAITER, "Wanda")
+        forget_events(desk)
+        time_passes(desk, clock, GRACE)
+        assert {one.participant for one in desk.take_events() if isinstance(one, Departed)} == {
+            "Bob",
+            "Cid",
+        }
+        time_passes(desk, clock, AWAY - GRACE - 1)
+        assert_silent(desk)
+        time_passes(desk, clock, 1)
+        assert_events(desk, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
