@@ -61,7 +61,8 @@ class MemoryDepartments:
         #: departments in which a user or a waiter has become free for a match
         self._touched: set[str] = set()
         self._round_at = 0.0  # when positions were last sent
-        self._behind = ""  # the department at which the last round of positions has run out
+        #: the department at which the last round of positions has run out; None: it has not
+        self._behind: str | None = None
 
     def _new(self, rules: Department) -> MemoryDepartment:
         return MemoryDepartment(rules, self.tickets, self._last_sent)
@@ -240,13 +241,15 @@ class MemoryDepartments:
             return []
         self._round_at = now
         found: list[tuple[str, int]] = []
-        for key in sorted(changed, key=lambda key: (key <= self._behind, key)):
+        for key in sorted(
+            changed, key=lambda key: (self._behind is not None and key <= self._behind, key)
+        ):
             if len(found) == POSITIONS_A_ROUND:
                 return found
             positions = self._all[key].positions
             found += positions.next_round(POSITIONS_A_ROUND - len(found))
             self._behind = key
-        self._behind = ""
+        self._behind = None
         return found
 
 

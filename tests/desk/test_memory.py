@@ -16,7 +16,9 @@ from .stateful import DeskMachine
 from .transfers import TransferConformance
 
 
-class TestMemoryDesk(PatienceConformance, TransferConformance, DepartmentConformance, DeskConformance):
+class TestMemoryDesk(
+    PatienceConformance, TransferConformance, DepartmentConformance, DeskConformance
+):
     """The suite of all desks."""
 
     def make(self, clock: Clock, **settings: float) -> MemoryDesk:

@@ -55,7 +55,9 @@ from .transfers import TransferConformance
 IMPATIENT = 0.5  # s that a worker waits for a Redis that will not answer
 
 
-class TestRedisDesk(PatienceConformance, TransferConformance, DepartmentConformance, DeskConformance):
+class TestRedisDesk(
+    PatienceConformance, TransferConformance, DepartmentConformance, DeskConformance
+):
     """The suite of all desks, by one worker."""
 
     rush_visits = 300  # each is a way to Redis and back
