@@ -41,7 +41,8 @@ FORMS: dict[str, dict[str, set[int]]] = {
 #: texts that are asked for by the beginning of their key, and what may follow
 BUILT = {
     "connection": ["connecting", "online", "waiting", "ended", "stopped"],
-    "over": ["left", "ended", "lost"],
+    "over": ["left", "ended", "lost", "transferred"],
+    "transfer": ["full", "no_such_user", "unavailable"],
     "take": ["no_such_user", "full", "forbidden"],
     "lost": ["1012", "1013", "4408", "4413"],
     "ended": ["4409", "4410", "4429"],

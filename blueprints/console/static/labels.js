@@ -32,6 +32,12 @@ export class Labels {
     return this.#departments.find((one) => one.key === key)?.name ?? key ?? "";
   }
 
+  /** The departments that visitors may ask for, `{key, name}`; none before the server has named them. */
+  get departments() {
+    this.#need();
+    return this.#departments;
+  }
+
   #need() {
     if (this.#asked !== locale()) this.#load(locale());
   }

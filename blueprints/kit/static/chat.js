@@ -4,13 +4,17 @@
  *
  * @typedef {{id: string, conversation: string, text: string, own: boolean, date: string,
  *   state: "sending"|"sent"|"failed", seq?: number, author?: string,
- *   error?: {code: string, message: string}}} Message  `author`: the waiter's colleague who wrote it
+ *   error?: {code: string, message: string}, event?: {what: string, name?: string, to?: string}}} Message
+ *   `author`: the waiter's colleague who wrote it; `event`: it is no text, but says that the waiter `name` has handed
+ *   the visitor over, to the waiter `to` if that is known
  */
 export class Chat {
   /** The other side; for waiters also `sub`, `page`, `opened` and `fields` of the visitor. */
   peer = { uuid: "", name: "", avatar: "" };
   /** @type {Message[]} in order */
   messages = [];
+  /** @type {{n: number, after: number, text: string, author: string, date: string}[]} what only waiters read, in order */
+  notes = [];
   lastSeq = 0;
   readByPeer = 0;
   unread = 0; // how many
@@ -55,6 +59,13 @@ export class Chat {
     list.splice(at, 0, message);
   }
 
+  /** Add the staff entries *found*; one may come twice. */
+  _note(found) {
+    const notes = found.filter(({ type }) => type === "note").map(({ payload, ...one }) => ({ ...one, text: payload.text }));
+    const all = new Map([...this.notes, ...notes].map((one) => [one.n, one]));
+    this.notes = [...all.values()].sort((one, other) => one.n - other.n);
+  }
+
   _remove(message) {
     const at = this.messages.lastIndexOf(message);
     if (at >= 0) this.messages.splice(at, 1);
@@ -69,7 +80,7 @@ export class Chat {
 
   _count() {
     const { messages, _read: read } = this;
-    const unread = messages.filter(({ own, author, seq }) => !own && !author && seq > read);
+    const unread = messages.filter(({ own, author, event, seq }) => !own && !author && !event && seq > read);
     this.unread = unread.length;
     [this.firstUnread] = unread;
   }

@@ -38,4 +38,18 @@ export class ChatClient extends BaseClient {
   async take(uuid) {
     await this._connection.question("take", { uuid }, false);
   }
+
+  /** Waiter: the waiters who are here; the payload of `waiters`. */
+  async colleagues() {
+    return (await this._connection.question("get_waiters", {})).payload;
+  }
+
+  /**
+   * Waiter: hand the visitor of *conversation* to the waiter *to*, a UUID, or to the *department* of this key, with a
+   * *note*; rejects if that is not possible. The conversation ends here.
+   */
+  async transfer(conversation, { to, department, note }) {
+    const { uuid } = this.chats.get(conversation)?.peer ?? {};
+    await this._connection.question("transfer", { uuid, to_waiter: to, department, note }, false);
+  }
 }

@@ -28,7 +28,9 @@ export class Transcript {
   /** A message, without its state, from a frame or an item of a history; other entries have `text: null`. */
   item({ seq, date, from, type, payload, client_id: id, author }) {
     const own = from === this.#connection.uuid || id !== undefined;
-    return { seq, date, id, text: type === "message_text" ? payload.message : null, own, author };
+    const event = type === "event" ? payload : undefined;
+    const text = type === "message_text" ? payload.message : event?.what === "transferred" ? "" : null;
+    return { seq, date, id, text, own, author, event };
   }
 
   /** The message of *item*: one of the outbox, which is stored now, or a new one. */
@@ -54,12 +56,14 @@ export class Transcript {
     const live = item.seq > chat._newest;
     chat.lastSeq = item.seq;
     chat._newest = Math.max(chat._newest, item.seq);
+    join(chat.messages.at(-1), item);
     if (item.text === null) return; // its kind is not shown
     const isReceipt = this.#outbox.isPending(chat, item);
     const message = this.#message(chat, item);
     chat._place(message);
     chat._count();
     if (isReceipt) this.#receipt(chat, message);
+    else if (message.event) this.#client.emit("chat", { chat, change: "changed" });
     else this.#client.emit("message", { chat, message, live });
   }
 
@@ -83,9 +87,10 @@ export class Transcript {
   // ---- what is missing -----------------------------------------------------
 
   /** Take in the page of messages that the server sends of a resumed conversation. */
-  page({ conversation, messages: entries, complete, state, reason, last_seq: last }) {
+  page({ conversation, messages: entries, staff = [], complete, state, reason, last_seq: last }) {
     const messages = numbered(entries);
     const chat = this.#client.chat(conversation);
+    chat._note(staff);
     chat._hasPage = true;
     if (!complete) chat._begin(messages[0]?.seq ?? last + 1);
     this.#bring(chat, messages);
@@ -129,9 +134,11 @@ export class Transcript {
     if (end <= 1) return { messages: [], complete: true };
     const { payload } = await this.#connection.question("get_history", { conversation, before: end, limit });
     const chat = this.#client.chat(conversation);
+    chat._note(payload.staff ?? []);
     if (!known) chat.state = "ended"; // the server announces open ones by itself
     const fits = !chat.lastSeq || end === chat._floor;
     const items = numbered(payload.messages).map((item) => this.item(item));
+    items.forEach((item, at) => join(items[at - 1], item));
     const messages = items.filter(({ text }) => text !== null).map((item) => this.#message(chat, item));
     if (fits && items.length) {
       for (const message of messages) chat._place(message);
@@ -143,4 +150,9 @@ export class Transcript {
     this.#client.emit("chat", { chat, change: "changed" });
     return { messages, complete: payload.complete };
   }
+}
+
+/** Who has got the visitor: *next* says so, the event behind *handed*, which says who has handed it over. */
+function join(handed, next) {
+  if (handed?.event && next.event?.what === "joined") handed.event = { ...handed.event, to: next.event.name };
 }

@@ -141,6 +141,8 @@ export class Visitor extends Wish {
       const chat = client._conversations.find();
       if (chat) chat._hasPeer = chat._isCaughtUp = false;
       this.want ??= {};
+      // handed to a department: who asks again asks for that
+      if (client.phase === "served") this.want = { ...this.want, department: queue.department };
       this.#ticket = queue.ticket;
       client.queue = queue;
       this.#setPhase("queued");

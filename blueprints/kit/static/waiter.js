@@ -55,6 +55,11 @@ export class Waiter extends Wish {
       this.#setDuty({ ready: true, capacity });
     },
     unready: ({ capacity }) => this.#setDuty({ ready: false, capacity }),
+    note: (payload, { type, n, after, author, date }, chat) => {
+      if (!chat) return;
+      chat._note([{ type, n, after, author, date, payload }]);
+      this._client._events.emit("chat", { chat, change: "changed" });
+    },
     queue_status: (queue) => {
       this._client.line = queue; // the name that pages know
       this._client._events.emit("line", queue);

@@ -108,12 +108,18 @@ export class Log {
       // if all are of today, no day is shown
       if (!sameDay(before ? before.date : this.#on.now(), message.date)) nodes.push(this.#separator(message.date));
       if (message.id === about.mark) nodes.push(this.#unread);
-      const row = this.#rows.get(message.id) ?? this.#row(message);
+      const row = this.#rows.get(message.id) ?? (message.event ? { element: element("p", "day") } : this.#row(message));
       rows.set(message.id, row);
+      nodes.push(row.element);
+      if (message.event) {
+        const { name, to } = message.event; // until both are known, the queue is shown
+        row.element.textContent = name && to ? this.#t("handed", { name, to }) : "";
+        row.element.hidden = !row.element.textContent;
+        return;
+      }
       const { time, receipt } = about.stamps[index];
       const ends = { first: !together(before, message), last: !together(message, after) };
       this.#update(row, message, { ...ends, time, receipt, waiting: about.waiting });
-      nodes.push(row.element);
     });
     this.#rows = rows;
     return nodes;

@@ -21,6 +21,7 @@ import { Question } from "./question.js";
 import { Replies } from "./replies.js";
 import { Settings } from "./settings.js";
 import { Sidebar } from "./sidebar.js";
+import { Transfer } from "./transfer.js";
 import { Visitor } from "./visitor.js";
 
 /** No room for a third column. */
@@ -52,6 +53,7 @@ export class App extends Component {
       next: step(1),
       previous: step(-1),
       end: at((desk) => desk.chat && !desk.past && desk.endings.at(desk.selected) === undefined && this.#open("end")),
+      transfer: at((desk) => desk.writable && desk.endings.at(desk.selected) === undefined && this.#open("transfer")),
       undo: at((desk) => desk.undo(desk.selected)),
       ready: at((desk) => (desk.duty.wished ?? desk.duty.ready ? this.#open("away") : desk.duty.setReady(true))),
       find: at(() => this.#open("find")),
@@ -119,7 +121,7 @@ export class App extends Component {
       <div class="desk ${third ? "" : "two"}" role=${narrow && !inside ? "main" : undefined}>
         ${(!narrow || !inside) && html`<${Sidebar} desk=${desk} />`}
         ${(!narrow || inside) && html`
-          <${Conversation} desk=${desk} back=${() => desk.select(null)} about=${() => this.#open("about")} make=${() => this.#open("replies")} />`}
+          <${Conversation} desk=${desk} back=${() => desk.select(null)} about=${() => this.#open("about")} make=${() => this.#open("replies")} hand=${() => this.#open("transfer")} />`}
         ${third && html`<aside aria-label=${t("visitor")}><${Visitor} desk=${desk} chat=${desk.chat} /></aside>`}
       </div>
       ${this.#dialog()}
@@ -130,6 +132,7 @@ export class App extends Component {
     const { session, desk, alerts } = this.props;
     switch (this.state.dialog) {
       case "find": return html`<${Finder} desk=${desk} close=${this.#close} />`;
+      case "transfer": return desk.chat && html`<${Transfer} desk=${desk} chat=${desk.chat} close=${this.#close} />`;
       case "replies": return html`<${Replies} desk=${desk} close=${this.#close} />`;
       case "settings": return html`<${Settings} alerts=${alerts} speak=${this.props.speak} changed=${this.props.changed} close=${this.#close} />`;
       case "password": return html`<${Password} session=${session} close=${this.#close} />`;

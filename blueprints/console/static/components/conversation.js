@@ -10,16 +10,16 @@ import { IconButton } from "./icons.js";
 import { Messages, Skeletons } from "./messages.js";
 import { Since } from "./since.js";
 
-/** *about()* shows the visitor, *back()* the list, *make()* where canned replies are made. */
-export const Conversation = ({ desk, back, about, make }) => html`
+/** *about()* shows the visitor, *back()* the list, *make()* where canned replies are made, *hand()* to whom to hand over. */
+export const Conversation = ({ desk, back, about, make, hand }) => html`
   <main class="conversation">
     ${desk.past ? html`<${Past} desk=${desk} />`
-      : desk.chat ? html`<${Open} desk=${desk} chat=${desk.chat} back=${back} about=${about} make=${make} />`
+      : desk.chat ? html`<${Open} desk=${desk} chat=${desk.chat} back=${back} about=${about} make=${make} hand=${hand} />`
       : html`<${Nobody} desk=${desk} />`}
   </main>
 `;
 
-const Open = ({ desk, chat, back, about, make }) => {
+const Open = ({ desk, chat, back, about, make, hand }) => {
   const { client } = desk;
   const { conversation, presence, state, peer } = chat;
   const name = visitorName(peer);
@@ -35,6 +35,7 @@ const Open = ({ desk, chat, back, about, make }) => {
         <p>${t(over ? "over" : !desk.isSure ? "visitor_unknown" : presence === "away" ? "visitor_away" : "visitor_online")}</p>
       </div>
       <${IconButton} icon="person" label=${t("about_visitor")} class="iconic about" onClick=${about} />
+      ${!over && html`<${IconButton} icon="transfer" label=${t("transfer")} keys=${hint("T")} disabled=${Boolean(ends)} onClick=${hand} />`}
       ${over
         ? html`<button type="button" onClick=${() => desk.end(conversation)} title=${hint("E")}>${t("put_away")}</button>`
         : html`<button type="button" onClick=${() => desk.end(conversation)} title=${hint("E")} disabled=${Boolean(ends)}>${t("end")}</button>`}

@@ -11,6 +11,7 @@ const DRAWINGS = {
   key: "M15 4a5 5 0 0 0-4.7 6.7L4 17v3h3l1-1v-2h2v-2h2l1.3-1.3A5 5 0 1 0 15 4zM16.5 7.5v.01",
   out: "M10 4H5v16h5M14 8l4 4-4 4M18 12H9",
   back: "M14 5l-7 7 7 7",
+  transfer: "M4 8h13l-4-4M20 16H7l4 4",
   person: "M12 4a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM4 21c0-4 4-6 8-6s8 2 8 6",
   close: "M6 6l12 12M18 6L6 18",
   send: "M4 12l16-8-6 16-3-6z",

@@ -132,19 +132,35 @@ export class Messages extends Component {
     const { chat, name, target, mark, most, retry, edit, discard } = this.props;
     const { messages } = chat;
     const below = stamps(messages, chat.readByPeer);
-    return messages.map((message, at) => html`
+    const lines = messages.map((message, at) => html`
+      ${this.#notes(messages[at - 1]?.seq ?? 0, message.seq)}
       ${(at === 0 || !sameDay(messages[at - 1].date, message.date)) && html`
         <p class="note day" key=${`day ${message.id}`}>${day(message.date)}</p>`}
       ${mark !== undefined && message.seq === mark && html`<p class="note unread" key="unread">${t("unread_here")}</p>`}
-      <${Message} key=${message.id} message=${message} state=${message.state} seq=${message.seq}
+      ${message.event ? html`<p class="note handed" key=${message.id} dir="auto" data-seq=${message.seq}>${handed(message.event)}</p>` : html`
+        <${Message} key=${message.id} message=${message} state=${message.state} seq=${message.seq}
         name=${name} locale=${locale()} joined=${belongs(messages[at - 1], message)} ...${below[at]} most=${most}
         isOver=${chat.state === "ended"} aimed=${target?.seq === message.seq && target !== undefined && message.seq !== undefined}
-        retry=${retry} edit=${edit} discard=${discard} />`);
+        retry=${retry} edit=${edit} discard=${discard} />`}`);
+    return [...lines, this.#notes(messages.findLast(({ seq }) => seq)?.seq ?? 0)];
+  }
+
+  /** What only waiters read, behind the message *after* and before the next one. */
+  #notes(after, next = Infinity) {
+    const here = this.props.chat.notes.filter((note) => note.after >= after && note.after < next);
+    return here.map(({ n, author, text }) => html`
+      <p class="staff" key=${`note ${n}`} dir="auto"><b>${t("note_of", { name: author })}</b> ${text}</p>`);
   }
 }
 
 /** Whether *next* belongs to the group of *one*: by the same person, soon after. */
-const belongs = (one, next) => together(one, next) && one.author === next.author;
+const belongs = (one, next) => together(one, next) && one.author === next.author && !one.event;
+
+/** Who has handed the visitor over, and to whom. */
+function handed({ name, to }) {
+  const by = { name: name || t("transfer_nameless"), to };
+  return t(to ? "handed_to" : "handed", by);
+}
 
 const SEEN = ["message", "state", "seq", "name", "locale", "joined", "time", "receipt", "aimed", "most", "isOver"];
 
