@@ -177,6 +177,7 @@ class MeasuredDesk:
         self.withdraw = desk.withdraw
         self.leave = desk.leave
         self.drop = desk.drop
+        self.answered = desk.answered
         self.tick = desk.tick
         self.location = desk.location
         self.figures = desk.figures

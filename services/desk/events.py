@@ -34,6 +34,8 @@ class Reason(StrEnum):
     LOST = "lost"
     #: the waiter has handed the user over, for which the conversation goes on
     TRANSFERRED = "transferred"
+    #: the waiter has written nothing in time, and the user waits for another one
+    UNANSWERED = "unanswered"
     #: nobody who knew it is left
     UNKNOWN = ""
 
@@ -178,13 +180,18 @@ class Withdrawn(Decision, frozen=True, eq=False, tag="withdrawn"):
 
 
 class OnDuty(Decision, frozen=True, eq=False, tag="on_duty"):
-    """*waiter* is ready or unready by another worker. Only workers with its connections get it."""
+    """*waiter* is ready or unready by another worker, or because the desk has decided it.
+
+    The workers with its connections get it; of those by another worker the other ones.
+    """
 
     DECIDED = ("waiter", "ready", "capacity")
 
     waiter: str
     ready: bool
     capacity: int
+    #: the desk has decided it: the waiter does not know it yet, and nobody has stored it
+    by_desk: bool = False
 
 
 Event = Matched | Queued | Parted | Departed | Moved | Withdrawn | OnDuty

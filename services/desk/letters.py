@@ -68,6 +68,8 @@ class RememberedConversation(Struct, frozen=True):
     user: str
     waiter: str
     conversation: str = field(name="talk")
+    #: the waiter has written something
+    answered: bool = False
 
 
 class Memory(Struct, frozen=True):

@@ -126,7 +126,9 @@ class Membership:
                 for one in standings
             ],
             [
-                RememberedConversation(one.uuid, one.waiter, conversations[one.uuid])
+                RememberedConversation(
+                    one.uuid, one.waiter, conversations[one.uuid], one.answered
+                )
                 for one in standings
                 if one.waiter
             ],

@@ -72,6 +72,7 @@ class MemoryDesk(MemoryMatching):
         if uuid in self._users:
             user = self._users[uuid]
             user.present = True
+            self._unanswered.resume(uuid, self._now())
             if self._departments.get(user.department).queue.back(uuid):
                 self._departments.touch(user)
         else:
@@ -99,6 +100,7 @@ class MemoryDesk(MemoryMatching):
         user.present = False
         user.spoken |= claim is Claim.SPOKEN
         claim = Claim.SPOKEN if user.spoken else claim
+        self._unanswered.pause(user.uuid, self._now())
         served = user.waiter is not None
         self._absent.add(user.uuid, self._now(), claim, served=served, may_sleep=may_sleep)
         self._departments.get(user.department).queue.away(user.uuid)
@@ -166,6 +168,8 @@ class MemoryDesk(MemoryMatching):
                 else:
                     user.waiter = server.uuid
                     server.users[one.uuid] = None
+                    if not one.answered:
+                        self._unanswered.begin(one.uuid, self._now(), is_here=False)
                     self._served += 1
             for user in reversed(queued):
                 self._stand_in_front(user)
@@ -302,6 +306,10 @@ class MemoryDesk(MemoryMatching):
             self._hand_to_waiter(one, giver, to)
             return True
 
+    def answered(self, user: str) -> None:
+        with self._lock:
+            self._unanswered.end(user)
+
     def part(self, user: str, waiter: str, gone: str) -> bool:
         with self._lock:
             served = self._users.get(user)
@@ -364,6 +372,7 @@ class MemoryDesk(MemoryMatching):
             now = self._now()
             while (gone := self._absent.ended(now)) is not None:
                 self._depart(gone, requeue=True)
+            self._move_unanswered(now)
             self._move_late(now)
             self._void.forget(self._micros())
             for uuid, position in self._departments.next_round(now):

@@ -6,6 +6,7 @@ from .memory_departments import MemoryDepartment
 from .memory_state import MemoryState
 from .port import (
     Matched,
+    OnDuty,
     Parted,
     Queued,
     Reason,
@@ -66,6 +67,7 @@ class MemoryMatching(MemoryState):
         waiter.users[user.uuid] = None
         self._served += 1
         self._spend(user)
+        self._unanswered.begin(user.uuid, self._now(), is_here=user.present)
         self._departments.refresh(waiter)
         self._events.append(
             Matched(
@@ -126,6 +128,7 @@ class MemoryMatching(MemoryState):
 
     def _hand_over(self, user: User, giver: Waiter) -> None:
         user.waiter, user.since = None, self._now()
+        self._unanswered.end(user.uuid)
         del giver.users[user.uuid]
         self._served -= 1
         self._departments.refresh(giver)
@@ -139,6 +142,7 @@ class MemoryMatching(MemoryState):
 
     def _part(self, user: User, waiter: Waiter, gone: str, reason: Reason | None = None) -> None:
         user.waiter = None
+        self._unanswered.end(user.uuid)
         user.spoken = False
         del waiter.users[user.uuid]
         self._served -= 1
@@ -159,9 +163,29 @@ class MemoryMatching(MemoryState):
         """Put *users*, whom *waiter* no longer serves, in front of the queue."""
         for user in users:
             self._unseat(user, waiter, requeue=True)
+        self._stand_all_in_front(users)
+
+    def _stand_all_in_front(self, users: list[User]) -> None:
+        """*users* wait in front again, the first of them foremost."""
         for user in reversed(users):
             user.since = self._now()
             self._stand_in_front(user)
+
+    def _move_unanswered(self, now: float) -> None:
+        """Users whose waiters have written nothing in time wait for others."""
+        users = [self._users[uuid] for uuid in self._unanswered.late(now)]
+        for user in users:
+            waiter = self._waiters[user.waiter or ""]
+            del waiter.users[user.uuid]
+            self._unseat(user, waiter, requeue=True, reason=Reason.UNANSWERED)
+            if waiter.ready:
+                waiter.ready = False
+                self._events.append(OnDuty(waiter.uuid, False, waiter.capacity, by_desk=True))
+            self._refresh(waiter)
+        if users:
+            self._stand_all_in_front(users)
+            self._match()
+            self._send_positions(users)
 
     def _stand_in_front(self, user: User) -> None:
         """*user* waits in front of its department, before those who came there before it."""
@@ -180,12 +204,15 @@ class MemoryMatching(MemoryState):
         else:
             department.queue.away(user.uuid)
 
-    def _unseat(self, user: User, waiter: Waiter, *, requeue: bool) -> None:
+    def _unseat(
+        self, user: User, waiter: Waiter, *, requeue: bool, reason: Reason = Reason.LOST
+    ) -> None:
         user.waiter = None
+        self._unanswered.end(user.uuid)
         user.spoken &= requeue
         self._served -= 1
         self._absent.unseat(user.uuid, self._now())
-        reason = Reason.LOST if requeue else Reason.ENDED
+        reason = reason if requeue else Reason.ENDED
         conversation = self._end_conversation(user, goes_on=requeue)
         self._events.append(
             Parted(user.uuid, waiter.uuid, waiter.uuid, reason, requeue, conversation)

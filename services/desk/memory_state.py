@@ -22,6 +22,7 @@ from .port import (
     Role,
     Waiting,
 )
+from .unanswered import Unanswered
 from .user_queue import User
 from .void_tickets import VoidTickets
 from .waiter_pool import Waiter
@@ -41,6 +42,7 @@ class MemoryState:
         max_queue: int,
         grace: float,
         away: float = 0.0,
+        answer_within: float = 0.0,
         now: Callable[[], float],
         wall: Callable[[], float] = time.time,
         places: int = 0,
@@ -55,6 +57,7 @@ class MemoryState:
         self._waiters: dict[str, Waiter] = {}
         self._standing: dict[tuple[Role, str], str] = {}
         self._absent = Absent(grace, away)
+        self._unanswered = Unanswered(answer_within)
         self._places = Places(places)
         self._served = 0
         self._void = VoidTickets()

@@ -130,6 +130,8 @@ class OwnPeople(dict[str, Own]):
     def __init__(self, worker: str) -> None:
         super().__init__()
         self._worker = worker
+        #: users whose waiters, as far as this worker knows, have written something
+        self.answered: set[str] = set()
 
     def take(self, event: Event) -> None:
         """Remember what *event* changes."""
@@ -142,6 +144,7 @@ class OwnPeople(dict[str, Own]):
                 self._match(user, known.get(waiter), event)
                 self._match(waiter, known.get(user), event)
             case Parted(user, waiter):
+                self.answered.discard(user)
                 self._part(user, waiter, event.requeued)
                 self._part(waiter, user, event.requeued)
             case Queued(user, location):
@@ -178,6 +181,7 @@ class OwnPeople(dict[str, Own]):
     def _move(self, uuid: str, workers: tuple[str, ...]) -> None:
         own = self.get(uuid)
         if own and not own.present and workers and self._worker not in workers:
+            self.answered.difference_update(own.conversations)
             del self[uuid]
 
     def present(self) -> list[str]:
@@ -209,7 +213,9 @@ class OwnPeople(dict[str, Own]):
             for known in own.conversations.values():
                 one, conversation = known.other, letters.number(known.conversation)
                 user, waiter = (uuid, one.uuid) if own.role is Role.USER else (one.uuid, uuid)
-                conversations[user, waiter] = RememberedConversation(user, waiter, conversation)
+                conversations[user, waiter] = RememberedConversation(
+                    user, waiter, conversation, user in self.answered
+                )
                 others[one.uuid] = Remembered(
                     one.uuid, one.role, one.subject, one.name, one.avatar,
                     conversation=conversation if one.role is Role.USER else "",

@@ -328,6 +328,15 @@ class Desk(Protocol):
         of *user* is void.
         """
 
+    def answered(self, user: str) -> None:
+        """The waiter who serves *user* has written an entry; one for each service is enough.
+
+        A desk that asks for answers (*answer_within*) parts a user from a waiter who has not
+        written anything in that time: `Parted` with `Reason.UNANSWERED`. The user stands in front,
+        and the waiter takes no users any more (`OnDuty`). While the user is away its time
+        stands still. Nothing happens for a user whom nobody serves.
+        """
+
     def transfer(
         self, user: str, waiter: str, to_waiter: str | None = None, department: str | None = None
     ) -> bool:

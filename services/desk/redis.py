@@ -70,6 +70,7 @@ class RedisDesk:
         max_queue: int,
         grace: float,
         away: float = 0.0,
+        answer_within: float = 0.0,
         desk: str = "main",
         lease: float = LEASE,
         timeout: float = TIMEOUT,
@@ -89,6 +90,7 @@ class RedisDesk:
             "grace": round(grace * 1000),
             "usual_capacity": capacity,
             "max_queue": max_queue,
+            "answer_within": round(answer_within * 1e6),
         }
         self._received = Received(worker)
         self._calls = Calls(url, self.prefix, self._received, always, timeout=timeout, now=now)
@@ -257,6 +259,9 @@ class RedisDesk:
                 own.ready, own.capacity = False, answer
 
         self._call("unready", settle=settle, waiter=waiter, capacity=capacity or "")
+
+    def answered(self, user: str) -> None:
+        self._call("answered", user=user, settle=lambda _: self._own.answered.add(user))
 
     def part(self, user: str, waiter: str, gone: str) -> bool:
         return bool(self._call("part", user=user, waiter=waiter, gone=gone))

@@ -81,3 +81,5 @@ class Standing:
     department: str = ""
     #: of a user: it is waited for as long as phones sleep, if it is served
     may_sleep: bool = False
+    #: of a user: its waiter has written something
+    answered: bool = False

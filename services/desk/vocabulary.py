@@ -71,6 +71,8 @@ class Key(StrEnum):
     SEATS = "seats"
     #: zset: the same of other users
     WAITS = "waits"
+    #: zset: users who are here and wait for the first word of their waiters, by when they stop (µs)
+    UNANSWERED = "unanswered"
     #: hash of a participant, by UUID: the fields `Field`
     PARTICIPANT = "p:"
     #: zset of a waiter, by UUID: the users that it serves, in the order of matching
@@ -186,6 +188,8 @@ class Field(StrEnum):
     SPOKEN = "spoken"
     #: of a served user who is away: ms that it is waited for because it may sleep
     SLEEP = "sleep"
+    #: of a served user who is away: µs in which its waiter has to answer, from its return on
+    UNANSWERED = "unanswered"
     #: of a user: what waiters are shown of its question, where it asks from, what it has filled in
     QUESTION = "question"
     PAGE = "page"
@@ -292,10 +296,12 @@ HEAD = (
     "grace",  # ms of the grace period
     "usual_capacity",  # users that a waiter serves at once if it names no number
     "max_queue",  # the bound of the queue
+    "answer_within",  # µs in which waiters have to write something; 0: they need not
 )
 
 #: the other arguments of each script; the script says what they mean
 ARGUMENTS: dict[str, tuple[str, ...]] = {
+    "answered": ("user",),
     "arrive": ("role", "subject", "uuid", "name", "address", "avatar", "departments"),
     "assign": ("waiter", "departments"),
     "bounds": ("asked",),

@@ -192,6 +192,9 @@ class Crew:
     def capacity(self, waiter: str) -> int:
         return self.any().capacity(waiter)
 
+    def answered(self, user: str) -> None:
+        self.any().answered(user)
+
     def part(self, user: str, waiter: str, gone: str) -> bool:
         return self.any().part(user, waiter, gone)
 
@@ -244,9 +247,13 @@ class Crew:
         for who, event in last.items():
             if isinstance(event, Moved) and self.holders.get(who):
                 assert {*event.people[0].workers} == self.holders[who]
-        between_workers = Moved | OnDuty
-        decided = [event for event in in_order if not isinstance(event, between_workers)]
+        decided = [event for event in in_order if not _is_between_workers(event)]
         for event in decided:
             for one in event.people:
                 assert {*one.workers} <= receivers[event.number], "all concerned are sent it"
         return decided
+
+
+def _is_between_workers(event: Event) -> bool:
+    """One worker lets the others know what it has done: the desk has decided nothing."""
+    return isinstance(event, Moved) or (isinstance(event, OnDuty) and not event.by_desk)

@@ -22,6 +22,7 @@ from services.desk.port import (
     Load,
     Matched,
     Member,
+    OnDuty,
     Parted,
     Queue,
     Queued,
@@ -60,6 +61,9 @@ class PlainUser(ModelParticipant):
     #: when it came to its department
     entered: float = 0.0
     spoken: bool = False
+    #: s in which its waiter has to write something, not counting what it was away; None: never
+    patience: float | None = None
+    counted_from: float | None = None
     question: str = ""
     department: str = ""
     asked: str = ""
@@ -95,11 +99,14 @@ class PlainWaiter(ModelParticipant):
 class Model:
     """What a desk with these settings decides; `events` are for the reader to take."""
 
-    def __init__(self, *, capacity: int, max_queue: int, grace: float, away: float) -> None:
+    def __init__(
+        self, *, capacity: int, max_queue: int, grace: float, away: float, answer_within: float
+    ) -> None:
         self.capacity = capacity
         self.max_queue = max_queue
         self.grace = grace
         self.away = away
+        self.answer_within = answer_within
         self.now = 0.0
         self.users: list[PlainUser] = []
         self.waiters: list[PlainWaiter] = []
@@ -222,6 +229,8 @@ class Model:
                 self._come_anew(participant)
         if not participant.present:
             participant.present = True
+            if isinstance(participant, PlainUser):
+                participant.counted_from = self.now
             self._note_duty(participant)
             self._is_back_or_gone(participant)
             self._settle()
@@ -326,6 +335,7 @@ class Model:
         assert waiter is not None
         waiter.users.remove(user)
         user.waiter = None
+        self.answered(user)
         self.events.append(Parted(user.uuid, waiter.uuid, waiter.uuid, Reason.TRANSFERRED))
         self._note_idle()
 
@@ -348,11 +358,43 @@ class Model:
             if claim in (Claim.SILENT, Claim.ANONYMOUS) and not participant.spoken:
                 self.yielding.append(participant)
         participant.present = False
+        if isinstance(participant, PlainUser):
+            self._let_time_count(participant)
         participant.sleeps = (
             may_sleep and isinstance(participant, PlainUser) and participant.waiter is not None
         )
         self._wait_for(participant)
         self._settle()
+
+    def _let_time_count(self, user: PlainUser) -> None:
+        """What has passed while *user* was here and waited for an answer counts."""
+        if user.patience is not None and user.counted_from is not None:
+            user.patience -= self.now - user.counted_from
+        user.counted_from = None
+
+    def answered(self, user: PlainUser) -> None:
+        user.patience = user.counted_from = None
+
+    def _move_unanswered(self) -> None:
+        late = []
+        for user in self.users:
+            if user.patience is not None and user.counted_from is not None:
+                due = user.counted_from + user.patience
+                if due <= self.now:
+                    late.append((due, user.uuid, user))
+        users = [one[-1] for one in sorted(late, key=lambda one: one[:-1])]
+        for user in users:
+            waiter = user.waiter
+            assert waiter is not None
+            self._part(user, waiter, goes_on=True, reason=Reason.UNANSWERED)
+            if waiter.ready:
+                waiter.ready = False
+                self.events.append(OnDuty(waiter.uuid, False, waiter.capacity))
+            self._note_idle()
+        if users:
+            self._stand_in_front(users)
+            self._settle()
+            self._tell(users)
 
     def _wait_for(self, participant: ModelParticipant) -> None:
         participant.until = self.now + (self.away if participant.sleeps else self.grace)
@@ -389,6 +431,7 @@ class Model:
         """Grace periods end. Which positions may be sent then, `rounds` says."""
         while self.absent and self.absent[0].until <= self.now:
             self.leave(self.absent[0], lost=True)
+        self._move_unanswered()
         late = []
         for user in self.queue:
             due = user.entered + self.rule(user.department).overflow_after
@@ -412,15 +455,23 @@ class Model:
             self.yielding.remove(participant)
 
     def _part(
-        self, user: PlainUser, gone: ModelParticipant, *, goes_on: bool = False, lost: bool = False
+        self,
+        user: PlainUser,
+        gone: ModelParticipant,
+        *,
+        goes_on: bool = False,
+        lost: bool = False,
+        reason: Reason | None = None,
     ) -> None:
         waiter = user.waiter
         assert waiter is not None
         user.spoken &= goes_on
         self._wake(user)
+        self.answered(user)
         waiter.users.remove(user)
         user.waiter = None
-        reason = Reason.LOST if lost else Reason.LEFT if gone is user else Reason.ENDED
+        if reason is None:
+            reason = Reason.LOST if lost else Reason.LEFT if gone is user else Reason.ENDED
         self.events.append(Parted(user.uuid, waiter.uuid, gone.uuid, reason))
         self._note_idle()
 
@@ -485,6 +536,8 @@ class Model:
     def _serve(self, user: PlainUser, waiter: PlainWaiter) -> None:
         self.queue.remove(user)
         user.waiter = waiter
+        user.patience = self.answer_within
+        user.counted_from = self.now if user.present else None
         user.last_waiter = waiter.subject
         user.question = ""
         user.giver = None

@@ -12,6 +12,7 @@ from services.desk.port import (
     Departed,
     Desk,
     Matched,
+    OnDuty,
     Parted,
     Queued,
     Reason,
@@ -34,6 +35,7 @@ from .helpers import (
 
 GRACE = 20.0
 AWAY = 600.0
+WITHIN = 60.0
 
 
 class PatienceConformance:
@@ -254,3 +256,106 @@ class PatienceConformance:
         assert_silent(desk)
         time_passes(desk, clock, 1)
         assert_events(desk, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
+
+    # ---- unanswered ----------------------------------------------------
+
+    @pytest.fixture
+    def asking(self, clock: Clock) -> Desk:
+        """Wanda has just got Ann, and has to write something."""
+        desk: Desk = self.open(clock, answer_within=WITHIN, grace=2 * WITHIN)
+        desk.configure(Rules())
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        forget_events(desk)
+        return desk
+
+    def test_a_waiter_who_writes_nothing_loses_the_user_and_gets_no_others(
+        self, asking: Desk, clock: Clock
+    ) -> None:
+        time_passes(asking, clock, WITHIN - 1)
+        assert_silent(asking)
+        time_passes(asking, clock, 1)
+        assert_events(
+            asking,
+            Parted("Ann", "Wanda", "Wanda", Reason.UNANSWERED),
+            OnDuty("Wanda", False, 5),
+            Queued("Ann", 0),
+        )
+        users_connect(asking, "Bob")
+        assert_events(asking, Queued("Bob", 1))
+        assert asking.figures().waiters_ready == 0
+
+    def test_the_next_waiter_gets_the_user_before_all_who_wait(
+        self, asking: Desk, clock: Clock
+    ) -> None:
+        time_passes(asking, clock, WITHIN)
+        users_connect(asking, "Bob")
+        forget_events(asking)
+        waiters_arrive(asking, "Wim")
+        asking.ready("Wim", 1)
+        assert asking.take_events()[0] == Matched("Ann", "Wim")
+
+    def test_one_entry_is_enough(self, asking: Desk, clock: Clock) -> None:
+        asking.answered("Ann")
+        time_passes(asking, clock, 10 * WITHIN)
+        assert_silent(asking)
+
+    def test_each_waiter_has_to_write_something(self, asking: Desk, clock: Clock) -> None:
+        asking.answered("Ann")
+        waiters_arrive(asking, "Wim")
+        assert asking.transfer("Ann", "Wanda", "Wim")
+        forget_events(asking)
+        time_passes(asking, clock, WITHIN)
+        assert_events(
+            asking, Parted("Ann", "Wim", "Wim", Reason.UNANSWERED), Matched("Ann", "Wanda")
+        )
+
+    def test_a_waiter_who_is_ready_again_gets_it_back(self, asking: Desk, clock: Clock) -> None:
+        time_passes(asking, clock, WITHIN)
+        forget_events(asking)
+        asking.ready("Wanda")
+        assert_events(asking, Matched("Ann", "Wanda"))
+
+    def test_the_time_of_a_user_who_is_away_stands_still(self, asking: Desk, clock: Clock) -> None:
+        time_passes(asking, clock, WITHIN - 2)
+        asking.drop("Ann", Claim.SPOKEN)
+        time_passes(asking, clock, WITHIN)
+        assert_silent(asking)
+        returns(asking, Role.USER, "Ann")
+        time_passes(asking, clock, 1)
+        assert_silent(asking)
+        time_passes(asking, clock, 1)
+        assert asking.take_events()[0] == Parted("Ann", "Wanda", "Wanda", Reason.UNANSWERED)
+
+    def test_who_has_parted_waits_for_no_answer(self, asking: Desk, clock: Clock) -> None:
+        assert asking.part("Ann", "Wanda", "Wanda")
+        forget_events(asking)
+        time_passes(asking, clock, WITHIN)
+        assert_silent(asking)
+        asking.answered("Ann")
+        asking.answered("nobody")
+        assert_silent(asking)
+
+    def test_without_such_a_time_nobody_is_moved(self, patient: Desk, clock: Clock) -> None:
+        time_passes(patient, clock, 100_000)
+        assert_silent(patient)
+
+    def test_after_a_restart_only_those_wait_for_an_answer_who_had_none(self, clock: Clock) -> None:
+        desk = self.open(clock, answer_within=WITHIN)
+        desk.configure(Rules())
+        waiter = Standing(Role.WAITER, "subject of Wanda", "Wanda")
+        users = [
+            Standing(
+                Role.USER, f"subject of {name}", name, conversation=number, waiter="Wanda",
+                answered=is_answered,
+            )
+            for number, (name, is_answered) in enumerate([("Ann", False), ("Bob", True)], 1)
+        ]  # fmt: skip
+        desk.restore([waiter, *users])
+        returns(desk, Role.WAITER, "Wanda")
+        time_passes(desk, clock, 1)
+        returns(desk, Role.USER, "Ann")
+        returns(desk, Role.USER, "Bob")
+        forget_events(desk)
+        time_passes(desk, clock, WITHIN)
+        assert_events(desk, Parted("Ann", "Wanda", "Wanda", Reason.UNANSWERED), Queued("Ann", 0))

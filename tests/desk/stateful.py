@@ -29,6 +29,7 @@ from .model import Model, ModelParticipant, PlainUser, PlainWaiter
 
 GRACE = 4.0  # s: short beside the steps of time, so that both ends of it are met
 AWAY = 6.0  # s
+ANSWER_WITHIN = 7.0  # s
 QUARTER = 0.25  # s; sums of it are exact
 
 USERS = [f"user {letter}" for letter in "ABCDEFGH"]
@@ -103,6 +104,7 @@ class DeskMachine(RuleBasedStateMachine):
     ) -> None:
         """The day begins, in the middle of things if need be."""
         settings = {"capacity": capacity, "max_queue": max_queue, "grace": GRACE, "away": AWAY}
+        settings["answer_within"] = ANSWER_WITHIN
         self.clock = Clock()
         self.desk = self.make(self.clock, **settings)
         self.model = Model(**settings)
@@ -235,6 +237,14 @@ class DeskMachine(RuleBasedStateMachine):
     @rule(pick=picks, claim=st.sampled_from(Claim), may_sleep=st.booleans())
     def drops(self, pick: int, claim: Claim, may_sleep: bool) -> None:
         self.drop(picked(self.everybody(), pick), claim, may_sleep=may_sleep)
+
+    @some("under_way")
+    @rule(pick=picks)
+    def is_answered(self, pick: int) -> None:
+        user = picked(self.under_way(), pick)
+        self.model.answered(user)
+        self.desk.answered(user.uuid)
+        self.agree()
 
     @some("under_way")
     @rule(many=st.integers(1, 3))

@@ -80,6 +80,7 @@ SINCE = {
     "withdrawn": {"talk"},
     "matched": {"department", "page", "fields"},
     "queued": {"department"},
+    "on_duty": {"by_desk"},
 }
 
 

@@ -627,7 +627,7 @@ def test_an_answer_that_nobody_got_is_missed_at_the_next_call(office: Office, cl
     users_arrive(a, "Ann")
     office.hears(a)
     script = office.client.register_script(SCRIPTS["connect"])
-    head = ("a", a._received.number, a.mailbox_read, int(clock() * 1e6), 20_000, 5, 100)
+    head = ("a", a._received.number, a.mailbox_read, int(clock() * 1e6), 20_000, 5, 100, 0)
     script(keys=[f"{a.prefix}desk"], args=[*head, "Ann", "", "7", 0, "", "", "", ""])
     a.tick()
     a.tick()

@@ -13,6 +13,7 @@ from services.desk import membership
 from services.desk.own_people import OwnPeople
 from services.desk.port import (
     AddressFull,
+    Claim,
     Departed,
     DeskUnavailable,
     Event,
@@ -25,6 +26,7 @@ from services.desk.port import (
     Queued,
     Reason,
     Role,
+    Rules,
     Withdrawn,
 )
 from services.desk.redis import LEASE, RedisDesk
@@ -515,3 +517,39 @@ def test_places_of_an_address_are_counted_again_after_all_was_lost(
             desk.connect(name)
     b.leave("Bob")
     a.connect("Cid")
+
+
+# ---- those who are away, or wait for a word ----------------------------------
+
+
+def test_after_a_flush_who_may_sleep_is_waited_for_as_long(office: Office, clock: Clock) -> None:
+    a, b = office.hire("a", away=600.0), office.hire("b", away=600.0)
+    waiters_get_ready(a, "Wanda")
+    users_connect(b, "Ann", "Bob")
+    b.drop("Ann", Claim.SPOKEN, may_sleep=True)
+    b.drop("Bob", Claim.SPOKEN)
+    office.hears(a)
+    office.client.flushall()
+    for _ in range(10):
+        they_live(clock, GRACE, a, b)
+    assert [one.participant for one in of_kind(office.hears(a) + office.hears(b), Departed)] == [
+        "Bob"
+    ]
+    assert a.figures().users_served == 1
+
+
+def test_after_a_flush_those_who_were_answered_stay(office: Office, clock: Clock) -> None:
+    a, b = office.hire("a", answer_within=60.0), office.hire("b", answer_within=60.0)
+    for desk in (a, b):
+        desk.configure(Rules())
+    waiters_get_ready(a, "Wanda")
+    users_connect(b, "Ann", "Bob")
+    office.hears(a)
+    a.answered("Ann")
+    office.client.flushall()
+    they_live(clock, 2.0, a, b)
+    office.hears(a), office.hears(b)
+    they_live(clock, 60.0, a, b)
+    parted = of_kind(office.hears(a), Parted)
+    assert parted == [Parted("Bob", "Wanda", "Wanda", Reason.UNANSWERED)]
+    assert of_kind(office.hears(b), Parted) == parted

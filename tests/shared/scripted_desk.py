@@ -240,6 +240,9 @@ class ScriptedDesk:
 
         self._call(change)
 
+    def answered(self, user: str) -> None:
+        """Nobody waits for answers."""
+
     leave = drop  # nobody goes on purpose
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:

@@ -36,7 +36,7 @@ local function wipe()
     wipe_department('')
     call('DEL', DESK, STANDING, WORKERS, DYING, TOLD, GRACE, VOID, SEATS, WAITS, DUTY)
     call('DEL', PREFIX .. KEY.rules, PREFIX .. KEY.wanted, PREFIX .. KEY.moves, PREFIX .. KEY.stale,
-        PREFIX .. KEY.laps, PREFIX .. KEY.seats_counted, PREFIX .. KEY.here)
+        PREFIX .. KEY.laps, PREFIX .. KEY.seats_counted, PREFIX .. KEY.here, UNANSWERED)
 end
 
 local run = string.match(call('INFO', 'server'), 'run_id:(%x+)') or ''

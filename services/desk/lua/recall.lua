@@ -77,6 +77,14 @@ local function recall_departments(one, remembered)
     end
 end
 
+-- The desk has lost that *one* may sleep; its waiter's worker has handed it over without that.
+local function recall_sleep(one, remembered)
+    if one.role == ROLE.user and remembered.sleep and one.sleep == '' and not here(one) then
+        set(one, FIELD.sleep, remembered.sleep)
+        taken_up[#taken_up + 1] = one -- its grace period begins anew
+    end
+end
+
 local function recall_participant(remembered)
     local uuid, is_own = remembered.uuid, remembered.own
     local standing = call('HGET', STANDING, remembered.role .. ':' .. remembered.subject)
@@ -103,6 +111,7 @@ local function recall_participant(remembered)
     end
     if lost and standing then
         recall_departments(one, remembered)
+        recall_sleep(one, remembered)
     end
     present[uuid] = remembered.present or false
     take_connections(one, remembered.present, standing)
@@ -144,6 +153,9 @@ for _, conversation in ipairs(memory.chats) do
     end
     if user and user.waiter == conversation.waiter and user.talk == conversation.talk then
         claimed[conversation.user .. conversation.waiter] = true
+        if conversation.answered then
+            await_no_answer(user)
+        end
     else
         confide_end(conversation, user, waiter)
     end

@@ -16,7 +16,8 @@ for _, one in ipairs(memory.people) do
     end
 end
 for _, conversation in ipairs(memory.chats) do
-    take_up_conversation(participant(conversation.user), participant(conversation.waiter))
+    take_up_conversation(participant(conversation.user), participant(conversation.waiter),
+        conversation.answered)
 end
 local waiting = {}
 for _, one in ipairs(taken_up) do

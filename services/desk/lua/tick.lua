@@ -43,6 +43,34 @@ local function move_late()
     send_positions(users)
 end
 
+-- Users whose waiters have written nothing in time wait for others, in front; those waiters take
+-- nobody any more.
+local function move_unanswered()
+    if desk.rules == 0 then -- `configure` asks whether all workers can read such a reason
+        return
+    end
+    local users = {}
+    local late = call('ZRANGEBYSCORE', UNANSWERED, '-inf', text(desk.time), 'LIMIT', 0, CONSTANT.batch)
+    for i, uuid in ipairs(late) do
+        local user = participant(uuid)
+        local waiter = participant(user.waiter)
+        unlink(user, waiter)
+        users[i] = user
+        post_event({ event = EVENT.parted, user = user.uuid, waiter = waiter.uuid, gone = waiter.uuid,
+            reason = REASON.unanswered, requeued = true, talk = given(user.talk) }, { user, waiter })
+        if waiter.ready == '1' then
+            set_ready(waiter, false, '')
+            post_event({ event = EVENT.on_duty, waiter = waiter.uuid, ready = false,
+                capacity = tonumber(waiter.capacity) or 0, by_desk = true }, { waiter })
+        end
+    end
+    if #users > 0 then
+        stand_in_front(users)
+        match()
+        send_positions(users)
+    end
+end
+
 local refused = open()
 if refused then
     return refused
@@ -72,6 +100,7 @@ for _, uuid in ipairs(call('ZRANGEBYSCORE', GRACE, '-inf', ended, 'LIMIT', 0, CO
     depart(participant(uuid), true)
 end
 match()
+move_unanswered()
 move_late()
 call('ZREMRANGEBYSCORE', VOID, '-inf', text(wall - CONSTANT.ticket_lifetime))
 

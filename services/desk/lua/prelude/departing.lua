@@ -7,6 +7,7 @@ local function lose_users(waiter, requeue)
         users[i] = participant(uuid)
         set(users[i], FIELD.waiter, '')
         unseat(users[i])
+        await_no_answer(users[i])
         desk.served = desk.served - 1
         send_part(users[i], waiter, waiter.uuid, requeue, requeue)
     end

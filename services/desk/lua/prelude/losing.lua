@@ -25,6 +25,11 @@ local function lose(one, worker, claim, sleep)
         refresh(one)
     else
         withhold(one)
+        local due = one.waiter ~= '' and call('ZSCORE', UNANSWERED, one.uuid)
+        if due then
+            call('ZREM', UNANSWERED, one.uuid)
+            set(one, FIELD.unanswered, math.max(0, tonumber(due) - desk.time))
+        end
         if is_silent and (claim == CLAIM.silent or claim == CLAIM.anonymous) then
             yield(one)
         end

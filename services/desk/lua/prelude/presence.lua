@@ -43,6 +43,10 @@ local function gain(one, worker)
         if one.sleep ~= '' then
             set(one, FIELD.sleep, '')
         end
+        if one.unanswered ~= '' then
+            await_answer(one, tonumber(one.unanswered))
+            set(one, FIELD.unanswered, '')
+        end
         local ticket = waits(one)
         if ticket then
             offer(one, ticket)

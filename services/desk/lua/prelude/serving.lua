@@ -9,6 +9,7 @@ local function link(user, waiter)
     desk.matches = desk.matches + 1
     desk.served = desk.served + 1
     call('ZADD', users_key(waiter), desk.matches, user.uuid)
+    begin_to_await_answer(user)
     set(waiter, FIELD.load, tonumber(waiter.load) + 1)
     refresh(waiter)
 end
@@ -16,6 +17,7 @@ end
 -- *goes_on*: another waiter serves *user* at once; if it is away, that changes nothing.
 local function unlink(user, waiter, goes_on)
     set(user, FIELD.waiter, '')
+    await_no_answer(user)
     if not goes_on then
         unseat(user)
     end

@@ -40,11 +40,14 @@ end
 
 -- A conversation that was under way goes on, if both sides are there and the user is free for it:
 -- a waiter serves its users on, however many they are.
-local function take_up_conversation(user, waiter)
+local function take_up_conversation(user, waiter, is_answered)
     if not user or not waiter or user.waiter ~= '' or waits(user) then
         return
     end
     link(user, waiter)
+    if is_answered then
+        await_no_answer(user)
+    end
     local workers, seen = {}, { [me] = true } -- workers that have joined before did not know of it
     for _, one in ipairs({ user, waiter }) do
         for _, worker in ipairs(recipients(one)) do
