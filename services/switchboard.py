@@ -86,7 +86,7 @@ class Switchboard:
         self.writer = delivery.writer
         #: `Delivery.say`, without a step in between: each stored text is said by it
         self.say = delivery.say
-        self._departments = departments or Departments()
+        self._departments = Departments() if departments is None else departments
         self._decisions = Decisions(delivery, sign_ticket, self.clock, self._departments)
         self._figures = figures
         self._roster = delivery.roster

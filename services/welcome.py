@@ -85,7 +85,7 @@ class Welcome:
         clock: Clock,
         departments: Departments | None = None,
     ) -> None:
-        self._departments = departments or Departments()
+        self._departments = Departments() if departments is None else departments
         self._wheel = wheel
         self._desk = desk
         self._store = store

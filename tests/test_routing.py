@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -255,3 +256,17 @@ def test_who_waits_is_not_sent_away_when_its_department_closes(come: Open, url: 
     until(is_refused)
     ann.say("connect", {"department": "sales"})
     next_frame(ann, "connect_queue", payload_department="sales")
+
+
+def test_the_first_department_of_a_site_is_known_without_a_restart(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'csapp.db'}"
+    with LiveServer.gunicorn(env={**SETTINGS, "CSAPP_DATABASE_URL": url}) as server:
+        waiter = Client.waiter(server, "wim")
+        waiter.ready()
+        user = Client.user(server, "ann")
+        with closing(open_store(url)) as store:
+            DepartmentTables(store).add("sales", Change(members={"wim": 0}))
+        until(lambda: "sales" in json.loads(server.get("/v1/status")).get("departments", {}))
+        user.say("connect")
+        assert user.receive()["type"] == "connect_queue", "he serves elsewhere now"
+        assert json.loads(server.get("/v1/welcome"))["departments"]
