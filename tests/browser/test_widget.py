@@ -316,6 +316,30 @@ def test_the_network_is_cut_and_returns(shop: LiveServer, visit: Visit) -> None:
         assert sorted(texts(ann)) == ["Are you there?", "You: Hello?", "You: I am in a tunnel."]
 
 
+def test_a_phone_that_has_slept_for_minutes_is_back_in_its_chat(
+    run: Run, env: dict[str, str], visit: Visit
+) -> None:
+    """It has thrown the page away meanwhile, and loads it again."""
+    server = run(clocked.GUNICORN, env={**env, "CSAPP_HEARTBEAT": "3600"})
+    ann = visit(f"{server.url}/")
+    with Waiter(server) as ada:
+        ask(ann, "Hello?")
+        conversation = ada.meets()
+        ada.reads()
+        expect(ann.get_by_text("Sent", exact=True)).to_be_visible()
+        ann.goto("about:blank")
+        assert ada.hears("presence")["payload"]["state"] == "away"
+        clocked.let_pass(server, 300)
+        ada.writes("Still there?")
+        ann.goto(f"{server.url}/")
+        assert ada.hears("presence")["payload"]["state"] == "online"
+        expect(log(ann)).to_contain_text("Still there?")
+        write(ann, "Yes, I am.")
+        while (said := ada.hears("message_text"))["payload"]["message"] != "Yes, I am.":
+            pass
+        assert said["conversation"] == conversation
+
+
 def test_the_server_is_killed_while_somebody_types(
     run: Run, env: dict[str, str], visit: Visit
 ) -> None:
