@@ -15,6 +15,7 @@ from .journal import (
     Entered,
     Event,
     Journal,
+    Left,
     Opened,
     Page,
     Refused,
@@ -151,7 +152,7 @@ def _brief(event: Event, anomaly: Anomaly) -> Event:
 
 def _concerns(event: Event, anomaly: Anomaly, texts: set[str]) -> bool:
     match event:
-        case Opened() | Closed() | Entered():
+        case Opened() | Closed() | Entered() | Left():
             return event.socket == anomaly.socket
         case Page():
             return event.conversation == anomaly.conversation and (

@@ -133,7 +133,7 @@ def _substance(
             yield Conflict(
                 conversation, f"was shown {shown.text!r}, the history has {row.text!r}", *about
             )
-        elif shown.sender != record.who(row.sender):
+        elif shown.sender and shown.sender != record.who(row.sender):  # an earlier waiter: ""
             yield Conflict(
                 conversation,
                 f"{shown.sender} was named, the history has {record.who(row.sender)}",
@@ -237,12 +237,14 @@ def _views(record: Record, conversation: str, stored: Conversation) -> Iterator[
                 yield Lost(conversation, "not on the pages that were read", "", seq, name)
             elif seq not in rows:
                 yield Phantom(conversation, "only on the pages that were read", "", seq, name)
-            elif _said(record, rows[seq]) != _said(record, view[seq]):
+            elif not _are_same(record, rows[seq], view[seq]):
                 yield Conflict(conversation, "shown otherwise on the pages read", "", seq, name)
 
 
-def _said(record: Record, item: Item) -> tuple[str, str]:
-    return record.who(item.sender), item.text
+def _are_same(record: Record, stored: Item, read: Item) -> bool:
+    """Users are not told who an earlier waiter was."""
+    is_same_sender = not read.sender or record.who(read.sender) == record.who(stored.sender)
+    return is_same_sender and read.text == stored.text
 
 
 def _sides(record: Record, conversation: str, stored: Conversation) -> Iterator[Anomaly]:
@@ -252,6 +254,8 @@ def _sides(record: Record, conversation: str, stored: Conversation) -> Iterator[
         complete = [one for one in sockets if one.promises.complete]
         streams = [one.streams[conversation] for one in sockets if conversation in one.streams]
         back = [one for one in sockets if one.open and conversation in one.streams]
+        if any(one.streams[conversation].left for one in back):
+            continue  # it has handed its user over
         if not back or len(complete) < len(sockets) or stored.ended:
             continue
         seen = {shown.seq for stream in streams for shown in stream.shown}

@@ -33,6 +33,10 @@ class Conversation:
     #: its page is still to come on this connection, before anything else of it
     entering: bool = True
     ended: bool = False
+    #: a waiter has handed its user over: for the waiter it has ended, and goes on elsewhere
+    handed: bool = False
+    #: the server has named the other side on this connection
+    named: bool = False
     outbox: dict[str, Letter] = field(default_factory=dict)
     #: later than `last_seq`: seen after a gap that is being asked for
     ahead: set[int] = field(default_factory=set)

@@ -50,6 +50,14 @@ class Entered:
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """*socket* is out of a conversation that goes on: what is said in it goes there no more."""
+
+    socket: str
+    conversation: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """About to be written to *socket*; again with the same client id: a repeat.
 
@@ -108,7 +116,7 @@ class Page:
     complete: bool = True
 
 
-Event = Opened | Closed | Entered | Sent | Acknowledged | Refused | Seen | Page
+Event = Opened | Closed | Entered | Left | Sent | Acknowledged | Refused | Seen | Page
 
 
 class Journal:

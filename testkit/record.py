@@ -17,6 +17,7 @@ from .journal import (
     Event,
     Item,
     Journal,
+    Left,
     Opened,
     Page,
     Refused,
@@ -76,6 +77,8 @@ class Stream:
     #: the last `seq` seen before; None: it began with the latest page
     after: int | None
     entered: bool = False
+    #: it was entered and left, and the conversation goes on
+    left: bool = False
     shown: list[Shown] = field(default_factory=list)
     #: the `seq` of what the server sent by itself
     seqs: set[int] = field(default_factory=set)
@@ -178,7 +181,11 @@ class Record:
             case Closed():
                 socket.open = False
             case Entered():
-                socket.stream(event.conversation).entered = True
+                stream = socket.stream(event.conversation)
+                stream.entered, stream.left = True, False
+            case Left():
+                stream = socket.stream(event.conversation)
+                stream.entered, stream.left = False, True
             case Sent():
                 self._send(at, event)
             case Acknowledged():

@@ -27,6 +27,7 @@ from .journal import (
     Entered,
     Item,
     Journal,
+    Left,
     Opened,
     Page,
     Refused,
@@ -88,6 +89,8 @@ class Manners:
     def say(self, text: str, conversation: str | None = None) -> list[Frame]:
         """Put *text* into the outbox of *conversation*, the only one or the latest by default."""
         known = self.conversations[conversation or next(reversed(self.conversations))]
+        if known.handed:
+            return []
         letter = Letter(next(self._ids), text)
         known.outbox[letter.client_id] = letter
         return list(self._speak(known))
@@ -97,6 +100,13 @@ class Manners:
         if not any(conversation.here for conversation in self.conversations.values()):
             return []
         return [self._request("connect" if self.role == "user" else "ready")]
+
+    def transfer(self, conversation: str, **to: str) -> list[Frame]:
+        """Hand the user of *conversation* over; that may be refused."""
+        known = self.conversations[conversation]
+        if self.role != "waiter" or not known.here:
+            return []
+        return [self._request("transfer", {"uuid": known.peer, **to})]
 
     def ask(self, conversation: str, **payload: int) -> Frame:
         """A `get_history`; its answer will be in `pages`."""
@@ -141,9 +151,11 @@ class Manners:
         self._later.clear()
         for conversation in self.conversations.values():
             self._shut(conversation)
-            conversation.entering = True
+            conversation.entering, conversation.named = True, False
             conversation.ahead.clear()
             conversation.unsent()
+            if conversation.handed:
+                conversation.outbox.clear()
         return code in RECONNECT
 
     def received(self, frame: Frame) -> list[Frame]:
@@ -262,6 +274,9 @@ class Manners:
         conversation = self.conversations.setdefault(name, Conversation(name))
         conversation.peer = payload["uuid"]
         conversation.here, conversation.entering = False, True  # until its page has come
+        conversation.named = True
+        if conversation.handed:
+            conversation.handed = conversation.ended = False
         if conversation.last_seq is not None and payload["last_seq"] < conversation.last_seq:
             self.problems.append(f"{conversation.last_seq} was seen already: {frame}")
         self._journal.write(Entered(self.socket, name))
@@ -271,7 +286,21 @@ class Manners:
         for conversation in self.conversations.values():
             if conversation.peer == frame["from"]:
                 self._shut(conversation)
+                # a desk that has lost everything does not know any more that it was handed over
+                if self.role == "waiter" and frame["payload"].get("reason") != "left":
+                    self._hand_over(conversation)
         return iter(())
+
+    def _hand_over(self, conversation: Conversation) -> None:
+        """It goes on with another waiter; what this one has not said is not said any more."""
+        self._shut(conversation)
+        conversation.handed = conversation.ended = True
+        conversation.named = False
+        letters = list(conversation.outbox.values())
+        for letter in letters:
+            if not letter.sent:
+                del conversation.outbox[letter.client_id]
+        self._journal.write(Left(self.socket, conversation.name))
 
     def _on_message_history(self, frame: Frame, request: Frame | None) -> Iterator[Frame]:
         payload = frame["payload"]
@@ -301,6 +330,9 @@ class Manners:
         if bridge:
             return
         conversation.entering = False
+        if self.role == "waiter" and not conversation.named and payload["state"] == "open":
+            self._hand_over(conversation)  # while it was away
+            return
         if payload["state"] == "ended":
             conversation.ended = True
             conversation.outbox.clear()
@@ -365,6 +397,8 @@ class Manners:
         error = frame["payload"]
         after = error.get("retry_after")
         if request is not None:
+            if request["type"] == "transfer":
+                return  # somebody was full, or away
             if after is not None:
                 self._later.append((self._clock() + after, request))
             else:
@@ -375,7 +409,9 @@ class Manners:
             if reply in conversation.outbox:
                 self._journal.write(Refused(self.socket, self.sub, reply, error["code"]))
                 conversation.outbox[reply].sent = False
-                if after is not None:
+                if conversation.handed:
+                    del conversation.outbox[reply]
+                elif after is not None:
                     conversation.outbox[reply].due = self._clock() + after
                 elif error["code"] in PASSING:
                     self._shut(conversation)
@@ -390,9 +426,17 @@ class Manners:
         """Nothing that changes what this client does."""
         return iter(())
 
-    _on_presence = _on_queue_status = _on_typing = _on_read = _on_kickout = _on_idle = _ignored
+    _on_presence = _on_transfer_success = _on_queue_status = _on_typing = _on_read = _on_kickout = (
+        _on_idle
+    ) = _ignored
 
 
 def item_of(one: Frame) -> Item:
-    """One entry of a page."""
-    return Item(one["seq"], one["from"], said(one["payload"]), one.get("client_id"), one["date"])
+    """One entry of a page; of a waiter's colleague the server names the subject beside it."""
+    return Item(
+        one["seq"],
+        one["from"] or one.get("author", ""),
+        said(one["payload"]),
+        one.get("client_id"),
+        one["date"],
+    )

@@ -358,7 +358,9 @@ class TranscriptFeed(BaseFeed):
         colleague = not mine and one.side == Side.WAITER and me is not None and (
             me.role is Role.WAITER
         )  # fmt: skip
-        speakers: dict[int, str] = {Side.USER: row.user, Side.WAITER: row.waiter or ""}
+        # of an earlier waiter only the subject is known, which users are not told
+        waiter = row.waiter if one.author == row.waiter_subject else ""
+        speakers: dict[int, str] = {Side.USER: row.user, Side.WAITER: waiter or ""}
         uuid = speakers.get(one.side, "")
         kind = kind_of(one.kind)
         return frames.Item(

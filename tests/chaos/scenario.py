@@ -2,8 +2,8 @@
 
 1. *Live*: everybody says numbered texts, as many at a time as a window lets.
    After a random number of events (some while people are still coming back)
-   the worker, or the whole server, is killed. Now and then a connection drops, or
-   somebody asks for its conversation once more.
+   the worker, or the whole server, is killed. Now and then a connection drops,
+   somebody asks for its conversation once more, or a waiter hands a user to another one.
 2. *Quiet*: nobody says anything new; everybody comes back and gets rid of what
    is in the outbox.
 3. *Judgement*: the history as the store holds it, and as each device reads it
@@ -27,7 +27,7 @@ from testkit.checker import Anomaly, Conversation, Truth, check, count, story
 from testkit.device import Device
 from testkit.eager import EagerManners
 from testkit.entries import item
-from testkit.journal import Acknowledged, Item, Journal, Page, Sent
+from testkit.journal import Acknowledged, Item, Journal, Left, Page, Sent
 from testkit.server import PATIENCE
 from testkit.v1 import PlainManners
 from testkit.v2 import Manners
@@ -37,6 +37,7 @@ from .victim import CAPACITY
 WINDOW = 32  # texts of one device that may be without a receipt
 AT_ONCE = 24  # texts that one says at once, at most
 MOMENTS = 2000  # events at most between two kills
+TRANSFERS = 0.2  # how likely a waiter hands a user over, at each step
 STORM = 100  # … where the kill is to meet people who are coming back
 PADDING = " 数" * 100
 
@@ -75,6 +76,8 @@ class Report:
     #: messages of version 2: version 1 is not promised that any arrives
     sent: int
     acknowledged: int
+    #: how often a client was sent that its user is handed over
+    transfers: int
     anomalies: list[Anomaly]
     #: what the clients stumbled over
     problems: list[str]
@@ -89,7 +92,8 @@ class Report:
     def __str__(self) -> str:
         found = ", ".join(f"{number} {kind}" for kind, number in count(self.anomalies).items())
         return (
-            f"{self.kills} kills: {self.sent} sent, {self.acknowledged} acknowledged, {found}"
+            f"{self.kills} kills: {self.sent} sent, {self.acknowledged} acknowledged,"
+            f" {self.transfers} handed over, {found}"
             f" ({self.seconds:.0f} s)"
         )
 
@@ -105,6 +109,8 @@ class Scenario:
     users: int = 6
     #: the last user speaks version 1
     version_1: bool = True
+    #: waiters hand users over
+    transfers: bool = False
     #: how the others behave, but for second devices
     hurried: type[Manners] = EagerManners
 
@@ -132,7 +138,10 @@ class Scenario:
     # ---- the play ------------------------------------------------------
 
     def _gather(self, stack: ExitStack) -> list[Device]:
-        """A waiter for two users; every third user has two devices, and a polite second one."""
+        """A waiter for two users and one more, so that there are seats to hand users to.
+
+        Every third user has two devices, and a polite second one.
+        """
         devices: list[Device] = []
 
         def come(
@@ -157,6 +166,9 @@ class Scenario:
                 come("user", f"user-{number}", "2")
         for device in devices:
             self._assert_served(device)
+        if self.transfers:
+            spare = come("waiter", "waiter-spare", manners=self.hurried)
+            assert spare.wait(lambda manners: manners.answered)
         return devices
 
     def _assert_served(self, device: Device) -> None:
@@ -173,8 +185,23 @@ class Scenario:
                 self.random.choice(self.devices).lose()
             if self.random.random() < 0.02:
                 self.random.choice(self.devices).do(lambda manners: manners.repeat())
+            if self.transfers and self.random.random() < TRANSFERS:
+                self._transfer()
             step = self.random.randint(1, 20)
             self.journal.wait_for_length(min(end, len(self.journal) + step), 0.05)
+
+    def _transfer(self) -> None:
+        """A waiter hands one of its users to another waiter, or to whoever is free next."""
+        waiters = [one for one in self.devices if one.manners.role == "waiter"]
+        giver, taker = self.random.sample(waiters, 2)
+        here = giver.look(
+            lambda manners: [c.name for c in manners.conversations.values() if c.here]
+        )
+        uuid = taker.look(lambda manners: manners.uuid)
+        to = {"department": ""} if self.random.random() < 0.5 or not uuid else {"to_waiter": uuid}
+        if here:
+            conversation = self.random.choice(here)
+            giver.do(lambda manners: manners.transfer(conversation, **to))
 
     def _say(self) -> None:
         device = self.random.choice(self.devices)
@@ -183,7 +210,11 @@ class Scenario:
                 return
             self._said += 1
             padding = PADDING[: self.random.choice([0, 0, 10, 300])]
-            conversations = device.look(lambda manners: list(manners.conversations))
+            conversations = device.look(
+                lambda manners: [c.name for c in manners.conversations.values() if not c.handed]
+            )
+            if not conversations:
+                return
             device.say(f"{device.name} {self._said}{padding}", self.random.choice(conversations))
 
     # ---- the end -------------------------------------------------------
@@ -273,9 +304,11 @@ class Scenario:
             "\n    ".join([str(one), *map(str, story(self.journal, one))]) for one in anomalies[:10]
         ]
         seconds = time.monotonic() - began
+        transfers = sum(isinstance(one, Left) for one in events)
         return Report(
-            self.kills, seconds, len(sent), len(sent & known), anomalies, problems, stories
-        )
+            self.kills, seconds, len(sent), len(sent & known), transfers, anomalies, problems,
+            stories,
+        )  # fmt: skip
 
 
 def is_served(manners: Manners) -> bool:
@@ -286,6 +319,7 @@ def _ends(manners: Manners) -> dict[str, int]:
     return {
         conversation.name: conversation.last_seq or 0
         for conversation in manners.conversations.values()
+        if not conversation.handed
     }
 
 
