@@ -145,6 +145,7 @@ class Participant:
     """A visitor or a waiter on the desk, as this process knows it."""
 
     __slots__ = (
+        "asked",
         "channel",
         "channels",
         "connections",
@@ -192,6 +193,8 @@ class Participant:
         self.channel: Channel | None = None
         #: a user's to the waiter that it had last
         self.former: Channel | None = None
+        #: the department that a user has asked for here; None: it has asked on another worker
+        self.asked: str | None = None
         #: the subject of the waiter who has served a user last, as the history knows it
         self.last_waiter = ""
         #: to a waiter's users by their UUIDs, in the order in which they were matched

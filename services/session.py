@@ -341,9 +341,9 @@ class Session:
         if self.participant is None and code is ErrorCode.UNKNOWN_TYPE:
             code, message = ErrorCode.UNAUTHENTICATED, "send auth first"
         self.feed.send(self.feed.error(code, message, refusal.reply_id))
-        if code in MALFORMED:
+        if code in MALFORMED and refusal.is_bad:
             self._count_bad_frame()
-        elif code in (ErrorCode.RATE_LIMITED, ErrorCode.UNAUTHENTICATED):
+        elif code in (ErrorCode.RATE_LIMITED, ErrorCode.UNAUTHENTICATED) or not refusal.is_bad:
             self._lose_patience()
 
     def _count_bad_frame(self) -> None:

@@ -270,3 +270,20 @@ def test_the_first_department_of_a_site_is_known_without_a_restart(tmp_path: Pat
         user.say("connect")
         assert user.receive()["type"] == "connect_queue", "he serves elsewhere now"
         assert json.loads(server.get("/v1/welcome"))["departments"]
+
+
+def test_a_ticket_does_not_hold_back_who_asks_where_it_would_lead_on(come: Open) -> None:
+    """`patient` leads to `sales`; who came to `sales` by itself may want `patient`."""
+    ann = asks(come, "ann", "sales")
+    ticket = next_frame(ann, "connect_queue")["payload"]["ticket"]
+    ann.say("connect", {"department": "patient", "ticket": ticket})
+    next_frame(ann, "connect_queue", payload_department="patient")
+
+
+def test_what_a_person_has_chosen_wrongly_is_no_bad_frame(come: Open) -> None:
+    ann = come("user", "ann")
+    for _ in range(30):
+        asked = ann.say("connect", {"department": "nowhere"})
+        next_frame(ann, "error", reply_id=asked, payload_code="invalid_message")
+    ann.say("connect", {"department": "care"})
+    next_frame(ann, "connect_queue", payload_department="care")

@@ -78,5 +78,5 @@ class Load(NamedTuple):
     #: waiters who are here and ready
     ready: int
     queue_length: int
-    #: s that the first in the queue has waited
+    #: s that the first in the queue has waited; of the first ones of each priority the longest
     longest_wait: float

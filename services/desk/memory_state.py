@@ -118,9 +118,8 @@ class MemoryState:
             )
 
     def _load(self, department: MemoryDepartment, ready: int) -> Load:
-        first = department.queue.first()
-        wait = 0.0 if first is None else self._now() - self._users[first].since
-        return Load(ready, len(department.queue), wait)
+        waits = (self._now() - self._users[user].since for user in department.queue.firsts())
+        return Load(ready, len(department.queue), max(waits, default=0.0))
 
     def _on_duty(self) -> Iterator[Waiter]:
         return (one for one in self._waiters.values() if one.ready and one.present)

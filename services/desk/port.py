@@ -198,7 +198,7 @@ class Figures:
     waiters_ready: int
     users_served: int
     queue_length: int
-    #: s that the first in the queue has waited
+    #: s that the first in the queue has waited; of the first ones of each priority the longest
     longest_wait: float
     #: of each department, `""` included; empty on a site that has no other
     departments: dict[str, Load] = field(default_factory=dict)

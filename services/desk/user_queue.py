@@ -167,10 +167,13 @@ class UserQueue:
         """Those who wait and can be taken, in order, each with its order."""
         return self._present.since(0)
 
-    def first(self) -> str | None:
-        """The foremost of all users who wait, the absent ones included."""
-        entry = self._all.first()
-        return entry[1] if entry is not None else None
+    def firsts(self) -> Iterator[str]:
+        """The foremost user of each priority, the absent ones included."""
+        rank = 0
+        while (entry := next(self._all.since(rank), None)) is not None:
+            yield entry[1]
+            priority = -round(entry[0] / STEP)
+            rank = self._all.rank(STEP // 2 - priority * STEP)
 
     def ticket(self, user: str) -> int:
         """The number that *user*, who waits, stands in the queue by."""

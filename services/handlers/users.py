@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..desk.port import AddressFull, Queued, QueueFull
 from ..offline import Offline
-from ..participants import Participant
+from ..participants import Participant, Phase
 from ..wire import frames
 from ..wire.codes import ErrorCode, Refusal
 from ..wire.dates import rfc3339
@@ -48,6 +48,9 @@ def _ask_for_waiter(caller: Caller, frame: frames.ClientFrame, me: Participant, 
             me.uuid, wish.ticket, key, question=wish.question, page=me.page[1],
             fields=wish.fields, route=wish.route,
         )  # fmt: skip
+        if me.phase is Phase.IDLE or not wish.route.stays:
+            asked = wish.route.asked
+            me.asked = wish.route.department if asked is None else asked
     except QueueFull as full:
         caller.feed.pending = None
         who = "visitors of your address" if isinstance(full, AddressFull) else "visitors"

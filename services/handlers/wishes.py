@@ -77,7 +77,7 @@ def _route(
         stays=not named,
     )
     position = None
-    if isinstance(asked.ticket, str):
+    if isinstance(asked.ticket, str) and me.phase is not Phase.QUEUED:  # it has its position
         position = caller.house.tokens.read_ticket(asked.ticket, me.identity.subject)
     if position is None:
         return route, None
@@ -94,7 +94,7 @@ def _department(caller: Caller, frame: frames.ClientFrame, me: Participant, name
     found = caller.house.departments.get(named or usual)
     if named and found is None:
         what = f"payload.department: there is no department {named}"
-        raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
+        raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id, is_bad=False)
     return found.key if found is not None else ""
 
 
@@ -115,10 +115,11 @@ def _offline(
         return None  # it waits in line
     if me.phase is Phase.QUEUED:
         with contextlib.suppress(KeyError):  # it has left the queue just now
-            if house.departments.leads(route.department, desk.department(me.uuid)):
+            present, named = desk.department(me.uuid), route.department
+            if me.asked == named or (me.asked is None and house.departments.leads(named, present)):
                 return None  # it has come before
             what = f"payload.department: {route.department} takes nobody now"
-            raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
+            raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id, is_bad=False)
     return found
 
 
@@ -149,4 +150,4 @@ def _fields(
     try:
         return checked(declared, asked.fields, route.asked or route.department)
     except Unfit as error:
-        raise Refusal(ErrorCode.INVALID_MESSAGE, str(error), frame.reply_id) from None
+        raise Refusal(ErrorCode.INVALID_MESSAGE, str(error), frame.reply_id, is_bad=False) from None

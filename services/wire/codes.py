@@ -84,9 +84,14 @@ RETRY_AFTER = 5
 class Refusal(CSAppError):
     """A frame is answered with `error`; the connection goes on."""
 
-    def __init__(self, code: ErrorCode, message: str, reply_id: str | None = None) -> None:
+    def __init__(
+        self, code: ErrorCode, message: str, reply_id: str | None = None, *, is_bad: bool = True
+    ) -> None:
         super().__init__(message)
         self.code = code
+        #: a frame that is refused with one of `MALFORMED` counts among the bad ones of its
+        #: connection; False: what a person has filled in or chosen, and may do better
+        self.is_bad = is_bad
         #: what is wrong, in words a developer can act on
         self.message = message
         #: the `id` of the refused frame, where it could be read

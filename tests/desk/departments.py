@@ -697,6 +697,16 @@ class DepartmentConformance:
         assert shop.team(9, "") == [Face("Walt", "")]
         assert len(shop.team(9)) == 3
 
+    def test_the_longest_wait_is_not_that_of_who_has_come_first_by_priority(
+        self, small_desk: Desk, clock: Clock
+    ) -> None:
+        they_are_departments(small_desk)
+        asks(small_desk, "Ann")
+        clock.passes(30)
+        asks(small_desk, "Bob", priority=9)
+        clock.passes(1)
+        assert small_desk.figures().longest_wait == 31
+
     def test_seats_are_shared_by_the_queues_of_a_waiter(self, desk: Desk, clock: Clock) -> None:
         they_are_departments(desk, Department("care"), Department("sales"))
         serves(desk, "Wanda", "care", "sales")  # five at once

@@ -657,4 +657,6 @@ class Model:
             one for one in self.waiters if one.ready and one.present and self.belongs(one, key)
         ]
         queue = self.queue_of(key)
-        return Load(len(ready), len(queue), self.now - queue[0].since if queue else 0.0)
+        firsts = {user.priority: user for user in reversed(queue)}
+        longest = max((self.now - user.since for user in firsts.values()), default=0.0)
+        return Load(len(ready), len(queue), longest)

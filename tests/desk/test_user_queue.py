@@ -23,7 +23,7 @@ def assert_line(queue: UserQueue, *users: str) -> None:
     assert list(queue.everybody()) == list(users)
     assert len(queue) == len(users)
     assert all(user in queue for user in users)
-    assert queue.first() == (users[0] if users else None)
+    assert next(queue.firsts(), None) == (users[0] if users else None)
 
 
 def take(queue: UserQueue) -> str | None:

@@ -24,6 +24,7 @@ export class Departments {
     this.#widget = widget;
     this.#visit = visit;
     this.waiting.append(this.#name, this.#change, this.#others, this.#refusal);
+    this.#unfold(false);
     this.choice.addEventListener("change", ({ target }) => this.choose(target.value));
   }
 

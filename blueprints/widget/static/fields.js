@@ -140,6 +140,7 @@ export class Fields {
     for (const one of this.#rows) this.#mark(one, this.#wrong(one));
     const bad = this.#rows.find(({ problem }) => problem.textContent);
     bad?.input.focus();
+    bad?.problem.scrollIntoView({ block: "nearest" });
     return !bad;
   }
 

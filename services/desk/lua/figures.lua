@@ -6,15 +6,16 @@ if refused then
     return refused
 end
 
--- µs that the first in *department* has waited.
+-- µs that has waited longest who is the first of its priority in *department*.
 local function longest_wait(department)
+    local longest = 0
     for _, priority in ipairs(priorities()) do
         local first = call('ZRANGE', key_in(QUEUE, department, priority), 0, 0)[1]
         if first then
-            return desk.time - tonumber(participant(first).since)
+            longest = math.max(longest, desk.time - tonumber(participant(first).since))
         end
     end
-    return 0
+    return longest
 end
 
 -- As `Load` in `departments.py`.
