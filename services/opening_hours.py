@@ -170,14 +170,19 @@ def _zone(name: str) -> ZoneInfo:
 
 def hours(week: str, zone: str, dates: Mapping[str, str]) -> Hours:
     """What these texts say. Raises `HoursError`, which names `hours`, `zone` or `dates`."""
+    if len(week) > MAX_TEXT:
+        raise HoursError(f"hours: at most {MAX_TEXT} characters")
     found = stored_hours(week, zone, dates)
+    if len(written_week(found)) > MAX_TEXT:  # it may be longer than what was said
+        raise HoursError(f"hours: at most {MAX_TEXT} characters, with the times of each day")
     if found.zone or not found.is_always:
         _check_zone(found.zone)
     return found
 
 
 def stored_hours(week: str, zone: str, dates: Mapping[str, str]) -> Hours:
-    """The same without a look at the time zone, which may be unknown on this machine."""
+    """The same of what is stored: its time zone may be unknown on this machine, and its length
+    was looked at before. Raises `HoursError`."""
     read = {_date(day): _day_of(text, "dates") for day, text in dates.items()}
     if len(read) > MOST_DATES:
         raise HoursError(f"dates: at most {MOST_DATES} of them")
@@ -216,8 +221,6 @@ def _date(text: str) -> date:
 
 
 def _week(text: str) -> tuple[Intervals, ...]:
-    if len(text) > MAX_TEXT:
-        raise HoursError(f"hours: at most {MAX_TEXT} characters")
     text = text.strip().lower()
     if not text:
         return ()
@@ -307,7 +310,20 @@ def written_dates(some: Hours) -> dict[str, str]:
 
 def written_day(intervals: Intervals) -> str:
     """The intervals of one day, as `hours` reads them."""
-    return ", ".join(f"{_time(one.begin)}-{_end(one.end)}" for one in intervals) or CLOSED
+    parts = (part for one in intervals for part in _parts(one))
+    return ", ".join(f"{_time(one.begin)}-{_end(one.end)}" for one in parts) or CLOSED
+
+
+def _parts(one: Interval) -> tuple[Interval, ...]:
+    """*one*; two that touch where it is a day long and begins after midnight.
+
+    `6:00-6:00` would be refused as a slip of whoever writes it. Two are enough: nothing
+    that begins in the last minute is a day long.
+    """
+    if one.end - one.begin < A_DAY or not one.begin:
+        return (one,)
+    middle = (one.begin + A_DAY) // 2
+    return Interval(one.begin, middle), Interval(middle, one.end)
 
 
 def _time(minutes: int) -> str:

@@ -12,9 +12,12 @@ from services.opening_hours import (
     A_DAY,
     A_YEAR,
     ALWAYS,
+    DAYS,
+    MAX_TEXT,
     Hours,
     HoursError,
     hours,
+    stored_hours,
     written_dates,
     written_week,
 )
@@ -196,6 +199,9 @@ def test_it_is_as_a_clock_on_the_wall_says_in_each_minute_of_a_year(zone: str) -
         ("sa-mo 0:00-24:00", "mo 0:00-24:00; sa-su 0:00-24:00"),
         ("mo 9:00-12:00, 11:00-13:00; tu closed", "mo 9:00-13:00"),
         ("fr 22:00-2:00; sa 20:00-0:00", "fr 22:00-2:00; sa 20:00-24:00"),
+        ("tu 6:00-14:00, 14:00-22:00, 22:00-6:00", "tu 6:00-15:00, 15:00-6:00"),
+        ("mo 23:58-23:59, 23:59-23:58", "mo 23:58-23:59, 23:59-23:58"),
+        ("mo 0:00-12:00, 12:00-0:00", "mo 0:00-24:00"),
         ("closed", "closed"),
         ("mo closed", "closed"),
         ("", ""),
@@ -206,6 +212,52 @@ def test_hours_are_written_as_they_can_be_read(said: str, written: str) -> None:
     assert written_week(some) == written
     assert written_dates(some) == {"2026-12-24": "9:00-12:00", "2026-12-25": "closed"}
     assert hours(written_week(some), some.zone, written_dates(some)) == some
+
+
+def random_times(chance: random.Random) -> str:
+    """What one day may say, in any order: some touch, or are a day long together."""
+    if chance.random() < 0.1:
+        return "closed"
+    marks = chance.sample(range(0, A_DAY, chance.choice([1, 15, 60])), chance.randrange(2, 12))
+    marks.sort()
+    pairs = list(zip(marks, [*marks[1:], chance.choice([marks[0], A_DAY])], strict=True))
+    if chance.random() < 0.7:
+        pairs = chance.sample(pairs, chance.randrange(1, len(pairs) + 1))
+    chance.shuffle(pairs)
+    times = [f"{one // 60}:{one % 60:02}-{end // 60}:{end % 60:02}" for one, end in pairs]
+    return ", ".join(times)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_is_taken_is_read_back_as_it_was(seed: int) -> None:
+    chance, taken = random.Random(seed), 0
+    for _ in range(100):
+        days = chance.sample(DAYS, chance.randrange(1, 8))
+        parts = [",".join(days[place::3]) for place in range(min(3, len(days)))]
+        week = "; ".join(f"{part} {random_times(chance)}" for part in parts)
+        dates = {f"2026-12-{day:02}": random_times(chance) for day in range(1, 5)}
+        try:
+            some = hours(week, "Europe/Berlin", dates)
+        except HoursError as error:
+            assert str(error).startswith("hours: at most 1000 characters"), week  # noqa: PT017
+            continue
+        taken += 1
+        stored = written_week(some), some.zone, written_dates(some)
+        assert hours(*stored) == stored_hours(*stored) == some, week
+    assert taken > 50
+
+
+def test_a_week_is_as_long_as_it_is_stored() -> None:
+    times = ", ".join(
+        f"{hour}:{minute}-{hour}:{minute + 15}" for hour in range(10, 21) for minute in (10, 40)
+    )
+    said = f"mo,we,fr,su {times}"
+    assert len(said) < MAX_TEXT
+    with pytest.raises(HoursError, match="at most 1000 characters, with the times of each day"):
+        hours(said, "UTC", {})
+    assert len(written_week(stored_hours(said, "UTC", {}))) > MAX_TEXT
+    longer = written_week(stored_hours(said, "UTC", {}))
+    assert written_week(stored_hours(longer, "UTC", {})) == longer, "what is stored is read"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ Everything here blocks and is called from native threads only.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
@@ -36,6 +37,8 @@ from ..opening_hours import (
 from . import tables
 from .slices import reading, writing
 from .sql import SQLStore
+
+log = logging.getLogger("csapp")
 
 MAX_NAME = 100  # characters
 MOST_QUEUE = 1_000_000  # users
@@ -256,6 +259,9 @@ def canonical_tag(tag: str) -> str:
 
 # ---- what is stored ----------------------------------------------------------
 
+#: the same as `ALWAYS`, for departments whose hours cannot be read
+_UNREADABLE = Hours()
+
 _ALL = sa.select(_department).order_by(_department.c.key)
 _MEMBERSHIPS = sa.select(_membership).order_by(_membership.c.waiter, _membership.c.department)
 _NUMBER = sa.select(_meta.c.value).where(_meta.c.name == NUMBER)
@@ -282,8 +288,22 @@ def _row(row: Any) -> DepartmentRow:
     return DepartmentRow(
         row.key, json.loads(row.names), bool(row.enabled), row.max_queue,
         Overflow(row.overflow_to, row.overflow_after),
-        stored_hours(row.hours, row.zone, json.loads(row.dates)),
+        _hours(row),
     )  # fmt: skip
+
+
+def _hours(row: Any) -> Hours:
+    """The hours of *row*. Those that cannot be read are always open, as in an unknown time zone.
+
+    So one row costs the others nothing; and visitors who wait are seen by waiters, while
+    nobody would notice those who are sent away.
+    """
+    try:
+        return stored_hours(row.hours, row.zone, json.loads(row.dates))
+    except (HoursError, ValueError, TypeError, AttributeError) as error:
+        what = "department %s: its hours cannot be read, so always open: %s"
+        log.error(what, row.key or "''", error)
+        return _UNREADABLE
 
 
 def _apply(
@@ -301,12 +321,16 @@ def _apply(
     )
     if change.overflow is not None and change.overflow.to is not None:
         _check_overflow(connection, row.key, change.overflow.to)
-    values = {
+    values: dict[str, object] = {
         "names": json.dumps(made.names, ensure_ascii=False), "enabled": made.enabled,
         "max_queue": made.max_queue, "overflow_to": made.overflow.to,
-        "overflow_after": made.overflow.after, "hours": written_week(made.hours),
-        "zone": made.hours.zone, "dates": json.dumps(written_dates(made.hours)),
+        "overflow_after": made.overflow.after,
     }  # fmt: skip
+    if made.hours is not row.hours:  # what cannot be read stays until it is said anew
+        values |= {
+            "hours": written_week(made.hours), "zone": made.hours.zone,
+            "dates": json.dumps(written_dates(made.hours)),
+        }  # fmt: skip
     if is_new:
         connection.execute(sa.insert(_department).values(key=row.key, **values))
     else:
@@ -321,6 +345,8 @@ def _changed_hours(before: Hours, change: Change) -> Hours:
     """*before* with *change*. Raises `DepartmentError`."""
     if change.hours is None and change.zone is None and not change.dates and not change.no_dates:
         return before
+    if before is _UNREADABLE and change.hours is None:
+        raise DepartmentError("hours: those that are stored cannot be read; say them anew")
     dates = written_dates(before)
     for day in change.no_dates:
         if dates.pop(day, None) is None:

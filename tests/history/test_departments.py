@@ -112,6 +112,42 @@ def test_unfit_hours_are_named(departments, change, what):
     assert departments.number() == 1
 
 
+def test_shifts_around_the_clock_are_read_again(departments):
+    week = "mo-su 6:00-14:00, 14:00-22:00, 22:00-6:00"
+    made = departments.add("sales", Change(hours=week, zone="Europe/Berlin"))
+    assert made.hours == hours(week, "Europe/Berlin", {})
+    assert departments.read().departments == (made,)
+    assert departments.change("sales", Change(dates={"2026-12-25": "closed"})).hours.week
+
+
+UNREADABLE = [("hours", "mo 6:00-6:00"), ("dates", '{"2026-12-32": "closed"}'), ("dates", "{"),
+              ("dates", "[]"), ("dates", '{"2026-12-24": 9}')]  # fmt: skip
+
+
+@pytest.mark.parametrize(("column", "text"), UNREADABLE)
+def test_hours_that_cannot_be_read_cost_the_others_nothing(
+    departments, store, caplog, column, text
+):
+    kept = departments.add("kept", Change(hours="closed", zone="UTC"))
+    departments.add("sales", Change(hours="mo 9:00-10:00", zone="UTC", max_queue=3))
+    row = sa.update(tables.department).where(tables.department.c.key == "sales")
+    with store.engine.begin() as connection:
+        connection.execute(row.values({column: text}))
+    assert departments.read().departments == (kept, DepartmentRow("sales", max_queue=3))
+    assert "department sales: its hours cannot be read, so always open: " in caplog.text
+    departments.change("sales", Change(max_queue=4))
+    with store.engine.connect() as connection:
+        stored = sa.select(tables.department.c[column]).where(tables.department.c.key == "sales")
+        assert connection.scalar(stored) == text, "it stays until it is said anew"
+    with pytest.raises(DepartmentError, match=r"^hours: those that are stored cannot"):
+        departments.change("sales", Change(dates={"2026-12-25": "closed"}))
+    departments.change("sales", Change(hours=""))
+    caplog.clear()
+    assert departments.get("sales") == DepartmentRow("sales", max_queue=4)
+    assert caplog.text == ""
+    departments.remove("sales")
+
+
 def test_each_change_of_either_table_is_counted(departments, store):
     changes = [
         lambda: departments.add("sales"),
