@@ -8,7 +8,7 @@ from .conversation.rows import ConversationRow
 from .desk.port import Role
 from .identity import name_text
 from .participants import Participant
-from .prechat import name_in
+from .prechat import NOT_HELD, name_in
 
 
 def user_name(user: Participant, fields: str) -> str:
@@ -24,7 +24,7 @@ def new_row(
     *page* and *fields*: as the desk knows them, of a user who has asked on another worker.
     """
     department, own_page = user.page
-    page, fields = own_page or page, user.fields or fields
+    page, fields = own_page or page, user.fields or ("" if fields == NOT_HELD else fields)
     return ConversationRow(
         key=key,
         user=user.uuid,

@@ -98,7 +98,7 @@ class Decisions:
 
         On a site without departments the row keeps what the user's page has called it.
         """
-        is_news = row.department != department and bool(department or self._departments)
+        is_news = row.department != department and bool(department or self._departments.are_there)
         if is_news:
             row.department = department
         return is_news
@@ -114,8 +114,13 @@ class Decisions:
         if row is not None and self._set_department(row, event.department) and event.is_recorder:
             self._delivery.save(row)  # after a restart it waits there
 
+        positions: dict[int, Position] = {}  # signed once for all connections of a version
+
         def send(connection: Feed) -> None:
-            frame = self.place(user, event, connection.dialect)
+            dialect = connection.dialect
+            if dialect.version not in positions:
+                positions[dialect.version] = self._position(user, event, dialect)
+            frame = dialect.connect_queue(user.uuid, positions[dialect.version])
             question = connection.pop_pending_request(ASKS_FOR_WAITER)
             if question is not None:
                 frame.reply_id = question.id
@@ -125,11 +130,14 @@ class Decisions:
 
     def place(self, user: Participant, queued: Queued, dialect: Dialect) -> frames.ServerFrame:
         """How many are ahead of *user*, who is *queued* so, and the ticket of its position."""
+        return dialect.connect_queue(user.uuid, self._position(user, queued, dialect))
+
+    def _position(self, user: Participant, queued: Queued, dialect: Dialect) -> Position:
         signed, department = "", queued.department
         if dialect.version > 1:
             signed = self._sign_ticket(user.identity.subject, queued.ticket, department)
         wait = self.waits.estimate(department, queued.location, self.figures)
-        return dialect.connect_queue(user.uuid, Position(queued.location, signed, wait, department))
+        return Position(queued.location, signed, wait, department)
 
     def _parted(self, event: Parted) -> None:
         user, waiter = self._participants[event.user], self._participants[event.waiter]

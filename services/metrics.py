@@ -185,6 +185,7 @@ class MeasuredDesk:
         self.workers = desk.workers
         self.waiting = desk.waiting
         self.assign = desk.assign
+        self.is_void = desk.is_void
         self.configure = desk.configure
         self.department = desk.department
         self.take = desk.take

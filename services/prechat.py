@@ -49,6 +49,9 @@ USUAL = {"name": FieldType.TEXT, "email": FieldType.EMAIL, "question": FieldType
 #: the field that is no field of the form: clients send it as the first message
 QUESTION = "question"
 
+#: what the desk holds in place of what is too long for it
+NOT_HELD = "{}"
+
 #: texts by language tag; under "" the one for all languages
 Texts = Mapping[str, str]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,8 +12,11 @@ from typing import Any
 
 import pytest
 
+from services.clock import KEY_BITS
+from services.conversation.rows import ConversationRow
 from services.history.departments import Change, DepartmentTables, Overflow
 from services.history.opening import open_store
+from services.history.port import Batch
 from testkit import Client, LiveServer, assert_receives
 from testkit.redis import RedisServer
 
@@ -287,3 +291,54 @@ def test_what_a_person_has_chosen_wrongly_is_no_bad_frame(come: Open) -> None:
         next_frame(ann, "error", reply_id=asked, payload_code="invalid_message")
     ann.say("connect", {"department": "care"})
     next_frame(ann, "connect_queue", payload_department="care")
+
+
+# ---- waits -----------------------------------------------------------------
+
+
+def test_who_waits_is_shown_how_long_that_is_likely_to_last(tmp_path: Path) -> None:
+    """Twenty conversations have lasted five minutes each, and one is under way at the only seat."""
+    url = f"sqlite:///{tmp_path / 'csapp.db'}"
+    with closing(open_store(url)) as store:
+        store.migrate()
+        now = time.time_ns() // 1_000_000
+        rows = [
+            ConversationRow(
+                (now - 400_000 << KEY_BITS) + number, f"u{number}", f"visitor {number}",
+                opened=now - 400_000, ended=now - 100_000,
+            )
+            for number in range(20)
+        ]  # fmt: skip
+        store.commit(Batch(rows))
+    with LiveServer.gunicorn(env={**SETTINGS, "CSAPP_DATABASE_URL": url}) as server:
+        waiter = Client.waiter(server, "wim")
+        waiter.ready()
+        first, second = Client(server, "user"), Client(server, "user")
+        for user, sub in ((first, "ann"), (second, "bob")):
+            user.say("auth", {"token": server.token("user", sub), "version": 2})
+            user.say("connect")
+        next_frame(first, "connect_success")
+
+        def wait() -> float | None:
+            second.say("connect")
+            found: float | None = next_frame(second, "connect_queue")["payload"].get("wait")
+            return found
+
+        assert until(wait) == 300
+
+
+def test_a_void_ticket_opens_no_closed_department(come: Open, url: str) -> None:
+    ann = asks(come, "ann", "sales")
+    ticket = next_frame(ann, "connect_queue")["payload"]["ticket"]
+    ann.say("disconnect")
+    next_frame(ann, "disconnected")
+    change(url, "sales", enabled=False)
+    numbers = itertools.count()
+
+    def is_closed() -> bool:
+        found: bool = asks(come, f"user {next(numbers)}", "sales").receive()["type"] == "offline"
+        return found
+
+    until(is_closed)
+    ann.say("connect", {"department": "sales", "ticket": ticket})
+    assert next_frame(ann, "offline")["payload"] == {"reason": "closed"}

@@ -215,6 +215,7 @@ class MemoryDesk(MemoryMatching):
             return
         self._make_room_in(department)
         self._departments.forget(user)
+        self._spend(user)  # its tickets were for the other department
         self._join(user, department, route)
 
     def _join(
@@ -255,6 +256,10 @@ class MemoryDesk(MemoryMatching):
         if yielding is None:
             raise QueueFull
         self._depart(yielding, requeue=True)
+
+    def is_void(self, user: str, ticket: int) -> bool:
+        with self._lock:
+            return self._void.holds(self._users[user].subject, ticket)
 
     def void(self, served: Mapping[str, int]) -> None:
         """By subject: tickets given until then (µs since 1970) are void."""

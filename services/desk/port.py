@@ -311,6 +311,9 @@ class Desk(Protocol):
         False when *waiter* does not serve *user*.
         """
 
+    def is_void(self, user: str, ticket: int) -> bool:
+        """Whether *ticket*, which *user* was given once, brings no position back any more."""
+
     def department(self, user: str) -> str:
         """The department in which *user* waits. Raises `KeyError`: it does not wait."""
 

@@ -15,6 +15,7 @@ Rules:
 from __future__ import annotations
 
 import contextlib
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -288,6 +289,13 @@ class RedisDesk:
         if own is not None and own.ticket is not None:
             return own.ticket
         return self._position(user)[0]
+
+    def is_void(self, user: str, ticket: int) -> bool:
+        own = self._own.get(user)
+        if own is None:
+            raise KeyError(user)
+        mark = self._calls.read("ZSCORE", Key.VOID, hashlib.sha1(own.subject.encode()).hexdigest())  # noqa: S324
+        return mark is not None and abs(ticket) <= float(mark)
 
     def department(self, user: str) -> str:
         own = self._own.get(user)

@@ -9,7 +9,7 @@ from ..desk.port import Route
 from ..offline import Offline, Reason, offline
 from ..origin import shown_page
 from ..participants import Participant, Phase
-from ..prechat import QUESTION, Unfit, checked, filled_in
+from ..prechat import NOT_HELD, QUESTION, Unfit, checked, filled_in
 from ..wire import frames
 from ..wire.codes import ErrorCode, Refusal
 from .caller import Caller
@@ -45,7 +45,10 @@ def read_wish(
     """
     asked = frame.payload if isinstance(frame, frames.Connect2) else None
     route, ticket = _route(caller, frame, me, asked or _NOTHING)
-    if ticket is None and (found := _offline(caller, frame, me, route)) is not None:
+    found = _offline(caller, frame, me, route)
+    if found is not None and (
+        ticket is None or caller.house.switchboard.desk.is_void(me.uuid, ticket)
+    ):
         return found
     if asked is None:
         return Wish(route, ticket, None, "")
@@ -58,7 +61,7 @@ def read_wish(
     me.page = label, shown_page(asked.page, caller.house.settings.page)
     words = asked.question if isinstance(asked.question, str) else _question(me)
     question = words[:MAX_QUESTION] if words is not None else None
-    return Wish(route, ticket, question, me.fields if len(me.fields) <= MAX_HELD else "")
+    return Wish(route, ticket, question, me.fields if len(me.fields) <= MAX_HELD else NOT_HELD)
 
 
 # ---- where ---------------------------------------------------------------------

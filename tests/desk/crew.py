@@ -171,6 +171,9 @@ class Crew:
     def assign(self, waiter: str, departments: tuple[Member, ...]) -> None:
         self.any().assign(waiter, departments)
 
+    def is_void(self, user: str, ticket: int) -> bool:
+        return self.any().is_void(user, ticket)
+
     def department(self, user: str) -> str:
         return self.any().department(user)
 

@@ -301,6 +301,18 @@ class DepartmentConformance:
         time_passes(shop, clock, 1)
         assert_events(shop, Queued("Cid", 0, department="care"))
 
+    def test_a_ticket_of_the_department_that_a_user_has_left_is_void(
+        self, shop: Desk, clock: Clock
+    ) -> None:
+        asks(shop, "Ann", "care")
+        ticket = shop.ticket("Ann")
+        asks(shop, "Bob", "care")
+        shop.connect("Ann", route=Route("sales"))
+        assert shop.is_void("Ann", ticket)
+        assert not shop.is_void("Ann", shop.ticket("Ann"))
+        shop.connect("Ann", ticket, route=Route("care"))
+        assert shop.location("Ann") == 1
+
     def test_who_asks_for_the_same_department_again_stays(self, shop: Desk) -> None:
         asks(shop, "Ann", "care")
         asks(shop, "Bob", "care")

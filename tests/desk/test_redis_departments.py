@@ -465,3 +465,34 @@ def test_the_team_of_a_department_follows_the_rules(office: Office) -> None:
     knows(a, b, number=2, departments=())
     assert (team(""), team("sales")) == (["Wanda", "Will"], [])
     assert b.figures().departments == {}
+
+
+# ---- what a failed script or a restart leaves ------------------------------------
+
+
+def test_a_user_of_before_a_restart_waits_and_time_goes_on(office: Office, clock: Clock) -> None:
+    """Nobody has had a connection of it yet: it is in the queue, and is sent no position."""
+    desk = office.hire("a")
+    desk.restore([Standing(Role.USER, "subject of Ann", "Ann", conversation=7)])
+    for _ in range(3):
+        time_passes(desk, clock, 1)
+    assert desk.figures().queue_length == 1
+    time_passes(desk, clock, GRACE)
+    assert desk.figures().queue_length == 0
+
+
+def test_who_stands_where_it_does_not_wait_is_not_matched_again_and_again(
+    office: Office, clock: Clock
+) -> None:
+    desk = office.hire("a")
+    knows(desk)
+    asks(desk, "Ann", "care")
+    office.client.zadd(f"{desk.prefix}line:0:sales", {"Ann": 7})
+    office.client.zadd(f"{desk.prefix}takeable:0:sales", {"Ann": 7})
+    office.client.hincrby(f"{desk.prefix}wanted", "sales", 1)
+    serves(desk, "Will", "sales")
+    serves(desk, "Wanda", "care")
+    assert desk.figures().users_served == 1
+    asks(desk, "Bob", "sales")
+    assert desk.figures().users_served == 2
+    assert Matched("Bob", "Will", department="sales") in desk.take_events()

@@ -5,9 +5,9 @@ import { excess } from "../kit/size.js";
 import { element } from "./dom.js";
 
 /** The fields that the widget names where the site does not. */
-const USUAL = { name: "your_name", email: "email" };
+const USUAL = { __proto__: null, name: "your_name", email: "email" };
 /** Of these types and names browsers know what people usually fill in; that is kept for the next chat. */
-const KNOWN = { name: "name", email: "email", tel: "tel" };
+const KNOWN = { __proto__: null, name: "name", email: "email", tel: "tel" };
 const AN_ADDRESS = /^[^\s@]+@[^\s@]+$/; // as `services/prechat.py` has it
 
 export class Fields {

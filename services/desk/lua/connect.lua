@@ -153,6 +153,7 @@ if waits(user) then
             return close(ANSWER.full)
         end
         strike(user, true)
+        spend(user) -- its tickets were for the other department
         set_route(user, department, asked, priority)
         wait_for_a_waiter(user)
     end

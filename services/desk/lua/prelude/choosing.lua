@@ -82,7 +82,7 @@ local function match_in_departments()
     -- Whom *waiter* takes: from its departments of the highest priority in which anybody waits, the
     -- first by its own priority, then by its ticket.
     local function choose(waiter)
-        local best, order
+        local best, best_department, order
         for _, member in ipairs(wanting(waiter)) do
             if order and member[2] < order[1] then
                 break
@@ -90,10 +90,24 @@ local function match_in_departments()
             local uuid, priority, ticket = first_takeable(member[1], waiter)
             local numbers = uuid and { member[2], priority, -ticket }
             if uuid and (not order or is_before(numbers, order)) then
-                best, order = uuid, numbers
+                best, best_department, order = uuid, member[1], numbers
             end
         end
-        return participant(best)
+        return participant(best), best_department
+    end
+
+    -- A user of *uuid* is among those who can be taken in *department*, and waits elsewhere or
+    -- nowhere: a script that has failed left it there. It is taken out, or it would be matched
+    -- again and again.
+    local function remove_stray(uuid, department)
+        for _, priority in ipairs(priorities()) do
+            call('ZREM', key_in(QUEUE, department, priority), uuid)
+            if call('ZREM', key_in(TAKEABLE, department, priority), uuid) == 1
+                and (department ~= '' or priority > 0)
+                and call('HINCRBY', PREFIX .. KEY.wanted, department, -1) <= 0 then
+                call('HDEL', PREFIX .. KEY.wanted, department)
+            end
+        end
     end
 
     -- ---- bringing them together --------------------------------------------------
@@ -105,8 +119,11 @@ local function match_in_departments()
     end
     touched[''] = true
     for waiter in next_match do
-        local user = choose(waiter)
-        strike(user)
-        bring_together(user, waiter)
+        local user, department = choose(waiter)
+        if strike(user) then
+            bring_together(user, waiter)
+        else
+            remove_stray(user.uuid, department)
+        end
     end
 end

@@ -17,7 +17,7 @@ local function send_some(department, priority, ahead, first, last)
             local user = participants[uuid]
             if not user then -- no more of it than is needed
                 local found = call('HMGET', key_of(uuid), FIELD.at, FIELD.home)
-                user = { uuid = uuid, at = found[1], home = found[2] }
+                user = { uuid = uuid, at = found[1] or '', home = found[2] or '' }
             end
             send_position(user, position, queue[2 * i], department)
         end
