@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from services.departments import Departments
 from services.desk.port import Figures
 from services.prechat import described
+from services.welcome import Welcome
 from services.wire.dates import rfc3339
 
 from .answers import jsonify
@@ -23,23 +23,24 @@ MAX_LOCALE = 35
 FRESH = 5
 
 
-def _opening(departments: Departments, key: str) -> dict[str, Any]:
-    """`open`, and `opens` of a department that is closed and will be open."""
-    is_open, opens = departments.opening(key)
-    return {"open": is_open, **_date(opens)}
+def _opening(shown: Welcome, key: str, figures: Figures | None = None) -> dict[str, Any]:
+    """`open`: whether a visitor that asks for *key* is let in; if not, `reason` and `opens`."""
+    if not shown.is_told(key):
+        return {}
+    away = shown.offline(key, figures)
+    if away is None:
+        return {"open": True}
+    opens = {} if away.opens is None else {"opens": rfc3339(away.opens * 1000)}
+    return {"open": False, "reason": away.reason, **opens}
 
 
-def _date(opens: int | None) -> dict[str, str]:
-    return {} if opens is None else {"opens": rfc3339(opens * 1000)}
-
-
-def _by_department(figures: Figures, departments: Departments) -> dict[str, Any]:
+def _by_department(figures: Figures, shown: Welcome) -> dict[str, Any]:
     """`departments`, by their keys, on a site that has any."""
     if not figures.departments:
         return {}
     loads = {
         key: {
-            **_opening(departments, key),
+            **_opening(shown, key, figures),
             "waiters_ready": load.ready,
             "queue_length": load.queue_length,
             "longest_wait": round(load.longest_wait, 1),
@@ -57,7 +58,8 @@ def blueprint(extension: Extension) -> Blueprint:
     @door.get("/v1/status")
     def status() -> Response:
         """How busy the desk is. No personal data."""
-        figures, departments = extension.server.figures(), extension.server.house.departments
+        figures, shown = extension.server.figures(), extension.server.welcome
+        assert shown is not None  # noqa: S101  # the server has started
         return jsonify(
             waiters=figures.waiters,
             waiters_ready=figures.waiters_ready,
@@ -65,8 +67,8 @@ def blueprint(extension: Extension) -> Blueprint:
             queue_length=figures.queue_length,
             longest_wait=round(figures.longest_wait, 1),
             connections=extension.server.bounds.connections.total,
-            **(_opening(departments, "") if departments.rules.departments else {}),
-            **_by_department(figures, departments),
+            **_opening(shown, "", figures),
+            **_by_department(figures, shown),
         )
 
     @door.get("/v1/welcome")
@@ -83,10 +85,7 @@ def blueprint(extension: Extension) -> Blueprint:
             "reply": shown.reply(),
             "questions": server.settings.quick_questions,
         }
-        if away := shown.offline(department):
-            found |= {"open": False, "reason": away.reason, **_date(away.opens)}
-        elif shown.may_be_closed:
-            found["open"] = True
+        found |= _opening(shown, department)
         if departments := shown.departments():
             found["departments"] = [
                 {"key": one.key, "name": one.name(locale)} for one in departments

@@ -108,6 +108,25 @@ class _Site:
     members: Mapping[str, tuple[Member, ...]] = field(default_factory=dict)
 
 
+class _Closed(NamedTuple):
+    """What was found out of a closed department, and from when until when it is true."""
+
+    of: SiteDepartment
+    since: float
+    until: float
+    opening: Opening
+
+    def is_true(self, at: float) -> bool:
+        """Whether it still counts *at* this moment, in s since 1970."""
+        return self.since <= at < self.until
+
+    def goes_on(self, one: SiteDepartment, at: float) -> bool:
+        """Whether it is true of *one* from *at* until it opens, or for `AHEAD`."""
+        is_same = self.of.is_enabled == one.is_enabled and self.of.hours == one.hours
+        is_known = self.opening.opens is not None or self.is_true(at + AHEAD)
+        return is_same and is_known and self.is_true(at)
+
+
 @dataclass(frozen=True, slots=True)
 class _Judged:
     """Which departments are open."""
@@ -117,15 +136,8 @@ class _Judged:
     at: float = 0.0
     #: when to judge again
     until: float = math.inf
-
-
-class _Closed(NamedTuple):
-    """What was found out of a closed department, and from when until when it is true."""
-
-    of: SiteDepartment
-    since: float
-    until: float
-    opening: Opening
+    #: what was found out about departments that are closed, by key
+    closed: dict[str, _Closed] = field(default_factory=dict)
 
 
 class Departments:
@@ -145,8 +157,6 @@ class Departments:
         self._now = now
         self._site = _Site()
         self._judged = _Judged()
-        #: what was found out about departments that are closed, by key
-        self._closed: dict[str, _Closed] = {}
         self._loop: Loop | None = None
         self._changed: Callable[[], None] = _nothing
         self._is_failing = False
@@ -183,10 +193,11 @@ class Departments:
     def opening(self, key: str) -> Opening:
         """Whether users who ask for *key* are let in now, or when they are.
 
-        A closed department may pass them on at once to one that is open.
+        A closed department may pass them on at once to one that is open; one that is disabled
+        does not.
         """
         found, one = self._opening(key), self._site.departments.get(key)
-        if found.is_open or one is None or one.rules.overflow_after:
+        if found.is_open or one is None or not one.is_enabled or one.rules.overflow_after:
             return found
         to = one.rules.overflow_to
         passes_on = to is not None and self.get(to) is not None and self._opening(to).is_open
@@ -196,13 +207,13 @@ class Departments:
         one, at = self.get(key), self._time
         if one is None:
             return Opening(True)
-        known = self._closed.get(key)
-        if known is not None and known.of is one and known.since <= at < known.until:
+        closed = self._judged.closed
+        known = closed.get(key)
+        if known is not None and known.of is one and known.is_true(at):
             return known.opening
         found = one.opening(at)
-        if not found.is_open:
-            until = at + AHEAD if found.opens is None else found.opens
-            self._closed[key] = _Closed(one, at, until, found)
+        if not found.is_open:  # it has closed since it was judged, or has no hours
+            closed[key] = _closed(one, at, found)
         return found
 
     def get(self, key: str) -> SiteDepartment | None:
@@ -238,8 +249,7 @@ class Departments:
     def read(self) -> None:
         """Read everything. Waits; raises `StoreError`. Called before anybody asks anything."""
         if self._source is not None and self._runtime is not None:
-            self._site = self._runtime.blocking(_read, self._source)
-            self._judge()
+            self._judge(self._runtime.blocking(_read, self._source))
 
     def start(self, loops: Loops, changed: Callable[[], None]) -> None:
         """Look again every 2 s, and when one opens or closes.
@@ -265,7 +275,7 @@ class Departments:
             self._is_failing = False
         if self._time >= self._judged.until:
             before = self.rules
-            self._judge()
+            self._judge(self._site)
             self._is_news |= self.rules.departments != before.departments
         if self._is_news:
             with contextlib.suppress(CSAppError):  # the desk has logged it
@@ -282,8 +292,7 @@ class Departments:
             log.warning("the clock was set back: it is found out anew which departments are open")
             number = self._runtime.blocking(self._source.grow)
         if number != self._site.number:
-            self._site = self._runtime.blocking(_read, self._source)
-            self._judge()
+            self._judge(self._runtime.blocking(_read, self._source))
             self._is_news = True
 
     # ---- time ----------------------------------------------------------
@@ -299,14 +308,15 @@ class Departments:
         """The clock was set back since it was last found out what is open, and not for a moment."""
         return self._judged.at - self._now() > SLACK
 
-    def _judge(self) -> None:
-        """Find out which departments are open now."""
-        site, at = self._site, self._time
+    def _judge(self, site: _Site) -> None:
+        """Know *site*, and which of its departments are open now, both at once."""
+        at, closed = self._time, self._judged.closed
         if all(one.hours.is_always for one in site.departments.values()):
-            self._judged = _judge(site, at)
+            judged = _judge(site, at, closed)
         else:
             assert self._runtime is not None  # noqa: S101  # it has read the hours
-            self._judged = self._runtime.blocking(_judge, site, at)
+            judged = self._runtime.blocking(_judge, site, at, closed)
+        self._site, self._judged = site, judged
 
 
 #: the department of visitors who ask for none, where nothing is said of it
@@ -339,17 +349,33 @@ def _shown(row: DepartmentRow) -> SiteDepartment:
     return SiteDepartment(row.key, row.names, row.enabled, rules, hours)
 
 
-def _judge(site: _Site, now: float) -> _Judged:
-    """What the desk is told *now*, in s since 1970. With many hours it takes a while."""
+def _closed(one: SiteDepartment, at: float, found: Opening) -> _Closed:
+    """What was *found* of *one*, which is closed *at* this moment."""
+    return _Closed(one, at, at + 2 * AHEAD if found.opens is None else found.opens, found)
+
+
+def _judge(site: _Site, now: float, closed: Mapping[str, _Closed]) -> _Judged:
+    """What the desk is told *now*, in s since 1970, and when departments open that are closed.
+
+    With many hours it takes a while; so what is known of the *closed* ones, and is still true,
+    is not found out again.
+    """
     all_hours = [one.hours for one in site.departments.values() if not one.hours.is_always]
     if not all_hours:
         rules = {key: one.rules for key, one in site.departments.items()}
         return _Judged(Rules(site.number * MINUTES, rules))
     minute = math.floor(now / 60)
     at = minute * 60
+    found: dict[str, _Closed] = {}
+    for key, one in site.departments.items():
+        known = closed.get(key)
+        if known is not None and known.goes_on(one, at):
+            found[key] = known._replace(of=one)
+        elif not (opening := one.opening(at)).is_open:
+            found[key] = _closed(one, at, opening)
     rules = {
-        key: structs.replace(one.rules, is_open=one.is_enabled and one.hours.is_open(at))
+        key: structs.replace(one.rules, is_open=key not in found)
         for key, one in site.departments.items()
     }
     changes = (hours.next_change(at, AHEAD) or at + AHEAD for hours in all_hours)
-    return _Judged(Rules(site.number * MINUTES + minute, rules), at, min(changes))
+    return _Judged(Rules(site.number * MINUTES + minute, rules), at, min(changes), found)

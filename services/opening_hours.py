@@ -95,10 +95,11 @@ class Hours:
 
     def _changes(self, at: float, within: float = A_YEAR) -> Iterator[tuple[int, bool]]:
         """When it opens (True) or closes *within* so many s after *at*, in order."""
-        is_never = bool(self.week) and not any(self.week) and not any(self.dates.values())
-        if self.is_always or is_never:
+        if self.is_always:
             return
         zone = _zone(self.zone)
+        if self._is_over(datetime.fromtimestamp(at, zone).date()):
+            return
         was_open = self._is_open(at, zone)
         chunk = math.floor(at / _CHUNK) * _CHUNK
         while chunk <= at + within:
@@ -107,6 +108,13 @@ class Hours:
                     was_open = not was_open
                     yield when, was_open
             chunk += _CHUNK
+
+    def _is_over(self, today: date) -> bool:
+        """Closed *today* and for ever: there is no week, and no date ahead."""
+        if not self.week or any(self.week):
+            return False
+        yesterday = today - timedelta(days=1)
+        return not any(times and day >= yesterday for day, times in self.dates.items())
 
     def _is_open(self, at: float, zone: ZoneInfo) -> bool:
         wall = datetime.fromtimestamp(at, zone)

@@ -18,7 +18,7 @@ from .desk.port import Desk, DeskUnavailable, Face, Figures
 from .history.port import Store, StoreError
 from .offline import Offline, offline
 from .runtime import Runtime
-from .settings import Settings, TeamShown
+from .settings import OfflineWhen, Settings, TeamShown
 from .timers import Wheel
 
 #: the most waiters that are shown
@@ -98,20 +98,27 @@ class Welcome:
         self._offline = settings.offline
         self._figures = _Lately(self._find_figures, TEAM_FRESH, runtime)
 
-    def offline(self, department: str = "") -> Offline | None:
-        """Why a visitor that asks for *department* now is not let in; None: it is."""
+    def is_told(self, department: str) -> bool:
+        """Whether visitors are told if they are let in where they ask for *department*.
+
+        They are not where nobody is ever sent away, or the site has no such department.
+        """
+        may_be_closed = self._offline is OfflineWhen.NOBODY or self._departments.rules.departments
+        return bool(may_be_closed) and self._departments.get(department) is not None
+
+    def offline(self, department: str = "", figures: Figures | None = None) -> Offline | None:
+        """Why a visitor that asks for *department* now is not let in; None: it is.
+
+        *figures* are those of the desk, where they are at hand.
+        """
+        ask = self._figures.get if figures is None else lambda: figures
         with contextlib.suppress(DeskUnavailable):
-            return offline(self._offline, self._departments, department, self._figures.get)
+            return offline(self._offline, self._departments, department, ask)
         return None
 
     def departments(self) -> list[SiteDepartment]:
         """Those that visitors may ask for."""
         return self._departments.listed()
-
-    @property
-    def may_be_closed(self) -> bool:
-        """The site has something that opens and closes."""
-        return bool(self._departments.rules.departments)
 
     def team(self, department: str = "") -> list[Face]:
         """Up to `TEAM` waiters who are ready now; none while the desk is out of reach.

@@ -14,6 +14,7 @@ from services.history.opening import open_store
 from services.history.port import StoreError
 from services.identity import Identity, TokenRole
 from services.loops import Loops
+from services.opening_hours import Hours
 from services.seldom import PAUSE, Seldom
 
 
@@ -430,6 +431,51 @@ def test_a_closed_department_may_pass_its_visitors_on(shop, clock):
     assert site.opening("slow") == Opening(False)
     assert site.way("late") == ["late", "shop", "always"]
     assert site.way("nowhere") == ["nowhere"]
+
+
+def test_a_disabled_department_passes_nobody_on(shop, clock):
+    shop.change("shop", Change(overflow=Overflow("always", 0), enabled=False))
+    shop.add("plain", Change(overflow=Overflow("always", 0), enabled=False))
+    site = Worker(shop, clock).site
+    assert (site.opening("shop"), site.opening("plain")) == (Opening(False), Opening(False))
+
+
+def test_when_departments_open_is_found_off_the_loop_and_once(shop, clock, monkeypatch):
+    shop.add("never", Change(hours="closed", zone="UTC", dates={"2030-12-24": "9:00-12:00"}))
+    searches, search = [], Hours.next_opening
+
+    def next_opening(some: Hours, at: float) -> int | None:
+        searches.append(worker.hand.is_in_the_loop)
+        return search(some, at)
+
+    def seen() -> list[bool]:
+        opens = worker.site.opening("shop").opens, worker.site.opening("never").opens
+        assert opens == (MONDAY + 9 * HOUR, None)
+        made = searches[:]
+        searches.clear()
+        return made
+
+    worker = Worker(shop, clock)
+    monkeypatch.setattr(Hours, "next_opening", next_opening)
+    assert seen() == [], "at the start"
+    shop.change("shop", Change(names={"en": "Shop"}))
+    worker.hand.turn()
+    assert worker.site.get("shop").name() == "Shop"
+    assert seen() == [], "its hours are the same"
+    clock[0] += HOUR
+    shop.change("always", Change(hours="mo-fr 1:00-2:00", zone="UTC"))
+    worker.hand.turn()
+    assert seen() == [], "the hours of another are"
+    shop.change("shop", Change(enabled=False))
+    worker.hand.turn()
+    shop.change("shop", Change(enabled=True))
+    worker.hand.turn()
+    assert seen() == [False], "off the loop"
+    for _ in range(9):  # the look comes at least every two days
+        clock[0] += 47 * HOUR
+        worker.hand.turn()
+        worker.site.opening("never")
+    assert not any(searches)
 
 
 def test_those_who_ask_for_none_may_be_closed_out_too(shop, clock):

@@ -56,7 +56,7 @@ def url(tmp_path: Path) -> str:
         tables = DepartmentTables(store)
         tables.add("help")
         tables.add("shop", Change(**SHOP))
-        tables.add("gone", Change(enabled=False))
+        tables.add("gone", Change(enabled=False, overflow=Overflow("help", 0)))
         tables.add("guided", Change(overflow=Overflow("help", 0), **SHOP))
         tables.add("patient", Change(overflow=Overflow("help", 60), **SHOP))
     return url
@@ -203,13 +203,18 @@ def test_what_is_shown_before_a_visitor_asks(server: LiveServer, clock: Clock) -
         found = json.loads(server.get(f"/v1/welcome?department={department}"))
         return {key: found[key] for key in ("open", "reason", "opens") if key in found}
 
-    assert shown() == shown("help") == shown("nowhere") == {"open": True}
+    assert shown() == shown("help") == {"open": True}
+    assert shown("nowhere") == {}, "nobody is let in there, and it is not closed"
     assert shown("shop") == {"open": False, "reason": "closed", "opens": OPENS}
     assert shown("gone") == {"open": False, "reason": "closed"}
     assert shown("guided") == {"open": True}
     status = json.loads(server.get("/v1/status"))
     assert status["open"]
     by_department = status["departments"]
+    for key, one in by_department.items():
+        assert {name: one[name] for name in ("open", "reason", "opens") if name in one} == shown(
+            key
+        )
     assert (by_department["shop"]["open"], by_department["shop"]["opens"]) == (False, OPENS)
     assert by_department["help"]["open"]
     clock.set(MONDAY + 7 * 3600)
@@ -224,6 +229,8 @@ def test_never(lenient: LiveServer) -> None:
     assert answered(ann, "shop")[0] == "connect_queue"
     assert answered(bob, "gone") == ("offline", {"reason": "closed"})
     assert json.loads(lenient.get("/v1/welcome?department=shop"))["open"]
+    by_department = json.loads(lenient.get("/v1/status"))["departments"]
+    assert (by_department["shop"]["open"], by_department["gone"]["open"]) == (True, False)
 
 
 def test_nobody(strict: LiveServer) -> None:
@@ -235,6 +242,8 @@ def test_nobody(strict: LiveServer) -> None:
     next_frame(bob, "connect_queue")  # it waits in line
     found = json.loads(strict.get("/v1/welcome?department=help"))
     assert (found["open"], found["reason"]) == (False, "nobody")
+    help_ = json.loads(strict.get("/v1/status"))["departments"]["help"]
+    assert (help_["open"], help_["reason"]) == (False, "nobody")
     waiter = come(strict, "waiter", "wim", departments="help")
     waiter.say("ready")
     next_frame(waiter, "ready")

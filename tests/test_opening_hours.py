@@ -96,6 +96,15 @@ def test_what_never_opens_has_no_next_opening() -> None:
     assert far.next_opening(at("2026-12-24T12:00")) is None
 
 
+def test_nothing_is_searched_where_there_is_no_week_and_no_date_ahead(monkeypatch) -> None:
+    past = shop("closed", _2025_12_24="22:00-2:00", _2026_12_25="closed")
+    assert past.next_change(at("2025-12-25T01:00")) == at("2025-12-25T02:00")
+    assert past.next_opening(at("2025-12-24T12:00")) == at("2025-12-24T22:00")
+    monkeypatch.setattr(Hours, "_candidates", lambda *_: pytest.fail("a day is searched"))
+    assert past.next_opening(at("2025-12-26T00:00")) is None
+    assert past.next_change(at("2026-06-01T00:00")) is None
+
+
 def test_a_time_that_summer_time_leaves_out_never_comes() -> None:
     early = shop("su 2:30-5:00")
     assert early.next_opening(at("2026-03-28T12:00")) == at("2026-03-29T03:00")
