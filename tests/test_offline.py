@@ -251,6 +251,22 @@ def test_nobody(strict: LiveServer) -> None:
     until(lambda: json.loads(strict.get("/v1/welcome?department=help"))["open"])
 
 
+def test_a_site_without_departments_says_if_it_is_open_where_it_may_be_closed() -> None:
+    def shown(server: LiveServer) -> list[Frame]:
+        answers = [json.loads(server.get(f"/v1/{one}")) for one in ("status", "welcome")]
+        return [{key: one[key] for key in ("open", "reason") if key in one} for one in answers]
+
+    env = {"CSAPP_DATABASE_URL": "off"}
+    with LiveServer.flask(env=env) as server:
+        assert shown(server) == [{}, {}]
+    with LiveServer.flask(env=env | {"CSAPP_OFFLINE": "nobody"}) as server:
+        assert shown(server) == [{"open": False, "reason": "nobody"}] * 2
+        waiter = come(server, "waiter", "wim")
+        waiter.say("ready")
+        next_frame(waiter, "ready")
+        until(lambda: shown(server) == [{"open": True}] * 2)
+
+
 # ---- what is decided -------------------------------------------------------
 
 
