@@ -71,6 +71,7 @@ def own_desk(parts: Parts, is_draining: Callable[[], bool]) -> Switchboard:
         max_queue=settings.max_queue,
         grace=settings.grace + TICK,  # the time of the wheel is up to a tick late
         away=settings.away + TICK,
+        answer_within=settings.answer_within and settings.answer_within + TICK,
         places=parts.bounds.places,
         now=parts.wheel.lived,
     )
@@ -79,14 +80,17 @@ def own_desk(parts: Parts, is_draining: Callable[[], bool]) -> Switchboard:
     desk.configure(parts.departments.rules)
     switchboard = Switchboard(
         measured, delivery, parts.tokens.sign_ticket, clock=parts.clock,
-        departments=parts.departments,
+        departments=parts.departments, answer_within=settings.answer_within,
     )  # fmt: skip
     if parts.runtime.name == "threads":
         switchboard.guard_threads()
     if store is not None:
         rows = parts.runtime.blocking(store.open_conversations)
         duties = parts.runtime.blocking(store.duties)
-        switchboard.restore(rows, duties, parts.runtime.blocking(lost_waiters, store, rows))
+        lost = parts.runtime.blocking(lost_waiters, store, rows)
+        keys = [row.key for row in rows if row.waiter] if settings.answer_within else []
+        answered = parts.runtime.blocking(store.answered, keys)
+        switchboard.restore(rows, duties, lost, answered)
         desk.void(parts.runtime.blocking(used_tickets, store, time.time()))
     ticks = itertools.count()
 
@@ -123,17 +127,19 @@ def share_desk(parts: Parts) -> Shared:
         max_queue=settings.max_queue,
         grace=settings.grace,
         away=settings.away,
+        answer_within=settings.answer_within,
         places=parts.bounds.places,
     )
     measured = MeasuredDesk(desk, parts.meters)
     latest = LatestFigures(measured)
     delivery = SharedDelivery(
         settings.outbox_bytes, store, writer, latest, worker=worker, runtime=runtime,
-        clock=parts.clock,
+        clock=parts.clock, asks_for_answers=bool(settings.answer_within),
     )  # fmt: skip
     switchboard = Switchboard(
         measured, delivery, parts.tokens.sign_ticket, clock=parts.clock, figures=latest,
-        departments=parts.departments,
+        departments=parts.departments, answer_within=settings.answer_within,
+        spawn=runtime.spawn,
     )  # fmt: skip
     inbox = Inbox(switchboard, delivery)
     mailbox = Mailbox(desk, inbox.read, switchboard.carry_out, delivery.doubt)

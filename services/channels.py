@@ -26,12 +26,14 @@ Ids = Sequence[str | None] | None
 class Channel:
     """One direction of a conversation: its sender, its receiver, and the encoders between them."""
 
-    __slots__ = ("_echo", "_full", "conversation", "sender", "texts", "to")
+    __slots__ = ("_echo", "_full", "conversation", "is_unanswered", "sender", "texts", "to")
 
     def __init__(self, sender: Participant, to: Participant, conversation: Conversation) -> None:
         self.sender = sender
         self.to = to
         self.conversation = conversation
+        #: the sender is a waiter who has written nothing on it yet
+        self.is_unanswered = False
         #: from texts to their framed bytes in version 1, in one piece
         self.texts = codec.Voice(sender.uuid, to.uuid, HEADS).texts
         self._full: codec.FullVoice | None = None

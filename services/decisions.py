@@ -7,6 +7,7 @@ from typing import Any
 
 from .channels import Channel, sealed
 from .clock import Clock
+from .conversation.conversation import Conversation
 from .conversation.kinds import EventPayload, What
 from .conversation.rows import ConversationRow
 from .conversation_rows import new_row, remove_waiter, set_end, set_waiter
@@ -158,26 +159,34 @@ class Decisions:
             self._hand_over(event, user, waiter)
         else:
             left, gone = (waiter, user) if event.gone == user.uuid else (user, waiter)
-            if self._delivery.parks_for(left):
-                self._roster.park(left, parked_end(left, gone, conversation, reason))
+            self._park_end(left, gone, conversation, reason)
+            if event.reason is Reason.UNANSWERED:  # who is gone is still there
+                self._park_end(gone, left, conversation, reason)
+                _turn_former(user, nobody(waiter.identity))
             send_end(left, gone, conversation, reason)
             if conversation is not None:
                 what = What.LEFT if event.requeued else What.ENDED
                 self._write_event(event, Channel(gone, left, conversation), what, reason)
         self._delivery.parted(user, waiter)
 
+    def _park_end(
+        self, one: Participant, other: Participant, conversation: Conversation | None, reason: str
+    ) -> None:
+        """Park for *one*, if it is away, that *conversation* with *other* is over."""
+        if self._delivery.parks_for(one):
+            self._roster.park(one, parked_end(one, other, conversation, reason))
+
     def _hand_over(self, event: Parted, user: Participant, waiter: Participant) -> None:
         """*waiter* is out of the conversation of *user*, who is matched or queued next.
 
         So *user* is sent nothing now; version 1 would take its conversation for ended.
         """
-        conversation, former = user.conversation, user.former
+        conversation = user.conversation
         send_own_end(user, waiter, conversation, Reason.TRANSFERRED)
         if conversation is None:
             return
         giver = nobody(waiter.identity)
-        if former is not None and former.conversation is conversation:
-            former.turn_to(giver)  # what is on its way is not for *waiter* any more
+        _turn_former(user, giver)
         self._write_event(event, Channel(giver, user, conversation), What.TRANSFERRED)
 
     def _write_event(
@@ -213,8 +222,12 @@ class Decisions:
             self.end(conversation.row, reason)
 
     def _on_duty(self, event: OnDuty) -> None:
-        phase = Phase.ON_DUTY if event.ready else Phase.OFF_DUTY
-        self._participants[event.waiter].phase = phase
+        waiter = self._participants[event.waiter]
+        waiter.phase = Phase.ON_DUTY if event.ready else Phase.OFF_DUTY
+        if event.by_desk:
+            if event.is_recorder:
+                self.store_duty(waiter, ready=event.ready, capacity=event.capacity)
+            each(waiter.connections, lambda connection: connection.send_duty(event.ready))
 
     # ---- what is stored ------------------------------------------------
 
@@ -229,6 +242,13 @@ class Decisions:
             capacity = capacity or 0
             duty = Duty(waiter.identity.subject, waiter.uuid, ready, capacity)
             self._delivery.writer.save_duty(duty)
+
+
+def _turn_former(user: Participant, to: Participant) -> None:
+    """What *user* has on its way is not for its former waiter any more; `join` turns it again."""
+    former = user.former
+    if former is not None and former.conversation is user.conversation:
+        former.turn_to(to)
 
 
 _CARRY_OUT: dict[type[Event], Callable[[Decisions, Any], None]] = {

@@ -71,6 +71,9 @@ class Feed(Protocol):
     def welcome(self, participant: Participant, arrival: Arrival) -> None:
         """The connection belongs to *participant* now; what was parked follows."""
 
+    def send_duty(self, ready: bool) -> None:
+        """Say to a waiter of version 2 whether it takes users."""
+
     def open_conversation(self, channel: Channel, frame: frames.ServerFrame) -> None:
         """*frame* says who is at the other end of *channel*; what the client missed follows it."""
 

@@ -83,5 +83,6 @@ def join(
     else:
         user.channel = Channel(user, waiter, conversation)
     user.phase = Phase.SERVED
-    waiter.channels[user.uuid] = Channel(waiter, user, conversation)
-    return user.channel, waiter.channels[user.uuid]
+    to_user = waiter.channels[user.uuid] = Channel(waiter, user, conversation)
+    to_user.is_unanswered = True
+    return user.channel, to_user

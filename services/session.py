@@ -271,6 +271,8 @@ class Session:
             return False
         self.relayed += len(texts)
         channel.sender.has_written = True
+        if channel.is_unanswered:
+            switchboard.answered(channel)
         return True
 
     # ---- admission -----------------------------------------------------

@@ -297,6 +297,8 @@ class Settings:
     grace: float = _setting(_seconds(0, 86_400), 20.0)
     #: s that the desk waits for a served visitor of version 2: phones sleep
     away: float = _setting(_seconds(0, 86_400), 600.0)
+    #: s in which a waiter has to write something to a visitor that it has got; 0: no bound
+    answer_within: float = _setting(_seconds(0, 86_400), 0.0)
     #: s a connection may stay without a successful `auth`
     auth_timeout: float = _setting(_seconds(0.1, 3600), 10.0)
     #: s between pings: under the 30–60 s at which proxies cut idle connections

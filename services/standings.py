@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from .bounds import TICKET_LIFETIME
 from .clock import KEY_BITS
@@ -19,11 +19,12 @@ NAMING = 1_000_000
 
 
 def standings(
-    rows: list[ConversationRow], duties: Iterable[Duty]
+    rows: list[ConversationRow], duties: Iterable[Duty], answered: Collection[int] = ()
 ) -> tuple[list[Standing], list[ConversationRow]]:
     """All participants of the open *rows*, and all waiters who were ready; waiters first.
 
-    And the rows that are over: a user has one conversation, the newest.
+    And the rows that are over: a user has one conversation, the newest. *answered*: those in
+    which the waiter has written something since it serves the user.
     """
     known = {one.subject: one for one in duties}
     waiters: dict[str, Standing] = {}
@@ -57,6 +58,7 @@ def standings(
                 avatar=row.user_avatar,
                 department=row.department,
                 may_sleep=_may_sleep(row),
+                answered=row.key in answered,
             )
         )
     over = [row for row in rows if newest[row.user_subject] is not row]

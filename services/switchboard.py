@@ -13,9 +13,10 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from .answers import Answers, Spawn
 from .channels import Channel, ParkedFrames
 from .clock import Clock
 from .conversation.conversation import Conversation
@@ -65,7 +66,7 @@ class Switchboard:
     """Lets participants come and go, carries out decisions, and passes on what sessions send.
 
     *figures* returns how busy the desk is; without it the desk is asked. *departments* knows
-    those of the site.
+    those of the site. *answer_within* and *spawn*: see `Answers`.
     """
 
     def __init__(
@@ -77,6 +78,8 @@ class Switchboard:
         clock: Clock | None = None,
         figures: Callable[[], Figures] | None = None,
         departments: Departments | None = None,
+        answer_within: float = 0.0,
+        spawn: Spawn | None = None,
     ) -> None:
         self.desk = desk
         self.delivery = delivery
@@ -86,6 +89,8 @@ class Switchboard:
         self.writer = delivery.writer
         #: `Delivery.say`, without a step in between: each stored text is said by it
         self.say = delivery.say
+        #: a waiter has written its first entry on a channel
+        self.answered = Answers(desk, self.carry_out, answer_within, spawn).begin
         self._departments = Departments() if departments is None else departments
         self._decisions = Decisions(delivery, sign_ticket, self.clock, self._departments)
         self._figures = figures
@@ -117,13 +122,14 @@ class Switchboard:
     # ---- a restart -----------------------------------------------------
 
     def restore(
-        self, rows: list[ConversationRow], duties: list[Duty], lost: Mapping[int, str]
-    ) -> None:
+        self, rows: list[ConversationRow], duties: list[Duty], lost: Mapping[int, str],
+        answered: Collection[int] = (),
+    ) -> None:  # fmt: skip
         """Take up the open conversations where they stood; both sides are waited for.
 
-        *lost*: as `standings.lost_waiters` returns it.
+        *lost*: as `standings.lost_waiters` returns it; *answered*: as `Store.answered` does.
         """
-        found, over = standings(rows, duties)
+        found, over = standings(rows, duties, answered)
         for row in over:
             self._decisions.end(row)
             self.delivery.write_end_at_start(user_of(row), Conversation(row))

@@ -25,7 +25,10 @@ def ready(caller: Caller, frame: frames.Ready | frames.Ready2, me: Participant) 
     switchboard.store_duty(me, ready=True, capacity=switchboard.desk.capacity(me.uuid))
     caller.feed.send_duty(True, frame)
     switchboard.carry_out()
-    me.phase = Phase.ON_DUTY  # `carry_out` may have carried out what another worker decided before
+    if me.phase is not Phase.ON_DUTY:  # `carry_out` has carried out what was decided before
+        me.phase = Phase.ON_DUTY
+        switchboard.store_duty(me, ready=True, capacity=switchboard.desk.capacity(me.uuid))
+        caller.feed.send_duty(True)
 
 
 def unready(caller: Caller, frame: frames.Unready, me: Participant) -> None:

@@ -163,6 +163,12 @@ class Store(Protocol):
     def last_events(self, keys: Sequence[int]) -> dict[int, EntryRow]:
         """By conversation, of these: the last entry that the server has written, if any."""
 
+    def answered(self, keys: Sequence[int]) -> set[int]:
+        """Of these conversations, those in which a waiter has written since it serves the user.
+
+        That is behind the last entry of the server, which says who does.
+        """
+
     def conversation(self, key: int) -> ConversationRow | None:
         """The conversation with this key; None: there is none."""
 

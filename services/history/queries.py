@@ -59,6 +59,21 @@ def last_of_server(keys: Sequence[int]) -> sa.Select[Any]:
     )
 
 
+def answered(keys: Sequence[int]) -> sa.Select[Any]:
+    """See `port.Store.answered`."""
+    table = tables.message.c
+
+    def last(side: Side) -> sa.ColumnElement[int]:
+        return sa.func.max(sa.case((table.side == side, table.seq), else_=0))
+
+    return (
+        sa.select(table.chat)
+        .where(table.chat.in_(keys))
+        .group_by(table.chat)
+        .having(last(Side.WAITER) > last(Side.SERVER))
+    )
+
+
 def that_stay(keys: Sequence[int]) -> sa.Select[Any]:
     """Which of these conversations are stored; nobody erases them before the transaction ends.
 

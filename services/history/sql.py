@@ -151,6 +151,13 @@ class SQLStore(Transactions):
             )
         return found
 
+    def answered(self, keys: Sequence[int]) -> set[int]:
+        found: set[int] = set()
+        for start in range(0, len(keys), FOUND_AT_ONCE):
+            some = keys[start : start + FOUND_AT_ONCE]
+            found.update(row[0] for row in self._select(queries.answered(some)))
+        return found
+
     def conversation(self, key: int) -> ConversationRow | None:
         found = self._conversations(queries.conversations().where(tables.chat.c.key == key))
         return found[0] if found else None

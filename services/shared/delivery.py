@@ -68,12 +68,15 @@ class SharedDelivery:
         worker: str,
         runtime: Runtime,
         clock: Clock | None = None,
+        asks_for_answers: bool = False,
     ) -> None:
         self.roster = Roster(most_parked)
         self.store = store
         self.writer = writer
         self._figures = figures
         self._runtime = runtime
+        #: waiters have to write something in time (`CSAPP_ANSWER_WITHIN`)
+        self._asks_for_answers = asks_for_answers
         self._clock = clock or Clock()
         self.outgoing = Outgoing(runtime)
         self.order = Order(store, runtime, self.deliver)
@@ -98,7 +101,9 @@ class SharedDelivery:
     def remembered(self) -> list[Standing]:
         """For a desk that knows nobody. Raises `StoreError`. Waits for the store."""
         rows = self._runtime.blocking(self.store.open_conversations)
-        found, over = standings(rows, self._runtime.blocking(self.store.duties))
+        keys = [row.key for row in rows if row.waiter] if self._asks_for_answers else []
+        answered = self._runtime.blocking(self.store.answered, keys)
+        found, over = standings(rows, self._runtime.blocking(self.store.duties), answered)
         for row in over:
             set_end(row, "", self._clock)
             self.save(row)

@@ -597,6 +597,23 @@ test("a duty that the server remembers is kept up", async () => {
   assert.deepEqual(stage.sent("ready").map(({ payload }) => payload), [{ capacity: 4 }]);
 });
 
+test("whom the desk sets away is told so, and stays away on later connections", async () => {
+  const stage = new Stage({ role: "waiter" });
+  await stage.enter("wim");
+  await stage.say("ready", { capacity: 4 });
+  await stage.say("unready", { capacity: 4 });
+  assert.deepEqual(stage.client.duty, { ready: false, capacity: 4, byDesk: true });
+  await stage.close(1006);
+  await stage.pass(1000);
+  await stage.enter("wim");
+  assert.deepEqual([stage.sent("ready").length, stage.sent("unready").length], [0, 1]);
+  await stage.answer("unready", "unready", { capacity: 4 });
+  assert.equal(stage.client.duty.byDesk, true, "until the waiter is ready again");
+  stage.client.ready();
+  await stage.answer("ready", "ready", { capacity: 4 });
+  assert.deepEqual(stage.client.duty, { ready: true, capacity: 4 });
+});
+
 test("a login that was replaced does not come back ready", async () => {
   const storage = new Storage();
   const stage = new Stage({ storage, role: "waiter" });

@@ -261,6 +261,7 @@ def test_conversations_of_a_side_are_the_newest_first(store):
         (queries.conversations_of(Side.WAITER, "w-7", before=9), "service"),
         (queries.open_conversations(), "chat_open"),
         (queries.last_of_server([7]), "message_seq"),
+        (queries.answered([7]), "message_seq"),
     ],
 )
 def test_queries_use_their_index_and_sort_nothing(store, query, index):
@@ -309,6 +310,25 @@ def test_the_last_event_of_a_conversation_is_found_behind_what_people_write(stor
     assert store.last_events([*range(1, 8), 99]) == {
         1: events[1], **{one.conversation: one for one in others[:-1]}
     }  # fmt: skip
+
+
+def test_who_has_an_answer_is_found_behind_the_last_event(store, monkeypatch):
+    def event(key: int, seq: int) -> EntryRow:
+        return EntryRow(key, seq, Side.SERVER, "bob", None, EVENT.number, "", 1, "{}")
+
+    def word(key: int, seq: int, side: Side) -> EntryRow:
+        return EntryRow(key, seq, side, "bob", None, TEXT.number, "Hello", 1)
+
+    entries = [
+        event(1, 1), word(1, 2, Side.WAITER), word(1, 3, Side.USER),
+        event(2, 1), word(2, 2, Side.WAITER), event(2, 3), word(2, 4, Side.USER),
+        event(3, 1),
+        event(4, 1), word(4, 2, Side.WAITER),
+    ]  # fmt: skip
+    store.commit(Batch(entries=entries, has_data=True))
+    monkeypatch.setattr(sql, "FOUND_AT_ONCE", 2)  # as of many conversations
+    assert store.answered([1, 2, 3, 99]) == {1}
+    assert store.answered([]) == set()
 
 
 def test_a_conversation_that_is_not_stored_gets_no_staff_entry(store):

@@ -32,6 +32,11 @@ export class Duty {
     return this.#isKnown ? (this.#client.duty?.ready ?? null) : null;
   }
 
+  /** The desk has set this waiter away, who has not answered in time. */
+  get isSetAway() {
+    return this.ready === false && this.#client.duty.byDesk === true;
+  }
+
   get capacity() {
     return this.#wishedCapacity ?? this.#client.duty?.capacity ?? this.#usual;
   }

@@ -54,7 +54,12 @@ export class Waiter extends Wish {
       this.want ??= { ready: true, capacity }; // so that a later connection asks for it again
       this.#setDuty({ ready: true, capacity });
     },
-    unready: ({ capacity }) => this.#setDuty({ ready: false, capacity }),
+    unready: ({ capacity }, { reply_id: asked }) => {
+      // unasked: the desk has decided it, and a later connection must not undo that by itself
+      if (!asked) this.decide({ ready: false, capacity });
+      const byDesk = !asked || this._client.duty?.byDesk;
+      this.#setDuty({ ready: false, capacity, ...(byDesk && { byDesk }) });
+    },
     note: (payload, { type, n, after, author, date }, chat) => {
       if (!chat) return;
       chat._note([{ type, n, after, author, date, payload }]);

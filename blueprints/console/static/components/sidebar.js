@@ -20,7 +20,7 @@ export const Sidebar = ({ desk }) => html`
 
 const Duty = ({ desk }) => {
   const { duty, open } = desk;
-  const { ready, wished, capacity } = duty;
+  const { ready, wished, capacity, isSetAway } = duty;
   const on = wished ?? ready ?? false;
   const choose = (wanted) => () => wanted !== on && duty.setReady(wanted);
   return html`
@@ -29,6 +29,7 @@ const Duty = ({ desk }) => {
         <button type="button" class="away" aria-pressed=${String(!on)} onClick=${choose(false)}>${t("away")}</button>
         <button type="button" class="ready" aria-pressed=${String(on)} onClick=${choose(true)}>${t("ready")}</button>
       </div>
+      <p class="none" role="status">${isSetAway ? t("set_away") : ""}</p>
       <div class="capacity">
         <p>${rich("capacity", { open: html`<b>${open.length}</b>`, most: html`<b>${capacity ?? "–"}</b>` })}</p>
         <div class="stepper" role="group" aria-label=${t("at_once")}>
