@@ -16,10 +16,12 @@ from services.desk.departments import Load
 from services.desk.port import Figures
 from services.history.departments import Change, DepartmentTables, Overflow
 from services.history.opening import open_store
+from services.identity import Tokens
 from services.offline import Offline, Reason, offline
 from services.settings import OfflineWhen
 from testkit import Client, LiveServer, assert_receives
 from testkit.redis import RedisServer
+from testkit.server import SECRET
 
 from .probe import next_frame, until
 from .wall_clock_host import GUNICORN, THREADS, set_clock
@@ -151,7 +153,10 @@ def test_who_has_a_good_ticket_is_let_in_again(server: LiveServer, clock: Clock)
     again = come(server, "user", "ann")
     assert answered(again, "shop")[0] == "offline"
     assert answered(again, "shop", ticket="no such")[0] == "offline"
-    assert answered(again, "shop", ticket=ticket)[0] == "connect_queue"
+    assert answered(again, "shop", ticket=ticket)[0] == "offline", "void: ann has left the queue"
+    bob, before_a_restart = come(server, "user", "bob"), round((MONDAY + 14 * 3600) * 1e6)
+    good = Tokens([SECRET], 3600).sign_ticket("bob", before_a_restart, "shop")
+    assert answered(bob, "shop", ticket=good)[0] == "connect_queue"
 
 
 def test_a_department_without_hours_is_open(server: LiveServer) -> None:
