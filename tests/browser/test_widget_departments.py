@@ -207,7 +207,7 @@ def test_a_department_that_is_gone_costs_nothing_that_was_typed(
     page = open_chat(site.goes("one"))
     page.get_by_role("radio", name="Sales").check()
     page.route("**/v1/welcome*", lambda route: route.abort())  # it has not heard of it yet
-    tables.change("sales", Change(enabled=False))
+    tables.remove("sales")
     until(lambda: "sales" not in shop.get("/v1/welcome"))
     page.unroute("**/v1/welcome*")
     write(page, "What does it cost?")

@@ -265,6 +265,79 @@ test("a full queue is asked again after its pause", async () => {
   assert.equal(stage.sent("connect").length, 2);
 });
 
+test("who is sent away asks again when it opens, while somebody looks", async () => {
+  const stage = new Stage();
+  stage.luck = 0.5;
+  const opens = new Date(stage.now + 600_000).toISOString();
+  stage.client.connect({ department: "sales" });
+  await stage.enter();
+  await stage.answer("connect", "offline", { reason: "closed", opens });
+  assert.deepEqual([stage.client.phase, stage.client.wanted], ["offline", true]);
+  assert.deepEqual(stage.client.offline, { reason: "closed", opens });
+  assert.deepEqual(
+    stage.heard.filter(([type]) => type === "phase" || type === "offline"),
+    [
+      ["phase", "offline"],
+      ["offline", { reason: "closed", opens }],
+    ],
+  );
+  await stage.pass(609_000);
+  assert.equal(stage.sent("connect").length, 1, "not all at once");
+  stage.isVisible = false;
+  await stage.pass(1000);
+  assert.equal(stage.sent("connect").length, 1);
+  stage.isVisible = true;
+  await stage.pass(11_000);
+  assert.deepEqual(stage.sent("connect")[1].payload, { department: "sales" });
+  await stage.answer("connect", "connect_queue", { location: 0, ticket: "t" });
+  assert.deepEqual([stage.client.phase, stage.client.offline], ["queued", null]);
+});
+
+test("where nobody is there it is asked again by and by; a week is not waited for at once", async () => {
+  const stage = new Stage();
+  stage.luck = 0;
+  stage.client.connect();
+  await stage.enter();
+  await stage.answer("connect", "offline", { reason: "nobody" });
+  await stage.pass(30_000);
+  assert.equal(stage.sent("connect").length, 2);
+  for (const payload of [{ reason: "closed" }, { reason: "closed", opens: new Date(stage.now + 6e9).toISOString() }]) {
+    const before = stage.sent("connect").length;
+    await stage.answer("connect", "offline", payload);
+    await stage.pass(3_599_000);
+    assert.equal(stage.sent("connect").length, before);
+    await stage.pass(1000);
+    assert.equal(stage.sent("connect").length, before + 1);
+  }
+});
+
+test("who is sent away may ask for something else, or for nothing any more", async () => {
+  const stage = new Stage();
+  const storage = stage.storage;
+  stage.client.connect({ department: "sales" });
+  await stage.enter();
+  await stage.answer("connect", "offline", { reason: "closed" });
+  stage.client.connect({ department: "support" });
+  assert.equal(stage.client.phase, "idle", "it is to be seen");
+  assert.equal(stage.sent("connect")[1].payload.department, "support");
+  await stage.answer("connect", "offline", { reason: "nobody" });
+  stage.client.disconnect();
+  assert.deepEqual([stage.client.phase, stage.client.wanted, stage.client.offline], ["idle", false, null]);
+  await stage.answer("get_history", "error", { code: "not_connected", message: "no such conversation" });
+  await stage.pass(7_200_000);
+  assert.equal(stage.sent("connect").length, 2);
+  assert.equal(storage.of("state").want, null);
+});
+
+test("an answer that comes after the visitor has left counts no more", async () => {
+  const stage = new Stage();
+  stage.client.connect();
+  await stage.enter();
+  stage.client.disconnect();
+  await stage.answer("connect", "offline", { reason: "closed" });
+  assert.equal(stage.client.phase, "idle");
+});
+
 test("a user whose waiter is lost keeps its chat", async () => {
   const stage = new Stage();
   await stage.serve(items(1, 1));

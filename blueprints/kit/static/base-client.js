@@ -52,10 +52,12 @@ export class BaseClient {
 
   /** Who we are: the payload of `auth_success`. */
   me = null;
-  /** User: `idle`, `queued` or `served`. */
+  /** User: `idle`, `queued`, `served`, or `offline`: sent away for now. */
   phase = "idle";
   /** User: `{location, wait, ticket}` while in the queue. */
   queue = null;
+  /** User: `{reason, opens}` while it is sent away, because it is `closed` or `nobody` is there. */
+  offline = null;
   /** Waiter: `{ready, capacity}`; null before it is known. */
   duty = null;
   /** Waiter: `{length, longest_wait}` of the queue; null before it is known. */
@@ -115,7 +117,7 @@ export class BaseClient {
       },
       refused: () => this.#role === "waiter" && this._side.decide(null), // a later login begins anew
       quit: () => this._outbox.disinherit(),
-      matters: () => this.#role === "waiter" || this.phase !== "idle",
+      matters: () => this.#role === "waiter" || ["queued", "served"].includes(this.phase),
       probe: () => (this.phase === "queued" ? this._side.askAgain() : this._barrier()),
       chat: (conversation) => conversations.at(conversation),
       say: (chat, { id, text }) => this._put("message_text", { message: text }, chat, id),

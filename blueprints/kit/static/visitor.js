@@ -3,6 +3,9 @@
 import { whole } from "./size.js";
 import { Wish } from "./wish.js";
 
+const OPENING = 20_000; // ms over which those who wait for the opening ask again
+const AGAIN = 30_000; // ms until it is asked again whether somebody is there
+const LONGEST = 3_600_000; // ms until it is asked again in any case
 const QUESTION = 300; // characters of the unsent messages that waiters see while the visitor is in the queue
 
 export class Visitor extends Wish {
@@ -25,6 +28,11 @@ export class Visitor extends Wish {
     return this.isWanted || this.#leaving;
   }
 
+  /** The visitor waits or is served, as far as the server has said. */
+  get #isKnown() {
+    return ["queued", "served"].includes(this._client.phase);
+  }
+
   get isWanted() {
     return this.want !== null;
   }
@@ -42,7 +50,7 @@ export class Visitor extends Wish {
 
   /** While in the queue: the visitor has left it, here, in another tab, or on another device. */
   withdrawn(reason) {
-    if (this._client.phase !== "queued") return;
+    if (["idle", "served"].includes(this._client.phase)) return;
     this.want = null; // as old as it was: what another tab has decided since counts
     this.#close(reason);
   }
@@ -56,6 +64,7 @@ export class Visitor extends Wish {
   #setPhase(phase) {
     const client = this._client;
     if (phase !== "queued") client.queue = null;
+    if (phase !== "offline") this.#awaitOpening(null);
     if (phase === client.phase) return;
     client.phase = phase;
     client._events.emit("phase", phase);
@@ -71,6 +80,7 @@ export class Visitor extends Wish {
     // what was filled in was for the former department
     const filled = fields ?? (stays ? before?.fields : undefined);
     this.decide({ page: whole(page, 2000) ?? before?.page, department: where, fields: filled });
+    if (client.phase === "offline") this.#setPhase("idle"); // it is asked anew, and whether it is open is to be seen
     if (!client._connection.isOnline || this.#leaving) return;
     if (client.phase === "idle") this.#join();
     else if (!stays) this.askAgain();
@@ -89,11 +99,26 @@ export class Visitor extends Wish {
         this.want = this.#stands; // and waits on there
         this._client._complain(error);
       } else if (error) {
-        this.later(error, () => this.want && this._client.phase === "idle" && this.#join());
+        this.later(error, () => this.want && !this.#isKnown && this.#join());
+        if (!this.want && !this.#isKnown) this.#setPhase("idle");
       } else {
         this.#stands = want;
         if (question !== this.#question || want?.department !== this.want?.department) this.askAgain();
       }
+    });
+  }
+
+  /** The visitor was sent away with *offline*, and asks again when there is hope; null: that is over. */
+  #awaitOpening(offline) {
+    const client = this._client;
+    client.offline = offline;
+    if (!offline) return client._alarms.set("offline");
+    const { opens, reason } = offline;
+    const left = opens ? Date.parse(opens) - client.now() : reason === "nobody" ? AGAIN : LONGEST;
+    const pause = Math.min(Math.max(left, 1000), LONGEST) + OPENING * client._env.random();
+    client._alarms.set("offline", pause, () => {
+      if (client._env.visible()) this.#join();
+      else this.#awaitOpening(offline); // nobody looks
     });
   }
 
@@ -147,6 +172,16 @@ export class Visitor extends Wish {
       client.queue = queue;
       this.#setPhase("queued");
       client._events.emit("queue", queue);
+    },
+    offline: (offline) => {
+      const client = this._client;
+      if (this.#leaving || !this.want) return;
+      const chat = client._conversations.find();
+      if (chat) chat._hasPeer = chat._isCaughtUp = false;
+      this.#ticket = undefined;
+      this.#awaitOpening(offline);
+      this.#setPhase("offline");
+      client._events.emit("offline", offline);
     },
     connect_success: (peer) => this.#leaving || this._client._conversations.enter(peer),
   };

@@ -90,10 +90,10 @@ export class Departments {
 
   /** Show what `Visit` knows. */
   show() {
-    const { client, phase } = this.#visit;
+    const { client, phase, isIdle } = this.#visit;
     const offered = this.#offered;
     // the server may have moved the visitor to another department than it has asked for
-    const now = client.wanted ? client.queue?.department || client.department || "" : this.next;
+    const now = isIdle ? this.next : client.queue?.department || client.department || "";
     const shown = JSON.stringify([offered, now, this.#find(now)]);
     if (shown !== this.#shown) {
       this.#showChoice(offered, now);

@@ -1,8 +1,9 @@
 /**
- * What stands in the composer's place while nothing can be written: the question whether to end the conversation;
- * who has ended it and why; buttons for a copy of it.
+ * What stands below the messages: that the waiter types, and, in the composer's place while nothing can be written,
+ * the question whether to end the conversation; who has ended it and why; buttons for a copy of it.
  */
 
+import { Deeds } from "./deeds.js";
 import { button, element } from "./dom.js";
 
 export class Foot {
@@ -11,13 +12,20 @@ export class Foot {
   #widget;
   #visit;
   #ask;
+  #deeds;
   #shown = "";
 
-  /** For the conversation that *visit* shows, with the texts of *widget*; *ask(yes)* as `Panel` has it. */
-  constructor(widget, visit, ask) {
+  /** For the conversation that *visit* shows, with the texts of *widget*; *ask(yes)* and *put(text)* as `Panel` has them. */
+  constructor(widget, visit, ask, put) {
     this.#widget = widget;
     this.#visit = visit;
     this.#ask = ask;
+    this.#deeds = new Deeds(widget, visit, put);
+  }
+
+  /** What the log of the conversation can do. */
+  get ofLog() {
+    return this.#deeds.ofLog;
   }
 
   /** Who has ended the conversation, and why. */
@@ -39,6 +47,13 @@ export class Foot {
     this.element.replaceChildren(...(what ? this.#parts(what) : []));
   }
 
+  /** Show in *where* whether the waiter types. */
+  showTyping(where, isTyping) {
+    const words = isTyping ? this.#widget.t("typing", { name: this.#visit.name }) : "";
+    if (where.textContent === words) return;
+    where.replaceChildren(...(isTyping ? [element("i"), element("i"), element("i"), words] : []));
+  }
+
   #parts(what) {
     const { t } = this.#widget;
     const visit = this.#visit;
@@ -51,7 +66,7 @@ export class Foot {
     }
     const next =
       what === "ended"
-        ? button("primary", t("again"), () => visit.renew())
+        ? button("primary", t("again"), () => this.#deeds.renew())
         : button("primary", t("return"), () => visit.turnTo(""));
     return [element("p", "", this.ending), next, this.#copies()];
   }

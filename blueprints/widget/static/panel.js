@@ -231,18 +231,13 @@ export class Panel {
 
   #putIn(Log, Foot) {
     const visit = this.#visit;
-    this.#foot = new Foot(this.#widget, visit, (yes) => this.#ask(yes));
+    const put = (text) => {
+      this.takeBack(text);
+      this.#composer.box.focus();
+    };
+    this.#foot = new Foot(this.#widget, visit, (yes) => this.#ask(yes), put);
     this.#log = new Log({
-      retry: (id) => visit.retry(id),
-      edit: (id) => {
-        const { text } = visit.client.discard(id);
-        if (visit.phase === "ended") visit.renew(); // the text goes into the next conversation
-        this.takeBack(text);
-        this.#composer.box.focus();
-      },
-      discard: (id) => visit.client.discard(id),
-      older: () => visit.older(),
-      scrolled: () => visit.seen(),
+      ...this.#foot.ofLog,
       face: (face) => paintFace(face, visit.peer, this.#widget.base),
       most: this.#most,
       now: this.#now,
@@ -322,7 +317,7 @@ export class Panel {
   show() {
     const visit = this.#visit;
     const { chat, past } = visit;
-    const phase = past ? "past" : visit.phase;
+    const phase = past ? "past" : visit.phase === "offline" ? "start" : visit.phase;
     const served = phase === "served";
     this.#showWho(phase);
     this.#mute.look(this.#t(visit.muted ? "unmute" : "mute"), visit.muted ? "muted" : "sound");
@@ -337,12 +332,12 @@ export class Panel {
     this.#showConnection();
     const { desk, welcome } = visit.isRefused ? {} : visit.reception;
     const isComing = visit.asks && !this.#prechat && !this.#isWithout; // what is below it would jump
-    const known = isComing ? { desk: null } : { desk, welcome };
+    const known = isComing ? { desk: null } : { desk, welcome, offline: visit.client.offline };
     if (phase === "start") this.#start.show({ ...known, earlier: visit.earlier.slice(0, OFFERED) });
     this.#queue.show(visit);
     if (visit.asks && !this.#prechat) this.#bringPrechat();
     this.#prechat?.show();
-    this.#showTyping(served && chat.typing);
+    this.#foot?.showTyping(this.#typing, served && chat.typing);
     this.#foot?.show(this.#asking ? "asking" : ["ended", "past"].includes(phase) ? phase : "");
     this.#showLog(phase);
     this.#composer.ask((phase === "start" && this.#prechat?.question) || this.#t(phase === "start" ? "ask" : "write"));
@@ -396,12 +391,6 @@ export class Panel {
     this.#banner.firstChild.textContent = this.#t(
       over ? (code === 4410 ? "refused" : "stopped") : crowded ? "full" : "reconnecting",
     );
-  }
-
-  #showTyping(on) {
-    const name = on ? this.#t("typing", { name: this.#visit.name }) : "";
-    if (this.#typing.textContent === name) return;
-    this.#typing.replaceChildren(...(on ? [element("i"), element("i"), element("i"), name] : []));
   }
 
   // ---- doing ------------------------------------------------------------------

@@ -39,10 +39,17 @@ export class Start {
     this.#shown = {};
   }
 
-  /** *desk* and *welcome* as in `Reception`; *earlier*: conversations, `{conversation, name, date}`. */
-  show({ desk, welcome, earlier }) {
-    const { team = [], reply, questions = [] } = welcome ?? {};
-    this.#refresh(this.#desk, { desk, team, reply }, () => this.#deskParts(desk, team, reply));
+  /**
+   * *desk* and *welcome* as in `Reception`; *earlier*: conversations, `{conversation, name, date}`. *offline*: what
+   * a visitor who has asked was answered, `{reason, opens}`.
+   */
+  show({ desk, welcome, earlier, offline }) {
+    const { team = [], reply, questions = [], open } = welcome ?? {};
+    const away = offline ?? (open === false ? welcome : null);
+    const day = new Date(this.#on.now()).getDate();
+    this.#refresh(this.#desk, { desk, team, reply, away, day }, () =>
+      away ? this.#awayParts(away, offline) : this.#deskParts(desk, team, reply),
+    );
     this.#refresh(this.#questions, { questions }, () =>
       questions.map((one) => {
         const made = button("question", one, () => this.#on.ask(one));
@@ -50,7 +57,7 @@ export class Start {
         return made;
       }),
     );
-    this.#refresh(this.#earlier, { earlier, day: new Date(this.#on.now()).getDate() }, () =>
+    this.#refresh(this.#earlier, { earlier, day }, () =>
       earlier.map(({ conversation, name, date }) => {
         const words = this.#t("earlier_chat", { name, when: this.#times.when(date, this.#on.now()) });
         return button("link", words, () => this.#on.open(conversation));
@@ -66,6 +73,14 @@ export class Start {
     const made = parts();
     where.replaceChildren(...made);
     where.hidden = !made.length;
+  }
+
+  /** The visitor would be sent away, or has *asked* and was. */
+  #awayParts({ opens }, asked) {
+    const words = opens ? this.#t("opens", { when: this.#times.when(opens, this.#on.now()) }) : this.#t("offline");
+    const parts = [element("p", "state", words, { "data-state": "away" })];
+    if (asked) parts.push(element("p", "", this.#t("offline_kept")));
+    return parts;
   }
 
   #deskParts(desk, team, reply) {

@@ -10,7 +10,6 @@ import { Reception } from "./reception.js";
 import { VisitorToken } from "./visitor-token.js";
 
 const FIRST = 50; // messages asked for at once
-const MOST_EARLIER = 20; // earlier conversations that are remembered
 
 export class Visit {
   /** @type {BaseClient} */
@@ -29,7 +28,6 @@ export class Visit {
   #token;
   #tabs;
   #unread = 0; // at the last look
-  #paging = false;
   #shown = "";
   #lost = false; // at the last look
   #stored;
@@ -60,6 +58,7 @@ export class Visit {
     this.client.on("message", (detail) => this.#message(detail));
     this.client.on("error", (error) => this.#error(error));
     this.client.on("change", () => this.changed());
+    this.client.on("phase", (phase) => phase === "offline" && this.look());
     this.client.on("queue", ({ location }) => location === 0 && this.look()); // whether a waiter is there
   }
 
@@ -68,9 +67,10 @@ export class Visit {
 
   // ---- its state -----------------------------------------------------
 
-  /** `start`, `queued`, `served` or `ended`. */
+  /** `start`, `queued`, `served`, `ended`, or `offline`: as `start`, and the visitor was sent away for now. */
   get phase() {
     const { phase, wanted } = this.client;
+    if (phase === "offline") return phase;
     if (phase !== "idle" || wanted) return phase === "served" ? phase : "queued";
     return this.#present?.state === "ended" ? "ended" : "start";
   }
@@ -82,7 +82,7 @@ export class Visit {
 
   /** The visitor waits for nobody and has no waiter. */
   get isIdle() {
-    return this.phase === "start" || this.phase === "ended";
+    return ["start", "offline", "ended"].includes(this.phase);
   }
 
   /** Messages that were sent before there is a conversation. */
@@ -146,7 +146,7 @@ export class Visit {
 
   /** The key of the department where the visitor waits, or where its next question goes. */
   get #department() {
-    return this.client.wanted ? this.client.department : this.wish().department;
+    return this.isIdle ? this.wish().department : this.client.department;
   }
 
   get muted() {
@@ -175,6 +175,7 @@ export class Visit {
   /** The panel is closed: without a conversation no connection is needed. */
   rest() {
     this.reception.leave();
+    if (this.phase === "offline") this.client.disconnect(); // who looks no more wants nothing when it opens
     this.past = this.mark = "";
     this.#unread = 0;
     // a connection that is being opened would log an error; `changed` closes it later
@@ -210,16 +211,6 @@ export class Visit {
     this.#panel.takeBack(unheard.map(({ text }) => text).join("\n"));
   }
 
-  /** Put the ended conversation away. */
-  renew() {
-    const { conversation, messages, reason } = this.chat;
-    const one = { conversation, ...this.peer, date: messages.at(-1)?.date, reason };
-    const earlier = one.date ? [one, ...this.earlier].slice(0, MOST_EARLIER) : this.earlier;
-    this.#widget.store.set({ left: conversation, earlier });
-    this.begin();
-    this.changed();
-  }
-
   /** Show an earlier conversation; "": none any more. */
   async turnTo(conversation) {
     this.past = conversation;
@@ -248,15 +239,6 @@ export class Visit {
     const { conversation, lastSeq } = chat;
     this.client.read(lastSeq, conversation);
     this.#tabs.send({ read: conversation, seq: lastSeq });
-  }
-
-  /** Fetch older messages of the conversation. */
-  async older() {
-    const { chat } = this;
-    if (this.#paging || !chat || chat.complete) return;
-    this.#paging = true;
-    await this.client.history({ conversation: chat.conversation, limit: FIRST }).catch(() => {});
-    this.#paging = false;
   }
 
   /** The page says who the visitor is. That counts from the next conversation on, unless the page has said so before. */
@@ -326,7 +308,7 @@ export class Visit {
     const { client, phase } = this;
     const { store } = this.#widget;
     const chat = this.#present;
-    if (phase !== "start") this.past = "";
+    if (phase !== "start" && phase !== "offline") this.past = "";
     if (this.#lost && client.status.state === "online" && !client.lost) this.#panel.announce(this.#widget.t("back"));
     this.#lost = client.lost;
     if (phase === "served" || client.queue) this.problem = "";

@@ -1,0 +1,54 @@
+/** What a visitor does with the conversation that is shown, and with its messages. Loaded together with them. */
+
+const PAGE = 50; // older messages asked for at once
+const MOST_EARLIER = 20; // earlier conversations that are remembered
+
+export class Deeds {
+  #widget;
+  #visit;
+  #put;
+  #paging = false;
+
+  /** In *visit* of *widget*; *put(text)* puts a text into the box. */
+  constructor(widget, visit, put) {
+    this.#widget = widget;
+    this.#visit = visit;
+    this.#put = put;
+  }
+
+  /** What `Log` has buttons for, and what it needs when it is scrolled. */
+  get ofLog() {
+    const visit = this.#visit;
+    return {
+      retry: (id) => visit.retry(id),
+      edit: (id) => {
+        const { text } = visit.client.discard(id);
+        if (visit.phase === "ended") this.renew(); // the text goes into the next conversation
+        this.#put(text);
+      },
+      discard: (id) => visit.client.discard(id),
+      older: () => this.#older(),
+      scrolled: () => visit.seen(),
+    };
+  }
+
+  /** Put the ended conversation away. */
+  renew() {
+    const visit = this.#visit;
+    const { conversation, messages, reason } = visit.chat;
+    const one = { conversation, ...visit.peer, date: messages.at(-1)?.date, reason };
+    const earlier = one.date ? [one, ...visit.earlier].slice(0, MOST_EARLIER) : visit.earlier;
+    this.#widget.store.set({ left: conversation, earlier });
+    visit.begin();
+    visit.changed();
+  }
+
+  /** Fetch older messages of the conversation. */
+  async #older() {
+    const { chat, client } = this.#visit;
+    if (this.#paging || !chat || chat.complete) return;
+    this.#paging = true;
+    await client.history({ conversation: chat.conversation, limit: PAGE }).catch(() => {});
+    this.#paging = false;
+  }
+}
