@@ -204,6 +204,24 @@ def test_version_1_moves_on_as_if_its_waiter_was_lost(server, come):
     assert next_frame(ada, "message_text")["payload"] == {"message": "Still there?"}
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_silent_waiter_who_was_away_learns_it_when_it_returns(server, come, version):
+    ada, ann = come(server, "waiter", "ada", version), come(server, "user", "ann")
+    is_ready(ada, version)
+    uuid = meets(ann, ada)
+    ada.drop()
+    next_frame(ann, "presence", payload_state="away")
+    let_pass(server, WITHIN)
+    next_frame(ann, "connect_queue")
+    ada = come_back(server, "waiter")
+    token = {"token": server.token("waiter", "ada", "Ada")}
+    ada.say("auth", token if version == 1 else token | {"version": 2})
+    assert next_frame(ada, "disconnected")["from"] == uuid
+    ada.say("ready")
+    assert next_frame(ada, "new_connection")["payload"]["uuid"] == uuid
+    ada.drop()
+
+
 def test_without_the_setting_nobody_moves(env, come):
     env["CSAPP_ANSWER_WITHIN"] = "0"
     with LiveServer.gunicorn(GUNICORN, env) as server:
