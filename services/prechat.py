@@ -77,7 +77,7 @@ class Field:
         return self.departments is None or department in self.departments
 
 
-class Unfit(CSAppError):
+class UnfitField(CSAppError):
     """What a visitor has filled in is not what was asked; *path* is the place in the payload."""
 
     def __init__(self, path: str, why: str) -> None:
@@ -253,7 +253,7 @@ def _described(one: Field, locale: str) -> dict[str, Any]:
 
 
 def checked(fields: Sequence[Field], given: Mapping[str, Any], department: str) -> str:
-    """What was *given*, as it is stored; "" for nothing. Raises `Unfit`.
+    """What was *given*, as it is stored; "" for nothing. Raises `UnfitField`.
 
     Of a field that is not asked for in *department* nothing is stored. `question` is not
     required here: it comes as the first message.
@@ -262,36 +262,36 @@ def checked(fields: Sequence[Field], given: Mapping[str, Any], department: str) 
     for name in given:
         if name not in known:
             shown = f".{name}" if _is(_NAME, name) else ""
-            raise Unfit(f"payload.fields{shown}", "there is no such field")
+            raise UnfitField(f"payload.fields{shown}", "there is no such field")
     filled: dict[str, str | bool] = {}
     for one in fields:
         value = _checked(one, given.get(one.name, ""))
         if value and one.is_asked_in(department):
             filled[one.name] = value
         elif one.required and one.is_asked_in(department) and one.name != QUESTION:
-            raise Unfit(f"payload.fields.{one.name}", "is required")
+            raise UnfitField(f"payload.fields.{one.name}", "is required")
     return json.dumps(filled, ensure_ascii=False) if filled else ""
 
 
 def _checked(one: Field, value: Any) -> str | bool:
-    """*value* of the field; empty or false: nothing is filled in. Raises `Unfit`."""
+    """*value* of the field; empty or false: nothing is filled in. Raises `UnfitField`."""
     path = f"payload.fields.{one.name}"
     if one.type is FieldType.CHECKBOX:
         if value != "" and not isinstance(value, bool):
-            raise Unfit(path, "true or false")
+            raise UnfitField(path, "true or false")
         return bool(value)
     if not isinstance(value, str):
-        raise Unfit(path, "a text")
+        raise UnfitField(path, "a text")
     text = value.strip()
     lines = "\n\r\t" if one.type is FieldType.TEXTAREA else ""
     if _has_control(text, lines):
-        raise Unfit(path, "characters that cannot be shown are not allowed")
+        raise UnfitField(path, "characters that cannot be shown are not allowed")
     if one.max and len(text) > one.max:
-        raise Unfit(path, f"at most {one.max} characters")
+        raise UnfitField(path, f"at most {one.max} characters")
     if text and one.type is FieldType.EMAIL and not _ADDRESS.fullmatch(text):
-        raise Unfit(path, "an e-mail address such as name@shop.example")
+        raise UnfitField(path, "an e-mail address such as name@shop.example")
     if text and one.type is FieldType.SELECT and text not in one.options:
-        raise Unfit(path, "none of the options")
+        raise UnfitField(path, "none of the options")
     return text
 
 

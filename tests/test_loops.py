@@ -135,6 +135,7 @@ SHORT = {
     ("services/loops.py", "self._run"),
     ("services/database.py", "loop.once"),
     ("services/last_waiters.py", "self._look"),
+    ("services/feeds/history.py", "_take_back"),
     ("services/shared/delivery.py", "self.catch_up"),
     ("services/shared/handover.py", "self._find"),
     ("services/shared/order.py", "self._mend"),

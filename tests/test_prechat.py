@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from csapp import create_app
 from services import prechat
 from services.errors import SettingsError
-from services.prechat import Field, FieldType, Unfit, checked, declared, described, filled_in
+from services.prechat import Field, FieldType, UnfitField, checked, declared, described, filled_in
 from services.settings import Settings
 from testkit import Client, LiveServer, assert_receives
 from testkit.server import SECRET
@@ -162,14 +162,14 @@ def test_what_fits_is_stored_in_the_order_of_the_declaration():
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(given: dict[str, Any], path: str):
-    with pytest.raises(Unfit, match=f"^{path}"):
+    with pytest.raises(UnfitField, match=f"^{path}"):
         checked(fields("email", ORDER, KIND, AGREED), given, "")
 
 
 def test_a_field_of_a_department_is_asked_for_there_alone():
     asked = fields("name", {**ORDER, "required": True, "departments": ["returns"]})
     assert filled_in(checked(asked, {"name": "Ann", "order": "5"}, "")) == {"name": "Ann"}
-    with pytest.raises(Unfit, match=r"payload\.fields\.order: is required"):
+    with pytest.raises(UnfitField, match=r"payload\.fields\.order: is required"):
         checked(asked, {"name": "Ann"}, "returns")
 
 

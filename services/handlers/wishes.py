@@ -9,7 +9,7 @@ from ..desk.port import Route
 from ..offline import Offline, Reason, offline
 from ..origin import shown_page
 from ..participants import Participant, Phase
-from ..prechat import NOT_HELD, QUESTION, Unfit, checked, filled_in
+from ..prechat import NOT_HELD, QUESTION, UnfitField, checked, filled_in
 from ..wire import frames
 from ..wire.codes import ErrorCode, Refusal
 from .caller import Caller
@@ -152,5 +152,5 @@ def _fields(
         return None
     try:
         return checked(declared, asked.fields, route.asked or route.department)
-    except Unfit as error:
+    except UnfitField as error:
         raise Refusal(ErrorCode.INVALID_MESSAGE, str(error), frame.reply_id, is_bad=False) from None

@@ -25,7 +25,8 @@ CONSOLE = (
 const { html, render } = await import("/csapp-static/console/lib.js");
 const { Messages } = await import("/csapp-static/console/components/messages.js");
 const show = (messages) => render(
-  html`<${Messages} chat=${{ messages, complete: true, state: "open" }} name="Ann" label="Messages"
+  html`<${Messages} chat=${{ messages, notes: [], complete: true, state: "open" }}
+        name="Ann" label="Messages"
         look=${() => {}} older=${async () => {}} />`, place);
 show(earlier);
 const log = place.querySelector(".log");

@@ -311,6 +311,7 @@ WRITTEN = {
     ("canned", "shortcut"), ("canned", "text"), ("canned_past", "shortcut"),
     ("canned_past", "text"), ("revoked", "sid"), ("attempt", "key"),
     ("department", "key"), ("department", "names"), ("department", "overflow_to"),
+    ("department", "hours"), ("department", "zone"), ("department", "dates"),
     ("membership", "department"),
 }  # fmt: skip
 
