@@ -246,6 +246,13 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
+@pytest.fixture
+def own_redis() -> Iterator[RedisServer]:
+    """A Redis on which no other desk is."""
+    with RedisServer() as redis:
+        yield redis
+
+
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[RedisServer]:
     """The Redis that the tests share; each test has a desk of its own on it."""

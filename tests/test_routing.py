@@ -53,13 +53,6 @@ def change(url: str, key: str, **fields: Any) -> None:
         DepartmentTables(store).change(key, Change(**fields))
 
 
-@pytest.fixture
-def own_redis() -> Iterator[RedisServer]:
-    """A Redis on which no other desk is."""
-    with RedisServer() as redis:
-        yield redis
-
-
 @pytest.fixture(params=["greenlets", "threads", "redis"])
 def server(request: pytest.FixtureRequest, url: str) -> Iterator[LiveServer]:
     env = {**SETTINGS, "CSAPP_DATABASE_URL": url}

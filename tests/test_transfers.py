@@ -40,13 +40,6 @@ def url(tmp_path: Path) -> str:
     return url
 
 
-@pytest.fixture
-def own_redis() -> Iterator[RedisServer]:
-    """A Redis on which no other desk is."""
-    with RedisServer() as redis:
-        yield redis
-
-
 @pytest.fixture(params=["greenlets", "threads", "two workers"])
 def servers(request: pytest.FixtureRequest, url: str) -> Iterator[list[LiveServer]]:
     """The server that users come to, and the one that waiters other than Wanda come to."""

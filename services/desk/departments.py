@@ -67,6 +67,11 @@ class Route(NamedTuple):
     #: it has named no department: if it waits already, it stays where it is
     stays: bool = False
 
+    @property
+    def wanted(self) -> str:
+        """The department that the user asks for."""
+        return self.department if self.asked is None else self.asked
+
 
 #: of a user who asks for no department
 ANYWHERE = Route()

@@ -116,17 +116,12 @@ def members(departments: Iterable[Member]) -> bytes:
     return pack(found) if found else b""
 
 
-def asked(one: Route) -> str:
-    """The department that a user asks for."""
-    return one.department if one.asked is None else one.asked
-
-
 _STAYS = Route(stays=True)
 
 
 def route(one: Route) -> bytes:
     """As `connect.lua` reads it; empty for most users, who name nothing."""
-    return b"" if one == _STAYS else pack(one._replace(asked=asked(one)))
+    return b"" if one == _STAYS else pack(one._replace(asked=one.wanted))
 
 
 def where(packed: bytes) -> tuple[str, int]:

@@ -207,11 +207,11 @@ class MemoryDesk(MemoryMatching):
 
     def _ask_elsewhere(self, user: User, route: Route) -> None:
         """*user*, who waits, goes to the back of another department, if it asks for that now."""
-        if route.stays or _asked(route) == user.asked:
+        if route.stays or route.wanted == user.asked:
             return
         department = self._departments.entrance(route.department)
         if department.key == user.department:
-            user.asked = _asked(route)
+            user.asked = route.wanted
             return
         self._make_room_in(department)
         self._departments.forget(user)
@@ -229,7 +229,7 @@ class MemoryDesk(MemoryMatching):
         else:
             user.last_sent = department.queue.rejoin(user.uuid, min(ticket, at), priority)
         user.since = self._now()
-        user.asked, user.priority = _asked(route), priority
+        user.asked, user.priority = route.wanted, priority
         self._enter(user, department)
         is_last = user.last_sent == len(department.queue) - 1
         department.positions.have_changed = changed or not is_last
@@ -382,10 +382,6 @@ class MemoryDesk(MemoryMatching):
             self._void.forget(self._micros())
             for uuid, position in self._departments.next_round(now):
                 self._send_position(self._users[uuid], position)
-
-
-def _asked(route: Route) -> str:
-    return route.department if route.asked is None else route.asked
 
 
 def _duty(waiter: Waiter) -> tuple[float, str]:

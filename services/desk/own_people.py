@@ -77,7 +77,7 @@ class Own:
     def ask(self, route: Route) -> None:
         """The user, who is not served, asks for a waiter, as *route* says."""
         if self.ticket is None or not route.stays:
-            self.asked = letters.asked(route)
+            self.asked = route.wanted
         if self.ticket is None:
             self.priority = route.priority
         self.last_waiter = self.last_waiter or route.last_waiter

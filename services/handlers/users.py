@@ -49,8 +49,7 @@ def _ask_for_waiter(caller: Caller, frame: frames.ClientFrame, me: Participant, 
             fields=wish.fields, route=wish.route,
         )  # fmt: skip
         if me.phase is Phase.IDLE or not wish.route.stays:
-            asked = wish.route.asked
-            me.asked = wish.route.department if asked is None else asked
+            me.asked = wish.route.wanted
     except QueueFull as full:
         caller.feed.pending = None
         who = "visitors of your address" if isinstance(full, AddressFull) else "visitors"

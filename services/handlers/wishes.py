@@ -151,6 +151,6 @@ def _fields(
     if not declared or not isinstance(asked.fields, dict):
         return None
     try:
-        return checked(declared, asked.fields, route.asked or route.department)
+        return checked(declared, asked.fields, route.wanted)
     except UnfitField as error:
         raise Refusal(ErrorCode.INVALID_MESSAGE, str(error), frame.reply_id, is_bad=False) from None
