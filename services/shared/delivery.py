@@ -378,7 +378,7 @@ class SharedDelivery:
     def new_conversation(self, user: Participant, row: ConversationRow) -> Conversation:
         """It begins on the worker that speaks for *user*; elsewhere it may have gone on."""
         if not user.here:
-            return self.whereabouts.known_conversation(user, row.key)
+            return self.whereabouts.known_conversation(user, row.key, row)
         conversation = self.order.conversations[row.key] = SharedConversation(row, behind=False)
         return conversation
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 
 from ..channels import Channel
 from ..clock import Clock
+from ..conversation.rows import ConversationRow
 from ..conversation_rows import new_row
 from ..desk.port import Arrival, Event, Known, Moved, Place, Role
 from ..history.writer import Writer
@@ -66,11 +67,16 @@ class Whereabouts:
         participant.elsewhere = tuple(one for one in known.workers if one != self._worker)
         return participant
 
-    def known_conversation(self, user: Participant, key: int) -> SharedConversation:
-        """The conversation *key* of *user*, which may have gone on on other workers."""
+    def known_conversation(
+        self, user: Participant, key: int, row: ConversationRow | None = None
+    ) -> SharedConversation:
+        """The conversation *key* of *user*, which may have gone on on other workers.
+
+        *row*: what is known of it by now; the history has the rest.
+        """
         conversation = self._order.conversations.get(key)
         if conversation is None:
-            row = new_row(user, key, self._clock)
+            row = row or new_row(user, key, self._clock)
             conversation = self._order.conversations[key] = SharedConversation(row, behind=True)
         return conversation
 

@@ -1218,6 +1218,19 @@ def test_where_it_has_to_be_read_then_a_text_may_stand_before_it(worker):
     assert joins_and_hears(worker, user) == [(1, "left"), (2, "hello"), (3, "returned")]
 
 
+def test_what_a_visitor_of_another_worker_has_filled_in_is_stored_with_its_waiter(worker):
+    """The waiter is shown what is stored, and this worker may be the first to store."""
+    known = Known("uuid-bob", Role.USER, "bob", "", ("there",))
+    matched = Matched(
+        "uuid-bob", "uuid-ada", conversation=77, page="https://s.example/",
+        fields='{"name":"Bob"}', people=(known,),
+    )  # fmt: skip
+    worker.switchboard._act([matched])
+    worker.rounds.all()
+    row = worker.store.conversation(77)
+    assert (row.page, row.fields, row.user_name) == (matched.page, matched.fields, "Bob")
+
+
 def test_what_an_earlier_worker_would_take_for_a_text_is_not_written(worker):
     channel = worker.user.channel
     data = RATING.body(RatingPayload(5)).data
