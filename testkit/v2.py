@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -82,6 +83,7 @@ class Manners:
         self._ids = (f"{self.name}.{number}" for number in itertools.count(1))
         self._asked: dict[str, Frame] = {}  # requests without an answer
         self._bridges: set[str] = set()  # … that are to fill a gap
+        self._owed: Counter[str] = Counter()  # answers to messages on this connection, by their ids
         self._later: list[tuple[float, Frame]] = []  # requests to repeat, and when
 
     # ---- from above ----------------------------------------------------
@@ -128,6 +130,7 @@ class Manners:
         return (
             self.answered
             and not self.pending
+            and not self._owed.total()  # each time that a message is sent it has its answer
             and all(
                 conversation.here or conversation.ended
                 for conversation in self.conversations.values()
@@ -148,6 +151,7 @@ class Manners:
         self.socket = self.uuid = ""
         self._asked.clear()
         self._bridges.clear()
+        self._owed.clear()
         self._later.clear()
         for conversation in self.conversations.values():
             self._shut(conversation)
@@ -216,6 +220,7 @@ class Manners:
     def _message(self, conversation: Conversation, letter: Letter) -> Frame:
         letter.sent = True
         letter.times += 1
+        self._owed[letter.client_id] += 1
         self._journal.write(
             Sent(self.socket, conversation.name, self.sub, letter.client_id, letter.text)
         )
@@ -381,6 +386,7 @@ class Manners:
                 self.socket, name, self.sub, frame["reply_id"], seq, frame["payload"]["date"]
             )
         )
+        self._owed[frame["reply_id"]] -= 1
         conversation = self.conversations[name]
         if conversation.entering:
             self.problems.append(f"before the page of its conversation: {frame}")
@@ -405,6 +411,7 @@ class Manners:
                 self.problems.append(f"{request} was refused: {frame}")
             return
         reply = frame.get("reply_id", "")
+        self._owed[reply] -= reply in self._owed
         for conversation in self.conversations.values():
             if reply in conversation.outbox:
                 self._journal.write(Refused(self.socket, self.sub, reply, error["code"]))

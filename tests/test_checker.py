@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from testkit.checker import Conversation, Truth, check, count, story
+from testkit.eager import EagerManners
 from testkit.journal import (
     Acknowledged,
     Closed,
@@ -20,6 +21,7 @@ from testkit.journal import (
     Seen,
     Sent,
 )
+from testkit.v2 import Frame
 
 from .chaos.model import Bug
 from .chaos.rehearsal import Rehearsal
@@ -437,7 +439,12 @@ STORIES = {
 THOROUGH = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 
+#: a waiter's message becomes durable before the server knows that it is ready
+EARLY = [("drop", 0), ("say", 0), ("back", 0), ("receive", 0), *[("arrive", 0)] * 2, ("commit", 0)]
+
+
 @given(STEPS)
+@example(EARLY)
 @THOROUGH
 def test_a_correct_server_makes_no_anomaly(steps):
     rehearsal = played(steps)
@@ -467,3 +474,27 @@ def test_each_bug_does_bite(bug):
     assert bites(rehearsal)
     found = check(rehearsal.journal, rehearsal.truth)
     assert {anomaly.kind for anomaly in found} & expected
+
+
+def test_who_has_sent_a_message_twice_is_at_rest_when_both_are_answered():
+    """Else the second answer, on its way, would be taken for one that is missing."""
+    ann = EagerManners("user", "ann", "a token", Journal())
+
+    def gets(kind: str, payload: Frame, **fields: str) -> list[str]:
+        return [one["type"] for one in ann.received({"type": kind, "payload": payload, **fields})]
+
+    ann.opened()
+    ann.received({"type": "initialize", "to": "uuid-of-ann"})
+    gets("auth_success", {"sub": "ann", "uuid": "uuid-of-ann"}, reply_id="ann/1.1")
+    wim = {"conversation": "c1", "uuid": "uuid-of-wim", "last_seq": 0}
+    gets("connect_success", wim, reply_id="ann/1.2")
+    assert [one["id"] for one in ann.say("hello")] == ["ann/1.3"]
+    assert gets("connect_success", wim) == ["message_text"], "again, since its page has not come"
+    known = {"seq": 1, "from": "uuid-of-ann", "date": "", "payload": {"message": "hello"}}
+    latest = {"messages": [{**known, "client_id": "ann/1.3"}], "complete": True, "state": "open"}
+    gets("message_history", {"conversation": "c1", **latest})
+    for _ in range(2):
+        assert not ann.settled
+        receipt = {"seq": 1, "date": ""}
+        gets("message_text_success", receipt, conversation="c1", reply_id="ann/1.3")
+    assert ann.settled

@@ -268,8 +268,8 @@ class Model:
         mine = (
             one
             for one in self.conversations.values()
-            if connection.sub == one.user
-            or (connection.sub == one.waiter and other == uuid_of(one.user))
+            if one.name in connection.conversations  # else its receipt would come before the page
+            and (connection.sub == one.user or other == uuid_of(one.user))
         )
         conversation = next(mine, None)
         if conversation is None:
