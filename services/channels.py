@@ -26,7 +26,9 @@ Ids = Sequence[str | None] | None
 class Channel:
     """One direction of a conversation: its sender, its receiver, and the encoders between them."""
 
-    __slots__ = ("_echo", "_full", "conversation", "is_unanswered", "sender", "texts", "to")
+    __slots__ = (
+        "_echo", "_full", "conversation", "is_over", "is_unanswered", "sender", "texts", "to",
+    )  # fmt: skip
 
     def __init__(self, sender: Participant, to: Participant, conversation: Conversation) -> None:
         self.sender = sender
@@ -34,6 +36,8 @@ class Channel:
         self.conversation = conversation
         #: the sender is a waiter who has written nothing on it yet
         self.is_unanswered = False
+        #: … who serves the receiver no more: what is still on its way goes to the next waiter, too
+        self.is_over = False
         #: from texts to their framed bytes in version 1, in one piece
         self.texts = codec.Voice(sender.uuid, to.uuid, HEADS).texts
         self._full: codec.FullVoice | None = None

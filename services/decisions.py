@@ -145,7 +145,7 @@ class Decisions:
         conversation, reason = user.conversation, event.reason or ""
         user.channel, user.former = None, user.channel or user.former
         user.phase = Phase.IDLE
-        waiter.channels.pop(user.uuid, None)
+        to_user = waiter.channels.pop(user.uuid, None)
         if conversation is not None:
             remove_waiter(conversation.row, requeued=event.requeued)
             if not event.requeued:
@@ -153,6 +153,7 @@ class Decisions:
                 self.end(conversation.row, reason)
             else:
                 conversation.lost_waiter = waiter.identity.subject
+                self._delivery.await_waiter(user, nobody(waiter.identity), to_user)
                 if event.is_recorder:
                     self._delivery.save(conversation.row, served=True)
         if event.reason is Reason.TRANSFERRED:
@@ -162,7 +163,6 @@ class Decisions:
             self._park_end(left, gone, conversation, reason)
             if event.reason is Reason.UNANSWERED:  # who is gone is still there
                 self._park_end(gone, left, conversation, reason)
-                _turn_former(user, nobody(waiter.identity))
             send_end(left, gone, conversation, reason)
             if conversation is not None:
                 what = What.LEFT if event.requeued else What.ENDED
@@ -185,9 +185,8 @@ class Decisions:
         send_own_end(user, waiter, conversation, Reason.TRANSFERRED)
         if conversation is None:
             return
-        giver = nobody(waiter.identity)
-        _turn_former(user, giver)
-        self._write_event(event, Channel(giver, user, conversation), What.TRANSFERRED)
+        channel = Channel(nobody(waiter.identity), user, conversation)
+        self._write_event(event, channel, What.TRANSFERRED)
 
     def _write_event(
         self, event: Event, channel: Channel, what: What, reason: str = "", *,
@@ -242,13 +241,6 @@ class Decisions:
             capacity = capacity or 0
             duty = Duty(waiter.identity.subject, waiter.uuid, ready, capacity)
             self._delivery.writer.save_duty(duty)
-
-
-def _turn_former(user: Participant, to: Participant) -> None:
-    """What *user* has on its way is not for its former waiter any more; `join` turns it again."""
-    former = user.former
-    if former is not None and former.conversation is user.conversation:
-        former.turn_to(to)
 
 
 _CARRY_OUT: dict[type[Event], Callable[[Decisions, Any], None]] = {

@@ -23,7 +23,7 @@ from .history.port import Store
 from .history.writer import Writer
 from .identity import Identity
 from .participants import Feed, Owed, Participant, Question, answer
-from .roster import Roster, join
+from .roster import Roster, await_waiter, join
 
 
 class Delivery(Protocol):
@@ -143,6 +143,13 @@ class Delivery(Protocol):
         self, user: Participant, waiter: Participant, conversation: Conversation
     ) -> tuple[Channel, Channel]:
         """*waiter* serves *user* from now on: the channels to the waiter, and to the user."""
+
+    def await_waiter(self, user: Participant, giver: Participant, to_user: Channel | None) -> None:
+        """Nobody serves *user* any more, and its conversation goes on: `join` is to follow.
+
+        *giver* stands for the former waiter, who is sent nothing more of it; *to_user* is the
+        channel by which that one has written, if this worker knows it.
+        """
 
     def parted(self, user: Participant, waiter: Participant) -> None:
         """Both sides were sent that they have parted."""
@@ -329,6 +336,10 @@ class LocalDelivery:
     ) -> tuple[Channel, Channel]:
         """Make both channels."""
         return join(user, waiter, conversation)
+
+    def await_waiter(self, user: Participant, giver: Participant, to_user: Channel | None) -> None:
+        """Turn its channel to nobody."""
+        await_waiter(user, giver, to_user)
 
     def parted(self, user: Participant, waiter: Participant) -> None:
         """Do nothing: both stay known."""

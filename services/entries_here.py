@@ -13,7 +13,7 @@ from .conversation.conversation import Conversation
 from .conversation.kinds import TEXT, Kind
 from .desk.port import Role
 from .identity import Identity
-from .participants import SIDES, Feed, Participant, give_up
+from .participants import SIDES, Feed, Participant, each, give_up
 
 
 def new_entries(
@@ -46,6 +46,9 @@ def hand_out(entries: ChannelEntries) -> bool:
             one.deliver(entries)
         except Exception:
             give_up(one)
+    if channel.is_over:
+        _hand_to_next_waiter(entries)
+        return bool(receivers)
     for one in channel.sender.connections:
         if one is not origin and one.dialect.version > 1:
             try:
@@ -53,6 +56,16 @@ def hand_out(entries: ChannelEntries) -> bool:
             except Exception:
                 give_up(one)
     return bool(receivers)
+
+
+def _hand_to_next_waiter(entries: ChannelEntries) -> None:
+    """*entries* were on their way when their waiter was parted from its user: the next reads them.
+
+    One who is not there yet is sent them when it comes; the former one is sent nothing more.
+    """
+    ours = entries.channel.to.channel
+    if ours is not None and ours.conversation is entries.conversation:
+        each(ours.to.connections, lambda connection: connection.deliver_late(entries))
 
 
 def nobody(identity: Identity | None = None) -> Participant:

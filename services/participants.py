@@ -93,6 +93,9 @@ class Feed(Protocol):
     def deliver(self, entries: ChannelEntries) -> None:
         """Stored entries for the participant, or its own, written on another connection."""
 
+    def deliver_late(self, entries: ChannelEntries) -> None:
+        """*entries* of a former waiter, for the one that serves the user now; for version 2."""
+
     def deliver_parked(self, parked: ParkedFrames, data: bytes) -> None:
         """Queue *data*, the bytes of *parked* in its version; remember it until it has arrived."""
 

@@ -69,6 +69,19 @@ def park_unseen(participant: Participant, connection: Feed) -> None:
     participant.parked = [*(unseen[place] for place in sorted(unseen)), *left]
 
 
+def await_waiter(user: Participant, giver: Participant, to_user: Channel | None) -> None:
+    """Nobody serves *user* any more, and its conversation goes on: `join` is to follow.
+
+    What the user has on its way is not for its former waiter any more, for whom *giver* stands.
+    *to_user*: by which that waiter has written.
+    """
+    if to_user is None:
+        return
+    to_user.is_over = True
+    if user.former is not None and user.former.conversation is to_user.conversation:
+        user.former.turn_to(giver)
+
+
 def join(
     user: Participant, waiter: Participant, conversation: Conversation
 ) -> tuple[Channel, Channel]:

@@ -150,12 +150,15 @@ def _substance(
 
 
 def _gaps(socket: Socket, conversation: str, stream: Stream) -> Iterator[Anomaly]:
-    """From where it resumed, or from the first that was delivered, nothing is left out."""
+    """From where it resumed, or from the first that was delivered, nothing is left out.
+
+    A page may say that it leaves something out; who stays connected asks for that.
+    """
     shown = sorted(stream.seqs)
     last = shown[0] - 1 if shown and stream.after is None else stream.after or 0
     for seq in shown:
         missing = [gap for gap in range(last + 1, seq) if gap not in stream.bridged]
-        if missing:
+        if missing and (socket.open or seq not in stream.cut):
             yield Skipped(
                 conversation, f"{_span(missing)} left out before it", socket.name, seq,
                 socket.participant,
@@ -334,24 +337,28 @@ def _senders(record: Record) -> Iterator[Anomaly]:
             said[letter.conversation, letter.sender].append((seq, letter))
     for (conversation, sender), letters in said.items():
         for (seq, letter), (next_seq, next_letter) in itertools.pairwise(letters):
-            if next_seq < seq and _must_precede(letter, next_letter):
+            if next_seq < seq and _must_precede(record, letter, next_letter):
                 yield Reordered(
                     conversation, f"{next_letter.text!r} was sent after {letter.text!r}, as {seq}",
                     seq=next_seq, participant=sender, client_id=next_letter.client_id,
                 )  # fmt: skip
 
 
-def _must_precede(one: Letter, other: Letter) -> bool:
+def _must_precede(record: Record, one: Letter, other: Letter) -> bool:
     """However *other* came into the history, *one* was there before.
 
     For each time that *other* was sent, *one* was known to be stored, or had
-    been sent on the same socket and was not refused there.
+    been sent on the same socket and was not refused there. Nobody knows that of a socket which
+    is closed, where a user may have had no waiter for a moment: it was handed over.
     """
+    may_wait = any(conversation == one.conversation for conversation, _ in record.handed)
     for at, socket in other.sent:
         if one.known is not None and one.known < at:
             continue
         before = any(place < at and name == socket for place, name in one.sent)
         refused = any(error.socket == socket for _, error in one.refused)
+        if may_wait and not record.sockets[socket].open:
+            refused = refused or not any(receipt.socket == socket for receipt in one.receipts)
         if not before or refused:
             return False
     return True

@@ -105,8 +105,8 @@ class Device:
         with self._changed:
             return question(self.manners)
 
-    def history(self, conversation: str) -> list[Item]:
-        """All of it, read page by page; not written into the journal."""
+    def history(self, conversation: str) -> list[Item] | None:
+        """All of it, read page by page; not written into the journal. None: it may not read it."""
         found: list[Item] = []
         while True:
             after = found[-1].seq if found else 0
@@ -118,13 +118,15 @@ class Device:
             payload = self._answer(request, socket)
             if payload is None:
                 continue  # the connection was lost, and the question with it
+            if payload.get("code") == "forbidden":
+                return None
             items = [item_of(one) for one in payload["messages"]]
             found += items
             if payload["complete"] or not items:
                 return found
 
     def _answer(self, request: Frame, socket: str) -> Any:
-        """The page; None if it was asked for on a *socket* that is not there any more."""
+        """The page, or the error; None: the *socket* of the request is not there any more."""
 
         def answered(manners: Manners) -> bool:
             return request["id"] in manners.pages or manners.socket not in ("", socket)

@@ -84,6 +84,8 @@ class Stream:
     seqs: set[int] = field(default_factory=set)
     #: … and of what was asked for
     bridged: set[int] = field(default_factory=set)
+    #: the `seq` with which each page begins that says: earlier entries are left out
+    cut: set[int] = field(default_factory=set)
 
     def show(self, shown: Shown) -> None:
         """Append *shown*."""
@@ -144,6 +146,8 @@ class Record:
         self.sockets: dict[str, Socket] = {}
         #: by conversation, sender and client id, in the order of their first sending
         self.letters: dict[tuple[str, str, str], Letter] = {}
+        #: conversations, each with a waiter who has handed its user over
+        self.handed: set[tuple[str, str]] = set()
         self._latest: dict[tuple[str, str], Letter] = {}
         self._ids: dict[tuple[str, str, str], int] = {}
         self._texts: dict[tuple[str, str, str], int] = {}
@@ -186,6 +190,7 @@ class Record:
             case Left():
                 stream = socket.stream(event.conversation)
                 stream.entered, stream.left = False, True
+                self.handed.add((event.conversation, socket.participant))
             case Sent():
                 self._send(at, event)
             case Acknowledged():
@@ -195,7 +200,7 @@ class Record:
                 if letter is not None:  # else it was no message
                     letter.refused.append((at, event))
             case Seen():
-                self._see(socket, event)
+                self._see(at, socket, event)
             case Page():
                 self._turn(at, socket, event)
 
@@ -222,17 +227,27 @@ class Record:
         letter.receipts.append(event)
         letter.known = at if letter.known is None else letter.known
 
-    def _see(self, socket: Socket, event: Seen) -> None:
+    def _see(self, at: int, socket: Socket, event: Seen) -> None:
         sender = self.who(event.sender)
         conversation, seq = event.conversation, event.seq
         if conversation is None or seq is None:
             conversation, seq = self._of_version_1.find(socket, sender, event.text)
         shown = Shown(seq, "message", sender, event.text, None, event.date)
         socket.stream(conversation).show(shown)
+        if sender == socket.participant and (conversation, sender) in self.handed:
+            self._recognise(at, conversation, sender, event.text)
+
+    def _recognise(self, at: int, conversation: str, sender: str, text: str) -> None:
+        """*sender*, who has given up its outbox when it left, is shown what it has said itself."""
+        for letter in self.letters.values():
+            if (letter.conversation, letter.sender, letter.text) == (conversation, sender, text):
+                letter.known = at if letter.known is None else letter.known
 
     def _turn(self, at: int, socket: Socket, event: Page) -> None:
         stream = socket.stream(event.conversation)
         kind = "asked" if event.asked else "page"
+        if event.items and not event.complete:
+            stream.cut.add(min(item.seq for item in event.items))
         for item in event.items:
             sender = self.who(item.sender)
             stream.show(Shown(item.seq, kind, sender, item.text, item.client_id, item.date))
@@ -259,6 +274,9 @@ class _Resolver:
     def find(self, socket: Socket, sender: str, text: str) -> tuple[str, int]:
         """Its conversation, one of the socket's own before others', and `seq`; 0: nowhere."""
         rows = self._rows.get((sender, text), [])
+        if not sender:  # an earlier waiter
+            same = [rows for (_, words), rows in self._rows.items() if words == text]
+            rows = [row for rows in same for row in rows]
         own = [row for row in rows if socket.participant in self._truth[row[0]].sides]
         rows = own or rows
         if not rows:

@@ -72,7 +72,7 @@ class Manners:
         self.ticket: str | None = None
         #: what a good server never makes a client see
         self.problems: list[str] = []
-        #: the answers to `get_history` that nobody has taken yet, by the request's id
+        #: the answers to `get_history`, errors too, that nobody has taken yet, by the request's id
         self.pages: dict[str, Frame] = {}
         #: this connection's name; "" between connections
         self.socket = ""
@@ -280,9 +280,9 @@ class Manners:
         conversation.peer = payload["uuid"]
         conversation.here, conversation.entering = False, True  # until its page has come
         conversation.named = True
-        if conversation.handed:
+        if conversation.handed:  # so it has not said what it has seen
             conversation.handed = conversation.ended = False
-        if conversation.last_seq is not None and payload["last_seq"] < conversation.last_seq:
+        elif conversation.last_seq is not None and payload["last_seq"] < conversation.last_seq:
             self.problems.append(f"{conversation.last_seq} was seen already: {frame}")
         self._journal.write(Entered(self.socket, name))
         return iter(())
@@ -364,7 +364,7 @@ class Manners:
             Seen(self.socket, frame["from"], frame["payload"]["message"], name, seq, frame["date"])
         )
         conversation = self.conversations.get(name)
-        if conversation is None or not conversation.here:
+        if conversation is None or conversation.entering:
             self.problems.append(f"before the page of its conversation: {frame}")
             return
         yield from self._saw(conversation, seq, frame)
@@ -405,13 +405,20 @@ class Manners:
         if request is not None:
             if request["type"] == "transfer":
                 return  # somebody was full, or away
+            if request["type"] == "get_history" and error["code"] == "forbidden":
+                self.pages[request["id"]] = error
+                return
             if after is not None:
                 self._later.append((self._clock() + after, request))
             else:
                 self.problems.append(f"{request} was refused: {frame}")
             return
+        if error["message"].startswith("payload.resume: ") and error["code"] == "forbidden":
+            yield from self._on_not_yours(error["message"].split()[1])
+            return
         reply = frame.get("reply_id", "")
-        self._owed[reply] -= reply in self._owed
+        is_ours = reply in self._owed
+        self._owed[reply] -= is_ours
         for conversation in self.conversations.values():
             if reply in conversation.outbox:
                 self._journal.write(Refused(self.socket, self.sub, reply, error["code"]))
@@ -426,8 +433,24 @@ class Manners:
                     del conversation.outbox[reply]
                     self.problems.append(f"a message was refused for good: {frame}")
                 return
-        self.problems.append(f"an error without a question: {frame}")
+        if is_ours:  # a repeat of what a page has shown meanwhile
+            self._journal.write(Refused(self.socket, self.sub, reply, error["code"]))
+        else:
+            self.problems.append(f"an error without a question: {frame}")
         yield from ()
+
+    def _on_not_yours(self, name: str) -> Iterator[Frame]:
+        """The server knows nothing of it that this one has served the conversation *name*.
+
+        A handover may be lost with a server that is killed before it is stored: the user is
+        back with who has handed it over, and nobody has lost what was acknowledged.
+        """
+        conversation = self.conversations[name]
+        if self.role == "waiter" and not conversation.named:
+            self._hand_over(conversation)
+        else:
+            self.problems.append(f"no conversation of ours: {name}")
+        return iter(())
 
     def _ignored(self, _: Frame, __: Frame | None) -> Iterator[Frame]:
         """Nothing that changes what this client does."""

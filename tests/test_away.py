@@ -96,6 +96,20 @@ def test_who_comes_back_after_minutes_is_in_the_same_conversation(server, come, 
     next_frame(ada, "presence", payload_state="online")
 
 
+def test_the_next_waiter_is_shown_that_the_one_before_was_lost(server, come, ada):
+    ann, eve = come(server, "user", "ann"), come(server, "waiter", "eve")
+    is_served(ann)
+    eve.say("ready")
+    next_frame(eve, "ready")
+    ada.drop()
+    next_frame(ann, "presence", payload_state="away")
+    let_pass(server, GRACE)
+    shown = list(next_frame(eve, "message_history")["payload"]["messages"])
+    while len(shown) < 3:
+        shown.append(next_frame(eve, "event"))
+    assert [one["payload"]["what"] for one in shown] == ["joined", "left", "joined"]
+
+
 def test_who_sleeps_on_is_lost(server, come, ada):
     ann = come(server, "user", "ann")
     conversation = is_served(ann)

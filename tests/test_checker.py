@@ -15,6 +15,7 @@ from testkit.journal import (
     Event,
     Item,
     Journal,
+    Left,
     Opened,
     Page,
     Refused,
@@ -135,6 +136,11 @@ CLEAN = {
         [*BOTH, *said(1), Closed(WIM, 1006), sent(2), receipt(2), *there("wim#2", 1)],
         holds(row(1), row(2), ended=True),
     ),
+    "it has come back for more than a page, and drops before it has asked for the rest": (
+        [*BOTH, *said(1), Left(WIM, "c"), sent(2), receipt(2), sent(3), receipt(3),
+         Entered(WIM, "c"), Page(WIM, "c", (row(3),), False, complete=False), Closed(WIM, 1006)],
+        holds(row(1), row(2), row(3)),
+    ),
     "all read the same": (
         [*BOTH, *said(1)], holds(row(1), views={"ann": [row(1)], "wim": [row(1, client_id="")]}),
     ),
@@ -201,6 +207,18 @@ FOUND = {
         [*BOTH, sent(1), sent(2), sent(3), receipt(1), receipt(2), receipt(3), seen(1), seen(3),
          page("ann#1", row(2), asked=True), Closed(WIM, 1006), *there("wim#2", 1),
          page("wim#2", row(2, client_id=""), row(3, client_id=""))],
+        holds(row(1), row(2), row(3)),
+    ),
+    "skipped: it does not ask for what a page leaves out": (
+        "skipped",
+        [*BOTH, *said(1), sent(2), receipt(2), sent(3), receipt(3),
+         Page(WIM, "c", (row(3),), False, complete=False)],
+        holds(row(1), row(2), row(3)),
+    ),
+    "skipped: a page leaves out more than it says": (
+        "skipped",
+        [*BOTH, *said(1), sent(2), receipt(2), sent(3), receipt(3), page(WIM, row(3)),
+         Closed(WIM, 1006), *there("wim#2", 1), page("wim#2", row(2), row(3))],
         holds(row(1), row(2), row(3)),
     ),
     "skipped: the history begins at 2": (

@@ -159,6 +159,9 @@ class BaseFeed(Turns):
         """Stored entries for the participant, or its own, written on another connection."""
         raise NotImplementedError
 
+    def deliver_late(self, entries: ChannelEntries) -> None:
+        """Version 1 is told nothing of what colleagues write."""
+
     def deliver_parked(self, parked: ParkedFrames, data: bytes) -> None:
         """Queue *data*, the bytes of *parked* in its version; remember it until it has arrived."""
         self.doubt().add(parked)

@@ -184,6 +184,16 @@ class TranscriptFeed(BaseFeed):
         else:
             self.connection.put(entries.for_version_2(own=own, beyond=seen))
 
+    def deliver_late(self, entries: ChannelEntries) -> None:
+        """*entries* of a former waiter: a page of the history says who has written them."""
+        self.in_turn(partial(self._deliver_late, entries))
+
+    def _deliver_late(self, entries: ChannelEntries) -> None:
+        conversation = entries.conversation
+        seen = self._seen.get(conversation.id)
+        if seen is not None and seen < entries.seqs[-1]:
+            self._send_missed(conversation.row, entries.seqs[-1], seen)
+
     def _deliver_repeated(self, entries: ChannelEntries, seen: int) -> None:
         """*entries* were written on another connection, and some of them here again meanwhile."""
         rows = zip(entries.client_ids or (), entries.texts, entries.seqs, strict=True)
@@ -203,7 +213,7 @@ class TranscriptFeed(BaseFeed):
     def open_conversation(self, channel: Channel, frame: frames.ServerFrame) -> None:
         """*frame* says who is at the other end of *channel*; what the client missed follows it."""
         if self.waits or self._must_read(channel):
-            self.in_turn(partial(self._introduce, channel, frame))
+            self.in_turn(partial(self._introduce, channel, frame), channel.conversation)
         else:
             self._introduce(channel, frame)
 
@@ -219,8 +229,7 @@ class TranscriptFeed(BaseFeed):
         resumed = self._resume.pop(conversation.id, None)
         is_wrong = resumed is not None and resumed > end
         seen = self._seen.get(conversation.id, None if is_wrong else resumed)
-        # What waits for its turn here is sent, or acknowledged, after the page.
-        last = max((self.first_waiting(conversation) or end + 1) - 1, seen or 0)
+        last = self._end_of_page(conversation, end, seen or 0)
         frame.payload.last_seq = last
         self._send_now(frame)
         if is_wrong:
@@ -232,6 +241,13 @@ class TranscriptFeed(BaseFeed):
             presence = self.dialect.presence(me, channel.to.uuid, conversation.id, "away")
             if presence is not None:
                 self._send_now(presence)
+
+    def _end_of_page(self, conversation: Conversation, end: int, seen: int) -> int:
+        """The last `seq` on a page of *conversation*, which ends at *end* and is *seen* so far.
+
+        What waits for its turn here is sent, or acknowledged, after the page.
+        """
+        return max((self.first_waiting(conversation) or end + 1) - 1, seen)
 
     def _end(self, conversation: Conversation) -> int:
         """The last `seq` of *conversation* that is delivered here, or shown now."""
@@ -278,7 +294,10 @@ class TranscriptFeed(BaseFeed):
         if after > last:
             what = f"payload.resume: {name} ends at {last}"
             self._object(ErrorCode.INVALID_MESSAGE, what)
-        self._send_missed(row, last, min(after, last))
+            after = last
+        if conversation is not None and row is conversation.row:
+            last = self._end_of_page(conversation, last, after)
+        self._send_missed(row, last, after)
 
     def _find_own(self, name: str) -> ConversationRow | None:
         """The conversation *name* as it is stored, if the participant may read it."""

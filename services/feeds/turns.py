@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import NamedTuple
 
 from ..channels import WEIGHT, ChannelEntries
 from ..conversation.conversation import Conversation
@@ -19,8 +20,15 @@ log = logging.getLogger("csapp.sockets")
 #: held while an action is queued or taken; needed only while something is looked up
 _lock = threading.Lock()
 
-#: an action, and the entries that it delivers, if it delivers any
-Action = tuple[Callable[[], None], ChannelEntries | None]
+
+class Action(NamedTuple):
+    """What is done in its turn."""
+
+    do: Callable[[], None]
+    #: which it delivers
+    entries: ChannelEntries | None = None
+    #: which it opens: what waits behind it belongs to that
+    opens: Conversation | None = None
 
 
 class Turns:
@@ -56,17 +64,17 @@ class Turns:
             with _lock:
                 waits = self._actions is not None
                 if waits:
-                    self._add(action, entries)
+                    self._add(Action(action, entries))
             if waits:
                 self._check_bytes()
                 return
         action()
 
-    def _add(self, action: Callable[[], None], entries: ChannelEntries | None = None) -> None:
+    def _add(self, action: Action) -> None:
         """Let *action* wait, unless the connection has ended. The lock is held."""
         if self._actions is not None and self.connection.code is None:
-            self._actions.append((action, entries))
-            self.held += _weight(action, entries)
+            self._actions.append(action)
+            self.held += _weight(action)
 
     def _check_bytes(self) -> None:
         if self.held > self.house.settings.outbox_bytes:
@@ -76,14 +84,17 @@ class Turns:
                 if self._actions is not None:
                     self._actions.clear()
 
-    def in_turn(self, action: Callable[[], None]) -> None:
-        """Call *action*, which may wait, in its turn and in a greenlet of its own."""
+    def in_turn(self, action: Callable[[], None], opens: Conversation | None = None) -> None:
+        """Call *action*, which may wait, in its turn and in a greenlet of its own.
+
+        *opens*: the conversation that it opens.
+        """
         with _lock:
             if self._actions is not None:
-                self._add(action)
+                self._add(Action(action, opens=opens))
                 return
             self._actions = deque()
-            self._add(action)
+            self._add(Action(action, opens=opens))
             self.put, self.put_and_remember = self._put, self._put_and_remember
         self.house.runtime.spawn(self._act)
 
@@ -95,7 +106,7 @@ class Turns:
     def first_waiting(self, conversation: Conversation) -> int | None:
         """The `seq` of the first entry of *conversation* that waits here; None: there is none."""
         with _lock:
-            waiting = [entries for _, entries in self._actions or () if entries is not None]
+            waiting = [one.entries for one in self._actions or () if one.entries is not None]
         return min(
             (one.seqs[0] for one in waiting if one.seqs and one.conversation is conversation),
             default=None,
@@ -113,23 +124,28 @@ class Turns:
         with _lock:
             waiting = deque[Action]()
             held = 0
-            for action, entries in self._actions or ():
+            for action in self._actions or ():
+                entries = action.entries
                 last = 0 if entries is None else sent.get(entries.conversation.row.key, 0)
                 if entries is None or entries.seqs[0] > last:
-                    waiting.append((action, entries))
-                    held += _weight(action, entries)
+                    waiting.append(action)
+                    held += _weight(action)
                     continue
                 rest = entries.beyond(last) if entries.seqs[-1] > last else None
                 changed.append((entries, rest))
                 if rest is not None:
-                    waiting.append((partial(self.connection.put, rest.for_version_1()), rest))
-                    held += _weight(*waiting[-1])
+                    put = partial(self.connection.put, rest.for_version_1())
+                    waiting.append(Action(put, rest))
+                    held += _weight(waiting[-1])
             if self._actions is not None:
                 self._actions, self.held = waiting, held
         return changed
 
     def close_in_turn(self, conversation: Conversation, frame: bytes) -> None:
-        """*frame* ends *conversation*: put it behind all entries of *conversation*."""
+        """*frame* ends *conversation*: put it behind all entries of *conversation*.
+
+        Those that come behind an action which opens it again belong to that.
+        """
         self.in_turn(partial(self._close, conversation, frame))
 
     def _close(self, conversation: Conversation, frame: bytes) -> None:
@@ -137,16 +153,20 @@ class Turns:
         end = conversation.last_seq
         before: list[Action] = []
         behind: list[Action] = []
+        is_open_again = False
         with _lock:
             for one in self._actions or ():
-                entries = one[1]
+                entries = one.entries
+                is_open_again = is_open_again or one.opens is conversation
                 is_before_end = (
-                    entries is not None
+                    not is_open_again
+                    and entries is not None
                     and entries.conversation is conversation
                     and entries.first <= end
                 )
                 (before if is_before_end else behind).append(one)
-            self._actions = deque([*before, (partial(self.connection.put, frame), None), *behind])
+            ends = Action(partial(self.connection.put, frame))
+            self._actions = deque([*before, ends, *behind])
 
     def _put(self, frame: bytes) -> None:
         self.do(partial(self.connection.put, frame))
@@ -164,18 +184,19 @@ class Turns:
                     self.put = self.connection.put
                     self.put_and_remember = self.connection.put_and_remember
                     return
-                action, entries = self._actions.popleft()
-                self.held = max(0, self.held - _weight(action, entries))
+                action = self._actions.popleft()
+                self.held = max(0, self.held - _weight(action))
             try:
-                action()
+                action.do()
             except Exception:
                 log.exception("what is to be sent on a connection could not be found")
                 self.connection.close(CloseCode.INTERNAL_ERROR)
 
 
-def _weight(action: Callable[[], None], entries: ChannelEntries | None) -> int:
+def _weight(action: Action) -> int:
     """Bytes of memory that *action* takes, about."""
-    first = action.args[0] if isinstance(action, partial) and action.args else None
+    do = action.do
+    first = do.args[0] if isinstance(do, partial) and do.args else None
     if isinstance(first, bytes):  # a frame
         return WEIGHT + len(first)
-    return WEIGHT if entries is None else entries.weight
+    return WEIGHT if action.entries is None else action.entries.weight

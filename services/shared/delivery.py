@@ -41,7 +41,7 @@ from ..history.port import Store
 from ..history.writer import Writer
 from ..identity import Identity
 from ..participants import SIDES, Feed, Owed, Participant, Question, answer
-from ..roster import Roster, join
+from ..roster import Roster, await_waiter, join
 from ..runtime import Runtime
 from ..standings import standings, user_of
 from .conversation import SharedConversation
@@ -397,6 +397,15 @@ class SharedDelivery:
                 if one.here and not one.connections:
                     conversation.sent.setdefault(one.role, conversation.last_seq)
         return to_waiter, to_user
+
+    def await_waiter(self, user: Participant, giver: Participant, to_user: Channel | None) -> None:
+        """Turn the channels by which entries of other workers are delivered, too."""
+        await_waiter(user, giver, to_user)
+        conversation = user.conversation
+        if isinstance(conversation, SharedConversation) and conversation.channels:
+            from_giver = Channel(giver, user, conversation)
+            from_giver.is_over = True
+            conversation.channels[Side.WAITER] = conversation.channels[Side.SERVER] = from_giver
 
     def parted(self, user: Participant, waiter: Participant) -> None:
         """Forget those of them who are other workers' business now."""

@@ -123,6 +123,7 @@ class Order:
         if said.side == Side.WAITER and said.author != channel.sender.identity.subject:
             # an earlier waiter's: it has handed the user over meanwhile
             channel = Channel(nobody(Identity(said.author)), channel.to, conversation)
+            channel.is_over = True
         data = "{}" if kind is UNKNOWN else said.data  # a later version declares it: it is no text
         if said.side == Side.SERVER:
             conversation.decisions.update(map(decision_of, said.ids or ()))

@@ -242,7 +242,7 @@ class Scenario:
         ]
 
     def _told(self) -> list[str]:
-        """What clients take for true: one waiter a user, never too many users a waiter."""
+        """What clients take for true: one waiter for a user, never too many users for a waiter."""
         problems: list[str] = []
         servers: dict[str, set[str]] = {}  # conversation → waiters
         for device in self.devices:
@@ -255,9 +255,12 @@ class Scenario:
                 if device.manners.role == "waiter":
                     for conversation in conversations:
                         servers.setdefault(conversation, set()).add(device.manners.sub)
+                else:
+                    for conversation in conversations:
+                        servers.setdefault(conversation, set())
         for conversation, waiters in servers.items():
-            if len(waiters) > 1:
-                problems.append(f"{waiters} serve {conversation}")
+            if len(waiters) != 1:
+                problems.append(f"{sorted(waiters)} serve {conversation}")
         return problems
 
     def _truth(self) -> Truth:
@@ -282,11 +285,18 @@ class Scenario:
             conversation.waiter_subject or "",
             *(row.author for row in rows),
         }
-        views: dict[str, Sequence[Item]] = {
-            device.name: device.history(name)
-            for device in self.devices
-            if name in device.look(lambda manners: set(manners.conversations))
-        }
+        views: dict[str, Sequence[Item]] = {}
+        for device in self.devices:
+            known = device.look(lambda manners: manners.conversations.get(name))
+            if known is None:
+                continue
+            view = device.history(name)
+            if view is not None:
+                views[device.name] = view
+            elif not known.handed:
+                device.manners.problems.append(f"it may not read its own conversation {name}")
+            if self.transfers and known.handed:  # a kill may have come before that was stored
+                sides.add(device.manners.sub)
         return Conversation(sides, items, views, ended=conversation.ended is not None)
 
     def _report(self, began: float, anomalies: list[Anomaly], problems: list[str]) -> Report:

@@ -1,6 +1,7 @@
-"""A desk of several workers without a Redis: as `desk/redis.py`, for one waiter.
+"""A desk of several workers without a Redis: as `desk/redis.py`, for one waiter or two.
 
-Nobody ever departs; every user who asks is served by the waiter that is there.
+Nobody ever departs; every user who asks is served by the waiter that came first, until it is
+handed over.
 """
 
 from __future__ import annotations
@@ -21,7 +22,10 @@ from services.desk.port import (
     Member,
     Moved,
     OpenConversation,
+    Parted,
     Place,
+    Queued,
+    Reason,
     Role,
     Route,
 )
@@ -57,6 +61,8 @@ class SharedState:
         self.desks: dict[str, ScriptedDesk] = {}
         self.decided = self.came = 0
         self.chance = chance
+        #: users who were handed to whoever is free next
+        self.queue: list[DeskParticipant] = []
 
     def standing(self, role: Role, subject: str) -> DeskParticipant | None:
         """By its subject."""
@@ -84,6 +90,25 @@ class SharedState:
             elif worker in self.desks:
                 self.desks[worker].mailbox.append(("#", event))
         return own
+
+    def match(self, user: DeskParticipant, waiter: DeskParticipant, me: str) -> list[Event]:
+        """*waiter* serves *user* from now on; returns the caller's event."""
+        user.waiter = waiter.uuid
+        people = user.known, waiter.known
+
+        def make(**how: Any) -> Event:
+            return Matched(
+                user.uuid, waiter.uuid, conversation=user.conversation, people=people, **how
+            )
+
+        recipients = [*self.recipients(user), *self.recipients(waiter)]
+        return self.write(make, recipients or [me], me)
+
+    def match_next(self) -> None:
+        """Any waiter takes the first of the queue, as a script of some other worker decides."""
+        waiters = [one for one in self.people.values() if one.role is Role.WAITER and one.at]
+        if waiters:
+            self.match(self.queue.pop(0), self.chance.choice(waiters), "")
 
     def write_move(
         self, one: DeskParticipant, caused: str, me: str, former_home: str = ""
@@ -188,9 +213,11 @@ class ScriptedDesk:
                         OpenConversation(other.known, other.conversation or one.conversation)
                         for other in state.others(one)
                     )
+                    is_queued = one in state.queue
                     place = Place(
-                        conversations, one.conversation, bool(one.waiter), ready=True, capacity=9
-                    )
+                        conversations, one.conversation, bool(one.waiter) or is_queued,
+                        ready=True, capacity=9, ticket=1 if is_queued else None,
+                    )  # fmt: skip
                 one.at.append(me)
                 one.home = me
                 own = state.write_move(one, me, me, former)
@@ -216,20 +243,45 @@ class ScriptedDesk:
             state = self._state
             one = state.people[user]
             waiters = [other for other in state.people.values() if other.role is Role.WAITER]
-            if one.waiter or not waiters:
+            if one.waiter or one in state.queue or not waiters:
                 return None, []
-            one.conversation, one.waiter = one.conversation or conversation, waiters[0].uuid
-            recipients = [*state.recipients(one), *state.recipients(waiters[0])]
-            people = one.known, waiters[0].known
-
-            def make(**how: Any) -> Event:
-                return Matched(
-                    one.uuid, one.waiter, conversation=one.conversation, people=people, **how
-                )
-
-            return None, state.write(make, recipients or [self._me], self._me)
+            one.conversation = one.conversation or conversation
+            return None, state.match(one, waiters[0], self._me)
 
         self._call(change)
+
+    def transfer(
+        self, user: str, waiter: str, to_waiter: str | None = None, department: str | None = None
+    ) -> bool:
+        """As `transfer.lua`."""
+
+        def change() -> tuple[Any, list[Event]]:
+            state, me = self._state, self._me
+            one, giver = state.people[user], state.people[waiter]
+            taker = state.people.get(to_waiter or "")
+            is_missing = to_waiter is not None and (taker is None or not taker.at)
+            if one.waiter != waiter or is_missing:
+                return False, []
+            one.waiter = ""
+            known = one.known, giver.known
+
+            def part(**how: Any) -> Event:
+                return Parted(
+                    user, waiter, waiter, Reason.TRANSFERRED, requeued=True,
+                    conversation=one.conversation, people=known, **how,
+                )  # fmt: skip
+
+            own = state.write(part, [*state.recipients(one), *state.recipients(giver)], me)
+            if taker is not None:
+                return True, own + state.match(one, taker, me)
+            state.queue.append(one)
+
+            def queue(**how: Any) -> Event:
+                return Queued(user, 0, ticket=1, people=known[:1], **how)
+
+            return True, own + state.write(queue, state.recipients(one), me)
+
+        return bool(self._call(change)[0])
 
     def drop(self, participant: str, claim: Claim = Claim.FULL, *, may_sleep: bool = False) -> None:
         """As `drop.lua`."""

@@ -100,7 +100,10 @@ class Hub:
 class World:
     """Workers, clients, and what is between them; `step` does one thing."""
 
-    def __init__(self, seed: int, *, users: int = 2, manners: type[Manners] = EagerManners) -> None:
+    def __init__(
+        self, seed: int, *, users: int = 2, manners: type[Manners] = EagerManners,
+        transfers: bool = False,
+    ) -> None:  # fmt: skip
         self.random = random.Random(seed)
         self.hub = Hub()
         self.now = 1000.0
@@ -118,6 +121,10 @@ class World:
         self.clients = [Client(self, Role.WAITER, "ada", manners)]
         self.clients += [Client(self, Role.USER, f"ann{i}", manners) for i in range(users)]
         self.clients += [Client(self, Role.USER, "ann0", Manners, device="2")]
+        #: a second waiter is there, and both hand users over
+        self.transfers = transfers
+        if transfers:
+            self.clients.append(Client(self, Role.WAITER, "bea", manners))
         self._said = itertools.count(1)
 
     def boot(self) -> None:
@@ -144,11 +151,21 @@ class World:
         for client in self.clients:
             steps += [client.arrive, client.arrive, client.receive, client.receive, client.back]
             steps += [client.due]
+        if self.desk.queue:
+            steps.append(self._match_next)
         self.random.shuffle(steps)
         return any(step() for step in steps)
 
+    def _match_next(self) -> bool:
+        waiting = len(self.desk.queue)
+        self.desk.match_next()
+        return len(self.desk.queue) < waiting
+
     def disturb(self) -> None:
-        """Somebody speaks, or something breaks."""
+        """Somebody speaks, or hands a user over, or something breaks."""
+        if self.transfers and self.random.random() < 0.15:
+            self._transfer()
+            return
         dice = self.random.random()
         client = self.random.choice(self.clients)
         if dice < 0.7:
@@ -164,6 +181,16 @@ class World:
             self.kill(self.random.choice(self.workers))
         else:
             self.random.choice(self.workers).drain()
+
+    def _transfer(self) -> None:
+        """A waiter hands one of its users to the other one, or to whoever is free next."""
+        waiters = [one for one in self.clients if one.role is Role.WAITER]
+        giver, taker = self.random.sample(waiters, 2)
+        here = [one.name for one in giver.manners.conversations.values() if one.here]
+        uuid = taker.manners.uuid
+        to = {"department": ""} if self.random.random() < 0.5 or not uuid else {"to_waiter": uuid}
+        if here:
+            giver.do(giver.manners.transfer(self.random.choice(here), **to))
 
     def kill(self, worker: Worker) -> None:
         """SIGKILL: what it has not written is gone; another one comes."""
@@ -191,7 +218,7 @@ class World:
         return all(
             client.manners.settled
             and all(
-                (c.last_seq or 0) >= ends.get(c.name, 0)
+                c.handed or (c.last_seq or 0) >= ends.get(c.name, 0)
                 for c in client.manners.conversations.values()
             )
             for client in self.clients
@@ -204,7 +231,11 @@ class World:
         """What is stored."""
         return {
             f"{key:x}": Conversation(
-                {"ada", *(one.author for one in rows), self.shelf.conversations[key].user_subject},
+                {
+                    *(c.manners.sub for c in self.clients if c.role is Role.WAITER),
+                    *(one.author for one in rows),
+                    self.shelf.conversations[key].user_subject,
+                },
                 [item(one) for one in rows],
             )
             for key, rows in self.shelf.rows.items()
@@ -214,7 +245,18 @@ class World:
         """What went wrong."""
         found: list[Anomaly] = check(self.journal, self.truth)
         problems = [one for client in self.clients for one in client.manners.problems]
-        return [*map(str, found), *problems, *self.log_of_failures]
+        return [*map(str, found), *problems, *self._wrongly_served(), *self.log_of_failures]
+
+    def _wrongly_served(self) -> list[str]:
+        """Conversations that several waiters think to serve, or none."""
+
+        def here(role: Role) -> list[tuple[str, str]]:
+            manners = [client.manners for client in self.clients if client.role is role]
+            return [(c.name, m.sub) for m in manners for c in m.conversations.values() if c.here]
+
+        waiters = [name for name, _ in here(Role.WAITER)]
+        names = {name for name, _ in here(Role.USER)}
+        return [f"{waiters.count(one)} serve {one}" for one in names if waiters.count(one) != 1]
 
     @property
     def log_of_failures(self) -> list[str]:

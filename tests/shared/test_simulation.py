@@ -11,6 +11,11 @@ from .simulation import simulated
 SEEDS = (*range(32), 392, 1504)
 DISTURBANCES = 90
 
+#: 0, 9, 27 and 476 have found what was sent to the waiter of before, and not to the next one; 51,
+#: 202 and 217 an entry that came before the page of its conversation; 378 a page with what gets a
+#: receipt behind it
+HANDED_OVER = (*range(10), 27, 51, 90, 110, 193, 202, 217, 285, 378, 476)
+
 #: of version 1. Most have found a text that was lost, sent twice or out of order
 PLAIN_SEEDS = (
     *range(10),
@@ -36,6 +41,13 @@ PLAIN_SEEDS = (
 @pytest.mark.parametrize("seed", SEEDS)
 def test_receipts_are_part_of_the_order(seed):
     with simulated(seed) as world:
+        world.play(DISTURBANCES)
+        assert world.judge() == []
+
+
+@pytest.mark.parametrize("seed", HANDED_OVER)
+def test_it_is_so_when_users_are_handed_over(seed):
+    with simulated(seed, transfers=True) as world:
         world.play(DISTURBANCES)
         assert world.judge() == []
 
