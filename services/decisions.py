@@ -79,7 +79,9 @@ class Decisions:
             row = new_row(
                 user, event.conversation, self._clock, page=event.page, fields=event.fields
             )
-            conversation = user.conversation = self._delivery.new_conversation(user, row)
+            conversation = user.conversation = self._delivery.new_conversation(
+                user, row, has_begun=event.has_begun
+            )
             conversation.row.waited = round(event.waited * 1000)
         lost, conversation.lost_waiter = conversation.lost_waiter, None
         # it has gone on before, and this process has not seen who was lost

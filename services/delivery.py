@@ -136,8 +136,10 @@ class Delivery(Protocol):
         Afterwards all participants whom it is about are on the roster.
         """
 
-    def new_conversation(self, user: Participant, row: ConversationRow) -> Conversation:
-        """The conversation of *user* that begins here, or has gone on on another worker."""
+    def new_conversation(
+        self, user: Participant, row: ConversationRow, *, has_begun: bool
+    ) -> Conversation:
+        """The conversation of *user* that begins here, or *has_begun* on another worker."""
 
     def join(
         self, user: Participant, waiter: Participant, conversation: Conversation
@@ -327,7 +329,9 @@ class LocalDelivery:
         """Every event is to be carried out here."""
         return True
 
-    def new_conversation(self, user: Participant, row: ConversationRow) -> Conversation:
+    def new_conversation(
+        self, user: Participant, row: ConversationRow, *, has_begun: bool
+    ) -> Conversation:
         """The conversation begins here."""
         return Conversation(row)
 

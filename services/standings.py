@@ -100,7 +100,7 @@ def restore_participants(
             continue
         row = conversations[one.conversation]
         row.waiter = one.waiter
-        conversation = delivery.new_conversation(participant, row)
+        conversation = delivery.new_conversation(participant, row, has_begun=False)
         participant.conversation = conversation
         participant.has_written = row.last_seq > 1  # the first entry says who serves it
         if one.waiter is None:

@@ -321,6 +321,7 @@ class Manners:
         self._journal.write(
             Page(self.socket, name, tuple(items), asked=bridge, complete=payload["complete"])
         )
+        asks_already = bool(conversation.ahead) and not bridge
         for item in items:
             conversation.saw(item.seq)
             if item.client_id is not None:
@@ -330,7 +331,7 @@ class Manners:
         if conversation.ahead and bridge and not items:
             self.problems.append(f"nobody knows what came after {conversation.last_seq}: {frame}")
             conversation.give_up()
-        if conversation.ahead:
+        if conversation.ahead and not asks_already:
             yield self._bridge(conversation, frame)
         if bridge:
             return

@@ -42,6 +42,8 @@ class Remembered(Struct, frozen=True, omit_defaults=True):
     #: conversation in case others have ended the one that it has
     conversation: str = field(default="", name="talk")
     next_conversation: str = field(default="", name="next_talk")
+    #: of a user: somebody has served it in its conversation
+    has_begun: bool = field(default=False, name="begun")
     #: the other workers with connections of it, as far as this worker knows
     elsewhere: str = ""
     #: of a user: where it comes from

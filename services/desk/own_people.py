@@ -50,6 +50,8 @@ class Own:
     sleep: int = 0
     ready: bool = False
     conversation: int = 0
+    #: somebody has served it in that
+    has_begun: bool = False
     #: of a user in the queue
     ticket: int | None = None
     location: int = 0
@@ -97,6 +99,7 @@ class Own:
             ticket=letters.number(self.ticket),
             conversation=letters.number(self.conversation),
             next_conversation=letters.number(self.next_conversation),
+            has_begun=self.has_begun,
             elsewhere=" ".join(self.elsewhere),
             address=self.address,
             question=self.question,
@@ -119,6 +122,7 @@ class Own:
             place.ticket,
             place.location,
         )
+        self.has_begun = place.begun
         self.department, self.asked = place.department, place.asked
         self.priority, self.last_waiter = place.priority, place.last_waiter
         self.conversations = {one.other.uuid: one for one in place.conversations}
@@ -155,7 +159,7 @@ class OwnPeople(dict[str, Own]):
                 if own := self.get(user):
                     own.ticket, own.question = None, ""
                     if event.conversation:
-                        own.conversation = 0
+                        own.conversation, own.has_begun = 0, False
             case OnDuty(waiter, ready, capacity):
                 if own := self.get(waiter):
                     own.ready, own.capacity = ready, capacity
@@ -169,14 +173,14 @@ class OwnPeople(dict[str, Own]):
             own.ticket, own.question = None, ""
             own.conversations[other.uuid] = OpenConversation(other, event.conversation)
             if own.role is Role.USER:
-                own.conversation = event.conversation
+                own.conversation, own.has_begun = event.conversation, True
                 own.department, own.last_waiter = event.department, other.subject
 
     def _part(self, uuid: str, other: str, requeued: bool) -> None:
         if own := self.get(uuid):
             own.conversations.pop(other, None)
             if not requeued:
-                own.conversation = 0
+                own.conversation, own.has_begun = 0, False
 
     def _move(self, uuid: str, workers: tuple[str, ...]) -> None:
         own = self.get(uuid)

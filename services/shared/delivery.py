@@ -375,9 +375,11 @@ class SharedDelivery:
             self._ended.add(event.conversation)
         return True
 
-    def new_conversation(self, user: Participant, row: ConversationRow) -> Conversation:
+    def new_conversation(
+        self, user: Participant, row: ConversationRow, *, has_begun: bool
+    ) -> Conversation:
         """It begins on the worker that speaks for *user*; elsewhere it may have gone on."""
-        if not user.here:
+        if has_begun or not user.here:
             return self.whereabouts.known_conversation(user, row.key, row)
         conversation = self.order.conversations[row.key] = SharedConversation(row, behind=False)
         return conversation

@@ -220,6 +220,35 @@ def test_after_a_flush_whose_waiter_has_come_as_somebody_new_waits_in_front(
     office.close()
 
 
+@pytest.mark.parametrize("was_served", [True, False])
+def test_after_a_flush_it_is_known_whether_the_conversation_of_who_waits_has_begun(
+    own_server: RedisServer, clock: Clock, was_served: bool
+) -> None:
+    """Else a worker to which its user comes takes it for a new one, without its history."""
+    office = Office(own_server.url, clock)
+    a, b, c = (office.hire(name) for name in "abc")
+    users_arrive(b, "Ann")
+    if was_served:
+        gets_ready_for(a, "Wanda", 1)
+    b.connect("Ann", conversation=101)
+    if was_served:
+        a.drop("Wanda")
+        they_live(clock, GRACE + 1.0, a, b, c)  # Ann waits for another one
+    for desk in (a, b):
+        office.hears(desk)
+    own_server.flush()
+    for desk in (a, b, c):
+        desk.tick()
+    place = c.arrive(Role.USER, "subject of Ann", "another").place
+    assert place is not None
+    assert (place.conversation, place.begun) == (101, was_served)
+    clock.passes(1.0)  # matching begins again
+    gets_ready_for(a, "Will", 1)
+    (matched,) = of_kind(office.hears(c), Matched)
+    assert (matched.conversation, matched.has_begun) == (101, was_served)
+    office.close()
+
+
 def test_after_a_flush_waiters_see_who_waits_as_before_and_take_nobody_at_once(
     own_server: RedisServer, clock: Clock
 ) -> None:

@@ -1231,6 +1231,22 @@ def test_what_a_visitor_of_another_worker_has_filled_in_is_stored_with_its_waite
     assert (row.page, row.fields, row.user_name) == (matched.page, matched.fields, "Bob")
 
 
+@pytest.mark.parametrize("has_begun", [True, False])
+def test_a_conversation_that_has_gone_on_elsewhere_does_not_begin_anew(worker, has_begun):
+    """Another worker tells a desk of it that has lost everything, when its user is here already."""
+    event = EntryRow(77, 1, Side.USER, "bob", None, TEXT.number, "hello", 1)
+    row = ConversationRow(77, "uuid-bob", "bob", opened=1)
+    if has_begun:
+        worker.store.commit(Batch([row], entries=[event]))
+    worker.enter(Role.USER, "bob", FakeFeed())
+    matched = Matched("uuid-bob", "uuid-ada", conversation=77, has_begun=has_begun)
+    worker.switchboard._act([matched])
+    bob = worker.switchboard._participants["uuid-bob"]
+    assert bob.conversation.behind is has_begun
+    worker.delivery.order.catch_up(bob.conversation)
+    assert bob.conversation.last_seq == has_begun
+
+
 def test_what_an_earlier_worker_would_take_for_a_text_is_not_written(worker):
     channel = worker.user.channel
     data = RATING.body(RatingPayload(5)).data

@@ -99,6 +99,7 @@ local function recall_participant(remembered)
         departed[uuid] = not lost
         if departed[uuid] then
             set(participant(uuid), FIELD.talk, remembered.next_talk or '')
+            set(participant(uuid), FIELD.begun, '')
         end
     end
     local one = participant(uuid)
@@ -110,6 +111,9 @@ local function recall_participant(remembered)
         set(one, FIELD.address, remembered.address or '')
     end
     if lost and standing then
+        if remembered.begun and one.talk == remembered.talk then
+            set(one, FIELD.begun, '1') -- its waiter's worker has handed it over without that
+        end
         recall_departments(one, remembered)
         recall_sleep(one, remembered)
     end
@@ -202,7 +206,7 @@ local function confide_others(one)
         if not claimed[user.uuid .. waiter.uuid] then
             claimed[user.uuid .. waiter.uuid] = true
             confide({ event = EVENT.matched, user = user.uuid, waiter = waiter.uuid, waited = 0,
-                talk = given(user.talk), department = given(route_of(user).department) },
+                talk = given(user.talk), department = given(route_of(user).department), begun = true },
                 { user, waiter }, true)
         end
         if not holds(other, me) and not reported[other.uuid] then -- the caller may have missed that it moved

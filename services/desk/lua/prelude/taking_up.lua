@@ -23,6 +23,7 @@ local function take_up_participant(remembered)
     taken_up[#taken_up + 1] = one
     if one.role == ROLE.user then
         set(one, FIELD.talk, remembered.talk or '')
+        set(one, FIELD.begun, remembered.begun and '1' or '')
         set(one, FIELD.address, remembered.address or '')
         set(one, FIELD.question, remembered.question or '')
         set(one, FIELD.page, remembered.page or '')
@@ -59,7 +60,7 @@ local function take_up_conversation(user, waiter, is_answered)
     end
     if #workers > 0 then
         write({ event = EVENT.matched, user = user.uuid, waiter = waiter.uuid, waited = 0,
-            talk = given(user.talk), department = given(route_of(user).department) },
+            talk = given(user.talk), department = given(route_of(user).department), begun = true },
             { user, waiter }, workers)
     end
 end
