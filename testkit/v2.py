@@ -158,6 +158,9 @@ class Manners:
             conversation.entering, conversation.named = True, False
             conversation.ahead.clear()
             conversation.unsent()
+            if self.role == "waiter" and conversation.last_seq is None:
+                # its page has not come: who serves it may not have been stored
+                conversation.handed = conversation.ended = True
             if conversation.handed:
                 conversation.outbox.clear()
         return code in RECONNECT

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from flask import Flask
+
 import services.desk.port
 import services.history.port
 import services.instance  # noqa: F401  # with these two, all kinds of `Unavailable` are known
@@ -26,5 +28,7 @@ def fail(self: HistoryFeed, frame: Any, me: Any) -> None:
     raise kinds()[frame.payload.conversation]("10.0.0.7 is away")
 
 
-HistoryFeed.get_history = fail  # type: ignore[method-assign]
-app = create_app()
+def standalone() -> Flask:
+    """What `LiveServer.gunicorn` starts."""
+    HistoryFeed.get_history = fail  # type: ignore[method-assign]
+    return create_app()

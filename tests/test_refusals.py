@@ -196,7 +196,10 @@ def test_what_is_not_there_now_is_told_to_clients_in_one_place_for_http_and_one_
 
 def test_a_session_says_what_is_not_there_now_and_goes_on(tmp_path):
     env = {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
-    with LiveServer.gunicorn("tests.away:app", env) as server, Client(server, "user") as user:
+    with (
+        LiveServer.gunicorn("tests.away:standalone()", env) as server,
+        Client(server, "user") as user,
+    ):
         user.say("auth", {"token": server.token("user", "ann"), "version": 2})
         while user.receive()["type"] != "auth_success":
             pass

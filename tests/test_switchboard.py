@@ -29,6 +29,7 @@ from services.switchboard import Switchboard
 from services.wire import frames
 from services.wire.dialect import DIALECTS
 
+from .fuzz.letter import unframed
 from .shared.shelf import Shelf
 
 #: that a conversation has ended, and nobody knows why
@@ -158,7 +159,7 @@ class Tab(FakeFeed):
     """A feed that remembers its frames whole: what a client reads."""
 
     def put(self, frame: bytes) -> None:
-        self._take(json.loads(frame[frame.index(b"{") :]))
+        self._take(*unframed(frame))
 
     def open_conversation(self, channel: Any, frame: Any) -> None:
         self.put(sealed(frame))

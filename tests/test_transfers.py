@@ -387,6 +387,9 @@ def test_a_visitor_that_was_away_resumes_with_its_new_waiter(shop: Shop) -> None
     next_frame(wanda, "presence")
     hands_over(wanda, user, to_waiter=lin.uuid)
     next_frame(lin, "new_connection")
+    shown = items(next_frame(lin, "message_history"))
+    while ("joined", "Lin") not in shown:  # of two workers the other one may write it
+        shown.append(("joined", next_frame(lin, "event", payload_what="joined")["payload"]["name"]))
     says(lin, "I am Lin", user)
     ann = shop.come("user", "ann", at=1, resume={peer["conversation"]: 2})
     assert next_frame(ann, "connect_success")["payload"]["uuid"] == lin.uuid
