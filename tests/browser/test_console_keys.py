@@ -129,6 +129,7 @@ def test_a_layout_without_latin_letters(
         ann.is_served()
         bob.is_served()
         expect_chosen(ada, "Ann")
+        expect(chats(ada)).to_have_count(2)
         press(ada, next_, "KeyJ")
         expect_chosen(ada, "Bob")
         ada.keyboard.press("Escape")

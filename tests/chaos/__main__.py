@@ -25,10 +25,7 @@ def main() -> int:
     parser.add_argument("--workers", type=int, default=2, help="of each server, with --redis")
     parser.add_argument("--model", action="store_true", help="the model instead of csapp")
     parser.add_argument("--bug", choices=[bug.name for bug in Bug], help="of the model")
-    parser.add_argument(
-        "--transfers", action=argparse.BooleanOptionalAction, default=True,
-        help="waiters hand users over",
-    )  # fmt: skip
+    parser.add_argument("--transfers", action="store_true", help="waiters hand users over")
     parser.add_argument("--log", type=Path, help="where to write what the server wrote")
     args = parser.parse_args()
     with ExitStack() as stack:
