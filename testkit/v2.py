@@ -15,6 +15,7 @@ back when the server says so.
 from __future__ import annotations
 
 import itertools
+import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -109,6 +110,16 @@ class Manners:
         if self.role != "waiter" or not known.here:
             return []
         return [self._request("transfer", {"uuid": known.peer, **to})]
+
+    def transfer_any(self, chance: random.Random, colleague: str) -> list[Frame]:
+        """Hand one of its users to the waiter *colleague*, a UUID, or to whoever is free next.
+
+        *chance* decides; *colleague* may be empty.
+        """
+        is_named = chance.random() >= 0.5 and bool(colleague)
+        here = [one.name for one in self.conversations.values() if one.here]
+        to = {"to_waiter": colleague} if is_named else {"department": ""}
+        return self.transfer(chance.choice(here), **to) if here else []
 
     def ask(self, conversation: str, **payload: int) -> Frame:
         """A `get_history`; its answer will be in `pages`."""

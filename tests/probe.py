@@ -63,6 +63,17 @@ def assert_ready_soon(server: LiveServer) -> None:
     until(lambda: readiness(server)[0] == 200, lambda: server.log)
 
 
+def sign_in(client: Client, server: LiveServer, role: str, sub: str, version: int) -> None:
+    """Show a token for *sub*; returns when the server has handled it."""
+    token = {"token": server.token(role, sub, sub.title())}
+    client.say("auth", token if version == 1 else token | {"version": version})
+    if version > 1:
+        next_frame(client, "auth_success")
+    else:
+        marker = client.say("auth", {"token": "marker"})
+        next_frame(client, "error", reply_id=marker)
+
+
 def come_back(server: LiveServer, role: str) -> Client:
     """What every client does after 1012: it tries again while the answer is 503."""
 

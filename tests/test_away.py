@@ -12,7 +12,7 @@ from services.identity import ANONYMOUS
 from testkit import Client, LiveServer
 
 from .clocked import GUNICORN, THREADS, let_pass
-from .probe import come_back, next_frame
+from .probe import come_back, next_frame, sign_in
 
 GRACE, AWAY = 20, 300  # s
 NAP = 200  # s
@@ -47,8 +47,7 @@ def come() -> Iterator[Come]:
         def come(server: LiveServer, role: str, sub: str, version: int = 2) -> Client:
             client = come_back(server, role)
             stack.callback(client.drop)
-            token = {"token": server.token(role, sub, sub.title())}
-            client.say("auth", token if version == 1 else token | {"version": 2})
+            sign_in(client, server, role, sub, version)
             return client
 
         yield come

@@ -14,7 +14,7 @@ from testkit import Client, LiveServer
 from testkit.redis import RedisServer
 
 from .clocked import GUNICORN, THREADS, let_pass
-from .probe import come_back, next_frame
+from .probe import come_back, next_frame, sign_in
 
 WITHIN = 60  # s
 BRIEF = 2  # s, which pass by themselves
@@ -63,13 +63,7 @@ def come() -> Iterator[Come]:
         def come(server: LiveServer, role: str, sub: str, version: int = 2) -> Client:
             client = come_back(server, role)
             stack.callback(client.drop)
-            token = {"token": server.token(role, sub, sub.title())}
-            client.say("auth", token if version == 1 else token | {"version": 2})
-            if version > 1:
-                next_frame(client, "auth_success")
-            else:  # the server has handled it
-                marker = client.say("auth", {"token": "marker"})
-                next_frame(client, "error", reply_id=marker)
+            sign_in(client, server, role, sub, version)
             return client
 
         yield come

@@ -285,18 +285,20 @@ class TranscriptFeed(BaseFeed):
             self._object(ErrorCode.FORBIDDEN, what)
             return
         me = self.participant
-        conversation = me.conversation if me is not None else None
+        ongoing = me.conversation if me is not None else None
+        if ongoing is not None and ongoing.row.key != row.key:
+            ongoing = None
         last = row.last_seq
-        if conversation is not None and conversation.row.key == row.key:
-            self.house.switchboard.catch_up(conversation)
+        if ongoing is not None:
+            self.house.switchboard.catch_up(ongoing)
             # The row that was read is older than what is delivered by now.
-            row, last = conversation.row, conversation.last_seq
+            row, last = ongoing.row, ongoing.last_seq
         if after > last:
             what = f"payload.resume: {name} ends at {last}"
             self._object(ErrorCode.INVALID_MESSAGE, what)
             after = last
-        if conversation is not None and row is conversation.row:
-            last = self._end_of_page(conversation, last, after)
+        if ongoing is not None:
+            last = self._end_of_page(ongoing, last, after)
         self._send_missed(row, last, after)
 
     def _find_own(self, name: str) -> ConversationRow | None:

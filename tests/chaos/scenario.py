@@ -194,14 +194,8 @@ class Scenario:
         """A waiter hands one of its users to another waiter, or to whoever is free next."""
         waiters = [one for one in self.devices if one.manners.role == "waiter"]
         giver, taker = self.random.sample(waiters, 2)
-        here = giver.look(
-            lambda manners: [c.name for c in manners.conversations.values() if c.here]
-        )
         uuid = taker.look(lambda manners: manners.uuid)
-        to = {"department": ""} if self.random.random() < 0.5 or not uuid else {"to_waiter": uuid}
-        if here:
-            conversation = self.random.choice(here)
-            giver.do(lambda manners: manners.transfer(conversation, **to))
+        giver.do(lambda manners: manners.transfer_any(self.random, uuid))
 
     def _say(self) -> None:
         device = self.random.choice(self.devices)

@@ -186,11 +186,7 @@ class World:
         """A waiter hands one of its users to the other one, or to whoever is free next."""
         waiters = [one for one in self.clients if one.role is Role.WAITER]
         giver, taker = self.random.sample(waiters, 2)
-        here = [one.name for one in giver.manners.conversations.values() if one.here]
-        uuid = taker.manners.uuid
-        to = {"department": ""} if self.random.random() < 0.5 or not uuid else {"to_waiter": uuid}
-        if here:
-            giver.do(giver.manners.transfer(self.random.choice(here), **to))
+        giver.do(giver.manners.transfer_any(self.random, taker.manners.uuid))
 
     def kill(self, worker: Worker) -> None:
         """SIGKILL: what it has not written is gone; another one comes."""
