@@ -70,6 +70,25 @@ def send_signal(channel: Channel, name: str) -> None:
     each(channel.to.connections, send)
 
 
+def send_idle(user: Participant, seconds: float) -> None:
+    """Tell *user*, who has a waiter, that its conversation ends in so many s; for version 2."""
+    channel = user.channel
+    if channel is None:
+        return
+    frame = sealed(
+        frames.Idle(
+            id=codec.new_id(), to=user.uuid, from_=channel.to.uuid,
+            conversation=channel.conversation.id, payload=frames.IdlePayload(round(seconds, 1)),
+        )
+    )  # fmt: skip
+
+    def send(connection: Feed) -> None:
+        if connection.dialect.version > 1:
+            connection.put(frame)
+
+    each(user.connections, send)
+
+
 def send_read(channel: Channel, seq: int) -> None:
     """Send the other side how far the sender of *channel* has read."""
     ids = channel.to.uuid, channel.sender.uuid, channel.conversation.id

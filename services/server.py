@@ -30,6 +30,7 @@ from .history.sql import SQLStore
 from .history.writer import Writer
 from .house import House
 from .identity import Tokens
+from .idle import LOOK, Idle
 from .last_waiters import LastWaiters
 from .loops import Loops
 from .metrics import Meters, Readings
@@ -204,6 +205,9 @@ class ChatServer:
             learn = partial(self._learn, switchboard, store)
             learn()
             self.loops.every(LEARN, "the look at how long conversations last", learn)
+            if settings.idle_close:
+                idle = Idle(switchboard, store, runtime, settings.idle_warn, settings.idle_close)
+                self.loops.every(LOOK, "the look at who is idle", idle.look)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
         self.welcome = Welcome(

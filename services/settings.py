@@ -268,6 +268,16 @@ def _require_driver(key: str, url: str | None, extra: str, module: str) -> None:
         raise SettingsError(key, f"{urlsplit(str(url)).scheme}:…", what)
 
 
+def _check_idle(values: Mapping[str, Any]) -> None:
+    """Raise `SettingsError` where visitors would be warned of nothing, or cannot be judged."""
+    warn, close = values.get("idle_warn", 0.0), values.get("idle_close", 0.0)
+    if warn and warn >= close:
+        raise SettingsError("CSAPP_IDLE_WARN", warn, "less than CSAPP_IDLE_CLOSE, or 0")
+    if close and values.get("database_url") == "off":
+        allowed = "0: without a database nobody knows who has written last"
+        raise SettingsError("CSAPP_IDLE_CLOSE", close, allowed)
+
+
 def _setting(parse: Callable[[str, Any], Any], default: Any = MISSING) -> Any:
     return field(default=default, metadata={"parse": parse})
 
@@ -299,6 +309,10 @@ class Settings:
     away: float = _setting(_seconds(0, 86_400), 600.0)
     #: s in which a waiter has to write something to a visitor that it has got; 0: no bound
     answer_within: float = _setting(_seconds(0, 86_400), 0.0)
+    #: s of silence behind a waiter's last word: until a visitor is warned, and until its
+    #: conversation ends; 0: never
+    idle_warn: float = _setting(_seconds(0, 86_400), 0.0)
+    idle_close: float = _setting(_seconds(0, 86_400), 0.0)
     #: s a connection may stay without a successful `auth`
     auth_timeout: float = _setting(_seconds(0.1, 3600), 10.0)
     #: s between pings: under the 30–60 s at which proxies cut idle connections
@@ -392,6 +406,7 @@ class Settings:
         if values.get("redis_url") and values.get("database_url") == "off":
             allowed = "a database: several workers without a history could not keep their order"
             raise SettingsError("CSAPP_DATABASE_URL", "off", allowed)
+        _check_idle(values)
         return cls(**values)
 
     def signing_keys(self) -> tuple[str, ...]:

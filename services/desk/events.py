@@ -36,6 +36,8 @@ class Reason(StrEnum):
     TRANSFERRED = "transferred"
     #: the waiter has written nothing in time, and the user waits for another one
     UNANSWERED = "unanswered"
+    #: the user has written nothing for too long
+    IDLE = "idle"
     #: nobody who knew it is left
     UNKNOWN = ""
 

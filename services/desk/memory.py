@@ -315,12 +315,12 @@ class MemoryDesk(MemoryMatching):
         with self._lock:
             self._unanswered.end(user)
 
-    def part(self, user: str, waiter: str, gone: str) -> bool:
+    def part(self, user: str, waiter: str, gone: str, reason: Reason | None = None) -> bool:
         with self._lock:
             served = self._users.get(user)
             if served is None or served.waiter != waiter:
                 return False
-            self._part(served, self._waiters[waiter], gone)
+            self._part(served, self._waiters[waiter], gone, reason)
             self._match()
             return True
 

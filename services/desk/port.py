@@ -305,10 +305,11 @@ class Desk(Protocol):
     def capacity(self, waiter: str) -> int:
         """How many users *waiter* takes at once."""
 
-    def part(self, user: str, waiter: str, gone: str) -> bool:
+    def part(self, user: str, waiter: str, gone: str, reason: Reason | None = None) -> bool:
         """End this conversation because *gone* (one of the two) ends it; nobody is queued again.
 
-        False when *waiter* does not serve *user*.
+        *reason*: why, if *gone* has not done it on purpose. False when *waiter* does not serve
+        *user*.
         """
 
     def is_void(self, user: str, ticket: int) -> bool:

@@ -38,6 +38,7 @@ from .port import (
     Member,
     Queue,
     QueueFull,
+    Reason,
     Role,
     Route,
     Rules,
@@ -264,8 +265,9 @@ class RedisDesk:
     def answered(self, user: str) -> None:
         self._call("answered", user=user, settle=lambda _: self._own.answered.add(user))
 
-    def part(self, user: str, waiter: str, gone: str) -> bool:
-        return bool(self._call("part", user=user, waiter=waiter, gone=gone))
+    def part(self, user: str, waiter: str, gone: str, reason: Reason | None = None) -> bool:
+        why = "" if reason is None else reason.value
+        return bool(self._call("part", user=user, waiter=waiter, gone=gone, reason=why))
 
     def take(self, user: str, waiter: str) -> bool:
         return _is_done(self._call("take", user=user, waiter=waiter))

@@ -312,7 +312,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "figures": (),
     "join": ("lease", "generation", "present", "new_generation", "reads"),
     "leave": ("participant",),
-    "part": ("user", "waiter", "gone"),
+    "part": ("user", "waiter", "gone", "reason"),
     "quit": (),
     "ready": ("waiter", "capacity"),
     "recall": ("memory", "lost"),

@@ -163,6 +163,9 @@ class Store(Protocol):
     def last_events(self, keys: Sequence[int]) -> dict[int, EntryRow]:
         """By conversation, of these: the last entry that the server has written, if any."""
 
+    def last_words(self, keys: Sequence[int]) -> dict[int, EntryRow]:
+        """By conversation, of these: the last entry that a person has written, if any."""
+
     def answered(self, keys: Sequence[int]) -> set[int]:
         """Of these conversations, those in which a waiter has written since it serves the user.
 

@@ -45,12 +45,13 @@ def entries_of_sender(chat: int, side: int, author: str) -> sa.Select[Any]:
     return entries().where(table.chat == chat, table.side == side, table.author == author)
 
 
-def last_of_server(keys: Sequence[int]) -> sa.Select[Any]:
-    """See `port.Store.last_events`."""
+def last_entries(keys: Sequence[int], *, by_server: bool) -> sa.Select[Any]:
+    """See `port.Store.last_events`, and `last_words` for those that people have written."""
     table = tables.message.c
+    whose = table.side == Side.SERVER if by_server else table.side != Side.SERVER
     last = (
         sa.select(table.chat, sa.func.max(table.seq).label("seq"))
-        .where(table.chat.in_(keys), table.side == Side.SERVER)
+        .where(table.chat.in_(keys), whose)
         .group_by(table.chat)
         .subquery()
     )

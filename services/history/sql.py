@@ -143,12 +143,16 @@ class SQLStore(Transactions):
         return found[::-1] if newest else found
 
     def last_events(self, keys: Sequence[int]) -> dict[int, EntryRow]:
+        return self._last_entries(keys, by_server=True)
+
+    def last_words(self, keys: Sequence[int]) -> dict[int, EntryRow]:
+        return self._last_entries(keys, by_server=False)
+
+    def _last_entries(self, keys: Sequence[int], *, by_server: bool) -> dict[int, EntryRow]:
         found: dict[int, EntryRow] = {}
         for start in range(0, len(keys), FOUND_AT_ONCE):
-            some = keys[start : start + FOUND_AT_ONCE]
-            found.update(
-                (row[0], EntryRow(*row)) for row in self._select(queries.last_of_server(some))
-            )
+            query = queries.last_entries(keys[start : start + FOUND_AT_ONCE], by_server=by_server)
+            found.update((row[0], EntryRow(*row)) for row in self._select(query))
         return found
 
     def answered(self, keys: Sequence[int]) -> set[int]:

@@ -489,6 +489,17 @@ class Presence(ServerFrame2, tag="presence"):
     payload: PresencePayload
 
 
+class IdlePayload(Struct, gc=False):
+    #: s until the conversation ends, unless the visitor writes something
+    seconds: float
+
+
+class Idle(ServerFrame2, tag="idle"):
+    """To a visitor who has not answered for long."""
+
+    payload: IdlePayload
+
+
 class QueueStatusPayload(Struct, gc=False):
     length: int
     #: s that the first in the queue has waited
@@ -590,7 +601,7 @@ BothHear2 = (
 #: A worker of a later version may know more of them.
 SIGNALS: dict[str, Callable[..., ServerFrame2]] = {"rate": RateInvitation}
 
-ToUser2 = Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2 | Offline | RateInvitation
+ToUser2 = Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2 | Offline | RateInvitation | Idle
 ToWaiter2 = (
     Initialize | BothHear2 | NewConnection2 | SessionHistory | ReadySuccess | UnreadySuccess
     | QueueStatus | QueueSeen | TakeSuccess | TransferSuccess | WaitersSeen | InviteSuccess

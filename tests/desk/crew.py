@@ -29,6 +29,7 @@ from services.desk.port import (
     OnDuty,
     Queue,
     Queued,
+    Reason,
     Role,
     Rules,
     Standing,
@@ -198,8 +199,8 @@ class Crew:
     def answered(self, user: str) -> None:
         self.any().answered(user)
 
-    def part(self, user: str, waiter: str, gone: str) -> bool:
-        return self.any().part(user, waiter, gone)
+    def part(self, user: str, waiter: str, gone: str, reason: Reason | None = None) -> bool:
+        return self.any().part(user, waiter, gone, reason)
 
     def transfer(
         self, user: str, waiter: str, to_waiter: str | None = None, department: str | None = None

@@ -359,3 +359,13 @@ class PatienceConformance:
         forget_events(desk)
         time_passes(desk, clock, WITHIN)
         assert_events(desk, Parted("Ann", "Wanda", "Wanda", Reason.UNANSWERED), Queued("Ann", 0))
+
+    # ---- idle ----------------------------------------------------------
+
+    def test_who_is_parted_for_silence_is_parted_for_that_reason(self, patient: Desk) -> None:
+        patient.configure(Rules())
+        users_connect(patient, "Bob")
+        forget_events(patient)
+        assert patient.part("Ann", "Wanda", "Ann", Reason.IDLE)
+        assert_events(patient, Parted("Ann", "Wanda", "Ann", Reason.IDLE))
+        assert not patient.part("Ann", "Wanda", "Ann", Reason.IDLE)

@@ -260,7 +260,8 @@ def test_conversations_of_a_side_are_the_newest_first(store):
         (queries.conversations_of(Side.USER, "u-7"), "chat_user"),
         (queries.conversations_of(Side.WAITER, "w-7", before=9), "service"),
         (queries.open_conversations(), "chat_open"),
-        (queries.last_of_server([7]), "message_seq"),
+        (queries.last_entries([7], by_server=True), "message_seq"),
+        (queries.last_entries([7], by_server=False), "message_seq"),
         (queries.answered([7]), "message_seq"),
     ],
 )
@@ -304,6 +305,7 @@ def test_the_last_event_of_a_conversation_is_found_behind_what_people_write(stor
     ]
     store.commit(Batch(entries=[events[0], text(1, 2), events[1], text(1, 4)], has_data=True))
     assert store.last_events([1, 2]) == {1: events[1]}
+    assert store.last_words([1, 2]) == {1: text(1, 4)}
     others = [events[0]._replace(conversation=key) for key in range(2, 9)]
     store.commit(Batch(entries=others, has_data=True))
     monkeypatch.setattr(sql, "FOUND_AT_ONCE", 3)  # as of many conversations

@@ -66,6 +66,11 @@ class Shelf:
         rows = (one for key in keys for one in self.rows.get(key, ()))
         return {one.conversation: one for one in rows if one.side == Side.SERVER}
 
+    def last_words(self, keys: Sequence[int]) -> dict[int, EntryRow]:
+        """As `port.Store` says."""
+        rows = (one for key in keys for one in self.rows.get(key, ()))
+        return {one.conversation: one for one in rows if one.side != Side.SERVER}
+
     def staff_entries(self, chat: int, **between: Any) -> list[StaffRow]:
         """Nobody writes notes."""
         return []

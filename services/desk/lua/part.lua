@@ -1,6 +1,7 @@
 -- One of the two ends a conversation.
 -- ARG.user, ARG.waiter
--- ARG.gone  which of them
+-- ARG.gone    which of them
+-- ARG.reason  why; '' where that one has done it on purpose
 -- Answers: 1, or 0 when the two have no conversation.
 
 local refused = open()
@@ -11,6 +12,7 @@ local user = as(ROLE.user, ARG.user)
 if not user or user.waiter ~= ARG.waiter or ARG.waiter == '' then
     return close(0)
 end
-part(user, participant(ARG.waiter), ARG.gone)
+local reason = desk.rules > 0 and given(ARG.reason) or nil -- `configure`: all workers can read it
+part(user, participant(ARG.waiter), ARG.gone, reason)
 match()
 return close(1)

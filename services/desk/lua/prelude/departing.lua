@@ -9,7 +9,7 @@ local function lose_users(waiter, requeue)
         unseat(users[i])
         await_no_answer(users[i])
         desk.served = desk.served - 1
-        send_part(users[i], waiter, waiter.uuid, requeue, requeue)
+        send_part(users[i], waiter, waiter.uuid, requeue, requeue and REASON.lost or nil)
     end
     call('DEL', users_key(waiter))
     if not requeue or #users == 0 then
@@ -36,7 +36,7 @@ local function depart(one, lost)
         yield_no_more(one)
         give_place_back(one)
         if one.waiter ~= '' then
-            part(one, participant(one.waiter), one.uuid, lost)
+            part(one, participant(one.waiter), one.uuid, lost and REASON.lost or nil)
         end
     end
     post_event({ event = EVENT.departed, participant = one.uuid,

@@ -47,20 +47,20 @@ local function forget_conversation(user)
     give_place_back(user)
 end
 
--- *lost*: *gone* was away for too long.
-local function send_part(user, waiter, gone, requeued, lost)
+-- *reason*: nil where *gone* has done it on purpose.
+local function send_part(user, waiter, gone, requeued, reason)
     local on_purpose = gone == user.uuid and REASON.left or REASON.ended
     post_event({ event = EVENT.parted, user = user.uuid, waiter = waiter.uuid, gone = gone,
-        reason = lost and REASON.lost or on_purpose, requeued = requeued, talk = given(user.talk) },
+        reason = reason or on_purpose, requeued = requeued, talk = given(user.talk) },
         { user, waiter })
     if not requeued then
         forget_conversation(user)
     end
 end
 
-local function part(user, waiter, gone, lost)
+local function part(user, waiter, gone, reason)
     unlink(user, waiter)
-    send_part(user, waiter, gone, false, lost)
+    send_part(user, waiter, gone, false, reason)
 end
 
 -- ---- making room ------------------------------------------------------------
@@ -103,7 +103,7 @@ local function make_room_with_a_waiter(department)
     end
     local waiter = participant(user.waiter)
     unlink(user, waiter)
-    send_part(user, waiter, waiter.uuid, true, true)
+    send_part(user, waiter, waiter.uuid, true, REASON.lost)
     stand_in_front({ user })
     send_positions({ user })
     seats = nil
