@@ -303,9 +303,10 @@ def test_the_last_event_of_a_conversation_is_found_behind_what_people_write(stor
         EntryRow(1, seq, Side.SERVER, "bob", None, EVENT.number, "", 1, f'{{"what": "{what}"}}')
         for seq, what in ((1, "joined"), (3, "left"))
     ]
-    store.commit(Batch(entries=[events[0], text(1, 2), events[1], text(1, 4)], has_data=True))
+    last = text(1, 4)
+    store.commit(Batch(entries=[events[0], text(1, 2), events[1], last], has_data=True))
     assert store.last_events([1, 2]) == {1: events[1]}
-    assert store.last_words([1, 2]) == {1: text(1, 4)}
+    assert store.last_words([1, 2]) == {1: last}
     others = [events[0]._replace(conversation=key) for key in range(2, 9)]
     store.commit(Batch(entries=others, has_data=True))
     monkeypatch.setattr(sql, "FOUND_AT_ONCE", 3)  # as of many conversations
