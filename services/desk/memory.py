@@ -90,7 +90,7 @@ class MemoryDesk(MemoryMatching):
 
     def _drop_waiter(self, waiter: Waiter) -> None:
         if waiter.present:
-            waiter.present = False
+            waiter.present = waiter.frozen = False
             self._absent.add(waiter.uuid, self._now(), Claim.FULL)
             self._refresh(waiter)
 
@@ -323,6 +323,14 @@ class MemoryDesk(MemoryMatching):
             self._part(served, self._waiters[waiter], gone, reason)
             self._match()
             return True
+
+    def freeze(self, waiter: str, frozen: bool) -> None:
+        with self._lock:
+            one = self._waiters.get(waiter)
+            if one is not None and one.present and one.frozen != frozen:
+                one.frozen = frozen
+                self._refresh(one)
+                self._match()
 
     def withdraw(self, user: str) -> bool:
         with self._lock:

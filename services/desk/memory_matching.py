@@ -82,7 +82,7 @@ class MemoryMatching(MemoryState):
 
     def _refresh(self, waiter: Waiter) -> None:
         """*waiter* is ready or here, or no more, or serves another number of users at once."""
-        is_on_duty = waiter.ready and waiter.present
+        is_on_duty = waiter.on_duty
         if is_on_duty != (waiter.on_duty_since is not None):
             waiter.on_duty_since = self._now() if is_on_duty else None
         self._departments.refresh(waiter)
@@ -95,7 +95,7 @@ class MemoryMatching(MemoryState):
         for uuid in self._absent.seats_to_give(self._served):
             user = self._users[uuid]
             waiter = self._waiters[user.waiter or ""]
-            if not waiter.ready or not waiter.present or len(waiter.users) > waiter.capacity:
+            if not waiter.on_duty or len(waiter.users) > waiter.capacity:
                 continue
             if department.key not in dict(waiter.departments):
                 continue

@@ -122,7 +122,7 @@ class MemoryState:
         return Load(ready, len(department.queue), max(waits, default=0.0))
 
     def _on_duty(self) -> Iterator[Waiter]:
-        return (one for one in self._waiters.values() if one.ready and one.present)
+        return (one for one in self._waiters.values() if one.on_duty)
 
     def waiting(self, most: int, departments: Sequence[str] = ("",)) -> Queue:
         with self._lock:
@@ -150,7 +150,7 @@ class MemoryState:
             here = (one for one in self._waiters.values() if one.present)
             return [
                 Colleague(
-                    one.uuid, one.name, tuple(key for key, _ in one.departments), one.ready,
+                    one.uuid, one.name, tuple(key for key, _ in one.departments), one.on_duty,
                     len(one.users), one.capacity,
                 )
                 for one in nsmallest(most, here, key=_ready_first)
@@ -167,4 +167,4 @@ class MemoryState:
 
 
 def _ready_first(waiter: Waiter) -> tuple[bool, float, str]:
-    return not waiter.ready, waiter.on_duty_since or 0.0, waiter.uuid
+    return not waiter.on_duty, waiter.on_duty_since or 0.0, waiter.uuid

@@ -312,6 +312,13 @@ class Desk(Protocol):
         *user*.
         """
 
+    def freeze(self, waiter: str, frozen: bool) -> None:
+        """Say whether all pages of *waiter* at this worker stand still.
+
+        If they do at all workers that hold connections of it, it gets no users, though it is
+        ready; those that it has stay. The end of the last connection here is the end of that.
+        """
+
     def is_void(self, user: str, ticket: int) -> bool:
         """Whether *ticket*, which *user* was given once, brings no position back any more."""
 

@@ -269,6 +269,9 @@ class RedisDesk:
         why = "" if reason is None else reason.value
         return bool(self._call("part", user=user, waiter=waiter, gone=gone, reason=why))
 
+    def freeze(self, waiter: str, frozen: bool) -> None:
+        self._call("freeze", waiter=waiter, frozen="1" if frozen else "")
+
     def take(self, user: str, waiter: str) -> bool:
         return _is_done(self._call("take", user=user, waiter=waiter))
 

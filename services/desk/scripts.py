@@ -62,6 +62,7 @@ BESIDES = {
     "connect": ("departing", "lengths", "moving"),
     "drop": ("presence", "losing"),
     "figures": ("departments", "lengths"),
+    "freeze": ("presence",),
     "join": ("presence", "losing"),
     "leave": ("presence", "losing", "departing"),
     "quit": ("retiring",),

@@ -178,6 +178,8 @@ class Field(StrEnum):
     AT = "at"
     #: the last worker that held any
     HOME = "home"
+    #: of a waiter: those of its workers at which its pages stand still, with blanks between
+    FROZEN = "frozen"
     #: of a user: its conversation, its waiter, and when it joined the queue (µs of `Counter.TIME`)
     TALK = "talk"
     WAITER = "waiter"
@@ -313,6 +315,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "join": ("lease", "generation", "present", "new_generation", "reads"),
     "leave": ("participant",),
     "part": ("user", "waiter", "gone", "reason"),
+    "freeze": ("waiter", "frozen"),
     "quit": (),
     "ready": ("waiter", "capacity"),
     "recall": ("memory", "lost"),

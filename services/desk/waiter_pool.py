@@ -29,7 +29,9 @@ class Waiter:
     ready: bool = False
     #: has a connection; an absent waiter still has its users and gets no others
     present: bool = True
-    #: since when it is ready and here, on the desk's clock; None: it is not
+    #: its pages stand still
+    frozen: bool = False
+    #: since when it is on duty, on the desk's clock; None: it is not
     on_duty_since: float | None = None
     #: what users know it by
     name: str = ""
@@ -39,9 +41,14 @@ class Waiter:
     departments: tuple[Member, ...] = NOWHERE
 
     @property
+    def on_duty(self) -> bool:
+        """It is ready, and here."""
+        return self.ready and self.present and not self.frozen
+
+    @property
     def free(self) -> bool:
         """Can take one more user now."""
-        return self.ready and self.present and len(self.users) < self.capacity
+        return self.on_duty and len(self.users) < self.capacity
 
 
 class WaiterPool:

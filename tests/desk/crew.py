@@ -202,6 +202,10 @@ class Crew:
     def part(self, user: str, waiter: str, gone: str, reason: Reason | None = None) -> bool:
         return self.any().part(user, waiter, gone, reason)
 
+    def freeze(self, waiter: str, frozen: bool) -> None:
+        for worker in sorted(self.holders.get(waiter, ())) or [self.any().worker]:
+            self.desks[worker].freeze(waiter, frozen)
+
     def transfer(
         self, user: str, waiter: str, to_waiter: str | None = None, department: str | None = None
     ) -> bool:

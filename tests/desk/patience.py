@@ -369,3 +369,36 @@ class PatienceConformance:
         assert patient.part("Ann", "Wanda", "Ann", Reason.IDLE)
         assert_events(patient, Parted("Ann", "Wanda", "Ann", Reason.IDLE))
         assert not patient.part("Ann", "Wanda", "Ann", Reason.IDLE)
+
+    # ---- frozen --------------------------------------------------------
+
+    def test_a_waiter_whose_pages_stand_still_gets_nobody(self, patient: Desk) -> None:
+        patient.freeze("Wanda", True)
+        assert patient.figures().waiters_ready == 0
+        assert [one.ready for one in patient.colleagues(9)] == [False]
+        users_connect(patient, "Bob")
+        assert_events(patient, Queued("Bob", 0))
+        patient.freeze("Wanda", False)
+        assert_events(patient, Matched("Bob", "Wanda"))
+        assert patient.figures().waiters_ready == 1
+
+    def test_its_users_stay_and_it_may_take_one(self, patient: Desk) -> None:
+        patient.freeze("Wanda", True)
+        users_connect(patient, "Bob")
+        forget_events(patient)
+        assert patient.take("Bob", "Wanda")
+        assert patient.part("Ann", "Wanda", "Wanda")
+
+    def test_it_is_not_frozen_any_more_when_it_comes_back(self, patient: Desk) -> None:
+        patient.freeze("Wanda", True)
+        patient.drop("Wanda")
+        patient.freeze("Wanda", True)  # too late
+        returns(patient, Role.WAITER, "Wanda")
+        forget_events(patient)
+        users_connect(patient, "Bob")
+        assert_events(patient, Matched("Bob", "Wanda"))
+
+    def test_nobody_but_waiters_who_are_here_is_frozen(self, patient: Desk) -> None:
+        for name in ("Ann", "nobody"):
+            patient.freeze(name, True)
+        assert_silent(patient)

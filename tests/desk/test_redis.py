@@ -666,6 +666,23 @@ def cluster() -> Iterator[RedisServer]:
         yield server
 
 
+def test_a_waiter_is_frozen_where_its_pages_stand_still_at_all_workers(office: Office) -> None:
+    a, b = office.hire("a"), office.hire("b")
+    waiters_get_ready(a, "Wanda")
+    b.arrive(Role.WAITER, "subject of Wanda", "another")
+    a.freeze("Wanda", True)
+    assert a.figures().waiters_ready == 1, "there is life at b"
+    b.freeze("Wanda", True)
+    assert a.figures().waiters_ready == 0
+    a.drop("Wanda")
+    users_connect(b, "Ann")
+    assert not any(isinstance(event, Matched) for event in office.hears(b))
+    a.arrive(Role.WAITER, "subject of Wanda", "another")  # a new page
+    a.tick()
+    events = [*office.hears(a), *office.hears(b)]
+    assert Matched("Ann", "Wanda") in events
+
+
 def test_all_keys_of_a_desk_are_in_one_slot(cluster: RedisServer, clock: Clock) -> None:
     """Redis is asked for the keys of every command that the scripts have run."""
     watcher = cluster.client()

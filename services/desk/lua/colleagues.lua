@@ -19,7 +19,7 @@ local function add(uuid)
         departments[i] = member[1]
     end
     found[#found + 1] = { uuid = uuid, name = waiter.name, departments = departments,
-        ready = waiter.ready == '1', load = tonumber(waiter.load), capacity = tonumber(waiter.capacity) or 0 }
+        ready = on_duty(waiter), load = tonumber(waiter.load), capacity = tonumber(waiter.capacity) or 0 }
 end
 
 for _, key in ipairs({ DUTY, PREFIX .. KEY.here }) do

@@ -7,6 +7,13 @@ local function lose(one, worker, claim, sleep)
     local duty = on_duty(one)
     call('SREM', held_by(worker), one.uuid)
     set(one, FIELD.at, table.concat(without(one, worker), ' '))
+    if one.frozen ~= '' then
+        set_frozen(one, worker, false)
+    end
+    if one.role == ROLE.waiter then
+        count_duty(one, duty)
+        refresh(one)
+    end
     if claim == CLAIM.spoken and one.role == ROLE.user then
         set(one, FIELD.spoken, '1')
     end
@@ -21,8 +28,6 @@ local function lose(one, worker, claim, sleep)
     begin_grace(one, is_silent and claim == CLAIM.anonymous)
     if one.role == ROLE.waiter then
         call('ZREM', PREFIX .. KEY.here, one.uuid)
-        count_duty(one, duty)
-        refresh(one)
     else
         withhold(one)
         local due = one.waiter ~= '' and call('ZSCORE', UNANSWERED, one.uuid)

@@ -41,8 +41,25 @@ local function here(one)
     return one.at ~= ''
 end
 
+-- No worker that holds connections of *one* sees any life on its pages.
+local function is_frozen(one)
+    if one.frozen == '' then
+        return false
+    end
+    local frozen = {}
+    for _, worker in ipairs(words(one.frozen)) do
+        frozen[worker] = true
+    end
+    for _, worker in ipairs(words(one.at)) do
+        if not frozen[worker] then
+            return false
+        end
+    end
+    return true
+end
+
 local function on_duty(one)
-    return one.role == ROLE.waiter and one.ready == '1' and here(one)
+    return one.role == ROLE.waiter and one.ready == '1' and here(one) and not is_frozen(one)
 end
 
 local function users_key(waiter)

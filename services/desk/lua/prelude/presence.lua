@@ -21,6 +21,20 @@ local function without(one, worker)
     return found
 end
 
+-- All pages of *one* at *worker* stand still, or not.
+local function set_frozen(one, worker, is_still)
+    local frozen = {}
+    for _, still in ipairs(words(one.frozen)) do
+        if still ~= worker then
+            frozen[#frozen + 1] = still
+        end
+    end
+    if is_still then
+        frozen[#frozen + 1] = worker
+    end
+    set(one, FIELD.frozen, table.concat(frozen, ' '))
+end
+
 -- *one* has connections at *worker* from now on. Does not match yet.
 local function gain(one, worker)
     local duty, came = on_duty(one), not here(one)
@@ -30,14 +44,16 @@ local function gain(one, worker)
     set(one, FIELD.at, came and worker or (one.at .. ' ' .. worker))
     set(one, FIELD.home, worker)
     call('SADD', held_by(worker), one.uuid)
+    if one.role == ROLE.waiter then -- its pages at other workers may stand still
+        count_duty(one, duty)
+        refresh(one)
+    end
     if not came then
         return
     end
     call('ZREM', GRACE, one.uuid)
     if one.role == ROLE.waiter then
         call('ZADD', PREFIX .. KEY.here, 0, one.uuid)
-        count_duty(one, duty)
-        refresh(one)
     else
         yield_no_more(one)
         if one.sleep ~= '' then
