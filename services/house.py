@@ -8,6 +8,7 @@ from .bounds import Bounds
 from .departments import Departments
 from .identity import Tokens
 from .last_waiters import LastWaiters
+from .liveness import Liveness
 from .metrics import Meters
 from .revocation import Revocations
 from .runtime import Runtime
@@ -28,6 +29,7 @@ class House:
     switchboard: Switchboard
     meters: Meters
     revocations: Revocations
+    liveness: Liveness
     bounds: Bounds = field(default_factory=Bounds)
     departments: Departments = field(default_factory=Departments)
     last_waiters: LastWaiters = field(default_factory=LastWaiters)

@@ -191,6 +191,7 @@ class MeasuredDesk:
         self.take = desk.take
         self.transfer = desk.transfer
         self.colleagues = desk.colleagues
+        self.freeze = desk.freeze
 
     def connect(
         self,

@@ -61,6 +61,8 @@ class Feed(Protocol):
 
     #: which version the connection speaks
     dialect: Dialect
+    #: when its page has last shown life, on the runtime's clock; None: its client never says so
+    alive_at: float | None
 
     def put(self, frame: bytes, /) -> None:
         """Queue framed bytes for the connection."""
@@ -73,6 +75,9 @@ class Feed(Protocol):
 
     def send_duty(self, ready: bool) -> None:
         """Say to a waiter of version 2 whether it takes users."""
+
+    def probe(self) -> None:
+        """Ask a waiter's page of version 2 whether it is alive."""
 
     def open_conversation(self, channel: Channel, frame: frames.ServerFrame) -> None:
         """*frame* says who is at the other end of *channel*; what the client missed follows it."""

@@ -32,6 +32,7 @@ from .house import House
 from .identity import Tokens
 from .idle import LOOK, Idle
 from .last_waiters import LastWaiters
+from .liveness import Liveness
 from .loops import Loops
 from .metrics import Meters, Readings
 from .origin import client_address
@@ -213,9 +214,11 @@ class ChatServer:
         self.welcome = Welcome(
             settings, switchboard.desk, store, runtime, wheel, self.clock, departments
         )
+        liveness = Liveness(switchboard, runtime, settings.frozen)
+        self.loops.every(liveness.pause, "the look at waiters' pages", liveness.look)
         return House(
             settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations,
-            self.bounds, departments, LastWaiters(store, runtime),
+            liveness, self.bounds, departments, LastWaiters(store, runtime),
         )  # fmt: skip
 
     def _learn(self, switchboard: Switchboard, store: SQLStore) -> None:

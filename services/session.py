@@ -397,6 +397,7 @@ _EVERY_WAITER: dict[type, Handler] = {
     frames.Read: conversations.read,
     frames.GetHistory: conversations.get_history,
     frames.GetHistorySession: conversations.get_history_session,
+    frames.Alive: waiters.alive,
     frames.GetQueue: waiters.get_queue,
     frames.Take: waiters.take,
     frames.Transfer: transfers.transfer,

@@ -309,6 +309,8 @@ class Settings:
     away: float = _setting(_seconds(0, 86_400), 600.0)
     #: s in which a waiter has to write something to a visitor that it has got; 0: no bound
     answer_within: float = _setting(_seconds(0, 86_400), 0.0)
+    #: s that a waiter's page may show no life before its waiter gets nobody
+    frozen: float = _setting(_seconds(3, 3600), 60.0)
     #: s of silence behind a waiter's last word: until a visitor is warned, and until its
     #: conversation ends; 0: never
     idle_warn: float = _setting(_seconds(0, 86_400), 0.0)

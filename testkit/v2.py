@@ -467,6 +467,9 @@ class Manners:
             self.problems.append(f"no conversation of ours: {name}")
         return iter(())
 
+    def _on_probe(self, _: Frame, __: Frame | None) -> Iterator[Frame]:
+        yield {"id": next(self._ids), "type": "alive"}
+
     def _ignored(self, _: Frame, __: Frame | None) -> Iterator[Frame]:
         """Nothing that changes what this client does."""
         return iter(())

@@ -13,6 +13,7 @@ from services.desk.memory import MemoryDesk
 from services.desk.port import Role
 from services.house import House
 from services.identity import Identity, TokenRole, Tokens
+from services.liveness import Liveness
 from services.metrics import Meters
 from services.session import Session
 from services.settings import Settings
@@ -53,7 +54,8 @@ class World:
         settings = Settings(secret_key=(SECRET,))
         switchboard, meters = Switchboard(desk, LocalDelivery(1 << 20)), Meters(runtime.now)
         self.house = House(
-            settings, runtime, self.wheel, self.tokens, switchboard, meters, revocations
+            settings, runtime, self.wheel, self.tokens, switchboard, meters, revocations,
+            Liveness(switchboard, runtime, settings.frozen),
         )  # fmt: skip
 
     def connect(self, lifetime: float, version: int = 1, sub: str = "ann") -> Connection:

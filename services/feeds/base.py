@@ -49,6 +49,8 @@ class BaseFeed(Turns):
 
     #: which version the connection speaks
     dialect: Dialect
+    #: as `Feed` says
+    alive_at: float | None = None
     #: the server has a history, from which a returning client of version 2 is sent what it missed
     has_history: ClassVar[bool] = True
 
@@ -158,6 +160,9 @@ class BaseFeed(Turns):
     def deliver(self, entries: ChannelEntries) -> None:
         """Stored entries for the participant, or its own, written on another connection."""
         raise NotImplementedError
+
+    def probe(self) -> None:
+        """Ask nothing: version 1 has no word for it."""
 
     def deliver_late(self, entries: ChannelEntries) -> None:
         """Version 1 is told nothing of what colleagues write."""

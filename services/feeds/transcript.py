@@ -47,7 +47,7 @@ Staff = tuple[list[frames.StaffItem], bool] | None
 class TranscriptFeed(BaseFeed):
     """Version 2. *auth* says in `resume` what the client has seen."""
 
-    __slots__ = ("_allowed", "_early", "_resume", "_seen", "awaited")
+    __slots__ = ("_allowed", "_early", "_resume", "_seen", "alive_at", "awaited")
 
     dialect = DIALECTS[2]
 
@@ -61,6 +61,7 @@ class TranscriptFeed(BaseFeed):
         self._seen: dict[str, int] = {}
         resume = auth.payload.resume if auth is not None else None
         self._resume: dict[str, int] = dict(resume or {})
+        self.alive_at = None
         #: how much of the past the client may be sent without asking
         self._allowed: Allowance | None = None
         #: client ids of entries that were written on this connection and have no answer
@@ -106,6 +107,10 @@ class TranscriptFeed(BaseFeed):
             self.send(frame)
         else:
             self.reply(asked, frame)
+
+    def probe(self) -> None:
+        """Ask; the answer is `alive`."""
+        self.send(frames.Probe(id=codec.new_id(), to=self.uuid))
 
     # ---- what is written here ------------------------------------------
 

@@ -41,6 +41,11 @@ def unready(caller: Caller, frame: frames.Unready, me: Participant) -> None:
     caller.feed.send_duty(False, frame)
 
 
+def alive(caller: Caller, frame: frames.Alive, me: Participant) -> None:
+    """The page of a waiter shows life. There is no answer."""
+    caller.house.liveness.answer(me, caller.feed)
+
+
 def get_queue(caller: Caller, frame: frames.GetQueue, me: Participant) -> None:
     """A waiter sees who waits in its departments."""
     departments = [key for key, _ in me.departments or NOWHERE]

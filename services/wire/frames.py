@@ -196,6 +196,12 @@ class GetWaiters(ClientFrame, tag="get_waiters"):
     payload: EmptyPayload | None = None
 
 
+class Alive(ClientFrame, tag="alive"):
+    """A waiter's page shows life, asked (`probe`) or not."""
+
+    payload: EmptyPayload | None = None
+
+
 class InviteToRate(ClientFrame, tag="rate", kw_only=True):
     """From a waiter, who names the visitor in `to`: what it thinks of the conversation."""
 
@@ -206,7 +212,7 @@ class InviteToRate(ClientFrame, tag="rate", kw_only=True):
 FromUser2 = Auth | Connect2 | MessageText | Disconnect | Typing | Read | GetHistory
 FromWaiter2 = (
     Auth | Ready2 | Unready | MessageText | Disconnect | Typing | Read | GetHistory
-    | GetHistorySession | GetQueue | Take | Transfer | GetWaiters | InviteToRate
+    | GetHistorySession | GetQueue | Take | Transfer | GetWaiters | InviteToRate | Alive
 )  # fmt: skip
 
 
@@ -500,6 +506,10 @@ class Idle(ServerFrame2, tag="idle"):
     payload: IdlePayload
 
 
+class Probe(ServerFrame2, tag="probe"):
+    """To a waiter, whose page answers `alive` unless it stands still."""
+
+
 class QueueStatusPayload(Struct, gc=False):
     length: int
     #: s that the first in the queue has waited
@@ -604,5 +614,5 @@ SIGNALS: dict[str, Callable[..., ServerFrame2]] = {"rate": RateInvitation}
 ToUser2 = Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2 | Offline | RateInvitation | Idle
 ToWaiter2 = (
     Initialize | BothHear2 | NewConnection2 | SessionHistory | ReadySuccess | UnreadySuccess
-    | QueueStatus | QueueSeen | TakeSuccess | TransferSuccess | WaitersSeen | InviteSuccess
+    | QueueStatus | QueueSeen | TakeSuccess | TransferSuccess | WaitersSeen | InviteSuccess | Probe
 )  # fmt: skip

@@ -34,6 +34,7 @@ from services.desk.memory import MemoryDesk
 from services.desk.port import Role
 from services.house import House
 from services.identity import Identity, TokenRole, Tokens
+from services.liveness import Liveness
 from services.metrics import Meters
 from services.participants import Participant, Phase
 from services.session import Session
@@ -301,7 +302,10 @@ class World:
         self.wheel.every_tick(self.desk.tick)
         self.wheel.every_tick(self.switchboard.carry_out)
         tokens, meters = Tokens(KEYS, LIFETIME), Meters(runtime.now)
-        self.house = House(settings, runtime, self.wheel, tokens, self.switchboard, meters, NOBODY)
+        liveness = Liveness(self.switchboard, runtime, settings.frozen)
+        self.house = House(
+            settings, runtime, self.wheel, tokens, self.switchboard, meters, NOBODY, liveness
+        )
         self.fakes: list[FakeConnection] = []
         self.sockets = 0  # ever
         self.frames = 0  # ever sent by clients

@@ -32,6 +32,7 @@ from services.feeds import base
 from services.history.writer import Writer
 from services.house import House
 from services.identity import Identity, TokenRole, Tokens
+from services.liveness import Liveness
 from services.metrics import Meters
 from services.session import Session
 from services.settings import Settings
@@ -389,8 +390,9 @@ class Worker:
         figures.look()  # so it writes events
         wheel: Any = SimpleNamespace(after=self._after)
         meters = Meters(lambda: world.now)
+        liveness = Liveness(self.switchboard, runtime, SETTINGS.frozen)
         self.house = House(
-            SETTINGS, runtime, wheel, TOKENS, self.switchboard, meters, NOBODY, Bounds(0)
+            SETTINGS, runtime, wheel, TOKENS, self.switchboard, meters, NOBODY, liveness, Bounds(0)
         )
 
     # ---- a `Runtime` ---------------------------------------------------

@@ -60,6 +60,7 @@ export class Waiter extends Wish {
       const byDesk = !asked || this._client.duty?.byDesk;
       this.#setDuty({ ready: false, capacity, ...(byDesk && { byDesk }) });
     },
+    probe: () => this._client._connection.put("alive"), // a page that stands still does not
     note: (payload, { type, n, after, author, date }, chat) => {
       if (!chat) return;
       chat._note([{ type, n, after, author, date, payload }]);
