@@ -13,24 +13,25 @@ Spawn = Callable[..., Any]
 
 
 class Answers:
-    """Calls `Desk.answered` if waiters have to write something *within* so many s; 0: never.
+    """Calls `Desk.answered` if waiters have to write something in time, as *asks* says.
 
     With *spawn* the desk is elsewhere: it must not be waited for on the loop, where entries
     come from, and *carry_out* carries out what it has decided meanwhile.
     """
 
     def __init__(
-        self, desk: Desk, carry_out: Callable[[], None], within: float, spawn: Spawn | None
-    ) -> None:
+        self, desk: Desk, carry_out: Callable[[], None], asks: Callable[[], bool],
+        spawn: Spawn | None,
+    ) -> None:  # fmt: skip
         self._desk = desk
         self._carry_out = carry_out
-        self._within = within
+        self._asks = asks
         self._spawn = spawn
 
     def begin(self, channel: Channel) -> None:
         """The sender of *channel*, a waiter, has just written its first entry on it."""
         channel.is_unanswered = False
-        if not self._within:
+        if not self._asks():
             return
         if self._spawn is None:
             self._tell(channel)

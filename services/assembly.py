@@ -88,7 +88,7 @@ def own_desk(parts: Parts, is_draining: Callable[[], bool]) -> Switchboard:
         rows = parts.runtime.blocking(store.open_conversations)
         duties = parts.runtime.blocking(store.duties)
         lost = parts.runtime.blocking(lost_waiters, store, rows)
-        keys = [row.key for row in rows if row.waiter] if settings.answer_within else []
+        keys = [row.key for row in rows if row.waiter] if switchboard.asks_for_answers() else []
         answered = parts.runtime.blocking(store.answered, keys)
         switchboard.restore(rows, duties, lost, answered)
         desk.void(parts.runtime.blocking(used_tickets, store, time.time()))
@@ -134,7 +134,8 @@ def share_desk(parts: Parts) -> Shared:
     latest = LatestFigures(measured)
     delivery = SharedDelivery(
         settings.outbox_bytes, store, writer, latest, worker=worker, runtime=runtime,
-        clock=parts.clock, asks_for_answers=bool(settings.answer_within),
+        clock=parts.clock,
+        asks_for_answers=lambda: bool(settings.answer_within) or parts.departments.asks_for_answers,
     )  # fmt: skip
     switchboard = Switchboard(
         measured, delivery, parts.tokens.sign_ticket, clock=parts.clock, figures=latest,

@@ -176,6 +176,11 @@ class Departments:
         """The site has departments: any but `""`."""
         return any(self._site.departments)
 
+    @property
+    def asks_for_answers(self) -> bool:
+        """Waiters of some department have to write something in time."""
+        return any(one.answer_within for one in self.rules.departments.values())
+
     def leads(self, key: str, to: str) -> bool:
         """Whether users who ask for *key* may come to *to*: it is that, or overflows lead there."""
         return to in self.way(key)
@@ -340,8 +345,9 @@ def _read(source: Source) -> _Site:
 
 def _shown(row: DepartmentRow) -> SiteDepartment:
     rules = Department(
-        row.key, row.max_queue, row.overflow.to, row.overflow.after, is_open=row.enabled
-    )
+        row.key, row.max_queue, row.overflow.to, row.overflow.after, is_open=row.enabled,
+        answer_within=row.answer_within,
+    )  # fmt: skip
     hours = row.hours
     if not hours.is_always and not is_zone(hours.zone):
         log.error("department %s: no such time zone here, so always open: %s", row.key, hours.zone)

@@ -66,7 +66,8 @@ class Switchboard:
     """Lets participants come and go, carries out decisions, and passes on what sessions send.
 
     *figures* returns how busy the desk is; without it the desk is asked. *departments* knows
-    those of the site. *answer_within* and *spawn*: see `Answers`.
+    those of the site. *answer_within*: s in which waiters have to write something where no
+    department says otherwise. *spawn*: see `Answers`.
     """
 
     def __init__(
@@ -90,7 +91,8 @@ class Switchboard:
         #: `Delivery.say`, without a step in between: each stored text is said by it
         self.say = delivery.say
         #: a waiter has written its first entry on a channel
-        self.answered = Answers(desk, self.carry_out, answer_within, spawn).begin
+        self._answer_within = answer_within
+        self.answered = Answers(desk, self.carry_out, self.asks_for_answers, spawn).begin
         self._departments = Departments() if departments is None else departments
         self._decisions = Decisions(delivery, sign_ticket, self.clock, self._departments)
         self._figures = figures
@@ -107,6 +109,10 @@ class Switchboard:
         #: `Decisions`: the position of a user in the queue, and a waiter's readiness
         self.place = self._decisions.place
         self.store_duty = self._decisions.store_duty
+
+    def asks_for_answers(self) -> bool:
+        """Waiters have to write something in time: on the whole site, or in a department."""
+        return bool(self._answer_within) or self._departments.asks_for_answers
 
     def guard_threads(self) -> None:
         """Where a thread may stop anywhere: nobody comes or goes while texts are handed over.

@@ -36,7 +36,6 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveServe
 @pytest.fixture
 def come(server: LiveServer) -> Iterator[Come]:
     with ExitStack() as stack:
-
         logins: dict[str, str] = {}
 
         def come(role: str, sub: str) -> Client:

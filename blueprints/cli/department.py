@@ -9,6 +9,8 @@ import click
 from flask.cli import AppGroup
 
 from services.history.departments import (
+    AS_THE_SITE,
+    LONGEST_ANSWER,
     LONGEST_OVERFLOW,
     MOST_QUEUE,
     NO_OVERFLOW,
@@ -57,6 +59,15 @@ def _overflow(_: click.Context, __: click.Parameter, value: str | None) -> Overf
     return Overflow("" if key == "''" else key, min(int(seconds), LONGEST_OVERFLOW + 1))
 
 
+def _answer(_: click.Context, __: click.Parameter, value: str | None) -> int | None:
+    """Callback of `--answer-within`."""
+    if not value:
+        return None if value is None else AS_THE_SITE
+    if not (value.isascii() and value.isdecimal()):
+        raise click.BadParameter("seconds are needed, such as 60")
+    return min(int(value), LONGEST_ANSWER + 1)
+
+
 def _dates(
     _: click.Context, __: click.Parameter, values: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
@@ -80,6 +91,10 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--overflow", metavar="KEY:SECONDS", callback=_overflow,
             help="Where visitors go on waiting who have waited so long; '' for nowhere.",
+        ),
+        click.option(
+            "--answer-within", metavar="SECONDS", callback=_answer,
+            help="In which a waiter has to write something; 0 for never, '' for as on the site.",
         ),
         click.option(
             "--hours", metavar="TEXT",

@@ -42,6 +42,9 @@ class Department(Struct, frozen=True, omit_defaults=True):
     overflow_after: int = 0
     #: users may come to it from other departments
     is_open: bool = True
+    #: s in which a waiter has to write something to a user that it has got; 0: never; None: as
+    #: the desk asks of all
+    answer_within: int | None = None
 
 
 class Rules(Struct, frozen=True, omit_defaults=True):

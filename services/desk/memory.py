@@ -169,7 +169,7 @@ class MemoryDesk(MemoryMatching):
                     user.waiter = server.uuid
                     server.users[one.uuid] = None
                     if not one.answered:
-                        self._unanswered.begin(one.uuid, self._now(), is_here=False)
+                        self._await_answer(user)
                     self._served += 1
             for user in reversed(queued):
                 self._stand_in_front(user)

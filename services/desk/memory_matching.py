@@ -67,7 +67,7 @@ class MemoryMatching(MemoryState):
         waiter.users[user.uuid] = None
         self._served += 1
         self._spend(user)
-        self._unanswered.begin(user.uuid, self._now(), is_here=user.present)
+        self._await_answer(user)
         self._departments.refresh(waiter)
         self._events.append(
             Matched(
@@ -75,6 +75,11 @@ class MemoryMatching(MemoryState):
                 user.department, user.page, user.fields,
             )
         )  # fmt: skip
+
+    def _await_answer(self, user: User) -> None:
+        """The waiter of *user* has to write something in time, if its department asks for that."""
+        within = self._departments.get(user.department).rules.answer_within
+        self._unanswered.begin(user.uuid, self._now(), within, is_here=user.present)
 
     def _spend(self, user: User) -> None:
         """*user* is served, or has left the queue: all tickets that it has are void."""

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 
 
 class Unanswered:
-    """*within*: s in which a waiter has to write something; 0: it need not."""
+    """*within*: s in which a waiter has to write something if nothing else is said; 0: never."""
 
     def __init__(self, within: float) -> None:
-        self._within = round(within * 1e6)
+        self._within = within
         #: user → µs at which its time is up; and what is left to those who are away
         self._due: dict[str, int] = {}
         self._left: dict[str, int] = {}
@@ -24,10 +24,11 @@ class Unanswered:
     def __len__(self) -> int:
         return len(self._due) + len(self._left)
 
-    def begin(self, user: str, now: float, *, is_here: bool) -> None:
-        """*user* has just got a waiter."""
-        if self._within:
-            self._left[user] = self._within
+    def begin(self, user: str, now: float, within: float | None, *, is_here: bool) -> None:
+        """*user* has just got a waiter, who has *within* s; None: as usual."""
+        most = self._within if within is None else within
+        if most:
+            self._left[user] = round(most * 1e6)
             if is_here:
                 self.resume(user, now)
 

@@ -43,6 +43,8 @@ log = logging.getLogger("csapp")
 MAX_NAME = 100  # characters
 MOST_QUEUE = 1_000_000  # users
 LONGEST_OVERFLOW = 86_400  # s: a day
+LONGEST_ANSWER = 86_400  # s
+AS_THE_SITE = -1
 MAX_TAG = 35  # characters of a language tag, as many as `initialize` takes
 
 #: lengths of parts of a tag: scripts (`Hant`) and countries (`TW`)
@@ -90,6 +92,8 @@ class DepartmentRow:
     max_queue: int = 0
     overflow: Overflow = NO_OVERFLOW
     hours: Hours = ALWAYS
+    #: s in which a waiter has to write something; 0: never; None: as on the whole site
+    answer_within: int | None = None
 
 
 class Departments(NamedTuple):
@@ -111,6 +115,8 @@ class Change:
     enabled: bool | None = None
     max_queue: int | None = None
     overflow: Overflow | None = None
+    #: s; `AS_THE_SITE` takes the one of the department away
+    answer_within: int | None = None
     #: of a week, as `opening_hours.hours` reads them; empty: open on all days
     hours: str | None = None
     #: the IANA time zone of the hours
@@ -288,7 +294,7 @@ def _row(row: Any) -> DepartmentRow:
     return DepartmentRow(
         row.key, json.loads(row.names), bool(row.enabled), row.max_queue,
         Overflow(row.overflow_to, row.overflow_after),
-        _hours(row),
+        _hours(row), row.answer_within,
     )  # fmt: skip
 
 
@@ -318,13 +324,14 @@ def _apply(
         row.max_queue if change.max_queue is None else change.max_queue,
         row.overflow if change.overflow is None else change.overflow,
         _changed_hours(row.hours, change),
+        _changed_answer(row.answer_within, change.answer_within),
     )
     if change.overflow is not None and change.overflow.to is not None:
         _check_overflow(connection, row.key, change.overflow.to)
     values: dict[str, object] = {
         "names": json.dumps(made.names, ensure_ascii=False), "enabled": made.enabled,
         "max_queue": made.max_queue, "overflow_to": made.overflow.to,
-        "overflow_after": made.overflow.after,
+        "overflow_after": made.overflow.after, "answer_within": made.answer_within,
     }  # fmt: skip
     if made.hours is not row.hours:  # what cannot be read stays until it is said anew
         values |= {
@@ -339,6 +346,12 @@ def _apply(
     _let_go(connection, row.key, change)
     _join(connection, [Membership(who, row.key, most) for who, most in change.members.items()])
     return made
+
+
+def _changed_answer(before: int | None, said: int | None) -> int | None:
+    if said is None:
+        return before
+    return None if said == AS_THE_SITE else said
 
 
 def _changed_hours(before: Hours, change: Change) -> Hours:
@@ -389,6 +402,8 @@ def _checked(change: Change) -> Change:
         if len(names[tag]) > MAX_NAME or not names[tag].isprintable():
             raise DepartmentError(f"names: 1 to {MAX_NAME} characters that can be printed")
     _check_range("max_queue", change.max_queue or 0, MOST_QUEUE)
+    if change.answer_within != AS_THE_SITE:
+        _check_range("answer_within", change.answer_within or 0, LONGEST_ANSWER)
     _check_range("overflow", change.overflow.after if change.overflow else 0, LONGEST_OVERFLOW)
     for waiter, priority in change.members.items():
         _check_member(waiter, priority)

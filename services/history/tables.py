@@ -239,6 +239,8 @@ department = Table(
     Column("max_queue", Integer, nullable=False, server_default="0"),
     Column("overflow_to", Text),
     Column("overflow_after", Integer, nullable=False, server_default="0"),
+    #: s; 0: never; none: as on the whole site
+    Column("answer_within", Integer),
     #: of a week, its IANA time zone, and in JSON those of dates that differ: `opening_hours.hours`
     Column("hours", Text, nullable=False, server_default=""),
     Column("zone", Text, nullable=False, server_default=""),

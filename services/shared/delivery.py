@@ -13,7 +13,7 @@ Rules of this file:
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -68,14 +68,14 @@ class SharedDelivery:
         worker: str,
         runtime: Runtime,
         clock: Clock | None = None,
-        asks_for_answers: bool = False,
+        asks_for_answers: Callable[[], bool] = lambda: False,
     ) -> None:
         self.roster = Roster(most_parked)
         self.store = store
         self.writer = writer
         self._figures = figures
         self._runtime = runtime
-        #: waiters have to write something in time (`CSAPP_ANSWER_WITHIN`)
+        #: whether waiters have to write something in time
         self._asks_for_answers = asks_for_answers
         self._clock = clock or Clock()
         self.outgoing = Outgoing(runtime)
@@ -101,7 +101,7 @@ class SharedDelivery:
     def remembered(self) -> list[Standing]:
         """For a desk that knows nobody. Raises `StoreError`. Waits for the store."""
         rows = self._runtime.blocking(self.store.open_conversations)
-        keys = [row.key for row in rows if row.waiter] if self._asks_for_answers else []
+        keys = [row.key for row in rows if row.waiter] if self._asks_for_answers() else []
         answered = self._runtime.blocking(self.store.answered, keys)
         found, over = standings(rows, self._runtime.blocking(self.store.duties), answered)
         for row in over:

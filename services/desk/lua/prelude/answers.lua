@@ -10,7 +10,7 @@ end
 
 -- *user* was answered, or is served no more.
 local function await_no_answer(user)
-    if ARG.answer_within ~= '0' then
+    if ARG.answer_within ~= '0' or desk.departments > 0 then
         call('ZREM', UNANSWERED, user.uuid)
         if user.unanswered ~= '' then
             set(user, FIELD.unanswered, '')
@@ -20,11 +20,14 @@ end
 
 -- *user* has just got a waiter.
 local function begin_to_await_answer(user)
-    if ARG.answer_within == '0' then
+    local rule = rule_of(route_of(user).department)
+    local within = rule and rule.answer_within
+    within = within and within * 1000000 or tonumber(ARG.answer_within)
+    if within == 0 then
         return
     elseif here(user) then
-        await_answer(user, tonumber(ARG.answer_within))
+        await_answer(user, within)
     else
-        set(user, FIELD.unanswered, ARG.answer_within)
+        set(user, FIELD.unanswered, text(within))
     end
 end
