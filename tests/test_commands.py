@@ -255,6 +255,9 @@ def test_a_department_is_made_changed_and_removed(app: Flask):
         "sales: disabled; no names; members user:7:3 user:x:0. Servers know it within 5 s.\n"
     )  # fmt: skip
     assert "sales: enabled;" in said_by(app, "department", "set", "sales", "--enable")
+    for seconds, shown in (("60", "; answers within 60 s."), ("0", "; no time for answers.")):
+        assert shown in said_by(app, "department", "set", "sales", "--answer-within", seconds)
+    assert "answers" not in said_by(app, "department", "set", "sales", "--answer-within", "")
     assert "'': enabled; no names; no members; overflow to sales:0." in said_by(
         app, "department", "set", "", "--overflow", "sales:0"
     )
@@ -297,6 +300,8 @@ def test_the_hours_of_a_department(app: Flask):
         (("set", "support", "--name", "x=Hilfe"), "names: a language tag"),
         (("set", "support", "--overflow", "nowhere:1"), "overflow: there is no department nowhere"),
         (("set", "support", "--overflow", "support"), "support:60"),
+        (("set", "support", "--answer-within", "soon"), "seconds are needed"),
+        (("set", "support", "--answer-within", "86401"), "answer_within: 0 to 86,400"),
         (("set", "support", "--overflow", ":-1"), "support:60"),
         (("set", "support", "--overflow", ":86401"), "overflow: 0 to 86,400"),
         (("set", "support", "--overflow", "support:1"), "overflow: users would go round"),

@@ -164,7 +164,7 @@ def list_() -> None:
         return
     if not rows or rows[0].key:
         rows = (DepartmentRow(""), *rows)
-    head = ("KEY", "NAMES", "STATE", "MEMBERS", "OVERFLOW", "QUEUE", "HOURS")
+    head = ("KEY", "NAMES", "STATE", "MEMBERS", "OVERFLOW", "QUEUE", "ANSWER", "HOURS")
     click.echo(tabular([head, *(_row(one, memberships) for one in rows)]))
 
 
@@ -206,8 +206,15 @@ def _row(row: DepartmentRow, memberships: Collection[Membership]) -> tuple[str, 
     return (
         shown_key(row.key), names, "enabled" if row.enabled else "disabled",
         " ".join(f"{one.waiter}:{one.priority}" for one in members), overflow,
-        str(row.max_queue or ""), _shown_hours(row.hours),
+        str(row.max_queue or ""), "" if row.answer_within is None else str(row.answer_within),
+        _shown_hours(row.hours),
     )  # fmt: skip
+
+
+def _shown_answer(seconds: str) -> str:
+    if not seconds:
+        return ""
+    return "no time for answers" if seconds == "0" else f"answers within {seconds} s"
 
 
 def _shown_hours(hours: Hours) -> str:
@@ -225,13 +232,16 @@ def _shown_overflow(overflow: Overflow) -> str:
 
 def _show(tables: DepartmentTables, row: DepartmentRow) -> None:
     """Say in a line what a department is now."""
-    key, names, state, members, overflow, bound, hours = _row(row, tables.read().memberships)
+    key, names, state, members, overflow, bound, answer, hours = _row(
+        row, tables.read().memberships
+    )
     said = [
         state,
         f"names {names}" if names else "no names",
         f"members {members}" if members else "no members",
         f"overflow to {overflow}" if overflow else "",
         f"at most {bound} wait" if bound else "",
+        _shown_answer(answer),
         f"open {hours}" if hours else "",
     ]
     click.echo(f"{key}: {'; '.join(filter(None, said))}. {KNOWN}")

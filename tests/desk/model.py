@@ -536,7 +536,8 @@ class Model:
     def _serve(self, user: PlainUser, waiter: PlainWaiter) -> None:
         self.queue.remove(user)
         user.waiter = waiter
-        user.patience = self.answer_within
+        own = self.rule(user.department).answer_within
+        user.patience = self.answer_within if own is None else own
         user.counted_from = self.now if user.present else None
         user.last_waiter = waiter.subject
         user.question = ""

@@ -10,6 +10,7 @@ import pytest
 from services.desk.port import (
     Claim,
     Departed,
+    Department,
     Desk,
     Matched,
     OnDuty,
@@ -335,6 +336,33 @@ class PatienceConformance:
         asking.answered("Ann")
         asking.answered("nobody")
         assert_silent(asking)
+
+    @pytest.mark.parametrize(
+        ("usual", "own", "within"), [(0.0, 30, 30), (WITHIN, 30, 30), (WITHIN, None, WITHIN)]
+    )
+    def test_a_department_may_have_its_own_time(
+        self, clock: Clock, usual: float, own: int | None, within: float
+    ) -> None:
+        desk = self.open(clock, answer_within=usual)
+        desk.configure(Rules(1, {"": Department("", answer_within=own)}))
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann", "Bob")
+        desk.answered("Bob")
+        forget_events(desk)
+        time_passes(desk, clock, within - 1)
+        assert_silent(desk)
+        time_passes(desk, clock, 1)
+        (parted, *_) = desk.take_events()
+        assert parted == Parted("Ann", "Wanda", "Wanda", Reason.UNANSWERED)
+
+    def test_a_department_may_have_none(self, clock: Clock) -> None:
+        desk = self.open(clock, answer_within=WITHIN)
+        desk.configure(Rules(1, {"": Department("", answer_within=0)}))
+        waiters_get_ready(desk, "Wanda")
+        users_connect(desk, "Ann")
+        forget_events(desk)
+        time_passes(desk, clock, 10 * WITHIN)
+        assert_silent(desk)
 
     def test_without_such_a_time_nobody_is_moved(self, patient: Desk, clock: Clock) -> None:
         time_passes(patient, clock, 100_000)

@@ -70,6 +70,7 @@ def department(key: str) -> st.SearchStrategy[Department]:
         overflow_to=st.sampled_from([None, None, "", *DEPARTMENTS]),
         overflow_after=st.sampled_from([0, 1, 3]),
         is_open=st.sampled_from([True, True, False]),
+        answer_within=st.sampled_from([None, None, 0, 2]),
     )
 
 

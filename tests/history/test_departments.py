@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from services.history import care, tables
 from services.history.departments import (
+    AS_THE_SITE,
     Change,
     DepartmentError,
     DepartmentRow,
@@ -214,6 +215,8 @@ def test_an_unfit_key_is_named(departments, key):
         ("names", Change(names={"en": "a\nb"})),
         ("max_queue", Change(max_queue=-1)),
         ("max_queue", Change(max_queue=1_000_001)),
+        ("answer_within", Change(answer_within=-2)),
+        ("answer_within", Change(answer_within=86_401)),
         ("overflow", Change(overflow=Overflow("support", -1))),
         ("overflow", Change(overflow=Overflow("support", 86_401))),
         ("overflow", Change(overflow=Overflow("nowhere", 1))),
@@ -248,6 +251,13 @@ def test_an_unfit_value_is_named_and_changes_nothing(departments, field, change)
 def test_the_greatest_values_are_taken(departments, change):
     departments.add("support")
     assert departments.add("sales", change) == departments.get("sales")
+
+
+def test_a_department_has_its_own_time_for_answers_or_that_of_the_site(departments):
+    assert departments.add("sales").answer_within is None
+    for said, stored in ((60, 60), (None, 60), (0, 0), (AS_THE_SITE, None)):
+        departments.change("sales", Change(answer_within=said, max_queue=3))
+        assert departments.get("sales").answer_within == stored
 
 
 def test_nobody_is_sent_round_for_ever(departments):
