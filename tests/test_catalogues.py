@@ -41,7 +41,7 @@ FORMS: dict[str, dict[str, set[int]]] = {
 #: texts that are asked for by the beginning of their key, and what may follow
 BUILT = {
     "connection": ["connecting", "online", "waiting", "ended", "stopped"],
-    "over": ["left", "ended", "lost", "transferred", "unanswered"],
+    "over": ["left", "ended", "lost", "transferred", "unanswered", "idle"],
     "transfer": ["full", "no_such_user", "unavailable"],
     "take": ["no_such_user", "full", "forbidden"],
     "lost": ["1012", "1013", "4408", "4413"],

@@ -85,15 +85,21 @@ class PlainWaiter(ModelParticipant):
 
     capacity: int = 0
     ready: bool = False
-    #: since when it is ready and here
+    #: its pages stand still
+    frozen: bool = False
+    #: since when it is on duty
     on_duty_since: float = 0.0
     #: the departments that it was given
     given: tuple[Member, ...] = ()
     users: list[PlainUser] = field(default_factory=list)
 
     @property
+    def on_duty(self) -> bool:
+        return self.ready and self.present and not self.frozen
+
+    @property
     def free(self) -> bool:
-        return self.ready and self.present and len(self.users) < self.capacity
+        return self.on_duty and len(self.users) < self.capacity
 
 
 class Model:
@@ -281,7 +287,7 @@ class Model:
         return any(waiter.free and self.belongs(waiter, key) for waiter in self.waiters)
 
     def _note_duty(self, waiter: ModelParticipant) -> None:
-        if isinstance(waiter, PlainWaiter) and waiter.ready and waiter.present:
+        if isinstance(waiter, PlainWaiter) and waiter.on_duty:
             waiter.on_duty_since = self.now
 
     def ready(self, waiter: PlainWaiter, capacity: int | None) -> None:
@@ -290,6 +296,12 @@ class Model:
             self._note_duty(waiter)
         if capacity is not None:
             waiter.capacity = capacity
+        self._settle()
+
+    def freeze(self, waiter: PlainWaiter, frozen: bool) -> None:
+        was_frozen, waiter.frozen = waiter.frozen, frozen
+        if was_frozen:
+            self._note_duty(waiter)
         self._settle()
 
     def part(self, user: PlainUser, gone: ModelParticipant) -> None:
@@ -360,6 +372,8 @@ class Model:
         participant.present = False
         if isinstance(participant, PlainUser):
             self._let_time_count(participant)
+        elif isinstance(participant, PlainWaiter):
+            participant.frozen = False
         participant.sleeps = (
             may_sleep and isinstance(participant, PlainUser) and participant.waiter is not None
         )
@@ -555,7 +569,7 @@ class Model:
             assert waiter is not None
             if not self.belongs(waiter, key) or not self._for(waiter, key):
                 continue
-            if waiter.ready and waiter.present and len(waiter.users) <= waiter.capacity:
+            if waiter.on_duty and len(waiter.users) <= waiter.capacity:
                 self._part(user, waiter, goes_on=True, lost=True)
                 self._stand_in_front([user])
                 self._tell([user])
@@ -644,7 +658,7 @@ class Model:
     def figures(self) -> Figures:
         return Figures(
             waiters=len(self.waiters),
-            waiters_ready=len([one for one in self.waiters if one.ready and one.present]),
+            waiters_ready=len([one for one in self.waiters if one.on_duty]),
             users_served=len([user for user in self.users if user.waiter is not None]),
             queue_length=len(self.queue),
             longest_wait=max(self._load(key).longest_wait for key in self.departments()),
@@ -654,9 +668,7 @@ class Model:
         )
 
     def _load(self, key: str) -> Load:
-        ready = [
-            one for one in self.waiters if one.ready and one.present and self.belongs(one, key)
-        ]
+        ready = [one for one in self.waiters if one.on_duty and self.belongs(one, key)]
         queue = self.queue_of(key)
         firsts = {user.priority: user for user in reversed(queue)}
         longest = max((self.now - user.since for user in firsts.values()), default=0.0)

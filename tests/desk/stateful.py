@@ -189,6 +189,9 @@ class DeskMachine(RuleBasedStateMachine):
         )
 
     def arrive(self, role: Role, subject: str) -> None:
+        known = self.model.standing(role, subject)
+        if isinstance(known, PlainWaiter) and known.frozen:
+            self.freeze(known, False)  # a new page shows life, at whichever worker
         self.visits += 1
         uuid = f"{subject} {self.visits}"
         standing = self.model.standing(role, subject) is not None
@@ -391,6 +394,17 @@ class DeskMachine(RuleBasedStateMachine):
         self.desk.ready(waiter.uuid, capacity)
         self.agree()
 
+    @some("present_waiters")
+    @rule(pick=picks, frozen=st.booleans())
+    def freezes(self, pick: int, frozen: bool) -> None:
+        self.freeze(picked(self.present_waiters(), pick), frozen)
+
+    def freeze(self, waiter: PlainWaiter, frozen: bool) -> None:
+        """Its pages at all workers stand still, or one of each shows life."""
+        self.model.freeze(waiter, frozen)
+        self.desk.freeze(waiter.uuid, frozen)
+        self.agree()
+
     @some("under_way")
     @rule(pick=picks, by_user=st.booleans())
     def parts(self, pick: int, by_user: bool) -> None:
@@ -459,7 +473,7 @@ class DeskMachine(RuleBasedStateMachine):
         free = [
             waiter
             for waiter in self.model.waiters
-            if waiter.ready and waiter.present and self.ledger.load(waiter.uuid) < waiter.capacity
+            if waiter.on_duty and self.ledger.load(waiter.uuid) < waiter.capacity
         ]
         for waiter in free:
             wanted = {
