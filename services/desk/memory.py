@@ -61,8 +61,10 @@ class MemoryDesk(MemoryMatching):
                 user.address = address
             one = user or self._waiters[standing]
             one.name, one.avatar = name, avatar
-            if waiter := self._waiters.get(standing):
+            waiter = self._waiters.get(standing)
+            if waiter is not None and (is_new or waiter.given != departments):
                 self._assign(waiter, departments)
+                self._match()
             self._return(standing)
             return Arrival(standing, not is_new)
 

@@ -673,6 +673,13 @@ class DepartmentConformance:
         joins(shop, "Wanda", "sales")
         assert_events(shop, Matched("Ann", "Wanda", department="sales"))
 
+    def test_a_waiter_who_is_here_signs_in_with_other_departments(self, shop: Desk) -> None:
+        serves(shop, "Wanda", "care")
+        asks(shop, "Ann", "sales")
+        forget_events(shop)
+        joins(shop, "Wanda", "sales")
+        assert_events(shop, Matched("Ann", "Wanda", department="sales"))
+
     # ---- what others see -----------------------------------------------
 
     def test_a_waiter_takes_out_of_turn_from_its_departments_only(self, shop: Desk) -> None:

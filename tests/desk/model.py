@@ -233,6 +233,7 @@ class Model:
             participant.given = departments
             if self.members_of(participant) != before:
                 self._come_anew(participant)
+                self._settle()
         if not participant.present:
             participant.present = True
             if isinstance(participant, PlainUser):
@@ -551,7 +552,7 @@ class Model:
         self.queue.remove(user)
         user.waiter = waiter
         own = self.rule(user.department).answer_within
-        user.patience = self.answer_within if own is None else own
+        user.patience = (self.answer_within if own is None else own) or None  # 0: never
         user.counted_from = self.now if user.present else None
         user.last_waiter = waiter.subject
         user.question = ""
@@ -645,11 +646,11 @@ class Model:
     def colleagues(self, most: int) -> list[Colleague]:
         here = sorted(
             (one for one in self.waiters if one.present),
-            key=lambda one: (not one.ready, one.on_duty_since if one.ready else 0.0, one.uuid),
+            key=lambda one: (not one.on_duty, one.on_duty_since if one.on_duty else 0.0, one.uuid),
         )
         return [
             Colleague(
-                one.uuid, "", tuple(key for key, _ in self.members_of(one)), one.ready,
+                one.uuid, "", tuple(key for key, _ in self.members_of(one)), one.on_duty,
                 len(one.users), one.capacity,
             )
             for one in here[:most]
