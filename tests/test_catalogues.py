@@ -54,8 +54,14 @@ BUILT = {
 Text = str | dict[str, str]
 
 
+def part(face: str, path: str) -> dict[str, Text]:
+    return dict(json.loads((FACES[face] / "locales" / path).read_text()))
+
+
 def catalogue(face: str, language: str) -> dict[str, Text]:
-    return dict(json.loads((FACES[face] / "locales" / f"{language}.json").read_text()))
+    """All texts of *face*, also those that the widget loads later."""
+    later = part(face, f"later/{language}.json") if face == "widget" else {}
+    return part(face, f"{language}.json") | later
 
 
 def languages(face: str) -> list[str]:
@@ -83,6 +89,23 @@ def forms(text: Text) -> dict[str, str]:
 def test_what_there_is():
     assert languages("widget") == ["ar", "de", "en", "es", "fr", "ja", "ko", "pt", "ru", "zh"]
     assert languages("console") == ["en", "zh"]
+
+
+@pytest.mark.parametrize("language", languages("widget"))
+def test_each_text_is_in_one_part(language: str):
+    first, later = part("widget", f"{language}.json"), part("widget", f"later/{language}.json")
+    assert not first.keys() & later.keys()
+
+
+#: what shows the texts that are loaded later, with which it is loaded itself
+LATE = ("log.js", "foot.js", "queue.js", "deeds.js", "copy.js")
+
+
+def test_the_first_click_says_nothing_that_comes_later():
+    early = [path for path in FACES["widget"].glob("*.js") if path.name not in LATE]
+    shown = "\n".join(path.read_text() for path in early)
+    for key in part("widget", "later/en.json"):
+        assert not re.search(rf'\bt\([^()]*"{key}"', shown), f"{key} is not there yet"
 
 
 @pytest.mark.parametrize("face", FACES)

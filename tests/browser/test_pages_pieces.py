@@ -150,19 +150,20 @@ def test_what_looks_after_the_page_comes_with_the_panel(site: Site) -> None:
 
 
 @pytest.mark.parametrize("failure", ["502", "cut"])
-def test_the_log_comes_by_itself_when_it_did_not(site: Site, failure: str) -> None:
+@pytest.mark.parametrize("piece", ["log.js", "locales/later/en.json"])
+def test_the_log_comes_by_itself_when_it_did_not(site: Site, piece: str, failure: str) -> None:
     """What was asked is not lost, and it is said why nothing is to be seen of it."""
     page = site.page
-    page.route("**/log.js*", FAILURES[failure])
+    page.route(f"**/{piece}*", FAILURES[failure])
     site.goes("one")
     launchers(page).click()
     is_whole(page)
     page.clock.install()
-    with page.expect_response("**/log.js*"):
+    with page.expect_response(f"**/{piece}*"):
         write(page, "Hello?")
     panel = page.get_by_role("dialog")
     expect(panel.get_by_text("The chat cannot be loaded.")).to_be_visible()
-    page.unroute("**/log.js*")
+    page.unroute(f"**/{piece}*")
     page.clock.run_for(2500)
     expect_texts(page, ["You: Hello?"])
     expect(panel.get_by_role("alert")).to_be_hidden()

@@ -1,10 +1,12 @@
 /**
- * What stands below the messages: that the waiter types, and, in the composer's place while nothing can be written,
- * the question whether to end the conversation; who has ended it and why; buttons for a copy of it.
+ * What stands below the messages: the visitor's position in the queue; that the waiter types; and, in the composer's
+ * place while nothing can be written, the question whether to end the conversation; who has ended it and why;
+ * buttons for a copy of it.
  */
 
 import { Deeds } from "./deeds.js";
 import { button, element } from "./dom.js";
+import { Queue } from "./queue.js";
 
 export class Foot {
   element = element("div", "foot", "", { tabindex: "-1" });
@@ -13,14 +15,32 @@ export class Foot {
   #visit;
   #ask;
   #deeds;
+  #queue;
+  #typing;
   #shown = "";
 
-  /** For the conversation that *visit* shows, with the texts of *widget*; *ask(yes)* and *put(text)* as `Panel` has them. */
-  constructor(widget, visit, ask, put) {
+  /**
+   * For the conversation that *visit* shows, with the texts of *widget*; *ask(yes)* and *put(text)* as `Panel` has
+   * them. *typing* is the place above the composer that says whether the waiter types; the queue is shown above it.
+   */
+  constructor(widget, visit, ask, put, typing) {
     this.#widget = widget;
     this.#visit = visit;
     this.#ask = ask;
     this.#deeds = new Deeds(widget, visit, put);
+    this.#typing = typing;
+    this.#queue = new Queue(() => visit.leave());
+    typing.before(this.queue);
+  }
+
+  relabel() {
+    this.#queue.relabel(this.#widget.t);
+    this.#shown = "";
+  }
+
+  /** Where the visitor reads its position in the queue. */
+  get queue() {
+    return this.#queue.element;
   }
 
   /** What the log of the conversation can do. */
@@ -37,9 +57,13 @@ export class Foot {
     return t(reason === "lost" ? "ended_lost" : "ended");
   }
 
-  /** *what*: `asking`, `ended`, `past` (an earlier conversation is shown), or "" for nothing. */
-  show(what) {
+  /** *phase*: as `Visit` has it, or `past`: an earlier conversation is shown. *asking*: whether to end this one. */
+  show(phase, asking) {
     const { t } = this.#widget;
+    const what = asking ? "asking" : ["ended", "past"].includes(phase) ? phase : "";
+    this.queue.hidden = phase !== "queued";
+    this.#queue.show(this.#visit);
+    this.#showTyping(phase === "served" && this.#visit.chat.typing);
     this.element.hidden = !what;
     const shown = what && what + t("end") + this.ending;
     if (shown === this.#shown) return;
@@ -47,8 +71,8 @@ export class Foot {
     this.element.replaceChildren(...(what ? this.#parts(what) : []));
   }
 
-  /** Show in *where* whether the waiter types. */
-  showTyping(where, isTyping) {
+  #showTyping(isTyping) {
+    const where = this.#typing;
     const words = isTyping ? this.#widget.t("typing", { name: this.#visit.name }) : "";
     if (where.textContent === words) return;
     where.replaceChildren(...(isTyping ? [element("i"), element("i"), element("i"), words] : []));

@@ -53,7 +53,8 @@ export class Launcher extends Listeners {
   #loading = null;
   #again = 0; // a timer
   #unread = 0;
-  #found = null; // the catalogue
+  #found = null; // the catalogue …
+  #isMore = false; // … with the texts that the first click does not need
   #early = null; // what was typed since the button was pressed; null: it was not pressed
   #spoken = []; // what `setLocale` was last called with
   #turn = 0;
@@ -305,6 +306,7 @@ export class Launcher extends Listeners {
         own: catalogue,
         failed,
       });
+      if (this.#isMore) await this.speakMore(found);
       if (turn !== this.#turn) return; // another language was chosen meanwhile
       this.#found = found;
       this.locale = this.frame.lang = found.locale;
@@ -314,6 +316,13 @@ export class Launcher extends Listeners {
     }
     this.#label();
     this.panel?.relabel();
+  }
+
+  /** Add to *found* the texts that the first click does not need, which from now on any language has. */
+  async speakMore(found = this.#found) {
+    this.#isMore = true;
+    const texts = JSON.parse(await this.pieces.text(`locales/later/${found.language}.json`, "}"));
+    Object.assign(found.strings, { ...texts, ...found.strings }); // a catalogue of the page's own counts
   }
 
   /** Take the texts of the catalogue that was found. */

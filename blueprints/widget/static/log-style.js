@@ -208,6 +208,46 @@ export const STYLE = `
     text-align: center;
   }
 
+  .typing i {
+    display: inline-block;
+    width: 4px;
+    height: 4px;
+    margin-inline-end: 4px;
+    border-radius: 50%;
+    background: currentcolor;
+    vertical-align: middle;
+    animation: breathe 1.2s ease-in-out infinite;
+  }
+
+  .typing i:last-of-type {
+    margin-inline-end: 8px;
+  }
+
+  .queue {
+    display: flex;
+    flex: none;
+    flex-direction: column;
+    align-items: center;
+    gap: 8px;
+    padding: 16px 24px;
+    border-block-start: 1px solid var(--line);
+    background: var(--soft);
+    text-align: center;
+  }
+
+  .place {
+    font-weight: 600;
+    font-size: 17px;
+    line-height: 24px;
+  }
+
+  .queue p:not(.place) {
+    color: var(--muted);
+    font-size: 14px;
+    line-height: 20px;
+    text-wrap: balance;
+  }
+
   @media (forced-colors: active) {
     .mine .bubble {
       border: 3px double;

@@ -6,7 +6,6 @@ import { composes } from "../kit/keys.js";
 import { Composer } from "./composer.js";
 import { button, element, iconButton, wear } from "./dom.js";
 import { Page } from "./page.js";
-import { Queue } from "./queue.js";
 import { Start } from "./start.js";
 import { Visit } from "./visit.js";
 
@@ -23,8 +22,8 @@ export class Panel {
   #widget;
   #visit;
   #log = null; // the messages, once there is something to show, and …
-  #foot = null; // … what stands below them when the conversation ends …
-  #bringing = null; // … a promise of both, …
+  #foot = null; // … what stands below them, such as the visitor's position and the end …
+  #bringing = null; // … a promise of both and of their texts, …
   #missing = ""; // … and the key of a text that says that they do not load
   #start;
   #prechat = null; // what is asked before a chat, where the site asks something …
@@ -38,7 +37,6 @@ export class Panel {
   #face = element("span", "face");
   #title = element("h2", "", "", { id: "title", dir: "auto" });
   #state = element("p", "state");
-  #queue = new Queue(() => this.#visit.leave());
   #banner = element("div", "banner", "", { role: "status", part: "banner" });
   #typing = element("p", "typing");
   #problem = element("p", "problem", "", { role: "alert" });
@@ -208,15 +206,17 @@ export class Panel {
     body.append(this.#banner, this.#start.element);
     const { element: form, hint } = this.#composer;
     this.#dialog.append(
-      ...[head, body, this.#queue.element, this.#typing, this.#problem, hint, form, this.#inside],
+      ...[head, body, this.#typing, this.#problem, hint, form, this.#inside],
     );
     this.#composer.guard(this.#widget.frame);
   }
 
   /** Load the log when there is something to show; if that fails, try again. */
   #bring() {
+    if (this.#bringing) return;
     const { pieces } = this.#widget;
-    this.#bringing ??= Promise.all(["Log", "Foot"].map((name) => pieces.module("log.js", name))).then(
+    const parts = ["Log", "Foot"].map((name) => pieces.module("log.js", name));
+    this.#bringing = Promise.all([...parts, this.#widget.speakMore()]).then(
       (both) => this.#putIn(...both),
       () => {
         this.#missing = "unreachable";
@@ -235,7 +235,7 @@ export class Panel {
       this.takeBack(text);
       this.#composer.box.focus();
     };
-    this.#foot = new Foot(this.#widget, visit, (yes) => this.#ask(yes), put);
+    this.#foot = new Foot(this.#widget, visit, (yes) => this.#ask(yes), put, this.#typing);
     this.#log = new Log({
       ...this.#foot.ofLog,
       face: (face) => paintFace(face, visit.peer, this.#widget.base),
@@ -245,6 +245,8 @@ export class Panel {
     wear(this.#dialog, Log.style);
     this.#log.putBehind(this.#start.element);
     this.#composer.element.after(this.#foot.element);
+    if (this.#prechat) this.#foot.queue.prepend(this.#prechat.waiting);
+    this.#foot.relabel();
     this.#log.relabel(this.#t, this.#widget.locale);
     this.#missing = "";
     this.show();
@@ -261,7 +263,7 @@ export class Panel {
         const prechat = new Prechat(this.#widget, this.#visit, () => this.#composer.say());
         wear(this.#dialog, Prechat.style);
         this.#start.put(prechat.element);
-        this.#queue.element.prepend(prechat.waiting);
+        this.#foot?.queue.prepend(prechat.waiting);
         prechat.relabel();
         this.#prechat = prechat;
         this.show();
@@ -301,7 +303,7 @@ export class Panel {
     const { locale } = this.#widget;
     this.#log?.relabel(t, locale);
     this.#start.relabel(t, locale, this.#widget.option("greeting"));
-    this.#queue.relabel(t);
+    this.#foot?.relabel();
     this.#prechat?.relabel();
     if (this.isOpen) this.#visit.look(); // the names of departments and fields are of a language
     this.#composer.relabel(t);
@@ -322,7 +324,6 @@ export class Panel {
     this.#showWho(phase);
     this.#mute.look(this.#t(visit.muted ? "unmute" : "mute"), visit.muted ? "muted" : "sound");
     this.#start.element.hidden = phase !== "start";
-    this.#queue.element.hidden = phase !== "queued";
     this.#end.hidden = !served || !this.#foot;
     this.#asking &&= served;
     this.#composer.hidden = phase === "ended" || past || this.#asking;
@@ -334,11 +335,9 @@ export class Panel {
     const isComing = visit.asks && !this.#prechat && !this.#isWithout; // what is below it would jump
     const known = isComing ? { desk: null } : { desk, welcome, offline: visit.client.offline };
     if (phase === "start") this.#start.show({ ...known, earlier: visit.earlier.slice(0, OFFERED) });
-    this.#queue.show(visit);
     if (visit.asks && !this.#prechat) this.#bringPrechat();
     this.#prechat?.show();
-    this.#foot?.showTyping(this.#typing, served && chat.typing);
-    this.#foot?.show(this.#asking ? "asking" : ["ended", "past"].includes(phase) ? phase : "");
+    this.#foot?.show(phase, this.#asking);
     this.#showLog(phase);
     this.#composer.ask((phase === "start" && this.#prechat?.question) || this.#t(phase === "start" ? "ask" : "write"));
     this.#composer.show();
