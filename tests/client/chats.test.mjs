@@ -220,6 +220,23 @@ test("a chat says why it has ended, and goes on saying so after a reload", async
   }
 });
 
+test("who does not answer knows when the chat ends, until something is written", async () => {
+  const stage = new Stage();
+  const warn = () => stage.say("idle", { seconds: 60 }, { from: "wim", conversation: "c1" });
+  await stage.serve();
+  const { chat } = stage.client;
+  assert.equal(chat.closes, 0);
+  await warn();
+  assert.equal(chat.closes, stage.client.now() + 60_000);
+  assert.deepEqual(stage.heard.at(-1), ["idle", { chat, seconds: 60 }]);
+  stage.client.send("one moment");
+  assert.equal(chat.closes, 0);
+  await warn();
+  await stage.hear(1);
+  assert.equal(chat.closes, 0);
+  await stage.say("idle", { seconds: 60 }, { from: "wim", conversation: "unknown" });
+});
+
 test("who leaves knows why, and who was away is told by the history", async () => {
   const stage = new Stage();
   await stage.serve();

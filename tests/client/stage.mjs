@@ -78,7 +78,7 @@ export class Stage {
         ...options.environment,
       },
     });
-    for (const type of ["status", "phase", "chat", "message", "receipt", "typing", "error", "offline"]) {
+    for (const type of ["status", "phase", "chat", "message", "receipt", "typing", "error", "offline", "idle"]) {
       this.client.on(type, (detail) => this.heard.push([type, detail]));
     }
   }

@@ -26,6 +26,8 @@ export class Chat {
   typing = false;
   /** @type {"open"|"ended"} */
   state = "open";
+  /** User: when it ends, by the server's clock in ms, unless the user writes something; 0: it goes on. */
+  closes = 0;
   /** Why it has ended, as `disconnected` says: `left`, `ended`, `lost`, …; "": the server has not said. */
   reason = "";
 
@@ -53,6 +55,7 @@ export class Chat {
 
   _place(message) {
     const list = this.messages;
+    this.closes = 0;
     this._remove(message);
     let at = list.length;
     while (at && rank(list[at - 1]) > rank(message)) at -= 1;

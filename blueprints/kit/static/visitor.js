@@ -183,6 +183,11 @@ export class Visitor extends Wish {
       this.#setPhase("offline");
       client._events.emit("offline", offline);
     },
+    idle: ({ seconds }, _, chat) => {
+      if (!chat) return;
+      chat.closes = this._client.now() + seconds * 1000;
+      this._client._events.emit("idle", { chat, seconds });
+    },
     connect_success: (peer) => this.#leaving || this._client._conversations.enter(peer),
   };
 

@@ -1,12 +1,15 @@
 /**
- * What stands below the messages: the visitor's position in the queue; that the waiter types; and, in the composer's
- * place while nothing can be written, the question whether to end the conversation; who has ended it and why;
- * buttons for a copy of it.
+ * What stands below the messages: the visitor's position in the queue; a warning that the conversation ends soon; that
+ * the waiter types; and, in the composer's place while nothing can be written, the question whether to end the
+ * conversation; who has ended it and why; buttons for a copy of it.
  */
 
+import { Times } from "../kit/times.js";
 import { Deeds } from "./deeds.js";
 import { button, element } from "./dom.js";
 import { Queue } from "./queue.js";
+
+const SECOND = 1000; // ms
 
 export class Foot {
   element = element("div", "foot", "", { tabindex: "-1" });
@@ -16,12 +19,16 @@ export class Foot {
   #ask;
   #deeds;
   #queue;
+  #idle = element("p", "idle", "", { role: "timer", part: "idle" });
   #typing;
+  #times;
+  #warned = 0; // when the conversation ends of which the visitor was warned last
+  #timer = 0;
   #shown = "";
 
   /**
    * For the conversation that *visit* shows, with the texts of *widget*; *ask(yes)* and *put(text)* as `Panel` has
-   * them. *typing* is the place above the composer that says whether the waiter types; the queue is shown above it.
+   * them. *typing* is the place above the composer that says whether the waiter types; queue and warning stand above it.
    */
   constructor(widget, visit, ask, put, typing) {
     this.#widget = widget;
@@ -30,11 +37,12 @@ export class Foot {
     this.#deeds = new Deeds(widget, visit, put);
     this.#typing = typing;
     this.#queue = new Queue(() => visit.leave());
-    typing.before(this.queue);
+    typing.before(this.queue, this.#idle);
   }
 
   relabel() {
     this.#queue.relabel(this.#widget.t);
+    this.#times = new Times(this.#widget.locale);
     this.#shown = "";
   }
 
@@ -54,6 +62,7 @@ export class Foot {
     const { reason, name } = this.#visit;
     if (reason === "left") return t("ended_left");
     if (reason === "ended") return t("ended_waiter", { name });
+    if (reason === "idle") return t("ended_idle");
     return t(reason === "lost" ? "ended_lost" : "ended");
   }
 
@@ -63,12 +72,26 @@ export class Foot {
     const what = asking ? "asking" : ["ended", "past"].includes(phase) ? phase : "";
     this.queue.hidden = phase !== "queued";
     this.#queue.show(this.#visit);
+    this.#warn((phase === "served" && this.#visit.chat.closes) || 0);
     this.#showTyping(phase === "served" && this.#visit.chat.typing);
     this.element.hidden = !what;
     const shown = what && what + t("end") + this.ending;
     if (shown === this.#shown) return;
     this.#shown = shown;
     this.element.replaceChildren(...(what ? this.#parts(what) : []));
+  }
+
+  /** The conversation ends at *closes*, by the server's clock: count down, and let screen readers read it out once. */
+  #warn(closes) {
+    clearTimeout(this.#timer);
+    const left = closes - this.#visit.client.now();
+    this.#idle.hidden = left <= 0;
+    if (left <= 0) return;
+    const words = this.#widget.t("idle", { time: this.#times.duration(left) });
+    this.#idle.textContent = words;
+    if (closes !== this.#warned) this.#widget.panel.announce(words);
+    this.#warned = closes;
+    this.#timer = setTimeout(() => this.#warn(closes), SECOND);
   }
 
   #showTyping(isTyping) {

@@ -223,6 +223,18 @@ export const STYLE = `
     margin-inline-end: 8px;
   }
 
+  .idle {
+    flex: none;
+    padding: 8px 24px;
+    border-block-start: 1px solid var(--line);
+    background: var(--soft);
+    font-size: 14px;
+    line-height: 20px;
+    text-align: center;
+    text-wrap: balance;
+    font-variant-numeric: tabular-nums;
+  }
+
   .queue {
     display: flex;
     flex: none;
