@@ -38,6 +38,9 @@ HANDSHAKES = Rate(50.0, 500.0)
 #: tokens handed out
 TOKENS = Rate(1.0, 30.0)
 
+#: messages left: 20 a day
+MESSAGES = Rate(20 / 86_400, 20.0)
+
 # ---- by participant -----------------------------------------------------------
 
 #: another token for one login, in all its tabs
@@ -165,6 +168,7 @@ class Bounds:
         handshakes = Rate(HANDSHAKES.a_second * more, HANDSHAKES.at_once * more)
         self._handshakes = Spending("handshakes", handshakes, clock)
         self._tokens = Spending("tokens", TOKENS, clock)
+        self._messages = Spending("messages", MESSAGES, clock)
         self._ledger: Ledger | None = None
         self._given_up: deque[str] = deque()
         #: connections open, by address
@@ -183,7 +187,7 @@ class Bounds:
     def share(self, ledger: Ledger) -> None:
         """From now on other workers count as well."""
         self._ledger = ledger
-        for spending in (self._handshakes, self._tokens, self.questions):
+        for spending in (self._handshakes, self._tokens, self._messages, self.questions):
             spending.ledger = ledger
 
     def held(self) -> dict[str, int]:
@@ -240,6 +244,10 @@ class Bounds:
     def allow_token(self, address: str) -> bool:
         """Whether *address* may be given one more token now. Waits for the other workers."""
         return self._is_free(address) or self._tokens.take(address)
+
+    def allow_message(self, address: str) -> bool:
+        """Whether *address* may leave one more message now. Waits for the other workers."""
+        return self._is_free(address) or self._messages.take(address)
 
     def _is_free(self, address: str) -> bool:
         """Whether *address* has no bound: there are none, or nobody knows the address."""

@@ -21,7 +21,7 @@ import contextlib
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -225,6 +225,11 @@ class Departments:
         """The department with this *key*; None: there is none. `""` is there always."""
         found = self._site.departments.get(key)
         return _ANY if found is None and not key else found
+
+    @property
+    def keys(self) -> Collection[str]:
+        """Those of all departments; `""` is among them where something is said of it."""
+        return self._site.departments.keys()
 
     def listed(self) -> list[SiteDepartment]:
         """Those that visitors may ask for, by key."""

@@ -8,6 +8,7 @@ from .bounds import Bounds
 from .departments import Departments
 from .identity import Tokens
 from .last_waiters import LastWaiters
+from .left_messages import LeftMessages
 from .liveness import Liveness
 from .metrics import Meters
 from .revocation import Revocations
@@ -34,3 +35,4 @@ class House:
     departments: Departments = field(default_factory=Departments)
     last_waiters: LastWaiters = field(default_factory=LastWaiters)
     staff_turns: StaffTurns = field(default_factory=StaffTurns)
+    left_messages: LeftMessages = field(default_factory=LeftMessages)

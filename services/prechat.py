@@ -265,7 +265,7 @@ def checked(fields: Sequence[Field], given: Mapping[str, Any], department: str) 
             raise UnfitField(f"payload.fields{shown}", "there is no such field")
     filled: dict[str, str | bool] = {}
     for one in fields:
-        value = _checked(one, given.get(one.name, ""))
+        value = _checked(one, given.get(one.name, ""), f"payload.fields.{one.name}")
         if value and one.is_asked_in(department):
             filled[one.name] = value
         elif one.required and one.is_asked_in(department) and one.name != QUESTION:
@@ -273,9 +273,21 @@ def checked(fields: Sequence[Field], given: Mapping[str, Any], department: str) 
     return json.dumps(filled, ensure_ascii=False) if filled else ""
 
 
-def _checked(one: Field, value: Any) -> str | bool:
-    """*value* of the field; empty or false: nothing is filled in. Raises `UnfitField`."""
-    path = f"payload.fields.{one.name}"
+def checked_contact(name: str, email: str) -> tuple[str, str]:
+    """How a visitor who leaves a message can be reached. Raises `UnfitField`."""
+    given = {"name": name, "email": email}
+    found = [_checked(one, given[one.name], f"payload.contact.{one.name}") for one in _CONTACT]
+    return str(found[0]), str(found[1])
+
+
+_CONTACT = (
+    Field("name", FieldType.TEXT, max=USUAL_MAX[FieldType.TEXT]),
+    Field("email", FieldType.EMAIL, max=USUAL_MAX[FieldType.EMAIL]),
+)
+
+
+def _checked(one: Field, value: Any, path: str) -> str | bool:
+    """*value* of the field at *path*; empty or false: nothing is filled in. Raises `UnfitField`."""
     if one.type is FieldType.CHECKBOX:
         if value != "" and not isinstance(value, bool):
             raise UnfitField(path, "true or false")

@@ -25,6 +25,7 @@ from .errors import Unavailable
 from .history.departments import DepartmentTables
 from .history.indexer import LOOK as INDEX_LOOK
 from .history.indexer import Indexer
+from .history.left_messages import LeftMessageTable
 from .history.serving import BEAT
 from .history.sql import SQLStore
 from .history.writer import Writer
@@ -32,6 +33,7 @@ from .house import House
 from .identity import Tokens
 from .idle import LOOK, Idle
 from .last_waiters import LastWaiters
+from .left_messages import LeftMessages
 from .liveness import Liveness
 from .loops import Loops
 from .metrics import Meters, Readings
@@ -209,6 +211,11 @@ class ChatServer:
             if settings.idle_close:
                 idle = Idle(switchboard, store, runtime, settings.idle_warn, settings.idle_close)
                 self.loops.every(LOOK, "the look at who is idle", idle.look)
+        left_messages = LeftMessages(
+            LeftMessageTable(store) if store else None, runtime, departments,
+            switchboard.delivery.roster.participants,
+        )  # fmt: skip
+        left_messages.start(self.loops)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
         self.welcome = Welcome(
@@ -219,6 +226,7 @@ class ChatServer:
         return House(
             settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations,
             liveness, self.bounds, departments, LastWaiters(store, runtime),
+            left_messages=left_messages,
         )  # fmt: skip
 
     def _learn(self, switchboard: Switchboard, store: SQLStore) -> None:

@@ -29,7 +29,7 @@ from .desk.port import Claim, DeskUnavailable, Role
 from .errors import Unavailable
 from .feeds.base import BaseFeed
 from .feeds.choose import choose_feed
-from .handlers import conversations, transfers, users, waiters
+from .handlers import conversations, left_messages, transfers, users, waiters
 from .house import House
 from .identity import Identity, TokenError
 from .limits import TokenBucket
@@ -384,6 +384,7 @@ _EVERY_USER: dict[type, Handler] = {
     frames.Typing: conversations.typing,
     frames.Read: conversations.read,
     frames.GetHistory: conversations.get_history,
+    frames.LeaveMessage: left_messages.leave,
 }
 
 _EVERY_WAITER: dict[type, Handler] = {
@@ -403,6 +404,11 @@ _EVERY_WAITER: dict[type, Handler] = {
     frames.Transfer: transfers.transfer,
     frames.GetWaiters: transfers.get_waiters,
     frames.InviteToRate: waiters.invite_to_rate,
+    frames.GetInbox: left_messages.get_inbox,
+    frames.ClaimMessage: left_messages.claim,
+    frames.ReleaseMessage: left_messages.release,
+    frames.PutAwayMessage: left_messages.put_away,
+    frames.AnswerMessage: left_messages.answer,
 }
 
 _UNCONNECTED = {

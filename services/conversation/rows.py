@@ -11,6 +11,9 @@ from typing import NamedTuple
 #: no entry has a higher `seq` or `n`; PostgreSQL compares with none
 MOST_SEQ = (1 << 31) - 1
 
+#: the `reason` of a conversation that nobody has served: the visitor has left a message
+MESSAGE = "message"
+
 
 def public_id(conversation: int) -> str:
     """How the conversation with this key is called outside."""
@@ -100,7 +103,7 @@ class ConversationRow:
     #: the last `seq` that each side has read
     user_read: int = 0
     waiter_read: int = 0
-    #: why it has ended (`desk.port.Reason`); empty: it is open, or nobody knows
+    #: why it has ended (`desk.port.Reason`, or `MESSAGE`); empty: it is open, or nobody knows
     reason: str = ""
     #: addresses of pictures of the two sides
     user_avatar: str = ""

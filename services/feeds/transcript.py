@@ -78,6 +78,7 @@ class TranscriptFeed(BaseFeed):
             if participant.phase is Phase.ON_DUTY:
                 self.send_duty(True)
             switchboard.send_queue_status(participant, self)
+            self.house.left_messages.greet(participant, self)
         channels = participant.all_channels
         for channel in channels:
             frame = switchboard.introduce(participant, channel, True, self.dialect)

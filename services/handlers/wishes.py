@@ -74,7 +74,7 @@ def _route(
     departments = caller.house.departments
     named = asked.department if departments.are_there else ""
     route = Route(
-        _department(caller, frame, me, named),
+        department_of(caller, frame, me, named),
         priority=me.identity.priority,
         last_waiter=_last_waiter(me),
         stays=not named,
@@ -90,8 +90,11 @@ def _route(
     return route._replace(department=department, asked=named or department), number
 
 
-def _department(caller: Caller, frame: frames.ClientFrame, me: Participant, named: str) -> str:
-    """The key of the department that *me* has *named*, or else that of its token."""
+def department_of(caller: Caller, frame: frames.ClientFrame, me: Participant, named: str) -> str:
+    """The key of the department that *me* has *named*, or else that of its token.
+
+    Raises `Refusal`: there is no such department.
+    """
     identity = me.identity
     usual = identity.departments[0].department if identity.departments else ""
     found = caller.house.departments.get(named or usual)

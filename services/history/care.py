@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ..conversation.kinds import Side
 from ..conversation.rows import ConversationRow, EntryRow, StaffRow
 from ..security_log import Event, security
-from . import departments, slices, staff, tables, word_index
+from . import departments, left_messages, slices, staff, tables, word_index
 from . import erased as erased_keys
 from .cleaning import clean
 from .queries import CONVERSATION
@@ -270,6 +270,7 @@ def _remove(store: SQLStore, keys: list[int], removed: Removed, pause: Pause) ->
             notes = list(connection.scalars(some_notes.limit(SLICE - len(entries))))
             is_last = len(entries) + len(notes) < SLICE
             if is_last:
+                left_messages.forget(connection, keys)
                 if isinstance(removed, Erased):  # what was swept and comes back is swept again
                     has_ended = _chat.key.in_(keys), _chat.ended.is_not(None)
                     ended = sa.select(_chat.key).where(*has_ended).with_for_update()
@@ -327,6 +328,7 @@ def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) 
         (tables.canned_past, "ended_by", "ended_by_name"),
     ):
         _rename(store, table, column, subject, {column: pseudonym, name: ""}, pause)
+    left_messages.forget_waiter(store, subject)
     erased.accounts += departments.forget_waiter(store, subject)
     with writing(store) as connection:
         erased.accounts += _delete(connection, tables.duty, tables.duty.c.subject == subject)

@@ -1,10 +1,7 @@
 """The departments of a site, and which waiters are members of them.
 
 The row `departments` of `csapp_meta` holds a number that grows with each change of
-either table, in the transaction of the change. So who reads the number knows whether
-anything is new. The number is also a lock: a transaction makes it grow before it looks
-at anything, and another one waits there until the first has ended. So two changes at
-the same time cannot make, together, what neither would be allowed to.
+either table, in the transaction of the change, and is its lock (`numbers`).
 
 Everything here blocks and is called from native threads only.
 """
@@ -18,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from ..desk.departments import MOST_PRIORITY
 from ..errors import CSAppError
@@ -34,7 +30,7 @@ from ..opening_hours import (
     written_dates,
     written_week,
 )
-from . import tables
+from . import numbers, tables
 from .slices import reading, writing
 from .sql import SQLStore
 
@@ -53,7 +49,7 @@ _SCRIPT, _COUNTRY = 4, 2
 #: the row of `csapp_meta`
 NUMBER = "departments"
 
-_department, _membership, _meta = tables.department, tables.membership, tables.meta
+_department, _membership = tables.department, tables.membership
 
 
 class DepartmentError(CSAppError):
@@ -181,8 +177,7 @@ class DepartmentTables:
     def grow(self) -> int:
         """Count a change though nothing is different; returns the number."""
         with writing(self._store) as connection:
-            _grow(connection)
-            return _number(connection)
+            return _grow(connection)
 
     def add(self, key: str, change: Change | None = None) -> DepartmentRow:
         """Make a department, otherwise than usual where *change* says so.
@@ -270,19 +265,14 @@ _UNREADABLE = Hours()
 
 _ALL = sa.select(_department).order_by(_department.c.key)
 _MEMBERSHIPS = sa.select(_membership).order_by(_membership.c.waiter, _membership.c.department)
-_NUMBER = sa.select(_meta.c.value).where(_meta.c.name == NUMBER)
 
 
 def _number(connection: sa.Connection) -> int:
-    return int(connection.scalar(_NUMBER) or 0)
+    return numbers.read(connection, NUMBER)
 
 
-def _grow(connection: sa.Connection) -> None:
-    """Count a change, and let others wait with theirs until this transaction ends."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    more = sa.cast(sa.cast(_meta.c.value, sa.BigInteger) + 1, sa.Text)
-    first = dialect.insert(_meta).values(name=NUMBER, value="1")
-    connection.execute(first.on_conflict_do_update(index_elements=["name"], set_={"value": more}))
+def _grow(connection: sa.Connection) -> int:
+    return numbers.grow(connection, NUMBER)
 
 
 def _get(connection: sa.Connection, key: str) -> DepartmentRow | None:

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from ..conversation.kinds import Side
-from ..conversation.rows import MOST_SEQ, ConversationRow, EntryRow
+from ..conversation.rows import MESSAGE, MOST_SEQ, ConversationRow, EntryRow
 from . import tables
 
 #: the columns of an entry
@@ -132,9 +132,12 @@ def open_conversations() -> sa.Select[Any]:
 
 
 def latest_of_users(after: int) -> sa.Select[Any]:
-    """By the subjects of users: the latest of their conversations with keys above *after*."""
+    """By the subjects of users: the latest of their conversations with keys above *after*.
+
+    Messages that they have left are none of these: nobody has served them.
+    """
     rows = tables.chat.c
-    query = sa.select(rows.user_subject, sa.func.max(rows.key)).where(rows.key > after)
+    query = sa.select(rows.user_subject, sa.func.max(rows.key)).where(rows.key > after, _SERVED)
     return query.group_by(rows.user_subject)
 
 
@@ -178,6 +181,10 @@ def ended(after: int, limit: int) -> sa.Select[Any]:
     return query.where(rows.key.in_(_latest_keys(after, limit)), rows.ended.is_not(None))
 
 
+#: a waiter has served the user in the conversation: it is no message that was left
+_SERVED = tables.chat.c.reason != MESSAGE
+
+
 def _latest_keys(after: int, limit: int) -> sa.Select[Any]:
     key = tables.chat.c.key
-    return sa.select(key).where(key > after).order_by(key.desc()).limit(limit)
+    return sa.select(key).where(key > after, _SERVED).order_by(key.desc()).limit(limit)

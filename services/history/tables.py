@@ -255,3 +255,42 @@ membership = Table(
     Column("department", Text, primary_key=True),
     Column("priority", SmallInteger, nullable=False, server_default="0"),
 )
+
+#: what visitors have written when nobody served them; the text is the first entry of `chat`
+left_message = Table(
+    "left_message",
+    metadata,
+    Column("chat", BigInteger, primary_key=True, autoincrement=False),
+    #: the visitor's, and the `id` of its frame
+    Column("subject", Text, nullable=False),
+    Column("client_id", Text),
+    Column("department", Text, nullable=False, server_default=""),
+    Column("name", Text, nullable=False, server_default=""),
+    Column("email", Text, nullable=False, server_default=""),
+    Column("language", Text, nullable=False, server_default=""),
+    Column("left", BigInteger, nullable=False),
+    #: the subject of the waiter who sees to it
+    Column("claimed_by", Text),
+    Column("claimed_name", Text, nullable=False, server_default=""),
+    Column("claimed_at", BigInteger),
+    Column("answered_at", BigInteger),
+    Column("put_away_at", BigInteger),
+    #: numbers of the last change, and of the last answer: `left_messages`
+    Column("changed", BigInteger, nullable=False, server_default="0"),
+    Column("answered", BigInteger, nullable=False, server_default="0"),
+)
+Index(
+    "left_message_subject",
+    left_message.c.subject,
+    left_message.c.client_id,
+    unique=True,
+)
+_is_open = text("answered_at IS NULL AND put_away_at IS NULL")
+Index(
+    "left_message_open",
+    left_message.c.department,
+    left_message.c.chat,
+    sqlite_where=_is_open,
+    postgresql_where=_is_open,
+)
+Index("left_message_changed", left_message.c.changed)

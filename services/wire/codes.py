@@ -24,6 +24,7 @@ class ErrorCode(StrEnum):
     NO_SUCH_USER = "no_such_user"
     NOT_READY = "not_ready"
     FULL = "full"
+    CLAIMED = "claimed"
     ID_CONFLICT = "id_conflict"
     RATE_LIMITED = "rate_limited"
     QUEUE_FULL = "queue_full"

@@ -209,10 +209,71 @@ class InviteToRate(ClientFrame, tag="rate", kw_only=True):
     payload: EmptyPayload | None = None
 
 
-FromUser2 = Auth | Connect2 | MessageText | Disconnect | Typing | Read | GetHistory
+class ContactPayload(Struct, gc=False):
+    """How a visitor can be reached: `prechat.checked_contact`."""
+
+    name: str = ""
+    email: str = ""
+
+
+class LeaveMessagePayload(ClientStruct):
+    message: str
+    contact: ContactPayload | UnsetType = UNSET
+    department: Annotated[str, Meta(max_length=200, pattern=_NO_NUL)] = ""
+    page: Annotated[str, Meta(max_length=2000, pattern=_NO_NUL)] = ""
+    #: a language tag
+    language: Annotated[str, Meta(max_length=35)] = ""
+
+
+class LeaveMessage(ClientFrame, tag="leave_message", kw_only=True):
+    """What a user writes when nobody serves it."""
+
+    payload: LeaveMessagePayload
+
+
+class GetInboxPayload(ClientStruct):
+    state: Literal["open", "done"] = "open"
+    after: Conversation | UnsetType = UNSET
+    before: Conversation | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+
+
+class GetInbox(ClientFrame, tag="get_inbox"):
+    payload: GetInboxPayload | None = None
+
+
+class LeftMessagePayload(ClientStruct):
+    conversation: Conversation
+
+
+class ClaimMessage(ClientFrame, tag="claim_message", kw_only=True):
+    payload: LeftMessagePayload
+
+
+class ReleaseMessage(ClientFrame, tag="release_message", kw_only=True):
+    payload: LeftMessagePayload
+
+
+class PutAwayMessage(ClientFrame, tag="put_away_message", kw_only=True):
+    payload: LeftMessagePayload
+
+
+class AnswerPayload(ClientStruct):
+    conversation: Conversation
+    message: str
+
+
+class AnswerMessage(ClientFrame, tag="answer_message", kw_only=True):
+    payload: AnswerPayload
+
+
+FromUser2 = (
+    Auth | Connect2 | MessageText | Disconnect | Typing | Read | GetHistory | LeaveMessage
+)  # fmt: skip
 FromWaiter2 = (
     Auth | Ready2 | Unready | MessageText | Disconnect | Typing | Read | GetHistory
     | GetHistorySession | GetQueue | Take | Transfer | GetWaiters | InviteToRate | Alive
+    | GetInbox | ClaimMessage | ReleaseMessage | PutAwayMessage | AnswerMessage
 )  # fmt: skip
 
 
@@ -587,6 +648,104 @@ class InviteSuccess(ServerFrame2, tag="rate_success"):
     payload: UuidPayload
 
 
+class PlacePayload(Struct, gc=False):
+    """Where a message that was left is stored, or an answer to it."""
+
+    conversation: str
+    seq: int
+    date: str
+
+
+class LeaveMessageSuccess(ServerFrame2, tag="leave_message_success"):
+    payload: PlacePayload
+
+
+class AnswerMessageSuccess(ServerFrame2, tag="answer_message_success"):
+    payload: PlacePayload
+
+
+class AnsweredPayload(Struct, gc=False):
+    conversation: str
+    seq: int
+    #: the waiter's
+    name: str
+    message: str
+    date: str
+
+
+class MessageAnswered(ServerFrame2, tag="message_answered"):
+    """To the visitor who has left the message."""
+
+    payload: AnsweredPayload
+
+
+class ClaimPayload(Struct, gc=False):
+    name: str
+    #: the receiver has claimed it
+    own: bool
+
+
+class AnswerItem(Struct, gc=False):
+    #: the waiter's
+    name: str
+    message: str
+    date: str
+
+
+class InboxItem(Struct, omit_defaults=True):
+    """A message that was left, as waiters see it."""
+
+    conversation: str
+    name: str
+    email: str
+    message: str
+    date: str
+    #: `open`, `claimed`, `answered` or `put_away`
+    state: str
+    department: str = ""
+    page: str = ""
+    claimed_by: ClaimPayload | UnsetType = UNSET
+    answers: list[AnswerItem] | UnsetType = UNSET
+
+
+class InboxPayload(Struct):
+    #: open ones, in all departments of the waiter
+    waiting: int
+    messages: list[InboxItem]
+    #: there are no more in that direction
+    complete: bool
+
+
+class Inbox(ServerFrame2, tag="inbox"):
+    payload: InboxPayload
+
+
+class InboxChangedPayload(Struct, gc=False):
+    waiting: int
+
+
+class InboxChanged(ServerFrame2, tag="inbox_changed"):
+    """To waiters, when a message in their departments is new or has changed."""
+
+    payload: InboxChangedPayload
+
+
+class LeftPayload(Struct, gc=False):
+    conversation: str
+
+
+class ClaimMessageSuccess(ServerFrame2, tag="claim_message_success"):
+    payload: LeftPayload
+
+
+class ReleaseMessageSuccess(ServerFrame2, tag="release_message_success"):
+    payload: LeftPayload
+
+
+class PutAwayMessageSuccess(ServerFrame2, tag="put_away_message_success"):
+    payload: LeftPayload
+
+
 class ReasonPayload(Struct, gc=False, omit_defaults=True):
     #: why: the visitor has `left`, the waiter has `ended` it, a side was `lost`, or the waiter has
     #: `transferred` the visitor
@@ -611,8 +770,13 @@ BothHear2 = (
 #: A worker of a later version may know more of them.
 SIGNALS: dict[str, Callable[..., ServerFrame2]] = {"rate": RateInvitation}
 
-ToUser2 = Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2 | Offline | RateInvitation | Idle
+ToUser2 = (
+    Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2 | Offline | RateInvitation | Idle
+    | LeaveMessageSuccess | MessageAnswered
+)  # fmt: skip
 ToWaiter2 = (
     Initialize | BothHear2 | NewConnection2 | SessionHistory | ReadySuccess | UnreadySuccess
     | QueueStatus | QueueSeen | TakeSuccess | TransferSuccess | WaitersSeen | InviteSuccess | Probe
+    | Inbox | InboxChanged | ClaimMessageSuccess | ReleaseMessageSuccess | PutAwayMessageSuccess
+    | AnswerMessageSuccess
 )  # fmt: skip

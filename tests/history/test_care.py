@@ -331,6 +331,9 @@ def _row(table: sa.Table, subject: str) -> dict[str, object]:
             ("user", "user_subject", "user_name", "user_avatar", "department"), "ann"
         )
         values |= {"page": "", "fields": "", "comment": "", "reason": "", "waiter_subject": None}
+    if table is tables.left_message:  # all that it says is the visitor's, but for who claimed it
+        values |= dict.fromkeys(("subject", "client_id", "department", "name"), "ann")
+        values |= {"email": "", "language": ""}
     if table is tables.canned:
         values["owner"] = ""  # shared
     return values

@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from services.conversation.kinds import NOTE, Side
 from services.history import tables
 from services.history.accounts import Accounts, Hashing
+from services.history.left_messages import Leaving, LeftMessageTable
 from services.history.port import Batch, StoreError
 from testkit.entries import note
 from testkit.server import ROOT
@@ -197,3 +198,19 @@ def test_notes_of_before_they_had_numbers_get_their_places(opened, monkeypatch):
     store.commit(Batch([chat(7)]))
     stored, _ = store.write_for_staff(note(7, "ada", "new"))
     assert (stored.n, stored.after) == (4, 2)
+
+
+def test_messages_are_left_in_a_database_of_before(opened, monkeypatch):
+    store = opened()
+    with monkeypatch.context() as patch:
+        patch.setattr("services.history.schema._TARGET", "0016")
+        store.migrate()
+    store.commit(Batch([chat(7)], entries=texts(7, 1, 2).entries))
+    with pytest.raises(StoreError):
+        LeftMessageTable(store).waiting()
+    store.migrate()
+    table = LeftMessageTable(store)
+    assert table.waiting() == (0, {})
+    row = replace(chat(9, waiter=None), reason="message")
+    assert table.leave(Leaving(row, "", "hello", "one")).key == 9
+    assert [one.key for one in store.conversations_of(Side.USER, "ann")] == [9, 7]

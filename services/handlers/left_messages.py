@@ -1,0 +1,250 @@
+"""What visitors leave when nobody serves them, and what waiters do with it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from msgspec import UNSET
+
+from ..conversation.kinds import TEXT
+from ..conversation.rows import MESSAGE, ConversationRow, key_of, public_id
+from ..conversation_rows import user_name
+from ..history import left_messages as stored
+from ..history.departments import canonical_tag
+from ..history.left_messages import Answering, Leaving, LeftMessage, LeftMessageTable, Place
+from ..origin import shown_page
+from ..participants import Participant, Phase
+from ..prechat import UnfitField, checked_contact
+from ..wire import codec, frames
+from ..wire.codes import ErrorCode, Refusal
+from ..wire.dates import rfc3339
+from .caller import Caller
+from .conversations import body_of
+from .wishes import department_of
+
+#: what is refused, by what the table raises
+_CODES: dict[type[Exception], ErrorCode] = {
+    stored.IdTaken: ErrorCode.ID_CONFLICT,
+    stored.TooMany: ErrorCode.RATE_LIMITED,
+    stored.Full: ErrorCode.UNAVAILABLE,
+    stored.AnsweredOften: ErrorCode.FORBIDDEN,
+    stored.Claimed: ErrorCode.CLAIMED,
+}
+
+
+# ---- visitors ----------------------------------------------------------------
+
+
+def leave(caller: Caller, frame: frames.LeaveMessage, me: Participant) -> None:
+    """A user who is neither served nor waits leaves a message. Waits for the store."""
+    table = _table(caller, frame)
+    if me.phase is not Phase.IDLE:
+        what = "you wait or are served: write there, or leave before"
+        raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
+    text = _text(caller, frame, frame.payload.message)
+    subject = me.identity.subject
+    place = _do(caller, frame, table.find, subject, frame.reply_id, text)
+    if place is None:
+        message = _leaving(caller, frame, me, text)
+        if not caller.house.bounds.allow_message(caller.feed.connection.address):
+            what = "too many messages from your address; try again tomorrow"
+            raise Refusal(ErrorCode.RATE_LIMITED, what, frame.reply_id)
+        place = _do(caller, frame, table.leave, message)
+    success = frames.LeaveMessageSuccess(id=codec.new_id(), to=me.uuid, payload=_place(place))
+    caller.feed.reply(frame, success)
+    caller.house.left_messages.look()
+
+
+def _leaving(caller: Caller, frame: frames.LeaveMessage, me: Participant, text: str) -> Leaving:
+    """The message as it is stored. Raises `Refusal`."""
+    house, asked = caller.house, frame.payload
+    contact = asked.contact if isinstance(asked.contact, frames.ContactPayload) else _NO_CONTACT
+    try:
+        name, email = checked_contact(contact.name, contact.email)
+    except UnfitField as error:
+        raise Refusal(ErrorCode.INVALID_MESSAGE, str(error), frame.reply_id, is_bad=False) from None
+    has_departments = house.departments.are_there
+    department = department_of(caller, frame, me, asked.department if has_departments else "")
+    fields = {key: value for key, value in (("name", name), ("email", email)) if value}
+    written = json.dumps(fields, ensure_ascii=False) if fields else ""
+    clock = house.switchboard.clock
+    key = clock.new_key()
+    now = clock.opened(key)
+    row = ConversationRow(
+        key, me.uuid, me.identity.subject, user_name(me, written), opened=now, ended=now,
+        department=department if has_departments else asked.department,
+        page=shown_page(asked.page, house.settings.page), reason=MESSAGE,
+        user_avatar=me.identity.avatar, fields=written,
+    )  # fmt: skip
+    language = canonical_tag(asked.language)
+    named = name or me.identity.name
+    return Leaving(row, department, text, frame.reply_id, named, email, language)
+
+
+_NO_CONTACT = frames.ContactPayload()
+
+
+# ---- waiters -----------------------------------------------------------------
+
+
+def get_inbox(caller: Caller, frame: frames.GetInbox, me: Participant) -> None:
+    """A waiter sees what was left for its departments. Waits for the store."""
+    table, left = _table(caller, frame), caller.house.left_messages
+    _ask(caller, frame, me)
+    asked = frame.payload or frames.GetInboxPayload()
+    after, before = (_named(frame, name, at) for name, at in _ends(asked))
+    left.look()
+    read = partial(
+        table.page, left.sight(me), done=asked.state == "done", after=after or 0, before=before,
+        limit=asked.limit,
+    )  # fmt: skip
+    page = _do(caller, frame, read)
+    now = caller.house.switchboard.clock.ms()
+    items = [_item(one, me, now) for one in page.messages]
+    payload = frames.InboxPayload(left.waiting_for(me), items, page.complete)
+    caller.feed.reply(frame, frames.Inbox(id=codec.new_id(), to=me.uuid, payload=payload))
+
+
+def _ends(asked: frames.GetInboxPayload) -> tuple[tuple[str, object], ...]:
+    return ("after", asked.after), ("before", asked.before)
+
+
+def _item(one: LeftMessage, me: Participant, now: int) -> frames.InboxItem:
+    claim: Any = UNSET
+    if one.is_claimed(now):
+        claim = frames.ClaimPayload(one.claimed_name, one.claimed_by == me.identity.subject)
+    answers = [frames.AnswerItem(it.name, it.text, rfc3339(it.date)) for it in one.answers]
+    return frames.InboxItem(
+        public_id(one.key), one.name, one.email, one.text, rfc3339(one.left), _state(one, now),
+        department=one.department, page=one.page, claimed_by=claim, answers=answers or UNSET,
+    )  # fmt: skip
+
+
+def _state(one: LeftMessage, now: int) -> str:
+    if one.answered_at is not None:
+        return "answered"
+    if one.put_away_at is not None:
+        return "put_away"
+    return "claimed" if one.is_claimed(now) else "open"
+
+
+def claim(caller: Caller, frame: frames.ClaimMessage, me: Participant) -> None:
+    """A waiter sees to a message from now on."""
+    _change(caller, frame, me, LeftMessageTable.claim, frames.ClaimMessageSuccess)
+
+
+def release(caller: Caller, frame: frames.ReleaseMessage, me: Participant) -> None:
+    """A waiter leaves a message to others."""
+    _change(caller, frame, me, LeftMessageTable.release, frames.ReleaseMessageSuccess)
+
+
+def put_away(caller: Caller, frame: frames.PutAwayMessage, me: Participant) -> None:
+    """A waiter finds that a message needs no answer."""
+    _change(caller, frame, me, LeftMessageTable.put_away, frames.PutAwayMessageSuccess)
+
+
+def _change(
+    caller: Caller, frame: frames.ClaimMessage | frames.ReleaseMessage | frames.PutAwayMessage,
+    me: Participant, change: Callable[..., None], success: Callable[..., frames.ServerFrame2],
+) -> None:  # fmt: skip
+    """Do *change* of the table, and answer with *success*. Waits for the store."""
+    table, left = _table(caller, frame), caller.house.left_messages
+    _ask(caller, frame, me)
+    who = _answering(caller, frame, me)
+    _do(caller, frame, change, table, left.sight(me), who)
+    payload = frames.LeftPayload(public_id(who.key))
+    caller.feed.reply(frame, success(id=codec.new_id(), to=me.uuid, payload=payload))
+    left.look()
+
+
+def answer(caller: Caller, frame: frames.AnswerMessage, me: Participant) -> None:
+    """A waiter answers a message, and with that sees to it. Waits for the store."""
+    table, left = _table(caller, frame), caller.house.left_messages
+    _ask(caller, frame, me)
+    text = _text(caller, frame, frame.payload.message)
+    who = _answering(caller, frame, me)._replace(text=text, client_id=frame.reply_id)
+    place = _do(caller, frame, table.answer, left.sight(me), who)
+    success = frames.AnswerMessageSuccess(id=codec.new_id(), to=me.uuid, payload=_place(place))
+    caller.feed.reply(frame, success)
+    left.look()
+
+
+def _answering(caller: Caller, frame: Any, me: Participant) -> Answering:
+    """What *me* is about to do with the message that *frame* names. Raises `Refusal`."""
+    key = key_of(frame.payload.conversation)
+    if key is None:
+        raise _unknown(frame)
+    identity = me.identity
+    return Answering(
+        key, me.uuid, identity.subject, identity.name, identity.avatar,
+        caller.house.switchboard.clock.ms(),
+    )  # fmt: skip
+
+
+# ---- what both need ----------------------------------------------------------
+
+
+def _table(caller: Caller, frame: frames.ClientFrame) -> LeftMessageTable:
+    table = caller.house.left_messages.table
+    if table is None:
+        raise Refusal(ErrorCode.FORBIDDEN, "this server stores nothing", frame.reply_id)
+    return table
+
+
+def _ask(caller: Caller, frame: frames.ClientFrame, me: Participant) -> None:
+    """Count a question of *me* to the store. Raises `Refusal`."""
+    if not caller.house.bounds.questions.take(f"{me.role}:{me.identity.subject}"):
+        what = "too many questions in too short a time"
+        raise Refusal(ErrorCode.RATE_LIMITED, what, frame.reply_id)
+
+
+def _text(caller: Caller, frame: frames.ClientFrame, message: str) -> str:
+    """What people write in *frame*. Raises `Refusal`."""
+    text = body_of(caller, TEXT, frame, frames.TextPayload(message)).words
+    if not text.strip():
+        what = "payload.message: is required"
+        raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id, is_bad=False)
+    return text
+
+
+def _do(caller: Caller, frame: frames.ClientFrame, work: Callable[..., Any], *args: Any) -> Any:
+    """What *work* of the table returns, or a `Refusal` that says what it raises."""
+    try:
+        return caller.house.runtime.blocking(work, *args)
+    except stored.Unknown:
+        raise _unknown(frame) from None
+    except stored.LeftMessageError as error:
+        code = _CODES[type(error)]
+        is_bad = code is not ErrorCode.CLAIMED
+        raise Refusal(code, _said(error), frame.reply_id, is_bad=is_bad) from None
+
+
+def _said(error: stored.LeftMessageError) -> str:
+    what = str(error)
+    if isinstance(error, stored.IdTaken):
+        return f"id: {what}"
+    return what[:1].upper() + what[1:] if isinstance(error, stored.Claimed) else what
+
+
+def _unknown(frame: frames.ClientFrame) -> Refusal:
+    """One sentence for what others see and for nothing, so that nobody learns which it is."""
+    what = "payload.conversation: no such message was left for you"
+    return Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
+
+
+def _named(frame: frames.ClientFrame, name: str, conversation: object) -> int | None:
+    """The key of the *conversation* that the field *name* names; None: there is none."""
+    if not isinstance(conversation, str):
+        return None
+    key = key_of(conversation)
+    if key is None:
+        what = f"payload.{name}: no conversation has such an id"
+        raise Refusal(ErrorCode.INVALID_MESSAGE, what, frame.reply_id)
+    return key
+
+
+def _place(place: Place) -> frames.PlacePayload:
+    return frames.PlacePayload(public_id(place.key), place.seq, rfc3339(place.date))

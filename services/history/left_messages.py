@@ -1,0 +1,533 @@
+"""Messages that visitors have left when nobody served them, and what waiters do with them.
+
+A left message is a conversation that has ended when it began: a row of `chat` with the reason
+`MESSAGE`, whose first entry is the text. So history, search, export and erasure know it as any
+other. What else there is to know of it is in `left_message`. It is *open* until it is answered
+or put away.
+
+The number `left_messages` (`numbers`) grows with each change, and is the lock of all changes.
+`changed` of a row is that number after its last change, so a worker reads what is new to it.
+
+Everything here blocks and is called from native threads only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
+
+import sqlalchemy as sa
+
+from ..conversation.kinds import TEXT, Side
+from ..conversation.rows import ConversationRow, EntryRow
+from ..errors import CSAppError
+from . import numbers, queries, tables
+from .port import Conflict
+from .queries import CONVERSATION
+from .slices import reading, writing
+from .sql import SQLStore
+
+#: the row of `csapp_meta`
+NUMBER = "left_messages"
+
+#: ms after which a claim counts no more: who goes home with one does not hold it for ever
+CLAIM_LASTS = 4 * 3_600_000
+
+#: open messages of one visitor, and of all
+MOST_OF_ONE = 5
+MOST_OPEN = 10_000
+
+#: answers to one message
+MOST_ANSWERS = 10
+
+#: rows that one look at the news reads
+MOST_NEWS = 1000
+
+#: characters of the texts of one page, about
+PAGE = 200_000
+
+#: attempts to number an answer while the visitor writes into the same conversation
+ATTEMPTS = 20
+
+_left, _chat, _message = tables.left_message.c, tables.chat.c, tables.message.c
+_IS_OPEN = _left.answered_at.is_(None) & _left.put_away_at.is_(None)
+
+T = TypeVar("T")
+
+
+class LeftMessageError(CSAppError):
+    """It is not possible, and nothing has changed."""
+
+
+class IdTaken(LeftMessageError):
+    """The `id` stands for another message, or another answer."""
+
+
+class TooMany(LeftMessageError):
+    """The visitor has left too many that are open."""
+
+
+class AnsweredOften(LeftMessageError):
+    """It has as many answers as it may have."""
+
+
+class Full(LeftMessageError):
+    """Too many are open in all."""
+
+
+class Unknown(LeftMessageError):
+    """There is no such message among those that the waiter may see."""
+
+
+class Claimed(LeftMessageError):
+    """Another waiter has claimed it: *name*."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name or 'another waiter'} has claimed this message")
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Which messages a waiter sees: those of its departments, and of departments that are gone."""
+
+    mine: Collection[str]
+    #: the keys of all departments of the site
+    known: Collection[str]
+
+    def covers(self, department: str) -> bool:
+        """Whether messages of *department* are among them."""
+        is_gone = bool(department) and department not in self.known
+        return is_gone or department in self.mine
+
+    @property
+    def where(self) -> sa.ColumnElement[bool]:
+        """The same in SQL."""
+        return _left.department.in_([*self.mine]) | _left.department.not_in(["", *self.known])
+
+
+class Leaving(NamedTuple):
+    """A message that is about to be stored."""
+
+    #: with `opened` = `ended`
+    row: ConversationRow
+    department: str
+    text: str
+    client_id: str | None
+    name: str = ""
+    email: str = ""
+    language: str = ""
+
+
+class Answering(NamedTuple):
+    """An answer that is about to be stored, or a claim of that waiter."""
+
+    key: int
+    #: who answers: its UUID, subject, name and picture
+    uuid: str
+    subject: str
+    name: str
+    avatar: str
+    #: ms since 1970
+    now: int
+    text: str = ""
+    client_id: str | None = None
+
+
+class Place(NamedTuple):
+    """Where a text is stored."""
+
+    key: int
+    seq: int
+    #: ms since 1970
+    date: int
+
+
+class Answer(NamedTuple):
+    """One answer, as it is shown."""
+
+    key: int
+    seq: int
+    name: str
+    text: str
+    date: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeftMessage:
+    """A message that was left."""
+
+    key: int
+    department: str
+    name: str
+    email: str
+    left: int
+    claimed_by: str | None
+    claimed_name: str
+    claimed_at: int | None
+    answered_at: int | None
+    put_away_at: int | None
+    page: str
+    text: str = ""
+    answers: tuple[Answer, ...] = ()
+
+    def is_claimed(self, now: int) -> bool:
+        """Whether a waiter sees to it, *now* in ms."""
+        return self.claimed_by is not None and (self.claimed_at or 0) >= now - CLAIM_LASTS
+
+
+class Page(NamedTuple):
+    """Some messages, in order, and whether there are no more in that direction."""
+
+    messages: list[LeftMessage]
+    complete: bool
+
+
+class Changed(NamedTuple):
+    """A message that is new, or has changed."""
+
+    key: int
+    subject: str
+    department: str
+    #: it has a new answer
+    is_answered: bool
+
+
+class News(NamedTuple):
+    """What has changed since a worker has looked."""
+
+    #: up to which change it has read
+    number: int
+    #: open messages, by department
+    waiting: dict[str, int]
+    changed: list[Changed]
+
+
+class LeftMessageTable:
+    """The messages left in *store*. All methods raise `StoreError` while it is down."""
+
+    def __init__(self, store: SQLStore) -> None:
+        self._store = store
+
+    # ---- what visitors do ----------------------------------------------
+
+    def find(self, subject: str, client_id: str | None, text: str) -> Place | None:
+        """Where the message of *subject* with this *client_id* is stored; None: it is not.
+
+        Raises `IdTaken`.
+        """
+        if client_id is None:
+            return None
+        with reading(self._store) as connection:
+            return _find(connection, subject, client_id, text)
+
+    def leave(self, message: Leaving) -> Place:
+        """Store *message*, unless it is there already.
+
+        Raises `IdTaken`, `TooMany`, `Full`; or `OutcomeUnknown`: send it again.
+        """
+        return self._change(partial(_leave, message))
+
+    # ---- what waiters do -----------------------------------------------
+
+    def page(
+        self, sight: Sight, *, done: bool = False, after: int = 0, before: int | None = None,
+        limit: int = 50,
+    ) -> Page:  # fmt: skip
+        """Open messages, the oldest first; or what is *done*, the newest first."""
+        which = sight.where & (~_IS_OPEN if done else _IS_OPEN) & (_left.chat > after)
+        if before is not None:
+            which &= _left.chat < before
+        order = _left.chat.desc() if done else _left.chat
+        query = _ROWS.where(which).order_by(order).limit(limit + 1)
+        with reading(self._store) as connection:
+            rows = connection.execute(query).all()
+            texts = _texts(connection, [row.chat for row in rows[:limit]])
+        found = [_message_of(row, texts.get(row.chat, [])) for row in rows[:limit]]
+        shown = _that_fit(found)
+        return Page(shown, len(rows) <= limit and len(shown) == len(found))
+
+    def claim(self, sight: Sight, who: Answering) -> None:
+        """Let this waiter see to a message. Raises `Claimed`, `Unknown`."""
+        self._change(partial(_claim, sight, who))
+
+    def release(self, sight: Sight, who: Answering) -> None:
+        """Let others see to it. Raises `Claimed`, `Unknown`."""
+        self._change(partial(_release, sight, who))
+
+    def put_away(self, sight: Sight, who: Answering) -> None:
+        """It needs no answer. Raises `Claimed`, `Unknown`."""
+        self._change(partial(_put_away, sight, who))
+
+    def answer(self, sight: Sight, answer: Answering) -> Place:
+        """Store an answer, unless it is there already; the message is claimed by its author.
+
+        Raises `Claimed`, `Unknown`, `IdTaken`, `AnsweredOften`; or `OutcomeUnknown`: send it again.
+        """
+        return self._change(partial(_answer, sight, answer))
+
+    def _change(self, work: Callable[[sa.Connection, int], T]) -> T:
+        """Do *work* in one transaction, in which nobody else changes a left message."""
+        for _ in range(ATTEMPTS):
+            try:
+                return self._store.transact(lambda one: work(one, numbers.grow(one, NUMBER)))
+            except Conflict:  # the visitor has taken the number of the entry
+                continue
+        raise Conflict("others were faster each time")
+
+    # ---- news ----------------------------------------------------------
+
+    def number(self) -> int:
+        """Grows with each change; 0: there was none yet. One row is read."""
+        with reading(self._store) as connection:
+            return numbers.read(connection, NUMBER)
+
+    def news(self, since: int) -> News:
+        """What has changed after the change *since*; of very much the first part."""
+        query = (
+            sa.select(_left.chat, _left.subject, _left.department, _left.answered, _left.changed)
+            .where(_left.changed > since)
+            .order_by(_left.changed)
+            .limit(MOST_NEWS)
+        )
+        with reading(self._store) as connection:
+            number = numbers.read(connection, NUMBER)
+            rows = connection.execute(query).all()
+            waiting = _waiting(connection)
+        if len(rows) == MOST_NEWS:
+            number = rows[-1].changed
+        changed = [
+            Changed(row.chat, row.subject, row.department, row.answered > since) for row in rows
+        ]
+        return News(number, waiting, changed)
+
+    def waiting(self) -> tuple[int, dict[str, int]]:
+        """The number of the last change, and how many are open, by department."""
+        with reading(self._store) as connection:
+            return numbers.read(connection, NUMBER), _waiting(connection)
+
+    def answers(self, keys: Sequence[int]) -> list[Answer]:
+        """All answers to these messages, in order."""
+        if not keys:
+            return []
+        with reading(self._store) as connection:
+            rows = connection.execute(_ROWS.where(_left.chat.in_(keys))).all()
+            texts = _texts(connection, keys)
+        found = [_message_of(row, texts.get(row.chat, [])) for row in rows]
+        return [answer for one in found for answer in one.answers]
+
+
+# ---- reading -----------------------------------------------------------------
+
+_ROWS = sa.select(
+    *(column for column in tables.left_message.columns),
+    _chat.page, _chat.waiter_subject, _chat.waiter_name,
+).join(tables.chat, _chat.key == _left.chat)  # fmt: skip
+
+
+def _texts(connection: sa.Connection, keys: Sequence[int]) -> dict[int, list[EntryRow]]:
+    """What people have written in these conversations, in order."""
+    people = _message.kind == TEXT.number, _message.side != Side.SERVER
+    query = queries.entries().where(_message.chat.in_(keys), *people)
+    found: dict[int, list[EntryRow]] = {}
+    for row in connection.execute(query.order_by(_message.chat, _message.seq)):
+        found.setdefault(row.chat, []).append(EntryRow(*row))
+    return found
+
+
+def _message_of(row: Any, entries: Iterable[EntryRow]) -> LeftMessage:
+    texts = [one for one in entries if one.side == Side.USER]
+    answers = tuple(
+        Answer(row.chat, one.seq, _author(row, one.author), one.body, one.date)
+        for one in entries
+        if one.side == Side.WAITER
+    )
+    return LeftMessage(
+        row.chat, row.department, row.name, row.email, row.left, row.claimed_by, row.claimed_name,
+        row.claimed_at, row.answered_at, row.put_away_at, row.page,
+        texts[0].body if texts else "", answers,
+    )  # fmt: skip
+
+
+def _author(row: Any, subject: str) -> str:
+    """The name of the waiter who has answered; of one that another has followed nobody knows it."""
+    return row.waiter_name if subject == row.waiter_subject else ""
+
+
+def _that_fit(found: list[LeftMessage]) -> list[LeftMessage]:
+    """The first ones of *found* that are no more than a page; one at least."""
+    left = PAGE
+    for count, one in enumerate(found):
+        left -= len(one.text) + sum(len(answer.text) for answer in one.answers)
+        if left < 0 and count:
+            return found[:count]
+    return found
+
+
+def _waiting(connection: sa.Connection) -> dict[str, int]:
+    query = sa.select(_left.department, sa.func.count()).where(_IS_OPEN)
+    rows = connection.execute(query.group_by(_left.department))
+    return {row[0]: row[1] for row in rows}
+
+
+# ---- writing -----------------------------------------------------------------
+
+_INSERT = sa.insert(tables.left_message)
+_UPDATE = sa.update(tables.left_message)
+_conversation_row = attrgetter(*CONVERSATION)
+
+
+def _find(connection: sa.Connection, subject: str, client_id: str, text: str) -> Place | None:
+    is_same = _left.subject == subject, _left.client_id == client_id
+    query = sa.select(_left.chat, _left.left, _message.body).where(*is_same)
+    first = sa.and_(_message.chat == _left.chat, _message.seq == 1)
+    row = connection.execute(query.join(tables.message, first)).one_or_none()
+    if row is None:
+        return None
+    if row.body != text:
+        raise IdTaken("it stands for another message")
+    return Place(row.chat, 1, row.left)
+
+
+def _leave(message: Leaving, connection: sa.Connection, number: int) -> Place:
+    row, subject = message.row, message.row.user_subject
+    if message.client_id is not None:
+        found = _find(connection, subject, message.client_id, message.text)
+        if found is not None:
+            return found
+    _check_room(connection, subject)
+    values = dict(zip(CONVERSATION, _conversation_row(row), strict=True))
+    connection.execute(sa.insert(tables.chat).values(values))
+    author = subject, message.client_id, TEXT.number
+    _put(connection, EntryRow(row.key, 1, Side.USER, *author, message.text, row.opened))
+    connection.execute(
+        _INSERT.values(
+            chat=row.key, subject=subject, client_id=message.client_id,
+            department=message.department, name=message.name, email=message.email,
+            language=message.language, left=row.opened, changed=number,
+        )
+    )  # fmt: skip
+    return Place(row.key, 1, row.opened)
+
+
+def _check_room(connection: sa.Connection, subject: str) -> None:
+    """Raise `TooMany` or `Full`."""
+    count = sa.select(sa.func.count()).select_from(tables.left_message).where(_IS_OPEN)
+    if (connection.scalar(count.where(_left.subject == subject)) or 0) >= MOST_OF_ONE:
+        raise TooMany(f"{MOST_OF_ONE} messages of yours wait for an answer")
+    if (connection.scalar(count) or 0) >= MOST_OPEN:
+        raise Full("too many messages wait for an answer")
+
+
+def _put(connection: sa.Connection, entry: EntryRow) -> None:
+    """Insert a text."""
+    values = dict(zip(queries.ENTRY, entry, strict=True))
+    connection.execute(sa.insert(tables.message).values(values))
+
+
+def _get(connection: sa.Connection, sight: Sight, who: Answering) -> Any:
+    """The row of a message that *who* may deal with. Raises `Unknown`, `Claimed`."""
+    row = connection.execute(_ROWS.where(_left.chat == who.key, sight.where)).one_or_none()
+    if row is None:
+        raise Unknown("no such message")
+    is_free = row.claimed_by in (None, who.subject) or row.claimed_at < who.now - CLAIM_LASTS
+    if not is_free:
+        raise Claimed(row.claimed_name)
+    return row
+
+
+def _set(connection: sa.Connection, who: Answering, number: int, **values: Any) -> None:
+    which = _left.chat == who.key
+    connection.execute(_UPDATE.where(which).values(changed=number, **values))
+
+
+def _claim(sight: Sight, who: Answering, connection: sa.Connection, number: int) -> None:
+    _get(connection, sight, who)
+    # The number is a lock, so nobody has claimed it since; the condition says so once more.
+    is_free = sa.or_(
+        _left.claimed_by.is_(None), _left.claimed_by == who.subject,
+        _left.claimed_at < who.now - CLAIM_LASTS,
+    )  # fmt: skip
+    mine = {"claimed_by": who.subject, "claimed_name": who.name, "claimed_at": who.now}
+    claim = _UPDATE.where(_left.chat == who.key, is_free).values(changed=number, **mine)
+    if not connection.execute(claim).rowcount:
+        raise Claimed("")
+    served = who.subject, who.key
+    there = sa.select(tables.service.c.chat).where(
+        tables.service.c.waiter == who.subject, tables.service.c.chat == who.key
+    )
+    if connection.scalar(there) is None:
+        connection.execute(sa.insert(tables.service).values(served))
+
+
+def _release(sight: Sight, who: Answering, connection: sa.Connection, number: int) -> None:
+    if _get(connection, sight, who).claimed_by is not None:
+        _set(connection, who, number, claimed_by=None, claimed_name="", claimed_at=None)
+
+
+def _put_away(sight: Sight, who: Answering, connection: sa.Connection, number: int) -> None:
+    row = _get(connection, sight, who)
+    if row.answered_at is None and row.put_away_at is None:
+        _set(connection, who, number, put_away_at=who.now)
+
+
+def _answer(sight: Sight, who: Answering, connection: sa.Connection, number: int) -> Place:
+    found = _find_answer(connection, who)
+    if found is not None:
+        return found
+    _claim(sight, who, connection, number)
+    connection.scalar(queries.that_stay([who.key]))  # nobody erases it before the end of this
+    here = _message.chat == who.key
+    last = sa.select(sa.func.max(_message.seq), sa.func.max(_message.date)).where(here)
+    seq, date = connection.execute(last).one()
+    place = Place(who.key, (seq or 0) + 1, max(who.now, date or 0))
+    answers = sa.select(sa.func.count()).where(here, _message.side == Side.WAITER)
+    if (connection.scalar(answers) or 0) >= MOST_ANSWERS:
+        raise AnsweredOften(f"this message has {MOST_ANSWERS} answers")
+    author = who.subject, who.client_id, TEXT.number
+    _put(connection, EntryRow(who.key, place.seq, Side.WAITER, *author, who.text, place.date))
+    serving = {
+        "waiter": who.uuid, "waiter_subject": who.subject, "waiter_name": who.name,
+        "waiter_avatar": who.avatar,
+    }  # fmt: skip
+    connection.execute(sa.update(tables.chat).where(_chat.key == who.key).values(serving))
+    _set(connection, who, number, answered=number, answered_at=place.date)
+    return place
+
+
+def _find_answer(connection: sa.Connection, who: Answering) -> Place | None:
+    """Where the answer with this `id` is stored; None: it is not. Raises `IdTaken`."""
+    if who.client_id is None:
+        return None
+    query = queries.entries_of_sender(who.key, Side.WAITER, who.subject)
+    row = connection.execute(query.where(_message.client_id == who.client_id)).one_or_none()
+    if row is None:
+        return None
+    if row.body != who.text:
+        raise IdTaken("it stands for another answer")
+    return Place(who.key, row.seq, row.date)
+
+
+# ---- forgetting --------------------------------------------------------------
+
+
+def forget(connection: sa.Connection, keys: Collection[int]) -> None:
+    """Delete these messages, but for the conversations. First in a transaction."""
+    which = _left.chat.in_(keys)
+    if connection.scalar(sa.select(sa.exists().where(which))):
+        numbers.grow(connection, NUMBER)
+        connection.execute(sa.delete(tables.left_message).where(which))
+
+
+def forget_waiter(store: SQLStore, subject: str) -> None:
+    """Nobody has claimed what *subject* has. Raises `StoreError`."""
+    theirs = _left.claimed_by == subject
+    with reading(store) as connection:
+        if not connection.scalar(sa.select(sa.exists().where(theirs))):
+            return
+    nobody = {"claimed_by": None, "claimed_name": "", "claimed_at": None}
+    with writing(store) as connection:
+        number = numbers.grow(connection, NUMBER)
+        connection.execute(_UPDATE.where(theirs).values(changed=number, **nobody))

@@ -1,0 +1,177 @@
+"""Messages that visitors have left, as one worker knows them, and news of them to who is here.
+
+Every worker looks at the number of changes each 2 s, and at once after a change of its own; it
+reads what is new to it, and tells its waiters and visitors. So no letters between workers are
+needed, and a site on which nobody has left a message costs one row that is read.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from .channels import sealed
+from .conversation.rows import public_id
+from .departments import Departments
+from .desk.port import NOWHERE, Role
+from .errors import Unavailable
+from .history.left_messages import Answer, Changed, LeftMessageTable, Sight
+from .participants import Feed, Participant, each
+from .runtime import Runtime
+from .wire import codec, frames
+from .wire.dates import rfc3339
+
+if TYPE_CHECKING:
+    from .loops import Loops
+
+log = logging.getLogger("csapp")
+
+#: s between two looks
+LOOK = 2.0
+
+#: conversations of which is remembered up to where their visitors were told of answers
+MOST_TOLD = 10_000
+
+
+class LeftMessages:
+    """Knows what waits in *table* for an answer; without a *table* this server stores nothing.
+
+    *participants* are those of this worker, by their UUIDs.
+    """
+
+    def __init__(
+        self,
+        table: LeftMessageTable | None = None,
+        runtime: Runtime | None = None,
+        departments: Departments | None = None,
+        participants: Mapping[str, Participant] | None = None,
+    ) -> None:
+        self.table = table
+        self._runtime = runtime
+        self._departments = Departments() if departments is None else departments
+        self._participants = {} if participants is None else participants
+        self._number = 0
+        #: open messages, by department
+        self._waiting: dict[str, int] = {}
+        #: by the UUIDs of waiters here: how many open messages they were told of
+        self._told: dict[str, int] = {}
+        #: by conversations: up to which `seq` their visitors were told of answers
+        self._answered: dict[int, int] = {}
+        #: held while this worker looks
+        self._turn = threading.Lock()
+        self._is_failing = False
+
+    # ---- what is known -------------------------------------------------
+
+    def sight(self, waiter: Participant) -> Sight:
+        """Which messages *waiter* sees."""
+        mine = {key for key, _ in waiter.departments or NOWHERE}
+        return Sight(mine, self._departments.keys)
+
+    def waiting_for(self, waiter: Participant) -> int:
+        """How many open messages *waiter* sees."""
+        sight = self.sight(waiter)
+        return sum(count for key, count in self._waiting.items() if sight.covers(key))
+
+    def greet(self, waiter: Participant, connection: Feed) -> None:
+        """Tell a new *connection* of *waiter*, of version 2, how many wait, if any do."""
+        if self._waiting and (count := self.waiting_for(waiter)):
+            self._told[waiter.uuid] = count
+            connection.put(_inbox_changed(waiter, count))
+
+    # ---- reading -------------------------------------------------------
+
+    def start(self, loops: Loops) -> None:
+        """Read what waits, and look again every 2 s. Waits. Raises `StoreError`."""
+        if self.table is not None and self._runtime is not None:
+            self._number, self._waiting = self._runtime.blocking(self.table.waiting)
+            loops.every(LOOK, "the look at left messages", self.look)
+
+    def look(self) -> None:
+        """Read what has changed, and tell who is here. Waits for the store."""
+        with self._turn:
+            try:
+                self._look()
+            except Unavailable as error:
+                if not self._is_failing:
+                    log.warning("left messages cannot be read: %s", error)
+                self._is_failing = True
+            else:
+                self._is_failing = False
+
+    def _look(self) -> None:
+        if self.table is None or self._runtime is None:
+            return
+        while self._runtime.blocking(self.table.number) != self._number:
+            news = self._runtime.blocking(self.table.news, self._number)
+            self._number, self._waiting = news.number, news.waiting
+            self._tell_waiters({one.department for one in news.changed})
+            self._tell_users(news.changed)
+        if self._waiting:  # a waiter may see others than before
+            self._tell_waiters(())
+
+    # ---- telling -------------------------------------------------------
+
+    def _tell_waiters(self, touched: Iterable[str]) -> None:
+        """Send waiters how many wait, where that or a message of *touched* departments changed."""
+        told: dict[str, int] = {}
+        for waiter in self._here(Role.WAITER):
+            count, sight = self.waiting_for(waiter), self.sight(waiter)
+            told[waiter.uuid] = count
+            if count != self._told.get(waiter.uuid, 0) or any(map(sight.covers, touched)):
+                _send(waiter, _inbox_changed(waiter, count))
+        self._told = told
+
+    def _tell_users(self, changed: Iterable[Changed]) -> None:
+        """Send users who are here what is new of the answers to them. Waits for the store."""
+        answered = {one.key: one.subject for one in changed if one.is_answered}
+        if not answered or self.table is None or self._runtime is None:
+            return
+        subjects = set(answered.values())
+        users: dict[str, list[Participant]] = {}
+        for user in self._here(Role.USER):
+            if user.identity.subject in subjects:
+                users.setdefault(user.identity.subject, []).append(user)
+        keys = [key for key, subject in answered.items() if subject in users]
+        for answer in self._runtime.blocking(self.table.answers, keys):
+            if answer.seq > self._answered.get(answer.key, 0):
+                for user in users[answered[answer.key]]:
+                    _send(user, _message_answered(user, answer))
+                self._remember(answer)
+
+    def _remember(self, answer: Answer) -> None:
+        self._answered[answer.key] = answer.seq
+        while len(self._answered) > MOST_TOLD:
+            with contextlib.suppress(KeyError):
+                del self._answered[next(iter(self._answered))]
+
+    def _here(self, role: Role) -> list[Participant]:
+        """Participants of *role* with connections here."""
+        everybody = list(self._participants.values())
+        return [one for one in everybody if one.role is role and one.connections]
+
+
+def _send(to: Participant, frame: bytes) -> None:
+    """Send *frame* to each connection of *to* that speaks version 2."""
+    each(to.connections, partial(_put, frame=frame))
+
+
+def _put(connection: Feed, frame: bytes) -> None:
+    if connection.dialect.version > 1:
+        connection.put(frame)
+
+
+def _inbox_changed(waiter: Participant, count: int) -> bytes:
+    payload = frames.InboxChangedPayload(count)
+    return sealed(frames.InboxChanged(id=codec.new_id(), to=waiter.uuid, payload=payload))
+
+
+def _message_answered(user: Participant, answer: Answer) -> bytes:
+    payload = frames.AnsweredPayload(
+        public_id(answer.key), answer.seq, answer.name, answer.text, rfc3339(answer.date)
+    )
+    return sealed(frames.MessageAnswered(id=codec.new_id(), to=user.uuid, payload=payload))
