@@ -192,6 +192,7 @@ class MeasuredDesk:
         self.transfer = desk.transfer
         self.colleagues = desk.colleagues
         self.freeze = desk.freeze
+        self.explain = desk.explain
 
     def connect(
         self,

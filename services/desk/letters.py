@@ -14,6 +14,7 @@ from msgspec import Struct, field
 
 from . import former_letters
 from .events import Event, Role
+from .explaining import Explanation
 from .port import Colleague, Face, Figures, Member, Queue, Route, Rules, Waiting
 from .standing import Arrival
 
@@ -174,6 +175,12 @@ def colleagues(answer: bytes) -> list[Colleague]:
     """What `colleagues.lua` answers."""
     found: list[dict[str, Any]] = msgspec.msgpack.decode(answer)
     return [Colleague(**{**one, "departments": tuple(one["departments"])}) for one in found]
+
+
+def explanation(answer: bytes) -> Explanation:
+    """What `explain.lua` answers."""
+    found = msgspec.msgpack.decode(answer, type=Explanation)
+    return found.naming(found.waiters)
 
 
 def team(answer: bytes) -> list[Face]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
 
 from .departments import MOST_MOVES, NOWHERE, Department, Member, Rules
+from .explaining import Obstacle
 from .port import POSITIONS_A_ROUND, POSITIONS_EVERY
 from .positions import Positions
 from .ranked import Entry
@@ -104,9 +105,13 @@ class MemoryDepartments:
 
     def overflow_of(self, one: MemoryDepartment) -> MemoryDepartment | None:
         """Where users of *one* move that have waited too long."""
+        target = self._overflow_if_open(one)
+        return target if target is not None and target.rules.is_open else None
+
+    def _overflow_if_open(self, one: MemoryDepartment) -> MemoryDepartment | None:
         to = one.rules.overflow_to
         target = self._all.get(to) if to is not None else None
-        return target if target and target is not one and target.rules.is_open else None
+        return target if target is not one else None
 
     def entrance(self, key: str) -> MemoryDepartment:
         """Where a user stands that comes to the department of *key*, which may pass it on."""
@@ -117,6 +122,22 @@ class MemoryDepartments:
                 break
             one = target
         return one
+
+    def way(self, key: str) -> dict[str, Obstacle | None]:
+        """Where a user waits that stands in *key*, and where it may come to from there.
+
+        By department, in that order, with what keeps free waiters of each from a user there.
+        """
+        one, way = self.get(key), dict[str, Obstacle | None]({key: None})
+        while (to := self.overflow_of(one)) is not None:
+            one = self.entrance(to.key)
+            if one.key in way:
+                return way
+            way[one.key] = Obstacle.OTHER_DEPARTMENT
+        closed = self._overflow_if_open(one)
+        if closed is not None:
+            way.setdefault(closed.key, Obstacle.CLOSED)
+        return way
 
     # ---- users ---------------------------------------------------------
 
@@ -182,7 +203,7 @@ class MemoryDepartments:
         """Put *waiter* where it belongs now; behind its equals if its load has changed."""
         for key, _ in waiter.departments:
             self._all[key].pool.refresh(waiter)
-        if waiter.free:
+        if waiter.obstacle is None:
             self._touched.update(key for key, _ in waiter.departments)
 
     def remove(self, waiter: Waiter) -> None:

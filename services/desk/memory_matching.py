@@ -49,17 +49,19 @@ class MemoryMatching(MemoryState):
     def _free_waiter_for(self, user: User, department: MemoryDepartment) -> Waiter | None:
         """Whose turn it is to take *user*: who has served it last, if it is free."""
         last = self._standing.get((Role.WAITER, user.last_waiter), "")
-        if last in department.pool and last != user.giver:
+        if last in department.pool and user.obstacle_to(last) is None:
             return self._waiters[last]
-        return department.pool.next(but=user.giver)
+        return department.pool.next(user.obstacle_to)
 
     def _first_for(self, department: MemoryDepartment, waiter: Waiter) -> Entry | None:
-        """The foremost of *department* whom *waiter* may take: it has not handed it over."""
+        """The foremost of *department* whom *waiter* may take."""
         first = department.queue.next()
-        if first is None or self._users[first[1]].giver != waiter.uuid:
+        if first is None or self._users[first[1]].obstacle_to(waiter.uuid) is None:
             return first
         here = department.queue.here()
-        return next((one for one in here if self._users[one[1]].giver != waiter.uuid), None)
+        return next(
+            (one for one in here if self._users[one[1]].obstacle_to(waiter.uuid) is None), None
+        )
 
     def _seat(self, user: User, waiter: Waiter) -> None:
         """Let *waiter* serve *user*, who has just left the queue."""

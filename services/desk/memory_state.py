@@ -10,6 +10,7 @@ from heapq import nsmallest
 from itertools import islice
 
 from .absent import Absent
+from .explaining import Explanation, Hindered, Obstacle, counted
 from .memory_departments import MemoryDepartment, MemoryDepartments
 from .places import Places
 from .port import (
@@ -155,6 +156,37 @@ class MemoryState:
                 )
                 for one in nsmallest(most, here, key=_ready_first)
             ]  # fmt: skip
+
+    def explain(self, user: str) -> Explanation:
+        with self._lock:
+            one = self._users[user]
+            if not self._waits(one):
+                raise KeyError(user)
+            department = self._departments.get(one.department)
+            hindered = list(self._hindered(one))
+            to, due = self._departments.overflow_of(department), department.due.get(user)
+            return Explanation(
+                department=department.key,
+                priority=one.priority,
+                position=department.queue.position_of(department.queue.order(user)),
+                is_here=self._is_here(one),
+                moves_to=None if to is None else self._departments.entrance(to.key).key,
+                moves_at=None if due is None else int((self._wall() - self._now() + due) * 1000),
+                reasons=counted(hindered),
+            ).naming(hindered)
+
+    def _hindered(self, user: User) -> Iterator[Hindered]:
+        """Whoever might serve *user*, where it waits or where it may come to."""
+        way = self._departments.way(user.department)
+        for one in self._waiters.values():
+            belongs = dict(one.departments)
+            key = next((key for key in way if key in belongs), None)
+            if key is not None:
+                reason = (
+                    one.obstacle or way[key] or user.obstacle_to(one.uuid)
+                    or (Obstacle.SETTLING if self._is_here(user) else Obstacle.USER_AWAY)
+                )  # fmt: skip
+                yield Hindered(one.uuid, one.name, key, reason, len(one.users), one.capacity)
 
     def team(self, most: int, department: str | None = None) -> list[Face]:
         with self._lock:

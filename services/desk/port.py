@@ -43,11 +43,13 @@ from .events import (
     Role,
     Withdrawn,
 )
+from .explaining import MOST_EXPLAINED, Explanation, Hindered, Obstacle
 from .standing import Arrival, OpenConversation, Place, Standing
 
 #: all that others may know of the desk
 __all__ = [
     "ANYWHERE",
+    "MOST_EXPLAINED",
     "NOWHERE",
     "POSITIONS_A_ROUND",
     "POSITIONS_EVERY",
@@ -62,13 +64,16 @@ __all__ = [
     "DeskNotReady",
     "DeskUnavailable",
     "Event",
+    "Explanation",
     "Face",
     "Figures",
+    "Hindered",
     "Known",
     "Load",
     "Matched",
     "Member",
     "Moved",
+    "Obstacle",
     "OnDuty",
     "OpenConversation",
     "Parted",
@@ -329,6 +334,14 @@ class Desk(Protocol):
         """Who waits in *departments*, with the first *most* users who are here.
 
         Of several departments: by priority, then in the order of their tickets.
+        """
+
+    def explain(self, user: str) -> Explanation:
+        """Why *user* waits: what stands between it and each waiter who might serve it.
+
+        These are the waiters of its department, and of those to which it moves by itself. While
+        a user waits who is here, each of them has a reason, and what ends that lets the match
+        give it a user. Raises `KeyError` for a user who does not wait.
         """
 
     def take(self, user: str, waiter: str) -> bool:

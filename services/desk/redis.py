@@ -26,6 +26,7 @@ from .membership import Membership
 from .own_people import Own, OwnPeople
 from .port import (
     ANYWHERE,
+    MOST_EXPLAINED,
     AddressFull,
     Arrival,
     Claim,
@@ -33,6 +34,7 @@ from .port import (
     DeskNotReady,
     DeskUnavailable,
     Event,
+    Explanation,
     Face,
     Figures,
     Member,
@@ -271,6 +273,12 @@ class RedisDesk:
 
     def freeze(self, waiter: str, frozen: bool) -> None:
         self._call("freeze", waiter=waiter, frozen="1" if frozen else "")
+
+    def explain(self, user: str) -> Explanation:
+        answer = self._call("explain", user=user, most=MOST_EXPLAINED)
+        if not answer:
+            raise KeyError(user)
+        return letters.explanation(answer)
 
     def take(self, user: str, waiter: str) -> bool:
         return _is_done(self._call("take", user=user, waiter=waiter))

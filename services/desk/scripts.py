@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import former_letters
 from .events import KINDS, Reason, Role
-from .port import Claim
+from .port import Claim, Obstacle
 from .questions import QUESTIONS
 from .vocabulary import (
     ARGUMENTS,
@@ -52,7 +52,7 @@ DECIDING = (
     "matching",
 )
 #: of these the base is enough
-READING = ("bounds", "colleagues", "figures", "team", "waiting")
+READING = ("bounds", "colleagues", "explain", "figures", "team", "waiting")
 #: what some scripts need besides: each part costs Redis time whenever a script runs
 BESIDES = {
     "arrive": ("coming", "presence"),
@@ -61,6 +61,7 @@ BESIDES = {
     "configure": ("coming", "moving"),
     "connect": ("departing", "lengths", "moving"),
     "drop": ("presence", "losing"),
+    "explain": ("departments", "queue", "moving"),
     "figures": ("departments", "lengths"),
     "freeze": ("presence",),
     "join": ("presence", "losing"),
@@ -121,6 +122,7 @@ WORDS: dict[str, dict[str, str]] = {
         "former": lua(former_letters.SHAPES),
     },
     "MARK": _words(Mark),
+    "OBSTACLE": _words(Obstacle),
     "REASON": _words(Reason),
     "REFUSED": _words(Refusal),
     "REPLY": _words(Reply),

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from .explaining import Obstacle
 from .ranked import Entry, Ranked
 
 #: A user stands by its order: its ticket, less this for each step of its priority.
@@ -54,6 +55,10 @@ class User:
     question: str = ""
     page: str = ""
     fields: str = ""
+
+    def obstacle_to(self, waiter: str) -> Obstacle | None:
+        """Why a free *waiter* of its department does not get it; None: it may."""
+        return Obstacle.HANDED_OVER if waiter == self.giver else None
 
 
 class Tickets:

@@ -311,6 +311,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "configure": ("number", "rules"),
     "connect": ("user", "ticket", "conversation", "places", "question", "page", "fields", "route"),
     "drop": ("participant", "claim", "sleep"),
+    "explain": ("user", "most"),
     "figures": (),
     "join": ("lease", "generation", "present", "new_generation", "reads"),
     "leave": ("participant",),

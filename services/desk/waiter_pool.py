@@ -11,9 +11,13 @@ deleted before it.) An integer's bits say which buckets hold anybody.
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from .departments import NOWHERE, Member
+from .explaining import Obstacle
+
+_FULL = Obstacle.FULL  # each match asks for it, and looking a member up takes Python time
 
 
 @dataclass(slots=True, eq=False)
@@ -41,14 +45,30 @@ class Waiter:
     departments: tuple[Member, ...] = NOWHERE
 
     @property
+    def obstacle(self) -> Obstacle | None:
+        """Why it cannot get one more user now, whoever that is; None: it is free."""
+        if not self.present:
+            return Obstacle.AWAY
+        if not self.ready:
+            return Obstacle.NOT_READY
+        if self.frozen:
+            return Obstacle.FROZEN
+        return _FULL if len(self.users) >= self.capacity else None
+
+    @property
     def on_duty(self) -> bool:
-        """It is ready, and here."""
-        return self.ready and self.present and not self.frozen
+        """It is ready, and here: it is free, or serves as many as it may."""
+        found = self.obstacle
+        return found is None or found is _FULL
 
     @property
     def free(self) -> bool:
         """Can take one more user now."""
-        return self.on_duty and len(self.users) < self.capacity
+        return self.obstacle is None
+
+
+def _none(waiter: str) -> None:
+    """Nothing stands between *waiter* and anybody."""
 
 
 class WaiterPool:
@@ -67,7 +87,7 @@ class WaiterPool:
 
     def refresh(self, waiter: Waiter) -> None:
         """Put *waiter* where it belongs now; behind its equals if its load has changed."""
-        load = len(waiter.users) if waiter.free else None
+        load = len(waiter.users) if waiter.obstacle is None else None
         standing = self._load.get(waiter.uuid)
         if load == standing:
             return
@@ -90,13 +110,13 @@ class WaiterPool:
         if not bucket:
             self._occupied &= ~(1 << load)
 
-    def next(self, but: str = "") -> Waiter | None:
-        """The waiter whose turn it is, other than *but*; it stays in the pool."""
+    def next(self, obstacle_to: Callable[[str], Obstacle | None] = _none) -> Waiter | None:
+        """The waiter whose turn it is, of those to whom there is no obstacle; it stays here."""
         occupied = self._occupied
         while occupied:
             lowest = (occupied & -occupied).bit_length() - 1
             for waiter in self._buckets[lowest].values():
-                if waiter.uuid != but:
+                if obstacle_to(waiter.uuid) is None:
                     return waiter
             occupied &= occupied - 1
         return None

@@ -22,6 +22,7 @@ from services.desk.port import (
     Colleague,
     Departed,
     Event,
+    Explanation,
     Face,
     Figures,
     Member,
@@ -180,6 +181,9 @@ class Crew:
 
     def waiting(self, most: int, departments: Sequence[str] = ("",)) -> Queue:
         return self.any().waiting(most, departments)
+
+    def explain(self, user: str) -> Explanation:
+        return self.any().explain(user)
 
     def take(self, user: str, waiter: str) -> bool:
         return self.any().take(user, waiter)

@@ -18,10 +18,13 @@ from services.desk.port import (
     Departed,
     Department,
     Event,
+    Explanation,
     Figures,
+    Hindered,
     Load,
     Matched,
     Member,
+    Obstacle,
     OnDuty,
     Parted,
     Queue,
@@ -642,6 +645,60 @@ class Model:
                 for user in here[:most]
             ],
         )  # fmt: skip
+
+    def explain(self, user: PlainUser) -> Explanation:
+        own, overflow = user.department, self.overflow_of(user.department)
+        moves_to = None if overflow is None else self.entrance(overflow)
+        later, closed = self._ways(own)
+        waiters = []
+        for one in self.waiters:
+            ways = [key for key in [own, *later, *closed] if self.belongs(one, key)]
+            if ways:
+                waiters.append(
+                    Hindered(
+                        one.uuid, "", ways[0], self._reason(user, one, ways[0], later, closed),
+                        len(one.users), one.capacity,
+                    )
+                )  # fmt: skip
+        reasons = [one.reason for one in waiters]
+        due = user.entered + self.rule(own).overflow_after
+        found = Explanation(
+            department=own,
+            priority=user.priority,
+            position=self.queue_of(own).index(user),
+            is_here=user.present,
+            moves_to=moves_to,
+            moves_at=None if overflow is None else int(due * 1000),
+            reasons={reason: reasons.count(reason) for reason in reasons},
+        )
+        return found.naming(waiters)
+
+    def _ways(self, own: str) -> tuple[list[str], list[str]]:
+        """Where a user may come to from its own department, and where it may not for now."""
+        here, later = own, list[str]()
+        while (to := self.overflow_of(here)) is not None:
+            here = self.entrance(to)
+            if here in (own, *later):
+                return later, []
+            later.append(here)
+        to = self.rule(here).overflow_to
+        return later, [to] if to in self.departments() else []
+
+    @staticmethod
+    def _reason(
+        user: PlainUser, waiter: PlainWaiter, key: str, later: list[str], closed: list[str]
+    ) -> Obstacle:
+        reasons = {
+            Obstacle.AWAY: not waiter.present,
+            Obstacle.NOT_READY: not waiter.ready,
+            Obstacle.FROZEN: waiter.frozen,
+            Obstacle.FULL: len(waiter.users) >= waiter.capacity,
+            Obstacle.OTHER_DEPARTMENT: key in later,
+            Obstacle.CLOSED: key in closed and key != user.department,
+            Obstacle.HANDED_OVER: user.giver is waiter,
+            Obstacle.USER_AWAY: not user.present,
+        }
+        return next(reason for reason, is_so in reasons.items() if is_so)
 
     def colleagues(self, most: int) -> list[Colleague]:
         here = sorted(

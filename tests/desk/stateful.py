@@ -16,7 +16,9 @@ from services.desk.port import (
     Claim,
     Department,
     Desk,
+    Matched,
     Member,
+    Obstacle,
     QueueFull,
     Role,
     Route,
@@ -112,6 +114,8 @@ class DeskMachine(RuleBasedStateMachine):
         self.wait(0)
         self.capacities: dict[str, int] = {}
         self.ledger = Ledger(lambda waiter: self.capacities.get(waiter, capacity))
+        #: the waiter of each match
+        self.matches: list[str] = []
         self.visits = self.changes = 0
         self.given: dict[str, tuple[Member, ...]] = {}
         self.change_departments(site)
@@ -456,6 +460,54 @@ class DeskMachine(RuleBasedStateMachine):
             self.desk.drop(gone)
         self.agree()
 
+    # ---- why a user waits ----------------------------------------------
+
+    @some("waiting")
+    @rule(pick=picks, which=picks, by_an_end=st.booleans())
+    def reasons_end(self, pick: int, which: int, by_an_end: bool) -> None:
+        """What an explanation says of a waiter is done away with: then it gets a user."""
+        user = picked(self.waiting(), pick)
+        named = self.desk.explain(user.uuid).waiters
+        if not user.present or not named:
+            return
+        uuid = picked(named, which).uuid
+        waiter = next(one for one in self.waiters() if one.uuid == uuid)
+        before, met = self.matches.count(uuid), set[Obstacle]()
+        while self.matches.count(uuid) == before:
+            explained = {one.uuid: one.reason for one in self.desk.explain(user.uuid).waiters}
+            assert explained[uuid] not in met, "what has ended is no reason any more"
+            met.add(explained[uuid])
+            self.end(explained[uuid], user, waiter, by_an_end=by_an_end)
+
+    def end(
+        self, reason: Obstacle, user: PlainUser, waiter: PlainWaiter, *, by_an_end: bool
+    ) -> None:
+        """Do what makes *reason* untrue."""
+        match reason:
+            case Obstacle.AWAY:
+                self.given[waiter.subject] = waiter.given
+                self.arrive(Role.WAITER, waiter.subject)
+            case Obstacle.NOT_READY:
+                self.get_ready(waiter, None)
+            case Obstacle.FROZEN:
+                self.freeze(waiter, False)
+            case Obstacle.FULL if by_an_end:
+                for served in waiter.users[waiter.capacity - 1 :]:
+                    self.part(served, by_user=True)
+            case Obstacle.FULL:
+                self.get_ready(waiter, len(waiter.users) + 1)
+            case Obstacle.OTHER_DEPARTMENT | Obstacle.CLOSED:
+                self.given[waiter.subject] = (*waiter.given, Member(user.department))
+                self.model.assign(waiter, self.given[waiter.subject])
+                self.desk.assign(waiter.uuid, self.given[waiter.subject])
+                self.agree()
+            case Obstacle.HANDED_OVER:
+                assert self.model.take(user, waiter)
+                assert self.desk.take(user.uuid, waiter.uuid)
+                self.agree()
+            case _:
+                raise AssertionError(f"{reason} of a user who is here")
+
     # ---- agreeing ------------------------------------------------------
 
     def agree(self, *, after_tick: bool = False) -> None:
@@ -463,6 +515,7 @@ class DeskMachine(RuleBasedStateMachine):
         decided, self.model.events = self.model.events, []
         events = self.desk.take_events()
         self.ledger.record(events)
+        self.matches += [one.waiter for one in events if isinstance(one, Matched)]
         assert events[: len(decided)] == decided
         last_sent = events[len(decided) :]
         assert last_sent in (self.model.rounds() if after_tick else [[]])
@@ -496,6 +549,16 @@ class DeskMachine(RuleBasedStateMachine):
         assert self.desk.waiting(3) == self.model.waiting(3)
         some = ("", "sales", "gone")
         assert self.desk.waiting(3, some) == self.model.waiting(3, some)
+
+    @invariant()
+    def it_is_known_why_each_user_waits(self) -> None:
+        for user in self.model.queue:
+            explained = self.desk.explain(user.uuid)
+            assert explained == self.model.explain(user)
+            assert Obstacle.SETTLING not in explained.reasons
+            named = {one.uuid for one in explained.waiters}
+            for waiter in self.model.waiters:
+                assert waiter.uuid in named or not self.model.belongs(waiter, user.department)
 
     @invariant()
     def waiters_see_each_other(self) -> None:

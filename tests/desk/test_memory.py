@@ -10,6 +10,7 @@ from services.desk.user_queue import User
 
 from .conformance import GRACE, DeskConformance
 from .departments import DepartmentConformance
+from .explained import ExplainConformance
 from .helpers import Clock, forget_events, returns, time_passes, users_connect, waiters_get_ready
 from .patience import PatienceConformance
 from .stateful import DeskMachine
@@ -17,7 +18,11 @@ from .transfers import TransferConformance
 
 
 class TestMemoryDesk(
-    PatienceConformance, TransferConformance, DepartmentConformance, DeskConformance
+    ExplainConformance,
+    PatienceConformance,
+    TransferConformance,
+    DepartmentConformance,
+    DeskConformance,
 ):
     """The suite of all desks."""
 

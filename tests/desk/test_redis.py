@@ -45,6 +45,7 @@ from testkit.redis import RedisServer
 from .conformance import GRACE, DeskConformance
 from .crew import Crew, desk_name
 from .departments import DepartmentConformance
+from .explained import ExplainConformance
 from .helpers import Clock, time_passes, users_arrive, users_connect, waiters_get_ready
 from .model import PlainUser
 from .office import PATIENT, Office, they_live
@@ -56,7 +57,11 @@ IMPATIENT = 0.5  # s that a worker waits for a Redis that will not answer
 
 
 class TestRedisDesk(
-    PatienceConformance, TransferConformance, DepartmentConformance, DeskConformance
+    ExplainConformance,
+    PatienceConformance,
+    TransferConformance,
+    DepartmentConformance,
+    DeskConformance,
 ):
     """The suite of all desks, by one worker."""
 

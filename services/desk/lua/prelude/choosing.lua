@@ -13,13 +13,14 @@ local function match_in_departments()
         end
         for uuid in takeable_in(department) do
             local user = participant(uuid)
-            local giver, last = route_of(user).giver, last_waiter(user, department)
-            if last and last.uuid ~= giver then
+            local last = last_waiter(user, department)
+            if last and not obstacle_between(user, last.uuid) then
                 return last
             end
-            local next_one = free[1] ~= giver and free[1] or free[2]
-            if next_one then
-                return participant(next_one)
+            for _, next_one in ipairs(free) do
+                if not obstacle_between(user, next_one) then
+                    return participant(next_one)
+                end
             end
         end
     end

@@ -43,9 +43,6 @@ end
 
 -- No worker that holds connections of *one* sees any life on its pages.
 local function is_frozen(one)
-    if one.frozen == '' then
-        return false
-    end
     local frozen = {}
     for _, worker in ipairs(words(one.frozen)) do
         frozen[worker] = true
@@ -58,8 +55,22 @@ local function is_frozen(one)
     return true
 end
 
+-- Why *waiter* cannot get one more user now, whoever that is; nil: it is free.
+local function obstacle(waiter)
+    if waiter.at == '' then
+        return OBSTACLE.away
+    elseif waiter.ready ~= '1' then
+        return OBSTACLE.not_ready
+    elseif waiter.frozen ~= '' and is_frozen(waiter) then
+        return OBSTACLE.frozen
+    end
+    return tonumber(waiter.load) >= (tonumber(waiter.capacity) or 0) and OBSTACLE.full or nil
+end
+
+-- *one* is a waiter who is free, or serves as many as it may.
 local function on_duty(one)
-    return one.role == ROLE.waiter and one.ready == '1' and here(one) and not is_frozen(one)
+    local found = one.role ~= ROLE.waiter and OBSTACLE.away or obstacle(one)
+    return not found or found == OBSTACLE.full
 end
 
 local function users_key(waiter)

@@ -23,12 +23,7 @@ end
 
 -- Put *waiter* where it belongs now; behind its equals if its load has changed.
 local function refresh(waiter)
-    local load = tonumber(waiter.load)
-    local limit = tonumber(waiter.capacity)
-    local bucket = ''
-    if on_duty(waiter) and limit and load < limit then
-        bucket = waiter.load
-    end
+    local bucket = obstacle(waiter) and '' or waiter.load
     if bucket == waiter.bucket then
         return
     end
@@ -38,7 +33,7 @@ local function refresh(waiter)
         if bucket == '' then
             call('ZREM', free_in(member[1]), waiter.uuid)
         else
-            call('ZADD', free_in(member[1]), load * LOAD + desk.turn, waiter.uuid)
+            call('ZADD', free_in(member[1]), tonumber(waiter.load) * LOAD + desk.turn, waiter.uuid)
             touched[member[1]] = true
         end
     end

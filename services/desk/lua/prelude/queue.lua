@@ -14,7 +14,8 @@ end
 
 -- ---- overflow ---------------------------------------------------------------
 
--- Where users of *department* move that have waited too long; nil: nowhere.
+-- Where users of *department* move that have waited too long; nil: nowhere. And where they would
+-- move if that were open.
 local function overflow_of(department)
     local rule = rule_of(department)
     local to = rule and rule.overflow_to
@@ -22,7 +23,7 @@ local function overflow_of(department)
         return nil
     end
     local target = rule_of(to)
-    return not (target and target.is_open == false) and to or nil
+    return not (target and target.is_open == false) and to or nil, to
 end
 
 -- *user* has come to its department, which it may have to leave for another one; or it *stays*
@@ -111,11 +112,16 @@ local function takeable_in(department)
     end
 end
 
--- The first user of *department* who can be taken by *waiter*, who has not handed it over; its
--- priority and its ticket. nil: none.
+-- Why a free waiter of the department in which *user* waits does not get it; nil: it may. *waiter*
+-- is a UUID.
+local function obstacle_between(user, waiter)
+    return route_of(user).giver == waiter and OBSTACLE.handed_over or nil
+end
+
+-- The first user of *department* who can be taken by *waiter*; its priority and its ticket. nil: none.
 local function first_takeable(department, waiter)
     for uuid, priority, ticket in takeable_in(department) do
-        if desk.handed == 0 or route_of(participant(uuid)).giver ~= waiter.uuid then
+        if desk.handed == 0 or not obstacle_between(participant(uuid), waiter.uuid) then
             return uuid, priority, ticket
         end
     end
