@@ -138,6 +138,7 @@ class Meters:
         self.waits = Histogram(WAITS)
         self.matching = Histogram(MATCHES)
         self.errors = Tally(*ErrorCode)
+        self.mails = Tally("sent", "given_up")
         self._closes = Tally(*((str(int(code)), "server") for code in CloseCode))
         self._refusals = Tally(*((door, str(status)) for door in DOORS for status in LOADED))
 
@@ -255,6 +256,8 @@ class Readings:
     history: tuple[int, int, int] | None = None
     #: entries can be stored
     available: bool = True
+    #: mails that wait in the database
+    mails: int = 0
 
 
 class Metrics:
@@ -286,6 +289,7 @@ class _ChatCollector(Collector):
         yield from self._lines(now)
         yield from self._desk(now.desk)
         yield from self._history(now)
+        yield from self._mails(now)
         yield from self._loop()
 
     def _lines(self, now: Readings) -> Iterator[Metric]:
@@ -354,6 +358,12 @@ class _ChatCollector(Collector):
         yield GaugeMetricFamily(
             "csapp_history_available", "1 while entries can be stored.", float(now.available)
         )
+
+    def _mails(self, now: Readings) -> Iterator[Metric]:
+        counts = self._meters.mails.read()
+        yield GaugeMetricFamily("csapp_mails_waiting", "Mails that wait to be sent.", now.mails)
+        yield CounterMetricFamily("csapp_mails_sent", "Mails sent.", counts["sent"])
+        yield CounterMetricFamily("csapp_mails_given_up", "Mails given up.", counts["given_up"])
 
     def _loop(self) -> Iterator[Metric]:
         lag = self._meters.lag

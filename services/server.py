@@ -26,6 +26,7 @@ from .history.departments import DepartmentTables
 from .history.indexer import LOOK as INDEX_LOOK
 from .history.indexer import Indexer
 from .history.left_messages import LeftMessageTable
+from .history.mail import MailTable, Wanted
 from .history.serving import BEAT
 from .history.sql import SQLStore
 from .history.writer import Writer
@@ -36,6 +37,7 @@ from .last_waiters import LastWaiters
 from .left_messages import LeftMessages
 from .liveness import Liveness
 from .loops import Loops
+from .mail import Mailing
 from .metrics import Meters, Readings
 from .origin import client_address
 from .other_servers import OtherServers
@@ -106,6 +108,7 @@ class ChatServer:
         self._shared: RedisDesk | None = None
         self._mailbox: Mailbox | None = None
         self._others: OtherServers | None = None
+        self._mailing: Mailing | None = None
         #: what runs in the background, once the server has started
         self.loops: Loops | None = None
         #: where conversations are stored, once the server has started; None: nowhere
@@ -211,11 +214,7 @@ class ChatServer:
             if settings.idle_close:
                 idle = Idle(switchboard, store, runtime, settings.idle_warn, settings.idle_close)
                 self.loops.every(LOOK, "the look at who is idle", idle.look)
-        left_messages = LeftMessages(
-            LeftMessageTable(store) if store else None, runtime, departments,
-            switchboard.delivery.roster.participants,
-        )  # fmt: skip
-        left_messages.start(self.loops)
+        left_messages = self._start_left_messages(switchboard, departments)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
         self.welcome = Welcome(
@@ -228,6 +227,29 @@ class ChatServer:
             liveness, self.bounds, departments, LastWaiters(store, runtime),
             left_messages=left_messages,
         )  # fmt: skip
+
+    def _start_left_messages(
+        self, switchboard: Switchboard, departments: Departments
+    ) -> LeftMessages:
+        """What visitors leave, and the mails about it, where anything is stored. Waits."""
+        store, runtime, settings = self.store, self.runtime, self.settings
+        assert self.loops is not None  # noqa: S101  # `_start` has made it
+        if store is None:
+            return LeftMessages()
+        has_mail = bool(settings.smtp_url)
+        wanted = Wanted(has_mail and bool(settings.mail_to), has_mail)
+        left_messages = LeftMessages(
+            LeftMessageTable(store, wanted), runtime, departments,
+            switchboard.delivery.roster.participants,
+        )  # fmt: skip
+        left_messages.start(self.loops)
+        if has_mail:
+            self._mailing = Mailing(
+                MailTable(store), settings, runtime, self.clock, self.meters,
+                lambda: self.draining,
+            )  # fmt: skip
+            self._mailing.start(self.loops)
+        return left_messages
 
     def _learn(self, switchboard: Switchboard, store: SQLStore) -> None:
         """Let *switchboard* know how long conversations have lasted lately. Waits."""
@@ -465,4 +487,5 @@ class ChatServer:
                 desk,
                 self._writer.figures if self._writer is not None else None,
                 self.can_store,
+                self._mailing.waiting if self._mailing is not None else 0,
             )

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from . import instance as instances
+from . import smtp
 from .errors import SettingsError
 from .instance import MIN_SECRET_CHARS
 from .origin import DEFAULT_PORTS, PageShown, host_in_ascii
@@ -220,6 +221,38 @@ def _one_of(kind: type[T]) -> Callable[[str, Any], T]:
     return parse
 
 
+def _smtp_url(key: str, value: Any) -> str:
+    allowed = "smtp://USER:PASSWORD@HOST:PORT, smtps://… (encrypted from the beginning) or nothing"
+    if not isinstance(value, str):
+        raise SettingsError(key, value, allowed)
+    try:
+        if value:
+            smtp.read_url(value)
+    except ValueError:
+        raise SettingsError(key, _without_password(value), allowed) from None
+    return value
+
+
+def _mail_from(key: str, value: Any) -> str:
+    addresses = _mail_to(key, value)
+    if len(addresses) > 1:
+        raise SettingsError(key, value, "one address")
+    return addresses[0] if addresses else ""
+
+
+def _mail_to(key: str, value: Any) -> tuple[str, ...]:
+    allowed = "addresses such as help@shop.example or Shop <help@shop.example>, comma-separated"
+    if not isinstance(value, str | list | tuple) or not all(isinstance(v, str) for v in value):
+        raise SettingsError(key, value, allowed)
+    found = _words(value)
+    try:
+        for one in found:
+            smtp.read_address(one)
+    except ValueError:
+        raise SettingsError(key, value, allowed) from None
+    return found
+
+
 _SWITCH = {"on": True, "yes": True, "true": True, "1": True} | {
     "off": False, "no": False, "false": False, "0": False
 }  # fmt: skip
@@ -276,6 +309,18 @@ def _check_idle(values: Mapping[str, Any]) -> None:
     if close and values.get("database_url") == "off":
         allowed = "0: without a database nobody knows who has written last"
         raise SettingsError("CSAPP_IDLE_CLOSE", close, allowed)
+
+
+def _check_mail(values: Mapping[str, Any]) -> None:
+    """Raise `SettingsError` where mails have no sender, or nothing could be sent."""
+    if not values.get("smtp_url"):
+        return
+    if not values.get("mail_from"):
+        allowed = "an address: CSAPP_SMTP_URL sends mails from it"
+        raise SettingsError("CSAPP_MAIL_FROM", "", allowed)
+    if values.get("database_url") == "off":
+        allowed = "nothing: without a database nobody leaves messages"
+        raise SettingsError("CSAPP_SMTP_URL", "smtp…", allowed)
 
 
 def _setting(parse: Callable[[str, Any], Any], default: Any = MISSING) -> Any:
@@ -349,6 +394,11 @@ class Settings:
     quick_questions: tuple[str, ...] = _setting(_questions, ())
     #: what a visitor is asked before a chat
     fields: tuple[Field, ...] = _setting(declared, ())
+    #: the mail server that mails about messages left go to; none: they are only stored
+    smtp_url: str = _setting(_smtp_url, "")
+    #: whose mails they are, and to whom the site's own go
+    mail_from: str = _setting(_mail_from, "")
+    mail_to: tuple[str, ...] = _setting(_mail_to, ())
     #: hops of `X-Forwarded-*` to believe, counted from this server outwards
     trusted_proxies: int = _setting(_whole(0, 32), 0)
     #: s a token is good for
@@ -409,6 +459,7 @@ class Settings:
             allowed = "a database: several workers without a history could not keep their order"
             raise SettingsError("CSAPP_DATABASE_URL", "off", allowed)
         _check_idle(values)
+        _check_mail(values)
         return cls(**values)
 
     def signing_keys(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from services.errors import SettingsError
 from services.instance import SECRET_FILE, NoSecret
 from services.origin import origin_allowed
 from services.settings import Settings
+from services.smtp import read_url
 from testkit.server import ROOT
 
 SECRET = {"CSAPP_SECRET_KEY": "0123456789abcdef"}
@@ -101,6 +102,18 @@ def test_lists():
         ("ALLOWED_ORIGINS", 5),
         ("URL_PREFIX", "x"),
         ("URL_PREFIX", 5),
+        ("SMTP_URL", "mail.example"),
+        ("SMTP_URL", "http://mail.example"),
+        ("SMTP_URL", "smtp://"),
+        ("SMTP_URL", "smtp://mail.example:port"),
+        ("SMTP_URL", "smtp://mail.example/inbox"),
+        ("SMTP_URL", 5),
+        ("MAIL_FROM", "shop"),
+        ("MAIL_FROM", "a@shop.example, b@shop.example"),
+        ("MAIL_FROM", "a\nb@shop.example"),
+        ("MAIL_FROM", 5),
+        ("MAIL_TO", "a@shop.example, b"),
+        ("MAIL_TO", [5]),
         ("TEAM", "all"),
         ("TAKE", "perhaps"),
         ("TAKE", 2),
@@ -239,6 +252,26 @@ def test_no_password_of_a_database_is_shown(url):
         Settings.load({**SECRET, "CSAPP_DATABASE_URL": url})
     assert "sesame" not in f"{error.value} {error.value.value}"
     assert "postgresql://USER" in str(error.value)
+
+
+@pytest.mark.parametrize("url", ["smtp://ann:secret@", "smtp://ann:secret@host:port"])
+def test_no_password_of_a_mail_server_is_shown(url):
+    with pytest.raises(SettingsError) as error:
+        Settings.load({**SECRET, "CSAPP_SMTP_URL": url, "CSAPP_MAIL_FROM": "a@shop.example"})
+    assert "CSAPP_SMTP_URL" in str(error.value)
+    assert "secret" not in str(error.value)
+
+
+def test_mails_need_a_sender_and_a_database():
+    server = {"CSAPP_SMTP_URL": "smtps://ann:p%40ss@mail.example:2465"}
+    with pytest.raises(SettingsError, match="CSAPP_MAIL_FROM"):
+        Settings.load({**SECRET, **server})
+    sender = {"CSAPP_MAIL_FROM": "Shop <help@shop.example>"}
+    with pytest.raises(SettingsError, match="CSAPP_SMTP_URL"):
+        Settings.load({**SECRET, **server, **sender, "CSAPP_DATABASE_URL": "off"})
+    settings = Settings.load({**SECRET, **server, **sender, "CSAPP_MAIL_TO": "a@b.example,c@d.io"})
+    assert settings.mail_to == ("a@b.example", "c@d.io")
+    assert read_url(settings.smtp_url) == ("mail.example", 2465, "ann", "p@ss", True)
 
 
 def test_no_password_of_redis_is_shown():

@@ -18,7 +18,17 @@ from typing import TYPE_CHECKING
 import click
 from flask import Flask, current_app
 
-from services.doctor import Answers, Finding, Level, Serving, SetUp, ask, examine, look_at_gunicorn
+from services.doctor import (
+    Answers,
+    Finding,
+    Level,
+    Serving,
+    SetUp,
+    ask,
+    examine,
+    look_at_gunicorn,
+    mail,
+)
 from services.history.accounts import Accounts
 from services.history.port import StoreError
 from services.instance import SECRET_FILE, shown_to_git
@@ -108,6 +118,7 @@ def _set_up(app: Flask, gunicorn: str, address: str | None) -> SetUp:
         intercepted=tuple(examine_doors(app, settings.url_prefix)),
         names_waiters=extension.callbacks.waiter is not None,
         proxy_fix=proxies_believed(app),
+        mail_problem=mail.look(settings),
     )
 
 

@@ -96,6 +96,8 @@ class SetUp:
     names_waiters: bool = False
     #: proxies that the application's own ProxyFix believes to name their client; 0: it has none
     proxy_fix: int = 0
+    #: why the mail server cannot be used; empty: it can, or there is none
+    mail_problem: str = ""
 
 
 Check = Callable[[SetUp], Iterator[Finding]]

@@ -271,6 +271,7 @@ def _remove(store: SQLStore, keys: list[int], removed: Removed, pause: Pause) ->
             is_last = len(entries) + len(notes) < SLICE
             if is_last:
                 left_messages.forget(connection, keys)
+                _delete(connection, tables.mail, tables.mail.c.chat.in_(keys))
                 if isinstance(removed, Erased):  # what was swept and comes back is swept again
                     has_ended = _chat.key.in_(keys), _chat.ended.is_not(None)
                     ended = sa.select(_chat.key).where(*has_ended).with_for_update()

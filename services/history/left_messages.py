@@ -13,6 +13,7 @@ Everything here blocks and is called from native threads only.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,11 +25,15 @@ import sqlalchemy as sa
 from ..conversation.kinds import TEXT, Side
 from ..conversation.rows import ConversationRow, EntryRow
 from ..errors import CSAppError
-from . import numbers, queries, tables
+from ..seldom import Seldom
+from . import mail, numbers, queries, tables
 from .port import Conflict
 from .queries import CONVERSATION
 from .slices import reading, writing
 from .sql import SQLStore
+
+log = logging.getLogger("csapp")
+_say = Seldom(log)
 
 #: the row of `csapp_meta`
 NUMBER = "left_messages"
@@ -206,10 +211,14 @@ class News(NamedTuple):
 
 
 class LeftMessageTable:
-    """The messages left in *store*. All methods raise `StoreError` while it is down."""
+    """The messages left in *store*. All methods raise `StoreError` while it is down.
 
-    def __init__(self, store: SQLStore) -> None:
+    *wanted*: about what mails are to be sent.
+    """
+
+    def __init__(self, store: SQLStore, wanted: mail.Wanted = mail.NONE) -> None:
         self._store = store
+        self._wanted = wanted
 
     # ---- what visitors do ----------------------------------------------
 
@@ -228,7 +237,7 @@ class LeftMessageTable:
 
         Raises `IdTaken`, `TooMany`, `Full`; or `OutcomeUnknown`: send it again.
         """
-        return self._change(partial(_leave, message))
+        return self._change(partial(_leave, message, self._wanted))
 
     # ---- what waiters do -----------------------------------------------
 
@@ -266,7 +275,7 @@ class LeftMessageTable:
 
         Raises `Claimed`, `Unknown`, `IdTaken`, `AnsweredOften`; or `OutcomeUnknown`: send it again.
         """
-        return self._change(partial(_answer, sight, answer))
+        return self._change(partial(_answer, sight, answer, self._wanted))
 
     def _change(self, work: Callable[[sa.Connection, int], T]) -> T:
         """Do *work* in one transaction, in which nobody else changes a left message."""
@@ -391,7 +400,7 @@ def _find(connection: sa.Connection, subject: str, client_id: str, text: str) ->
     return Place(row.chat, 1, row.left)
 
 
-def _leave(message: Leaving, connection: sa.Connection, number: int) -> Place:
+def _leave(message: Leaving, wanted: mail.Wanted, connection: sa.Connection, number: int) -> Place:
     row, subject = message.row, message.row.user_subject
     if message.client_id is not None:
         found = _find(connection, subject, message.client_id, message.text)
@@ -409,7 +418,15 @@ def _leave(message: Leaving, connection: sa.Connection, number: int) -> Place:
             language=message.language, left=row.opened, changed=number,
         )
     )  # fmt: skip
+    if wanted.left:
+        _send(connection, mail.Kind.LEFT, row.key, 1, row.opened)
     return Place(row.key, 1, row.opened)
+
+
+def _send(connection: sa.Connection, kind: mail.Kind, chat: int, seq: int, now: int) -> None:
+    """Have a mail sent about an entry, unless too many wait."""
+    if not mail.put(connection, kind, chat, seq, now):
+        _say("mail", logging.ERROR, "%d mails wait: there is none about this entry", mail.MOST)
 
 
 def _check_room(connection: sa.Connection, subject: str) -> None:
@@ -473,7 +490,9 @@ def _put_away(sight: Sight, who: Answering, connection: sa.Connection, number: i
         _set(connection, who, number, put_away_at=who.now)
 
 
-def _answer(sight: Sight, who: Answering, connection: sa.Connection, number: int) -> Place:
+def _answer(
+    sight: Sight, who: Answering, wanted: mail.Wanted, connection: sa.Connection, number: int
+) -> Place:
     found = _find_answer(connection, who)
     if found is not None:
         return found
@@ -494,6 +513,9 @@ def _answer(sight: Sight, who: Answering, connection: sa.Connection, number: int
     }  # fmt: skip
     connection.execute(sa.update(tables.chat).where(_chat.key == who.key).values(serving))
     _set(connection, who, number, answered=number, answered_at=place.date)
+    email = sa.select(_left.email).where(_left.chat == who.key)
+    if wanted.answers and connection.scalar(email):
+        _send(connection, mail.Kind.ANSWER, who.key, place.seq, who.now)
     return place
 
 

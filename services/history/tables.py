@@ -294,3 +294,21 @@ Index(
     postgresql_where=_is_open,
 )
 Index("left_message_changed", left_message.c.changed)
+
+#: mails that wait to be sent about entries of messages that were left: `mail`
+mail = Table(
+    "mail",
+    metadata,
+    Column("n", Number, primary_key=True, autoincrement=True),
+    Column("chat", BigInteger, nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("kind", SmallInteger, nullable=False),
+    #: ms since 1970: since when it waits, when it is tried next, until when a worker has it
+    Column("queued", BigInteger, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("leased_until", BigInteger, nullable=False, server_default="0"),
+    Column("tries", Integer, nullable=False, server_default="0"),
+    sqlite_autoincrement=True,  # a number is never given again: the mail's id is made of it
+)
+Index("mail_due", mail.c.due)
+Index("mail_chat", mail.c.chat)

@@ -1,0 +1,160 @@
+"""Sends mails about messages that were left: to the site, and answers to visitors.
+
+`CSAPP_SMTP_URL` names the server. The mails wait in the database (`history/mail.py`), so none is
+lost; one that cannot be sent is tried again after 1, 5, 15 and 60 minutes, and then every 6
+hours, for two days.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import TYPE_CHECKING
+
+from . import smtp
+from .errors import Unavailable
+from .history.mail import Kind, Mail, MailTable
+from .mail_texts import texts_in
+from .metrics import Meters
+from .runtime import Runtime
+from .seldom import Seldom
+from .settings import Settings
+
+if TYPE_CHECKING:
+    from .clock import Clock
+    from .loops import Loops
+
+log = logging.getLogger("csapp")
+
+#: s between two looks
+LOOK = 2.0
+
+#: ms until a mail is tried again, after one attempt, two and so on; and after more
+PAUSES = (60_000, 300_000, 900_000, 3_600_000)
+LONG_PAUSE = 6 * 3_600_000
+
+#: ms after which a mail is given up
+PATIENCE = 2 * 86_400_000
+
+
+class Mailing:
+    """Sends what waits in *table*, as *settings* say. *is_draining*: begin no more."""
+
+    def __init__(
+        self, table: MailTable, settings: Settings, runtime: Runtime, clock: Clock, meters: Meters,
+        is_draining: Callable[[], bool],
+    ) -> None:  # fmt: skip
+        self._table = table
+        self._runtime = runtime
+        self._clock = clock
+        self._meters = meters
+        self._is_draining = is_draining
+        self._server = smtp.read_url(settings.smtp_url)
+        self._from = smtp.read_address(settings.mail_from)
+        self._to = tuple(smtp.read_address(one) for one in settings.mail_to)
+        self._say = Seldom(log)
+        #: mails that wait, at the last look
+        self.waiting = 0
+
+    def start(self, loops: Loops) -> None:
+        """Look every 2 s."""
+        loops.every(LOOK, "the mails", self.look)
+
+    def look(self) -> None:
+        """Send what is due. Waits for the database and the server."""
+        try:
+            while not self._is_draining():
+                mail = self._runtime.blocking(self._table.take, self._clock.ms())
+                if mail is None or not self._send(mail):
+                    break
+            self.waiting = self._runtime.blocking(self._table.waiting)
+        except Unavailable as error:
+            self._say("store", logging.WARNING, "mails wait for the database: %s", error)
+
+    def _send(self, mail: Mail) -> bool:
+        """Send *mail*, or see to it that it is tried again. False: the server cannot be used."""
+        try:
+            smtp.send(self._server, self._written(mail))
+        except smtp.NotNow as error:
+            self._postpone(mail, error)
+            return False
+        except (smtp.Refused, ValueError) as error:
+            self._give_up(mail, error)
+            return True
+        self._meters.mails.add("sent")
+        self._runtime.blocking(self._table.remove, mail.n)
+        return True
+
+    def _postpone(self, mail: Mail, error: Exception) -> None:
+        now = self._clock.ms()
+        if now - mail.queued >= PATIENCE:
+            self._give_up(mail, error)
+            return
+        self._say("server", logging.WARNING, "no mail can be sent: %s", error)
+        pause = PAUSES[mail.tries] if mail.tries < len(PAUSES) else LONG_PAUSE
+        self._runtime.blocking(self._table.postpone, mail.n, now + pause)
+
+    def _give_up(self, mail: Mail, error: Exception) -> None:
+        log.error("mail %d is given up: %s", mail.n, error)
+        self._meters.mails.add("given_up")
+        self._runtime.blocking(self._table.remove, mail.n)
+
+    # ---- what is said --------------------------------------------------
+
+    def _written(self, mail: Mail) -> EmailMessage:
+        """*mail* as it is sent; each time the same. Raises `ValueError`."""
+        message = EmailMessage(policy=SMTP)
+        message["From"] = self._from
+        message["Message-ID"] = f"<csapp.{mail.n}.{mail.chat:x}@{self._from.domain}>"
+        message["Date"] = datetime.fromtimestamp(mail.queued / 1000, UTC)
+        write = _write_answer if mail.kind == Kind.ANSWER else self._write_left
+        write(message, mail)
+        return message
+
+    def _write_left(self, message: EmailMessage, mail: Mail) -> None:
+        """For the site: what a visitor has written."""
+        if not self._to:
+            raise ValueError("CSAPP_MAIL_TO names nobody any more")
+        message["To"] = self._to
+        message["Subject"] = f"Message from {mail.name or 'a visitor'}"
+        message["Auto-Submitted"] = "auto-generated"
+        if (visitor := _address(mail)) is not None:
+            message["Reply-To"] = visitor
+        about = {
+            "Name": mail.name, "E-mail": mail.email, "Department": mail.department,
+            "Page": mail.page, "Date": _shown(mail.left),
+        }  # fmt: skip
+        lines = [f"{name}: {value}" for name, value in about.items() if value]
+        message.set_content("\n".join([mail.text, "", *lines, ""]))
+
+
+def _write_answer(message: EmailMessage, mail: Mail) -> None:
+    """For the visitor: what a waiter has answered."""
+    visitor = _address(mail)
+    if visitor is None:
+        raise ValueError("the visitor's address cannot be used")
+    texts = texts_in(mail.language)
+    message["To"] = visitor
+    message["Subject"] = texts.subject
+    quoted = "\n".join(f"> {line}" for line in mail.asked.splitlines())
+    answered = texts.answered.format(name=mail.waiter) if mail.waiter else texts.answer
+    parts = [answered, mail.text, texts.asked.format(date=_shown(mail.left)), quoted]
+    if mail.page.startswith(("http://", "https://")):
+        parts += [texts.page, mail.page]
+    message.set_content("\n\n".join(parts) + "\n")
+
+
+def _address(mail: Mail) -> Address | None:
+    """The visitor's; None: it has left none that can be used."""
+    try:
+        return smtp.read_plain_address(mail.email)
+    except ValueError:
+        return None
+
+
+def _shown(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M} UTC"
