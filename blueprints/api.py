@@ -85,6 +85,8 @@ def blueprint(extension: Extension) -> Blueprint:
             "reply": shown.reply(),
             "questions": server.settings.quick_questions,
         }
+        if server.store is not None:
+            found["messages"] = True
         found |= _opening(shown, department)
         if departments := shown.departments():
             found["departments"] = [

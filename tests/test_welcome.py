@@ -225,7 +225,7 @@ def test_the_team_of_a_running_server_and_its_usual_reply(tmp_path):
             let_pass(server, REPLY_FRESH)
             return json.loads(server.get("/v1/welcome"))
 
-        assert shown() == {"team": [], "reply": None, "questions": []}
+        assert shown() == {"team": [], "reply": None, "questions": [], "messages": True}
         with ready(server) as ada:
             assert shown()["team"] == [{"name": "Ada", "avatar": "/ada.png"}]
             for number in range(ENOUGH):

@@ -30,6 +30,7 @@ BUNDLES = (
     "widget/csapp-client.js",
     "widget/copy.js",
     "widget/emoji.js",
+    "widget/leave.js",
     "widget/log.js",
     "widget/preview.js",
 )

@@ -28,7 +28,7 @@ from ..bounds import Allowance
 from ..channels import Channel, ChannelEntries, sealed
 from ..conversation.conversation import Conversation
 from ..conversation.kinds import Kind, Side, kind_of
-from ..conversation.rows import ConversationRow, EntryRow, StaffRow, public_id
+from ..conversation.rows import MESSAGE, ConversationRow, EntryRow, StaffRow, public_id
 from ..desk.port import Role
 from ..house import House
 from ..identity import Identity
@@ -371,6 +371,7 @@ class TranscriptFeed(BaseFeed):
                 state=state(row),
                 last_seq=last,
                 reason=row.reason,
+                name=row.waiter_name if row.reason == MESSAGE else "",
                 staff=staff[0] if staff else UNSET,
                 staff_left_out=bool(staff and staff[1]),
             ),

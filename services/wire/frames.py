@@ -493,6 +493,8 @@ class HistoryPayload(Struct, omit_defaults=True):
     last_seq: int
     #: why it has ended, where that is known: as in `disconnected`
     reason: str = ""
+    #: of a message that was left: the waiter who has answered it
+    name: str = ""
     #: to waiters: the staff entries that stand before, between and behind these messages
     staff: list[StaffItem] | UnsetType = UNSET
     #: there are older ones in that place

@@ -237,6 +237,92 @@ test("who does not answer knows when the chat ends, until something is written",
   await stage.say("idle", { seconds: 60 }, { from: "wim", conversation: "unknown" });
 });
 
+const left = (seq, rest) => ({ conversation: "l1", seq, date: "d", ...rest });
+
+test("a message is left by whom nobody serves, and its answer comes on return", async () => {
+  const storage = new Storage();
+  const stage = new Stage({ storage });
+  stage.client.connect();
+  await stage.enter();
+  await stage.answer("connect", "offline", { reason: "closed" });
+  const done = stage.client.leaveMessage({ message: "hello?", email: "ann@example.org", page: "/" });
+  const asked = { message: "hello?", contact: { email: "ann@example.org" }, page: "/" };
+  assert.deepEqual(stage.sent("leave_message")[0].payload, asked);
+  await stage.answer("leave_message", "leave_message_success", left(1));
+  const chat = await done;
+  assert.deepEqual([chat.state, chat.reason, chat.awaits, chat.unread], ["ended", "message", true, 0]);
+  assert.deepEqual([stage.client.phase, stage.client.wanted, stage.shown], ["idle", false, ["hello?"]]);
+
+  const later = new Stage({ storage });
+  await later.enter();
+  assert.deepEqual(later.sent("auth")[0].payload.resume, { l1: 0 });
+  const messages = [item(1, "hello?", "me", "x"), item(2, "hello!")];
+  const page = { conversation: "l1", messages, complete: true, state: "ended", last_seq: 2, reason: "message", name: "Wim" };
+  await later.say("message_history", page, { conversation: "l1" });
+  assert.deepEqual([later.shown, later.client.chat.peer.name], [["hello?", "hello!"], "Wim"]);
+  assert.deepEqual([later.client.chat.unread, later.client.chat.awaits], [1, true]);
+  later.client.read();
+  assert.deepEqual([later.client.chat.unread, later.client.chat.awaits], [0, false]);
+  assert.equal(later.sent("read").length, 0);
+});
+
+test("an answer that comes at once is said, also to a page that does not know of the message", async () => {
+  const stage = new Stage();
+  await stage.enter();
+  await stage.say("message_answered", left(2, { name: "Wim", message: "hello!" }));
+  const [{ payload }] = stage.sent("get_history");
+  assert.deepEqual(payload, { conversation: "l1", after: 0, limit: payload.limit });
+  const messages = [item(1, "hello?", "me", "x"), item(2, "hello!")];
+  await stage.answer("get_history", "message_history", { conversation: "l1", messages, complete: true });
+  assert.deepEqual(stage.shown, ["hello?", "hello!"]);
+  await stage.say("message_answered", left(3, { name: "Wim", message: "one more" }));
+  const { chat } = stage.client;
+  assert.deepEqual([stage.shown.at(-1), chat.unread, chat.peer.name], ["one more", 2, "Wim"]);
+  assert.equal(stage.heard.filter(([type]) => type === "answered").length, 2);
+});
+
+test("what is left is left by nobody who is refused", async () => {
+  const stage = new Stage();
+  await stage.enter();
+  const refused = assert.rejects(stage.client.leaveMessage({ message: "hello?" }), { code: "rate_limited" });
+  await stage.refuse("leave_message", "rate_limited");
+  await refused;
+  assert.equal(stage.client.chats.size, 0);
+});
+
+test("an answer takes no place of a conversation that goes on", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  await stage.say("message_answered", left(1, { name: "Lin", message: "hello!" }));
+  assert.equal(stage.client.chat.conversation, "c1");
+});
+
+test("a waiter sees what was left, and answers it", async () => {
+  const stage = new Stage({ role: "waiter" });
+  await stage.enter();
+  const inbox = [];
+  stage.client.on("inbox", (detail) => inbox.push(detail));
+  await stage.say("inbox_changed", { waiting: 2 });
+  assert.deepEqual([stage.client.left, inbox], [2, [{ waiting: 2 }]]);
+  const page = stage.client.inbox({ state: "done", limit: 3 });
+  assert.deepEqual(stage.sent("get_inbox")[0].payload, { state: "done", limit: 3 });
+  await stage.answer("get_inbox", "inbox", { waiting: 2, messages: [], complete: true });
+  assert.deepEqual(await page, { waiting: 2, messages: [], complete: true });
+  for (const [method, type] of [["claim", "claim"], ["release", "release"], ["putAway", "put_away"]]) {
+    const done = stage.client[method]("l1");
+    assert.deepEqual(stage.sent(`${type}_message`)[0].payload, { conversation: "l1" });
+    await stage.answer(`${type}_message`, `${type}_message_success`, { conversation: "l1" });
+    await done;
+  }
+  const done = stage.client.answer("l1", "hello!");
+  assert.deepEqual(stage.sent("answer_message")[0].payload, { conversation: "l1", message: "hello!" });
+  await stage.answer("answer_message", "answer_message_success", left(2));
+  assert.deepEqual(await done, left(2));
+  const refused = assert.rejects(stage.client.claim("l1"), { code: "claimed" });
+  await stage.answer("claim_message", "error", { code: "claimed", message: "Lin has claimed this message" });
+  await refused;
+});
+
 test("who leaves knows why, and who was away is told by the history", async () => {
   const stage = new Stage();
   await stage.serve();

@@ -78,7 +78,7 @@ export class Stage {
         ...options.environment,
       },
     });
-    for (const type of ["status", "phase", "chat", "message", "receipt", "typing", "error", "offline", "idle"]) {
+    for (const type of ["status", "phase", "chat", "message", "receipt", "typing", "error", "offline", "idle", "answered"]) {
       this.client.on(type, (detail) => this.heard.push([type, detail]));
     }
   }

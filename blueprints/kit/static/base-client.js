@@ -62,6 +62,8 @@ export class BaseClient {
   duty = null;
   /** Waiter: `{length, longest_wait}` of the queue; null before it is known. */
   line = null;
+  /** Waiter: how many messages that visitors have left are open, in its departments. */
+  left = 0;
   /** @type {Map<string, Chat>} by conversation; "": what a user says before it has one */
   chats = this._conversations.all;
 
@@ -205,6 +207,17 @@ export class BaseClient {
    */
   connect(wish) {
     this._side.connect(wish);
+  }
+
+  /**
+   * User: leave `{message, name, email, department, page, language}` while nobody serves it; resolves with a chat that
+   * has ended when that is stored. An answer is the next message of that chat. Rejects with a `ChatError`.
+   */
+  async leaveMessage({ name, email, ...asked }) {
+    const contact = { name, email };
+    const { payload } = await this._connection.question("leave_message", { ...asked, contact });
+    if (this.wanted) this.disconnect();
+    return this._side.left(payload, asked.message, true);
   }
 
   /** End a conversation, or leave the queue. */

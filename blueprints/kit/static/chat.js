@@ -48,6 +48,11 @@ export class Chat {
     this.conversation = conversation;
   }
 
+  /** It is a message that was left, and no answer to it was read yet. */
+  get awaits() {
+    return this.reason === "message" && this._read < 2;
+  }
+
   /** The server has nothing older. */
   get complete() {
     return this._floor <= 1;

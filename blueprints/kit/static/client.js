@@ -2,6 +2,7 @@
 
 import { BaseClient } from "./base-client.js";
 import { ChatError } from "./connection.js";
+import { Inbox } from "./inbox.js";
 import { Visitor } from "./visitor.js";
 import { Waiter } from "./waiter.js";
 
@@ -9,9 +10,36 @@ export { CLOSE_CODES } from "./closes.js";
 export { ChatError };
 
 export class ChatClient extends BaseClient {
+  #inbox = new Inbox(this._connection);
+
   /** *role*: `user` or `waiter`; `BaseClient` has the other options. */
   constructor({ role, ...options }) {
     super(options, role === Waiter.role ? Waiter : Visitor);
+  }
+
+  /** Waiter: what visitors have left for its departments (`{state, after, before, limit}`); the payload of `inbox`. */
+  inbox(which) {
+    return this.#inbox.page(which);
+  }
+
+  /** Waiter: see to the message *conversation*, so that no colleague does; rejects if one does already. */
+  claim(conversation) {
+    return this.#inbox.change("claim", conversation);
+  }
+
+  /** Waiter: leave a claimed message to others. */
+  release(conversation) {
+    return this.#inbox.change("release", conversation);
+  }
+
+  /** Waiter: the message needs no answer. */
+  putAway(conversation) {
+    return this.#inbox.change("put_away", conversation);
+  }
+
+  /** Waiter: answer a message; resolves with `{conversation, seq, date}` when that is stored. */
+  answer(conversation, text) {
+    return this.#inbox.answer(conversation, text);
   }
 
   /** Waiter: take users from now on, *capacity* at once; the answer is in `duty`. */

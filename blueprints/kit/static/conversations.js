@@ -39,7 +39,7 @@ export class Conversations {
   /** Whether *chat* is needed after a reload, or on another connection. */
   isNeeded(chat) {
     const { state, conversation, _leaving: leaving } = chat;
-    return state === "open" || leaving || conversation === this.current || this.#client._outbox.of(chat).length > 0;
+    return state === "open" || leaving || chat.awaits || conversation === this.current || this.#client._outbox.of(chat).length > 0;
   }
 
   // ---- frames --------------------------------------------------------------

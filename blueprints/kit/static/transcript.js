@@ -87,11 +87,12 @@ export class Transcript {
   // ---- what is missing -----------------------------------------------------
 
   /** Take in the page of messages that the server sends of a resumed conversation. */
-  page({ conversation, messages: entries, staff = [], complete, state, reason, last_seq: last }) {
+  page({ conversation, messages: entries, staff = [], complete, state, reason, last_seq: last, name }) {
     const messages = numbered(entries);
     const chat = this.#client.chat(conversation);
     chat._note(staff);
     chat._hasPage = true;
+    if (name) chat.peer.name = name;
     if (!complete) chat._begin(messages[0]?.seq ?? last + 1);
     this.#bring(chat, messages);
     chat.lastSeq = Math.max(chat.lastSeq, last);

@@ -183,6 +183,11 @@ export class Visitor extends Wish {
       this.#setPhase("offline");
       client._events.emit("offline", offline);
     },
+    message_answered: ({ message, name, ...place }) => {
+      const chat = this.left(place, message, false);
+      chat.peer.name = name;
+      this._client._events.emit("answered", { chat });
+    },
     idle: ({ seconds }, _, chat) => {
       if (!chat) return;
       chat.closes = this._client.now() + seconds * 1000;
@@ -205,6 +210,18 @@ export class Visitor extends Wish {
 
   leaves() {
     return false;
+  }
+
+  /** In *conversation* there is a message that was left (*own*), or an answer to it: *text*. Returns the chat. */
+  left({ conversation, ...place }, text, own) {
+    const { _conversations: conversations, _transcript: transcript, _events: events } = this._client;
+    const chat = conversations.at(conversation);
+    if (!conversations.isOpen) conversations.current = conversation;
+    chat.state = "ended";
+    chat.reason = "message";
+    transcript.take(chat, { ...place, text, own });
+    events.changed();
+    return chat;
   }
 
   /** The conversation *chat* begins, or goes on. */

@@ -66,6 +66,10 @@ export class Waiter extends Wish {
       chat._note([{ type, n, after, author, date, payload }]);
       this._client._events.emit("chat", { chat, change: "changed" });
     },
+    inbox_changed: (inbox) => {
+      this._client.left = inbox.waiting;
+      this._client._events.emit("inbox", inbox);
+    },
     queue_status: (queue) => {
       this._client.line = queue; // the name that pages know
       this._client._events.emit("line", queue);

@@ -1,6 +1,6 @@
 /** What a visitor does with the conversation that is shown, and with its messages. Loaded together with them. */
 
-const PAGE = 50; // older messages asked for at once
+const PAGE = 50; // messages asked for at once
 const MOST_EARLIER = 20; // earlier conversations that are remembered
 
 export class Deeds {
@@ -30,6 +30,17 @@ export class Deeds {
       older: () => this.#older(),
       scrolled: () => visit.seen(),
     };
+  }
+
+  /** Show an earlier conversation; "": none any more. */
+  async turnTo(conversation) {
+    const visit = this.#visit;
+    visit.past = conversation;
+    visit.problem = "";
+    visit.changed();
+    if (!conversation || visit.chat?.messages.length) return;
+    // the visitor may look at something else by now, or may have closed the panel
+    await visit.client.history({ conversation, limit: PAGE }).catch(() => visit.past === conversation && visit.fail());
   }
 
   /** Put the ended conversation away. */

@@ -6,7 +6,7 @@
 
 import { Times } from "../kit/times.js";
 import { Deeds } from "./deeds.js";
-import { button, element } from "./dom.js";
+import { button, element, wear } from "./dom.js";
 import { Queue } from "./queue.js";
 
 const SECOND = 1000; // ms
@@ -22,6 +22,7 @@ export class Foot {
   #idle = element("p", "idle", "", { role: "timer", part: "idle" });
   #typing;
   #times;
+  #form = null; // with which a message is left
   #warned = 0; // when the conversation ends of which the visitor was warned last
   #timer = 0;
   #shown = "";
@@ -43,6 +44,7 @@ export class Foot {
   relabel() {
     this.#queue.relabel(this.#widget.t);
     this.#times = new Times(this.#widget.locale);
+    this.#form?.relabel();
     this.#shown = "";
   }
 
@@ -56,6 +58,11 @@ export class Foot {
     return this.#deeds.ofLog;
   }
 
+  /** Show an earlier conversation; "": none any more. */
+  turnTo(conversation) {
+    return this.#deeds.turnTo(conversation);
+  }
+
   /** Who has ended the conversation, and why. */
   get ending() {
     const { t } = this.#widget;
@@ -63,13 +70,38 @@ export class Foot {
     if (reason === "left") return t("ended_left");
     if (reason === "ended") return t("ended_waiter", { name });
     if (reason === "idle") return t("ended_idle");
+    if (reason === "message") return this.#left;
     return t(reason === "lost" ? "ended_lost" : "ended");
   }
 
-  /** *phase*: as `Visit` has it, or `past`: an earlier conversation is shown. *asking*: whether to end this one. */
+  /** What has become of the message that was left. */
+  get #left() {
+    const { chat, name } = this.#visit;
+    return this.#widget.t(chat?.messages.some(({ own }) => !own) ? "answered" : "left", { name });
+  }
+
+  /** Show the form with which a message is left, with the text of *composer*. */
+  async leave(composer) {
+    const visit = this.#visit;
+    try {
+      const Leave = await this.#widget.pieces.module("leave.js", "Leave");
+      if (!this.#form) wear(this.element, Leave.style);
+      this.#form ??= new Leave(this.#widget, visit, composer);
+    } catch {
+      return visit.fail();
+    }
+    visit.isLeaving = true;
+    this.#form.begin();
+    visit.changed();
+  }
+
+  /**
+   * *phase*: as `Visit` has it, or `leaving`: a message; or `past`: an earlier conversation is shown. *asking*: whether
+   * to end this one.
+   */
   show(phase, asking) {
     const { t } = this.#widget;
-    const what = asking ? "asking" : ["ended", "past"].includes(phase) ? phase : "";
+    const what = asking ? "asking" : ["ended", "past", "leaving"].includes(phase) ? phase : "";
     this.queue.hidden = phase !== "queued";
     this.#queue.show(this.#visit);
     this.#warn((phase === "served" && this.#visit.chat.closes) || 0);
@@ -78,6 +110,7 @@ export class Foot {
     const shown = what && what + t("end") + this.ending;
     if (shown === this.#shown) return;
     this.#shown = shown;
+    this.element.classList.toggle("whole", what === "leaving");
     this.element.replaceChildren(...(what ? this.#parts(what) : []));
   }
 
@@ -104,6 +137,7 @@ export class Foot {
   #parts(what) {
     const { t } = this.#widget;
     const visit = this.#visit;
+    if (what === "leaving") return [this.#form.element];
     if (what === "asking") {
       return [
         element("p", "", t("end_question")),
@@ -114,7 +148,7 @@ export class Foot {
     const next =
       what === "ended"
         ? button("primary", t("again"), () => this.#deeds.renew())
-        : button("primary", t("return"), () => visit.turnTo(""));
+        : button("primary", t("return"), () => this.turnTo(""));
     return [element("p", "", this.ending), next, this.#copies()];
   }
 

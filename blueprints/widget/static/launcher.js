@@ -166,7 +166,8 @@ export class Launcher extends Listeners {
   async wake(pause = AGAIN) {
     try {
       await this.#assure();
-      if (this.#read("sessionStorage") || ["queued", "served"].includes(this.#stored.phase)) await this.#load();
+      const { phase, awaits } = this.#stored; // a conversation, or a message that was left
+      if (this.#read("sessionStorage") || ["queued", "served"].includes(phase) || awaits > Date.now()) await this.#load();
       if (this.around?.wasOpen && !this.panel.isOpen) this.#show(false);
       this.panel?.follow();
     } catch {

@@ -208,6 +208,23 @@ export const STYLE = `
     text-align: center;
   }
 
+  .head .face:not([hidden]) {
+    margin-inline: -8px 8px;
+  }
+
+  .who .state {
+    display: block;
+    overflow: hidden;
+    text-overflow: ellipsis;
+    white-space: nowrap;
+  }
+
+  .who .state::before {
+    display: inline-block;
+    margin-inline-end: 8px;
+    vertical-align: baseline;
+  }
+
   .typing i {
     display: inline-block;
     width: 4px;

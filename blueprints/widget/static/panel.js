@@ -57,7 +57,8 @@ export class Panel {
     const visit = this.#visit;
     this.#start = new Start({
       ask: (question) => this.#say(question),
-      open: (conversation) => visit.turnTo(conversation),
+      leave: () => this.#have("leave", this.#composer),
+      open: (conversation) => this.#have("turnTo", conversation),
       base: widget.base,
       now: this.#now,
     });
@@ -76,7 +77,7 @@ export class Panel {
     this.relabel();
     widget.frame.append(this.#dialog, this.#outside);
     visit.changed();
-    if (visit.phase === "queued" || visit.phase === "served") visit.begin();
+    if (!visit.isIdle || visit.awaits) visit.begin();
   }
 
   #most = () => this.#visit.client.me?.max_text;
@@ -213,10 +214,8 @@ export class Panel {
 
   /** Load the log when there is something to show; if that fails, try again. */
   #bring() {
-    if (this.#bringing) return;
-    const { pieces } = this.#widget;
-    const parts = ["Log", "Foot"].map((name) => pieces.module("log.js", name));
-    this.#bringing = Promise.all([...parts, this.#widget.speakMore()]).then(
+    const load = (name) => this.#widget.pieces.module("log.js", name);
+    this.#bringing ??= Promise.all([load("Log"), load("Foot"), this.#widget.speakMore()]).then(
       (both) => this.#putIn(...both),
       () => {
         this.#missing = "unreachable";
@@ -227,6 +226,14 @@ export class Panel {
         }, AGAIN);
       },
     );
+    return this.#bringing;
+  }
+
+  /** Have the foot do *what*, as soon as it is there. */
+  async #have(what, about) {
+    await this.#bring();
+    if (this.#foot) this.#foot[what](about);
+    else this.#visit.fail();
   }
 
   #putIn(Log, Foot) {
@@ -319,15 +326,16 @@ export class Panel {
   show() {
     const visit = this.#visit;
     const { chat, past } = visit;
-    const phase = past ? "past" : visit.phase === "offline" ? "start" : visit.phase;
+    const phase = past ? "past" : visit.isLeaving ? "leaving" : visit.phase === "offline" ? "start" : visit.phase;
+    const isStart = ["start", "leaving"].includes(phase);
     const served = phase === "served";
     this.#showWho(phase);
     this.#mute.look(this.#t(visit.muted ? "unmute" : "mute"), visit.muted ? "muted" : "sound");
     this.#start.element.hidden = phase !== "start";
     this.#end.hidden = !served || !this.#foot;
     this.#asking &&= served;
-    this.#composer.hidden = phase === "ended" || past || this.#asking;
-    const problem = (phase !== "queued" && visit.problem) || (phase !== "start" && this.#missing);
+    this.#composer.hidden = ["ended", "past", "leaving"].includes(phase) || this.#asking;
+    const problem = (phase !== "queued" && visit.problem) || (!isStart && this.#missing);
     this.#problem.hidden = !problem;
     this.#problem.textContent = problem && this.#t(problem);
     this.#showConnection();
@@ -338,20 +346,20 @@ export class Panel {
     if (visit.asks && !this.#prechat) this.#bringPrechat();
     this.#prechat?.show();
     this.#foot?.show(phase, this.#asking);
-    this.#showLog(phase);
+    this.#showLog(phase, isStart);
     this.#composer.ask((phase === "start" && this.#prechat?.question) || this.#t(phase === "start" ? "ask" : "write"));
     this.#composer.show();
     if (chat?.unread === 0) this.#preview?.hide();
     this.#turn(phase);
   }
 
-  #showLog(phase) {
+  #showLog(phase, isStart) {
     const { chat, mark, past } = this.#visit;
-    if (phase !== "start") this.#bring();
+    if (!isStart) this.#bring();
     if (!this.#log) return;
     const { messages = [], readByPeer: readTo, complete, unread } = chat ?? {};
     this.#log.show(messages, { readTo, complete, waiting: phase === "queued", mark, unread: past ? 0 : unread });
-    this.#log.hidden = phase === "start";
+    this.#log.hidden = isStart;
   }
 
   /** Show the waiter. */
@@ -433,7 +441,7 @@ export class Panel {
   /** Put the focus where the visitor goes on; on a phone not into the box, because the keyboard would open. */
   #focus() {
     const { box, element: form } = this.#composer;
-    const target = form.hidden ? this.#foot?.element.querySelector("button") : TOUCH.matches ? null : box;
+    const target = form.hidden ? this.#foot?.element.querySelector("input, textarea, button") : TOUCH.matches ? null : box;
     (target ?? this.#dialog).focus({ preventScroll: true });
   }
 

@@ -145,6 +145,7 @@ export const STYLE = `
   }
 
   .row textarea {
+    grid-area: auto; /* below its label; in the composer it has a place of its own */
     min-height: 88px;
     resize: vertical;
   }

@@ -18,7 +18,7 @@ export class Start {
   #times;
   #names;
 
-  /** *on* has `ask(question)`, `open(conversation)`, `base` (the chat's address), `now()`. */
+  /** *on* has `ask(question)`, `leave()` (a message), `open(conversation)`, `base` (the chat's address), `now()`. */
   constructor(on) {
     this.#on = on;
     this.element.append(this.#greeting, this.#invitation, this.#desk, this.#questions, this.#earlier);
@@ -44,12 +44,15 @@ export class Start {
    * a visitor who has asked was answered, `{reason, opens}`.
    */
   show({ desk, welcome, earlier, offline }) {
-    const { team = [], reply, questions = [], open } = welcome ?? {};
+    const { team = [], reply, questions = [], open, messages } = welcome ?? {};
     const away = offline ?? (open === false ? welcome : null);
     const day = new Date(this.#on.now()).getDate();
-    this.#refresh(this.#desk, { desk, team, reply, away, day }, () =>
-      away ? this.#awayParts(away, offline) : this.#deskParts(desk, team, reply),
-    );
+    this.#refresh(this.#desk, { desk, team, reply, away, day, messages }, () => {
+      const parts = away ? this.#awayParts(away, offline) : this.#deskParts(desk, team, reply);
+      const isNobody = away || desk?.ready === 0;
+      if (messages && isNobody) parts.push(button("primary", this.#t("leave"), () => this.#on.leave()));
+      return parts;
+    });
     this.#refresh(this.#questions, { questions }, () =>
       questions.map((one) => {
         const made = button("question", one, () => this.#on.ask(one));

@@ -9,8 +9,6 @@ import { Visitor } from "../kit/visitor.js";
 import { Reception } from "./reception.js";
 import { VisitorToken } from "./visitor-token.js";
 
-const FIRST = 50; // messages asked for at once
-
 export class Visit {
   /** @type {BaseClient} */
   client;
@@ -22,6 +20,8 @@ export class Visit {
   past = "";
   /** The key of a text that says what went wrong; "": nothing. */
   problem = "";
+  /** The visitor is writing a message to leave, which the form for it shows. */
+  isLeaving = false;
 
   #widget;
   #panel;
@@ -80,9 +80,19 @@ export class Visit {
     return this.#widget.store.get().earlier ?? [];
   }
 
+  /** The visitor has left a message, and an answer may come. */
+  get awaits() {
+    return this.#widget.store.get().awaits > Date.now();
+  }
+
   /** The visitor waits for nobody and has no waiter. */
   get isIdle() {
     return ["start", "offline", "ended"].includes(this.phase);
+  }
+
+  /** No connection is needed while the panel is closed. */
+  get #isFree() {
+    return this.isIdle && !this.awaits;
   }
 
   /** Messages that were sent before there is a conversation. */
@@ -94,6 +104,7 @@ export class Visit {
   get #present() {
     const { chats } = this.client;
     if (this.#early.length) return chats.get("");
+    if (this.client.phase === "served") return this.client.chat;
     const away = [this.#widget.store.get().left, ...this.earlier.map(({ conversation }) => conversation)];
     return [...chats.values()].findLast(({ conversation }) => conversation && !away.includes(conversation)) ?? null;
   }
@@ -164,7 +175,7 @@ export class Visit {
 
   /** Another tab has stored something: it may have begun a conversation. */
   follow() {
-    const begun = ["queued", "served"].includes(this.#widget.store.get().phase);
+    const begun = this.awaits || ["queued", "served"].includes(this.#widget.store.get().phase);
     if (begun && this.client.status.state === "stopped") {
       this.#make();
       this.begin();
@@ -179,7 +190,7 @@ export class Visit {
     this.past = this.mark = "";
     this.#unread = 0;
     // a connection that is being opened would log an error; `changed` closes it later
-    if (this.isIdle && this.client.status.state !== "connecting") this.client.stop({ leave: false });
+    if (this.#isFree && this.client.status.state !== "connecting") this.client.stop({ leave: false });
   }
 
   say(text) {
@@ -211,16 +222,6 @@ export class Visit {
     this.#panel.takeBack(unheard.map(({ text }) => text).join("\n"));
   }
 
-  /** Show an earlier conversation; "": none any more. */
-  async turnTo(conversation) {
-    this.past = conversation;
-    this.problem = "";
-    this.#panel.show();
-    if (!conversation || this.chat?.messages.length) return;
-    // the visitor may look at something else by now, or may have closed the panel
-    await this.client.history({ conversation, limit: FIRST }).catch(() => this.past === conversation && this.fail());
-  }
-
   /** What the visitor wants is not possible now. */
   fail() {
     this.problem = "trouble";
@@ -236,9 +237,10 @@ export class Visit {
   seen() {
     const chat = this.#present;
     if (!chat?.unread || !this.#panel.isLookedAt) return;
-    const { conversation, lastSeq } = chat;
+    const { conversation, lastSeq, reason } = chat;
     this.client.read(lastSeq, conversation);
     this.#tabs.send({ read: conversation, seq: lastSeq });
+    if (reason === "message") this.#widget.store.set({ awaits: 0 });
   }
 
   /** The page says who the visitor is. That counts from the next conversation on, unless the page has said so before. */
@@ -279,6 +281,9 @@ export class Visit {
     if (!live || message.own) return;
     const { t } = this.#widget;
     const { text, date } = message;
+    // the answer to what was left is shown also if that was put away
+    const others = this.earlier.filter(({ conversation }) => conversation !== chat.conversation);
+    if (chat.awaits) this.#widget.store.set({ left: "", earlier: others });
     if (this.#panel.isOpen || !this.muted) this.#panel.announce(t("says", { name: this.name, text }));
     if (!this.#panel.isOpen && !this.muted) this.#panel.preview({ ...this.peer, text }).catch(() => {});
     const noticed = this.#panel.isLookedAt && document.hasFocus();
@@ -308,7 +313,10 @@ export class Visit {
     const { client, phase } = this;
     const { store } = this.#widget;
     const chat = this.#present;
-    if (phase !== "start" && phase !== "offline") this.past = "";
+    if (phase !== "start" && phase !== "offline") {
+      this.past = "";
+      this.isLeaving = false;
+    }
     if (this.#lost && client.status.state === "online" && !client.lost) this.#panel.announce(this.#widget.t("back"));
     this.#lost = client.lost;
     if (phase === "served" || client.queue) this.problem = "";
@@ -322,6 +330,6 @@ export class Visit {
     this.#shown = shown;
     this.#panel.show();
     this.seen();
-    if (this.isIdle && !this.#panel.isOpen && client.status.state === "online") this.rest();
+    if (this.#isFree && !this.#panel.isOpen && client.status.state === "online") this.rest();
   }
 }
