@@ -29,7 +29,7 @@ from .desk.port import Claim, DeskUnavailable, Role
 from .errors import Unavailable
 from .feeds.base import BaseFeed
 from .feeds.choose import choose_feed
-from .handlers import conversations, left_messages, transfers, users, waiters
+from .handlers import conversations, explaining, left_messages, transfers, users, waiters
 from .house import House
 from .identity import Identity, TokenError
 from .limits import TokenBucket
@@ -401,6 +401,7 @@ _EVERY_WAITER: dict[type, Handler] = {
     frames.Alive: waiters.alive,
     frames.GetQueue: waiters.get_queue,
     frames.Take: waiters.take,
+    frames.Explain: explaining.explain,
     frames.Transfer: transfers.transfer,
     frames.GetWaiters: transfers.get_waiters,
     frames.InviteToRate: waiters.invite_to_rate,

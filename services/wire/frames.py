@@ -178,6 +178,12 @@ class Take(ClientFrame, tag="take", kw_only=True):
     payload: TakePayload
 
 
+class Explain(ClientFrame, tag="explain", kw_only=True):
+    """Why does this visitor wait?"""
+
+    payload: TakePayload
+
+
 class TransferPayload(ClientStruct):
     """Of `to_waiter`, a UUID, and `department`, a key, one is named."""
 
@@ -273,7 +279,7 @@ FromUser2 = (
 FromWaiter2 = (
     Auth | Ready2 | Unready | MessageText | Disconnect | Typing | Read | GetHistory
     | GetHistorySession | GetQueue | Take | Transfer | GetWaiters | InviteToRate | Alive
-    | GetInbox | ClaimMessage | ReleaseMessage | PutAwayMessage | AnswerMessage
+    | GetInbox | ClaimMessage | ReleaseMessage | PutAwayMessage | AnswerMessage | Explain
 )  # fmt: skip
 
 
@@ -609,6 +615,46 @@ class QueueSeen(ServerFrame2, tag="queue"):
     payload: QueuePayload
 
 
+class HinderedWaiter(Struct, omit_defaults=True, gc=False):
+    """A waiter who might serve a visitor, and why it does not do so now."""
+
+    uuid: str
+    name: str
+    reason: str
+    #: how many visitors it serves, and how many at most
+    load: int
+    capacity: int
+    #: through which it might serve the visitor; left out for `""`
+    department: str = ""
+
+
+class ExplanationPayload(Struct, omit_defaults=True):
+    """Why a visitor waits."""
+
+    uuid: str
+    #: visitors ahead in its department
+    location: int
+    waiters: list[HinderedWaiter]
+    #: how many waiters have each reason, those that are not named included
+    reasons: dict[str, int]
+    department: str = ""
+    priority: int = 0
+    #: the visitor is away
+    away: bool = False
+    #: the department to which it moves, and when
+    moves_to: str | UnsetType = UNSET
+    moves_at: str | UnsetType = UNSET
+    #: its department takes no visitors now, and when it opens
+    closed: bool = False
+    opens: str | UnsetType = UNSET
+    #: there are more waiters than were looked at
+    more: bool = False
+
+
+class Explanation(ServerFrame2, tag="explanation"):
+    payload: ExplanationPayload
+
+
 class TakeSuccess(ServerFrame2, tag="take_success"):
     """The visitor is the waiter's, who is introduced to it by `new_connection`."""
 
@@ -780,5 +826,5 @@ ToWaiter2 = (
     Initialize | BothHear2 | NewConnection2 | SessionHistory | ReadySuccess | UnreadySuccess
     | QueueStatus | QueueSeen | TakeSuccess | TransferSuccess | WaitersSeen | InviteSuccess | Probe
     | Inbox | InboxChanged | ClaimMessageSuccess | ReleaseMessageSuccess | PutAwayMessageSuccess
-    | AnswerMessageSuccess
+    | AnswerMessageSuccess | Explanation
 )  # fmt: skip

@@ -67,6 +67,11 @@ export class ChatClient extends BaseClient {
     await this._connection.question("take", { uuid }, false);
   }
 
+  /** Waiter: why the user *uuid* of the queue waits; the payload of `explanation`. Rejects if it waits no more. */
+  async explain(uuid) {
+    return (await this._connection.question("explain", { uuid })).payload;
+  }
+
   /** Waiter: the waiters who are here; the payload of `waiters`. */
   async colleagues() {
     return (await this._connection.question("get_waiters", {})).payload;
