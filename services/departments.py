@@ -226,6 +226,14 @@ class Departments:
         found = self._site.departments.get(key)
         return _ANY if found is None and not key else found
 
+    def leading_to(self) -> dict[str, set[str]]:
+        """By key: the departments from which overflows lead there, and itself."""
+        found: dict[str, set[str]] = {}
+        for key in {"", *self._site.departments}:
+            for one in self.way(key):
+                found.setdefault(one, set()).add(key)
+        return found
+
     @property
     def keys(self) -> Collection[str]:
         """Those of all departments; `""` is among them where something is said of it."""

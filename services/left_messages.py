@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from .channels import sealed
 from .conversation.rows import public_id
 from .departments import Departments
+from .desk.departments import Rules
 from .desk.port import NOWHERE, Role
 from .errors import Unavailable
 from .history.left_messages import Answer, Changed, LeftMessageTable, Sight
@@ -54,6 +55,9 @@ class LeftMessages:
         self._runtime = runtime
         self._departments = Departments() if departments is None else departments
         self._participants = {} if participants is None else participants
+        #: the rules of which it is known which department leads where
+        self._rules: Rules | None = None
+        self._leading_to: dict[str, set[str]] = {}
         self._number = 0
         #: open messages, by department
         self._waiting: dict[str, int] = {}
@@ -69,7 +73,11 @@ class LeftMessages:
 
     def sight(self, waiter: Participant) -> Sight:
         """Which messages *waiter* sees."""
-        mine = {key for key, _ in waiter.departments or NOWHERE}
+        if self._rules is not self._departments.rules:
+            self._rules = self._departments.rules
+            self._leading_to = self._departments.leading_to()
+        own = [key for key, _ in waiter.departments or NOWHERE]
+        mine = {one for key in own for one in self._leading_to.get(key, {key})}
         return Sight(mine, self._departments.keys)
 
     def waiting_for(self, waiter: Participant) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from services.history.departments import Change, DepartmentTables
+from services.history.departments import Change, DepartmentTables, Overflow
 from services.history.left_messages import MOST_OF_ONE
 from services.history.opening import open_store
 from testkit import Client, LiveServer
@@ -242,7 +242,12 @@ def test_waiters_see_what_was_left_for_their_departments(shop: Site, departments
     assert refused(named)[0] == "forbidden"
     assert refused(shop.leaves(ann, department="nowhere"))[0] == "invalid_message"
     with closing(open_store(departments)) as store:
-        DepartmentTables(store).remove("sales")
+        tables = DepartmentTables(store)
+        tables.change("sales", Change(overflow=Overflow("help", 600)))
+        next_frame(hal, "inbox_changed", payload_waiting=2)
+        tables.change("sales", Change(overflow=Overflow()))
+        next_frame(hal, "inbox_changed", payload_waiting=1)
+        tables.remove("sales")
     next_frame(hal, "inbox_changed", payload_waiting=2)
     assert {one["message"] for one in inbox(hal)} == {"for sales", "for help"}
 

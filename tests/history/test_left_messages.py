@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +30,8 @@ from services.history.left_messages import (
     TooMany,
     Unknown,
 )
+from services.history.mail import Wanted
+from services.history.opening import open_store
 from services.history.port import Batch, StoreError
 from services.history.search import search
 from services.history.sql import SQLStore
@@ -346,6 +350,25 @@ def test_who_is_erased_has_claimed_nothing(store: SQLStore, table: LeftMessageTa
     (done,) = table.page(ALL, done=True).messages
     assert (done.claimed_by, done.claimed_name) == (None, "")
     assert done.answers[0].name.startswith("erased-")
+
+
+def test_no_byte_of_an_erased_visitor_is_left(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'csapp.db'}"
+    words = [f"{what}-4711" for what in ("ann", "text", "name", "mail@x", "id", "answer")]
+    subject, text, name, email, client_id, answer = words
+    with closing(open_store(url)) as store:
+        store.migrate()
+        table = LeftMessageTable(store, Wanted(left=True, answers=True))
+        table.leave(leaving(1, subject, text, client_id, name=name, email=email))
+        table.answer(ALL, by("ada", 1, answer))
+        assert all(there(tmp_path, word) for word in words)
+        care.erase(store, subject, pause=no_pause)
+        assert not any(there(tmp_path, word) for word in words)
+
+
+def there(folder: Path, word: str) -> bool:
+    files = [file.read_bytes().lower() for file in folder.iterdir() if file.is_file()]
+    return any(word.encode() in one for one in files)
 
 
 # ---- failure -----------------------------------------------------------------

@@ -5,17 +5,20 @@ from __future__ import annotations
 import logging
 import traceback
 from collections.abc import Callable
+from itertools import count
 
 import pytest
 import sqlalchemy as sa
 
 from services.conversation.kinds import TEXT, Side
-from services.conversation.rows import ConversationRow, EntryRow
+from services.conversation.rows import MESSAGE, ConversationRow, EntryRow
 from services.errors import named
 from services.history import care, search, slices, tables
 from services.history.accounts import Accounts, Hashing
 from services.history.canned import CannedReplies
 from services.history.departments import DepartmentTables
+from services.history.left_messages import Answering, Leaving, LeftMessageTable, Sight
+from services.history.mail import Wanted
 from services.history.port import Batch, Duty, StoreError
 from services.history.sql import SQLStore
 from services.history.writer import Writer
@@ -36,6 +39,20 @@ def _accounts(store: SQLStore) -> Accounts:
     return Accounts(store, _PLAIN)
 
 
+_KEYS = count(1000)
+_ALL = Sight({""}, ())
+
+
+def _left(store: SQLStore) -> LeftMessageTable:
+    return LeftMessageTable(store, Wanted(left=True, answers=True))
+
+
+def _ada(store: SQLStore) -> Answering:
+    """Somebody of that name, and the first message that was left."""
+    key = _left(store).page(_ALL).messages[0].key
+    return Answering(key, MARK, MARK, MARK, "", BEGAN, MARK, MARK)
+
+
 #: everything that writes
 WRITES: dict[str, Callable[[SQLStore], object]] = {
     "text": lambda store: store.commit(
@@ -49,6 +66,18 @@ WRITES: dict[str, Callable[[SQLStore], object]] = {
     "password": lambda store: _accounts(store).set_password(MARK, "a long password"),
     "membership": lambda store: DepartmentTables(store).assign(MARK, {"": 1}),
     "canned": lambda store: CannedReplies(store, 100).add(MARK, "hello", MARK),
+    "left message": lambda store: _left(store).leave(
+        Leaving(
+            ConversationRow(next(_KEYS), MARK, MARK, opened=BEGAN, ended=BEGAN, reason=MESSAGE),
+            MARK,
+            MARK,
+            MARK + str(next(_KEYS)),
+            MARK,
+            MARK,
+        )
+    ),
+    "claim": lambda store: _left(store).claim(_ALL, _ada(store)),
+    "answer": lambda store: _left(store).answer(_ALL, _ada(store)),
     "erase": lambda store: care.erase(store, MARK, pause=no_pause),
     "sweep": lambda store: care.sweep(store, 0, BEGAN * 2, pause=no_pause),
 }
@@ -81,7 +110,7 @@ def _refuse_writes(store: SQLStore) -> None:
 def kept(store: SQLStore) -> SQLStore:
     """A store that has the mark in every table."""
     keep(store, 1, [MARK], user=MARK, waiter=MARK)
-    for name in ("duty", "note", "revocation", "account", "membership", "canned"):
+    for name in ("duty", "note", "revocation", "account", "membership", "canned", "left message"):
         WRITES[name](store)
     return store
 
