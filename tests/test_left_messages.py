@@ -13,6 +13,7 @@ from services.history.departments import Change, DepartmentTables, Overflow
 from services.history.left_messages import MOST_OF_ONE
 from services.history.opening import open_store
 from testkit import Client, LiveServer
+from testkit.postgres import Postgres
 from testkit.redis import RedisServer
 
 from .probe import next_frame, until
@@ -194,6 +195,19 @@ def test_who_resumes_a_message_that_was_left_is_sent_the_answer(one: Site):
 
 
 def test_of_two_waiters_one_gets_the_message(site: Site):
+    assert_one_gets_each(site)
+
+
+def test_of_two_waiters_one_gets_the_message_on_postgresql(postgres: Postgres):
+    url = postgres.database()
+    with closing(open_store(url)) as store:
+        store.migrate()
+    for site in serving("two workers", url):
+        assert_one_gets_each(site)
+
+
+def assert_one_gets_each(site: Site) -> None:
+    """Two waiters claim the same messages at the same moment."""
     ann = site.come("user", "ann")
     ada, lin = site.come("waiter", "ada"), site.come("waiter", "lin", at=1)
     for n in range(4):
