@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from services.desk.explaining import Obstacle
 from testkit.server import ROOT
 
 BLUEPRINTS = ROOT / "blueprints"
@@ -44,6 +45,7 @@ BUILT = {
     "over": ["left", "ended", "lost", "transferred", "unanswered", "idle"],
     "transfer": ["full", "no_such_user", "unavailable"],
     "take": ["no_such_user", "full", "forbidden"],
+    "why": [*Obstacle],
     "lost": ["1012", "1013", "4408", "4413"],
     "ended": ["4409", "4410", "4429"],
     "alert": ["queued", "chat", "message", "sound", "notify"],

@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 import pytest
 from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
-from services.history.departments import Change, DepartmentTables
+from services.history.departments import Change, DepartmentTables, Overflow
 from services.history.opening import open_store
 from testkit import LiveServer
 
 from .conftest import DESK, Axe, Run, Screenshot, View, Visit
 from .console import arrived, box, chat, chats, duty, expect_chosen, get_ready, link
 from .guest import Guest
+from .waiter import Waiter
 
 pytestmark = pytest.mark.browser
 
@@ -168,7 +169,7 @@ def test_where_everybody_is_served_in_turn(run: Run, env: dict[str, str], visit:
     with ExitStack() as stack:
         come(server, stack)
         expect(waiting(ada)).to_have_count(4)
-        expect(queue(ada).get_by_role("button")).to_have_count(0)
+        expect(queue(ada).get_by_role("button")).to_have_text(["Why?"] * 4)
         queue(ada).get_by_role("list").focus()  # it scrolls by keyboard
         expect(queue(ada).get_by_role("list")).to_be_focused()
 
@@ -232,3 +233,43 @@ def test_who_waits_is_asked_again_after_an_error(
         bob.hears("connect_queue")
         expect(waiting(ada)).to_have_count(2)
     assert refused
+
+
+def test_why_a_visitor_waits_is_said_of_each_waiter(
+    run: Run, env: dict[str, str], visit: Visit, axe: Axe, screenshot: Screenshot, view: View
+) -> None:
+    """By keyboard; what changes meanwhile is shown, and that the visitor waits no more."""
+    store = open_store(env["CSAPP_DATABASE_URL"])
+    store.migrate()
+    tables = DepartmentTables(store)
+    overflow = Overflow("care", 3600)
+    tables.add("care", Change(names={"en": "Returns & repairs"}, members={"cy": 1}))
+    tables.add(
+        "sales", Change(names={"en": "Sales"}, overflow=overflow, members={"ada": 1, "lin": 1})
+    )
+    server = run(env={**env, "CSAPP_MAX_USERS_PER_WAITER": "1"})
+    ada = arrived(visit(link(server), **view))
+    with ExitStack() as stack:
+        lin = stack.enter_context(Waiter(server, "lin", "Lin Wang"))
+        stack.enter_context(Waiter(server, "cy", "Cy"))
+        stack.enter_context(Guest(server, "ann", "Ann", department="sales")).is_served()
+        lin.meets()
+        bob = stack.enter_context(Guest(server, "bob", "Bob Miller", department="sales"))
+        bob.hears("connect_queue")
+        waiting(ada).get_by_role("button", name="Why does Bob Miller wait?").focus()
+        ada.keyboard.press("Enter")
+        dialog = ada.get_by_role("dialog", name="Why does Bob Miller wait?")
+        expect(dialog.get_by_role("listitem")).to_have_text(
+            ["Lin Wangfull, 1 of 1", "Adanot ready, 0 of 1",
+             "Cyin Returns & repairs, to which the visitor moves later"]
+        )  # fmt: skip
+        expect(dialog.get_by_role("status")).to_contain_text("Next in line.")
+        expect(dialog.get_by_role("status")).to_contain_text("Moves to Returns & repairs:")
+        screenshot(ada, "console-why")
+        axe(ada)
+        assert ada.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        bob.tells("disconnect")
+        expect(dialog.get_by_role("status")).to_have_text("This visitor does not wait any more.")
+        expect(dialog.get_by_role("listitem")).to_have_count(0)
+        ada.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)

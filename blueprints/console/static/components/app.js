@@ -23,6 +23,7 @@ import { Settings } from "./settings.js";
 import { Sidebar } from "./sidebar.js";
 import { Transfer } from "./transfer.js";
 import { Visitor } from "./visitor.js";
+import { Why } from "./why.js";
 
 /** No room for a third column. */
 const COMPACT = "(max-width: 1099px)";
@@ -119,7 +120,7 @@ export class App extends Component {
     return html`
       <${Banners} desk=${desk} alerts=${alerts} later=${this.state.later ? null : this.#later} />
       <div class="desk ${third ? "" : "two"}" role=${narrow && !inside ? "main" : undefined}>
-        ${(!narrow || !inside) && html`<${Sidebar} desk=${desk} />`}
+        ${(!narrow || !inside) && html`<${Sidebar} desk=${desk} why=${(of) => this.setState({ dialog: "why", of })} />`}
         ${(!narrow || inside) && html`
           <${Conversation} desk=${desk} back=${() => desk.select(null)} about=${() => this.#open("about")} make=${() => this.#open("replies")} hand=${() => this.#open("transfer")} />`}
         ${third && html`<aside aria-label=${t("visitor")}><${Visitor} desk=${desk} chat=${desk.chat} /></aside>`}
@@ -133,6 +134,7 @@ export class App extends Component {
     switch (this.state.dialog) {
       case "find": return html`<${Finder} desk=${desk} close=${this.#close} />`;
       case "transfer": return desk.chat && html`<${Transfer} desk=${desk} chat=${desk.chat} close=${this.#close} />`;
+      case "why": return html`<${Why} desk=${desk} visitor=${this.state.of} close=${this.#close} />`;
       case "replies": return html`<${Replies} desk=${desk} close=${this.#close} />`;
       case "settings": return html`<${Settings} alerts=${alerts} speak=${this.props.speak} changed=${this.props.changed} close=${this.#close} />`;
       case "password": return html`<${Password} session=${session} close=${this.#close} />`;

@@ -8,7 +8,8 @@ import { LATE, Since } from "./since.js";
 
 const FEW = 3; // visitors that fit into any window
 
-export const Queue = ({ desk }) => {
+/** *why(visitor)* shows why it waits. */
+export const Queue = ({ desk, why }) => {
   const { length, since } = desk.queue;
   const visitors = desk.waiting;
   const more = length - desk.queue.visitors?.length;
@@ -26,14 +27,14 @@ export const Queue = ({ desk }) => {
       </div>
       ${visitors?.length > 0 && html`
         <ul tabindex="0" aria-label=${t("who_waits")}>
-          ${visitors.map((one) => html`<${Waiting} key=${one.uuid} visitor=${one} desk=${desk} />`)}
+          ${visitors.map((one) => html`<${Waiting} key=${one.uuid} visitor=${one} desk=${desk} why=${why} />`)}
           ${more > 0 && html`<li class="rest">${t("and_more", { n: more })}</li>`}
         </ul>`}
     </section>
   `;
 };
 
-const Waiting = ({ visitor, desk }) => {
+const Waiting = ({ visitor, desk, why }) => {
   const { uuid, question, page, since, fields = {}, department } = visitor;
   const name = visitorName(visitor);
   const shown = desk.labels.of(fields).filter((one) => !["name", "question"].includes(one.name));
@@ -44,6 +45,7 @@ const Waiting = ({ visitor, desk }) => {
       <${Face} person=${visitor} />
       <p class="who">
         <b dir="auto">${name}</b><${Since} from=${Date.parse(since)} late=${LATE} />
+        <button type="button" class="link ask" aria-label=${t("why_this", { name })} onClick=${() => why(visitor)}>${t("why")}</button>
         ${department && html`<span class="of" dir="auto">${desk.labels.department(department)}</span>`}
       </p>
       ${question && html`<p class="question" dir="auto" title=${question}>${question}</p>`}

@@ -10,10 +10,10 @@ import { LATE, Since } from "./since.js";
 
 const MOST = 50; // conversations: the highest capacity that the buttons choose
 
-export const Sidebar = ({ desk }) => html`
+export const Sidebar = ({ desk, why }) => html`
   <nav class="sidebar" aria-label=${t("desk")}>
     <${Duty} desk=${desk} />
-    <${Queue} desk=${desk} />
+    <${Queue} desk=${desk} why=${why} />
     <${Chats} desk=${desk} />
   </nav>
 `;
