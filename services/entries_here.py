@@ -10,7 +10,7 @@ from typing import Any
 
 from .channels import Channel, ChannelEntries, Ids
 from .conversation.conversation import Conversation
-from .conversation.kinds import TEXT, Kind
+from .conversation.kinds import TEXT, Kind, Side
 from .desk.port import Role
 from .identity import Identity
 from .participants import SIDES, Feed, Participant, each, give_up
@@ -71,6 +71,18 @@ def _hand_to_next_waiter(entries: ChannelEntries) -> None:
 def nobody(identity: Identity | None = None) -> Participant:
     """Stands where no waiter is: whatever it is sent goes nowhere. *identity*: who was there."""
     return Participant("", Role.WAITER, identity or Identity("nobody"))
+
+
+def channel_of_author(channel: Channel, side: int, author: str) -> Channel:
+    """By which *author* has written, where *channel* is that of the present writer of *side*.
+
+    An earlier waiter, which has lost the user or handed it over, is nobody to its user now.
+    """
+    if side != Side.WAITER or author == channel.sender.identity.subject:
+        return channel
+    former = Channel(nobody(Identity(author)), channel.to, channel.conversation)
+    former.is_over = True
+    return former
 
 
 def channel_to_nobody(user: Participant, conversation: Conversation) -> Channel:

@@ -147,3 +147,16 @@ def test_a_client_that_has_seen_more_than_waits_for_it_is_told_only_the_rest():
     (page,) = [one for one in room.reader.sent if one["type"] == "message_history"]
     assert (page["payload"]["messages"], page["payload"]["last_seq"]) == ([], 3)
     assert room.shown == [(4, None)]
+
+
+def test_a_receipt_behind_a_handover_follows_what_went_to_the_next_waiter_only():
+    room = Room()
+    room.meet()
+    room.read()
+    room.channel.is_over = True
+    room.conversation.record_stored(3)
+    room.transcript.acknowledge(room.entries(3, "own-2"))
+    room.reader.begun[-1]()
+    page, receipt = room.reader.sent[-2:]
+    assert [one["seq"] for one in page["payload"]["messages"]] == [2]
+    assert (receipt["type"], receipt["seq"]) == ("message_text_success", 3)

@@ -133,7 +133,9 @@ class TranscriptFeed(BaseFeed):
     def acknowledge(self, entries: ChannelEntries) -> None:
         """Entries that were written on this connection are stored: receipts; or refused."""
         self._landed(entries)
-        if entries.stored:
+        if entries.stored and entries.channel.is_over:
+            self.in_turn(partial(self._acknowledge_late, entries), entries=entries)
+        elif entries.stored:
             self.do(partial(self._acknowledge, entries), entries)
         else:
             self.do(partial(self._refuse_all, entries))
@@ -162,6 +164,17 @@ class TranscriptFeed(BaseFeed):
             else:
                 date = rfc3339(first.date)
                 self._send_receipt(entries.kind, conversation, client_id, first.seq, date)
+
+    def _acknowledge_late(self, entries: ChannelEntries) -> None:
+        """*entries* were on their way when their writer was parted from its user.
+
+        What was stored before them after that went to the next waiter only: a page brings it.
+        """
+        conversation = entries.conversation
+        seen = self._seen.get(conversation.id)
+        if seen is not None and entries.seqs and entries.seqs[0] > seen + 1:
+            self._send_missed(conversation.row, entries.seqs[0] - 1, seen)
+        self._acknowledge(entries)
 
     def _send_receipt(
         self, kind: Kind, conversation: str, client_id: str, seq: int, date: str

@@ -84,17 +84,21 @@ class Turns:
                 if self._actions is not None:
                     self._actions.clear()
 
-    def in_turn(self, action: Callable[[], None], opens: Conversation | None = None) -> None:
+    def in_turn(
+        self, action: Callable[[], None], opens: Conversation | None = None,
+        entries: ChannelEntries | None = None,
+    ) -> None:  # fmt: skip
         """Call *action*, which may wait, in its turn and in a greenlet of its own.
 
-        *opens*: the conversation that it opens.
+        *opens*: the conversation that it opens. *entries*: what it delivers.
         """
+        action_in_turn = Action(action, entries, opens)
         with _lock:
             if self._actions is not None:
-                self._add(Action(action, opens=opens))
+                self._add(action_in_turn)
                 return
             self._actions = deque()
-            self._add(Action(action, opens=opens))
+            self._add(action_in_turn)
             self.put, self.put_and_remember = self._put, self._put_and_remember
         self.house.runtime.spawn(self._act)
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 
 from ..channels import Channel, ParkedFrames
 from ..conversation.kinds import kind_of
+from ..entries_here import channel_of_author
 from ..participants import SIDES, Owed, Participant
 from ..room import farthest, merged
 from .conversation import SharedConversation
@@ -170,7 +171,8 @@ class Missed:
             if row.side == SIDES[channel.sender.role]:
                 text = kind_of(row.kind).text_for_version_1(row.body, row.data)
                 if text is not None:
-                    yield ParkedFrames(channel.texts([text]), b"", key, row.seq, row.seq)
+                    author = channel_of_author(channel, row.side, row.author)
+                    yield ParkedFrames(author.texts([text]), b"", key, row.seq, row.seq)
 
     def _begin(self, stretch: Stretch, last: int) -> int:
         """The highest `seq` of *stretch* that was sent; what counts as sent where nobody knows."""

@@ -16,13 +16,12 @@ from functools import partial
 from itertools import groupby
 from operator import attrgetter
 
-from ..channels import Channel, ChannelEntries
+from ..channels import ChannelEntries
 from ..conversation.kinds import UNKNOWN, Side, kind_of
 from ..conversation.rows import EntryRow
-from ..entries_here import new_entries, nobody
+from ..entries_here import channel_of_author, new_entries
 from ..history.port import Store, StoreError
 from ..history.writer import RETRY
-from ..identity import Identity
 from ..participants import answer
 from ..runtime import Runtime
 from .conversation import SharedConversation
@@ -119,11 +118,8 @@ class Order:
 
     def _entries_of(self, conversation: SharedConversation, said: Said) -> ChannelEntries:
         """The entries of another worker, as if they had been written here."""
-        channel, kind = conversation.channels[said.side], kind_of(said.kind)
-        if said.side == Side.WAITER and said.author != channel.sender.identity.subject:
-            # an earlier waiter's: it has handed the user over meanwhile
-            channel = Channel(nobody(Identity(said.author)), channel.to, conversation)
-            channel.is_over = True
+        kind = kind_of(said.kind)
+        channel = channel_of_author(conversation.channels[said.side], said.side, said.author)
         data = "{}" if kind is UNKNOWN else said.data  # a later version declares it: it is no text
         if said.side == Side.SERVER:
             conversation.decisions.update(map(decision_of, said.ids or ()))

@@ -167,6 +167,8 @@ class FakeFeed:
 
     def acknowledge(self, entries: Any) -> None: ...
 
+    def deliver_late(self, entries: Any) -> None: ...
+
     def open_conversation(self, channel: Any, frame: Any) -> None: ...
 
     def close_conversation(self, conversation: Any, frame: Any) -> None: ...
@@ -298,11 +300,11 @@ class Worker:
         self.post.letters.clear()
         return letters
 
-    def stores(self, *texts: str) -> range:
-        """The other worker stores texts of ada's, and sends no letter yet; their numbers."""
+    def stores(self, *texts: str, author: str = "ada") -> range:
+        """The other worker stores texts of *author*, and sends no letter yet; their numbers."""
         first = self.store.ends([self.key])[self.key] + 1
         rows = [
-            EntryRow(self.key, first + i, Side.WAITER, "ada", None, TEXT.number, text, 1)
+            EntryRow(self.key, first + i, Side.WAITER, author, None, TEXT.number, text, 1)
             for i, text in enumerate(texts)
         ]
         self.store.commit(Batch(entries=rows))
@@ -384,6 +386,23 @@ def test_what_passed_here_while_she_was_elsewhere_is_read(worker):
     two = worker.stores("two")
     worker.said(two, "two")
     assert back.sent == ["one", "two"]
+
+
+def test_of_what_she_has_missed_each_text_names_its_own_writer(worker):
+    """Bea served her before ada does: for version 1 she is nobody by now."""
+    frames: list[bytes] = []
+    worker.leave(worker.ann)
+    worker.moved("there")
+    worker.moved()
+    seqs = worker.stores("I ask Ada", author="bea")
+    worker.receives(Said(worker.key, Side.WAITER, "bea", 1, seqs[0], ["I ask Ada"]))
+    worker.said(worker.stores("I am Ada"), "I am Ada")
+    back = FakeFeed()
+    back.put = frames.append
+    worker.comes(back, home="there")
+    worker.report(0)
+    writers = [(re.search(rb'"from":"(.*?)"', one) or [b"", b"?"])[1] for one in frames]
+    assert writers == [b"", b"uuid-ada"]
 
 
 def test_what_is_written_meanwhile_waits_for_the_report_of_the_other_worker(worker):
