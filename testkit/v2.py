@@ -18,7 +18,7 @@ import itertools
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .conversation import Conversation, Letter
@@ -111,14 +111,17 @@ class Manners:
             return []
         return [self._request("transfer", {"uuid": known.peer, **to})]
 
-    def transfer_any(self, chance: random.Random, colleague: str) -> list[Frame]:
-        """Hand one of its users to the waiter *colleague*, a UUID, or to whoever is free next.
+    def transfer_any(
+        self, chance: random.Random, colleague: str, departments: Sequence[str] = ("",)
+    ) -> list[Frame]:
+        """Hand one of its users to the waiter *colleague*, a UUID, or to one of *departments*.
 
         *chance* decides; *colleague* may be empty.
         """
         is_named = chance.random() >= 0.5 and bool(colleague)
         here = [one.name for one in self.conversations.values() if one.here]
-        to = {"to_waiter": colleague} if is_named else {"department": ""}
+        department = chance.choice(departments)
+        to = {"to_waiter": colleague} if is_named else {"department": department}
         return self.transfer(chance.choice(here), **to) if here else []
 
     def ask(self, conversation: str, **payload: int) -> Frame:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..channels import ParkedFrames
+from ..conversation.kinds import Side
 from ..conversation.rows import StaffRow
 from ..conversation_rows import set_read
 from ..notices import send_read, send_signal, send_staff_entry, send_typing
@@ -64,6 +65,21 @@ class Inbox:
 
     def _said(self, letter: Said, sender: str) -> None:
         self._order.take(letter)
+        self._tell_of_late(letter, sender)
+
+    def _tell_of_late(self, letter: Said, sender: str) -> None:
+        """Tell the workers of both sides of *letter* where *sender* does not know them.
+
+        It knew the waiter who has handed its user over, and not the next one.
+        """
+        conversation = self._order.conversations.get(letter.conversation)
+        channel = conversation.channels.get(Side.USER) if conversation is not None else None
+        if channel is None:
+            return
+        users, waiters = channel.sender.elsewhere, channel.to.elsewhere
+        if sender not in users and sender not in waiters:
+            last = letter.first + len(letter.texts) - 1
+            self._send({*users, *waiters}, Reached(letter.conversation, last))
 
     def _passed(self, letter: Passed, sender: str) -> None:
         if letter.staff is not None:

@@ -26,6 +26,7 @@ def main() -> int:
     parser.add_argument("--model", action="store_true", help="the model instead of csapp")
     parser.add_argument("--bug", choices=[bug.name for bug in Bug], help="of the model")
     parser.add_argument("--transfers", action="store_true", help="waiters hand users over")
+    parser.add_argument("--departments", action="store_true", help="they come, change and go")
     parser.add_argument("--log", type=Path, help="where to write what the server wrote")
     args = parser.parse_args()
     with ExitStack() as stack:
@@ -47,7 +48,7 @@ def main() -> int:
         is_real = not (args.model or bugs)
         scenario = Scenario(
             stage, database, args.kills, args.seed, args.users, version_1=is_real,
-            transfers=args.transfers and is_real,
+            transfers=args.transfers and is_real, departments=args.departments and is_real,
         )  # fmt: skip
         try:
             report = scenario.run()

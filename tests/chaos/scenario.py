@@ -3,7 +3,8 @@
 1. *Live*: everybody says numbered texts, as many at a time as a window lets.
    After a random number of events (some while people are still coming back)
    the worker, or the whole server, is killed. Now and then a connection drops,
-   somebody asks for its conversation once more, or a waiter hands a user to another one.
+   somebody asks for its conversation once more, a waiter hands a user to another one or to a
+   department, or departments come, change and go.
 2. *Quiet*: nobody says anything new; everybody comes back and gets rid of what
    is in the outbox.
 3. *Judgement*: the history as the store holds it, and as each device reads it
@@ -32,12 +33,14 @@ from testkit.server import PATIENCE
 from testkit.v1 import PlainManners
 from testkit.v2 import Manners
 
+from .departments import KEYS, ChangingDepartments
 from .victim import CAPACITY
 
 WINDOW = 32  # texts of one device that may be without a receipt
 AT_ONCE = 24  # texts that one says at once, at most
 MOMENTS = 2000  # events at most between two kills
 TRANSFERS = 0.2  # how likely a waiter hands a user over, at each step
+CHANGES = 0.05  # … departments change
 STORM = 100  # … where the kill is to meet people who are coming back
 PADDING = " 数" * 100
 
@@ -111,6 +114,8 @@ class Scenario:
     version_1: bool = True
     #: waiters hand users over
     transfers: bool = False
+    #: departments come, change and go
+    departments: bool = False
     #: how the others behave, but for second devices
     hurried: type[Manners] = EagerManners
 
@@ -120,12 +125,16 @@ class Scenario:
         self.random = random.Random(self.seed)
         self.journal = Journal()
         self._said = 0
+        self._site: ChangingDepartments | None = None
         store = open_store(self.database)
         store.migrate()  # for PostgreSQL it is the operator's job
         store.close()
         with ExitStack() as stack:
             stack.enter_context(self.stage)
             self.devices = self._gather(stack)
+            if self.departments:
+                waiters = [one.manners.sub for one in self.devices if one.manners.role == "waiter"]
+                self._site = ChangingDepartments(self.database, waiters, self.random)
             for _ in range(self.kills):
                 self._live()
                 self.stage.strike(self.random)
@@ -187,6 +196,8 @@ class Scenario:
                 self.random.choice(self.devices).do(lambda manners: manners.repeat())
             if self.transfers and self.random.random() < TRANSFERS:
                 self._transfer()
+            if self._site is not None and self.random.random() < CHANGES:
+                self._site.change()
             step = self.random.randint(1, 20)
             self.journal.wait_for_length(min(end, len(self.journal) + step), 0.05)
 
@@ -195,7 +206,8 @@ class Scenario:
         waiters = [one for one in self.devices if one.manners.role == "waiter"]
         giver, taker = self.random.sample(waiters, 2)
         uuid = taker.look(lambda manners: manners.uuid)
-        giver.do(lambda manners: manners.transfer_any(self.random, uuid))
+        departments = ("",) if self._site is None else ("", *KEYS)
+        giver.do(lambda manners: manners.transfer_any(self.random, uuid, departments))
 
     def _say(self) -> None:
         device = self.random.choice(self.devices)
@@ -316,8 +328,8 @@ class Scenario:
                 views[device.name] = view
             elif not known.handed:
                 device.manners.problems.append(f"it may not read its own conversation {name}")
-            if self.transfers and known.handed:  # a kill may have come before that was stored
-                sides.add(device.manners.sub)
+            if self.transfers and (known.handed or known.here):
+                sides.add(device.manners.sub)  # all workers that were to store it may be killed
         return Conversation(sides, items, views, ended=conversation.ended is not None)
 
     def _report(self, began: float, anomalies: list[Anomaly], problems: list[str]) -> Report:

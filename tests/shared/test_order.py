@@ -388,6 +388,18 @@ def test_what_passed_here_while_she_was_elsewhere_is_read(worker):
     assert back.sent == ["one", "two"]
 
 
+def test_last_words_of_an_earlier_waiter_reach_the_worker_of_the_next_one(worker):
+    """The worker of the earlier one, bea, knows where ann is, and not that ada serves her."""
+    worker.ada_moved("there")
+    worker.posted()
+    (seq,) = worker.stores("I ask Ada", author="bea")
+    said = Said(worker.key, Side.WAITER, "bea", 1, seq, ["I ask Ada"])
+    worker.inbox.read("of bea", [encode([said])])
+    assert Reached(worker.key, seq) in worker.posted()
+    worker.inbox.read("there", [encode([said])])
+    assert worker.posted() == []
+
+
 def test_of_what_she_has_missed_each_text_names_its_own_writer(worker):
     """Bea served her before ada does: for version 1 she is nobody by now."""
     frames: list[bytes] = []
