@@ -160,3 +160,18 @@ def test_a_receipt_behind_a_handover_follows_what_went_to_the_next_waiter_only()
     page, receipt = room.reader.sent[-2:]
     assert [one["seq"] for one in page["payload"]["messages"]] == [2]
     assert (receipt["type"], receipt["seq"]) == ("message_text_success", 3)
+
+
+def test_a_repeat_behind_a_handover_is_shown_once():
+    room = Room()
+    room.meet()
+    room.read()
+    room.channel.is_over = True
+    room.conversation.record_stored(2)
+    room.transcript.acknowledge(room.repeated(("own-1", 2)))
+    room.reader.begun[-1]()
+    assert [one["seq"] for one in room.reader.sent[-2]["payload"]["messages"]] == [2]
+    assert room.shown == [(2, "own-1")]
+    room.meet()  # it is back
+    page = [one for one in room.reader.sent if one["type"] == "message_history"][-1]
+    assert page["payload"]["messages"] == []

@@ -168,12 +168,15 @@ class TranscriptFeed(BaseFeed):
     def _acknowledge_late(self, entries: ChannelEntries) -> None:
         """*entries* were on their way when their writer was parted from its user.
 
-        What was stored before them after that went to the next waiter only: a page brings it.
+        What was stored before them after that went to the next waiter only: a page brings it, and
+        those of them that are repeated here.
         """
         conversation = entries.conversation
         seen = self._seen.get(conversation.id)
-        if seen is not None and entries.seqs and entries.seqs[0] > seen + 1:
-            self._send_missed(conversation.row, entries.seqs[0] - 1, seen)
+        repeated = max((first.seq for _, first in entries.repeats if first is not None), default=0)
+        last = entries.seqs[0] - 1 if entries.seqs else repeated
+        if seen is not None and last > seen:
+            self._send_missed(conversation.row, last, seen)
         self._acknowledge(entries)
 
     def _send_receipt(
