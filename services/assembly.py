@@ -136,6 +136,7 @@ def share_desk(parts: Parts) -> Shared:
         settings.outbox_bytes, store, writer, latest, worker=worker, runtime=runtime,
         clock=parts.clock,
         asks_for_answers=lambda: bool(settings.answer_within) or parts.departments.asks_for_answers,
+        workers_of=measured.workers,
     )  # fmt: skip
     switchboard = Switchboard(
         measured, delivery, parts.tokens.sign_ticket, clock=parts.clock, figures=latest,

@@ -12,6 +12,7 @@ Rules of this file:
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -36,6 +37,7 @@ from ..desk.port import (
     Withdrawn,
 )
 from ..entries_here import channel_to_nobody, hand_out, new_entries
+from ..errors import Unavailable
 from ..event_entries import EventEntries
 from ..history.port import Store
 from ..history.writer import Writer
@@ -69,6 +71,7 @@ class SharedDelivery:
         runtime: Runtime,
         clock: Clock | None = None,
         asks_for_answers: Callable[[], bool] = lambda: False,
+        workers_of: Callable[[str], tuple[str, ...]] = lambda _: (),
     ) -> None:
         self.roster = Roster(most_parked)
         self.store = store
@@ -77,6 +80,8 @@ class SharedDelivery:
         self._runtime = runtime
         #: whether waiters have to write something in time
         self._asks_for_answers = asks_for_answers
+        #: the workers that hold connections of a participant, as the desk knows them; it waits
+        self._workers_of = workers_of
         self._clock = clock or Clock()
         self.outgoing = Outgoing(runtime)
         self.order = Order(store, runtime, self.deliver)
@@ -145,6 +150,8 @@ class SharedDelivery:
             return
         if entries.texts:
             self._send_to_others(conversation, entries)
+            if entries.side == Side.SERVER and not _speaks_for_a_side(entries.channel):
+                self._runtime.spawn(self._send_where_they_are, conversation, entries)
         last = entries.seqs[-1] if entries.texts else entries.first - 1
         conversation.record_stored(last)
         known = self.order.conversations.get(conversation.row.key, conversation)
@@ -157,15 +164,19 @@ class SharedDelivery:
         channel = entries.channel
         workers = {*channel.to.elsewhere, *channel.sender.elsewhere}
         if workers:
-            ids = None if entries.client_ids is None else list(entries.client_ids)
-            self.outgoing.send(
-                workers,
-                Said(
-                    conversation.row.key, entries.side, entries.author, entries.date,
-                    entries.seqs[0], entries.texts, ids=ids, kind=entries.kind.number,
-                    data=entries.data,
-                ),
-            )  # fmt: skip
+            self.outgoing.send(workers, _said(conversation, entries))
+
+    def _send_where_they_are(
+        self, conversation: SharedConversation, entries: ChannelEntries
+    ) -> None:
+        """Send an event to the workers of both sides, of which this one is not told any more.
+
+        Both have moved on before the event could be written here. Waits for the desk.
+        """
+        row = conversation.row
+        with contextlib.suppress(Unavailable):  # they read it with what comes next
+            workers = {*self._workers_of(row.user), *self._workers_of(row.waiter or "")}
+            self.outgoing.send(workers, _said(conversation, entries))
 
     def deliver(self, entries: ChannelEntries) -> None:
         """Put stored *entries*, whose turn has come, into the connections here.
@@ -440,3 +451,17 @@ class SharedDelivery:
     def forget_ended(self) -> None:
         """Forget conversations that ended a while ago. Called about once a second."""
         self._ended.forget()
+
+
+def _speaks_for_a_side(channel: Channel) -> bool:
+    """Whether a side of *channel* is here, so that this worker knows where both are."""
+    return channel.sender.here or channel.to.here
+
+
+def _said(conversation: SharedConversation, entries: ChannelEntries) -> Said:
+    """The letter about stored *entries*."""
+    return Said(
+        conversation.row.key, entries.side, entries.author, entries.date, entries.seqs[0],
+        entries.texts, ids=None if entries.client_ids is None else list(entries.client_ids),
+        kind=entries.kind.number, data=entries.data,
+    )  # fmt: skip

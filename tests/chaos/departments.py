@@ -42,7 +42,7 @@ class ChangingDepartments:
                 tables.change(key, self._anything(key))
 
     def _anything(self, key: str) -> Change:
-        others = [None, "", *sorted(self._keys - {key})]
+        others = [None, "", *(one for one in sorted(self._keys) if one > key)]  # none goes round
         return Change(
             enabled=self._chance.random() < 2 / 3,
             overflow=Overflow(self._chance.choice(others), self._chance.choice([0, 1])),

@@ -216,7 +216,8 @@ class Worker:
         self.post.post = lambda *letter: self.post.letters.append(letter)
         self.figures = LatestFigures(desk)
         self.delivery = SharedDelivery(
-            1 << 20, store, writer, self.figures, worker="here", runtime=runtime
+            1 << 20, store, writer, self.figures, worker="here", runtime=runtime,
+            workers_of=self.workers_of,
         )
         self.switchboard = Switchboard(desk, self.delivery, figures=self.figures)
         self.inbox = Inbox(self.switchboard, self.delivery)
@@ -232,6 +233,10 @@ class Worker:
         self.conversation = conversation
         self.key = conversation.row.key
         self.rounds.all()
+
+    def workers_of(self, uuid: str) -> tuple[str, ...]:
+        """What the desk knows: where somebody is whom this worker does not know any more."""
+        return (f"where {uuid} is",)
 
     def enter(self, role: Role, name: str, feed: FakeFeed, sid: str = "") -> None:
         """*name* comes by a connection of this worker, with the login *sid*."""
@@ -1079,6 +1084,21 @@ def test_an_event_that_its_recorder_does_not_write_another_worker_does(worker, i
     worker.switchboard.write_missing_events()
     worker.rounds.all()
     assert stored(worker) == ([] if is_confided else [("ended", "decision:9")])
+
+
+def test_an_event_that_is_written_after_both_have_moved_on_follows_them(worker):
+    worker.figures.look()
+    worker.switchboard._act([ended(is_recorder=False)])
+    worker.leave(worker.ann)
+    worker.moved("there")
+    worker.switchboard.exit(worker.user.former.to, worker.ada, deliberate=False)
+    worker.ada_moved("there")
+    worker.posted()
+    worker.rounds.passes(60.0)
+    worker.switchboard.write_missing_events()
+    worker.rounds.all()
+    assert stored(worker) == [("ended", "decision:9")]
+    assert "where uuid-ann is" in {to for to, _ in worker.post.letters}
 
 
 def joins_another(worker: Worker, number: int) -> None:
