@@ -13,7 +13,8 @@ KILLS = 50
 
 @pytest.mark.timeout(900)  # a busy machine
 def test_killed_at_random_moments_everybody_has_everything(database):
-    report = Scenario(Victim(real(database)), database, KILLS).run()
+    stage = Victim(real(database))
+    report = Scenario(stage, database, KILLS, transfers=True, departments=True).run()
     print(report)
     assert_kept(report)
 

@@ -218,7 +218,7 @@ class Worker:
         self.delivery = SharedDelivery(
             1 << 20, store, writer, self.figures, worker="here", runtime=runtime,
             workers_of=self.workers_of,
-        )
+        )  # fmt: skip
         self.switchboard = Switchboard(desk, self.delivery, figures=self.figures)
         self.inbox = Inbox(self.switchboard, self.delivery)
         self.delivery.connect(self.post)
