@@ -175,3 +175,19 @@ def test_a_repeat_behind_a_handover_is_shown_once():
     room.meet()  # it is back
     page = [one for one in room.reader.sent if one["type"] == "message_history"][-1]
     assert page["payload"]["messages"] == []
+
+
+def test_a_conversation_that_goes_on_before_its_page_is_read_is_shown_once():
+    """It is resumed, its waiter was not there yet, and what was written here has no receipt."""
+    room = Room({"7": 1})
+    row = ConversationRow(7, "uuid-ann", "ann", last_seq=2)
+    room.reader.house.switchboard.store.conversation = lambda _: row
+    room.transcript._send_others(set())
+    room.ann.channel = room.channel
+    room.meet()
+    room.conversation.record_stored(2)
+    room.transcript.acknowledge(room.entries(2, "own-1"))
+    room.read()
+    pages = [one for one in room.reader.sent if one["type"] == "message_history"]
+    assert [one["payload"]["messages"] for one in pages] == [[]]
+    assert room.shown == [(2, "own-1")]

@@ -307,6 +307,10 @@ class TranscriptFeed(BaseFeed):
             self._object(ErrorCode.FORBIDDEN, what)
             return
         me = self.participant
+        if me is not None and any(one.conversation.id == name for one in me.all_channels):
+            if name not in self._seen:  # a waiter serves it by now, and `_introduce` shows it
+                self._resume[name] = after
+            return
         ongoing = me.conversation if me is not None else None
         if ongoing is not None and ongoing.row.key != row.key:
             ongoing = None
