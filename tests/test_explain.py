@@ -92,8 +92,12 @@ def explanation(waiter: Client, uuid: str) -> dict[str, Any]:
 
 
 def refusal(client: Client, payload: object) -> str:
+    """With which code it is answered that *client* is not shown why that visitor waits."""
     asked = client.say("explain", payload)
-    return str(next_frame(client, "error", reply_id=asked)["payload"]["code"])
+    while (frame := client.receive()).get("reply_id") != asked:
+        pass
+    assert frame["type"] == "error"
+    return str(frame["payload"]["code"])
 
 
 def test_a_waiter_is_shown_why_a_visitor_waits(come: Open) -> None:
