@@ -45,6 +45,8 @@ BUILT = {
     "over": ["left", "ended", "lost", "transferred", "unanswered", "idle"],
     "transfer": ["full", "no_such_user", "unavailable"],
     "take": ["no_such_user", "full", "forbidden"],
+    "inbox": ["open", "claimed", "answered", "put_away"],
+    "left": ["open", "done"],
     "why": [*Obstacle],
     "lost": ["1012", "1013", "4408", "4413"],
     "ended": ["4409", "4410", "4429"],

@@ -13,6 +13,7 @@ import { Clock } from "./clock.js";
 import { Duty } from "./duty.js";
 import { Endings } from "./endings.js";
 import { visitorName } from "./format.js";
+import { Inbox } from "./inbox.js";
 import { Labels } from "./labels.js";
 import { Marks } from "./marks.js";
 import { problem } from "./problems.js";
@@ -80,6 +81,7 @@ export class Desk {
     this.duty = new Duty(this.client, { usual: capacity, changed });
     this.canned = new Canned(hasHistory ? this.api : null, changed);
     this.archive = new Archive(this.client, changed);
+    this.inbox = new Inbox(this.client, changed);
     this.labels = new Labels(changed);
     this.queue = new Queue(this.client, { changed, more: (before, now) => alerts.queued(before, now) });
     this.#listen();
@@ -133,6 +135,7 @@ export class Desk {
     if (conversation !== this.selected && !this.chat?.unread) this.marks.remove(this.selected);
     this.#inSight = conversation !== this.selected || this.#inSight;
     this.past = this.target = null;
+    this.inbox.close();
     this.selected = conversation;
     this.write = write;
     this.box.say("");
@@ -141,9 +144,10 @@ export class Desk {
     this.#changed(); // drawing it marks what is in sight as read
   }
 
-  /** Select the conversation that is *steps* further down in the list. */
+  /** Select the conversation (in the inbox: the message) that is *steps* further down in the list. */
   step(steps) {
     const all = this.chats.map((chat) => chat.conversation);
+    if (this.inbox.isOpen) return this.inbox.step(steps);
     if (!all.length) return;
     const at = all.indexOf(this.selected);
     const next = at < 0 ? (steps > 0 ? 0 : all.length - 1) : (at + steps + all.length) % all.length;
@@ -161,7 +165,7 @@ export class Desk {
   }
 
   get #isLooked() {
-    return !this.past && !document.hidden && document.hasFocus();
+    return !this.past && !this.inbox.isOpen && !document.hidden && document.hasFocus();
   }
 
   /** Note whether the newest message in the middle is in sight. */
@@ -172,7 +176,7 @@ export class Desk {
 
   /** The conversation in the middle if it can be written in; or null. */
   get writable() {
-    return this.chat?.state === "open" && !this.past ? this.chat : null;
+    return this.chat?.state === "open" && !this.past && !this.inbox.isOpen ? this.chat : null;
   }
 
   /** Put *text* into the box, if there is one; *apart*: on a line of its own. */
@@ -263,10 +267,25 @@ export class Desk {
 
   // ---- the past ------------------------------------------------------------
 
+  /** Show what visitors have left. */
+  openInbox() {
+    if (!this.hasHistory) return;
+    this.past = this.target = null;
+    this.inbox.open();
+  }
+
+  /** Show what was shown before in the middle. */
+  closeInbox() {
+    this.inbox.close();
+    this.look();
+    this.#changed();
+  }
+
   /** Show a past conversation at *seq*; if it is under way, select it. */
   async openPast({ conversation, name, seq }) {
     if (this.#mine.has(conversation)) this.select(conversation);
     else this.past = { conversation, name, error: "" };
+    this.inbox.close();
     const { past } = this;
     this.#changed();
     try {
@@ -331,7 +350,7 @@ export class Desk {
     this.fresh.add(conversation);
     tab.set("fresh", [...this.fresh]);
     if (peer.uuid === this.#wanted) this.select(conversation, { write: hasKeys() });
-    else if (this.selected === null && !this.#narrow.matches) this.select(conversation);
+    else if (this.selected === null && !this.#narrow.matches && !this.inbox.isOpen) this.select(conversation);
     this.#alerts.chat(visitorName(peer), conversation);
     this.look();
   }

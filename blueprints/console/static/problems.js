@@ -24,6 +24,8 @@ const SAID = {
   "letters, digits, - and _": "shortcut_letters",
   "this login was signed out": "login_ended",
   "the token has expired": "expired_token",
+  "has claimed this message": "left_taken",
+  "no such message was left for you": "left_unknown",
 };
 
 const BETWEEN = /(\d+) to (\d+) characters$/;

@@ -16,6 +16,7 @@ export const KEYS = [
   { keys: ["U"], what: "key_undo", letter: true },
   { keys: ["T"], what: "key_transfer", letter: true },
   { keys: ["R"], what: "key_ready", letter: true },
+  { keys: ["M"], what: "left", letter: true },
   { keys: ["Ctrl K"], what: "find" },
   { keys: ["?"], what: "key_help", letter: true },
 ];
@@ -39,7 +40,7 @@ export const hasKeys = () => !matchMedia("(hover: none) and (pointer: coarse)").
 export const hint = (letter) => (hasKeys() && lettersCount() ? letter : undefined);
 
 /**
- * Call *actions* by keys: `next` and `previous`, `write`, `end`, `undo`, `transfer`, `ready`, `find`,
+ * Call *actions* by keys: `next` and `previous`, `write`, `end`, `undo`, `transfer`, `ready`, `inbox`, `find`,
  * `help`, `escape`; `type` before a letter that is none of these, which goes where the focus is then.
  */
 export function listen(actions) {
@@ -67,8 +68,8 @@ function act(event, actions) {
 }
 
 function letter(key, actions) {
-  const { next: j, previous: k, end: e, undo: u, transfer: t, ready: r, help } = actions;
-  const action = { j, k, e, u, t, r, "?": help }[key.toLowerCase()];
+  const { next: j, previous: k, end: e, undo: u, transfer: t, ready: r, inbox: m, help } = actions;
+  const action = { j, k, e, u, t, r, m, "?": help }[key.toLowerCase()];
   if (!action && /^[\p{L}\p{N}/]$/u.test(key)) actions.type();
   return run(action);
 }

@@ -40,6 +40,7 @@ export class Waiter extends Wish {
   /** The connection is there; *resumed*: the conversations that the client asked for. */
   welcome(resumed) {
     const client = this._client;
+    client.left = 0; // or the server says so
     if (this.want) this.#report();
     // by then the server has answered for all of them: it does not know the others any more
     const takeStock = () => resumed.forEach((chat) => chat._hasPeer || client._conversations.end(chat, true));

@@ -53,14 +53,23 @@ export class App extends Component {
       type: write,
       next: step(1),
       previous: step(-1),
-      end: at((desk) => desk.chat && !desk.past && desk.endings.at(desk.selected) === undefined && this.#open("end")),
+      end: at((desk) => desk.chat && !desk.past && !desk.inbox.isOpen && desk.endings.at(desk.selected) === undefined && this.#open("end")),
       transfer: at((desk) => desk.writable && desk.endings.at(desk.selected) === undefined && this.#open("transfer")),
       undo: at((desk) => desk.undo(desk.selected)),
       ready: at((desk) => (desk.duty.wished ?? desk.duty.ready ? this.#open("away") : desk.duty.setReady(true))),
+      inbox: at((desk) => desk.openInbox()),
       find: at(() => this.#open("find")),
       help: at(() => this.#open("help")),
-      escape: at((desk) => (desk.past ? desk.closePast() : this.#narrow.matches && desk.select(null))),
+      escape: at((desk) => this.#escape(desk)),
     });
+  }
+
+  #escape(desk) {
+    const { inbox } = desk;
+    if (inbox.isOpen && inbox.item) inbox.show(null);
+    else if (inbox.isOpen) desk.closeInbox();
+    else if (desk.past) desk.closePast();
+    else if (this.#narrow.matches) desk.select(null);
   }
 
   #receive() {
@@ -115,8 +124,9 @@ export class App extends Component {
   #desk() {
     const { desk, alerts } = this.props;
     const { matches: narrow } = this.#narrow;
-    const inside = desk.chat || desk.past;
-    const third = !this.#compact.matches && desk.chat;
+    const { isOpen } = desk.inbox;
+    const inside = desk.chat || desk.past || isOpen;
+    const third = !this.#compact.matches && desk.chat && !isOpen;
     return html`
       <${Banners} desk=${desk} alerts=${alerts} later=${this.state.later ? null : this.#later} />
       <div class="desk ${third ? "" : "two"}" role=${narrow && !inside ? "main" : undefined}>

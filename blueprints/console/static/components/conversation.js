@@ -1,4 +1,4 @@
-/** The middle: a conversation, a past one, or a hint while there is none. */
+/** The middle: a conversation, a past one, what visitors have left, or a hint while there is none. */
 
 import { visitorName } from "../format.js";
 import { html } from "../lib.js";
@@ -7,13 +7,15 @@ import { rich, t } from "../words.js";
 import { Composer } from "./composer.js";
 import { Face } from "./face.js";
 import { IconButton } from "./icons.js";
+import { Inbox } from "./inbox.js";
 import { Messages, Skeletons } from "./messages.js";
 import { Since } from "./since.js";
 
 /** *about()* shows the visitor, *back()* the list, *make()* where canned replies are made, *hand()* to whom to hand over. */
 export const Conversation = ({ desk, back, about, make, hand }) => html`
   <main class="conversation">
-    ${desk.past ? html`<${Past} desk=${desk} />`
+    ${desk.inbox.isOpen ? html`<${Inbox} desk=${desk} back=${() => desk.closeInbox()} />`
+      : desk.past ? html`<${Past} desk=${desk} />`
       : desk.chat ? html`<${Open} desk=${desk} chat=${desk.chat} back=${back} about=${about} make=${make} hand=${hand} />`
       : html`<${Nobody} desk=${desk} />`}
   </main>

@@ -1,10 +1,11 @@
-/** The left side: readiness, the queue, and the waiter's conversations. */
+/** The left side: readiness, the queue, what visitors have left, and the waiter's conversations. */
 
 import { brief, moment, visitorName } from "../format.js";
 import { html } from "../lib.js";
 import { hasKeys } from "../shortcuts.js";
 import { rich, t } from "../words.js";
 import { Face } from "./face.js";
+import { InboxButton } from "./inbox.js";
 import { Queue } from "./queue.js";
 import { LATE, Since } from "./since.js";
 
@@ -14,6 +15,7 @@ export const Sidebar = ({ desk, why }) => html`
   <nav class="sidebar" aria-label=${t("desk")}>
     <${Duty} desk=${desk} />
     <${Queue} desk=${desk} why=${why} />
+    ${desk.hasHistory && html`<${InboxButton} desk=${desk} />`}
     <${Chats} desk=${desk} />
   </nav>
 `;
@@ -67,7 +69,7 @@ const Row = ({ chat, desk }) => {
   return html`
     <li>
       <button type="button" class="row ${over ? "gone" : ""} ${unread || fresh ? "new" : ""}"
-              aria-current=${String(desk.selected === conversation && !desk.past)}
+              aria-current=${String(desk.selected === conversation && !desk.past && !desk.inbox.isOpen)}
               onClick=${() => desk.select(conversation, { write: hasKeys() })}>
         <${Face} person=${peer} presence=${over || !desk.isSure ? "" : presence} />
         <span class="who">
