@@ -239,6 +239,15 @@ test("who does not answer knows when the chat ends, until something is written",
 
 const left = (seq, rest) => ({ conversation: "l1", seq, date: "d", ...rest });
 
+test("who has got a visitor is the first one after the handover, whoever comes later", async () => {
+  const stage = new Stage();
+  await stage.serve([item(1)]);
+  const event = (seq, payload) => stage.say("event", payload, { from: "", seq, date: "d", conversation: "c1" });
+  await event(2, { what: "transferred", name: "Ada" });
+  for (const [seq, name] of [[3, "Lin"], [4, "Mo"]]) await event(seq, { what: "joined", name });
+  assert.deepEqual(stage.client.chat.messages.at(-1).event, { what: "transferred", name: "Ada", to: "Lin" });
+});
+
 test("a message is left by whom nobody serves, and its answer comes on return", async () => {
   const storage = new Storage();
   const stage = new Stage({ storage });

@@ -155,5 +155,5 @@ export class Transcript {
 
 /** Who has got the visitor: *next* says so, the event behind *handed*, which says who has handed it over. */
 function join(handed, next) {
-  if (handed?.event && next.event?.what === "joined") handed.event = { ...handed.event, to: next.event.name };
+  if (handed?.event && !handed.event.to && next.event?.what === "joined") handed.event = { ...handed.event, to: next.event.name };
 }
