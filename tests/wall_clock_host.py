@@ -25,7 +25,8 @@ def set_clock(file: Path, at: float) -> None:
     whole.replace(file)
 
 
-def _set(app: Flask) -> Flask:
+def follow_file(app: Flask) -> Flask:
+    """Give the server of *app* that clock, before it starts."""
     file = Path(os.environ["WALL_CLOCK_FILE"])
     app.extensions["csapp"].server.clock = Clock(lambda: time.time() + float(file.read_text()))
     return app
@@ -35,18 +36,18 @@ def standalone() -> Flask:
     """`wsgi:app`, which patches this process."""
     from wsgi import app
 
-    return _set(app)
+    return follow_file(app)
 
 
 def threads() -> Flask:
     """What `flask --app csapp` runs."""
     from csapp import create_app
 
-    return _set(create_app())
+    return follow_file(create_app())
 
 
 def demo() -> Flask:
     """The demo's shop."""
     from csapp import create_demo
 
-    return _set(create_demo())
+    return follow_file(create_demo())

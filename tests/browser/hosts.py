@@ -1,8 +1,8 @@
 """Host applications whose pages make it hard for a guest.
 
-Served as `tests.browser.hosts:strict` and `…:hostile`; one that does not, `…:plain`; and
-one that knows its visitors, `…:shop`. Each has two pages, `/` and `/second`, with the widget
-on both, and the chat under `/support`.
+Served as `tests.browser.hosts:strict` and `…:hostile`; one that does not, `…:plain`; the same
+with clocks that a test sets, `…:clocked()`; and one that knows its visitors, `…:shop`. Each has two
+pages, `/` and `/second`, with the widget on both, and the chat under `/support`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from flask import (
 )
 
 from csapp import CSApp, Identity
+from tests.clocked import add_clock
+from tests.wall_clock_host import follow_file
 
 #: nothing inline, nothing from elsewhere
 POLICY = (
@@ -85,6 +87,12 @@ def _site(folder: str, name: str) -> Response:
 
 #: leaves everything alone
 plain = _host("A plain house")
+
+
+def clocked() -> Flask:
+    """Its time passes as `tests.clocked` and the file of `tests.wall_clock_host` say."""
+    return add_clock(follow_file(_host("A clocked house")))
+
 
 #: no inline script or style gets past it
 strict = _host("A strict house", policy=POLICY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,15 +11,18 @@ from playwright.sync_api import Page, expect
 
 from bench.history import CHATS, MESSAGES
 from csapp import create_app
+from services.history.departments import Change, DepartmentTables
 from services.history.opening import open_store
 from testkit import LiveServer
 from testkit.server import SECRET
 from tests import clocked
+from tests.wall_clock_host import set_clock
 
 from . import console
 from .conftest import Picture, Run, Screenshot, Visit
 from .engines import ENGINES
-from .visitor import ask, log, write
+from .site import Site, house, launchers
+from .visitor import ask, close_chat, expect_texts, log, write
 
 pytestmark = pytest.mark.browser
 
@@ -178,6 +182,143 @@ def test_a_waiter_with_all_the_tools(shop: LiveServer, visit: Visit) -> None:
     write(page, "One more thing.")
     console.expect_chosen(ada, "Visitor")
     expect(console.chats(ada).get_by_text("One more thing.")).to_be_visible()
+
+
+# ---- a day and the next morning ---------------------------------------------
+
+MONDAY = datetime(2026, 6, 1, tzinfo=UTC).timestamp()
+ANSWER = 60  # s in which a waiter has to answer
+HOURS = {"hours": "mo-fr 9:00-17:00", "zone": "UTC"}
+#: the page knows who is there, and lets visitors choose
+PAGE_OF = """<script>
+window.csapp = function () {{ (csapp.q = csapp.q || []).push(arguments) }};
+csapp("identify", "{token}");
+</script>"""
+CHOICE = "<script async src='{src}' data-departments='sales repair'></script>"
+
+
+@pytest.fixture
+def hours(env: dict[str, str], tmp_path: Path) -> Path:
+    """A shop of two departments, both open by day; the file of its clock."""
+    store = open_store(env["CSAPP_DATABASE_URL"])
+    store.migrate()
+    tables = DepartmentTables(store)
+    tables.add("sales", Change(names={"en": "Sales"}, members={"ada": 0}, **HOURS))
+    tables.add("repair", Change(names={"en": "Repair"}, members={"lin": 0, "mo": 0}, **HOURS))
+    store.close()
+    clock = tmp_path / "clock"
+    set_clock(clock, MONDAY + 15 * 3600)
+    env |= {
+        "WALL_CLOCK_FILE": str(clock),
+        "CSAPP_ANSWER_WITHIN": str(ANSWER),
+        "CSAPP_FROZEN": "3600",
+    }
+    return clock
+
+
+def test_a_day_with_two_departments_and_the_next_morning(  # noqa: PLR0915  # it is a story
+    run: Run, env: dict[str, str], hours: Path, visit: Visit, screenshot: Screenshot
+) -> None:
+    shop = house(run, "clocked()", env=env)
+    site = Site(visit, shop, **PHONE)
+    site.has("pots", CHOICE, head=PAGE_OF.format(token=shop.token("user", "ann", "Ann Moreau")))
+
+    def at_work(name: str) -> Page:
+        page = visit(console.link(shop, name.lower(), name), **DESK)
+        return console.get_ready(console.arrived(page))
+
+    ada, lin, mo = at_work("Ada"), at_work("Lin"), at_work("Mo")
+
+    # two departments: the question goes where Ann wants it to go
+    ann = site.goes("pots")
+    launchers(ann).click()
+    ann.get_by_role("radio", name="Sales").check()
+    write(ann, "How much is the harbour teapot?")
+    console.expect_chosen(ada, "Ann Moreau")
+    console.reply(ada, "Ann Moreau", "Forty-eight pounds.")
+    expect(log(ann)).to_contain_text("Forty-eight pounds.")
+    expect(console.chats(lin)).to_have_count(0)
+
+    # a transfer with a note
+    write(ann, "Mine has a crack. Can it be mended?")
+    expect(console.log(ada)).to_contain_text("Mine has a crack.")
+    ada.keyboard.press("Escape")
+    ada.keyboard.press("t")
+    dialog = console.expect_dialog(ada, "Hand Ann Moreau over")
+    ada.keyboard.type("repair")
+    ada.keyboard.press("Enter")
+    dialog.get_by_label("Note").fill("A harbour teapot of last year.")
+    dialog.get_by_role("button", name="Hand over").click()
+    console.expect_chosen(lin, "Ann Moreau")
+    expect(console.log(lin)).to_contain_text("A harbour teapot of last year.")
+    expect(console.log(lin)).to_contain_text("Mine has a crack.")
+    expect(ann.get_by_text("Ada has handed you to Lin.")).to_be_visible()
+    expect(log(ann)).not_to_contain_text("of last year")
+    screenshot(lin, "day-handed")
+
+    # nobody answers, and the chat moves on
+    clocked.let_pass(shop, ANSWER)
+    expect(lin.get_by_text("You were set away because you had not answered")).to_be_visible()
+    console.expect_chosen(mo, "Ann Moreau")
+    expect(console.log(mo)).to_contain_text("A harbour teapot of last year.")
+    console.reply(mo, "Ann Moreau", "It can. Mo here, show it to me any day.")
+    expect(log(ann)).to_contain_text("Mo here")
+    expect(ann.get_by_role("heading", name="Mo", exact=True)).to_be_visible()
+    expect(ann.get_by_text("Ada has handed you to Lin.")).to_be_visible()
+    screenshot(ann, "day-moved-on")
+
+    # the phone sleeps for five minutes
+    ann.goto("about:blank")
+    expect(mo.get_by_role("main").get_by_text("Away for a moment")).to_be_visible()
+    clocked.let_pass(shop, 300)
+    console.reply(mo, "Ann Moreau", "We are open until five.")
+    site.goes("pots")
+    expect(launchers(ann)).to_have_accessible_name("Open chat, 1 unread message")
+    expect(mo.get_by_role("main").get_by_text("Online")).to_be_visible()
+    launchers(ann).click()
+    expect(log(ann)).to_contain_text("We are open until five.")
+    write(ann, "Thank you!")
+    expect(console.log(mo)).to_contain_text("Thank you!")
+    ann.get_by_role("button", name="End chat").click()
+    ann.get_by_role("button", name="End chat").last.click()
+    expect(mo.get_by_text("Ann Moreau has left.")).to_be_visible()
+
+    # the shop closes, and Ann leaves a message
+    set_clock(hours, MONDAY + 17.5 * 3600)
+    ann.get_by_role("button", name="Start a new chat").click()
+    ann.get_by_role("radio", name="Repair").check()
+    write(ann, "Could I bring it on Saturday?")
+    expect(ann.get_by_text("We are closed. We open again:")).to_be_visible()
+    screenshot(ann, "day-closed")
+    ann.get_by_role("button", name="Leave a message").click()
+    panel = ann.get_by_role("dialog")
+    expect(panel.get_by_label("Your message")).to_have_value("Could I bring it on Saturday?")
+    expect(panel.get_by_label("Your name")).to_have_count(0)  # she has one
+    panel.get_by_role("button", name="Send message").click()
+    expect(ann.get_by_text("We have your message.").last).to_be_visible()
+    expect_texts(ann, ["You: Could I bring it on Saturday?"])
+    close_chat(ann)
+    ann.goto("about:blank")
+
+    # the next morning it is answered by those whom it is for
+    set_clock(hours, MONDAY + 33 * 3600)
+    left = lin.get_by_role("region", name="Messages left")
+    expect(left).to_contain_text("1 open")
+    expect(ada.get_by_role("region", name="Messages left")).to_contain_text("none open")
+    left.get_by_role("button").click()
+    lin.get_by_role("main").get_by_role("listitem").get_by_role("button").click()
+    expect(lin.get_by_role("main")).to_contain_text("Repair")
+    lin.get_by_label("Your answer").fill("Saturdays we are closed; Friday until five would do.")
+    screenshot(lin, "day-inbox")
+    lin.get_by_role("main").get_by_role("button", name="Answer").click()
+    expect(left).to_contain_text("none open")
+    site.goes("pots")
+    expect(launchers(ann)).to_have_accessible_name("Open chat, 1 unread message")
+    launchers(ann).click()
+    answer = "Saturdays we are closed; Friday until five would do."
+    expect_texts(ann, ["You: Could I bring it on Saturday?", answer])
+    expect(ann.get_by_text("Lin has answered your message.").last).to_be_visible()
+    screenshot(ann, "day-answered")
 
 
 # ---- a million messages ----------------------------------------------------
