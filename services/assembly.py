@@ -19,6 +19,7 @@ from .desk.memory import MemoryDesk
 from .desk.port import DeskUnavailable
 from .errors import Unavailable
 from .history.sql import SQLStore
+from .history.visit_care import settle
 from .history.writer import Writer
 from .identity import Tokens
 from .metrics import MeasuredDesk, Meters
@@ -36,6 +37,10 @@ TICKS_A_SECOND = round(1 / TICK)
 
 #: s between two looks at how long the queue of a shared desk is
 LOOK = 1.0
+
+#: s between two looks for visits that a killed worker has left open, and how old they are at least
+SETTLE = 600.0
+LEFT_OPEN = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +97,7 @@ def own_desk(parts: Parts, is_draining: Callable[[], bool]) -> Switchboard:
         answered = parts.runtime.blocking(store.answered, keys)
         switchboard.restore(rows, duties, lost, answered)
         desk.void(parts.runtime.blocking(used_tickets, store, time.time()))
+        parts.runtime.blocking(settle, store, parts.clock.ms())  # what a killed process has left
     ticks = itertools.count()
 
     def tick() -> None:
@@ -165,5 +171,13 @@ def share_desk(parts: Parts) -> Shared:
             switchboard.update_queue_status()
 
     loops.start("the search for lost letters", delivery.check_doubted)
+
+    def settle_visits() -> None:
+        now = parts.clock.ms()
+        lasts = settings.grace + settings.away + LEFT_OPEN
+        with contextlib.suppress(Unavailable):  # the writer says so
+            runtime.blocking(settle, store, now, now - round(lasts * 1000))
+
     loops.every(LOOK, "the look at the queue", look)
+    loops.every(SETTLE, "the look for visits that were left open", settle_visits)
     return Shared(switchboard, desk, mailbox)

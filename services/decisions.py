@@ -36,6 +36,7 @@ from .notices import (
     send_withdrawal,
 )
 from .participants import Feed, Participant, Phase, each
+from .visits import Visits
 from .waits import Waits
 from .wire import frames
 from .wire.dialect import Dialect, Position
@@ -61,6 +62,8 @@ class Decisions:
         self._sign_ticket = sign_ticket
         self._clock = clock
         self._departments = departments
+        #: what becomes of the users who ask
+        self.visits = Visits(delivery.writer, clock)
         #: how long users in the queue are likely to wait
         self.waits = Waits()
         #: how busy the desk is, about a second ago
@@ -83,6 +86,9 @@ class Decisions:
                 user, row, has_begun=event.has_begun
             )
             conversation.row.waited = round(event.waited * 1000)
+            user.visit = 0
+            if not event.has_begun:
+                self.visits.matched(event.conversation, waiter.identity.subject)
         lost, conversation.lost_waiter = conversation.lost_waiter, None
         # it has gone on before, and this process has not seen who was lost
         may_have_returned = lost is None and (resumed or conversation.behind)
@@ -205,6 +211,8 @@ class Decisions:
             self._write_event(event, channel, What.ENDED, event.reason)
             self.end(gone.conversation.row, event.reason)
             gone.conversation = None
+        elif event.asked and not event.is_confided:
+            self.visits.abandoned(event.asked)
         if gone.role is Role.WAITER and gone.phase is Phase.ON_DUTY:
             self.store_duty(gone, ready=False, capacity=None)
         self._delivery.departed(gone)
@@ -213,6 +221,8 @@ class Decisions:
         user = self._participants[event.user]
         user.phase = Phase.IDLE
         conversation = user.conversation
+        if conversation is None and event.conversation and not event.is_confided:
+            self.visits.abandoned(event.conversation)
         if conversation is not None and conversation.row.key != event.conversation:
             conversation = None  # it goes on
         reason = "" if event.is_confided else Reason.LEFT
@@ -236,6 +246,7 @@ class Decisions:
         """Store that this conversation has ended."""
         set_end(row, reason, self._clock)
         self._delivery.save(row)
+        self.visits.ended(row)
 
     def store_duty(self, waiter: Participant, *, ready: bool, capacity: int | None) -> None:
         """Store whether *waiter* is ready: that outlives reloads and restarts."""

@@ -205,10 +205,10 @@ class MeasuredDesk:
         page: str = "",
         fields: str = "",
         route: Route = ANYWHERE,
-    ) -> None:
+    ) -> int:
         began = time.perf_counter()
         try:
-            self._desk.connect(
+            return self._desk.connect(
                 user, ticket, conversation, question=question, page=page, fields=fields,
                 route=route,
             )  # fmt: skip

@@ -179,6 +179,7 @@ class Participant:
         "role",
         "uuid",
         "version",
+        "visit",
     )
 
     def __init__(self, uuid: str, role: Role, identity: Identity) -> None:
@@ -220,6 +221,8 @@ class Participant:
         self.page = ("", "")
         #: what a user has filled in before it asked, as it is stored
         self.fields = ""
+        #: the key of its last visit (`visits`), if nobody has served the user in that
+        self.visit = 0
         #: what is parked until it returns; no deque, of which an empty one is 700 bytes larger
         self.parked: list[Owed] = []
         self.parked_bytes = 0

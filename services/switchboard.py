@@ -109,6 +109,8 @@ class Switchboard:
         #: `Decisions`: the position of a user in the queue, and a waiter's readiness
         self.place = self._decisions.place
         self.store_duty = self._decisions.store_duty
+        #: what becomes of the users who ask
+        self.visits = self._decisions.visits
 
     def asks_for_answers(self) -> bool:
         """Waiters have to write something in time: on the whole site, or in a department."""

@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,13 @@ from click.testing import Result
 from flask import Flask
 
 from csapp import create_app
+from services.clock import KEY_BITS
 from services.history.opening import open_store
+from services.history.port import Batch, Visit
 from services.words import counted
 from testkit.server import ROOT, SECRET
 
-from .history.people import keep
+from .history.people import BEGAN, keep
 
 
 @pytest.fixture
@@ -391,3 +394,86 @@ def test_changes_of_departments_are_in_the_security_log(app: Flask, caplog):
         "event=account_changed subject=ada reason=departments",
         'event=department_changed reason="sales removed"',
     ]
+
+
+# ---- reports ---------------------------------------------------------------------
+
+
+@pytest.fixture
+def visited(database: Path) -> None:
+    """Two visitors on the second of January 2026 at three o'clock, and one a day later."""
+    with contextlib.closing(open_store(f"sqlite:///{database}")) as store:
+        day = 86_400_000
+        served = Visit(
+            BEGAN << KEY_BITS, BEGAN, "sales", BEGAN + 61_000, "wim", BEGAN + 3_800_000, "left"
+        )
+        closed = (
+            Visit(at << KEY_BITS, at, "=care", ended=at, outcome="closed")
+            for at in (BEGAN + 1, BEGAN + day)
+        )
+        store.commit(Batch(visits=[served, *closed]))
+
+
+DAYS = ("--from", "2026-01-01", "--to", "2026-01-03")
+
+
+@pytest.mark.usefixtures("visited")
+def test_a_report_is_a_table(app: Flask) -> None:
+    result = run(app, "report", *DAYS)
+    assert result.exit_code == 0
+    said = """2026-01-01 to 2026-01-03, UTC
+
+DAY ASKED SERVED ABANDONED OFFLINE FULL MESSAGES WAITED 95 % ANSWER 95 % LASTED 95 %
+2026-01-01 0 0 0 0 0 0 - - - - - -
+2026-01-02 2 1 0 1 0 0 1:01 1:01 - - 1:02:19 1:02:19
+2026-01-03 1 0 0 1 0 0 - - - - - -
+all 3 1 0 2 0 0 1:01 1:01 - - 1:02:19 1:02:19"""
+    assert [" ".join(line.split()) for line in result.output.splitlines()] == said.splitlines()
+
+
+@pytest.mark.usefixtures("visited")
+def test_a_report_is_csv_that_no_spreadsheet_calculates(app: Flask) -> None:
+    result = run(app, "report", *DAYS, "--by", "department", "--format", "csv")
+    assert result.output.splitlines() == [
+        "department,asked,served,abandoned,offline,full,messages,"
+        "waited_median,waited_p95,answer_median,answer_p95,lasted_median,lasted_p95",
+        "'=care,2,0,0,2,0,0,,,,,,",
+        "sales,1,1,0,0,0,0,61.0,61.0,,,3739.0,3739.0",
+    ]
+
+
+@pytest.mark.usefixtures("visited")
+def test_a_report_is_json(app: Flask) -> None:
+    options = ("--by", "waiter", "--format", "json", "--zone", "Europe/Berlin")
+    found = json.loads(run(app, "report", *DAYS, *options).output)
+    assert found["days"] == "2026-01-01 to 2026-01-03, Europe/Berlin"
+    (row,) = found["rows"]
+    assert (row["waiter"], row["served"], row["waited_median"]) == ("wim", 1, 61.0)
+    assert (found["all"]["asked"], found["all"]["answer_median"]) == (3, None)
+
+
+def test_a_report_is_of_today_unless_it_is_said_otherwise(app: Flask) -> None:
+    today = str(datetime.now(UTC).date())
+    first, _, head, day = run(app, "report").output.splitlines()
+    assert first in (f"{today}, UTC", f"{datetime.now(UTC).date()}, UTC")
+    assert head.startswith("DAY")
+    assert day.split()[1:] == [*"000000", *"------"]
+    hours = run(app, "report", "--by", "hour", "--to", "2026-01-01").output.splitlines()
+    assert hours[0] == "2026-01-01, UTC"
+    assert [line.split()[0] for line in hours[3:]] == [*(f"{n:02}:00" for n in range(24)), "all"]
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (("--from", "yesterday"), "a date is needed"),
+    (("--from", "2026-01-02", "--to", "2026-01-01"), "before --to"),
+    (("--from", "0001-01-01"), "at most 3660 days"),
+    (("--to", "9999-12-31"), "nothing in such a year"),
+    (("--zone", "Nowhere/Else"), "a time zone is needed"),
+    (("--zone", "../etc/passwd"), "a time zone is needed"),
+    (("--zone", ""), "a time zone is needed"),
+    (("--by", "moon"), "is not one of"),
+])  # fmt: skip
+def test_a_report_says_what_it_does_not_take(app: Flask, options: tuple[str, ...], said: str):
+    result = run(app, "report", *options)
+    assert result.exit_code == 2
+    assert said in result.output

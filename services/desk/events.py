@@ -154,6 +154,8 @@ class Departed(Decision, frozen=True, eq=False, tag="departed"):
     reason: Reason = Reason.LEFT
     #: the number of the conversation of a user who waited to be served again
     conversation: int = field(default=0, name="talk")
+    #: of a user who waited: the number of the conversation that it has asked for
+    asked: int = 0
 
 
 class Moved(Decision, frozen=True, eq=False, tag="moved"):

@@ -116,6 +116,7 @@ class MemoryDesk(MemoryMatching):
 
     def _depart(self, participant: str, *, requeue: bool) -> None:
         self._absent.discard(participant)
+        asked = 0
         if user := self._users.pop(participant, None):
             del self._standing[Role.USER, user.subject]
             self._departments.forget(user)
@@ -123,13 +124,15 @@ class MemoryDesk(MemoryMatching):
             if user.waiter is not None:
                 reason = Reason.LOST if requeue else Reason.LEFT
                 self._part(user, self._waiters[user.waiter], participant, reason)
+            asked = user.conversation
         elif waiter := self._waiters.pop(participant, None):
             del self._standing[Role.WAITER, waiter.subject]
             self._departments.remove(waiter)
             self._lose(waiter, requeue=requeue)
         else:
             return
-        self._events.append(Departed(participant, Reason.LOST if requeue else Reason.LEFT))
+        reason = Reason.LOST if requeue else Reason.LEFT
+        self._events.append(Departed(participant, reason, asked=asked))
         self._match()
 
     def _lose(self, waiter: Waiter, *, requeue: bool) -> None:
@@ -186,26 +189,27 @@ class MemoryDesk(MemoryMatching):
         page: str = "",
         fields: str = "",
         route: Route = ANYWHERE,
-    ) -> None:
+    ) -> int:
         with self._lock:
             one = self._users[user]
             if one.waiter is not None:
-                return
+                return 0
             if self._waits(one):
                 one.question = one.question if question is None else question
                 one.page, one.fields = page or one.page, fields or one.fields
                 self._ask_elsewhere(one, route)
-                return
+                return 0
             self._make_room_at(one.address)
             department = self._departments.entrance(route.department)
             self._make_room_in(department)
             if not len(department.pool) and self._departments.queue_length >= self._max_queue:
                 self._make_room_in_queue(self._waits)
             one.question, one.page, one.fields = question or "", page, fields
-            one.conversation = one.conversation or conversation
+            number = one.conversation = one.conversation or conversation
             one.last_waiter = one.last_waiter or route.last_waiter
             self._places.take(user, one.address)
             self._join(one, department, route, ticket)
+            return number
 
     def _ask_elsewhere(self, user: User, route: Route) -> None:
         """*user*, who waits, goes to the back of another department, if it asks for that now."""

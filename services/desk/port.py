@@ -271,8 +271,10 @@ class Desk(Protocol):
         page: str = "",
         fields: str = "",
         route: Route = ANYWHERE,
-    ) -> None:
-        """Match *user* or queue it. Nothing happens while it is served or queued already.
+    ) -> int:
+        """Match *user* or queue it; returns the number of the conversation that begins with it.
+
+        Nothing happens, and 0 is returned, while it is served or queued already.
 
         *route* says where. A user who is queued already, and asks for another department
         than before, stands at the back of that one from now on.
@@ -284,7 +286,8 @@ class Desk(Protocol):
 
         *ticket* is what `ticket` returned for an earlier position; it is void once
         its subject has been served or has left the queue. *conversation* is the
-        number of the conversation that begins with it, unless one goes on.
+        number of the conversation that begins with it, unless one goes on, or workers of a shared
+        desk have given a higher one.
         Raises `QueueFull`, where the queue of its department or all of them together have
         reached their bound; `AddressFull` where its address holds too many places.
         Of those who are away and have written nothing, the longest absent one makes

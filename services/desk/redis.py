@@ -52,6 +52,9 @@ from .received import Received
 from .redis_client import TIMEOUT
 from .vocabulary import Answer, Field, Key, prefix, queue_of
 
+#: what `connect.lua` answers where it changes nothing
+_REFUSALS = (Answer.FULL, Answer.ADDRESS_FULL)
+
 LEASE = 10.0  # s without a tick until a worker is given up
 BEAT = 0.5  # s between two ticks
 
@@ -224,10 +227,10 @@ class RedisDesk:
         page: str = "",
         fields: str = "",
         route: Route = ANYWHERE,
-    ) -> None:
+    ) -> int:
         def settle(answer: bytes) -> None:
-            if not answer and (own := self._own.get(user)):
-                own.conversation = own.conversation or conversation
+            if answer.decode() not in _REFUSALS and (own := self._own.get(user)):
+                own.conversation = own.conversation or int(answer or 0) or conversation
                 if not own.conversations:
                     own.ask(route)
                     own.question = own.question if question is None else question
@@ -235,7 +238,7 @@ class RedisDesk:
                     own.page = page or (own.page if waits else "")
                     own.fields = fields or (own.fields if waits else "")
 
-        refused = self._call(
+        answer: bytes = self._call(
             "connect",
             settle=settle,
             user=user,
@@ -247,8 +250,9 @@ class RedisDesk:
             fields=fields,
             route=letters.route(route),
         )
-        if refused:
-            raise AddressFull if refused.decode() == Answer.ADDRESS_FULL else QueueFull
+        if answer.decode() in _REFUSALS:
+            raise AddressFull if answer.decode() == Answer.ADDRESS_FULL else QueueFull
+        return int(answer or 0)
 
     def ready(self, waiter: str, capacity: int | None = None) -> None:
         def settle(answer: int) -> None:

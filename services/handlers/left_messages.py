@@ -53,6 +53,8 @@ def leave(caller: Caller, frame: frames.LeaveMessage, me: Participant) -> None:
             what = "too many messages from your address; try again tomorrow"
             raise Refusal(ErrorCode.RATE_LIMITED, what, frame.reply_id)
         place = _do(caller, frame, table.leave, message)
+        key, me.visit = me.visit or place.key, 0
+        caller.house.switchboard.visits.message_left(key, message.department)
     success = frames.LeaveMessageSuccess(id=codec.new_id(), to=me.uuid, payload=_place(place))
     caller.feed.reply(frame, success)
     caller.house.left_messages.look()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from ..desk.port import AddressFull, Queued, QueueFull
+from ..history.visits import Outcome
 from ..offline import Offline
 from ..participants import Participant, Phase
 from ..wire import frames
 from ..wire.codes import ErrorCode, Refusal
 from ..wire.dates import rfc3339
 from .caller import Caller
-from .wishes import Wish, read_wish
+from .wishes import TurnedAway, Wish, read_wish
 
 #: times that one `connect` asks the desk, while other connections of the user leave the queue
 ATTEMPTS = 3
@@ -18,8 +19,10 @@ ATTEMPTS = 3
 def connect(caller: Caller, frame: frames.Connect | frames.Connect2, me: Participant) -> None:
     """A user asks for a waiter."""
     wish = read_wish(caller, frame, me)
-    if isinstance(wish, Offline):
-        _send_away(caller, frame, wish)
+    if isinstance(wish, TurnedAway):
+        outcome = Outcome(wish.why.reason)
+        me.visit = caller.house.switchboard.visits.turned_away(wish.department, outcome)
+        _send_away(caller, frame, wish.why)
         return
     for _ in range(ATTEMPTS):
         caller.feed.pending = frame
@@ -42,20 +45,25 @@ def _send_away(caller: Caller, frame: frames.ClientFrame, why: Offline) -> None:
 
 def _ask_for_waiter(caller: Caller, frame: frames.ClientFrame, me: Participant, wish: Wish) -> None:
     switchboard = caller.house.switchboard
-    key = switchboard.clock.new_key()
     try:
-        switchboard.desk.connect(
-            me.uuid, wish.ticket, key, question=wish.question, page=me.page[1],
-            fields=wish.fields, route=wish.route,
+        number = switchboard.desk.connect(
+            me.uuid, wish.ticket, switchboard.clock.new_key(), question=wish.question,
+            page=me.page[1], fields=wish.fields, route=wish.route,
         )  # fmt: skip
         if me.phase is Phase.IDLE or not wish.route.stays:
             me.asked = wish.route.wanted
     except QueueFull as full:
         caller.feed.pending = None
+        if me.phase is Phase.IDLE:  # otherwise it goes on waiting where it waits
+            me.visit = switchboard.visits.turned_away(wish.route.wanted, Outcome.FULL)
         who = "visitors of your address" if isinstance(full, AddressFull) else "visitors"
         what = f"too many {who} are waiting; try later"
         raise Refusal(ErrorCode.QUEUE_FULL, what, frame.reply_id) from None
+    if number:
+        switchboard.visits.asked(number, wish.route.wanted)
     switchboard.carry_out()
+    if number and me.conversation is None:
+        me.visit = number
 
 
 def _send_state(caller: Caller, frame: frames.ClientFrame, me: Participant) -> bool:

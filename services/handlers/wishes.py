@@ -35,9 +35,17 @@ class Wish(NamedTuple):
     fields: str
 
 
+class TurnedAway(NamedTuple):
+    """A user is not let in where it asks."""
+
+    why: Offline
+    #: the department that it has asked for
+    department: str
+
+
 def read_wish(
     caller: Caller, frame: frames.Connect | frames.Connect2, me: Participant
-) -> Wish | Offline:
+) -> Wish | TurnedAway:
     """What *frame* asks for, or why nobody is let in there now.
 
     *me* remembers its page and what it has filled in. Raises `Refusal` for a department that
@@ -49,7 +57,7 @@ def read_wish(
     if found is not None and (
         ticket is None or caller.house.switchboard.desk.is_void(me.uuid, ticket)
     ):
-        return found
+        return TurnedAway(found, route.wanted)
     if asked is None:
         return Wish(route, ticket, None, "")
     fields = _fields(caller, frame, asked, route)

@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ..conversation.kinds import Side
 from ..conversation.rows import ConversationRow, EntryRow, StaffRow
 from ..security_log import Event, security
-from . import departments, left_messages, slices, staff, tables, word_index
+from . import departments, left_messages, slices, staff, tables, visit_care, word_index
 from . import erased as erased_keys
 from .cleaning import clean
 from .queries import CONVERSATION
@@ -125,6 +125,8 @@ class Erased(Removed):
     accounts: int = 0
     #: revocations whose subject was replaced
     revocations: int = 0
+    #: visits in which a waiter was replaced
+    visits: int = 0
 
 
 def erase(
@@ -138,7 +140,7 @@ def erase(
       the notes on them, and their words in the search index.
     - As a waiter: the conversations are their visitors' and stay. Its subject and name
       are replaced there by a pseudonym, a new one for each erasure; so are they
-      as the author of messages and notes, and in revocations. Its duty, its
+      as the author of messages and notes, in revocations and in visits. Its duty, its
       account, its memberships of departments and its own canned replies go. What it
       *wrote* stays, even where it wrote its own name.
 
@@ -330,6 +332,7 @@ def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) 
     ):
         _rename(store, table, column, subject, {column: pseudonym, name: ""}, pause)
     left_messages.forget_waiter(store, subject)
+    erased.visits += visit_care.forget_waiter(store, subject, pseudonym, pause)
     erased.accounts += departments.forget_waiter(store, subject)
     with writing(store) as connection:
         erased.accounts += _delete(connection, tables.duty, tables.duty.c.subject == subject)

@@ -60,7 +60,7 @@ class Committer:
         if undated:
             self._look_up_dates(groups, undated)
         _put_into(batch, groups)
-        if not (batch.entries or batch.conversations or batch.amendments or batch.duties):
+        if batch.is_empty:
             return  # all are repeats
         try:
             try:
@@ -208,10 +208,12 @@ def _not_refused(groups: Sequence[Entries]) -> list[Entries]:
 
 
 def _parts(batch: Batch) -> Iterator[Batch]:
-    """Each conversation, amendment and duty of *batch* by itself."""
+    """Each conversation, amendment, duty and visit of *batch* by itself."""
     for row in batch.conversations:
         yield Batch(conversations=[row])
     for amendment in batch.amendments:
         yield Batch(amendments=[amendment])
     for duty in batch.duties:
         yield Batch(duties=[duty])
+    for visit in batch.visits:
+        yield Batch(visits=[visit])

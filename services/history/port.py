@@ -18,7 +18,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..conversation.rows import MOST_SEQ, ConversationRow, EntryRow, Row, StaffRow
+from ..conversation.rows import MESSAGE, MOST_SEQ, ConversationRow, EntryRow, Row, StaffRow
 from ..errors import Unavailable
 
 
@@ -46,12 +46,41 @@ class Duty:
 
 
 @dataclass(slots=True)
+class Visit:
+    """What one worker knows of one time that a visitor has asked for a waiter.
+
+    Merged into what others have written: what is there first stays (`visits.MERGE`).
+    """
+
+    key: int
+    asked: int
+    #: the department that the visitor has asked for
+    department: str = ""
+    #: when the first waiter was found, and its subject
+    matched: int | None = None
+    waiter: str = ""
+    ended: int | None = None
+    #: `visits.Outcome`, or the reason of the conversation's end; empty: it is under way
+    outcome: str = ""
+
+    def add(self, later: Visit) -> None:
+        """Learn what *later* knows of the same visit."""
+        self.department = self.department or later.department
+        self.waiter = self.waiter or later.waiter
+        if self.matched is None:
+            self.matched = later.matched
+        if not self.outcome or (self.matched is None and later.outcome == MESSAGE):
+            self.ended, self.outcome = later.ended, later.outcome
+
+
+@dataclass(slots=True)
 class Batch:
     """What one commit brings: all of it or nothing.
 
     *conversations* and *duties* are written as they are now (insert or update), and the
-    *amendments* merged; *entries* are new. The store sorts what it writes. It leaves out the row
-    of a conversation that was erased after its end, and raises `Gone` for entries beside that row.
+    *amendments* and *visits* merged; *entries* are new. The store sorts what it writes. It leaves
+    out the row of a conversation that was erased after its end, and raises `Gone` for entries
+    beside that row.
     """
 
     conversations: list[ConversationRow] = field(default_factory=list)
@@ -62,6 +91,13 @@ class Batch:
     needed: Collection[int] = ()
     #: some of *entries* have `data`; the others may come without that column
     has_data: bool = False
+    visits: list[Visit] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """There is nothing to write."""
+        rows = self.conversations or self.amendments or self.duties or self.visits
+        return not (self.entries or rows)
 
 
 class StoreError(Unavailable):

@@ -16,6 +16,9 @@ from ..conversation.kinds import Side
 from ..conversation.rows import MESSAGE, MOST_SEQ, ConversationRow, EntryRow
 from . import tables
 
+#: client ids or keys in one query: SQLite takes 32,766 values, PostgreSQL 65,535
+FOUND_AT_ONCE = 1000
+
 #: the columns of an entry
 ENTRY = "chat", *EntryRow._fields[1:]
 

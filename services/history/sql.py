@@ -20,7 +20,8 @@ from . import queries, revoked, tables
 from .holder import LastHolder
 from .owner import Owner
 from .port import Duty, StoreError
-from .transactions import FOUND_AT_ONCE, Transactions
+from .queries import FOUND_AT_ONCE
+from .transactions import Transactions
 
 #: revocations removed at once, which holds up who writes for some milliseconds
 PRUNED = 500

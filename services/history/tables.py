@@ -247,6 +247,32 @@ department = Table(
     Column("dates", Text, nullable=False, server_default="{}"),
 )
 
+#: one for each time that a visitor asks for a waiter: `visits`
+visit = Table(
+    "visit",
+    metadata,
+    #: as `connect` has drawn it for the conversation; that may never begin, or be erased
+    Column("key", Number, primary_key=True, autoincrement=False),
+    Column("asked", BigInteger, nullable=False),
+    #: the one that the visitor has asked for
+    Column("department", Text, nullable=False, server_default=""),
+    #: when a waiter was found, and which one, by its subject
+    Column("matched", BigInteger),
+    Column("waiter", Text, nullable=False, server_default=""),
+    #: when a waiter has written something, and which one
+    Column("answered", BigInteger),
+    Column("answered_by", Text, nullable=False, server_default=""),
+    Column("ended", BigInteger),
+    #: `visits.Outcome`, or the reason of the conversation's end; empty: it is under way
+    Column("outcome", Text, nullable=False, server_default=""),
+)
+Index(
+    "visit_open",
+    visit.c.key,
+    sqlite_where=text("ended IS NULL"),
+    postgresql_where=text("ended IS NULL"),
+)
+
 #: which waiter, by its subject, is a member of which department
 membership = Table(
     "membership",

@@ -22,8 +22,9 @@ from typing import Any, TypeVar
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 
-from . import erased, queries
+from . import erased, queries, visits
 from .port import Batch, Conflict, Gone, OutcomeUnknown, StoreError, Unfit
+from .queries import FOUND_AT_ONCE
 from .upserts import upserts
 
 #: s that a statement waits for somebody else's lock before it fails
@@ -34,9 +35,6 @@ ANSWER_WAIT = 10.0
 
 #: s that a migration waits for another process's
 MIGRATION_WAIT = 600.0
-
-#: client ids or keys in one query: SQLite takes 32,766 values, PostgreSQL 65,535
-FOUND_AT_ONCE = 1000
 
 T = TypeVar("T")
 
@@ -131,6 +129,8 @@ class Transactions:
             batch = self._without_erased(self._writing, batch)
         for table, some, changes in upserts(batch):
             self._put(self._writing, table, some, changes)
+        if ended := visits.completed_by(batch.visits):
+            visits.complete(self._writing, ended)
         if batch.needed:
             self._check_needed(self._writing, sorted(batch.needed))
         return self._writing

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from . import tables
+from . import tables, visits
 from .port import Batch
 from .queries import CONVERSATION
 
@@ -55,6 +55,11 @@ def upserts(batch: Batch) -> list[Upsert]:
             for is_news, some in itertools.groupby(amended, attrgetter("served"))
         ),
         (tables.duty, [duties[key] for key in sorted(duties)], _update(_DUTY)),
+        (
+            tables.visit,
+            [visits.row_of(one) for one in sorted(batch.visits, key=attrgetter("key"))],
+            visits.MERGE,
+        ),
     ]
     entries = sorted(batch.entries, key=itemgetter(0, 1))
     if batch.has_data:

@@ -27,7 +27,7 @@ from ..conversation.rows import ConversationRow
 from ..errors import named
 from ..runtime import Runtime
 from .committer import Committer
-from .port import Amendment, Batch, Duty, OutcomeUnknown, Store, StoreError
+from .port import Amendment, Batch, Duty, OutcomeUnknown, Store, StoreError, Visit
 from .repeats import Repeats, put_back, set_apart
 
 log = logging.getLogger("csapp.history")
@@ -40,6 +40,9 @@ WAITING = 50_000
 
 #: their characters: of long texts fewer may wait
 WAITING_CHARACTERS = 32 << 20
+
+#: visits that may wait for their commit; of more the oldest are not counted
+MOST_VISITS = 10_000
 
 RETRY = 0.5  # s between two looks at a store that is down
 
@@ -70,6 +73,7 @@ class Writer:
         self._rows: dict[int, ConversationRow] = {}
         self._amendments: dict[int, Amendment] = {}
         self._duties: dict[str, Duty] = {}
+        self._visits: dict[int, Visit] = {}
         self._repeats = Repeats()
         self._scheduled = False
         self._busy = False
@@ -82,6 +86,8 @@ class Writer:
         #: commits, and entries in them
         self.commits = 0
         self.stored = 0
+        #: visits that are not counted, because too many have waited
+        self.visits_lost = 0
 
     # ---- what is asked of it -------------------------------------------
 
@@ -121,6 +127,14 @@ class Writer:
         self._duties[duty.subject] = duty
         self._schedule()
 
+    def note_visit(self, visit: Visit) -> None:
+        """Merge *visit* into what is stored of it."""
+        known = self._visits.setdefault(visit.key, visit)
+        if known is not visit:
+            known.add(visit)
+        self._bound_visits()
+        self._schedule()
+
     @property
     def figures(self) -> tuple[int, int, int]:
         """Commits, entries in them, and entries that wait."""
@@ -129,8 +143,8 @@ class Writer:
     @property
     def idle(self) -> bool:
         """Everything is stored."""
-        waiting = self._pending or self._rows or self._amendments or self._duties
-        return not (self._busy or waiting)
+        rows = self._rows or self._amendments or self._duties or self._visits
+        return not (self._busy or self._pending or rows)
 
     # ---- the loop's side -----------------------------------------------
 
@@ -148,7 +162,7 @@ class Writer:
         try:
             self._fill(batch)
             self._take(groups)
-            if groups or batch.conversations or batch.amendments or batch.duties:
+            if groups or not batch.is_empty:
                 self._busy = True
                 done = partial(self._done, groups, batch)
                 self._run(partial(self._committer.commit, groups, batch, self._undated), done)
@@ -159,13 +173,14 @@ class Writer:
             self._done(groups, batch, error)
 
     def _fill(self, batch: Batch) -> None:
-        """Put into *batch* the rows of conversations and waiters as they are now."""
+        """Put into *batch* the rows of conversations, waiters and visits as they are now."""
         batch.conversations = [dataclasses.replace(one) for one in self._rows.values()]
         batch.amendments = [
             Amendment(dataclasses.replace(one.row), one.served) for one in self._amendments.values()
         ]
         batch.duties = list(self._duties.values())
-        self._rows, self._amendments, self._duties = {}, {}, {}
+        batch.visits = list(self._visits.values())
+        self._rows, self._amendments, self._duties, self._visits = {}, {}, {}, {}
 
     def _take(self, groups: list[Entries]) -> None:
         """Put into *groups*, numbered, what is to be committed next."""
@@ -259,10 +274,25 @@ class Writer:
         for row in batch.conversations:
             self._rows.setdefault(row.key, row)
         for amendment in batch.amendments:
-            newer = self._amendments.setdefault(amendment.row.key, amendment)
-            newer.served |= amendment.served
+            later = self._amendments.setdefault(amendment.row.key, amendment)
+            later.served |= amendment.served
         for duty in batch.duties:
             self._duties.setdefault(duty.subject, duty)
+        newer, self._visits = self._visits, {one.key: one for one in batch.visits}
+        for key, visit in newer.items():
+            if key in self._visits:
+                self._visits[key].add(visit)
+            else:
+                self._visits[key] = visit
+        self._bound_visits()
+
+    def _bound_visits(self) -> None:
+        """Drop the oldest visits where too many wait: the database is away for long."""
+        while len(self._visits) > MOST_VISITS:
+            del self._visits[next(iter(self._visits))]
+            if not self.visits_lost:
+                log.error("more than %d visits wait: the oldest are not counted", MOST_VISITS)
+            self.visits_lost += 1
 
     def _answer(self, groups: list[Entries], *, stored: bool) -> None:
         put_back(one for one in groups if not stored or one.refused)

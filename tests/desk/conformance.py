@@ -464,6 +464,37 @@ class DeskConformance:
             (Matched, 7),
         ]
 
+    # ---- what becomes of who asks -----------------------------------------
+
+    def test_who_asks_gets_the_number_that_all_events_name(self, small_desk: Desk) -> None:
+        conversation = (1 << 62) + 1  # more than a float holds
+        users_arrive(small_desk, "Ann", "Bob", "Cid")
+        numbers = [
+            small_desk.connect(name, conversation=conversation + n)
+            for n, name in enumerate(("Ann", "Bob", "Cid"))
+        ]
+        assert numbers == [conversation, conversation + 1, conversation + 2]
+        assert small_desk.connect("Ann", conversation=conversation + 9) == 0  # it waits
+        small_desk.withdraw("Ann")
+        small_desk.leave("Bob")
+        waiters_get_ready(small_desk, "Wanda")
+        assert small_desk.connect("Cid", conversation=conversation + 9) == 0  # it is served
+        named = [
+            getattr(event, "asked", 0) or event.conversation
+            for event in small_desk.take_events()
+            if isinstance(event, Withdrawn | Departed | Matched)
+        ]
+        assert named == numbers
+
+    def test_who_was_served_has_asked_for_nothing_more(self, small_desk: Desk) -> None:
+        waiters_get_ready(small_desk, "Wanda")
+        users_arrive(small_desk, "Ann", "Bob")
+        assert small_desk.connect("Ann", conversation=7) == 7
+        small_desk.leave("Ann")
+        small_desk.leave("Bob")  # has never asked
+        asked = [one.asked for one in small_desk.take_events() if isinstance(one, Departed)]
+        assert asked == [0, 0]
+
     # ---- who is away and has said nothing --------------------------------
 
     def test_an_anonymous_visitor_who_has_said_nothing_is_waited_for_briefly(

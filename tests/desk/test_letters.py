@@ -80,6 +80,7 @@ SINCE = {
     "withdrawn": {"talk"},
     "matched": {"department", "page", "fields", "begun"},
     "queued": {"department"},
+    "departed": {"asked"},
     "on_duty": {"by_desk"},
 }
 

@@ -312,7 +312,7 @@ WRITTEN = {
     ("canned_past", "text"), ("revoked", "sid"), ("attempt", "key"),
     ("department", "key"), ("department", "names"), ("department", "overflow_to"),
     ("department", "hours"), ("department", "zone"), ("department", "dates"),
-    ("membership", "department"),
+    ("membership", "department"), ("visit", "department"), ("visit", "outcome"),
 }  # fmt: skip
 
 

@@ -13,7 +13,15 @@ from services.conversation.entries import Entries
 from services.conversation.kinds import Side
 from services.conversation.rows import ConversationRow, EntryRow
 from services.history import writer as writers
-from services.history.port import Batch, Conflict, Duty, OutcomeUnknown, StoreError, Unfit
+from services.history.port import (
+    Batch,
+    Conflict,
+    Duty,
+    OutcomeUnknown,
+    StoreError,
+    Unfit,
+    Visit,
+)
 from services.history.writer import Writer
 
 
@@ -408,3 +416,43 @@ def test_busy_conversations_that_never_fit_into_one_batch_are_kept_one_by_one(lo
         writer.say(say(one, got, "hi"))
     loop.turn()
     assert [(one.stored, list(one.seqs)) for one in got] == [(True, [1]), (True, [1])]
+
+
+def test_visits_wait_for_a_store_that_is_down_up_to_a_bound(
+    writer, store, loop, monkeypatch, caplog
+):
+    monkeypatch.setattr(writers, "MOST_VISITS", 3)
+    seen: list[Visit] = []
+    commit = store.commit
+
+    def noting(batch: Batch) -> None:
+        commit(batch)
+        seen.extend(batch.visits)
+
+    monkeypatch.setattr(store, "commit", noting)
+    store.failing.append((False, StoreError("full")))
+    writer.note_visit(Visit(1, 10, "sales"))
+    loop.turn(2)
+    assert not writer.available
+    assert not writer.idle
+    for key in (2, 3, 4, 5):
+        writer.note_visit(Visit(key, key))
+    writer.note_visit(Visit(4, 4, matched=9, waiter="bob"))
+    writer.note_visit(Visit(4, 4, ended=12, outcome="left"))
+    loop.turn()
+    assert writer.available
+    assert writer.idle
+    assert seen == [Visit(3, 3), Visit(4, 4, "", 9, "bob", 12, "left"), Visit(5, 5)]
+    assert writer.visits_lost == 2
+    assert [one.message for one in caplog.records if "visits" in one.message] == [
+        "more than 3 visits wait: the oldest are not counted"
+    ]
+
+
+def test_a_visit_of_a_batch_that_failed_learns_what_came_meanwhile(writer, store, loop):
+    store.failing.append((False, StoreError("full")))
+    writer.note_visit(Visit(1, 10, "sales"))
+    loop.calls.popleft()()  # the batch is under way
+    writer.note_visit(Visit(1, 10, matched=20, waiter="bob"))
+    loop.calls.popleft()()
+    assert list(writer._visits.values()) == [Visit(1, 10, "sales", 20, "bob")]

@@ -236,19 +236,20 @@ class ScriptedDesk:
         page: str = "",
         fields: str = "",
         route: Route = ANYWHERE,
-    ) -> None:
+    ) -> int:
         """As `connect.lua`: there is always a waiter with a seat, once it has come."""
 
-        def change() -> tuple[Any, list[Event]]:
+        def change() -> tuple[int, list[Event]]:
             state = self._state
             one = state.people[user]
             waiters = [other for other in state.people.values() if other.role is Role.WAITER]
             if one.waiter or one in state.queue or not waiters:
-                return None, []
+                return 0, []
             one.conversation = one.conversation or conversation
-            return None, state.match(one, waiters[0], self._me)
+            return one.conversation, state.match(one, waiters[0], self._me)
 
-        self._call(change)
+        number, _ = self._call(change)
+        return int(number)
 
     def transfer(
         self, user: str, waiter: str, to_waiter: str | None = None, department: str | None = None

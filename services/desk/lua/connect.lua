@@ -9,8 +9,9 @@
 -- ARG.route     department, department that it asks for, priority, subject of its last waiter, and
 --               whether it stays where it waits, in msgpack; '' for a user who names nothing
 --               (`Route` in `departments.py`)
--- Answers: nothing, or ANSWER.full when its queue is, or ANSWER.address_full. An error
--- REFUSED.nobody when there is no such user.
+-- Answers: the number of the conversation that begins with it, or nothing where none does, or
+-- ANSWER.full when its queue is, or ANSWER.address_full. An error REFUSED.nobody when there is no
+-- such user.
 
 local STEP = 1048577 -- a ms and one: see `ascending`
 
@@ -186,6 +187,7 @@ end
 if user.talk == '' then
     set(user, FIELD.talk, ascending(ARG.conversation))
 end
+local number = user.talk -- which a conversation that ends at once takes along
 set_route(user, department, asked, priority)
 if user.last == '' and last ~= '' then
     set(user, FIELD.last, last)
@@ -198,7 +200,7 @@ set_question() -- also of a user who is served at once: its waiter may be lost, 
 if free and here(user) and desk.settles == 0 and not anybody_before(department) then
     set(user, FIELD.since, desk.time)
     bring_together(user, last_waiter(user, department) or participant(free)) -- nobody is before it
-    return close()
+    return close(number)
 end
 wait_for_a_waiter(user, good(user, tonumber(ARG.ticket)))
-return close()
+return close(number)

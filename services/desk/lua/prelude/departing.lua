@@ -40,8 +40,8 @@ local function depart(one, lost)
         end
     end
     post_event({ event = EVENT.departed, participant = one.uuid,
-        reason = lost and REASON.lost or REASON.left, talk = one.begun == '1' and given(one.talk) or nil },
-        { one })
+        reason = lost and REASON.lost or REASON.left, talk = one.begun == '1' and given(one.talk) or nil,
+        asked = given(one.talk or '') }, { one })
     for _, worker in ipairs(words(one.at)) do
         call('SREM', held_by(worker), one.uuid)
     end
