@@ -123,19 +123,33 @@ class MemoryDepartments:
             one = target
         return one
 
+    def moves_to(self, one: MemoryDepartment) -> MemoryDepartment | None:
+        """The same, but None where users stay: departments that pass them on at once lead round."""
+        return None if self._leads_round(one) else self.overflow_of(one)
+
+    def _leads_round(self, one: MemoryDepartment) -> bool:
+        seen = set[str]()
+        while (to := self.overflow_of(one)) is not None and not one.rules.overflow_after:
+            if one.key in seen:
+                return True
+            seen.add(one.key)
+            one = to
+        return False
+
     def way(self, key: str) -> dict[str, Obstacle | None]:
         """Where a user waits that stands in *key*, and where it may come to from there.
 
         By department, in that order, with what keeps free waiters of each from a user there.
         """
         one, way = self.get(key), dict[str, Obstacle | None]({key: None})
-        while (to := self.overflow_of(one)) is not None:
-            one = self.entrance(to.key)
-            if one.key in way:
-                return way
+        while (to := self.moves_to(one)) is not None:
+            following = self.entrance(to.key)
+            if following.key in way:
+                break
+            one = following
             way[one.key] = Obstacle.OTHER_DEPARTMENT
         closed = self._overflow_if_open(one)
-        if closed is not None:
+        if closed is not None and not closed.rules.is_open:
             way.setdefault(closed.key, Obstacle.CLOSED)
         return way
 
@@ -144,14 +158,14 @@ class MemoryDepartments:
     def watch(self, user: User) -> None:
         """*user* has entered its department: it may have to move on."""
         one = self.get(user.department)
-        if self.overflow_of(one) is not None:
+        if self.moves_to(one) is not None:
             one.due[user.uuid] = user.entered + one.rules.overflow_after
 
     def watch_anew(self, users: dict[str, User]) -> None:
         """The same for all who wait, of *users*: the rules have changed."""
         for one in self:
             one.due.clear()
-            if self.overflow_of(one) is not None:
+            if self.moves_to(one) is not None:
                 for user in sorted((users[uuid] for uuid in one.queue.everybody()), key=_entered):
                     self.watch(user)
 

@@ -164,7 +164,7 @@ class MemoryState:
                 raise KeyError(user)
             department = self._departments.get(one.department)
             hindered = list(self._hindered(one))
-            to, due = self._departments.overflow_of(department), department.due.get(user)
+            to, due = self._departments.moves_to(department), department.due.get(user)
             return Explanation(
                 department=department.key,
                 priority=one.priority,

@@ -474,8 +474,19 @@ class DepartmentConformance:
             Department("sales", overflow_to="care"),
         )
         asks(small_desk, "Ann", "care")
-        time_passes(small_desk, clock, 5)
+        forget_events(small_desk)
+        for _ in range(3):
+            time_passes(small_desk, clock, 5)
+        assert_silent(small_desk)
         assert small_desk.waiting(9, ("care", "sales")).length == 1
+        they_are_departments(
+            small_desk,
+            Department("care", overflow_to="sales"),
+            Department("sales"),
+            number=2,
+        )
+        time_passes(small_desk, clock, 1)
+        assert small_desk.department("Ann") == "sales", "the circle is open now"
 
     def test_nobody_moves_to_a_closed_department(self, small_desk: Desk, clock: Clock) -> None:
         they_are_departments(

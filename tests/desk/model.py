@@ -172,6 +172,16 @@ class Model:
         known = to is not None and to != key and to in self.departments()
         return to if known and self.rule(to).is_open else None
 
+    def moves_to(self, key: str) -> str | None:
+        """Where users of *key* move, unless they would be passed on at once for ever."""
+        here, seen = key, []
+        while self.overflow_of(here) is not None and not self.rule(here).overflow_after:
+            if here in seen:
+                return None
+            seen.append(here)
+            here = self.overflow_of(here) or ""
+        return self.overflow_of(key)
+
     def entrance(self, key: str) -> str:
         key = key if key in self.departments() else ""
         for _ in range(10):
@@ -453,7 +463,7 @@ class Model:
         late = []
         for user in self.queue:
             due = user.entered + self.rule(user.department).overflow_after
-            if self.overflow_of(user.department) is not None and due <= self.now:
+            if self.moves_to(user.department) is not None and due <= self.now:
                 late.append((due, user.department, user.order, user))
         moved = [one[-1] for one in sorted(late, key=lambda one: one[:-1])]
         for user in moved:
@@ -647,7 +657,7 @@ class Model:
         )  # fmt: skip
 
     def explain(self, user: PlainUser) -> Explanation:
-        own, overflow = user.department, self.overflow_of(user.department)
+        own, overflow = user.department, self.moves_to(user.department)
         moves_to = None if overflow is None else self.entrance(overflow)
         later, closed = self._ways(own)
         waiters = []
@@ -676,13 +686,15 @@ class Model:
     def _ways(self, own: str) -> tuple[list[str], list[str]]:
         """Where a user may come to from its own department, and where it may not for now."""
         here, later = own, list[str]()
-        while (to := self.overflow_of(here)) is not None:
-            here = self.entrance(to)
-            if here in (own, *later):
-                return later, []
+        while (to := self.moves_to(here)) is not None:
+            following = self.entrance(to)
+            if following in (own, *later):
+                break
+            here = following
             later.append(here)
         to = self.rule(here).overflow_to
-        return later, [to] if to in self.departments() else []
+        is_closed = to in self.departments() and not self.rule(to).is_open
+        return later, [to] if is_closed and to not in later else []
 
     @staticmethod
     def _reason(

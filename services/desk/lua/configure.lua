@@ -39,7 +39,7 @@ end
 
 -- To where *department* passes users on, and when; '' where it does not.
 local function passes_on(department)
-    local to = overflow_of(department)
+    local to = moves_on_to(department)
     return to and to .. ' ' .. (rule_of(department).overflow_after or 0) or ''
 end
 
@@ -131,7 +131,7 @@ end
 
 -- Their times count anew, from when they have come to their department.
 for department in pairs(has_changed) do
-    if overflow_of(department) then
+    if moves_on_to(department) then
         each_of(department, function(uuid)
             local stored = call('HMGET', key_of(uuid), FIELD.since, FIELD.route)
             local user = { uuid = uuid, since = stored[1], route = stored[2] or '' }

@@ -21,18 +21,18 @@ local route = route_of(user)
 -- Where it waits, and where it may come to from there, in order; each with what keeps free waiters
 -- of it from a user there.
 local way, obstacles = { route.department }, {}
-local next_one, if_open = overflow_of(route.department)
+local last, next_one = route.department, moves_on_to(route.department)
 local moves_to = next_one and entrance(next_one)
 while next_one do
     local department = entrance(next_one)
     if department == route.department or obstacles[department] then
-        if_open = nil
         break
     end
     way[#way + 1], obstacles[department] = department, OBSTACLE.other_department
-    next_one, if_open = overflow_of(department)
+    last, next_one = department, moves_on_to(department)
 end
-if if_open and if_open ~= route.department and not obstacles[if_open] then
+local if_now, if_open = overflow_of(last)
+if if_open and not if_now and if_open ~= route.department and not obstacles[if_open] then
     way[#way + 1], obstacles[if_open] = if_open, OBSTACLE.closed
 end
 

@@ -26,11 +26,24 @@ local function overflow_of(department)
     return not (target and target.is_open == false) and to or nil, to
 end
 
+-- The same, but nil where users stay: departments that pass them on at once lead round.
+local function moves_on_to(department)
+    local seen, one, to = {}, department, overflow_of(department)
+    while to and (rule_of(one).overflow_after or 0) == 0 do
+        if seen[one] then
+            return nil
+        end
+        seen[one] = true
+        one, to = to, overflow_of(to)
+    end
+    return overflow_of(department)
+end
+
 -- *user* has come to its department, which it may have to leave for another one; or it *stays*
 -- there no more.
 local function watch(user, stays)
     local route = route_of(user)
-    if not overflow_of(route.department) then
+    if not overflow_of(route.department) or stays and not moves_on_to(route.department) then
         return
     end
     if stays then
