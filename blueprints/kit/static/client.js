@@ -24,17 +24,17 @@ export class ChatClient extends BaseClient {
 
   /** Waiter: see to the message *conversation*, so that no colleague does; rejects if one does already. */
   claim(conversation) {
-    return this.#inbox.change("claim", conversation);
+    return this.#inbox.change("claim_message", conversation);
   }
 
   /** Waiter: leave a claimed message to others. */
   release(conversation) {
-    return this.#inbox.change("release", conversation);
+    return this.#inbox.change("release_message", conversation);
   }
 
   /** Waiter: the message needs no answer. */
   putAway(conversation) {
-    return this.#inbox.change("put_away", conversation);
+    return this.#inbox.change("put_away_message", conversation);
   }
 
   /** Waiter: answer a message; resolves with `{conversation, seq, date}` when that is stored. */

@@ -11,9 +11,9 @@ export class Inbox {
     return (await this.#connection.question("get_inbox", { state, after, before, limit })).payload;
   }
 
-  /** Do *what* (`claim`, `release`, `put_away`) with the message *conversation*. */
-  async change(what, conversation) {
-    await this.#connection.question(`${what}_message`, { conversation });
+  /** Send a frame of *type* about the message *conversation*: `claim_message`, `release_message`, `put_away_message`. */
+  async change(type, conversation) {
+    await this.#connection.question(type, { conversation });
   }
 
   /** Resolves with `{conversation, seq, date}` when the answer is stored. */
