@@ -150,6 +150,13 @@ class Journal:
         with self._changed:
             return list(self._events)
 
+    def until(self, length: int) -> Journal:
+        """A copy of the first *length* events."""
+        with self._changed:
+            copy = Journal(self._events[:length])
+            copy._names = dict(self._names)
+            return copy
+
     def __len__(self) -> int:
         return len(self._events)
 

@@ -139,8 +139,7 @@ class Scenario:
                 self._live()
                 self.stage.strike(self.random)
             problems = self.stage.settle() + self._quiet() + self._told()
-            truth = self._whole_truth()
-            anomalies = check(self.journal, truth)
+            anomalies = check(*self._whole_truth())
             problems += [one for device in self.devices for one in device.problems]
             return self._report(began, anomalies, problems)
 
@@ -279,21 +278,24 @@ class Scenario:
                 problems.append(f"{sorted(waiters)} serve {conversation}")
         return problems
 
-    def _whole_truth(self) -> Truth:
-        """What is stored when everybody has heard all of it, and nothing comes any more.
+    def _whole_truth(self) -> tuple[Journal, Truth]:
+        """What has happened, and what is stored when everybody has heard all of it.
 
-        What the desk has decided becomes an entry some seconds later where a worker was killed.
+        What the desk has decided becomes an entry some seconds later where a worker was killed:
+        nothing has come while the truth was read, and what comes later does not count.
         """
         end = time.monotonic() + PATIENCE
         while True:
+            known = len(self.journal)
             truth = self._truth()
             ends = {name: len(one.items) for name, one in truth.items()}
             heard = [device.look(_ends) for device in self.devices]
             is_over = time.monotonic() > end
-            if is_over or all(
+            is_whole = known == len(self.journal) and all(
                 seq == ends.get(name, seq) for one in heard for name, seq in one.items()
-            ):
-                return truth
+            )
+            if is_over or is_whole:
+                return self.journal.until(known), truth
             self.journal.wait_for_length(len(self.journal) + 1, 0.5)
 
     def _truth(self) -> Truth:
