@@ -167,7 +167,8 @@ def share_desk(parts: Parts) -> Shared:
         switchboard.write_missing_events()
         delivery.forget_ended()
         with contextlib.suppress(DeskUnavailable):  # the desk has logged it
-            latest.look()
+            if latest.look():
+                delivery.doubt()
             switchboard.update_queue_status()
 
     loops.start("the search for lost letters", delivery.check_doubted)

@@ -212,6 +212,8 @@ class Figures:
     seats: dict[str, float] = field(default_factory=dict, compare=False)
     #: what all workers of the desk can read (`READS`): during an update some are older
     reads: int = field(default=READS, compare=False)
+    #: workers that were killed, so far: what they had stored last, they may have told nobody
+    deaths: int = field(default=0, compare=False)
 
 
 class Desk(Protocol):

@@ -135,6 +135,8 @@ class Counter(StrEnum):
     BORN = "born"
     #: when seats were counted last
     SEATS_AT = "seats_at"
+    #: workers whose leases have ended
+    DEATHS = "deaths"
     #: the number of the last arrival
     CAME = "came"
     #: the number of the departments' rules and one; 0 until all workers could read departments

@@ -15,9 +15,13 @@ class LatestFigures:
         self._desk = desk
         self._latest = Figures(0, 0, 0, 0, 0.0, reads=1)  # until the desk was asked
 
-    def look(self) -> None:
-        """Ask the desk. Waits for it. Raises `DeskUnavailable`."""
-        self._latest = self._desk.figures()
+    def look(self) -> bool:
+        """Ask the desk. Waits for it. Raises `DeskUnavailable`.
+
+        True: a worker was killed since the last look.
+        """
+        before, self._latest = self._latest, self._desk.figures()
+        return before.deaths != self._latest.deaths
 
     def __call__(self) -> Figures:
         return self._latest

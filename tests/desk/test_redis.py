@@ -39,6 +39,7 @@ from services.desk.port import (
 )
 from services.desk.redis import LEASE, RedisDesk
 from services.desk.scripts import SCRIPTS
+from services.shared.figures import LatestFigures
 from testkit.proxy import TO_CLIENT, FaultProxy
 from testkit.redis import RedisServer
 
@@ -292,6 +293,19 @@ def test_the_people_of_a_dead_worker_are_waited_for_and_then_gone(
     they_live(clock, GRACE, a)
     assert office.hears(a) == [Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann")]
     assert a.figures().users_served == 1
+
+
+def test_all_workers_learn_that_one_was_killed(office: Office, clock: Clock) -> None:
+    """It may have stored something last, and told nobody: they look it up."""
+    a, b, c = (office.hire(name) for name in "abc")
+    looks = [LatestFigures(desk) for desk in (a, c)]
+    assert [one.look() for one in looks] == [False, False]
+    c.close()
+    assert not looks[0].look(), "it has sent all before it went"
+    for _ in range(4):  # b ticks no more
+        time_passes(a, clock, LEASE / 4)
+    assert [looks[0].look() for _ in range(2)] == [True, False]
+    b.close()
 
 
 def test_a_worker_that_was_given_up_changes_nothing_and_joins_again(

@@ -83,4 +83,5 @@ end
 return close(cmsgpack.pack({ waiters = desk.waiters, waiters_ready = desk.ready,
     users_served = desk.served, queue_length = call('ZCARD', QUEUE) + desk.apart,
     longest_wait = longest / 1000000, departments = next(loads) and loads or nil,
-    seats = seats and cmsgpack.unpack(seats) or nil, reads = reads or 1 }))
+    seats = seats and cmsgpack.unpack(seats) or nil, reads = reads or 1,
+    deaths = desk.deaths }))

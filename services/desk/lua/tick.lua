@@ -79,6 +79,7 @@ forget_read()
 call('ZADD', WORKERS, 'XX', desk.time + tonumber(ARG.lease) * 1000, me)
 for _, worker in ipairs(call('ZRANGEBYSCORE', WORKERS, '-inf', text(desk.time))) do
     retire(worker)
+    desk.deaths = desk.deaths + 1
 end
 
 for _, worker in ipairs(call('SMEMBERS', DYING)) do
