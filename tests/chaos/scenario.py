@@ -138,7 +138,7 @@ class Scenario:
             for _ in range(self.kills):
                 self._live()
                 self.stage.strike(self.random)
-            problems = self.stage.settle() + self._quiet() + self._told()
+            problems = self.stage.settle() + self._quiet() + self._told_in_the_end()
             anomalies = check(*self._whole_truth())
             problems += [one for device in self.devices for one in device.problems]
             return self._report(began, anomalies, problems)
@@ -245,6 +245,13 @@ class Scenario:
             for device in self.devices
             if not device.wait(heard, end - time.monotonic())
         ]
+
+    def _told_in_the_end(self) -> list[str]:
+        """The same as `_told`, when those are back whom a server has sent away meanwhile."""
+        end = time.monotonic() + PATIENCE
+        while (problems := self._told()) and time.monotonic() < end:
+            self.journal.wait_for_length(len(self.journal) + 1, 0.5)
+        return problems
 
     def _told(self) -> list[str]:
         """What clients take for true: one waiter for a user, never too many users for a waiter.
