@@ -118,8 +118,8 @@ def share_desk(parts: Parts) -> Shared:
     from .desk.redis import RedisDesk
     from .shared.delivery import SharedDelivery
     from .shared.figures import LatestFigures
-    from .shared.inbox import Inbox
     from .shared.ledger import Ledger
+    from .shared.letter_reader import LetterReader
 
     settings, store, writer = parts.settings, parts.store, parts.writer
     runtime, loops = parts.runtime, parts.wheel.loops
@@ -149,8 +149,8 @@ def share_desk(parts: Parts) -> Shared:
         departments=parts.departments, answer_within=settings.answer_within,
         spawn=runtime.spawn,
     )  # fmt: skip
-    inbox = Inbox(switchboard, delivery)
-    mailbox = Mailbox(desk, inbox.read, switchboard.carry_out, delivery.doubt)
+    reader = LetterReader(switchboard, delivery)
+    mailbox = Mailbox(desk, reader.read, switchboard.carry_out, delivery.doubt)
     delivery.connect(mailbox)
     desk.remember_by(delivery.remembered)
     try:

@@ -219,7 +219,7 @@ def _environment(env: Mapping[str, str]) -> dict[str, str]:
 MODULES = (
     "blueprints.app",
     "services.history.writer",
-    "services.shared.inbox",
+    "services.shared.letter_reader",
     "sqlalchemy.dialects.postgresql.psycopg",
     "sqlalchemy.dialects.sqlite",
 )

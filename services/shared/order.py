@@ -86,16 +86,17 @@ class Order:
             waiting.append(entries)
             self.held += entries.weight
 
-    def take(self, said: Said) -> None:
-        """Another worker has stored entries."""
+    def take(self, said: Said) -> SharedConversation | None:
+        """Another worker has stored entries; of which conversation, if that is known here."""
         conversation = self.conversations.get(said.conversation)
         if conversation is None or said.side not in conversation.channels:
-            return
+            return None
         if not conversation.fresh and said.first <= conversation.last_seq:
             conversation.offered[said.side] = min(
                 said.first, conversation.offered.get(said.side, said.first)
             )
         self.put(conversation, self._entries_of(conversation, said))
+        return conversation
 
     def reach(self, conversation: SharedConversation, seq: int) -> None:
         """It is stored up to *seq*: read what is not here yet."""

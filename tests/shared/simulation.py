@@ -39,7 +39,7 @@ from services.settings import Settings
 from services.shared import missed
 from services.shared.delivery import SharedDelivery
 from services.shared.figures import LatestFigures
-from services.shared.inbox import Inbox
+from services.shared.letter_reader import LetterReader
 from services.switchboard import Switchboard
 from services.wire.codes import CloseCode
 from testkit.checker import Anomaly, Conversation, Truth, check
@@ -283,7 +283,7 @@ def simulated(seed: int, **options: Any) -> Iterator[World]:
         mock.patch("services.switchboard.log", log),
         mock.patch("services.session.log", log),
         mock.patch("services.feeds.turns.log", log),
-        mock.patch("services.shared.inbox.log", log),
+        mock.patch("services.shared.letter_reader.log", log),
         mock.patch("services.shared.order.log", log),
     ):
         world.__init__(seed, **options)  # type: ignore[misc]
@@ -385,7 +385,7 @@ class Worker:
         self.switchboard = Switchboard(
             desk, self.delivery, lambda *_: "ticket", clock=world.clock, figures=figures
         )
-        self.inbox = Inbox(self.switchboard, self.delivery)
+        self.inbox = LetterReader(self.switchboard, self.delivery)
         self.delivery.connect(self)
         figures.look()  # so it writes events
         wheel: Any = SimpleNamespace(after=self._after)

@@ -53,7 +53,7 @@ from services.shared import missed as missing
 from services.shared import order
 from services.shared.delivery import SharedDelivery
 from services.shared.figures import LatestFigures
-from services.shared.inbox import Inbox
+from services.shared.letter_reader import LetterReader
 from services.shared.letters import LEFT, MOVED, NewLogin, Parked, Reached, Said, decode, encode
 from services.switchboard import Switchboard
 from services.wire.dialect import DIALECTS
@@ -220,7 +220,7 @@ class Worker:
             workers_of=self.workers_of,
         )  # fmt: skip
         self.switchboard = Switchboard(desk, self.delivery, figures=self.figures)
-        self.inbox = Inbox(self.switchboard, self.delivery)
+        self.inbox = LetterReader(self.switchboard, self.delivery)
         self.delivery.connect(self.post)
         self.ann, self.ada = FakeFeed(), FakeFeed()
         self.enter(Role.WAITER, "ada", self.ada)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..channels import ParkedFrames
+from ..channels import Channel, ParkedFrames
 from ..conversation.kinds import Side
 from ..conversation.rows import StaffRow
 from ..conversation_rows import set_read
@@ -20,7 +20,7 @@ from .letters import LEFT, Letter, NewLogin, Parked, Passed, Reached, Said, deco
 log = logging.getLogger("csapp.desk")
 
 
-class Inbox:
+class LetterReader:
     """Reads the letters to this worker, for its *switchboard* and its *delivery*."""
 
     def __init__(self, switchboard: Switchboard, delivery: SharedDelivery) -> None:
@@ -64,18 +64,15 @@ class Inbox:
         return letter.conversation in self._order.conversations
 
     def _said(self, letter: Said, sender: str) -> None:
-        self._order.take(letter)
-        self._tell_of_late(letter, sender)
+        conversation = self._order.take(letter)
+        if conversation is not None and (channel := conversation.channels.get(Side.USER)):
+            self._tell_of_late(letter, sender, channel)
 
-    def _tell_of_late(self, letter: Said, sender: str) -> None:
-        """Tell the workers of both sides of *letter* where *sender* does not know them.
+    def _tell_of_late(self, letter: Said, sender: str, channel: Channel) -> None:
+        """Tell the workers of both sides of *channel* about it where *sender* does not know them.
 
         It knew the waiter who has handed its user over, and not the next one.
         """
-        conversation = self._order.conversations.get(letter.conversation)
-        channel = conversation.channels.get(Side.USER) if conversation is not None else None
-        if channel is None:
-            return
         users, waiters = channel.sender.elsewhere, channel.to.elsewhere
         if sender not in users and sender not in waiters:
             last = letter.first + len(letter.texts) - 1
@@ -154,10 +151,10 @@ class Inbox:
                 connection.await_answers(asked)
 
 
-_READ: dict[type[Letter], Callable[[Inbox, Any, str], None]] = {
-    Said: Inbox._said,
-    Passed: Inbox._passed,
-    Reached: Inbox._reached,
-    NewLogin: Inbox._new_login,
-    Parked: Inbox._parked,
+_READ: dict[type[Letter], Callable[[LetterReader, Any, str], None]] = {
+    Said: LetterReader._said,
+    Passed: LetterReader._passed,
+    Reached: LetterReader._reached,
+    NewLogin: LetterReader._new_login,
+    Parked: LetterReader._parked,
 }
