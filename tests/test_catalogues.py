@@ -50,7 +50,7 @@ BUILT = {
     "why": [*Obstacle],
     "lost": ["1012", "1013", "4408", "4413"],
     "ended": ["4409", "4410", "4429"],
-    "alert": ["queued", "chat", "message", "sound", "notify"],
+    "alert": ["queued", "chat", "message", "left", "sound", "notify"],
     "notify": ["granted", "default", "denied", "missing"],
     "problem": None,
 }

@@ -7,8 +7,8 @@ import { audible, enableSound, play } from "../kit/sound.js";
 import { common, onShared, shared } from "./storage.js";
 import { t } from "./words.js";
 
-/** What there are alerts for: a visitor joins the queue, a conversation begins, a message comes. */
-export const KINDS = ["queued", "chat", "message"];
+/** What there are alerts for: a visitor joins the queue, a conversation begins, a message comes, one is left. */
+export const KINDS = ["queued", "chat", "message", "left"];
 
 /** The ways of an alert: a sound, a desktop notification. */
 export const WAYS = ["sound", "notify"];
@@ -32,7 +32,7 @@ export class Alerts {
     for (const type of ["pointerdown", "keydown"]) addEventListener(type, wake, { passive: true });
   }
 
-  /** `{enabled, queued: {sound, notify}, chat: …, message: …}` */
+  /** `{enabled, queued: {sound, notify}, chat: …, message: …, left: …}` */
   get settings() {
     const stored = shared.get("alerts") ?? {};
     const kinds = KINDS.map((kind) => [kind, { ...DEFAULT, ...stored[kind] }]);
@@ -83,19 +83,24 @@ export class Alerts {
     this.#call("message", name, text, conversation);
   }
 
+  /** *count* messages that visitors have left are open now. There is an alert only if these are more than *before*. */
+  left(before, count) {
+    if (count > before) this.#call("left", t("notify_left"), t("notify_left_open", { n: count }));
+  }
+
   #call(kind, title, body, conversation) {
     const { enabled, [kind]: wished } = this.settings;
     if (!enabled || !this.#calls) return;
     if (wished.sound) play(kind);
     if (wished.notify && this.permission === "granted" && document.hidden) {
-      this.#notify(title, body, conversation);
+      this.#notify(title, body, conversation, kind);
     }
   }
 
-  #notify(title, body, conversation) {
+  #notify(title, body, conversation, kind) {
     let shown;
     try {
-      shown = new Notification(title, { body, tag: common(conversation ?? "queue"), renotify: true });
+      shown = new Notification(title, { body, tag: common(conversation ?? kind), renotify: true });
     } catch {
       return; // on phones only service workers show notifications
     }

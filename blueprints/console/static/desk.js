@@ -81,7 +81,7 @@ export class Desk {
     this.duty = new Duty(this.client, { usual: capacity, changed });
     this.canned = new Canned(hasHistory ? this.api : null, changed);
     this.archive = new Archive(this.client, changed);
-    this.inbox = new Inbox(this.client, changed);
+    this.inbox = new Inbox(this.client, { hasHistory, changed, more: (before, now) => alerts.left(before, now) });
     this.labels = new Labels(changed);
     this.queue = new Queue(this.client, { changed, more: (before, now) => alerts.queued(before, now) });
     this.#listen();

@@ -25,14 +25,41 @@ export class Inbox {
 
   #client;
   #changed;
+  #more;
+  #known = null; // how many were open when the server said so last; null: it has not yet
   #turn = 0; // of two requests for the list the later one counts
 
-  /** *client* is the waiter's; *changed()* draws the inbox again. */
-  constructor(client, changed) {
+  /**
+   * *client* is the waiter's, *hasHistory*: this server has messages. *more(before, now)*: the number of open
+   * ones has changed; *changed()* draws the inbox again.
+   */
+  constructor(client, { hasHistory, more, changed }) {
     this.#client = client;
+    this.#more = more;
     this.#changed = changed;
-    client.on("inbox", () => this.#refresh());
-    client.on("status", ({ state }) => state === "online" && this.#refresh());
+    client.on("inbox", ({ waiting }) => {
+      this.#count(waiting);
+      this.#refresh();
+    });
+    client.on("status", ({ state }) => {
+      if (state !== "online") return;
+      if (hasHistory) this.#ask();
+      this.#refresh();
+    });
+  }
+
+  /** Ask how many are open: a server on which none is says nothing by itself. */
+  async #ask() {
+    try {
+      this.#count((await this.#client.inbox({ limit: 1 })).waiting);
+    } catch {
+      // the next connection asks again
+    }
+  }
+
+  #count(waiting) {
+    if (this.#known !== null) this.#more(this.#known, waiting);
+    this.#known = waiting;
   }
 
   /** How many messages are open. */

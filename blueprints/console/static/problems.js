@@ -24,15 +24,19 @@ const SAID = {
   "letters, digits, - and _": "shortcut_letters",
   "this login was signed out": "login_ended",
   "the token has expired": "expired_token",
-  "has claimed this message": "left_taken",
   "no such message was left for you": "left_unknown",
 };
 
 const BETWEEN = /(\d+) to (\d+) characters$/;
 const AT_MOST = /at most (\d+) characters/;
+const CLAIMED_BY = /^(?!another waiter )(.+) has claimed this message$/i;
 
 /** An error of the server or the client, `{code, message}`, or why a connection ended. */
 export function problem({ code = "", message = "" }) {
+  if (code === "claimed") {
+    const name = CLAIMED_BY.exec(message)?.[1];
+    return name ? t("left_taken_by", { name }) : t("left_taken");
+  }
   const between = BETWEEN.exec(message);
   if (between) return t("between", { from: between[1], to: between[2] });
   const most = AT_MOST.exec(message);

@@ -5,8 +5,8 @@ const LOUDNESS = 0.16;
 const LENGTH = 0.28; // s of one note
 const STEP = 0.12; // s between two notes
 
-/** Hz. A waiter hears: a visitor joins the queue, a conversation begins, a message comes; a visitor: an answer. */
-const NOTES = { queued: [587.3, 784, 987.8], chat: [659.3, 987.8], message: [880], answer: [660, 880] };
+/** Hz. A waiter hears: a visitor joins the queue, a conversation begins, a message comes, one is left; a visitor: an answer. */
+const NOTES = { queued: [587.3, 784, 987.8], chat: [659.3, 987.8], message: [880], left: [784, 587.3], answer: [660, 880] };
 
 let context = null;
 
