@@ -87,6 +87,8 @@ def blueprint(extension: Extension) -> Blueprint:
         }
         if server.store is not None:
             found["messages"] = True
+            if server.settings.smtp_url:
+                found["mail"] = True
         found |= _opening(shown, department)
         if departments := shown.departments():
             found["departments"] = [

@@ -25,6 +25,8 @@ from testkit.server import SECRET
 
 from .clocked import GUNICORN, let_pass
 from .probe import next_frame
+from .test_left_messages import Site as LeftSite
+from .test_left_messages import inbox
 
 ADA = Face("Ada", "/ada.png")
 
@@ -242,6 +244,25 @@ def ready(server: LiveServer) -> Client:
     ada.say("ready")
     next_frame(ada, "ready")
     return ada
+
+
+#: a mail server that nobody asks here: what waits for it is tried later
+MAIL = {"CSAPP_SMTP_URL": "smtp://127.0.0.1:9", "CSAPP_MAIL_FROM": "help@shop.example"}
+
+
+@pytest.mark.parametrize("mail", [MAIL, {}], ids=["mailed", "only here"])
+def test_it_is_said_whether_answers_are_mailed(mail, tmp_path):
+    """To visitors and, of each message that was left, to waiters."""
+    env = {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db", "CSAPP_OFFLINE": "nobody"}
+    with LiveServer.gunicorn(GUNICORN, {**env, **mail}) as server:
+        site = LeftSite(server)
+        welcome = json.loads(server.get("/v1/welcome"))
+        assert welcome["messages"] is True
+        assert welcome.get("mail", False) is bool(mail)
+        site.leaves(site.come("user", "ann"), contact={"email": "ann@example.org"})
+        site.leaves(site.come("user", "bob"), contact={"name": "Bob"})
+        shown = inbox(site.come("waiter", "ada"))
+        assert [one.get("mail", False) for one in shown] == [bool(mail), False]
 
 
 def is_answered(server: LiveServer, ada: Client, name: str) -> None:

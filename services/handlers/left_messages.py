@@ -105,7 +105,8 @@ def get_inbox(caller: Caller, frame: frames.GetInbox, me: Participant) -> None:
     )  # fmt: skip
     page = _do(caller, frame, read)
     now = caller.house.switchboard.clock.ms()
-    items = [_item(one, me, now) for one in page.messages]
+    mails = bool(caller.house.settings.smtp_url)
+    items = [_item(one, me, now, mails) for one in page.messages]
     payload = frames.InboxPayload(left.waiting_for(me), items, page.complete)
     caller.feed.reply(frame, frames.Inbox(id=codec.new_id(), to=me.uuid, payload=payload))
 
@@ -114,7 +115,7 @@ def _ends(asked: frames.GetInboxPayload) -> tuple[tuple[str, object], ...]:
     return ("after", asked.after), ("before", asked.before)
 
 
-def _item(one: LeftMessage, me: Participant, now: int) -> frames.InboxItem:
+def _item(one: LeftMessage, me: Participant, now: int, mails: bool) -> frames.InboxItem:
     claim: Any = UNSET
     if one.is_claimed(now):
         claim = frames.ClaimPayload(one.claimed_name, one.claimed_by == me.identity.subject)
@@ -122,6 +123,7 @@ def _item(one: LeftMessage, me: Participant, now: int) -> frames.InboxItem:
     return frames.InboxItem(
         public_id(one.key), one.name, one.email, one.text, rfc3339(one.left), _state(one, now),
         department=one.department, page=one.page, claimed_by=claim, answers=answers or UNSET,
+        mail=mails and bool(one.email),
     )  # fmt: skip
 
 

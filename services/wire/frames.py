@@ -754,6 +754,8 @@ class InboxItem(Struct, omit_defaults=True):
     page: str = ""
     claimed_by: ClaimPayload | UnsetType = UNSET
     answers: list[AnswerItem] | UnsetType = UNSET
+    #: an answer is mailed, too
+    mail: bool = False
 
 
 class InboxPayload(Struct):

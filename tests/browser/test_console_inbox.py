@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from testkit import Client, LiveServer
+from tests.test_welcome import MAIL
 
-from .conftest import Axe, Screenshot, View, Visit
+from .conftest import Axe, Run, Screenshot, View, Visit
 from .console import arrived, chats, get_ready, link
+from .engines import WHOLE
 from .guest import Guest
+from .test_console_tools import EAR, look_away, notified
 
 pytestmark = pytest.mark.browser
 
@@ -124,6 +128,35 @@ def test_two_waiters_see_who_has_claimed_a_message(desk: LiveServer, visit: Visi
         assert ann.hears("message_answered")["name"] == "Lin"
 
 
+def test_who_was_faster_is_named(desk: LiveServer, visit: Visit) -> None:
+    """Lin's page has not heard yet that Ada has claimed it."""
+    lin = visit(link(desk, "lin", "Lin"))
+    deaf(lin)
+    lin.reload()
+    ada = arrived(visit(link(desk)))
+    with Left(desk) as ann:
+        ann.leaves("Do you mend teapots?")
+        button(ada).click()
+        items(ada).get_by_role("button").click()
+        button(arrived(lin)).click()
+        items(lin).get_by_role("button").click()
+        ada.get_by_role("button", name="Claim", exact=True).click()
+        expect(progress(ada)).to_have_text("Claimed by you")
+        lin.get_by_label("Your answer").fill("We do.")
+        lin.get_by_role("main").get_by_role("button", name="Answer").click()
+        expect(lin.get_by_role("alert")).to_have_text("Ada has claimed this message.")
+
+
+def deaf(page: Page) -> None:
+    """From its next load on, the page is not told that the inbox has changed."""
+
+    def between(here: WebSocketRoute) -> None:
+        there = here.connect_to_server()
+        there.on_message(lambda text: "inbox_changed" in str(text) or here.send(text))
+
+    page.route_web_socket(re.compile("/v1/ws/"), between)
+
+
 def test_what_is_typed_is_kept_while_a_colleague_has_it(desk: LiveServer, visit: Visit) -> None:
     ada, lin = arrived(visit(link(desk))), arrived(visit(link(desk, "lin", "Lin")))
     with Left(desk) as ann:
@@ -136,6 +169,53 @@ def test_what_is_typed_is_kept_while_a_colleague_has_it(desk: LiveServer, visit:
         expect(progress(lin)).to_have_text("Claimed by Ada")
         ada.get_by_role("button", name="Release").click()
         expect(lin.get_by_label("Your answer")).to_have_value("We do, I think.")
+
+
+@pytest.mark.engines(WHOLE)
+@pytest.mark.usefixtures("heard")
+def test_a_message_that_is_left_is_heard_and_notified(desk: LiveServer, visit: Visit) -> None:
+    """The first one, too; what was there before the page is no news."""
+    page = visit(link(desk), permissions=["notifications"])
+    page.add_init_script(EAR)
+    page.reload()
+    page.get_by_role("button", name="Enable sound").click()
+    expect(page.get_by_role("button", name="Settings", exact=True)).to_be_visible()
+    assert page.evaluate("played") == 1  # how it sounds
+    look_away(page)
+    with Left(desk) as ann:
+        ann.leaves("Do you mend teapots?")
+        expect(button(page)).to_contain_text("1")
+        said = {"title": "A visitor has left a message", "body": "1 open message"}
+        assert notified(page) == [said]
+        assert page.evaluate("played") == 3
+        page.reload()
+        expect(button(page)).to_contain_text("1")
+        page.get_by_role("heading", name="Console").click()  # from now on it may be heard
+        expect(page.get_by_role("button", name="Settings", exact=True)).to_be_visible()
+        look_away(page)
+        ann.leaves("And cups?")
+        expect(button(page)).to_contain_text("2")
+        assert [one["body"] for one in notified(page)] == ["2 open messages"]
+        assert page.evaluate("played") == 2
+
+
+def test_it_is_said_where_the_visitor_finds_the_answer(
+    run: Run, env: dict[str, str], visit: Visit
+) -> None:
+    server = run(env={**env, **MAIL})
+    page = arrived(visit(link(server)))
+    hint = page.locator("#answer-hint")
+    with Left(server) as ann, Left(server, "bob", "Bob") as bob:
+        ann.leaves("Do you mend teapots?", contact={"email": "ann@example.org"})
+        bob.leaves("Do you deliver to Norway?")
+        button(page).click()
+        items(page).get_by_role("button").first.click()
+        expect(hint).to_have_text(
+            "The visitor finds it in the chat, and is sent it by mail. Ctrl Enter sends it."
+        )
+        page.get_by_role("button", name="Back").click()
+        items(page).get_by_role("button").last.click()
+        expect(hint).to_have_text("The visitor finds it in the chat. Ctrl Enter sends it.")
 
 
 def test_what_is_put_away_may_still_be_answered(desk: LiveServer, visit: Visit) -> None:

@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from testkit import LiveServer
 from tests.probe import until
+from tests.test_welcome import MAIL
 
 from .conftest import Axe, Run, Screenshot, View, Visit
 from .site import OPEN, Site, house, launchers
@@ -197,8 +198,19 @@ def test_whoever_leaves_too_many_is_told(desk: LiveServer, visit: Visit) -> None
         is_kept(page, f"You: Question {number}")
         page.get_by_role("button", name="Start a new chat").click()
     leave(page, "And one more")
-    expect(page.get_by_text("You have left us several messages already.")).to_be_visible()
+    expect(page.get_by_text("We cannot take another message right now.")).to_be_visible()
     expect(form(page, "Your message")).to_have_value("And one more")
+
+
+@pytest.mark.parametrize("mail", [True, False])
+def test_the_form_says_whether_the_answer_is_mailed(
+    run: Run, env: dict[str, str], visit: Visit, mail: bool
+) -> None:
+    here, by_mail = "You will find our answer here.", "we will send it by mail, too."
+    page = open_chat(visit(f"{run(env={**env, **(MAIL if mail else {})}).url}/"))
+    page.get_by_role("button", name="Leave a message").click()
+    expect(page.locator("csapp-widget form.leave")).to_contain_text(here)
+    expect(page.get_by_text(by_mail)).to_have_count(1 if mail else 0)
 
 
 def test_a_server_that_stores_nothing_offers_no_form(

@@ -55,7 +55,6 @@ export class Leave {
   relabel() {
     const { t } = this.#widget;
     this.#title.textContent = t("leave");
-    this.#hint.textContent = t("leave_hint");
     this.#send.textContent = t("leave_send");
     this.#back.textContent = t("return");
     this.#fields.relabel();
@@ -78,6 +77,7 @@ export class Leave {
     const opens = client.offline?.opens ?? reception.welcome?.opens;
     const when = opens && new Times(locale).when(opens, client.now());
     this.#when.textContent = when ? t("opens", { when }) : t("offline");
+    this.#hint.textContent = t(reception.welcome?.mail ? "leave_hint_mail" : "leave_hint");
     this.#fields.show("");
   }
 

@@ -5,7 +5,7 @@ const LOOK = 30_000; // ms between two looks while somebody may want to ask
 export class Reception {
   /** `{ready, length}`: how busy the desk is; null before that is known, false if nobody can say. */
   desk = null;
-  /** `{team, reply, questions}` as `/v1/welcome` has them; null without an answer. */
+  /** `{team, reply, questions, messages, mail}` as `/v1/welcome` has them; null without an answer. */
   welcome = null;
   /** `departments` and `fields`, as `/v1/welcome` has last named them. */
   declared = { departments: [], fields: [] };

@@ -114,6 +114,12 @@ const Said = ({ by, date, text, own }) => html`
   </div>
 `;
 
+/** Where the visitor finds the answer, and how it is sent. */
+function howAnswered({ mail }) {
+  if (hasKeys()) return t(mail ? "left_answer_mail_keys" : "left_answer_keys");
+  return t(mail ? "left_answer_mail" : "left_answer_hint");
+}
+
 /** Where a message is answered. What is typed is kept, as for conversations. */
 class Answer extends Component {
   #box = createRef();
@@ -149,7 +155,7 @@ class Answer extends Component {
           onInput=${({ target }) => this.#put(target.value)}
           onKeyDown=${(event) => event.key === "Enter" && (event.ctrlKey || event.metaKey) && !composes(event) && this.#send(event)}></textarea>
         <p id="answer-hint" class=${n || inbox.problem ? "problem" : "none"} role=${inbox.problem ? "alert" : undefined}>
-          ${n ? t("too_long_by", { n }) : inbox.problem || t(hasKeys() ? "left_answer_keys" : "left_answer_hint")}</p>
+          ${n ? t("too_long_by", { n }) : inbox.problem || howAnswered(inbox.item)}</p>
         <button type="submit" class="primary" disabled=${inbox.busy || !text.trim() || n > 0}>${t("left_send")}</button>
       </form>
     `;
