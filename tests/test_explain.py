@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from services.bounds import QUESTIONS
 from services.history.departments import Change, DepartmentTables, Overflow
 from services.history.opening import open_store
 from testkit import Client, LiveServer
@@ -148,6 +149,15 @@ def test_a_waiter_is_shown_visitors_of_its_departments_only(come: Open) -> None:
     for payload in ({}, {"uuid": 5}, None):
         assert refusal(lin, payload) == "invalid_message"
     assert refusal(ann, {"uuid": ann.uuid}) == "unknown_type"
+
+
+def test_a_waiter_asks_so_much_at_once(come: Open) -> None:
+    ada = come("waiter", "ada")
+    asked = 0
+    while refusal(ada, {"uuid": "nobody"}) != "rate_limited":
+        asked += 1
+        assert asked < 2 * QUESTIONS.at_once
+    assert asked >= QUESTIONS.at_once
 
 
 def test_a_closed_department_is_named(come: Open, url: str) -> None:

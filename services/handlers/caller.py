@@ -50,6 +50,16 @@ def channel_of(frame: frames.ClientFrame, me: Participant) -> Channel:
     return channel
 
 
+def count_question(caller: Caller, frame: frames.ClientFrame, me: Participant) -> None:
+    """Count a question of *me* to the store or the desk. Raises `Refusal` for too many.
+
+    All connections of *me* at all workers count together, also with those for histories.
+    """
+    if not caller.house.bounds.questions.take(f"{me.role}:{me.identity.subject}"):
+        what = "too many questions in too short a time"
+        raise Refusal(ErrorCode.RATE_LIMITED, what, frame.reply_id)
+
+
 def not_connected(frame: frames.ClientFrame) -> Refusal:
     """A user without a waiter has sent *frame*, which is for one."""
     return Refusal(

@@ -9,11 +9,12 @@ from ..participants import Participant
 from ..wire import codec, frames
 from ..wire.codes import ErrorCode, Refusal
 from ..wire.dates import rfc3339
-from .caller import Caller
+from .caller import Caller, count_question
 
 
 def explain(caller: Caller, frame: frames.Explain, me: Participant) -> None:
     """A waiter sees why a visitor of its departments is not served, waiter by waiter."""
+    count_question(caller, frame, me)
     try:
         found = caller.house.switchboard.desk.explain(frame.payload.uuid)
     except KeyError:

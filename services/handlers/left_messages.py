@@ -21,7 +21,7 @@ from ..prechat import UnfitField, checked_contact
 from ..wire import codec, frames
 from ..wire.codes import ErrorCode, Refusal
 from ..wire.dates import rfc3339
-from .caller import Caller
+from .caller import Caller, count_question
 from .conversations import body_of
 from .wishes import department_of
 
@@ -95,7 +95,7 @@ _NO_CONTACT = frames.ContactPayload()
 def get_inbox(caller: Caller, frame: frames.GetInbox, me: Participant) -> None:
     """A waiter sees what was left for its departments. Waits for the store."""
     table, left = _table(caller, frame), caller.house.left_messages
-    _ask(caller, frame, me)
+    count_question(caller, frame, me)
     asked = frame.payload or frames.GetInboxPayload()
     after, before = (_named(frame, name, at) for name, at in _ends(asked))
     left.look()
@@ -156,7 +156,7 @@ def _change(
 ) -> None:  # fmt: skip
     """Do *change* of the table, and answer with *success*. Waits for the store."""
     table, left = _table(caller, frame), caller.house.left_messages
-    _ask(caller, frame, me)
+    count_question(caller, frame, me)
     who = _answering(caller, frame, me)
     _do(caller, frame, change, table, left.sight(me), who)
     payload = frames.LeftPayload(public_id(who.key))
@@ -167,7 +167,7 @@ def _change(
 def answer(caller: Caller, frame: frames.AnswerMessage, me: Participant) -> None:
     """A waiter answers a message, and with that sees to it. Waits for the store."""
     table, left = _table(caller, frame), caller.house.left_messages
-    _ask(caller, frame, me)
+    count_question(caller, frame, me)
     text = _text(caller, frame, frame.payload.message)
     who = _answering(caller, frame, me)._replace(text=text, client_id=frame.reply_id)
     place = _do(caller, frame, table.answer, left.sight(me), who)
@@ -196,13 +196,6 @@ def _table(caller: Caller, frame: frames.ClientFrame) -> LeftMessageTable:
     if table is None:
         raise Refusal(ErrorCode.FORBIDDEN, "this server stores nothing", frame.reply_id)
     return table
-
-
-def _ask(caller: Caller, frame: frames.ClientFrame, me: Participant) -> None:
-    """Count a question of *me* to the store. Raises `Refusal`."""
-    if not caller.house.bounds.questions.take(f"{me.role}:{me.identity.subject}"):
-        what = "too many questions in too short a time"
-        raise Refusal(ErrorCode.RATE_LIMITED, what, frame.reply_id)
 
 
 def _text(caller: Caller, frame: frames.ClientFrame, message: str) -> str:
