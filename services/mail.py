@@ -8,6 +8,7 @@ hours, for two days.
 from __future__ import annotations
 
 import logging
+import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -54,10 +55,12 @@ class Mailing:
         self._meters = meters
         self._is_draining = is_draining
         self._server = smtp.read_url(settings.smtp_url)
+        #: made for the first mail
+        self._context: ssl.SSLContext | None = None
         self._from = smtp.read_address(settings.mail_from)
         self._to = tuple(smtp.read_address(one) for one in settings.mail_to)
         self._say = Seldom(log)
-        #: mails that wait, at the last look
+        #: mails that wait, after the last look or the last mail
         self.waiting = 0
 
     def start(self, loops: Loops) -> None:
@@ -67,24 +70,37 @@ class Mailing:
     def look(self) -> None:
         """Send what is due. Waits for the database and the server."""
         try:
-            while not self._is_draining():
-                mail = self._runtime.blocking(self._table.take, self._clock.ms())
-                if mail is None or not self._send(mail):
-                    break
-            self.waiting = self._runtime.blocking(self._table.waiting)
+            is_going_on = True
+            while is_going_on:
+                is_going_on = self._send_next()
+                self.waiting = self._runtime.blocking(self._table.waiting)
         except Unavailable as error:
             self._say("store", logging.WARNING, "mails wait for the database: %s", error)
+
+    def _send_next(self) -> bool:
+        """Send the mail that is due first. False: none is, or the server cannot be used."""
+        if self._is_draining():
+            return False
+        mail = self._runtime.blocking(self._table.take, self._clock.ms())
+        return mail is not None and self._send(mail)
 
     def _send(self, mail: Mail) -> bool:
         """Send *mail*, or see to it that it is tried again. False: the server cannot be used."""
         try:
-            smtp.send(self._server, self._written(mail))
-        except smtp.NotNow as error:
-            self._postpone(mail, error)
-            return False
-        except (smtp.Refused, ValueError) as error:
+            message = self._written(mail)
+        except ValueError as error:
             self._give_up(mail, error)
             return True
+        if self._context is None:  # on the loop it would be felt
+            self._context = self._runtime.blocking(smtp.context_for, self._server)
+        try:
+            smtp.send(self._server, message, self._context)
+        except smtp.Refused as error:
+            self._give_up(mail, error)
+            return True
+        except (smtp.NotNow, ValueError) as error:  # smtplib's, of what the server has said
+            self._postpone(mail, error)
+            return False
         self._meters.mails.add("sent")
         self._runtime.blocking(self._table.remove, mail.n)
         return True
@@ -113,6 +129,7 @@ class Mailing:
         message["Date"] = datetime.fromtimestamp(mail.queued / 1000, UTC)
         write = _write_answer if mail.kind == Kind.ANSWER else self._write_left
         write(message, mail)
+        message.as_bytes()  # what cannot be sent as a mail raises here, before a server is asked
         return message
 
     def _write_left(self, message: EmailMessage, mail: Mail) -> None:

@@ -34,6 +34,8 @@ MAX_LIFETIME = 10 * 365 * 86_400  # s: of any token
 MAX_AUDIENCE = 100  # characters: it is in every token
 
 
+MAX_MAIL_TO = 10  # addresses: the mail server answers for each
+
 MAX_QUICK_QUESTIONS = 4  # that a visitor may begin with
 MAX_QUICK_QUESTION = 80  # characters: they stand on buttons
 
@@ -222,7 +224,10 @@ def _one_of(kind: type[T]) -> Callable[[str, Any], T]:
 
 
 def _smtp_url(key: str, value: Any) -> str:
-    allowed = "smtp://USER:PASSWORD@HOST:PORT, smtps://… (encrypted from the beginning) or nothing"
+    allowed = (
+        "smtp://USER:PASSWORD@HOST:PORT, smtps://… (encrypted from the beginning) or nothing; "
+        "user and password in ASCII"
+    )
     if not isinstance(value, str):
         raise SettingsError(key, value, allowed)
     try:
@@ -241,10 +246,15 @@ def _mail_from(key: str, value: Any) -> str:
 
 
 def _mail_to(key: str, value: Any) -> tuple[str, ...]:
-    allowed = "addresses such as help@shop.example or Shop <help@shop.example>, comma-separated"
+    allowed = (
+        f"at most {MAX_MAIL_TO} addresses such as help@shop.example or Shop <help@shop.example>, "
+        "comma-separated"
+    )
     if not isinstance(value, str | list | tuple) or not all(isinstance(v, str) for v in value):
         raise SettingsError(key, value, allowed)
     found = _words(value)
+    if len(found) > MAX_MAIL_TO:
+        raise SettingsError(key, value, allowed)
     try:
         for one in found:
             smtp.read_address(one)
@@ -396,8 +406,9 @@ class Settings:
     fields: tuple[Field, ...] = _setting(declared, ())
     #: the mail server that mails about messages left go to; none: they are only stored
     smtp_url: str = _setting(_smtp_url, "")
-    #: whose mails they are, and to whom the site's own go
+    #: the address from which mails are sent, maybe with a name; needed with `smtp_url`
     mail_from: str = _setting(_mail_from, "")
+    #: at most 10 addresses that get a mail when a visitor leaves a message; none: nobody does
     mail_to: tuple[str, ...] = _setting(_mail_to, ())
     #: hops of `X-Forwarded-*` to believe, counted from this server outwards
     trusted_proxies: int = _setting(_whole(0, 32), 0)

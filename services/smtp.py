@@ -6,14 +6,17 @@ smtplib waits as sockets do: where gevent has patched them, only for the greenle
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import smtplib
+import socket
 import ssl
+import time
 from collections.abc import Iterator
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import parseaddr
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from .errors import CSAppError
@@ -21,6 +24,9 @@ from .origin import host_in_ascii
 
 #: s that a server may take for each answer
 PATIENCE = 10.0
+
+#: s that one connection may take in all: well below the lease of a mail (`history/mail.py`)
+DEADLINE = 120.0
 
 PORTS = {"smtp": 587, "smtps": 465}
 
@@ -66,8 +72,9 @@ def read_url(url: str) -> MailServer:
     if not parts.hostname or parts.port == 0 or bool(parts.username) != bool(parts.password):
         raise ValueError("a host is needed, and user and password go together")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
-    if not (user + password).isprintable():
-        raise ValueError("user and password have characters that cannot be sent")
+    if not (user + password).isascii() or not (user + password).isprintable():
+        # smtplib encodes both in ASCII
+        raise ValueError("user and password may have printable characters of ASCII only")
     host = host_in_ascii(parts.hostname)
     port = parts.port or PORTS[parts.scheme]
     return MailServer(host, port, user, password, parts.scheme == "smtps")
@@ -94,54 +101,128 @@ def read_plain_address(text: str) -> Address:
     return read_address(text)
 
 
-def send(server: MailServer, message: EmailMessage) -> None:
+def send(server: MailServer, message: EmailMessage, context: ssl.SSLContext | None = None) -> None:
     """Hand *message* over. Waits. Raises `NotNow`, `Refused`.
 
-    Of several recipients one that the server takes is enough.
+    Of several recipients one that the server takes is enough. *context*: `context_for(server)`,
+    for those who send more than one mail.
     """
     name = message["From"].addresses[0].domain
-    with _failing(), connected(server, name) as smtp:
-        smtp.send_message(message)
+    with _failing(), connected(server, name, context) as client:
+        client.send_message(message)
 
 
-@contextlib.contextmanager
-def connected(server: MailServer, name: str = "localhost") -> Iterator[smtplib.SMTP]:
-    """A connection on which *server* takes mails; *name* is what this machine says it is.
+def context_for(server: MailServer) -> ssl.SSLContext:
+    """The settings of encrypted connections to *server*. Takes tens of ms of the processor.
 
-    Waits. Raises `OSError` or `SMTPException`.
+    The server's certificate is checked where a password or an encrypted connection is asked for.
     """
-    smtp: smtplib.SMTP
-    if server.is_encrypted:
-        smtp = smtplib.SMTP_SSL(
-            server.host, server.port, name, timeout=PATIENCE, context=_context(server)
-        )
-    else:
-        smtp = smtplib.SMTP(server.host, server.port, name, timeout=PATIENCE)
-    with smtp:
-        if not server.is_encrypted:
-            _encrypt(server, smtp)
-        if server.user:
-            smtp.login(server.user, server.password)
-        yield smtp
-
-
-def _encrypt(server: MailServer, smtp: smtplib.SMTP) -> None:
-    """Encrypt the connection where the server can; a password goes over no other line."""
-    smtp.ehlo_or_helo_if_needed()
-    if smtp.has_extn("starttls"):
-        smtp.starttls(context=_context(server))
-        smtp.ehlo()
-    elif server.password and not server.is_here:
-        raise smtplib.SMTPNotSupportedError("it offers no STARTTLS, and the password is not sent")
-
-
-def _context(server: MailServer) -> ssl.SSLContext:
-    """Who it is is checked where a password or an encrypted connection is asked for."""
     context = ssl.create_default_context()
     if server.is_here or not (server.password or server.is_encrypted):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+@contextlib.contextmanager
+def connected(
+    server: MailServer, name: str = "localhost", context: ssl.SSLContext | None = None
+) -> Iterator[smtplib.SMTP]:
+    """A connection on which *server* takes mails; *name* is what this machine says it is.
+
+    Waits, but no longer than `DEADLINE` once it is connected. Raises `OSError`, of which those of
+    smtplib are kinds. How the connection ends is not asked: a mail that was taken is taken.
+    """
+    context = context or context_for(server)
+    client = _Encrypted(server, name, context) if server.is_encrypted else _Plain(server, name)
+    try:
+        if not server.is_encrypted:
+            _encrypt(server, client, context)
+        if server.user:
+            client.login(server.user, server.password)
+        yield client
+        with contextlib.suppress(OSError):
+            client.quit()
+    finally:
+        client.close()
+
+
+def _encrypt(server: MailServer, client: smtplib.SMTP, context: ssl.SSLContext) -> None:
+    """Encrypt the connection where the server can; a password goes over no other connection."""
+    client.ehlo_or_helo_if_needed()
+    if client.has_extn("starttls"):
+        client.starttls(context=context)
+        client.ehlo()
+    elif server.password and not server.is_here:
+        raise smtplib.SMTPNotSupportedError("it offers no STARTTLS, and the password is not sent")
+
+
+# ---- connections that end in time --------------------------------------------
+
+
+class _Deadline:
+    """The end of what may be done on one connection."""
+
+    def __init__(self) -> None:
+        self._end = time.monotonic() + DEADLINE
+
+    def bound(self, sock: socket.socket) -> None:
+        """Let the next call of *sock* wait for a while. Raises `TimeoutError` after the end."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("it takes too long")
+        sock.settimeout(min(PATIENCE, left))
+
+
+class _Answers(io.RawIOBase):
+    """What comes in on *sock*. Each byte may be late, but not all of them together."""
+
+    def __init__(self, sock: socket.socket, deadline: _Deadline) -> None:
+        self._sock = sock
+        self._deadline = deadline
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._deadline.bound(self._sock)
+        return self._sock.recv_into(buffer)
+
+
+class _Bounded(smtplib.SMTP):
+    """A client that gives up at its deadline, also with a server that sends a byte at a time."""
+
+    _deadline: _Deadline
+    # smtplib makes both, and a new `file` after STARTTLS
+    sock: socket.socket | None
+    file: Any | None
+
+    def send(self, s: Any) -> None:
+        if self.sock is not None:
+            self._deadline.bound(self.sock)
+        super().send(s)
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = io.BufferedReader(_Answers(self.sock, self._deadline))
+        return super().getreply()
+
+
+class _Plain(_Bounded):
+    def __init__(self, server: MailServer, name: str) -> None:
+        self._deadline = _Deadline()
+        super().__init__(server.host, server.port, name, timeout=PATIENCE)
+
+
+class _Encrypted(_Bounded, smtplib.SMTP_SSL):
+    def __init__(self, server: MailServer, name: str, context: ssl.SSLContext) -> None:
+        self._deadline = _Deadline()
+        smtplib.SMTP_SSL.__init__(
+            self, server.host, server.port, name, timeout=PATIENCE, context=context
+        )
+
+
+# ---- what goes wrong -----------------------------------------------------------
 
 
 @contextlib.contextmanager

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import email.policy
+import smtplib
+import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from email.message import EmailMessage
@@ -16,6 +20,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope
 
+from services import smtp
 from services.clock import Clock
 from services.conversation.rows import MESSAGE, ConversationRow
 from services.history import care, left_messages
@@ -29,7 +34,7 @@ from services.mail_texts import LANGUAGES, texts_in
 from services.metrics import Meters
 from services.seldom import Seldom
 from services.settings import Settings
-from services.smtp import MailServer, NotNow, Refused, read_address, read_url, send
+from services.smtp import DEADLINE, MailServer, NotNow, Refused, read_address, read_url, send
 from testkit import LiveServer
 from testkit.ports import free_port
 from testkit.redis import RedisServer
@@ -55,6 +60,12 @@ class Post:
         self.refuses: dict[str, str] = {}
         self.logins: list[tuple[bytes, bytes]] = []
         self.was_encrypted: list[bool] = []
+        self.farewell = "221 Bye"
+        #: called with each mail
+        self.on_mail: Callable[[], None] = lambda: None
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Envelope) -> str:
+        return self.farewell
 
     async def handle_RCPT(  # the server calls it so
         self, server: Any, session: Any, envelope: Envelope, address: str, options: list[str]
@@ -72,6 +83,7 @@ class Post:
         assert isinstance(found, EmailMessage)
         self.got.append(found)
         self.recipients.append(envelope.rcpt_tos)
+        self.on_mail()
         return "250 OK"
 
     def authenticate(self, server: Any, session: Any, envelope: Any, how: str, data: Any):
@@ -119,7 +131,11 @@ class Here:
 
     name = "threads"
 
+    def __init__(self) -> None:
+        self.called: list[str] = []
+
     def blocking(self, function: Callable[..., Any], *args: Any) -> Any:
+        self.called.append(function.__name__)
         return function(*args)
 
 
@@ -141,9 +157,10 @@ class Office:
         self.meters = Meters(lambda: 0.0)
         self.is_draining = False
         self.keys = iter(range(1, 1000))
+        self.runtime = Here()
 
     def worker(self) -> Mailing:
-        runtime: Any = Here()
+        runtime: Any = self.runtime
         return Mailing(
             self.mails, self.settings, runtime, self.clock, self.meters, lambda: self.is_draining
         )
@@ -327,6 +344,53 @@ def test_a_server_that_stops_begins_no_mail(office: Office, post: Post):
     assert (post.got, office.mails.waiting()) == ([], 1)
 
 
+@pytest.mark.parametrize("farewell", ["421 closing", "500 what?", "no answer"])
+def test_how_a_server_takes_leave_does_not_matter(office: Office, post: Post, farewell: str):
+    post.farewell = farewell
+    office.leaves()
+    office.worker().look()
+    assert (len(post.got), office.mails.waiting()) == (1, 0)
+    assert office.meters.mails.read()["sent"] == 1
+
+
+def test_what_goes_wrong_on_the_way_is_tried_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch, caplog: Any
+):
+    def challenged(*_: Any) -> None:
+        raise ValueError("Incorrect padding")  # smtplib, of a challenge that is no Base64
+
+    monkeypatch.setattr(smtplib.SMTP, "ehlo", challenged)
+    office.leaves()
+    worker = office.worker()
+    worker.look()
+    assert worker.waiting == 1
+    assert office.meters.mails.read() == {"sent": 0, "given_up": 0}
+
+
+def test_the_settings_of_encryption_are_made_once_and_beside_the_loop(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+):
+    made: list[int] = []
+    make = ssl.create_default_context
+    monkeypatch.setattr(ssl, "create_default_context", lambda: made.append(1) or make())
+    worker = office.worker()
+    for _ in range(2):
+        office.leaves()
+        worker.look()
+    assert len(made) == office.runtime.called.count("context_for") == 1
+
+
+def test_how_many_wait_is_known_after_each_mail(office: Office, post: Post):
+    worker = office.worker()
+    waited: list[int] = []
+    post.on_mail = lambda: waited.append(worker.waiting)
+    for _ in range(3):
+        office.leaves()
+    worker.look()
+    assert waited[1:] == [2, 1]
+    assert worker.waiting == 0
+
+
 # ---- bounds, erasure -------------------------------------------------------------
 
 
@@ -370,7 +434,7 @@ def message() -> EmailMessage:
     return found
 
 
-def test_a_password_goes_over_an_encrypted_line(post: Post, certificate: Path):
+def test_a_password_goes_over_an_encrypted_connection(post: Post, certificate: Path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     options = {"authenticator": post.authenticate}
@@ -418,6 +482,31 @@ def test_a_mail_that_is_refused_for_good(post: Post, address: str):
         send(read_url(f"smtp://{address}"), message())
 
 
+@pytest.mark.parametrize("scheme", ["smtp", "smtps"])
+def test_one_mail_has_an_end_with_a_server_that_never_ends(
+    scheme: str, certificate: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(smtp, "DEADLINE", 0.3)
+    assert 2 * DEADLINE * 1000 < LEASE
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+
+        def greet_for_ever() -> None:
+            sock: socket.socket = listener.accept()[0]
+            with contextlib.suppress(OSError), closing(sock):
+                if scheme == "smtps":
+                    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+                    context.load_cert_chain(certificate)
+                    sock = context.wrap_socket(sock, server_side=True)
+                while True:
+                    sock.sendall(b"220-welcome\r\n")
+
+        server = threading.Thread(target=greet_for_ever, daemon=True)
+        server.start()
+        with pytest.raises(NotNow, match="too long"):
+            send(read_url(f"{scheme}://127.0.0.1:{listener.getsockname()[1]}"), message())
+        server.join()
+
+
 # ---- running servers ---------------------------------------------------------------
 
 
@@ -452,5 +541,5 @@ def test_a_message_and_its_answer_are_mailed_once(
             return sum(int(float(line.split()[1])) for line in lines if line.startswith(name + " "))
 
         until(lambda: counted("csapp_mails_sent_total") == 2)
-        assert counted("csapp_mails_waiting") == 0
+        until(lambda: counted("csapp_mails_waiting") == 0)  # at the next look of the other worker
     assert sorted(post.recipients) == [["ann@example.org"], ["team@shop.example"]]

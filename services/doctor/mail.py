@@ -17,7 +17,7 @@ def look(settings: Settings) -> str:
     try:
         with smtp.connected(smtp.read_url(settings.smtp_url)):
             return ""
-    except OSError as error:  # smtplib's are kinds of it
+    except (OSError, ValueError) as error:  # what smtplib raises of its own is an OSError
         return smtp.words(error)
 
 
