@@ -143,6 +143,8 @@ class ChannelEntries(Entries):
     def _encode_for_version_1(self, texts: list[str]) -> bytes:
         if self.data is None:
             return self.channel.texts(texts)
+        if self.side == Side.SERVER:
+            return b""  # version 1 would show it as the waiter's
         text = self.kind.text_for_version_1(texts[0], self.data)
         return b"" if text is None else self.channel.texts([text])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .channels import Channel, sealed
@@ -36,6 +36,8 @@ from .notices import (
     send_withdrawal,
 )
 from .participants import Feed, Participant, Phase, each
+from .queue_words import QueueWords
+from .site_words import Words
 from .visits import Visits
 from .waits import Waits
 from .wire import frames
@@ -64,6 +66,10 @@ class Decisions:
         self._departments = departments
         #: what becomes of the users who ask
         self.visits = Visits(delivery.writer, clock)
+        #: what the site says to those who wait
+        self.queue_words = QueueWords(
+            lambda: departments.words, departments.name, self._participants, clock
+        )
         #: how long users in the queue are likely to wait
         self.waits = Waits()
         #: how busy the desk is, about a second ago
@@ -76,6 +82,7 @@ class Decisions:
 
     def _matched(self, event: Matched) -> None:
         user, waiter = self._participants[event.user], self._participants[event.waiter]
+        self.queue_words.end(user.uuid)
         conversation = user.conversation
         resumed = conversation is not None
         if conversation is None:
@@ -100,7 +107,16 @@ class Decisions:
         self._introduce(waiter, to_user, resumed=resumed, asked=False)
         is_same = lost is not None and lost == waiter.identity.subject
         what = What.RETURNED if is_same else What.JOINED
-        self._write_event(event, to_user, what, may_have_returned=may_have_returned)
+        words = () if resumed or event.has_begun else self._words(event, waiter)
+        self._write_event(event, to_user, what, words=words, may_have_returned=may_have_returned)
+
+    def _words(self, event: Matched, waiter: Participant) -> Sequence[Words]:
+        """What the site says by itself above a conversation, whose first waiter has come."""
+        departments = self._departments
+        if not departments.words:
+            return ()
+        of = event.department, event.language
+        return departments.words.at_match(*of, waiter.identity.name, departments.name)
 
     def _set_department(self, row: ConversationRow, department: str) -> bool:
         """The user of *row* is served or waits in *department*; whether that is news.
@@ -136,6 +152,7 @@ class Decisions:
             connection.put(sealed(frame))
 
         each(user.connections, send)  # it is not parked: a position is worth nothing later
+        self.queue_words.begin(user, event.department)
 
     def place(self, user: Participant, queued: Queued, dialect: Dialect) -> frames.ServerFrame:
         """How many are ahead of *user*, who is *queued* so, and the ticket of its position."""
@@ -198,14 +215,17 @@ class Decisions:
 
     def _write_event(
         self, event: Event, channel: Channel, what: What, reason: str = "", *,
-        may_have_returned: bool = False,
+        words: Sequence[Words] = (), may_have_returned: bool = False,
     ) -> None:  # fmt: skip
         """Write what has happened, by the sender of *channel*: both sides read it in version 2."""
         payload = EventPayload(what, channel.sender.identity.name, reason)
-        self._delivery.write_event(event, channel, payload, may_have_returned=may_have_returned)
+        self._delivery.write_event(
+            event, channel, payload, words, may_have_returned=may_have_returned
+        )
 
     def _departed(self, event: Departed) -> None:
         gone = self._participants.pop(event.participant)
+        self.queue_words.end(gone.uuid)
         if gone.conversation is not None:
             channel = Channel(gone, gone, gone.conversation)
             self._write_event(event, channel, What.ENDED, event.reason)
@@ -220,6 +240,7 @@ class Decisions:
     def _withdrawn(self, event: Withdrawn) -> None:
         user = self._participants[event.user]
         user.phase = Phase.IDLE
+        self.queue_words.end(user.uuid)
         conversation = user.conversation
         if conversation is None and event.conversation and not event.is_confided:
             self.visits.abandoned(event.conversation)

@@ -24,6 +24,7 @@ from .history.writer import Writer
 from .identity import Identity
 from .participants import Feed, Owed, Participant, Question, answer
 from .roster import Roster, await_waiter, join
+from .site_words import Words
 
 
 class Delivery(Protocol):
@@ -60,12 +61,14 @@ class Delivery(Protocol):
         """
 
     def write_event(
-        self, event: Event, channel: Channel, payload: EventPayload, *,
-        may_have_returned: bool = False,
+        self, event: Event, channel: Channel, payload: EventPayload, words: Sequence[Words] = (),
+        *, may_have_returned: bool = False,
     ) -> None:  # fmt: skip
         """Write what the sender of *channel* has done as an entry, once over all workers.
 
         *may_have_returned*: a waiter has joined, and this process has not seen who was lost.
+        What the site says by itself, *words*, follows the event; where nothing is stored there is
+        none.
         """
 
     def write_end_at_start(self, user: Participant, conversation: Conversation) -> None:
@@ -248,8 +251,8 @@ class LocalDelivery:
         return self.writer is not None and self.writer.say(entries)
 
     def write_event(
-        self, event: Event, channel: Channel, payload: EventPayload, *,
-        may_have_returned: bool = False,
+        self, event: Event, channel: Channel, payload: EventPayload, words: Sequence[Words] = (),
+        *, may_have_returned: bool = False,
     ) -> None:  # fmt: skip
         """Write it, unless neither side speaks version 2 and nothing is stored.
 
@@ -257,6 +260,8 @@ class LocalDelivery:
         """
         if self.writer is not None:
             self._events.write(self._events.new(channel, payload))
+            for said in words:
+                self._events.write(self._events.new_words(channel, said))
         elif not (channel.sender.plain and channel.to.plain):
             self._number(self._events.new(channel, payload, is_stored=False), is_locked=True)
 

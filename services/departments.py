@@ -30,12 +30,14 @@ from msgspec import structs
 from .desk.departments import Department, Member, Rules
 from .errors import CSAppError
 from .history import departments as history
-from .history.departments import DepartmentRow, canonical_tag
+from .history.departments import DepartmentRow
+from .history.tags import canonical_tag
 from .identity import Identity
 from .loops import Loop, Loops
 from .opening_hours import ALWAYS, Hours, is_zone
 from .runtime import Runtime
 from .seldom import Seldom
+from .site_words import SiteWords
 
 log = logging.getLogger("csapp")
 
@@ -106,6 +108,8 @@ class _Site:
     departments: Mapping[str, SiteDepartment] = field(default_factory=dict)
     #: by the subjects of waiters
     members: Mapping[str, tuple[Member, ...]] = field(default_factory=dict)
+    #: what the site says by itself
+    words: SiteWords = field(default_factory=SiteWords)
 
 
 class _Closed(NamedTuple):
@@ -225,6 +229,16 @@ class Departments:
         """The department with this *key*; None: there is none. `""` is there always."""
         found = self._site.departments.get(key)
         return _ANY if found is None and not key else found
+
+    @property
+    def words(self) -> SiteWords:
+        """What the site says to visitors by itself."""
+        return self._site.words
+
+    def name(self, key: str, locale: str) -> str:
+        """The name of a department in the language of *locale*; empty: it has none."""
+        one = self.get(key)
+        return key if one is None else one.name(locale)
 
     def leading_to(self) -> dict[str, set[str]]:
         """By key: the departments from which overflows lead there, and itself."""
@@ -353,7 +367,7 @@ def _read(source: Source) -> _Site:
     for waiter, key, priority in found.memberships:
         if key in departments or not key:
             members[waiter] = (*members.get(waiter, ()), Member(key, priority))
-    return _Site(found.number, departments, members)
+    return _Site(found.number, departments, members, SiteWords(found.words))
 
 
 def _shown(row: DepartmentRow) -> SiteDepartment:

@@ -14,11 +14,12 @@ import msgspec
 
 from .channels import Channel, ChannelEntries
 from .conversation.conversation import Conversation
-from .conversation.kinds import EVENT, EventPayload, Side, What
+from .conversation.kinds import EVENT, TEXT, EventPayload, Side, What, words_data
 from .conversation.rows import EntryRow
 from .entries_here import channel_to_nobody, new_entries
 from .history.writer import Writer
 from .participants import Participant
+from .site_words import Words
 
 #: events that wait while the database is away; of too many, the oldest are given up
 MOST_UNWRITTEN = 10_000
@@ -60,11 +61,14 @@ class EventEntries:
         """
         data = EVENT.body(payload).data
         entries = new_entries(channel, None, [""], None, self._on_committed, EVENT, data)
-        entries.side = Side.SERVER
-        own = channel.to.channel or channel.to.former
-        if is_stored and own is not None and own.conversation is channel.conversation:
-            entries.channel = own  # the user's: who serves it by then sees the entry, too
-        return entries
+        return _by_the_server(entries, is_stored=is_stored)
+
+    def new_words(self, channel: Channel, words: Words) -> ChannelEntries:
+        """The entry of what the site says by itself. Nobody is its author."""
+        data = words_data(words.what)
+        entries = new_entries(channel, None, [words.text], None, self._on_committed, TEXT, data)
+        entries.author = ""
+        return _by_the_server(entries)
 
     def new_end(self, user: Participant, conversation: Conversation) -> ChannelEntries:
         """The entry that *conversation* of *user* has ended, and nobody knows when or why."""
@@ -94,6 +98,15 @@ class EventEntries:
         if not entries.stored and not entries.is_unfit:
             with self._lock:
                 self._unwritten.append(entries)
+
+
+def _by_the_server(entries: ChannelEntries, *, is_stored: bool = True) -> ChannelEntries:
+    channel = entries.channel
+    entries.side = Side.SERVER
+    own = channel.to.channel or channel.to.former
+    if is_stored and own is not None and own.conversation is channel.conversation:
+        entries.channel = own  # the user's: who serves it by then sees the entry, too
+    return entries
 
 
 def lost_waiter(event: EntryRow) -> str | None:

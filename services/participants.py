@@ -169,6 +169,7 @@ class Participant:
         "has_written",
         "here",
         "identity",
+        "language",
         "last_waiter",
         "login",
         "page",
@@ -221,6 +222,8 @@ class Participant:
         self.page = ("", "")
         #: what a user has filled in before it asked, as it is stored
         self.fields = ""
+        #: the tag of its language, on a site that says something by itself
+        self.language = ""
         #: the key of its last visit (`visits`), if nobody has served the user in that
         self.visit = 0
         #: what is parked until it returns; no deque, of which an empty one is 700 bytes larger

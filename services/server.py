@@ -41,6 +41,7 @@ from .mail import Mailing
 from .metrics import Meters, Readings
 from .origin import client_address
 from .other_servers import OtherServers
+from .queue_words import LOOK as WORDS_LOOK
 from .revocation import News, Revocations
 from .seldom import Seldom
 from .session import Session
@@ -208,12 +209,7 @@ class ChatServer:
             sweep_daily(store, settings.retention_days, runtime, wheel)
         departments.start(self.loops, switchboard.apply_departments)
         if store is not None:
-            learn = partial(self._learn, switchboard, store)
-            learn()
-            self.loops.every(LEARN, "the look at how long conversations last", learn)
-            if settings.idle_close:
-                idle = Idle(switchboard, store, runtime, settings.idle_warn, settings.idle_close)
-                self.loops.every(LOOK, "the look at who is idle", idle.look)
+            self._start_looks(switchboard, store)
         left_messages = self._start_left_messages(switchboard, departments)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
@@ -227,6 +223,19 @@ class ChatServer:
             liveness, self.bounds, departments, LastWaiters(store, runtime),
             left_messages=left_messages,
         )  # fmt: skip
+
+    def _start_looks(self, switchboard: Switchboard, store: SQLStore) -> None:
+        """Look, again and again, at how long conversations last, and who hears nothing. Waits."""
+        settings = self.settings
+        assert self.loops is not None  # noqa: S101  # `_start` has made it
+        learn = partial(self._learn, switchboard, store)
+        learn()
+        self.loops.every(LEARN, "the look at how long conversations last", learn)
+        if settings.idle_close:
+            idle = Idle(switchboard, store, self.runtime, settings.idle_warn, settings.idle_close)
+            self.loops.every(LOOK, "the look at who is idle", idle.look)
+        look = switchboard.queue_words.look
+        self.loops.every(WORDS_LOOK, "the look at what the site says in the queue", look)
 
     def _start_left_messages(
         self, switchboard: Switchboard, departments: Departments

@@ -109,8 +109,9 @@ class Switchboard:
         #: `Decisions`: the position of a user in the queue, and a waiter's readiness
         self.place = self._decisions.place
         self.store_duty = self._decisions.store_duty
-        #: what becomes of the users who ask
+        #: what becomes of the users who ask, and what they are told while they wait
         self.visits = self._decisions.visits
+        self.queue_words = self._decisions.queue_words
 
     def asks_for_answers(self) -> bool:
         """Waiters have to write something in time: on the whole site, or in a department."""

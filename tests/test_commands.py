@@ -377,6 +377,69 @@ def test_departments_need_a_database(app: Flask):
         assert "no departments without a database: set CSAPP_DATABASE_URL" in said
 
 
+# ---- words by themselves -----------------------------------------------------
+
+
+def test_what_departments_md_says_to_type_about_words(app: Flask):
+    said_by(app, "department", "add", "sales")
+    (block,) = [block for block in PAGE if "chat words" in block and "chat words set" in block[:80]]
+    commands = [line.split(" chat ")[1] for line in block.splitlines() if " chat " in line]
+    *changes, shown, removal = [shlex.split(one) for one in commands]
+    for command in changes:
+        assert "Servers know it within 5 s." in said_by(app, *command)
+    assert said_by(app, *shown).splitlines() == [
+        "DEPARTMENT  WHAT      LANGUAGE  AFTER  TEXT",
+        "''          greeting  en               Welcome to {department}.",
+        "''          greeting  de               Willkommen.",
+        "''          looking   en        60     Somebody will be with you soon.",
+        "sales       first     en               You speak with {name}.",
+    ]
+    assert said_by(app, *removal).startswith("1 text is removed.")
+
+
+def test_a_site_that_says_nothing_is_told_how_to(app: Flask):
+    assert "chat words set greeting" in said_by(app, "words", "list")
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("set", "greeting", "x"), "--language"),
+        (("set", "farewell", "x", "--language", "en"), "farewell"),
+        (("set", "greeting", "", "--language", "en"), "text: 1 to 4,096 characters"),
+        (("set", "greeting", "x" * 4097, "--language", "en"), "text: 1 to 4,096 characters"),
+        (("set", "greeting", "x", "--language", "no tag"), "language: a language tag is required"),
+        (
+            ("set", "greeting", "x", "--language", "en", "--after", "9"),
+            "--after is of looking only",
+        ),
+        (("set", "looking", "x", "--language", "en", "--after", "0"), "--after"),
+        (("set", "greeting", "x", "--language", "en", "--department", "no"), "no department no"),
+        (("remove", "greeting"), "there is no such text"),
+    ],
+)
+def test_words_that_do_not_fit_are_named(app: Flask, words: tuple[str, ...], why: str):
+    failed = run(app, "words", *words)
+    assert failed.exit_code > 0
+    assert why in failed.output
+    assert "Traceback" not in failed.output
+    assert "says nothing by itself" in said_by(app, "words", "list")
+
+
+def test_words_need_a_database_and_are_in_the_security_log(app: Flask, caplog):
+    caplog.set_level(logging.INFO, "csapp.security")
+    said_by(app, "words", "set", "greeting", "Hello.", "--language", "en")
+    said_by(app, "words", "remove", "greeting")
+    lines = [re.sub(r" by=command/\S+", "", one.getMessage()) for one in caplog.records]
+    assert lines == [
+        "event=department_changed reason=\"'' greeting set\"",
+        "event=department_changed reason=\"'' greeting removed\"",
+    ]
+    server = app.extensions["csapp"].server
+    server.settings = dataclasses.replace(server.settings, database_url="off")
+    assert "no words without a database" in said_by(app, "words", "list", code=1)
+
+
 def test_changes_of_departments_are_in_the_security_log(app: Flask, caplog):
     caplog.set_level(logging.INFO, "csapp.security")
     with_waiters(app, "ada")

@@ -15,6 +15,7 @@ from . import (
     sweep,
     token,
     waiter,
+    words,
 )
 from .group import chat
 
@@ -34,4 +35,5 @@ __all__ = [
     "sweep",
     "token",
     "waiter",
+    "words",
 ]

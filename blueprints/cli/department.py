@@ -158,7 +158,8 @@ def set_(
 @departments.command("list")
 def list_() -> None:
     """Show all departments."""
-    _, rows, memberships = _tables().read()
+    found = _tables().read()
+    rows, memberships = found.departments, found.memberships
     if not rows and not memberships:
         click.echo("There are no departments yet: chat department add KEY makes one.")
         return

@@ -13,6 +13,7 @@ from flask.cli import AppGroup
 from services.errors import Unavailable
 from services.history.accounts import AccountError
 from services.history.departments import DepartmentError
+from services.history.words import WordsError
 
 #: the standard output cannot be written
 UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
@@ -23,7 +24,7 @@ class _Group(AppGroup):
         """Run a command. What goes wrong on purpose is one line, and no traceback."""
         try:
             return super().invoke(ctx)
-        except (AccountError, DepartmentError, Unavailable) as error:
+        except (AccountError, DepartmentError, Unavailable, WordsError) as error:
             raise click.ClickException(str(error)) from None
         except OSError as error:
             if error.errno not in UNWRITABLE or error.filename is not None:

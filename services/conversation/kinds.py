@@ -130,7 +130,7 @@ class Kind:
 
     def as_text(self, words: str, data: str | None) -> str:
         """All that it says, a line for each field besides the words."""
-        if data is None:
+        if data is None or self is TEXT:
             return words
         fields = {**self.payload_of(words, data)}
         fields.pop(self.words, None)
@@ -160,6 +160,11 @@ TEXT = Kind(
     writers=_BOTH,
     version_1_text=lambda payload: str(payload["message"]),
 )
+
+
+def words_data(what: str) -> str:
+    """`data` of a text that the site says by itself; *what* it is stands in its payload."""
+    return msgspec.json.encode({"words": what}).decode()
 
 
 class What(StrEnum):

@@ -69,6 +69,8 @@ class Route(NamedTuple):
     last_waiter: str = ""
     #: it has named no department: if it waits already, it stays where it is
     stays: bool = False
+    #: a language tag: in which the site speaks to it by itself; empty: nobody knows
+    language: str = ""
 
     @property
     def wanted(self) -> str:

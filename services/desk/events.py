@@ -101,6 +101,8 @@ class Matched(Decision, frozen=True, eq=False, tag="matched"):
     #: where it has asked from, and what it has filled in, as `connect` was given them
     page: str = ""
     fields: str = ""
+    #: a language tag, as `connect` was given it
+    language: str = ""
     #: their conversation has gone on before, perhaps on other workers
     has_begun: bool = field(default=False, name="begun")
 

@@ -53,6 +53,7 @@ class Remembered(Struct, frozen=True, omit_defaults=True):
     question: str = ""
     page: str = ""
     fields: str = ""
+    language: str = ""
     #: of a user: where it waits or has waited, for which department it has asked, with which
     #: priority, and who has served it last
     department: str = ""

@@ -197,6 +197,7 @@ class MemoryDesk(MemoryMatching):
             if self._waits(one):
                 one.question = one.question if question is None else question
                 one.page, one.fields = page or one.page, fields or one.fields
+                one.language = route.language or one.language
                 self._ask_elsewhere(one, route)
                 return 0
             self._make_room_at(one.address)
@@ -207,6 +208,7 @@ class MemoryDesk(MemoryMatching):
             one.question, one.page, one.fields = question or "", page, fields
             number = one.conversation = one.conversation or conversation
             one.last_waiter = one.last_waiter or route.last_waiter
+            one.language = route.language or one.language
             self._places.take(user, one.address)
             self._join(one, department, route, ticket)
             return number

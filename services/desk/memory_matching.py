@@ -74,7 +74,7 @@ class MemoryMatching(MemoryState):
         self._events.append(
             Matched(
                 user.uuid, waiter.uuid, self._now() - user.since, user.conversation,
-                user.department, user.page, user.fields,
+                user.department, user.page, user.fields, user.language,
             )
         )  # fmt: skip
 

@@ -44,6 +44,7 @@ class Own:
     question: str = ""
     page: str = ""
     fields: str = ""
+    language: str = ""
     #: has connections here
     present: bool = True
     #: of a user who is away: ms that it is waited for if it is served, because it may sleep
@@ -83,6 +84,7 @@ class Own:
         if self.ticket is None:
             self.priority = route.priority
         self.last_waiter = self.last_waiter or route.last_waiter
+        self.language = route.language or self.language
 
     def remembered(self, uuid: str) -> Remembered:
         """What a desk that has lost everything takes up of it; its UUID is *uuid*."""
@@ -105,6 +107,7 @@ class Own:
             question=self.question,
             page=self.page,
             fields=self.fields,
+            language=self.language,
             department=self.department,
             asked=self.asked,
             priority=self.priority,

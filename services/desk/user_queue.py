@@ -55,6 +55,8 @@ class User:
     question: str = ""
     page: str = ""
     fields: str = ""
+    #: a language tag
+    language: str = ""
 
     def obstacle_to(self, waiter: str) -> Obstacle | None:
         """Why a free *waiter* of its department does not get it; None: it may."""

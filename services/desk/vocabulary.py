@@ -198,6 +198,8 @@ class Field(StrEnum):
     QUESTION = "question"
     PAGE = "page"
     FIELDS = "fields"
+    #: of a user: the tag of its language
+    LANGUAGE = "language"
     #: of a user: where it comes from, and the address that its place is counted at
     ADDRESS = "address"
     HELD = "held"

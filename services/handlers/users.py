@@ -80,6 +80,8 @@ def _send_state(caller: Caller, frame: frames.ClientFrame, me: Participant) -> b
     except KeyError:
         return False
     caller.feed.reply(frame, switchboard.place(me, queued, caller.feed.dialect))
+    since = switchboard.clock.opened(me.visit) if me.visit and me.conversation is None else 0
+    switchboard.queue_words.begin(me, queued.department, since)
     return True
 
 

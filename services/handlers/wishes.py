@@ -6,6 +6,7 @@ import contextlib
 from typing import NamedTuple
 
 from ..desk.port import Route
+from ..history.tags import canonical_tag
 from ..offline import Offline, Reason, offline
 from ..origin import shown_page
 from ..participants import Participant, Phase
@@ -52,6 +53,8 @@ def read_wish(
     there is not, and for fields that do not fit.
     """
     asked = frame.payload if isinstance(frame, frames.Connect2) else None
+    if asked is not None and caller.house.departments.words:
+        me.language = canonical_tag(asked.language) or me.language
     route, ticket = _route(caller, frame, me, asked or _NOTHING)
     found = _offline(caller, frame, me, route)
     if found is not None and (
@@ -86,6 +89,7 @@ def _route(
         priority=me.identity.priority,
         last_waiter=_last_waiter(me),
         stays=not named,
+        language=me.language,
     )
     position = None
     if isinstance(asked.ticket, str) and me.phase is not Phase.QUEUED:  # it has its position

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from ..desk.departments import MOST_PRIORITY
 from ..errors import CSAppError
 from ..identity import MAX_SUBJECT
-from ..keys import DEPARTMENT, LANGUAGE
+from ..keys import DEPARTMENT
 from ..memberships import KEY_RULE
 from ..opening_hours import (
     ALWAYS,
@@ -30,9 +30,10 @@ from ..opening_hours import (
     written_dates,
     written_week,
 )
-from . import numbers, tables
+from . import numbers, tables, words
 from .slices import reading, writing
 from .sql import SQLStore
+from .tags import canonical_tag
 
 log = logging.getLogger("csapp")
 
@@ -41,13 +42,9 @@ MOST_QUEUE = 1_000_000  # users
 LONGEST_OVERFLOW = 86_400  # s: a day
 LONGEST_ANSWER = 86_400  # s
 AS_THE_SITE = -1
-MAX_TAG = 35  # characters of a language tag, as many as `initialize` takes
-
-#: lengths of parts of a tag: scripts (`Hant`) and countries (`TW`)
-_SCRIPT, _COUNTRY = 4, 2
 
 #: the row of `csapp_meta`
-NUMBER = "departments"
+NUMBER = numbers.DEPARTMENTS
 
 _department, _membership = tables.department, tables.membership
 
@@ -100,6 +97,8 @@ class Departments(NamedTuple):
     #: by key
     departments: tuple[DepartmentRow, ...]
     memberships: tuple[Membership, ...]
+    #: what the site says by itself, in the order in which it was first set
+    words: tuple[words.WordsRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +148,7 @@ class DepartmentTables:
                     number,
                     tuple(_row(one) for one in connection.execute(_ALL)),
                     tuple(Membership(*one) for one in connection.execute(_MEMBERSHIPS)),
+                    tuple(words.read(connection)),
                 )
                 number = _number(connection)
                 if number == found.number:
@@ -207,7 +207,7 @@ class DepartmentTables:
             return _apply(connection, row, change, is_new=found is None)
 
     def remove(self, key: str) -> None:
-        """Remove a department, its memberships, and the overflows to it.
+        """Remove a department, its memberships, its words, and the overflows to it.
 
         Raises `DepartmentError`: it is unknown.
         """
@@ -217,6 +217,7 @@ class DepartmentTables:
                 raise _unknown("key", key)
             connection.execute(sa.delete(_department).where(_department.c.key == key))
             connection.execute(sa.delete(_membership).where(_membership.c.department == key))
+            words.forget_department(connection, key)
             overflows = sa.update(_department).where(_department.c.overflow_to == key)
             connection.execute(overflows.values(overflow_to=None, overflow_after=0))
 
@@ -243,19 +244,6 @@ def forget_waiter(store: SQLStore, subject: str) -> int:
     with writing(store) as connection:
         _grow(connection)
         return connection.execute(sa.delete(_membership).where(theirs)).rowcount
-
-
-def canonical_tag(tag: str) -> str:
-    """*tag* as RFC 5646 writes it, such as `de-AT` and `zh-Hant`; empty where it is none.
-
-    What separates its parts may also be `_`, as in the locales of Babel.
-    """
-    tag = tag.replace("_", "-")
-    if len(tag) > MAX_TAG or not LANGUAGE.fullmatch(tag):
-        return ""
-    language, *others = tag.lower().split("-")
-    form = {_SCRIPT: str.title, _COUNTRY: str.upper}
-    return "-".join([language, *(form.get(len(one), str.lower)(one) for one in others)])
 
 
 # ---- what is stored ----------------------------------------------------------

@@ -12,6 +12,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from .tables import meta
 
+#: the number of the departments, of what is said of them and of what they say
+DEPARTMENTS = "departments"
+
 _VALUE = sa.select(meta.c.value)
 
 

@@ -205,7 +205,7 @@ class Store(Protocol):
     def answered(self, keys: Sequence[int]) -> set[int]:
         """Of these conversations, those in which a waiter has written since it serves the user.
 
-        That is behind the last entry of the server, which says who does.
+        That is behind the last event, which says who does.
         """
 
     def conversation(self, key: int) -> ConversationRow | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from ..conversation.kinds import Side
+from ..conversation.kinds import EVENT, Side
 from ..conversation.rows import MESSAGE, MOST_SEQ, ConversationRow, EntryRow
 from . import tables
 
@@ -51,7 +51,7 @@ def entries_of_sender(chat: int, side: int, author: str) -> sa.Select[Any]:
 def last_entries(keys: Sequence[int], *, by_server: bool) -> sa.Select[Any]:
     """See `port.Store.last_events`, and `last_words` for those that people have written."""
     table = tables.message.c
-    whose = table.side == Side.SERVER if by_server else table.side != Side.SERVER
+    whose = _event() if by_server else table.side != Side.SERVER
     last = (
         sa.select(table.chat, sa.func.max(table.seq).label("seq"))
         .where(table.chat.in_(keys), whose)
@@ -67,15 +67,21 @@ def answered(keys: Sequence[int]) -> sa.Select[Any]:
     """See `port.Store.answered`."""
     table = tables.message.c
 
-    def last(side: Side) -> sa.ColumnElement[int]:
-        return sa.func.max(sa.case((table.side == side, table.seq), else_=0))
+    def last(which: sa.ColumnElement[bool]) -> sa.ColumnElement[int]:
+        return sa.func.max(sa.case((which, table.seq), else_=0))
 
     return (
         sa.select(table.chat)
         .where(table.chat.in_(keys))
         .group_by(table.chat)
-        .having(last(Side.WAITER) > last(Side.SERVER))
+        .having(last(table.side == Side.WAITER) > last(_event()))
     )
+
+
+def _event() -> sa.ColumnElement[bool]:
+    """It is an event; the server's other entries are what the site says by itself."""
+    table = tables.message.c
+    return (table.side == Side.SERVER) & (table.kind == EVENT.number)
 
 
 def that_stay(keys: Sequence[int]) -> sa.Select[Any]:

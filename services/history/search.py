@@ -221,7 +221,8 @@ _FIND_POSTGRES = (
 _SEARCH = (
     "WITH found AS MATERIALIZED ({find}) "
     "SELECT m.n, m.chat, m.seq, m.date, m.side, m.author, m.body "
-    "FROM found JOIN message m ON m.n = found.n {only} ORDER BY m.n DESC LIMIT :limit"
+    f"FROM found JOIN message m ON m.n = found.n AND m.side <> {int(Side.SERVER)} "
+    "{only} ORDER BY m.n DESC LIMIT :limit"
 )
 # Each conversation is checked once, not once for each of its entries that was found.
 _ONLY = (

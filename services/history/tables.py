@@ -273,6 +273,22 @@ Index(
     postgresql_where=text("ended IS NULL"),
 )
 
+#: what the site says to visitors by itself
+words = Table(
+    "words",
+    metadata,
+    #: empty: the whole site
+    Column("department", Text, primary_key=True),
+    #: `words.Occasion`
+    Column("what", Text, primary_key=True),
+    Column("language", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    #: s in the queue
+    Column("after", Integer, nullable=False, server_default="0"),
+    #: counts the texts in the order in which they were first set
+    Column("place", Integer, nullable=False, server_default="0"),
+)
+
 #: which waiter, by its subject, is a member of which department
 membership = Table(
     "membership",

@@ -54,8 +54,8 @@ class SharedConversation(Conversation):
         self.under_way: dict[ChannelEntries, int] = {}
         #: how many times the writer was given entries
         self.begun = 0
-        #: numbers of the desk's decisions of which other workers have written the event
-        self.decisions: set[int] = set()
+        #: client ids of the entries by the server that other workers have written
+        self.decisions: set[str | None] = set()
         #: what is missing before the first number was stored by other workers, once all entries
         #: up to the second, a count of `begun`, are committed
         self.sure = 0, 0

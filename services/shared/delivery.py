@@ -45,6 +45,7 @@ from ..identity import Identity
 from ..participants import SIDES, Feed, Owed, Participant, Question, answer
 from ..roster import Roster, await_waiter, join
 from ..runtime import Runtime
+from ..site_words import Words
 from ..standings import standings, user_of
 from .conversation import SharedConversation
 from .ended import Ended
@@ -190,11 +191,11 @@ class SharedDelivery:
                 to.parked_bytes += len(entries.for_version_1())
 
     def write_event(
-        self, event: Event, channel: Channel, payload: EventPayload, *,
-        may_have_returned: bool = False,
+        self, event: Event, channel: Channel, payload: EventPayload, words: Sequence[Words] = (),
+        *, may_have_returned: bool = False,
     ) -> None:  # fmt: skip
         """Write it now if this worker is the recorder, else when the recorder has not."""
-        self._events.write(event, channel, payload, may_have_returned=may_have_returned)
+        self._events.write(event, channel, payload, words, may_have_returned=may_have_returned)
 
     def write_end_at_start(self, user: Participant, conversation: Conversation) -> None:
         """Write it as soon as it is known that all workers can read it; the first one counts."""

@@ -8,7 +8,7 @@ database keeps one of them. That worker also saves who serves the conversation.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from ..channels import Channel, ChannelEntries
@@ -21,9 +21,9 @@ from ..history.port import Store
 from ..history.writer import Writer
 from ..participants import Participant
 from ..runtime import Runtime
+from ..site_words import Words
 from .conversation import SharedConversation
 from .figures import LatestFigures
-from .letters import decision_id
 from .missing_rows import MissingRows
 from .returns import Decided, Returns
 
@@ -52,20 +52,28 @@ class SharedEvents:
         self._ends: deque[ChannelEntries] = deque()
 
     def write(
-        self, event: Event, channel: Channel, payload: EventPayload, *, may_have_returned: bool
-    ) -> None:
-        """Write it if this worker is the recorder; else expect the recorder to do so."""
+        self, event: Event, channel: Channel, payload: EventPayload, words: Sequence[Words] = (),
+        *, may_have_returned: bool,
+    ) -> None:  # fmt: skip
+        """Write it if this worker is the recorder; else expect the recorder to do so.
+
+        What the site says by itself, *words*, follows the event.
+        """
         if event.is_confided or not self._figures.can_read_entries:
             return  # others have written it; or an earlier worker could not go on behind it
         decided = Decided(event.number, channel, payload, may_have_returned)
-        if event.is_recorder:
-            self._returns.write(decided)
-        else:
-            self._of_others.append((self._runtime.now() + RECORDER_TIMEOUT, decided))
+        for one in (decided, *(decided._replace(words=said) for said in words)):
+            if event.is_recorder:
+                self._returns.write(one)
+            else:
+                self._of_others.append((self._runtime.now() + RECORDER_TIMEOUT, one))
 
     def _write(self, decided: Decided) -> None:
-        entries = self._entries.new(decided.channel, decided.payload)
-        entries.client_ids = [decision_id(decided.number)]
+        if decided.words is None:
+            entries = self._entries.new(decided.channel, decided.payload)
+        else:
+            entries = self._entries.new_words(decided.channel, decided.words)
+        entries.client_ids = [decided.client_id]
         self._entries.write(entries)
 
     def write_end(self, user: Participant, conversation: Conversation) -> None:
@@ -97,7 +105,8 @@ class SharedEvents:
             _, decided = self._of_others.popleft()
             if not _is_written(decided):
                 self._returns.write(decided)
-                if decided.payload.what != What.ENDED:  # every worker saves an end
+                # every worker saves an end
+                if decided.payload.what != What.ENDED and decided.words is None:
                     self._rows.add(decided.number, decided.conversation.row)
         if writer.available:
             self._rows.save()
@@ -106,5 +115,5 @@ class SharedEvents:
 
 
 def _is_written(decided: Decided) -> bool:
-    """Whether another worker has written the event of this decision."""
-    return decided.number in cast(SharedConversation, decided.conversation).decisions
+    """Whether another worker has written this entry."""
+    return decided.client_id in cast(SharedConversation, decided.conversation).decisions

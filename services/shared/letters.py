@@ -32,9 +32,12 @@ class Said(msgspec.Struct, tag="s", array_like=True):
 DECISION = "decision:"
 
 
-def decision_id(number: int) -> str:
-    """The client id of the entry that the desk's decision of this *number* gets."""
-    return f"{DECISION}{number}"
+def decision_id(number: int, words: str = "") -> str:
+    """The client id of the entry that the desk's decision of this *number* gets.
+
+    *words*: it is no event, but what the site says by itself then.
+    """
+    return f"{DECISION}{number}:{words}" if words else f"{DECISION}{number}"
 
 
 def decision_of(client_id: str | None) -> int:

@@ -25,7 +25,7 @@ from ..history.writer import RETRY
 from ..participants import answer
 from ..runtime import Runtime
 from .conversation import SharedConversation
-from .letters import Said, decision_of
+from .letters import Said
 
 log = logging.getLogger("csapp.desk")
 
@@ -123,7 +123,7 @@ class Order:
         channel = channel_of_author(conversation.channels[said.side], said.side, said.author)
         data = "{}" if kind is UNKNOWN else said.data  # a later version declares it: it is no text
         if said.side == Side.SERVER:
-            conversation.decisions.update(map(decision_of, said.ids or ()))
+            conversation.decisions.update(said.ids or ())
         entries = new_entries(channel, None, said.texts, said.ids, _is_stored, kind, data)
         entries.side, entries.author = said.side, said.author
         entries.date, entries.stored = said.date, True

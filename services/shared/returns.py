@@ -19,6 +19,8 @@ from ..event_entries import lost_waiter
 from ..history.port import Store, StoreError
 from ..participants import Participant
 from ..runtime import Runtime
+from ..site_words import Words
+from .letters import decision_id
 
 log = logging.getLogger("csapp.desk")
 
@@ -32,6 +34,13 @@ class Decided(NamedTuple):
     payload: EventPayload
     #: it says that a waiter has joined, and may have to say that it has returned
     may_have_returned: bool
+    #: what the site says by itself when that is decided; `None`: it is the event
+    words: Words | None = None
+
+    @property
+    def client_id(self) -> str:
+        """That of the entry, whichever worker writes it."""
+        return decision_id(self.number, self.words.what if self.words else "")
 
     @property
     def conversation(self) -> Conversation:

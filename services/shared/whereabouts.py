@@ -119,6 +119,8 @@ class Whereabouts:
                 self.known_conversation(me, place.conversation) if place.begun else None
             )
             me.phase = Phase.IDLE if place.ticket is None else Phase.QUEUED
+            if me.phase is Phase.QUEUED and not place.begun:
+                me.visit = place.conversation
 
     def announce_login(self, waiter: Participant, workers: Iterable[str]) -> None:
         """Let *workers* know of the newest login of *waiter*, which is here."""

@@ -110,6 +110,8 @@ class ConnectPayload(ClientStruct):
     fields: dict[str, Any] | UnsetType = UNSET
     #: what waiters see of it in the queue; `wishes.MAX_QUESTION` characters of it
     question: Annotated[str, Meta(pattern=_NO_NUL)] | UnsetType = UNSET
+    #: a language tag: in which the site speaks to the visitor by itself
+    language: Annotated[str, Meta(max_length=35)] = ""
 
 
 class Connect2(ClientFrame, tag="connect"):
@@ -435,6 +437,18 @@ class Offline(ServerFrame2, tag="offline"):
     """The visitor who has asked does not wait: it cannot be served now."""
 
     payload: OfflinePayload
+
+
+class WordsPayload(Struct, gc=False):
+    #: `greeting` or `looking`
+    what: str
+    message: str
+
+
+class Words(ServerFrame2, tag="words"):
+    """To a visitor in the queue: what the site says by itself. No entry, and answered by nobody."""
+
+    payload: WordsPayload
 
 
 class ErrorPayload(Struct, gc=False, omit_defaults=True):
@@ -822,7 +836,7 @@ SIGNALS: dict[str, Callable[..., ServerFrame2]] = {"rate": RateInvitation}
 
 ToUser2 = (
     Initialize | BothHear2 | ConnectSuccess2 | ConnectQueue2 | Offline | RateInvitation | Idle
-    | LeaveMessageSuccess | MessageAnswered
+    | LeaveMessageSuccess | MessageAnswered | Words
 )  # fmt: skip
 ToWaiter2 = (
     Initialize | BothHear2 | NewConnection2 | SessionHistory | ReadySuccess | UnreadySuccess

@@ -36,7 +36,7 @@ def keys(departments: DepartmentTables) -> list[str]:
 
 def test_a_site_without_departments_has_none(departments):
     assert departments.number() == 0
-    assert departments.read() == (0, (), ())
+    assert departments.read() == (0, (), (), ())
     assert departments.get("sales") is None
 
 
@@ -57,6 +57,7 @@ def test_a_department_is_what_was_said_of_it(departments):
         2,
         (made, DepartmentRow("support")),
         (Membership("ada", "sales", 9), Membership("lin", "sales", 0)),
+        (),
     )
 
 
@@ -372,7 +373,7 @@ def test_what_is_read_is_of_one_moment(departments, opened):
         if "FROM department" in statement and meanwhile:
             meanwhile.pop(0)()
 
-    assert departments.read() == (3, (DepartmentRow("support"),), ())
+    assert departments.read() == (3, (DepartmentRow("support"),), (), ())
 
 
 # ---- tags, and a store that is away ----------------------------------------
@@ -413,7 +414,7 @@ def test_departments_come_to_an_older_database(opened, monkeypatch):
     assert not {"department", "membership"} & set(names)
     store.migrate()
     departments = DepartmentTables(store)
-    assert departments.read() == (0, (), ())
+    assert departments.read() == (0, (), (), ())
     departments.add("sales", Change(members={"ada": 1}))
     assert departments.number() == 1
     with store.engine.connect() as connection:

@@ -7,8 +7,8 @@
 -- ARG.page      where it asks from, or ''
 -- ARG.fields    what it has filled in, or ''
 -- ARG.route     department, department that it asks for, priority, subject of its last waiter, and
---               whether it stays where it waits, in msgpack; '' for a user who names nothing
---               (`Route` in `departments.py`)
+--               whether it stays where it waits, and its language, in msgpack; '' for a user who
+--               names nothing (`Route` in `departments.py`)
 -- Answers: the number of the conversation that begins with it, or nothing where none does, or
 -- ANSWER.full when its queue is, or ANSWER.address_full. An error REFUSED.nobody when there is no
 -- such user.
@@ -132,14 +132,17 @@ local function wait_for_a_waiter(user, ticket)
     end
 end
 
-local department, asked, priority, last, stays = '', '', 0, '', true
+local department, asked, priority, last, stays, language = '', '', 0, '', true, ''
 if ARG.route ~= '' then
-    department, asked, priority, last, stays = unpack(cmsgpack.unpack(ARG.route))
+    department, asked, priority, last, stays, language = unpack(cmsgpack.unpack(ARG.route))
     priority = desk.rules > 0 and priority or 0
 end
 
 if user.waiter ~= '' then
     return close()
+end
+if language and language ~= '' and language ~= user.language then
+    set(user, FIELD.language, language)
 end
 if waits(user) then
     set_question()

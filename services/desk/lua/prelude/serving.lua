@@ -36,7 +36,8 @@ local function bring_together(user, waiter)
     post_event({ event = EVENT.matched, user = user.uuid, waiter = waiter.uuid,
         waited = (desk.time - tonumber(user.since)) / 1000000, talk = given(user.talk),
         department = given(route_of(user).department), page = given(user.page),
-        fields = given(user.fields), begun = has_begun }, { user, waiter })
+        fields = given(user.fields), language = given(user.language), begun = has_begun },
+        { user, waiter })
 end
 
 -- *user* waits for nobody and is served by nobody: its next conversation is another one.

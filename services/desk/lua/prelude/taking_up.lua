@@ -28,6 +28,7 @@ local function take_up_participant(remembered)
         set(one, FIELD.question, remembered.question or '')
         set(one, FIELD.page, remembered.page or '')
         set(one, FIELD.fields, remembered.fields or '')
+        set(one, FIELD.language, remembered.language or '')
         set(one, FIELD.sleep, remembered.sleep or '')
         take_up_route(one, remembered)
     elseif remembered.own then
