@@ -202,15 +202,20 @@ class Departments:
     def opening(self, key: str) -> Opening:
         """Whether users who ask for *key* are let in now, or when they are.
 
-        A closed department may pass them on at once to one that is open; one that is disabled
-        does not.
+        A department that passes them on at once, and has no hours of its own, is open when the
+        next one is; a closed one lets them in where the next one is open. One that is disabled
+        passes nobody on.
         """
-        found, one = self._opening(key), self._site.departments.get(key)
-        if found.is_open or one is None or not one.is_enabled or one.rules.overflow_after:
+        return self._opening_along(self.way(key))
+
+    def _opening_along(self, way: list[str]) -> Opening:
+        found, one = self._opening(way[0]), self._site.departments.get(way[0])
+        if one is None or not one.is_enabled or one.rules.overflow_after or not way[1:]:
             return found
-        to = one.rules.overflow_to
-        passes_on = to is not None and self.get(to) is not None and self._opening(to).is_open
-        return Opening(True) if passes_on else found
+        if self.get(way[1]) is None or (found.is_open and not one.hours.is_always):
+            return found
+        there = self._opening_along(way[1:]) if found.is_open else self._opening(way[1])
+        return there if found.is_open or there.is_open else found
 
     def _opening(self, key: str) -> Opening:
         one, at = self.get(key), self._time

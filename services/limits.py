@@ -48,8 +48,10 @@ class TokenBucket:
 class KeyedBuckets:
     """One token bucket for each key (an address). Full ones are dropped from time to time."""
 
-    #: number of buckets at which the full ones are dropped
+    #: number of buckets from which on the full ones are dropped, as soon as the oldest one is full
     SWEEP_AT = 10_000
+    #: number at which the older half is forgotten though it is not full
+    MOST = 100_000
 
     def __init__(self, rate: float, burst: float, clock: Callable[[], float]) -> None:
         self._make = partial(TokenBucket, rate, burst, clock)
@@ -76,10 +78,19 @@ class KeyedBuckets:
     def _bucket(self, key: str) -> TokenBucket:
         bucket = self._buckets.get(key)
         if bucket is None:
-            if len(self._buckets) >= self.SWEEP_AT:
-                self._buckets = {k: b for k, b in self._buckets.items() if not b.full}
+            count = len(self._buckets)
+            if count >= self.MOST or (count >= self.SWEEP_AT and self._oldest.full):
+                self._sweep()
             bucket = self._buckets[key] = self._make()
         return bucket
+
+    @property
+    def _oldest(self) -> TokenBucket:
+        return next(iter(self._buckets.values()))
+
+    def _sweep(self) -> None:
+        left = [(key, bucket) for key, bucket in self._buckets.items() if not bucket.full]
+        self._buckets = dict(left[-self.MOST // 2 :])
 
 
 class KeyedCounts:

@@ -433,6 +433,18 @@ def test_a_closed_department_may_pass_its_visitors_on(shop, clock):
     assert site.way("nowhere") == ["nowhere"]
 
 
+def test_a_department_without_hours_that_passes_visitors_on_is_open_with_the_next_one(shop, clock):
+    shop.change("", Change(overflow=Overflow("shop", 0)))
+    shop.add("own", Change(hours="mo-su 0:00-24:00", zone="UTC", overflow=Overflow("shop", 0)))
+    shop.add("slow", Change(overflow=Overflow("shop", 1)))
+    site = Worker(shop, clock).site
+    assert site.opening("") == site.opening("shop") == Opening(False, MONDAY + 9 * HOUR)
+    assert site.opening("own") == Opening(True), "its own members serve"
+    assert site.opening("slow") == Opening(True)
+    clock[0] += 9 * HOUR
+    assert site.opening("") == Opening(True)
+
+
 def test_a_disabled_department_passes_nobody_on(shop, clock):
     shop.change("shop", Change(overflow=Overflow("always", 0), enabled=False))
     shop.add("plain", Change(overflow=Overflow("always", 0), enabled=False))

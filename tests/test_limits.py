@@ -37,6 +37,19 @@ def test_each_key_has_its_own_bucket_and_full_ones_are_forgotten():
     assert buckets.take("a")
 
 
+def test_buckets_are_bounded_also_where_none_of_them_is_full(monkeypatch):
+    monkeypatch.setattr(KeyedBuckets, "SWEEP_AT", 10)
+    monkeypatch.setattr(KeyedBuckets, "MOST", 100)
+    buckets = KeyedBuckets(1 / 86_400, 2, Clock())
+    sweeps, sweep = [], KeyedBuckets._sweep
+    monkeypatch.setattr(KeyedBuckets, "_sweep", lambda self: (sweeps.append(1), sweep(self)))
+    for number in range(1000):
+        buckets.take(str(number))
+        assert len(buckets._buckets) <= 100
+    assert len(sweeps) < 25, "each one looks at all of them"
+    assert [buckets.take("999"), buckets.take("999")] == [True, False]
+
+
 def test_connections_are_counted_in_and_out():
     count = ConnectionCount(most=3, most_per_address=2)
     assert [count.enter("a"), count.enter("a"), count.enter("a")] == ["", "", "address"]

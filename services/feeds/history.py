@@ -16,8 +16,16 @@ from msgspec import UNSET, UnsetType
 from .. import staff_track
 from ..bounds import Allowance
 from ..channels import Channel
-from ..conversation.kinds import Body, Kind, Side
-from ..conversation.rows import MOST_SEQ, ConversationRow, EntryRow, StaffRow, key_of, public_id
+from ..conversation.kinds import Body, Kind, Side, kind_of
+from ..conversation.rows import (
+    MESSAGE,
+    MOST_SEQ,
+    ConversationRow,
+    EntryRow,
+    StaffRow,
+    key_of,
+    public_id,
+)
 from ..desk.port import Role
 from ..history.port import Store, StoreError, Unfit
 from ..history.writer import RETRY
@@ -37,6 +45,9 @@ LATEST = 50
 #: long as the one before, up to the longest
 COMMIT = 0.01
 LONGEST_PAUSE = 1.0
+
+#: ratings of one conversation, one after the other, that are stored after its end
+MOST_AFTER_END = 20
 
 #: attempts to remove a staff entry while the store is down
 TAKE_BACKS = 600
@@ -161,10 +172,22 @@ class HistoryFeed(TranscriptFeed):
     def channel_after_end(self, frame: frames.ClientFrame, me: Participant, named: str) -> Channel:
         """The channel for an entry of *me* in *named*, a conversation that is over."""
         row = self._find_ended(frame, named, me)  # it may have been erased
+        self._check_room_after_end(frame, row)
         former = me.former
         if former is not None and former.conversation.id == named:
             return former
         return self.house.switchboard.channel_after_end(me, row)
+
+    def _check_room_after_end(self, frame: frames.ClientFrame, row: ConversationRow) -> None:
+        """Raise `Refusal` where nobody has served in *row*, or enough was written after its end."""
+        if row.reason == MESSAGE and not row.waiter_subject:
+            what = "payload.conversation: nobody has answered you in it yet"
+            raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
+        last = self._ask(self._store.entries, row.key, limit=MOST_AFTER_END)
+        is_full = len(last) == MOST_AFTER_END and all(kind_of(one.kind).after_end for one in last)
+        if is_full and frame.reply_id not in {one.client_id for one in last}:  # else a repeat
+            what = f"payload.conversation: {MOST_AFTER_END} times are enough"
+            raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
 
     def _find_ended(
         self, frame: frames.ClientFrame, named: str, me: Participant

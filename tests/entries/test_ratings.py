@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.feeds.history import MOST_AFTER_END
 from testkit import Client, LiveServer
 from testkit.client import assert_quiet
 
@@ -84,6 +85,29 @@ def test_who_comes_back_later_names_the_conversation(come):
     assert next_frame(other_window, "rating")["seq"] == receipt["seq"]
     assert ratings(back, name) == [{"rate": 3, "comment": "It was all right"}]
     assert_quiet(back)
+
+
+def test_ratings_after_the_end_are_bounded(come):
+    user, waiter = come("user", "ivo"), come("waiter", "ivo's")
+    name = meet(user, waiter)
+    ends(user, waiter)
+    for number in range(MOST_AFTER_END):
+        user.say("rate", {"rate": 1, "conversation": name}, id=f"r{number}")
+        next_frame(user, "rate_success", reply_id=f"r{number}")
+    answer = rate(user, 1, conversation=name)
+    assert answer["payload"]["code"] == "forbidden"
+    assert "enough" in answer["payload"]["message"]
+    user.say("rate", {"rate": 1, "conversation": name}, id="r3")
+    next_frame(user, "rate_success", reply_id="r3")
+    assert len(ratings(user, name)) == MOST_AFTER_END
+
+
+def test_a_message_that_nobody_has_answered_is_not_rated(come):
+    user = come("user", "jan")
+    user.say("leave_message", {"message": "Hello?"})
+    name = next_frame(user, "leave_message_success")["payload"]["conversation"]
+    assert rate(user, 5, conversation=name)["payload"]["code"] == "forbidden"
+    assert ratings(user, name) == []
 
 
 def test_nobody_rates_the_conversations_of_others(come):
