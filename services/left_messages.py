@@ -7,18 +7,17 @@ needed, and a site on which nobody has left a message costs one row that is read
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import threading
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .channels import sealed
 from .conversation.rows import public_id
 from .departments import Departments
 from .desk.departments import Rules
-from .desk.port import NOWHERE, Role
+from .desk.port import NOWHERE, Member, Role
 from .errors import Unavailable
 from .history.left_messages import Answer, Changed, LeftMessageTable, Sight
 from .participants import Feed, Participant, each
@@ -34,8 +33,25 @@ log = logging.getLogger("csapp")
 #: s between two looks
 LOOK = 2.0
 
-#: conversations of which is remembered up to where their visitors were told of answers
+#: readings of news in one look; the next look goes on
+ROUNDS = 10
+
+#: conversations of which is remembered up to where their visitors were told of answers, and of
+#: which is remembered that their visits are noted
 MOST_TOLD = 10_000
+
+
+class _Told(NamedTuple):
+    """What a waiter was told."""
+
+    #: how many open messages it sees
+    waiting: int
+    #: its departments then
+    departments: tuple[Member, ...]
+
+
+#: of a waiter that was told nothing
+_NOTHING = _Told(0, ())
 
 
 class LeftMessages:
@@ -59,12 +75,18 @@ class LeftMessages:
         self._rules: Rules | None = None
         self._leading_to: dict[str, set[str]] = {}
         self._number = 0
+        #: the last conversation that was read of the change `_number`; None: that was read whole
+        self._after: int | None = None
         #: open messages, by department
         self._waiting: dict[str, int] = {}
-        #: by the UUIDs of waiters here: how many open messages they were told of
-        self._told: dict[str, int] = {}
+        #: by the UUIDs of waiters here
+        self._told: dict[str, _Told] = {}
+        #: the rules by which they were told
+        self._told_by: Rules | None = None
         #: by conversations: up to which `seq` their visitors were told of answers
         self._answered: dict[int, int] = {}
+        #: conversations of which this worker has noted the visits
+        self._noted: dict[int, None] = {}
         #: held while this worker looks
         self._turn = threading.Lock()
         self._is_failing = False
@@ -80,16 +102,24 @@ class LeftMessages:
         mine = {one for key in own for one in self._leading_to.get(key, {key})}
         return Sight(mine, self._departments.keys)
 
-    def waiting_for(self, waiter: Participant) -> int:
-        """How many open messages *waiter* sees."""
-        sight = self.sight(waiter)
+    def _count(self, sight: Sight) -> int:
+        """How many open messages there are in *sight*."""
         return sum(count for key, count in self._waiting.items() if sight.covers(key))
 
     def greet(self, waiter: Participant, connection: Feed) -> None:
         """Tell a new *connection* of *waiter*, of version 2, how many wait, if any do."""
-        if self._waiting and (count := self.waiting_for(waiter)):
-            self._told[waiter.uuid] = count
+        if self._waiting and (count := self._count(self.sight(waiter))):
+            self._told[waiter.uuid] = _Told(count, waiter.departments)
             connection.put(_inbox_changed(waiter, count))
+
+    def is_to_note(self, key: int) -> bool:
+        """Whether the visit of the message *key* is to be noted: not a second time here."""
+        if key in self._noted:
+            return False
+        self._noted[key] = None
+        if len(self._noted) > MOST_TOLD:
+            self._noted.pop(next(iter(self._noted)), None)
+        return True
 
     # ---- reading -------------------------------------------------------
 
@@ -114,23 +144,44 @@ class LeftMessages:
     def _look(self) -> None:
         if self.table is None or self._runtime is None:
             return
-        while self._runtime.blocking(self.table.number) != self._number:
-            news = self._runtime.blocking(self.table.news, self._number)
-            self._number, self._waiting = news.number, news.waiting
+        for _ in range(ROUNDS):
+            if self._is_up_to_date():
+                break
+            news = self._runtime.blocking(self.table.news, self._number, self._after)
+            self._number, self._after, self._waiting = news.number, news.after, news.waiting
             self._tell_waiters({one.department for one in news.changed})
             self._tell_users(news.changed)
         if self._waiting:  # a waiter may see others than before
-            self._tell_waiters(())
+            rules = self._departments.rules
+            self._tell_waiters((), is_news=rules is not self._told_by)
+            self._told_by = rules
+
+    def _is_up_to_date(self) -> bool:
+        if self.table is None or self._runtime is None:
+            return True
+        is_whole = self._after is None
+        return is_whole and self._runtime.blocking(self.table.number) == self._number
 
     # ---- telling -------------------------------------------------------
 
-    def _tell_waiters(self, touched: Iterable[str]) -> None:
-        """Send waiters how many wait, where that or a message of *touched* departments changed."""
-        told: dict[str, int] = {}
+    def _tell_waiters(self, touched: Iterable[str], is_news: bool = True) -> None:
+        """Send waiters how many wait, where that or a message of *touched* departments changed.
+
+        Without any news only those are looked at whose own departments have changed.
+        """
+        told: dict[str, _Told] = {}
+        seen: dict[tuple[Member, ...], tuple[int, bool]] = {}
         for waiter in self._here(Role.WAITER):
-            count, sight = self.waiting_for(waiter), self.sight(waiter)
-            told[waiter.uuid] = count
-            if count != self._told.get(waiter.uuid, 0) or any(map(sight.covers, touched)):
+            before, own = self._told.get(waiter.uuid, _NOTHING), waiter.departments
+            if not is_news and before.departments == own and waiter.uuid in self._told:
+                told[waiter.uuid] = before
+                continue
+            if own not in seen:
+                sight = self.sight(waiter)
+                seen[own] = self._count(sight), any(map(sight.covers, touched))
+            count, is_touched = seen[own]
+            told[waiter.uuid] = _Told(count, own)
+            if is_touched or count != before.waiting:
                 _send(waiter, _inbox_changed(waiter, count))
         self._told = told
 
@@ -154,8 +205,7 @@ class LeftMessages:
     def _remember(self, answer: Answer) -> None:
         self._answered[answer.key] = answer.seq
         while len(self._answered) > MOST_TOLD:
-            with contextlib.suppress(KeyError):
-                del self._answered[next(iter(self._answered))]
+            del self._answered[next(iter(self._answered))]
 
     def _here(self, role: Role) -> list[Participant]:
         """Participants of *role* with connections here."""

@@ -8,14 +8,15 @@ from typing import NamedTuple
 
 from .departments import Departments
 from .desk.port import Figures
+from .history.visits import Outcome
 from .settings import OfflineWhen
 
 
 class Reason(StrEnum):
-    """Why a visitor is not let in, as version 2 says it."""
+    """Why a visitor is not let in, as version 2 says it: the outcome of its visit."""
 
-    CLOSED = "closed"
-    NOBODY = "nobody"
+    CLOSED = Outcome.CLOSED.value
+    NOBODY = Outcome.NOBODY.value
 
 
 class Offline(NamedTuple):

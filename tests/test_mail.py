@@ -25,7 +25,7 @@ from services.clock import Clock
 from services.conversation.rows import MESSAGE, ConversationRow
 from services.history import care, left_messages
 from services.history import mail as stored
-from services.history.left_messages import Answering, Leaving, LeftMessageTable, Sight
+from services.history.left_messages import Deed, Leaving, LeftMessageTable, Sight
 from services.history.mail import LEASE, MailTable, Wanted
 from services.history.opening import open_store
 from services.history.sql import SQLStore
@@ -176,7 +176,7 @@ class Office:
         return key
 
     def answers(self, key: int, text: str = "Yes, we do") -> None:
-        who = Answering(key, "uuid-ada", "ada", "Ada", "", self.now, text)
+        who = Deed(key, "uuid-ada", "ada", "Ada", "", self.now, text)
         self.table.answer(ALL, who)
 
 

@@ -13,7 +13,7 @@ from ..conversation.kinds import TEXT
 from ..conversation.rows import MESSAGE, ConversationRow, key_of, public_id
 from ..conversation_rows import user_name
 from ..history import left_messages as stored
-from ..history.left_messages import Answering, Leaving, LeftMessage, LeftMessageTable, Place
+from ..history.left_messages import Deed, Leaving, LeftMessage, LeftMessageTable, Place
 from ..history.tags import canonical_tag
 from ..origin import shown_page
 from ..participants import Participant, Phase
@@ -25,7 +25,7 @@ from .caller import Caller, count_question
 from .conversations import body_of
 from .wishes import department_of
 
-#: what is refused, by what the table raises
+#: what is refused, by what the table raises; `FORBIDDEN` where nothing is said here
 _CODES: dict[type[Exception], ErrorCode] = {
     stored.IdTaken: ErrorCode.ID_CONFLICT,
     stored.TooMany: ErrorCode.RATE_LIMITED,
@@ -49,15 +49,32 @@ def leave(caller: Caller, frame: frames.LeaveMessage, me: Participant) -> None:
     place = _do(caller, frame, table.find, subject, frame.reply_id, text)
     if place is None:
         message = _leaving(caller, frame, me, text)
+        _do(caller, frame, table.check_room, subject)  # what is refused is not counted
         if not caller.house.bounds.allow_message(caller.feed.connection.address):
             what = "too many messages from your address; try again tomorrow"
             raise Refusal(ErrorCode.RATE_LIMITED, what, frame.reply_id)
         place = _do(caller, frame, table.leave, message)
-        key, me.visit = me.visit or place.key, 0
-        caller.house.switchboard.visits.message_left(key, message.department)
+    _note_visit(caller, frame, me, place)
     success = frames.LeaveMessageSuccess(id=codec.new_id(), to=me.uuid, payload=_place(place))
     caller.feed.reply(frame, success)
     caller.house.left_messages.look()
+
+
+def _note_visit(caller: Caller, frame: frames.LeaveMessage, me: Participant, place: Place) -> None:
+    """A visit of *me* has ended with the message at *place*.
+
+    A repeat notes it as well: of the first attempt it may not have been known that it was stored.
+    """
+    if not caller.house.left_messages.is_to_note(place.key):
+        return
+    key, me.visit = me.visit or place.key, 0
+    caller.house.switchboard.visits.message_left(key, _department(caller, frame, me))
+
+
+def _department(caller: Caller, frame: frames.LeaveMessage, me: Participant) -> str:
+    """The key of the department that *frame* is for. Raises `Refusal`."""
+    named = frame.payload.department if caller.house.departments.are_there else ""
+    return department_of(caller, frame, me, named)
 
 
 def _leaving(caller: Caller, frame: frames.LeaveMessage, me: Participant, text: str) -> Leaving:
@@ -69,7 +86,7 @@ def _leaving(caller: Caller, frame: frames.LeaveMessage, me: Participant, text: 
     except UnfitField as error:
         raise Refusal(ErrorCode.INVALID_MESSAGE, str(error), frame.reply_id, is_bad=False) from None
     has_departments = house.departments.are_there
-    department = department_of(caller, frame, me, asked.department if has_departments else "")
+    department = _department(caller, frame, me)
     fields = {key: value for key, value in (("name", name), ("email", email)) if value}
     written = json.dumps(fields, ensure_ascii=False) if fields else ""
     clock = house.switchboard.clock
@@ -97,8 +114,8 @@ def get_inbox(caller: Caller, frame: frames.GetInbox, me: Participant) -> None:
     table, left = _table(caller, frame), caller.house.left_messages
     count_question(caller, frame, me)
     asked = frame.payload or frames.GetInboxPayload()
-    after, before = (_named(frame, name, at) for name, at in _ends(asked))
-    left.look()
+    after = _named(frame, "after", asked.after)
+    before = _named(frame, "before", asked.before)
     read = partial(
         table.page, left.sight(me), done=asked.state == "done", after=after or 0, before=before,
         limit=asked.limit,
@@ -107,12 +124,8 @@ def get_inbox(caller: Caller, frame: frames.GetInbox, me: Participant) -> None:
     now = caller.house.switchboard.clock.ms()
     mails = bool(caller.house.settings.smtp_url)
     items = [_item(one, me, now, mails) for one in page.messages]
-    payload = frames.InboxPayload(left.waiting_for(me), items, page.complete)
+    payload = frames.InboxPayload(page.waiting, items, page.complete)
     caller.feed.reply(frame, frames.Inbox(id=codec.new_id(), to=me.uuid, payload=payload))
-
-
-def _ends(asked: frames.GetInboxPayload) -> tuple[tuple[str, object], ...]:
-    return ("after", asked.after), ("before", asked.before)
 
 
 def _item(one: LeftMessage, me: Participant, now: int, mails: bool) -> frames.InboxItem:
@@ -157,7 +170,7 @@ def _change(
     """Do *change* of the table, and answer with *success*. Waits for the store."""
     table, left = _table(caller, frame), caller.house.left_messages
     count_question(caller, frame, me)
-    who = _answering(caller, frame, me)
+    who = _deed(caller, frame, me)
     _do(caller, frame, change, table, left.sight(me), who)
     payload = frames.LeftPayload(public_id(who.key))
     caller.feed.reply(frame, success(id=codec.new_id(), to=me.uuid, payload=payload))
@@ -169,20 +182,20 @@ def answer(caller: Caller, frame: frames.AnswerMessage, me: Participant) -> None
     table, left = _table(caller, frame), caller.house.left_messages
     count_question(caller, frame, me)
     text = _text(caller, frame, frame.payload.message)
-    who = _answering(caller, frame, me)._replace(text=text, client_id=frame.reply_id)
+    who = _deed(caller, frame, me)._replace(text=text, client_id=frame.reply_id)
     place = _do(caller, frame, table.answer, left.sight(me), who)
     success = frames.AnswerMessageSuccess(id=codec.new_id(), to=me.uuid, payload=_place(place))
     caller.feed.reply(frame, success)
     left.look()
 
 
-def _answering(caller: Caller, frame: Any, me: Participant) -> Answering:
+def _deed(caller: Caller, frame: Any, me: Participant) -> Deed:
     """What *me* is about to do with the message that *frame* names. Raises `Refusal`."""
     key = key_of(frame.payload.conversation)
     if key is None:
         raise _unknown(frame)
     identity = me.identity
-    return Answering(
+    return Deed(
         key, me.uuid, identity.subject, identity.name, identity.avatar,
         caller.house.switchboard.clock.ms(),
     )  # fmt: skip
@@ -214,16 +227,10 @@ def _do(caller: Caller, frame: frames.ClientFrame, work: Callable[..., Any], *ar
     except stored.Unknown:
         raise _unknown(frame) from None
     except stored.LeftMessageError as error:
-        code = _CODES[type(error)]
+        code = _CODES.get(type(error), ErrorCode.FORBIDDEN)
         is_bad = code is not ErrorCode.CLAIMED
-        raise Refusal(code, _said(error), frame.reply_id, is_bad=is_bad) from None
-
-
-def _said(error: stored.LeftMessageError) -> str:
-    what = str(error)
-    if isinstance(error, stored.IdTaken):
-        return f"id: {what}"
-    return what[:1].upper() + what[1:] if isinstance(error, stored.Claimed) else what
+        what = f"id: {error}" if isinstance(error, stored.IdTaken) else str(error)
+        raise Refusal(code, what, frame.reply_id, is_bad=is_bad) from None
 
 
 def _unknown(frame: frames.ClientFrame) -> Refusal:

@@ -60,6 +60,9 @@ ATTEMPTS = 20
 _left, _chat, _message = tables.left_message.c, tables.chat.c, tables.message.c
 _IS_OPEN = _left.answered_at.is_(None) & _left.put_away_at.is_(None)
 
+#: how many are open
+_COUNT = sa.select(sa.func.count()).select_from(tables.left_message).where(_IS_OPEN)
+
 T = TypeVar("T")
 
 
@@ -91,7 +94,7 @@ class Claimed(LeftMessageError):
     """Another waiter has claimed it: *name*."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(f"{name or 'another waiter'} has claimed this message")
+        super().__init__(f"{name or 'Another waiter'} has claimed this message")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +129,18 @@ class Leaving(NamedTuple):
     language: str = ""
 
 
-class Answering(NamedTuple):
-    """An answer that is about to be stored, or a claim of that waiter."""
+class Deed(NamedTuple):
+    """What a waiter does with a message: claims, releases, puts away or answers it."""
 
     key: int
-    #: who answers: its UUID, subject, name and picture
+    #: of the waiter: UUID, subject, name and picture
     uuid: str
     subject: str
     name: str
     avatar: str
     #: ms since 1970
     now: int
+    #: of an answer
     text: str = ""
     client_id: str | None = None
 
@@ -160,6 +164,11 @@ class Answer(NamedTuple):
     date: int
 
 
+def is_claimed(by: str | None, at: int | None, now: int) -> bool:
+    """Whether a claim of the waiter *by*, made *at* that time, still counts; times in ms."""
+    return by is not None and (at or 0) >= now - CLAIM_LASTS
+
+
 @dataclass(frozen=True, slots=True)
 class LeftMessage:
     """A message that was left."""
@@ -180,14 +189,17 @@ class LeftMessage:
 
     def is_claimed(self, now: int) -> bool:
         """Whether a waiter sees to it, *now* in ms."""
-        return self.claimed_by is not None and (self.claimed_at or 0) >= now - CLAIM_LASTS
+        return is_claimed(self.claimed_by, self.claimed_at, now)
 
 
 class Page(NamedTuple):
-    """Some messages, in order, and whether there are no more in that direction."""
+    """Some messages, in order."""
 
     messages: list[LeftMessage]
+    #: there are no more in that direction
     complete: bool
+    #: how many are open of those that the waiter sees
+    waiting: int
 
 
 class Changed(NamedTuple):
@@ -208,6 +220,8 @@ class News(NamedTuple):
     #: open messages, by department
     waiting: dict[str, int]
     changed: list[Changed]
+    #: the last conversation that was read of that change; None: the change was read whole
+    after: int | None = None
 
 
 class LeftMessageTable:
@@ -232,6 +246,11 @@ class LeftMessageTable:
         with reading(self._store) as connection:
             return _find(connection, subject, client_id, text)
 
+    def check_room(self, subject: str) -> None:
+        """Raise `TooMany` or `Full` where *subject* may leave no message now."""
+        with reading(self._store) as connection:
+            _check_room(connection, subject)
+
     def leave(self, message: Leaving) -> Place:
         """Store *message*, unless it is there already.
 
@@ -254,23 +273,24 @@ class LeftMessageTable:
         with reading(self._store) as connection:
             rows = connection.execute(query).all()
             texts = _texts(connection, [row.chat for row in rows[:limit]])
+            waiting = connection.scalar(_COUNT.where(sight.where)) or 0
         found = [_message_of(row, texts.get(row.chat, [])) for row in rows[:limit]]
         shown = _that_fit(found)
-        return Page(shown, len(rows) <= limit and len(shown) == len(found))
+        return Page(shown, len(rows) <= limit and len(shown) == len(found), waiting)
 
-    def claim(self, sight: Sight, who: Answering) -> None:
+    def claim(self, sight: Sight, who: Deed) -> None:
         """Let this waiter see to a message. Raises `Claimed`, `Unknown`."""
         self._change(partial(_claim, sight, who))
 
-    def release(self, sight: Sight, who: Answering) -> None:
+    def release(self, sight: Sight, who: Deed) -> None:
         """Let others see to it. Raises `Claimed`, `Unknown`."""
         self._change(partial(_release, sight, who))
 
-    def put_away(self, sight: Sight, who: Answering) -> None:
+    def put_away(self, sight: Sight, who: Deed) -> None:
         """It needs no answer. Raises `Claimed`, `Unknown`."""
         self._change(partial(_put_away, sight, who))
 
-    def answer(self, sight: Sight, answer: Answering) -> Place:
+    def answer(self, sight: Sight, answer: Deed) -> Place:
         """Store an answer, unless it is there already; the message is claimed by its author.
 
         Raises `Claimed`, `Unknown`, `IdTaken`, `AnsweredOften`; or `OutcomeUnknown`: send it again.
@@ -293,24 +313,30 @@ class LeftMessageTable:
         with reading(self._store) as connection:
             return numbers.read(connection, NUMBER)
 
-    def news(self, since: int) -> News:
-        """What has changed after the change *since*; of very much the first part."""
+    def news(self, since: int, after: int | None = None) -> News:
+        """The first `MOST_NEWS` of what has changed after the change *since*.
+
+        *after*: of that change itself the conversations after this one as well.
+        """
+        later = _left.changed > since
+        if after is not None:
+            later |= (_left.changed == since) & (_left.chat > after)
         query = (
             sa.select(_left.chat, _left.subject, _left.department, _left.answered, _left.changed)
-            .where(_left.changed > since)
-            .order_by(_left.changed)
+            .where(later)
+            .order_by(_left.changed, _left.chat)
             .limit(MOST_NEWS)
         )
         with reading(self._store) as connection:
-            number = numbers.read(connection, NUMBER)
+            number, last = numbers.read(connection, NUMBER), None
             rows = connection.execute(query).all()
             waiting = _waiting(connection)
         if len(rows) == MOST_NEWS:
-            number = rows[-1].changed
+            number, last = rows[-1].changed, rows[-1].chat
         changed = [
             Changed(row.chat, row.subject, row.department, row.answered > since) for row in rows
         ]
-        return News(number, waiting, changed)
+        return News(number, waiting, changed, last)
 
     def waiting(self) -> tuple[int, dict[str, int]]:
         """The number of the last change, and how many are open, by department."""
@@ -431,10 +457,9 @@ def _send(connection: sa.Connection, kind: mail.Kind, chat: int, seq: int, now: 
 
 def _check_room(connection: sa.Connection, subject: str) -> None:
     """Raise `TooMany` or `Full`."""
-    count = sa.select(sa.func.count()).select_from(tables.left_message).where(_IS_OPEN)
-    if (connection.scalar(count.where(_left.subject == subject)) or 0) >= MOST_OF_ONE:
+    if (connection.scalar(_COUNT.where(_left.subject == subject)) or 0) >= MOST_OF_ONE:
         raise TooMany(f"{MOST_OF_ONE} messages of yours wait for an answer")
-    if (connection.scalar(count) or 0) >= MOST_OPEN:
+    if (connection.scalar(_COUNT) or 0) >= MOST_OPEN:
         raise Full("too many messages wait for an answer")
 
 
@@ -444,33 +469,28 @@ def _put(connection: sa.Connection, entry: EntryRow) -> None:
     connection.execute(sa.insert(tables.message).values(values))
 
 
-def _get(connection: sa.Connection, sight: Sight, who: Answering) -> Any:
+def _get(connection: sa.Connection, sight: Sight, who: Deed) -> Any:
     """The row of a message that *who* may deal with. Raises `Unknown`, `Claimed`."""
     row = connection.execute(_ROWS.where(_left.chat == who.key, sight.where)).one_or_none()
     if row is None:
         raise Unknown("no such message")
-    is_free = row.claimed_by in (None, who.subject) or row.claimed_at < who.now - CLAIM_LASTS
-    if not is_free:
+    if row.claimed_by != who.subject and is_claimed(row.claimed_by, row.claimed_at, who.now):
         raise Claimed(row.claimed_name)
     return row
 
 
-def _set(connection: sa.Connection, who: Answering, number: int, **values: Any) -> None:
+def _set(connection: sa.Connection, who: Deed, number: int, **values: Any) -> None:
     which = _left.chat == who.key
     connection.execute(_UPDATE.where(which).values(changed=number, **values))
 
 
-def _claim(sight: Sight, who: Answering, connection: sa.Connection, number: int) -> None:
+def _claim(sight: Sight, who: Deed, connection: sa.Connection, number: int) -> None:
     _get(connection, sight, who)
-    # The number is a lock, so nobody has claimed it since; the condition says so once more.
-    is_free = sa.or_(
-        _left.claimed_by.is_(None), _left.claimed_by == who.subject,
-        _left.claimed_at < who.now - CLAIM_LASTS,
+    # The number is a lock, so nobody has claimed it since.
+    _set(
+        connection, who, number,
+        claimed_by=who.subject, claimed_name=who.name, claimed_at=who.now,
     )  # fmt: skip
-    mine = {"claimed_by": who.subject, "claimed_name": who.name, "claimed_at": who.now}
-    claim = _UPDATE.where(_left.chat == who.key, is_free).values(changed=number, **mine)
-    if not connection.execute(claim).rowcount:
-        raise Claimed("")
     served = who.subject, who.key
     there = sa.select(tables.service.c.chat).where(
         tables.service.c.waiter == who.subject, tables.service.c.chat == who.key
@@ -479,19 +499,19 @@ def _claim(sight: Sight, who: Answering, connection: sa.Connection, number: int)
         connection.execute(sa.insert(tables.service).values(served))
 
 
-def _release(sight: Sight, who: Answering, connection: sa.Connection, number: int) -> None:
+def _release(sight: Sight, who: Deed, connection: sa.Connection, number: int) -> None:
     if _get(connection, sight, who).claimed_by is not None:
         _set(connection, who, number, claimed_by=None, claimed_name="", claimed_at=None)
 
 
-def _put_away(sight: Sight, who: Answering, connection: sa.Connection, number: int) -> None:
+def _put_away(sight: Sight, who: Deed, connection: sa.Connection, number: int) -> None:
     row = _get(connection, sight, who)
     if row.answered_at is None and row.put_away_at is None:
         _set(connection, who, number, put_away_at=who.now)
 
 
 def _answer(
-    sight: Sight, who: Answering, wanted: mail.Wanted, connection: sa.Connection, number: int
+    sight: Sight, who: Deed, wanted: mail.Wanted, connection: sa.Connection, number: int
 ) -> Place:
     found = _find_answer(connection, who)
     if found is not None:
@@ -519,7 +539,7 @@ def _answer(
     return place
 
 
-def _find_answer(connection: sa.Connection, who: Answering) -> Place | None:
+def _find_answer(connection: sa.Connection, who: Deed) -> Place | None:
     """Where the answer with this `id` is stored; None: it is not. Raises `IdTaken`."""
     if who.client_id is None:
         return None
@@ -536,7 +556,7 @@ def _find_answer(connection: sa.Connection, who: Answering) -> Place | None:
 
 
 def forget(connection: sa.Connection, keys: Collection[int]) -> None:
-    """Delete these messages, but for the conversations. First in a transaction."""
+    """Delete these messages, but not their conversations, in the transaction of *connection*."""
     which = _left.chat.in_(keys)
     if connection.scalar(sa.select(sa.exists().where(which))):
         numbers.grow(connection, NUMBER)
@@ -544,7 +564,7 @@ def forget(connection: sa.Connection, keys: Collection[int]) -> None:
 
 
 def forget_waiter(store: SQLStore, subject: str) -> None:
-    """Nobody has claimed what *subject* has. Raises `StoreError`."""
+    """Release all messages that *subject* has claimed. Raises `StoreError`."""
     theirs = _left.claimed_by == subject
     with reading(store) as connection:
         if not connection.scalar(sa.select(sa.exists().where(theirs))):

@@ -18,9 +18,9 @@ from services.history.left_messages import (
     MOST_ANSWERS,
     MOST_OF_ONE,
     AnsweredOften,
-    Answering,
     Changed,
     Claimed,
+    Deed,
     Full,
     IdTaken,
     Leaving,
@@ -62,7 +62,7 @@ def leaving(
 
 def by(subject: str, key: int, text: str = "", client_id: str | None = None, now: int = BEGAN):
     uuid, name = f"uuid-{subject}", subject.title()
-    return Answering(key, uuid, subject, name, "", now, text, client_id)
+    return Deed(key, uuid, subject, name, "", now, text, client_id)
 
 
 # ---- leaving -----------------------------------------------------------------
@@ -307,15 +307,49 @@ def test_the_news_are_what_has_changed_since(
     assert table.number() == 2
     assert table.news(0) == (
         2, {"sales": 1, "": 1}, [Changed(1, "ann", "sales", False), Changed(2, "bob", "", False)],
+        None,
     )  # fmt: skip
     table.answer(ALL, by("wim", 2, "Yes"))
-    assert table.news(2) == (3, {"sales": 1}, [Changed(2, "bob", "", True)])
+    assert table.news(2) == (3, {"sales": 1}, [Changed(2, "bob", "", True)], None)
     table.claim(ALL, by("wim", 2))
-    assert table.news(3) == (4, {"sales": 1}, [Changed(2, "bob", "", False)])
+    assert table.news(3) == (4, {"sales": 1}, [Changed(2, "bob", "", False)], None)
     assert table.news(2).changed == [Changed(2, "bob", "", True)], "for a worker that looks later"
     assert table.waiting() == (4, {"sales": 1})
     monkeypatch.setattr(left_messages, "MOST_NEWS", 1)
-    assert table.news(0).number == 1
+    assert table.news(0)[0::3] == (1, 1)
+
+
+def test_what_changed_at_once_is_read_in_parts(
+    store: SQLStore, table: LeftMessageTable, monkeypatch: pytest.MonkeyPatch
+):
+    for key in (1, 2, 3):
+        table.leave(leaving(key, f"user-{key}"))
+        table.claim(ALL, by("wim", key))
+    number = table.number()
+    left_messages.forget_waiter(store, "wim")
+    monkeypatch.setattr(left_messages, "MOST_NEWS", 2)
+    first = table.news(number)
+    assert ([one.key for one in first.changed], first.after) == ([1, 2], 2)
+    rest = table.news(first.number, first.after)
+    assert ([one.key for one in rest.changed], rest.after) == ([3], None)
+    assert rest.number == number + 1
+
+
+def test_a_page_says_how_many_are_open(table: LeftMessageTable):
+    for key, department in enumerate(("", "sales", "sales"), 1):
+        table.leave(leaving(key, f"user-{key}", department=department))
+    table.put_away(Sight({"sales"}, {"sales"}), by("wim", 3))
+    for done in (False, True):
+        assert table.page(Sight({"sales"}, {"sales"}), done=done).waiting == 1
+
+
+def test_there_is_room_for_few(table: LeftMessageTable):
+    for key in range(1, MOST_OF_ONE + 1):
+        table.check_room("ann")
+        table.leave(leaving(key))
+    with pytest.raises(TooMany):
+        table.check_room("ann")
+    table.check_room("bob")
 
 
 # ---- forgetting --------------------------------------------------------------

@@ -17,7 +17,7 @@ from services.history import care, search, slices, tables
 from services.history.accounts import Accounts, Hashing
 from services.history.canned import CannedReplies
 from services.history.departments import DepartmentTables
-from services.history.left_messages import Answering, Leaving, LeftMessageTable, Sight
+from services.history.left_messages import Deed, Leaving, LeftMessageTable, Sight
 from services.history.mail import Wanted
 from services.history.port import Batch, Duty, StoreError
 from services.history.sql import SQLStore
@@ -47,10 +47,10 @@ def _left(store: SQLStore) -> LeftMessageTable:
     return LeftMessageTable(store, Wanted(left=True, answers=True))
 
 
-def _ada(store: SQLStore) -> Answering:
+def _ada(store: SQLStore) -> Deed:
     """Somebody of that name, and the first message that was left."""
     key = _left(store).page(_ALL).messages[0].key
-    return Answering(key, MARK, MARK, MARK, "", BEGAN, MARK, MARK)
+    return Deed(key, MARK, MARK, MARK, "", BEGAN, MARK, MARK)
 
 
 #: everything that writes
