@@ -149,6 +149,8 @@ class SharedDelivery:
             if entries.connection is not None:
                 answer(entries.connection, entries)
             return
+        if entries.side == Side.SERVER:
+            self._turn_to_those_present(entries)
         if entries.texts:
             self._send_to_others(conversation, entries)
             if entries.side == Side.SERVER and not _speaks_for_a_side(entries.channel):
@@ -159,6 +161,13 @@ class SharedDelivery:
         if known is not conversation:  # both sides were forgotten meanwhile, and one is back
             self.order.reach(known, last)
         self.order.put(conversation, entries)
+
+    def _turn_to_those_present(self, entries: ChannelEntries) -> None:
+        """An event that has waited for the database is for those who take part in it by now."""
+        known = self.order.conversations.get(entries.conversation.row.key)
+        present = known.channels.get(Side.SERVER) if known is not None else None
+        if present is not None:
+            entries.channel = present
 
     def _send_to_others(self, conversation: SharedConversation, entries: ChannelEntries) -> None:
         """Send what is stored to the other workers of both sides."""

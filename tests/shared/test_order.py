@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from services.channels import ParkedFrames
+from services.channels import Channel, ParkedFrames
 from services.clock import Clock
 from services.conversation.kinds import (
     EVENT,
@@ -1099,6 +1099,23 @@ def test_an_event_that_is_written_after_both_have_moved_on_follows_them(worker):
     worker.rounds.all()
     assert stored(worker) == [("ended", "decision:9")]
     assert "where uuid-ann is" in {to for to, _ in worker.post.letters}
+
+
+def test_an_event_that_is_stored_late_is_not_for_a_waiter_who_has_handed_the_user_over(worker):
+    """Ann has come anew meanwhile, by another channel."""
+    events = worker.delivery._events._entries
+    ada = worker.user.channel.to
+    events.write(events.new(Channel(ada, worker.user, worker.conversation), EventPayload("joined")))
+    worker.comes(FakeFeed())
+    handed = Parted(
+        "uuid-ann", "uuid-ada", "uuid-ada", Reason.TRANSFERRED, requeued=True,
+        conversation=worker.key, number=20, is_recorder=False,
+    )  # fmt: skip
+    worker.switchboard._act([handed])
+    worker.ada.sent.clear()
+    worker.rounds.all()
+    assert stored(worker) == [("joined", None)]
+    assert worker.ada.sent == []
 
 
 def joins_another(worker: Worker, number: int) -> None:
