@@ -248,6 +248,21 @@ test("who has got a visitor is the first one after the handover, whoever comes l
   assert.deepEqual(stage.client.chat.messages.at(-1).event, { what: "transferred", name: "Ada", to: "Lin" });
 });
 
+test("what the site says by itself stands in its place, and is no message of either side", async () => {
+  const stage = new Stage();
+  await stage.serve([item(1), { ...item(2, "Welcome."), payload: { message: "Welcome.", words: "greeting" }, from: "" }]);
+  const { chat } = stage.client;
+  const before = chat.unread;
+  const messages = [];
+  stage.client.on("message", ({ message }) => messages.push(message.text));
+  const payload = { message: "You speak with Wim.", words: "first" };
+  await stage.say("message_text", payload, { from: "", seq: 3, date: "d", conversation: "c1" });
+  assert.deepEqual(stage.shown.slice(-2), ["Welcome.", "You speak with Wim."]);
+  assert.deepEqual(chat.messages.slice(-2).map(({ event, own }) => [event.words, own]), [["greeting", false], ["first", false]]);
+  assert.deepEqual([chat.unread, messages, chat.lastSeq], [before, [], 3]);
+  assert.equal(before, 1, "the first message is unread, and the greeting is not");
+});
+
 test("a message is left by whom nobody serves, and its answer comes on return", async () => {
   const storage = new Storage();
   const stage = new Stage({ storage });

@@ -4,9 +4,10 @@
  *
  * @typedef {{id: string, conversation: string, text: string, own: boolean, date: string,
  *   state: "sending"|"sent"|"failed", seq?: number, author?: string,
- *   error?: {code: string, message: string}, event?: {what: string, name?: string, to?: string}}} Message
- *   `author`: the waiter's colleague who wrote it; `event`: it is no text, but says that the waiter `name` has handed
- *   the visitor over, to the waiter `to` if that is known
+ *   error?: {code: string, message: string},
+ *   event?: {what: string, name?: string, to?: string} | {words: string, message: string}}} Message
+ *   `author`: the waiter's colleague who wrote it; `event`: it is no text of either side, but says that the waiter
+ *   `name` has handed the visitor over, to the waiter `to` if that is known; or, with `words`, the site says `text`
  */
 export class Chat {
   /** The other side; for waiters also `sub`, `page`, `opened` and `fields` of the visitor. */

@@ -28,7 +28,7 @@ export class Transcript {
   /** A message, without its state, from a frame or an item of a history; other entries have `text: null`. */
   item({ seq, date, from, type, payload, client_id: id, author }) {
     const own = from === this.#connection.uuid || id !== undefined;
-    const event = type === "event" ? payload : undefined;
+    const event = type === "event" || payload?.words ? payload : undefined;
     const text = type === "message_text" ? payload.message : event?.what === "transferred" ? "" : null;
     return { seq, date, id, text, own, author, event };
   }

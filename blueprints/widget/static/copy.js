@@ -35,8 +35,9 @@ class Copy {
     this.#day = dayStamp(first);
     this.#frame = frame;
     this.#locale = locale;
-    this.#lines = messages.map(({ own, date, text, state }) => ({
-      head: `${own ? t("you") : apart(peer.name)}, ${times.moment(date)}${state === "sent" ? "" : ` (${t(state)})`}`,
+    const who = ({ own, event }) => (event ? "" : `${own ? t("you") : apart(peer.name)}, `);
+    this.#lines = messages.map(({ date, text, state, ...by }) => ({
+      head: `${who(by)}${times.moment(date)}${state === "sent" ? "" : ` (${t(state)})`}`,
       text,
     }));
   }

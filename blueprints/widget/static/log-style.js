@@ -32,6 +32,17 @@ export const STYLE = `
     text-transform: uppercase;
   }
 
+  .site {
+    align-self: center;
+    max-width: 85%;
+    padding: 8px 0;
+    color: var(--muted);
+    font-size: 14px;
+    text-align: center;
+    white-space: pre-wrap;
+    overflow-wrap: anywhere;
+  }
+
   .unread {
     display: flex;
     align-items: center;

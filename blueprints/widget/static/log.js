@@ -108,9 +108,10 @@ export class Log {
       // if all are of today, no day is shown
       if (!sameDay(before ? before.date : this.#on.now(), message.date)) nodes.push(this.#separator(message.date));
       if (message.id === about.mark) nodes.push(this.#unread);
-      const row = this.#rows.get(message.id) ?? (message.event ? { element: element("p", "day") } : this.#row(message));
+      const row = this.#rows.get(message.id) ?? (message.event ? { element: told(message) } : this.#row(message));
       rows.set(message.id, row);
       nodes.push(row.element);
+      if (message.event?.words) return;
       if (message.event) {
         const { name, to } = message.event; // until both are known, the queue is shown
         row.element.textContent = name && to ? this.#t("handed", { name, to }) : "";
@@ -118,7 +119,7 @@ export class Log {
         return;
       }
       const { time, receipt } = about.stamps[index];
-      const ends = { first: !together(before, message), last: !together(message, after) };
+      const ends = { first: !near(before, message), last: !near(message, after) };
       this.#update(row, message, { ...ends, time, receipt, waiting: about.waiting });
     });
     this.#rows = rows;
@@ -199,6 +200,17 @@ export class Log {
     if (this.element.scrollTop < NEAR * 2 && this.#older.isConnected) this.#on.older();
     this.#on.scrolled();
   }
+}
+
+/** Whether two messages belong together; what neither side has written stands by itself. */
+const near = (one, next) => !one?.event && !next?.event && together(one, next);
+
+/** The line of what neither side has written: the site's own words, or room for who was handed over. */
+function told({ event, text }) {
+  if (!event.words) return element("p", "day");
+  const line = element("p", "site", "", { dir: "auto", part: "words" });
+  line.append(...linked(text));
+  return line;
 }
 
 function linked(text) {

@@ -137,7 +137,7 @@ export class Messages extends Component {
       ${(at === 0 || !sameDay(messages[at - 1].date, message.date)) && html`
         <p class="note day" key=${`day ${message.id}`}>${day(message.date)}</p>`}
       ${mark !== undefined && message.seq === mark && html`<p class="note unread" key="unread">${t("unread_here")}</p>`}
-      ${message.event ? html`<p class="note handed" key=${message.id} dir="auto" data-seq=${message.seq}>${handed(message.event)}</p>` : html`
+      ${message.event ? html`<p class="note handed" key=${message.id} dir="auto" data-seq=${message.seq}>${message.event.words ? message.text : handed(message.event)}</p>` : html`
         <${Message} key=${message.id} message=${message} state=${message.state} seq=${message.seq}
         name=${name} locale=${locale()} joined=${belongs(messages[at - 1], message)} ...${below[at]} most=${most}
         isOver=${chat.state === "ended"} aimed=${target?.seq === message.seq && target !== undefined && message.seq !== undefined}

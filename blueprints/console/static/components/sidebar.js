@@ -95,6 +95,6 @@ const said = (message) => {
 /** Since when (ms) a visitor waits for an answer; null: it does not. */
 function waitingSince({ messages }) {
   const answered = messages.findLastIndex((one) => one.own && one.state !== "failed");
-  const asked = messages.slice(answered + 1).find((one) => !one.own);
+  const asked = messages.slice(answered + 1).find((one) => !one.own && !one.event);
   return asked ? Date.parse(asked.date) : null;
 }
