@@ -113,6 +113,28 @@ def test_who_closes_the_panel_wants_nothing_when_it_opens(
         expect_texts(page, ["You: Hello?"])
 
 
+def test_what_is_typed_in_the_form_is_there_when_it_opens(
+    desk: LiveServer, visit: Visit, env: dict[str, str]
+) -> None:
+    """The visitor gets in line while it writes a message to leave."""
+    set_clock(Path(env["WALL_CLOCK_FILE"]), OPENS - 5)
+    page = ask(comes(visit, desk), "Hello?")
+    stays(page, "Hello?")
+    page.get_by_role("button", name="Leave a message").click()
+    form = page.get_by_role("dialog")
+    form.get_by_label("Your message").fill("Hello? Do you mend teapots?")
+    form.get_by_label("Your name").fill("Ann")
+    until(lambda: json.loads(desk.get("/v1/status"))["queue_length"] == 1)
+    expect(page.get_by_role("button", name="Send message")).to_have_count(0)
+    expect(page.get_by_role("textbox")).to_have_value("Hello? Do you mend teapots?")
+    with Waiter(desk) as ada:
+        ada.meets()
+        expect(page.get_by_role("textbox")).to_have_value("Hello? Do you mend teapots?")
+        page.get_by_role("textbox").press("Enter")
+        assert ada.reads() == "Hello? Do you mend teapots?"
+    expect_texts(page, ["You: Hello? Do you mend teapots?"])
+
+
 def test_who_asks_once_more_is_answered_anew(
     desk: LiveServer, visit: Visit, tables: DepartmentTables
 ) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, WebSocketRoute, expect
 
 from testkit import LiveServer
 from tests.probe import until
@@ -189,6 +191,38 @@ def test_a_chat_begins_while_an_answer_is_awaited(desk: LiveServer, visit: Visit
         ada.ends()
         page.get_by_role("button", name="Start a new chat").click()
         expect_texts(page, ["You: Do you mend teapots?", "We do. Bring it to us."])
+
+
+def test_what_is_sent_again_is_left_once(desk: LiveServer, visit: Visit) -> None:
+    """The server does not say that it has stored it, and the page is loaded anew."""
+    page = visit(f"{desk.url}/")
+    page.route_web_socket(re.compile("/v1/ws/"), unanswered)
+    page.reload()
+    leave(open_chat(page), "Do you mend teapots?")
+    failed = page.get_by_role("dialog").get_by_text("This did not work.")
+    expect(failed).to_be_visible()
+    page.reload()
+    page.get_by_role("button", name="Leave a message").click()
+    expect(form(page, "Your message")).to_have_value("Do you mend teapots?")
+    expect(failed).to_have_count(0)
+    page.get_by_role("button", name="Send message").click()
+    expect(failed).to_be_visible()
+    with Desk(desk, name="Ada") as ada:
+        assert len(ada.asks("get_inbox")["messages"]) == 1
+
+
+def unanswered(here: WebSocketRoute) -> None:
+    """The page is told that the server does not know whether it has stored a message."""
+    there = here.connect_to_server()
+
+    def say(text: str | bytes) -> None:
+        frame = json.loads(text)
+        if frame["type"] == "leave_message_success":
+            what = "it is not known whether it is stored: send it again under the same id"
+            frame |= {"type": "error", "payload": {"code": "unavailable", "message": what}}
+        here.send(json.dumps(frame))
+
+    there.on_message(say)
 
 
 def test_whoever_leaves_too_many_is_told(desk: LiveServer, visit: Visit) -> None:

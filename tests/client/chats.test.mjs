@@ -314,6 +314,53 @@ test("what is left is left by nobody who is refused", async () => {
   assert.equal(stage.client.chats.size, 0);
 });
 
+test("what is sent again is left once, under one id, until it is stored or its text is another one", async () => {
+  const stage = new Stage();
+  await stage.enter();
+  const ids = () => stage.sent("leave_message").map(({ id }) => id);
+  const leave = (message) => stage.client.leaveMessage({ message });
+  const first = assert.rejects(leave("hello?"), { code: "unavailable" });
+  leave("hello?").catch(() => {}); // pressed twice
+  assert.equal(ids().length, 1);
+  await stage.refuse("leave_message", "unavailable");
+  await first;
+  const other = assert.rejects(leave("hello"));
+  await stage.refuse("leave_message", "id_conflict");
+  await other;
+  const again = leave("hello");
+  await stage.answer("leave_message", "leave_message_success", left(1));
+  await again;
+  leave("hello").catch(() => {}); // and once more, the same words
+  const [a, b, c, d] = ids();
+  assert.equal(new Set([a, b, c, d]).size, 4);
+  const one = new Stage();
+  await one.enter();
+  for (const code of ["unavailable", "rate_limited"]) {
+    const refused = assert.rejects(one.client.leaveMessage({ message: "hello?" }), { code });
+    await one.refuse("leave_message", code);
+    await refused;
+  }
+  const done = one.client.leaveMessage({ message: "hello?", id: "of an earlier page" });
+  await one.answer("leave_message", "leave_message_success", left(1));
+  await done;
+  assert.equal(new Set(one.sent("leave_message").map(({ id }) => id)).size, 1);
+});
+
+test("an answer that is sent again is stored once", async () => {
+  const stage = new Stage({ role: "waiter" });
+  await stage.enter();
+  const refused = assert.rejects(stage.client.answer("l1", "hello!"), { code: "unavailable" });
+  await stage.refuse("answer_message", "unavailable");
+  await refused;
+  const done = stage.client.answer("l1", "hello!");
+  stage.client.answer("l2", "hello!");
+  await stage.say("answer_message_success", left(2), { reply_id: stage.sent("answer_message")[1].id });
+  assert.deepEqual(await done, left(2));
+  const [first, again, other] = stage.sent("answer_message").map(({ id }) => id);
+  assert.equal(first, again);
+  assert.notEqual(first, other);
+});
+
 test("an answer takes no place of a conversation that goes on", async () => {
   const stage = new Stage();
   await stage.serve();

@@ -211,11 +211,12 @@ export class BaseClient {
 
   /**
    * User: leave `{message, name, email, department, page, language}` while nobody serves it; resolves with a chat that
-   * has ended when that is stored. An answer is the next message of that chat. Rejects with a `ChatError`.
+   * has ended when that is stored. An answer is the next message of that chat. Rejects with a `ChatError`. Under the
+   * same *id* the same message is left once.
    */
-  async leaveMessage({ name, email, ...asked }) {
+  async leaveMessage({ name, email, id, ...asked }) {
     const contact = { name, email };
-    const { payload } = await this._connection.question("leave_message", { ...asked, contact });
+    const { payload } = await this._connection.question("leave_message", { ...asked, contact }, true, id);
     if (this.wanted) this.disconnect();
     return this._side.left(payload, asked.message, true);
   }

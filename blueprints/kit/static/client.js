@@ -3,6 +3,7 @@
 import { BaseClient } from "./base-client.js";
 import { ChatError } from "./connection.js";
 import { Inbox } from "./inbox.js";
+import { Once } from "./once.js";
 import { Visitor } from "./visitor.js";
 import { Waiter } from "./waiter.js";
 
@@ -11,10 +12,16 @@ export { ChatError };
 
 export class ChatClient extends BaseClient {
   #inbox = new Inbox(this._connection);
+  #once = new Once();
 
   /** *role*: `user` or `waiter`; `BaseClient` has the other options. */
   constructor({ role, ...options }) {
     super(options, role === Waiter.role ? Waiter : Visitor);
+  }
+
+  /** The same; who calls it again with the same message, until that is stored, leaves it once. */
+  leaveMessage({ id, ...asked }) {
+    return this.#once.ask("", asked.message, (own) => super.leaveMessage({ ...asked, id: own }), id);
   }
 
   /** Waiter: what visitors have left for its departments (`{state, after, before, limit}`); the payload of `inbox`. */

@@ -297,9 +297,8 @@ export class Connection {
     return `${this.#tab}.${this.#count}`;
   }
 
-  /** `then(error, frame)`; *outlives*: ask again on the next connection. */
-  ask(type, payload, then, outlives = false, lost = undefined) {
-    const id = this.#id();
+  /** `then(error, frame)`; *outlives*: ask again on the next connection, under the same *id*. */
+  ask(type, payload, then, outlives = false, lost, id = this.#id()) {
     this.#asked.set(id, { type, payload, then, outlives, lost });
     if (outlives ? this.isOnline : this.uuid) this.put(type, payload, { id });
     this.expect();
@@ -314,12 +313,12 @@ export class Connection {
    * The answer to a request. One that *outlives* connections is sent again on the next one; any other must be
    * answered on this connection. Rejects with a `ChatError`.
    */
-  question(type, payload, outlives = true) {
+  question(type, payload, outlives = true, id) {
     return new Promise((resolve, reject) => {
       const then = (error, frame) => (error ? reject(new ChatError(error)) : resolve(frame));
       const lost = () => then(LOST);
       if (!this.#running) then(STOPPED);
-      else if (outlives || this.isOnline) this.ask(type, payload, then, outlives, lost);
+      else if (outlives || this.isOnline) this.ask(type, payload, then, outlives, lost, id);
       else lost();
     });
   }

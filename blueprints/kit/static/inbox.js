@@ -1,6 +1,9 @@
+import { Once } from "./once.js";
+
 /** What a waiter asks of the messages that visitors have left for its departments, and does with them. */
 export class Inbox {
   #connection;
+  #once = new Once();
 
   constructor(connection) {
     this.#connection = connection;
@@ -16,8 +19,9 @@ export class Inbox {
     await this.#connection.question(type, { conversation });
   }
 
-  /** Resolves with `{conversation, seq, date}` when the answer is stored. */
+  /** Resolves with `{conversation, seq, date}` when the answer is stored: once, also where it is asked for again. */
   async answer(conversation, message) {
-    return (await this.#connection.question("answer_message", { conversation, message })).payload;
+    const ask = (id) => this.#connection.question("answer_message", { conversation, message }, true, id);
+    return (await this.#once.ask(conversation, message, ask)).payload;
   }
 }

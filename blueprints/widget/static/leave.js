@@ -1,6 +1,7 @@
 /** The form with which a visitor leaves a message when nobody is there. Loaded when somebody wants it. */
 
 import { Times } from "../kit/times.js";
+import { uuid } from "../kit/uuid.js";
 import { button, element } from "./dom.js";
 import { Fields } from "./fields.js";
 import { FORM_STYLE } from "./leave-style.js";
@@ -98,15 +99,26 @@ export class Leave {
     const visit = this.#visit;
     const { around, locale: language } = this.#widget;
     const { department } = visit.wish();
+    const { filled } = this.#fields;
     try {
-      await visit.client.leaveMessage({ ...this.#fields.filled, department, page: around.place, language });
+      await visit.client.leaveMessage({ ...filled, id: this.#id(filled.message), department, page: around.place, language });
       this.#mark(false, "");
       this.#done();
     } catch ({ code, message = "" }) {
+      if (code === "id_conflict") this.#widget.store.set({ tried: undefined });
       this.#mark(false, code === "rate_limited" ? "left_often" : "trouble");
       const [, name] = /^payload\.(?:contact\.)?(\w+)/.exec(message) ?? [];
       if (code === "invalid_message" && this.#fields.refuse(name)) this.#problem.textContent = "";
     }
+  }
+
+  /** The id of *message*: on each page the same until it is stored, because the server may have it already. */
+  #id(message) {
+    const { store } = this.#widget;
+    const { tried } = store.get();
+    const id = tried?.message === message ? tried.id : uuid();
+    store.set({ tried: { message, id } });
+    return id;
   }
 
   #mark(busy, problem) {
@@ -119,7 +131,7 @@ export class Leave {
   #done() {
     const { store } = this.#widget;
     const { message, ...fields } = store.get().fields;
-    store.set({ fields, awaits: Date.now() + AWAITED });
+    store.set({ fields, tried: undefined, awaits: Date.now() + AWAITED });
     this.#composer.text = "";
     this.#visit.client.setDraft("", "");
     this.#turnBack();
