@@ -137,7 +137,7 @@ class Mailing:
         if not self._to:
             raise ValueError("CSAPP_MAIL_TO names nobody any more")
         message["To"] = self._to
-        message["Subject"] = f"Message from {mail.name or 'a visitor'}"
+        message["Subject"] = f"Message from {_in_header(mail.name) or 'a visitor'}"
         message["Auto-Submitted"] = "auto-generated"
         if (visitor := _address(mail)) is not None:
             message["Reply-To"] = visitor
@@ -171,6 +171,16 @@ def _address(mail: Mail) -> Address | None:
         return smtp.read_plain_address(mail.email)
     except ValueError:
         return None
+
+
+def _in_header(words: str) -> str:
+    """*words* of a visitor in one line of plain text, whatever they hold.
+
+    `=?` would begin an encoded word (RFC 2047), which `email.policy` decodes: into line breaks,
+    if somebody wants so, and with that into other headers.
+    """
+    line = "".join(one for one in " ".join(words.split()) if one.isprintable())
+    return line.replace("=?", "= ?")
 
 
 def _shown(milliseconds: int) -> str:

@@ -98,6 +98,8 @@ def read_plain_address(text: str) -> Address:
     """The address *text*, without a name or anything else. Raises `ValueError`."""
     if parseaddr(text)[1] != text:
         raise ValueError("no address, or more than one")
+    if "=?" in text:  # an encoded word, which `email.policy` decodes
+        raise ValueError("no address")
     return read_address(text)
 
 

@@ -236,7 +236,11 @@ def test_who_has_left_no_address_gets_no_mail(office: Office, post: Post):
     assert post.got[0]["Reply-To"] is None
 
 
-@pytest.mark.parametrize("bad", ['"a"<b@c>,d@e', "ä@example.org", "a,b@example.org", "x@a..b"])
+@pytest.mark.parametrize(
+    "bad",
+    ['"a"<b@c>,d@e', "ä@example.org", "a,b@example.org", "x@a..b",
+     "=?utf-8?q?v=2Cw=40evil.example=2C?=@x.example"],
+)  # fmt: skip
 def test_what_is_no_address_is_given_up(office: Office, post: Post, bad: str, caplog: Any):
     office.answers(office.leaves(email=bad))
     office.worker().look()
@@ -245,11 +249,24 @@ def test_what_is_no_address_is_given_up(office: Office, post: Post, bad: str, ca
     assert bad not in caplog.text
 
 
-def test_no_name_adds_a_header(office: Office, post: Post):
-    office.leaves(name="Ann\r\nBcc: eve@example.org")  # no handler lets it through
+@pytest.mark.parametrize(
+    ("name", "subject"),
+    [("Ann\r\nBcc: eve@example.org", "Message from Ann Bcc: eve@example.org"),
+     ("a\u2028b\x85c\x1cd", "Message from a b c d"),
+     ("\x01\x7f", "Message from a visitor"),
+     ("=?utf-8?q?Eve=0D=0ABcc:_eve@example.org=0D=0A=0D=0Aforged?=",
+      "Message from = ?utf-8?q?Eve=0D=0ABcc:_eve@example.org=0D=0A=0D=0Aforged?="),
+     ("=?utf-8?b?/////w==?=", "Message from = ?utf-8?b?/////w==?=")],
+)  # fmt: skip
+def test_no_name_adds_a_header_or_keeps_the_mail_back(
+    office: Office, post: Post, name: str, subject: str
+):
+    office.leaves(name=name)
     office.worker().look()
-    assert post.got == []
-    assert office.meters.mails.read()["given_up"] == 1
+    (message,) = post.got
+    shown = message["Subject"].replace(" ", "")  # a long line is folded
+    assert (shown, message["Bcc"]) == (subject.replace(" ", ""), None)
+    assert text_of(message).startswith("Do you ship?")
 
 
 def test_the_widgets_languages_have_words():

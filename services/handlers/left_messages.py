@@ -41,13 +41,13 @@ _CODES: dict[type[Exception], ErrorCode] = {
 def leave(caller: Caller, frame: frames.LeaveMessage, me: Participant) -> None:
     """A user who is neither served nor waits leaves a message. Waits for the store."""
     table = _table(caller, frame)
-    if me.phase is not Phase.IDLE:
-        what = "you wait or are served: write there, or leave before"
-        raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
     text = _text(caller, frame, frame.payload.message)
     subject = me.identity.subject
     place = _do(caller, frame, table.find, subject, frame.reply_id, text)
     if place is None:
+        if me.phase is not Phase.IDLE:
+            what = "you wait or are served: write there, or leave before"
+            raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
         message = _leaving(caller, frame, me, text)
         _do(caller, frame, table.check_room, subject)  # what is refused is not counted
         if not caller.house.bounds.allow_message(caller.feed.connection.address):

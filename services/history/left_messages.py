@@ -20,6 +20,7 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
+import msgspec
 import sqlalchemy as sa
 
 from ..conversation.kinds import TEXT, Side
@@ -51,7 +52,7 @@ MOST_ANSWERS = 10
 #: rows that one look at the news reads
 MOST_NEWS = 1000
 
-#: characters of the texts of one page, about
+#: bytes of the texts of one page, as they are sent, about
 PAGE = 200_000
 
 #: attempts to number an answer while the visitor writes into the same conversation
@@ -395,7 +396,8 @@ def _that_fit(found: list[LeftMessage]) -> list[LeftMessage]:
     """The first ones of *found* that are no more than a page; one at least."""
     left = PAGE
     for count, one in enumerate(found):
-        left -= len(one.text) + sum(len(answer.text) for answer in one.answers)
+        texts = [one.text, *(answer.text for answer in one.answers)]
+        left -= sum(len(msgspec.json.encode(text)) for text in texts)
         if left < 0 and count:
             return found[:count]
     return found

@@ -159,15 +159,15 @@ class SharedDelivery:
         conversation.record_stored(last)
         known = self.order.conversations.get(conversation.row.key, conversation)
         if known is not conversation:  # both sides were forgotten meanwhile, and one is back
+            # it is sent these entries in their order, when they have been read
             self.order.reach(known, last)
         self.order.put(conversation, entries)
 
     def _turn_to_those_present(self, entries: ChannelEntries) -> None:
         """An event that has waited for the database is for those who take part in it by now."""
-        known = self.order.conversations.get(entries.conversation.row.key)
-        present = known.channels.get(Side.SERVER) if known is not None else None
-        if present is not None:
-            entries.channel = present
+        conversation = entries.conversation
+        if self.order.conversations.get(conversation.row.key) is conversation:  # else see below
+            entries.channel = conversation.channels.get(Side.SERVER, entries.channel)
 
     def _send_to_others(self, conversation: SharedConversation, entries: ChannelEntries) -> None:
         """Send what is stored to the other workers of both sides."""
