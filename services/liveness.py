@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 
 from .desk.port import DeskUnavailable, Role
-from .participants import Feed, Participant
+from .participants import Feed, Participant, each
 from .runtime import Runtime
 from .switchboard import Switchboard
 
@@ -39,8 +39,7 @@ class Liveness:
             is_still = all(self._is_still(one, now) for one in waiter.connections)
             if is_still or waiter.uuid in self._frozen:
                 self._say(waiter, is_still)
-            for connection in waiter.connections:
-                connection.probe()
+            each(waiter.connections, lambda connection: connection.probe())
 
     def answer(self, waiter: Participant, connection: Feed) -> None:
         """The page of *connection* shows life."""

@@ -209,7 +209,7 @@ class ChatServer:
             sweep_daily(store, settings.retention_days, runtime, wheel)
         departments.start(self.loops, switchboard.apply_departments)
         if store is not None:
-            self._start_looks(switchboard, store)
+            self._start_looks(switchboard, store, wheel)
         left_messages = self._start_left_messages(switchboard, departments)
         revocations = Revocations(store, runtime, wheel, self.sign_out)
         revocations.start()
@@ -224,7 +224,7 @@ class ChatServer:
             left_messages=left_messages,
         )  # fmt: skip
 
-    def _start_looks(self, switchboard: Switchboard, store: SQLStore) -> None:
+    def _start_looks(self, switchboard: Switchboard, store: SQLStore, wheel: Wheel) -> None:
         """Look, again and again, at how long conversations last, and who hears nothing. Waits."""
         settings = self.settings
         assert self.loops is not None  # noqa: S101  # `_start` has made it
@@ -232,7 +232,8 @@ class ChatServer:
         learn()
         self.loops.every(LEARN, "the look at how long conversations last", learn)
         if settings.idle_close:
-            idle = Idle(switchboard, store, self.runtime, settings.idle_warn, settings.idle_close)
+            times = settings.idle_warn, settings.idle_close
+            idle = Idle(switchboard, store, self.runtime, *times, wheel.lived)
             self.loops.every(LOOK, "the look at who is idle", idle.look)
         look = switchboard.queue_words.look
         self.loops.every(WORDS_LOOK, "the look at what the site says in the queue", look)

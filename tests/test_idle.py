@@ -6,43 +6,39 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from services.clock import Clock
+from services.conversation.conversation import Conversation
+from services.conversation.kinds import Side
+from services.conversation.rows import ConversationRow, EntryRow
+from services.desk.port import Reason, Role
 from services.history.opening import open_store
+from services.identity import Identity
+from services.idle import Idle
+from services.participants import Participant, Phase
+from services.roster import join
 from services.settings import Settings, SettingsError
+from services.wire.dialect import DIALECTS
 from testkit import Client, LiveServer
 from testkit.redis import RedisServer
 
+from .clocked import let_pass
+from .idle_host import GUNICORN, THREADS, look
 from .probe import come_back, next_frame
-from .wall_clock_host import GUNICORN, THREADS, set_clock
+from .wall_clock_host import set_clock
 
 WARN, CLOSE = 60, 300  # s
 
 Come = Callable[..., Client]
 
 
-class Time:
-    """The wall clock of the servers, which stands still until a test lets it pass, nearly."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self._at = time.time()
-        set_clock(file, self._at)
-
-    def passes(self, seconds: float) -> None:
-        self._at += seconds
-        set_clock(self._file, self._at)
-
-
 @pytest.fixture
-def clock(tmp_path: Path) -> Time:
-    return Time(tmp_path / "clock")
-
-
-@pytest.fixture
-def env(tmp_path: Path, clock: Time) -> dict[str, str]:
+def env(tmp_path: Path) -> dict[str, str]:
+    set_clock(tmp_path / "clock", time.time())
     url = f"sqlite:///{tmp_path}/csapp.db"
     with closing(open_store(url)) as store:
         store.migrate()
@@ -50,6 +46,9 @@ def env(tmp_path: Path, clock: Time) -> dict[str, str]:
         "CSAPP_DATABASE_URL": url,
         "CSAPP_IDLE_WARN": str(WARN),
         "CSAPP_IDLE_CLOSE": str(CLOSE),
+        "CSAPP_HEARTBEAT": "3600",
+        "CSAPP_AUTH_TIMEOUT": "3600",
+        "CSAPP_GRACE": "3600",
         "WALL_CLOCK_FILE": str(tmp_path / "clock"),
     }
 
@@ -98,71 +97,245 @@ def ends(ann: Client, ada: Client) -> None:
         assert next_frame(client, "disconnected")["payload"] == {"reason": "idle"}
 
 
-def test_who_does_not_answer_is_warned_and_then_it_is_over(server, come, clock):
+def passes(seconds: float, *servers: LiveServer) -> None:
+    """Each of *servers* looks, lives *seconds*, and looks again."""
+    for server in servers:
+        look(server)
+    for server in servers:
+        let_pass(server, seconds)
+    for server in servers:
+        look(server)
+
+
+def hears_nothing_more(client: Client) -> None:
+    """*client* was sent neither a warning nor an end before the answer to what it asks now."""
+    asked = client.say("get_info")
+    while True:
+        for frame in client.receive_all():
+            assert frame["type"] not in ("idle", "disconnected"), frame
+            if frame.get("reply_id") == asked:
+                return
+
+
+def test_who_does_not_answer_is_warned_and_then_it_is_over(server, come):
     ann, ada, uuid = meet(come, server, server)
     writes(ada, uuid)
-    clock.passes(WARN)
+    passes(WARN, server)
     left = next_frame(ann, "idle")
-    assert CLOSE - WARN - 5 < left["payload"]["seconds"] <= CLOSE - WARN
+    assert left["payload"]["seconds"] == CLOSE - WARN
     assert left["conversation"]
-    clock.passes(CLOSE - WARN)
+    passes(CLOSE - WARN, server)
     ends(ann, ada)
     events = next_frame(ann, "event", payload_what="ended")["payload"]
     assert events["reason"] == "idle"
 
 
-def test_whoever_answers_goes_on(server, come, clock):
+def test_whoever_answers_goes_on(server, come):
     ann, ada, uuid = meet(come, server, server)
     writes(ada, uuid)
-    clock.passes(WARN)
+    passes(WARN, server)
     next_frame(ann, "idle")
     ann.say("message_text", {"message": "I am trying"})
     next_frame(ann, "message_text_success")
-    clock.passes(10 * CLOSE)  # it is the waiter who is silent
+    passes(2 * CLOSE, server)  # it is the waiter who is silent
+    hears_nothing_more(ann)
     writes(ada, uuid)
-    clock.passes(WARN)
+    passes(WARN, server)
     next_frame(ann, "idle")
-    while (frame := ada.receive_all()) and frame:
-        assert all(one["type"] != "disconnected" for one in frame)
 
 
-def test_a_waiter_who_has_not_written_yet_ends_nothing(server, come, clock):
+def test_a_waiter_who_has_not_written_yet_ends_nothing(server, come):
     ann, ada, uuid = meet(come, server, server)
     ann.say("message_text", {"message": "Hello?"})
     next_frame(ada, "message_text")
-    clock.passes(10 * CLOSE)
+    passes(2 * CLOSE, server)
+    hears_nothing_more(ann)
     writes(ada, uuid)
-    clock.passes(WARN)
+    passes(WARN, server)
     next_frame(ann, "idle")
 
 
-def test_over_workers_and_on_either_side(env, come, clock):
+def test_over_workers_and_on_either_side(env, come):
     with RedisServer() as redis:
         env["CSAPP_REDIS_URL"] = redis.url
         with LiveServer.gunicorn(GUNICORN, env) as one, LiveServer.gunicorn(GUNICORN, env) as other:
             ann, ada, uuid = meet(come, one, other)
             writes(ada, uuid)
             next_frame(ann, "message_text")
-            clock.passes(WARN)
+            passes(WARN, one, other)
             next_frame(ann, "idle")
-            clock.passes(CLOSE - WARN)
+            passes(CLOSE - WARN, one, other)
             ends(ann, ada)
 
 
-def test_after_a_restart_the_silence_begins_anew(env, come, clock):
-    port = None
+def test_after_a_restart_the_silence_begins_anew(env, come):
     with LiveServer.gunicorn(GUNICORN, env) as server:
         ann, ada, uuid = meet(come, server, server)
         writes(ada, uuid)
+        passes(WARN, server)
+        next_frame(ann, "idle")
         port = server.port
-    clock.passes(2 * CLOSE)
+    set_clock(Path(env["WALL_CLOCK_FILE"]), time.time() + 2 * CLOSE)
     with LiveServer.gunicorn(GUNICORN, env, port=port) as server:
         ann, ada = come(server, "user", "ann"), come(server, "waiter", "ada")
         assert next_frame(ann, "connect_success")["payload"]["resumed"]
-        clock.passes(WARN)
+        look(server)
+        hears_nothing_more(ann)
+        passes(WARN, server)
         next_frame(ann, "idle")
-        clock.passes(CLOSE - WARN)
+        passes(CLOSE - WARN, server)
         ends(ann, ada)
+
+
+# ---- one look after the other ---------------------------------------------------
+
+
+class Site:
+    """Ada serves Ann, and has written last; nothing here waits, and both clocks stand still."""
+
+    def __init__(self, warn: float = WARN, close: float = CLOSE) -> None:
+        self.time, self.wall = 1000.0, 1_700_000_000.0
+        self.writer, self.frames, self.parted = SimpleNamespace(available=True), [], []
+        self.asked = 0
+        self.word = Side.WAITER
+        self.ann = Participant("ann", Role.USER, Identity("ann"))
+        ada = Participant("ada", Role.WAITER, Identity("ada"))
+        opened = round(self.wall * 1000)
+        row = ConversationRow(1, "ann", "ann", opened=opened, last_seq=2, last_date=opened)
+        self.conversation = Conversation(row)
+        join(self.ann, ada, self.conversation)
+        self.ann.conversation, self.ann.phase = self.conversation, Phase.SERVED
+        self.dialect = DIALECTS[2]
+        self.ann.hold((self,))  # type: ignore[arg-type]
+        roster = SimpleNamespace(participants={"ann": self.ann, "ada": ada})
+        switchboard: Any = SimpleNamespace(
+            clock=Clock(lambda: self.wall), writer=self.writer, carry_out=lambda: None,
+            delivery=SimpleNamespace(roster=roster), desk=SimpleNamespace(part=self.part),
+        )  # fmt: skip
+        runtime: Any = SimpleNamespace(blocking=lambda function, *given: function(*given))
+        store: Any = SimpleNamespace(last_words=self.last_words)
+        self.idle = Idle(switchboard, store, runtime, warn, close, lambda: self.time)
+        self.idle.look()
+
+    def put(self, frame: bytes) -> None:
+        self.frames.append(frame)
+
+    def part(self, *given: object) -> None:
+        self.parted.append(given)
+
+    def last_words(self, keys: list[int]) -> dict[int, EntryRow]:
+        self.asked += 1
+        row = self.conversation.row
+        seq = self.conversation.last_seq
+        return {1: EntryRow(1, seq, self.word, "", None, 1, "", row.last_date)}
+
+    def passes(self, seconds: float, *, wall: float | None = None) -> None:
+        """So many *seconds* pass, *wall* of the wall clock; then it looks."""
+        self.time += seconds
+        self.wall += seconds if wall is None else wall
+        self.idle.look()
+
+    def writes(self, side: Side) -> None:
+        self.word = side
+        self.conversation.given = self.conversation.last_seq = self.conversation.last_seq + 1
+        self.conversation.row.last_date = round(self.wall * 1000)
+
+    @property
+    def warnings(self) -> int:
+        return len(self.frames)
+
+
+def test_a_visitor_is_warned_once_and_gets_the_time_that_it_was_told():
+    site = Site()
+    site.passes(WARN - 1)
+    assert (site.warnings, site.asked) == (0, 0)
+    site.passes(1)
+    site.passes(CLOSE - WARN - 1)
+    assert (site.warnings, site.parted, site.asked) == (1, [], 1)
+    site.passes(1)
+    assert site.parted == [("ann", "ada", "ann", Reason.IDLE)]
+
+
+def test_whoever_was_not_looked_at_in_time_is_warned_first():
+    site = Site()
+    site.passes(10 * CLOSE)
+    assert (site.warnings, site.parted) == (1, [])
+    site.passes(CLOSE - WARN)
+    assert site.parted
+
+
+def test_without_a_warning_it_ends_in_time():
+    site = Site(warn=0)
+    site.passes(CLOSE - 1)
+    assert not site.parted
+    site.passes(1)
+    assert (site.warnings, len(site.parted)) == (0, 1)
+
+
+@pytest.mark.parametrize("warn", [0, WARN])
+@pytest.mark.parametrize("step", [10 * CLOSE, -10 * CLOSE])
+def test_a_wall_clock_that_is_set_changes_nothing(warn: float, step: float):
+    site = Site(warn=warn)
+    site.passes(2, wall=step)
+    assert (site.warnings, site.parted) == (0, [])
+    site.passes((warn or CLOSE) - 2)
+    assert site.warnings + len(site.parted) == 1
+
+
+def test_a_conversation_that_comes_here_is_no_older_than_the_clock_that_was_set():
+    site = Site(warn=0)
+    site.ann.phase = Phase.QUEUED
+    site.passes(CLOSE)
+    site.passes(1, wall=10 * CLOSE)
+    site.ann.phase = Phase.SERVED
+    site.passes(1)
+    assert not site.parted
+    site.passes(CLOSE - 1)
+    assert site.parted
+
+
+def test_a_conversation_that_comes_here_is_as_old_as_its_last_entry():
+    site = Site(warn=0)
+    site.ann.phase = Phase.QUEUED
+    site.passes(1)
+    site.passes(CLOSE - 2)
+    site.ann.phase = Phase.SERVED
+    site.passes(0)
+    assert not site.parted
+    site.passes(1)
+    assert site.parted
+
+
+def test_the_time_in_which_nobody_could_write_does_not_count():
+    site = Site()
+    site.passes(WARN)
+    site.writer.available = False
+    site.passes(10 * CLOSE)
+    assert (site.warnings, site.parted) == (1, [])
+    site.writer.available = True
+    site.passes(1)
+    assert (site.warnings, site.parted) == (1, [])
+    site.passes(WARN)
+    assert (site.warnings, site.parted) == (2, [])
+
+
+@pytest.mark.parametrize("side", [Side.USER, Side.WAITER])
+def test_what_either_side_writes_begins_the_time_anew(side: Side):
+    site = Site()
+    site.passes(WARN)
+    site.writes(side)
+    site.passes(CLOSE - WARN)
+    assert (site.warnings, site.parted) == (1, [])
+    site.passes(WARN)
+    assert (site.warnings, site.parted) == (2 if side is Side.WAITER else 1, [])
+
+
+def test_what_is_on_its_way_to_the_database_ends_the_silence():
+    site = Site()
+    site.passes(WARN)
+    site.conversation.given += 1
+    site.passes(CLOSE)
+    assert not site.parted
 
 
 @pytest.mark.parametrize(
