@@ -6,10 +6,16 @@ from collections.abc import Callable
 from typing import Any
 
 from .channels import Channel
+from .departments import Departments
 from .desk.port import Desk, DeskUnavailable
 
 #: runs a function soon, in a greenlet or thread of its own
 Spawn = Callable[..., Any]
+
+
+def asks_for_answers(usual: float, departments: Departments) -> bool:
+    """Waiters have to write something in time: within *usual* s on the site, or in a department."""
+    return bool(usual) or departments.asks_for_answers
 
 
 class Answers:

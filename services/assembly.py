@@ -9,8 +9,10 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
+from .answers import asks_for_answers
 from .bounds import Bounds
 from .clock import Clock
 from .delivery import LocalDelivery
@@ -141,7 +143,7 @@ def share_desk(parts: Parts) -> Shared:
     delivery = SharedDelivery(
         settings.outbox_bytes, store, writer, latest, worker=worker, runtime=runtime,
         clock=parts.clock,
-        asks_for_answers=lambda: bool(settings.answer_within) or parts.departments.asks_for_answers,
+        asks_for_answers=partial(asks_for_answers, settings.answer_within, parts.departments),
         workers_of=measured.workers,
     )  # fmt: skip
     switchboard = Switchboard(

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from .answers import Answers, Spawn
+from .answers import Answers, Spawn, asks_for_answers
 from .channels import Channel, ParkedFrames
 from .clock import Clock
 from .conversation.conversation import Conversation
@@ -90,8 +90,8 @@ class Switchboard:
         self.writer = delivery.writer
         #: `Delivery.say`, without a step in between: each stored text is said by it
         self.say = delivery.say
-        #: a waiter has written its first entry on a channel
         self._answer_within = answer_within
+        #: a waiter has written its first entry on a channel
         self.answered = Answers(desk, self.carry_out, self.asks_for_answers, spawn).begin
         self._departments = Departments() if departments is None else departments
         self._decisions = Decisions(delivery, sign_ticket, self.clock, self._departments)
@@ -115,7 +115,7 @@ class Switchboard:
 
     def asks_for_answers(self) -> bool:
         """Waiters have to write something in time: on the whole site, or in a department."""
-        return bool(self._answer_within) or self._departments.asks_for_answers
+        return asks_for_answers(self._answer_within, self._departments)
 
     def guard_threads(self) -> None:
         """Where a thread may stop anywhere: nobody comes or goes while texts are handed over.

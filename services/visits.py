@@ -1,10 +1,13 @@
 """What becomes of each time that a visitor asks for a waiter: rows for reports.
 
-The server never reads them. What is not stored while the database is away waits in the
+The server decides nothing by them. What is not stored while the database is away waits in the
 `Writer`, up to a bound.
 """
 
 from __future__ import annotations
+
+import time
+from collections.abc import Callable
 
 from .clock import Clock
 from .conversation.rows import ConversationRow
@@ -12,26 +15,50 @@ from .history.port import Visit
 from .history.visits import Outcome
 from .history.writer import Writer
 
+#: s in which whoever was turned away and asks for the same department again goes on with its visit
+SAME_VISIT = 60.0
+
+#: of so many each worker remembers that
+MOST_REFUSED = 10_000
+
 
 class Visits:
     """Lets *writer* store visits; None: nothing is stored."""
 
-    def __init__(self, writer: Writer | None, clock: Clock) -> None:
+    def __init__(
+        self, writer: Writer | None, clock: Clock, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._writer = writer
         self._clock = clock
+        self._now = now
+        #: by subject and department, the oldest first: who was turned away lately, in which visit
+        #: and when that began
+        self._refused: dict[tuple[str, str], tuple[int, float]] = {}
 
     def asked(self, key: int, department: str) -> None:
         """A visitor has asked for *department*; its conversation will have this *key*."""
         self._note(key, department=department)
 
-    def turned_away(self, department: str, why: Outcome) -> int:
-        """A visitor has asked for *department*, and was not let in; the key of the visit."""
+    def turned_away(self, subject: str, department: str, why: Outcome) -> int:
+        """*subject* has asked for *department*, and was not let in; the key of the visit.
+
+        Within `SAME_VISIT` s it is the visit of the first time: a client that asks again and
+        again leaves one row a minute.
+        """
+        now, whose = self._now(), (subject, department)
+        key, began = self._refused.get(whose, (0, 0.0))
+        if key and now - began < SAME_VISIT:
+            return key
         key = self._clock.new_key()
+        self._refused.pop(whose, None)
+        self._refused[whose] = key, now
+        self._forget(now)
         self._note(key, department=department, ended=self._clock.ms(), outcome=why)
         return key
 
     def message_left(self, key: int, department: str) -> None:
         """A visitor has left a message for *department*, in its visit of this *key*."""
+        self._refused = {whose: one for whose, one in self._refused.items() if one[0] != key}
         self._note(key, department=department, ended=self._clock.ms(), outcome=Outcome.MESSAGE)
 
     def matched(self, key: int, waiter: str) -> None:
@@ -45,6 +72,14 @@ class Visits:
     def ended(self, row: ConversationRow) -> None:
         """The conversation of *row* has ended."""
         self._note(row.key, ended=row.ended, outcome=row.reason or Outcome.UNKNOWN)
+
+    def _forget(self, now: float) -> None:
+        """Forget who was turned away a minute ago, and the oldest where there are too many."""
+        while self._refused:
+            oldest = next(iter(self._refused))
+            if len(self._refused) <= MOST_REFUSED and now - self._refused[oldest][1] < SAME_VISIT:
+                return
+            del self._refused[oldest]
 
     def _note(
         self, key: int, *, department: str = "", matched: int | None = None, waiter: str = "",

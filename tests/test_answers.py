@@ -34,7 +34,7 @@ class Service:
         self.desk: Any = Desk()
         self.waiting: list[Any] = []
         self.carried_out = 0
-        self.answers = Answers(self.desk, self.carry_out, within, self.spawn)
+        self.answers = Answers(self.desk, self.carry_out, lambda: bool(within), self.spawn)
         self.ann = Participant("ann", Role.USER, Identity("ann"))
         self.ada = Participant("ada", Role.WAITER, Identity("ada"))
         self.conversation = Conversation(ConversationRow(1, "ann", "ann"))

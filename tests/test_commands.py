@@ -79,6 +79,7 @@ def test_one_of_each(app: Flask, tmp_path: Path):
     said = run(app, "erase", "--person", "wim", "--yes").output
     assert "Erased 0 conversations, 0 entries, 0 notes." in said
     assert "Replaced the name in 1 conversation and 1 text of others." in said
+    assert "Replaced the id in 0 visits." in said
     assert "Removed 0 rows of duty, account and membership." in said
     assert (
         "Erased 1 conversation, 1 entry, 1 note."

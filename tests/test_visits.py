@@ -7,14 +7,18 @@ import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from services.clock import Clock
 from services.history import tables
 from services.history.departments import Change, DepartmentTables
 from services.history.opening import open_store
+from services.history.visits import Outcome
+from services.visits import SAME_VISIT, Visits
 from testkit import Client, LiveServer
 from testkit.redis import RedisServer
 
@@ -176,3 +180,47 @@ def test_what_a_server_has_left_open_that_was_killed_is_settled(url: str) -> Non
         (ended, _, _) = wait_for(url, "left", "unknown", "")
         assert {**ended, "ended": None, "outcome": ""} == gone_on
         assert lost["matched"] is None
+
+
+# ---- who is turned away again and again -----------------------------------------
+
+
+class Turned:
+    """What is noted of visitors who are turned away; the clock stands still."""
+
+    def __init__(self) -> None:
+        self.time, self.noted = 1000.0, []
+        writer: Any = SimpleNamespace(note_visit=self.noted.append)
+        self.visits = Visits(writer, Clock(), lambda: self.time)
+
+    def away(self, subject: str = "ann", department: str = "sales") -> int:
+        return self.visits.turned_away(subject, department, Outcome.CLOSED)
+
+
+def test_who_asks_again_within_a_minute_goes_on_with_its_visit() -> None:
+    site = Turned()
+    first = site.away()
+    site.time += SAME_VISIT - 1
+    assert site.away() == first
+    assert len({first, site.away("bob"), site.away(department="care")}) == 3
+    site.time += 1
+    assert site.away() != first
+    assert len(site.noted) == 4
+
+
+def test_what_comes_after_a_message_is_another_visit() -> None:
+    site = Turned()
+    first = site.away()
+    site.visits.message_left(first, "sales")
+    assert site.away() != first
+
+
+def test_it_is_remembered_of_so_many_for_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.visits.MOST_REFUSED", 2)
+    site = Turned()
+    first = [site.away(name) for name in ("ann", "bob", "cid")]
+    assert [site.away(name) for name in ("bob", "cid")] == first[1:]
+    assert site.away("ann") != first[0]
+    site.time += SAME_VISIT
+    site.away("dan")
+    assert len(site.visits._refused) == 1

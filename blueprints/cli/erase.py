@@ -73,6 +73,7 @@ def erase(person: str, yes: bool, vacuum: bool | None) -> None:
         f"Erased {rows_of(erased)}.\n"
         f"Replaced the name in {counted(erased.renamed_chats, 'conversation')} and "
         f"{counted(erased.renamed_texts, 'text')} of others.\n"
+        f"Replaced the id in {counted(erased.visits, 'visit')}.\n"
         f"Removed {counted(erased.accounts, 'row')} of duty, account and membership."
     )
     say_what_is_left(erased.left)

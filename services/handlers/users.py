@@ -21,7 +21,9 @@ def connect(caller: Caller, frame: frames.Connect | frames.Connect2, me: Partici
     wish = read_wish(caller, frame, me)
     if isinstance(wish, TurnedAway):
         outcome = Outcome(wish.why.reason)
-        me.visit = caller.house.switchboard.visits.turned_away(wish.department, outcome)
+        me.visit = caller.house.switchboard.visits.turned_away(
+            me.identity.subject, wish.department, outcome
+        )
         _send_away(caller, frame, wish.why)
         return
     for _ in range(ATTEMPTS):
@@ -55,7 +57,8 @@ def _ask_for_waiter(caller: Caller, frame: frames.ClientFrame, me: Participant, 
     except QueueFull as full:
         caller.feed.pending = None
         if me.phase is Phase.IDLE:  # otherwise it goes on waiting where it waits
-            me.visit = switchboard.visits.turned_away(wish.route.wanted, Outcome.FULL)
+            subject = me.identity.subject
+            me.visit = switchboard.visits.turned_away(subject, wish.route.wanted, Outcome.FULL)
         who = "visitors of your address" if isinstance(full, AddressFull) else "visitors"
         what = f"too many {who} are waiting; try later"
         raise Refusal(ErrorCode.QUEUE_FULL, what, frame.reply_id) from None

@@ -102,6 +102,8 @@ class Removed:
     chats: int = 0
     messages: int = 0
     notes: int = 0
+    #: visits in which a waiter was replaced
+    visits: int = 0
     #: what is left of it in files, and what to do about that: a sentence each
     left: tuple[str, ...] = ()
 
@@ -125,8 +127,6 @@ class Erased(Removed):
     accounts: int = 0
     #: revocations whose subject was replaced
     revocations: int = 0
-    #: visits in which a waiter was replaced
-    visits: int = 0
 
 
 def erase(
@@ -180,7 +180,8 @@ def sweep(
 ) -> Removed:
     """Delete conversations that ended more than *older_than_ms* before *now*. Raises `StoreError`.
 
-    Open conversations stay, however old. What is left in files is named by
+    Open conversations stay, however old. Visits that ended before that stay without their waiters.
+    What is left in files is named by
     `Removed.left`; *vacuum* is that of `cleaning.clean`.
     """
     removed = Removed()
@@ -189,6 +190,7 @@ def sweep(
     limit = now - older_than_ms
     for keys in _left_behind(store, _message.date < limit, until=limit):
         _remove(store, keys, removed, pause)
+    removed.visits = visit_care.forget_old(store, limit, pause)
     if removed.anything or vacuum:
         removed.left = clean(store, vacuum=vacuum, pause=pause)
     return removed

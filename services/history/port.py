@@ -45,6 +45,10 @@ class Duty:
     capacity: int
 
 
+#: the outcome of a visit of which nobody knows how it went on (`visits.Outcome`)
+UNKNOWN_END = "unknown"
+
+
 @dataclass(slots=True)
 class Visit:
     """What one worker knows of one time that a visitor has asked for a waiter.
@@ -64,13 +68,15 @@ class Visit:
     outcome: str = ""
 
     def add(self, later: Visit) -> None:
-        """Learn what *later* knows of the same visit."""
+        """Learn what *later* knows of the same visit, by the rule of `visits.MERGE`."""
+        is_news = bool(later.outcome) or later.matched is not None
+        is_message = later.outcome == MESSAGE and self.matched is None
+        if is_news and (self.outcome in ("", UNKNOWN_END) or is_message):
+            self.ended, self.outcome = later.ended, later.outcome
         self.department = self.department or later.department
         self.waiter = self.waiter or later.waiter
         if self.matched is None:
             self.matched = later.matched
-        if not self.outcome or (self.matched is None and later.outcome == MESSAGE):
-            self.ended, self.outcome = later.ended, later.outcome
 
 
 @dataclass(slots=True)

@@ -247,7 +247,7 @@ department = Table(
     Column("dates", Text, nullable=False, server_default="{}"),
 )
 
-#: one for each time that a visitor asks for a waiter: `visits`
+#: one for each time that a visitor asks for a waiter, or leaves a message without: `visits`
 visit = Table(
     "visit",
     metadata,

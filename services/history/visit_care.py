@@ -6,12 +6,16 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from ..clock import KEY_BITS
 from . import slices
 from .queries import FOUND_AT_ONCE
 from .slices import PAUSE, Pause, reading, writing
 from .sql import SQLStore
 from .tables import chat, visit
 from .visits import Outcome, complete
+
+#: the highest key that a table can hold
+MOST_KEY = (1 << 63) - 1
 
 
 def settle(store: SQLStore, now: int, before: int | None = None) -> int:
@@ -55,22 +59,38 @@ def _left_open(before: int | None) -> sa.Select[Any]:
 
 def forget_waiter(store: SQLStore, subject: str, pseudonym: str, pause: Pause) -> int:
     """Replace *subject* by *pseudonym* in all visits; returns how many named it."""
-    table, last, renamed = visit.c, -1, 0
+    table = visit.c
     named = sa.or_(table.waiter == subject, table.answered_by == subject)
     change = sa.update(visit).values({
         column.name: sa.case((column == subject, pseudonym), else_=column)
         for column in (table.waiter, table.answered_by)
     })  # fmt: skip
+    return _change(store, change, named, MOST_KEY, pause)
+
+
+def forget_old(store: SQLStore, before: int, pause: Pause) -> int:
+    """Forget the waiters of all visits that ended *before* that (ms); returns how many had one."""
+    table = visit.c
+    named = sa.or_(table.waiter != "", table.answered_by != "") & (table.ended < before)
+    change = sa.update(visit).values(waiter="", answered_by="")
+    return _change(store, change, named, min(before << KEY_BITS, MOST_KEY), pause)
+
+
+def _change(
+    store: SQLStore, change: sa.Update, which: sa.ColumnElement[bool], until: int, pause: Pause
+) -> int:
+    """*change* the visits *which* have keys up to *until*, in slices; returns how many."""
+    table, last, changed = visit.c, -1, 0
     while True:
-        behind = sa.select(table.key).where(table.key > last).order_by(table.key)
+        behind = sa.select(table.key).where(table.key > last, table.key <= until)
         with reading(store) as connection:
-            keys = list(connection.scalars(behind.limit(slices.WINDOW)))
+            keys = list(connection.scalars(behind.order_by(table.key).limit(slices.WINDOW)))
             if not keys:
-                return renamed
+                return changed
             here = table.key.between(keys[0], keys[-1])
-            is_there = connection.scalar(sa.select(sa.exists().where(here, named)))
+            is_there = connection.scalar(sa.select(sa.exists().where(here, which)))
         if is_there:
             with writing(store) as connection:
-                renamed += connection.execute(change.where(here, named)).rowcount
+                changed += connection.execute(change.where(here, which)).rowcount
             pause(PAUSE)
         last = keys[-1]

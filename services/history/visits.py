@@ -5,8 +5,9 @@ Rules of this file:
 1. A row has the key that `connect` draws for the conversation. It says nothing about the
    visitor, so it stays when the conversation is erased or swept away.
 2. Any worker writes what it knows, in any order, and more than once: what is there first stays
-   (`MERGE`). Only what was guessed (`UNKNOWN`) gives way to what somebody knows, and whatever
-   became of a visitor who was not served to the message that it has left then.
+   (`MERGE`; `Visit.add` is the same rule for what waits to be written). Only what was guessed
+   (`UNKNOWN`) gives way to what somebody knows, and whatever became of a visitor who was not
+   served to the message that it has left then.
 3. Who has answered first is looked up in the history when the visit ends (`complete`), so a
    message costs nothing.
 4. A server that was killed leaves rows open. `visit_care.settle` ends them.
@@ -20,7 +21,7 @@ from enum import StrEnum
 import sqlalchemy as sa
 
 from ..conversation.kinds import Side
-from .port import Visit
+from .port import UNKNOWN_END, Visit
 from .queries import FOUND_AT_ONCE
 from .tables import chat, message, service, visit
 
@@ -42,7 +43,7 @@ class Outcome(StrEnum):
     #: the visitor has left a message, in place of waiting or after that
     MESSAGE = "message"
     #: a server has ended, and nobody knows how the visit went on
-    UNKNOWN = "unknown"
+    UNKNOWN = UNKNOWN_END
 
 
 #: outcomes that say that the visitor was not let in
@@ -89,7 +90,10 @@ def first_answer(column: sa.Column[object]) -> sa.ScalarSelect[object]:
 
 
 def complete(connection: sa.Connection, keys: Sequence[int]) -> None:
-    """Look up who has served first in these visits, who has answered first, and when.
+    """Look up who has answered first in these visits, and when; and when they were served.
+
+    Where nobody has written whom a visit was matched with, that is who has answered first, or
+    one of those who have served it: the history does not say in which order they did.
 
     In the transaction of *connection*, which has written their ends.
     """

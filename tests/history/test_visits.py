@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import asdict, replace
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
@@ -96,6 +97,30 @@ def test_what_waits_for_its_commit_merges_as_what_is_stored() -> None:
     assert one == Visit(1, 100, "sales", 150, "bob", 400, "message")
 
 
+#: what one worker may know of a visit
+KNOWN = [
+    Visit(1, 100), Visit(1, 100, "sales"), Visit(1, 100, matched=200, waiter="bob"),
+    Visit(1, 100, "care", matched=250, waiter="ada"),
+    *(Visit(1, 100, ended=300 + n, outcome=one)
+      for n, one in enumerate(("left", "abandoned", "closed", "message", "unknown"))),
+    Visit(1, 100, "sales", 200, "bob", 400, "left"),
+    Visit(1, 100, "sales", 200, "bob", 400, "unknown"),
+    Visit(1, 100, "sales", ended=500, outcome="message"),
+]  # fmt: skip
+
+
+def test_what_waits_and_what_is_stored_merge_by_one_rule(store: SQLStore) -> None:
+    pairs = [*enumerate(itertools.product(KNOWN, KNOWN), 1)]
+    for place in (0, 1):
+        note(store, *(replace(pair[place], key=key) for key, pair in pairs))
+    stored = found(store)
+    for key, (earlier, later) in pairs:
+        one = replace(earlier, key=key)
+        one.add(later)
+        known = {name: value for name, value in asdict(one).items() if value not in (None, "")}
+        assert stored[known.pop("key")] == known, (earlier, later)
+
+
 def test_at_the_end_it_is_looked_up_who_has_answered_first(store: SQLStore) -> None:
     row = chat(1, waiter="cid", waited=40)
     row.opened = 100
@@ -125,7 +150,7 @@ def test_an_answer_of_the_same_commit_counts(store: SQLStore) -> None:
     assert found(store)[1]["answered"] == 230
 
 
-def test_a_visit_stays_when_its_conversation_is_erased_and_when_that_is_swept(
+def test_a_visit_stays_when_its_conversation_is_erased_and_without_a_waiter_when_that_is_swept(
     store: SQLStore,
 ) -> None:
     for key, user in ((1, "ann"), (2, "eve")):
@@ -134,10 +159,32 @@ def test_a_visit_stays_when_its_conversation_is_erased_and_when_that_is_swept(
         store.commit(Batch([chat(key, user, ended=300)], entries=[entry], visits=[end]))
     before = found(store)
     assert care.erase(store, "ann", pause=no_pause).chats == 1
-    assert care.sweep(store, 0, 400, pause=no_pause).chats == 1
     assert found(store) == before
     note(store, Visit(1, 100, ended=300, outcome="ended"))  # a worker that is late
     assert found(store) == before
+    assert care.sweep(store, 0, 400, pause=no_pause).chats == 1
+    assert found(store) == {
+        key: {name: row[name] for name in row if name not in ("waiter", "answered_by")}
+        for key, row in before.items()
+    }
+
+
+def test_a_sweep_forgets_the_waiters_of_visits_that_are_too_old(
+    store: SQLStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slices, "WINDOW", 3)
+    visits_there = [
+        *(Visit(key_at(n), n, "sales", n + 1, "bob", n + 5, "left") for n in range(1, 20)),
+        Visit(key_at(3, 1), 3, "sales", 4, "bob"),  # it goes on
+    ]
+    note(store, *visits_there)
+    assert care.sweep(store, 10, 20, pause=no_pause).visits == 4  # ended before 10
+    named = {key >> KEY_BITS for key, row in found(store).items() if "waiter" in row}
+    assert named == {3, *range(5, 20)}
+    assert found(store)[key_at(1)] == {
+        "asked": 1, "department": "sales", "matched": 2, "ended": 6, "outcome": "left",
+    }  # fmt: skip
+    assert not care.sweep(store, 10, 20, pause=no_pause).anything
 
 
 def test_an_erased_waiter_is_forgotten_in_its_visits(
