@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask
 
-from .clocked import add_clock
+from .clocked import add_clock, let_pass
 from .wall_clock_host import follow_file
 
 if TYPE_CHECKING:
@@ -58,3 +58,13 @@ def threads() -> Flask:
 def look(server: LiveServer) -> None:
     """*server* looks for idle visitors once, and warns or ends what it is time for."""
     server.get("/debug/look")
+
+
+def passes(seconds: float, *servers: LiveServer) -> None:
+    """Each of *servers* looks, lives *seconds*, and looks again."""
+    for server in servers:
+        look(server)
+    for server in servers:
+        let_pass(server, seconds)
+    for server in servers:
+        look(server)

@@ -26,8 +26,7 @@ from services.wire.dialect import DIALECTS
 from testkit import Client, LiveServer
 from testkit.redis import RedisServer
 
-from .clocked import let_pass
-from .idle_host import GUNICORN, THREADS, look
+from .idle_host import GUNICORN, THREADS, look, passes
 from .probe import come_back, next_frame
 from .wall_clock_host import set_clock
 
@@ -95,16 +94,6 @@ def writes(ada: Client, uuid: str) -> None:
 def ends(ann: Client, ada: Client) -> None:
     for client in (ann, ada):
         assert next_frame(client, "disconnected")["payload"] == {"reason": "idle"}
-
-
-def passes(seconds: float, *servers: LiveServer) -> None:
-    """Each of *servers* looks, lives *seconds*, and looks again."""
-    for server in servers:
-        look(server)
-    for server in servers:
-        let_pass(server, seconds)
-    for server in servers:
-        look(server)
 
 
 def hears_nothing_more(client: Client) -> None:
