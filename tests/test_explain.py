@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -15,7 +16,7 @@ from services.history.opening import open_store
 from testkit import Client, LiveServer
 from testkit.redis import RedisServer
 
-from .probe import next_frame
+from .probe import next_frame, until
 
 SETTINGS = {
     "CSAPP_GRACE": "60",
@@ -160,12 +161,15 @@ def test_a_waiter_asks_so_much_at_once(come: Open) -> None:
     assert asked >= QUESTIONS.at_once
 
 
-def test_a_closed_department_is_named(come: Open, url: str) -> None:
+def test_a_closed_department_is_named(servers: list[LiveServer], come: Open, url: str) -> None:
     ada = come("waiter", "ada", departments=["care"])
     ann = asks(come, "ann", "care")
     next_frame(ann, "connect_queue")
     assert "closed" not in explanation(ada, ann.uuid)
     change(url, lambda tables: tables.change("care", Change(enabled=False)))
-    while "closed" not in explanation(ada, ann.uuid):  # a look every 2 s
-        pass
+    for server in servers:  # each looks every 2 s
+        until(
+            lambda one=server: not json.loads(one.get("/v1/status"))["departments"]["care"]["open"]
+        )
+    assert "closed" in explanation(ada, ann.uuid)
     assert explanation(ada, ann.uuid)["reasons"] == {"not_ready": 1}

@@ -137,6 +137,7 @@ SHORT = {
     ("services/last_waiters.py", "self._look"),
     ("services/feeds/history.py", "_take_back"),
     ("services/shared/delivery.py", "self.catch_up"),
+    ("services/shared/delivery.py", "self._send_where_they_are"),
     ("services/shared/handover.py", "self._find"),
     ("services/shared/order.py", "self._mend"),
     ("services/shared/order.py", "self._check_them"),

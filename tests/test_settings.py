@@ -107,8 +107,6 @@ def test_lists():
         ("SMTP_URL", "smtp://"),
         ("SMTP_URL", "smtp://mail.example:port"),
         ("SMTP_URL", "smtp://mail.example/inbox"),
-        ("SMTP_URL", "smtp://ann:p%C3%A4ss@mail.example"),
-        ("SMTP_URL", "smtp://%C3%A4nn:pass@mail.example"),
         ("SMTP_URL", 5),
         ("MAIL_FROM", "shop"),
         ("MAIL_FROM", "a@shop.example, b@shop.example"),
@@ -257,7 +255,11 @@ def test_no_password_of_a_database_is_shown(url):
     assert "postgresql://USER" in str(error.value)
 
 
-@pytest.mark.parametrize("url", ["smtp://ann:secret@", "smtp://ann:secret@host:port"])
+@pytest.mark.parametrize(
+    "url",
+    ["smtp://ann:secret@", "smtp://ann:secret@host:port", "smtp://ann:secret%C3%A4@mail.example",
+     "smtp://%C3%A4nn:secret@mail.example"],
+)  # fmt: skip
 def test_no_password_of_a_mail_server_is_shown(url):
     with pytest.raises(SettingsError) as error:
         Settings.load({**SECRET, "CSAPP_SMTP_URL": url, "CSAPP_MAIL_FROM": "a@shop.example"})

@@ -78,7 +78,7 @@ def test_a_letter_of_the_release_before_is_read(former: str, event: Event) -> No
 #: fields that events have got since: workers of the release before are not sent them
 SINCE = {
     "withdrawn": {"talk"},
-    "matched": {"department", "page", "fields", "begun"},
+    "matched": {"department", "page", "fields", "begun", "language"},
     "queued": {"department"},
     "departed": {"asked"},
     "on_duty": {"by_desk"},
