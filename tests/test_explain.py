@@ -14,9 +14,9 @@ from services.bounds import QUESTIONS
 from services.history.departments import Change, DepartmentTables, Overflow
 from services.history.opening import open_store
 from testkit import Client, LiveServer
-from testkit.redis import RedisServer
 
 from .probe import next_frame, until
+from .three_ways import WAYS, served
 
 SETTINGS = {
     "CSAPP_GRACE": "60",
@@ -46,19 +46,12 @@ def url(tmp_path: Path) -> str:
     return url
 
 
-@pytest.fixture(params=["greenlets", "threads", "two workers"])
+@pytest.fixture(params=WAYS)
 def servers(request: pytest.FixtureRequest, url: str) -> Iterator[list[LiveServer]]:
     """The server that users come to, and the one that waiters come to."""
     env = {**SETTINGS, "CSAPP_DATABASE_URL": url}
-    if request.param == "two workers":
-        redis: RedisServer = request.getfixturevalue("own_redis")
-        env["CSAPP_REDIS_URL"] = redis.url
-        with LiveServer.gunicorn(env=env) as one, LiveServer.gunicorn(env=env) as other:
-            yield [one, other]
-        return
-    start = LiveServer.flask if request.param == "threads" else LiveServer.gunicorn
-    with start(env=env) as server:
-        yield [server, server]
+    with served(request, env) as servers:
+        yield servers
 
 
 @pytest.fixture

@@ -20,10 +20,10 @@ from services.history.opening import open_store
 from services.history.visits import Outcome
 from services.visits import SAME_VISIT, Visits
 from testkit import Client, LiveServer
-from testkit.redis import RedisServer
 
 from .probe import come_back, next_frame, until
 from .test_transfers import Shop, hands_over, met, says
+from .three_ways import WAYS, served
 
 Row = dict[str, Any]
 
@@ -45,20 +45,11 @@ def url(tmp_path: Path) -> str:
     return url
 
 
-@pytest.fixture(params=["greenlets", "threads", "two workers"])
+@pytest.fixture(params=WAYS)
 def shop(request: pytest.FixtureRequest, url: str) -> Iterator[Shop]:
     env = {**SETTINGS, "CSAPP_DATABASE_URL": url}
-    if request.param == "two workers":
-        redis: RedisServer = request.getfixturevalue("own_redis")
-        env["CSAPP_REDIS_URL"] = redis.url
-        with LiveServer.gunicorn(env=env) as one, LiveServer.gunicorn(env=env) as other:
-            shop = Shop(one, other)
-            yield shop
-            shop.close()
-        return
-    start = LiveServer.flask if request.param == "threads" else LiveServer.gunicorn
-    with start(env=env) as server:
-        shop = Shop(server, server)
+    with served(request, env) as servers:
+        shop = Shop(*servers)
         yield shop
         shop.close()
 

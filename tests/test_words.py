@@ -23,6 +23,7 @@ from testkit.redis import RedisServer
 
 from .probe import next_frame, until
 from .test_transfers import Shop, hands_over, met, says
+from .three_ways import WAYS, served
 
 GREETING, LOOKING, FIRST = Occasion
 LONGEST = 200  # characters
@@ -159,7 +160,7 @@ def test_the_table_comes_to_an_older_database(url: str) -> None:
 # ---- on running servers ------------------------------------------------------
 
 
-@pytest.fixture(params=["greenlets", "threads", "two workers"])
+@pytest.fixture(params=WAYS)
 def servers(
     request: pytest.FixtureRequest, url: str, words: WordsTable
 ) -> Iterator[list[LiveServer]]:
@@ -169,15 +170,8 @@ def servers(
         "CSAPP_DATABASE_URL": url, "CSAPP_GRACE": "60", "CSAPP_HEARTBEAT": "3600",
         "CSAPP_MESSAGE_RATE": "0", "CSAPP_MAX_USERS_PER_WAITER": "1",
     }  # fmt: skip
-    if request.param == "two workers":
-        redis: RedisServer = request.getfixturevalue("own_redis")
-        env["CSAPP_REDIS_URL"] = redis.url
-        with LiveServer.gunicorn(env=env) as one, LiveServer.gunicorn(env=env) as other:
-            yield [one, other]
-        return
-    start = LiveServer.flask if request.param == "threads" else LiveServer.gunicorn
-    with start(env=env) as server:
-        yield [server, server]
+    with served(request, env) as servers:
+        yield servers
 
 
 @pytest.fixture
