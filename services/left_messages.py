@@ -19,7 +19,8 @@ from .departments import Departments
 from .desk.departments import Rules
 from .desk.port import NOWHERE, Member, Role
 from .errors import Unavailable
-from .history.left_messages import Answer, Changed, LeftMessageTable, Sight
+from .history.inbox import Answer, Changed, Sight
+from .history.left_messages import LeftMessageTable
 from .participants import Feed, Participant, each
 from .runtime import Runtime
 from .wire import codec, frames

@@ -15,6 +15,7 @@ from services import left_messages
 from services.conversation.rows import MESSAGE, ConversationRow
 from services.desk.port import Member, Role
 from services.handlers.left_messages import _CODES
+from services.history import inbox
 from services.history import left_messages as stored
 from services.history.left_messages import Leaving, LeftMessageTable
 from services.history.opening import open_store
@@ -95,7 +96,7 @@ def test_without_news_no_waiters_messages_are_counted(
 def test_one_look_has_an_end_and_the_next_one_goes_on(
     store: SQLStore, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(stored, "MOST_NEWS", 1)
+    monkeypatch.setattr(inbox, "MOST_NEWS", 1)
     monkeypatch.setattr(left_messages, "ROUNDS", 2)
     table = LeftMessageTable(store)
     for key in range(1, 6):

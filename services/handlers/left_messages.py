@@ -13,7 +13,8 @@ from ..conversation.kinds import TEXT
 from ..conversation.rows import MESSAGE, ConversationRow, key_of, public_id
 from ..conversation_rows import user_name
 from ..history import left_messages as stored
-from ..history.left_messages import Deed, Leaving, LeftMessage, LeftMessageTable, Place
+from ..history.inbox import LeftMessage
+from ..history.left_messages import Deed, Leaving, LeftMessageTable, Place
 from ..history.tags import canonical_tag
 from ..origin import shown_page
 from ..participants import Participant, Phase

@@ -8,26 +8,25 @@ or put away.
 The number `left_messages` (`numbers`) grows with each change, and is the lock of all changes.
 `changed` of a row is that number after its last change, so a worker reads what is new to it.
 
-Everything here blocks and is called from native threads only.
+`inbox.py` reads them. Everything here blocks and is called from native threads only.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
-import msgspec
 import sqlalchemy as sa
 
 from ..conversation.kinds import TEXT, Side
 from ..conversation.rows import ConversationRow, EntryRow
 from ..errors import CSAppError
 from ..seldom import Seldom
-from . import mail, numbers, queries, tables
+from . import inbox, mail, numbers, queries, tables
+from .inbox import COUNT, NUMBER, ROWS, Answer, News, Page, Sight, is_claimed
 from .port import Conflict
 from .queries import CONVERSATION
 from .slices import reading, writing
@@ -36,12 +35,6 @@ from .sql import SQLStore
 log = logging.getLogger("csapp")
 _say = Seldom(log)
 
-#: the row of `csapp_meta`
-NUMBER = "left_messages"
-
-#: ms after which a claim counts no more: who goes home with one does not hold it for ever
-CLAIM_LASTS = 4 * 3_600_000
-
 #: open messages of one visitor, and of all
 MOST_OF_ONE = 5
 MOST_OPEN = 10_000
@@ -49,20 +42,10 @@ MOST_OPEN = 10_000
 #: answers to one message
 MOST_ANSWERS = 10
 
-#: rows that one look at the news reads
-MOST_NEWS = 1000
-
-#: bytes of the texts of one page, as they are sent, about
-PAGE = 200_000
-
 #: attempts to number an answer while the visitor writes into the same conversation
 ATTEMPTS = 20
 
 _left, _chat, _message = tables.left_message.c, tables.chat.c, tables.message.c
-_IS_OPEN = _left.answered_at.is_(None) & _left.put_away_at.is_(None)
-
-#: how many are open
-_COUNT = sa.select(sa.func.count()).select_from(tables.left_message).where(_IS_OPEN)
 
 T = TypeVar("T")
 
@@ -96,25 +79,6 @@ class Claimed(LeftMessageError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"{name or 'Another waiter'} has claimed this message")
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """Which messages a waiter sees: those of its departments, and of departments that are gone."""
-
-    mine: Collection[str]
-    #: the keys of all departments of the site
-    known: Collection[str]
-
-    def covers(self, department: str) -> bool:
-        """Whether messages of *department* are among them."""
-        is_gone = bool(department) and department not in self.known
-        return is_gone or department in self.mine
-
-    @property
-    def where(self) -> sa.ColumnElement[bool]:
-        """The same in SQL."""
-        return _left.department.in_([*self.mine]) | _left.department.not_in(["", *self.known])
 
 
 class Leaving(NamedTuple):
@@ -153,76 +117,6 @@ class Place(NamedTuple):
     seq: int
     #: ms since 1970
     date: int
-
-
-class Answer(NamedTuple):
-    """One answer, as it is shown."""
-
-    key: int
-    seq: int
-    name: str
-    text: str
-    date: int
-
-
-def is_claimed(by: str | None, at: int | None, now: int) -> bool:
-    """Whether a claim of the waiter *by*, made *at* that time, still counts; times in ms."""
-    return by is not None and (at or 0) >= now - CLAIM_LASTS
-
-
-@dataclass(frozen=True, slots=True)
-class LeftMessage:
-    """A message that was left."""
-
-    key: int
-    department: str
-    name: str
-    email: str
-    left: int
-    claimed_by: str | None
-    claimed_name: str
-    claimed_at: int | None
-    answered_at: int | None
-    put_away_at: int | None
-    page: str
-    text: str = ""
-    answers: tuple[Answer, ...] = ()
-
-    def is_claimed(self, now: int) -> bool:
-        """Whether a waiter sees to it, *now* in ms."""
-        return is_claimed(self.claimed_by, self.claimed_at, now)
-
-
-class Page(NamedTuple):
-    """Some messages, in order."""
-
-    messages: list[LeftMessage]
-    #: there are no more in that direction
-    complete: bool
-    #: how many are open of those that the waiter sees
-    waiting: int
-
-
-class Changed(NamedTuple):
-    """A message that is new, or has changed."""
-
-    key: int
-    subject: str
-    department: str
-    #: it has a new answer
-    is_answered: bool
-
-
-class News(NamedTuple):
-    """What has changed since a worker has looked."""
-
-    #: up to which change it has read
-    number: int
-    #: open messages, by department
-    waiting: dict[str, int]
-    changed: list[Changed]
-    #: the last conversation that was read of that change; None: the change was read whole
-    after: int | None = None
 
 
 class LeftMessageTable:
@@ -266,18 +160,8 @@ class LeftMessageTable:
         limit: int = 50,
     ) -> Page:  # fmt: skip
         """Open messages, the oldest first; or what is *done*, the newest first."""
-        which = sight.where & (~_IS_OPEN if done else _IS_OPEN) & (_left.chat > after)
-        if before is not None:
-            which &= _left.chat < before
-        order = _left.chat.desc() if done else _left.chat
-        query = _ROWS.where(which).order_by(order).limit(limit + 1)
         with reading(self._store) as connection:
-            rows = connection.execute(query).all()
-            texts = _texts(connection, [row.chat for row in rows[:limit]])
-            waiting = connection.scalar(_COUNT.where(sight.where)) or 0
-        found = [_message_of(row, texts.get(row.chat, [])) for row in rows[:limit]]
-        shown = _that_fit(found)
-        return Page(shown, len(rows) <= limit and len(shown) == len(found), waiting)
+            return inbox.page(connection, sight, done=done, after=after, before=before, limit=limit)
 
     def claim(self, sight: Sight, who: Deed) -> None:
         """Let this waiter see to a message. Raises `Claimed`, `Unknown`."""
@@ -312,101 +196,27 @@ class LeftMessageTable:
     def number(self) -> int:
         """Grows with each change; 0: there was none yet. One row is read."""
         with reading(self._store) as connection:
-            return numbers.read(connection, NUMBER)
+            return inbox.number(connection)
 
     def news(self, since: int, after: int | None = None) -> News:
-        """The first `MOST_NEWS` of what has changed after the change *since*.
+        """The first `inbox.MOST_NEWS` of what has changed after the change *since*.
 
         *after*: of that change itself the conversations after this one as well.
         """
-        later = _left.changed > since
-        if after is not None:
-            later |= (_left.changed == since) & (_left.chat > after)
-        query = (
-            sa.select(_left.chat, _left.subject, _left.department, _left.answered, _left.changed)
-            .where(later)
-            .order_by(_left.changed, _left.chat)
-            .limit(MOST_NEWS)
-        )
         with reading(self._store) as connection:
-            number, last = numbers.read(connection, NUMBER), None
-            rows = connection.execute(query).all()
-            waiting = _waiting(connection)
-        if len(rows) == MOST_NEWS:
-            number, last = rows[-1].changed, rows[-1].chat
-        changed = [
-            Changed(row.chat, row.subject, row.department, row.answered > since) for row in rows
-        ]
-        return News(number, waiting, changed, last)
+            return inbox.news(connection, since, after)
 
     def waiting(self) -> tuple[int, dict[str, int]]:
         """The number of the last change, and how many are open, by department."""
         with reading(self._store) as connection:
-            return numbers.read(connection, NUMBER), _waiting(connection)
+            return inbox.number(connection), inbox.waiting(connection)
 
     def answers(self, keys: Sequence[int]) -> list[Answer]:
         """All answers to these messages, in order."""
         if not keys:
             return []
         with reading(self._store) as connection:
-            rows = connection.execute(_ROWS.where(_left.chat.in_(keys))).all()
-            texts = _texts(connection, keys)
-        found = [_message_of(row, texts.get(row.chat, [])) for row in rows]
-        return [answer for one in found for answer in one.answers]
-
-
-# ---- reading -----------------------------------------------------------------
-
-_ROWS = sa.select(
-    *(column for column in tables.left_message.columns),
-    _chat.page, _chat.waiter_subject, _chat.waiter_name,
-).join(tables.chat, _chat.key == _left.chat)  # fmt: skip
-
-
-def _texts(connection: sa.Connection, keys: Sequence[int]) -> dict[int, list[EntryRow]]:
-    """What people have written in these conversations, in order."""
-    people = _message.kind == TEXT.number, _message.side != Side.SERVER
-    query = queries.entries().where(_message.chat.in_(keys), *people)
-    found: dict[int, list[EntryRow]] = {}
-    for row in connection.execute(query.order_by(_message.chat, _message.seq)):
-        found.setdefault(row.chat, []).append(EntryRow(*row))
-    return found
-
-
-def _message_of(row: Any, entries: Iterable[EntryRow]) -> LeftMessage:
-    texts = [one for one in entries if one.side == Side.USER]
-    answers = tuple(
-        Answer(row.chat, one.seq, _author(row, one.author), one.body, one.date)
-        for one in entries
-        if one.side == Side.WAITER
-    )
-    return LeftMessage(
-        row.chat, row.department, row.name, row.email, row.left, row.claimed_by, row.claimed_name,
-        row.claimed_at, row.answered_at, row.put_away_at, row.page,
-        texts[0].body if texts else "", answers,
-    )  # fmt: skip
-
-
-def _author(row: Any, subject: str) -> str:
-    """The name of the waiter who has answered; of one that another has followed nobody knows it."""
-    return row.waiter_name if subject == row.waiter_subject else ""
-
-
-def _that_fit(found: list[LeftMessage]) -> list[LeftMessage]:
-    """The first ones of *found* that are no more than a page; one at least."""
-    left = PAGE
-    for count, one in enumerate(found):
-        texts = [one.text, *(answer.text for answer in one.answers)]
-        left -= sum(len(msgspec.json.encode(text)) for text in texts)
-        if left < 0 and count:
-            return found[:count]
-    return found
-
-
-def _waiting(connection: sa.Connection) -> dict[str, int]:
-    query = sa.select(_left.department, sa.func.count()).where(_IS_OPEN)
-    rows = connection.execute(query.group_by(_left.department))
-    return {row[0]: row[1] for row in rows}
+            return inbox.answers(connection, keys)
 
 
 # ---- writing -----------------------------------------------------------------
@@ -459,9 +269,9 @@ def _send(connection: sa.Connection, kind: mail.Kind, chat: int, seq: int, now: 
 
 def _check_room(connection: sa.Connection, subject: str) -> None:
     """Raise `TooMany` or `Full`."""
-    if (connection.scalar(_COUNT.where(_left.subject == subject)) or 0) >= MOST_OF_ONE:
+    if (connection.scalar(COUNT.where(_left.subject == subject)) or 0) >= MOST_OF_ONE:
         raise TooMany(f"{MOST_OF_ONE} messages of yours wait for an answer")
-    if (connection.scalar(_COUNT) or 0) >= MOST_OPEN:
+    if (connection.scalar(COUNT) or 0) >= MOST_OPEN:
         raise Full("too many messages wait for an answer")
 
 
@@ -473,7 +283,7 @@ def _put(connection: sa.Connection, entry: EntryRow) -> None:
 
 def _get(connection: sa.Connection, sight: Sight, who: Deed) -> Any:
     """The row of a message that *who* may deal with. Raises `Unknown`, `Claimed`."""
-    row = connection.execute(_ROWS.where(_left.chat == who.key, sight.where)).one_or_none()
+    row = connection.execute(ROWS.where(_left.chat == who.key, sight.where)).one_or_none()
     if row is None:
         raise Unknown("no such message")
     if row.claimed_by != who.subject and is_claimed(row.claimed_by, row.claimed_at, who.now):

@@ -12,13 +12,12 @@ import sqlalchemy as sa
 
 from services.conversation.kinds import Side
 from services.conversation.rows import MESSAGE, ConversationRow, EntryRow
-from services.history import care, left_messages, tables
+from services.history import care, inbox, left_messages, tables
+from services.history.inbox import CLAIM_LASTS, Changed, Sight
 from services.history.left_messages import (
-    CLAIM_LASTS,
     MOST_ANSWERS,
     MOST_OF_ONE,
     AnsweredOften,
-    Changed,
     Claimed,
     Deed,
     Full,
@@ -26,7 +25,6 @@ from services.history.left_messages import (
     Leaving,
     LeftMessageTable,
     Place,
-    Sight,
     TooMany,
     Unknown,
 )
@@ -289,7 +287,7 @@ def test_pages_of_what_is_open_and_of_what_is_done(table: LeftMessageTable):
 
 
 def test_a_page_is_not_too_long(table: LeftMessageTable, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(left_messages, "PAGE", 100)
+    monkeypatch.setattr(inbox, "PAGE", 100)
     for key in (1, 2, 3):
         table.leave(leaving(key, f"user-{key}", text="x" * 60))
     page = table.page(ALL)
@@ -315,7 +313,7 @@ def test_the_news_are_what_has_changed_since(
     assert table.news(3) == (4, {"sales": 1}, [Changed(2, "bob", "", False)], None)
     assert table.news(2).changed == [Changed(2, "bob", "", True)], "for a worker that looks later"
     assert table.waiting() == (4, {"sales": 1})
-    monkeypatch.setattr(left_messages, "MOST_NEWS", 1)
+    monkeypatch.setattr(inbox, "MOST_NEWS", 1)
     assert table.news(0)[0::3] == (1, 1)
 
 
@@ -327,7 +325,7 @@ def test_what_changed_at_once_is_read_in_parts(
         table.claim(ALL, by("wim", key))
     number = table.number()
     left_messages.forget_waiter(store, "wim")
-    monkeypatch.setattr(left_messages, "MOST_NEWS", 2)
+    monkeypatch.setattr(inbox, "MOST_NEWS", 2)
     first = table.news(number)
     assert ([one.key for one in first.changed], first.after) == ([1, 2], 2)
     rest = table.news(first.number, first.after)

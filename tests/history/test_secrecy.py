@@ -17,7 +17,8 @@ from services.history import care, search, slices, tables
 from services.history.accounts import Accounts, Hashing
 from services.history.canned import CannedReplies
 from services.history.departments import DepartmentTables
-from services.history.left_messages import Deed, Leaving, LeftMessageTable, Sight
+from services.history.inbox import Sight
+from services.history.left_messages import Deed, Leaving, LeftMessageTable
 from services.history.mail import Wanted
 from services.history.port import Batch, Duty, StoreError
 from services.history.sql import SQLStore
