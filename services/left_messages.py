@@ -230,7 +230,7 @@ def _inbox_changed(waiter: Participant, count: int) -> bytes:
 
 
 def _message_answered(user: Participant, answer: Answer) -> bytes:
-    payload = frames.AnsweredPayload(
+    payload = frames.MessageAnsweredPayload(
         public_id(answer.key), answer.seq, answer.name, answer.text, rfc3339(answer.date)
     )
     return sealed(frames.MessageAnswered(id=codec.new_id(), to=user.uuid, payload=payload))

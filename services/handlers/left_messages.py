@@ -132,8 +132,8 @@ def get_inbox(caller: Caller, frame: frames.GetInbox, me: Participant) -> None:
 def _item(one: LeftMessage, me: Participant, now: int, mails: bool) -> frames.InboxItem:
     claim: Any = UNSET
     if one.is_claimed(now):
-        claim = frames.ClaimPayload(one.claimed_name, one.claimed_by == me.identity.subject)
-    answers = [frames.AnswerItem(it.name, it.text, rfc3339(it.date)) for it in one.answers]
+        claim = frames.InboxClaim(one.claimed_name, one.claimed_by == me.identity.subject)
+    answers = [frames.InboxAnswer(it.name, it.text, rfc3339(it.date)) for it in one.answers]
     return frames.InboxItem(
         public_id(one.key), one.name, one.email, one.text, rfc3339(one.left), _state(one, now),
         department=one.department, page=one.page, claimed_by=claim, answers=answers or UNSET,
@@ -173,7 +173,7 @@ def _change(
     count_question(caller, frame, me)
     who = _deed(caller, frame, me)
     _do(caller, frame, change, table, left.sight(me), who)
-    payload = frames.LeftPayload(public_id(who.key))
+    payload = frames.ConversationPayload(public_id(who.key))
     caller.feed.reply(frame, success(id=codec.new_id(), to=me.uuid, payload=payload))
     left.look()
 
@@ -251,5 +251,5 @@ def _named(frame: frames.ClientFrame, name: str, conversation: object) -> int | 
     return key
 
 
-def _place(place: Place) -> frames.PlacePayload:
-    return frames.PlacePayload(public_id(place.key), place.seq, rfc3339(place.date))
+def _place(place: Place) -> frames.StoredMessagePayload:
+    return frames.StoredMessagePayload(public_id(place.key), place.seq, rfc3339(place.date))

@@ -30,7 +30,7 @@ _encode = msgspec.json.Encoder().encode
 _decode_any = msgspec.json.Decoder().decode
 
 _AT = re.compile(r" - at `\$\.?(.*?)`$")
-#: the only pattern in `frames.py`
+#: the only pattern in `frames/`
 _PATTERN = re.compile(r"^Expected `str` matching regex .*")
 _MISSING = re.compile(r"Object missing required field `(\w+)`")
 
