@@ -34,6 +34,8 @@ from .timers import TICK, Wheel
 if TYPE_CHECKING:
     from .desk.mailbox import Mailbox
     from .desk.redis import RedisDesk
+    from .shared.delivery import SharedDelivery
+    from .shared.figures import LatestFigures
 
 TICKS_A_SECOND = round(1 / TICK)
 
@@ -47,7 +49,7 @@ LEFT_OPEN = 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a desk and its switchboard are made of."""
+    """What a desk, its switchboard and the background are made of."""
 
     settings: Settings
     runtime: Runtime
@@ -60,6 +62,7 @@ class Parts:
     bounds: Bounds
     clock: Clock
     departments: Departments
+    is_draining: Callable[[], bool]
 
 
 class Shared(NamedTuple):
@@ -70,7 +73,7 @@ class Shared(NamedTuple):
     mailbox: Mailbox
 
 
-def own_desk(parts: Parts, is_draining: Callable[[], bool]) -> Switchboard:
+def own_desk(parts: Parts) -> Switchboard:
     """For one worker: the desk is in its memory. Waits for the store."""
     settings, store = parts.settings, parts.store
     desk = MemoryDesk(
@@ -92,18 +95,30 @@ def own_desk(parts: Parts, is_draining: Callable[[], bool]) -> Switchboard:
     if parts.runtime.name == "threads":
         switchboard.guard_threads()
     if store is not None:
-        rows = parts.runtime.blocking(store.open_conversations)
-        duties = parts.runtime.blocking(store.duties)
-        lost = parts.runtime.blocking(lost_waiters, store, rows)
-        keys = [row.key for row in rows if row.waiter] if switchboard.asks_for_answers() else []
-        answered = parts.runtime.blocking(store.answered, keys)
-        switchboard.restore(rows, duties, lost, answered)
-        desk.void(parts.runtime.blocking(used_tickets, store, time.time()))
-        parts.runtime.blocking(settle, store, parts.clock.ms())  # what a killed process has left
+        _restore(parts, store, desk, switchboard)
+    _tick(parts, desk, switchboard)
+    return switchboard
+
+
+def _restore(parts: Parts, store: SQLStore, desk: MemoryDesk, switchboard: Switchboard) -> None:
+    """Go on with what an earlier process has left in *store*. Waits."""
+    blocking = parts.runtime.blocking
+    rows = blocking(store.open_conversations)
+    duties = blocking(store.duties)
+    lost = blocking(lost_waiters, store, rows)
+    keys = [row.key for row in rows if row.waiter] if switchboard.asks_for_answers() else []
+    answered = blocking(store.answered, keys)
+    switchboard.restore(rows, duties, lost, answered)
+    desk.void(blocking(used_tickets, store, time.time()))
+    blocking(settle, store, parts.clock.ms())  # what a killed process has left
+
+
+def _tick(parts: Parts, desk: MemoryDesk, switchboard: Switchboard) -> None:
+    """Let time pass on *desk*, with the wheel."""
     ticks = itertools.count()
 
     def tick() -> None:
-        if not is_draining():  # the next process waits for those who are absent
+        if not parts.is_draining():  # the next process waits for those who are absent
             desk.tick()
         switchboard.carry_out()
         if next(ticks) % TICKS_A_SECOND == 0:
@@ -111,22 +126,17 @@ def own_desk(parts: Parts, is_draining: Callable[[], bool]) -> Switchboard:
             switchboard.write_missing_events()
 
     parts.wheel.every_tick(tick, "the desk's ticks")
-    return switchboard
 
 
 def share_desk(parts: Parts) -> Shared:
     """For one of several workers: the desk is in Redis. Raises `Unavailable`."""
     from .desk.mailbox import Mailbox  # redis is not loaded where one worker is enough
     from .desk.redis import RedisDesk
-    from .shared.delivery import SharedDelivery
     from .shared.figures import LatestFigures
     from .shared.ledger import Ledger
     from .shared.letter_reader import LetterReader
 
-    settings, store, writer = parts.settings, parts.store, parts.writer
-    runtime, loops = parts.runtime, parts.wheel.loops
-    assert store is not None  # noqa: S101  # the settings demand a store with Redis
-    assert writer is not None  # noqa: S101
+    settings, runtime = parts.settings, parts.runtime
     worker = f"{os.getpid()}-{secrets.token_hex(6)}"
     desk = RedisDesk(
         settings.redis_url or "",
@@ -140,12 +150,7 @@ def share_desk(parts: Parts) -> Shared:
     )
     measured = MeasuredDesk(desk, parts.meters)
     latest = LatestFigures(measured)
-    delivery = SharedDelivery(
-        settings.outbox_bytes, store, writer, latest, worker=worker, runtime=runtime,
-        clock=parts.clock,
-        asks_for_answers=partial(asks_for_answers, settings.answer_within, parts.departments),
-        workers_of=measured.workers,
-    )  # fmt: skip
+    delivery = _shared_delivery(parts, worker, latest, measured)
     switchboard = Switchboard(
         measured, delivery, parts.tokens.sign_ticket, clock=parts.clock, figures=latest,
         departments=parts.departments, answer_within=settings.answer_within,
@@ -162,8 +167,33 @@ def share_desk(parts: Parts) -> Shared:
     except Unavailable:
         desk.close()
         raise
-    mailbox.start(runtime, loops)
+    mailbox.start(runtime, parts.wheel.loops)
     parts.bounds.share(Ledger(desk, parts.bounds.held, runtime.spawn))
+    _look_after_shared(parts, switchboard, delivery, latest)
+    return Shared(switchboard, desk, mailbox)
+
+
+def _shared_delivery(
+    parts: Parts, worker: str, latest: LatestFigures, desk: MeasuredDesk
+) -> SharedDelivery:
+    from .shared.delivery import SharedDelivery
+
+    settings, store, writer = parts.settings, parts.store, parts.writer
+    assert store is not None  # noqa: S101  # the settings demand a store with Redis
+    assert writer is not None  # noqa: S101
+    return SharedDelivery(
+        settings.outbox_bytes, store, writer, latest, worker=worker, runtime=parts.runtime,
+        clock=parts.clock,
+        asks_for_answers=partial(asks_for_answers, settings.answer_within, parts.departments),
+        workers_of=desk.workers,
+    )  # fmt: skip
+
+
+def _look_after_shared(
+    parts: Parts, switchboard: Switchboard, delivery: SharedDelivery, latest: LatestFigures
+) -> None:
+    """Start the loops that a shared desk needs."""
+    loops, settings = parts.wheel.loops, parts.settings
 
     def look() -> None:
         switchboard.write_missing_events()
@@ -173,14 +203,12 @@ def share_desk(parts: Parts) -> Shared:
                 delivery.doubt()
             switchboard.update_queue_status()
 
-    loops.start("the search for lost letters", delivery.check_doubted)
-
     def settle_visits() -> None:
         now = parts.clock.ms()
         lasts = settings.grace + settings.away + LEFT_OPEN
         with contextlib.suppress(Unavailable):  # the writer says so
-            runtime.blocking(settle, store, now, now - round(lasts * 1000))
+            parts.runtime.blocking(settle, parts.store, now, now - round(lasts * 1000))
 
+    loops.start("the search for lost letters", delivery.check_doubted)
     loops.every(LOOK, "the look at the queue", look)
     loops.every(SETTLE, "the look for visits that were left open", settle_visits)
-    return Shared(switchboard, desk, mailbox)

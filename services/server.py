@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import atexit
-import contextlib
 import logging
 import os
 import threading
@@ -13,45 +12,33 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from . import background, webserver
 from . import runtime as runtimes
-from . import webserver
 from .assembly import Parts, own_desk, share_desk
 from .bounds import Bounds
-from .clock import KEY_BITS, Clock
-from .database import open_to_serve, sweep_daily
+from .clock import Clock
+from .database import open_to_serve
 from .departments import Departments
 from .desk.port import Figures, Role
-from .errors import Unavailable
 from .history.departments import DepartmentTables
-from .history.indexer import LOOK as INDEX_LOOK
-from .history.indexer import Indexer
-from .history.left_messages import LeftMessageTable
-from .history.mail import MailTable, Wanted
-from .history.serving import BEAT
 from .history.sql import SQLStore
 from .history.writer import Writer
 from .house import House
 from .identity import Tokens
-from .idle import LOOK, Idle
 from .last_waiters import LastWaiters
-from .left_messages import LeftMessages
-from .liveness import Liveness
 from .loops import Loops
 from .mail import Mailing
 from .metrics import Meters, Readings
 from .origin import client_address
 from .other_servers import OtherServers
-from .queue_words import LOOK as WORDS_LOOK
-from .revocation import News, Revocations
+from .revocation import News
 from .seldom import Seldom
 from .session import Session
 from .settings import Settings
 from .starting import Start
-from .switchboard import Switchboard
 from .timers import Wheel
 from .transport.connection import Connection, Context, Limits
 from .transport.outbox import Flusher
-from .waits import LATELY, LATEST
 from .welcome import Welcome
 from .wire.codes import CloseCode, ErrorCode, HTTPRefusal
 
@@ -74,9 +61,6 @@ def _shut_stores() -> None:
     for server in list(servers):
         server.shut_store()
 
-
-#: s between two looks at how long conversations have lasted
-LEARN = 60.0
 
 #: s over which clients spread their return after a restart
 RETURN_SPREAD = 5.0
@@ -160,112 +144,53 @@ class ChatServer:
         return self._early_wheel
 
     def _start(self) -> House:
-        settings = self.settings
-        runtime = self.runtime
+        runtime, settings = self.runtime, self.settings
         self.loops = Loops(runtime)
         wheel = Wheel(runtime, self.loops)
-        if self.store is None:  # an earlier attempt may have opened it, and failed later
-            self.store = open_to_serve(settings, runtime)
-            self._opened_by = os.getpid() if self.store is not None else 0
-        store = self.store
-        if store is not None and self._writer is None:
-            self.clock.heed(runtime.blocking(store.last_key))
-            self._writer = Writer(store, runtime, self.clock.now)
-        tables = DepartmentTables(store) if store else None
-        departments = Departments(tables, runtime, self.clock.now)
-        departments.read()
+        self._open_store()
+        parts = self._parts(wheel)
         wheel.every_tick(self.clock.look, "the look at the clock")
         wheel.every_tick(self.meters.lag.tick, "the measure of the loop's lag")
         if (worker := webserver.worker()) is not None:
             wheel.every_tick(partial(self._go_with, worker), "the look at the worker")
-        parts = Parts(
-            settings, runtime, wheel, store, self._writer, self.tokens, self.meters, self.bounds,
-            self.clock, departments,
-        )  # fmt: skip
         if settings.redis_url:
             switchboard, self._shared, self._mailbox = share_desk(parts)
         else:
-            switchboard = own_desk(parts, lambda: self.draining)
+            switchboard = own_desk(parts)
         wheel.start()
-        self.context = Context(
-            runtime,
-            Flusher(runtime, wheel.lived),
-            wheel,
-            Limits(
-                max_frame=settings.max_frame,
-                outbox_bytes=settings.outbox_bytes,
-                outbox_seconds=settings.outbox_seconds,
-                heartbeat=settings.heartbeat,
-            ),
-        )
-        if store is not None and self._writer is not None:
-            indexer = Indexer(store, runtime, lambda: self._stores_nothing)
-            self.loops.every(INDEX_LOOK, "the search index", indexer.turn)
-        if store is not None and store.name == "postgresql":
-            self._others = OtherServers(store, runtime, shared=bool(settings.redis_url))
-            self._others.turn()
-            self.loops.every(BEAT, "the look at other servers", self._others.turn)
-        if store is not None and settings.retention_days:
-            sweep_daily(store, settings.retention_days, runtime, wheel)
-        departments.start(self.loops, switchboard.apply_departments)
-        if store is not None:
-            self._start_looks(switchboard, store, wheel)
-        left_messages = self._start_left_messages(switchboard, departments)
-        revocations = Revocations(store, runtime, wheel, self.sign_out)
-        revocations.start()
+        self.context = _context(parts)
+        self._others = background.look_at_other_servers(parts)
+        beside = background.start(parts, switchboard, lambda: self._stores_nothing, self.sign_out)
+        self._mailing = beside.mailing
+        store, departments = self.store, parts.departments
         self.welcome = Welcome(
             settings, switchboard.desk, store, runtime, wheel, self.clock, departments
         )
-        liveness = Liveness(switchboard, runtime, settings.frozen)
-        self.loops.every(liveness.pause, "the look at waiters' pages", liveness.look)
         return House(
-            settings, runtime, wheel, self.tokens, switchboard, self.meters, revocations,
-            liveness, self.bounds, departments, LastWaiters(store, runtime),
-            left_messages=left_messages,
+            settings, runtime, wheel, self.tokens, switchboard, self.meters, beside.revocations,
+            beside.liveness, self.bounds, departments, LastWaiters(store, runtime),
+            left_messages=beside.left_messages,
         )  # fmt: skip
 
-    def _start_looks(self, switchboard: Switchboard, store: SQLStore, wheel: Wheel) -> None:
-        """Look, again and again, at how long conversations last, and who hears nothing. Waits."""
-        settings = self.settings
-        assert self.loops is not None  # noqa: S101  # `_start` has made it
-        learn = partial(self._learn, switchboard, store)
-        learn()
-        self.loops.every(LEARN, "the look at how long conversations last", learn)
-        if settings.idle_close:
-            times = settings.idle_warn, settings.idle_close
-            idle = Idle(switchboard, store, self.runtime, *times, wheel.lived)
-            self.loops.every(LOOK, "the look at who is idle", idle.look)
-        look = switchboard.queue_words.look
-        self.loops.every(WORDS_LOOK, "the look at what the site says in the queue", look)
+    def _open_store(self) -> None:
+        """Open the database, where there is one. Waits. Raises `StoreError`."""
+        runtime = self.runtime
+        if self.store is None:  # an earlier attempt may have opened it, and failed later
+            self.store = open_to_serve(self.settings, runtime)
+            self._opened_by = os.getpid() if self.store is not None else 0
+        if self.store is not None and self._writer is None:
+            self.clock.heed(runtime.blocking(self.store.last_key))
+            self._writer = Writer(self.store, runtime, self.clock.now)
 
-    def _start_left_messages(
-        self, switchboard: Switchboard, departments: Departments
-    ) -> LeftMessages:
-        """What visitors leave, and the mails about it, where anything is stored. Waits."""
-        store, runtime, settings = self.store, self.runtime, self.settings
-        assert self.loops is not None  # noqa: S101  # `_start` has made it
-        if store is None:
-            return LeftMessages()
-        has_mail = bool(settings.smtp_url)
-        wanted = Wanted(has_mail and bool(settings.mail_to), has_mail)
-        left_messages = LeftMessages(
-            LeftMessageTable(store, wanted), runtime, departments,
-            switchboard.delivery.roster.participants,
+    def _parts(self, wheel: Wheel) -> Parts:
+        """What desk and background are made of. Waits for the store."""
+        tables = DepartmentTables(self.store) if self.store else None
+        departments = Departments(tables, self.runtime, self.clock.now)
+        departments.read()
+        return Parts(
+            self.settings, self.runtime, wheel, self.store, self._writer, self.tokens, self.meters,
+            self.bounds, self.clock, departments, lambda: self.draining,
         )  # fmt: skip
-        left_messages.start(self.loops)
-        if has_mail:
-            self._mailing = Mailing(
-                MailTable(store), settings, runtime, self.clock, self.meters,
-                lambda: self.draining,
-            )  # fmt: skip
-            self._mailing.start(self.loops)
-        return left_messages
-
-    def _learn(self, switchboard: Switchboard, store: SQLStore) -> None:
-        """Let *switchboard* know how long conversations have lasted lately. Waits."""
-        after = (self.clock.ms() - LATELY * 1000) << KEY_BITS
-        with contextlib.suppress(Unavailable):  # the writer says so
-            switchboard.learn(self.runtime.blocking(store.lasted, after, LATEST))
 
     @property
     def _stores_nothing(self) -> bool:
@@ -499,3 +424,15 @@ class ChatServer:
                 self.can_store,
                 self._mailing.waiting if self._mailing is not None else 0,
             )
+
+
+def _context(parts: Parts) -> Context:
+    """What connections share."""
+    settings = parts.settings
+    limits = Limits(
+        max_frame=settings.max_frame,
+        outbox_bytes=settings.outbox_bytes,
+        outbox_seconds=settings.outbox_seconds,
+        heartbeat=settings.heartbeat,
+    )
+    return Context(parts.runtime, Flusher(parts.runtime, parts.wheel.lived), parts.wheel, limits)
