@@ -23,9 +23,9 @@ GUNICORN, THREADS = "tests.idle_host:standalone()", "tests.idle_host:threads()"
 
 def add_look(app: Flask) -> Flask:
     """Put `GET …/debug/look` into an application of csapp that has not started."""
-    from services import server as module
+    from services import background
 
-    module.LOOK = 86_400.0  # s
+    background.IDLE_LOOK = 86_400.0  # s
     server = follow_file(app).extensions["csapp"].server
     add_clock(app)
 
