@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,12 +11,11 @@ from services.identity import ANONYMOUS
 from testkit import Client, LiveServer
 
 from .clocked import GUNICORN, THREADS, let_pass
-from .probe import come_back, next_frame, sign_in
+from .probe import next_frame
+from .three_ways import ONE_PROCESS, Come, coming, serving
 
 GRACE, AWAY = 20, 300  # s
 NAP = 200  # s
-
-Come = Callable[..., Client]
 
 
 @pytest.fixture
@@ -31,25 +29,16 @@ def env(tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture(params=["gunicorn", "flask"])
+@pytest.fixture(params=ONE_PROCESS)
 def server(request: pytest.FixtureRequest, env: dict[str, str]) -> Iterator[LiveServer]:
-    is_threads = request.param == "flask"
-    start = LiveServer.flask(THREADS, env) if is_threads else LiveServer.gunicorn(GUNICORN, env)
-    with start as started:
+    with serving(request.param, env, (GUNICORN, THREADS)) as (started, _):
         yield started
 
 
 @pytest.fixture
 def come() -> Iterator[Come]:
-    """Opens a client of version 2, or of *version*; closes all of them."""
-    with ExitStack() as stack:
-
-        def come(server: LiveServer, role: str, sub: str, version: int = 2) -> Client:
-            client = come_back(server, role)
-            stack.callback(client.drop)
-            sign_in(client, server, role, sub, version)
-            return client
-
+    """Opens clients, and closes all of them."""
+    with coming() as come:
         yield come
 
 

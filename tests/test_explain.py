@@ -16,7 +16,7 @@ from services.history.opening import open_store
 from testkit import Client, LiveServer
 
 from .probe import next_frame, until
-from .three_ways import WAYS, served
+from .three_ways import WAYS, Clients, served
 
 SETTINGS = {
     "CSAPP_GRACE": "60",
@@ -57,20 +57,9 @@ def servers(request: pytest.FixtureRequest, url: str) -> Iterator[list[LiveServe
 @pytest.fixture
 def come(servers: list[LiveServer]) -> Iterator[Open]:
     """Opens clients of version 2, and closes them."""
-    clients: list[Client] = []
-
-    def open_(role: str, sub: str, **identity: Any) -> Client:
-        server = servers[role == "waiter"]
-        client = Client(server, role)
-        clients.append(client)
-        token = server.token(role, sub, sub.title(), **identity)
-        client.say("auth", {"token": token, "version": 2})
-        client.uuid = next_frame(client, "auth_success")["to"]
-        return client
-
-    yield open_
-    for client in clients:
-        client.drop()
+    clients = Clients(*servers)
+    yield lambda role, sub, **more: clients.come(role, sub, at=role == "waiter", **more)
+    clients.close()
 
 
 def asks(come: Open, sub: str, department: str = "") -> Client:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,13 +13,12 @@ from testkit.client import assert_quiet
 
 from .clocked import GUNICORN, THREADS, let_pass
 from .probe import come_back, next_frame
+from .three_ways import ONE_PROCESS, Come, serving
 
 FROZEN = 3  # s
 
-Come = Callable[..., Client]
 
-
-@pytest.fixture(params=["greenlets", "threads"])
+@pytest.fixture(params=ONE_PROCESS)
 def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveServer]:
     env = {
         "CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db",
@@ -27,9 +26,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveServe
         "CSAPP_HEARTBEAT": "3600",
         "CSAPP_AUTH_TIMEOUT": "3600",
     }
-    is_threads = request.param == "threads"
-    start = LiveServer.flask(THREADS, env) if is_threads else LiveServer.gunicorn(GUNICORN, env)
-    with start as started:
+    with serving(request.param, env, (GUNICORN, THREADS)) as (started, _):
         yield started
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -24,15 +24,13 @@ from services.roster import join
 from services.settings import Settings, SettingsError
 from services.wire.dialect import DIALECTS
 from testkit import Client, LiveServer
-from testkit.redis import RedisServer
 
 from .idle_host import GUNICORN, THREADS, look, passes
-from .probe import come_back, next_frame
+from .probe import next_frame
+from .three_ways import ONE_PROCESS, Come, coming, serving
 from .wall_clock_host import set_clock
 
 WARN, CLOSE = 60, 300  # s
-
-Come = Callable[..., Client]
 
 
 @pytest.fixture
@@ -52,26 +50,16 @@ def env(tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture(params=["greenlets", "threads"])
+@pytest.fixture(params=ONE_PROCESS)
 def server(request: pytest.FixtureRequest, env: dict[str, str]) -> Iterator[LiveServer]:
-    is_threads = request.param == "threads"
-    start = LiveServer.flask(THREADS, env) if is_threads else LiveServer.gunicorn(GUNICORN, env)
-    with start as started:
+    with serving(request.param, env, (GUNICORN, THREADS)) as (started, _):
         yield started
 
 
 @pytest.fixture
 def come() -> Iterator[Come]:
-    """Opens a client of version 2, or of *version*; closes all of them."""
-    with ExitStack() as stack:
-
-        def come(server: LiveServer, role: str, sub: str, version: int = 2) -> Client:
-            client = come_back(server, role)
-            stack.callback(client.drop)
-            token = {"token": server.token(role, sub, sub.title())}
-            client.say("auth", token if version == 1 else token | {"version": 2})
-            return client
-
+    """Opens clients, and closes all of them."""
+    with coming() as come:
         yield come
 
 
@@ -145,16 +133,14 @@ def test_a_waiter_who_has_not_written_yet_ends_nothing(server, come):
 
 
 def test_over_workers_and_on_either_side(env, come):
-    with RedisServer() as redis:
-        env["CSAPP_REDIS_URL"] = redis.url
-        with LiveServer.gunicorn(GUNICORN, env) as one, LiveServer.gunicorn(GUNICORN, env) as other:
-            ann, ada, uuid = meet(come, one, other)
-            writes(ada, uuid)
-            next_frame(ann, "message_text")
-            passes(WARN, one, other)
-            next_frame(ann, "idle")
-            passes(CLOSE - WARN, one, other)
-            ends(ann, ada)
+    with serving("two workers", env, (GUNICORN, THREADS)) as (one, other):
+        ann, ada, uuid = meet(come, one, other)
+        writes(ada, uuid)
+        next_frame(ann, "message_text")
+        passes(WARN, one, other)
+        next_frame(ann, "idle")
+        passes(CLOSE - WARN, one, other)
+        ends(ann, ada)
 
 
 def test_after_a_restart_the_silence_begins_anew(env, come):

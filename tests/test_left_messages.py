@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from services.history.left_messages import MOST_OF_ONE, Leaving, LeftMessageTabl
 from services.history.opening import open_store
 from testkit import Client, LiveServer
 from testkit.postgres import Postgres
-from testkit.redis import RedisServer
 
+from . import three_ways
 from .probe import next_frame, until
+from .three_ways import WAYS, Clients, asks
 
 Frame = dict[str, Any]
 
@@ -48,37 +49,17 @@ def departments(url: str) -> str:
     return url
 
 
-class Site:
-    """One server, or two that share a desk; opens clients."""
+class Site(Clients):
+    """One server, or two that share a desk, where visitors leave messages."""
 
     def __init__(self, *servers: LiveServer) -> None:
-        self.servers = servers
+        super().__init__(*servers)
         self._ids = iter(range(1, 1_000_000))
-
-    def come(
-        self, role: str, sub: str, *, at: int = 0, version: int = 2, **identity: Any
-    ) -> Client:
-        server = self.servers[at % len(self.servers)]
-        client = Client(server, role)
-        payload: Frame = {"token": server.token(role, sub, sub.title(), **identity)}
-        client.say("auth", payload | ({"version": 2} if version > 1 else {}))
-        if version > 1:
-            next_frame(client, "auth_success")
-        return client
 
     def leaves(self, user: Client, text: str = "Do you ship?", id: str = "", **more: Any) -> Frame:
         """What the server answers to the message that *user* leaves."""
         frame_id = id or f"left-{next(self._ids)}"
         return asks(user, "leave_message", {"message": text, **more}, id=frame_id)
-
-
-def asks(client: Client, type_: str, payload: Any = None, **fields: Any) -> Frame:
-    """The answer to a frame; others are put back."""
-    said, others = client.say(type_, payload, **fields), []
-    while (frame := client.receive()).get("reply_id") != said:
-        others.append(frame)
-    client.put_back(others)
-    return frame
 
 
 def refused(frame: Frame) -> tuple[str, str]:
@@ -107,19 +88,14 @@ def texts(page: Frame) -> list[tuple[int, str]]:
     return [(one["seq"], one["payload"]["message"]) for one in page["messages"]]
 
 
-@pytest.fixture(params=["greenlets", "threads", "two workers"])
+@pytest.fixture(params=WAYS)
 def kind(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
 def serving(kind: str, url: str, **env: str) -> Iterator[Site]:
-    env = {**SETTINGS, "CSAPP_DATABASE_URL": url, **env}
-    with ExitStack() as stack:
-        if kind == "two workers":
-            env["CSAPP_REDIS_URL"] = stack.enter_context(RedisServer()).url
-        start = LiveServer.flask if kind == "threads" else LiveServer.gunicorn
-        count = 2 if kind == "two workers" else 1
-        yield Site(*(stack.enter_context(start(env=env)) for _ in range(count)))
+    with three_ways.serving(kind, {**SETTINGS, "CSAPP_DATABASE_URL": url, **env}) as servers:
+        yield Site(*servers)
 
 
 @pytest.fixture

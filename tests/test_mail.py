@@ -36,13 +36,13 @@ from services.metrics import Meters
 from services.seldom import Seldom
 from services.settings import Settings
 from services.smtp import DEADLINE, MailServer, NotNow, Refused, read_address, read_url, send
-from testkit import LiveServer
 from testkit.ports import free_port
-from testkit.redis import RedisServer
 from testkit.server import ROOT, SECRET
 
+from . import three_ways
 from .probe import until
-from .test_left_messages import Site, asks
+from .test_left_messages import Site
+from .three_ways import WAYS, asks
 
 HOUR = 3_600_000
 NOW = 1_800_000_000_000
@@ -528,25 +528,17 @@ def test_one_mail_has_an_end_with_a_server_that_never_ends(
 # ---- running servers ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("kind", ["greenlets", "threads", "two workers"])
+@pytest.mark.parametrize("kind", WAYS)
 def test_a_message_and_its_answer_are_mailed_once(
-    kind: str, post: Post, address: str, tmp_path: Path, request: pytest.FixtureRequest
+    kind: str, post: Post, address: str, tmp_path: Path
 ):
     env = {
         "CSAPP_DATABASE_URL": f"sqlite:///{tmp_path / 'served.db'}", "CSAPP_HEARTBEAT": "3600",
         "CSAPP_SMTP_URL": f"smtp://{address}", "CSAPP_MAIL_FROM": "help@shop.example",
         "CSAPP_MAIL_TO": "team@shop.example",
     }  # fmt: skip
-    start = LiveServer.flask if kind == "threads" else LiveServer.gunicorn
-    if kind == "two workers":
-        redis: RedisServer = request.getfixturevalue("own_redis")
-        env["CSAPP_REDIS_URL"] = redis.url
-    with start(env=env) as one:
-        others = [start(env=env)] if kind == "two workers" else []
-        for other in others:
-            request.addfinalizer(lambda other=other: other.__exit__(None, None, None))
-            other.__enter__()
-        site = Site(one, *others)
+    with three_ways.serving(kind, env) as servers:
+        site = Site(*servers)
         ann, wim = site.come("user", "ann"), site.come("waiter", "wim", at=1)
         contact = {"email": "ann@example.org"}
         conversation = site.leaves(ann, contact=contact)["payload"]["conversation"]
@@ -554,7 +546,7 @@ def test_a_message_and_its_answer_are_mailed_once(
         until(lambda: len(post.got) >= 2)
 
         def counted(name: str) -> int:
-            pages = [server.get("/metrics") for server in site.servers]
+            pages = [server.get("/metrics") for server in dict.fromkeys(servers)]
             lines = [line for page in pages for line in page.splitlines()]
             return sum(int(float(line.split()[1])) for line in lines if line.startswith(name + " "))
 

@@ -15,7 +15,7 @@ from testkit import Client, LiveServer, assert_receives
 from testkit.client import assert_quiet
 
 from .probe import next_frame
-from .three_ways import WAYS, served
+from .three_ways import WAYS, Clients, served
 
 SETTINGS = {
     "CSAPP_GRACE": "60",
@@ -48,27 +48,8 @@ def servers(request: pytest.FixtureRequest, url: str) -> Iterator[list[LiveServe
         yield servers
 
 
-class Shop:
-    """Opens clients, and closes them."""
-
-    def __init__(self, *servers: LiveServer) -> None:
-        self.servers = servers
-        self.clients: list[Client] = []
-
-    def come(
-        self, role: str, sub: str, *, at: int = 0, version: int = 2, **identity: Any
-    ) -> Client:
-        server = self.servers[at]
-        client = Client(server, role)
-        self.clients.append(client)
-        resume = identity.pop("resume", None)
-        payload = {"token": server.token(role, sub, sub.title(), **identity)}
-        if version > 1:
-            payload |= {"version": 2} | ({"resume": resume} if resume else {})
-        client.say("auth", payload)
-        if version > 1:
-            client.uuid = next_frame(client, "auth_success")["to"]
-        return client
+class Shop(Clients):
+    """A site with waiters of departments."""
 
     def serves(self, sub: str, *departments: Any, at: int = 0, version: int = 2) -> Client:
         """A waiter who takes visitors."""
@@ -86,10 +67,6 @@ class Shop:
         user = self.come("user", sub, at=at, version=version)
         user.say("connect")
         return user
-
-    def close(self) -> None:
-        for client in self.clients:
-            client.drop()
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,14 @@ import pytest
 
 from services.history.opening import open_store
 from testkit import Client, LiveServer
-from testkit.redis import RedisServer
 
 from .clocked import GUNICORN, THREADS, let_pass
-from .probe import come_back, next_frame, sign_in
+from .probe import come_back, next_frame
+from .three_ways import ONE_PROCESS, Come, coming, serving
 
 WITHIN = 60  # s
 BRIEF = 2  # s, which pass by themselves
 
-Come = Callable[..., Client]
 Frame = dict[str, Any]
 
 
@@ -37,35 +36,23 @@ def env(tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture(params=["greenlets", "threads"])
+@pytest.fixture(params=ONE_PROCESS)
 def server(request: pytest.FixtureRequest, env: dict[str, str]) -> Iterator[LiveServer]:
-    is_threads = request.param == "threads"
-    start = LiveServer.flask(THREADS, env) if is_threads else LiveServer.gunicorn(GUNICORN, env)
-    with start as started:
+    with serving(request.param, env, (GUNICORN, THREADS)) as (started, _):
         yield started
 
 
 @pytest.fixture
 def workers(env: dict[str, str]) -> Iterator[list[LiveServer]]:
     """Two servers of one desk, whose time nobody moves on."""
-    env["CSAPP_ANSWER_WITHIN"] = str(BRIEF)
-    with RedisServer() as redis:
-        env["CSAPP_REDIS_URL"] = redis.url
-        with LiveServer.gunicorn(env=env) as one, LiveServer.gunicorn(env=env) as other:
-            yield [one, other]
+    with serving("two workers", {**env, "CSAPP_ANSWER_WITHIN": str(BRIEF)}) as servers:
+        yield servers
 
 
 @pytest.fixture
 def come() -> Iterator[Come]:
-    """Opens a client of version 2, or of *version*; closes all of them."""
-    with ExitStack() as stack:
-
-        def come(server: LiveServer, role: str, sub: str, version: int = 2) -> Client:
-            client = come_back(server, role)
-            stack.callback(client.drop)
-            sign_in(client, server, role, sub, version)
-            return client
-
+    """Opens clients, and closes all of them."""
+    with coming() as come:
         yield come
 
 
