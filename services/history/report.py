@@ -22,7 +22,6 @@ from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
-from ..clock import KEY_BITS
 from .slices import reading
 from .sql import SQLStore
 from .tables import message, visit
@@ -131,7 +130,7 @@ def report(store: SQLStore, first: date, last: date, by: By, zone: ZoneInfo) -> 
     lines = {name: Line() for name in _names(by, first, last)}
     name_of = _naming(by, zone)
     for _, asked, department, matched, waiter, answered, ended, outcome in _rows(store, begin, end):
-        if not begin <= asked < end or (matched is None and outcome == Outcome.UNKNOWN):
+        if matched is None and outcome == Outcome.UNKNOWN:
             continue
         name = name_of(asked, department, waiter)
         if name not in lines:
@@ -178,19 +177,23 @@ def _naming(by: By, zone: ZoneInfo) -> Callable[[int, str, str], str]:
 
 
 def _rows(store: SQLStore, begin: int, end: int) -> Iterator[Sequence[Any]]:
-    """The visits with keys that were drawn from *begin* on and before *end* (ms), by their keys."""
-    last = (begin << KEY_BITS) - 1
+    """The visits that were asked from *begin* on and before *end* (ms), in that order.
+
+    Their keys do not say when: after a clock was set back they go on from where it was.
+    """
+    after = begin, -1
     while True:
         with reading(store) as connection:
-            some = connection.execute(_query(last, end)).all()
+            some = connection.execute(_query(after, end)).all()
         if not some:
             return
         yield from some
-        last = some[-1][0]
+        key, asked = some[-1][:2]
+        after = asked, key
 
 
-def _query(last: int, end: int) -> sa.Select[Any]:
-    """The next visits behind the key *last*. A key begins with the time at which it was drawn."""
+def _query(after: tuple[int, int], end: int) -> sa.Select[Any]:
+    """The next visits behind *after*, the time and the key of the last one."""
     table = visit.c
     is_under_way = table.ended.is_(None) & table.matched.is_not(None)
     answered = sa.case((is_under_way, first_answer(message.c.date)), else_=table.answered)
@@ -199,7 +202,7 @@ def _query(last: int, end: int) -> sa.Select[Any]:
             table.key, table.asked, table.department, table.matched, table.waiter, answered,
             table.ended, table.outcome,
         )
-        .where(table.key > last, table.key < end << KEY_BITS)
-        .order_by(table.key)
+        .where(sa.tuple_(table.asked, table.key) > sa.tuple_(*after), table.asked < end)
+        .order_by(table.asked, table.key)
         .limit(AT_ONCE)
     )  # fmt: skip

@@ -266,6 +266,8 @@ visit = Table(
     #: `visits.Outcome`, or the reason of the conversation's end; empty: it is under way
     Column("outcome", Text, nullable=False, server_default=""),
 )
+#: reports look by when somebody asked; keys are ahead of that after a clock was set back
+Index("visit_asked", visit.c.asked, visit.c.key)
 Index(
     "visit_open",
     visit.c.key,

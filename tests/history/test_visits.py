@@ -326,6 +326,17 @@ def test_a_day_on_which_the_clock_is_set_back_has_25_hours(store: SQLStore) -> N
     assert len(hours) == 24
 
 
+def test_visits_are_found_also_after_a_clock_was_a_day_ahead_and_was_set_back(
+    store: SQLStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report, "AT_ONCE", 2)
+    day_ahead = TEN + 86_400_000
+    note(store, *(Visit(key_at(day_ahead, n), TEN + n // 2) for n in range(5)))
+    note(store, asked(-86_400), asked(86_400, 1000))
+    day = date(2026, 6, 1)
+    assert report.report(store, day, day, By.DAY, UTC_ZONE).total.asked == 5
+
+
 def test_departments_and_waiters(store: SQLStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(report, "AT_ONCE", 2)
     note(
