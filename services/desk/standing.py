@@ -15,6 +15,8 @@ class OpenConversation(Struct, frozen=True):
 
     other: Known
     conversation: int = msgspec.field(name="talk")
+    #: the number of the decision by which it began, if that was just now; 0: it was earlier
+    decided: int = 0
 
 
 class Place(Struct, frozen=True):

@@ -19,6 +19,9 @@ from .port import POSITIONS_A_ROUND, POSITIONS_EVERY, READS_DEPARTMENTS
 
 MOST_LETTERS = 10_000  # in a mailbox; Redis may hold a few more
 
+#: s; longer than a killed server takes to start, and its clients to come back
+FRESH_MATCH = 60.0
+
 
 def prefix(desk: str) -> str:
     """What each key of *desk* begins with; the braces put all of them into one cluster slot."""
@@ -209,6 +212,9 @@ class Field(StrEnum):
     ROUTE = "route"
     #: of a user: the subject of the waiter who has served it last
     LAST = "last"
+    #: of a served user: the number of the decision by which its waiter serves it, and when that was
+    #: (µs of `Counter.TIME`), with a blank between; empty: the desk has lost it
+    MATCHED = "matched"
     #: of a waiter: '1' when it takes users; how many at once; how many it serves
     READY = "ready"
     CAPACITY = "capacity"
@@ -291,6 +297,8 @@ CONSTANTS = {
     "reads_departments": READS_DEPARTMENTS,
     #: of so many seats one is not given away
     "seats_kept": SEATS_KEPT,
+    #: µs after a match in which those who may have to write it are told its number
+    "fresh_match": round(FRESH_MATCH * 1e6),
 }
 
 #: the first arguments of each script

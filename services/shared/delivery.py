@@ -12,7 +12,6 @@ Rules of this file:
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,7 +20,7 @@ from typing import Any
 from ..channels import Channel, ChannelEntries, Ids
 from ..clock import Clock
 from ..conversation.conversation import Conversation
-from ..conversation.kinds import TEXT, EventPayload, Kind, Side
+from ..conversation.kinds import TEXT, EventPayload, Kind, Side, What
 from ..conversation.rows import ConversationRow, StaffRow
 from ..conversation_rows import set_end
 from ..desk.port import (
@@ -32,6 +31,7 @@ from ..desk.port import (
     Moved,
     OnDuty,
     Parted,
+    Place,
     Role,
     Standing,
     Withdrawn,
@@ -40,7 +40,7 @@ from ..entries_here import channel_to_nobody, hand_out, new_entries
 from ..errors import Unavailable
 from ..event_entries import EventEntries
 from ..history.port import Store
-from ..history.writer import Writer
+from ..history.writer import RETRY, Writer
 from ..identity import Identity
 from ..participants import SIDES, Feed, Owed, Participant, Question, answer
 from ..roster import Roster, await_waiter, join
@@ -181,12 +181,18 @@ class SharedDelivery:
     ) -> None:
         """Send an event to the workers of both sides, of which this one is not told any more.
 
-        Both have moved on before the event could be written here. Waits for the desk.
+        Both have moved on before the event could be written here. Waits for the desk, until it
+        can be reached: perhaps nothing else follows by which they would learn of the event.
         """
         row = conversation.row
-        with contextlib.suppress(Unavailable):  # they read it with what comes next
-            workers = {*self._workers_of(row.user), *self._workers_of(row.waiter or "")}
-            self.outgoing.send(workers, _said(conversation, entries))
+        while True:
+            try:
+                workers = {*self._workers_of(row.user), *self._workers_of(row.waiter or "")}
+            except Unavailable:
+                self._runtime.sleep(RETRY)
+            else:
+                self.outgoing.send(workers, _said(conversation, entries))
+                return
 
     def deliver(self, entries: ChannelEntries) -> None:
         """Put stored *entries*, whose turn has come, into the connections here.
@@ -276,12 +282,23 @@ class SharedDelivery:
     ) -> None:
         """Take over what other workers know of *participant*, and speak for it from now on."""
         self.whereabouts.arrive(participant, identity, arrival)
+        if arrival.place is not None:
+            self._expect_matches(participant, arrival.place)
         self._events.arrived(participant)
         for conversation in conversations_of_participant(participant):
             # it may have been sent elsewhere what is still on its way here
             conversation.behind = True
             if connection.dialect.version == 1:  # others look it up in their turn
                 self._runtime.spawn(self.catch_up, conversation)
+
+    def _expect_matches(self, me: Participant, place: Place) -> None:
+        """All workers that were told of a match may have been killed before one has written it."""
+        for ongoing in place.conversations:
+            if ongoing.decided:
+                other = self.roster.participants[ongoing.other.uuid]
+                waiter, user = (me, other) if me.role is Role.WAITER else (other, me)
+                joined = EventPayload(What.JOINED, waiter.identity.name)
+                self._events.expect(ongoing.decided, waiter.channels[user.uuid], joined)
 
     def welcomed(self, participant: Participant, arrival: Arrival) -> None:
         """Let the other workers replace older logins of a waiter, which were asked before."""

@@ -66,7 +66,16 @@ class SharedEvents:
             if event.is_recorder:
                 self._returns.write(one)
             else:
-                self._of_others.append((self._runtime.now() + RECORDER_TIMEOUT, one))
+                self._leave_to_others(one)
+
+    def expect(self, number: int, channel: Channel, payload: EventPayload) -> None:
+        """Write the match of this *number*, of which this worker was not told, if nobody does."""
+        if self._figures.can_read_entries:
+            self._leave_to_others(Decided(number, channel, payload, may_have_returned=True))
+
+    def _leave_to_others(self, decided: Decided) -> None:
+        """Write *decided* if no other worker has done so in time."""
+        self._of_others.append((self._runtime.now() + RECORDER_TIMEOUT, decided))
 
     def _write(self, decided: Decided) -> None:
         if decided.words is None:

@@ -39,6 +39,7 @@ from services.desk.port import (
 )
 from services.desk.redis import LEASE, RedisDesk
 from services.desk.scripts import SCRIPTS
+from services.desk.vocabulary import FRESH_MATCH
 from services.shared.figures import LatestFigures
 from testkit.proxy import TO_CLIENT, FaultProxy
 from testkit.redis import RedisServer
@@ -180,15 +181,15 @@ def test_whoever_comes_to_another_worker_is_introduced_to_it(office: Office) -> 
     a.ready("Wanda", 3)
     b.arrive(Role.USER, "ann", "Ann", "Ann A.", avatar="/young.png")
     b.connect("Ann", conversation=7)
-    for desk in (a, b):
-        office.hears(desk)
+    (matched,) = (one for one in office.hears(a) if isinstance(one, Matched))
+    office.hears(b)
 
     arrival = c.arrive(Role.USER, "ann", "another", "Ann A.", avatar="/ann.png")
     wanda = Known("Wanda", Role.WAITER, "wanda", "Wanda W.", ("a",), "/wanda.png")
     assert arrival == Arrival("Ann", True)
     assert arrival.elsewhere == ("b",)
     assert arrival.place == Place(
-        conversations=(OpenConversation(wanda, 7),),
+        conversations=(OpenConversation(wanda, 7, matched.number),),
         conversation=7,
         begun=True,
         last_waiter="wanda",
@@ -206,6 +207,24 @@ def test_whoever_comes_to_another_worker_is_introduced_to_it(office: Office) -> 
         (chat.other.uuid, chat.other.workers, chat.conversation) for chat in place.conversations
     ] == [("Ann", ("b", "c"), 7)]
     assert b.arrive(Role.USER, "ann", "another", "Ann A.").place is None, "it knows her"
+
+
+@pytest.mark.parametrize("is_fresh", [True, False])
+def test_who_comes_after_a_match_is_told_its_number_if_nobody_may_have_written_it_yet(
+    office: Office, clock: Clock, is_fresh: bool
+) -> None:
+    a, b = (office.hire(name) for name in "ab")
+    a.arrive(Role.WAITER, "wanda", "Wanda")
+    a.ready("Wanda", 3)
+    a.arrive(Role.USER, "ann", "Ann")
+    a.connect("Ann", conversation=7)
+    (matched,) = (one for one in office.hears(a) if isinstance(one, Matched))
+    they_live(clock, FRESH_MATCH - 1 if is_fresh else FRESH_MATCH, a, b)
+    for role, subject in ((Role.USER, "ann"), (Role.WAITER, "wanda")):
+        place = b.arrive(role, subject, "another").place
+        assert place is not None
+        (chat,) = place.conversations
+        assert chat.decided == (matched.number if is_fresh else 0)
 
 
 def test_whoever_comes_back_elsewhere_was_last_at_a_worker_that_is_told(office: Office) -> None:

@@ -46,6 +46,8 @@ class DeskParticipant:
     home: str = ""
     conversation: int = 0
     waiter: str = ""
+    #: of a user: the number of the decision by which it is served
+    matched: int = 0
 
     @property
     def known(self) -> Known:
@@ -102,7 +104,9 @@ class SharedState:
             )
 
         recipients = [*self.recipients(user), *self.recipients(waiter)]
-        return self.write(make, recipients or [me], me)
+        own = self.write(make, recipients or [me], me)
+        user.matched = self.decided
+        return own
 
     def match_next(self) -> None:
         """Any waiter takes the first of the queue, as a script of some other worker decides."""
@@ -210,7 +214,11 @@ class ScriptedDesk:
                     home = former
                 if one.home != me or one.at:
                     conversations = tuple(
-                        OpenConversation(other.known, other.conversation or one.conversation)
+                        OpenConversation(
+                            other.known,
+                            other.conversation or one.conversation,
+                            other.matched or one.matched,
+                        )
                         for other in state.others(one)
                     )
                     is_queued = one in state.queue

@@ -93,6 +93,25 @@ def test_who_serves_is_saved_though_the_worker_that_had_to_save_it_is_killed(
         probe.until(lambda: store.conversation(int(name, 16)).waiter_subject == "eve")
 
 
+def test_a_match_of_which_no_living_worker_was_told_is_written(a, b, start, come, database_url):
+    c, ada = start(), come(a, "waiter", "ada")
+    bob = come(c, "user", "bob")
+    meet(bob, ada)
+    meet(come(c, "user", "cid"), ada)
+    ann = come(b, "user", "ann")
+    ann.say("connect")
+    next_frame(ann, "connect_queue")
+    for server in (a, b):
+        kill_worker(server)  # its lease still runs
+    bob.say("disconnect")
+    ann = come(c, "user", "ann")
+    name = next_frame(ann, "connect_success")["payload"]["conversation"]
+    come(c, "waiter", "ada")
+    assert event(ann, "joined") == (1, "Ada", "")
+    with closing(open_store(database_url)) as store:
+        probe.until(lambda: store.conversation(int(name, 16)).waiter_subject == "ada")
+
+
 def test_a_worker_that_stands_still_does_not_hold_an_event_back(a, b, come):
     waiter, user = come(a, "waiter", "ada"), come(b, "user", "ann")
     name = meet(user, waiter)

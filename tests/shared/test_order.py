@@ -33,6 +33,7 @@ from services.conversation.rows import ConversationRow, EntryRow
 from services.desk.memory import MemoryDesk
 from services.desk.port import (
     Arrival,
+    DeskUnavailable,
     Known,
     Matched,
     Moved,
@@ -222,6 +223,7 @@ class Worker:
         self.switchboard = Switchboard(desk, self.delivery, figures=self.figures)
         self.inbox = LetterReader(self.switchboard, self.delivery)
         self.delivery.connect(self.post)
+        self.desk_is_away = False
         self.ann, self.ada = FakeFeed(), FakeFeed()
         self.enter(Role.WAITER, "ada", self.ada)
         self.enter(Role.USER, "ann", self.ann)
@@ -236,6 +238,8 @@ class Worker:
 
     def workers_of(self, uuid: str) -> tuple[str, ...]:
         """What the desk knows: where somebody is whom this worker does not know any more."""
+        if self.desk_is_away:
+            raise DeskUnavailable
         return (f"where {uuid} is",)
 
     def enter(self, role: Role, name: str, feed: FakeFeed, sid: str = "") -> None:
@@ -1086,7 +1090,8 @@ def test_an_event_that_its_recorder_does_not_write_another_worker_does(worker, i
     assert stored(worker) == ([] if is_confided else [("ended", "decision:9")])
 
 
-def test_an_event_that_is_written_after_both_have_moved_on_follows_them(worker):
+@pytest.mark.parametrize("is_away", [False, True])
+def test_an_event_that_is_written_after_both_have_moved_on_follows_them(worker, is_away):
     worker.figures.look()
     worker.switchboard._act([ended(is_recorder=False)])
     worker.leave(worker.ann)
@@ -1095,7 +1100,9 @@ def test_an_event_that_is_written_after_both_have_moved_on_follows_them(worker):
     worker.ada_moved("there")
     worker.posted()
     worker.rounds.passes(60.0)
+    worker.desk_is_away = is_away
     worker.switchboard.write_missing_events()
+    worker.rounds.spawn(lambda: setattr(worker, "desk_is_away", False))
     worker.rounds.all()
     assert stored(worker) == [("ended", "decision:9")]
     assert "where uuid-ann is" in {to for to, _ in worker.post.letters}

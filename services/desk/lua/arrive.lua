@@ -47,8 +47,9 @@ end
 local function place()
     local conversations = {}
     for i, other in ipairs(others(one)) do
-        local conversation = one.role == ROLE.waiter and other.talk or one.talk
-        conversations[i] = { other = described(other), talk = given(conversation) or 0 }
+        local user = one.role == ROLE.waiter and other or one
+        conversations[i] = { other = described(other), talk = given(user.talk) or 0,
+            decided = fresh_match(user) }
     end
     local ticket = role == ROLE.user and waits(one)
     local route = role == ROLE.user and route_of(one) or nil

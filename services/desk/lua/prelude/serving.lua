@@ -38,6 +38,14 @@ local function bring_together(user, waiter)
         department = given(route_of(user).department), page = given(user.page),
         fields = given(user.fields), language = given(user.language), begun = has_begun },
         { user, waiter })
+    set(user, FIELD.matched, text(desk.decided) .. ' ' .. text(desk.time))
+end
+
+-- The number of the decision by which *user* is served, if that was just now; else nil. The workers
+-- that were told of it may all have been killed before one has written it.
+local function fresh_match(user)
+    local number, at = string.match(user.matched, '^(%d+) (%d+)$')
+    return number and desk.time - tonumber(at) < CONSTANT.fresh_match and tonumber(number) or nil
 end
 
 -- *user* waits for nobody and is served by nobody: its next conversation is another one.
