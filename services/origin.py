@@ -1,4 +1,4 @@
-"""Where a request comes from: its client's address, and the page that sent it."""
+"""Where a request comes from: its client's address, its language, and the page that sent it."""
 
 from __future__ import annotations
 
@@ -54,6 +54,12 @@ UNREADABLE = "unreadable"
 
 #: IPv4 as a translator writes it: for a server that has only IPv6 (RFC 6052)
 _TRANSLATED = ipaddress.IPv6Network("64:ff9b::/96")
+
+
+def first_language(environ: Mapping[str, Any]) -> str:
+    """The language that the browser asks for first; empty: it asks for none."""
+    first: str = environ.get("HTTP_ACCEPT_LANGUAGE", "").partition(",")[0]
+    return first.partition(";")[0].strip()
 
 
 def client_address(environ: Mapping[str, Any], hops: int) -> str:

@@ -29,7 +29,7 @@ from .last_waiters import LastWaiters
 from .loops import Loops
 from .mail import Mailing
 from .metrics import Meters, Readings
-from .origin import client_address
+from .origin import client_address, first_language
 from .other_servers import OtherServers
 from .revocation import News
 from .seldom import Seldom
@@ -265,6 +265,8 @@ class ChatServer:
         """Accept a WebSocket that was admitted, and count it."""
         address = client_address(environ, self.settings.trusted_proxies)
         connection = Connection(environ, self.context, address)
+        if self.house.departments.words:
+            connection.language = first_language(environ)
         environ[EXPECTED].taken()
         self.bounds.connections.enter_expected(address)
         return connection

@@ -20,6 +20,7 @@ from functools import reduce
 from operator import or_
 from typing import Any
 
+from msgspec import UnsetType
 from simple_websocket import ConnectionClosed
 
 from .admission import Admission
@@ -30,6 +31,7 @@ from .errors import Unavailable
 from .feeds.base import BaseFeed
 from .feeds.choose import choose_feed
 from .handlers import conversations, explaining, left_messages, transfers, users, waiters
+from .history.tags import canonical_tag
 from .house import House
 from .identity import Identity, TokenError
 from .limits import TokenBucket
@@ -303,13 +305,22 @@ class Session:
         except DeskUnavailable:
             raise Farewell(CloseCode.FULL, "nobody can be found at the moment") from None
         me = feed.participant
-        if me is not None and me.role is Role.USER and me.phase is Phase.IDLE:
-            me.last_waiter = self.house.last_waiters.find(identity.subject) or me.last_waiter
+        if me is not None and me.role is Role.USER:
+            self._recognize(me, frame.payload.locale)
         self._decoder = _DECODERS[admission.role, feed.dialect.version]
         self.participant = feed.participant
         for older in replaced:
             older.replace()
         admission.await_end()
+
+    def _recognize(self, me: Participant, locale: str | UnsetType) -> None:
+        """Note of *me*, a user, who served it last and, where the site has words, its language."""
+        if me.phase is Phase.IDLE:
+            found = self.house.last_waiters.find(me.identity.subject)
+            me.last_waiter = found or me.last_waiter
+        if self.house.departments.words:  # `connect` may name another one
+            said = locale if isinstance(locale, str) else self.connection.language
+            me.language = canonical_tag(said) or me.language
 
     def confirm(self, frame: frames.Auth, me: Participant) -> None:
         """`auth` once more: the connection lives as long as this token, of the same subject.

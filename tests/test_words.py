@@ -266,6 +266,42 @@ def test_a_visitor_who_waits_is_told_so_once_on_each_connection(shop: Shop) -> N
     assert "words" not in shown
 
 
+def test_the_language_of_auth_counts_where_connect_names_none(shop: Shop) -> None:
+    ann = shop.come("user", "ann", locale="de-AT", at=1)
+    ann.say("connect")
+    next_frame(ann, "connect_queue")
+    assert next_frame(ann, "words")["payload"]["message"] == "Willkommen."
+    wanda = shop.serves("wanda")
+    met(ann, wanda)
+    assert said(wanda, 2)[1] == ("greeting", "Willkommen.", "")
+    bea = shop.come("user", "bea", locale="de")
+    bea.say("connect", {"department": "sales", "language": "fr"})
+    next_frame(bea, "connect_queue")
+    assert next_frame(bea, "words")["payload"]["message"] == "Bonjour."
+    cid = shop.come("user", "cid", locale="no tag!", at=1)
+    cid.say("connect")
+    next_frame(cid, "connect_queue")
+    assert next_frame(cid, "words")["payload"]["message"] == "Welcome to ."
+
+
+def test_the_browsers_first_language_counts_where_the_client_says_none(
+    servers: list[LiveServer],
+) -> None:
+    for header, locale, text in [
+        ("de-CH, en;q=0.8", None, "Willkommen."),
+        ("de;q=0.9", "en", "Welcome to ."),
+        ("*", None, "Welcome to ."),
+    ]:
+        ann = Client(servers[1], "user", header={"Accept-Language": header})
+        with closing(ann.ws):
+            more = {} if locale is None else {"locale": locale}
+            token = servers[1].token("user", f"ann {header}")
+            ann.say("auth", {"token": token, "version": 2, **more})
+            ann.say("connect")
+            next_frame(ann, "connect_queue")
+            assert next_frame(ann, "words")["payload"]["message"] == text
+
+
 def test_version_1_is_sent_none_of_it(shop: Shop) -> None:
     ann = shop.asks("ann", version=1)
     next_frame(ann, "connect_queue")

@@ -100,8 +100,8 @@ _OURS = (
     "_accepting", "_context", "_control", "_early", "_gone", "_goodbye", "_heard", "_left",
     "_is_lost", "_outbox", "_proof", "_reader", "_readiness", "_recv", "_silent", "_take",
     "_timer", "_tls", "_wait", "_waiting",
-    "address", "apart", "code", "ended_by", "opened", "put", "put_and_remember", "received",
-    "watch",
+    "address", "apart", "code", "ended_by", "language", "opened", "put", "put_and_remember",
+    "received", "watch",
 )  # fmt: skip
 
 
@@ -117,6 +117,8 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
     def __init__(self, environ: Mapping[str, Any], context: Context, address: str = "") -> None:
         #: the client's address, as limits count it
         self.address = address
+        #: the language of the browser, as it says it; read only where somebody needs it
+        self.language = ""
         self.environ: Any = None  # the request, during the handshake
         self._accepting = environ.get(handshake.ACCEPTING) or handshake.check(environ)
         self._context = context
