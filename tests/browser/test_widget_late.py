@@ -100,3 +100,17 @@ def test_a_chat_that_is_not_waited_for_any_more_is_no_trouble(
     open_chat(page)
     expect(earlier).to_have_count(2)
     expect(page.locator("csapp-widget .problem")).to_be_hidden()
+
+
+def test_why_a_connection_has_ended_is_said_where_the_server_says_it_not(
+    desk: LiveServer, visit: Visit
+) -> None:
+    page = visit(f"{desk.url}/")
+    page.evaluate("csapp('on', 'error', (error) => { window.said = error })")
+    page.route_web_socket(re.compile("/v1/ws/"), lambda here: here.close(code=1008))
+    open_chat(page)
+    expect(page.get_by_role("dialog")).to_contain_text("The connection was closed.")
+    page.wait_for_function("window.said")
+    assert page.evaluate("window.said") == {
+        "code": "1008", "message": "The server refused the connection.",
+    }  # fmt: skip

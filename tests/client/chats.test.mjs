@@ -263,6 +263,34 @@ test("what the site says by itself stands in its place, and is no message of eit
   assert.equal(before, 1, "the first message is unread, and the greeting is not");
 });
 
+test("what the site says to those who wait is there as long as they wait, and comes once", async () => {
+  const stage = new Stage();
+  const said = [];
+  stage.client.on("words", ({ what, message }) => said.push([what, message]));
+  const words = (what, message) => stage.say("words", { what, message });
+  const waits = async () => {
+    await stage.enter();
+    await stage.answer("connect", "connect_queue", { location: 0, ticket: "t" });
+    await words("greeting", "Welcome.");
+  };
+  stage.client.connect();
+  await waits();
+  await words("looking", "Please wait.");
+  const both = { greeting: "Welcome.", looking: "Please wait." };
+  assert.deepEqual(stage.client.words, both);
+  await stage.close(1006);
+  await stage.pass(20_000);
+  assert.deepEqual(stage.client.words, both, "it waits on");
+  await waits(); // the server says it anew on each connection
+  assert.deepEqual(stage.client.words, both);
+  assert.deepEqual(said, Object.entries(both));
+  await stage.introduce([item(1)]);
+  assert.deepEqual(stage.client.words, {});
+  stage.client.disconnect();
+  await words("looking", "Please wait.");
+  assert.deepEqual(stage.client.words, {}, "it waits no more");
+});
+
 test("a message is left by whom nobody serves, and its answer comes on return", async () => {
   const storage = new Storage();
   const stage = new Stage({ storage });

@@ -56,6 +56,8 @@ export class BaseClient {
   phase = "idle";
   /** User: `{location, wait, ticket}` while in the queue. */
   queue = null;
+  /** User: what the site has said by itself while it is in the queue: `greeting`, `looking` → the text. */
+  words = {};
   /** User: `{reason, opens}` while it is sent away, because it is `closed` or `nobody` is there. */
   offline = null;
   /** Waiter: `{ready, capacity}`; null before it is known. */
@@ -117,6 +119,7 @@ export class BaseClient {
         conversations.dropped();
         this._outbox.dropped();
       },
+      sentence: (code) => this._sentence(code),
       refused: () => this.#role === "waiter" && this._side.decide(null), // a later login begins anew
       quit: () => this._outbox.disinherit(),
       matters: () => this.#role === "waiter" || ["queued", "served"].includes(this.phase),
@@ -292,6 +295,11 @@ export class BaseClient {
   }
 
   // ---- a connection --------------------------------------------------------
+
+  /** Why a connection has ended with *code*, where the server does not say it; "": the page says it itself. */
+  _sentence() {
+    return "";
+  }
 
   #authenticate() {
     const needed = [...this.chats.values()].filter((chat) => chat.conversation && this._conversations.isNeeded(chat));

@@ -1,6 +1,7 @@
 /** The client for both sides, which pages of others import as `csapp-client.js`: see docs/client.md. */
 
 import { BaseClient } from "./base-client.js";
+import { sentence } from "./closes.js";
 import { ChatError } from "./connection.js";
 import { Inbox } from "./inbox.js";
 import { Once } from "./once.js";
@@ -13,6 +14,8 @@ export { ChatError };
 export class ChatClient extends BaseClient {
   #inbox = new Inbox(this._connection);
   #once = new Once();
+
+  _sentence = sentence;
 
   /** *role*: `user` or `waiter`; `BaseClient` has the other options. */
   constructor({ role, ...options }) {

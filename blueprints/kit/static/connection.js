@@ -7,9 +7,9 @@
  */
 
 import { asText } from "./as-text.js";
-import { CLOSE_CODES } from "./closes.js";
 import { toJson } from "./json.js";
 import { Pulse } from "./pulse.js";
+import { RETURNS } from "./returns.js";
 
 const ABANDONED = 4000; // our own close code: 1000 would say that we leave for good
 const OPENING = 15_000; // ms until a connection must be open and its `auth` accepted
@@ -205,9 +205,8 @@ export class Connection {
   // ---- the end of a connection -------------------------------------------------------------
 
   #closed(code, reason) {
-    const known = CLOSE_CODES[code];
-    if (known?.reconnect || (code === 4401 && this.#mayRefresh())) this.#lose(code, reason);
-    else this.#finish(code, reason || (known ?? CLOSE_CODES[1000]).text);
+    if (RETURNS.includes(code) || (code === 4401 && this.#mayRefresh())) this.#lose(code, reason);
+    else this.#finish(code, reason || this.#client.sentence(code));
   }
 
   /** The connection is lost: open another one after a pause. */

@@ -67,6 +67,7 @@ export class Visitor extends Wish {
     if (phase !== "offline") this.#awaitOpening(null);
     if (phase === client.phase) return;
     client.phase = phase;
+    client.words = {};
     client._events.emit("phase", phase);
   }
 
@@ -172,6 +173,13 @@ export class Visitor extends Wish {
       client.queue = queue;
       this.#setPhase("queued");
       client._events.emit("queue", queue);
+    },
+    words: (said) => {
+      const client = this._client;
+      if (!client.queue) return; // it has left
+      const { [said.what]: before } = client.words;
+      client.words = { ...client.words, [said.what]: said.message };
+      if (before !== said.message) client._events.emit("words", said); // or a new connection is sent it anew
     },
     offline: (offline) => {
       const client = this._client;

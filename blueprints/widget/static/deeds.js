@@ -28,6 +28,7 @@ export class Deeds {
       },
       discard: (id) => visit.client.discard(id),
       older: () => this.#older(),
+      said: () => visit.client.words,
       scrolled: () => visit.seen(),
     };
   }

@@ -26,6 +26,7 @@ export class Foot {
   #warned = 0; // when the conversation ends of which the visitor was warned last
   #timer = 0;
   #shown = "";
+  #readOut = {}; // what the site has said by itself, and screen readers have read out
 
   /**
    * For the conversation that *visit* shows, with the texts of *widget*; *ask(yes)* and *put(text)* as `Panel` has
@@ -104,6 +105,7 @@ export class Foot {
     const what = asking ? "asking" : ["ended", "past", "leaving"].includes(phase) ? phase : "";
     this.queue.hidden = phase !== "queued";
     this.#queue.show(this.#visit);
+    this.#announce(this.#visit.client.words);
     this.#warn((phase === "served" && this.#visit.chat.closes) || 0);
     this.#showTyping(phase === "served" && this.#visit.chat.typing);
     this.element.hidden = !what;
@@ -125,6 +127,14 @@ export class Foot {
     if (closes !== this.#warned) this.#widget.panel.announce(words);
     this.#warned = closes;
     this.#timer = setTimeout(() => this.#warn(closes), SECOND);
+  }
+
+  /** Let screen readers read out *words*, which the site says by itself: each once, where the visitor sees it. */
+  #announce(words) {
+    const { panel } = this.#widget;
+    if (!panel.isOpen || words === this.#readOut) return;
+    for (const [what, text] of Object.entries(words)) if (this.#readOut[what] !== text) panel.announce(text);
+    this.#readOut = words;
   }
 
   #showTyping(isTyping) {

@@ -22,6 +22,7 @@ export class Log {
 
   #rows = new Map();
   #days = new Map();
+  #said = new Map(); // what the site has said to a visitor who waits: `greeting`, `looking` → element
   #older = element("div", "older");
   #unread = element("p", "day unread");
   #newer = button("newer", "", () => this.toEnd());
@@ -33,6 +34,7 @@ export class Log {
 
   /**
    * *on* has `retry(id)`, `edit(id)`, `discard(id)`, `older()` (the beginning is near), `scrolled()`;
+   * `said()`, what the site has said by itself to a visitor who waits: `greeting`, `looking` → the text;
    * `now()`, by the server's clock; `face(element)`, which paints the waiter of the next message;
    * `most()`, how long a text may be.
    */
@@ -103,6 +105,8 @@ export class Log {
   #nodes(messages, about) {
     const nodes = about.complete ? [] : [this.#older];
     const rows = new Map();
+    const { greeting, ...others } = about.waiting ? this.#on.said() : {};
+    if (greeting) nodes.push(this.#saying("greeting", greeting)); // where it stands in the conversation as well
     messages.forEach((message, index) => {
       const [before, after] = [messages[index - 1], messages[index + 1]];
       // if all are of today, no day is shown
@@ -123,7 +127,13 @@ export class Log {
       this.#update(row, message, { ...ends, time, receipt, waiting: about.waiting });
     });
     this.#rows = rows;
-    return nodes;
+    return [...nodes, ...Object.entries(others).map((one) => this.#saying(...one))];
+  }
+
+  /** The line of *text*, which the site says by itself to those who wait. */
+  #saying(what, text) {
+    if (this.#said.get(what)?.textContent !== text) this.#said.set(what, site(text));
+    return this.#said.get(what);
   }
 
   /** Show that *unread* messages have come while the visitor looks at older ones. */
@@ -207,7 +217,10 @@ const near = (one, next) => !one?.event && !next?.event && together(one, next);
 
 /** The line of what neither side has written: the site's own words, or room for who was handed over. */
 function told({ event, text }) {
-  if (!event.words) return element("p", "day");
+  return event.words ? site(text) : element("p", "day");
+}
+
+function site(text) {
   const line = element("p", "site", "", { dir: "auto", part: "words" });
   line.append(...linked(text));
   return line;

@@ -273,8 +273,12 @@ export class Visit {
     this.reception.look(() => this.phase !== "served" && !document.hidden);
   }
 
-  #status({ state, code }) {
-    if (state === "ended") this.#widget.emit("error", { code: String(code), message: this.client.status.reason });
+  async #status({ state, code, reason }) {
+    if (state !== "ended") return;
+    const { pieces } = this.#widget;
+    // where the sentences do not load, the code says it alone
+    const message = reason || (await pieces.module("../kit/closes.js", "sentence").catch(() => String))(code);
+    this.#widget.emit("error", { code: String(code), message });
   }
 
   #message({ chat, message, live }) {
