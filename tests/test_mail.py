@@ -25,7 +25,8 @@ from services.clock import Clock
 from services.conversation.rows import MESSAGE, ConversationRow
 from services.history import care, left_messages
 from services.history import mail as stored
-from services.history.left_messages import Deed, Leaving, LeftMessageTable, Sight
+from services.history.inbox import Sight
+from services.history.left_messages import Deed, Leaving, LeftMessageTable
 from services.history.mail import LEASE, MailTable, Wanted
 from services.history.opening import open_store
 from services.history.sql import SQLStore
