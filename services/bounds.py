@@ -149,6 +149,13 @@ class Spending:
             return False
         return self.ledger is None or self.ledger.spend(f"{self._name}:{key}", *self._rate)
 
+    def pause(self, key: str) -> float:
+        """After how many seconds one that was refused to *key* may be tried again.
+
+        The ledger does not say how much is missing: one at most, where nobody else takes it.
+        """
+        return self._here.pause(key) if self.ledger is None else 1 / self._rate.a_second
+
 
 class Bounds:
     """The bounds of one process.
@@ -248,6 +255,10 @@ class Bounds:
     def allow_message(self, address: str) -> bool:
         """Whether *address* may leave one more message now. Waits for the other workers."""
         return self._is_free(address) or self._messages.take(address)
+
+    def message_pause(self, address: str) -> float:
+        """After how many seconds *address*, to which one was refused, may leave a message again."""
+        return self._messages.pause(address)
 
     def _is_free(self, address: str) -> bool:
         """Whether *address* has no bound: there are none, or nobody knows the address."""

@@ -75,6 +75,13 @@ class KeyedBuckets:
             bucket.charge(0)
             return bucket.left
 
+    def pause(self, key: str) -> float:
+        """After how many seconds *key* may take the next unit."""
+        with self._lock:
+            bucket = self._bucket(key)
+            bucket.charge(0)
+            return max(0.0, 1 - bucket.left) / bucket.rate
+
     def _bucket(self, key: str) -> TokenBucket:
         bucket = self._buckets.get(key)
         if bucket is None:

@@ -353,7 +353,7 @@ class Session:
         code, message = refusal.code, refusal.message
         if self.participant is None and code is ErrorCode.UNKNOWN_TYPE:
             code, message = ErrorCode.UNAUTHENTICATED, "send auth first"
-        self.feed.send(self.feed.error(code, message, refusal.reply_id))
+        self.feed.send(self.feed.error(code, message, refusal.reply_id, refusal.details))
         if code in MALFORMED and refusal.is_bad:
             self._count_bad_frame()
         elif code in (ErrorCode.RATE_LIMITED, ErrorCode.UNAUTHENTICATED) or not refusal.is_bad:

@@ -8,9 +8,9 @@ not override here, its clients are not sent.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import UnionType
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec import UnsetType
 
@@ -27,7 +27,7 @@ from ..transport.connection import Connection
 from ..unconfirmed import Unconfirmed
 from ..wire import codec, frames
 from ..wire.codes import CloseCode, ErrorCode, Refusal
-from ..wire.dialect import Dialect
+from ..wire.dialect import NO_DETAILS, Dialect
 from .turns import Turns
 
 
@@ -87,11 +87,12 @@ class BaseFeed(Turns):
         self.send(answer)
 
     def error(
-        self, code: ErrorCode, message: str, reply_id: str | None = None
-    ) -> frames.ServerFrame:
+        self, code: ErrorCode, message: str, reply_id: str | None = None,
+        details: Mapping[str, Any] = NO_DETAILS,
+    ) -> frames.ServerFrame:  # fmt: skip
         """An `error` frame for this connection, counted."""
         self.house.meters.errors.add(code)
-        frame = self.dialect.error(self.uuid, code, message)
+        frame = self.dialect.error(self.uuid, code, message, details)
         if reply_id is not None:
             frame.reply_id = reply_id
         return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -51,14 +52,21 @@ def leave(caller: Caller, frame: frames.LeaveMessage, me: Participant) -> None:
             raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
         message = _leaving(caller, frame, me, text)
         _do(caller, frame, table.check_room, subject)  # what is refused is not counted
-        if not caller.house.bounds.allow_message(caller.feed.connection.address):
-            what = "too many messages from your address; try again tomorrow"
-            raise Refusal(ErrorCode.RATE_LIMITED, what, frame.reply_id)
+        _count(caller, frame)
         place = _do(caller, frame, table.leave, message)
     _note_visit(caller, frame, me, place)
     success = frames.LeaveMessageSuccess(id=codec.new_id(), to=me.uuid, payload=_place(place))
     caller.feed.reply(frame, success)
     caller.house.left_messages.look()
+
+
+def _count(caller: Caller, frame: frames.LeaveMessage) -> None:
+    """Count one more message of this address. Raises `Refusal`."""
+    bounds, address = caller.house.bounds, caller.feed.connection.address
+    if not bounds.allow_message(address):
+        what = "too many messages from your address; try again later"
+        details = {"retry_after": max(1.0, math.ceil(bounds.message_pause(address)))}
+        raise Refusal(ErrorCode.RATE_LIMITED, what, frame.reply_id, details=details)
 
 
 def _note_visit(caller: Caller, frame: frames.LeaveMessage, me: Participant, place: Place) -> None:
@@ -231,7 +239,17 @@ def _do(caller: Caller, frame: frames.ClientFrame, work: Callable[..., Any], *ar
         code = _CODES.get(type(error), ErrorCode.FORBIDDEN)
         is_bad = code is not ErrorCode.CLAIMED
         what = f"id: {error}" if isinstance(error, stored.IdTaken) else str(error)
-        raise Refusal(code, what, frame.reply_id, is_bad=is_bad) from None
+        details = _details(error)
+        raise Refusal(code, what, frame.reply_id, is_bad=is_bad, details=details) from None
+
+
+def _details(error: stored.LeftMessageError) -> dict[str, Any]:
+    """What a client is told of *error* beside its sentence."""
+    if isinstance(error, stored.Claimed):
+        return {"claimed_by": error.name}
+    if isinstance(error, stored.TooMany | stored.Full):  # until a waiter has answered one
+        return {"retry_after": UNSET}
+    return {}
 
 
 def _unknown(frame: frames.ClientFrame) -> Refusal:

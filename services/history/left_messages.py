@@ -75,9 +75,10 @@ class Unknown(LeftMessageError):
 
 
 class Claimed(LeftMessageError):
-    """Another waiter has claimed it: *name*."""
+    """Another waiter has claimed it: *name*; empty: it has none."""
 
     def __init__(self, name: str) -> None:
+        self.name = name
         super().__init__(f"{name or 'Another waiter'} has claimed this message")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
-from typing import Self
+from typing import Any, Self
 
 from ..errors import CSAppError
 
@@ -86,7 +86,13 @@ class Refusal(CSAppError):
     """A frame is answered with `error`; the connection goes on."""
 
     def __init__(
-        self, code: ErrorCode, message: str, reply_id: str | None = None, *, is_bad: bool = True
+        self,
+        code: ErrorCode,
+        message: str,
+        reply_id: str | None = None,
+        *,
+        is_bad: bool = True,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -97,6 +103,8 @@ class Refusal(CSAppError):
         self.message = message
         #: the `id` of the refused frame, where it could be read
         self.reply_id = reply_id
+        #: further fields of `frames.ErrorPayload`, or others than `code` usually has
+        self.details: Mapping[str, Any] = details or {}
 
 
 class HTTPRefusal(CSAppError):

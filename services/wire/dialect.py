@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from msgspec import UNSET
 
@@ -18,6 +19,9 @@ from .dates import rfc3339
 
 #: s after which a request that failed for no fault of its own may be repeated
 RETRY_AFTER = {ErrorCode.UNAVAILABLE: 1.0, ErrorCode.RATE_LIMITED: 1.0, ErrorCode.QUEUE_FULL: 10.0}
+
+#: of an error that says what its code usually says
+NO_DETAILS: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,9 @@ class V1:
     ) -> frames.ServerFrame:
         return frames.Disconnected(id=new_id(), to=to, from_=gone)
 
-    def error(self, to: str, code: ErrorCode, message: str) -> frames.ServerFrame:
+    def error(
+        self, to: str, code: ErrorCode, message: str, details: Mapping[str, Any] = NO_DETAILS
+    ) -> frames.ServerFrame:
         return frames.Error(id=new_id(), to=to, payload=frames.TextPayload(message))
 
     def presence(
@@ -144,9 +150,11 @@ class V2:
             payload=frames.ReasonPayload(reason),
         )  # fmt: skip
 
-    def error(self, to: str, code: ErrorCode, message: str) -> frames.ServerFrame:
-        retry = RETRY_AFTER.get(code, UNSET)
-        payload = frames.ErrorPayload(message, code.value, retry)
+    def error(
+        self, to: str, code: ErrorCode, message: str, details: Mapping[str, Any] = NO_DETAILS
+    ) -> frames.ServerFrame:
+        more = {"retry_after": RETRY_AFTER.get(code, UNSET), **details}
+        payload = frames.ErrorPayload(message, code.value, **more)
         return frames.Error2(id=new_id(), to=to, payload=payload)
 
     def presence(

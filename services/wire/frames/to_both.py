@@ -67,6 +67,8 @@ class ErrorPayload(Struct, gc=False, omit_defaults=True):
     code: str
     #: s after which the same may be asked again
     retry_after: float | UnsetType = UNSET
+    #: with the code `claimed`: the name of the waiter who has claimed it
+    claimed_by: str | UnsetType = UNSET
 
 
 class Error2(ServerFrame2, tag="error"):
