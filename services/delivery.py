@@ -122,7 +122,7 @@ class Delivery(Protocol):
     def questions(self, participant: Participant, arrival: Arrival) -> list[Question]:
         """What other workers are asked that *participant*, of version 1, may have missed."""
 
-    def left(self, participant: Participant, missed: Sequence[Owed]) -> None:
+    def went_away(self, participant: Participant, missed: Sequence[Owed]) -> None:
         """*participant* has lost its last connection here before *missed* had arrived there."""
 
     def parks_for(self, participant: Participant) -> bool:
@@ -314,7 +314,7 @@ class LocalDelivery:
         """Nobody else knows anything."""
         return []
 
-    def left(self, participant: Participant, missed: Sequence[Owed]) -> None:
+    def went_away(self, participant: Participant, missed: Sequence[Owed]) -> None:
         """Park what it has missed, unless it reads the history when it returns."""
         if participant.version == 1 or self.writer is None:
             for owed in missed:

@@ -26,7 +26,7 @@ from simple_websocket import ConnectionClosed
 from .admission import Admission
 from .channels import Channel
 from .conversation.kinds import KIND_OF, TEXT, Kind, Side, Track, requests
-from .desk.port import Claim, DeskUnavailable, Role
+from .desk.port import Absence, DeskUnavailable, Role
 from .errors import Unavailable
 from .feeds.base import BaseFeed
 from .feeds.choose import choose_feed
@@ -135,21 +135,21 @@ class Session:
             deliberate = connection.ended_by == "client" and connection.code in DELIBERATE
             may_sleep = self._may_sleep(me)
             self._switchboard.exit(
-                me, feed, deliberate=deliberate, claim=self._claim(me), may_sleep=may_sleep
+                me, feed, deliberate=deliberate, absence=self._absence(me), may_sleep=may_sleep
             )
         connection.watch = None  # a cycle: neither would be freed
         feed.admission.count_out()
 
-    def _claim(self, me: Participant) -> Claim:
+    def _absence(self, me: Participant) -> Absence:
         """For how long its participant is to be waited for."""
         connection = self.connection
         if me.role is Role.WAITER or (
             connection.ended_by == "server" and connection.code in OUR_FAULT
         ):
-            return Claim.FULL
+            return Absence.FULL
         if me.has_written:
-            return Claim.SPOKEN
-        return Claim.ANONYMOUS if me.identity.is_anonymous else Claim.SILENT
+            return Absence.SPOKEN
+        return Absence.ANONYMOUS if me.identity.is_anonymous else Absence.SILENT
 
     def _may_sleep(self, me: Participant) -> bool:
         """Its participant is a visitor of version 2 who comes back, maybe in minutes.

@@ -26,8 +26,8 @@ from .decisions import Decisions
 from .delivery import Delivery
 from .departments import Departments
 from .desk.port import (
+    Absence,
     Arrival,
-    Claim,
     Desk,
     DeskUnavailable,
     Event,
@@ -228,12 +228,12 @@ class Switchboard:
         connection: Feed,
         *,
         deliberate: bool,
-        claim: Claim = Claim.FULL,
+        absence: Absence = Absence.FULL,
         may_sleep: bool = False,
     ) -> None:
         """*connection* is gone; with the last one its participant leaves or is waited for.
 
-        *claim* and *may_sleep* as in `Desk.drop`.
+        *absence* and *may_sleep* as in `Desk.drop`.
         """
         with self._doors:
             with self._lock:
@@ -249,13 +249,13 @@ class Switchboard:
                 participant.hold(rest)
                 last = not rest
                 if last:
-                    self.delivery.left(participant, [] if deliberate else missed)
+                    self.delivery.went_away(participant, [] if deliberate else missed)
                 if last and not deliberate and not participant.elsewhere:
                     send_presence(participant, "away")
             if last and deliberate:
                 self.desk.leave(participant.uuid)
             elif last:
-                self.desk.drop(participant.uuid, claim, may_sleep=may_sleep)
+                self.desk.drop(participant.uuid, absence, may_sleep=may_sleep)
         self.carry_out()
 
     def replace(self, uuid: str, is_replaced: Callable[[Participant], bool]) -> None:
@@ -270,7 +270,7 @@ class Switchboard:
                     return
                 replaced = waiter.connections
                 waiter.hold(())
-                self.delivery.left(waiter, ())
+                self.delivery.went_away(waiter, ())
             if replaced:
                 self.desk.drop(uuid)
         self.carry_out()

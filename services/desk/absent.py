@@ -13,10 +13,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from ..bounds import ANONYMOUS_GRACE, SEATS_KEPT
-from .port import Claim
+from .port import Absence
 
-#: claims of the users who make room
-YIELDING = (Claim.SILENT, Claim.ANONYMOUS)
+#: absences of the users who make room
+YIELDING = (Absence.SILENT, Absence.ANONYMOUS)
 
 
 class Absent:
@@ -39,16 +39,22 @@ class Absent:
         return len(self._long) + len(self._short) + len(self._asleep)
 
     def add(
-        self, uuid: str, now: float, claim: Claim, *, served: bool = False, may_sleep: bool = False
+        self,
+        uuid: str,
+        now: float,
+        absence: Absence,
+        *,
+        served: bool = False,
+        may_sleep: bool = False,
     ) -> None:
         """*uuid* is away from *now* on."""
         if served and may_sleep:
             self._asleep[uuid] = now + self._away
-        elif claim is Claim.ANONYMOUS and self._brief < self._grace:
+        elif absence is Absence.ANONYMOUS and self._brief < self._grace:
             self._short[uuid] = now + self._brief
         else:
             self._long[uuid] = now + self._grace
-        if claim in YIELDING:
+        if absence in YIELDING:
             self._yielded += 1
             (self._seats if served else self._others)[uuid] = self._yielded
 

@@ -14,9 +14,9 @@ from .memory_departments import MemoryDepartment
 from .memory_matching import MemoryMatching
 from .port import (
     ANYWHERE,
+    Absence,
     AddressFull,
     Arrival,
-    Claim,
     Departed,
     Member,
     QueueFull,
@@ -83,28 +83,30 @@ class MemoryDesk(MemoryMatching):
             self._refresh(waiter)
         self._match()
 
-    def drop(self, participant: str, claim: Claim = Claim.FULL, *, may_sleep: bool = False) -> None:
+    def drop(
+        self, participant: str, absence: Absence = Absence.FULL, *, may_sleep: bool = False
+    ) -> None:
         with self._lock:
             if waiter := self._waiters.get(participant):
                 self._drop_waiter(waiter)
             elif user := self._users.get(participant):
-                self._drop_user(user, claim, may_sleep=may_sleep)
+                self._drop_user(user, absence, may_sleep=may_sleep)
 
     def _drop_waiter(self, waiter: Waiter) -> None:
         if waiter.present:
             waiter.present = waiter.frozen = False
-            self._absent.add(waiter.uuid, self._now(), Claim.FULL)
+            self._absent.add(waiter.uuid, self._now(), Absence.FULL)
             self._refresh(waiter)
 
-    def _drop_user(self, user: User, claim: Claim, *, may_sleep: bool) -> None:
+    def _drop_user(self, user: User, absence: Absence, *, may_sleep: bool) -> None:
         if not user.present:
             return
         user.present = False
-        user.spoken |= claim is Claim.SPOKEN
-        claim = Claim.SPOKEN if user.spoken else claim
+        user.spoken |= absence is Absence.SPOKEN
+        absence = Absence.SPOKEN if user.spoken else absence
         self._unanswered.pause(user.uuid, self._now())
         served = user.waiter is not None
-        self._absent.add(user.uuid, self._now(), claim, served=served, may_sleep=may_sleep)
+        self._absent.add(user.uuid, self._now(), absence, served=served, may_sleep=may_sleep)
         self._departments.get(user.department).queue.away(user.uuid)
         self._match()
 
@@ -156,7 +158,7 @@ class MemoryDesk(MemoryMatching):
                 self._standing[one.role, one.subject] = one.uuid
                 served = one.role is Role.USER and one.waiter in self._waiters
                 self._absent.add(
-                    one.uuid, self._now(), Claim.FULL, served=served, may_sleep=one.may_sleep
+                    one.uuid, self._now(), Absence.FULL, served=served, may_sleep=one.may_sleep
                 )
                 if one.role is Role.WAITER:
                     capacity = one.capacity or self._capacity

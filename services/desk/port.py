@@ -54,9 +54,9 @@ __all__ = [
     "POSITIONS_A_ROUND",
     "POSITIONS_EVERY",
     "READS",
+    "Absence",
     "AddressFull",
     "Arrival",
-    "Claim",
     "Colleague",
     "Departed",
     "Department",
@@ -110,8 +110,8 @@ POSITIONS_EVERY = 1.0
 POSITIONS_A_ROUND = 1000
 
 
-class Claim(StrEnum):
-    """What a participant may claim when its connection is lost."""
+class Absence(StrEnum):
+    """How the desk waits for a participant that has lost its connection."""
 
     #: the desk waits during the grace period: for waiters, and for users whom we have cut off
     FULL = "full"
@@ -399,8 +399,10 @@ class Desk(Protocol):
         While other workers hold connections of it, this one alone has lost it.
         """
 
-    def drop(self, participant: str, claim: Claim = Claim.FULL, *, may_sleep: bool = False) -> None:
-        """*participant* has lost its connection: the desk waits for it, as it may *claim*.
+    def drop(
+        self, participant: str, absence: Absence = Absence.FULL, *, may_sleep: bool = False
+    ) -> None:
+        """*participant* has lost its connection: the desk waits for it, as *absence* says.
 
         A user who *may_sleep* is waited for as long as phones sleep, if it is served. Once nobody
         serves it any more, it is waited for as long as others, from then on.

@@ -27,9 +27,9 @@ from .own_people import Own, OwnPeople
 from .port import (
     ANYWHERE,
     MOST_EXPLAINED,
+    Absence,
     AddressFull,
     Arrival,
-    Claim,
     Colleague,
     DeskNotReady,
     DeskUnavailable,
@@ -190,7 +190,9 @@ class RedisDesk:
         )  # fmt: skip
         return arrivals[0]
 
-    def drop(self, participant: str, claim: Claim = Claim.FULL, *, may_sleep: bool = False) -> None:
+    def drop(
+        self, participant: str, absence: Absence = Absence.FULL, *, may_sleep: bool = False
+    ) -> None:
         sleep = self._away if may_sleep else 0
         with self._received.lock:
             if own := self._own.get(participant):
@@ -198,7 +200,9 @@ class RedisDesk:
         with contextlib.suppress(
             DeskUnavailable
         ):  # the desk learns of it when this worker joins again
-            self._call("drop", participant=participant, claim=claim, sleep=letters.number(sleep))
+            self._call(
+                "drop", participant=participant, absence=absence, sleep=letters.number(sleep)
+            )
 
     def leave(self, participant: str) -> None:
         with self._received.lock:

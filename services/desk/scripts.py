@@ -16,7 +16,7 @@ from pathlib import Path
 
 from . import former_letters
 from .events import KINDS, Reason, Role
-from .port import Claim, Obstacle
+from .port import Absence, Obstacle
 from .questions import QUESTIONS
 from .vocabulary import (
     ARGUMENTS,
@@ -109,7 +109,7 @@ def lua(value: object) -> str:
 WORDS: dict[str, dict[str, str]] = {
     "ANSWER": _words(Answer),
     "ASK": {name: lua(name) for name in QUESTIONS},
-    "CLAIM": _words(Claim),
+    "ABSENCE": _words(Absence),
     "CONSTANT": {name: lua(number) for name, number in CONSTANTS.items()},
     "COUNTER": _words(Counter),
     "ENTRY": _words(Entry),

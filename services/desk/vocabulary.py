@@ -322,7 +322,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "colleagues": ("most",),
     "configure": ("number", "rules"),
     "connect": ("user", "ticket", "conversation", "places", "question", "page", "fields", "route"),
-    "drop": ("participant", "claim", "sleep"),
+    "drop": ("participant", "absence", "sleep"),
     "explain": ("user", "most"),
     "figures": (),
     "join": ("lease", "generation", "present", "new_generation", "reads"),

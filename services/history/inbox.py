@@ -193,11 +193,11 @@ def _author(row: Any, subject: str) -> str:
 
 def _that_fit(found: list[LeftMessage]) -> list[LeftMessage]:
     """The first ones of *found* that are no more than a page; one at least."""
-    left = PAGE
+    room = PAGE
     for count, one in enumerate(found):
         texts = [one.text, *(answer.text for answer in one.answers)]
-        left -= sum(len(msgspec.json.encode(text)) for text in texts)
-        if left < 0 and count:
+        room -= sum(len(msgspec.json.encode(text)) for text in texts)
+        if room < 0 and count:
             return found[:count]
     return found
 

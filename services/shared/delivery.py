@@ -149,11 +149,11 @@ class SharedDelivery:
             if entries.connection is not None:
                 answer(entries.connection, entries)
             return
-        if entries.side == Side.SERVER:
+        if is_event := entries.side == Side.SERVER:
             self._turn_to_those_present(entries)
         if entries.texts:
             self._send_to_others(conversation, entries)
-            if entries.side == Side.SERVER and not _speaks_for_a_side(entries.channel):
+            if is_event and not _speaks_for_a_side(entries.channel):
                 self._runtime.spawn(self._send_where_they_are, conversation, entries)
         last = entries.seqs[-1] if entries.texts else entries.first - 1
         conversation.record_stored(last)
@@ -310,7 +310,7 @@ class SharedDelivery:
         missed = self.handover.receive(participant, arrival) if arrival.standing else None
         return [] if missed is None else [missed]
 
-    def left(self, participant: Participant, missed: Sequence[Owed]) -> None:
+    def went_away(self, participant: Participant, missed: Sequence[Owed]) -> None:
         """Remember how far *participant* was sent its conversations."""
         for conversation in conversations_of_participant(participant):
             conversation.is_left_by(participant.role)

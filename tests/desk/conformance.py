@@ -14,9 +14,9 @@ import pytest
 from services.bounds import ANONYMOUS_GRACE
 from services.desk.port import (
     POSITIONS_A_ROUND,
+    Absence,
     AddressFull,
     Arrival,
-    Claim,
     Departed,
     Desk,
     Face,
@@ -502,9 +502,9 @@ class DeskConformance:
     ) -> None:
         waiters_get_ready(desk, "Wanda")
         users_connect(desk, "Ann", "Bob", "Cid")
-        desk.drop("Bob", Claim.SILENT)
-        desk.drop("Ann", Claim.ANONYMOUS)
-        desk.drop("Cid", Claim.SPOKEN)
+        desk.drop("Bob", Absence.SILENT)
+        desk.drop("Ann", Absence.ANONYMOUS)
+        desk.drop("Cid", Absence.SPOKEN)
         forget_events(desk)
         time_passes(desk, clock, ANONYMOUS_GRACE - 0.5)
         assert_silent(desk)
@@ -525,7 +525,7 @@ class DeskConformance:
         waiters_get_ready(small_desk, "Wanda")
         users_connect(small_desk, "Ann", "Bob", "Cid")
         for name in ("Ann", "Bob"):
-            small_desk.drop(name, Claim.ANONYMOUS)
+            small_desk.drop(name, Absence.ANONYMOUS)
         time_passes(small_desk, clock, ANONYMOUS_GRACE - 0.5)
         for name in ("Ann", "Bob"):
             returns(small_desk, Role.USER, name)
@@ -537,7 +537,7 @@ class DeskConformance:
     def test_a_grace_period_is_never_longer_for_an_anonymous_visitor(self, clock: Clock) -> None:
         desk = self.open(clock, grace=2.0)
         users_connect(desk, "Ann")
-        desk.drop("Ann", Claim.ANONYMOUS)
+        desk.drop("Ann", Absence.ANONYMOUS)
         forget_events(desk)
         time_passes(desk, clock, 2.0)
         assert_events(desk, Departed("Ann"))
@@ -547,16 +547,16 @@ class DeskConformance:
     ) -> None:
         waiters_get_ready(desk, "Wanda")
         users_connect(desk, "Ann")
-        desk.drop("Ann", Claim.SPOKEN)
+        desk.drop("Ann", Absence.SPOKEN)
         returns(desk, Role.USER, "Ann")
-        desk.drop("Ann", Claim.ANONYMOUS)  # by a worker that has heard nothing from it
+        desk.drop("Ann", Absence.ANONYMOUS)  # by a worker that has heard nothing from it
         forget_events(desk)
         time_passes(desk, clock, GRACE - 0.5)
         assert_silent(desk)
         returns(desk, Role.USER, "Ann")
         desk.part("Ann", "Wanda", "Ann")
         desk.connect("Ann")
-        desk.drop("Ann", Claim.ANONYMOUS)
+        desk.drop("Ann", Absence.ANONYMOUS)
         forget_events(desk)
         time_passes(desk, clock, ANONYMOUS_GRACE)
         assert_events(desk, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
@@ -565,9 +565,9 @@ class DeskConformance:
         desk = self.open(clock, capacity=2)
         waiters_get_ready(desk, "Wanda", "Will")
         users_connect(desk, "Ann", "Bob", "Cid", "Dee")
-        desk.drop("Bob", Claim.SILENT)
-        desk.drop("Ann", Claim.ANONYMOUS)
-        desk.drop("Dee", Claim.FULL)
+        desk.drop("Bob", Absence.SILENT)
+        desk.drop("Ann", Absence.ANONYMOUS)
+        desk.drop("Dee", Absence.FULL)
         forget_events(desk)
         users_connect(desk, "Eve")  # Ann's seat is kept: of ten one is
         front = desk.ticket("Bob")
@@ -588,9 +588,9 @@ class DeskConformance:
         desk = self.open(clock, capacity=2)
         waiters_get_ready(desk, "Wanda")
         users_connect(desk, "Ann", "Bob", "Cid")
-        desk.drop("Ann", Claim.ANONYMOUS)
+        desk.drop("Ann", Absence.ANONYMOUS)
         forget_events(desk)
-        desk.drop("Bob", Claim.ANONYMOUS)
+        desk.drop("Bob", Absence.ANONYMOUS)
         assert_events(
             desk,
             Parted("Ann", "Wanda", "Wanda", Reason.LOST, requeued=True),
@@ -605,7 +605,7 @@ class DeskConformance:
         for waiter in ("Wanda", "Will"):
             desk.unready(waiter)
         for user in ("Ann", "Bob", "Cid"):
-            desk.drop(user, Claim.ANONYMOUS)
+            desk.drop(user, Absence.ANONYMOUS)
         forget_events(desk)
         users_connect(desk, "Eve")
         assert_events(desk, Queued("Eve", 0))
@@ -615,7 +615,7 @@ class DeskConformance:
         waiters_get_ready(desk, "Wanda", "Will", "Wu", "Wim")
         for number in range(60):
             users_connect(desk, f"nobody {number}")
-            desk.drop(f"nobody {number}", Claim.ANONYMOUS)
+            desk.drop(f"nobody {number}", Absence.ANONYMOUS)
         forget_events(desk)
         users_connect(desk, *(f"user {number}" for number in range(18)))
         matched = [one.user for one in desk.take_events() if isinstance(one, Matched)]
@@ -625,9 +625,9 @@ class DeskConformance:
         desk = self.open(clock, max_queue=3)
         users_connect(desk, "Ann", "Bob", "Cid")
         users_arrive(desk, "Dee", "Eve")
-        desk.drop("Cid", Claim.SILENT)
-        desk.drop("Bob", Claim.ANONYMOUS)
-        desk.drop("Ann", Claim.FULL)
+        desk.drop("Cid", Absence.SILENT)
+        desk.drop("Bob", Absence.ANONYMOUS)
+        desk.drop("Ann", Absence.FULL)
         forget_events(desk)
         desk.connect("Dee")
         assert_events(desk, Departed("Cid"), Queued("Dee", 2))
@@ -688,8 +688,8 @@ class DeskConformance:
             desk.arrive(Role.USER, name, name, "", "192.0.2.1")
         for name in ("Ann", "Bob", "Cid"):
             desk.connect(name)
-        desk.drop("Cid", Claim.ANONYMOUS)
-        desk.drop("Bob", Claim.ANONYMOUS)
+        desk.drop("Cid", Absence.ANONYMOUS)
+        desk.drop("Bob", Absence.ANONYMOUS)
         forget_events(desk)
         desk.connect("Dee")
         assert_events(desk, Departed("Cid"), Queued("Dee", 0))

@@ -17,8 +17,8 @@ from typing import Any
 import redis
 
 from services.desk.port import (
+    Absence,
     Arrival,
-    Claim,
     Colleague,
     Departed,
     Event,
@@ -115,9 +115,11 @@ class Crew:
         self.holders[arrival.uuid].add(desk.worker)
         return arrival
 
-    def drop(self, participant: str, claim: Claim = Claim.FULL, *, may_sleep: bool = False) -> None:
+    def drop(
+        self, participant: str, absence: Absence = Absence.FULL, *, may_sleep: bool = False
+    ) -> None:
         for worker in sorted(self.holders.pop(participant, ())):
-            self.desks[worker].drop(participant, claim, may_sleep=may_sleep)
+            self.desks[worker].drop(participant, absence, may_sleep=may_sleep)
 
     def lose_one_socket(self, participant: str) -> None:
         """One of several workers loses its sockets of *participant*."""

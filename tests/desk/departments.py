@@ -10,7 +10,7 @@ import pytest
 
 from services.desk.port import (
     POSITIONS_A_ROUND,
-    Claim,
+    Absence,
     Department,
     Desk,
     Face,
@@ -398,12 +398,12 @@ class DepartmentConformance:
     def test_in_a_full_department_its_own_absent_users_make_room(self, small_desk: Desk) -> None:
         they_are_departments(small_desk, Department("care", max_queue=1), Department("sales"))
         asks(small_desk, "Ann", "sales")
-        small_desk.drop("Ann", Claim.SILENT)
+        small_desk.drop("Ann", Absence.SILENT)
         asks(small_desk, "Bob", "care")
         users_arrive(small_desk, "Cid")
         with pytest.raises(QueueFull):
             small_desk.connect("Cid", route=Route("care"))
-        small_desk.drop("Bob", Claim.SILENT)
+        small_desk.drop("Bob", Absence.SILENT)
         small_desk.connect("Cid", route=Route("care"))
         assert small_desk.waiting(9, ("care", "sales")).length == 2
 
@@ -574,7 +574,7 @@ class DepartmentConformance:
         serves(desk, "Wanda", "sales")
         for user in ("Ann", "Bob"):
             asks(desk, user, "sales")
-            desk.drop(user, Claim.SILENT)
+            desk.drop(user, Absence.SILENT)
         forget_events(desk)
         asks(desk, "Cid", "care")
         assert_events(desk, Queued("Cid", 0, department="care"))

@@ -13,7 +13,7 @@ from services.bounds import SEATS_KEPT
 from services.desk.port import (
     ANYWHERE,
     NOWHERE,
-    Claim,
+    Absence,
     Colleague,
     Departed,
     Department,
@@ -377,11 +377,15 @@ class Model:
         return waited
 
     def drop(
-        self, participant: ModelParticipant, claim: Claim = Claim.FULL, *, may_sleep: bool = False
+        self,
+        participant: ModelParticipant,
+        absence: Absence = Absence.FULL,
+        *,
+        may_sleep: bool = False,
     ) -> None:
         if isinstance(participant, PlainUser):
-            participant.spoken |= claim is Claim.SPOKEN
-            if claim in (Claim.SILENT, Claim.ANONYMOUS) and not participant.spoken:
+            participant.spoken |= absence is Absence.SPOKEN
+            if absence in (Absence.SILENT, Absence.ANONYMOUS) and not participant.spoken:
                 self.yielding.append(participant)
         participant.present = False
         if isinstance(participant, PlainUser):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 
 from services.desk.port import (
-    Claim,
+    Absence,
     Departed,
     Department,
     Desk,
@@ -56,7 +56,7 @@ class PatienceConformance:
     def test_a_phone_that_has_slept_for_minutes_is_served_on(
         self, patient: Desk, clock: Clock
     ) -> None:
-        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.drop("Ann", Absence.SPOKEN, may_sleep=True)
         time_passes(patient, clock, AWAY - 1)
         assert_silent(patient)
         returns(patient, Role.USER, "Ann")
@@ -65,7 +65,7 @@ class PatienceConformance:
         assert patient.part("Ann", "Wanda", "Wanda")
 
     def test_a_phone_that_sleeps_on_is_lost(self, patient: Desk, clock: Clock) -> None:
-        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.drop("Ann", Absence.SPOKEN, may_sleep=True)
         time_passes(patient, clock, AWAY - 1)
         time_passes(patient, clock, 1)
         assert_events(patient, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
@@ -73,7 +73,7 @@ class PatienceConformance:
     def test_who_may_not_sleep_has_the_usual_grace_period(
         self, patient: Desk, clock: Clock
     ) -> None:
-        patient.drop("Ann", Claim.SPOKEN)
+        patient.drop("Ann", Absence.SPOKEN)
         time_passes(patient, clock, GRACE)
         assert_events(patient, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
 
@@ -82,7 +82,7 @@ class PatienceConformance:
         waiters_get_ready(desk, "Wanda")
         users_connect(desk, "Ann")
         forget_events(desk)
-        desk.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        desk.drop("Ann", Absence.SPOKEN, may_sleep=True)
         time_passes(desk, clock, GRACE - 1)
         assert_silent(desk)
 
@@ -90,7 +90,7 @@ class PatienceConformance:
         desk = self.open(clock, away=AWAY)
         users_connect(desk, "Ann")
         forget_events(desk)
-        desk.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        desk.drop("Ann", Absence.SPOKEN, may_sleep=True)
         time_passes(desk, clock, GRACE)
         assert_events(desk, Departed("Ann"))
 
@@ -107,14 +107,14 @@ class PatienceConformance:
     def test_who_has_returned_and_drops_again_sleeps_only_if_it_may(
         self, patient: Desk, clock: Clock
     ) -> None:
-        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.drop("Ann", Absence.SPOKEN, may_sleep=True)
         returns(patient, Role.USER, "Ann")
-        patient.drop("Ann", Claim.SPOKEN)
+        patient.drop("Ann", Absence.SPOKEN)
         time_passes(patient, clock, GRACE)
         assert_events(patient, Parted("Ann", "Wanda", "Ann", Reason.LOST), Departed("Ann"))
 
     def test_its_waiter_may_end_it(self, patient: Desk, clock: Clock) -> None:
-        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.drop("Ann", Absence.SPOKEN, may_sleep=True)
         time_passes(patient, clock, 2 * GRACE)
         assert patient.part("Ann", "Wanda", "Wanda")
         assert_events(patient, Parted("Ann", "Wanda", "Wanda"))
@@ -122,7 +122,7 @@ class PatienceConformance:
     def test_whose_conversation_has_ended_has_the_usual_grace_period_from_then_on(
         self, patient: Desk, clock: Clock
     ) -> None:
-        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.drop("Ann", Absence.SPOKEN, may_sleep=True)
         time_passes(patient, clock, 2 * GRACE)
         assert patient.part("Ann", "Wanda", "Wanda")
         forget_events(patient)
@@ -134,7 +134,7 @@ class PatienceConformance:
     def test_whose_waiter_is_lost_waits_as_all_in_the_queue_from_then_on(
         self, patient: Desk, clock: Clock
     ) -> None:
-        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.drop("Ann", Absence.SPOKEN, may_sleep=True)
         patient.drop("Wanda")
         time_passes(patient, clock, GRACE)
         assert_events(
@@ -151,7 +151,7 @@ class PatienceConformance:
     def test_whose_waiter_has_left_is_gone_after_the_usual_grace_period(
         self, patient: Desk, clock: Clock
     ) -> None:
-        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.drop("Ann", Absence.SPOKEN, may_sleep=True)
         patient.leave("Wanda")
         forget_events(patient)
         time_passes(patient, clock, GRACE)
@@ -160,7 +160,7 @@ class PatienceConformance:
     def test_who_was_requeued_in_its_sleep_is_served_again_on_its_return(
         self, patient: Desk, clock: Clock
     ) -> None:
-        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.drop("Ann", Absence.SPOKEN, may_sleep=True)
         patient.drop("Wanda")
         time_passes(patient, clock, GRACE)
         returns(patient, Role.USER, "Ann")
@@ -171,7 +171,7 @@ class PatienceConformance:
     def test_who_is_handed_to_another_waiter_sleeps_on(self, patient: Desk, clock: Clock) -> None:
         patient.configure(Rules())
         waiters_arrive(patient, "Wim")
-        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.drop("Ann", Absence.SPOKEN, may_sleep=True)
         clock.passes(GRACE)
         assert patient.transfer("Ann", "Wanda", "Wim")
         forget_events(patient)
@@ -184,7 +184,7 @@ class PatienceConformance:
         self, patient: Desk, clock: Clock
     ) -> None:
         patient.configure(Rules())
-        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.drop("Ann", Absence.SPOKEN, may_sleep=True)
         clock.passes(2 * GRACE)
         assert patient.transfer("Ann", "Wanda", department="")
         forget_events(patient)
@@ -196,7 +196,7 @@ class PatienceConformance:
         waiters_get_ready(desk, "Wanda")
         users_connect(desk, "Ann", "Bob")
         for name in ("Ann", "Bob"):
-            desk.drop(name, Claim.SILENT, may_sleep=True)
+            desk.drop(name, Absence.SILENT, may_sleep=True)
         forget_events(desk)
         users_connect(desk, "Cid")
         assert_events(
@@ -213,7 +213,7 @@ class PatienceConformance:
         waiters_get_ready(desk, "Wanda")
         users_connect(desk, "Ann", "Bob")
         for name in ("Ann", "Bob"):
-            desk.drop(name, Claim.SPOKEN, may_sleep=True)
+            desk.drop(name, Absence.SPOKEN, may_sleep=True)
         forget_events(desk)
         users_connect(desk, "Cid")
         time_passes(desk, clock, AWAY - 1)
@@ -223,9 +223,9 @@ class PatienceConformance:
         self, patient: Desk, clock: Clock
     ) -> None:
         users_connect(patient, "Bob")
-        patient.drop("Ann", Claim.SPOKEN, may_sleep=True)
+        patient.drop("Ann", Absence.SPOKEN, may_sleep=True)
         clock.passes(AWAY - GRACE)
-        patient.drop("Bob", Claim.SPOKEN)
+        patient.drop("Bob", Absence.SPOKEN)
         forget_events(patient)
         time_passes(patient, clock, GRACE)
         assert [one for one in patient.take_events() if isinstance(one, Departed)] == [
@@ -319,7 +319,7 @@ class PatienceConformance:
 
     def test_the_time_of_a_user_who_is_away_stands_still(self, asking: Desk, clock: Clock) -> None:
         time_passes(asking, clock, WITHIN - 2)
-        asking.drop("Ann", Claim.SPOKEN)
+        asking.drop("Ann", Absence.SPOKEN)
         time_passes(asking, clock, WITHIN)
         assert_silent(asking)
         returns(asking, Role.USER, "Ann")

@@ -12,8 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from services.desk.port import (
     ANYWHERE,
+    Absence,
     Arrival,
-    Claim,
     Department,
     Desk,
     Matched,
@@ -242,9 +242,9 @@ class DeskMachine(RuleBasedStateMachine):
         self.connect(picked(self.waiting(), pick), route=route)
 
     @some("everybody")
-    @rule(pick=picks, claim=st.sampled_from(Claim), may_sleep=st.booleans())
-    def drops(self, pick: int, claim: Claim, may_sleep: bool) -> None:
-        self.drop(picked(self.everybody(), pick), claim, may_sleep=may_sleep)
+    @rule(pick=picks, absence=st.sampled_from(Absence), may_sleep=st.booleans())
+    def drops(self, pick: int, absence: Absence, may_sleep: bool) -> None:
+        self.drop(picked(self.everybody(), pick), absence, may_sleep=may_sleep)
 
     @some("under_way")
     @rule(pick=picks)
@@ -258,13 +258,13 @@ class DeskMachine(RuleBasedStateMachine):
     @rule(many=st.integers(1, 3))
     def phones_sleep(self, many: int) -> None:
         for user in self.under_way()[:many]:
-            self.drop(user, Claim.SPOKEN, may_sleep=True)
+            self.drop(user, Absence.SPOKEN, may_sleep=True)
 
     @some("under_way")
     @rule(many=st.integers(2, 4))
     def served_ones_drop_in_silence(self, many: int) -> None:
         for user in self.under_way()[:many]:
-            self.drop(user, Claim.SILENT)
+            self.drop(user, Absence.SILENT)
 
     @some("waiting")
     @rule(many=st.integers(1, 3))
@@ -284,11 +284,15 @@ class DeskMachine(RuleBasedStateMachine):
         self.time_passes(round(GRACE / QUARTER) - 1)
 
     def drop(
-        self, participant: ModelParticipant, claim: Claim = Claim.FULL, *, may_sleep: bool = False
+        self,
+        participant: ModelParticipant,
+        absence: Absence = Absence.FULL,
+        *,
+        may_sleep: bool = False,
     ) -> None:
         if participant.present:
-            self.model.drop(participant, claim, may_sleep=may_sleep)
-            self.desk.drop(participant.uuid, claim, may_sleep=may_sleep)
+            self.model.drop(participant, absence, may_sleep=may_sleep)
+            self.desk.drop(participant.uuid, absence, may_sleep=may_sleep)
             self.agree()
 
     @some("everybody")

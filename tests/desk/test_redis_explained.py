@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from services.desk.port import Claim, Matched, Obstacle, Role
+from services.desk.port import Absence, Matched, Obstacle, Role
 from testkit.redis import RedisServer
 
 from .departments import joins, serves
@@ -52,7 +52,7 @@ def test_users_who_are_away_are_no_waiters(office: Office) -> None:
     joins(desk, "Wanda")
     users_connect(desk, "Ann", "Bob")
     desk.drop("Wanda")
-    desk.drop("Bob", Claim.FULL)
+    desk.drop("Bob", Absence.FULL)
     found = desk.explain("Ann")
     assert (reasons(desk, "Ann"), found.reasons) == (
         {"Wanda": Obstacle.AWAY},

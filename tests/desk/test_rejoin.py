@@ -12,8 +12,8 @@ import pytest
 from services.desk import membership
 from services.desk.own_people import OwnPeople
 from services.desk.port import (
+    Absence,
     AddressFull,
-    Claim,
     Departed,
     DeskUnavailable,
     Event,
@@ -555,8 +555,8 @@ def test_after_a_flush_who_may_sleep_is_waited_for_as_long(office: Office, clock
     a, b = office.hire("a", away=600.0), office.hire("b", away=600.0)
     waiters_get_ready(a, "Wanda")
     users_connect(b, "Ann", "Bob")
-    b.drop("Ann", Claim.SPOKEN, may_sleep=True)
-    b.drop("Bob", Claim.SPOKEN)
+    b.drop("Ann", Absence.SPOKEN, may_sleep=True)
+    b.drop("Bob", Absence.SPOKEN)
     office.hears(a)
     office.client.flushall()
     for _ in range(10):

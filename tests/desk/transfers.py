@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from services.desk.port import (
-    Claim,
+    Absence,
     Colleague,
     Departed,
     Department,
@@ -151,10 +151,10 @@ class TransferConformance:
         self, pair: Desk
     ) -> None:
         serves(pair, "Will")
-        pair.drop("Ann", Claim.SILENT)
+        pair.drop("Ann", Absence.SILENT)
         assert pair.transfer("Ann", "Wanda", "Will")
         users_connect(pair, "Bob")  # Wanda is free
-        pair.drop("Bob", Claim.SILENT)
+        pair.drop("Bob", Absence.SILENT)
         forget_events(pair)
         users_connect(pair, "Cid")
         assert Matched("Cid", "Will") in pair.take_events()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from services.desk.port import (
     ANYWHERE,
+    Absence,
     Arrival,
-    Claim,
     Event,
     Figures,
     Known,
@@ -292,7 +292,9 @@ class ScriptedDesk:
 
         return bool(self._call(change)[0])
 
-    def drop(self, participant: str, claim: Claim = Claim.FULL, *, may_sleep: bool = False) -> None:
+    def drop(
+        self, participant: str, absence: Absence = Absence.FULL, *, may_sleep: bool = False
+    ) -> None:
         """As `drop.lua`."""
 
         def change() -> tuple[Any, list[Event]]:

@@ -1,6 +1,6 @@
 -- The calling worker has no connection of a participant any more; with the last one it is away.
 -- ARG.participant
--- ARG.claim  what it claims, one of CLAIM
+-- ARG.absence  how it is waited for, one of ABSENCE
 -- ARG.sleep  ms that a user is waited for who is served and may sleep; '' for others
 
 local refused = open()
@@ -9,7 +9,7 @@ if refused then
 end
 local one = participant(ARG.participant)
 if one and holds(one, me) then
-    lose_here(one, ARG.claim, ARG.sleep)
+    lose_here(one, ARG.absence, ARG.sleep)
     match() -- its seat may be somebody else's
 end
 return close()

@@ -130,7 +130,7 @@ end
 
 -- ---- conversations ----------------------------------------------------------
 
-local claimed = {} -- conversations that the caller and the desk agree on
+local agreed = {} -- conversations that the caller and the desk agree on
 local stranded = {} -- users whose waiter has come as a new participant
 
 -- The caller remembers a conversation that has ended.
@@ -156,7 +156,7 @@ for _, conversation in ipairs(memory.chats) do
         take_up_conversation(user, waiter)
     end
     if user and user.waiter == conversation.waiter and user.talk == conversation.talk then
-        claimed[conversation.user .. conversation.waiter] = true
+        agreed[conversation.user .. conversation.waiter] = true
         if conversation.answered then
             await_no_answer(user)
         end
@@ -203,8 +203,8 @@ local function confide_others(one)
     for _, other in ipairs(others(one)) do
         local user = one.role == ROLE.user and one or other
         local waiter = one.role == ROLE.user and other or one
-        if not claimed[user.uuid .. waiter.uuid] then
-            claimed[user.uuid .. waiter.uuid] = true
+        if not agreed[user.uuid .. waiter.uuid] then
+            agreed[user.uuid .. waiter.uuid] = true
             confide({ event = EVENT.matched, user = user.uuid, waiter = waiter.uuid, waited = 0,
                 talk = given(user.talk), department = given(route_of(user).department), begun = true },
                 { user, waiter }, true)
