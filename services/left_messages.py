@@ -86,8 +86,6 @@ class LeftMessages:
         self._told_by: Rules | None = None
         #: by conversations: up to which `seq` their visitors were told of answers
         self._answered: dict[int, int] = {}
-        #: conversations of which this worker has noted the visits
-        self._noted: dict[int, None] = {}
         #: held while this worker looks
         self._turn = threading.Lock()
         self._is_failing = False
@@ -112,15 +110,6 @@ class LeftMessages:
         if self._waiting and (count := self._count(self.sight(waiter))):
             self._told[waiter.uuid] = _Told(count, waiter.departments)
             connection.put(_inbox_changed(waiter, count))
-
-    def is_to_note(self, key: int) -> bool:
-        """Whether the visit of the message *key* is to be noted: not a second time here."""
-        if key in self._noted:
-            return False
-        self._noted[key] = None
-        if len(self._noted) > MOST_TOLD:
-            self._noted.pop(next(iter(self._noted)), None)
-        return True
 
     # ---- reading -------------------------------------------------------
 

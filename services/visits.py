@@ -56,10 +56,15 @@ class Visits:
         self._note(key, department=department, ended=self._clock.ms(), outcome=why)
         return key
 
-    def message_left(self, key: int, department: str) -> None:
-        """A visitor has left a message for *department*, in its visit of this *key*."""
+    def of_message(self, key: int, department: str) -> Visit:
+        """What is stored with a message for *department* that ends the visit of this *key*."""
+        now = self._clock.ms()
+        asked = self._clock.opened(key)
+        return Visit(key, asked, department, ended=now, outcome=Outcome.MESSAGE)
+
+    def message_left(self, key: int) -> None:
+        """The visit of this *key* has ended with a message: whoever asks again begins another."""
         self._refused = {whose: one for whose, one in self._refused.items() if one[0] != key}
-        self._note(key, department=department, ended=self._clock.ms(), outcome=Outcome.MESSAGE)
 
     def matched(self, key: int, waiter: str) -> None:
         """The *waiter* of this subject serves the visitor, and is the first one who does."""

@@ -15,6 +15,7 @@ from services.history import tables
 from services.history.departments import Change, DepartmentTables, Overflow
 from services.history.left_messages import MOST_OF_ONE, Leaving, LeftMessageTable
 from services.history.opening import open_store
+from services.history.port import Visit
 from testkit import Client, LiveServer
 from testkit.postgres import Postgres
 
@@ -397,6 +398,18 @@ def test_what_was_left_is_there_after_a_restart(url: str):
         assert texts(history(ann, conversation, after=1)) == [(2, "Yes")]
 
 
+def test_a_repeat_on_another_worker_or_after_a_restart_is_no_second_visit(kind: str, url: str):
+    for site in serving(kind, url):
+        ann = site.come("user", "ann")
+        assert asks(ann, "connect")["type"] == "offline"
+        first = site.leaves(ann, id="one")["payload"]
+        assert site.leaves(site.come("user", "ann", at=1), id="one")["payload"] == first
+    for site in serving(kind, url):
+        assert site.leaves(site.come("user", "ann"), id="one")["payload"] == first
+    with closing(open_store(url)) as store, store.engine.connect() as connection:
+        assert list(connection.scalars(sa.select(tables.visit.c.outcome))) == ["message"]
+
+
 def test_a_message_whose_first_attempt_may_have_failed_is_a_visit(one: Site, url: str):
     ann = one.come("user", "ann")
     assert asks(ann, "connect")["type"] == "offline"
@@ -404,13 +417,16 @@ def test_a_message_whose_first_attempt_may_have_failed_is_a_visit(one: Site, url
         table = LeftMessageTable(store)
         key = 7
         row = ConversationRow(key, "uuid", "ann", opened=key, ended=key, reason=MESSAGE)
-        table.leave(Leaving(row, "", "Do you ship?", "one"))  # of which nobody was told
 
         def outcomes() -> list[str]:
             with store.engine.connect() as connection:
                 return list(connection.scalars(sa.select(tables.visit.c.outcome)))
 
         until(lambda: outcomes() == ["nobody"])
+        with store.engine.connect() as connection:
+            visit = Visit(connection.scalar(sa.select(tables.visit.c.key)), 1, outcome="message")
+        # of which nobody was told
+        table.leave(Leaving(row, "", "Do you ship?", "one", visit=visit))
         for _ in range(2):
             assert one.leaves(ann, id="one")["type"] == "leave_message_success"
         until(lambda: outcomes() == ["message"])

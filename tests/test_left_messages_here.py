@@ -113,14 +113,5 @@ def test_one_look_has_an_end_and_the_next_one_goes_on(
     assert counts(waiter) == [5] * 5
 
 
-def test_a_visit_is_noted_once_and_also_by_a_repeat(store: SQLStore):
-    left, _ = worker(LeftMessageTable(store))
-    assert left.is_to_note(7)
-    assert not left.is_to_note(7)
-    for key in range(10, 10 + left_messages.MOST_TOLD):
-        left.is_to_note(key)
-    assert left.is_to_note(7), "so much is remembered"
-
-
 def test_each_error_of_the_table_has_a_code():
     assert set(stored.LeftMessageError.__subclasses__()) == {stored.Unknown, *_CODES}

@@ -202,7 +202,7 @@ def test_who_asks_again_within_a_minute_goes_on_with_its_visit() -> None:
 def test_what_comes_after_a_message_is_another_visit() -> None:
     site = Turned()
     first = site.away()
-    site.visits.message_left(first, "sales")
+    site.visits.message_left(first)
     assert site.away() != first
 
 

@@ -54,7 +54,7 @@ def leave(caller: Caller, frame: frames.LeaveMessage, me: Participant) -> None:
         _do(caller, frame, table.check_room, subject)  # what is refused is not counted
         _count(caller, frame)
         place = _do(caller, frame, table.leave, message)
-    _note_visit(caller, frame, me, place)
+        _end_visit(caller, me, message)
     success = frames.LeaveMessageSuccess(id=codec.new_id(), to=me.uuid, payload=_place(place))
     caller.feed.reply(frame, success)
     caller.house.left_messages.look()
@@ -69,15 +69,13 @@ def _count(caller: Caller, frame: frames.LeaveMessage) -> None:
         raise Refusal(ErrorCode.RATE_LIMITED, what, frame.reply_id, details=details)
 
 
-def _note_visit(caller: Caller, frame: frames.LeaveMessage, me: Participant, place: Place) -> None:
-    """A visit of *me* has ended with the message at *place*.
-
-    A repeat notes it as well: of the first attempt it may not have been known that it was stored.
-    """
-    if not caller.house.left_messages.is_to_note(place.key):
+def _end_visit(caller: Caller, me: Participant, message: Leaving) -> None:
+    """The visit that is stored with *message* has ended."""
+    if message.visit is None:
         return
-    key, me.visit = me.visit or place.key, 0
-    caller.house.switchboard.visits.message_left(key, _department(caller, frame, me))
+    if me.visit == message.visit.key:  # not one that has begun meanwhile
+        me.visit = 0
+    caller.house.switchboard.visits.message_left(message.visit.key)
 
 
 def _department(caller: Caller, frame: frames.LeaveMessage, me: Participant) -> str:
@@ -109,7 +107,8 @@ def _leaving(caller: Caller, frame: frames.LeaveMessage, me: Participant, text: 
     )  # fmt: skip
     language = canonical_tag(asked.language)
     named = name or me.identity.name
-    return Leaving(row, department, text, frame.reply_id, named, email, language)
+    visit = house.switchboard.visits.of_message(me.visit or key, department)
+    return Leaving(row, department, text, frame.reply_id, named, email, language, visit)
 
 
 _NO_CONTACT = frames.ContactPayload()

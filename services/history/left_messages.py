@@ -25,9 +25,9 @@ from ..conversation.kinds import TEXT, Side
 from ..conversation.rows import ConversationRow, EntryRow
 from ..errors import CSAppError
 from ..seldom import Seldom
-from . import inbox, mail, numbers, queries, tables
+from . import inbox, mail, numbers, queries, tables, visits
 from .inbox import COUNT, NUMBER, ROWS, Answer, News, Page, Sight, is_claimed
-from .port import Conflict
+from .port import Conflict, Visit
 from .queries import CONVERSATION
 from .slices import reading, writing
 from .sql import SQLStore
@@ -93,6 +93,8 @@ class Leaving(NamedTuple):
     name: str = ""
     email: str = ""
     language: str = ""
+    #: that ends with the message
+    visit: Visit | None = None
 
 
 class Deed(NamedTuple):
@@ -257,6 +259,8 @@ def _leave(message: Leaving, wanted: mail.Wanted, connection: sa.Connection, num
             language=message.language, left=row.opened, changed=number,
         )
     )  # fmt: skip
+    if message.visit is not None:
+        visits.merge(connection, message.visit)
     if wanted.left:
         _send(connection, mail.Kind.LEFT, row.key, 1, row.opened)
     return Place(row.key, 1, row.opened)

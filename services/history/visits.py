@@ -82,6 +82,15 @@ def row_of(one: Visit) -> tuple[object, ...]:
     )  # fmt: skip
 
 
+def merge(connection: sa.Connection, one: Visit) -> None:
+    """Write *one*, in the transaction of *connection*."""
+    columns = visit.columns.keys()
+    names = ", ".join(f'"{name}"' for name in columns)
+    gaps = ", ".join(f":{name}" for name in columns)
+    insert = sa.text(f'INSERT INTO "visit" ({names}) VALUES ({gaps}){MERGE}')  # noqa: S608
+    connection.execute(insert, dict(zip(columns, row_of(one), strict=True)))
+
+
 def first_answer(column: sa.Column[object]) -> sa.ScalarSelect[object]:
     """*column* of the first entry that a waiter has written in the conversation of a visit."""
     entry = message.c
