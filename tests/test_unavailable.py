@@ -30,7 +30,7 @@ from testkit import Client, LiveServer, assert_receives
 from testkit.redis import RedisServer
 from testkit.server import ROOT, SECRET, free_port
 
-from .probe import assert_ready_soon
+from .probe import assert_ready_soon, sign_in
 from .raw import Raw, request
 
 USER = "/v1/ws/user/connect"
@@ -207,6 +207,28 @@ def test_nobody_waits_for_the_attempt_of_another():
     assert slow.is_alive(), "the other one still tries"
     gate.set()
     slow.join(30)
+
+
+@pytest.mark.parametrize("who_ends", ["user", "waiter"])
+def test_what_was_decided_is_not_refused_besides_though_the_answer_of_the_desk_was_lost(who_ends):
+    def answers(client: Client, asked: str, error: str) -> list[str]:
+        """All that answers the frame *asked*, until a bad frame behind it gets its *error*."""
+        client.say("auth", {"token": ""}, id=error)
+        found = []
+        while (answer := client.receive()).get("reply_id") != error:
+            found += [answer["type"]] if answer.get("reply_id") == asked else []
+        return found
+
+    with LiveServer.gunicorn("tests.lost_answers_host:app") as server:
+        waiter, user = Client(server, "waiter"), Client(server, "user")
+        with waiter, user:
+            for client in (waiter, user):
+                sign_in(client, server, client.role, client.role, 2)
+            answers(waiter, waiter.say("ready"), "e0")
+            assert answers(user, user.say("connect"), "e1") == ["connect_success"]
+            ends = {"user": user, "waiter": waiter}[who_ends]
+            asked = ends.say("disconnect", None if who_ends == "user" else {"uuid": user.uuid})
+            assert answers(ends, asked, "e2") == ["disconnected"]
 
 
 # ---- later -----------------------------------------------------------------

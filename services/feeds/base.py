@@ -8,7 +8,8 @@ not override here, its clients are not sent.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from types import UnionType
 from typing import Any, ClassVar
 
@@ -20,6 +21,7 @@ from ..conversation.conversation import Conversation
 from ..conversation.kinds import Body, Kind
 from ..conversation.rows import StaffRow
 from ..desk.port import Arrival
+from ..errors import Unavailable
 from ..house import House
 from ..identity import Identity
 from ..participants import Feed, Owed, Participant, Question
@@ -106,6 +108,20 @@ class BaseFeed(Turns):
             return None
         self.pending = None
         return pending
+
+    @contextmanager
+    def awaiting_decision(self, frame: frames.ClientFrame) -> Iterator[None]:
+        """*frame* asks the desk, and waits for what that decides.
+
+        The desk may have decided though its answer to this call was lost. If *frame* was answered
+        by that, it is not refused besides. Otherwise raises what the call has raised.
+        """
+        self.pending = frame
+        try:
+            yield
+        except Unavailable:
+            if self.pending is frame:
+                raise
 
     # ---- coming and going ----------------------------------------------
 

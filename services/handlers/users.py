@@ -27,8 +27,8 @@ def connect(caller: Caller, frame: frames.Connect | frames.Connect2, me: Partici
         _send_away(caller, frame, wish.why)
         return
     for _ in range(ATTEMPTS):
-        caller.feed.pending = frame
-        _ask_for_waiter(caller, frame, me, wish)
+        with caller.feed.awaiting_decision(frame):
+            _ask_for_waiter(caller, frame, me, wish)
         if caller.feed.pop_pending_request(type(frame)) is None or _send_state(caller, frame, me):
             return
     what = "another connection of yours leaves the queue; try again"
@@ -91,11 +91,11 @@ def _send_state(caller: Caller, frame: frames.ClientFrame, me: Participant) -> b
 def leave(caller: Caller, frame: frames.Disconnect, me: Participant) -> None:
     """A user ends its conversation, or leaves the queue; it may `connect` again."""
     switchboard = caller.house.switchboard
-    caller.feed.pending = frame
-    if me.channel is not None or not switchboard.desk.withdraw(me.uuid):
-        switchboard.carry_out()  # another thread may have matched it just now
-        channel = me.channel
-        if channel is not None and not switchboard.desk.part(me.uuid, channel.to.uuid, me.uuid):
-            switchboard.desk.withdraw(me.uuid)  # its waiter was lost just now
-    switchboard.carry_out()
+    with caller.feed.awaiting_decision(frame):
+        if me.channel is not None or not switchboard.desk.withdraw(me.uuid):
+            switchboard.carry_out()  # another thread may have matched it just now
+            channel = me.channel
+            if channel is not None and not switchboard.desk.part(me.uuid, channel.to.uuid, me.uuid):
+                switchboard.desk.withdraw(me.uuid)  # its waiter was lost just now
+        switchboard.carry_out()
     caller.feed.pending = None

@@ -90,9 +90,10 @@ def end_conversation(caller: Caller, frame: frames.Disconnect, me: Participant) 
     user = named if isinstance(named, str) else frame.to
     if user is None:
         raise Refusal(ErrorCode.INVALID_MESSAGE, "payload.uuid: is required", frame.reply_id)
-    caller.feed.pending = frame
-    parted = switchboard.desk.part(user, me.uuid, me.uuid)
-    switchboard.carry_out()
+    parted = True  # what is decided answers the frame
+    with caller.feed.awaiting_decision(frame):
+        parted = switchboard.desk.part(user, me.uuid, me.uuid)
+        switchboard.carry_out()
     caller.feed.pending = None
     if not parted:
         raise no_such_user(frame)
