@@ -208,6 +208,14 @@ class Departments:
         """
         return self._opening_along(self.way(key))
 
+    def closing(self, key: str, at: float) -> int | None:
+        """When that of *key*, which is open *at* this moment, closes by its own hours, in s.
+
+        None: not within a year.
+        """
+        one = self.get(key)
+        return None if one is None else one.hours.next_change(at)
+
     def _opening_along(self, way: list[str]) -> Opening:
         found, one = self._opening(way[0]), self._site.departments.get(way[0])
         if one is None or not one.is_enabled or one.rules.overflow_after or not way[1:]:

@@ -11,6 +11,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -268,9 +269,32 @@ def test_a_department_is_made_changed_and_removed(app: Flask):
     assert "overflow to '':9." in said_by(app, "department", "set", "support", "--overflow", ":9")
     assert said_by(app, "department", "remove", "sales").startswith("sales is removed.")
     assert said_by(app, "department", "list").splitlines()[1:] == [
-        "''              enabled",
-        "support         enabled           '':9",
+        "''              enabled                                    open",
+        "support         enabled           '':9                     open",
     ]
+
+
+def test_the_list_says_which_departments_are_open_and_until_when(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    """On a Monday at 11:00 in Berlin."""
+    monkeypatch.setattr(time, "time", lambda: 1_780_304_400.0)
+    zone = ("--zone", "Europe/Berlin")
+    for key, more in {
+        "always": (), "noon": ("--hours", "mo 9:00-12:00", *zone),
+        "shut": ("--hours", "closed", *zone), "tuesday": ("--hours", "tu 9:00-12:00", *zone),
+    }.items():  # fmt: skip
+        said_by(app, "department", "add", key, *more)
+    said_by(app, "department", "add", "off")
+    said_by(app, "department", "set", "off", "--disable")
+    said_by(app, "department", "set", "", "--overflow", "tuesday:0")
+    head, *lines = said_by(app, "department", "list").splitlines()
+    begin, end = head.index("NOW"), head.index("HOURS")
+    assert {line.split()[0]: line[begin:end].strip() for line in lines} == {
+        "''": "closed until 2026-06-02 07:00 UTC", "always": "open",
+        "noon": "open until 2026-06-01 12:00", "off": "closed", "shut": "closed",
+        "tuesday": "closed until 2026-06-02 09:00",
+    }  # fmt: skip
 
 
 def test_the_hours_of_a_department(app: Flask):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import click
 from flask.cli import AppGroup
 
+from services.departments import Departments
 from services.history.departments import (
     AS_THE_SITE,
     LONGEST_ANSWER,
@@ -20,8 +24,9 @@ from services.history.departments import (
     Membership,
     Overflow,
 )
-from services.opening_hours import Hours, written_dates, written_week
+from services.opening_hours import Hours, is_zone, written_dates, written_week
 from services.security_log import Event, security
+from services.threads import ThreadRuntime
 
 from .database import KNOWN, extension_with_store
 from .group import chat, operator
@@ -30,6 +35,8 @@ from .tabular import tabular
 
 departments = AppGroup("department", help="The departments of the site, and who serves in them.")
 chat.add_command(departments)
+
+HEAD = ("KEY", "NAMES", "STATE", "MEMBERS", "OVERFLOW", "QUEUE", "ANSWER", "NOW", "HOURS")
 
 NO_DATABASE = "there are no departments without a database: set CSAPP_DATABASE_URL"
 
@@ -158,15 +165,21 @@ def set_(
 @departments.command("list")
 def list_() -> None:
     """Show all departments."""
-    found = _tables().read()
+    tables = _tables()
+    found = tables.read()
     rows, memberships = found.departments, found.memberships
     if not rows and not memberships:
         click.echo("There are no departments yet: chat department add KEY makes one.")
         return
     if not rows or rows[0].key:
         rows = (DepartmentRow(""), *rows)
-    head = ("KEY", "NAMES", "STATE", "MEMBERS", "OVERFLOW", "QUEUE", "ANSWER", "HOURS")
-    click.echo(tabular([head, *(_row(one, memberships) for one in rows)]))
+    known, now = Departments(tables, ThreadRuntime(), time.time), time.time()
+    known.read()
+    shown: list[tuple[str, ...]] = [HEAD]
+    for one in rows:
+        *cells, hours = _row(one, memberships)
+        shown.append((*cells, _shown_now(known, one, now), hours))
+    click.echo(tabular(shown))
 
 
 @departments.command()
@@ -210,6 +223,21 @@ def _row(row: DepartmentRow, memberships: Collection[Membership]) -> tuple[str, 
         str(row.max_queue or ""), "" if row.answer_within is None else str(row.answer_within),
         _shown_hours(row.hours),
     )  # fmt: skip
+
+
+def _shown_now(known: Departments, row: DepartmentRow, now: float) -> str:
+    """Whether visitors who ask for it are let in *now*, and until when that stays so.
+
+    Where it passes visitors on at once, that is what the next department says.
+    """
+    found = known.opening(row.key)
+    until = known.closing(row.key, now) if found.is_open else found.opens
+    state = "open" if found.is_open else "closed"
+    if until is None:
+        return state
+    zone = row.hours.zone if is_zone(row.hours.zone) else ""
+    wall = datetime.fromtimestamp(until, ZoneInfo(zone or "UTC"))
+    return f"{state} until {wall:%Y-%m-%d %H:%M}{'' if zone else ' UTC'}"
 
 
 def _shown_answer(seconds: str) -> str:
