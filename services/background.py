@@ -126,7 +126,8 @@ def _start_mailing(parts: Parts) -> Mailing | None:
     if store is None or not settings.smtp_url:
         return None
     mailing = Mailing(
-        MailTable(store), settings, parts.runtime, parts.clock, parts.meters, parts.is_draining
-    )
+        MailTable(store), settings, parts.runtime, parts.clock, parts.meters, parts.is_draining,
+        parts.departments,
+    )  # fmt: skip
     mailing.start(parts.wheel.loops)
     return mailing

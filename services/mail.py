@@ -15,8 +15,10 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from . import smtp
+from .departments import Departments
 from .errors import Unavailable
 from .history.mail import Kind, Mail, MailTable
 from .mail_texts import texts_in
@@ -43,17 +45,22 @@ PATIENCE = 2 * 86_400_000
 
 
 class Mailing:
-    """Sends what waits in *table*, as *settings* say. *is_draining*: begin no more."""
+    """Sends what waits in *table*, as *settings* say. *is_draining*: begin no more.
+
+    Times in mails are by the clock on the wall of the department, as the hours of *departments*
+    say; of one without hours in UTC.
+    """
 
     def __init__(
         self, table: MailTable, settings: Settings, runtime: Runtime, clock: Clock, meters: Meters,
-        is_draining: Callable[[], bool],
+        is_draining: Callable[[], bool], departments: Departments | None = None,
     ) -> None:  # fmt: skip
         self._table = table
         self._runtime = runtime
         self._clock = clock
         self._meters = meters
         self._is_draining = is_draining
+        self._departments = Departments() if departments is None else departments
         self._server = smtp.read_url(settings.smtp_url)
         #: made for the first mail
         self._context: ssl.SSLContext | None = None
@@ -128,12 +135,19 @@ class Mailing:
         message["Message-ID"] = f"<csapp.{mail.n}.{mail.chat:x}@{self._from.domain}>"
         message["Date"] = datetime.fromtimestamp(mail.queued / 1000, UTC)
         write = _write_answer if mail.kind == Kind.ANSWER else self._write_left
-        write(message, mail)
+        write(message, mail, self._shown(mail))
         message.as_bytes()  # what cannot be sent as a mail raises here, before a server is asked
         return message
 
-    def _write_left(self, message: EmailMessage, mail: Mail) -> None:
-        """For the site: what a visitor has written."""
+    def _shown(self, mail: Mail) -> str:
+        """When the visitor has left its message."""
+        one = self._departments.get(mail.department)
+        zone = "" if one is None else one.hours.zone
+        at = datetime.fromtimestamp(mail.left / 1000, ZoneInfo(zone or "UTC"))
+        return f"{at:%Y-%m-%d %H:%M} {f'({zone})' if zone else 'UTC'}"
+
+    def _write_left(self, message: EmailMessage, mail: Mail, left: str) -> None:
+        """For the site: what a visitor has written, and when it was *left*."""
         if not self._to:
             raise ValueError("CSAPP_MAIL_TO names nobody any more")
         message["To"] = self._to
@@ -143,14 +157,14 @@ class Mailing:
             message["Reply-To"] = visitor
         about = {
             "Name": mail.name, "E-mail": mail.email, "Department": mail.department,
-            "Page": mail.page, "Date": _shown(mail.left),
+            "Page": mail.page, "Date": left,
         }  # fmt: skip
         lines = [f"{name}: {value}" for name, value in about.items() if value]
         message.set_content("\n".join([mail.text, "", *lines, ""]))
 
 
-def _write_answer(message: EmailMessage, mail: Mail) -> None:
-    """For the visitor: what a waiter has answered."""
+def _write_answer(message: EmailMessage, mail: Mail, left: str) -> None:
+    """For the visitor: what a waiter has answered to what was *left* then."""
     visitor = _address(mail)
     if visitor is None:
         raise ValueError("the visitor's address cannot be used")
@@ -159,7 +173,7 @@ def _write_answer(message: EmailMessage, mail: Mail) -> None:
     message["Subject"] = texts.subject
     quoted = "\n".join(f"> {line}" for line in mail.asked.splitlines())
     answered = texts.answered.format(name=mail.waiter) if mail.waiter else texts.answer
-    parts = [answered, mail.text, texts.asked.format(date=_shown(mail.left)), quoted]
+    parts = [answered, mail.text, texts.asked.format(date=left), quoted]
     if mail.page.startswith(("http://", "https://")):
         parts += [texts.page, mail.page]
     message.set_content("\n\n".join(parts) + "\n")
@@ -181,7 +195,3 @@ def _in_header(words: str) -> str:
     """
     line = "".join(one for one in " ".join(words.split()) if one.isprintable())
     return line.replace("=?", "= ?")
-
-
-def _shown(milliseconds: int) -> str:
-    return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M} UTC"

@@ -23,8 +23,10 @@ from aiosmtpd.smtp import AuthResult, Envelope
 from services import smtp
 from services.clock import Clock
 from services.conversation.rows import MESSAGE, ConversationRow
+from services.departments import Departments
 from services.history import care, left_messages
 from services.history import mail as stored
+from services.history.departments import Change, DepartmentTables
 from services.history.inbox import Sight
 from services.history.left_messages import Deed, Leaving, LeftMessageTable
 from services.history.mail import LEASE, MailTable, Wanted
@@ -159,12 +161,15 @@ class Office:
         self.is_draining = False
         self.keys = iter(range(1, 1000))
         self.runtime = Here()
+        runtime: Any = self.runtime
+        self.departments = Departments(DepartmentTables(store), runtime, self.clock.now)
 
     def worker(self) -> Mailing:
         runtime: Any = self.runtime
         return Mailing(
-            self.mails, self.settings, runtime, self.clock, self.meters, lambda: self.is_draining
-        )
+            self.mails, self.settings, runtime, self.clock, self.meters, lambda: self.is_draining,
+            self.departments,
+        )  # fmt: skip
 
     def leaves(self, text: str = "Do you ship?", **more: Any) -> int:
         """The key of a message of a visitor of its own."""
@@ -173,7 +178,7 @@ class Office:
             key, f"uuid-{key}", f"user-{key}", opened=self.now, ended=self.now, reason=MESSAGE,
             page=more.pop("page", ""),
         )  # fmt: skip
-        self.table.leave(Leaving(row, "", text, None, **more))
+        self.table.leave(Leaving(row, more.pop("department", ""), text, None, **more))
         return key
 
     def answers(self, key: int, text: str = "Yes, we do") -> None:
@@ -228,6 +233,24 @@ def test_the_visitor_is_sent_the_answer_in_its_language(office: Office, post: Po
         "Ada hat Ihnen geantwortet:", "Yes, we do", "Ihre Nachricht vom 2027-01-15 08:00 UTC:",
         "> Do you ship?", "Sie haben von dieser Seite geschrieben:", "https://shop.example/\n",
     ]  # fmt: skip
+
+
+def test_times_are_in_the_zone_of_the_departments_hours(
+    office: Office, post: Post, store: SQLStore
+):
+    tables = DepartmentTables(store)
+    tables.add("sales", Change(hours="mo-fr 9:00-17:00", zone="Asia/Tokyo"))
+    tables.add("care", Change())
+    office.departments.read()
+    key = office.leaves(department="sales", email="ann@shop.example", language="de")
+    office.leaves(department="care")
+    office.answers(key)
+    while office.mails.waiting():
+        office.worker().look()
+    for_sales, for_care, answer = map(text_of, post.got)
+    assert "Date: 2027-01-15 17:00 (Asia/Tokyo)" in for_sales
+    assert "Date: 2027-01-15 08:00 UTC" in for_care
+    assert "Ihre Nachricht vom 2027-01-15 17:00 (Asia/Tokyo):" in answer
 
 
 def test_who_has_left_no_address_gets_no_mail(office: Office, post: Post):
