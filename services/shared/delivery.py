@@ -283,7 +283,7 @@ class SharedDelivery:
         """Take over what other workers know of *participant*, and speak for it from now on."""
         self.whereabouts.arrive(participant, identity, arrival)
         if arrival.place is not None:
-            self._expect_matches(participant, arrival.place)
+            self._make_up_for_others(participant, arrival.place)
         self._events.arrived(participant)
         for conversation in conversations_of_participant(participant):
             # it may have been sent elsewhere what is still on its way here
@@ -291,14 +291,16 @@ class SharedDelivery:
             if connection.dialect.version == 1:  # others look it up in their turn
                 self._runtime.spawn(self.catch_up, conversation)
 
-    def _expect_matches(self, me: Participant, place: Place) -> None:
-        """All workers that were told of a match may have been killed before one has written it."""
+    def _make_up_for_others(self, me: Participant, place: Place) -> None:
+        """All workers that were told of a match may have been killed before one has stored it."""
         for ongoing in place.conversations:
+            other = self.roster.participants[ongoing.other.uuid]
+            waiter, user = (me, other) if me.role is Role.WAITER else (other, me)
+            to_user = waiter.channels[user.uuid]
+            self._events.save_served_at(place.number, to_user.conversation.row)
             if ongoing.decided:
-                other = self.roster.participants[ongoing.other.uuid]
-                waiter, user = (me, other) if me.role is Role.WAITER else (other, me)
                 joined = EventPayload(What.JOINED, waiter.identity.name)
-                self._events.expect(ongoing.decided, waiter.channels[user.uuid], joined)
+                self._events.expect(ongoing.decided, to_user, joined)
 
     def welcomed(self, participant: Participant, arrival: Arrival) -> None:
         """Let the other workers replace older logins of a waiter, which were asked before."""

@@ -1,4 +1,4 @@
-"""Who serves a conversation, saved in place of a recorder that has not saved it."""
+"""Who serves a conversation, saved where its recorder may not have done so."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ from .letters import decision_of
 
 
 class MissingRows:
-    """Passes to *save* the rows of decisions whose entry no recorder has written in time.
+    """Passes to *save* the rows that no recorder may have saved.
+
+    That is where no recorder has written the entry of a decision in time, and where somebody has
+    come from another worker, which may have been killed.
 
     The recorder of a later decision may have saved its row already. So the last event of the
     conversation is read before: where it belongs to a later decision, nothing is saved. Nor is
@@ -25,7 +28,7 @@ class MissingRows:
         self._save = save
         self._store = store
         self._runtime = runtime
-        #: by conversation: the latest of these decisions, and the row
+        #: by conversation: as of which decision it is to be saved, and the row
         self._missing: dict[int, tuple[int, ConversationRow]] = {}
         self._is_reading = False
 
@@ -35,7 +38,7 @@ class MissingRows:
         return bool(self._missing)
 
     def add(self, number: int, row: ConversationRow) -> None:
-        """No recorder has saved *row*, which the decision of this *number* has changed."""
+        """It may be that nobody has saved *row* as it is since the decision of this *number*."""
         self._missing[row.key] = number, row
 
     def save(self) -> None:

@@ -193,6 +193,7 @@ def test_whoever_comes_to_another_worker_is_introduced_to_it(office: Office) -> 
         conversation=7,
         begun=True,
         last_waiter="wanda",
+        number=matched.number,
     )
     for desk in (a, b):
         (moved,) = office.hears(desk)

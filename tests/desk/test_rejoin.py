@@ -27,6 +27,7 @@ from services.desk.port import (
     Reason,
     Role,
     Rules,
+    Standing,
     Withdrawn,
 )
 from services.desk.redis import LEASE, RedisDesk
@@ -192,6 +193,27 @@ def test_after_a_flush_conversations_under_way_go_on_over_a_lowered_capacity(
     a.part("Bob", "Wanda", "Bob")
     assert of_kind(office.hears(a), Matched) == [Matched("Cid", "Wanda")]
     office.close()
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_after_a_flush_a_worker_that_takes_up_what_only_the_history_remembers_learns_of_it(
+    office: Office, goes_on: bool
+) -> None:
+    """All workers that knew of the conversation are gone; one side is here, and then both."""
+    history = [
+        Standing(Role.WAITER, "wanda", "Wanda", "Wanda", ready=True, capacity=3),
+        Standing(Role.USER, "ann", "Ann", "Ann", 101, "Wanda"),
+    ]
+    a = office.hire("a")
+    a.remember_by(lambda: history)
+    waiters_get_ready(a, "Wanda")
+    if not goes_on:
+        users_arrive(a, "Ann")  # another worker has ended it, and has not stored that
+    office.hears(a)
+    office.client.flushall()
+    a.tick()
+    met = [(one.user, one.conversation) for one in of_kind(office.hears(a), Matched)]
+    assert met == ([("Ann", 101)] if goes_on else [])
 
 
 def test_after_a_flush_whose_waiter_has_come_as_somebody_new_waits_in_front(

@@ -225,6 +225,7 @@ class ScriptedDesk:
                     place = Place(
                         conversations, one.conversation, bool(one.waiter) or is_queued,
                         ready=True, capacity=9, ticket=1 if is_queued else None,
+                        number=state.decided,
                     )  # fmt: skip
                 one.at.append(me)
                 one.home = me

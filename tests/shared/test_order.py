@@ -1195,6 +1195,27 @@ def test_who_serves_is_not_saved_over_what_came_after_it(worker, last):
     assert not worker.switchboard.events_wait
 
 
+@pytest.mark.parametrize(
+    ("since", "server"), [(8, "ada"), (9, "ada"), (10, None)], ids=["before", "then", "after"]
+)
+def test_who_serves_is_saved_where_somebody_comes_whose_former_worker_may_not_have_saved_it(
+    worker, since, server
+):
+    """Ada has served bob *since* another decision, that she was lost; or it was that which came."""
+    data = EVENT.body(EventPayload("left", "ada", "lost")).data
+    left = EntryRow(
+        77, 1, Side.SERVER, "ada", f"decision:{since}", EVENT.number, "", 1, data
+    )  # fmt: skip
+    row = ConversationRow(77, "uuid-bob", "bob", opened=1)
+    worker.store.commit(Batch([row], entries=[left], has_data=True))
+    ada = Known("uuid-ada", Role.WAITER, "ada", "ada", ("there",))
+    place = Place((OpenConversation(ada, 77),), 77, begun=True, number=9)
+    worker.switchboard.desk.about = {"place": place}
+    worker.enter(Role.USER, "bob", FakeFeed())
+    worker.switchboard.desk.about = {}
+    assert writes_missing(worker) == server
+
+
 def test_who_serves_is_saved_as_soon_as_the_history_can_be_read(worker):
     joins_another(worker, 9)
     read = worker.store.last_events

@@ -58,7 +58,8 @@ local function place()
         ticket = ticket and tonumber(ticket) or nil, location = tonumber(position or '0'),
         ready = one.ready == '1', capacity = given(one.capacity),
         department = route and given(route.department), asked = route and given(route.asked),
-        priority = route and route.priority or nil, last_waiter = given(one.last) }
+        priority = route and route.priority or nil, last_waiter = given(one.last),
+        number = desk.decided }
 end
 
 local arrival = { uuid = standing, standing = true, came = desk.came, elsewhere = without(one, me) }

@@ -153,7 +153,7 @@ end
 for _, conversation in ipairs(memory.chats) do
     local user, waiter = participant(conversation.user), participant(conversation.waiter)
     if lost then
-        take_up_conversation(user, waiter)
+        take_up_conversation(user, waiter, false, true)
     end
     if user and user.waiter == conversation.waiter and user.talk == conversation.talk then
         agreed[conversation.user .. conversation.waiter] = true

@@ -16,8 +16,10 @@ for _, one in ipairs(memory.people) do
     end
 end
 for _, conversation in ipairs(memory.chats) do
-    take_up_conversation(participant(conversation.user), participant(conversation.waiter),
-        conversation.answered)
+    local user = participant(conversation.user)
+    if user and user.talk == conversation.talk then -- else a worker knows that it has ended
+        take_up_conversation(user, participant(conversation.waiter), conversation.answered)
+    end
 end
 local waiting = {}
 for _, one in ipairs(taken_up) do

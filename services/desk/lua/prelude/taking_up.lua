@@ -41,8 +41,8 @@ local function take_up_participant(remembered)
 end
 
 -- A conversation that was under way goes on, if both sides are there and the user is free for it:
--- a waiter serves its users on, however many they are.
-local function take_up_conversation(user, waiter, is_answered)
+-- a waiter serves its users on, however many they are. *is_known*: the caller remembers it.
+local function take_up_conversation(user, waiter, is_answered, is_known)
     if not user or not waiter or user.waiter ~= '' or waits(user) then
         return
     end
@@ -50,7 +50,7 @@ local function take_up_conversation(user, waiter, is_answered)
     if is_answered then
         await_no_answer(user)
     end
-    local workers, seen = {}, { [me] = true } -- workers that have joined before did not know of it
+    local workers, seen = {}, { [me] = is_known } -- workers that have joined before did not know of it
     for _, one in ipairs({ user, waiter }) do
         for _, worker in ipairs(recipients(one)) do
             if not seen[worker] then
