@@ -153,7 +153,7 @@ class SharedDelivery:
             self._turn_to_those_present(entries)
         if entries.texts:
             self._send_to_others(conversation, entries)
-            if is_event and not _speaks_for_a_side(entries.channel):
+            if is_event and not self._speaks_for_a_side(entries.channel):
                 self._runtime.spawn(self._send_where_they_are, conversation, entries)
         last = entries.seqs[-1] if entries.texts else entries.first - 1
         conversation.record_stored(last)
@@ -162,6 +162,10 @@ class SharedDelivery:
             # it is sent these entries in their order, when they have been read
             self.order.reach(known, last)
         self.order.put(conversation, entries)
+
+    def _speaks_for_a_side(self, channel: Channel) -> bool:
+        """Whether a side of *channel* is here, so that this worker knows where both are."""
+        return any(one.here and self.roster.holds(one) for one in (channel.sender, channel.to))
 
     def _turn_to_those_present(self, entries: ChannelEntries) -> None:
         """An event that has waited for the database is for those who take part in it by now."""
@@ -480,11 +484,6 @@ class SharedDelivery:
     def forget_ended(self) -> None:
         """Forget conversations that ended a while ago. Called about once a second."""
         self._ended.forget()
-
-
-def _speaks_for_a_side(channel: Channel) -> bool:
-    """Whether a side of *channel* is here, so that this worker knows where both are."""
-    return channel.sender.here or channel.to.here
 
 
 def _said(conversation: SharedConversation, entries: ChannelEntries) -> Said:

@@ -1125,6 +1125,25 @@ def test_an_event_that_is_stored_late_is_not_for_a_waiter_who_has_handed_the_use
     assert worker.ada.sent == []
 
 
+def test_an_event_of_whom_this_worker_has_forgotten_follows_them(worker):
+    """Ann, who was handed over and is not here, and her conversation are forgotten meanwhile."""
+    worker.figures.look()
+    worker.leave(worker.ann)
+    worker.moved_event("there", number=19)
+    handed = Parted(
+        "uuid-ann", "uuid-ada", "uuid-ada", Reason.TRANSFERRED, requeued=True,
+        conversation=worker.key, number=20, is_recorder=False,
+    )  # fmt: skip
+    worker.switchboard._act([handed])
+    worker.posted()
+    assert worker.key not in worker.delivery.order.conversations
+    worker.rounds.passes(60.0)
+    worker.switchboard.write_missing_events()
+    worker.rounds.all()
+    assert stored(worker)[-1] == ("transferred", "decision:20")
+    assert "where uuid-ann is" in {to for to, _ in worker.post.letters}
+
+
 def joins_another(worker: Worker, number: int) -> None:
     """Ada serves bob, who has waited; another worker was to record that, and has not."""
     bob = waits_again(worker)
