@@ -11,6 +11,7 @@ from playwright.sync_api import Page, Route, WebSocketRoute, expect
 from testkit import LiveServer
 
 from .conftest import Visit
+from .until import until
 from .visitor import ask, close_chat, log, open_chat, write
 from .waiter import Waiter
 
@@ -110,7 +111,7 @@ def test_why_a_connection_has_ended_is_said_where_the_server_says_it_not(
     page.route_web_socket(re.compile("/v1/ws/"), lambda here: here.close(code=1008))
     open_chat(page)
     expect(page.get_by_role("dialog")).to_contain_text("The connection was closed.")
-    page.wait_for_function("window.said")
+    until(page, "window.said !== undefined")
     assert page.evaluate("window.said") == {
         "code": "1008", "message": "The server refused the connection.",
     }  # fmt: skip

@@ -14,6 +14,7 @@ from testkit import LiveServer
 from .conftest import Axe, Run, Screenshot, View, Visit
 from .console import arrived, chat, get_ready, link
 from .console import log as read_by_waiter
+from .until import until
 from .visitor import ask, close_chat, log, open_chat, write
 from .waiter import Waiter
 
@@ -101,6 +102,17 @@ def test_each_visitor_reads_them_in_the_language_of_its_widget(
     with Waiter(desk) as ada:
         ada.meets()
         expect(site(page)).to_have_text(["Willkommen.", "Sie sprechen mit Ada."])
+
+
+def test_they_follow_the_page_into_another_language(desk: LiveServer, visit: Visit) -> None:
+    page = visit(f"{desk.url}/")
+    page.evaluate("csapp('on', 'status', ({ connection }) => { window.connection = connection })")
+    open_chat(page)
+    until(page, "window.connection === 'online'")
+    page.evaluate("csapp('setLocale', 'de')")
+    expect(page.get_by_role("dialog")).to_contain_text("Wie können wir helfen?")
+    write(page, "Wo ist meine Bestellung?")
+    expect(site(page).first).to_have_text("Willkommen.")
 
 
 def test_words_stand_between_the_messages_as_nobodys(

@@ -44,7 +44,6 @@ export class BaseClient {
   _conversations = new Conversations(this);
 
   #role;
-  #locale;
   #store;
   #drafts;
   #sub = "";
@@ -52,6 +51,8 @@ export class BaseClient {
 
   /** Who we are: the payload of `auth_success`. */
   me = null;
+  /** The language that the server gets, from the next connection on. */
+  locale;
   /** User: `idle`, `queued`, `served`, or `offline`: sent away for now. */
   phase = "idle";
   /** User: `{location, wait, ticket}` while in the queue. */
@@ -79,7 +80,7 @@ export class BaseClient {
     this._env = environment(given);
     this.#role = Side.role;
     this._side = new Side(this);
-    this.#locale = locale?.slice(0, 35);
+    this.locale = locale;
     this.#store = new Stored(storage === undefined ? browserStorage("localStorage") : storage, `${key}:${Side.role}:`);
     this.#drafts = new Drafts(this.#store, this._env.now);
     this.#putTogether(url, token);
@@ -305,7 +306,7 @@ export class BaseClient {
     const needed = [...this.chats.values()].filter((chat) => chat.conversation && this._conversations.isNeeded(chat));
     const resumed = needed.sort((a, b) => (b.state === "open") - (a.state === "open")).slice(0, RESUMED);
     const resume = Object.fromEntries(resumed.map((chat) => [chat.conversation, chat.lastSeq]));
-    this._connection.show({ locale: this.#locale, resume }, () => this.#welcome(resumed));
+    this._connection.show({ locale: this.locale?.slice(0, 35), resume }, () => this.#welcome(resumed));
   }
 
   #welcome(resumed) {

@@ -312,7 +312,7 @@ export class Panel {
     this.#start.relabel(t, locale, this.#widget.option("greeting"));
     this.#foot?.relabel();
     this.#prechat?.relabel();
-    if (this.isOpen) this.#visit.look(); // the names of departments and fields are of a language
+    if (this.isOpen) this.#visit.speak();
     this.#composer.relabel(t);
     this.#end.textContent = t("end");
     this.#retry.textContent = t("reconnect");

@@ -45,13 +45,12 @@ export class Visit {
   }
 
   #make() {
-    const { base, store, locale } = this.#widget;
+    const { base, store } = this.#widget;
     const options = {
       url: `${base}v1/ws/user/connect`,
       token: (asked) => this.#token.fetch(asked),
       storage: browserStorage("localStorage"),
       key: store.key,
-      locale,
     };
     this.client = new BaseClient(options, Visitor);
     this.client.on("status", (status) => this.#status(status));
@@ -169,6 +168,7 @@ export class Visit {
   /** Connect; and look how busy the desk is. */
   begin() {
     if (this.isIdle) this.#widget.store.set({ given: Boolean(this.#widget.given) });
+    this.client.locale = this.#widget.locale;
     this.client.start();
     this.look();
   }
@@ -249,6 +249,16 @@ export class Visit {
     if (state === "stopped" || (!this.isIdle && state === "online")) return;
     this.client.stop({ leave: false });
     this.begin();
+  }
+
+  /** The widget speaks another language: so does the site to a visitor who asks from now on. */
+  speak() {
+    const { client } = this;
+    const { locale } = this.#widget;
+    const isNew = client.locale !== locale;
+    client.locale = locale;
+    if (isNew && client.status.state === "online") this.identify();
+    this.look(); // the names of departments and fields are of a language
   }
 
   /** Forget everything. */
