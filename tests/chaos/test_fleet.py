@@ -14,6 +14,6 @@ KILLS = 20
 @pytest.mark.timeout(900)  # a busy machine
 def test_several_servers_are_killed_and_their_redis_too(database):
     stage = Fleet(database)
-    report = Scenario(stage, database, KILLS).run()
+    report = Scenario(stage, database, KILLS, transfers=True, departments=True).run()
     print(report, dict(stage.strikes))
     assert_kept(report)
