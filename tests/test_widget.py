@@ -130,6 +130,13 @@ def test_a_tag_tells_visitors_apart_and_does_not_name_them():
     assert 'data-visitor=""' in tags[3]
 
 
+def test_the_page_offers_departments_unless_the_host_says_where_questions_go():
+    app, chat = host()
+    assert 'data-departments="*"' in app.test_client().get("/support/").text
+    chat.identify_visitor(lambda request: Identity("user-1", departments=["sales"]))
+    assert "data-departments" not in app.test_client().get("/support/").text
+
+
 def test_departments_may_be_a_list():
     app, _ = host()
     with app.test_request_context():

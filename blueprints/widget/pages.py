@@ -70,9 +70,14 @@ def blueprint(extension: Extension) -> Blueprint:
     @door.get("/")
     @one_address
     def visitor() -> Response:
-        """A page with the widget, in the visitor's language if there is a catalogue of it."""
+        """A page with the widget, in the visitor's language if there is a catalogue of it.
+
+        A host that names its visitors may also have said where their questions go, and a
+        choice on the page would come before that: so only other visitors are offered one.
+        """
         language, texts = _spoken(request)
-        answer = page("csapp/visitor.html", language=language, texts=texts)
+        offered = "*" if extension.callbacks.visitor is None else None
+        answer = page("csapp/visitor.html", language=language, texts=texts, departments=offered)
         answer.vary.add("Accept-Language")
         return answer
 

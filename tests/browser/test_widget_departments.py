@@ -260,10 +260,30 @@ def test_a_site_without_departments_shows_nothing_of_them(run: Run, visit: Visit
     assert not [one for one in asked if "prechat" in one]
 
 
+@pytest.mark.parametrize("view", ["phone-light", "desk-dark"], indirect=True)
+@pytest.mark.parametrize("app", ["wsgi:app", "csapp:create_demo()"], ids=["page", "shop"])
+def test_the_pages_that_come_along_offer_a_choice(
+    tables: DepartmentTables, run: Run, env: dict[str, str], visit: Visit, view: View,
+    screenshot: Screenshot, app: str,
+) -> None:  # fmt: skip
+    """`/` of the standalone application, and the shop of the demo."""
+    tables.change("billing", Change(enabled=False))
+    server = run(app, env=env)
+    page = open_chat(visit(f"{server.url}/", **view))
+    group = page.get_by_role("group", name="Department")
+    expect(group.locator("label")).to_have_text(["Sales", "Support"])
+    expect(choice(page).first).to_be_checked()
+    page.get_by_role("radio", name="Support").check()
+    screenshot(page, "departments-page" if app == "wsgi:app" else "departments-shop")
+    write(page, "Hello?")
+    waits(page, "Support")
+    queue_has(server, ("support", "1"))
+
+
 def test_it_looks_like_a_choice_everywhere(
     counter: LiveServer, visit: Visit, view: View, axe: Axe, screenshot: Screenshot
 ) -> None:
-    page = open_chat(offer(visit(f"{counter.url}/", **view), "*"))
+    page = open_chat(visit(f"{counter.url}/", **view))
     expect(choice(page)).to_have_count(3)
     axe(page)
     screenshot(page, "departments")
