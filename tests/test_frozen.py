@@ -13,29 +13,45 @@ from testkit.client import assert_quiet
 
 from .clocked import GUNICORN, THREADS, let_pass
 from .probe import come_back, next_frame
-from .three_ways import ONE_PROCESS, Come, serving
+from .three_ways import ONE_PROCESS, Come, asks, serving
 
 FROZEN = 3  # s
 
 
-@pytest.fixture(params=ONE_PROCESS)
-def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[LiveServer]:
-    env = {
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return {
         "CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db",
         "CSAPP_FROZEN": str(FROZEN),
         "CSAPP_HEARTBEAT": "3600",
         "CSAPP_AUTH_TIMEOUT": "3600",
     }
+
+
+@pytest.fixture(params=ONE_PROCESS)
+def server(request: pytest.FixtureRequest, env: dict[str, str]) -> Iterator[LiveServer]:
     with serving(request.param, env, (GUNICORN, THREADS)) as (started, _):
         yield started
 
 
 @pytest.fixture
-def come(server: LiveServer) -> Iterator[Come]:
+def workers(env: dict[str, str]) -> Iterator[list[LiveServer]]:
+    """Two servers of one desk, each with a time of its own."""
+    with serving("two workers", env, (GUNICORN, THREADS)) as servers:
+        yield servers
+
+
+@pytest.fixture
+def come(request: pytest.FixtureRequest) -> Iterator[Come]:
+    """Opens clients of the test's server, or of a worker that is named; closes all of them."""
+    name = "workers" if "workers" in request.fixturenames else "server"
+    served = request.getfixturevalue(name)
+    servers: list[LiveServer] = served if name == "workers" else [served]
     with ExitStack() as stack:
         logins: dict[str, str] = {}
 
-        def come(role: str, sub: str) -> Client:
+        def come(role: str, sub: str, at: int = 0) -> Client:
+            server = servers[at]
             client = come_back(server, role)
             stack.callback(client.drop)
             token = logins.setdefault(sub, server.token(role, sub, sub.title()))
@@ -108,3 +124,72 @@ def test_visitors_are_not_asked(server, come):
     for _ in range(2):
         next_frame(ada, "probe")
     assert_quiet(ann)
+
+
+# ---- pages at two workers --------------------------------------------------
+
+
+def answers(page: Client) -> None:
+    """*page* answers, and its worker has handled it."""
+    next_frame(page, "probe")
+    page.say("alive")
+    asks(page, "get_waiters")
+
+
+@pytest.fixture
+def eve(come: Come) -> Client:
+    """Looks on from the second worker, and serves nobody."""
+    eve = come("waiter", "eve", at=1)
+    asks(eve, "unready")
+    return eve
+
+
+@pytest.mark.parametrize("lives_at", [0, 1])
+def test_whose_pages_stand_still_at_all_workers_gets_nobody_until_one_lives(
+    workers, come, eve, lives_at
+):
+    pages = [come("waiter", "ada")]
+    answers(pages[0])
+    stands_still(workers[0], eve, "Ada")
+    pages.append(come("waiter", "ada", at=1))
+    assert is_ready(eve, "Ada"), "there is life at the second worker"
+    ann = come("user", "ann")
+    ann.say("connect")
+    next_frame(ann, "connect_success")
+    for page in pages:
+        next_frame(page, "new_connection", payload_name="Ann")
+
+    answers(pages[1])
+    stands_still(workers[1], eve, "Ada")
+    waiting = [come("user", sub, at=at) for at, sub in enumerate(("bob", "cem"))]
+    for user in waiting:
+        user.say("connect")
+        next_frame(user, "connect_queue")
+    asked = ann.say("message_text", {"message": "Still there?"})
+    next_frame(ann, "message_text_success", reply_id=asked)
+    for page in pages:  # who is served stays, and nobody has come since
+        while (frame := page.receive())["type"] != "message_text":
+            assert frame["type"] != "new_connection"
+
+    pages[lives_at].say("alive")
+    for page in pages:
+        names = [next_frame(page, "new_connection")["payload"]["name"] for _ in waiting]
+        assert names == ["Bob", "Cem"]
+    for user in waiting:
+        next_frame(user, "connect_success")
+
+
+def test_the_only_page_with_life_goes(workers, come, eve):
+    still = come("waiter", "ada")
+    answers(still)
+    stands_still(workers[0], eve, "Ada")
+    alive = come("waiter", "ada", at=1)
+    assert is_ready(eve, "Ada")
+    alive.drop()
+    while is_ready(eve, "Ada"):
+        next_frame(eve, "probe")
+    ann = come("user", "ann", at=1)
+    ann.say("connect")
+    next_frame(ann, "connect_queue")
+    still.say("alive")
+    next_frame(ann, "connect_success")
