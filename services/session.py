@@ -141,7 +141,7 @@ class Session:
         feed.admission.count_out()
 
     def _absence(self, me: Participant) -> Absence:
-        """For how long its participant is to be waited for."""
+        """How its participant is away: for how long it is to be waited for follows from that."""
         connection = self.connection
         if me.role is Role.WAITER or (
             connection.ended_by == "server" and connection.code in OUR_FAULT

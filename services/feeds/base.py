@@ -113,8 +113,9 @@ class BaseFeed(Turns):
     def awaiting_decision(self, frame: frames.ClientFrame) -> Iterator[None]:
         """*frame* asks the desk, and waits for what that decides.
 
-        The desk may have decided though its answer to this call was lost. If *frame* was answered
-        by that, it is not refused besides. Otherwise raises what the call has raised.
+        The desk may have decided though its answer to this call was lost. If that was heard of in
+        another way and has answered *frame* already, it is not refused besides. Otherwise raises
+        what the call has raised; what is decided is sent later, as no answer.
         """
         self.pending = frame
         try:

@@ -13,6 +13,7 @@ Rules of this file:
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -38,7 +39,7 @@ from ..desk.port import (
 )
 from ..entries_here import channel_to_nobody, hand_out, new_entries
 from ..errors import Unavailable
-from ..event_entries import EventEntries
+from ..event_entries import MOST_UNWRITTEN, EventEntries
 from ..history.port import Store
 from ..history.writer import RETRY, Writer
 from ..identity import Identity
@@ -99,6 +100,11 @@ class SharedDelivery:
         self._events = SharedEvents(entries, save_served, figures, store, runtime)
         self._ended = Ended(self.order, self.roster, runtime)
         self._doubted = threading.Event()
+        #: events to send to both sides, of whose workers this one is not told any more
+        self._to_send: deque[tuple[SharedConversation, ChannelEntries]] = deque(
+            maxlen=MOST_UNWRITTEN
+        )
+        self._is_sending = threading.Lock()
 
     def connect(self, post: Post) -> None:
         """From now on *post* carries letters."""
@@ -154,7 +160,7 @@ class SharedDelivery:
         if entries.texts:
             self._send_to_others(conversation, entries)
             if is_event and not self._speaks_for_a_side(entries.channel):
-                self._runtime.spawn(self._send_where_they_are, conversation, entries)
+                self._send_later(conversation, entries)
         last = entries.seqs[-1] if entries.texts else entries.first - 1
         conversation.record_stored(last)
         known = self.order.conversations.get(conversation.row.key, conversation)
@@ -180,23 +186,35 @@ class SharedDelivery:
         if workers:
             self.outgoing.send(workers, _said(conversation, entries))
 
-    def _send_where_they_are(
-        self, conversation: SharedConversation, entries: ChannelEntries
-    ) -> None:
-        """Send an event to the workers of both sides, of which this one is not told any more.
+    def _send_later(self, conversation: SharedConversation, entries: ChannelEntries) -> None:
+        """Send an event to the workers of both sides, which the desk knows."""
+        self._to_send.append((conversation, entries))
+        self._runtime.spawn(self._send_where_they_are)
+
+    def _send_where_they_are(self) -> None:
+        """Send what is left to the workers of both sides, of which this one is not told any more.
 
         Both have moved on before the event could be written here. Waits for the desk, until it
         can be reached: perhaps nothing else follows by which they would learn of the event.
         """
-        row = conversation.row
-        while True:
+        while self._to_send and self._is_sending.acquire(blocking=False):
             try:
-                workers = {*self._workers_of(row.user), *self._workers_of(row.waiter or "")}
-            except Unavailable:
-                self._runtime.sleep(RETRY)
-            else:
-                self.outgoing.send(workers, _said(conversation, entries))
-                return
+                while self._to_send:
+                    self._send_first()
+            finally:
+                self._is_sending.release()
+
+    def _send_first(self) -> None:
+        first = conversation, entries = self._to_send[0]
+        row = conversation.row
+        try:
+            workers = {*self._workers_of(row.user), *self._workers_of(row.waiter or "")}
+        except Unavailable:
+            self._runtime.sleep(RETRY)
+            return
+        if self._to_send[0] is first:  # else there were too many meanwhile
+            self._to_send.popleft()
+        self.outgoing.send(workers, _said(conversation, entries))
 
     def deliver(self, entries: ChannelEntries) -> None:
         """Put stored *entries*, whose turn has come, into the connections here.
@@ -226,8 +244,8 @@ class SharedDelivery:
 
     @property
     def events_wait(self) -> bool:
-        """Events wait for the database, or for the worker that is to write them."""
-        return self._events.wait
+        """Events wait for the database, for the worker that is to write them, or for the desk."""
+        return self._events.wait or bool(self._to_send)
 
     def save(self, row: ConversationRow, *, served: bool = False) -> None:
         """Store what this worker knows of *row*; others write it, too."""

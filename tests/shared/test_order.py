@@ -1233,6 +1233,7 @@ def test_who_serves_is_saved_where_somebody_comes_whose_former_worker_may_not_ha
     worker.enter(Role.USER, "bob", FakeFeed())
     worker.switchboard.desk.about = {}
     assert writes_missing(worker) == server
+    assert worker.store.conversation(77).waiter_name == (server or "")
 
 
 def test_who_serves_is_saved_as_soon_as_the_history_can_be_read(worker):
