@@ -319,7 +319,7 @@ class SharedDelivery:
             other = self.roster.participants[ongoing.other.uuid]
             waiter, user = (me, other) if me.role is Role.WAITER else (other, me)
             to_user = waiter.channels[user.uuid]
-            self._events.save_served_at(place.number, to_user.conversation.row)
+            self._events.save_served_at(place.number, to_user.conversation.row, waiter)
             if ongoing.decided:
                 joined = EventPayload(What.JOINED, waiter.identity.name)
                 self._events.expect(ongoing.decided, to_user, joined)

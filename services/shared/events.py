@@ -73,9 +73,9 @@ class SharedEvents:
         if self._figures.can_read_entries:
             self._leave_to_others(Decided(number, channel, payload, may_have_returned=True))
 
-    def save_served_at(self, number: int, row: ConversationRow) -> None:
-        """Save soon who serves *row*, as it was at the decision of this *number*."""
-        self._rows.add(number, row)
+    def save_served_at(self, number: int, row: ConversationRow, waiter: Participant) -> None:
+        """Save soon that *waiter* serves in *row*, as it was at the decision of this *number*."""
+        self._rows.add(number, row, waiter)
 
     def _leave_to_others(self, decided: Decided) -> None:
         """Write *decided* if no other worker has done so in time."""

@@ -6,7 +6,9 @@ import contextlib
 from collections.abc import Callable
 
 from ..conversation.rows import ConversationRow
+from ..conversation_rows import set_waiter
 from ..history.port import Store, StoreError
+from ..participants import Participant
 from ..runtime import Runtime
 from .letters import decision_of
 
@@ -28,8 +30,9 @@ class MissingRows:
         self._save = save
         self._store = store
         self._runtime = runtime
-        #: by conversation: as of which decision it is to be saved, and the row
-        self._missing: dict[int, tuple[int, ConversationRow]] = {}
+        #: by conversation: as of which decision it is to be saved, the row, and its waiter if that
+        #: is not named in it yet
+        self._missing: dict[int, tuple[int, ConversationRow, Participant | None]] = {}
         self._is_reading = False
 
     @property
@@ -37,9 +40,12 @@ class MissingRows:
         """Some are not saved yet."""
         return bool(self._missing)
 
-    def add(self, number: int, row: ConversationRow) -> None:
-        """It may be that nobody has saved *row* as it is since the decision of this *number*."""
-        self._missing[row.key] = number, row
+    def add(self, number: int, row: ConversationRow, waiter: Participant | None = None) -> None:
+        """It may be that nobody has saved *row* as it is since the decision of this *number*.
+
+        *waiter*: who serves in it since then, and is not named in *row* before it is saved.
+        """
+        self._missing[row.key] = number, row, waiter
 
     def save(self) -> None:
         """Save them as soon as the last events are read. Called about once a second."""
@@ -54,13 +60,17 @@ class MissingRows:
         finally:
             self._is_reading = False
 
-    def _save_latest(self, missing: dict[int, tuple[int, ConversationRow]]) -> None:
+    def _save_latest(
+        self, missing: dict[int, tuple[int, ConversationRow, Participant | None]]
+    ) -> None:
         """Save those of *missing* that no later decision has changed. Raises `StoreError`."""
         events = self._runtime.blocking(self._store.last_events, list(missing))
-        for key, (number, row) in missing.items():
+        for key, (number, row, waiter) in missing.items():
             if self._missing[key][0] != number:
                 continue  # it has changed meanwhile, and is looked at again
             del self._missing[key]
             event = events.get(key)
             if event is not None and decision_of(event.client_id) <= number:
+                if waiter is not None and row.waiter == waiter.uuid:
+                    set_waiter(row, waiter)
                 self._save(row)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from ..channels import Channel
 from ..clock import Clock
 from ..conversation.rows import ConversationRow
-from ..conversation_rows import new_row, set_waiter
+from ..conversation_rows import new_row
 from ..desk.port import Arrival, Event, Known, Moved, Place, Role
 from ..history.writer import Writer
 from ..identity import Identity, TokenRole
@@ -104,7 +104,7 @@ class Whereabouts:
             is_new = me.uuid not in other.channels and other.channel is None
             user.conversation = conversation = self.known_conversation(user, ongoing.conversation)
             row = conversation.row
-            set_waiter(row, waiter)
+            row.waiter, row.waiter_subject = waiter.uuid, waiter.identity.subject
             to_waiter, to_user = self._join(user, waiter, conversation)
             self._writer.amend(row)  # the worker that had to write it may have been killed before
             if is_new:  # the two have not been introduced here yet
