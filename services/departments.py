@@ -34,7 +34,7 @@ from .history.departments import DepartmentRow
 from .history.tags import canonical_tag
 from .identity import Identity
 from .loops import Loop, Loops
-from .opening_hours import ALWAYS, Hours, is_zone
+from .opening_hours import ALWAYS, Hours, Wall, is_zone
 from .runtime import Runtime
 from .seldom import Seldom
 from .site_words import SiteWords
@@ -237,6 +237,14 @@ class Departments:
         if not found.is_open:  # it has closed since it was judged, or has no hours
             closed[key] = _closed(one, at, found)
         return found
+
+    def wall(self, key: str, at: float) -> Wall:
+        """What the clock on the wall of *key* shows *at* this moment: so its times are shown.
+
+        In UTC where there is no such department any more.
+        """
+        one = self.get(key)
+        return (ALWAYS if one is None else one.hours).wall(at)
 
     def get(self, key: str) -> SiteDepartment | None:
         """The department with this *key*; None: there is none. `""` is there always."""

@@ -15,10 +15,8 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from . import smtp
-from .departments import Departments
 from .errors import Unavailable
 from .history.mail import Kind, Mail, MailTable
 from .mail_texts import texts_in
@@ -29,6 +27,7 @@ from .settings import Settings
 
 if TYPE_CHECKING:
     from .clock import Clock
+    from .departments import Departments
     from .loops import Loops
 
 log = logging.getLogger("csapp")
@@ -47,20 +46,19 @@ PATIENCE = 2 * 86_400_000
 class Mailing:
     """Sends what waits in *table*, as *settings* say. *is_draining*: begin no more.
 
-    Times in mails are by the clock on the wall of the department, as the hours of *departments*
-    say; of one without hours in UTC.
+    Times in mails are by the clock on the wall of the department, as *departments* say.
     """
 
     def __init__(
         self, table: MailTable, settings: Settings, runtime: Runtime, clock: Clock, meters: Meters,
-        is_draining: Callable[[], bool], departments: Departments | None = None,
+        is_draining: Callable[[], bool], departments: Departments,
     ) -> None:  # fmt: skip
         self._table = table
         self._runtime = runtime
         self._clock = clock
         self._meters = meters
         self._is_draining = is_draining
-        self._departments = Departments() if departments is None else departments
+        self._departments = departments
         self._server = smtp.read_url(settings.smtp_url)
         #: made for the first mail
         self._context: ssl.SSLContext | None = None
@@ -98,6 +96,10 @@ class Mailing:
         except ValueError as error:
             self._give_up(mail, error)
             return True
+        except Exception as error:  # ours: an update may mend it, and the next ones go on
+            log.exception("mail %d cannot be written", mail.n)
+            self._try_later(mail, error)
+            return True
         if self._context is None:  # on the loop it would be felt
             self._context = self._runtime.blocking(smtp.context_for, self._server)
         try:
@@ -106,18 +108,19 @@ class Mailing:
             self._give_up(mail, error)
             return True
         except (smtp.NotNow, ValueError) as error:  # smtplib's, of what the server has said
-            self._postpone(mail, error)
+            self._say("server", logging.WARNING, "no mail can be sent: %s", error)
+            self._try_later(mail, error)
             return False
         self._meters.mails.add("sent")
         self._runtime.blocking(self._table.remove, mail.n)
         return True
 
-    def _postpone(self, mail: Mail, error: Exception) -> None:
+    def _try_later(self, mail: Mail, error: Exception) -> None:
+        """Postpone *mail*, or give it up after two days."""
         now = self._clock.ms()
         if now - mail.queued >= PATIENCE:
             self._give_up(mail, error)
             return
-        self._say("server", logging.WARNING, "no mail can be sent: %s", error)
         pause = PAUSES[mail.tries] if mail.tries < len(PAUSES) else LONG_PAUSE
         self._runtime.blocking(self._table.postpone, mail.n, now + pause)
 
@@ -129,7 +132,10 @@ class Mailing:
     # ---- what is said --------------------------------------------------
 
     def _written(self, mail: Mail) -> EmailMessage:
-        """*mail* as it is sent; each time the same. Raises `ValueError`."""
+        """*mail* as it is sent; each time that it is tried with the same id and date.
+
+        Raises `ValueError` for what no mail can be made of.
+        """
         message = EmailMessage(policy=SMTP)
         message["From"] = self._from
         message["Message-ID"] = f"<csapp.{mail.n}.{mail.chat:x}@{self._from.domain}>"
@@ -141,10 +147,8 @@ class Mailing:
 
     def _shown(self, mail: Mail) -> str:
         """When the visitor has left its message."""
-        one = self._departments.get(mail.department)
-        zone = "" if one is None else one.hours.zone
-        at = datetime.fromtimestamp(mail.left / 1000, ZoneInfo(zone or "UTC"))
-        return f"{at:%Y-%m-%d %H:%M} {f'({zone})' if zone else 'UTC'}"
+        wall = self._departments.wall(mail.department, mail.left / 1000)
+        return f"{wall} {f'({wall.zone})' if wall.zone else 'UTC'}"
 
     def _write_left(self, message: EmailMessage, mail: Mail, left: str) -> None:
         """For the site: what a visitor has written, and when it was *left*."""

@@ -17,7 +17,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
@@ -60,6 +60,17 @@ Intervals = tuple[Interval, ...]
 WHOLE_DAY: Intervals = (Interval(0, A_DAY),)
 
 
+class Wall(NamedTuple):
+    """What a clock shows, and in which zone."""
+
+    time: datetime
+    #: empty: it shows UTC because there is no zone to show
+    zone: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.time:%Y-%m-%d %H:%M}"
+
+
 @dataclass(frozen=True, slots=True)
 class Hours:
     """When a department is open. Made by `hours`."""
@@ -75,6 +86,15 @@ class Hours:
     def is_always(self) -> bool:
         """Open at all times."""
         return not self.week and not self.dates
+
+    def wall(self, at: float) -> Wall:
+        """What the clock on its wall shows *at* this moment, in s since 1970.
+
+        In UTC where it has no time zone, or one that this machine does not know.
+        """
+        if self.zone and is_zone(self.zone):
+            return Wall(datetime.fromtimestamp(at, _zone(self.zone)), self.zone)
+        return Wall(datetime.fromtimestamp(at, UTC))
 
     def is_open(self, at: float) -> bool:
         """Whether it is open *at* this moment, in s since 1970."""

@@ -253,6 +253,19 @@ def test_times_are_in_the_zone_of_the_departments_hours(
     assert "Ihre Nachricht vom 2027-01-15 17:00 (Asia/Tokyo):" in answer
 
 
+def test_a_zone_that_this_machine_does_not_know_keeps_no_mail_back(
+    office: Office, post: Post, store: SQLStore
+):
+    DepartmentTables(store).add("sales", Change(zone="Asia/Tokyo"))
+    with store.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE department SET zone = 'Mars/Olympus'")
+    office.departments.read()
+    office.leaves(department="sales")
+    office.leaves(department="gone")
+    office.worker().look()
+    assert ["Date: 2027-01-15 08:00 UTC" in text_of(one) for one in post.got] == [True, True]
+
+
 def test_who_has_left_no_address_gets_no_mail(office: Office, post: Post):
     office.answers(office.leaves())
     office.worker().look()
@@ -328,6 +341,34 @@ def test_a_mail_is_tried_again_for_two_days(office: Office, post: Post, caplog: 
     assert office.meters.mails.read() == {"sent": 0, "given_up": 1}
     assert "ann@example.org" not in caplog.text
     assert "451" in caplog.text
+
+
+def test_a_mail_that_cannot_be_written_keeps_no_other_back(
+    office: Office, post: Post, monkeypatch: pytest.MonkeyPatch, caplog: Any
+):
+    """A fault of ours: it is tried again, since an update may mend it, and has an end."""
+    office.leaves("Bad", department="sales")
+    office.leaves("Good")
+    wall, faults = Departments.wall, []
+
+    def broken(departments: Departments, key: str, at: float) -> Any:
+        if key == "sales":
+            faults.append(office.now)
+            raise KeyError(key)
+        return wall(departments, key, at)
+
+    monkeypatch.setattr(Departments, "wall", broken)
+    office.worker().look()
+    assert [text_of(one).splitlines()[0] for one in post.got] == ["Good"]
+    assert office.mails.waiting() == 1
+    assert "mail 1 cannot be written" in caplog.text
+    office.now += PAUSES[0]
+    office.worker().look()
+    assert len(faults) == 2
+    office.now += PATIENCE
+    office.worker().look()
+    assert office.mails.waiting() == 0
+    assert office.meters.mails.read() == {"sent": 1, "given_up": 1}
 
 
 def test_its_id_stays_the_same(office: Office, post: Post):

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 from flask.cli import AppGroup
@@ -24,7 +22,7 @@ from services.history.departments import (
     Membership,
     Overflow,
 )
-from services.opening_hours import Hours, is_zone, written_dates, written_week
+from services.opening_hours import Hours, written_dates, written_week
 from services.security_log import Event, security
 from services.threads import ThreadRuntime
 
@@ -235,9 +233,8 @@ def _shown_now(known: Departments, row: DepartmentRow, now: float) -> str:
     state = "open" if found.is_open else "closed"
     if until is None:
         return state
-    zone = row.hours.zone if is_zone(row.hours.zone) else ""
-    wall = datetime.fromtimestamp(until, ZoneInfo(zone or "UTC"))
-    return f"{state} until {wall:%Y-%m-%d %H:%M}{'' if zone else ' UTC'}"
+    wall = known.wall(row.key, until)
+    return f"{state} until {wall}{'' if wall.zone else ' UTC'}"
 
 
 def _shown_answer(seconds: str) -> str:

@@ -26,6 +26,7 @@ from ..opening_hours import (
     Hours,
     HoursError,
     hours,
+    is_zone,
     stored_hours,
     written_dates,
     written_week,
@@ -343,9 +344,12 @@ def _changed_hours(before: Hours, change: Change) -> Hours:
         if dates.pop(day, None) is None:
             raise DepartmentError(f"dates: {day} is none")
     week = written_week(before) if change.hours is None else change.hours
+    dates |= change.dates
     zone = before.zone if change.zone is None else change.zone
+    if not week.strip() and not dates and change.zone is None and not is_zone(zone):
+        zone = ""  # nothing needs one
     try:
-        return hours(week, zone, dates | dict(change.dates))
+        return hours(week, zone, dates)
     except HoursError as error:
         raise DepartmentError(str(error)) from None
 

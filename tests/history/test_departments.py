@@ -20,7 +20,7 @@ from services.history.departments import (
 )
 from services.history.port import StoreError
 from services.history.sql import SQLStore
-from services.opening_hours import hours
+from services.opening_hours import Hours, hours
 
 from .people import no_pause
 
@@ -93,6 +93,7 @@ def test_hours_are_stored_and_changed_by_themselves(departments):
     changed = departments.change("sales", Change(zone="Asia/Tokyo", no_dates=[*dates]))
     assert (changed.hours, changed.max_queue) == (hours(week, "Asia/Tokyo", {}), 3)
     changed = departments.change("sales", Change(hours=""))
+    assert changed.hours == Hours("Asia/Tokyo"), "the next hours may be in it"
     assert changed.hours.is_always
     assert departments.get("sales") == changed
 
@@ -148,6 +149,15 @@ def test_hours_that_cannot_be_read_cost_the_others_nothing(
     assert departments.get("sales") == DepartmentRow("sales", max_queue=4)
     assert caplog.text == ""
     departments.remove("sales")
+
+
+def test_always_open_needs_no_zone_that_this_machine_knows(departments, store):
+    departments.add("sales", Change(hours="mo 9:00-10:00", zone="UTC"))
+    with store.engine.begin() as connection:
+        connection.execute(sa.update(tables.department).values(zone="Mars/Olympus"))
+    with pytest.raises(DepartmentError, match=r"^zone: "):
+        departments.change("sales", Change(hours="", dates={"2026-12-25": "closed"}))
+    assert departments.change("sales", Change(hours="")).hours == Hours()
 
 
 def test_each_change_of_either_table_is_counted(departments, store):
