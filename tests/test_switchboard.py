@@ -18,6 +18,7 @@ from services.delivery import LocalDelivery
 from services.departments import Departments
 from services.desk.memory import MemoryDesk
 from services.desk.port import DeskUnavailable, Queued, Role, Withdrawn
+from services.feeds.base import BaseFeed
 from services.handlers import users
 from services.history.writer import Writer
 from services.identity import Identity, TokenRole
@@ -157,6 +158,8 @@ class Office:
 
 class Tab(FakeFeed):
     """A feed that remembers its frames whole: what a client reads."""
+
+    awaiting_decision = BaseFeed.awaiting_decision
 
     def put(self, frame: bytes) -> None:
         self._take(*unframed(frame))
