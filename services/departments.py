@@ -18,6 +18,7 @@
 from __future__ import annotations
 
 import contextlib
+import heapq
 import logging
 import math
 import time
@@ -206,23 +207,36 @@ class Departments:
         next one is; a closed one lets them in where the next one is open. One that is disabled
         passes nobody on.
         """
-        return self._opening_along(self.way(key))
+        return self._opening_along(self.way(key), self._opening)
 
-    def closing(self, key: str, at: float) -> int | None:
-        """When that of *key*, which is open *at* this moment, closes by its own hours, in s.
+    def next_change(self, key: str, at: float) -> int | None:
+        """When users who ask for *key* begin or cease to be let in after *at*, in s since 1970.
 
         None: not within a year.
         """
-        one = self.get(key)
-        return None if one is None else one.hours.next_change(at)
+        way = self.way(key)
+        hours = [one.hours for one in map(self.get, way) if one is not None]
 
-    def _opening_along(self, way: list[str]) -> Opening:
-        found, one = self._opening(way[0]), self._site.departments.get(way[0])
+        def is_open(at: float) -> bool:
+            return self._opening_along(way, lambda one: self._at(one, at)).is_open
+
+        was_open = is_open(at)
+        changes = heapq.merge(*(one.changes(at) for one in hours))
+        return next((when for when, _ in changes if is_open(when) is not was_open), None)
+
+    def _at(self, key: str, at: float) -> Opening:
+        """Whether *key* itself is open *at* this moment; not when it opens."""
+        one = self.get(key)
+        return Opening(one is None or (one.is_enabled and one.hours.is_open(at)))
+
+    def _opening_along(self, way: list[str], opening: Callable[[str], Opening]) -> Opening:
+        """That of the first one of *way*; *opening* is that of each by itself."""
+        found, one = opening(way[0]), self._site.departments.get(way[0])
         if one is None or not one.is_enabled or one.rules.overflow_after or not way[1:]:
             return found
         if self.get(way[1]) is None or (found.is_open and not one.hours.is_always):
             return found
-        there = self._opening_along(way[1:]) if found.is_open else self._opening(way[1])
+        there = self._opening_along(way[1:], opening) if found.is_open else opening(way[1])
         return there if found.is_open or there.is_open else found
 
     def _opening(self, key: str) -> Opening:

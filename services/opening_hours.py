@@ -107,13 +107,13 @@ class Hours:
         """
         if self.is_open(at):
             return math.ceil(at)
-        return next((when for when, is_open in self._changes(at) if is_open), None)
+        return next((when for when, is_open in self.changes(at) if is_open), None)
 
     def next_change(self, at: float, within: float = A_YEAR) -> int | None:
         """When it opens or closes after *at*, in s since 1970. None: not *within* so many s."""
-        return next((when for when, _ in self._changes(at, within)), None)
+        return next((when for when, _ in self.changes(at, within)), None)
 
-    def _changes(self, at: float, within: float = A_YEAR) -> Iterator[tuple[int, bool]]:
+    def changes(self, at: float, within: float = A_YEAR) -> Iterator[tuple[int, bool]]:
         """When it opens (True) or closes *within* so many s after *at*, in order."""
         if self.is_always:
             return

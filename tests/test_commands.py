@@ -297,6 +297,27 @@ def test_the_list_says_which_departments_are_open_and_until_when(
     }  # fmt: skip
 
 
+def test_the_list_says_until_when_an_overflow_lets_visitors_in(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+):
+    """On a Saturday at 12:00: sales is closed and passes its visitors on."""
+    monkeypatch.setattr(time, "time", lambda: 1_780_142_400.0)
+    week = ("--zone", "UTC", "--hours")
+    said_by(app, "department", "add", "support", *week, "sa 0:00-23:00")
+    said_by(app, "department", "add", "sales", *week, "mo 9:00-17:00", "--overflow", "support:0")
+    said_by(app, "department", "add", "off", "--overflow", "support:0")
+    said_by(app, "department", "set", "off", "--disable")
+    said_by(app, "department", "add", "slow", *week, "mo 9:00-17:00", "--overflow", "support:60")
+    said_by(app, "department", "add", "round", *week, "sa 23:00-24:00", "--overflow", "support:0")
+    head, *lines = said_by(app, "department", "list").splitlines()
+    begin, end = head.index("NOW"), head.index("HOURS")
+    assert {line.split()[0]: line[begin:end].strip() for line in lines} == {
+        "''": "open", "support": "open until 2026-05-30 23:00",
+        "sales": "open until 2026-05-30 23:00", "off": "closed",
+        "slow": "closed until 2026-06-01 09:00", "round": "open until 2026-05-31 00:00",
+    }  # fmt: skip
+
+
 def test_the_hours_of_a_department(app: Flask):
     said = said_by(
         app, "department", "add", "sales", "--hours", "mo-fr 09:00-17:30; sa 10:00-14:00",
@@ -310,7 +331,7 @@ def test_the_hours_of_a_department(app: Flask):
     said = said_by(app, "department", "set", "sales", "--no-date", "2026-12-25")
     assert "open" not in said
     said = said_by(app, "department", "set", "", "--hours", "su closed", "--zone", "UTC")
-    assert "'': enabled; no names; no members; open closed (UTC). " in said
+    assert "'': enabled; no names; no members; closed (UTC). " in said
 
 
 @pytest.mark.parametrize(
@@ -332,7 +353,7 @@ def test_the_hours_of_a_department(app: Flask):
         (("set", "support", "--answer-within", "86401"), "answer_within: 0 to 86,400"),
         (("set", "support", "--overflow", ":-1"), "support:60"),
         (("set", "support", "--overflow", ":86401"), "overflow: 0 to 86,400"),
-        (("set", "support", "--overflow", "support:1"), "overflow: users would go round"),
+        (("set", "support", "--overflow", "support:1"), "overflow: visitors would go round"),
         (("set", "support", "--max-queue", "1000001"), "--max-queue"),
         (("set", "support", "--member", "ada:10"), "a priority is 0 to 9"),
         (("set", "support", "--member", ":1"), "members: the id of a waiter"),
@@ -411,15 +432,16 @@ def test_what_departments_md_says_to_type_about_words(app: Flask):
     commands = [line.split(" chat ")[1] for line in block.splitlines() if " chat " in line]
     *changes, shown, removal = [shlex.split(one) for one in commands]
     for command in changes:
-        assert "Servers know it within 5 s." in said_by(app, *command)
+        assert said_by(app, *command).endswith(f"{command[3]}\nServers know it within 5 s.\n")
     assert said_by(app, *shown).splitlines() == [
         "DEPARTMENT  WHAT      LANGUAGE  AFTER  TEXT",
         "''          greeting  en               Welcome to {department}.",
         "''          greeting  de               Willkommen.",
-        "''          looking   en        60     Somebody will be with you soon.",
+        "''          looking   en        60     Thank you for waiting.",
         "sales       first     en               You speak with {name}.",
+        "sales       first     de               Sie sprechen mit {name}.",
     ]
-    assert said_by(app, *removal).startswith("1 text is removed.")
+    assert said_by(app, *removal).startswith("2 texts are removed.")
 
 
 def test_a_site_that_says_nothing_is_told_how_to(app: Flask):

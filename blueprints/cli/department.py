@@ -22,7 +22,7 @@ from services.history.departments import (
     Membership,
     Overflow,
 )
-from services.opening_hours import Hours, written_dates, written_week
+from services.opening_hours import CLOSED, Hours, written_dates, written_week
 from services.security_log import Event, security
 from services.threads import ThreadRuntime
 
@@ -226,11 +226,10 @@ def _row(row: DepartmentRow, memberships: Collection[Membership]) -> tuple[str, 
 def _shown_now(known: Departments, row: DepartmentRow, now: float) -> str:
     """Whether visitors who ask for it are let in *now*, and until when that stays so.
 
-    Where it passes visitors on at once, that is what the next department says.
+    Also where they are let in because it passes them on at once.
     """
-    found = known.opening(row.key)
-    until = known.closing(row.key, now) if found.is_open else found.opens
-    state = "open" if found.is_open else "closed"
+    state = "open" if known.opening(row.key).is_open else "closed"
+    until = known.next_change(row.key, now)
     if until is None:
         return state
     wall = known.wall(row.key, until)
@@ -268,6 +267,6 @@ def _show(tables: DepartmentTables, row: DepartmentRow) -> None:
         f"overflow to {overflow}" if overflow else "",
         f"at most {bound} wait" if bound else "",
         _shown_answer(answer),
-        f"open {hours}" if hours else "",
+        hours if hours.startswith(CLOSED) else f"open {hours}" if hours else "",
     ]
     click.echo(f"{key}: {'; '.join(filter(None, said))}. {KNOWN}")

@@ -51,7 +51,7 @@ def set_(what: str, text: str, language: str, department: str, after: int | None
     row = WordsRow(department, what, language, text, after or 0)
     made = _table().set(row, settings_of(app).max_text)
     _log(department, f"{what} set")
-    click.echo(f"{_shown(made)}. {KNOWN}")
+    click.echo(f"{_shown(made)}\n{KNOWN}")
 
 
 @words.command("list")

@@ -424,7 +424,7 @@ def _check_overflow(connection: sa.Connection, key: str, to: str) -> None:
         way.append(following)
     if way.count(way[-1]) > 1:
         shown = " → ".join(one or '""' for one in way)
-        raise DepartmentError(f"overflow: users would go round for ever: {shown}")
+        raise DepartmentError(f"overflow: visitors would go round for ever: {shown}")
 
 
 def _unknown(what: str, key: str) -> DepartmentError:

@@ -369,7 +369,7 @@ def test_two_changes_at_the_same_time_make_no_round(departments, opened):
 
     departments.change("a", Change(overflow=Overflow("b", 5)))
     later.join()
-    assert refused == ["overflow: users would go round for ever: b → a → b"]
+    assert refused == ["overflow: visitors would go round for ever: b → a → b"]
     assert departments.number() == 3
 
 
