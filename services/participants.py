@@ -222,7 +222,7 @@ class Participant:
         self.page = ("", "")
         #: what a user has filled in before it asked, as it is stored
         self.fields = ""
-        #: the tag of its language, on a site that says something by itself
+        #: of a user: the tag of the language in which the site speaks to it by itself
         self.language = ""
         #: the key of its last visit (`visits`), if nobody has served the user in that
         self.visit = 0

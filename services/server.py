@@ -22,6 +22,7 @@ from .departments import Departments
 from .desk.port import Figures, Role
 from .history.departments import DepartmentTables
 from .history.sql import SQLStore
+from .history.tags import canonical_tag
 from .history.writer import Writer
 from .house import House
 from .identity import Tokens
@@ -265,8 +266,7 @@ class ChatServer:
         """Accept a WebSocket that was admitted, and count it."""
         address = client_address(environ, self.settings.trusted_proxies)
         connection = Connection(environ, self.context, address)
-        if self.house.departments.words:
-            connection.language = first_language(environ)
+        connection.language = canonical_tag(first_language(environ))
         environ[EXPECTED].taken()
         self.bounds.connections.enter_expected(address)
         return connection

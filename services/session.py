@@ -314,13 +314,12 @@ class Session:
         admission.await_end()
 
     def _recognize(self, me: Participant, locale: str | UnsetType) -> None:
-        """Note of *me*, a user, who served it last and, where the site has words, its language."""
+        """Note of *me*, a user, who served it last, and its language until it asks for a waiter."""
         if me.phase is Phase.IDLE:
             found = self.house.last_waiters.find(me.identity.subject)
             me.last_waiter = found or me.last_waiter
-        if self.house.departments.words:  # `connect` may name another one
-            said = locale if isinstance(locale, str) else self.connection.language
-            me.language = canonical_tag(said) or me.language
+            said = canonical_tag(locale) if isinstance(locale, str) else self.connection.language
+            me.language = said or me.language
 
     def confirm(self, frame: frames.Auth, me: Participant) -> None:
         """`auth` once more: the connection lives as long as this token, of the same subject.

@@ -285,6 +285,46 @@ def test_the_language_of_auth_counts_where_connect_names_none(shop: Shop) -> Non
     assert next_frame(cid, "words")["payload"]["message"] == "Welcome to ."
 
 
+def test_another_tab_does_not_change_the_language_of_who_waits(shop: Shop) -> None:
+    ann = shop.come("user", "ann", locale="de")
+    ann.say("connect", {"language": "fr", "department": "sales"})
+    next_frame(ann, "connect_queue")
+    assert next_frame(ann, "words")["payload"]["message"] == "Bonjour."
+    for at, locale in ((0, "en"), (1, "de")):
+        tab = shop.come("user", "ann", locale=locale, at=at)
+        tab.say("connect")
+        assert next_frame(tab, "words")["payload"]["message"] == "Bonjour."
+
+
+def test_a_language_counts_that_was_said_before_the_site_had_any_words(
+    shop: Shop, words: WordsTable
+) -> None:
+    for row in TEXTS:
+        words.remove(row.department, row.what, row.language)
+    bea = shop.come("user", "bea")
+    bea.say("connect")
+    next_frame(bea, "connect_queue")
+    until(lambda: not said_to_who_waits(bea))
+    ann = shop.come("user", "ann", locale="de")
+    words.set(TEXTS[0], LONGEST)
+    words.set(TEXTS[1], LONGEST)
+    until(lambda: said_to_who_waits(bea))
+    ann.say("connect")
+    assert next_frame(ann, "words")["payload"]["message"] == "Willkommen."
+
+
+def said_to_who_waits(client: Client) -> list[str]:
+    """What the site says by itself to one who has asked, and leaves the queue and asks again."""
+    client.say("disconnect")
+    next_frame(client, "disconnected")
+    client.say("connect")
+    asked = client.say("auth", {"token": "marker"})
+    found = []
+    while (frame := client.receive()).get("reply_id") != asked:
+        found += [frame["payload"]["message"]] if frame["type"] == "words" else []
+    return found
+
+
 def test_the_browsers_first_language_counts_where_the_client_says_none(
     servers: list[LiveServer],
 ) -> None:

@@ -40,6 +40,8 @@ class Place(Struct, frozen=True):
     asked: str = ""
     priority: int = 0
     last_waiter: str = ""
+    #: of a user: the tag of its language
+    language: str = ""
     #: of the desk's last decision: the place is as all decisions until then have left it
     number: int = 0
 

@@ -53,7 +53,7 @@ def read_wish(
     there is not, and for fields that do not fit.
     """
     asked = frame.payload if isinstance(frame, frames.Connect2) else None
-    if asked is not None and caller.house.departments.words:
+    if asked is not None:
         me.language = canonical_tag(asked.language) or me.language
     route, ticket = _route(caller, frame, me, asked or _NOTHING)
     found = _offline(caller, frame, me, route)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from ..keys import LANGUAGE
 
 MAX_TAG = 35  # characters of a language tag, as many as `initialize` takes
@@ -15,8 +17,13 @@ def canonical_tag(tag: str) -> str:
 
     What separates its parts may also be `_`, as in the locales of Babel.
     """
+    return "" if len(tag) > MAX_TAG else _canonical(tag)
+
+
+@lru_cache(maxsize=256)  # those who speak the same language share its tag
+def _canonical(tag: str) -> str:
     tag = tag.replace("_", "-")
-    if len(tag) > MAX_TAG or not LANGUAGE.fullmatch(tag):
+    if not LANGUAGE.fullmatch(tag):
         return ""
     language, *others = tag.lower().split("-")
     form = {_SCRIPT: str.title, _COUNTRY: str.upper}

@@ -114,7 +114,9 @@ class Whereabouts:
                 )  # fmt: skip
         if me.role is Role.WAITER:
             me.phase = Phase.ON_DUTY if place.ready else Phase.OFF_DUTY
-        elif me.channel is None:
+            return
+        me.language = place.language or me.language
+        if me.channel is None:
             me.conversation = (
                 self.known_conversation(me, place.conversation) if place.begun else None
             )

@@ -117,7 +117,7 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
     def __init__(self, environ: Mapping[str, Any], context: Context, address: str = "") -> None:
         #: the client's address, as limits count it
         self.address = address
-        #: the language of the browser, as it says it; read only where somebody needs it
+        #: the tag of the language that the browser asks for first
         self.language = ""
         self.environ: Any = None  # the request, during the handshake
         self._accepting = environ.get(handshake.ACCEPTING) or handshake.check(environ)

@@ -59,7 +59,7 @@ local function place()
         ready = one.ready == '1', capacity = given(one.capacity),
         department = route and given(route.department), asked = route and given(route.asked),
         priority = route and route.priority or nil, last_waiter = given(one.last),
-        number = desk.decided }
+        number = desk.decided, language = given(one.language) }
 end
 
 local arrival = { uuid = standing, standing = true, came = desk.came, elsewhere = without(one, me) }
