@@ -92,6 +92,7 @@ class Connection:
         self.code: int | None = None
         self.reason = ""
         self.address = "127.0.0.1"
+        self.language = ""
         self.sent: list[dict[str, Any]] = []
 
     def put(self, data: bytes) -> None:

@@ -157,6 +157,7 @@ class FakeConnection:
         self.code: int | None = None
         self.ended_by = ""
         self.address = ""
+        self.language = ""
         self.goodbye: int | None = None
         #: its client's pongs come at once
         self.watch: Any = None

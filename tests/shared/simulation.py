@@ -582,6 +582,7 @@ class SimulatedConnection:
         self.code: int | None = None
         self.ended_by = ""
         self.address = "here"
+        self.language = ""
         self.received = self.sent = self.backlog = 0
         #: sent by the client, and on its way
         self.up: deque[Any] = deque()
