@@ -49,6 +49,11 @@ class Channel:
         self.texts = codec.Voice(self.sender.uuid, to.uuid, HEADS).texts
         self._full = self._echo = None
 
+    def link(self, file: str) -> str:
+        """The address of *file* for the receiver; where it was never here, for the sender."""
+        link = self.to.link or self.sender.link
+        return "" if link is None else link(file)
+
     @property
     def full(self) -> codec.FullVoice:
         """The encoder of version 2, for the other side."""
@@ -145,7 +150,7 @@ class ChannelEntries(Entries):
             return self.channel.texts(texts)
         if self.side == Side.SERVER:
             return b""  # version 1 would show it as the waiter's
-        text = self.kind.text_for_version_1(texts[0], self.data)
+        text = self.kind.text_for_version_1(texts[0], self.data, self.channel.link)
         return b"" if text is None else self.channel.texts([text])
 
     def for_version_2(self, *, own: bool = False, beyond: int = 0) -> bytes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from .bounds import Bounds
 from .departments import Departments
+from .file_links import FileLinks
 from .identity import Tokens
 from .last_waiters import LastWaiters
 from .left_messages import LeftMessages
@@ -36,3 +37,4 @@ class House:
     last_waiters: LastWaiters = field(default_factory=LastWaiters)
     staff_turns: StaffTurns = field(default_factory=StaffTurns)
     left_messages: LeftMessages = field(default_factory=LeftMessages)
+    links: FileLinks = field(default_factory=FileLinks)

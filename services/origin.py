@@ -110,6 +110,14 @@ def public_host(environ: Mapping[str, Any], hops: int) -> str:
     return forwarded(environ.get("HTTP_X_FORWARDED_HOST"), hops) or environ.get("HTTP_HOST", "")
 
 
+def public_site(environ: Mapping[str, Any], hops: int, prefix: str) -> str:
+    """The absolute address under which the client reached the doors below *prefix*."""
+    scheme = forwarded(environ.get("HTTP_X_FORWARDED_PROTO"), hops).lower()
+    if scheme not in DEFAULT_PORTS:
+        scheme = "https" if environ.get("wsgi.url_scheme") in ("https", "wss") else "http"
+    return f"{scheme}://{public_host(environ, hops)}{environ.get('SCRIPT_NAME', '')}{prefix}"
+
+
 def forwarded(header: str | None, hops: int) -> str:
     """The value that the outermost of *hops* trusted proxies added; empty without one."""
     if not hops or not header:

@@ -171,6 +171,7 @@ class Participant:
         "identity",
         "language",
         "last_waiter",
+        "link",
         "login",
         "page",
         "parked",
@@ -224,6 +225,8 @@ class Participant:
         self.fields = ""
         #: of a user: the tag of the language in which the site speaks to it by itself
         self.language = ""
+        #: returns the address of a file where it has reached this server last; None: it has not
+        self.link: Callable[[str], str] | None = None
         #: the key of its last visit (`visits`), if nobody has served the user in that
         self.visit = 0
         #: what is parked until it returns; no deque, of which an empty one is 700 bytes larger

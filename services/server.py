@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
@@ -20,6 +21,7 @@ from .clock import Clock
 from .database import open_to_serve
 from .departments import Departments
 from .desk.port import Figures, Role
+from .file_links import FileLinks
 from .history.departments import DepartmentTables
 from .history.sql import SQLStore
 from .history.tags import canonical_tag
@@ -30,7 +32,7 @@ from .last_waiters import LastWaiters
 from .loops import Loops
 from .mail import Mailing
 from .metrics import Meters, Readings
-from .origin import client_address, first_language
+from .origin import client_address, first_language, public_site
 from .other_servers import OtherServers
 from .revocation import News
 from .seldom import Seldom
@@ -170,7 +172,7 @@ class ChatServer:
         return House(
             settings, runtime, wheel, self.tokens, switchboard, self.meters, beside.revocations,
             beside.liveness, self.bounds, departments, LastWaiters(store, runtime),
-            left_messages=beside.left_messages,
+            left_messages=beside.left_messages, links=FileLinks(settings.signing_keys()),
         )  # fmt: skip
 
     def _open_store(self) -> None:
@@ -267,6 +269,9 @@ class ChatServer:
         address = client_address(environ, self.settings.trusted_proxies)
         connection = Connection(environ, self.context, address)
         connection.language = canonical_tag(first_language(environ))
+        settings = self.settings
+        site = public_site(environ, settings.trusted_proxies, settings.url_prefix)
+        connection.site = sys.intern(site)  # mostly the same for all
         environ[EXPECTED].taken()
         self.bounds.connections.enter_expected(address)
         return connection

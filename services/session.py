@@ -30,7 +30,7 @@ from .desk.port import Absence, DeskUnavailable, Role
 from .errors import Unavailable
 from .feeds.base import BaseFeed
 from .feeds.choose import choose_feed
-from .handlers import conversations, explaining, left_messages, transfers, users, waiters
+from .handlers import conversations, explaining, files, left_messages, transfers, users, waiters
 from .history.tags import canonical_tag
 from .house import House
 from .identity import Identity, TokenError
@@ -382,8 +382,10 @@ Handler = Callable[[Session, Any, Any], None]
 
 def _writes(frame: type[frames.ClientFrame]) -> Handler:
     """The handler of *frame*, with which a client writes an entry."""
-    is_for_staff = KIND_OF[frame].track is Track.STAFF
-    return conversations.write_for_staff if is_for_staff else conversations.write
+    kind = KIND_OF[frame]
+    if kind.has_link:
+        return files.write
+    return conversations.write_for_staff if kind.track is Track.STAFF else conversations.write
 
 
 _EVERY_USER: dict[type, Handler] = {
@@ -432,7 +434,7 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
     Phase.GREETED: {frames.Auth: Session.authenticate},
     Phase.IDLE: {**_EVERY_USER, **_UNCONNECTED},
     Phase.QUEUED: {**_EVERY_USER, **_UNCONNECTED},
-    Phase.SERVED: {**_EVERY_USER, **dict.fromkeys(requests(Side.USER), conversations.write)},
+    Phase.SERVED: {**_EVERY_USER, **{frame: _writes(frame) for frame in requests(Side.USER)}},
     Phase.OFF_DUTY: _EVERY_WAITER,
     Phase.ON_DUTY: _EVERY_WAITER,
 }

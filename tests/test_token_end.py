@@ -93,6 +93,7 @@ class Connection:
         self.reason = ""
         self.address = "127.0.0.1"
         self.language = ""
+        self.site = ""
         self.sent: list[dict[str, Any]] = []
 
     def put(self, data: bytes) -> None:

@@ -56,6 +56,11 @@ def _nothing(payload: Payload) -> None:
     """Version 1 is sent nothing of it."""
 
 
+def _no_link(file: str) -> str:
+    """Nobody knows under which address the receiver has reached this server."""
+    return ""
+
+
 @dataclass(frozen=True)
 class Kind:
     """One kind of entry."""
@@ -64,7 +69,7 @@ class Kind:
     number: int
     #: its type on the wire
     name: str
-    #: what it holds; what a client sends is checked against it
+    #: what it holds; what a client sends is checked against it, or against `sent`
     payload: type[frames.ClientStruct]
     #: the field of the payload that people write in words; "": there is none
     words: str
@@ -78,6 +83,10 @@ class Kind:
     after_end: bool = False
     #: the type of a frame that the other side gets behind it, with its payload; "": there is none
     followed_by: str = ""
+    #: what a client sends, where the server knows the rest of the payload; None: all of it
+    sent: type[frames.ClientStruct] | None = None
+    #: its payload names a `file`: version 1 gets a link to it, behind the text
+    has_link: bool = False
     #: one of the staff track names its `conversation` in the payload, and version 1 knows none
     track: Track = Track.PUBLIC
 
@@ -94,7 +103,8 @@ class Kind:
     @cached_property
     def frame(self) -> type[frames.ClientFrame]:
         """The frame with which a client writes it."""
-        routed = entries.routed(self.payload) if self.names_conversation else self.payload
+        sent = self.sent or self.payload
+        routed = entries.routed(sent) if self.names_conversation else sent
         return _FRAMES.get(self.name) or entries.request(self.request, routed)
 
     @cached_property
@@ -122,11 +132,20 @@ class Kind:
             return Body(words, None)
         return Body(words, msgspec.json.encode(fields).decode())
 
-    def text_for_version_1(self, words: str, data: str | None) -> str | None:
-        """The text that version 1 is sent instead; None: it is sent nothing."""
+    def text_for_version_1(
+        self, words: str, data: str | None, link: Callable[[str], str] = _no_link
+    ) -> str | None:
+        """The text that version 1 is sent instead; None: it is sent nothing.
+
+        *link* returns the address of a file.
+        """
         if self is TEXT and data is None:
             return words
-        return self.version_1_text(self.payload_of(words, data))
+        payload = self.payload_of(words, data)
+        text = self.version_1_text(payload)
+        if text is None or not self.has_link:
+            return text
+        return f"{text} {link(payload.get('file', ''))}".strip()
 
     def as_text(self, words: str, data: str | None) -> str:
         """All that it says, a line for each field besides the words."""
@@ -217,8 +236,41 @@ NOTE = Kind(
     4, "note", NotePayload, words="text", writers=frozenset((Side.WAITER,)), track=Track.STAFF
 )
 
+
+class SentFile(frames.ClientStruct):
+    """A file that its sender has uploaded, by its id."""
+
+    file: Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+
+
+class FilePayload(frames.ClientStruct, omit_defaults=True):
+    """A file of a conversation, as all are shown it; *width* and *height* of an image."""
+
+    file: str
+    name: str
+    #: bytes
+    size: int
+    mime: str
+    width: int | msgspec.UnsetType = msgspec.UNSET
+    height: int | msgspec.UnsetType = msgspec.UNSET
+
+
+def _name(payload: Payload) -> str:
+    return str(payload["name"])
+
+
+IMAGE = Kind(
+    5, "message_image", FilePayload, words="name", writers=_BOTH, version_1_text=_name,
+    sent=SentFile, has_link=True,
+)  # fmt: skip
+
+FILE = Kind(
+    6, "message_file", FilePayload, words="name", writers=_BOTH, version_1_text=_name,
+    sent=SentFile, has_link=True,
+)  # fmt: skip
+
 #: every kind; clients keep the entries of kinds that they do not know
-KINDS = (TEXT, EVENT, RATING, NOTE)
+KINDS = (TEXT, EVENT, RATING, NOTE, IMAGE, FILE)
 
 #: stands for kinds that a later version has stored
 UNKNOWN = Kind(0, "unknown", frames.EmptyPayload, "", frozenset())

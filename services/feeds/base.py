@@ -18,7 +18,7 @@ from msgspec import UnsetType
 from ..admission import Admission
 from ..channels import Channel, ChannelEntries, ParkedFrames, sealed
 from ..conversation.conversation import Conversation
-from ..conversation.kinds import Body, Kind
+from ..conversation.kinds import Body, FilePayload, Kind
 from ..conversation.rows import StaffRow
 from ..desk.port import Arrival
 from ..errors import Unavailable
@@ -129,6 +129,7 @@ class BaseFeed(Turns):
     def welcome(self, participant: Participant, arrival: Arrival) -> None:
         """The connection belongs to *participant* now; a standing one is sent its UUID."""
         self.participant = participant
+        participant.link = self.house.links.at(self.connection.site)
         self.admission.let_in()
         if arrival.uuid != self.uuid:
             self.uuid = arrival.uuid
@@ -229,6 +230,13 @@ class BaseFeed(Turns):
             refusal = refuse(client_id)
             self.send(self.error(refusal.code, refusal.message, refusal.reply_id))
 
+    def name_file(self, frame: frames.ClientFrame, channel: Channel) -> FilePayload:
+        """The file of *frame*, which its sender has uploaded for *channel*. It stays from now on.
+
+        Raises `Refusal`. Waits for the store.
+        """
+        raise no_such_file(frame)
+
     # ---- histories -----------------------------------------------------
 
     def channel_after_end(self, frame: frames.ClientFrame, me: Participant, named: str) -> Channel:
@@ -314,3 +322,12 @@ def _never_stored(reply_id: str | None) -> Refusal:
     """The store takes no such entry, mostly because its conversation was erased meanwhile."""
     what = "this conversation is gone, or its history takes no such entry; do not try again"
     return Refusal(ErrorCode.FORBIDDEN, what, reply_id)
+
+
+def no_such_file(frame: frames.ClientFrame) -> Refusal:
+    """*frame* names a file that its sender may not send.
+
+    One sentence for another's file and for none, so that nobody learns which it is.
+    """
+    what = "payload.file: no such file of yours in this conversation"
+    return Refusal(ErrorCode.NO_SUCH_FILE, what, frame.reply_id, is_bad=False)

@@ -21,7 +21,14 @@ def write(caller: Caller, frame: Any, me: Participant) -> None:
     """
     kind = KIND_OF[type(frame)]
     channel = _channel_after_end(caller, frame, me) if kind.after_end else channel_of(frame, me)
-    words, data = body_of(caller, kind, frame, frame.payload)
+    say(caller, channel, frame, kind, body_of(caller, kind, frame, frame.payload))
+
+
+def say(
+    caller: Caller, channel: Channel, frame: frames.ClientFrame, kind: Kind, body: Body
+) -> None:
+    """Have the entry that *frame* writes delivered on *channel*. Raises `Refusal`."""
+    words, data = body
     if caller.relay(channel, [words], [frame.reply_id], kind, data):
         return
     if channel.to.connections or caller.house.switchboard.writer is not None:

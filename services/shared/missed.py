@@ -169,7 +169,7 @@ class Missed:
         farthest(self.sent, {key: max(after, last)})
         for row in order.read(conversation, after, last):
             if row.side == SIDES[channel.sender.role]:
-                text = kind_of(row.kind).text_for_version_1(row.body, row.data)
+                text = kind_of(row.kind).text_for_version_1(row.body, row.data, channel.link)
                 if text is not None:
                     author = channel_of_author(channel, row.side, row.author)
                     yield ParkedFrames(author.texts([text]), b"", key, row.seq, row.seq)

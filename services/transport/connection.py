@@ -101,7 +101,7 @@ _OURS = (
     "_is_lost", "_outbox", "_proof", "_reader", "_readiness", "_recv", "_silent", "_take",
     "_timer", "_tls", "_wait", "_waiting",
     "address", "apart", "code", "ended_by", "language", "opened", "put", "put_and_remember",
-    "received", "watch",
+    "received", "site", "watch",
 )  # fmt: skip
 
 
@@ -119,6 +119,8 @@ class Connection(Server):  # type: ignore[misc]  # the library has no types
         self.address = address
         #: the tag of the language that the browser asks for first
         self.language = ""
+        #: the absolute address under which the client has reached the doors
+        self.site = ""
         self.environ: Any = None  # the request, during the handshake
         self._accepting = environ.get(handshake.ACCEPTING) or handshake.check(environ)
         self._context = context

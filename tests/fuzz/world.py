@@ -158,6 +158,7 @@ class FakeConnection:
         self.ended_by = ""
         self.address = ""
         self.language = ""
+        self.site = ""
         self.goodbye: int | None = None
         #: its client's pongs come at once
         self.watch: Any = None

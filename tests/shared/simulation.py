@@ -583,6 +583,7 @@ class SimulatedConnection:
         self.ended_by = ""
         self.address = "here"
         self.language = ""
+        self.site = ""
         self.received = self.sent = self.backlog = 0
         #: sent by the client, and on its way
         self.up: deque[Any] = deque()
