@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .bounds import Bounds
+from .choice_turns import ChoiceTurns
 from .departments import Departments
 from .file_links import FileLinks
 from .identity import Tokens
@@ -36,5 +37,6 @@ class House:
     departments: Departments = field(default_factory=Departments)
     last_waiters: LastWaiters = field(default_factory=LastWaiters)
     staff_turns: StaffTurns = field(default_factory=StaffTurns)
+    choice_turns: ChoiceTurns = field(default_factory=ChoiceTurns)
     left_messages: LeftMessages = field(default_factory=LeftMessages)
     links: FileLinks = field(default_factory=FileLinks)

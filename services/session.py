@@ -25,12 +25,22 @@ from simple_websocket import ConnectionClosed
 
 from .admission import Admission
 from .channels import Channel
-from .conversation.kinds import KIND_OF, TEXT, Kind, Side, Track, requests
+from .conversation.kinds import CHOICE, KIND_OF, RATING, TEXT, Kind, Side, Track, requests
 from .desk.port import Absence, DeskUnavailable, Role
 from .errors import Unavailable
 from .feeds.base import BaseFeed
 from .feeds.choose import choose_feed
-from .handlers import conversations, explaining, files, left_messages, transfers, users, waiters
+from .handlers import (
+    choices,
+    conversations,
+    explaining,
+    files,
+    left_messages,
+    ratings,
+    transfers,
+    users,
+    waiters,
+)
 from .history.tags import canonical_tag
 from .house import House
 from .identity import Identity, TokenError
@@ -52,7 +62,9 @@ _AUTH = codec.Decoder(frames.Auth)
 _DECODERS = {
     (Role.USER, 1): codec.Decoder(frames.FromUser),
     (Role.WAITER, 1): codec.Decoder(frames.FromWaiter),
-    (Role.USER, 2): codec.Decoder(reduce(or_, requests(Side.USER), frames.FromUser2)),
+    (Role.USER, 2): codec.Decoder(
+        reduce(or_, requests(Side.USER), frames.FromUser2), wider=[frames.ChosenText]
+    ),
     (Role.WAITER, 2): codec.Decoder(reduce(or_, requests(Side.WAITER), frames.FromWaiter2)),
 }
 
@@ -385,7 +397,16 @@ def _writes(frame: type[frames.ClientFrame]) -> Handler:
     kind = KIND_OF[frame]
     if kind.has_link:
         return files.write
+    if kind is CHOICE:
+        return choices.offer
+    if kind is RATING:
+        return ratings.rate
     return conversations.write_for_staff if kind.track is Track.STAFF else conversations.write
+
+
+def _writes_without_waiter(frame: type[frames.ClientFrame]) -> Handler:
+    """The same, of a user that nobody serves."""
+    return _writes(frame) if KIND_OF[frame].after_end else conversations.refuse_unconnected
 
 
 _EVERY_USER: dict[type, Handler] = {
@@ -416,7 +437,7 @@ _EVERY_WAITER: dict[type, Handler] = {
     frames.Explain: explaining.explain,
     frames.Transfer: transfers.transfer,
     frames.GetWaiters: transfers.get_waiters,
-    frames.InviteToRate: waiters.invite_to_rate,
+    frames.InviteToRate: ratings.invite,
     frames.GetInbox: left_messages.get_inbox,
     frames.ClaimMessage: left_messages.claim,
     frames.ReleaseMessage: left_messages.release,
@@ -424,9 +445,9 @@ _EVERY_WAITER: dict[type, Handler] = {
     frames.AnswerMessage: left_messages.answer,
 }
 
-_UNCONNECTED = {
-    frame: conversations.write if KIND_OF[frame].after_end else conversations.refuse_unconnected
-    for frame in requests(Side.USER)
+_UNCONNECTED: dict[type, Handler] = {
+    frames.ChosenText: conversations.refuse_unconnected,
+    **{frame: _writes_without_waiter(frame) for frame in requests(Side.USER)},
 }
 
 #: what each phase does with each frame type; nothing else is ever done
@@ -434,7 +455,11 @@ TABLE: Mapping[Phase, Mapping[type, Handler]] = {
     Phase.GREETED: {frames.Auth: Session.authenticate},
     Phase.IDLE: {**_EVERY_USER, **_UNCONNECTED},
     Phase.QUEUED: {**_EVERY_USER, **_UNCONNECTED},
-    Phase.SERVED: {**_EVERY_USER, **{frame: _writes(frame) for frame in requests(Side.USER)}},
+    Phase.SERVED: {
+        **_EVERY_USER,
+        **{frame: _writes(frame) for frame in requests(Side.USER)},
+        frames.ChosenText: choices.choose,
+    },
     Phase.OFF_DUTY: _EVERY_WAITER,
     Phase.ON_DUTY: _EVERY_WAITER,
 }

@@ -398,6 +398,8 @@ class Settings:
     page: PageShown = _setting(_one_of(PageShown), PageShown.PATH)  # noqa: RUF009  # a field
     #: which waiters a visitor is shown before it asks
     team: TeamShown = _setting(_one_of(TeamShown), TeamShown.READY)  # noqa: RUF009  # a field
+    #: visitors rate conversations, and waiters ask them to
+    ratings: bool = _setting(_switch, True)
     #: when visitors who ask are sent `offline` in place of a position in the queue
     offline: OfflineWhen = _setting(_one_of(OfflineWhen), OfflineWhen.CLOSED)  # noqa: RUF009  # a field
     #: what a visitor may ask with one click

@@ -22,7 +22,7 @@ def test_every_phase_is_in_the_table():
 @pytest.mark.parametrize("phase", sorted(USER_PHASES))
 def test_users(phase):
     known = get_args(frames.FromUser) + get_args(frames.FromUser2)
-    assert set(TABLE[phase]) == {*known, *requests(Side.USER)}
+    assert set(TABLE[phase]) == {*known, *requests(Side.USER), frames.ChosenText}
 
 
 @pytest.mark.parametrize("phase", sorted(WAITER_PHASES))

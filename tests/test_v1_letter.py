@@ -53,6 +53,7 @@ TYPES = [
     "transfer",
     "note",
     "message_image",
+    "message_choice",
     "leave_message",
     "get_queue",
     "take",
@@ -138,6 +139,7 @@ class Crowd:
                 {"on": True},
                 {"seq": 1},
                 {"message": "x", "version": 2, "seq": 3},
+                {"message": "x", "choice": "a", "choices": [{"id": "a", "text": "A"}] * 2},
             ]
         )
         type_ = self.chance.choice([*TYPES, *["message_text", "connect", "ready"] * 4])

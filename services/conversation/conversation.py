@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from .rows import ConversationRow, public_id
+
+if TYPE_CHECKING:
+    from .offers import Offer
 
 
 class Conversation:
     """A conversation as this process knows it."""
 
-    __slots__ = ("given", "id", "last_dated", "last_seq", "lost_waiter", "row")
+    __slots__ = ("given", "id", "last_dated", "last_seq", "lost_waiter", "offers", "row")
 
     #: the database may hold more than this process has delivered; only where others write as well
     behind = False
@@ -26,6 +31,8 @@ class Conversation:
         self.last_dated = row.last_seq
         #: while its user waits to be served again: the subject of the waiter that was lost
         self.lost_waiter: str | None = None
+        #: where nothing is stored: the latest choices that were offered; None: there were none
+        self.offers: list[Offer] | None = None
 
     def record_stored(self, seq: int) -> None:
         """Everything up to *seq* is stored, and is delivered now."""

@@ -77,6 +77,8 @@ class Kind:
     writers: frozenset[Side]
     #: the text of the `message_text` that version 1 gets instead; None: it gets nothing
     version_1_text: Callable[[Payload], str | None] = _nothing
+    #: all that it says, for people; None: a line for each field besides the words
+    shown_as: Callable[[Payload], str] | None = None
     #: the type of the frame with which it is written; "": its own name
     written_by: str = ""
     #: it may be written after the end as well; then `conversation` of the payload says of which
@@ -148,9 +150,11 @@ class Kind:
         return f"{text} {link(payload.get('file', ''))}".strip()
 
     def as_text(self, words: str, data: str | None) -> str:
-        """All that it says, a line for each field besides the words."""
+        """All that it says, for people."""
         if data is None or self is TEXT:
             return words
+        if self.shown_as is not None:
+            return self.shown_as(self.payload_of(words, data))
         fields = {**self.payload_of(words, data)}
         fields.pop(self.words, None)
         return "\n".join([*(f"{name}: {value}" for name, value in fields.items()), words]).strip()
@@ -174,7 +178,7 @@ _BOTH = frozenset((Side.USER, Side.WAITER))
 TEXT = Kind(
     number=1,
     name="message_text",
-    payload=frames.TextPayload,
+    payload=frames.ChosenTextPayload,
     words="message",
     writers=_BOTH,
     version_1_text=lambda payload: str(payload["message"]),
@@ -269,8 +273,34 @@ FILE = Kind(
     sent=SentFile, has_link=True,
 )  # fmt: skip
 
+
+class OneChoice(frames.ClientStruct):
+    """One of the choices that a waiter offers."""
+
+    id: frames.ChoiceId
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=80, pattern=frames.NO_NUL)]
+
+
+class ChoicePayload(frames.ClientStruct):
+    """A text, and the choices that it offers; a visitor's text with `choice` answers it."""
+
+    message: str
+    choices: Annotated[list[OneChoice], msgspec.Meta(min_length=2, max_length=10)]
+
+
+def _numbered(payload: Payload) -> str:
+    """The text, and below it the choices by number."""
+    choices = enumerate(payload.get("choices", ()), 1)
+    return "\n".join([payload["message"], *(f"{n}. {one['text']}" for n, one in choices)])
+
+
+CHOICE = Kind(
+    7, "message_choice", ChoicePayload, words="message", writers=frozenset((Side.WAITER,)),
+    version_1_text=_numbered, shown_as=_numbered,
+)  # fmt: skip
+
 #: every kind; clients keep the entries of kinds that they do not know
-KINDS = (TEXT, EVENT, RATING, NOTE, IMAGE, FILE)
+KINDS = (TEXT, EVENT, RATING, NOTE, IMAGE, FILE, CHOICE)
 
 #: stands for kinds that a later version has stored
 UNKNOWN = Kind(0, "unknown", frames.EmptyPayload, "", frozenset())

@@ -19,6 +19,7 @@ from ..admission import Admission
 from ..channels import Channel, ChannelEntries, ParkedFrames, sealed
 from ..conversation.conversation import Conversation
 from ..conversation.kinds import Body, FilePayload, Kind
+from ..conversation.offers import Offer
 from ..conversation.rows import StaffRow
 from ..desk.port import Arrival
 from ..errors import Unavailable
@@ -236,6 +237,19 @@ class BaseFeed(Turns):
         Raises `Refusal`. Waits for the store.
         """
         raise no_such_file(frame)
+
+    def offers(self, conversation: Conversation) -> list[Offer]:
+        """The choices that were offered in *conversation*, of which version 2 takes one.
+
+        May wait for the store, and raises `StoreError` then.
+        """
+        raise NotImplementedError
+
+    def check_rating(self, frame: frames.ClientFrame, conversation: Conversation) -> None:
+        """Raise `Refusal` where *conversation* is not rated any more. May wait for the store."""
+
+    def record_offer(self, conversation: Conversation, offer: Offer) -> None:
+        """*offer* is on its way in *conversation*: the history has it, or will."""
 
     # ---- histories -----------------------------------------------------
 

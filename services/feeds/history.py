@@ -16,7 +16,10 @@ from msgspec import UNSET, UnsetType
 from .. import staff_track
 from ..bounds import Allowance
 from ..channels import Channel
-from ..conversation.kinds import Body, Kind, Side, kind_of
+from ..conversation.conversation import Conversation
+from ..conversation.kinds import CHOICE, RATING, TEXT, Body, Kind, Side, kind_of
+from ..conversation.offers import MOST as MOST_OFFERS
+from ..conversation.offers import Offer, replay
 from ..conversation.rows import (
     MESSAGE,
     MOST_SEQ,
@@ -48,6 +51,9 @@ LONGEST_PAUSE = 1.0
 
 #: ratings of one conversation, one after the other, that are stored after its end
 MOST_AFTER_END = 20
+
+#: ms after the first rating of a conversation in which it may be changed
+CHANGEABLE = 86_400_000
 
 #: attempts to remove a staff entry while the store is down
 TAKE_BACKS = 600
@@ -200,6 +206,27 @@ class HistoryFeed(TranscriptFeed):
         if row is None or row.user_subject != me.identity.subject:
             raise _not_yours(frame)
         return row
+
+    def offers(self, conversation: Conversation) -> list[Offer]:
+        """As the history has them."""
+        self._await_turn()
+        kinds = (TEXT.number, CHOICE.number)
+        return replay(
+            self._ask(self._store.entries_of, conversation.row.key, kinds, limit=MOST_OFFERS)
+        )
+
+    def check_rating(self, frame: frames.ClientFrame, conversation: Conversation) -> None:
+        """A visitor may change its mind for a day after it has rated first."""
+        self._await_turn()
+        key, store = conversation.row.key, self._store
+        first = self._ask(store.entries_of, key, (RATING.number,), limit=1, newest=False)
+        now = self.house.switchboard.clock.ms()
+        if not first or now - first[0].date <= CHANGEABLE:
+            return
+        name = key, first[0].side, first[0].author
+        if frame.reply_id is None or not self._ask(store.find, *name, [frame.reply_id]):
+            what = "a rating may be changed for a day after the first one"  # and this is no repeat
+            raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
 
     def get_history_session(self, frame: frames.GetHistorySession, me: Participant) -> None:
         """The conversations that this waiter has had, or those of one visitor; newest first."""

@@ -91,7 +91,7 @@ class TranscriptFeed(BaseFeed):
         payload = frames.SelfPayload(
             self.uuid, identity.subject, identity.name, identity.avatar, role.value,
             round(self.admission.left, 1), house.settings.max_text,
-            role is Role.WAITER and house.settings.take,
+            role is Role.WAITER and house.settings.take, house.settings.ratings,
         )  # fmt: skip
         now = rfc3339(house.switchboard.clock.ms())
         frame = frames.AuthSuccess(id=codec.new_id(), to=self.uuid, payload=payload, date=now)

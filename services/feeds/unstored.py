@@ -11,6 +11,7 @@ from msgspec import UnsetType
 from ..channels import Channel, ChannelEntries, ParkedFrames
 from ..conversation.conversation import Conversation
 from ..conversation.kinds import Body, Kind
+from ..conversation.offers import MOST, Offer
 from ..conversation.rows import StaffRow
 from ..participants import Participant
 from ..wire import frames
@@ -57,6 +58,16 @@ class UnstoredTranscriptFeed(TranscriptFeed):
         """An empty page: what is parked follows at once."""
         super()._show_missed(conversation, last, seen)
         self._seen[conversation.id] = conversation.last_seq
+
+    # ---- choices -------------------------------------------------------
+
+    def offers(self, conversation: Conversation) -> list[Offer]:
+        """The latest ones, as this process remembers them."""
+        return conversation.offers or []
+
+    def record_offer(self, conversation: Conversation, offer: Offer) -> None:
+        """Remember *offer* until the conversation is over."""
+        conversation.offers = [*(conversation.offers or []), offer][-MOST:]
 
     # ---- asked for -----------------------------------------------------
 

@@ -19,8 +19,12 @@ def write(caller: Caller, frame: Any, me: Participant) -> None:
 
     Of texts those that the fast lane has left, mostly because they must be refused.
     """
+    write_on(caller, frame, channel_of(frame, me))
+
+
+def write_on(caller: Caller, frame: Any, channel: Channel) -> None:
+    """An entry on *channel*. Raises `Refusal`."""
     kind = KIND_OF[type(frame)]
-    channel = _channel_after_end(caller, frame, me) if kind.after_end else channel_of(frame, me)
     say(caller, channel, frame, kind, body_of(caller, kind, frame, frame.payload))
 
 
@@ -40,7 +44,7 @@ def say(
     )
 
 
-def _channel_after_end(caller: Caller, frame: Any, me: Participant) -> Channel:
+def channel_after_end(caller: Caller, frame: Any, me: Participant) -> Channel:
     """The channel for what a user may write after the end as well. Raises `Refusal`."""
     named = frame.payload.conversation
     if me.channel is not None and named in (UNSET, me.channel.conversation.id):

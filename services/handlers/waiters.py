@@ -1,4 +1,4 @@
-"""What a waiter asks for: users, who waits, the end of a conversation, a rating."""
+"""What a waiter asks for: users, who waits, the end of a conversation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..prechat import filled_in, name_in
 from ..wire import codec, frames
 from ..wire.codes import ErrorCode, Refusal
 from ..wire.dates import rfc3339
-from .caller import Caller, channel_of, no_such_user
+from .caller import Caller, no_such_user
 
 #: visitors in the queue that waiters are shown
 MOST_SHOWN = 50
@@ -97,22 +97,6 @@ def end_conversation(caller: Caller, frame: frames.Disconnect, me: Participant) 
     caller.feed.pending = None
     if not parted:
         raise no_such_user(frame)
-
-
-def invite_to_rate(caller: Caller, frame: frames.InviteToRate, me: Participant) -> None:
-    """A waiter asks what the visitor thinks of the conversation."""
-    channel = channel_of(frame, me)
-    if channel.to.is_away:
-        what = "the visitor is away and cannot be asked; try again later"
-        raise Refusal(ErrorCode.UNAVAILABLE, what, frame.reply_id)
-    if channel.to.plain and not channel.to.elsewhere:
-        what = "to: the visitor's page speaks version 1, and knows no ratings"
-        raise Refusal(ErrorCode.FORBIDDEN, what, frame.reply_id)
-    caller.house.switchboard.signal(channel, "rate")
-    success = frames.InviteSuccess(
-        id=codec.new_id(), to=me.uuid, payload=frames.UuidPayload(channel.to.uuid)
-    )
-    caller.feed.reply(frame, success)
 
 
 def _capacity(payload: frames.DutyPayload | object) -> int | None:

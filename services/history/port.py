@@ -202,6 +202,14 @@ class Store(Protocol):
         The last ones where there are more, or the first ones unless *newest*.
         """
 
+    def entries_of(
+        self, conversation: int, kinds: Collection[int], *, limit: int, newest: bool = True
+    ) -> list[EntryRow]:
+        """Entries of these *kinds* that have `data`, in order; at most *limit* of them.
+
+        The last ones where there are more, or the first ones unless *newest*.
+        """
+
     def last_events(self, keys: Sequence[int]) -> dict[int, EntryRow]:
         """By conversation, of these: the last entry that the server has written, if any."""
 

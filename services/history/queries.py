@@ -7,7 +7,7 @@ and `ConversationRow`.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,6 +40,15 @@ def entries_between(
     if before is not None:
         query = query.where(table.seq < min(before, MOST_SEQ))
     return query.order_by(table.seq.desc() if newest else table.seq)
+
+
+def entries_of(
+    chat: int, kinds: Collection[int], limit: int, newest: bool = True
+) -> sa.Select[Any]:
+    """See `port.Store.entries_of`; the newest come first where they are asked for."""
+    table = tables.message.c
+    query = entries_between(chat, limit=limit, newest=newest)
+    return query.where(table.kind.in_(kinds), table.data.is_not(None))
 
 
 def entries_of_sender(chat: int, side: int, author: str) -> sa.Select[Any]:

@@ -8,7 +8,7 @@ store.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -140,6 +140,13 @@ class SQLStore(Transactions):
         newest: bool = True,
     ) -> list[EntryRow]:
         query = queries.entries_between(conversation, after, before, limit, newest)
+        found = [EntryRow(*row) for row in self._select(query)]
+        return found[::-1] if newest else found
+
+    def entries_of(
+        self, conversation: int, kinds: Collection[int], *, limit: int, newest: bool = True
+    ) -> list[EntryRow]:
+        query = queries.entries_of(conversation, kinds, limit, newest)
         found = [EntryRow(*row) for row in self._select(query)]
         return found[::-1] if newest else found
 

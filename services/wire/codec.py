@@ -141,10 +141,14 @@ os.register_at_fork(after_in_child=_renew)
 
 
 class _Known:
-    """One frame type of a union, with what the slow lane needs to ignore unknown fields."""
+    """One frame type of a union, with what the slow lane needs to ignore unknown fields.
 
-    def __init__(self, member: Any) -> None:
+    *wider*: the type of the same frame when its payload has a field that *member* does not know.
+    """
+
+    def __init__(self, member: Any, wider: Any = None) -> None:
         self.member = member
+        self.wider = None if wider is None else _Known(wider)
         self.fields = {"type", *member.__struct_encode_fields__}
         hints = get_args(get_type_hints(member)["payload"]) or (get_type_hints(member)["payload"],)
         payload: Any = hints[0]
@@ -154,8 +158,15 @@ class _Known:
         kept = {name: value for name, value in generic.items() if name in self.fields}
         payload = kept.get("payload")
         if isinstance(payload, dict):
+            if self.wider is not None and self._is_wider(payload):
+                return self.wider.convert(generic)
             kept["payload"] = {k: v for k, v in payload.items() if k in self.payload_fields}
         return msgspec.convert(kept, self.member)
+
+    def _is_wider(self, payload: dict[str, Any]) -> bool:
+        assert self.wider is not None  # noqa: S101  # `convert` has looked
+        more = self.wider.payload_fields - self.payload_fields
+        return not more.isdisjoint(payload)
 
 
 class Decoder:
@@ -165,14 +176,23 @@ class Decoder:
     after all or raises `Refusal` with `invalid_json`, `unknown_type` or
     `invalid_message`, the name of the field, and the frame's `id` wherever one
     could be read. Source: docs/protocol.md, *Frames*.
+
+    *wider*: types that stand for members with the same tag when a payload has a field that only
+    they know. They are made by the slow lane, so that the fast one need not know them.
     """
 
     #: how the fast lane fails
     _REFUSED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-    def __init__(self, union: UnionType | type[frames.ClientFrame]) -> None:
+    def __init__(
+        self,
+        union: UnionType | type[frames.ClientFrame],
+        wider: Iterable[type[frames.ClientFrame]] = (),
+    ) -> None:
         members: tuple[Any, ...] = get_args(union) or (union,)
-        self._known = {one.__struct_config__.tag: _Known(one) for one in members}
+        others = {one.__struct_config__.tag: one for one in wider}
+        tags = [(one.__struct_config__.tag, one) for one in members]
+        self._known = {tag: _Known(one, others.get(tag)) for tag, one in tags}
         self._fast: Callable[[bytes], Any] = msgspec.json.Decoder(union).decode
 
     def decode(self, data: bytes) -> Any:

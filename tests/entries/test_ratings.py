@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from services.conversation.kinds import RATING
 from services.feeds.history import MOST_AFTER_END
 from testkit import Client, LiveServer
 from testkit.client import assert_quiet
@@ -100,6 +101,51 @@ def test_ratings_after_the_end_are_bounded(come):
     user.say("rate", {"rate": 1, "conversation": name}, id="r3")
     next_frame(user, "rate_success", reply_id="r3")
     assert len(ratings(user, name)) == MOST_AFTER_END
+
+
+def test_a_rating_is_changed_for_a_day_after_the_first_one(come, database: Path):
+    user, waiter = come("user", "jim"), come("waiter", "jim's")
+    name = meet(user, waiter)
+    user.say("rate", {"rate": 2}, id="first")
+    next_frame(user, "rate_success", reply_id="first")
+    ends(user, waiter)
+    assert rate(user, 4, conversation=name)["type"] == "rate_success"
+    a_day_passes(database)
+    answer = rate(user, 5, conversation=name)["payload"]
+    assert (answer["code"], "for a day" in answer["message"]) == ("forbidden", True)
+    user.say("rate", {"rate": 2, "conversation": name}, id="first")
+    next_frame(user, "rate_success", reply_id="first")  # a repeat is no change
+    assert [one["rate"] for one in ratings(user, name)] == [2, 4]
+
+
+def test_nor_is_it_changed_later_while_the_conversation_goes_on(come, database: Path):
+    user, waiter = come("user", "job"), come("waiter", "job's")
+    meet(user, waiter)
+    rate(user, 2)
+    a_day_passes(database, 86_400_000 - 60_000)
+    assert rate(user, 3)["type"] == "rate_success"
+    a_day_passes(database, 120_000)
+    assert rate(user, 5)["payload"]["code"] == "forbidden"
+
+
+def a_day_passes(database: Path, ms: int = 86_400_001) -> None:
+    """What was rated is so much older now."""
+    with contextlib.closing(sqlite3.connect(database, timeout=30)) as found, found:
+        found.execute("UPDATE message SET date = date - ? WHERE kind = ?", (ms, RATING.number))
+
+
+def test_a_site_that_takes_no_ratings_says_so():
+    with LiveServer.gunicorn(env={"CSAPP_RATINGS": "off"}) as server, ExitStack() as stack:
+        clients = [Client(server, role) for role in ("user", "waiter")]
+        for client in clients:
+            stack.callback(gone, client)
+            client.say("auth", {"token": server.token(client.role, client.role), "version": 2})
+            assert "ratings" not in next_frame(client, "auth_success")["payload"]
+        user, waiter = clients
+        meet(user, waiter)
+        assert rate(user, 5)["payload"]["code"] == "forbidden"
+        asked = waiter.say("rate", {}, to=user.uuid)
+        assert next_frame(waiter, "error", reply_id=asked)["payload"]["code"] == "forbidden"
 
 
 def test_a_message_that_nobody_has_answered_is_not_rated(come):

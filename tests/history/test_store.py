@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import sqlalchemy as sa
 
-from services.conversation.kinds import EVENT, TEXT, Side
+from services.conversation.kinds import CHOICE, EVENT, TEXT, Side
 from services.conversation.rows import EntryRow, Row
 from services.history import queries, revoked, sql
 from services.history.opening import open_store
@@ -24,6 +24,23 @@ GREATEST = 2**63 - 1
 def everything(store):
     """All that a batch can leave behind."""
     return store.open_conversations(), store.duties(), store.entries(1, limit=9999)
+
+
+def test_entries_of_some_kinds_are_those_that_are_more_than_words(store):
+    def said(seq, kind, data):
+        return text(1, seq)._replace(kind=kind, data=data)
+
+    rows = [
+        said(1, TEXT.number, None), said(2, CHOICE.number, "{}"), said(3, TEXT.number, '{"a":1}'),
+        said(4, EVENT.number, "{}"), said(5, CHOICE.number, '{"b":2}'),
+    ]  # fmt: skip
+    store.commit(Batch([chat(1), chat(2)], entries=rows, has_data=True))
+    both = (TEXT.number, CHOICE.number)
+    assert store.entries_of(1, both, limit=9) == [rows[1], rows[2], rows[4]]
+    assert store.entries_of(1, both, limit=2) == [rows[2], rows[4]], "the last ones, in order"
+    assert store.entries_of(1, both, limit=2, newest=False) == [rows[1], rows[2]]
+    assert store.entries_of(1, (EVENT.number,), limit=9) == [rows[3]]
+    assert store.entries_of(2, both, limit=9) == []
 
 
 # ---- a batch -----------------------------------------------------------

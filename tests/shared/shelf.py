@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,6 +60,11 @@ class Shelf:
         rows = self.rows.get(chat, [])
         rows = rows[after : None if before is None else max(0, before - 1)]
         return rows[-limit:] if newest else rows[:limit]
+
+    def entries_of(self, chat: int, kinds: Collection[int], **bounds: Any) -> list[EntryRow]:
+        """As `port.Store` says; there are few."""
+        rows = self.rows.get(chat, ())
+        return [one for one in rows if one.kind in kinds and one.data is not None]
 
     def last_events(self, keys: Sequence[int]) -> dict[int, EntryRow]:
         """As `port.Store` says."""

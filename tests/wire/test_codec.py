@@ -15,6 +15,7 @@ from services.wire.codes import ErrorCode, Refusal
 
 user = codec.Decoder(frames.FromUser)
 waiter = codec.Decoder(frames.FromWaiter)
+wider = codec.Decoder(frames.FromUser, wider=[frames.ChosenText])
 
 
 def refusal(data: bytes | str, decoder: codec.Decoder = user) -> Refusal:
@@ -196,3 +197,16 @@ def test_optional_fields_are_left_out():
 
 def test_ids_are_never_used_twice():
     assert len({codec.new_id() for _ in range(10_000)}) == 10_000
+
+
+def test_a_payload_with_a_field_of_the_wider_type_is_that_type():
+    plain = b'{"type":"message_text","payload":{"message":"x","more":1}}'
+    chosen = b'{"type":"message_text","id":"1","payload":{"message":"x","choice":"a","more":1}}'
+    assert type(wider.decode(plain)) is frames.MessageText
+    assert type(wider.decode(chosen)) is frames.ChosenText
+    first, second, third = wider.decode_batch([plain, chosen, plain])
+    assert (type(first), type(third)) == (frames.MessageText, frames.MessageText)
+    assert (second.reply_id, second.payload.choice) == ("1", "a")
+    assert type(user.decode(chosen)) is frames.MessageText, "version 1 knows no choices"
+    refused = refusal('{"type":"message_text","payload":{"message":"x","choice":5}}', wider)
+    assert "payload.choice:" in refused.message

@@ -69,6 +69,16 @@ class TextPayload(ClientStruct):
     message: str
 
 
+#: names one choice of a question
+ChoiceId = Annotated[str, Meta(min_length=1, max_length=64, pattern=NO_NUL)]
+
+
+class ChosenTextPayload(TextPayload):
+    """A text; with `choice` it answers a question that offers choices."""
+
+    choice: ChoiceId | UnsetType = UNSET
+
+
 class EmptyPayload(ClientStruct):
     """`null`, `{}` or nothing: what is in it is ignored."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from .base import NO_NUL, ClientFrame, ClientStruct, EmptyPayload
+from .base import NO_NUL, ChosenTextPayload, ClientFrame, ClientStruct, EmptyPayload
 from .from_both import Auth, Disconnect, GetHistory, MessageText, Read, Typing
 
 
@@ -36,6 +36,12 @@ class ConnectPayload(ClientStruct):
 
 class Connect2(ClientFrame, tag="connect"):
     payload: ConnectPayload | None = None
+
+
+class ChosenText(ClientFrame, tag="message_text", kw_only=True):
+    """A text with `choice`: `codec.Decoder` makes it of a `message_text` that has one."""
+
+    payload: ChosenTextPayload
 
 
 class ContactPayload(Struct, gc=False):

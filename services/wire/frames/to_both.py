@@ -41,6 +41,8 @@ class SelfPayload(Struct, gc=False, omit_defaults=True):
     max_text: int
     #: of a waiter: it may `take` visitors out of turn
     take: bool = False
+    #: conversations are rated here
+    ratings: bool = False
 
 
 class AuthSuccess(ServerFrame2, tag="auth_success"):
