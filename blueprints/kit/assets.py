@@ -33,6 +33,7 @@ BUNDLES = (
     "widget/leave.js",
     "widget/log.js",
     "widget/preview.js",
+    "kit/files.js",
 )
 
 

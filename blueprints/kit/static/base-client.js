@@ -22,6 +22,7 @@ import { Conversations } from "./conversations.js";
 import { Drafts } from "./drafts.js";
 import { environment } from "./environment.js";
 import { Events } from "./events.js";
+import { FilePart, frameOf, mayRetry, ofFile } from "./file-part.js";
 import { ChatError, Connection } from "./connection.js";
 import { Outbox, OVER } from "./outbox.js";
 import { whole } from "./size.js";
@@ -46,6 +47,7 @@ export class BaseClient {
   #role;
   #store;
   #drafts;
+  #files;
   #sub = "";
   #ahead = 0; // ms by which the server's clock is before ours
 
@@ -74,16 +76,16 @@ export class BaseClient {
    * *Side* is `Visitor` or `Waiter`; *url* of the door, `wss:` or `https:`; *token* a string, or a
    * function of `{refresh, renew}` (the last one was refused; it runs out soon) that returns one or a promise of
    * one. *storage*: null for none, `localStorage` by default; its keys begin with *key*.
-   * *environment*: for tests.
+   * *environment*: for tests. *files()* loads what handles files: a promise of the class `Files`.
    */
-  constructor({ url, token, storage, key = "csapp", locale, environment: given }, Side) {
+  constructor({ url, token, storage, key = "csapp", locale, files, environment: given }, Side) {
     this._env = environment(given);
     this.#role = Side.role;
     this._side = new Side(this);
     this.locale = locale;
     this.#store = new Stored(storage === undefined ? browserStorage("localStorage") : storage, `${key}:${Side.role}:`);
     this.#drafts = new Drafts(this.#store, this._env.now);
-    this.#putTogether(url, token);
+    this.#putTogether(url, token, files);
     try {
       this.#restore();
     } catch {
@@ -91,7 +93,7 @@ export class BaseClient {
     }
   }
 
-  #putTogether(url, token) {
+  #putTogether(url, token, load) {
     const [env, store, tab] = [this._env, this.#store, uuid()];
     const alarms = (this._alarms = new Alarms(env));
     const client = this.#ofParts;
@@ -101,6 +103,7 @@ export class BaseClient {
     const connection = (this._connection = new Connection({ url: door, token, env, alarms, tab }, client));
     const outbox = (this._outbox = new Outbox({ store, tab, env, alarms, connection }, client));
     this._transcript = new Transcript({ connection, outbox }, client);
+    this.#files = new FilePart(this, door, load);
   }
 
   // ---- what the parts call -------------------------------------------------
@@ -126,7 +129,9 @@ export class BaseClient {
       matters: () => this.#role === "waiter" || ["queued", "served"].includes(this.phase),
       probe: () => (this.phase === "queued" ? this._side.askAgain() : this._barrier()),
       chat: (conversation) => conversations.at(conversation),
-      say: (chat, { id, text }) => this._put("message_text", { message: text }, chat, id),
+      say: (chat, message) => this._put(...frameOf(message), chat, message.id),
+      upload: (message) => this.#files.upload(message),
+      cancel: (message) => this.#files.cancel(message),
       doubt: (chat) => conversations.doubt(chat),
       end: (chat) => conversations.end(chat, true),
       settled: (chat) => conversations.reportRead(chat),
@@ -153,6 +158,11 @@ export class BaseClient {
   /** User: the present or last conversation. */
   get chat() {
     return this.chats.get("") ?? this.chats.get(this._conversations.current) ?? null;
+  }
+
+  /** What files the server takes: `{max, types}`; null: none, or it has not said so yet. */
+  get files() {
+    return this.me?.files ?? null;
   }
 
   /** User: whether it waits for a waiter or has one. */
@@ -189,6 +199,7 @@ export class BaseClient {
     const deliberate = leave && this._connection.isOnline;
     if (leave) this._side.stop(deliberate);
     this._connection.stop({ deliberate });
+    this.#files.halt();
     this.#save();
   }
 
@@ -234,15 +245,19 @@ export class BaseClient {
 
   /** Send *text*; a user without a conversation sends it when there is one. Returns the message. */
   send(text, conversation) {
+    return this.#post({ text: whole(asText(text)) }, conversation);
+  }
+
+  /** Send *file*, a `File` or `Blob`, in the same way. */
+  sendFile(file, conversation) {
+    return this.#post(ofFile(file), conversation);
+  }
+
+  #post(what, conversation) {
     const chat = this._side.addressee(conversation);
     if (!chat) throw new ChatError(OVER);
-    const message = {
-      id: uuid(),
-      conversation: chat.conversation,
-      text: whole(asText(text)),
-      own: true,
-      date: new Date(this.now()).toISOString(),
-    };
+    const date = new Date(this.now()).toISOString();
+    const message = { id: uuid(), conversation: chat.conversation, ...what, own: true, date };
     chat._typed = -Infinity; // a message says as much
     this._alarms.set(`typing ${chat.conversation}`);
     this._outbox.post(message);
@@ -253,22 +268,30 @@ export class BaseClient {
 
   /** Send a failed message again: in its conversation, or in the present one. */
   retry(id) {
-    if (this._outbox.get(id)?.message.state !== "failed") return;
-    const message = this.discard(id);
-    const isOpen = this.chats.get(message.conversation)?.state === "open";
+    const { message } = this._outbox.get(id) ?? {};
+    if (message?.state !== "failed" || (message.file && !mayRetry(message))) return;
+    this.discard(id);
+    const { conversation, error, file } = message;
+    const isOpen = this.chats.get(conversation)?.state === "open";
     if (!isOpen && this.#role === "user") message.conversation = this._side.addressee().conversation;
-    if (message.error?.code === "id_conflict") message.id = uuid();
+    if (error?.code === "id_conflict") message.id = uuid();
+    if (file && (conversation !== message.conversation || error?.code === "no_such_file")) file.id = undefined;
     this._outbox.post(message);
     this._side.askAgain();
   }
 
-  /** Remove a message that has failed, or that a user has sent before it has a conversation; returns it. */
+  /** Remove a message that has failed, is still uploaded, or that a user has sent before it has a conversation; returns it. */
   discard(id) {
     const { state, conversation } = this._outbox.get(id)?.message ?? {};
-    if (state !== "failed" && conversation !== "") return null;
+    if (!["failed", "uploading"].includes(state) && conversation !== "") return null;
     const message = this._outbox.take(id);
     this._events.changed();
     return message;
+  }
+
+  /** Where the files *ids* are for a while, by their ids: `{url}`, of images also `thumb`. Rejects with a `ChatError`. */
+  fileLinks(ids) {
+    return this.#files.links(ids).catch((error) => Promise.reject(new ChatError(error)));
   }
 
   /** To be called with each key; repeats are held back. */
@@ -310,6 +333,7 @@ export class BaseClient {
   }
 
   #welcome(resumed) {
+    this.#files.wake();
     this.#follow();
     this._side.welcome(resumed);
   }

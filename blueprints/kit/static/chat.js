@@ -3,10 +3,12 @@
  * client only.
  *
  * @typedef {{id: string, conversation: string, text: string, own: boolean, date: string,
- *   state: "sending"|"sent"|"failed", seq?: number, author?: string,
+ *   state: "uploading"|"sending"|"sent"|"failed", seq?: number, author?: string,
+ *   file?: {id?: string, name: string, size: number, mime: string, width?: number, height?: number, sent?: number, blob?: Blob},
  *   error?: {code: string, message: string},
  *   event?: {what: string, name?: string, to?: string} | {words: string, message: string}}} Message
- *   `author`: the waiter's colleague who wrote it; `event`: it is no text of either side, but says that the waiter
+ *   `file`: it is a file, whose name is the text; `id` once the server has it, `sent`: how many bytes are on the server,
+ *   `blob`: of one that this page has sent; `author`: the waiter's colleague who wrote it; `event`: it is no text of either side, but says that the waiter
  *   `name` has handed the visitor over, to the waiter `to` if that is known; or, with `words`, the site says `text`
  */
 export class Chat {

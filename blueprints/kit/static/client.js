@@ -3,6 +3,7 @@
 import { BaseClient } from "./base-client.js";
 import { sentence } from "./closes.js";
 import { ChatError } from "./connection.js";
+import { Files } from "./files.js";
 import { Inbox } from "./inbox.js";
 import { Once } from "./once.js";
 import { Visitor } from "./visitor.js";
@@ -19,7 +20,7 @@ export class ChatClient extends BaseClient {
 
   /** *role*: `user` or `waiter`; `BaseClient` has the other options. */
   constructor({ role, ...options }) {
-    super(options, role === Waiter.role ? Waiter : Visitor);
+    super({ files: async () => Files, ...options }, role === Waiter.role ? Waiter : Visitor);
   }
 
   /** The same; who calls it again with the same message, until that is stored, leaves it once. */

@@ -143,6 +143,12 @@ export class Connection {
     }
   }
 
+  /** The token for requests beside the connection; *refused*: the server did not take the last one. */
+  async bearer(refused) {
+    if (typeof this.#token === "function" && (refused || !this.#shown)) this.#shown = await this.#token({ refresh: refused });
+    return this.#shown ?? this.#token;
+  }
+
   /** Send `auth` with the token and *more*; `then()` when the server has accepted it. */
   show(more, then) {
     const payload = { token: this.#shown, version: 2, ...more };

@@ -53,21 +53,32 @@ export class Conversations {
     this.#client._transcript.take(chat, item);
   }
 
+  /** A text or a file, of the other side or of another tab. */
+  #said = (_, frame, chat) => {
+    if (!chat) return;
+    const item = this.#client._transcript.item(frame);
+    const isIt = ({ message: { text, file } }) => text === item.text && file?.id === item.file?.id;
+    if (!item.own) this.#setTyping(chat, false);
+    else if (this.#client._outbox.of(chat).some(isIt)) item.text = undefined;
+    this.#take(chat, item); // an echo has no id: if it may be pending here, the history tells
+  };
+
+  /** An own one is stored. */
+  #stored = (receipt, { reply_id: id }, chat) => {
+    const { text, file } = this.#client._outbox.get(id)?.message ?? {};
+    if (chat) this.#take(chat, { ...receipt, id, text, file, own: true });
+  };
+
   /** What frames do that are about a conversation. */
   on = {
     __proto__: null,
     message_history: (page, { reply_id: reply }) => reply || this.#client._transcript.page(page),
-    message_text: (_, frame, chat) => {
-      if (!chat) return;
-      const item = this.#client._transcript.item(frame);
-      if (!item.own) this.#setTyping(chat, false);
-      else if (this.#client._outbox.of(chat).some(({ message }) => message.text === item.text)) item.text = undefined;
-      this.#take(chat, item); // an echo has no id: if it may be pending here, the history tells
-    },
-    message_text_success: (receipt, { reply_id: id }, chat) => {
-      const text = this.#client._outbox.get(id)?.message.text;
-      if (chat) this.#take(chat, { ...receipt, id, text, own: true });
-    },
+    message_text: this.#said,
+    message_image: this.#said,
+    message_file: this.#said,
+    message_text_success: this.#stored,
+    message_image_success: this.#stored,
+    message_file_success: this.#stored,
     disconnected: (payload, _, chat, request) => {
       const reason = payload?.reason ?? "";
       this.#client._side.withdrawn?.(reason);

@@ -4,6 +4,7 @@ export function environment(given) {
   const page = globalThis;
   return {
     WebSocket: page.WebSocket,
+    XMLHttpRequest: page.XMLHttpRequest,
     setTimeout: (...args) => setTimeout(...args),
     clearTimeout: (timer) => clearTimeout(timer),
     random: Math.random,

@@ -55,7 +55,8 @@ export class Outbox {
 
   /** Send *message* as soon as its conversation allows it. */
   post(message) {
-    Object.assign(message, { state: "sending", error: undefined, after: undefined });
+    const state = message.file && !message.file.id ? "uploading" : "sending";
+    Object.assign(message, { state, error: undefined, after: undefined });
     const entry = this.#enlist(message);
     const chat = this.#client.chat(message.conversation);
     if (excess(message.text)) this.#fail(entry, TOO_LONG);
@@ -75,6 +76,7 @@ export class Outbox {
   /** Remove the message *id* from the outbox and from its conversation; returns it. */
   take(id) {
     const { message } = this.#entries.get(id);
+    this.#client.cancel(message);
     this.#entries.delete(id);
     this.#client.chat(message.conversation)._remove(message);
     this.save();
@@ -84,7 +86,9 @@ export class Outbox {
   /** Send the next message of *chat* that may be sent now, or *all* of them. */
   speak(chat, all = false) {
     if (!chat._isCaughtUp) return;
-    for (const entry of this.of(chat)) {
+    const entries = this.of(chat);
+    for (const { message } of entries) if (message.state === "uploading") this.#client.upload(message);
+    for (const entry of entries) {
       const { message, sent, due } = entry;
       if (message.state !== "sending") continue;
       const wait = due - this.#env.now();
@@ -117,15 +121,31 @@ export class Outbox {
     this.speak(chat);
   }
 
+  /** The server has the file of *message*: *file* says what it is. */
+  uploaded(message, file) {
+    if (message.state !== "uploading") return;
+    Object.assign(message.file, file);
+    Object.assign(message, { text: file.name, state: "sending" });
+    this.save();
+    this.#client.changed();
+    this.speak(this.#client.chat(message.conversation));
+  }
+
+  /** The server does not take the file of *message*. */
+  notTaken(message, error) {
+    if (message.state === "uploading") this.#fail({ message }, error);
+  }
+
   /** *chat* has ended, so its messages fail; *final*: those under way as well, because no answer will come to them. */
   giveUp(chat, final) {
     for (const entry of this.of(chat)) {
-      if (entry.message.state === "sending" && (final || !entry.sent)) this.#fail(entry, OVER);
+      if (entry.message.state !== "failed" && (final || !entry.sent)) this.#fail(entry, OVER);
     }
   }
 
   #fail({ message }, { code, message: why }) {
     const chat = this.#client.chat(message.conversation);
+    this.#client.cancel(message);
     Object.assign(message, { state: "failed", error: { code, message: why }, after: chat.lastSeq });
     chat._place(message);
     this.save();
@@ -142,11 +162,19 @@ export class Outbox {
   /** Store this tab's messages beside those of other tabs. This tab has taken over those of the tab *heir*. */
   save(heir) {
     const others = this.#stored().filter(({ tab }) => tab !== this.#tab && tab !== heir);
-    const mine = [...this.#entries.values()].map(({ message }) => ({ ...message, tab: this.#tab }));
+    const mine = [...this.#entries.values()].map(({ message }) => this.#lasting(message)).filter(Boolean);
     this.#store.set(KEY, [...others, ...mine]);
   }
 
+  /** What is stored of *message*: nothing of a file that the server does not have, because the page alone can send it. */
+  #lasting({ file, ...message }) {
+    if (!file) return { ...message, tab: this.#tab };
+    const { blob: _, upload: __, ...known } = file;
+    return known.id && { ...message, file: known, tab: this.#tab };
+  }
+
   clear() {
+    for (const { message } of this.#entries.values()) this.#client.cancel(message);
     this.#entries.clear();
     this.save();
   }

@@ -3,6 +3,7 @@
  * an echo and an item of a history settle the message in the outbox to which they belong.
  */
 
+import { fileOf } from "./file-part.js";
 import { PAGE } from "./limits.js";
 
 const LATEST = 50; // messages brought at once
@@ -29,8 +30,9 @@ export class Transcript {
   item({ seq, date, from, type, payload, client_id: id, author }) {
     const own = from === this.#connection.uuid || id !== undefined;
     const event = type === "event" || payload?.words ? payload : undefined;
-    const text = type === "message_text" ? payload.message : event?.what === "transferred" ? "" : null;
-    return { seq, date, id, text, own, author, event };
+    const file = fileOf({ type, payload });
+    const text = type === "message_text" ? payload.message : (file?.name ?? (event?.what === "transferred" ? "" : null));
+    return { seq, date, id, text, own, author, event, file };
   }
 
   /** The message of *item*: one of the outbox, which is stored now, or a new one. */

@@ -51,6 +51,7 @@ export class Visit {
       token: (asked) => this.#token.fetch(asked),
       storage: browserStorage("localStorage"),
       key: store.key,
+      files: () => this.#widget.pieces.module("../kit/files.js", "Files"),
     };
     this.client = new BaseClient(options, Visitor);
     this.client.on("status", (status) => this.#status(status));
