@@ -20,6 +20,7 @@ from .departments import Departments
 from .desk.memory import MemoryDesk
 from .desk.port import DeskUnavailable
 from .errors import Unavailable
+from .files.uploads import Files
 from .history.sql import SQLStore
 from .history.visit_care import settle
 from .history.writer import Writer
@@ -63,6 +64,8 @@ class Parts:
     clock: Clock
     departments: Departments
     is_draining: Callable[[], bool]
+    #: None: no files are sent
+    files: Files | None
 
 
 class Shared(NamedTuple):

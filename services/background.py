@@ -14,6 +14,8 @@ from .assembly import Parts
 from .clock import KEY_BITS
 from .database import sweep_daily
 from .errors import Unavailable
+from .files.sweeping import LOOK as FILES_LOOK
+from .files.sweeping import Sweeper
 from .history.indexer import LOOK as INDEX_LOOK
 from .history.indexer import Indexer
 from .history.left_messages import LeftMessageTable
@@ -75,6 +77,9 @@ def start(
     parts.departments.start(wheel.loops, switchboard.apply_departments)
     if store is not None:
         _start_looks(parts, switchboard, store)
+    if parts.files is not None:
+        sweeper = Sweeper(parts.files, runtime)
+        wheel.loops.every(FILES_LOOK, "the look for files that nothing names", sweeper.turn)
     left_messages = _start_left_messages(parts, switchboard)
     mailing = _start_mailing(parts)
     revocations = Revocations(store, runtime, wheel, sign_out)

@@ -8,6 +8,7 @@ from .bounds import Bounds
 from .choice_turns import ChoiceTurns
 from .departments import Departments
 from .file_links import FileLinks
+from .files.uploads import Files
 from .identity import Tokens
 from .last_waiters import LastWaiters
 from .left_messages import LeftMessages
@@ -40,3 +41,5 @@ class House:
     choice_turns: ChoiceTurns = field(default_factory=ChoiceTurns)
     left_messages: LeftMessages = field(default_factory=LeftMessages)
     links: FileLinks = field(default_factory=FileLinks)
+    #: None: no files are sent
+    files: Files | None = None

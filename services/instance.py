@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from .errors import Unavailable
-from .files import take_name
+from .whole_files import take_name
 
 #: file in the instance folder of the generated secret, mode 0600
 SECRET_FILE = "csapp-secret"  # noqa: S105  # a file name

@@ -22,7 +22,10 @@ from .database import open_to_serve
 from .departments import Departments
 from .desk.port import Figures, Role
 from .file_links import FileLinks
+from .files.choose import content_store
+from .files.uploads import Files
 from .history.departments import DepartmentTables
+from .history.files import FileTables
 from .history.sql import SQLStore
 from .history.tags import canonical_tag
 from .history.writer import Writer
@@ -173,6 +176,7 @@ class ChatServer:
             settings, runtime, wheel, self.tokens, switchboard, self.meters, beside.revocations,
             beside.liveness, self.bounds, departments, LastWaiters(store, runtime),
             left_messages=beside.left_messages, links=FileLinks(settings.signing_keys()),
+            files=parts.files,
         )  # fmt: skip
 
     def _open_store(self) -> None:
@@ -192,8 +196,15 @@ class ChatServer:
         departments.read()
         return Parts(
             self.settings, self.runtime, wheel, self.store, self._writer, self.tokens, self.meters,
-            self.bounds, self.clock, departments, lambda: self.draining,
+            self.bounds, self.clock, departments, lambda: self.draining, self._files(),
         )  # fmt: skip
+
+    def _files(self) -> Files | None:
+        """What participants send; the folder or bucket is used when the first file comes."""
+        contents = content_store(self.settings)
+        if self.store is None or contents is None:
+            return None
+        return Files(FileTables(self.store), contents, self.settings, self.clock.ms)
 
     @property
     def _stores_nothing(self) -> bool:

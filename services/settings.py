@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
+from . import file_places as places
 from . import instance as instances
 from . import smtp
 from .errors import SettingsError
@@ -149,6 +150,34 @@ def _placed(url: str, place: Callable[[Path], Path]) -> str:
         return url
     file = str(place(Path(unquote(match["file"]))))
     return f"sqlite:///{file.replace('%', '%25').replace('?', '%3F')}{match['rest'] or ''}"
+
+
+def _files_url(key: str, value: Any) -> str:
+    allowed = (
+        "file:///FOLDER, s3://BUCKET/PREFIX?endpoint=https://…&region=… "
+        "or 'off' (no files are sent)"
+    )
+    if not isinstance(value, str):
+        raise SettingsError(key, value, allowed)
+    try:
+        if value != "off":
+            places.read(value)
+    except ValueError:
+        raise SettingsError(key, _without_password(value), allowed) from None
+    return value
+
+
+def _file_types(key: str, value: Any) -> tuple[str, ...]:
+    allowed = (
+        "a comma-separated list of MIME types such as application/pdf or audio/*; "
+        f"of images {', '.join(places.IMAGES)} or image/*, which means these"
+    )
+    if not isinstance(value, str | list | tuple) or not all(isinstance(v, str) for v in value):
+        raise SettingsError(key, value, allowed)
+    found = tuple(dict.fromkeys(one.lower() for one in _words(value)))
+    if not found or not all(map(places.is_type, found)):
+        raise SettingsError(key, value, allowed)
+    return found
 
 
 def _schema(key: str, value: Any) -> str:
@@ -350,6 +379,12 @@ class Settings:
     database_schema: str = _setting(_schema, "csapp_chat")
     #: days after its end that a conversation is deleted; 0: never
     retention_days: int = _setting(_whole(0, 36_500), 0)
+    #: where the content of files is stored; `off`: nobody sends any
+    files_url: str = _setting(_files_url, "file:instance/files")
+    #: bytes of one file
+    max_file: int = _setting(_whole(1024, 1 << 30), 10_485_760)
+    #: MIME types of files that may be sent
+    file_types: tuple[str, ...] = _setting(_file_types, places.USUAL)
     #: where several workers meet; none: one worker
     redis_url: str | None = _setting(_redis_url, None)
     #: conversations that one waiter has at once
@@ -466,8 +501,11 @@ class Settings:
             values["database_url"] = _placed(url, partial(instances.beside, here))
             former = _placed(url, partial(instances.formerly, here))
             values["former_database_url"] = former if former != values["database_url"] else None
+            files = values.get("files_url", known["CSAPP_FILES_URL"].default)
+            values["files_url"] = places.placed(files, partial(instances.beside, here))
         _require_driver("CSAPP_DATABASE_URL", values.get("database_url"), "postgresql", "psycopg")
         _require_driver("CSAPP_REDIS_URL", values.get("redis_url"), "redis", "redis")
+        _require_driver("CSAPP_FILES_URL", values.get("files_url"), "s3", "obstore")
         if values.get("redis_url") and values.get("database_url") == "off":
             allowed = "a database: several workers without a history could not keep their order"
             raise SettingsError("CSAPP_DATABASE_URL", "off", allowed)

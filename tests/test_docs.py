@@ -59,7 +59,8 @@ def test_every_setting_with_its_default():
             expected = words[text]
             assert default == expected or default in (expected or ((),)), key
         else:
-            assert str(default).removesuffix(".0") == text, key
+            shown = ",".join(default) if isinstance(default, tuple) else str(default)
+            assert shown.removesuffix(".0") == text, key
 
 
 def test_every_frame_type_with_who_sends_it():

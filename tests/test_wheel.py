@@ -130,7 +130,7 @@ def test_it_asks_for_all_that_it_imports(contents):
     asked = [line.split(": ", 1)[1] for line in metadata.splitlines() if "Requires-Dist: " in line]
     assert "gunicorn[gevent]>=" in "".join(asked)
     brought = set[str]().union(
-        *(needed(one, extra) for one in asked for extra in ("postgresql", "redis", "test"))
+        *(needed(one, extra) for one in asked for extra in ("postgresql", "redis", "s3", "test"))
     )
     there = {*sys.stdlib_module_names, "csapp"}
     known = packages_distributions()

@@ -11,8 +11,8 @@ from typing import Any
 
 import click
 
-from services.files import take_name
 from services.identity import is_unicode
+from services.whole_files import take_name
 
 #: characters of a file's name that the name of its draft begins with; SQLite appends more
 _SHOWN = 40

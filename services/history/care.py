@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from ..conversation.kinds import Side
 from ..conversation.rows import ConversationRow, EntryRow, StaffRow
 from ..security_log import Event, security
-from . import departments, left_messages, slices, staff, tables, visit_care, word_index
+from . import departments, files, left_messages, slices, staff, tables, visit_care, word_index
 from . import erased as erased_keys
 from .cleaning import clean
 from .queries import CONVERSATION
@@ -102,6 +102,8 @@ class Removed:
     chats: int = 0
     messages: int = 0
     notes: int = 0
+    #: whose content is to be deleted now: `Files.remove_marked`
+    files: int = 0
     #: visits in which a waiter was replaced
     visits: int = 0
     #: what is left of it in files, and what to do about that: a sentence each
@@ -275,6 +277,7 @@ def _remove(store: SQLStore, keys: list[int], removed: Removed, pause: Pause) ->
             is_last = len(entries) + len(notes) < SLICE
             if is_last:
                 left_messages.forget(connection, keys)
+                removed.files += files.forget_conversations(connection, keys)
                 _delete(connection, tables.mail, tables.mail.c.chat.in_(keys))
                 if isinstance(removed, Erased):  # what was swept and comes back is swept again
                     has_ended = _chat.key.in_(keys), _chat.ended.is_not(None)
@@ -334,6 +337,7 @@ def _forget_waiter(store: SQLStore, subject: str, erased: Erased, pause: Pause) 
     ):
         _rename(store, table, column, subject, {column: pseudonym, name: ""}, pause)
     left_messages.forget_waiter(store, subject)
+    files.forget_author(store, subject, pseudonym)
     erased.visits += visit_care.forget_waiter(store, subject, pseudonym, pause)
     erased.accounts += departments.forget_waiter(store, subject)
     with writing(store) as connection:

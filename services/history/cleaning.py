@@ -36,7 +36,7 @@ if TYPE_CHECKING:  # its driver may be missing
 #: the tables of which something is deleted
 TABLES = (
     "message", "chat", "service", "note", "duty", "account", "canned", "canned_past", "revoked",
-    "familiar", "attempt", "membership", "left_message", "visit",
+    "familiar", "attempt", "membership", "left_message", "visit", "file",
 )  # fmt: skip
 
 #: bytes of SQLite's file that are written anew unasked: two seconds of the write lock

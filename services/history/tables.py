@@ -356,3 +356,46 @@ mail = Table(
 )
 Index("mail_due", mail.c.due)
 Index("mail_chat", mail.c.chat)
+
+#: what participants have sent into conversations; their content is elsewhere: `files`
+file = Table(
+    "file",
+    metadata,
+    #: random, so that nobody guesses it
+    Column("id", Text, primary_key=True),
+    Column("chat", BigInteger, nullable=False),
+    Column("side", SmallInteger, nullable=False),
+    Column("author", Text, nullable=False),
+    #: what the author's client calls the upload; none: it comes in one request
+    Column("upload", Text),
+    Column("name", Text, nullable=False),
+    #: bytes: of the upload while it comes, then of the content
+    Column("size", BigInteger, nullable=False),
+    #: bytes of the upload that have come
+    Column("received", BigInteger, nullable=False, server_default="0"),
+    #: empty while it comes
+    Column("mime", Text, nullable=False, server_default=""),
+    #: of an image
+    Column("width", Integer),
+    Column("height", Integer),
+    Column("thumb", Boolean, nullable=False, server_default=false()),
+    #: ms since 1970, as are all times here
+    Column("created", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    #: whole, judged, and its content is stored
+    Column("kept", Boolean, nullable=False, server_default=false()),
+    #: when a message was about to name it
+    Column("named", BigInteger),
+    #: there is nothing to look for: the message that names it was found
+    Column("settled", Boolean, nullable=False, server_default=false()),
+    #: its content is to be deleted, and the row after that
+    Column("removed", Boolean, nullable=False, server_default=false()),
+)
+Index("file_chat", file.c.chat)
+Index("file_upload", file.c.side, file.c.author, file.c.upload, unique=True)
+Index(
+    "file_unsettled",
+    file.c.changed,
+    sqlite_where=text("settled = 0"),
+    postgresql_where=text("NOT settled"),
+)

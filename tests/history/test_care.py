@@ -314,6 +314,7 @@ WRITTEN = {
     ("department", "hours"), ("department", "zone"), ("department", "dates"),
     ("membership", "department"), ("visit", "department"), ("visit", "outcome"),
     ("words", "department"), ("words", "what"), ("words", "language"), ("words", "text"),
+    ("file", "id"), ("file", "name"), ("file", "mime"),
 }  # fmt: skip
 
 

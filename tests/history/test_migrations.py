@@ -13,6 +13,7 @@ from alembic.migration import MigrationContext
 from services.conversation.kinds import NOTE, Side
 from services.history import tables
 from services.history.accounts import Accounts, Hashing
+from services.history.files import FileRow, FileTables
 from services.history.left_messages import Leaving, LeftMessageTable
 from services.history.port import Batch, StoreError
 from testkit.entries import note
@@ -214,3 +215,19 @@ def test_messages_are_left_in_a_database_of_before(opened, monkeypatch):
     row = replace(chat(9, waiter=None), reason="message")
     assert table.leave(Leaving(row, "", "hello", "one")).key == 9
     assert [one.key for one in store.conversations_of(Side.USER, "ann")] == [9, 7]
+
+
+def test_files_come_to_a_database_of_before(opened, monkeypatch):
+    store = opened()
+    with monkeypatch.context() as patch:
+        patch.setattr("services.history.schema._TARGET", "0021")
+        store.migrate()
+    store.commit(Batch([chat(7)], entries=texts(7, 1, 2).entries))
+    files = FileTables(store)
+    with pytest.raises(StoreError):
+        files.find("one")
+    store.migrate()
+    assert files.find("one") is None
+    row = files.begin(FileRow("one", 7, Side.USER, "ann", None, "a.txt", 5))
+    assert files.find("one") == row
+    assert len(store.entries(7)) == 2

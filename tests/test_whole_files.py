@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from services.files import take_name
 from services.instance import SECRET_FILE, generated_secret
+from services.whole_files import take_name
 from testkit import LiveServer
 from testkit.server import ROOT, STANDALONE, inherited
 
