@@ -14,6 +14,7 @@ from flask import Flask, Request, current_app, has_app_context
 from services import under_test, webserver
 from services.draining import drain_on_exit
 from services.errors import CSAppError, SettingsError
+from services.files.uploads import Check
 from services.identity import Identity, TokenRole
 from services.server import ChatServer
 from services.settings import MAX_AUDIENCE, PREFIX, Settings
@@ -93,6 +94,16 @@ class CSApp:
     def identify_waiter(self, callback: Callable[[Request], Who]) -> Callable[[Request], Who]:
         """Decorator: *callback* says which waiter a request comes from; None: no waiter."""
         self._callbacks.waiter = callback
+        return callback
+
+    def check_file(self, callback: Check) -> Check:
+        """Decorator: *callback* looks at each file before it is taken.
+
+        It is given an `IncomingFile` and returns None, or a text for the sender, which says why
+        the file is not taken. It runs in a thread of its own, outside of any request. If it
+        raises an exception, that is logged, and the file is not taken.
+        """
+        self._callbacks.file = callback
         return callback
 
     def revoke(self, who: Any = None, /, *, user: Any = None, **_: Any) -> None:

@@ -12,10 +12,11 @@ from services.server import ChatServer
 REMEMBERED = "600"
 
 
-def shared(server: ChatServer, *views: str) -> Callable[[Response], Response]:
+def shared(server: ChatServer, *views: str, methods: str = "") -> Callable[[Response], Response]:
     """For `Blueprint.after_request`: answers of *views* may be read by `CSAPP_ALLOWED_ORIGINS`.
 
-    Cookies go along for origins that are listed by name, never for `*`.
+    Cookies go along for origins that are listed by name, never for `*`. *methods*: those that
+    scripts of these origins may use, beside the ones that forms use; they send JSON as well then.
     """
     allowed = server.settings.allowed_origins
 
@@ -33,6 +34,9 @@ def shared(server: ChatServer, *views: str) -> Callable[[Response], Response]:
             return response
         if request.method == "OPTIONS":
             response.headers["Access-Control-Allow-Headers"] = "Authorization"
+            if methods:
+                response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
+                response.headers["Access-Control-Allow-Methods"] = methods
             response.headers["Access-Control-Max-Age"] = REMEMBERED
         return response
 

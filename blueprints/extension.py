@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from flask import Blueprint, Flask, Request
 from jinja2 import Environment
 
+from services.files.uploads import Check
 from services.history.opening import own_store, prepare
 from services.history.sql import SQLStore
 from services.identity import Identity
@@ -26,10 +27,13 @@ Who = Identity | str | None
 
 @dataclass(slots=True)
 class Callbacks:
-    """The callbacks by which a host application says who asks; None: it knows nobody."""
+    """The callbacks of a host application."""
 
+    #: who asks; None: it knows nobody
     visitor: Callable[[Request], Who] | None = None
     waiter: Callable[[Request], Who] | None = None
+    #: why a file is not taken; None: it takes all
+    file: Check | None = None
 
 
 #: the names of our blueprints begin with this

@@ -30,7 +30,7 @@ REFUSED = 400
 
 def answer(refusal: HTTPRefusal) -> Response:
     """The answer to a request that is refused. Also for `Blueprint.register_error_handler`."""
-    response = jsonify(code=refusal.code.value, message=refusal.message)
+    response = jsonify(code=refusal.code.value, message=refusal.message, **refusal.details)
     response.status_code = refusal.status
     response.headers.update(refusal.headers)
     return response

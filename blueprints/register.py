@@ -8,6 +8,7 @@ from . import (
     api,
     auth,
     canned,
+    files,
     ops,
     refusals,
     request_limits,
@@ -21,7 +22,7 @@ from .host import extensions, intercepted, unchanged
 from .kit import pages as kit
 from .widget import pages as widget
 
-DOORS = (sockets, auth, api, canned, search, ops, kit, widget, console)
+DOORS = (sockets, auth, api, canned, search, files, ops, kit, widget, console)
 
 
 def register(app: Flask, extension: Extension, url_prefix: str) -> None:

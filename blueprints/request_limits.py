@@ -8,6 +8,7 @@ limits of its own: its outbox, its heartbeat, and a count of connections.
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, Request, Response, request
@@ -69,7 +70,25 @@ class OpenRequest:
 
     def _cut_body(self) -> None:
         self._is_late = True
+        self.cut_body()
+
+    # ---- of a body that `slow_bodies.py` reads -------------------------
+
+    def after(self, seconds: float, call: Callable[[], None]) -> Timer:
+        """Call once, in so many seconds."""
+        return self._server.wheel.after(seconds, call)
+
+    def lived(self) -> float:
+        """Seconds on the clock of these timers."""
+        return self._server.wheel.lived()
+
+    def cut_body(self) -> None:
+        """Nothing more of the body is read."""
         _cut(self._server, self._environ, socket.SHUT_RD)
+
+    def body_is_read(self) -> None:
+        """The body has come to its end."""
+        self._has_body = False
 
     # ---- its answer ----------------------------------------------------
 

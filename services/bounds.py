@@ -67,6 +67,18 @@ HISTORY = Rate(262_144.0, 8_388_608.0)
 #: bytes of history that one `auth` is answered with: half of what may wait for a slow reader
 RESUME = 524_288
 
+#: files that one participant begins to upload
+UPLOADS = Rate(0.5, 30.0)
+
+#: how many of the largest files one participant may send in an hour, and one address
+FILES_OF_ONE = 20
+FILES_OF_ADDRESS = 100
+
+#: uploads of one participant that have not come to their end, and how many of the largest files
+#: all may be together that no message of it names yet
+UNFINISHED = 5
+UNNAMED = 5
+
 # ---- by all unknown browsers together, in one worker -------------------------
 
 #: sign-ins from a browser and an address that are not known for the account: each is a row in
@@ -78,6 +90,12 @@ SIGN_INS = Rate(5.0, 50.0)
 #: s that the body of a request may take, and its answer
 BODY_TIME = 5.0
 ANSWER_TIME = 10.0
+
+#: an upload may take longer, as long as something comes: s without a byte after which it is cut
+#: off, and bytes that come in a second after so many s, all in all. Nothing is lost by that
+UPLOAD_PAUSE = 15.0
+UPLOAD_SLOWEST = 1024
+UPLOAD_TIME = 30.0
 
 #: s that the desk waits for an absent anonymous user who has written nothing: its page is
 #: loaded again
@@ -91,6 +109,13 @@ TICKET_LIFETIME = 7200.0
 
 #: void tickets that are remembered, until they would have expired anyway
 MOST_VOID = 100_000
+
+
+KIB = 1024
+
+
+def _in_an_hour(count: float) -> Rate:
+    return Rate(count / 3600, count)
 
 
 def share(most: int, connections: int) -> int:
@@ -143,25 +168,30 @@ class Spending:
         self._here = KeyedBuckets(*rate, clock)
         self.ledger: Ledger | None = None
 
-    def take(self, key: str) -> bool:
-        """Whether one more of *key* is within the rate."""
-        if not self._here.take(key):
+    def take(self, key: str, count: int = 1) -> bool:
+        """Whether *count* more of *key* are within the rate."""
+        if not self._here.take(key, count):
             return False
-        return self.ledger is None or self.ledger.spend(f"{self._name}:{key}", *self._rate)
+        if self.ledger is None:
+            return True
+        a_second, at_once = self._rate  # of what costs *count* times as much
+        return self.ledger.spend(f"{self._name}:{key}", a_second / count, at_once / count)
 
-    def pause(self, key: str) -> float:
-        """After how many seconds one that was refused to *key* may be tried again.
+    def pause(self, key: str, count: int = 1) -> float:
+        """After how many seconds *count* that were refused to *key* may be tried again.
 
-        The ledger does not say how much is missing: one at most, where nobody else takes it.
+        The ledger does not say how much is missing: *count* at most, where nobody else takes it.
         """
-        return self._here.pause(key) if self.ledger is None else 1 / self._rate.a_second
+        if self.ledger is None:
+            return self._here.pause(key, count)
+        return count / self._rate.a_second
 
 
 class Bounds:
     """The bounds of one process.
 
     *connections*: how many one address may hold; 0: no bound. *total*: how many
-    all of them may hold here.
+    all of them may hold here. *max_file*: bytes of the largest file that is taken.
     """
 
     def __init__(
@@ -169,6 +199,7 @@ class Bounds:
         connections: int = 0,
         clock: Callable[[], float] = time.monotonic,
         total: int = sys.maxsize,
+        max_file: int = 1 << 20,
     ) -> None:
         self._each = connections
         more = max(1.0, connections / 100)
@@ -176,6 +207,11 @@ class Bounds:
         self._handshakes = Spending("handshakes", handshakes, clock)
         self._tokens = Spending("tokens", TOKENS, clock)
         self._messages = Spending("messages", MESSAGES, clock)
+        self._uploads = Spending("uploads", UPLOADS, clock)
+        largest = max_file / KIB
+        self._files = Spending("files", _in_an_hour(FILES_OF_ONE * largest), clock)
+        of_address = _in_an_hour(FILES_OF_ADDRESS * largest * more)
+        self._files_of_address = Spending("address_files", of_address, clock)
         self._ledger: Ledger | None = None
         self._given_up: deque[str] = deque()
         #: connections open, by address
@@ -194,7 +230,10 @@ class Bounds:
     def share(self, ledger: Ledger) -> None:
         """From now on other workers count as well."""
         self._ledger = ledger
-        for spending in (self._handshakes, self._tokens, self._messages, self.questions):
+        for spending in (
+            self._handshakes, self._tokens, self._messages, self.questions, self._uploads,
+            self._files, self._files_of_address,
+        ):  # fmt: skip
             spending.ledger = ledger
 
     def held(self) -> dict[str, int]:
@@ -263,6 +302,24 @@ class Bounds:
     def _is_free(self, address: str) -> bool:
         """Whether *address* has no bound: there are none, or nobody knows the address."""
         return not (self._each and address)
+
+    # ---- files ---------------------------------------------------------
+
+    def allow_upload(self, whose: str) -> bool:
+        """Whether a participant may begin one more upload now. Waits for the other workers."""
+        return self._uploads.take(whose)
+
+    def file_pause(self, whose: str, address: str, size: int) -> float:
+        """After how many seconds a participant may send *size* bytes more; 0: now.
+
+        They are counted then, also for *address*. Waits for the other workers.
+        """
+        count = -(-size // KIB)
+        if not self._files.take(whose, count):
+            return max(1.0, self._files.pause(whose, count))
+        if self._is_free(address) or self._files_of_address.take(address, count):
+            return 0
+        return max(1.0, self._files_of_address.pause(address, count))
 
     # ---- by participant ------------------------------------------------
 

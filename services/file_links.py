@@ -33,12 +33,12 @@ class FileLinks:
             list(keys) or [secrets.token_urlsafe()], salt="csapp.file", sep=".",
             key_derivation="hmac", digest_method=hashlib.sha256,
         )  # fmt: skip
-        self._now = now
+        self.now = now
         self.at = lru_cache(SITES)(self._at)
 
     def key(self, file: str, lives: int = LIVES) -> tuple[str, int]:
         """What opens *file* for *lives* s or up to an hour longer, and its end (s since 1970)."""
-        ends = (int(self._now()) + lives + ROUND - 1) // ROUND * ROUND
+        ends = (int(self.now()) + lives + ROUND - 1) // ROUND * ROUND
         signature = self._signer.get_signature(f"{file}.{ends}").decode()
         return f"{ends}.{signature}", ends
 
@@ -49,7 +49,7 @@ class FileLinks:
             self._signer.unsign(f"{file}.{key}".encode())
         except (BadSignature, UnicodeEncodeError):
             return 0
-        return int(ends) if int(ends) > self._now() else 0
+        return int(ends) if int(ends) > self.now() else 0
 
     def path(self, file: str, lives: int = LIVES) -> str:
         """The address of *file* below that of this server, with a key."""

@@ -58,10 +58,10 @@ class KeyedBuckets:
         self._buckets: dict[str, TokenBucket] = {}
         self._lock = threading.Lock()
 
-    def take(self, key: str) -> bool:
-        """Take one unit of *key* and return True, or return False."""
+    def take(self, key: str, count: int = 1) -> bool:
+        """Take *count* units of *key* and return True; or take none and return False."""
         with self._lock:
-            return self._bucket(key).take()
+            return self._bucket(key).take(count)
 
     def charge(self, key: str, count: float) -> None:
         """Take *count* units of *key* even if fewer are left."""
@@ -75,12 +75,12 @@ class KeyedBuckets:
             bucket.charge(0)
             return bucket.left
 
-    def pause(self, key: str) -> float:
-        """After how many seconds *key* may take the next unit."""
+    def pause(self, key: str, count: int = 1) -> float:
+        """After how many seconds *key* may take the next *count* units."""
         with self._lock:
             bucket = self._bucket(key)
             bucket.charge(0)
-            return max(0.0, 1 - bucket.left) / bucket.rate
+            return max(0.0, count - bucket.left) / bucket.rate
 
     def _bucket(self, key: str) -> TokenBucket:
         bucket = self._buckets.get(key)

@@ -55,11 +55,11 @@ CODES = frozenset(map(int, CloseCode))
 
 #: what can be asked over HTTP: WebSockets; tokens and sign-ins; the desk's figures; and so on.
 #: Not the addresses of operators: their 503 is an answer.
-DOORS = ("sockets", "auth", "api", "canned", "search", "kit", "widget", "console")
+DOORS = ("sockets", "auth", "api", "canned", "search", "files", "kit", "widget", "console")
 
 #: statuses of refusals; those of the first line are shown from the start
 LOADED = (408, 429, 503)
-STATUSES = frozenset((400, 401, 403, 404, 405, 409, 413, 426, 500, *LOADED))
+STATUSES = frozenset((400, 401, 403, 404, 405, 409, 413, 415, 422, 426, 500, *LOADED))
 
 Key = TypeVar("Key", bound=Hashable)
 

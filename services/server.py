@@ -82,7 +82,9 @@ class ChatServer:
         self.settings = settings
         self._tokens: Tokens | None = None
         #: what addresses and participants may hold and spend
-        self.bounds = Bounds(settings.connections_per_ip, total=settings.max_connections)
+        self.bounds = Bounds(
+            settings.connections_per_ip, total=settings.max_connections, max_file=settings.max_file
+        )
         self.draining = False
         self.meters = Meters(time.monotonic)
         self._open: dict[Connection, Session] = {}

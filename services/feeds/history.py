@@ -17,7 +17,7 @@ from .. import staff_track
 from ..bounds import Allowance
 from ..channels import Channel
 from ..conversation.conversation import Conversation
-from ..conversation.kinds import CHOICE, RATING, TEXT, Body, Kind, Side, kind_of
+from ..conversation.kinds import CHOICE, RATING, TEXT, Body, FilePayload, Kind, Side, kind_of
 from ..conversation.offers import MOST as MOST_OFFERS
 from ..conversation.offers import Offer, replay
 from ..conversation.rows import (
@@ -30,14 +30,17 @@ from ..conversation.rows import (
     public_id,
 )
 from ..desk.port import Role
+from ..history.files import FileRow
 from ..history.port import Store, StoreError, Unfit
+from ..history.rights import may_read
 from ..history.writer import RETRY
-from ..participants import Participant
+from ..participants import SIDES, Participant
 from ..prechat import filled_in
 from ..runtime import Runtime
 from ..wire import codec, frames
 from ..wire.codes import ErrorCode, Refusal
 from ..wire.dates import rfc3339
+from .base import no_such_file
 from .transcript import Staff, TranscriptFeed, sizes, state
 
 #: entries that a returning client is sent at once; with more it gets the latest and asks
@@ -256,6 +259,26 @@ class HistoryFeed(TranscriptFeed):
         answer.reply_id = frame.id
         self.do(partial(self._send_now, answer))
 
+    def name_file(self, frame: Any, channel: Channel) -> FilePayload:
+        """The file of *frame*, which its sender has uploaded for *channel*. It stays from now on.
+
+        Raises `Refusal`. Waits for the store.
+        """
+        files, me, chat = self.house.files, channel.sender, channel.conversation.row.key
+        if files is None:
+            raise no_such_file(frame)
+        self._await_turn()
+        row: FileRow | None = self._ask(
+            files.tables.name, frame.payload.file, chat, SIDES[me.role], me.identity.subject,
+            self.house.switchboard.clock.ms(),
+        )  # fmt: skip
+        if row is None:
+            raise no_such_file(frame)
+        payload = FilePayload(row.id, row.name, row.size, row.mime)
+        if row.width is not None and row.height is not None:
+            payload.width, payload.height = row.width, row.height
+        return payload
+
     # ---- the staff track -----------------------------------------------
 
     def write_for_staff(
@@ -370,16 +393,17 @@ class HistoryFeed(TranscriptFeed):
         me = self.participant
         if me is None:
             return False
-        if me.role is Role.USER:
-            return row.user_subject == me.identity.subject
-        return self._knows(store, row.user_subject)
+        subject = me.identity.subject
+        return self._serves(row.user_subject) or may_read(store, row, SIDES[me.role], subject)
 
     def _knows(self, store: Store, user: str) -> bool:
         me = self.participant
-        if me is None:
-            return False
-        served = any(channel.to.identity.subject == user for channel in list(me.channels.values()))
-        return served or store.knows(me.identity.subject, user)
+        return me is not None and (self._serves(user) or store.knows(me.identity.subject, user))
+
+    def _serves(self, user: str) -> bool:
+        me = self.participant
+        served = [] if me is None else list(me.channels.values())
+        return any(channel.to.identity.subject == user for channel in served)
 
 
 def _take_back(runtime: Runtime, store: Store, entry: StaffRow) -> None:

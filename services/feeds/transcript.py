@@ -93,6 +93,9 @@ class TranscriptFeed(BaseFeed):
             round(self.admission.left, 1), house.settings.max_text,
             role is Role.WAITER and house.settings.take, house.settings.ratings,
         )  # fmt: skip
+        if house.files is not None:
+            settings = house.settings
+            payload.files = frames.FilesPayload(settings.max_file, settings.file_types)
         now = rfc3339(house.switchboard.clock.ms())
         frame = frames.AuthSuccess(id=codec.new_id(), to=self.uuid, payload=payload, date=now)
         if asked is not None and asked.reply_id is not None:

@@ -125,6 +125,7 @@ class HTTPRefusal(CSAppError):
         headers: Mapping[str, str] | None = None,
         *,
         retry_after: int | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -132,6 +133,8 @@ class HTTPRefusal(CSAppError):
         #: what is wrong, in words a developer can act on
         self.message = message
         self.headers = dict(headers or {})
+        #: further fields of the answer
+        self.details: Mapping[str, Any] = details or {}
         if retry_after is not None:  # s
             self.headers["Retry-After"] = str(retry_after)
 

@@ -29,6 +29,15 @@ class Text(ServerFrame, tag="message_text"):
 # ---- version 2 ---------------------------------------------------------------
 
 
+class FilesPayload(Struct, gc=False):
+    """What files one may send."""
+
+    #: bytes of the largest one
+    max: int
+    #: MIME types; some are patterns such as `audio/*`
+    types: tuple[str, ...]
+
+
 class SelfPayload(Struct, gc=False, omit_defaults=True):
     uuid: str
     sub: str
@@ -43,6 +52,8 @@ class SelfPayload(Struct, gc=False, omit_defaults=True):
     take: bool = False
     #: conversations are rated here
     ratings: bool = False
+    #: left out where this server takes no files
+    files: FilesPayload | UnsetType = UNSET
 
 
 class AuthSuccess(ServerFrame2, tag="auth_success"):
