@@ -40,6 +40,7 @@ class SlowBody:
         self._request: OpenRequest | None = incoming.environ.get(OPEN)
         self._timer: Timer | None = None
         self._came = 0  # bytes
+        self._asked = 0  # bytes that are being read; most of them may have come
         self._waited = 0.0  # s for the sender
         self._since: float | None = None  # when this has begun to wait, while it does
         self._is_over = False
@@ -70,6 +71,7 @@ class SlowBody:
         """
         if self._is_over:
             return b""
+        self._asked = most
         self._since = begun = self._lived()
         try:
             data = self._incoming.stream.read(most)
@@ -94,7 +96,9 @@ class SlowBody:
             return
         pause = 0.0 if self._since is None else self._lived() - self._since
         waited = self._waited + pause
-        if pause > UPLOAD_PAUSE or (waited > UPLOAD_TIME and self._came < waited * UPLOAD_SLOWEST):
+        if pause > UPLOAD_PAUSE or (
+            waited > UPLOAD_TIME and self._came + self._asked < waited * UPLOAD_SLOWEST
+        ):
             self.is_late = True
             self._request.cut_body()
         else:

@@ -23,7 +23,7 @@ from services.place import CONFIGURATION, ROOT, STANDALONE
 from .ports import free_port
 
 #: settings that an application does not choose itself here
-OWN = ("CSAPP_SECRET_KEY", "CSAPP_DATABASE_URL")
+OWN = ("CSAPP_SECRET_KEY", "CSAPP_DATABASE_URL", "CSAPP_FILES_URL")
 
 SECRET = "a-secret-for-tests-only-0123456789"
 #: s until a wait for something that must happen is given up: long, for a busy machine
@@ -47,8 +47,8 @@ class LiveServer:
     this process's environment, of which `CSAPP_*` variables are left out; it
     runs in *cwd*, by default where this process does.
 
-    Whatever the application is configured with, it has a secret and a database
-    of the test's own, unless *env* names others; empty: the application's.
+    Whatever the application is configured with, it has a secret, a database and a folder for
+    files of the test's own, unless *env* names others; empty: the application's.
     """
 
     #: how its process is started; what it returns does what `subprocess.Popen` does
@@ -83,6 +83,7 @@ class LiveServer:
         own = {
             "CSAPP_SECRET_KEY": SECRET,
             "CSAPP_DATABASE_URL": self.database.format(folder=self._folder.name),
+            "CSAPP_FILES_URL": f"file://{self._folder.name}/files",
             **(env or {}),
         }
         under_test.pass_on(around, {key: own[key] for key in OWN})
