@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import os
 import re
 from typing import BinaryIO
 
@@ -48,23 +47,27 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]"
 
 def judge(content: BinaryIO, allowed: tuple[str, ...]) -> str:
     """The type of *content*. Raises `Rejected` where it is none of those that are *allowed*."""
-    mime = type_of(content)
-    if not is_allowed(mime, allowed):
-        raise Rejected("type", f"files of this type ({mime}) cannot be sent")
-    return mime
+    found = types_of(content)
+    for mime in found:
+        if is_allowed(mime, allowed):
+            return mime
+    raise Rejected("type", f"files of this type ({found[0]}) cannot be sent")
 
 
-def type_of(content: BinaryIO) -> str:
-    """The MIME type of *content*; of what nobody knows `application/octet-stream`."""
+def types_of(content: BinaryIO) -> list[str]:
+    """The MIME type of *content*; of what nobody knows `application/octet-stream`.
+
+    What holds other files, as an archive or a document does, may be called by several types.
+    """
     content.seek(0)
     head = content.read(HEAD)
     for pattern, mime in _IMAGES:
         if pattern.match(head):
-            return mime
+            return [mime]
     if head.startswith(b"%PDF-"):
-        return "application/pdf"
+        return ["application/pdf"]
     if _is_text(content):
-        return _type_of_text(head)
+        return [_type_of_text(head)]
     return _magic(content)
 
 
@@ -94,18 +97,16 @@ def _type_of_text(head: bytes) -> str:
     return "text/plain"
 
 
-def _magic(content: BinaryIO) -> str:
-    """What `puremagic` makes of it."""
-    if content.seek(0, os.SEEK_END) == 0:
-        return UNKNOWN
+def _magic(content: BinaryIO) -> list[str]:
+    """What `puremagic` makes of it: all types that it is equally sure of."""
     content.seek(0)
     try:
         found = puremagic.magic_stream(content)
     except (puremagic.PureError, ValueError):
-        return UNKNOWN
-    mime = next((one.mime_type for one in found if one.mime_type), "").lower()
-    # What looks like an image and is none of ours is no image that anybody is shown.
-    return UNKNOWN if not mime or mime in _TEXTUAL else mime
+        return [UNKNOWN]
+    sure = max((one.confidence for one in found), default=0)
+    types = dict.fromkeys(one.mime_type.lower() for one in found if one.confidence == sure)
+    return [one for one in types if one and one not in _TEXTUAL] or [UNKNOWN]
 
 
 #: what only text may be called

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mimetypes
 import re
 import unicodedata
 
@@ -10,17 +11,14 @@ MAX_ENDING = 12  # characters behind the last dot that count as an ending
 
 NAMELESS = "file"
 
-#: the endings that suit a type; the first is given where a name has none of them
+#: the endings that suit a type; the first is given where a name has none of them. Of other types
+#: the machine's list says it
 ENDINGS = {
     "image/png": ("png",),
     "image/jpeg": ("jpg", "jpeg", "jpe", "jfif"),
     "image/gif": ("gif",),
     "image/webp": ("webp",),
     "application/pdf": ("pdf",),
-    "text/html": ("html", "htm"),
-    "application/zip": ("zip",),
-    "audio/mpeg": ("mp3",),
-    "video/mp4": ("mp4", "m4v"),
 }
 
 #: endings of what is text, and runs or is drawn where somebody opens it
@@ -53,14 +51,15 @@ _HIDDEN = frozenset(("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"))
 def suited(name: str, mime: str) -> str:
     """*name*, with an ending that suits the type: `photo.jpg.exe` of a PNG is `photo.jpg.png`."""
     stem, ending = _parted(name)
-    fitting = ENDINGS.get(mime, ())
     if mime == "text/plain":
-        if ending.lower() not in _ACTIVE:
-            return name
-        return _shortened(f"{name}.txt", "txt")
-    if not fitting or ending.lower() in fitting:
+        return _shortened(f"{name}.txt", "txt") if ending.lower() in _ACTIVE else name
+    listed = tuple(one[1:] for one in mimetypes.guess_all_extensions(mime))
+    fitting = ENDINGS.get(mime, listed)
+    if ending.lower() in fitting:
         return name
-    return _shortened(f"{stem}.{fitting[0]}", fitting[0])
+    if fitting:
+        return _shortened(f"{stem}.{fitting[0]}", fitting[0])
+    return _shortened(f"{name}.bin", "bin") if ending.lower() in _ACTIVE else name
 
 
 def _parted(name: str) -> tuple[str, str]:

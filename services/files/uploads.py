@@ -10,17 +10,21 @@ Everything here blocks and is called through `runtime.blocking`.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import secrets
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
+from ..file_places import IMAGES
 from ..history.files import HOUR, FileRow, FileTables
 from ..history.slices import BATCH
+from ..runtime import Runtime
 from ..seldom import Seldom
 from ..settings import Settings
 from . import names, whose
@@ -31,9 +35,14 @@ from .judge import judge
 from .pieces import chain, key_of
 from .port import ALWAYS, ContentStore, FilesUnavailable, NoContent
 
+if TYPE_CHECKING:
+    from .images import Picture
+
 log = logging.getLogger("csapp")
 
 PIECE = 1 << 20  # bytes that are put at once
+
+AT_ONCE = 2  # files that are finished at once, in one worker
 
 #: the host's look at a file: None, or why it is not taken
 Check = Callable[[Incoming], str | None]
@@ -85,6 +94,7 @@ class Files:
         self._now = now
         self._count = count
         self._say = Seldom(log)
+        self._turns = threading.BoundedSemaphore(AT_ONCE)
         self._is_checked = not isinstance(contents, FolderStore)
 
     # ---- an upload -----------------------------------------------------
@@ -153,40 +163,70 @@ class Files:
             self._count(outcome, 0)
             self.cancel(found)
             raise
-        if not kept:  # another request was faster, or it was erased meanwhile
-            found = self.tables.find(row.id)
-            if found is None:
-                raise Unknown("the upload is gone")
-            return self.described(found)
-        return kept
+        except NoContent:  # another request was faster, and has deleted the pieces
+            kept = None
+        return kept if kept is not None else self._kept_meanwhile(row)
+
+    def _kept_meanwhile(self, row: FileRow) -> Described:
+        """What another request has made of it. Raises `Unknown`."""
+        found = self.tables.find(row.id)
+        if found is None:
+            raise Unknown("the upload is gone")
+        if not found.kept:
+            raise FilesUnavailable(f"pieces of the upload {row.id} are missing")
+        return self.described(found)
+
+    def finish_in_turn(
+        self, runtime: Runtime, row: FileRow, check: Check | None = None
+    ) -> Described:
+        """`finish` in a native thread, a few at once: images take memory and time. Waits."""
+        with self._turns:
+            done: Described = runtime.blocking(self.finish, row, check)
+            return done
 
     def _keep(self, row: FileRow, check: Check | None) -> Described | None:
         """None: it was kept or removed meanwhile."""
-        with tempfile.TemporaryFile() as spool:
-            content = cast(BinaryIO, spool)
+        with contextlib.ExitStack() as stack:
+            content = cast(BinaryIO, stack.enter_context(tempfile.TemporaryFile()))
             self._join(row, content)
             mime = judge(content, self.types)
-            name = names.suited(row.name, mime)
-            size = content.seek(0, io.SEEK_END)
+            picture = self._picture(content, mime)
+            if picture is not None:
+                content = stack.enter_context(picture.content)
+            name, size = names.suited(row.name, mime), content.seek(0, io.SEEK_END)
             if check is not None:
-                self._ask(check, Incoming.of(row, name, mime, size, spool))
+                self._ask(check, Incoming.of(row, name, mime, size, content))
             content.seek(0)
             self.contents.put(f"content/{row.id}", content, size)
-            if not self.tables.keep(
-                row.id, name=name, size=size, mime=mime, width=None, height=None, thumb=False,
-                now=self._now(),
-            ):  # fmt: skip
-                return None
+            if picture is not None:
+                thumb = picture.thumb
+                self.contents.put(f"thumb/{row.id}", io.BytesIO(thumb), len(thumb))
+        width, height = (picture.width, picture.height) if picture is not None else (None, None)
+        if not self.tables.keep(
+            row.id, name=name, size=size, mime=mime, width=width, height=height,
+            thumb=picture is not None, now=self._now(),
+        ):  # fmt: skip
+            return None
         self._count("kept", size)
         self._delete_quietly(self._pieces(row.id))
-        return Described(row.id, name, size, mime)
+        return Described(row.id, name, size, mime, width, height)
+
+    @staticmethod
+    def _picture(content: BinaryIO, mime: str) -> Picture | None:
+        """An image made anew; None: it is no image. Raises `Rejected`."""
+        if mime not in IMAGES:
+            return None
+        from .images import clean  # Pillow is loaded with the first image
+
+        return clean(content, mime)
 
     def _join(self, row: FileRow, content: BinaryIO) -> None:
+        """Raises `NoContent` where pieces are missing."""
         for key in chain(self._pieces(row.id), row.size):
             content.write(self.contents.read(key))
         content.flush()
         if content.tell() != row.size:
-            raise FilesUnavailable(f"pieces of the upload {row.id} are missing")
+            raise NoContent(row.id)
 
     @staticmethod
     def _ask(check: Check, incoming: Incoming) -> None:
