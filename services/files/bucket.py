@@ -6,14 +6,17 @@ import contextlib
 import secrets
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
-from typing import BinaryIO, cast
+from typing import TYPE_CHECKING, BinaryIO, cast
 
 import obstore
 from obstore.exceptions import BaseError
-from obstore.store import S3Config, S3Store
+from obstore.store import S3Store
 
 from ..file_places import Bucket
 from .port import FilesUnavailable, NoContent
+
+if TYPE_CHECKING:  # only its stubs have it
+    from obstore.store import S3Config
 
 #: bytes up to which content is sent in one request; more is sent in parts of so many
 PART = 8 << 20
@@ -21,6 +24,7 @@ PART = 8 << 20
 #: s that the store may take for one answer, and for all attempts at one
 ANSWER = 20
 ATTEMPTS = 60
+RETRIES = 3
 
 
 class BucketStore:
@@ -44,13 +48,14 @@ class BucketStore:
                 "allow_http": place.endpoint.startswith("http:"),
                 "timeout": timedelta(seconds=ANSWER),
             },
-            retry_config={"max_retries": 3, "retry_timeout": timedelta(seconds=ATTEMPTS)},
+            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=ATTEMPTS)},
         )
 
     def put(self, key: str, content: BinaryIO, size: int) -> None:
-        with self._failing(key):
+        with self._failing():
             if size <= PART:
-                obstore.put(self._store, key, content.read(size), use_multipart=False)
+                whole = b"".join(_parts(content, size))
+                obstore.put(self._store, key, whole, use_multipart=False)
             else:
                 obstore.put(self._store, key, _parts(content, size), chunk_size=PART)
 
@@ -70,13 +75,13 @@ class BucketStore:
 
     def delete(self, keys: Iterable[str]) -> None:
         wanted = list(keys)
-        with self._failing(""):
+        with self._failing():
             for key in wanted:
                 with contextlib.suppress(FileNotFoundError):
                     obstore.delete(self._store, key)
 
     def older_than(self, prefix: str, before_ms: int) -> Iterator[str]:
-        with self._failing(prefix):
+        with self._failing():
             for some in obstore.list(self._store, prefix.rstrip("/")):
                 for one in some:
                     is_old = one["last_modified"].timestamp() * 1000 < before_ms
@@ -85,17 +90,20 @@ class BucketStore:
 
     def check(self) -> None:
         key = f"draft/check-{secrets.token_hex(8)}"
-        with self._failing(key):
+        with self._failing():
             obstore.put(self._store, key, b"csapp", use_multipart=False)
             obstore.get(self._store, key).bytes()
             obstore.delete(self._store, key)
 
     @contextlib.contextmanager
-    def _failing(self, key: str) -> Iterator[None]:
+    def _failing(self, reads: str = "") -> Iterator[None]:
+        """*reads*: the key that is read, which may not be there."""
         try:
             yield
-        except FileNotFoundError:
-            raise NoContent(key) from None
+        except FileNotFoundError as error:
+            if reads:
+                raise NoContent(reads) from None
+            raise FilesUnavailable(f"the bucket {self.place.name}: {_said(error)}") from None
         except (BaseError, OSError) as error:
             raise FilesUnavailable(
                 f"files in the bucket {self.place.name}: {_said(error)}"
