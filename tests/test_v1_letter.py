@@ -10,13 +10,19 @@ from __future__ import annotations
 import json
 import random
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from testkit import Client, LiveServer
 from testkit.client import Closed
+
+from .files.pairs import Pair, show
+from .files.posting import png, uploaded
+from .three_ways import Clients, asks
 
 FIELDS = {"id", "from", "to", "type", "payload", "reply_id"}
 REQUIRED = {"id", "to", "type"}
@@ -162,6 +168,38 @@ def test_random_sessions_hear_only_the_founding_document(live_server: LiveServer
     crowd = Crowd(live_server, random.Random(seed))
     crowd.live(150)
     assert {"error", "message_text", "new_connection", "connect_success"} <= crowd.seen
+
+
+@pytest.fixture
+def with_files(tmp_path: Path) -> Iterator[LiveServer]:
+    """A server that stores what is said and sent."""
+    env = {"CSAPP_DATABASE_URL": f"sqlite:///{tmp_path}/csapp.db"}
+    with LiveServer.gunicorn(env=env) as server:
+        yield server
+
+
+def test_files_are_texts_to_the_letter(with_files: LiveServer):
+    """Of a file a client of version 1 gets its name and a link, and never says one itself."""
+    clients = Clients(with_files)
+    for versions in ((1, 2), (2, 1)):
+        pair = Pair(clients, f"plain-{versions[0]}", versions)
+        sender, plain = (pair.waiter, pair.user) if versions[0] == 1 else (pair.user, pair.waiter)
+        token = pair.waiter_token if sender is pair.waiter else pair.user_token
+        to = {"to": pair.user_uuid} if sender is pair.waiter else {}
+        conversation = pair.conversation
+        for kind, content in (("message_file", b"words"), ("message_image", png())):
+            file = uploaded(with_files, token, conversation, content, "a b.x")
+            assert show(sender, kind, file, **to)["type"] == f"{kind}_success"
+        role = "user" if plain is pair.user else "waiter"
+        texts = []
+        for frame in plain.receive_all():
+            assert_letter(role, frame)
+            texts += [frame["payload"]["message"]] if frame["type"] == "message_text" else []
+        assert [one.rpartition(" ")[0] for one in texts] == ["a b.x", "a b.png"]
+        assert all(one.rpartition(" ")[2].startswith(with_files.url) for one in texts)
+        refused = asks(plain, "message_file", {"file": "x"}, **to)
+        assert_letter(role, refused)
+    clients.close()
 
 
 def test_the_check_itself_sees_what_is_too_much():
