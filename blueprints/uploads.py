@@ -204,8 +204,7 @@ class Reception:
         return row
 
     def _finish(self, row: FileRow) -> Described:
-        described: Described = self._blocking(self._files.finish, row, self._check)
-        return described
+        return self._files.finish_in_turn(self._server.runtime, row, self._check)
 
     def _check_size(self, size: int) -> None:
         most = self._server.settings.max_file

@@ -73,7 +73,7 @@ def start(
         indexer = Indexer(store, runtime, has_time)
         wheel.loops.every(INDEX_LOOK, "the search index", indexer.turn)
         if settings.retention_days:
-            sweep_daily(store, settings.retention_days, runtime, wheel)
+            sweep_daily(store, settings.retention_days, runtime, wheel, parts.files)
     parts.departments.start(wheel.loops, switchboard.apply_departments)
     if store is not None:
         _start_looks(parts, switchboard, store)

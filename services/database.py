@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 
+from .errors import Unavailable
+from .files.uploads import Files
 from .history import care
 from .history.opening import own_store, prepare
-from .history.port import InUse, StoreError
+from .history.port import InUse
 from .history.sql import SQLStore
 from .runtime import Runtime
 from .settings import Settings
@@ -61,7 +63,9 @@ def _hold(store: SQLStore, runtime: Runtime, *, shared: bool) -> None:
         runtime.sleep(HAND_OVER_LOOK)
 
 
-def sweep_daily(store: SQLStore, days: int, runtime: Runtime, wheel: Wheel) -> None:
+def sweep_daily(
+    store: SQLStore, days: int, runtime: Runtime, wheel: Wheel, files: Files | None
+) -> None:
     """Delete conversations that ended *days* ago, after a minute and then once a day."""
 
     def sweep() -> None:
@@ -69,7 +73,9 @@ def sweep_daily(store: SQLStore, days: int, runtime: Runtime, wheel: Wheel) -> N
         try:
             removed = runtime.blocking(care.daily, store, days, now)
             log.info("swept what is too old: %s", removed)
-        except StoreError as error:
+            if files is not None and removed.files:
+                runtime.blocking(files.remove_marked)
+        except Unavailable as error:
             log.warning("what is too old could not be swept: %s", error)
 
     loop = wheel.loops.every(DAY, "the daily sweep", sweep)

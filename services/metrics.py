@@ -61,6 +61,9 @@ DOORS = ("sockets", "auth", "api", "canned", "search", "files", "kit", "widget",
 LOADED = (408, 429, 503)
 STATUSES = frozenset((400, 401, 403, 404, 405, 409, 413, 415, 422, 426, 500, *LOADED))
 
+#: what becomes of files that have come whole: `files.errors.Code`, or the host's check has failed
+OUTCOMES = ("kept", "too_large", "type", "image", "refused", "failed")
+
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -139,8 +142,18 @@ class Meters:
         self.matching = Histogram(MATCHES)
         self.errors = Tally(*ErrorCode)
         self.mails = Tally("sent", "given_up")
+        self.files = Tally(*OUTCOMES)
+        #: bytes of files that were kept
+        self.file_bytes = 0
+        self._lock = threading.Lock()
         self._closes = Tally(*((str(int(code)), "server") for code in CloseCode))
         self._refusals = Tally(*((door, str(status)) for door in DOORS for status in LOADED))
+
+    def finished(self, outcome: str, size: int) -> None:
+        """What has become of a file that has come whole; *size*: bytes of one that is kept."""
+        self.files.add(outcome)
+        with self._lock:
+            self.file_bytes += size
 
     def refused(self, door: str, status: int) -> None:
         """A request at *door*, one of `DOORS`, is answered with *status*."""
@@ -290,6 +303,7 @@ class _ChatCollector(Collector):
         yield from self._desk(now.desk)
         yield from self._history(now)
         yield from self._mails(now)
+        yield from self._files()
         yield from self._loop()
 
     def _lines(self, now: Readings) -> Iterator[Metric]:
@@ -358,6 +372,16 @@ class _ChatCollector(Collector):
         yield GaugeMetricFamily(
             "csapp_history_available", "1 while entries can be stored.", float(now.available)
         )
+
+    def _files(self) -> Iterator[Metric]:
+        files = CounterMetricFamily(
+            "csapp_files", "Files that have come whole, by what became of them.", labels=["outcome"]
+        )
+        for outcome, count in self._meters.files.read().items():
+            files.add_metric([outcome], count)
+        yield files
+        size = self._meters.file_bytes
+        yield CounterMetricFamily("csapp_file_bytes", "Bytes of files that were kept.", size)
 
     def _mails(self, now: Readings) -> Iterator[Metric]:
         counts = self._meters.mails.read()

@@ -206,7 +206,8 @@ class ChatServer:
         contents = content_store(self.settings)
         if self.store is None or contents is None:
             return None
-        return Files(FileTables(self.store), contents, self.settings, self.clock.ms)
+        tables, count = FileTables(self.store), self.meters.finished
+        return Files(tables, contents, self.settings, self.clock.ms, count)
 
     @property
     def _stores_nothing(self) -> bool:

@@ -9,7 +9,11 @@ from collections.abc import Iterable, Iterator
 import click
 from flask import Flask, current_app
 
+from services.files.choose import content_store
+from services.files.port import FilesUnavailable
+from services.files.uploads import Files
 from services.history import care, export
+from services.history.files import FileTables
 from services.history.opening import own_store
 from services.history.port import StoreError
 from services.history.sql import SQLStore
@@ -106,6 +110,35 @@ def rows_of(gone: care.Removed) -> str:
         f"{counted(gone.chats, 'conversation')}, {counted(gone.messages, 'entry', 'entries')}, "
         f"{counted(gone.notes, 'note')}"
     )
+
+
+def files_of(store: SQLStore, settings: Settings) -> Files | None:
+    """The files of the site; None: their content is nowhere."""
+    contents = content_store(settings)
+    if contents is None:
+        return None
+    return Files(FileTables(store), contents, settings, now)
+
+
+def remove_files(store: SQLStore, settings: Settings) -> tuple[str, ...]:
+    """Delete the content of files whose conversations are gone; what is left of them, in words."""
+    if not FileTables(store).marked(1):
+        return ()
+    files = files_of(store, settings)
+    if files is None:
+        return (
+            "Files of what was deleted are where CSAPP_FILES_URL led before it was 'off': let it "
+            "lead there, and run this again.",
+        )
+    try:
+        removed = files.remove_marked()
+    except FilesUnavailable as error:
+        return (
+            f"Files of what was deleted could not be deleted: {error}. Servers try it again every "
+            "ten minutes.",
+        )
+    click.echo(f"Deleted {counted(removed, 'file')}.")
+    return ()
 
 
 def say_what_is_left(left: Iterable[str]) -> None:

@@ -26,9 +26,11 @@ from services.doctor import (
     SetUp,
     ask,
     examine,
+    files,
     look_at_gunicorn,
     mail,
 )
+from services.doctor.files import FileFacts
 from services.history.accounts import Accounts
 from services.history.port import StoreError
 from services.instance import SECRET_FILE, shown_to_git
@@ -119,6 +121,7 @@ def _set_up(app: Flask, gunicorn: str, address: str | None) -> SetUp:
         names_waiters=extension.callbacks.waiter is not None,
         proxy_fix=proxies_believed(app),
         mail_problem=mail.look(settings),
+        files=_look_at_files(extension),
     )
 
 
@@ -151,6 +154,18 @@ def _readable(extension: Extension) -> tuple[str, ...]:
             return tuple(accounts.readable([waiter.name for waiter in WAITERS]))
     except StoreError:
         return ()
+
+
+def _look_at_files(extension: Extension) -> FileFacts | None:
+    """The store of files; without a database that can be used, less is known of it."""
+    settings = extension.server.settings
+    if not extension.has_store:
+        return None
+    try:
+        with contextlib.closing(extension.open_store()) as store:
+            return files.look(settings, store)
+    except StoreError:
+        return files.look(settings, None)
 
 
 def _mounts() -> str:

@@ -17,6 +17,7 @@ from .database import (
     VACUUM,
     one_line,
     open_store_of_app,
+    remove_files,
     remove_traces_in_redis,
     rows_of,
     say_what_is_left,
@@ -58,10 +59,11 @@ def erase(person: str, yes: bool, vacuum: bool | None) -> None:
             if not again.anything:
                 break
             again = care.erase(store, person, vacuum=vacuum)
+        left = remove_files(store, settings)
         if not erased.anything:  # an earlier erasure may have left something
             erased.left = cleaning.clean(store, vacuum=vacuum)
     if not erased.anything:
-        say_what_is_left(erased.left)
+        say_what_is_left((*erased.left, *left))
         remove_traces_in_redis(settings, person)
         raise click.ClickException(
             f"there is nobody called {one_line(person)}. If somebody was, until an erasure, then "
@@ -76,7 +78,7 @@ def erase(person: str, yes: bool, vacuum: bool | None) -> None:
         f"Replaced the id in {counted(erased.visits, 'visit')}.\n"
         f"Removed {counted(erased.accounts, 'row')} of duty, account and membership."
     )
-    say_what_is_left(erased.left)
+    say_what_is_left((*erased.left, *left))
     remove_traces_in_redis(settings, person)
     if erased.open_conversations and signed_out:
         click.echo(

@@ -12,6 +12,7 @@ from .database import (
     VACUUM,
     now,
     open_store_of_app,
+    remove_files,
     remove_traces_in_redis,
     rows_of,
     say_what_is_left,
@@ -42,6 +43,7 @@ def sweep(older_than: int | None, vacuum: bool | None) -> None:
             gone = care.Removed(left=cleaning.clean(store, vacuum=vacuum))
         else:
             gone = care.sweep(store, older_than * care.DAY, now(), vacuum=vacuum)
+        left = remove_files(store, settings_of(current_app))
     if older_than is not None:
         security.record(
             Event.ERASURE,
@@ -51,6 +53,6 @@ def sweep(older_than: int | None, vacuum: bool | None) -> None:
             entries=gone.messages,
         )
     click.echo(f"Deleted {rows_of(gone)}.")
-    say_what_is_left(gone.left)
+    say_what_is_left((*gone.left, *left))
     if gone.anything or vacuum:
         remove_traces_in_redis(settings_of(current_app), "")

@@ -6,7 +6,7 @@ looks at it and yields findings. A new check is a function in the file of its
 subject, in that file's `CHECKS`. Nothing here opens, changes or starts anything.
 """
 
-from . import mail
+from . import files, mail
 from .examine import examine
 from .finding import Finding, Level
 from .host import ITSELF, LINE
@@ -24,5 +24,6 @@ __all__ = [
     "SetUp",
     "ask",
     "examine",
+    "files",
     "mail",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import access, departments, host, machine, mail, outside, serving, stores
+from . import access, departments, files, host, machine, mail, outside, serving, stores
 from .finding import Finding, Level
 from .setup import Check, SetUp
 
@@ -13,6 +13,7 @@ CHECKS: tuple[Check, ...] = (
     *access.CHECKS,
     *stores.CHECKS,
     *departments.CHECKS,
+    *files.CHECKS,
     *mail.CHECKS,
     *machine.CHECKS,
 )

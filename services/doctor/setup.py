@@ -13,6 +13,7 @@ from .finding import Finding
 if TYPE_CHECKING:  # they load the drivers, which only an examination needs
     from ..desk.facts import RedisFacts
     from ..history.facts import StoreFacts
+    from .files import FileFacts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +99,8 @@ class SetUp:
     proxy_fix: int = 0
     #: why the mail server cannot be used; empty: it can, or there is none
     mail_problem: str = ""
+    #: None: no files are sent
+    files: FileFacts | None = None
 
 
 Check = Callable[[SetUp], Iterator[Finding]]

@@ -233,8 +233,11 @@ FOLDER = "files_folder"
 _FOLDER = sa.select(tables.meta.c.value).where(tables.meta.c.name == FOLDER)
 _ROWS = sa.select(*(_file[name] for name in FileRow._fields))
 
-#: the author may use the name of the upload again
-_REMOVED: dict[str, Any] = {"removed": True, "settled": False, "upload": None}
+#: what a row says of people goes at once: the row itself may have to wait for the content. The
+#: author may use the name of the upload again
+_REMOVED: dict[str, Any] = {
+    "removed": True, "settled": False, "upload": None, "name": "", "author": "",
+}  # fmt: skip
 
 
 def mark(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> int:
