@@ -99,8 +99,8 @@ class CSApp:
     def check_file(self, callback: Check) -> Check:
         """Decorator: *callback* looks at each file before it is taken.
 
-        It is given an `IncomingFile` and returns None, or a text for the sender, which says why
-        the file is not taken. It runs in a thread of its own, outside of any request. If it
+        It is given an `Incoming` and returns None, or a text for the sender, which says why
+        the file is not taken. It runs in a native thread, outside of any request. If it
         raises an exception, that is logged, and the file is not taken.
         """
         self._callbacks.file = callback

@@ -208,7 +208,7 @@ class Bounds:
         self._tokens = Spending("tokens", TOKENS, clock)
         self._messages = Spending("messages", MESSAGES, clock)
         self._uploads = Spending("uploads", UPLOADS, clock)
-        largest = max_file / KIB
+        largest = -(-max_file // KIB)
         self._files = Spending("files", _in_an_hour(FILES_OF_ONE * largest), clock)
         of_address = _in_an_hour(FILES_OF_ADDRESS * largest * more)
         self._files_of_address = Spending("address_files", of_address, clock)

@@ -11,6 +11,7 @@ from services.origin import (
     is_known,
     origin_allowed,
     public_host,
+    public_site,
     shown_page,
     why_refused,
 )
@@ -163,3 +164,17 @@ def test_a_list_replaces_the_own_host():
     assert origin_allowed("https://a.example", "b.example", listed)
     assert not origin_allowed("https://b.example", "b.example", listed)
     assert origin_allowed("null", "b.example", ("*",))
+
+
+@pytest.mark.parametrize(("environ", "hops", "expected"), [
+    ({"HTTP_HOST": "a.example"}, 0, "http://a.example/x"),
+    ({"HTTP_HOST": "a.example", "wsgi.url_scheme": "https"}, 0, "https://a.example/x"),
+    ({"HTTP_HOST": "a.example:8443", "SCRIPT_NAME": "/shop"}, 0, "http://a.example:8443/shop/x"),
+    ({"HTTP_HOST": "in", "HTTP_X_FORWARDED_HOST": "out", "HTTP_X_FORWARDED_PROTO": "https"}, 1,
+     "https://out/x"),
+    ({"HTTP_HOST": "in", "HTTP_X_FORWARDED_HOST": "out", "HTTP_X_FORWARDED_PROTO": "https"}, 0,
+     "http://in/x"),
+    ({"HTTP_HOST": "in", "HTTP_X_FORWARDED_PROTO": "javascript"}, 1, "http://in/x"),
+])  # fmt: skip
+def test_where_the_doors_were_reached(environ: dict[str, str], hops: int, expected: str):
+    assert public_site(environ, hops, "/x") == expected

@@ -196,6 +196,19 @@ def test_they_may_show_a_token():
     assert answer["Allow-Origin"] == THERE
 
 
+@pytest.mark.parametrize("path", [
+    "v1/files", "v1/files/links", "v1/files/uploads/u-1", "v1/files/f-1", "v1/files/f-1/thumb",
+])  # fmt: skip
+def test_they_may_send_and_read_files(path: str):
+    for method in ("OPTIONS", "GET" if path.endswith(("-1", "thumb")) else "POST"):
+        answer = asked(method, path, CSAPP_ALLOWED_ORIGINS=THERE)
+        assert answer["Allow-Origin"] == THERE, "also of a refusal: its code says why"
+    answer = asked("OPTIONS", path, CSAPP_ALLOWED_ORIGINS=THERE)
+    assert answer["Allow-Headers"] == "Authorization, Content-Type"
+    assert "DELETE" in answer["Allow-Methods"]
+    assert asked("OPTIONS", path, CSAPP_ALLOWED_ORIGINS="https://a.example") == {}
+
+
 def test_waiters_sign_in_on_pages_of_ours_alone():
     assert asked("POST", "v1/waiter/login", CSAPP_ALLOWED_ORIGINS=THERE) == {}
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import IO, BinaryIO, cast
 
 from ..conversation.kinds import Side
+from ..conversation.rows import public_id
 from ..history.files import FileRow
 
 
@@ -24,15 +25,15 @@ class Incoming:
     #: who sends it, and as what: `user` or `waiter`
     subject: str
     role: str
-    #: into which conversation
-    conversation: int
+    #: into which conversation, by its id
+    conversation: str
     _spool: IO[bytes] = field(repr=False, compare=False)
 
     @classmethod
     def of(cls, row: FileRow, name: str, mime: str, size: int, spool: IO[bytes]) -> Incoming:
         """The file of *row*, whose content is in *spool*."""
         role = "waiter" if row.side == Side.WAITER else "user"
-        return cls(name, mime, size, row.author, role, row.chat, spool)
+        return cls(name, mime, size, row.author, role, public_id(row.chat), spool)
 
     def open(self) -> BinaryIO:
         """Its content, from the beginning. Each call opens it anew; read it during the check."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pytest
 
 from services.bounds import (
+    FILES_OF_ADDRESS,
+    FILES_OF_ONE,
     HANDSHAKES,
     HISTORY,
     PLACES,
     REQUESTS,
     RESUME,
     TOKENS,
+    UPLOADS,
     Allowance,
     Bounds,
     share,
@@ -133,3 +136,63 @@ def test_however_many_connections_ask_the_budget_is_the_participants(clock):
     assert Allowance(bounds, "user:bob").rows(1000) == 1000
     clock.now += 1
     assert Allowance(bounds, "user:ann").rows(1000) > 0
+
+
+MOST = 1_000_000  # bytes of the largest file
+
+
+def sends(bounds: Bounds, whose: str, address: str, size: int = MOST) -> bool:
+    return not bounds.file_pause(whose, address, size)
+
+
+def test_a_participant_sends_some_of_the_largest_files_in_an_hour(clock):
+    bounds = Bounds(100, clock, max_file=MOST)
+    for _ in range(FILES_OF_ONE):
+        assert sends(bounds, "user:ann", "192.0.2.1")
+    assert not sends(bounds, "user:ann", "192.0.2.1")
+    assert sends(bounds, "user:ben", "192.0.2.1")
+    pause = bounds.file_pause("user:ann", "192.0.2.2", MOST)
+    assert 0 < pause <= 3600 / FILES_OF_ONE
+    clock.now += pause
+    assert sends(bounds, "user:ann", "192.0.2.2")
+
+
+def test_so_does_an_address_whoever_asks(clock):
+    bounds = Bounds(100, clock, max_file=MOST)
+    sent = [sends(bounds, f"user:{number}", "192.0.2.1") for number in range(FILES_OF_ADDRESS + 1)]
+    assert sent == [True] * FILES_OF_ADDRESS + [False]
+    assert sends(bounds, "user:ann", "192.0.2.2")
+    assert sends(bounds, "user:ann", ""), "nobody names an address"
+    free = Bounds(0, clock, max_file=MOST)
+    assert all(sends(free, f"user:{number}", "192.0.2.1") for number in range(2 * FILES_OF_ADDRESS))
+
+
+def test_small_files_count_as_what_they_are(clock):
+    bounds = Bounds(0, clock, max_file=MOST)
+    assert all(sends(bounds, "user:ann", "", 1000) for _ in range(FILES_OF_ONE * 900))
+
+
+def test_files_are_begun_at_a_rate(clock):
+    bounds = Bounds(0, clock)
+    begun = [bounds.allow_upload("user:ann") for _ in range(int(UPLOADS.at_once) + 1)]
+    assert begun == [True] * int(UPLOADS.at_once) + [False]
+    clock.now += 1 / UPLOADS.a_second
+    assert bounds.allow_upload("user:ann")
+
+
+def test_with_a_ledger_bytes_cost_what_they_are():
+    """A question that costs so many units has so many times the interval, and the same room."""
+    asked: list[tuple[str, float, float]] = []
+
+    class Ledger:
+        def spend(self, key: str, a_second: float, at_once: float) -> bool:
+            asked.append((key, 1 / a_second, at_once / a_second))
+            return True
+
+    bounds = Bounds(100, max_file=MOST)
+    bounds.share(Ledger())
+    assert sends(bounds, "user:ann", "192.0.2.1", 10 * 1024)
+    assert sends(bounds, "user:ann", "192.0.2.1", 1)
+    assert [key for key, *_ in asked] == ["files:user:ann", "address_files:192.0.2.1"] * 2
+    (_, ten, room), (_, one, same) = asked[0], asked[2]
+    assert (ten, room) == (pytest.approx(10 * one), pytest.approx(same))

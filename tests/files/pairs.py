@@ -14,7 +14,7 @@ class Pair:
     """A visitor at the first server and the waiter that serves it, at the second."""
 
     def __init__(self, clients: Clients, name: str, versions: tuple[int, int] = (2, 2)) -> None:
-        servers = clients.servers
+        servers, self.name = clients.servers, name
         self.here, self.there = servers[0], servers[-1]
         self.user_token = self.here.token("user", name, name.title())
         self.waiter_token = self.there.token("waiter", f"{name}'s", f"{name.title()}'s")
