@@ -112,7 +112,7 @@ def rows_of(gone: care.Removed) -> str:
     )
 
 
-def files_of(store: SQLStore, settings: Settings) -> Files | None:
+def files_of_site(store: SQLStore, settings: Settings) -> Files | None:
     """The files of the site; None: their content is nowhere."""
     contents = content_store(settings)
     if contents is None:
@@ -124,7 +124,7 @@ def remove_files(store: SQLStore, settings: Settings) -> tuple[str, ...]:
     """Delete the content of files whose conversations are gone; what is left of them, in words."""
     if not FileTables(store).marked(1):
         return ()
-    files = files_of(store, settings)
+    files = files_of_site(store, settings)
     if files is None:
         return (
             "Files of what was deleted are where CSAPP_FILES_URL led before it was 'off': let it "

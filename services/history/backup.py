@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -84,6 +84,22 @@ def _looked_at(path: str) -> Copied:
     except SQLAlchemyError:
         raise StoreError("the copy cannot be read: the disk is not sound") from None
     return Copied(os.stat(path).st_size, chats, messages)
+
+
+def files_in(path: Path) -> Iterator[str]:
+    """The ids of the files that messages of the copy in *path* name. Raises `StoreError`."""
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=os.path.abspath(path)),
+        poolclass=sa.NullPool,
+        hide_parameters=True,
+    )
+    one = tables.file.c
+    query = sa.select(one.id).where(one.kept, one.named.is_not(None), ~one.removed)
+    try:
+        with engine.connect() as copy:
+            yield from copy.execute(query).scalars()
+    except SQLAlchemyError:
+        raise StoreError("the copy cannot be read: the disk is not sound") from None
 
 
 def files_of(store: SQLiteStore) -> tuple[Path, ...]:

@@ -1,7 +1,10 @@
-"""What commands do with files: erase, sweep."""
+"""What commands do with files: erase, sweep, export, backup."""
 
 from __future__ import annotations
 
+import errno
+import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -9,12 +12,14 @@ from click.testing import Result
 from flask import Flask
 
 from csapp import create_app
-from services.conversation.kinds import Side
+from services.conversation.kinds import FILE, Side
+from services.conversation.rows import EntryRow
 from services.files.choose import content_store
-from services.files.port import ALWAYS
+from services.files.port import ALWAYS, NoContent
 from services.files.uploads import Files
 from services.history.files import FileTables
 from services.history.opening import own_store
+from services.history.port import Batch
 from services.history.sql import SQLStore
 from services.settings import Settings
 
@@ -104,3 +109,84 @@ def test_no_name_of_a_file_stays_in_the_database(site: Site, tmp_path: Path):
     site.store.close()
     for one in tmp_path.glob("csapp.db*"):
         assert b"MyDiagnosis" not in one.read_bytes(), one
+
+
+def message_of(site: Site, user: str) -> None:
+    row = site.rows[user]
+    data = f'{{"file":"{row.id}","size":{row.size},"mime":"text/plain"}}'
+    entry = EntryRow(row.chat, 2, Side.USER, user, None, FILE.number, row.name, 5, data)
+    site.store.commit(Batch(entries=[entry]))
+
+
+@pytest.mark.parametrize("form", ["json", "csv", "html"])
+def test_an_export_holds_the_files(site: Site, tmp_path: Path, form: str):
+    message_of(site, "ann")
+    output = tmp_path / "out.zip"
+    args = ("export", "--person", "ann", "--format", form, "--files", "--output", str(output))
+    done = site.run(*args)
+    assert done.exit_code == 0, done.output
+    row = site.rows["ann"]
+    with zipfile.ZipFile(output) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [f"conversations.{form}", f"files/{row.id}-a.txt"]
+        assert archive.read(f"files/{row.id}-a.txt") == b"of ann"
+        said = archive.read(f"conversations.{form}").decode()
+    assert "a.txt" in said
+    assert form != "json" or json.loads(said)["conversations"][0]["messages"][1]["payload"][
+        "file"
+    ] == row.id  # fmt: skip
+    assert output.stat().st_mode & 0o777 == 0o600
+    assert "exists" in site.run(*args).output
+
+
+def test_an_export_with_files_needs_a_place(site: Site):
+    assert "--output FILE.zip" in site.run("export", "--person", "ann", "--files").output
+
+
+def test_an_export_says_what_is_missing(site: Site, tmp_path: Path):
+    site.files.contents.delete([f"content/{site.rows['ann'].id}"])
+    output = str(tmp_path / "out.zip")
+    done = site.run("export", "--person", "ann", "--files", "--output", output)
+    assert done.exit_code == 0
+    assert "1 file could not be found" in done.output
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_backup_holds_the_files_and_a_server_can_use_it(
+    site: Site, tmp_path: Path, links: bool, monkeypatch: pytest.MonkeyPatch
+):
+    def no_links(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, "no links here")
+
+    if not links:
+        monkeypatch.setattr("services.files.backup.os.link", no_links)
+    unnamed = kept(site.files, b"nobody names it", chat=7, author="ann")
+    copy = tmp_path / "copy" / "backup.db"
+    copy.parent.mkdir()
+    done = site.run("backup", str(copy))
+    assert done.exit_code == 0, done.output
+    assert "2 files" in done.output
+    site.run("erase", "--person", "ann", "--yes")
+    config = site.config | {
+        "CSAPP_DATABASE_URL": f"sqlite:///{copy}", "CSAPP_FILES_URL": f"file://{copy}.files",
+    }  # fmt: skip
+    settings = Settings.load(config)
+    store = own_store(settings)
+    restored = Files(FileTables(store), content_store(settings), settings, lambda: 1)
+    for user in ("ann", "bob"):
+        assert restored.open(site.rows[user]).read(0, 99) == f"of {user}".encode()
+    with pytest.raises(NoContent):
+        restored.open(unnamed)
+    store.close()
+    assert sorted(one.name for one in copy.parent.iterdir()) == ["backup.db", "backup.db.files"]
+    assert "exists" in site.run("backup", str(copy)).output
+    assert site.run("backup", str(copy), "--force").exit_code == 0
+
+
+def test_a_backup_says_what_is_not_in_it(site: Site, tmp_path: Path):
+    url = "s3://key:topsecret@files/live?endpoint=http://127.0.0.1:1"
+    app = create_app(site.config | {"CSAPP_FILES_URL": url})
+    done = app.test_cli_runner().invoke(args=["chat", "backup", str(tmp_path / "backup.db")])
+    assert done.exit_code == 0, done.output
+    assert "not in this copy: s3://files/live/" in done.output
+    assert "topsecret" not in done.output
