@@ -118,8 +118,8 @@ def _for_uploads(door: Blueprint, desk: _FileDesk) -> None:
     def upload() -> Response:
         """Take a file, or a part of it."""
         most = server.settings.max_file + MAX_FORM
-        files, sender = desk.files, desk.sender(request)
         with SlowBody(request, most) as body:
+            files, sender = desk.files, desk.sender(request)
             try:
                 form = FileForm(body.read, request.headers.get("Content-Type", ""))
                 taken = Reception(server, files, sender, desk.extension.callbacks.file).take(form)

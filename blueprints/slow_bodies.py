@@ -13,14 +13,14 @@ from typing import Self
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from services.bounds import UPLOAD_PAUSE, UPLOAD_SLOWEST, UPLOAD_TIME
+from services.bounds import BODY_TIME, UPLOAD_PAUSE, UPLOAD_SLOWEST, UPLOAD_TIME
 from services.timers import Timer
 from services.wire.codes import ErrorCode, HTTPRefusal
 
 from .request_limits import OPEN, OpenRequest
 
 #: s between two looks whether something comes
-LOOK = 5.0
+LOOK = 2.0
 
 #: bytes of a body that are read though it is refused: a sender that is cut off while it sends
 #: sees no answer
@@ -30,7 +30,8 @@ SKIPPED = 1 << 20
 class SlowBody:
     """The body of *incoming*, of at most *most* bytes. A context manager.
 
-    At the end of the context what is left of a body is skipped, if it is not too much.
+    At the end of the context what is left of a body is skipped, if it is not too much and comes
+    within `BODY_TIME`.
     """
 
     def __init__(self, incoming: Request, most: int) -> None:
@@ -43,6 +44,7 @@ class SlowBody:
         self._asked = 0  # bytes that are being read; most of them may have come
         self._waited = 0.0  # s for the sender
         self._since: float | None = None  # when this has begun to wait, while it does
+        self._skips: float | None = None  # when this has begun to skip the rest
         self._is_over = False
         #: the sender was too slow, and is cut off
         self.is_late = False
@@ -55,7 +57,7 @@ class SlowBody:
         self, kind: type[BaseException] | None, error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
-        skipped = 0
+        skipped, self._skips = 0, self._lived()
         with contextlib.suppress(HTTPRefusal):
             while not self._is_over and skipped < SKIPPED:
                 skipped += len(self.read(SKIPPED >> 4))
@@ -96,9 +98,9 @@ class SlowBody:
             return
         pause = 0.0 if self._since is None else self._lived() - self._since
         waited = self._waited + pause
-        if pause > UPLOAD_PAUSE or (
-            waited > UPLOAD_TIME and self._came + self._asked < waited * UPLOAD_SLOWEST
-        ):
+        is_slow = self._came + self._asked < waited * UPLOAD_SLOWEST
+        skips = self._skips is not None and self._lived() - self._skips > BODY_TIME
+        if skips or pause > UPLOAD_PAUSE or (waited > UPLOAD_TIME and is_slow):
             self.is_late = True
             self._request.cut_body()
         else:

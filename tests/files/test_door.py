@@ -186,6 +186,15 @@ def test_where_one_may_upload(clients):
     assert until(lambda: status() == 403), "soon after its end"
 
 
+def test_a_refusal_is_heard_however_much_was_sent(clients):
+    """A sender that is cut off while it sends would see no answer."""
+    pair = Pair(clients, "kit")
+    expired = pair.here.token("user", "kit", lifetime=-1)
+    for token, status in ((expired, 401), ("", 401), (pair.here.token("user", "lou"), 403)):
+        answer = post(pair.here, token, b"x" * 900_000, "a", conversation=pair.conversation)
+        assert answer.status == status
+
+
 def test_an_image_is_shown_and_all_else_is_an_attachment(clients):
     pair = Pair(clients, "nat")
     image = uploaded(pair.here, pair.user_token, pair.conversation, png(), "cat.png")

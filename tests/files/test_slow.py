@@ -13,7 +13,7 @@ import pytest
 from blueprints.multipart import READ
 from blueprints.request_limits import OPEN
 from blueprints.slow_bodies import SKIPPED, SlowBody
-from services.bounds import UPLOAD_PAUSE, UPLOAD_SLOWEST, UPLOAD_TIME
+from services.bounds import BODY_TIME, UPLOAD_PAUSE, UPLOAD_SLOWEST, UPLOAD_TIME
 from testkit import LiveServer
 
 from ..clocked import GUNICORN, THREADS, let_pass
@@ -124,6 +124,14 @@ def test_a_byte_now_and_then_is_not_enough(rate: float):
     assert came(sender) <= UPLOAD_TIME * UPLOAD_SLOWEST
     assert sender.is_cut
     assert sender.now < 100_000 / UPLOAD_SLOWEST
+
+
+def test_whoever_may_not_send_is_not_waited_for_long():
+    sender = SlowSender(10_000)
+    with SlowBody(sender.incoming, 1 << 30):
+        pass
+    assert sender.is_cut
+    assert sender.now <= BODY_TIME + 5.0
 
 
 def test_what_is_refused_is_skipped_but_not_without_end():
