@@ -32,6 +32,8 @@ def shared(server: ChatServer, *views: str, methods: str = "") -> Callable[[Resp
             response.headers["Access-Control-Allow-Origin"] = "*"
         else:
             return response
+        if methods:
+            response.headers["Access-Control-Expose-Headers"] = "Retry-After"
         if request.method == "OPTIONS":
             response.headers["Access-Control-Allow-Headers"] = "Authorization"
             if methods:

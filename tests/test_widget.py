@@ -203,6 +203,7 @@ def test_they_may_send_and_read_files(path: str):
     for method in ("OPTIONS", "GET" if path.endswith(("-1", "thumb")) else "POST"):
         answer = asked(method, path, CSAPP_ALLOWED_ORIGINS=THERE)
         assert answer["Allow-Origin"] == THERE, "also of a refusal: its code says why"
+        assert answer["Expose-Headers"] == "Retry-After"
     answer = asked("OPTIONS", path, CSAPP_ALLOWED_ORIGINS=THERE)
     assert answer["Allow-Headers"] == "Authorization, Content-Type"
     assert "DELETE" in answer["Allow-Methods"]
